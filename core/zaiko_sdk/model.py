@@ -1,0 +1,212 @@
+"""The words that a connector and the host exchange: orders, listings, levels and writes.
+
+Plain immutable values. Quantities are whole sellable units. Times are timezone-aware. Ids are the platform's own,
+as text, opaque to the host.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from zaiko_sdk.errors import Skip
+
+
+class OrderState(enum.StrEnum):
+    """What the shop says of an order as a whole. Only the last three release what is still open."""
+
+    OPEN = "OPEN"
+    SHIPPED = "SHIPPED"
+    CANCELLED = "CANCELLED"
+    DELETED = "DELETED"
+
+
+@dataclass(frozen=True, slots=True)
+class OrderLine:
+    """One line of an order.
+
+    `external_id` is unique in its order. `listing` is the `Listing.external_id` that was sold, or None when the shop
+    does not say (a custom line, a deleted variant). `ordered` is the quantity as bought (≥ 0, never reduced by the
+    connector); `cancelled` counts units that will never ship: cancelled, removed by an edit or refunded before
+    shipping (0 ≤ cancelled ≤ ordered); `fulfilled` counts units that the shop says have left (≥ 0).
+    A line that needs no stock (a gift card, a fee) is left out by the connector.
+    """
+
+    external_id: str
+    listing: str | None
+    ordered: int
+    cancelled: int = 0
+    fulfilled: int = 0
+    sku: str = ""
+    title: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One order as read once, whole: all its lines, also those that were cancelled.
+
+    `version` orders the readings of one order: a reading with an older version never undoes a newer one. None means
+    that the platform has no such time, and the time at which the page was requested is taken.
+    `archived` is a label of the shop, never a release of stock. `paid` is None when the shop does not say.
+    `platform_state` is the platform's own word, kept for people; a state that the connector does not know stays OPEN
+    with `state_known=False`, so that a person is shown it. Test orders are the connector's to leave out or keep by its
+    settings.
+    """
+
+    external_id: str
+    number: str
+    state: OrderState
+    placed_at: datetime
+    lines: Sequence[OrderLine]
+    version: datetime | None = None
+    archived: bool = False
+    paid: bool | None = None
+    platform_state: str = ""
+    state_known: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class OrderPage:
+    """A part of what `fetch_orders` delivers.
+
+    `cursor` is opaque: the host stores it in the transaction that ingests the page and passes it to the next
+    `fetch_orders`, so a crash repeats at most this page. `read_at` is when the request was sent. `complete_until`,
+    where the connector can say it, promises that every order changed before that moment has been delivered by this
+    page and its predecessors; it is shown as the lag of the shop's orders.
+    """
+
+    orders: Sequence[Order]
+    cursor: str
+    read_at: datetime
+    complete_until: datetime | None = None
+
+
+class ListingWarning(enum.StrEnum):
+    """What a person should know before linking this listing."""
+
+    UNTRACKED = "UNTRACKED"
+    """The shop does not count this listing's stock: it sells whatever the number."""
+    SELLS_BELOW_ZERO = "SELLS_BELOW_ZERO"
+    """The shop goes on selling at zero (back order)."""
+    OFF_SALE = "OFF_SALE"
+    """Hidden, draft or archived: nobody can buy it now."""
+    NOT_STOCKED = "NOT_STOCKED"
+    """No stock record at the chosen location yet."""
+    DUPLICATE_SKU = "DUPLICATE_SKU"
+    """Another listing of the shop carries the same code; matching by code would be a guess."""
+    RESTOCKS_ON_CANCEL = "RESTOCKS_ON_CANCEL"
+    """The shop adds units back by itself when an order is cancelled."""
+    READ_ONLY = "READ_ONLY"
+    """The platform does not let this listing's stock be set (a bundle parent)."""
+
+
+@dataclass(frozen=True, slots=True)
+class ListingRef:
+    """How the host names a listing back to its connector: its id, and the connector's own `data`, stored and returned
+    unchanged (for Shopify the inventory item behind the variant)."""
+
+    external_id: str
+    data: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """One sellable variant as read from the shop. `sku` is what bulk linking matches with a product's code, `barcode`
+    the second try. `quantity` is the number shown when read, or None when the listing call does not tell."""
+
+    ref: ListingRef
+    title: str
+    sku: str = ""
+    barcode: str = ""
+    group_id: str = ""
+    quantity: int | None = None
+    warnings: frozenset[ListingWarning] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class ListingPage:
+    """A part of the catalogue. `cursor` is passed back to continue after this page, also in another process."""
+
+    listings: Sequence[Listing]
+    cursor: str
+
+
+@dataclass(frozen=True, slots=True)
+class InventoryLevel:
+    """What a shop shows for one listing now. `quantity` is None when the shop keeps no number for it yet (the first
+    write creates it). `error` is set when this listing cannot be synced, and says why."""
+
+    external_id: str
+    quantity: int | None
+    error: Skip | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class InventoryWrite:
+    """One change that the host asks for.
+
+    `quantity` (≥ 0) is what the shop shall show. `expected` is what the host believes it shows now, or None when it
+    has no number there yet. COMPARE_AND_SET connectors send quantity on condition of expected; ADJUST connectors send
+    `delta` (and quantity as the first registration when `expected` is None); SET connectors send quantity.
+    """
+
+    ref: ListingRef
+    quantity: int
+    expected: int | None
+
+    @property
+    def delta(self) -> int:
+        """The relative change; the whole quantity when the shop has no number yet."""
+        return self.quantity - (self.expected or 0)
+
+
+class WriteOutcome(enum.StrEnum):
+    """What became of one write."""
+
+    APPLIED = "APPLIED"
+    """The platform acknowledged it."""
+    STALE = "STALE"
+    """Not applied: the shop does not show `expected` (compare-and-set), or the change would leave the allowed range
+    (adjust). `WriteResult.quantity` tells the number seen, if the connector read it."""
+    REFUSED = "REFUSED"
+    """Not applied: `WriteResult.error` says why. Only this item is set aside."""
+    UNKNOWN = "UNKNOWN"
+    """May or may not have been applied. The host settles it by reading."""
+
+
+@dataclass(frozen=True, slots=True)
+class WriteResult:
+    """The outcome of one write, in any order, exactly one per write of the call."""
+
+    external_id: str
+    outcome: WriteOutcome
+    quantity: int | None = None
+    error: Skip | None = None
+
+
+class FindingLevel(enum.StrEnum):
+    OK = "OK"
+    WARNING = "WARNING"
+    ERROR = "ERROR"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One result of `Connector.check`, written for the merchant. `expires_at` tells when a credential ends."""
+
+    level: FindingLevel
+    reason: str
+    message: str
+    expires_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookHint:
+    """What a verified notification tells: that something changed. The host answers by reading through the API; the
+    payload's numbers are never used. `delivery_id` removes duplicates."""
+
+    delivery_id: str
+    topic: str
+    order_ids: Sequence[str] = ()
