@@ -75,21 +75,21 @@ class _ErrorReasonEnumTypeWrapper(enum_type_wrapper._EnumTypeWrapper[_ErrorReaso
     """Owner SYSTEM (the caller). INVALID_ARGUMENT. The request id was used for another request. Use a fresh UUID for each
     intention.
     """
-    ERROR_REASON_BATCH_TOO_LARGE: _ErrorReason.ValueType  # 6
+    ERROR_REASON_CAUSE_KEY_REUSED: _ErrorReason.ValueType  # 6
+    """Owner SYSTEM (the caller). INVALID_ARGUMENT. The cause key recorded something else before (metadata `movement`).
+    Use another key for another fact.
+    """
+    ERROR_REASON_BATCH_TOO_LARGE: _ErrorReason.ValueType  # 7
     """Owner SYSTEM (the caller). INVALID_ARGUMENT. More items than allowed (metadata `limit`). Split the batch."""
-    ERROR_REASON_DUPLICATE_IN_BATCH: _ErrorReason.ValueType  # 7
+    ERROR_REASON_DUPLICATE_IN_BATCH: _ErrorReason.ValueType  # 8
     """Owner SYSTEM (the caller). INVALID_ARGUMENT. The same thing comes twice (metadata `index`). Remove one."""
-    ERROR_REASON_RESUME_TOKEN_INVALID: _ErrorReason.ValueType  # 8
+    ERROR_REASON_RESUME_TOKEN_INVALID: _ErrorReason.ValueType  # 9
     """Owner SYSTEM (the caller). INVALID_ARGUMENT. The resume token is broken, or the filter or merchant differ. Begin
     again with a snapshot.
     """
-    ERROR_REASON_SEQUENCE_GAP: _ErrorReason.ValueType  # 9
+    ERROR_REASON_SEQUENCE_GAP: _ErrorReason.ValueType  # 10
     """Owner SYSTEM (the caller). INVALID_ARGUMENT. A streamed item is not the one expected next (metadata `expected`).
     Send from there.
-    """
-    ERROR_REASON_SETTINGS_INVALID: _ErrorReason.ValueType  # 10
-    """Owner MERCHANT. INVALID_ARGUMENT in a call, and a Problem of a shop. The shop's settings cannot work; the message
-    says which and what to enter. Correct them with UpdateShop.
     """
     ERROR_REASON_TOKEN_MISSING: _ErrorReason.ValueType  # 11
     """Owner SYSTEM (the caller). UNAUTHENTICATED. Send `authorization: Bearer <token>`."""
@@ -128,101 +128,103 @@ class _ErrorReasonEnumTypeWrapper(enum_type_wrapper._EnumTypeWrapper[_ErrorReaso
     """
     ERROR_REASON_CONNECTOR_CANNOT_SET_INVENTORY: _ErrorReason.ValueType  # 23
     """Owner PLATFORM. FAILED_PRECONDITION. The connector cannot change the number that the shop shows. Link without sync."""
-    ERROR_REASON_CONNECTOR_LACKS_CAPABILITY: _ErrorReason.ValueType  # 24
-    """Owner PLATFORM. FAILED_PRECONDITION. The connector cannot do this (metadata `capability`)."""
-    ERROR_REASON_CONNECTOR_NOT_LOADED: _ErrorReason.ValueType  # 25
+    ERROR_REASON_CONNECTOR_NOT_LOADED: _ErrorReason.ValueType  # 24
     """Owner SYSTEM. FAILED_PRECONDITION, and a Problem of a shop. The connector is not installed or failed to load
     (metadata `connector`, `stage`). See GetConnector; the operator must install or repair it.
     """
-    ERROR_REASON_SHOP_PAUSED: _ErrorReason.ValueType  # 26
+    ERROR_REASON_SHOP_PAUSED: _ErrorReason.ValueType  # 25
     """Owner MERCHANT. FAILED_PRECONDITION, and a Problem of a link. The shop is paused. ResumeShop lets it go on."""
-    ERROR_REASON_SHOP_CREDENTIALS_REJECTED: _ErrorReason.ValueType  # 27
+    ERROR_REASON_SHOP_CREDENTIALS_REJECTED: _ErrorReason.ValueType  # 26
     """Owner MERCHANT. FAILED_PRECONDITION. The platform does not accept the shop's credentials. Replace them with
     UpdateShop.
     """
-    ERROR_REASON_SHOP_HAS_LINKS: _ErrorReason.ValueType  # 28
+    ERROR_REASON_SHOP_HAS_LINKS: _ErrorReason.ValueType  # 27
     """Owner SYSTEM (the caller). FAILED_PRECONDITION. Listings of the shop are linked (metadata `count`). Delete the
-    links, or use `force`.
+    links first.
     """
-    ERROR_REASON_PRODUCT_ARCHIVED: _ErrorReason.ValueType  # 29
+    ERROR_REASON_PRODUCT_ARCHIVED: _ErrorReason.ValueType  # 28
     """Owner SYSTEM (the caller). FAILED_PRECONDITION. The product is archived (metadata `product`). Use another one."""
-    ERROR_REASON_PRODUCT_HAS_LINKS: _ErrorReason.ValueType  # 30
+    ERROR_REASON_PRODUCT_HAS_LINKS: _ErrorReason.ValueType  # 29
     """Owner SYSTEM (the caller). FAILED_PRECONDITION. Listings are linked to the product (metadata `count`). Delete the
     links first.
     """
-    ERROR_REASON_MODE_CONFLICT: _ErrorReason.ValueType  # 31
-    """Owner SYSTEM (the caller). FAILED_PRECONDITION. The product's links are kept in another mode."""
-    ERROR_REASON_RECEIVING_ONLY_ENDED: _ErrorReason.ValueType  # 32
+    ERROR_REASON_MODE_CONFLICT: _ErrorReason.ValueType  # 30
+    """Owner SYSTEM (the caller). FAILED_PRECONDITION. The product's links are kept in another mode. Not used yet."""
+    ERROR_REASON_RECEIVING_ONLY_ENDED: _ErrorReason.ValueType  # 31
     """Owner SYSTEM (the caller). FAILED_PRECONDITION. The product once had sync enabled, which ends receiving-only for
-    good.
+    good. Not used yet.
     """
-    ERROR_REASON_OPERATION_DONE: _ErrorReason.ValueType  # 33
+    ERROR_REASON_OPERATION_DONE: _ErrorReason.ValueType  # 32
     """Owner SYSTEM (the caller). FAILED_PRECONDITION. The operation has ended and cannot be cancelled."""
-    ERROR_REASON_OPERATION_IN_PROGRESS: _ErrorReason.ValueType  # 34
+    ERROR_REASON_OPERATION_ACTIVE: _ErrorReason.ValueType  # 33
     """Owner SYSTEM (the caller). FAILED_PRECONDITION. Such an operation is going on for the shop (metadata `operation`).
     Wait for it or cancel it.
     """
-    ERROR_REASON_INSUFFICIENT_STOCK: _ErrorReason.ValueType  # 35
+    ERROR_REASON_INSUFFICIENT_STOCK: _ErrorReason.ValueType  # 34
     """Owner SYSTEM (the caller). FAILED_PRECONDITION. The warehouse has fewer deliverable units than asked for (metadata
     `deliverable`, `requested`). Ask for fewer, or record what arrived.
     """
-    ERROR_REASON_DEMAND_EXCEEDED: _ErrorReason.ValueType  # 36
+    ERROR_REASON_DEMAND_EXCEEDED: _ErrorReason.ValueType  # 35
     """Owner SYSTEM (the caller). FAILED_PRECONDITION. The demand holds fewer units in this warehouse than are to be
     shipped or let go of (metadata `allocated`, `requested`). Allocate first, or ask for fewer.
     """
-    ERROR_REASON_STOCK_LIMIT_EXCEEDED: _ErrorReason.ValueType  # 37
+    ERROR_REASON_STOCK_LIMIT_EXCEEDED: _ErrorReason.ValueType  # 36
     """Owner SYSTEM (the caller). FAILED_PRECONDITION. A number would leave −1,000,000,000 to 1,000,000,000 (metadata
     `limit`). Correct the quantity.
     """
-    ERROR_REASON_REVISION_COMPACTED: _ErrorReason.ValueType  # 38
+    ERROR_REASON_REVISION_COMPACTED: _ErrorReason.ValueType  # 37
     """Owner SYSTEM (the caller). OUT_OF_RANGE. The changes since then are not kept any more (metadata `compactRevision`).
     Begin again with a snapshot.
     """
-    ERROR_REASON_REVISION_IN_FUTURE: _ErrorReason.ValueType  # 39
+    ERROR_REASON_REVISION_IN_FUTURE: _ErrorReason.ValueType  # 38
     """Owner SYSTEM (the caller). OUT_OF_RANGE. There is no such revision yet (metadata `currentRevision`)."""
-    ERROR_REASON_HISTORY_REPLACED: _ErrorReason.ValueType  # 40
+    ERROR_REASON_HISTORY_REPLACED: _ErrorReason.ValueType  # 39
     """Owner SYSTEM. OUT_OF_RANGE. The database was restored from a backup. Forget what was read and begin again with a
     snapshot.
     """
-    ERROR_REASON_RATE_LIMITED: _ErrorReason.ValueType  # 41
+    ERROR_REASON_RATE_LIMITED: _ErrorReason.ValueType  # 40
     """Owner SYSTEM (the caller). RESOURCE_EXHAUSTED. Too many calls. Wait for the time in RetryInfo."""
-    ERROR_REASON_TOO_MANY_STREAMS: _ErrorReason.ValueType  # 42
+    ERROR_REASON_TOO_MANY_STREAMS: _ErrorReason.ValueType  # 41
     """Owner SYSTEM (the caller). RESOURCE_EXHAUSTED. Too many watches at once (metadata `limit`). Share one, or end
     others.
     """
-    ERROR_REASON_SLOW_CONSUMER: _ErrorReason.ValueType  # 43
+    ERROR_REASON_SLOW_CONSUMER: _ErrorReason.ValueType  # 42
     """Owner SYSTEM (the caller). RESOURCE_EXHAUSTED. The client did not read for too long. Resume with the last token and
     read faster.
     """
-    ERROR_REASON_MESSAGE_TOO_LARGE: _ErrorReason.ValueType  # 44
+    ERROR_REASON_MESSAGE_TOO_LARGE: _ErrorReason.ValueType  # 43
     """Owner SYSTEM (the caller). RESOURCE_EXHAUSTED. The request is larger than allowed (metadata `limit`). Split it."""
-    ERROR_REASON_SERVER_DRAINING: _ErrorReason.ValueType  # 45
+    ERROR_REASON_SERVER_DRAINING: _ErrorReason.ValueType  # 44
     """Owner SYSTEM. UNAVAILABLE. The server is stopping. Call again after the time in RetryInfo; another replica or the
     next process will answer.
     """
-    ERROR_REASON_STORAGE_UNAVAILABLE: _ErrorReason.ValueType  # 46
+    ERROR_REASON_STORAGE_UNAVAILABLE: _ErrorReason.ValueType  # 45
     """Owner SYSTEM. UNAVAILABLE. The database cannot be reached. Call again after the time in RetryInfo."""
-    ERROR_REASON_REPLICA_BEHIND: _ErrorReason.ValueType  # 47
+    ERROR_REASON_REPLICA_BEHIND: _ErrorReason.ValueType  # 46
     """Owner SYSTEM. UNAVAILABLE. This replica does not have the revision asked for yet. Call again after the time in
     RetryInfo.
     """
-    ERROR_REASON_PLATFORM_UNAVAILABLE: _ErrorReason.ValueType  # 48
+    ERROR_REASON_PLATFORM_UNAVAILABLE: _ErrorReason.ValueType  # 47
     """Owner PLATFORM. UNAVAILABLE, of CheckShop only. The platform could not be asked. Try again later."""
-    ERROR_REASON_DEADLINE_EXCEEDED: _ErrorReason.ValueType  # 49
+    ERROR_REASON_DEADLINE_EXCEEDED: _ErrorReason.ValueType  # 48
     """Owner SYSTEM. DEADLINE_EXCEEDED. The time ran out (metadata `limit` when it was the server's own). A mutation may
     have been done: repeat it with the same request id.
     """
-    ERROR_REASON_NOT_IMPLEMENTED: _ErrorReason.ValueType  # 50
+    ERROR_REASON_NOT_IMPLEMENTED: _ErrorReason.ValueType  # 49
     """Owner SYSTEM. UNIMPLEMENTED. This server does not have the method or the feature. Upgrade the server."""
-    ERROR_REASON_INTERNAL: _ErrorReason.ValueType  # 51
+    ERROR_REASON_INTERNAL: _ErrorReason.ValueType  # 50
     """Owner SYSTEM. INTERNAL, and a Problem. A bug of ours. Tell the operator the `incident` from the metadata."""
-    ERROR_REASON_CONNECTOR_CONTRACT_BROKEN: _ErrorReason.ValueType  # 52
+    ERROR_REASON_CONNECTOR_CONTRACT_BROKEN: _ErrorReason.ValueType  # 51
     """Owner SYSTEM. INTERNAL, of a call. The connector did something that its contract forbids (metadata `connector`).
     Tell its author.
     """
-    ERROR_REASON_CREDENTIALS_REJECTED: _ErrorReason.ValueType  # 53
+    ERROR_REASON_CREDENTIALS_REJECTED: _ErrorReason.ValueType  # 52
     """Problem of a shop; owner MERCHANT. The key or token is expired, revoked or wrong. Replace it with UpdateShop; the
     shop goes on by itself.
+    """
+    ERROR_REASON_SETTINGS_INVALID: _ErrorReason.ValueType  # 53
+    """Problem of a shop; owner MERCHANT. The shop's settings cannot work; the message says which and what to enter.
+    Correct them with UpdateShop.
     """
     ERROR_REASON_PLAN_TOO_LOW: _ErrorReason.ValueType  # 54
     """Problem of a shop; owner MERCHANT. The shop is frozen or unpaid, or its plan does not include the API. Settle that
@@ -261,9 +263,7 @@ class _ErrorReasonEnumTypeWrapper(enum_type_wrapper._EnumTypeWrapper[_ErrorReaso
     retried by itself.
     """
     ERROR_REASON_LISTING_READ_ONLY: _ErrorReason.ValueType  # 64
-    """Problem of a link, and FAILED_PRECONDITION where sync is to be enabled; owner MERCHANT. The platform does not let
-    this listing's stock be set. Link its parts.
-    """
+    """Problem of a link; owner MERCHANT. The platform does not let this listing's stock be set. Link its parts."""
     ERROR_REASON_DIFFERENCE_UNEXPLAINED: _ErrorReason.ValueType  # 65
     """Problem of a link; owner MERCHANT. The shop shows a number that neither its orders nor our writes explain, so it
     was probably edited there. Settled by the shop's policy, or by SyncNow.
@@ -304,21 +304,21 @@ ERROR_REASON_REQUEST_ID_REUSED: ErrorReason.ValueType  # 5
 """Owner SYSTEM (the caller). INVALID_ARGUMENT. The request id was used for another request. Use a fresh UUID for each
 intention.
 """
-ERROR_REASON_BATCH_TOO_LARGE: ErrorReason.ValueType  # 6
+ERROR_REASON_CAUSE_KEY_REUSED: ErrorReason.ValueType  # 6
+"""Owner SYSTEM (the caller). INVALID_ARGUMENT. The cause key recorded something else before (metadata `movement`).
+Use another key for another fact.
+"""
+ERROR_REASON_BATCH_TOO_LARGE: ErrorReason.ValueType  # 7
 """Owner SYSTEM (the caller). INVALID_ARGUMENT. More items than allowed (metadata `limit`). Split the batch."""
-ERROR_REASON_DUPLICATE_IN_BATCH: ErrorReason.ValueType  # 7
+ERROR_REASON_DUPLICATE_IN_BATCH: ErrorReason.ValueType  # 8
 """Owner SYSTEM (the caller). INVALID_ARGUMENT. The same thing comes twice (metadata `index`). Remove one."""
-ERROR_REASON_RESUME_TOKEN_INVALID: ErrorReason.ValueType  # 8
+ERROR_REASON_RESUME_TOKEN_INVALID: ErrorReason.ValueType  # 9
 """Owner SYSTEM (the caller). INVALID_ARGUMENT. The resume token is broken, or the filter or merchant differ. Begin
 again with a snapshot.
 """
-ERROR_REASON_SEQUENCE_GAP: ErrorReason.ValueType  # 9
+ERROR_REASON_SEQUENCE_GAP: ErrorReason.ValueType  # 10
 """Owner SYSTEM (the caller). INVALID_ARGUMENT. A streamed item is not the one expected next (metadata `expected`).
 Send from there.
-"""
-ERROR_REASON_SETTINGS_INVALID: ErrorReason.ValueType  # 10
-"""Owner MERCHANT. INVALID_ARGUMENT in a call, and a Problem of a shop. The shop's settings cannot work; the message
-says which and what to enter. Correct them with UpdateShop.
 """
 ERROR_REASON_TOKEN_MISSING: ErrorReason.ValueType  # 11
 """Owner SYSTEM (the caller). UNAUTHENTICATED. Send `authorization: Bearer <token>`."""
@@ -357,101 +357,103 @@ the operator to set `inventory_sync_available`.
 """
 ERROR_REASON_CONNECTOR_CANNOT_SET_INVENTORY: ErrorReason.ValueType  # 23
 """Owner PLATFORM. FAILED_PRECONDITION. The connector cannot change the number that the shop shows. Link without sync."""
-ERROR_REASON_CONNECTOR_LACKS_CAPABILITY: ErrorReason.ValueType  # 24
-"""Owner PLATFORM. FAILED_PRECONDITION. The connector cannot do this (metadata `capability`)."""
-ERROR_REASON_CONNECTOR_NOT_LOADED: ErrorReason.ValueType  # 25
+ERROR_REASON_CONNECTOR_NOT_LOADED: ErrorReason.ValueType  # 24
 """Owner SYSTEM. FAILED_PRECONDITION, and a Problem of a shop. The connector is not installed or failed to load
 (metadata `connector`, `stage`). See GetConnector; the operator must install or repair it.
 """
-ERROR_REASON_SHOP_PAUSED: ErrorReason.ValueType  # 26
+ERROR_REASON_SHOP_PAUSED: ErrorReason.ValueType  # 25
 """Owner MERCHANT. FAILED_PRECONDITION, and a Problem of a link. The shop is paused. ResumeShop lets it go on."""
-ERROR_REASON_SHOP_CREDENTIALS_REJECTED: ErrorReason.ValueType  # 27
+ERROR_REASON_SHOP_CREDENTIALS_REJECTED: ErrorReason.ValueType  # 26
 """Owner MERCHANT. FAILED_PRECONDITION. The platform does not accept the shop's credentials. Replace them with
 UpdateShop.
 """
-ERROR_REASON_SHOP_HAS_LINKS: ErrorReason.ValueType  # 28
+ERROR_REASON_SHOP_HAS_LINKS: ErrorReason.ValueType  # 27
 """Owner SYSTEM (the caller). FAILED_PRECONDITION. Listings of the shop are linked (metadata `count`). Delete the
-links, or use `force`.
+links first.
 """
-ERROR_REASON_PRODUCT_ARCHIVED: ErrorReason.ValueType  # 29
+ERROR_REASON_PRODUCT_ARCHIVED: ErrorReason.ValueType  # 28
 """Owner SYSTEM (the caller). FAILED_PRECONDITION. The product is archived (metadata `product`). Use another one."""
-ERROR_REASON_PRODUCT_HAS_LINKS: ErrorReason.ValueType  # 30
+ERROR_REASON_PRODUCT_HAS_LINKS: ErrorReason.ValueType  # 29
 """Owner SYSTEM (the caller). FAILED_PRECONDITION. Listings are linked to the product (metadata `count`). Delete the
 links first.
 """
-ERROR_REASON_MODE_CONFLICT: ErrorReason.ValueType  # 31
-"""Owner SYSTEM (the caller). FAILED_PRECONDITION. The product's links are kept in another mode."""
-ERROR_REASON_RECEIVING_ONLY_ENDED: ErrorReason.ValueType  # 32
+ERROR_REASON_MODE_CONFLICT: ErrorReason.ValueType  # 30
+"""Owner SYSTEM (the caller). FAILED_PRECONDITION. The product's links are kept in another mode. Not used yet."""
+ERROR_REASON_RECEIVING_ONLY_ENDED: ErrorReason.ValueType  # 31
 """Owner SYSTEM (the caller). FAILED_PRECONDITION. The product once had sync enabled, which ends receiving-only for
-good.
+good. Not used yet.
 """
-ERROR_REASON_OPERATION_DONE: ErrorReason.ValueType  # 33
+ERROR_REASON_OPERATION_DONE: ErrorReason.ValueType  # 32
 """Owner SYSTEM (the caller). FAILED_PRECONDITION. The operation has ended and cannot be cancelled."""
-ERROR_REASON_OPERATION_IN_PROGRESS: ErrorReason.ValueType  # 34
+ERROR_REASON_OPERATION_ACTIVE: ErrorReason.ValueType  # 33
 """Owner SYSTEM (the caller). FAILED_PRECONDITION. Such an operation is going on for the shop (metadata `operation`).
 Wait for it or cancel it.
 """
-ERROR_REASON_INSUFFICIENT_STOCK: ErrorReason.ValueType  # 35
+ERROR_REASON_INSUFFICIENT_STOCK: ErrorReason.ValueType  # 34
 """Owner SYSTEM (the caller). FAILED_PRECONDITION. The warehouse has fewer deliverable units than asked for (metadata
 `deliverable`, `requested`). Ask for fewer, or record what arrived.
 """
-ERROR_REASON_DEMAND_EXCEEDED: ErrorReason.ValueType  # 36
+ERROR_REASON_DEMAND_EXCEEDED: ErrorReason.ValueType  # 35
 """Owner SYSTEM (the caller). FAILED_PRECONDITION. The demand holds fewer units in this warehouse than are to be
 shipped or let go of (metadata `allocated`, `requested`). Allocate first, or ask for fewer.
 """
-ERROR_REASON_STOCK_LIMIT_EXCEEDED: ErrorReason.ValueType  # 37
+ERROR_REASON_STOCK_LIMIT_EXCEEDED: ErrorReason.ValueType  # 36
 """Owner SYSTEM (the caller). FAILED_PRECONDITION. A number would leave −1,000,000,000 to 1,000,000,000 (metadata
 `limit`). Correct the quantity.
 """
-ERROR_REASON_REVISION_COMPACTED: ErrorReason.ValueType  # 38
+ERROR_REASON_REVISION_COMPACTED: ErrorReason.ValueType  # 37
 """Owner SYSTEM (the caller). OUT_OF_RANGE. The changes since then are not kept any more (metadata `compactRevision`).
 Begin again with a snapshot.
 """
-ERROR_REASON_REVISION_IN_FUTURE: ErrorReason.ValueType  # 39
+ERROR_REASON_REVISION_IN_FUTURE: ErrorReason.ValueType  # 38
 """Owner SYSTEM (the caller). OUT_OF_RANGE. There is no such revision yet (metadata `currentRevision`)."""
-ERROR_REASON_HISTORY_REPLACED: ErrorReason.ValueType  # 40
+ERROR_REASON_HISTORY_REPLACED: ErrorReason.ValueType  # 39
 """Owner SYSTEM. OUT_OF_RANGE. The database was restored from a backup. Forget what was read and begin again with a
 snapshot.
 """
-ERROR_REASON_RATE_LIMITED: ErrorReason.ValueType  # 41
+ERROR_REASON_RATE_LIMITED: ErrorReason.ValueType  # 40
 """Owner SYSTEM (the caller). RESOURCE_EXHAUSTED. Too many calls. Wait for the time in RetryInfo."""
-ERROR_REASON_TOO_MANY_STREAMS: ErrorReason.ValueType  # 42
+ERROR_REASON_TOO_MANY_STREAMS: ErrorReason.ValueType  # 41
 """Owner SYSTEM (the caller). RESOURCE_EXHAUSTED. Too many watches at once (metadata `limit`). Share one, or end
 others.
 """
-ERROR_REASON_SLOW_CONSUMER: ErrorReason.ValueType  # 43
+ERROR_REASON_SLOW_CONSUMER: ErrorReason.ValueType  # 42
 """Owner SYSTEM (the caller). RESOURCE_EXHAUSTED. The client did not read for too long. Resume with the last token and
 read faster.
 """
-ERROR_REASON_MESSAGE_TOO_LARGE: ErrorReason.ValueType  # 44
+ERROR_REASON_MESSAGE_TOO_LARGE: ErrorReason.ValueType  # 43
 """Owner SYSTEM (the caller). RESOURCE_EXHAUSTED. The request is larger than allowed (metadata `limit`). Split it."""
-ERROR_REASON_SERVER_DRAINING: ErrorReason.ValueType  # 45
+ERROR_REASON_SERVER_DRAINING: ErrorReason.ValueType  # 44
 """Owner SYSTEM. UNAVAILABLE. The server is stopping. Call again after the time in RetryInfo; another replica or the
 next process will answer.
 """
-ERROR_REASON_STORAGE_UNAVAILABLE: ErrorReason.ValueType  # 46
+ERROR_REASON_STORAGE_UNAVAILABLE: ErrorReason.ValueType  # 45
 """Owner SYSTEM. UNAVAILABLE. The database cannot be reached. Call again after the time in RetryInfo."""
-ERROR_REASON_REPLICA_BEHIND: ErrorReason.ValueType  # 47
+ERROR_REASON_REPLICA_BEHIND: ErrorReason.ValueType  # 46
 """Owner SYSTEM. UNAVAILABLE. This replica does not have the revision asked for yet. Call again after the time in
 RetryInfo.
 """
-ERROR_REASON_PLATFORM_UNAVAILABLE: ErrorReason.ValueType  # 48
+ERROR_REASON_PLATFORM_UNAVAILABLE: ErrorReason.ValueType  # 47
 """Owner PLATFORM. UNAVAILABLE, of CheckShop only. The platform could not be asked. Try again later."""
-ERROR_REASON_DEADLINE_EXCEEDED: ErrorReason.ValueType  # 49
+ERROR_REASON_DEADLINE_EXCEEDED: ErrorReason.ValueType  # 48
 """Owner SYSTEM. DEADLINE_EXCEEDED. The time ran out (metadata `limit` when it was the server's own). A mutation may
 have been done: repeat it with the same request id.
 """
-ERROR_REASON_NOT_IMPLEMENTED: ErrorReason.ValueType  # 50
+ERROR_REASON_NOT_IMPLEMENTED: ErrorReason.ValueType  # 49
 """Owner SYSTEM. UNIMPLEMENTED. This server does not have the method or the feature. Upgrade the server."""
-ERROR_REASON_INTERNAL: ErrorReason.ValueType  # 51
+ERROR_REASON_INTERNAL: ErrorReason.ValueType  # 50
 """Owner SYSTEM. INTERNAL, and a Problem. A bug of ours. Tell the operator the `incident` from the metadata."""
-ERROR_REASON_CONNECTOR_CONTRACT_BROKEN: ErrorReason.ValueType  # 52
+ERROR_REASON_CONNECTOR_CONTRACT_BROKEN: ErrorReason.ValueType  # 51
 """Owner SYSTEM. INTERNAL, of a call. The connector did something that its contract forbids (metadata `connector`).
 Tell its author.
 """
-ERROR_REASON_CREDENTIALS_REJECTED: ErrorReason.ValueType  # 53
+ERROR_REASON_CREDENTIALS_REJECTED: ErrorReason.ValueType  # 52
 """Problem of a shop; owner MERCHANT. The key or token is expired, revoked or wrong. Replace it with UpdateShop; the
 shop goes on by itself.
+"""
+ERROR_REASON_SETTINGS_INVALID: ErrorReason.ValueType  # 53
+"""Problem of a shop; owner MERCHANT. The shop's settings cannot work; the message says which and what to enter.
+Correct them with UpdateShop.
 """
 ERROR_REASON_PLAN_TOO_LOW: ErrorReason.ValueType  # 54
 """Problem of a shop; owner MERCHANT. The shop is frozen or unpaid, or its plan does not include the API. Settle that
@@ -490,9 +492,7 @@ ERROR_REASON_LISTING_UNTRACKED: ErrorReason.ValueType  # 63
 retried by itself.
 """
 ERROR_REASON_LISTING_READ_ONLY: ErrorReason.ValueType  # 64
-"""Problem of a link, and FAILED_PRECONDITION where sync is to be enabled; owner MERCHANT. The platform does not let
-this listing's stock be set. Link its parts.
-"""
+"""Problem of a link; owner MERCHANT. The platform does not let this listing's stock be set. Link its parts."""
 ERROR_REASON_DIFFERENCE_UNEXPLAINED: ErrorReason.ValueType  # 65
 """Problem of a link; owner MERCHANT. The shop shows a number that neither its orders nor our writes explain, so it
 was probably edited there. Settled by the shop's policy, or by SyncNow.
@@ -541,7 +541,6 @@ class Problem(message.Message):
     RETRY_TIME_FIELD_NUMBER: builtins.int
     METADATA_FIELD_NUMBER: builtins.int
     PLATFORM_MESSAGE_FIELD_NUMBER: builtins.int
-    OCCUR_TIME_FIELD_NUMBER: builtins.int
     code: builtins.int
     """Output only. The google.rpc.Code number that comes nearest."""
     reason: ErrorReason.ValueType
@@ -564,10 +563,6 @@ class Problem(message.Message):
     def metadata(self) -> containers.ScalarMap[builtins.str, builtins.str]:
         """Output only. Whatever varies in `message`, by name. Names never disappear."""
 
-    @builtins.property
-    def occur_time(self) -> timestamp_pb2.Timestamp:
-        """Output only. Since when it has been so."""
-
     def __init__(
         self,
         *,
@@ -580,10 +575,9 @@ class Problem(message.Message):
         retry_time: timestamp_pb2.Timestamp | None = ...,
         metadata: abc.Mapping[builtins.str, builtins.str] | None = ...,
         platform_message: builtins.str = ...,
-        occur_time: timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["occur_time", b"occur_time", "retry_time", b"retry_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = typing.Literal["retry_time", b"retry_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["action_en", b"action_en", "action_ja", b"action_ja", "code", b"code", "message", b"message", "metadata", b"metadata", "occur_time", b"occur_time", "owner", b"owner", "platform_message", b"platform_message", "reason", b"reason", "retry_time", b"retry_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["action_en", b"action_en", "action_ja", b"action_ja", "code", b"code", "message", b"message", "metadata", b"metadata", "owner", b"owner", "platform_message", b"platform_message", "reason", b"reason", "retry_time", b"retry_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...

@@ -147,7 +147,7 @@ class Link(message.Message):
         listing: builtins.str = ...,
         product: builtins.str = ...,
         bundle: Link.Bundle | None = ...,
-        sync_enabled: builtins.bool = ...,
+        sync_enabled: builtins.bool | None = ...,
         mode: Link.Mode.ValueType = ...,
         status: LinkStatus | None = ...,
         create_time: timestamp_pb2.Timestamp | None = ...,
@@ -155,12 +155,17 @@ class Link(message.Message):
         revision: builtins.int = ...,
         etag: builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["bundle", b"bundle", "create_time", b"create_time", "product", b"product", "status", b"status", "target", b"target", "update_time", b"update_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = typing.Literal["_sync_enabled", b"_sync_enabled", "bundle", b"bundle", "create_time", b"create_time", "product", b"product", "status", b"status", "sync_enabled", b"sync_enabled", "target", b"target", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["bundle", b"bundle", "create_time", b"create_time", "etag", b"etag", "listing", b"listing", "mode", b"mode", "name", b"name", "product", b"product", "revision", b"revision", "status", b"status", "sync_enabled", b"sync_enabled", "target", b"target", "update_time", b"update_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["_sync_enabled", b"_sync_enabled", "bundle", b"bundle", "create_time", b"create_time", "etag", b"etag", "listing", b"listing", "mode", b"mode", "name", b"name", "product", b"product", "revision", b"revision", "status", b"status", "sync_enabled", b"sync_enabled", "target", b"target", "update_time", b"update_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__sync_enabled: _TypeAlias = typing.Literal["sync_enabled"]  # noqa: Y015
+    _WhichOneofArgType__sync_enabled: _TypeAlias = typing.Literal["_sync_enabled", b"_sync_enabled"]  # noqa: Y015
     _WhichOneofReturnType_target: _TypeAlias = typing.Literal["product", "bundle"]  # noqa: Y015
     _WhichOneofArgType_target: _TypeAlias = typing.Literal["target", b"target"]  # noqa: Y015
+    @typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__sync_enabled) -> _WhichOneofReturnType__sync_enabled | None: ...
+    @typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType_target) -> _WhichOneofReturnType_target | None: ...
 
 @typing.final
@@ -189,7 +194,7 @@ class LinkStatus(message.Message):
         """The last try failed; the next is at `next_attempt_time`. See `problem`."""
         STATE_HELD: LinkStatus._State.ValueType  # 6
         """Nothing is sent before something changes: the shop is paused or held, the listing has vanished, the connector is
-        not loaded, or the shop's number differs in a way that nothing explains. See `problem`.
+        not loaded, or sync is not offered to the merchant any more. See `problem`.
         """
 
     class State(_State, metaclass=_StateEnumTypeWrapper):
@@ -209,7 +214,7 @@ class LinkStatus(message.Message):
     """The last try failed; the next is at `next_attempt_time`. See `problem`."""
     STATE_HELD: LinkStatus.State.ValueType  # 6
     """Nothing is sent before something changes: the shop is paused or held, the listing has vanished, the connector is
-    not loaded, or the shop's number differs in a way that nothing explains. See `problem`.
+    not loaded, or sync is not offered to the merchant any more. See `problem`.
     """
 
     LINK_FIELD_NUMBER: builtins.int

@@ -27,7 +27,7 @@ from zaiko.v1 import link_pb2 as zaiko_dot_v1_dot_link__pb2
 from zaiko.v1 import operation_pb2 as zaiko_dot_v1_dot_operation__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bzaiko/v1/link_service.proto\x12\x08zaiko.v1\x1a google/protobuf/field_mask.proto\x1a\x13zaiko/v1/link.proto\x1a\x18zaiko/v1/operation.proto\"U\n\x11\x43reateLinkRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x1c\n\x04link\x18\x02 \x01(\x0b\x32\x0e.zaiko.v1.Link\x12\x12\n\nrequest_id\x18\x03 \x01(\t\"\x88\x01\n\x12\x43reateLinkResponse\x12\x1c\n\x04link\x18\x01 \x01(\x0b\x32\x0e.zaiko.v1.Link\x12\'\n\x07\x63ounted\x18\x02 \x03(\x0b\x32\x16.zaiko.v1.CountedUnits\x12\x15\n\rcounted_units\x18\x03 \x01(\x05\x12\x14\n\x08revision\x18\x04 \x01(\x03\x42\x02\x30\x01\"l\n\x17\x42\x61tchCreateLinksRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12-\n\x08requests\x18\x02 \x03(\x0b\x32\x1b.zaiko.v1.CreateLinkRequest\x12\x12\n\nrequest_id\x18\x03 \x01(\t\"\x8f\x01\n\x18\x42\x61tchCreateLinksResponse\x12\x1d\n\x05links\x18\x01 \x03(\x0b\x32\x0e.zaiko.v1.Link\x12\'\n\x07\x63ounted\x18\x02 \x03(\x0b\x32\x16.zaiko.v1.CountedUnits\x12\x15\n\rcounted_units\x18\x03 \x01(\x05\x12\x14\n\x08revision\x18\x04 \x01(\x03\x42\x02\x30\x01\"v\n\x11UpdateLinkRequest\x12\x1c\n\x04link\x18\x01 \x01(\x0b\x32\x0e.zaiko.v1.Link\x12/\n\x0bupdate_mask\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\x12\x12\n\nrequest_id\x18\x03 \x01(\t\"H\n\x12UpdateLinkResponse\x12\x1c\n\x04link\x18\x01 \x01(\x0b\x32\x0e.zaiko.v1.Link\x12\x14\n\x08revision\x18\x02 \x01(\x03\x42\x02\x30\x01\"C\n\x11\x44\x65leteLinkRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04\x65tag\x18\x02 \x01(\t\x12\x12\n\nrequest_id\x18\x03 \x01(\t\"l\n\x12\x44\x65leteLinkResponse\x12(\n\x08released\x18\x01 \x03(\x0b\x32\x16.zaiko.v1.CountedUnits\x12\x16\n\x0ereleased_units\x18\x02 \x01(\x05\x12\x14\n\x08revision\x18\x03 \x01(\x03\x42\x02\x30\x01\"L\n\x17\x42\x61tchDeleteLinksRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\r\n\x05names\x18\x02 \x03(\t\x12\x12\n\nrequest_id\x18\x03 \x01(\t\"r\n\x18\x42\x61tchDeleteLinksResponse\x12(\n\x08released\x18\x01 \x03(\x0b\x32\x16.zaiko.v1.CountedUnits\x12\x16\n\x0ereleased_units\x18\x02 \x01(\x05\x12\x14\n\x08revision\x18\x03 \x01(\x03\x42\x02\x30\x01\"\x1e\n\x0eGetLinkRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"E\n\x0fGetLinkResponse\x12\x1c\n\x04link\x18\x01 \x01(\x0b\x32\x0e.zaiko.v1.Link\x12\x14\n\x08revision\x18\x02 \x01(\x03\x42\x02\x30\x01\"\xef\x01\n\x10ListLinksRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\x12\x31\n\x06\x66ilter\x18\x04 \x01(\x0b\x32!.zaiko.v1.ListLinksRequest.Filter\x1aq\n\x06\x46ilter\x12\x0f\n\x07product\x18\x01 \x01(\t\x12\x19\n\x0csync_enabled\x18\x02 \x01(\x08H\x00\x88\x01\x01\x12*\n\x06states\x18\x03 \x03(\x0e\x32\x1a.zaiko.v1.LinkStatus.StateB\x0f\n\r_sync_enabled\"a\n\x11ListLinksResponse\x12\x1d\n\x05links\x18\x01 \x03(\x0b\x32\x0e.zaiko.v1.Link\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x14\n\x08revision\x18\x03 \x01(\x03\x42\x02\x30\x01\"r\n\x0f\x42ulkLinkRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x15\n\rmatch_barcode\x18\x02 \x01(\x08\x12\x13\n\x0b\x65nable_sync\x18\x03 \x01(\x08\x12\x0f\n\x07\x64ry_run\x18\x04 \x01(\x08\x12\x12\n\nrequest_id\x18\x05 \x01(\t\"P\n\x10\x42ulkLinkResponse\x12&\n\toperation\x18\x01 \x01(\x0b\x32\x13.zaiko.v1.Operation\x12\x14\n\x08revision\x18\x02 \x01(\x03\x42\x02\x30\x01\x32\xe7\x04\n\x0bLinkService\x12G\n\nCreateLink\x12\x1b.zaiko.v1.CreateLinkRequest\x1a\x1c.zaiko.v1.CreateLinkResponse\x12Y\n\x10\x42\x61tchCreateLinks\x12!.zaiko.v1.BatchCreateLinksRequest\x1a\".zaiko.v1.BatchCreateLinksResponse\x12G\n\nUpdateLink\x12\x1b.zaiko.v1.UpdateLinkRequest\x1a\x1c.zaiko.v1.UpdateLinkResponse\x12G\n\nDeleteLink\x12\x1b.zaiko.v1.DeleteLinkRequest\x1a\x1c.zaiko.v1.DeleteLinkResponse\x12Y\n\x10\x42\x61tchDeleteLinks\x12!.zaiko.v1.BatchDeleteLinksRequest\x1a\".zaiko.v1.BatchDeleteLinksResponse\x12>\n\x07GetLink\x12\x18.zaiko.v1.GetLinkRequest\x1a\x19.zaiko.v1.GetLinkResponse\x12\x44\n\tListLinks\x12\x1a.zaiko.v1.ListLinksRequest\x1a\x1b.zaiko.v1.ListLinksResponse\x12\x41\n\x08\x42ulkLink\x12\x19.zaiko.v1.BulkLinkRequest\x1a\x1a.zaiko.v1.BulkLinkResponseB<\n\x0c\x64\x65v.zaiko.v1B\x10LinkServiceProtoP\x01Z\x18zaiko.dev/api/v1;zaikov1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bzaiko/v1/link_service.proto\x12\x08zaiko.v1\x1a google/protobuf/field_mask.proto\x1a\x13zaiko/v1/link.proto\x1a\x18zaiko/v1/operation.proto\"U\n\x11\x43reateLinkRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x1c\n\x04link\x18\x02 \x01(\x0b\x32\x0e.zaiko.v1.Link\x12\x12\n\nrequest_id\x18\x03 \x01(\t\"\x88\x01\n\x12\x43reateLinkResponse\x12\x1c\n\x04link\x18\x01 \x01(\x0b\x32\x0e.zaiko.v1.Link\x12\'\n\x07\x63ounted\x18\x02 \x03(\x0b\x32\x16.zaiko.v1.CountedUnits\x12\x15\n\rcounted_units\x18\x03 \x01(\x05\x12\x14\n\x08revision\x18\x04 \x01(\x03\x42\x02\x30\x01\"l\n\x17\x42\x61tchCreateLinksRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12-\n\x08requests\x18\x02 \x03(\x0b\x32\x1b.zaiko.v1.CreateLinkRequest\x12\x12\n\nrequest_id\x18\x03 \x01(\t\"\x8f\x01\n\x18\x42\x61tchCreateLinksResponse\x12\x1d\n\x05links\x18\x01 \x03(\x0b\x32\x0e.zaiko.v1.Link\x12\'\n\x07\x63ounted\x18\x02 \x03(\x0b\x32\x16.zaiko.v1.CountedUnits\x12\x15\n\rcounted_units\x18\x03 \x01(\x05\x12\x14\n\x08revision\x18\x04 \x01(\x03\x42\x02\x30\x01\"v\n\x11UpdateLinkRequest\x12\x1c\n\x04link\x18\x01 \x01(\x0b\x32\x0e.zaiko.v1.Link\x12/\n\x0bupdate_mask\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\x12\x12\n\nrequest_id\x18\x03 \x01(\t\"H\n\x12UpdateLinkResponse\x12\x1c\n\x04link\x18\x01 \x01(\x0b\x32\x0e.zaiko.v1.Link\x12\x14\n\x08revision\x18\x02 \x01(\x03\x42\x02\x30\x01\"[\n\x11\x44\x65leteLinkRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04\x65tag\x18\x02 \x01(\t\x12\x16\n\x0erelease_orders\x18\x03 \x01(\x08\x12\x12\n\nrequest_id\x18\x04 \x01(\t\"l\n\x12\x44\x65leteLinkResponse\x12(\n\x08released\x18\x01 \x03(\x0b\x32\x16.zaiko.v1.CountedUnits\x12\x16\n\x0ereleased_units\x18\x02 \x01(\x05\x12\x14\n\x08revision\x18\x03 \x01(\x03\x42\x02\x30\x01\"d\n\x17\x42\x61tchDeleteLinksRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\r\n\x05names\x18\x02 \x03(\t\x12\x16\n\x0erelease_orders\x18\x03 \x01(\x08\x12\x12\n\nrequest_id\x18\x04 \x01(\t\"r\n\x18\x42\x61tchDeleteLinksResponse\x12(\n\x08released\x18\x01 \x03(\x0b\x32\x16.zaiko.v1.CountedUnits\x12\x16\n\x0ereleased_units\x18\x02 \x01(\x05\x12\x14\n\x08revision\x18\x03 \x01(\x03\x42\x02\x30\x01\"\x1e\n\x0eGetLinkRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"E\n\x0fGetLinkResponse\x12\x1c\n\x04link\x18\x01 \x01(\x0b\x32\x0e.zaiko.v1.Link\x12\x14\n\x08revision\x18\x02 \x01(\x03\x42\x02\x30\x01\"\xef\x01\n\x10ListLinksRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\x12\x31\n\x06\x66ilter\x18\x04 \x01(\x0b\x32!.zaiko.v1.ListLinksRequest.Filter\x1aq\n\x06\x46ilter\x12\x0f\n\x07product\x18\x01 \x01(\t\x12\x19\n\x0csync_enabled\x18\x02 \x01(\x08H\x00\x88\x01\x01\x12*\n\x06states\x18\x03 \x03(\x0e\x32\x1a.zaiko.v1.LinkStatus.StateB\x0f\n\r_sync_enabled\"a\n\x11ListLinksResponse\x12\x1d\n\x05links\x18\x01 \x03(\x0b\x32\x0e.zaiko.v1.Link\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x14\n\x08revision\x18\x03 \x01(\x03\x42\x02\x30\x01\"r\n\x0f\x42ulkLinkRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x15\n\rmatch_barcode\x18\x02 \x01(\x08\x12\x13\n\x0b\x65nable_sync\x18\x03 \x01(\x08\x12\x0f\n\x07\x64ry_run\x18\x04 \x01(\x08\x12\x12\n\nrequest_id\x18\x05 \x01(\t\"P\n\x10\x42ulkLinkResponse\x12&\n\toperation\x18\x01 \x01(\x0b\x32\x13.zaiko.v1.Operation\x12\x14\n\x08revision\x18\x02 \x01(\x03\x42\x02\x30\x01\x32\xe7\x04\n\x0bLinkService\x12G\n\nCreateLink\x12\x1b.zaiko.v1.CreateLinkRequest\x1a\x1c.zaiko.v1.CreateLinkResponse\x12Y\n\x10\x42\x61tchCreateLinks\x12!.zaiko.v1.BatchCreateLinksRequest\x1a\".zaiko.v1.BatchCreateLinksResponse\x12G\n\nUpdateLink\x12\x1b.zaiko.v1.UpdateLinkRequest\x1a\x1c.zaiko.v1.UpdateLinkResponse\x12G\n\nDeleteLink\x12\x1b.zaiko.v1.DeleteLinkRequest\x1a\x1c.zaiko.v1.DeleteLinkResponse\x12Y\n\x10\x42\x61tchDeleteLinks\x12!.zaiko.v1.BatchDeleteLinksRequest\x1a\".zaiko.v1.BatchDeleteLinksResponse\x12>\n\x07GetLink\x12\x18.zaiko.v1.GetLinkRequest\x1a\x19.zaiko.v1.GetLinkResponse\x12\x44\n\tListLinks\x12\x1a.zaiko.v1.ListLinksRequest\x1a\x1b.zaiko.v1.ListLinksResponse\x12\x41\n\x08\x42ulkLink\x12\x19.zaiko.v1.BulkLinkRequest\x1a\x1a.zaiko.v1.BulkLinkResponseB<\n\x0c\x64\x65v.zaiko.v1B\x10LinkServiceProtoP\x01Z\x18zaiko.dev/api/v1;zaikov1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -64,27 +64,27 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_UPDATELINKRESPONSE']._serialized_start=724
   _globals['_UPDATELINKRESPONSE']._serialized_end=796
   _globals['_DELETELINKREQUEST']._serialized_start=798
-  _globals['_DELETELINKREQUEST']._serialized_end=865
-  _globals['_DELETELINKRESPONSE']._serialized_start=867
-  _globals['_DELETELINKRESPONSE']._serialized_end=975
-  _globals['_BATCHDELETELINKSREQUEST']._serialized_start=977
-  _globals['_BATCHDELETELINKSREQUEST']._serialized_end=1053
-  _globals['_BATCHDELETELINKSRESPONSE']._serialized_start=1055
-  _globals['_BATCHDELETELINKSRESPONSE']._serialized_end=1169
-  _globals['_GETLINKREQUEST']._serialized_start=1171
-  _globals['_GETLINKREQUEST']._serialized_end=1201
-  _globals['_GETLINKRESPONSE']._serialized_start=1203
-  _globals['_GETLINKRESPONSE']._serialized_end=1272
-  _globals['_LISTLINKSREQUEST']._serialized_start=1275
-  _globals['_LISTLINKSREQUEST']._serialized_end=1514
-  _globals['_LISTLINKSREQUEST_FILTER']._serialized_start=1401
-  _globals['_LISTLINKSREQUEST_FILTER']._serialized_end=1514
-  _globals['_LISTLINKSRESPONSE']._serialized_start=1516
-  _globals['_LISTLINKSRESPONSE']._serialized_end=1613
-  _globals['_BULKLINKREQUEST']._serialized_start=1615
-  _globals['_BULKLINKREQUEST']._serialized_end=1729
-  _globals['_BULKLINKRESPONSE']._serialized_start=1731
-  _globals['_BULKLINKRESPONSE']._serialized_end=1811
-  _globals['_LINKSERVICE']._serialized_start=1814
-  _globals['_LINKSERVICE']._serialized_end=2429
+  _globals['_DELETELINKREQUEST']._serialized_end=889
+  _globals['_DELETELINKRESPONSE']._serialized_start=891
+  _globals['_DELETELINKRESPONSE']._serialized_end=999
+  _globals['_BATCHDELETELINKSREQUEST']._serialized_start=1001
+  _globals['_BATCHDELETELINKSREQUEST']._serialized_end=1101
+  _globals['_BATCHDELETELINKSRESPONSE']._serialized_start=1103
+  _globals['_BATCHDELETELINKSRESPONSE']._serialized_end=1217
+  _globals['_GETLINKREQUEST']._serialized_start=1219
+  _globals['_GETLINKREQUEST']._serialized_end=1249
+  _globals['_GETLINKRESPONSE']._serialized_start=1251
+  _globals['_GETLINKRESPONSE']._serialized_end=1320
+  _globals['_LISTLINKSREQUEST']._serialized_start=1323
+  _globals['_LISTLINKSREQUEST']._serialized_end=1562
+  _globals['_LISTLINKSREQUEST_FILTER']._serialized_start=1449
+  _globals['_LISTLINKSREQUEST_FILTER']._serialized_end=1562
+  _globals['_LISTLINKSRESPONSE']._serialized_start=1564
+  _globals['_LISTLINKSRESPONSE']._serialized_end=1661
+  _globals['_BULKLINKREQUEST']._serialized_start=1663
+  _globals['_BULKLINKREQUEST']._serialized_end=1777
+  _globals['_BULKLINKRESPONSE']._serialized_start=1779
+  _globals['_BULKLINKRESPONSE']._serialized_end=1859
+  _globals['_LINKSERVICE']._serialized_start=1862
+  _globals['_LINKSERVICE']._serialized_end=2477
 # @@protoc_insertion_point(module_scope)

@@ -174,9 +174,7 @@ class UpdateLinkRequest(message.Message):
 
     @builtins.property
     def update_mask(self) -> field_mask_pb2.FieldMask:
-        """Optional. The fields to change: `sync_enabled`. Unset = it, when it is true; so turning sync off needs a mask. `*`
-        = all that can be changed.
-        """
+        """Optional. The fields to change: `sync_enabled`. Unset = it, when it is set. `*` = all that can be changed."""
 
     def __init__(
         self,
@@ -225,6 +223,7 @@ class DeleteLinkRequest(message.Message):
 
     NAME_FIELD_NUMBER: builtins.int
     ETAG_FIELD_NUMBER: builtins.int
+    RELEASE_ORDERS_FIELD_NUMBER: builtins.int
     REQUEST_ID_FIELD_NUMBER: builtins.int
     name: builtins.str
     """Required. `merchants/{merchant}/shops/{shop}/links/{listing}`."""
@@ -232,6 +231,8 @@ class DeleteLinkRequest(message.Message):
     """Optional. The resource's etag as last read; refused with ETAG_MISMATCH when it has changed since. Empty = do not
     compare.
     """
+    release_orders: builtins.bool
+    """Optional. True = open units of the listing's orders are not counted any more. Default false."""
     request_id: builtins.str
     """Optional. A UUID that makes the call safe to repeat for 24 h: a repeat gets the first answer. See proto/README.md."""
     def __init__(
@@ -239,11 +240,12 @@ class DeleteLinkRequest(message.Message):
         *,
         name: builtins.str = ...,
         etag: builtins.str = ...,
+        release_orders: builtins.bool = ...,
         request_id: builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["etag", b"etag", "name", b"name", "request_id", b"request_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["etag", b"etag", "name", b"name", "release_orders", b"release_orders", "request_id", b"request_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -262,7 +264,7 @@ class DeleteLinkResponse(message.Message):
     """The merchant's revision that this answer reflects."""
     @builtins.property
     def released(self) -> containers.RepeatedCompositeFieldContainer[link_pb2.CountedUnits]:
-        """Open units of orders that are not counted any more; at most 1,000 entries, oldest first."""
+        """With `release_orders`: open units that are not counted any more; at most 1,000 entries, oldest first."""
 
     def __init__(
         self,
@@ -285,11 +287,14 @@ class BatchDeleteLinksRequest(message.Message):
 
     PARENT_FIELD_NUMBER: builtins.int
     NAMES_FIELD_NUMBER: builtins.int
+    RELEASE_ORDERS_FIELD_NUMBER: builtins.int
     REQUEST_ID_FIELD_NUMBER: builtins.int
     parent: builtins.str
     """Required. `merchants/{merchant}/shops/{shop}`, or `-` in place of the shop's id when the links are of several
     shops.
     """
+    release_orders: builtins.bool
+    """Optional. True = open units of the listings' orders are not counted any more. Default false."""
     request_id: builtins.str
     """Optional. A UUID that makes the call safe to repeat for 24 h: a repeat gets the first answer. See proto/README.md."""
     @builtins.property
@@ -301,11 +306,12 @@ class BatchDeleteLinksRequest(message.Message):
         *,
         parent: builtins.str = ...,
         names: abc.Iterable[builtins.str] | None = ...,
+        release_orders: builtins.bool = ...,
         request_id: builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["names", b"names", "parent", b"parent", "request_id", b"request_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["names", b"names", "parent", b"parent", "release_orders", b"release_orders", "request_id", b"request_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -324,7 +330,7 @@ class BatchDeleteLinksResponse(message.Message):
     """The merchant's revision that this answer reflects."""
     @builtins.property
     def released(self) -> containers.RepeatedCompositeFieldContainer[link_pb2.CountedUnits]:
-        """Open units of orders that are not counted any more; at most 1,000 entries, oldest first."""
+        """With `release_orders`: open units that are not counted any more; at most 1,000 entries, oldest first."""
 
     def __init__(
         self,

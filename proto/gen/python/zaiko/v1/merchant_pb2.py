@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17zaiko/v1/merchant.proto\x12\x08zaiko.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xd6\x01\n\x08Merchant\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x14\n\x0c\x64isplay_name\x18\x02 \x01(\t\x12 \n\x18inventory_sync_available\x18\x03 \x01(\x08\x12/\n\x0b\x63reate_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bupdate_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x14\n\x08revision\x18\x06 \x01(\x03\x42\x02\x30\x01\x12\x0c\n\x04\x65tag\x18\x07 \x01(\tB9\n\x0c\x64\x65v.zaiko.v1B\rMerchantProtoP\x01Z\x18zaiko.dev/api/v1;zaikov1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17zaiko/v1/merchant.proto\x12\x08zaiko.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xf8\x01\n\x08Merchant\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x14\n\x0c\x64isplay_name\x18\x02 \x01(\t\x12%\n\x18inventory_sync_available\x18\x03 \x01(\x08H\x00\x88\x01\x01\x12/\n\x0b\x63reate_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bupdate_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x14\n\x08revision\x18\x06 \x01(\x03\x42\x02\x30\x01\x12\x0c\n\x04\x65tag\x18\x07 \x01(\tB\x1b\n\x19_inventory_sync_availableB9\n\x0c\x64\x65v.zaiko.v1B\rMerchantProtoP\x01Z\x18zaiko.dev/api/v1;zaikov1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -36,5 +36,5 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_MERCHANT'].fields_by_name['revision']._loaded_options = None
   _globals['_MERCHANT'].fields_by_name['revision']._serialized_options = b'0\001'
   _globals['_MERCHANT']._serialized_start=71
-  _globals['_MERCHANT']._serialized_end=285
+  _globals['_MERCHANT']._serialized_end=319
 # @@protoc_insertion_point(module_scope)

@@ -10,10 +10,10 @@ import builtins as builtins
 import sys
 import typing as typing
 
-if sys.version_info >= (3, 11):
-    from typing import TypeAlias as _TypeAlias, Never as _Never
+if sys.version_info >= (3, 10):
+    from typing import TypeAlias as _TypeAlias
 else:
-    from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
+    from typing_extensions import TypeAlias as _TypeAlias
 
 DESCRIPTOR: descriptor.FileDescriptor
 
@@ -38,7 +38,7 @@ class Merchant(message.Message):
     display_name: builtins.str
     """Required. What people call the merchant; 1 to 200 characters."""
     inventory_sync_available: builtins.bool
-    """Optional. Whether inventory sync is offered to this merchant; default false. While it is false, enabling sync on a
+    """Optional. Whether inventory sync is offered to this merchant; default true. While it is false, enabling sync on a
     link is refused with SYNC_NOT_OFFERED. Turning it off leaves `sync_enabled` of the links as it is but holds them
     (state HELD, reason SYNC_NOT_OFFERED); turning it on again resumes them.
     """
@@ -61,14 +61,16 @@ class Merchant(message.Message):
         *,
         name: builtins.str = ...,
         display_name: builtins.str = ...,
-        inventory_sync_available: builtins.bool = ...,
+        inventory_sync_available: builtins.bool | None = ...,
         create_time: timestamp_pb2.Timestamp | None = ...,
         update_time: timestamp_pb2.Timestamp | None = ...,
         revision: builtins.int = ...,
         etag: builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["create_time", b"create_time", "update_time", b"update_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = typing.Literal["_inventory_sync_available", b"_inventory_sync_available", "create_time", b"create_time", "inventory_sync_available", b"inventory_sync_available", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["create_time", b"create_time", "display_name", b"display_name", "etag", b"etag", "inventory_sync_available", b"inventory_sync_available", "name", b"name", "revision", b"revision", "update_time", b"update_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["_inventory_sync_available", b"_inventory_sync_available", "create_time", b"create_time", "display_name", b"display_name", "etag", b"etag", "inventory_sync_available", b"inventory_sync_available", "name", b"name", "revision", b"revision", "update_time", b"update_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__inventory_sync_available: _TypeAlias = typing.Literal["inventory_sync_available"]  # noqa: Y015
+    _WhichOneofArgType__inventory_sync_available: _TypeAlias = typing.Literal["_inventory_sync_available", b"_inventory_sync_available"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__inventory_sync_available) -> _WhichOneofReturnType__inventory_sync_available | None: ...

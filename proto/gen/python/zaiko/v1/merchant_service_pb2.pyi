@@ -190,7 +190,7 @@ class UpdateMerchantRequest(message.Message):
     @builtins.property
     def update_mask(self) -> field_mask_pb2.FieldMask:
         """Optional. The fields to change: `display_name`, `inventory_sync_available`. Unset = those that are present in
-        `merchant` (not false, not empty); so turning `inventory_sync_available` off needs a mask. `*` = all of them.
+        `merchant`: a `display_name` that is not empty, an `inventory_sync_available` that is set. `*` = all of them.
         """
 
     def __init__(

@@ -111,7 +111,7 @@ class Movement(message.Message):
         KIND_ORDER_LINKED: Movement._Kind.ValueType  # 11
         """A listing was linked and its open order lines were counted. Raises ordered."""
         KIND_ORDER_UNLINKED: Movement._Kind.ValueType  # 12
-        """A link was deleted and its open order lines are not counted any more. Lowers ordered."""
+        """A link was deleted with `release_orders`, and its open order lines are not counted any more. Lowers ordered."""
 
     class Kind(_Kind, metaclass=_KindEnumTypeWrapper):
         """Why the stock moved. The list is closed, but may grow: treat an unknown value by its deltas."""
@@ -141,7 +141,7 @@ class Movement(message.Message):
     KIND_ORDER_LINKED: Movement.Kind.ValueType  # 11
     """A listing was linked and its open order lines were counted. Raises ordered."""
     KIND_ORDER_UNLINKED: Movement.Kind.ValueType  # 12
-    """A link was deleted and its open order lines are not counted any more. Lowers ordered."""
+    """A link was deleted with `release_orders`, and its open order lines are not counted any more. Lowers ordered."""
 
     NAME_FIELD_NUMBER: builtins.int
     PRODUCT_FIELD_NUMBER: builtins.int

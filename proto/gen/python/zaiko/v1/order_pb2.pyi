@@ -72,7 +72,7 @@ class Order(message.Message):
         SUSPICION_VANISHED: Order._Suspicion.ValueType  # 2
         """The shop does not know the order any more, and never said that it was deleted."""
         SUSPICION_UNPAID: Order._Suspicion.ValueType  # 3
-        """Not paid for a long time."""
+        """Not paid for a long time. Not sent yet by this version."""
         SUSPICION_STATE_UNKNOWN: Order._Suspicion.ValueType  # 4
         """In a state that the connector does not know."""
 
@@ -86,7 +86,7 @@ class Order(message.Message):
     SUSPICION_VANISHED: Order.Suspicion.ValueType  # 2
     """The shop does not know the order any more, and never said that it was deleted."""
     SUSPICION_UNPAID: Order.Suspicion.ValueType  # 3
-    """Not paid for a long time."""
+    """Not paid for a long time. Not sent yet by this version."""
     SUSPICION_STATE_UNKNOWN: Order.Suspicion.ValueType  # 4
     """In a state that the connector does not know."""
 
@@ -98,7 +98,7 @@ class Order(message.Message):
 
         @typing.final
         class LinkedProduct(message.Message):
-            """A product that the line's listing is linked to."""
+            """A product that the line counts as."""
 
             DESCRIPTOR: descriptor.Descriptor
 
@@ -127,7 +127,6 @@ class Order(message.Message):
         TITLE_FIELD_NUMBER: builtins.int
         ORDERED_FIELD_NUMBER: builtins.int
         CANCELLED_FIELD_NUMBER: builtins.int
-        REFUNDED_FIELD_NUMBER: builtins.int
         FULFILLED_FIELD_NUMBER: builtins.int
         OPEN_FIELD_NUMBER: builtins.int
         PRODUCTS_FIELD_NUMBER: builtins.int
@@ -144,20 +143,20 @@ class Order(message.Message):
         ordered: builtins.int
         """Output only. Units as bought. At least 0."""
         cancelled: builtins.int
-        """Output only. Units that will never ship: cancelled, or removed by an edit. 0 to `ordered`."""
-        refunded: builtins.int
-        """Output only. Units refunded before shipping, where the platform tells them apart from cancelled ones; otherwise
-        they are in `cancelled` and this is 0.
+        """Output only. Units that will never ship: cancelled, removed by an edit, or refunded before shipping. 0 to
+        `ordered`.
         """
         fulfilled: builtins.int
         """Output only. Units that have left, as the shop says."""
         open: builtins.int
-        """Output only. Units still to ship as the shop says: max(0, ordered − cancelled − refunded − fulfilled), 0 when the
-        order's state releases it. What the warehouse shipped beyond that shows in `Order.demands`.
+        """Output only. Units still to ship as the shop says: max(0, ordered − cancelled − fulfilled), 0 when the order's
+        state releases it. What the warehouse shipped beyond that shows in `Order.demands`.
         """
         @builtins.property
         def products(self) -> containers.RepeatedCompositeFieldContainer[Order.Line.LinkedProduct]:
-            """Output only. What the listing is linked to; empty when it is not linked, and then the line counts nowhere yet."""
+            """Output only. What the line counts as: what its listing was linked to when it was first counted, whatever became
+            of the link. Empty when it was never linked; then the line counts nowhere yet.
+            """
 
         def __init__(
             self,
@@ -169,14 +168,13 @@ class Order(message.Message):
             title: builtins.str = ...,
             ordered: builtins.int = ...,
             cancelled: builtins.int = ...,
-            refunded: builtins.int = ...,
             fulfilled: builtins.int = ...,
             open: builtins.int = ...,
             products: abc.Iterable[Order.Line.LinkedProduct] | None = ...,
         ) -> None: ...
         _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
         def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-        _ClearFieldArgType: _TypeAlias = typing.Literal["cancelled", b"cancelled", "external_id", b"external_id", "external_listing_id", b"external_listing_id", "fulfilled", b"fulfilled", "listing", b"listing", "open", b"open", "ordered", b"ordered", "products", b"products", "refunded", b"refunded", "sku", b"sku", "title", b"title"]  # noqa: Y015
+        _ClearFieldArgType: _TypeAlias = typing.Literal["cancelled", b"cancelled", "external_id", b"external_id", "external_listing_id", b"external_listing_id", "fulfilled", b"fulfilled", "listing", b"listing", "open", b"open", "ordered", b"ordered", "products", b"products", "sku", b"sku", "title", b"title"]  # noqa: Y015
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -193,8 +191,8 @@ class Order(message.Message):
         product: builtins.str
         """Output only. `merchants/{merchant}/products/{product}`."""
         open: builtins.int
-        """Output only. Units that are still to ship: ordered − cancelled − refunded − max(shipped here, fulfilled in the
-        shop), never below 0.
+        """Output only. Units that are still to ship: ordered − cancelled − max(shipped here, fulfilled in the shop), never
+        below 0.
         """
         allocated: builtins.int
         """Output only. Units that warehouses hold for it."""
@@ -223,7 +221,7 @@ class Order(message.Message):
     ARCHIVED_FIELD_NUMBER: builtins.int
     PAID_FIELD_NUMBER: builtins.int
     SUSPICIONS_FIELD_NUMBER: builtins.int
-    SUSPECT_TIME_FIELD_NUMBER: builtins.int
+    VANISH_TIME_FIELD_NUMBER: builtins.int
     HAS_UNLINKED_LINES_FIELD_NUMBER: builtins.int
     LINES_FIELD_NUMBER: builtins.int
     DEMANDS_FIELD_NUMBER: builtins.int
@@ -250,7 +248,7 @@ class Order(message.Message):
     paid: builtins.bool
     """Output only. Whether it is paid; unset when the shop does not say."""
     has_unlinked_lines: builtins.bool
-    """Output only. True when a line with open units is not linked, so that they count nowhere yet."""
+    """Output only. True when a line has units and counts nowhere yet, since its listing is not known or not linked."""
     revision: builtins.int
     """Output only. The merchant's revision at which it last changed."""
     etag: builtins.str
@@ -262,8 +260,8 @@ class Order(message.Message):
         """Output only. Why its open units should be looked at; empty when nothing is open or nothing is odd."""
 
     @builtins.property
-    def suspect_time(self) -> timestamp_pb2.Timestamp:
-        """Output only. Since when it has been suspect; unset when it is not."""
+    def vanish_time(self) -> timestamp_pb2.Timestamp:
+        """Output only. When the shop was first found not to know it any more; unset while it does."""
 
     @builtins.property
     def lines(self) -> containers.RepeatedCompositeFieldContainer[Order.Line]:
@@ -301,7 +299,7 @@ class Order(message.Message):
         archived: builtins.bool = ...,
         paid: builtins.bool | None = ...,
         suspicions: abc.Iterable[Order.Suspicion.ValueType] | None = ...,
-        suspect_time: timestamp_pb2.Timestamp | None = ...,
+        vanish_time: timestamp_pb2.Timestamp | None = ...,
         has_unlinked_lines: builtins.bool = ...,
         lines: abc.Iterable[Order.Line] | None = ...,
         demands: abc.Iterable[Order.ProductDemand] | None = ...,
@@ -312,9 +310,9 @@ class Order(message.Message):
         revision: builtins.int = ...,
         etag: builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["_paid", b"_paid", "create_time", b"create_time", "paid", b"paid", "place_time", b"place_time", "suspect_time", b"suspect_time", "update_time", b"update_time", "version_time", b"version_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = typing.Literal["_paid", b"_paid", "create_time", b"create_time", "paid", b"paid", "place_time", b"place_time", "update_time", b"update_time", "vanish_time", b"vanish_time", "version_time", b"version_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["_paid", b"_paid", "archived", b"archived", "create_time", b"create_time", "demands", b"demands", "etag", b"etag", "external_id", b"external_id", "has_unlinked_lines", b"has_unlinked_lines", "lines", b"lines", "name", b"name", "number", b"number", "paid", b"paid", "place_time", b"place_time", "platform_state", b"platform_state", "revision", b"revision", "state", b"state", "state_known", b"state_known", "suspect_time", b"suspect_time", "suspicions", b"suspicions", "update_time", b"update_time", "version_time", b"version_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["_paid", b"_paid", "archived", b"archived", "create_time", b"create_time", "demands", b"demands", "etag", b"etag", "external_id", b"external_id", "has_unlinked_lines", b"has_unlinked_lines", "lines", b"lines", "name", b"name", "number", b"number", "paid", b"paid", "place_time", b"place_time", "platform_state", b"platform_state", "revision", b"revision", "state", b"state", "state_known", b"state_known", "suspicions", b"suspicions", "update_time", b"update_time", "vanish_time", b"vanish_time", "version_time", b"version_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__paid: _TypeAlias = typing.Literal["paid"]  # noqa: Y015
     _WhichOneofArgType__paid: _TypeAlias = typing.Literal["_paid", b"_paid"]  # noqa: Y015

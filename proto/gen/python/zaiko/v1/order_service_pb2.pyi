@@ -91,7 +91,9 @@ class ListOrdersRequest(message.Message):
 
         @builtins.property
         def external_ids(self) -> containers.RepeatedScalarFieldContainer[builtins.str]:
-            """Optional. Only orders with one of these platform ids, exactly; at most 1,000."""
+            """Optional. Only orders with one of these platform ids, exactly; at most 1,000. Needs one shop in `parent`, not
+            `-`.
+            """
 
         def __init__(
             self,
@@ -150,7 +152,7 @@ class ListOrdersResponse(message.Message):
     """The merchant's revision that this answer reflects."""
     @builtins.property
     def orders(self) -> containers.RepeatedCompositeFieldContainer[order_pb2.Order]:
-        """The orders of this page, latest placed first."""
+        """The orders of this page."""
 
     def __init__(
         self,

@@ -59,7 +59,7 @@ class OrderServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def ListOrders(self, request, context):
-        """Lists the orders of a shop, latest placed first. `shops/-` = of all shops of the merchant.
+        """Lists the orders of a shop, ordered by the shop's name and `external_id`. `shops/-` = of all shops of the merchant.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -36,7 +36,7 @@ class OrderServiceStub:
     GetOrder: grpc.UnaryUnaryMultiCallable[order_service_pb2.GetOrderRequest, order_service_pb2.GetOrderResponse]
     """Reads one order."""
     ListOrders: grpc.UnaryUnaryMultiCallable[order_service_pb2.ListOrdersRequest, order_service_pb2.ListOrdersResponse]
-    """Lists the orders of a shop, latest placed first. `shops/-` = of all shops of the merchant."""
+    """Lists the orders of a shop, ordered by the shop's name and `external_id`. `shops/-` = of all shops of the merchant."""
 
 @typing.type_check_only
 class OrderServiceAsyncStub(OrderServiceStub):
@@ -46,7 +46,7 @@ class OrderServiceAsyncStub(OrderServiceStub):
     GetOrder: aio.UnaryUnaryMultiCallable[order_service_pb2.GetOrderRequest, order_service_pb2.GetOrderResponse]  # type: ignore[assignment]
     """Reads one order."""
     ListOrders: aio.UnaryUnaryMultiCallable[order_service_pb2.ListOrdersRequest, order_service_pb2.ListOrdersResponse]  # type: ignore[assignment]
-    """Lists the orders of a shop, latest placed first. `shops/-` = of all shops of the merchant."""
+    """Lists the orders of a shop, ordered by the shop's name and `external_id`. `shops/-` = of all shops of the merchant."""
 
 class OrderServiceServicer(metaclass=abc_1.ABCMeta):
     """Reads the orders of the shops. Orders come by runs only; nothing here changes them."""
@@ -65,6 +65,6 @@ class OrderServiceServicer(metaclass=abc_1.ABCMeta):
         request: order_service_pb2.ListOrdersRequest,
         context: _ServicerContext,
     ) -> typing.Union[order_service_pb2.ListOrdersResponse, abc.Awaitable[order_service_pb2.ListOrdersResponse]]:
-        """Lists the orders of a shop, latest placed first. `shops/-` = of all shops of the merchant."""
+        """Lists the orders of a shop, ordered by the shop's name and `external_id`. `shops/-` = of all shops of the merchant."""
 
 def add_OrderServiceServicer_to_server(servicer: OrderServiceServicer, server: typing.Union[grpc.Server, aio.Server]) -> None: ...

@@ -151,13 +151,10 @@ class DeleteShopRequest(message.Message):
     DESCRIPTOR: descriptor.Descriptor
 
     NAME_FIELD_NUMBER: builtins.int
-    FORCE_FIELD_NUMBER: builtins.int
     ETAG_FIELD_NUMBER: builtins.int
     REQUEST_ID_FIELD_NUMBER: builtins.int
     name: builtins.str
     """Required. `merchants/{merchant}/shops/{shop}`."""
-    force: builtins.bool
-    """Optional. True = also when listings are linked. Default false."""
     etag: builtins.str
     """Optional. The resource's etag as last read; refused with ETAG_MISMATCH when it has changed since. Empty = do not
     compare.
@@ -168,13 +165,12 @@ class DeleteShopRequest(message.Message):
         self,
         *,
         name: builtins.str = ...,
-        force: builtins.bool = ...,
         etag: builtins.str = ...,
         request_id: builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["etag", b"etag", "force", b"force", "name", b"name", "request_id", b"request_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["etag", b"etag", "name", b"name", "request_id", b"request_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -184,21 +180,17 @@ class DeleteShopResponse(message.Message):
 
     DESCRIPTOR: descriptor.Descriptor
 
-    DELETED_LINK_COUNT_FIELD_NUMBER: builtins.int
     REVISION_FIELD_NUMBER: builtins.int
-    deleted_link_count: builtins.int
-    """How many links were deleted with it."""
     revision: builtins.int
     """The merchant's revision that this answer reflects."""
     def __init__(
         self,
         *,
-        deleted_link_count: builtins.int = ...,
         revision: builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["deleted_link_count", b"deleted_link_count", "revision", b"revision"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["revision", b"revision"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -254,59 +246,25 @@ class ListShopsRequest(message.Message):
 
     DESCRIPTOR: descriptor.Descriptor
 
-    @typing.final
-    class Filter(message.Message):
-        """Which shops; fields combine with AND, repeated values with OR, unset fields do not filter."""
-
-        DESCRIPTOR: descriptor.Descriptor
-
-        CONNECTORS_FIELD_NUMBER: builtins.int
-        STATES_FIELD_NUMBER: builtins.int
-        @builtins.property
-        def connectors(self) -> containers.RepeatedScalarFieldContainer[builtins.str]:
-            """Optional. Only shops of one of these connectors, `connectors/{connector}`; at most 100."""
-
-        @builtins.property
-        def states(self) -> containers.RepeatedScalarFieldContainer[shop_pb2.Shop.State.ValueType]:
-            """Optional. Only shops in one of these states. Empty = all."""
-
-        def __init__(
-            self,
-            *,
-            connectors: abc.Iterable[builtins.str] | None = ...,
-            states: abc.Iterable[shop_pb2.Shop.State.ValueType] | None = ...,
-        ) -> None: ...
-        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-        def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-        _ClearFieldArgType: _TypeAlias = typing.Literal["connectors", b"connectors", "states", b"states"]  # noqa: Y015
-        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-        def WhichOneof(self, oneof_group: _Never) -> None: ...
-
     PARENT_FIELD_NUMBER: builtins.int
     PAGE_SIZE_FIELD_NUMBER: builtins.int
     PAGE_TOKEN_FIELD_NUMBER: builtins.int
-    FILTER_FIELD_NUMBER: builtins.int
     parent: builtins.str
     """Required. `merchants/{merchant}`."""
     page_size: builtins.int
     """Optional. At most so many are returned. 0 = 100; more than 1,000 is treated as 1,000."""
     page_token: builtins.str
     """Optional. `next_page_token` of the previous page; everything else must be as in the first request."""
-    @builtins.property
-    def filter(self) -> ListShopsRequest.Filter:
-        """Optional. Unset = all shops."""
-
     def __init__(
         self,
         *,
         parent: builtins.str = ...,
         page_size: builtins.int = ...,
         page_token: builtins.str = ...,
-        filter: ListShopsRequest.Filter | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["filter", b"filter"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["filter", b"filter", "page_size", b"page_size", "page_token", b"page_token", "parent", b"parent"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["page_size", b"page_size", "page_token", b"page_token", "parent", b"parent"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

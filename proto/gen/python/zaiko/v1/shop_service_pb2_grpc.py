@@ -93,7 +93,7 @@ class ShopServiceServicer(object):
 
     def CreateShop(self, request, context):
         """Creates a shop and schedules its first run. Does not call the platform: use CheckShop for that. Refused with
-        RESOURCE_EXISTS, CONNECTOR_NOT_LOADED, and SETTINGS_INVALID when settings and secrets do not fit the connector's
+        RESOURCE_EXISTS, CONNECTOR_NOT_LOADED, and INVALID_FIELD when settings and secrets do not fit the connector's
         schema.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -102,16 +102,16 @@ class ShopServiceServicer(object):
 
     def UpdateShop(self, request, context):
         """Changes `display_name`, `settings`, `secrets` or `sync_interval`. New settings or secrets end a hold and schedule a
-        run. Refused with ETAG_MISMATCH, FIELD_MASK_INVALID, SETTINGS_INVALID, CONNECTOR_NOT_LOADED.
+        run. Refused with ETAG_MISMATCH, FIELD_MASK_INVALID, INVALID_FIELD (as CreateShop), CONNECTOR_NOT_LOADED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def DeleteShop(self, request, context):
-        """Deletes a shop with its listings, credentials and runs. Refused with SHOP_HAS_LINKS while a listing is linked,
-        unless `force`; with it the links are deleted as by DeleteLink, so that open units of the shop's orders are not
-        counted any more. The journal stays. Nothing is changed on the platform.
+        """Deletes a shop with its listings and credentials. Refused with SHOP_HAS_LINKS while a listing is linked, and with
+        ETAG_MISMATCH: what becomes of its open orders is decided when the links are deleted (`release_orders`). The
+        journal stays. Nothing is changed on the platform.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -164,7 +164,7 @@ class ShopServiceServicer(object):
 
     def RefreshListings(self, request, context):
         """Reads the whole catalogue of a shop anew, as an operation of kind REFRESH_LISTINGS. While one is going on for the
-        shop, the same operation is answered. Refused with CONNECTOR_NOT_LOADED, CONNECTOR_LACKS_CAPABILITY, SHOP_PAUSED.
+        shop, the same operation is answered. Refused with CONNECTOR_NOT_LOADED, SHOP_PAUSED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

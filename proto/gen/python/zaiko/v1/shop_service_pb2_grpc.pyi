@@ -35,17 +35,17 @@ class ShopServiceStub:
     def __new__(cls, channel: aio.Channel) -> ShopServiceAsyncStub: ...
     CreateShop: grpc.UnaryUnaryMultiCallable[shop_service_pb2.CreateShopRequest, shop_service_pb2.CreateShopResponse]
     """Creates a shop and schedules its first run. Does not call the platform: use CheckShop for that. Refused with
-    RESOURCE_EXISTS, CONNECTOR_NOT_LOADED, and SETTINGS_INVALID when settings and secrets do not fit the connector's
+    RESOURCE_EXISTS, CONNECTOR_NOT_LOADED, and INVALID_FIELD when settings and secrets do not fit the connector's
     schema.
     """
     UpdateShop: grpc.UnaryUnaryMultiCallable[shop_service_pb2.UpdateShopRequest, shop_service_pb2.UpdateShopResponse]
     """Changes `display_name`, `settings`, `secrets` or `sync_interval`. New settings or secrets end a hold and schedule a
-    run. Refused with ETAG_MISMATCH, FIELD_MASK_INVALID, SETTINGS_INVALID, CONNECTOR_NOT_LOADED.
+    run. Refused with ETAG_MISMATCH, FIELD_MASK_INVALID, INVALID_FIELD (as CreateShop), CONNECTOR_NOT_LOADED.
     """
     DeleteShop: grpc.UnaryUnaryMultiCallable[shop_service_pb2.DeleteShopRequest, shop_service_pb2.DeleteShopResponse]
-    """Deletes a shop with its listings, credentials and runs. Refused with SHOP_HAS_LINKS while a listing is linked,
-    unless `force`; with it the links are deleted as by DeleteLink, so that open units of the shop's orders are not
-    counted any more. The journal stays. Nothing is changed on the platform.
+    """Deletes a shop with its listings and credentials. Refused with SHOP_HAS_LINKS while a listing is linked, and with
+    ETAG_MISMATCH: what becomes of its open orders is decided when the links are deleted (`release_orders`). The
+    journal stays. Nothing is changed on the platform.
     """
     GetShop: grpc.UnaryUnaryMultiCallable[shop_service_pb2.GetShopRequest, shop_service_pb2.GetShopResponse]
     """Reads one shop, without its secrets."""
@@ -66,7 +66,7 @@ class ShopServiceStub:
     """Lists the listings of a shop as last read, ordered by name. `shops/-` = of all shops of the merchant."""
     RefreshListings: grpc.UnaryUnaryMultiCallable[shop_service_pb2.RefreshListingsRequest, shop_service_pb2.RefreshListingsResponse]
     """Reads the whole catalogue of a shop anew, as an operation of kind REFRESH_LISTINGS. While one is going on for the
-    shop, the same operation is answered. Refused with CONNECTOR_NOT_LOADED, CONNECTOR_LACKS_CAPABILITY, SHOP_PAUSED.
+    shop, the same operation is answered. Refused with CONNECTOR_NOT_LOADED, SHOP_PAUSED.
     """
 
 @typing.type_check_only
@@ -76,17 +76,17 @@ class ShopServiceAsyncStub(ShopServiceStub):
     def __init__(self, channel: aio.Channel) -> None: ...
     CreateShop: aio.UnaryUnaryMultiCallable[shop_service_pb2.CreateShopRequest, shop_service_pb2.CreateShopResponse]  # type: ignore[assignment]
     """Creates a shop and schedules its first run. Does not call the platform: use CheckShop for that. Refused with
-    RESOURCE_EXISTS, CONNECTOR_NOT_LOADED, and SETTINGS_INVALID when settings and secrets do not fit the connector's
+    RESOURCE_EXISTS, CONNECTOR_NOT_LOADED, and INVALID_FIELD when settings and secrets do not fit the connector's
     schema.
     """
     UpdateShop: aio.UnaryUnaryMultiCallable[shop_service_pb2.UpdateShopRequest, shop_service_pb2.UpdateShopResponse]  # type: ignore[assignment]
     """Changes `display_name`, `settings`, `secrets` or `sync_interval`. New settings or secrets end a hold and schedule a
-    run. Refused with ETAG_MISMATCH, FIELD_MASK_INVALID, SETTINGS_INVALID, CONNECTOR_NOT_LOADED.
+    run. Refused with ETAG_MISMATCH, FIELD_MASK_INVALID, INVALID_FIELD (as CreateShop), CONNECTOR_NOT_LOADED.
     """
     DeleteShop: aio.UnaryUnaryMultiCallable[shop_service_pb2.DeleteShopRequest, shop_service_pb2.DeleteShopResponse]  # type: ignore[assignment]
-    """Deletes a shop with its listings, credentials and runs. Refused with SHOP_HAS_LINKS while a listing is linked,
-    unless `force`; with it the links are deleted as by DeleteLink, so that open units of the shop's orders are not
-    counted any more. The journal stays. Nothing is changed on the platform.
+    """Deletes a shop with its listings and credentials. Refused with SHOP_HAS_LINKS while a listing is linked, and with
+    ETAG_MISMATCH: what becomes of its open orders is decided when the links are deleted (`release_orders`). The
+    journal stays. Nothing is changed on the platform.
     """
     GetShop: aio.UnaryUnaryMultiCallable[shop_service_pb2.GetShopRequest, shop_service_pb2.GetShopResponse]  # type: ignore[assignment]
     """Reads one shop, without its secrets."""
@@ -107,7 +107,7 @@ class ShopServiceAsyncStub(ShopServiceStub):
     """Lists the listings of a shop as last read, ordered by name. `shops/-` = of all shops of the merchant."""
     RefreshListings: aio.UnaryUnaryMultiCallable[shop_service_pb2.RefreshListingsRequest, shop_service_pb2.RefreshListingsResponse]  # type: ignore[assignment]
     """Reads the whole catalogue of a shop anew, as an operation of kind REFRESH_LISTINGS. While one is going on for the
-    shop, the same operation is answered. Refused with CONNECTOR_NOT_LOADED, CONNECTOR_LACKS_CAPABILITY, SHOP_PAUSED.
+    shop, the same operation is answered. Refused with CONNECTOR_NOT_LOADED, SHOP_PAUSED.
     """
 
 class ShopServiceServicer(metaclass=abc_1.ABCMeta):
@@ -120,7 +120,7 @@ class ShopServiceServicer(metaclass=abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> typing.Union[shop_service_pb2.CreateShopResponse, abc.Awaitable[shop_service_pb2.CreateShopResponse]]:
         """Creates a shop and schedules its first run. Does not call the platform: use CheckShop for that. Refused with
-        RESOURCE_EXISTS, CONNECTOR_NOT_LOADED, and SETTINGS_INVALID when settings and secrets do not fit the connector's
+        RESOURCE_EXISTS, CONNECTOR_NOT_LOADED, and INVALID_FIELD when settings and secrets do not fit the connector's
         schema.
         """
 
@@ -131,7 +131,7 @@ class ShopServiceServicer(metaclass=abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> typing.Union[shop_service_pb2.UpdateShopResponse, abc.Awaitable[shop_service_pb2.UpdateShopResponse]]:
         """Changes `display_name`, `settings`, `secrets` or `sync_interval`. New settings or secrets end a hold and schedule a
-        run. Refused with ETAG_MISMATCH, FIELD_MASK_INVALID, SETTINGS_INVALID, CONNECTOR_NOT_LOADED.
+        run. Refused with ETAG_MISMATCH, FIELD_MASK_INVALID, INVALID_FIELD (as CreateShop), CONNECTOR_NOT_LOADED.
         """
 
     @abc_1.abstractmethod
@@ -140,9 +140,9 @@ class ShopServiceServicer(metaclass=abc_1.ABCMeta):
         request: shop_service_pb2.DeleteShopRequest,
         context: _ServicerContext,
     ) -> typing.Union[shop_service_pb2.DeleteShopResponse, abc.Awaitable[shop_service_pb2.DeleteShopResponse]]:
-        """Deletes a shop with its listings, credentials and runs. Refused with SHOP_HAS_LINKS while a listing is linked,
-        unless `force`; with it the links are deleted as by DeleteLink, so that open units of the shop's orders are not
-        counted any more. The journal stays. Nothing is changed on the platform.
+        """Deletes a shop with its listings and credentials. Refused with SHOP_HAS_LINKS while a listing is linked, and with
+        ETAG_MISMATCH: what becomes of its open orders is decided when the links are deleted (`release_orders`). The
+        journal stays. Nothing is changed on the platform.
         """
 
     @abc_1.abstractmethod
@@ -205,7 +205,7 @@ class ShopServiceServicer(metaclass=abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> typing.Union[shop_service_pb2.RefreshListingsResponse, abc.Awaitable[shop_service_pb2.RefreshListingsResponse]]:
         """Reads the whole catalogue of a shop anew, as an operation of kind REFRESH_LISTINGS. While one is going on for the
-        shop, the same operation is answered. Refused with CONNECTOR_NOT_LOADED, CONNECTOR_LACKS_CAPABILITY, SHOP_PAUSED.
+        shop, the same operation is answered. Refused with CONNECTOR_NOT_LOADED, SHOP_PAUSED.
         """
 
 def add_ShopServiceServicer_to_server(servicer: ShopServiceServicer, server: typing.Union[grpc.Server, aio.Server]) -> None: ...

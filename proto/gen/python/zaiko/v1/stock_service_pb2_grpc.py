@@ -30,8 +30,8 @@ class StockServiceStub(object):
     after it, and makes the shops concerned sync within about a second.
 
     Mutations that take a `cause_key` record a fact once: a repeated key changes nothing and answers the first movement
-    with `already_recorded = true`, for ever, whichever `request_id` it comes with. Compare the movement where keys may
-    collide.
+    with `already_recorded = true`, for ever, whichever `request_id` it comes with. The same key with another kind,
+    product, warehouse, quantity or demand is refused with CAUSE_KEY_REUSED.
     """
 
     def __init__(self, channel):
@@ -107,8 +107,8 @@ class StockServiceServicer(object):
     after it, and makes the shops concerned sync within about a second.
 
     Mutations that take a `cause_key` record a fact once: a repeated key changes nothing and answers the first movement
-    with `already_recorded = true`, for ever, whichever `request_id` it comes with. Compare the movement where keys may
-    collide.
+    with `already_recorded = true`, for ever, whichever `request_id` it comes with. The same key with another kind,
+    product, warehouse, quantity or demand is refused with CAUSE_KEY_REUSED.
     """
 
     def GetStock(self, request, context):
@@ -158,8 +158,9 @@ class StockServiceServicer(object):
 
     def AdjustStock(self, request, context):
         """Corrects physical in one warehouse, by a difference or to a counted value. A counted value that equals the current
-        one records a movement of zero. Refused with INSUFFICIENT_STOCK when physical would fall below what the warehouse
-        has allocated (deallocate first), with ETAG_MISMATCH, and with STOCK_LIMIT_EXCEEDED.
+        one records a movement of zero. It may fall below what the warehouse has allocated: those units are lost, and
+        deliverable is negative until they are deallocated. Refused with INSUFFICIENT_STOCK when physical would fall below
+        0, with ETAG_MISMATCH, and with STOCK_LIMIT_EXCEEDED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -282,8 +283,8 @@ class StockService(object):
     after it, and makes the shops concerned sync within about a second.
 
     Mutations that take a `cause_key` record a fact once: a repeated key changes nothing and answers the first movement
-    with `already_recorded = true`, for ever, whichever `request_id` it comes with. Compare the movement where keys may
-    collide.
+    with `already_recorded = true`, for ever, whichever `request_id` it comes with. The same key with another kind,
+    product, warehouse, quantity or demand is refused with CAUSE_KEY_REUSED.
     """
 
     @staticmethod

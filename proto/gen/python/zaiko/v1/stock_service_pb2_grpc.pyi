@@ -31,8 +31,8 @@ class StockServiceStub:
     after it, and makes the shops concerned sync within about a second.
 
     Mutations that take a `cause_key` record a fact once: a repeated key changes nothing and answers the first movement
-    with `already_recorded = true`, for ever, whichever `request_id` it comes with. Compare the movement where keys may
-    collide.
+    with `already_recorded = true`, for ever, whichever `request_id` it comes with. The same key with another kind,
+    product, warehouse, quantity or demand is refused with CAUSE_KEY_REUSED.
     """
 
     @typing.overload
@@ -58,8 +58,9 @@ class StockServiceStub:
     """Records that units arrived. Raises physical and free. Refused with PRODUCT_ARCHIVED and STOCK_LIMIT_EXCEEDED."""
     AdjustStock: grpc.UnaryUnaryMultiCallable[stock_service_pb2.AdjustStockRequest, stock_service_pb2.AdjustStockResponse]
     """Corrects physical in one warehouse, by a difference or to a counted value. A counted value that equals the current
-    one records a movement of zero. Refused with INSUFFICIENT_STOCK when physical would fall below what the warehouse
-    has allocated (deallocate first), with ETAG_MISMATCH, and with STOCK_LIMIT_EXCEEDED.
+    one records a movement of zero. It may fall below what the warehouse has allocated: those units are lost, and
+    deliverable is negative until they are deallocated. Refused with INSUFFICIENT_STOCK when physical would fall below
+    0, with ETAG_MISMATCH, and with STOCK_LIMIT_EXCEEDED.
     """
     AllocateStock: grpc.UnaryUnaryMultiCallable[stock_service_pb2.AllocateStockRequest, stock_service_pb2.AllocateStockResponse]
     """Holds units of one warehouse for a demand. Never changes `free` while the demand is an order with that many units
@@ -88,8 +89,8 @@ class StockServiceAsyncStub(StockServiceStub):
     after it, and makes the shops concerned sync within about a second.
 
     Mutations that take a `cause_key` record a fact once: a repeated key changes nothing and answers the first movement
-    with `already_recorded = true`, for ever, whichever `request_id` it comes with. Compare the movement where keys may
-    collide.
+    with `already_recorded = true`, for ever, whichever `request_id` it comes with. The same key with another kind,
+    product, warehouse, quantity or demand is refused with CAUSE_KEY_REUSED.
     """
 
     def __init__(self, channel: aio.Channel) -> None: ...
@@ -112,8 +113,9 @@ class StockServiceAsyncStub(StockServiceStub):
     """Records that units arrived. Raises physical and free. Refused with PRODUCT_ARCHIVED and STOCK_LIMIT_EXCEEDED."""
     AdjustStock: aio.UnaryUnaryMultiCallable[stock_service_pb2.AdjustStockRequest, stock_service_pb2.AdjustStockResponse]  # type: ignore[assignment]
     """Corrects physical in one warehouse, by a difference or to a counted value. A counted value that equals the current
-    one records a movement of zero. Refused with INSUFFICIENT_STOCK when physical would fall below what the warehouse
-    has allocated (deallocate first), with ETAG_MISMATCH, and with STOCK_LIMIT_EXCEEDED.
+    one records a movement of zero. It may fall below what the warehouse has allocated: those units are lost, and
+    deliverable is negative until they are deallocated. Refused with INSUFFICIENT_STOCK when physical would fall below
+    0, with ETAG_MISMATCH, and with STOCK_LIMIT_EXCEEDED.
     """
     AllocateStock: aio.UnaryUnaryMultiCallable[stock_service_pb2.AllocateStockRequest, stock_service_pb2.AllocateStockResponse]  # type: ignore[assignment]
     """Holds units of one warehouse for a demand. Never changes `free` while the demand is an order with that many units
@@ -141,8 +143,8 @@ class StockServiceServicer(metaclass=abc_1.ABCMeta):
     after it, and makes the shops concerned sync within about a second.
 
     Mutations that take a `cause_key` record a fact once: a repeated key changes nothing and answers the first movement
-    with `already_recorded = true`, for ever, whichever `request_id` it comes with. Compare the movement where keys may
-    collide.
+    with `already_recorded = true`, for ever, whichever `request_id` it comes with. The same key with another kind,
+    product, warehouse, quantity or demand is refused with CAUSE_KEY_REUSED.
     """
 
     @abc_1.abstractmethod
@@ -205,8 +207,9 @@ class StockServiceServicer(metaclass=abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> typing.Union[stock_service_pb2.AdjustStockResponse, abc.Awaitable[stock_service_pb2.AdjustStockResponse]]:
         """Corrects physical in one warehouse, by a difference or to a counted value. A counted value that equals the current
-        one records a movement of zero. Refused with INSUFFICIENT_STOCK when physical would fall below what the warehouse
-        has allocated (deallocate first), with ETAG_MISMATCH, and with STOCK_LIMIT_EXCEEDED.
+        one records a movement of zero. It may fall below what the warehouse has allocated: those units are lost, and
+        deliverable is negative until they are deallocated. Refused with INSUFFICIENT_STOCK when physical would fall below
+        0, with ETAG_MISMATCH, and with STOCK_LIMIT_EXCEEDED.
         """
 
     @abc_1.abstractmethod
