@@ -49,54 +49,6 @@ class Link(message.Message):
     MODE_SYNC: Link.Mode.ValueType  # 1
     """The shop shows what may still be sold."""
 
-    @typing.final
-    class Bundle(message.Message):
-        """Several products that are sold as one (セット商品). The shop shows the smallest over the parts of ⌊max(0, synced) /
-        count⌋.
-        """
-
-        DESCRIPTOR: descriptor.Descriptor
-
-        @typing.final
-        class Part(message.Message):
-            """One part of it."""
-
-            DESCRIPTOR: descriptor.Descriptor
-
-            PRODUCT_FIELD_NUMBER: builtins.int
-            COUNT_FIELD_NUMBER: builtins.int
-            product: builtins.str
-            """Required. `merchants/{merchant}/products/{product}`."""
-            count: builtins.int
-            """Required. Units of the product in one unit of the listing, 1 to 10,000."""
-            def __init__(
-                self,
-                *,
-                product: builtins.str = ...,
-                count: builtins.int = ...,
-            ) -> None: ...
-            _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-            def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-            _ClearFieldArgType: _TypeAlias = typing.Literal["count", b"count", "product", b"product"]  # noqa: Y015
-            def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-            def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-        PARTS_FIELD_NUMBER: builtins.int
-        @builtins.property
-        def parts(self) -> containers.RepeatedCompositeFieldContainer[Link.Bundle.Part]:
-            """Required. 1 to 50 parts, each of another product."""
-
-        def __init__(
-            self,
-            *,
-            parts: abc.Iterable[Link.Bundle.Part] | None = ...,
-        ) -> None: ...
-        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-        def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-        _ClearFieldArgType: _TypeAlias = typing.Literal["parts", b"parts"]  # noqa: Y015
-        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-        def WhichOneof(self, oneof_group: _Never) -> None: ...
-
     NAME_FIELD_NUMBER: builtins.int
     LISTING_FIELD_NUMBER: builtins.int
     PRODUCT_FIELD_NUMBER: builtins.int
@@ -125,7 +77,7 @@ class Link(message.Message):
     ignored.
     """
     @builtins.property
-    def bundle(self) -> Link.Bundle:
+    def bundle(self) -> Bundle:
         """Several products."""
 
     @builtins.property
@@ -146,7 +98,7 @@ class Link(message.Message):
         name: builtins.str = ...,
         listing: builtins.str = ...,
         product: builtins.str = ...,
-        bundle: Link.Bundle | None = ...,
+        bundle: Bundle | None = ...,
         sync_enabled: builtins.bool | None = ...,
         mode: Link.Mode.ValueType = ...,
         status: LinkStatus | None = ...,
@@ -167,6 +119,54 @@ class Link(message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__sync_enabled) -> _WhichOneofReturnType__sync_enabled | None: ...
     @typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType_target) -> _WhichOneofReturnType_target | None: ...
+
+@typing.final
+class Bundle(message.Message):
+    """Several products that are sold as one (セット商品). The shop shows the smallest over the parts of ⌊max(0, synced) /
+    count⌋.
+    """
+
+    DESCRIPTOR: descriptor.Descriptor
+
+    @typing.final
+    class Part(message.Message):
+        """One part of it."""
+
+        DESCRIPTOR: descriptor.Descriptor
+
+        PRODUCT_FIELD_NUMBER: builtins.int
+        COUNT_FIELD_NUMBER: builtins.int
+        product: builtins.str
+        """Required. `merchants/{merchant}/products/{product}`."""
+        count: builtins.int
+        """Required. Units of the product in one unit of the listing, 1 to 10,000."""
+        def __init__(
+            self,
+            *,
+            product: builtins.str = ...,
+            count: builtins.int = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = typing.Literal["count", b"count", "product", b"product"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    PARTS_FIELD_NUMBER: builtins.int
+    @builtins.property
+    def parts(self) -> containers.RepeatedCompositeFieldContainer[Bundle.Part]:
+        """Required. 1 to 50 parts, each of another product."""
+
+    def __init__(
+        self,
+        *,
+        parts: abc.Iterable[Bundle.Part] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = typing.Literal["parts", b"parts"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 @typing.final
 class LinkStatus(message.Message):

@@ -933,46 +933,46 @@ class WatchStocksRequest(message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 @typing.final
+class StockChanges(message.Message):
+    """Stocks, in full, as of one revision."""
+
+    DESCRIPTOR: descriptor.Descriptor
+
+    REVISION_FIELD_NUMBER: builtins.int
+    STOCKS_FIELD_NUMBER: builtins.int
+    DELETED_NAMES_FIELD_NUMBER: builtins.int
+    CONTINUED_FIELD_NUMBER: builtins.int
+    revision: builtins.int
+    """The revision at which these states hold: with them the client has everything up to it. May cover several commits."""
+    continued: builtins.bool
+    """True when more of the same revision follows in the next delivery."""
+    @builtins.property
+    def stocks(self) -> containers.RepeatedCompositeFieldContainer[stock_pb2.Stock]:
+        """The states, newest ones; replace what the client has under the same name."""
+
+    @builtins.property
+    def deleted_names(self) -> containers.RepeatedScalarFieldContainer[builtins.str]:
+        """Names of stocks that ceased to exist."""
+
+    def __init__(
+        self,
+        *,
+        revision: builtins.int = ...,
+        stocks: abc.Iterable[stock_pb2.Stock] | None = ...,
+        deleted_names: abc.Iterable[builtins.str] | None = ...,
+        continued: builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = typing.Literal["continued", b"continued", "deleted_names", b"deleted_names", "revision", b"revision", "stocks", b"stocks"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+@typing.final
 class WatchStocksResponse(message.Message):
     """One delivery of a stock watch."""
 
     DESCRIPTOR: descriptor.Descriptor
-
-    @typing.final
-    class Changes(message.Message):
-        """Stocks, in full, as of one revision."""
-
-        DESCRIPTOR: descriptor.Descriptor
-
-        REVISION_FIELD_NUMBER: builtins.int
-        STOCKS_FIELD_NUMBER: builtins.int
-        DELETED_NAMES_FIELD_NUMBER: builtins.int
-        CONTINUED_FIELD_NUMBER: builtins.int
-        revision: builtins.int
-        """The revision: that of the snapshot, or that of the commit which changed these stocks."""
-        continued: builtins.bool
-        """True when more of the same revision follows in the next delivery."""
-        @builtins.property
-        def stocks(self) -> containers.RepeatedCompositeFieldContainer[stock_pb2.Stock]:
-            """The states, newest ones; replace what the client has under the same name."""
-
-        @builtins.property
-        def deleted_names(self) -> containers.RepeatedScalarFieldContainer[builtins.str]:
-            """Names of stocks that ceased to exist."""
-
-        def __init__(
-            self,
-            *,
-            revision: builtins.int = ...,
-            stocks: abc.Iterable[stock_pb2.Stock] | None = ...,
-            deleted_names: abc.Iterable[builtins.str] | None = ...,
-            continued: builtins.bool = ...,
-        ) -> None: ...
-        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-        def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-        _ClearFieldArgType: _TypeAlias = typing.Literal["continued", b"continued", "deleted_names", b"deleted_names", "revision", b"revision", "stocks", b"stocks"]  # noqa: Y015
-        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-        def WhichOneof(self, oneof_group: _Never) -> None: ...
 
     CHANGES_FIELD_NUMBER: builtins.int
     MARK_FIELD_NUMBER: builtins.int
@@ -980,7 +980,7 @@ class WatchStocksResponse(message.Message):
     resume_token: builtins.str
     """Put into `WatchStart.resume_token` to go on after this delivery."""
     @builtins.property
-    def changes(self) -> WatchStocksResponse.Changes:
+    def changes(self) -> StockChanges:
         """States of the snapshot, or changes after it."""
 
     @builtins.property
@@ -990,7 +990,7 @@ class WatchStocksResponse(message.Message):
     def __init__(
         self,
         *,
-        changes: WatchStocksResponse.Changes | None = ...,
+        changes: StockChanges | None = ...,
         mark: watch_pb2.WatchMark | None = ...,
         resume_token: builtins.str = ...,
     ) -> None: ...

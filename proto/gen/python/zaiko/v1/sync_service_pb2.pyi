@@ -529,46 +529,46 @@ class WatchSyncRequest(message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 @typing.final
+class SyncChanges(message.Message):
+    """Items, in full, as of one revision."""
+
+    DESCRIPTOR: descriptor.Descriptor
+
+    REVISION_FIELD_NUMBER: builtins.int
+    ITEMS_FIELD_NUMBER: builtins.int
+    DELETED_NAMES_FIELD_NUMBER: builtins.int
+    CONTINUED_FIELD_NUMBER: builtins.int
+    revision: builtins.int
+    """The revision at which these states hold: with them the client has everything up to it. May cover several commits."""
+    continued: builtins.bool
+    """True when more of the same revision follows in the next delivery."""
+    @builtins.property
+    def items(self) -> containers.RepeatedCompositeFieldContainer[SyncItem]:
+        """The states, newest ones; replace what the client has under the same key."""
+
+    @builtins.property
+    def deleted_names(self) -> containers.RepeatedScalarFieldContainer[builtins.str]:
+        """Names of links, shops and runs that ceased to exist. Runs that are only old enough to be dropped are not told of."""
+
+    def __init__(
+        self,
+        *,
+        revision: builtins.int = ...,
+        items: abc.Iterable[SyncItem] | None = ...,
+        deleted_names: abc.Iterable[builtins.str] | None = ...,
+        continued: builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = typing.Literal["continued", b"continued", "deleted_names", b"deleted_names", "items", b"items", "revision", b"revision"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+@typing.final
 class WatchSyncResponse(message.Message):
     """One delivery of a sync watch."""
 
     DESCRIPTOR: descriptor.Descriptor
-
-    @typing.final
-    class Changes(message.Message):
-        """Items, in full, as of one revision."""
-
-        DESCRIPTOR: descriptor.Descriptor
-
-        REVISION_FIELD_NUMBER: builtins.int
-        ITEMS_FIELD_NUMBER: builtins.int
-        DELETED_NAMES_FIELD_NUMBER: builtins.int
-        CONTINUED_FIELD_NUMBER: builtins.int
-        revision: builtins.int
-        """The revision: that of the snapshot, or that of the commit which changed these items."""
-        continued: builtins.bool
-        """True when more of the same revision follows in the next delivery."""
-        @builtins.property
-        def items(self) -> containers.RepeatedCompositeFieldContainer[SyncItem]:
-            """The states, newest ones; replace what the client has under the same key."""
-
-        @builtins.property
-        def deleted_names(self) -> containers.RepeatedScalarFieldContainer[builtins.str]:
-            """Names of links, shops and runs that ceased to exist. Runs that are only old enough to be dropped are not told of."""
-
-        def __init__(
-            self,
-            *,
-            revision: builtins.int = ...,
-            items: abc.Iterable[SyncItem] | None = ...,
-            deleted_names: abc.Iterable[builtins.str] | None = ...,
-            continued: builtins.bool = ...,
-        ) -> None: ...
-        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-        def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-        _ClearFieldArgType: _TypeAlias = typing.Literal["continued", b"continued", "deleted_names", b"deleted_names", "items", b"items", "revision", b"revision"]  # noqa: Y015
-        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-        def WhichOneof(self, oneof_group: _Never) -> None: ...
 
     CHANGES_FIELD_NUMBER: builtins.int
     MARK_FIELD_NUMBER: builtins.int
@@ -576,7 +576,7 @@ class WatchSyncResponse(message.Message):
     resume_token: builtins.str
     """Put into `WatchStart.resume_token` to go on after this delivery."""
     @builtins.property
-    def changes(self) -> WatchSyncResponse.Changes:
+    def changes(self) -> SyncChanges:
         """States of the snapshot, or changes after it."""
 
     @builtins.property
@@ -586,7 +586,7 @@ class WatchSyncResponse(message.Message):
     def __init__(
         self,
         *,
-        changes: WatchSyncResponse.Changes | None = ...,
+        changes: SyncChanges | None = ...,
         mark: watch_pb2.WatchMark | None = ...,
         resume_token: builtins.str = ...,
     ) -> None: ...

@@ -24,8 +24,8 @@ class WatchStart(message.Message):
 
     Every watch keeps these promises. Snapshot: all states that match as of one revision R, then a mark with
     `snapshot_complete`; afterwards only revisions above R, with nothing missed or doubled at the seam. Ordered:
-    revisions never go back. Atomic: what one revision changed comes together; when it is too large for one message, all
-    pieces but the last are `continued`. Resumable: a token resumes on any replica, also after a restart; given in the
+    revisions never go back. Atomic: what one revision changed comes together, perhaps with what its neighbours changed;
+    when that is too large for one message, all pieces but the last are `continued`. Resumable: a token resumes on any replica, also after a restart; given in the
     middle of a revision it repeats that revision from its start. Bookmarkable: a mark at R promises that everything up
     to R that matches was delivered.
 
@@ -37,28 +37,13 @@ class WatchStart(message.Message):
 
     DESCRIPTOR: descriptor.Descriptor
 
-    @typing.final
-    class Snapshot(message.Message):
-        """Begins with a snapshot. Has no settings yet."""
-
-        DESCRIPTOR: descriptor.Descriptor
-
-        def __init__(
-            self,
-        ) -> None: ...
-        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-        def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-        _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
-        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-        def WhichOneof(self, oneof_group: _Never) -> None: ...
-
     SNAPSHOT_FIELD_NUMBER: builtins.int
     RESUME_TOKEN_FIELD_NUMBER: builtins.int
     BOOKMARK_INTERVAL_FIELD_NUMBER: builtins.int
     resume_token: builtins.str
     """After the delivery that carried this token. The request must otherwise be the same as then."""
     @builtins.property
-    def snapshot(self) -> WatchStart.Snapshot:
+    def snapshot(self) -> WatchSnapshot:
         """With all states that match, as of now."""
 
     @builtins.property
@@ -70,7 +55,7 @@ class WatchStart(message.Message):
     def __init__(
         self,
         *,
-        snapshot: WatchStart.Snapshot | None = ...,
+        snapshot: WatchSnapshot | None = ...,
         resume_token: builtins.str = ...,
         bookmark_interval: duration_pb2.Duration | None = ...,
     ) -> None: ...
@@ -81,6 +66,21 @@ class WatchStart(message.Message):
     _WhichOneofReturnType_position: _TypeAlias = typing.Literal["snapshot", "resume_token"]  # noqa: Y015
     _WhichOneofArgType_position: _TypeAlias = typing.Literal["position", b"position"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_position) -> _WhichOneofReturnType_position | None: ...
+
+@typing.final
+class WatchSnapshot(message.Message):
+    """Begins a watch with a snapshot. Has no settings yet."""
+
+    DESCRIPTOR: descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 @typing.final
 class WatchMark(message.Message):
