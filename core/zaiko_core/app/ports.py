@@ -1,0 +1,337 @@
+"""What the use cases need from a store. One unit of work is one transaction of one merchant.
+
+In a unit of work made by `Database.write` the merchant's row is locked, so nothing of this merchant changes beside it, and
+`revision` is the revision that its changes will carry. In one made by `Database.read` everything is one snapshot and `revision` is
+the newest that it shows; writing there is a bug. Lookups answer a mapping that lacks what does not exist. All writes are set-based.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from typing import Protocol
+
+from zaiko_core.app.records import (
+    ChangeKind,
+    DueLink,
+    JobClaim,
+    LinkRecord,
+    LinkState,
+    ListingRecord,
+    MerchantRecord,
+    OperationRecord,
+    Page,
+    ProductRecord,
+    RunRecord,
+    ShopRecord,
+    StockRecord,
+    StoredOrder,
+    WarehouseRecord,
+)
+from zaiko_core.domain.demand import Demand, OrderRecord
+from zaiko_core.domain.fence import Fence
+from zaiko_core.domain.links import Part
+from zaiko_core.domain.stock import Balance, Delta, DemandRef, Entry, Movement, MovementKind
+
+
+class Directory(Protocol):
+    """The merchants, outside of any merchant's unit of work."""
+
+    def create(self, record: MerchantRecord) -> None:
+        """Insert; raises ResourceExists."""
+        ...
+
+    def get(self, merchant: str) -> MerchantRecord | None: ...
+    def page(self, page: Page) -> list[MerchantRecord]: ...
+
+
+class Warehouses(Protocol):
+    def insert(self, record: WarehouseRecord) -> None: ...
+    def get(self, ids: Collection[str]) -> dict[str, WarehouseRecord]: ...
+    def page(self, page: Page) -> list[WarehouseRecord]: ...
+
+
+class Products(Protocol):
+    def insert(self, records: Sequence[ProductRecord]) -> None:
+        """Insert with an empty balance each. The caller has checked ids and codes."""
+        ...
+
+    def update(self, record: ProductRecord) -> None: ...
+    def get(self, ids: Collection[str]) -> dict[str, ProductRecord]: ...
+    def by_code(self, codes: Collection[str]) -> dict[str, ProductRecord]: ...
+    def match(self, codes: Collection[str], barcodes: Collection[str]) -> list[ProductRecord]:
+        """Products, not archived, that have one of the codes or one of the barcodes."""
+        ...
+
+    def page(self, page: Page, *, codes: Collection[str], prefix: str, archived: bool | None) -> list[ProductRecord]:
+        """By id."""
+        ...
+
+
+class Stocks(Protocol):
+    def get(self, products: Collection[str]) -> dict[str, StockRecord]: ...
+    def page(self, page: Page, *, products: Collection[str], oversold: bool) -> list[StockRecord]:
+        """By product id."""
+        ...
+
+    def set_reserves(self, reserves: Mapping[str, int]) -> None: ...
+
+    def post(self, entries: Sequence[Entry]) -> list[Movement]:
+        """Write entries into the journal and add their deltas to the balances; the caller has checked that no cause is known."""
+        ...
+
+    def by_cause(self, causes: Collection[str]) -> dict[str, Movement]: ...
+    def movements(
+        self, page: Page, *, products: Collection[str], warehouse: str, kinds: Collection[MovementKind]
+    ) -> list[Movement]:
+        """Newest first; the key is (seq,)."""
+        ...
+
+    def recompute(self) -> dict[str, tuple[Delta, Balance]]:
+        """Products whose journal does not add up to their balance, with both: empty, always."""
+        ...
+
+
+class Demands(Protocol):
+    def get(self, shop: str, orders: Collection[str]) -> dict[tuple[str, str], Demand]:
+        """By (order, product)."""
+        ...
+
+    def put(self, shop: str, demands: Mapping[tuple[str, str], Demand]) -> None: ...
+    def allocated(self, ref: DemandRef, product: str) -> dict[str, int]:
+        """Units that each warehouse holds for it."""
+        ...
+
+    def set_allocated(self, ref: DemandRef, product: str, warehouse: str, units: int) -> None: ...
+
+
+class Orders(Protocol):
+    def get(self, shop: str, orders: Collection[str]) -> dict[str, OrderRecord]: ...
+    def put(self, shop: str, records: Sequence[OrderRecord]) -> None:
+        """Insert or replace orders with all their lines."""
+        ...
+
+    def seen(self, shop: str, records: Sequence[OrderRecord]) -> None:
+        """Only note a newer version and reading of orders that say the same."""
+        ...
+
+    def with_listings(self, shop: str, listings: Collection[str], *, counted: bool, limit: int, after: str) -> list[str]:
+        """Ids of orders that have a line of one of these listings which is (not) counted, by id, after `after`."""
+        ...
+
+    def holding(self, shop: str, *, limit: int, after: str) -> list[str]:
+        """Ids of orders that hold units by the shop's account, by id."""
+        ...
+
+    def page(self, page: Page, *, shop: str, states: Collection[str], suspect: bool, uncounted: bool) -> list[StoredOrder]:
+        """By (shop, order). Suspect: holding units while archived, vanished or of an unknown state."""
+        ...
+
+
+class Shops(Protocol):
+    def insert(self, record: ShopRecord) -> None: ...
+    def get(self, ids: Collection[str]) -> dict[str, ShopRecord]: ...
+    def page(self, page: Page) -> list[ShopRecord]:
+        """By id, without deleted ones."""
+        ...
+
+    def update(self, record: ShopRecord) -> None:
+        """Everything but ingestion progress and the job."""
+        ...
+
+    def save_progress(self, shop: str, *, cursor: str, complete_until: int | None) -> None: ...
+    def save_reread(self, shop: str) -> None: ...
+    def link_counts(self, shops: Collection[str]) -> dict[str, dict[LinkState, int]]: ...
+
+
+class Listings(Protocol):
+    def upsert(self, shop: str, records: Sequence[ListingRecord]) -> None: ...
+    def get(self, shop: str, listings: Collection[str]) -> dict[str, ListingRecord]: ...
+    def vanish(self, shop: str, *, not_seen_since: int) -> int:
+        """Mark listings that a full reading did not deliver; how many."""
+        ...
+
+    def page(self, page: Page, *, shop: str, linked: bool | None, sku: str, vanished: bool | None) -> list[ListingRecord]:
+        """By (shop, listing); an empty shop means all."""
+        ...
+
+
+class Links(Protocol):
+    def insert(self, records: Sequence[LinkRecord]) -> None: ...
+    def delete(self, shop: str, listings: Collection[str]) -> None: ...
+    def get(self, shop: str, listings: Collection[str]) -> dict[str, LinkRecord]: ...
+    def parts_of(self, shop: str, listings: Collection[str]) -> dict[str, tuple[Part, ...]]: ...
+    def page(
+        self,
+        page: Page,
+        *,
+        shop: str,
+        products: Collection[str],
+        states: Collection[LinkState],
+        sync_enabled: bool | None,
+    ) -> list[LinkRecord]:
+        """By (shop, listing); an empty shop means all."""
+        ...
+
+    def of_products(self, products: Collection[str]) -> int:
+        """How many links have one of these products as a part."""
+        ...
+
+    def touch(self, products: Collection[str]) -> list[tuple[str, str]]:
+        """Mark the enabled links of these products due; their (shop, listing). One that is backing off after a failure stays so."""
+        ...
+
+    def touch_listings(self, shop: str, listings: Collection[str]) -> list[tuple[str, str]]:
+        """Mark these links due if they are enabled, also when they are backing off; their (shop, listing)."""
+        ...
+
+    def due(self, shop: str, *, limit: int) -> list[DueLink]:
+        """Enabled links that are to be handled now, longest due first, with listing and balances."""
+        ...
+
+    def next_due(self, shop: str) -> int | None:
+        """When the shop's next link becomes due, or None."""
+        ...
+
+    def fences(self, shop: str, listings: Collection[str]) -> dict[str, Fence]: ...
+    def save_fences(self, shop: str, fences: Mapping[str, Fence]) -> None:
+        """Fence columns only: no revision, nobody is told."""
+        ...
+
+    def save(self, records: Sequence[LinkRecord]) -> None:
+        """Fence and status. `due_at` is taken over only where the stored `touched` equals the record's: a later change that marked
+        the link due is never lost."""
+        ...
+
+    def hold(self, shop: str, held: bool) -> list[tuple[str, str]]:
+        """Show the enabled links of a shop as HELD, or as PENDING again; those that changed, as (shop, listing)."""
+        ...
+
+
+class Runs(Protocol):
+    def put(self, record: RunRecord) -> None: ...
+    def abandon(self, shop: str, *, before_token: int) -> None:
+        """Runs of this shop that say RUNNING under an older token have died with their process."""
+        ...
+
+    def get(self, shop: str, run: str) -> RunRecord | None: ...
+    def page(self, page: Page, *, shop: str) -> list[RunRecord]:
+        """Newest first; the key is (run, shop)."""
+        ...
+
+
+class Operations(Protocol):
+    def put(self, record: OperationRecord) -> None: ...
+    def get(self, operation: str) -> OperationRecord | None: ...
+    def page(self, page: Page) -> list[OperationRecord]:
+        """Newest first."""
+        ...
+
+    def active(self, kind: str, shop: str) -> OperationRecord | None: ...
+
+
+class Requests(Protocol):
+    def get(self, principal: str, method: str, request_id: str) -> tuple[bytes, bytes, int] | None:
+        """(digest, response, revision)"""
+        ...
+
+    def put(self, principal: str, method: str, request_id: str, digest: bytes, response: bytes) -> None: ...
+
+
+class Feed(Protocol):
+    def between(self, after: int, upto: int, kinds: Collection[ChangeKind]) -> dict[ChangeKind, dict[str, int]]:
+        """Names changed in (after, upto], each with the revision of its last change, by kind."""
+        ...
+
+    def compacted(self) -> int:
+        """The newest revision that is no longer in the feed."""
+        ...
+
+    def compact(self, *, older_than: int, keep: int) -> int:
+        """Drop rows that are both older than that time and beyond the newest `keep` revisions; the new watermark."""
+        ...
+
+
+class UnitOfWork(Protocol):
+    """One transaction of one merchant."""
+
+    merchant: str
+    now: int
+    revision: int
+
+    @property
+    def merchants(self) -> MerchantRecord:
+        """The merchant's own row."""
+        ...
+
+    @property
+    def warehouses(self) -> Warehouses: ...
+    @property
+    def products(self) -> Products: ...
+    @property
+    def stocks(self) -> Stocks: ...
+    @property
+    def demands(self) -> Demands: ...
+    @property
+    def orders(self) -> Orders: ...
+    @property
+    def shops(self) -> Shops: ...
+    @property
+    def listings(self) -> Listings: ...
+    @property
+    def links(self) -> Links: ...
+    @property
+    def runs(self) -> Runs: ...
+    @property
+    def operations(self) -> Operations: ...
+    @property
+    def requests(self) -> Requests: ...
+    @property
+    def feed(self) -> Feed: ...
+
+    @property
+    def answer_revision(self) -> int:
+        """The revision that a reply reflects: `revision` when this unit of work has changed something, else the newest one."""
+        ...
+
+    def update_merchant(self, record: MerchantRecord) -> None: ...
+
+    def advance(self) -> None:
+        """Use up this unit of work's revision: something that carries a revision changes. `changed` does it as well. Whoever writes
+        a product, warehouse, listing or operation, which no watch shows, calls it."""
+        ...
+
+    def changed(self, kind: ChangeKind, names: Iterable[str]) -> None:
+        """Tell watchers, in this transaction's revision."""
+        ...
+
+    def trigger(self, shops: Iterable[str], *, delay: int = 0) -> None:
+        """Ask for a run of each shop `delay` µs from now, or earlier if one is due earlier. Ignored for shops that are paused."""
+        ...
+
+    def hold_lease(self, shop: str, token: int) -> None:
+        """Go on only while this process holds the shop under `token`: locks the shop's row; raises LeaseLost."""
+        ...
+
+
+class JobQueue(Protocol):
+    """Which shops are to run now (ADR 0005). Each method is a transaction of its own."""
+
+    def claim(self, limit: int) -> list[JobClaim]:
+        """Take up to `limit` due shops that nobody holds, oldest due first, each under a new token."""
+        ...
+
+    def renew(self, claims: Sequence[JobClaim]) -> list[JobClaim]:
+        """Prolong leases; the claims that were lost."""
+        ...
+
+    def finish(self, claim: JobClaim, *, next_in: int | None, attempt: int) -> None:
+        """Give the shop back, due again in `next_in` µs (None: at its interval), at once if it was triggered meanwhile. Without
+        effect when the lease was lost."""
+        ...
+
+    def next_due(self) -> int | None:
+        """In how many µs the next shop becomes due (≤ 0: now), or None."""
+        ...
+
+
+Wake = Callable[[], None]

@@ -1,0 +1,260 @@
+"""What is stored, as immutable values. Times are µs since 1970; `revision` is that of the last change."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from zaiko_core.domain.demand import OrderRecord
+from zaiko_core.domain.fence import Fence
+from zaiko_core.domain.links import Part
+from zaiko_core.domain.problem import Problem
+from zaiko_core.domain.stock import Balance
+
+
+@dataclass(frozen=True, slots=True)
+class MerchantRecord:
+    merchant: str
+    display_name: str = ""
+    sync_available: bool = True
+    head: int = 0
+    created_at: int = 0
+    updated_at: int = 0
+    revision: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class WarehouseRecord:
+    warehouse: str
+    display_name: str = ""
+    created_at: int = 0
+    updated_at: int = 0
+    revision: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ProductRecord:
+    product: str
+    code: str
+    barcode: str = ""
+    display_name: str = ""
+    archived: bool = False
+    created_at: int = 0
+    updated_at: int = 0
+    revision: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class StockRecord:
+    """A product's balance over all warehouses, and per warehouse (physical, allocated)."""
+
+    product: str
+    balance: Balance
+    warehouses: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    updated_at: int = 0
+    revision: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ShopRecord:
+    """A shop. `secrets` are encrypted bytes; they leave the storage only to open the connector."""
+
+    shop: str
+    connector: str
+    display_name: str
+    settings: Mapping[str, Any]
+    interval: int
+    secrets: bytes | None = field(default=None, repr=False)
+    paused: bool = False
+    deleted: bool = False
+    order_cursor: str | None = None
+    orders_complete_until: int | None = None
+    reread_at: int | None = None
+    problem: Problem | None = None
+    last_run: str = ""
+    last_run_at: int | None = None
+    last_success_at: int | None = None
+    due_at: int | None = None
+    running: bool = False
+    created_at: int = 0
+    updated_at: int = 0
+    revision: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ListingRecord:
+    """A listing as last read. `linked` says whether a link binds it."""
+
+    shop: str
+    listing: str
+    external_id: str
+    data: Mapping[str, str]
+    sku: str = ""
+    barcode: str = ""
+    title: str = ""
+    group_id: str = ""
+    quantity: int | None = None
+    warnings: tuple[str, ...] = ()
+    vanished: bool = False
+    seen_at: int = 0
+    created_at: int = 0
+    updated_at: int = 0
+    revision: int = 0
+    linked: bool = False
+
+
+class LinkState(enum.StrEnum):
+    """What people are shown of a link."""
+
+    DISABLED = "DISABLED"
+    PENDING = "PENDING"
+    SYNCING = "SYNCING"
+    SYNCED = "SYNCED"
+    FAILED = "FAILED"
+    HELD = "HELD"
+
+
+@dataclass(frozen=True, slots=True)
+class LinkRecord:
+    """A link with its fence and its status."""
+
+    shop: str
+    listing: str
+    parts: tuple[Part, ...]
+    sync_enabled: bool
+    state: LinkState
+    fence: Fence = field(default_factory=Fence)
+    due_at: int | None = None
+    touched: int = 0
+    attempt: int = 0
+    target: int | None = None
+    confirmed: int | None = None
+    last_success_at: int | None = None
+    last_attempt_at: int | None = None
+    problem: Problem | None = None
+    created_at: int = 0
+    updated_at: int = 0
+    revision: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class DueLink:
+    """A link that a run is to handle, with what it needs to: the listing as the connector names it and the balances of its
+    parts at this moment."""
+
+    link: LinkRecord
+    external_id: str
+    data: Mapping[str, str]
+    balances: Mapping[str, Balance]
+
+
+@dataclass(frozen=True, slots=True)
+class StoredOrder:
+    """An order as listed for people."""
+
+    shop: str
+    record: OrderRecord
+    holds: int
+    uncounted: bool
+    created_at: int
+    updated_at: int
+    revision: int
+
+
+class RunState(enum.StrEnum):
+    RUNNING = "RUNNING"
+    SUCCEEDED = "SUCCEEDED"
+    PARTIALLY_SUCCEEDED = "PARTIALLY_SUCCEEDED"
+    FAILED = "FAILED"
+    ABANDONED = "ABANDONED"
+
+
+@dataclass(slots=True)
+class RunCounts:
+    """What a run did. Plain counts."""
+
+    pages: int = 0
+    orders_fetched: int = 0
+    orders_changed: int = 0
+    orders_outdated: int = 0
+    computed: int = 0
+    read: int = 0
+    pushed: int = 0
+    confirmed: int = 0
+    stale: int = 0
+    unknown: int = 0
+    failed: int = 0
+    rounds: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class RunRecord:
+    shop: str
+    run: str
+    state: RunState
+    trigger: str
+    token: int
+    started_at: int
+    ended_at: int | None = None
+    counts: RunCounts = field(default_factory=RunCounts)
+    problem: Problem | None = None
+    revision: int = 0
+
+
+class OperationState(enum.StrEnum):
+    QUEUED = "QUEUED"
+    RUNNING = "RUNNING"
+    SUCCEEDED = "SUCCEEDED"
+    FAILED = "FAILED"
+    CANCELLED = "CANCELLED"
+
+
+@dataclass(frozen=True, slots=True)
+class OperationRecord:
+    operation: str
+    kind: str
+    state: OperationState
+    shop: str
+    arguments: Mapping[str, Any]
+    done: int = 0
+    total: int = 0
+    result: Mapping[str, Any] | None = None
+    problem: Problem | None = None
+    cancel_asked: bool = False
+    created_at: int = 0
+    started_at: int | None = None
+    ended_at: int | None = None
+    revision: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class JobClaim:
+    """A shop that this process may run now, until its lease ends."""
+
+    merchant: str
+    shop: str
+    token: int
+    attempt: int
+
+
+class ChangeKind(enum.StrEnum):
+    """What a row of the change feed is about; its `name` is given in brackets."""
+
+    LINK = "link"
+    """[shop/listing]"""
+    SHOP = "shop"
+    """[shop]"""
+    RUN = "run"
+    """[shop/run]"""
+    STOCK = "stock"
+    """[product]"""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Which part of a list: at most `size` rows after the key `after` (the sort key of the last row seen)."""
+
+    size: int
+    after: tuple[Any, ...] | None = None

@@ -1,0 +1,243 @@
+"""Orders as demands: what one reading of an order means for the stock (domain.md §2, ADR 0002). Pure."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from zaiko_core.domain.links import Part
+from zaiko_core.domain.stock import Delta, DemandRef, Entry, MovementKind
+
+
+class OrderState(enum.StrEnum):
+    """The state of an order as a whole; all but OPEN release what is still open."""
+
+    OPEN = "OPEN"
+    SHIPPED = "SHIPPED"
+    CANCELLED = "CANCELLED"
+    DELETED = "DELETED"
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of an order as last read, and the parts that it was counted as (None: not counted, its listing was not
+    linked when it was read). `listing` is our listing id, empty when the shop does not say what was sold."""
+
+    line: str
+    listing: str
+    ordered: int
+    cancelled: int
+    fulfilled: int
+    sku: str = ""
+    title: str = ""
+    parts: tuple[Part, ...] | None = None
+
+    @property
+    def wanted(self) -> int:
+        """Units the buyer still wants or has got: ordered − cancelled, never below 0."""
+        return max(0, self.ordered - self.cancelled)
+
+
+@dataclass(frozen=True, slots=True)
+class OrderRecord:
+    """One order as stored: what was last read of it."""
+
+    order: str
+    number: str
+    version: int
+    """µs since 1970 of the platform's last change, or of the reading where the platform has no such time."""
+    read_at: int
+    state: OrderState
+    placed_at: int
+    lines: tuple[Line, ...]
+    state_known: bool = True
+    platform_state: str = ""
+    archived: bool = False
+    paid: bool | None = None
+    vanished_at: int | None = None
+    applied: int = 0
+    """How many readings have changed this order; makes the cause keys of its movements unique."""
+
+    def supersedes(self, stored: OrderRecord) -> bool:
+        """Whether this reading is newer than the stored one. Equal versions (platforms count whole seconds) are decided by
+        which was read later."""
+        return (self.version, self.read_at) >= (stored.version, stored.read_at)
+
+    def says_the_same(self, stored: OrderRecord) -> bool:
+        """Whether this reading changes nothing: all facts equal, apart from when it was read."""
+        mine = {line.line for line in self.lines}
+        # A line that an earlier reading removed altogether is stored with no units left; its absence is nothing new.
+        theirs = [line for line in stored.lines if line.line in mine or line.wanted]
+        left = replace(self, version=0, read_at=0, applied=0, lines=_facts(self.lines))
+        return left == replace(stored, version=0, read_at=0, applied=0, lines=_facts(theirs))
+
+    @property
+    def holds(self) -> int:
+        """Units of this order still open by the shop's own account."""
+        if self.state is not OrderState.OPEN:
+            return 0
+        return sum(max(0, line.wanted - line.fulfilled) for line in self.lines)
+
+
+def _facts(lines: Sequence[Line]) -> tuple[Line, ...]:
+    return tuple(sorted((replace(line, parts=None) for line in lines), key=lambda line: line.line))
+
+
+@dataclass(frozen=True, slots=True)
+class Demand:
+    """One product in one order (or shipment). `wanted` and `fulfilled` are the shop's account, `shipped` and `alloc` the
+    warehouse's; all ≥ 0."""
+
+    wanted: int = 0
+    fulfilled: int = 0
+    shipped: int = 0
+    alloc: int = 0
+
+    @property
+    def open(self) -> int:
+        """Units promised and not gone: each counted once, whoever reported that it left."""
+        return max(0, self.wanted - max(self.shipped, self.fulfilled))
+
+    @property
+    def delta(self) -> Delta:
+        """What this demand contributes to the balance of its product."""
+        return Delta(
+            allocated=self.alloc,
+            ordered=max(self.open, self.alloc),
+            unallocated=max(0, self.open - self.alloc),
+        )
+
+
+def difference(old: Demand, new: Demand) -> Delta:
+    """The delta that turns the contribution of `old` into that of `new`."""
+    was, now = old.delta, new.delta
+    return Delta(
+        allocated=now.allocated - was.allocated,
+        ordered=now.ordered - was.ordered,
+        unallocated=now.unallocated - was.unallocated,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Sold:
+    """What a reading means for the number that the shop itself shows for one listing: `units` more were taken by its own
+    orders; `uncertain` when units may have been given back (cancel, edit), which only a read can tell."""
+
+    units: int = 0
+    uncertain: bool = False
+
+    def __add__(self, other: Sold) -> Sold:
+        return Sold(self.units + other.units, self.uncertain or other.uncertain)
+
+
+@dataclass(frozen=True, slots=True)
+class Reconciled:
+    """The effect of one reading of one order."""
+
+    record: OrderRecord
+    demands: Mapping[str, Demand]
+    """New values of the demands that changed, by product."""
+    entries: Sequence[Entry] = ()
+    sold: Mapping[str, Sold] = field(default_factory=dict)
+    """By listing."""
+
+
+def reconcile(
+    reading: OrderRecord,
+    stored: OrderRecord | None,
+    demands: Mapping[str, Demand],
+    parts_of: Mapping[str, tuple[Part, ...]],
+    *,
+    shop: str,
+    kind: MovementKind | None = None,
+) -> Reconciled:
+    """Apply one reading of an order: the demands, movements and own sales that follow from it.
+
+    `stored` is the order as last stored, `demands` its present demands by product, `parts_of` the parts of the linked
+    listings that occur in it. A line keeps the parts that it was first counted as, whatever its listing is linked to
+    later. The caller has already decided that the reading supersedes the stored one. `kind` names the movements when the
+    reading is not the reason (linking); otherwise it follows from what changed.
+    """
+    before = {line.line: line for line in stored.lines} if stored else {}
+    lines = tuple(_counted(line, before.get(line.line), parts_of) for line in reading.lines)
+    gone = [line for key, line in before.items() if key not in {line.line for line in lines}]
+    # A line that an edit removed altogether stays as a line of 0 units: its history is needed to release what it held.
+    lines += tuple(replace(line, cancelled=line.ordered) for line in gone)
+    applied = (stored.applied if stored else 0) + 1
+    record = replace(reading, lines=lines, applied=applied)
+    wanted = _by_product(record)
+    changed: dict[str, Demand] = {}
+    entries: list[Entry] = []
+    for product in sorted(wanted.keys() | demands.keys()):
+        old = demands.get(product, Demand())
+        units, fulfilled = wanted.get(product, (0, 0))
+        new = replace(old, wanted=units, fulfilled=fulfilled)
+        if new == old:
+            continue
+        changed[product] = new
+        delta = difference(old, new)
+        if delta:
+            entries.append(
+                Entry(
+                    product=product,
+                    kind=kind or _kind(record, old, new, known=product in demands),
+                    cause=f"order/{shop}/{record.order}/{applied}/{product}",
+                    delta=delta,
+                    demand=DemandRef(shop, record.order),
+                    occurred_at=record.placed_at if stored is None else record.version,
+                )
+            )
+    return Reconciled(record, changed, entries, _sold(record, stored))
+
+
+def _counted(line: Line, stored: Line | None, parts_of: Mapping[str, tuple[Part, ...]]) -> Line:
+    if stored is not None and stored.parts is not None:
+        return replace(line, parts=stored.parts)
+    return replace(line, parts=parts_of.get(line.listing))
+
+
+def _by_product(record: OrderRecord) -> dict[str, tuple[int, int]]:
+    """Units wanted and fulfilled per product. An order released as a whole wants nothing any more; one shipped as a whole
+    has every unit fulfilled, whatever its lines say."""
+    totals: dict[str, tuple[int, int]] = {}
+    for line in record.lines:
+        wanted = 0 if record.state in (OrderState.CANCELLED, OrderState.DELETED) else line.wanted
+        fulfilled = wanted if record.state is OrderState.SHIPPED else min(line.fulfilled, line.ordered)
+        for part in line.parts or ():
+            units, done = totals.get(part.product, (0, 0))
+            totals[part.product] = (units + wanted * part.count, done + fulfilled * part.count)
+    return totals
+
+
+def _kind(record: OrderRecord, old: Demand, new: Demand, *, known: bool) -> MovementKind:
+    if record.state is OrderState.DELETED:
+        return MovementKind.ORDER_DELETED
+    if record.state is OrderState.CANCELLED:
+        return MovementKind.ORDER_CANCELLED
+    if not known or (old.wanted == 0 and new.wanted > 0):
+        return MovementKind.ORDER_PLACED
+    if new.wanted == old.wanted and new.fulfilled > old.fulfilled:
+        return MovementKind.ORDER_RELEASED
+    return MovementKind.ORDER_EDITED
+
+
+def _sold(record: OrderRecord, stored: OrderRecord | None) -> dict[str, Sold]:
+    """What the shop's own number felt. Shipping does not move it; a released order may or may not have been restocked."""
+    before = {line.line: line for line in stored.lines} if stored else {}
+    closed = record.state in (OrderState.CANCELLED, OrderState.DELETED)
+    was_closed = stored is not None and stored.state in (OrderState.CANCELLED, OrderState.DELETED)
+    result: dict[str, Sold] = {}
+    for line in record.lines:
+        if not line.listing:
+            continue
+        old = before.get(line.line)
+        ordered_before = old.ordered if old else 0
+        wanted_before = old.wanted if old else 0
+        grown = max(0, line.ordered - ordered_before)
+        # Units dropped, or added and dropped between two readings: taken once, and perhaps given back.
+        uncertain = closed != was_closed or line.wanted < wanted_before + grown
+        sold = Sold(units=0 if closed and old is None else grown, uncertain=uncertain and line.ordered > 0)
+        if sold.units or sold.uncertain:
+            result[line.listing] = result.get(line.listing, Sold()) + sold
+    return result

@@ -1,0 +1,211 @@
+"""Refusals, one class per reason. Each says what is wrong and what to do, and carries what varies as metadata.
+
+Mapped to gRPC in one place (`zaiko_server/status.py`), by the class's place in this tree:
+
+    Refusal
+    ├── Invalid          the request itself is wrong; the same request will never work
+    ├── NotFound         what it names does not exist (or belongs to another merchant)
+    ├── Exists           what it would create is there already
+    ├── Conflict         somebody changed it in between; read again and decide
+    ├── Precondition     the state does not allow it now
+    ├── OutOfRange       a position that is no longer, or not yet, there
+    └── Unavailable      we cannot serve now; the same request may work in a moment
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class Refusal(Exception):
+    """Base of every refusal. `reason` is UPPER_SNAKE and stable; metadata keys are never removed."""
+
+    reason: ClassVar[str]
+
+    def __init__(self, message: str, **metadata: str) -> None:
+        super().__init__(message)
+        self.message, self.metadata = message, metadata
+
+
+class Invalid(Refusal):
+    """The request is wrong."""
+
+
+class InvalidField(Invalid):
+    """One or more fields are wrong; `violations` lists each as (path, rule, text)."""
+
+    reason = "INVALID_FIELD"
+
+    def __init__(self, violations: list[tuple[str, str, str]]) -> None:
+        first = violations[0]
+        more = f" (and {len(violations) - 1} more)" if len(violations) > 1 else ""
+        super().__init__(f"{first[0]}: {first[2]}{more}", field=first[0])
+        self.violations = violations
+
+
+def invalid(path: str, rule: str, text: str) -> InvalidField:
+    """A single violation."""
+    return InvalidField([(path, rule, text)])
+
+
+class InvalidPageToken(Invalid):
+    reason = "INVALID_PAGE_TOKEN"
+
+
+class ResumeTokenInvalid(Invalid):
+    reason = "RESUME_TOKEN_INVALID"
+
+
+class FieldMaskInvalid(Invalid):
+    reason = "FIELD_MASK_INVALID"
+
+
+class RequestIdReused(Invalid):
+    reason = "REQUEST_ID_REUSED"
+
+
+class CauseKeyReused(Invalid):
+    reason = "CAUSE_KEY_REUSED"
+
+
+class DuplicateInBatch(Invalid):
+    reason = "DUPLICATE_IN_BATCH"
+
+
+class NotFound(Refusal):
+    """`resource` is the full name."""
+
+    reason = "RESOURCE_NOT_FOUND"
+
+    def __init__(self, resource: str) -> None:
+        super().__init__(f"{resource} does not exist; check the name, or list its parent", resource=resource)
+
+
+class Exists(Refusal):
+    """It is there already."""
+
+
+class ResourceExists(Exists):
+    reason = "RESOURCE_EXISTS"
+
+    def __init__(self, resource: str) -> None:
+        super().__init__(f"{resource} exists already; get it, or choose another id", resource=resource)
+
+
+class CodeTaken(Exists):
+    reason = "CODE_TAKEN"
+
+    def __init__(self, code: str) -> None:
+        super().__init__(f"the code {code!r} belongs to another product of this merchant; choose another code", code=code)
+
+
+class ListingAlreadyLinked(Exists):
+    reason = "LISTING_ALREADY_LINKED"
+
+    def __init__(self, link: str) -> None:
+        super().__init__(f"{link} exists: a listing has at most one link; delete it first", link=link)
+
+
+class Conflict(Refusal):
+    """Somebody was faster."""
+
+
+class EtagMismatch(Conflict):
+    reason = "ETAG_MISMATCH"
+
+    def __init__(self, current: str) -> None:
+        super().__init__("it has changed since it was read; read it again and decide", currentEtag=current)
+
+
+class WriteConflict(Conflict):
+    reason = "WRITE_CONFLICT"
+
+
+class LeaseLost(Conflict):
+    """A run writes although another replica has taken the shop over. Never reaches a client: the run ends."""
+
+    reason = "WRITE_CONFLICT"
+
+
+class Precondition(Refusal):
+    """Not in this state."""
+
+
+class SyncNotOffered(Precondition):
+    reason = "SYNC_NOT_OFFERED"
+
+
+class ConnectorCannotSetInventory(Precondition):
+    reason = "CONNECTOR_CANNOT_SET_INVENTORY"
+
+
+class ConnectorNotLoaded(Precondition):
+    reason = "CONNECTOR_NOT_LOADED"
+
+
+class ShopPaused(Precondition):
+    reason = "SHOP_PAUSED"
+
+
+class ProductArchived(Precondition):
+    reason = "PRODUCT_ARCHIVED"
+
+
+class ProductHasLinks(Precondition):
+    reason = "PRODUCT_HAS_LINKS"
+
+
+class ShopHasLinks(Precondition):
+    reason = "SHOP_HAS_LINKS"
+
+
+class ListingVanished(Precondition):
+    reason = "LISTING_GONE"
+
+
+class InsufficientStock(Precondition):
+    reason = "INSUFFICIENT_STOCK"
+
+
+class DemandExceeded(Precondition):
+    reason = "DEMAND_EXCEEDED"
+
+
+class OperationDone(Precondition):
+    reason = "OPERATION_DONE"
+
+
+class OperationActive(Precondition):
+    reason = "OPERATION_ACTIVE"
+
+
+class OutOfRange(Refusal):
+    """A position outside of what is kept."""
+
+
+class RevisionCompacted(OutOfRange):
+    reason = "REVISION_COMPACTED"
+
+
+class RevisionInFuture(OutOfRange):
+    reason = "REVISION_IN_FUTURE"
+
+
+class HistoryReplaced(OutOfRange):
+    reason = "HISTORY_REPLACED"
+
+
+class Unavailable(Refusal):
+    """Try again."""
+
+
+class StorageUnavailable(Unavailable):
+    reason = "STORAGE_UNAVAILABLE"
+
+
+class ReplicaBehind(Unavailable):
+    reason = "REPLICA_BEHIND"
+
+
+class PlatformUnavailable(Unavailable):
+    reason = "PLATFORM_UNAVAILABLE"

@@ -1,0 +1,92 @@
+"""Trouble of a link, shop or run, as people are shown it (domain.md §5): a stable reason, who must act, and what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Remedy:
+    """Who must act (MERCHANT, PLATFORM or SYSTEM), and what to do."""
+
+    owner: str
+    action_en: str
+    action_ja: str
+
+
+REMEDIES: Mapping[str, Remedy] = {
+    "THROTTLED": Remedy("PLATFORM", "Nothing: zaiko waits as the platform asked.", "対応不要です。自動的に再試行します。"),
+    "PLATFORM_DOWN": Remedy(
+        "PLATFORM", "Nothing: zaiko tries again until the platform answers.", "対応不要です。復旧まで自動的に再試行します。"
+    ),
+    "TIMEOUT": Remedy(
+        "PLATFORM", "Nothing: zaiko reads the shop before it sends again.", "対応不要です。読み直してから再送します。"
+    ),
+    "CREDENTIALS_REJECTED": Remedy(
+        "MERCHANT",
+        "Issue a new key or token on the platform and enter it with UpdateShop.",
+        "プラットフォームで新しいキーまたはトークンを発行し、ショップ設定を更新してください。",
+    ),
+    "PERMISSION_MISSING": Remedy(
+        "MERCHANT",
+        "Grant the named permission on the platform, then resume the shop.",
+        "プラットフォームで必要な権限を付与し、ショップを再開してください。",
+    ),
+    "PLAN_TOO_LOW": Remedy(
+        "MERCHANT",
+        "Check the shop's plan and payment on the platform, then resume the shop.",
+        "プラットフォームの契約プランと支払い状況を確認し、ショップを再開してください。",
+    ),
+    "ITEM_REFUSED": Remedy(
+        "MERCHANT",
+        "Correct this listing on the platform as its message says; zaiko tries again by itself.",
+        "プラットフォームのメッセージに従って出品を修正してください。自動的に再試行します。",
+    ),
+    "LISTING_GONE": Remedy(
+        "MERCHANT",
+        "The listing no longer exists in the shop: delete the link, or restore the listing and refresh listings.",
+        "出品がショップに存在しません。連携を解除するか、出品を復元して再読み込みしてください。",
+    ),
+    "CONTRACT_BROKEN": Remedy(
+        "SYSTEM",
+        "Report this to the connector's author with the message; zaiko tries again.",
+        "コネクタの開発元へメッセージを添えて連絡してください。自動的に再試行します。",
+    ),
+    "SETTINGS_INVALID": Remedy("MERCHANT", "Correct the shop's settings with UpdateShop.", "ショップ設定を修正してください。"),
+    "CONNECTOR_NOT_LOADED": Remedy(
+        "SYSTEM",
+        "Install or repair the connector (see ListConnectors) and restart the server; the shop is kept as it is.",
+        "コネクタをインストールまたは修復し、サーバーを再起動してください。ショップの情報は保持されます。",
+    ),
+    "INTERNAL": Remedy(
+        "SYSTEM",
+        "Report the incident id to the operator; zaiko tries again.",
+        "インシデント番号を運用担当者に連絡してください。",
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What went wrong. `retry_at` (µs since 1970) is when zaiko tries again by itself, or None when it waits for a person."""
+
+    reason: str
+    message: str
+    platform_message: str = ""
+    retry_at: int | None = None
+
+    @property
+    def remedy(self) -> Remedy:
+        """Who must act and what to do; an unknown reason (of a third party's connector) is ours to look at."""
+        return REMEDIES.get(self.reason, REMEDIES["INTERNAL"])
+
+    def document(self) -> dict[str, Any]:
+        """As stored."""
+        return asdict(self)
+
+
+def problem_from(document: Mapping[str, Any] | None) -> Problem | None:
+    """As read back."""
+    return None if document is None else Problem(**document)

@@ -1,0 +1,1 @@
+"""Loads connectors and tells which could not be loaded."""

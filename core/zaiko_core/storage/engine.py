@@ -1,0 +1,213 @@
+"""Connections, threads and transactions, for SQLite and PostgreSQL alike."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
+
+import sqlalchemy
+from sqlalchemy import Connection, Engine, event, func, select, text
+from sqlalchemy.exc import DBAPIError, OperationalError
+
+from zaiko_core.app.records import MerchantRecord
+from zaiko_core.domain.errors import StorageUnavailable, WriteConflict
+from zaiko_core.storage.catalogue import MerchantDirectory
+from zaiko_core.storage.jobs import Jobs
+from zaiko_core.storage.uow import StorageUnitOfWork
+
+T = TypeVar("T")
+Now = Callable[[], int]
+
+CHANNEL = "zaiko_wake"
+_ATTEMPTS = 8
+_RETRY_STATES = {"40001", "40P01"}  # serialization failure, deadlock
+_LOST_STATES = {"57P01", "57P02", "57P03", "08000", "08003", "08006", "53300"}
+
+
+def system_now() -> int:
+    """The wall clock in µs since 1970."""
+    return time.time_ns() // 1000
+
+
+class Database:
+    """One store. `write` and `read` run a function over a unit of work in one transaction on a worker thread; the function may be
+    run again after a serialization failure or a lost connection, so it has no side effect outside of the transaction.
+
+    `wake` is called, on a worker thread, after every commit that changed something watchers or the scheduler care about.
+    `now` gives µs since 1970; on PostgreSQL the database's own clock is used unless `now` is given.
+    """
+
+    def __init__(self, url: str, *, now: Now | None = None, wake: Callable[[], None] = lambda: None) -> None:
+        self.url = sqlalchemy.make_url(url)
+        self.is_postgresql = self.url.get_backend_name() == "postgresql"
+        self.wake = wake
+        self._now = now
+        self.engine = _postgresql(self.url) if self.is_postgresql else _sqlite(self.url)
+        # SQLite has one writer at a time: one thread makes writers queue here instead of in busy retries.
+        self._writers = ThreadPoolExecutor(8 if self.is_postgresql else 1, thread_name_prefix="zaiko-write")
+        self._readers = ThreadPoolExecutor(4, thread_name_prefix="zaiko-read")
+        self._closed = threading.Event()
+
+    async def write(self, merchant: str, work: Callable[[StorageUnitOfWork], T]) -> T:
+        """Run `work` as the only writer of `merchant`. Raises NotFound when the merchant does not exist."""
+        return await self._submit(self._writers, lambda: self.write_sync(merchant, work))
+
+    async def read(self, merchant: str, work: Callable[[StorageUnitOfWork], T]) -> T:
+        """Run `work` over one snapshot of `merchant`."""
+        return await self._submit(self._readers, lambda: self.read_sync(merchant, work))
+
+    async def directory(self, work: Callable[[MerchantDirectory], T]) -> T:
+        """Run `work` over the merchants, in one writing transaction."""
+        return await self._submit(self._writers, lambda: self.directory_sync(work))
+
+    async def jobs(self, work: Callable[[Jobs], T], *, owner: str, lease: int) -> T:
+        """Run `work` over the shops' jobs, in one writing transaction."""
+
+        def run() -> T:
+            with self._transaction(writing=True) as connection:
+                return work(Jobs(connection, self.now(connection), owner=owner, lease=lease))
+
+        return await self._submit(self._writers, lambda: self._retrying(run))
+
+    def write_sync(self, merchant: str, work: Callable[[StorageUnitOfWork], T]) -> T:
+        """`write` on the calling thread."""
+
+        def run() -> tuple[T, bool]:
+            with self._transaction(writing=True) as connection:
+                uow = StorageUnitOfWork(connection, merchant, self.now(connection), writing=True)
+                result = work(uow)
+                loud = uow.finish()
+                if loud and self.is_postgresql:
+                    connection.execute(select(func.pg_notify(CHANNEL, "")))
+                return result, loud
+
+        result, loud = self._retrying(run)
+        if loud:
+            self.wake()
+        return result
+
+    def read_sync(self, merchant: str, work: Callable[[StorageUnitOfWork], T]) -> T:
+        """`read` on the calling thread."""
+
+        def run() -> T:
+            with self._transaction(writing=False) as connection:
+                return work(StorageUnitOfWork(connection, merchant, self.now(connection), writing=False))
+
+        return self._retrying(run)
+
+    def directory_sync(self, work: Callable[[MerchantDirectory], T]) -> T:
+        """`directory` on the calling thread."""
+
+        def run() -> T:
+            with self._transaction(writing=True) as connection:
+                return work(MerchantDirectory(connection, self.now(connection)))
+
+        return self._retrying(run)
+
+    def now(self, connection: Connection) -> int:
+        """µs since 1970, by the clock that arbitrates leases: the database's where there may be several replicas."""
+        if self._now is not None:
+            return self._now()
+        if self.is_postgresql:
+            seconds = connection.scalar(text("SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint"))
+            assert isinstance(seconds, int)
+            return seconds
+        return system_now()
+
+    async def merchant(self, merchant: str) -> MerchantRecord:
+        """One merchant; raises NotFound."""
+        return await self.read(merchant, lambda uow: uow.merchants)
+
+    def close(self) -> None:
+        """Wait for transactions under way and close every connection. A second call does nothing."""
+        if self._closed.is_set():
+            return
+        self._closed.set()
+        self._writers.shutdown()
+        self._readers.shutdown()
+        self.engine.dispose()
+
+    async def _submit(self, pool: ThreadPoolExecutor, work: Callable[[], T]) -> T:
+        if self._closed.is_set():
+            raise StorageUnavailable("the server is stopping; try again")
+        return await asyncio.get_running_loop().run_in_executor(pool, work)
+
+    def _retrying(self, run: Callable[[], T]) -> T:
+        for attempt in range(_ATTEMPTS):
+            try:
+                return run()
+            except DBAPIError as error:
+                kind = _classify(error)
+                if kind is None:
+                    raise
+                if attempt == _ATTEMPTS - 1:
+                    raise kind from error
+                time.sleep(0.01 * 2**attempt)
+        raise AssertionError("unreachable")
+
+    @contextlib.contextmanager
+    def _transaction(self, *, writing: bool) -> Iterator[Connection]:
+        with self.engine.connect() as connection:
+            if self.is_postgresql:
+                level: Any = "READ COMMITTED" if writing else "REPEATABLE READ"
+                connection = connection.execution_options(isolation_level=level, postgresql_readonly=not writing)
+            else:
+                connection.info["begin"] = "BEGIN IMMEDIATE" if writing else "BEGIN"
+            with connection.begin():
+                yield connection
+
+
+def _classify(error: DBAPIError) -> StorageUnavailable | WriteConflict | None:
+    """Whether running the transaction again may help, and what to say when it did not."""
+    state = getattr(error.orig, "sqlstate", None)
+    if state in _RETRY_STATES:
+        return WriteConflict("the write lost a race again and again; try again")
+    if error.connection_invalidated or state in _LOST_STATES:
+        return StorageUnavailable("the database does not answer; try again")
+    if isinstance(error, OperationalError):
+        cause = str(error.orig)
+        if "locked" in cause or "busy" in cause:
+            return StorageUnavailable("the database file is locked by another process; try again")
+        if state is None and "sqlite" not in type(error.orig).__module__:
+            return StorageUnavailable("the database cannot be reached; try again")
+        if any(words in cause for words in ("disk is full", "readonly", "disk I/O", "unable to open")):
+            return StorageUnavailable(f"the database cannot be written: {cause}")
+    return None
+
+
+def _sqlite(url: sqlalchemy.URL) -> Engine:
+    if not url.database or url.database == ":memory:":
+        raise ValueError("a SQLite store needs a file: several connections share it")
+    engine = sqlalchemy.create_engine(url, pool_size=5, max_overflow=0, connect_args={"check_same_thread": False, "timeout": 10})
+
+    @event.listens_for(engine, "connect")
+    def prepare(connection: sqlite3.Connection, record: object) -> None:
+        connection.isolation_level = None  # we say BEGIN ourselves; the driver would begin late and never IMMEDIATE
+        for pragma in (
+            "journal_mode = WAL",
+            "synchronous = FULL",  # a commit that was answered survives a power cut
+            "foreign_keys = ON",
+            "cache_size = -16384",
+            "temp_store = MEMORY",
+        ):
+            connection.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        connection.exec_driver_sql(connection.info.get("begin", "BEGIN"))
+
+    return engine
+
+
+def _postgresql(url: sqlalchemy.URL) -> Engine:
+    if url.get_driver_name() in ("", "psycopg2"):
+        url = url.set(drivername="postgresql+psycopg")
+    return sqlalchemy.create_engine(
+        url, pool_size=12, max_overflow=4, pool_pre_ping=True, connect_args={"application_name": "zaiko"}
+    )

@@ -1,0 +1,222 @@
+"""What is kept for people and for repeating clients: runs, operations, answered requests, and the change feed."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection
+from dataclasses import asdict
+from typing import Any
+
+from sqlalchemy import Row, and_, delete, func, insert, or_, select, update
+
+from zaiko_core.app.records import (
+    ChangeKind,
+    OperationRecord,
+    OperationState,
+    Page,
+    RunCounts,
+    RunRecord,
+    RunState,
+)
+from zaiko_core.domain.problem import problem_from
+from zaiko_core.storage import schema
+from zaiko_core.storage.rowset import insert_rows
+from zaiko_core.storage.scope import Scope
+
+
+class RunRows(Scope):
+    """See ports.Runs."""
+
+    def put(self, record: RunRecord) -> None:
+        row = {
+            "merchant": self.merchant,
+            "shop": record.shop,
+            "run": record.run,
+            "state": record.state.value,
+            "trigger": record.trigger,
+            "token": record.token,
+            "started_at": record.started_at,
+            "ended_at": record.ended_at,
+            "counts": asdict(record.counts),
+            "problem": record.problem.document() if record.problem else None,
+            "revision": self.revision,
+        }
+        insert_rows(self.connection, schema.runs, [row], update=("state", "ended_at", "counts", "problem", "revision"))
+
+    def abandon(self, shop: str, *, before_token: int) -> list[str]:
+        table = schema.runs
+        rows = self.connection.execute(
+            update(table)
+            .where(
+                self.mine(table),
+                table.c.shop == shop,
+                table.c.state == RunState.RUNNING.value,
+                table.c.token < before_token,
+            )
+            .values(state=RunState.ABANDONED.value, ended_at=self.now, revision=self.revision)
+            .returning(table.c.run)
+        )
+        return [row.run for row in rows]
+
+    def get(self, shop: str, run: str) -> RunRecord | None:
+        table = schema.runs
+        query = select(table).where(self.mine(table), table.c.shop == shop, table.c.run == run)
+        row = self.connection.execute(query).one_or_none()
+        return None if row is None else _run(row)
+
+    def page(self, page: Page, *, shop: str) -> list[RunRecord]:
+        table = schema.runs
+        query = select(table).where(self.mine(table))
+        if shop:
+            query = query.where(table.c.shop == shop)
+        if page.after is not None:
+            run, last_shop = page.after
+            query = query.where(or_(table.c.run < run, and_(table.c.run == run, table.c.shop < last_shop)))
+        query = query.order_by(table.c.run.desc(), table.c.shop.desc()).limit(page.size)
+        return [_run(row) for row in self.connection.execute(query)]
+
+
+class OperationRows(Scope):
+    """See ports.Operations."""
+
+    def put(self, record: OperationRecord) -> None:
+        row = {
+            "merchant": self.merchant,
+            "operation": record.operation,
+            "kind": record.kind,
+            "state": record.state.value,
+            "shop": record.shop,
+            "arguments": dict(record.arguments),
+            "done": record.done,
+            "total": record.total,
+            "result": record.result,
+            "problem": record.problem.document() if record.problem else None,
+            "cancel_asked": record.cancel_asked,
+            "created_at": record.created_at or self.now,
+            "started_at": record.started_at,
+            "ended_at": record.ended_at,
+            "revision": self.revision,
+        }
+        changing = ("state", "done", "total", "result", "problem", "cancel_asked", "started_at", "ended_at", "revision")
+        insert_rows(self.connection, schema.operations, [row], update=changing)
+
+    def get(self, operation: str) -> OperationRecord | None:
+        table = schema.operations
+        row = self.connection.execute(select(table).where(self.mine(table), table.c.operation == operation)).one_or_none()
+        return None if row is None else _operation(row)
+
+    def page(self, page: Page) -> list[OperationRecord]:
+        table = schema.operations
+        query = select(table).where(self.mine(table)).order_by(table.c.operation.desc())
+        if page.after is not None:
+            query = query.where(table.c.operation < page.after[0])
+        return [_operation(row) for row in self.connection.execute(query.limit(page.size))]
+
+    def active(self, kind: str, shop: str) -> OperationRecord | None:
+        table = schema.operations
+        query = select(table).where(self.mine(table), table.c.kind == kind, table.c.shop == shop, table.c.ended_at.is_(None))
+        row = self.connection.execute(query.limit(1)).one_or_none()
+        return None if row is None else _operation(row)
+
+
+class RequestRows(Scope):
+    """See ports.Requests."""
+
+    def get(self, principal: str, method: str, request_id: str) -> tuple[bytes, bytes, int] | None:
+        table = schema.requests
+        row = self.connection.execute(
+            select(table).where(
+                self.mine(table),
+                table.c.principal == principal,
+                table.c.method == method,
+                table.c.request_id == request_id,
+            )
+        ).one_or_none()
+        return None if row is None else (row.digest, row.response, row.revision)
+
+    def put(self, principal: str, method: str, request_id: str, digest: bytes, response: bytes) -> None:
+        self.connection.execute(
+            insert(schema.requests).values(
+                merchant=self.merchant,
+                principal=principal,
+                method=method,
+                request_id=request_id,
+                digest=digest,
+                response=response,
+                created_at=self.now,
+                revision=self.revision,
+            )
+        )
+
+    def forget(self, *, older_than: int) -> None:
+        table = schema.requests
+        self.connection.execute(delete(table).where(self.mine(table), table.c.created_at < older_than))
+
+
+class FeedRows(Scope):
+    """See ports.Feed."""
+
+    def between(self, after: int, upto: int, kinds: Collection[ChangeKind]) -> dict[ChangeKind, dict[str, int]]:
+        table = schema.changes
+        query = (
+            select(table.c.kind, table.c.name, func.max(table.c.revision).label("revision"))
+            .where(
+                self.mine(table),
+                table.c.revision > after,
+                table.c.revision <= upto,
+                table.c.kind.in_([kind.value for kind in kinds]),
+            )
+            .group_by(table.c.kind, table.c.name)
+        )
+        found: dict[ChangeKind, dict[str, int]] = defaultdict(dict)
+        for row in self.connection.execute(query):
+            found[ChangeKind(row.kind)][row.name] = row.revision
+        return found
+
+    def compacted(self) -> int:
+        table = schema.merchants
+        return int(self.connection.scalar(select(table.c.compacted).where(self.mine(table))) or 0)
+
+    def compact(self, *, older_than: int, keep: int) -> int:
+        table, merchants = schema.changes, schema.merchants
+        newest = select(func.max(table.c.revision)).where(self.mine(table), table.c.at < older_than)
+        mark = min(int(self.connection.scalar(newest) or 0), self.revision - keep)
+        if mark <= self.compacted():
+            return self.compacted()
+        self.connection.execute(delete(table).where(self.mine(table), table.c.revision <= mark))
+        self.connection.execute(update(merchants).where(self.mine(merchants)).values(compacted=mark))
+        return mark
+
+
+def _run(row: Row[Any]) -> RunRecord:
+    return RunRecord(
+        shop=row.shop,
+        run=row.run,
+        state=RunState(row.state),
+        trigger=row.trigger,
+        token=row.token,
+        started_at=row.started_at,
+        ended_at=row.ended_at,
+        counts=RunCounts(**row.counts),
+        problem=problem_from(row.problem),
+        revision=row.revision,
+    )
+
+
+def _operation(row: Row[Any]) -> OperationRecord:
+    return OperationRecord(
+        operation=row.operation,
+        kind=row.kind,
+        state=OperationState(row.state),
+        shop=row.shop,
+        arguments=row.arguments,
+        done=row.done,
+        total=row.total,
+        result=row.result,
+        problem=problem_from(row.problem),
+        cancel_asked=row.cancel_asked,
+        created_at=row.created_at,
+        started_at=row.started_at,
+        ended_at=row.ended_at,
+        revision=row.revision,
+    )

@@ -1,0 +1,141 @@
+"""Which shops run now: the shop's row is its job (ADR 0005). Also the open operations, which are claimed the same way."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Text, and_, case, func, literal, or_, select, tuple_, update
+
+from zaiko_core.app.records import JobClaim, OperationState
+from zaiko_core.storage import schema
+from zaiko_core.storage.rowset import rowset, typed
+
+
+@dataclass(frozen=True, slots=True)
+class OperationClaim:
+    """An operation that this process may run until its lease ends."""
+
+    merchant: str
+    operation: str
+
+
+class Jobs:
+    """See ports.JobQueue. `owner` names this process; `lease` is in µs."""
+
+    def __init__(self, connection: Connection, now: int, *, owner: str, lease: int) -> None:
+        self._connection, self.now, self._owner, self._lease = connection, now, owner, lease
+
+    def claim(self, limit: int) -> list[JobClaim]:
+        table = schema.shops
+        due = (
+            select(table.c.merchant, table.c.shop)
+            .where(table.c.due_at <= self.now, self._unheld())
+            .order_by(table.c.due_at)
+            .limit(limit)
+            .with_for_update(skip_locked=True)
+        )
+        rows = self._connection.execute(
+            update(table)
+            .where(tuple_(table.c.merchant, table.c.shop).in_(due))
+            .values(owner=self._owner, lease_until=self.now + self._lease, fence=table.c.fence + 1, taken=table.c.wanted)
+            .returning(table.c.merchant, table.c.shop, table.c.fence, table.c.attempt)
+        )
+        return [JobClaim(row.merchant, row.shop, row.fence, row.attempt) for row in rows]
+
+    def renew(self, claims: Sequence[JobClaim]) -> list[JobClaim]:
+        if not claims:
+            return []
+        table = schema.shops
+        batch = self._batch(claims)
+        rows = self._connection.execute(
+            update(table)
+            .where(self._held(batch), table.c.lease_until > self.now)
+            .values(lease_until=self.now + self._lease)
+            .returning(table.c.merchant, table.c.shop)
+        )
+        kept = {(row.merchant, row.shop) for row in rows}
+        return [claim for claim in claims if (claim.merchant, claim.shop) not in kept]
+
+    def finish(self, claim: JobClaim, *, next_in: int | None, attempt: int) -> None:
+        table = schema.shops
+        batch = self._batch([claim])
+        later: Any = table.c.interval + self.now if next_in is None else literal(self.now + next_in)
+        # Triggered meanwhile: at once, unless the run failed and has to back off.
+        again = and_(table.c.wanted > table.c.taken, literal(attempt) == literal(0))
+        due_at = case((table.c.due_at.is_(None), None), (again, self.now), else_=later)
+        self._connection.execute(
+            update(table).where(self._held(batch)).values(owner=None, lease_until=None, attempt=attempt, due_at=due_at)
+        )
+
+    def next_due(self) -> int | None:
+        """In how many µs the next shop or lease needs looking at, or None."""
+        table = schema.shops
+        moment = case((self._unheld(), table.c.due_at), else_=table.c.lease_until)
+        value = self._connection.scalar(select(func.min(moment)).where(table.c.due_at.is_not(None)))
+        return None if value is None else int(value) - self.now
+
+    def claim_operations(self, limit: int) -> list[OperationClaim]:
+        """Take open operations that nobody runs, oldest first. One that its process left RUNNING is taken over and run again:
+        operations are idempotent."""
+        table = schema.operations
+        open_states = [OperationState.QUEUED.value, OperationState.RUNNING.value]
+        due = (
+            select(table.c.merchant, table.c.operation)
+            .where(
+                table.c.ended_at.is_(None),
+                table.c.state.in_(open_states),
+                or_(table.c.owner.is_(None), table.c.lease_until <= self.now),
+            )
+            .order_by(table.c.created_at)
+            .limit(limit)
+            .with_for_update(skip_locked=True)
+        )
+        rows = self._connection.execute(
+            update(table)
+            .where(tuple_(table.c.merchant, table.c.operation).in_(due))
+            .values(owner=self._owner, lease_until=self.now + self._lease)
+            .returning(table.c.merchant, table.c.operation)
+        )
+        return [OperationClaim(row.merchant, row.operation) for row in rows]
+
+    def renew_operations(self, claims: Sequence[OperationClaim]) -> None:
+        """Prolong the leases of operations that this process runs."""
+        table = schema.operations
+        keys = [{"merchant": claim.merchant, "operation": claim.operation} for claim in claims]
+        batch = rowset(self._connection, typed(table, "merchant", "operation"), keys)
+        self._connection.execute(
+            update(table)
+            .where(
+                table.c.merchant == batch.c.merchant,
+                table.c.operation == batch.c.operation,
+                table.c.owner == self._owner,
+            )
+            .values(lease_until=self.now + self._lease)
+        )
+
+    def release(self) -> None:
+        """Give back everything that this process holds: it is stopping."""
+        shops, operations = schema.shops, schema.operations
+        self._connection.execute(
+            update(shops).where(shops.c.owner == self._owner).values(owner=None, lease_until=None, due_at=self.now)
+        )
+        self._connection.execute(update(operations).where(operations.c.owner == self._owner).values(owner=None, lease_until=None))
+
+    def _unheld(self) -> Any:
+        table = schema.shops
+        return or_(table.c.owner.is_(None), table.c.lease_until <= self.now)
+
+    def _held(self, batch: Any) -> Any:
+        table = schema.shops
+        return and_(
+            table.c.merchant == batch.c.merchant,
+            table.c.shop == batch.c.shop,
+            table.c.fence == batch.c.fence,
+            table.c.owner == literal(self._owner, Text),
+        )
+
+    def _batch(self, claims: Sequence[JobClaim]) -> Any:
+        rows = [{"merchant": claim.merchant, "shop": claim.shop, "fence": claim.token} for claim in claims]
+        return rowset(self._connection, typed(schema.shops, "merchant", "shop", "fence"), rows)

@@ -1,0 +1,293 @@
+"""Links with their fences, and what is due."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from sqlalchemy import Row, and_, case, delete, func, select, update
+
+from zaiko_core.app.records import DueLink, LinkRecord, LinkState, Page
+from zaiko_core.domain.fence import Fence, Flight
+from zaiko_core.domain.links import Part
+from zaiko_core.domain.problem import problem_from
+from zaiko_core.domain.stock import Balance
+from zaiko_core.storage import schema
+from zaiko_core.storage.rowset import insert_rows, rowset, typed, update_rows
+from zaiko_core.storage.scope import Scope, after
+from zaiko_core.storage.stocks import balance_from
+
+_KEYS = ("merchant", "shop", "listing")
+_FENCE = ("expected", "suspected", "suspected_since", "must_read", "flight_key", "flight_quantity", "flight_at")
+_STATUS = (
+    "sync_enabled",
+    "attempt",
+    "state",
+    "target",
+    "confirmed",
+    "last_success_at",
+    "last_attempt_at",
+    "problem",
+    "updated_at",
+    "revision",
+)
+
+
+class LinkRows(Scope):
+    """See ports.Links."""
+
+    def insert(self, records: Sequence[LinkRecord]) -> None:
+        rows = [
+            self._values(record) | {"created_at": self.now, "due_at": record.due_at, "touched": self.revision} for record in records
+        ]
+        insert_rows(self.connection, schema.links, rows)
+        insert_rows(
+            self.connection,
+            schema.link_parts,
+            [
+                self._key(record.shop, record.listing) | {"product": part.product, "units": part.count}
+                for record in records
+                for part in record.parts
+            ],
+        )
+
+    def delete(self, shop: str, listings: Collection[str]) -> None:
+        for table in (schema.link_parts, schema.links):
+            batch = rowset(self.connection, typed(table, "listing"), [{"listing": item} for item in set(listings)])
+            self.connection.execute(
+                delete(table).where(self.mine(table), table.c.shop == shop, table.c.listing.in_(select(batch.c.listing)))
+            )
+
+    def get(self, shop: str, listings: Collection[str]) -> dict[str, LinkRecord]:
+        table = schema.links
+        batch = rowset(self.connection, typed(table, "listing"), [{"listing": item} for item in set(listings)])
+        query = select(table).join(batch, and_(self.mine(table), table.c.shop == shop, table.c.listing == batch.c.listing))
+        return {record.listing: record for record in self._records(list(self.connection.execute(query)))}
+
+    def parts_of(self, shop: str, listings: Collection[str]) -> dict[str, tuple[Part, ...]]:
+        found = self._parts((shop, listing) for listing in listings)
+        return {listing: parts for (_, listing), parts in found.items()}
+
+    def page(
+        self,
+        page: Page,
+        *,
+        shop: str,
+        products: Collection[str],
+        states: Collection[LinkState],
+        sync_enabled: bool | None,
+    ) -> list[LinkRecord]:
+        table = schema.links
+        query = select(table).where(self.mine(table), after(page, table.c.shop, table.c.listing))
+        if shop:
+            query = query.where(table.c.shop == shop)
+        if products:
+            query = query.where(self._has_part(products))
+        if states:
+            query = query.where(table.c.state.in_([state.value for state in states]))
+        if sync_enabled is not None:
+            query = query.where(table.c.sync_enabled == sync_enabled)
+        query = query.order_by(table.c.shop, table.c.listing).limit(page.size)
+        return self._records(list(self.connection.execute(query)))
+
+    def of_products(self, products: Collection[str]) -> int:
+        table = schema.link_parts
+        query = select(func.count()).where(self.mine(table), table.c.product.in_(list(products)))
+        return int(self.connection.scalar(query) or 0)
+
+    def touch(self, products: Collection[str]) -> list[tuple[str, str]]:
+        links, parts = schema.links, schema.link_parts
+        batch = rowset(self.connection, typed(parts, "product"), [{"product": product} for product in set(products)])
+        concerned = (
+            select(parts.c.shop, parts.c.listing)
+            .join(batch, and_(self.mine(parts), parts.c.product == batch.c.product))
+            .distinct()
+            .subquery("concerned")
+        )
+        condition = and_(links.c.shop == concerned.c.shop, links.c.listing == concerned.c.listing)
+        return self._touch(condition, keep_back_off=True)
+
+    def touch_listings(self, shop: str, listings: Collection[str]) -> list[tuple[str, str]]:
+        links = schema.links
+        batch = rowset(self.connection, typed(links, "listing"), [{"listing": item} for item in set(listings)])
+        return self._touch(and_(links.c.shop == shop, links.c.listing == batch.c.listing), keep_back_off=False)
+
+    def _touch(self, condition: Any, *, keep_back_off: bool) -> list[tuple[str, str]]:
+        links = schema.links
+        due: Any = self.now
+        if keep_back_off:
+            backing_off = and_(links.c.state == LinkState.FAILED.value, links.c.due_at.is_not(None))
+            due = case((backing_off, links.c.due_at), else_=self.now)
+        calm = links.c.state.in_([LinkState.SYNCED.value, LinkState.PENDING.value])
+        statement = (
+            update(links)
+            .where(self.mine(links), links.c.sync_enabled, condition)
+            .values(
+                due_at=due,
+                touched=self.revision,
+                state=case((calm, LinkState.PENDING.value), else_=links.c.state),
+                updated_at=self.now,
+                revision=self.revision,
+            )
+            .returning(links.c.shop, links.c.listing)
+        )
+        return [(row.shop, row.listing) for row in self.connection.execute(statement)]
+
+    def due(self, shop: str, *, limit: int) -> list[DueLink]:
+        links, listings = schema.links, schema.listings
+        query = (
+            select(links, listings.c.external_id, listings.c.data)
+            .join(listings, and_(*(links.c[key] == listings.c[key] for key in _KEYS)))
+            .where(self.mine(links), links.c.shop == shop, links.c.sync_enabled, links.c.due_at <= self.now)
+            .order_by(links.c.due_at, links.c.listing)
+            .limit(limit)
+        )
+        rows = list(self.connection.execute(query))
+        records = self._records(rows)
+        balances = self._balances({part.product for record in records for part in record.parts})
+        return [
+            DueLink(record, row.external_id, row.data, {part.product: balances[part.product] for part in record.parts})
+            for row, record in zip(rows, records, strict=True)
+        ]
+
+    def next_due(self, shop: str) -> int | None:
+        links = schema.links
+        query = select(func.min(links.c.due_at)).where(self.mine(links), links.c.shop == shop, links.c.sync_enabled)
+        value = self.connection.scalar(query.where(links.c.due_at.is_not(None)))
+        return None if value is None else int(value)
+
+    def fences(self, shop: str, listings: Collection[str]) -> dict[str, Fence]:
+        table = schema.links
+        batch = rowset(self.connection, typed(table, "listing"), [{"listing": item} for item in set(listings)])
+        columns = [table.c[name] for name in ("listing", *_FENCE)]
+        query = select(*columns).join(batch, and_(self.mine(table), table.c.shop == shop, table.c.listing == batch.c.listing))
+        return {row.listing: _fence(row) for row in self.connection.execute(query)}
+
+    def save_fences(self, shop: str, fences: Mapping[str, Fence]) -> None:
+        rows = [self._key(shop, listing) | _fence_values(fence) for listing, fence in fences.items()]
+        update_rows(self.connection, schema.links, rows, keys=_KEYS)
+
+    def save(self, records: Sequence[LinkRecord]) -> None:
+        if not records:
+            return
+        table = schema.links
+        rows = [self._values(record) | {"due_at": record.due_at, "touched": record.touched} for record in records]
+        batch = rowset(self.connection, typed(table, *rows[0]), rows)
+        values: dict[str, Any] = {name: batch.c[name] for name in (*_FENCE, *_STATUS)}
+        # Something changed the link's product after this record was read: the link stays due, and is shown as pending.
+        overtaken = table.c.touched > batch.c.touched
+        done = and_(overtaken, batch.c.state == LinkState.SYNCED.value)
+        values["due_at"] = case((overtaken, table.c.due_at), else_=batch.c.due_at)
+        values["state"] = case((done, LinkState.PENDING.value), else_=batch.c.state)
+        statement = update(table).values(values)
+        for key in _KEYS:
+            statement = statement.where(table.c[key] == batch.c[key])
+        self.connection.execute(statement)
+
+    def hold(self, shop: str, held: bool) -> list[tuple[str, str]]:
+        table = schema.links
+        state = LinkState.HELD if held else LinkState.PENDING
+        changing = table.c.state != LinkState.HELD.value if held else table.c.state == LinkState.HELD.value
+        rows = self.connection.execute(
+            update(table)
+            .where(self.mine(table), table.c.shop == shop, table.c.sync_enabled, changing)
+            .values(state=state.value, due_at=self.now, touched=self.revision, updated_at=self.now, revision=self.revision)
+            .returning(table.c.shop, table.c.listing)
+        )
+        return [(row.shop, row.listing) for row in rows]
+
+    def _has_part(self, products: Collection[str]) -> Any:
+        links, parts = schema.links, schema.link_parts
+        return (
+            select(parts.c.listing)
+            .where(
+                parts.c.merchant == links.c.merchant,
+                parts.c.shop == links.c.shop,
+                parts.c.listing == links.c.listing,
+                parts.c.product.in_(list(products)),
+            )
+            .exists()
+        )
+
+    def _parts(self, keys: Iterable[tuple[str, str]]) -> dict[tuple[str, str], tuple[Part, ...]]:
+        table = schema.link_parts
+        rows = [{"shop": shop, "listing": listing} for shop, listing in set(keys)]
+        batch = rowset(self.connection, typed(table, "shop", "listing"), rows)
+        query = select(table).join(batch, and_(self.mine(table), table.c.shop == batch.c.shop, table.c.listing == batch.c.listing))
+        found: dict[tuple[str, str], list[Part]] = defaultdict(list)
+        for row in self.connection.execute(query):
+            found[row.shop, row.listing].append(Part(row.product, row.units))
+        return {key: tuple(sorted(parts)) for key, parts in found.items()}
+
+    def _balances(self, products: Collection[str]) -> dict[str, Balance]:
+        table = schema.stock
+        batch = rowset(self.connection, typed(table, "product"), [{"product": product} for product in products])
+        query = select(table).join(batch, and_(self.mine(table), table.c.product == batch.c.product))
+        return {row.product: balance_from(row) for row in self.connection.execute(query)}
+
+    def _records(self, rows: Sequence[Row[Any]]) -> list[LinkRecord]:
+        parts = self._parts((row.shop, row.listing) for row in rows)
+        return [replace(_link(row), parts=parts.get((row.shop, row.listing), ())) for row in rows]
+
+    def _key(self, shop: str, listing: str) -> dict[str, Any]:
+        return {"merchant": self.merchant, "shop": shop, "listing": listing}
+
+    def _values(self, record: LinkRecord) -> dict[str, Any]:
+        return (
+            self._key(record.shop, record.listing)
+            | _fence_values(record.fence)
+            | {
+                "sync_enabled": record.sync_enabled,
+                "attempt": record.attempt,
+                "state": record.state.value,
+                "target": record.target,
+                "confirmed": record.confirmed,
+                "last_success_at": record.last_success_at,
+                "last_attempt_at": record.last_attempt_at,
+                "problem": record.problem.document() if record.problem else None,
+                "updated_at": self.now,
+                "revision": self.revision,
+            }
+        )
+
+
+def _fence_values(fence: Fence) -> dict[str, Any]:
+    flight = fence.flight
+    return {
+        "expected": fence.expected,
+        "suspected": fence.suspected,
+        "suspected_since": fence.suspected_since,
+        "must_read": fence.must_read,
+        "flight_key": flight.key if flight else None,
+        "flight_quantity": flight.quantity if flight else None,
+        "flight_at": flight.at if flight else None,
+    }
+
+
+def _fence(row: Row[Any]) -> Fence:
+    flight = None if row.flight_key is None else Flight(row.flight_key, row.flight_quantity, row.flight_at)
+    return Fence(row.expected, row.suspected, row.suspected_since, row.must_read, flight)
+
+
+def _link(row: Row[Any]) -> LinkRecord:
+    return LinkRecord(
+        shop=row.shop,
+        listing=row.listing,
+        parts=(),
+        sync_enabled=row.sync_enabled,
+        state=LinkState(row.state),
+        fence=_fence(row),
+        due_at=row.due_at,
+        touched=row.touched,
+        attempt=row.attempt,
+        target=row.target,
+        confirmed=row.confirmed,
+        last_success_at=row.last_success_at,
+        last_attempt_at=row.last_attempt_at,
+        problem=problem_from(row.problem),
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+        revision=row.revision,
+    )

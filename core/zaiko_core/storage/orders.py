@@ -1,0 +1,213 @@
+"""Orders with their lines."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Sequence
+from typing import Any
+
+from sqlalchemy import Row, and_, delete, false, or_, select
+
+from zaiko_core.app.records import Page, StoredOrder
+from zaiko_core.domain.demand import Line, OrderRecord, OrderState
+from zaiko_core.domain.links import Part
+from zaiko_core.storage import schema
+from zaiko_core.storage.rowset import insert_rows, rowset, typed, update_rows
+from zaiko_core.storage.scope import Scope, after
+
+_FACTS = (
+    "number",
+    "version",
+    "read_at",
+    "state",
+    "state_known",
+    "platform_state",
+    "archived",
+    "paid",
+    "placed_at",
+    "vanished_at",
+    "applied",
+    "holds",
+    "uncounted",
+    "updated_at",
+    "revision",
+)
+
+
+class OrderRows(Scope):
+    """See ports.Orders."""
+
+    def get(self, shop: str, orders: Collection[str]) -> dict[str, OrderRecord]:
+        table = schema.orders
+        batch = rowset(self.connection, typed(table, "order_id"), [{"order_id": order} for order in set(orders)])
+        query = select(table).join(batch, and_(self.mine(table), table.c.shop == shop, table.c.order_id == batch.c.order_id))
+        rows = list(self.connection.execute(query))
+        lines = self._lines((shop, row.order_id) for row in rows)
+        return {row.order_id: _order(row, lines.get((shop, row.order_id), ())) for row in rows}
+
+    def put(self, shop: str, records: Sequence[OrderRecord]) -> None:
+        if not records:
+            return
+        insert_rows(self.connection, schema.orders, [self._row(shop, record) for record in records], update=_FACTS)
+        table = schema.order_lines
+        batch = rowset(self.connection, typed(table, "order_id"), [{"order_id": record.order} for record in records])
+        self.connection.execute(
+            delete(table).where(self.mine(table), table.c.shop == shop, table.c.order_id.in_(select(batch.c.order_id)))
+        )
+        insert_rows(
+            self.connection, table, [self._line_row(shop, record.order, line) for record in records for line in record.lines]
+        )
+
+    def seen(self, shop: str, records: Sequence[OrderRecord]) -> None:
+        rows = [
+            {
+                "merchant": self.merchant,
+                "shop": shop,
+                "order_id": record.order,
+                "version": record.version,
+                "read_at": record.read_at,
+            }
+            for record in records
+        ]
+        update_rows(self.connection, schema.orders, rows, keys=("merchant", "shop", "order_id"))
+
+    def with_listings(self, shop: str, listings: Collection[str], *, counted: bool, limit: int, after: str) -> list[str]:
+        table = schema.order_lines
+        batch = rowset(self.connection, typed(table, "listing"), [{"listing": item} for item in set(listings)])
+        is_counted = table.c.parts.is_not(None)
+        query = (
+            select(table.c.order_id)
+            .join(batch, and_(self.mine(table), table.c.shop == shop, table.c.listing == batch.c.listing))
+            .where(is_counted if counted else ~is_counted, table.c.order_id > after)
+            .distinct()
+            .order_by(table.c.order_id)
+            .limit(limit)
+        )
+        return list(self.connection.scalars(query))
+
+    def holding(self, shop: str, *, limit: int, after: str) -> list[str]:
+        table = schema.orders
+        query = (
+            select(table.c.order_id)
+            .where(self.mine(table), table.c.shop == shop, table.c.holds > 0, table.c.order_id > after)
+            .order_by(table.c.order_id)
+            .limit(limit)
+        )
+        return list(self.connection.scalars(query))
+
+    def page(self, page: Page, *, shop: str, states: Collection[str], suspect: bool, uncounted: bool) -> list[StoredOrder]:
+        table = schema.orders
+        query = select(table).where(self.mine(table), after(page, table.c.shop, table.c.order_id))
+        if shop:
+            query = query.where(table.c.shop == shop)
+        if states:
+            query = query.where(table.c.state.in_(list(states)))
+        if suspect:
+            query = query.where(self._is_suspect())
+        if uncounted:
+            query = query.where(table.c.uncounted, table.c.holds > 0)
+        rows = list(self.connection.execute(query.order_by(table.c.shop, table.c.order_id).limit(page.size)))
+        lines = self._lines((row.shop, row.order_id) for row in rows)
+        return [
+            StoredOrder(
+                row.shop,
+                _order(row, lines.get((row.shop, row.order_id), ())),
+                row.holds,
+                row.uncounted,
+                row.created_at,
+                row.updated_at,
+                row.revision,
+            )
+            for row in rows
+        ]
+
+    @staticmethod
+    def _is_suspect() -> Any:
+        table = schema.orders
+        doubtful = or_(
+            table.c.archived,
+            table.c.vanished_at.is_not(None),
+            table.c.paid == false(),
+            ~table.c.state_known,
+        )
+        return and_(table.c.holds > 0, doubtful)
+
+    def _lines(self, orders: Iterable[tuple[str, str]]) -> dict[tuple[str, str], tuple[Line, ...]]:
+        table = schema.order_lines
+        keys = [{"shop": shop, "order_id": order} for shop, order in orders]
+        batch = rowset(self.connection, typed(table, "shop", "order_id"), keys)
+        query = (
+            select(table)
+            .join(batch, and_(self.mine(table), table.c.shop == batch.c.shop, table.c.order_id == batch.c.order_id))
+            .order_by(table.c.line)
+        )
+        found: dict[tuple[str, str], list[Line]] = defaultdict(list)
+        for row in self.connection.execute(query):
+            parts = None if row.parts is None else tuple(Part(product, count) for product, count in row.parts)
+            found[row.shop, row.order_id].append(
+                Line(
+                    line=row.line,
+                    listing=row.listing,
+                    ordered=row.ordered,
+                    cancelled=row.cancelled,
+                    fulfilled=row.fulfilled,
+                    sku=row.sku,
+                    title=row.title,
+                    parts=parts,
+                )
+            )
+        return {key: tuple(lines) for key, lines in found.items()}
+
+    def _row(self, shop: str, record: OrderRecord) -> dict[str, Any]:
+        return self.stamp(
+            {
+                "shop": shop,
+                "order_id": record.order,
+                "number": record.number,
+                "version": record.version,
+                "read_at": record.read_at,
+                "state": record.state.value,
+                "state_known": record.state_known,
+                "platform_state": record.platform_state,
+                "archived": record.archived,
+                "paid": record.paid,
+                "placed_at": record.placed_at,
+                "vanished_at": record.vanished_at,
+                "applied": record.applied,
+                "holds": record.holds,
+                "uncounted": any(line.parts is None for line in record.lines),
+            }
+        )
+
+    def _line_row(self, shop: str, order: str, line: Line) -> dict[str, Any]:
+        return {
+            "merchant": self.merchant,
+            "shop": shop,
+            "order_id": order,
+            "line": line.line,
+            "listing": line.listing,
+            "sku": line.sku,
+            "title": line.title,
+            "ordered": line.ordered,
+            "cancelled": line.cancelled,
+            "fulfilled": line.fulfilled,
+            "parts": None if line.parts is None else [[part.product, part.count] for part in line.parts],
+        }
+
+
+def _order(row: Row[Any], lines: Sequence[Line]) -> OrderRecord:
+    return OrderRecord(
+        order=row.order_id,
+        number=row.number,
+        version=row.version,
+        read_at=row.read_at,
+        state=OrderState(row.state),
+        placed_at=row.placed_at,
+        lines=tuple(lines),
+        state_known=row.state_known,
+        platform_state=row.platform_state,
+        archived=row.archived,
+        paid=row.paid,
+        vanished_at=row.vanished_at,
+        applied=row.applied,
+    )

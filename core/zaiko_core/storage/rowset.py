@@ -1,0 +1,105 @@
+"""A batch of rows as one JSON parameter that the database unnests: the one place, beside `engine.py`, where the two dialects
+differ. Join it, insert from it, update from it: the number of statements does not depend on the number of rows."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Connection,
+    FromClause,
+    Integer,
+    LargeBinary,
+    Table,
+    Text,
+    bindparam,
+    cast,
+    column,
+    func,
+    literal,
+    select,
+    type_coerce,
+)
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.types import JSON, TypeEngine
+
+_NAME = "batch"
+
+
+def rowset(connection: Connection, columns: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> FromClause:
+    """`rows` as a table expression named `batch`. `columns` maps a name to Text, Integer, BigInteger, Boolean or JSON; a key that
+    is missing in a row is NULL. Values are JSON values; a JSON column takes any."""
+    document = json.dumps([{name: row.get(name) for name in columns} for row in rows], ensure_ascii=False)
+    if connection.dialect.name == "postgresql":
+        parameter = cast(bindparam(None, document, type_=Text), postgresql.JSONB)
+        typed = [column(name, _postgresql(kind)) for name, kind in columns.items()]
+        return func.jsonb_to_recordset(parameter).table_valued(*typed, name=_NAME).render_derived(with_types=True)
+    each = func.json_each(bindparam(None, document, type_=Text)).table_valued("value", name="each_row")
+    picked = [_sqlite(each.c.value, name, kind).label(name) for name, kind in columns.items()]
+    return select(*picked).select_from(each).subquery(_NAME)
+
+
+def typed(table: Table, *names: str) -> dict[str, Any]:
+    """The columns of `table` with these names, as `rowset` wants them."""
+    return {name: table.c[name].type for name in names}
+
+
+def insert_rows(
+    connection: Connection,
+    table: Table,
+    rows: Sequence[Mapping[str, Any]],
+    *,
+    update: Sequence[str] = (),
+    ignore: bool = False,
+) -> None:
+    """Insert `rows` (all with the same keys) in one statement. On a row that exists by primary key: take over the columns of
+    `update`, or leave it when `ignore`; else the database's error is raised."""
+    if not rows:
+        return
+    names = list(rows[0])
+    batch = rowset(connection, typed(table, *names), rows)
+    # SQLite reads "… ON CONFLICT" after a bare SELECT … FROM as a join condition; the WHERE prevents it.
+    chosen = select(*(batch.c[name] for name in names)).where(literal(1) == literal(1))
+    dialect: Any = postgresql if connection.dialect.name == "postgresql" else sqlite
+    statement = dialect.insert(table).from_select(names, chosen)
+    keys = [key.name for key in table.primary_key.columns]
+    if update:
+        statement = statement.on_conflict_do_update(index_elements=keys, set_={name: statement.excluded[name] for name in update})
+    elif ignore:
+        statement = statement.on_conflict_do_nothing(index_elements=keys)
+    connection.execute(statement)
+
+
+def update_rows(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]], *, keys: Sequence[str]) -> None:
+    """Set every non-key column of `rows` (all with the same keys) on the rows that `keys` name, in one statement."""
+    if not rows:
+        return
+    names = list(rows[0])
+    batch = rowset(connection, typed(table, *names), rows)
+    statement = table.update().values({name: batch.c[name] for name in names if name not in keys})
+    for key in keys:
+        statement = statement.where(table.c[key] == batch.c[key])
+    connection.execute(statement)
+
+
+def _postgresql(kind: Any) -> TypeEngine[Any]:
+    kind = kind if isinstance(kind, TypeEngine) else kind()
+    if isinstance(kind, LargeBinary):
+        raise TypeError("bytes do not travel in a row set; insert them by parameters")
+    return postgresql.JSON() if isinstance(kind, JSON) else kind
+
+
+def _sqlite(value: Any, name: str, kind: Any) -> Any:
+    kind = kind if isinstance(kind, TypeEngine) else kind()
+    # `->` keeps JSON as text, which is how SQLite stores it; json_extract gives SQL values.
+    if isinstance(kind, JSON):
+        stored = func.nullif(func.json_extract(value, f"$.{name}"), None)
+        return type_coerce(stored, kind)
+    extracted = func.json_extract(value, f"$.{name}")
+    if isinstance(kind, (Integer, BigInteger, Boolean)):
+        return type_coerce(extracted, kind)
+    return type_coerce(extracted, Text())

@@ -1,0 +1,39 @@
+"""Shops' credentials at rest: encrypted, with keys that can be rotated."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+
+from zaiko_core.domain.errors import StorageUnavailable
+
+
+class SecretBox:
+    """Seals with the first key, opens with any (Fernet: AES-128-CBC with HMAC-SHA-256). To rotate, put a new key in front, seal
+    everything again, then drop the old one."""
+
+    def __init__(self, keys: Sequence[str]) -> None:
+        self._fernet = MultiFernet([Fernet(key) for key in keys])
+
+    @staticmethod
+    def new_key() -> str:
+        """A fresh key, as text for a file or an environment variable."""
+        return Fernet.generate_key().decode()
+
+    def seal(self, secrets: Mapping[str, str]) -> bytes:
+        """Encrypt."""
+        return self._fernet.encrypt(json.dumps(dict(secrets)).encode())
+
+    def open(self, sealed: bytes | None) -> dict[str, str]:
+        """Decrypt; nothing sealed is no secrets. Raises StorageUnavailable when no key fits."""
+        if sealed is None:
+            return {}
+        try:
+            opened: dict[str, str] = json.loads(self._fernet.decrypt(sealed))
+        except InvalidToken:
+            raise StorageUnavailable(
+                "stored credentials cannot be decrypted: start the server with the key that sealed them"
+            ) from None
+        return opened

@@ -1,0 +1,208 @@
+"""Shops and their listings."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Sequence
+from typing import Any
+
+from sqlalchemy import Row, and_, exists, func, insert, literal, select, update
+
+from zaiko_core.app.records import LinkState, ListingRecord, Page, ShopRecord
+from zaiko_core.domain.problem import problem_from
+from zaiko_core.storage import schema
+from zaiko_core.storage.rowset import insert_rows, rowset, typed
+from zaiko_core.storage.scope import Scope, after
+
+_LISTING_FACTS = (
+    "external_id",
+    "data",
+    "sku",
+    "barcode",
+    "title",
+    "group_id",
+    "quantity",
+    "warnings",
+    "vanished",
+    "seen_at",
+    "updated_at",
+    "revision",
+)
+
+
+class ShopRows(Scope):
+    """See ports.Shops."""
+
+    def insert(self, record: ShopRecord) -> None:
+        row = self.stamp(self._values(record) | {"shop": record.shop, "due_at": None if record.paused else self.now})
+        self.connection.execute(insert(schema.shops).values(row))
+
+    def get(self, ids: Collection[str]) -> dict[str, ShopRecord]:
+        table = schema.shops
+        query = select(table).where(self.mine(table), table.c.shop.in_(list(ids)), ~table.c.deleted)
+        return {row.shop: self._shop(row) for row in self.connection.execute(query)}
+
+    def page(self, page: Page) -> list[ShopRecord]:
+        table = schema.shops
+        query = select(table).where(self.mine(table), ~table.c.deleted, after(page, table.c.shop))
+        return [self._shop(row) for row in self.connection.execute(query.order_by(table.c.shop).limit(page.size))]
+
+    def update(self, record: ShopRecord) -> None:
+        table = schema.shops
+        values = self._values(record) | {"updated_at": self.now, "revision": self.revision}
+        if record.paused or record.deleted:
+            values["due_at"] = None
+        self.connection.execute(update(table).where(self.mine(table), table.c.shop == record.shop).values(values))
+
+    def save_progress(self, shop: str, *, cursor: str, complete_until: int | None) -> None:
+        table = schema.shops
+        values: dict[str, Any] = {"order_cursor": cursor}
+        if complete_until is not None:
+            values["orders_complete_until"] = complete_until
+        self.connection.execute(update(table).where(self.mine(table), table.c.shop == shop).values(values))
+
+    def save_reread(self, shop: str) -> None:
+        table = schema.shops
+        self.connection.execute(update(table).where(self.mine(table), table.c.shop == shop).values(reread_at=self.now))
+
+    def link_counts(self, shops: Collection[str]) -> dict[str, dict[LinkState, int]]:
+        table = schema.links
+        query = (
+            select(table.c.shop, table.c.state, func.count())
+            .where(self.mine(table), table.c.shop.in_(list(shops)))
+            .group_by(table.c.shop, table.c.state)
+        )
+        counts: dict[str, dict[LinkState, int]] = defaultdict(dict)
+        for shop, state, number in self.connection.execute(query):
+            counts[shop][LinkState(state)] = number
+        return counts
+
+    @staticmethod
+    def _values(record: ShopRecord) -> dict[str, Any]:
+        return {
+            "connector": record.connector,
+            "display_name": record.display_name,
+            "settings": dict(record.settings),
+            "secrets": record.secrets,
+            "paused": record.paused,
+            "deleted": record.deleted,
+            "interval": record.interval,
+            "problem": record.problem.document() if record.problem else None,
+            "last_run": record.last_run,
+            "last_run_at": record.last_run_at,
+            "last_success_at": record.last_success_at,
+        }
+
+    def _shop(self, row: Row[Any]) -> ShopRecord:
+        return ShopRecord(
+            shop=row.shop,
+            connector=row.connector,
+            display_name=row.display_name,
+            settings=row.settings,
+            interval=row.interval,
+            secrets=row.secrets,
+            paused=row.paused,
+            deleted=row.deleted,
+            order_cursor=row.order_cursor,
+            orders_complete_until=row.orders_complete_until,
+            reread_at=row.reread_at,
+            problem=problem_from(row.problem),
+            last_run=row.last_run,
+            last_run_at=row.last_run_at,
+            last_success_at=row.last_success_at,
+            due_at=row.due_at,
+            running=row.owner is not None and (row.lease_until or 0) > self.now,
+            created_at=row.created_at,
+            updated_at=row.updated_at,
+            revision=row.revision,
+        )
+
+
+class ListingRows(Scope):
+    """See ports.Listings."""
+
+    def upsert(self, shop: str, records: Sequence[ListingRecord]) -> None:
+        rows = [
+            self.stamp(
+                {
+                    "shop": shop,
+                    "listing": record.listing,
+                    "external_id": record.external_id,
+                    "data": dict(record.data),
+                    "sku": record.sku,
+                    "barcode": record.barcode,
+                    "title": record.title,
+                    "group_id": record.group_id,
+                    "quantity": record.quantity,
+                    "warnings": list(record.warnings),
+                    "vanished": record.vanished,
+                    "seen_at": self.now,
+                }
+            )
+            for record in records
+        ]
+        insert_rows(self.connection, schema.listings, rows, update=_LISTING_FACTS)
+
+    def get(self, shop: str, listings: Collection[str]) -> dict[str, ListingRecord]:
+        table = schema.listings
+        batch = rowset(self.connection, typed(table, "listing"), [{"listing": item} for item in set(listings)])
+        query = select(table, self._linked()).join(
+            batch, and_(self.mine(table), table.c.shop == shop, table.c.listing == batch.c.listing)
+        )
+        return {row.listing: _listing(row) for row in self.connection.execute(query)}
+
+    def vanish(self, shop: str, *, not_seen_since: int) -> int:
+        table = schema.listings
+        done = self.connection.execute(
+            update(table)
+            .where(self.mine(table), table.c.shop == shop, table.c.seen_at < not_seen_since, ~table.c.vanished)
+            .values(vanished=True, updated_at=self.now, revision=self.revision)
+        )
+        return int(done.rowcount)
+
+    def page(self, page: Page, *, shop: str, linked: bool | None, sku: str, vanished: bool | None) -> list[ListingRecord]:
+        table = schema.listings
+        query = select(table, self._linked()).where(self.mine(table), after(page, table.c.shop, table.c.listing))
+        if shop:
+            query = query.where(table.c.shop == shop)
+        if linked is not None:
+            query = query.where(self._is_linked() == literal(linked))
+        if sku:
+            query = query.where(table.c.sku.startswith(sku, autoescape=True))
+        if vanished is not None:
+            query = query.where(table.c.vanished == vanished)
+        query = query.order_by(table.c.shop, table.c.listing).limit(page.size)
+        return [_listing(row) for row in self.connection.execute(query)]
+
+    @staticmethod
+    def _is_linked() -> Any:
+        listings, links = schema.listings, schema.links
+        return exists().where(
+            links.c.merchant == listings.c.merchant,
+            links.c.shop == listings.c.shop,
+            links.c.listing == listings.c.listing,
+        )
+
+    def _linked(self) -> Any:
+        return self._is_linked().label("linked")
+
+
+def _listing(row: Row[Any]) -> ListingRecord:
+    return ListingRecord(
+        shop=row.shop,
+        listing=row.listing,
+        external_id=row.external_id,
+        data=row.data,
+        sku=row.sku,
+        barcode=row.barcode,
+        title=row.title,
+        group_id=row.group_id,
+        quantity=row.quantity,
+        warnings=tuple(row.warnings),
+        vanished=row.vanished,
+        seen_at=row.seen_at,
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+        revision=row.revision,
+        linked=row.linked,
+    )

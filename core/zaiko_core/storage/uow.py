@@ -1,0 +1,145 @@
+"""One transaction of one merchant, with every repository (ports.UnitOfWork)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import cached_property
+
+from sqlalchemy import Connection, case, select, update
+
+from zaiko_core.app.records import ChangeKind, MerchantRecord
+from zaiko_core.domain.errors import LeaseLost, NotFound
+from zaiko_core.storage import schema
+from zaiko_core.storage.catalogue import ProductRows, WarehouseRows, merchant_from
+from zaiko_core.storage.history import FeedRows, OperationRows, RequestRows, RunRows
+from zaiko_core.storage.links import LinkRows
+from zaiko_core.storage.orders import OrderRows
+from zaiko_core.storage.rowset import insert_rows, rowset, typed
+from zaiko_core.storage.shops import ListingRows, ShopRows
+from zaiko_core.storage.stocks import DemandRows, StockRows
+
+
+class StorageUnitOfWork:
+    """See ports.UnitOfWork. Made and finished by `Database` only."""
+
+    def __init__(self, connection: Connection, merchant: str, now: int, *, writing: bool) -> None:
+        self._connection, self.merchant, self.now = connection, merchant, now
+        table = schema.merchants
+        query = select(table).where(table.c.merchant == merchant)
+        # The merchant's row is locked first, by every writer (ADR 0003).
+        row = connection.execute(query.with_for_update() if writing else query).one_or_none()
+        if row is None:
+            raise NotFound(f"merchants/{merchant}")
+        self.merchants: MerchantRecord = merchant_from(row)
+        self.revision = row.head + 1 if writing else row.head
+        self._changes: dict[tuple[ChangeKind, str], None] = {}
+        self._advance = False
+        self._triggered = False
+
+    @property
+    def answer_revision(self) -> int:
+        return self.revision if self._advance else self.merchants.head
+
+    @cached_property
+    def warehouses(self) -> WarehouseRows:
+        return WarehouseRows(self._connection, self.merchant, self.now, self.revision)
+
+    @cached_property
+    def products(self) -> ProductRows:
+        return ProductRows(self._connection, self.merchant, self.now, self.revision)
+
+    @cached_property
+    def stocks(self) -> StockRows:
+        return StockRows(self._connection, self.merchant, self.now, self.revision)
+
+    @cached_property
+    def demands(self) -> DemandRows:
+        return DemandRows(self._connection, self.merchant, self.now, self.revision)
+
+    @cached_property
+    def orders(self) -> OrderRows:
+        return OrderRows(self._connection, self.merchant, self.now, self.revision)
+
+    @cached_property
+    def shops(self) -> ShopRows:
+        return ShopRows(self._connection, self.merchant, self.now, self.revision)
+
+    @cached_property
+    def listings(self) -> ListingRows:
+        return ListingRows(self._connection, self.merchant, self.now, self.revision)
+
+    @cached_property
+    def links(self) -> LinkRows:
+        return LinkRows(self._connection, self.merchant, self.now, self.revision)
+
+    @cached_property
+    def runs(self) -> RunRows:
+        return RunRows(self._connection, self.merchant, self.now, self.revision)
+
+    @cached_property
+    def operations(self) -> OperationRows:
+        return OperationRows(self._connection, self.merchant, self.now, self.revision)
+
+    @cached_property
+    def requests(self) -> RequestRows:
+        return RequestRows(self._connection, self.merchant, self.now, self.revision)
+
+    @cached_property
+    def feed(self) -> FeedRows:
+        return FeedRows(self._connection, self.merchant, self.now, self.revision)
+
+    def update_merchant(self, record: MerchantRecord) -> None:
+        table = schema.merchants
+        self._connection.execute(
+            update(table)
+            .where(table.c.merchant == self.merchant)
+            .values(
+                display_name=record.display_name,
+                sync_available=record.sync_available,
+                updated_at=self.now,
+                revision=self.revision,
+            )
+        )
+        self.advance()
+
+    def advance(self) -> None:
+        """This transaction changes something that carries a revision."""
+        self._advance = True
+
+    def changed(self, kind: ChangeKind, names: Iterable[str]) -> None:
+        for name in names:
+            self._changes[kind, name] = None
+            self._advance = True
+
+    def trigger(self, shops: Iterable[str], *, delay: int = 0) -> None:
+        names = set(shops)
+        if not names:
+            return
+        table = schema.shops
+        batch = rowset(self._connection, typed(table, "shop"), [{"shop": shop} for shop in names])
+        earlier = case((table.c.due_at < self.now + delay, table.c.due_at), else_=self.now + delay)
+        self._connection.execute(
+            update(table)
+            .where(table.c.merchant == self.merchant, table.c.shop == batch.c.shop, table.c.due_at.is_not(None))
+            .values(wanted=table.c.wanted + 1, due_at=earlier)
+        )
+        self._triggered = True
+
+    def hold_lease(self, shop: str, token: int) -> None:
+        table = schema.shops
+        query = select(table.c.fence, table.c.owner).where(table.c.merchant == self.merchant, table.c.shop == shop)
+        row = self._connection.execute(query.with_for_update()).one_or_none()
+        if row is None or row.fence != token or row.owner is None:
+            raise LeaseLost(f"shops/{shop} is no longer held under token {token}")
+
+    def finish(self) -> bool:
+        """Write the change feed and the merchant's new revision; whether somebody has to be woken."""
+        if self._advance:
+            table = schema.merchants
+            self._connection.execute(update(table).where(table.c.merchant == self.merchant).values(head=self.revision))
+            rows = [
+                {"merchant": self.merchant, "revision": self.revision, "kind": kind.value, "name": name, "at": self.now}
+                for kind, name in self._changes
+            ]
+            insert_rows(self._connection, schema.changes, rows)
+        return self._advance or self._triggered

@@ -1,0 +1,1 @@
+"""The asynchronous shell: scheduler, cycle and push."""
