@@ -25,9 +25,9 @@ class WatchStart(message.Message):
     Every watch keeps these promises. Snapshot: all states that match as of one revision R, then a mark with
     `snapshot_complete`; afterwards only revisions above R, with nothing missed or doubled at the seam. Ordered:
     revisions never go back. Atomic: what one revision changed comes together, perhaps with what its neighbours changed;
-    when that is too large for one message, all pieces but the last are `continued`. Resumable: a token resumes on any replica, also after a restart; given in the
-    middle of a revision it repeats that revision from its start. Bookmarkable: a mark at R promises that everything up
-    to R that matches was delivered.
+    when that is too large for one message, all pieces but the last are `continued`. Resumable: a token resumes on any
+    replica, also after a restart; given in the middle of a revision it repeats that revision from its start.
+    Bookmarkable: a mark at R promises that everything up to R that matches was delivered.
 
     A watch is refused with RESUME_TOKEN_INVALID (the token is broken, or belongs to another filter or merchant),
     REVISION_COMPACTED (too long ago), HISTORY_REPLACED (the database was restored from a backup), TOO_MANY_STREAMS; it
