@@ -167,6 +167,10 @@ class InsufficientStock(Precondition):
     reason = "INSUFFICIENT_STOCK"
 
 
+class StockLimitExceeded(Precondition):
+    reason = "STOCK_LIMIT_EXCEEDED"
+
+
 class DemandExceeded(Precondition):
     reason = "DEMAND_EXCEEDED"
 

@@ -1,0 +1,164 @@
+"""Order ingestion: pages of readings become demands, movements and fences, in a fixed number of statements per page."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from zaiko_core.app.ports import UnitOfWork
+from zaiko_core.app.touching import touch_links, touch_products
+from zaiko_core.domain import fence as fences
+from zaiko_core.domain.demand import Demand, Line, OrderRecord, Reconciled, Sold, reconcile
+from zaiko_core.domain.links import Part
+from zaiko_core.domain.stock import MovementKind
+
+_BATCH = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Ingested:
+    """What a page did: orders that changed something, that said nothing new, and that were older than what is stored."""
+
+    changed: int = 0
+    same: int = 0
+    outdated: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """Units of one order line that were counted for (or released from) a product when a link was made (or deleted)."""
+
+    shop: str
+    order: str
+    number: str
+    line: str
+    product: str
+    units: int
+
+
+def ingest(uow: UnitOfWork, shop: str, readings: Sequence[OrderRecord]) -> Ingested:
+    """Take in one page of orders of one shop. The page may repeat, overlap and reorder earlier ones."""
+    newest: dict[str, OrderRecord] = {}
+    for reading in readings:
+        if reading.order not in newest or reading.supersedes(newest[reading.order]):
+            newest[reading.order] = reading
+    stored = uow.orders.get(shop, newest)
+    same: list[OrderRecord] = []
+    changing: list[OrderRecord] = []
+    outdated = len(readings) - len(newest)
+    for order, reading in newest.items():
+        known = stored.get(order)
+        if known is not None and not reading.supersedes(known):
+            outdated += 1
+        elif known is not None and reading.says_the_same(known):
+            same.append(reading)
+        else:
+            changing.append(reading)
+    uow.orders.seen(shop, same)
+    _apply(uow, shop, changing, stored)
+    return Ingested(len(changing), len(same), outdated)
+
+
+def vanish(uow: UnitOfWork, shop: str, orders: Collection[str]) -> int:
+    """These orders could not be read any more. They go on holding their units, as suspect demand. How many are new to this."""
+    stored = uow.orders.get(shop, orders)
+    gone = [replace(record, vanished_at=uow.now) for record in stored.values() if record.vanished_at is None]
+    uow.orders.put(shop, gone)
+    if gone:
+        uow.advance()
+    return len(gone)
+
+
+def count_listings(uow: UnitOfWork, shop: str, listings: Collection[str]) -> list[Counted]:
+    """Listings were just linked: count the order lines that waited for it. What was counted, line by line, where units are open."""
+    counted: list[Counted] = []
+    for records in _orders_with(uow, shop, listings, counted=False):
+        for result in _apply(uow, shop, records.values(), records, kind=MovementKind.ORDER_LINKED, selling=False):
+            counted += _listed(shop, result.record, records[result.record.order], listings)
+    return counted
+
+
+def release_listings(uow: UnitOfWork, shop: str, listings: Collection[str]) -> list[Counted]:
+    """Links are being deleted and their open orders given back: their lines count for no product any more, until they are linked
+    again. What was released, line by line."""
+    released: list[Counted] = []
+    for records in _orders_with(uow, shop, listings, counted=True):
+        bare = {
+            order: replace(record, lines=tuple(_uncounted(line, listings) for line in record.lines))
+            for order, record in records.items()
+        }
+        _apply(uow, shop, bare.values(), bare, kind=MovementKind.ORDER_UNLINKED, selling=False, linking=False)
+        for order, record in records.items():
+            released += _listed(shop, record, bare[order], listings)
+    return released
+
+
+def _apply(
+    uow: UnitOfWork,
+    shop: str,
+    readings: Iterable[OrderRecord],
+    stored: Mapping[str, OrderRecord],
+    *,
+    kind: MovementKind | None = None,
+    selling: bool = True,
+    linking: bool = True,
+) -> list[Reconciled]:
+    readings = list(readings)
+    if not readings:
+        return []
+    listings = {line.listing for reading in readings for line in reading.lines if line.listing}
+    parts_of: Mapping[str, tuple[Part, ...]] = uow.links.parts_of(shop, listings) if linking else {}
+    demands: dict[str, dict[str, Demand]] = {}
+    for (order, product), demand in uow.demands.get(shop, [reading.order for reading in readings]).items():
+        demands.setdefault(order, {})[product] = demand
+    results = [
+        reconcile(reading, stored.get(reading.order), demands.get(reading.order, {}), parts_of, shop=shop, kind=kind)
+        for reading in readings
+    ]
+    uow.orders.put(shop, [result.record for result in results])
+    uow.advance()
+    changed = {(r.record.order, product): demand for r in results for product, demand in r.demands.items()}
+    uow.demands.put(shop, changed)
+    entries = [entry for result in results for entry in result.entries]
+    uow.stocks.post(entries)
+    if selling:
+        _lower_fences(uow, shop, results)
+    touch_products(uow, {entry.product for entry in entries})
+    return results
+
+
+def _lower_fences(uow: UnitOfWork, shop: str, results: Sequence[Reconciled]) -> None:
+    """The shop's own orders moved its own number. Links that may have been given units back are handled as well, though no
+    balance of theirs may have changed."""
+    sold: dict[str, Sold] = {}
+    for result in results:
+        for listing, own in result.sold.items():
+            sold[listing] = sold.get(listing, Sold()) + own
+    known = uow.links.fences(shop, sold)
+    uow.links.save_fences(shop, {listing: fences.sold(fence, sold[listing]) for listing, fence in known.items()})
+    if known:
+        touch_links(uow, shop, known)
+
+
+def _orders_with(uow: UnitOfWork, shop: str, listings: Collection[str], *, counted: bool) -> Iterable[dict[str, OrderRecord]]:
+    after = ""
+    while orders := uow.orders.with_listings(shop, listings, counted=counted, limit=_BATCH, after=after):
+        yield uow.orders.get(shop, orders)
+        after = orders[-1]
+
+
+def _uncounted(line: Line, listings: Collection[str]) -> Line:
+    return replace(line, parts=None) if line.listing in listings else line
+
+
+def _listed(shop: str, counted: OrderRecord, uncounted: OrderRecord, listings: Collection[str]) -> list[Counted]:
+    """Lines with open units that have parts in one record and none in the other."""
+    bare = {line.line for line in uncounted.lines if line.parts is None}
+    if counted.holds == 0:
+        return []
+    return [
+        Counted(shop, counted.order, counted.number, line.line, part.product, (line.wanted - line.fulfilled) * part.count)
+        for line in counted.lines
+        if line.listing in listings and line.line in bare and line.wanted > line.fulfilled
+        for part in line.parts or ()
+    ]

@@ -1,0 +1,279 @@
+"""What a warehouse tells: receipts, counts, allocations and shipments; and the reserve.
+
+Every fact has a cause key, unique in the merchant: recorded once, however often it is told. The same key with another content is
+refused. Nothing here is allowed to make physical or allocated negative, or physical smaller than allocated, in any warehouse.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from zaiko_core.app.ports import UnitOfWork
+from zaiko_core.app.records import StockRecord
+from zaiko_core.app.touching import touch_products
+from zaiko_core.domain.demand import Demand, difference
+from zaiko_core.domain.errors import (
+    CauseKeyReused,
+    DemandExceeded,
+    InsufficientStock,
+    NotFound,
+    ProductArchived,
+    StockLimitExceeded,
+)
+from zaiko_core.domain.stock import Delta, DemandRef, Entry, Movement, MovementKind
+
+LIMIT = 1_000_000_000
+"""The largest quantity of anything (units)."""
+
+
+_Change = Callable[[Demand, int], tuple[Demand, int, int]]
+"""(demand, units held in the warehouse) → the same after the change, and the change of physical."""
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """`quantity` (≥ 1) units arrived. `occurred_at` in µs since 1970; 0 = now."""
+
+    product: str
+    warehouse: str
+    quantity: int
+    cause: str
+    note: str = ""
+    occurred_at: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Adjustment:
+    """Physical is corrected in one warehouse: by `delta`, or to the `counted` value; exactly one of both."""
+
+    product: str
+    warehouse: str
+    cause: str
+    delta: int | None = None
+    counted: int | None = None
+    note: str = ""
+    occurred_at: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """`quantity` (≥ 1) units of one warehouse are held, let go of or shipped for a demand."""
+
+    demand: DemandRef
+    product: str
+    warehouse: str
+    quantity: int
+    cause: str
+    note: str = ""
+    occurred_at: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Posting:
+    """The movement, the stock after this call, and whether the movement had been recorded before."""
+
+    movement: Movement
+    stock: StockRecord
+    already_recorded: bool
+
+
+def set_reserves(uow: UnitOfWork, reserves: Mapping[str, int]) -> tuple[dict[str, StockRecord], int]:
+    """Set the reserve (0 … LIMIT) of products, all or none; the stocks after it, and how many enabled links were scheduled. A
+    reserve that is already so changes nothing."""
+    stocks = _stocks(uow, reserves)
+    changing = {product: units for product, units in reserves.items() if stocks[product].balance.reserve != units}
+    if not changing:
+        return stocks, 0
+    uow.stocks.set_reserves(changing)
+    scheduled = touch_products(uow, changing)
+    return uow.stocks.get(reserves), scheduled
+
+
+def receive(uow: UnitOfWork, receipts: Sequence[Receipt]) -> list[Posting]:
+    """Record receipts, all or none. A cause key may repeat an earlier call, not another receipt of this one."""
+    entries = [
+        Entry(
+            product=receipt.product,
+            kind=MovementKind.RECEIVE,
+            cause=receipt.cause,
+            delta=Delta(physical=receipt.quantity),
+            warehouse=receipt.warehouse,
+            note=receipt.note,
+            occurred_at=receipt.occurred_at or uow.now,
+        )
+        for receipt in receipts
+    ]
+    _check_places(uow, {(entry.product, entry.warehouse) for entry in entries}, receiving=True)
+    return _post(uow, entries)
+
+
+def adjust(uow: UnitOfWork, adjustment: Adjustment) -> Posting:
+    """Correct physical. Raises InsufficientStock when it would fall below what the warehouse has allocated."""
+    _check_places(uow, {(adjustment.product, adjustment.warehouse)})
+    known = uow.stocks.by_cause([adjustment.cause]).get(adjustment.cause)
+    physical, allocated = _shelf(uow, adjustment.product, adjustment.warehouse)
+    if known is not None and adjustment.delta is None:
+        # A count is repeated as the count it was: what it changed then is what it says now.
+        delta = known.entry.delta.physical
+    else:
+        delta = adjustment.delta if adjustment.delta is not None else (adjustment.counted or 0) - physical
+    if known is None and physical + delta < allocated:
+        raise InsufficientStock(
+            f"physical would fall to {physical + delta}, below the {allocated} units allocated there; deallocate them first",
+            physical=str(physical),
+            allocated=str(allocated),
+        )
+    entry = Entry(
+        product=adjustment.product,
+        kind=MovementKind.ADJUST,
+        cause=adjustment.cause,
+        delta=Delta(physical=delta),
+        warehouse=adjustment.warehouse,
+        note=adjustment.note,
+        occurred_at=adjustment.occurred_at or uow.now,
+    )
+    return _post(uow, [entry])[0]
+
+
+def allocate(uow: UnitOfWork, binding: Binding) -> Posting:
+    """Hold units for a demand. `free` stays as long as the demand has that many units open; units beyond count as ordered.
+    Raises InsufficientStock when the warehouse has fewer deliverable units."""
+
+    def change(demand: Demand, held: int) -> tuple[Demand, int, int]:
+        physical, allocated = _shelf(uow, binding.product, binding.warehouse)
+        if binding.quantity > physical - allocated:
+            raise InsufficientStock(
+                f"{binding.quantity} units asked for, {physical - allocated} are deliverable there; receive or deallocate first",
+                deliverable=str(physical - allocated),
+            )
+        return replace(demand, alloc=demand.alloc + binding.quantity), held + binding.quantity, 0
+
+    return _bind(uow, binding, MovementKind.ALLOCATE, change)
+
+
+def deallocate(uow: UnitOfWork, binding: Binding) -> Posting:
+    """Let go of units that a warehouse holds for a demand. Raises DemandExceeded when it holds fewer."""
+
+    def change(demand: Demand, held: int) -> tuple[Demand, int, int]:
+        _check_held(binding, held)
+        return replace(demand, alloc=demand.alloc - binding.quantity), held - binding.quantity, 0
+
+    return _bind(uow, binding, MovementKind.DEALLOCATE, change)
+
+
+def ship(uow: UnitOfWork, binding: Binding) -> Posting:
+    """Held units leave: physical, allocated and open fall together. Raises DemandExceeded when fewer are held."""
+
+    def change(demand: Demand, held: int) -> tuple[Demand, int, int]:
+        _check_held(binding, held)
+        left = replace(demand, alloc=demand.alloc - binding.quantity, shipped=demand.shipped + binding.quantity)
+        return left, held - binding.quantity, -binding.quantity
+
+    return _bind(uow, binding, MovementKind.SHIP, change)
+
+
+def _bind(uow: UnitOfWork, binding: Binding, kind: MovementKind, change: _Change) -> Posting:
+    _check_places(uow, {(binding.product, binding.warehouse)})
+    ref = binding.demand
+    if ref.shop and ref.shop not in uow.shops.get([ref.shop]):
+        raise NotFound(f"merchants/{uow.merchant}/shops/{ref.shop}")
+    known = uow.stocks.by_cause([binding.cause])
+    if known:
+        same = Entry(binding.product, kind, binding.cause, known[binding.cause].entry.delta, binding.warehouse, ref)
+        if abs(same.delta.allocated) != binding.quantity:
+            raise _reused(binding.cause)
+        return _post(uow, [same])[0]
+    demand = uow.demands.get(ref.shop, [ref.order]).get((ref.order, binding.product), Demand())
+    held = uow.demands.allocated(ref, binding.product).get(binding.warehouse, 0)
+    new, held, physical = change(demand, held)
+    uow.demands.put(ref.shop, {(ref.order, binding.product): new})
+    uow.demands.set_allocated(ref, binding.product, binding.warehouse, held)
+    entry = Entry(
+        product=binding.product,
+        kind=kind,
+        cause=binding.cause,
+        delta=difference(demand, new) + Delta(physical=physical),
+        warehouse=binding.warehouse,
+        demand=ref,
+        note=binding.note,
+        occurred_at=binding.occurred_at or uow.now,
+    )
+    return _post(uow, [entry])[0]
+
+
+def _post(uow: UnitOfWork, entries: Sequence[Entry]) -> list[Posting]:
+    known = uow.stocks.by_cause([entry.cause for entry in entries])
+    for entry in entries:
+        if entry.cause in known and not _same_fact(known[entry.cause].entry, entry):
+            raise _reused(entry.cause)
+    fresh = [entry for entry in entries if entry.cause not in known]
+    _check_limit(uow, fresh)
+    moved = {movement.entry.cause: movement for movement in uow.stocks.post(fresh)}
+    if fresh:
+        touch_products(uow, {entry.product for entry in fresh})
+    stocks = uow.stocks.get({entry.product for entry in entries})
+    return [
+        Posting(
+            movement=known.get(entry.cause) or moved[entry.cause],
+            stock=stocks[entry.product],
+            already_recorded=entry.cause in known,
+        )
+        for entry in entries
+    ]
+
+
+def _check_limit(uow: UnitOfWork, entries: Sequence[Entry]) -> None:
+    arriving: dict[str, int] = {}
+    for entry in entries:
+        arriving[entry.product] = arriving.get(entry.product, 0) + entry.delta.physical
+    stocks = uow.stocks.get([product for product, units in arriving.items() if units > 0])
+    for product, stock in stocks.items():
+        if stock.balance.physical + arriving[product] > LIMIT:
+            raise StockLimitExceeded(f"product {product} would have more than {LIMIT} units; check the quantity", product=product)
+
+
+def _same_fact(one: Entry, other: Entry) -> bool:
+    """When it happened and what was noted may differ between two tellings; what happened may not."""
+    return (one.product, one.kind, one.delta, one.warehouse, one.demand) == (
+        other.product,
+        other.kind,
+        other.delta,
+        other.warehouse,
+        other.demand,
+    )
+
+
+def _check_places(uow: UnitOfWork, places: set[tuple[str, str]], *, receiving: bool = False) -> None:
+    products = uow.products.get({product for product, _ in places})
+    warehouses = uow.warehouses.get({warehouse for _, warehouse in places})
+    for product, warehouse in sorted(places):
+        if product not in products:
+            raise NotFound(f"merchants/{uow.merchant}/products/{product}")
+        if warehouse not in warehouses:
+            raise NotFound(f"merchants/{uow.merchant}/warehouses/{warehouse}")
+        if receiving and products[product].archived:
+            raise ProductArchived(f"product {product} is archived; create a new one to receive units", product=product)
+
+
+def _stocks(uow: UnitOfWork, products: Mapping[str, int]) -> dict[str, StockRecord]:
+    stocks = uow.stocks.get(products)
+    for product in products:
+        if product not in stocks:
+            raise NotFound(f"merchants/{uow.merchant}/products/{product}")
+    return stocks
+
+
+def _shelf(uow: UnitOfWork, product: str, warehouse: str) -> tuple[int, int]:
+    return uow.stocks.get([product])[product].warehouses.get(warehouse, (0, 0))
+
+
+def _check_held(binding: Binding, held: int) -> None:
+    if binding.quantity > held:
+        raise DemandExceeded(
+            f"{binding.quantity} units asked for, the demand holds {held} in this warehouse; allocate first", held=str(held)
+        )
+
+
+def _reused(cause: str) -> CauseKeyReused:
+    return CauseKeyReused(f"the cause key {cause!r} has recorded another fact; use a new key for a new fact", cause=cause)

@@ -1,0 +1,38 @@
+"""What follows from a change of stock: the links that show it become due, their shops are triggered, watchers are told."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+
+from zaiko_core.app.ports import UnitOfWork
+from zaiko_core.app.records import ChangeKind
+
+COALESCE = 20_000
+"""µs that a triggered shop waits, so that a burst of changes becomes one run."""
+
+
+def touch_products(uow: UnitOfWork, products: Collection[str]) -> int:
+    """The free stock or the reserve of these products changed. How many enabled links are due because of it."""
+    if not products:
+        return 0
+    links = uow.links.touch(products)
+    uow.changed(ChangeKind.STOCK, products)
+    _announce(uow, links)
+    return len(links)
+
+
+def touch_links(uow: UnitOfWork, shop: str, listings: Collection[str]) -> int:
+    """These links are to be handled now, also when they are backing off. How many are enabled."""
+    links = uow.links.touch_listings(shop, listings)
+    _announce(uow, links)
+    return len(links)
+
+
+def link_names(links: Iterable[tuple[str, str]]) -> list[str]:
+    """The names of links in the change feed."""
+    return [f"{shop}/{listing}" for shop, listing in links]
+
+
+def _announce(uow: UnitOfWork, links: Collection[tuple[str, str]]) -> None:
+    uow.changed(ChangeKind.LINK, link_names(links))
+    uow.trigger({shop for shop, _ in links}, delay=COALESCE)
