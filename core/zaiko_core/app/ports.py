@@ -209,8 +209,8 @@ class Links(Protocol):
 
 class Runs(Protocol):
     def put(self, record: RunRecord) -> None: ...
-    def abandon(self, shop: str, *, before_token: int) -> None:
-        """Runs of this shop that say RUNNING under an older token have died with their process."""
+    def abandon(self, shop: str, *, before_token: int) -> list[str]:
+        """Runs of this shop that say RUNNING under an older token have died with their process; which."""
         ...
 
     def get(self, shop: str, run: str) -> RunRecord | None: ...

@@ -1,0 +1,268 @@
+"""The transactions of one run of one shop (ADR 0004): plan what is due, record writes before they are sent, record outcomes.
+
+Each function is one transaction's work; the asynchronous shell (`sync/cycle.py`) calls them between its conversations with the
+platform. All but `needs_reading` first check that this process still holds the shop.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from zaiko_core.app.ports import UnitOfWork
+from zaiko_core.app.records import (
+    ChangeKind,
+    DueLink,
+    LinkRecord,
+    LinkState,
+    Page,
+    RunCounts,
+    RunRecord,
+    RunState,
+    ShopRecord,
+)
+from zaiko_core.app.touching import link_names, touch_links, touch_products
+from zaiko_core.domain import fence as fences
+from zaiko_core.domain.errors import NotFound
+from zaiko_core.domain.fence import Mode, Step
+from zaiko_core.domain.links import target
+from zaiko_core.domain.problem import Problem
+
+_SECOND = 1_000_000
+_RETRY_FIRST, _RETRY_LAST = 30 * _SECOND, 3600 * _SECOND
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What the connector says of its platform. `visibility` in µs."""
+
+    mode: Mode
+    maximum: int
+    visibility: int
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """What the shop showed for a link when it was read, before orders were fetched; or why it cannot be synced."""
+
+    quantity: int | None = None
+    problem: Problem | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """A write that has been recorded and is to be sent now. `touched` is the change that it takes account of."""
+
+    listing: str
+    external_id: str
+    data: Mapping[str, str]
+    quantity: int
+    expected: int | None
+    key: str
+    touched: int
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a write: exactly one of the flags, or a problem (refused)."""
+
+    applied: bool = False
+    stale: bool = False
+    unknown: bool = False
+    unsent: bool = False
+    problem: Problem | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """The writes to send, and how many links were computed, confirmed and failed on the way."""
+
+    writes: Sequence[Write] = ()
+    computed: int = 0
+    confirmed: int = 0
+    failed: int = 0
+    waiting: int = 0
+    """Links that must be read before they can go on."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunEnd:
+    """How a run ended. `held`: the shop's links wait for a person."""
+
+    state: RunState
+    counts: RunCounts = field(default_factory=RunCounts)
+    problem: Problem | None = None
+    held: bool = False
+
+
+def sync_now(uow: UnitOfWork, *, shops: Collection[str] = (), link: tuple[str, str] | None = None, product: str = "") -> list[str]:
+    """Handle every enabled link of the subject as soon as possible, also those that back off, and fetch orders. The shops that were
+    triggered; a paused shop is not. Joins a run in progress."""
+    triggered = set(shops)
+    for shop in shops:
+        page = Page(size=1000)
+        while links := uow.links.page(page, shop=shop, products=(), states=(), sync_enabled=True):
+            touch_links(uow, shop, [item.listing for item in links])
+            page = Page(size=1000, after=(links[-1].shop, links[-1].listing))
+    if link is not None:
+        touch_links(uow, link[0], [link[1]])
+        triggered.add(link[0])
+    if product:
+        touch_products(uow, [product])
+        page = Page(size=1000)
+        while links := uow.links.page(page, shop="", products=[product], states=(), sync_enabled=None):
+            triggered |= {item.shop for item in links}
+            page = Page(size=1000, after=(links[-1].shop, links[-1].listing))
+    uow.trigger(triggered)
+    return sorted(triggered)
+
+
+def begin_run(uow: UnitOfWork, shop: str, token: int, run: str, trigger: str) -> ShopRecord:
+    """Record that a run starts, and that runs under older tokens have died. The shop; raises NotFound when it was deleted."""
+    uow.hold_lease(shop, token)
+    record = uow.shops.get([shop]).get(shop)
+    if record is None:
+        raise NotFound(f"merchants/{uow.merchant}/shops/{shop}")
+    dead = uow.runs.abandon(shop, before_token=token)
+    uow.runs.put(RunRecord(shop, run, RunState.RUNNING, trigger, token, started_at=uow.now))
+    uow.changed(ChangeKind.RUN, [f"{shop}/{name}" for name in (*dead, run)])
+    uow.changed(ChangeKind.SHOP, [shop])
+    return record
+
+
+def end_run(uow: UnitOfWork, shop: str, token: int, run: RunRecord, end: RunEnd) -> None:
+    """Record how a run ended, on the run, the shop and, when the shop waits for a person or goes on again, on its links."""
+    uow.hold_lease(shop, token)
+    record = uow.shops.get([shop]).get(shop)
+    uow.runs.put(replace(run, state=end.state, ended_at=uow.now, counts=end.counts, problem=end.problem))
+    uow.changed(ChangeKind.RUN, [f"{shop}/{run.run}"])
+    if record is None:
+        return
+    succeeded = end.state in (RunState.SUCCEEDED, RunState.PARTIALLY_SUCCEEDED)
+    uow.shops.update(
+        replace(
+            record,
+            problem=end.problem,
+            last_run=run.run,
+            last_run_at=uow.now,
+            last_success_at=uow.now if succeeded else record.last_success_at,
+        )
+    )
+    uow.changed(ChangeKind.SHOP, [shop])
+    if end.held or succeeded:
+        uow.changed(ChangeKind.LINK, link_names(uow.links.hold(shop, end.held)))
+
+
+def needs_reading(uow: UnitOfWork, shop: str, policy: Policy, *, limit: int) -> list[DueLink]:
+    """The due links whose number must be read before they can go on."""
+    due = uow.links.due(shop, limit=limit)
+    return [
+        item
+        for item in due
+        if policy.mode is not Mode.COMPARE_AND_SET or item.link.fence.must_read or item.link.fence.flight is not None
+    ]
+
+
+def prepare(
+    uow: UnitOfWork,
+    shop: str,
+    token: int,
+    policy: Policy,
+    observations: Mapping[str, Observation],
+    *,
+    key: str,
+    limit: int,
+    tired: Collection[str] = (),
+) -> Prepared:
+    """Settle what was observed, compute the targets of due links, and record the writes that follow, before they are sent. Links in
+    `tired` have been sent too often in this run and wait a little. `key` is the beginning of the writes' keys."""
+    uow.hold_lease(shop, token)
+    saved: list[LinkRecord] = []
+    writes: list[Write] = []
+    confirmed = failed = waiting = 0
+    due = uow.links.due(shop, limit=limit)
+    for item in due:
+        link, seen = item.link, observations.get(item.link.listing)
+        if seen is not None and seen.problem is not None:
+            saved.append(failing(link, seen.problem, uow.now))
+            failed += 1
+            continue
+        belief = link.fence
+        if seen is not None:
+            belief, _ = fences.observe(belief, seen.quantity, now=uow.now)
+        wanted = target(link.parts, item.balances, maximum=policy.maximum)
+        belief, plan = fences.plan(belief, wanted, policy.mode, fresh=seen is not None, visibility=policy.visibility, now=uow.now)
+        link = replace(link, fence=belief, target=wanted)
+        if plan.step is Step.DONE:
+            saved.append(_done(link, plan.quantity, plan.recheck_at, uow.now))
+            confirmed += 1
+        elif plan.step is Step.READ:
+            waiting += 1
+            if seen is not None or link.listing in tired:
+                saved.append(replace(link, due_at=uow.now + 2 * _SECOND))
+        elif link.listing in tired:
+            saved.append(replace(link, due_at=uow.now + 2 * _SECOND))
+        else:
+            name = f"{key}.{len(writes)}"
+            flown = fences.launch(belief, plan.quantity, key=name, now=uow.now)
+            saved.append(replace(link, fence=flown, state=LinkState.SYNCING, last_attempt_at=uow.now))
+            writes.append(Write(link.listing, item.external_id, item.data, plan.quantity, belief.expected, name, link.touched))
+    uow.links.save(saved)
+    uow.changed(ChangeKind.LINK, link_names((link.shop, link.listing) for link in saved))
+    return Prepared(writes, len(due), confirmed, failed, waiting)
+
+
+def settle(uow: UnitOfWork, shop: str, token: int, policy: Policy, outcomes: Sequence[tuple[Write, Outcome]]) -> tuple[int, int]:
+    """Record what became of writes; how many links are confirmed and how many failed. A link that was deleted or switched off
+    meanwhile is left alone."""
+    uow.hold_lease(shop, token)
+    links = uow.links.get(shop, [write.listing for write, _ in outcomes])
+    saved: list[LinkRecord] = []
+    confirmed = failed = 0
+    for write, outcome in outcomes:
+        link = links.get(write.listing)
+        if link is None or link.fence.flight is None or link.fence.flight.key != write.key:
+            continue
+        link = replace(link, touched=write.touched)
+        if outcome.problem is not None:
+            saved.append(failing(replace(link, fence=fences.refused(link.fence)), outcome.problem, uow.now))
+            failed += 1
+        elif outcome.applied:
+            belief = fences.applied(link.fence, policy.mode)
+            if belief.must_read:
+                saved.append(replace(link, fence=belief, due_at=uow.now))
+            else:
+                recheck = belief.suspected_since + policy.visibility if belief.suspected else None
+                saved.append(_done(replace(link, fence=belief), write.quantity, recheck, uow.now))
+                confirmed += 1
+        elif outcome.unsent:
+            saved.append(replace(link, fence=replace(link.fence, flight=None), state=LinkState.PENDING, due_at=uow.now))
+        elif outcome.stale:
+            saved.append(replace(link, fence=fences.refused(link.fence), due_at=uow.now))
+        else:
+            # Unknown: the flight stays; the next round reads.
+            saved.append(replace(link, due_at=uow.now))
+    uow.links.save(saved)
+    uow.changed(ChangeKind.LINK, link_names((link.shop, link.listing) for link in saved))
+    return confirmed, failed
+
+
+def failing(link: LinkRecord, problem: Problem, now: int) -> LinkRecord:
+    """The link set aside with its own back-off: 30 s, doubling to one hour."""
+    attempt = link.attempt + 1
+    due_at = now + min(_RETRY_FIRST * 2 ** min(attempt - 1, 16), _RETRY_LAST)
+    problem = replace(problem, retry_at=due_at)
+    return replace(link, state=LinkState.FAILED, attempt=attempt, due_at=due_at, problem=problem, last_attempt_at=now)
+
+
+def _done(link: LinkRecord, shown: int, recheck_at: int | None, now: int) -> LinkRecord:
+    return replace(
+        link,
+        state=LinkState.SYNCED,
+        confirmed=shown,
+        due_at=recheck_at,
+        attempt=0,
+        problem=None,
+        last_success_at=now,
+        last_attempt_at=now,
+    )
