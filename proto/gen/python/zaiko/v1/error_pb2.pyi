@@ -76,8 +76,8 @@ class _ErrorReasonEnumTypeWrapper(enum_type_wrapper._EnumTypeWrapper[_ErrorReaso
     intention.
     """
     ERROR_REASON_CAUSE_KEY_REUSED: _ErrorReason.ValueType  # 6
-    """Owner SYSTEM (the caller). INVALID_ARGUMENT. The cause key recorded something else before (metadata `movement`).
-    Use another key for another fact.
+    """Owner SYSTEM (the caller). INVALID_ARGUMENT. The cause key recorded something else before (metadata `cause`). Use
+    another key for another fact.
     """
     ERROR_REASON_BATCH_TOO_LARGE: _ErrorReason.ValueType  # 7
     """Owner SYSTEM (the caller). INVALID_ARGUMENT. More items than allowed (metadata `limit`). Split the batch."""
@@ -107,8 +107,8 @@ class _ErrorReasonEnumTypeWrapper(enum_type_wrapper._EnumTypeWrapper[_ErrorReaso
     ERROR_REASON_RESOURCE_EXISTS: _ErrorReason.ValueType  # 16
     """Owner SYSTEM (the caller). ALREADY_EXISTS. The id is taken (metadata `resource`). Choose another one."""
     ERROR_REASON_CODE_TAKEN: _ErrorReason.ValueType  # 17
-    """Owner SYSTEM (the caller). ALREADY_EXISTS. Another product of the merchant has the code (metadata `code`,
-    `resource`).
+    """Owner SYSTEM (the caller). ALREADY_EXISTS. Another product of the merchant has the code (metadata `code`). Choose
+    another one.
     """
     ERROR_REASON_LISTING_ALREADY_LINKED: _ErrorReason.ValueType  # 18
     """Owner SYSTEM (the caller). ALREADY_EXISTS. The listing is linked (metadata `link`). Delete that link first."""
@@ -162,15 +162,15 @@ class _ErrorReasonEnumTypeWrapper(enum_type_wrapper._EnumTypeWrapper[_ErrorReaso
     """
     ERROR_REASON_INSUFFICIENT_STOCK: _ErrorReason.ValueType  # 34
     """Owner SYSTEM (the caller). FAILED_PRECONDITION. The warehouse has fewer deliverable units than asked for (metadata
-    `deliverable`, `requested`). Ask for fewer, or record what arrived.
+    `deliverable`; for AdjustStock `physical` and `allocated`). Ask for fewer, deallocate, or record what arrived.
     """
     ERROR_REASON_DEMAND_EXCEEDED: _ErrorReason.ValueType  # 35
     """Owner SYSTEM (the caller). FAILED_PRECONDITION. The demand holds fewer units in this warehouse than are to be
-    shipped or let go of (metadata `allocated`, `requested`). Allocate first, or ask for fewer.
+    shipped or let go of (metadata `held`). Allocate first, or ask for fewer.
     """
     ERROR_REASON_STOCK_LIMIT_EXCEEDED: _ErrorReason.ValueType  # 36
-    """Owner SYSTEM (the caller). FAILED_PRECONDITION. A number would leave −1,000,000,000 to 1,000,000,000 (metadata
-    `limit`). Correct the quantity.
+    """Owner SYSTEM (the caller). FAILED_PRECONDITION. The product would have more than 1,000,000,000 units (metadata
+    `product`). Correct the quantity.
     """
     ERROR_REASON_REVISION_COMPACTED: _ErrorReason.ValueType  # 37
     """Owner SYSTEM (the caller). OUT_OF_RANGE. The changes since then are not kept any more (metadata `compactRevision`).
@@ -305,8 +305,8 @@ ERROR_REASON_REQUEST_ID_REUSED: ErrorReason.ValueType  # 5
 intention.
 """
 ERROR_REASON_CAUSE_KEY_REUSED: ErrorReason.ValueType  # 6
-"""Owner SYSTEM (the caller). INVALID_ARGUMENT. The cause key recorded something else before (metadata `movement`).
-Use another key for another fact.
+"""Owner SYSTEM (the caller). INVALID_ARGUMENT. The cause key recorded something else before (metadata `cause`). Use
+another key for another fact.
 """
 ERROR_REASON_BATCH_TOO_LARGE: ErrorReason.ValueType  # 7
 """Owner SYSTEM (the caller). INVALID_ARGUMENT. More items than allowed (metadata `limit`). Split the batch."""
@@ -336,8 +336,8 @@ ERROR_REASON_RESOURCE_NOT_FOUND: ErrorReason.ValueType  # 15
 ERROR_REASON_RESOURCE_EXISTS: ErrorReason.ValueType  # 16
 """Owner SYSTEM (the caller). ALREADY_EXISTS. The id is taken (metadata `resource`). Choose another one."""
 ERROR_REASON_CODE_TAKEN: ErrorReason.ValueType  # 17
-"""Owner SYSTEM (the caller). ALREADY_EXISTS. Another product of the merchant has the code (metadata `code`,
-`resource`).
+"""Owner SYSTEM (the caller). ALREADY_EXISTS. Another product of the merchant has the code (metadata `code`). Choose
+another one.
 """
 ERROR_REASON_LISTING_ALREADY_LINKED: ErrorReason.ValueType  # 18
 """Owner SYSTEM (the caller). ALREADY_EXISTS. The listing is linked (metadata `link`). Delete that link first."""
@@ -391,15 +391,15 @@ Wait for it or cancel it.
 """
 ERROR_REASON_INSUFFICIENT_STOCK: ErrorReason.ValueType  # 34
 """Owner SYSTEM (the caller). FAILED_PRECONDITION. The warehouse has fewer deliverable units than asked for (metadata
-`deliverable`, `requested`). Ask for fewer, or record what arrived.
+`deliverable`; for AdjustStock `physical` and `allocated`). Ask for fewer, deallocate, or record what arrived.
 """
 ERROR_REASON_DEMAND_EXCEEDED: ErrorReason.ValueType  # 35
 """Owner SYSTEM (the caller). FAILED_PRECONDITION. The demand holds fewer units in this warehouse than are to be
-shipped or let go of (metadata `allocated`, `requested`). Allocate first, or ask for fewer.
+shipped or let go of (metadata `held`). Allocate first, or ask for fewer.
 """
 ERROR_REASON_STOCK_LIMIT_EXCEEDED: ErrorReason.ValueType  # 36
-"""Owner SYSTEM (the caller). FAILED_PRECONDITION. A number would leave −1,000,000,000 to 1,000,000,000 (metadata
-`limit`). Correct the quantity.
+"""Owner SYSTEM (the caller). FAILED_PRECONDITION. The product would have more than 1,000,000,000 units (metadata
+`product`). Correct the quantity.
 """
 ERROR_REASON_REVISION_COMPACTED: ErrorReason.ValueType  # 37
 """Owner SYSTEM (the caller). OUT_OF_RANGE. The changes since then are not kept any more (metadata `compactRevision`).

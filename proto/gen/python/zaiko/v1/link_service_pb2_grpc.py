@@ -84,7 +84,7 @@ class LinkServiceServicer(object):
     def CreateLink(self, request, context):
         """Links a listing. In the same commit, open order lines of the listing that were already fetched are counted; the
         response lists them. Refused with LISTING_ALREADY_LINKED, PRODUCT_ARCHIVED, LISTING_GONE (it has vanished), and
-        where sync is to be enabled with SYNC_NOT_OFFERED and CONNECTOR_CANNOT_SET_INVENTORY.
+        where sync is to be enabled with SYNC_NOT_OFFERED, CONNECTOR_NOT_LOADED and CONNECTOR_CANNOT_SET_INVENTORY.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -100,7 +100,7 @@ class LinkServiceServicer(object):
 
     def UpdateLink(self, request, context):
         """Turns sync on or off. Turning it on schedules a push; turning it off leaves the shop's number as it is. Refused
-        with ETAG_MISMATCH, FIELD_MASK_INVALID, SYNC_NOT_OFFERED, CONNECTOR_CANNOT_SET_INVENTORY.
+        with ETAG_MISMATCH, FIELD_MASK_INVALID, SYNC_NOT_OFFERED, CONNECTOR_NOT_LOADED, CONNECTOR_CANNOT_SET_INVENTORY.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -141,7 +141,8 @@ class LinkServiceServicer(object):
         """Links all unlinked listings of a shop to the products whose code equals their sku, as an operation of kind
         BULK_LINK. A listing with several candidates is never guessed. Each found link is created as by CreateLink, in
         batches: cancelling keeps what was linked. Refused with OPERATION_ACTIVE while another one is going on for the
-        shop, and where sync is to be enabled with SYNC_NOT_OFFERED and CONNECTOR_CANNOT_SET_INVENTORY.
+        shop, and where sync is to be enabled with SYNC_NOT_OFFERED, CONNECTOR_NOT_LOADED and
+        CONNECTOR_CANNOT_SET_INVENTORY.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

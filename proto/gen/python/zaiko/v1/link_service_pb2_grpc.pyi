@@ -36,7 +36,7 @@ class LinkServiceStub:
     CreateLink: grpc.UnaryUnaryMultiCallable[link_service_pb2.CreateLinkRequest, link_service_pb2.CreateLinkResponse]
     """Links a listing. In the same commit, open order lines of the listing that were already fetched are counted; the
     response lists them. Refused with LISTING_ALREADY_LINKED, PRODUCT_ARCHIVED, LISTING_GONE (it has vanished), and
-    where sync is to be enabled with SYNC_NOT_OFFERED and CONNECTOR_CANNOT_SET_INVENTORY.
+    where sync is to be enabled with SYNC_NOT_OFFERED, CONNECTOR_NOT_LOADED and CONNECTOR_CANNOT_SET_INVENTORY.
     """
     BatchCreateLinks: grpc.UnaryUnaryMultiCallable[link_service_pb2.BatchCreateLinksRequest, link_service_pb2.BatchCreateLinksResponse]
     """Links up to 1,000 listings, all or none. Refused with DUPLICATE_IN_BATCH when a listing comes twice; the refusal of
@@ -44,7 +44,7 @@ class LinkServiceStub:
     """
     UpdateLink: grpc.UnaryUnaryMultiCallable[link_service_pb2.UpdateLinkRequest, link_service_pb2.UpdateLinkResponse]
     """Turns sync on or off. Turning it on schedules a push; turning it off leaves the shop's number as it is. Refused
-    with ETAG_MISMATCH, FIELD_MASK_INVALID, SYNC_NOT_OFFERED, CONNECTOR_CANNOT_SET_INVENTORY.
+    with ETAG_MISMATCH, FIELD_MASK_INVALID, SYNC_NOT_OFFERED, CONNECTOR_NOT_LOADED, CONNECTOR_CANNOT_SET_INVENTORY.
     """
     DeleteLink: grpc.UnaryUnaryMultiCallable[link_service_pb2.DeleteLinkRequest, link_service_pb2.DeleteLinkResponse]
     """Unlinks a listing. The shop's number stays as it is. What was ordered stays counted as what it was sold as, since
@@ -63,7 +63,8 @@ class LinkServiceStub:
     """Links all unlinked listings of a shop to the products whose code equals their sku, as an operation of kind
     BULK_LINK. A listing with several candidates is never guessed. Each found link is created as by CreateLink, in
     batches: cancelling keeps what was linked. Refused with OPERATION_ACTIVE while another one is going on for the
-    shop, and where sync is to be enabled with SYNC_NOT_OFFERED and CONNECTOR_CANNOT_SET_INVENTORY.
+    shop, and where sync is to be enabled with SYNC_NOT_OFFERED, CONNECTOR_NOT_LOADED and
+    CONNECTOR_CANNOT_SET_INVENTORY.
     """
 
 @typing.type_check_only
@@ -74,7 +75,7 @@ class LinkServiceAsyncStub(LinkServiceStub):
     CreateLink: aio.UnaryUnaryMultiCallable[link_service_pb2.CreateLinkRequest, link_service_pb2.CreateLinkResponse]  # type: ignore[assignment]
     """Links a listing. In the same commit, open order lines of the listing that were already fetched are counted; the
     response lists them. Refused with LISTING_ALREADY_LINKED, PRODUCT_ARCHIVED, LISTING_GONE (it has vanished), and
-    where sync is to be enabled with SYNC_NOT_OFFERED and CONNECTOR_CANNOT_SET_INVENTORY.
+    where sync is to be enabled with SYNC_NOT_OFFERED, CONNECTOR_NOT_LOADED and CONNECTOR_CANNOT_SET_INVENTORY.
     """
     BatchCreateLinks: aio.UnaryUnaryMultiCallable[link_service_pb2.BatchCreateLinksRequest, link_service_pb2.BatchCreateLinksResponse]  # type: ignore[assignment]
     """Links up to 1,000 listings, all or none. Refused with DUPLICATE_IN_BATCH when a listing comes twice; the refusal of
@@ -82,7 +83,7 @@ class LinkServiceAsyncStub(LinkServiceStub):
     """
     UpdateLink: aio.UnaryUnaryMultiCallable[link_service_pb2.UpdateLinkRequest, link_service_pb2.UpdateLinkResponse]  # type: ignore[assignment]
     """Turns sync on or off. Turning it on schedules a push; turning it off leaves the shop's number as it is. Refused
-    with ETAG_MISMATCH, FIELD_MASK_INVALID, SYNC_NOT_OFFERED, CONNECTOR_CANNOT_SET_INVENTORY.
+    with ETAG_MISMATCH, FIELD_MASK_INVALID, SYNC_NOT_OFFERED, CONNECTOR_NOT_LOADED, CONNECTOR_CANNOT_SET_INVENTORY.
     """
     DeleteLink: aio.UnaryUnaryMultiCallable[link_service_pb2.DeleteLinkRequest, link_service_pb2.DeleteLinkResponse]  # type: ignore[assignment]
     """Unlinks a listing. The shop's number stays as it is. What was ordered stays counted as what it was sold as, since
@@ -101,7 +102,8 @@ class LinkServiceAsyncStub(LinkServiceStub):
     """Links all unlinked listings of a shop to the products whose code equals their sku, as an operation of kind
     BULK_LINK. A listing with several candidates is never guessed. Each found link is created as by CreateLink, in
     batches: cancelling keeps what was linked. Refused with OPERATION_ACTIVE while another one is going on for the
-    shop, and where sync is to be enabled with SYNC_NOT_OFFERED and CONNECTOR_CANNOT_SET_INVENTORY.
+    shop, and where sync is to be enabled with SYNC_NOT_OFFERED, CONNECTOR_NOT_LOADED and
+    CONNECTOR_CANNOT_SET_INVENTORY.
     """
 
 class LinkServiceServicer(metaclass=abc_1.ABCMeta):
@@ -115,7 +117,7 @@ class LinkServiceServicer(metaclass=abc_1.ABCMeta):
     ) -> typing.Union[link_service_pb2.CreateLinkResponse, abc.Awaitable[link_service_pb2.CreateLinkResponse]]:
         """Links a listing. In the same commit, open order lines of the listing that were already fetched are counted; the
         response lists them. Refused with LISTING_ALREADY_LINKED, PRODUCT_ARCHIVED, LISTING_GONE (it has vanished), and
-        where sync is to be enabled with SYNC_NOT_OFFERED and CONNECTOR_CANNOT_SET_INVENTORY.
+        where sync is to be enabled with SYNC_NOT_OFFERED, CONNECTOR_NOT_LOADED and CONNECTOR_CANNOT_SET_INVENTORY.
         """
 
     @abc_1.abstractmethod
@@ -135,7 +137,7 @@ class LinkServiceServicer(metaclass=abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> typing.Union[link_service_pb2.UpdateLinkResponse, abc.Awaitable[link_service_pb2.UpdateLinkResponse]]:
         """Turns sync on or off. Turning it on schedules a push; turning it off leaves the shop's number as it is. Refused
-        with ETAG_MISMATCH, FIELD_MASK_INVALID, SYNC_NOT_OFFERED, CONNECTOR_CANNOT_SET_INVENTORY.
+        with ETAG_MISMATCH, FIELD_MASK_INVALID, SYNC_NOT_OFFERED, CONNECTOR_NOT_LOADED, CONNECTOR_CANNOT_SET_INVENTORY.
         """
 
     @abc_1.abstractmethod
@@ -184,7 +186,8 @@ class LinkServiceServicer(metaclass=abc_1.ABCMeta):
         """Links all unlinked listings of a shop to the products whose code equals their sku, as an operation of kind
         BULK_LINK. A listing with several candidates is never guessed. Each found link is created as by CreateLink, in
         batches: cancelling keeps what was linked. Refused with OPERATION_ACTIVE while another one is going on for the
-        shop, and where sync is to be enabled with SYNC_NOT_OFFERED and CONNECTOR_CANNOT_SET_INVENTORY.
+        shop, and where sync is to be enabled with SYNC_NOT_OFFERED, CONNECTOR_NOT_LOADED and
+        CONNECTOR_CANNOT_SET_INVENTORY.
         """
 
 def add_LinkServiceServicer_to_server(servicer: LinkServiceServicer, server: typing.Union[grpc.Server, aio.Server]) -> None: ...

@@ -109,8 +109,8 @@ class Listing(message.Message):
     quantity: builtins.int
     """Output only. The number that the shop showed when last read; unset when the shop keeps none or did not tell."""
     sync_refusal: error_pb2.ErrorReason.ValueType
-    """Output only. Why sync cannot be enabled on this listing (SYNC_NOT_OFFERED, CONNECTOR_CANNOT_SET_INVENTORY);
-    unspecified when it can. Linking without sync is possible either way.
+    """Output only. Why sync cannot be enabled on this listing (SYNC_NOT_OFFERED, CONNECTOR_NOT_LOADED,
+    CONNECTOR_CANNOT_SET_INVENTORY); unspecified when it can. Linking without sync is possible either way.
     """
     revision: builtins.int
     """Output only. The merchant's revision at which it last changed."""

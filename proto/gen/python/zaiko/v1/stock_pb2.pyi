@@ -55,7 +55,7 @@ class Stock(message.Message):
     allocated: builtins.int
     """Output only. 引当済: units that the warehouses hold for demands. At least 0."""
     deliverable: builtins.int
-    """Output only. 配送可在庫: physical − allocated. Negative when units that were allocated have been lost (AdjustStock)."""
+    """Output only. 配送可在庫: physical − allocated. At least 0."""
     ordered: builtins.int
     """Output only. 受注済: units promised and not yet shipped, each counted once, whether allocated or not. At least 0."""
     unallocated: builtins.int
@@ -125,7 +125,7 @@ class WarehouseStock(message.Message):
     allocated: builtins.int
     """Output only. Units that this warehouse holds for demands. At least 0."""
     deliverable: builtins.int
-    """Output only. physical − allocated: what can still be allocated here. Negative when allocated units have been lost."""
+    """Output only. physical − allocated: what can still be allocated here. At least 0."""
     def __init__(
         self,
         *,

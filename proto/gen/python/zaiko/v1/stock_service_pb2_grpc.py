@@ -158,9 +158,8 @@ class StockServiceServicer(object):
 
     def AdjustStock(self, request, context):
         """Corrects physical in one warehouse, by a difference or to a counted value. A counted value that equals the current
-        one records a movement of zero. It may fall below what the warehouse has allocated: those units are lost, and
-        deliverable is negative until they are deallocated. Refused with INSUFFICIENT_STOCK when physical would fall below
-        0, with ETAG_MISMATCH, and with STOCK_LIMIT_EXCEEDED.
+        one records a movement of zero. Refused with INSUFFICIENT_STOCK when physical would fall below what the warehouse
+        has allocated (deallocate first), with ETAG_MISMATCH, and with STOCK_LIMIT_EXCEEDED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -168,8 +167,8 @@ class StockServiceServicer(object):
 
     def AllocateStock(self, request, context):
         """Holds units of one warehouse for a demand. Never changes `free` while the demand is an order with that many units
-        open; units beyond that count as ordered until they are deallocated. Refused with INSUFFICIENT_STOCK when the
-        warehouse has fewer deliverable units.
+        open and not yet held; units beyond that count as ordered until they are deallocated. Refused with
+        INSUFFICIENT_STOCK when the warehouse has fewer deliverable units.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

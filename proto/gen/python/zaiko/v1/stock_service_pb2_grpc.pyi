@@ -58,14 +58,13 @@ class StockServiceStub:
     """Records that units arrived. Raises physical and free. Refused with PRODUCT_ARCHIVED and STOCK_LIMIT_EXCEEDED."""
     AdjustStock: grpc.UnaryUnaryMultiCallable[stock_service_pb2.AdjustStockRequest, stock_service_pb2.AdjustStockResponse]
     """Corrects physical in one warehouse, by a difference or to a counted value. A counted value that equals the current
-    one records a movement of zero. It may fall below what the warehouse has allocated: those units are lost, and
-    deliverable is negative until they are deallocated. Refused with INSUFFICIENT_STOCK when physical would fall below
-    0, with ETAG_MISMATCH, and with STOCK_LIMIT_EXCEEDED.
+    one records a movement of zero. Refused with INSUFFICIENT_STOCK when physical would fall below what the warehouse
+    has allocated (deallocate first), with ETAG_MISMATCH, and with STOCK_LIMIT_EXCEEDED.
     """
     AllocateStock: grpc.UnaryUnaryMultiCallable[stock_service_pb2.AllocateStockRequest, stock_service_pb2.AllocateStockResponse]
     """Holds units of one warehouse for a demand. Never changes `free` while the demand is an order with that many units
-    open; units beyond that count as ordered until they are deallocated. Refused with INSUFFICIENT_STOCK when the
-    warehouse has fewer deliverable units.
+    open and not yet held; units beyond that count as ordered until they are deallocated. Refused with
+    INSUFFICIENT_STOCK when the warehouse has fewer deliverable units.
     """
     DeallocateStock: grpc.UnaryUnaryMultiCallable[stock_service_pb2.DeallocateStockRequest, stock_service_pb2.DeallocateStockResponse]
     """Lets go of units held for a demand in one warehouse. Refused with DEMAND_EXCEEDED when the demand holds fewer
@@ -113,14 +112,13 @@ class StockServiceAsyncStub(StockServiceStub):
     """Records that units arrived. Raises physical and free. Refused with PRODUCT_ARCHIVED and STOCK_LIMIT_EXCEEDED."""
     AdjustStock: aio.UnaryUnaryMultiCallable[stock_service_pb2.AdjustStockRequest, stock_service_pb2.AdjustStockResponse]  # type: ignore[assignment]
     """Corrects physical in one warehouse, by a difference or to a counted value. A counted value that equals the current
-    one records a movement of zero. It may fall below what the warehouse has allocated: those units are lost, and
-    deliverable is negative until they are deallocated. Refused with INSUFFICIENT_STOCK when physical would fall below
-    0, with ETAG_MISMATCH, and with STOCK_LIMIT_EXCEEDED.
+    one records a movement of zero. Refused with INSUFFICIENT_STOCK when physical would fall below what the warehouse
+    has allocated (deallocate first), with ETAG_MISMATCH, and with STOCK_LIMIT_EXCEEDED.
     """
     AllocateStock: aio.UnaryUnaryMultiCallable[stock_service_pb2.AllocateStockRequest, stock_service_pb2.AllocateStockResponse]  # type: ignore[assignment]
     """Holds units of one warehouse for a demand. Never changes `free` while the demand is an order with that many units
-    open; units beyond that count as ordered until they are deallocated. Refused with INSUFFICIENT_STOCK when the
-    warehouse has fewer deliverable units.
+    open and not yet held; units beyond that count as ordered until they are deallocated. Refused with
+    INSUFFICIENT_STOCK when the warehouse has fewer deliverable units.
     """
     DeallocateStock: aio.UnaryUnaryMultiCallable[stock_service_pb2.DeallocateStockRequest, stock_service_pb2.DeallocateStockResponse]  # type: ignore[assignment]
     """Lets go of units held for a demand in one warehouse. Refused with DEMAND_EXCEEDED when the demand holds fewer
@@ -207,9 +205,8 @@ class StockServiceServicer(metaclass=abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> typing.Union[stock_service_pb2.AdjustStockResponse, abc.Awaitable[stock_service_pb2.AdjustStockResponse]]:
         """Corrects physical in one warehouse, by a difference or to a counted value. A counted value that equals the current
-        one records a movement of zero. It may fall below what the warehouse has allocated: those units are lost, and
-        deliverable is negative until they are deallocated. Refused with INSUFFICIENT_STOCK when physical would fall below
-        0, with ETAG_MISMATCH, and with STOCK_LIMIT_EXCEEDED.
+        one records a movement of zero. Refused with INSUFFICIENT_STOCK when physical would fall below what the warehouse
+        has allocated (deallocate first), with ETAG_MISMATCH, and with STOCK_LIMIT_EXCEEDED.
         """
 
     @abc_1.abstractmethod
@@ -219,8 +216,8 @@ class StockServiceServicer(metaclass=abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> typing.Union[stock_service_pb2.AllocateStockResponse, abc.Awaitable[stock_service_pb2.AllocateStockResponse]]:
         """Holds units of one warehouse for a demand. Never changes `free` while the demand is an order with that many units
-        open; units beyond that count as ordered until they are deallocated. Refused with INSUFFICIENT_STOCK when the
-        warehouse has fewer deliverable units.
+        open and not yet held; units beyond that count as ordered until they are deallocated. Refused with
+        INSUFFICIENT_STOCK when the warehouse has fewer deliverable units.
         """
 
     @abc_1.abstractmethod
