@@ -197,6 +197,8 @@ class RunRecord:
     trigger: str
     token: int
     started_at: int
+    started_revision: int = 0
+    """The merchant's revision when it began: it takes account of every change up to it."""
     ended_at: int | None = None
     counts: RunCounts = field(default_factory=RunCounts)
     problem: Problem | None = None

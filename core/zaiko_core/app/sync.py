@@ -117,17 +117,19 @@ def sync_now(uow: UnitOfWork, *, shops: Collection[str] = (), link: tuple[str, s
     return sorted(triggered)
 
 
-def begin_run(uow: UnitOfWork, shop: str, token: int, run: str, trigger: str) -> ShopRecord:
-    """Record that a run starts, and that runs under older tokens have died. The shop; raises NotFound when it was deleted."""
+def begin_run(uow: UnitOfWork, shop: str, token: int, run: str, trigger: str) -> tuple[ShopRecord, RunRecord]:
+    """Record that a run starts, and that runs under older tokens have died. Raises NotFound when the shop was
+    deleted."""
     uow.hold_lease(shop, token)
     record = uow.shops.get([shop]).get(shop)
     if record is None:
         raise NotFound(f"merchants/{uow.merchant}/shops/{shop}")
     dead = uow.runs.abandon(shop, before_token=token)
-    uow.runs.put(RunRecord(shop, run, RunState.RUNNING, trigger, token, started_at=uow.now))
+    started = RunRecord(shop, run, RunState.RUNNING, trigger, token, started_at=uow.now, started_revision=uow.revision)
+    uow.runs.put(started)
     uow.changed(ChangeKind.RUN, [f"{shop}/{name}" for name in (*dead, run)])
     uow.changed(ChangeKind.SHOP, [shop])
-    return record
+    return record, started
 
 
 def end_run(uow: UnitOfWork, shop: str, token: int, run: RunRecord, end: RunEnd) -> None:

@@ -7,7 +7,7 @@ import contextlib
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
@@ -17,6 +17,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 
 from zaiko_core.app.records import MerchantRecord
 from zaiko_core.domain.errors import StorageUnavailable, WriteConflict
+from zaiko_core.storage import schema
 from zaiko_core.storage.catalogue import MerchantDirectory
 from zaiko_core.storage.jobs import Jobs
 from zaiko_core.storage.uow import StorageUnitOfWork
@@ -65,6 +66,17 @@ class Database:
     async def directory(self, work: Callable[[MerchantDirectory], T]) -> T:
         """Run `work` over the merchants, in one writing transaction."""
         return await self._submit(self._writers, lambda: self.directory_sync(work))
+
+    async def heads(self, merchants: Collection[str]) -> dict[str, int]:
+        """The newest revision of each of these merchants."""
+        table = schema.merchants
+        query = select(table.c.merchant, table.c.head).where(table.c.merchant.in_(list(merchants)))
+
+        def run() -> dict[str, int]:
+            with self._transaction(writing=False) as connection:
+                return {row.merchant: row.head for row in connection.execute(query)}
+
+        return await self._submit(self._readers, lambda: self._retrying(run))
 
     async def jobs(self, work: Callable[[Jobs], T], *, owner: str, lease: int) -> T:
         """Run `work` over the shops' jobs, in one writing transaction."""

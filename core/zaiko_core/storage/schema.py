@@ -355,6 +355,7 @@ runs = Table(
     _id("trigger"),
     Column("token", BigInteger, nullable=False),
     _time("started_at"),
+    _time("started_revision"),
     _maybe_time("ended_at"),
     Column("counts", _JSON, nullable=False),
     Column("problem", _JSON),

@@ -1,0 +1,299 @@
+"""One run of one shop: read, fetch, ingest, compute what changed, push with the fence, record (domain.md §3, ADR 0004)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import islice
+from typing import TypeVar
+
+from zaiko_sdk import (
+    Capability,
+    Clock,
+    ConnectorError,
+    ConnectorType,
+    ContractBroken,
+    InventoryWrite,
+    ListingRef,
+    Log,
+    Skip,
+    WriteOutcome,
+    WriteResult,
+)
+
+from zaiko_core.app import orders, sync
+from zaiko_core.app.orders import Ingested
+from zaiko_core.app.ports import UnitOfWork
+from zaiko_core.app.records import JobClaim, RunCounts, RunRecord, RunState, ShopRecord
+from zaiko_core.app.sync import Observation, Outcome, Policy, RunEnd, Write
+from zaiko_core.domain.demand import OrderRecord
+from zaiko_core.domain.fence import Mode
+from zaiko_core.domain.ids import listing_id
+from zaiko_core.storage.engine import Database
+from zaiko_core.sync import translation
+from zaiko_core.sync.guard import GuardedConnector
+
+T = TypeVar("T")
+
+_SHARE = 2_000
+"""Due links that one round takes at the most."""
+_PUSHES = 5
+"""How often one link is sent in one run before it waits a little."""
+_ROUNDS = 200
+_DURATION = 60.0
+"""Seconds after which a run gives the shop back, to go on at once; keeps runs short for draining and fairness."""
+_REREAD_FAST, _REREAD_SLOW = 300_000_000, 24 * 3_600_000_000
+"""µs between readings of all open orders, where fetching tells of changes to older orders and where it does not."""
+
+
+def policy_of(kind: ConnectorType) -> Policy | None:
+    """What the engine needs to know to push to this platform; None when its stock cannot be set."""
+    if kind.inventory_mode is None or Capability.SET_INVENTORY not in kind.capabilities:
+        return None
+    return Policy(
+        mode=Mode(kind.inventory_mode.value),
+        maximum=kind.limits.max_quantity,
+        visibility=int(kind.limits.order_visibility.total_seconds() * 1_000_000),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class RunResult:
+    """What the scheduler does next: `next_in` µs (None: at the shop's interval), and the back-off counter to keep."""
+
+    end: RunEnd
+    next_in: int | None
+    attempt: int
+
+    @staticmethod
+    def crashed(claim: JobClaim) -> RunResult:
+        """A run ended by a fault of the engine: back off, up to a minute."""
+        attempt = claim.attempt + 1
+        return RunResult(RunEnd(RunState.FAILED), min(2 ** min(attempt, 6), 60) * 1_000_000, attempt)
+
+
+@dataclass(slots=True)
+class Cycle:
+    """One run. `new_id` gives time-ordered ids; `jitter` a number in [0, 1)."""
+
+    db: Database
+    kind: ConnectorType
+    connector: GuardedConnector
+    claim: JobClaim
+    shop: ShopRecord
+    run: RunRecord
+    clock: Clock
+    log: Log
+    jitter: Callable[[], float]
+    counts: RunCounts = field(default_factory=RunCounts)
+    _observed: dict[str, Observation] = field(default_factory=dict)
+    _sent: dict[str, int] = field(default_factory=dict)
+
+    async def execute(self) -> RunResult:
+        """Run to the end, and say how it ended; only LeaseLost, cancellation and storage trouble are raised."""
+        try:
+            finished = await self._rounds()
+        except ConnectorError as error:
+            return self._failed(error)
+        return await self._succeeded(finished)
+
+    async def _rounds(self) -> bool:
+        """Whether everything due was handled (rather than time being up)."""
+        policy = policy_of(self.kind)
+        started = self.clock.monotonic()
+        await self._reread_open_orders()
+        for _ in range(_ROUNDS):
+            self.counts.rounds += 1
+            if policy is not None:
+                await self._read(policy)
+            await self._fetch()
+            if policy is None:
+                return True
+            sent, waiting = await self._push(policy)
+            if not sent and not waiting:
+                return True
+            if self.clock.monotonic() - started > _DURATION:
+                return False
+        return False
+
+    async def _fetch(self) -> None:
+        """Fetch what changed and take it in, page by page; each page's cursor is stored with it."""
+        if Capability.FETCH_ORDERS not in self.kind.capabilities:
+            return
+        async for page in self.connector.fetch_orders(self.shop.order_cursor):
+            readings, bad = translation.orders_from(page.orders, read_at=page.read_at)
+            for text in bad:
+                self.log.error("order_not_understood", order=text)
+            complete = None if page.complete_until is None else translation.micros(page.complete_until)
+
+            def take(uow: UnitOfWork, readings: Sequence[OrderRecord] = readings) -> Ingested:
+                uow.hold_lease(self.shop.shop, self.claim.token)
+                done = orders.ingest(uow, self.shop.shop, readings)
+                uow.shops.save_progress(self.shop.shop, cursor=page.cursor, complete_until=complete)  # noqa: B023 - awaited in this turn
+                return done
+
+            done = await self.db.write(self.claim.merchant, take)
+            self.shop = replace(self.shop, order_cursor=page.cursor)
+            self.counts.pages += 1
+            self.counts.orders_fetched += len(page.orders)
+            self.counts.orders_changed += done.changed
+            self.counts.orders_outdated += done.outdated
+
+    async def _reread_open_orders(self) -> None:
+        """Read every open order again, where that is due: for edits and cancels that fetching doesn't tell, and vanished ones."""
+        if Capability.READ_ORDERS not in self.kind.capabilities:
+            return
+        every = _REREAD_SLOW if Capability.ORDER_UPDATES in self.kind.capabilities else min(_REREAD_FAST, self.shop.interval)
+        shop, token, last = self.shop.shop, self.claim.token, self.shop.reread_at or self.shop.created_at
+        if translation.micros(self.clock.now()) - last < every:
+            return
+        after = ""
+        while True:
+            position = after
+            ids = await self.db.read(
+                self.claim.merchant,
+                lambda uow, position=position: uow.orders.holding(  # type: ignore[misc]
+                    shop, limit=self.kind.limits.order_batch, after=position
+                ),
+            )
+            if not ids:
+                break
+            read_at = self.clock.now()
+            found = await self.connector.read_orders(ids)
+            readings, bad = translation.orders_from(found, read_at=read_at)
+            missing = set(ids) - {order.external_id for order in found}
+            for text in bad:
+                self.log.error("order_not_understood", order=text)
+
+            def take(
+                uow: UnitOfWork,
+                readings: Sequence[OrderRecord] = readings,
+                missing: set[str] = missing,
+            ) -> Ingested:
+                uow.hold_lease(shop, token)
+                orders.vanish(uow, shop, missing)
+                return orders.ingest(uow, shop, readings)
+
+            done = await self.db.write(self.claim.merchant, take)
+            self.counts.orders_fetched += len(found)
+            self.counts.orders_changed += done.changed
+            after = ids[-1]
+        await self.db.write(self.claim.merchant, lambda uow: uow.shops.save_reread(shop))
+
+    async def _read(self, policy: Policy) -> None:
+        """Read the numbers that the due links need, before orders are fetched."""
+        shop = self.shop.shop
+        due = await self.db.read(self.claim.merchant, lambda uow: sync.needs_reading(uow, shop, policy, limit=_SHARE))
+        refs = {
+            item.link.listing: ListingRef(item.external_id, item.data) for item in due if item.link.listing not in self._observed
+        }
+        for chunk in _chunks(list(refs.values()), self.kind.limits.read_batch):
+            levels = {level.external_id: level for level in await self.connector.read_inventory(chunk)}
+            self.counts.read += len(chunk)
+            for ref in chunk:
+                level = levels.get(ref.external_id)
+                if level is None:
+                    raise ContractBroken(f"read_inventory said nothing of {ref.external_id}")
+                problem = None if level.error is None else translation.problem_of(level.error)
+                self._observed[listing_id(ref.external_id)] = Observation(level.quantity, problem)
+
+    async def _push(self, policy: Policy) -> tuple[int, int]:
+        """Settle what was read, send what follows; how many writes were sent and how many links still wait for a reading."""
+        shop, token, key = self.shop.shop, self.claim.token, f"{self.run.run}-{self.counts.rounds}"
+        observed, self._observed = self._observed, {}
+        tired = {listing for listing, times in self._sent.items() if times >= _PUSHES}
+        prepared = await self.db.write(
+            self.claim.merchant,
+            lambda uow: sync.prepare(uow, shop, token, policy, observed, key=key, limit=_SHARE, tired=tired),
+        )
+        self.counts.computed += prepared.computed
+        self.counts.confirmed += prepared.confirmed
+        self.counts.failed += prepared.failed
+        chunks = list(_chunks(list(prepared.writes), self.kind.limits.write_batch))
+        for number, chunk in enumerate(chunks):
+            try:
+                await self._send(policy, chunk, f"{key}-{number}")
+            except ConnectorError:
+                # Nothing of what is left was sent.
+                await self._settle(policy, [(write, Outcome(unsent=True)) for later in chunks[number + 1 :] for write in later])
+                raise
+        return len(prepared.writes), prepared.waiting
+
+    async def _send(self, policy: Policy, writes: Sequence[Write], key: str) -> None:
+        """Send one batch and record its outcomes. A batch refused without saying for which item is split."""
+        for write in writes:
+            self._sent[write.listing] = self._sent.get(write.listing, 0) + 1
+        asked = [InventoryWrite(ListingRef(w.external_id, w.data), w.quantity, w.expected) for w in writes]
+        try:
+            results = {result.external_id: result for result in await self.connector.set_inventory(asked, key)}
+        except Skip as error:
+            if len(writes) == 1:
+                await self._settle(policy, [(writes[0], Outcome(problem=translation.problem_of(error)))])
+                return
+            half = len(writes) // 2
+            await self._send(policy, writes[:half], f"{key}a")
+            await self._send(policy, writes[half:], f"{key}b")
+            return
+        except ConnectorError as error:
+            ambiguous = translation.is_ambiguous(error)
+            await self._settle(policy, [(write, Outcome(unknown=ambiguous, unsent=not ambiguous)) for write in writes])
+            raise
+        outcomes = [(write, self._outcome(write, results.get(write.external_id))) for write in writes]
+        await self._settle(policy, outcomes)
+        self.counts.pushed += len(writes)
+
+    def _outcome(self, write: Write, result: WriteResult | None) -> Outcome:
+        if result is None or result.outcome is WriteOutcome.UNKNOWN:
+            self.counts.unknown += 1
+            return Outcome(unknown=True)
+        if result.quantity is not None:
+            # Read by the connector after the write: settled in the next round, after orders were fetched.
+            self._observed[write.listing] = Observation(result.quantity)
+        if result.outcome is WriteOutcome.APPLIED:
+            return Outcome(applied=True)
+        if result.outcome is WriteOutcome.STALE:
+            self.counts.stale += 1
+            return Outcome(stale=True)
+        error = result.error or ContractBroken("the connector refused a write without saying why")
+        return Outcome(problem=translation.problem_of(error))
+
+    async def _settle(self, policy: Policy, outcomes: Sequence[tuple[Write, Outcome]]) -> None:
+        if not outcomes:
+            return
+        shop, token = self.shop.shop, self.claim.token
+        confirmed, failed = await self.db.write(self.claim.merchant, lambda uow: sync.settle(uow, shop, token, policy, outcomes))
+        self.counts.confirmed += confirmed
+        self.counts.failed += failed
+
+    async def _succeeded(self, finished: bool) -> RunResult:
+        state = RunState.PARTIALLY_SUCCEEDED if self.counts.failed else RunState.SUCCEEDED
+        end = RunEnd(state, self.counts)
+        if not finished:
+            return RunResult(end, 0, 0)
+        shop = self.shop.shop
+        due_at = await self.db.read(self.claim.merchant, lambda uow: (uow.links.next_due(shop), uow.now))
+        if due_at[0] is None:
+            return RunResult(end, None, 0)
+        return RunResult(end, max(0, min(self.shop.interval, due_at[0] - due_at[1])), 0)
+
+    def _failed(self, error: ConnectorError) -> RunResult:
+        """Back off: what the platform asked for, else 1 s doubling up to the shop's interval; a held shop is tried hourly."""
+        held = translation.waits_for_person(error)
+        attempt = self.claim.attempt + 1
+        asked = translation.retry_after(error)
+        if held:
+            wait = 3600.0
+        elif asked is not None:
+            wait = min(asked, 3600.0)
+        else:
+            wait = min(2.0 ** min(attempt - 1, 12), self.shop.interval / 1_000_000)
+        wait *= 1 + self.jitter() / 5
+        next_in = int(wait * 1_000_000)
+        problem = replace(translation.problem_of(error), retry_at=translation.micros(self.clock.now()) + next_in)
+        self.log.warning("run_failed", reason=problem.reason, message=problem.message, retry_in_seconds=round(wait, 1))
+        return RunResult(RunEnd(RunState.FAILED, self.counts, problem, held), next_in, attempt)
+
+
+def _chunks(items: Sequence[T], size: int) -> list[Sequence[T]]:
+    iterator = iter(items)
+    return list(iter(lambda: list(islice(iterator, size)), []))

@@ -1,0 +1,99 @@
+"""A connector is not trusted: whatever it raises or forgets to answer stays inside its own shop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Iterator, Sequence
+from typing import TypeVar
+
+from zaiko_sdk import (
+    Connector,
+    ConnectorError,
+    ContractBroken,
+    Finding,
+    InventoryLevel,
+    InventoryWrite,
+    ListingPage,
+    ListingRef,
+    Order,
+    OrderPage,
+    Timeout,
+    WriteResult,
+)
+
+T = TypeVar("T")
+
+CALL_LIMIT = 120.0
+"""Seconds that one call, or one page of an iteration, may take."""
+
+
+class ConnectorBug(ContractBroken):
+    """The connector raised what is not a ConnectorError. If it was writing, nobody knows what was applied."""
+
+
+class GuardedConnector:
+    """The calls of a connector that the engine makes, each bounded in time, each raising ConnectorError only."""
+
+    def __init__(self, connector: Connector) -> None:
+        self._connector = connector
+
+    async def check(self) -> Sequence[Finding]:
+        """See Connector.check."""
+        return await _call(self._connector.check())
+
+    async def read_orders(self, external_ids: Sequence[str]) -> Sequence[Order]:
+        """See Connector.read_orders."""
+        return await _call(self._connector.read_orders(external_ids))
+
+    async def read_inventory(self, refs: Sequence[ListingRef]) -> Sequence[InventoryLevel]:
+        """See Connector.read_inventory."""
+        return await _call(self._connector.read_inventory(refs))
+
+    async def set_inventory(self, writes: Sequence[InventoryWrite], key: str) -> Sequence[WriteResult]:
+        """See Connector.set_inventory."""
+        return await _call(self._connector.set_inventory(writes, key))
+
+    async def fetch_orders(self, cursor: str | None) -> AsyncIterator[OrderPage]:
+        """See Connector.fetch_orders."""
+        async for page in _pages(self._connector.fetch_orders(cursor)):
+            yield page
+
+    async def list_listings(self, cursor: str | None) -> AsyncIterator[ListingPage]:
+        """See Connector.list_listings."""
+        async for page in _pages(self._connector.list_listings(cursor)):
+            yield page
+
+    async def aclose(self) -> None:
+        """See Connector.aclose; never raises."""
+        with contextlib.suppress(ConnectorError):
+            await _call(self._connector.aclose())
+
+
+async def _call(work: Awaitable[T]) -> T:
+    with _bugs():
+        async with asyncio.timeout(CALL_LIMIT):
+            return await work
+
+
+async def _pages(pages: AsyncIterator[T]) -> AsyncIterator[T]:
+    while True:
+        with _bugs():
+            async with asyncio.timeout(CALL_LIMIT):
+                try:
+                    page = await anext(pages)
+                except StopAsyncIteration:
+                    return
+        yield page
+
+
+@contextlib.contextmanager
+def _bugs() -> Iterator[None]:
+    try:
+        yield
+    except ConnectorError:
+        raise
+    except TimeoutError:
+        raise Timeout(f"the connector did not answer within {CALL_LIMIT:.0f} s", sent=None) from None
+    except Exception as error:
+        raise ConnectorBug(f"the connector failed unexpectedly: {type(error).__name__}: {error}"[:500]) from error

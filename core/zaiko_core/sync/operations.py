@@ -1,0 +1,140 @@
+"""Runs operations: refreshing a shop's listings, and bulk linking. Each is idempotent, so one that died with its process is simply
+run again from the start by the next process that claims it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
+from dataclasses import asdict, replace
+from typing import Any
+
+from zaiko_sdk import ConnectorError, Log
+
+from zaiko_core.app.bulk_link import BulkLinkOrder, BulkLinkReport, link_batch, matcher_for, unlinked
+from zaiko_core.app.links import CanSync
+from zaiko_core.app.records import ChangeKind, ListingRecord, OperationRecord, OperationState
+from zaiko_core.domain.errors import Refusal
+from zaiko_core.domain.problem import Problem
+from zaiko_core.storage.engine import Database
+from zaiko_core.storage.jobs import OperationClaim
+from zaiko_core.storage.uow import StorageUnitOfWork
+from zaiko_core.sync import translation
+from zaiko_core.sync.guard import GuardedConnector
+
+REFRESH_LISTINGS, BULK_LINK = "REFRESH_LISTINGS", "BULK_LINK"
+_BATCH = 500
+
+OpenShop = Callable[[str, str], AbstractAsyncContextManager[GuardedConnector]]
+
+
+class Cancelled(Exception):
+    """Somebody asked the operation to stop."""
+
+
+class Operations:
+    """`open_shop(merchant, shop)` gives the shop's connector; `can_sync` says whether a connector's shops can be synced."""
+
+    def __init__(self, db: Database, *, open_shop: OpenShop, can_sync: CanSync, log: Log) -> None:
+        self._db, self._open_shop, self._can_sync, self._log = db, open_shop, can_sync, log
+
+    async def run(self, claim: OperationClaim) -> None:
+        """Run one operation to its end and record it."""
+        work: dict[str, Callable[[str, OperationRecord], Awaitable[dict[str, Any]]]] = {
+            REFRESH_LISTINGS: self._refresh,
+            BULK_LINK: self._bulk_link,
+        }
+        record = await self._save(claim, state=OperationState.RUNNING)
+        if record is None:
+            return
+        try:
+            result = await work[record.kind](claim.merchant, record)
+        except Cancelled:
+            await self._save(claim, state=OperationState.CANCELLED)
+        except ConnectorError as error:
+            await self._save(claim, state=OperationState.FAILED, problem=translation.problem_of(error))
+        except Refusal as error:
+            await self._save(claim, state=OperationState.FAILED, problem=Problem(error.reason, error.message))
+        else:
+            await self._save(claim, state=OperationState.SUCCEEDED, result=result)
+
+    async def _refresh(self, merchant: str, record: OperationRecord) -> dict[str, Any]:
+        """Read the whole catalogue; what it did not deliver has vanished."""
+        shop, started, seen = record.shop, 0, 0
+        async with self._open_shop(merchant, shop) as connector:
+            async for page in connector.list_listings(None):
+                listings = [translation.listing_from(listing, shop) for listing in page.listings]
+
+                def store(uow: StorageUnitOfWork, listings: list[ListingRecord] = listings) -> int:
+                    unique = {listing.listing: listing for listing in listings}
+                    uow.listings.upsert(shop, list(unique.values()))
+                    uow.changed(ChangeKind.SHOP, [shop])
+                    return uow.now
+
+                moment = await self._db.write(merchant, store)
+                started = started or moment
+                seen += len(listings)
+                await self._progress(merchant, record.operation, done=seen, total=0)
+
+        def finish(uow: StorageUnitOfWork) -> int:
+            vanished = uow.listings.vanish(shop, not_seen_since=started or uow.now)
+            uow.changed(ChangeKind.SHOP, [shop])
+            return vanished
+
+        return {"listings": seen, "vanished": await self._db.write(merchant, finish)}
+
+    async def _bulk_link(self, merchant: str, record: OperationRecord) -> dict[str, Any]:
+        asked = BulkLinkOrder(shop=record.shop, **record.arguments)
+        listings = await self._db.read(merchant, lambda uow: unlinked(uow, asked.shop))
+        matcher = matcher_for(listings, asked)
+        report = BulkLinkReport(dry_run=asked.dry_run)
+        for first in range(0, len(listings), _BATCH):
+            batch, so_far = listings[first : first + _BATCH], report
+            report = await self._db.write(
+                merchant,
+                lambda uow, batch=batch, so_far=so_far: link_batch(  # type: ignore[misc]
+                    uow, asked, matcher, batch, so_far, can_sync=self._can_sync
+                ),
+            )
+            await self._progress(merchant, record.operation, done=first + len(batch), total=len(listings))
+        return asdict(report)
+
+    async def _progress(self, merchant: str, operation: str, *, done: int, total: int) -> None:
+        def note(uow: StorageUnitOfWork) -> bool:
+            record = uow.operations.get(operation)
+            if record is None or record.cancel_asked:
+                return False
+            uow.operations.put(replace(record, done=done, total=total))
+            uow.advance()
+            return True
+
+        if not await self._db.write(merchant, note):
+            raise Cancelled
+
+    async def _save(
+        self,
+        claim: OperationClaim,
+        *,
+        state: OperationState,
+        result: dict[str, Any] | None = None,
+        problem: Problem | None = None,
+    ) -> OperationRecord | None:
+        def store(uow: StorageUnitOfWork) -> OperationRecord | None:
+            record = uow.operations.get(claim.operation)
+            if record is None or record.ended_at is not None:
+                return None
+            ended = None if state is OperationState.RUNNING else uow.now
+            changed = replace(
+                record,
+                state=state,
+                result=result,
+                problem=problem,
+                started_at=record.started_at or uow.now,
+                ended_at=ended,
+            )
+            if state is OperationState.RUNNING and record.cancel_asked:
+                changed = replace(changed, state=OperationState.CANCELLED, ended_at=uow.now)
+            uow.operations.put(changed)
+            uow.advance()
+            return changed if changed.ended_at is None or state is not OperationState.RUNNING else None
+
+        return await self._db.write(claim.merchant, store)

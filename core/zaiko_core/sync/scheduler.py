@@ -1,0 +1,173 @@
+"""Claims due shops and runs them, at most `capacity` at once, one run per shop over all replicas (ADR 0005)."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from zaiko_sdk import Clock, Log
+
+from zaiko_core.app.records import JobClaim
+from zaiko_core.domain.errors import LeaseLost, NotFound, Refusal
+from zaiko_core.storage.engine import Database
+from zaiko_core.storage.jobs import Jobs, OperationClaim
+from zaiko_core.sync.cycle import RunResult
+
+T = TypeVar("T")
+
+RunShop = Callable[[JobClaim], Awaitable[RunResult | None]]
+RunOperation = Callable[[OperationClaim], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class SchedulerConfig:
+    """`owner` names this process; lease and poll in seconds; `capacity` runs at once."""
+
+    owner: str
+    lease: float = 5.0
+    poll: float = 1.0
+    capacity: int = 64
+
+
+class Scheduler:
+    """Runs until stopped. `wake` may be called from any thread and makes it look at once."""
+
+    def __init__(
+        self,
+        db: Database,
+        config: SchedulerConfig,
+        *,
+        run_shop: RunShop,
+        run_operation: RunOperation,
+        clock: Clock,
+        log: Log,
+    ) -> None:
+        self._db, self._config, self._clock, self._log = db, config, clock, log
+        self._run_shop, self._run_operation = run_shop, run_operation
+        self._held: dict[tuple[str, str], tuple[JobClaim, asyncio.Task[None]]] = {}
+        self._operations: dict[OperationClaim, asyncio.Task[None]] = {}
+        self._tasks: list[asyncio.Task[None]] = []
+        self._alarm = asyncio.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._stopping = False
+
+    def wake(self) -> None:
+        """Something became due."""
+        if self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._alarm.set)
+
+    async def start(self) -> None:
+        """Begin to claim."""
+        self._loop = asyncio.get_running_loop()
+        self._tasks = [
+            asyncio.create_task(self._claiming(), name="zaiko scheduler"),
+            asyncio.create_task(self._renewing(), name="zaiko leases"),
+        ]
+
+    async def stop(self, *, grace: float) -> None:
+        """Stop claiming, let runs finish for `grace` seconds, cancel the rest, give every lease back. A cancelled run loses
+        nothing: what it sent is recorded as in flight."""
+        self._stopping = True
+        self.wake()
+        running = [task for _, task in self._held.values()] + list(self._operations.values())
+        if running:
+            _, late = await asyncio.wait(running, timeout=grace)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*running, return_exceptions=True)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        with contextlib.suppress(Refusal):
+            await self._jobs(lambda jobs: jobs.release())
+
+    async def _claiming(self) -> None:
+        while not self._stopping:
+            self._alarm.clear()
+            try:
+                wait = await self._claim()
+            except Refusal as error:
+                self._log.error("claim_failed", reason=error.reason)
+                wait = self._config.poll
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(wait):
+                    await self._alarm.wait()
+
+    async def _claim(self) -> float:
+        """Claim what is due and start it; how many seconds to wait for the next look."""
+        room = self._config.capacity - len(self._held)
+
+        def take(jobs: Jobs) -> tuple[list[JobClaim], list[OperationClaim], int | None]:
+            claims = jobs.claim(room) if room > 0 else []
+            return claims, jobs.claim_operations(4), jobs.next_due()
+
+        claims, operations, next_due = await self._jobs(take)
+        for claim in claims:
+            task = asyncio.create_task(self._run(claim), name=f"run {claim.merchant}/{claim.shop}")
+            self._held[claim.merchant, claim.shop] = (claim, task)
+        for operation in operations:
+            if operation not in self._operations:
+                self._operations[operation] = asyncio.create_task(self._operate(operation), name=f"operation {operation.operation}")
+        if next_due is None or room <= len(claims):
+            return self._config.poll
+        return min(self._config.poll, max(0.001, next_due / 1_000_000))
+
+    async def _run(self, claim: JobClaim) -> None:
+        result: RunResult | None = None
+        try:
+            result = await self._run_shop(claim)
+        except (LeaseLost, NotFound):
+            self._log.warning("run_lost", merchant=claim.merchant, shop=claim.shop, token=claim.token)
+        except asyncio.CancelledError:
+            raise
+        except Exception as error:  # noqa: BLE001 - a fault of one run must not end the scheduler
+            self._log.error("run_crashed", merchant=claim.merchant, shop=claim.shop, error=repr(error), exc_info=True)
+            result = RunResult.crashed(claim)
+        finally:
+            self._held.pop((claim.merchant, claim.shop), None)
+            self._alarm.set()
+        if result is not None:
+            next_in, attempt = result.next_in, result.attempt
+            with contextlib.suppress(Refusal):
+                await self._jobs(lambda jobs: jobs.finish(claim, next_in=next_in, attempt=attempt))
+            self._alarm.set()
+
+    async def _operate(self, claim: OperationClaim) -> None:
+        try:
+            await self._run_operation(claim)
+        except Exception as error:  # noqa: BLE001 - as above; the lease ends and the operation is taken up again
+            self._log.error("operation_crashed", operation=claim.operation, error=repr(error), exc_info=True)
+            await self._clock.sleep(self._config.lease)
+        finally:
+            self._operations.pop(claim, None)
+
+    async def _renewing(self) -> None:
+        """Renew every lease each third of its length. A run whose lease was lost is cancelled: the database refuses its writes
+        anyway."""
+        while True:
+            await asyncio.sleep(self._config.lease / 3)
+            claims = [claim for claim, _ in self._held.values()]
+            operations = list(self._operations)
+            if not claims and not operations:
+                continue
+
+            def renew(jobs: Jobs, claims: list[JobClaim] = claims, operations: list[OperationClaim] = operations) -> list[JobClaim]:
+                if operations:
+                    jobs.renew_operations(operations)
+                return jobs.renew(claims)
+
+            try:
+                lost = await self._jobs(renew)
+            except Refusal as error:
+                self._log.error("renew_failed", reason=error.reason)
+                continue
+            for claim in lost:
+                held = self._held.get((claim.merchant, claim.shop))
+                if held is not None and held[0] == claim:
+                    held[1].cancel()
+
+    async def _jobs(self, work: Callable[[Jobs], T]) -> T:
+        return await self._db.jobs(work, owner=self._config.owner, lease=int(self._config.lease * 1_000_000))
