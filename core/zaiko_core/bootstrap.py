@@ -1,0 +1,269 @@
+"""Puts the engine together: the store, the connectors, the scheduler. The one place where everything is known."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import secrets
+import socket
+import threading
+import uuid
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass, field
+from random import SystemRandom
+from typing import Any
+
+import httpx
+import structlog
+from pydantic import ValidationError
+from zaiko_sdk import (
+    Capability,
+    Clock,
+    ConnectorType,
+    Finding,
+    Log,
+    SettingsInvalid,
+    ShopContext,
+    SystemClock,
+)
+
+from zaiko_core.app import sync
+from zaiko_core.app.links import sync_refusal
+from zaiko_core.app.records import JobClaim, RunState, ShopRecord
+from zaiko_core.app.sync import RunEnd
+from zaiko_core.domain.errors import ConnectorNotLoaded, NotFound, Refusal
+from zaiko_core.domain.problem import Problem
+from zaiko_core.plugin_host.loader import Registry, load
+from zaiko_core.storage.engine import CHANNEL, Database, Now
+from zaiko_core.storage.jobs import OperationClaim
+from zaiko_core.storage.migrate import migrate
+from zaiko_core.storage.secrets import SecretBox
+from zaiko_core.sync import translation
+from zaiko_core.sync.cycle import Cycle, RunResult
+from zaiko_core.sync.feed import ChangeFeed
+from zaiko_core.sync.guard import GuardedConnector
+from zaiko_core.sync.operations import Operations
+from zaiko_core.sync.scheduler import Scheduler, SchedulerConfig
+
+_HOUR = 3_600_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class EngineConfig:
+    """`url` is a SQLAlchemy URL of SQLite or PostgreSQL; `secret_keys` seal shops' credentials (first seals, all open). Times in
+    seconds. `capacity` is how many shops run at once."""
+
+    url: str
+    secret_keys: Sequence[str] = field(repr=False)
+    lease: float = 5.0
+    poll: float = 1.0
+    capacity: int = 64
+    http_timeout: float = 30.0
+    run_shops: bool = True
+    """False: answer calls, but run no shop (tests, and replicas that only serve)."""
+
+
+def default_transport() -> httpx.AsyncBaseTransport:
+    """Real HTTP: connections are kept, redirects are not followed (a credential must not follow one)."""
+    return httpx.AsyncHTTPTransport(limits=httpx.Limits(max_connections=4, keepalive_expiry=60))
+
+
+class Engine:
+    """The engine of one process. `start` before use, `stop` once."""
+
+    def __init__(
+        self,
+        config: EngineConfig,
+        *,
+        registry: Registry | None = None,
+        clock: Clock | None = None,
+        now: Now | None = None,
+        transport: Callable[[], httpx.AsyncBaseTransport] = default_transport,
+        new_id: Callable[[], str] | None = None,
+        jitter: Callable[[], float] = SystemRandom().random,
+        log: Log | None = None,
+    ) -> None:
+        self.config = config
+        self.registry = registry if registry is not None else load()
+        self.clock: Clock = clock or SystemClock()
+        self.log: Log = log or structlog.get_logger("zaiko")
+        self.secrets = SecretBox(config.secret_keys)
+        self.db = Database(config.url, now=now, wake=self.wake)
+        self.feed = ChangeFeed(self.db, poll=config.poll)
+        self.epoch = self.token_key = ""
+        self._new_id = new_id or _random_id
+        self._jitter, self._transport = jitter, transport
+        owner = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
+        self._scheduler = Scheduler(
+            self.db,
+            SchedulerConfig(owner=owner, lease=config.lease, poll=config.poll, capacity=config.capacity),
+            run_shop=self._run_shop,
+            run_operation=self._run_operation,
+            clock=self.clock,
+            log=self.log,
+        )
+        self._operations = Operations(self.db, open_shop=self.open_shop, can_sync=self.can_sync, log=self.log)
+        self._open: dict[tuple[str, str], tuple[tuple[Any, ...], GuardedConnector]] = {}
+        self._listener: _Listener | None = None
+
+    async def start(self) -> None:
+        """Migrate the store, then begin to follow changes and to run shops. Raises StorageUnavailable or what the database says."""
+        identity = await asyncio.to_thread(migrate, self.db.engine)
+        self.epoch, self.token_key = identity["epoch"], identity["token_key"]
+        await self.feed.start()
+        if self.db.is_postgresql:
+            self._listener = _Listener(self.db.url.render_as_string(hide_password=False), self._wake_local)
+            self._listener.start()
+        if self.config.run_shops:
+            await self._scheduler.start()
+
+    async def stop(self, *, grace: float = 10.0) -> None:
+        """Let runs end for `grace` seconds, give leases back, close connectors and the store."""
+        if self.config.run_shops:
+            await self._scheduler.stop(grace=grace)
+        await self.feed.stop()
+        if self._listener is not None:
+            self._listener.stop()
+        for _, connector in self._open.values():
+            await connector.aclose()
+        self._open.clear()
+        await asyncio.to_thread(self.db.close)
+
+    def wake(self) -> None:
+        """Something was committed: watchers and the scheduler look at once. From any thread."""
+        self._wake_local()
+
+    def can_sync(self, connector: str) -> Refusal | None:
+        """Why shops of this connector cannot be synced, or None."""
+        kind = self.registry.types.get(connector)
+        can_set = kind is not None and Capability.SET_INVENTORY in kind.capabilities
+        return sync_refusal(connector, loaded=kind is not None, can_set=can_set)
+
+    async def check_shop(self, merchant: str, shop: str) -> Sequence[Finding]:
+        """Let the connector try credentials and permissions. Raises ConnectorError, NotFound, ConnectorNotLoaded."""
+        async with self.open_shop(merchant, shop) as connector:
+            return await connector.check()
+
+    @contextlib.asynccontextmanager
+    async def open_shop(self, merchant: str, shop: str) -> AsyncIterator[GuardedConnector]:
+        """The shop's connector, apart from the one that runs use."""
+        record = (await self.db.read(merchant, lambda uow: uow.shops.get([shop]))).get(shop)
+        if record is None:
+            raise NotFound(f"merchants/{merchant}/shops/{shop}")
+        connector = self._connect(merchant, record, self._kind(record))
+        try:
+            yield connector
+        finally:
+            await connector.aclose()
+
+    async def _run_shop(self, claim: JobClaim) -> RunResult:
+        run_id = self._run_id()
+        shop, run = await self.db.write(
+            claim.merchant, lambda uow: sync.begin_run(uow, claim.shop, claim.token, run_id, _trigger(claim))
+        )
+        log = self.log
+        try:
+            kind = self._kind(shop)
+            connector = await self._connector(claim.merchant, shop, kind)
+        except (ConnectorNotLoaded, SettingsInvalid) as error:
+            problem = Problem(error.reason, error.message)
+            result = RunResult(RunEnd(RunState.FAILED, problem=problem, held=True), _HOUR, claim.attempt + 1)
+        else:
+            cycle = Cycle(self.db, kind, connector, claim, shop, run, self.clock, log, self._jitter)
+            result = await cycle.execute()
+        await self.db.write(claim.merchant, lambda uow: sync.end_run(uow, claim.shop, claim.token, run, result.end))
+        return result
+
+    async def _run_operation(self, claim: OperationClaim) -> None:
+        await self._operations.run(claim)
+
+    async def _connector(self, merchant: str, shop: ShopRecord, kind: ConnectorType) -> GuardedConnector:
+        """Kept open between runs, so that tokens, quotas and connections are; opened anew when settings or secrets change."""
+        identity = (shop.connector, shop.settings, shop.secrets, shop.created_at)
+        kept = self._open.get((merchant, shop.shop))
+        if kept is not None and kept[0] == identity:
+            return kept[1]
+        if kept is not None:
+            await kept[1].aclose()
+        connector = self._connect(merchant, shop, kind)
+        self._open[merchant, shop.shop] = (identity, connector)
+        return connector
+
+    def _connect(self, merchant: str, shop: ShopRecord, kind: ConnectorType) -> GuardedConnector:
+        try:
+            settings = kind.settings.model_validate({**shop.settings, **self.secrets.open(shop.secrets)})
+        except ValidationError as error:
+            first = error.errors(include_input=False, include_url=False)[0]
+            where = ".".join(str(part) for part in first["loc"])
+            raise SettingsInvalid(f"{where}: {first['msg']}") from None
+        context = ShopContext(
+            shop=f"merchants/{merchant}/shops/{shop.shop}",
+            clock=self.clock,
+            log=self.log,
+            http=self._http,
+            new_id=self._new_id,
+        )
+        return GuardedConnector(kind.open(context, settings))
+
+    def _kind(self, shop: ShopRecord) -> ConnectorType:
+        kind = self.registry.types.get(shop.connector)
+        if kind is None:
+            refusal = sync_refusal(shop.connector, loaded=False, can_set=False)
+            assert refusal is not None
+            raise refusal
+        return kind
+
+    def _http(self) -> httpx.AsyncClient:
+        return httpx.AsyncClient(
+            transport=self._transport(),
+            timeout=httpx.Timeout(self.config.http_timeout, connect=10.0),
+            headers={"user-agent": "zaiko/0.1"},
+            follow_redirects=False,
+        )
+
+    def _run_id(self) -> str:
+        """Time-ordered, so that the newest run sorts last."""
+        return f"{translation.micros(self.clock.now()):016d}-{self._new_id()[:8]}"
+
+    def _wake_local(self) -> None:
+        self.feed.wake()
+        self._scheduler.wake()
+
+
+class _Listener:
+    """Wakes this process when another replica commits (PostgreSQL's LISTEN). A lost notification costs one poll."""
+
+    def __init__(self, url: str, wake: Callable[[], None]) -> None:
+        self._url = url.replace("postgresql+psycopg://", "postgresql://")
+        self._wake = wake
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._listen, name="zaiko-listen", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stopping.set()
+        self._thread.join(timeout=5)
+
+    def _listen(self) -> None:
+        import psycopg
+
+        while not self._stopping.is_set():
+            try:
+                with psycopg.connect(self._url, autocommit=True) as connection:
+                    connection.execute(f"LISTEN {CHANNEL}")
+                    while not self._stopping.is_set():
+                        for _ in connection.notifies(timeout=0.5, stop_after=1):
+                            self._wake()
+            except psycopg.Error:
+                self._stopping.wait(1.0)
+
+
+def _trigger(claim: JobClaim) -> str:
+    return "RETRY" if claim.attempt else "INTERVAL"
+
+
+def _random_id() -> str:
+    return str(uuid.uuid4())
