@@ -47,6 +47,7 @@ from zaiko_core.sync.operations import Operations
 from zaiko_core.sync.scheduler import Scheduler, SchedulerConfig
 
 _HOUR = 3_600_000_000
+_random = SystemRandom()
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +82,7 @@ class Engine:
         now: Now | None = None,
         transport: Callable[[], httpx.AsyncBaseTransport] = default_transport,
         new_id: Callable[[], str] | None = None,
-        jitter: Callable[[], float] = SystemRandom().random,
+        jitter: Callable[[], float] = _random.random,
         log: Log | None = None,
     ) -> None:
         self.config = config

@@ -15,7 +15,8 @@ _LOCK = 7_201_954_113_771_290  # any constant: one migration at a time per Postg
 
 
 def migrate(engine: Engine) -> dict[str, str]:
-    """Apply missing migrations and return the `system` table: `epoch` (drawn once per database) and `token_key` (hex, for the MACs of page and resume tokens). Safe to run in several replicas at once."""
+    """Apply missing migrations and return the `system` table: `epoch` (drawn once per database) and `token_key` (hex, for the MACs
+    of page and resume tokens). Safe to run in several replicas at once."""
     with engine.connect() as connection, connection.begin():
         if connection.dialect.name == "postgresql":
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})

