@@ -1,0 +1,1 @@
+"""The gRPC face of zaiko, and its command line."""

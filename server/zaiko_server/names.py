@@ -1,0 +1,131 @@
+"""Resource names: what they look like, and how ids come out of them. The only place that parses or builds a name."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from zaiko_server.refusals import InvalidName
+
+CHOSEN_ID: Final = r"[a-z][a-z0-9-]{0,61}[a-z0-9]"
+"""Ids that clients choose."""
+_MADE_ID = r"[a-z0-9][a-z0-9-]{0,79}"
+_ESCAPED_ID = r"(?:[A-Za-z0-9.-]|_[0-9a-f]{2}){1,2000}"
+
+_IDS: Mapping[str, str] = {
+    "merchants": CHOSEN_ID,
+    "warehouses": CHOSEN_ID,
+    "products": CHOSEN_ID,
+    "shops": CHOSEN_ID,
+    "listings": _MADE_ID,
+    "links": _MADE_ID,
+    "runs": _MADE_ID,
+    "orders": _ESCAPED_ID,
+    "movements": _MADE_ID,
+    "operations": _MADE_ID,
+    "connectors": CHOSEN_ID,
+}
+
+ANY: Final = "-"
+"""In place of a shop's id: all shops of the merchant."""
+
+
+@dataclass(frozen=True)
+class Name:
+    """One kind of name: its collections in order, and a fixed last part for singletons."""
+
+    kind: str
+    collections: tuple[str, ...]
+    last: str = ""
+
+    def __call__(self, *ids: str) -> str:
+        """The name of the resource with these ids, outermost first."""
+        parts = [part for pair in zip(self.collections, ids, strict=True) for part in pair]
+        return "/".join([*parts, self.last] if self.last else parts)
+
+    def ids(self, name: str, *, wildcard: bool = False) -> tuple[str, ...]:
+        """The ids in a name, outermost first; raises InvalidName. With `wildcard` the last id may be `-`, given as it is."""
+        found = self._pattern(wildcard).fullmatch(name)
+        if found is None:
+            raise InvalidName([("name", "name.form", self.complaint(name, wildcard=wildcard))])
+        return found.groups()
+
+    def matches(self, name: str, *, wildcard: bool = False) -> bool:
+        """Whether it is a name of this kind."""
+        return self._pattern(wildcard).fullmatch(name) is not None
+
+    def complaint(self, name: str, *, wildcard: bool = False) -> str:
+        """What to say of a name that does not match."""
+        or_all = ", or - in place of the last id" if wildcard else ""
+        return f"{name[:200]!r} is not the name of a {self.kind}: use {self.template}{or_all}, as the server gave it"
+
+    @property
+    def template(self) -> str:
+        """How it looks, for people."""
+        return self(*("{" + _singular(collection) + "}" for collection in self.collections))
+
+    def _pattern(self, wildcard: bool) -> re.Pattern[str]:
+        key = (self.kind, wildcard)
+        if key not in _COMPILED:
+            ids = [f"({_IDS[collection]})" for collection in self.collections]
+            if wildcard:
+                ids[-1] = ids[-1][:-1] + "|-)"
+            _COMPILED[key] = re.compile(self(*ids))
+        return _COMPILED[key]
+
+
+_COMPILED: dict[tuple[str, bool], re.Pattern[str]] = {}
+
+MERCHANT = Name("merchant", ("merchants",))
+WAREHOUSE = Name("warehouse", ("merchants", "warehouses"))
+PRODUCT = Name("product", ("merchants", "products"))
+STOCK = Name("stock", ("merchants", "products"), "stock")
+MOVEMENT = Name("movement", ("merchants", "movements"))
+SHOP = Name("shop", ("merchants", "shops"))
+LISTING = Name("listing", ("merchants", "shops", "listings"))
+LINK = Name("link", ("merchants", "shops", "links"))
+RUN = Name("run", ("merchants", "shops", "runs"))
+ORDER = Name("order", ("merchants", "shops", "orders"))
+OPERATION = Name("operation", ("merchants", "operations"))
+CONNECTOR = Name("connector", ("connectors",))
+
+ALL = (MERCHANT, WAREHOUSE, PRODUCT, STOCK, MOVEMENT, SHOP, LISTING, LINK, RUN, ORDER, OPERATION, CONNECTOR)
+
+
+def order_id(external_id: str) -> str:
+    """A platform's order id, which may contain anything, as the last part of a name. Reversible, and the same for ever."""
+    plain = re.compile(r"[A-Za-z0-9.-]")
+    return "".join(char if plain.fullmatch(char) else "".join(f"_{byte:02x}" for byte in char.encode()) for char in external_id)
+
+
+def external_order_id(order: str) -> str:
+    """The platform's id behind `order_id`; raises InvalidName."""
+    raw = re.sub(rb"_([0-9a-f]{2})", lambda found: bytes.fromhex(found[1].decode()), order.encode())
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        raise InvalidName(
+            [("name", "name.form", f"{order!r} is not the id of an order; use names as the server gave them")]
+        ) from None
+
+
+def movement_id(seq: int) -> str:
+    """Padded, so that names sort in the order of recording."""
+    return f"{seq:016d}"
+
+
+def merchant_of(name: str) -> str:
+    """The merchant's id in any name below a merchant, or empty."""
+    parts = name.split("/", 2)
+    return parts[1] if len(parts) > 1 and parts[0] == "merchants" else ""
+
+
+def kind_of(name: str) -> str:
+    """The kind of a name, or empty."""
+    return next((template.kind for template in ALL if template.matches(name)), "")
+
+
+def _singular(collection: str) -> str:
+    return collection.removesuffix("s")

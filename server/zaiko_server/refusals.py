@@ -1,0 +1,111 @@
+"""Refusals that only a server gives: about the form of a request, its time and its size. They join the tree of
+`zaiko_core/domain/errors.py`, and are mapped with it in `status.py`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from zaiko_core.domain.errors import DuplicateInBatch, FieldMaskInvalid, Invalid, Refusal, Unavailable
+
+Violation = tuple[str, str, str]
+"""(dotted path with indexes, rule id, what is wrong and what to do)"""
+
+
+def summary(violations: Sequence[Violation]) -> str:
+    """The first of them, and how many more there are."""
+    path, _, text = violations[0]
+    more = f" (and {len(violations) - 1} more)" if len(violations) > 1 else ""
+    return f"{path}: {text}{more}"
+
+
+class InvalidName(Invalid):
+    """Names are not of the documented form, kind or merchant."""
+
+    reason = "INVALID_NAME"
+
+    def __init__(self, violations: Sequence[Violation]) -> None:
+        super().__init__(summary(violations), field=violations[0][0])
+        self.violations = list(violations)
+
+
+class BatchTooLarge(Invalid):
+    """More items than allowed; nothing else was looked at."""
+
+    reason = "BATCH_TOO_LARGE"
+
+    def __init__(self, path: str, limit: int, given: int) -> None:
+        super().__init__(f"{path} has {given} items, at most {limit} are allowed; split the batch", limit=str(limit), field=path)
+
+
+class Repeated(DuplicateInBatch):
+    """The same thing comes twice in one request. `index` is the place of the second."""
+
+    def __init__(self, path: str, index: int, what: str) -> None:
+        super().__init__(f"{path} repeats {what}; remove one", index=str(index), field=path)
+        self.violations = [(path, "repeated.unique", f"repeats {what}; remove one")]
+
+
+class MaskInvalid(FieldMaskInvalid):
+    """`paths` cannot be changed, or nothing is to be changed."""
+
+    def __init__(self, problems: Sequence[tuple[str, str]]) -> None:
+        super().__init__(
+            "update_mask: " + "; ".join(f"{path or '(empty)'}: {text}" for path, text in problems),
+            paths=",".join(path for path, _ in problems),
+        )
+        self.violations = [("update_mask", "field_mask", f"{path or '(empty)'}: {text}") for path, text in problems]
+
+
+class Expired(Refusal):
+    """The time ran out. `limit` is told when it was the server's own."""
+
+    reason = "DEADLINE_EXCEEDED"
+
+
+class Exhausted(Refusal):
+    """Too much is asked for at once."""
+
+
+class TooManyStreams(Exhausted):
+    reason = "TOO_MANY_STREAMS"
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"{limit} watches are open already; share one, or end others", limit=str(limit))
+
+
+class SlowConsumer(Exhausted):
+    reason = "SLOW_CONSUMER"
+
+
+class ServerDraining(Unavailable):
+    reason = "SERVER_DRAINING"
+
+    def __init__(self, retry_after: float) -> None:
+        super().__init__("this server is stopping; call again, another one or the next process will answer")
+        self.retry_after = retry_after
+
+
+class Unimplemented(Refusal):
+    reason = "NOT_IMPLEMENTED"
+
+    def __init__(self, method: str) -> None:
+        super().__init__(f"this server does not have {method}; upgrade it, or correct the method's name", method=method)
+
+
+class Internal(Refusal):
+    """A bug of ours; only the incident's id is told."""
+
+    reason: ClassVar[str] = "INTERNAL"
+
+    def __init__(self, incident: str) -> None:
+        super().__init__(f"internal error; tell the operator the incident {incident}", incident=incident)
+
+
+class ConnectorContractBroken(Internal):
+    """A connector did what its contract forbids, while a call waited for it."""
+
+    reason = "CONNECTOR_CONTRACT_BROKEN"
+
+    def __init__(self, connector: str, message: str) -> None:
+        Refusal.__init__(self, f"the connector {connector!r} is broken: {message}; tell its author", connector=connector)

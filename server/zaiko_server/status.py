@@ -1,0 +1,123 @@
+"""The one mapping from refusals to gRPC: code, message, and google.rpc.Status in `grpc-status-details-bin`.
+
+Every refusal carries ErrorInfo with its reason and who must act; BadRequest, RetryInfo, ResourceInfo and PreconditionFailure come
+with those that they fit. What is not a refusal is a bug: it becomes INTERNAL with an incident id, and nothing else of it is told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from google.protobuf import any_pb2
+from google.protobuf.message import Message
+from google.rpc import error_details_pb2 as details_pb2
+from google.rpc import status_pb2
+from grpc import StatusCode
+from zaiko_core.domain.errors import (
+    Conflict,
+    Exists,
+    Invalid,
+    NotFound,
+    OutOfRange,
+    Precondition,
+    Refusal,
+    Unavailable,
+    WriteConflict,
+)
+
+from zaiko_server import names
+from zaiko_server.reasons import owner_of
+from zaiko_server.refusals import Exhausted, Expired, Internal, Unimplemented
+
+DOMAIN = "zaiko.v1"
+DETAILS_KEY = "grpc-status-details-bin"
+PUSHBACK_KEY = "grpc-retry-pushback-ms"
+
+_CODES: Mapping[type[Refusal], StatusCode] = {
+    Invalid: StatusCode.INVALID_ARGUMENT,
+    NotFound: StatusCode.NOT_FOUND,
+    Exists: StatusCode.ALREADY_EXISTS,
+    Conflict: StatusCode.ABORTED,
+    Precondition: StatusCode.FAILED_PRECONDITION,
+    OutOfRange: StatusCode.OUT_OF_RANGE,
+    Exhausted: StatusCode.RESOURCE_EXHAUSTED,
+    Unavailable: StatusCode.UNAVAILABLE,
+    Expired: StatusCode.DEADLINE_EXCEEDED,
+    Unimplemented: StatusCode.UNIMPLEMENTED,
+    Internal: StatusCode.INTERNAL,
+}
+
+_DETAILS_LIMIT = 5_000
+"""Bytes. Peers drop calls whose trailers exceed 8 KiB, so a long list of violations is cut; the message tells how many."""
+
+_RETRY_AFTER = 1.0
+"""Seconds, where the refusal says nothing better."""
+
+
+def code_for(refusal: Refusal) -> StatusCode:
+    """The status code, by the refusal's place in the tree of refusals."""
+    for kind in type(refusal).__mro__:
+        if kind in _CODES:
+            return _CODES[kind]
+    raise TypeError(f"{type(refusal).__name__} has no place in the mapping of status.py")
+
+
+def status_for(refusal: Refusal) -> status_pb2.Status:
+    """The refusal as clients in every language decode it."""
+    message = refusal.message
+    if not message.endswith((".", "!", "?")):
+        message += "."
+    status = status_pb2.Status(code=code_for(refusal).value[0], message=message[:1000])
+    for detail in _details(refusal):
+        packed = any_pb2.Any()
+        packed.Pack(detail)
+        status.details.append(packed)
+    return status
+
+
+def trailers_for(refusal: Refusal) -> tuple[tuple[str, str | bytes], ...]:
+    """What goes into the trailing metadata: the details, and when to try again for clients that retry by themselves."""
+    status = status_for(refusal)
+    trailers: list[tuple[str, str | bytes]] = [(DETAILS_KEY, status.SerializeToString())]
+    if isinstance(refusal, Unavailable):
+        trailers.append((PUSHBACK_KEY, str(int(retry_after(refusal) * 1000))))
+    return tuple(trailers)
+
+
+def retry_after(refusal: Refusal) -> float:
+    """Seconds after which the same call may work."""
+    after: float = getattr(refusal, "retry_after", _RETRY_AFTER)
+    return after
+
+
+def _details(refusal: Refusal) -> Iterable[Message]:
+    metadata = {"owner": owner_of(refusal.reason)} | {key: value[:500] for key, value in refusal.metadata.items()}
+    yield details_pb2.ErrorInfo(reason=refusal.reason, domain=DOMAIN, metadata=metadata)
+    violations: list[tuple[str, str, str]] = getattr(refusal, "violations", [])
+    if violations:
+        yield _bad_request(violations)
+    if isinstance(refusal, (Unavailable, WriteConflict)):
+        info = details_pb2.RetryInfo()
+        info.retry_delay.FromNanoseconds(int(retry_after(refusal) * 1e9))
+        yield info
+    if isinstance(refusal, (NotFound, Exists)):
+        resource = refusal.metadata.get("resource") or refusal.metadata.get("link", "")
+        if resource:
+            kind = f"{DOMAIN}.{names.kind_of(resource).capitalize()}"
+            yield details_pb2.ResourceInfo(resource_type=kind, resource_name=resource[:500], description=refusal.message[:500])
+    if isinstance(refusal, Precondition):
+        subject = next(iter(refusal.metadata.values()), "")
+        failure: Any = details_pb2.PreconditionFailure()
+        failure.violations.add(type=refusal.reason, subject=subject[:500], description=refusal.message[:500])
+        yield failure
+
+
+def _bad_request(violations: Iterable[tuple[str, str, str]]) -> details_pb2.BadRequest:
+    bad = details_pb2.BadRequest()
+    for path, rule, text in violations:
+        bad.field_violations.add(field=path[:300], description=text[:500], reason=rule)
+        if bad.ByteSize() > _DETAILS_LIMIT:
+            del bad.field_violations[-1]
+            break
+    return bad
