@@ -1,0 +1,170 @@
+"""What all watches of one process share: wake-ups, reads of the feed, seats, and the end.
+
+A watch holds a position, never a queue: the hub only tells that there is something newer, and the watch reads it when it comes to
+that. So a watch that is stuck costs what it is writing, and delays nobody.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar
+
+from zaiko_server.watch.cursor import Cursors
+from zaiko_server.watch.refusals import ServerDraining, TooManyStreams
+from zaiko_server.watch.topics import Delivery, Response, Topic
+
+T = TypeVar("T")
+_FOLLOW = 60.0
+
+
+class Store(Protocol):
+    """Where states are read (storage.engine.Database)."""
+
+    async def read(self, merchant: str, work: Callable[[Any], T]) -> T: ...
+
+
+class Feed(Protocol):
+    """Tells of newer revisions (sync.feed.ChangeFeed)."""
+
+    async def wait(self, merchant: str, after: int, timeout: float) -> int: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Watches at once, in this process and for one caller; seconds that a write may be blocked."""
+
+    process: int = 10_000
+    principal: int = 1_000
+    blocked: float = 30.0
+
+
+class Hub:
+    """One per process."""
+
+    def __init__(self, store: Store, feed: Feed, limits: Limits) -> None:
+        self._store, self._feed, self.limits = store, feed, limits
+        self.draining = False
+        self._seats: Counter[str] = Counter()
+        self._empty = asyncio.Event()
+        self._empty.set()
+        self._followed: dict[str, _Merchant] = {}
+        self._reading: dict[tuple[bytes, int], asyncio.Task[Delivery[Any]]] = {}
+
+    @property
+    def watches(self) -> int:
+        """How many are open."""
+        return self._seats.total()
+
+    def take_seat(self, principal: str) -> Callable[[], None]:
+        """Admit one more watch; call what is returned when it has ended, once or more. Raises TooManyStreams and ServerDraining."""
+        if self.draining:
+            raise ServerDraining(1.0)
+        if self.watches >= self.limits.process:
+            raise TooManyStreams(self.limits.process)
+        if self._seats[principal] >= self.limits.principal:
+            raise TooManyStreams(self.limits.principal)
+        self._seats[principal] += 1
+        self._empty.clear()
+        taken = True
+
+        def leave() -> None:
+            nonlocal taken
+            if not taken:
+                return
+            taken = False
+            self._seats[principal] -= 1
+            if not self._seats[principal]:
+                del self._seats[principal]
+            if not self.watches:
+                self._empty.set()
+
+        return leave
+
+    async def snapshot(self, topic: Topic[Response], cursors: Cursors) -> Delivery[Response]:
+        """Everything that matches. Never shared: a snapshot from before the call may be older than what its caller knows."""
+        return await self._store.read(topic.merchant, topic.snapshot(cursors))
+
+    async def changes(self, topic: Topic[Response], cursors: Cursors, position: int) -> Delivery[Response]:
+        """What changed after `position`. Watches of the same thing at the same position share one reading and its messages."""
+        key = (topic.scope, position)
+        task = self._reading.get(key)
+        if task is None:
+            reading = self._store.read(topic.merchant, topic.changes(cursors, position))
+            task = self._reading[key] = asyncio.create_task(reading, name=f"zaiko watch {topic.merchant}@{position}")
+            task.add_done_callback(lambda done: self._read(key, done))
+        # One watch that is cancelled does not take the reading from the others.
+        return await asyncio.shield(task)
+
+    @contextlib.contextmanager
+    def listen(self, merchant: str) -> Iterator[Listener]:
+        """Wake-ups of one merchant, for one watch."""
+        followed = self._followed.get(merchant)
+        if followed is None:
+            followed = self._followed[merchant] = _Merchant(merchant)
+            followed.task = asyncio.create_task(self._follow(followed), name=f"zaiko watch of {merchant}")
+        listener = Listener(self, followed)
+        followed.listeners.add(listener)
+        try:
+            yield listener
+        finally:
+            followed.listeners.discard(listener)
+            if not followed.listeners and followed.task is not None:
+                followed.task.cancel()
+                self._followed.pop(merchant, None)
+
+    async def drain(self, grace: float) -> bool:
+        """Ask every watch to end with a mark; whether all did within `grace` seconds."""
+        self.draining = True
+        for followed in self._followed.values():
+            followed.wake()
+        try:
+            async with asyncio.timeout(grace):
+                await self._empty.wait()
+        except TimeoutError:
+            return False
+        return True
+
+    async def _follow(self, followed: _Merchant) -> None:
+        while True:
+            newest = await self._feed.wait(followed.merchant, followed.known, _FOLLOW)
+            if newest > followed.known:
+                followed.known = newest
+                followed.wake()
+
+    def _read(self, key: tuple[bytes, int], task: asyncio.Task[Delivery[Any]]) -> None:
+        self._reading.pop(key, None)
+        if not task.cancelled():
+            task.exception()  # looked at, also when every watch that waited for it has gone
+
+
+class _Merchant:
+    """A merchant that somebody watches: its newest known revision and who wants to hear of it."""
+
+    def __init__(self, merchant: str) -> None:
+        self.merchant, self.known = merchant, 0
+        self.listeners: set[Listener] = set()
+        self.task: asyncio.Task[None] | None = None
+
+    def wake(self) -> None:
+        for listener in self.listeners:
+            listener.wake.set()
+
+
+class Listener:
+    """One watch's ear."""
+
+    def __init__(self, hub: Hub, followed: _Merchant) -> None:
+        self._hub, self._followed, self.wake = hub, followed, asyncio.Event()
+
+    async def wait(self, after: int, timeout: float) -> int:
+        """The newest known revision, as soon as it exceeds `after`, the hub drains, or `timeout` seconds have passed."""
+        if self._followed.known <= after and not self._hub.draining:
+            self.wake.clear()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(max(0.0, timeout)):
+                    await self.wake.wait()
+        return self._followed.known

@@ -1,0 +1,79 @@
+"""One watch, from its first message to its last (the promises are in watch.proto)."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import AsyncGenerator, Callable
+from dataclasses import dataclass
+from typing import Generic
+
+from zaiko_server.watch.cursor import Cursors
+from zaiko_server.watch.hub import Hub
+from zaiko_server.watch.refusals import ServerDraining
+from zaiko_server.watch.topics import Response, Topic
+
+_SHORTEST, _LONGEST = 1.0, 300.0
+_DEFAULT = 10.0
+_JITTER = 0.1
+_STALE = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Chance:
+    """What varies between two runs of the same watch: the wall clock in µs since 1970, and a number in [0, 1)."""
+
+    now: Callable[[], int] = lambda: time.time_ns() // 1000
+    random: Callable[[], float] = random.random
+
+
+def bookmark_interval(seconds: float | None) -> float:
+    """Seconds between marks, as asked for and as allowed."""
+    return _DEFAULT if seconds is None else min(max(seconds, _SHORTEST), _LONGEST)
+
+
+class Session(Generic[Response]):
+    """`start` is the revision to go on after, or None for a snapshot."""
+
+    def __init__(
+        self, hub: Hub, topic: Topic[Response], cursors: Cursors, *, start: int | None, interval: float, chance: Chance
+    ) -> None:
+        self._hub, self._topic, self._cursors = hub, topic, cursors
+        self._start, self._interval, self._chance = start, interval, chance
+
+    async def messages(self) -> AsyncGenerator[Response, None]:
+        """Never ends by itself: raises ServerDraining, RevisionCompacted, RevisionInFuture, or what the store raises."""
+        clock = asyncio.get_running_loop().time
+        if self._start is None:
+            delivery = await self._hub.snapshot(self._topic, self._cursors)
+        else:
+            delivery = await self._hub.changes(self._topic, self._cursors, self._start)
+        for response in delivery.responses:
+            yield response
+        position = delivery.revision
+        # Also a client that resumes is told at once that it has caught up.
+        yield self._mark(position, snapshot_complete=self._start is None)
+        due = clock() + self._pause()
+        with self._hub.listen(self._topic.merchant) as listener:
+            while not self._hub.draining:
+                newest = await listener.wait(position, due - clock())
+                if newest > position:
+                    delivery = await self._hub.changes(self._topic, self._cursors, position)
+                    for response in delivery.responses:
+                        yield response
+                    if delivery.revision == position:
+                        # A replica that was read is behind the one that told of the change.
+                        await asyncio.sleep(_STALE)
+                    position = delivery.revision
+                if clock() >= due:
+                    yield self._mark(position)
+                    due = clock() + self._pause()
+        yield self._mark(position)
+        raise ServerDraining(2 * self._chance.random())
+
+    def _mark(self, revision: int, *, snapshot_complete: bool = False) -> Response:
+        return self._topic.marked(self._cursors, revision, now=self._chance.now(), snapshot_complete=snapshot_complete)
+
+    def _pause(self) -> float:
+        return self._interval * (1 - _JITTER + 2 * _JITTER * self._chance.random())

@@ -1,0 +1,172 @@
+"""The watch as services see it: two async generators over requests."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator, Callable, Iterable
+from typing import Any, Protocol
+
+import grpc
+from zaiko.v1 import stock_service_pb2, sync_service_pb2, watch_pb2
+from zaiko_core.app.records import ChangeKind
+from zaiko_core.domain.errors import Refusal
+
+from zaiko_server import names
+from zaiko_server.refusals import InvalidName
+from zaiko_server.status import code_for, status_for, trailers_for
+from zaiko_server.watch.cursor import Cursors
+from zaiko_server.watch.hub import Feed, Hub, Limits, Store
+from zaiko_server.watch.refusals import SlowConsumer
+from zaiko_server.watch.session import Chance, Session, bookmark_interval
+from zaiko_server.watch.topics import Response, StockTopic, SyncTopic, Topic
+
+Context = grpc.aio.ServicerContext[Any, Any]
+_SUBJECTS = {
+    sync_service_pb2.WatchSyncRequest.SUBJECT_LINK_STATUS: ChangeKind.LINK,
+    sync_service_pb2.WatchSyncRequest.SUBJECT_SHOP_STATUS: ChangeKind.SHOP,
+    sync_service_pb2.WatchSyncRequest.SUBJECT_SYNC_RUN: ChangeKind.RUN,
+}
+_LAST_WORDS = 2.0
+"""Seconds that the status of a call may take to leave; behind a client that does not read, it cannot."""
+
+
+class Owner(Protocol):
+    """Whose history is watched (zaiko_core.bootstrap.Engine)."""
+
+    @property
+    def db(self) -> Store: ...
+    @property
+    def feed(self) -> Feed: ...
+    @property
+    def epoch(self) -> str: ...
+    @property
+    def token_key(self) -> str: ...
+    def can_sync(self, connector: str) -> Refusal | None: ...
+
+
+class SyncWatcher:
+    """Serves WatchSync and WatchStocks. One per process; `drain` before the server stops.
+
+    Refusals are raised, for the interceptor that maps them. Only SLOW_CONSUMER ends the call from outside, because the handler is
+    then stuck in a write. `principal` names who is calling, for the cap per caller.
+    """
+
+    def __init__(
+        self,
+        owner: Owner,
+        *,
+        principal: Callable[[Context], str] = lambda context: "",
+        limits: Limits | None = None,
+        chance: Chance | None = None,
+    ) -> None:
+        self._owner, self._principal = owner, principal
+        self._limits, self._chance = limits or Limits(), chance or Chance()
+        self.hub = Hub(owner.db, owner.feed, self._limits)
+
+    async def watch_sync(
+        self, request: sync_service_pb2.WatchSyncRequest, context: Context
+    ) -> AsyncGenerator[sync_service_pb2.WatchSyncResponse, None]:
+        """SyncService.WatchSync."""
+        [merchant] = names.MERCHANT.ids(request.parent)
+        shops = _ids(names.SHOP, merchant, "filter.shops", request.filter.shops)
+        subjects = frozenset(_SUBJECTS[subject] for subject in request.filter.subjects) or frozenset(_SUBJECTS.values())
+        async with contextlib.aclosing(
+            self._serve(SyncTopic(merchant, shops, subjects, can_sync=self._owner.can_sync), request.start, context)
+        ) as responses:
+            async for response in responses:
+                yield response
+
+    async def watch_stocks(
+        self, request: stock_service_pb2.WatchStocksRequest, context: Context
+    ) -> AsyncGenerator[stock_service_pb2.WatchStocksResponse, None]:
+        """StockService.WatchStocks."""
+        [merchant] = names.MERCHANT.ids(request.parent)
+        products = _ids(names.PRODUCT, merchant, "filter.products", request.filter.products)
+        async with contextlib.aclosing(self._serve(StockTopic(merchant, products), request.start, context)) as responses:
+            async for response in responses:
+                yield response
+
+    async def drain(self, grace: float = 5.0) -> bool:
+        """End every watch with a mark and SERVER_DRAINING, and admit no more; whether all had ended within `grace` seconds. Call it
+        before `grpc.aio.Server.stop`, which would only cancel them."""
+        return await self.hub.drain(grace)
+
+    async def _serve(self, topic: Topic[Response], start: watch_pb2.WatchStart, context: Context) -> AsyncGenerator[Response, None]:
+        cursors = Cursors(self._owner.token_key.encode(), self._owner.epoch, topic.scope)
+        resumed = start.WhichOneof("position") == "resume_token"
+        seconds = start.bookmark_interval.ToTimedelta().total_seconds() if start.HasField("bookmark_interval") else None
+        session = Session(
+            self.hub,
+            topic,
+            cursors,
+            start=cursors.read(start.resume_token) if resumed else None,
+            interval=bookmark_interval(seconds),
+            chance=self._chance,
+        )
+        leave = self.hub.take_seat(self._principal(context))
+        guard = _WriteGuard(context, self._limits.blocked)
+
+        def end(_: Any = None) -> None:
+            guard.disarm()
+            leave()
+
+        # A call that is cancelled while its handler is stuck in a write may never come back into this generator.
+        context.add_done_callback(end)  # type: ignore[arg-type] # the stubs make a class of the callback's type
+        try:
+            async with contextlib.aclosing(session.messages()) as messages:
+                async for response in messages:
+                    guard.arm()
+                    yield response
+                    guard.disarm()
+        finally:
+            end()
+
+
+class _WriteGuard:
+    """Ends the call when the client has not taken a message for `seconds`. A generator waits in `yield` until flow control lets the
+    message go, so it cannot look at the clock itself."""
+
+    def __init__(self, context: Context, seconds: float) -> None:
+        self._context, self._seconds = context, seconds
+        self._handler = asyncio.current_task()
+        self._timer: asyncio.TimerHandle | None = None
+        self._ending: asyncio.Task[None] | None = None
+
+    def arm(self) -> None:
+        """A message is being written."""
+        self._timer = asyncio.get_running_loop().call_later(self._seconds, self._strike)
+
+    def disarm(self) -> None:
+        """It has gone."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _strike(self) -> None:
+        self._ending = asyncio.create_task(self._end(), name="zaiko watch: slow consumer")
+
+    async def _end(self) -> None:
+        # The status queues up behind what the client has not read: it is what the client finds when it does read on.
+        # `abort` always raises, and waits for as long as the client does not read.
+        with contextlib.suppress(grpc.aio.AbortError, TimeoutError):
+            async with asyncio.timeout(_LAST_WORDS):
+                slow = SlowConsumer(self._seconds)
+                await self._context.abort(code_for(slow), status_for(slow).message, trailers_for(slow))
+        if self._handler is not None:
+            self._handler.cancel()
+
+
+def _ids(kind: names.Name, merchant: str, field: str, given: Iterable[str]) -> frozenset[str]:
+    """The last ids of names that must be of this kind and merchant."""
+    found, wrong = set(), []
+    for place, name in enumerate(given):
+        if not kind.matches(name):
+            wrong.append((f"{field}[{place}]", "name.form", kind.complaint(name)))
+        elif kind.ids(name)[0] != merchant:
+            wrong.append((f"{field}[{place}]", "name.parent", f"{name!r} belongs to another merchant than the parent"))
+        else:
+            found.add(kind.ids(name)[-1])
+    if wrong:
+        raise InvalidName(wrong)
+    return frozenset(found)
