@@ -1,0 +1,450 @@
+"""Single behaviours of a watch, over a socket."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest
+from support.world import MERCHANT
+from watch.watch_bench import PARENT, SNAPSHOT, Bench, Reader, refusal_of, serve
+from zaiko.v1 import link_pb2, sync_service_pb2, watch_pb2
+from zaiko_core.app import sync
+from zaiko_core.app.records import ChangeKind, MerchantRecord, RunState
+from zaiko_core.domain.ids import listing_id
+from zaiko_server.watch import topics
+from zaiko_server.watch.hub import Limits
+
+pytestmark = pytest.mark.anyio
+SHOPS = ["aa", "bb", "cc"]
+SUBJECTS = sync_service_pb2.WatchSyncRequest
+
+
+@pytest.fixture
+async def bench(sqlite_url: str) -> AsyncIterator[Bench]:
+    async with serve(sqlite_url, lambda world: world.begin(["rice", "tea"], SHOPS)) as started:
+        yield started
+
+
+def every(seconds: float, token: str = "") -> watch_pb2.WatchStart:
+    """A start with so many seconds between marks."""
+    start = watch_pb2.WatchStart(resume_token=token) if token else watch_pb2.WatchStart(snapshot=watch_pb2.WatchSnapshot())
+    start.bookmark_interval.FromNanoseconds(int(seconds * 1e9))
+    return start
+
+
+async def watches(bench: Bench, number: int) -> None:
+    """Wait until so many are open."""
+    async with asyncio.timeout(10):
+        while bench.watcher.hub.watches != number:  # noqa: ASYNC110 - seen from outside, the hub has no event for it
+            await asyncio.sleep(0.02)
+
+
+# Resuming
+
+
+async def test_resume_after_a_disconnect_brings_what_was_missed_and_nothing_else(bench: Bench) -> None:
+    reader = Reader(bench.watch_stocks())
+    await reader.until_mark()
+    reader.call.cancel()
+    missed = await bench.reserve({"tea": 5})
+
+    again = Reader(bench.watch_stocks(reader.resume()))
+    await again.until_mark(missed)
+
+    assert [(name, state.reserve) for name, state in again.known.items()] == [(f"{PARENT}/products/tea/stock", 5)]
+
+
+async def test_resume_is_told_at_once_that_it_has_caught_up(bench: Bench) -> None:
+    reader = Reader(bench.watch_stocks())
+    revision = await reader.until_mark()
+
+    again = Reader(bench.watch_stocks(reader.resume()))
+    first = await asyncio.wait_for(again.next(), 1)
+
+    assert (first.mark.revision, first.mark.snapshot_complete) == (revision, False)
+
+
+async def test_resume_after_a_restart_of_the_server_brings_what_was_missed(sqlite_url: str) -> None:
+    async with serve(sqlite_url, lambda world: world.begin(["rice", "tea"])) as bench:
+        reader = Reader(bench.watch_stocks())
+        await reader.until_mark()
+        missed = await bench.reserve({"tea": 7})
+
+    async with serve(sqlite_url) as bench:
+        again = Reader(bench.watch_stocks(reader.resume()))
+        await again.until_mark(missed)
+
+    assert [state.reserve for state in again.known.values()] == [7]
+
+
+async def test_a_token_of_another_filter_is_refused(bench: Bench) -> None:
+    reader = Reader(bench.watch_stocks())
+    await reader.until_mark()
+
+    narrower = await refusal_of(bench.watch_stocks(reader.resume(), "tea"))
+    other_watch = await refusal_of(bench.watch_sync(reader.resume()))
+
+    assert narrower[:2] == other_watch[:2] == (grpc.StatusCode.INVALID_ARGUMENT, "RESUME_TOKEN_INVALID")
+
+
+async def test_the_order_of_a_filter_does_not_matter(bench: Bench) -> None:
+    reader = Reader(bench.watch_stocks(SNAPSHOT, "tea", "rice"))
+    await reader.until_mark()
+
+    again = Reader(bench.watch_stocks(reader.resume(), "rice", "tea", "tea"))
+
+    assert await again.until_mark()
+
+
+async def test_a_token_of_another_merchant_is_refused(bench: Bench) -> None:
+    await bench.db.directory(lambda directory: directory.create(MerchantRecord("other")))
+    reader = Reader(bench.watch_stocks())
+    await reader.until_mark()
+
+    code, reason, _ = await refusal_of(bench.watch_stocks(reader.resume(), parent="merchants/other"))
+
+    assert (code, reason) == (grpc.StatusCode.INVALID_ARGUMENT, "RESUME_TOKEN_INVALID")
+
+
+async def test_a_restored_backup_is_told_apart(bench: Bench) -> None:
+    reader = Reader(bench.watch_stocks())
+    await reader.until_mark()
+    bench.identity.epoch = "restored"
+
+    code, reason, _ = await refusal_of(bench.watch_stocks(reader.resume()))
+
+    assert (code, reason) == (grpc.StatusCode.OUT_OF_RANGE, "HISTORY_REPLACED")
+
+
+async def test_a_revision_that_was_lost_is_told_as_being_in_the_future(sqlite_url: str, tmp_path: Path) -> None:
+    older = tmp_path / "older.db"
+    async with serve(sqlite_url, lambda world: world.begin()):
+        pass
+    shutil.copy(sqlite_url.removeprefix("sqlite:///"), older)
+    async with serve(sqlite_url) as bench:
+        await bench.reserve({"tea": 7})
+        reader = Reader(bench.watch_stocks())
+        revision = await reader.until_mark()
+
+    async with serve(f"sqlite:///{older}") as bench:
+        code, reason, metadata = await refusal_of(bench.watch_stocks(reader.resume()))
+
+    assert (code, reason) == (grpc.StatusCode.OUT_OF_RANGE, "REVISION_IN_FUTURE")
+    assert metadata["currentRevision"] == str(revision - 1)
+
+
+async def test_a_merchant_that_does_not_exist_is_refused(bench: Bench) -> None:
+    code, reason, metadata = await refusal_of(bench.watch_stocks(SNAPSHOT, parent="merchants/nobody"))
+
+    assert (code, reason, metadata["resource"]) == (grpc.StatusCode.NOT_FOUND, "RESOURCE_NOT_FOUND", "merchants/nobody")
+
+
+async def test_names_of_another_merchant_in_the_filter_are_refused(bench: Bench) -> None:
+    request = sync_service_pb2.WatchSyncRequest(parent=PARENT)
+    request.filter.shops.append("merchants/other/shops/a")
+
+    code, reason, _ = await refusal_of(bench.syncs.WatchSync(request))
+
+    assert (code, reason) == (grpc.StatusCode.INVALID_ARGUMENT, "INVALID_NAME")
+
+
+# Compaction
+
+
+async def _compact(bench: Bench) -> int:
+    """Forget all changes but the newest."""
+    return await bench.db.write(MERCHANT, lambda uow: uow.feed.compact(older_than=uow.now + 1, keep=1))
+
+
+async def test_a_token_from_before_the_compaction_is_refused_and_a_snapshot_helps(bench: Bench) -> None:
+    reader = Reader(bench.watch_stocks())
+    await reader.until_mark()
+    reader.call.cancel()
+    for units in range(1, 5):
+        await bench.reserve({"tea": units})
+    compacted = await _compact(bench)
+
+    code, reason, metadata = await refusal_of(bench.watch_stocks(reader.resume()))
+    fresh = Reader(bench.watch_stocks())
+    await fresh.until_mark()
+
+    assert (code, reason) == (grpc.StatusCode.OUT_OF_RANGE, "REVISION_COMPACTED")
+    assert metadata["compactRevision"] == str(compacted)
+    assert fresh.known[f"{PARENT}/products/tea/stock"].reserve == 4
+
+
+async def test_marks_keep_an_idle_watch_ahead_of_the_compaction(bench: Bench) -> None:
+    reader = Reader(bench.watch_stocks(every(1), "rice"))
+    await reader.until_mark()
+    last = 0
+    for units in range(1, 5):
+        last = await bench.reserve({"tea": units})
+    await reader.until_mark(last)
+    await _compact(bench)
+    reader.call.cancel()
+
+    again = Reader(bench.watch_stocks(reader.resume(), "rice"))
+
+    assert await again.until_mark() >= last
+
+
+# Marks
+
+
+async def test_marks_come_while_nothing_happens(bench: Bench) -> None:
+    reader = Reader(bench.watch_stocks(every(1)))
+    await reader.until_mark()
+    started = time.monotonic()
+    await reader.until_mark()
+    await reader.until_mark()
+
+    assert 1.8 <= time.monotonic() - started <= 2.8
+
+
+async def test_marks_tell_the_time_and_only_the_first_ends_a_snapshot(bench: Bench) -> None:
+    reader = Reader(bench.watch_stocks(every(0.001)))
+    await reader.until_mark()
+    await reader.until_mark()
+
+    ends = [delivery.mark.snapshot_complete for delivery in reader.deliveries if delivery.WhichOneof("delivery") == "mark"]
+    lag = time.time() - reader.deliveries[-1].mark.send_time.ToNanoseconds() / 1e9
+    assert ends == [True, False]
+    assert -1 < lag < 1
+
+
+async def test_an_empty_snapshot_is_a_mark(bench: Bench) -> None:
+    await bench.db.directory(lambda directory: directory.create(MerchantRecord("other")))
+
+    reader = Reader(bench.watch_stocks(parent="merchants/other"))
+    first = await reader.next()
+
+    assert first.mark.snapshot_complete
+
+
+# Large revisions
+
+
+async def test_a_large_revision_comes_in_pieces_and_a_token_within_it_repeats_it(
+    sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(topics, "LARGEST", 4096)
+    names = [f"p{number:03d}" for number in range(100)]
+    async with serve(sqlite_url, lambda world: world.begin(names, shops=())) as bench:
+        reader = Reader(bench.watch_stocks())
+        await reader.until_mark()
+        snapshot = reader.deliveries[:-1]
+        before = reader.token
+        revision = await bench.reserve(dict.fromkeys(names, 9))
+        await reader.until_revision(revision)
+        pieces = reader.deliveries[len(snapshot) + 1 :]
+
+        within = Reader(bench.watch_stocks(watch_pb2.WatchStart(resume_token=pieces[1].resume_token)))
+        await within.until_revision(revision)
+
+    assert len(pieces) > 2
+    assert [piece.changes.continued for piece in pieces] == [True] * (len(pieces) - 1) + [False]
+    assert all(piece.ByteSize() <= 4096 for piece in reader.deliveries)
+    assert {piece.resume_token for piece in pieces[:-1]} == {before}
+    assert len(within.known) == 100
+    assert len({piece.resume_token for piece in snapshot}) == 1
+    assert [piece.changes.continued for piece in snapshot] == [True] * (len(snapshot) - 1) + [False]
+
+
+async def test_a_token_from_within_a_snapshot_begins_it_again(sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(topics, "LARGEST", 4096)
+    names = [f"p{number:03d}" for number in range(100)]
+    async with serve(sqlite_url, lambda world: world.begin(names, shops=())) as bench:
+        reader = Reader(bench.watch_stocks())
+        await reader.next()
+        reader.call.cancel()
+
+        again = Reader(bench.watch_stocks(reader.resume()))
+        await again.until_mark()
+
+    assert again.deliveries[-1].mark.snapshot_complete
+    assert len(again.known) == 100
+
+
+def test_pieces_are_of_one_mebibyte() -> None:
+    assert topics.LARGEST == 1 << 20
+
+
+# The sync watch
+
+
+async def test_sync_shows_links_shops_and_runs_and_tells_of_what_ceased_to_exist(bench: Bench) -> None:
+    bench.world.link("aa", "tea")
+    reader = Reader(bench.watch_sync())
+    await reader.until_mark()
+    link = f"{PARENT}/shops/aa/links/{listing_id('tea')}"
+    assert reader.known[link].sku == "tea"
+    assert reader.known[f"{PARENT}/shops/aa"].link_counts.pending == 1
+    assert set(reader.known) == {link, *(f"{PARENT}/shops/{shop}" for shop in SHOPS)}
+
+    await asyncio.to_thread(bench.world.unlink, "aa", "tea")
+    deleted = await reader.until(lambda response: bool(response.changes.deleted_names))
+
+    assert list(deleted.changes.deleted_names) == [link]
+    assert reader.known[f"{PARENT}/shops/aa"].link_counts == link_pb2.LinkCounts()
+
+
+async def test_a_deleted_name_that_comes_back_is_a_state_again(bench: Bench) -> None:
+    reader = Reader(bench.watch_sync(SNAPSHOT, subjects=[SUBJECTS.SUBJECT_LINK_STATUS]))
+    await reader.until_mark()
+    for _ in range(2):
+        await asyncio.to_thread(bench.world.link, "aa", "tea")
+        await reader.until(lambda response: len(response.changes.items) == 1)
+        await asyncio.to_thread(bench.world.unlink, "aa", "tea")
+        await reader.until(lambda response: len(response.changes.deleted_names) == 1)
+
+    assert reader.known == {}
+
+
+async def test_what_came_and_went_while_the_client_was_away_is_only_told_as_gone(bench: Bench) -> None:
+    reader = Reader(bench.watch_sync())
+    await reader.until_mark()
+    reader.call.cancel()
+    bench.world.link("aa", "tea")
+    bench.world.unlink("aa", "tea")
+
+    again = Reader(bench.watch_sync(reader.resume()))
+    await again.until_mark()
+
+    assert [list(delivery.changes.deleted_names) for delivery in again.deliveries[:-1]] == [
+        [f"{PARENT}/shops/aa/links/{listing_id('tea')}"]
+    ]
+
+
+async def test_sync_filters_by_shop_and_by_subject(bench: Bench) -> None:
+    for shop in ["aa", "bb"]:
+        bench.world.link(shop, "tea")
+    only_b = Reader(bench.watch_sync(SNAPSHOT, "bb"))
+    only_links = Reader(bench.watch_sync(SNAPSHOT, subjects=[SUBJECTS.SUBJECT_LINK_STATUS]))
+    await only_b.until_mark()
+    await only_links.until_mark()
+    for shop in ["cc", "bb"]:
+        await asyncio.to_thread(bench.world.link, shop, "rice")
+    expected = f"{PARENT}/shops/bb/links/{listing_id('rice')}"
+    await only_b.until(lambda response: expected in only_b.known)
+    await only_links.until(lambda response: expected in only_links.known)
+
+    assert all(name.startswith(f"{PARENT}/shops/bb") for name in only_b.known)
+    assert f"{PARENT}/shops/bb" in only_b.known
+    assert len(only_links.known) == 4
+    assert all("/links/" in name for name in only_links.known)
+
+
+async def test_sync_shows_a_run_while_it_goes_on_and_the_last_one_in_a_snapshot(bench: Bench) -> None:
+    reader = Reader(bench.watch_sync(SNAPSHOT, subjects=[SUBJECTS.SUBJECT_SYNC_RUN]))
+    await reader.until_mark()
+    claim = (await bench.db.jobs(lambda jobs: jobs.claim(1), owner="test", lease=60_000_000))[0]
+
+    _, run = await bench.db.write(MERCHANT, lambda uow: sync.begin_run(uow, claim.shop, claim.token, "r1", "INTERVAL"))
+    await reader.until(lambda response: bool(response.changes.items))
+    fresh = Reader(bench.watch_sync(SNAPSHOT, subjects=[SUBJECTS.SUBJECT_SYNC_RUN]))
+    await fresh.until_mark()
+    await bench.db.write(MERCHANT, lambda uow: sync.end_run(uow, claim.shop, claim.token, run, sync.RunEnd(RunState.SUCCEEDED)))
+    await reader.until(lambda response: bool(response.changes.items))
+
+    name = f"{PARENT}/shops/{claim.shop}/runs/r1"
+    states = [delivery.changes.items[0].sync_run.state for delivery in reader.deliveries if delivery.changes.items]
+    assert states == [1, 2]
+    assert fresh.known[name].state == 1
+
+
+# Sharing a process
+
+
+async def test_many_watches_of_the_same_share_one_reading(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    readers = [Reader(bench.watch_stocks()) for _ in range(20)]
+    for reader in readers:
+        await reader.until_mark()
+    readings = 0
+    read = bench.db.read
+
+    async def counting(merchant: str, work: Any) -> Any:
+        nonlocal readings
+        readings += 1
+        return await read(merchant, work)
+
+    monkeypatch.setattr(bench.db, "read", counting)
+    revision = await bench.reserve({"tea": 3})
+    for reader in readers:
+        await reader.until_revision(revision)
+
+    assert readings <= 3
+
+
+async def test_a_slow_consumer_is_ended_and_delays_nobody(sqlite_url: str) -> None:
+    names = [f"p{number:03d}" for number in range(300)]
+    limits = Limits(blocked=0.5)
+    async with serve(sqlite_url, lambda world: world.begin(names, shops=()), limits=limits) as bench:
+        stuck, brisk = Reader(bench.watch_stocks()), Reader(bench.watch_stocks())
+        await stuck.until_mark()
+        await brisk.until_mark()
+        slowest = 0.0
+        for units in range(1, 17):
+            started = time.monotonic()
+            revision = await bench.reserve(dict.fromkeys(names, units))
+            await brisk.until_revision(revision)
+            slowest = max(slowest, time.monotonic() - started)
+        await watches(bench, 1)
+        assert brisk.known[f"{PARENT}/products/p000/stock"].reserve == 16
+
+        # The client that reads on finds what it had missed until then, why it was ended, and a token that still resumes.
+        with pytest.raises(grpc.aio.AioRpcError):
+            await stuck.until_revision(revision)
+        code, reason, _ = await refusal_of(stuck.call)
+        again = Reader(bench.watch_stocks(stuck.resume()))
+        await again.until_mark(revision)
+
+    assert (code, reason) == (grpc.StatusCode.RESOURCE_EXHAUSTED, "SLOW_CONSUMER")
+    assert slowest < 2
+    assert (stuck.known | again.known)[f"{PARENT}/products/p299/stock"].reserve == 16
+
+
+async def test_caps_on_watches_and_a_seat_is_given_back(sqlite_url: str) -> None:
+    async with serve(sqlite_url, lambda world: world.begin(), limits=Limits(process=5, principal=2)) as bench:
+        first, second = Reader(bench.watch_stocks()), Reader(bench.watch_stocks())
+        await first.until_mark()
+        await second.until_mark()
+
+        code, reason, metadata = await refusal_of(bench.watch_stocks())
+        first.call.cancel()
+        await watches(bench, 1)
+        third = Reader(bench.watch_stocks())
+        await third.until_mark()
+
+    assert (code, reason, metadata["limit"]) == (grpc.StatusCode.RESOURCE_EXHAUSTED, "TOO_MANY_STREAMS", "2")
+
+
+async def test_drain_ends_every_watch_with_a_mark_and_admits_no_more(bench: Bench) -> None:
+    readers = [Reader(bench.watch_stocks()), Reader(bench.watch_sync())]
+    for reader in readers:
+        await reader.until_mark()
+
+    drained = await bench.watcher.drain(2)
+
+    assert drained
+    for reader in readers:
+        last = await reader.next()
+        assert last.WhichOneof("delivery") == "mark"
+        assert (await refusal_of(reader.call))[:2] == (grpc.StatusCode.UNAVAILABLE, "SERVER_DRAINING")
+    assert (await refusal_of(bench.watch_stocks()))[1] == "SERVER_DRAINING"
+
+
+async def test_changes_that_no_watch_shows_are_passed_over(bench: Bench) -> None:
+    reader = Reader(bench.watch_stocks(every(1)))
+    await reader.until_mark()
+    await bench.db.write(MERCHANT, lambda uow: uow.advance())
+    newest = await bench.db.write(MERCHANT, lambda uow: (uow.changed(ChangeKind.SHOP, ["aa"]), uow.answer_revision)[1])
+
+    await reader.until_mark(newest)
+
+    assert all(delivery.WhichOneof("delivery") == "mark" for delivery in reader.deliveries[1:])

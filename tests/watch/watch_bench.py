@@ -1,0 +1,201 @@
+"""What the tests of the watch run on: a real server on a socket over a real SQLite store, and a client that keeps what it got."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator, Callable, Iterable
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import Any
+
+import grpc
+from google.rpc import error_details_pb2, status_pb2
+from support.world import MERCHANT, World, can_sync
+from zaiko.v1 import (
+    stock_service_pb2,
+    stock_service_pb2_grpc,
+    sync_service_pb2,
+    sync_service_pb2_grpc,
+    watch_pb2,
+)
+from zaiko_core.app import stock
+from zaiko_core.domain.errors import Refusal
+from zaiko_core.storage.engine import Database
+from zaiko_core.storage.migrate import migrate
+from zaiko_core.sync.feed import ChangeFeed
+from zaiko_server.status import code_for, status_for, trailers_for
+from zaiko_server.watch import SyncWatcher
+
+PARENT = f"merchants/{MERCHANT}"
+SNAPSHOT = watch_pb2.WatchStart(snapshot=watch_pb2.WatchSnapshot())
+
+
+class Services(stock_service_pb2_grpc.StockServiceServicer, sync_service_pb2_grpc.SyncServiceServicer):
+    """The two watches, with refusals mapped as the server does it."""
+
+    def __init__(self, watcher: SyncWatcher) -> None:
+        self._watcher = watcher
+
+    async def WatchStocks(self, request, context):
+        async for response in self._mapped(self._watcher.watch_stocks(request, context), context):
+            yield response
+
+    async def WatchSync(self, request, context):
+        async for response in self._mapped(self._watcher.watch_sync(request, context), context):
+            yield response
+
+    async def _mapped(self, responses, context):
+        try:
+            async for response in responses:
+                yield response
+        except Refusal as refusal:
+            await context.abort(code_for(refusal), status_for(refusal).message, trailers_for(refusal))
+
+
+@dataclass
+class Bench:
+    """A served store. `world` changes it through the use cases."""
+
+    db: Database
+    world: World
+    watcher: SyncWatcher
+    stocks: stock_service_pb2_grpc.StockServiceStub
+    syncs: sync_service_pb2_grpc.SyncServiceStub
+    port: int
+    identity: SimpleNamespace
+
+    def watch_stocks(self, start: watch_pb2.WatchStart = SNAPSHOT, *products: str, parent: str = PARENT) -> Any:
+        names = [f"{parent}/products/{product}" for product in products]
+        request = stock_service_pb2.WatchStocksRequest(parent=parent, start=start)
+        request.filter.products.extend(names)
+        return self.stocks.WatchStocks(request)
+
+    def watch_sync(self, start: watch_pb2.WatchStart = SNAPSHOT, *shops: str, subjects: Iterable[int] = ()) -> Any:
+        request = sync_service_pb2.WatchSyncRequest(parent=PARENT, start=start)
+        request.filter.shops.extend(f"{PARENT}/shops/{shop}" for shop in shops)
+        request.filter.subjects.extend(subjects)
+        return self.syncs.WatchSync(request)
+
+    async def reserve(self, reserves: dict[str, int]) -> int:
+        """Set reserves in one commit; its revision."""
+
+        def work(uow):
+            stock.set_reserves(uow, reserves)
+            return uow.answer_revision
+
+        return await self.db.write(MERCHANT, work)
+
+
+@contextlib.asynccontextmanager
+async def serve(url: str, world: Callable[[World], World] = lambda world: world, **options: Any) -> AsyncIterator[Bench]:
+    """A server over the store at `url`; `world` fills it. `options` are the watcher's."""
+    db = Database(url)
+    stored = migrate(db.engine)
+    feed = ChangeFeed(db, poll=0.2)
+    db.wake = feed.wake
+    await feed.start()
+    identity = SimpleNamespace(db=db, feed=feed, epoch=stored["epoch"], token_key=stored["token_key"], can_sync=can_sync)
+    watcher = SyncWatcher(identity, **options)
+    server = grpc.aio.server()
+    services = Services(watcher)
+    stock_service_pb2_grpc.add_StockServiceServicer_to_server(services, server)
+    sync_service_pb2_grpc.add_SyncServiceServicer_to_server(services, server)
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    # Without probing, HTTP/2 windows stay small, so that a reader that stops is noticed after 64 KiB instead of after MiBs.
+    channel = grpc.aio.insecure_channel(f"127.0.0.1:{port}", options=[("grpc.http2.bdp_probe", 0)])
+    try:
+        yield Bench(
+            db,
+            world(World(db)),
+            watcher,
+            stock_service_pb2_grpc.StockServiceStub(channel),
+            sync_service_pb2_grpc.SyncServiceStub(channel),
+            port,
+            identity,
+        )
+    finally:
+        await channel.close()
+        await server.stop(None)
+        await feed.stop()
+        db.close()
+
+
+@dataclass
+class Reader:
+    """A client: everything that came, and what it knows by now, by name."""
+
+    call: Any
+    deliveries: list[Any] = field(default_factory=list)
+    known: dict[str, Any] = field(default_factory=dict)
+    token: str = ""
+
+    async def next(self) -> Any:
+        """One more delivery."""
+        response = await self.call.read()
+        if response is grpc.aio.EOF:
+            raise AssertionError(f"the watch ended: {await self.call.code()} {await self.call.details()}")
+        self.take(response)
+        return response
+
+    def take(self, response: Any) -> None:
+        self.deliveries.append(response)
+        self.token = response.resume_token
+        if response.WhichOneof("delivery") == "changes":
+            for name, state in states_of(response.changes):
+                self.known[name] = state
+            for name in response.changes.deleted_names:
+                self.known.pop(name, None)
+
+    async def until(self, condition: Callable[[Any], bool]) -> Any:
+        """Read on until a delivery fulfils `condition`."""
+        while not condition(response := await self.next()):
+            pass
+        return response
+
+    async def until_mark(self, revision: int = 0) -> int:
+        """Read on until a mark at or above `revision`; its revision."""
+        response = await self.until(lambda r: r.WhichOneof("delivery") == "mark" and r.mark.revision >= revision)
+        return int(response.mark.revision)
+
+    async def until_revision(self, revision: int) -> None:
+        """Read on until everything up to `revision` has come."""
+
+        def reached(response: Any) -> bool:
+            if response.WhichOneof("delivery") == "mark":
+                return bool(response.mark.revision >= revision)
+            return bool(response.changes.revision >= revision and not response.changes.continued)
+
+        await self.until(reached)
+
+    def resume(self) -> watch_pb2.WatchStart:
+        """Goes on after the last delivery."""
+        return watch_pb2.WatchStart(resume_token=self.token)
+
+
+def states_of(changes: Any) -> Iterable[tuple[str, Any]]:
+    """The states in one delivery, by name."""
+    if isinstance(changes, stock_service_pb2.StockChanges):
+        yield from ((item.name, item) for item in changes.stocks)
+        return
+    keys = {"link_status": "link", "shop_status": "shop", "sync_run": "name"}
+    for item in changes.items:
+        kind = item.WhichOneof("item")
+        state = getattr(item, kind)
+        yield getattr(state, keys[kind]), state
+
+
+async def refusal_of(call: Any) -> tuple[grpc.StatusCode, str, dict[str, str]]:
+    """How a call ended: code, reason, metadata."""
+    try:
+        while await call.read() is not grpc.aio.EOF:
+            pass
+    except grpc.aio.AioRpcError:
+        pass
+    trailers = dict(await call.trailing_metadata())
+    status = status_pb2.Status.FromString(trailers["grpc-status-details-bin"])
+    info = error_details_pb2.ErrorInfo()
+    for detail in status.details:
+        if detail.Is(info.DESCRIPTOR):
+            detail.Unpack(info)
+    return await call.code(), info.reason, dict(info.metadata)
