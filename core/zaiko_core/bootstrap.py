@@ -131,6 +131,10 @@ class Engine:
         self._open.clear()
         await asyncio.to_thread(self.db.close)
 
+    async def run_due(self) -> int:
+        """Run what is due now, once (see Scheduler.run_due); with `run_shops` off."""
+        return await self._scheduler.run_due()
+
     def wake(self) -> None:
         """Something was committed: watchers and the scheduler look at once. From any thread."""
         self._wake_local()

@@ -1,4 +1,4 @@
-"""A merchant with products, a warehouse, shops and listings, built through the use cases; and orders as a connector would tell them."""
+"""A merchant with products, a warehouse, shops and listings, built through the use cases; and orders as connectors tell them."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from zaiko_core.app.ports import UnitOfWork
 from zaiko_core.app.touching import touch_links, touch_products
 from zaiko_core.domain import fence as fences
-from zaiko_core.domain.demand import Demand, Line, OrderRecord, Reconciled, Sold, reconcile
+from zaiko_core.domain.demand import Demand, Line, OrderRecord, Reconciled, reconcile
 from zaiko_core.domain.links import Part
 from zaiko_core.domain.stock import MovementKind
 
@@ -130,12 +130,12 @@ def _apply(
 def _lower_fences(uow: UnitOfWork, shop: str, results: Sequence[Reconciled]) -> None:
     """The shop's own orders moved its own number. Links that may have been given units back are handled as well, though no
     balance of theirs may have changed."""
-    sold: dict[str, Sold] = {}
-    for result in results:
-        for listing, own in result.sold.items():
-            sold[listing] = sold.get(listing, Sold()) + own
-    known = uow.links.fences(shop, sold)
-    uow.links.save_fences(shop, {listing: fences.sold(fence, sold[listing]) for listing, fence in known.items()})
+    sold = [own for result in results for own in result.sold]
+    known = uow.links.fences(shop, {own.listing for own in sold})
+    for own in sold:
+        if own.listing in known:
+            known[own.listing] = fences.sold(known[own.listing], own)
+    uow.links.save_fences(shop, known)
     if known:
         touch_links(uow, shop, known)
 

@@ -43,8 +43,9 @@ class Policy:
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """What the shop showed for a link when it was read, before orders were fetched; or why it cannot be synced."""
+    """What the shop showed for a link when it was read at `at` (µs), before orders were fetched; or why it cannot be synced."""
 
+    at: int
     quantity: int | None = None
     problem: Problem | None = None
 
@@ -191,7 +192,7 @@ def prepare(
             continue
         belief = link.fence
         if seen is not None:
-            belief, _ = fences.observe(belief, seen.quantity, now=uow.now)
+            belief, _ = fences.observe(belief, seen.quantity, at=seen.at, now=uow.now)
         wanted = target(link.parts, item.balances, maximum=policy.maximum)
         belief, plan = fences.plan(belief, wanted, policy.mode, fresh=seen is not None, visibility=policy.visibility, now=uow.now)
         link = replace(link, fence=belief, target=wanted)
@@ -234,7 +235,7 @@ def settle(uow: UnitOfWork, shop: str, token: int, policy: Policy, outcomes: Seq
             if belief.must_read:
                 saved.append(replace(link, fence=belief, due_at=uow.now))
             else:
-                recheck = belief.suspected_since + policy.visibility if belief.suspected else None
+                recheck = belief.suspected_since + policy.visibility if belief.suspected_since else None
                 saved.append(_done(replace(link, fence=belief), write.quantity, recheck, uow.now))
                 confirmed += 1
         elif outcome.unsent:

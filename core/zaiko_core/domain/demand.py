@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from zaiko_core.domain.links import Part
 from zaiko_core.domain.stock import Delta, DemandRef, Entry, MovementKind
@@ -121,14 +121,16 @@ def difference(old: Demand, new: Demand) -> Delta:
 
 @dataclass(frozen=True, slots=True)
 class Sold:
-    """What a reading means for the number that the shop itself shows for one listing: `units` more were taken by its own
-    orders; `uncertain` when units may have been given back (cancel, edit), which only a read can tell."""
+    """What a reading of one order means for the number that the shop itself shows for one listing: `units` more were taken at
+    the time `at` (µs since 1970, by the shop's clock); `released` units were cancelled or removed, which the shop may or may
+    not have given back, as only a read can tell; `uncertain` when the number has to be read for another reason (a closed
+    order was opened again, or was never seen open)."""
 
-    units: int = 0
+    listing: str
+    units: int
+    at: int
+    released: int = 0
     uncertain: bool = False
-
-    def __add__(self, other: Sold) -> Sold:
-        return Sold(self.units + other.units, self.uncertain or other.uncertain)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,8 +141,7 @@ class Reconciled:
     demands: Mapping[str, Demand]
     """New values of the demands that changed, by product."""
     entries: Sequence[Entry] = ()
-    sold: Mapping[str, Sold] = field(default_factory=dict)
-    """By listing."""
+    sold: Sequence[Sold] = ()
 
 
 def reconcile(
@@ -222,22 +223,28 @@ def _kind(record: OrderRecord, old: Demand, new: Demand, *, known: bool) -> Move
     return MovementKind.ORDER_EDITED
 
 
-def _sold(record: OrderRecord, stored: OrderRecord | None) -> dict[str, Sold]:
+def _sold(record: OrderRecord, stored: OrderRecord | None) -> list[Sold]:
     """What the shop's own number felt. Shipping does not move it; a released order may or may not have been restocked."""
     before = {line.line: line for line in stored.lines} if stored else {}
     closed = record.state in (OrderState.CANCELLED, OrderState.DELETED)
     was_closed = stored is not None and stored.state in (OrderState.CANCELLED, OrderState.DELETED)
-    result: dict[str, Sold] = {}
+    at = record.placed_at if stored is None else record.version
+    result: list[Sold] = []
     for line in record.lines:
         if not line.listing:
             continue
         old = before.get(line.line)
-        ordered_before = old.ordered if old else 0
-        wanted_before = old.wanted if old else 0
-        grown = max(0, line.ordered - ordered_before)
-        # Units dropped, or added and dropped between two readings: taken once, and perhaps given back.
-        uncertain = closed != was_closed or line.wanted < wanted_before + grown
-        sold = Sold(units=0 if closed and old is None else grown, uncertain=uncertain and line.ordered > 0)
-        if sold.units or sold.uncertain:
-            result[line.listing] = result.get(line.listing, Sold()) + sold
+        taken_before = old.ordered if old else 0
+        wanted_before = old.wanted if old and not was_closed else 0
+        wanted = 0 if closed else line.wanted
+        grown = max(0, line.ordered - taken_before)
+        if closed and old is None:
+            # Placed and closed before it was ever read: whether the number felt either is for a read to tell.
+            sold = Sold(line.listing, 0, at, uncertain=line.ordered > 0)
+        else:
+            reopened = was_closed and not closed
+            released = 0 if reopened else max(0, wanted_before + grown - wanted)
+            sold = Sold(line.listing, grown, at, released, uncertain=reopened and line.ordered > 0)
+        if sold.units or sold.released or sold.uncertain:
+            result.append(sold)
     return result

@@ -39,7 +39,15 @@ class Fence:
 
     expected: int | None = None
     suspected: int = 0
+    """Units missing from the shop's number that no order explains yet."""
     suspected_since: int = 0
+    doubt: int = 0
+    """Units that would be missing as well if the less likely explanation of an ambiguous number were true: they are not offered
+    again, but nothing is taken off sale for them."""
+    released: int = 0
+    """Units of cancelled or edited orders that the shop may have given back since the number was last settled."""
+    observed_at: int = 0
+    """When the number was last known for sure: read, or accepted by a compare-and-set. Orders placed before it were in it."""
     must_read: bool = True
     flight: Flight | None = None
 
@@ -75,41 +83,55 @@ class Plan:
 
 
 def sold(fence: Fence, own: Sold) -> Fence:
-    """The shop's own orders were counted: they explain what was suspected first, and lower what is expected by the rest."""
-    absorbed = min(own.units, fence.suspected)
-    rest = own.units - absorbed
-    flight = fence.flight
+    """One of the shop's own orders was counted. Placed before the number was last known, it was in that number and explains what
+    was suspected; placed after, it lowers what is expected. A shop's clock that is wrong makes us suspect too much or too little
+    for as long as suspicions last, no longer."""
+    if own.at < fence.observed_at:
+        rest = max(0, own.units - fence.suspected)
+        fence = replace(fence, suspected=max(0, fence.suspected - own.units), doubt=max(0, fence.doubt - rest))
+    else:
+        flight = fence.flight
+        fence = replace(
+            fence,
+            expected=None if fence.expected is None else fence.expected - own.units,
+            flight=None if flight is None else replace(flight, quantity=flight.quantity - own.units),
+        )
     return replace(
         fence,
-        suspected=fence.suspected - absorbed,
-        expected=None if fence.expected is None else fence.expected - rest,
-        flight=None if flight is None else replace(flight, quantity=flight.quantity - rest),
-        must_read=fence.must_read or own.uncertain,
+        released=fence.released + own.released,
+        must_read=fence.must_read or own.uncertain or own.released > 0,
     )
 
 
-def observe(fence: Fence, quantity: int | None, *, now: int) -> tuple[Fence, Drift]:
-    """The shop was read, and orders were fetched after that. Settles a flight: of what the shop would show with the write
-    applied and without it, the smaller one that is not below the number is what happened."""
+def observe(fence: Fence, quantity: int | None, *, at: int, now: int) -> tuple[Fence, Drift]:
+    """The shop was read at `at`, then orders were fetched. What it could show is known: a write in flight applied or not, released
+    units given back or not. The value that is exactly the number, else the smallest above it, is the likely explanation, and
+    what is missing from it is suspected; what would be missing from the largest is doubted."""
     if quantity is None:
-        return Fence(expected=None, must_read=False), Drift.FIRST
-    candidates = [value for value in (fence.expected, fence.flight.quantity if fence.flight else None) if value is not None]
-    if not candidates:
-        return Fence(expected=quantity, must_read=False), Drift.FIRST
-    explained = min((value for value in candidates if value >= quantity), default=None)
-    if explained is None:
+        return Fence(observed_at=at, must_read=False), Drift.FIRST
+    bases = {value for value in (fence.expected, fence.flight.quantity if fence.flight else None) if value is not None}
+    possible = sorted(value for value in bases | {base + fence.released for base in bases} if value >= quantity)
+    if not bases:
+        return Fence(expected=quantity, observed_at=at, must_read=False), Drift.FIRST
+    if possible:
+        missing, doubted = possible[0] - quantity, possible[-1] - possible[0]
+        drift = Drift.MISSING if missing else Drift.NONE
+    else:
         # Higher than anything explains. What was suspected has come back with it, at most to the full.
-        surplus = quantity - max(candidates)
-        suspected = max(0, fence.suspected - surplus)
-        return _settled(fence, quantity, suspected, now), Drift.EXTRA
-    missing = explained - quantity
-    return _settled(fence, quantity, fence.suspected + missing, now), Drift.MISSING if missing else Drift.NONE
-
-
-def _settled(fence: Fence, quantity: int, suspected: int, now: int) -> Fence:
+        missing, doubted = -min(fence.suspected, quantity - max(bases) - fence.released), 0
+        drift = Drift.EXTRA
     # More suspected than before is a new suspicion, with its own full time to be explained.
-    since = now if suspected > fence.suspected else fence.suspected_since
-    return Fence(expected=quantity, suspected=suspected, suspected_since=since if suspected else 0, must_read=False)
+    suspected, doubt = fence.suspected + missing, fence.doubt + doubted
+    since = now if missing > 0 or doubted > 0 else fence.suspected_since
+    settled = Fence(
+        expected=quantity,
+        suspected=suspected,
+        suspected_since=since if suspected or doubt else 0,
+        doubt=doubt,
+        observed_at=at,
+        must_read=False,
+    )
+    return settled, drift
 
 
 def plan(fence: Fence, target: int, mode: Mode, *, fresh: bool, visibility: int, now: int) -> tuple[Fence, Plan]:
@@ -119,10 +141,13 @@ def plan(fence: Fence, target: int, mode: Mode, *, fresh: bool, visibility: int,
     """
     if fence.flight is not None or fence.must_read or (mode is not Mode.COMPARE_AND_SET and not fresh):
         return fence, Plan(Step.READ)
-    if fence.suspected and now - fence.suspected_since >= visibility:
-        fence = replace(fence, suspected=0, suspected_since=0)
+    waiting = fence.suspected > 0 or fence.doubt > 0
+    if waiting and now - fence.suspected_since >= visibility:
+        fence, waiting = replace(fence, suspected=0, suspected_since=0, doubt=0), False
     want = max(0, target - fence.suspected)
-    recheck_at = fence.suspected_since + visibility if fence.suspected else None
+    if fence.expected is not None and want > fence.expected:
+        want = max(fence.expected, want - fence.doubt)
+    recheck_at = fence.suspected_since + visibility if waiting else None
     if fence.expected == want:
         return fence, Plan(Step.DONE, want, recheck_at)
     return fence, Plan(Step.WRITE, want, recheck_at)
@@ -137,7 +162,9 @@ def applied(fence: Fence, mode: Mode) -> Fence:
     """The platform acknowledged the write in flight. Where it could not be conditional, the next round reads it back."""
     if fence.flight is None:
         return fence
-    return replace(fence, expected=fence.flight.quantity, flight=None, must_read=mode is not Mode.COMPARE_AND_SET)
+    if mode is not Mode.COMPARE_AND_SET:
+        return replace(fence, expected=fence.flight.quantity, flight=None, must_read=True)
+    return replace(fence, expected=fence.flight.quantity, flight=None, observed_at=fence.flight.at)
 
 
 def refused(fence: Fence) -> Fence:

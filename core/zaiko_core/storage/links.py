@@ -20,7 +20,18 @@ from zaiko_core.storage.scope import Scope, after
 from zaiko_core.storage.stocks import balance_from
 
 _KEYS = ("merchant", "shop", "listing")
-_FENCE = ("expected", "suspected", "suspected_since", "must_read", "flight_key", "flight_quantity", "flight_at")
+_FENCE = (
+    "expected",
+    "suspected",
+    "suspected_since",
+    "doubt",
+    "released",
+    "observed_at",
+    "must_read",
+    "flight_key",
+    "flight_quantity",
+    "flight_at",
+)
 _STATUS = (
     "sync_enabled",
     "attempt",
@@ -259,6 +270,9 @@ def _fence_values(fence: Fence) -> dict[str, Any]:
         "expected": fence.expected,
         "suspected": fence.suspected,
         "suspected_since": fence.suspected_since,
+        "doubt": fence.doubt,
+        "released": fence.released,
+        "observed_at": fence.observed_at,
         "must_read": fence.must_read,
         "flight_key": flight.key if flight else None,
         "flight_quantity": flight.quantity if flight else None,
@@ -268,7 +282,16 @@ def _fence_values(fence: Fence) -> dict[str, Any]:
 
 def _fence(row: Row[Any]) -> Fence:
     flight = None if row.flight_key is None else Flight(row.flight_key, row.flight_quantity, row.flight_at)
-    return Fence(row.expected, row.suspected, row.suspected_since, row.must_read, flight)
+    return Fence(
+        expected=row.expected,
+        suspected=row.suspected,
+        suspected_since=row.suspected_since,
+        doubt=row.doubt,
+        released=row.released,
+        observed_at=row.observed_at,
+        must_read=row.must_read,
+        flight=flight,
+    )
 
 
 def _link(row: Row[Any]) -> LinkRecord:

@@ -188,6 +188,7 @@ class Cycle:
             item.link.listing: ListingRef(item.external_id, item.data) for item in due if item.link.listing not in self._observed
         }
         for chunk in _chunks(list(refs.values()), self.kind.limits.read_batch):
+            at = translation.micros(self.clock.now())
             levels = {level.external_id: level for level in await self.connector.read_inventory(chunk)}
             self.counts.read += len(chunk)
             for ref in chunk:
@@ -195,7 +196,7 @@ class Cycle:
                 if level is None:
                     raise ContractBroken(f"read_inventory said nothing of {ref.external_id}")
                 problem = None if level.error is None else translation.problem_of(level.error)
-                self._observed[listing_id(ref.external_id)] = Observation(level.quantity, problem)
+                self._observed[listing_id(ref.external_id)] = Observation(at, level.quantity, problem)
 
     async def _push(self, policy: Policy) -> tuple[int, int]:
         """Settle what was read, send what follows; how many writes were sent and how many links still wait for a reading."""
@@ -223,6 +224,7 @@ class Cycle:
         """Send one batch and record its outcomes. A batch refused without saying for which item is split."""
         for write in writes:
             self._sent[write.listing] = self._sent.get(write.listing, 0) + 1
+        at = translation.micros(self.clock.now())
         asked = [InventoryWrite(ListingRef(w.external_id, w.data), w.quantity, w.expected) for w in writes]
         try:
             results = {result.external_id: result for result in await self.connector.set_inventory(asked, key)}
@@ -238,17 +240,17 @@ class Cycle:
             ambiguous = translation.is_ambiguous(error)
             await self._settle(policy, [(write, Outcome(unknown=ambiguous, unsent=not ambiguous)) for write in writes])
             raise
-        outcomes = [(write, self._outcome(write, results.get(write.external_id))) for write in writes]
+        outcomes = [(write, self._outcome(write, results.get(write.external_id), at)) for write in writes]
         await self._settle(policy, outcomes)
         self.counts.pushed += len(writes)
 
-    def _outcome(self, write: Write, result: WriteResult | None) -> Outcome:
+    def _outcome(self, write: Write, result: WriteResult | None, at: int) -> Outcome:
         if result is None or result.outcome is WriteOutcome.UNKNOWN:
             self.counts.unknown += 1
             return Outcome(unknown=True)
         if result.quantity is not None:
             # Read by the connector after the write: settled in the next round, after orders were fetched.
-            self._observed[write.listing] = Observation(result.quantity)
+            self._observed[write.listing] = Observation(at, result.quantity)
         if result.outcome is WriteOutcome.APPLIED:
             return Outcome(applied=True)
         if result.outcome is WriteOutcome.STALE:

@@ -1,0 +1,191 @@
+"""A shop in memory that behaves like a platform in the chosen inventory mode, for tests and simulations on virtual time.
+
+For testing a connector use the platform's own simulator over HTTP; this one has no HTTP in it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from zaiko_sdk import (
+    Capability,
+    Clock,
+    Connector,
+    ConnectorSettings,
+    ConnectorType,
+    Finding,
+    InventoryLevel,
+    InventoryMode,
+    InventoryWrite,
+    Limits,
+    Listing,
+    ListingGone,
+    ListingPage,
+    ListingRef,
+    Order,
+    OrderLine,
+    OrderPage,
+    OrderState,
+    ShopContext,
+    WriteOutcome,
+    WriteResult,
+)
+
+
+class FakeSettings(ConnectorSettings):
+    """Which shop of the platform."""
+
+    shop: str
+
+
+@dataclass(slots=True)
+class _Placed:
+    order: Order
+    visible_at: datetime
+
+
+@dataclass(slots=True)
+class FakeShop:
+    """One shop: what it shows by listing, and its orders. A number may go below 0 when oversold."""
+
+    clock: Clock
+    mode: InventoryMode
+    stock: dict[str, int] = field(default_factory=dict)
+    orders: dict[str, _Placed] = field(default_factory=dict)
+    keys: dict[str, Sequence[WriteResult]] = field(default_factory=dict)
+    applied: list[tuple[str, int, int]] = field(default_factory=list)
+    """Every write that was applied: the listing, what it showed before, and after."""
+
+    def place(self, lines: Mapping[str, int], *, visible_after: float = 0.0) -> str:
+        """A buyer orders: the number falls now, the order can be read `visible_after` seconds later."""
+        name = str(len(self.orders) + 1)
+        for listing, units in lines.items():
+            self.stock[listing] -= units
+        rows = [OrderLine(listing, listing, units, sku=listing) for listing, units in lines.items()]
+        now = self.clock.now()
+        order = Order(name, f"#{name}", OrderState.OPEN, now, rows, version=now)
+        self.orders[name] = _Placed(order, now + timedelta(seconds=visible_after))
+        return name
+
+    def cancel(self, name: str, *, restock: bool) -> None:
+        """Cancel an order, with or without giving its units back."""
+        order = self.orders[name].order
+        if order.state is OrderState.CANCELLED:
+            return
+        if restock:
+            for line in order.lines:
+                self.stock[line.external_id] += line.ordered - line.cancelled
+        self._change(name, replace(order, state=OrderState.CANCELLED))
+
+    def edit(self, name: str, listing: str, units: int, *, restock: bool) -> None:
+        """Reduce a line to `units`, or raise it."""
+        order = self.orders[name].order
+        rows = []
+        for line in order.lines:
+            if line.external_id == listing:
+                change = units - (line.ordered - line.cancelled)
+                if change > 0:
+                    self.stock[listing] -= change
+                    line = replace(line, ordered=line.ordered + change)
+                elif change < 0:
+                    self.stock[listing] -= change if restock else 0
+                    line = replace(line, cancelled=line.cancelled - change)
+            rows.append(line)
+        self._change(name, replace(order, lines=rows))
+
+    def ship(self, name: str) -> None:
+        """All of it has left; the number does not move."""
+        order = self.orders[name].order
+        rows = [replace(line, fulfilled=line.ordered - line.cancelled) for line in order.lines]
+        self._change(name, replace(order, lines=rows, state=OrderState.SHIPPED))
+
+    def _change(self, name: str, order: Order) -> None:
+        placed = self.orders[name]
+        now = self.clock.now()
+        placed.order, placed.visible_at = replace(order, version=now), max(placed.visible_at, now)
+
+
+Interfere = Callable[[str, str], None]
+"""Called as (moment, operation) with moment "before" or "after" the platform does it; may raise what a connector raises."""
+
+
+class FakeConnector(Connector):
+    """Speaks to a FakeShop. `interfere` injects faults and concurrent events."""
+
+    def __init__(self, shop: FakeShop, interfere: Interfere) -> None:
+        self._shop, self._interfere = shop, interfere
+
+    async def check(self) -> Sequence[Finding]:
+        return []
+
+    async def fetch_orders(self, cursor: str | None) -> AsyncIterator[OrderPage]:
+        self._interfere("before", "fetch_orders")
+        now = self._shop.clock.now()
+        visible = sorted(
+            (placed for placed in self._shop.orders.values() if placed.visible_at <= now), key=lambda placed: placed.visible_at
+        )
+        since = datetime.fromisoformat(cursor) - timedelta(hours=1) if cursor else None
+        fresh = [placed.order for placed in visible if since is None or placed.visible_at >= since]
+        self._interfere("after", "fetch_orders")
+        for first in range(0, max(1, len(fresh)), 50):
+            yield OrderPage(fresh[first : first + 50], now.isoformat(), now)
+
+    async def read_orders(self, external_ids: Sequence[str]) -> Sequence[Order]:
+        return [self._shop.orders[name].order for name in external_ids if name in self._shop.orders]
+
+    async def list_listings(self, cursor: str | None) -> AsyncIterator[ListingPage]:
+        yield ListingPage([Listing(ListingRef(name), name, sku=name) for name in sorted(self._shop.stock)], "")
+
+    async def read_inventory(self, refs: Sequence[ListingRef]) -> Sequence[InventoryLevel]:
+        self._interfere("before", "read_inventory")
+        levels = [self._level(ref.external_id) for ref in refs]
+        self._interfere("after", "read_inventory")
+        return levels
+
+    async def set_inventory(self, writes: Sequence[InventoryWrite], key: str) -> Sequence[WriteResult]:
+        self._interfere("before", "set_inventory")
+        if key not in self._shop.keys:
+            self._shop.keys[key] = [self._write(write) for write in writes]
+        self._interfere("after", "set_inventory")
+        return self._shop.keys[key]
+
+    def _level(self, name: str) -> InventoryLevel:
+        if name not in self._shop.stock:
+            return InventoryLevel(name, None, ListingGone(f"{name} does not exist"))
+        return InventoryLevel(name, self._shop.stock[name])
+
+    def _write(self, write: InventoryWrite) -> WriteResult:
+        name, stock = write.ref.external_id, self._shop.stock
+        if name not in stock:
+            return WriteResult(name, WriteOutcome.REFUSED, error=ListingGone(f"{name} does not exist"))
+        before = stock[name]
+        if self._shop.mode is InventoryMode.COMPARE_AND_SET and stock[name] != write.expected:
+            return WriteResult(name, WriteOutcome.STALE)
+        if self._shop.mode is InventoryMode.ADJUST:
+            if stock[name] + write.delta < 0:
+                return WriteResult(name, WriteOutcome.STALE)
+            stock[name] += write.delta
+        else:
+            stock[name] = write.quantity
+        self._shop.applied.append((name, before, stock[name]))
+        return WriteResult(name, WriteOutcome.APPLIED)
+
+
+def fake_connector(shops: Mapping[str, FakeShop], mode: InventoryMode, interfere: Interfere, limits: Limits) -> ConnectorType:
+    """A connector type for shops in memory; its id is `fake-` and the mode."""
+
+    def open_shop(context: ShopContext, settings: FakeSettings) -> Connector:
+        return FakeConnector(shops[settings.shop], interfere)
+
+    return ConnectorType(
+        id=f"fake-{mode.value.replace('_', '-')}",
+        display_name="Fake",
+        version="1",
+        settings=FakeSettings,
+        open=open_shop,
+        capabilities=frozenset(Capability) - {Capability.WEBHOOKS},
+        inventory_mode=mode,
+        limits=limits,
+    )

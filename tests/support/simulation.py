@@ -1,0 +1,164 @@
+"""The real engine on a real SQLite file, with shops in memory and virtual time: a day passes in a second, a seed repeats it."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from dataclasses import dataclass, field
+from datetime import timedelta
+from itertools import count
+
+import structlog
+from cryptography.fernet import Fernet
+from zaiko_core.app.records import ListingRecord, ShopRecord
+from zaiko_core.bootstrap import Engine, EngineConfig
+from zaiko_core.domain.demand import OrderState
+from zaiko_core.domain.ids import listing_id
+from zaiko_core.plugin_host.loader import Registry
+from zaiko_core.sync.translation import micros
+from zaiko_sdk import InventoryMode, Limits, PlatformDown, Throttled, Timeout
+from zaiko_sdk.testing.clock import FakeClock
+from zaiko_sdk.testing.fakeshop import FakeShop, fake_connector
+
+from support.world import MERCHANT, World
+
+VISIBILITY = 30.0
+KEY = Fernet.generate_key().decode()
+
+
+class Killed(BaseException):
+    """The process dies here: nothing after this point happens, nothing is cleaned up."""
+
+
+@dataclass
+class Simulation:
+    """Shops named by their mode, all selling `tea`. `chaos` is the chance of an event at each step of a conversation."""
+
+    url: str
+    seed: int
+    chaos: float = 0.2
+    clock: FakeClock = field(default_factory=FakeClock)
+    calm: bool = False
+    faults: int = 0
+    violations: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.random = random.Random(self.seed)
+        self.shops = {mode.value.replace("_", "-"): FakeShop(self.clock, mode, {"tea": 0}) for mode in InventoryMode}
+        self.ids = count(1)
+        self.loop = asyncio.new_event_loop()
+        self.engine = self.new_engine()
+        self.world = World(self.engine.db)
+
+    def new_engine(self) -> Engine:
+        """A process of its own, as far as the engine can tell."""
+        limits = Limits(read_batch=10, write_batch=10, order_visibility=timedelta(seconds=VISIBILITY))
+        registry = Registry()
+        for name, shop in self.shops.items():
+            kind = fake_connector(self.shops, shop.mode, lambda moment, op, name=name: self.interfere(name, moment, op), limits)
+            registry.types[kind.id] = kind
+        return Engine(
+            EngineConfig(self.url, [KEY], run_shops=False),
+            log=structlog.get_logger(wrapper_class=structlog.make_filtering_bound_logger(50)),
+            registry=registry,
+            clock=self.clock,
+            now=lambda: micros(self.clock.now()),
+            new_id=lambda: f"{next(self.ids):08d}",
+            jitter=self.random.random,
+        )
+
+    def begin(self, units: int) -> None:
+        """Stock, and every shop linked with sync enabled."""
+        self.world.begin(shops=())
+
+        def shops(uow):
+            for name in self.shops:
+                uow.shops.insert(ShopRecord(name, f"fake-{name}", name, {"shop": name}, 600_000_000))
+                uow.listings.upsert(name, [ListingRecord(name, listing_id("tea"), "tea", {}, sku="tea")])
+
+        self.world.db.write_sync(MERCHANT, shops)
+        self.world.receive("tea", units)
+        for name in self.shops:
+            self.world.link(name, "tea")
+        # What a shop sold unseen just before its first reading cannot be told from its stock; the storm begins after that.
+        self.settle(turns=2)
+        self.calm = False
+
+    def interfere(self, name: str, moment: str, operation: str) -> None:
+        """What happens to a shop while the engine talks with it."""
+        if moment == "after" and operation == "set_inventory":
+            self.check_nothing_was_overwritten(name)
+        if self.calm or self.random.random() > self.chaos:
+            return
+        choice = self.random.random()
+        if choice < 0.5:
+            self.shop_event(name)
+            if moment == "after" and operation == "set_inventory":
+                return
+        elif choice < 0.6:
+            self.faults += 1
+            raise Killed
+        elif choice < 0.85:
+            self.faults += 1
+            raise Timeout("lost", sent=None if operation == "set_inventory" else False)
+        elif moment == "before":
+            self.faults += 1
+            raise PlatformDown("down") if choice < 0.93 else Throttled("slow down", retry_after=3)
+
+    def shop_event(self, name: str) -> None:
+        """Something that buyers or staff do."""
+        shop, choice = self.shops[name], self.random.random()
+        if choice < 0.7 or not shop.orders:
+            if shop.stock["tea"] > 0:
+                units = self.random.randint(1, min(3, shop.stock["tea"]))
+                shop.place({"tea": units}, visible_after=self.random.choice([0, 0, 1, 5, VISIBILITY / 2]))
+        else:
+            order = self.random.choice(list(shop.orders))
+            if choice < 0.8:
+                shop.cancel(order, restock=self.random.random() < 0.5)
+            elif choice < 0.9:
+                shop.ship(order)
+            elif shop.orders[order].order.state == "OPEN":
+                shop.edit(order, "tea", self.random.randint(0, 2), restock=self.random.random() < 0.5)
+
+    def unseen(self, name: str) -> int:
+        """Units that the shop's orders want beyond what the engine has taken in (below 0 when it has missed cancels)."""
+        total = 0
+        for order, placed in self.shops[name].orders.items():
+            stored = self.world.order(name, order)
+            known = sum(line.wanted for line in stored.lines) if stored and stored.state is not OrderState.CANCELLED else 0
+            lines = placed.order.lines if placed.order.state != "CANCELLED" else ()
+            total += sum(line.ordered - line.cancelled for line in lines) - known
+        return total
+
+    def check_nothing_was_overwritten(self, name: str) -> None:
+        """A write that raises the shop's number must not offer again what its own orders, unseen by the engine when it planned,
+        have taken. (An unconditional write cannot promise that; it is corrected in the next round.)"""
+        shop = self.shops[name]
+        for _, before, after in shop.applied:
+            target = self.world.link_of(name, "tea").target or 0
+            unseen = self.unseen(name)
+            if shop.mode is not InventoryMode.SET and after > before and after > max(0, target - unseen):
+                self.violations.append(f"{name} was raised from {before} to {after}: target {target}, {unseen} units unseen")
+        shop.applied.clear()
+
+    def run_due(self) -> None:
+        """One turn of the scheduler; a killed process leaves its lease behind and a new one takes over when it has run out."""
+        try:
+            self.loop.run_until_complete(self.engine.run_due())
+        except Killed:
+            self.engine.db.close()
+            self.engine = self.new_engine()
+            self.world.db = self.engine.db
+            self.clock.advance(6)
+
+    def settle(self, turns: int = 12) -> None:
+        """Nothing happens any more: let the engine work until it rests."""
+        self.calm = True
+        for _ in range(turns):
+            self.clock.advance(601)
+            self.run_due()
+
+    def close(self) -> None:
+        self.engine.db.close()
+        self.loop.close()
