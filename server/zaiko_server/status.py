@@ -27,7 +27,7 @@ from zaiko_core.domain.errors import (
 )
 
 from zaiko_server import names
-from zaiko_server.reasons import owner_of
+from zaiko_server.reasons import REASONS, owner_of
 from zaiko_server.refusals import Exhausted, Expired, Internal, Unimplemented
 
 DOMAIN = "zaiko.v1"
@@ -56,11 +56,11 @@ _RETRY_AFTER = 1.0
 
 
 def code_for(refusal: Refusal) -> StatusCode:
-    """The status code, by the refusal's place in the tree of refusals."""
+    """The status code, by the refusal's place in the tree of refusals; for one that stands at its root, by its reason."""
     for kind in type(refusal).__mro__:
         if kind in _CODES:
             return _CODES[kind]
-    raise TypeError(f"{type(refusal).__name__} has no place in the mapping of status.py")
+    return REASONS[refusal.reason][1]
 
 
 def status_for(refusal: Refusal) -> status_pb2.Status:

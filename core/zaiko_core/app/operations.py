@@ -1,0 +1,90 @@
+"""Asking for long-running work, and asking it to stop. The engine runs it (sync/operations.py)."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, replace
+
+from zaiko_core.app import shops
+from zaiko_core.app.bulk_link import BulkLinkOrder
+from zaiko_core.app.links import CanSync
+from zaiko_core.app.ports import UnitOfWork
+from zaiko_core.app.records import OperationRecord, OperationState, ShopRecord
+from zaiko_core.domain.errors import NotFound, OperationActive, OperationDone, ShopPaused, SyncNotOffered
+
+REFRESH_LISTINGS, BULK_LINK = "REFRESH_LISTINGS", "BULK_LINK"
+
+
+def operation_id(now: int, drawn: str) -> str:
+    """Ids sort by time; `drawn` is a fresh random text that keeps them apart."""
+    return f"{now:016d}-{drawn[:12]}"
+
+
+def refresh_listings(uow: UnitOfWork, shop: str, *, drawn: str, can_sync: CanSync) -> OperationRecord:
+    """Ask for a full reading of a shop's catalogue; the one going on when there is one. Raises NotFound, ShopPaused,
+    ConnectorNotLoaded."""
+    record = shops.get(uow, shop)
+    check_runnable(uow, record, can_sync)
+    return uow.operations.active(REFRESH_LISTINGS, shop) or _begin(uow, REFRESH_LISTINGS, shop, {}, drawn)
+
+
+def bulk_link(uow: UnitOfWork, asked: BulkLinkOrder, *, drawn: str, can_sync: CanSync) -> OperationRecord:
+    """Ask for bulk linking. Raises NotFound, OperationActive, and where sync is to be enabled SyncNotOffered,
+    ConnectorNotLoaded, ConnectorCannotSetInventory."""
+    record = shops.get(uow, asked.shop)
+    active = uow.operations.active(BULK_LINK, asked.shop)
+    if active is not None:
+        name = f"merchants/{uow.merchant}/operations/{active.operation}"
+        raise OperationActive(f"{name} is linking this shop already; wait for it or cancel it", operation=name)
+    if asked.enable_sync:
+        if not uow.merchants.sync_available:
+            raise SyncNotOffered("inventory sync is not offered to this merchant; link without sync", merchant=uow.merchant)
+        refusal = can_sync(record.connector)
+        if refusal is not None:
+            raise refusal
+    arguments = asdict(asked)
+    del arguments["shop"]
+    return _begin(uow, BULK_LINK, asked.shop, arguments, drawn)
+
+
+def cancel(uow: UnitOfWork, operation: str) -> OperationRecord:
+    """Ask an operation to stop after the batch that it is at; one that has not begun never will. Raises OperationDone when it has
+    ended otherwise than by being cancelled."""
+    record = get(uow, operation)
+    if record.state is OperationState.CANCELLED or (record.cancel_asked and record.ended_at is None):
+        return record
+    if record.ended_at is not None:
+        raise OperationDone(
+            f"the operation has ended as {record.state.value} and cannot be cancelled",
+            operation=f"merchants/{uow.merchant}/operations/{operation}",
+        )
+    changed = replace(record, cancel_asked=True)
+    if record.state is OperationState.QUEUED:
+        changed = replace(changed, state=OperationState.CANCELLED, ended_at=uow.now)
+    uow.operations.put(changed)
+    uow.advance()
+    return get(uow, operation)
+
+
+def get(uow: UnitOfWork, operation: str) -> OperationRecord:
+    """One operation; raises NotFound."""
+    record = uow.operations.get(operation)
+    if record is None:
+        raise NotFound(f"merchants/{uow.merchant}/operations/{operation}")
+    return record
+
+
+def check_runnable(uow: UnitOfWork, shop: ShopRecord, can_sync: CanSync) -> None:
+    """Raises ShopPaused, or ConnectorNotLoaded, when nothing can run for this shop."""
+    name = f"merchants/{uow.merchant}/shops/{shop.shop}"
+    if shop.paused:
+        raise ShopPaused(f"{name} is paused; resume it first", shop=name)
+    refusal = can_sync(shop.connector)
+    if refusal is not None and refusal.reason == "CONNECTOR_NOT_LOADED":
+        raise refusal
+
+
+def _begin(uow: UnitOfWork, kind: str, shop: str, arguments: dict[str, object], drawn: str) -> OperationRecord:
+    operation = operation_id(uow.now, drawn)
+    uow.operations.put(OperationRecord(operation, kind, OperationState.QUEUED, shop, arguments))
+    uow.advance()
+    return get(uow, operation)

@@ -1,0 +1,106 @@
+"""Shops: creating, changing, pausing and deleting them. Secrets come here sealed; settings come validated."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import replace
+
+from zaiko_core.app.catalogue import hold_links
+from zaiko_core.app.links import CanSync
+from zaiko_core.app.ports import UnitOfWork
+from zaiko_core.app.records import ChangeKind, Page, ShopRecord
+from zaiko_core.app.touching import touch_links
+from zaiko_core.domain.errors import ConnectorNotLoaded, NotFound, ResourceExists, ShopHasLinks
+
+_ALL = 1000
+
+DEFAULT_INTERVAL = 600 * 1_000_000
+"""µs between runs, unless the shop says otherwise."""
+
+
+def create(uow: UnitOfWork, draft: ShopRecord) -> ShopRecord:
+    """A shop whose first run is due at once. Raises ResourceExists."""
+    if uow.shops.get([draft.shop]):
+        raise ResourceExists(f"merchants/{uow.merchant}/shops/{draft.shop}")
+    uow.shops.insert(draft)
+    uow.changed(ChangeKind.SHOP, [draft.shop])
+    uow.trigger([draft.shop])
+    return get(uow, draft.shop)
+
+
+def update(uow: UnitOfWork, changed: ShopRecord) -> ShopRecord:
+    """Change name, settings, secrets or interval. Other settings or secrets end a hold and schedule a run at once."""
+    before = get(uow, changed.shop)
+    reconfigured = (before.settings, before.secrets) != (changed.settings, changed.secrets)
+    uow.shops.update(replace(changed, problem=None) if reconfigured else changed)
+    uow.changed(ChangeKind.SHOP, [changed.shop])
+    if reconfigured and not changed.paused:
+        _go_on(uow, changed.shop)
+    return get(uow, changed.shop)
+
+
+def pause(uow: UnitOfWork, shop: str) -> ShopRecord:
+    """No runs after the one going on. Pausing a paused shop changes nothing."""
+    record = get(uow, shop)
+    if record.paused:
+        return record
+    uow.shops.update(replace(record, paused=True))
+    hold_links(uow, shop, held=True)
+    return get(uow, shop)
+
+
+def resume(uow: UnitOfWork, shop: str) -> ShopRecord:
+    """Runs go on, a hold ends, and one is due at once."""
+    record = get(uow, shop)
+    if record.paused or record.problem is not None:
+        uow.shops.update(replace(record, paused=False, problem=None))
+    uow.changed(ChangeKind.SHOP, [shop])
+    _go_on(uow, shop)
+    return get(uow, shop)
+
+
+def delete(uow: UnitOfWork, shop: str) -> None:
+    """The shop, its credentials and its listings are gone; its orders and movements stay. Raises ShopHasLinks."""
+    record = get(uow, shop)
+    links = sum(uow.shops.link_counts([shop]).get(shop, {}).values())
+    if links:
+        name = f"merchants/{uow.merchant}/shops/{shop}"
+        raise ShopHasLinks(f"{links} listings of {name} are linked; delete those links first", shop=name, count=str(links))
+    uow.shops.update(replace(record, deleted=True, secrets=None, problem=None))
+    uow.changed(ChangeKind.SHOP, [shop])
+
+
+def sync_product(uow: UnitOfWork, product: str, *, can_sync: CanSync) -> list[str]:
+    """Handle every enabled link of a product as soon as possible, also those that back off. The shops that were triggered; those
+    that are paused or whose connector is not loaded are left out."""
+    listings: dict[str, list[str]] = defaultdict(list)
+    page = Page(_ALL)
+    while links := uow.links.page(page, shop="", products=[product], states=(), sync_enabled=True):
+        for link in links:
+            listings[link.shop].append(link.listing)
+        page = Page(_ALL, (links[-1].shop, links[-1].listing))
+    owners = uow.shops.get(listings)
+    runnable = sorted(shop for shop, owner in owners.items() if not owner.paused and not _not_loaded(owner, can_sync))
+    for shop in runnable:
+        touch_links(uow, shop, listings[shop])
+    uow.trigger(runnable)
+    return runnable
+
+
+def _not_loaded(shop: ShopRecord, can_sync: CanSync) -> bool:
+    refusal = can_sync(shop.connector)
+    return isinstance(refusal, ConnectorNotLoaded)
+
+
+def get(uow: UnitOfWork, shop: str) -> ShopRecord:
+    """One shop; raises NotFound."""
+    found = uow.shops.get([shop]).get(shop)
+    if found is None:
+        raise NotFound(f"merchants/{uow.merchant}/shops/{shop}")
+    return found
+
+
+def _go_on(uow: UnitOfWork, shop: str) -> None:
+    if uow.merchants.sync_available:
+        hold_links(uow, shop, held=False)
+    uow.trigger([shop])

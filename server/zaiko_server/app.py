@@ -1,0 +1,135 @@
+"""Builds the gRPC server: every service, its interceptors, and the official health, reflection and channelz."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import grpc
+from grpc_channelz.v1 import channelz
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+from zaiko.v1 import (
+    connector_service_pb2,
+    connector_service_pb2_grpc,
+    link_service_pb2,
+    link_service_pb2_grpc,
+    merchant_service_pb2,
+    merchant_service_pb2_grpc,
+    operation_service_pb2,
+    operation_service_pb2_grpc,
+    order_service_pb2,
+    order_service_pb2_grpc,
+    product_service_pb2,
+    product_service_pb2_grpc,
+    shop_service_pb2,
+    shop_service_pb2_grpc,
+    stock_service_pb2,
+    stock_service_pb2_grpc,
+    sync_service_pb2,
+    sync_service_pb2_grpc,
+    warehouse_service_pb2,
+    warehouse_service_pb2_grpc,
+)
+from zaiko_core.bootstrap import Engine
+from zaiko_core.storage.engine import system_now
+
+from zaiko_server.interceptors.access_log import AccessLog
+from zaiko_server.interceptors.deadline import Deadline
+from zaiko_server.interceptors.errors import Errors
+from zaiko_server.interceptors.validation import Validation
+from zaiko_server.pages import Pages
+from zaiko_server.services.calls import Calls
+from zaiko_server.services.connectors import ConnectorServicer
+from zaiko_server.services.links import LinkServicer
+from zaiko_server.services.merchants import MerchantServicer
+from zaiko_server.services.operations import OperationServicer
+from zaiko_server.services.orders import OrderServicer
+from zaiko_server.services.products import ProductServicer
+from zaiko_server.services.shops import ShopServicer
+from zaiko_server.services.stocks import StockServicer
+from zaiko_server.services.sync import SyncServicer
+from zaiko_server.services.warehouses import WarehouseServicer
+from zaiko_server.watch import SyncWatcher
+
+FILES = (
+    connector_service_pb2,
+    link_service_pb2,
+    merchant_service_pb2,
+    operation_service_pb2,
+    order_service_pb2,
+    product_service_pb2,
+    shop_service_pb2,
+    stock_service_pb2,
+    sync_service_pb2,
+    warehouse_service_pb2,
+)
+SERVICES = tuple(service.full_name for file in FILES for service in file.DESCRIPTOR.services_by_name.values())
+"""Every service of ours, by its full name."""
+
+LARGEST_REQUEST = 4 << 20
+
+OPTIONS: Sequence[tuple[str, Any]] = (
+    ("grpc.max_receive_message_length", LARGEST_REQUEST),
+    ("grpc.keepalive_time_ms", 60_000),
+    ("grpc.keepalive_timeout_ms", 20_000),
+    ("grpc.http2.min_recv_ping_interval_without_data_ms", 20_000),
+    ("grpc.keepalive_permit_without_calls", 1),
+    # Load balancers spread connections anew; watches resume.
+    ("grpc.max_connection_age_ms", 30 * 60_000),
+    ("grpc.max_connection_age_grace_ms", 60_000),
+    # Two servers on one port would share its connections unnoticed.
+    ("grpc.so_reuseport", 0),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class App:
+    """A server that is built and not started, with what its life needs."""
+
+    server: grpc.aio.Server
+    health: Any
+    watcher: SyncWatcher
+
+
+def build(
+    engine: Engine,
+    *,
+    new_id: Callable[[], str] = lambda: str(uuid.uuid4()),
+    now: Callable[[], int] = system_now,
+    deadline: Deadline | None = None,
+) -> App:
+    """The server of a started engine. Bind a port, then start it."""
+    server = grpc.aio.server(
+        interceptors=[AccessLog(new_id), Errors(new_id), deadline or Deadline(), Validation(now)], options=OPTIONS
+    )
+    watcher = SyncWatcher(engine)
+    _add_services(server, Calls(engine, Pages(bytes.fromhex(engine.token_key)), new_id=new_id), watcher)
+    health_servicer = health.aio.HealthServicer()
+    health_pb2_grpc.add_HealthServicer_to_server(health_servicer, server)
+    channelz.add_channelz_servicer(server)
+    reflected = (*SERVICES, health.SERVICE_NAME, "grpc.channelz.v1.Channelz", reflection.SERVICE_NAME)
+    reflection.enable_server_reflection(reflected, server)
+    return App(server, health_servicer, watcher)
+
+
+def _add_services(server: grpc.aio.Server, calls: Calls, watcher: SyncWatcher) -> None:
+    connector_service_pb2_grpc.add_ConnectorServiceServicer_to_server(ConnectorServicer(calls), server)
+    link_service_pb2_grpc.add_LinkServiceServicer_to_server(LinkServicer(calls), server)
+    merchant_service_pb2_grpc.add_MerchantServiceServicer_to_server(MerchantServicer(calls), server)
+    operation_service_pb2_grpc.add_OperationServiceServicer_to_server(OperationServicer(calls), server)
+    order_service_pb2_grpc.add_OrderServiceServicer_to_server(OrderServicer(calls), server)
+    product_service_pb2_grpc.add_ProductServiceServicer_to_server(ProductServicer(calls), server)
+    shop_service_pb2_grpc.add_ShopServiceServicer_to_server(ShopServicer(calls), server)
+    stock_service_pb2_grpc.add_StockServiceServicer_to_server(StockServicer(calls, watcher), server)
+    sync_service_pb2_grpc.add_SyncServiceServicer_to_server(SyncServicer(calls, watcher), server)
+    warehouse_service_pb2_grpc.add_WarehouseServiceServicer_to_server(WarehouseServicer(calls), server)
+
+
+async def tell_health(app: App, *, serving: bool) -> None:
+    """Say for the whole server and for each service whether it serves."""
+    state = health_pb2.HealthCheckResponse.SERVING if serving else health_pb2.HealthCheckResponse.NOT_SERVING
+    for service in ("", *SERVICES):
+        await app.health.set(service, state)

@@ -1,0 +1,76 @@
+"""How a server is configured: options of the command line, then `ZAIKO_*` environment variables, then defaults."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
+from zaiko_core.bootstrap import EngineConfig
+from zaiko_core.storage.secrets import SecretBox
+
+PREFIX = "ZAIKO_"
+
+
+class Config(BaseModel):
+    """Everything that an operator can set. The variable of a field is its name in capitals behind `ZAIKO_`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    listen: str = "127.0.0.1:50051"
+    """Where to listen: `host:port`, `[v6]:port` or `unix:path`. Port 0 takes a free one."""
+    database: str = "sqlite:///zaiko.db"
+    """A SQLAlchemy URL: `sqlite:///path`, or `postgresql://user:password@host/name`."""
+    secret_keys: tuple[SecretStr, ...] = ()
+    """Fernet keys, separated by commas in the environment: the first seals shops' credentials, all open them."""
+    secret_key_file: Path = Path("zaiko.key")
+    """Where the key is, one per line, when `secret_keys` is empty. Made on the first start. Keep it apart from the database."""
+    capacity: int = Field(default=64, ge=1, le=10_000)
+    """Shops that run at once."""
+    run_shops: bool = True
+    """False: only answer calls."""
+    http_timeout: float = Field(default=30.0, gt=0)
+    """Seconds for one request to a platform."""
+    grace: float = Field(default=20.0, ge=0)
+    """Seconds that calls and runs have to end when the server stops."""
+    log_format: str = Field(default="text", pattern="^(text|json)$")
+    """How log lines look."""
+
+    @field_validator("secret_keys", mode="before")
+    @classmethod
+    def _split(cls, value: Any) -> Any:
+        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @classmethod
+    def read(cls, options: Mapping[str, Any] | None = None, environment: Mapping[str, str] | None = None) -> Config:
+        """From options (None = not given) and the environment. Raises pydantic.ValidationError, which names the field and not the
+        value."""
+        environment = os.environ if environment is None else environment
+        given = {name: environment[PREFIX + name.upper()] for name in cls.model_fields if PREFIX + name.upper() in environment}
+        given |= {name: value for name, value in (options or {}).items() if value is not None}
+        return cls.model_validate(given)
+
+    def engine(self) -> EngineConfig:
+        """The engine's part of it; reads the key file, or makes it."""
+        return EngineConfig(
+            url=self.database,
+            secret_keys=self.keys(),
+            capacity=self.capacity,
+            http_timeout=self.http_timeout,
+            run_shops=self.run_shops,
+        )
+
+    def keys(self) -> list[str]:
+        """The keys that seal credentials."""
+        if self.secret_keys:
+            return [key.get_secret_value() for key in self.secret_keys]
+        path = self.secret_key_file
+        try:
+            # Never readable by others, not even for a moment.
+            with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+                file.write(SecretBox.new_key() + "\n")
+        except FileExistsError:
+            pass
+        return path.read_text().split()

@@ -1,0 +1,88 @@
+"""Links, their statuses, and what linking counted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from zaiko.v1 import link_pb2
+from zaiko_core.app.links import LinkDraft
+from zaiko_core.app.orders import Counted
+from zaiko_core.app.records import LinkRecord, LinkState
+from zaiko_core.domain.links import Part
+from zaiko_core.domain.problem import Problem
+
+from zaiko_server import names
+from zaiko_server.convert.problems import problem
+from zaiko_server.convert.times import set_time, timestamp
+from zaiko_server.etags import etag
+
+COUNTED_SHOWN = 1000
+
+
+def link(merchant: str, record: LinkRecord, status: link_pb2.LinkStatus) -> link_pb2.Link:
+    """A link with its status."""
+    message = link_pb2.Link(
+        name=names.LINK(merchant, record.shop, record.listing),
+        listing=names.LISTING(merchant, record.shop, record.listing),
+        sync_enabled=record.sync_enabled,
+        mode=link_pb2.Link.MODE_SYNC,
+        status=status,
+        create_time=set_time(record.created_at),
+        update_time=set_time(record.updated_at),
+        revision=record.revision,
+        etag=etag(record.revision),
+    )
+    if len(record.parts) == 1 and record.parts[0].count == 1:
+        message.product = names.PRODUCT(merchant, record.parts[0].product)
+    else:
+        message.bundle.parts.extend(
+            link_pb2.Bundle.Part(product=names.PRODUCT(merchant, part.product), count=part.count) for part in record.parts
+        )
+    return message
+
+
+def status(merchant: str, record: LinkRecord, *, sku: str, held_by: Problem | None) -> link_pb2.LinkStatus:
+    """How a link's sync goes. `held_by` is why its shop or merchant holds it, if something does."""
+    why = record.problem or (held_by if record.state is LinkState.HELD else None)
+    return link_pb2.LinkStatus(
+        link=names.LINK(merchant, record.shop, record.listing),
+        state=link_pb2.LinkStatus.State.Value(f"STATE_{record.state.value}"),
+        target=record.target,
+        confirmed=record.confirmed,
+        last_success_time=timestamp(record.last_success_at),
+        last_attempt_time=timestamp(record.last_attempt_at),
+        next_attempt_time=timestamp(record.due_at) if record.sync_enabled and record.state is not LinkState.HELD else None,
+        problem=problem(why),
+        sku=sku,
+        revision=record.revision,
+    )
+
+
+def counts(states: Mapping[LinkState, int]) -> link_pb2.LinkCounts:
+    """How many links are in which state."""
+    return link_pb2.LinkCounts(**{state.value.lower(): number for state, number in states.items()})
+
+
+def drafted(message: link_pb2.Link) -> LinkDraft:
+    """A link that is to be created. A bundle of one unit of one product is a plain link."""
+    _, shop, listing = names.LISTING.ids(message.listing)
+    parts: tuple[Part, ...]
+    if message.WhichOneof("target") == "product":
+        parts = (Part(names.PRODUCT.ids(message.product)[1]),)
+    else:
+        parts = tuple(Part(names.PRODUCT.ids(part.product)[1], part.count) for part in message.bundle.parts)
+    return LinkDraft(shop, listing, parts, message.sync_enabled)
+
+
+def counted(merchant: str, units: Sequence[Counted]) -> list[link_pb2.CountedUnits]:
+    """Units of order lines, as many as a reply shows."""
+    return [
+        link_pb2.CountedUnits(
+            order=names.ORDER(merchant, item.shop, names.order_id(item.order)),
+            order_number=item.number,
+            external_line_id=item.line,
+            product=names.PRODUCT(merchant, item.product),
+            quantity=item.units,
+        )
+        for item in units[:COUNTED_SHOWN]
+    ]

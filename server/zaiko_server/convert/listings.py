@@ -1,0 +1,37 @@
+"""Listings."""
+
+from __future__ import annotations
+
+from zaiko.v1 import listing_pb2
+from zaiko_core.app.records import ListingRecord
+from zaiko_core.domain.errors import Refusal
+
+from zaiko_server import names
+from zaiko_server.convert.problems import reason
+from zaiko_server.convert.times import set_time
+from zaiko_server.etags import etag
+
+
+def listing(merchant: str, record: ListingRecord, refusal: Refusal | None) -> listing_pb2.Listing:
+    """A listing; `refusal` says why its sync cannot be enabled, None that it can."""
+    known = listing_pb2.Listing.Warning.keys()
+    return listing_pb2.Listing(
+        name=names.LISTING(merchant, record.shop, record.listing),
+        external_id=record.external_id,
+        external_product_id=record.group_id,
+        sku=record.sku,
+        barcode=record.barcode,
+        title=record.title,
+        link=names.LINK(merchant, record.shop, record.listing) if record.linked else "",
+        warnings=[
+            listing_pb2.Listing.Warning.Value(f"WARNING_{warning}") for warning in record.warnings if f"WARNING_{warning}" in known
+        ],
+        vanished=record.vanished,
+        quantity=record.quantity,
+        read_time=set_time(record.seen_at),
+        sync_refusal=reason(refusal.reason if refusal else "UNSPECIFIED"),
+        create_time=set_time(record.created_at),
+        update_time=set_time(record.updated_at),
+        revision=record.revision,
+        etag=etag(record.revision),
+    )

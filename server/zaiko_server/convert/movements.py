@@ -1,0 +1,45 @@
+"""Entries of the journal, and the demands that they are for."""
+
+from __future__ import annotations
+
+from zaiko.v1 import movement_pb2
+from zaiko_core.domain.stock import DemandRef, Movement
+
+from zaiko_server import names
+from zaiko_server.convert.times import timestamp
+
+
+def movement(merchant: str, record: Movement) -> movement_pb2.Movement:
+    """One entry."""
+    entry = record.entry
+    return movement_pb2.Movement(
+        name=names.MOVEMENT(merchant, names.movement_id(record.seq)),
+        product=names.PRODUCT(merchant, entry.product),
+        warehouse=names.WAREHOUSE(merchant, entry.warehouse) if entry.warehouse else "",
+        kind=movement_pb2.Movement.Kind.Value(f"KIND_{entry.kind.value}"),
+        physical_delta=entry.delta.physical,
+        allocated_delta=entry.delta.allocated,
+        ordered_delta=entry.delta.ordered,
+        unallocated_delta=entry.delta.unallocated,
+        demand=demand(merchant, entry.demand) if entry.demand else None,
+        cause_key=entry.cause,
+        note=entry.note,
+        occur_time=timestamp(entry.occurred_at),
+        record_time=timestamp(record.recorded_at),
+        revision=record.revision,
+    )
+
+
+def demand(merchant: str, ref: DemandRef) -> movement_pb2.Demand:
+    """Whose units: an order of a shop, or the warehouse's own shipment."""
+    if not ref.shop:
+        return movement_pb2.Demand(shipment=ref.order)
+    order = movement_pb2.Demand.OrderReference(shop=names.SHOP(merchant, ref.shop), external_order_id=ref.order)
+    return movement_pb2.Demand(order=order)
+
+
+def demand_ref(message: movement_pb2.Demand) -> DemandRef:
+    """The demand that a request names."""
+    if message.WhichOneof("reference") == "shipment":
+        return DemandRef("", message.shipment)
+    return DemandRef(names.SHOP.ids(message.order.shop)[1], message.order.external_order_id)

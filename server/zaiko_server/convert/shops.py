@@ -1,0 +1,105 @@
+"""Shops, their statuses, and what trying one found."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from google.protobuf import json_format
+from google.protobuf.struct_pb2 import Struct
+from google.protobuf.timestamp_pb2 import Timestamp
+from zaiko.v1 import shop_pb2, shop_service_pb2
+from zaiko_core.app.records import LinkState, ShopRecord
+from zaiko_core.domain.problem import Problem
+from zaiko_sdk import Finding, FindingLevel
+
+from zaiko_server import names
+from zaiko_server.convert.links import counts
+from zaiko_server.convert.problems import problem
+from zaiko_server.convert.times import duration, set_time, timestamp
+from zaiko_server.etags import etag
+
+_HOLDING = frozenset({"CREDENTIALS_REJECTED", "PERMISSION_MISSING", "PLAN_TOO_LOW", "SETTINGS_INVALID", "CONNECTOR_NOT_LOADED"})
+"""Problems that hold a shop until a person acts."""
+
+
+def shop(merchant: str, record: ShopRecord, secret_names: Sequence[str], status: shop_pb2.ShopStatus) -> shop_pb2.Shop:
+    """A shop without its secrets; `secret_names` say which are stored."""
+    settings = Struct()
+    json_format.ParseDict(dict(record.settings), settings)
+    return shop_pb2.Shop(
+        name=names.SHOP(merchant, record.shop),
+        connector=names.CONNECTOR(record.connector),
+        display_name=record.display_name,
+        state=shop_pb2.Shop.STATE_PAUSED if record.paused else shop_pb2.Shop.STATE_ACTIVE,
+        settings=settings,
+        secret_names=sorted(secret_names),
+        sync_interval=duration(record.interval),
+        status=status,
+        create_time=set_time(record.created_at),
+        update_time=set_time(record.updated_at),
+        revision=record.revision,
+        etag=etag(record.revision),
+    )
+
+
+def status(
+    merchant: str, record: ShopRecord, links: Mapping[LinkState, int], *, missing: Problem | None, now: int
+) -> shop_pb2.ShopStatus:
+    """How a shop's sync goes. `missing` says that its connector is not loaded; `now` in µs since 1970."""
+    trouble = missing or record.problem
+    lag = None
+    if record.orders_complete_until is not None:
+        lag = duration(max(0, (record.last_run_at or record.updated_at) - record.orders_complete_until))
+    return shop_pb2.ShopStatus(
+        shop=names.SHOP(merchant, record.shop),
+        state=_state(record, trouble, now),
+        last_run=names.RUN(merchant, record.shop, record.last_run) if record.last_run else "",
+        last_success_time=timestamp(record.last_success_at),
+        next_run_time=None if record.paused else timestamp(record.due_at),
+        order_cursor_time=timestamp(record.orders_complete_until),
+        order_lag=lag,
+        problem=problem(trouble),
+        link_counts=counts(links),
+        credentials_state=_credentials(record),
+        revision=record.revision,
+    )
+
+
+def _state(record: ShopRecord, trouble: Problem | None, now: int) -> shop_pb2.ShopStatus.State.ValueType:
+    if record.paused:
+        return shop_pb2.ShopStatus.STATE_PAUSED
+    if record.running:
+        return shop_pb2.ShopStatus.STATE_RUNNING
+    if trouble is not None and trouble.reason == "CONNECTOR_NOT_LOADED":
+        return shop_pb2.ShopStatus.STATE_HELD
+    if record.due_at is not None and record.due_at <= now:
+        return shop_pb2.ShopStatus.STATE_SCHEDULED
+    if trouble is None:
+        return shop_pb2.ShopStatus.STATE_IDLE
+    return shop_pb2.ShopStatus.STATE_HELD if trouble.reason in _HOLDING else shop_pb2.ShopStatus.STATE_BACKING_OFF
+
+
+def _credentials(record: ShopRecord) -> shop_pb2.ShopStatus.CredentialsState.ValueType:
+    if record.problem is not None and record.problem.reason == "CREDENTIALS_REJECTED":
+        return shop_pb2.ShopStatus.CREDENTIALS_STATE_REJECTED
+    if record.last_success_at is not None:
+        return shop_pb2.ShopStatus.CREDENTIALS_STATE_VALID
+    return shop_pb2.ShopStatus.CREDENTIALS_STATE_UNSPECIFIED
+
+
+def findings(found: Sequence[Finding]) -> list[shop_service_pb2.CheckShopResponse.Finding]:
+    """What trying a shop found, worst first."""
+    worst_first = [FindingLevel.ERROR, FindingLevel.WARNING, FindingLevel.OK]
+    return [finding(item) for item in sorted(found, key=lambda item: worst_first.index(item.level))]
+
+
+def finding(found: Finding) -> shop_service_pb2.CheckShopResponse.Finding:
+    """One finding."""
+    expires = None
+    if found.expires_at is not None:
+        expires = Timestamp()
+        expires.FromDatetime(found.expires_at)
+    kind = shop_service_pb2.CheckShopResponse.Finding
+    return kind(
+        level=kind.Level.Value(f"LEVEL_{found.level.value}"), reason=found.reason, message=found.message, expire_time=expires
+    )

@@ -1,0 +1,41 @@
+"""Stocks."""
+
+from __future__ import annotations
+
+from zaiko.v1 import stock_pb2
+from zaiko_core.app.records import StockRecord
+
+from zaiko_server import names
+from zaiko_server.convert.times import set_time
+from zaiko_server.etags import etag
+
+
+def stock(merchant: str, record: StockRecord) -> stock_pb2.Stock:
+    """A stock with every number of domain.md §2."""
+    balance = record.balance
+    return stock_pb2.Stock(
+        name=names.STOCK(merchant, record.product),
+        product=names.PRODUCT(merchant, record.product),
+        physical=balance.physical,
+        allocated=balance.allocated,
+        deliverable=balance.deliverable,
+        ordered=balance.ordered,
+        unallocated=balance.unallocated,
+        free=balance.free,
+        oversold=balance.oversold,
+        reserve=balance.reserve,
+        synced=balance.synced,
+        sent=balance.sent,
+        warehouses=[
+            stock_pb2.WarehouseStock(
+                warehouse=names.WAREHOUSE(merchant, warehouse),
+                physical=physical,
+                allocated=allocated,
+                deliverable=physical - allocated,
+            )
+            for warehouse, (physical, allocated) in sorted(record.warehouses.items())
+        ],
+        update_time=set_time(record.updated_at),
+        revision=record.revision,
+        etag=etag(record.revision),
+    )

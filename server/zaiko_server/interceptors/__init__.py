@@ -1,0 +1,1 @@
+"""What surrounds every call, outermost first: access log, errors, (authentication, limits,) deadline, validation."""

@@ -1,0 +1,38 @@
+"""The server's own cap on the time of a call whose client sets none, or a longer one."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from zaiko_server.interceptors.around import Around, Call
+from zaiko_server.refusals import Expired
+
+UNARY, BATCH = 30.0, 60.0
+
+
+class Deadline(Around):
+    """Unary calls get `unary` seconds, batches and checks of a platform `batch`; streams last as long as the client wants. The
+    client's own deadline is gRPC's to keep: it cancels the handler."""
+
+    def __init__(self, *, unary: float = UNARY, batch: float = BATCH) -> None:
+        self._unary, self._batch = unary, batch
+
+    @asynccontextmanager
+    async def around(self, call: Call) -> AsyncIterator[None]:
+        """See Around."""
+        if call.streams or call.request is None:
+            yield
+            return
+        limit = self._batch if call.name.startswith(("Batch", "Check")) else self._unary
+        try:
+            async with asyncio.timeout(limit) as scope:
+                yield
+        except TimeoutError:
+            if not scope.expired():
+                raise
+            raise Expired(
+                f"the call took longer than the server's limit of {limit:g} s; repeat it with the same request_id",
+                limit=f"{limit:g}",
+            ) from None

@@ -1,0 +1,56 @@
+"""Ends a call with the status of what its handler raised (`status.py`)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import grpc
+import structlog
+from zaiko_core.domain.errors import Refusal
+
+from zaiko_server import status
+from zaiko_server.interceptors.around import Around, Call
+from zaiko_server.refusals import Internal, Unimplemented
+
+
+class Errors(Around):
+    """Refusals become their status. Anything else is logged with its traceback under an incident id, and only the id is told."""
+
+    def __init__(self, new_id: Callable[[], str]) -> None:
+        self._new_id = new_id
+        self._log: Any = structlog.get_logger("zaiko.errors")
+
+    @asynccontextmanager
+    async def around(self, call: Call) -> AsyncIterator[None]:
+        """See Around."""
+        try:
+            yield
+        except (grpc.aio.AbortError, asyncio.CancelledError, GeneratorExit):
+            raise
+        except Refusal as refusal:
+            if isinstance(refusal, Internal):
+                self._log.error("refused", method=call.method, reason=refusal.reason, message=refusal.message)
+            await end(call.context, refusal)
+        except Exception as error:  # noqa: BLE001 - the last place to catch a bug
+            incident = self._new_id()
+            self._log.error("incident", method=call.method, incident=incident, error=type(error).__name__, exc_info=True)
+            await end(call.context, Internal(incident))
+
+    def missing(self, method: str) -> Any:
+        """A method that this server does not have is refused like everything else, with a reason."""
+
+        async def refuse(request: bytes, context: Any) -> bytes:
+            await end(context, Unimplemented(method))
+            raise AssertionError("unreachable")
+
+        return grpc.unary_unary_rpc_method_handler(refuse)
+
+
+async def end(context: Any, refusal: Refusal) -> None:
+    """End a call with a refusal's status, keeping the trailing metadata so far. Always raises AbortError."""
+    found = status.status_for(refusal)
+    metadata = (*(context.trailing_metadata() or ()), *status.trailers_for(refusal))
+    await context.abort(status.code_for(refusal), found.message, metadata)

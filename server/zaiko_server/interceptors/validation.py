@@ -1,0 +1,25 @@
+"""Checks every request against the rule table before its handler sees it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+from zaiko_server.interceptors.around import Around, Call
+from zaiko_server.validate.check import check
+from zaiko_server.validate.table import TABLE
+
+
+class Validation(Around):
+    """Refuses with every violation at once. Requests of other packages' services (health, reflection) pass. `now` gives µs since
+    1970."""
+
+    def __init__(self, now: Callable[[], int]) -> None:
+        self._now = now
+
+    @asynccontextmanager
+    async def around(self, call: Call) -> AsyncIterator[None]:
+        """See Around."""
+        if call.request is not None and call.method.startswith("/zaiko.") and call.request.DESCRIPTOR.name in TABLE:
+            check(call.request, now=self._now())
+        yield

@@ -1,0 +1,106 @@
+"""Starts and stops a server in the order that loses nothing.
+
+Start: engine (migrations, scheduler) → services → bind → start → health. Stop: health says NOT_SERVING → watches end with a mark →
+calls under way end → engine (runs end, leases are given back, connectors and store close). A second signal stops at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import structlog
+from zaiko_core.bootstrap import Engine
+
+from zaiko_server.app import App, build, tell_health
+from zaiko_server.config import Config
+
+_WATCHES = 5.0
+"""Seconds that watches have to say where they are."""
+
+
+class Server:
+    """One server on one engine. `start` once, `stop` once."""
+
+    def __init__(self, engine: Engine, config: Config, **options: Any) -> None:
+        self.engine, self.config = engine, config
+        self._options = options
+        self._app: App | None = None
+        self._log: Any = structlog.get_logger("zaiko")
+
+    async def start(self) -> str:
+        """Begin to serve; the address, with the port that was taken."""
+        await self.engine.start()
+        try:
+            app = build(self.engine, **self._options)
+            port = app.server.add_insecure_port(self.config.listen)
+            await app.server.start()
+            await tell_health(app, serving=True)
+        except BaseException:
+            await self.engine.stop(grace=0)
+            raise
+        self._app = app
+        address = _address(self.config.listen, port)
+        self._log.info("serving", address=address)
+        return address
+
+    async def stop(self, *, grace: float | None = None) -> None:
+        """Stop within `grace` seconds or so; 0 = at once."""
+        grace = self.config.grace if grace is None else grace
+        app, self._app = self._app, None
+        if app is not None:
+            self._log.info("draining", grace=grace)
+            await tell_health(app, serving=False)
+            await app.watcher.drain(min(grace, _WATCHES))
+            await app.server.stop(grace)
+            await app.server.wait_for_termination()
+        await self.engine.stop(grace=grace)
+        self._log.info("stopped")
+
+
+@contextlib.asynccontextmanager
+async def running(engine: Engine, config: Config, **options: Any) -> AsyncIterator[str]:
+    """A server for as long as the context lasts; its address."""
+    server = Server(engine, config, **options)
+    address = await server.start()
+    try:
+        yield address
+    finally:
+        await server.stop()
+
+
+async def serve(config: Config, *, ready: Callable[[str], None] = lambda address: None, engine: Engine | None = None) -> None:
+    """Serve until SIGTERM or SIGINT. `ready` is told the address."""
+    server = Server(engine or Engine(config.engine()), config)
+    stopping, hurry = asyncio.Event(), asyncio.Event()
+
+    def signalled() -> None:
+        (hurry if stopping.is_set() else stopping).set()
+
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, signalled)
+    try:
+        ready(await server.start())
+        await stopping.wait()
+        await _stop(server, hurry)
+    finally:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.remove_signal_handler(number)
+
+
+async def _stop(server: Server, hurry: asyncio.Event) -> None:
+    ending = asyncio.create_task(server.stop(), name="zaiko stop")
+    waiting = asyncio.create_task(hurry.wait(), name="zaiko second signal")
+    done, _ = await asyncio.wait({ending, waiting}, return_when=asyncio.FIRST_COMPLETED)
+    if ending not in done:
+        ending.cancel()
+    waiting.cancel()
+    await asyncio.gather(ending, waiting, return_exceptions=True)
+
+
+def _address(listen: str, port: int) -> str:
+    return listen if listen.startswith("unix:") else f"{listen.rpartition(':')[0]}:{port}"

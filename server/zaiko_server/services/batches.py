@@ -1,0 +1,33 @@
+"""Which item of a batch was refused: its index goes into the refusal's metadata."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+
+from zaiko_core.domain.errors import Refusal
+
+
+@contextmanager
+def indexed(items: Sequence[Sequence[str]]) -> Iterator[Callable[[int], AbstractContextManager[None]]]:
+    """Inside, a refusal that names something (in full, or by its id) gets the index of the first item that has it. `items` are the
+    names that each item has. What is yielded marks work on one item, whose refusals get its index."""
+    try:
+        yield _at
+    except Refusal as refusal:
+        if "index" not in refusal.metadata:
+            told = set(refusal.metadata.values())
+            for index, names in enumerate(items):
+                if any(name in told or name.rpartition("/")[2] in told for name in names):
+                    refusal.metadata["index"] = str(index)
+                    break
+        raise
+
+
+@contextmanager
+def _at(index: int) -> Iterator[None]:
+    try:
+        yield
+    except Refusal as refusal:
+        refusal.metadata.setdefault("index", str(index))
+        raise

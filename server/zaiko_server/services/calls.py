@@ -1,0 +1,119 @@
+"""What every servicer shares: the engine, one transaction per call, request ids, and pages."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, Protocol, TypeVar
+
+from google.protobuf.message import Message
+from zaiko_core.app.idempotency import RequestKey, answered, once
+from zaiko_core.app.ports import Directory, UnitOfWork
+from zaiko_core.domain.errors import NotFound, Refusal
+from zaiko_core.plugin_host.loader import Registry
+from zaiko_sdk import Finding
+
+from zaiko_server.interceptors import trailers
+from zaiko_server.pages import Pages
+
+T = TypeVar("T")
+M = TypeVar("M", bound=Message)
+Context = Any
+
+REPLAYED = ("zaiko-replayed", "1")
+
+
+class Store(Protocol):
+    """Transactions (zaiko_core.storage.engine.Database)."""
+
+    async def read(self, merchant: str, work: Callable[[Any], T]) -> T: ...
+    async def write(self, merchant: str, work: Callable[[Any], T]) -> T: ...
+    async def directory(self, work: Callable[[Any], T]) -> T: ...
+
+
+class Feed(Protocol):
+    """Tells of newer revisions (zaiko_core.sync.feed.ChangeFeed)."""
+
+    async def wait(self, merchant: str, after: int, timeout: float) -> int: ...
+
+
+class Secrets(Protocol):
+    """Seals credentials (zaiko_core.storage.secrets.SecretBox)."""
+
+    def seal(self, secrets: Mapping[str, str]) -> bytes: ...
+    def open(self, sealed: bytes | None) -> dict[str, str]: ...
+
+
+class Backend(Protocol):
+    """What the servicers need of the engine (zaiko_core.bootstrap.Engine)."""
+
+    @property
+    def db(self) -> Store: ...
+    @property
+    def feed(self) -> Feed: ...
+    @property
+    def registry(self) -> Registry: ...
+    @property
+    def secrets(self) -> Secrets: ...
+    def can_sync(self, connector: str) -> Refusal | None: ...
+    def check_shop(self, merchant: str, shop: str) -> Awaitable[Sequence[Finding]]: ...
+
+
+class Calls:
+    """One per server. `new_id` draws a fresh UUID as text; `principal` says who is calling."""
+
+    def __init__(
+        self,
+        engine: Backend,
+        pages: Pages,
+        *,
+        new_id: Callable[[], str],
+        principal: Callable[[Context], str] = lambda context: "",
+    ) -> None:
+        self.engine, self.pages, self.new_id = engine, pages, new_id
+        self._principal = principal
+
+    async def read(self, merchant: str, work: Callable[[UnitOfWork], T]) -> T:
+        """Run `work` over one snapshot of a merchant."""
+        return await self.engine.db.read(merchant, work)
+
+    async def directory(self, work: Callable[[Directory], T]) -> T:
+        """Run `work` over the merchants."""
+        return await self.engine.db.directory(work)
+
+    async def write(self, context: Context, merchant: str, request: Any, reply: type[M], work: Callable[[UnitOfWork], M]) -> M:
+        """Run a mutation in one transaction, once per request id: a repeat gets the first answer and a trailer that says so."""
+        if not request.request_id:
+            return await self.engine.db.write(merchant, work)
+        key = self.key(context, request)
+
+        def run(uow: UnitOfWork) -> tuple[bytes, bool]:
+            answer = once(uow, key, lambda: work(uow).SerializeToString())
+            return answer.response, answer.replayed
+
+        response, replayed = await self.engine.db.write(merchant, run)
+        if replayed:
+            trailers.add(context, REPLAYED)
+        return reply.FromString(response)
+
+    async def replay(self, context: Context, merchant: str, request: Any, reply: type[M]) -> M | None:
+        """The first answer to a mutation that cannot run in a merchant's transaction, since it makes the merchant."""
+        if not request.request_id:
+            return None
+        key = self.key(context, request)
+        try:
+            answer = await self.engine.db.read(merchant, lambda uow: answered(uow, key))
+        except NotFound:
+            return None
+        if answer is None:
+            return None
+        trailers.add(context, REPLAYED)
+        return reply.FromString(answer.response)
+
+    def key(self, context: Context, request: Any) -> RequestKey:
+        """By what a repeated request is known: everything in it but the id must be the same."""
+        bare = type(request)()
+        bare.CopyFrom(request)
+        bare.ClearField("request_id")
+        digest = hashlib.sha256(bare.SerializeToString(deterministic=True)).digest()
+        return RequestKey(self._principal(context), request.DESCRIPTOR.full_name, request.request_id.lower(), digest)

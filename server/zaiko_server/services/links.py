@@ -1,0 +1,169 @@
+"""LinkService."""
+# ruff: noqa: N802 - methods bear the names of their RPCs
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from zaiko.v1 import link_pb2, link_service_pb2_grpc
+from zaiko.v1 import link_service_pb2 as pb
+from zaiko_core.app import links, operations, shops
+from zaiko_core.app.bulk_link import BulkLinkOrder
+from zaiko_core.app.links import LinkDraft
+from zaiko_core.app.ports import UnitOfWork
+from zaiko_core.app.records import LinkRecord, LinkState
+from zaiko_core.domain.errors import ConnectorCannotSetInventory, ConnectorNotLoaded, Refusal, SyncNotOffered
+
+from zaiko_server import etags, masks, names, views
+from zaiko_server.convert import links as messages
+from zaiko_server.convert.operations import operation
+from zaiko_server.services.batches import indexed
+from zaiko_server.services.calls import Calls, Context
+
+
+class LinkServicer(link_service_pb2_grpc.LinkServiceServicer):
+    """See proto/zaiko/v1/link_service.proto."""
+
+    def __init__(self, calls: Calls) -> None:
+        self._calls = calls
+        self._can_sync = calls.engine.can_sync
+
+    async def CreateLink(self, request: pb.CreateLinkRequest, context: Context) -> pb.CreateLinkResponse:
+        merchant, _ = names.SHOP.ids(request.parent)
+        draft = messages.drafted(request.link)
+
+        def work(uow: UnitOfWork) -> pb.CreateLinkResponse:
+            records, counted = links.create(uow, [draft], can_sync=self._can_sync)
+            return pb.CreateLinkResponse(
+                link=self._shown(uow, records)[0],
+                counted=messages.counted(merchant, counted),
+                counted_units=sum(item.units for item in counted),
+                revision=uow.answer_revision,
+            )
+
+        return await self._calls.write(context, merchant, request, pb.CreateLinkResponse, work)
+
+    async def BatchCreateLinks(self, request: pb.BatchCreateLinksRequest, context: Context) -> pb.BatchCreateLinksResponse:
+        merchant, _ = names.SHOP.ids(request.parent, wildcard=True)
+        drafts = [messages.drafted(item.link) for item in request.requests]
+
+        def work(uow: UnitOfWork) -> pb.BatchCreateLinksResponse:
+            with indexed([_named_by(merchant, draft) for draft in drafts]):
+                try:
+                    records, counted = links.create(uow, drafts, can_sync=self._can_sync)
+                except (SyncNotOffered, ConnectorNotLoaded, ConnectorCannotSetInventory) as refusal:
+                    _point_at_sync(uow, refusal, drafts)
+                    raise
+            return pb.BatchCreateLinksResponse(
+                links=self._shown(uow, records),
+                counted=messages.counted(merchant, counted),
+                counted_units=sum(item.units for item in counted),
+                revision=uow.answer_revision,
+            )
+
+        return await self._calls.write(context, merchant, request, pb.BatchCreateLinksResponse, work)
+
+    async def UpdateLink(self, request: pb.UpdateLinkRequest, context: Context) -> pb.UpdateLinkResponse:
+        merchant, shop, listing = names.LINK.ids(request.link.name)
+        mask = masks.mask_of(request)
+
+        def work(uow: UnitOfWork) -> pb.UpdateLinkResponse:
+            record = links.get(uow, shop, listing)
+            etags.check(request.link.etag, record.revision)
+            masks.check_fixed(mask, request.link, self._shown(uow, [record])[0])
+            if "sync_enabled" in mask.changes:
+                record = links.set_sync(uow, shop, listing, request.link.sync_enabled, can_sync=self._can_sync)
+            return pb.UpdateLinkResponse(link=self._shown(uow, [record])[0], revision=uow.answer_revision)
+
+        return await self._calls.write(context, merchant, request, pb.UpdateLinkResponse, work)
+
+    async def DeleteLink(self, request: pb.DeleteLinkRequest, context: Context) -> pb.DeleteLinkResponse:
+        merchant, shop, listing = names.LINK.ids(request.name)
+
+        def work(uow: UnitOfWork) -> pb.DeleteLinkResponse:
+            etags.check(request.etag, links.get(uow, shop, listing).revision)
+            released = links.delete(uow, [(shop, listing)], release_orders=request.release_orders)
+            return pb.DeleteLinkResponse(
+                released=messages.counted(merchant, released),
+                released_units=sum(item.units for item in released),
+                revision=uow.answer_revision,
+            )
+
+        return await self._calls.write(context, merchant, request, pb.DeleteLinkResponse, work)
+
+    async def BatchDeleteLinks(self, request: pb.BatchDeleteLinksRequest, context: Context) -> pb.BatchDeleteLinksResponse:
+        merchant, _ = names.SHOP.ids(request.parent, wildcard=True)
+        keys = [names.LINK.ids(name)[1:] for name in request.names]
+
+        def work(uow: UnitOfWork) -> pb.BatchDeleteLinksResponse:
+            with indexed([(name,) for name in request.names]):
+                released = links.delete(uow, [(shop, listing) for shop, listing in keys], release_orders=request.release_orders)
+            return pb.BatchDeleteLinksResponse(
+                released=messages.counted(merchant, released),
+                released_units=sum(item.units for item in released),
+                revision=uow.answer_revision,
+            )
+
+        return await self._calls.write(context, merchant, request, pb.BatchDeleteLinksResponse, work)
+
+    async def GetLink(self, request: pb.GetLinkRequest, context: Context) -> pb.GetLinkResponse:
+        merchant, shop, listing = names.LINK.ids(request.name)
+
+        def work(uow: UnitOfWork) -> pb.GetLinkResponse:
+            return pb.GetLinkResponse(link=self._shown(uow, [links.get(uow, shop, listing)])[0], revision=uow.revision)
+
+        return await self._calls.read(merchant, work)
+
+    async def ListLinks(self, request: pb.ListLinksRequest, context: Context) -> pb.ListLinksResponse:
+        merchant, shop = names.SHOP.ids(request.parent, wildcard=True)
+        position, wanted = self._calls.pages.begin(merchant, request), request.filter
+        enabled = wanted.sync_enabled if wanted.HasField("sync_enabled") else None
+
+        def work(uow: UnitOfWork) -> pb.ListLinksResponse:
+            rows = uow.links.page(
+                position.page,
+                shop="" if shop == names.ANY else shops.get(uow, shop).shop,
+                products=[names.PRODUCT.ids(wanted.product)[1]] if wanted.product else [],
+                states=states_of(wanted.states),
+                sync_enabled=enabled,
+            )
+            cut = self._calls.pages.cut(position, rows, lambda row: (row.shop, row.listing), self._shown(uow, rows), uow.revision)
+            return pb.ListLinksResponse(links=cut.items, next_page_token=cut.next_page_token, revision=uow.revision)
+
+        return await self._calls.read(merchant, work)
+
+    async def BulkLink(self, request: pb.BulkLinkRequest, context: Context) -> pb.BulkLinkResponse:
+        merchant, shop = names.SHOP.ids(request.parent)
+        asked = BulkLinkOrder(shop, request.match_barcode, request.enable_sync, request.dry_run)
+        drawn = self._calls.new_id()
+
+        def work(uow: UnitOfWork) -> pb.BulkLinkResponse:
+            begun = operations.bulk_link(uow, asked, drawn=drawn, can_sync=self._can_sync)
+            return pb.BulkLinkResponse(operation=operation(merchant, begun), revision=uow.answer_revision)
+
+        return await self._calls.write(context, merchant, request, pb.BulkLinkResponse, work)
+
+    def _shown(self, uow: UnitOfWork, records: Sequence[LinkRecord]) -> list[link_pb2.Link]:
+        return views.links(uow, records, self._can_sync)
+
+
+def states_of(states: Sequence[link_pb2.LinkStatus.State.ValueType]) -> list[LinkState]:
+    """A filter on states."""
+    return [LinkState(link_pb2.LinkStatus.State.Name(state).removeprefix("STATE_")) for state in states]
+
+
+def _named_by(merchant: str, draft: LinkDraft) -> list[str]:
+    """What a refusal of this link may name."""
+    own = [names.LISTING(merchant, draft.shop, draft.listing), names.LINK(merchant, draft.shop, draft.listing)]
+    products = [names.PRODUCT(merchant, part.product) for part in draft.parts]
+    return [*own, *products, names.SHOP(merchant, draft.shop)]
+
+
+def _point_at_sync(uow: UnitOfWork, refusal: Refusal, drafts: Sequence[LinkDraft]) -> None:
+    """Sync cannot be enabled: on the first link that asks for it, of the connector that the refusal names."""
+    connector = refusal.metadata.get("connector")
+    owners = uow.shops.get({draft.shop for draft in drafts})
+    for index, draft in enumerate(drafts):
+        if draft.sync_enabled and connector in (None, owners[draft.shop].connector):
+            refusal.metadata["index"] = str(index)
+            return

@@ -1,0 +1,69 @@
+"""MerchantService."""
+# ruff: noqa: N802 - methods bear the names of their RPCs
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from dataclasses import replace
+from typing import Any
+
+from zaiko.v1 import merchant_service_pb2 as pb
+from zaiko.v1 import merchant_service_pb2_grpc
+from zaiko_core.app import catalogue
+from zaiko_core.app.ports import UnitOfWork
+
+from zaiko_server import etags, names
+from zaiko_server.convert import merchants
+from zaiko_server.masks import mask_of
+from zaiko_server.services.calls import Calls, Context
+
+
+class MerchantServicer(merchant_service_pb2_grpc.MerchantServiceServicer):
+    """See proto/zaiko/v1/merchant_service.proto."""
+
+    def __init__(self, calls: Calls) -> None:
+        self._calls = calls
+        self._creating: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+
+    async def CreateMerchant(self, request: pb.CreateMerchantRequest, context: Context) -> pb.CreateMerchantResponse:
+        draft = merchants.drafted(request.merchant_id, request.merchant)
+        # A merchant's own transactions need the merchant, so the answer is kept by a second one. The lock lets a repeat that
+        # overlaps the first call find it.
+        async with self._creating[draft.merchant]:
+            replayed = await self._calls.replay(context, draft.merchant, request, pb.CreateMerchantResponse)
+            if replayed is not None:
+                return replayed
+            await self._calls.directory(lambda directory: directory.create(draft))
+
+            def work(uow: UnitOfWork) -> pb.CreateMerchantResponse:
+                return pb.CreateMerchantResponse(merchant=merchants.merchant(uow.merchants), revision=uow.answer_revision)
+
+            return await self._calls.write(context, draft.merchant, request, pb.CreateMerchantResponse, work)
+
+    async def GetMerchant(self, request: pb.GetMerchantRequest, context: Context) -> pb.GetMerchantResponse:
+        (merchant,) = names.MERCHANT.ids(request.name)
+        record = await self._calls.read(merchant, lambda uow: uow.merchants)
+        return pb.GetMerchantResponse(merchant=merchants.merchant(record), revision=record.head)
+
+    async def ListMerchants(self, request: pb.ListMerchantsRequest, context: Context) -> pb.ListMerchantsResponse:
+        position = self._calls.pages.begin("", request)
+        rows = await self._calls.directory(lambda directory: directory.page(position.page))
+        cut = self._calls.pages.cut(position, rows, lambda row: (row.merchant,), (merchants.merchant(row) for row in rows), 0)
+        return pb.ListMerchantsResponse(merchants=cut.items, next_page_token=cut.next_page_token)
+
+    async def UpdateMerchant(self, request: pb.UpdateMerchantRequest, context: Context) -> pb.UpdateMerchantResponse:
+        (merchant,) = names.MERCHANT.ids(request.merchant.name)
+        given, mask = merchants.drafted(merchant, request.merchant), mask_of(request)
+        changes: dict[str, Any] = {}
+        if "display_name" in mask.changes:
+            changes["display_name"] = given.display_name
+        if "inventory_sync_available" in mask.changes:
+            changes["sync_available"] = given.sync_available
+
+        def work(uow: UnitOfWork) -> pb.UpdateMerchantResponse:
+            etags.check(request.merchant.etag, uow.merchants.revision)
+            record = catalogue.update_merchant(uow, replace(uow.merchants, **changes))
+            return pb.UpdateMerchantResponse(merchant=merchants.merchant(record), revision=uow.answer_revision)
+
+        return await self._calls.write(context, merchant, request, pb.UpdateMerchantResponse, work)

@@ -1,0 +1,78 @@
+"""OperationService."""
+# ruff: noqa: N802 - methods bear the names of their RPCs
+
+from __future__ import annotations
+
+import asyncio
+
+from zaiko.v1 import operation_pb2, operation_service_pb2_grpc
+from zaiko.v1 import operation_service_pb2 as pb
+from zaiko_core.app import operations
+from zaiko_core.app.ports import UnitOfWork
+from zaiko_core.app.records import OperationRecord
+
+from zaiko_server import names, pages
+from zaiko_server.convert.operations import operation
+from zaiko_server.convert.times import MICROS, span_of
+from zaiko_server.services.calls import Calls, Context
+
+LONGEST_WAIT = 25.0
+_MARGIN = 0.25
+"""Seconds before the client's deadline at which a waiting call answers."""
+
+
+class OperationServicer(operation_service_pb2_grpc.OperationServiceServicer):
+    """See proto/zaiko/v1/operation_service.proto."""
+
+    def __init__(self, calls: Calls) -> None:
+        self._calls = calls
+
+    async def GetOperation(self, request: pb.GetOperationRequest, context: Context) -> pb.GetOperationResponse:
+        merchant, name = names.OPERATION.ids(request.name)
+
+        def work(uow: UnitOfWork) -> pb.GetOperationResponse:
+            found = operations.get(uow, name)
+            return pb.GetOperationResponse(operation=operation(merchant, found), revision=uow.revision)
+
+        return await self._calls.read(merchant, work)
+
+    async def ListOperations(self, request: pb.ListOperationsRequest, context: Context) -> pb.ListOperationsResponse:
+        (merchant,) = names.MERCHANT.ids(request.parent)
+        position, wanted = self._calls.pages.begin(merchant, request), request.filter
+        kinds = {operation_pb2.Operation.Kind.Name(kind).removeprefix("KIND_") for kind in wanted.kinds}
+        states = {operation_pb2.Operation.State.Name(state).removeprefix("STATE_") for state in wanted.states}
+
+        def keep(row: OperationRecord) -> bool:
+            return (not kinds or row.kind in kinds) and (not states or row.state.value in states)
+
+        def work(uow: UnitOfWork) -> pb.ListOperationsResponse:
+            rows = pages.collect(position, uow.operations.page, lambda row: (row.operation,), keep)
+            messages = (operation(merchant, row, rows=False) for row in rows)
+            cut = self._calls.pages.cut(position, rows, lambda row: (row.operation,), messages, uow.revision)
+            return pb.ListOperationsResponse(operations=cut.items, next_page_token=cut.next_page_token, revision=uow.revision)
+
+        return await self._calls.read(merchant, work)
+
+    async def CancelOperation(self, request: pb.CancelOperationRequest, context: Context) -> pb.CancelOperationResponse:
+        merchant, name = names.OPERATION.ids(request.name)
+
+        def work(uow: UnitOfWork) -> pb.CancelOperationResponse:
+            changed = operations.cancel(uow, name)
+            return pb.CancelOperationResponse(operation=operation(merchant, changed), revision=uow.answer_revision)
+
+        return await self._calls.write(context, merchant, request, pb.CancelOperationResponse, work)
+
+    async def WaitOperation(self, request: pb.WaitOperationRequest, context: Context) -> pb.WaitOperationResponse:
+        merchant, name = names.OPERATION.ids(request.name)
+        asked = span_of(request.timeout) / MICROS if request.HasField("timeout") else LONGEST_WAIT
+        left = context.time_remaining()
+        until = _clock() + min(asked, LONGEST_WAIT, LONGEST_WAIT if left is None else left - _MARGIN)
+        while True:
+            found, revision = await self._calls.read(merchant, lambda uow: (operations.get(uow, name), uow.revision))
+            if found.ended_at is not None or _clock() >= until:
+                return pb.WaitOperationResponse(operation=operation(merchant, found), revision=revision)
+            await self._calls.engine.feed.wait(merchant, revision, until - _clock())
+
+
+def _clock() -> float:
+    return asyncio.get_running_loop().time()

@@ -1,0 +1,84 @@
+"""OrderService."""
+# ruff: noqa: N802 - methods bear the names of their RPCs
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from zaiko.v1 import order_pb2, order_service_pb2_grpc
+from zaiko.v1 import order_service_pb2 as pb
+from zaiko_core.app import shops
+from zaiko_core.app.ports import UnitOfWork
+from zaiko_core.app.records import StoredOrder
+from zaiko_core.domain.errors import NotFound
+
+from zaiko_server import names, views
+from zaiko_server.services.calls import Calls, Context
+
+
+class OrderServicer(order_service_pb2_grpc.OrderServiceServicer):
+    """See proto/zaiko/v1/order_service.proto."""
+
+    def __init__(self, calls: Calls) -> None:
+        self._calls = calls
+
+    async def GetOrder(self, request: pb.GetOrderRequest, context: Context) -> pb.GetOrderResponse:
+        merchant, shop, order = names.ORDER.ids(request.name)
+        external = names.external_order_id(order)
+
+        def work(uow: UnitOfWork) -> pb.GetOrderResponse:
+            found = _stored(uow, shop, [external])
+            if not found:
+                raise NotFound(request.name)
+            return pb.GetOrderResponse(order=views.orders(uow, found)[0], revision=uow.revision)
+
+        return await self._calls.read(merchant, work)
+
+    async def ListOrders(self, request: pb.ListOrdersRequest, context: Context) -> pb.ListOrdersResponse:
+        merchant, shop = names.SHOP.ids(request.parent, wildcard=True)
+        position, wanted = self._calls.pages.begin(merchant, request), request.filter
+        states = [order_pb2.Order.State.Name(state).removeprefix("STATE_") for state in wanted.states]
+
+        def work(uow: UnitOfWork) -> pb.ListOrdersResponse:
+            one = "" if shop == names.ANY else shops.get(uow, shop).shop
+            if wanted.external_ids:
+                after = position.after[1] if position.after else ""
+                found = _stored(uow, shop, sorted(order for order in set(wanted.external_ids) if order > after))
+                rows = [row for row in found if _matches(row, wanted)][: position.size + 1]
+            else:
+                rows = uow.orders.page(position.page, shop=one, states=states, suspect=wanted.suspect, uncounted=wanted.unlinked)
+            messages = views.orders(uow, rows)
+            cut = self._calls.pages.cut(position, rows, lambda row: (row.shop, row.record.order), messages, uow.revision)
+            return pb.ListOrdersResponse(orders=cut.items, next_page_token=cut.next_page_token, revision=uow.revision)
+
+        return await self._calls.read(merchant, work)
+
+
+def _stored(uow: UnitOfWork, shop: str, orders: Sequence[str]) -> list[StoredOrder]:
+    """Orders by the platform's ids, in the same order; those that there are."""
+    found = uow.orders.get(shop, orders)
+    return [
+        StoredOrder(
+            shop=shop,
+            record=found[order],
+            holds=found[order].holds,
+            uncounted=any(line.parts is None for line in found[order].lines),
+            created_at=0,
+            updated_at=0,
+            revision=0,
+        )
+        for order in orders
+        if order in found
+    ]
+
+
+def _matches(row: StoredOrder, wanted: pb.ListOrdersRequest.Filter) -> bool:
+    """The filter of the store, for rows that were not read through it."""
+    state = order_pb2.Order.State.Value(f"STATE_{row.record.state.value}")
+    record = row.record
+    doubtful = record.archived or record.vanished_at is not None or not record.state_known
+    return (
+        (not wanted.states or state in wanted.states)
+        and (not wanted.suspect or (row.holds > 0 and doubtful))
+        and (not wanted.unlinked or (row.holds > 0 and row.uncounted))
+    )

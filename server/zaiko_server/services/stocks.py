@@ -1,0 +1,183 @@
+"""StockService."""
+# ruff: noqa: N802 - methods bear the names of their RPCs
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractContextManager, aclosing, nullcontext
+from typing import Any, TypeVar
+
+from google.protobuf.message import Message
+from zaiko.v1 import movement_pb2, stock_service_pb2_grpc
+from zaiko.v1 import stock_service_pb2 as pb
+from zaiko_core.app import catalogue, stock
+from zaiko_core.app.ports import UnitOfWork
+from zaiko_core.app.records import StockRecord
+from zaiko_core.app.stock import Adjustment, Binding, Posting, Receipt
+from zaiko_core.domain.stock import MovementKind
+
+from zaiko_server import etags, names
+from zaiko_server.convert import movements, stocks
+from zaiko_server.convert.times import micros_of
+from zaiko_server.services.batches import indexed
+from zaiko_server.services.calls import Calls, Context
+from zaiko_server.watch import SyncWatcher
+
+Reply = TypeVar("Reply", bound=Message)
+
+
+class StockServicer(stock_service_pb2_grpc.StockServiceServicer):
+    """See proto/zaiko/v1/stock_service.proto."""
+
+    def __init__(self, calls: Calls, watcher: SyncWatcher) -> None:
+        self._calls, self._watcher = calls, watcher
+
+    async def GetStock(self, request: pb.GetStockRequest, context: Context) -> pb.GetStockResponse:
+        merchant, product = names.STOCK.ids(request.name)
+
+        def work(uow: UnitOfWork) -> pb.GetStockResponse:
+            (record,) = _stocks(uow, [product])
+            return pb.GetStockResponse(stock=stocks.stock(merchant, record), revision=uow.revision)
+
+        return await self._calls.read(merchant, work)
+
+    async def BatchGetStocks(self, request: pb.BatchGetStocksRequest, context: Context) -> pb.BatchGetStocksResponse:
+        (merchant,) = names.MERCHANT.ids(request.parent)
+        ids = [names.STOCK.ids(name)[1] for name in request.names]
+
+        def work(uow: UnitOfWork) -> pb.BatchGetStocksResponse:
+            found = [stocks.stock(merchant, record) for record in _stocks(uow, ids)]
+            return pb.BatchGetStocksResponse(stocks=found, revision=uow.revision)
+
+        return await self._calls.read(merchant, work)
+
+    async def ListStocks(self, request: pb.ListStocksRequest, context: Context) -> pb.ListStocksResponse:
+        (merchant,) = names.MERCHANT.ids(request.parent)
+        position = self._calls.pages.begin(merchant, request)
+        products = [names.PRODUCT.ids(name)[1] for name in request.filter.products]
+
+        def work(uow: UnitOfWork) -> pb.ListStocksResponse:
+            rows = uow.stocks.page(position.page, products=products, oversold=request.filter.oversold)
+            messages = (stocks.stock(merchant, row) for row in rows)
+            cut = self._calls.pages.cut(position, rows, lambda row: (row.product,), messages, uow.revision)
+            return pb.ListStocksResponse(stocks=cut.items, next_page_token=cut.next_page_token, revision=uow.revision)
+
+        return await self._calls.read(merchant, work)
+
+    async def SetReserve(self, request: pb.SetReserveRequest, context: Context) -> pb.SetReserveResponse:
+        merchant, _ = names.PRODUCT.ids(request.product)
+
+        def work(uow: UnitOfWork) -> pb.SetReserveResponse:
+            (record,), scheduled = _set_reserves(uow, [request], lambda index: nullcontext())
+            return pb.SetReserveResponse(
+                stock=stocks.stock(merchant, record), scheduled_link_count=scheduled, revision=uow.answer_revision
+            )
+
+        return await self._calls.write(context, merchant, request, pb.SetReserveResponse, work)
+
+    async def BatchSetReserves(self, request: pb.BatchSetReservesRequest, context: Context) -> pb.BatchSetReservesResponse:
+        (merchant,) = names.MERCHANT.ids(request.parent)
+
+        def work(uow: UnitOfWork) -> pb.BatchSetReservesResponse:
+            with indexed([(item.product,) for item in request.requests]) as item_at:
+                records, scheduled = _set_reserves(uow, request.requests, item_at)
+            return pb.BatchSetReservesResponse(
+                stocks=[stocks.stock(merchant, record) for record in records],
+                scheduled_link_count=scheduled,
+                revision=uow.answer_revision,
+            )
+
+        return await self._calls.write(context, merchant, request, pb.BatchSetReservesResponse, work)
+
+    async def RecordReceipt(self, request: pb.RecordReceiptRequest, context: Context) -> pb.RecordReceiptResponse:
+        receipt = Receipt(**self._fact(request), quantity=request.quantity)
+        return await self._post(context, request, pb.RecordReceiptResponse, lambda uow: stock.receive(uow, [receipt])[0])
+
+    async def AdjustStock(self, request: pb.AdjustStockRequest, context: Context) -> pb.AdjustStockResponse:
+        change: dict[str, Any] = {str(request.WhichOneof("change")): getattr(request, str(request.WhichOneof("change")))}
+        adjustment = Adjustment(**self._fact(request), **change)
+
+        def post(uow: UnitOfWork) -> Posting:
+            # A fact that is told again is recorded whatever has changed since.
+            if not uow.stocks.by_cause([adjustment.cause]):
+                etags.check(request.etag, _stocks(uow, [adjustment.product])[0].revision)
+            return stock.adjust(uow, adjustment)
+
+        return await self._post(context, request, pb.AdjustStockResponse, post)
+
+    async def AllocateStock(self, request: pb.AllocateStockRequest, context: Context) -> pb.AllocateStockResponse:
+        binding = self._binding(request)
+        return await self._post(context, request, pb.AllocateStockResponse, lambda uow: stock.allocate(uow, binding))
+
+    async def DeallocateStock(self, request: pb.DeallocateStockRequest, context: Context) -> pb.DeallocateStockResponse:
+        binding = self._binding(request)
+        return await self._post(context, request, pb.DeallocateStockResponse, lambda uow: stock.deallocate(uow, binding))
+
+    async def ShipStock(self, request: pb.ShipStockRequest, context: Context) -> pb.ShipStockResponse:
+        binding = self._binding(request)
+        return await self._post(context, request, pb.ShipStockResponse, lambda uow: stock.ship(uow, binding))
+
+    async def ListMovements(self, request: pb.ListMovementsRequest, context: Context) -> pb.ListMovementsResponse:
+        (merchant,) = names.MERCHANT.ids(request.parent)
+        position, wanted = self._calls.pages.begin(merchant, request), request.filter
+        products = [names.PRODUCT.ids(wanted.product)[1]] if wanted.product else []
+        warehouse = names.WAREHOUSE.ids(wanted.warehouse)[1] if wanted.warehouse else ""
+        kinds = [MovementKind(movement_pb2.Movement.Kind.Name(kind).removeprefix("KIND_")) for kind in wanted.kinds]
+
+        def work(uow: UnitOfWork) -> pb.ListMovementsResponse:
+            rows = uow.stocks.movements(position.page, products=products, warehouse=warehouse, kinds=kinds)
+            messages = (movements.movement(merchant, row) for row in rows)
+            cut = self._calls.pages.cut(position, rows, lambda row: (row.seq,), messages, uow.revision)
+            return pb.ListMovementsResponse(movements=cut.items, next_page_token=cut.next_page_token, revision=uow.revision)
+
+        return await self._calls.read(merchant, work)
+
+    async def WatchStocks(self, request: pb.WatchStocksRequest, context: Context) -> AsyncIterator[pb.WatchStocksResponse]:
+        async with aclosing(self._watcher.watch_stocks(request, context)) as responses:
+            async for response in responses:
+                yield response
+
+    def _fact(self, request: Any) -> dict[str, Any]:
+        """What every fact of a warehouse tells."""
+        return {
+            "product": names.PRODUCT.ids(request.product)[1],
+            "warehouse": names.WAREHOUSE.ids(request.warehouse)[1],
+            "cause": request.cause_key or self._calls.new_id(),
+            "note": request.note,
+            "occurred_at": micros_of(request.occur_time) if request.HasField("occur_time") else 0,
+        }
+
+    def _binding(self, request: Any) -> Binding:
+        return Binding(**self._fact(request), demand=movements.demand_ref(request.demand), quantity=request.quantity)
+
+    async def _post(self, context: Context, request: Any, reply: type[Reply], post: Callable[[UnitOfWork], Posting]) -> Reply:
+        merchant, _ = names.PRODUCT.ids(request.product)
+
+        def work(uow: UnitOfWork) -> Reply:
+            posting = post(uow)
+            return reply(
+                movement=movements.movement(merchant, posting.movement),
+                stock=stocks.stock(merchant, posting.stock),
+                already_recorded=posting.already_recorded,
+                revision=uow.answer_revision,
+            )
+
+        return await self._calls.write(context, merchant, request, reply, work)
+
+
+def _stocks(uow: UnitOfWork, products: Sequence[str]) -> list[StockRecord]:
+    """Stocks in the order of `products`; raises NotFound."""
+    found = uow.stocks.get(products)
+    catalogue.check_found(uow, products, found)
+    return [found[product] for product in products]
+
+
+def _set_reserves(
+    uow: UnitOfWork, requests: Sequence[pb.SetReserveRequest], item_at: Callable[[int], AbstractContextManager[None]]
+) -> tuple[list[StockRecord], int]:
+    ids = [names.PRODUCT.ids(item.product)[1] for item in requests]
+    for index, (item, record) in enumerate(zip(requests, _stocks(uow, ids), strict=True)):
+        with item_at(index):
+            etags.check(item.etag, record.revision)
+    records, scheduled = stock.set_reserves(uow, {product: item.reserve for product, item in zip(ids, requests, strict=True)})
+    return [records[product] for product in ids], scheduled

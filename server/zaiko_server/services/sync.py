@@ -1,0 +1,146 @@
+"""SyncService."""
+# ruff: noqa: N802 - methods bear the names of their RPCs
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+
+from zaiko.v1 import link_pb2, sync_run_pb2, sync_service_pb2_grpc
+from zaiko.v1 import sync_service_pb2 as pb
+from zaiko_core.app import catalogue, links, shops, sync
+from zaiko_core.app.operations import check_runnable
+from zaiko_core.app.ports import UnitOfWork
+from zaiko_core.app.records import LinkState, Page
+from zaiko_core.domain.errors import NotFound
+
+from zaiko_server import names, pages, views
+from zaiko_server.convert import links as link_messages
+from zaiko_server.convert.runs import run as run_message
+from zaiko_server.services.calls import Calls, Context
+from zaiko_server.services.links import states_of
+from zaiko_server.watch import SyncWatcher
+
+
+class SyncServicer(sync_service_pb2_grpc.SyncServiceServicer):
+    """See proto/zaiko/v1/sync_service.proto."""
+
+    def __init__(self, calls: Calls, watcher: SyncWatcher) -> None:
+        self._calls, self._watcher = calls, watcher
+        self._can_sync = calls.engine.can_sync
+
+    async def SyncNow(self, request: pb.SyncNowRequest, context: Context) -> pb.SyncNowResponse:
+        subject = str(request.WhichOneof("subject"))
+        merchant = names.merchant_of(getattr(request, subject))
+
+        def work(uow: UnitOfWork) -> pb.SyncNowResponse:
+            if subject == "shop":
+                triggered = self._sync_shop(uow, names.SHOP.ids(request.shop)[1])
+            elif subject == "link":
+                triggered = self._sync_link(uow, *names.LINK.ids(request.link)[1:])
+            else:
+                triggered = self._sync_product(uow, names.PRODUCT.ids(request.product)[1])
+            records = uow.shops.get(triggered)
+            statuses = views.shop_statuses(uow, [records[shop] for shop in triggered], self._can_sync)
+            scheduled = [
+                pb.SyncNowResponse.ScheduledShop(
+                    shop=status.shop, joined_run=_running(uow, shop) if records[shop].running else None, status=status
+                )
+                for shop, status in zip(triggered, statuses, strict=True)
+            ]
+            return pb.SyncNowResponse(shops=scheduled, revision=uow.answer_revision)
+
+        return await self._calls.write(context, merchant, request, pb.SyncNowResponse, work)
+
+    async def GetSyncRun(self, request: pb.GetSyncRunRequest, context: Context) -> pb.GetSyncRunResponse:
+        merchant, shop, run = names.RUN.ids(request.name)
+
+        def work(uow: UnitOfWork) -> pb.GetSyncRunResponse:
+            record = uow.runs.get(shop, run)
+            if record is None:
+                raise NotFound(request.name)
+            return pb.GetSyncRunResponse(sync_run=run_message(merchant, record), revision=uow.revision)
+
+        return await self._calls.read(merchant, work)
+
+    async def ListSyncRuns(self, request: pb.ListSyncRunsRequest, context: Context) -> pb.ListSyncRunsResponse:
+        merchant, shop = names.SHOP.ids(request.parent, wildcard=True)
+        position = self._calls.pages.begin(merchant, request)
+        states = {sync_run_pb2.SyncRun.State.Name(state).removeprefix("STATE_") for state in request.filter.states}
+
+        def work(uow: UnitOfWork) -> pb.ListSyncRunsResponse:
+            one = "" if shop == names.ANY else shops.get(uow, shop).shop
+            rows = pages.collect(
+                position,
+                lambda page: uow.runs.page(page, shop=one),
+                lambda row: (row.run, row.shop),
+                lambda row: not states or row.state.value in states,
+            )
+            messages = (run_message(merchant, row) for row in rows)
+            cut = self._calls.pages.cut(position, rows, lambda row: (row.run, row.shop), messages, uow.revision)
+            return pb.ListSyncRunsResponse(sync_runs=cut.items, next_page_token=cut.next_page_token, revision=uow.revision)
+
+        return await self._calls.read(merchant, work)
+
+    async def GetSyncStatus(self, request: pb.GetSyncStatusRequest, context: Context) -> pb.GetSyncStatusResponse:
+        (merchant,) = names.MERCHANT.ids(request.parent)
+
+        def work(uow: UnitOfWork) -> pb.GetSyncStatusResponse:
+            found = list(views.every(uow.shops.page, lambda row: (row.shop,)))
+            statuses = views.shop_statuses(uow, found, self._can_sync)
+            numbers: dict[LinkState, int] = {}
+            for states in uow.shops.link_counts({record.shop for record in found}).values():
+                for state, number in states.items():
+                    numbers[state] = numbers.get(state, 0) + number
+            return pb.GetSyncStatusResponse(
+                link_counts=link_messages.counts(numbers),
+                shop_statuses=statuses,
+                oversold_product_count=views.count_oversold(uow),
+                suspect_order_count=views.count_orders(uow, suspect=True),
+                unlinked_order_count=views.count_orders(uow, unlinked=True),
+                revision=uow.revision,
+            )
+
+        return await self._calls.read(merchant, work)
+
+    async def ListLinkStatuses(self, request: pb.ListLinkStatusesRequest, context: Context) -> pb.ListLinkStatusesResponse:
+        merchant, shop = names.SHOP.ids(request.parent, wildcard=True)
+        position, wanted = self._calls.pages.begin(merchant, request), request.filter
+
+        def work(uow: UnitOfWork) -> pb.ListLinkStatusesResponse:
+            rows = uow.links.page(
+                position.page,
+                shop="" if shop == names.ANY else shops.get(uow, shop).shop,
+                products=[names.PRODUCT.ids(wanted.product)[1]] if wanted.product else [],
+                states=states_of(wanted.states),
+                sync_enabled=None,
+            )
+            statuses: list[link_pb2.LinkStatus] = views.link_statuses(uow, rows, self._can_sync)
+            cut = self._calls.pages.cut(position, rows, lambda row: (row.shop, row.listing), statuses, uow.revision)
+            return pb.ListLinkStatusesResponse(link_statuses=cut.items, next_page_token=cut.next_page_token, revision=uow.revision)
+
+        return await self._calls.read(merchant, work)
+
+    async def WatchSync(self, request: pb.WatchSyncRequest, context: Context) -> AsyncIterator[pb.WatchSyncResponse]:
+        async with aclosing(self._watcher.watch_sync(request, context)) as responses:
+            async for response in responses:
+                yield response
+
+    def _sync_shop(self, uow: UnitOfWork, shop: str) -> list[str]:
+        check_runnable(uow, shops.get(uow, shop), self._can_sync)
+        return sync.sync_now(uow, shops=[shop])
+
+    def _sync_link(self, uow: UnitOfWork, shop: str, listing: str) -> list[str]:
+        links.get(uow, shop, listing)
+        check_runnable(uow, shops.get(uow, shop), self._can_sync)
+        return sync.sync_now(uow, link=(shop, listing))
+
+    def _sync_product(self, uow: UnitOfWork, product: str) -> list[str]:
+        catalogue.product(uow, product)
+        return shops.sync_product(uow, product, can_sync=self._can_sync)
+
+
+def _running(uow: UnitOfWork, shop: str) -> sync_run_pb2.SyncRun | None:
+    """The run of a shop that is going on."""
+    newest = uow.runs.page(Page(1), shop=shop)
+    return run_message(uow.merchant, newest[0]) if newest and newest[0].ended_at is None else None

@@ -1,0 +1,214 @@
+"""Interprets the rule table over a request's descriptors: every violation at once, or nothing."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from google.protobuf.descriptor import FieldDescriptor
+from google.protobuf.message import Message
+from zaiko_core.domain.errors import InvalidField
+
+from zaiko_server import names
+from zaiko_server.masks import UPDATES, mask_of
+from zaiko_server.refusals import BatchTooLarge, InvalidName, Repeated, Violation
+from zaiko_server.validate.rules import Ignored, Items, Named, NotFuture, OneShop, Required, Rule, SameAs, Unique, With
+from zaiko_server.validate.table import TABLE, Fields
+
+_FIRST_SECOND, _LAST_SECOND, _LONGEST = -62_135_596_800, 253_402_300_799, 315_576_000_000
+
+
+def check(request: Message, *, now: int) -> None:
+    """Raises BatchTooLarge, InvalidName, Repeated, MaskInvalid or InvalidField, each with all it has to say. `now` in µs."""
+    fields = TABLE[request.DESCRIPTOR.name]
+    _check_sizes(request, fields)
+    walk = _Walk(request, fields, now)
+    if request.DESCRIPTOR.name in UPDATES:
+        holder, updates = UPDATES[request.DESCRIPTOR.name]
+        if request.HasField(holder):
+            mask = mask_of(request)
+            walk.skipped = frozenset(
+                f"{holder}.{name}" for name in (*updates.changeable, *updates.fixed) if name not in mask.changes
+            )
+    walk.message(request, "", "")
+    walk.families()
+    if walk.others or (walk.names and walk.repeats):
+        raise InvalidField(
+            [*walk.others, *walk.names, *((path, "repeated.unique", f"repeats {what}") for path, _, what in walk.repeats)]
+        )
+    if walk.names:
+        raise InvalidName(walk.names)
+    if walk.repeats:
+        raise Repeated(*walk.repeats[0])
+
+
+def _check_sizes(request: Message, fields: Fields) -> None:
+    """Before anything else: a batch that is too large is not looked at."""
+    for path, rules in fields.items():
+        for rule in rules:
+            if isinstance(rule, Items) and rule.batch and len(getattr(request, path)) > rule.most:
+                raise BatchTooLarge(path, rule.most, len(getattr(request, path)))
+
+
+@dataclass
+class _Walk:
+    root: Any
+    fields: Fields
+    now: int
+    skipped: frozenset[str] = frozenset()
+    names: list[Violation] = field(default_factory=list)
+    repeats: list[tuple[str, int, str]] = field(default_factory=list)
+    others: list[Violation] = field(default_factory=list)
+    found: list[tuple[str, str]] = field(default_factory=list)
+    """(path, name) of every well-formed name."""
+
+    def message(self, message: Any, pattern: str, path: str) -> None:
+        """One message: its choices, then its fields."""
+        for choice in message.DESCRIPTOR.oneofs:
+            # A field with explicit presence has a choice of its own, named _field.
+            if f"{pattern}{choice.name}" in self.fields and message.WhichOneof(choice.name) is None:
+                self.values(None, self.fields[f"{pattern}{choice.name}"], path + choice.name)
+        for descriptor in message.DESCRIPTOR.fields:
+            key = pattern + descriptor.name
+            if key in self.skipped:
+                continue
+            rules = self.fields[key]
+            if isinstance(rules[0], Ignored):
+                continue
+            self.field(message, descriptor, rules, key, path + descriptor.name)
+
+    def field(self, message: Any, descriptor: FieldDescriptor, rules: Sequence[Rule], key: str, path: str) -> None:
+        """One field: a map, a list, a message or a value."""
+        value = getattr(message, descriptor.name)
+        if descriptor.message_type is not None and descriptor.message_type.GetOptions().map_entry:
+            self.values(value, rules, path)
+            for entry, text in value.items():
+                self.text(entry + text, path)
+        elif descriptor.is_repeated:
+            self.items(descriptor, value, rules, key, path)
+        elif descriptor.message_type is not None:
+            self.nested(message, descriptor, value, rules, key, path)
+        elif message.HasField(descriptor.name) if descriptor.has_presence else True:
+            self.single(message, descriptor, value, rules, path)
+
+    def items(self, descriptor: FieldDescriptor, value: Any, rules: Sequence[Rule], key: str, path: str) -> None:
+        """A list: rules about it, then about each item."""
+        for rule in rules:
+            if isinstance(rule, Items) or (isinstance(rule, OneShop) and self.root.parent.endswith(f"/{names.ANY}")):
+                self.values(value, [rule], path)
+            elif isinstance(rule, Unique):
+                self.unique(rule, value, path)
+        each = [rule for rule in rules if not isinstance(rule, (Items, OneShop, Unique))]
+        for index, item in enumerate(value):
+            place = f"{path}[{index}]"
+            if descriptor.message_type is not None:
+                self.message(item, f"{key}[].", f"{place}.")
+            else:
+                self.single(None, descriptor, item, each, place)
+
+    def nested(self, message: Any, descriptor: FieldDescriptor, value: Any, rules: Sequence[Rule], key: str, path: str) -> None:
+        """A message: whether it is there, what a time says, and what it holds."""
+        if not message.HasField(descriptor.name):
+            self.values(None, [rule for rule in rules if isinstance(rule, Required)], path)
+            return
+        kind = value.DESCRIPTOR.full_name
+        if kind == "google.protobuf.Struct":
+            for complaint in _struct(value):
+                self.others.append((path, *complaint))
+        elif kind in ("google.protobuf.Timestamp", "google.protobuf.Duration"):
+            self.time(value, rules, path, kind)
+        elif not kind.startswith("google."):
+            self.message(value, f"{key}.", f"{path}.")
+
+    def time(self, value: Any, rules: Sequence[Rule], path: str, kind: str) -> None:
+        """A moment or a span; first whether it is one at all."""
+        is_moment = kind.endswith("Timestamp")
+        low, high = (_FIRST_SECOND, _LAST_SECOND) if is_moment else (-_LONGEST, _LONGEST)
+        signs = value.seconds * value.nanos >= 0 or is_moment
+        if not (low <= value.seconds <= high and (0 if is_moment else -999_999_999) <= value.nanos <= 999_999_999 and signs):
+            self.others.append((path, "timestamp.valid" if is_moment else "duration.valid", f"is not a valid {kind}"))
+            return
+        for rule in rules:
+            complaints = rule.complaints_at(value, self.now) if isinstance(rule, NotFuture) else rule.complaints(value)
+            self.others += [(path, *complaint) for complaint in complaints]
+
+    def single(self, message: Any, descriptor: FieldDescriptor, value: Any, rules: Sequence[Rule], path: str) -> None:
+        """One value, of a field or of a list."""
+        if isinstance(value, str):
+            self.text(value, path)
+        if descriptor.enum_type is not None and value not in descriptor.enum_type.values_by_number:
+            self.others.append((path, "enum.defined_only", f"is {value}, which this server does not know; choose another"))
+            return
+        for rule in rules:
+            if isinstance(rule, SameAs):
+                if value and value != getattr(self.root, rule.other):
+                    self.names.append((path, "name.parent", f"differs from {rule.other}; leave it empty"))
+            elif not isinstance(rule, With) or message.WhichOneof("change") == rule.other:
+                self.values(value, [rule], path)
+
+    def values(self, value: Any, rules: Sequence[Rule], path: str) -> None:
+        """Apply rules to one value, or to one that is absent."""
+        for rule in rules:
+            wrong = [(path, *complaint) for complaint in rule.complaints(value)]
+            if isinstance(rule, Named):
+                self.names += wrong
+                if value and not wrong:
+                    self.found.append((path, value))
+            else:
+                self.others += wrong
+
+    def unique(self, rule: Unique, value: Any, path: str) -> None:
+        """Items that come twice."""
+        repeats = [(f"{path}[{index}]", index, what) for index, what in rule.repeated(value)]
+        if rule.batch:
+            self.repeats += repeats
+        else:
+            self.others += [(place, "repeated.unique", f"repeats {what}; remove one") for place, _, what in repeats]
+
+    def text(self, value: str, path: str) -> None:
+        """What no text may contain."""
+        if "\x00" in value:
+            self.others.append((path, "string.no_nul", "contains a NUL character; remove it"))
+
+    def families(self) -> None:
+        """All names of a request are of one merchant, and those below a shop are of the shop in `parent`."""
+        if not self.found:
+            return
+        first_path, first = next(((path, name) for path, name in self.found if path == "parent"), self.found[0])
+        merchant = names.merchant_of(first)
+        for path, name in self.found:
+            if names.merchant_of(name) not in (merchant, ""):
+                self.names.append((path, "name.merchant", f"is of another merchant than {first_path}"))
+            elif first_path == "parent" and _is_below_shop(name) and not _is_child(name, first):
+                self.names.append((path, "name.parent", f"is not of the shop {first}"))
+
+
+def _is_below_shop(name: str) -> bool:
+    return names.LISTING.matches(name) or names.LINK.matches(name)
+
+
+def _is_child(name: str, parent: str) -> bool:
+    return parent.endswith(f"/{names.ANY}") or not names.SHOP.matches(parent) or name.startswith(f"{parent}/")
+
+
+def _struct(value: Any) -> Iterator[tuple[str, str]]:
+    """What JSON, and so the store, cannot hold."""
+    for key, item in value.fields.items():
+        if "\x00" in key:
+            yield "string.no_nul", "has a key with a NUL character; remove it"
+        yield from _json(item)
+
+
+def _json(value: Any) -> Iterator[tuple[str, str]]:
+    kind = value.WhichOneof("kind")
+    if kind == "number_value" and not math.isfinite(value.number_value):
+        yield "double.finite", "has a number that is not finite; use another"
+    elif kind == "string_value" and "\x00" in value.string_value:
+        yield "string.no_nul", "has a text with a NUL character; remove it"
+    elif kind == "struct_value":
+        yield from _struct(value.struct_value)
+    elif kind == "list_value":
+        for item in value.list_value.values:
+            yield from _json(item)

@@ -1,0 +1,163 @@
+"""What a reply shows beyond one record, gathered in a fixed number of statements: the watch and the services show the same."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
+from typing import Any, TypeVar
+
+from zaiko.v1 import link_pb2, listing_pb2, order_pb2, shop_pb2
+from zaiko_core.app.links import CanSync
+from zaiko_core.app.ports import UnitOfWork
+from zaiko_core.app.records import LinkRecord, ListingRecord, Page, ShopRecord, StoredOrder
+from zaiko_core.domain.demand import Demand
+from zaiko_core.domain.errors import Refusal, SyncNotOffered
+from zaiko_core.domain.problem import Problem
+
+from zaiko_server.convert import links as link_messages
+from zaiko_server.convert import listings as listing_messages
+from zaiko_server.convert import orders as order_messages
+from zaiko_server.convert import shops as shop_messages
+
+T = TypeVar("T")
+_PAGE = 1000
+
+SecretNames = Callable[[bytes | None], Sequence[str]]
+"""The names of a shop's stored secrets, from their sealed bytes."""
+
+
+def link_statuses(uow: UnitOfWork, records: Sequence[LinkRecord], can_sync: CanSync) -> list[link_pb2.LinkStatus]:
+    """The status of each link, in the same order."""
+    shops = uow.shops.get({record.shop for record in records})
+    listings = _listings(uow, ((record.shop, record.listing) for record in records))
+    return [
+        link_messages.status(
+            uow.merchant,
+            record,
+            sku=listing.sku if listing else "",
+            held_by=_held_by(uow, shops.get(record.shop), listing, can_sync),
+        )
+        for record in records
+        for listing in [listings.get((record.shop, record.listing))]
+    ]
+
+
+def links(uow: UnitOfWork, records: Sequence[LinkRecord], can_sync: CanSync) -> list[link_pb2.Link]:
+    """The links with their statuses, in the same order."""
+    statuses = link_statuses(uow, records, can_sync)
+    return [link_messages.link(uow.merchant, record, status) for record, status in zip(records, statuses, strict=True)]
+
+
+def shop_statuses(uow: UnitOfWork, records: Sequence[ShopRecord], can_sync: CanSync) -> list[shop_pb2.ShopStatus]:
+    """The status of each shop, in the same order."""
+    counts = uow.shops.link_counts({record.shop for record in records})
+    return [
+        shop_messages.status(
+            uow.merchant, _with_run(uow, record), counts.get(record.shop, {}), missing=_missing(record, can_sync), now=uow.now
+        )
+        for record in records
+    ]
+
+
+def shops(uow: UnitOfWork, records: Sequence[ShopRecord], can_sync: CanSync, secret_names: SecretNames) -> list[shop_pb2.Shop]:
+    """The shops with their statuses, in the same order."""
+    statuses = shop_statuses(uow, records, can_sync)
+    return [
+        shop_messages.shop(uow.merchant, record, secret_names(record.secrets), status)
+        for record, status in zip(records, statuses, strict=True)
+    ]
+
+
+def listings(uow: UnitOfWork, records: Sequence[ListingRecord], can_sync: CanSync) -> list[listing_pb2.Listing]:
+    """The listings, each with the reason why it cannot be synced, in the same order."""
+    owners = uow.shops.get({record.shop for record in records})
+    refusals = {shop: sync_refusal(uow, owner.connector, can_sync) for shop, owner in owners.items()}
+    return [listing_messages.listing(uow.merchant, record, refusals.get(record.shop)) for record in records]
+
+
+def orders(uow: UnitOfWork, records: Sequence[StoredOrder]) -> list[order_pb2.Order]:
+    """The orders with their demands, in the same order."""
+    demands: dict[tuple[str, str], dict[str, Demand]] = defaultdict(dict)
+    for shop, ids in _grouped((record.shop, record.record.order) for record in records).items():
+        for (order, product), demand in uow.demands.get(shop, ids).items():
+            demands[shop, order][product] = demand
+    sold = {(record.shop, line.listing) for record in records for line in record.record.lines if line.listing}
+    external: dict[str, dict[str, str]] = defaultdict(dict)
+    for (shop, listing), found in _listings(uow, sold).items():
+        external[shop][listing] = found.external_id
+    return [
+        order_messages.order(uow.merchant, record, demands[record.shop, record.record.order], external[record.shop])
+        for record in records
+    ]
+
+
+def sync_refusal(uow: UnitOfWork, connector: str, can_sync: CanSync) -> Refusal | None:
+    """Why sync cannot be enabled on links of shops of this connector, or None."""
+    if not uow.merchants.sync_available:
+        return SyncNotOffered("inventory sync is not offered to this merchant", merchant=uow.merchant)
+    return can_sync(connector)
+
+
+def every(fetch: Callable[[Page], list[T]], key: Callable[[T], tuple[Any, ...]]) -> Iterator[T]:
+    """All rows of a list, read page by page."""
+    after: tuple[Any, ...] | None = None
+    while rows := fetch(Page(_PAGE, after)):
+        yield from rows
+        if len(rows) < _PAGE:
+            return
+        after = key(rows[-1])
+
+
+def count_oversold(uow: UnitOfWork) -> int:
+    """Products of which more was sold than there is."""
+    rows = every(lambda page: uow.stocks.page(page, products=(), oversold=True), lambda row: (row.product,))
+    return sum(1 for _ in rows)
+
+
+def count_orders(uow: UnitOfWork, *, suspect: bool = False, unlinked: bool = False) -> int:
+    """Orders with open units that should be looked at, or that count nowhere yet."""
+    rows = every(
+        lambda page: uow.orders.page(page, shop="", states=(), suspect=suspect, uncounted=unlinked),
+        lambda row: (row.shop, row.record.order),
+    )
+    return sum(1 for _ in rows)
+
+
+def _with_run(uow: UnitOfWork, record: ShopRecord) -> ShopRecord:
+    """The shop with the run that is going on as its last one; the record names only those that have ended."""
+    newest = uow.runs.page(Page(1), shop=record.shop) if record.running else []
+    return replace(record, last_run=newest[0].run) if newest else record
+
+
+def _held_by(uow: UnitOfWork, shop: ShopRecord | None, listing: ListingRecord | None, can_sync: CanSync) -> Problem | None:
+    if not uow.merchants.sync_available:
+        return Problem("SYNC_NOT_OFFERED", "inventory sync is not offered to this merchant any more")
+    if shop is None:
+        return None
+    if shop.paused:
+        return Problem("SHOP_PAUSED", "the shop is paused")
+    if listing is not None and listing.vanished:
+        return Problem("LISTING_GONE", "the listing does not exist in the shop any more")
+    return _missing(shop, can_sync) or shop.problem
+
+
+def _missing(shop: ShopRecord, can_sync: CanSync) -> Problem | None:
+    refusal = can_sync(shop.connector)
+    if refusal is None or refusal.reason != "CONNECTOR_NOT_LOADED":
+        return None
+    return Problem(refusal.reason, refusal.message)
+
+
+def _listings(uow: UnitOfWork, keys: Iterable[tuple[str, str]]) -> dict[tuple[str, str], ListingRecord]:
+    found: dict[tuple[str, str], ListingRecord] = {}
+    for shop, ids in _grouped(keys).items():
+        found |= {(shop, listing): record for listing, record in uow.listings.get(shop, ids).items()}
+    return found
+
+
+def _grouped(keys: Iterable[tuple[str, str]]) -> dict[str, set[str]]:
+    grouped: dict[str, set[str]] = defaultdict(set)
+    for shop, thing in keys:
+        grouped[shop].add(thing)
+    return grouped
