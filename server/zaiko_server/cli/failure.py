@@ -1,0 +1,68 @@
+"""What a person is told when a call was refused: one sentence, the reason, and what to do; and the exit code."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import grpc
+from google.rpc import error_details_pb2, status_pb2
+
+REFUSED, USAGE, UNREACHABLE = 1, 2, 3
+"""Exit codes: the server refused, the command line was wrong, no server answered."""
+
+_DETAILS_KEY = "grpc-status-details-bin"
+
+
+class Failed(Exception):
+    """The command cannot go on; told to the person as it is."""
+
+    def __init__(self, sentence: str, code: int = REFUSED) -> None:
+        super().__init__(sentence)
+        self.sentence, self.code = sentence, code
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """What a call's error says."""
+
+    code: grpc.StatusCode
+    reason: str
+    message: str
+    metadata: dict[str, str]
+    violations: tuple[str, ...]
+
+    @staticmethod
+    def of(error: grpc.RpcError) -> Refused:
+        """Decoded from the status details; an error without them was not made by a zaiko server."""
+        call: Any = error
+        reason, metadata, violations = "", {}, []
+        for key, value in call.trailing_metadata() or ():
+            if key != _DETAILS_KEY:
+                continue
+            for detail in status_pb2.Status.FromString(value).details:
+                info, bad = error_details_pb2.ErrorInfo(), error_details_pb2.BadRequest()
+                if detail.Unpack(info):
+                    reason, metadata = info.reason, dict(info.metadata)
+                elif detail.Unpack(bad):
+                    violations = [f"{item.field}: {item.description}" for item in bad.field_violations]
+        return Refused(call.code(), reason, call.details() or "", metadata, tuple(violations))
+
+
+def failed(error: grpc.RpcError, address: str) -> Failed:
+    """The sentence for a refused call to the server at `address`."""
+    refused = Refused.of(error)
+    if not refused.reason and refused.code is grpc.StatusCode.UNAVAILABLE:
+        return Failed(
+            f"No zaiko server answers at {address}. Start one with `zaiko serve`, or name another with --address "
+            "(or ZAIKO_ADDRESS).",
+            UNREACHABLE,
+        )
+    if not refused.reason and refused.code is grpc.StatusCode.UNIMPLEMENTED:
+        return Failed(f"What answers at {address} does not know this call. Is it a zaiko server, and not older than this command?")
+    if refused.code is grpc.StatusCode.DEADLINE_EXCEEDED:
+        return Failed(f"The server at {address} did not answer in time. Try again; what was asked for may have been done.")
+    message = refused.message[:1].upper() + refused.message[1:]
+    if len(refused.violations) > 1:
+        message = "; ".join(refused.violations)
+    return Failed(f"{message} [{refused.reason or refused.code.name}]")

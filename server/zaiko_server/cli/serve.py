@@ -1,0 +1,157 @@
+"""`zaiko serve`, and `zaiko simulate`: a shop on this machine that behaves like the platform's."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+import signal
+import sys
+import threading
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from zaiko_core.domain.errors import Refusal
+
+from zaiko_server.cli.failure import USAGE, Failed
+from zaiko_server.cli.show import console
+
+PortFile = Annotated[
+    Path | None, typer.Option(help="Write the address here once it is known; for scripts that let the system choose the port.")
+]
+
+
+def serve(
+    db: Annotated[
+        str,
+        typer.Option(
+            "--db", envvar="ZAIKO_DATABASE", metavar="PATH|URL", help="A SQLite file, or postgresql://user:password@host/name."
+        ),
+    ] = "zaiko.db",
+    listen: Annotated[
+        str, typer.Option(envvar="ZAIKO_LISTEN", metavar="HOST:PORT", help="Where to listen; port 0 takes a free one.")
+    ] = "127.0.0.1:50051",
+    secret_key_file: Annotated[
+        Path | None,
+        typer.Option(
+            envvar="ZAIKO_SECRET_KEY_FILE",
+            help="The key that seals shops' credentials; made when it does not exist. [default: zaiko.key]",
+        ),
+    ] = None,
+    port_file: PortFile = None,
+    run_shops: Annotated[bool, typer.Option("--run-shops/--answer-only", help="Whether this server also runs the sync.")] = True,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Log warnings only.")] = False,
+) -> None:
+    """Run a server. Brings the database to this version first. SIGTERM or Ctrl-C drains it; a second one stops it at once."""
+    from pydantic import ValidationError
+
+    from zaiko_server.config import Config
+    from zaiko_server.lifecycle import serve as serve_until_stopped
+
+    _log(quiet=quiet)
+    options = {"listen": listen, "database": _url(db), "secret_key_file": secret_key_file, "run_shops": run_shops}
+
+    def ready(address: str) -> None:
+        _write(port_file, address)
+        if not quiet:
+            console(stderr=True).print(f"zaiko serves at [bold]{address}[/]. Try `zaiko merchants list --address {address}`.")
+
+    try:
+        asyncio.run(serve_until_stopped(Config.read(options), ready=ready))
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        raise Failed(f"{'.'.join(map(str, first['loc']))}: {first['msg']}.", USAGE) from None
+    except Refusal as error:
+        raise Failed(f"{error.message} [{error.reason}]") from None
+    except RuntimeError as error:
+        if "Failed to bind" not in str(error):
+            raise
+        raise Failed(f"{listen} cannot be listened on; is another server running there? Choose another with --listen.") from None
+    finally:
+        if port_file is not None:
+            port_file.unlink(missing_ok=True)
+
+
+def simulate(
+    platform: Annotated[str, typer.Argument(help="The connector's id, such as shopify; without it, those there are.")] = "",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 0,
+    listing: Annotated[
+        list[str] | None, typer.Option(metavar="SKU=UNITS", help="Put this listing into the shop; may be repeated.")
+    ] = None,
+    switch: Annotated[
+        list[str] | None, typer.Option(metavar="NAME=VALUE", help="Set one of the simulator's behaviours; may be repeated.")
+    ] = None,
+    port_file: PortFile = None,
+) -> None:
+    """Run a simulated shop: the platform's own API over HTTP, and a control API under /_sim that plays buyers and staff."""
+    from zaiko_core.plugin_host.loader import load
+
+    registry = load()
+    try:
+        kinds = registry.simulators()
+    except ImportError as error:
+        raise Failed(f"Simulators need {error.name}. Install zaiko with its extra: pip install 'zaiko[simulators]'.") from None
+    if platform not in kinds:
+        known = ", ".join(sorted(kinds)) or "none; install a connector first"
+        raise Failed(
+            f"{'There is no simulator of ' + repr(platform) if platform else 'Say which platform'}: there are {known}.", USAGE
+        )
+    from zaiko_sdk.testing.simulator import NewListing, SimulatorServer
+
+    simulator = kinds[platform].create()
+    for name, value in _pairs(switch, "--switch"):
+        simulator.switch(name, _value(value))
+    simulator.add_listings([NewListing(sku=sku, quantity=int(units), title=sku) for sku, units in _pairs(listing, "--listing")])
+    # A person who stops it with Ctrl-C and a script that ends it mean the same.
+    stopped = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopped.set())
+    with SimulatorServer(simulator, port=port) as server:
+        _write(port_file, server.base_url)
+        screen = console(stderr=True)
+        screen.print(
+            f"A simulated {platform} shop answers at [bold]{server.base_url}[/]; play with it under {server.base_url}/_sim/."
+        )
+        screen.print(f"Create it as a shop: zaiko shops create my-{platform} --connector {platform} --simulator {server.base_url}")
+        while not stopped.wait(0.5):
+            pass
+    if port_file is not None:
+        port_file.unlink(missing_ok=True)
+
+
+def _url(db: str) -> str:
+    return db if "://" in db else f"sqlite:///{db}"
+
+
+def _write(path: Path | None, address: str) -> None:
+    """At once and whole, so that who waits for the file never reads half of it."""
+    if path is not None:
+        half = path.with_name(path.name + ".part")
+        half.write_text(address)
+        half.rename(path)
+
+
+def _pairs(given: list[str] | None, option: str) -> list[tuple[str, str]]:
+    pairs = [item.partition("=") for item in given or []]
+    for name, equals, _ in pairs:
+        if not (name and equals):
+            raise Failed(f"{option} has the form NAME=VALUE.", USAGE)
+    return [(name, value) for name, _, value in pairs]
+
+
+def _value(text: str) -> Any:
+    with contextlib.suppress(ValueError):
+        return json.loads(text)
+    return text
+
+
+def _log(*, quiet: bool) -> None:
+    import structlog
+
+    level = logging.WARNING if quiet else logging.INFO
+    structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )

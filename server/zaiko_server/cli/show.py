@@ -1,0 +1,184 @@
+"""How answers are shown: tables for people, JSON for programs."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from google.protobuf.json_format import MessageToDict
+from google.protobuf.timestamp_pb2 import Timestamp
+from rich import box
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+_PLAIN_WIDTH = 200
+
+_COLOURS = {
+    "SYNCED": "green",
+    "SUCCEEDED": "green",
+    "ACTIVE": "green",
+    "LOADED": "green",
+    "OK": "green",
+    "IDLE": "green",
+    "PENDING": "yellow",
+    "SYNCING": "yellow",
+    "SCHEDULED": "yellow",
+    "RUNNING": "cyan",
+    "QUEUED": "yellow",
+    "WARNING": "yellow",
+    "PAUSED": "yellow",
+    "PARTIALLY_SUCCEEDED": "yellow",
+    "BACKING_OFF": "yellow",
+    "AMBIGUOUS": "yellow",
+    "HELD": "red",
+    "FAILED": "red",
+    "ERROR": "red",
+    "ABANDONED": "red",
+    "REFUSED": "red",
+}
+
+
+def console(*, stderr: bool = False) -> Console:
+    """Where to write. Without a terminal nothing is wrapped, so that lines can be searched."""
+    stream = sys.stderr if stderr else sys.stdout
+    return Console(stderr=stderr, soft_wrap=False, width=None if stream.isatty() else _PLAIN_WIDTH, highlight=False)
+
+
+class Show:
+    """Writes answers as tables, or as JSON."""
+
+    def __init__(self, *, as_json: bool) -> None:
+        self.as_json = as_json
+        self.console = console()
+
+    def items(self, title: str, columns: Sequence[str], messages: Iterable[Any], row: Any, *, empty: str) -> None:
+        """Messages as a table, one row each by `row(message)`; `empty` is said when there are none."""
+        found = list(messages)
+        if self.as_json:
+            self._json([_plain(message) for message in found])
+        elif not found:
+            self.console.print(empty)
+        else:
+            self.table(title, columns, (row(message) for message in found))
+
+    def item(self, message: Any, facts: Sequence[tuple[str, Any]]) -> None:
+        """One message as a list of facts; those that are empty are left out."""
+        if self.as_json:
+            self._json(_plain(message))
+            return
+        table = Table(box=None, show_header=False, pad_edge=False)
+        table.add_column(style="bold", no_wrap=True)
+        table.add_column(overflow="fold")
+        for name, value in facts:
+            if value not in ("", None):
+                table.add_row(name, text(value))
+        self.console.print(table)
+
+    def done(self, message: Any, sentence: str) -> None:
+        """What a command has done."""
+        if self.as_json:
+            self._json(_plain(message))
+        else:
+            self.console.print(sentence)
+
+    def note(self, sentence: str) -> None:
+        """Something for people only."""
+        if not self.as_json:
+            self.console.print(sentence)
+
+    def table(self, title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+        """Rows under `columns`; a column whose name ends in # holds numbers."""
+        table = Table(title=title or None, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, title_style="bold")
+        for column in columns:
+            name = column.removesuffix("#")
+            table.add_column(name, justify="right" if column.endswith("#") else "left", no_wrap=name != "problem", overflow="fold")
+        for row in rows:
+            table.add_row(*(text(value) for value in row))
+        self.console.print(table)
+
+    def _json(self, document: Any) -> None:
+        # Not through rich, which would wrap.
+        sys.stdout.write(json.dumps(document, ensure_ascii=False, indent=2) + "\n")
+
+
+def text(value: Any) -> str:
+    """A value as rich text; words for states are coloured."""
+    if value is None:
+        return ""
+    if isinstance(value, Timestamp):
+        return when(value)
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    word = str(value)
+    colour = _COLOURS.get(word)
+    return f"[{colour}]{word}[/]" if colour else escape(word)
+
+
+def when(time: Timestamp) -> str:
+    """A time on this machine's clock; empty when it is not set."""
+    if not time.seconds and not time.nanos:
+        return ""
+    moment = datetime.fromtimestamp(time.ToNanoseconds() / 1e9, UTC).astimezone()
+    today = moment.date() == datetime.now(UTC).astimezone().date()
+    return moment.strftime("%H:%M:%S" if today else "%Y-%m-%d %H:%M:%S")
+
+
+def last(name: str) -> str:
+    """The last part of a resource name."""
+    return name.rsplit("/", 1)[-1]
+
+
+def part(name: str, collection: str) -> str:
+    """The id behind `collection/` in a resource name, or empty."""
+    parts = name.split("/")
+    return parts[parts.index(collection) + 1] if collection in parts else ""
+
+
+def word(message: Any, field: str) -> str:
+    """The name of an enum field's value without its prefix: SYNCED instead of STATE_SYNCED."""
+    kind = message.DESCRIPTOR.fields_by_name[field].enum_type
+    number = getattr(message, field)
+    value = kind.values_by_number.get(number)
+    if value is None:
+        return str(number)
+    name: str = value.name
+    return "" if number == 0 else name.removeprefix(_prefix(kind))
+
+
+def words(message: Any, field: str) -> list[str]:
+    """The same for a repeated enum field."""
+    kind = message.DESCRIPTOR.fields_by_name[field].enum_type
+    prefix = _prefix(kind)
+    known = [kind.values_by_number.get(number) for number in getattr(message, field)]
+    return [value.name.removeprefix(prefix) for value in known if value is not None]
+
+
+def optional(message: Any, field: str) -> Any:
+    """A field that may be unset, or None."""
+    return getattr(message, field) if message.HasField(field) else None
+
+
+def trouble(message: Any) -> str:
+    """The problem of a link, shop, run or operation in one sentence, or empty."""
+    if not message.HasField("problem"):
+        return ""
+    problem = message.problem
+    reason = word(problem, "reason")
+    theirs = f" ({problem.platform_message})" if problem.platform_message else ""
+    action = f" {problem.action_en}" if problem.action_en else ""
+    return f"{reason}: {problem.message}{theirs}.{action}".replace("..", ".")
+
+
+def _prefix(kind: Any) -> str:
+    """What the names of an enum's values begin with: ERROR_REASON_ of ErrorReason."""
+    return "".join(f"_{char}" if char.isupper() else char.upper() for char in kind.name).lstrip("_") + "_"
+
+
+def _plain(message: Any) -> Any:
+    if isinstance(message, (dict, list)):
+        return message
+    return MessageToDict(message, preserving_proto_field_name=True, always_print_fields_with_no_presence=True)

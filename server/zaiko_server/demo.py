@@ -1,0 +1,5 @@
+"""`zaiko demo`."""
+
+
+def demo() -> None:
+    """Show zaiko at work on this machine (coming)."""
