@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Iterator
 from functools import cached_property
+from importlib.metadata import version
 from typing import Any, TypeVar
 
 import grpc
@@ -29,6 +30,8 @@ from zaiko_server.cli.failure import USAGE, Failed
 
 Answer = TypeVar("Answer", bound=Message)
 _SECONDS = 30.0
+METADATA = (("zaiko-client", f"zaiko-cli/{version('zaiko')}"),)
+"""Goes with every call, for the server's log."""
 _PAGE = 1000
 
 FINAL = frozenset(
@@ -122,7 +125,7 @@ class Client:
         """One call. A mutation gets a request id, so that it may be repeated."""
         if "request_id" in request.DESCRIPTOR.fields_by_name and not request.request_id:  # type: ignore[attr-defined]
             request.request_id = str(uuid.uuid4())  # type: ignore[attr-defined]
-        return method(request, timeout=seconds)
+        return method(request, timeout=seconds, metadata=METADATA)
 
     def pages(self, method: Callable[..., Any], request: Any, field: str, *, limit: int = 0) -> Iterator[Any]:
         """The items of a list, page by page; at most `limit` when it is set."""

@@ -63,6 +63,7 @@ def failed(error: grpc.RpcError, address: str) -> Failed:
     if refused.code is grpc.StatusCode.DEADLINE_EXCEEDED:
         return Failed(f"The server at {address} did not answer in time. Try again; what was asked for may have been done.")
     message = refused.message[:1].upper() + refused.message[1:]
-    if len(refused.violations) > 1:
+    if refused.violations:
+        # These begin with a field's name, which is not a word to be capitalised.
         message = "; ".join(refused.violations)
     return Failed(f"{message} [{refused.reason or refused.code.name}]")

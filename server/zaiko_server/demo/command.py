@@ -1,0 +1,90 @@
+"""The command: starts everything, tells the story, ends everything."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import tempfile
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from zaiko_sdk.testing.simulator import SimulatorClient
+
+from zaiko_server.cli.client import Client
+from zaiko_server.cli.failure import Failed
+from zaiko_server.demo.bench import MERCHANT, Bench, Shop, Wrong
+from zaiko_server.demo.processes import NotStarted, Processes
+from zaiko_server.demo.screen import Screen
+from zaiko_server.demo.story import tell
+
+SHOPS = ("shopify", "ecforce", "rakuten")
+QUOTAS_OFF: dict[str, tuple[str, ...]] = {}
+"""Simulators' switches that are set for the demo, which it says on screen."""
+
+
+def demo(
+    plain: Annotated[bool, typer.Option("--plain", help="Plain lines, also on a terminal.")] = False,
+    keep: Annotated[bool, typer.Option("--keep", help="Leave everything running at the end, until Ctrl-C.")] = False,
+) -> None:
+    """Show zaiko at work on this machine: a server, three simulated shops, and a story that checks every number.
+
+    Nothing outside of a temporary folder is touched, and nothing leaves this machine. Ends with 1 when a number is wrong."""
+    # Ended by another program, it ends its own programs as with Ctrl-C.
+    signal.signal(signal.SIGTERM, _interrupted)
+    begun = time.monotonic()
+    with (
+        tempfile.TemporaryDirectory(prefix="zaiko-demo-") as folder,
+        Screen(plain=plain) as screen,
+        contextlib.ExitStack() as stack,
+    ):
+        processes = stack.enter_context(Processes(Path(folder)))
+        try:
+            bench = _start(processes, screen, stack)
+            tell(bench)
+        except (Wrong, NotStarted) as error:
+            screen.wrong(str(error))
+            for name in processes.dead():
+                screen.line(f"`{name}` has ended by itself. The end of its log:\n{processes.log_end(name)}")
+            raise typer.Exit(1) from None
+        except Failed as error:
+            screen.wrong(error.sentence)
+            raise typer.Exit(1) from None
+        screen.title(f"All {bench.checks} checks hold. {time.monotonic() - begun:.1f} s.")
+        if keep:
+            _wait(bench, screen)
+
+
+def _start(processes: Processes, screen: Screen, stack: contextlib.ExitStack) -> Bench:
+    screen.title("Starting a server on SQLite and three simulated shops, each a process of its own")
+    processes.start("server", ["serve", "--db", "zaiko.db", "--listen", "127.0.0.1:0"])
+    for platform in SHOPS:
+        switches = [argument for switch in QUOTAS_OFF.get(platform, ()) for argument in ("--switch", switch)]
+        processes.start(platform, ["simulate", platform, *switches])
+    screen.doing("waiting for them")
+    shops = []
+    for platform in SHOPS:
+        url = processes.address(platform)
+        simulator = SimulatorClient(url)
+        stack.callback(simulator.close)
+        shops.append(Shop(platform, platform, simulator))
+        switched = f", with {' and '.join(QUOTAS_OFF[platform])}" if platform in QUOTAS_OFF else ""
+        screen.line(f"{platform}: {url}{switched}")
+    address = processes.address("server")
+    screen.line(f"server:  {address}")
+    client = Client(address, MERCHANT)
+    stack.callback(client.close)
+    return Bench(client, shops, screen)
+
+
+def _wait(bench: Bench, screen: Screen) -> None:
+    screen.line(f"Everything goes on until Ctrl-C. Try `zaiko watch --address {bench.client.address}`.")
+    with contextlib.suppress(KeyboardInterrupt):
+        while True:
+            bench.picture()
+            time.sleep(0.5)
+
+
+def _interrupted(*_: Any) -> None:
+    raise KeyboardInterrupt

@@ -1,0 +1,69 @@
+"""The programs of the demo: each is a process of its own, and none outlives it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+
+_START, _END = 30.0, 10.0
+
+
+class NotStarted(Exception):
+    """A program did not come up. The message has the end of its log."""
+
+
+class Processes:
+    """Starts `zaiko …` in subprocesses whose files are in one folder. As a context manager it ends them all, whatever happens."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._running: dict[str, subprocess.Popen[bytes]] = {}
+
+    def __enter__(self) -> Processes:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        for process in self._running.values():
+            process.terminate()
+        deadline = time.monotonic() + _END
+        for process in self._running.values():
+            try:
+                process.wait(max(0.1, deadline - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+    def start(self, name: str, arguments: Sequence[str]) -> None:
+        """Begin a program; `address` waits for it. Its output goes to a log."""
+        command = [sys.executable, "-m", "zaiko_server.cli", *arguments, "--port-file", str(self._port(name))]
+        with self._log(name).open("wb") as log:
+            self._running[name] = subprocess.Popen(  # noqa: S603 - our own interpreter and our own arguments
+                command, cwd=self._folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log
+            )
+
+    def address(self, name: str) -> str:
+        """Where a program answers, once it does. Raises NotStarted."""
+        deadline = time.monotonic() + _START
+        while not self._port(name).exists():
+            if self._running[name].poll() is not None or time.monotonic() > deadline:
+                raise NotStarted(f"`{name}` did not start. The end of its log:\n{self.log_end(name)}")
+            time.sleep(0.02)
+        return self._port(name).read_text()
+
+    def dead(self) -> list[str]:
+        """Programs that have ended although nobody asked them to."""
+        return [name for name, process in self._running.items() if process.poll() is not None]
+
+    def log_end(self, name: str, lines: int = 15) -> str:
+        """The last lines of a program's log."""
+        return "\n".join(self._log(name).read_text(errors="replace").splitlines()[-lines:])
+
+    def _port(self, name: str) -> Path:
+        return self._folder / f"{name}.port"
+
+    def _log(self, name: str) -> Path:
+        return self._folder / f"{name}.log"
