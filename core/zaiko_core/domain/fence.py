@@ -46,8 +46,8 @@ class Fence:
     again, but nothing is taken off sale for them."""
     released: int = 0
     """Units of cancelled or edited orders that the shop may have given back since the number was last settled."""
-    observed_at: int = 0
-    """When the number was last known for sure: read, or accepted by a compare-and-set. Orders placed before it were in it."""
+    taken_over_at: int = 0
+    """When a number that nothing explained was last taken over as it was: orders placed before that were in it."""
     must_read: bool = True
     flight: Flight | None = None
 
@@ -83,19 +83,20 @@ class Plan:
 
 
 def sold(fence: Fence, own: Sold) -> Fence:
-    """One of the shop's own orders was counted. Placed before the number was last known, it was in that number and explains what
-    was suspected; placed after, it lowers what is expected. A shop's clock that is wrong makes us suspect too much or too little
-    for as long as suspicions last, no longer."""
-    if own.at < fence.observed_at:
-        rest = max(0, own.units - fence.suspected)
-        fence = replace(fence, suspected=max(0, fence.suspected - own.units), doubt=max(0, fence.doubt - rest))
-    else:
-        flight = fence.flight
-        fence = replace(
-            fence,
-            expected=None if fence.expected is None else fence.expected - own.units,
-            flight=None if flight is None else replace(flight, quantity=flight.quantity - own.units),
-        )
+    """One of the shop's own orders was counted. It explains what was suspected; what it took beyond that lowers what is expected,
+    unless the order was in the number already: when it is older than the doubt, or than the taking over of a number."""
+    absorbed = min(own.units, fence.suspected)
+    rest = own.units - absorbed
+    doubted = min(rest, fence.doubt) if own.at <= fence.suspected_since else 0
+    rest = 0 if own.at <= fence.taken_over_at else rest - doubted
+    flight = fence.flight
+    fence = replace(
+        fence,
+        suspected=fence.suspected - absorbed,
+        doubt=fence.doubt - doubted,
+        expected=None if fence.expected is None else fence.expected - rest,
+        flight=None if flight is None else replace(flight, quantity=flight.quantity - rest),
+    )
     return replace(
         fence,
         released=fence.released + own.released,
@@ -108,11 +109,11 @@ def observe(fence: Fence, quantity: int | None, *, at: int, now: int) -> tuple[F
     units given back or not. The value that is exactly the number, else the smallest above it, is the likely explanation, and
     what is missing from it is suspected; what would be missing from the largest is doubted."""
     if quantity is None:
-        return Fence(observed_at=at, must_read=False), Drift.FIRST
+        return Fence(taken_over_at=at, must_read=False), Drift.FIRST
     bases = {value for value in (fence.expected, fence.flight.quantity if fence.flight else None) if value is not None}
     possible = sorted(value for value in bases | {base + fence.released for base in bases} if value >= quantity)
     if not bases:
-        return Fence(expected=quantity, observed_at=at, must_read=False), Drift.FIRST
+        return Fence(expected=quantity, taken_over_at=at, must_read=False), Drift.FIRST
     if possible:
         missing, doubted = possible[0] - quantity, possible[-1] - possible[0]
         drift = Drift.MISSING if missing else Drift.NONE
@@ -128,7 +129,7 @@ def observe(fence: Fence, quantity: int | None, *, at: int, now: int) -> tuple[F
         suspected=suspected,
         suspected_since=since if suspected or doubt else 0,
         doubt=doubt,
-        observed_at=at,
+        taken_over_at=at if drift is Drift.EXTRA else fence.taken_over_at,
         must_read=False,
     )
     return settled, drift
@@ -162,9 +163,7 @@ def applied(fence: Fence, mode: Mode) -> Fence:
     """The platform acknowledged the write in flight. Where it could not be conditional, the next round reads it back."""
     if fence.flight is None:
         return fence
-    if mode is not Mode.COMPARE_AND_SET:
-        return replace(fence, expected=fence.flight.quantity, flight=None, must_read=True)
-    return replace(fence, expected=fence.flight.quantity, flight=None, observed_at=fence.flight.at)
+    return replace(fence, expected=fence.flight.quantity, flight=None, must_read=mode is not Mode.COMPARE_AND_SET)
 
 
 def refused(fence: Fence) -> Fence:

@@ -254,7 +254,7 @@ links = Table(
     _time("suspected_since"),
     _count("doubt"),
     _count("released"),
-    _time("observed_at"),
+    _time("taken_over_at"),
     Column("must_read", Boolean, nullable=False, server_default=true()),
     Column("flight_key", Text),
     Column("flight_quantity", Integer),

@@ -68,11 +68,18 @@ class Scheduler:
         ]
 
     async def run_due(self) -> int:
-        """Run what is due now to its end, once, without the scheduler's loops: for virtual time. How many shops and operations."""
-        await self._claim()
-        tasks = [task for _, task in self._held.values()] + list(self._operations.values())
-        await asyncio.gather(*tasks)
-        return len(tasks)
+        """Run what is due now, one after the other, without the scheduler's loops, so that a simulation on virtual time repeats
+        itself exactly. How many shops and operations were run."""
+        done = 0
+        while True:
+            claims, operations = await self._jobs(lambda jobs: (jobs.claim(1), jobs.claim_operations(1)))
+            for claim in claims:
+                await self._run(claim)
+            for operation in operations:
+                await self._operate(operation)
+            if not claims and not operations:
+                return done
+            done += len(claims) + len(operations)
 
     async def stop(self, *, grace: float) -> None:
         """Stop claiming, let runs finish for `grace` seconds, cancel the rest, give every lease back. A cancelled run loses

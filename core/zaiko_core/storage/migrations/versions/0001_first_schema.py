@@ -64,7 +64,7 @@ def upgrade() -> None:
     sa.Column('suspected_since', sa.BigInteger(), server_default='0', nullable=False),
     sa.Column('doubt', sa.Integer(), server_default='0', nullable=False),
     sa.Column('released', sa.Integer(), server_default='0', nullable=False),
-    sa.Column('observed_at', sa.BigInteger(), server_default='0', nullable=False),
+    sa.Column('taken_over_at', sa.BigInteger(), server_default='0', nullable=False),
     sa.Column('must_read', sa.Boolean(), server_default=sa.true(), nullable=False),
     sa.Column('flight_key', sa.Text(), nullable=True),
     sa.Column('flight_quantity', sa.Integer(), nullable=True),
