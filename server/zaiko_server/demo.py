@@ -1,5 +1,0 @@
-"""`zaiko demo`."""
-
-
-def demo() -> None:
-    """Show zaiko at work on this machine (coming)."""
