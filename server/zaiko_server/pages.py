@@ -108,10 +108,11 @@ def collect(position: Position, fetch: Callable[[Page], list[R]], key: Callable[
     """Rows that pass `keep`, read page by page until one more than a page is there: for filters that the store does not know."""
     found: list[R] = []
     after = position.after
+    chunk = max(position.size + 1, DEFAULT_SIZE)
     while True:
-        rows = fetch(Page(LARGEST_SIZE, after))
+        rows = fetch(Page(chunk, after))
         found += [row for row in rows if keep(row)]
-        if len(found) > position.size or len(rows) < LARGEST_SIZE:
+        if len(found) > position.size or len(rows) < chunk:
             return found[: position.size + 1]
         after = key(rows[-1])
 

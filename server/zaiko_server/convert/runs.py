@@ -26,7 +26,7 @@ def run(merchant: str, record: RunRecord) -> sync_run_pb2.SyncRun:
         trigger=sync_run_pb2.SyncRun.Trigger.Value(trigger) if known else sync_run_pb2.SyncRun.TRIGGER_UNSPECIFIED,
         start_time=timestamp(record.started_at),
         end_time=timestamp(record.ended_at),
-        start_revision=getattr(record, "start_revision", 0),
+        start_revision=record.started_revision,
         orders_fetched=counts.orders_fetched,
         orders_changed=counts.orders_changed,
         links_computed=counts.computed,

@@ -12,7 +12,7 @@ from zaiko_core.app import catalogue
 from zaiko_core.app.ports import UnitOfWork
 from zaiko_core.app.records import ProductRecord
 
-from zaiko_server import etags, names
+from zaiko_server import etags, names, pages
 from zaiko_server.convert import products
 from zaiko_server.masks import mask_of
 from zaiko_server.services.calls import Calls, Context
@@ -93,7 +93,13 @@ class ProductServicer(product_service_pb2_grpc.ProductServiceServicer):
         archived = None if len(states) != 1 else states == {product_pb2.Product.STATE_ARCHIVED}
 
         def work(uow: UnitOfWork) -> pb.ListProductsResponse:
-            rows = uow.products.page(position.page, codes=list(wanted.codes), prefix=wanted.query, archived=archived)
+            # SQLite's LIKE ignores case, the contract does not.
+            rows = pages.collect(
+                position,
+                lambda page: uow.products.page(page, codes=list(wanted.codes), prefix=wanted.query, archived=archived),
+                lambda row: (row.product,),
+                lambda row: row.code.startswith(wanted.query),
+            )
             messages = (products.product(merchant, row) for row in rows)
             cut = self._calls.pages.cut(position, rows, lambda row: (row.product,), messages, uow.revision)
             return pb.ListProductsResponse(products=cut.items, next_page_token=cut.next_page_token, revision=uow.revision)

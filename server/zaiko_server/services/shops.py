@@ -130,7 +130,8 @@ class ShopServicer(shop_service_pb2_grpc.ShopServiceServicer):
                 position,
                 lambda page: uow.listings.page(page, shop=one, linked=linked, sku=wanted.query, vanished=vanished),
                 lambda row: (row.shop, row.listing),
-                lambda row: is_alive(row.shop),
+                # SQLite's LIKE ignores case, the contract does not.
+                lambda row: is_alive(row.shop) and row.sku.startswith(wanted.query),
             )
             shown = views.listings(uow, rows, self._calls.engine.can_sync)
             cut = self._calls.pages.cut(position, rows, lambda row: (row.shop, row.listing), shown, uow.revision)

@@ -1,0 +1,287 @@
+"""A real server on a real socket, with a toy platform, and a merchant that has one of everything."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import grpc
+from google.rpc import error_details_pb2
+from grpc_status import rpc_status
+from pydantic import Field, SecretStr
+from zaiko.v1 import (
+    connector_service_pb2_grpc,
+    link_service_pb2_grpc,
+    merchant_service_pb2_grpc,
+    operation_service_pb2_grpc,
+    order_service_pb2_grpc,
+    product_service_pb2_grpc,
+    shop_service_pb2_grpc,
+    stock_service_pb2_grpc,
+    sync_service_pb2_grpc,
+    warehouse_service_pb2_grpc,
+)
+from zaiko_core.app import orders
+from zaiko_core.app.ports import UnitOfWork
+from zaiko_core.app.records import (
+    ListingRecord,
+    MerchantRecord,
+    ProductRecord,
+    RunRecord,
+    RunState,
+    ShopRecord,
+    WarehouseRecord,
+)
+from zaiko_core.app.stock import Receipt, receive
+from zaiko_core.bootstrap import Engine
+from zaiko_core.domain.demand import Line, OrderRecord, OrderState
+from zaiko_core.plugin_host.loader import Registry, load
+from zaiko_core.storage.secrets import SecretBox
+from zaiko_sdk import (
+    Capability,
+    Connector,
+    ConnectorSettings,
+    ConnectorType,
+    Finding,
+    InventoryLevel,
+    InventoryMode,
+    ListingPage,
+    ListingRef,
+    OrderPage,
+    ShopContext,
+)
+from zaiko_sdk.hooks import hookimpl
+from zaiko_server.config import Config
+from zaiko_server.lifecycle import Server
+
+KEY = SecretBox.new_key()
+SECRET = "hunter2-do-not-show"
+STUBS = {
+    "ConnectorService": connector_service_pb2_grpc.ConnectorServiceStub,
+    "LinkService": link_service_pb2_grpc.LinkServiceStub,
+    "MerchantService": merchant_service_pb2_grpc.MerchantServiceStub,
+    "OperationService": operation_service_pb2_grpc.OperationServiceStub,
+    "OrderService": order_service_pb2_grpc.OrderServiceStub,
+    "ProductService": product_service_pb2_grpc.ProductServiceStub,
+    "ShopService": shop_service_pb2_grpc.ShopServiceStub,
+    "StockService": stock_service_pb2_grpc.StockServiceStub,
+    "SyncService": sync_service_pb2_grpc.SyncServiceStub,
+    "WarehouseService": warehouse_service_pb2_grpc.WarehouseServiceStub,
+}
+_numbers = itertools.count(1)
+
+
+class ToySettings(ConnectorSettings):
+    """The settings of the toy platform."""
+
+    domain: str = Field(pattern=r"^[a-z.]+$")
+    token: SecretStr
+    page: int = Field(default=10, ge=1, le=50)
+
+
+@dataclass
+class Answers:
+    """What the toy platform says when it is checked: findings, or an error to raise."""
+
+    check: Sequence[Finding] | Exception = ()
+
+
+class ToyConnector(Connector):
+    """A platform that has nothing."""
+
+    def __init__(self, answers: Answers) -> None:
+        self._answers = answers
+
+    async def check(self) -> Sequence[Finding]:
+        if isinstance(self._answers.check, Exception):
+            raise self._answers.check
+        return self._answers.check
+
+    async def fetch_orders(self, cursor: str | None) -> AsyncIterator[OrderPage]:
+        raise NotImplementedError
+        yield
+
+    async def list_listings(self, cursor: str | None) -> AsyncIterator[ListingPage]:
+        return
+        yield
+
+    async def read_inventory(self, refs: Sequence[ListingRef]) -> Sequence[InventoryLevel]:
+        return [InventoryLevel(ref.external_id, 0) for ref in refs]
+
+
+class ToyPlugin:
+    """Brings `toy`, and `toy-readonly` whose stock cannot be set."""
+
+    def __init__(self, answers: Answers) -> None:
+        self._answers = answers
+
+    def _open(self, context: ShopContext, settings: Any) -> Connector:
+        return ToyConnector(self._answers)
+
+    @hookimpl
+    def zaiko_connectors(self) -> list[ConnectorType]:
+        everything = frozenset(Capability) - {Capability.WEBHOOKS}
+        readonly = everything - {Capability.SET_INVENTORY}
+        return [
+            ConnectorType("toy", "Toy", "1.0", ToySettings, self._open, everything, InventoryMode.COMPARE_AND_SET),
+            ConnectorType("toy-readonly", "Toy (read-only)", "1.0", ToySettings, self._open, readonly),
+        ]
+
+
+class BrokenPoint:
+    """An installed plugin that cannot be imported."""
+
+    name, dist = "broken", None
+
+    def load(self) -> Any:
+        raise ModuleNotFoundError("No module named 'nothing'", name="nothing")
+
+
+def toy_registry(answers: Answers) -> Registry:
+    """Two connectors that work, and one that does not."""
+    return load([("toy", ToyPlugin(answers))], entry_points=[BrokenPoint()])
+
+
+@dataclass
+class Api:
+    """A client of a running server, and the engine behind it."""
+
+    engine: Engine
+    channel: grpc.aio.Channel
+    answers: Answers
+    address: str = ""
+    stubs: dict[str, Any] = field(default_factory=dict)
+
+    def method(self, rpc: str) -> Callable[..., Any]:
+        """`Service.Method` as something to call."""
+        service, name = rpc.split(".")
+        if service not in self.stubs:
+            self.stubs[service] = STUBS[service](self.channel)
+        found: Callable[..., Any] = getattr(self.stubs[service], name)
+        return found
+
+    async def call(self, rpc: str, request: Any, **options: Any) -> Any:
+        """Call a unary method; a response, or AioRpcError."""
+        return await self.method(rpc)(request, timeout=options.pop("timeout", 10), **options)
+
+    async def refusal(self, rpc: str, request: Any, **options: Any) -> Refused:
+        """Call a method that must be refused; why it was."""
+        try:
+            if rpc.endswith(("WatchSync", "WatchStocks")):
+                async for _ in self.method(rpc)(request, timeout=10):
+                    break
+            else:
+                answer = await self.call(rpc, request, **options)
+                raise AssertionError(f"{rpc} was not refused: {answer}")
+        except grpc.aio.AioRpcError as error:
+            return refused(error)
+        raise AssertionError(f"{rpc} was not refused")
+
+    async def merchant(self) -> World:
+        """A fresh merchant with one of everything."""
+        world = World(self, f"m{next(_numbers)}")
+        record = MerchantRecord(world.id, display_name="Acme")
+        await self.engine.db.directory(lambda directory: directory.create(record))
+        await self.engine.db.write(world.id, world.seed)
+        return world
+
+
+@dataclass(frozen=True)
+class Refused:
+    """The decoded details of an error."""
+
+    code: grpc.StatusCode
+    message: str
+    reason: str
+    metadata: dict[str, str]
+    violations: dict[str, str]
+    details: dict[str, Any]
+
+
+def refused(error: grpc.aio.AioRpcError) -> Refused:
+    """As a client in any language decodes it. Every error has ErrorInfo, and each detail at most once."""
+    status = rpc_status.from_call(error)
+    assert status is not None, f"no details: {error.code()} {error.details()}"
+    details: dict[str, Any] = {}
+    for packed in status.details:
+        kind = getattr(error_details_pb2, packed.type_url.rpartition(".")[2])
+        assert kind.DESCRIPTOR.name not in details
+        details[kind.DESCRIPTOR.name] = message = kind()
+        assert packed.Unpack(message)
+    info = details["ErrorInfo"]
+    assert info.domain == "zaiko.v1"
+    assert info.metadata["owner"] in ("MERCHANT", "PLATFORM", "SYSTEM")
+    assert status.code == error.code().value[0]
+    assert status.message == error.details()
+    bad = details.get("BadRequest")
+    violations = {item.field: item.reason for item in bad.field_violations} if bad else {}
+    return Refused(error.code(), status.message, info.reason, dict(info.metadata), violations, details)
+
+
+@dataclass(frozen=True)
+class World:
+    """A merchant: warehouses tokyo and osaka; products apple (10 in tokyo), pear (0) and old (archived); shops one and two of
+    `toy`, look of `toy-readonly` and lost of a connector that is not there; listings l1 … l5 in shop one, of which l4 has
+    vanished, and one in each other shop; an order of 2 × l1 and 1 × l2; a run."""
+
+    api: Api
+    id: str
+
+    @property
+    def name(self) -> str:
+        return f"merchants/{self.id}"
+
+    def __call__(self, path: str) -> str:
+        """The full name of something below this merchant."""
+        return f"{self.name}/{path}"
+
+    async def write(self, work: Callable[[UnitOfWork], Any]) -> Any:
+        """Change something behind the server's back."""
+        return await self.api.engine.db.write(self.id, work)
+
+    def seed(self, uow: UnitOfWork) -> None:
+        """See the class."""
+        for warehouse in ("tokyo", "osaka"):
+            uow.warehouses.insert(WarehouseRecord(warehouse, warehouse.title()))
+        products = [
+            ProductRecord("apple", "A-1", "4900000000011", "Apple"),
+            ProductRecord("pear", "P-1", "4900000000028", "Pear"),
+            ProductRecord("old", "O-1", "", "Old", archived=True),
+        ]
+        uow.products.insert(products)
+        receive(uow, [Receipt("apple", "tokyo", 10, "seed")])
+        sealed = SecretBox([KEY]).seal({"token": SECRET})
+        for shop, connector in (("one", "toy"), ("two", "toy"), ("look", "toy-readonly"), ("lost", "gone")):
+            settings = {"domain": "shop.example"}
+            uow.shops.insert(ShopRecord(shop, connector, shop.title(), settings, 600_000_000, secrets=sealed))
+        for shop, numbers in (("one", range(1, 6)), ("two", range(6, 7)), ("look", range(7, 8)), ("lost", range(8, 9))):
+            uow.listings.upsert(shop, [self.listing(shop, number) for number in numbers])
+        lines = (Line("1", "l1", 2, 0, 0, "A-1", "Apple"), Line("2", "l2", 1, 0, 0, "P-1", "Pear"))
+        orders.ingest(uow, "one", [OrderRecord("gid://toy/1", "#1", uow.now, uow.now, OrderState.OPEN, uow.now, lines)])
+        uow.runs.put(RunRecord("one", "0001-aaaa", RunState.SUCCEEDED, "INTERVAL", 1, uow.now - 5, ended_at=uow.now))
+        uow.runs.put(RunRecord("one", "0002-bbbb", RunState.FAILED, "CHANGE", 2, uow.now))
+        uow.advance()
+
+    @staticmethod
+    def listing(shop: str, number: int) -> ListingRecord:
+        """A listing as read from the toy platform."""
+        sku = {1: "A-1", 2: "P-1"}.get(number, f"X-{number}")
+        return ListingRecord(shop, f"l{number}", f"ext/{number}", {}, sku, "", f"Title {number}", vanished=number == 4)
+
+
+@asynccontextmanager
+async def served(url: str, **options: Any) -> AsyncIterator[Api]:
+    """A server on a free port of this machine, and a client."""
+    answers = Answers()
+    config = Config(listen="127.0.0.1:0", database=url, secret_keys=(KEY,), run_shops=False, grace=1.0)
+    engine = Engine(config.engine(), registry=toy_registry(answers))
+    server = Server(engine, config, **options)
+    address = await server.start()
+    try:
+        async with grpc.aio.insecure_channel(address) as channel:
+            yield Api(engine, channel, answers, address)
+    finally:
+        await server.stop()

@@ -1,0 +1,40 @@
+"""One server per module and store; each test has merchants of its own, which see nothing of each other."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+from api.bench import Api, World, served
+
+
+@pytest.fixture(scope="module")
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def module_store(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A store for the tests of one module."""
+    if request.param == "sqlite":
+        path: Path = tmp_path_factory.mktemp("api") / "zaiko.db"
+        shutil.copy(request.getfixturevalue("sqlite_template"), path)
+        yield f"sqlite:///{path}"
+        return
+    server = request.getfixturevalue("postgresql")
+    url = server.new_url()
+    yield url
+    server.drop(url)
+
+
+@pytest.fixture(scope="module")
+async def api(module_store: str, anyio_backend: str) -> AsyncIterator[Api]:
+    async with served(module_store) as running:
+        yield running
+
+
+@pytest.fixture
+async def world(api: Api) -> World:
+    return await api.merchant()
