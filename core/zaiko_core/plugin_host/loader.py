@@ -97,6 +97,7 @@ def _register(registry: Registry, manager: Any, name: str, distribution: str, ve
         return PluginReport(name, distribution, version, (), Failure(stage, message, hint))
 
     try:
+        hash(plugin)  # pluggy keeps plugins in sets; one that cannot be hashed would break every later call
         manager.register(plugin, name=name)
         manager.check_pending()
     except Exception as error:  # noqa: BLE001 - pluggy's validation calls the plugin's own code
