@@ -153,7 +153,10 @@ def end_run(uow: UnitOfWork, shop: str, token: int, run: RunRecord, end: RunEnd)
     )
     uow.changed(ChangeKind.SHOP, [shop])
     if end.held or succeeded:
-        uow.changed(ChangeKind.LINK, link_names(uow.links.hold(shop, end.held)))
+        moved = uow.links.hold(shop, end.held)
+        uow.changed(ChangeKind.LINK, link_names(moved))
+        if moved and succeeded:
+            uow.trigger([shop])
 
 
 def needs_reading(uow: UnitOfWork, shop: str, policy: Policy, *, limit: int) -> list[DueLink]:

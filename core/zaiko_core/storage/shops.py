@@ -50,8 +50,8 @@ class ShopRows(Scope):
     def update(self, record: ShopRecord) -> None:
         table = schema.shops
         values = self._values(record) | {"updated_at": self.now, "revision": self.revision}
-        if record.paused or record.deleted:
-            values["due_at"] = None
+        resting = record.paused or record.deleted
+        values["due_at"] = None if resting else func.coalesce(table.c.due_at, self.now)
         self.connection.execute(update(table).where(self.mine(table), table.c.shop == record.shop).values(values))
 
     def save_progress(self, shop: str, *, cursor: str, complete_until: int | None) -> None:

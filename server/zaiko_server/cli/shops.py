@@ -202,11 +202,9 @@ def refresh_listings(context: typer.Context, shop: Shop) -> None:
     request = shop_service_pb2.RefreshListingsRequest(parent=client.name("shops", shop))
     done = follow(command, client.call(client.shops.RefreshListings, request).operation)
     report = done.refresh_listings_report
-    command.show.done(
-        done,
-        f"{report.listing_count} listings: {report.new_count} new, {report.changed_count} changed, "
-        f"{report.vanished_count} vanished.",
-    )
+    news = [f"{number} {what}" for number, what in ((report.new_count, "new"), (report.changed_count, "changed")) if number]
+    facts = ", ".join([*news, f"{report.vanished_count} vanished"])
+    command.show.done(done, f"{report.listing_count} listings were read: {facts}.")
 
 
 @orders.command("list")

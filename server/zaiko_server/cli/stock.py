@@ -17,7 +17,7 @@ from zaiko_server.cli.show import last, part, word
 stock = typer.Typer(no_args_is_help=True, help="Stock: what there is, what is promised, what moved.")
 
 Product = Annotated[str, typer.Argument(metavar="SKU", help="Code or id of the product.")]
-Units = Annotated[int, typer.Argument(min=1, help="Units.")]
+Units = Annotated[int, typer.Argument(min=1, metavar="UNITS", help="How many.")]
 Warehouse = Annotated[str, typer.Option(help="Not needed where there is only one.")]
 Cause = Annotated[str, typer.Option(help="Your own key of this fact: the same key again changes nothing.")]
 Note = Annotated[str, typer.Option(help="A remark for people.")]
@@ -190,7 +190,7 @@ def movements(
 def reserve(
     context: typer.Context,
     product: Product,
-    units: Annotated[int, typer.Argument(min=0, help="Units to keep back from every shop; 0 = none.")],
+    units: Annotated[int, typer.Argument(min=0, metavar="UNITS", help="Units to keep back from every shop; 0 = none.")],
 ) -> None:
     """Keep units of a product back from every shop (予備在庫)."""
     command: Command = context.obj
