@@ -62,7 +62,9 @@ def failed(error: grpc.RpcError, address: str) -> Failed:
         return Failed(f"What answers at {address} does not know this call. Is it a zaiko server, and not older than this command?")
     if refused.code is grpc.StatusCode.DEADLINE_EXCEEDED:
         return Failed(f"The server at {address} did not answer in time. Try again; what was asked for may have been done.")
-    message = refused.message[:1].upper() + refused.message[1:]
+    message = refused.message
+    if message.split(" ")[0].isalpha():
+        message = message[:1].upper() + message[1:]
     if refused.violations:
         # These begin with a field's name, which is not a word to be capitalised.
         message = "; ".join(refused.violations)

@@ -1,0 +1,304 @@
+"""The command line as a person and a script use it, against a real server."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+from e2e.local_server import Local, Zaiko, local_server
+from zaiko_server.cli.main import app, hoisted
+
+
+@pytest.fixture(scope="module")
+def local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Local]:
+    with local_server(tmp_path_factory.mktemp("cli")) as started:
+        yield started
+
+
+@pytest.fixture
+def zaiko(local: Local, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Zaiko:
+    monkeypatch.setenv("ZAIKO_MERCHANT", "acme")
+    return Zaiko(local.address, capsys)
+
+
+@pytest.fixture
+def acme(zaiko: Zaiko) -> Zaiko:
+    """A merchant with a warehouse."""
+    if "acme" not in zaiko("merchants", "list").out:
+        zaiko("merchants", "create", "acme", "--name", "Acme 商店")
+        zaiko("warehouses", "create", "tokyo")
+    return zaiko
+
+
+def cells(out: str) -> list[list[str]]:
+    """The cells of every line of a table."""
+    return [re.split(r"\s{2,}", line.strip()) for line in out.splitlines()]
+
+
+def until(condition: Any, seconds: float = 15) -> Any:
+    """Wait for something; what it was."""
+    deadline = time.monotonic() + seconds
+    while not (found := condition()):
+        assert time.monotonic() < deadline, "it did not come to be so"
+        time.sleep(0.05)
+    return found
+
+
+# Products and stock
+
+
+def test_products_by_code_or_by_id(acme: Zaiko) -> None:
+    acme("products", "create", "TEA-1", "--id", "tea-one", "--name", "緑茶")
+
+    by_code = acme("products", "get", "TEA-1", "--output", "json").json
+    by_id = acme("products", "get", "tea-one", "--output", "json").json
+
+    assert by_code == by_id
+    assert by_code["code"] == "TEA-1"
+    assert "緑茶" in acme("products", "list", "TEA").out
+
+
+def test_stock_comes_and_goes(acme: Zaiko) -> None:
+    acme("products", "create", "CUP-1")
+
+    acme("stock", "receive", "CUP-1", "100", "--cause", "delivery-7")
+    again = acme("stock", "receive", "CUP-1", "100", "--cause", "delivery-7")
+    acme("stock", "adjust", "CUP-1", "--by", "-3")
+    acme("stock", "adjust", "CUP-1", "--counted", "95")
+    acme("stock", "allocate", "CUP-1", "5", "--shipment", "S-1")
+    acme("stock", "ship", "CUP-1", "5", "--shipment", "S-1")
+    reserved = acme("reserve", "CUP-1", "10")
+
+    assert "recorded before" in again.out
+    # product, physical, allocated, deliverable, ordered, free, oversold, reserve, synced, sent
+    assert ["CUP-1", "90", "0", "90", "0", "90", "0", "10", "80", "80"] in cells(reserved.out)
+    kinds = [row[2] for row in cells(acme("stock", "movements", "CUP-1").out) if "CUP-1" in row]
+    assert kinds == ["SHIP", "ALLOCATE", "ADJUST", "ADJUST", "RECEIVE"]
+    assert ["tokyo", "90", "0", "90"] in cells(acme("stock", "get", "CUP-1").out)
+
+
+def test_json_has_zeros_too_and_nothing_but_json(acme: Zaiko) -> None:
+    acme("products", "create", "BOX-1")
+
+    stock = acme("--output", "json", "stock", "list", "BOX-1").json
+
+    assert [(item["physical"], item["oversold"]) for item in stock] == [(0, 0)]
+
+
+# Errors
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["stock", "receive", "NOPE", "1"], 1, "No product has the code or id 'NOPE'"),
+        (["products", "create", "TEA-1"], 1, "[CODE_TAKEN]"),
+        (["stock", "ship", "TEA-1", "5", "--shipment", "S-9"], 1, "[DEMAND_EXCEEDED]"),
+        (["stock", "ship", "TEA-1", "5"], 2, "--order SHOP/ORDER or --shipment"),
+        (["stock", "adjust", "TEA-1"], 2, "--by UNITS or --counted UNITS"),
+        (["shops", "create", "x1", "--connector", "nothing"], 1, "connectors/nothing does not exist"),
+        (["shops", "get", "nowhere"], 1, "[RESOURCE_NOT_FOUND]"),
+        (["sync"], 2, "Say what to sync"),
+        (["link", "list", "--state", "ODD"], 2, "There is no state 'ODD'"),
+        (["merchants", "create", "A"], 1, "[INVALID_FIELD]"),
+        (["stock", "receive", "TEA-1"], 2, "UNITS"),
+    ],
+    ids=lambda value: "-".join(value[:2]) if isinstance(value, list) else "",
+)
+def test_errors_are_a_sentence_a_reason_and_an_exit_code(acme: Zaiko, arguments: list[str], code: int, words: str) -> None:
+    acme("products", "create", "TEA-1", code=None)
+
+    said = acme(*arguments, code=code)
+
+    assert words in said.err
+    assert "Traceback" not in said.err
+    assert said.out == ""
+
+
+def test_no_server_is_told_with_what_to_do(capsys: pytest.CaptureFixture[str]) -> None:
+    said = Zaiko("127.0.0.1:1", capsys)("merchants", "list", code=3)
+
+    assert "No zaiko server answers at 127.0.0.1:1" in said.err
+    assert "zaiko serve" in said.err
+
+
+def test_the_only_merchant_need_not_be_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("ZAIKO_MERCHANT", raising=False)
+    with local_server(tmp_path) as local:
+        zaiko = Zaiko(local.address, capsys)
+        none = zaiko("products", "list", code=1)
+        zaiko("merchants", "create", "one")
+        zaiko("products", "list")
+        zaiko("merchants", "create", "two")
+        several = zaiko("products", "list", code=2)
+
+    assert "zaiko merchants create" in none.err
+    assert "one, two" in several.err
+
+
+# Shops and links
+
+
+def test_from_a_new_shop_to_synced_links(acme: Zaiko, local: Local) -> None:
+    shop = local.shops["compare-and-set"].shop
+    shop.stock |= {"MUG-1": 3, "MUG-2": 4, "STRANGE": 1}
+    for code in ("MUG-1", "MUG-2"):
+        acme("products", "create", code)
+    acme("stock", "receive", "MUG-1", "20")
+
+    acme("shops", "create", "s1", "--connector", "fake-compare-and-set", "--set", "shop=compare-and-set")
+    assert "3 listings were read" in acme("listings", "refresh", "s1").out
+    dry = acme("link", "bulk", "s1", "--enable-sync", "--dry-run")
+    assert "2 would be linked" in dry.out
+    assert acme("link", "list", "s1", "--output", "json").json == []
+    done = acme("link", "bulk", "s1", "--enable-sync")
+    assert "2 linked, 0 ambiguous, 1 without a product" in done.out
+    acme("sync", "s1", "--wait")
+
+    until(lambda: (shop.stock["MUG-1"], shop.stock["MUG-2"]) == (20, 0))
+    assert until(lambda: [row for row in cells(acme("link", "list", "s1").out) if "SYNCED" in row and "MUG-1" in row])
+    order = shop.place({"MUG-1": 2})
+    acme("sync", "s1", "--wait")
+    assert ["s1", f"#{order}", order, "OPEN"] in [row[:4] for row in cells(acme("orders", "list", "s1").out)]
+    assert "1 × MUG-1" in acme("orders", "get", "s1", order).out
+    assert acme("stock", "list", "MUG-1", "--output", "json").json[0]["free"] == 18
+    acme("stock", "allocate", "MUG-1", "2", "--order", f"s1/{order}")
+    assert acme("stock", "list", "MUG-1", "--output", "json").json[0]["free"] == 18
+
+    assert "SUCCEEDED" in acme("runs", "s1").out
+    assert "BULK_LINK" in acme("operations", "list").out
+    acme("link", "disable", "s1", "MUG-2")
+    assert acme("link", "get", "s1", "MUG-2", "--output", "json").json["status"]["state"] == "STATE_DISABLED"
+    acme("link", "enable", "s1", "MUG-2")
+    acme("link", "delete", "s1", "MUG-2")
+    acme("link", "create", "s1", "MUG-2", "MUG-1:2", "--enable-sync")
+    until(lambda: shop.stock["MUG-2"] == 9)
+    acme("shops", "pause", "s1")
+    assert "PAUSED" in acme("shops", "list").out
+    acme("status", code=None)
+    acme("shops", "resume", "s1")
+    acme("shops", "check", "s1")
+    acme("shops", "update", "s1", "--interval", "60", "--name", "Shop 一")
+    assert "Shop 一" in acme("shops", "get", "s1").out
+    assert "[SHOP_HAS_LINKS]" in acme("shops", "delete", "s1", code=1).err
+
+
+def test_connectors_and_their_settings(acme: Zaiko) -> None:
+    assert "COMPARE_AND_SET" in acme("connectors").out
+    assert "shop" in acme("connectors", "fake-set").out
+
+
+def test_watch_shows_what_there_is_and_ends(acme: Zaiko) -> None:
+    acme("products", "create", "PEN-1")
+    acme("stock", "receive", "PEN-1", "7")
+
+    said = acme("watch", "--stocks", "--product", "PEN-1", "--once")
+    acme("watch", "--once")
+
+    assert "PEN-1  physical 7, ordered 0, free 7" in said.out
+
+
+# The command line itself
+
+
+def test_common_options_may_stand_anywhere() -> None:
+    assert hoisted(["stock", "list", "--merchant", "acme", "--output=json", "X"]) == [
+        "--merchant",
+        "acme",
+        "--output=json",
+        "stock",
+        "list",
+        "X",
+    ]
+    assert hoisted(["stock", "--", "--merchant"]) == ["stock", "--", "--merchant"]
+
+
+def test_every_command_and_option_has_help() -> None:
+    missing = []
+
+    def look(command: Any, path: str) -> None:
+        if not (command.help or "").strip():
+            missing.append(path)
+        ours = [item for item in command.params if item.name not in ("help", "install_completion", "show_completion")]
+        missing.extend(f"{path} {item.name}" for item in ours if not getattr(item, "help", ""))
+        for name, inner in getattr(command, "commands", {}).items():
+            look(inner, f"{path} {name}")
+
+    look(typer.main.get_command(app), "zaiko")
+
+    assert missing == []
+
+
+# The server as a process
+
+
+def _serve(folder: Path, listen: str = "127.0.0.1:0") -> subprocess.Popen[bytes]:
+    command = [
+        sys.executable,
+        "-m",
+        "zaiko_server.cli",
+        "serve",
+        "--db",
+        "zaiko.db",
+        "--listen",
+        listen,
+        "--port-file",
+        "port",
+        "--quiet",
+    ]
+    with (folder / "log").open("ab") as log:
+        return subprocess.Popen(command, cwd=folder, stderr=log, stdout=log)
+
+
+def test_serve_drains_on_sigterm_and_a_watch_goes_on_with_the_next_process(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    port = tmp_path / "port"
+    server = _serve(tmp_path)
+    watch = None
+    try:
+        until(port.exists)
+        address = port.read_text()
+        zaiko = Zaiko(address, capsys)
+        zaiko("merchants", "create", "acme", "--merchant", "acme")
+        zaiko("warehouses", "create", "tokyo", "--merchant", "acme")
+        zaiko("products", "create", "TEA-1", "--merchant", "acme")
+        seen = tmp_path / "seen"
+        arguments = ["watch", "--stocks", "--address", address, "--merchant", "acme"]
+        with seen.open("wb") as out:
+            watch = subprocess.Popen([sys.executable, "-m", "zaiko_server.cli", *arguments], stdout=out, stderr=out)
+        until(lambda: "physical 0" in seen.read_text())
+
+        os.kill(server.pid, signal.SIGTERM)
+        assert server.wait(timeout=20) == 0
+        assert not port.exists()
+        server = _serve(tmp_path, address)
+        until(port.exists)
+        zaiko("stock", "receive", "TEA-1", "5", "--merchant", "acme")
+
+        until(lambda: "physical 5" in seen.read_text())
+        assert "the server is stopping" in seen.read_text()
+        watch.send_signal(signal.SIGINT)
+        assert watch.wait(timeout=10) in (0, 130)
+    finally:
+        for process in filter(None, (server, watch)):
+            process.kill()
+            process.wait()
+
+
+def test_serve_says_when_the_address_is_taken(local: Local, tmp_path: Path) -> None:
+    server = _serve(tmp_path, local.address)
+
+    assert server.wait(timeout=20) != 0
+    assert "cannot be listened on" in (tmp_path / "log").read_text()
