@@ -1,0 +1,107 @@
+"""The demo: its story over shops in memory (quick, any number can be made wrong), and the command as a person runs it."""
+
+from __future__ import annotations
+
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from e2e.local_server import Local, LocalShop, local_server
+from zaiko_server.cli.client import Client
+from zaiko_server.demo import bench as demo_bench
+from zaiko_server.demo.bench import MERCHANT, Bench, Shop, Wrong
+from zaiko_server.demo.screen import Screen
+from zaiko_server.demo.story import BOX, CUP, TEA, tell
+
+
+@pytest.fixture
+def local(tmp_path: Path) -> Iterator[Local]:
+    with local_server(tmp_path) as started:
+        yield started
+
+
+@pytest.fixture
+def bench(local: Local) -> Iterator[Bench]:
+    client = Client(local.address, MERCHANT)
+    with Screen(plain=True) as screen:
+        yield Bench(client, [Shop(shop.name, shop.connector, shop) for shop in local.shops.values()], screen)  # type: ignore[arg-type]
+    client.close()
+
+
+def test_the_story_holds_in_every_inventory_mode(bench: Bench, local: Local, capsys: pytest.CaptureFixture[str]) -> None:
+    tell(bench)
+
+    told = capsys.readouterr().out
+    assert bench.checks > 40
+    assert "free is −2, oversold 2" in told
+    assert len(re.findall(r"shows 8 after \d+ ms from the sale", told)) == 2
+    for shop in local.shops.values():
+        assert shop.stock() == {TEA: 8, CUP: 90, BOX: 0}
+
+
+def test_a_shop_that_lies_is_named_with_its_number(bench: Bench, local: Local, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(demo_bench, "_PATIENCE", 3.0)
+    liar = local.shops["set"]
+    honest = liar.stock
+    monkeypatch.setattr(LocalShop, "stock", lambda shop: honest() | {TEA: 9} if shop is liar else dict(shop.shop.stock))
+
+    with pytest.raises(Wrong, match="set shows 9 × TEA-100, not 10"):
+        tell(bench)
+
+
+def test_a_wrong_number_of_zaiko_is_named(bench: Bench) -> None:
+    bench.create({TEA: 10})
+
+    with pytest.raises(Wrong, match=r"zaiko says free = 10 of TEA-100, not 11"):
+        bench.expect_stock(TEA, physical=10, free=11)
+
+
+def _children(process: subprocess.Popen[str]) -> list[int]:
+    """Processes that this one started and that still run."""
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            state, parent = stat.read_text().rsplit(")", 1)[1].split()[:2]
+        except OSError:
+            continue
+        if int(parent) == process.pid and state != "Z":
+            found.append(int(stat.parent.name))
+    return found
+
+
+def test_zaiko_demo_checks_every_number_and_ends_with_zero() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "zaiko_server.cli", "demo"], capture_output=True, text=True, timeout=120, check=False
+    )
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert re.search(r"All \d+ checks hold", done.stdout)
+    assert done.stdout.count("✓") >= 12
+    assert "\x1b" not in done.stdout
+
+
+@pytest.mark.skipif(not Path("/proc").exists(), reason="looks for child processes in /proc")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
+def test_zaiko_demo_that_is_interrupted_leaves_nothing_running(number: signal.Signals) -> None:
+    demo = subprocess.Popen(
+        [sys.executable, "-m", "zaiko_server.cli", "demo"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    try:
+        deadline = time.monotonic() + 30
+        while len(_children(demo)) < 4 and time.monotonic() < deadline:
+            time.sleep(0.05)
+        started = _children(demo)
+        demo.send_signal(number)
+        out, _ = demo.communicate(timeout=30)
+    finally:
+        demo.kill()
+        demo.wait()
+
+    assert len(started) == 4, out
+    assert demo.returncode != 0
+    assert not [child for child in started if Path(f"/proc/{child}").exists()]
