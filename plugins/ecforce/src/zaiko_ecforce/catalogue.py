@@ -1,0 +1,139 @@
+"""The catalogue: the variants of every product, one listing per SKU, with the stock record of each.
+
+The API lists no variants by themselves; they come included with their products.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from zaiko_sdk import ContractBroken, Listing, ListingPage, ListingRef, ListingWarning
+
+from zaiko_ecforce.client import PER, Client
+from zaiko_ecforce.documents import Document, Resource
+from zaiko_ecforce.settings import EcforceSettings
+from zaiko_ecforce.stock_items import StockItem, StockItems
+
+_MOST_PAGES = 5_000
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """One variant under its SKU."""
+
+    sku: str
+    variant: str
+    product: str
+    title: str
+    on_sale: bool
+
+
+class Catalogue:
+    """The listings of one shop."""
+
+    def __init__(self, client: Client, settings: EcforceSettings) -> None:
+        self._client, self._items, self._location = client, StockItems(client), settings.location_code
+
+    async def pages(self, cursor: str | None) -> AsyncIterator[ListingPage]:
+        """See Connector.list_listings. Asks for the products after the last id, so that a product deleted meanwhile moves
+        nothing out of sight; by page number where the shop ignores that filter."""
+        after, number = _parse(cursor)
+        variants: dict[str, str] = {}
+        for _ in range(_MOST_PAGES):
+            filters = [] if number else [("q[id_gt]", str(after))]
+            document = await self._client.list("products", filters, page=number or 1, sort="id", include="variants")
+            ids = [int(row.id) for row in document.rows if row.id.isascii() and row.id.isdigit()]
+            if not number and any(identifier <= after for identifier in ids):
+                self._client.log.warning("product_filter_ignored")
+                number = 1
+                continue
+            last = document.is_last(number or 1, PER)
+            after, number = max([after, *ids]), number + 1 if number else 0
+            listings = await self._listings(document, variants)
+            yield ListingPage(listings, json.dumps({"page": number} if number else {"after": after}))
+            if last or not document.rows:
+                return
+        raise ContractBroken(f"ecforce delivers products without end: {_MOST_PAGES} pages")
+
+    async def _listings(self, document: Document, variants: dict[str, str]) -> list[Listing]:
+        offers: dict[str, Offer] = {}
+        twice: set[str] = set()
+        for offer in self._offers(document):
+            if not offer.sku:
+                self._client.log.info("variant_without_sku", variant=offer.variant)
+                continue
+            if variants.setdefault(offer.sku, offer.variant) != offer.variant:
+                twice.add(offer.sku)
+            offers.setdefault(offer.sku, offer)
+        stock = await self._items.find(list(offers), location=self._location)
+        return [listing_from(offer, stock[sku], twice=sku in twice) for sku, offer in offers.items()]
+
+    def _offers(self, document: Document) -> list[Offer]:
+        found: list[Offer] = []
+        for row in document.rows:
+            try:
+                found += offers_of(document, row)
+            except ContractBroken as error:
+                self._client.log.error("product_not_understood", product=row.id, problem=str(error))
+        return found
+
+
+def offers_of(document: Document, row: Resource) -> list[Offer]:
+    """The live variants of a product, and its master SKU where no variant has it. Raises ContractBroken."""
+    product = row.fields
+    if product.text("deleted_at"):
+        return []
+    title = product.text("name")
+    on_sale = product.text("state") in ("", "active") and product.flag("for_sale", default=True)
+    found: list[Offer] = []
+    for variant in document.linked(row, "variants") or []:
+        fields = variant.fields
+        if fields.text("deleted_at"):
+            continue
+        sells = on_sale and fields.text("state") in ("", "active") and fields.flag("for_sale", default=True)
+        full = " ".join([title or fields.text("name"), *_options(variant.attributes)])
+        found.append(Offer(fields.text("sku"), variant.id, row.id, full, sells))
+    master = product.text("master_sku")
+    if master and master not in {offer.sku for offer in found}:
+        found.append(Offer(master, f"master of {row.id}", row.id, title, on_sale))
+    return found
+
+
+def listing_from(offer: Offer, stock: Sequence[StockItem], *, twice: bool) -> Listing:
+    """A listing with what a person should know of it before linking."""
+    warnings = set()
+    if twice or len({item.variant for item in stock}) > 1:
+        warnings.add(ListingWarning.DUPLICATE_SKU)
+    if not stock:
+        warnings.add(ListingWarning.NOT_STOCKED)
+    if any(item.unlimited for item in stock):
+        warnings.add(ListingWarning.UNTRACKED)
+    if not offer.on_sale:
+        warnings.add(ListingWarning.OFF_SALE)
+    return Listing(
+        ref=ListingRef(offer.sku),
+        title=offer.title,
+        sku=offer.sku,
+        group_id=offer.product,
+        quantity=stock[0].stock if len(stock) == 1 else None,
+        warnings=frozenset(warnings),
+    )
+
+
+def _options(attributes: Mapping[str, Any]) -> list[str]:
+    """The values that tell variants of a product apart."""
+    options = attributes.get("options")
+    values = [option.get("option_value") for option in options if isinstance(option, dict)] if isinstance(options, list) else []
+    return [value for value in values if isinstance(value, str) and value]
+
+
+def _parse(cursor: str | None) -> tuple[int, int]:
+    """The id of the last product delivered, or the number of the next page (0: not by pages)."""
+    try:
+        position = json.loads(cursor) if cursor else {}
+        return int(position.get("after", 0)), int(position.get("page", 0))
+    except (ValueError, TypeError, AttributeError):
+        return 0, 0

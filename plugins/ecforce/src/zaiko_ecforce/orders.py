@@ -1,0 +1,192 @@
+"""Orders that changed since a moment, and chosen orders.
+
+Pages are cut by `updated_at`, never by id (an id is given before checkout ends) and never by page number alone: an order
+that changes while we page leaves its place, and everything behind it moves up by one past the page boundary.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+
+from zaiko_sdk import ContractBroken, Order, OrderPage, OrderState
+
+from zaiko_ecforce.client import PER, Client, Params
+from zaiko_ecforce.documents import Document
+from zaiko_ecforce.fields import query_time
+from zaiko_ecforce.order_mapping import LinesMissing, order_from
+from zaiko_ecforce.settings import EcforceSettings
+
+_INCLUDE = "order_items"
+_WITH_DELETED = ("q[with_deleted]", "1")
+_MOST_PAGES = 2_000
+
+
+class Orders:
+    """The orders of one shop."""
+
+    def __init__(self, client: Client, settings: EcforceSettings) -> None:
+        self._client, self._settings = client, settings
+        self._overlap = timedelta(minutes=settings.overlap_minutes)
+        self._filter_works = True
+
+    async def changed(self, cursor: str | None) -> AsyncIterator[OrderPage]:
+        """See Connector.fetch_orders. The cursor is the newest `updated_at` seen: the shop's own clock, so that a wrong one
+        on either side loses nothing."""
+        reached = _parse(cursor)
+        if reached is None:
+            if cursor:
+                self._client.log.error("order_cursor_not_understood", cursor=cursor)
+            reached = since = self._client.clock.now() - timedelta(days=self._settings.first_fetch_days)
+        else:
+            since = reached - self._overlap
+        since = since.replace(microsecond=0)
+        if self._filter_works:
+            async for page in self._oldest_first(since, reached):
+                yield page
+        if not self._filter_works:
+            async for page in self._newest_first(since, reached):
+                yield page
+
+    async def read(self, external_ids: Sequence[str]) -> list[Order]:
+        """See Connector.read_orders. Found only among the deleted means deleted."""
+        ids = [identifier for identifier in external_ids if identifier.isascii() and identifier.isdigit()]
+        found, shown = await self._by_id(ids, with_deleted=False)
+        hidden, _ = await self._by_id([identifier for identifier in ids if identifier not in shown], with_deleted=True)
+        return [*found, *(replace(order, state=OrderState.DELETED) for order in hidden)]
+
+    async def _oldest_first(self, since: datetime, reached: datetime) -> AsyncIterator[OrderPage]:
+        position, number = since, 1
+        delivered: dict[str, Order] = {}
+        for _ in range(_MOST_PAGES):
+            read_at = self._client.clock.now()
+            filters = [("q[updated_at_gteq]", query_time(position)), _WITH_DELETED]
+            document = await self._list(filters, page=number, sort="updated_at,id")
+            times = _times(document)
+            if not _is_sorted(times) or (times and times[0] < position):
+                # Detected on the first page as a rule. What was delivered before is right all the same.
+                self._client.log.warning("order_filter_ignored", since=query_time(position))
+                self._filter_works = False
+                return
+            orders = await self._orders(document, read_at)
+            fresh = [order for order in orders if delivered.get(order.external_id) != order]
+            newest = times[-1] if times else position
+            if document.rows and not times and not document.is_last(number, PER):
+                raise ContractBroken("no order of a full page says when it was updated, so the next page cannot be asked for")
+            reached = max(reached, min(newest, read_at))
+            last = document.is_last(number, PER)
+            yield OrderPage(fresh, reached.isoformat(), read_at, complete_until=read_at if last else None)
+            if last:
+                return
+            # Continue at the last second seen; page numbers only serve seconds with more orders than a page holds.
+            second = newest.replace(microsecond=0)
+            if second > position:
+                delivered = {order.external_id: order for order in orders if order.version and order.version >= second}
+                position, number = second, 1
+            else:
+                delivered |= {order.external_id: order for order in orders}
+                number += 1
+        raise ContractBroken(f"ecforce delivers orders without end: {_MOST_PAGES} pages")
+
+    async def _newest_first(self, since: datetime, reached: datetime) -> AsyncIterator[OrderPage]:
+        """The way round a shop that ignores the filter: down from the newest until they are old enough. The cursor moves only
+        with the last page, because only then nothing is missing in between."""
+        newest: datetime | None = None
+        for number in range(1, _MOST_PAGES + 1):
+            read_at = self._client.clock.now()
+            document = await self._list([_WITH_DELETED], page=number, sort="-updated_at,id")
+            times = _times(document)
+            if newest is None and (times or document.is_last(number, PER)):
+                newest = min(max([reached, *times]), read_at)
+            orders = [o for o in await self._orders(document, read_at) if o.version is None or o.version >= since]
+            sorted_down = _is_sorted(times[::-1])
+            last = document.is_last(number, PER) or (sorted_down and bool(times) and times[-1] < since)
+            cursor = max(reached, newest) if last and newest is not None else reached
+            yield OrderPage(orders, cursor.isoformat(), read_at, complete_until=None)
+            if last:
+                return
+        raise ContractBroken(f"ecforce ignores the filter on updated_at and has more than {_MOST_PAGES * PER} orders")
+
+    async def _list(self, filters: Params, *, page: int, sort: str) -> Document:
+        return await self._client.list("orders", filters, page=page, sort=sort, include=_INCLUDE)
+
+    async def _orders(self, document: Document, read_at: datetime) -> list[Order]:
+        """The orders of a page, with the deleted ones found out."""
+        orders = self._readings(document, read_at)
+        rows = {row.id: row for row in document.rows}
+        cancelled = [order.external_id for order in orders if order.state is OrderState.CANCELLED]
+        gone = await self._deleted_among([name for name in cancelled if "deleted_at" not in rows[name].fields])
+        return [replace(order, state=OrderState.DELETED) if order.external_id in gone else order for order in orders]
+
+    async def _deleted_among(self, ids: Sequence[str]) -> set[str]:
+        """Which of these orders are only shown with `with_deleted`. Only cancelled ones are asked for: ecforce deletes no
+        others, and a wrong answer about them releases nothing that is not released already."""
+        if not ids:
+            return set()
+        document = await self._client.list("orders", _id_filter(ids), page=1, sort="id")
+        shown = {row.id for row in document.rows}
+        if document.malformed or not shown <= set(ids) or not document.is_last(1, PER):
+            return set()
+        return set(ids) - shown
+
+    async def _by_id(self, ids: Sequence[str], *, with_deleted: bool) -> tuple[list[Order], set[str]]:
+        """Readings of these orders, and the ids of those that exist, understood or not."""
+        if not ids:
+            return [], set()
+        read_at = self._client.clock.now()
+        filters = [*_id_filter(ids), *([_WITH_DELETED] if with_deleted else [])]
+        document = await self._list(filters, page=1, sort="id")
+        shown = {row.id for row in document.rows}
+        if document.malformed or not shown <= set(ids) or not document.is_last(1, PER):
+            # A missing id would be taken for a vanished order, so an ignored filter must not make one missing.
+            return await self._one_by_one(ids, read_at)
+        return self._readings(document, read_at), shown
+
+    async def _one_by_one(self, ids: Sequence[str], read_at: datetime) -> tuple[list[Order], set[str]]:
+        found: list[Order] = []
+        shown: set[str] = set()
+        for identifier in ids:
+            document = await self._client.one("orders", identifier, include=_INCLUDE)
+            if document is not None:
+                found += self._readings(document, read_at)
+                shown.add(identifier)
+        return found, shown
+
+    def _readings(self, document: Document, read_at: datetime) -> list[Order]:
+        """The orders that can be understood. One that cannot is reported and left out, so that the host keeps its last
+        reading: with guessed lines it would give back stock that is sold. When no row has lines, nothing is right."""
+        orders: list[Order] = []
+        without_lines = 0
+        for row in document.rows:
+            try:
+                orders.append(order_from(document, row, self._settings, read_at=read_at))
+            except ContractBroken as error:
+                without_lines += isinstance(error, LinesMissing)
+                self._client.log.error("order_not_understood", order=row.id, problem=str(error))
+        if without_lines and without_lines == len(document.rows):
+            raise LinesMissing("ecforce sends orders without order_items although they were asked for")
+        return orders
+
+
+def _id_filter(ids: Sequence[str]) -> list[tuple[str, str]]:
+    return [("q[id_in][]", identifier) for identifier in ids]
+
+
+def _times(document: Document) -> list[datetime]:
+    """When the rows changed, in the order of the rows; rows that do not say are left out."""
+    times = (row.fields.moment("updated_at") for row in document.rows)
+    return [time for time in times if time is not None]
+
+
+def _is_sorted(times: Sequence[datetime]) -> bool:
+    return all(one <= other for one, other in pairwise(times))
+
+
+def _parse(cursor: str | None) -> datetime | None:
+    try:
+        parsed = datetime.fromisoformat(cursor) if cursor else None
+    except ValueError:
+        return None
+    return parsed.astimezone(UTC) if parsed is not None and parsed.tzinfo else None

@@ -1,0 +1,109 @@
+"""What a reply that is not a success means: which error of zaiko_sdk it becomes (fact sheet §3 and §4)."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+import httpx
+from zaiko_sdk import (
+    ConnectorError,
+    ContractBroken,
+    CredentialsRejected,
+    ItemRefused,
+    PermissionMissing,
+    PlanTooLow,
+    PlatformDown,
+    SettingsInvalid,
+    Throttled,
+    Timeout,
+)
+from zaiko_sdk.context import Clock
+
+UNANNOUNCED_WAIT = 60.0
+"""Seconds to leave the platform alone after a 429 that announced none (what its users settled on)."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReportedError:
+    """One entry of the error envelope, also within a row's error."""
+
+    code: str
+    message: str
+
+
+def body_of(response: httpx.Response) -> Any:
+    """The JSON of a reply, or None when it is something else (the CDN answers with HTML)."""
+    try:
+        return json.loads(response.content)
+    except (ValueError, RecursionError):
+        return None
+
+
+def reported_errors(body: Any) -> list[ReportedError]:
+    """The entries of `errors`, whatever else the body holds."""
+    entries = body.get("errors") if isinstance(body, dict) else None
+    found = []
+    for entry in entries if isinstance(entries, list) else []:
+        if isinstance(entry, dict):
+            code, message = entry.get("code"), entry.get("message")
+            found.append(ReportedError(code if isinstance(code, str) else "", message if isinstance(message, str) else ""))
+    return found
+
+
+def announced_wait(response: httpx.Response, clock: Clock) -> float | None:
+    """Seconds of `Retry-After`, given as seconds or as a date; None when there is none."""
+    text = response.headers.get("retry-after", "").strip()
+    if not text:
+        return None
+    try:
+        return min(86_400.0, max(0.0, float(text)))
+    except ValueError:
+        pass
+    try:
+        return min(86_400.0, max(0.0, (parsedate_to_datetime(text) - clock.now()).total_seconds()))
+    except (ValueError, TypeError):
+        return None
+
+
+def refusal(response: httpx.Response, *, path: str, writing: bool, clock: Clock) -> ConnectorError | None:
+    """The error that this reply means, or None for a success. After a write only what certainly was not applied becomes
+    anything but Timeout."""
+    status, body = response.status_code, body_of(response)
+    if 200 <= status < 300:
+        return None
+    errors = reported_errors(body)
+    words = " / ".join(f"{error.code} {error.message}".strip() for error in errors)
+    where = f"ecforce answered {status} to {path}"
+    if status == 401:
+        return CredentialsRejected(
+            "ecforce refused the token or login. Make a new API 認証トークン (設定 > メンバー管理) and enter it here.",
+            platform_message=words,
+        )
+    if status == 402:
+        return PlanTooLow(f"{where}: the shop's contract does not allow this", platform_message=words)
+    if status == 403 and errors:
+        return PermissionMissing(
+            f"{where}: ask SUPER STUDIO whether 外部サービスAPI連携 covers this call and this sender", platform_message=words
+        )
+    if status == 429:
+        wait = announced_wait(response, clock)
+        return Throttled(f"{where}: too many requests", retry_after=UNANNOUNCED_WAIT if wait is None else wait)
+    if status == 403:
+        # Without the API's envelope it is the CDN in front of it, which does so under bursts.
+        return PlatformDown(f"{where} from in front of the API", retry_after=UNANNOUNCED_WAIT)
+    if status >= 500 or status == 408:
+        if writing:
+            return Timeout(f"{where}; the change may have been applied", sent=True, platform_message=words)
+        return PlatformDown(where, retry_after=announced_wait(response, clock), platform_message=words)
+    if 300 <= status < 400 or (status == 404 and not any(error.code[-4:-3] == "2" for error in errors)):
+        return SettingsInvalid(
+            f"{where}: there is no API at this address. Enter the endpoint that SUPER STUDIO gave you as the origin, and check "
+            "that 外部サービスAPI連携 is contracted.",
+            platform_message=words,
+        )
+    if writing and status in (400, 404, 409, 413, 422):
+        return ItemRefused(f"{where}: the rows were refused", platform_message=words)
+    return ContractBroken(f"{where}, which is not documented for it", platform_message=words)

@@ -1,0 +1,106 @@
+"""Stock records as ecforce lists them: one per variant and location."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from urllib.parse import urlencode
+
+from zaiko_sdk import ContractBroken
+
+from zaiko_ecforce.client import PER, Client
+from zaiko_ecforce.documents import Resource
+
+_QUERY_BYTES = 5_000
+"""What the filters of one request may take: web servers commonly stop at 8 kB for the whole line."""
+_PAGES = 100
+"""Pages read when the shop ignores the SKU filter; a larger shop cannot be served in time without it."""
+
+
+@dataclass(frozen=True, slots=True)
+class StockItem:
+    """One record. `stock` is None when the record holds no readable number; `problem` then says why."""
+
+    sku: str
+    location: str
+    variant: str
+    stock: int | None
+    unlimited: bool = False
+    problem: str = ""
+
+
+def stock_item(row: Resource) -> StockItem | None:
+    """A record from its row, or None for a deleted one. Raises ContractBroken when it does not say which one it is."""
+    fields = row.fields
+    if fields.text("deleted_at"):
+        return None
+    sku, location = fields.text("variant_sku"), fields.text("stock_location_code")
+    if "variant_sku" not in fields or "stock_location_code" not in fields:
+        raise ContractBroken(f"{fields.what} has no variant_sku or no stock_location_code")
+    variant = fields.text("variant_id")
+    unlimited = fields.flag("stock_unlimited")
+    try:
+        return StockItem(sku, location, variant, fields.whole("stock"), unlimited)
+    except ContractBroken as error:
+        return StockItem(sku, location, variant, None, unlimited, str(error))
+
+
+class StockItems:
+    """Reads stock records by SKU."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+
+    async def find(self, skus: Sequence[str], *, location: str | None) -> dict[str, list[StockItem]]:
+        """The live records of these SKUs, by SKU; an SKU without any has an empty list."""
+        found: dict[str, list[StockItem]] = {sku: [] for sku in skus}
+        for part in _parts(list(found)):
+            await self._find(part, location, found)
+        return found
+
+    async def first(self, location: str | None = None) -> tuple[list[StockItem], bool]:
+        """One page of records, and whether it is all there is."""
+        document = await self._client.list("stock_items", _filters((), location), page=1, sort="id")
+        return [item for item in map(self._item, document.rows) if item is not None], document.is_last(1, PER)
+
+    async def _find(self, skus: Sequence[str], location: str | None, found: dict[str, list[StockItem]]) -> None:
+        filters, wanted, seen = _filters(skus, location), set(skus), set[str]()
+        for page in range(1, _PAGES + 1):
+            document = await self._client.list("stock_items", filters, page=page, sort="id")
+            for row in document.rows:
+                # A record that moved while paging comes twice.
+                item = None if row.id in seen else self._item(row)
+                seen.add(row.id)
+                # Re-checked by ourselves: an ignored filter returns every record of the shop.
+                if item is not None and item.sku in wanted and (location is None or item.location == location):
+                    found[item.sku].append(item)
+            if document.is_last(page, PER):
+                return
+        raise ContractBroken(f"ecforce returned more than {_PAGES * PER} stock records for {len(skus)} SKUs: it ignores the filter")
+
+    def _item(self, row: Resource) -> StockItem | None:
+        try:
+            return stock_item(row)
+        except ContractBroken as error:
+            self._client.log.error("stock_record_not_understood", problem=str(error))
+            return None
+
+
+def _filters(skus: Sequence[str], location: str | None) -> list[tuple[str, str]]:
+    filters = [("q[variant_sku_in][]", sku) for sku in skus]
+    return filters if location is None else [*filters, ("q[stock_location_code_eq]", location)]
+
+
+def _parts(skus: Sequence[str]) -> Iterator[Sequence[str]]:
+    """Cut a list of SKUs so that each part fits into one address."""
+    part: list[str] = []
+    size = 0
+    for sku in skus:
+        needs = len(urlencode([("q[variant_sku_in][]", sku)])) + 1
+        if part and (size + needs > _QUERY_BYTES or len(part) == PER):
+            yield part
+            part, size = [], 0
+        part.append(sku)
+        size += needs
+    if part:
+        yield part
