@@ -99,7 +99,9 @@ def test_a_server_killed_in_the_middle_of_a_push_converges_on_the_next_start(sta
         stage.bench.until("every link is SYNCED", lambda: not stage.bench.problems())
         stage.bench.expect_shown(TEA, 7)
         request = stock_service_pb2.ListMovementsRequest(parent=stage.bench.parent)
-        kinds = sorted(movement.kind for movement in stage.bench.client.pages(stage.bench.client.stocks.ListMovements, request, "movements"))
+        kinds = sorted(
+            movement.kind for movement in stage.bench.client.pages(stage.bench.client.stocks.ListMovements, request, "movements")
+        )
         assert len(kinds) == 3, "one receipt and two orders, each once"
 
 

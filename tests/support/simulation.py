@@ -123,9 +123,10 @@ class Simulation:
 
     def unseen(self, name: str) -> int:
         """Units that the shop's orders want beyond what the engine has taken in (below 0 when it has missed cancels)."""
-        total = 0
-        for order, placed in self.shops[name].orders.items():
-            stored = self.world.order(name, order)
+        total, orders = 0, self.shops[name].orders
+        known_orders = self.world.db.read_sync(MERCHANT, lambda uow: uow.orders.get(name, orders))
+        for order, placed in orders.items():
+            stored = known_orders.get(order)
             known = sum(line.wanted for line in stored.lines) if stored and stored.state is not OrderState.CANCELLED else 0
             lines = placed.order.lines if placed.order.state != "CANCELLED" else ()
             total += sum(line.ordered - line.cancelled for line in lines) - known

@@ -1,0 +1,128 @@
+"""The shop's row is its job (ADR 0005): one run per shop, nothing that triggers is lost, a lost lease writes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from support.world import MERCHANT, World
+from zaiko_core.app import sync
+from zaiko_core.app.records import JobClaim
+from zaiko_core.domain.errors import LeaseLost
+from zaiko_core.storage.engine import Database
+from zaiko_core.storage.jobs import Jobs
+
+LEASE = 5_000_000
+
+
+@pytest.fixture
+def world(store_url: str) -> World:
+    clock = [1_000_000_000]
+    world = World(Database(store_url, now=lambda: clock[0]))
+    world.clock = clock  # type: ignore[attr-defined]
+    yield world.begin()  # type: ignore[misc]
+    world.db.close()
+
+
+def jobs(world: World, work: Callable[[Jobs], object], owner: str = "one") -> object:
+    with world.db._transaction(writing=True) as connection:
+        return work(Jobs(connection, world.db.now(connection), owner=owner, lease=LEASE))
+
+
+def claim(world: World, owner: str = "one", limit: int = 10) -> list[JobClaim]:
+    return jobs(world, lambda queue: queue.claim(limit), owner)  # type: ignore[return-value]
+
+
+def finish(world: World, held: JobClaim, owner: str = "one", **how: object) -> None:
+    jobs(world, lambda queue: queue.finish(held, **({"next_in": None, "attempt": 0} | how)), owner)  # type: ignore[arg-type]
+
+
+def trigger(world: World, *shops: str, delay: int = 0) -> None:
+    world.db.write_sync(MERCHANT, lambda uow: uow.trigger(shops, delay=delay))
+
+
+def advance(world: World, micros: int) -> None:
+    world.clock[0] += micros  # type: ignore[attr-defined]
+
+
+def test_a_due_shop_is_claimed_once_until_it_is_finished(world: World) -> None:
+    held = claim(world)
+    assert sorted(item.shop for item in held) == ["a", "b", "c"]
+    assert claim(world, "two") == []
+    finish(world, held[0])
+    assert claim(world, "two") == []
+    advance(world, 600_000_000)
+    assert held[0].shop in {item.shop for item in claim(world, "two")}
+
+
+def test_two_replicas_never_claim_the_same_shop(store_url: str) -> None:
+    world = World(Database(store_url)).begin(shops=[f"s{n}" for n in range(40)])
+    try:
+        with ThreadPoolExecutor(4) as pool:
+            taken = list(pool.map(lambda n: claim(world, f"replica-{n}", 15), range(4)))
+        shops = [item.shop for claims in taken for item in claims]
+        assert len(shops) == len(set(shops)) == 40
+    finally:
+        world.db.close()
+
+
+def test_a_trigger_during_a_run_leads_to_exactly_one_more_run(world: World) -> None:
+    first = claim(world)
+    for _ in range(1000 // 100):
+        trigger(world, "a", "b", "c")
+    for held in first:
+        finish(world, held)
+    again = claim(world)
+    assert len(again) == 3
+    for held in again:
+        finish(world, held)
+    assert claim(world) == []
+
+
+def test_a_trigger_brings_the_next_run_forward_and_never_puts_it_off(world: World) -> None:
+    for held in claim(world):
+        finish(world, held)
+    trigger(world, "a", delay=20_000)
+    trigger(world, "a", delay=90_000_000)
+    assert claim(world) == []
+    advance(world, 20_000)
+    assert [item.shop for item in claim(world)] == ["a"]
+
+
+def test_a_dead_owner_loses_its_lease_and_the_next_token_is_larger(world: World) -> None:
+    dead = next(item for item in claim(world) if item.shop == "a")
+    advance(world, LEASE + 1)
+    taken_over = next(item for item in claim(world, "two") if item.shop == "a")
+    assert taken_over.token > dead.token
+
+    with pytest.raises(LeaseLost):
+        world.db.write_sync(MERCHANT, lambda uow: sync.begin_run(uow, "a", dead.token, "run", "INTERVAL"))
+    finish(world, dead)
+    world.db.write_sync(MERCHANT, lambda uow: uow.hold_lease("a", taken_over.token))
+
+
+def test_renewing_keeps_a_lease_and_tells_which_were_lost(world: World) -> None:
+    held = claim(world)
+    advance(world, LEASE - 1)
+    assert jobs(world, lambda queue: queue.renew(held)) == []
+    advance(world, LEASE - 1)
+    assert claim(world, "two") == []
+    advance(world, LEASE)
+    assert len(claim(world, "two")) == 3
+    assert jobs(world, lambda queue: queue.renew(held)) == held
+
+
+def test_a_failed_run_backs_off_even_when_it_was_triggered_meanwhile(world: World) -> None:
+    held = next(item for item in claim(world) if item.shop == "a")
+    trigger(world, "a")
+    finish(world, held, next_in=4_000_000, attempt=1)
+    assert "a" not in {item.shop for item in claim(world)}
+    advance(world, 4_000_000)
+    assert next(item for item in claim(world) if item.shop == "a").attempt == 1
+
+
+def test_a_stopping_process_gives_its_shops_back_at_once(world: World) -> None:
+    assert len(claim(world)) == 3
+    jobs(world, lambda queue: queue.release())
+    assert len(claim(world, "two")) == 3
