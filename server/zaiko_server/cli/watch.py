@@ -21,7 +21,7 @@ from zaiko_server.cli import find
 from zaiko_server.cli.client import METADATA, Client
 from zaiko_server.cli.command import Command
 from zaiko_server.cli.failure import Refused, failed
-from zaiko_server.cli.show import last, optional, part, text, trouble, when, word
+from zaiko_server.cli.show import console, last, optional, part, text, trouble, when, word
 
 _BEGIN_AGAIN = frozenset({"RESUME_TOKEN_INVALID", "REVISION_COMPACTED", "HISTORY_REPLACED", "REVISION_IN_FUTURE"})
 _RESUME = frozenset({grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.RESOURCE_EXHAUSTED, grpc.StatusCode.INTERNAL})
@@ -42,14 +42,19 @@ def watch(
     """Watch the sync as it goes on: shops, links and runs; or stocks. Ctrl-C ends it."""
     command: Command = context.obj
     client, show = command.client, command.show
+    said = console(stderr=True)
+
+    def lost(sentence: str) -> None:
+        said.print(sentence, style="dim", soft_wrap=True)
+
     screen: _Screen
     responses: Iterator[Any]
     if stocks:
         names = find.products(client, products or [])
-        screen, responses = _Stocks(client), _stock_responses(client, names, show.note)
+        screen, responses = _Stocks(client), _stock_responses(client, names, lost)
     else:
         chosen = [client.name("shops", shop) for shop in shops or []]
-        screen, responses = _Sync(), _sync_responses(client, chosen, show.note)
+        screen, responses = _Sync(), _sync_responses(client, chosen, lost)
     live = show.console.is_terminal and not (lines or once or show.as_json)
     if show.as_json:
         _json_lines(command, responses, once=once)
@@ -102,7 +107,7 @@ def _stock_responses(client: Client, products: list[str], lost: Lost) -> Iterato
 def _resuming(client: Client, begin: Callable[[watch_pb2.WatchStart], Any], lost: Lost) -> Iterator[Any]:
     """Everything that a watch delivers, over as many calls as it takes: resumed with the last token after an interruption, begun
     again when there is no such token yet or it is of no use any more. None stands for the beginning of a snapshot."""
-    token, pause = "", 0.0
+    token, pause, quiet = "", 0.0, False
     while True:
         if not token:
             yield None
@@ -113,7 +118,7 @@ def _resuming(client: Client, begin: Callable[[watch_pb2.WatchStart], Any], lost
                 # A client that has not got all of a snapshot does not know what it lacks.
                 if token or _complete(response):
                     token = response.resume_token
-                pause = 0.0
+                pause, quiet = 0.0, False
                 yield response
         except grpc.RpcError as error:
             refused = Refused.of(error)
@@ -123,7 +128,10 @@ def _resuming(client: Client, begin: Callable[[watch_pb2.WatchStart], Any], lost
                 continue
             if refused.code not in _RESUME or not (token or refused.reason):
                 raise failed(error, client.address) from None
-            lost(f"Interrupted: {refused.message.rstrip('.')}. Resuming.")
+            if not quiet:
+                why = refused.message.rstrip(".") if refused.reason else f"{client.address} cannot be reached"
+                lost(f"Interrupted: {why}. Resuming.")
+            quiet = True
         finally:
             call.cancel()
         pause = min(_LONGEST_PAUSE, max(0.2, pause * 2))
