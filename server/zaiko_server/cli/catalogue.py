@@ -16,10 +16,13 @@ from zaiko.v1 import (
     warehouse_pb2,
     warehouse_service_pb2,
 )
+from zaiko_core.plugin_host.loader import load
 
 from zaiko_server.cli import find
 from zaiko_server.cli.command import Command
+from zaiko_server.cli.failure import Failed
 from zaiko_server.cli.show import last, optional, word, words
+from zaiko_server.convert import connectors as convert
 
 merchants = typer.Typer(no_args_is_help=True, help="Merchants: who owns warehouses, products and shops.")
 warehouses = typer.Typer(no_args_is_help=True, help="Warehouses: where stock is.")
@@ -29,22 +32,36 @@ Name = Annotated[str, typer.Option("--name", help="What people call it; without 
 
 
 def connectors(
-    context: typer.Context, connector: Annotated[str, typer.Argument(help="Show one of them, with its settings.")] = ""
+    context: typer.Context,
+    connector: Annotated[str, typer.Argument(help="Show one of them, with its settings.")] = "",
+    local: Annotated[
+        bool, typer.Option("--local", help="What is installed here, without asking a server. Ends with 1 when one failed to load.")
+    ] = False,
 ) -> None:
-    """The platforms that this server can speak to, and plugins that failed to load."""
+    """The platforms that the server can speak to, and plugins that failed to load."""
     command: Command = context.obj
     client, show = command.client, command.show
     if not connector:
+        request = connector_service_pb2.ListConnectorsRequest()
+        known = _installed() if local else list(client.pages(client.connectors.ListConnectors, request, "connectors"))
         show.items(
             "Connectors",
             ["connector", "state", "version", "inventory", "distribution", "problem"],
-            client.pages(client.connectors.ListConnectors, connector_service_pb2.ListConnectorsRequest(), "connectors"),
+            known,
             lambda c: (last(c.name), word(c, "state"), c.version, word(c, "inventory_mode"), c.distribution, _failure(c)),
             empty="No connector is installed. Install one, such as the distribution zaiko-shopify, and restart the server.",
         )
+        if local and any(item.HasField("failure") for item in known):
+            raise typer.Exit(1)
         return
     name = connector if connector.startswith("connectors/") else f"connectors/{connector}"
-    found = client.call(client.connectors.GetConnector, connector_service_pb2.GetConnectorRequest(name=name)).connector
+    if local:
+        here = {item.name: item for item in _installed()}
+        if name not in here:
+            raise Failed(f"{last(name)} is not installed here; there are {', '.join(map(last, here)) or 'none'}.")
+        found = here[name]
+    else:
+        found = client.call(client.connectors.GetConnector, connector_service_pb2.GetConnectorRequest(name=name)).connector
     facts = [
         ("connector", last(found.name)),
         ("platform", found.display_name),
@@ -73,6 +90,14 @@ def connectors(
                 for field, facts in schema.get("properties", {}).items()
             ],
         )
+
+
+def _installed() -> list[connector_pb2.Connector]:
+    """The connectors of this installation, by name."""
+    registry = load()
+    found = [convert.failed(report) for report in registry.plugins if report.failure is not None]
+    found += [convert.loaded(kind, registry.report_of(kind.id)) for kind in registry.types.values()]
+    return sorted(found, key=lambda item: item.name)
 
 
 def _failure(connector: connector_pb2.Connector) -> str:
