@@ -161,7 +161,7 @@ class _Walk:
 
     def unique(self, rule: Unique, value: Any, path: str) -> None:
         """Items that come twice."""
-        repeats = [(f"{path}[{index}]", index, what) for index, what in rule.repeated(value)]
+        repeats = [(f"{path}[{index}]" + (f".{by}" if by else ""), index, what) for index, by, what in rule.repeated(value)]
         if rule.batch:
             self.repeats += repeats
         else:

@@ -160,14 +160,14 @@ class Unique(Rule):
     def complaints(self, value: Sequence[Any]) -> Iterator[Complaint]:
         return iter(())
 
-    def repeated(self, value: Sequence[Any]) -> Iterator[tuple[int, str]]:
-        """The place and the value of every item that was there before."""
+    def repeated(self, value: Sequence[Any]) -> Iterator[tuple[int, str, str]]:
+        """The place of every item that was there before, the field by which, and its value."""
         for path in self.by or ("",):
             seen: set[Any] = set()
             for index, item in enumerate(value):
                 key = _at(item, path)
                 if key in seen and key not in ("", 0):
-                    yield index, repr(key)[:200]
+                    yield index, path, repr(key)[:200]
                 seen.add(key)
 
 
@@ -190,11 +190,11 @@ class Within(Rule):
     most: float
 
     def complaints(self, value: Any) -> Iterator[Complaint]:
-        seconds = span_of(value) / MICROS
-        if seconds < self.least:
-            yield "duration.gte", f"is {seconds:g} s, at least {self.least:g} s is needed"
-        if seconds > self.most:
-            yield "duration.lte", f"is {seconds:g} s, at most {self.most:g} s is allowed"
+        micros = span_of(value)
+        if micros < int(self.least * MICROS):
+            yield "duration.gte", f"is {micros / MICROS:g} s, at least {self.least:g} s is needed"
+        if micros > int(self.most * MICROS):
+            yield "duration.lte", f"is {micros / MICROS:g} s, at most {self.most:g} s is allowed"
 
 
 @dataclass(frozen=True)

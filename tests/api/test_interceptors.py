@@ -1,0 +1,224 @@
+"""Interceptors surround all four kinds of calls: a servicer of this file has one of each."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import grpc
+import pytest
+import structlog
+from api.bench import refused
+from google.protobuf import wrappers_pb2
+from structlog.testing import capture_logs
+from zaiko_core.domain.errors import CodeTaken, StorageUnavailable
+from zaiko_server.interceptors.access_log import AccessLog
+from zaiko_server.interceptors.around import Around, Call
+from zaiko_server.interceptors.deadline import Deadline
+from zaiko_server.interceptors.errors import Errors
+
+pytestmark = pytest.mark.anyio
+
+Text = wrappers_pb2.StringValue
+KINDS = ["UnaryUnary", "UnaryStream", "StreamUnary", "StreamStream"]
+
+
+class Four:
+    """Does what the request says, in four ways: `ok`, `refuse`, `busy`, `fail`, `abort`, `wait`."""
+
+    async def act(self, word: str, context: Any) -> Any:
+        if word == "refuse":
+            raise CodeTaken("A-1")
+        if word == "busy":
+            raise StorageUnavailable("the database does not answer; try again")
+        if word == "fail":
+            raise ZeroDivisionError("a secret in a traceback")
+        if word == "abort":
+            await context.abort(grpc.StatusCode.DATA_LOSS, "its own way")
+        if word == "wait":
+            await asyncio.sleep(30)
+        return Text(value=word)
+
+    async def unary_unary(self, request: Any, context: Any) -> Any:
+        return await self.act(request.value, context)
+
+    async def unary_stream(self, request: Any, context: Any) -> AsyncIterator[Any]:
+        yield Text(value="first")
+        yield await self.act(request.value, context)
+
+    async def stream_unary(self, requests: Any, context: Any) -> Any:
+        words = [request.value async for request in requests]
+        return await self.act(words[-1], context)
+
+    async def stream_stream(self, requests: Any, context: Any) -> AsyncIterator[Any]:
+        async for request in requests:
+            yield await self.act(request.value, context)
+
+    async def writing(self, request: Any, context: Any) -> None:
+        """A stream that is written instead of yielded, as the official health service does."""
+        await context.write(Text(value="written"))
+        await self.act(request.value, context)
+
+    def handlers(self) -> grpc.GenericRpcHandler:
+        coding = {"request_deserializer": Text.FromString, "response_serializer": Text.SerializeToString}
+        return grpc.method_handlers_generic_handler(
+            "test.Four",
+            {
+                "UnaryUnary": grpc.unary_unary_rpc_method_handler(self.unary_unary, **coding),
+                "UnaryStream": grpc.unary_stream_rpc_method_handler(self.unary_stream, **coding),
+                "StreamUnary": grpc.stream_unary_rpc_method_handler(self.stream_unary, **coding),
+                "StreamStream": grpc.stream_stream_rpc_method_handler(self.stream_stream, **coding),
+                "Writing": grpc.unary_stream_rpc_method_handler(self.writing, **coding),
+            },
+        )
+
+
+class Seen(Around):
+    """Remembers what it was put around."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[str, Any, bool]] = []
+        self.ended = 0
+
+    @asynccontextmanager
+    async def around(self, call: Call) -> AsyncIterator[None]:
+        self.calls.append((call.name, call.request and call.request.value, call.streams))
+        try:
+            yield
+        finally:
+            self.ended += 1
+
+
+@asynccontextmanager
+async def serving(*interceptors: grpc.aio.ServerInterceptor) -> AsyncIterator[Callable[[str, str], Any]]:
+    """A server of Four; what is given calls a kind with a word and answers every message."""
+    server = grpc.aio.server(interceptors=interceptors)
+    server.add_generic_rpc_handlers((Four().handlers(),))
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+
+        async def call(kind: str, word: str, **options: Any) -> list[str]:
+            coding = {"request_serializer": Text.SerializeToString, "response_deserializer": Text.FromString}
+            path = f"/test.Four/{kind}"
+            message: Any = Text(value=word)
+            if kind == "UnaryUnary":
+                return [(await channel.unary_unary(path, **coding)(message, **options)).value]
+            if kind == "StreamUnary":
+                return [(await channel.stream_unary(path, **coding)(iter([message]), **options)).value]
+            if kind in ("UnaryStream", "Writing"):
+                return [item.value async for item in channel.unary_stream(path, **coding)(message, **options)]
+            return [item.value async for item in channel.stream_stream(path, **coding)(iter([message]), **options)]
+
+        yield call
+    await server.stop(None)
+
+
+@pytest.mark.parametrize("kind", [*KINDS, "Writing"])
+async def test_an_interceptor_surrounds_the_whole_call(kind: str) -> None:
+    seen = Seen()
+    async with serving(seen) as call:
+        answers = await call(kind, "ok")
+
+    assert answers == {"UnaryStream": ["first", "ok"], "Writing": ["written"]}.get(kind, ["ok"])
+    request = None if kind.startswith("Stream") else "ok"
+    assert seen.calls == [(kind, request, kind.endswith("Stream") or kind == "Writing")]
+    assert seen.ended == 1
+
+
+@pytest.mark.parametrize("kind", [*KINDS, "Writing"])
+async def test_a_refusal_ends_every_kind_of_call_with_its_details(kind: str) -> None:
+    async with serving(Errors(lambda: "id")) as call:
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await call(kind, "refuse")
+
+    error = refused(caught.value)
+    assert (error.code, error.reason) == (grpc.StatusCode.ALREADY_EXISTS, "CODE_TAKEN")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_a_bug_tells_only_its_incident_and_is_logged_with_its_traceback(kind: str) -> None:
+    with capture_logs() as logs:
+        async with serving(Errors(lambda: "incident-7")) as call:
+            with pytest.raises(grpc.aio.AioRpcError) as caught:
+                await call(kind, "fail")
+
+    error = refused(caught.value)
+    assert (error.code, error.reason) == (grpc.StatusCode.INTERNAL, "INTERNAL")
+    assert error.metadata == {"owner": "SYSTEM", "incident": "incident-7"}
+    assert "secret" not in error.message
+    (line,) = [line for line in logs if line["event"] == "incident"]
+    assert line["incident"] == "incident-7"
+    assert line["exc_info"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_a_handler_may_end_the_call_itself(kind: str) -> None:
+    async with serving(Errors(lambda: "id")) as call:
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await call(kind, "abort")
+    assert (caught.value.code(), caught.value.details()) == (grpc.StatusCode.DATA_LOSS, "its own way")
+
+
+async def test_a_method_that_nobody_has_is_refused_with_a_reason() -> None:
+    async with serving(AccessLog(lambda: "id"), Errors(lambda: "id")) as call:
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await call("UnaryUnary2", "ok")
+
+    error = refused(caught.value)
+    assert (error.code, error.reason) == (grpc.StatusCode.UNIMPLEMENTED, "NOT_IMPLEMENTED")
+    assert error.metadata["method"] == "/test.Four/UnaryUnary2"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_every_call_is_logged_once_with_its_id_and_outcome(kind: str) -> None:
+    with capture_logs([structlog.contextvars.merge_contextvars]) as logs:
+        async with serving(AccessLog(lambda: "call-1"), Errors(lambda: "id")) as call:
+            await call(kind, "ok", metadata=(("zaiko-client", "pytest/1"),))
+            with pytest.raises(grpc.aio.AioRpcError) as caught:
+                await call(kind, "refuse")
+
+    assert dict(caught.value.trailing_metadata())["zaiko-request"] == "call-1"
+    lines = [line for line in logs if line["event"] == "call"]
+    assert [(line["method"], line["code"], line["client"]) for line in lines] == [
+        (f"/test.Four/{kind}", "OK", "pytest/1"),
+        (f"/test.Four/{kind}", "ALREADY_EXISTS", ""),
+    ]
+
+
+async def test_a_call_that_the_client_gives_up_is_logged_as_such() -> None:
+    with capture_logs() as logs:
+        async with serving(AccessLog(lambda: "id"), Errors(lambda: "id")) as call:
+            with pytest.raises(grpc.aio.AioRpcError) as caught:
+                await call("UnaryUnary", "wait", timeout=0.05)
+            await asyncio.sleep(0.05)
+
+    assert caught.value.code() == grpc.StatusCode.DEADLINE_EXCEEDED
+    assert [line["code"] for line in logs if line["event"] == "call"] == ["CANCELLED"]
+
+
+async def test_the_servers_own_limit_ends_a_call_with_its_reason() -> None:
+    async with serving(Errors(lambda: "id"), Deadline(unary=0.05)) as call:
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await call("UnaryUnary", "wait")
+
+    error = refused(caught.value)
+    assert (error.code, error.reason) == (grpc.StatusCode.DEADLINE_EXCEEDED, "DEADLINE_EXCEEDED")
+    assert error.metadata["limit"] == "0.05"
+
+
+async def test_streams_last_as_long_as_their_client_wants() -> None:
+    async with serving(Errors(lambda: "id"), Deadline(unary=0.01, batch=0.01)) as call:
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await call("UnaryStream", "wait", timeout=0.1)
+    assert "zaiko-request" not in dict(caught.value.trailing_metadata())
+    assert caught.value.details() != "limit"
+
+
+async def test_trying_again_is_told_to_clients_that_retry_by_themselves() -> None:
+    async with serving(Errors(lambda: "id")) as call:
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await call("UnaryUnary", "busy")
+    assert dict(caught.value.trailing_metadata())["grpc-retry-pushback-ms"] == "1000"

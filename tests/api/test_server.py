@@ -1,0 +1,187 @@
+"""The server as a whole: health, reflection, channelz, its life, and what it never tells."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import stat
+from pathlib import Path
+
+import grpc
+import pytest
+import structlog
+from api.bench import KEY, SECRET, Answers, Api, World, refused, served, toy_registry
+from google.protobuf import struct_pb2
+from grpc_channelz.v1 import channelz_pb2, channelz_pb2_grpc
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
+from pydantic import ValidationError
+from structlog.testing import capture_logs
+from zaiko.v1 import merchant_service_pb2, shop_pb2, shop_service_pb2, stock_service_pb2, stock_service_pb2_grpc
+from zaiko_core.bootstrap import Engine
+from zaiko_server import lifecycle
+from zaiko_server.app import SERVICES
+from zaiko_server.config import Config
+
+SERVING = health_pb2.HealthCheckResponse.SERVING
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("service", ["", *SERVICES])
+async def test_every_service_is_healthy(service: str, api: Api) -> None:
+    stub = health_pb2_grpc.HealthStub(api.channel)
+    assert (await stub.Check(health_pb2.HealthCheckRequest(service=service))).status == SERVING
+
+
+@pytest.mark.anyio
+async def test_the_contract_can_be_read_from_a_running_server(api: Api) -> None:
+    def read() -> tuple[set[str], list[str]]:
+        with grpc.insecure_channel(api.address) as channel:
+            database = ProtoReflectionDescriptorDatabase(channel)
+            file = database.FindFileContainingSymbol("zaiko.v1.StockService")
+            return set(database.get_services()), [service.name for service in file.service]
+
+    services, found = await asyncio.to_thread(read)
+
+    assert set(SERVICES) <= services
+    assert found == ["StockService"]
+
+
+@pytest.mark.anyio
+async def test_channelz_counts_calls(api: Api) -> None:
+    answer = await channelz_pb2_grpc.ChannelzStub(api.channel).GetServers(channelz_pb2.GetServersRequest())
+    assert answer.server[0].data.calls_started > 0
+
+
+@pytest.mark.anyio
+async def test_credentials_are_in_no_reply_log_line_or_repr(api: Api, world: World) -> None:
+    settings = struct_pb2.Struct()
+    settings.update({"domain": "shop.example", "token": SECRET})  # a secret in the wrong place is a secret
+    shop = shop_pb2.Shop(connector="connectors/toy", display_name="S", settings=settings)
+    request = shop_service_pb2.CreateShopRequest(parent=world.name, shop_id="new", shop=shop)
+
+    with capture_logs([structlog.contextvars.merge_contextvars]) as logs:
+        answer = await api.call("ShopService.CreateShop", request)
+        request.shop.settings["colour"] = SECRET
+        request.shop_id = "other"
+        error = await api.refusal("ShopService.CreateShop", request)
+
+    assert list(answer.shop.secret_names) == ["token"]
+    assert "token" not in answer.shop.settings
+    assert SECRET not in f"{answer}{error}{logs}"
+    record = await world.write(lambda uow: uow.shops.get(["new"])["new"])
+    assert SECRET not in repr(record)
+    assert SECRET.encode() not in record.secrets
+    assert api.engine.secrets.open(record.secrets) == {"token": SECRET}
+
+
+@pytest.mark.anyio
+async def test_a_bug_in_a_handler_reaches_the_client_as_an_incident(
+    api: Api, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*args: object) -> None:
+        raise KeyError(SECRET)
+
+    monkeypatch.setattr("zaiko_server.services.stocks.stocks.stock", broken)
+    with capture_logs() as logs:
+        request = stock_service_pb2.GetStockRequest(name=world("products/apple/stock"))
+        error = await api.refusal("StockService.GetStock", request)
+
+    assert (error.code, error.reason) == (grpc.StatusCode.INTERNAL, "INTERNAL")
+    assert SECRET not in f"{error}"
+    (line,) = [line for line in logs if line["event"] == "incident"]
+    assert line["incident"] == error.metadata["incident"]
+
+
+@pytest.mark.anyio
+async def test_stopping_ends_watches_with_a_mark_and_a_reason(sqlite_url: str) -> None:
+    config = Config(listen="127.0.0.1:0", database=sqlite_url, secret_keys=(KEY,), run_shops=False, grace=2.0)
+    engine = Engine(config.engine(), registry=toy_registry(Answers()))
+    server = lifecycle.Server(engine, config)
+    async with grpc.aio.insecure_channel(await server.start()) as channel:
+        world = await Api(engine, channel, Answers()).merchant()
+        stream = stock_service_pb2_grpc.StockServiceStub(channel).WatchStocks(
+            stock_service_pb2.WatchStocksRequest(parent=world.name)
+        )
+        snapshot, mark = await stream.read(), await stream.read()
+
+        await server.stop()
+
+        last = await stream.read()
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await stream.read()
+    assert snapshot.HasField("changes")
+    assert mark.mark.snapshot_complete
+    assert last.HasField("mark")
+    assert refused(caught.value).reason == "SERVER_DRAINING"
+
+
+@pytest.mark.anyio
+async def test_a_signal_stops_the_server(sqlite_url: str) -> None:
+    config = Config(listen="127.0.0.1:0", database=sqlite_url, secret_keys=(KEY,), run_shops=False, grace=1.0)
+    ready: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+    engine = Engine(config.engine(), registry=toy_registry(Answers()))
+    serving = asyncio.create_task(lifecycle.serve(config, ready=ready.set_result, engine=engine))
+    async with grpc.aio.insecure_channel(await ready) as channel:
+        health = health_pb2_grpc.HealthStub(channel)
+        assert (await health.Check(health_pb2.HealthCheckRequest())).status == SERVING
+
+    os.kill(os.getpid(), signal.SIGTERM)
+
+    await asyncio.wait_for(serving, 10)
+
+
+@pytest.mark.anyio
+async def test_a_port_that_is_taken_is_an_error_and_leaves_nothing_running(sqlite_url: str, tmp_path: Path) -> None:
+    async with served(sqlite_url) as running:
+        config = Config(listen=running.address, database=f"sqlite:///{tmp_path}/other.db", secret_keys=(KEY,), run_shops=False)
+        server = lifecycle.Server(Engine(config.engine(), registry=toy_registry(Answers())), config)
+        with pytest.raises(RuntimeError):
+            await server.start()
+
+
+@pytest.mark.anyio
+async def test_a_unix_socket(sqlite_url: str, tmp_path: Path) -> None:
+    config = Config(listen=f"unix:{tmp_path}/zaiko.sock", database=sqlite_url, secret_keys=(KEY,), run_shops=False)
+    async with (
+        lifecycle.running(Engine(config.engine(), registry=toy_registry(Answers())), config) as address,
+        grpc.aio.insecure_channel(address) as channel,
+    ):
+        listed = await Api(None, channel, Answers()).call(  # type: ignore[arg-type] # no engine is needed
+            "MerchantService.ListMerchants", merchant_service_pb2.ListMerchantsRequest()
+        )
+        assert not listed.merchants
+
+
+def test_options_win_over_the_environment_which_wins_over_defaults() -> None:
+    environment = {"ZAIKO_LISTEN": "0.0.0.0:1", "ZAIKO_CAPACITY": "8", "ZAIKO_SECRET_KEYS": f"{KEY}, {KEY}", "OTHER": "x"}
+
+    config = Config.read({"listen": "127.0.0.1:2", "database": None}, environment)
+
+    assert (config.listen, config.capacity, config.grace) == ("127.0.0.1:2", 8, 20.0)
+    assert config.keys() == [KEY, KEY]
+    assert config.database == "sqlite:///zaiko.db"
+
+
+def test_a_setting_that_is_wrong_is_named_without_its_value() -> None:
+    with pytest.raises(ValidationError) as caught:
+        Config.read({"capacity": 0, "colour": SECRET}, {})
+    assert "capacity" in str(caught.value)
+    assert "colour" in str(caught.value)
+    assert SECRET not in str(caught.value)
+
+
+def test_keys_are_in_no_repr() -> None:
+    config = Config.read({}, {"ZAIKO_SECRET_KEYS": KEY})
+    assert KEY not in repr(config)
+    assert KEY not in repr(config.engine())
+
+
+def test_a_key_is_made_once_and_for_this_user_only(tmp_path: Path) -> None:
+    config = Config(secret_key_file=tmp_path / "zaiko.key")
+
+    first, second = config.keys(), config.keys()
+
+    assert first == second
+    assert stat.S_IMODE((tmp_path / "zaiko.key").stat().st_mode) == 0o600

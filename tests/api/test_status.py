@@ -1,0 +1,120 @@
+"""Refusals as google.rpc.Status, and the table of reasons against the comments of error.proto."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import grpc
+import pytest
+from google.protobuf.message import Message
+from google.rpc import error_details_pb2
+from zaiko.v1 import error_pb2
+from zaiko_core.domain import errors
+from zaiko_core.domain.problem import REMEDIES, Problem
+from zaiko_server import refusals, status
+from zaiko_server.convert.problems import problem
+from zaiko_server.reasons import REASONS, owner_of
+
+PROTO = Path(__file__).parents[2] / "proto" / "zaiko" / "v1" / "error.proto"
+
+
+def comments() -> dict[str, str]:
+    """Each reason with its comment, on one line."""
+    text = PROTO.read_text()
+    found = re.findall(r"((?:  //.*\n)+)  ERROR_REASON_([A-Z_]+) = \d+;", text)
+    return {reason: re.sub(r"\s*\n?\s*// ?", " ", comment).strip() for comment, reason in found if reason != "UNSPECIFIED"}
+
+
+def every_refusal() -> list[type[errors.Refusal]]:
+    found: list[type[errors.Refusal]] = []
+    todo: list[type[errors.Refusal]] = [errors.Refusal]
+    while todo:
+        kind = todo.pop()
+        todo += kind.__subclasses__()
+        if kind.__module__.startswith("zaiko_"):
+            found.append(kind)
+    return [kind for kind in found if hasattr(kind, "reason")]
+
+
+def test_the_table_has_every_reason_of_the_proto_and_no_other() -> None:
+    names = {name.removeprefix("ERROR_REASON_") for name in error_pb2.ErrorReason.keys()}  # noqa: SIM118 - an enum wrapper
+    assert set(REASONS) == names - {"UNSPECIFIED"}
+
+
+@pytest.mark.parametrize("reason", sorted(REASONS))
+def test_owner_and_code_are_those_of_the_comment(reason: str) -> None:
+    comment, (owner, code) = comments()[reason], REASONS[reason]
+    assert re.search(rf"[Oo]wner {owner}", comment)
+    calls = re.findall(
+        r"\b(INVALID_ARGUMENT|UNAUTHENTICATED|PERMISSION_DENIED|NOT_FOUND|ALREADY_EXISTS|ABORTED|FAILED_PRECONDITION"
+        r"|OUT_OF_RANGE|RESOURCE_EXHAUSTED|UNAVAILABLE|DEADLINE_EXCEEDED|UNIMPLEMENTED|INTERNAL)\b",
+        comment,
+    )
+    if calls:
+        assert code.name == calls[0]
+
+
+@pytest.mark.parametrize("kind", every_refusal(), ids=lambda kind: kind.__name__)
+def test_every_refusal_has_a_reason_of_the_table_and_its_code(kind: type[errors.Refusal]) -> None:
+    refusal = kind.__new__(kind)
+    assert kind.reason in REASONS
+    if kind is not errors.LeaseLost:
+        assert status.code_for(refusal) == REASONS[kind.reason][1]
+
+
+def details(refusal: errors.Refusal) -> dict[str, Message]:
+    found = {}
+    for packed in status.status_for(refusal).details:
+        message = getattr(error_details_pb2, packed.type_url.rpartition(".")[2])()
+        packed.Unpack(message)
+        found[type(message).__name__] = message
+    return found
+
+
+def test_what_varies_is_in_the_metadata() -> None:
+    info = details(errors.CodeTaken("A-1"))["ErrorInfo"]
+    assert dict(info.metadata) == {"owner": "SYSTEM", "code": "A-1"}  # type: ignore[attr-defined]
+
+
+def test_try_again_comes_with_a_time() -> None:
+    refusal = refusals.ServerDraining(1.5)
+    assert details(refusal)["RetryInfo"].retry_delay.ToMilliseconds() == 1500  # type: ignore[attr-defined]
+    assert dict(status.trailers_for(refusal))["grpc-retry-pushback-ms"] == "1500"
+    assert "grpc-retry-pushback-ms" not in dict(status.trailers_for(errors.CodeTaken("A-1")))
+
+
+def test_details_stay_below_what_peers_accept_as_trailers() -> None:
+    violations = [(f"requests[{index}].product.code", "string.max_len", "x" * 300) for index in range(1000)]
+
+    trailers = status.trailers_for(errors.InvalidField(violations))
+
+    assert sum(len(key) + len(value) for key, value in trailers) < 8192
+    assert "(and 999 more)" in status.status_for(errors.InvalidField(violations)).message
+    assert len(status.trailers_for(errors.NotFound("x" * 100_000))[0][1]) < 8192
+
+
+def test_an_internal_error_tells_its_incident_and_nothing_else() -> None:
+    found = status.status_for(refusals.Internal("abc"))
+    assert found.code == grpc.StatusCode.INTERNAL.value[0]
+    assert found.message == "internal error; tell the operator the incident abc."
+
+
+@pytest.mark.parametrize("reason", sorted(REMEDIES))
+def test_every_problem_of_the_engine_is_shown_with_owner_and_remedy(reason: str) -> None:
+    shown = problem(Problem(reason, "it is so", retry_at=1_000_000))
+
+    assert shown is not None
+    assert error_pb2.ErrorReason.Name(shown.reason) == f"ERROR_REASON_{reason}"
+    assert error_pb2.Owner.Name(shown.owner) == f"OWNER_{owner_of(reason)}"
+    assert REMEDIES[reason].owner == owner_of(reason)
+    assert shown.action_en
+    assert shown.action_ja
+    assert shown.retry_time.seconds == 1
+
+
+def test_a_reason_of_a_third_partys_connector_is_shown_as_a_connector_error() -> None:
+    shown = problem(Problem("MOON_PHASE_WRONG", "no"))
+    assert shown is not None
+    assert shown.reason == error_pb2.ERROR_REASON_CONNECTOR_ERROR
+    assert shown.owner == error_pb2.OWNER_SYSTEM
