@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import typer
 from e2e.local_server import Local, Zaiko, local_server
-from zaiko_server.cli.main import app, hoisted
+from zaiko_server.cli.app import app, hoisted
 
 
 @pytest.fixture(scope="module")

@@ -1,5 +1,13 @@
 """The command `zaiko`: the server, the simulated shops, and a client that speaks gRPC to any zaiko server."""
 
-from zaiko_server.cli.main import main
+from __future__ import annotations
 
-__all__ = ["main"]
+from collections.abc import Sequence
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run one command and exit."""
+    # Late, because one of the commands, the demo, stands on the client of this package.
+    from zaiko_server.cli.app import run
+
+    run(arguments)

@@ -84,7 +84,7 @@ def connectors(
                     field,
                     field in required,
                     bool(facts.get("writeOnly")),
-                    json.dumps(facts["default"]) if "default" in facts else "",
+                    json.dumps(facts["default"]) if facts.get("default") is not None else "",
                     facts.get("description") or facts.get("title", ""),
                 )
                 for field, facts in schema.get("properties", {}).items()

@@ -15,7 +15,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-_PLAIN_WIDTH = 200
+_PLAIN_WIDTH = 5_000
+_PROSE = frozenset({"problem", "meaning", "what is so", "default", "note"})
+"""Columns that are wrapped on a terminal; the others stay whole."""
 
 _COLOURS = {
     "SYNCED": "green",
@@ -95,7 +97,7 @@ class Show:
         table = Table(title=title or None, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, title_style="bold")
         for column in columns:
             name = column.removesuffix("#")
-            table.add_column(name, justify="right" if column.endswith("#") else "left", no_wrap=name != "problem", overflow="fold")
+            table.add_column(name, justify="right" if column.endswith("#") else "left", no_wrap=name not in _PROSE, overflow="fold")
         for row in rows:
             table.add_row(*(text(value) for value in row))
         self.console.print(table)

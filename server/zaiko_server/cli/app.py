@@ -53,7 +53,7 @@ def _options(
 commands.add_to(app)
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
+def run(arguments: Sequence[str] | None = None) -> None:
     """Run one command and exit. Refusals are one sentence on standard error and an exit code that is not 0."""
     given = hoisted(list(sys.argv[1:] if arguments is None else arguments))
     address = _address(given)
