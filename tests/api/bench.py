@@ -48,6 +48,7 @@ from zaiko_sdk import (
     Finding,
     InventoryLevel,
     InventoryMode,
+    Listing,
     ListingPage,
     ListingRef,
     OrderPage,
@@ -84,13 +85,14 @@ class ToySettings(ConnectorSettings):
 
 @dataclass
 class Answers:
-    """What the toy platform says when it is checked: findings, or an error to raise."""
+    """What the toy platform says when it is checked (findings, or an error to raise), and what it sells."""
 
     check: Sequence[Finding] | Exception = ()
+    catalogue: Sequence[Listing] = ()
 
 
 class ToyConnector(Connector):
-    """A platform that has nothing."""
+    """A platform without orders."""
 
     def __init__(self, answers: Answers) -> None:
         self._answers = answers
@@ -105,8 +107,8 @@ class ToyConnector(Connector):
         yield
 
     async def list_listings(self, cursor: str | None) -> AsyncIterator[ListingPage]:
-        return
-        yield
+        if self._answers.catalogue:
+            yield ListingPage(self._answers.catalogue, "")
 
     async def read_inventory(self, refs: Sequence[ListingRef]) -> Sequence[InventoryLevel]:
         return [InventoryLevel(ref.external_id, 0) for ref in refs]
@@ -273,10 +275,10 @@ class World:
 
 
 @asynccontextmanager
-async def served(url: str, **options: Any) -> AsyncIterator[Api]:
+async def served(url: str, *, run_shops: bool = False, **options: Any) -> AsyncIterator[Api]:
     """A server on a free port of this machine, and a client."""
     answers = Answers()
-    config = Config(listen="127.0.0.1:0", database=url, secret_keys=(KEY,), run_shops=False, grace=1.0)
+    config = Config(listen="127.0.0.1:0", database=url, secret_keys=(KEY,), run_shops=run_shops, grace=1.0)
     engine = Engine(config.engine(), registry=toy_registry(answers))
     server = Server(engine, config, **options)
     address = await server.start()
