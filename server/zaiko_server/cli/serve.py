@@ -42,6 +42,10 @@ def serve(
     ] = None,
     port_file: PortFile = None,
     run_shops: Annotated[bool, typer.Option("--run-shops/--answer-only", help="Whether this server also runs the sync.")] = True,
+    grace: Annotated[
+        float | None,
+        typer.Option(min=0, envvar="ZAIKO_GRACE", help="Seconds that calls and runs have to end when it stops. [default: 20]"),
+    ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="Log warnings only.")] = False,
 ) -> None:
     """Run a server. Brings the database to this version first. SIGTERM or Ctrl-C drains it; a second one stops it at once."""
@@ -51,7 +55,13 @@ def serve(
     from zaiko_server.lifecycle import serve as serve_until_stopped
 
     _log(quiet=quiet)
-    options = {"listen": listen, "database": _url(db), "secret_key_file": secret_key_file, "run_shops": run_shops}
+    options = {
+        "listen": listen,
+        "database": _url(db),
+        "secret_key_file": secret_key_file,
+        "run_shops": run_shops,
+        "grace": grace,
+    }
 
     def ready(address: str) -> None:
         _write(port_file, address)

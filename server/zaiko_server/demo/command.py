@@ -58,7 +58,7 @@ def demo(
 
 def _start(processes: Processes, screen: Screen, stack: contextlib.ExitStack) -> Bench:
     screen.title("Starting a server on SQLite and three simulated shops, each a process of its own")
-    processes.start("server", ["serve", "--db", "zaiko.db", "--listen", "127.0.0.1:0"])
+    processes.start("server", ["serve", "--db", "zaiko.db", "--listen", "127.0.0.1:0", "--grace", "2"])
     for platform in SHOPS:
         switches = [argument for switch in QUOTAS_OFF.get(platform, ()) for argument in ("--switch", switch)]
         processes.start(platform, ["simulate", platform, *switches])
