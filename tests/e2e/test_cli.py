@@ -240,6 +240,30 @@ def test_every_command_and_option_has_help() -> None:
     assert missing == []
 
 
+def test_every_command_and_option_in_the_documents_exists() -> None:
+    root = Path(__file__).parents[2]
+    documents = [root / "README.md", *(root / "docs").rglob("*.md"), *(root / "plugins").glob("*/README.md")]
+    written = {
+        line for path in documents for line in re.findall(r"(?:^    |`)(zaiko [a-z][^`\n#]*)", path.read_text(), re.MULTILINE)
+    }
+    wrong = []
+    for line in sorted(written):
+        command: Any = typer.main.get_command(app)
+        options = {"--address", "--merchant", "--output", "--help"}
+        for word in line.split()[1:]:
+            if word in getattr(command, "commands", {}):
+                command = command.commands[word]
+            elif word.startswith("--"):
+                known = {name for item in command.params for name in (*item.opts, *item.secondary_opts)}
+                if word.partition("=")[0].rstrip(".,") not in known | options:
+                    wrong.append(f"{line}: {word}")
+            elif hasattr(command, "commands"):
+                wrong.append(f"{line}: {word}")
+
+    assert len(written) > 15
+    assert wrong == []
+
+
 # The server as a process
 
 
