@@ -131,6 +131,16 @@ async def test_repeats_that_overlap_do_it_once(api: Api, world: World) -> None:
     assert len({answer.product.name for answer in answers}) == 1
 
 
+async def test_a_merchant_is_made_once_by_repeats_that_overlap(api: Api, still: World) -> None:
+    request = REQUESTS["MerchantService.CreateMerchant"](still)
+    request.merchant_id += "-once"
+    request.request_id = str(uuid.uuid4())
+
+    answers = await asyncio.gather(*(api.call("MerchantService.CreateMerchant", request) for _ in range(8)))
+
+    assert all(answer == answers[0] for answer in answers)
+
+
 async def test_request_ids_are_each_merchants_own(api: Api, world: World) -> None:
     other, request_id = await api.merchant(), str(uuid.uuid4())
     made = [

@@ -629,6 +629,11 @@ async def shipping_more_than_is_held(api: Api, world: World) -> Any:
     return _binding(world, stock_service_pb2.ShipStockRequest, 3)
 
 
+@case("StockService.RecordReceipt", "MESSAGE_TOO_LARGE", {"limit": str(4 << 20)})
+async def a_note_of_many_bytes(api: Api, world: World) -> Any:
+    return _receipt(world, note="x" * (4 << 20))
+
+
 # Sync
 
 

@@ -88,6 +88,7 @@ class Simulation:
         """What happens to a shop while the engine talks with it."""
         if moment == "after" and operation == "set_inventory":
             self.check_nothing_was_overwritten(name)
+        self.clock.advance(1.1)  # a conversation takes time: nothing here happens in the same second
         if self.calm or self.random.random() > self.chaos:
             return
         choice = self.random.random()
@@ -107,6 +108,7 @@ class Simulation:
 
     def shop_event(self, name: str) -> None:
         """Something that buyers or staff do."""
+        self.clock.advance(1.1)
         shop, choice = self.shops[name], self.random.random()
         if choice < 0.7 or not shop.orders:
             if shop.stock["tea"] > 0:

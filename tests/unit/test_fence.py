@@ -9,6 +9,7 @@ from zaiko_core.domain.demand import Sold
 from zaiko_core.domain.fence import Drift, Fence, Flight, Mode, Step, applied, launch, observe, plan, refused, sold
 
 VISIBILITY = 60
+SECOND = 1_000_000
 KNOWN = Fence(expected=10, must_read=False)
 
 
@@ -58,11 +59,12 @@ def test_what_nothing_explains_in_time_was_changed_by_hand_and_is_healed() -> No
 
 
 def test_a_higher_number_is_taken_over_at_once() -> None:
-    fence, drift = observe(KNOWN, 13, at=100, now=100)
+    fence, drift = observe(KNOWN, 13, at=5 * SECOND, now=5 * SECOND)
     assert drift is Drift.EXTRA
     assert step(fence, 10) == (Step.WRITE, 10)
-    assert sold(fence, own(1, at=90)).expected == 13, "an older order was in the number already"
-    assert sold(fence, own(1, at=110)).expected == 12
+    assert sold(fence, own(1, at=4 * SECOND)).expected == 13, "an older order was in the number already"
+    assert sold(fence, own(1, at=5 * SECOND)).expected == 12
+    assert sold(fence, own(1, at=4 * SECOND + 1)).expected == 12, "times are cut to whole seconds"
 
 
 @pytest.mark.parametrize(("shown", "expected"), [(10, 10), (8, 8)])

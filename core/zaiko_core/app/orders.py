@@ -54,7 +54,8 @@ def ingest(uow: UnitOfWork, shop: str, readings: Sequence[OrderRecord]) -> Inges
             same.append(reading)
         else:
             changing.append(reading)
-    uow.orders.seen(shop, same)
+    # Most of a page that overlaps an earlier one says nothing new at all.
+    uow.orders.seen(shop, [reading for reading in same if reading.version > stored[reading.order].version])
     _apply(uow, shop, changing, stored)
     return Ingested(len(changing), len(same), outdated)
 

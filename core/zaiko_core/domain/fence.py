@@ -12,6 +12,10 @@ from dataclasses import dataclass, replace
 from zaiko_core.domain.demand import Sold
 
 
+_WHOLE_SECOND = 1_000_000
+"""Platforms cut the times of orders to whole seconds; an order of the same second as a reading counts as placed after it."""
+
+
 class Mode(enum.StrEnum):
     """How the platform lets its number be changed."""
 
@@ -88,7 +92,7 @@ def sold(fence: Fence, own: Sold) -> Fence:
     absorbed = min(own.units, fence.suspected)
     rest = own.units - absorbed
     doubted = min(rest, fence.doubt) if own.at <= fence.suspected_since else 0
-    rest = 0 if own.at <= fence.taken_over_at else rest - doubted
+    rest = 0 if own.at + _WHOLE_SECOND <= fence.taken_over_at else rest - doubted
     flight = fence.flight
     fence = replace(
         fence,

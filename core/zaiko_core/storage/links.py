@@ -72,6 +72,8 @@ class LinkRows(Scope):
             )
 
     def get(self, shop: str, listings: Collection[str]) -> dict[str, LinkRecord]:
+        if not listings:
+            return {}
         table = schema.links
         batch = rowset(self.connection, typed(table, "listing"), [{"listing": item} for item in set(listings)])
         query = select(table).join(batch, and_(self.mine(table), table.c.shop == shop, table.c.listing == batch.c.listing))
@@ -170,6 +172,8 @@ class LinkRows(Scope):
         return None if value is None else int(value)
 
     def fences(self, shop: str, listings: Collection[str]) -> dict[str, Fence]:
+        if not listings:
+            return {}
         table = schema.links
         batch = rowset(self.connection, typed(table, "listing"), [{"listing": item} for item in set(listings)])
         columns = [table.c[name] for name in ("listing", *_FENCE)]
@@ -225,6 +229,8 @@ class LinkRows(Scope):
     def _parts(self, keys: Iterable[tuple[str, str]]) -> dict[tuple[str, str], tuple[Part, ...]]:
         table = schema.link_parts
         rows = [{"shop": shop, "listing": listing} for shop, listing in set(keys)]
+        if not rows:
+            return {}
         batch = rowset(self.connection, typed(table, "shop", "listing"), rows)
         query = select(table).join(batch, and_(self.mine(table), table.c.shop == batch.c.shop, table.c.listing == batch.c.listing))
         found: dict[tuple[str, str], list[Part]] = defaultdict(list)
@@ -233,6 +239,8 @@ class LinkRows(Scope):
         return {key: tuple(sorted(parts)) for key, parts in found.items()}
 
     def _balances(self, products: Collection[str]) -> dict[str, Balance]:
+        if not products:
+            return {}
         table = schema.stock
         batch = rowset(self.connection, typed(table, "product"), [{"product": product} for product in products])
         query = select(table).join(batch, and_(self.mine(table), table.c.product == batch.c.product))

@@ -38,6 +38,8 @@ class OrderRows(Scope):
     """See ports.Orders."""
 
     def get(self, shop: str, orders: Collection[str]) -> dict[str, OrderRecord]:
+        if not orders:
+            return {}
         table = schema.orders
         batch = rowset(self.connection, typed(table, "order_id"), [{"order_id": order} for order in set(orders)])
         query = select(table).join(batch, and_(self.mine(table), table.c.shop == shop, table.c.order_id == batch.c.order_id))
@@ -135,6 +137,8 @@ class OrderRows(Scope):
     def _lines(self, orders: Iterable[tuple[str, str]]) -> dict[tuple[str, str], tuple[Line, ...]]:
         table = schema.order_lines
         keys = [{"shop": shop, "order_id": order} for shop, order in orders]
+        if not keys:
+            return {}
         batch = rowset(self.connection, typed(table, "shop", "order_id"), keys)
         query = (
             select(table)

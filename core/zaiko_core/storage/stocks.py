@@ -27,6 +27,8 @@ class StockRows(Scope):
     """See ports.Stocks."""
 
     def get(self, products: Collection[str]) -> dict[str, StockRecord]:
+        if not products:
+            return {}
         table = schema.stock
         batch = rowset(self.connection, typed(table, "product"), [{"product": item} for item in set(products)])
         query = select(table).join(batch, and_(self.mine(table), table.c.product == batch.c.product))
@@ -66,6 +68,8 @@ class StockRows(Scope):
         return movements
 
     def by_cause(self, causes: Collection[str]) -> dict[str, Movement]:
+        if not causes:
+            return {}
         table = schema.movements
         batch = rowset(self.connection, typed(table, "cause"), [{"cause": cause} for cause in set(causes)])
         query = select(table).join(batch, and_(self.mine(table), table.c.cause == batch.c.cause))
@@ -132,6 +136,8 @@ class StockRows(Scope):
         )
 
     def _records(self, rows: Sequence[Row[Any]]) -> dict[str, StockRecord]:
+        if not rows:
+            return {}
         table = schema.warehouse_stock
         batch = rowset(self.connection, typed(table, "product"), [{"product": row.product} for row in rows])
         query = select(table).join(batch, and_(self.mine(table), table.c.product == batch.c.product))
@@ -167,6 +173,8 @@ class DemandRows(Scope):
     """See ports.Demands."""
 
     def get(self, shop: str, orders: Collection[str]) -> dict[tuple[str, str], Demand]:
+        if not orders:
+            return {}
         table = schema.demands
         batch = rowset(self.connection, typed(table, "order_id"), [{"order_id": order} for order in set(orders)])
         query = select(table).join(batch, and_(self.mine(table), table.c.shop == shop, table.c.order_id == batch.c.order_id))

@@ -125,6 +125,9 @@ class Cycle:
             for text in bad:
                 self.log.error("order_not_understood", order=text)
             complete = None if page.complete_until is None else translation.micros(page.complete_until)
+            self.counts.pages += 1
+            if not readings and page.cursor == self.shop.order_cursor:
+                continue
 
             def take(uow: UnitOfWork, readings: Sequence[OrderRecord] = readings) -> Ingested:
                 uow.hold_lease(self.shop.shop, self.claim.token)
@@ -134,7 +137,6 @@ class Cycle:
 
             done = await self.db.write(self.claim.merchant, take)
             self.shop = replace(self.shop, order_cursor=page.cursor)
-            self.counts.pages += 1
             self.counts.orders_fetched += len(page.orders)
             self.counts.orders_changed += done.changed
             self.counts.orders_outdated += done.outdated
