@@ -39,7 +39,7 @@ from zaiko_core.storage.engine import system_now
 from zaiko_server.interceptors.access_log import AccessLog
 from zaiko_server.interceptors.deadline import Deadline
 from zaiko_server.interceptors.errors import Errors
-from zaiko_server.interceptors.validation import Validation
+from zaiko_server.interceptors.validation import LARGEST_REQUEST, Validation
 from zaiko_server.pages import Pages
 from zaiko_server.services.calls import Calls
 from zaiko_server.services.connectors import ConnectorServicer
@@ -69,10 +69,9 @@ FILES = (
 SERVICES = tuple(service.full_name for file in FILES for service in file.DESCRIPTOR.services_by_name.values())
 """Every service of ours, by its full name."""
 
-LARGEST_REQUEST = 4 << 20
-
 OPTIONS: Sequence[tuple[str, Any]] = (
-    ("grpc.max_receive_message_length", LARGEST_REQUEST),
+    # gRPC itself refuses without a reason, so it is left what is far too large.
+    ("grpc.max_receive_message_length", 2 * LARGEST_REQUEST),
     ("grpc.keepalive_time_ms", 60_000),
     ("grpc.keepalive_timeout_ms", 20_000),
     ("grpc.http2.min_recv_ping_interval_without_data_ms", 20_000),

@@ -35,8 +35,6 @@ class Config(BaseModel):
     """Seconds for one request to a platform."""
     grace: float = Field(default=20.0, ge=0)
     """Seconds that calls and runs have to end when the server stops."""
-    log_format: str = Field(default="text", pattern="^(text|json)$")
-    """How log lines look."""
 
     @field_validator("secret_keys", mode="before")
     @classmethod

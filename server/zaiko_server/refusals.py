@@ -78,6 +78,13 @@ class SlowConsumer(Exhausted):
     reason = "SLOW_CONSUMER"
 
 
+class MessageTooLarge(Exhausted):
+    reason = "MESSAGE_TOO_LARGE"
+
+    def __init__(self, limit: int, size: int) -> None:
+        super().__init__(f"the request has {size} bytes, at most {limit} are allowed; split it", limit=str(limit))
+
+
 class ServerDraining(Unavailable):
     reason = "SERVER_DRAINING"
 

@@ -6,20 +6,27 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from zaiko_server.interceptors.around import Around, Call
+from zaiko_server.refusals import MessageTooLarge
 from zaiko_server.validate.check import check
 from zaiko_server.validate.table import TABLE
 
+LARGEST_REQUEST = 4 << 20
+"""Bytes."""
+
 
 class Validation(Around):
-    """Refuses with every violation at once. Requests of other packages' services (health, reflection) pass. `now` gives µs since
-    1970."""
+    """Refuses what is too large, or with every violation at once. Requests of other packages' services (health, reflection) pass.
+    `now` gives µs since 1970."""
 
-    def __init__(self, now: Callable[[], int]) -> None:
-        self._now = now
+    def __init__(self, now: Callable[[], int], *, largest: int = LARGEST_REQUEST) -> None:
+        self._now, self._largest = now, largest
 
     @asynccontextmanager
     async def around(self, call: Call) -> AsyncIterator[None]:
         """See Around."""
         if call.request is not None and call.method.startswith("/zaiko.") and call.request.DESCRIPTOR.name in TABLE:
+            size = call.request.ByteSize()
+            if size > self._largest:
+                raise MessageTooLarge(self._largest, size)
             check(call.request, now=self._now())
         yield

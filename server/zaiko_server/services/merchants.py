@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections import defaultdict
 from dataclasses import replace
 from typing import Any
 
@@ -24,13 +23,13 @@ class MerchantServicer(merchant_service_pb2_grpc.MerchantServiceServicer):
 
     def __init__(self, calls: Calls) -> None:
         self._calls = calls
-        self._creating: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._creating = asyncio.Lock()
 
     async def CreateMerchant(self, request: pb.CreateMerchantRequest, context: Context) -> pb.CreateMerchantResponse:
         draft = merchants.drafted(request.merchant_id, request.merchant)
         # A merchant's own transactions need the merchant, so the answer is kept by a second one. The lock lets a repeat that
         # overlaps the first call find it.
-        async with self._creating[draft.merchant]:
+        async with self._creating:
             replayed = await self._calls.replay(context, draft.merchant, request, pb.CreateMerchantResponse)
             if replayed is not None:
                 return replayed
