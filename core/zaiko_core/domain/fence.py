@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 
 from zaiko_core.domain.demand import Sold
 
-
 _WHOLE_SECOND = 1_000_000
 """Platforms cut the times of orders to whole seconds; an order of the same second as a reading counts as placed after it."""
 

@@ -12,7 +12,7 @@ import pytest
 from zaiko_ecforce.connector import EcforceConnector
 from zaiko_ecforce.settings import EcforceSettings
 from zaiko_ecforce.simulator import EcforceSimulator
-from zaiko_sdk import ShopContext
+from zaiko_sdk import Clock, ShopContext
 from zaiko_sdk.testing.clock import FakeClock
 from zaiko_sdk.testing.simulator import SimulatorServer
 
@@ -40,12 +40,20 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
+@pytest.fixture(scope="session")
+def running() -> Iterator[SimulatorServer]:
+    """One server for all tests: starting one takes longer than most tests."""
+    with SimulatorServer(EcforceSimulator()) as server:
+        yield server
+
+
 @pytest.fixture
-def server() -> Iterator[SimulatorServer]:
-    simulator = EcforceSimulator()
-    simulator.switch("quotas", False)
-    with SimulatorServer(simulator) as running:
-        yield running
+def server(running: SimulatorServer) -> SimulatorServer:
+    """The server with an empty shop behind it that refuses nobody for load."""
+    running.clear_faults()
+    running.simulator.__init__()  # type: ignore[misc]
+    running.simulator.switch("quotas", False)
+    return running
 
 
 @pytest.fixture
@@ -79,16 +87,16 @@ def clock() -> NowClock:
 
 @pytest.fixture
 async def connect(server: SimulatorServer, log: KeptLog, clock: NowClock) -> AsyncIterator[Open]:
-    """Open connectors to the simulated shop, with changed settings if wanted; they are closed at the end."""
+    """Open connectors to the simulated shop, with changed settings or on another clock if wanted; they are closed at the end."""
     async with AsyncExitStack() as stack:
         names = iter(range(1_000_000))
 
         def http() -> httpx.AsyncClient:
             return httpx.AsyncClient(timeout=5, headers={"user-agent": "zaiko-test"})
 
-        def open_one(**changes: Any) -> EcforceConnector:
+        def open_one(*, on: Clock = clock, **changes: Any) -> EcforceConnector:
             given = {key: value for key, value in (server.settings() | changes).items() if value is not None}
-            context = ShopContext("merchants/m/shops/s", clock, log, http, lambda: f"id-{next(names)}")
+            context = ShopContext("merchants/m/shops/s", on, log, http, lambda: f"id-{next(names)}")
             connector = EcforceConnector(context, EcforceSettings.model_validate(given))
             stack.push_async_callback(connector.aclose)
             return connector

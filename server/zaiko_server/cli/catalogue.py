@@ -16,13 +16,11 @@ from zaiko.v1 import (
     warehouse_pb2,
     warehouse_service_pb2,
 )
-from zaiko_core.plugin_host.loader import load
 
 from zaiko_server.cli import find
 from zaiko_server.cli.command import Command
 from zaiko_server.cli.failure import Failed
 from zaiko_server.cli.show import last, optional, word, words
-from zaiko_server.convert import connectors as convert
 
 merchants = typer.Typer(no_args_is_help=True, help="Merchants: who owns warehouses, products and shops.")
 warehouses = typer.Typer(no_args_is_help=True, help="Warehouses: where stock is.")
@@ -94,6 +92,11 @@ def connectors(
 
 def _installed() -> list[connector_pb2.Connector]:
     """The connectors of this installation, by name."""
+    # Late: connectors bring their platforms' libraries, which no other command needs.
+    from zaiko_core.plugin_host.loader import load
+
+    from zaiko_server.convert import connectors as convert
+
     registry = load()
     found = [convert.failed(report) for report in registry.plugins if report.failure is not None]
     found += [convert.loaded(kind, registry.report_of(kind.id)) for kind in registry.types.values()]

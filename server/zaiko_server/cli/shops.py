@@ -6,7 +6,6 @@ import json
 from pathlib import Path
 from typing import Annotated, Any
 
-import httpx
 import typer
 from zaiko.v1 import connector_service_pb2, listing_pb2, order_pb2, order_service_pb2, shop_pb2, shop_service_pb2
 
@@ -284,6 +283,8 @@ def _given(path: Path | None, pairs: list[str] | None, simulator: str) -> dict[s
     """Settings and credentials together, from everywhere that they may come from; later ones win."""
     given: dict[str, Any] = {}
     if simulator:
+        import httpx
+
         try:
             reply = httpx.get(simulator.rstrip("/") + "/_sim/settings", timeout=5)
             reply.raise_for_status()

@@ -7,9 +7,8 @@ import signal
 import tempfile
 import time
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-import typer
 from zaiko_sdk.testing.simulator import SimulatorClient
 
 from zaiko_server.cli.client import Client
@@ -24,13 +23,8 @@ QUOTAS_OFF: dict[str, tuple[str, ...]] = {}
 """Simulators' switches that are set for the demo, which it says on screen."""
 
 
-def demo(
-    plain: Annotated[bool, typer.Option("--plain", help="Plain lines, also on a terminal.")] = False,
-    keep: Annotated[bool, typer.Option("--keep", help="Leave everything running at the end, until Ctrl-C.")] = False,
-) -> None:
-    """Show zaiko at work on this machine: a server, three simulated shops, and a story that checks every number.
-
-    Nothing outside of a temporary folder is touched, and nothing leaves this machine. Ends with 1 when a number is wrong."""
+def run(*, plain: bool, keep: bool) -> int:
+    """Tell the story; the exit code."""
     # Ended by another program, it ends its own programs as with Ctrl-C.
     signal.signal(signal.SIGTERM, _interrupted)
     begun = time.monotonic()
@@ -47,13 +41,14 @@ def demo(
             screen.wrong(str(error))
             for name in processes.dead():
                 screen.line(f"`{name}` has ended by itself. The end of its log:\n{processes.log_end(name)}")
-            raise typer.Exit(1) from None
+            return 1
         except Failed as error:
             screen.wrong(error.sentence)
-            raise typer.Exit(1) from None
+            return 1
         screen.title(f"All {bench.checks} checks hold. {time.monotonic() - begun:.1f} s.")
         if keep:
             _wait(bench, screen)
+    return 0
 
 
 def _start(processes: Processes, screen: Screen, stack: contextlib.ExitStack) -> Bench:

@@ -18,6 +18,8 @@ from zaiko_ecforce.settings import EcforceSettings
 from zaiko_ecforce.stock_items import StockItem, StockItems
 
 _MOST_PAGES = 5_000
+_PART = 1_000
+"""SKUs whose stock is read for one delivered part."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,34 +53,41 @@ class Catalogue:
                 number = 1
                 continue
             last = document.is_last(number or 1, PER)
+            if not ids and not number and not last:
+                raise ContractBroken("no product of a full page has a number as its id, so the next page cannot be asked for")
+            offers, here = self._offers(document, variants), _position(after, number)
             after, number = max([after, *ids]), number + 1 if number else 0
-            listings = await self._listings(document, variants)
-            yield ListingPage(listings, json.dumps({"page": number} if number else {"after": after}))
+            # Products with many variants: delivered in parts, and continued after the page only once all of it is.
+            for first in range(0, max(1, len(offers)), _PART):
+                part = offers[first : first + _PART]
+                whole = first + _PART >= len(offers)
+                yield ListingPage(await self._listings(part), _position(after, number) if whole else here)
             if last or not document.rows:
                 return
         raise ContractBroken(f"ecforce delivers products without end: {_MOST_PAGES} pages")
 
-    async def _listings(self, document: Document, variants: dict[str, str]) -> list[Listing]:
+    async def _listings(self, offers: Sequence[tuple[Offer, bool]]) -> list[Listing]:
+        stock = await self._items.find([offer.sku for offer, _ in offers], location=self._location)
+        return [listing_from(offer, stock[offer.sku], twice=twice) for offer, twice in offers]
+
+    def _offers(self, document: Document, variants: dict[str, str]) -> list[tuple[Offer, bool]]:
+        """One offer per SKU of the page, and whether another variant has been seen with that SKU. `variants` remembers."""
         offers: dict[str, Offer] = {}
         twice: set[str] = set()
-        for offer in self._offers(document):
-            if not offer.sku:
-                self._client.log.info("variant_without_sku", variant=offer.variant)
-                continue
-            if variants.setdefault(offer.sku, offer.variant) != offer.variant:
-                twice.add(offer.sku)
-            offers.setdefault(offer.sku, offer)
-        stock = await self._items.find(list(offers), location=self._location)
-        return [listing_from(offer, stock[sku], twice=sku in twice) for sku, offer in offers.items()]
-
-    def _offers(self, document: Document) -> list[Offer]:
-        found: list[Offer] = []
         for row in document.rows:
             try:
-                found += offers_of(document, row)
+                found = offers_of(document, row)
             except ContractBroken as error:
                 self._client.log.error("product_not_understood", product=row.id, problem=str(error))
-        return found
+                continue
+            for offer in found:
+                if not offer.sku:
+                    self._client.log.info("variant_without_sku", variant=offer.variant)
+                    continue
+                if variants.setdefault(offer.sku, offer.variant) != offer.variant:
+                    twice.add(offer.sku)
+                offers.setdefault(offer.sku, offer)
+        return [(offer, sku in twice) for sku, offer in offers.items()]
 
 
 def offers_of(document: Document, row: Resource) -> list[Offer]:
@@ -128,6 +137,10 @@ def _options(attributes: Mapping[str, Any]) -> list[str]:
     options = attributes.get("options")
     values = [option.get("option_value") for option in options if isinstance(option, dict)] if isinstance(options, list) else []
     return [value for value in values if isinstance(value, str) and value]
+
+
+def _position(after: int, number: int) -> str:
+    return json.dumps({"page": number} if number else {"after": after})
 
 
 def _parse(cursor: str | None) -> tuple[int, int]:

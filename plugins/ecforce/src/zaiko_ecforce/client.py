@@ -113,7 +113,7 @@ class Client:
         return await self._send("POST", path, (), body, None)
 
     async def _send(self, method: str, path: str, params: Params, body: Any, token: str | None) -> httpx.Response:
-        headers = {"accept": "application/json"}
+        headers = {"accept": "application/json", "cache-control": "no-cache"}
         if token is not None:
             headers["authorization"] = f'Token token="{token}"'
         query = list(params) or None

@@ -30,6 +30,9 @@ class Fields:
         if value is None:
             return ""
         if isinstance(value, str):
+            if not value.isascii() and any("\ud800" <= sign <= "\udfff" for sign in value):
+                # Half a character: JSON can spell it, but nothing can store or send it.
+                raise self._broken(name, "text that can be stored", value)
             return value
         if isinstance(value, int | float) and not isinstance(value, bool):
             return str(value)

@@ -28,7 +28,7 @@ def read_webhook(
     if settings.webhook_secret is None:
         raise CredentialsRejected("this shop has no webhook_secret; set one and put it into the webhook's template")
     wanted = settings.webhook_secret.get_secret_value()
-    if not isinstance(sent, str) or not hmac.compare_digest(sent.encode(), wanted.encode()):
+    if not isinstance(sent, str) or not hmac.compare_digest(sent.encode("utf-8", "replace"), wanted.encode()):
         raise CredentialsRejected("the webhook did not carry this shop's webhook_secret")
     event = named.get(EVENT_HEADER, "")
     if not event.startswith("order_"):
