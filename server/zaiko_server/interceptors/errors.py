@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import traceback
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -36,7 +37,9 @@ class Errors(Around):
             await end(call.context, refusal)
         except Exception as error:  # noqa: BLE001 - the last place to catch a bug
             incident = self._new_id()
-            self._log.error("incident", method=call.method, incident=incident, error=type(error).__name__, exc_info=True)
+            # The text and not `exc_info`: some renderers show the variables of every frame, and requests carry credentials.
+            where = traceback.format_exc()
+            self._log.error("incident", method=call.method, incident=incident, error=type(error).__name__, exception=where)
             await end(call.context, Internal(incident))
 
     def missing(self, method: str) -> Any:
