@@ -60,6 +60,12 @@ def ingest(uow: UnitOfWork, shop: str, readings: Sequence[OrderRecord]) -> Inges
     return Ingested(len(changing), len(same), outdated)
 
 
+def is_news(uow: UnitOfWork, shop: str, readings: Sequence[OrderRecord]) -> bool:
+    """Whether any of these readings says something that is not stored; most pages overlap earlier ones and do not."""
+    stored = uow.orders.get(shop, {reading.order for reading in readings})
+    return any(reading.order not in stored or not reading.says_the_same(stored[reading.order]) for reading in readings)
+
+
 def vanish(uow: UnitOfWork, shop: str, orders: Collection[str]) -> int:
     """These orders could not be read any more. They go on holding their units, as suspect demand. How many are new to this."""
     stored = uow.orders.get(shop, orders)

@@ -309,7 +309,8 @@ class UnitOfWork(Protocol):
         ...
 
     def hold_lease(self, shop: str, token: int) -> None:
-        """Go on only while this process holds the shop under `token`: locks the shop's row; raises LeaseLost."""
+        """Go on only while this process holds the shop under `token`: locks the shop's row; raises LeaseLost. From here on this
+        unit of work is part of a run of the shop, which handles by itself what becomes due there: `trigger` leaves it out."""
         ...
 
 

@@ -88,12 +88,15 @@ class Prepared:
 
 @dataclass(frozen=True, slots=True)
 class RunEnd:
-    """How a run ended. `held`: the shop's links wait for a person."""
+    """How a run ended. `held`: the shop's links wait for a person. `cursor`: where fetching orders came to, when that is not stored
+    yet because the last pages brought nothing new."""
 
     state: RunState
     counts: RunCounts = field(default_factory=RunCounts)
     problem: Problem | None = None
     held: bool = False
+    cursor: str | None = None
+    complete_until: int | None = None
 
 
 def sync_now(uow: UnitOfWork, *, shops: Collection[str] = (), link: tuple[str, str] | None = None, product: str = "") -> list[str]:
@@ -141,6 +144,8 @@ def end_run(uow: UnitOfWork, shop: str, token: int, run: RunRecord, end: RunEnd)
     uow.changed(ChangeKind.RUN, [f"{shop}/{run.run}"])
     if record is None:
         return
+    if end.cursor is not None:
+        uow.shops.save_progress(shop, cursor=end.cursor, complete_until=end.complete_until)
     succeeded = end.state in (RunState.SUCCEEDED, RunState.PARTIALLY_SUCCEEDED)
     uow.shops.update(
         replace(

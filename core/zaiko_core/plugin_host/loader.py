@@ -64,11 +64,17 @@ class Registry:
         return None
 
     def simulators(self) -> Mapping[str, SimulatorType]:
-        """The platform simulators of the loaded plugins, by connector id."""
+        """The platform simulators of the loaded plugins, by connector id. A plugin whose simulator cannot be had costs that one
+        only; when none can be had, the first plugin's error is raised (most often the extra `simulators` is not installed)."""
         found: dict[str, SimulatorType] = {}
-        for kinds in self._manager.hook.zaiko_simulators() if self._manager else []:
-            for kind in kinds:
-                found.setdefault(kind.id, kind)
+        errors: list[Exception] = []
+        for implementation in self._manager.hook.zaiko_simulators.get_hookimpls() if self._manager else []:
+            try:
+                found |= {kind.id: kind for kind in implementation.function()}
+            except Exception as error:  # noqa: BLE001 - the hook is the plugin's own code
+                errors.append(error)
+        if errors and not found:
+            raise errors[0]
         return found
 
 

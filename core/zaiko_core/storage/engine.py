@@ -78,6 +78,15 @@ class Database:
 
         return await self._submit(self._readers, lambda: self._retrying(run))
 
+    async def next_due(self) -> int | None:
+        """In how many µs the next shop, lease or operation needs looking at (≤ 0: now), or None. A read: it waits for no writer."""
+
+        def run() -> int | None:
+            with self._transaction(writing=False) as connection:
+                return Jobs(connection, self.now(connection), owner="", lease=0).next_due()
+
+        return await self._submit(self._readers, lambda: self._retrying(run))
+
     async def jobs(self, work: Callable[[Jobs], T], *, owner: str, lease: int) -> T:
         """Run `work` over the shops' jobs, in one writing transaction."""
 

@@ -70,11 +70,17 @@ class Jobs:
         )
 
     def next_due(self) -> int | None:
-        """In how many µs the next shop or lease needs looking at, or None."""
-        table = schema.shops
-        moment = case((self._unheld(), table.c.due_at), else_=table.c.lease_until)
-        value = self._connection.scalar(select(func.min(moment)).where(table.c.due_at.is_not(None)))
-        return None if value is None else int(value) - self.now
+        """In how many µs the next shop, lease or operation needs looking at (≤ 0: now), or None."""
+        shops, operations = schema.shops, schema.operations
+        # The earliest by the index; a shop that is held needs looking at when its lease ends, should its owner be dead.
+        unheld = select(func.min(shops.c.due_at)).where(shops.c.due_at.is_not(None), self._unheld())
+        leases = select(func.min(shops.c.lease_until)).where(shops.c.owner.is_not(None))
+        waiting = select(func.min(func.coalesce(operations.c.lease_until, operations.c.created_at))).where(
+            operations.c.ended_at.is_(None)
+        )
+        moments = [self._connection.scalar(query) for query in (unheld, leases, waiting)]
+        known = [int(moment) for moment in moments if moment is not None]
+        return min(known) - self.now if known else None
 
     def claim_operations(self, limit: int) -> list[OperationClaim]:
         """Take open operations that nobody runs, oldest first. One that its process left RUNNING is taken over and run again:

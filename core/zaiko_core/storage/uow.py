@@ -35,6 +35,7 @@ class StorageUnitOfWork:
         self._changes: dict[tuple[ChangeKind, str], None] = {}
         self._advance = False
         self._triggered = False
+        self._running = ""
 
     @property
     def answer_revision(self) -> int:
@@ -112,7 +113,8 @@ class StorageUnitOfWork:
             self._advance = True
 
     def trigger(self, shops: Iterable[str], *, delay: int = 0) -> None:
-        names = set(shops)
+        # A run handles what it makes due in its own shop before it ends.
+        names = set(shops) - {self._running}
         if not names:
             return
         table = schema.shops
@@ -131,6 +133,7 @@ class StorageUnitOfWork:
         row = self._connection.execute(query.with_for_update()).one_or_none()
         if row is None or row.fence != token or row.owner is None:
             raise LeaseLost(f"shops/{shop} is no longer held under token {token}")
+        self._running = shop
 
     def finish(self) -> bool:
         """Write the change feed and the merchant's new revision; whether somebody has to be woken."""

@@ -29,6 +29,7 @@ from zaiko_core.app.sync import Observation, Outcome, Policy, RunEnd, Write
 from zaiko_core.domain.demand import OrderRecord
 from zaiko_core.domain.fence import Mode
 from zaiko_core.domain.ids import listing_id
+from zaiko_core.domain.problem import Problem
 from zaiko_core.storage.engine import Database
 from zaiko_core.sync import translation
 from zaiko_core.sync.guard import GuardedConnector
@@ -88,6 +89,8 @@ class Cycle:
     counts: RunCounts = field(default_factory=RunCounts)
     _observed: dict[str, Observation] = field(default_factory=dict)
     _sent: dict[str, int] = field(default_factory=dict)
+    _unstored: tuple[str, int | None] | None = None
+    """Cursor and completeness of fetched pages that brought nothing new."""
 
     async def execute(self) -> RunResult:
         """Run to the end, and say how it ended; only LeaseLost, cancellation and storage trouble are raised."""
@@ -117,7 +120,8 @@ class Cycle:
         return False
 
     async def _fetch(self) -> None:
-        """Fetch what changed and take it in, page by page; each page's cursor is stored with it."""
+        """Fetch what changed and take it in, page by page. A page's cursor is stored with what the page brought, and with the end
+        of the run when it brought nothing."""
         if Capability.FETCH_ORDERS not in self.kind.capabilities:
             return
         async for page in self.connector.fetch_orders(self.shop.order_cursor):
@@ -126,7 +130,10 @@ class Cycle:
                 self.log.error("order_not_understood", order=text)
             complete = None if page.complete_until is None else translation.micros(page.complete_until)
             self.counts.pages += 1
-            if not readings and page.cursor == self.shop.order_cursor:
+            self.counts.orders_fetched += len(page.orders)
+            if not await self._is_news(readings):
+                self._unstored = (page.cursor, complete)
+                self.shop = replace(self.shop, order_cursor=page.cursor)
                 continue
 
             def take(uow: UnitOfWork, readings: Sequence[OrderRecord] = readings) -> Ingested:
@@ -136,10 +143,16 @@ class Cycle:
                 return done
 
             done = await self.db.write(self.claim.merchant, take)
+            self._unstored = None
             self.shop = replace(self.shop, order_cursor=page.cursor)
-            self.counts.orders_fetched += len(page.orders)
             self.counts.orders_changed += done.changed
             self.counts.orders_outdated += done.outdated
+
+    async def _is_news(self, readings: Sequence[OrderRecord]) -> bool:
+        if not readings:
+            return False
+        shop = self.shop.shop
+        return await self.db.read(self.claim.merchant, lambda uow: orders.is_news(uow, shop, readings))
 
     async def _reread_open_orders(self) -> None:
         """Read every open order again, where that is due: for edits and cancels that fetching doesn't tell, and vanished ones."""
@@ -271,7 +284,7 @@ class Cycle:
 
     async def _succeeded(self, finished: bool) -> RunResult:
         state = RunState.PARTIALLY_SUCCEEDED if self.counts.failed else RunState.SUCCEEDED
-        end = RunEnd(state, self.counts)
+        end = self._end(state)
         if not finished:
             return RunResult(end, 0, 0)
         shop = self.shop.shop
@@ -295,7 +308,11 @@ class Cycle:
         next_in = int(wait * 1_000_000)
         problem = replace(translation.problem_of(error), retry_at=translation.micros(self.clock.now()) + next_in)
         self.log.warning("run_failed", reason=problem.reason, message=problem.message, retry_in_seconds=round(wait, 1))
-        return RunResult(RunEnd(RunState.FAILED, self.counts, problem, held), next_in, attempt)
+        return RunResult(self._end(RunState.FAILED, problem, held), next_in, attempt)
+
+    def _end(self, state: RunState, problem: Problem | None = None, held: bool = False) -> RunEnd:
+        cursor, complete = self._unstored or (None, None)
+        return RunEnd(state, self.counts, problem, held, cursor, complete)
 
 
 def _chunks(items: Sequence[T], size: int) -> list[Sequence[T]]:

@@ -113,21 +113,23 @@ class Scheduler:
     async def _claim(self) -> float:
         """Claim what is due and start it; how many seconds to wait for the next look."""
         room = self._config.capacity - len(self._held)
+        next_due = await self._db.next_due()
+        if next_due is None or next_due > 0 or room <= 0:
+            return self._config.poll if next_due is None else min(self._config.poll, max(0.001, next_due / 1_000_000))
 
-        def take(jobs: Jobs) -> tuple[list[JobClaim], list[OperationClaim], int | None]:
-            claims = jobs.claim(room) if room > 0 else []
-            return claims, jobs.claim_operations(4), jobs.next_due()
+        def take(jobs: Jobs) -> tuple[list[JobClaim], list[OperationClaim]]:
+            return jobs.claim(room), jobs.claim_operations(4)
 
-        claims, operations, next_due = await self._jobs(take)
+        claims, operations = await self._jobs(take)
         for claim in claims:
             task = asyncio.create_task(self._run(claim), name=f"run {claim.merchant}/{claim.shop}")
             self._held[claim.merchant, claim.shop] = (claim, task)
         for operation in operations:
             if operation not in self._operations:
                 self._operations[operation] = asyncio.create_task(self._operate(operation), name=f"operation {operation.operation}")
-        if next_due is None or room <= len(claims):
+        if not claims and not operations:
             return self._config.poll
-        return min(self._config.poll, max(0.001, next_due / 1_000_000))
+        return 0.001
 
     async def _run(self, claim: JobClaim) -> None:
         result: RunResult | None = None
