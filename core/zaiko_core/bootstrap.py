@@ -43,6 +43,7 @@ from zaiko_core.sync import translation
 from zaiko_core.sync.cycle import Cycle, RunResult
 from zaiko_core.sync.feed import ChangeFeed
 from zaiko_core.sync.guard import GuardedConnector
+from zaiko_core.sync.maintenance import Maintenance
 from zaiko_core.sync.operations import Operations
 from zaiko_core.sync.scheduler import Scheduler, SchedulerConfig
 
@@ -104,6 +105,7 @@ class Engine:
             clock=self.clock,
             log=self.log,
         )
+        self._maintenance = Maintenance(self.db, clock=self.clock, log=self.log)
         self._operations = Operations(self.db, open_shop=self.open_shop, can_sync=self.can_sync, log=self.log)
         self._open: dict[tuple[str, str], tuple[tuple[Any, ...], GuardedConnector]] = {}
         self._listener: _Listener | None = None
@@ -118,11 +120,17 @@ class Engine:
             self._listener.start()
         if self.config.run_shops:
             await self._scheduler.start()
+            await self._maintenance.start()
+
+    def rest(self) -> None:
+        """Begin no more runs: the first thing in a drain. `stop` follows."""
+        self._scheduler.rest()
 
     async def stop(self, *, grace: float = 10.0) -> None:
         """Let runs end for `grace` seconds, give leases back, close connectors and the store."""
         if self.config.run_shops:
             await self._scheduler.stop(grace=grace)
+            await self._maintenance.stop()
         await self.feed.stop()
         if self._listener is not None:
             self._listener.stop()

@@ -1,6 +1,6 @@
 """Starts and stops a server in the order that loses nothing.
 
-Start: engine (migrations, scheduler) → services → bind → start → health. Stop: health says NOT_SERVING → watches end with a mark →
+Start: engine (migrations, scheduler) → services → bind → start → health. Stop: health says NOT_SERVING → no run begins any more → watches end with a mark →
 calls under way end → engine (runs end, leases are given back, connectors and store close). A second signal stops at once.
 """
 
@@ -54,6 +54,7 @@ class Server:
         if app is not None:
             self._log.info("draining", grace=grace)
             await tell_health(app, serving=False)
+            self.engine.rest()
             await app.watcher.drain(min(grace, _WATCHES))
             await app.server.stop(grace)
             await app.server.wait_for_termination()

@@ -89,3 +89,13 @@ def test_compaction_keeps_the_newest_revisions_and_moves_the_watermark(db: Datab
     assert db.read_sync(MERCHANT, lambda uow: uow.feed.compacted()) == mark == head + 1 - 4
     left = db.read_sync(MERCHANT, lambda uow: uow.feed.between(mark, head, [ChangeKind.STOCK]))
     assert len(left[ChangeKind.STOCK]) == head - mark
+
+
+def test_maintenance_forgets_answers_after_a_day(db: Database) -> None:
+    World(db).begin()
+    day = 24 * 3_600_000_000
+    db.write_sync(MERCHANT, lambda uow: uow.requests.put("p", "m", "old", b"d", b"r"))
+    db.write_sync(MERCHANT, lambda uow: uow.requests.forget(older_than=uow.now - day))
+    assert db.read_sync(MERCHANT, lambda uow: uow.requests.get("p", "m", "old")) is not None
+    db.write_sync(MERCHANT, lambda uow: uow.requests.forget(older_than=uow.now + 1))
+    assert db.read_sync(MERCHANT, lambda uow: uow.requests.get("p", "m", "old")) is None

@@ -20,7 +20,7 @@ DEFAULT_INTERVAL = 600 * 1_000_000
 
 def create(uow: UnitOfWork, draft: ShopRecord) -> ShopRecord:
     """A shop whose first run is due at once. Raises ResourceExists."""
-    if uow.shops.get([draft.shop]):
+    if uow.shops.used(draft.shop):
         raise ResourceExists(f"merchants/{uow.merchant}/shops/{draft.shop}")
     uow.shops.insert(draft)
     uow.changed(ChangeKind.SHOP, [draft.shop])
@@ -67,6 +67,7 @@ def delete(uow: UnitOfWork, shop: str) -> None:
         name = f"merchants/{uow.merchant}/shops/{shop}"
         raise ShopHasLinks(f"{links} listings of {name} are linked; delete those links first", shop=name, count=str(links))
     uow.shops.update(replace(record, deleted=True, secrets=None, problem=None))
+    uow.listings.forget(shop)
     uow.changed(ChangeKind.SHOP, [shop])
 
 

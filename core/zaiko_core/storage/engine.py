@@ -205,7 +205,9 @@ def _classify(error: DBAPIError) -> StorageUnavailable | WriteConflict | None:
 def _sqlite(url: sqlalchemy.URL) -> Engine:
     if not url.database or url.database == ":memory:":
         raise ValueError("a SQLite store needs a file: several connections share it")
-    engine = sqlalchemy.create_engine(url, pool_size=5, max_overflow=0, connect_args={"check_same_thread": False, "timeout": 10})
+    engine = sqlalchemy.create_engine(
+        url, pool_size=5, max_overflow=0, hide_parameters=True, connect_args={"check_same_thread": False, "timeout": 10}
+    )
 
     @event.listens_for(engine, "connect")
     def prepare(connection: sqlite3.Connection, record: object) -> None:
@@ -230,5 +232,5 @@ def _postgresql(url: sqlalchemy.URL) -> Engine:
     if url.get_driver_name() in ("", "psycopg2"):
         url = url.set(drivername="postgresql+psycopg")
     return sqlalchemy.create_engine(
-        url, pool_size=12, max_overflow=4, pool_pre_ping=True, connect_args={"application_name": "zaiko"}
+        url, pool_size=12, max_overflow=4, pool_pre_ping=True, hide_parameters=True, connect_args={"application_name": "zaiko"}
     )

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import Row, and_, delete, false, or_, select
+from sqlalchemy import Row, and_, delete, or_, select
 
 from zaiko_core.app.records import Page, StoredOrder
 from zaiko_core.domain.demand import Line, OrderRecord, OrderState
@@ -38,6 +38,9 @@ class OrderRows(Scope):
     """See ports.Orders."""
 
     def get(self, shop: str, orders: Collection[str]) -> dict[str, OrderRecord]:
+        return {order: stored.record for order, stored in self.stored(shop, orders).items()}
+
+    def stored(self, shop: str, orders: Collection[str]) -> dict[str, StoredOrder]:
         if not orders:
             return {}
         table = schema.orders
@@ -45,7 +48,7 @@ class OrderRows(Scope):
         query = select(table).join(batch, and_(self.mine(table), table.c.shop == shop, table.c.order_id == batch.c.order_id))
         rows = list(self.connection.execute(query))
         lines = self._lines((shop, row.order_id) for row in rows)
-        return {row.order_id: _order(row, lines.get((shop, row.order_id), ())) for row in rows}
+        return {row.order_id: _stored(row, lines.get((shop, row.order_id), ())) for row in rows}
 
     def put(self, shop: str, records: Sequence[OrderRecord]) -> None:
         if not records:
@@ -110,18 +113,7 @@ class OrderRows(Scope):
             query = query.where(table.c.uncounted, table.c.holds > 0)
         rows = list(self.connection.execute(query.order_by(table.c.shop, table.c.order_id).limit(page.size)))
         lines = self._lines((row.shop, row.order_id) for row in rows)
-        return [
-            StoredOrder(
-                row.shop,
-                _order(row, lines.get((row.shop, row.order_id), ())),
-                row.holds,
-                row.uncounted,
-                row.created_at,
-                row.updated_at,
-                row.revision,
-            )
-            for row in rows
-        ]
+        return [_stored(row, lines.get((row.shop, row.order_id), ())) for row in rows]
 
     @staticmethod
     def _is_suspect() -> Any:
@@ -129,7 +121,6 @@ class OrderRows(Scope):
         doubtful = or_(
             table.c.archived,
             table.c.vanished_at.is_not(None),
-            table.c.paid == false(),
             ~table.c.state_known,
         )
         return and_(table.c.holds > 0, doubtful)
@@ -197,6 +188,11 @@ class OrderRows(Scope):
             "fulfilled": line.fulfilled,
             "parts": None if line.parts is None else [[part.product, part.count] for part in line.parts],
         }
+
+
+def _stored(row: Row[Any], lines: Sequence[Line]) -> StoredOrder:
+    record = _order(row, lines)
+    return StoredOrder(row.shop, record, row.holds, row.uncounted, row.created_at, row.updated_at, row.revision)
 
 
 def _order(row: Row[Any], lines: Sequence[Line]) -> OrderRecord:

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from sqlalchemy import Row, and_, exists, func, insert, literal, select, update
+from sqlalchemy import Row, and_, delete, exists, func, insert, literal, select, update
 
 from zaiko_core.app.records import LinkState, ListingRecord, Page, ShopRecord
 from zaiko_core.domain.problem import problem_from
@@ -41,6 +41,11 @@ class ShopRows(Scope):
         table = schema.shops
         query = select(table).where(self.mine(table), table.c.shop.in_(list(ids)), ~table.c.deleted)
         return {row.shop: self._shop(row) for row in self.connection.execute(query)}
+
+    def used(self, shop: str) -> bool:
+        table = schema.shops
+        query = select(table.c.shop).where(self.mine(table), table.c.shop == shop)
+        return self.connection.scalar(query) is not None
 
     def page(self, page: Page) -> list[ShopRecord]:
         table = schema.shops
@@ -150,6 +155,10 @@ class ListingRows(Scope):
             batch, and_(self.mine(table), table.c.shop == shop, table.c.listing == batch.c.listing)
         )
         return {row.listing: _listing(row) for row in self.connection.execute(query)}
+
+    def forget(self, shop: str) -> None:
+        table = schema.listings
+        self.connection.execute(delete(table).where(self.mine(table), table.c.shop == shop))
 
     def vanish(self, shop: str, *, not_seen_since: int) -> int:
         table = schema.listings

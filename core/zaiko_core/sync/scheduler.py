@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import traceback
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TypeVar
@@ -67,6 +68,11 @@ class Scheduler:
             asyncio.create_task(self._renewing(), name="zaiko leases"),
         ]
 
+    def rest(self) -> None:
+        """Claim nothing more; what runs goes on. The first thing in a drain."""
+        self._stopping = True
+        self.wake()
+
     async def run_due(self) -> int:
         """Run what is due now, one after the other, without the scheduler's loops, so that a simulation on virtual time repeats
         itself exactly. How many shops and operations were run."""
@@ -84,8 +90,7 @@ class Scheduler:
     async def stop(self, *, grace: float) -> None:
         """Stop claiming, let runs finish for `grace` seconds, cancel the rest, give every lease back. A cancelled run loses
         nothing: what it sent is recorded as in flight."""
-        self._stopping = True
-        self.wake()
+        self.rest()
         running = [task for _, task in self._held.values()] + list(self._operations.values())
         if running:
             _, late = await asyncio.wait(running, timeout=grace)
@@ -140,7 +145,9 @@ class Scheduler:
         except asyncio.CancelledError:
             raise
         except Exception as error:  # noqa: BLE001 - a fault of one run must not end the scheduler
-            self._log.error("run_crashed", merchant=claim.merchant, shop=claim.shop, error=repr(error), exc_info=True)
+            self._log.error(
+                "run_crashed", merchant=claim.merchant, shop=claim.shop, error=repr(error), trace=traceback.format_exc()
+            )
             result = RunResult.crashed(claim)
         finally:
             self._held.pop((claim.merchant, claim.shop), None)
@@ -155,7 +162,7 @@ class Scheduler:
         try:
             await self._run_operation(claim)
         except Exception as error:  # noqa: BLE001 - as above; the lease ends and the operation is taken up again
-            self._log.error("operation_crashed", operation=claim.operation, error=repr(error), exc_info=True)
+            self._log.error("operation_crashed", operation=claim.operation, error=repr(error), trace=traceback.format_exc())
             await self._clock.sleep(self._config.lease)
         finally:
             self._operations.pop(claim, None)

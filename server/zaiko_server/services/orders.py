@@ -56,20 +56,8 @@ class OrderServicer(order_service_pb2_grpc.OrderServiceServicer):
 
 def _stored(uow: UnitOfWork, shop: str, orders: Sequence[str]) -> list[StoredOrder]:
     """Orders by the platform's ids, in the same order; those that there are."""
-    found = uow.orders.get(shop, orders)
-    return [
-        StoredOrder(
-            shop=shop,
-            record=found[order],
-            holds=found[order].holds,
-            uncounted=any(line.parts is None for line in found[order].lines),
-            created_at=0,
-            updated_at=0,
-            revision=0,
-        )
-        for order in orders
-        if order in found
-    ]
+    found = uow.orders.stored(shop, orders)
+    return [found[order] for order in orders if order in found]
 
 
 def _matches(row: StoredOrder, wanted: pb.ListOrdersRequest.Filter) -> bool:

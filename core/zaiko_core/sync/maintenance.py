@@ -1,0 +1,57 @@
+"""Once an hour: forget what is kept for a while only: old change-feed rows, and answers to repeated requests."""
+
+from __future__ import annotations
+
+import asyncio
+
+from zaiko_sdk import Clock, Log
+
+from zaiko_core.app.records import Page
+from zaiko_core.domain.errors import Refusal
+from zaiko_core.storage.engine import Database
+
+_HOUR = 3600.0
+KEPT = 24 * 3_600_000_000
+"""µs for which changes and answers are kept at least."""
+REVISIONS = 1_000_000
+"""Revisions of a merchant that stay in the change feed, however old."""
+
+
+class Maintenance:
+    """Runs until stopped. Several replicas may do it at once: each merchant's rows are forgotten under its lock."""
+
+    def __init__(self, db: Database, *, clock: Clock, log: Log) -> None:
+        self._db, self._clock, self._log = db, clock, log
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Begin; the first round comes after an hour."""
+        self._task = asyncio.create_task(self._rounds(), name="zaiko maintenance")
+
+    async def stop(self) -> None:
+        """End, also in the middle of a round."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def round(self) -> None:
+        """Forget what is old, merchant by merchant."""
+        page = Page(size=500)
+        while merchants := await self._db.directory(lambda directory, page=page: directory.page(page)):  # type: ignore[misc]
+            for record in merchants:
+                await self._db.write(
+                    record.merchant,
+                    lambda uow: (
+                        uow.feed.compact(older_than=uow.now - KEPT, keep=REVISIONS),
+                        uow.requests.forget(older_than=uow.now - KEPT),
+                    ),
+                )
+            page = Page(size=500, after=(merchants[-1].merchant,))
+
+    async def _rounds(self) -> None:
+        while True:
+            await self._clock.sleep(_HOUR)
+            try:
+                await self.round()
+            except Refusal as error:
+                self._log.error("maintenance_failed", reason=error.reason)
