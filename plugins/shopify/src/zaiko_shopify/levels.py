@@ -1,0 +1,39 @@
+"""What Shopify says of one inventory item at one location. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from zaiko_sdk import ContractBroken
+
+from zaiko_shopify.fields import Node, node_of
+
+_AVAILABLE = "available"
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """An inventory item as read. `available` is None when it is not stocked at the location: it never was, or the level is
+    inactive, which the shop does not sell from although a number can be written to it."""
+
+    item: str
+    tracked: bool
+    available: int | None
+
+
+def level_of(row: object, where: str) -> Level | None:
+    """Read one row of the document Levels; None when the item does not exist any more. Raises ContractBroken."""
+    if row is None or row == {}:
+        return None
+    node = node_of(row, where)
+    level = node.node_or_none("inventoryLevel")
+    stocked = level is not None and level.flag("isActive")
+    return Level(node.text("id"), node.flag("tracked"), available_of(level) if level is not None and stocked else None)
+
+
+def available_of(level: Node) -> int:
+    """The number that the shop sells from; orders that were not shipped are already subtracted. May be negative."""
+    for row in level.nodes("quantities"):
+        if row.text("name") == _AVAILABLE:
+            return row.whole("quantity")
+    raise ContractBroken(f"{level.where} has no quantity named {_AVAILABLE}")

@@ -1,0 +1,65 @@
+"""How many units of an order line will never ship, and how many have left (fact sheet §6). Pure.
+
+Shopify gives three counters: `quantity` (as ordered), `currentQuantity` (less all that was refunded, removed by an edit or
+returned) and `unfulfilledQuantity`. It gives no counter of units refunded before shipping, which is what releases stock, apart
+from units that were shipped and came back, which must not release any: the warehouse's shipment has done so already. So:
+
+- still open: min(unfulfilled, current), 0 when the order is cancelled. An upper bound whether or not `unfulfilledQuantity` leaves
+  out refunded units (UNCONFIRMED).
+- `ordered − open` units are settled: they left, or never will.
+- `ordered − current` units are gone. Of these, those whose refund says RETURN had left. Those whose refund does not say
+  (NO_RESTOCK, LEGACY_RESTOCK) had too, as far as anything of the order has left: taken for cancelled, they would be sold
+  again while they may still have to be shipped. The others were cancelled, refunded or edited away before shipping.
+
+The split between cancelled and fulfilled never changes `open`; it matters where the warehouse reports shipments of its own.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Refunded:
+    """Units of one line in refunds: `returned` after shipping, `unclear` before or after. Units refunded before shipping
+    need no count of their own: they are what remains."""
+
+    returned: int = 0
+    unclear: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Counters:
+    """Shopify's counters of one line."""
+
+    quantity: int
+    current: int
+    unfulfilled: int
+
+
+@dataclass(frozen=True, slots=True)
+class Units:
+    """What the host is told: `open` = ordered − cancelled − fulfilled."""
+
+    ordered: int
+    cancelled: int
+    fulfilled: int
+
+
+def units(counters: Counters, refunded: Refunded, *, untouched: bool, cancelled: bool) -> Units:
+    """`untouched`: nothing of the order has left. `cancelled`: the order as a whole is."""
+    ordered = max(0, counters.quantity)
+    left = _within(min(counters.unfulfilled, counters.current), ordered)
+    gone = _within(ordered - counters.current, ordered)
+    settled = ordered - left
+    came_back = 0 if untouched else min(gone, refunded.returned + refunded.unclear)
+    never = min(gone - came_back, settled)
+    fulfilled = settled - never
+    if cancelled:
+        fulfilled = 0 if untouched else fulfilled
+        never = ordered - fulfilled
+    return Units(ordered, never, fulfilled)
+
+
+def _within(value: int, most: int) -> int:
+    return max(0, min(value, most))

@@ -1,0 +1,40 @@
+"""From Shopify's variants to zaiko's listings. Pure."""
+
+from __future__ import annotations
+
+from zaiko_sdk import Listing, ListingRef, ListingWarning
+
+from zaiko_shopify.fields import Node
+from zaiko_shopify.levels import available_of
+
+ITEM = "inventory_item"
+"""Key of `ListingRef.data` under which the inventory item behind a variant is kept."""
+_ON_SALE = frozenset({"ACTIVE", "UNLISTED"})
+
+
+def listing_of(node: Node) -> Listing:
+    """One variant. Raises ContractBroken when its id or its inventory item cannot be read; it cannot be named without."""
+    identity, item = node.text("id"), node.node("inventoryItem")
+    product = node.node("product")
+    warnings = set()
+    if not item.flag("tracked"):
+        warnings.add(ListingWarning.UNTRACKED)
+    if node.text_or_empty("inventoryPolicy") == "CONTINUE":
+        warnings.add(ListingWarning.SELLS_BELOW_ZERO)
+    if product.text_or_empty("status") not in _ON_SALE:
+        warnings.add(ListingWarning.OFF_SALE)
+    if node.values.get("requiresComponents") is True:
+        warnings.add(ListingWarning.READ_ONLY)
+    level = item.node_or_none("inventoryLevel")
+    if level is None or not level.flag("isActive"):
+        level = None
+        warnings.add(ListingWarning.NOT_STOCKED)
+    return Listing(
+        ref=ListingRef(identity, {ITEM: item.text("id")}),
+        title=node.text_or_empty("displayName") or product.text_or_empty("title"),
+        sku=node.text_or_empty("sku"),
+        barcode=node.text_or_empty("barcode"),
+        group_id=product.text_or_empty("id"),
+        quantity=None if level is None else available_of(level),
+        warnings=frozenset(warnings),
+    )

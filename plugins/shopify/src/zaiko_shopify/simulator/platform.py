@@ -1,0 +1,167 @@
+"""Executes GraphQL the way the platform does: document and variables checked, priced, taken from the bucket, run, billed."""
+
+from __future__ import annotations
+
+import uuid
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any
+
+from graphql import (
+    DocumentNode,
+    GraphQLError,
+    GraphQLInterfaceType,
+    OperationDefinitionNode,
+    execute_sync,
+)
+
+from zaiko_shopify.documents import API_VERSION
+from zaiko_shopify.simulator.bulk import BulkOperations
+from zaiko_shopify.simulator.cost import Bucket, CostModel
+from zaiko_shopify.simulator.documents import checked, load_schema
+from zaiko_shopify.simulator.mutations import MUTATIONS
+from zaiko_shopify.simulator.resolvers import QUERIES, Run, attach, type_name
+from zaiko_shopify.simulator.shop import Shop
+from zaiko_shopify.simulator.variables import size_error, variable_errors
+from zaiko_shopify.simulator.webhooks import Webhooks
+
+PLANS = {"standard": (2_000, 100), "advanced": (4_000, 200), "plus": (20_000, 1_000), "enterprise": (40_000, 2_000)}
+"""Bucket and points a second."""
+SCOPES = frozenset({"read_products", "write_inventory", "read_locations", "read_orders"})
+_LIMITS_PAGE = "https://shopify.dev/api/usage/rate-limits"
+
+
+@dataclass(frozen=True, slots=True)
+class KeptKey:
+    """What is remembered under an idempotency key; without payload: the attempt failed."""
+
+    fingerprint: str
+    payload: dict[str, Any] | None
+    at: float
+
+
+class Platform:
+    """The GraphQL side of the simulated shop. Callers hold the simulator's lock."""
+
+    def __init__(self, shop: Shop, secret: str) -> None:
+        self.shop = shop
+        self.schema = load_schema()
+        attach(self.schema, QUERIES)
+        attach(self.schema, MUTATIONS)
+        node = self.schema.type_map["Node"]
+        assert isinstance(node, GraphQLInterfaceType)
+        node.resolve_type = type_name
+        self.webhooks = Webhooks(shop, secret, API_VERSION)
+        self.bulk: BulkOperations = BulkOperations(shop, self._run_bulk)
+        self.counts: Counter[str] = Counter()
+        self.keys: dict[str, KeptKey] = {}
+        self.scopes: frozenset[str] = SCOPES
+        self.quotas = True
+        self.max_cost = 1_000
+        self.idempotency = True
+        self.failed_keys_remembered = False
+        self.busy_keys = 0
+        self.unfulfilled_includes_refunded = False
+        self.protected_data_approved = True
+        self.plan = "standard"
+        self.use_plan(self.plan)
+
+    def use_plan(self, name: str) -> None:
+        """Another plan, with its bucket full."""
+        maximum, restore = PLANS[name]
+        self.plan, self.bucket = name, Bucket(maximum, restore, self.shop.monotonic)
+
+    def remember(self, key: str, fingerprint: str, payload: dict[str, Any] | None, at: float) -> None:
+        """Keep the outcome under an idempotency key."""
+        self.keys[key] = KeptKey(fingerprint, payload, at)
+
+    def answer(self, body: Any, *, debug: bool = False) -> dict[str, Any]:
+        """The reply to one request's body, which has a `query`."""
+        document, errors = checked(body["query"])
+        if document is None:
+            return {"errors": list(errors)}
+        operation = _operation(document, body.get("operationName"))
+        if operation is None:
+            return {"errors": [{"message": "No operation named so", "extensions": {"code": "BAD_REQUEST"}}]}
+        variables = body.get("variables") or {}
+        wrong = variable_errors(self.schema, operation, variables)
+        if wrong:
+            return {"errors": wrong}
+        model = CostModel(self.schema, document, operation, variables)
+        requested = model.requested()
+        large = size_error(operation, variables)
+        if large is not None:
+            return {"errors": [large], "extensions": self._cost(requested, None)}
+        if requested > self.max_cost:
+            return {"errors": [self._too_dear(requested)]}
+        if self.quotas and not self.bucket.take(requested):
+            self.counts["throttled"] += 1
+            error = {"message": "Throttled", "extensions": {"code": "THROTTLED", "documentation": _LIMITS_PAGE}}
+            return {"errors": [error], "extensions": self._cost(requested, None)}
+        return self._execute(document, operation, variables, model, requested, debug=debug)
+
+    def _execute(
+        self,
+        document: DocumentNode,
+        operation: OperationDefinitionNode,
+        variables: dict[str, Any],
+        model: CostModel,
+        requested: int,
+        *,
+        debug: bool,
+    ) -> dict[str, Any]:
+        name = operation.name.value if operation.name else None
+        for node in operation.selection_set.selections:
+            self.counts[getattr(getattr(node, "name", None), "value", "?")] += 1
+        run = Run(self, debug=debug)
+        result = execute_sync(self.schema, document, context_value=run, variable_values=variables, operation_name=name)
+        actual = model.actual(result.data)
+        if self.quotas:
+            self.bucket.give_back(requested - actual)
+        reply: dict[str, Any] = {"data": result.data}
+        if result.errors:
+            reply["errors"] = [self._shape(error) for error in result.errors]
+        reply["extensions"] = self._cost(requested, actual)
+        if run.searches:
+            reply["extensions"]["search"] = run.searches
+        return reply
+
+    def _run_bulk(self, document: DocumentNode) -> Any:
+        return execute_sync(self.schema, document, context_value=Run(self, bulk=True)).data
+
+    def _shape(self, error: GraphQLError) -> dict[str, Any]:
+        if error.original_error is not None and not isinstance(error.original_error, GraphQLError):
+            # A fault of the simulator itself must not look like one of the platform's answers.
+            raise error.original_error
+        shaped: dict[str, Any] = dict(error.formatted)
+        return shaped
+
+    def _cost(self, requested: int, actual: int | None) -> dict[str, Any]:
+        self.bucket.refill()
+        status = {
+            "maximumAvailable": float(self.bucket.maximum),
+            "currentlyAvailable": int(self.bucket.available) if self.quotas else int(self.bucket.maximum),
+            "restoreRate": float(self.bucket.restore),
+        }
+        return {"cost": {"requestedQueryCost": requested, "actualQueryCost": actual, "throttleStatus": status}}
+
+    def _too_dear(self, cost: int) -> dict[str, Any]:
+        return {
+            "message": f"Query cost is {cost}, which exceeds the single query max cost limit ({self.max_cost}). "
+            f"See {_LIMITS_PAGE} for more information on how the cost of a query is calculated.",
+            "extensions": {"code": "MAX_COST_EXCEEDED", "cost": cost, "maxCost": self.max_cost, "documentation": _LIMITS_PAGE},
+        }
+
+
+def internal_error() -> dict[str, Any]:
+    """The platform's own failure, as a reply."""
+    request = f"{uuid.uuid4()}-1795392000"
+    text = f"Internal error. Looks like something went wrong on our end.\nRequest ID: {request} (include this in support requests)."
+    return {"errors": [{"message": text, "extensions": {"code": "INTERNAL_SERVER_ERROR", "requestId": request}}], "data": None}
+
+
+def _operation(document: DocumentNode, name: object) -> OperationDefinitionNode | None:
+    operations = [node for node in document.definitions if isinstance(node, OperationDefinitionNode)]
+    if name is None:
+        return operations[0] if len(operations) == 1 else None
+    return next((node for node in operations if node.name and node.name.value == name), None)

@@ -1,0 +1,353 @@
+"""The simulated shop's state, and what moves its numbers (fact sheet §5.1 and §6)."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from zaiko_sdk.testing.simulator import SimulationError
+
+LOWEST, HIGHEST = -1_000_000_000, 1_000_000_000
+
+
+@dataclass(slots=True)
+class Location:
+    """A place that holds stock."""
+
+    number: int
+    name: str
+    active: bool = True
+    sells_online: bool = True
+    of_service: bool = False
+
+
+@dataclass(slots=True)
+class Level:
+    """The states of one item at one location. on_hand is their sum."""
+
+    location: Location
+    available: int = 0
+    committed: int = 0
+    active: bool = True
+    touched_at: datetime | None = None
+
+    @property
+    def on_hand(self) -> int:
+        return self.available + self.committed
+
+
+@dataclass(slots=True)
+class Product:
+    number: int
+    title: str
+    status: str = "ACTIVE"
+
+
+@dataclass(slots=True)
+class Variant:
+    """A variant and its inventory item, which are one to one. The item's number differs from the variant's."""
+
+    number: int
+    item_number: int
+    product: Product
+    title: str
+    sku: str | None
+    barcode: str | None
+    updated_at: datetime
+    policy: str = "DENY"
+    bundle: bool = False
+    tracked: bool = True
+    requires_shipping: bool = True
+    levels: dict[int, Level] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Line:
+    """One order line. `removed`: refunded or edited away before shipping; `returned`: came back; `moves_stock` at `location`."""
+
+    number: int
+    variant: Variant | None
+    sku: str | None
+    name: str
+    quantity: int
+    requires_shipping: bool
+    location: Location | None
+    fulfilled: int = 0
+    removed: int = 0
+    returned: int = 0
+
+    @property
+    def to_ship(self) -> int:
+        """Units that are still to be shipped; exact."""
+        return self.quantity - self.fulfilled - self.removed
+
+    @property
+    def level(self) -> Level | None:
+        """Where its units were taken from; None when it moved no stock."""
+        if self.variant is None or self.location is None:
+            return None
+        return self.variant.levels.get(self.location.number)
+
+
+@dataclass(slots=True)
+class RefundedLine:
+    number: int
+    line: Line
+    quantity: int
+    restock_type: str
+
+
+@dataclass(slots=True)
+class Refund:
+    number: int
+    created_at: datetime
+    lines: list[RefundedLine]
+
+
+@dataclass(slots=True)
+class Order:
+    number: int
+    name: str
+    created_at: datetime
+    updated_at: datetime
+    lines: list[Line]
+    test: bool = False
+    financial: str | None = "PAID"
+    cancelled_at: datetime | None = None
+    cancel_reason: str | None = None
+    closed_at: datetime | None = None
+    edited: bool = False
+    fulfilment_override: str | None = None
+    refunds: list[Refund] = field(default_factory=list)
+    indexed: list[tuple[datetime, datetime]] = field(default_factory=list)
+    """(from when on the search knows it, the updatedAt that the search knows)."""
+
+    @property
+    def fulfilment(self) -> str:
+        """displayFulfillmentStatus."""
+        if self.fulfilment_override is not None:
+            return self.fulfilment_override
+        fulfilled = any(line.fulfilled for line in self.lines)
+        if not fulfilled:
+            return "UNFULFILLED"
+        return "PARTIALLY_FULFILLED" if any(line.to_ship for line in self.lines) else "FULFILLED"
+
+    def indexed_at(self, now: datetime) -> datetime | None:
+        """The updatedAt that the search knows now; None while it does not know the order."""
+        known = [updated for visible, updated in self.indexed if visible <= now]
+        return known[-1] if known else None
+
+
+class Shop:
+    """One shop, played by buyers and staff. Callers hold the simulator's lock."""
+
+    def __init__(self) -> None:
+        self.domain, self.title, self.zone = "simulated.myshopify.com", "Simulated shop", "Asia/Tokyo"
+        self.time_offset = 0.0
+        self.index_lag = 0.0
+        self.restock_on_delete = False
+        self.refuse_sold_out = False
+        self._numbers = itertools.count(1001)
+        self.main = Location(4, "Osaka")
+        self.locations: dict[int, Location] = {self.main.number: self.main}
+        self.variants: dict[int, Variant] = {}
+        self.items: dict[int, Variant] = {}
+        self.orders: dict[int, Order] = {}
+
+    def number(self) -> int:
+        """A number that nothing has yet."""
+        return next(self._numbers)
+
+    def now(self) -> datetime:
+        """The shop's clock, in whole seconds as Shopify keeps it."""
+        return self.precise_now().replace(microsecond=0)
+
+    def precise_now(self) -> datetime:
+        """The shop's clock."""
+        return datetime.now(UTC) + timedelta(seconds=self.time_offset)
+
+    def monotonic(self) -> float:
+        """Seconds for quotas and lives of tokens."""
+        return time.monotonic() + self.time_offset
+
+    # The catalogue
+
+    def add_location(self, name: str, *, active: bool = True, sells_online: bool = True) -> Location:
+        place = Location(self.number(), name, active, sells_online)
+        self.locations[place.number] = place
+        return place
+
+    def add_variant(
+        self, sku: str | None, quantity: int, *, title: str, barcode: str | None, stocked: bool = True, status: str = "ACTIVE"
+    ) -> Variant:
+        """A product with this one variant, stocked at the main location."""
+        product = Product(self.number(), title, status)
+        variant = Variant(self.number(), self.number() + 500_000, product, "Default Title", sku, barcode, self.now())
+        if stocked:
+            variant.levels[self.main.number] = Level(self.main, quantity)
+        self.variants[variant.number] = variant
+        self.items[variant.item_number] = variant
+        return variant
+
+    def delete_variant(self, variant: Variant) -> None:
+        del self.variants[variant.number], self.items[variant.item_number]
+        for order in self.orders.values():
+            for line in order.lines:
+                if line.variant is variant:
+                    line.variant = None
+
+    def by_sku(self, sku: str) -> Variant:
+        """Raises SimulationError."""
+        for variant in self.variants.values():
+            if variant.sku == sku:
+                return variant
+        raise SimulationError(f"no variant has the sku {sku!r}")
+
+    # Orders
+
+    def place(
+        self,
+        lines: Mapping[str, int],
+        *,
+        visible_after: float,
+        test: bool,
+        financial: str | None,
+        custom: Mapping[str, int],
+        moves_stock: bool,
+    ) -> Order:
+        """A buyer orders. Available falls and committed rises at once, wherever the order can be seen already."""
+        taken = [(self.by_sku(sku), units) for sku, units in lines.items()]
+        for variant, units in taken:
+            level = self._source(variant)
+            sold_out = variant.tracked and variant.policy == "DENY" and (level is None or level.available < units)
+            if sold_out and self.refuse_sold_out:
+                raise SimulationError(f"{variant.sku} is sold out")
+        now, number = self.now(), self.number()
+        rows = [self._line(variant, units, moves_stock=moves_stock) for variant, units in taken]
+        rows += [Line(self.number(), None, None, title, units, True, None) for title, units in custom.items()]
+        order = Order(number, f"#{number}", now, now, rows, test=test, financial=financial)
+        visible = self.precise_now() + timedelta(seconds=max(visible_after, self.index_lag))
+        order.indexed.append((visible, now))
+        self.orders[number] = order
+        return order
+
+    def edit(self, order: Order, lines: Mapping[str, int]) -> None:
+        """The staff edits: a reduced line keeps its quantity, a removed one stays with current 0, an added one is new."""
+        for sku, units in lines.items():
+            line = next((line for line in order.lines if line.sku == sku), None)
+            if line is None:
+                order.lines.append(self._line(self.by_sku(sku), units, moves_stock=True))
+                continue
+            change = units - (line.quantity - line.removed - line.returned)
+            if change > 0:
+                line.quantity += change
+                self._move(line, available=-change, committed=change)
+            elif change < 0:
+                fewer = min(-change, line.to_ship)
+                line.removed += fewer
+                self._move(line, available=fewer, committed=-fewer)
+        order.edited = True
+        self.touch(order)
+
+    def refund(self, order: Order, lines: Mapping[str, int], restock_type: str) -> None:
+        """Money and units back: CANCEL before shipping with restock, RETURN after, NO_RESTOCK whichever fits (before, if there
+        is anything left to ship)."""
+        rows = []
+        for sku, units in lines.items():
+            line = self._line_of(order, sku)
+            before = restock_type == "CANCEL" or (restock_type != "RETURN" and line.to_ship >= units)
+            if units > (line.to_ship if before else line.fulfilled - line.returned):
+                raise SimulationError(f"{units} × {sku} cannot be refunded as {restock_type}")
+            if before:
+                line.removed += units
+                self._move(line, available=units if restock_type == "CANCEL" else 0, committed=-units)
+            else:
+                line.returned += units
+                self._move(line, available=units if restock_type == "RETURN" else 0)
+            rows.append(RefundedLine(self.number(), line, units, restock_type))
+        order.refunds.append(Refund(self.number(), self.now(), rows))
+        order.financial = "PARTIALLY_REFUNDED"
+        self.touch(order)
+
+    def cancel(self, order: Order, *, restock: bool) -> None:
+        if order.cancelled_at is not None:
+            return
+        for line in order.lines:
+            self._move(line, available=line.to_ship if restock else 0, committed=-line.to_ship)
+        order.cancelled_at = order.closed_at = self.now()
+        order.cancel_reason = "CUSTOMER"
+        self.touch(order)
+
+    def fulfil(self, order: Order, lines: Mapping[str, int] | None) -> None:
+        if order.cancelled_at is not None:
+            raise SimulationError(f"{order.name} is cancelled")
+        for line in order.lines:
+            units = line.to_ship if lines is None else min(line.to_ship, lines.get(line.sku or "", 0))
+            line.fulfilled += units
+            self._move(line, committed=-units)
+        self.touch(order)
+
+    def archive(self, order: Order) -> None:
+        order.closed_at = self.now()
+        self.touch(order)
+
+    def delete(self, order: Order) -> None:
+        if self.restock_on_delete and order.cancelled_at is None:
+            for line in order.lines:
+                self._move(line, available=line.to_ship, committed=-line.to_ship)
+        del self.orders[order.number]
+
+    def touch(self, order: Order) -> None:
+        """The order changed."""
+        order.updated_at = self.now()
+        visible = self.precise_now() + timedelta(seconds=self.index_lag)
+        order.indexed.append((max(visible, order.indexed[0][0]), order.updated_at))
+
+    def set_available(self, level: Level, quantity: int) -> int:
+        """Set `available`, and with it on_hand; the change."""
+        delta = quantity - level.available
+        level.available = quantity
+        level.touched_at = self.now()
+        return delta
+
+    def sellable(self, variant: Variant) -> int:
+        """inventoryQuantity: the sum of available over active levels."""
+        return sum(level.available for level in variant.levels.values() if level.active)
+
+    def duplicates(self, variant: Variant) -> int:
+        """Other items with the same sku."""
+        return sum(1 for other in self.variants.values() if other is not variant and other.sku and other.sku == variant.sku)
+
+    def levels(self) -> Sequence[tuple[Variant, Level]]:
+        """All levels."""
+        return [(variant, level) for variant in self.variants.values() for level in variant.levels.values()]
+
+    def _line(self, variant: Variant, units: int, *, moves_stock: bool) -> Line:
+        level = self._source(variant) if moves_stock and variant.tracked else None
+        name = variant.product.title
+        place = level.location if level else None
+        line = Line(self.number(), variant, variant.sku, name, units, variant.requires_shipping, place)
+        self._move(line, available=-units, committed=units)
+        return line
+
+    def _source(self, variant: Variant) -> Level | None:
+        """The level that an order takes from: the main location's, else the first active one."""
+        active = [level for level in variant.levels.values() if level.active]
+        return next((level for level in active if level.location is self.main), active[0] if active else None)
+
+    def _line_of(self, order: Order, sku: str) -> Line:
+        for line in order.lines:
+            if line.sku == sku:
+                return line
+        raise SimulationError(f"{order.name} has no line with the sku {sku!r}")
+
+    def _move(self, line: Line, *, available: int = 0, committed: int = 0) -> None:
+        level = line.level
+        if level is None or not (available or committed):
+            return
+        level.available += available
+        level.committed += committed
+        level.touched_at = self.now()
