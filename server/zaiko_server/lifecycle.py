@@ -1,7 +1,8 @@
 """Starts and stops a server in the order that loses nothing.
 
-Start: engine (migrations, scheduler) → services → bind → start → health. Stop: health says NOT_SERVING → no run begins any more → watches end with a mark →
-calls under way end → engine (runs end, leases are given back, connectors and store close). A second signal stops at once.
+Start: engine (migrations, scheduler) → services → bind → start → health. Stop: health says NOT_SERVING → no run begins any more →
+watches end with a mark → calls under way end → engine (runs end, leases are given back, connectors and store close). A second
+signal stops at once.
 """
 
 from __future__ import annotations

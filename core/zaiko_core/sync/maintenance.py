@@ -6,6 +6,7 @@ import asyncio
 
 from zaiko_sdk import Clock, Log
 
+from zaiko_core.app.ports import UnitOfWork
 from zaiko_core.app.records import Page
 from zaiko_core.domain.errors import Refusal
 from zaiko_core.storage.engine import Database
@@ -39,13 +40,7 @@ class Maintenance:
         page = Page(size=500)
         while merchants := await self._db.directory(lambda directory, page=page: directory.page(page)):  # type: ignore[misc]
             for record in merchants:
-                await self._db.write(
-                    record.merchant,
-                    lambda uow: (
-                        uow.feed.compact(older_than=uow.now - KEPT, keep=REVISIONS),
-                        uow.requests.forget(older_than=uow.now - KEPT),
-                    ),
-                )
+                await self._db.write(record.merchant, _forget)
             page = Page(size=500, after=(merchants[-1].merchant,))
 
     async def _rounds(self) -> None:
@@ -55,3 +50,8 @@ class Maintenance:
                 await self.round()
             except Refusal as error:
                 self._log.error("maintenance_failed", reason=error.reason)
+
+
+def _forget(uow: UnitOfWork) -> None:
+    uow.feed.compact(older_than=uow.now - KEPT, keep=REVISIONS)
+    uow.requests.forget(older_than=uow.now - KEPT)

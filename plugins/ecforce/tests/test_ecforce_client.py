@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 
+import httpx
 import pytest
+from zaiko_ecforce.auth import Credentials
+from zaiko_ecforce.settings import EcforceSettings
 from zaiko_ecforce.simulator import EcforceSimulator
 from zaiko_ecforce.simulator.shop import PASSWORD, TOKEN
 from zaiko_sdk import (
@@ -18,6 +21,7 @@ from zaiko_sdk import (
     Throttled,
     Timeout,
 )
+from zaiko_sdk.testing.clock import FakeClock
 from zaiko_sdk.testing.faults import Fault, FaultKind
 from zaiko_sdk.testing.simulator import NewListing
 
@@ -39,6 +43,41 @@ async def test_a_login_is_turned_into_a_token_once_however_many_ask(shop, connec
     await asyncio.gather(*(connector.read_inventory(A) for _ in range(5)))
 
     assert shop.counters()["sign_in"] == 1
+
+
+async def test_one_sign_in_serves_all_who_were_refused_the_same_token():
+    tokens = iter(("first", "second", "third"))
+
+    async def post(path, body):
+        await asyncio.sleep(0)
+        return httpx.Response(200, json={"authentication_token": next(tokens)})
+
+    login = {"origin": "https://s.example.test", "email": "a@example.test", "password": "p"}
+    credentials = Credentials(EcforceSettings.model_validate(login), FakeClock(), post)
+
+    assert await asyncio.gather(*(credentials.token() for _ in range(3))) == ["first"] * 3
+    assert await asyncio.gather(*(credentials.renew("first") for _ in range(3))) == ["second"] * 3
+    assert await credentials.token() == "second"
+
+
+async def test_requests_never_run_side_by_side(shop, connect):
+    connector = connect()
+    running, most = 0, 0
+    send = connector._client._authorised
+
+    async def counted(*args):
+        nonlocal running, most
+        running += 1
+        most = max(most, running)
+        try:
+            return await send(*args)
+        finally:
+            running -= 1
+
+    connector._client._authorised = counted
+    await asyncio.gather(*(connector.read_inventory(A) for _ in range(4)))
+
+    assert most == 1
 
 
 async def test_a_refused_session_is_renewed_once_and_the_request_goes_through(shop, connect):

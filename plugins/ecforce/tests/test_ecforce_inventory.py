@@ -199,7 +199,9 @@ async def test_a_refused_row_is_not_written_to_an_unlimited_record(shop, connect
     assert "在庫無制限" in str(results[0].error)
 
 
-async def test_a_hundred_long_codes_are_read_in_addresses_that_servers_take(shop, connect):
+@pytest.mark.parametrize("filters", ["ignored", "all"])
+async def test_a_hundred_long_codes_are_read_in_addresses_that_servers_take(shop, connect, filters):
+    shop.switch("unknown_filters", filters)
     codes = [f"化粧品・詰め合わせ・特別版・{number:04d}" for number in range(100)]
     shop.add_listings([NewListing(code, number) for number, code in enumerate(codes)])
 

@@ -242,6 +242,29 @@ def test_what_is_read_back_says_whether_the_write_was_applied(expected, written,
     assert verdict(expected=expected, written=written, shown=shown) is says
 
 
+@pytest.mark.parametrize(
+    ("meta", "rows", "page", "last"),
+    [
+        ({"total_pages": 2}, 3, 1, False),
+        ({"total_pages": 2}, 3, 2, True),
+        ({"total_pages": "2"}, 3, 1, False),
+        # A page may be empty in the middle; the number of pages is believed where there is one.
+        ({"total_pages": 3}, 0, 2, False),
+        ({"total_pages": 0}, 3, 1, False),
+        ({"total_pages": 0}, 2, 1, True),
+        ({}, 3, 1, False),
+        ({}, 0, 1, True),
+        # Fewer rows than asked for are no end when the platform caps them lower.
+        ({"per": 2}, 2, 1, False),
+        ({"per": 0}, 2, 1, True),
+    ],
+)
+def test_the_end_of_a_list_is_told_by_its_pages_or_by_a_page_that_is_not_full(meta, rows, page, last):
+    data = [{"id": str(number)} for number in range(rows)]
+
+    assert read_document({"data": data, "meta": meta}, what="any").is_last(page, 3) is last
+
+
 _KEYS = [
     *("data", "id", "type", "quantity", "variant_sku", "state", "stock", "errors", "code", "success", "failure"),
     *("updated_at", "deleted_at", "stock_location_code", "order_items"),

@@ -128,6 +128,17 @@ async def test_a_shop_whose_clock_is_wrong_loses_no_order(shop, connect, skew):
     assert {order.external_id for order in orders} == {first, second}
 
 
+async def test_an_order_from_the_far_future_hides_no_later_one(shop, connect):
+    _age(shop, shop.place_order({"A": 1}), days=-30_000)
+    connector = connect()
+    _, pages = await _fetch(connector)
+
+    later = shop.place_order({"A": 1})
+    orders, _ = await _fetch(connector, pages[-1].cursor)
+
+    assert later in {order.external_id for order in orders}
+
+
 @pytest.mark.parametrize("total_pages", ["given", "missing", "zero"])
 async def test_a_shop_that_ignores_the_filter_is_read_from_the_newest_down(shop, connect, log, total_pages):
     shop.switch("total_pages", total_pages)
@@ -201,10 +212,10 @@ async def test_a_deleted_order_is_found_by_its_mark_or_by_hiding(shop, connect, 
 
 
 async def test_a_shop_that_ignores_the_id_filter_makes_no_order_deleted(shop, connect):
+    for _ in range(120):
+        shop.place_order({"A": 1})
     cancelled = shop.place_order({"A": 1})
     shop.cancel_order(cancelled, restock=True)
-    for _ in range(3):
-        shop.place_order({"A": 1})
     shop.switch("unknown_filters", "all")
 
     orders, _ = await _fetch(connect())

@@ -148,6 +148,55 @@ async def test_the_master_sku_is_listed_whether_or_not_the_variants_hold_it(shop
     assert set(await _listings(connect())) == {"M", "V"}
 
 
+@pytest.mark.parametrize("filters", ["ignored", "all"])
+async def test_every_product_is_listed_whether_or_not_the_shop_filters_by_id(shop: EcforceSimulator, connect, filters: str):
+    shop.switch("unknown_filters", filters)
+    shop.add_listings([NewListing(f"S{number:03d}", number) for number in range(230)])
+    connector = connect()
+    pages = [page async for page in connector.list_listings(None)]
+
+    rest = await _listings(connector, pages[0].cursor)
+
+    assert {row.sku: row.quantity for page in pages for row in page.listings} == {f"S{n:03d}": n for n in range(230)}
+    assert len(rest) == 130
+
+
+async def test_an_sku_that_comes_again_on_a_later_page_is_known_as_double_at_once(shop: EcforceSimulator, connect):
+    twice = {"product": "FIRST"}, {"product": "LAST"}
+    shop.add_listings([NewListing("TWICE", 1, extra=twice[0]), NewListing("UNSTOCKED", extra={"stocked": False, **twice[0]})])
+    shop.add_listings([NewListing(f"S{number:03d}") for number in range(120)])
+    shop.add_listings([NewListing("TWICE", 2, extra=twice[1]), NewListing("UNSTOCKED", extra={"stocked": False, **twice[1]})])
+
+    pages = [{row.sku: row.warnings for row in page.listings} async for page in connect().list_listings(None)]
+
+    assert ListingWarning.DUPLICATE_SKU in pages[0]["TWICE"]
+    # Without stock records nothing tells before the second variant is seen.
+    assert ListingWarning.DUPLICATE_SKU not in pages[0]["UNSTOCKED"]
+    assert ListingWarning.DUPLICATE_SKU in pages[-1]["UNSTOCKED"]
+
+
+async def test_a_page_with_many_variants_comes_in_parts_and_is_repeated_from_any_but_the_last(
+    shop: EcforceSimulator, connect, monkeypatch
+):
+    monkeypatch.setattr("zaiko_ecforce.catalogue._PART", 2)
+    shop.add_listings([NewListing(f"V{number}", extra={"product": "P"}) for number in range(5)])
+    connector = connect()
+
+    pages = [page async for page in connector.list_listings(None)]
+
+    assert [len(page.listings) for page in pages] == [2, 2, 1]
+    assert len(await _listings(connector, pages[1].cursor)) == 5
+    assert len(await _listings(connector, pages[2].cursor)) == 0
+
+
+async def test_deleted_variants_and_variants_without_an_sku_are_no_listings(shop: EcforceSimulator, connect, log):
+    shop.add_listings([NewListing(sku, extra={"product": "P"}) for sku in ("M", "GONE", "", "LEFT")])
+    shop.products[0].variants[1].deleted_at = shop.now()
+
+    assert set(await _listings(connect())) == {"M", "LEFT"}
+    assert "variant_without_sku" in log.events
+
+
 async def test_an_order_is_shipped_cancelled_or_deleted_as_the_shop_says(shop: EcforceSimulator, connect):
     shop.add_listings([NewListing("A", 50)])
     shipped, voided, by_hand, deleted, open_ = (shop.place_order({"A": 2}) for _ in range(5))

@@ -10,6 +10,7 @@ from zaiko_sdk import ContractBroken
 
 from zaiko_ecforce.client import PER, Client
 from zaiko_ecforce.documents import Resource
+from zaiko_ecforce.fields import whole
 
 _QUERY_BYTES = 5_000
 """What the filters of one request may take: web servers commonly stop at 8 kB for the whole line."""
@@ -74,7 +75,9 @@ class StockItems:
                 # Re-checked by ourselves: an ignored filter returns every record of the shop.
                 if item is not None and item.sku in wanted and (location is None or item.location == location):
                     found[item.sku].append(item)
-            if document.is_last(page, PER):
+            # A full page of exactly what was asked for needs no second one to prove that it was all.
+            complete = all(found[sku] for sku in skus) and len(seen) == whole(document.meta.get("total_count"))
+            if complete or document.is_last(page, PER):
                 return
         raise ContractBroken(f"ecforce returned more than {_PAGES * PER} stock records for {len(skus)} SKUs: it ignores the filter")
 

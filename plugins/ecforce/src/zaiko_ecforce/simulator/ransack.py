@@ -72,14 +72,11 @@ def _test(name: str, values: list[str], known: Sequence[str]) -> Callable[[Any],
 
 
 def _comparison(attribute: str, compare: Callable[[Any, Any], bool], text: str) -> Callable[[Any], bool]:
+    number, time = whole(text), moment(text)
+
     def test(row: Any) -> bool:
         value = getattr(row, attribute)
-        if isinstance(value, datetime):
-            bound: Any = moment(text)
-        elif isinstance(value, int):
-            bound = whole(text)
-        else:
-            bound = text
+        bound: Any = number if isinstance(value, int) else time if isinstance(value, datetime) else text
         return value is not None and bound is not None and compare(value, bound)
 
     return test
