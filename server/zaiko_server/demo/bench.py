@@ -29,7 +29,7 @@ from zaiko_server.demo.screen import Screen
 
 MERCHANT, WAREHOUSE = "demo", "tokyo"
 _NUMBERS = ("physical", "ordered", "free", "oversold", "reserve", "sent")
-_POLL = 0.01
+_POLL = 0.02
 _PATIENCE = 20.0
 
 

@@ -37,13 +37,14 @@ class Processes:
                 process.kill()
                 process.wait()
 
-    def start(self, name: str, arguments: Sequence[str]) -> None:
-        """Begin a program; `address` waits for it. Its output goes to a log."""
+    def start(self, name: str, arguments: Sequence[str]) -> subprocess.Popen[bytes]:
+        """Begin a program; `address` waits for it. Its output goes to a log. It may be killed from outside."""
         command = [sys.executable, "-m", "zaiko_server.cli", *arguments, "--port-file", str(self._port(name))]
         with self._log(name).open("wb") as log:
             self._running[name] = subprocess.Popen(  # noqa: S603 - our own interpreter and our own arguments
                 command, cwd=self._folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log
             )
+        return self._running[name]
 
     def address(self, name: str) -> str:
         """Where a program answers, once it does. Raises NotStarted."""
