@@ -6,7 +6,6 @@ Real processes: `zaiko serve` on a file, three simulated shops over real HTTP, c
 from __future__ import annotations
 
 import contextlib
-import io
 import signal
 import subprocess
 import time
@@ -14,7 +13,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from rich.console import Console
 from zaiko.v1 import stock_service_pb2
 from zaiko_core.plugin_host.loader import load
 from zaiko_sdk.testing.faults import Fault, FaultKind
@@ -44,10 +42,12 @@ class Stage:
         self.generation += 1
         name = f"serve-{self.generation}"
         with Processes(self.folder) as processes:
-            processes.start(name, ["serve", "--db", "zaiko.db", "--secret-key-file", "zaiko.key", "--listen", "127.0.0.1:0"])
+            process = processes.start(
+                name, ["serve", "--db", "zaiko.db", "--secret-key-file", "zaiko.key", "--listen", "127.0.0.1:0"]
+            )
             with contextlib.closing(Client(processes.address(name))) as client:
-                self.bench = Bench(client, self.shops, Screen(Console(file=io.StringIO())))
-                yield processes._running[name]
+                self.bench = Bench(client, self.shops, Screen(plain=True))
+                yield process
 
     def shop(self, name: str) -> Shop:
         return next(shop for shop in self.shops if shop.name == name)

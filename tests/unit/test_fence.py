@@ -17,6 +17,11 @@ def own(units: int, at: int = 100, **more: object) -> Sold:
     return Sold("l", units, at, **more)  # type: ignore[arg-type]
 
 
+def flying(mode: Mode = Mode.COMPARE_AND_SET) -> Fence:
+    """A write of 8 is on its way to a shop that shows 10."""
+    return launch(KNOWN, 8, mode, key="k", now=1)
+
+
 def step(fence: Fence, target: int, mode: Mode = Mode.COMPARE_AND_SET, *, fresh: bool = True, now: int = 100) -> tuple[Step, int]:
     _, planned = plan(fence, target, mode, fresh=fresh, visibility=VISIBILITY, now=now)
     return planned.step, planned.quantity
@@ -30,11 +35,11 @@ def test_only_compare_and_set_writes_without_a_reading_of_this_round(mode: Mode)
 
 
 def test_nothing_is_sent_while_the_outcome_of_a_write_is_unknown() -> None:
-    assert step(launch(KNOWN, 8, key="k", now=1), 7)[0] is Step.READ
+    assert step(flying(), 7)[0] is Step.READ
 
 
 def test_the_shops_own_orders_lower_what_is_expected_and_both_outcomes_of_a_write_in_flight() -> None:
-    fence = sold(launch(KNOWN, 8, key="k", now=1), own(2))
+    fence = sold(flying(), own(2))
     assert fence.expected == 8
     assert fence.flight == Flight("k", 6, 1)
 
@@ -69,12 +74,18 @@ def test_a_higher_number_is_taken_over_at_once() -> None:
 
 @pytest.mark.parametrize(("shown", "expected"), [(10, 10), (8, 8)])
 def test_an_ambiguous_write_is_settled_by_reading(shown: int, expected: int) -> None:
-    fence, _ = observe(launch(KNOWN, 8, key="k", now=1), shown, at=100, now=100)
+    fence, _ = observe(flying(), shown, at=100, now=100)
     assert (fence.expected, fence.flight, fence.suspected) == (expected, None, 0)
 
 
+def test_an_unconditional_write_may_have_overwritten_an_order_that_came_before_it() -> None:
+    fence, _ = observe(sold(flying(Mode.SET), own(1)), 8, at=100, now=100)
+    assert (fence.expected, fence.suspected) == (8, 0)
+    assert step(fence, 7, Mode.SET) == (Step.WRITE, 7)
+
+
 def test_the_less_likely_explanation_of_an_ambiguous_write_holds_back_a_raise_only() -> None:
-    fence, _ = observe(launch(KNOWN, 8, key="k", now=1), 8, at=100, now=100)
+    fence, _ = observe(flying(), 8, at=100, now=100)
     assert fence.doubt == 2
     assert step(fence, 10) == (Step.DONE, 8), "2 units may be gone: they are not offered again"
     assert step(fence, 5) == (Step.WRITE, 5)
@@ -89,12 +100,12 @@ def test_a_restock_after_a_cancel_does_not_hide_an_unseen_order() -> None:
 
 
 def test_a_refused_write_is_followed_by_a_reading() -> None:
-    assert step(refused(launch(KNOWN, 8, key="k", now=1)), 8)[0] is Step.READ
+    assert step(refused(flying()), 8)[0] is Step.READ
 
 
 @pytest.mark.parametrize(("mode", "reads"), [(Mode.COMPARE_AND_SET, False), (Mode.ADJUST, True), (Mode.SET, True)])
 def test_a_write_that_was_not_conditional_is_read_back(mode: Mode, reads: bool) -> None:
-    fence = applied(launch(KNOWN, 8, key="k", now=1), mode)
+    fence = applied(flying(mode), mode)
     assert (fence.expected, fence.must_read) == (8, reads)
 
 

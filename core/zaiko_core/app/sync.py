@@ -215,7 +215,7 @@ def prepare(
             saved.append(replace(link, due_at=uow.now + 2 * _SECOND))
         else:
             name = f"{key}.{len(writes)}"
-            flown = fences.launch(belief, plan.quantity, key=name, now=uow.now)
+            flown = fences.launch(belief, plan.quantity, policy.mode, key=name, now=uow.now)
             saved.append(replace(link, fence=flown, state=LinkState.SYNCING, last_attempt_at=uow.now))
             writes.append(Write(link.listing, item.external_id, item.data, plan.quantity, belief.expected, name, link.touched))
     uow.links.save(saved)

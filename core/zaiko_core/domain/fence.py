@@ -26,11 +26,13 @@ class Mode(enum.StrEnum):
 @dataclass(frozen=True, slots=True)
 class Flight:
     """A write that was recorded before it was sent and has no recorded outcome. `quantity` is what the shop shows if it
-    was applied; the fence's `expected` is what it shows if not. Own orders counted meanwhile lower both."""
+    was applied; the fence's `expected` is what it shows if not. Own orders counted meanwhile lower both. `absolute` is the number
+    that an unconditional write carries: it may have come after those orders, and have overwritten what they took."""
 
     key: str
     quantity: int
     at: int
+    absolute: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +115,8 @@ def observe(fence: Fence, quantity: int | None, *, at: int, now: int) -> tuple[F
     what is missing from it is suspected; what would be missing from the largest is doubted."""
     if quantity is None:
         return Fence(taken_over_at=at, must_read=False), Drift.FIRST
-    bases = {value for value in (fence.expected, fence.flight.quantity if fence.flight else None) if value is not None}
+    flown = (fence.flight.quantity, fence.flight.absolute) if fence.flight else ()
+    bases = {value for value in (fence.expected, *flown) if value is not None}
     possible = sorted(value for value in bases | {base + fence.released for base in bases} if value >= quantity)
     if not bases:
         return Fence(expected=quantity, taken_over_at=at, must_read=False), Drift.FIRST
@@ -157,9 +160,10 @@ def plan(fence: Fence, target: int, mode: Mode, *, fresh: bool, visibility: int,
     return fence, Plan(Step.WRITE, want, recheck_at)
 
 
-def launch(fence: Fence, quantity: int, *, key: str, now: int) -> Fence:
+def launch(fence: Fence, quantity: int, mode: Mode, *, key: str, now: int) -> Fence:
     """A write is about to be sent; stored before it is."""
-    return replace(fence, flight=Flight(key=key, quantity=quantity, at=now))
+    absolute = quantity if mode is Mode.SET else None
+    return replace(fence, flight=Flight(key=key, quantity=quantity, at=now, absolute=absolute))
 
 
 def applied(fence: Fence, mode: Mode) -> Fence:

@@ -30,6 +30,7 @@ _FENCE = (
     "must_read",
     "flight_key",
     "flight_quantity",
+    "flight_absolute",
     "flight_at",
 )
 _STATUS = (
@@ -284,12 +285,13 @@ def _fence_values(fence: Fence) -> dict[str, Any]:
         "must_read": fence.must_read,
         "flight_key": flight.key if flight else None,
         "flight_quantity": flight.quantity if flight else None,
+        "flight_absolute": flight.absolute if flight else None,
         "flight_at": flight.at if flight else None,
     }
 
 
 def _fence(row: Row[Any]) -> Fence:
-    flight = None if row.flight_key is None else Flight(row.flight_key, row.flight_quantity, row.flight_at)
+    flight = None if row.flight_key is None else Flight(row.flight_key, row.flight_quantity, row.flight_at, row.flight_absolute)
     return Fence(
         expected=row.expected,
         suspected=row.suspected,

@@ -258,6 +258,7 @@ links = Table(
     Column("must_read", Boolean, nullable=False, server_default=true()),
     Column("flight_key", Text),
     Column("flight_quantity", Integer),
+    Column("flight_absolute", Integer),
     _maybe_time("flight_at"),
     # Work: when the link is to be handled next (null: nothing to do), and the revision of the change that asked for it.
     _maybe_time("due_at"),

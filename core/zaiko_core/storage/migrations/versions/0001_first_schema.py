@@ -68,6 +68,7 @@ def upgrade() -> None:
     sa.Column('must_read', sa.Boolean(), server_default=sa.true(), nullable=False),
     sa.Column('flight_key', sa.Text(), nullable=True),
     sa.Column('flight_quantity', sa.Integer(), nullable=True),
+    sa.Column('flight_absolute', sa.Integer(), nullable=True),
     sa.Column('flight_at', sa.BigInteger(), nullable=True),
     sa.Column('due_at', sa.BigInteger(), nullable=True),
     sa.Column('touched', sa.BigInteger(), server_default='0', nullable=False),
