@@ -6,7 +6,7 @@ import asyncio
 
 import httpx
 import pytest
-from zaiko_ecforce.auth import Credentials
+from zaiko_ecforce.auth import Credentials, sessions
 from zaiko_ecforce.settings import EcforceSettings
 from zaiko_ecforce.simulator import EcforceSimulator
 from zaiko_ecforce.simulator.shop import PASSWORD, TOKEN
@@ -53,6 +53,7 @@ async def test_one_sign_in_serves_all_who_were_refused_the_same_token():
         return httpx.Response(200, json={"authentication_token": next(tokens)})
 
     login = {"origin": "https://s.example.test", "email": "a@example.test", "password": "p"}
+    sessions.clear()
     credentials = Credentials(EcforceSettings.model_validate(login), FakeClock(), post)
 
     assert await asyncio.gather(*(credentials.token() for _ in range(3))) == ["first"] * 3
@@ -60,24 +61,54 @@ async def test_one_sign_in_serves_all_who_were_refused_the_same_token():
     assert await credentials.token() == "second"
 
 
-async def test_requests_never_run_side_by_side(shop, connect):
-    connector = connect()
+async def test_a_session_outlives_its_connector_so_that_checks_do_not_use_up_the_sign_ins(shop, connect):
+    shop.switch("auth", "sign_in")
+    for _ in range(7):
+        connector = connect()
+        await connector.check()
+        await connector.aclose()
+
+    assert shop.counters()["sign_in"] == 1
+
+
+async def test_another_password_begins_a_session_of_its_own(shop, connect):
+    shop.switch("auth", "sign_in")
+    await connect().check()
+
+    with pytest.raises(CredentialsRejected):
+        await connect(password="changed").read_inventory(A)
+
+
+async def test_requests_never_run_side_by_side_also_from_two_connectors_of_a_shop(shop, connect):
+    connectors = [connect(), connect()]
     running, most = 0, 0
-    send = connector._client._authorised
 
-    async def counted(*args):
-        nonlocal running, most
-        running += 1
-        most = max(most, running)
-        try:
-            return await send(*args)
-        finally:
-            running -= 1
+    def counted(send):
+        async def counting(*args):
+            nonlocal running, most
+            running += 1
+            most = max(most, running)
+            try:
+                return await send(*args)
+            finally:
+                running -= 1
 
-    connector._client._authorised = counted
-    await asyncio.gather(*(connector.read_inventory(A) for _ in range(4)))
+        return counting
+
+    for connector in connectors:
+        connector._client._authorised = counted(connector._client._authorised)
+    await asyncio.gather(*(connector.read_inventory(A) for connector in connectors * 3))
 
     assert most == 1
+
+
+async def test_the_pace_is_that_of_the_shop_not_of_each_connector(shop, connect, clock):
+    connectors = [connect(requests_per_second=1.0, burst=1) for _ in range(3)]
+
+    for connector in connectors:
+        await connector.read_inventory(A)
+
+    assert sum(clock.slept) == pytest.approx(2.0)
 
 
 async def test_a_refused_session_is_renewed_once_and_the_request_goes_through(shop, connect):

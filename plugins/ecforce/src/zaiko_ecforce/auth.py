@@ -1,14 +1,17 @@
 """The token of a request: entered by the merchant, or got by signing in.
 
-Signing in is limited to five times an hour, so its token is kept, fetched by one task while the others wait, and renewed
-only when the platform refused that very token. Signing out is never called: it would revoke a token that others use.
+Signing in is limited to five times an hour, so its token is kept for the process (the host opens a connector of its own for
+each check), fetched by one task while the others wait, and renewed only when the platform refused that very token. Signing
+out is never called: it would revoke a token that others use.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections import deque
+import hashlib
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Any
 
 import httpx
@@ -20,10 +23,32 @@ from zaiko_ecforce.settings import EcforceSettings
 
 SIGN_IN_PATH = "/api/v2/admins/sign_in.json"
 SIGN_INS_PER_HOUR = 5
-_HOUR = 3600.0
+_HOUR = timedelta(hours=1)
 
 Post = Callable[[str, Any], Awaitable[httpx.Response]]
 """Sends a JSON body to a path without credentials."""
+
+
+@dataclass(slots=True)
+class Session:
+    """What is known of one login: the token that it gave last, and when it was used."""
+
+    token: str | None = field(default=None, repr=False)
+    sign_ins: list[datetime] = field(default_factory=list)
+    _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _loop: asyncio.AbstractEventLoop | None = None
+
+    @property
+    def turn(self) -> asyncio.Lock:
+        """Held while signing in. A lock belongs to an event loop, a session to the process."""
+        loop = asyncio.get_running_loop()
+        if self._loop is not loop:
+            self._loop, self._turn = loop, asyncio.Lock()
+        return self._turn
+
+
+sessions: dict[str, Session] = {}
+"""By a digest of address and login, so that a new password begins anew."""
 
 
 class Credentials:
@@ -31,36 +56,38 @@ class Credentials:
 
     def __init__(self, settings: EcforceSettings, clock: Clock, post: Post) -> None:
         self._settings, self._clock, self._post = settings, clock, post
-        self._token: str | None = settings.token.get_secret_value() if settings.token else None
-        self._sign_ins: deque[float] = deque(maxlen=SIGN_INS_PER_HOUR)
-        self._turn = asyncio.Lock()
+        self._static = settings.token.get_secret_value() if settings.token else None
+        self._session = Session() if self._static else sessions.setdefault(_digest(settings), Session())
 
     async def token(self) -> str:
         """The token to send. Raises what signing in raises."""
-        async with self._turn:
-            if self._token is None:
-                self._token = await self._sign_in()
-            return self._token
+        if self._static is not None:
+            return self._static
+        async with self._session.turn:
+            if self._session.token is None:
+                self._session.token = await self._sign_in()
+            return self._session.token
 
     async def renew(self, refused: str) -> str | None:
         """A token other than the one just refused, or None when there is no way to get one."""
-        if self._settings.token is not None:
+        if self._static is not None:
             return None
-        async with self._turn:
-            if self._token is None or self._token == refused:
-                self._token = None
-                self._token = await self._sign_in()
-            return self._token
+        async with self._session.turn:
+            if self._session.token is None or self._session.token == refused:
+                self._session.token = None
+                self._session.token = await self._sign_in()
+            return self._session.token
 
     async def _sign_in(self) -> str:
-        now = self._clock.monotonic()
-        if len(self._sign_ins) == SIGN_INS_PER_HOUR and now - self._sign_ins[0] < _HOUR:
+        now = self._clock.now()
+        recent = [at for at in self._session.sign_ins if timedelta(0) <= now - at < _HOUR]
+        if len(recent) >= SIGN_INS_PER_HOUR:
             raise Throttled(
                 "ecforce allows five sign-ins an hour and they are used up. If another system signs in with the same member, "
                 "give zaiko a member of its own or a static token.",
-                retry_after=_HOUR - (now - self._sign_ins[0]),
+                retry_after=(_HOUR - (now - recent[0])).total_seconds(),
             )
-        self._sign_ins.append(now)
+        self._session.sign_ins = [*recent, now]
         assert self._settings.email is not None
         assert self._settings.password is not None
         login = {"email": self._settings.email, "password": self._settings.password.get_secret_value()}
@@ -76,3 +103,8 @@ class Credentials:
         if not isinstance(token, str) or not token:
             raise ContractBroken("ecforce accepted the sign-in but sent no authentication_token")
         return token
+
+
+def _digest(settings: EcforceSettings) -> str:
+    password = settings.password.get_secret_value() if settings.password else ""
+    return hashlib.sha256("\0".join((settings.origin, settings.email or "", password)).encode()).hexdigest()

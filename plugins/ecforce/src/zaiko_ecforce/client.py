@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from typing import Any
 
 import httpx
-from zaiko_sdk import ContractBroken, PlatformDown, RateLimiter, SettingsInvalid, ShopContext, Timeout
+from zaiko_sdk import ContractBroken, PlatformDown, SettingsInvalid, ShopContext, Timeout
 
 from zaiko_ecforce.auth import Credentials
 from zaiko_ecforce.documents import Document, read_document
+from zaiko_ecforce.lane import lane_of
 from zaiko_ecforce.replies import announced_wait, body_of, refusal
 from zaiko_ecforce.settings import EcforceSettings
 
@@ -25,15 +25,15 @@ Params = Sequence[tuple[str, str]]
 
 
 class Client:
-    """Requests to one shop's admin API. Requests of all tasks queue up: the platform punishes parallel ones."""
+    """Requests to one shop's admin API. Requests queue up in the shop's lane: the platform punishes
+    parallel ones."""
 
     def __init__(self, context: ShopContext, settings: EcforceSettings) -> None:
         self.clock, self.log = context.clock, context.log
         self._http = context.http()
         self._origin = settings.origin
-        self._limiter = RateLimiter(context.clock, rate=settings.requests_per_second, burst=settings.burst)
+        self._lane = lane_of(settings, context.clock)
         self._credentials = Credentials(settings, context.clock, self._post_login)
-        self._line = asyncio.Lock()
 
     async def aclose(self) -> None:
         """Close the connections."""
@@ -79,7 +79,7 @@ class Client:
 
     async def _exchange(self, method: str, path: str, *, params: Params = (), body: Any = None) -> httpx.Response:
         reading = method == "GET"
-        async with self._line:
+        async with self._lane.turn:
             for delay in _DELAYS:
                 try:
                     response = await self._authorised(method, path, params, body)
@@ -118,7 +118,7 @@ class Client:
             headers["authorization"] = f'Token token="{token}"'
         query = list(params) or None
         try:
-            async with self._limiter:
+            async with self._lane.pace:
                 return await self._http.request(
                     method,
                     self._origin + path,
