@@ -1,0 +1,218 @@
+"""HTTP to RMS: signed, at the pace of each function's limit, with the short repeats that are safe."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import contextlib
+from collections.abc import Collection, Mapping
+from datetime import datetime
+from typing import Any
+
+import httpx
+from zaiko_sdk import (
+    ConnectorError,
+    ContractBroken,
+    CredentialsRejected,
+    PermissionMissing,
+    PlatformDown,
+    RateLimiter,
+    SettingsInvalid,
+    ShopContext,
+    Throttled,
+    Timeout,
+)
+
+from zaiko_rakuten.functions import LICENCE_EXPIRY, Function
+from zaiko_rakuten.refusals import MAINTENANCE_WAIT, is_access_refused, is_down, is_throttled, refusal
+from zaiko_rakuten.replies import Reply, problems_in
+from zaiko_rakuten.settings import RakutenSettings
+from zaiko_rakuten.times import moment, served_at
+
+KEY_GRACE = 40 * 60.0
+"""Seconds in which a key that never worked here may still be too new: RMS needs up to 30 minutes to know a new one."""
+_KEY_RETRY = 120.0
+_JUST_NOW = 60.0
+_DELAYS = (1.0, 3.0)
+"""Seconds before the repeats of a read."""
+_PATIENCE = 10.0
+"""The longest wait that is sat out here; the host has the patience for longer ones."""
+_KEY_HELP = (
+    "Check in RMS (WEB APIサービス) that the licence key has not expired and that it and the service secret were entered as "
+    "shown; enter a new key here when there is one"
+)
+
+
+class KeyNotLiveYet(PlatformDown):
+    """RMS refuses the keys, and they may be too new to be known."""
+
+
+class _HiddenUrl(httpx.URL):
+    """A URL whose query never shows in a log line or a trace: the licence key travels in it."""
+
+    def __str__(self) -> str:
+        return str(httpx.URL(self, query=b"licenseKey=hidden")) if b"licenseKey" in self.query else super().__str__()
+
+    def __repr__(self) -> str:
+        return f"URL({str(self)!r})"
+
+
+class _Lane:
+    """The way to one function: one call in flight, and never faster than its limit (UNCONFIRMED whether limits are per
+    function; per function and key is the most plausible)."""
+
+    def __init__(self, limiter: RateLimiter) -> None:
+        self.limiter, self.turn = limiter, asyncio.Lock()
+
+
+class Client:
+    """Calls to the functions of one shop."""
+
+    def __init__(self, context: ShopContext, settings: RakutenSettings) -> None:
+        self.clock, self.log = context.clock, context.log
+        self._http = context.http()
+        self._origin, self._share = settings.origin, settings.quota_share
+        self._key = settings.license_key
+        pair = f"{settings.service_secret.get_secret_value()}:{settings.license_key.get_secret_value()}"
+        self._authorization = "ESA " + base64.b64encode(pair.encode()).decode()
+        self._lanes: dict[str, _Lane] = {}
+        self._opened_at = self.clock.monotonic()
+        self._key_worked_at, self._licence_told = float("-inf"), False
+        self._busy_in_a_row = 0
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self._http.aclose()
+
+    async def call(
+        self,
+        function: Function,
+        *,
+        body: Any = None,
+        query: Mapping[str, str] | None = None,
+        accept: Collection[int] = (),
+    ) -> Reply:
+        """A successful reply, or one with a status in `accept`. Raises ConnectorError for any other."""
+        reply = await self.ask(function, body=body, query=query, accept=accept)
+        if reply is None:
+            raise await self._access_error(function)
+        return reply
+
+    async def ask(
+        self,
+        function: Function,
+        *,
+        body: Any = None,
+        query: Mapping[str, str] | None = None,
+        accept: Collection[int] = (),
+    ) -> Reply | None:
+        """Like `call`, but None when RMS refuses access to this function, for a caller that knows another way."""
+        reply = await self._repeated(function, body, query, accept)
+        if is_access_refused(reply):
+            return None
+        if 200 <= reply.status < 300:
+            self._key_worked_at, self._busy_in_a_row = self.clock.monotonic(), 0
+            if not reply.problems:
+                return reply
+        if reply.status in accept:
+            return reply
+        if reply.status == 503:
+            self._busy_in_a_row += 1
+        raise refusal(reply, function, busy_wait=min(30.0 * 2 ** min(self._busy_in_a_row, 4), MAINTENANCE_WAIT))
+
+    async def licence_expiry(self) -> datetime | None:
+        """When the licence key ends, or None when RMS refuses to say, which it does to a dead key. Raises ConnectorError."""
+        reply = await self.ask(LICENCE_EXPIRY, query={"licenseKey": self._key.get_secret_value()})
+        if reply is None:
+            return None
+        document = reply.document(LICENCE_EXPIRY.name)
+        expiry = moment(document.get("expiryDate")) if isinstance(document, dict) else None
+        if expiry is None:
+            raise ContractBroken(f"{LICENCE_EXPIRY.name} did not tell a date")
+        self._licence_told = True
+        return expiry
+
+    async def _access_error(self, function: Function) -> ConnectorError:
+        """What a refused access means: RMS gives one answer to a dead key and to a function that is not enabled, so the licence
+        API is asked about the key."""
+        now = self.clock.monotonic()
+        # The licence API may itself not be enabled: then what another function said a moment ago counts.
+        key_is_good = not self._licence_told and now - self._key_worked_at < _JUST_NOW
+        with contextlib.suppress(ConnectorError):
+            key_is_good = await self.licence_expiry() is not None or key_is_good
+        if key_is_good:
+            return PermissionMissing(
+                f"the function {function.name} ({function.api}) is not enabled for the licence key. Enable it in RMS: WEB API"
+                "サービス > 利用機能編集"
+            )
+        if self._key_worked_at < self._opened_at and now - self._opened_at < KEY_GRACE:
+            return KeyNotLiveYet(
+                "RMS does not accept the keys yet. A new licence key takes up to 30 minutes to work. If this one is older: "
+                + _KEY_HELP,
+                retry_after=_KEY_RETRY,
+            )
+        return CredentialsRejected(f"RMS does not accept the keys. {_KEY_HELP}")
+
+    async def _repeated(self, function: Function, body: Any, query: Mapping[str, str] | None, accept: Collection[int]) -> Reply:
+        lane = self._lane(function)
+        async with lane.turn:
+            for delay in _DELAYS:
+                try:
+                    reply = await self._send(lane, function, body, query)
+                except Timeout as error:
+                    if function.writes and error.sent is not False:
+                        raise
+                    await self.clock.sleep(delay)
+                    continue
+                if is_throttled(reply):
+                    wait = max(1.0, reply.retry_after if reply.retry_after is not None else delay)
+                    lane.limiter.penalise(wait)
+                    if wait > _PATIENCE:
+                        raise Throttled(f"RMS limits {function.name}", retry_after=wait, platform_message=reply.words())
+                    self.log.info("throttled", function=function.name, wait=wait)
+                elif not function.writes and (is_down(reply) or reply.is_cut) and reply.status not in accept:
+                    if reply.retry_after is not None and reply.retry_after > _PATIENCE:
+                        return reply
+                    await self.clock.sleep(delay if reply.retry_after is None else reply.retry_after)
+                else:
+                    return reply
+            return await self._send(lane, function, body, query)
+
+    async def _send(self, lane: _Lane, function: Function, body: Any, query: Mapping[str, str] | None) -> Reply:
+        headers = {"authorization": self._authorization, "accept": "application/json"}
+        request = self._http.build_request(function.method, self._origin + function.path, params=query, json=body, headers=headers)
+        if body is not None:
+            # The order API answers 415 without the charset.
+            request.headers["content-type"] = "application/json; charset=utf-8"
+        request.url = _HiddenUrl(request.url)
+        try:
+            async with lane.limiter:
+                response = await self._http.send(request)
+        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
+            raise PlatformDown(f"could not connect to {self._origin} ({type(error).__name__})") from None
+        except httpx.TimeoutException as error:
+            raise Timeout(f"{function.name} was not answered in time ({type(error).__name__})", sent=None) from None
+        except httpx.UnsupportedProtocol:
+            raise SettingsInvalid(f"the origin {self._origin} is not an address that can be called") from None
+        except httpx.HTTPError as error:
+            raise Timeout(f"the connection broke during {function.name} ({type(error).__name__})", sent=None) from None
+        return _reply(response)
+
+    def _lane(self, function: Function) -> _Lane:
+        lane = self._lanes.get(function.name)
+        if lane is None:
+            lane = self._lanes[function.name] = _Lane(RateLimiter(self.clock, rate=function.rate * self._share))
+        return lane
+
+
+def _reply(response: httpx.Response) -> Reply:
+    headers = response.headers
+    wait = headers.get("retry-after", "")
+    return Reply(
+        status=response.status_code,
+        body=response.content,
+        request_id=headers.get("requestid", ""),
+        retry_after=float(wait) if wait.isascii() and wait.isdigit() else None,
+        served_at=served_at(headers.get("timestamp")),
+        problems=problems_in(response.status_code, response.content),
+    )

@@ -1,0 +1,65 @@
+"""From an item of RMS to its listings, one per SKU. Pure."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from zaiko_sdk import Listing, ListingRef, ListingWarning
+
+from zaiko_rakuten.fields import Fields
+from zaiko_rakuten.order_mapping import listing_id
+
+_FLAGS = (
+    ("hidden", ListingWarning.OFF_SALE),
+    ("backOrderFlag", ListingWarning.SELLS_BELOW_ZERO),
+    ("restockOnCancel", ListingWarning.RESTOCKS_ON_CANCEL),
+)
+
+
+def listings_from(row: Any) -> list[Listing]:
+    """The listings of one item; none for an item that was deleted, which search may go on showing with its number only.
+    Raises ContractBroken."""
+    item = Fields("an item", row)
+    manage_number = item.text("manageNumber").lower()
+    if not manage_number:
+        return []
+    item.what = f"item {manage_number}"
+    variants = list(item.members("variants"))
+    warnings = set()
+    if item.flag("hideItem"):
+        warnings.add(ListingWarning.OFF_SALE)
+    if item.flag("unlimitedInventoryFlag"):
+        warnings.add(ListingWarning.UNTRACKED)
+    return [
+        Listing(
+            ref=ListingRef(listing_id(manage_number, variant_id)),
+            title=_title(item, variant),
+            sku=_code(item, variant, only_one=len(variants) == 1),
+            barcode=_barcode(variant),
+            group_id=manage_number,
+            warnings=frozenset(warnings | {warning for name, warning in _FLAGS if variant.flag(name)}),
+        )
+        for variant_id, variant in variants
+    ]
+
+
+def variant_ids(row: Any) -> tuple[str, frozenset[str]]:
+    """The manage number of an item, lowered, and its variants. Raises ContractBroken."""
+    item = Fields("an item", row)
+    return item.text("manageNumber").lower(), frozenset(variant_id for variant_id, _ in item.members("variants"))
+
+
+def _code(item: Fields, variant: Fields, *, only_one: bool) -> str:
+    """What vendors take for the product code: システム連携用SKU番号, else 商品番号, else 商品管理番号. The last two name an item,
+    so they name a SKU only where the item has one."""
+    code = variant.text("merchantDefinedSkuId")
+    return code or ((item.text("itemNumber") or item.text("manageNumber").lower()) if only_one else "")
+
+
+def _barcode(variant: Fields) -> str:
+    article = variant.inner("articleNumber")
+    return article.text("value") if article is not None else ""
+
+
+def _title(item: Fields, variant: Fields) -> str:
+    return " / ".join(part for part in (item.text("title"), *variant.texts("selectorValues")) if part)
