@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from graphql import GraphQLError, GraphQLResolveInfo, GraphQLSchema
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     Info = GraphQLResolveInfo[Any]
 else:
     Info = GraphQLResolveInfo
+
+
+_RECENT, _EVER = timedelta(days=60), timedelta(days=36_500)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +101,15 @@ def require(run: Run, scope: str, what: str) -> None:
     )
 
 
+def _require_approval(run: Run) -> None:
+    if not run.platform.protected_data_approved:
+        raise GraphQLError(
+            "This app is not approved to access the Order object. See https://shopify.dev/docs/apps/launch/protected-customer-data for "
+            "more details.",
+            extensions={"code": "ACCESS_DENIED", "documentation": "https://shopify.dev/api/usage/access-scopes"},
+        )
+
+
 def attach(schema: GraphQLSchema, resolvers: Mapping[str, Mapping[str, Callable[..., Any]]]) -> None:
     """Put resolvers on the fields of a schema."""
     for name, fields in resolvers.items():
@@ -150,9 +162,11 @@ def _status(order: Order) -> frozenset[str]:
 def _orders(_: Any, info: Info, query: str | None = None, sortKey: str = "PROCESSED_AT", **paging: Any) -> Page:  # noqa: N803
     run = _run(info)
     require(run, "read_orders", "orders")
+    _require_approval(run)
     now = run.shop.precise_now()
     known = {order.number: order.indexed_at(now) for order in run.shop.orders.values()}
-    rows = [order for order in run.shop.orders.values() if known[order.number] is not None]
+    oldest = now - (_EVER if "read_all_orders" in run.platform.scopes else _RECENT)
+    rows = [order for order in run.shop.orders.values() if known[order.number] is not None and order.created_at >= oldest]
     readers: dict[str, search.Reader] = {
         "updated_at": lambda order: known[order.number],
         "created_at": lambda order: order.created_at,
@@ -234,6 +248,8 @@ def _by_id(kind: str, scope: str) -> Callable[..., Any]:
 def _nodes(_: Any, info: Info, ids: list[str]) -> list[Any]:
     run = _run(info)
     found = [node_of(run, identity) for identity in ids]
+    if any(isinstance(node, Order) for node in found):
+        _require_approval(run)
     for kind, scope, name in ((Order, "read_orders", "Order"), (Item, "read_inventory", "InventoryItem")):
         if any(isinstance(node, kind) for node in found):
             require(run, scope, name)

@@ -24,6 +24,7 @@ _STATIC_TOKEN, _CLIENT_ID, _CLIENT_SECRET = "shpat_simulated_0a1b2c", "simulated
 _VERSIONS = ("2026-01", "2026-04", "2026-07", "2026-10", "2027-01")
 _STATES = {
     "active": None,
+    "inactive": None,
     "frozen": (402, "Unavailable Shop"),
     "banned": (403, "User does not have access"),
     "missing": (404, "Not Found"),
@@ -233,6 +234,9 @@ class ShopifySimulator(Simulator):
             if self.internal_errors > 0:
                 self.internal_errors -= 1
                 return JSONResponse(internal_error(), 200, headers)
+            if self.state == "inactive":
+                error = {"message": "Shop is not active.", "extensions": {"code": "SHOP_INACTIVE"}}
+                return JSONResponse({"errors": [error]}, 200, headers)
             debug = request.headers.get("shopify-search-query-debug") == "1"
             return JSONResponse(self.platform.answer(body, debug=debug), 200, headers)
 

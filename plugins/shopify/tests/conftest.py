@@ -1,0 +1,121 @@
+"""An opened connector beside its simulated shop, over real HTTP, on virtual time."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from zaiko_sdk import Listing, Order, ShopContext
+from zaiko_sdk.testing.clock import FakeClock
+from zaiko_sdk.testing.simulator import NewListing, SimulatorServer
+from zaiko_shopify.connector import ShopifyConnector
+from zaiko_shopify.settings import ShopifySettings
+from zaiko_shopify.simulator import ShopifySimulator
+from zaiko_shopify.simulator.shop import Shop
+
+DATA = Path(__file__).parent / "data"
+
+
+class SharedClock(FakeClock):
+    """Virtual time that passes for the simulated shop too, so that a wait refills its bucket."""
+
+    def __init__(self, shop: Shop | None = None) -> None:
+        super().__init__()
+        self._shop = shop
+        self.slept: list[float] = []
+
+    async def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        if self._shop is not None:
+            self._shop.time_offset += max(0.0, seconds)
+        await super().sleep(seconds)
+
+
+@dataclass
+class MemoryLog:
+    """Keeps what was logged."""
+
+    lines: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+
+    def _keep(self, event: str, **fields: Any) -> None:
+        self.lines.append((event, fields))
+
+    debug = info = warning = error = _keep
+
+    @property
+    def events(self) -> list[str]:
+        return [event for event, _ in self.lines]
+
+
+@dataclass
+class Bench:
+    """A shop, its connector, and what both use."""
+
+    server: SimulatorServer
+    sim: ShopifySimulator
+    connector: ShopifyConnector
+    clock: SharedClock
+    log: MemoryLog
+
+    @property
+    def context(self) -> ShopContext:
+        """For another connector to the same shop."""
+        return context_of(self.clock, self.log)
+
+    async def listings(self) -> dict[str, Listing]:
+        """By sku."""
+        return {row.sku: row async for page in self.connector.list_listings(None) for row in page.listings}
+
+    async def orders(self, cursor: str | None = None) -> list[Order]:
+        return [order async for page in self.connector.fetch_orders(cursor) for order in page.orders]
+
+    async def order(self) -> Order:
+        """The only order."""
+        (order,) = await self.orders()
+        return order
+
+
+def context_of(clock: FakeClock, log: MemoryLog, transport: httpx.AsyncBaseTransport | None = None) -> ShopContext:
+    def http() -> httpx.AsyncClient:
+        return httpx.AsyncClient(transport=transport, timeout=5, follow_redirects=False)
+
+    return ShopContext("merchants/m/shops/s", clock, log, http, lambda: "00000000-0000-4000-8000-000000000000")
+
+
+Open = Callable[..., contextlib.AbstractAsyncContextManager[Bench]]
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture
+def simulated() -> Iterator[tuple[ShopifySimulator, SimulatorServer]]:
+    simulator = ShopifySimulator()
+    with SimulatorServer(simulator) as server:
+        yield simulator, server
+
+
+@pytest.fixture
+def open_bench(simulated: tuple[ShopifySimulator, SimulatorServer]) -> Open:
+    """Opens a connector to a shop with `stock` (sku → number); `static` uses the static token, the rest are settings."""
+    sim, server = simulated
+
+    @contextlib.asynccontextmanager
+    async def open_(stock: dict[str, int] | None = None, *, static: bool = False, **settings: Any) -> AsyncIterator[Bench]:
+        sim.add_listings([NewListing(sku, units) for sku, units in (stock or {}).items()])
+        base = sim.static_settings(server.base_url) if static else server.settings()
+        clock, log = SharedClock(sim.shop), MemoryLog()
+        connector = ShopifyConnector(context_of(clock, log), ShopifySettings(**{**base, **settings}))
+        try:
+            yield Bench(server, sim, connector, clock, log)
+        finally:
+            await connector.aclose()
+
+    return open_
