@@ -261,6 +261,19 @@ async def test_a_connection_that_breaks_while_reading_is_tried_again(server, sho
     assert (await connect().read_inventory(A))[0].quantity == 5
 
 
+async def test_a_reply_to_a_read_that_was_cut_short_is_asked_for_again(server, shop, connect):
+    server.inject(Fault(FaultKind.MALFORMED, "stock_items"))
+
+    assert (await connect().read_inventory(A))[0].quantity == 5
+
+
+async def test_maintenance_is_the_platforms_matter(shop, connect):
+    shop.switch("maintenance", True)
+
+    with pytest.raises(PlatformDown):
+        await connect().read_inventory(A)
+
+
 async def test_a_shop_that_cannot_be_reached_is_down(connect):
     with pytest.raises(PlatformDown):
         await connect(origin="http://127.0.0.1:9").read_inventory(A)

@@ -54,6 +54,18 @@ async def test_no_page_is_asked_for_more_than_once(shop, connect):
     assert shop.counters()["list_orders"] == len(pages) <= 4
 
 
+@pytest.mark.parametrize("pages", ["duplicate", "missing"])
+async def test_pages_that_come_twice_or_not_at_all_do_no_harm(shop, connect, pages):
+    shop.switch("pages", pages)
+    placed = [shop.place_order({"A": 1}) for _ in range(350)]
+    for number, order in enumerate(placed):
+        _age(shop, order, seconds=number)
+
+    orders, _ = await _fetch(connect())
+
+    assert {order.external_id for order in orders} == set(placed)
+
+
 async def test_an_order_that_changes_while_paging_pushes_no_other_out_of_sight(shop, connect):
     placed = [shop.place_order({"A": 1}) for _ in range(250)]
     for number, order in enumerate(placed):

@@ -92,7 +92,7 @@ class Client:
                     # The connection broke; a read may simply be repeated.
                     await self.clock.sleep(delay)
                     continue
-                if response.status_code != 429 and not (reading and response.status_code >= 500):
+                if response.status_code != 429 and not (reading and _is_trouble(response)):
                     return response
                 wait = announced_wait(response, self.clock)
                 if wait is not None and wait > _PATIENCE:
@@ -138,3 +138,8 @@ class Client:
             raise Timeout(f"the connection broke while calling {path} ({type(error).__name__})", sent=None) from None
         except httpx.HTTPError as error:
             raise Timeout(f"the reply to {path} could not be read ({type(error).__name__})", sent=None) from None
+
+
+def _is_trouble(response: httpx.Response) -> bool:
+    """A reply to a read that may be better next time: the platform failed, or the body was cut or is a page for people."""
+    return response.status_code >= 500 or (response.is_success and body_of(response) is None)

@@ -66,6 +66,8 @@ def _endpoint(shop: EcforceSimulator, name: str, handler: Handler, *, public: bo
             return failure(400, "AOR3001", "パラメータが不正です")
         with shop.lock:
             shop.calls[name] = shop.calls.get(name, 0) + 1
+            if shop.behaviour["maintenance"]:
+                return HTMLResponse("<html><body>ただいまメンテナンス中です</body></html>", 503)
             refused = shop.quotas.refuse()
             if refused is not None:
                 return refused
@@ -204,12 +206,13 @@ def _page(shop: EcforceSimulator, request: Request, resource: str, rows: Sequenc
     kept = apply_sort(apply_filters(rows, filters, _known(shop, resource)), query.get("sort", ""), _SORTS)
     page = max(1, _number(query.get("page"), 1))
     per = min(_MOST_PER, max(1, _number(query.get("per"), _DEFAULT_PER)))
+    shift = {"duplicate": -1, "missing": 1}.get(shop.behaviour["pages"], 0) if page > 1 else 0
     tells = shop.behaviour["total_pages"]
     if tells == "sometimes":
         shop.calls["lists"] = shop.calls.get("lists", 0) + 1
         tells = ("given", "missing", "zero")[shop.calls["lists"] % 3]
     path = f"/api/v2/admin/{resource}"
-    return _Page(kept[(page - 1) * per : page * per], len(kept), page, per, path, tells)
+    return _Page(kept[(page + shift - 1) * per : (page + shift) * per], len(kept), page, per, path, tells)
 
 
 def _number(text: str | None, default: int) -> int:

@@ -52,6 +52,8 @@ class EcforceSimulator(Simulator):
             "deleted_at_on_orders": False,
             "delete_bumps_updated_at": False,
             "clock_skew_seconds": 0,
+            "maintenance": False,
+            "pages": "right",
         }
         self._ids = {"product": 500, "variant": 900, "item": 70_000, "order": 31_000, "line": 0, "session": 0}
         self._locations = {LOCATION: 1}
