@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 import typer
 from e2e.local_server import Local, Zaiko, local_server
@@ -319,6 +320,41 @@ def test_serve_drains_on_sigterm_and_a_watch_goes_on_with_the_next_process(
         for process in filter(None, (server, watch)):
             process.kill()
             process.wait()
+
+
+def test_a_simulated_shop_is_connected_by_its_address_and_keeps_its_credentials_to_itself(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = [sys.executable, "-m", "zaiko_server.cli", "simulate", "shopify", "--listing", "TEA-1=3", "--port-file", "simulator"]
+    with (tmp_path / "log").open("ab") as log:
+        simulator = subprocess.Popen(command, cwd=tmp_path, stderr=log, stdout=log)
+    server = _serve(tmp_path)
+    try:
+        zaiko = Zaiko(until(lambda: (tmp_path / "port").exists() and (tmp_path / "port").read_text()), capsys)
+        url = until(lambda: (tmp_path / "simulator").exists() and (tmp_path / "simulator").read_text())
+        zaiko("merchants", "create", "acme")
+        zaiko("warehouses", "create", "tokyo")
+        zaiko("products", "create", "TEA-1")
+        zaiko("stock", "receive", "TEA-1", "12")
+
+        zaiko("shops", "create", "main", "--connector", "shopify", "--simulator", url)
+        zaiko("shops", "check", "main")
+        zaiko("listings", "refresh", "main")
+        zaiko("link", "bulk", "main", "--enable-sync")
+        zaiko("sync", "main", "--wait")
+        until(lambda: httpx.get(f"{url}/_sim/stock").json() == {"TEA-1": 12})
+
+        settings = httpx.get(f"{url}/_sim/settings").json()
+        shown = zaiko("shops", "get", "main").out + zaiko("shops", "get", "main", "--output", "json").out
+        secret = settings.get("access_token") or settings["client_secret"]
+        assert secret not in shown
+        assert secret.encode() not in b"".join(path.read_bytes() for path in tmp_path.glob("zaiko.db*"))
+        assert "secrets stored" in shown
+    finally:
+        for process in (server, simulator):
+            process.terminate()
+            process.wait(timeout=20)
+    assert not (tmp_path / "simulator").exists()
 
 
 def test_serve_says_when_the_address_is_taken(local: Local, tmp_path: Path) -> None:
