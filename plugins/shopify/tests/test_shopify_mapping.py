@@ -95,7 +95,9 @@ def test_a_fulfilment_status_that_is_new_keeps_the_order_open_and_is_shown() -> 
     assert (order.state, order.state_known, order.platform_state) == (OrderState.OPEN, False, "TELEPORTED/PARTIALLY_REFUNDED")
 
 
-@pytest.mark.parametrize(("status", "paid"), [("PENDING", False), ("AUTHORIZED", False), ("PAID", True), (None, None), ("NEW", None)])
+@pytest.mark.parametrize(
+    ("status", "paid"), [("PENDING", False), ("AUTHORIZED", False), ("PAID", True), (None, None), ("NEW", None)]
+)
 def test_paid_is_what_shopify_says_or_unknown(status: str | None, paid: bool | None) -> None:
     assert mapped(body("order") | {"displayFinancialStatus": status})[0].paid is paid
 
@@ -107,7 +109,9 @@ def test_a_custom_line_and_a_deleted_variant_have_no_listing() -> None:
     assert mapped(row)[0].lines[0].listing is None
 
 
-@pytest.mark.parametrize("variant", [None, {"id": "gid://shopify/ProductVariant/1", "inventoryItem": {"id": "i", "tracked": False}}])
+@pytest.mark.parametrize(
+    "variant", [None, {"id": "gid://shopify/ProductVariant/1", "inventoryItem": {"id": "i", "tracked": False}}]
+)
 def test_a_gift_card_or_fee_is_left_out(variant: dict[str, Any] | None) -> None:
     row = body("order")
     line(row).update(requiresShipping=False, variant=variant)
@@ -189,7 +193,12 @@ def test_the_variant_of_the_fact_sheet_is_understood() -> None:
         "gid://shopify/ProductVariant/51",
         {"inventory_item": "gid://shopify/InventoryItem/91"},
     )
-    assert (listing.title, listing.sku, listing.barcode, listing.group_id) == ("Tee - M / red", "TEE-M-R", "", "gid://shopify/Product/7")
+    assert (listing.title, listing.sku, listing.barcode, listing.group_id) == (
+        "Tee - M / red",
+        "TEE-M-R",
+        "",
+        "gid://shopify/Product/7",
+    )
     assert (listing.quantity, listing.warnings) == (5, frozenset())
 
 

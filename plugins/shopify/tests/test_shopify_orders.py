@@ -151,7 +151,9 @@ async def test_a_cursor_that_shopify_no_longer_takes_begins_the_sequence_again(o
         assert "shopify_order_cursor_refused" in bench.log.events
 
 
-@pytest.mark.parametrize("cursor", ["", "x", "[]", "7", '{"since": 1}', '{"since": "2026-11-23"}', '{"other": "2026-11-23T00:00:00Z"}'])
+@pytest.mark.parametrize(
+    "cursor", ["", "x", "[]", "7", '{"since": 1}', '{"since": "2026-11-23"}', '{"other": "2026-11-23T00:00:00Z"}']
+)
 async def test_a_cursor_of_another_kind_begins_from_the_start(open_bench: Open, cursor: str) -> None:
     async with open_bench({"A": 5}) as bench:
         placed = bench.sim.place_order({"A": 1})

@@ -391,4 +391,3 @@ async def test_a_shop_that_cannot_be_reached_was_certainly_not_written_to(open_b
 
         with pytest.raises(PlatformDown):
             await bench.connector.set_inventory([InventoryWrite(known["A"], 8, 5)], "k")
-

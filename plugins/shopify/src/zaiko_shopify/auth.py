@@ -7,10 +7,10 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
 import httpx
-from zaiko_sdk import Clock, CredentialsRejected, Retry
+from zaiko_sdk import Clock, CredentialsRejected, PlatformDown, Retry
 
 from zaiko_shopify.fields import node_of
-from zaiko_shopify.replies import Garbled, body_of, refusal_by_status, words_of
+from zaiko_shopify.replies import body_of, refusal_by_status, words_of
 from zaiko_shopify.settings import ShopifySettings
 
 TOKEN_PATH = "/admin/oauth/access_token"  # noqa: S105 - a path, not a password
@@ -76,7 +76,7 @@ class Credentials:
         _refuse(response)
         body = body_of(response)
         if body is None:
-            raise Garbled("Shopify answered the request for a token with something that is not JSON")
+            raise PlatformDown("Shopify answered the request for a token with something that is not JSON")
         granted = node_of(body, "token")
         life = granted.number("expires_in")
         return _Granted(granted.text("access_token"), asked + life * _SHARE_OF_LIFE, asked + life)

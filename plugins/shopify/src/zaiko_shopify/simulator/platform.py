@@ -5,12 +5,14 @@ from __future__ import annotations
 import uuid
 from collections import Counter
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from graphql import (
     DocumentNode,
     GraphQLError,
     GraphQLInterfaceType,
+    GraphQLSchema,
     OperationDefinitionNode,
     execute_sync,
 )
@@ -45,12 +47,7 @@ class Platform:
 
     def __init__(self, shop: Shop, secret: str) -> None:
         self.shop = shop
-        self.schema = load_schema()
-        attach(self.schema, QUERIES)
-        attach(self.schema, MUTATIONS)
-        node = self.schema.type_map["Node"]
-        assert isinstance(node, GraphQLInterfaceType)
-        node.resolve_type = type_name
+        self.schema = _resolved_schema()
         self.webhooks = Webhooks(shop, secret, API_VERSION)
         self.bulk: BulkOperations = BulkOperations(shop, self._run_bulk)
         self.counts: Counter[str] = Counter()
@@ -151,6 +148,18 @@ class Platform:
             f"See {_LIMITS_PAGE} for more information on how the cost of a query is calculated.",
             "extensions": {"code": "MAX_COST_EXCEEDED", "cost": cost, "maxCost": self.max_cost, "documentation": _LIMITS_PAGE},
         }
+
+
+@cache
+def _resolved_schema() -> GraphQLSchema:
+    """One for all simulated shops: which shop is meant is in the context of an execution."""
+    schema = load_schema()
+    attach(schema, QUERIES)
+    attach(schema, MUTATIONS)
+    node = schema.type_map["Node"]
+    assert isinstance(node, GraphQLInterfaceType)
+    node.resolve_type = type_name
+    return schema
 
 
 def internal_error() -> dict[str, Any]:

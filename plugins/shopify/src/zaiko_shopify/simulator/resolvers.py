@@ -104,8 +104,8 @@ def require(run: Run, scope: str, what: str) -> None:
 def _require_approval(run: Run) -> None:
     if not run.platform.protected_data_approved:
         raise GraphQLError(
-            "This app is not approved to access the Order object. See https://shopify.dev/docs/apps/launch/protected-customer-data for "
-            "more details.",
+            "This app is not approved to access the Order object. "
+            "See https://shopify.dev/docs/apps/launch/protected-customer-data for more details.",
             extensions={"code": "ACCESS_DENIED", "documentation": "https://shopify.dev/api/usage/access-scopes"},
         )
 
