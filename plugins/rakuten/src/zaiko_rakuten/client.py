@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import contextlib
 from collections.abc import Collection, Mapping
@@ -16,7 +15,6 @@ from zaiko_sdk import (
     CredentialsRejected,
     PermissionMissing,
     PlatformDown,
-    RateLimiter,
     SettingsInvalid,
     ShopContext,
     Throttled,
@@ -24,6 +22,7 @@ from zaiko_sdk import (
 )
 
 from zaiko_rakuten.functions import LICENCE_EXPIRY, Function
+from zaiko_rakuten.lane import Lane, lanes_of
 from zaiko_rakuten.refusals import MAINTENANCE_WAIT, is_access_refused, is_down, is_throttled, refusal
 from zaiko_rakuten.replies import Reply, problems_in
 from zaiko_rakuten.settings import RakutenSettings
@@ -35,6 +34,8 @@ _KEY_RETRY = 120.0
 _JUST_NOW = 60.0
 _DELAYS = (1.0, 3.0)
 """Seconds before the repeats of a read."""
+_REPEATING = 20.0
+"""Seconds after which a read that keeps failing is left to the host."""
 _PATIENCE = 10.0
 """The longest wait that is sat out here; the host has the patience for longer ones."""
 _KEY_HELP = (
@@ -57,25 +58,16 @@ class _HiddenUrl(httpx.URL):
         return f"URL({str(self)!r})"
 
 
-class _Lane:
-    """The way to one function: one call in flight, and never faster than its limit (UNCONFIRMED whether limits are per
-    function; per function and key is the most plausible)."""
-
-    def __init__(self, limiter: RateLimiter) -> None:
-        self.limiter, self.turn = limiter, asyncio.Lock()
-
-
 class Client:
     """Calls to the functions of one shop."""
 
     def __init__(self, context: ShopContext, settings: RakutenSettings) -> None:
         self.clock, self.log = context.clock, context.log
         self._http = context.http()
-        self._origin, self._share = settings.origin, settings.quota_share
+        self._origin, self._lanes = settings.origin, lanes_of(settings, context.clock)
         self._key = settings.license_key
         pair = f"{settings.service_secret.get_secret_value()}:{settings.license_key.get_secret_value()}"
         self._authorization = "ESA " + base64.b64encode(pair.encode()).decode()
-        self._lanes: dict[str, _Lane] = {}
         self._opened_at = self.clock.monotonic()
         self._key_worked_at, self._licence_told = float("-inf"), False
         self._busy_in_a_row = 0
@@ -154,31 +146,31 @@ class Client:
         return CredentialsRejected(f"RMS does not accept the keys. {_KEY_HELP}")
 
     async def _repeated(self, function: Function, body: Any, query: Mapping[str, str] | None, accept: Collection[int]) -> Reply:
-        lane = self._lane(function)
-        async with lane.turn:
-            for delay in _DELAYS:
-                try:
-                    reply = await self._send(lane, function, body, query)
-                except Timeout as error:
-                    if function.writes and error.sent is not False:
-                        raise
-                    await self.clock.sleep(delay)
-                    continue
-                if is_throttled(reply):
-                    wait = max(1.0, reply.retry_after if reply.retry_after is not None else delay)
-                    lane.limiter.penalise(wait)
-                    if wait > _PATIENCE:
-                        raise Throttled(f"RMS limits {function.name}", retry_after=wait, platform_message=reply.words())
-                    self.log.info("throttled", function=function.name, wait=wait)
-                elif not function.writes and (is_down(reply) or reply.is_cut) and reply.status not in accept:
-                    if reply.retry_after is not None and reply.retry_after > _PATIENCE:
-                        return reply
-                    await self.clock.sleep(delay if reply.retry_after is None else reply.retry_after)
-                else:
+        lane = self._lanes.to(function)
+        until = self.clock.monotonic() + _REPEATING
+        for delay in _DELAYS:
+            try:
+                reply = await self._send(lane, function, body, query)
+            except Timeout:
+                if function.writes or self.clock.monotonic() > until:
+                    raise
+                await self.clock.sleep(delay)
+                continue
+            if is_throttled(reply):
+                wait = max(1.0, reply.retry_after if reply.retry_after is not None else delay)
+                lane.hold(wait)
+                if wait > _PATIENCE:
+                    raise Throttled(f"RMS limits {function.name}", retry_after=wait, platform_message=reply.words())
+                self.log.info("throttled", function=function.name, wait=wait)
+            elif not function.writes and (is_down(reply) or reply.is_cut) and reply.status not in accept:
+                if (reply.retry_after or 0) > _PATIENCE or self.clock.monotonic() > until:
                     return reply
-            return await self._send(lane, function, body, query)
+                await self.clock.sleep(delay if reply.retry_after is None else reply.retry_after)
+            else:
+                return reply
+        return await self._send(lane, function, body, query)
 
-    async def _send(self, lane: _Lane, function: Function, body: Any, query: Mapping[str, str] | None) -> Reply:
+    async def _send(self, lane: Lane, function: Function, body: Any, query: Mapping[str, str] | None) -> Reply:
         headers = {"authorization": self._authorization, "accept": "application/json"}
         request = self._http.build_request(function.method, self._origin + function.path, params=query, json=body, headers=headers)
         if body is not None:
@@ -186,7 +178,7 @@ class Client:
             request.headers["content-type"] = "application/json; charset=utf-8"
         request.url = _HiddenUrl(request.url)
         try:
-            async with lane.limiter:
+            async with lane:
                 response = await self._http.send(request)
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
             raise PlatformDown(f"could not connect to {self._origin} ({type(error).__name__})") from None
@@ -197,12 +189,6 @@ class Client:
         except httpx.HTTPError as error:
             raise Timeout(f"the connection broke during {function.name} ({type(error).__name__})", sent=None) from None
         return _reply(response)
-
-    def _lane(self, function: Function) -> _Lane:
-        lane = self._lanes.get(function.name)
-        if lane is None:
-            lane = self._lanes[function.name] = _Lane(RateLimiter(self.clock, rate=function.rate * self._share))
-        return lane
 
 
 def _reply(response: httpx.Response) -> Reply:

@@ -47,11 +47,12 @@ class Quotas:
     def __init__(self) -> None:
         self.enforced = True
         self.throttled = 0
+        self.monotonic = time.monotonic
         self._calls: dict[str, deque[float]] = {}
 
     def too_fast(self, function: Served) -> bool:
         """Count a call; whether it is one too many."""
-        now = time.monotonic()
+        now = self.monotonic()
         calls = self._calls.setdefault(function.name, deque())
         while calls and now - calls[0] >= 1.0:
             calls.popleft()

@@ -1,0 +1,80 @@
+"""Keeping to the limit of each function: calls a second, counted by RMS when they arrive.
+
+All connectors of a shop in this process share the lanes of its key: the host opens one of its own for each check and each
+reading of the catalogue.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from types import TracebackType
+from weakref import WeakValueDictionary
+
+from zaiko_sdk import Clock
+
+from zaiko_rakuten.functions import Function
+from zaiko_rakuten.settings import RakutenSettings
+
+
+class Lane:
+    """The way to one function: one call in flight (UNCONFIRMED whether RMS takes more), and `rate` calls a second at most.
+
+    `async with lane:` around a call waits for its turn. What counts is when a call arrives: one that took longer than usual may
+    have arrived late, so the time that it took beyond the usual is added before the next one.
+    """
+
+    def __init__(self, clock: Clock, rate: float) -> None:
+        self._clock, self._gap = clock, 1 / rate
+        self._turn = asyncio.Lock()
+        self._sent = self._next = clock.monotonic()
+        self._usual = float("inf")
+
+    async def __aenter__(self) -> Lane:
+        await self._turn.acquire()
+        try:
+            await self._clock.sleep(self._next - self._clock.monotonic())
+        except BaseException:
+            self._turn.release()
+            raise
+        self._sent = self._clock.monotonic()
+        self._next = self._sent + self._gap
+        return self
+
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        took = self._clock.monotonic() - self._sent
+        self._usual = min(self._usual * 1.05, took)
+        self._next = max(self._next, self._sent + took - self._usual + self._gap)
+        self._turn.release()
+
+    def hold(self, seconds: float) -> None:
+        """Let no call through for `seconds`: RMS said that it was too fast."""
+        self._next = max(self._next, self._clock.monotonic() + seconds)
+
+
+class Lanes:
+    """The lanes of one licence key."""
+
+    def __init__(self, clock: Clock, share: float) -> None:
+        self._clock, self._share = clock, share
+        self._lanes: dict[str, Lane] = {}
+
+    def to(self, function: Function) -> Lane:
+        """The lane of a function (UNCONFIRMED: limits are per function and key)."""
+        lane = self._lanes.get(function.name)
+        if lane is None:
+            lane = self._lanes[function.name] = Lane(self._clock, function.rate * self._share)
+        return lane
+
+
+_shared: WeakValueDictionary[tuple[str, int], Lanes] = WeakValueDictionary()
+
+
+def lanes_of(settings: RakutenSettings, clock: Clock) -> Lanes:
+    """The lanes of a shop, which live as long as somebody holds them."""
+    words = (settings.origin, str(settings.quota_share), settings.license_key.get_secret_value())
+    identity = hashlib.sha256("\0".join(words).encode()).hexdigest(), id(clock)
+    lanes = _shared.get(identity)
+    if lanes is None:
+        lanes = _shared[identity] = Lanes(clock, settings.quota_share)
+    return lanes
