@@ -19,7 +19,7 @@ demo: $(VENV)/.runs ## See it work: a server, three simulated shops, every numbe
 	@$(BIN)/zaiko demo $(ARGS)
 
 test: $(VENV)/.tests ## Run the tests
-	$(BIN)/pytest -q $(ARGS)
+	$(BIN)/pytest -q --numprocesses=auto --dist=loadfile $(ARGS)
 
 lint: $(VENV)/.lints ## Check style, types, imports and protos; changes nothing
 	$(BIN)/ruff check $(OURS)

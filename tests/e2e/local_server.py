@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import json
 import threading
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import Future
+from collections.abc import Coroutine, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 import structlog
@@ -23,6 +23,8 @@ from zaiko_sdk.testing.simulator import NewListing
 from zaiko_server.cli import main
 from zaiko_server.config import Config
 from zaiko_server.lifecycle import Server
+
+T = TypeVar("T")
 
 
 @dataclass
@@ -70,28 +72,34 @@ def local_server(folder: Path) -> Iterator[Local]:
     for shop in shops.values():
         kind = fake_connector(memory, shop.shop.mode, lambda moment, operation: None, Limits())
         registry.types[kind.id] = kind
-    started: Future[tuple[str, asyncio.AbstractEventLoop, asyncio.Event]] = Future()
-
-    async def serve() -> None:
-        config = Config(listen="127.0.0.1:0", database=f"sqlite:///{folder}/zaiko.db", secret_keys=(SecretBox.new_key(),))
-        server = Server(Engine(config.engine(), registry=registry), config)
-        stop = asyncio.Event()
-        started.set_result((await server.start(), asyncio.get_running_loop(), stop))
-        await stop.wait()
-        await server.stop(grace=1)
-
+    config = Config(listen="127.0.0.1:0", database=f"sqlite:///{folder}/zaiko.db", secret_keys=(SecretBox.new_key(),))
     # In one process with the command line, whose output is looked at, the server keeps quiet.
     before = structlog.get_config()
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
-    thread = threading.Thread(target=lambda: asyncio.run(serve()), name="local server")
-    thread.start()
-    address, loop, stop = started.result(timeout=20)
+
+    async def start() -> tuple[Server, str]:
+        server = Server(Engine(config.engine(), registry=registry), config)
+        return server, await server.start()
+
+    server, address = _run(start())
     try:
         yield Local(address, shops)
     finally:
-        loop.call_soon_threadsafe(stop.set)
-        thread.join(timeout=20)
+        _run(server.stop(grace=1))
         structlog.configure(**before)
+
+
+def _run(work: Coroutine[Any, Any, T]) -> T:
+    return asyncio.run_coroutine_threadsafe(work, _loop()).result(timeout=30)
+
+
+@functools.cache
+def _loop() -> asyncio.AbstractEventLoop:
+    """One loop for all such servers of the process, never closed: what gRPC still had to say to a closed loop would be raised in
+    another one, in the middle of somebody else's test."""
+    loop = asyncio.new_event_loop()
+    threading.Thread(target=loop.run_forever, name="local servers", daemon=True).start()
+    return loop
 
 
 @dataclass(frozen=True)
