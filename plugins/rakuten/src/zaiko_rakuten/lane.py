@@ -28,7 +28,7 @@ class Lane:
         self._clock, self._gap = clock, 1 / rate
         self._turn = asyncio.Lock()
         self._sent = self._next = clock.monotonic()
-        self._usual = float("inf")
+        self._usual: float | None = None
 
     async def __aenter__(self) -> Lane:
         await self._turn.acquire()
@@ -43,8 +43,9 @@ class Lane:
 
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         took = self._clock.monotonic() - self._sent
-        self._usual = min(self._usual * 1.05, took)
-        self._next = max(self._next, self._sent + took - self._usual + self._gap)
+        late = took - min(took, self._usual or 0.0)
+        self._usual = took if self._usual is None else min(self._usual * 1.05, took)
+        self._next = max(self._next, self._sent + late + self._gap)
         self._turn.release()
 
     def hold(self, seconds: float) -> None:

@@ -46,7 +46,7 @@ class Quotas:
 
     def __init__(self) -> None:
         self.enforced = True
-        self.throttled = 0
+        self.throttled: dict[str, int] = {}
         self.monotonic = time.monotonic
         self._calls: dict[str, deque[float]] = {}
 
@@ -57,7 +57,7 @@ class Quotas:
         while calls and now - calls[0] >= 1.0:
             calls.popleft()
         if self.enforced and len(calls) >= function.rate:
-            self.throttled += 1
+            self.throttled[function.name] = self.throttled.get(function.name, 0) + 1
             return True
         calls.append(now)
         return False

@@ -254,7 +254,8 @@ class RakutenSimulator(Simulator):
             super().switch(name, value)
 
     def counters(self) -> dict[str, int]:
-        return self.calls | {"throttled": self.quotas.throttled}
+        throttled = {f"throttled {name}": count for name, count in self.quotas.throttled.items()}
+        return self.calls | throttled | {"throttled": sum(throttled.values())}
 
     def _add(self, listing: NewListing) -> str:
         extra, now = dict(listing.extra), self.now()
