@@ -19,8 +19,6 @@ from zaiko_server.demo.screen import Screen
 from zaiko_server.demo.story import tell
 
 SHOPS = ("shopify", "ecforce", "rakuten")
-QUOTAS_OFF: dict[str, tuple[str, ...]] = {}
-"""Simulators' switches that are set for the demo, which it says on screen."""
 
 
 def run(*, plain: bool, keep: bool) -> int:
@@ -55,8 +53,7 @@ def _start(processes: Processes, screen: Screen, stack: contextlib.ExitStack) ->
     screen.title("Starting a server on SQLite and three simulated shops, each a process of its own")
     processes.start("server", ["serve", "--db", "zaiko.db", "--listen", "127.0.0.1:0", "--grace", "2"])
     for platform in SHOPS:
-        switches = [argument for switch in QUOTAS_OFF.get(platform, ()) for argument in ("--switch", switch)]
-        processes.start(platform, ["simulate", platform, *switches])
+        processes.start(platform, ["simulate", platform])
     screen.doing("waiting for them")
     shops = []
     for platform in SHOPS:
@@ -64,8 +61,7 @@ def _start(processes: Processes, screen: Screen, stack: contextlib.ExitStack) ->
         simulator = SimulatorClient(url)
         stack.callback(simulator.close)
         shops.append(Shop(platform, platform, simulator))
-        switched = f", with {' and '.join(QUOTAS_OFF[platform])}" if platform in QUOTAS_OFF else ""
-        screen.line(f"{platform}: {url}{switched}")
+        screen.line(f"{platform}: {url}")
     address = processes.address("server")
     screen.line(f"server:  {address}")
     client = Client(address, MERCHANT)
