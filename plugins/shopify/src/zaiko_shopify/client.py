@@ -61,6 +61,7 @@ class Client:
         self._credentials = Credentials(settings, context.clock, self._post_form)
         self._bucket = CostBucket(context.clock)
         self._costs: dict[str, float] = {}
+        self._flying = 0.0
         self.served_version: str | None = None
         """The API version that answered last."""
         self.served_at: datetime | None = None
@@ -121,13 +122,7 @@ class Client:
             await self.clock.sleep(wait)
 
     async def _once(self, document: Document, body: bytes, *, writing: bool) -> Node:
-        token = await self._credentials.token()
-        await self._bucket.reserve(self._costs.get(document.name, document.cost))
-        response = await self._post(document.name, body, token)
-        if response.status_code == 401:
-            renewed = await self._credentials.another(token)
-            if renewed is not None:
-                response = await self._post(document.name, body, renewed)
+        response = await self._paced(document, body)
         self._note(response)
         error = refusal_by_status(response, what=document.name, writing=writing)
         if error is not None:
@@ -138,7 +133,9 @@ class Client:
             raise Garbled(f"Shopify answered {document.name} with something that is not a JSON object")
         quota = quota_of(reply)
         if quota is not None:
-            self._bucket.report(available=quota.available, maximum=quota.maximum, restore_rate=quota.restore_rate)
+            # What other tasks have sent may not be in that number yet.
+            available = quota.available - self._flying
+            self._bucket.report(available=available, maximum=quota.maximum, restore_rate=quota.restore_rate)
             if quota.requested > 0:
                 self._costs[document.name] = quota.requested
         error = refusal_by_errors(reply, what=document.name, writing=writing)
@@ -151,6 +148,21 @@ class Client:
         if reply.get("data") is None:
             raise Garbled(f"Shopify's reply to {document.name} has no data and no errors")
         return node_of(reply["data"], document.name)
+
+    async def _paced(self, document: Document, body: bytes) -> httpx.Response:
+        token = await self._credentials.token()
+        cost = self._costs.get(document.name, document.cost)
+        await self._bucket.reserve(cost)
+        self._flying += cost
+        try:
+            response = await self._post(document.name, body, token)
+            if response.status_code == 401:
+                renewed = await self._credentials.another(token)
+                if renewed is not None:
+                    response = await self._post(document.name, body, renewed)
+        finally:
+            self._flying -= cost
+        return response
 
     def _note(self, response: httpx.Response) -> None:
         version = response.headers.get("x-shopify-api-version")

@@ -58,7 +58,7 @@ def checked(text: str) -> tuple[DocumentNode | None, tuple[dict[str, Any], ...]]
     for rule in specified_rules:
         code = _CODES.get(rule, rule.__name__.removesuffix("Rule"))
         for error in validate(SCHEMA, document, [rule]):
-            missing = rule is ValuesOfCorrectTypeRule and "was not provided" in error.message
+            missing = rule is ValuesOfCorrectTypeRule and ("was not provided" in error.message or "required field" in error.message)
             errors.append(_shape(error, "missingRequiredInputObjectAttribute" if missing else code))
     return (None, tuple(errors)) if errors else (document, ())
 
