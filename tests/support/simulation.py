@@ -118,9 +118,11 @@ class Simulation:
             order = self.random.choice(list(shop.orders))
             if choice < 0.8:
                 shop.cancel(order, restock=self.random.random() < 0.5)
+            elif shop.orders[order].order.state != "OPEN":
+                return
             elif choice < 0.9:
                 shop.ship(order)
-            elif shop.orders[order].order.state == "OPEN":
+            else:
                 shop.edit(order, "tea", self.random.randint(0, 2), restock=self.random.random() < 0.5)
 
     def unseen(self, name: str) -> int:

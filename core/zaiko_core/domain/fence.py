@@ -89,11 +89,13 @@ class Plan:
 
 def sold(fence: Fence, own: Sold) -> Fence:
     """One of the shop's own orders was counted. It explains what was suspected; what it took beyond that lowers what is expected,
-    unless the order was in the number already: when it is older than the doubt, or than the taking over of a number."""
+    unless the order was in the number already: when it is older than the doubt, or than the taking over of a number. The shop's
+    clock decides that, so the number is read again."""
     absorbed = min(own.units, fence.suspected)
     rest = own.units - absorbed
     doubted = min(rest, fence.doubt) if own.at <= fence.suspected_since else 0
-    rest = 0 if own.at + _WHOLE_SECOND <= fence.taken_over_at else rest - doubted
+    contained = rest if own.at + _WHOLE_SECOND <= fence.taken_over_at else doubted
+    rest -= contained
     flight = fence.flight
     fence = replace(
         fence,
@@ -105,7 +107,7 @@ def sold(fence: Fence, own: Sold) -> Fence:
     return replace(
         fence,
         released=fence.released + own.released,
-        must_read=fence.must_read or own.uncertain or own.released > 0,
+        must_read=fence.must_read or own.uncertain or own.released > 0 or contained > 0,
     )
 
 
