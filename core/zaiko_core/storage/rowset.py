@@ -40,7 +40,9 @@ def rowset(connection: Connection, columns: Mapping[str, Any], rows: Sequence[Ma
         return func.jsonb_to_recordset(parameter).table_valued(*typed, name=_NAME).render_derived(with_types=True)
     each = func.json_each(bindparam(None, document, type_=Text)).table_valued("value", name="each_row")
     picked = [_sqlite(each.c.value, name, kind).label(name) for name, kind in columns.items()]
-    return select(*picked).select_from(each).subquery(_NAME)
+    # LIMIT keeps SQLite from folding this into the outer query, where it would scan the table and parse the JSON for each of its
+    # rows; so it is unnested once, and the table is looked up by its key.
+    return select(*picked).select_from(each).limit(-1).subquery(_NAME)
 
 
 def typed(table: Table, *names: str) -> dict[str, Any]:

@@ -1,0 +1,40 @@
+"""A batch costs what it holds, not what the table holds: on SQLite the table is looked up by its key, never scanned. (PostgreSQL
+chooses by cost, and rightly scans a small table.)"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from sqlalchemy import and_, select
+from support.world import MERCHANT, World
+from zaiko_core.app.records import ProductRecord
+from zaiko_core.storage import schema
+from zaiko_core.storage.engine import Database
+from zaiko_core.storage.rowset import rowset, typed
+
+
+@pytest.fixture
+def world(sqlite_url: str) -> Iterator[World]:
+    world = World(Database(sqlite_url)).begin()
+    products = [ProductRecord(f"p{n}", f"P{n}") for n in range(3000)]
+    world.db.write_sync(MERCHANT, lambda uow: uow.products.insert(products))
+    yield world
+    world.db.close()
+
+
+@pytest.mark.parametrize("updating", [False, True])
+def test_a_batch_looks_rows_up_by_key(world: World, updating: bool) -> None:
+    table = schema.stock
+    with world.db.engine.connect() as connection:
+        batch = rowset(connection, typed(table, "product"), [{"product": f"p{n}"} for n in range(20)])
+        condition = and_(table.c.merchant == MERCHANT, table.c.product == batch.c.product)
+        statement = table.update().where(condition).values(reserve=1) if updating else select(table).join(batch, condition)
+        compiled = statement.compile(connection)
+        values = compiled.construct_params()
+        rows = connection.exec_driver_sql(
+            f"EXPLAIN QUERY PLAN {compiled}", tuple(values[name] for name in compiled.positiontup or ())
+        )
+        steps = [str(row[-1]) for row in rows]
+    assert any(step.startswith("SEARCH stock USING") for step in steps), steps
+    assert not any(step.startswith("SCAN stock") for step in steps), steps
