@@ -48,6 +48,10 @@ async def test_a_catalogue_is_read_and_linked_in_bulk(module_store: str) -> None
         ]
 
         refreshed = await ended(api, await refresh(api, world))
+        api.answers.catalogue = [sold(11, "A-2"), *api.answers.catalogue[1:]]
+        again = await ended(api, await refresh(api, world))
+        api.answers.catalogue = [sold(11, "A-1"), *api.answers.catalogue[1:]]
+        await ended(api, await refresh(api, world))
         found = await api.call("ShopService.ListListings", shop_service_pb2.ListListingsRequest(parent=world("shops/look")))
         dry = await ended(api, await bulk_link(api, world, dry_run=True))
         untouched = await api.call("LinkService.ListLinks", link_service_pb2.ListLinksRequest(parent=world("shops/look")))
@@ -56,6 +60,8 @@ async def test_a_catalogue_is_read_and_linked_in_bulk(module_store: str) -> None
 
     assert refreshed.state == operation_pb2.Operation.STATE_SUCCEEDED
     assert (refreshed.refresh_listings_report.listing_count, refreshed.refresh_listings_report.vanished_count) == (5, 1)
+    assert (refreshed.refresh_listings_report.new_count, refreshed.refresh_listings_report.changed_count) == (5, 0)
+    assert (again.refresh_listings_report.new_count, again.refresh_listings_report.changed_count) == (0, 1)
     assert [item.vanished for item in found.listings if item.external_id == "ext/7"] == [True]
     report = dry.bulk_link_report
     assert report.dry_run

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import replace
 
 from zaiko_core.app.catalogue import hold_links
 from zaiko_core.app.links import CanSync
 from zaiko_core.app.ports import UnitOfWork
-from zaiko_core.app.records import ChangeKind, Page, ShopRecord
+from zaiko_core.app.records import ChangeKind, ListingRecord, Page, ShopRecord
 from zaiko_core.app.touching import touch_links
 from zaiko_core.domain.errors import ConnectorNotLoaded, NotFound, ResourceExists, ShopHasLinks
 
@@ -69,6 +70,23 @@ def delete(uow: UnitOfWork, shop: str) -> None:
     uow.shops.update(replace(record, deleted=True, secrets=None, problem=None))
     uow.listings.forget(shop)
     uow.changed(ChangeKind.SHOP, [shop])
+
+
+def take_listings(uow: UnitOfWork, shop: str, read: Sequence[ListingRecord]) -> tuple[int, int]:
+    """Store a page of a shop's catalogue; how many listings are new and how many say something else than before. The links of those
+    that had vanished and are back are handled at once."""
+    latest = {listing.listing: listing for listing in read}
+    known = uow.listings.get(shop, latest)
+    uow.listings.upsert(shop, list(latest.values()))
+    uow.changed(ChangeKind.SHOP, [shop])
+    touch_links(uow, shop, [name for name, before in known.items() if before.vanished])
+    changed = [name for name, before in known.items() if _content(before) != _content(latest[name])]
+    return len(latest) - len(known), len(changed)
+
+
+def _content(listing: ListingRecord) -> ListingRecord:
+    """What the shop says of it, without when it was read and the number that it showed then."""
+    return replace(listing, seen_at=0, created_at=0, updated_at=0, revision=0, linked=False, quantity=None)
 
 
 def sync_product(uow: UnitOfWork, product: str, *, can_sync: CanSync) -> list[str]:

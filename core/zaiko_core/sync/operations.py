@@ -10,9 +10,10 @@ from typing import Any
 
 from zaiko_sdk import ConnectorError, Log
 
+from zaiko_core.app import shops
 from zaiko_core.app.bulk_link import BulkLinkOrder, BulkLinkReport, link_batch, matcher_for, unlinked
 from zaiko_core.app.links import CanSync
-from zaiko_core.app.records import ChangeKind, ListingRecord, OperationRecord, OperationState
+from zaiko_core.app.records import ChangeKind, OperationRecord, OperationState
 from zaiko_core.domain.errors import Refusal
 from zaiko_core.domain.problem import Problem
 from zaiko_core.storage.engine import Database
@@ -59,20 +60,16 @@ class Operations:
 
     async def _refresh(self, merchant: str, record: OperationRecord) -> dict[str, Any]:
         """Read the whole catalogue; what it did not deliver has vanished."""
-        shop, started, seen = record.shop, 0, 0
+        shop, started, seen, new, changed = record.shop, 0, 0, 0, 0
         async with self._open_shop(merchant, shop) as connector:
             async for page in connector.list_listings(None):
                 listings = [translation.listing_from(listing, shop) for listing in page.listings]
-
-                def store(uow: StorageUnitOfWork, listings: list[ListingRecord] = listings) -> int:
-                    unique = {listing.listing: listing for listing in listings}
-                    uow.listings.upsert(shop, list(unique.values()))
-                    uow.changed(ChangeKind.SHOP, [shop])
-                    return uow.now
-
-                moment = await self._db.write(merchant, store)
+                moment, (added, altered) = await self._db.write(
+                    merchant,
+                    lambda uow, listings=listings: (uow.now, shops.take_listings(uow, shop, listings)),  # type: ignore[misc]
+                )
                 started = started or moment
-                seen += len(listings)
+                seen, new, changed = seen + len(listings), new + added, changed + altered
                 await self._progress(merchant, record.operation, done=seen, total=0)
 
         def finish(uow: StorageUnitOfWork) -> int:
@@ -80,7 +77,8 @@ class Operations:
             uow.changed(ChangeKind.SHOP, [shop])
             return vanished
 
-        return {"listings": seen, "vanished": await self._db.write(merchant, finish)}
+        vanished = await self._db.write(merchant, finish)
+        return {"listings": seen, "new": new, "changed": changed, "vanished": vanished}
 
     async def _bulk_link(self, merchant: str, record: OperationRecord) -> dict[str, Any]:
         asked = BulkLinkOrder(shop=record.shop, **record.arguments)
