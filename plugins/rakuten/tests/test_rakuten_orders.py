@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 from typing import Any
 
@@ -192,6 +193,33 @@ async def test_a_removed_line_that_is_flagged_counts_no_units(connect: Any, shop
     [order] = await connect(order_source="orders").read_orders([number])
 
     assert [(line.sku, line.ordered - line.cancelled) for line in order.lines] == [("TEA-100", 0), ("CUP-200", 1)]
+
+
+async def test_orders_in_every_state_are_found(connector: RakutenConnector, shop: RakutenSimulator) -> None:
+    shop.set_stock("TEA-100", 100)
+    states = (100, 200, 300, 400, 500, 600, 700, 800, 900)
+    for progress in states:
+        shop.place_order({"TEA-100": 1}, progress=progress)
+
+    assert [int(order.platform_state[:3]) for order in await orders_of(connector)] == list(states)
+
+
+async def test_an_order_that_cannot_be_read_is_shown_and_never_stops_the_page(
+    connector: RakutenConnector, server: SimulatorServer, shop: RakutenSimulator, log: Any
+) -> None:
+    good, bad = shop.place_order({"TEA-100": 1}, placed_ago=60), shop.place_order({"TEA-100": 2})
+    rows = [shop.orders[number].as_json(shop.variants, personal=False) for number in (good, bad)]
+    rows[1]["PackageModelList"][0]["ItemModelList"][0]["units"] = "two"
+    body = json.dumps({"MessageModelList": [], "OrderModelList": rows})
+    server.inject(Fault(FaultKind.REFUSE, match="getOrderItem", status=200, body=body, times=2))
+
+    found = {order.external_id: order for order in await orders_of(connector)}
+    again = await connector.read_orders([good, bad])
+
+    assert (found[good].lines[0].ordered, found[good].state_known) == (1, True)
+    assert (found[bad].lines, found[bad].state_known, found[bad].state) == ((), False, OrderState.OPEN)
+    assert [order.external_id for order in again] == [good], "held as it was known, and shown as vanished"
+    assert log.events.count("order_unreadable") == 2
 
 
 async def test_shipping_fulfils_every_unit(connector: RakutenConnector, shop: RakutenSimulator) -> None:

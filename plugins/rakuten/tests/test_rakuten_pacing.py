@@ -70,15 +70,19 @@ async def test_a_large_catalogue_is_written_at_four_hundred_a_second(connect: An
     assert strict.counters()["throttled"] == 0
 
 
-async def test_a_call_that_took_long_may_have_arrived_late() -> None:
+@pytest.mark.parametrize(
+    ("rate", "wanted"),
+    [(1, [0, 1.1, 2.7, 3.7, 4.7, 5.7, 6.7, 7.7]), (5, [0, 0.2, 0.9, 1.1, 1.3, 1.5, 1.8, 2.0])],
+)
+async def test_a_call_that_took_long_may_have_arrived_late(rate: float, wanted: list[float]) -> None:
     clock = FakeClock()
-    lane, sent = Lane(clock, rate=1), []
-    for took in (0.1, 0.7, 0.1, 0.1):
+    lane, sent = Lane(clock, rate=rate, share=1.0), []
+    for took in (0.1, 0.7, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1):
         async with lane:
-            sent.append(round(clock.monotonic(), 3))
+            sent.append(round(clock.monotonic(), 1))
             clock.advance(took)
 
-    assert sent == [0, 1.1, 2.7, 3.7]
+    assert sent == wanted
 
 
 async def test_lanes_belong_to_a_key() -> None:

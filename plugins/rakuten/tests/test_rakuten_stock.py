@@ -233,6 +233,42 @@ async def test_a_strange_answer_after_a_write_is_not_an_outcome(
     assert shop.counters()["inventories.bulk.upsert"] == 1
 
 
+async def test_a_refusal_that_is_not_understood_is_not_an_outcome(
+    connector: RakutenConnector, server: SimulatorServer, shop: RakutenSimulator, ref: Ref
+) -> None:
+    server.inject(Fault(FaultKind.REFUSE_AFTER, match=UPSERT, status=400, body="<html>?</html>"))
+
+    with pytest.raises(Timeout):
+        await connector.set_inventory([InventoryWrite(ref("TEA-100"), 7, 10), InventoryWrite(ref("CUP-200"), 4, 5)], "key")
+
+    assert shop.counters()["inventories.bulk.upsert"] == 1
+
+
+async def test_a_call_that_is_refused_as_a_whole_is_our_fault_and_not_split(
+    connector: RakutenConnector, server: SimulatorServer, shop: RakutenSimulator, ref: Ref
+) -> None:
+    body = '{"errors":[{"code":"IE1102","message":"the same SKU twice"}]}'
+    server.inject(Fault(FaultKind.REFUSE, match=UPSERT, status=400, body=body))
+
+    with pytest.raises(ContractBroken, match="400"):
+        await connector.set_inventory([InventoryWrite(ref("TEA-100"), 7, 10), InventoryWrite(ref("CUP-200"), 4, 5)], "key")
+
+    assert "inventories.bulk.upsert" not in shop.counters()
+
+
+async def test_a_refusal_that_names_nobody_is_split_until_the_culprit_stands_alone(
+    connector: RakutenConnector, server: SimulatorServer, shop: RakutenSimulator, ref: Ref
+) -> None:
+    shop.add_listings([NewListing(f"S{index}", 50) for index in range(8)])
+    body = '{"errors":[{"code":"IE0002","message":"m"}]}'
+    server.inject(Fault(FaultKind.REFUSE, match='"variantId":"S5","mode"', status=400, body=body, times=100))
+    writes = [InventoryWrite(ref(f"S{index}"), 20, 50) for index in range(8)]
+
+    found = await outcomes(connector, *writes)
+
+    assert {name for name, (outcome, _) in found.items() if outcome is REFUSED} == {"S5"}
+
+
 async def test_a_read_back_that_fails_leaves_the_outcome_open(
     connector: RakutenConnector, server: SimulatorServer, shop: RakutenSimulator, ref: Ref
 ) -> None:

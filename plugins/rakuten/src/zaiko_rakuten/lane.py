@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+from collections import deque
 from types import TracebackType
 from weakref import WeakValueDictionary
 
@@ -18,39 +19,42 @@ from zaiko_rakuten.settings import RakutenSettings
 
 
 class Lane:
-    """The way to one function: one call in flight (UNCONFIRMED whether RMS takes more), and `rate` calls a second at most.
+    """The way to one function: one call in flight (UNCONFIRMED whether RMS takes more), evenly spread, and never more than `rate`
+    calls in any second; `share` of that is used.
 
     `async with lane:` around a call waits for its turn. What counts is when a call arrives: one that took longer than usual may
-    have arrived late, so the time that it took beyond the usual is added before the next one.
+    have arrived late, so it counts from as much later.
     """
 
-    def __init__(self, clock: Clock, rate: float) -> None:
-        self._clock, self._gap = clock, 1 / rate
+    def __init__(self, clock: Clock, rate: float, share: float) -> None:
+        self._clock, self._gap, self._second = clock, 1 / rate, 1 / share
         self._turn = asyncio.Lock()
-        self._sent = self._next = clock.monotonic()
+        self._arrived: deque[float] = deque(maxlen=max(1, int(rate)))
+        self._sent = self._free_at = clock.monotonic()
         self._usual: float | None = None
 
     async def __aenter__(self) -> Lane:
         await self._turn.acquire()
         try:
-            await self._clock.sleep(self._next - self._clock.monotonic())
+            await self._clock.sleep(self._free_at - self._clock.monotonic())
         except BaseException:
             self._turn.release()
             raise
         self._sent = self._clock.monotonic()
-        self._next = self._sent + self._gap
         return self
 
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         took = self._clock.monotonic() - self._sent
-        late = took - min(took, self._usual or 0.0)
+        self._arrived.append(self._sent + took - min(took, self._usual or 0.0))
         self._usual = took if self._usual is None else min(self._usual * 1.05, took)
-        self._next = max(self._next, self._sent + late + self._gap)
+        self._free_at = max(self._free_at, self._sent + self._gap)
+        if len(self._arrived) == self._arrived.maxlen:
+            self._free_at = max(self._free_at, self._arrived[0] + self._second)
         self._turn.release()
 
     def hold(self, seconds: float) -> None:
         """Let no call through for `seconds`: RMS said that it was too fast."""
-        self._next = max(self._next, self._clock.monotonic() + seconds)
+        self._free_at = max(self._free_at, self._clock.monotonic() + seconds)
 
 
 class Lanes:
@@ -64,7 +68,7 @@ class Lanes:
         """The lane of a function (UNCONFIRMED: limits are per function and key)."""
         lane = self._lanes.get(function.name)
         if lane is None:
-            lane = self._lanes[function.name] = Lane(self._clock, function.rate * self._share)
+            lane = self._lanes[function.name] = Lane(self._clock, function.rate, self._share)
         return lane
 
 

@@ -49,9 +49,9 @@ class RakutenSettings(ConnectorSettings):
         default=62, ge=30, le=729, description="How many days back orders are read when the shop is connected."
     )
     quota_share: float = Field(
-        default=0.96,
+        default=0.98,
         ge=0.05,
-        le=0.98,
+        le=0.99,
         description="The part of RMS's request limits that zaiko uses. Lower it when other tools use the same licence key.",
     )
     origin: str = Field(default=RMS, description="Address of the API without a path. Change it only for tests.")

@@ -31,6 +31,8 @@ from zaiko_rakuten.stock import Stock, not_ours, pair_of
 
 WRITE_AT_MOST, MAX_QUANTITY = 400, 99_999
 OUT_OF_RANGE, NO_STOCK_DATA, TOO_MANY_SKUS = "IE0117", "IE0500", "IE0121"
+_OF_THE_CALL = frozenset({NOT_MIGRATED, READ_ONLY, "GE0007", "GE0011", "IE1101", "IE1102"})
+"""Codes that speak of the call as a whole, so that nothing of it was applied and no entry is to blame."""
 _CHECK_TIME, _WRITE_TIME = 20.0, 30.0
 """Seconds for finding out which new SKUs exist, and for the whole of one call."""
 _CONFLICT_WAIT, _CONFLICTS = 1.0, 2
@@ -123,7 +125,7 @@ class _Call:
             reply = await self._client.call(SET_STOCK, body={"inventories": [entry.body() for entry in entries]}, accept=(400, 409))
             if reply.status not in (204, 400, 409):
                 raise Timeout(f"RMS answered a write with status {reply.status} instead of 204", sent=None)
-            if reply.status != 204 and reply.codes & {NOT_MIGRATED, READ_ONLY}:
+            if reply.status != 204 and (reply.codes & _OF_THE_CALL or (reply.status == 400 and not reply.problems)):
                 raise refusal(reply, SET_STOCK, busy_wait=0)
         except ConnectorError as error:
             self._failed(entries, error)

@@ -183,9 +183,7 @@ class RakutenSimulator(Simulator):
     def delete_stock_row(self, sku: str) -> None:
         """RMS keeps no number for this SKU any more."""
         with self.lock:
-            pair = self._pair(sku)
-            if self.stock_rows.pop(pair, None) is not None:
-                self._registered[pair[0]] -= 1
+            self.drop_stock(self._pair(sku))
 
     def issue_key(self, *, live_after: float = 0.0) -> str:
         """A new licence key; the old one is dead at once, by the switch `old_key_dies`."""
@@ -220,6 +218,13 @@ class RakutenSimulator(Simulator):
             self._orphans.add(pair)
         return row
 
+    def drop_stock(self, pair: Pair) -> bool:
+        """Forget a SKU's stock; whether there was any."""
+        if self.stock_rows.pop(pair, None) is None:
+            return False
+        self._registered[pair[0]] -= 1
+        return True
+
     def registered(self, manage_number: str) -> int:
         """How many stock rows an item has."""
         return self._registered.get(manage_number, 0)
@@ -233,8 +238,7 @@ class RakutenSimulator(Simulator):
         oldest = self.now() - timedelta(hours=self.behaviour["orphans_live_hours"])
         for pair in self.orphans():
             if self.stock_rows[pair].updated < oldest:
-                del self.stock_rows[pair]
-                self._registered[pair[0]] -= 1
+                self.drop_stock(pair)
 
     def switches(self) -> dict[str, Any]:
         return self.behaviour | {"quotas": self.quotas.enforced, "license_days_left": self._days_left(), "new_key_live_after": None}

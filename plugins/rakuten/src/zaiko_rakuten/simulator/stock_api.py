@@ -96,7 +96,7 @@ def _bulk_upsert(shop: RakutenSimulator, request: Request, body: Any) -> Respons
             if shop.behaviour["bulk_upsert_atomic"]:
                 for pair, row in before.items():
                     if row is None:
-                        shop.stock_rows.pop(pair, None)
+                        shop.drop_stock(pair)
                     else:
                         row.quantity = quantities[pair]
             return wrong.response(with_path=shop.behaviour["property_path"])
@@ -142,7 +142,7 @@ def _upsert(shop: RakutenSimulator, request: Request, body: Any) -> Response:
 
 
 def _delete(shop: RakutenSimulator, request: Request, body: Any) -> Response:
-    if shop.stock_rows.pop(_path_pair(request), None) is None:
+    if not shop.drop_stock(_path_pair(request)):
         return errors(404, "GE0014", "not found")
     return Response(status_code=204)
 
