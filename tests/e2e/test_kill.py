@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from support.stores import PostgreSQL
 from zaiko.v1 import stock_service_pb2
 from zaiko_core.plugin_host.loader import load
 from zaiko_sdk.testing.faults import Fault, FaultKind
@@ -33,6 +34,7 @@ class Stage:
 
     def __init__(self, folder: Path, shops: list[Shop], servers: dict[str, SimulatorServer]) -> None:
         self.folder, self.shops, self.servers = folder, shops, servers
+        self.database = "zaiko.db"
         self.generation = 0
         self.bench: Bench
 
@@ -43,7 +45,7 @@ class Stage:
         name = f"serve-{self.generation}"
         with Processes(self.folder) as processes:
             process = processes.start(
-                name, ["serve", "--db", "zaiko.db", "--secret-key-file", "zaiko.key", "--listen", "127.0.0.1:0"]
+                name, ["serve", "--db", self.database, "--secret-key-file", "zaiko.key", "--listen", "127.0.0.1:0"]
             )
             with contextlib.closing(Client(processes.address(name))) as client:
                 self.bench = Bench(client, self.shops, Screen(plain=True))
@@ -67,6 +69,11 @@ def stage(tmp_path: Path) -> Iterator[Stage]:
         for client in clients.values():
             stack.callback(client.close)
         yield Stage(tmp_path, [Shop(platform, platform, client) for platform, client in clients.items()], servers)
+
+
+def test_the_same_on_postgresql(stage: Stage, postgresql: PostgreSQL) -> None:
+    stage.database = postgresql.new_url()
+    test_a_server_killed_in_the_middle_of_a_push_converges_on_the_next_start(stage, "rakuten")
 
 
 @pytest.mark.parametrize("victim", PLATFORMS)

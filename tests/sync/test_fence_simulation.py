@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-from pathlib import Path
-
 import pytest
 from support.simulation import Simulation
 from zaiko_core.app.records import LinkState
@@ -29,10 +26,17 @@ def storm(url: str, seed: int, steps: int) -> Simulation:
     return simulation
 
 
-@pytest.mark.parametrize("seed", range(8))
-def test_after_any_storm_shops_converge_and_orders_count_once(seed: int, sqlite_template: Path, tmp_path: Path) -> None:
-    shutil.copy(sqlite_template, tmp_path / "zaiko.db")
-    simulation = storm(f"sqlite:///{tmp_path}/zaiko.db", seed, steps=40)
+@pytest.mark.parametrize("seed", range(5))
+def test_after_any_storm_shops_converge_and_orders_count_once(seed: int, sqlite_url: str) -> None:
+    check(seed, sqlite_url, steps=40)
+
+
+def test_a_storm_ends_well_on_both_stores(store_url: str) -> None:
+    check(100, store_url, steps=20)
+
+
+def check(seed: int, url: str, steps: int) -> None:
+    simulation = storm(url, seed, steps)
     try:
         world = simulation.world
         balance = world.stock("tea").balance

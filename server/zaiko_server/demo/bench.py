@@ -155,8 +155,8 @@ class Bench:
         arrived: dict[str, float] = {}
         shown: dict[str, dict[str, int]] = {}
         self.screen.doing(f"waiting until every shop shows {units} × {sku}")
-        painted = 0.0
-        while len(arrived) < len(self.shops) and time.monotonic() < begun + _PATIENCE:
+        painted, deadline = 0.0, time.monotonic() + _PATIENCE
+        while len(arrived) < len(self.shops) and (not shown or time.monotonic() < deadline):
             for shop in self.shops:
                 numbers = shop.simulator.stock()
                 shown[shop.name] = numbers
