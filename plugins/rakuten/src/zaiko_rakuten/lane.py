@@ -17,9 +17,12 @@ from zaiko_sdk import Clock
 from zaiko_rakuten.functions import Function
 from zaiko_rakuten.settings import RakutenSettings
 
+_SPREAD = 0.75
+"""How evenly calls are spread, 1 being evenly. Less lets a lane make up for calls that left late; the limit holds all the same."""
+
 
 class Lane:
-    """The way to one function: one call in flight (UNCONFIRMED whether RMS takes more), evenly spread, and never more than `rate`
+    """The way to one function: one call in flight (UNCONFIRMED whether RMS takes more), spread out, and never more than `rate`
     calls in any second; `share` of that is used.
 
     `async with lane:` around a call waits for its turn. What counts is when a call arrives: one that took longer than usual may
@@ -27,7 +30,7 @@ class Lane:
     """
 
     def __init__(self, clock: Clock, rate: float, share: float) -> None:
-        self._clock, self._gap, self._second = clock, 1 / rate, 1 / share
+        self._clock, self._gap, self._second = clock, _SPREAD / rate, 1 / share
         self._turn = asyncio.Lock()
         self._arrived: deque[float] = deque(maxlen=max(1, int(rate)))
         self._sent = self._free_at = clock.monotonic()
