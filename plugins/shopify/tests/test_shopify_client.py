@@ -62,8 +62,10 @@ class Wire:
         context = ShopContext("s", self.clock, self.log, lambda: httpx.AsyncClient(transport=transport), lambda: "id")
         self.client = Client(context, ShopifySettings(**given))
 
-    def _answer(self, request: httpx.Request) -> httpx.Response:
+    async def _answer(self, request: httpx.Request) -> httpx.Response:
         self.requests.append(request)
+        # Other tasks send theirs meanwhile.
+        await asyncio.sleep(0.001)
         answer = self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
         if isinstance(answer, Exception):
             raise answer

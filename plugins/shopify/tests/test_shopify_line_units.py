@@ -52,6 +52,13 @@ def test_open_units_are_never_too_few_whatever_unfulfilled_includes(life: tuple[
     assert found.cancelled <= found.ordered
 
 
+@given(lives().filter(lambda life: life[1] == 0))
+def test_while_nothing_has_left_open_units_are_exact_whatever_unfulfilled_includes(life: tuple[int, int, int, int]) -> None:
+    ordered, _, before, _ = life
+
+    assert seen(life, includes_refunded=True) == Units(ordered, cancelled=before, fulfilled=0)
+
+
 def test_a_refund_that_does_not_say_is_a_cancellation_while_nothing_has_left() -> None:
     counters = Counters(quantity=3, current=2, unfulfilled=2)
 

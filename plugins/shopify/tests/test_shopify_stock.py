@@ -304,6 +304,16 @@ async def test_a_level_that_was_deactivated_is_noticed_after_a_while(open_bench:
     assert (result.outcome, type(result.error)) == (REFUSED, ItemRefused)
 
 
+async def test_a_number_is_never_set_on_an_inactive_level(open_bench: Open) -> None:
+    async with open_bench({"A": 5}, unstocked="activate") as bench:
+        level = bench.sim.shop.by_sku("A").levels[bench.sim.shop.main.number]
+        level.active = False
+
+        # The inactive level holds 5 as expected, so Shopify would accept the number and not sell from it.
+        assert await push(bench, A=(5, 9)) == {"A": (STALE, None)}
+        assert level.available == 5
+
+
 async def test_a_deleted_location_stops_the_shop_and_names_the_setting(open_bench: Open) -> None:
     async with open_bench({"A": 5}) as bench:
         known = await refs(bench)

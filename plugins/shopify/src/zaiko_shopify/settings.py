@@ -66,9 +66,10 @@ class ShopifySettings(ConnectorSettings):
         "tracking on with the first number.",
     )
     bulk_listings_above: int = Field(
-        default=50_000,
+        default=10_000,
         ge=0,
-        description="From how many variants on the catalogue is read by a bulk operation instead of page by page.",
+        description="From how many variants on the catalogue is read by a bulk operation instead of page by page, which would use up "
+        "the quota that pushes need.",
     )
     origin: str | None = Field(
         default=None,
