@@ -68,8 +68,8 @@ class ShopifySettings(ConnectorSettings):
     bulk_listings_above: int = Field(
         default=10_000,
         ge=0,
-        description="From how many variants on the catalogue is read by a bulk operation instead of page by page, which would use up "
-        "the quota that pushes need.",
+        description="From how many variants on the catalogue is read by a bulk operation instead of page by page, which would use "
+        "up the quota that pushes need.",
     )
     origin: str | None = Field(
         default=None,
