@@ -119,7 +119,7 @@ class Engine:
             self._listener = _Listener(self.db.url.render_as_string(hide_password=False), self._wake_local)
             self._listener.start()
         if self.config.run_shops:
-            await self._scheduler.start()
+            await self._scheduler.start(self.registry.types)
             await self._maintenance.start()
 
     def rest(self) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -81,6 +81,16 @@ class Jobs:
         moments = [self._connection.scalar(query) for query in (unheld, leases, waiting)]
         known = [int(moment) for moment in moments if moment is not None]
         return min(known) - self.now if known else None
+
+    def retry(self, connectors: Collection[str]) -> None:
+        """This process has started: shops of these connectors that back off or wait for an hour are tried at once, since what
+        stopped them may have been repaired."""
+        table = schema.shops
+        self._connection.execute(
+            update(table)
+            .where(table.c.attempt > 0, table.c.due_at > self.now, table.c.connector.in_(list(connectors)), self._unheld())
+            .values(due_at=self.now)
+        )
 
     def claim_operations(self, limit: int) -> list[OperationClaim]:
         """Take open operations that nobody runs, oldest first. One that its process left RUNNING is taken over and run again:

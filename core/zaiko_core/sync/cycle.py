@@ -193,7 +193,12 @@ class Cycle:
             self.counts.orders_fetched += len(found)
             self.counts.orders_changed += done.changed
             after = ids[-1]
-        await self.db.write(self.claim.merchant, lambda uow: uow.shops.save_reread(shop))
+
+        def done_rereading(uow: UnitOfWork) -> None:
+            uow.hold_lease(shop, token)
+            uow.shops.save_reread(shop)
+
+        await self.db.write(self.claim.merchant, done_rereading)
 
     async def _read(self, policy: Policy) -> None:
         """Read the numbers that the due links need, before orders are fetched."""
@@ -203,15 +208,28 @@ class Cycle:
             item.link.listing: ListingRef(item.external_id, item.data) for item in due if item.link.listing not in self._observed
         }
         for chunk in _chunks(list(refs.values()), self.kind.limits.read_batch):
-            at = translation.micros(self.clock.now())
-            levels = {level.external_id: level for level in await self.connector.read_inventory(chunk)}
-            self.counts.read += len(chunk)
-            for ref in chunk:
-                level = levels.get(ref.external_id)
-                if level is None:
-                    raise ContractBroken(f"read_inventory said nothing of {ref.external_id}")
-                problem = None if level.error is None else translation.problem_of(level.error)
-                self._observed[listing_id(ref.external_id)] = Observation(at, level.quantity, problem)
+            await self._observe(chunk)
+
+    async def _observe(self, refs: Sequence[ListingRef]) -> None:
+        """Read one batch. One that is refused without saying for which item is split."""
+        at = translation.micros(self.clock.now())
+        try:
+            levels = {level.external_id: level for level in await self.connector.read_inventory(refs)}
+        except Skip as error:
+            if len(refs) == 1:
+                self._observed[listing_id(refs[0].external_id)] = Observation(at, problem=translation.problem_of(error))
+                return
+            half = len(refs) // 2
+            await self._observe(refs[:half])
+            await self._observe(refs[half:])
+            return
+        self.counts.read += len(refs)
+        for ref in refs:
+            level = levels.get(ref.external_id)
+            if level is None:
+                raise ContractBroken(f"read_inventory said nothing of {ref.external_id}")
+            problem = None if level.error is None else translation.problem_of(level.error)
+            self._observed[listing_id(ref.external_id)] = Observation(at, level.quantity, problem)
 
     async def _push(self, policy: Policy) -> tuple[int, int]:
         """Settle what was read, send what follows; how many writes were sent and how many links still wait for a reading."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import traceback
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -60,9 +60,10 @@ class Scheduler:
         if self._loop is not None and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._alarm.set)
 
-    async def start(self) -> None:
-        """Begin to claim."""
+    async def start(self, connectors: Collection[str]) -> None:
+        """Begin to claim, first of all the shops of these connectors that were backing off."""
         self._loop = asyncio.get_running_loop()
+        await self._jobs(lambda jobs: jobs.retry(connectors))
         self._tasks = [
             asyncio.create_task(self._claiming(), name="zaiko scheduler"),
             asyncio.create_task(self._renewing(), name="zaiko leases"),
