@@ -1,12 +1,20 @@
 """Fixtures that every folder may use."""
 
+from collections.abc import AsyncIterator
+
 import pytest
 from support.stores import db, postgresql, sqlite_template, sqlite_url, store_url
 
 __all__ = ["db", "postgresql", "sqlite_template", "sqlite_url", "store_url"]
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def anyio_backend() -> str:
     """Asynchronous tests run on asyncio, as the server does."""
     return "asyncio"
+
+
+@pytest.fixture(scope="session", autouse=True)
+async def one_loop(anyio_backend: str) -> AsyncIterator[None]:
+    """Keeps one event loop for the whole session: grpc.aio polls for every loop that it has met, also for closed ones."""
+    yield  # noqa: PT022 - the loop lives until a generator fixture ends

@@ -76,6 +76,8 @@ class ShopRecord:
     last_run: str = ""
     last_run_at: int | None = None
     last_success_at: int | None = None
+    status_revision: int = 0
+    """The revision of the last change of problem and last run; `revision` is that of the rest."""
     due_at: int | None = None
     running: bool = False
     created_at: int = 0

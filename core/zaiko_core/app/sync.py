@@ -147,7 +147,7 @@ def end_run(uow: UnitOfWork, shop: str, token: int, run: RunRecord, end: RunEnd)
     if end.cursor is not None:
         uow.shops.save_progress(shop, cursor=end.cursor, complete_until=end.complete_until)
     succeeded = end.state in (RunState.SUCCEEDED, RunState.PARTIALLY_SUCCEEDED)
-    uow.shops.update(
+    uow.shops.save_status(
         replace(
             record,
             problem=end.problem,

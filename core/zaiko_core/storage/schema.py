@@ -203,6 +203,7 @@ shops = Table(
     _text("last_run"),
     _maybe_time("last_run_at"),
     _maybe_time("last_success_at"),
+    _time("status_revision"),  # apart from `revision`, so that a run does not make the settings look changed
     # The job (ADR 0005).
     _maybe_time("due_at"),  # null: never by itself (paused, deleted, held)
     Column("wanted", BigInteger, nullable=False, server_default="0"),

@@ -59,6 +59,17 @@ class ShopRows(Scope):
         values["due_at"] = None if resting else func.coalesce(table.c.due_at, self.now)
         self.connection.execute(update(table).where(self.mine(table), table.c.shop == record.shop).values(values))
 
+    def save_status(self, record: ShopRecord) -> None:
+        table = schema.shops
+        values = {
+            "problem": record.problem.document() if record.problem else None,
+            "last_run": record.last_run,
+            "last_run_at": record.last_run_at,
+            "last_success_at": record.last_success_at,
+            "status_revision": self.revision,
+        }
+        self.connection.execute(update(table).where(self.mine(table), table.c.shop == record.shop).values(values))
+
     def save_progress(self, shop: str, *, cursor: str, complete_until: int | None) -> None:
         table = schema.shops
         values: dict[str, Any] = {"order_cursor": cursor}
@@ -115,6 +126,7 @@ class ShopRows(Scope):
             last_run=row.last_run,
             last_run_at=row.last_run_at,
             last_success_at=row.last_success_at,
+            status_revision=row.status_revision,
             due_at=row.due_at,
             running=row.owner is not None and (row.lease_until or 0) > self.now,
             created_at=row.created_at,

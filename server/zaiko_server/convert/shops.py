@@ -61,7 +61,7 @@ def status(
         problem=problem(trouble),
         link_counts=counts(links),
         credentials_state=_credentials(record),
-        revision=record.revision,
+        revision=max(record.revision, record.status_revision),
     )
 
 

@@ -271,6 +271,7 @@ def upgrade() -> None:
     sa.Column('last_run', sa.Text(), server_default='', nullable=False),
     sa.Column('last_run_at', sa.BigInteger(), nullable=True),
     sa.Column('last_success_at', sa.BigInteger(), nullable=True),
+    sa.Column('status_revision', sa.BigInteger(), server_default='0', nullable=False),
     sa.Column('due_at', sa.BigInteger(), nullable=True),
     sa.Column('wanted', sa.BigInteger(), server_default='0', nullable=False),
     sa.Column('taken', sa.BigInteger(), server_default='0', nullable=False),
