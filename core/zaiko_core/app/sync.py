@@ -21,7 +21,7 @@ from zaiko_core.app.records import (
     RunState,
     ShopRecord,
 )
-from zaiko_core.app.touching import link_names, touch_links, touch_products
+from zaiko_core.app.touching import link_names, touch_links
 from zaiko_core.domain import fence as fences
 from zaiko_core.domain.errors import NotFound
 from zaiko_core.domain.fence import Mode, Step
@@ -99,9 +99,9 @@ class RunEnd:
     complete_until: int | None = None
 
 
-def sync_now(uow: UnitOfWork, *, shops: Collection[str] = (), link: tuple[str, str] | None = None, product: str = "") -> list[str]:
-    """Handle every enabled link of the subject as soon as possible, also those that back off, and fetch orders. The shops that were
-    triggered; a paused shop is not. Joins a run in progress."""
+def sync_now(uow: UnitOfWork, *, shops: Collection[str] = (), link: tuple[str, str] | None = None) -> list[str]:
+    """Handle every enabled link of these shops (or this one) as soon as possible, also those that back off, and fetch orders. The
+    shops that were triggered; a paused shop is not. A run in progress is joined. (A product: `shops.sync_product`.)"""
     triggered = set(shops)
     for shop in shops:
         page = Page(size=1000)
@@ -111,12 +111,6 @@ def sync_now(uow: UnitOfWork, *, shops: Collection[str] = (), link: tuple[str, s
     if link is not None:
         touch_links(uow, link[0], [link[1]])
         triggered.add(link[0])
-    if product:
-        touch_products(uow, [product])
-        page = Page(size=1000)
-        while links := uow.links.page(page, shop="", products=[product], states=(), sync_enabled=None):
-            triggered |= {item.shop for item in links}
-            page = Page(size=1000, after=(links[-1].shop, links[-1].listing))
     uow.trigger(triggered)
     return sorted(triggered)
 

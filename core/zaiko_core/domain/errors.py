@@ -43,11 +43,6 @@ class InvalidField(Invalid):
         self.violations = violations
 
 
-def invalid(path: str, rule: str, text: str) -> InvalidField:
-    """A single violation."""
-    return InvalidField([(path, rule, text)])
-
-
 class InvalidPageToken(Invalid):
     reason = "INVALID_PAGE_TOKEN"
 

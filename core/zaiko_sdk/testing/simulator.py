@@ -170,12 +170,6 @@ class SimulatorServer:
         """Forget faults that have not been committed."""
         self._faults.faults.clear()
 
-    def serve_forever(self) -> None:
-        """Block until the process is interrupted."""
-        with contextlib.suppress(KeyboardInterrupt):
-            while self._thread.is_alive():
-                self._thread.join(timeout=0.5)
-
     def _run(self) -> None:
         asyncio.run(self._server.serve(sockets=[self._socket]))
 
