@@ -57,7 +57,9 @@ class LoopThread:
     def run(self, work: Coroutine[Any, Any, Any], context: Any) -> Any:
         """Run a handler; a deadline or a client that gives up cancels it, as grpc.aio does."""
         future = asyncio.run_coroutine_threadsafe(work, self.loop)
-        context.add_callback(future.cancel)
+        if not context.add_callback(future.cancel):
+            # The call had ended before it could be asked to tell so.
+            future.cancel()
         return future.result()
 
 
