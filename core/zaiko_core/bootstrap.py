@@ -173,7 +173,7 @@ class Engine:
     async def _run_shop(self, claim: JobClaim) -> RunResult:
         run_id = self._run_id()
         shop, run = await self.db.write(
-            claim.merchant, lambda uow: sync.begin_run(uow, claim.shop, claim.token, run_id, _trigger(claim))
+            claim.merchant, lambda uow: sync.begin_run(uow, claim.shop, claim.token, run_id, claim.trigger)
         )
         log = self.log
         try:
@@ -272,10 +272,6 @@ class _Listener:
                             self._wake()
             except psycopg.Error:
                 self._stopping.wait(1.0)
-
-
-def _trigger(claim: JobClaim) -> str:
-    return "RETRY" if claim.attempt else "INTERVAL"
 
 
 def _random_id() -> str:

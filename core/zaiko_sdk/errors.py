@@ -131,7 +131,8 @@ class ItemRefused(Skip):
 
 
 class ListingGone(Skip):
-    """The listing does not exist in the shop. The host marks it vanished and stops pushing to it until it is seen again."""
+    """The listing does not exist in the shop. The host sets its link aside like any item that failed; refreshing the listings
+    marks it as vanished, and its link is tried at once when it is seen again."""
 
     reason = "LISTING_GONE"
 

@@ -122,6 +122,21 @@ def test_a_failed_run_backs_off_even_when_it_was_triggered_meanwhile(world: Worl
     assert next(item for item in claim(world) if item.shop == "a").attempt == 1
 
 
+def test_a_claim_says_what_made_the_run_begin(world: World) -> None:
+    def why() -> dict[str, str]:
+        return {item.shop: item.trigger for item in claim(world)}
+
+    first = claim(world)
+    assert {item.trigger for item in first} == {"INTERVAL"}
+    advance(world, LEASE + 1)
+    for held in claim(world):
+        assert held.trigger == "RECOVERY"
+        finish(world, held, **({"next_in": 1, "attempt": 1} if held.shop == "a" else {}))
+    advance(world, 1)
+    trigger(world, "b")
+    assert why() == {"a": "RETRY", "b": "CHANGE"}
+
+
 def test_a_stopping_process_gives_its_shops_back_at_once(world: World) -> None:
     assert len(claim(world)) == 3
     jobs(world, lambda queue: queue.release())

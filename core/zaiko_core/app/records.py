@@ -241,6 +241,8 @@ class JobClaim:
     shop: str
     token: int
     attempt: int
+    trigger: str = "INTERVAL"
+    """What made the run begin: RECOVERY (its last owner died), RETRY (it failed), CHANGE (it was triggered) or INTERVAL."""
 
 
 class ChangeKind(enum.StrEnum):

@@ -30,19 +30,25 @@ class Jobs:
     def claim(self, limit: int) -> list[JobClaim]:
         table = schema.shops
         due = (
-            select(table.c.merchant, table.c.shop)
+            select(table.c.merchant, table.c.shop, table.c.owner, table.c.attempt, table.c.wanted, table.c.taken)
             .where(table.c.due_at <= self.now, self._unheld())
             .order_by(table.c.due_at)
             .limit(limit)
             .with_for_update(skip_locked=True)
         )
+        # Read first, under the rows' locks: why a shop is due is gone once it is taken.
+        why = {(row.merchant, row.shop): _trigger(row) for row in self._connection.execute(due)}
+        if not why:
+            return []
+        keys = [{"merchant": merchant, "shop": shop} for merchant, shop in why]
+        batch = rowset(self._connection, typed(table, "merchant", "shop"), keys)
         rows = self._connection.execute(
             update(table)
-            .where(tuple_(table.c.merchant, table.c.shop).in_(due))
+            .where(table.c.merchant == batch.c.merchant, table.c.shop == batch.c.shop)
             .values(owner=self._owner, lease_until=self.now + self._lease, fence=table.c.fence + 1, taken=table.c.wanted)
             .returning(table.c.merchant, table.c.shop, table.c.fence, table.c.attempt)
         )
-        return [JobClaim(row.merchant, row.shop, row.fence, row.attempt) for row in rows]
+        return [JobClaim(row.merchant, row.shop, row.fence, row.attempt, why[row.merchant, row.shop]) for row in rows]
 
     def renew(self, claims: Sequence[JobClaim]) -> list[JobClaim]:
         if not claims:
@@ -155,3 +161,11 @@ class Jobs:
     def _batch(self, claims: Sequence[JobClaim]) -> Any:
         rows = [{"merchant": claim.merchant, "shop": claim.shop, "fence": claim.token} for claim in claims]
         return rowset(self._connection, typed(schema.shops, "merchant", "shop", "fence"), rows)
+
+
+def _trigger(row: Any) -> str:
+    if row.owner is not None:
+        return "RECOVERY"
+    if row.attempt:
+        return "RETRY"
+    return "CHANGE" if row.wanted > row.taken else "INTERVAL"
