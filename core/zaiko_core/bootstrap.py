@@ -46,6 +46,7 @@ from zaiko_core.sync.guard import GuardedConnector
 from zaiko_core.sync.maintenance import Maintenance
 from zaiko_core.sync.operations import Operations
 from zaiko_core.sync.scheduler import Scheduler, SchedulerConfig
+from zaiko_core.sync.state import StoredState
 
 _HOUR = 3_600_000_000
 _random = SystemRandom()
@@ -216,6 +217,7 @@ class Engine:
             log=self.log,
             http=self._http,
             new_id=self._new_id,
+            state=StoredState(self.db, self.secrets, merchant, shop.shop),
         )
         return GuardedConnector(kind.open(context, settings))
 

@@ -2,7 +2,7 @@
 
 from zaiko_sdk.capabilities import Capability, InventoryMode
 from zaiko_sdk.connector import SDK_API, Connector, ConnectorType, Limits
-from zaiko_sdk.context import Clock, Log, ShopContext, SystemClock
+from zaiko_sdk.context import Clock, ConnectorState, Log, MemoryState, ShopContext, SystemClock
 from zaiko_sdk.errors import (
     ConnectorError,
     ContractBroken,
@@ -17,6 +17,7 @@ from zaiko_sdk.errors import (
     Retry,
     SettingsInvalid,
     Skip,
+    StateUnavailable,
     Stop,
     Throttled,
     Timeout,
@@ -49,6 +50,7 @@ __all__ = [
     "Connector",
     "ConnectorError",
     "ConnectorSettings",
+    "ConnectorState",
     "ConnectorType",
     "ContractBroken",
     "CostBucket",
@@ -66,6 +68,7 @@ __all__ = [
     "ListingRef",
     "ListingWarning",
     "Log",
+    "MemoryState",
     "Order",
     "OrderLine",
     "OrderPage",
@@ -80,6 +83,7 @@ __all__ = [
     "SettingsInvalid",
     "ShopContext",
     "Skip",
+    "StateUnavailable",
     "Stop",
     "SystemClock",
     "Throttled",

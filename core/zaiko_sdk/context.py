@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
@@ -51,12 +51,46 @@ class Log(Protocol):
     def error(self, event: str, **fields: Any) -> Any: ...
 
 
+class ConnectorState(Protocol):
+    """What a connector must remember over restarts: tokens that the platform rotates, and nothing else of weight (64 KiB at most).
+
+    One small document per shop, encrypted at rest like the credentials, shared by every process that opens the shop. It is
+    forgotten when the shop's credentials are replaced: what was derived from the old ones is worthless then.
+
+    Two processes may hold the same single-use token for a moment (a run in one, a check in another). Whoever is refused with
+    a token that it had from `load` loads again before it gives up: the other one may have saved a newer one meanwhile.
+    """
+
+    async def load(self) -> Mapping[str, str]:
+        """What was saved last, by any process; empty when nothing was. Raises StateUnavailable."""
+        ...
+
+    async def save(self, values: Mapping[str, str]) -> None:
+        """Replace the whole document. Durable when this returns; save a rotated token before it is used for the first time.
+        Raises StateUnavailable (the old document stays) and ValueError when the values are too large."""
+        ...
+
+
+class MemoryState:
+    """A ConnectorState that lives as long as its process: for tests and for a connector opened by hand."""
+
+    def __init__(self, values: Mapping[str, str] | None = None) -> None:
+        self.values: dict[str, str] = dict(values or {})
+
+    async def load(self) -> Mapping[str, str]:
+        return dict(self.values)
+
+    async def save(self, values: Mapping[str, str]) -> None:
+        self.values = dict(values)
+
+
 @dataclass(frozen=True, slots=True)
 class ShopContext:
     """The host's side of one opened connector.
 
     `shop` is the shop's resource name, for log lines. `http` makes a client whose transport, time-outs and
-    user agent are the host's; the connector closes it in `aclose`. `new_id` gives a fresh UUID as text.
+    user agent are the host's; the connector closes it in `aclose`. `new_id` gives a fresh UUID as text. `state` is the
+    shop's own small memory over restarts; the host's is durable, the default one is not.
     """
 
     shop: str
@@ -64,3 +98,4 @@ class ShopContext:
     log: Log
     http: Callable[[], httpx.AsyncClient]
     new_id: Callable[[], str]
+    state: ConnectorState = field(default_factory=MemoryState)

@@ -4,7 +4,8 @@
     ├── Retry                    the same call may succeed later; the host backs off, nothing is lost
     │   ├── Throttled            the platform told us to slow down; the host waits `retry_after`
     │   ├── PlatformDown         5xx, maintenance, connection refused: certainly not applied
-    │   └── Timeout              no answer; `sent` says whether the request may have been applied
+    │   ├── Timeout              no answer; `sent` says whether the request may have been applied
+    │   └── StateUnavailable     raised by the host: the shop's ConnectorState cannot be read or written; let it pass
     ├── Pause                    a person must act on the platform; the host pauses this shop only
     │   ├── CredentialsRejected  key or token expired, revoked or wrong
     │   ├── PermissionMissing    a scope or function is not granted
@@ -90,6 +91,13 @@ class Timeout(Retry):
     def __init__(self, message: str, *, sent: bool | None, platform_message: str = "") -> None:
         super().__init__(message, platform_message=platform_message)
         self.sent = sent
+
+
+class StateUnavailable(Retry):
+    """The host could not read or write the shop's `ConnectorState`. Raised by the host into the connector, which lets it pass."""
+
+    reason = "STATE_UNAVAILABLE"
+    owner = Owner.SYSTEM
 
 
 class Pause(ConnectorError):

@@ -34,6 +34,8 @@ def update(uow: UnitOfWork, changed: ShopRecord) -> ShopRecord:
     before = get(uow, changed.shop)
     reconfigured = (before.settings, before.secrets) != (changed.settings, changed.secrets)
     uow.shops.update(replace(changed, problem=None) if reconfigured else changed)
+    if before.secrets != changed.secrets:
+        uow.shops.forget_state(changed.shop)
     uow.changed(ChangeKind.SHOP, [changed.shop])
     if reconfigured and not changed.paused:
         _go_on(uow, changed.shop)
@@ -69,6 +71,7 @@ def delete(uow: UnitOfWork, shop: str) -> None:
         raise ShopHasLinks(f"{links} listings of {name} are linked; delete those links first", shop=name, count=str(links))
     uow.shops.update(replace(record, deleted=True, secrets=None, problem=None))
     uow.listings.forget(shop)
+    uow.shops.forget_state(shop)
     uow.changed(ChangeKind.SHOP, [shop])
 
 

@@ -118,6 +118,16 @@ stock = Table(
     CheckConstraint("physical >= 0 AND allocated >= 0 AND unallocated >= 0 AND reserve >= 0", name="not_negative"),
 )
 
+shop_states = Table(
+    "shop_states",  # what a shop's connector remembers over restarts, sealed like credentials
+    metadata,
+    _id("merchant"),
+    _id("shop"),
+    Column("sealed", LargeBinary, nullable=False),
+    _time("updated_at"),
+    PrimaryKeyConstraint("merchant", "shop"),
+)
+
 warehouse_stock = Table(
     "warehouse_stock",
     metadata,

@@ -81,6 +81,22 @@ class ShopRows(Scope):
         table = schema.shops
         self.connection.execute(update(table).where(self.mine(table), table.c.shop == shop).values(reread_at=self.now))
 
+    def load_state(self, shop: str) -> bytes | None:
+        table = schema.shop_states
+        found: bytes | None = self.connection.scalar(select(table.c.sealed).where(self.mine(table), table.c.shop == shop))
+        return found
+
+    def save_state(self, shop: str, sealed: bytes) -> None:
+        table = schema.shop_states
+        mine = (self.mine(table), table.c.shop == shop)
+        values = {"sealed": sealed, "updated_at": self.now}
+        if not self.connection.execute(update(table).where(*mine).values(values)).rowcount:
+            self.connection.execute(insert(table).values(values | {"merchant": self.merchant, "shop": shop}))
+
+    def forget_state(self, shop: str) -> None:
+        table = schema.shop_states
+        self.connection.execute(delete(table).where(self.mine(table), table.c.shop == shop))
+
     def link_counts(self, shops: Collection[str]) -> dict[str, dict[LinkState, int]]:
         table = schema.links
         query = (
