@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from zaiko_core.app import escrow
 from zaiko_core.app.orders import Counted, count_listings, release_listings
 from zaiko_core.app.ports import UnitOfWork
 from zaiko_core.app.records import ChangeKind, LinkRecord, LinkState, ListingRecord, ShopRecord
@@ -92,6 +93,7 @@ def set_sync(uow: UnitOfWork, shop: str, listing: str, enabled: bool, *, can_syn
     uow.changed(ChangeKind.LINK, link_names([(shop, listing)]))
     if enabled:
         touch_links(uow, shop, [listing])
+    escrow.wake(uow, {part.product for part in link.parts})
     return get(uow, shop, listing)
 
 
@@ -108,6 +110,7 @@ def delete(uow: UnitOfWork, keys: Sequence[tuple[str, str]], *, release_orders: 
             if listing not in stored:
                 raise _no_link(uow, shop, listing)
         uow.links.delete(shop, listings)
+        escrow.wake(uow, {part.product for link in stored.values() for part in link.parts})
         if release_orders:
             released += release_listings(uow, shop, listings)
     uow.changed(ChangeKind.LINK, link_names(keys))

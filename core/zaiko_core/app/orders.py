@@ -143,6 +143,11 @@ def _lower_fences(uow: UnitOfWork, shop: str, results: Sequence[Reconciled]) -> 
         if own.listing in known:
             known[own.listing] = fences.sold(known[own.listing], own)
     uow.links.save_fences(shop, known)
+    sales: dict[str, int] = {}
+    for own in sold:
+        if own.listing in known and own.units:
+            sales[own.listing] = sales.get(own.listing, 0) + own.units
+    uow.links.add_sales(shop, sales)
     if known:
         touch_links(uow, shop, known)
 

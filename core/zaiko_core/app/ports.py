@@ -13,6 +13,7 @@ from typing import Protocol
 from zaiko_core.app.records import (
     ChangeKind,
     DueLink,
+    Holding,
     JobClaim,
     LinkRecord,
     LinkState,
@@ -74,6 +75,10 @@ class Stocks(Protocol):
         ...
 
     def set_reserves(self, reserves: Mapping[str, int]) -> None: ...
+    def set_escrow(self, product: str, below: int) -> None: ...
+    def in_escrow(self, products: Collection[str]) -> set[str]:
+        """Those of these products that are in escrow now (domain.stock.Balance.in_escrow)."""
+        ...
 
     def post(self, entries: Sequence[Entry]) -> list[Movement]:
         """Write entries into the journal and add their deltas to the balances; the caller has checked that no cause is known."""
@@ -222,6 +227,14 @@ class Links(Protocol):
     def save(self, records: Sequence[LinkRecord]) -> None:
         """Fence and status. `due_at` is taken over only where the stored `touched` equals the record's: a later change that marked
         the link due is never lost."""
+        ...
+
+    def add_sales(self, shop: str, units: Mapping[str, int]) -> None:
+        """Count units (≥ 1, of the listing) that the shop sold through these links now, for the quotas of an escrow."""
+        ...
+
+    def holders(self, products: Collection[str]) -> list[Holding]:
+        """Every enabled link that has one of these products as a part, once per product."""
         ...
 
     def hold(self, shop: str, held: bool) -> list[tuple[str, str]]:

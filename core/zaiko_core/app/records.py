@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from zaiko_core.domain.demand import OrderRecord
+from zaiko_core.domain.escrow import Sales
 from zaiko_core.domain.fence import Fence
 from zaiko_core.domain.links import Part
 from zaiko_core.domain.problem import Problem
@@ -150,6 +151,19 @@ class DueLink:
     external_id: str
     data: Mapping[str, str]
     balances: Mapping[str, Balance]
+
+
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """An enabled link as a holder of one product: what decides its quota (ADR 0012). `count` units go into one of the listing."""
+
+    product: str
+    shop: str
+    listing: str
+    count: int
+    fence: Fence
+    sales: Sales
+    movable: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -90,6 +90,17 @@ def set_reserves(uow: UnitOfWork, reserves: Mapping[str, int]) -> tuple[dict[str
     return uow.stocks.get(reserves), scheduled
 
 
+def set_escrow(uow: UnitOfWork, product: str, below: int) -> tuple[StockRecord, int]:
+    """Give each shop units of its own while at most `below` (0 … LIMIT; 0 = never) may be sold (ADR 0012); the stock after it,
+    and how many enabled links were scheduled. A limit that is already so changes nothing."""
+    known = _stocks(uow, {product: below})[product]
+    if known.balance.escrow_below == below:
+        return known, 0
+    uow.stocks.set_escrow(product, below)
+    scheduled = touch_products(uow, [product])
+    return uow.stocks.get([product])[product], scheduled
+
+
 def receive(uow: UnitOfWork, receipts: Sequence[Receipt]) -> list[Posting]:
     """Record receipts, all or none. A cause key may repeat an earlier call, not another receipt of this one."""
     entries = [

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from zaiko_core.app import escrow
 from zaiko_core.app.ports import UnitOfWork
 from zaiko_core.app.records import (
     ChangeKind,
@@ -186,6 +187,7 @@ def prepare(
     writes: list[Write] = []
     confirmed = failed = waiting = 0
     due = uow.links.due(shop, limit=limit)
+    quotas = escrow.quotas_of(uow, due)
     for item in due:
         link, seen = item.link, observations.get(item.link.listing)
         if seen is not None and seen.problem is not None:
@@ -196,10 +198,15 @@ def prepare(
         if seen is not None:
             belief, _ = fences.observe(belief, seen.quantity, at=seen.at, now=uow.now)
         wanted = target(link.parts, item.balances, maximum=policy.maximum)
+        scarce, waits = quotas.allowed(link, belief)
+        wanted = wanted if scarce is None else min(wanted, scarce)
         belief, plan = fences.plan(belief, wanted, policy.mode, fresh=seen is not None, visibility=policy.visibility, now=uow.now)
         link = replace(link, fence=belief, target=wanted)
         if plan.step is Step.DONE:
-            saved.append(_done(link, plan.quantity, plan.recheck_at, uow.now))
+            recheck_at = plan.recheck_at
+            if waits:
+                recheck_at = min(recheck_at or uow.now + escrow.RECHECK, uow.now + escrow.RECHECK)
+            saved.append(_done(link, plan.quantity, recheck_at, uow.now))
             confirmed += 1
         elif plan.step is Step.READ:
             waiting += 1
@@ -210,10 +217,12 @@ def prepare(
         else:
             name = f"{key}.{len(writes)}"
             flown = fences.launch(belief, plan.quantity, policy.mode, key=name, now=uow.now)
+            quotas.note(link, flown)
             saved.append(replace(link, fence=flown, state=LinkState.SYNCING, last_attempt_at=uow.now))
             writes.append(Write(link.listing, item.external_id, item.data, plan.quantity, belief.expected, name, link.touched))
     uow.links.save(saved)
     uow.changed(ChangeKind.LINK, link_names((link.shop, link.listing) for link in saved))
+    escrow.freed(uow, {(item.link.shop, item.link.listing): item.link.fence for item in due}, saved)
     return Prepared(writes, len(due), confirmed, failed, waiting)
 
 
@@ -249,6 +258,7 @@ def settle(uow: UnitOfWork, shop: str, token: int, policy: Policy, outcomes: Seq
             saved.append(replace(link, due_at=uow.now))
     uow.links.save(saved)
     uow.changed(ChangeKind.LINK, link_names((link.shop, link.listing) for link in saved))
+    escrow.freed(uow, {(link.shop, link.listing): link.fence for link in links.values()}, saved)
     return confirmed, failed
 
 

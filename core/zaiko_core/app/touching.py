@@ -21,6 +21,12 @@ def touch_products(uow: UnitOfWork, products: Collection[str]) -> int:
     return len(links)
 
 
+def touch_holders(uow: UnitOfWork, products: Collection[str]) -> None:
+    """Units of these products have become free for other links than the one that showed them; their stock is what it was."""
+    if products:
+        _announce(uow, uow.links.touch(products))
+
+
 def touch_links(uow: UnitOfWork, shop: str, listings: Collection[str]) -> int:
     """These links are to be handled now, also when they are backing off. How many are enabled."""
     links = uow.links.touch_listings(shop, listings)

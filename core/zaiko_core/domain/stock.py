@@ -63,13 +63,14 @@ def total(deltas: Iterable[Delta]) -> Delta:
 
 @dataclass(frozen=True, slots=True)
 class Balance:
-    """The stored quantities of one product over all warehouses, with its reserve."""
+    """The stored quantities of one product over all warehouses, with its reserve and the limit of its escrow (ADR 0012)."""
 
     physical: int = 0
     allocated: int = 0
     ordered: int = 0
     unallocated: int = 0
     reserve: int = 0
+    escrow_below: int = 0
 
     def __post_init__(self) -> None:
         if self.physical - self.ordered != self.deliverable - self.unallocated:
@@ -99,6 +100,11 @@ class Balance:
     def sent(self) -> int:
         """What a shop that sells single units shows: max(0, synced)."""
         return max(0, self.synced)
+
+    @property
+    def in_escrow(self) -> bool:
+        """Whether shops get disjoint quotas of it: while there is little of it."""
+        return self.escrow_below > 0 and self.synced <= self.escrow_below
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,9 +7,10 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import Row, and_, case, delete, func, select, update
+from sqlalchemy import Integer, Row, and_, case, delete, func, select, update
 
-from zaiko_core.app.records import DueLink, LinkRecord, LinkState, Page
+from zaiko_core.app.records import DueLink, Holding, LinkRecord, LinkState, Page
+from zaiko_core.domain.escrow import PERIOD, Sales
 from zaiko_core.domain.fence import Fence, Flight
 from zaiko_core.domain.links import Part
 from zaiko_core.domain.problem import problem_from
@@ -201,6 +202,46 @@ class LinkRows(Scope):
         for key in _KEYS:
             statement = statement.where(table.c[key] == batch.c[key])
         self.connection.execute(statement)
+
+    def add_sales(self, shop: str, units: Mapping[str, int]) -> None:
+        if not units:
+            return
+        table, period = schema.links, self.now // PERIOD
+        rows = [self._key(shop, listing) | {"units": sold} for listing, sold in units.items()]
+        batch = rowset(self.connection, typed(table, *_KEYS) | {"units": Integer}, rows)
+        same, next_one = table.c.sold_period == period, table.c.sold_period == period - 1
+        statement = update(table).values(
+            sold_before=case((same, table.c.sold_before), (next_one, table.c.sold_now), else_=0),
+            sold_now=case((same, table.c.sold_now), else_=0) + batch.c.units,
+            sold_period=period,
+        )
+        for key in _KEYS:
+            statement = statement.where(table.c[key] == batch.c[key])
+        self.connection.execute(statement)
+
+    def holders(self, products: Collection[str]) -> list[Holding]:
+        links, parts, shops = schema.links, schema.link_parts, schema.shops
+        batch = rowset(self.connection, typed(parts, "product"), [{"product": product} for product in set(products)])
+        query = (
+            select(links, parts.c.product, parts.c.units, shops.c.paused)
+            .join(batch, and_(self.mine(parts), parts.c.product == batch.c.product))
+            .join(links, and_(*(links.c[key] == parts.c[key] for key in _KEYS)))
+            .join(shops, and_(shops.c.merchant == links.c.merchant, shops.c.shop == links.c.shop))
+            .where(links.c.sync_enabled)
+        )
+        stuck = (LinkState.FAILED.value, LinkState.HELD.value)
+        return [
+            Holding(
+                product=row.product,
+                shop=row.shop,
+                listing=row.listing,
+                count=row.units,
+                fence=_fence(row),
+                sales=Sales(row.sold_period, row.sold_now, row.sold_before),
+                movable=not row.paused and row.state not in stuck,
+            )
+            for row in self.connection.execute(query)
+        ]
 
     def hold(self, shop: str, held: bool) -> list[tuple[str, str]]:
         table = schema.links

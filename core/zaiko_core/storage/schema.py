@@ -111,6 +111,7 @@ stock = Table(
     _count("ordered"),
     _count("unallocated"),
     _count("reserve"),
+    _count("escrow_below"),  # in escrow while synced is at most this; 0: never (ADR 0012)
     _time("updated_at"),
     _time("revision"),
     PrimaryKeyConstraint("merchant", "product"),
@@ -271,6 +272,10 @@ links = Table(
     Column("flight_quantity", Integer),
     Column("flight_absolute", Integer),
     _maybe_time("flight_at"),
+    # What the shop sold lately: units of the present period and of the one before (domain/escrow.py).
+    _time("sold_period"),
+    _count("sold_now"),
+    _count("sold_before"),
     # Work: when the link is to be handled next (null: nothing to do), and the revision of the change that asked for it.
     _maybe_time("due_at"),
     _time("touched"),

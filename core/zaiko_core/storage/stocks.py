@@ -20,7 +20,7 @@ _QUANTITIES = ("physical", "allocated", "ordered", "unallocated")
 
 def balance_from(row: Row[Any]) -> Balance:
     """The balance in a row that has the columns of `stock`."""
-    return Balance(row.physical, row.allocated, row.ordered, row.unallocated, row.reserve)
+    return Balance(row.physical, row.allocated, row.ordered, row.unallocated, row.reserve, row.escrow_below)
 
 
 class StockRows(Scope):
@@ -49,6 +49,18 @@ class StockRows(Scope):
         batch = rowset(self.connection, typed(table, "product", "reserve"), rows)
         values = {"reserve": batch.c.reserve, "updated_at": self.now, "revision": self.revision}
         self.connection.execute(update(table).where(self.mine(table), table.c.product == batch.c.product).values(values))
+
+    def set_escrow(self, product: str, below: int) -> None:
+        table = schema.stock
+        values = {"escrow_below": below, "updated_at": self.now, "revision": self.revision}
+        self.connection.execute(update(table).where(self.mine(table), table.c.product == product).values(values))
+
+    def in_escrow(self, products: Collection[str]) -> set[str]:
+        table = schema.stock
+        batch = rowset(self.connection, typed(table, "product"), [{"product": product} for product in set(products)])
+        scarce = table.c.physical - table.c.ordered - table.c.reserve <= table.c.escrow_below
+        query = select(table.c.product).join(batch, and_(self.mine(table), table.c.product == batch.c.product))
+        return set(self.connection.scalars(query.where(table.c.escrow_below > 0, scarce)))
 
     def post(self, entries: Sequence[Entry]) -> list[Movement]:
         if not entries:

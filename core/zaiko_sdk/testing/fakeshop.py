@@ -70,13 +70,13 @@ class FakeShop:
         return name
 
     def cancel(self, name: str, *, restock: bool) -> None:
-        """Cancel an order, with or without giving its units back."""
+        """Cancel an order, with or without giving back its units that have not left."""
         order = self.orders[name].order
         if order.state is OrderState.CANCELLED:
             return
         if restock:
             for line in order.lines:
-                self.stock[line.external_id] += line.ordered - line.cancelled
+                self.stock[line.external_id] += line.ordered - line.cancelled - line.fulfilled
         self._change(name, replace(order, state=OrderState.CANCELLED))
 
     def edit(self, name: str, listing: str, units: int, *, restock: bool) -> None:
