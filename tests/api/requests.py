@@ -151,6 +151,7 @@ REQUESTS: dict[str, Callable[[World], Any]] = {
     ),
     "StockService.ListStocks": lambda world: stock_service_pb2.ListStocksRequest(parent=world.name),
     "StockService.SetReserve": lambda world: stock_service_pb2.SetReserveRequest(product=world("products/apple"), reserve=1),
+    "StockService.SetEscrow": lambda world: stock_service_pb2.SetEscrowRequest(product=world("products/apple"), escrow_below=5),
     "StockService.BatchSetReserves": lambda world: stock_service_pb2.BatchSetReservesRequest(
         parent=world.name, requests=[stock_service_pb2.SetReserveRequest(product=world("products/apple"), reserve=1)]
     ),

@@ -291,6 +291,22 @@ async def set_reserve(api: Api, world: World) -> None:
     assert again.revision == answer.revision
 
 
+@happy("StockService.SetEscrow")
+async def set_escrow(api: Api, world: World) -> None:
+    await linked(api, world)
+    request = stock_service_pb2.SetEscrowRequest(product=world("products/apple"), escrow_below=8)
+
+    answer = await api.call("StockService.SetEscrow", request)
+    again = await api.call("StockService.SetEscrow", request)
+    looser = await api.call(
+        "StockService.SetEscrow", stock_service_pb2.SetEscrowRequest(product=world("products/apple"), escrow_below=7)
+    )
+
+    assert (answer.stock.free, answer.stock.synced, answer.stock.escrow_below, answer.stock.in_escrow) == (8, 8, 8, True)
+    assert (answer.scheduled_link_count, again.scheduled_link_count, again.revision) == (1, 0, answer.revision)
+    assert not looser.stock.in_escrow
+
+
 @happy("StockService.BatchSetReserves")
 async def batch_set_reserves(api: Api, world: World) -> None:
     requests = [

@@ -25,6 +25,7 @@ def add_to(app: typer.Typer) -> None:
     app.add_typer(catalogue.products, name="products", rich_help_panel=_KEEP)
     app.add_typer(stock.stock, name="stock", rich_help_panel=_KEEP)
     app.command(rich_help_panel=_KEEP)(stock.reserve)
+    app.command(rich_help_panel=_KEEP)(stock.escrow)
     app.command(rich_help_panel=_LINK)(catalogue.connectors)
     app.add_typer(shops.shops, name="shops", rich_help_panel=_LINK)
     app.add_typer(shops.listings, name="listings", rich_help_panel=_LINK)

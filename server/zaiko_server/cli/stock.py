@@ -201,6 +201,20 @@ def reserve(
     command.show.note(f"{reply.scheduled_link_count} links will be synced.")
 
 
+def escrow(
+    context: typer.Context,
+    product: Product,
+    below: Annotated[int, typer.Argument(min=0, metavar="UNITS", help="While so few or fewer may be sold; 0 = never.")],
+) -> None:
+    """Give each shop units of its own while a product is scarce, so that no two shops sell the same unit."""
+    command: Command = context.obj
+    client = command.client
+    request = stock_service_pb2.SetEscrowRequest(product=find.product(client, product), escrow_below=below)
+    reply = client.call(client.stocks.SetEscrow, request)
+    _table(command, [reply.stock], message=reply)
+    command.show.note(f"{reply.scheduled_link_count} links will be synced.")
+
+
 def _binding(
     client: Client, product: str, units: int, order: str, shipment: str, warehouse: str, cause: str, note: str
 ) -> dict[str, Any]:

@@ -38,4 +38,6 @@ def stock(merchant: str, record: StockRecord) -> stock_pb2.Stock:
         update_time=set_time(record.updated_at),
         revision=record.revision,
         etag=etag(record.revision),
+        escrow_below=balance.escrow_below,
+        in_escrow=balance.in_escrow,
     )

@@ -89,6 +89,19 @@ class StockServicer(stock_service_pb2_grpc.StockServiceServicer):
 
         return await self._calls.write(context, merchant, request, pb.BatchSetReservesResponse, work)
 
+    async def SetEscrow(self, request: pb.SetEscrowRequest, context: Context) -> pb.SetEscrowResponse:
+        merchant, product = names.PRODUCT.ids(request.product)
+
+        def work(uow: UnitOfWork) -> pb.SetEscrowResponse:
+            (before,) = _stocks(uow, [product])
+            etags.check(request.etag, before.revision)
+            record, scheduled = stock.set_escrow(uow, product, request.escrow_below)
+            return pb.SetEscrowResponse(
+                stock=stocks.stock(merchant, record), scheduled_link_count=scheduled, revision=uow.answer_revision
+            )
+
+        return await self._calls.write(context, merchant, request, pb.SetEscrowResponse, work)
+
     async def RecordReceipt(self, request: pb.RecordReceiptRequest, context: Context) -> pb.RecordReceiptResponse:
         receipt = Receipt(**self._fact(request), quantity=request.quantity)
         return await self._post(context, request, pb.RecordReceiptResponse, lambda uow: stock.receive(uow, [receipt])[0])

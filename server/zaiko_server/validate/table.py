@@ -304,6 +304,12 @@ TABLE: Mapping[str, Fields] = {
     },
     "ListStocksRequest": _in_merchant(_filter({"oversold": _FREE, "products": (Items(BATCH), Required(), Named(names.PRODUCT))})),
     "SetReserveRequest": {**_SET_RESERVE, **_REQUEST_ID},
+    "SetEscrowRequest": {
+        "product": _name(names.PRODUCT),
+        "escrow_below": (Range(0, LARGEST),),
+        "etag": _ETAG,
+        **_REQUEST_ID,
+    },
     "BatchSetReservesRequest": {
         "parent": _name(names.MERCHANT),
         "requests": (Items(BATCH, least=1, batch=True), Unique(by=("product",))),

@@ -46,6 +46,8 @@ class Stock(message.Message):
     UPDATE_TIME_FIELD_NUMBER: builtins.int
     REVISION_FIELD_NUMBER: builtins.int
     ETAG_FIELD_NUMBER: builtins.int
+    ESCROW_BELOW_FIELD_NUMBER: builtins.int
+    IN_ESCROW_FIELD_NUMBER: builtins.int
     name: builtins.str
     """Output only. Resource name, `merchants/{merchant}/products/{product}/stock`. Exists as long as its product."""
     product: builtins.str
@@ -74,6 +76,12 @@ class Stock(message.Message):
     """Output only. The merchant's revision at which a number last changed."""
     etag: builtins.str
     """Output only. Changes with every change of the stock. Counted values need it (AdjustStock)."""
+    escrow_below: builtins.int
+    """Output only. The product is in escrow while `synced` is at most this; 0 = never. Changed by SetEscrow; default 0."""
+    in_escrow: builtins.bool
+    """Output only. Whether the product is in escrow now: each link shows a quota of its own instead of `sent`, and the
+    quotas of all links add up to at most `sent`.
+    """
     @builtins.property
     def warehouses(self) -> containers.RepeatedCompositeFieldContainer[WarehouseStock]:
         """Output only. The same per warehouse, ordered by name; warehouses that never held the product are left out."""
@@ -101,10 +109,12 @@ class Stock(message.Message):
         update_time: timestamp_pb2.Timestamp | None = ...,
         revision: builtins.int = ...,
         etag: builtins.str = ...,
+        escrow_below: builtins.int = ...,
+        in_escrow: builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = typing.Literal["update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["allocated", b"allocated", "deliverable", b"deliverable", "etag", b"etag", "free", b"free", "name", b"name", "ordered", b"ordered", "oversold", b"oversold", "physical", b"physical", "product", b"product", "reserve", b"reserve", "revision", b"revision", "sent", b"sent", "synced", b"synced", "unallocated", b"unallocated", "update_time", b"update_time", "warehouses", b"warehouses"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["allocated", b"allocated", "deliverable", b"deliverable", "escrow_below", b"escrow_below", "etag", b"etag", "free", b"free", "in_escrow", b"in_escrow", "name", b"name", "ordered", b"ordered", "oversold", b"oversold", "physical", b"physical", "product", b"product", "reserve", b"reserve", "revision", b"revision", "sent", b"sent", "synced", b"synced", "unallocated", b"unallocated", "update_time", b"update_time", "warehouses", b"warehouses"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

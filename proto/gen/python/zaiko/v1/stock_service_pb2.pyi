@@ -335,6 +335,70 @@ class BatchSetReservesResponse(message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 @typing.final
+class SetEscrowRequest(message.Message):
+    """Asks for another limit of a product's escrow."""
+
+    DESCRIPTOR: descriptor.Descriptor
+
+    PRODUCT_FIELD_NUMBER: builtins.int
+    ESCROW_BELOW_FIELD_NUMBER: builtins.int
+    ETAG_FIELD_NUMBER: builtins.int
+    REQUEST_ID_FIELD_NUMBER: builtins.int
+    product: builtins.str
+    """Required. `merchants/{merchant}/products/{product}`."""
+    escrow_below: builtins.int
+    """Optional. In escrow while `synced` is at most this, 0 to 1,000,000,000; default 0 = never, 1,000,000,000 = always."""
+    etag: builtins.str
+    """Optional. Stock.etag as last read; refused with ETAG_MISMATCH when the stock has changed since. Empty = do not
+    compare.
+    """
+    request_id: builtins.str
+    """Optional. A UUID that makes the call safe to repeat for 24 h: a repeat gets the first answer. See proto/README.md."""
+    def __init__(
+        self,
+        *,
+        product: builtins.str = ...,
+        escrow_below: builtins.int = ...,
+        etag: builtins.str = ...,
+        request_id: builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = typing.Literal["escrow_below", b"escrow_below", "etag", b"etag", "product", b"product", "request_id", b"request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+@typing.final
+class SetEscrowResponse(message.Message):
+    """The stock after its escrow was set."""
+
+    DESCRIPTOR: descriptor.Descriptor
+
+    STOCK_FIELD_NUMBER: builtins.int
+    SCHEDULED_LINK_COUNT_FIELD_NUMBER: builtins.int
+    REVISION_FIELD_NUMBER: builtins.int
+    scheduled_link_count: builtins.int
+    """How many enabled links of the product were scheduled; 0 when the limit was already so."""
+    revision: builtins.int
+    """The merchant's revision that this answer reflects."""
+    @builtins.property
+    def stock(self) -> stock_pb2.Stock:
+        """The stock."""
+
+    def __init__(
+        self,
+        *,
+        stock: stock_pb2.Stock | None = ...,
+        scheduled_link_count: builtins.int = ...,
+        revision: builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = typing.Literal["stock", b"stock"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = typing.Literal["revision", b"revision", "scheduled_link_count", b"scheduled_link_count", "stock", b"stock"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+@typing.final
 class RecordReceiptRequest(message.Message):
     """Says that units arrived."""
 

@@ -65,6 +65,11 @@ class StockServiceStub(object):
                 request_serializer=zaiko_dot_v1_dot_stock__service__pb2.BatchSetReservesRequest.SerializeToString,
                 response_deserializer=zaiko_dot_v1_dot_stock__service__pb2.BatchSetReservesResponse.FromString,
                 _registered_method=True)
+        self.SetEscrow = channel.unary_unary(
+                '/zaiko.v1.StockService/SetEscrow',
+                request_serializer=zaiko_dot_v1_dot_stock__service__pb2.SetEscrowRequest.SerializeToString,
+                response_deserializer=zaiko_dot_v1_dot_stock__service__pb2.SetEscrowResponse.FromString,
+                _registered_method=True)
         self.RecordReceipt = channel.unary_unary(
                 '/zaiko.v1.StockService/RecordReceipt',
                 request_serializer=zaiko_dot_v1_dot_stock__service__pb2.RecordReceiptRequest.SerializeToString,
@@ -144,6 +149,16 @@ class StockServiceServicer(object):
 
     def BatchSetReserves(self, request, context):
         """Sets up to 1,000 reserves, all or none. Refused with DUPLICATE_IN_BATCH when a product comes twice.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SetEscrow(self, request, context):
+        """Sets when a product is in escrow: while `synced` is at most `escrow_below`, shops are given disjoint quotas that
+        follow demand, so that two shops cannot sell the same unit. Links are lowered first and raised after that was
+        acknowledged. Never changes `free`; every enabled link of the product is scheduled. Setting the same limit again
+        changes nothing. Refused with ETAG_MISMATCH.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -233,6 +248,11 @@ def add_StockServiceServicer_to_server(servicer, server):
                     servicer.BatchSetReserves,
                     request_deserializer=zaiko_dot_v1_dot_stock__service__pb2.BatchSetReservesRequest.FromString,
                     response_serializer=zaiko_dot_v1_dot_stock__service__pb2.BatchSetReservesResponse.SerializeToString,
+            ),
+            'SetEscrow': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetEscrow,
+                    request_deserializer=zaiko_dot_v1_dot_stock__service__pb2.SetEscrowRequest.FromString,
+                    response_serializer=zaiko_dot_v1_dot_stock__service__pb2.SetEscrowResponse.SerializeToString,
             ),
             'RecordReceipt': grpc.unary_unary_rpc_method_handler(
                     servicer.RecordReceipt,
@@ -411,6 +431,33 @@ class StockService(object):
             '/zaiko.v1.StockService/BatchSetReserves',
             zaiko_dot_v1_dot_stock__service__pb2.BatchSetReservesRequest.SerializeToString,
             zaiko_dot_v1_dot_stock__service__pb2.BatchSetReservesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SetEscrow(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/zaiko.v1.StockService/SetEscrow',
+            zaiko_dot_v1_dot_stock__service__pb2.SetEscrowRequest.SerializeToString,
+            zaiko_dot_v1_dot_stock__service__pb2.SetEscrowResponse.FromString,
             options,
             channel_credentials,
             insecure,

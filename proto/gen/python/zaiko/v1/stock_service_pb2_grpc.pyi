@@ -54,6 +54,12 @@ class StockServiceStub:
     """
     BatchSetReserves: grpc.UnaryUnaryMultiCallable[stock_service_pb2.BatchSetReservesRequest, stock_service_pb2.BatchSetReservesResponse]
     """Sets up to 1,000 reserves, all or none. Refused with DUPLICATE_IN_BATCH when a product comes twice."""
+    SetEscrow: grpc.UnaryUnaryMultiCallable[stock_service_pb2.SetEscrowRequest, stock_service_pb2.SetEscrowResponse]
+    """Sets when a product is in escrow: while `synced` is at most `escrow_below`, shops are given disjoint quotas that
+    follow demand, so that two shops cannot sell the same unit. Links are lowered first and raised after that was
+    acknowledged. Never changes `free`; every enabled link of the product is scheduled. Setting the same limit again
+    changes nothing. Refused with ETAG_MISMATCH.
+    """
     RecordReceipt: grpc.UnaryUnaryMultiCallable[stock_service_pb2.RecordReceiptRequest, stock_service_pb2.RecordReceiptResponse]
     """Records that units arrived. Raises physical and free. Refused with PRODUCT_ARCHIVED and STOCK_LIMIT_EXCEEDED."""
     AdjustStock: grpc.UnaryUnaryMultiCallable[stock_service_pb2.AdjustStockRequest, stock_service_pb2.AdjustStockResponse]
@@ -108,6 +114,12 @@ class StockServiceAsyncStub(StockServiceStub):
     """
     BatchSetReserves: aio.UnaryUnaryMultiCallable[stock_service_pb2.BatchSetReservesRequest, stock_service_pb2.BatchSetReservesResponse]  # type: ignore[assignment]
     """Sets up to 1,000 reserves, all or none. Refused with DUPLICATE_IN_BATCH when a product comes twice."""
+    SetEscrow: aio.UnaryUnaryMultiCallable[stock_service_pb2.SetEscrowRequest, stock_service_pb2.SetEscrowResponse]  # type: ignore[assignment]
+    """Sets when a product is in escrow: while `synced` is at most `escrow_below`, shops are given disjoint quotas that
+    follow demand, so that two shops cannot sell the same unit. Links are lowered first and raised after that was
+    acknowledged. Never changes `free`; every enabled link of the product is scheduled. Setting the same limit again
+    changes nothing. Refused with ETAG_MISMATCH.
+    """
     RecordReceipt: aio.UnaryUnaryMultiCallable[stock_service_pb2.RecordReceiptRequest, stock_service_pb2.RecordReceiptResponse]  # type: ignore[assignment]
     """Records that units arrived. Raises physical and free. Refused with PRODUCT_ARCHIVED and STOCK_LIMIT_EXCEEDED."""
     AdjustStock: aio.UnaryUnaryMultiCallable[stock_service_pb2.AdjustStockRequest, stock_service_pb2.AdjustStockResponse]  # type: ignore[assignment]
@@ -189,6 +201,18 @@ class StockServiceServicer(metaclass=abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> typing.Union[stock_service_pb2.BatchSetReservesResponse, abc.Awaitable[stock_service_pb2.BatchSetReservesResponse]]:
         """Sets up to 1,000 reserves, all or none. Refused with DUPLICATE_IN_BATCH when a product comes twice."""
+
+    @abc_1.abstractmethod
+    def SetEscrow(
+        self,
+        request: stock_service_pb2.SetEscrowRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[stock_service_pb2.SetEscrowResponse, abc.Awaitable[stock_service_pb2.SetEscrowResponse]]:
+        """Sets when a product is in escrow: while `synced` is at most `escrow_below`, shops are given disjoint quotas that
+        follow demand, so that two shops cannot sell the same unit. Links are lowered first and raised after that was
+        acknowledged. Never changes `free`; every enabled link of the product is scheduled. Setting the same limit again
+        changes nothing. Refused with ETAG_MISMATCH.
+        """
 
     @abc_1.abstractmethod
     def RecordReceipt(
