@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from zaiko_core.app.ports import UnitOfWork
 from zaiko_core.app.touching import touch_links, touch_products
@@ -17,11 +17,13 @@ _BATCH = 500
 
 @dataclass(frozen=True, slots=True)
 class Ingested:
-    """What a page did: orders that changed something, that said nothing new, and that were older than what is stored."""
+    """What a page did: orders that changed something, that said nothing new, and that were older than what is stored; and of each
+    listing that they sold the time of the last sale (µs, by the shop's clock)."""
 
     changed: int = 0
     same: int = 0
     outdated: int = 0
+    sold: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +58,11 @@ def ingest(uow: UnitOfWork, shop: str, readings: Sequence[OrderRecord]) -> Inges
             changing.append(reading)
     # Most of a page that overlaps an earlier one says nothing new at all.
     uow.orders.seen(shop, [reading for reading in same if reading.version > stored[reading.order].version])
-    _apply(uow, shop, changing, stored)
-    return Ingested(len(changing), len(same), outdated)
+    results = _apply(uow, shop, changing, stored)
+    sold: dict[str, int] = {}
+    for own in (own for result in results for own in result.sold):
+        sold[own.listing] = max(own.at, sold.get(own.listing, 0))
+    return Ingested(len(changing), len(same), outdated, sold)
 
 
 def is_news(uow: UnitOfWork, shop: str, readings: Sequence[OrderRecord]) -> bool:

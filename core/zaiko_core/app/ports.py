@@ -12,6 +12,7 @@ from typing import Protocol
 
 from zaiko_core.app.records import (
     ChangeKind,
+    DriftRecord,
     DueLink,
     Holding,
     JobClaim,
@@ -123,6 +124,10 @@ class Orders(Protocol):
         """Only note a newer version and reading of orders that say the same."""
         ...
 
+    def sold_unlinked(self, shop: str, *, since: int) -> bool:
+        """Whether an order of the shop that was changed at or after `since` has a line that is counted for no product."""
+        ...
+
     def with_listings(self, shop: str, listings: Collection[str], *, counted: bool, limit: int, after: str) -> list[str]:
         """Ids of orders that have a line of one of these listings which is (not) counted, by id, after `after`."""
         ...
@@ -157,6 +162,7 @@ class Shops(Protocol):
 
     def save_progress(self, shop: str, *, cursor: str, complete_until: int | None) -> None: ...
     def save_reread(self, shop: str) -> None: ...
+    def save_audited(self, shop: str) -> None: ...
     def load_state(self, shop: str) -> bytes | None:
         """What the shop's connector remembers, sealed, or None."""
         ...
@@ -229,6 +235,20 @@ class Links(Protocol):
         the link due is never lost."""
         ...
 
+    def save_verified(self, records: Sequence[LinkRecord]) -> None:
+        """Fence, due time and time of reading of links that are as they were: no revision, nobody is told."""
+        ...
+
+    def audit(self, shop: str, *, period: int, interval: int, least: int) -> int:
+        """Make the synced links that were read longest ago due with a reading: as many as make all enabled ones once in `period`
+        when done every `interval` (µs), at least `least`. How many."""
+        ...
+
+    def verified(self, shop: str, *, since: int) -> tuple[int, int, int | None]:
+        """Enabled links of the shop (empty: of all), those read at or after `since`, and when the one read longest ago was read
+        (0: never; None: no links)."""
+        ...
+
     def add_sales(self, shop: str, units: Mapping[str, int]) -> None:
         """Count units (≥ 1, of the listing) that the shop sold through these links now, for the quotas of an escrow."""
         ...
@@ -240,6 +260,23 @@ class Links(Protocol):
     def hold(self, shop: str, held: bool) -> list[tuple[str, str]]:
         """Show the enabled links of a shop as HELD, or as PENDING again; those that changed, as (shop, listing)."""
         ...
+
+
+class Drifts(Protocol):
+    def insert(self, records: Sequence[DriftRecord]) -> None: ...
+    def edits(self, shop: str, listings: Collection[str], *, since: int) -> dict[str, int]:
+        """How many unexplained edits each of these links had since then; links without any are left out."""
+        ...
+
+    def counts(self, shop: str, *, since: int) -> dict[str, int]:
+        """Differences by cause; an empty shop means all."""
+        ...
+
+    def page(self, page: Page, *, shop: str, listing: str, causes: Collection[str]) -> list[DriftRecord]:
+        """Newest first; the key is (at, shop, listing)."""
+        ...
+
+    def forget(self, *, older_than: int) -> None: ...
 
 
 class Runs(Protocol):
@@ -317,6 +354,8 @@ class UnitOfWork(Protocol):
     def listings(self) -> Listings: ...
     @property
     def links(self) -> Links: ...
+    @property
+    def drifts(self) -> Drifts: ...
     @property
     def runs(self) -> Runs: ...
     @property

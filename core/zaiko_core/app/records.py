@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from zaiko_core.domain.demand import OrderRecord
+from zaiko_core.domain.drift import Difference
 from zaiko_core.domain.escrow import Sales
 from zaiko_core.domain.fence import Fence
 from zaiko_core.domain.links import Part
@@ -73,6 +74,9 @@ class ShopRecord:
     order_cursor: str | None = None
     orders_complete_until: int | None = None
     reread_at: int | None = None
+    audited_at: int | None = None
+    hold_drift: bool = False
+    """Whether a number that was edited in the shop waits for a person instead of being set right."""
     problem: Problem | None = None
     last_run: str = ""
     last_run_at: int | None = None
@@ -137,8 +141,23 @@ class LinkRecord:
     last_success_at: int | None = None
     last_attempt_at: int | None = None
     problem: Problem | None = None
+    read_at: int = 0
+    """When the shop's number was last read and settled; 0 = never."""
     created_at: int = 0
     updated_at: int = 0
+    revision: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class DriftRecord:
+    """A difference between what a shop showed and what was expected, and whether it was left for a person. `at` is when it was
+    settled."""
+
+    at: int
+    shop: str
+    listing: str
+    difference: Difference
+    held: bool = False
     revision: int = 0
 
 

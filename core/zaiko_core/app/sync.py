@@ -10,6 +10,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from zaiko_core.app import escrow
+from zaiko_core.app.audit import HOLD, Findings
 from zaiko_core.app.ports import UnitOfWork
 from zaiko_core.app.records import (
     ChangeKind,
@@ -184,29 +185,42 @@ def prepare(
     `tired` have been sent too often in this run and wait a little. `key` is the beginning of the writes' keys."""
     uow.hold_lease(shop, token)
     saved: list[LinkRecord] = []
+    verified: list[LinkRecord] = []
     writes: list[Write] = []
     confirmed = failed = waiting = 0
     due = uow.links.due(shop, limit=limit)
-    quotas = escrow.quotas_of(uow, due)
+    quotas, findings = escrow.quotas_of(uow, due), Findings(uow, shop)
     for item in due:
         link, seen = item.link, observations.get(item.link.listing)
         if seen is not None and seen.problem is not None:
             saved.append(failing(link, seen.problem, uow.now))
             failed += 1
             continue
-        belief = link.fence
+        belief, read_at = link.fence, link.read_at
         if seen is not None:
-            belief, _ = fences.observe(belief, seen.quantity, at=seen.at, now=uow.now)
+            belief, verdict = fences.observe(link.fence, seen.quantity, at=seen.at, now=uow.now)
+            findings.reading(item, link.fence, belief, verdict, seen.quantity)
+            read_at = seen.at
+        # A suspicion that is dropped must not count as units that the link holds already.
+        suspicious = belief
+        belief = fences.without_outlived(belief, policy.mode, fresh=seen is not None, visibility=policy.visibility, now=uow.now)
+        findings.outlived(item, suspicious, belief)
         wanted = target(link.parts, item.balances, maximum=policy.maximum)
         scarce, waits = quotas.allowed(link, belief)
         wanted = wanted if scarce is None else min(wanted, scarce)
         belief, plan = fences.plan(belief, wanted, policy.mode, fresh=seen is not None, visibility=policy.visibility, now=uow.now)
-        link = replace(link, fence=belief, target=wanted)
-        if plan.step is Step.DONE:
+        unchanged = link.state is LinkState.SYNCED and (link.target, link.confirmed) == (wanted, plan.quantity)
+        link = replace(link, fence=belief, target=wanted, read_at=read_at)
+        problem = findings.left_to_people(item)
+        if problem is not None:
+            saved.append(replace(failing(link, problem, uow.now), due_at=uow.now + HOLD))
+            failed += 1
+        elif plan.step is Step.DONE:
             recheck_at = plan.recheck_at
             if waits:
                 recheck_at = min(recheck_at or uow.now + escrow.RECHECK, uow.now + escrow.RECHECK)
-            saved.append(_done(link, plan.quantity, recheck_at, uow.now))
+            # A watcher is not told that a number was read and is what it was.
+            (verified if unchanged else saved).append(_done(link, plan.quantity, recheck_at, uow.now))
             confirmed += 1
         elif plan.step is Step.READ:
             waiting += 1
@@ -221,8 +235,10 @@ def prepare(
             saved.append(replace(link, fence=flown, state=LinkState.SYNCING, last_attempt_at=uow.now))
             writes.append(Write(link.listing, item.external_id, item.data, plan.quantity, belief.expected, name, link.touched))
     uow.links.save(saved)
+    uow.links.save_verified(verified)
+    findings.write()
     uow.changed(ChangeKind.LINK, link_names((link.shop, link.listing) for link in saved))
-    escrow.freed(uow, {(item.link.shop, item.link.listing): item.link.fence for item in due}, saved)
+    escrow.freed(uow, {(item.link.shop, item.link.listing): item.link.fence for item in due}, [*saved, *verified])
     return Prepared(writes, len(due), confirmed, failed, waiting)
 
 

@@ -55,6 +55,8 @@ class Fence:
     """When a number that nothing explained was last taken over as it was: orders placed before that were in it."""
     must_read: bool = True
     flight: Flight | None = None
+    replaced: int | None = None
+    """What the shop showed before a write that was acknowledged and is still to be read back."""
 
 
 class Drift(enum.StrEnum):
@@ -103,6 +105,7 @@ def sold(fence: Fence, own: Sold) -> Fence:
         doubt=fence.doubt - doubted,
         expected=None if fence.expected is None else fence.expected - rest,
         flight=None if flight is None else replace(flight, quantity=flight.quantity - rest),
+        replaced=None if fence.replaced is None else fence.replaced - rest,
     )
     return replace(
         fence,
@@ -143,16 +146,26 @@ def observe(fence: Fence, quantity: int | None, *, at: int, now: int) -> tuple[F
     return settled, drift
 
 
-def plan(fence: Fence, target: int, mode: Mode, *, fresh: bool, visibility: int, now: int) -> tuple[Fence, Plan]:
-    """The next step towards showing `target` (≥ 0), and the fence with an outlived suspicion dropped.
+def needs_reading(fence: Fence, mode: Mode, *, fresh: bool) -> bool:
+    """Whether the number must be read before a write can be planned. `fresh` says that it was observed in this round, before orders
+    were last fetched."""
+    return fence.flight is not None or fence.must_read or (mode is not Mode.COMPARE_AND_SET and not fresh)
 
-    `fresh` says that the number was observed in this round, before orders were last fetched. `visibility` is in µs.
-    """
-    if fence.flight is not None or fence.must_read or (mode is not Mode.COMPARE_AND_SET and not fresh):
+
+def without_outlived(fence: Fence, mode: Mode, *, fresh: bool, visibility: int, now: int) -> Fence:
+    """The fence without a suspicion that no order has explained for `visibility` µs: it was a change by hand. What is in doubt
+    until a reading settles it stays."""
+    if needs_reading(fence, mode, fresh=fresh) or now - fence.suspected_since < visibility:
+        return fence
+    return replace(fence, suspected=0, suspected_since=0, doubt=0)
+
+
+def plan(fence: Fence, target: int, mode: Mode, *, fresh: bool, visibility: int, now: int) -> tuple[Fence, Plan]:
+    """The next step towards showing `target` (≥ 0), and the fence with an outlived suspicion dropped. `visibility` is in µs."""
+    if needs_reading(fence, mode, fresh=fresh):
         return fence, Plan(Step.READ)
+    fence = without_outlived(fence, mode, fresh=fresh, visibility=visibility, now=now)
     waiting = fence.suspected > 0 or fence.doubt > 0
-    if waiting and now - fence.suspected_since >= visibility:
-        fence, waiting = replace(fence, suspected=0, suspected_since=0, doubt=0), False
     want = max(0, target - fence.suspected)
     if fence.expected is not None and want > fence.expected:
         want = max(fence.expected, want - fence.doubt)
@@ -172,7 +185,9 @@ def applied(fence: Fence, mode: Mode) -> Fence:
     """The platform acknowledged the write in flight. Where it could not be conditional, the next round reads it back."""
     if fence.flight is None:
         return fence
-    return replace(fence, expected=fence.flight.quantity, flight=None, must_read=mode is not Mode.COMPARE_AND_SET)
+    if mode is Mode.COMPARE_AND_SET:
+        return replace(fence, expected=fence.flight.quantity, flight=None, must_read=False)
+    return replace(fence, expected=fence.flight.quantity, flight=None, must_read=True, replaced=fence.expected)
 
 
 def refused(fence: Fence) -> Fence:

@@ -33,6 +33,7 @@ _FENCE = (
     "flight_quantity",
     "flight_absolute",
     "flight_at",
+    "replaced",
 )
 _STATUS = (
     "sync_enabled",
@@ -43,6 +44,7 @@ _STATUS = (
     "last_success_at",
     "last_attempt_at",
     "problem",
+    "read_at",
     "updated_at",
     "revision",
 )
@@ -243,6 +245,43 @@ class LinkRows(Scope):
             for row in self.connection.execute(query)
         ]
 
+    def save_verified(self, records: Sequence[LinkRecord]) -> None:
+        rows = [
+            self._key(record.shop, record.listing)
+            | _fence_values(record.fence)
+            | {"due_at": record.due_at, "read_at": record.read_at}
+            for record in records
+        ]
+        update_rows(self.connection, schema.links, rows, keys=_KEYS)
+
+    def audit(self, shop: str, *, period: int, interval: int, least: int) -> int:
+        table = schema.links
+        mine = (self.mine(table), table.c.shop == shop, table.c.sync_enabled)
+        enabled = self.connection.scalar(select(func.count()).select_from(table).where(*mine)) or 0
+        resting = and_(table.c.state == LinkState.SYNCED.value, table.c.due_at.is_(None), table.c.read_at < self.now)
+        oldest = (
+            select(table.c.listing)
+            .where(*mine, resting)
+            .order_by(table.c.read_at)
+            .limit(max(least, -(-enabled * interval // period)))
+            .subquery("oldest")
+        )
+        done = self.connection.execute(
+            update(table)
+            .where(self.mine(table), table.c.shop == shop, table.c.listing.in_(select(oldest.c.listing)))
+            .values(must_read=True, due_at=self.now)
+        )
+        return int(done.rowcount)
+
+    def verified(self, shop: str, *, since: int) -> tuple[int, int, int | None]:
+        table = schema.links
+        mine = [self.mine(table), table.c.sync_enabled]
+        if shop:
+            mine.append(table.c.shop == shop)
+        fresh = func.coalesce(func.sum(case((table.c.read_at >= since, 1), else_=0)), 0)
+        row = self.connection.execute(select(func.count(), fresh, func.min(table.c.read_at)).where(*mine)).one()
+        return int(row[0]), int(row[1]), row[2]
+
     def hold(self, shop: str, held: bool) -> list[tuple[str, str]]:
         table = schema.links
         state = LinkState.HELD if held else LinkState.PENDING
@@ -308,6 +347,7 @@ class LinkRows(Scope):
                 "last_success_at": record.last_success_at,
                 "last_attempt_at": record.last_attempt_at,
                 "problem": record.problem.document() if record.problem else None,
+                "read_at": record.read_at,
                 "updated_at": self.now,
                 "revision": self.revision,
             }
@@ -328,6 +368,7 @@ def _fence_values(fence: Fence) -> dict[str, Any]:
         "flight_quantity": flight.quantity if flight else None,
         "flight_absolute": flight.absolute if flight else None,
         "flight_at": flight.at if flight else None,
+        "replaced": fence.replaced,
     }
 
 
@@ -342,6 +383,7 @@ def _fence(row: Row[Any]) -> Fence:
         taken_over_at=row.taken_over_at,
         must_read=row.must_read,
         flight=flight,
+        replaced=row.replaced,
     )
 
 
@@ -361,6 +403,7 @@ def _link(row: Row[Any]) -> LinkRecord:
         last_success_at=row.last_success_at,
         last_attempt_at=row.last_attempt_at,
         problem=problem_from(row.problem),
+        read_at=row.read_at,
         created_at=row.created_at,
         updated_at=row.updated_at,
         revision=row.revision,

@@ -100,6 +100,11 @@ class OrderRows(Scope):
         )
         return list(self.connection.scalars(query))
 
+    def sold_unlinked(self, shop: str, *, since: int) -> bool:
+        table = schema.orders
+        query = select(table.c.order_id).where(self.mine(table), table.c.shop == shop, table.c.uncounted, table.c.version >= since)
+        return self.connection.scalar(query.limit(1)) is not None
+
     def page(self, page: Page, *, shop: str, states: Collection[str], suspect: bool, uncounted: bool) -> list[StoredOrder]:
         table = schema.orders
         query = select(table).where(self.mine(table), after(page, table.c.shop, table.c.order_id))

@@ -209,6 +209,9 @@ shops = Table(
     Column("order_cursor", Text),
     _maybe_time("orders_complete_until"),
     _maybe_time("reread_at"),  # when open orders were last read again
+    # The drift audit (ADR 0013).
+    _maybe_time("audited_at"),
+    Column("hold_drift", Boolean, nullable=False, server_default=false()),
     # Status.
     Column("problem", _JSON),
     _text("last_run"),
@@ -272,6 +275,8 @@ links = Table(
     Column("flight_quantity", Integer),
     Column("flight_absolute", Integer),
     _maybe_time("flight_at"),
+    Column("replaced", Integer),
+    _time("read_at"),  # when the shop's number was last read and settled (ADR 0013)
     # What the shop sold lately: units of the present period and of the one before (domain/escrow.py).
     _time("sold_period"),
     _count("sold_now"),
@@ -291,6 +296,14 @@ links = Table(
     _time("updated_at"),
     _time("revision"),
     PrimaryKeyConstraint("merchant", "shop", "listing"),
+    Index(
+        "ix_links_audit",
+        "merchant",
+        "shop",
+        "read_at",
+        postgresql_where=text("sync_enabled"),
+        sqlite_where=text("sync_enabled"),
+    ),
     Index(
         "ix_links_due",
         "merchant",
@@ -312,6 +325,22 @@ link_parts = Table(
     PrimaryKeyConstraint("merchant", "shop", "listing", "product"),
     Index(None, "merchant", "product"),
     CheckConstraint("units >= 1", name="at_least_one"),
+)
+
+drifts = Table(
+    "drifts",
+    metadata,
+    _id("merchant"),
+    Column("at", BigInteger, nullable=False),
+    _id("shop"),
+    _id("listing"),
+    _id("cause"),
+    Column("expected", Integer, nullable=False),
+    Column("shown", Integer, nullable=False),
+    Column("held", Boolean, nullable=False),
+    _time("revision"),
+    PrimaryKeyConstraint("merchant", "at", "shop", "listing"),
+    Index(None, "merchant", "shop", "listing", "at"),
 )
 
 orders = Table(

@@ -81,6 +81,10 @@ class ShopRows(Scope):
         table = schema.shops
         self.connection.execute(update(table).where(self.mine(table), table.c.shop == shop).values(reread_at=self.now))
 
+    def save_audited(self, shop: str) -> None:
+        table = schema.shops
+        self.connection.execute(update(table).where(self.mine(table), table.c.shop == shop).values(audited_at=self.now))
+
     def load_state(self, shop: str) -> bytes | None:
         table = schema.shop_states
         found: bytes | None = self.connection.scalar(select(table.c.sealed).where(self.mine(table), table.c.shop == shop))
@@ -119,6 +123,7 @@ class ShopRows(Scope):
             "paused": record.paused,
             "deleted": record.deleted,
             "interval": record.interval,
+            "hold_drift": record.hold_drift,
             "problem": record.problem.document() if record.problem else None,
             "last_run": record.last_run,
             "last_run_at": record.last_run_at,
@@ -138,6 +143,8 @@ class ShopRows(Scope):
             order_cursor=row.order_cursor,
             orders_complete_until=row.orders_complete_until,
             reread_at=row.reread_at,
+            audited_at=row.audited_at,
+            hold_drift=row.hold_drift,
             problem=problem_from(row.problem),
             last_run=row.last_run,
             last_run_at=row.last_run_at,

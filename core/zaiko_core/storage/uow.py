@@ -11,6 +11,7 @@ from zaiko_core.app.records import ChangeKind, MerchantRecord
 from zaiko_core.domain.errors import LeaseLost, NotFound
 from zaiko_core.storage import schema
 from zaiko_core.storage.catalogue import ProductRows, WarehouseRows, merchant_from
+from zaiko_core.storage.drifts import DriftRows
 from zaiko_core.storage.history import FeedRows, OperationRows, RequestRows, RunRows
 from zaiko_core.storage.links import LinkRows
 from zaiko_core.storage.orders import OrderRows
@@ -72,6 +73,10 @@ class StorageUnitOfWork:
     @cached_property
     def links(self) -> LinkRows:
         return LinkRows(self._connection, self.merchant, self.now, self.revision)
+
+    @cached_property
+    def drifts(self) -> DriftRows:
+        return DriftRows(self._connection, self.merchant, self.now, self.revision)
 
     @cached_property
     def runs(self) -> RunRows:

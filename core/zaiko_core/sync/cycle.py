@@ -21,7 +21,7 @@ from zaiko_sdk import (
     WriteResult,
 )
 
-from zaiko_core.app import orders, sync
+from zaiko_core.app import audit, orders, sync
 from zaiko_core.app.orders import Ingested
 from zaiko_core.app.ports import UnitOfWork
 from zaiko_core.app.records import JobClaim, RunCounts, RunRecord, RunState, ShopRecord
@@ -40,6 +40,10 @@ _SHARE = 2_000
 """Due links that one round takes at the most."""
 _PUSHES = 5
 """How often one link is sent in one run before it waits a little."""
+_OVERTAKEN = 2
+"""How often in one run a reading is given up because an order overtook it."""
+_WHOLE_SECOND = 1_000_000
+"""Platforms cut the times of orders to whole seconds."""
 _ROUNDS = 200
 _DURATION = 60.0
 """Seconds after which a run gives the shop back, to go on at once; keeps runs short for draining and fairness."""
@@ -86,9 +90,14 @@ class Cycle:
     clock: Clock
     log: Log
     jitter: Callable[[], float]
+    audit_period: int = audit.PERIOD
     counts: RunCounts = field(default_factory=RunCounts)
+    _audited: bool = False
     _observed: dict[str, Observation] = field(default_factory=dict)
     _sent: dict[str, int] = field(default_factory=dict)
+    _last_sold: dict[str, int] = field(default_factory=dict)
+    """When the shop last sold a listing (µs, by its clock), of the orders that this round fetched."""
+    _overtaken: dict[str, int] = field(default_factory=dict)
     _unstored: tuple[str, int | None] | None = None
     """Cursor and completeness of fetched pages that brought nothing new."""
 
@@ -113,11 +122,22 @@ class Cycle:
             if policy is None:
                 return True
             sent, waiting = await self._push(policy)
-            if not sent and not waiting:
+            if not sent and not waiting and not await self._audit():
                 return True
             if self.clock.monotonic() - started > _DURATION:
                 return False
         return False
+
+    async def _audit(self) -> int:
+        """With nothing left to do, make some links due that nobody has compared with the shop for long; how many. Once per run."""
+        if self._audited:
+            return 0
+        self._audited = True
+        shop, token = self.shop.shop, self.claim.token
+        return await self.db.write(
+            self.claim.merchant,
+            lambda uow: audit.begin(uow, shop, token, least=self.kind.limits.read_batch, period=self.audit_period),
+        )
 
     async def _fetch(self) -> None:
         """Fetch what changed and take it in, page by page. A page's cursor is stored with what the page brought, and with the end
@@ -144,6 +164,7 @@ class Cycle:
 
             done = await self.db.write(self.claim.merchant, take)
             self._unstored = None
+            self._last_sold |= done.sold
             self.shop = replace(self.shop, order_cursor=page.cursor)
             self.counts.orders_changed += done.changed
             self.counts.orders_outdated += done.outdated
@@ -234,7 +255,7 @@ class Cycle:
     async def _push(self, policy: Policy) -> tuple[int, int]:
         """Settle what was read, send what follows; how many writes were sent and how many links still wait for a reading."""
         shop, token, key = self.shop.shop, self.claim.token, f"{self.run.run}-{self.counts.rounds}"
-        observed, self._observed = self._observed, {}
+        observed = self._in_time()
         tired = {listing for listing, times in self._sent.items() if times >= _PUSHES}
         prepared = await self.db.write(
             self.claim.merchant,
@@ -252,6 +273,17 @@ class Cycle:
                 await self._settle(policy, [(write, Outcome(unsent=True)) for later in chunks[number + 1 :] for write in later])
                 raise
         return len(prepared.writes), prepared.waiting
+
+    def _in_time(self) -> dict[str, Observation]:
+        """What was read in this round, without numbers that an order has overtaken which was fetched after the reading: nobody can
+        tell whether it is in them. They are read again, a few times: a link that sells all the time must go on."""
+        read, self._observed = self._observed, {}
+        sold, self._last_sold = self._last_sold, {}
+        for listing, seen in list(read.items()):
+            if sold.get(listing, 0) + _WHOLE_SECOND > seen.at and self._overtaken.get(listing, 0) < _OVERTAKEN:
+                self._overtaken[listing] = self._overtaken.get(listing, 0) + 1
+                del read[listing]
+        return read
 
     async def _send(self, policy: Policy, writes: Sequence[Write], key: str) -> None:
         """Send one batch and record its outcomes. A batch refused without saying for which item is split."""

@@ -14,6 +14,8 @@ from zaiko_core.storage.engine import Database
 _HOUR = 3600.0
 KEPT = 24 * 3_600_000_000
 """µs for which changes and answers are kept at least."""
+DRIFTS_KEPT = 30 * KEPT
+"""µs for which differences found in shops are kept."""
 REVISIONS = 1_000_000
 """Revisions of a merchant that stay in the change feed, however old."""
 
@@ -55,3 +57,4 @@ class Maintenance:
 def _forget(uow: UnitOfWork) -> None:
     uow.feed.compact(older_than=uow.now - KEPT, keep=REVISIONS)
     uow.requests.forget(older_than=uow.now - KEPT)
+    uow.drifts.forget(older_than=uow.now - DRIFTS_KEPT)

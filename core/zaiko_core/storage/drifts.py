@@ -1,0 +1,83 @@
+"""Differences that were found between shops and what was expected of them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+from sqlalchemy import and_, delete, func, or_, select
+
+from zaiko_core.app.records import DriftRecord, Page
+from zaiko_core.domain.drift import Cause, Difference
+from zaiko_core.storage import schema
+from zaiko_core.storage.rowset import insert_rows, rowset, typed
+from zaiko_core.storage.scope import Scope
+
+
+class DriftRows(Scope):
+    """See ports.Drifts."""
+
+    def insert(self, records: Sequence[DriftRecord]) -> None:
+        rows = [
+            {
+                "merchant": self.merchant,
+                "at": record.at,
+                "shop": record.shop,
+                "listing": record.listing,
+                "cause": record.difference.cause.value,
+                "expected": record.difference.expected,
+                "shown": record.difference.shown,
+                "held": record.held,
+                "revision": self.revision,
+            }
+            for record in records
+        ]
+        insert_rows(self.connection, schema.drifts, rows, ignore=True)
+
+    def edits(self, shop: str, listings: Collection[str], *, since: int) -> dict[str, int]:
+        table = schema.drifts
+        batch = rowset(self.connection, typed(table, "listing"), [{"listing": item} for item in set(listings)])
+        query = (
+            select(table.c.listing, func.count())
+            .join(batch, and_(self.mine(table), table.c.shop == shop, table.c.listing == batch.c.listing))
+            .where(table.c.at >= since, table.c.cause.in_([Cause.EDITED_IN_SHOP.value, Cause.WRONG_LINK.value]))
+            .group_by(table.c.listing)
+        )
+        return {row[0]: row[1] for row in self.connection.execute(query)}
+
+    def counts(self, shop: str, *, since: int) -> dict[str, int]:
+        table = schema.drifts
+        query = select(table.c.cause, func.count()).where(self.mine(table), table.c.at >= since).group_by(table.c.cause)
+        if shop:
+            query = query.where(table.c.shop == shop)
+        return {row[0]: row[1] for row in self.connection.execute(query)}
+
+    def page(self, page: Page, *, shop: str, listing: str, causes: Collection[str]) -> list[DriftRecord]:
+        table = schema.drifts
+        key = (table.c.at, table.c.shop, table.c.listing)
+        query = select(table).where(self.mine(table)).order_by(*(column.desc() for column in key)).limit(page.size)
+        if page.after is not None:
+            at, after_shop, after_listing = page.after
+            same_time = and_(table.c.at == at, table.c.shop < after_shop)
+            same_shop = and_(table.c.at == at, table.c.shop == after_shop, table.c.listing < after_listing)
+            query = query.where(or_(table.c.at < at, same_time, same_shop))
+        if shop:
+            query = query.where(table.c.shop == shop)
+        if listing:
+            query = query.where(table.c.listing == listing)
+        if causes:
+            query = query.where(table.c.cause.in_(list(causes)))
+        return [
+            DriftRecord(
+                at=row.at,
+                shop=row.shop,
+                listing=row.listing,
+                difference=Difference(Cause(row.cause), row.expected, row.shown),
+                held=row.held,
+                revision=row.revision,
+            )
+            for row in self.connection.execute(query)
+        ]
+
+    def forget(self, *, older_than: int) -> None:
+        table = schema.drifts
+        self.connection.execute(delete(table).where(self.mine(table), table.c.at < older_than))
