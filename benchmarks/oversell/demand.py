@@ -1,0 +1,159 @@
+"""What happens in a day, drawn from a seed before anybody reacts to it: what buyers try to buy, receipts, changes of mind, outages.
+
+Every strategy meets the same events. Whether an attempt becomes an order is the shop's decision: it sells what it shows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from random import Random
+
+from zaiko_sdk import InventoryMode
+
+HOUR, DAY = 3600.0, 86_400.0
+
+_BY_HOUR = (3, 2, 1, 1, 1, 1, 2, 4, 5, 5, 6, 6, 8, 6, 5, 5, 5, 6, 7, 9, 12, 13, 11, 7)
+"""Relative demand by the hour of the day: lunch and evening."""
+
+
+@dataclass(frozen=True, slots=True)
+class ShopPlan:
+    """A shop: how its platform lets numbers be changed, its share of the demand, its quota in calls per second and the usual
+    seconds of a call."""
+
+    name: str
+    mode: InventoryMode
+    share: float
+    rate: float
+    burst: int
+    latency: float
+
+
+SHOPS = (
+    ShopPlan("compare-a", InventoryMode.COMPARE_AND_SET, 0.30, 2.0, 4, 0.30),
+    ShopPlan("compare-b", InventoryMode.COMPARE_AND_SET, 0.15, 2.0, 4, 0.30),
+    ShopPlan("adjust-a", InventoryMode.ADJUST, 0.30, 1.0, 1, 0.40),
+    ShopPlan("adjust-b", InventoryMode.ADJUST, 0.10, 1.0, 1, 0.40),
+    ShopPlan("set-a", InventoryMode.SET, 0.15, 1.0, 2, 0.50),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """A buyer tries to buy. If it becomes an order: it can be read `lag` seconds later, its notification arrives after `notice`
+    seconds (None: is lost), and after `change` seconds (None: never) it is cut to `left` units, with `restock` or without; 0 left
+    is a cancellation."""
+
+    at: float
+    shop: str
+    product: str
+    units: int
+    lag: float
+    notice: float | None
+    change: float | None = None
+    left: int = 0
+    restock: bool = False
+    change_notice: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """Goods arrive in the warehouse."""
+
+    at: float
+    product: str
+    units: int
+
+
+@dataclass(frozen=True, slots=True)
+class Outage:
+    """A shop's API answers nothing from `begin` to `end`; its storefront sells on."""
+
+    shop: str
+    begin: float
+    end: float
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """How much is demanded in a day. `sales` are the hours at which a flash sale of one product each begins."""
+
+    name: str
+    attempts: int
+    products: int
+    sales: Sequence[int] = ()
+    outage: float = 0.3
+    """Chance of each shop to be down for 5 to 20 minutes once in the day."""
+
+
+SCENARIOS = {
+    "quiet": Scenario("quiet", attempts=40, products=6),
+    "normal": Scenario("normal", attempts=300, products=8),
+    "flash": Scenario("flash", attempts=80, products=6, sales=(12, 20)),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """All that happens. Times are seconds since midnight."""
+
+    stock: dict[str, int]
+    attempts: Sequence[Attempt]
+    receipts: Sequence[Receipt]
+    outages: Sequence[Outage]
+
+
+def draw(scenario: Scenario, seed: int) -> Day:
+    """The day of this seed."""
+    random = Random(f"{scenario.name}-{seed}")
+    products = [f"p{number}" for number in range(scenario.products)]
+    weights = [1 / (number + 1) for number in range(scenario.products)]
+    attempts: list[Attempt] = []
+    for _ in range(scenario.attempts):
+        at = random.choices(range(24), _BY_HOUR)[0] * HOUR + random.random() * HOUR
+        attempts.append(_attempt(random, at, random.choices(products, weights)[0]))
+    stock: dict[str, int] = {}
+    receipts: list[Receipt] = []
+    for product, weight in zip(products, weights, strict=True):
+        usual = scenario.attempts * weight / sum(weights) * 1.3
+        stock[product] = max(2, round(usual * random.uniform(0.3, 1.2)))
+        if random.random() < 0.5:
+            receipts.append(Receipt(random.uniform(9, 17) * HOUR, product, max(1, round(usual * random.uniform(0.2, 0.7)))))
+    for product, hour in zip(products, scenario.sales, strict=False):
+        attempts += _sale(random, product, hour * HOUR, stock)
+    outages = [
+        Outage(shop.name, begin, begin + random.uniform(300, 1200))
+        for shop in SHOPS
+        for begin in [random.uniform(0, 23) * HOUR]
+        if random.random() < scenario.outage
+    ]
+    attempts.sort(key=lambda attempt: attempt.at)
+    return Day(stock, attempts, receipts, outages)
+
+
+def _sale(random: Random, product: str, at: float, stock: dict[str, int]) -> list[Attempt]:
+    """Announced for a time: 60 to 240 units, two to four times as many are wanted, most of them in the first minutes."""
+    stock[product] += random.randint(60, 240)
+    wanted = stock[product] * random.uniform(2, 4)
+    begin, decay = at + random.uniform(0, 600), random.uniform(180, 720)
+    result: list[Attempt] = []
+    while wanted > 0:
+        result.append(_attempt(random, begin + random.expovariate(1 / decay), product))
+        wanted -= result[-1].units
+    return result
+
+
+def _attempt(random: Random, at: float, product: str) -> Attempt:
+    shop = random.choices([shop.name for shop in SHOPS], [shop.share for shop in SHOPS])[0]
+    units = random.choices((1, 2, 3), (80, 15, 5))[0]
+    lag = random.choices((random.uniform(0, 1), random.uniform(1, 5), random.uniform(5, 30)), (85, 12, 3))[0]
+    change = random.expovariate(1 / (2 * HOUR)) + 60 if random.random() < 0.06 else None
+    left = random.randint(0, units - 1)
+    return Attempt(
+        at, shop, product, units, lag, _notice(random), change, left, restock=random.random() < 0.6, change_notice=_notice(random)
+    )
+
+
+def _notice(random: Random) -> float | None:
+    return None if random.random() < 0.02 else min(60.0, random.lognormvariate(0.7, 0.6))
