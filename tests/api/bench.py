@@ -27,6 +27,7 @@ from zaiko.v1 import (
 from zaiko_core.app import orders
 from zaiko_core.app.ports import UnitOfWork
 from zaiko_core.app.records import (
+    DriftRecord,
     ListingRecord,
     MerchantRecord,
     ProductRecord,
@@ -38,6 +39,7 @@ from zaiko_core.app.records import (
 from zaiko_core.app.stock import Receipt, receive
 from zaiko_core.bootstrap import Engine
 from zaiko_core.domain.demand import Line, OrderRecord, OrderState
+from zaiko_core.domain.drift import Cause, Difference
 from zaiko_core.plugin_host.loader import Registry, load
 from zaiko_core.storage.secrets import SecretBox
 from zaiko_sdk import (
@@ -264,6 +266,8 @@ class World:
         lines = (Line("1", "l1", 2, 0, 0, "A-1", "Apple"), Line("2", "l2", 1, 0, 0, "P-1", "Pear"))
         orders.ingest(uow, "one", [OrderRecord("gid://toy/1", "#1", uow.now, uow.now, OrderState.OPEN, uow.now, lines)])
         uow.runs.put(RunRecord("one", "0001-aaaa", RunState.SUCCEEDED, "INTERVAL", 1, uow.now - 5, ended_at=uow.now))
+        for at, listing, cause in ((1, "l1", Cause.EDITED_IN_SHOP), (2, "l2", Cause.PUSH_LOST)):
+            uow.drifts.insert([DriftRecord(uow.now - 1000 + at, "one", listing, Difference(cause, 5, 9))])
         uow.runs.put(RunRecord("one", "0002-bbbb", RunState.FAILED, "CHANGE", 2, uow.now))
         uow.advance()
 

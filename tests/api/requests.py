@@ -166,6 +166,8 @@ REQUESTS: dict[str, Callable[[World], Any]] = {
     "SyncService.GetSyncRun": lambda world: sync_service_pb2.GetSyncRunRequest(name=world("shops/one/runs/0001-aaaa")),
     "SyncService.ListSyncRuns": lambda world: sync_service_pb2.ListSyncRunsRequest(parent=world("shops/one")),
     "SyncService.GetSyncStatus": lambda world: sync_service_pb2.GetSyncStatusRequest(parent=world.name),
+    "SyncService.GetAuditSummary": lambda world: sync_service_pb2.GetAuditSummaryRequest(parent=world("shops/-")),
+    "SyncService.ListDrifts": lambda world: sync_service_pb2.ListDriftsRequest(parent=world("shops/one")),
     "SyncService.ListLinkStatuses": lambda world: sync_service_pb2.ListLinkStatusesRequest(parent=world("shops/one")),
     "SyncService.WatchSync": lambda world: sync_service_pb2.WatchSyncRequest(parent=world.name),
     "WarehouseService.CreateWarehouse": lambda world: warehouse_service_pb2.CreateWarehouseRequest(

@@ -13,6 +13,7 @@ from google.protobuf import duration_pb2, struct_pb2
 from zaiko.v1 import (
     connector_pb2,
     connector_service_pb2,
+    drift_pb2,
     link_pb2,
     link_service_pb2,
     listing_pb2,
@@ -702,6 +703,38 @@ async def list_sync_runs(api: Api, world: World) -> None:
 
     assert await found("shops/one") == await found("shops/-") == ["0002-bbbb", "0001-aaaa"]
     assert await found("shops/one", states=[sync_run_pb2.SyncRun.STATE_FAILED]) == ["0002-bbbb"]
+    assert await found("shops/two") == []
+
+
+@happy("SyncService.GetAuditSummary")
+async def get_audit_summary(api: Api, world: World) -> None:
+    await linked(api, world)
+
+    async def summary(parent: str, **fields: Any) -> sync_service_pb2.GetAuditSummaryResponse:
+        request = sync_service_pb2.GetAuditSummaryRequest(parent=world(parent), **fields)
+        return await api.call("SyncService.GetAuditSummary", request)  # type: ignore[no-any-return]
+
+    one, two = await summary("shops/one"), await summary("shops/two")
+    assert (one.enabled_link_count, one.verified_link_count, one.verified_share) == (1, 0, 0.0)
+    assert [(item.cause, item.count) for item in one.cause_counts] == [
+        (drift_pb2.Drift.CAUSE_EDITED_IN_SHOP, 1),
+        (drift_pb2.Drift.CAUSE_PUSH_LOST, 1),
+    ]
+    assert (two.enabled_link_count, two.verified_share, list(two.cause_counts)) == (0, 1.0, [])
+    assert (await summary("shops/-")).enabled_link_count == 1
+
+
+@happy("SyncService.ListDrifts")
+async def list_drifts(api: Api, world: World) -> None:
+    async def found(parent: str, **fields: Any) -> list[tuple[str, int, int]]:
+        wanted = sync_service_pb2.ListDriftsRequest.Filter(**fields)
+        request = sync_service_pb2.ListDriftsRequest(parent=world(parent), filter=wanted)
+        reply = await api.call("SyncService.ListDrifts", request)
+        return [(item.link.rpartition("/")[2], item.expected, item.shown) for item in reply.drifts]
+
+    assert await found("shops/one") == await found("shops/-") == [("l2", 5, 9), ("l1", 5, 9)]
+    assert await found("shops/-", causes=[drift_pb2.Drift.CAUSE_PUSH_LOST]) == [("l2", 5, 9)]
+    assert await found("shops/-", link=world("shops/one/links/l1")) == [("l1", 5, 9)]
     assert await found("shops/two") == []
 
 

@@ -18,6 +18,7 @@ def add_to(app: typer.Typer) -> None:
     app.command(rich_help_panel=_SEE)(watch.watch)
     app.command(rich_help_panel=_SEE)(sync.status)
     app.command(rich_help_panel=_SEE)(sync.runs)
+    app.command(rich_help_panel=_SEE)(sync.audit)
     app.command(rich_help_panel=_SEE)(sync.sync)
     app.add_typer(operations.operations, name="operations", rich_help_panel=_SEE)
     app.add_typer(catalogue.merchants, name="merchants", rich_help_panel=_KEEP)

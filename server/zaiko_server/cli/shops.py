@@ -71,8 +71,11 @@ def update_shop(
     simulator: Simulator = "",
     name: Annotated[str, typer.Option("--name", help="What people call it.")] = "",
     interval: Annotated[int | None, typer.Option(min=10, max=86400, help="Seconds between two readings of its orders.")] = None,
+    hold_drift: Annotated[
+        bool | None, typer.Option("--hold-drift/--heal-drift", help="Whether a number edited in the shop waits for a person.")
+    ] = None,
 ) -> None:
-    """Change a shop's name, interval, settings or credentials. Those that are not given stay."""
+    """Change a shop's name, interval, drift policy, settings or credentials. Those that are not given stay."""
     command: Command = context.obj
     client = command.client
     current = _get(client, shop)
@@ -81,13 +84,16 @@ def update_shop(
     if interval is not None:
         changed.sync_interval.FromSeconds(interval)
         paths.append("sync_interval")
+    if hold_drift is not None:
+        changed.drift_policy = shop_pb2.Shop.DRIFT_POLICY_HOLD if hold_drift else shop_pb2.Shop.DRIFT_POLICY_HEAL
+        paths.append("drift_policy")
     given = _given(settings, set_, simulator)
     if given:
         changed.settings.CopyFrom(current.settings)
         _fill(client, changed, given)
         paths += ["settings", "secrets"] if changed.secrets else ["settings"]
     if not paths:
-        raise Failed("Nothing to change: give --name, --interval, --set, --settings or --simulator.", USAGE)
+        raise Failed("Nothing to change: give --name, --interval, --hold-drift, --set, --settings or --simulator.", USAGE)
     request = shop_service_pb2.UpdateShopRequest(shop=changed)
     request.update_mask.paths.extend(paths)
     _show(command, client.call(client.shops.UpdateShop, request).shop)

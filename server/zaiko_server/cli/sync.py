@@ -95,6 +95,41 @@ def status(context: typer.Context) -> None:
         raise typer.Exit(1)
 
 
+def audit(
+    context: typer.Context,
+    shop: Annotated[str, typer.Argument(help="The shop's id; without it, all shops.")] = "-",
+    hours: Annotated[float, typer.Option(min=0.01, max=720, help="How far back to look.")] = 24,
+    limit: Annotated[int, typer.Option(min=0, help="At most so many differences; 0 = all.")] = 20,
+) -> None:
+    """How many numbers were compared with the shops lately, and why any differed."""
+    command: Command = context.obj
+    client, show = command.client, command.show
+    asked = sync_service_pb2.GetAuditSummaryRequest(parent=client.name("shops", shop))
+    asked.window.FromSeconds(int(hours * 3600))
+    reply = client.call(client.syncs.GetAuditSummary, asked)
+    request = sync_service_pb2.ListDriftsRequest(parent=client.name("shops", shop))
+    found = list(client.pages(client.syncs.ListDrifts, request, "drifts", limit=limit))
+    show.items(
+        "Differences",
+        ["shop", "listing", "cause", "expected#", "shown#", "held", "when"],
+        found,
+        lambda drift: (
+            part(drift.link, "shops"),
+            last(drift.link),
+            word(drift, "cause"),
+            drift.expected,
+            drift.shown,
+            "yes" if drift.held else "",
+            drift.time,
+        ),
+        empty="No difference was found.",
+    )
+    show.note(
+        f"{reply.verified_link_count} of {reply.enabled_link_count} enabled links ({reply.verified_share:.1%}) were read from "
+        f"their shops within {hours:g} h."
+    )
+
+
 def _ended(command: Command, shop: str, revision: int) -> sync_run_pb2.SyncRun:
     """The first run of the shop that began at or after `revision`, once it has ended."""
     client = command.client

@@ -34,6 +34,7 @@ def shop(merchant: str, record: ShopRecord, secret_names: Sequence[str], status:
         settings=settings,
         secret_names=sorted(secret_names),
         sync_interval=duration(record.interval),
+        drift_policy=shop_pb2.Shop.DRIFT_POLICY_HOLD if record.hold_drift else shop_pb2.Shop.DRIFT_POLICY_HEAL,
         status=status,
         create_time=set_time(record.created_at),
         update_time=set_time(record.updated_at),

@@ -45,6 +45,7 @@ class ShopServicer(shop_service_pb2_grpc.ShopServiceServicer):
             display_name=request.shop.display_name,
             settings=open_settings,
             interval=_interval(request.shop),
+            hold_drift=request.shop.drift_policy == shop_pb2.Shop.DRIFT_POLICY_HOLD,
             secrets=self._calls.engine.secrets.seal(secrets) if secrets else None,
         )
         return await self._change(context, merchant, request, pb.CreateShopResponse, lambda uow: shops.create(uow, draft))
@@ -177,6 +178,8 @@ class ShopServicer(shop_service_pb2_grpc.ShopServiceServicer):
             record = replace(record, display_name=given.display_name)
         if "sync_interval" in changes:
             record = replace(record, interval=_interval(given))
+        if "drift_policy" in changes:
+            record = replace(record, hold_drift=given.drift_policy == shop_pb2.Shop.DRIFT_POLICY_HOLD)
         if not changes & {"settings", "secrets"}:
             return record
         kind = self._kind(record.connector)

@@ -6,17 +6,19 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 
-from zaiko.v1 import link_pb2, sync_run_pb2, sync_service_pb2_grpc
+from zaiko.v1 import drift_pb2, link_pb2, sync_run_pb2, sync_service_pb2_grpc
 from zaiko.v1 import sync_service_pb2 as pb
-from zaiko_core.app import catalogue, links, shops, sync
+from zaiko_core.app import audit, catalogue, links, shops, sync
 from zaiko_core.app.operations import check_runnable
 from zaiko_core.app.ports import UnitOfWork
 from zaiko_core.app.records import LinkState, Page
 from zaiko_core.domain.errors import NotFound
 
 from zaiko_server import names, pages, views
+from zaiko_server.convert import drifts
 from zaiko_server.convert import links as link_messages
 from zaiko_server.convert.runs import run as run_message
+from zaiko_server.convert.times import span_of
 from zaiko_server.services.calls import Calls, Context
 from zaiko_server.services.links import states_of
 from zaiko_server.watch import SyncWatcher
@@ -100,6 +102,32 @@ class SyncServicer(sync_service_pb2_grpc.SyncServiceServicer):
                 unlinked_order_count=views.count_orders(uow, unlinked=True),
                 revision=uow.revision,
             )
+
+        return await self._calls.read(merchant, work)
+
+    async def GetAuditSummary(self, request: pb.GetAuditSummaryRequest, context: Context) -> pb.GetAuditSummaryResponse:
+        merchant, shop = names.SHOP.ids(request.parent, wildcard=True)
+        window = span_of(request.window) if request.HasField("window") else audit.PERIOD
+
+        def work(uow: UnitOfWork) -> pb.GetAuditSummaryResponse:
+            one = "" if shop == names.ANY else shops.get(uow, shop).shop
+            return drifts.summary(audit.summary(uow, one, since=uow.now - window), uow.revision)
+
+        return await self._calls.read(merchant, work)
+
+    async def ListDrifts(self, request: pb.ListDriftsRequest, context: Context) -> pb.ListDriftsResponse:
+        merchant, shop = names.SHOP.ids(request.parent, wildcard=True)
+        position, wanted = self._calls.pages.begin(merchant, request), request.filter
+        causes = [drift_pb2.Drift.Cause.Name(cause).removeprefix("CAUSE_") for cause in wanted.causes]
+
+        def work(uow: UnitOfWork) -> pb.ListDriftsResponse:
+            one, listing = "" if shop == names.ANY else shops.get(uow, shop).shop, ""
+            if wanted.link:
+                _, one, listing = names.LINK.ids(wanted.link)
+            rows = uow.drifts.page(position.page, shop=one, listing=listing, causes=causes)
+            messages = (drifts.drift(merchant, row) for row in rows)
+            cut = self._calls.pages.cut(position, rows, lambda row: (row.at, row.shop, row.listing), messages, uow.revision)
+            return pb.ListDriftsResponse(drifts=cut.items, next_page_token=cut.next_page_token, revision=uow.revision)
 
         return await self._calls.read(merchant, work)
 

@@ -118,6 +118,7 @@ _SHOP: Fields = {
     "secrets": (Entries(50, longest_key=100, longest=10_000),),
     "secret_names": _OUTPUT,
     "sync_interval": (Within(10, 86_400),),
+    "drift_policy": (Known(unspecified=True),),
     "status": _OUTPUT,
     **_STAMPS,
 }
@@ -345,6 +346,8 @@ TABLE: Mapping[str, Fields] = {
     },
     "GetSyncRunRequest": _by_name(names.RUN),
     "ListSyncRunsRequest": _in_shops(_filter({"states": _KINDS})),
+    "GetAuditSummaryRequest": {"parent": _name(names.SHOP, wildcard=True), "window": (Within(1, 30 * 86_400),)},
+    "ListDriftsRequest": _in_shops(_filter({"link": _maybe(names.LINK), "causes": _KINDS})),
     "GetSyncStatusRequest": {"parent": _name(names.MERCHANT)},
     "ListLinkStatusesRequest": _in_shops(_filter({"product": _maybe(names.PRODUCT), "states": _KINDS})),
     "WatchSyncRequest": {

@@ -53,6 +53,29 @@ class Shop(message.Message):
     STATE_PAUSED: Shop.State.ValueType  # 2
     """PauseShop: no runs until ResumeShop. Orders are not read either, so the other shops do not learn of them."""
 
+    class _DriftPolicy:
+        ValueType = typing.NewType("ValueType", builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _DriftPolicyEnumTypeWrapper(enum_type_wrapper._EnumTypeWrapper[Shop._DriftPolicy.ValueType], builtins.type):
+        DESCRIPTOR: descriptor.EnumDescriptor
+        DRIFT_POLICY_UNSPECIFIED: Shop._DriftPolicy.ValueType  # 0
+        """As HEAL."""
+        DRIFT_POLICY_HEAL: Shop._DriftPolicy.ValueType  # 1
+        """It is set right."""
+        DRIFT_POLICY_HOLD: Shop._DriftPolicy.ValueType  # 2
+        """Its link fails with DIFFERENCE_UNEXPLAINED until SyncNow, or for a day."""
+
+    class DriftPolicy(_DriftPolicy, metaclass=_DriftPolicyEnumTypeWrapper):
+        """What happens to a number that was edited in the shop."""
+
+    DRIFT_POLICY_UNSPECIFIED: Shop.DriftPolicy.ValueType  # 0
+    """As HEAL."""
+    DRIFT_POLICY_HEAL: Shop.DriftPolicy.ValueType  # 1
+    """It is set right."""
+    DRIFT_POLICY_HOLD: Shop.DriftPolicy.ValueType  # 2
+    """Its link fails with DIFFERENCE_UNEXPLAINED until SyncNow, or for a day."""
+
     @typing.final
     class SecretsEntry(message.Message):
         DESCRIPTOR: descriptor.Descriptor
@@ -86,6 +109,7 @@ class Shop(message.Message):
     UPDATE_TIME_FIELD_NUMBER: builtins.int
     REVISION_FIELD_NUMBER: builtins.int
     ETAG_FIELD_NUMBER: builtins.int
+    DRIFT_POLICY_FIELD_NUMBER: builtins.int
     name: builtins.str
     """Output only. Resource name, `merchants/{merchant}/shops/{shop}`."""
     connector: builtins.str
@@ -99,6 +123,10 @@ class Shop(message.Message):
     etag: builtins.str
     """Optional. Changes with every change of the resource. Set on an update, it must be the current one; otherwise it is
     ignored.
+    """
+    drift_policy: Shop.DriftPolicy.ValueType
+    """Optional. What happens to a number that was edited in the shop; default HEAL. A write that was lost or not applied
+    is always sent again.
     """
     @builtins.property
     def settings(self) -> struct_pb2.Struct:
@@ -149,10 +177,11 @@ class Shop(message.Message):
         update_time: timestamp_pb2.Timestamp | None = ...,
         revision: builtins.int = ...,
         etag: builtins.str = ...,
+        drift_policy: Shop.DriftPolicy.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = typing.Literal["create_time", b"create_time", "settings", b"settings", "status", b"status", "sync_interval", b"sync_interval", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["connector", b"connector", "create_time", b"create_time", "display_name", b"display_name", "etag", b"etag", "name", b"name", "revision", b"revision", "secret_names", b"secret_names", "secrets", b"secrets", "settings", b"settings", "state", b"state", "status", b"status", "sync_interval", b"sync_interval", "update_time", b"update_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["connector", b"connector", "create_time", b"create_time", "display_name", b"display_name", "drift_policy", b"drift_policy", "etag", b"etag", "name", b"name", "revision", b"revision", "secret_names", b"secret_names", "secrets", b"secrets", "settings", b"settings", "state", b"state", "status", b"status", "sync_interval", b"sync_interval", "update_time", b"update_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -5,9 +5,12 @@ isort:skip_file
 
 from collections import abc as abc
 from google.protobuf import descriptor as descriptor
+from google.protobuf import duration_pb2 as duration_pb2
 from google.protobuf import message as message
+from google.protobuf import timestamp_pb2 as timestamp_pb2
 from google.protobuf.internal import containers as containers
 from google.protobuf.internal import enum_type_wrapper as enum_type_wrapper
+from zaiko.v1 import drift_pb2 as drift_pb2
 from zaiko.v1 import link_pb2 as link_pb2
 from zaiko.v1 import shop_pb2 as shop_pb2
 from zaiko.v1 import sync_run_pb2 as sync_run_pb2
@@ -400,6 +403,190 @@ class ListLinkStatusesResponse(message.Message):
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
     _ClearFieldArgType: _TypeAlias = typing.Literal["link_statuses", b"link_statuses", "next_page_token", b"next_page_token", "revision", b"revision"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+@typing.final
+class GetAuditSummaryRequest(message.Message):
+    """Asks how well numbers were compared."""
+
+    DESCRIPTOR: descriptor.Descriptor
+
+    PARENT_FIELD_NUMBER: builtins.int
+    WINDOW_FIELD_NUMBER: builtins.int
+    parent: builtins.str
+    """Required. `merchants/{merchant}/shops/{shop}`, or `-` in place of the shop's id for all shops."""
+    @builtins.property
+    def window(self) -> duration_pb2.Duration:
+        """Optional. How far back to look, 1 s to 30 days; default 24 h."""
+
+    def __init__(
+        self,
+        *,
+        parent: builtins.str = ...,
+        window: duration_pb2.Duration | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = typing.Literal["window", b"window"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = typing.Literal["parent", b"parent", "window", b"window"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+@typing.final
+class GetAuditSummaryResponse(message.Message):
+    """How well numbers were compared."""
+
+    DESCRIPTOR: descriptor.Descriptor
+
+    @typing.final
+    class CauseCount(message.Message):
+        """How many differences had one cause."""
+
+        DESCRIPTOR: descriptor.Descriptor
+
+        CAUSE_FIELD_NUMBER: builtins.int
+        COUNT_FIELD_NUMBER: builtins.int
+        cause: drift_pb2.Drift.Cause.ValueType
+        """Why."""
+        count: builtins.int
+        """How often; at least 1."""
+        def __init__(
+            self,
+            *,
+            cause: drift_pb2.Drift.Cause.ValueType = ...,
+            count: builtins.int = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = typing.Literal["cause", b"cause", "count", b"count"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    ENABLED_LINK_COUNT_FIELD_NUMBER: builtins.int
+    VERIFIED_LINK_COUNT_FIELD_NUMBER: builtins.int
+    VERIFIED_SHARE_FIELD_NUMBER: builtins.int
+    OLDEST_VERIFY_TIME_FIELD_NUMBER: builtins.int
+    CAUSE_COUNTS_FIELD_NUMBER: builtins.int
+    REVISION_FIELD_NUMBER: builtins.int
+    enabled_link_count: builtins.int
+    """Links whose sync is enabled."""
+    verified_link_count: builtins.int
+    """Of these, links whose number was read from the shop within the window."""
+    verified_share: builtins.float
+    """verified_link_count / enabled_link_count, 0 to 1; 1 when no link is enabled."""
+    revision: builtins.int
+    """The merchant's revision that this answer reflects."""
+    @builtins.property
+    def oldest_verify_time(self) -> timestamp_pb2.Timestamp:
+        """When the link was read that was read longest ago; unset when one was never read, or none is enabled."""
+
+    @builtins.property
+    def cause_counts(self) -> containers.RepeatedCompositeFieldContainer[GetAuditSummaryResponse.CauseCount]:
+        """Differences decided within the window, by cause; ordered by cause, causes without any are left out."""
+
+    def __init__(
+        self,
+        *,
+        enabled_link_count: builtins.int = ...,
+        verified_link_count: builtins.int = ...,
+        verified_share: builtins.float = ...,
+        oldest_verify_time: timestamp_pb2.Timestamp | None = ...,
+        cause_counts: abc.Iterable[GetAuditSummaryResponse.CauseCount] | None = ...,
+        revision: builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = typing.Literal["oldest_verify_time", b"oldest_verify_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = typing.Literal["cause_counts", b"cause_counts", "enabled_link_count", b"enabled_link_count", "oldest_verify_time", b"oldest_verify_time", "revision", b"revision", "verified_link_count", b"verified_link_count", "verified_share", b"verified_share"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+@typing.final
+class ListDriftsRequest(message.Message):
+    """Asks for a page of differences."""
+
+    DESCRIPTOR: descriptor.Descriptor
+
+    @typing.final
+    class Filter(message.Message):
+        """Which differences; fields combine with AND, repeated values with OR, unset fields do not filter."""
+
+        DESCRIPTOR: descriptor.Descriptor
+
+        LINK_FIELD_NUMBER: builtins.int
+        CAUSES_FIELD_NUMBER: builtins.int
+        link: builtins.str
+        """Optional. Only differences of this link, `merchants/{merchant}/shops/{shop}/links/{listing}`."""
+        @builtins.property
+        def causes(self) -> containers.RepeatedScalarFieldContainer[drift_pb2.Drift.Cause.ValueType]:
+            """Optional. Only these causes. Empty = all."""
+
+        def __init__(
+            self,
+            *,
+            link: builtins.str = ...,
+            causes: abc.Iterable[drift_pb2.Drift.Cause.ValueType] | None = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = typing.Literal["causes", b"causes", "link", b"link"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    PARENT_FIELD_NUMBER: builtins.int
+    PAGE_SIZE_FIELD_NUMBER: builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: builtins.int
+    FILTER_FIELD_NUMBER: builtins.int
+    parent: builtins.str
+    """Required. `merchants/{merchant}/shops/{shop}`, or `-` in place of the shop's id for all shops."""
+    page_size: builtins.int
+    """Optional. At most so many are returned. 0 = 100; more than 1,000 is treated as 1,000."""
+    page_token: builtins.str
+    """Optional. `next_page_token` of the previous page; everything else must be as in the first request."""
+    @builtins.property
+    def filter(self) -> ListDriftsRequest.Filter:
+        """Optional. Unset = all differences."""
+
+    def __init__(
+        self,
+        *,
+        parent: builtins.str = ...,
+        page_size: builtins.int = ...,
+        page_token: builtins.str = ...,
+        filter: ListDriftsRequest.Filter | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = typing.Literal["filter", b"filter"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = typing.Literal["filter", b"filter", "page_size", b"page_size", "page_token", b"page_token", "parent", b"parent"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+@typing.final
+class ListDriftsResponse(message.Message):
+    """A page of differences."""
+
+    DESCRIPTOR: descriptor.Descriptor
+
+    DRIFTS_FIELD_NUMBER: builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: builtins.int
+    REVISION_FIELD_NUMBER: builtins.int
+    next_page_token: builtins.str
+    """Where to go on; empty on the last page."""
+    revision: builtins.int
+    """The merchant's revision that this answer reflects."""
+    @builtins.property
+    def drifts(self) -> containers.RepeatedCompositeFieldContainer[drift_pb2.Drift]:
+        """The differences of this page, newest first."""
+
+    def __init__(
+        self,
+        *,
+        drifts: abc.Iterable[drift_pb2.Drift] | None = ...,
+        next_page_token: builtins.str = ...,
+        revision: builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = typing.Literal["drifts", b"drifts", "next_page_token", b"next_page_token", "revision", b"revision"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -60,6 +60,16 @@ class SyncServiceStub(object):
                 request_serializer=zaiko_dot_v1_dot_sync__service__pb2.ListLinkStatusesRequest.SerializeToString,
                 response_deserializer=zaiko_dot_v1_dot_sync__service__pb2.ListLinkStatusesResponse.FromString,
                 _registered_method=True)
+        self.GetAuditSummary = channel.unary_unary(
+                '/zaiko.v1.SyncService/GetAuditSummary',
+                request_serializer=zaiko_dot_v1_dot_sync__service__pb2.GetAuditSummaryRequest.SerializeToString,
+                response_deserializer=zaiko_dot_v1_dot_sync__service__pb2.GetAuditSummaryResponse.FromString,
+                _registered_method=True)
+        self.ListDrifts = channel.unary_unary(
+                '/zaiko.v1.SyncService/ListDrifts',
+                request_serializer=zaiko_dot_v1_dot_sync__service__pb2.ListDriftsRequest.SerializeToString,
+                response_deserializer=zaiko_dot_v1_dot_sync__service__pb2.ListDriftsResponse.FromString,
+                _registered_method=True)
         self.WatchSync = channel.unary_stream(
                 '/zaiko.v1.SyncService/WatchSync',
                 request_serializer=zaiko_dot_v1_dot_sync__service__pb2.WatchSyncRequest.SerializeToString,
@@ -110,6 +120,21 @@ class SyncServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetAuditSummary(self, request, context):
+        """Tells how well the numbers of a shop were compared with the shop lately, and why any differed. `shops/-` = of all
+        shops of the merchant. Every enabled link is read again at least once a day where the platform's quota allows it.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListDrifts(self, request, context):
+        """Lists the differences that were found, newest first. Kept for 30 days. `shops/-` = of all shops of the merchant.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def WatchSync(self, request, context):
         """Streams how the sync is going: all states that match, then every change in commit order, until the client ends the
         call. States are coalesced: a reader that lags gets the newest state of each, not every one between. A snapshot has
@@ -147,6 +172,16 @@ def add_SyncServiceServicer_to_server(servicer, server):
                     servicer.ListLinkStatuses,
                     request_deserializer=zaiko_dot_v1_dot_sync__service__pb2.ListLinkStatusesRequest.FromString,
                     response_serializer=zaiko_dot_v1_dot_sync__service__pb2.ListLinkStatusesResponse.SerializeToString,
+            ),
+            'GetAuditSummary': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetAuditSummary,
+                    request_deserializer=zaiko_dot_v1_dot_sync__service__pb2.GetAuditSummaryRequest.FromString,
+                    response_serializer=zaiko_dot_v1_dot_sync__service__pb2.GetAuditSummaryResponse.SerializeToString,
+            ),
+            'ListDrifts': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListDrifts,
+                    request_deserializer=zaiko_dot_v1_dot_sync__service__pb2.ListDriftsRequest.FromString,
+                    response_serializer=zaiko_dot_v1_dot_sync__service__pb2.ListDriftsResponse.SerializeToString,
             ),
             'WatchSync': grpc.unary_stream_rpc_method_handler(
                     servicer.WatchSync,
@@ -290,6 +325,60 @@ class SyncService(object):
             '/zaiko.v1.SyncService/ListLinkStatuses',
             zaiko_dot_v1_dot_sync__service__pb2.ListLinkStatusesRequest.SerializeToString,
             zaiko_dot_v1_dot_sync__service__pb2.ListLinkStatusesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetAuditSummary(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/zaiko.v1.SyncService/GetAuditSummary',
+            zaiko_dot_v1_dot_sync__service__pb2.GetAuditSummaryRequest.SerializeToString,
+            zaiko_dot_v1_dot_sync__service__pb2.GetAuditSummaryResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListDrifts(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/zaiko.v1.SyncService/ListDrifts',
+            zaiko_dot_v1_dot_sync__service__pb2.ListDriftsRequest.SerializeToString,
+            zaiko_dot_v1_dot_sync__service__pb2.ListDriftsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -48,6 +48,12 @@ class SyncServiceStub:
     """Reads how the sync of a whole merchant is going, at one revision."""
     ListLinkStatuses: grpc.UnaryUnaryMultiCallable[sync_service_pb2.ListLinkStatusesRequest, sync_service_pb2.ListLinkStatusesResponse]
     """Lists how the sync of each link is going, ordered by name. `shops/-` = of all shops of the merchant."""
+    GetAuditSummary: grpc.UnaryUnaryMultiCallable[sync_service_pb2.GetAuditSummaryRequest, sync_service_pb2.GetAuditSummaryResponse]
+    """Tells how well the numbers of a shop were compared with the shop lately, and why any differed. `shops/-` = of all
+    shops of the merchant. Every enabled link is read again at least once a day where the platform's quota allows it.
+    """
+    ListDrifts: grpc.UnaryUnaryMultiCallable[sync_service_pb2.ListDriftsRequest, sync_service_pb2.ListDriftsResponse]
+    """Lists the differences that were found, newest first. Kept for 30 days. `shops/-` = of all shops of the merchant."""
     WatchSync: grpc.UnaryStreamMultiCallable[sync_service_pb2.WatchSyncRequest, sync_service_pb2.WatchSyncResponse]
     """Streams how the sync is going: all states that match, then every change in commit order, until the client ends the
     call. States are coalesced: a reader that lags gets the newest state of each, not every one between. A snapshot has
@@ -75,6 +81,12 @@ class SyncServiceAsyncStub(SyncServiceStub):
     """Reads how the sync of a whole merchant is going, at one revision."""
     ListLinkStatuses: aio.UnaryUnaryMultiCallable[sync_service_pb2.ListLinkStatusesRequest, sync_service_pb2.ListLinkStatusesResponse]  # type: ignore[assignment]
     """Lists how the sync of each link is going, ordered by name. `shops/-` = of all shops of the merchant."""
+    GetAuditSummary: aio.UnaryUnaryMultiCallable[sync_service_pb2.GetAuditSummaryRequest, sync_service_pb2.GetAuditSummaryResponse]  # type: ignore[assignment]
+    """Tells how well the numbers of a shop were compared with the shop lately, and why any differed. `shops/-` = of all
+    shops of the merchant. Every enabled link is read again at least once a day where the platform's quota allows it.
+    """
+    ListDrifts: aio.UnaryUnaryMultiCallable[sync_service_pb2.ListDriftsRequest, sync_service_pb2.ListDriftsResponse]  # type: ignore[assignment]
+    """Lists the differences that were found, newest first. Kept for 30 days. `shops/-` = of all shops of the merchant."""
     WatchSync: aio.UnaryStreamMultiCallable[sync_service_pb2.WatchSyncRequest, sync_service_pb2.WatchSyncResponse]  # type: ignore[assignment]
     """Streams how the sync is going: all states that match, then every change in commit order, until the client ends the
     call. States are coalesced: a reader that lags gets the newest state of each, not every one between. A snapshot has
@@ -129,6 +141,24 @@ class SyncServiceServicer(metaclass=abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> typing.Union[sync_service_pb2.ListLinkStatusesResponse, abc.Awaitable[sync_service_pb2.ListLinkStatusesResponse]]:
         """Lists how the sync of each link is going, ordered by name. `shops/-` = of all shops of the merchant."""
+
+    @abc_1.abstractmethod
+    def GetAuditSummary(
+        self,
+        request: sync_service_pb2.GetAuditSummaryRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[sync_service_pb2.GetAuditSummaryResponse, abc.Awaitable[sync_service_pb2.GetAuditSummaryResponse]]:
+        """Tells how well the numbers of a shop were compared with the shop lately, and why any differed. `shops/-` = of all
+        shops of the merchant. Every enabled link is read again at least once a day where the platform's quota allows it.
+        """
+
+    @abc_1.abstractmethod
+    def ListDrifts(
+        self,
+        request: sync_service_pb2.ListDriftsRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[sync_service_pb2.ListDriftsResponse, abc.Awaitable[sync_service_pb2.ListDriftsResponse]]:
+        """Lists the differences that were found, newest first. Kept for 30 days. `shops/-` = of all shops of the merchant."""
 
     @abc_1.abstractmethod
     def WatchSync(
