@@ -87,6 +87,7 @@ ELSEWHERE: set[tuple[str, str]] = {
         "ShopService.DeleteShop",
         "ShopService.PauseShop",
         "ShopService.ResumeShop",
+        "StockService.SetEscrow",
         "StockService.SetReserve",
         "StockService.AdjustStock",
     )
