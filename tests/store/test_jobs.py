@@ -141,3 +141,33 @@ def test_a_stopping_process_gives_its_shops_back_at_once(world: World) -> None:
     assert len(claim(world)) == 3
     jobs(world, lambda queue: queue.release())
     assert len(claim(world, "two")) == 3
+
+
+def test_a_shop_that_backs_off_keeps_its_time_however_much_changes(world: World) -> None:
+    held = claim(world)
+    for item in held:
+        finish(world, item, next_in=60_000_000, attempt=3 if item.shop == "a" else 0)
+    world.link("a", "tea")
+    world.link("b", "tea")
+    for _ in range(5):
+        world.receive("tea", 1)
+        world.clock[0] += 1_000_000  # type: ignore[attr-defined]
+    assert [item.shop for item in claim(world)] == ["b"]
+    world.clock[0] += 60_000_000  # type: ignore[attr-defined]
+    assert "a" in {item.shop for item in claim(world)}
+
+
+def test_a_person_may_ask_for_a_run_of_a_shop_that_backs_off(world: World) -> None:
+    for item in claim(world):
+        finish(world, item, next_in=60_000_000, attempt=3)
+    world.db.write_sync(MERCHANT, lambda uow: sync.sync_now(uow, shops=["a"]))
+    assert [item.shop for item in claim(world)] == ["a"]
+
+
+def test_dead_shops_do_not_take_every_place(world: World) -> None:
+    for item in claim(world):
+        finish(world, item, next_in=0, attempt=0 if item.shop == "c" else 2)
+    world.clock[0] += 1  # type: ignore[attr-defined]
+    taken = jobs(world, lambda queue: queue.claim(3, retries=1))
+    assert sorted(item.attempt for item in taken) == [0, 2]  # type: ignore[attr-defined]
+    assert jobs(world, lambda queue: queue.claim(3, retries=0)) == []

@@ -381,8 +381,9 @@ class UnitOfWork(Protocol):
         """Tell watchers, in this transaction's revision."""
         ...
 
-    def trigger(self, shops: Iterable[str], *, delay: int = 0) -> None:
-        """Ask for a run of each shop `delay` µs from now, or earlier if one is due earlier. Ignored for shops that are paused."""
+    def trigger(self, shops: Iterable[str], *, delay: int = 0, asked: bool = False) -> None:
+        """Ask for a run of each shop `delay` µs from now, or earlier if one is due earlier. Ignored for shops that are paused. A
+        shop that backs off after a failure keeps its time, however much changes, unless a person has asked for the run."""
         ...
 
     def hold_lease(self, shop: str, token: int) -> None:
@@ -394,8 +395,9 @@ class UnitOfWork(Protocol):
 class JobQueue(Protocol):
     """Which shops are to run now (ADR 0005). Each method is a transaction of its own."""
 
-    def claim(self, limit: int) -> list[JobClaim]:
-        """Take up to `limit` due shops that nobody holds, oldest due first, each under a new token."""
+    def claim(self, limit: int, *, retries: int | None = None) -> list[JobClaim]:
+        """Take up to `limit` due shops that nobody holds, oldest due first, each under a new token; among them at most `retries`
+        whose last run failed, so that many dead shops do not take every place."""
         ...
 
     def renew(self, claims: Sequence[JobClaim]) -> list[JobClaim]:

@@ -105,7 +105,7 @@ def sync_product(uow: UnitOfWork, product: str, *, can_sync: CanSync) -> list[st
     runnable = sorted(shop for shop, owner in owners.items() if not owner.paused and not _not_loaded(owner, can_sync))
     for shop in runnable:
         touch_links(uow, shop, listings[shop])
-    uow.trigger(runnable)
+    uow.trigger(runnable, asked=True)
     return runnable
 
 
@@ -125,4 +125,4 @@ def get(uow: UnitOfWork, shop: str) -> ShopRecord:
 def _go_on(uow: UnitOfWork, shop: str) -> None:
     if uow.merchants.sync_available:
         hold_links(uow, shop, held=False)
-    uow.trigger([shop])
+    uow.trigger([shop], asked=True)

@@ -113,7 +113,7 @@ def sync_now(uow: UnitOfWork, *, shops: Collection[str] = (), link: tuple[str, s
     if link is not None:
         touch_links(uow, link[0], [link[1]])
         triggered.add(link[0])
-    uow.trigger(triggered)
+    uow.trigger(triggered, asked=True)
     return sorted(triggered)
 
 

@@ -27,17 +27,14 @@ class Jobs:
     def __init__(self, connection: Connection, now: int, *, owner: str, lease: int) -> None:
         self._connection, self.now, self._owner, self._lease = connection, now, owner, lease
 
-    def claim(self, limit: int) -> list[JobClaim]:
+    def claim(self, limit: int, *, retries: int | None = None) -> list[JobClaim]:
         table = schema.shops
-        due = (
-            select(table.c.merchant, table.c.shop, table.c.owner, table.c.attempt, table.c.wanted, table.c.taken)
-            .where(table.c.due_at <= self.now, self._unheld())
-            .order_by(table.c.due_at)
-            .limit(limit)
-            .with_for_update(skip_locked=True)
-        )
         # Read first, under the rows' locks: why a shop is due is gone once it is taken.
-        why = {(row.merchant, row.shop): _trigger(row) for row in self._connection.execute(due)}
+        if retries is None or retries >= limit:
+            why = self._due(limit)
+        else:
+            why = self._due(limit, table.c.attempt == 0)
+            why |= self._due(min(retries, limit - len(why)), table.c.attempt > 0)
         if not why:
             return []
         keys = [{"merchant": merchant, "shop": shop} for merchant, shop in why]
@@ -49,6 +46,19 @@ class Jobs:
             .returning(table.c.merchant, table.c.shop, table.c.fence, table.c.attempt)
         )
         return [JobClaim(row.merchant, row.shop, row.fence, row.attempt, why[row.merchant, row.shop]) for row in rows]
+
+    def _due(self, limit: int, *which: Any) -> dict[tuple[str, str], str]:
+        if limit <= 0:
+            return {}
+        table = schema.shops
+        due = (
+            select(table.c.merchant, table.c.shop, table.c.owner, table.c.attempt, table.c.wanted, table.c.taken)
+            .where(table.c.due_at <= self.now, self._unheld(), *which)
+            .order_by(table.c.due_at)
+            .limit(limit)
+            .with_for_update(skip_locked=True)
+        )
+        return {(row.merchant, row.shop): _trigger(row) for row in self._connection.execute(due)}
 
     def renew(self, claims: Sequence[JobClaim]) -> list[JobClaim]:
         if not claims:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import cached_property
+from typing import Any
 
-from sqlalchemy import Connection, case, select, update
+from sqlalchemy import Connection, case, or_, select, update
 
 from zaiko_core.app.records import ChangeKind, MerchantRecord
 from zaiko_core.domain.errors import LeaseLost, NotFound
@@ -117,14 +118,17 @@ class StorageUnitOfWork:
             self._changes[kind, name] = None
             self._advance = True
 
-    def trigger(self, shops: Iterable[str], *, delay: int = 0) -> None:
+    def trigger(self, shops: Iterable[str], *, delay: int = 0, asked: bool = False) -> None:
         # A run handles what it makes due in its own shop before it ends.
         names = set(shops) - {self._running}
         if not names:
             return
         table = schema.shops
         batch = rowset(self._connection, typed(table, "shop"), [{"shop": shop} for shop in names])
-        earlier = case((table.c.due_at < self.now + delay, table.c.due_at), else_=self.now + delay)
+        stays: Any = table.c.due_at < self.now + delay
+        if not asked:
+            stays = or_(stays, table.c.attempt > 0)
+        earlier = case((stays, table.c.due_at), else_=self.now + delay)
         self._connection.execute(
             update(table)
             .where(table.c.merchant == self.merchant, table.c.shop == batch.c.shop, table.c.due_at.is_not(None))

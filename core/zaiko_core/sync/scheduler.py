@@ -23,6 +23,11 @@ RunShop = Callable[[JobClaim], Awaitable[RunResult | None]]
 RunOperation = Callable[[OperationClaim], Awaitable[None]]
 
 
+_RETRY_SHARE = 4
+"""One in so many of the places at once is for shops whose last run failed: a platform that is down holds no more of them with calls
+that time out."""
+
+
 @dataclass(frozen=True, slots=True)
 class SchedulerConfig:
     """`owner` names this process; lease and poll in seconds; `capacity` runs at once."""
@@ -120,11 +125,16 @@ class Scheduler:
         """Claim what is due and start it; how many seconds to wait for the next look."""
         room = self._config.capacity - len(self._held)
         next_due = await self._db.next_due()
-        if next_due is None or next_due > 0 or room <= 0:
+        if next_due is None or next_due > 0:
             return self._config.poll if next_due is None else min(self._config.poll, max(0.001, next_due / 1_000_000))
+        if room <= 0:
+            return self._config.poll
+
+        retrying = sum(claim.attempt > 0 for claim, _ in self._held.values())
+        retries = max(0, self._config.capacity // _RETRY_SHARE - retrying)
 
         def take(jobs: Jobs) -> tuple[list[JobClaim], list[OperationClaim]]:
-            return jobs.claim(room), jobs.claim_operations(4)
+            return jobs.claim(room, retries=retries), jobs.claim_operations(4)
 
         claims, operations = await self._jobs(take)
         for claim in claims:
