@@ -13,17 +13,17 @@ import zaiko_shopify
 from graphql import GraphQLSchema, OperationDefinitionNode, build_client_schema, parse, validate
 from zaiko_shopify.documents import (
     API_VERSION,
+    CHANGES_PAGE,
     DOCUMENTS,
     LINES_PAGE,
     LISTINGS_PAGE,
-    ORDERS_PAGE,
     Document,
     bulk_listings,
 )
 from zaiko_shopify.simulator.cost import CostModel
 from zaiko_shopify.simulator.documents import SCHEMA
 
-PAGES = {"Listings": LISTINGS_PAGE, "Orders": ORDERS_PAGE, "OrderLines": LINES_PAGE}
+PAGES = {"Listings": LISTINGS_PAGE, "OrderChanges": CHANGES_PAGE, "OrderLines": LINES_PAGE}
 REAL = os.environ.get("ZAIKO_SHOPIFY_SCHEMA", "")
 """The file admin_2026-10.json.gz of the npm package @shopify/dev-mcp, where somebody has it."""
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from zaiko_sdk import ContractBroken, Order, OrderState
 from zaiko_sdk.testing.faults import Fault, FaultKind
 from zaiko_shopify import feed
+from zaiko_shopify.documents import Document
 
 if TYPE_CHECKING:
-    from conftest import Open
+    from conftest import Bench, Open
 
 pytestmark = pytest.mark.anyio
 
@@ -113,7 +115,7 @@ async def test_an_order_that_the_search_shows_late_is_fetched_when_it_does(open_
 async def test_many_orders_come_in_pages_and_a_crash_repeats_one_page_at_most(
     open_bench: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(feed, "ORDERS_PAGE", 3)
+    monkeypatch.setattr(feed, "CHANGES_PAGE", 3)
     async with open_bench({"A": 500}) as bench:
         placed = [bench.sim.place_order({"A": 1}) for _ in range(8)]
         pages = [page async for page in bench.connector.fetch_orders(None)]
@@ -126,7 +128,7 @@ async def test_many_orders_come_in_pages_and_a_crash_repeats_one_page_at_most(
 
 
 async def test_a_sequence_too_long_for_shopify_goes_on_with_a_new_search(open_bench: Open, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(feed, "ORDERS_PAGE", 2)
+    monkeypatch.setattr(feed, "CHANGES_PAGE", 2)
     monkeypatch.setattr(feed, "_LONGEST_SEQUENCE", 4)
     async with open_bench({"A": 500}) as bench:
         placed = []
@@ -201,21 +203,126 @@ async def test_an_order_is_read_by_id_before_the_search_knows_it(open_bench: Ope
         assert [order.external_id for order in await bench.connector.read_orders([placed])] == [placed]
 
 
-async def test_a_broken_order_never_stops_the_page(open_bench: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+Spoil = Callable[[list[Any]], None]
+
+
+def spoil(bench: Bench, monkeypatch: pytest.MonkeyPatch, operation: str, change: Spoil) -> None:
+    """Let `change` work on the rows of every reply to this operation."""
+    query = bench.connector._client.query
+
+    async def spoiled(document: Document, *arguments: Any) -> Any:
+        data = await query(document, *arguments)
+        if document.name == operation:
+            change(data.values["nodes"] if "nodes" in data.values else data.values["orders"]["nodes"])
+        return data
+
+    monkeypatch.setattr(bench.connector._client, "query", spoiled)
+
+
+async def test_a_change_without_an_order_id_never_stops_the_page(open_bench: Open, monkeypatch: pytest.MonkeyPatch) -> None:
     async with open_bench({"A": 9}) as bench:
         good = [bench.sim.place_order({"A": 1}) for _ in range(2)]
-        query = bench.connector._client.query
 
-        async def spoiled(*arguments: Any) -> Any:
-            data = await query(*arguments)
-            rows = data.values["orders"]["nodes"]
-            rows[1:1] = [None, {"id": "gid://shopify/Order/1"}, 7]
-            return data
+        def broken(rows: list[Any]) -> None:
+            rows[1:1] = [None, {"updatedAt": "2026-11-23T00:00:00Z"}, 7]
+            del rows[0]["updatedAt"]
 
-        monkeypatch.setattr(bench.connector._client, "query", spoiled)
+        spoil(bench, monkeypatch, "OrderChanges", broken)
 
         assert [order.external_id for order in await bench.orders()] == good
-        assert bench.log.events.count("shopify_order_not_read") == 3
+        assert bench.log.events.count("shopify_order_without_id") == 3
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        lambda row: row.pop("lineItems"),
+        lambda row: row.update(id="gid://shopify/Order/1"),
+        lambda row: row["lineItems"]["nodes"].append(None),
+        lambda row: row["lineItems"]["nodes"][0].pop("id"),
+        lambda row: row["lineItems"]["nodes"][0].update(quantity="x", currentQuantity=None, unfulfilledQuantity=[]),
+    ],
+)
+async def test_an_order_that_cannot_be_understood_is_told_without_guessed_lines(
+    open_bench: Open, monkeypatch: pytest.MonkeyPatch, broken: Callable[[dict[str, Any]], None]
+) -> None:
+    async with open_bench({"A": 9}) as bench:
+        bad, good = bench.sim.place_order({"A": 1}), bench.sim.place_order({"A": 1})
+        spoil(bench, monkeypatch, "OrdersById", lambda rows: broken(rows[0]))
+
+        fetched = await bench.orders()
+        again = await bench.connector.read_orders([bad, good])
+
+        for orders in (fetched, again):
+            assert [(order.external_id, order.lines_known, order.state_known) for order in orders] == [
+                (bad, False, False),
+                (good, True, True),
+            ]
+            assert orders[0].lines == ()
+        assert bench.log.events.count("shopify_order_not_read") == 2
+
+
+async def test_an_order_that_the_host_has_is_not_read_again(open_bench: Open) -> None:
+    async with open_bench({"A": 99}) as bench:
+        placed = [bench.sim.place_order({"A": 1}) for _ in range(3)]
+        bench.sim.switch("time_offset", 60.0)
+        cursor = await taken(bench, None, placed)
+        reads = bench.sim.counters()["nodes"]
+
+        cursor = await taken(bench, cursor, [])
+        assert bench.sim.counters()["nodes"] == reads
+        bench.sim.edit_order(placed[1], {"A": 2})
+        cursor = await taken(bench, cursor, [placed[1]])
+
+
+async def test_two_changes_within_one_second_are_both_told(open_bench: Open) -> None:
+    async with open_bench({"A": 99}) as bench:
+        placed = bench.sim.place_order({"A": 1})
+        cursor = await taken(bench, None, [placed])
+        order = bench.sim.order(placed)
+        version = order.updated_at
+        bench.sim.edit_order(placed, {"A": 2})
+        order.updated_at = version  # the clock of Shopify shows whole seconds
+
+        (reading,) = await bench.orders(cursor)
+
+        assert (reading.version, counts(reading)) == (version, [(2, 0, 0)])
+
+
+async def test_orders_of_a_page_that_the_host_did_not_take_are_told_again(
+    open_bench: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(feed, "CHANGES_PAGE", 2)
+    async with open_bench({"A": 99}) as bench:
+        placed = [bench.sim.place_order({"A": 1}) for _ in range(4)]
+        bench.sim.switch("time_offset", 60.0)
+        pages = bench.connector.fetch_orders(None)
+        first = await anext(pages)
+        await anext(pages)
+        await pages.aclose()  # type: ignore[attr-defined]
+
+        # The host has the first page only, which it proves by its cursor.
+        assert [order.external_id for order in await bench.orders(first.cursor)] == placed[2:]
+        # A host that begins anew, as after a restored backup, is told everything.
+        assert [order.external_id for order in await bench.orders(None)] == placed
+
+
+async def test_a_host_that_stops_after_the_last_page_proves_by_its_cursor_that_it_has_it(open_bench: Open) -> None:
+    async with open_bench({"A": 99}) as bench:
+        bench.sim.place_order({"A": 1})
+        bench.sim.switch("time_offset", 60.0)
+        pages = bench.connector.fetch_orders(None)
+        last = await anext(pages)
+        await pages.aclose()  # type: ignore[attr-defined]
+
+        assert await bench.orders(last.cursor) == []
+
+
+async def taken(bench: Bench, cursor: str | None, expected: list[str]) -> str:
+    """Fetch as a host does that stores every page; the new cursor."""
+    pages = [page async for page in bench.connector.fetch_orders(cursor)]
+    assert [order.external_id for page in pages for order in page.orders] == expected
+    return pages[-1].cursor
 
 
 async def test_a_search_that_ignores_our_filter_is_an_error(open_bench: Open, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,5 @@
-"""From Shopify's orders to zaiko's. Pure. An order of which only a part can be understood keeps the rest of its units on hold."""
+"""From Shopify's orders to zaiko's. Pure. A line of which only a part can be understood keeps the rest of its units on hold; an
+order with a line of which nothing can be is unreadable as a whole."""
 
 from __future__ import annotations
 
@@ -45,7 +46,7 @@ class Draft:
 
 
 def draft_of(row: object, where: str) -> Draft:
-    """Read an order's id and lines. Raises ContractBroken: without them the order cannot be told of without releasing its stock."""
+    """Read an order's id and lines. Raises ContractBroken."""
     node = node_of(row, where)
     identity = node.text("id")
     lines = connection(node, "lineItems")
@@ -59,7 +60,7 @@ def is_test(draft: Draft) -> bool:
 
 def order_of(draft: Draft, more: Sequence[Any] = ()) -> Order:
     """The order; `more` are the lines that were read after the first page. What could not be understood is added to
-    `draft.problems`."""
+    `draft.problems`. Raises ContractBroken when a line cannot be told."""
     node, problems = draft.node, draft.problems
     cancelled_at = _tried(problems, lambda: node.moment_or_none("cancelledAt"), None)
     fulfilment = _tried(problems, lambda: node.text("displayFulfillmentStatus"), "")
@@ -105,14 +106,10 @@ class _LineReader:
     cancelled: bool
 
     def read(self, row: object, index: int, problems: list[str]) -> OrderLine | None:
-        """The line, or None when it needs no stock."""
-        where = f"lineItems[{index}]"
-        try:
-            node = node_of(row, where)
-        except ContractBroken as error:
-            problems.append(error.message)
-            return None
-        identity = _tried(problems, lambda: node.text("id"), where)
+        """The line, or None when it needs no stock. Raises ContractBroken when it cannot be told which line it is, or nothing of
+        its units: the order without it would release them."""
+        node = node_of(row, f"lineItems[{index}]")
+        identity = node.text("id")
         variant = _tried(problems, lambda: node.node_or_none("variant"), None)
         if _needs_no_stock(node, variant):
             return None
@@ -150,8 +147,10 @@ def _needs_no_stock(node: Node, variant: Node | None) -> bool:
 def _held(node: Node) -> Counters:
     """The most that a line with unreadable counters may hold."""
     seen = [node.values.get(name) for name in ("quantity", "currentQuantity", "unfulfilledQuantity")]
-    most = max((value for value in seen if isinstance(value, int) and not isinstance(value, bool)), default=0)
-    return Counters(most, most, most)
+    counts = [value for value in seen if isinstance(value, int) and not isinstance(value, bool)]
+    if not counts:
+        raise ContractBroken(f"{node.where} has no counter that can be read")
+    return Counters(max(counts), max(counts), max(counts))
 
 
 def _refunds(node: Node) -> tuple[dict[str, Refunded], bool]:

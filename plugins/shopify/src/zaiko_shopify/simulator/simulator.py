@@ -6,6 +6,7 @@ import json
 import secrets
 import uuid
 from collections.abc import Mapping, Sequence
+from email.utils import format_datetime
 from typing import Any, ClassVar
 from urllib.parse import parse_qs
 
@@ -218,7 +219,8 @@ class ShopifySimulator(Simulator):
 
     def _answer(self, request: Request, raw: bytes) -> Response:
         with self.lock:
-            headers = {"X-Request-Id": str(uuid.uuid4()), "X-Shopify-API-Version": self._version(request)}
+            served_at = format_datetime(self.shop.now(), usegmt=True)
+            headers = {"Date": served_at, "X-Request-Id": str(uuid.uuid4()), "X-Shopify-API-Version": self._version(request)}
             refused = _STATES[self.state]
             if refused is not None:
                 return JSONResponse({"errors": refused[1]}, refused[0], headers)
