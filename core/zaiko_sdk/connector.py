@@ -64,14 +64,15 @@ class Connector(ABC):
 
         None means the first fetch of this shop: begin as far back as open orders can reasonably be (the connector's
         choice, at least 30 days where the platform allows). Pages may overlap earlier ones and repeat orders: the
-        connector overlaps by its platform's search lag, the host removes duplicates. An order that cannot be read is
-        reported in the log and skipped only if its id is unknown too; one bad order never stops the page.
+        connector overlaps by its platform's search lag, the host removes duplicates. One bad order never stops the page: an
+        order that cannot be understood is logged and delivered as `Order.unreadable`, and left out (and logged) only when not even
+        its id can be told. Lines are never guessed and never dropped one by one: either would move stock.
         At least one page is delivered, empty if need be, so that the cursor moves on.
         """
 
     async def read_orders(self, external_ids: Sequence[str]) -> Sequence[Order]:
-        """Read these orders now, at most `Limits.order_batch`. An id that is missing in the answer is taken for vanished.
-        Needs READ_ORDERS."""
+        """Read these orders now, at most `Limits.order_batch`. An id that is missing in the answer is taken for vanished, so one
+        that cannot be understood is answered as `Order.unreadable`. Needs READ_ORDERS."""
         raise NotImplementedError(f"{type(self).__name__} does not declare READ_ORDERS")
 
     @abstractmethod

@@ -53,6 +53,9 @@ class Order:
     `platform_state` is the platform's own word, kept for people; a state that the connector does not know stays OPEN
     with `state_known=False`, so that a person is shown it. Test orders are the connector's to leave out or keep by its
     settings.
+
+    `lines_known=False` says that the order exists and that what is in it could not be told (see `unreadable`): the host keeps
+    what it last read of it, counts nothing if it never did, and shows the order to a person.
     """
 
     external_id: str
@@ -65,6 +68,22 @@ class Order:
     paid: bool | None = None
     platform_state: str = ""
     state_known: bool = True
+    lines_known: bool = True
+
+    @classmethod
+    def unreadable(cls, external_id: str, *, read_at: datetime, number: str = "") -> Order:
+        """An order that the platform knows and the connector cannot understand, as it is delivered instead of guessed lines,
+        which would release or hold stock wrongly, and instead of silence, which would lose it."""
+        return cls(
+            external_id,
+            number or external_id,
+            OrderState.OPEN,
+            read_at,
+            (),
+            platform_state="unreadable",
+            state_known=False,
+            lines_known=False,
+        )
 
 
 @dataclass(frozen=True, slots=True)

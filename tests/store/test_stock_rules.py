@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from sqlalchemy import event
@@ -231,6 +232,31 @@ def test_an_order_with_quantity_0_or_an_unknown_state_is_kept(world: World) -> N
     world.ingest("a", order("1", {"tea": 0}), order("2", {"tea": 1}, state_known=False))
     assert world.order("a", "1") is not None
     assert world.free("tea") == 9
+
+
+def test_an_order_that_cannot_be_read_any_more_goes_on_holding_what_it_held(world: World) -> None:
+    linked(world).receive("tea", 10)
+    world.ingest("a", order("1", {"tea": 3}, version=5))
+    unreadable = replace(order("1", {}, version=9), lines_known=False)
+    assert world.ingest("a", unreadable, unreadable).changed == 1
+    kept = world.order("a", "1")
+    assert kept is not None
+    assert (world.free("tea"), kept.state_known, [line.ordered for line in kept.lines]) == (7, False, [3])
+    assert world.ingest("a", replace(unreadable, read_at=10)).same == 1
+    # As soon as it is understood that counts, although its own time is older than the moment of the failed reading.
+    world.ingest("a", order("1", {"tea": 2}, version=6, read_at=11))
+    assert world.free("tea") == 8
+    world.assert_consistent()
+
+
+def test_an_order_that_was_never_readable_is_kept_to_be_shown_and_counts_nothing(world: World) -> None:
+    linked(world).receive("tea", 10)
+    world.ingest("a", replace(order("1", {}, version=9), lines_known=False))
+    kept = world.order("a", "1")
+    assert kept is not None
+    assert (world.free("tea"), kept.state_known) == (10, False)
+    world.ingest("a", order("1", {"tea": 2}, version=6, read_at=10))
+    assert world.free("tea") == 8
 
 
 def test_a_page_of_200_orders_costs_as_many_statements_as_a_page_of_one(world: World) -> None:

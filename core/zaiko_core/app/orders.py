@@ -48,8 +48,9 @@ def ingest(uow: UnitOfWork, shop: str, readings: Sequence[OrderRecord]) -> Inges
     same: list[OrderRecord] = []
     changing: list[OrderRecord] = []
     outdated = len(readings) - len(newest)
-    for order, reading in newest.items():
+    for order, told in newest.items():
         known = stored.get(order)
+        reading = told.settled(known)
         if known is not None and not reading.supersedes(known):
             outdated += 1
         elif known is not None and reading.says_the_same(known):
@@ -68,7 +69,11 @@ def ingest(uow: UnitOfWork, shop: str, readings: Sequence[OrderRecord]) -> Inges
 def is_news(uow: UnitOfWork, shop: str, readings: Sequence[OrderRecord]) -> bool:
     """Whether any of these readings says something that is not stored; most pages overlap earlier ones and do not."""
     stored = uow.orders.get(shop, {reading.order for reading in readings})
-    return any(reading.order not in stored or not reading.says_the_same(stored[reading.order]) for reading in readings)
+    for reading in readings:
+        known = stored.get(reading.order)
+        if known is None or not reading.settled(known).says_the_same(known):
+            return True
+    return False
 
 
 def vanish(uow: UnitOfWork, shop: str, orders: Collection[str]) -> int:

@@ -58,6 +58,8 @@ class OrderRecord:
     vanished_at: int | None = None
     applied: int = 0
     """How many readings have changed this order; makes the cause keys of its movements unique."""
+    lines_known: bool = True
+    """False only in a reading that could not tell what is in the order; never in what is stored."""
 
     def supersedes(self, stored: OrderRecord) -> bool:
         """Whether this reading is newer than the stored one. Equal versions (platforms count whole seconds) are decided by
@@ -71,6 +73,14 @@ class OrderRecord:
         theirs = [line for line in stored.lines if line.line in mine or line.wanted]
         left = replace(self, version=0, read_at=0, applied=0, lines=_facts(self.lines))
         return left == replace(stored, version=0, read_at=0, applied=0, lines=_facts(theirs))
+
+    def settled(self, stored: OrderRecord | None) -> OrderRecord:
+        """This reading as it counts: one that could not tell the lines leaves all that was known, apart from being shown to a
+        person, and nothing when nothing was. It has no version, so that whatever is understood later supersedes it."""
+        if self.lines_known:
+            return self
+        base = stored or replace(self, version=0, lines=(), lines_known=True)
+        return replace(base, read_at=self.read_at, state_known=False, vanished_at=None)
 
     @property
     def holds(self) -> int:

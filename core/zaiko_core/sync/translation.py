@@ -54,7 +54,9 @@ def order_from(order: Order, *, read_at: datetime) -> OrderRecord:
         state=OrderState(order.state.value),
         placed_at=micros(order.placed_at),
         lines=lines,
-        state_known=order.state_known,
+        # An order that lost its lines on the way would release them: both words mean the same here.
+        state_known=order.state_known and order.lines_known,
+        lines_known=order.lines_known,
         platform_state=_text(order.platform_state),
         archived=order.archived,
         paid=order.paid,
@@ -62,14 +64,18 @@ def order_from(order: Order, *, read_at: datetime) -> OrderRecord:
 
 
 def orders_from(orders: Sequence[Order], *, read_at: datetime) -> tuple[list[OrderRecord], list[str]]:
-    """A page of orders; what could not be understood is told apart and does not stop the rest."""
+    """A page of orders; what could not be understood is told apart and does not stop the rest. Of a bad order with an id it is at
+    least kept that it exists, so that a person is shown it."""
     good: list[OrderRecord] = []
     bad: list[str] = []
     for order in orders:
         try:
             good.append(order_from(order, read_at=read_at))
         except (ContractBroken, ValueError, TypeError, AttributeError) as error:
-            bad.append(f"{getattr(order, 'external_id', '?')}: {error}")
+            identity = getattr(order, "external_id", "")
+            bad.append(f"{identity or '?'}: {error}")
+            if isinstance(identity, str) and identity:
+                good.append(order_from(Order.unreadable(identity, read_at=read_at), read_at=read_at))
     return good, bad
 
 

@@ -139,7 +139,8 @@ class SimulatorServer:
         self.base_url = f"http://{host}:{self._socket.getsockname()[1]}"
         platform = Starlette(routes=[Mount(CONTROL, routes=self._control()), *simulator.routes()])
         self._faults = FaultInjector(platform, control_prefix=CONTROL)
-        config = uvicorn.Config(self._faults, log_level="warning", lifespan="off", access_log=False)
+        # A simulated shop has a clock of its own, and tells it by the header Date itself where the platform does.
+        config = uvicorn.Config(self._faults, log_level="warning", lifespan="off", access_log=False, date_header=False)
         self._server = uvicorn.Server(config)
         self._server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
         self._thread = threading.Thread(target=self._run, name=f"simulator {self.base_url}", daemon=True)

@@ -256,8 +256,13 @@ async def test_a_bad_order_is_reported_and_stops_no_other(shop, connect, log):
     shop.orders[int(bad)].lines[0].quantity = -5
 
     orders, _ = await _fetch(connect())
+    again = await connect().read_orders([bad, good])
 
-    assert [order.external_id for order in orders] == [good]
+    for found in (orders, again):
+        assert sorted((order.external_id, order.lines_known, len(order.lines)) for order in found) == [
+            (bad, False, 0),
+            (good, True, 1),
+        ]
     assert ("order_not_understood", bad) in [(event, fields.get("order")) for event, fields in log.lines]
 
 

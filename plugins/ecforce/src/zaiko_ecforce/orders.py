@@ -155,8 +155,8 @@ class Orders:
         return found, shown
 
     def _readings(self, document: Document, read_at: datetime) -> list[Order]:
-        """The orders that can be understood. One that cannot is reported and left out, so that the host keeps its last
-        reading: with guessed lines it would give back stock that is sold. When no row has lines, nothing is right."""
+        """The orders of a page. One that cannot be understood is told as that: with guessed lines it would give back stock that is
+        sold. When no row has lines, nothing is right."""
         orders: list[Order] = []
         without_lines = 0
         for row in document.rows:
@@ -165,6 +165,7 @@ class Orders:
             except ContractBroken as error:
                 without_lines += isinstance(error, LinesMissing)
                 self._client.log.error("order_not_understood", order=row.id, problem=str(error))
+                orders.append(Order.unreadable(row.id, read_at=read_at))
         if without_lines and without_lines == len(document.rows):
             raise LinesMissing("ecforce sends orders without order_items although they were asked for")
         return orders

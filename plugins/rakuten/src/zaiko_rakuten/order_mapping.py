@@ -51,12 +51,6 @@ def order_from(row: Any, *, read_at: datetime) -> Order:
     )
 
 
-def unreadable_order(row: Any, *, read_at: datetime) -> Order:
-    """What is left of an order whose lines cannot be told, so that a person is shown it."""
-    number = order_number(row)
-    return Order(number, number, OrderState.OPEN, read_at, (), platform_state="unreadable", state_known=False)
-
-
 def _lines(package: Fields, *, shipped: bool) -> Iterator[OrderLine]:
     package_deleted = package.flag("packageDeleteFlag")
     for item in package.each("ItemModelList"):

@@ -9,7 +9,7 @@ from typing import Any
 
 from zaiko_sdk import ContractBroken, Order, OrderPage, ShopContext
 
-from zaiko_rakuten.order_mapping import order_from, order_number, unreadable_order
+from zaiko_rakuten.order_mapping import order_from, order_number
 from zaiko_rakuten.order_source import CEILING, GET_AT_MOST, SEARCH_PAGE, SPLIT_AT, OrderApi, Window
 from zaiko_rakuten.settings import RakutenSettings
 from zaiko_rakuten.times import moment
@@ -43,15 +43,11 @@ class Orders:
         self._missing: dict[str, datetime] = {}
 
     async def read(self, numbers: Sequence[str]) -> list[Order]:
-        """These orders now. One that cannot be read is left out: as vanished it goes on holding its stock, and is shown."""
+        """These orders now."""
         read_at = self._clock.now()
         orders = []
         for first in range(0, len(numbers), GET_AT_MOST):
-            for row in await self._api.get(numbers[first : first + GET_AT_MOST]):
-                try:
-                    orders.append(order_from(row, read_at=read_at))
-                except ContractBroken as error:
-                    self._log.error("order_unreadable", order=order_number(row), problem=error.message)
+            orders += [self._order(row, read_at) for row in await self._api.get(numbers[first : first + GET_AT_MOST])]
         return orders
 
     async def changed(self, cursor: str | None) -> AsyncIterator[OrderPage]:
@@ -134,7 +130,7 @@ class Orders:
             return order_from(row, read_at=read_at)
         except ContractBroken as error:
             self._log.error("order_unreadable", order=order_number(row), problem=error.message)
-            return unreadable_order(row, read_at=read_at)
+            return Order.unreadable(order_number(row), read_at=read_at)
 
     def _forget(self, now: datetime) -> None:
         for number, since in list(self._missing.items()):
