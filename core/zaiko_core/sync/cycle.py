@@ -121,8 +121,7 @@ class Cycle:
             await self._fetch()
             if policy is None:
                 return True
-            sent, waiting = await self._push(policy)
-            if not sent and not waiting and not await self._audit():
+            if not await self._push(policy) and not await self._audit():
                 return True
             if self.clock.monotonic() - started > _DURATION:
                 return False
@@ -130,7 +129,8 @@ class Cycle:
 
     async def _audit(self) -> int:
         """With nothing left to do, make some links due that nobody has compared with the shop for long; how many. Once per run."""
-        if self._audited:
+        last = self.shop.audited_at
+        if self._audited or (last is not None and translation.micros(self.clock.now()) - last < self.shop.interval):
             return 0
         self._audited = True
         shop, token = self.shop.shop, self.claim.token
@@ -252,8 +252,10 @@ class Cycle:
             problem = None if level.error is None else translation.problem_of(level.error)
             self._observed[listing_id(ref.external_id)] = Observation(at, level.quantity, problem)
 
-    async def _push(self, policy: Policy) -> tuple[int, int]:
-        """Settle what was read, send what follows; how many writes were sent and how many links still wait for a reading."""
+    async def _push(self, policy: Policy) -> bool:
+        """Settle what was read, send what follows; whether a link needs another round: to be read, to be read back, to be sent
+        again, or because there were more than one round takes."""
+        before = self.counts.confirmed + self.counts.failed
         shop, token, key = self.shop.shop, self.claim.token, f"{self.run.run}-{self.counts.rounds}"
         observed = self._in_time()
         tired = {listing for listing, times in self._sent.items() if times >= _PUSHES}
@@ -272,7 +274,8 @@ class Cycle:
                 # Nothing of what is left was sent.
                 await self._settle(policy, [(write, Outcome(unsent=True)) for later in chunks[number + 1 :] for write in later])
                 raise
-        return len(prepared.writes), prepared.waiting
+        ended = self.counts.confirmed + self.counts.failed - before
+        return ended < prepared.computed or prepared.computed == _SHARE
 
     def _in_time(self) -> dict[str, Observation]:
         """What was read in this round, without numbers that an order has overtaken which was fetched after the reading: nobody can
