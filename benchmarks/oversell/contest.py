@@ -58,9 +58,7 @@ async def _play(loop: VirtualLoop, scenario: str, seed: int, way: Way) -> Score:
     elif way in (Way.RELATIVE, Way.RELATIVE_WEBHOOKS):
         strategy = Relative(clock, platforms, day.stock, phases, webhooks=way is Way.RELATIVE_WEBHOOKS)
     else:
-        strategy = Zaiko(
-            clock, platforms, day.stock, phases, seed=seed, webhooks=way is not Way.POLLING, escrow=way is Way.ESCROW
-        )
+        strategy = Zaiko(clock, platforms, day.stock, phases, seed=seed, webhooks=way is not Way.POLLING, escrow=way is Way.ESCROW)
     market.strategy = strategy
     await strategy.start()
     await asyncio.sleep(_WARM_UP - clock.monotonic())

@@ -18,24 +18,39 @@ _BY_HOUR = (3, 2, 1, 1, 1, 1, 2, 4, 5, 5, 6, 6, 8, 6, 5, 5, 5, 6, 7, 9, 12, 13, 
 
 
 @dataclass(frozen=True, slots=True)
+class Quota:
+    """Calls per second after a burst. The functions of `lanes` share one quota."""
+
+    lanes: tuple[tuple[str, ...], ...]
+    rates: tuple[float, ...]
+    burst: int
+
+
+SHARED = (("fetch", "read", "write"),)
+APART = (("fetch",), ("read",), ("write",))
+
+
+@dataclass(frozen=True, slots=True)
 class ShopPlan:
-    """A shop: how its platform lets numbers be changed, its share of the demand, its quota in calls per second and the usual
-    seconds of a call."""
+    """A shop: how its platform lets numbers be changed, its share of the demand, its quota and the usual seconds of a call."""
 
     name: str
     mode: InventoryMode
     share: float
-    rate: float
-    burst: int
+    quota: Quota
     latency: float
 
 
+# As the connectors find them: Shopify's cost bucket holds about 20 calls and regains 2 a second, Rakuten limits each function by
+# itself, ecforce tolerates one call a second.
+_BUCKET, _FUNCTIONS, _SLOW = Quota(SHARED, (2.0,), 20), Quota(APART, (1.0, 5.0, 1.0), 1), Quota(SHARED, (1.0,), 1)
+
 SHOPS = (
-    ShopPlan("compare-a", InventoryMode.COMPARE_AND_SET, 0.30, 2.0, 4, 0.30),
-    ShopPlan("compare-b", InventoryMode.COMPARE_AND_SET, 0.15, 2.0, 4, 0.30),
-    ShopPlan("adjust-a", InventoryMode.ADJUST, 0.30, 1.0, 1, 0.40),
-    ShopPlan("adjust-b", InventoryMode.ADJUST, 0.10, 1.0, 1, 0.40),
-    ShopPlan("set-a", InventoryMode.SET, 0.15, 1.0, 2, 0.50),
+    ShopPlan("compare-a", InventoryMode.COMPARE_AND_SET, 0.30, _BUCKET, 0.30),
+    ShopPlan("compare-b", InventoryMode.COMPARE_AND_SET, 0.15, _BUCKET, 0.30),
+    ShopPlan("adjust-a", InventoryMode.ADJUST, 0.30, _FUNCTIONS, 0.40),
+    ShopPlan("adjust-b", InventoryMode.ADJUST, 0.10, _FUNCTIONS, 0.40),
+    ShopPlan("set-a", InventoryMode.SET, 0.15, _SLOW, 0.50),
 )
 
 

@@ -125,7 +125,9 @@ class Market:
         self.look(product)
         if after <= before:
             return
-        unseen = [(bought, bought.units - self._strategy.knows(shop, bought.order)) for bought in self._orders[shop, product].values()]
+        unseen = [
+            (bought, bought.units - self._strategy.knows(shop, bought.order)) for bought in self._orders[shop, product].values()
+        ]
         hidden = sum(units for _, units in unseen)
         if hidden <= 0:
             return
@@ -197,4 +199,3 @@ class Market:
 def percentile(values: Sequence[float], share: float) -> float:
     """The value that `share` of all do not exceed; 0 of none."""
     return sorted(values)[min(len(values) - 1, int(share * len(values)))] if values else 0.0
-

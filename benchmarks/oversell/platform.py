@@ -49,10 +49,13 @@ class Platform:
     fragile: bool = True
     calls: Counter[str] = field(default_factory=Counter)
     sent: int = 0
-    lane: RateLimiter = field(init=False)
+    _lanes: dict[str, RateLimiter] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.lane = RateLimiter(self.clock, rate=self.plan.rate, burst=self.plan.burst)
+        quota = self.plan.quota
+        for operations, rate in zip(quota.lanes, quota.rates, strict=True):
+            lane = RateLimiter(self.clock, rate=rate, burst=quota.burst)
+            self._lanes |= dict.fromkeys(operations, lane)
 
     @property
     def name(self) -> str:
@@ -68,7 +71,7 @@ class Platform:
     async def call(self, operation: str) -> AsyncIterator[None]:
         """One request: it waits for its turn, travels, is served (the body), and its reply travels back. Of 1,000 calls 4 are lost
         on the way, the reply of 4 is lost, and 4 are refused for load."""
-        async with self.lane:
+        async with self._lanes[operation]:
             pass
         self.calls[operation] += 1
         way = self.plan.latency * self.random.lognormvariate(0, 0.35) / 2
@@ -131,4 +134,3 @@ class NetworkConnector(FakeConnector):
         orders = self._platform.shop.orders.values()
         fresh = [placed for placed in orders if placed.visible_at <= now and (since is None or placed.visible_at >= since)]
         return [placed.order for placed in sorted(fresh, key=lambda placed: placed.visible_at)]
-

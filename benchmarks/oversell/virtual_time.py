@@ -1,4 +1,4 @@
-"""An event loop on which time is a number: whoever waits is woken in the right order, and a day passes as fast as it can be computed.
+"""An event loop on which time is a number: whoever waits is woken in order, and a day passes as fast as it can be computed.
 
 Everything runs on one thread and nothing waits for the outside, so the same seed gives the same day.
 """

@@ -148,4 +148,3 @@ def _template() -> Path:
 def _carelessly(connection: Any, record: object) -> None:
     """No power cut is simulated, so commits need not reach the disk."""
     connection.execute("PRAGMA synchronous = OFF")
-
