@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from zaiko_server.cli import catalogue, link, operations, serve, shops, stock, sync, watch
+from zaiko_server.cli import catalogue, link, new_connector, operations, serve, shops, stock, sync, watch
 from zaiko_server.demo import demo
 
 _START, _SEE, _KEEP, _LINK = "Start here", "See how it goes", "What there is", "Shops"
@@ -28,6 +28,7 @@ def add_to(app: typer.Typer) -> None:
     app.command(rich_help_panel=_KEEP)(stock.reserve)
     app.command(rich_help_panel=_KEEP)(stock.escrow)
     app.command(rich_help_panel=_LINK)(catalogue.connectors)
+    app.command(rich_help_panel=_LINK)(new_connector.new_connector)
     app.add_typer(shops.shops, name="shops", rich_help_panel=_LINK)
     app.add_typer(shops.listings, name="listings", rich_help_panel=_LINK)
     app.add_typer(link.link, name="link", rich_help_panel=_LINK)

@@ -1,0 +1,14 @@
+"""How a number is changed: absolutely. This module decides which fence zaiko uses (docs/connectors.md)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from zaiko_sdk import InventoryMode, InventoryWrite
+
+MODE = InventoryMode.SET
+
+
+def change_from(write: InventoryWrite) -> dict[str, Any]:
+    """The platform overwrites whatever the listing shows; zaiko reads before and after."""
+    return {"id": write.ref.external_id, "quantity": write.quantity}

@@ -1,0 +1,76 @@
+"""HTTP to one shop: at the pace that it allows, and with every way to fail turned into an error of zaiko_sdk.
+
+Nothing is repeated here. zaiko repeats a whole call with growing delays, shows the reason meanwhile, and after a write
+settles first what became of it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import httpx
+from zaiko_sdk import ContractBroken, PlatformDown, RateLimiter, ShopContext, Throttled, Timeout
+
+from zaiko_example.refusals import refusal
+from zaiko_example.settings import ExampleSettings
+
+_BURST = 10
+"""Requests that the platform takes at once after a pause (its documentation, «Rate limits»)."""
+
+Params = Mapping[str, str] | None
+
+
+class Client:
+    """Requests to one shop. Safe for several tasks at once: the host may check a shop while it runs."""
+
+    def __init__(self, context: ShopContext, settings: ExampleSettings) -> None:
+        self.clock, self.log = context.clock, context.log
+        self._http = context.http()
+        self._origin = settings.origin
+        self._headers = {"authorization": f"Bearer {settings.token.get_secret_value()}"}
+        self._pace = RateLimiter(context.clock, rate=settings.requests_per_second, burst=_BURST)
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self._http.aclose()
+
+    async def get(self, path: str, **params: str) -> Any:
+        """The JSON of a reply to a read. Raises Throttled, PlatformDown, Timeout, Pause and Stop."""
+        reply = await self._exchange("GET", path, params=params)
+        try:
+            return json.loads(reply.content)
+        except (ValueError, RecursionError):
+            raise ContractBroken(f"Example Shop answered {path} with something that is not JSON") from None
+
+    async def post(self, path: str, body: Any) -> Any:
+        """The JSON of a reply to a write, sent once. Whatever leaves open whether it was applied is Timeout(sent=True)."""
+        reply = await self._exchange("POST", path, body=body)
+        try:
+            return json.loads(reply.content)
+        except (ValueError, RecursionError):
+            raise Timeout(f"Example Shop took the change at {path}, but its reply cannot be read", sent=True) from None
+
+    async def _exchange(
+        self, method: str, path: str, *, params: Mapping[str, str] | None = None, body: Any = None
+    ) -> httpx.Response:
+        async with self._pace:
+            reply = await self._send(method, path, params, body)
+        error = refusal(reply, path=path, writing=method != "GET")
+        if isinstance(error, Throttled):
+            self._pace.penalise(error.retry_after)
+        if error is not None:
+            raise error
+        return reply
+
+    async def _send(self, method: str, path: str, params: Params, body: Any) -> httpx.Response:
+        # `from None`: an httpx error holds the request, and with it the token.
+        try:
+            return await self._http.request(method, self._origin + path, params=params, json=body, headers=self._headers)
+        except httpx.ConnectTimeout:
+            raise Timeout(f"{self._origin} did not take the connection in time", sent=False) from None
+        except (httpx.ConnectError, httpx.PoolTimeout) as error:
+            raise PlatformDown(f"could not connect to {self._origin} ({type(error).__name__})") from None
+        except httpx.HTTPError as error:
+            raise Timeout(f"no whole reply to {path} ({type(error).__name__})", sent=None) from None

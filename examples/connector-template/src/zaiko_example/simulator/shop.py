@@ -1,0 +1,201 @@
+"""The simulated shop: its records, its own rules of stock, and what buyers and staff do there."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from starlette.routing import BaseRoute
+from zaiko_sdk.testing.simulator import NewListing, SimulationError, Simulator
+
+from zaiko_example.simulator.api import routes_of
+
+TOKEN, WEBHOOK_SECRET = "sim-token-4f1c", "sim-webhook-secret-88d0"
+
+
+@dataclass(slots=True)
+class SimListing:
+    """A variant on sale. `stock` is None until somebody sets it, and may fall below 0 when oversold."""
+
+    id: str
+    sku: str
+    title: str
+    barcode: str
+    product: str
+    stock: int | None
+    on_sale: bool
+
+
+@dataclass(slots=True)
+class SimLine:
+    id: str
+    listing: SimListing
+    quantity: int
+    cancelled: int = 0
+    shipped: int = 0
+
+    @property
+    def open(self) -> int:
+        """Units that are still to leave."""
+        return self.quantity - self.cancelled - self.shipped
+
+
+@dataclass(slots=True)
+class SimOrder:
+    id: str
+    placed_at: datetime
+    updated_at: datetime
+    visible_at: datetime
+    lines: list[SimLine] = field(default_factory=list)
+    status: str = "open"
+    paid: bool = True
+
+
+class ExampleSimulator(Simulator):
+    """One shop. `extra` of a NewListing: `product`, `on_sale`, `stocked` (false: no number yet). Options of an order:
+    `visible_after`, `paid`, `status` (a word that the connector does not know, say).
+
+    Switches: `quotas` and `requests_per_second`; `token` and `scopes` of the API; `retry_after` (whether a 429 announces its
+    wait: UNCONFIRMED); `edit_moves_stock` (UNCONFIRMED); `page_size`; `clock_skew_seconds`; `maintenance`.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.listings: dict[str, SimListing] = {}
+        self.orders: dict[str, SimOrder] = {}
+        self.calls: dict[str, int] = {"throttled": 0}
+        self.behaviour: dict[str, Any] = {
+            "quotas": True,
+            "requests_per_second": 100.0,
+            "token": TOKEN,
+            "scopes": ["orders:read", "listings:read", "stock:write"],
+            "retry_after": True,
+            "edit_moves_stock": True,
+            "page_size": 100,
+            "clock_skew_seconds": 0,
+            "maintenance": False,
+        }
+        self._ids = itertools.count(1001)
+
+    def routes(self) -> Sequence[BaseRoute]:
+        return routes_of(self)
+
+    def shop_settings(self, base_url: str) -> dict[str, Any]:
+        return {
+            "origin": base_url,
+            "token": self.behaviour["token"],
+            "webhook_secret": WEBHOOK_SECRET,
+            "requests_per_second": self.behaviour["requests_per_second"],
+        }
+
+    def now(self) -> datetime:
+        """The shop's clock."""
+        return datetime.now(UTC) + timedelta(seconds=self.behaviour["clock_skew_seconds"])
+
+    def add_listings(self, listings: Sequence[NewListing]) -> list[str]:
+        with self.lock:
+            return [self._add(listing) for listing in listings]
+
+    def set_stock(self, sku: str, quantity: int) -> None:
+        with self.lock:
+            self._listing(sku).stock = quantity
+
+    def stock(self) -> dict[str, int]:
+        with self.lock:
+            return {listing.sku: listing.stock or 0 for listing in self.listings.values()}
+
+    def place_order(self, lines: Mapping[str, int], **options: Any) -> str:
+        with self.lock:
+            now = self.now()
+            order = SimOrder(str(next(self._ids)), now, now, now + timedelta(seconds=float(options.get("visible_after", 0))))
+            order.paid, order.status = bool(options.get("paid", True)), str(options.get("status", "open"))
+            wanted = [(self._listing(sku), units) for sku, units in lines.items()]
+            for number, (listing, units) in enumerate(wanted, 1):
+                order.lines.append(SimLine(f"{order.id}-{number}", listing, units))
+                _move(listing, -units)
+            self.orders[order.id] = order
+            return order.id
+
+    def edit_order(self, order: str, lines: Mapping[str, int]) -> None:
+        with self.lock:
+            found = self._order(order)
+            for sku, units in lines.items():
+                line = next((line for line in found.lines if line.listing.sku == sku), None)
+                if line is None:
+                    line = SimLine(f"{found.id}-{len(found.lines) + 1}", self._listing(sku), 0)
+                    found.lines.append(line)
+                change = units - (line.quantity - line.cancelled)
+                line.quantity, line.cancelled = line.quantity + max(0, change), line.cancelled + max(0, -change)
+                if self.behaviour["edit_moves_stock"]:
+                    _move(line.listing, -change)
+            found.updated_at = self.now()
+
+    def cancel_order(self, order: str, *, restock: bool) -> None:
+        with self.lock:
+            found = self._order(order)
+            for line in found.lines:
+                if restock:
+                    _move(line.listing, line.open)
+                line.cancelled += line.open
+            found.status, found.updated_at = "cancelled", self.now()
+
+    def fulfil_order(self, order: str, lines: Mapping[str, int] | None = None) -> None:
+        with self.lock:
+            found = self._order(order)
+            for line in found.lines:
+                line.shipped += line.open if lines is None else min(line.open, lines.get(line.listing.sku, 0))
+            if not any(line.open for line in found.lines):
+                found.status = "shipped"
+            found.updated_at = self.now()
+
+    def archive_order(self, order: str) -> None:
+        raise SimulationError("Example Shop has no archive")
+
+    def delete_order(self, order: str) -> None:
+        """It vanishes: no list and no call by id shows it again. Its units do not come back by themselves."""
+        with self.lock:
+            del self.orders[self._order(order).id]
+
+    def switches(self) -> dict[str, Any]:
+        return dict(self.behaviour)
+
+    def switch(self, name: str, value: Any) -> None:
+        if name not in self.behaviour:
+            super().switch(name, value)
+        self.behaviour[name] = value
+
+    def counters(self) -> dict[str, int]:
+        return dict(self.calls)
+
+    def _add(self, listing: NewListing) -> str:
+        extra, identifier = listing.extra, str(next(self._ids))
+        self.listings[identifier] = SimListing(
+            identifier,
+            listing.sku,
+            listing.title or listing.sku,
+            listing.barcode,
+            str(extra.get("product", identifier)),
+            listing.quantity if extra.get("stocked", True) else None,
+            bool(extra.get("on_sale", True)),
+        )
+        return identifier
+
+    def _listing(self, sku: str) -> SimListing:
+        for listing in self.listings.values():
+            if listing.sku == sku:
+                return listing
+        raise SimulationError(f"no listing with the sku {sku!r}")
+
+    def _order(self, order: str) -> SimOrder:
+        if order not in self.orders:
+            raise SimulationError(f"no order {order!r}")
+        return self.orders[order]
+
+
+def _move(listing: SimListing, units: int) -> None:
+    """The platform changes its own number; one that nobody ever set stays unset."""
+    if listing.stock is not None:
+        listing.stock += units
