@@ -26,7 +26,7 @@ def test_values_may_differ_and_null_and_an_empty_list_fit_everything(change: dic
         ({"id": 7}, "$.id: a number where a text was recorded"),
         ({"flag": 1}, "$.flag: a number where true or false was recorded"),
         ({"more": 1}, "$.more: was not recorded"),
-        ({"rows": [{"a": 1, "b": 1}, {"a": 1}]}, "$.rows[1].b: missing"),
+        ({"rows": [{"a": 1, "b": 1}, {"b": 1}]}, "$.rows[1].a: missing"),
         ({"rows": {}}, "$.rows: an object where a list was recorded"),
     ],
 )

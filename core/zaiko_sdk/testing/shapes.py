@@ -53,7 +53,7 @@ def differences(recorded: Any, replied: Any, where: str = "$") -> list[str]:
     """How `replied` differs in form from `recorded`; empty when it does not.
 
     Keys must be the same and values of the same type. null fits everything, since it says nothing of the type; an empty list fits
-    every list. Each entry of a list must have the form of the recorded entry with the most keys.
+    every list. Each entry of a list must have the form of one of the recorded entries.
     """
     return list(_differences(recorded, replied, where))
 
@@ -71,9 +71,9 @@ def _differences(recorded: Any, replied: Any, where: str) -> Iterator[str]:
         for key in sorted(recorded.keys() & replied.keys()):
             yield from _differences(recorded[key], replied[key], f"{where}.{key}")
     elif isinstance(recorded, list) and recorded:
-        pattern = max(recorded, key=lambda entry: len(entry) if isinstance(entry, dict) else 0)
         for number, entry in enumerate(replied):
-            yield from _differences(pattern, entry, f"{where}[{number}]")
+            # The nearest one is what a person wants to compare with.
+            yield from min((list(_differences(pattern, entry, f"{where}[{number}]")) for pattern in recorded), key=len)
 
 
 def _kind(value: Any) -> str:
@@ -81,4 +81,6 @@ def _kind(value: Any) -> str:
         return "true or false"
     if isinstance(value, int | float):
         return "a number"
-    return {dict: "an object", list: "a list", str: "a text"}.get(type(value), type(value).__name__)
+    if isinstance(value, dict):
+        return "an object"
+    return "a list" if isinstance(value, list) else "a text" if isinstance(value, str) else type(value).__name__
