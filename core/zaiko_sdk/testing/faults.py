@@ -4,14 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import enum
+import logging
 from dataclasses import dataclass
 from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 
+class Dropped(Exception):
+    """Makes the server close the connection in the middle of a reply: a fault committed on purpose."""
+
+
+def is_unintended(record: logging.LogRecord) -> bool:
+    """A filter for the server's log that leaves out what `Dropped` makes it say, and nothing else."""
+    return not (isinstance(record.exc_info, tuple) and record.exc_info[0] is Dropped)
+
+
 class FaultKind(enum.StrEnum):
-    """What goes wrong."""
+    """What goes wrong with a request. What goes wrong with a platform for a while, or in what it says (maintenance, a wrong clock,
+    pages that repeat or leave out rows), are switches of its simulator."""
 
     LATENCY = "latency"
     """The request is served after `seconds`."""
@@ -105,10 +116,9 @@ async def _capture(app: ASGIApp, scope: Scope, receive: Receive) -> list[Message
 
 async def _answer(fault: Fault, sent: list[Message], send: Send) -> None:
     if fault.kind in (FaultKind.DROP, FaultKind.DROP_AFTER):
-        # A body shorter than announced makes the server close the connection: the client sees it break.
         await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"1000000")]})
-        await send({"type": "http.response.body", "body": b'{"'})
-        return
+        await send({"type": "http.response.body", "body": b'{"', "more_body": True})
+        raise Dropped
     headers: list[Any] = [(name.encode(), value.encode()) for name, value in fault.headers]
     if fault.kind is FaultKind.MALFORMED:
         body = b"".join(message.get("body", b"") for message in sent)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
+import logging
 import socket
 import threading
 import time
@@ -24,7 +25,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import BaseRoute, Mount, Route
 
-from zaiko_sdk.testing.faults import Fault, FaultInjector, FaultKind
+from zaiko_sdk.testing.faults import Fault, FaultInjector, FaultKind, is_unintended
 
 CONTROL = "/_sim"
 
@@ -141,6 +142,7 @@ class SimulatorServer:
         self._faults = FaultInjector(platform, control_prefix=CONTROL)
         # A simulated shop has a clock of its own, and tells it by the header Date itself where the platform does.
         config = uvicorn.Config(self._faults, log_level="warning", lifespan="off", access_log=False, date_header=False)
+        logging.getLogger("uvicorn.error").addFilter(is_unintended)
         self._server = uvicorn.Server(config)
         self._server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
         self._thread = threading.Thread(target=self._run, name=f"simulator {self.base_url}", daemon=True)

@@ -1,0 +1,68 @@
+"""Faults that a simulator commits: what the client sees of them, and what is printed."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+
+import httpx
+import pytest
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+from zaiko_ecforce.simulator import EcforceSimulator
+from zaiko_sdk.testing.faults import Fault, FaultKind
+from zaiko_sdk.testing.simulator import SimulatorServer
+
+
+class Counting(EcforceSimulator):
+    """Has a path that counts, and one that fails."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.count = 0
+
+    def routes(self) -> list[Route]:
+        async def count(request: Request) -> JSONResponse:
+            self.count += 1
+            return JSONResponse({"count": self.count})
+
+        async def broken(request: Request) -> JSONResponse:
+            raise ZeroDivisionError("a bug of the simulator")
+
+        return [Route("/count", count, methods=["POST"]), Route("/broken", broken)]
+
+
+@pytest.fixture
+def server() -> Iterator[SimulatorServer]:
+    with SimulatorServer(Counting()) as running:
+        yield running
+
+
+@pytest.fixture
+def printed(server: SimulatorServer, caplog: pytest.LogCaptureFixture) -> Iterator[list[logging.LogRecord]]:
+    """What the server's log says; it does not pass its records on to the root."""
+    log = logging.getLogger("uvicorn.error")
+    log.addHandler(caplog.handler)
+    yield caplog.records
+    log.removeHandler(caplog.handler)
+
+
+@pytest.mark.parametrize(("kind", "applied"), [(FaultKind.DROP, 0), (FaultKind.DROP_AFTER, 1)])
+def test_a_dropped_connection_breaks_for_the_client_and_prints_nothing(
+    server: SimulatorServer, printed: list[logging.LogRecord], kind: FaultKind, applied: int
+) -> None:
+    server.inject(Fault(kind))
+
+    with pytest.raises(httpx.RemoteProtocolError):
+        httpx.post(f"{server.base_url}/count")
+
+    assert getattr(server.simulator, "count") == applied  # noqa: B009 - a subclass's
+    assert httpx.post(f"{server.base_url}/count").status_code == 200
+    assert printed == []
+
+
+def test_a_bug_of_a_simulator_is_printed(server: SimulatorServer, printed: list[logging.LogRecord]) -> None:
+    assert httpx.get(f"{server.base_url}/broken").status_code == 500
+
+    assert [record.exc_info[0] for record in printed if record.exc_info] == [ZeroDivisionError]
