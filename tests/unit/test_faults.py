@@ -40,12 +40,14 @@ def server() -> Iterator[SimulatorServer]:
 
 
 @pytest.fixture
-def printed(server: SimulatorServer, caplog: pytest.LogCaptureFixture) -> Iterator[list[logging.LogRecord]]:
+def printed(server: SimulatorServer) -> Iterator[list[logging.LogRecord]]:
     """What the server's log says; it does not pass its records on to the root."""
-    log = logging.getLogger("uvicorn.error")
-    log.addHandler(caplog.handler)
-    yield caplog.records
-    log.removeHandler(caplog.handler)
+    records: list[logging.LogRecord] = []
+    handler, log = logging.Handler(), logging.getLogger("uvicorn.error")
+    handler.emit = records.append  # type: ignore[method-assign]
+    log.addHandler(handler)
+    yield records
+    log.removeHandler(handler)
 
 
 @pytest.mark.parametrize(("kind", "applied"), [(FaultKind.DROP, 0), (FaultKind.DROP_AFTER, 1)])
