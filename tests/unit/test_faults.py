@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import Iterator
 
@@ -33,23 +34,26 @@ class Counting(EcforceSimulator):
         return [Route("/count", count, methods=["POST"]), Route("/broken", broken)]
 
 
-@pytest.fixture
-def printed() -> Iterator[list[logging.LogRecord]]:
-    """What servers' logs say; they do not pass their records on to the root. Complete when the server has stopped."""
+@contextlib.contextmanager
+def printing(server: SimulatorServer) -> Iterator[list[logging.LogRecord]]:
+    """Run the server; what its log says, which it does not pass on to the root, is complete at the end of the block."""
     records: list[logging.LogRecord] = []
     handler, log = logging.Handler(), logging.getLogger("uvicorn.error")
+    handler.setLevel(logging.WARNING)
     handler.emit = records.append  # type: ignore[method-assign]
     log.addHandler(handler)
-    yield records
-    log.removeHandler(handler)
+    try:
+        with server:
+            yield records
+    finally:
+        log.removeHandler(handler)
 
 
 @pytest.mark.parametrize(("kind", "applied"), [(FaultKind.DROP, 0), (FaultKind.DROP_AFTER, 1)])
-def test_a_dropped_connection_breaks_for_the_client_and_prints_nothing(
-    printed: list[logging.LogRecord], kind: FaultKind, applied: int
-) -> None:
+def test_a_dropped_connection_breaks_for_the_client_and_prints_nothing(kind: FaultKind, applied: int) -> None:
     simulator = Counting()
-    with SimulatorServer(simulator) as server:
+    server = SimulatorServer(simulator)
+    with printing(server) as printed:
         server.inject(Fault(kind))
         with pytest.raises(httpx.RemoteProtocolError):
             httpx.post(f"{server.base_url}/count")
@@ -59,8 +63,9 @@ def test_a_dropped_connection_breaks_for_the_client_and_prints_nothing(
     assert (counted, printed) == (applied, [])
 
 
-def test_a_bug_of_a_simulator_is_printed(printed: list[logging.LogRecord]) -> None:
-    with SimulatorServer(Counting()) as server:
+def test_a_bug_of_a_simulator_is_printed() -> None:
+    server = SimulatorServer(Counting())
+    with printing(server) as printed:
         assert httpx.get(f"{server.base_url}/broken").status_code == 500
 
     assert [record.exc_info[0] for record in printed if record.exc_info] == [ZeroDivisionError]
