@@ -12,7 +12,7 @@ from typing import Any
 from graphql import DocumentNode, FieldNode, GraphQLObjectType, OperationDefinitionNode, get_named_type
 
 from zaiko_shopify.simulator.documents import SCHEMA, checked
-from zaiko_shopify.simulator.resolvers import gid, text_of
+from zaiko_shopify.simulator.run import gid, text_of
 from zaiko_shopify.simulator.shop import Shop
 
 _AT_ONCE = 5

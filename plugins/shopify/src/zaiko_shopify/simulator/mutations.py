@@ -10,8 +10,9 @@ from typing import Any
 from graphql import GraphQLError
 from graphql.execution import get_directive_values
 
-from zaiko_shopify.simulator.resolvers import Info, Item, ItemLevel, Run, gid, number_of, require, text_of
-from zaiko_shopify.simulator.shop import HIGHEST, LOWEST, Level, Variant
+from zaiko_shopify.simulator.records import Level, Variant
+from zaiko_shopify.simulator.run import Info, Item, ItemLevel, Run, gid, number_of, require, text_of
+from zaiko_shopify.simulator.shop import HIGHEST, LOWEST
 
 _KEY_LIFE = 24 * 3600.0
 _URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:\S+")

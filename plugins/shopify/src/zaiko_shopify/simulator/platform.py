@@ -22,7 +22,9 @@ from zaiko_shopify.simulator.bulk import BulkOperations
 from zaiko_shopify.simulator.cost import Bucket, CostModel
 from zaiko_shopify.simulator.documents import checked, load_schema
 from zaiko_shopify.simulator.mutations import MUTATIONS
-from zaiko_shopify.simulator.resolvers import QUERIES, Run, attach, type_name
+from zaiko_shopify.simulator.objects import OBJECTS
+from zaiko_shopify.simulator.queries import QUERIES
+from zaiko_shopify.simulator.run import Run, attach, type_name
 from zaiko_shopify.simulator.shop import Shop
 from zaiko_shopify.simulator.variables import size_error, variable_errors
 from zaiko_shopify.simulator.webhooks import Webhooks
@@ -155,6 +157,7 @@ def _resolved_schema() -> GraphQLSchema:
     """One for all simulated shops: which shop is meant is in the context of an execution."""
     schema = load_schema()
     attach(schema, QUERIES)
+    attach(schema, OBJECTS)
     attach(schema, MUTATIONS)
     node = schema.type_map["Node"]
     assert isinstance(node, GraphQLInterfaceType)

@@ -18,8 +18,9 @@ from zaiko_sdk.testing.simulator import NewListing, SimulationError, Simulator
 
 from zaiko_shopify.documents import API_VERSION
 from zaiko_shopify.simulator.platform import PLANS, Platform, internal_error
-from zaiko_shopify.simulator.resolvers import gid, number_of
-from zaiko_shopify.simulator.shop import Order, Shop, Variant
+from zaiko_shopify.simulator.records import Order, Variant
+from zaiko_shopify.simulator.run import gid, number_of
+from zaiko_shopify.simulator.shop import Shop
 
 _STATIC_TOKEN, _CLIENT_ID, _CLIENT_SECRET = "shpat_simulated_0a1b2c", "simulated-client", "shpss_simulated_3d4e5f"
 _VERSIONS = ("2026-01", "2026-04", "2026-07", "2026-10", "2027-01")

@@ -10,8 +10,9 @@ import uuid
 from dataclasses import dataclass
 from typing import Any
 
-from zaiko_shopify.simulator.resolvers import gid, text_of
-from zaiko_shopify.simulator.shop import Level, Order, Shop, Variant
+from zaiko_shopify.simulator.records import Level, Order, Variant
+from zaiko_shopify.simulator.run import gid, text_of
+from zaiko_shopify.simulator.shop import Shop
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,118 @@
+"""One execution of a document: whose it is, what global ids name, and what the app may see."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from graphql import GraphQLError, GraphQLResolveInfo, GraphQLSchema
+
+from zaiko_shopify.simulator.records import Level, Variant
+from zaiko_shopify.simulator.shop import Shop
+
+if TYPE_CHECKING:
+    from zaiko_shopify.simulator.platform import Platform
+
+    Info = GraphQLResolveInfo[Any]
+else:
+    Info = GraphQLResolveInfo
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """The inventory item side of a variant."""
+
+    variant: Variant
+
+
+@dataclass(frozen=True, slots=True)
+class ItemLevel:
+    """A level, knowing its item."""
+
+    item: Item
+    level: Level
+
+
+@dataclass(slots=True)
+class Run:
+    """One execution. `debug`: the search block was asked for. `bulk`: paging is off."""
+
+    platform: Platform
+    bulk: bool = False
+    debug: bool = False
+    searches: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def shop(self) -> Shop:
+        """The shop that is asked about."""
+        return self.platform.shop
+
+
+def gid(kind: str, number: object) -> str:
+    """A global id."""
+    return f"gid://shopify/{kind}/{number}"
+
+
+def text_of(moment: datetime | None) -> str | None:
+    """A DateTime."""
+    return None if moment is None else moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def number_of(identity: str, kind: str) -> int | None:
+    """The number in a global id of this kind, else None."""
+    match = re.fullmatch(rf"gid://shopify/{kind}/(\d+)", identity)
+    return int(match[1]) if match else None
+
+
+def node_of(run: Run, identity: str) -> Any:
+    """What a global id names, or None."""
+    shop = run.shop
+    found: Callable[[str, Mapping[int, Any]], Any] = lambda kind, rows: rows.get(number_of(identity, kind) or 0)  # noqa: E731
+    variant = found("InventoryItem", shop.items)
+    if variant is not None:
+        return Item(variant)
+    return (
+        found("ProductVariant", shop.variants)
+        or found("Order", shop.orders)
+        or found("Location", shop.locations)
+        or run.platform.bulk.operations.get(identity)
+    )
+
+
+def require(run: Run, scope: str, what: str) -> None:
+    """Raises ACCESS_DENIED."""
+    scopes = run.platform.scopes
+    if scope in scopes or scope.replace("read_", "write_") in scopes:
+        return
+    raise GraphQLError(
+        f"Access denied for {what} field. Required access: `{scope}` access scope.",
+        extensions={
+            "code": "ACCESS_DENIED",
+            "documentation": "https://shopify.dev/api/usage/access-scopes",
+            "requiredAccess": f"`{scope}` access scope.",
+        },
+    )
+
+
+def attach(schema: GraphQLSchema, resolvers: Mapping[str, Mapping[str, Callable[..., Any]]]) -> None:
+    """Put resolvers on the fields of a schema."""
+    for name, fields in resolvers.items():
+        kind: Any = schema.type_map[name]
+        for each, resolve in fields.items():
+            kind.fields[each].resolve = resolve
+
+
+def type_name(value: Any, *_: Any) -> str:
+    """Which type of the schema implements Node for this object."""
+    names = {Item: "InventoryItem", ItemLevel: "InventoryLevel", Variant: "ProductVariant"}
+    return names.get(type(value), type(value).__name__)
+
+
+def run_of(info: Info) -> Run:
+    """The execution that a resolver works for."""
+    run = info.context
+    assert isinstance(run, Run)
+    return run
