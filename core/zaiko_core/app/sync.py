@@ -78,10 +78,10 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """The writes to send, and how many links were computed, confirmed and failed on the way."""
+    """The writes to send, the links that were computed, and how many of them were confirmed and failed on the way."""
 
     writes: Sequence[Write] = ()
-    computed: int = 0
+    handled: Collection[str] = ()
     confirmed: int = 0
     failed: int = 0
     waiting: int = 0
@@ -239,7 +239,7 @@ def prepare(
     findings.write()
     uow.changed(ChangeKind.LINK, link_names((link.shop, link.listing) for link in saved))
     escrow.freed(uow, {(item.link.shop, item.link.listing): item.link.fence for item in due}, [*saved, *verified])
-    return Prepared(writes, len(due), confirmed, failed, waiting)
+    return Prepared(writes, {item.link.listing for item in due}, confirmed, failed, waiting)
 
 
 def settle(uow: UnitOfWork, shop: str, token: int, policy: Policy, outcomes: Sequence[tuple[Write, Outcome]]) -> tuple[int, int]:

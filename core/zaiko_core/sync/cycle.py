@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import TypeVar
@@ -25,7 +25,7 @@ from zaiko_core.app import audit, orders, sync
 from zaiko_core.app.orders import Ingested
 from zaiko_core.app.ports import UnitOfWork
 from zaiko_core.app.records import JobClaim, RunCounts, RunRecord, RunState, ShopRecord
-from zaiko_core.app.sync import Observation, Outcome, Policy, RunEnd, Write
+from zaiko_core.app.sync import Observation, Outcome, Policy, Prepared, RunEnd, Write
 from zaiko_core.domain.demand import OrderRecord
 from zaiko_core.domain.fence import Mode
 from zaiko_core.domain.ids import listing_id
@@ -36,8 +36,8 @@ from zaiko_core.sync.guard import GuardedConnector
 
 T = TypeVar("T")
 
-_SHARE = 2_000
-"""Due links that one round takes at the most."""
+_SHARE, _SLICE = 2_000, 250
+"""Due links that one round takes at the most, and one transaction: all other writers of the merchant wait for it."""
 _PUSHES = 5
 """How often one link is sent in one run before it waits a little."""
 _OVERTAKEN = 2
@@ -255,15 +255,26 @@ class Cycle:
     async def _push(self, policy: Policy) -> bool:
         """Settle what was read, send what follows; whether a link needs another round: to be read, to be read back, to be sent
         again, or because there were more than one round takes."""
+        observed, unfinished = self._in_time(), False
+        for part in range(_SHARE // _SLICE):
+            prepared, ended = await self._push_slice(policy, observed, f"{self.run.run}-{self.counts.rounds}-{part}")
+            # A reading is used once: what was sent since is not in it.
+            observed = {listing: seen for listing, seen in observed.items() if listing not in prepared.handled}
+            unfinished = unfinished or ended < len(prepared.handled)
+            if len(prepared.handled) < _SLICE or prepared.waiting == len(prepared.handled):
+                return unfinished
+        return True
+
+    async def _push_slice(self, policy: Policy, observed: Mapping[str, Observation], key: str) -> tuple[Prepared, int]:
+        """One slice of a round: what was prepared, and how many of its links are done with, confirmed or failed."""
         before = self.counts.confirmed + self.counts.failed
-        shop, token, key = self.shop.shop, self.claim.token, f"{self.run.run}-{self.counts.rounds}"
-        observed = self._in_time()
+        shop, token = self.shop.shop, self.claim.token
         tired = {listing for listing, times in self._sent.items() if times >= _PUSHES}
         prepared = await self.db.write(
             self.claim.merchant,
-            lambda uow: sync.prepare(uow, shop, token, policy, observed, key=key, limit=_SHARE, tired=tired),
+            lambda uow: sync.prepare(uow, shop, token, policy, observed, key=key, limit=_SLICE, tired=tired),
         )
-        self.counts.computed += prepared.computed
+        self.counts.computed += len(prepared.handled)
         self.counts.confirmed += prepared.confirmed
         self.counts.failed += prepared.failed
         chunks = list(_chunks(list(prepared.writes), self.kind.limits.write_batch))
@@ -274,8 +285,7 @@ class Cycle:
                 # Nothing of what is left was sent.
                 await self._settle(policy, [(write, Outcome(unsent=True)) for later in chunks[number + 1 :] for write in later])
                 raise
-        ended = self.counts.confirmed + self.counts.failed - before
-        return ended < prepared.computed or prepared.computed == _SHARE
+        return prepared, self.counts.confirmed + self.counts.failed - before
 
     def _in_time(self) -> dict[str, Observation]:
         """What was read in this round, without numbers that an order has overtaken which was fetched after the reading: nobody can
