@@ -90,6 +90,11 @@ class Simulator(ABC):
     def fulfil_order(self, order: str, lines: Mapping[str, int] | None = None) -> None:
         """Ship these units (None = all that is left)."""
 
+    def refund_order(self, order: str, lines: Mapping[str, int], restock_type: str) -> None:
+        """Refund these units (sku → units). `restock_type` is the platform's own word for what becomes of them (Shopify: CANCEL,
+        RETURN, NO_RESTOCK). A platform that knows no refund of units: SimulationError."""
+        raise SimulationError("this platform knows no refund of units")
+
     @abstractmethod
     def archive_order(self, order: str) -> None:
         """Put the order away where the platform knows that; elsewhere SimulationError."""
@@ -123,6 +128,7 @@ _VERBS: dict[str, Callable[[Simulator, str, dict[str, Any]], None]] = {
     "edit": lambda sim, order, body: sim.edit_order(order, body["lines"]),
     "cancel": lambda sim, order, body: sim.cancel_order(order, restock=bool(body.get("restock", True))),
     "fulfil": lambda sim, order, body: sim.fulfil_order(order, body.get("lines")),
+    "refund": lambda sim, order, body: sim.refund_order(order, body["lines"], body["restock_type"]),
     "archive": lambda sim, order, body: sim.archive_order(order),
     "delete": lambda sim, order, body: sim.delete_order(order),
 }
@@ -276,6 +282,10 @@ class SimulatorClient:
     def fulfil_order(self, order: str, lines: Mapping[str, int] | None = None) -> None:
         """See Simulator.fulfil_order."""
         self._call("POST", f"/orders/{order}/fulfil", {"lines": dict(lines) if lines is not None else None})
+
+    def refund_order(self, order: str, lines: Mapping[str, int], restock_type: str) -> None:
+        """See Simulator.refund_order."""
+        self._call("POST", f"/orders/{order}/refund", {"lines": dict(lines), "restock_type": restock_type})
 
     def archive_order(self, order: str) -> None:
         """See Simulator.archive_order."""

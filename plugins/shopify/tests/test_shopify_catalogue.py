@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from zaiko_sdk import ListingWarning
 from zaiko_sdk.testing.faults import Fault, FaultKind
+from zaiko_sdk.testing.simulator import NewListing
 from zaiko_shopify import catalogue
 
 if TYPE_CHECKING:
@@ -117,3 +119,27 @@ async def test_a_broken_listing_never_stops_the_page(open_bench: Open) -> None:
 
         assert skus(await pages(bench)) == ["A", "B"]
         assert bench.log.events.count("shopify_listing_not_read") == 2
+
+
+@pytest.mark.parametrize("above", [0, 10_000])
+async def test_a_code_that_two_variants_carry_is_warned_about(open_bench: Open, above: int) -> None:
+    async with open_bench(bulk_listings_above=above) as bench:
+        bench.sim.add_listings([NewListing("A", 1), NewListing("A", 2), NewListing("B", 3), NewListing("", 4), NewListing("", 5)])
+
+        listings = [listing async for page in bench.connector.list_listings(None) for listing in page.listings]
+
+    warned = [(listing.sku, ListingWarning.DUPLICATE_SKU in listing.warnings) for listing in listings]
+    assert warned == [("A", True), ("A", True), ("B", False), ("", False), ("", False)]
+
+
+async def test_rows_that_come_twice_while_paging_are_told_twice_and_none_is_lost(
+    open_bench: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(catalogue, "LISTINGS_PAGE", 2)
+    async with open_bench(dict.fromkeys("ABCDE", 1)) as bench:
+        bench.sim.switch("pages", "duplicate")
+
+        listings = [listing.sku async for page in bench.connector.list_listings(None) for listing in page.listings]
+
+    assert set(listings) == set("ABCDE")
+    assert len(listings) > 5

@@ -354,7 +354,7 @@ async def test_the_simulated_shop_grants_and_ends_tokens(open_bench: Open) -> No
     async with open_bench({"A": 5}) as bench:
         bench.sim.switch("token_life", 100)
         listing = (await bench.listings())["A"]
-        bench.sim.grants.clear()
+        bench.sim.front.grants.clear()
 
         (result,) = await bench.connector.set_inventory([InventoryWrite(listing.ref, 6, 5)], "k")
 

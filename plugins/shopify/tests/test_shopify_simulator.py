@@ -591,3 +591,24 @@ def test_the_control_api_plays_buyers_and_staff(shop: Shopper) -> None:
     with pytest.raises(SimulationError):
         client.cancel_order(other, restock=True)
     client.close()
+
+
+@pytest.mark.parametrize(("how", "shown"), [("CANCEL", 5), ("NO_RESTOCK", 4)])
+def test_the_control_api_refunds_with_and_without_restocking(shop: Shopper, how: str, shown: int) -> None:
+    client = SimulatorClient(shop.server.base_url)
+    placed = client.place_order({"A": 1})
+
+    client.refund_order(placed, {"A": 1}, how)
+
+    assert client.stock()["A"] == shown
+    with pytest.raises(SimulationError):
+        client.refund_order(placed, {"A": 1}, how)
+    client.close()
+
+
+def test_a_shop_under_maintenance_answers_with_a_page(shop: Shopper) -> None:
+    shop.sim.switch("state", "maintenance")
+
+    response = shop.post("{ shop { name } }")
+
+    assert (response.status_code, response.text[:6]) == (503, "<html>")

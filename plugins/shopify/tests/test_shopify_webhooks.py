@@ -5,8 +5,13 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING
 
+import anyio
 import pytest
 from zaiko_sdk import CredentialsRejected, WebhookHint
 from zaiko_shopify.settings import ShopifySettings
@@ -91,3 +96,68 @@ async def test_what_the_simulated_shop_sends_is_verified(open_bench: Open) -> No
         hints = [bench.connector.parse_webhook(sent.headers, sent.body) for sent in bench.sim.platform.webhooks.sent]
 
     assert [hint and (hint.topic, hint.order_ids) for hint in hints] == [("orders/create", (placed,)), None]
+
+
+@dataclass
+class Listener:
+    """A server that is told of everything, and refuses the first `refusing` deliveries."""
+
+    url: str = ""
+    refusing: int = 0
+    heard: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
+    settled: threading.Event = field(default_factory=threading.Event)
+    wanted: int = 1
+
+
+@pytest.fixture
+def listener() -> Iterator[Listener]:
+    found = Listener()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["content-length"]))
+            refused = found.refusing > 0
+            found.refusing -= refused
+            found.heard.append((dict(self.headers.items()), body))
+            self.send_response(500 if refused else 200)
+            self.send_header("content-length", "0")
+            self.end_headers()
+            if len(found.heard) >= found.wanted:
+                found.settled.set()
+
+        def log_message(self, *arguments: object) -> None: ...
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    found.url = f"http://127.0.0.1:{server.server_port}/webhooks"
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+    thread.start()
+    yield found
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.mark.anyio
+async def test_the_simulated_shop_posts_duplicates_and_repeats_what_was_refused(open_bench: Open, listener: Listener) -> None:
+    async with open_bench({"A": 5}) as bench:
+        for name, value in {"webhook_url": listener.url, "webhook_copies": 2, "webhook_retry_after": 0.01}.items():
+            bench.sim.switch(name, value)
+        listener.refusing, listener.wanted = 1, 3
+
+        placed = bench.sim.place_order({"A": 1})
+
+        assert await anyio.to_thread.run_sync(listener.settled.wait, 10)
+        hints = [bench.connector.parse_webhook(headers, body) for headers, body in listener.heard]
+    assert [hint and (hint.topic, tuple(hint.order_ids)) for hint in hints] == [("orders/create", (placed,))] * 3
+    assert len({hint.delivery_id for hint in hints if hint}) == 1, "a retry and a duplicate are known by their id"
+
+
+@pytest.mark.anyio
+async def test_lost_notifications_lose_no_order(open_bench: Open, listener: Listener) -> None:
+    async with open_bench({"A": 5}) as bench:
+        bench.sim.switch("webhook_url", listener.url)
+        bench.sim.switch("webhook_copies", 0)
+        placed = bench.sim.place_order({"A": 1})
+
+        assert [order.external_id for order in await bench.orders()] == [placed]
+    assert listener.heard == []

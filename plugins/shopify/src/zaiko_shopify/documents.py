@@ -48,7 +48,7 @@ LOCATIONS = Document(
 
 _VARIANT = """id title displayName sku barcode inventoryPolicy requiresComponents
       inventoryItem {
-        id tracked
+        id tracked duplicateSkuCount
         inventoryLevel(locationId: $location, includeInactive: true) { isActive quantities(names: ["available"]) { name quantity } }
       }
       product { id title status }"""

@@ -25,6 +25,10 @@ def listing_of(node: Node) -> Listing:
         warnings.add(ListingWarning.OFF_SALE)
     if node.values.get("requiresComponents") is True:
         warnings.add(ListingWarning.READ_ONLY)
+    # UNCONFIRMED: how many *other* items carry the same SKU. Empty ones are no duplicates of each other.
+    twins = item.values.get("duplicateSkuCount")
+    if isinstance(twins, int) and twins > 0 and node.text_or_empty("sku"):
+        warnings.add(ListingWarning.DUPLICATE_SKU)
     level = item.node_or_none("inventoryLevel")
     if level is None or not level.flag("isActive"):
         level = None

@@ -28,9 +28,16 @@ class Page:
 
 
 def page_of(
-    rows: Sequence[Any], key: Callable[[Any], Key], *, bulk: bool, reverse: bool = False, **paging: int | str | None
+    rows: Sequence[Any],
+    key: Callable[[Any], Key],
+    *,
+    bulk: bool,
+    reverse: bool = False,
+    pages: str = "right",
+    **paging: int | str | None,
 ) -> Page:
-    """The page of `rows`, which need not be sorted. Bulk operations get everything. Raises GraphQLError in the platform's words."""
+    """The page of `rows`, which need not be sorted. Bulk operations get everything. With `pages` "duplicate" or "missing" a
+    later page begins one row too early or too late, as when rows move meanwhile. Raises GraphQLError in the platform's words."""
     first, last = paging.get("first"), paging.get("last")
     ordered = sorted(rows, key=key, reverse=reverse)
     if bulk:
@@ -46,6 +53,7 @@ def page_of(
     start, end = 0, len(ordered)
     if paging.get("after"):
         start = _position(ordered, key, str(paging["after"]), reverse=reverse)
+        start = max(0, start + {"duplicate": -1, "missing": 1}.get(pages, 0))
     if paging.get("before"):
         end = max(start, _position(ordered, key, str(paging["before"]), reverse=reverse) - 1)
     low, high = (start, min(end, start + size)) if first is not None else (max(start, end - size), end)

@@ -60,6 +60,7 @@ class Platform:
         self.idempotency = True
         self.failed_keys_remembered = False
         self.busy_keys = 0
+        self.pages = "right"
         self.unfulfilled_includes_refunded = False
         self.protected_data_approved = True
         self.plan = "standard"

@@ -81,7 +81,7 @@ def _orders(_: Any, info: Info, query: str | None = None, sortKey: str = "PROCES
                 return order.number, order.number
         return order.created_at, order.number
 
-    return page_of(rows, key, bulk=run.bulk, **paging)
+    return page_of(rows, key, bulk=run.bulk, pages=run.platform.pages, **paging)
 
 
 def _variants(_: Any, info: Info, query: str | None = None, sortKey: str = "ID", **paging: Any) -> Page:  # noqa: N803
@@ -92,7 +92,7 @@ def _variants(_: Any, info: Info, query: str | None = None, sortKey: str = "ID",
     def key(variant: Variant) -> tuple[Any, int]:
         return (variant.sku or "" if sortKey == "SKU" else variant.number), variant.number
 
-    return page_of(rows, key, bulk=run.bulk, **paging)
+    return page_of(rows, key, bulk=run.bulk, pages=run.platform.pages, **paging)
 
 
 _VARIANT_READERS: dict[str, search.Reader] = {

@@ -27,6 +27,7 @@ class Shop:
         self.main = Location(4, "Osaka")
         self.locations: dict[int, Location] = {self.main.number: self.main}
         self.variants: dict[int, Variant] = {}
+        self._by_sku: dict[str, list[Variant]] = {}
         self.items: dict[int, Variant] = {}
         self.orders: dict[int, Order] = {}
 
@@ -63,10 +64,14 @@ class Shop:
             variant.levels[self.main.number] = Level(self.main, quantity)
         self.variants[variant.number] = variant
         self.items[variant.item_number] = variant
+        if sku:
+            self._by_sku.setdefault(sku, []).append(variant)
         return variant
 
     def delete_variant(self, variant: Variant) -> None:
         del self.variants[variant.number], self.items[variant.item_number]
+        if variant.sku:
+            self._by_sku[variant.sku].remove(variant)
         for order in self.orders.values():
             for line in order.lines:
                 if line.variant is variant:
@@ -74,9 +79,8 @@ class Shop:
 
     def by_sku(self, sku: str) -> Variant:
         """Raises SimulationError."""
-        for variant in self.variants.values():
-            if variant.sku == sku:
-                return variant
+        for variant in self._by_sku.get(sku, ()):
+            return variant
         raise SimulationError(f"no variant has the sku {sku!r}")
 
     # Orders
@@ -192,7 +196,7 @@ class Shop:
 
     def duplicates(self, variant: Variant) -> int:
         """Other items with the same sku."""
-        return sum(1 for other in self.variants.values() if other is not variant and other.sku and other.sku == variant.sku)
+        return max(0, len(self._by_sku.get(variant.sku or "", ())) - 1)
 
     def levels(self) -> Sequence[tuple[Variant, Level]]:
         """All levels."""

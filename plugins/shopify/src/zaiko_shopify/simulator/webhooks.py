@@ -1,4 +1,4 @@
-"""The notifications that the shop sends. They are kept for a test to fetch, duplicate, reorder or lose; nothing is posted."""
+"""The notifications that the shop sends: signed, kept for tests to look at, and posted where a switch or a subscription says."""
 
 from __future__ import annotations
 
@@ -6,18 +6,26 @@ import base64
 import hashlib
 import hmac
 import json
+import threading
+import time
 import uuid
+from collections import deque
 from dataclasses import dataclass
 from typing import Any
+
+import httpx
 
 from zaiko_shopify.simulator.records import Level, Order, Variant
 from zaiko_shopify.simulator.run import gid, text_of
 from zaiko_shopify.simulator.shop import Shop
 
+ATTEMPTS, ANSWER_WITHIN = 9, 5.0
+"""Tries of one delivery, and seconds that each may take (fact sheet §9: one and 8 retries)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """One signed notification."""
+    """One signed notification. Its retries and duplicates carry the same `X-Shopify-Webhook-Id`."""
 
     uri: str
     headers: dict[str, str]
@@ -25,12 +33,26 @@ class Delivery:
 
 
 class Webhooks:
-    """Subscriptions by topic (as in the API's enum), and what was sent."""
+    """Subscriptions by topic (as in the API's enum), and what was sent.
+
+    `url` receives every topic, whatever is subscribed to, and may be plain http, for a server on this machine. `copies` says how
+    often each delivery is made: 2 for duplicates, 0 for loss. `reordered` delivers what is waiting newest first. `retry_after` is
+    how long the first retry waits after a delivery was not answered with 2xx in time; each further one waits twice as long.
+    """
 
     def __init__(self, shop: Shop, secret: str, version: str) -> None:
         self._shop, self._secret, self._version = shop, secret, version
         self.subscriptions: dict[str, str] = {}
         self.sent: list[Delivery] = []
+        self.url = ""
+        self.copies = 1
+        self.reordered = False
+        self.retry_after = 1.0
+        self.delivered = 0
+        self.failed = 0
+        self._waiting: deque[Delivery] = deque()
+        self._turn = threading.Lock()
+        self._busy = False
 
     def order_changed(self, order: Order, *topics: str) -> None:
         """An order event."""
@@ -57,12 +79,13 @@ class Webhooks:
         self._send("INVENTORY_LEVELS_UPDATE", payload)
 
     def _send(self, topic: str, payload: dict[str, Any]) -> None:
-        uri = self.subscriptions.get(topic)
-        if uri is None:
+        uri = self.url or self.subscriptions.get(topic)
+        if not uri:
             return
         body = json.dumps(payload, separators=(",", ":")).encode()
         head, _, tail = topic.lower().rpartition("_")
         headers = {
+            "Content-Type": "application/json",
             "X-Shopify-Topic": f"{head}/{tail}",
             "X-Shopify-Hmac-Sha256": base64.b64encode(hmac.new(self._secret.encode(), body, hashlib.sha256).digest()).decode(),
             "X-Shopify-Shop-Domain": self._shop.domain,
@@ -71,4 +94,41 @@ class Webhooks:
             "X-Shopify-Event-Id": str(uuid.uuid4()),
             "X-Shopify-Triggered-At": text_of(self._shop.now()) or "",
         }
-        self.sent.append(Delivery(uri, headers, body))
+        delivery = Delivery(uri, headers, body)
+        self.sent.append(delivery)
+        # Subscriptions made through the API name https addresses of the outside world: those are only kept.
+        if self.url:
+            self._post([delivery] * self.copies)
+
+    def _post(self, deliveries: list[Delivery]) -> None:
+        with self._turn:
+            self._waiting.extend(deliveries)
+            if self._busy or not self._waiting:
+                return
+            self._busy = True
+        threading.Thread(target=self._deliver, name="simulated Shopify webhooks", daemon=True).start()
+
+    def _deliver(self) -> None:
+        """On a thread of its own, until nothing is waiting: the shop does not wait for who listens."""
+        with httpx.Client(timeout=ANSWER_WITHIN) as http:
+            while True:
+                with self._turn:
+                    if not self._waiting:
+                        self._busy = False
+                        return
+                    delivery = self._waiting.pop() if self.reordered else self._waiting.popleft()
+                done = self._try(http, delivery)
+                with self._turn:
+                    self.delivered += done
+                    self.failed += not done
+
+    def _try(self, http: httpx.Client, delivery: Delivery) -> bool:
+        for attempt in range(ATTEMPTS):
+            if attempt:
+                time.sleep(self.retry_after * 2 ** (attempt - 1))
+            try:
+                if http.post(delivery.uri, content=delivery.body, headers=delivery.headers).is_success:
+                    return True
+            except httpx.HTTPError:
+                continue
+        return False
