@@ -179,3 +179,27 @@ def test_a_shop_that_backs_off_is_tried_at_once_by_a_new_process(simulation: Sim
     asyncio.run(simulation.engine.db.jobs(lambda jobs: jobs.retry(kinds), owner="new", lease=1))
     simulation.run_due()
     assert {state(simulation, name).state for name in GOODS} == {LinkState.SYNCED}
+
+
+def test_a_link_that_changes_during_a_run_is_sent_after_every_change(simulation: Simulation) -> None:
+    """A flash sale: orders in other shops come as fast as pushes. A link that is tired of one change must not miss the next ones."""
+    shop, world = simulation.shops["adjust"], simulation.world
+    shop.stock["item0"] = 0
+
+    def open_shop(uow):
+        uow.shops.insert(ShopRecord("adjust", "fake-adjust", "adjust", {"shop": "adjust"}, 600_000_000))
+        uow.listings.upsert("adjust", [ListingRecord("adjust", listing_id("item0"), "item0", {}, sku="item0")])
+
+    world.db.write_sync(MERCHANT, open_shop)
+    world.link("adjust", "item0")
+    remaining = iter(range(12))
+
+    def another_change(name: str, moment: str, operation: str) -> None:
+        if (name, moment, operation) == ("adjust", "after", "set_inventory") and next(remaining, None) is not None:
+            world.receive("item0", 1)
+
+    simulation.interfere = another_change  # type: ignore[method-assign]
+    simulation.run_due()
+    assert shop.stock["item0"] == world.free("item0") == 17
+    runs = world.db.read_sync(MERCHANT, lambda uow: uow.runs.page(Page(9), shop="adjust"))
+    assert max(run.counts.pushed for run in runs) == 13

@@ -179,11 +179,13 @@ def prepare(
     *,
     key: str,
     limit: int,
-    tired: Collection[str] = (),
+    tired: Mapping[str, int] | None = None,
 ) -> Prepared:
     """Settle what was observed, compute the targets of due links, and record the writes that follow, before they are sent. Links in
-    `tired` have been sent too often in this run and wait a little. `key` is the beginning of the writes' keys."""
+    `tired` were sent too often in this run on account of the change named there; they wait a little, unless a newer one has come.
+    `key` is the beginning of the writes' keys."""
     uow.hold_lease(shop, token)
+    tired = tired or {}
     saved: list[LinkRecord] = []
     verified: list[LinkRecord] = []
     writes: list[Write] = []
@@ -224,9 +226,9 @@ def prepare(
             confirmed += 1
         elif plan.step is Step.READ:
             waiting += 1
-            if seen is not None or link.listing in tired:
+            if seen is not None or tired.get(link.listing) == link.touched:
                 saved.append(replace(link, due_at=uow.now + 2 * _SECOND))
-        elif link.listing in tired:
+        elif tired.get(link.listing) == link.touched:
             saved.append(replace(link, due_at=uow.now + 2 * _SECOND))
         else:
             name = f"{key}.{len(writes)}"

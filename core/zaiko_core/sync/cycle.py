@@ -39,7 +39,7 @@ T = TypeVar("T")
 _SHARE, _SLICE = 2_000, 250
 """Due links that one round takes at the most, and one transaction: all other writers of the merchant wait for it."""
 _PUSHES = 5
-"""How often one link is sent in one run before it waits a little."""
+"""How often one link is sent in one run on account of the same change before it waits a little."""
 _OVERTAKEN = 2
 """How often in one run a reading is given up because an order overtook it."""
 _WHOLE_SECOND = 1_000_000
@@ -94,7 +94,8 @@ class Cycle:
     counts: RunCounts = field(default_factory=RunCounts)
     _audited: bool = False
     _observed: dict[str, Observation] = field(default_factory=dict)
-    _sent: dict[str, int] = field(default_factory=dict)
+    _sent: dict[str, tuple[int, int]] = field(default_factory=dict)
+    """The change that a link was last sent for, and how often."""
     _last_sold: dict[str, int] = field(default_factory=dict)
     """When the shop last sold a listing (µs, by its clock), of the orders that this round fetched."""
     _overtaken: dict[str, int] = field(default_factory=dict)
@@ -269,7 +270,7 @@ class Cycle:
         """One slice of a round: what was prepared, and how many of its links are done with, confirmed or failed."""
         before = self.counts.confirmed + self.counts.failed
         shop, token = self.shop.shop, self.claim.token
-        tired = {listing for listing, times in self._sent.items() if times >= _PUSHES}
+        tired = {listing: change for listing, (change, times) in self._sent.items() if times >= _PUSHES}
         prepared = await self.db.write(
             self.claim.merchant,
             lambda uow: sync.prepare(uow, shop, token, policy, observed, key=key, limit=_SLICE, tired=tired),
@@ -301,7 +302,8 @@ class Cycle:
     async def _send(self, policy: Policy, writes: Sequence[Write], key: str) -> None:
         """Send one batch and record its outcomes. A batch refused without saying for which item is split."""
         for write in writes:
-            self._sent[write.listing] = self._sent.get(write.listing, 0) + 1
+            change, times = self._sent.get(write.listing, (write.touched, 0))
+            self._sent[write.listing] = (write.touched, times + 1 if change == write.touched else 1)
         at = translation.micros(self.clock.now())
         asked = [InventoryWrite(ListingRef(w.external_id, w.data), w.quantity, w.expected) for w in writes]
         try:
