@@ -182,7 +182,7 @@ def test_a_shop_that_backs_off_is_tried_at_once_by_a_new_process(simulation: Sim
 
 
 def test_a_link_that_changes_during_a_run_is_sent_after_every_change(simulation: Simulation) -> None:
-    """A flash sale: orders in other shops come as fast as pushes. A link that is tired of one change must not miss the next ones."""
+    """A flash sale: orders in other shops come as fast as pushes. Tired of one change, a link must not miss the next ones."""
     shop, world = simulation.shops["adjust"], simulation.world
     shop.stock["item0"] = 0
 
