@@ -1,5 +1,7 @@
 """Fixtures that every folder may use."""
 
+import json
+from collections import Counter
 from collections.abc import AsyncIterator
 
 import pytest
@@ -24,3 +26,22 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Files that take long come first, so that no worker is left with one of them at the end."""
     slow = ("/tests/e2e/", "/tests/sync/", "/tests/store/")
     items.sort(key=lambda item: next((n for n, part in enumerate(slow) if part in item.path.as_posix()), len(slow)))
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--seeds", type=int, default=6, help="how many storms test_fault_injection.py goes through")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """What the storms met, in sum."""
+    met: Counter[str] = Counter()
+    storms = 0
+    for report in [*terminalreporter.getreports("passed"), *terminalreporter.getreports("failed")]:
+        for name, value in getattr(report, "user_properties", []):
+            if name == "faults" and report.when == "call":
+                met.update(json.loads(value))
+                storms += 1
+    if storms:
+        terminalreporter.section(f"{storms} storms, {sum(met.values())} faults")
+        for what, times in sorted(met.items()):
+            terminalreporter.write_line(f"{times:7d}  {what}")
