@@ -106,7 +106,8 @@ def test_single_reads_and_writes_and_the_list_of_variants(rms: httpx.Client, sho
     one = "/es/2.1/inventories/manage-numbers/TEA-100/variants/TEA-100"
     assert rms.put(one, json={"mode": "ABSOLUTE", "quantity": 3}).status_code == 204
     assert rms.get(one).json()["quantity"] == 3
-    assert rms.get("/es/2.1/inventories/variant-lists/manage-numbers/tea-100").json() == {
+    listed = rms.get("/es/2.1/inventories/variant-lists/manage-numbers/tea-100").json()
+    assert {name: listed[name] for name in ("manageNumber", "variantList")} == {
         "manageNumber": "tea-100",
         "variantList": ["TEA-100"],
     }

@@ -52,6 +52,8 @@ def _search(shop: RakutenSimulator, request: Request, body: Any) -> Response:
     part = query.get("manageNumber", "").lower()
     found = [item for item in shop.searchable() if part in item.manage_number]
     start = first if mark is not None else offset
+    if start:
+        start = max(0, start + {"duplicate": -1, "missing": 1}.get(shop.behaviour["pages"], 0))
     page = found[start : start + hits]
     reply: dict[str, Any] = {"numFound": len(found), "offset": offset, "results": [{"item": item.as_json()} for item in page]}
     if mark is not None:

@@ -58,7 +58,8 @@ def _search(shop: RakutenSimulator, request: Request, body: Any) -> Response:
     amount, page = pagination.get("requestRecordsAmount", 30), pagination.get("requestPage", 1)
     sort = (pagination.get("SortModelList") or [{}])[0]
     found.sort(key=lambda order: order.placed_at, reverse=sort.get("sortDirection", 2) == 2)
-    shown = found[:CEILING][(page - 1) * amount : page * amount]
+    shift = {"duplicate": -1, "missing": 1}.get(shop.behaviour["pages"], 0) if page > 1 else 0
+    shown = found[:CEILING][(page - 1) * amount + shift : page * amount + shift]
     code = "INFO_101" if found else "INFO_102"
     pages = -(-min(len(found), CEILING) // amount)
     told = (len(found), pages, page) if found else (None, None, None)

@@ -52,6 +52,7 @@ class RakutenSimulator(Simulator):
             "old_key_dies": True,
             "orders_need_charset": True,
             "orphans_live_hours": 24.0,
+            "pages": "right",
             "property_path": True,
             "removed_lines": "gone",
             "restore_at": 900,

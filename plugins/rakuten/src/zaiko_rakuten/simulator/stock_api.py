@@ -150,10 +150,11 @@ def _delete(shop: RakutenSimulator, request: Request, body: Any) -> Response:
 def _variant_lists(shop: RakutenSimulator, request: Request, body: Any) -> Response:
     manage_number = request.path_params["manage_number"].lower()
     shop.purge_orphans()
-    found = [pair[1] for pair in shop.stock_rows if pair[0] == manage_number]
+    found = {pair[1]: row.as_json(pair) for pair, row in shop.stock_rows.items() if pair[0] == manage_number}
     if not found:
         return errors(404, "GE0014", f"not found: manageNumber={manage_number}")
-    return JSONResponse({"manageNumber": manage_number, "variantList": found})
+    times = {"created": min(row["created"] for row in found.values()), "updated": max(row["updated"] for row in found.values())}
+    return JSONResponse({"manageNumber": manage_number, "variantList": list(found), **times})
 
 
 def _rows(body: Any, most: int) -> list[Any]:
