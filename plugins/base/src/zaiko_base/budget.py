@@ -1,0 +1,59 @@
+"""BASE's quotas: calls per clock hour, which begins anew at minute 00, and per day, which ends at midnight in Japan (UNCONFIRMED).
+
+They are counted for all apps of the shop's owner together, so we can only count our own calls and believe BASE when it says
+that nothing is left.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta, timezone
+
+from zaiko_sdk import Clock, Throttled
+
+JAPAN = timezone(timedelta(hours=9), "JST")
+_KEPT_FOR_ORDERS = 0.1
+"""Share of each quota that only orders may use: an order that is read late is what oversells."""
+_MARGIN = 2.0
+"""Seconds waited beyond the reset, for clocks that differ."""
+
+
+class Budget:
+    """Calls of one shop. Not for several threads."""
+
+    def __init__(self, clock: Clock, *, per_hour: int, per_day: int) -> None:
+        self._clock = clock
+        self._most = {"hour": per_hour, "day": per_day}
+        self._used = {"hour": 0, "day": 0}
+        self._began = self._windows()
+
+    def take(self, *, for_orders: bool = False) -> None:
+        """Count one call. Raises Throttled, with the time until the quota begins anew, when it is used up."""
+        self._roll()
+        for window, most in self._most.items():
+            allowed = most if for_orders else most - max(1, int(most * _KEPT_FOR_ORDERS))
+            if self._used[window] >= allowed:
+                raise self._throttled(window)
+        for window in self._used:
+            self._used[window] += 1
+
+    def used_up(self, window: str, words: str = "") -> Throttled:
+        """BASE says that the quota of this `hour` or `day` is used up: nothing goes before it begins anew."""
+        self._roll()
+        self._used[window] = max(self._used[window], self._most[window])
+        return self._throttled(window, words)
+
+    def _throttled(self, window: str, words: str = "") -> Throttled:
+        now = self._clock.now().astimezone(JAPAN)
+        length = timedelta(hours=1) if window == "hour" else timedelta(days=1)
+        wait = (self._windows()[window] + length - now).total_seconds() + _MARGIN
+        return Throttled(f"BASE's calls of this {window} are used up", retry_after=wait, platform_message=words)
+
+    def _roll(self) -> None:
+        for window, began in self._windows().items():
+            if began != self._began[window]:
+                self._began[window], self._used[window] = began, 0
+
+    def _windows(self) -> dict[str, datetime]:
+        now = self._clock.now().astimezone(JAPAN)
+        hour = now.replace(minute=0, second=0, microsecond=0)
+        return {"hour": hour, "day": hour.replace(hour=0)}

@@ -1,0 +1,48 @@
+"""Lists by offset, which shift while they are read (fact sheet §2): no total, no next link, at most 100 rows.
+
+Rows that are added push others towards the end, where they come twice. Rows that are removed pull others forward, past the
+page's edge. So each page begins a few rows before the end of the last one, and when it shows none of those rows, further back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from typing import Any
+
+from zaiko_sdk import ContractBroken
+
+from zaiko_base.client import Client
+from zaiko_base.rows import rows_of
+
+LIMIT = 100
+_OVERLAP = 3
+_MOST_PAGES = 5_000
+
+
+async def pages_of(
+    client: Client,
+    path: str,
+    name: str,
+    params: Mapping[str, str],
+    key: Callable[[Any], Any],
+    *,
+    offset: int = 0,
+    for_orders: bool = False,
+) -> AsyncIterator[tuple[list[Any], int | None]]:
+    """The rows of each page, some of them again, and the offset at which the next one begins (None: that was the last).
+    `key` tells rows apart."""
+    edge: set[Any] = set()
+    for _ in range(_MOST_PAGES):
+        query = {**params, "limit": str(LIMIT), "offset": str(offset)}
+        rows = rows_of(await client.get(path, query, for_orders=for_orders), name, what=path)
+        if edge and offset and edge.isdisjoint(key(row) for row in rows):
+            # What should have come again did not: more rows went than the overlap holds.
+            edge, offset = set(), max(0, offset - LIMIT)
+            continue
+        if len(rows) < LIMIT:
+            yield rows, None
+            return
+        edge = {key(row) for row in rows[-_OVERLAP:]}
+        offset += len(rows) - _OVERLAP
+        yield rows, offset
+    raise ContractBroken(f"BASE delivers {name} without end: {_MOST_PAGES} pages")

@@ -1,0 +1,146 @@
+"""What BASE sends, row by row, checked before anything is believed (fact sheet §4 and §6).
+
+Unknown fields are ignored: BASE adds them without notice. Numbers may come as text, as PHP is apt to send them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Annotated, Any, TypeVar
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from zaiko_sdk import ContractBroken
+
+_MOST = 1_000_000_000
+_LAST_TIME = 32_503_680_000
+"""The year 3000: a later time is a wrong one."""
+
+
+def _not_a_flag(value: Any) -> Any:
+    if isinstance(value, bool | float):
+        raise ValueError("a whole number is wanted")
+    return value
+
+
+def _time(value: Any) -> Any:
+    """Unix seconds. 0 and text of 0 stand for none, as null does."""
+    if value is None or value in (0, "0", ""):
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | str):
+        raise ValueError("unix seconds are wanted")
+    seconds = int(value)
+    if not 0 < seconds < _LAST_TIME:
+        raise ValueError("unix seconds are wanted")
+    return datetime.fromtimestamp(seconds, UTC)
+
+
+def _present(value: Any) -> Any:
+    if value is None:
+        raise ValueError("a time is wanted")
+    return value
+
+
+Whole = Annotated[int, BeforeValidator(_not_a_flag), Field(ge=-_MOST, le=_MOST)]
+Units = Annotated[int, BeforeValidator(_not_a_flag), Field(ge=0, le=_MOST)]
+Number = Annotated[int, BeforeValidator(_not_a_flag), Field(gt=0)]
+"""An id of BASE's."""
+OptionalNumber = Annotated[int | None, BeforeValidator(lambda value: None if value in (0, "0", "") else _not_a_flag(value))]
+Moment = Annotated[datetime, BeforeValidator(_time)]
+OptionalMoment = Annotated[datetime | None, BeforeValidator(_time)]
+Key = Annotated[str, Field(min_length=1, max_length=64)]
+
+
+class Row(BaseModel):
+    """Base of all rows. Errors never show a value: a row may hold a buyer's data."""
+
+    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
+
+
+class UserRow(Row):
+    """`user` of GET /1/users/me."""
+
+    shop_id: str
+    shop_name: str = ""
+
+
+class VariationRow(Row):
+    """One entry of an item's `variations`."""
+
+    variation_id: Number
+    variation: str | None = None
+    variation_stock: Whole
+    variation_identifier: str | None = None
+    barcode: str | None = None
+
+
+class ItemRow(Row):
+    """One item. With variations, `stock` is their sum."""
+
+    item_id: Number
+    title: str
+    stock: Whole
+    visible: bool | None = None
+    identifier: str | None = None
+    barcode: str | None = None
+    variations: Sequence[VariationRow] | None = None
+
+
+class OrderHeader(Row):
+    """One row of the list of orders: everything but the lines."""
+
+    unique_key: Key
+    ordered: Moment
+    modified: Moment
+    dispatch_status: str
+
+
+class LineRow(Row):
+    """One entry of `order_items`."""
+
+    order_item_id: Number
+    item_id: OptionalNumber = None
+    variation_id: OptionalNumber = None
+    amount: Units
+    status: str
+    title: str | None = None
+    variation: str | None = None
+    item_identifier: str | None = None
+    variation_identifier: str | None = None
+    modified: OptionalMoment = None
+
+
+class OrderRow(OrderHeader):
+    """`order` of GET /1/orders/detail."""
+
+    order_items: Annotated[Sequence[LineRow], Field(min_length=1)]
+    """An order without lines would give back what is sold, so it counts as one that cannot be understood."""
+
+
+R = TypeVar("R", bound=Row)
+
+
+def read_row(kind: type[R], value: Any, *, what: str) -> R:
+    """`value` as a row of this kind. Raises ContractBroken, which names the fields that do not fit and no value."""
+    try:
+        return kind.model_validate(value)
+    except ValidationError as error:
+        problems = "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['type']}" for item in error.errors(include_input=False)[:5])
+        raise ContractBroken(f"{what} is not as documented ({problems})") from None
+    except RecursionError:
+        raise ContractBroken(f"{what} is nested too deeply") from None
+
+
+def part_of(body: Any, name: str, *, what: str) -> Any:
+    """The one value that BASE wraps a reply in. Raises ContractBroken."""
+    if not isinstance(body, dict) or name not in body:
+        raise ContractBroken(f"{what} has no {name}")
+    return body[name]
+
+
+def rows_of(body: Any, name: str, *, what: str) -> list[Any]:
+    """The list of that name. Raises ContractBroken."""
+    rows = part_of(body, name, what=what)
+    if not isinstance(rows, list):
+        raise ContractBroken(f"{name} of {what} is not a list")
+    return rows

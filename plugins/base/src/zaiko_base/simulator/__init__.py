@@ -1,0 +1,5 @@
+"""A shop that behaves like BASE's, for tests, the demo and `zaiko simulate base`."""
+
+from zaiko_base.simulator.shop import BaseSimulator
+
+__all__ = ["BaseSimulator"]
