@@ -74,6 +74,8 @@ class ShopRecord:
     order_cursor: str | None = None
     orders_complete_until: int | None = None
     reread_at: int | None = None
+    ordered_at: int | None = None
+    """When fetching orders last brought something new."""
     audited_at: int | None = None
     hold_drift: bool = False
     """Whether a number that was edited in the shop waits for a person instead of being set right."""

@@ -209,6 +209,7 @@ shops = Table(
     Column("order_cursor", Text),
     _maybe_time("orders_complete_until"),
     _maybe_time("reread_at"),  # when open orders were last read again
+    _maybe_time("ordered_at"),  # when fetching last brought something new (ADR 0010)
     # The drift audit (ADR 0013).
     _maybe_time("audited_at"),
     Column("hold_drift", Boolean, nullable=False, server_default=false()),

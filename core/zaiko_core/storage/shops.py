@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from sqlalchemy import Row, and_, delete, exists, func, insert, literal, select, update
+from sqlalchemy import Row, and_, case, delete, exists, func, insert, literal, select, update
 
 from zaiko_core.app.records import LinkState, ListingRecord, Page, ShopRecord
 from zaiko_core.domain.problem import problem_from
@@ -70,9 +70,18 @@ class ShopRows(Scope):
         }
         self.connection.execute(update(table).where(self.mine(table), table.c.shop == record.shop).values(values))
 
-    def save_progress(self, shop: str, *, cursor: str, complete_until: int | None) -> None:
+    def turn(self, shop: str) -> tuple[int, int]:
+        table = schema.shops
+        earlier = func.coalesce(func.sum(case((table.c.shop < shop, 1), else_=0)), 0)
+        query = select(earlier, func.count()).where(self.mine(table), table.c.due_at.is_not(None))
+        place, shops = self.connection.execute(query).one()
+        return int(place), max(1, shops)
+
+    def save_progress(self, shop: str, *, cursor: str, complete_until: int | None, news: bool = False) -> None:
         table = schema.shops
         values: dict[str, Any] = {"order_cursor": cursor}
+        if news:
+            values["ordered_at"] = self.now
         if complete_until is not None:
             values["orders_complete_until"] = complete_until
         self.connection.execute(update(table).where(self.mine(table), table.c.shop == shop).values(values))
@@ -143,6 +152,7 @@ class ShopRows(Scope):
             order_cursor=row.order_cursor,
             orders_complete_until=row.orders_complete_until,
             reread_at=row.reread_at,
+            ordered_at=row.ordered_at,
             audited_at=row.audited_at,
             hold_drift=row.hold_drift,
             problem=problem_from(row.problem),

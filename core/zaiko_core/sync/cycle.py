@@ -29,6 +29,7 @@ from zaiko_core.app.sync import Observation, Outcome, Policy, Prepared, RunEnd, 
 from zaiko_core.domain.demand import OrderRecord
 from zaiko_core.domain.fence import Mode
 from zaiko_core.domain.ids import listing_id
+from zaiko_core.domain.polling import next_fetch
 from zaiko_core.domain.problem import Problem
 from zaiko_core.storage.engine import Database
 from zaiko_core.sync import translation
@@ -160,7 +161,8 @@ class Cycle:
             def take(uow: UnitOfWork, readings: Sequence[OrderRecord] = readings) -> Ingested:
                 uow.hold_lease(self.shop.shop, self.claim.token)
                 done = orders.ingest(uow, self.shop.shop, readings)
-                uow.shops.save_progress(self.shop.shop, cursor=page.cursor, complete_until=complete)  # noqa: B023 - awaited in this turn
+                cursor = page.cursor  # noqa: B023 - awaited in this turn
+                uow.shops.save_progress(self.shop.shop, cursor=cursor, complete_until=complete, news=done.changed > 0)  # noqa: B023
                 return done
 
             done = await self.db.write(self.claim.merchant, take)
@@ -352,11 +354,15 @@ class Cycle:
         end = self._end(state)
         if not finished:
             return RunResult(end, 0, 0)
-        shop = self.shop.shop
-        due_at = await self.db.read(self.claim.merchant, lambda uow: (uow.links.next_due(shop), uow.now))
-        if due_at[0] is None:
-            return RunResult(end, None, 0)
-        return RunResult(end, max(0, min(self.shop.interval, due_at[0] - due_at[1])), 0)
+        shop, interval = self.shop.shop, self.shop.interval
+
+        def next_in(uow: UnitOfWork) -> int:
+            ordered_at = uow.now if self.counts.orders_changed else self.shop.ordered_at
+            place, shops = uow.shops.turn(shop)
+            fetch, due_at = next_fetch(uow.now, interval, ordered_at=ordered_at, place=place, shops=shops), uow.links.next_due(shop)
+            return fetch if due_at is None else max(0, min(fetch, due_at - uow.now))
+
+        return RunResult(end, await self.db.read(self.claim.merchant, next_in), 0)
 
     def _failed(self, error: ConnectorError) -> RunResult:
         """Back off: what the platform asked for, else 1 s doubling up to the shop's interval; a held shop is tried hourly."""
