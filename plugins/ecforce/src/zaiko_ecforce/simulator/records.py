@@ -17,6 +17,10 @@ HUMAN_STATES = {
 }
 
 
+def _shown_state(state: str) -> str:
+    return "公開" if state == "active" else "非公開"
+
+
 def shown(moment: datetime | None) -> str | None:
     """A time as the API writes it."""
     return None if moment is None else moment.astimezone(JAPAN).strftime("%Y/%m/%d %H:%M:%S")
@@ -53,10 +57,13 @@ class SimVariant(Record):
             "sku": self.sku,
             "name": self.name,
             "state": self.state,
+            "human_state_name": _shown_state(self.state),
             "for_sale": self.for_sale,
             "position": self.position,
             "is_master": self.is_master,
             "product_id": self.product_id,
+            "list_price": 1980,
+            "sales_price": 1980,
             "options": self.options,
             "link_number": None,
             "deleted_at": shown(self.deleted_at),
@@ -83,10 +90,12 @@ class SimProduct(Record):
             "number": self.number,
             "name": self.name,
             "state": self.state,
-            "human_state": "公開" if self.state == "active" else "非公開",
+            "human_state": _shown_state(self.state),
             "for_sale": self.for_sale,
             "is_recurring": self.is_recurring,
             "master_sku": self.master.sku,
+            "master_list_price": 1980,
+            "master_sales_price": 1980,
             "link_number": None,
             "labels": "",
             "deleted_at": shown(self.deleted_at),
@@ -108,11 +117,15 @@ class SimStockItem(Record):
     def variant_sku(self) -> str:
         return self.variant.sku
 
+    @property
+    def location_name(self) -> str:
+        return f"ロケーション {self.stock_location_code}"
+
     def attributes(self) -> dict[str, Any]:
         return self._common() | {
             "stock_location_id": self.location_id,
             "stock_location_code": self.stock_location_code,
-            "stock_location_name": f"ロケーション {self.stock_location_code}",
+            "stock_location_name": self.location_name,
             "product_id": self.variant.product_id,
             "product_number": self.product_number,
             "variant_id": self.variant.id,
@@ -144,7 +157,11 @@ class SimLine(Record):
             "point_exchange_quantity": 0,
             "product_bundled_item_id": 1 if self.bundled else None,
             "stock_location_id": self.item.location_id,
+            "stock_location_name": self.item.location_name,
             "price": 1980,
+            "sales_price": 1980,
+            "list_price": 1980,
+            "tax_rate": 10,
             "onetime": False,
             "skip": False,
         }
@@ -168,12 +185,13 @@ class SimOrder(Record):
     payment_voided_at: datetime | None = None
 
     def attributes(self, *, tells_deletion: bool, lighter: bool) -> dict[str, Any]:
+        total = sum(1980 * line.quantity for line in self.lines)
         attributes: dict[str, Any] = self._common() | {
             "number": self.number,
             "state": self.state,
             "human_state": HUMAN_STATES.get(self.state, self.state),
             "payment_state": self.payment_state,
-            "total": sum(1980 * line.quantity for line in self.lines),
+            "total": total,
         }
         if lighter:
             return attributes
@@ -182,6 +200,16 @@ class SimOrder(Record):
             "times": self.times,
             "subs_order_id": self.subs_order_id,
             "tbc": False,
+            "payment_human_state": self.payment_state,
+            "stock_location_id": self.lines[0].item.location_id if self.lines else None,
+            "stock_location_name": self.lines[0].item.location_name if self.lines else None,
+            "shipping_slip": None,
+            "shipping_carrier_id": None,
+            "subtotal": total,
+            "payment_total": total,
+            "bundled_items": None,
+            "payment_completed_at": None,
+            "memo02": None,
             "link_number": None,
             "multiple_shipping": False,
             "scheduled_to_be_shipped_at": None,
