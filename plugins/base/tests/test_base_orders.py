@@ -233,3 +233,14 @@ def test_a_cursor_is_read_as_it_was_written() -> None:
     cursor = OrderCursor(1, 2, 3.5, 4, first=False)
 
     assert read_cursor(cursor.text()) == cursor
+
+
+async def test_a_long_look_at_the_list_shows_life(connect: Open, shop: BaseSimulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("zaiko_base.orders._PATIENCE", 2)
+    for number in range(450):
+        shop.cancel_order(shop.place_order({"A": 1}, days_ago=2 + number / 10), restock=True)
+
+    pages = [page async for page in connect().fetch_orders(None)]
+
+    assert [len(page.orders) for page in pages] == [0, 0, 0]
+    assert [read_cursor(page.cursor).first for page in pages] == [True, True, False]  # type: ignore[union-attr]

@@ -8,6 +8,7 @@ changes to older ones is many in a large shop, so there it is done less often: s
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -32,7 +33,19 @@ _PART = 25
 _SETTLED = 10
 """Seconds after which no further change can carry the same `modified`, which counts whole seconds."""
 
+_PATIENCE = 100
+"""Pages of the list after which the host is shown that we are still at work."""
+
 Signature = tuple[int, str]
+
+
+@dataclass(slots=True)
+class _Found:
+    """What a look at the list has brought so far."""
+
+    headers: dict[str, OrderHeader] = field(default_factory=dict)
+    unreadable: set[str] = field(default_factory=set)
+    pages: int = 0
 
 
 class Orders:
@@ -58,16 +71,21 @@ class Orders:
         began = self._client.clock.now()
         sweeping = start.first or start.pages <= 1 or began.timestamp() - start.swept_at >= start.pages * self._seconds_per_page
         since = began - self._window if sweeping else _time(start.ordered - OVERLAP)
-        headers, unreadable, pages = await self._list(since)
+        found = _Found()
+        async for _ in self._look(since, found):
+            if found.pages % _PATIENCE == 0:
+                # A sign of life: the host gives each page of ours two minutes.
+                yield OrderPage([], start.text(), began)
+        headers = found.headers.values()
         due = sorted((h for h in headers if self._is_due(h, start, sweeping=sweeping)), key=lambda h: (h.modified, h.unique_key))
-        ended = self._ended(start, headers, began, pages, sweeping=sweeping)
+        ended = self._ended(start, found, began, sweeping=sweeping)
         position = start
         for first in range(0, max(1, len(due)), _PART):
             part, read_at = due[first : first + _PART], self._client.clock.now()
             orders = [order for header in part for order in await self._read(header.unique_key)]
             last = first + _PART >= len(due)
             if last:
-                orders += [Order.unreadable(key, read_at=read_at) for key in unreadable]
+                orders += [Order.unreadable(key, read_at=read_at) for key in found.unreadable - found.headers.keys()]
                 position = ended
             elif sweeping:
                 position = position.at(modified=min(_seconds(part[-1].modified), int(began.timestamp())))
@@ -81,25 +99,21 @@ class Orders:
         """See Connector.read_orders."""
         return [order for key in external_ids for order in await self._read(key)]
 
-    async def _list(self, since: datetime) -> tuple[list[OrderHeader], list[str], int]:
-        """The headers of all orders placed since then, the keys of those that cannot be understood, and the number of pages."""
-        headers: dict[str, OrderHeader] = {}
-        unreadable: dict[str, None] = {}
-        pages = 0
+    async def _look(self, since: datetime, found: _Found) -> AsyncIterator[None]:
+        """Find all orders placed since then, page by page."""
         params = {"start_ordered": since.astimezone(JAPAN).strftime("%Y-%m-%d %H:%M:%S")}
         async for rows, _ in pages_of(self._client, _LIST, "orders", params, _key, for_orders=True):
-            pages += 1
+            found.pages += 1
             for row in rows:
                 try:
                     header = read_row(OrderHeader, row, what="an order in the list")
                 except ContractBroken as error:
                     key = _key(row)
                     self._client.log.error("order_not_understood", order=key, problem=str(error))
-                    if key:
-                        unreadable[key] = None
+                    found.unreadable |= {key} - {""}
                     continue
-                headers[header.unique_key] = header
-        return list(headers.values()), [key for key in unreadable if key not in headers], pages
+                found.headers[header.unique_key] = header
+            yield
 
     def _is_due(self, header: OrderHeader, start: OrderCursor, *, sweeping: bool) -> bool:
         if self._delivered.get(header.unique_key) == _signature(header):
@@ -108,17 +122,15 @@ class Orders:
             return False
         return not sweeping or _seconds(header.modified) >= start.modified - OVERLAP
 
-    def _ended(
-        self, start: OrderCursor, headers: Sequence[OrderHeader], began: datetime, pages: int, *, sweeping: bool
-    ) -> OrderCursor:
+    def _ended(self, start: OrderCursor, found: _Found, began: datetime, *, sweeping: bool) -> OrderCursor:
         """The cursor after all that was found. Never beyond our own clock: one order dated in the future would hide all that
         come after it."""
         now = int(began.timestamp())
-        ordered = min(now, max([start.ordered, *(_seconds(header.ordered) for header in headers)]))
+        ordered = min(now, max([start.ordered, *(_seconds(header.ordered) for header in found.headers.values())]))
         if not sweeping:
             return start.at(ordered=ordered)
-        modified = min(now, max([start.modified, *(_seconds(header.modified) for header in headers)]))
-        return OrderCursor(ordered or now, modified, began.timestamp(), pages, first=False)
+        modified = min(now, max([start.modified, *(_seconds(header.modified) for header in found.headers.values())]))
+        return OrderCursor(ordered or now, modified, began.timestamp(), found.pages, first=False)
 
     async def _read(self, key: str) -> list[Order]:
         """The order with this key, in a list, which is empty when BASE has none."""

@@ -38,7 +38,7 @@ class BaseSettings(ConnectorSettings):
     )
     calls_per_hour: int = Field(default=5000, ge=10, le=1_000_000, description="BASE's quota for this shop, of all apps together.")
     calls_per_day: int = Field(default=100_000, ge=100, le=10_000_000, description="Likewise, until midnight in Japan.")
-    requests_per_second: float = Field(default=5.0, gt=0, le=1000, description="Our own speed limit; BASE publishes none.")
+    requests_per_second: float = Field(default=5.0, ge=4, le=1000, description="Our own speed limit; BASE publishes none.")
 
     @field_validator("api_origin")
     @classmethod
