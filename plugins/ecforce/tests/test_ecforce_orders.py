@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from zaiko_ecforce.simulator import EcforceSimulator
-from zaiko_sdk import ContractBroken, OrderState
+from zaiko_sdk import ContractBroken, OrderState, SettingsInvalid
 from zaiko_sdk.testing.faults import Fault, FaultKind
 from zaiko_sdk.testing.simulator import NewListing, SimulationError
 
@@ -295,3 +295,23 @@ async def test_only_whole_orders_are_shipped_and_nothing_is_archived(shop):
         shop.fulfil_order(order, {"A": 1})
     with pytest.raises(SimulationError, match="archive"):
         shop.archive_order(order)
+
+
+async def test_orders_of_other_locations_count_unless_the_setting_says_no(shop, connect):
+    shop.add_listings([NewListing("LAMP", 5, extra={"locations": {"osaka": 5}})])
+    here, there = shop.place_order({"LAMP": 1}), shop.place_order({"LAMP": 2}, location="osaka")
+
+    every, _ = await _fetch(connect())
+    this, _ = await _fetch(connect(count_orders_of="this_location"))
+    again = await connect(count_orders_of="this_location").read_orders([there])
+
+    assert {order.external_id: len(order.lines) for order in every} == {here: 1, there: 1}
+    assert {order.external_id: len(order.lines) for order in this} == {here: 1, there: 0}
+    assert [(order.external_id, len(order.lines), order.lines_known) for order in again] == [(there, 0, True)]
+
+
+async def test_a_location_without_an_id_stops_the_shop_instead_of_counting_nothing(shop, connect):
+    shop.place_order({"A": 1})
+
+    with pytest.raises(SettingsInvalid, match="nowhere"):
+        await _fetch(connect(count_orders_of="this_location", location_code="nowhere"))

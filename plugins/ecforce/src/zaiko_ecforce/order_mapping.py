@@ -18,9 +18,9 @@ class LinesMissing(ContractBroken):
     """An order says nothing of its lines."""
 
 
-def order_from(document: Document, row: Resource, settings: EcforceSettings, *, read_at: datetime) -> Order:
-    """One order, whole. Raises ContractBroken when its lines cannot be told: an order with fewer lines than it has would
-    give back stock that is sold."""
+def order_from(document: Document, row: Resource, settings: EcforceSettings, *, read_at: datetime, location_id: str = "") -> Order:
+    """One order, whole; of its lines those that ecforce takes from `location_id`, all when it is empty. Raises ContractBroken when
+    its lines cannot be told: an order with fewer lines than it has would give back stock that is sold."""
     fields = row.fields
     items = document.linked(row, "order_items")
     if items is None:
@@ -34,7 +34,7 @@ def order_from(document: Document, row: Resource, settings: EcforceSettings, *, 
         number=fields.text("number") or row.id,
         state=_state(settings, platform_state, payment, has_left=has_left, deleted=bool(fields.text("deleted_at"))),
         placed_at=confirmed or changed or read_at,
-        lines=[_line(item, has_left=has_left) for item in items],
+        lines=[_line(item, has_left=has_left) for item in items if _is_at(item, location_id)],
         version=changed,
         paid=True if payment in _PAID else False if payment in _UNPAID else None,
         platform_state=" / ".join(part for part in (fields.text("human_state") or platform_state, payment) if part),
@@ -53,6 +53,12 @@ def _state(settings: EcforceSettings, state: str, payment: str, *, has_left: boo
 def _is_known(settings: EcforceSettings, state: str) -> bool:
     known = settings.open_states, settings.shipped_states, settings.returned_states, settings.cancelled_states
     return any(state in states for states in known)
+
+
+def _is_at(item: Resource, location_id: str) -> bool:
+    """A line that does not say where it is taken from is counted: it may be ours."""
+    own = item.fields.text("stock_location_id")
+    return not location_id or not own or own == location_id
 
 
 def _line(item: Resource, *, has_left: bool) -> OrderLine:

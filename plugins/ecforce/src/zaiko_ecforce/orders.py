@@ -11,13 +11,14 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
-from zaiko_sdk import ContractBroken, Order, OrderPage, OrderState
+from zaiko_sdk import ContractBroken, Order, OrderPage, OrderState, SettingsInvalid
 
 from zaiko_ecforce.client import PER, Client, Params
 from zaiko_ecforce.documents import Document
 from zaiko_ecforce.fields import query_time
 from zaiko_ecforce.order_mapping import LinesMissing, order_from
 from zaiko_ecforce.settings import EcforceSettings
+from zaiko_ecforce.stock_items import StockItems
 
 _INCLUDE = "order_items"
 _WITH_DELETED = ("q[with_deleted]", "1")
@@ -31,6 +32,8 @@ class Orders:
         self._client, self._settings = client, settings
         self._overlap = timedelta(minutes=settings.overlap_minutes)
         self._filter_works = True
+        self._items = StockItems(client)
+        self._location_id: str | None = None
 
     async def changed(self, cursor: str | None) -> AsyncIterator[OrderPage]:
         """See Connector.fetch_orders. The cursor is the newest `updated_at` seen: the shop's own clock, so that a wrong one
@@ -43,6 +46,7 @@ class Orders:
         else:
             since = reached - self._overlap
         since = since.replace(microsecond=0)
+        await self._find_location()
         if self._filter_works:
             async for page in self._oldest_first(since, reached):
                 yield page
@@ -53,9 +57,25 @@ class Orders:
     async def read(self, external_ids: Sequence[str]) -> list[Order]:
         """See Connector.read_orders. Found only among the deleted means deleted."""
         ids = [identifier for identifier in external_ids if identifier.isascii() and identifier.isdigit()]
+        await self._find_location()
         found, shown = await self._by_id(ids, with_deleted=False)
         hidden, _ = await self._by_id([identifier for identifier in ids if identifier not in shown], with_deleted=True)
         return [*found, *(replace(order, state=OrderState.DELETED) for order in hidden)]
+
+    async def _find_location(self) -> None:
+        """Orders name locations by id, people by code; stock records know both. Asked once. Raises SettingsInvalid when no stock
+        record is at the location: counting nothing would sell what is sold."""
+        if self._settings.count_orders_of == "every_location" or self._location_id is not None:
+            return
+        code = self._settings.location_code
+        found, _ = await self._items.first(code)
+        ids = {item.location_id for item in found if item.location == code and item.location_id}
+        if len(ids) != 1:
+            raise SettingsInvalid(
+                f"ecforce names no id of the stock location {code!r}, by which orders name theirs. Correct `location_code`, or let "
+                "`count_orders_of` be every_location."
+            )
+        self._location_id = ids.pop()
 
     async def _oldest_first(self, since: datetime, reached: datetime) -> AsyncIterator[OrderPage]:
         position, number = since, 1
@@ -161,7 +181,8 @@ class Orders:
         without_lines = 0
         for row in document.rows:
             try:
-                orders.append(order_from(document, row, self._settings, read_at=read_at))
+                location = self._location_id or ""
+                orders.append(order_from(document, row, self._settings, read_at=read_at, location_id=location))
             except ContractBroken as error:
                 without_lines += isinstance(error, LinesMissing)
                 self._client.log.error("order_not_understood", order=row.id, problem=str(error))

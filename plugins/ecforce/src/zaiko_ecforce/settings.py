@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Self
+from typing import Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, field_validator, model_validator
@@ -30,6 +30,11 @@ class EcforceSettings(ConnectorSettings):
         default="default",
         min_length=1,
         description="Code of the stock location that zaiko writes to: 設定 > 商品 > 在庫ロケーション管理.",
+    )
+    count_orders_of: Literal["every_location", "this_location"] = Field(
+        default="every_location",
+        description="Which order lines hold stock: those of every location of ecforce, or only those that ecforce takes from the "
+        "location above, when goods of the other ones are not zaiko's.",
     )
     overlap_minutes: int = Field(
         default=10, ge=1, le=1440, description="How far each fetch of orders reaches back behind the last one, in minutes."

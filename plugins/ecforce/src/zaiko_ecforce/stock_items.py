@@ -28,6 +28,7 @@ class StockItem:
     stock: int | None
     unlimited: bool = False
     problem: str = ""
+    location_id: str = ""
 
 
 def stock_item(row: Resource) -> StockItem | None:
@@ -38,12 +39,12 @@ def stock_item(row: Resource) -> StockItem | None:
     sku, location = fields.text("variant_sku"), fields.text("stock_location_code")
     if "variant_sku" not in fields or "stock_location_code" not in fields:
         raise ContractBroken(f"{fields.what} has no variant_sku or no stock_location_code")
-    variant = fields.text("variant_id")
+    variant, location_id = fields.text("variant_id"), fields.text("stock_location_id")
     unlimited = fields.flag("stock_unlimited")
     try:
-        return StockItem(sku, location, variant, fields.whole("stock"), unlimited)
+        return StockItem(sku, location, variant, fields.whole("stock"), unlimited, location_id=location_id)
     except ContractBroken as error:
-        return StockItem(sku, location, variant, None, unlimited, str(error))
+        return StockItem(sku, location, variant, None, unlimited, str(error), location_id)
 
 
 class StockItems:
