@@ -41,7 +41,7 @@ def test_what_is_quoted_is_in_the_template(path: str, text: str) -> None:
 def test_code_runs(number: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(str(TEMPLATE / "src"))
 
-    exec(compile(RUN[number], f"docs/connectors.md, code {number}", "exec"), {"__name__": "guide"})
+    exec(compile(RUN[number], f"docs/connectors.md, code {number}", "exec", dont_inherit=True), {"__name__": "guide"})
 
 
 def test_commands_exist() -> None:
