@@ -23,9 +23,14 @@ from zaiko_core.app.records import (
     OperationRecord,
     Page,
     ProductRecord,
+    Promise,
+    PushRecord,
+    PushResult,
     RunRecord,
+    Shelf,
     ShopRecord,
     StockRecord,
+    StockSettings,
     StoredOrder,
     WarehouseRecord,
 )
@@ -269,6 +274,50 @@ class Links(Protocol):
         ...
 
 
+class Pushes(Protocol):
+    def insert(self, records: Sequence[PushRecord]) -> None: ...
+    def settle(self, shop: str, results: Sequence[PushResult]) -> None:
+        """Record outcomes, with this unit of work's time and revision. Pushes that are not there are left out."""
+        ...
+
+    def newest(
+        self, links: Mapping[tuple[str, str], int], *, upto: int, acknowledged: bool = False
+    ) -> dict[tuple[str, str], PushRecord]:
+        """The last push of each link (shop, listing) since the given time that was recorded up to revision `upto`, as it was known
+        then; or of those that had been acknowledged by then."""
+        ...
+
+    def forget(self, *, older_than: int) -> int:
+        """Delete what was recorded before that time, apart from the last acknowledged push of each link and what followed it. The
+        newest revision that this may concern, or 0."""
+        ...
+
+
+class Ledger(Protocol):
+    """What a product's numbers were made of at the revision `upto`, from the journal."""
+
+    def known_from(self) -> int:
+        """Numbers of earlier revisions cannot be explained any more."""
+        ...
+
+    def shelves(self, product: str, *, upto: int) -> list[Shelf]:
+        """By warehouse."""
+        ...
+
+    def promises(self, product: str, *, upto: int, limit: int) -> list[Promise]:
+        """Demands that held units, the largest first."""
+        ...
+
+    def promised(self, product: str, *, upto: int) -> tuple[int, Delta]:
+        """How many demands held units, and how many units."""
+        ...
+
+    def settings(self, product: str, *, upto: int) -> StockSettings: ...
+    def forget(self, *, older_than: int, known_from: int) -> None:
+        """Delete changes of settings made before that time; from now on `known_from` is at least the one given."""
+        ...
+
+
 class Drifts(Protocol):
     def insert(self, records: Sequence[DriftRecord]) -> None: ...
     def edits(self, shop: str, listings: Collection[str], *, since: int) -> dict[str, int]:
@@ -361,6 +410,10 @@ class UnitOfWork(Protocol):
     def listings(self) -> Listings: ...
     @property
     def links(self) -> Links: ...
+    @property
+    def pushes(self) -> Pushes: ...
+    @property
+    def ledger(self) -> Ledger: ...
     @property
     def drifts(self) -> Drifts: ...
     @property

@@ -13,7 +13,8 @@ from zaiko_core.domain.escrow import Sales
 from zaiko_core.domain.fence import Fence
 from zaiko_core.domain.links import Part
 from zaiko_core.domain.problem import Problem
-from zaiko_core.domain.stock import Balance
+from zaiko_core.domain.push import PushOutcome, Term
+from zaiko_core.domain.stock import Balance, Delta, DemandRef
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +149,69 @@ class LinkRecord:
     created_at: int = 0
     updated_at: int = 0
     revision: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class PushRecord:
+    """A number that was sent to a shop: `target − Σ terms = quantity`. `revision` is the one that it was computed at, `believed`
+    what the shop was taken to show before."""
+
+    shop: str
+    listing: str
+    at: int
+    key: str
+    believed: int | None
+    target: int
+    terms: tuple[Term, ...]
+    quantity: int
+    outcome: PushOutcome = PushOutcome.SENT
+    settled_at: int | None = None
+    shown: int | None = None
+    """What the reading that settled it showed."""
+    revision: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class PushResult:
+    """What became of the push of `listing` that was recorded at `at` under `key`."""
+
+    listing: str
+    at: int
+    key: str
+    outcome: PushOutcome
+    shown: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Shelf:
+    """One product in one warehouse, as its movements add up: received + adjusted + shipped (≤ 0) = physical."""
+
+    warehouse: str
+    received: int
+    adjusted: int
+    shipped: int
+    physical: int
+    allocated: int
+
+
+@dataclass(frozen=True, slots=True)
+class Promise:
+    """One demand as its movements add up. `number` is the shop's, empty where the order was never read; `since` is when it was
+    placed, or first heard of."""
+
+    demand: DemandRef
+    number: str
+    delta: Delta
+    since: int
+
+
+@dataclass(frozen=True, slots=True)
+class StockSettings:
+    """What people had set for a product, and since when (0: before anything that is kept)."""
+
+    reserve: int
+    escrow_below: int
+    since: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,8 @@ from zaiko_core.app.records import (
     LinkRecord,
     LinkState,
     Page,
+    PushRecord,
+    PushResult,
     RunCounts,
     RunRecord,
     RunState,
@@ -29,6 +31,8 @@ from zaiko_core.domain.errors import NotFound
 from zaiko_core.domain.fence import Mode, Step
 from zaiko_core.domain.links import target
 from zaiko_core.domain.problem import Problem
+from zaiko_core.domain.push import Label, PushOutcome, Reckoning
+from zaiko_core.domain.stock import LARGEST
 
 _SECOND = 1_000_000
 _RETRY_FIRST, _RETRY_LAST = 30 * _SECOND, 3600 * _SECOND
@@ -63,6 +67,8 @@ class Write:
     expected: int | None
     key: str
     touched: int
+    at: int = 0
+    """When it was recorded (µs)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +80,17 @@ class Outcome:
     unknown: bool = False
     unsent: bool = False
     problem: Problem | None = None
+
+    @property
+    def recorded(self) -> PushOutcome:
+        """As it is written down."""
+        if self.problem is not None:
+            return PushOutcome.REFUSED
+        if self.applied:
+            return PushOutcome.ACKNOWLEDGED
+        if self.stale:
+            return PushOutcome.STALE
+        return PushOutcome.UNSENT if self.unsent else PushOutcome.UNKNOWN
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,6 +206,8 @@ def prepare(
     saved: list[LinkRecord] = []
     verified: list[LinkRecord] = []
     writes: list[Write] = []
+    pushes: list[PushRecord] = []
+    read: list[PushResult] = []
     confirmed = failed = waiting = 0
     due = uow.links.due(shop, limit=limit)
     quotas, findings = escrow.quotas_of(uow, due), Findings(uow, shop)
@@ -203,13 +222,16 @@ def prepare(
             belief, verdict = fences.observe(link.fence, seen.quantity, at=seen.at, now=uow.now)
             findings.reading(item, link.fence, belief, verdict, seen.quantity)
             read_at = seen.at
+            if (flight := link.fence.flight) is not None:
+                read.append(PushResult(link.listing, flight.at, flight.key, PushOutcome.READ, seen.quantity))
         # A suspicion that is dropped must not count as units that the link holds already.
         suspicious = belief
         belief = fences.without_outlived(belief, policy.mode, fresh=seen is not None, visibility=policy.visibility, now=uow.now)
         findings.outlived(item, suspicious, belief)
-        wanted = target(link.parts, item.balances, maximum=policy.maximum)
+        reckoning = Reckoning(target(link.parts, item.balances, maximum=LARGEST))
+        wanted = reckoning.then(Label.MAXIMUM, min(reckoning.quantity, policy.maximum))
         scarce, waits = quotas.allowed(link, belief)
-        wanted = wanted if scarce is None else min(wanted, scarce)
+        wanted = reckoning.then(Label.ESCROW, wanted if scarce is None else min(wanted, scarce))
         belief, plan = fences.plan(belief, wanted, policy.mode, fresh=seen is not None, visibility=policy.visibility, now=uow.now)
         unchanged = link.state is LinkState.SYNCED and (link.target, link.confirmed) == (wanted, plan.quantity)
         link = replace(link, fence=belief, target=wanted, read_at=read_at)
@@ -235,9 +257,20 @@ def prepare(
             flown = fences.launch(belief, plan.quantity, policy.mode, key=name, now=uow.now)
             quotas.note(link, flown)
             saved.append(replace(link, fence=flown, state=LinkState.SYNCING, last_attempt_at=uow.now))
-            writes.append(Write(link.listing, item.external_id, item.data, plan.quantity, belief.expected, name, link.touched))
+            reckoning.then(Label.SUSPECTED, max(0, wanted - belief.suspected))
+            reckoning.then(Label.DOUBT, plan.quantity)
+            pushes.append(
+                PushRecord(
+                    shop, link.listing, uow.now, name, belief.expected, reckoning.target, tuple(reckoning.terms), plan.quantity
+                )
+            )
+            writes.append(
+                Write(link.listing, item.external_id, item.data, plan.quantity, belief.expected, name, link.touched, uow.now)
+            )
     uow.links.save(saved)
     uow.links.save_verified(verified)
+    uow.pushes.settle(shop, read)
+    uow.pushes.insert(pushes)
     findings.write()
     uow.changed(ChangeKind.LINK, link_names((link.shop, link.listing) for link in saved))
     escrow.freed(uow, {(item.link.shop, item.link.listing): item.link.fence for item in due}, [*saved, *verified])
@@ -275,6 +308,7 @@ def settle(uow: UnitOfWork, shop: str, token: int, policy: Policy, outcomes: Seq
             # Unknown: the flight stays; the next round reads.
             saved.append(replace(link, due_at=uow.now))
     uow.links.save(saved)
+    uow.pushes.settle(shop, [PushResult(write.listing, write.at, write.key, outcome.recorded) for write, outcome in outcomes])
     uow.changed(ChangeKind.LINK, link_names((link.shop, link.listing) for link in saved))
     escrow.freed(uow, {(link.shop, link.listing): link.fence for link in links.values()}, saved)
     return confirmed, failed

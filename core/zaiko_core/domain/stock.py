@@ -6,6 +6,9 @@ import enum
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+LARGEST = 2_147_483_647
+"""No number of units is larger, wherever it is stored or sent."""
+
 
 class MovementKind(enum.StrEnum):
     """What an entry of the journal records. The first five come from a warehouse, the others from a shop's orders."""

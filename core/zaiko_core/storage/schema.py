@@ -66,6 +66,7 @@ merchants = Table(
     _time("head"),  # the merchant's newest revision; its row lock orders all writers of the merchant
     _time("compacted"),  # revisions up to this one are no longer in the change feed
     _time("last_movement"),
+    _time("explained_from"),  # numbers of earlier revisions cannot be explained any more (ADR 0011)
     _time("created_at"),
     _time("updated_at"),
     _time("revision"),
@@ -326,6 +327,67 @@ link_parts = Table(
     PrimaryKeyConstraint("merchant", "shop", "listing", "product"),
     Index(None, "merchant", "product"),
     CheckConstraint("units >= 1", name="at_least_one"),
+)
+
+pushes = Table(
+    "pushes",  # every write that was about to be sent (ADR 0011)
+    metadata,
+    _id("merchant"),
+    _id("shop"),
+    _id("listing"),
+    Column("at", BigInteger, nullable=False),
+    _id("key"),
+    Column("believed", Integer),  # what the shop was taken to show
+    Column("target", Integer, nullable=False),
+    Column("terms", _JSON, nullable=False),  # [[label, units], …]: target − Σ units = quantity
+    Column("quantity", Integer, nullable=False),
+    _id("outcome"),
+    _maybe_time("settled_at"),
+    Column("settled_revision", BigInteger),
+    Column("shown", Integer),  # what a reading that settled it showed
+    _time("revision"),
+    PrimaryKeyConstraint("merchant", "shop", "listing", "at", "key"),
+    Index(None, "merchant", "at"),
+)
+
+stock_settings = Table(
+    "stock_settings",  # changes of what people set per product
+    metadata,
+    _id("merchant"),
+    _id("product"),
+    Column("revision", BigInteger, nullable=False),
+    _time("at"),
+    _count("reserve_before"),
+    _count("reserve"),
+    _count("escrow_before"),
+    _count("escrow_below"),
+    PrimaryKeyConstraint("merchant", "product", "revision"),
+    Index(None, "merchant", "at"),
+)
+
+oversells = Table(
+    "oversells",  # one row per movement that sold what is not there
+    metadata,
+    _id("merchant"),
+    Column("seq", BigInteger, nullable=False),  # of the movement
+    _id("product"),
+    Column("at", BigInteger, nullable=False),
+    _count("units"),
+    _count("short"),
+    _id("cause"),
+    Column("evidence", _JSON, nullable=False),
+    _maybe_time("cleared_at"),
+    Column("cleared_by", BigInteger),  # seq of a movement
+    _time("revision"),
+    PrimaryKeyConstraint("merchant", "seq"),
+    Index(None, "merchant", "product", "seq"),
+    Index(
+        "ix_oversells_open",
+        "merchant",
+        "product",
+        postgresql_where=text("cleared_at IS NULL"),
+        sqlite_where=text("cleared_at IS NULL"),
+    ),
 )
 
 drifts = Table(

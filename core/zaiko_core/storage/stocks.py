@@ -6,7 +6,8 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Row, and_, func, select, update
+from sqlalchemy import BigInteger, Row, Select, and_, func, literal, select, true, update
+from sqlalchemy.dialects import postgresql, sqlite
 
 from zaiko_core.app.records import Page, StockRecord
 from zaiko_core.domain.demand import Demand
@@ -47,13 +48,30 @@ class StockRows(Scope):
         table = schema.stock
         rows = [{"product": product, "reserve": reserve} for product, reserve in reserves.items()]
         batch = rowset(self.connection, typed(table, "product", "reserve"), rows)
+        changing = select(table.c.product, table.c.reserve, batch.c.reserve, table.c.escrow_below, table.c.escrow_below).join_from(
+            table, batch, and_(self.mine(table), table.c.product == batch.c.product)
+        )
+        self._note_settings(changing)
         values = {"reserve": batch.c.reserve, "updated_at": self.now, "revision": self.revision}
         self.connection.execute(update(table).where(self.mine(table), table.c.product == batch.c.product).values(values))
 
     def set_escrow(self, product: str, below: int) -> None:
         table = schema.stock
+        changing = select(table.c.product, table.c.reserve, table.c.reserve, table.c.escrow_below, literal(below))
+        self._note_settings(changing.where(self.mine(table), table.c.product == product))
         values = {"escrow_below": below, "updated_at": self.now, "revision": self.revision}
         self.connection.execute(update(table).where(self.mine(table), table.c.product == product).values(values))
+
+    def _note_settings(self, changing: Select[Any]) -> None:
+        """Write down how it was before; `changing` selects product, reserve and escrow limit, each before and after."""
+        table = schema.stock_settings
+        dialect: Any = postgresql if self.connection.dialect.name == "postgresql" else sqlite
+        names = ["product", "reserve_before", "reserve", "escrow_before", "escrow_below", "merchant", "revision", "at"]
+        whole = changing.add_columns(literal(self.merchant), literal(self.revision, BigInteger), literal(self.now, BigInteger))
+        statement = dialect.insert(table).from_select(names, whole.where(true()))
+        again = {name: statement.excluded[name] for name in ("reserve", "escrow_below")}
+        keys = [key.name for key in table.primary_key.columns]
+        self.connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=again))
 
     def in_escrow(self, products: Collection[str]) -> set[str]:
         table = schema.stock

@@ -14,8 +14,10 @@ from zaiko_core.storage import schema
 from zaiko_core.storage.catalogue import ProductRows, WarehouseRows, merchant_from
 from zaiko_core.storage.drifts import DriftRows
 from zaiko_core.storage.history import FeedRows, OperationRows, RequestRows, RunRows
+from zaiko_core.storage.ledger import LedgerRows
 from zaiko_core.storage.links import LinkRows
 from zaiko_core.storage.orders import OrderRows
+from zaiko_core.storage.pushes import PushRows
 from zaiko_core.storage.rowset import insert_rows, rowset, typed
 from zaiko_core.storage.shops import ListingRows, ShopRows
 from zaiko_core.storage.stocks import DemandRows, StockRows
@@ -74,6 +76,14 @@ class StorageUnitOfWork:
     @cached_property
     def links(self) -> LinkRows:
         return LinkRows(self._connection, self.merchant, self.now, self.revision)
+
+    @cached_property
+    def pushes(self) -> PushRows:
+        return PushRows(self._connection, self.merchant, self.now, self.revision)
+
+    @cached_property
+    def ledger(self) -> LedgerRows:
+        return LedgerRows(self._connection, self.merchant, self.now, self.revision)
 
     @cached_property
     def drifts(self) -> DriftRows:

@@ -1,4 +1,4 @@
-"""Once an hour: forget what is kept for a while only: old change-feed rows, and answers to repeated requests."""
+"""Once an hour: forget what is kept for a while only: old change-feed rows, answers to repeated requests, pushes."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from zaiko_core.storage.engine import Database
 _HOUR = 3600.0
 KEPT = 24 * 3_600_000_000
 """µs for which changes and answers are kept at least."""
+PUSHES_KEPT = 30 * KEPT
+"""µs for which what was sent, and so any number, can be explained."""
 DRIFTS_KEPT = 30 * KEPT
 """µs for which differences found in shops are kept."""
 REVISIONS = 1_000_000
@@ -57,4 +59,6 @@ class Maintenance:
 def _forget(uow: UnitOfWork) -> None:
     uow.feed.compact(older_than=uow.now - KEPT, keep=REVISIONS)
     uow.requests.forget(older_than=uow.now - KEPT)
+    sent_upto = uow.pushes.forget(older_than=uow.now - PUSHES_KEPT)
+    uow.ledger.forget(older_than=uow.now - PUSHES_KEPT, known_from=sent_upto)
     uow.drifts.forget(older_than=uow.now - DRIFTS_KEPT)

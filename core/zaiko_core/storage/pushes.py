@@ -1,0 +1,130 @@
+"""Every number that was sent, with what it was made of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import BigInteger, Row, Text, and_, delete, select, true
+
+from zaiko_core.app.records import PushRecord, PushResult
+from zaiko_core.domain.push import PushOutcome, Term
+from zaiko_core.storage import schema
+from zaiko_core.storage.rowset import insert_rows, rowset, update_rows
+from zaiko_core.storage.scope import Scope
+
+_LINK = ("shop", "listing")
+
+
+class PushRows(Scope):
+    """See ports.Pushes."""
+
+    def insert(self, records: Sequence[PushRecord]) -> None:
+        rows = [
+            {
+                "merchant": self.merchant,
+                "shop": record.shop,
+                "listing": record.listing,
+                "at": record.at,
+                "key": record.key,
+                "believed": record.believed,
+                "target": record.target,
+                "terms": [[term.label, term.units] for term in record.terms],
+                "quantity": record.quantity,
+                "outcome": record.outcome.value,
+                "revision": self.revision,
+            }
+            for record in records
+        ]
+        insert_rows(self.connection, schema.pushes, rows, ignore=True)
+
+    def settle(self, shop: str, results: Sequence[PushResult]) -> None:
+        rows = [
+            {
+                "merchant": self.merchant,
+                "shop": shop,
+                "listing": result.listing,
+                "at": result.at,
+                "key": result.key,
+                "outcome": result.outcome.value,
+                "shown": result.shown,
+                "settled_at": self.now,
+                "settled_revision": self.revision,
+            }
+            for result in results
+        ]
+        update_rows(self.connection, schema.pushes, rows, keys=("merchant", "shop", "listing", "at", "key"))
+
+    def newest(
+        self, links: Mapping[tuple[str, str], int], *, upto: int, acknowledged: bool = False
+    ) -> dict[tuple[str, str], PushRecord]:
+        if not links:
+            return {}
+        table, other = schema.pushes, schema.pushes.alias("other")
+        keys = [{"shop": shop, "listing": listing, "since": since} for (shop, listing), since in links.items()]
+        batch = rowset(self.connection, {"shop": Text, "listing": Text, "since": BigInteger}, keys)
+        if acknowledged:
+            known = and_(other.c.outcome == PushOutcome.ACKNOWLEDGED.value, other.c.settled_revision <= upto)
+        else:
+            known = true()
+        # One step back in the primary key per link.
+        last = (
+            select(other.c.at)
+            .where(
+                other.c.merchant == self.merchant,
+                other.c.shop == batch.c.shop,
+                other.c.listing == batch.c.listing,
+                other.c.at >= batch.c.since,
+                other.c.revision <= upto,
+                known,
+            )
+            .order_by(other.c.at.desc())
+            .limit(1)
+            .correlate(batch)
+            .scalar_subquery()
+        )
+        query = (
+            select(table)
+            .join(batch, and_(self.mine(table), *(table.c[name] == batch.c[name] for name in _LINK)))
+            .where(table.c.at == last, table.c.revision <= upto)
+            .order_by(table.c.revision)
+        )
+        if acknowledged:
+            query = query.where(table.c.outcome == PushOutcome.ACKNOWLEDGED.value)
+        return {(row.shop, row.listing): _push(row, upto) for row in self.connection.execute(query)}
+
+    def forget(self, *, older_than: int) -> int:
+        table = schema.pushes
+        newest = select(table.c.revision).where(self.mine(table), table.c.at < older_than).order_by(table.c.at.desc()).limit(1)
+        mark = int(self.connection.scalar(newest) or 0)
+        if mark:
+            # The last push of each link is what the shop still shows.
+            other = schema.pushes.alias("other")
+            followed = select(other.c.key).where(
+                other.c.merchant == table.c.merchant,
+                other.c.shop == table.c.shop,
+                other.c.listing == table.c.listing,
+                other.c.outcome == PushOutcome.ACKNOWLEDGED.value,
+                other.c.at > table.c.at,
+                other.c.at < older_than,
+            )
+            self.connection.execute(delete(table).where(self.mine(table), table.c.at < older_than, followed.exists()))
+        return mark
+
+
+def _push(row: Row[Any], upto: int) -> PushRecord:
+    settled = row.settled_revision is not None and row.settled_revision <= upto
+    return PushRecord(
+        shop=row.shop,
+        listing=row.listing,
+        at=row.at,
+        key=row.key,
+        believed=row.believed,
+        target=row.target,
+        terms=tuple(Term(label, units) for label, units in row.terms),
+        quantity=row.quantity,
+        outcome=PushOutcome(row.outcome) if settled else PushOutcome.SENT,
+        settled_at=row.settled_at if settled else None,
+        shown=row.shown if settled else None,
+        revision=row.revision,
+    )
