@@ -258,11 +258,12 @@ async def test_settings_for_the_real_platform_need_the_two_keys_only() -> None:
 
     assert settings.origin == "https://api.rms.rakuten.co.jp"
     assert settings.service_secret.get_secret_value() == "SP1_secret"
-    assert RakutenSettings.secret_fields() == {"service_secret", "license_key"}
+    assert RakutenSettings.secret_fields() == {"service_secret", "license_key", "notice_auth_key"}
+    assert settings.notice_auth_key is None
 
 
 async def test_what_the_platform_cannot_do_is_not_declared() -> None:
     assert {Capability.READ_ORDERS, Capability.SET_INVENTORY} < RAKUTEN.capabilities
-    assert not {Capability.ORDER_UPDATES, Capability.WEBHOOKS} & RAKUTEN.capabilities
+    assert Capability.ORDER_UPDATES not in RAKUTEN.capabilities
     limits = RAKUTEN.limits
     assert (limits.write_batch, limits.read_batch, limits.order_batch, limits.max_quantity) == (400, 1000, 100, 99_999)

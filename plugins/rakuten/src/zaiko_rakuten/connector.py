@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 
 from zaiko_sdk import (
     Connector,
@@ -14,12 +14,14 @@ from zaiko_sdk import (
     Order,
     OrderPage,
     ShopContext,
+    WebhookHint,
     WriteResult,
 )
 
 from zaiko_rakuten.catalogue import Catalogue
 from zaiko_rakuten.checkup import check_shop
 from zaiko_rakuten.client import Client
+from zaiko_rakuten.notices import hint_of
 from zaiko_rakuten.order_source import OrderApi
 from zaiko_rakuten.orders import Orders
 from zaiko_rakuten.settings import RakutenSettings
@@ -31,7 +33,7 @@ class RakutenConnector(Connector):
     """Orders, catalogue and stock of one shop by the RMS WEB SERVICE."""
 
     def __init__(self, context: ShopContext, settings: RakutenSettings) -> None:
-        self._context = context
+        self._context, self._notice_auth_key = context, settings.notice_auth_key
         self._client = Client(context, settings)
         self._order_api = OrderApi(context, self._client, settings)
         self._orders = Orders(context, self._order_api, settings)
@@ -57,6 +59,9 @@ class RakutenConnector(Connector):
     async def set_inventory(self, writes: Sequence[InventoryWrite], key: str) -> Sequence[WriteResult]:
         # RMS has no idempotency keys, so `key` has nowhere to go and no write is ever repeated.
         return await self._writing.write(writes)
+
+    def parse_webhook(self, headers: Mapping[str, str], body: bytes) -> WebhookHint | None:
+        return hint_of(self._notice_auth_key, body)
 
     async def aclose(self) -> None:
         await self._client.aclose()

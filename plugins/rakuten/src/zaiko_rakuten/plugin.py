@@ -24,9 +24,8 @@ RAKUTEN = ConnectorType(
     version=__version__,
     settings=RakutenSettings,
     open=open_shop,
-    # Not ORDER_UPDATES: RMS tells of no edit and no cancel, so the host reads open orders again. Not WEBHOOKS: its event
-    # notices are contracted apart, and a hint at most.
-    capabilities=frozenset(Capability) - {Capability.ORDER_UPDATES, Capability.WEBHOOKS},
+    # Not ORDER_UPDATES: RMS tells of no edit and no cancel, so the host reads open orders again.
+    capabilities=frozenset(Capability) - {Capability.ORDER_UPDATES},
     inventory_mode=InventoryMode.ADJUST,
     limits=Limits(
         read_batch=READ_AT_MOST,

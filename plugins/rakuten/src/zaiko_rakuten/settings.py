@@ -54,6 +54,11 @@ class RakutenSettings(ConnectorSettings):
         le=0.99,
         description="The part of RMS's request limits that zaiko uses. Lower it when other tools use the same licence key.",
     )
+    notice_auth_key: SecretStr | None = Field(
+        default=None,
+        description="authKey of システムイベント通知, where the shop has a contract for it. Without it notifications are "
+        "refused; orders are read by the clock either way.",
+    )
     origin: str = Field(default=RMS, description="Address of the API without a path. Change it only for tests.")
 
     @field_validator("origin")
