@@ -18,8 +18,12 @@ from benchmarks.oversell.zaiko import Zaiko
 
 _WARM_UP = 1200.0
 """Seconds before midnight in which shops are linked; nobody buys and nothing breaks."""
-_REST = 3600.0
-"""Seconds after the day in which nobody buys and nothing breaks."""
+_REST = 1800.0
+"""Seconds after the day in which nobody buys and nothing breaks: three intervals."""
+
+
+_SCARCE = 40
+"""With escrow: from how many units on each shop gets units of its own."""
 
 
 class Way(enum.StrEnum):
@@ -31,6 +35,7 @@ class Way(enum.StrEnum):
     POLLING = "zaiko-polling"
     WEBHOOKS = "zaiko-webhooks"
     ESCROW = "zaiko-escrow"
+    """As WEBHOOKS, with every product in escrow while few are left."""
 
 
 def play(scenario: str, seed: int, way: Way) -> Score:
@@ -58,7 +63,15 @@ async def _play(loop: VirtualLoop, scenario: str, seed: int, way: Way) -> Score:
     elif way in (Way.RELATIVE, Way.RELATIVE_WEBHOOKS):
         strategy = Relative(clock, platforms, day.stock, phases, webhooks=way is Way.RELATIVE_WEBHOOKS)
     else:
-        strategy = Zaiko(clock, platforms, day.stock, phases, seed=seed, webhooks=way is not Way.POLLING, escrow=way is Way.ESCROW)
+        strategy = Zaiko(
+            clock,
+            platforms,
+            day.stock,
+            phases,
+            seed=seed,
+            webhooks=way is not Way.POLLING,
+            escrow=_SCARCE if way is Way.ESCROW else 0,
+        )
     market.strategy = strategy
     await strategy.start()
     await asyncio.sleep(_WARM_UP - clock.monotonic())

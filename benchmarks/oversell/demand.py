@@ -11,7 +11,7 @@ from random import Random
 
 from zaiko_sdk import InventoryMode
 
-HOUR, DAY = 3600.0, 86_400.0
+HOUR = 3600.0
 
 _BY_HOUR = (3, 2, 1, 1, 1, 1, 2, 4, 5, 5, 6, 6, 8, 6, 5, 5, 5, 6, 7, 9, 12, 13, 11, 7)
 """Relative demand by the hour of the day: lunch and evening."""
@@ -92,12 +92,15 @@ class Outage:
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """How much is demanded in a day. `sales` are the hours at which a flash sale of one product each begins."""
+    """How much is demanded in a day of `hours`. `sales` are the hours at which a flash sale of one product each begins, with
+    `units` (from, to) of it."""
 
     name: str
     attempts: int
     products: int
     sales: Sequence[int] = ()
+    units: tuple[int, int] = (60, 240)
+    hours: int = 24
     outage: float = 0.3
     """Chance of each shop to be down for 5 to 20 minutes once in the day."""
 
@@ -106,6 +109,8 @@ SCENARIOS = {
     "quiet": Scenario("quiet", attempts=40, products=6),
     "normal": Scenario("normal", attempts=300, products=8),
     "flash": Scenario("flash", attempts=80, products=6, sales=(12, 20)),
+    # Not a day, but enough to see that nothing is broken.
+    "rush": Scenario("rush", attempts=6, products=2, sales=(0,), units=(25, 50), hours=1, outage=0.0),
 }
 
 
@@ -113,6 +118,7 @@ SCENARIOS = {
 class Day:
     """All that happens. Times are seconds since midnight."""
 
+    seconds: float
     stock: dict[str, int]
     attempts: Sequence[Attempt]
     receipts: Sequence[Receipt]
@@ -126,7 +132,7 @@ def draw(scenario: Scenario, seed: int) -> Day:
     weights = [1 / (number + 1) for number in range(scenario.products)]
     attempts: list[Attempt] = []
     for _ in range(scenario.attempts):
-        at = random.choices(range(24), _BY_HOUR)[0] * HOUR + random.random() * HOUR
+        at = random.choices(range(scenario.hours), _BY_HOUR[: scenario.hours])[0] * HOUR + random.random() * HOUR
         attempts.append(_attempt(random, at, random.choices(products, weights)[0]))
     stock: dict[str, int] = {}
     receipts: list[Receipt] = []
@@ -134,22 +140,25 @@ def draw(scenario: Scenario, seed: int) -> Day:
         usual = scenario.attempts * weight / sum(weights) * 1.3
         stock[product] = max(2, round(usual * random.uniform(0.3, 1.2)))
         if random.random() < 0.5:
-            receipts.append(Receipt(random.uniform(9, 17) * HOUR, product, max(1, round(usual * random.uniform(0.2, 0.7)))))
+            receipts.append(
+                Receipt(random.uniform(0.4, 0.7) * scenario.hours * HOUR, product, max(1, round(usual * random.uniform(0.2, 0.7))))
+            )
     for product, hour in zip(products, scenario.sales, strict=False):
-        attempts += _sale(random, product, hour * HOUR, stock)
+        attempts += _sale(random, product, hour * HOUR, stock, scenario.units)
     outages = [
         Outage(shop.name, begin, begin + random.uniform(300, 1200))
         for shop in SHOPS
-        for begin in [random.uniform(0, 23) * HOUR]
+        for begin in [random.uniform(0, scenario.hours - 1) * HOUR]
         if random.random() < scenario.outage
     ]
-    attempts.sort(key=lambda attempt: attempt.at)
-    return Day(stock, attempts, receipts, outages)
+    end = scenario.hours * HOUR
+    attempts = sorted((attempt for attempt in attempts if attempt.at < end), key=lambda attempt: attempt.at)
+    return Day(end, stock, attempts, receipts, outages)
 
 
-def _sale(random: Random, product: str, at: float, stock: dict[str, int]) -> list[Attempt]:
-    """Announced for a time: 60 to 240 units, two to four times as many are wanted, most of them in the first minutes."""
-    stock[product] += random.randint(60, 240)
+def _sale(random: Random, product: str, at: float, stock: dict[str, int], units: tuple[int, int]) -> list[Attempt]:
+    """Announced for a time; two to four times as many units are wanted as there are, most of them in the first minutes."""
+    stock[product] += random.randint(*units)
     wanted = stock[product] * random.uniform(2, 4)
     begin, decay = at + random.uniform(0, 600), random.uniform(180, 720)
     result: list[Attempt] = []

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from zaiko_sdk import Clock
 
-from benchmarks.oversell.demand import DAY, Attempt, Day
+from benchmarks.oversell.demand import Attempt, Day, Receipt
 from benchmarks.oversell.platform import Platform
 
 
@@ -52,7 +52,7 @@ class Score:
     calls: int = 0
     agreed_after: list[float] = field(default_factory=list)
     astray: int = 0
-    """Products on which the shops still did not agree when everything had been quiet for an hour."""
+    """Products on which the shops still did not agree when all had been quiet for half an hour."""
 
 
 @dataclass(slots=True)
@@ -84,8 +84,8 @@ class Market:
         return self.physical[product] - self.promised[product]
 
     async def play(self) -> None:
-        """The whole day, from midnight to midnight."""
-        happenings = sorted([*self.day.attempts, *self.day.receipts], key=lambda event: event.at)
+        """The whole day."""
+        happenings: list[Attempt | Receipt] = sorted([*self.day.attempts, *self.day.receipts], key=lambda event: event.at)
         for event in happenings:
             await self.clock.sleep(self.midnight + event.at - self.clock.monotonic())
             if isinstance(event, Attempt):
@@ -94,7 +94,7 @@ class Market:
                 self.physical[event.product] += event.units
                 self._happened(event.product)
                 self._strategy.received(event.product, event.units)
-        await self.clock.sleep(self.midnight + DAY - self.clock.monotonic())
+        await self.clock.sleep(self.midnight + self.day.seconds - self.clock.monotonic())
 
     def close(self) -> Score:
         """The score; what has not agreed by now counts as if it agreed now."""

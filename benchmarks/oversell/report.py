@@ -13,24 +13,30 @@ from benchmarks.oversell.market import Score, percentile
 Scores = Mapping[Way, Mapping[int, Score]]
 """By strategy and seed."""
 
+_HEADINGS = (
+    "strategy",
+    "orders",
+    "units oversold",
+    "of (a)",
+    "days worse than (a)",
+    "unit·min off sale",
+    "units refused in vain",
+    "orders overwritten",
+    "and on set",
+    "numbers sent",
+    "calls",
+    "agree s p50",
+    "p99",
+    "astray",
+)
+
 
 def table(scenario: str, scores: Scores) -> Table:
     """One row per strategy, summed over the seeds."""
     seeds = len(next(iter(scores.values())))
     result = Table(title=f"{scenario}: {seeds} days", title_justify="left")
-    headings = (
-        "strategy",
-        "orders",
-        "oversold units",
-        "of (a)",
-        "worse than (a)",
-        "kept off sale, unit·min",
-        "refused in vain, units",
-    )
-    for number, heading in enumerate(
-        (*headings, "overwritten orders", "on set", "numbers sent", "calls", "agree after s, p50", "p99", "astray")
-    ):
-        result.add_column(heading, justify="right" if number else "left")
+    for number, heading in enumerate(_HEADINGS):
+        result.add_column(heading, justify="right" if number else "left", overflow="fold")
     for row in summary(scores):
         share = "–" if row["of_overwrite"] is None else f"{row['of_overwrite']:.1%}"
         result.add_row(

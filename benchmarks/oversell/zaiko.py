@@ -33,11 +33,11 @@ from benchmarks.oversell.platform import VISIBILITY, NetworkConnector, Platform
 MERCHANT, WAREHOUSE = "acme", "tokyo"
 INTERVAL = 600_000_000
 """µs: the product's default."""
-_ALWAYS = 1_000_000_000
 
 
 class Zaiko:
-    """The engine with its defaults. `webhooks`: a notification asks for a run of its shop; `escrow`: every product is in escrow."""
+    """The engine with its defaults. `webhooks`: a notification asks for a run of its shop. `escrow`: every product is in escrow
+    while no more units of it than that are left (0: never)."""
 
     def __init__(
         self,
@@ -48,7 +48,7 @@ class Zaiko:
         *,
         seed: int,
         webhooks: bool,
-        escrow: bool,
+        escrow: int,
     ) -> None:
         self.clock, self.platforms, self.initial, self.phases = clock, platforms, initial, phases
         self.webhooks, self.escrow = webhooks, escrow
@@ -85,7 +85,7 @@ class Zaiko:
         for product, units in self.initial.items():
             self.received(product, units)
             if self.escrow:
-                await db.write(MERCHANT, lambda uow, product=product: stock.set_escrow(uow, product, _ALWAYS))  # type: ignore[misc]
+                await db.write(MERCHANT, lambda uow, product=product: stock.set_escrow(uow, product, self.escrow))  # type: ignore[misc]
         for (name, platform), phase in sorted(zip(self.platforms.items(), self.phases, strict=True), key=lambda item: item[1]):
             await self.clock.sleep(phase - self.clock.monotonic())
             await db.write(MERCHANT, lambda uow, platform=platform: self._open(uow, platform))  # type: ignore[misc]
