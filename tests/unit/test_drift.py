@@ -1,0 +1,75 @@
+"""Why a shop showed another number than expected."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from zaiko_core.domain.drift import Cause, Circumstances, Difference, on_outlived, on_reading, weighed
+from zaiko_core.domain.fence import Drift, Fence, Flight, observe
+
+CALM = Fence(expected=10, must_read=False)
+
+
+def read(fence: Fence, quantity: int | None) -> Difference | None:
+    after, verdict = observe(fence, quantity, at=5, now=6)
+    return on_reading(fence, after, verdict, quantity)
+
+
+def test_a_number_as_expected_is_no_difference() -> None:
+    assert read(CALM, 10) is None
+    assert read(Fence(), 10) is None
+    assert read(CALM, None) is None
+
+
+def test_a_higher_number_was_edited() -> None:
+    assert read(CALM, 12) == Difference(Cause.EDITED_IN_SHOP, 10, 12)
+
+
+def test_a_lower_number_waits_for_an_order_to_explain_it() -> None:
+    assert read(CALM, 8) is None
+
+
+def test_suspected_units_that_came_back_are_no_edit() -> None:
+    assert read(replace(CALM, suspected=2), 12) is None
+
+
+def test_a_write_that_was_lost() -> None:
+    assert read(replace(CALM, flight=Flight("k", 15, 0)), 10) == Difference(Cause.PUSH_LOST, 15, 10)
+    assert read(replace(CALM, flight=Flight("k", 15, 0)), 15) is None
+
+
+def test_a_write_that_was_acknowledged_and_not_applied() -> None:
+    assert read(replace(CALM, replaced=4), 4) == Difference(Cause.NOT_APPLIED, 10, 4)
+    assert read(replace(CALM, replaced=4), 10) is None
+
+
+@pytest.mark.parametrize(
+    ("around", "cause"),
+    [
+        (Circumstances(), Cause.EDITED_IN_SHOP),
+        (Circumstances(sold_unlinked=True), Cause.BUNDLE_PART),
+        (Circumstances(orders_complete=False, sold_unlinked=True), Cause.ORDER_NOT_INGESTED),
+    ],
+)
+def test_a_number_that_no_order_explained_in_time(around: Circumstances, cause: Cause) -> None:
+    missing = replace(CALM, suspected=3)
+    assert on_outlived(missing, CALM, around) == Difference(cause, 13, 10)
+
+
+def test_a_suspicion_that_goes_on_is_no_difference_yet() -> None:
+    missing = replace(CALM, suspected=3)
+    assert on_outlived(missing, missing, Circumstances()) is None
+
+
+def test_the_third_edit_of_a_listing_with_another_code_speaks_for_a_wrong_link() -> None:
+    edit, lost = Difference(Cause.EDITED_IN_SHOP, 10, 12), Difference(Cause.PUSH_LOST, 10, 12)
+    suspicious = Circumstances(edits=2, codes_differ=True)
+    assert weighed(edit, suspicious).cause is Cause.WRONG_LINK
+    assert weighed(edit, replace(suspicious, edits=1)).cause is Cause.EDITED_IN_SHOP
+    assert weighed(edit, replace(suspicious, codes_differ=False)).cause is Cause.EDITED_IN_SHOP
+    assert weighed(lost, suspicious).cause is Cause.PUSH_LOST
+
+
+def test_a_verdict_of_the_fence_is_taken_as_it_is() -> None:
+    assert on_reading(CALM, CALM, Drift.NONE, 12) is None
