@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 LOCK := pyproject.toml uv.lock $(wildcard plugins/*/pyproject.toml)
 # --inexact: uv itself lives in the same environment, and must not remove itself.
 SYNC := UV_PYTHON_DOWNLOADS=never $(BIN)/uv sync --frozen --inexact --all-packages --no-default-groups --quiet
-OURS := core server plugins tests
+OURS := core server plugins tests examples benchmarks
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint format protos clean
