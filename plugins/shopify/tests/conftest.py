@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import uuid
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -84,7 +85,7 @@ def context_of(clock: FakeClock, log: MemoryLog, transport: httpx.AsyncBaseTrans
     def http() -> httpx.AsyncClient:
         return httpx.AsyncClient(transport=transport, timeout=5, follow_redirects=False)
 
-    return ShopContext("merchants/m/shops/s", clock, log, http, lambda: "00000000-0000-4000-8000-000000000000")
+    return ShopContext("merchants/m/shops/s", clock, log, http, lambda: str(uuid.uuid4()))
 
 
 Open = Callable[..., contextlib.AbstractAsyncContextManager[Bench]]

@@ -318,6 +318,28 @@ async def test_a_host_that_stops_after_the_last_page_proves_by_its_cursor_that_i
         assert await bench.orders(last.cursor) == []
 
 
+async def test_an_order_understood_in_part_is_read_again(open_bench: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with open_bench({"A": 99}) as bench:
+        placed = bench.sim.place_order({"A": 1})
+        bench.sim.switch("time_offset", 60.0)
+        with monkeypatch.context() as patched:
+            spoil(bench, patched, "OrdersById", lambda rows: rows[0]["lineItems"]["nodes"][0].update(currentQuantity="x"))
+            cursor = await taken(bench, None, [placed])
+
+        await taken(bench, cursor, [placed])
+
+
+async def test_no_two_pages_have_the_same_cursor(open_bench: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(feed, "CHANGES_PAGE", 2)
+    async with open_bench({"A": 99}) as bench:
+        for _ in range(4):
+            bench.sim.place_order({"A": 1})
+        # Also within one second of Shopify's clock: a page that the host could not store must not look stored by its cursor.
+        cursors = [page.cursor for _ in range(3) async for page in bench.connector.fetch_orders(None)]
+
+    assert len(set(cursors)) == len(cursors) == 6
+
+
 async def taken(bench: Bench, cursor: str | None, expected: list[str]) -> str:
     """Fetch as a host does that stores every page; the new cursor."""
     pages = [page async for page in bench.connector.fetch_orders(cursor)]

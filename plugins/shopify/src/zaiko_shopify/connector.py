@@ -35,7 +35,7 @@ class ShopifyConnector(Connector):
         self._settings = settings
         self._client = Client(context, settings)
         self._locations = Locations(self._client, settings)
-        self._feed = OrderFeed(self._client, settings)
+        self._feed = OrderFeed(self._client, settings, context.new_id)
         self._catalogue = Catalogue(self._client, settings, self._locations)
         self._stock = Stock(self._client, settings, self._locations)
 

@@ -12,7 +12,7 @@ and again within the overlap.
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -37,12 +37,14 @@ _MOST_LINE_PAGES = 200
 @dataclass(frozen=True, slots=True)
 class Position:
     """Where reading goes on. Between sequences: `since` is when the last one began. Within one: its `since`, when it `began`,
-    the page `after`, and how many orders were `seen`."""
+    the page `after`, and how many orders were `seen`. `mark` is of this page only, so that the host's coming back with it proves
+    that it has the page."""
 
     since: str
     began: str = ""
     after: str = ""
     seen: int = 0
+    mark: str = ""
 
     @property
     def within(self) -> bool:
@@ -77,8 +79,8 @@ class Change:
 class OrderFeed:
     """Reads orders of one shop."""
 
-    def __init__(self, client: Client, settings: ShopifySettings) -> None:
-        self._client, self._settings = client, settings
+    def __init__(self, client: Client, settings: ShopifySettings, marks: Callable[[], str]) -> None:
+        self._client, self._settings, self._marks = client, settings, marks
         self._page = CHANGES_PAGE
         self._delivered = OrderVersions()
 
@@ -101,17 +103,16 @@ class OrderFeed:
             orders, versions = await self._news(changes)
             seen, oldest = position.seen + len(changes), min((change.at for change in changes if change.at), default=None)
             if after is None:
-                position = Position(since=began)
+                position = Position(since=began, mark=self._marks())
                 page = OrderPage(orders, position.cursor(), read_at, datetime.fromisoformat(began) - SEARCH_LAG)
                 self._delivered.forget_before(self._reached_from(position))
             else:
-                position = replace(position, began=began, after=after, seen=seen)
+                position = replace(position, began=began, after=after, seen=seen, mark=self._marks())
                 if seen >= _LONGEST_SEQUENCE and oldest is not None and _text(oldest) > position.since:
-                    position = Position(since=_text(oldest), began=began)
+                    position = Position(since=_text(oldest), began=began, mark=self._marks())
                 page = OrderPage(orders, position.cursor(), read_at)
-            self._delivered.offer(page.cursor, versions, served_at=served_at)
+            self._delivered.delivered(page.cursor, versions, served_at=served_at)
             yield page
-            self._delivered.taken()
             if after is None:
                 return
 

@@ -15,45 +15,36 @@ _MOST = 50_000
 class OrderVersions:
     """Memory of what one connector has delivered.
 
-    An order counts as delivered when the host has come back for the next page, or with the cursor of the page that it was on: only
-    then it is stored. A host that comes back with any other cursor (a new first fetch, a store set back) starts with an
-    empty memory. Lives as long as the connector; not for concurrent fetches.
+    A page counts as delivered when the host comes back with its cursor, which no other page has. A host that begins with any other
+    cursor (a page that it could not store, a new first fetch, a store set back) starts with an empty memory. Lives as long as
+    the connector; not for concurrent fetches.
     """
 
     def __init__(self) -> None:
-        self._taken: dict[str, datetime] = {}
+        self._known: dict[str, datetime] = {}
         self._cursor: str | None = None
-        self._offered: dict[str, datetime] = {}
-        self._offered_cursor: str | None = None
 
     def begin(self, cursor: str | None) -> None:
         """The host begins a fetch with this cursor."""
-        if cursor is not None and cursor == self._offered_cursor:
-            self.taken()
-        elif cursor is None or cursor != self._cursor:
-            self._taken.clear()
-        self._offered, self._offered_cursor = {}, None
+        if cursor is None or cursor != self._cursor:
+            self._known.clear()
 
-    def offer(self, cursor: str, readings: Iterable[tuple[str, datetime]], *, served_at: datetime) -> None:
+    def delivered(self, cursor: str, readings: Iterable[tuple[str, datetime]], *, served_at: datetime) -> None:
         """A page with this cursor goes to the host; `readings` are the orders in it with their `updatedAt`, `served_at` is when
         they were asked for by Shopify's clock."""
-        self._offered = {order: version for order, version in readings if served_at - version >= SETTLED}
-        self._offered_cursor = cursor
-
-    def taken(self) -> None:
-        """The host has the offered page."""
-        for order, version in self._offered.items():
+        for order, version in readings:
             # Put last: the order of insertion is the order of forgetting.
-            self._taken.pop(order, None)
-            self._taken[order] = version
-        while len(self._taken) > _MOST:
-            del self._taken[next(iter(self._taken))]
-        self._cursor, self._offered, self._offered_cursor = self._offered_cursor, {}, None
+            self._known.pop(order, None)
+            if served_at - version >= SETTLED:
+                self._known[order] = version
+        while len(self._known) > _MOST:
+            del self._known[next(iter(self._known))]
+        self._cursor = cursor
 
     def knows(self, order: str, version: datetime) -> bool:
         """Whether the host has this order as it was at `version`."""
-        return self._taken.get(order) == version
+        return self._known.get(order) == version
 
     def forget_before(self, moment: datetime) -> None:
         """Orders changed before `moment` will not be asked for again."""
-        self._taken = {order: version for order, version in self._taken.items() if version >= moment}
+        self._known = {order: version for order, version in self._known.items() if version >= moment}
