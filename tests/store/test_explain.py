@@ -156,7 +156,8 @@ def test_a_push_is_recorded_before_it_is_sent_and_after_its_outcome(world: World
     pusher.settle("a", prepared, Outcome(applied=True))
     after = pusher.sent("a", "tea")
 
-    assert before is not None and after is not None
+    assert before is not None
+    assert after is not None
     assert (before.outcome, before.believed, before.target, before.quantity) == (PushOutcome.SENT, 4, 10, 10)
     assert before.settled_at is None
     assert (after.outcome, after.settled_at is not None) == (PushOutcome.ACKNOWLEDGED, True)
@@ -198,7 +199,8 @@ def test_a_reading_settles_a_push_whose_answer_was_lost(world: World) -> None:
     pusher.push("a", shown={"tea": 10})
 
     settled = pusher.sent("a", "tea")
-    assert lost is not None and settled is not None
+    assert lost is not None
+    assert settled is not None
     assert (settled.key, settled.outcome, settled.shown) == (lost.key, PushOutcome.READ, 10)
 
 
@@ -280,7 +282,8 @@ def test_what_is_older_than_the_pushes_kept_is_refused_and_the_last_push_stays(w
     world.receive("tea", 1)
     pusher.push("a")
     last = pusher.sent("a", "tea")
-    assert first is not None and last is not None
+    assert first is not None
+    assert last is not None
 
     def forget(uow) -> None:
         late = uow.now + DAY

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from zaiko_core.app import autopsy
 from zaiko_core.app.ports import UnitOfWork
 from zaiko_core.app.touching import touch_links, touch_products
 from zaiko_core.domain import fence as fences
@@ -137,7 +138,7 @@ def _apply(
     changed = {(r.record.order, product): demand for r in results for product, demand in r.demands.items()}
     uow.demands.put(shop, changed)
     entries = [entry for result in results for entry in result.entries]
-    uow.stocks.post(entries)
+    autopsy.examine(uow, uow.stocks.post(entries))
     if selling:
         _lower_fences(uow, shop, results)
     touch_products(uow, {entry.product for entry in entries})

@@ -21,6 +21,7 @@ from zaiko_core.app.records import (
     ListingRecord,
     MerchantRecord,
     OperationRecord,
+    OversellRecord,
     Page,
     ProductRecord,
     Promise,
@@ -29,6 +30,7 @@ from zaiko_core.app.records import (
     RunRecord,
     Shelf,
     ShopRecord,
+    ShownLink,
     StockRecord,
     StockSettings,
     StoredOrder,
@@ -37,6 +39,7 @@ from zaiko_core.app.records import (
 from zaiko_core.domain.demand import Demand, OrderRecord
 from zaiko_core.domain.fence import Fence
 from zaiko_core.domain.links import Part
+from zaiko_core.domain.oversell import Taken
 from zaiko_core.domain.stock import Balance, Delta, DemandRef, Entry, Movement, MovementKind
 
 
@@ -318,6 +321,39 @@ class Ledger(Protocol):
         ...
 
 
+class Oversells(Protocol):
+    def concerned(self, products: Collection[str]) -> dict[str, Balance]:
+        """Those of these products that are oversold, or that have an oversell which was not cleared."""
+        ...
+
+    def showing(self, products: Collection[str]) -> list[ShownLink]:
+        """Every link of these products, once per product."""
+        ...
+
+    def taken(self, since: Mapping[str, int], *, limit: int) -> dict[str, list[tuple[int, Taken]]]:
+        """Per product the movements after the given revision that took free units, the newest first, with their revisions; at most
+        `limit` of each product."""
+        ...
+
+    def orders(self, refs: Collection[tuple[str, str]]) -> dict[tuple[str, str], tuple[str, int]]:
+        """Number and time of placing, by (shop, order)."""
+        ...
+
+    def insert(self, records: Sequence[OversellRecord]) -> None: ...
+    def clear(self, products: Mapping[str, int]) -> None:
+        """What is open of these products has been ended by the movement with that number."""
+        ...
+
+    def get(self, seq: int) -> OversellRecord | None: ...
+    def page(self, page: Page, *, product: str, causes: Collection[str], open_only: bool) -> list[OversellRecord]:
+        """Newest first; the key is (seq,)."""
+        ...
+
+    def forget(self, *, older_than: int) -> None:
+        """Delete what was cleared before that time."""
+        ...
+
+
 class Drifts(Protocol):
     def insert(self, records: Sequence[DriftRecord]) -> None: ...
     def edits(self, shop: str, listings: Collection[str], *, since: int) -> dict[str, int]:
@@ -414,6 +450,8 @@ class UnitOfWork(Protocol):
     def pushes(self) -> Pushes: ...
     @property
     def ledger(self) -> Ledger: ...
+    @property
+    def oversells(self) -> Oversells: ...
     @property
     def drifts(self) -> Drifts: ...
     @property

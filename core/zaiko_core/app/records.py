@@ -12,6 +12,7 @@ from zaiko_core.domain.drift import Difference
 from zaiko_core.domain.escrow import Sales
 from zaiko_core.domain.fence import Fence
 from zaiko_core.domain.links import Part
+from zaiko_core.domain.oversell import Autopsy, Showing, Taken
 from zaiko_core.domain.problem import Problem
 from zaiko_core.domain.push import PushOutcome, Term
 from zaiko_core.domain.stock import Balance, Delta, DemandRef
@@ -212,6 +213,37 @@ class StockSettings:
     reserve: int
     escrow_below: int
     since: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ShownLink:
+    """A link of a product as it stands when the product is oversold, with what its shop was doing. `shop_read_at` is when the shop
+    was last read to the end."""
+
+    product: str
+    count: int
+    link: LinkRecord
+    shop_problem: str
+    shop_read_at: int | None
+    interval: int
+
+
+@dataclass(frozen=True, slots=True)
+class OversellRecord:
+    """One movement (`by`) that took `units` which are not there; `short` units were missing after it. `taken` are movements that
+    took units since the seller's number was computed, the newest first. `cleared_by` is the movement that ended it."""
+
+    product: str
+    at: int
+    units: int
+    short: int
+    by: Taken
+    autopsy: Autopsy
+    showings: tuple[Showing, ...]
+    taken: tuple[Taken, ...]
+    cleared_at: int | None = None
+    cleared_by: int | None = None
+    revision: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from zaiko_core.app import autopsy
 from zaiko_core.app.ports import UnitOfWork
 from zaiko_core.app.records import StockRecord
 from zaiko_core.app.touching import touch_products
@@ -220,7 +221,9 @@ def _post(uow: UnitOfWork, entries: Sequence[Entry]) -> list[Posting]:
             raise _reused(entry.cause)
     fresh = [entry for entry in entries if entry.cause not in known]
     _check_limit(uow, fresh)
-    moved = {movement.entry.cause: movement for movement in uow.stocks.post(fresh)}
+    posted = uow.stocks.post(fresh)
+    autopsy.examine(uow, posted)
+    moved = {movement.entry.cause: movement for movement in posted}
     if fresh:
         touch_products(uow, {entry.product for entry in fresh})
     stocks = uow.stocks.get({entry.product for entry in entries})

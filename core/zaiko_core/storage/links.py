@@ -329,7 +329,7 @@ class LinkRows(Scope):
 
     def _records(self, rows: Sequence[Row[Any]]) -> list[LinkRecord]:
         parts = self._parts((row.shop, row.listing) for row in rows)
-        return [replace(_link(row), parts=parts.get((row.shop, row.listing), ())) for row in rows]
+        return [replace(link_from(row), parts=parts.get((row.shop, row.listing), ())) for row in rows]
 
     def _key(self, shop: str, listing: str) -> dict[str, Any]:
         return {"merchant": self.merchant, "shop": shop, "listing": listing}
@@ -387,7 +387,8 @@ def _fence(row: Row[Any]) -> Fence:
     )
 
 
-def _link(row: Row[Any]) -> LinkRecord:
+def link_from(row: Row[Any]) -> LinkRecord:
+    """The link in a row that has the columns of `links`, without its parts."""
     return LinkRecord(
         shop=row.shop,
         listing=row.listing,

@@ -17,6 +17,7 @@ from zaiko_core.storage.history import FeedRows, OperationRows, RequestRows, Run
 from zaiko_core.storage.ledger import LedgerRows
 from zaiko_core.storage.links import LinkRows
 from zaiko_core.storage.orders import OrderRows
+from zaiko_core.storage.oversells import OversellRows
 from zaiko_core.storage.pushes import PushRows
 from zaiko_core.storage.rowset import insert_rows, rowset, typed
 from zaiko_core.storage.shops import ListingRows, ShopRows
@@ -84,6 +85,10 @@ class StorageUnitOfWork:
     @cached_property
     def ledger(self) -> LedgerRows:
         return LedgerRows(self._connection, self.merchant, self.now, self.revision)
+
+    @cached_property
+    def oversells(self) -> OversellRows:
+        return OversellRows(self._connection, self.merchant, self.now, self.revision)
 
     @cached_property
     def drifts(self) -> DriftRows:

@@ -16,6 +16,8 @@ KEPT = 24 * 3_600_000_000
 """µs for which changes and answers are kept at least."""
 PUSHES_KEPT = 30 * KEPT
 """µs for which what was sent, and so any number, can be explained."""
+OVERSELLS_KEPT = 90 * KEPT
+"""µs for which an oversell is kept after it was cleared."""
 DRIFTS_KEPT = 30 * KEPT
 """µs for which differences found in shops are kept."""
 REVISIONS = 1_000_000
@@ -61,4 +63,5 @@ def _forget(uow: UnitOfWork) -> None:
     uow.requests.forget(older_than=uow.now - KEPT)
     sent_upto = uow.pushes.forget(older_than=uow.now - PUSHES_KEPT)
     uow.ledger.forget(older_than=uow.now - PUSHES_KEPT, known_from=sent_upto)
+    uow.oversells.forget(older_than=uow.now - OVERSELLS_KEPT)
     uow.drifts.forget(older_than=uow.now - DRIFTS_KEPT)

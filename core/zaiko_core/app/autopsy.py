@@ -1,0 +1,142 @@
+"""Oversells are examined in the transaction that makes them, while what was known is still there (ADR 0011)."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from zaiko_core.app.ports import UnitOfWork
+from zaiko_core.app.records import OversellRecord, PushRecord, ShownLink
+from zaiko_core.domain import escrow, oversell
+from zaiko_core.domain.oversell import Showing, Sinking, Taken
+from zaiko_core.domain.stock import Balance, Movement
+
+TAKERS = 20
+"""Movements that an oversell names at the most as having taken the units."""
+
+
+def examine(uow: UnitOfWork, movements: Sequence[Movement]) -> list[OversellRecord]:
+    """These movements were just posted, and fences are still as before them. Records what sank below zero or sank further, marks
+    cleared what is no longer oversold; the records that are new. One statement when there is nothing of either."""
+    changing: dict[str, list[Movement]] = defaultdict(list)
+    for movement in movements:
+        if movement.entry.delta.free:
+            changing[movement.entry.product].append(movement)
+    if not changing:
+        return []
+    balances = uow.oversells.concerned(changing)
+    cleared = {product: changing[product][-1].seq for product, balance in balances.items() if balance.free >= 0}
+    uow.oversells.clear(cleared)
+    sinking = [found for product, balance in balances.items() if balance.free < 0 for found in _sinking(balance, changing[product])]
+    if not sinking:
+        return []
+    records = _examined(uow, sinking)
+    uow.oversells.insert(records)
+    uow.advance()
+    return records
+
+
+def _sinking(balance: Balance, movements: Sequence[Movement]) -> list[Sinking]:
+    """The last movements of the page that together made the product sink by what it sank."""
+    short = -balance.free
+    missing = short - max(0, short + sum(movement.entry.delta.free for movement in movements))
+    found: list[Sinking] = []
+    for place in range(len(movements) - 1, -1, -1):
+        movement = movements[place]
+        taken = -movement.entry.delta.free
+        if taken <= 0 or missing <= 0:
+            continue
+        by = _taken(movement)
+        of_shop = sum(
+            max(0, -earlier.entry.delta.free)
+            for earlier in movements[: place + 1]
+            if by.shop and earlier.entry.demand is not None and earlier.entry.demand.shop == by.shop
+        )
+        units = min(taken, missing)
+        found.append(Sinking(movement.entry.product, by, units, short, of_shop or taken, movement.recorded_at, balance.reserve))
+        missing -= units
+        short -= units
+    return found[::-1]
+
+
+def _examined(uow: UnitOfWork, sinking: Sequence[Sinking]) -> list[OversellRecord]:
+    links: dict[str, list[ShownLink]] = defaultdict(list)
+    for link in uow.oversells.showing({found.product for found in sinking}):
+        links[link.product].append(link)
+    pushes = uow.pushes.newest(
+        {(link.link.shop, link.link.listing): link.link.created_at for shown in links.values() for link in shown},
+        upto=uow.revision,
+        acknowledged=True,
+    )
+    since: dict[str, int] = {}
+    showings: dict[str, list[Showing]] = {}
+    for product, shown in links.items():
+        known = [pushes.get((link.link.shop, link.link.listing)) for link in shown]
+        since[product] = min((push.revision for push in known if push is not None), default=uow.revision)
+        showings[product] = [
+            _showing(link, None if push is None else push.quantity, None if push is None else push.settled_at)
+            for link, push in zip(shown, known, strict=True)
+        ]
+    taken = uow.oversells.taken(since, limit=TAKERS + len(sinking))
+    orders = uow.oversells.orders({(found.by.shop, found.by.order) for found in sinking if found.by.shop})
+    records = []
+    for found in sinking:
+        number, placed_at = orders.get((found.by.shop, found.by.order), ("", found.by.at))
+        told = replace(found, by=replace(found.by, number=number, at=placed_at))
+        others = _since_acknowledged(told, showings.get(found.product, ()), pushes, taken.get(found.product, ()))
+        autopsy = oversell.examine(told, showings.get(found.product, ()), others)
+        records.append(
+            OversellRecord(
+                product=found.product,
+                at=uow.now,
+                units=found.units,
+                short=found.short,
+                by=told.by,
+                autopsy=autopsy,
+                showings=tuple(showings.get(found.product, ())),
+                taken=tuple(others[:TAKERS]),
+                revision=uow.revision,
+            )
+        )
+    return records
+
+
+def _since_acknowledged(
+    sinking: Sinking, showings: Sequence[Showing], pushes: Mapping[tuple[str, str], PushRecord], taken: Sequence[tuple[int, Taken]]
+) -> list[Taken]:
+    """What others took after the revision that the selling shop's number was computed at; for no shop's movement, since the oldest
+    number that any shop shows."""
+    own = [
+        pushes[key]
+        for showing in showings
+        if (key := (showing.shop, showing.listing)) in pushes and showing.shop == sinking.by.shop
+    ]
+    after = max((push.revision for push in own), default=0)
+    return [other for revision, other in taken if other.seq < sinking.by.seq and revision > after]
+
+
+def _taken(movement: Movement) -> Taken:
+    entry = movement.entry
+    shop, order = (entry.demand.shop, entry.demand.order) if entry.demand else ("", "")
+    return Taken(movement.seq, entry.kind, -entry.delta.free, shop, order, "", entry.occurred_at)
+
+
+def _showing(shown: ShownLink, acknowledged: int | None, since: int | None) -> Showing:
+    link = shown.link
+    return Showing(
+        shop=link.shop,
+        listing=link.listing,
+        count=shown.count,
+        sync_enabled=link.sync_enabled,
+        state=link.state.value,
+        problem=link.problem.reason if link.problem else "",
+        shop_problem=shown.shop_problem,
+        shown=escrow.exposed(link.fence),
+        acknowledged=acknowledged,
+        since=since,
+        last_success_at=link.last_success_at,
+        shop_read_at=shown.shop_read_at,
+        interval=shown.interval,
+        linked_at=link.created_at,
+    )

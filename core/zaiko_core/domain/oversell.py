@@ -1,0 +1,275 @@
+"""Why more was sold than there is, and which setting would have prevented it (ADR 0011). Pure.
+
+Units are units of the product; times are µs since 1970.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from zaiko_core.domain.problem import Remedy
+from zaiko_core.domain.stock import MovementKind
+
+LATE = 60_000_000
+"""µs between placing and reading an order after which the reading is what was too slow."""
+
+
+class Cause(enum.StrEnum):
+    """Why."""
+
+    SOLD_TWICE = "SOLD_TWICE"
+    """Shops sold the same units between an order and the push that followed it."""
+    ORDER_READ_LATE = "ORDER_READ_LATE"
+    """As before, and the order was read only long after it was placed."""
+    SHOP_FAILING = "SHOP_FAILING"
+    """The shop could not be reached or refused us, so its orders were not read and its number was old."""
+    SHOP_NOT_READ = "SHOP_NOT_READ"
+    """Nobody read the shop for longer than its interval: it was paused, or the server was down."""
+    LINK_FAILING = "LINK_FAILING"
+    """The shop's number of this listing could not be set."""
+    SYNC_DISABLED = "SYNC_DISABLED"
+    """The listing is sold without sync."""
+    NOT_YET_SYNCED = "NOT_YET_SYNCED"
+    """The shop had never acknowledged a number for this listing."""
+    ORDER_BEFORE_LINKING = "ORDER_BEFORE_LINKING"
+    """The order is older than the link, and was counted when it was made."""
+    SELLS_BELOW_ZERO = "SELLS_BELOW_ZERO"
+    """The shop sold more than it showed: it takes orders without stock."""
+    ORDER_EDITED = "ORDER_EDITED"
+    """An order was made larger in the shop."""
+    STOCK_CORRECTED = "STOCK_CORRECTED"
+    """The warehouse found fewer units than it had told."""
+    HELD_WITHOUT_ORDER = "HELD_WITHOUT_ORDER"
+    """The warehouse held units for a shipment that no shop told of."""
+    SHOWED_TOO_MUCH = "SHOWED_TOO_MUCH"
+    """Nobody else took the units: the shop showed more than it had been told to."""
+
+
+class Setting(enum.StrEnum):
+    """What would have prevented it. The list may grow."""
+
+    NONE = "NONE"
+    ESCROW = "ESCROW"
+    """SetEscrow of the product with `value`."""
+    RESERVE = "RESERVE"
+    """SetReserve of the product with `value`."""
+    ENABLE_SYNC = "ENABLE_SYNC"
+    SHORTER_INTERVAL = "SHORTER_INTERVAL"
+    """Webhooks, or Shop.sync_interval of at most `value` seconds."""
+    REPAIR_SHOP = "REPAIR_SHOP"
+    """The shop's problem says how: mostly by replacing its credentials."""
+    RESUME_SHOP = "RESUME_SHOP"
+    REPAIR_LISTING = "REPAIR_LISTING"
+    STOP_BACK_ORDERS = "STOP_BACK_ORDERS"
+    """Sales without stock are switched off in the shop."""
+    HOLD_DRIFT = "HOLD_DRIFT"
+    """Shop.drift_policy HOLD: a number that was edited in the shop is shown to a person."""
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """`units` of free stock that one movement took. `shop` is empty when no shop did; `order` is the platform's id, or the
+    warehouse's reference."""
+
+    seq: int
+    kind: MovementKind
+    units: int
+    shop: str = ""
+    order: str = ""
+    number: str = ""
+    at: int = 0
+    """When the order was placed, or the movement happened."""
+
+
+@dataclass(frozen=True, slots=True)
+class Showing:
+    """What was known of one link of the product just before. Numbers are of the listing, which takes `count` units of the
+    product; `shown` is the most that the shop can have shown (None: unknown), `acknowledged` the last number that it confirmed,
+    `since` when."""
+
+    shop: str
+    listing: str
+    count: int
+    sync_enabled: bool
+    state: str
+    problem: str
+    shop_problem: str
+    shown: int | None
+    acknowledged: int | None
+    since: int | None
+    last_success_at: int | None
+    shop_read_at: int | None
+    interval: int
+    linked_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Sinking:
+    """One movement that took `units` (≥ 1) which are not there, `short` units being missing after it. `taken` are the units that it
+    took in all, together with those that the same shop took in the same page before it. `read_at` is when we heard of it."""
+
+    product: str
+    by: Taken
+    units: int
+    short: int
+    taken: int
+    read_at: int
+    reserve: int
+
+
+@dataclass(frozen=True, slots=True)
+class Autopsy:
+    """The finding: the cause, what would have prevented it, and the numbers in words."""
+
+    cause: Cause
+    setting: Setting
+    value: int
+    message: str
+
+
+REMEDIES: Mapping[Cause, Remedy] = {
+    Cause.SOLD_TWICE: Remedy(
+        "MERCHANT",
+        "Put the product in escrow below the named number (SetEscrow), so that each shop sells units of its own.",
+        "在庫が少ない間はショップごとに在庫を割り当てる設定(エスクロー)を有効にしてください。",
+    ),
+    Cause.ORDER_READ_LATE: Remedy(
+        "MERCHANT",
+        "Turn on the platform's webhooks, or shorten the shop's sync interval.",
+        "Webhookを有効にするか、ショップの同期間隔を短くしてください。",
+    ),
+    Cause.SHOP_FAILING: Remedy(
+        "MERCHANT",
+        "Repair the shop as its problem says, mostly by replacing its credentials; until then take its listings off sale.",
+        "ショップのエラー内容に従って復旧してください(多くは認証情報の更新)。復旧までは販売を停止してください。",
+    ),
+    Cause.SHOP_NOT_READ: Remedy(
+        "MERCHANT",
+        "Resume the shop, or take its listings off sale while it is paused or the server is stopped.",
+        "ショップを再開してください。一時停止中やサーバー停止中は販売を停止してください。",
+    ),
+    Cause.LINK_FAILING: Remedy(
+        "MERCHANT",
+        "Correct the listing as the link's problem says.",
+        "連携のエラー内容に従って出品を修正してください。",
+    ),
+    Cause.SYNC_DISABLED: Remedy("MERCHANT", "Enable the link's sync.", "商品連携の在庫同期を有効にしてください。"),
+    Cause.NOT_YET_SYNCED: Remedy(
+        "MERCHANT",
+        "Let the first sync of a new link end before the listing goes on sale.",
+        "最初の同期が完了してから販売を開始してください。",
+    ),
+    Cause.ORDER_BEFORE_LINKING: Remedy(
+        "MERCHANT",
+        "Record the stock before linking, and count it after the orders that are open already.",
+        "連携前に在庫を登録し、未出荷の注文を含めて数量を確認してください。",
+    ),
+    Cause.SELLS_BELOW_ZERO: Remedy(
+        "MERCHANT",
+        "Switch off sales without stock (back orders) for this listing in the shop.",
+        "ショップ側で在庫切れ時の販売(予約・取り寄せ販売)を無効にしてください。",
+    ),
+    Cause.ORDER_EDITED: Remedy(
+        "MERCHANT",
+        "Keep a reserve of the named number for edits, or check the stock before an order is made larger.",
+        "注文変更に備えて予備在庫を設定するか、数量を増やす前に在庫を確認してください。",
+    ),
+    Cause.STOCK_CORRECTED: Remedy(
+        "MERCHANT",
+        "Keep a reserve of the named number for miscounts, or count more often.",
+        "棚卸差異に備えて予備在庫を設定するか、棚卸の頻度を上げてください。",
+    ),
+    Cause.HELD_WITHOUT_ORDER: Remedy(
+        "MERCHANT",
+        "Keep a reserve of the named number for the warehouse's own shipments.",
+        "倉庫の独自出荷に備えて予備在庫を設定してください。",
+    ),
+    Cause.SHOWED_TOO_MUCH: Remedy(
+        "MERCHANT",
+        "Nobody should edit stock in the shop; set its drift policy to HOLD to be shown such edits.",
+        "ショップ側で在庫数を直接変更しないでください。差異を保留する設定で変更を確認できます。",
+    ),
+}
+
+
+def examine(sinking: Sinking, showings: Sequence[Showing], taken: Sequence[Taken]) -> Autopsy:
+    """Find the cause. `showings` are the product's links; `taken` what others took since the selling shop last acknowledged a
+    number."""
+    seller = _seller(sinking, showings)
+    others = [other for other in taken if other.shop != sinking.by.shop or not sinking.by.shop]
+    cause = _cause(sinking, seller, others)
+    setting, value = _setting(cause, sinking, seller)
+    return Autopsy(cause, setting, value, _message(sinking, seller, others))
+
+
+def _seller(sinking: Sinking, showings: Sequence[Showing]) -> Showing | None:
+    own = [showing for showing in showings if showing.shop == sinking.by.shop]
+    return max(own, key=lambda showing: (showing.shown or 0) * showing.count, default=None)
+
+
+def _cause(sinking: Sinking, seller: Showing | None, others: Sequence[Taken]) -> Cause:
+    kind, by = sinking.by.kind, sinking.by
+    if kind is MovementKind.ALLOCATE:
+        return Cause.HELD_WITHOUT_ORDER
+    if kind in (MovementKind.ADJUST, MovementKind.SHIP, MovementKind.DEALLOCATE, MovementKind.RECEIVE):
+        return Cause.STOCK_CORRECTED
+    if kind is MovementKind.ORDER_LINKED:
+        return Cause.ORDER_BEFORE_LINKING
+    if kind is not MovementKind.ORDER_PLACED:
+        return Cause.ORDER_EDITED
+    if seller is None or by.at < seller.linked_at:
+        return Cause.ORDER_BEFORE_LINKING
+    if not seller.sync_enabled:
+        return Cause.SYNC_DISABLED
+    if seller.acknowledged is None and not seller.last_success_at:
+        return Cause.NOT_YET_SYNCED
+    if seller.shown is not None and seller.shown * seller.count < sinking.taken:
+        return Cause.SELLS_BELOW_ZERO
+    if seller.shop_problem:
+        return Cause.SHOP_FAILING
+    if seller.problem:
+        return Cause.LINK_FAILING
+    if seller.shop_read_at is not None and sinking.read_at - seller.shop_read_at > 2 * seller.interval:
+        return Cause.SHOP_NOT_READ
+    if not others:
+        return Cause.SHOWED_TOO_MUCH
+    if all(not other.shop for other in others):
+        return Cause.STOCK_CORRECTED
+    late = max(sinking.read_at - by.at, 0)
+    return Cause.ORDER_READ_LATE if late > LATE else Cause.SOLD_TWICE
+
+
+def _setting(cause: Cause, sinking: Sinking, seller: Showing | None) -> tuple[Setting, int]:
+    if cause is Cause.SOLD_TWICE:
+        shown = (seller.shown or 0) * seller.count if seller else 0
+        return Setting.ESCROW, max(shown, sinking.taken)
+    if cause in (Cause.ORDER_EDITED, Cause.STOCK_CORRECTED, Cause.HELD_WITHOUT_ORDER):
+        return Setting.RESERVE, sinking.reserve + sinking.short
+    if cause is Cause.ORDER_READ_LATE:
+        return Setting.SHORTER_INTERVAL, LATE // 1_000_000
+    return {
+        Cause.SHOP_FAILING: Setting.REPAIR_SHOP,
+        Cause.SHOP_NOT_READ: Setting.RESUME_SHOP,
+        Cause.LINK_FAILING: Setting.REPAIR_LISTING,
+        Cause.SYNC_DISABLED: Setting.ENABLE_SYNC,
+        Cause.SELLS_BELOW_ZERO: Setting.STOP_BACK_ORDERS,
+        Cause.SHOWED_TOO_MUCH: Setting.HOLD_DRIFT,
+    }.get(cause, Setting.NONE), 0
+
+
+def _message(sinking: Sinking, seller: Showing | None, others: Sequence[Taken]) -> str:
+    by = sinking.by
+    name = by.number or by.order
+    what = f"order {name} of shop {by.shop}" if by.shop else f"shipment {name}" if name else f"movement {by.seq} ({by.kind.value})"
+    words = [f"{what} took {by.units} units, {sinking.units} of them are not there"]
+    if by.shop and by.at:
+        words.append(f"it was read {max(0, sinking.read_at - by.at) / 1_000_000:.0f} s after it was placed")
+    if seller is not None and seller.shown is not None:
+        words.append(f"the shop was taken to show {seller.shown}")
+    if seller is not None and (seller.problem or seller.shop_problem):
+        words.append(f"with the problem {seller.problem or seller.shop_problem}")
+    if others:
+        words.append(f"since its number was acknowledged, others took {sum(other.units for other in others)} units")
+    return "; ".join(words)

@@ -1,0 +1,181 @@
+"""What was sold and is not there, with what was known when it happened."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from sqlalchemy import BigInteger, Row, Text, and_, delete, func, or_, select, update
+
+from zaiko_core.app.records import OversellRecord, Page, ShownLink
+from zaiko_core.domain.oversell import Autopsy, Cause, Setting, Showing, Taken
+from zaiko_core.domain.problem import problem_from
+from zaiko_core.domain.stock import Balance, MovementKind
+from zaiko_core.storage import schema
+from zaiko_core.storage.links import link_from
+from zaiko_core.storage.rowset import insert_rows, rowset, typed
+from zaiko_core.storage.scope import Scope
+from zaiko_core.storage.stocks import balance_from
+
+_KEYS = ("merchant", "shop", "listing")
+
+
+class OversellRows(Scope):
+    """See ports.Oversells."""
+
+    def concerned(self, products: Collection[str]) -> dict[str, Balance]:
+        table, stock = schema.oversells, schema.stock
+        batch = rowset(self.connection, typed(stock, "product"), [{"product": product} for product in set(products)])
+        is_open = (
+            select(table.c.seq).where(self.mine(table), table.c.product == stock.c.product, table.c.cleared_at.is_(None)).exists()
+        )
+        query = (
+            select(stock)
+            .join(batch, and_(self.mine(stock), stock.c.product == batch.c.product))
+            .where(or_(stock.c.physical < stock.c.ordered, is_open))
+        )
+        return {row.product: balance_from(row) for row in self.connection.execute(query)}
+
+    def showing(self, products: Collection[str]) -> list[ShownLink]:
+        links, parts, shops = schema.links, schema.link_parts, schema.shops
+        batch = rowset(self.connection, typed(parts, "product"), [{"product": product} for product in set(products)])
+        shop_facts = [shops.c.problem.label("shop_problem"), shops.c.last_success_at.label("shop_read_at"), shops.c.interval]
+        query = (
+            select(links, parts.c.product, parts.c.units, *shop_facts)
+            .join(batch, and_(self.mine(parts), parts.c.product == batch.c.product))
+            .join(links, and_(*(links.c[key] == parts.c[key] for key in _KEYS)))
+            .join(shops, and_(shops.c.merchant == links.c.merchant, shops.c.shop == links.c.shop))
+            .order_by(links.c.shop, links.c.listing)
+        )
+        found = []
+        for row in self.connection.execute(query):
+            trouble = problem_from(row.shop_problem)
+            found.append(
+                ShownLink(row.product, row.units, link_from(row), trouble.reason if trouble else "", row.shop_read_at, row.interval)
+            )
+        return found
+
+    def taken(self, since: Mapping[str, int], *, limit: int) -> dict[str, list[tuple[int, Taken]]]:
+        table, orders = schema.movements, schema.orders
+        rows = [{"product": product, "since": revision} for product, revision in since.items()]
+        if not rows:
+            return {}
+        batch = rowset(self.connection, {"product": Text, "since": BigInteger}, rows)
+        place = func.row_number().over(partition_by=table.c.product, order_by=table.c.seq.desc()).label("place")
+        ranked = (
+            select(table, place)
+            .join(batch, and_(self.mine(table), table.c.product == batch.c.product, table.c.revision > batch.c.since))
+            .where(table.c.physical < table.c.ordered)
+            .subquery("ranked")
+        )
+        query = (
+            select(ranked, orders.c.number, orders.c.placed_at)
+            .outerjoin(orders, and_(self.mine(orders), orders.c.shop == ranked.c.shop, orders.c.order_id == ranked.c.order_id))
+            .where(ranked.c.place <= limit)
+            .order_by(ranked.c.seq.desc())
+        )
+        found: dict[str, list[tuple[int, Taken]]] = defaultdict(list)
+        for row in self.connection.execute(query):
+            other = Taken(
+                seq=row.seq,
+                kind=MovementKind(row.kind),
+                units=row.ordered - row.physical,
+                shop=row.shop,
+                order=row.order_id,
+                number=row.number or "",
+                at=row.placed_at or row.occurred_at,
+            )
+            found[row.product].append((row.revision, other))
+        return found
+
+    def orders(self, refs: Collection[tuple[str, str]]) -> dict[tuple[str, str], tuple[str, int]]:
+        table = schema.orders
+        rows = [{"shop": shop, "order_id": order} for shop, order in refs]
+        if not rows:
+            return {}
+        batch = rowset(self.connection, typed(table, "shop", "order_id"), rows)
+        query = select(table).join(
+            batch, and_(self.mine(table), table.c.shop == batch.c.shop, table.c.order_id == batch.c.order_id)
+        )
+        return {(row.shop, row.order_id): (row.number, row.placed_at) for row in self.connection.execute(query)}
+
+    def insert(self, records: Sequence[OversellRecord]) -> None:
+        rows = [
+            {
+                "merchant": self.merchant,
+                "seq": record.by.seq,
+                "product": record.product,
+                "at": record.at,
+                "units": record.units,
+                "short": record.short,
+                "cause": record.autopsy.cause.value,
+                "evidence": {
+                    "by": asdict(record.by),
+                    "setting": record.autopsy.setting.value,
+                    "value": record.autopsy.value,
+                    "message": record.autopsy.message,
+                    "showings": [asdict(showing) for showing in record.showings],
+                    "taken": [asdict(other) for other in record.taken],
+                },
+                "revision": self.revision,
+            }
+            for record in records
+        ]
+        insert_rows(self.connection, schema.oversells, rows)
+
+    def clear(self, products: Mapping[str, int]) -> None:
+        if not products:
+            return
+        table = schema.oversells
+        rows = [{"product": product, "seq": seq} for product, seq in products.items()]
+        batch = rowset(self.connection, typed(table, "product", "seq"), rows)
+        self.connection.execute(
+            update(table)
+            .where(self.mine(table), table.c.product == batch.c.product, table.c.cleared_at.is_(None))
+            .values(cleared_at=self.now, cleared_by=batch.c.seq, revision=self.revision)
+        )
+
+    def get(self, seq: int) -> OversellRecord | None:
+        table = schema.oversells
+        row = self.connection.execute(select(table).where(self.mine(table), table.c.seq == seq)).one_or_none()
+        return None if row is None else _oversell(row)
+
+    def page(self, page: Page, *, product: str, causes: Collection[str], open_only: bool) -> list[OversellRecord]:
+        table = schema.oversells
+        query = select(table).where(self.mine(table)).order_by(table.c.seq.desc())
+        if page.after is not None:
+            query = query.where(table.c.seq < page.after[0])
+        if product:
+            query = query.where(table.c.product == product)
+        if causes:
+            query = query.where(table.c.cause.in_(list(causes)))
+        if open_only:
+            query = query.where(table.c.cleared_at.is_(None))
+        return [_oversell(row) for row in self.connection.execute(query.limit(page.size))]
+
+    def forget(self, *, older_than: int) -> None:
+        table = schema.oversells
+        self.connection.execute(delete(table).where(self.mine(table), table.c.cleared_at < older_than))
+
+
+def _oversell(row: Row[Any]) -> OversellRecord:
+    told = row.evidence
+    return OversellRecord(
+        product=row.product,
+        at=row.at,
+        units=row.units,
+        short=row.short,
+        by=_taken(told["by"]),
+        autopsy=Autopsy(Cause(row.cause), Setting(told["setting"]), told["value"], told["message"]),
+        showings=tuple(Showing(**showing) for showing in told["showings"]),
+        taken=tuple(_taken(other) for other in told["taken"]),
+        cleared_at=row.cleared_at,
+        cleared_by=row.cleared_by,
+        revision=row.revision,
+    )
+
+
+def _taken(document: Mapping[str, Any]) -> Taken:
+    return Taken(**(dict(document) | {"kind": MovementKind(document["kind"])}))
