@@ -355,7 +355,8 @@ class Asked:
         return self(ORDER_CHANGES.text, first=250, after=after, q=q)
 
     def exhausted(self) -> httpx.Response:
-        self.sim.platform.bucket.available = 0
+        bucket = self.sim.platform.bucket
+        bucket.available, bucket.restore = 0, 0.001
         return self(LOCATIONS.text)
 
 
