@@ -301,6 +301,11 @@ class Asked:
             self.sim.switch(name, value)
         return self
 
+    def throttled(self, **switches: Any) -> httpx.Response:
+        self.switched(quotas=True, **switches)
+        self.sim.quotas.monotonic = lambda: 0.0  # all within one second, however slow the machine
+        return [self.write({"quantity": 0}) for _ in range(2)][-1]
+
     def write(self, *rows: dict[str, Any]) -> httpx.Response:
         row = {"manageNumber": "tea-001", "variantId": "tea-001-100", "mode": "RELATIVE", "quantity": -1}
         given = [{name: value for name, value in (row | change).items() if value != "left out"} for change in rows]
@@ -381,8 +386,8 @@ SIMULATED: dict[str, Callable[[Asked], httpx.Response]] = {
     ).search(),
     "content_type": lambda shop: shop("POST", "2.0/inventories/bulk-get", {}, kind="text/plain"),
     "content_type_old": lambda shop: shop("POST", "2.0/order/searchOrder/", {}, kind="application/json"),
-    "throttled": lambda shop: [shop.switched(quotas=True).write({"quantity": 0}) for _ in range(2)][-1],
-    "throttled_old": lambda shop: [shop.switched(quotas=True, throttle_shape="403").write({"quantity": 0}) for _ in range(2)][-1],
+    "throttled": lambda shop: shop.throttled(),
+    "throttled_old": lambda shop: shop.throttled(throttle_shape="403"),
     "maintenance": lambda shop: shop.switched(maintenance="html").read(),
     "overloaded": lambda shop: shop.switched(maintenance="json").read(),
 }
