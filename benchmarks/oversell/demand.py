@@ -110,7 +110,7 @@ SCENARIOS = {
     "normal": Scenario("normal", attempts=300, products=8),
     "flash": Scenario("flash", attempts=80, products=6, sales=(12, 20)),
     # Not a day, but enough to see that nothing is broken.
-    "rush": Scenario("rush", attempts=6, products=2, sales=(0,), units=(25, 50), hours=1, outage=0.0),
+    "rush": Scenario("rush", attempts=6, products=2, sales=(0,), units=(20, 40), hours=1, outage=0.0),
 }
 
 
