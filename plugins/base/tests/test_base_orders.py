@@ -244,3 +244,40 @@ async def test_a_long_look_at_the_list_shows_life(connect: Open, shop: BaseSimul
 
     assert [len(page.orders) for page in pages] == [0, 0, 0]
     assert [read_cursor(page.cursor).first for page in pages] == [True, True, False]  # type: ignore[union-attr]
+
+
+async def test_another_order_than_asked_for_is_not_believed(connect: Open, shop: BaseSimulator, server: SimulatorServer) -> None:
+    first, second = shop.place_order({"A": 1}), shop.place_order({"B": 5})
+    body = json.dumps({"order": shop.orders[second].document(shop.behaviour)})
+    server.inject(Fault(FaultKind.REFUSE, match="/detail/", status=200, body=body))
+
+    (order,) = await connect().read_orders([first])
+
+    assert (order.external_id, order.lines_known) == (first, False)
+
+
+async def test_a_host_that_comes_back_with_an_older_cursor_gets_everything_since(connect: Open, shop: BaseSimulator) -> None:
+    connector = connect()
+    _, cursor = await _fetch(connector)
+    key = shop.place_order({"A": 1}, days_ago=0.001)
+    await _fetch(connector, cursor)
+
+    orders, _ = await _fetch(connector, cursor)
+
+    assert [order.external_id for order in orders] == [key]
+
+
+async def test_between_looks_at_all_orders_only_the_last_minutes_are_read(connect: Open, shop: BaseSimulator) -> None:
+    for number in range(150):
+        shop.place_order({"A": 1}, days_ago=0.2 + number / 10)
+    _, cursor = await _fetch(connect())
+    # Dated in the future by a wrong clock; and one that shows two minutes after it was placed.
+    shop.place_order({"A": 1}, days_ago=-30)
+    _, cursor = await _fetch(connect(), cursor)
+    late, read = shop.place_order({"A": 1}, days_ago=2 / 1440), shop.counters()["order"]
+
+    orders, _ = await _fetch(connect(), cursor)
+
+    # Nothing of the last hours is read again by a connector that has forgotten all.
+    assert late in [order.external_id for order in orders]
+    assert shop.counters()["order"] - read == 2

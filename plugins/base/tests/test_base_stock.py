@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pytest
 from zaiko_base.connector import BaseConnector
 from zaiko_base.simulator import BaseSimulator
-from zaiko_sdk import InventoryWrite, ItemRefused, ListingGone, ListingRef, Throttled, Timeout, WriteOutcome
+from zaiko_sdk import ContractBroken, InventoryWrite, ItemRefused, ListingGone, ListingRef, Throttled, Timeout, WriteOutcome
 from zaiko_sdk.testing.faults import Fault, FaultKind
 from zaiko_sdk.testing.simulator import NewListing, SimulatorServer
 
@@ -131,15 +131,16 @@ async def test_a_few_items_are_read_by_themselves_and_many_from_the_list(connect
 
 
 async def test_some_items_of_a_large_shop_cost_at_most_twice_reading_them_alone(connect: Open, shop: BaseSimulator) -> None:
-    listings = shop.add_listings([NewListing(f"S{number}", number) for number in range(1200)])
+    listings = shop.add_listings([NewListing(f"S{number}", number) for number in range(1500)])
     connector = connect()
     wanted = [ListingRef(listing) for listing in listings[-6:]]
 
     levels = await connector.read_inventory(wanted)
+    assert shop.counters()["items"] + shop.counters()["item"] <= 12
     again = await connector.read_inventory(wanted)
 
-    assert [level.quantity for level in levels] == [level.quantity for level in again] == list(range(1194, 1200))
-    assert shop.counters()["items"] + shop.counters()["item"] <= 12 + 12
+    assert [level.quantity for level in levels] == [level.quantity for level in again] == list(range(1494, 1500))
+    assert shop.counters()["item"] == 12
 
 
 async def test_stock_work_stops_before_the_calls_that_orders_need(connect: Open, shop: BaseSimulator) -> None:
@@ -170,3 +171,12 @@ async def test_a_quota_that_others_used_up_is_believed_until_the_hour_ends(conne
 
     assert 0 < caught.value.retry_after <= 3602
     assert (shop.counters()["throttled"], shop.counters()["order"]) == (1, 1)
+
+
+async def test_another_item_than_asked_for_is_not_believed(connect: Open, shop: BaseSimulator, server: SimulatorServer) -> None:
+    first, second = shop.add_listings([NewListing("A", 3), NewListing("B", 8)])
+    body = json.dumps({"item": shop.items[int(second)].document()})
+    server.inject(Fault(FaultKind.REFUSE, match="/items/detail/", status=200, body=body))
+
+    with pytest.raises(ContractBroken):
+        await connect().read_inventory([ListingRef(first)])

@@ -20,7 +20,7 @@ from zaiko_sdk import (
 
 from zaiko_base.catalogue import PARAMS, PATH, item_key
 from zaiko_base.client import Client
-from zaiko_base.mapping import listing_id, numbers_of, parts_of
+from zaiko_base.mapping import numbers_of, parts_of
 from zaiko_base.paging import pages_of
 from zaiko_base.rows import ItemRow, part_of, read_row
 
@@ -100,19 +100,19 @@ class Stock:
             body = await self._client.post(_EDIT, form)
         except Skip as error:
             return WriteResult(listing, WriteOutcome.REFUSED, error=error)
-        shown = self._echoed(body, item, listing)
+        shown = self._echoed(body, listing)
         # A 200 with another number: an order came in between, or the write was not taken. Reading tells.
         outcome = WriteOutcome.APPLIED if shown == write.quantity else WriteOutcome.UNKNOWN
         return WriteResult(listing, outcome, shown)
 
-    def _echoed(self, body: Any, item: str, listing: str) -> int | None:
+    def _echoed(self, body: Any, listing: str) -> int | None:
         """The number that the reply shows for this listing, or None when it tells none."""
         try:
             row = read_row(ItemRow, part_of(body, "item", what="a reply to a write"), what="a reply to a write")
         except ContractBroken as error:
             self._client.log.error("write_reply_not_understood", problem=str(error))
             return None
-        return numbers_of(row).get(listing) if listing_id(row.item_id, None) == item else None
+        return numbers_of(row).get(listing)
 
 
 def _level(listing: str, found: dict[str, int] | Skip) -> InventoryLevel:

@@ -102,7 +102,7 @@ class TokenKeeper:
     async def _renewed(self, refused: str) -> Tokens:
         async with self._turn:
             await self._save()
-            if self._tokens is None or self._tokens.access == refused:
+            if self._tokens is None or self._tokens.access == refused:  # else another task was quicker
                 saved = await self._saved()
                 if saved is not None and saved.access != refused and saved.ends_at > self.context.clock.now():
                     self._tokens = saved
