@@ -34,7 +34,10 @@ from zaiko_core.app.records import JobClaim, RunState, ShopRecord
 from zaiko_core.app.sync import RunEnd
 from zaiko_core.domain.errors import ConnectorNotLoaded, NotFound, Refusal
 from zaiko_core.domain.problem import Problem
+from zaiko_core.plugin_host.adjusters import HOOK, Adjusters
+from zaiko_core.plugin_host.announcements import announce
 from zaiko_core.plugin_host.loader import Registry, load
+from zaiko_core.plugin_host.observers import Observers
 from zaiko_core.storage.engine import CHANNEL, Database, Now
 from zaiko_core.storage.jobs import OperationClaim
 from zaiko_core.storage.migrate import migrate
@@ -95,6 +98,7 @@ class Engine:
         self.db = Database(config.url, now=now, wake=self.wake)
         self.feed = ChangeFeed(self.db, poll=config.poll)
         self.epoch = self.token_key = ""
+        self._observers = Observers(self.registry.hooks, self.log)
         self._new_id = new_id or _random_id
         self._jitter, self._transport = jitter, transport
         owner = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
@@ -138,6 +142,7 @@ class Engine:
         for _, connector in self._open.values():
             await connector.aclose()
         self._open.clear()
+        await asyncio.to_thread(self._observers.close, grace=min(grace, 2.0))
         await asyncio.to_thread(self.db.close)
 
     async def run_due(self) -> int:
@@ -185,8 +190,10 @@ class Engine:
             result = RunResult(RunEnd(RunState.FAILED, problem=problem, held=True), _HOUR, claim.attempt + 1)
         else:
             cycle = Cycle(self.db, kind, connector, claim, shop, run, self.clock, log, self._jitter)
+            cycle.adjust = Adjusters(self.registry.hooks(HOOK), claim.merchant, kind.id, self.log)
             result = await cycle.execute()
         await self.db.write(claim.merchant, lambda uow: sync.end_run(uow, claim.shop, claim.token, run, result.end))
+        announce(self._observers, claim.merchant, shop, run, result.end, self.clock.now())
         return result
 
     async def _run_operation(self, claim: OperationClaim) -> None:

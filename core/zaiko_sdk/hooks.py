@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import pluggy
 
 from zaiko_sdk.connector import ConnectorType
+from zaiko_sdk.events import LinkView, RunFinished, ShopHeld, ShopResumed
 
 if TYPE_CHECKING:
     from zaiko_sdk.testing.simulator import SimulatorType
@@ -35,3 +36,24 @@ class Hooks:
     def zaiko_simulators(self) -> Iterable[SimulatorType]:  # type: ignore[empty-body]
         """The platform simulators that this plugin brings, for `zaiko simulate`, the demo and tests. Called only when a
         simulator is asked for, so import its dependencies inside the implementation."""
+
+    @hookspec
+    def zaiko_run_finished(self, event: RunFinished) -> None:
+        """A run of a shop has ended. An observer: see docs/hooks.md for when and where observers are called."""
+
+    @hookspec
+    def zaiko_shop_held(self, event: ShopHeld) -> None:
+        """A shop waits for a person. An observer."""
+
+    @hookspec
+    def zaiko_shop_resumed(self, event: ShopResumed) -> None:
+        """A held shop goes on. An observer."""
+
+    @hookspec
+    def zaiko_adjust_quantity(self, view: LinkView) -> int | None:
+        """The number that the link shall show instead of `view.quantity`, or None to leave it.
+
+        Cut to 0 … `view.sellable`: a plugin can hide units, also give back what a plugin before it hid, and never sell what is
+        not there. Called inside a transaction that all other writers of the merchant wait for, on a worker thread, several at
+        once, and again when the transaction is repeated: be pure and quick (microseconds), do no I/O. Plugins are asked in the
+        order of their names. One that raises or answers something else is passed over for this link, and logged."""

@@ -6,7 +6,7 @@ platform. All but `needs_reading` first check that this process still holds the 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from zaiko_core.app import escrow
@@ -36,6 +36,15 @@ from zaiko_core.domain.stock import LARGEST
 
 _SECOND = 1_000_000
 _RETRY_FIRST, _RETRY_LAST = 30 * _SECOND, 3600 * _SECOND
+
+
+Adjust = Callable[[DueLink, int, int], Sequence[tuple[str, int]]]
+"""(link, what it may sell, now in µs) → (plugin, number after it) of each plugin that shows another number (ADR 0008)."""
+
+
+def unadjusted(item: DueLink, sellable: int, now: int) -> Sequence[tuple[str, int]]:
+    """No plugin changes what is shown."""
+    return ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,6 +206,7 @@ def prepare(
     key: str,
     limit: int,
     tired: Mapping[str, int] | None = None,
+    adjust: Adjust = unadjusted,
 ) -> Prepared:
     """Settle what was observed, compute the targets of due links, and record the writes that follow, before they are sent. Links in
     `tired` were sent too often in this run on account of the change named there; they wait a little, unless a newer one has come.
@@ -229,6 +239,8 @@ def prepare(
         belief = fences.without_outlived(belief, policy.mode, fresh=seen is not None, visibility=policy.visibility, now=uow.now)
         findings.outlived(item, suspicious, belief)
         reckoning = Reckoning(target(link.parts, item.balances, maximum=LARGEST))
+        for plugin, quantity in adjust(item, reckoning.target, uow.now):
+            reckoning.then(f"{Label.ADJUSTMENT}/{plugin}", min(max(0, quantity), reckoning.target))
         wanted = reckoning.then(Label.MAXIMUM, min(reckoning.quantity, policy.maximum))
         scarce, waits = quotas.allowed(link, belief)
         wanted = reckoning.then(Label.ESCROW, wanted if scarce is None else min(wanted, scarce))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import enum
 import importlib.metadata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -62,6 +62,13 @@ class Registry:
             if connector in report.connectors or report.name == connector:
                 return report
         return None
+
+    def hooks(self, name: str) -> list[tuple[str, Callable[[Any], Any]]]:
+        """(plugin, implementation) of a hook with one argument, in the order of the plugins' names. They may raise anything."""
+        if self._manager is None:
+            return []
+        found = getattr(self._manager.hook, name).get_hookimpls()
+        return sorted(((impl.plugin_name, _taking_one(impl)) for impl in found), key=lambda pair: pair[0])
 
     def simulators(self) -> Mapping[str, SimulatorType]:
         """The platform simulators of the loaded plugins, by connector id. A plugin whose simulator cannot be had costs that one
@@ -133,6 +140,11 @@ def _register(registry: Registry, manager: Any, name: str, distribution: str, ve
     for kind in kinds:
         registry.types[kind.id] = kind
     return PluginReport(name, distribution, version, tuple(kind.id for kind in kinds))
+
+
+def _taking_one(impl: Any) -> Callable[[Any], Any]:
+    """An implementation may leave the argument out."""
+    return impl.function if impl.argnames else lambda _: impl.function()
 
 
 def _check(kind: ConnectorType) -> None:

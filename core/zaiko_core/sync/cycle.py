@@ -92,6 +92,7 @@ class Cycle:
     log: Log
     jitter: Callable[[], float]
     audit_period: int = audit.PERIOD
+    adjust: sync.Adjust = sync.unadjusted
     counts: RunCounts = field(default_factory=RunCounts)
     _audited: bool = False
     _observed: dict[str, Observation] = field(default_factory=dict)
@@ -275,7 +276,7 @@ class Cycle:
         tired = {listing: change for listing, (change, times) in self._sent.items() if times >= _PUSHES}
         prepared = await self.db.write(
             self.claim.merchant,
-            lambda uow: sync.prepare(uow, shop, token, policy, observed, key=key, limit=_SLICE, tired=tired),
+            lambda uow: sync.prepare(uow, shop, token, policy, observed, key=key, limit=_SLICE, tired=tired, adjust=self.adjust),
         )
         self.counts.computed += len(prepared.handled)
         self.counts.confirmed += prepared.confirmed

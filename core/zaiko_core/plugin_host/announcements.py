@@ -1,0 +1,62 @@
+"""Turns what a run left in the store into what observers are told."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+from zaiko_sdk import ConnectorError, ContractBroken, Pause, Retry, RunFinished, ShopHeld, ShopResumed, Stop, Trouble
+
+from zaiko_core.app.records import RunRecord, RunState, ShopRecord
+from zaiko_core.app.sync import RunEnd
+from zaiko_core.domain.problem import Problem
+from zaiko_core.plugin_host.observers import Observers
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_NOT_LOADED = "CONNECTOR_NOT_LOADED"
+
+
+def announce(observers: Observers, merchant: str, before: ShopRecord, run: RunRecord, end: RunEnd, ended_at: datetime) -> None:
+    """Tell of a run after its end was committed. `before` is the shop as the run found it under its lease: the store remembers what
+    the shop waited for, so a change is told by whichever process ran the shop, and by that one only."""
+    shop = f"merchants/{merchant}/shops/{before.shop}"
+    trouble = None if end.problem is None else _trouble(end.problem)
+    observers.tell(
+        "zaiko_run_finished",
+        RunFinished(
+            shop=shop,
+            connector=before.connector,
+            run=run.run,
+            trigger=run.trigger,
+            state=end.state.value,
+            started_at=_EPOCH + timedelta(microseconds=run.started_at or 0),
+            ended_at=ended_at,
+            orders_changed=end.counts.orders_changed,
+            pushed=end.counts.pushed,
+            confirmed=end.counts.confirmed,
+            failed=end.counts.failed,
+            trouble=trouble,
+        ),
+    )
+    waited_for = before.problem.reason if before.problem is not None and before.problem.reason in waiting_reasons() else None
+    if end.held and trouble is not None:
+        if trouble.reason != waited_for:
+            observers.tell("zaiko_shop_held", ShopHeld(shop, before.connector, trouble, ended_at))
+    elif waited_for is not None and end.state is not RunState.FAILED:
+        observers.tell("zaiko_shop_resumed", ShopResumed(shop, before.connector, waited_for, ended_at))
+
+
+def waiting_reasons() -> frozenset[str]:
+    """The reasons for which a shop waits for a person, those of third parties' error classes included."""
+    waits = (kind for base in (Pause, Stop) for kind in _family(base) if not issubclass(kind, (Retry, ContractBroken)))
+    return frozenset(kind.reason for kind in waits) | {_NOT_LOADED}
+
+
+def _family(kind: type[ConnectorError]) -> Iterator[type[ConnectorError]]:
+    yield kind
+    for child in kind.__subclasses__():
+        yield from _family(child)
+
+
+def _trouble(problem: Problem) -> Trouble:
+    return Trouble(problem.reason, problem.remedy.owner, problem.message)

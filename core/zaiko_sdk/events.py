@@ -1,0 +1,86 @@
+"""What hooks are told: facts of this server as frozen values. Fields are only ever added, each with a default."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """Why something failed. `reason` is stable (UPPER_SNAKE); `owner` is MERCHANT, PLATFORM or SYSTEM; `message` is for people and
+    holds no credential."""
+
+    reason: str
+    owner: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunFinished:
+    """One run of one shop has ended and is stored. Times are UTC; counts are ≥ 0 and of this run alone.
+
+    `shop` is the resource name (`merchants/{m}/shops/{s}`), `run` the id in it. `state` is SUCCEEDED,
+    PARTIALLY_SUCCEEDED or FAILED; `trouble` is None unless the run failed as a whole. `confirmed` and `failed` count links.
+    """
+
+    shop: str
+    connector: str
+    run: str
+    trigger: str
+    state: str
+    started_at: datetime
+    ended_at: datetime
+    orders_changed: int
+    pushed: int
+    confirmed: int
+    failed: int
+    trouble: Trouble | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ShopHeld:
+    """A shop waits for a person: its credentials, permissions, plan or settings are refused. Told when it begins to wait and when
+    the reason changes, not at every try."""
+
+    shop: str
+    connector: str
+    trouble: Trouble
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ShopResumed:
+    """A shop that was held has had a run without that trouble. `reason` is what it was held for."""
+
+    shop: str
+    connector: str
+    reason: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class PartView:
+    """`count` (≥ 1) units of `product` go into one unit of the listing; `synced` is the product's free − reserve, also negative."""
+
+    product: str
+    count: int
+    synced: int
+
+
+@dataclass(frozen=True, slots=True)
+class LinkView:
+    """One link whose number is being computed.
+
+    `shop` is the resource name, `listing` the platform's own id of it. `sellable` (≥ 0) is what may be sold through this link;
+    `quantity` (0 … sellable) is the number after the plugins that came before. `now` is the store's time in UTC.
+    """
+
+    merchant: str
+    shop: str
+    connector: str
+    listing: str
+    parts: tuple[PartView, ...]
+    sellable: int
+    quantity: int
+    now: datetime
