@@ -1,5 +1,4 @@
-"""The connector against the simulated shop, over real HTTP. What every connector must do is tested by the conformance kit;
-here is what is this platform's own."""
+"""The connector against the simulated shop, over real HTTP."""
 
 from __future__ import annotations
 
@@ -39,6 +38,40 @@ async def test_orders_are_read_over_pages_oldest_change_first(connector: Example
 
     assert [order.external_id for page in pages for order in page.orders] == [second, third, first]
     assert pages[-1].orders[-1].state is OrderState.CANCELLED
+
+
+async def test_an_order_that_the_search_shows_late_is_delivered_by_a_later_fetch(
+    connector: ExampleConnector, shop: ExampleSimulator
+) -> None:
+    shop.add_listings([NewListing("A", 10)])
+    late = shop.place_order({"A": 1}, visible_after=60)
+    shop.place_order({"A": 1})
+    (page,) = [page async for page in connector.fetch_orders(None)]
+    assert late not in [order.external_id for order in page.orders]
+    shop.orders[late].visible_at = shop.now()
+
+    found = [order.external_id async for later in connector.fetch_orders(page.cursor) for order in later.orders]
+
+    assert late in found
+
+
+async def test_a_deleted_order_is_missing_in_what_is_read(connector: ExampleConnector, shop: ExampleSimulator) -> None:
+    shop.add_listings([NewListing("A", 10)])
+    kept, deleted = shop.place_order({"A": 1}), shop.place_order({"A": 1})
+    shop.delete_order(deleted)
+
+    assert [order.external_id for order in await connector.read_orders([kept, deleted])] == [kept]
+
+
+async def test_the_catalogue_continues_after_any_page(connector: ExampleConnector, shop: ExampleSimulator) -> None:
+    shop.switch("page_size", 2)
+    shop.add_listings([NewListing(f"S{number}", number) for number in range(5)])
+    pages = [page async for page in connector.list_listings(None)]
+    assert [listing.sku for page in pages for listing in page.listings] == ["S0", "S1", "S2", "S3", "S4"]
+
+    rest = [listing.sku async for page in connector.list_listings(pages[0].cursor) for listing in page.listings]
+
+    assert rest == ["S2", "S3", "S4"]
 
 
 async def test_an_order_that_cannot_be_understood_is_told_and_hides_no_other(
