@@ -43,6 +43,7 @@ def main(
             scores: dict[Way, dict[int, Score]] = {one: {} for one in ways}
             for (one, seed), score in zip(days, played, strict=True):
                 scores[one][seed] = score
+                typer.echo(f"{name} {seed} {one.value}: {score.oversold} units oversold", err=True)
             rows = report.summary(scores)
             by_seed = {one.value: {seed: asdict(score) for seed, score in scores[one].items()} for one in ways}
             everything[name] = {"summary": rows, "seeds": by_seed}
