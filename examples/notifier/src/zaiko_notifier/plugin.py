@@ -1,0 +1,50 @@
+"""The hooks. ZAIKO_NOTIFIER_URL and ZAIKO_NOTIFIER_SECRET say where to and signed with what; without both nothing is posted.
+
+Hooks run on this plugin's own thread, one after the other: waiting for the receiver delays nobody else.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from dataclasses import asdict
+from typing import Any
+
+from zaiko_sdk import RunFinished, ShopHeld, ShopResumed, hookimpl
+
+from zaiko_notifier.webhook import Webhook
+
+_log = logging.getLogger(__name__)
+_failing: dict[str, str] = {}
+"""Why each shop's last run failed: the same reason is told once, not at every try."""
+
+
+@hookimpl
+def zaiko_shop_held(event: ShopHeld) -> None:
+    """A person must act."""
+    _post("shop_held", asdict(event))
+
+
+@hookimpl
+def zaiko_shop_resumed(event: ShopResumed) -> None:
+    """All is well again."""
+    _post("shop_resumed", asdict(event))
+
+
+@hookimpl
+def zaiko_run_finished(event: RunFinished) -> None:
+    """Only runs that begin to fail."""
+    if event.trouble is None:
+        _failing.pop(event.shop, None)
+    elif _failing.get(event.shop) != event.trouble.reason:
+        _failing[event.shop] = event.trouble.reason
+        _post("run_failed", asdict(event))
+
+
+def _post(kind: str, fields: dict[str, Any]) -> None:
+    url, secret = os.environ.get("ZAIKO_NOTIFIER_URL"), os.environ.get("ZAIKO_NOTIFIER_SECRET")
+    if not url or not secret:
+        return
+    document = {name: value.isoformat() if hasattr(value, "isoformat") else value for name, value in fields.items()}
+    if not Webhook(url, secret).post({"kind": kind, **document}):
+        _log.error("the receiver did not take %s of %s", kind, fields["shop"])
