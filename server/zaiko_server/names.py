@@ -24,6 +24,7 @@ _IDS: Mapping[str, str] = {
     "runs": _MADE_ID,
     "orders": _ESCAPED_ID,
     "movements": _MADE_ID,
+    "oversells": _MADE_ID,
     "operations": _MADE_ID,
     "connectors": CHOSEN_ID,
 }
@@ -83,6 +84,7 @@ WAREHOUSE = Name("warehouse", ("merchants", "warehouses"))
 PRODUCT = Name("product", ("merchants", "products"))
 STOCK = Name("stock", ("merchants", "products"), "stock")
 MOVEMENT = Name("movement", ("merchants", "movements"))
+OVERSELL = Name("oversell", ("merchants", "oversells"))
 SHOP = Name("shop", ("merchants", "shops"))
 LISTING = Name("listing", ("merchants", "shops", "listings"))
 LINK = Name("link", ("merchants", "shops", "links"))
@@ -91,7 +93,7 @@ ORDER = Name("order", ("merchants", "shops", "orders"))
 OPERATION = Name("operation", ("merchants", "operations"))
 CONNECTOR = Name("connector", ("connectors",))
 
-ALL = (MERCHANT, WAREHOUSE, PRODUCT, STOCK, MOVEMENT, SHOP, LISTING, LINK, RUN, ORDER, OPERATION, CONNECTOR)
+ALL = (MERCHANT, WAREHOUSE, PRODUCT, STOCK, MOVEMENT, OVERSELL, SHOP, LISTING, LINK, RUN, ORDER, OPERATION, CONNECTOR)
 
 
 def order_id(external_id: str) -> str:

@@ -28,9 +28,11 @@ from zaiko.v1 import (
 from zaiko_core.app import links, operations
 from zaiko_core.app.links import LinkDraft
 from zaiko_core.app.ports import UnitOfWork
+from zaiko_core.app.records import OversellRecord
 from zaiko_core.app.stock import Binding, allocate
 from zaiko_core.domain.links import Part
-from zaiko_core.domain.stock import DemandRef
+from zaiko_core.domain.oversell import Autopsy, Cause, Setting, Taken
+from zaiko_core.domain.stock import DemandRef, MovementKind
 from zaiko_server.app import FILES
 
 OPERATION = "0000000000000001-aaaa"
@@ -57,9 +59,12 @@ def request_type(rpc: str) -> Any:
 
 
 def furnish(uow: UnitOfWork) -> None:
-    """What the requests below need beyond `World.seed`: a link of l5 to pear, 1 apple held for the order, an operation."""
+    """What the requests below need beyond `World.seed`: a link of l5 to pear, 1 apple held for the order, an operation, an
+    oversell."""
     links.create(uow, [LinkDraft("one", "l5", (Part("pear"),), True)], can_sync=lambda connector: None)
     allocate(uow, Binding(DemandRef("one", "gid://toy/1"), "apple", "tokyo", 1, "furnish"))
+    finding = Autopsy(Cause.SOLD_TWICE, Setting.ESCROW, 3, "told")
+    uow.oversells.insert([OversellRecord("pear", uow.now, 1, 1, Taken(1, MovementKind.ORDER_PLACED, 1), finding, (), ())])
     begun = operations.refresh_listings(uow, "two", drawn="aaaa", can_sync=lambda connector: None)
     uow.operations.put(type(begun)(OPERATION, begun.kind, begun.state, "two", {}))
 
@@ -161,6 +166,9 @@ REQUESTS: dict[str, Callable[[World], Any]] = {
     "StockService.DeallocateStock": lambda world: stock_service_pb2.DeallocateStockRequest(**_binding(world)),
     "StockService.ShipStock": lambda world: stock_service_pb2.ShipStockRequest(**_binding(world)),
     "StockService.ListMovements": lambda world: stock_service_pb2.ListMovementsRequest(parent=world.name),
+    "StockService.ExplainStock": lambda world: stock_service_pb2.ExplainStockRequest(product=world("products/apple")),
+    "StockService.GetOversell": lambda world: stock_service_pb2.GetOversellRequest(name=world("oversells/0000000000000001")),
+    "StockService.ListOversells": lambda world: stock_service_pb2.ListOversellsRequest(parent=world.name),
     "StockService.WatchStocks": lambda world: stock_service_pb2.WatchStocksRequest(parent=world.name),
     "SyncService.SyncNow": lambda world: sync_service_pb2.SyncNowRequest(shop=world("shops/one")),
     "SyncService.GetSyncRun": lambda world: sync_service_pb2.GetSyncRunRequest(name=world("shops/one/runs/0001-aaaa")),

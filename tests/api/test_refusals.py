@@ -98,6 +98,33 @@ def test_every_documented_refusal_has_a_case() -> None:
     assert documented() - ELSEWHERE - {(case.rpc, case.reason) for case in CASES} == set()
 
 
+# Explanations
+
+
+@case("StockService.ExplainStock", "REVISION_IN_FUTURE", {"owner": "SYSTEM"})
+async def explaining_what_is_to_come(api: Api, world: World) -> Any:
+    return stock_service_pb2.ExplainStockRequest(product=world("products/apple"), at_revision=1_000_000)
+
+
+@case("StockService.ExplainStock", "REVISION_COMPACTED", {"compactRevision": "9", "owner": "SYSTEM"})
+async def explaining_what_is_forgotten(api: Api, world: World) -> Any:
+    await world.write(lambda uow: uow.ledger.forget(older_than=0, known_from=9))
+    await world.write(furnish)
+    for _ in range(10):
+        await world.write(lambda uow: uow.advance())
+    return stock_service_pb2.ExplainStockRequest(link=world("shops/one/links/l5"), at_revision=8)
+
+
+@case("StockService.ExplainStock", "RESOURCE_NOT_FOUND", {"resource": "{}/products/kiwi"})
+async def explaining_no_product(api: Api, world: World) -> Any:
+    return stock_service_pb2.ExplainStockRequest(product=world("products/kiwi"))
+
+
+@case("StockService.GetOversell", "RESOURCE_NOT_FOUND", {"resource": "{}/oversells/0000000000000099"})
+async def no_oversell(api: Api, world: World) -> Any:
+    return stock_service_pb2.GetOversellRequest(name=world("oversells/0000000000000099"))
+
+
 # Links
 
 

@@ -6,14 +6,16 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any
 
+import grpc
 import pytest
-from api.bench import SECRET, Api, World
+from api.bench import SECRET, Api, World, refused
 from api.requests import all_rpcs
 from google.protobuf import duration_pb2, struct_pb2
 from zaiko.v1 import (
     connector_pb2,
     connector_service_pb2,
     drift_pb2,
+    explanation_pb2,
     link_pb2,
     link_service_pb2,
     listing_pb2,
@@ -24,6 +26,7 @@ from zaiko.v1 import (
     operation_service_pb2,
     order_pb2,
     order_service_pb2,
+    oversell_pb2,
     product_pb2,
     product_service_pb2,
     shop_pb2,
@@ -34,7 +37,9 @@ from zaiko.v1 import (
     warehouse_pb2,
     warehouse_service_pb2,
 )
-from zaiko_core.app.records import OperationState
+from zaiko_core.app.ports import UnitOfWork
+from zaiko_core.app.records import OperationState, PushRecord
+from zaiko_core.domain.push import Term
 from zaiko_sdk import Finding, FindingLevel
 
 pytestmark = pytest.mark.anyio
@@ -704,6 +709,101 @@ async def list_sync_runs(api: Api, world: World) -> None:
     assert await found("shops/one") == await found("shops/-") == ["0002-bbbb", "0001-aaaa"]
     assert await found("shops/one", states=[sync_run_pb2.SyncRun.STATE_FAILED]) == ["0002-bbbb"]
     assert await found("shops/two") == []
+
+
+async def explained(api: Api, **fields: Any) -> Any:
+    return await api.call("StockService.ExplainStock", stock_service_pb2.ExplainStockRequest(**fields))
+
+
+@happy("StockService.ExplainStock")
+async def explain_stock(api: Api, world: World) -> None:
+    made = await linked(api, world)
+    before = made.revision
+
+    def pushed(uow: UnitOfWork) -> None:
+        terms = (Term("ESCROW", 3), Term("SUSPECTED", 1))
+        uow.pushes.insert([PushRecord("one", "l1", uow.now, "k", 6, 8, terms, 4)])
+        uow.advance()
+
+    await world.write(pushed)
+
+    found = await explained(api, product=world("products/apple"))
+    (shown,) = found.stocks
+    assert (shown.stock.physical, shown.stock.ordered, shown.stock.free, shown.stock.etag) == (10, 2, 8, "")
+    assert [(shelf.warehouse.rpartition("/")[2], shelf.received, shelf.physical) for shelf in shown.shelves] == [("tokyo", 10, 10)]
+    (promise,) = shown.promises
+    assert (promise.order_number, promise.ordered, promise.unallocated) == ("#1", 2, 2)
+    assert promise.demand.order.external_order_id == "gid://toy/1"
+    assert (shown.rest.promise_count, shown.rest.ordered) == (0, 0)
+    (link_found,) = found.links
+    push = link_found.last_push
+    assert (push.target, [(term.label, term.units) for term in push.terms], push.quantity) == (
+        8,
+        [("ESCROW", 3), ("SUSPECTED", 1)],
+        4,
+    )
+    assert push.outcome == explanation_pb2.Push.OUTCOME_SENT
+    assert not link_found.HasField("last_acknowledged_push")
+    assert link_found.status.link == made.link.name
+
+    earlier = await explained(api, link=made.link.name, at_revision=before - 1)
+    assert (earlier.stocks[0].stock.ordered, earlier.revision) == (0, before - 1)
+    assert not earlier.links[0].HasField("last_push")
+    with pytest.raises(grpc.aio.AioRpcError) as error:
+        await explained(api, product=world("products/apple"), at_revision=found.revision + 1)
+    assert (refused(error.value).reason, refused(error.value).metadata["currentRevision"]) == (
+        "REVISION_IN_FUTURE",
+        str(found.revision),
+    )
+
+
+async def first_oversell(api: Api, world: World) -> Any:
+    await linked(api, world, "l2", "pear")
+    request = stock_service_pb2.ListOversellsRequest(parent=world.name)
+    (found,) = (await api.call("StockService.ListOversells", request)).oversells
+    return found
+
+
+@happy("StockService.GetOversell")
+async def get_oversell(api: Api, world: World) -> None:
+    listed = await first_oversell(api, world)
+
+    answer = await api.call("StockService.GetOversell", stock_service_pb2.GetOversellRequest(name=listed.name))
+
+    found = answer.oversell
+    assert found == listed
+    assert (found.product, found.units, found.short_units) == (world("products/pear"), 1, 1)
+    assert found.cause == oversell_pb2.Oversell.CAUSE_ORDER_BEFORE_LINKING
+    assert (found.by.order_number, found.by.units, found.by.kind) == ("#1", 1, movement_pb2.Movement.KIND_ORDER_LINKED)
+    assert [showing.link for showing in found.showings] == [world("shops/one/links/l2")]
+    assert found.action_en
+    assert found.action_ja
+    assert not found.HasField("clear_time")
+    for missing in ("0000000000000099", "none", "9" * 80):
+        with pytest.raises(grpc.aio.AioRpcError) as error:
+            await api.call("StockService.GetOversell", stock_service_pb2.GetOversellRequest(name=world(f"oversells/{missing}")))
+        assert refused(error.value).reason == "RESOURCE_NOT_FOUND"
+
+
+@happy("StockService.ListOversells")
+async def list_oversells(api: Api, world: World) -> None:
+    only = await first_oversell(api, world)
+
+    async def found(**fields: Any) -> list[str]:
+        wanted = stock_service_pb2.ListOversellsRequest.Filter(**fields)
+        request = stock_service_pb2.ListOversellsRequest(parent=world.name, filter=wanted)
+        return [item.name for item in (await api.call("StockService.ListOversells", request)).oversells]
+
+    assert await found(product=world("products/pear")) == await found(open=True) == [only.name]
+    assert await found(product=world("products/apple")) == []
+    assert await found(causes=[oversell_pb2.Oversell.CAUSE_SOLD_TWICE]) == []
+    receipt = stock_service_pb2.RecordReceiptRequest(
+        product=world("products/pear"), warehouse=world("warehouses/tokyo"), quantity=1
+    )
+    reply = await api.call("StockService.RecordReceipt", receipt)
+    assert await found(open=True) == []
+    (cleared,) = (await api.call("StockService.ListOversells", stock_service_pb2.ListOversellsRequest(parent=world.name))).oversells
+    assert cleared.cleared_by == reply.movement.name
 
 
 @happy("SyncService.GetAuditSummary")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from zaiko_server.cli import catalogue, link, new_connector, operations, serve, shops, stock, sync, watch
+from zaiko_server.cli import catalogue, explain, link, new_connector, operations, serve, shops, stock, sync, watch
 from zaiko_server.demo import demo
 
 _START, _SEE, _KEEP, _LINK = "Start here", "See how it goes", "What there is", "Shops"
@@ -19,6 +19,8 @@ def add_to(app: typer.Typer) -> None:
     app.command(rich_help_panel=_SEE)(sync.status)
     app.command(rich_help_panel=_SEE)(sync.runs)
     app.command(rich_help_panel=_SEE)(sync.audit)
+    app.command(rich_help_panel=_SEE)(explain.explain)
+    app.command(rich_help_panel=_SEE)(explain.oversells)
     app.command(rich_help_panel=_SEE)(sync.sync)
     app.add_typer(operations.operations, name="operations", rich_help_panel=_SEE)
     app.add_typer(catalogue.merchants, name="merchants", rich_help_panel=_KEEP)

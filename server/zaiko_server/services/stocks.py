@@ -8,22 +8,28 @@ from contextlib import AbstractContextManager, aclosing, nullcontext
 from typing import Any, TypeVar
 
 from google.protobuf.message import Message
-from zaiko.v1 import movement_pb2, stock_service_pb2_grpc
+from zaiko.v1 import movement_pb2, oversell_pb2, stock_service_pb2_grpc
 from zaiko.v1 import stock_service_pb2 as pb
-from zaiko_core.app import catalogue, stock
+from zaiko_core.app import catalogue, explain, stock
 from zaiko_core.app.ports import UnitOfWork
 from zaiko_core.app.records import StockRecord
 from zaiko_core.app.stock import Adjustment, Binding, Posting, Receipt
+from zaiko_core.domain.errors import NotFound
 from zaiko_core.domain.stock import MovementKind
 
-from zaiko_server import etags, names
+from zaiko_server import etags, names, views
 from zaiko_server.convert import movements, stocks
+from zaiko_server.convert.explanations import link_explained, stock_explained
+from zaiko_server.convert.oversells import oversell
 from zaiko_server.convert.times import micros_of
 from zaiko_server.services.batches import indexed
 from zaiko_server.services.calls import Calls, Context
 from zaiko_server.watch import SyncWatcher
 
 Reply = TypeVar("Reply", bound=Message)
+
+_PROMISES, _MOST_PROMISES = 100, 1_000
+"""Demands that an explanation lists one by one, when nothing is said and at the most."""
 
 
 class StockServicer(stock_service_pb2_grpc.StockServiceServicer):
@@ -142,6 +148,54 @@ class StockServicer(stock_service_pb2_grpc.StockServiceServicer):
             messages = (movements.movement(merchant, row) for row in rows)
             cut = self._calls.pages.cut(position, rows, lambda row: (row.seq,), messages, uow.revision)
             return pb.ListMovementsResponse(movements=cut.items, next_page_token=cut.next_page_token, revision=uow.revision)
+
+        return await self._calls.read(merchant, work)
+
+    async def ExplainStock(self, request: pb.ExplainStockRequest, context: Context) -> pb.ExplainStockResponse:
+        of_link = request.WhichOneof("subject") == "link"
+        merchant, *ids = names.LINK.ids(request.link) if of_link else names.PRODUCT.ids(request.product)
+        limit = min(request.promise_limit or _PROMISES, _MOST_PROMISES)
+        finding = explain.link if of_link else explain.product
+
+        def work(uow: UnitOfWork) -> pb.ExplainStockResponse:
+            found = finding(uow, *ids, at_revision=request.at_revision, limit=limit)
+            statuses = views.link_statuses(uow, [item.link for item in found.links], self._calls.engine.can_sync)
+            return pb.ExplainStockResponse(
+                stocks=[stock_explained(merchant, item) for item in found.stocks],
+                links=[
+                    link_explained(merchant, item, status, current=found.current)
+                    for item, status in zip(found.links, statuses, strict=True)
+                ],
+                more_link_count=found.more_links,
+                revision=found.revision,
+            )
+
+        return await self._calls.read(merchant, work)
+
+    async def GetOversell(self, request: pb.GetOversellRequest, context: Context) -> pb.GetOversellResponse:
+        merchant, movement = names.OVERSELL.ids(request.name)
+
+        def work(uow: UnitOfWork) -> pb.GetOversellResponse:
+            found = (
+                uow.oversells.get(int(movement)) if movement.isdecimal() and len(movement) <= len(names.movement_id(0)) else None
+            )
+            if found is None:
+                raise NotFound(request.name)
+            return pb.GetOversellResponse(oversell=oversell(merchant, found), revision=uow.revision)
+
+        return await self._calls.read(merchant, work)
+
+    async def ListOversells(self, request: pb.ListOversellsRequest, context: Context) -> pb.ListOversellsResponse:
+        (merchant,) = names.MERCHANT.ids(request.parent)
+        position, wanted = self._calls.pages.begin(merchant, request), request.filter
+        product = names.PRODUCT.ids(wanted.product)[1] if wanted.product else ""
+        causes = [oversell_pb2.Oversell.Cause.Name(cause).removeprefix("CAUSE_") for cause in wanted.causes]
+
+        def work(uow: UnitOfWork) -> pb.ListOversellsResponse:
+            rows = uow.oversells.page(position.page, product=product, causes=causes, open_only=wanted.open)
+            messages = (oversell(merchant, row) for row in rows)
+            cut = self._calls.pages.cut(position, rows, lambda row: (row.by.seq,), messages, uow.revision)
+            return pb.ListOversellsResponse(oversells=cut.items, next_page_token=cut.next_page_token, revision=uow.revision)
 
         return await self._calls.read(merchant, work)
 

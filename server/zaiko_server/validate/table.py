@@ -331,6 +331,17 @@ TABLE: Mapping[str, Fields] = {
     "ListMovementsRequest": _in_merchant(
         _filter({"product": _maybe(names.PRODUCT), "warehouse": _maybe(names.WAREHOUSE), "kinds": _KINDS})
     ),
+    "ExplainStockRequest": {
+        "subject": (Required(),),
+        "product": _name(names.PRODUCT),
+        "link": _name(names.LINK),
+        "at_revision": (Range(0, 2**63 - 1),),
+        "promise_limit": (Range(0, 2**31 - 1),),
+    },
+    "GetOversellRequest": _by_name(names.OVERSELL),
+    "ListOversellsRequest": _in_merchant(
+        _filter({"product": _maybe(names.PRODUCT), "causes": _KINDS, "open": (Free("unset = all"),)})
+    ),
     "WatchStocksRequest": {
         "parent": _name(names.MERCHANT),
         **_filter({"products": (Items(BATCH), Required(), Named(names.PRODUCT))}),

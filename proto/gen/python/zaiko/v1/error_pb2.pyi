@@ -174,7 +174,7 @@ class _ErrorReasonEnumTypeWrapper(enum_type_wrapper._EnumTypeWrapper[_ErrorReaso
     """
     ERROR_REASON_REVISION_COMPACTED: _ErrorReason.ValueType  # 37
     """Owner SYSTEM (the caller). OUT_OF_RANGE. The changes since then are not kept any more (metadata `compactRevision`).
-    Begin again with a snapshot.
+    Begin again with a snapshot; when explaining, ask for a later revision.
     """
     ERROR_REASON_REVISION_IN_FUTURE: _ErrorReason.ValueType  # 38
     """Owner SYSTEM (the caller). OUT_OF_RANGE. There is no such revision yet (metadata `currentRevision`)."""
@@ -403,7 +403,7 @@ ERROR_REASON_STOCK_LIMIT_EXCEEDED: ErrorReason.ValueType  # 36
 """
 ERROR_REASON_REVISION_COMPACTED: ErrorReason.ValueType  # 37
 """Owner SYSTEM (the caller). OUT_OF_RANGE. The changes since then are not kept any more (metadata `compactRevision`).
-Begin again with a snapshot.
+Begin again with a snapshot; when explaining, ask for a later revision.
 """
 ERROR_REASON_REVISION_IN_FUTURE: ErrorReason.ValueType  # 38
 """Owner SYSTEM (the caller). OUT_OF_RANGE. There is no such revision yet (metadata `currentRevision`)."""

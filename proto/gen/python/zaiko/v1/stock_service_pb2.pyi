@@ -8,7 +8,9 @@ from google.protobuf import descriptor as descriptor
 from google.protobuf import message as message
 from google.protobuf import timestamp_pb2 as timestamp_pb2
 from google.protobuf.internal import containers as containers
+from zaiko.v1 import explanation_pb2 as explanation_pb2
 from zaiko.v1 import movement_pb2 as movement_pb2
+from zaiko.v1 import oversell_pb2 as oversell_pb2
 from zaiko.v1 import stock_pb2 as stock_pb2
 from zaiko.v1 import watch_pb2 as watch_pb2
 import builtins as builtins
@@ -939,6 +941,218 @@ class ListMovementsResponse(message.Message):
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
     _ClearFieldArgType: _TypeAlias = typing.Literal["movements", b"movements", "next_page_token", b"next_page_token", "revision", b"revision"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+@typing.final
+class ExplainStockRequest(message.Message):
+    """Asks why numbers are what they are."""
+
+    DESCRIPTOR: descriptor.Descriptor
+
+    PRODUCT_FIELD_NUMBER: builtins.int
+    LINK_FIELD_NUMBER: builtins.int
+    AT_REVISION_FIELD_NUMBER: builtins.int
+    PROMISE_LIMIT_FIELD_NUMBER: builtins.int
+    product: builtins.str
+    """`merchants/{merchant}/products/{product}`: the product, with every link of it."""
+    link: builtins.str
+    """`merchants/{merchant}/shops/{shop}/links/{listing}`: the link, with every product of it."""
+    at_revision: builtins.int
+    """Optional. The merchant's revision to explain; 0 = the newest one."""
+    promise_limit: builtins.int
+    """Optional. At most so many demands of each product are listed one by one. 0 = 100; more than 1,000 is treated as
+    1,000. The others are summed up.
+    """
+    def __init__(
+        self,
+        *,
+        product: builtins.str = ...,
+        link: builtins.str = ...,
+        at_revision: builtins.int = ...,
+        promise_limit: builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = typing.Literal["link", b"link", "product", b"product", "subject", b"subject"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = typing.Literal["at_revision", b"at_revision", "link", b"link", "product", b"product", "promise_limit", b"promise_limit", "subject", b"subject"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_subject: _TypeAlias = typing.Literal["product", "link"]  # noqa: Y015
+    _WhichOneofArgType_subject: _TypeAlias = typing.Literal["subject", b"subject"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_subject) -> _WhichOneofReturnType_subject | None: ...
+
+@typing.final
+class ExplainStockResponse(message.Message):
+    """Why numbers are what they are."""
+
+    DESCRIPTOR: descriptor.Descriptor
+
+    STOCKS_FIELD_NUMBER: builtins.int
+    LINKS_FIELD_NUMBER: builtins.int
+    MORE_LINK_COUNT_FIELD_NUMBER: builtins.int
+    REVISION_FIELD_NUMBER: builtins.int
+    more_link_count: builtins.int
+    """Links that were left out."""
+    revision: builtins.int
+    """The merchant's revision that is explained."""
+    @builtins.property
+    def stocks(self) -> containers.RepeatedCompositeFieldContainer[explanation_pb2.StockExplanation]:
+        """One for each product asked for."""
+
+    @builtins.property
+    def links(self) -> containers.RepeatedCompositeFieldContainer[explanation_pb2.LinkExplanation]:
+        """The links concerned, as they are linked now, ordered by name; at most 1,000."""
+
+    def __init__(
+        self,
+        *,
+        stocks: abc.Iterable[explanation_pb2.StockExplanation] | None = ...,
+        links: abc.Iterable[explanation_pb2.LinkExplanation] | None = ...,
+        more_link_count: builtins.int = ...,
+        revision: builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = typing.Literal["links", b"links", "more_link_count", b"more_link_count", "revision", b"revision", "stocks", b"stocks"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+@typing.final
+class GetOversellRequest(message.Message):
+    """Asks for an oversell."""
+
+    DESCRIPTOR: descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: builtins.int
+    name: builtins.str
+    """Required. `merchants/{merchant}/oversells/{oversell}`."""
+    def __init__(
+        self,
+        *,
+        name: builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = typing.Literal["name", b"name"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+@typing.final
+class GetOversellResponse(message.Message):
+    """An oversell."""
+
+    DESCRIPTOR: descriptor.Descriptor
+
+    OVERSELL_FIELD_NUMBER: builtins.int
+    REVISION_FIELD_NUMBER: builtins.int
+    revision: builtins.int
+    """The merchant's revision that this answer reflects."""
+    @builtins.property
+    def oversell(self) -> oversell_pb2.Oversell:
+        """The oversell."""
+
+    def __init__(
+        self,
+        *,
+        oversell: oversell_pb2.Oversell | None = ...,
+        revision: builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = typing.Literal["oversell", b"oversell"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = typing.Literal["oversell", b"oversell", "revision", b"revision"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+@typing.final
+class ListOversellsRequest(message.Message):
+    """Asks for a page of oversells."""
+
+    DESCRIPTOR: descriptor.Descriptor
+
+    @typing.final
+    class Filter(message.Message):
+        """Which oversells; fields combine with AND, repeated values with OR, unset fields do not filter."""
+
+        DESCRIPTOR: descriptor.Descriptor
+
+        PRODUCT_FIELD_NUMBER: builtins.int
+        CAUSES_FIELD_NUMBER: builtins.int
+        OPEN_FIELD_NUMBER: builtins.int
+        product: builtins.str
+        """Optional. Only oversells of this product, `merchants/{merchant}/products/{product}`."""
+        open: builtins.bool
+        """Optional. True = only those that are not cleared."""
+        @builtins.property
+        def causes(self) -> containers.RepeatedScalarFieldContainer[oversell_pb2.Oversell.Cause.ValueType]:
+            """Optional. Only these causes. Empty = all."""
+
+        def __init__(
+            self,
+            *,
+            product: builtins.str = ...,
+            causes: abc.Iterable[oversell_pb2.Oversell.Cause.ValueType] | None = ...,
+            open: builtins.bool = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = typing.Literal["causes", b"causes", "open", b"open", "product", b"product"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    PARENT_FIELD_NUMBER: builtins.int
+    PAGE_SIZE_FIELD_NUMBER: builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: builtins.int
+    FILTER_FIELD_NUMBER: builtins.int
+    parent: builtins.str
+    """Required. `merchants/{merchant}`."""
+    page_size: builtins.int
+    """Optional. At most so many are returned. 0 = 100; more than 1,000 is treated as 1,000."""
+    page_token: builtins.str
+    """Optional. `next_page_token` of the previous page; everything else must be as in the first request."""
+    @builtins.property
+    def filter(self) -> ListOversellsRequest.Filter:
+        """Optional. Unset = all oversells."""
+
+    def __init__(
+        self,
+        *,
+        parent: builtins.str = ...,
+        page_size: builtins.int = ...,
+        page_token: builtins.str = ...,
+        filter: ListOversellsRequest.Filter | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = typing.Literal["filter", b"filter"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = typing.Literal["filter", b"filter", "page_size", b"page_size", "page_token", b"page_token", "parent", b"parent"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+@typing.final
+class ListOversellsResponse(message.Message):
+    """A page of oversells."""
+
+    DESCRIPTOR: descriptor.Descriptor
+
+    OVERSELLS_FIELD_NUMBER: builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: builtins.int
+    REVISION_FIELD_NUMBER: builtins.int
+    next_page_token: builtins.str
+    """Where to go on; empty on the last page."""
+    revision: builtins.int
+    """The merchant's revision that this answer reflects."""
+    @builtins.property
+    def oversells(self) -> containers.RepeatedCompositeFieldContainer[oversell_pb2.Oversell]:
+        """The oversells of this page, newest first."""
+
+    def __init__(
+        self,
+        *,
+        oversells: abc.Iterable[oversell_pb2.Oversell] | None = ...,
+        next_page_token: builtins.str = ...,
+        revision: builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = typing.Literal["next_page_token", b"next_page_token", "oversells", b"oversells", "revision", b"revision"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

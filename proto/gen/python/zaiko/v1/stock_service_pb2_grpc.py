@@ -100,6 +100,21 @@ class StockServiceStub(object):
                 request_serializer=zaiko_dot_v1_dot_stock__service__pb2.ListMovementsRequest.SerializeToString,
                 response_deserializer=zaiko_dot_v1_dot_stock__service__pb2.ListMovementsResponse.FromString,
                 _registered_method=True)
+        self.ExplainStock = channel.unary_unary(
+                '/zaiko.v1.StockService/ExplainStock',
+                request_serializer=zaiko_dot_v1_dot_stock__service__pb2.ExplainStockRequest.SerializeToString,
+                response_deserializer=zaiko_dot_v1_dot_stock__service__pb2.ExplainStockResponse.FromString,
+                _registered_method=True)
+        self.GetOversell = channel.unary_unary(
+                '/zaiko.v1.StockService/GetOversell',
+                request_serializer=zaiko_dot_v1_dot_stock__service__pb2.GetOversellRequest.SerializeToString,
+                response_deserializer=zaiko_dot_v1_dot_stock__service__pb2.GetOversellResponse.FromString,
+                _registered_method=True)
+        self.ListOversells = channel.unary_unary(
+                '/zaiko.v1.StockService/ListOversells',
+                request_serializer=zaiko_dot_v1_dot_stock__service__pb2.ListOversellsRequest.SerializeToString,
+                response_deserializer=zaiko_dot_v1_dot_stock__service__pb2.ListOversellsResponse.FromString,
+                _registered_method=True)
         self.WatchStocks = channel.unary_stream(
                 '/zaiko.v1.StockService/WatchStocks',
                 request_serializer=zaiko_dot_v1_dot_stock__service__pb2.WatchStocksRequest.SerializeToString,
@@ -212,6 +227,29 @@ class StockServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ExplainStock(self, request, context):
+        """Explains the numbers of a product, or of the products behind a link, and what was sent to shops because of them: now
+        or at an earlier revision. What is listed adds up, and each push to what was sent. Refused with REVISION_IN_FUTURE,
+        and with REVISION_COMPACTED for a revision of more than 30 days ago (ListMovements still has the journal).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetOversell(self, request, context):
+        """Reads one oversell.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListOversells(self, request, context):
+        """Lists what was sold and was not there, newest first. Kept for 90 days after it was cleared.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def WatchStocks(self, request, context):
         """Streams stocks: all that match, then every change in commit order, until the client ends the call. States are
         coalesced: a reader that lags gets the newest state of each stock, not every one between. See watch.proto for the
@@ -283,6 +321,21 @@ def add_StockServiceServicer_to_server(servicer, server):
                     servicer.ListMovements,
                     request_deserializer=zaiko_dot_v1_dot_stock__service__pb2.ListMovementsRequest.FromString,
                     response_serializer=zaiko_dot_v1_dot_stock__service__pb2.ListMovementsResponse.SerializeToString,
+            ),
+            'ExplainStock': grpc.unary_unary_rpc_method_handler(
+                    servicer.ExplainStock,
+                    request_deserializer=zaiko_dot_v1_dot_stock__service__pb2.ExplainStockRequest.FromString,
+                    response_serializer=zaiko_dot_v1_dot_stock__service__pb2.ExplainStockResponse.SerializeToString,
+            ),
+            'GetOversell': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetOversell,
+                    request_deserializer=zaiko_dot_v1_dot_stock__service__pb2.GetOversellRequest.FromString,
+                    response_serializer=zaiko_dot_v1_dot_stock__service__pb2.GetOversellResponse.SerializeToString,
+            ),
+            'ListOversells': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListOversells,
+                    request_deserializer=zaiko_dot_v1_dot_stock__service__pb2.ListOversellsRequest.FromString,
+                    response_serializer=zaiko_dot_v1_dot_stock__service__pb2.ListOversellsResponse.SerializeToString,
             ),
             'WatchStocks': grpc.unary_stream_rpc_method_handler(
                     servicer.WatchStocks,
@@ -620,6 +673,87 @@ class StockService(object):
             '/zaiko.v1.StockService/ListMovements',
             zaiko_dot_v1_dot_stock__service__pb2.ListMovementsRequest.SerializeToString,
             zaiko_dot_v1_dot_stock__service__pb2.ListMovementsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ExplainStock(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/zaiko.v1.StockService/ExplainStock',
+            zaiko_dot_v1_dot_stock__service__pb2.ExplainStockRequest.SerializeToString,
+            zaiko_dot_v1_dot_stock__service__pb2.ExplainStockResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetOversell(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/zaiko.v1.StockService/GetOversell',
+            zaiko_dot_v1_dot_stock__service__pb2.GetOversellRequest.SerializeToString,
+            zaiko_dot_v1_dot_stock__service__pb2.GetOversellResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListOversells(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/zaiko.v1.StockService/ListOversells',
+            zaiko_dot_v1_dot_stock__service__pb2.ListOversellsRequest.SerializeToString,
+            zaiko_dot_v1_dot_stock__service__pb2.ListOversellsResponse.FromString,
             options,
             channel_credentials,
             insecure,

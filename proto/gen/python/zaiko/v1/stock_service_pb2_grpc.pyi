@@ -82,6 +82,15 @@ class StockServiceStub:
     """
     ListMovements: grpc.UnaryUnaryMultiCallable[stock_service_pb2.ListMovementsRequest, stock_service_pb2.ListMovementsResponse]
     """Lists the journal, newest first. A page shows what was recorded before the first page was read."""
+    ExplainStock: grpc.UnaryUnaryMultiCallable[stock_service_pb2.ExplainStockRequest, stock_service_pb2.ExplainStockResponse]
+    """Explains the numbers of a product, or of the products behind a link, and what was sent to shops because of them: now
+    or at an earlier revision. What is listed adds up, and each push to what was sent. Refused with REVISION_IN_FUTURE,
+    and with REVISION_COMPACTED for a revision of more than 30 days ago (ListMovements still has the journal).
+    """
+    GetOversell: grpc.UnaryUnaryMultiCallable[stock_service_pb2.GetOversellRequest, stock_service_pb2.GetOversellResponse]
+    """Reads one oversell."""
+    ListOversells: grpc.UnaryUnaryMultiCallable[stock_service_pb2.ListOversellsRequest, stock_service_pb2.ListOversellsResponse]
+    """Lists what was sold and was not there, newest first. Kept for 90 days after it was cleared."""
     WatchStocks: grpc.UnaryStreamMultiCallable[stock_service_pb2.WatchStocksRequest, stock_service_pb2.WatchStocksResponse]
     """Streams stocks: all that match, then every change in commit order, until the client ends the call. States are
     coalesced: a reader that lags gets the newest state of each stock, not every one between. See watch.proto for the
@@ -142,6 +151,15 @@ class StockServiceAsyncStub(StockServiceStub):
     """
     ListMovements: aio.UnaryUnaryMultiCallable[stock_service_pb2.ListMovementsRequest, stock_service_pb2.ListMovementsResponse]  # type: ignore[assignment]
     """Lists the journal, newest first. A page shows what was recorded before the first page was read."""
+    ExplainStock: aio.UnaryUnaryMultiCallable[stock_service_pb2.ExplainStockRequest, stock_service_pb2.ExplainStockResponse]  # type: ignore[assignment]
+    """Explains the numbers of a product, or of the products behind a link, and what was sent to shops because of them: now
+    or at an earlier revision. What is listed adds up, and each push to what was sent. Refused with REVISION_IN_FUTURE,
+    and with REVISION_COMPACTED for a revision of more than 30 days ago (ListMovements still has the journal).
+    """
+    GetOversell: aio.UnaryUnaryMultiCallable[stock_service_pb2.GetOversellRequest, stock_service_pb2.GetOversellResponse]  # type: ignore[assignment]
+    """Reads one oversell."""
+    ListOversells: aio.UnaryUnaryMultiCallable[stock_service_pb2.ListOversellsRequest, stock_service_pb2.ListOversellsResponse]  # type: ignore[assignment]
+    """Lists what was sold and was not there, newest first. Kept for 90 days after it was cleared."""
     WatchStocks: aio.UnaryStreamMultiCallable[stock_service_pb2.WatchStocksRequest, stock_service_pb2.WatchStocksResponse]  # type: ignore[assignment]
     """Streams stocks: all that match, then every change in commit order, until the client ends the call. States are
     coalesced: a reader that lags gets the newest state of each stock, not every one between. See watch.proto for the
@@ -271,6 +289,33 @@ class StockServiceServicer(metaclass=abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> typing.Union[stock_service_pb2.ListMovementsResponse, abc.Awaitable[stock_service_pb2.ListMovementsResponse]]:
         """Lists the journal, newest first. A page shows what was recorded before the first page was read."""
+
+    @abc_1.abstractmethod
+    def ExplainStock(
+        self,
+        request: stock_service_pb2.ExplainStockRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[stock_service_pb2.ExplainStockResponse, abc.Awaitable[stock_service_pb2.ExplainStockResponse]]:
+        """Explains the numbers of a product, or of the products behind a link, and what was sent to shops because of them: now
+        or at an earlier revision. What is listed adds up, and each push to what was sent. Refused with REVISION_IN_FUTURE,
+        and with REVISION_COMPACTED for a revision of more than 30 days ago (ListMovements still has the journal).
+        """
+
+    @abc_1.abstractmethod
+    def GetOversell(
+        self,
+        request: stock_service_pb2.GetOversellRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[stock_service_pb2.GetOversellResponse, abc.Awaitable[stock_service_pb2.GetOversellResponse]]:
+        """Reads one oversell."""
+
+    @abc_1.abstractmethod
+    def ListOversells(
+        self,
+        request: stock_service_pb2.ListOversellsRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[stock_service_pb2.ListOversellsResponse, abc.Awaitable[stock_service_pb2.ListOversellsResponse]]:
+        """Lists what was sold and was not there, newest first. Kept for 90 days after it was cleared."""
 
     @abc_1.abstractmethod
     def WatchStocks(
