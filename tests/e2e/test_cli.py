@@ -174,6 +174,18 @@ def test_from_a_new_shop_to_synced_links(acme: Zaiko, local: Local) -> None:
     assert ["s1", f"#{order}", order, "OPEN"] in [row[:4] for row in cells(acme("orders", "list", "s1").out)]
     assert "1 × MUG-1" in acme("orders", "get", "s1", order).out
     assert acme("stock", "list", "MUG-1", "--output", "json").json[0]["free"] == 18
+    told = acme("explain", "MUG-1").out
+    assert "free 18 = physical 20 − ordered 2 = deliverable 20 − unallocated 2" in told
+    assert [row[0] for row in cells(told) if row[0] == f"s1 #{order}"]
+    first = acme("explain", "MUG-1", "--output", "json").json["links"][0]["last_acknowledged_push"]["revision"]
+    assert "free 20 = physical 20 − ordered 0" in acme("explain", "MUG-1", "--at-revision", first).out
+    assert "Nothing was oversold." in acme("oversells").out
+    acme("stock", "adjust", "MUG-1", "--counted", "1")
+    found = acme("oversells", "MUG-1", "--open").out
+    assert "STOCK_CORRECTED" in found
+    assert "RESERVE 1" in found
+    acme("stock", "adjust", "MUG-1", "--counted", "20")
+    assert "Nothing was oversold." in acme("oversells", "--open").out
     acme("stock", "allocate", "MUG-1", "2", "--order", f"s1/{order}")
     assert acme("stock", "list", "MUG-1", "--output", "json").json[0]["free"] == 18
 
