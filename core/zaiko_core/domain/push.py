@@ -18,7 +18,7 @@ class Label:
     ESCROW = "ESCROW"
     """The units are on sale in other shops (ADR 0012)."""
     ADJUSTMENT = "ADJUSTMENT"
-    """A plugin shows another number."""
+    """A plugin shows another number (ADR 0008): `ADJUSTMENT/<plugin>`."""
     SUSPECTED = "SUSPECTED"
     """Units missing in the shop: probably sold by an order that cannot be read yet (ADR 0004)."""
     DOUBT = "DOUBT"

@@ -250,9 +250,9 @@ class Push(message.Message):
         UNITS_FIELD_NUMBER: builtins.int
         label: builtins.str
         """Output only. UPPER_SNAKE. Known: PLATFORM_MAXIMUM (the platform takes no larger number), ESCROW (on sale in other
-        shops), ADJUSTMENT (a plugin shows another number), SUSPECTED (missing in the shop, probably sold by an order
-        that cannot be read yet), DOUBT (perhaps sold already, not offered again before that is clear). More may come:
-        show unknown ones as they are.
+        shops), ADJUSTMENT/<plugin> (a plugin shows another number), SUSPECTED (missing in the shop, probably sold by an
+        order that cannot be read yet), DOUBT (perhaps sold already, not offered again before that is clear). More may
+        come: show unknown ones as they are.
         """
         units: builtins.int
         """Output only. Units taken off; negative = added."""
