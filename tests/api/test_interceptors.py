@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, MutableMapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -117,6 +117,16 @@ async def serving(*interceptors: grpc.aio.ServerInterceptor) -> AsyncIterator[Ca
     await server.stop(None)
 
 
+async def calls_in(logs: Sequence[MutableMapping[str, Any]], count: int) -> list[MutableMapping[str, Any]]:
+    """The lines about calls, once there are `count`: a call's line is written after its client has the answer."""
+    for _ in range(500):
+        lines = [line for line in logs if line["event"] == "call"]
+        if len(lines) >= count:
+            return lines
+        await asyncio.sleep(0.01)
+    raise AssertionError(f"{len(lines)} of {count} calls were logged")
+
+
 @pytest.mark.parametrize("kind", [*KINDS, "Writing"])
 async def test_an_interceptor_surrounds_the_whole_call(kind: str) -> None:
     seen = Seen()
@@ -191,9 +201,9 @@ async def test_every_call_is_logged_once_with_its_id_and_outcome(kind: str) -> N
             await call(kind, "ok", metadata=(("zaiko-client", "pytest/1"),))
             with pytest.raises(grpc.aio.AioRpcError) as caught:
                 await call(kind, "refuse")
+            lines = await calls_in(logs, 2)
 
     assert dict(caught.value.trailing_metadata())["zaiko-request"] == "call-1"
-    lines = [line for line in logs if line["event"] == "call"]
     assert [(line["method"], line["code"], line["client"]) for line in lines] == [
         (f"/test.Four/{kind}", "OK", "pytest/1"),
         (f"/test.Four/{kind}", "ALREADY_EXISTS", ""),
@@ -205,10 +215,10 @@ async def test_a_call_that_the_client_gives_up_is_logged_as_such() -> None:
         async with serving(AccessLog(lambda: "id"), Errors(lambda: "id")) as call:
             with pytest.raises(grpc.aio.AioRpcError) as caught:
                 await call("UnaryUnary", "wait", timeout=0.05)
-            await asyncio.sleep(0.05)
+            lines = await calls_in(logs, 1)
 
     assert caught.value.code() == grpc.StatusCode.DEADLINE_EXCEEDED
-    assert [line["code"] for line in logs if line["event"] == "call"] == ["CANCELLED"]
+    assert [line["code"] for line in lines] == ["CANCELLED"]
 
 
 async def test_the_servers_own_limit_ends_a_call_with_its_reason() -> None:

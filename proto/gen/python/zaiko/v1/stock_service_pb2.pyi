@@ -961,8 +961,8 @@ class ExplainStockRequest(message.Message):
     at_revision: builtins.int
     """Optional. The merchant's revision to explain; 0 = the newest one."""
     promise_limit: builtins.int
-    """Optional. At most so many demands of each product are listed one by one. 0 = 100; more than 1,000 is treated as
-    1,000. The others are summed up.
+    """Optional. At most so many demands of each product are listed one by one, and the others are summed up. Default 100;
+    more than 1,000 is treated as 1,000.
     """
     def __init__(
         self,
@@ -1080,7 +1080,7 @@ class ListOversellsRequest(message.Message):
         product: builtins.str
         """Optional. Only oversells of this product, `merchants/{merchant}/products/{product}`."""
         open: builtins.bool
-        """Optional. True = only those that are not cleared."""
+        """Optional. True = only those that are not cleared. False = all."""
         @builtins.property
         def causes(self) -> containers.RepeatedScalarFieldContainer[oversell_pb2.Oversell.Cause.ValueType]:
             """Optional. Only these causes. Empty = all."""
