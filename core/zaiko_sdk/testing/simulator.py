@@ -103,6 +103,23 @@ class Simulator(ABC):
     def delete_order(self, order: str) -> None:
         """Make the order disappear the way the platform does."""
 
+    def remove_listing(self, sku: str) -> None:
+        """The staff deletes a listing. A simulator that does not play that: SimulationError."""
+        raise SimulationError("this simulator cannot remove a listing")
+
+    def close_for_maintenance(self, closed: bool) -> None:
+        """The platform is in maintenance, as it announces it itself, until called with False."""
+        self.switch("maintenance", closed)
+
+    def exhaust_quota(self) -> None:
+        """The next request is refused for load, in the platform's own words. A platform without a quota: SimulationError."""
+        raise SimulationError("this simulator has no quota that can be used up")
+
+    def notification(self, order: str) -> tuple[dict[str, str], bytes]:
+        """Headers and body of a notification that the platform would send of this order, signed with the shop's secret. A
+        platform without webhooks: SimulationError."""
+        raise SimulationError("this platform sends no notifications")
+
     def switches(self) -> dict[str, Any]:
         """The simulator's settable behaviours (for UNCONFIRMED facts) with their present values."""
         return {}
@@ -178,6 +195,10 @@ class SimulatorServer:
     def clear_faults(self) -> None:
         """Forget faults that have not been committed."""
         self._faults.faults.clear()
+
+    def pending_faults(self) -> int:
+        """How many faults wait for a request that they match."""
+        return len(self._faults.faults)
 
     def _run(self) -> None:
         asyncio.run(self._server.serve(sockets=[self._socket]))

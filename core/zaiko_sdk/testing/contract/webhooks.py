@@ -1,0 +1,85 @@
+"""Rules about the platform's own notifications, which anybody can send."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from zaiko_sdk import Capability, ConnectorError, CredentialsRejected, WebhookHint
+from zaiko_sdk.testing.contract.bench import Bench
+from zaiko_sdk.testing.contract.rule import rule
+
+_GARBAGE = (b"", b"null", b"[]", b"{}", b"\xff\xfe\x00", b"<x/>", b'{"id":1}', b"[" * 100_000)
+
+
+class WebhookRules:
+    """`parse_webhook`."""
+
+    @rule(
+        Capability.WEBHOOKS,
+        why="A hint that names the order makes zaiko read it within seconds.",
+        fix="Verify the signature over the raw body, then answer with a WebhookHint that names the orders.",
+    )
+    def test_a_signed_notification_is_a_hint(self, bench: Bench) -> None:
+        """A notification that the platform signed is a hint with a topic and the order's id."""
+        order, headers, body = _notification(bench)
+        hint = _parse(bench, headers, body)
+        assert isinstance(hint, WebhookHint), f"a good notification of an order is {hint!r}"
+        assert hint.topic, "a hint without a topic"
+        assert order in hint.order_ids or not hint.order_ids, f"the hint names {list(hint.order_ids)}, not {order}"
+
+    @rule(
+        Capability.WEBHOOKS,
+        why="Proxies and servers write header names as they like.",
+        fix="Compare header names in lower case.",
+    )
+    def test_header_names_may_be_in_any_case(self, bench: Bench) -> None:
+        """Upper-case and lower-case header names are the same."""
+        _, headers, body = _notification(bench)
+        for case in (str.lower, str.upper):
+            hint = _parse(bench, {case(name): value for name, value in headers.items()}, body)
+            assert isinstance(hint, WebhookHint), f"with header names in {case.__name__} case: {hint!r}"
+
+    @rule(
+        Capability.WEBHOOKS,
+        why="Whoever can forge a notification can make zaiko read and work as often as they like.",
+        fix="Compare with hmac.compare_digest before anything is read; a missing or wrong proof is CredentialsRejected.",
+    )
+    def test_a_forged_notification_is_refused(self, bench: Bench) -> None:
+        """Without its proof, or with another one, a notification is CredentialsRejected."""
+        _, headers, body = _notification(bench)
+        forgeries: dict[str, dict[str, str]] = {"no headers": {}}
+        for name, value in headers.items():
+            if name.lower() not in ("content-type", "content-length", "user-agent", "accept"):
+                forgeries[f"another {name}"] = dict(headers) | {name: value[:-1] + ("A" if value[-1:] != "A" else "B")}
+        refused = {what: isinstance(_parse(bench, forged, body), CredentialsRejected) for what, forged in forgeries.items()}
+        assert refused["no headers"], "a notification without headers was not refused"
+        assert sum(refused.values()) > 1, f"no header proves anything: {refused}"
+
+    @rule(
+        Capability.WEBHOOKS,
+        why="Anybody can post anything to the address.",
+        fix="Verify before parsing; what is unreadable is a ConnectorError, never another exception.",
+    )
+    def test_garbage_is_never_believed(self, bench: Bench) -> None:
+        """Bodies of any kind under the headers of another notification are refused, never a crash."""
+        _, headers, body = _notification(bench)
+        for garbage in (*_GARBAGE, body[:-1], body[::-1]):
+            for given in (headers, {}, dict.fromkeys(headers, "é\n")):
+                found = _parse(bench, given, garbage)
+                believed = isinstance(found, WebhookHint) and found.order_ids
+                assert not believed, f"{garbage[:40]!r} under other headers was believed: {found}"
+
+
+def _notification(bench: Bench) -> tuple[str, Mapping[str, str], bytes]:
+    (sku,) = bench.stock_up(10)
+    order = bench.shop.place_order({sku: 1})
+    return order, *bench.offered(bench.shop.notification, order)
+
+
+def _parse(bench: Bench, headers: Mapping[str, str], body: bytes) -> WebhookHint | ConnectorError | None:
+    connector = bench.open()
+
+    async def parse() -> WebhookHint | None:
+        return connector.parse_webhook(headers, body)
+
+    return bench.attempt("parse_webhook", parse())
