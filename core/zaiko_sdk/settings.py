@@ -23,6 +23,14 @@ class ConnectorSettings(BaseModel):
         """The names of the fields that hold credentials."""
         return frozenset(name for name, info in cls.model_fields.items() if _holds_secret(info.annotation))
 
+    def redact(self, text: str) -> str:
+        """`text` without the credentials: for a platform's own words, which may quote what it was sent."""
+        for name in self.secret_fields():
+            value = getattr(self, name)
+            secret = value.get_secret_value() if isinstance(value, SecretStr) else ""
+            text = text.replace(secret, "[secret]") if secret else text
+        return text
+
     @classmethod
     def schema_document(cls) -> dict[str, Any]:
         """The JSON Schema of the settings; credentials are marked `writeOnly` (JSON Schema 2020-12, §9.4)."""

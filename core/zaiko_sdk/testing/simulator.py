@@ -112,12 +112,13 @@ class Simulator(ABC):
         self.switch("maintenance", closed)
 
     def exhaust_quota(self) -> None:
-        """The next request is refused for load, in the platform's own words. A platform without a quota: SimulationError."""
+        """From now on requests are refused for load, in the platform's own words, until the switch `quotas` is set. A simulator
+        without it: SimulationError."""
         raise SimulationError("this simulator has no quota that can be used up")
 
     def notification(self, order: str) -> tuple[dict[str, str], bytes]:
-        """Headers and body of a notification that the platform would send of this order, signed with the shop's secret. A
-        platform without webhooks: SimulationError."""
+        """Headers and body of a notification that the platform would send of this order, proven with the secret that is in
+        `shop_settings`. A platform without webhooks: SimulationError."""
         raise SimulationError("this platform sends no notifications")
 
     def switches(self) -> dict[str, Any]:
@@ -151,6 +152,27 @@ _VERBS: dict[str, Callable[[Simulator, str, dict[str, Any]], None]] = {
 }
 
 
+class _Server(uvicorn.Server):
+    """uvicorn looks ten times a second whether it shall stop; hundreds of tests would wait for that."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._asked = asyncio.Event()
+
+    def stop(self) -> None:
+        """From any thread."""
+        self.should_exit = True
+        if self._loop is not None:
+            with contextlib.suppress(RuntimeError):  # it has ended by itself
+                self._loop.call_soon_threadsafe(self._asked.set)
+
+    async def main_loop(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        if not await self.on_tick(0):
+            await self._asked.wait()
+
+
 class SimulatorServer:
     """A simulator on a port of 127.0.0.1, served from a thread of this process. Use as a context manager."""
 
@@ -166,7 +188,7 @@ class SimulatorServer:
         # A simulated shop has a clock of its own, and tells it by the header Date itself where the platform does.
         config = uvicorn.Config(self._faults, log_level="warning", lifespan="off", access_log=False, date_header=False)
         logging.getLogger("uvicorn.error").addFilter(is_unintended)
-        self._server = uvicorn.Server(config)
+        self._server = _Server(config)
         self._server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
         self._thread = threading.Thread(target=self._run, name=f"simulator {self.base_url}", daemon=True)
 
@@ -180,7 +202,7 @@ class SimulatorServer:
         return self
 
     def __exit__(self, *exc: object) -> None:
-        self._server.should_exit = True
+        self._server.stop()
         self._thread.join(timeout=10)
         self._socket.close()
 

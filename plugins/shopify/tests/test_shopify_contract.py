@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from zaiko_shopify.plugin import SHOPIFY
-from zaiko_shopify.simulator import ShopifySimulator
 from zaiko_sdk import ConnectorType
 from zaiko_sdk.testing.contract import ConnectorContract
 from zaiko_sdk.testing.simulator import SimulatorType
+from zaiko_shopify.plugin import SHOPIFY
+from zaiko_shopify.simulator import ShopifySimulator
 
 
 class TestShopify(ConnectorContract):

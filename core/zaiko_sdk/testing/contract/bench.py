@@ -6,7 +6,7 @@ import asyncio
 import time
 import uuid
 from collections.abc import Callable, Coroutine, Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 import httpx
@@ -40,16 +40,16 @@ _MOST_REQUESTS = 8
 
 class HurriedClock:
     """The real wall clock; what is slept is skipped on the monotonic one, so that a connector's patience costs no time.
-    `skipped` are the seconds slept so far."""
+    `skipped` are the seconds slept so far. `offset` is what a rule adds to both: hours that pass, or a clock that is wrong."""
 
     def __init__(self) -> None:
-        self.skipped = 0.0
+        self.skipped = self.offset = 0.0
 
     def now(self) -> datetime:
-        return datetime.now(UTC)
+        return datetime.now(UTC) + timedelta(seconds=self.offset)
 
     def monotonic(self) -> float:
-        return time.monotonic() + self.skipped
+        return time.monotonic() + self.skipped + self.offset
 
     async def sleep(self, seconds: float) -> None:
         self.skipped += max(0.0, seconds)
@@ -128,7 +128,7 @@ class Bench:
 
     def open(self, *, clock: Clock | None = None, secrets: bool = True) -> Connector:
         """A connector to the shop, as another process would open it; with credentials that the platform does not know, if asked."""
-        given = self.settings if secrets else {name: self._blunt(name, value) for name, value in self.settings.items()}
+        given = self._given(known=secrets)
         context = self.context(self.state if secrets else MemoryState(), clock)
         connector = self.kind.open(context, self.kind.settings.model_validate(given))
         self._opened.append(connector)
@@ -142,11 +142,14 @@ class Bench:
 
         return ShopContext("merchants/m/shops/contract", clock or self.clock, self.log, http, lambda: str(uuid.uuid4()), state)
 
-    def secrets(self) -> list[str]:
-        """The credentials of the shop, as text."""
-        settings = self.kind.settings.model_validate(self.settings)
+    def secrets(self, *, known: bool = True) -> list[str]:
+        """The credentials of the shop, as text; or those that `open(secrets=False)` uses."""
+        settings = self.kind.settings.model_validate(self._given(known=known))
         found = [getattr(settings, name) for name in self.kind.settings.secret_fields()]
         return [value.get_secret_value() for value in found if isinstance(value, SecretStr) and value.get_secret_value()]
+
+    def _given(self, *, known: bool) -> dict[str, Any]:
+        return self.settings if known else {name: self._blunt(name, value) for name, value in self.settings.items()}
 
     def _blunt(self, name: str, value: Any) -> Any:
         if name not in self.kind.settings.secret_fields() or not isinstance(value, str) or not value:

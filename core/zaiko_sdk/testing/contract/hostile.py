@@ -12,6 +12,7 @@ from zaiko_sdk.testing.faults import Fault, FaultKind
 
 _WRITES = (Capability.LIST_LISTINGS, Capability.READ_INVENTORY, Capability.SET_INVENTORY)
 _MANY = 10_000
+_MOST_REQUESTS = 20
 _LONGEST = 120.0
 """Seconds after which the host gives a call up."""
 _STATUSES = (400, 401, 402, 403, 405, 409, 423, 429, 430, 500, 502, 503, 504)
@@ -147,31 +148,29 @@ class HostileRules:
     )
     def test_a_slow_reply_to_a_write_is_told_truly(self, bench: Bench) -> None:
         """When the platform answers a write after the client gave up, what the connector said of it is true."""
-        bench.patience = 0.4
+        bench.patience = 0.3
         (sku,) = bench.stock_up(50)
         connector = bench.open()
         listing = bench.listings(connector)[sku]
-        for place in bench.hits(lambda place: Fault(FaultKind.LATENCY, skip=place, seconds=0.7)):
-            _write_once(bench, connector, listing, f"request {place + 1} answered too late", settle=1.0)
+        for place in bench.hits(lambda place: Fault(FaultKind.LATENCY, skip=place, seconds=0.5)):
+            _write_once(bench, connector, listing, f"request {place + 1} answered too late", settle=0.4)
 
     @rule(
-        *_WRITES,
+        Capability.LIST_LISTINGS,
         why="The platform refuses for load before it does anything; the host waits as long as it says.",
         fix="Turn its refusal for load into Throttled with retry_after in seconds; keep to the pace yourself.",
     )
     def test_a_refusal_for_load_is_throttled(self, bench: Bench) -> None:
-        """When the quota is used up, a call waits or raises Throttled, with a wait of more than 0 and at most a day."""
+        """When the quota is used up, a call raises Throttled with a wait of more than 0 and at most a day; later, all works."""
         skus = bench.stock_up(5)
         connector = bench.open()
-        bench.listings(connector)
-        bench.try_switch("quotas", True)
         bench.offered(bench.shop.exhaust_quota)
         found = bench.attempt("list_listings without quota", bench.reading_listings(connector))
-        if isinstance(found, ConnectorError):
-            assert isinstance(found, Throttled), f"the platform refused for load, and the connector raised {found!r}"
-            assert 0 < found.retry_after <= 86_400, f"retry_after is {found.retry_after} s"
-        else:
-            assert sorted(found) == skus, f"delivered {found}"
+        assert isinstance(found, Throttled), f"the platform refused for load, and list_listings is {found!r}"
+        assert 0 < found.retry_after <= 86_400, f"retry_after is {found.retry_after} s"
+        bench.shop.switch("quotas", False)
+        bench.clock.offset += found.retry_after
+        _check_recovered(bench, connector, skus)
 
     @rule(
         Capability.LIST_LISTINGS,
@@ -208,7 +207,7 @@ class HostileRules:
             bench.server.clear_faults()
             assert isinstance(found, ConnectorError), f"the platform refused everything, and check said {found}"
             assert waited <= _LONGEST, f"the call waited {waited:.0f} s"
-            assert sent <= 10, f"the call sent {sent} requests"
+            assert sent <= _MOST_REQUESTS, f"the call sent {sent} requests"
 
     @rule(
         why="A connection that is refused certainly changed nothing, so the host need not settle anything.",

@@ -11,8 +11,8 @@ from zaiko_sdk import Capability, SystemClock, Throttled
 from zaiko_sdk.testing.contract.bench import Bench
 from zaiko_sdk.testing.contract.rule import rule
 
-_SECONDS = 2.5
-_TASKS = 6
+_SECONDS = 1.5
+_TASKS = 3
 
 
 class PaceRules:
@@ -25,7 +25,7 @@ class PaceRules:
         fix="Send every request through RateLimiter or CostBucket (docs/connectors.md §8), also those of `check` and of sign-in.",
     )
     def test_the_quota_is_kept(self, bench: Bench) -> None:
-        """Six tasks that read as fast as they can for 2.5 seconds are never refused for load."""
+        """Three tasks that read as fast as they can for 1.5 seconds are never refused for load."""
         skus = bench.stock_up(*[5] * 3)
         if not bench.try_switch("quotas", True):
             pytest.skip("cannot be played: the simulator has no switch «quotas»")

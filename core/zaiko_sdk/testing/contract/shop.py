@@ -69,12 +69,16 @@ class ShopRules:
         fix="Turn the platform's refusal of the credentials into CredentialsRejected.",
     )
     def test_wrong_credentials_hold_the_shop(self, bench: Bench) -> None:
-        """Reading with credentials that the platform refuses raises CredentialsRejected."""
+        """Reading with credentials that the platform refuses raises CredentialsRejected, within two hours."""
         connector = bench.open(secrets=False)
-        found = bench.attempt("list_listings", bench.reading_listings(connector))
-        assert isinstance(found, CredentialsRejected), (
-            f"raised {found!r}" if isinstance(found, ConnectorError) else "read all the same"
-        )
+        for _ in range(3):
+            found = bench.attempt("list_listings", bench.reading_listings(connector))
+            assert isinstance(found, ConnectorError), "read all the same"
+            # Some platforms take a while until a new key works; until then it is not known to be wrong.
+            if not isinstance(found, Retry):
+                break
+            bench.clock.offset += 3600
+        assert isinstance(found, CredentialsRejected), f"raised {found!r}"
 
     @rule(
         why="Logs and errors are read by more people than the credentials are for.",
@@ -82,26 +86,20 @@ class ShopRules:
     )
     def test_no_error_and_no_log_line_holds_a_credential(self, bench: Bench) -> None:
         """Whatever the platform answers, errors with their traceback and log lines hold no credential."""
-        secrets = bench.secrets()
-        echo = " ".join(secrets)
-        replies = [
-            Fault(FaultKind.REFUSE, status=401, body='{"errors":[{"message":"bad token ' + echo + '"}]}', times=_MANY),
-            Fault(FaultKind.REFUSE, status=500, body=echo, times=_MANY),
-            Fault(FaultKind.REFUSE, status=200, body='{"data":"' + echo + '"}', times=_MANY),
-            Fault(FaultKind.DROP, times=_MANY),
-        ]
-        for reply in replies:
-            for secret_known in (True, False):
-                connector = bench.open(secrets=secret_known)
+        told: list[str] = []
+        for known in (True, False):
+            secrets = bench.secrets(known=known)
+            for reply in _echoes(" ".join(secrets)):
+                connector = bench.open(secrets=known)
                 bench.server.inject(reply)
                 found = bench.attempt("check", connector.check())
                 bench.server.clear_faults()
-                told = repr(found)
+                text = repr(found)
                 if isinstance(found, ConnectorError):
-                    told += "".join(traceback.format_exception(found)) + found.platform_message
-                assert not any(secret in told for secret in secrets), f"{type(found).__name__} holds a credential"
-        leaked = [line.partition(" ")[0] for line in bench.log.lines if any(secret in line for secret in secrets)]
-        assert not leaked, f"log lines with a credential: {leaked}"
+                    text += "".join(traceback.format_exception(found)) + found.platform_message
+                told += [f"{type(found).__name__} of check" for secret in secrets if secret in text]
+            told += [f"log line {line.partition(' ')[0]}" for line in bench.log.lines for secret in secrets if secret in line]
+        assert not told, f"these hold a credential: {sorted(set(told))}"
 
     @rule(
         Capability.LIST_LISTINGS,
@@ -177,3 +175,13 @@ class ShopRules:
 
 async def _check(bench: Bench) -> Sequence[Finding]:
     return await bench.open().check()
+
+
+def _echoes(words: str) -> list[Fault]:
+    """A platform that quotes what it was sent."""
+    return [
+        Fault(FaultKind.REFUSE, status=401, body='{"errors":[{"message":"bad token ' + words + '"}]}', times=_MANY),
+        Fault(FaultKind.REFUSE, status=500, body=words, times=_MANY),
+        Fault(FaultKind.REFUSE, status=200, body='{"data":"' + words + '"}', times=_MANY),
+        Fault(FaultKind.DROP, times=_MANY),
+    ]

@@ -45,15 +45,10 @@ class WebhookRules:
         fix="Compare with hmac.compare_digest before anything is read; a missing or wrong proof is CredentialsRejected.",
     )
     def test_a_forged_notification_is_refused(self, bench: Bench) -> None:
-        """Without its proof, or with another one, a notification is CredentialsRejected."""
+        """A notification that was proven with another secret than the shop's is CredentialsRejected."""
         _, headers, body = _notification(bench)
-        forgeries: dict[str, dict[str, str]] = {"no headers": {}}
-        for name, value in headers.items():
-            if name.lower() not in ("content-type", "content-length", "user-agent", "accept"):
-                forgeries[f"another {name}"] = dict(headers) | {name: value[:-1] + ("A" if value[-1:] != "A" else "B")}
-        refused = {what: isinstance(_parse(bench, forged, body), CredentialsRejected) for what, forged in forgeries.items()}
-        assert refused["no headers"], "a notification without headers was not refused"
-        assert sum(refused.values()) > 1, f"no header proves anything: {refused}"
+        found = _parse(bench, headers, body, secrets=False)
+        assert isinstance(found, CredentialsRejected), f"a notification with another secret's proof is {found!r}"
 
     @rule(
         Capability.WEBHOOKS,
@@ -64,7 +59,7 @@ class WebhookRules:
         """Bodies of any kind under the headers of another notification are refused, never a crash."""
         _, headers, body = _notification(bench)
         for garbage in (*_GARBAGE, body[:-1], body[::-1]):
-            for given in (headers, {}, dict.fromkeys(headers, "é\n")):
+            for given in (headers, {}, dict.fromkeys(headers, "é")):
                 found = _parse(bench, given, garbage)
                 believed = isinstance(found, WebhookHint) and found.order_ids
                 assert not believed, f"{garbage[:40]!r} under other headers was believed: {found}"
@@ -76,8 +71,8 @@ def _notification(bench: Bench) -> tuple[str, Mapping[str, str], bytes]:
     return order, *bench.offered(bench.shop.notification, order)
 
 
-def _parse(bench: Bench, headers: Mapping[str, str], body: bytes) -> WebhookHint | ConnectorError | None:
-    connector = bench.open()
+def _parse(bench: Bench, headers: Mapping[str, str], body: bytes, *, secrets: bool = True) -> WebhookHint | ConnectorError | None:
+    connector = bench.open(secrets=secrets)
 
     async def parse() -> WebhookHint | None:
         return connector.parse_webhook(headers, body)

@@ -95,6 +95,7 @@ class Credentials:
         body = body_of(response)
         if response.status_code in (400, 401, 403, 422) and reported_errors(body):
             words = " / ".join(f"{error.code} {error.message}".strip() for error in reported_errors(body))
+            words = self._settings.redact(words)
             raise CredentialsRejected("ecforce refused the e-mail and password of this shop", platform_message=words)
         error = refusal(response, path=SIGN_IN_PATH, writing=False, clock=self._clock)
         if error is not None:

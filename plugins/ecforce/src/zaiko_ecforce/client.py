@@ -31,7 +31,7 @@ class Client:
     def __init__(self, context: ShopContext, settings: EcforceSettings) -> None:
         self.clock, self.log = context.clock, context.log
         self._http = context.http()
-        self._origin = settings.origin
+        self._origin, self._settings = settings.origin, settings
         self._lane = lane_of(settings, context.clock)
         self._credentials = Credentials(settings, context.clock, self._post_login)
 
@@ -45,7 +45,11 @@ class Client:
         common = [("page", str(page)), ("per", str(per)), ("sort", sort), ("lighter", "0")]
         if include:
             common.append(("include", include))
-        document = read_document(await self._read(path, [*common, *params]), what=path)
+        body = await self._read(path, [*common, *params])
+        if isinstance(body, dict) and "data" in body and body["data"] is None:
+            # Where a list is empty ecforce sends [] or leaves the key out; null would read as «there are none» for no reason.
+            raise ContractBroken(f"the reply for {path} has no list in `data`")
+        document = read_document(body, what=path)
         if document.malformed:
             self.log.error("rows_without_id", resource=resource, rows=document.malformed)
         return document
@@ -75,6 +79,7 @@ class Client:
     def _raise(self, response: httpx.Response, path: str, *, writing: bool) -> None:
         error = refusal(response, path=path, writing=writing, clock=self.clock)
         if error is not None:
+            error.platform_message = self._settings.redact(error.platform_message)
             raise error
 
     async def _exchange(self, method: str, path: str, *, params: Params = (), body: Any = None) -> httpx.Response:

@@ -65,7 +65,7 @@ class Client:
         self.clock, self.log = context.clock, context.log
         self._http = context.http()
         self._origin, self._lanes = settings.origin, lanes_of(settings, context.clock)
-        self._key = settings.license_key
+        self._settings, self._key = settings, settings.license_key
         pair = f"{settings.service_secret.get_secret_value()}:{settings.license_key.get_secret_value()}"
         self._authorization = "ESA " + base64.b64encode(pair.encode()).decode()
         self._opened_at = self.clock.monotonic()
@@ -110,7 +110,13 @@ class Client:
             return reply
         if reply.status == 503:
             self._busy_in_a_row += 1
-        raise refusal(reply, function, busy_wait=min(30.0 * 2 ** min(self._busy_in_a_row, 4), MAINTENANCE_WAIT))
+        raise self._discreet(refusal(reply, function, busy_wait=min(30.0 * 2 ** min(self._busy_in_a_row, 4), MAINTENANCE_WAIT)))
+
+    def _discreet(self, error: ConnectorError) -> ConnectorError:
+        """Without the keys, should RMS quote what it was sent."""
+        words = self._settings.redact(error.platform_message)
+        error.platform_message = words.replace(self._authorization.removeprefix("ESA "), "[secret]")
+        return error
 
     async def licence_expiry(self) -> datetime | None:
         """When the licence key ends, or None when RMS refuses to say, which it does to a dead key. Raises ConnectorError."""
@@ -160,7 +166,7 @@ class Client:
                 wait = max(1.0, reply.retry_after if reply.retry_after is not None else delay)
                 lane.hold(wait)
                 if wait > _PATIENCE:
-                    raise Throttled(f"RMS limits {function.name}", retry_after=wait, platform_message=reply.words())
+                    raise self._discreet(Throttled(f"RMS limits {function.name}", retry_after=wait, platform_message=reply.words()))
                 self.log.info("throttled", function=function.name, wait=wait)
             elif not function.writes and (is_down(reply) or reply.is_cut) and reply.status not in accept:
                 if (reply.retry_after or 0) > _PATIENCE or self.clock.monotonic() > until:

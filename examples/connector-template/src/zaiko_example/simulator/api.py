@@ -95,7 +95,7 @@ class _Gate:
         now = time.monotonic()
         self._places = min(float(_BURST), self._places + (now - self._at) * behaviour["requests_per_second"])
         self._at = now
-        if behaviour["quotas"] and self._places < 1:
+        if behaviour["quotas"] and (self._places < 1 or self._shop.exhausted):
             calls["throttled"] += 1
             raise Refusal(429, "too_many_requests", "Slow down", {"retry-after": "1"} if behaviour["retry_after"] else None)
         self._places -= 1

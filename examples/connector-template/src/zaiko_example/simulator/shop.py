@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -12,6 +13,7 @@ from starlette.routing import BaseRoute
 from zaiko_sdk.testing.simulator import NewListing, SimulationError, Simulator
 
 from zaiko_example.simulator.api import routes_of
+from zaiko_example.webhooks import sign
 
 TOKEN, WEBHOOK_SECRET = "sim-token-4f1c", "sim-webhook-secret-88d0"
 
@@ -67,6 +69,7 @@ class ExampleSimulator(Simulator):
         self.listings: dict[str, SimListing] = {}
         self.orders: dict[str, SimOrder] = {}
         self.calls: dict[str, int] = {"throttled": 0}
+        self.exhausted = False
         self.behaviour: dict[str, Any] = {
             "quotas": True,
             "requests_per_second": 100.0,
@@ -159,6 +162,17 @@ class ExampleSimulator(Simulator):
         with self.lock:
             del self.orders[self._order(order).id]
 
+    def remove_listing(self, sku: str) -> None:
+        with self.lock:
+            del self.listings[self._listing(sku).id]
+
+    def exhaust_quota(self) -> None:
+        self.behaviour["quotas"] = self.exhausted = True
+
+    def notification(self, order: str) -> tuple[dict[str, str], bytes]:
+        body = json.dumps({"delivery_id": f"d-{next(self._ids)}", "topic": "order.updated", "order_id": self._order(order).id})
+        return {"X-Example-Signature": sign(WEBHOOK_SECRET, body.encode())}, body.encode()
+
     def switches(self) -> dict[str, Any]:
         return dict(self.behaviour)
 
@@ -166,6 +180,7 @@ class ExampleSimulator(Simulator):
         if name not in self.behaviour:
             super().switch(name, value)
         self.behaviour[name] = value
+        self.exhausted = self.exhausted and name != "quotas"
 
     def counters(self) -> dict[str, int]:
         return dict(self.calls)

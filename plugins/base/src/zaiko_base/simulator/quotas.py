@@ -39,6 +39,7 @@ class Quotas:
         self._in_day += 1
         return None
 
-    def exhaust(self) -> None:
+    def exhaust(self, now: datetime) -> None:
         """Another app has used up the hour."""
+        self.refuse(now)
         self._in_hour = max(self._in_hour, self.per_hour)

@@ -88,6 +88,14 @@ class BaseSimulator(Simulator):
         with self.lock:
             return {sku: variation.stock for sku, (_, variation) in self._by_sku.items()}
 
+    def remove_listing(self, sku: str) -> None:
+        self.remove_item(sku)
+
+    def exhaust_quota(self) -> None:
+        with self.lock:
+            self.quotas.enforced = True
+            self.quotas.exhaust(self.now())
+
     def remove_item(self, sku: str) -> None:
         """The staff deletes the item, with all its variations."""
         with self.lock:
@@ -187,7 +195,7 @@ class BaseSimulator(Simulator):
                 self.grants.withdraw()
             case "exhaust_hour":
                 self.quotas.refuse(self.now())
-                self.quotas.exhaust()
+                self.quotas.exhaust(self.now())
             case _ if name in self.behaviour:
                 self.behaviour[name] = value
             case _:

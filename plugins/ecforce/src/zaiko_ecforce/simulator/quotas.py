@@ -22,6 +22,8 @@ class Quotas:
         self.retry_after = "alternate"
         """Whether a 429 announces its wait: always, never or alternate (UNCONFIRMED)."""
         self.throttled = 0
+        self.exhausted = False
+        """Whether other clients of the shop use up every place."""
         self._tokens, self._at = float(_BURST), time.monotonic()
         self._sign_ins: deque[float] = deque()
 
@@ -32,7 +34,7 @@ class Quotas:
         self._at = now
         if not self.enforced:
             return None
-        if self._tokens >= 1:
+        if self._tokens >= 1 and not self.exhausted:
             self._tokens -= 1
             return None
         return self._refusal()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -16,6 +17,7 @@ from zaiko_ecforce.simulator.records import SimLine, SimOrder, SimProduct, SimSt
 EMAIL, PASSWORD = "staff@shop.example.test", "sim-password-7f3a"
 TOKEN, SESSION = "sim-static-token-91c2", "sim-session-token-"
 LOCATION = "default"
+WEBHOOK_SECRET = "sim-webhook-secret-5d20"  # noqa: S105 - of nobody
 
 
 class EcforceSimulator(Simulator):
@@ -66,7 +68,7 @@ class EcforceSimulator(Simulator):
         """By token or by login, as the switch `auth` says; faster than a real shop while `quotas` is off."""
         login = {"email": EMAIL, "password": PASSWORD} if self.behaviour["auth"] == "sign_in" else {"token": self.static_token}
         pace = {} if self.quotas.enforced else {"requests_per_second": 100.0, "burst": 100}
-        return {"origin": base_url, "location_code": LOCATION, **login, **pace}
+        return {"origin": base_url, "location_code": LOCATION, "webhook_secret": WEBHOOK_SECRET, **login, **pace}
 
     def now(self) -> datetime:
         """The shop's clock."""
@@ -168,6 +170,24 @@ class EcforceSimulator(Simulator):
             self.void(found)
             self.delete(found)
 
+    def remove_listing(self, sku: str) -> None:
+        with self.lock:
+            gone = self.items_by_sku.pop(self.item(sku).variant_sku)
+            self.items = [item for item in self.items if item not in gone]
+            for product in self.products:
+                product.variants = [variant for variant in product.variants if variant.sku != sku]
+            self.products = [product for product in self.products if product.variants]
+
+    def exhaust_quota(self) -> None:
+        with self.lock:
+            self.quotas.enforced = self.quotas.exhausted = True
+
+    def notification(self, order: str) -> tuple[dict[str, str], bytes]:
+        """By the template that the connector's README asks for."""
+        with self.lock:
+            body = {"secret": WEBHOOK_SECRET, "order_id": self.order(order).id}
+        return {"Content-Type": "application/json", "X-ECF-Event": "order_updated"}, json.dumps(body).encode()
+
     def set_state(self, order: str, state: str, payment_state: str | None = None) -> None:
         """The staff moves the order to a state, which may be one of the shop's own."""
         with self.lock:
@@ -231,7 +251,7 @@ class EcforceSimulator(Simulator):
     def switch(self, name: str, value: Any) -> None:
         """`static_token` replaces the token as 更新 does; `session: expired` revokes what a sign-in gave."""
         if name == "quotas":
-            self.quotas.enforced = bool(value)
+            self.quotas.enforced, self.quotas.exhausted = bool(value), False
         elif name == "requests_per_second":
             self.quotas.rate = float(value)
         elif name == "retry_after":

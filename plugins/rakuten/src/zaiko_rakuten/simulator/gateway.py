@@ -46,6 +46,8 @@ class Quotas:
 
     def __init__(self) -> None:
         self.enforced = True
+        self.exhausted = False
+        """Whether other systems with the same key use up every place."""
         self.throttled: dict[str, int] = {}
         self.monotonic = time.monotonic
         self._calls: dict[str, deque[float]] = {}
@@ -56,7 +58,7 @@ class Quotas:
         calls = self._calls.setdefault(function.name, deque())
         while calls and now - calls[0] >= 1.0:
             calls.popleft()
-        if self.enforced and len(calls) >= function.rate:
+        if self.enforced and (self.exhausted or len(calls) >= function.rate):
             self.throttled[function.name] = self.throttled.get(function.name, 0) + 1
             return True
         calls.append(now)

@@ -14,6 +14,7 @@ from zaiko_sdk.testing.simulator import NewListing, SimulationError, Simulator
 
 from zaiko_rakuten.simulator import item_api, order_api, stock_api
 from zaiko_rakuten.simulator.gateway import Key, Quotas, Served, endpoint, errors
+from zaiko_rakuten.simulator.notices import AUTH_KEY, order_placed
 from zaiko_rakuten.simulator.records import Pair, SimItem, SimLine, SimOrder, SimStock, SimVariant
 from zaiko_rakuten.times import JAPAN
 
@@ -75,7 +76,12 @@ class RakutenSimulator(Simulator):
         return [licence, *stock_api.routes_of(self), *item_api.routes_of(self), *order_api.routes_of(self)]
 
     def shop_settings(self, base_url: str) -> dict[str, Any]:
-        return {"origin": base_url, "service_secret": self.service_secret, "license_key": self.keys[-1].text}
+        return {
+            "origin": base_url,
+            "service_secret": self.service_secret,
+            "license_key": self.keys[-1].text,
+            "notice_auth_key": AUTH_KEY,
+        }
 
     def now(self) -> datetime:
         """The shop's clock."""
@@ -174,6 +180,22 @@ class RakutenSimulator(Simulator):
         with self.lock:
             self._order(order).progress = progress
 
+    def remove_listing(self, sku: str) -> None:
+        """The item goes, and with it what RMS would keep of it for a day."""
+        self.delete_item(sku)
+        self.delete_stock_row(sku)
+
+    def close_for_maintenance(self, closed: bool) -> None:
+        self.switch("maintenance", "json" if closed else "")
+
+    def exhaust_quota(self) -> None:
+        with self.lock:
+            self.quotas.enforced = self.quotas.exhausted = True
+
+    def notification(self, order: str) -> tuple[dict[str, str], bytes]:
+        with self.lock:
+            return {"Content-Type": "text/xml; charset=UTF-8"}, order_placed(self._order(order))
+
     def delete_item(self, sku: str) -> None:
         """The staff deletes an item. Its stock rows stay, as orphans, and search goes on showing its number."""
         with self.lock:
@@ -248,7 +270,7 @@ class RakutenSimulator(Simulator):
         """`new_key_live_after` issues a new licence key that works after so many seconds; `license_days_left` moves the end of the
         present key."""
         if name == "quotas":
-            self.quotas.enforced = bool(value)
+            self.quotas.enforced, self.quotas.exhausted = bool(value), False
         elif name == "license_days_left":
             self.keys[-1].dies_at = self.now() + timedelta(days=float(value))
         elif name == "new_key_live_after":

@@ -56,6 +56,8 @@ class Platform:
         self.keys: dict[str, KeptKey] = {}
         self.scopes: frozenset[str] = SCOPES
         self.quotas = True
+        self.exhausted = False
+        """Whether other apps with the same credentials empty the bucket all the time."""
         self.max_cost = 1_000
         self.idempotency = True
         self.failed_keys_remembered = False
@@ -94,7 +96,7 @@ class Platform:
             return {"errors": [large], "extensions": self._cost(requested, None)}
         if requested > self.max_cost:
             return {"errors": [self._too_dear(requested)]}
-        if self.quotas and not self.bucket.take(requested):
+        if self.quotas and (self.exhausted or not self.bucket.take(requested)):
             self.counts["throttled"] += 1
             error = {"message": "Throttled", "extensions": {"code": "THROTTLED", "documentation": _LIMITS_PAGE}}
             return {"errors": [error], "extensions": self._cost(requested, None)}

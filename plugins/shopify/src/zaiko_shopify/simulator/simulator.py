@@ -144,6 +144,22 @@ class ShopifySimulator(Simulator):
             raise SimulationError(f"there is no order {identity!r}")
         return found
 
+    def remove_listing(self, sku: str) -> None:
+        with self.lock:
+            self.shop.delete_variant(self.shop.by_sku(sku))
+
+    def close_for_maintenance(self, closed: bool) -> None:
+        self.switch("state", "maintenance" if closed else "active")
+
+    def exhaust_quota(self) -> None:
+        with self.lock:
+            self.platform.quotas = self.platform.exhausted = True
+
+    def notification(self, order: str) -> tuple[dict[str, str], bytes]:
+        with self.lock:
+            delivery = self.platform.webhooks.delivery_of(self.order(order))
+        return delivery.headers, delivery.body
+
     def switches(self) -> dict[str, Any]:
         values = {name: attrgetter(path)(self) for name, path in _SWITCHES.items()}
         return values | {"scopes": sorted(self.platform.scopes)}
@@ -155,6 +171,8 @@ class ShopifySimulator(Simulator):
                 super().switch(name, value)
             if value not in _CHOICES.get(name, (value,)):
                 raise SimulationError(f"{name} cannot be {value!r}")
+            if name == "quotas":
+                self.platform.exhausted = False
             if name == "plan":
                 self.platform.use_plan(value)
             elif name == "scopes":

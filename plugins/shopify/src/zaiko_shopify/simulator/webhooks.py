@@ -56,12 +56,7 @@ class Webhooks:
 
     def order_changed(self, order: Order, *topics: str) -> None:
         """An order event."""
-        payload = {
-            "id": order.number,
-            "admin_graphql_api_id": gid("Order", order.number),
-            "updated_at": text_of(order.updated_at),
-            "line_items": [{"id": line.number, "sku": line.sku, "quantity": line.quantity} for line in order.lines],
-        }
+        payload = _payload(order)
         for topic in topics:
             body = {"id": order.number} if topic == "ORDERS_DELETE" else payload
             self._send(topic, {"order_id": order.number} if topic == "REFUNDS_CREATE" else body)
@@ -82,6 +77,17 @@ class Webhooks:
         uri = self.url or self.subscriptions.get(topic)
         if not uri:
             return
+        delivery = self._signed(topic, payload, uri)
+        self.sent.append(delivery)
+        # Subscriptions made through the API name https addresses of the outside world: those are only kept.
+        if self.url:
+            self._post([delivery] * self.copies)
+
+    def delivery_of(self, order: Order) -> Delivery:
+        """The notification of an order that changed, as it would be posted."""
+        return self._signed("ORDERS_UPDATED", _payload(order), self.url)
+
+    def _signed(self, topic: str, payload: dict[str, Any], uri: str) -> Delivery:
         body = json.dumps(payload, separators=(",", ":")).encode()
         head, _, tail = topic.lower().rpartition("_")
         headers = {
@@ -94,11 +100,7 @@ class Webhooks:
             "X-Shopify-Event-Id": str(uuid.uuid4()),
             "X-Shopify-Triggered-At": text_of(self._shop.now()) or "",
         }
-        delivery = Delivery(uri, headers, body)
-        self.sent.append(delivery)
-        # Subscriptions made through the API name https addresses of the outside world: those are only kept.
-        if self.url:
-            self._post([delivery] * self.copies)
+        return Delivery(uri, headers, body)
 
     def _post(self, deliveries: list[Delivery]) -> None:
         with self._turn:
@@ -132,3 +134,12 @@ class Webhooks:
             except httpx.HTTPError:
                 continue
         return False
+
+
+def _payload(order: Order) -> dict[str, Any]:
+    return {
+        "id": order.number,
+        "admin_graphql_api_id": gid("Order", order.number),
+        "updated_at": text_of(order.updated_at),
+        "line_items": [{"id": line.number, "sku": line.sku, "quantity": line.quantity} for line in order.lines],
+    }
