@@ -28,7 +28,8 @@ class ConnectorSettings(BaseModel):
         for name in self.secret_fields():
             value = getattr(self, name)
             secret = value.get_secret_value() if isinstance(value, SecretStr) else ""
-            text = text.replace(secret, "[secret]") if secret else text
+            # Shorter ones are no secrets, and would tear words apart.
+            text = text.replace(secret, "[secret]") if len(secret) >= 6 else text
         return text
 
     @classmethod

@@ -53,8 +53,9 @@ async def test_a_notice_without_the_agreed_key_is_refused(noticed: RakutenConnec
         noticed.parse_webhook({}, body)
 
 
-async def test_without_a_key_of_our_own_every_notice_is_refused(connector: RakutenConnector, shop: RakutenSimulator) -> None:
+async def test_without_a_key_of_our_own_every_notice_is_refused(connect, shop: RakutenSimulator) -> None:
     order = shop.orders[shop.place_order({"TEA-100": 1})]
+    connector = connect(notice_auth_key=None)
 
     with pytest.raises(CredentialsRejected, match="notice_auth_key"):
         connector.parse_webhook({}, notices.order_placed(order))

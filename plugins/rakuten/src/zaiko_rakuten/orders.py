@@ -17,7 +17,7 @@ from zaiko_rakuten.times import moment
 ORDER_VISIBILITY = timedelta(minutes=3)
 """UNCONFIRMED how late a search finds an order after the number fell; taken as seconds, with room for a busy sale."""
 _WINDOW, _HISTORY = timedelta(days=63) - timedelta(minutes=1), timedelta(days=729, hours=20)
-_AHEAD = timedelta(days=1)
+_AHEAD = timedelta(hours=12)
 """How far a search reaches into the future, in case our clock is behind that of RMS, by hours where nobody looks after it."""
 _SMALLEST = timedelta(minutes=1)
 _GIVE_UP_MISSING = timedelta(hours=24)
