@@ -13,6 +13,8 @@ from zaiko_example.simulator import ExampleSimulator
 from zaiko_sdk import ShopContext, SystemClock
 from zaiko_sdk.testing.simulator import SimulatorServer
 
+pytest_plugins = ["zaiko_sdk.testing.pytest_plugin"]
+
 
 class KeptLog:
     """A log that a test reads."""

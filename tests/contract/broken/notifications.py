@@ -1,0 +1,41 @@
+"""Connectors that trust a notification."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+
+from contract.broken.around import Around, behaves
+from zaiko_sdk import (
+    CredentialsRejected,
+    WebhookHint,
+)
+
+
+@behaves("a_signed_notification_is_a_hint")
+class IgnoresNotifications(Around):
+    def parse_webhook(self, headers: Mapping[str, str], body: bytes) -> WebhookHint | None:
+        self.inner.parse_webhook(headers, body)
+        return None
+
+
+@behaves("header_names_may_be_in_any_case")
+class ComparesHeaderNames(Around):
+    def parse_webhook(self, headers: Mapping[str, str], body: bytes) -> WebhookHint | None:
+        if "X-Example-Signature" not in headers:
+            raise CredentialsRejected("not signed")
+        return self.inner.parse_webhook(headers, body)
+
+
+@behaves("a_forged_notification_is_refused")
+class DoesNotVerify(Around):
+    def parse_webhook(self, headers: Mapping[str, str], body: bytes) -> WebhookHint | None:
+        note = json.loads(body)
+        return WebhookHint(note["delivery_id"], note["topic"], [note["order_id"]])
+
+
+@behaves("garbage_is_never_believed")
+class ReadsBeforeItVerifies(Around):
+    def parse_webhook(self, headers: Mapping[str, str], body: bytes) -> WebhookHint | None:
+        json.loads(body)["order_id"]
+        return self.inner.parse_webhook(headers, body)
