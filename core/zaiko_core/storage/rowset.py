@@ -4,13 +4,16 @@ differ. Join it, insert from it, update from it: the number of statements does n
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import (
     BigInteger,
+    BindParameter,
     Boolean,
     Connection,
+    Executable,
     FromClause,
     Integer,
     LargeBinary,
@@ -27,18 +30,25 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.types import JSON, TypeEngine
 
-_NAME = "batch"
+_NAME, _ROWS = "batch", "batch_rows"
 
 
 def rowset(connection: Connection, columns: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> FromClause:
     """`rows` as a table expression named `batch`. `columns` maps a name to Text, Integer, BigInteger, Boolean or JSON; a key that
     is missing in a row is NULL. Values are JSON values; a JSON column takes any."""
-    document = json.dumps([{name: row.get(name) for name in columns} for row in rows], ensure_ascii=False)
-    if connection.dialect.name == "postgresql":
-        parameter = cast(bindparam(None, document, type_=Text), postgresql.JSONB)
+    return _unnested(connection.dialect.name, columns, bindparam(None, _document(columns, rows), type_=Text))
+
+
+def _document(names: Iterable[str], rows: Sequence[Mapping[str, Any]]) -> str:
+    return json.dumps([{name: row.get(name) for name in names} for row in rows], ensure_ascii=False)
+
+
+def _unnested(dialect: str, columns: Mapping[str, Any], document: BindParameter[str]) -> FromClause:
+    if dialect == "postgresql":
         typed = [column(name, _postgresql(kind)) for name, kind in columns.items()]
-        return func.jsonb_to_recordset(parameter).table_valued(*typed, name=_NAME).render_derived(with_types=True)
-    each = func.json_each(bindparam(None, document, type_=Text)).table_valued("value", name="each_row")
+        records = func.jsonb_to_recordset(cast(document, postgresql.JSONB))
+        return records.table_valued(*typed, name=_NAME).render_derived(with_types=True)
+    each = func.json_each(document).table_valued("value", name="each_row")
     picked = [_sqlite(each.c.value, name, kind).label(name) for name, kind in columns.items()]
     # LIMIT keeps SQLite from folding this into the outer query, where it would scan the table and parse the JSON for each of its
     # rows; so it is unnested once, and the table is looked up by its key.
@@ -62,30 +72,40 @@ def insert_rows(
     `update`, or leave it when `ignore`; else the database's error is raised."""
     if not rows:
         return
-    names = list(rows[0])
-    batch = rowset(connection, typed(table, *names), rows)
+    names = tuple(rows[0])
+    statement = _insert(connection.dialect.name, table, names, tuple(update), ignore)
+    connection.execute(statement, {_ROWS: _document(names, rows)})
+
+
+@lru_cache(maxsize=500)
+def _insert(dialect: str, table: Table, names: tuple[str, ...], update: tuple[str, ...], ignore: bool) -> Executable:
+    """Built once: to build it takes longer than to run it."""
+    batch = _unnested(dialect, typed(table, *names), bindparam(_ROWS, type_=Text))
     # SQLite reads "… ON CONFLICT" after a bare SELECT … FROM as a join condition; the WHERE prevents it.
     chosen = select(*(batch.c[name] for name in names)).where(literal(1) == literal(1))
-    dialect: Any = postgresql if connection.dialect.name == "postgresql" else sqlite
-    statement = dialect.insert(table).from_select(names, chosen)
+    words: Any = postgresql if dialect == "postgresql" else sqlite
+    statement = words.insert(table).from_select(names, chosen)
     keys = [key.name for key in table.primary_key.columns]
     if update:
-        statement = statement.on_conflict_do_update(index_elements=keys, set_={name: statement.excluded[name] for name in update})
-    elif ignore:
-        statement = statement.on_conflict_do_nothing(index_elements=keys)
-    connection.execute(statement)
+        return statement.on_conflict_do_update(index_elements=keys, set_={name: statement.excluded[name] for name in update})  # type: ignore[no-any-return]
+    return statement.on_conflict_do_nothing(index_elements=keys) if ignore else statement  # type: ignore[no-any-return]
 
 
 def update_rows(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]], *, keys: Sequence[str]) -> None:
     """Set every non-key column of `rows` (all with the same keys) on the rows that `keys` name, in one statement."""
     if not rows:
         return
-    names = list(rows[0])
-    batch = rowset(connection, typed(table, *names), rows)
+    names = tuple(rows[0])
+    connection.execute(_update(connection.dialect.name, table, names, tuple(keys)), {_ROWS: _document(names, rows)})
+
+
+@lru_cache(maxsize=500)
+def _update(dialect: str, table: Table, names: tuple[str, ...], keys: tuple[str, ...]) -> Executable:
+    batch = _unnested(dialect, typed(table, *names), bindparam(_ROWS, type_=Text))
     statement = table.update().values({name: batch.c[name] for name in names if name not in keys})
     for key in keys:
         statement = statement.where(table.c[key] == batch.c[key])
-    connection.execute(statement)
+    return statement
 
 
 def _postgresql(kind: Any) -> TypeEngine[Any]:
