@@ -1,0 +1,29 @@
+"""Whether a shop is set up so that it can be synced, told to its merchant."""
+
+from __future__ import annotations
+
+from zaiko_sdk import Finding, FindingLevel, Pause, Skip, Stop
+
+from zaiko_nextengine.client import SHOPS, Client
+
+_READS = (
+    ("/api_v1_master_stock/search", "stock_goods_id"),
+    ("/api_v1_receiveorder_row/search", "receive_order_row_receive_order_id"),
+    ("/api_v1_system_que/search", "que_id"),
+)
+
+
+async def check_shop(client: Client) -> list[Finding]:
+    """See Connector.check. That stock can be uploaded cannot be tried without changing some."""
+    try:
+        shops, _ = await client.search(SHOPS, {"fields": "shop_id,shop_name", "limit": "100"})
+        for path, field in _READS:
+            await client.search(path, {"fields": field, "limit": "1"})
+        tokens = await client.tokens.current()
+    except (Pause, Skip, Stop) as error:
+        return [Finding(FindingLevel.ERROR, error.reason, error.message)]
+    message = (
+        f"Next Engine can be read; it serves {len(shops)} shops. Do not connect the same shops to zaiko directly: their orders "
+        "would count twice. The login ends when it is not used for 3 days."
+    )
+    return [Finding(FindingLevel.OK, "CONNECTED", message, expires_at=tokens.refresh_ends)]

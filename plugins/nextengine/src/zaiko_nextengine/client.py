@@ -1,0 +1,136 @@
+"""HTTP to Next Engine for one shop: one call at a time, with tokens that work, and with every refusal turned into an error.
+
+Nothing is repeated here but the one call whose tokens were refused, which has not been done.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Coroutine, Mapping
+from typing import Any, TypeVar
+
+import httpx
+from zaiko_sdk import ContractBroken, PlatformDown, RateLimiter, ShopContext, Timeout
+
+from zaiko_nextengine.memory import Memory
+from zaiko_nextengine.refusals import refusal, reported
+from zaiko_nextengine.settings import NextEngineSettings
+from zaiko_nextengine.tokens import TokenKeeper
+
+SHOPS = "/api_v1_master_shop/search"
+_LOGIN = "/api_neauth"
+_BURST = 3
+T = TypeVar("T")
+
+
+class Client:
+    """Calls to one shop's API. Safe for several tasks at once: they take turns, because the vendor advises against parallel calls
+    for one user, and because two calls with tokens that have just ended would lose the new ones."""
+
+    def __init__(self, context: ShopContext, settings: NextEngineSettings, memory: Memory) -> None:
+        self.clock, self.log = context.clock, context.log
+        self._http = context.http()
+        self._origin = settings.api_origin
+        self._pace = RateLimiter(context.clock, rate=settings.requests_per_second, burst=_BURST)
+        self._turn = asyncio.Lock()
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self.tokens = TokenKeeper(context, settings, memory, self._log_in)
+
+    async def aclose(self) -> None:
+        """Wait for the call that is under way, whose reply may hold the only copy of new tokens; close the connections."""
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._http.aclose()
+
+    async def search(self, path: str, form: Mapping[str, str]) -> tuple[list[Any], int | None]:
+        """The rows of a reply to a search, and its `count` where it is a number. Raises Retry, Pause and Stop."""
+        body = await self._uninterrupted(self._call(path, form, writing=False))
+        rows = body.get("data") if isinstance(body, dict) and body.get("result") == "success" else None
+        if not isinstance(rows, list):
+            raise ContractBroken(f"Next Engine answered {path} without result and data")
+        count = body.get("count")
+        return rows, int(count) if isinstance(count, str) and count.isascii() and count.isdigit() else None
+
+    async def upload(self, path: str, data: str) -> str:
+        """Hand over a CSV; the id of the queue in which it waits. Whatever leaves open whether it was taken is Timeout."""
+        form = {"data_type": "csv", "data": data, "wait_flag": "0"}
+        body = await self._uninterrupted(self._call(path, form, writing=True))
+        queue = body.get("que_id") if isinstance(body, dict) and body.get("result") == "success" else None
+        if isinstance(queue, int) and not isinstance(queue, bool):
+            queue = str(queue)
+        if not isinstance(queue, str) or not queue.isascii() or not queue.isdigit():
+            raise Timeout("Next Engine's reply to an upload tells no queue", sent=True)
+        return queue
+
+    async def _uninterrupted(self, work: Coroutine[Any, Any, T]) -> T:
+        # A run that is cancelled between a reply and the saving of its tokens would lose the shop's only valid pair.
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
+        return await asyncio.shield(task)
+
+    def _done(self, task: asyncio.Task[Any]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled():
+            task.exception()
+
+    async def _call(self, path: str, form: Mapping[str, str], *, writing: bool) -> Any:
+        async with self._turn:
+            tokens = await self.tokens.current()
+            if writing and tokens.access_ends is not None and tokens.access_ends <= self.clock.now():
+                await self._renew()
+            return await self._exchange(path, form, writing=writing)
+
+    async def _renew(self) -> None:
+        """Let the new pair come with a reply that matters to nobody, not with that of an upload, which may be lost."""
+        try:
+            await self._exchange(SHOPS, {"fields": "shop_id", "limit": "1"}, writing=False)
+        except Timeout as error:
+            # The upload was not sent, so its outcome is not open.
+            raise PlatformDown(f"Next Engine did not answer before an upload: {error.message}") from None
+
+    async def _exchange(self, path: str, form: Mapping[str, str], *, writing: bool) -> Any:
+        tokens = await self.tokens.current()
+        reply, body = await self._send(path, {**form, **tokens.form()})
+        if reported(body).refused_tokens:
+            newer = await self.tokens.newer_than(tokens)
+            if newer is not None:
+                reply, body = await self._send(path, {**form, **newer.form()})
+        self._raise(reply, body, path=path, writing=writing)
+        return body
+
+    def _raise(self, reply: httpx.Response, body: Any, *, path: str, writing: bool) -> None:
+        error = reported(body)
+        words = self.tokens.hide(f"{error.code} {error.message}".strip())
+        problem = refusal(reply, error, path=path, words=words, writing=writing)
+        if problem is not None:
+            raise problem
+
+    async def _log_in(self, form: Mapping[str, str]) -> Any:
+        try:
+            reply, body = await self._send(_LOGIN, form)
+        except Timeout as error:
+            # The call that wanted tokens was not sent, so its outcome is not open.
+            raise PlatformDown(f"Next Engine did not answer the login: {error.message}") from None
+        self._raise(reply, body, path=_LOGIN, writing=False)
+        return body
+
+    async def _send(self, path: str, form: Mapping[str, str]) -> tuple[httpx.Response, Any]:
+        """The reply and its JSON, None when it is none. Tokens in it are kept, whatever else it says."""
+        try:
+            async with self._pace:
+                reply = await self._http.post(self._origin + path, data=dict(form))
+        # `from None`: an httpx error holds the request, and with it the tokens.
+        except httpx.ConnectTimeout:
+            raise Timeout(f"{self._origin} did not take the connection in time", sent=False) from None
+        except (httpx.ConnectError, httpx.PoolTimeout) as error:
+            raise PlatformDown(f"could not connect to {self._origin} ({type(error).__name__})") from None
+        except httpx.HTTPError as error:
+            raise Timeout(f"no whole reply to {path} ({type(error).__name__})", sent=None) from None
+        try:
+            body = json.loads(reply.content)
+        except (ValueError, RecursionError):
+            body = None
+        if path != _LOGIN:
+            await self.tokens.take(body)
+        return reply, body

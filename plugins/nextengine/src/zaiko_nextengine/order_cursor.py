@@ -1,0 +1,29 @@
+"""How far the orders of a shop have been read; what `OrderPage.cursor` holds."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class OrderCursor:
+    """`changed`, in unix seconds of Next Engine's clock: every change up to then has been delivered. None before the first fetch
+    has begun to deliver."""
+
+    changed: int | None = None
+
+    def text(self) -> str:
+        """As the host keeps it."""
+        return json.dumps(asdict(self))
+
+
+def read_cursor(text: str | None) -> OrderCursor | None:
+    """The cursor that `text` is, the beginning for None; None when it cannot be understood."""
+    if text is None:
+        return OrderCursor()
+    try:
+        changed = json.loads(text)["changed"]
+        return OrderCursor(None if changed is None else int(changed))
+    except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
+        return None

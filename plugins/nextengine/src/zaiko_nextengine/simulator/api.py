@@ -1,0 +1,143 @@
+"""The simulated API of Next Engine (fact sheet §1 to §8): every call is a form by POST, every answer a 200 with `result` and tokens."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from zaiko_nextengine.simulator.grants import ENDED
+from zaiko_nextengine.simulator.query import Refusal, found, page
+from zaiko_nextengine.simulator.quotas import OVERLOADED
+from zaiko_nextengine.simulator.records import SimGoods, SimJob, SimLine, SimSlip
+
+if TYPE_CHECKING:
+    from zaiko_nextengine.simulator.shop import NextEngineSimulator
+
+_WORDS = {
+    "001001": "uidがありません。",
+    "002002": "アクセストークンが古いです。",
+    "002004": "アクセストークンの有効期限が切れています。",
+    "003001": "現在混み合っています。",
+    "003002": "現在混み合っています。",
+    "003003": "棚卸中のため、実行できません。",
+    "003004": "メンテナンス中です。",
+}
+Rows = Callable[[], Sequence[Mapping[str, Any]]]
+
+
+def routes_of(shop: NextEngineSimulator) -> Sequence[BaseRoute]:
+    """The routes of one account's API."""
+
+    def answer(name: str, work: Callable[[Mapping[str, str]], dict[str, Any]], *, login: bool = True) -> Callable[[Request], Any]:
+        async def endpoint(request: Request) -> Response:
+            form = dict(parse_qsl((await request.body()).decode("utf-8", "replace"), keep_blank_values=True))
+            with shop.lock:
+                shop.calls[name] = shop.calls.get(name, 0) + 1
+                shop.queue.work(shop.now())
+                try:
+                    _let_in(shop, form, login=login)
+                    body = work(form)
+                except Refusal as refusal:
+                    return _refused(shop, str(refusal))
+                told = {"code": "000000"} if shop.behaviour["code_on_success"] else {}
+                return JSONResponse({"result": "success", **told, **body, **shop.grants.told()})
+
+        return endpoint
+
+    def search(rows: Rows, known: frozenset[str]) -> Callable[[Mapping[str, str]], dict[str, Any]]:
+        def work(form: Mapping[str, str]) -> dict[str, Any]:
+            matching = found(rows(), form, known)
+            part = page(matching, form, known, cap=shop.behaviour["page_size"])
+            count = len(matching) if shop.behaviour["count_tells"] == "matching" else len(part)
+            return {"count": str(count), "data": part}
+
+        return work
+
+    def log_in(form: Mapping[str, str]) -> dict[str, Any]:
+        from zaiko_nextengine.simulator.shop import CLIENT_ID, CLIENT_SECRET
+
+        if not form.get("uid"):
+            raise Refusal("001001")
+        if (form.get("client_id"), form.get("client_secret")) != (CLIENT_ID, CLIENT_SECRET):
+            raise Refusal("001003")
+        if not shop.grants.exchange(form, shop.now()):
+            raise Refusal("001002")
+        return {"company_ne_id": "NE000001", "company_name": "模擬商店", "uid": form["uid"], "pic_ne_id": "1"}
+
+    def upload(form: Mapping[str, str]) -> dict[str, Any]:
+        if shop.behaviour["stocktaking"]:
+            raise Refusal("003003")
+        if form.get("data_type") != "csv" or not form.get("data"):
+            raise Refusal("020500")
+        queue = shop.queue.add(form["data"], shop.now())
+        shop.queue.work(shop.now())
+        return {"que_id": queue}
+
+    def goods() -> list[dict[str, Any]]:
+        return [shop.goods[code].document() for code in sorted(shop.goods)]
+
+    def sets() -> list[dict[str, Any]]:
+        return [
+            {
+                "set_goods_id": code,
+                "set_goods_name": code,
+                "set_goods_detail_goods_id": part,
+                "set_goods_detail_quantity": str(units),
+            }
+            for code, parts in sorted(shop.sets.items())
+            for part, units in sorted(parts.items())
+        ]
+
+    def lines() -> list[dict[str, Any]]:
+        now, names = shop.now(), {code: goods.name for code, goods in shop.goods.items()}
+        slips = sorted((slip for slip in shop.slips.values() if slip.visible_at <= now), key=lambda slip: int(slip.id))
+        return [row for slip in slips for row in slip.documents(names)]
+
+    def jobs() -> list[dict[str, Any]]:
+        return [job.document() for job in shop.queue.jobs]
+
+    def shops() -> list[dict[str, Any]]:
+        return [{"shop_id": "1", "shop_name": "楽天市場店", "shop_mall_id": "2", "shop_deleted_flag": "0"}]
+
+    now = shop.now()
+    goods_fields = frozenset(SimGoods("", "", "", "", 0, now).document())
+    row_fields = frozenset(SimSlip("", "", now, now, now, lines=[SimLine(1, "", 0, now)]).documents({})[0])
+    shop_fields = frozenset(shops()[0])
+    set_fields = frozenset({"set_goods_id", "set_goods_name", "set_goods_detail_goods_id", "set_goods_detail_quantity"})
+    return [
+        Route("/api_neauth", answer("login", log_in, login=False), methods=["POST"]),
+        Route("/api_v1_master_shop/search", answer("shops", search(shops, shop_fields)), methods=["POST"]),
+        Route("/api_v1_master_goods/search", answer("goods", search(goods, goods_fields)), methods=["POST"]),
+        Route("/api_v1_master_goods/upload", answer("upload", upload), methods=["POST"]),
+        Route("/api_v1_master_setgoods/search", answer("sets", search(sets, set_fields)), methods=["POST"]),
+        Route("/api_v1_master_stock/search", answer("stock", search(goods, goods_fields)), methods=["POST"]),
+        Route("/api_v1_receiveorder_row/search", answer("rows", search(lines, row_fields)), methods=["POST"]),
+        Route(
+            "/api_v1_system_que/search", answer("queue", search(jobs, frozenset(SimJob("", "", now).document()))), methods=["POST"]
+        ),
+    ]
+
+
+def _let_in(shop: NextEngineSimulator, form: Mapping[str, str], *, login: bool) -> None:
+    # Tokens are renewed also when the call is then refused.
+    code = shop.grants.refuse(form, shop.now()) if login else None
+    if code is not None:
+        raise Refusal(code)
+    if shop.behaviour["maintenance"]:
+        raise Refusal(shop.behaviour["maintenance_code"])
+    if shop.quotas.refuse():
+        raise Refusal(OVERLOADED)
+
+
+def _refused(shop: NextEngineSimulator, code: str) -> Response:
+    message = _WORDS.get(code, "エラーが発生しました。")
+    told = [{"message": message}] if shop.behaviour["message_form"] == "list" else message
+    # The tokens stand in an error's reply too, but not for one who proves nothing.
+    tokens = {} if code[:3] in ("001", "002") else shop.grants.told()
+    body = {"result": "redirect" if code == ENDED else "error", "code": code, "message": told, **tokens}
+    return JSONResponse(body, shop.behaviour["error_status"])

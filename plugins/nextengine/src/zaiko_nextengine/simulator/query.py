@@ -1,0 +1,67 @@
+"""The simulated search (fact sheet §2): fields that must be named, conditions that are all required, a fixed order, offset and limit."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+DEFAULT_LIMIT, MOST_VALUES = 1000, 1000
+_PAGING = frozenset({"access_token", "refresh_token", "wait_flag", "fields", "offset", "limit"})
+
+
+class Refusal(Exception):
+    """Next Engine says no, with this code."""
+
+
+def found(rows: Sequence[Mapping[str, Any]], form: Mapping[str, str], known: frozenset[str]) -> list[Mapping[str, Any]]:
+    """The rows that meet every condition of the form, in their order. Raises Refusal for a condition that makes no sense."""
+    for name, value in form.items():
+        if name in _PAGING:
+            continue
+        column, _, operator = name.rpartition("-")
+        if column not in known or operator not in _OPERATORS:
+            raise Refusal("004001")
+        if operator in ("in", "nin") and value.count(",") >= MOST_VALUES:
+            raise Refusal("004002")
+        rows = [row for row in rows if _OPERATORS[operator](row.get(column), value)]
+    return list(rows)
+
+
+def page(rows: Sequence[Mapping[str, Any]], form: Mapping[str, str], known: frozenset[str], *, cap: int) -> list[dict[str, Any]]:
+    """The part of the rows that is asked for, with the fields that are asked for."""
+    fields = [name for name in form.get("fields", "").split(",") if name]
+    if not fields or not known.issuperset(fields):
+        raise Refusal("004003")
+    offset, limit = form.get("offset", "0"), form.get("limit", str(DEFAULT_LIMIT))
+    if not offset.isdigit() or not limit.isdigit():
+        raise Refusal("004004")
+    part = rows[int(offset) : int(offset) + min(int(limit), cap)]
+    return [{name: row[name] for name in fields} for row in part]
+
+
+def _compared(test: Callable[[Any, Any], bool]) -> Callable[[Any, str], bool]:
+    def compare(value: Any, given: str) -> bool:
+        if value is None:
+            return False
+        if re.fullmatch(r"-?\d+(\.\d+)?", given) and re.fullmatch(r"-?\d+(\.\d+)?", value):
+            return test(float(value), float(given))
+        return test(str(value), given)
+
+    return compare
+
+
+_OPERATORS: dict[str, Callable[[Any, str], bool]] = {
+    "eq": _compared(lambda value, given: value == given),
+    "neq": _compared(lambda value, given: value != given),
+    "lt": _compared(lambda value, given: value < given),
+    "lte": _compared(lambda value, given: value <= given),
+    "gt": _compared(lambda value, given: value > given),
+    "gte": _compared(lambda value, given: value >= given),
+    "in": lambda value, given: value in given.split(","),
+    "nin": lambda value, given: value not in given.split(","),
+    "blank": lambda value, given: value == "",
+    "nblank": lambda value, given: value != "",
+    "null": lambda value, given: value is None,
+    "nnull": lambda value, given: value is not None,
+}
