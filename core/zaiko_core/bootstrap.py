@@ -9,7 +9,7 @@ import secrets
 import socket
 import threading
 import uuid
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from random import SystemRandom
 from typing import Any
@@ -26,9 +26,10 @@ from zaiko_sdk import (
     SettingsInvalid,
     ShopContext,
     SystemClock,
+    WebhookReply,
 )
 
-from zaiko_core.app import sync
+from zaiko_core.app import sync, webhooks
 from zaiko_core.app.links import sync_refusal
 from zaiko_core.app.records import JobClaim, RunState, ShopRecord
 from zaiko_core.app.sync import RunEnd
@@ -163,6 +164,21 @@ class Engine:
         """Let the connector try credentials and permissions. Raises ConnectorError, NotFound, ConnectorNotLoaded."""
         async with self.open_shop(merchant, shop) as connector:
             return await connector.check()
+
+    async def receive_webhook(self, merchant: str, shop: str, headers: Mapping[str, str], body: bytes) -> WebhookReply:
+        """Take in a platform's notification (ADR 0014); what to answer. Raises NotFound for a shop that is not there or takes none,
+        CredentialsRejected without a good proof, other ConnectorErrors for what cannot be read, StorageUnavailable."""
+        async with self.open_shop(merchant, shop) as connector:
+            record = (await self.db.read(merchant, lambda uow: uow.shops.get([shop])))[shop]
+            kind = self._kind(record)
+            if Capability.WEBHOOKS not in kind.capabilities:
+                raise NotFound(f"merchants/{merchant}/shops/{shop}")
+            hint = connector.parse_webhook(headers, body)
+        if hint is not None:
+            reread = Capability.ORDER_UPDATES not in kind.capabilities
+            new = await self.db.write(merchant, lambda uow: webhooks.receive(uow, shop, hint.delivery_id, reread=reread))
+            self.log.info("webhook", merchant=merchant, shop=shop, topic=hint.topic, new=new)
+        return kind.webhook_reply
 
     @contextlib.asynccontextmanager
     async def open_shop(self, merchant: str, shop: str) -> AsyncIterator[GuardedConnector]:

@@ -1,7 +1,7 @@
 """The contract between zaiko and its connectors. Everything an author needs is importable from here."""
 
 from zaiko_sdk.capabilities import Capability, InventoryMode
-from zaiko_sdk.connector import SDK_API, Connector, ConnectorType, Limits
+from zaiko_sdk.connector import SDK_API, Connector, ConnectorType, Limits, WebhookReply
 from zaiko_sdk.context import Clock, ConnectorState, Log, MemoryState, ShopContext, SystemClock
 from zaiko_sdk.errors import (
     ConnectorError,
@@ -96,6 +96,7 @@ __all__ = [
     "Timeout",
     "Trouble",
     "WebhookHint",
+    "WebhookReply",
     "WriteOutcome",
     "WriteResult",
     "hookimpl",

@@ -105,6 +105,14 @@ class Connector(ABC):
 
 
 @dataclass(frozen=True, slots=True)
+class WebhookReply:
+    """What the platform wants to hear when its notification was taken: a body, with status 200."""
+
+    body: bytes = b""
+    content_type: str = "text/plain; charset=utf-8"
+
+
+@dataclass(frozen=True, slots=True)
 class ConnectorType:
     """What a plugin registers: all that is known of a platform before a shop is opened.
 
@@ -121,3 +129,4 @@ class ConnectorType:
     inventory_mode: InventoryMode | None = None
     limits: Limits = field(default_factory=Limits)
     sdk_api: tuple[int, int] = SDK_API
+    webhook_reply: WebhookReply = WebhookReply()

@@ -21,6 +21,8 @@ class Config(BaseModel):
 
     listen: str = "127.0.0.1:50051"
     """Where to listen: `host:port`, `[v6]:port` or `unix:path`. Port 0 takes a free one."""
+    webhooks: str = ""
+    """Where platforms' notifications are taken in over HTTP: `host:port` (a proxy in front of it ends TLS). Empty: nowhere."""
     database: str = "sqlite:///zaiko.db"
     """A SQLAlchemy URL: `sqlite:///path`, or `postgresql://user:password@host/name`."""
     secret_keys: tuple[SecretStr, ...] = ()

@@ -1,8 +1,8 @@
 """Starts and stops a server in the order that loses nothing.
 
-Start: engine (migrations, scheduler) → services → bind → start → health. Stop: health says NOT_SERVING → no run begins any more →
-watches end with a mark → calls under way end → engine (runs end, leases are given back, connectors and store close). A second
-signal stops at once.
+Start: engine (migrations, scheduler) → services → bind → start → health. Stop: health says NOT_SERVING → notifications are taken in no more → no run begins any more → watches
+end with a mark → calls under way end → engine (runs end, leases are given back, connectors and store close). A second signal stops
+at once.
 """
 
 from __future__ import annotations
@@ -11,13 +11,16 @@ import asyncio
 import contextlib
 import signal
 from collections.abc import AsyncIterator, Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import structlog
 from zaiko_core.bootstrap import Engine
 
 from zaiko_server.app import App, build, tell_health
 from zaiko_server.config import Config
+
+if TYPE_CHECKING:
+    from zaiko_server.webhooks import WebhookServer
 
 _WATCHES = 5.0
 """Seconds that watches have to say where they are."""
@@ -30,6 +33,9 @@ class Server:
         self.engine, self.config = engine, config
         self._options = options
         self._app: App | None = None
+        self._webhooks: WebhookServer | None = None
+        self.webhooks = ""
+        """Where notifications are taken in, with the port that was taken."""
         self._log: Any = structlog.get_logger("zaiko")
 
     async def start(self) -> str:
@@ -39,6 +45,9 @@ class Server:
             app = build(self.engine, **self._options)
             port = app.server.add_insecure_port(self.config.listen)
             await app.server.start()
+            if self.config.webhooks:
+                self._webhooks = _webhook_server(self.engine, self.config.webhooks)
+                self.webhooks = await self._webhooks.start()
             await tell_health(app, serving=True)
         except BaseException:
             await self.engine.stop(grace=0)
@@ -55,12 +64,21 @@ class Server:
         if app is not None:
             self._log.info("draining", grace=grace)
             await tell_health(app, serving=False)
+            if self._webhooks is not None:
+                await self._webhooks.stop()
             self.engine.rest()
             await app.watcher.drain(min(grace, _WATCHES))
             await app.server.stop(grace)
             await app.server.wait_for_termination()
         await self.engine.stop(grace=grace)
         self._log.info("stopped")
+
+
+def _webhook_server(engine: Engine, listen: str) -> WebhookServer:
+    # Imported when wanted: a server that takes no notifications does without HTTP.
+    from zaiko_server.webhooks import WebhookServer
+
+    return WebhookServer(engine, listen)
 
 
 @contextlib.asynccontextmanager

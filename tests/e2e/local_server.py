@@ -81,15 +81,15 @@ def local_server(folder: Path) -> Iterator[Local]:
         server = Server(Engine(config.engine(), registry=registry), config)
         return server, await server.start()
 
-    server, address = _run(start())
+    server, address = run(start())
     try:
         yield Local(address, shops)
     finally:
-        _run(server.stop(grace=1))
+        run(server.stop(grace=1))
         structlog.configure(**before)
 
 
-def _run(work: Coroutine[Any, Any, T]) -> T:
+def run(work: Coroutine[Any, Any, T]) -> T:
     return asyncio.run_coroutine_threadsafe(work, _loop()).result(timeout=30)
 
 

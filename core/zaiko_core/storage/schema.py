@@ -130,6 +130,17 @@ shop_states = Table(
     PrimaryKeyConstraint("merchant", "shop"),
 )
 
+webhook_deliveries = Table(
+    "webhook_deliveries",  # notifications of platforms that have come, kept for a while (ADR 0014)
+    metadata,
+    _id("merchant"),
+    _id("shop"),
+    _id("delivery"),
+    Column("at", BigInteger, nullable=False),
+    PrimaryKeyConstraint("merchant", "shop", "delivery"),
+    Index(None, "merchant", "at"),
+)
+
 warehouse_stock = Table(
     "warehouse_stock",
     metadata,

@@ -90,6 +90,10 @@ class ShopRows(Scope):
         table = schema.shops
         self.connection.execute(update(table).where(self.mine(table), table.c.shop == shop).values(reread_at=self.now))
 
+    def ask_reread(self, shop: str) -> None:
+        table = schema.shops
+        self.connection.execute(update(table).where(self.mine(table), table.c.shop == shop).values(reread_at=1))
+
     def save_audited(self, shop: str) -> None:
         table = schema.shops
         self.connection.execute(update(table).where(self.mine(table), table.c.shop == shop).values(audited_at=self.now))

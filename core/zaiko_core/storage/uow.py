@@ -22,6 +22,7 @@ from zaiko_core.storage.pushes import PushRows
 from zaiko_core.storage.rowset import insert_rows, rowset, typed
 from zaiko_core.storage.shops import ListingRows, ShopRows
 from zaiko_core.storage.stocks import DemandRows, StockRows
+from zaiko_core.storage.webhooks import WebhookRows
 
 
 class StorageUnitOfWork:
@@ -93,6 +94,10 @@ class StorageUnitOfWork:
     @cached_property
     def drifts(self) -> DriftRows:
         return DriftRows(self._connection, self.merchant, self.now, self.revision)
+
+    @cached_property
+    def webhooks(self) -> WebhookRows:
+        return WebhookRows(self._connection, self.merchant, self.now, self.revision)
 
     @cached_property
     def runs(self) -> RunRows:

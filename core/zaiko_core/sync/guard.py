@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Iterator, Mapping, Sequence
 from typing import TypeVar
 
 from zaiko_sdk import (
@@ -19,6 +19,7 @@ from zaiko_sdk import (
     Order,
     OrderPage,
     Timeout,
+    WebhookHint,
     WriteResult,
 )
 
@@ -63,6 +64,11 @@ class GuardedConnector:
         """See Connector.list_listings."""
         async for page in _pages(self._connector.list_listings(cursor)):
             yield page
+
+    def parse_webhook(self, headers: Mapping[str, str], body: bytes) -> WebhookHint | None:
+        """See Connector.parse_webhook."""
+        with _bugs():
+            return self._connector.parse_webhook(headers, body)
 
     async def aclose(self) -> None:
         """See Connector.aclose; never raises."""

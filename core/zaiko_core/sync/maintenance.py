@@ -18,6 +18,8 @@ PUSHES_KEPT = 30 * KEPT
 """µs for which what was sent, and so any number, can be explained."""
 OVERSELLS_KEPT = 90 * KEPT
 """µs for which an oversell is kept after it was cleared."""
+WEBHOOKS_KEPT = 3 * KEPT
+"""µs for which a repeated notification is known; platforms repeat for up to two days (Shopify)."""
 DRIFTS_KEPT = 30 * KEPT
 """µs for which differences found in shops are kept."""
 REVISIONS = 1_000_000
@@ -64,4 +66,5 @@ def _forget(uow: UnitOfWork) -> None:
     sent_upto = uow.pushes.forget(older_than=uow.now - PUSHES_KEPT)
     uow.ledger.forget(older_than=uow.now - PUSHES_KEPT, known_from=sent_upto)
     uow.oversells.forget(older_than=uow.now - OVERSELLS_KEPT)
+    uow.webhooks.forget(older_than=uow.now - WEBHOOKS_KEPT)
     uow.drifts.forget(older_than=uow.now - DRIFTS_KEPT)

@@ -33,6 +33,14 @@ def serve(
     listen: Annotated[
         str, typer.Option(envvar="ZAIKO_LISTEN", metavar="HOST:PORT", help="Where to listen; port 0 takes a free one.")
     ] = "127.0.0.1:50051",
+    webhooks: Annotated[
+        str | None,
+        typer.Option(
+            envvar="ZAIKO_WEBHOOKS",
+            metavar="HOST:PORT",
+            help="Take in platforms' notifications over HTTP, at /webhooks/merchants/M/shops/S. [default: nowhere]",
+        ),
+    ] = None,
     secret_key_file: Annotated[
         Path | None,
         typer.Option(
@@ -57,6 +65,7 @@ def serve(
     _log(quiet=quiet)
     options = {
         "listen": listen,
+        "webhooks": webhooks,
         "database": _url(db),
         "secret_key_file": secret_key_file,
         "run_shops": run_shops,
@@ -78,6 +87,8 @@ def serve(
     except RuntimeError as error:
         if "Failed to bind" not in str(error):
             raise
+        if "webhooks" in str(error):
+            raise Failed(f"{error}. Choose another with --webhooks.") from None
         raise Failed(f"{listen} cannot be listened on; is another server running there? Choose another with --listen.") from None
     finally:
         if port_file is not None:

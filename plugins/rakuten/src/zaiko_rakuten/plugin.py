@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from zaiko_sdk import Capability, ConnectorType, InventoryMode, Limits, hookimpl
+from zaiko_sdk import Capability, ConnectorType, InventoryMode, Limits, WebhookReply, hookimpl
 
 from zaiko_rakuten import __version__
 from zaiko_rakuten.connector import open_shop
@@ -33,6 +33,10 @@ RAKUTEN = ConnectorType(
         order_batch=GET_AT_MOST,
         max_quantity=MAX_QUANTITY,
         order_visibility=ORDER_VISIBILITY,
+    ),
+    webhook_reply=WebhookReply(
+        b"<?xml version=\"1.0\" encoding=\"UTF-8\"?><responseModel><resultCode>N-000-000</resultCode></responseModel>",
+        "text/xml; charset=utf-8",
     ),
 )
 

@@ -1,0 +1,123 @@
+"""The HTTP listener that platforms post their notifications to (ADR 0014)."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import Iterator
+from typing import Any
+
+import structlog
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+from zaiko_core.bootstrap import Engine
+from zaiko_core.domain.errors import Refusal, StorageUnavailable
+from zaiko_sdk import ConnectorError, CredentialsRejected
+
+PATH = "/webhooks/merchants/{merchant}/shops/{shop}"
+LARGEST_BODY = 1 << 20
+"""Bytes. Shopify's largest orders are below that; whoever sends more is answered 413, and polling finds the order."""
+_PATIENCE = 10.0
+"""Seconds in which a body must have come."""
+_AT_ONCE = 200
+_NOBODY = "There is no such shop, or it takes no notifications."
+
+
+class _Server(uvicorn.Server):
+    """The process's signals are the gRPC server's to handle."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.ready = asyncio.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.ready.set()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+class WebhookServer:
+    """Serves `PATH` on one address. `start` once, `stop` once."""
+
+    def __init__(self, engine: Engine, listen: str) -> None:
+        self._engine, self._listen = engine, listen
+        self._log: Any = structlog.get_logger("zaiko")
+        self._server: _Server | None = None
+        self._serving: asyncio.Task[None] | None = None
+
+    async def start(self) -> str:
+        """Bind and begin; the address. Raises RuntimeError when it cannot be bound."""
+        host, _, port = self._listen.rpartition(":")
+        try:
+            bound = socket.create_server((host.strip("[]"), int(port)), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+        except (OSError, ValueError) as error:
+            raise RuntimeError(f"Failed to bind {self._listen} for webhooks: {error}") from None
+        app = Starlette(routes=[Route(PATH, self._take, methods=["POST"]), Route("/healthz", _alive)])
+        config = uvicorn.Config(
+            app,
+            lifespan="off",
+            access_log=False,
+            log_level="warning",
+            server_header=False,
+            limit_concurrency=_AT_ONCE,
+            timeout_keep_alive=15,
+            h11_max_incomplete_event_size=32 << 10,
+        )
+        self._server = _Server(config)
+        self._serving = asyncio.create_task(self._server.serve(sockets=[bound]), name="zaiko webhooks")
+        await self._server.ready.wait()
+        address = f"{host}:{bound.getsockname()[1]}"
+        self._log.info("webhooks", address=address)
+        return address
+
+    async def stop(self) -> None:
+        """Answer what has come, then close."""
+        if self._server is not None and self._serving is not None:
+            self._server.should_exit = True
+            await asyncio.gather(self._serving, return_exceptions=True)
+
+    async def _take(self, request: Request) -> Response:
+        merchant, shop = request.path_params["merchant"], request.path_params["shop"]
+        try:
+            async with asyncio.timeout(_PATIENCE):
+                body = await _body(request)
+        except TimeoutError:
+            return PlainTextResponse("The body did not come in time.", 408)
+        except ClientDisconnect:
+            return Response(status_code=400)
+        if body is None:
+            return PlainTextResponse(f"At most {LARGEST_BODY} bytes.", 413)
+        try:
+            reply = await self._engine.receive_webhook(merchant, shop, dict(request.headers), body)
+        except CredentialsRejected as error:
+            self._log.warning("webhook_refused", merchant=merchant, shop=shop, problem=error.message)
+            return PlainTextResponse("The notification is not proven.", 401)
+        except ConnectorError as error:
+            self._log.error("webhook_not_understood", merchant=merchant, shop=shop, reason=error.reason, problem=error.message)
+            return PlainTextResponse("The notification cannot be understood.", 400)
+        except StorageUnavailable:
+            return PlainTextResponse("Try again later.", 503, {"retry-after": "30"})
+        except Refusal:
+            return PlainTextResponse(_NOBODY, 404)
+        return Response(reply.body, media_type=reply.content_type)
+
+
+async def _body(request: Request) -> bytes | None:
+    """Whole, or None when it is too large; no more than that is ever kept."""
+    body = bytearray()
+    async for part in request.stream():
+        body += part
+        if len(body) > LARGEST_BODY:
+            return None
+    return bytes(body)
+
+
+async def _alive(request: Request) -> Response:
+    return PlainTextResponse("ok")
