@@ -35,6 +35,7 @@ from zaiko_core.app.records import JobClaim, RunState, ShopRecord
 from zaiko_core.app.sync import RunEnd
 from zaiko_core.domain.errors import ConnectorNotLoaded, NotFound, Refusal
 from zaiko_core.domain.problem import Problem
+from zaiko_core.metrics import RUNNING, Metrics, measure
 from zaiko_core.plugin_host.adjusters import HOOK, Adjusters
 from zaiko_core.plugin_host.announcements import announce
 from zaiko_core.plugin_host.loader import Registry, load
@@ -46,6 +47,7 @@ from zaiko_core.storage.secrets import SecretBox
 from zaiko_core.sync import translation
 from zaiko_core.sync.cycle import Cycle, RunResult
 from zaiko_core.sync.feed import ChangeFeed
+from zaiko_core.sync.gauges import Gauges
 from zaiko_core.sync.guard import GuardedConnector
 from zaiko_core.sync.maintenance import Maintenance
 from zaiko_core.sync.operations import Operations
@@ -99,6 +101,8 @@ class Engine:
         self.db = Database(config.url, now=now, wake=self.wake)
         self.feed = ChangeFeed(self.db, poll=config.poll)
         self.epoch = self.token_key = ""
+        self.metrics = Metrics()
+        self._gauges = Gauges(self.db, self.metrics, clock=self.clock, log=self.log)
         self._observers = Observers(self.registry.hooks, self.log)
         self._new_id = new_id or _random_id
         self._jitter, self._transport = jitter, transport
@@ -111,6 +115,7 @@ class Engine:
             clock=self.clock,
             log=self.log,
         )
+        self.metrics.follow(RUNNING, lambda: self._scheduler.running)
         self._maintenance = Maintenance(self.db, clock=self.clock, log=self.log)
         self._operations = Operations(self.db, open_shop=self.open_shop, can_sync=self.can_sync, log=self.log)
         self._open: dict[tuple[str, str], tuple[tuple[Any, ...], GuardedConnector]] = {}
@@ -127,6 +132,7 @@ class Engine:
         if self.config.run_shops:
             await self._scheduler.start(self.registry.types)
             await self._maintenance.start()
+            await self._gauges.start()
 
     def rest(self) -> None:
         """Begin no more runs: the first thing in a drain. `stop` follows."""
@@ -137,6 +143,7 @@ class Engine:
         if self.config.run_shops:
             await self._scheduler.stop(grace=grace)
             await self._maintenance.stop()
+            await self._gauges.stop()
         await self.feed.stop()
         if self._listener is not None:
             self._listener.stop()
@@ -209,6 +216,7 @@ class Engine:
             cycle.adjust = Adjusters(self.registry.hooks(HOOK), claim.merchant, kind.id, self.log)
             result = await cycle.execute()
         await self.db.write(claim.merchant, lambda uow: sync.end_run(uow, claim.shop, claim.token, run, result.end))
+        measure(self.metrics, shop, run, result.end, translation.micros(self.clock.now()))
         announce(self._observers, claim.merchant, shop, run, result.end, self.clock.now())
         return result
 

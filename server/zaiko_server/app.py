@@ -34,6 +34,7 @@ from zaiko.v1 import (
     warehouse_service_pb2_grpc,
 )
 from zaiko_core.bootstrap import Engine
+from zaiko_core.metrics import WATCHES
 from zaiko_core.storage.engine import system_now
 
 from zaiko_server.interceptors.access_log import AccessLog
@@ -102,9 +103,10 @@ def build(
 ) -> App:
     """The server of a started engine. Bind a port, then start it."""
     server = grpc.aio.server(
-        interceptors=[AccessLog(new_id), Errors(new_id), deadline or Deadline(), Validation(now)], options=OPTIONS
+        interceptors=[AccessLog(new_id, engine.metrics), Errors(new_id), deadline or Deadline(), Validation(now)], options=OPTIONS
     )
     watcher = SyncWatcher(engine)
+    engine.metrics.follow(WATCHES, lambda: watcher.hub.watches)
     _add_services(server, Calls(engine, Pages(bytes.fromhex(engine.token_key)), new_id=new_id), watcher)
     health_servicer = health.aio.HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(health_servicer, server)

@@ -23,6 +23,8 @@ class Config(BaseModel):
     """Where to listen: `host:port`, `[v6]:port` or `unix:path`. Port 0 takes a free one."""
     webhooks: str = ""
     """Where platforms' notifications are taken in over HTTP: `host:port` (a proxy in front of it ends TLS). Empty: nowhere."""
+    metrics: str = ""
+    """Where Prometheus reads `/metrics`: `host:port`. Empty: nowhere."""
     database: str = "sqlite:///zaiko.db"
     """A SQLAlchemy URL: `sqlite:///path`, or `postgresql://user:password@host/name`."""
     secret_keys: tuple[SecretStr, ...] = ()

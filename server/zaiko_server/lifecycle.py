@@ -1,8 +1,8 @@
 """Starts and stops a server in the order that loses nothing.
 
-Start: engine (migrations, scheduler) → services → bind → start → health. Stop: health says NOT_SERVING → notifications are taken in no more → no run begins any more → watches
-end with a mark → calls under way end → engine (runs end, leases are given back, connectors and store close). A second signal stops
-at once.
+Start: engine (migrations, scheduler) → services → bind → start → health. Stop: health says NOT_SERVING → notifications are taken in
+no more → no run begins any more → watches end with a mark → calls under way end → engine (runs end, leases are given back,
+connectors and store close) → metrics. A second signal stops at once.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from zaiko_core.bootstrap import Engine
 
 from zaiko_server.app import App, build, tell_health
 from zaiko_server.config import Config
+from zaiko_server.exposition import Exposition
 
 if TYPE_CHECKING:
     from zaiko_server.webhooks import WebhookServer
@@ -34,8 +35,9 @@ class Server:
         self._options = options
         self._app: App | None = None
         self._webhooks: WebhookServer | None = None
-        self.webhooks = ""
-        """Where notifications are taken in, with the port that was taken."""
+        self._exposition: Exposition | None = None
+        self.webhooks = self.metrics = ""
+        """Where notifications are taken in and where metrics are shown, with the ports that were taken."""
         self._log: Any = structlog.get_logger("zaiko")
 
     async def start(self) -> str:
@@ -48,6 +50,9 @@ class Server:
             if self.config.webhooks:
                 self._webhooks = _webhook_server(self.engine, self.config.webhooks)
                 self.webhooks = await self._webhooks.start()
+            if self.config.metrics:
+                self._exposition = Exposition(self.engine.metrics, self.config.metrics)
+                self.metrics = self._exposition.address
             await tell_health(app, serving=True)
         except BaseException:
             await self.engine.stop(grace=0)
@@ -71,6 +76,8 @@ class Server:
             await app.server.stop(grace)
             await app.server.wait_for_termination()
         await self.engine.stop(grace=grace)
+        if self._exposition is not None:
+            await asyncio.to_thread(self._exposition.stop)
         self._log.info("stopped")
 
 

@@ -16,6 +16,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 from zaiko_core.bootstrap import Engine
 from zaiko_core.domain.errors import Refusal, StorageUnavailable
+from zaiko_core.metrics import WEBHOOKS
 from zaiko_sdk import ConnectorError, CredentialsRejected
 
 PATH = "/webhooks/merchants/{merchant}/shops/{shop}"
@@ -84,6 +85,11 @@ class WebhookServer:
             await asyncio.gather(self._serving, return_exceptions=True)
 
     async def _take(self, request: Request) -> Response:
+        reply = await self._answer(request)
+        self._engine.metrics.add(WEBHOOKS, status=str(reply.status_code))
+        return reply
+
+    async def _answer(self, request: Request) -> Response:
         merchant, shop = request.path_params["merchant"], request.path_params["shop"]
         try:
             async with asyncio.timeout(_PATIENCE):

@@ -17,8 +17,9 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 
 from zaiko_core.app.records import MerchantRecord
 from zaiko_core.domain.errors import StorageUnavailable, WriteConflict
-from zaiko_core.storage import schema
+from zaiko_core.storage import census, schema
 from zaiko_core.storage.catalogue import MerchantDirectory
+from zaiko_core.storage.census import Census
 from zaiko_core.storage.jobs import Jobs
 from zaiko_core.storage.uow import StorageUnitOfWork
 
@@ -84,6 +85,15 @@ class Database:
         def run() -> int | None:
             with self._transaction(writing=False) as connection:
                 return Jobs(connection, self.now(connection), owner="", lease=0).next_due()
+
+        return await self._submit(self._readers, lambda: self._retrying(run))
+
+    async def census(self) -> Census:
+        """Counts over all merchants. A read of every link."""
+
+        def run() -> Census:
+            with self._transaction(writing=False) as connection:
+                return census.take(connection, self.now(connection))
 
         return await self._submit(self._readers, lambda: self._retrying(run))
 

@@ -60,6 +60,11 @@ class Scheduler:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stopping = False
 
+    @property
+    def running(self) -> int:
+        """Shops that run now."""
+        return len(self._held)
+
     def wake(self) -> None:
         """Something became due."""
         if self._loop is not None and not self._loop.is_closed():

@@ -41,6 +41,10 @@ def serve(
             help="Take in platforms' notifications over HTTP, at /webhooks/merchants/M/shops/S. [default: nowhere]",
         ),
     ] = None,
+    metrics: Annotated[
+        str | None,
+        typer.Option(envvar="ZAIKO_METRICS", metavar="HOST:PORT", help="Show /metrics for Prometheus. [default: nowhere]"),
+    ] = None,
     secret_key_file: Annotated[
         Path | None,
         typer.Option(
@@ -66,6 +70,7 @@ def serve(
     options = {
         "listen": listen,
         "webhooks": webhooks,
+        "metrics": metrics,
         "database": _url(db),
         "secret_key_file": secret_key_file,
         "run_shops": run_shops,
@@ -87,8 +92,8 @@ def serve(
     except RuntimeError as error:
         if "Failed to bind" not in str(error):
             raise
-        if "webhooks" in str(error):
-            raise Failed(f"{error}. Choose another with --webhooks.") from None
+        if " for " in str(error):
+            raise Failed(f"{error}. Choose another with --{str(error).rpartition(' for ')[2].partition(':')[0]}.") from None
         raise Failed(f"{listen} cannot be listened on; is another server running there? Choose another with --listen.") from None
     finally:
         if port_file is not None:

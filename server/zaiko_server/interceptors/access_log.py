@@ -11,6 +11,7 @@ from typing import Any
 import grpc
 import structlog
 from structlog.contextvars import bound_contextvars
+from zaiko_core.metrics import RPC_SECONDS, RPCS, Metrics
 
 from zaiko_server import names
 from zaiko_server.interceptors import trailers
@@ -25,8 +26,8 @@ _QUIET = frozenset({"/grpc.health.v1.Health/Check", "/grpc.health.v1.Health/Watc
 class AccessLog(Around):
     """Gives each call an id (trailer `zaiko-request`), binds it to every log line of the call, and logs how the call ended."""
 
-    def __init__(self, new_id: Callable[[], str]) -> None:
-        self._new_id = new_id
+    def __init__(self, new_id: Callable[[], str], metrics: Metrics | None = None) -> None:
+        self._new_id, self._metrics = new_id, metrics
         self._log: Any = structlog.get_logger("zaiko.calls")
 
     @asynccontextmanager
@@ -46,6 +47,10 @@ class AccessLog(Around):
                     self._line(call, outcome or _code(call.context), time.monotonic() - began)
 
     def _line(self, call: Call, code: str, seconds: float) -> None:
+        if self._metrics is not None:
+            self._metrics.add(RPCS, method=call.method, code=code)
+            if not call.streams:
+                self._metrics.observe(RPC_SECONDS, seconds, method=call.method)
         metadata = {key: value for key, value in call.context.invocation_metadata() or () if key == CLIENT_KEY}
         self._log.info(
             "call",
