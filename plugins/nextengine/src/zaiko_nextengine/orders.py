@@ -112,7 +112,7 @@ class Orders:
         return [*(await self._read(missing)).values(), *orders.values()]
 
     async def _read(self, slips: Sequence[str], kept: dict[str, list[OrderRow]] | None = None) -> dict[str, Order]:
-        """The orders by slip; one that Next Engine does not know is left out. `kept` is filled with the rows of those understood."""
+        """The orders by slip; one that Next Engine does not know is left out. `kept` gets the rows of those understood."""
         asked = dict.fromkeys(slip for slip in slips if slip.isascii() and slip.isdigit())
         if not asked:
             return {}

@@ -38,7 +38,7 @@ class Stock:
         self._client, self._uploads, self._settings = client, uploads, settings
 
     async def read(self, refs: Sequence[ListingRef]) -> list[InventoryLevel]:
-        """See Connector.read_inventory. Waits for an upload of ours that is under way: before its end no number is true for long."""
+        """See Connector.read_inventory. Waits for an upload of ours that is under way: no number is true before its end."""
         await self._uploads.settle()
         shown = await self._shown([ref.external_id for ref in refs if _trouble(ref) is None])
         return [_level(ref, shown) for ref in refs]
@@ -70,7 +70,7 @@ class Stock:
             # The only line of a file that failed.
             named = dict.fromkeys(lines, ended.message)
         self._client.log.warning("upload_failed", lines=len(lines), named=len(named))
-        shown = await self._seen([code for code in named])
+        shown = await self._seen(list(named))
         # A line that nobody complains of has most likely been applied. Reading tells.
         unnamed = [WriteResult(code, WriteOutcome.UNKNOWN) for code in lines if code not in named]
         return unnamed + [self._refused(code, lines[code], words, shown) for code, words in named.items()]

@@ -75,8 +75,8 @@ class TokenKeeper:
         return self._tokens
 
     async def take(self, body: Any) -> None:
-        """Keep the pair that stands in a reply, if it is another one. Never raises: the reply was an answer all the same; what could
-        not be saved is saved before the next call."""
+        """Keep the pair that stands in a reply, if it is another one. Never raises: the reply was an answer all the same; what
+        could not be saved is saved before the next call."""
         if not isinstance(body, dict) or "access_token" not in body:
             return
         try:

@@ -68,8 +68,8 @@ class Uploads:
         return True
 
     async def send(self, csv: str) -> Ended | None:
-        """Upload, and wait for the end; None when it was not seen. Raises Timeout when it may have been taken, anything else when it
-        certainly was not."""
+        """Upload, and wait for the end; None when it was not seen. Raises Timeout when it may have been taken, anything else
+        when it certainly was not."""
         await self._memory.change({_QUEUE_FIELD: _LOST, _TIME_FIELD: self._clock.now().isoformat()})
         try:
             queue = await self._client.upload(_UPLOAD, csv)

@@ -1,4 +1,4 @@
-"""The simulated search (fact sheet §2): fields that must be named, conditions that are all required, a fixed order, offset and limit."""
+"""The simulated search (fact sheet §2): named fields, conditions that must all hold, a fixed order."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ Apply = Callable[[str, int], str]
 
 @dataclass(slots=True)
 class Queue:
-    """`seconds` is how long a job takes. `stuck`: none is finished. `message_form` is one of `code`, `row`, `none` (UNCONFIRMED)."""
+    """`seconds` is how long a job takes. `stuck`: none is finished. `message_form`: `code`, `row` or `none` (UNCONFIRMED)."""
 
     apply: Apply
     seconds: float = 0.0
@@ -50,7 +50,7 @@ class Queue:
         """Do what is due by now. Jobs run one after another."""
         free_at: datetime | None = None
         for job in self.jobs:
-            if job.status in (2, -1):
+            if job.ended:
                 continue
             begins = max(job.created_at, free_at) if free_at is not None else job.created_at
             ends = begins + timedelta(seconds=self.seconds)
@@ -70,7 +70,7 @@ class Queue:
             why = self.apply(code, int(units)) if re.fullmatch(r"-?\d{1,9}", units) else "在庫数は数字で指定してください"
             if why:
                 complaints.append(_COMPLAINT[self.message_form].format(code=code, number=number, why=why))
-        job.message = "\n".join(dict.fromkeys(complaints))
+        job.ended, job.message = True, "\n".join(dict.fromkeys(complaints))
         job.status = -1 if complaints else 2
         if self.unknown_status is not None:
             job.status = self.unknown_status

@@ -143,6 +143,7 @@ class SimJob:
     created_at: datetime
     status: int = 0
     message: str = ""
+    ended: bool = False
 
     def document(self) -> dict[str, Any]:
         """As the queue's search shows it."""

@@ -10,6 +10,7 @@ from typing import Any
 from starlette.routing import BaseRoute
 from zaiko_sdk.testing.simulator import NewListing, SimulationError, Simulator
 
+from zaiko_nextengine.simulator.allocation import allocate
 from zaiko_nextengine.simulator.api import routes_of
 from zaiko_nextengine.simulator.grants import Grants
 from zaiko_nextengine.simulator.queue import Queue
@@ -20,13 +21,14 @@ CLIENT_ID, CLIENT_SECRET = "sim-client-21", "sim-client-secret-7f"
 
 
 class NextEngineSimulator(Simulator):
-    """One account. `extra` of a NewListing: `parent` (代表商品コード), `type_id`, `managed`, `visible`, `parts` (code → units: a set).
-    Options of an order: `visible_after`, `status`, `days_ago`, `shop_number`, `force` (sell more than is free: 欠品).
+    """One account. `extra` of a NewListing: `parent` (代表商品コード), `type_id`, `managed`, `visible`, `parts` (of a set:
+    code → units). Options of an order: `visible_after`, `status`, `days_ago`, `shop_number`, `force` (sell what is not free).
 
-    Switches. UNCONFIRMED facts: `que_message_form` (code, row, none), `code_on_success`, `error_status`, `message_form` (text, list),
-    `count_tells` (matching, returned), `deleted_slips` (flag, gone), `maintenance_code`. Others: `quotas`, `calls_per_second`,
-    `page_size` (most rows of a reply), `queue_seconds`, `queue_stuck`, `queue_status` (an unknown one), `stocktaking`, `maintenance`,
-    `access_life_seconds`, `clock_skew_seconds`. Acts, whatever their value: `end_access`, `end_login`, `log_in_elsewhere`.
+    Switches. UNCONFIRMED facts: `que_message_form` (code, row, none), `code_on_success`, `error_status`, `message_form` (text,
+    list), `count_tells` (matching, returned), `deleted_slips` (flag, gone), `maintenance_code`. Others: `quotas`,
+    `calls_per_second`, `page_size` (most rows of a reply), `queue_seconds`, `queue_stuck`, `queue_status` (an unknown one),
+    `stocktaking`, `maintenance`, `access_life_seconds`, `clock_skew_seconds`. Acts, whatever their value: `end_access`,
+    `end_login`, `log_in_elsewhere`.
     """
 
     def __init__(self) -> None:
@@ -236,26 +238,8 @@ class NextEngineSimulator(Simulator):
     # What Next Engine does.
 
     def _allocate(self, *codes: str) -> None:
-        """Give the stock of these codes to the slips that want it, the oldest first; those that have some keep it."""
         for code in dict.fromkeys(codes):
-            goods = self.goods.get(code)
-            wanting = [line for slip in self.slips.values() for line in slip.lines if line.code == code and _holds(slip, line)]
-            left = 0 if goods is None else goods.registered
-            for slip in self.slips.values():
-                for line in slip.lines:
-                    if line.code == code and not _holds(slip, line) and slip.status != "50":
-                        line.allocated = 0
-            for line in wanting:
-                line.allocated = min(line.allocated, line.units, left)
-                left -= line.allocated
-            for line in wanting:
-                more = min(line.units - line.allocated, max(0, left))
-                line.allocated += more
-                left -= more
-            if goods is not None:
-                goods.allocated = sum(line.allocated for line in wanting)
-                goods.short = sum(line.units - line.allocated for line in wanting)
-                goods.changed_at = self.now()
+            allocate(code, self.goods.get(code), self.slips.values(), self.now())
 
     def _add_units(self, code: str, units: int) -> str:
         goods = self.goods.get(code)
@@ -306,7 +290,3 @@ class NextEngineSimulator(Simulator):
         if not slip.holds:
             raise SimulationError(f"{order} is shipped or cancelled")
         return slip
-
-
-def _holds(slip: SimSlip, line: SimLine) -> bool:
-    return slip.holds and not (line.cancelled or line.deleted)
