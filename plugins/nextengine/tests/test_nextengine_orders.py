@@ -183,6 +183,15 @@ async def test_an_unchanged_order_is_not_read_again(connect: Open, stocked: Next
     assert stocked.counters()["rows"] == calls + 1
 
 
+async def test_a_change_of_one_line_counts_whichever_line_comes_last(connect: Open, stocked: NextEngineSimulator) -> None:
+    order = stocked.place_order({"A": 2, "B": 2}, days_ago=0.003)
+    connector = connect()
+    cursor = (await fetched(connector))[-1].cursor
+    stocked.edit_order(order, {"A": 1})
+
+    assert to_leave(orders_of(await fetched(connector, cursor))[order]) == 3
+
+
 async def test_a_cursor_that_the_host_did_not_keep_is_read_from_again(connect: Open, stocked: NextEngineSimulator) -> None:
     order = stocked.place_order({"A": 1}, days_ago=0.003)
     connector = connect()
@@ -217,10 +226,13 @@ async def test_a_shop_without_open_orders_is_looked_at_a_day_back(connect: Open,
 
 async def test_a_time_in_the_future_does_not_move_the_cursor_there(connect: Open, stocked: NextEngineSimulator) -> None:
     stocked.switch("clock_skew_seconds", 86_400)
-    stocked.place_order({"A": 1})
+    early = stocked.place_order({"A": 1})
     stocked.switch("clock_skew_seconds", 0)
+    stocked.slips[early].visible_at = stocked.now()
     connector = connect()
-    cursor = (await fetched(connector))[-1].cursor
+    pages = await fetched(connector)
+    assert early in orders_of(pages)
+    cursor = pages[-1].cursor
     order = stocked.place_order({"A": 1})
 
     assert order in orders_of(await fetched(connector, cursor))
