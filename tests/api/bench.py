@@ -174,7 +174,7 @@ class Api:
     async def refusal(self, rpc: str, request: Any, **options: Any) -> Refused:
         """Call a method that must be refused; why it was."""
         try:
-            if rpc.endswith(("WatchSync", "WatchStocks")):
+            if rpc.endswith(("WatchSync", "WatchStocks", "WatchOperation")):
                 async for _ in self.method(rpc)(request, timeout=10):
                     break
             else:

@@ -118,6 +118,9 @@ REQUESTS: dict[str, Callable[[World], Any]] = {
     "OperationService.CancelOperation": lambda world: operation_service_pb2.CancelOperationRequest(
         name=world(f"operations/{OPERATION}")
     ),
+    "OperationService.WatchOperation": lambda world: operation_service_pb2.WatchOperationRequest(
+        name=world(f"operations/{OPERATION}")
+    ),
     "OperationService.WaitOperation": lambda world: operation_service_pb2.WaitOperationRequest(
         name=world(f"operations/{OPERATION}"), timeout={"nanos": 1}
     ),

@@ -966,6 +966,21 @@ async def wait_operation(api: Api, world: World) -> None:
     assert done.operation.refresh_listings_report.listing_count == 5
 
 
+@happy("OperationService.WatchOperation")
+async def watch_operation(api: Api, world: World) -> None:
+    begun = await refreshing(api, world)
+    stream = api.method("OperationService.WatchOperation")(operation_service_pb2.WatchOperationRequest(name=begun.name), timeout=20)
+
+    states = aiter(stream)
+    first = await anext(states)
+    await end_operation(world, begun.name, OperationState.SUCCEEDED, {"listings": 5, "vanished": 0})
+    rest = [response async for response in states]
+
+    assert first.operation.state == operation_pb2.Operation.STATE_QUEUED
+    assert rest[-1].operation.state == operation_pb2.Operation.STATE_SUCCEEDED
+    assert [response.revision for response in rest] == sorted({response.revision for response in rest})
+
+
 @happy("ConnectorService.ListConnectors")
 async def list_connectors(api: Api, world: World) -> None:
     answer = await api.call("ConnectorService.ListConnectors", connector_service_pb2.ListConnectorsRequest())

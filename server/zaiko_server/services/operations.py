@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 
 from zaiko.v1 import operation_pb2, operation_service_pb2_grpc
 from zaiko.v1 import operation_service_pb2 as pb
@@ -17,6 +18,8 @@ from zaiko_server.convert.times import MICROS, span_of
 from zaiko_server.services.calls import Calls, Context
 
 LONGEST_WAIT = 25.0
+_WAIT = 60.0
+"""Seconds after which a watched operation is looked at although nothing was told."""
 _MARGIN = 0.25
 """Seconds before the client's deadline at which a waiting call answers."""
 
@@ -72,6 +75,18 @@ class OperationServicer(operation_service_pb2_grpc.OperationServiceServicer):
             if found.ended_at is not None or _clock() >= until:
                 return pb.WaitOperationResponse(operation=operation(merchant, found), revision=revision)
             await self._calls.engine.feed.wait(merchant, revision, until - _clock())
+
+    async def WatchOperation(self, request: pb.WatchOperationRequest, context: Context) -> AsyncIterator[pb.WatchOperationResponse]:
+        merchant, name = names.OPERATION.ids(request.name)
+        shown = -1
+        while True:
+            found, revision = await self._calls.read(merchant, lambda uow: (operations.get(uow, name), uow.revision))
+            if found.revision != shown:
+                shown = found.revision
+                yield pb.WatchOperationResponse(operation=operation(merchant, found), revision=revision)
+            if found.ended_at is not None:
+                return
+            await self._calls.engine.feed.wait(merchant, revision, _WAIT)
 
 
 def _clock() -> float:

@@ -238,6 +238,7 @@ TABLE: Mapping[str, Fields] = {
     "GetOperationRequest": _by_name(names.OPERATION),
     "ListOperationsRequest": _in_merchant(_filter({"kinds": _KINDS, "states": _KINDS})),
     "CancelOperationRequest": {"name": _name(names.OPERATION), **_REQUEST_ID},
+    "WatchOperationRequest": {"name": _name(names.OPERATION)},
     "WaitOperationRequest": {"name": _name(names.OPERATION), "timeout": (Within(0, 315_576_000_000),)},
     # OrderService
     "GetOrderRequest": _by_name(names.ORDER),

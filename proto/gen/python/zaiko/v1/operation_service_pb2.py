@@ -26,7 +26,7 @@ from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb
 from zaiko.v1 import operation_pb2 as zaiko_dot_v1_dot_operation__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n zaiko/v1/operation_service.proto\x12\x08zaiko.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x18zaiko/v1/operation.proto\"#\n\x13GetOperationRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"T\n\x14GetOperationResponse\x12&\n\toperation\x18\x01 \x01(\x0b\x32\x13.zaiko.v1.Operation\x12\x14\n\x08revision\x18\x02 \x01(\x03\x42\x02\x30\x01\"\xe4\x01\n\x15ListOperationsRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\x12\x36\n\x06\x66ilter\x18\x04 \x01(\x0b\x32&.zaiko.v1.ListOperationsRequest.Filter\x1a\\\n\x06\x46ilter\x12\'\n\x05kinds\x18\x01 \x03(\x0e\x32\x18.zaiko.v1.Operation.Kind\x12)\n\x06states\x18\x02 \x03(\x0e\x32\x19.zaiko.v1.Operation.State\"p\n\x16ListOperationsResponse\x12\'\n\noperations\x18\x01 \x03(\x0b\x32\x13.zaiko.v1.Operation\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x14\n\x08revision\x18\x03 \x01(\x03\x42\x02\x30\x01\":\n\x16\x43\x61ncelOperationRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\"W\n\x17\x43\x61ncelOperationResponse\x12&\n\toperation\x18\x01 \x01(\x0b\x32\x13.zaiko.v1.Operation\x12\x14\n\x08revision\x18\x02 \x01(\x03\x42\x02\x30\x01\"P\n\x14WaitOperationRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12*\n\x07timeout\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\"U\n\x15WaitOperationResponse\x12&\n\toperation\x18\x01 \x01(\x0b\x32\x13.zaiko.v1.Operation\x12\x14\n\x08revision\x18\x02 \x01(\x03\x42\x02\x30\x01\x32\xe0\x02\n\x10OperationService\x12M\n\x0cGetOperation\x12\x1d.zaiko.v1.GetOperationRequest\x1a\x1e.zaiko.v1.GetOperationResponse\x12S\n\x0eListOperations\x12\x1f.zaiko.v1.ListOperationsRequest\x1a .zaiko.v1.ListOperationsResponse\x12V\n\x0f\x43\x61ncelOperation\x12 .zaiko.v1.CancelOperationRequest\x1a!.zaiko.v1.CancelOperationResponse\x12P\n\rWaitOperation\x12\x1e.zaiko.v1.WaitOperationRequest\x1a\x1f.zaiko.v1.WaitOperationResponseBA\n\x0c\x64\x65v.zaiko.v1B\x15OperationServiceProtoP\x01Z\x18zaiko.dev/api/v1;zaikov1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n zaiko/v1/operation_service.proto\x12\x08zaiko.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x18zaiko/v1/operation.proto\"#\n\x13GetOperationRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"T\n\x14GetOperationResponse\x12&\n\toperation\x18\x01 \x01(\x0b\x32\x13.zaiko.v1.Operation\x12\x14\n\x08revision\x18\x02 \x01(\x03\x42\x02\x30\x01\"\xe4\x01\n\x15ListOperationsRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\x12\x36\n\x06\x66ilter\x18\x04 \x01(\x0b\x32&.zaiko.v1.ListOperationsRequest.Filter\x1a\\\n\x06\x46ilter\x12\'\n\x05kinds\x18\x01 \x03(\x0e\x32\x18.zaiko.v1.Operation.Kind\x12)\n\x06states\x18\x02 \x03(\x0e\x32\x19.zaiko.v1.Operation.State\"p\n\x16ListOperationsResponse\x12\'\n\noperations\x18\x01 \x03(\x0b\x32\x13.zaiko.v1.Operation\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x14\n\x08revision\x18\x03 \x01(\x03\x42\x02\x30\x01\":\n\x16\x43\x61ncelOperationRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\"W\n\x17\x43\x61ncelOperationResponse\x12&\n\toperation\x18\x01 \x01(\x0b\x32\x13.zaiko.v1.Operation\x12\x14\n\x08revision\x18\x02 \x01(\x03\x42\x02\x30\x01\"P\n\x14WaitOperationRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12*\n\x07timeout\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\"U\n\x15WaitOperationResponse\x12&\n\toperation\x18\x01 \x01(\x0b\x32\x13.zaiko.v1.Operation\x12\x14\n\x08revision\x18\x02 \x01(\x03\x42\x02\x30\x01\"%\n\x15WatchOperationRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"V\n\x16WatchOperationResponse\x12&\n\toperation\x18\x01 \x01(\x0b\x32\x13.zaiko.v1.Operation\x12\x14\n\x08revision\x18\x02 \x01(\x03\x42\x02\x30\x01\x32\xb7\x03\n\x10OperationService\x12M\n\x0cGetOperation\x12\x1d.zaiko.v1.GetOperationRequest\x1a\x1e.zaiko.v1.GetOperationResponse\x12S\n\x0eListOperations\x12\x1f.zaiko.v1.ListOperationsRequest\x1a .zaiko.v1.ListOperationsResponse\x12V\n\x0f\x43\x61ncelOperation\x12 .zaiko.v1.CancelOperationRequest\x1a!.zaiko.v1.CancelOperationResponse\x12P\n\rWaitOperation\x12\x1e.zaiko.v1.WaitOperationRequest\x1a\x1f.zaiko.v1.WaitOperationResponse\x12U\n\x0eWatchOperation\x12\x1f.zaiko.v1.WatchOperationRequest\x1a .zaiko.v1.WatchOperationResponse0\x01\x42\x41\n\x0c\x64\x65v.zaiko.v1B\x15OperationServiceProtoP\x01Z\x18zaiko.dev/api/v1;zaikov1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -42,6 +42,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CANCELOPERATIONRESPONSE'].fields_by_name['revision']._serialized_options = b'0\001'
   _globals['_WAITOPERATIONRESPONSE'].fields_by_name['revision']._loaded_options = None
   _globals['_WAITOPERATIONRESPONSE'].fields_by_name['revision']._serialized_options = b'0\001'
+  _globals['_WATCHOPERATIONRESPONSE'].fields_by_name['revision']._loaded_options = None
+  _globals['_WATCHOPERATIONRESPONSE'].fields_by_name['revision']._serialized_options = b'0\001'
   _globals['_GETOPERATIONREQUEST']._serialized_start=104
   _globals['_GETOPERATIONREQUEST']._serialized_end=139
   _globals['_GETOPERATIONRESPONSE']._serialized_start=141
@@ -60,6 +62,10 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_WAITOPERATIONREQUEST']._serialized_end=801
   _globals['_WAITOPERATIONRESPONSE']._serialized_start=803
   _globals['_WAITOPERATIONRESPONSE']._serialized_end=888
-  _globals['_OPERATIONSERVICE']._serialized_start=891
-  _globals['_OPERATIONSERVICE']._serialized_end=1243
+  _globals['_WATCHOPERATIONREQUEST']._serialized_start=890
+  _globals['_WATCHOPERATIONREQUEST']._serialized_end=927
+  _globals['_WATCHOPERATIONRESPONSE']._serialized_start=929
+  _globals['_WATCHOPERATIONRESPONSE']._serialized_end=1015
+  _globals['_OPERATIONSERVICE']._serialized_start=1018
+  _globals['_OPERATIONSERVICE']._serialized_end=1457
 # @@protoc_insertion_point(module_scope)

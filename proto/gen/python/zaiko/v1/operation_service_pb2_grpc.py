@@ -55,6 +55,11 @@ class OperationServiceStub(object):
                 request_serializer=zaiko_dot_v1_dot_operation__service__pb2.WaitOperationRequest.SerializeToString,
                 response_deserializer=zaiko_dot_v1_dot_operation__service__pb2.WaitOperationResponse.FromString,
                 _registered_method=True)
+        self.WatchOperation = channel.unary_stream(
+                '/zaiko.v1.OperationService/WatchOperation',
+                request_serializer=zaiko_dot_v1_dot_operation__service__pb2.WatchOperationRequest.SerializeToString,
+                response_deserializer=zaiko_dot_v1_dot_operation__service__pb2.WatchOperationResponse.FromString,
+                _registered_method=True)
 
 
 class OperationServiceServicer(object):
@@ -91,6 +96,14 @@ class OperationServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def WatchOperation(self, request, context):
+        """Streams the operation: as it is, then whenever it has changed, until it has ended; the last message has the state in
+        which it ended. States are coalesced. There is nothing to resume: call again.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_OperationServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -113,6 +126,11 @@ def add_OperationServiceServicer_to_server(servicer, server):
                     servicer.WaitOperation,
                     request_deserializer=zaiko_dot_v1_dot_operation__service__pb2.WaitOperationRequest.FromString,
                     response_serializer=zaiko_dot_v1_dot_operation__service__pb2.WaitOperationResponse.SerializeToString,
+            ),
+            'WatchOperation': grpc.unary_stream_rpc_method_handler(
+                    servicer.WatchOperation,
+                    request_deserializer=zaiko_dot_v1_dot_operation__service__pb2.WatchOperationRequest.FromString,
+                    response_serializer=zaiko_dot_v1_dot_operation__service__pb2.WatchOperationResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -224,6 +242,33 @@ class OperationService(object):
             '/zaiko.v1.OperationService/WaitOperation',
             zaiko_dot_v1_dot_operation__service__pb2.WaitOperationRequest.SerializeToString,
             zaiko_dot_v1_dot_operation__service__pb2.WaitOperationResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def WatchOperation(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/zaiko.v1.OperationService/WatchOperation',
+            zaiko_dot_v1_dot_operation__service__pb2.WatchOperationRequest.SerializeToString,
+            zaiko_dot_v1_dot_operation__service__pb2.WatchOperationResponse.FromString,
             options,
             channel_credentials,
             insecure,
