@@ -30,7 +30,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--mutants", action="store_true", help="whether test_fence_mutants.py changes every rule")
-    parser.addoption("--seeds", type=int, default=6, help="how many storms test_fault_injection.py goes through")
+    parser.addoption("--seeds", type=int, default=4, help="how many storms test_fault_injection.py goes through")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
