@@ -31,13 +31,13 @@ from zaiko_sdk import (
 
 from zaiko_core.app import sync, webhooks
 from zaiko_core.app.links import sync_refusal
-from zaiko_core.app.records import JobClaim, RunState, ShopRecord
+from zaiko_core.app.records import ClearedRecord, JobClaim, OversellRecord, RunState, ShopRecord
 from zaiko_core.app.sync import RunEnd
 from zaiko_core.domain.errors import ConnectorNotLoaded, NotFound, Refusal
 from zaiko_core.domain.problem import Problem
 from zaiko_core.metrics import RUNNING, Metrics, measure
 from zaiko_core.plugin_host.adjusters import HOOK, Adjusters
-from zaiko_core.plugin_host.announcements import announce
+from zaiko_core.plugin_host.announcements import announce, announce_oversell
 from zaiko_core.plugin_host.loader import Registry, load
 from zaiko_core.plugin_host.observers import Observers
 from zaiko_core.storage.engine import CHANNEL, Database, Now
@@ -98,7 +98,7 @@ class Engine:
         self.clock: Clock = clock or SystemClock()
         self.log: Log = log or structlog.get_logger("zaiko")
         self.secrets = SecretBox(config.secret_keys)
-        self.db = Database(config.url, now=now, wake=self.wake)
+        self.db = Database(config.url, now=now, wake=self.wake, tell=self._tell)
         self.feed = ChangeFeed(self.db, poll=config.poll)
         self.epoch = self.token_key = ""
         self.metrics = Metrics()
@@ -152,6 +152,9 @@ class Engine:
         self._open.clear()
         await asyncio.to_thread(self._observers.close, grace=min(grace, 2.0))
         await asyncio.to_thread(self.db.close)
+
+    def _tell(self, merchant: str, fact: OversellRecord | ClearedRecord) -> None:
+        announce_oversell(self._observers, merchant, fact)
 
     async def run_due(self) -> int:
         """Run what is due now, once (see Scheduler.run_due); with `run_shops` off."""

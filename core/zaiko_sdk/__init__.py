@@ -22,7 +22,7 @@ from zaiko_sdk.errors import (
     Throttled,
     Timeout,
 )
-from zaiko_sdk.events import LinkView, PartView, RunFinished, ShopHeld, ShopResumed, Trouble
+from zaiko_sdk.events import LinkView, Oversold, OversoldCleared, PartView, RunFinished, ShopHeld, ShopResumed, Trouble
 from zaiko_sdk.hooks import hookimpl
 from zaiko_sdk.model import (
     Finding,
@@ -75,6 +75,8 @@ __all__ = [
     "OrderLine",
     "OrderPage",
     "OrderState",
+    "Oversold",
+    "OversoldCleared",
     "Owner",
     "PartView",
     "Pause",

@@ -60,6 +60,35 @@ class ShopResumed:
 
 
 @dataclass(frozen=True, slots=True)
+class Oversold:
+    """More was sold than there is. `oversell` is the resource name (GetOversell tells all of it), `units` (≥ 1) what this movement
+    took that was not there, `short` (≥ units) what is missing of the product now. `cause` and `setting` are stable (UPPER_SNAKE):
+    why, and what would have prevented it. `shop` and `order` are empty when no shop's order did it.
+    """
+
+    oversell: str
+    product: str
+    units: int
+    short: int
+    shop: str
+    order: str
+    cause: str
+    setting: str
+    owner: str
+    message: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class OversoldCleared:
+    """There is enough of the product again: a receipt, a cancel or a count has ended its oversells."""
+
+    product: str
+    oversells: tuple[str, ...]
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class PartView:
     """`count` (≥ 1) units of `product` go into one unit of the listing; `synced` is the product's free − reserve, also negative."""
 

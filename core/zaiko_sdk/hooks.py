@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pluggy
 
 from zaiko_sdk.connector import ConnectorType
-from zaiko_sdk.events import LinkView, RunFinished, ShopHeld, ShopResumed
+from zaiko_sdk.events import LinkView, Oversold, OversoldCleared, RunFinished, ShopHeld, ShopResumed
 
 if TYPE_CHECKING:
     from zaiko_sdk.testing.simulator import SimulatorType
@@ -48,6 +48,14 @@ class Hooks:
     @hookspec
     def zaiko_shop_resumed(self, event: ShopResumed) -> None:
         """A held shop goes on. An observer."""
+
+    @hookspec
+    def zaiko_oversold(self, event: Oversold) -> None:
+        """More was sold than there is. An observer."""
+
+    @hookspec
+    def zaiko_oversold_cleared(self, event: OversoldCleared) -> None:
+        """There is enough again. An observer."""
 
     @hookspec
     def zaiko_adjust_quantity(self, view: LinkView) -> int | None:

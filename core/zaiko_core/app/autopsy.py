@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from zaiko_core.app.ports import UnitOfWork
-from zaiko_core.app.records import OversellRecord, PushRecord, ShownLink
+from zaiko_core.app.records import ClearedRecord, OversellRecord, PushRecord, ShownLink
 from zaiko_core.domain import escrow, oversell
 from zaiko_core.domain.oversell import Showing, Sinking, Taken
 from zaiko_core.domain.stock import Balance, Movement
@@ -27,12 +27,15 @@ def examine(uow: UnitOfWork, movements: Sequence[Movement]) -> list[OversellReco
         return []
     balances = uow.oversells.concerned(changing)
     cleared = {product: changing[product][-1].seq for product, balance in balances.items() if balance.free >= 0}
-    uow.oversells.clear(cleared)
+    for product, ended in sorted(uow.oversells.clear(cleared).items()):
+        uow.tell(ClearedRecord(product, ended, uow.now))
     sinking = [found for product, balance in balances.items() if balance.free < 0 for found in _sinking(balance, changing[product])]
     if not sinking:
         return []
     records = _examined(uow, sinking)
     uow.oversells.insert(records)
+    for record in records:
+        uow.tell(record)
     uow.advance()
     return records
 

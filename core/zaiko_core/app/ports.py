@@ -12,6 +12,7 @@ from typing import Protocol
 
 from zaiko_core.app.records import (
     ChangeKind,
+    ClearedRecord,
     DriftRecord,
     DueLink,
     Holding,
@@ -344,8 +345,8 @@ class Oversells(Protocol):
         ...
 
     def insert(self, records: Sequence[OversellRecord]) -> None: ...
-    def clear(self, products: Mapping[str, int]) -> None:
-        """What is open of these products has been ended by the movement with that number."""
+    def clear(self, products: Mapping[str, int]) -> dict[str, tuple[int, ...]]:
+        """What is open of these products has been ended by the movement with that number. What was open, by product."""
         ...
 
     def get(self, seq: int) -> OversellRecord | None: ...
@@ -491,6 +492,10 @@ class UnitOfWork(Protocol):
 
     def changed(self, kind: ChangeKind, names: Iterable[str]) -> None:
         """Tell watchers, in this transaction's revision."""
+        ...
+
+    def tell(self, fact: OversellRecord | ClearedRecord) -> None:
+        """Hand a fact to observers once this transaction is committed; nobody hears of one that is not."""
         ...
 
     def trigger(self, shops: Iterable[str], *, delay: int = 0, asked: bool = False) -> None:

@@ -347,6 +347,15 @@ class OperationState(enum.StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class ClearedRecord:
+    """The open oversells of a product that a movement has ended; `oversells` are the movements that made them."""
+
+    product: str
+    oversells: tuple[int, ...]
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
 class OperationRecord:
     operation: str
     kind: str

@@ -5,10 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
-from zaiko_sdk import ConnectorError, ContractBroken, Pause, Retry, RunFinished, ShopHeld, ShopResumed, Stop, Trouble
+from zaiko_sdk import (
+    ConnectorError,
+    ContractBroken,
+    Oversold,
+    OversoldCleared,
+    Pause,
+    Retry,
+    RunFinished,
+    ShopHeld,
+    ShopResumed,
+    Stop,
+    Trouble,
+)
 
-from zaiko_core.app.records import RunRecord, RunState, ShopRecord
+from zaiko_core.app.records import ClearedRecord, OversellRecord, RunRecord, RunState, ShopRecord
 from zaiko_core.app.sync import RunEnd
+from zaiko_core.domain.oversell import REMEDIES
 from zaiko_core.domain.problem import Problem
 from zaiko_core.plugin_host.observers import Observers
 
@@ -44,6 +57,37 @@ def announce(observers: Observers, merchant: str, before: ShopRecord, run: RunRe
             observers.tell("zaiko_shop_held", ShopHeld(shop, before.connector, trouble, ended_at))
     elif waited_for is not None and end.state is not RunState.FAILED:
         observers.tell("zaiko_shop_resumed", ShopResumed(shop, before.connector, waited_for, ended_at))
+
+
+def announce_oversell(observers: Observers, merchant: str, fact: OversellRecord | ClearedRecord) -> None:
+    """Tell of an oversell, or of its end, after the commit that recorded it."""
+    product, at = f"merchants/{merchant}/products/{fact.product}", _EPOCH + timedelta(microseconds=fact.at)
+    if isinstance(fact, ClearedRecord):
+        ended = tuple(_oversell(merchant, number) for number in fact.oversells)
+        observers.tell("zaiko_oversold_cleared", OversoldCleared(product, ended, at))
+        return
+    found, by = fact.autopsy, fact.by
+    observers.tell(
+        "zaiko_oversold",
+        Oversold(
+            oversell=_oversell(merchant, by.seq),
+            product=product,
+            units=fact.units,
+            short=fact.short,
+            shop=f"merchants/{merchant}/shops/{by.shop}" if by.shop else "",
+            order=by.number or by.order if by.shop else "",
+            cause=found.cause.value,
+            setting=found.setting.value,
+            owner=REMEDIES[found.cause].owner,
+            message=found.message,
+            at=at,
+        ),
+    )
+
+
+def _oversell(merchant: str, movement: int) -> str:
+    # As zaiko_server.names writes it: padded, so that names sort in the order of recording.
+    return f"merchants/{merchant}/oversells/{movement:016d}"
 
 
 def waiting_reasons() -> frozenset[str]:

@@ -42,13 +42,21 @@ class Database:
     run again after a serialization failure or a lost connection, so it has no side effect outside of the transaction.
 
     `wake` is called, on a worker thread, after every commit that changed something watchers or the scheduler care about.
+    `tell` is called, on a worker thread, after a commit, with the merchant and each fact that the unit of work had for observers.
     `now` gives µs since 1970; on PostgreSQL the database's own clock is used unless `now` is given.
     """
 
-    def __init__(self, url: str, *, now: Now | None = None, wake: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        now: Now | None = None,
+        wake: Callable[[], None] = lambda: None,
+        tell: Callable[[str, Any], None] = lambda merchant, fact: None,
+    ) -> None:
         self.url = sqlalchemy.make_url(url)
         self.is_postgresql = self.url.get_backend_name() == "postgresql"
-        self.wake = wake
+        self.wake, self._tell = wake, tell
         self._now = now
         self.engine = _postgresql(self.url) if self.is_postgresql else _sqlite(self.url)
         # SQLite has one writer at a time: one thread makes writers queue here instead of in busy retries.
@@ -109,18 +117,20 @@ class Database:
     def write_sync(self, merchant: str, work: Callable[[StorageUnitOfWork], T]) -> T:
         """`write` on the calling thread."""
 
-        def run() -> tuple[T, bool]:
+        def run() -> tuple[T, bool, list[Any]]:
             with self._transaction(writing=True) as connection:
                 uow = StorageUnitOfWork(connection, merchant, self.now(connection), writing=True)
                 result = work(uow)
                 loud = uow.finish()
                 if loud and self.is_postgresql:
                     connection.execute(select(func.pg_notify(CHANNEL, "")))
-                return result, loud
+                return result, loud, uow.told
 
-        result, loud = self._retrying(run)
+        result, loud, told = self._retrying(run)
         if loud:
             self.wake()
+        for fact in told:
+            self._tell(merchant, fact)
         return result
 
     def read_sync(self, merchant: str, work: Callable[[StorageUnitOfWork], T]) -> T:

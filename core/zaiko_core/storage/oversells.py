@@ -125,17 +125,22 @@ class OversellRows(Scope):
         ]
         insert_rows(self.connection, schema.oversells, rows)
 
-    def clear(self, products: Mapping[str, int]) -> None:
+    def clear(self, products: Mapping[str, int]) -> dict[str, tuple[int, ...]]:
         if not products:
-            return
+            return {}
         table = schema.oversells
         rows = [{"product": product, "seq": seq} for product, seq in products.items()]
         batch = rowset(self.connection, typed(table, "product", "seq"), rows)
-        self.connection.execute(
+        ended = self.connection.execute(
             update(table)
             .where(self.mine(table), table.c.product == batch.c.product, table.c.cleared_at.is_(None))
             .values(cleared_at=self.now, cleared_by=batch.c.seq, revision=self.revision)
+            .returning(table.c.product, table.c.seq)
         )
+        found: dict[str, list[int]] = {}
+        for row in ended:
+            found.setdefault(row.product, []).append(row.seq)
+        return {product: tuple(sorted(numbers)) for product, numbers in found.items()}
 
     def get(self, seq: int) -> OversellRecord | None:
         table = schema.oversells

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, case, or_, select, update
 
-from zaiko_core.app.records import ChangeKind, MerchantRecord
+from zaiko_core.app.records import ChangeKind, ClearedRecord, MerchantRecord, OversellRecord
 from zaiko_core.domain.errors import LeaseLost, NotFound
 from zaiko_core.storage import schema
 from zaiko_core.storage.catalogue import ProductRows, WarehouseRows, merchant_from
@@ -42,6 +42,7 @@ class StorageUnitOfWork:
         self._advance = False
         self._triggered = False
         self._running = ""
+        self.told: list[OversellRecord | ClearedRecord] = []
 
     @property
     def answer_revision(self) -> int:
@@ -137,6 +138,9 @@ class StorageUnitOfWork:
         for name in names:
             self._changes[kind, name] = None
             self._advance = True
+
+    def tell(self, fact: OversellRecord | ClearedRecord) -> None:
+        self.told.append(fact)
 
     def trigger(self, shops: Iterable[str], *, delay: int = 0, asked: bool = False) -> None:
         # A run handles what it makes due in its own shop before it ends.

@@ -12,7 +12,7 @@ import pytest
 from zaiko_core.plugin_host.loader import load
 from zaiko_notifier import plugin
 from zaiko_notifier.webhook import SIGNATURE, Webhook, signature
-from zaiko_sdk import RunFinished, ShopHeld, Trouble
+from zaiko_sdk import Oversold, OversoldCleared, RunFinished, ShopHeld, Trouble
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -108,3 +108,15 @@ def test_a_receiver_that_is_not_there_is_no_exception() -> None:
     waits: list[float] = []
     assert Webhook("http://127.0.0.1:9/", "s", sleep=waits.append, timeout=2).post({}) is False
     assert waits == [1.0, 4.0]
+
+
+def test_an_oversell_and_its_end_are_posted(receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ZAIKO_NOTIFIER_URL", receiver.url)
+    monkeypatch.setenv("ZAIKO_NOTIFIER_SECRET", "s3cret")
+    product, name = "merchants/m/products/tea", "merchants/m/oversells/0000000000000007"
+
+    plugin.zaiko_oversold(Oversold(name, product, 2, 2, "merchants/m/shops/a", "#1", "SOLD_TWICE", "ESCROW", "MERCHANT", "…", NOW))
+    plugin.zaiko_oversold_cleared(OversoldCleared(product, (name,), NOW))
+
+    kinds = [(json.loads(body)["kind"], json.loads(body)["product"]) for _, body in receiver.got]
+    assert kinds == [("oversold", product), ("oversold_cleared", product)]

@@ -10,7 +10,7 @@ import os
 from dataclasses import asdict
 from typing import Any
 
-from zaiko_sdk import RunFinished, ShopHeld, ShopResumed, hookimpl
+from zaiko_sdk import Oversold, OversoldCleared, RunFinished, ShopHeld, ShopResumed, hookimpl
 
 from zaiko_notifier.webhook import Webhook
 
@@ -32,6 +32,18 @@ def zaiko_shop_resumed(event: ShopResumed) -> None:
 
 
 @hookimpl
+def zaiko_oversold(event: Oversold) -> None:
+    """Somebody waits for goods that are not there."""
+    _post("oversold", asdict(event))
+
+
+@hookimpl
+def zaiko_oversold_cleared(event: OversoldCleared) -> None:
+    """Everybody gets theirs."""
+    _post("oversold_cleared", asdict(event))
+
+
+@hookimpl
 def zaiko_run_finished(event: RunFinished) -> None:
     """Only runs that begin to fail."""
     if event.trouble is None:
@@ -47,4 +59,4 @@ def _post(kind: str, fields: dict[str, Any]) -> None:
         return
     document = {name: value.isoformat() if hasattr(value, "isoformat") else value for name, value in fields.items()}
     if not Webhook(url, secret).post({"kind": kind, **document}):
-        _log.error("the receiver did not take %s of %s", kind, fields["shop"])
+        _log.error("the receiver did not take %s of %s", kind, fields.get("shop") or fields["product"])

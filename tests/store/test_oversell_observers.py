@@ -1,0 +1,125 @@
+"""Observers hear of an oversell and of its end once each, and only of what was committed; on both stores."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from sqlalchemy.exc import OperationalError
+from support.world import MERCHANT, World, order
+from zaiko_core.app import orders
+from zaiko_core.plugin_host.announcements import announce_oversell
+from zaiko_core.plugin_host.observers import Observers
+from zaiko_core.storage.engine import Database
+from zaiko_sdk import Oversold, OversoldCleared
+
+
+class Told:
+    """Stands for the plugin host: keeps what would be told, in order."""
+
+    def __init__(self) -> None:
+        self.events: list[tuple[str, Any]] = []
+
+    def tell(self, hook: str, event: Any) -> None:
+        self.events.append((hook, event))
+
+
+@pytest.fixture
+def told() -> Told:
+    return Told()
+
+
+@pytest.fixture
+def world(store_url: str, told: Told) -> Iterator[World]:
+    observers: Observers = told  # type: ignore[assignment]
+    db = Database(store_url, tell=lambda merchant, fact: announce_oversell(observers, merchant, fact))
+    world = World(db).begin(shops=("a", "b"))
+    world.receive("tea", 3)
+    for shop in ("a", "b"):
+        world.link(shop, "tea")
+    told.events.clear()
+    yield world
+    db.close()
+
+
+def test_an_order_for_more_than_there_is_is_told_with_its_cause(world: World, told: Told) -> None:
+    world.ingest("a", order("1", {"tea": 2}))
+    world.ingest("b", order("2", {"tea": 3}))
+
+    [(hook, event)] = told.events
+    assert hook == "zaiko_oversold"
+    assert isinstance(event, Oversold)
+    assert (event.product, event.shop, event.units, event.short) == (
+        f"merchants/{MERCHANT}/products/tea",
+        f"merchants/{MERCHANT}/shops/b",
+        2,
+        2,
+    )
+    assert event.cause
+    assert event.setting
+    assert event.oversell.startswith(f"merchants/{MERCHANT}/oversells/")
+    assert event.at.tzinfo is not None
+
+
+def test_enough_again_is_told_once_with_what_it_ends(world: World, told: Told) -> None:
+    world.ingest("a", order("1", {"tea": 4}))
+    world.ingest("b", order("2", {"tea": 1}))
+    sunk = [event.oversell for hook, event in told.events if hook == "zaiko_oversold"]
+    told.events.clear()
+
+    world.receive("tea", 1)
+    assert told.events == []  # one unit is still missing
+    world.receive("tea", 5)
+    world.receive("tea", 5)
+
+    [(hook, event)] = told.events
+    assert hook == "zaiko_oversold_cleared"
+    assert isinstance(event, OversoldCleared)
+    assert (event.product, list(event.oversells)) == (f"merchants/{MERCHANT}/products/tea", sunk)
+
+
+def test_the_same_order_read_again_is_not_told_again(world: World, told: Told) -> None:
+    world.ingest("a", order("1", {"tea": 4}))
+    world.ingest("a", order("1", {"tea": 4}))
+
+    assert len(told.events) == 1
+
+
+def test_what_is_rolled_back_is_not_told(world: World, told: Told) -> None:
+    def fails(uow: Any) -> None:
+        orders.ingest(uow, "a", [order("1", {"tea": 4})])
+        raise RuntimeError("the rest of the transaction")
+
+    with pytest.raises(RuntimeError):
+        world.db.write_sync(MERCHANT, fails)
+
+    assert told.events == []
+
+
+def test_a_transaction_that_is_repeated_is_told_once(world: World, told: Told) -> None:
+    tries: list[int] = []
+
+    def conflicts_once(uow: Any) -> None:
+        orders.ingest(uow, "a", [order("1", {"tea": 4})])
+        tries.append(1)
+        if len(tries) == 1:
+            raise _locked(world)
+
+    world.db.write_sync(MERCHANT, conflicts_once)
+
+    assert (len(tries), len(told.events)) == (2, 1)
+
+
+def _locked(world: World) -> OperationalError:
+    """What the store says when a transaction should be run again."""
+    if world.db.is_postgresql:
+        import psycopg.errors
+
+        cause: Exception = psycopg.errors.SerializationFailure("could not serialize access")
+    else:
+        import sqlite3
+
+        cause = sqlite3.OperationalError("database is locked")
+        cause.sqlite_errorcode = sqlite3.SQLITE_BUSY  # type: ignore[attr-defined]
+    return OperationalError("SELECT 1", {}, cause)
