@@ -90,6 +90,15 @@ async def test_a_catalogue_continues_after_any_page_also_in_the_middle_of_a_set(
         assert before | after == everything
 
 
+async def test_codes_that_look_like_numbers_are_all_listed(connect: Open, shop: NextEngineSimulator) -> None:
+    codes = [str(number) for number in range(95, 106)]
+    shop.add_listings([NewListing(code, 1) for code in codes])
+
+    pages = await listed(connect(rows_per_call=2))
+
+    assert {listing.sku for page in pages for listing in page} == {*codes}
+
+
 async def test_goods_that_go_while_paging_hide_no_others(connect: Open, shop: NextEngineSimulator) -> None:
     shop.add_listings([NewListing(f"S{number:02}", number) for number in range(12)])
     seen = set()

@@ -132,6 +132,8 @@ def test_empty_dates_are_none() -> None:
         {"receive_order_order_status_id": None},
         {"receive_order_cancel_type_id": ""},
         {"receive_order_date": "yesterday"},
+        {"receive_order_date": "0001-01-01 00:00:00"},
+        {"receive_order_date": "9999-12-31 23:59:59"},
         {"receive_order_row_no": None},
     ],
 )
@@ -172,7 +174,9 @@ def test_a_complaint_is_about_the_code_that_it_names_as_a_whole(message: str, na
     assert complaints(message, ["A", "A-1", "B"]) == named
 
 
-@pytest.mark.parametrize("text", ["", "x", "[]", "{}", '{"changed":"x"}', '{"changed":[]}', '{"changed":1e999}'])
+@pytest.mark.parametrize(
+    "text", ["", "x", "[]", "{}", '{"changed":"x"}', '{"changed":[]}', '{"changed":1e999}', '{"changed":99999999999999}']
+)
 def test_a_cursor_that_cannot_be_understood_is_told_from_the_beginning(text: str) -> None:
     assert read_cursor(text) is None
 

@@ -202,6 +202,33 @@ async def test_a_pair_that_ends_is_renewed_by_a_call_that_matters_to_nobody_befo
     assert (level.quantity, shop.grants.renewals) == (4, 1)
 
 
+async def test_a_pair_that_ends_is_renewed_before_a_read_that_may_take_too_long(
+    connect: Open, shop: NextEngineSimulator, server: SimulatorServer, clock: FakeClock
+) -> None:
+    connector = connect()
+    await connector.read_orders(["1"])
+    clock.advance(2 * 86_400)
+    shop.switch("end_access", True)
+    server.inject(Fault(FaultKind.DROP_AFTER, match="receiveorder"))
+    with pytest.raises(Timeout):
+        await connector.read_orders(["1"])
+
+    assert await connector.read_orders(["1"]) == []
+
+
+async def test_a_fast_clock_of_ours_costs_one_call_more_and_not_each_twice(
+    connect: Open, shop: NextEngineSimulator, clock: FakeClock
+) -> None:
+    connector = connect()
+    await connector.read_orders(["1"])
+    clock.advance(2 * 86_400)
+
+    for _ in range(3):
+        await connector.read_orders(["1"])
+
+    assert (shop.counters()["shops"], shop.counters()["rows"], shop.grants.renewals) == (1, 4, 0)
+
+
 async def test_an_upload_whose_renewing_call_gets_no_answer_was_not_sent(
     connect: Open, shop: NextEngineSimulator, server: SimulatorServer, clock: FakeClock
 ) -> None:

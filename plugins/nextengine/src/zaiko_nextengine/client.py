@@ -35,6 +35,8 @@ class Client:
         self._pace = RateLimiter(context.clock, rate=settings.requests_per_second, burst=_BURST)
         self._turn = asyncio.Lock()
         self._tasks: set[asyncio.Task[Any]] = set()
+        self._tried = ""
+        """The access token last taken for ended: a clock of ours that is fast costs one call a day, not each call twice."""
         self.tokens = TokenKeeper(context, settings, memory, self._log_in)
 
     async def aclose(self) -> None:
@@ -77,17 +79,20 @@ class Client:
     async def _call(self, path: str, form: Mapping[str, str], *, writing: bool) -> Any:
         async with self._turn:
             tokens = await self.tokens.current()
-            if writing and tokens.access_ends is not None and tokens.access_ends <= self.clock.now():
+            ended = tokens.access_ends is not None and tokens.access_ends <= self.clock.now()
+            if ended and tokens.access != self._tried:
                 await self._renew()
+                self._tried = tokens.access
             return await self._exchange(path, form, writing=writing)
 
     async def _renew(self) -> None:
-        """Let the new pair come with a reply that matters to nobody, not with that of an upload, which may be lost."""
+        """Let the new pair come with a reply that is small and matters to nobody, not with one that may be lost: an upload's, or a
+        thousand rows'."""
         try:
             await self._exchange(SHOPS, {"fields": "shop_id", "limit": "1"}, writing=False)
         except Timeout as error:
-            # The upload was not sent, so its outcome is not open.
-            raise PlatformDown(f"Next Engine did not answer before an upload: {error.message}") from None
+            # The call that is to come was not sent, so its outcome is not open.
+            raise PlatformDown(f"Next Engine did not answer when tokens had ended: {error.message}") from None
 
     async def _exchange(self, path: str, form: Mapping[str, str], *, writing: bool) -> Any:
         tokens = await self.tokens.current()

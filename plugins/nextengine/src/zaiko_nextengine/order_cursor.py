@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,6 @@ def read_cursor(text: str | None) -> OrderCursor | None:
         return OrderCursor()
     try:
         changed = json.loads(text)["changed"]
-        return OrderCursor(None if changed is None else int(changed))
-    except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
+        return OrderCursor(None if changed is None else int(datetime.fromtimestamp(changed, UTC).timestamp()))
+    except (ValueError, TypeError, KeyError, OverflowError, OSError, RecursionError):
         return None

@@ -14,6 +14,7 @@ from zaiko_sdk import ContractBroken
 JAPAN = timezone(timedelta(hours=9), "JST")
 """UNCONFIRMED: Next Engine states no zone for its times; it is a service for Japan."""
 _MOST = 1_000_000_000
+_FIRST_YEAR, _LAST_YEAR = 1990, 2999
 _FORMAT = "%Y-%m-%d %H:%M:%S"
 
 
@@ -32,7 +33,10 @@ def _time(value: Any) -> Any:
         return None
     if not isinstance(value, str):
         raise ValueError("a time as text is wanted")
-    return datetime.strptime(value, _FORMAT).replace(tzinfo=JAPAN).astimezone(UTC)
+    moment = datetime.strptime(value, _FORMAT).replace(tzinfo=JAPAN)
+    if not _FIRST_YEAR <= moment.year <= _LAST_YEAR:
+        raise ValueError("a time of our age is wanted")
+    return moment.astimezone(UTC)
 
 
 def _text(value: Any) -> Any:

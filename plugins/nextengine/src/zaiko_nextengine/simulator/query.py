@@ -10,6 +10,9 @@ DEFAULT_LIMIT, MOST_VALUES = 1000, 1000
 _PAGING = frozenset({"access_token", "refresh_token", "wait_flag", "fields", "offset", "limit"})
 
 
+_NUMBER = re.compile(r"-?\d+(\.\d+)?")
+
+
 class Refusal(Exception):
     """Next Engine says no, with this code."""
 
@@ -24,7 +27,9 @@ def found(rows: Sequence[Mapping[str, Any]], form: Mapping[str, str], known: fro
             raise Refusal("004001")
         if operator in ("in", "nin") and value.count(",") >= MOST_VALUES:
             raise Refusal("004002")
-        rows = [row for row in rows if _OPERATORS[operator](row.get(column), value)]
+        # Codes are text, also those that look like numbers: they compare as they sort.
+        test = _TEXT_OPERATORS.get(operator, _OPERATORS[operator]) if column.endswith("goods_id") else _OPERATORS[operator]
+        rows = [row for row in rows if test(row.get(column), value)]
     return list(rows)
 
 
@@ -40,24 +45,32 @@ def page(rows: Sequence[Mapping[str, Any]], form: Mapping[str, str], known: froz
     return [{name: row[name] for name in fields} for row in part]
 
 
-def _compared(test: Callable[[Any, Any], bool]) -> Callable[[Any, str], bool]:
+def _as_text(test: Callable[[Any, Any], bool]) -> Callable[[Any, str], bool]:
+    return lambda value, given: value is not None and test(str(value), given)
+
+
+def _as_number(test: Callable[[Any, Any], bool]) -> Callable[[Any, str], bool]:
+    """As numbers where both are; else, as with times, as text."""
+
     def compare(value: Any, given: str) -> bool:
-        if value is None:
-            return False
-        if re.fullmatch(r"-?\d+(\.\d+)?", given) and re.fullmatch(r"-?\d+(\.\d+)?", value):
+        if value is not None and _NUMBER.fullmatch(value) and _NUMBER.fullmatch(given):
             return test(float(value), float(given))
-        return test(str(value), given)
+        return value is not None and test(str(value), given)
 
     return compare
 
 
+_COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
+    "eq": lambda value, given: value == given,
+    "neq": lambda value, given: value != given,
+    "lt": lambda value, given: value < given,
+    "lte": lambda value, given: value <= given,
+    "gt": lambda value, given: value > given,
+    "gte": lambda value, given: value >= given,
+}
+_TEXT_OPERATORS: dict[str, Callable[[Any, str], bool]] = {name: _as_text(test) for name, test in _COMPARISONS.items()}
 _OPERATORS: dict[str, Callable[[Any, str], bool]] = {
-    "eq": _compared(lambda value, given: value == given),
-    "neq": _compared(lambda value, given: value != given),
-    "lt": _compared(lambda value, given: value < given),
-    "lte": _compared(lambda value, given: value <= given),
-    "gt": _compared(lambda value, given: value > given),
-    "gte": _compared(lambda value, given: value >= given),
+    **{name: _as_number(test) for name, test in _COMPARISONS.items()},
     "in": lambda value, given: value in given.split(","),
     "nin": lambda value, given: value not in given.split(","),
     "blank": lambda value, given: value == "",
