@@ -1,0 +1,216 @@
+"""What each platform's quota let through, and what it would have let through: read where the simulator itself decides.
+
+The simulators are used as they are, but for their clock and for the counting around the decision.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import datetime
+from types import SimpleNamespace
+from typing import Any, Protocol
+
+from zaiko_base.simulator.quotas import Quotas as BaseQuotas
+from zaiko_ecforce.simulator import quotas as ecforce_quotas
+from zaiko_nextengine.simulator.quotas import Quotas as NextEngineQuotas
+from zaiko_rakuten.simulator.gateway import Served
+from zaiko_shopify.simulator.cost import Bucket
+from zaiko_sdk.testing.simulator import Simulator
+
+from benchmarks.quota.fast_clock import FastClock
+
+
+class Meter(Protocol):
+    """`begin()` starts a phase. `used()` is what was let through since; `allowed()` what the quota would have let through in the
+    same time, or None where the phase ended before the quota could bind. Both in `unit`."""
+
+    unit: str
+
+    def begin(self) -> None: ...
+    def used(self) -> float: ...
+    def allowed(self) -> float | None: ...
+
+
+class _MeteredBucket(Bucket):
+    """Shopify's bucket. A call must find its highest price in it, and gets back what it did not cost."""
+
+    spent = 0.0
+
+    def take(self, cost: float) -> bool:
+        taken = super().take(cost)
+        self.spent += cost if taken else 0.0
+        return taken
+
+    def give_back(self, cost: float) -> None:
+        super().give_back(cost)
+        self.spent -= cost
+
+
+class ShopifyMeter:
+    """Points: what lay in the bucket at the start, and what flowed in since."""
+
+    unit = "points"
+
+    def __init__(self, shop: Any, clock: FastClock) -> None:
+        old = shop.platform.bucket
+        self._bucket = shop.platform.bucket = _MeteredBucket(old.maximum, old.restore, clock.monotonic)
+        shop.shop.monotonic, self._clock = clock.monotonic, clock
+
+    def begin(self) -> None:
+        self._bucket.refill()
+        self._spent, self._there, self._at = self._bucket.spent, self._bucket.available, self._clock.monotonic()
+
+    def used(self) -> float:
+        return self._bucket.spent - self._spent
+
+    def allowed(self) -> float | None:
+        return self._there + self._bucket.restore * (self._clock.monotonic() - self._at)
+
+
+class EcforceMeter:
+    """Calls: the burst that was there at the start, and one place for each second since."""
+
+    unit = "calls"
+
+    def __init__(self, shop: Any, clock: FastClock) -> None:
+        # The module's only use of `time` is this quota; the clock is put back by nobody, as the process measures and ends.
+        vars(ecforce_quotas)["time"] = SimpleNamespace(monotonic=clock.monotonic)
+        self._quotas, self._clock, self._through = shop.quotas, clock, 0
+        self._quotas._at = clock.monotonic()
+        decide = self._quotas.refuse
+
+        def refuse() -> Any:
+            refusal = decide()
+            self._through += refusal is None
+            return refusal
+
+        self._quotas.refuse = refuse
+
+    def begin(self) -> None:
+        self._at, self._before = self._clock.monotonic(), self._through
+        full = self._quotas._tokens + (self._at - self._quotas._at) * self._quotas.rate
+        self._there = min(float(ecforce_quotas._BURST), full)
+
+    def used(self) -> float:
+        return self._through - self._before
+
+    def allowed(self) -> float | None:
+        return self._there + self._quotas.rate * (self._clock.monotonic() - self._at)
+
+
+class RakutenMeter:
+    """Calls to the function that was called for longest, measured by its own rate: each function has a quota of its own."""
+
+    unit = "calls"
+
+    def __init__(self, shop: Any, clock: FastClock) -> None:
+        self._clock, self._through, self._rates = clock, Counter[str](), dict[str, int]()
+        shop.quotas.monotonic = clock.monotonic
+        decide = shop.quotas.too_fast
+
+        def too_fast(function: Served) -> bool:
+            refused: bool = decide(function)
+            self._through[function.name] += not refused
+            self._rates[function.name] = function.rate
+            return refused
+
+        shop.quotas.too_fast = too_fast
+
+    def begin(self) -> None:
+        self._at, self._before = self._clock.monotonic(), Counter(self._through)
+
+    def _binding(self) -> tuple[int, int]:
+        called = self._through - self._before
+        name = max(called, key=lambda each: called[each] / self._rates[each])
+        return called[name], self._rates[name]
+
+    def used(self) -> float:
+        return self._binding()[0]
+
+    def allowed(self) -> float | None:
+        # A window of a second is full from its first moment on.
+        rate = self._binding()[1]
+        return rate + rate * (self._clock.monotonic() - self._at)
+
+
+class _MeteredHours(BaseQuotas):
+    """Counts what each clock hour let through."""
+
+    def __init__(self, *given: Any, **named: Any) -> None:
+        super().__init__(*given, **named)
+        self.hours: Counter[datetime] = Counter()
+
+    def refuse(self, now: datetime) -> str | None:
+        error = BaseQuotas.refuse(self, now)
+        self.hours[now.replace(minute=0, second=0, microsecond=0)] += error is None
+        return error
+
+
+class BaseMeter:
+    """Calls in the clock hours that were over before the work was. The hour in which the work ends is not counted."""
+
+    unit = "calls"
+
+    def __init__(self, shop: Any, clock: FastClock) -> None:
+        self._quotas = shop.quotas = _MeteredHours()
+        shop.now, self._clock = clock.now, clock
+
+    def _hour(self) -> datetime:
+        return self._clock.now().replace(minute=0, second=0, microsecond=0)
+
+    def begin(self) -> None:
+        self._first, self._before = self._hour(), Counter(self._quotas.hours)
+        self._left = self._quotas.per_hour - self._before[self._first]
+
+    def used(self) -> float:
+        counted = self._quotas.hours - self._before
+        last = self._hour()
+        return sum(counted.values()) if last == self._first else sum(n for hour, n in counted.items() if hour != last)
+
+    def allowed(self) -> float | None:
+        hours = round((self._hour() - self._first).total_seconds() / 3600)
+        return self._left + (hours - 1) * self._quotas.per_hour if hours else None
+
+
+class _MeteredSeconds(NextEngineQuotas):
+    through = 0
+
+    def refuse(self) -> bool:
+        refused = NextEngineQuotas.refuse(self)
+        self.through += not refused
+        return refused
+
+
+class NextEngineMeter:
+    """Calls, of so many in any second. The figure is the simulator's: Next Engine publishes none."""
+
+    unit = "calls"
+
+    def __init__(self, shop: Any, clock: FastClock) -> None:
+        self._quotas = shop.quotas = _MeteredSeconds(monotonic=clock.monotonic)
+        shop.now, self._clock = clock.now, clock
+
+    def begin(self) -> None:
+        self._at, self._before = self._clock.monotonic(), self._quotas.through
+
+    def used(self) -> float:
+        return self._quotas.through - self._before
+
+    def allowed(self) -> float | None:
+        return self._quotas.per_second * (1 + self._clock.monotonic() - self._at)
+
+
+_METERS: dict[str, Any] = {
+    "shopify": ShopifyMeter,
+    "ecforce": EcforceMeter,
+    "rakuten": RakutenMeter,
+    "base": BaseMeter,
+    "nextengine": NextEngineMeter,
+}
+PLATFORMS = tuple(_METERS)
+
+
+def meter(platform: str, shop: Simulator, clock: FastClock) -> Meter:
+    """Put the simulated shop on this clock and count what its quota lets through. Before its first request."""
+    made: Meter = _METERS[platform](shop, clock)
+    return made
