@@ -29,9 +29,9 @@ from zaiko_sdk import (
     WebhookReply,
 )
 
-from zaiko_core.app import sync, webhooks
+from zaiko_core.app import resealing, sync, webhooks
 from zaiko_core.app.links import sync_refusal
-from zaiko_core.app.records import ClearedRecord, JobClaim, OversellRecord, RunState, ShopRecord
+from zaiko_core.app.records import ClearedRecord, JobClaim, OversellRecord, Page, RunState, ShopRecord
 from zaiko_core.app.sync import RunEnd
 from zaiko_core.domain.errors import ConnectorNotLoaded, NotFound, Refusal
 from zaiko_core.domain.problem import Problem
@@ -153,6 +153,16 @@ class Engine:
         await asyncio.to_thread(self._observers.close, grace=min(grace, 2.0))
         await asyncio.to_thread(self.db.close)
 
+    async def reseal(self) -> int:
+        """Seal everything with the first key again, merchant by merchant; how many were changed. A second call changes nothing.
+        Raises StorageUnavailable when no key opens something: then nothing of that merchant was changed."""
+        changed, page = 0, Page(size=500)
+        while merchants := await self.db.directory(lambda directory, page=page: directory.page(page)):  # type: ignore[misc]
+            for record in merchants:
+                changed += await self.db.write(record.merchant, lambda uow: resealing.reseal(uow, self.secrets.reseal))
+            page = Page(size=500, after=(merchants[-1].merchant,))
+        return changed
+
     def _tell(self, merchant: str, fact: OversellRecord | ClearedRecord) -> None:
         announce_oversell(self._observers, merchant, fact)
 
@@ -253,7 +263,7 @@ class Engine:
             new_id=self._new_id,
             state=StoredState(self.db, self.secrets, merchant, shop.shop),
         )
-        return GuardedConnector(kind.open(context, settings))
+        return GuardedConnector(kind.open(context, settings), settings.redact)
 
     def _kind(self, shop: ShopRecord) -> ConnectorType:
         kind = self.registry.types.get(shop.connector)

@@ -15,12 +15,24 @@ class SecretBox:
     everything again, then drop the old one."""
 
     def __init__(self, keys: Sequence[str]) -> None:
+        self._newest = Fernet(keys[0])
         self._fernet = MultiFernet([Fernet(key) for key in keys])
 
     @staticmethod
     def new_key() -> str:
         """A fresh key, as text for a file or an environment variable."""
         return Fernet.generate_key().decode()
+
+    def reseal(self, sealed: bytes) -> bytes | None:
+        """Sealed by the first key; None when it is already. Raises StorageUnavailable when no key fits."""
+        try:
+            self._newest.decrypt(sealed)
+        except InvalidToken:
+            try:
+                return self._fernet.rotate(sealed)
+            except InvalidToken:
+                raise _unopened() from None
+        return None
 
     def seal(self, secrets: Mapping[str, str]) -> bytes:
         """Encrypt."""
@@ -33,7 +45,9 @@ class SecretBox:
         try:
             opened: dict[str, str] = json.loads(self._fernet.decrypt(sealed))
         except InvalidToken:
-            raise StorageUnavailable(
-                "stored credentials cannot be decrypted: start the server with the key that sealed them"
-            ) from None
+            raise _unopened() from None
         return opened
+
+
+def _unopened() -> StorageUnavailable:
+    return StorageUnavailable("stored credentials cannot be decrypted: start the server with the key that sealed them")

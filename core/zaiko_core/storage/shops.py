@@ -110,6 +110,17 @@ class ShopRows(Scope):
         if not self.connection.execute(update(table).where(*mine).values(values)).rowcount:
             self.connection.execute(insert(table).values(values | {"merchant": self.merchant, "shop": shop}))
 
+    def sealed(self) -> list[tuple[str, bytes | None, bytes | None]]:
+        shops, states = schema.shops, schema.shop_states
+        kept = and_(states.c.merchant == shops.c.merchant, states.c.shop == shops.c.shop)
+        query = select(shops.c.shop, shops.c.secrets, states.c.sealed).select_from(shops.outerjoin(states, kept))
+        rows = self.connection.execute(query.where(self.mine(shops)))
+        return [(row.shop, row.secrets, row.sealed) for row in rows]
+
+    def save_sealed(self, shop: str, secrets: bytes) -> None:
+        table = schema.shops
+        self.connection.execute(update(table).where(self.mine(table), table.c.shop == shop).values(secrets=secrets))
+
     def forget_state(self, shop: str) -> None:
         table = schema.shop_states
         self.connection.execute(delete(table).where(self.mine(table), table.c.shop == shop))

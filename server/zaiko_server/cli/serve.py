@@ -22,14 +22,16 @@ PortFile = Annotated[
     Path | None, typer.Option(help="Write the address here once it is known; for scripts that let the system choose the port.")
 ]
 
+Database = Annotated[
+    str,
+    typer.Option(
+        "--db", envvar="ZAIKO_DATABASE", metavar="PATH|URL", help="A SQLite file, or postgresql://user:password@host/name."
+    ),
+]
+
 
 def serve(
-    db: Annotated[
-        str,
-        typer.Option(
-            "--db", envvar="ZAIKO_DATABASE", metavar="PATH|URL", help="A SQLite file, or postgresql://user:password@host/name."
-        ),
-    ] = "zaiko.db",
+    db: Database = "zaiko.db",
     listen: Annotated[
         str, typer.Option(envvar="ZAIKO_LISTEN", metavar="HOST:PORT", help="Where to listen; port 0 takes a free one.")
     ] = "127.0.0.1:50051",
@@ -71,7 +73,7 @@ def serve(
         "listen": listen,
         "webhooks": webhooks,
         "metrics": metrics,
-        "database": _url(db),
+        "database": database_url(db),
         "secret_key_file": secret_key_file,
         "run_shops": run_shops,
         "grace": grace,
@@ -147,7 +149,8 @@ def simulate(
         port_file.unlink(missing_ok=True)
 
 
-def _url(db: str) -> str:
+def database_url(db: str) -> str:
+    """A path stands for a SQLite file."""
     return db if "://" in db else f"sqlite:///{db}"
 
 
