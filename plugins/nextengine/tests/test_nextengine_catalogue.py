@@ -89,6 +89,10 @@ async def test_a_catalogue_continues_after_any_page_also_in_the_middle_of_a_set(
         after = {listing.sku for rest in await listed(connect(rows_per_call=2), page.cursor) for listing in rest}
         assert before | after == everything
 
+    calls = shop.counters()["goods"]
+    await listed(connect(), pages[-1].cursor)
+    assert shop.counters()["goods"] == calls
+
 
 async def test_codes_that_look_like_numbers_are_all_listed(connect: Open, shop: NextEngineSimulator) -> None:
     codes = [str(number) for number in range(95, 106)]
