@@ -12,6 +12,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, SecretStr
 
+from zaiko_sdk.redaction import redacted
+
 
 class ConnectorSettings(BaseModel):
     """Base of a connector's settings. Unknown fields are refused, so that a misspelt one is not silently ignored."""
@@ -23,14 +25,11 @@ class ConnectorSettings(BaseModel):
         """The names of the fields that hold credentials."""
         return frozenset(name for name, info in cls.model_fields.items() if _holds_secret(info.annotation))
 
-    def redact(self, text: str) -> str:
-        """`text` without the credentials: for a platform's own words, which may quote what it was sent."""
-        for name in self.secret_fields():
-            value = getattr(self, name)
-            secret = value.get_secret_value() if isinstance(value, SecretStr) else ""
-            # Shorter ones are no secrets, and would tear words apart.
-            text = text.replace(secret, "[secret]") if len(secret) >= 6 else text
-        return text
+    def redact(self, text: str, *also: str) -> str:
+        """`text` without the credentials, however they are coded (see `redacted`): for a platform's own words, which may quote what
+        it was sent. `also`: what was got for them, such as a token."""
+        values = (getattr(self, name) for name in self.secret_fields())
+        return redacted(text, [*(value.get_secret_value() for value in values if isinstance(value, SecretStr)), *also])
 
     @classmethod
     def schema_document(cls) -> dict[str, Any]:

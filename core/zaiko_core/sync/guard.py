@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import TypeVar
 
 from zaiko_sdk import (
@@ -34,72 +35,82 @@ class ConnectorBug(ContractBroken):
 
 
 class GuardedConnector:
-    """The calls of a connector that the engine makes, each bounded in time, each raising ConnectorError only."""
+    """The calls of a connector that the engine makes, each bounded in time, each raising ConnectorError only.
 
-    def __init__(self, connector: Connector) -> None:
-        self._connector = connector
+    `redact` takes the shop's credentials out of a text: what a platform says may quote them, and what an error says is shown."""
+
+    def __init__(self, connector: Connector, redact: Callable[[str], str]) -> None:
+        self._connector, self._redact = connector, redact
 
     async def check(self) -> Sequence[Finding]:
         """See Connector.check."""
-        return await _call(self._connector.check())
+        findings = await self._call(self._connector.check())
+        return [replace(finding, message=self._redact(finding.message)) for finding in findings]
 
     async def read_orders(self, external_ids: Sequence[str]) -> Sequence[Order]:
         """See Connector.read_orders."""
-        return await _call(self._connector.read_orders(external_ids))
+        return await self._call(self._connector.read_orders(external_ids))
 
     async def read_inventory(self, refs: Sequence[ListingRef]) -> Sequence[InventoryLevel]:
         """See Connector.read_inventory."""
-        return await _call(self._connector.read_inventory(refs))
+        return await self._call(self._connector.read_inventory(refs))
 
     async def set_inventory(self, writes: Sequence[InventoryWrite], key: str) -> Sequence[WriteResult]:
         """See Connector.set_inventory."""
-        return await _call(self._connector.set_inventory(writes, key))
+        results = await self._call(self._connector.set_inventory(writes, key))
+        for result in results:
+            if result.error is not None:
+                self._clean(result.error)
+        return results
 
     async def fetch_orders(self, cursor: str | None) -> AsyncIterator[OrderPage]:
         """See Connector.fetch_orders."""
-        async for page in _pages(self._connector.fetch_orders(cursor)):
+        async for page in self._pages(self._connector.fetch_orders(cursor)):
             yield page
 
     async def list_listings(self, cursor: str | None) -> AsyncIterator[ListingPage]:
         """See Connector.list_listings."""
-        async for page in _pages(self._connector.list_listings(cursor)):
+        async for page in self._pages(self._connector.list_listings(cursor)):
             yield page
 
     def parse_webhook(self, headers: Mapping[str, str], body: bytes) -> WebhookHint | None:
         """See Connector.parse_webhook."""
-        with _bugs():
+        with self._bugs():
             return self._connector.parse_webhook(headers, body)
 
     async def aclose(self) -> None:
         """See Connector.aclose; never raises."""
         with contextlib.suppress(ConnectorError):
-            await _call(self._connector.aclose())
+            await self._call(self._connector.aclose())
 
-
-async def _call(work: Awaitable[T]) -> T:
-    with _bugs():
-        async with asyncio.timeout(CALL_LIMIT):
-            return await work
-
-
-async def _pages(pages: AsyncIterator[T]) -> AsyncIterator[T]:
-    while True:
-        with _bugs():
+    async def _call(self, work: Awaitable[T]) -> T:
+        with self._bugs():
             async with asyncio.timeout(CALL_LIMIT):
-                try:
-                    page = await anext(pages)
-                except StopAsyncIteration:
-                    return
-        yield page
+                return await work
 
+    async def _pages(self, pages: AsyncIterator[T]) -> AsyncIterator[T]:
+        while True:
+            with self._bugs():
+                async with asyncio.timeout(CALL_LIMIT):
+                    try:
+                        page = await anext(pages)
+                    except StopAsyncIteration:
+                        return
+            yield page
 
-@contextlib.contextmanager
-def _bugs() -> Iterator[None]:
-    try:
-        yield
-    except ConnectorError:
-        raise
-    except TimeoutError:
-        raise Timeout(f"the connector did not answer within {CALL_LIMIT:.0f} s", sent=None) from None
-    except Exception as error:
-        raise ConnectorBug(f"the connector failed unexpectedly: {type(error).__name__}: {error}"[:500]) from error
+    @contextlib.contextmanager
+    def _bugs(self) -> Iterator[None]:
+        try:
+            yield
+        except ConnectorError as error:
+            self._clean(error)
+            raise
+        except TimeoutError:
+            raise Timeout(f"the connector did not answer within {CALL_LIMIT:.0f} s", sent=None) from None
+        except Exception as error:
+            words = self._redact(f"the connector failed unexpectedly: {type(error).__name__}: {error}")
+            raise ConnectorBug(words[:500]) from error
+
+    def _clean(self, error: ConnectorError) -> None:
+        error.message, error.platform_message = self._redact(error.message), self._redact(error.platform_message)
+        error.args = (error.message, *error.args[1:])

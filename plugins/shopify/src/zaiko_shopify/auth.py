@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
@@ -35,6 +36,8 @@ class Credentials:
     def __init__(self, settings: ShopifySettings, clock: Clock, post: Post) -> None:
         self._settings, self._clock, self._post = settings, clock, post
         self._granted: _Granted | None = None
+        # A token that was refused may still be quoted by the reply to its successor's request.
+        self._given: deque[str] = deque(maxlen=4)
         self._turn = asyncio.Lock()
 
     async def token(self) -> str:
@@ -51,6 +54,10 @@ class Credentials:
                     if self._granted is None or now >= self._granted.ends_at:
                         raise
             return self._granted.token
+
+    def redact(self, text: str) -> str:
+        """`text` without the credentials and the tokens that they got."""
+        return self._settings.redact(text, *self._given)
 
     async def another(self, refused: str) -> str | None:
         """A token other than the one just refused, or None when there is no way to get one."""
@@ -79,6 +86,7 @@ class Credentials:
             raise PlatformDown("Shopify answered the request for a token with something that is not JSON")
         granted = node_of(body, "token")
         life = granted.number("expires_in")
+        self._given.append(granted.text("access_token"))
         return _Granted(granted.text("access_token"), asked + life * _SHARE_OF_LIFE, asked + life)
 
 

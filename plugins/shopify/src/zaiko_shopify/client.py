@@ -37,6 +37,7 @@ from zaiko_shopify.settings import ShopifySettings
 
 _DELAYS = (1.0, 2.0, 4.0)
 """Seconds before the repeats of a request that failed."""
+_OF_THE_BODY = frozenset({"content-length", "content-encoding", "content-type", "transfer-encoding"})
 _PATIENCE = 25.0
 """Seconds that one request is repeated or waits for its quota here; the host has the patience for more."""
 
@@ -194,7 +195,7 @@ class Client:
 
     async def _send(self, what: str, url: str, headers: Mapping[str, str], **body: Any) -> httpx.Response:
         try:
-            return await self._http.post(url, headers=dict(headers), **body)
+            response = await self._http.post(url, headers=dict(headers), **body)
         except (httpx.ConnectError, httpx.PoolTimeout) as error:
             raise PlatformDown(f"Shopify could not be reached ({type(error).__name__})") from None
         except httpx.ConnectTimeout:
@@ -205,3 +206,14 @@ class Client:
             raise Timeout(f"Shopify did not answer {what} in time ({type(error).__name__})", sent=None) from None
         except httpx.HTTPError as error:
             raise Timeout(f"the connection broke during {what} ({type(error).__name__})", sent=None) from None
+        return self._discreet(response)
+
+    def _discreet(self, response: httpx.Response) -> httpx.Response:
+        """The reply without the credentials, should it quote what was sent. Cleaned before anything is cut to length. A token that
+        it grants is not known yet and stays."""
+        said = response.text
+        clean = self._credentials.redact(said)
+        if clean == said:
+            return response
+        headers = {name: value for name, value in response.headers.items() if name not in _OF_THE_BODY}
+        return httpx.Response(response.status_code, headers=headers, content=clean.encode(), request=response.request)
