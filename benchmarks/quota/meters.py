@@ -14,8 +14,8 @@ from zaiko_base.simulator.quotas import Quotas as BaseQuotas
 from zaiko_ecforce.simulator import quotas as ecforce_quotas
 from zaiko_nextengine.simulator.quotas import Quotas as NextEngineQuotas
 from zaiko_rakuten.simulator.gateway import Served
-from zaiko_shopify.simulator.cost import Bucket
 from zaiko_sdk.testing.simulator import Simulator
+from zaiko_shopify.simulator.cost import Bucket
 
 from benchmarks.quota.fast_clock import FastClock
 
