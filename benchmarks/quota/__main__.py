@@ -1,4 +1,4 @@
-"""`python -m benchmarks.quota [--platform p] [--listings N] [--seconds S] [--json FILE]`: the share of its quota a connector uses."""
+"""`python -m benchmarks.quota [--platform p] [--listings N] [--seconds S] [--json FILE]`: how much of its quota each one uses."""
 
 from __future__ import annotations
 
