@@ -75,7 +75,8 @@ class EcforceMeter:
     def __init__(self, shop: Any, clock: FastClock) -> None:
         # The module's only use of `time` is this quota; the clock is put back by nobody, as the process measures and ends.
         vars(ecforce_quotas)["time"] = SimpleNamespace(monotonic=clock.monotonic)
-        self._quotas, self._clock, self._through = shop.quotas, clock, 0
+        self._quotas: Any = shop.quotas
+        self._clock, self._through = clock, 0
         self._quotas._at = clock.monotonic()
         decide = self._quotas.refuse
 
@@ -95,7 +96,7 @@ class EcforceMeter:
         return self._through - self._before
 
     def allowed(self) -> float | None:
-        return self._there + self._quotas.rate * (self._clock.monotonic() - self._at)
+        return self._there + float(self._quotas.rate) * (self._clock.monotonic() - self._at)
 
 
 class RakutenMeter:
