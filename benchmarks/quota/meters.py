@@ -96,7 +96,7 @@ class EcforceMeter:
         return self._through - self._before
 
     def allowed(self) -> float | None:
-        return self._there + float(self._quotas.rate) * (self._clock.monotonic() - self._at)
+        return float(self._there + self._quotas.rate * (self._clock.monotonic() - self._at))
 
 
 class RakutenMeter:
