@@ -1,0 +1,141 @@
+"""A client in each language does the same with a real server and a simulated shop, and says the same, through a restart.
+
+What is built and run are the commands that docs/clients.md shows, so that they cannot go stale.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import shlex
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from zaiko_core.plugin_host.loader import load
+from zaiko_sdk.testing.simulator import NewListing, SimulatorClient, SimulatorServer
+from zaiko_server.cli.client import Client
+from zaiko_server.demo.bench import Bench, Shop
+from zaiko_server.demo.processes import Processes
+from zaiko_server.demo.screen import Screen
+
+ROOT = Path(__file__).parents[2]
+CLIENTS = ROOT / "examples" / "clients"
+GUIDE = ROOT / "docs" / "clients.md"
+TOOLS = {"python": "python3", "go": "go", "typescript": "node", "java": "java"}
+SHOWN = ("localhost:50051", "merchants/acme/shops/main", "TEA-100")
+"""The address, the shop and the sku of the guide's commands."""
+BUILD_SECONDS, RUN_SECONDS = 600, 60
+
+
+class Stage:
+    """A shop that lives on, and a server for it that can be stopped and started again at the same address."""
+
+    def __init__(self, folder: Path, shop: Shop) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            self.address = f"127.0.0.1:{free.getsockname()[1]}"
+        self.folder, self.shop, self.starts = folder, shop, 0
+
+    @contextlib.contextmanager
+    def serving(self) -> Iterator[Bench]:
+        """A server for as long as the block lasts; then it is asked to end by SIGTERM, and must end in order."""
+        self.starts += 1
+        with Processes(self.folder) as processes:
+            arguments = ["serve", "--db", "zaiko.db", "--secret-key-file", "zaiko.key", "--listen", self.address]
+            process = processes.start(f"serve-{self.starts}", arguments)
+            with contextlib.closing(Client(processes.address(f"serve-{self.starts}"))) as client:
+                yield Bench(client, [self.shop], Screen(plain=True))
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(timeout=30) == 0
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Iterator[Stage]:
+    simulator = load().simulators()["shopify"].create()
+    simulator.add_listings([NewListing(sku="CUP-200", quantity=4, title="cup"), NewListing(sku="TEA-100", quantity=3, title="tea")])
+    with SimulatorServer(simulator) as server, contextlib.closing(SimulatorClient(server.base_url)) as client:
+        yield Stage(tmp_path, Shop("mall", "shopify", client))
+
+
+def commands(language: str) -> list[str]:
+    """What the guide says: the commands that build the client, and as the last one that which runs it."""
+    section = re.search(rf"^## {language}\n.*?^```sh\n(.*?)^```", GUIDE.read_text(), re.DOTALL | re.MULTILINE | re.IGNORECASE)
+    assert section, f"docs/clients.md has no commands for {language}"
+    first, *others = section[1].strip().splitlines()
+    assert first == f"cd examples/clients/{language}"
+    return others
+
+
+def environment() -> dict[str, str]:
+    """Where `buf` is found, and our own packages are not."""
+    ours = {"PYTHONPATH", "VIRTUAL_ENV", "PYTHONHOME"}
+    return {name: value for name, value in os.environ.items() if name not in ours} | {
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    }
+
+
+@pytest.mark.parametrize("language", TOOLS)
+def test_a_client_in_any_language_says_the_same_through_a_restart(language: str, stage: Stage) -> None:
+    if shutil.which(TOOLS[language]) is None:
+        pytest.skip(f"needs {TOOLS[language]}")
+    *build, run = commands(language)
+    for command in build:
+        done = subprocess.run(
+            command, shell=True, cwd=CLIENTS / language, env=environment(), capture_output=True, text=True, timeout=BUILD_SECONDS
+        )
+        assert done.returncode == 0, f"{command}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
+
+    said = stage.folder / "said.txt"
+    with contextlib.ExitStack() as ended:
+        with stage.serving() as bench:
+            bench.create({"TEA-100": 100, "CUP-200": 0})
+            bench.open_shop(stage.shop)
+            name, product = bench.name(stage.shop), bench.product("TEA-100")
+            words = dict(zip(SHOWN, (stage.address, name, "TEA-100"), strict=True))
+            assert all(word in run for word in words), f"the last command for {language} must run the client: {run}"
+            arguments = [words.get(word, word) for word in shlex.split(run)]
+            with said.open("w") as out:
+                client = subprocess.Popen(arguments, cwd=CLIENTS / language, env=environment(), stdout=out, stderr=out)
+            ended.callback(end, client)
+            until(lambda: "SYNCED at 90" in said.read_text(), client, said)
+        # While no server is there, five are sold; the client has to hear of it from the next one.
+        stage.shop.simulator.place_order({"TEA-100": 5})
+        with stage.serving() as bench:
+            until(lambda: "resumed" in said.read_text(), client, said)
+            bench.notify(stage.shop)
+            assert client.wait(timeout=RUN_SECONDS) == 0, said.read_text()
+
+    expected = (CLIENTS / "transcript.txt").read_text().format(shop=name, product=product)
+    assert said.read_text() == expected
+
+
+@pytest.mark.parametrize("language", TOOLS)
+def test_a_client_takes_at_most_a_hundred_lines(language: str) -> None:
+    suffixes = {".py", ".go", ".ts", ".java"}
+    tracked = subprocess.run(
+        ["git", "ls-files", "-co", "--exclude-standard", "."], cwd=CLIENTS / language, capture_output=True, text=True
+    )
+    own = [CLIENTS / language / name for name in tracked.stdout.splitlines() if Path(name).suffix in suffixes]
+    assert own
+    assert sum(len(path.read_text().splitlines()) for path in own) <= 100
+
+
+def until(condition: Callable[[], bool], client: subprocess.Popen[bytes], said: Path) -> None:
+    deadline = time.monotonic() + RUN_SECONDS
+    while not condition():
+        assert client.poll() is None, f"the client has ended with {client.returncode}; it said:\n{said.read_text()}"
+        assert time.monotonic() < deadline, f"the client said only:\n{said.read_text()}"
+        time.sleep(0.05)
+
+
+def end(client: subprocess.Popen[bytes]) -> None:
+    if client.poll() is None:
+        client.kill()
+    client.wait()
