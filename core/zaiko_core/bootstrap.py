@@ -20,6 +20,7 @@ from pydantic import ValidationError
 from zaiko_sdk import (
     Capability,
     Clock,
+    ConnectorError,
     ConnectorType,
     Finding,
     Log,
@@ -29,7 +30,7 @@ from zaiko_sdk import (
     WebhookReply,
 )
 
-from zaiko_core.app import resealing, sync, webhooks
+from zaiko_core.app import checkups, resealing, sync, webhooks
 from zaiko_core.app.links import sync_refusal
 from zaiko_core.app.records import ClearedRecord, JobClaim, OversellRecord, Page, RunState, ShopRecord
 from zaiko_core.app.sync import RunEnd
@@ -37,7 +38,7 @@ from zaiko_core.domain.errors import ConnectorNotLoaded, NotFound, Refusal
 from zaiko_core.domain.problem import Problem
 from zaiko_core.metrics import RUNNING, Metrics, measure
 from zaiko_core.plugin_host.adjusters import HOOK, Adjusters
-from zaiko_core.plugin_host.announcements import announce, announce_oversell
+from zaiko_core.plugin_host.announcements import announce, announce_expiry, announce_oversell
 from zaiko_core.plugin_host.loader import Registry, load
 from zaiko_core.plugin_host.observers import Observers
 from zaiko_core.storage.engine import CHANNEL, Database, Now
@@ -183,7 +184,16 @@ class Engine:
     async def check_shop(self, merchant: str, shop: str) -> Sequence[Finding]:
         """Let the connector try credentials and permissions. Raises ConnectorError, NotFound, ConnectorNotLoaded."""
         async with self.open_shop(merchant, shop) as connector:
-            return await connector.check()
+            return await self._check(merchant, shop, connector)
+
+    async def _check(self, merchant: str, shop: str, connector: GuardedConnector) -> Sequence[Finding]:
+        found = await connector.check()
+        ends = [translation.micros(finding.expires_at) for finding in found if finding.expires_at is not None]
+        expire_at = min(ends, default=None)
+        before = await self.db.write(merchant, lambda uow: checkups.record(uow, shop, expire_at))
+        if before is not None:
+            announce_expiry(self._observers, merchant, before, expire_at, translation.micros(self.clock.now()))
+        return found
 
     async def receive_webhook(self, merchant: str, shop: str, headers: Mapping[str, str], body: bytes) -> WebhookReply:
         """Take in a platform's notification (ADR 0014); what to answer. Raises NotFound for a shop that is not there or takes none,
@@ -228,10 +238,20 @@ class Engine:
             cycle = Cycle(self.db, kind, connector, claim, shop, run, self.clock, log, self._jitter)
             cycle.adjust = Adjusters(self.registry.hooks(HOOK), claim.merchant, kind.id, self.log)
             result = await cycle.execute()
+            await self._daily_check(claim, shop, connector, result)
         await self.db.write(claim.merchant, lambda uow: sync.end_run(uow, claim.shop, claim.token, run, result.end))
         measure(self.metrics, shop, run, result.end, translation.micros(self.clock.now()))
         announce(self._observers, claim.merchant, shop, run, result.end, self.clock.now())
         return result
+
+    async def _daily_check(self, claim: JobClaim, shop: ShopRecord, connector: GuardedConnector, result: RunResult) -> None:
+        """Once a day, behind a run that did not fail: nothing that sells waits for it, and a shop in trouble tells that already."""
+        if result.end.state is RunState.FAILED or not checkups.is_due(shop, translation.micros(self.clock.now())):
+            return
+        try:
+            await self._check(claim.merchant, claim.shop, connector)
+        except ConnectorError as error:
+            self.log.warning("check_failed", merchant=claim.merchant, shop=claim.shop, reason=error.reason, problem=error.message)
 
     async def _run_operation(self, claim: OperationClaim) -> None:
         await self._operations.run(claim)

@@ -22,7 +22,17 @@ from zaiko_sdk.errors import (
     Throttled,
     Timeout,
 )
-from zaiko_sdk.events import LinkView, Oversold, OversoldCleared, PartView, RunFinished, ShopHeld, ShopResumed, Trouble
+from zaiko_sdk.events import (
+    CredentialsExpiring,
+    LinkView,
+    Oversold,
+    OversoldCleared,
+    PartView,
+    RunFinished,
+    ShopHeld,
+    ShopResumed,
+    Trouble,
+)
 from zaiko_sdk.hooks import hookimpl
 from zaiko_sdk.model import (
     Finding,
@@ -55,6 +65,7 @@ __all__ = [
     "ConnectorType",
     "ContractBroken",
     "CostBucket",
+    "CredentialsExpiring",
     "CredentialsRejected",
     "Finding",
     "FindingLevel",

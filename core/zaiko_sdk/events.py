@@ -60,6 +60,17 @@ class ShopResumed:
 
 
 @dataclass(frozen=True, slots=True)
+class CredentialsExpiring:
+    """A shop's credentials end in at most `days` (30, 14, 7, 3, 1 or 0); `expires_at` is when."""
+
+    shop: str
+    connector: str
+    days: int
+    expires_at: datetime
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Oversold:
     """More was sold than there is. `oversell` is the resource name (GetOversell tells all of it), `units` (≥ 1) what this movement
     took that was not there, `short` (≥ units) what is missing of the product now. `cause` and `setting` are stable (UPPER_SNAKE):

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pluggy
 
 from zaiko_sdk.connector import ConnectorType
-from zaiko_sdk.events import LinkView, Oversold, OversoldCleared, RunFinished, ShopHeld, ShopResumed
+from zaiko_sdk.events import CredentialsExpiring, LinkView, Oversold, OversoldCleared, RunFinished, ShopHeld, ShopResumed
 
 if TYPE_CHECKING:
     from zaiko_sdk.testing.simulator import SimulatorType
@@ -48,6 +48,10 @@ class Hooks:
     @hookspec
     def zaiko_shop_resumed(self, event: ShopResumed) -> None:
         """A held shop goes on. An observer."""
+
+    @hookspec
+    def zaiko_credentials_expiring(self, event: CredentialsExpiring) -> None:
+        """A shop's credentials end soon. An observer."""
 
     @hookspec
     def zaiko_oversold(self, event: Oversold) -> None:

@@ -213,7 +213,8 @@ class FindingLevel(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One result of `Connector.check`, written for the merchant. `expires_at` tells when a credential ends."""
+    """One result of `Connector.check`, written for the merchant. `expires_at` tells when a credential ends that a person must
+    replace: zaiko shows it, and warns before. Not for one that the connector renews by itself."""
 
     level: FindingLevel
     reason: str

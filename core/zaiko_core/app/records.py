@@ -79,6 +79,9 @@ class ShopRecord:
     ordered_at: int | None = None
     """When fetching orders last brought something new."""
     audited_at: int | None = None
+    checked_at: int | None = None
+    """When credentials and permissions were looked at last."""
+    credentials_expire_at: int | None = None
     hold_drift: bool = False
     """Whether a number that was edited in the shop waits for a person instead of being set right."""
     problem: Problem | None = None

@@ -36,6 +36,7 @@ def update(uow: UnitOfWork, changed: ShopRecord) -> ShopRecord:
     uow.shops.update(replace(changed, problem=None) if reconfigured else changed)
     if before.secrets != changed.secrets:
         uow.shops.forget_state(changed.shop)
+        uow.shops.forget_check(changed.shop)
     uow.changed(ChangeKind.SHOP, [changed.shop])
     if reconfigured and not changed.paused:
         _go_on(uow, changed.shop)

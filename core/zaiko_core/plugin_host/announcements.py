@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from zaiko_sdk import (
     ConnectorError,
     ContractBroken,
+    CredentialsExpiring,
     Oversold,
     OversoldCleared,
     Pause,
@@ -21,6 +22,7 @@ from zaiko_sdk import (
 
 from zaiko_core.app.records import ClearedRecord, OversellRecord, RunRecord, RunState, ShopRecord
 from zaiko_core.app.sync import RunEnd
+from zaiko_core.domain.expiry import newly_reached
 from zaiko_core.domain.oversell import REMEDIES
 from zaiko_core.domain.problem import Problem
 from zaiko_core.plugin_host.observers import Observers
@@ -57,6 +59,15 @@ def announce(observers: Observers, merchant: str, before: ShopRecord, run: RunRe
             observers.tell("zaiko_shop_held", ShopHeld(shop, before.connector, trouble, ended_at))
     elif waited_for is not None and end.state is not RunState.FAILED:
         observers.tell("zaiko_shop_resumed", ShopResumed(shop, before.connector, waited_for, ended_at))
+
+
+def announce_expiry(observers: Observers, merchant: str, before: ShopRecord, expire_at: int | None, at: int) -> None:
+    """Tell of credentials that end soon, once for each step, after the look was recorded. `before` is the shop as it was then."""
+    days = newly_reached(expire_at, at, known=before.credentials_expire_at, known_at=before.checked_at)
+    if days is not None and expire_at is not None:
+        shop, told = f"merchants/{merchant}/shops/{before.shop}", _EPOCH + timedelta(microseconds=at)
+        ends = _EPOCH + timedelta(microseconds=expire_at)
+        observers.tell("zaiko_credentials_expiring", CredentialsExpiring(shop, before.connector, days, ends, told))
 
 
 def announce_oversell(observers: Observers, merchant: str, fact: OversellRecord | ClearedRecord) -> None:

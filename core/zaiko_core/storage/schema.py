@@ -224,6 +224,8 @@ shops = Table(
     _maybe_time("ordered_at"),  # when fetching last brought something new (ADR 0010)
     # The drift audit (ADR 0013).
     _maybe_time("audited_at"),
+    _maybe_time("checked_at"),
+    _maybe_time("credentials_expire_at"),
     Column("hold_drift", Boolean, nullable=False, server_default=false()),
     # Status.
     Column("problem", _JSON),

@@ -98,6 +98,18 @@ class ShopRows(Scope):
         table = schema.shops
         self.connection.execute(update(table).where(self.mine(table), table.c.shop == shop).values(audited_at=self.now))
 
+    def save_check(self, shop: str, expire_at: int | None, *, status_changed: bool) -> None:
+        table = schema.shops
+        values = {"checked_at": self.now, "credentials_expire_at": expire_at}
+        if status_changed:
+            values["status_revision"] = self.revision
+        self.connection.execute(update(table).where(self.mine(table), table.c.shop == shop).values(values))
+
+    def forget_check(self, shop: str) -> None:
+        table = schema.shops
+        values = {"checked_at": None, "credentials_expire_at": None}
+        self.connection.execute(update(table).where(self.mine(table), table.c.shop == shop).values(values))
+
     def load_state(self, shop: str) -> bytes | None:
         table = schema.shop_states
         found: bytes | None = self.connection.scalar(select(table.c.sealed).where(self.mine(table), table.c.shop == shop))
@@ -169,6 +181,8 @@ class ShopRows(Scope):
             reread_at=row.reread_at,
             ordered_at=row.ordered_at,
             audited_at=row.audited_at,
+            checked_at=row.checked_at,
+            credentials_expire_at=row.credentials_expire_at,
             hold_drift=row.hold_drift,
             problem=problem_from(row.problem),
             last_run=row.last_run,

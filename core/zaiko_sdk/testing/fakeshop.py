@@ -57,6 +57,8 @@ class FakeShop:
     keys: dict[str, Sequence[WriteResult]] = field(default_factory=dict)
     applied: list[tuple[str, int, int]] = field(default_factory=list)
     """Every write that was applied: the listing, what it showed before, and after."""
+    findings: Sequence[Finding] = ()
+    """What a check finds."""
 
     def place(self, lines: Mapping[str, int], *, visible_after: float = 0.0) -> str:
         """A buyer orders: the number falls now, the order can be read `visible_after` seconds later."""
@@ -118,7 +120,8 @@ class FakeConnector(Connector):
         self._shop, self._interfere = shop, interfere
 
     async def check(self) -> Sequence[Finding]:
-        return []
+        self._interfere("before", "check")
+        return self._shop.findings
 
     async def fetch_orders(self, cursor: str | None) -> AsyncIterator[OrderPage]:
         self._interfere("before", "fetch_orders")

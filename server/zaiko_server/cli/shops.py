@@ -14,7 +14,7 @@ from zaiko_server.cli.client import Client
 from zaiko_server.cli.command import Command
 from zaiko_server.cli.failure import USAGE, Failed
 from zaiko_server.cli.operations import follow
-from zaiko_server.cli.show import last, optional, part, trouble, when, word, words
+from zaiko_server.cli.show import expiring, last, optional, part, trouble, when, word, words
 
 shops = typer.Typer(no_args_is_help=True, help="Shops: an account on a platform, its credentials and how its sync is going.")
 listings = typer.Typer(no_args_is_help=True, help="Listings: what a shop sells, as last read from it.")
@@ -348,6 +348,7 @@ def _show(command: Command, shop: shop_pb2.Shop) -> None:
             ("next run", status.next_run_time),
             ("orders read until", status.order_cursor_time),
             ("credentials", word(status, "credentials_state")),
+            ("credentials end", status.credentials_expire_time),
             ("interval", f"{shop.sync_interval.seconds} s"),
             ("settings", json.dumps(dict(shop.settings.items()), ensure_ascii=False)),
             ("secrets stored", ", ".join(shop.secret_names)),
@@ -365,7 +366,7 @@ def _status_row(status: shop_pb2.ShopStatus) -> tuple[Any, ...]:
         counts.held,
         status.last_success_time,
         status.next_run_time,
-        trouble(status),
+        trouble(status) or expiring(status),
     )
 
 

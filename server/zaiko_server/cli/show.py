@@ -175,6 +175,14 @@ def trouble(message: Any) -> str:
     return f"{reason}: {problem.message}{theirs}.{action}".replace("..", ".")
 
 
+def expiring(status: Any) -> str:
+    """That a shop's credentials end soon, or empty."""
+    if word(status, "credentials_state") != "EXPIRING":
+        return ""
+    day = status.credentials_expire_time.ToDatetime().date().isoformat()
+    return f"The credentials end on {day}. Enter new ones with `zaiko shops update`."
+
+
 def _prefix(kind: Any) -> str:
     """What the names of an enum's values begin with: ERROR_REASON_ of ErrorReason."""
     return "".join(f"_{char}" if char.isupper() else char.upper() for char in kind.name).lstrip("_") + "_"

@@ -11,7 +11,7 @@ from zaiko.v1 import shop_service_pb2, sync_run_pb2, sync_service_pb2
 from zaiko_server.cli import find
 from zaiko_server.cli.command import Command
 from zaiko_server.cli.failure import USAGE, Failed
-from zaiko_server.cli.show import last, part, trouble, word
+from zaiko_server.cli.show import expiring, last, part, trouble, word
 
 
 def sync(
@@ -81,7 +81,7 @@ def status(context: typer.Context) -> None:
                 shop.link_counts.held,
                 shop.last_success_time,
                 shop.next_run_time,
-                trouble(shop),
+                trouble(shop) or expiring(shop),
             )
             for shop in reply.shop_statuses
         ]

@@ -9,6 +9,7 @@ from google.protobuf.struct_pb2 import Struct
 from google.protobuf.timestamp_pb2 import Timestamp
 from zaiko.v1 import shop_pb2, shop_service_pb2
 from zaiko_core.app.records import LinkState, ShopRecord
+from zaiko_core.domain.expiry import SOON
 from zaiko_core.domain.problem import Problem
 from zaiko_sdk import Finding, FindingLevel
 
@@ -61,7 +62,8 @@ def status(
         order_lag=lag,
         problem=problem(trouble),
         link_counts=counts(links),
-        credentials_state=_credentials(record),
+        credentials_state=_credentials(record, now),
+        credentials_expire_time=timestamp(record.credentials_expire_at),
         revision=max(record.revision, record.status_revision),
     )
 
@@ -80,9 +82,11 @@ def _state(record: ShopRecord, trouble: Problem | None, now: int) -> shop_pb2.Sh
     return shop_pb2.ShopStatus.STATE_HELD if trouble.reason in _HOLDING else shop_pb2.ShopStatus.STATE_BACKING_OFF
 
 
-def _credentials(record: ShopRecord) -> shop_pb2.ShopStatus.CredentialsState.ValueType:
+def _credentials(record: ShopRecord, now: int) -> shop_pb2.ShopStatus.CredentialsState.ValueType:
     if record.problem is not None and record.problem.reason == "CREDENTIALS_REJECTED":
         return shop_pb2.ShopStatus.CREDENTIALS_STATE_REJECTED
+    if record.credentials_expire_at is not None and record.credentials_expire_at - now <= SOON:
+        return shop_pb2.ShopStatus.CREDENTIALS_STATE_EXPIRING
     if record.last_success_at is not None:
         return shop_pb2.ShopStatus.CREDENTIALS_STATE_VALID
     return shop_pb2.ShopStatus.CREDENTIALS_STATE_UNSPECIFIED

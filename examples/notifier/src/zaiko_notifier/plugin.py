@@ -10,7 +10,7 @@ import os
 from dataclasses import asdict
 from typing import Any
 
-from zaiko_sdk import Oversold, OversoldCleared, RunFinished, ShopHeld, ShopResumed, hookimpl
+from zaiko_sdk import CredentialsExpiring, Oversold, OversoldCleared, RunFinished, ShopHeld, ShopResumed, hookimpl
 
 from zaiko_notifier.webhook import Webhook
 
@@ -29,6 +29,12 @@ def zaiko_shop_held(event: ShopHeld) -> None:
 def zaiko_shop_resumed(event: ShopResumed) -> None:
     """All is well again."""
     _post("shop_resumed", asdict(event))
+
+
+@hookimpl
+def zaiko_credentials_expiring(event: CredentialsExpiring) -> None:
+    """New ones are needed before that day."""
+    _post("credentials_expiring", asdict(event))
 
 
 @hookimpl

@@ -1,0 +1,27 @@
+"""What a look at a shop's credentials and permissions leaves in the store."""
+
+from __future__ import annotations
+
+from zaiko_core.app.ports import UnitOfWork
+from zaiko_core.app.records import ChangeKind, ShopRecord
+
+EVERY = 24 * 3_600_000_000
+"""µs between two looks that the engine makes by itself."""
+
+
+def is_due(shop: ShopRecord, now: int) -> bool:
+    """Whether the engine should look."""
+    return shop.checked_at is None or now - shop.checked_at >= EVERY
+
+
+def record(uow: UnitOfWork, shop: str, expire_at: int | None) -> ShopRecord | None:
+    """The shop was looked at now; its credentials end at `expire_at` (µs; None: not known). The shop as it was before; None when it
+    is gone. Watchers are told when the end is another one."""
+    before = uow.shops.get([shop]).get(shop)
+    if before is None:
+        return None
+    changed = before.credentials_expire_at != expire_at
+    uow.shops.save_check(shop, expire_at, status_changed=changed)
+    if changed:
+        uow.changed(ChangeKind.SHOP, [shop])
+    return before
