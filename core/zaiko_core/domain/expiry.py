@@ -18,7 +18,7 @@ def step(expire_at: int | None, at: int) -> int | None:
 
 
 def newly_reached(expire_at: int | None, at: int, *, known: int | None, known_at: int | None) -> int | None:
-    """The step to tell of now, or None when it has been told. `known` is the end as it was known when looked at last (`known_at`)."""
+    """The step to tell of now, or None when it has been told: `known` was the end at the last look, which was at `known_at`."""
     reached = step(expire_at, at)
     told = step(known, known_at) if known == expire_at and known_at is not None else None
     return reached if reached != told else None
