@@ -16,8 +16,8 @@ PAGE = ROOT / "docs" / "troubleshooting.md"
 _HEAD = """# What a reason means, and what to do
 
 Every error of a call, and every problem of a link, shop or run, has one of these reasons: stable, never reused. A call's error has
-it in `google.rpc.ErrorInfo.reason`; `zaiko status`, `zaiko link list` and `zaiko runs` show it of a problem. The owner is who must act:
-MERCHANT (the shop's people), PLATFORM (nobody here; zaiko goes on by itself) or SYSTEM (the caller, or who runs the server).
+it in `google.rpc.ErrorInfo.reason`; `zaiko status`, `zaiko link list` and `zaiko runs` show it of a problem. The owner is who must
+act: MERCHANT (the shop's people), PLATFORM (nobody here; zaiko goes on by itself) or SYSTEM (the caller, or who runs the server).
 New reasons are added: treat an unknown one by its status code.
 
 This page is made from `proto/zaiko/v1/error.proto` and checked by a test.
