@@ -113,5 +113,5 @@ def _whose(demand: movement_pb2.Demand, number: str) -> str:
 
 
 def _setting(item: oversell_pb2.Oversell) -> str:
-    value = f" {item.setting_value}" if item.setting_value else ""
+    value = f" {item.setting_number}" if item.setting_number else ""
     return word(item, "setting") + value

@@ -23,7 +23,7 @@ def oversell(merchant: str, record: OversellRecord) -> oversell_pb2.Oversell:
         by=_taken(merchant, record.by),
         cause=oversell_pb2.Oversell.Cause.Value(f"CAUSE_{found.cause.value}"),
         setting=oversell_pb2.Oversell.Setting.Value(f"SETTING_{found.setting.value}"),
-        setting_value=found.value,
+        setting_number=found.value,
         owner=error_pb2.Owner.Value(f"OWNER_{remedy.owner}"),
         message=found.message,
         action_en=remedy.action_en,

@@ -110,13 +110,13 @@ class Oversell(message.Message):
         SETTING_NONE: Oversell._Setting.ValueType  # 1
         """No setting would have."""
         SETTING_ESCROW: Oversell._Setting.ValueType  # 2
-        """SetEscrow of the product with `setting_value`."""
+        """SetEscrow of the product with `setting_number`."""
         SETTING_RESERVE: Oversell._Setting.ValueType  # 3
-        """SetReserve of the product with `setting_value`."""
+        """SetReserve of the product with `setting_number`."""
         SETTING_ENABLE_SYNC: Oversell._Setting.ValueType  # 4
         """Link.sync_enabled."""
         SETTING_SHORTER_INTERVAL: Oversell._Setting.ValueType  # 5
-        """The platform's webhooks, or Shop.sync_interval of at most `setting_value` seconds."""
+        """The platform's webhooks, or Shop.sync_interval of at most `setting_number` seconds."""
         SETTING_REPAIR_SHOP: Oversell._Setting.ValueType  # 6
         """What the shop's problem says: mostly other credentials."""
         SETTING_RESUME_SHOP: Oversell._Setting.ValueType  # 7
@@ -136,13 +136,13 @@ class Oversell(message.Message):
     SETTING_NONE: Oversell.Setting.ValueType  # 1
     """No setting would have."""
     SETTING_ESCROW: Oversell.Setting.ValueType  # 2
-    """SetEscrow of the product with `setting_value`."""
+    """SetEscrow of the product with `setting_number`."""
     SETTING_RESERVE: Oversell.Setting.ValueType  # 3
-    """SetReserve of the product with `setting_value`."""
+    """SetReserve of the product with `setting_number`."""
     SETTING_ENABLE_SYNC: Oversell.Setting.ValueType  # 4
     """Link.sync_enabled."""
     SETTING_SHORTER_INTERVAL: Oversell.Setting.ValueType  # 5
-    """The platform's webhooks, or Shop.sync_interval of at most `setting_value` seconds."""
+    """The platform's webhooks, or Shop.sync_interval of at most `setting_number` seconds."""
     SETTING_REPAIR_SHOP: Oversell.Setting.ValueType  # 6
     """What the shop's problem says: mostly other credentials."""
     SETTING_RESUME_SHOP: Oversell.Setting.ValueType  # 7
@@ -278,7 +278,7 @@ class Oversell(message.Message):
     BY_FIELD_NUMBER: builtins.int
     CAUSE_FIELD_NUMBER: builtins.int
     SETTING_FIELD_NUMBER: builtins.int
-    SETTING_VALUE_FIELD_NUMBER: builtins.int
+    SETTING_NUMBER_FIELD_NUMBER: builtins.int
     OWNER_FIELD_NUMBER: builtins.int
     MESSAGE_FIELD_NUMBER: builtins.int
     ACTION_EN_FIELD_NUMBER: builtins.int
@@ -301,7 +301,7 @@ class Oversell(message.Message):
     """Output only. Why."""
     setting: Oversell.Setting.ValueType
     """Output only. What would have prevented it."""
-    setting_value: builtins.int
+    setting_number: builtins.int
     """Output only. The number that goes with the setting; 0 when none does."""
     owner: error_pb2.Owner.ValueType
     """Output only. Who must act so that it does not happen again."""
@@ -345,7 +345,7 @@ class Oversell(message.Message):
         by: Oversell.Taken | None = ...,
         cause: Oversell.Cause.ValueType = ...,
         setting: Oversell.Setting.ValueType = ...,
-        setting_value: builtins.int = ...,
+        setting_number: builtins.int = ...,
         owner: error_pb2.Owner.ValueType = ...,
         message: builtins.str = ...,
         action_en: builtins.str = ...,
@@ -359,6 +359,6 @@ class Oversell(message.Message):
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = typing.Literal["by", b"by", "clear_time", b"clear_time", "time", b"time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["action_en", b"action_en", "action_ja", b"action_ja", "by", b"by", "cause", b"cause", "clear_time", b"clear_time", "cleared_by", b"cleared_by", "message", b"message", "name", b"name", "owner", b"owner", "product", b"product", "revision", b"revision", "setting", b"setting", "setting_value", b"setting_value", "short_units", b"short_units", "showings", b"showings", "taken", b"taken", "time", b"time", "units", b"units"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["action_en", b"action_en", "action_ja", b"action_ja", "by", b"by", "cause", b"cause", "clear_time", b"clear_time", "cleared_by", b"cleared_by", "message", b"message", "name", b"name", "owner", b"owner", "product", b"product", "revision", b"revision", "setting", b"setting", "setting_number", b"setting_number", "short_units", b"short_units", "showings", b"showings", "taken", b"taken", "time", b"time", "units", b"units"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
