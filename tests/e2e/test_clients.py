@@ -126,9 +126,11 @@ def test_a_client_in_any_language_says_the_same_through_a_restart(language: str,
 
 @pytest.mark.parametrize("language", TOOLS)
 def test_a_client_takes_at_most_a_hundred_lines(language: str) -> None:
-    """Of its own code: blank lines, comments and imports tell nobody how long it is."""
+    """Of its own code: blank lines, comments, imports and the name of the package are not counted."""
     code = (CLIENTS / SOURCES[language]).read_text()
-    code = re.sub(r'^import \(\n.*?^\)|^(import|from|#|\s*//|\s*/?\*) .*?$|^""".*?"""$', "", code, flags=re.DOTALL | re.MULTILINE)
+    code = re.sub(
+        r'^import \(\n.*?^\)|^(package|import|from|#|\s*//|\s*/?\*) .*?$|^""".*?"""$', "", code, flags=re.DOTALL | re.MULTILINE
+    )
     assert 60 < len([line for line in code.splitlines() if line.strip()]) <= 100
 
 

@@ -107,7 +107,8 @@ func main() {
 	etag := must(stocks.GetStock(brief, &zaiko.GetStockRequest{Name: product + "/stock"})).Stock.Etag
 	reserve := &zaiko.SetReserveRequest{Product: product, Reserve: 10, Etag: etag, RequestId: uuid.NewString()}
 	first, again := must(stocks.SetReserve(brief, reserve)), must(stocks.SetReserve(brief, reserve))
-	fmt.Printf("reserve %d: physical %d, free %d, synced %d\n", first.Stock.Reserve, first.Stock.Physical, first.Stock.Free, first.Stock.Synced)
+	physical, free, synced := first.Stock.Physical, first.Stock.Free, first.Stock.Synced
+	fmt.Printf("reserve %d: physical %d, free %d, synced %d\n", first.Stock.Reserve, physical, free, synced)
 	fmt.Println("the same request again:", map[bool]string{true: "the same", false: "another"}[proto.Equal(first, again)], "answer")
 	_, err := stocks.SetReserve(brief, &zaiko.SetReserveRequest{Product: product, Reserve: 20, Etag: etag})
 	fmt.Printf("an old etag: %s\nwatching\n", reason(err))

@@ -23,8 +23,10 @@ function reason(error: ConnectError): string {
   return Code[error.code];
 }
 
+type Filter = MessageInitShape<typeof WatchSyncRequest_FilterSchema>;
+
 /** Every delivery, and whether there was an interruption before it; over as many calls as it takes. */
-async function* watch(syncs: Client<typeof SyncService>, parent: string, filter: MessageInitShape<typeof WatchSyncRequest_FilterSchema>) {
+async function* watch(syncs: Client<typeof SyncService>, parent: string, filter: Filter) {
   for (let token = "", interrupted = false, resumed = false; ; await sleep(100 + Math.random() * 400)) {
     const position = token ? { case: "resumeToken" as const, value: token } : { case: "snapshot" as const, value: {} };
     try {
@@ -63,7 +65,8 @@ do {
   pageToken = page.nextPageToken;
 } while (pageToken);
 for (const code of [...found.keys()].sort()) console.log(`  ${code} shows ${found.get(code)?.quantity}`);
-const { products } = await createClient(ProductService, transport).listProducts({ parent: merchant, filter: { codes: [sku] } }, brief);
+const wanted = { parent: merchant, filter: { codes: [sku] } };
+const { products } = await createClient(ProductService, transport).listProducts(wanted, brief);
 const product = products[0]!.name;
 const target = { case: "product" as const, value: product };
 const { link } = await createClient(LinkService, transport).createLink(
