@@ -6,6 +6,7 @@ What is built and run are the commands that docs/clients.md shows, so that they 
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import re
 import shlex
@@ -17,11 +18,14 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from zaiko.v1 import error_pb2
 from zaiko_core.plugin_host.loader import load
 from zaiko_sdk.testing.simulator import NewListing, SimulatorClient, SimulatorServer
 from zaiko_server.cli.client import Client
+from zaiko_server.cli.watch import _BEGIN_AGAIN as BEGIN_AGAIN
 from zaiko_server.demo.bench import Bench, Shop
 from zaiko_server.demo.processes import Processes
 from zaiko_server.demo.screen import Screen
@@ -29,7 +33,7 @@ from zaiko_server.demo.screen import Screen
 ROOT = Path(__file__).parents[2]
 CLIENTS = ROOT / "examples" / "clients"
 GUIDE = ROOT / "docs" / "clients.md"
-TOOLS = {"python": "python3", "go": "go", "typescript": "node", "java": "java"}
+TOOLS = {"python": ("buf",), "go": ("go", "buf"), "typescript": ("node", "npm", "buf"), "java": ("java", "mvn")}
 SOURCES = {
     "python": "python/client.py",
     "go": "go/main.go",
@@ -38,6 +42,7 @@ SOURCES = {
 }
 SHOWN = ("localhost:50051", "merchants/acme/shops/main", "TEA-100")
 """The address, the shop and the sku of the guide's commands."""
+REASONS = {name.removeprefix("ERROR_REASON_") for name in error_pb2.ErrorReason.DESCRIPTOR.values_by_name}
 BUILD_SECONDS, RUN_SECONDS = 600, 60
 
 
@@ -70,11 +75,18 @@ def stage(tmp_path: Path) -> Iterator[Stage]:
         yield Stage(tmp_path, Shop("mall", "shopify", client))
 
 
+def block(section: str) -> str:
+    """The commands that a section of the guide shows."""
+    found = re.search(
+        rf"^## {section}\n(?:(?!^## ).)*?^```sh\n(.*?)^```", GUIDE.read_text(), re.DOTALL | re.MULTILINE | re.IGNORECASE
+    )
+    assert found, f"docs/clients.md shows no commands in «{section}»"
+    return found[1].strip()
+
+
 def commands(language: str) -> list[str]:
-    """What the guide says: the commands that build the client, and as the last one that which runs it."""
-    section = re.search(rf"^## {language}\n.*?^```sh\n(.*?)^```", GUIDE.read_text(), re.DOTALL | re.MULTILINE | re.IGNORECASE)
-    assert section, f"docs/clients.md has no commands for {language}"
-    first, *others = section[1].strip().splitlines()
+    """Those that build the client, and as the last one that which runs it."""
+    first, *others = block(language).splitlines()
     assert first == f"cd examples/clients/{language}"
     return others
 
@@ -89,14 +101,10 @@ def environment() -> dict[str, str]:
 
 @pytest.mark.parametrize("language", TOOLS)
 def test_a_client_in_any_language_says_the_same_through_a_restart(language: str, stage: Stage) -> None:
-    if shutil.which(TOOLS[language]) is None:
-        pytest.skip(f"needs {TOOLS[language]}")
+    needs(*TOOLS[language])
     *build, run = commands(language)
     for command in build:
-        done = subprocess.run(
-            command, shell=True, cwd=CLIENTS / language, env=environment(), capture_output=True, text=True, timeout=BUILD_SECONDS
-        )
-        assert done.returncode == 0, f"{command}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
+        shell(command, CLIENTS / language)
 
     said = stage.folder / "said.txt"
     with contextlib.ExitStack() as ended:
@@ -134,6 +142,69 @@ def test_a_client_takes_at_most_a_hundred_lines(language: str) -> None:
     assert 60 < len([line for line in code.splitlines() if line.strip()]) <= 100
 
 
+@pytest.mark.parametrize("language", SOURCES)
+def test_a_client_begins_again_for_the_same_reasons_as_zaiko_watch(language: str) -> None:
+    code = (CLIENTS / SOURCES[language]).read_text()
+    assert {reason for reason in REASONS if f'"{reason}"' in code} == BEGIN_AGAIN
+
+
+def test_every_reason_that_the_guide_names_exists() -> None:
+    named = set(re.findall(r"`([A-Z]+(?:_[A-Z]+)+)`", GUIDE.read_text()))
+    assert named > BEGIN_AGAIN
+    assert named <= REASONS
+
+
+def test_the_calls_from_a_shell_need_no_proto(stage: Stage) -> None:
+    needs("buf", "bash")
+    define, *calls = block("From a shell").splitlines()
+    with stage.serving() as bench:
+        bench.create({"TEA-100": 100})
+        said = []
+        for call in calls:
+            command = f"{define}\n{call}".replace(SHOWN[0], stage.address).replace("merchants/acme", bench.parent)
+            # A watch does not end by itself.
+            said.append(first_mark(command) if "Watch" in call else shell(command, stage.folder))
+        assert bench.stock("TEA-100").reserve == 10
+    methods, products, stock, mark = said
+    assert "zaiko.v1.StockService/SetReserve" in methods
+    assert json.loads(products)["products"][0]["code"] == "TEA-100"
+    assert json.loads(stock)["stock"]["synced"] == 90
+    assert '"snapshotComplete": true' in mark
+
+
+def first_mark(command: str) -> str:
+    """What a watch prints up to the end of its snapshot."""
+    watch = subprocess.Popen(["bash", "-c", command], env=environment(), stdout=subprocess.PIPE, text=True, start_new_session=True)
+    try:
+        assert watch.stdout is not None
+        said = ""
+        for line in watch.stdout:
+            said += line
+            if "snapshotComplete" in line:
+                break
+        return said
+    finally:
+        end(watch)
+        if watch.stdout is not None:
+            watch.stdout.close()
+
+
+def needs(*tools: str) -> None:
+    """Skip where a toolchain is absent."""
+    for tool in tools:
+        if shutil.which(tool, path=environment()["PATH"]) is None:
+            pytest.skip(f"needs {tool}")
+
+
+def shell(command: str, folder: Path, **variables: str) -> str:
+    """What a command printed; it must succeed."""
+    done = subprocess.run(
+        command, shell=True, cwd=folder, env=environment() | variables, capture_output=True, text=True, timeout=BUILD_SECONDS
+    )
+    assert done.returncode == 0, f"{command}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
+    return done.stdout
+
+
 def until(condition: Callable[[], bool], client: subprocess.Popen[bytes], said: Path) -> None:
     deadline = time.monotonic() + RUN_SECONDS
     while not condition():
@@ -142,7 +213,7 @@ def until(condition: Callable[[], bool], client: subprocess.Popen[bytes], said: 
         time.sleep(0.05)
 
 
-def end(client: subprocess.Popen[bytes]) -> None:
+def end(client: subprocess.Popen[Any]) -> None:
     """With what it has started itself, as launchers do."""
     with contextlib.suppress(ProcessLookupError):
         os.killpg(client.pid, signal.SIGKILL)

@@ -17,6 +17,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/durationpb"
@@ -78,9 +79,9 @@ func watch(syncs zaiko.SyncServiceClient, request *zaiko.WatchSyncRequest, take 
 }
 
 func main() {
-	address, shop, sku := os.Args[1], os.Args[2], os.Args[3]
-	merchant, _, _ := strings.Cut(shop, "/shops/")
-	conn := must(grpc.NewClient(address, grpc.WithTransportCredentials(insecure.NewCredentials())))
+	address, shop, sku, merchant := os.Args[1], os.Args[2], os.Args[3], strings.Split(os.Args[2], "/shops/")[0]
+	alive := grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: 30 * time.Second})
+	conn := must(grpc.NewClient(address, grpc.WithTransportCredentials(insecure.NewCredentials()), alive))
 	brief, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
 
@@ -107,13 +108,13 @@ func main() {
 	etag := must(stocks.GetStock(brief, &zaiko.GetStockRequest{Name: product + "/stock"})).Stock.Etag
 	reserve := &zaiko.SetReserveRequest{Product: product, Reserve: 10, Etag: etag, RequestId: uuid.NewString()}
 	first, again := must(stocks.SetReserve(brief, reserve)), must(stocks.SetReserve(brief, reserve))
-	physical, free, synced := first.Stock.Physical, first.Stock.Free, first.Stock.Synced
-	fmt.Printf("reserve %d: physical %d, free %d, synced %d\n", first.Stock.Reserve, physical, free, synced)
+	fmt.Printf("reserve %d: physical %d, ", first.Stock.Reserve, first.Stock.Physical)
+	fmt.Printf("free %d, synced %d\n", first.Stock.Free, first.Stock.Synced)
 	fmt.Println("the same request again:", map[bool]string{true: "the same", false: "another"}[proto.Equal(first, again)], "answer")
 	_, err := stocks.SetReserve(brief, &zaiko.SetReserveRequest{Product: product, Reserve: 20, Etag: etag})
 	fmt.Printf("an old etag: %s\nwatching\n", reason(err))
 
-	told, shown, complete := int32(-1), int32(-1), false
+	told, shown, known := int32(-1), int32(-1), false
 	kinds := []zaiko.WatchSyncRequest_Subject{zaiko.WatchSyncRequest_SUBJECT_LINK_STATUS}
 	all := &zaiko.WatchSyncRequest{Parent: merchant, Filter: &zaiko.WatchSyncRequest_Filter{Shops: []string{shop}, Subjects: kinds}}
 	watch(zaiko.NewSyncServiceClient(conn), all, func(delivery *zaiko.WatchSyncResponse, resumed bool) bool {
@@ -124,13 +125,13 @@ func main() {
 		}
 		if delivery.GetMark().GetSnapshotComplete() {
 			fmt.Println("snapshot complete")
-			complete = true
+			known = true
 		}
-		if !complete || shown == told {
-			return false
+		news := known && shown != told
+		if news {
+			fmt.Printf("%s SYNCED at %d\n", sku, shown)
+			told = shown
 		}
-		fmt.Printf("%s SYNCED at %d\n", sku, shown)
-		told = shown
-		return resumed
+		return news && resumed
 	})
 }

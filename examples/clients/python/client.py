@@ -54,7 +54,7 @@ def watch(syncs, request):
 
 
 def main(address, shop, sku):
-    channel, merchant = grpc.insecure_channel(address), shop.partition("/shops/")[0]
+    channel, merchant = grpc.insecure_channel(address, [("grpc.keepalive_time_ms", 30_000)]), shop.partition("/shops/")[0]
     print(f"listings of {shop}")
     shops, found, token = shop_service_pb2_grpc.ShopServiceStub(channel), {}, None
     while token != "":
