@@ -82,13 +82,13 @@ func main() {
 	address, shop, sku, merchant := os.Args[1], os.Args[2], os.Args[3], strings.Split(os.Args[2], "/shops/")[0]
 	alive := grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: 30 * time.Second})
 	conn := must(grpc.NewClient(address, grpc.WithTransportCredentials(insecure.NewCredentials()), alive))
-	brief, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
 
 	fmt.Println("listings of", shop)
 	found, request := map[string]*zaiko.Listing{}, &zaiko.ListListingsRequest{Parent: shop, PageSize: 1}
 	for more := true; more; more = request.PageToken != "" {
-		page := must(zaiko.NewShopServiceClient(conn).ListListings(brief, request))
+		page := must(zaiko.NewShopServiceClient(conn).ListListings(ctx, request))
 		request.PageToken = page.NextPageToken
 		for _, listing := range page.Listings {
 			found[listing.Sku] = listing
@@ -98,20 +98,20 @@ func main() {
 		fmt.Printf("  %s shows %d\n", code, found[code].GetQuantity())
 	}
 	wanted := &zaiko.ListProductsRequest{Parent: merchant, Filter: &zaiko.ListProductsRequest_Filter{Codes: []string{sku}}}
-	product := must(zaiko.NewProductServiceClient(conn).ListProducts(brief, wanted)).Products[0].Name
+	product := must(zaiko.NewProductServiceClient(conn).ListProducts(ctx, wanted)).Products[0].Name
 	link := &zaiko.Link{Listing: found[sku].Name, Target: &zaiko.Link_Product{Product: product}, SyncEnabled: proto.Bool(true)}
 	create := &zaiko.CreateLinkRequest{Parent: shop, Link: link, RequestId: uuid.NewString()}
-	link = must(zaiko.NewLinkServiceClient(conn).CreateLink(brief, create)).Link
+	link = must(zaiko.NewLinkServiceClient(conn).CreateLink(ctx, create)).Link
 	fmt.Printf("linked %s to %s, sync %s\n", sku, link.GetProduct(), map[bool]string{true: "on", false: "off"}[link.GetSyncEnabled()])
 
 	stocks := zaiko.NewStockServiceClient(conn)
-	etag := must(stocks.GetStock(brief, &zaiko.GetStockRequest{Name: product + "/stock"})).Stock.Etag
+	etag := must(stocks.GetStock(ctx, &zaiko.GetStockRequest{Name: product + "/stock"})).Stock.Etag
 	reserve := &zaiko.SetReserveRequest{Product: product, Reserve: 10, Etag: etag, RequestId: uuid.NewString()}
-	first, again := must(stocks.SetReserve(brief, reserve)), must(stocks.SetReserve(brief, reserve))
+	first, again := must(stocks.SetReserve(ctx, reserve)), must(stocks.SetReserve(ctx, reserve))
 	fmt.Printf("reserve %d: physical %d, ", first.Stock.Reserve, first.Stock.Physical)
 	fmt.Printf("free %d, synced %d\n", first.Stock.Free, first.Stock.Synced)
 	fmt.Println("the same request again:", map[bool]string{true: "the same", false: "another"}[proto.Equal(first, again)], "answer")
-	_, err := stocks.SetReserve(brief, &zaiko.SetReserveRequest{Product: product, Reserve: 20, Etag: etag})
+	_, err := stocks.SetReserve(ctx, &zaiko.SetReserveRequest{Product: product, Reserve: 20, Etag: etag, RequestId: uuid.NewString()})
 	fmt.Printf("an old etag: %s\nwatching\n", reason(err))
 
 	told, shown, known := int32(-1), int32(-1), false

@@ -76,7 +76,7 @@ def main(address, shop, sku):
     print(f"reserve {first.stock.reserve}: physical {first.stock.physical}, free {first.stock.free}, synced {first.stock.synced}")
     print(f"the same request again: {'the same' if again == first else 'another'} answer")
     try:
-        stocks.SetReserve(SetReserveRequest(product=product.name, reserve=20, etag=etag), timeout=10)
+        stocks.SetReserve(SetReserveRequest(product=product.name, reserve=20, etag=etag, request_id=str(uuid.uuid4())), timeout=10)
     except grpc.RpcError as error:
         print(f"an old etag: {reason(error)}")
     print("watching")

@@ -84,7 +84,7 @@ console.log(`reserve ${stock?.reserve}: physical ${stock?.physical}, free ${stoc
 const again = equals(SetReserveResponseSchema, await stocks.setReserve(reserve, brief), first);
 console.log(`the same request again: ${again ? "the same" : "another"} answer`);
 await stocks
-  .setReserve({ product, reserve: 20, etag }, brief)
+  .setReserve({ product, reserve: 20, etag, requestId: randomUUID() }, brief)
   .catch((error) => console.log(`an old etag: ${reason(ConnectError.from(error))}`));
 
 console.log("watching");

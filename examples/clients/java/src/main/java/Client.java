@@ -92,7 +92,7 @@ public final class Client {
     var again = stocks.setReserve(reserve.build());
     System.out.printf("the same request again: %s answer%n", again.equals(first) ? "the same" : "another");
     try {
-      stocks.setReserve(reserve.setReserve(20).clearRequestId().build());
+      stocks.setReserve(reserve.setReserve(20).setRequestId(UUID.randomUUID().toString()).build());
     } catch (StatusRuntimeException error) {
       System.out.printf("an old etag: %s%n", reason(error));
     }
