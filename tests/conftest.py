@@ -30,6 +30,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--mutants", action="store_true", help="whether test_fence_mutants.py changes every rule")
+    parser.addoption("--clients", action="store_true", help="build and run the example clients in every language that is here")
     parser.addoption("--seeds", type=int, default=4, help="how many storms test_fault_injection.py goes through")
 
 

@@ -100,7 +100,11 @@ def environment() -> dict[str, str]:
 
 
 @pytest.mark.parametrize("language", TOOLS)
-def test_a_client_in_any_language_says_the_same_through_a_restart(language: str, stage: Stage) -> None:
+def test_a_client_in_any_language_says_the_same_through_a_restart(
+    language: str, stage: Stage, request: pytest.FixtureRequest
+) -> None:
+    if not request.config.getoption("--clients"):
+        pytest.skip("builds a client with its language's own tools, which takes minutes: run with --clients, as .ci/run does")
     needs(*TOOLS[language])
     *build, run = commands(language)
     for command in build:
