@@ -38,7 +38,7 @@ protos: $(VENV)/.lints ## Make the Python stubs anew from the protos
 	$(BIN)/python proto/generate
 
 clean: ## Remove what can be made again
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis build dist
+	rm -rf examples/clients/*/gen examples/clients/*/node_modules examples/clients/*/target examples/clients/*/.venv $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis build dist
 	find $(OURS) proto -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(BIN)/uv:
