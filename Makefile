@@ -2,6 +2,8 @@
 # PYTHON=python3.12 chooses the interpreter of a new .venv; ARGS="-k watch" goes to the tool that runs.
 
 PYTHON ?= python3
+# Many tests wait for processes and sockets, so one more of them than cores keeps the cores busy.
+JOBS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 VENV := .venv
 BIN := $(VENV)/bin
 LOCK := pyproject.toml uv.lock $(wildcard plugins/*/pyproject.toml)
@@ -19,7 +21,7 @@ demo: $(VENV)/.runs ## See it work: a server, three simulated shops, every numbe
 	@$(BIN)/zaiko demo $(ARGS)
 
 test: $(VENV)/.tests ## Run the tests
-	$(BIN)/pytest -q --numprocesses=auto --dist=loadfile $(ARGS)
+	$(BIN)/pytest -q --numprocesses=$(JOBS) --dist=loadfile $(ARGS)
 
 lint: $(VENV)/.lints ## Check style, types, imports and protos; changes nothing
 	$(BIN)/ruff check $(OURS)

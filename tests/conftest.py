@@ -22,14 +22,23 @@ async def one_loop(anyio_backend: str) -> AsyncIterator[None]:
     yield  # noqa: PT022 - the loop lives until a generator fixture ends
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "thorough: takes long; runs with --thorough, as in .ci/run")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Files that take long come first, so that no worker is left with one of them at the end."""
     slow = ("/tests/e2e/", "/tests/sync/", "/tests/store/")
     items.sort(key=lambda item: next((n for n, part in enumerate(slow) if part in item.path.as_posix()), len(slow)))
+    if not config.getoption("--thorough"):
+        for item in items:
+            if item.get_closest_marker("thorough"):
+                item.add_marker(pytest.mark.skip(reason="takes long: run with --thorough, as .ci/run does"))
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--mutants", action="store_true", help="whether test_fence_mutants.py changes every rule")
+    parser.addoption("--thorough", action="store_true", help="also what takes minutes, and what .ci/run shows in another way too")
     parser.addoption("--clients", action="store_true", help="build and run the example clients in every language that is here")
     parser.addoption("--seeds", type=int, default=4, help="how many storms test_fault_injection.py goes through")
 

@@ -13,6 +13,7 @@ from zaiko_sdk.testing.contract import Bench, ConnectorContract, rules
 from zaiko_sdk.testing.contract.rule import Rule
 from zaiko_sdk.testing.simulator import SimulatorType
 
+pytestmark = pytest.mark.thorough
 RULES = rules()
 
 

@@ -74,6 +74,7 @@ def _children(process: subprocess.Popen[str]) -> list[int]:
     return found
 
 
+@pytest.mark.thorough
 def test_zaiko_demo_checks_every_number_and_ends_with_zero() -> None:
     done = subprocess.run(
         [sys.executable, "-m", "zaiko_server.cli", "demo"], capture_output=True, text=True, timeout=120, check=False

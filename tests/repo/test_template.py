@@ -32,6 +32,7 @@ def made(tmp_path: Path) -> Path:
     return target
 
 
+@pytest.mark.thorough
 def test_a_generated_connector_passes_its_tests_at_once(made: Path) -> None:
     done = _tests(made)
 

@@ -210,7 +210,7 @@ def test_the_journal_keeps_its_promises_on_sqlite(sqlite_template: Path) -> None
 
         return close, db
 
-    run(make, 40)
+    run(make, 25)
 
 
 def test_the_journal_keeps_its_promises_on_postgresql(postgresql: PostgreSQL) -> None:

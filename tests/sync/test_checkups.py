@@ -78,8 +78,8 @@ class Checked(Simulation):
 
 
 @pytest.fixture
-def simulation(store_url: str) -> Any:
-    simulation = Checked(store_url)
+def simulation(sqlite_url: str) -> Any:
+    simulation = Checked(sqlite_url)
     yield simulation
     simulation.close()
 

@@ -188,7 +188,7 @@ def test_a_rule_that_changed_holds_after_sync_now(sqlite_url: str) -> None:
         simulation.close()
 
 
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("seed", range(1))
 def test_no_storm_overwrites_an_unseen_order_whatever_a_plugin_shows(seed: int, sqlite_url: str) -> None:
     simulation = Hooked(sqlite_url, seed, broken=Broken())
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+pytestmark = pytest.mark.thorough
 ROOT = Path(__file__).parents[2]
 PEER, OURS = "overwrite", ("zaiko-polling", "zaiko-webhooks")
 
