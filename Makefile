@@ -2,8 +2,8 @@
 # PYTHON=python3.12 chooses the interpreter of a new .venv; ARGS="-k watch" goes to the tool that runs.
 
 PYTHON ?= python3
-# Many tests wait for processes and sockets, so one more of them than cores keeps the cores busy.
-JOBS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
+# Many tests wait for processes and sockets, so two more of them than cores keep the cores busy.
+JOBS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 2)
 VENV := .venv
 BIN := $(VENV)/bin
 LOCK := pyproject.toml uv.lock $(wildcard plugins/*/pyproject.toml)
