@@ -71,6 +71,7 @@ def stage(tmp_path: Path) -> Iterator[Stage]:
         yield Stage(tmp_path, [Shop(platform, platform, client) for platform, client in clients.items()], servers)
 
 
+@pytest.mark.thorough
 def test_the_same_on_postgresql(stage: Stage, postgresql: PostgreSQL) -> None:
     stage.database = postgresql.new_url()
     test_a_server_killed_in_the_middle_of_a_push_converges_on_the_next_start(stage, "rakuten")

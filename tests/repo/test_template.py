@@ -40,6 +40,7 @@ def test_a_generated_connector_passes_its_tests_at_once(made: Path) -> None:
     assert " passed" in done.stdout
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("mode", [Mode.ADJUST, Mode.SET])
 def test_a_generated_connector_changes_numbers_in_the_mode_that_was_asked_for(tmp_path: Path, mode: Mode) -> None:
     target = tmp_path / "made"
@@ -52,6 +53,7 @@ def test_a_generated_connector_changes_numbers_in_the_mode_that_was_asked_for(tm
     assert f"InventoryMode.{mode.name}" in (target / "src/zaiko_mall/change.py").read_text("utf-8")
 
 
+@pytest.mark.thorough
 def test_a_broken_generated_connector_fails_its_tests(made: Path) -> None:
     mapping = made / "src/zaiko_my_mall/mapping.py"
     mapping.write_text(mapping.read_text("utf-8").replace("ordered=row.quantity", "ordered=row.quantity - row.cancelled"), "utf-8")

@@ -105,6 +105,7 @@ def test_every_revision_is_explained_as_it_was_on_sqlite(sqlite_template: Path) 
     remember(make, 10)
 
 
+@pytest.mark.thorough
 def test_every_revision_is_explained_as_it_was_on_postgresql(postgresql: PostgreSQL) -> None:
     def make() -> tuple[object, Database]:
         url = postgresql.new_url()

@@ -210,7 +210,7 @@ def test_the_journal_keeps_its_promises_on_sqlite(sqlite_template: Path) -> None
 
         return close, db
 
-    run(make, 25)
+    run(make, 15)
 
 
 def test_the_journal_keeps_its_promises_on_postgresql(postgresql: PostgreSQL) -> None:
@@ -224,4 +224,4 @@ def test_the_journal_keeps_its_promises_on_postgresql(postgresql: PostgreSQL) ->
 
         return close, db
 
-    run(make, 8)
+    run(make, 6)
