@@ -58,6 +58,22 @@ def test_the_order_that_comes_late_is_not_subtracted_twice() -> None:
     assert step(fence, 9) == (Step.DONE, 9)
 
 
+def test_an_order_in_doubt_is_not_subtracted_twice_and_the_number_is_read_again() -> None:
+    fence = sold(Fence(expected=5, doubt=2, suspected_since=100, must_read=False), own(1, at=90))
+    assert (fence.expected, fence.doubt, fence.must_read) == (5, 1, True)
+
+
+def test_units_that_come_back_are_suspected_no_more() -> None:
+    fence, drift = observe(Fence(expected=8, suspected=2, suspected_since=10, must_read=False), 10, at=100, now=100)
+    assert (drift, fence.expected, fence.suspected) == (Drift.EXTRA, 10, 0)
+
+
+def test_a_suspicion_is_looked_at_again_when_its_time_is_over() -> None:
+    fence, _ = observe(KNOWN, 9, at=100, now=100)
+    _, planned = plan(fence, 10, Mode.COMPARE_AND_SET, fresh=True, visibility=VISIBILITY, now=100)
+    assert planned.recheck_at == 100 + VISIBILITY
+
+
 def test_what_nothing_explains_in_time_was_changed_by_hand_and_is_healed() -> None:
     fence, _ = observe(KNOWN, 9, at=100, now=100)
     assert step(fence, 10, now=100 + VISIBILITY) == (Step.WRITE, 10)

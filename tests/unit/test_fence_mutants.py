@@ -31,8 +31,8 @@ FENCE: dict[str, tuple[str, str]] = {
     "released units make the number to be read": ("or own.released > 0 or contained > 0", ""),
     "units given back are an explanation": ("bases | {base + fence.released for base in bases}", "bases"),
     "a write in flight is an explanation": (
-        "bases = {value for value in (fence.expected, *flown)",
-        ("value in (fence.expected, *flown)", "value in (fence.expected,)"),
+        "value in (fence.expected, *flown)",
+        "value in (fence.expected,)",
     ),
     "an unconditional write may come late": ("(fence.flight.quantity, fence.flight.absolute)", "(fence.flight.quantity,)"),
     "the likely explanation is the smallest": (
