@@ -3,6 +3,8 @@
 Mapped to gRPC in one place (`zaiko_server/status.py`), by the class's place in this tree:
 
     Refusal
+    ├── Unauthenticated  nobody knows who calls; come back with a token that holds
+    ├── Denied           the caller may not do it, whether it exists or not
     ├── Invalid          the request itself is wrong; the same request will never work
     ├── NotFound         what it names does not exist (or belongs to another merchant)
     ├── Exists           what it would create is there already
@@ -25,6 +27,47 @@ class Refusal(Exception):
     def __init__(self, message: str, **metadata: str) -> None:
         super().__init__(message)
         self.message, self.metadata = message, metadata
+
+
+class Unauthenticated(Refusal):
+    """Who calls is not known."""
+
+
+class TokenMissing(Unauthenticated):
+    reason = "TOKEN_MISSING"
+
+    def __init__(self) -> None:
+        super().__init__("this server wants a token; send `authorization: Bearer <token>`, and get one from the operator")
+
+
+class TokenInvalid(Unauthenticated):
+    """Also for one that was revoked: nobody learns which tokens there were."""
+
+    reason = "TOKEN_INVALID"
+
+    def __init__(self) -> None:
+        super().__init__("the token is not valid here; get another one from the operator")
+
+
+class TokenExpired(Unauthenticated):
+    reason = "TOKEN_EXPIRED"
+
+    def __init__(self) -> None:
+        super().__init__("the token has expired; get another one from the operator")
+
+
+class Denied(Refusal):
+    """The caller may not do it."""
+
+
+class PermissionMissing(Denied):
+    """Says nothing of whether what was named exists."""
+
+    reason = "PERMISSION_MISSING"
+
+    def __init__(self, permission: str, message: str = "") -> None:
+        text = message or f"the token does not allow {permission}; ask the operator for one that does"
+        super().__init__(text, permission=permission)
 
 
 class Invalid(Refusal):

@@ -73,6 +73,24 @@ merchants = Table(
     PrimaryKeyConstraint("merchant"),
 )
 
+tokens = Table(
+    "tokens",  # who may call (ADR 0015). Of the whole installation: a token may be good for many merchants.
+    metadata,
+    _id("token"),
+    Column("hash", LargeBinary),  # SHA-256 of the secret; null: a certificate instead
+    _text("certificate"),
+    _text("display_name"),
+    _id("role"),
+    Column("merchants", _JSON),  # null: all
+    _text("created_by"),
+    _time("created_at"),
+    _maybe_time("expires_at"),
+    _maybe_time("revoked_at"),
+    _maybe_time("last_used_at"),
+    PrimaryKeyConstraint("token"),
+    Index("ix_tokens_certificate", "certificate"),
+)
+
 warehouses = Table(
     "warehouses",
     metadata,
