@@ -30,6 +30,8 @@ from zaiko.v1 import (
     stock_service_pb2_grpc,
     sync_service_pb2,
     sync_service_pb2_grpc,
+    token_service_pb2,
+    token_service_pb2_grpc,
     warehouse_service_pb2,
     warehouse_service_pb2_grpc,
 )
@@ -38,10 +40,12 @@ from zaiko_core.metrics import WATCHES
 from zaiko_core.storage.engine import system_now
 
 from zaiko_server.interceptors.access_log import AccessLog
+from zaiko_server.interceptors.authentication import RATE, Authentication
 from zaiko_server.interceptors.deadline import Deadline
 from zaiko_server.interceptors.errors import Errors
 from zaiko_server.interceptors.validation import LARGEST_REQUEST, Validation
 from zaiko_server.pages import Pages
+from zaiko_server.security.authority import FRESH, Everybody, TokenAuthority
 from zaiko_server.services.calls import Calls
 from zaiko_server.services.connectors import ConnectorServicer
 from zaiko_server.services.links import LinkServicer
@@ -52,6 +56,7 @@ from zaiko_server.services.products import ProductServicer
 from zaiko_server.services.shops import ShopServicer
 from zaiko_server.services.stocks import StockServicer
 from zaiko_server.services.sync import SyncServicer
+from zaiko_server.services.tokens import TokenServicer
 from zaiko_server.services.warehouses import WarehouseServicer
 from zaiko_server.watch import SyncWatcher
 
@@ -65,6 +70,7 @@ FILES = (
     shop_service_pb2,
     stock_service_pb2,
     sync_service_pb2,
+    token_service_pb2,
     warehouse_service_pb2,
 )
 SERVICES = tuple(service.full_name for file in FILES for service in file.DESCRIPTOR.services_by_name.values())
@@ -100,14 +106,27 @@ def build(
     new_id: Callable[[], str] = lambda: str(uuid.uuid4()),
     now: Callable[[], int] = system_now,
     deadline: Deadline | None = None,
+    tokens: bool = False,
+    rate: float | None = RATE,
+    again: float = FRESH,
 ) -> App:
-    """The server of a started engine. Bind a port, then start it."""
-    server = grpc.aio.server(
-        interceptors=[AccessLog(new_id, engine.metrics), Errors(new_id), deadline or Deadline(), Validation(now)], options=OPTIONS
-    )
+    """The server of a started engine. Bind a port, then start it. `tokens`: whether callers need one; `rate` is how many calls a
+    second each may make with it; `again` after how many seconds a stream's is looked at again."""
+    authority = TokenAuthority(engine.db, now=now) if tokens else None
+    interceptors = [
+        AccessLog(new_id, engine.metrics),
+        Errors(new_id),
+        Authentication(authority or Everybody(), rate=rate, again=again),
+        deadline or Deadline(),
+        Validation(now),
+    ]
+    server = grpc.aio.server(interceptors=interceptors, options=OPTIONS)
     watcher = SyncWatcher(engine)
     engine.metrics.follow(WATCHES, lambda: watcher.hub.watches)
-    _add_services(server, Calls(engine, Pages(bytes.fromhex(engine.token_key)), new_id=new_id), watcher)
+    calls = Calls(engine, Pages(bytes.fromhex(engine.token_key)), new_id=new_id)
+    _add_services(server, calls, watcher)
+    token_servicer = TokenServicer(calls, authority.forget if authority is not None else lambda: None)
+    token_service_pb2_grpc.add_TokenServiceServicer_to_server(token_servicer, server)
     health_servicer = health.aio.HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(health_servicer, server)
     channelz.add_channelz_servicer(server)

@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 from zaiko_core.bootstrap import EngineConfig
 from zaiko_core.storage.secrets import SecretBox
+
+from zaiko_server.interceptors.authentication import RATE
+from zaiko_server.security.transport import ServerTls, check_exposure
 
 PREFIX = "ZAIKO_"
 
@@ -21,6 +24,18 @@ class Config(BaseModel):
 
     listen: str = "127.0.0.1:50051"
     """Where to listen: `host:port`, `[v6]:port` or `unix:path`. Port 0 takes a free one."""
+    tls_cert: Path | None = None
+    """The server's certificate chain in PEM; with `tls_key` it serves TLS. Both are read again when they change."""
+    tls_key: Path | None = None
+    """The certificate's key in PEM."""
+    client_ca: Path | None = None
+    """Mutual TLS: only clients with a certificate of this CA (PEM) are let in."""
+    auth: Literal["none", "tokens"] = "none"
+    """Whether callers need a token. Without, whoever reaches the server may do everything."""
+    rate: float = Field(default=RATE, ge=0)
+    """Calls a second of one token in the long run, twice as many at once. 0: as many as they like."""
+    insecure: bool = False
+    """Listen beyond this machine although TLS or tokens are missing, because something else protects it."""
     webhooks: str = ""
     """Where platforms' notifications are taken in over HTTP: `host:port` (a proxy in front of it ends TLS). Empty: nowhere."""
     metrics: str = ""
@@ -53,6 +68,22 @@ class Config(BaseModel):
         given = {name: environment[PREFIX + name.upper()] for name in cls.model_fields if PREFIX + name.upper() in environment}
         given |= {name: value for name, value in (options or {}).items() if value is not None}
         return cls.model_validate(given)
+
+    def tls(self) -> ServerTls | None:
+        """TLS, when it is set. Raises Exposed for a server that would be open to others, CertificateUnusable."""
+        if not self.insecure:
+            check_exposure(self.listen, tls=self.tls_cert is not None, tokens=self.auth == "tokens")
+        if self.tls_cert is None or self.tls_key is None:
+            return None
+        return ServerTls(self.tls_cert, self.tls_key, self.client_ca)
+
+    @model_validator(mode="after")
+    def _whole(self) -> Config:
+        if (self.tls_cert is None) != (self.tls_key is None):
+            raise ValueError("tls_cert and tls_key go together; give both")
+        if self.client_ca is not None and self.tls_cert is None:
+            raise ValueError("client_ca needs TLS; give tls_cert and tls_key as well")
+        return self
 
     def engine(self) -> EngineConfig:
         """The engine's part of it; reads the key file, or makes it."""

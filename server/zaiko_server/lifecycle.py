@@ -41,11 +41,16 @@ class Server:
         self._log: Any = structlog.get_logger("zaiko")
 
     async def start(self) -> str:
-        """Begin to serve; the address, with the port that was taken."""
+        """Begin to serve; the address, with the port that was taken. Raises Exposed and CertificateUnusable before anything
+        else."""
+        tls = self.config.tls()
         await self.engine.start()
         try:
-            app = build(self.engine, **self._options)
-            port = app.server.add_insecure_port(self.config.listen)
+            app = build(self.engine, **{"tokens": self.config.auth == "tokens", "rate": self.config.rate or None, **self._options})
+            if tls is None:
+                port = app.server.add_insecure_port(self.config.listen)
+            else:
+                port = app.server.add_secure_port(self.config.listen, tls.credentials())
             await app.server.start()
             if self.config.webhooks:
                 self._webhooks = _webhook_server(self.engine, self.config.webhooks)

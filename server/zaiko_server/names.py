@@ -27,6 +27,7 @@ _IDS: Mapping[str, str] = {
     "oversells": _MADE_ID,
     "operations": _MADE_ID,
     "connectors": CHOSEN_ID,
+    "tokens": CHOSEN_ID,
 }
 
 ANY: Final = "-"
@@ -92,8 +93,9 @@ RUN = Name("run", ("merchants", "shops", "runs"))
 ORDER = Name("order", ("merchants", "shops", "orders"))
 OPERATION = Name("operation", ("merchants", "operations"))
 CONNECTOR = Name("connector", ("connectors",))
+TOKEN = Name("token", ("tokens",))
 
-ALL = (MERCHANT, WAREHOUSE, PRODUCT, STOCK, MOVEMENT, OVERSELL, SHOP, LISTING, LINK, RUN, ORDER, OPERATION, CONNECTOR)
+ALL = (MERCHANT, WAREHOUSE, PRODUCT, STOCK, MOVEMENT, OVERSELL, SHOP, LISTING, LINK, RUN, ORDER, OPERATION, CONNECTOR, TOKEN)
 
 
 def order_id(external_id: str) -> str:

@@ -22,7 +22,7 @@ REASONS: Mapping[str, tuple[str, StatusCode]] = {
     "TOKEN_MISSING": (_S, StatusCode.UNAUTHENTICATED),
     "TOKEN_INVALID": (_S, StatusCode.UNAUTHENTICATED),
     "TOKEN_EXPIRED": (_S, StatusCode.UNAUTHENTICATED),
-    # As a Problem of a shop it is the merchant's; a call that lacks a permission is refused with owner SYSTEM (issue: auth).
+    # As a Problem of a shop it is the merchant's; a call that lacks a permission is refused with owner SYSTEM (status.py).
     "PERMISSION_MISSING": (_M, StatusCode.PERMISSION_DENIED),
     "RESOURCE_NOT_FOUND": (_S, StatusCode.NOT_FOUND),
     "RESOURCE_EXISTS": (_S, StatusCode.ALREADY_EXISTS),

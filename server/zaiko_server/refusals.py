@@ -67,6 +67,19 @@ class Exhausted(Refusal):
     """Too much is asked for at once."""
 
 
+class RateLimited(Exhausted):
+    """`retry_after` seconds from now there is room again."""
+
+    reason = "RATE_LIMITED"
+
+    def __init__(self, rate: float, retry_after: float) -> None:
+        super().__init__(
+            f"more than {rate:g} calls a second; wait {retry_after:.2f} s, and use batches or a watch instead of many calls",
+            limit=f"{rate:g}",
+        )
+        self.retry_after = retry_after
+
+
 class TooManyStreams(Exhausted):
     reason = "TOO_MANY_STREAMS"
 

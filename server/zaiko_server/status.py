@@ -16,25 +16,29 @@ from google.rpc import status_pb2
 from grpc import StatusCode
 from zaiko_core.domain.errors import (
     Conflict,
+    Denied,
     Exists,
     Invalid,
     NotFound,
     OutOfRange,
     Precondition,
     Refusal,
+    Unauthenticated,
     Unavailable,
     WriteConflict,
 )
 
 from zaiko_server import names
 from zaiko_server.reasons import REASONS, owner_of
-from zaiko_server.refusals import Exhausted, Expired, Internal, Unimplemented
+from zaiko_server.refusals import Exhausted, Expired, Internal, RateLimited, Unimplemented
 
 DOMAIN = "zaiko.v1"
 DETAILS_KEY = "grpc-status-details-bin"
 PUSHBACK_KEY = "grpc-retry-pushback-ms"
 
 _CODES: Mapping[type[Refusal], StatusCode] = {
+    Unauthenticated: StatusCode.UNAUTHENTICATED,
+    Denied: StatusCode.PERMISSION_DENIED,
     Invalid: StatusCode.INVALID_ARGUMENT,
     NotFound: StatusCode.NOT_FOUND,
     Exists: StatusCode.ALREADY_EXISTS,
@@ -92,12 +96,18 @@ def retry_after(refusal: Refusal) -> float:
 
 
 def _details(refusal: Refusal) -> Iterable[Message]:
-    metadata = {"owner": owner_of(refusal.reason)} | {key: value[:500] for key, value in refusal.metadata.items()}
+    # In a call it is the caller's token that lacks it; as a shop's Problem, the shop's credentials.
+    owner = "SYSTEM" if isinstance(refusal, Denied) else owner_of(refusal.reason)
+    metadata = {"owner": owner} | {key: value[:500] for key, value in refusal.metadata.items()}
     yield details_pb2.ErrorInfo(reason=refusal.reason, domain=DOMAIN, metadata=metadata)
     violations: list[tuple[str, str, str]] = getattr(refusal, "violations", [])
     if violations:
         yield _bad_request(violations)
-    if isinstance(refusal, (Unavailable, WriteConflict)):
+    if isinstance(refusal, RateLimited):
+        quota: Any = details_pb2.QuotaFailure()
+        quota.violations.add(subject="calls a second", description=refusal.message[:500])
+        yield quota
+    if isinstance(refusal, (Unavailable, WriteConflict, RateLimited)):
         info = details_pb2.RetryInfo()
         info.retry_delay.FromNanoseconds(int(retry_after(refusal) * 1e9))
         yield info

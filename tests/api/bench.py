@@ -6,7 +6,7 @@ import itertools
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import grpc
 from google.rpc import error_details_pb2
@@ -22,9 +22,10 @@ from zaiko.v1 import (
     shop_service_pb2_grpc,
     stock_service_pb2_grpc,
     sync_service_pb2_grpc,
+    token_service_pb2_grpc,
     warehouse_service_pb2_grpc,
 )
-from zaiko_core.app import orders
+from zaiko_core.app import orders, tokens
 from zaiko_core.app.ports import UnitOfWork
 from zaiko_core.app.records import (
     DriftRecord,
@@ -34,10 +35,12 @@ from zaiko_core.app.records import (
     RunRecord,
     RunState,
     ShopRecord,
+    TokenRecord,
     WarehouseRecord,
 )
 from zaiko_core.app.stock import Receipt, receive
 from zaiko_core.bootstrap import Engine
+from zaiko_core.domain.access import LOCAL
 from zaiko_core.domain.demand import Line, OrderRecord, OrderState
 from zaiko_core.domain.drift import Cause, Difference
 from zaiko_core.plugin_host.loader import Registry, load
@@ -72,6 +75,7 @@ STUBS = {
     "ShopService": shop_service_pb2_grpc.ShopServiceStub,
     "StockService": stock_service_pb2_grpc.StockServiceStub,
     "SyncService": sync_service_pb2_grpc.SyncServiceStub,
+    "TokenService": token_service_pb2_grpc.TokenServiceStub,
     "WarehouseService": warehouse_service_pb2_grpc.WarehouseServiceStub,
 }
 _numbers = itertools.count(1)
@@ -190,6 +194,8 @@ class Api:
         record = MerchantRecord(world.id, display_name="Acme")
         await self.engine.db.directory(lambda directory: directory.create(record))
         await self.engine.db.write(world.id, world.seed)
+        token = TokenRecord(world.id, "READER", (world.id,), "Seed")
+        await self.engine.db.tokens(lambda rows: tokens.create(rows, token, "x" * 43, by=LOCAL), writing=True)
         return world
 
 
@@ -227,9 +233,9 @@ def refused(error: grpc.aio.AioRpcError) -> Refused:
 
 @dataclass(frozen=True)
 class World:
-    """A merchant: warehouses tokyo and osaka; products apple (10 in tokyo), pear (0) and old (archived); shops one and two of
-    `toy`, look of `toy-readonly` and lost of a connector that is not there; listings l1 … l5 in shop one, of which l4 has
-    vanished, and one in each other shop; an order of 2 × l1 and 1 × l2; a run."""
+    """A merchant: a token of its own id that reads; warehouses tokyo and osaka; products apple (10 in tokyo), pear (0) and old
+    (archived); shops one and two of `toy`, look of `toy-readonly` and lost of a connector that is not there; listings l1 … l5 in
+    shop one, of which l4 has vanished, and one in each other shop; an order of 2 × l1 and 1 × l2; a run."""
 
     api: Api
     id: str
@@ -279,10 +285,12 @@ class World:
 
 
 @asynccontextmanager
-async def served(url: str, *, run_shops: bool = False, **options: Any) -> AsyncIterator[Api]:
+async def served(
+    url: str, *, run_shops: bool = False, auth: Literal["none", "tokens"] = "none", **options: Any
+) -> AsyncIterator[Api]:
     """A server on a free port of this machine, and a client."""
     answers = Answers()
-    config = Config(listen="127.0.0.1:0", database=url, secret_keys=(KEY,), run_shops=run_shops, grace=1.0)
+    config = Config(listen="127.0.0.1:0", database=url, secret_keys=(KEY,), run_shops=run_shops, grace=1.0, auth=auth)
     engine = Engine(config.engine(), registry=toy_registry(answers))
     server = Server(engine, config, **options)
     address = await server.start()

@@ -22,6 +22,8 @@ from zaiko.v1 import (
     shop_service_pb2,
     stock_service_pb2,
     sync_service_pb2,
+    token_pb2,
+    token_service_pb2,
     warehouse_pb2,
     warehouse_service_pb2,
 )
@@ -181,6 +183,12 @@ REQUESTS: dict[str, Callable[[World], Any]] = {
     "SyncService.ListDrifts": lambda world: sync_service_pb2.ListDriftsRequest(parent=world("shops/one")),
     "SyncService.ListLinkStatuses": lambda world: sync_service_pb2.ListLinkStatusesRequest(parent=world("shops/one")),
     "SyncService.WatchSync": lambda world: sync_service_pb2.WatchSyncRequest(parent=world.name),
+    "TokenService.CreateToken": lambda world: token_service_pb2.CreateTokenRequest(
+        token=token_pb2.Token(display_name="N", role="ROLE_READER", merchants=[world.name])
+    ),
+    "TokenService.GetToken": lambda world: token_service_pb2.GetTokenRequest(name=f"tokens/{world.id}"),
+    "TokenService.ListTokens": lambda world: token_service_pb2.ListTokensRequest(),
+    "TokenService.RevokeToken": lambda world: token_service_pb2.RevokeTokenRequest(name=f"tokens/{world.id}"),
     "WarehouseService.CreateWarehouse": lambda world: warehouse_service_pb2.CreateWarehouseRequest(
         parent=world.name, warehouse_id="nagoya", warehouse=warehouse_pb2.Warehouse(display_name="N")
     ),

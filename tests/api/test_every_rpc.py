@@ -14,8 +14,12 @@ from zaiko.v1 import product_pb2, product_service_pb2
 
 pytestmark = pytest.mark.anyio
 
-GLOBAL = {"ConnectorService.ListConnectors", "ConnectorService.GetConnector", "MerchantService.ListMerchants"}
+TOKENS = {rpc for rpc in all_rpcs() if rpc.startswith("TokenService.")}
+GLOBAL = {"ConnectorService.ListConnectors", "ConnectorService.GetConnector", "MerchantService.ListMerchants"} | TOKENS
 OF_A_MERCHANT = [rpc for rpc in all_rpcs() if rpc not in GLOBAL | {"MerchantService.CreateMerchant"}]
+WITHOUT_REQUEST_ID = {"TokenService.CreateToken", "TokenService.RevokeToken"}
+"""Their protos say why."""
+NEED_NOTHING = GLOBAL - TOKENS - {"ConnectorService.GetConnector"} | {"TokenService.ListTokens"}
 MUTATIONS = [rpc for rpc in all_rpcs() if has(rpc, "request_id")]
 LISTS = [rpc for rpc in all_rpcs() if has(rpc, "page_token")]
 
@@ -26,7 +30,7 @@ def test_every_rpc_has_a_request() -> None:
 
 def test_every_mutation_takes_a_request_id_and_no_reading_does() -> None:
     readings = ("Get", "List", "BatchGet", "Watch", "Check", "Wait", "Explain")
-    assert {rpc for rpc in all_rpcs() if not rpc.split(".")[1].startswith(readings)} == set(MUTATIONS)
+    assert {rpc for rpc in all_rpcs() if not rpc.split(".")[1].startswith(readings)} - WITHOUT_REQUEST_ID == set(MUTATIONS)
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +69,7 @@ async def test_a_name_of_another_form_is_an_invalid_name(rpc: str, api: Api, sti
     assert "name.form" in refused.violations.values()
 
 
-@pytest.mark.parametrize("rpc", [rpc for rpc in all_rpcs() if rpc not in GLOBAL - {"ConnectorService.GetConnector"}])
+@pytest.mark.parametrize("rpc", [rpc for rpc in all_rpcs() if rpc not in NEED_NOTHING])
 async def test_an_empty_request_is_refused_naming_what_it_needs(rpc: str, api: Api, still: World) -> None:
     refused = await api.refusal(rpc, type(REQUESTS[rpc](still))())
 

@@ -25,6 +25,7 @@ from zaiko.v1 import (
     shop_service_pb2,
     stock_service_pb2,
     sync_service_pb2,
+    token_service_pb2,
     warehouse_service_pb2,
 )
 from zaiko_core.app.records import OperationState
@@ -91,6 +92,10 @@ ELSEWHERE: set[tuple[str, str]] = {
         "StockService.SetReserve",
         "StockService.AdjustStock",
     )
+} | {
+    # test_authentication.py
+    ("TokenService.CreateToken", "PERMISSION_MISSING"),
+    ("TokenService.RevokeToken", "PERMISSION_MISSING"),
 }
 
 
@@ -660,6 +665,48 @@ async def shipping_more_than_is_held(api: Api, world: World) -> Any:
 @case("StockService.RecordReceipt", "MESSAGE_TOO_LARGE", {"limit": str(4 << 20)})
 async def a_note_of_many_bytes(api: Api, world: World) -> Any:
     return _receipt(world, note="x" * (4 << 20))
+
+
+# Tokens
+
+
+@case("TokenService.CreateToken", "INVALID_FIELD", violations={"token.merchants": "one_of"})
+async def a_token_for_some_and_for_all(api: Api, world: World) -> Any:
+    request = REQUESTS["TokenService.CreateToken"](world)
+    request.token.all_merchants = True
+    return request
+
+
+@case("TokenService.CreateToken", "INVALID_FIELD", violations={"token.merchants": "one_of"})
+async def a_token_for_nobody(api: Api, world: World) -> Any:
+    request = REQUESTS["TokenService.CreateToken"](world)
+    del request.token.merchants[:]
+    return request
+
+
+@case("TokenService.CreateToken", "INVALID_FIELD", violations={"token.expire_time": "timestamp.future"})
+async def a_token_that_has_ended(api: Api, world: World) -> Any:
+    request = REQUESTS["TokenService.CreateToken"](world)
+    request.token.expire_time.FromSeconds(1)
+    return request
+
+
+@case("TokenService.CreateToken", "INVALID_FIELD", violations={"token.certificate": "unique"})
+async def a_certificate_with_two_tokens(api: Api, world: World) -> Any:
+    request = REQUESTS["TokenService.CreateToken"](world)
+    request.token.certificate = f"spiffe://test/{world.id}"
+    await api.call("TokenService.CreateToken", request)
+    return request
+
+
+@case("TokenService.GetToken", "RESOURCE_NOT_FOUND", {"resource": "tokens/nobody"})
+async def no_such_token(api: Api, world: World) -> Any:
+    return token_service_pb2.GetTokenRequest(name="tokens/nobody")
+
+
+@case("TokenService.RevokeToken", "RESOURCE_NOT_FOUND", {"resource": "tokens/nobody"})
+async def revoking_no_token(api: Api, world: World) -> Any:
+    return token_service_pb2.RevokeTokenRequest(name="tokens/nobody")
 
 
 # Sync

@@ -35,6 +35,7 @@ from zaiko_core.app.records import (
     StockRecord,
     StockSettings,
     StoredOrder,
+    TokenRecord,
     WarehouseRecord,
 )
 from zaiko_core.domain.demand import Demand, OrderRecord
@@ -51,8 +52,38 @@ class Directory(Protocol):
         """Insert; raises ResourceExists."""
         ...
 
+    def ensure(self, record: MerchantRecord) -> bool:
+        """Insert unless it is there; whether it was inserted."""
+        ...
+
     def get(self, merchant: str) -> MerchantRecord | None: ...
-    def page(self, page: Page) -> list[MerchantRecord]: ...
+    def page(self, page: Page, *, among: Collection[str] | None = None) -> list[MerchantRecord]:
+        """By id; only these, when they are given."""
+        ...
+
+
+class Tokens(Protocol):
+    """Who may call, outside of any merchant's unit of work."""
+
+    now: int
+
+    def insert(self, record: TokenRecord) -> None: ...
+    def get(self, token: str) -> TokenRecord | None: ...
+    def of_certificates(self, identities: Collection[str]) -> list[TokenRecord]:
+        """Also those that have been revoked."""
+        ...
+
+    def page(self, page: Page) -> list[TokenRecord]:
+        """By id."""
+        ...
+
+    def end(self, token: str) -> None:
+        """Revoke now; one that was revoked keeps its time."""
+        ...
+
+    def used(self, token: str) -> None:
+        """It was used now."""
+        ...
 
 
 class Warehouses(Protocol):

@@ -30,6 +30,24 @@ class MerchantRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class TokenRecord:
+    """Who may call. `hash` is of the secret, or None when `certificate`, an identity of a client certificate, stands for it;
+    `merchants` None: all."""
+
+    token: str
+    role: str
+    merchants: tuple[str, ...] | None
+    display_name: str = ""
+    certificate: str = ""
+    expires_at: int | None = None
+    hash: bytes | None = field(default=None, repr=False)
+    created_by: str = ""
+    created_at: int = 0
+    revoked_at: int | None = None
+    last_used_at: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class WarehouseRecord:
     warehouse: str
     display_name: str = ""
@@ -386,6 +404,8 @@ class JobClaim:
     attempt: int
     trigger: str = "INTERVAL"
     """What made the run begin: RECOVERY (its last owner died), RETRY (it failed), CHANGE (it was triggered) or INTERVAL."""
+    cause: str | None = None
+    """The trace of the newest change that made it due, as a W3C `traceparent`; None where it was not traced."""
 
 
 class ChangeKind(enum.StrEnum):

@@ -73,8 +73,8 @@ PERMISSIONS: Final[Mapping[Role, frozenset[Permission]]] = {
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """The one who calls. `id` is the token's (empty: whoever reaches a server that asks for none); `merchants` None: all of them, also
-    those that are yet to come; times in µs since 1970."""
+    """The one who calls. `id` is the token's (empty: whoever reaches a server that asks for none); `merchants` None: all of them,
+    also those that are yet to come; times in µs since 1970."""
 
     id: str
     role: Role

@@ -35,6 +35,10 @@ class MerchantDirectory:
         self._connection, self.now = connection, now
 
     def create(self, record: MerchantRecord) -> None:
+        if not self.ensure(record):
+            raise ResourceExists(f"merchants/{record.merchant}")
+
+    def ensure(self, record: MerchantRecord) -> bool:
         row = {
             "merchant": record.merchant,
             "display_name": record.display_name,
@@ -45,17 +49,21 @@ class MerchantDirectory:
             "revision": 1,
         }
         try:
-            self._connection.execute(insert(schema.merchants).values(row))
+            with self._connection.begin_nested():
+                self._connection.execute(insert(schema.merchants).values(row))
         except IntegrityError:
-            raise ResourceExists(f"merchants/{record.merchant}") from None
+            return False
+        return True
 
     def get(self, merchant: str) -> MerchantRecord | None:
         row = self._connection.execute(select(schema.merchants).where(schema.merchants.c.merchant == merchant)).one_or_none()
         return None if row is None else merchant_from(row)
 
-    def page(self, page: Page) -> list[MerchantRecord]:
+    def page(self, page: Page, *, among: Collection[str] | None = None) -> list[MerchantRecord]:
         table = schema.merchants
         query = select(table).order_by(table.c.merchant).limit(page.size)
+        if among is not None:
+            query = query.where(table.c.merchant.in_(sorted(among)))
         if page.after is not None:
             query = query.where(table.c.merchant > page.after[0])
         return [merchant_from(row) for row in self._connection.execute(query)]

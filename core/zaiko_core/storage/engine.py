@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import contextvars
 import sqlite3
 import threading
 import time
@@ -12,15 +13,18 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
 import sqlalchemy
+from opentelemetry.trace import Tracer
 from sqlalchemy import Connection, Engine, event, func, select, text
 from sqlalchemy.exc import DBAPIError, OperationalError
 
+from zaiko_core import tracing
 from zaiko_core.app.records import MerchantRecord
 from zaiko_core.domain.errors import StorageUnavailable, WriteConflict
 from zaiko_core.storage import census, schema
 from zaiko_core.storage.catalogue import MerchantDirectory
 from zaiko_core.storage.census import Census
 from zaiko_core.storage.jobs import Jobs
+from zaiko_core.storage.tokens import TokenRows
 from zaiko_core.storage.uow import StorageUnitOfWork
 
 T = TypeVar("T")
@@ -53,10 +57,11 @@ class Database:
         now: Now | None = None,
         wake: Callable[[], None] = lambda: None,
         tell: Callable[[str, Any], None] = lambda merchant, fact: None,
+        tracer: Tracer = tracing.OFF,
     ) -> None:
         self.url = sqlalchemy.make_url(url)
         self.is_postgresql = self.url.get_backend_name() == "postgresql"
-        self.wake, self._tell = wake, tell
+        self.wake, self._tell, self._tracer = wake, tell, tracer
         self._now = now
         self.engine = _postgresql(self.url) if self.is_postgresql else _sqlite(self.url)
         # SQLite has one writer at a time: one thread makes writers queue here instead of in busy retries.
@@ -66,15 +71,31 @@ class Database:
 
     async def write(self, merchant: str, work: Callable[[StorageUnitOfWork], T]) -> T:
         """Run `work` as the only writer of `merchant`. Raises NotFound when the merchant does not exist."""
-        return await self._submit(self._writers, lambda: self.write_sync(merchant, work))
+        with tracing.part(self._tracer, "write", {"zaiko.merchant": merchant, "code.function.name": _use_case(work)}):
+            return await self._submit(self._writers, lambda: self.write_sync(merchant, work))
+
+    async def found(self, merchant: MerchantRecord, work: Callable[[StorageUnitOfWork, bool], T]) -> T:
+        """Make a merchant, unless it is there, and run `work` as its only writer in the same transaction; it is told whether the
+        merchant was made now."""
+        return await self._submit(self._writers, lambda: self._retrying(lambda: self._found(merchant, work)))
 
     async def read(self, merchant: str, work: Callable[[StorageUnitOfWork], T]) -> T:
         """Run `work` over one snapshot of `merchant`."""
-        return await self._submit(self._readers, lambda: self.read_sync(merchant, work))
+        with tracing.part(self._tracer, "read", {"zaiko.merchant": merchant, "code.function.name": _use_case(work)}):
+            return await self._submit(self._readers, lambda: self.read_sync(merchant, work))
 
     async def directory(self, work: Callable[[MerchantDirectory], T]) -> T:
         """Run `work` over the merchants, in one writing transaction."""
         return await self._submit(self._writers, lambda: self.directory_sync(work))
+
+    async def tokens(self, work: Callable[[TokenRows], T], *, writing: bool = False) -> T:
+        """Run `work` over the tokens, in one transaction."""
+
+        def run() -> T:
+            with self._transaction(writing=writing) as connection:
+                return work(TokenRows(connection, self.now(connection)))
+
+        return await self._submit(self._writers if writing else self._readers, lambda: self._retrying(run))
 
     async def heads(self, merchants: Collection[str]) -> dict[str, int]:
         """The newest revision of each of these merchants."""
@@ -133,6 +154,15 @@ class Database:
             self._tell(merchant, fact)
         return result
 
+    def _found(self, merchant: MerchantRecord, work: Callable[[StorageUnitOfWork, bool], T]) -> T:
+        with self._transaction(writing=True) as connection:
+            now = self.now(connection)
+            made = MerchantDirectory(connection, now).ensure(merchant)
+            uow = StorageUnitOfWork(connection, merchant.merchant, now, writing=True)
+            result = work(uow, made)
+            uow.finish()
+            return result
+
     def read_sync(self, merchant: str, work: Callable[[StorageUnitOfWork], T]) -> T:
         """`read` on the calling thread."""
 
@@ -177,7 +207,9 @@ class Database:
     async def _submit(self, pool: ThreadPoolExecutor, work: Callable[[], T]) -> T:
         if self._closed.is_set():
             raise StorageUnavailable("the server is stopping; try again")
-        return await asyncio.get_running_loop().run_in_executor(pool, work)
+        # The thread knows what this is part of: the trace that a change writes into rows, the ids of log lines.
+        context = contextvars.copy_context()
+        return await asyncio.get_running_loop().run_in_executor(pool, context.run, work)
 
     def _retrying(self, run: Callable[[], T]) -> T:
         for attempt in range(_ATTEMPTS):
@@ -202,6 +234,11 @@ class Database:
                 connection.info["begin"] = "BEGIN IMMEDIATE" if writing else "BEGIN"
             with connection.begin():
                 yield connection
+
+
+def _use_case(work: Callable[..., Any]) -> str:
+    """Where in the code a transaction is written; nothing of its data."""
+    return f"{work.__module__}.{getattr(work, '__qualname__', type(work).__name__)}"
 
 
 def _classify(error: DBAPIError) -> StorageUnavailable | WriteConflict | None:

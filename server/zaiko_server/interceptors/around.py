@@ -6,7 +6,7 @@ import inspect
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import grpc
@@ -24,6 +24,8 @@ class Call:
     context: Context
     streams: bool
     """Whether the server streams."""
+    checks: list[Callable[[Any], None]] = field(default_factory=list)
+    """For a client that streams: each is called with every message before the handler gets it; what it raises ends the stream."""
 
     @property
     def name(self) -> str:
@@ -70,15 +72,20 @@ def wrap(handler: Any, method: str, around: Callable[[Call], AbstractAsyncContex
     def call_of(request: Any, context: Context) -> Call:
         return Call(method, None if handler.request_streaming else request, context, handler.response_streaming)
 
+    def checked(call: Call, request: Any) -> Any:
+        return _checked(call.checks, request) if handler.request_streaming and call.checks else request
+
     async def answer(request: Any, context: Context) -> Any:
-        async with around(call_of(request, context)):
-            result = inner(request, context)
+        call = call_of(request, context)
+        async with around(call):
+            result = inner(checked(call, request), context)
             # Servicers of other packages may be plain functions.
             return await result if inspect.isawaitable(result) else result
 
     async def stream(request: Any, context: Context) -> AsyncIterator[Any]:
-        async with around(call_of(request, context)):
-            result = inner(request, context)
+        call = call_of(request, context)
+        async with around(call):
+            result = inner(checked(call, request), context)
             if inspect.isawaitable(result):
                 # A handler that writes through the context instead of yielding.
                 await result
@@ -89,3 +96,10 @@ def wrap(handler: Any, method: str, around: Callable[[Call], AbstractAsyncContex
 
     behaviour: Any = stream if handler.response_streaming else answer
     return make(behaviour, request_deserializer=handler.request_deserializer, response_serializer=handler.response_serializer)
+
+
+async def _checked(checks: list[Callable[[Any], None]], requests: AsyncIterator[Any]) -> AsyncIterator[Any]:
+    async for request in requests:
+        for check in checks:
+            check(request)
+        yield request

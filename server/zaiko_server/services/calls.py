@@ -9,12 +9,14 @@ from typing import Any, Protocol, TypeVar
 from google.protobuf.message import Message
 from zaiko_core.app.idempotency import RequestKey, answered, once
 from zaiko_core.app.ports import Directory, UnitOfWork
-from zaiko_core.domain.errors import NotFound, Refusal
+from zaiko_core.app.records import MerchantRecord
+from zaiko_core.domain.errors import Refusal, ResourceExists
 from zaiko_core.plugin_host.loader import Registry
 from zaiko_sdk import Finding
 
 from zaiko_server.interceptors import trailers
 from zaiko_server.pages import Pages
+from zaiko_server.security.calling import caller, check_reach
 
 T = TypeVar("T")
 M = TypeVar("M", bound=Message)
@@ -28,7 +30,9 @@ class Store(Protocol):
 
     async def read(self, merchant: str, work: Callable[[Any], T]) -> T: ...
     async def write(self, merchant: str, work: Callable[[Any], T]) -> T: ...
+    async def found(self, merchant: MerchantRecord, work: Callable[[Any, bool], T]) -> T: ...
     async def directory(self, work: Callable[[Any], T]) -> T: ...
+    async def tokens(self, work: Callable[[Any], T], *, writing: bool = False) -> T: ...
 
 
 class Feed(Protocol):
@@ -60,21 +64,15 @@ class Backend(Protocol):
 
 
 class Calls:
-    """One per server. `new_id` draws a fresh UUID as text; `principal` says who is calling."""
+    """One per server. `new_id` draws a fresh UUID as text. Every way to a merchant's data goes through here or through the watch,
+    and both refuse a merchant that the caller does not reach (PermissionMissing)."""
 
-    def __init__(
-        self,
-        engine: Backend,
-        pages: Pages,
-        *,
-        new_id: Callable[[], str],
-        principal: Callable[[Context], str] = lambda context: "",
-    ) -> None:
+    def __init__(self, engine: Backend, pages: Pages, *, new_id: Callable[[], str]) -> None:
         self.engine, self.pages, self.new_id = engine, pages, new_id
-        self._principal = principal
 
     async def read(self, merchant: str, work: Callable[[UnitOfWork], T]) -> T:
         """Run `work` over one snapshot of a merchant."""
+        check_reach(merchant)
         return await self.engine.db.read(merchant, work)
 
     async def directory(self, work: Callable[[Directory], T]) -> T:
@@ -83,9 +81,10 @@ class Calls:
 
     async def write(self, context: Context, merchant: str, request: Any, reply: type[M], work: Callable[[UnitOfWork], M]) -> M:
         """Run a mutation in one transaction, once per request id: a repeat gets the first answer and a trailer that says so."""
+        check_reach(merchant)
         if not request.request_id:
             return await self.engine.db.write(merchant, work)
-        key = self.key(context, request)
+        key = self.key(request)
 
         def run(uow: UnitOfWork) -> tuple[bytes, bool]:
             answer = once(uow, key, lambda: work(uow).SerializeToString())
@@ -96,24 +95,33 @@ class Calls:
             trailers.add(context, REPLAYED)
         return reply.FromString(response)
 
-    async def replay(self, context: Context, merchant: str, request: Any, reply: type[M]) -> M | None:
-        """The first answer to a mutation that cannot run in a merchant's transaction, since it makes the merchant."""
-        if not request.request_id:
-            return None
-        key = self.key(context, request)
-        try:
-            answer = await self.engine.db.read(merchant, lambda uow: answered(uow, key))
-        except NotFound:
-            return None
-        if answer is None:
-            return None
-        trailers.add(context, REPLAYED)
-        return reply.FromString(answer.response)
+    async def found(
+        self, context: Context, merchant: MerchantRecord, request: Any, reply: type[M], work: Callable[[UnitOfWork], M]
+    ) -> M:
+        """Make a merchant and answer, in one transaction and once per request id. Raises ResourceExists for one that is there,
+        unless this very request has made it."""
+        check_reach(merchant.merchant)
+        key = self.key(request) if request.request_id else None
 
-    def key(self, context: Context, request: Any) -> RequestKey:
+        def run(uow: UnitOfWork, made: bool) -> tuple[bytes, bool]:
+            known = answered(uow, key) if key is not None and not made else None
+            if known is not None:
+                return known.response, True
+            if not made:
+                raise ResourceExists(f"merchants/{merchant.merchant}")
+            if key is None:
+                return work(uow).SerializeToString(), False
+            return once(uow, key, lambda: work(uow).SerializeToString()).response, False
+
+        response, replayed = await self.engine.db.found(merchant, run)
+        if replayed:
+            trailers.add(context, REPLAYED)
+        return reply.FromString(response)
+
+    def key(self, request: Any) -> RequestKey:
         """By what a repeated request is known: everything in it but the id must be the same."""
         bare = type(request)()
         bare.CopyFrom(request)
         bare.ClearField("request_id")
         digest = hashlib.sha256(bare.SerializeToString(deterministic=True)).digest()
-        return RequestKey(self._principal(context), request.DESCRIPTOR.full_name, request.request_id.lower(), digest)
+        return RequestKey(caller().id, request.DESCRIPTOR.full_name, request.request_id.lower(), digest)

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import replace
 from typing import Any
 
@@ -15,6 +14,7 @@ from zaiko_core.app.ports import UnitOfWork
 from zaiko_server import etags, names
 from zaiko_server.convert import merchants
 from zaiko_server.masks import mask_of
+from zaiko_server.security.calling import caller
 from zaiko_server.services.calls import Calls, Context
 
 
@@ -23,22 +23,14 @@ class MerchantServicer(merchant_service_pb2_grpc.MerchantServiceServicer):
 
     def __init__(self, calls: Calls) -> None:
         self._calls = calls
-        self._creating = asyncio.Lock()
 
     async def CreateMerchant(self, request: pb.CreateMerchantRequest, context: Context) -> pb.CreateMerchantResponse:
         draft = merchants.drafted(request.merchant_id, request.merchant)
-        # A merchant's own transactions need the merchant, so the answer is kept by a second one. The lock lets a repeat that
-        # overlaps the first call find it.
-        async with self._creating:
-            replayed = await self._calls.replay(context, draft.merchant, request, pb.CreateMerchantResponse)
-            if replayed is not None:
-                return replayed
-            await self._calls.directory(lambda directory: directory.create(draft))
 
-            def work(uow: UnitOfWork) -> pb.CreateMerchantResponse:
-                return pb.CreateMerchantResponse(merchant=merchants.merchant(uow.merchants), revision=uow.answer_revision)
+        def work(uow: UnitOfWork) -> pb.CreateMerchantResponse:
+            return pb.CreateMerchantResponse(merchant=merchants.merchant(uow.merchants), revision=uow.answer_revision)
 
-            return await self._calls.write(context, draft.merchant, request, pb.CreateMerchantResponse, work)
+        return await self._calls.found(context, draft, request, pb.CreateMerchantResponse, work)
 
     async def GetMerchant(self, request: pb.GetMerchantRequest, context: Context) -> pb.GetMerchantResponse:
         (merchant,) = names.MERCHANT.ids(request.name)
@@ -46,8 +38,9 @@ class MerchantServicer(merchant_service_pb2_grpc.MerchantServiceServicer):
         return pb.GetMerchantResponse(merchant=merchants.merchant(record), revision=record.head)
 
     async def ListMerchants(self, request: pb.ListMerchantsRequest, context: Context) -> pb.ListMerchantsResponse:
-        position = self._calls.pages.begin("", request)
-        rows = await self._calls.directory(lambda directory: directory.page(position.page))
+        by = caller()
+        position = self._calls.pages.begin(f"caller {by.id}", request)
+        rows = await self._calls.directory(lambda directory: directory.page(position.page, among=by.merchants))
         cut = self._calls.pages.cut(position, rows, lambda row: (row.merchant,), (merchants.merchant(row) for row in rows), 0)
         return pb.ListMerchantsResponse(merchants=cut.items, next_page_token=cut.next_page_token)
 

@@ -367,6 +367,24 @@ TABLE: Mapping[str, Fields] = {
         **_filter({"shops": (Items(100), Required(), Named(names.SHOP)), "subjects": _KINDS}),
         **_START,
     },
+    # TokenService
+    "CreateTokenRequest": {
+        "token": (Required(),),
+        "token.name": _OUTPUT,
+        "token.display_name": _DISPLAY_NAME,
+        "token.role": (Known(),),
+        "token.merchants": (Items(BATCH), Unique(), Required(), Named(names.MERCHANT)),
+        "token.all_merchants": (Free("or else merchants"),),
+        "token.certificate": (Text(500), Trimmed()),
+        "token.expire_time": (Free("unset = never; compared with the store's clock"),),
+        "token.create_time": _OUTPUT,
+        "token.creator": _OUTPUT,
+        "token.revoke_time": _OUTPUT,
+        "token.last_use_time": _OUTPUT,
+    },
+    "GetTokenRequest": _by_name(names.TOKEN),
+    "ListTokensRequest": _PAGE,
+    "RevokeTokenRequest": _by_name(names.TOKEN),
     # WarehouseService
     "CreateWarehouseRequest": {
         "parent": _name(names.MERCHANT),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, Callable, Iterable
+from collections.abc import AsyncGenerator, Iterable
 from typing import Any, Protocol
 
 import grpc
@@ -14,6 +14,7 @@ from zaiko_core.domain.errors import Refusal
 
 from zaiko_server import names
 from zaiko_server.refusals import InvalidName
+from zaiko_server.security.calling import caller, check_reach
 from zaiko_server.status import code_for, status_for, trailers_for
 from zaiko_server.watch.cursor import Cursors
 from zaiko_server.watch.hub import Feed, Hub, Limits, Store
@@ -49,18 +50,17 @@ class SyncWatcher:
     """Serves WatchSync and WatchStocks. One per process; `drain` before the server stops.
 
     Refusals are raised, for the interceptor that maps them. Only SLOW_CONSUMER ends the call from outside, because the handler is
-    then stuck in a write. `principal` names who is calling, for the cap per caller.
+    then stuck in a write. Who calls (`security/calling.py`) is counted for the cap per caller, and must reach the merchant.
     """
 
     def __init__(
         self,
         owner: Owner,
         *,
-        principal: Callable[[Context], str] = lambda context: "",
         limits: Limits | None = None,
         chance: Chance | None = None,
     ) -> None:
-        self._owner, self._principal = owner, principal
+        self._owner = owner
         self._limits, self._chance = limits or Limits(), chance or Chance()
         self.hub = Hub(owner.db, owner.feed, self._limits)
 
@@ -93,6 +93,7 @@ class SyncWatcher:
         return await self.hub.drain(grace)
 
     async def _serve(self, topic: Topic[Response], start: watch_pb2.WatchStart, context: Context) -> AsyncGenerator[Response, None]:
+        check_reach(topic.merchant)
         cursors = Cursors(self._owner.token_key.encode(), self._owner.epoch, topic.scope)
         resumed = start.WhichOneof("position") == "resume_token"
         seconds = start.bookmark_interval.ToTimedelta().total_seconds() if start.HasField("bookmark_interval") else None
@@ -104,7 +105,7 @@ class SyncWatcher:
             interval=bookmark_interval(seconds),
             chance=self._chance,
         )
-        leave = self.hub.take_seat(self._principal(context))
+        leave = self.hub.take_seat(caller().id)
         guard = _WriteGuard(context, self._limits.blocked)
 
         def end(_: Any = None) -> None:

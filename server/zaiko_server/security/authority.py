@@ -1,0 +1,139 @@
+"""From a call's credentials to the one who calls."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar
+
+from zaiko_core.app import tokens
+from zaiko_core.app.records import TokenRecord
+from zaiko_core.domain.access import LOCAL, Principal
+from zaiko_core.domain.errors import TokenInvalid, TokenMissing, Unauthenticated, Unavailable
+
+from zaiko_server.security.buckets import Buckets
+
+T = TypeVar("T")
+
+FRESH = 30.0
+"""Seconds for which what was read of a token is believed."""
+_KEPT = 10_000
+_USE_NOTED = 3600 * 1_000_000
+_FAILURES = 20.0
+_SCHEME = "bearer "
+
+
+class Store(Protocol):
+    """Where tokens are (zaiko_core.storage.engine.Database)."""
+
+    async def tokens(self, work: Callable[[Any], T], *, writing: bool = False) -> T: ...
+
+
+class Authority(Protocol):
+    """Says who calls. Raises Unauthenticated, RateLimited, StorageUnavailable."""
+
+    async def principal(self, context: Any) -> Principal: ...
+
+
+class Everybody:
+    """Asks for nothing: whoever reaches the server may do everything. For servers that only this machine reaches."""
+
+    async def principal(self, context: Any) -> Principal:
+        """See Authority."""
+        return LOCAL
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    records: tuple[TokenRecord, ...]
+    at: float
+
+
+class TokenAuthority:
+    """Asks for a token, or for a client certificate that has one. Revocations on this process count at once (`forget`), those on
+    others after FRESH seconds. `now` gives µs since 1970, `clock` seconds that never go back."""
+
+    def __init__(self, store: Store, *, now: Callable[[], int], clock: Callable[[], float] = time.monotonic) -> None:
+        self._store, self._now, self._clock = store, now, clock
+        self._read: OrderedDict[tuple[str, ...], _Read] = OrderedDict()
+        self._failures = Buckets(rate=_FAILURES, burst=_FAILURES, clock=clock)
+
+    async def principal(self, context: Any) -> Principal:
+        """See Authority. A host that fails again and again is not looked up any more for a while."""
+        host = _host(context.peer() or "")
+        self._failures.check(host)
+        try:
+            return await self._known(context)
+        except Unauthenticated:
+            self._failures.take(host)
+            raise
+
+    def forget(self) -> None:
+        """Read every token anew: one has changed."""
+        self._read.clear()
+
+    async def _known(self, context: Any) -> Principal:
+        text = _bearer(context)
+        if text is not None:
+            token, secret = tokens.parsed(text)
+            found = await self._records(("token", token))
+            principal = tokens.principal_of(found[0] if found else None, secret, self._now())
+        else:
+            identities = _identities(context)
+            found = await self._records(("certificate", *identities)) if identities else ()
+            known = tokens.principal_of_certificate(found, self._now())
+            if known is None:
+                raise TokenMissing
+            principal = known
+        await self._note_use(next(record for record in found if record.token == principal.id))
+        return principal
+
+    async def _records(self, key: tuple[str, ...]) -> tuple[TokenRecord, ...]:
+        read = self._read.get(key)
+        if read is None or self._clock() - read.at > FRESH:
+            kind, *values = key
+
+            def look(rows: Any) -> tuple[TokenRecord, ...]:
+                if kind == "certificate":
+                    return tuple(rows.of_certificates(values))
+                record = rows.get(values[0])
+                return () if record is None else (record,)
+
+            began = self._clock()
+            read = _Read(await self._store.tokens(look), began)
+            # What is not there is not kept: a token works from the moment on that it is made.
+            if read.records:
+                self._read[key] = read
+                while len(self._read) > _KEPT:
+                    self._read.popitem(last=False)
+        return read.records
+
+    async def _note_use(self, record: TokenRecord) -> None:
+        if self._now() - (record.last_used_at or 0) > _USE_NOTED:
+            with contextlib.suppress(Unavailable):  # a note for people; nobody is kept out for it
+                await self._store.tokens(lambda rows: rows.used(record.token), writing=True)
+            self.forget()
+
+
+def _bearer(context: Any) -> str | None:
+    """What came as a token; raises TokenInvalid for more than one, or for something else than a bearer token."""
+    given = [value for key, value in context.invocation_metadata() or () if key == "authorization"]
+    if not given:
+        return None
+    text = given[0] if isinstance(given[0], str) else ""
+    if len(given) > 1 or not text.lower().startswith(_SCHEME):
+        raise TokenInvalid
+    return text[len(_SCHEME) :].strip()
+
+
+def _identities(context: Any) -> tuple[str, ...]:
+    """What the client's certificate, which TLS has checked, says of its owner: its alternative names, else its common name."""
+    return tuple(sorted({identity.decode(errors="replace")[:500] for identity in context.peer_identities() or ()}))[:20]
+
+
+def _host(peer: str) -> str:
+    """The address without the port."""
+    return peer.rpartition(":")[0] if peer.startswith(("ipv4:", "ipv6:")) else peer
