@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import os
 import secrets
 import socket
@@ -16,7 +17,9 @@ from typing import Any
 
 import httpx
 import structlog
+from opentelemetry.trace import TracerProvider
 from pydantic import ValidationError
+from structlog.contextvars import bind_contextvars, bound_contextvars
 from zaiko_sdk import (
     Capability,
     Clock,
@@ -30,6 +33,7 @@ from zaiko_sdk import (
     WebhookReply,
 )
 
+from zaiko_core import tracing
 from zaiko_core.app import checkups, resealing, sync, webhooks
 from zaiko_core.app.links import sync_refusal
 from zaiko_core.app.records import ClearedRecord, JobClaim, OversellRecord, Page, RunState, ShopRecord
@@ -93,13 +97,15 @@ class Engine:
         new_id: Callable[[], str] | None = None,
         jitter: Callable[[], float] = _random.random,
         log: Log | None = None,
+        traces: TracerProvider | None = None,
     ) -> None:
         self.config = config
+        self.tracer = tracing.tracer(traces)
         self.registry = registry if registry is not None else load()
         self.clock: Clock = clock or SystemClock()
         self.log: Log = log or structlog.get_logger("zaiko")
         self.secrets = SecretBox(config.secret_keys)
-        self.db = Database(config.url, now=now, wake=self.wake, tell=self._tell)
+        self.db = Database(config.url, now=now, wake=self.wake, tell=self._tell, tracer=self.tracer)
         self.feed = ChangeFeed(self.db, poll=config.poll)
         self.epoch = self.token_key = ""
         self.metrics = Metrics()
@@ -223,7 +229,20 @@ class Engine:
             await connector.aclose()
 
     async def _run_shop(self, claim: JobClaim) -> RunResult:
-        run_id = self._run_id()
+        """A run that answers changes begins a trace of its own, linked to the newest of them (ADR 0019)."""
+        run_id, links = self._run_id(), tracing.caused(claim.cause)
+        about = {"zaiko.merchant": claim.merchant, "zaiko.shop": claim.shop, "zaiko.run": run_id, "zaiko.trigger": claim.trigger}
+        with tracing.span(self.tracer, "run", about, links=links, root=True) as span:
+            cause = {"cause": tracing.ids(links[0].context)["trace_id"]} if links else {}
+            bind_contextvars(run=run_id, **tracing.ids(), **cause)
+            result = await self._run_claimed(claim, run_id)
+            counts = result.end.counts
+            span.set_attributes({"zaiko.run.state": result.end.state.value, "zaiko.run.confirmed": counts.confirmed})
+            if result.end.problem is not None:
+                tracing.failed(span, result.end.problem.reason)
+            return result
+
+    async def _run_claimed(self, claim: JobClaim, run_id: str) -> RunResult:
         shop, run = await self.db.write(
             claim.merchant, lambda uow: sync.begin_run(uow, claim.shop, claim.token, run_id, claim.trigger)
         )
@@ -237,6 +256,7 @@ class Engine:
         else:
             cycle = Cycle(self.db, kind, connector, claim, shop, run, self.clock, log, self._jitter)
             cycle.adjust = Adjusters(self.registry.hooks(HOOK), claim.merchant, kind.id, self.log)
+            cycle.tracer = self.tracer
             result = await cycle.execute()
             await self._daily_check(claim, shop, connector, result)
         await self.db.write(claim.merchant, lambda uow: sync.end_run(uow, claim.shop, claim.token, run, result.end))
@@ -254,7 +274,12 @@ class Engine:
             self.log.warning("check_failed", merchant=claim.merchant, shop=claim.shop, reason=error.reason, problem=error.message)
 
     async def _run_operation(self, claim: OperationClaim) -> None:
-        await self._operations.run(claim)
+        about = {"zaiko.merchant": claim.merchant, "zaiko.operation": claim.operation}
+        with (
+            tracing.span(self.tracer, "operation", about, root=True),
+            bound_contextvars(merchant=claim.merchant, operation=claim.operation, **tracing.ids()),
+        ):
+            await self._operations.run(claim)
 
     async def _connector(self, merchant: str, shop: ShopRecord, kind: ConnectorType) -> GuardedConnector:
         """Kept open between runs, so that tokens, quotas and connections are; opened anew when settings or secrets change."""
@@ -279,7 +304,7 @@ class Engine:
             shop=f"merchants/{merchant}/shops/{shop.shop}",
             clock=self.clock,
             log=self.log,
-            http=self._http,
+            http=functools.partial(self._http, settings.redact),
             new_id=self._new_id,
             state=StoredState(self.db, self.secrets, merchant, shop.shop),
         )
@@ -293,9 +318,9 @@ class Engine:
             raise refusal
         return kind
 
-    def _http(self) -> httpx.AsyncClient:
+    def _http(self, redact: Callable[[str], str]) -> httpx.AsyncClient:
         return httpx.AsyncClient(
-            transport=self._transport(),
+            transport=tracing.TracedTransport(self._transport(), self.tracer, redact),
             timeout=httpx.Timeout(self.config.http_timeout, connect=10.0),
             headers={"user-agent": "zaiko/0.1"},
             follow_redirects=False,

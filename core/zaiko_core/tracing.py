@@ -16,7 +16,7 @@ Attributes = Mapping[str, str | int]
 
 _PROPAGATOR = TraceContextTextMapPropagator()
 _HEADER = "traceparent"
-_PLAIN = re.compile(r"[A-Za-z][a-z_]*(?:[-.][a-z_]+)*|v\d{1,2}|\d{1,2}\.\d{1,2}|20\d\d-\d\d")
+_PLAIN = re.compile(r"[A-Za-z][a-z_]*(?:[-.A-Z][a-z_]+)*|v\d{1,2}|\d{1,2}\.\d{1,2}|20\d\d-\d\d")
 _LONGEST = 24
 """A segment of a path is shown when it is a word of code or a version; everything longer or odder may be an id, or a secret."""
 
@@ -24,6 +24,9 @@ _LONGEST = 24
 def tracer(provider: TracerProvider | None) -> Tracer:
     """zaiko's own. Without a provider every span is a shadow of its parent: it costs nothing and is told to nobody."""
     return (provider or trace.NoOpTracerProvider()).get_tracer("zaiko")
+
+
+OFF = tracer(None)
 
 
 @contextmanager
@@ -38,10 +41,8 @@ def span(
 ) -> Iterator[Span]:
     """The current span for as long as the context lasts. An exception marks it with its class and nothing else: messages may quote
     what was sent. With `root` it begins a trace of its own."""
-    parent = contexts.Context() if root else None
-    with tracer.start_as_current_span(
-        name, parent, kind, attributes, links, record_exception=False, set_status_on_exception=False
-    ) as made:
+    begun = tracer.start_span(name, contexts.Context() if root else None, kind, attributes, links)
+    with trace.use_span(begun, end_on_exit=True, record_exception=False, set_status_on_exception=False) as made:
         try:
             yield made
         except BaseException as error:

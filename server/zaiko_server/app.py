@@ -43,6 +43,7 @@ from zaiko_server.interceptors.access_log import AccessLog
 from zaiko_server.interceptors.authentication import RATE, Authentication
 from zaiko_server.interceptors.deadline import Deadline
 from zaiko_server.interceptors.errors import Errors
+from zaiko_server.interceptors.traces import Traces
 from zaiko_server.interceptors.validation import LARGEST_REQUEST, Validation
 from zaiko_server.pages import Pages
 from zaiko_server.security.authority import FRESH, Everybody, TokenAuthority
@@ -114,6 +115,7 @@ def build(
     second each may make with it; `again` after how many seconds a stream's is looked at again."""
     authority = TokenAuthority(engine.db, now=now) if tokens else None
     interceptors = [
+        Traces(engine.tracer),
         AccessLog(new_id, engine.metrics),
         Errors(new_id),
         Authentication(authority or Everybody(), rate=rate, again=again),

@@ -10,10 +10,13 @@ from typing import Any
 
 import structlog
 import uvicorn
+from opentelemetry.trace import SpanKind
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
+from structlog.contextvars import bound_contextvars
+from zaiko_core import tracing
 from zaiko_core.bootstrap import Engine
 from zaiko_core.domain.errors import Refusal, StorageUnavailable
 from zaiko_core.metrics import WEBHOOKS
@@ -85,7 +88,14 @@ class WebhookServer:
             await asyncio.gather(self._serving, return_exceptions=True)
 
     async def _take(self, request: Request) -> Response:
-        reply = await self._answer(request)
+        # A platform's own trace is not ours to join.
+        about = {"http.request.method": "POST", "http.route": PATH}
+        with tracing.span(self._engine.tracer, f"POST {PATH}", about, kind=SpanKind.SERVER, root=True) as span:
+            with bound_contextvars(**tracing.ids()):
+                reply = await self._answer(request)
+            span.set_attribute("http.response.status_code", reply.status_code)
+            if reply.status_code >= 500:
+                tracing.failed(span, str(reply.status_code))
         self._engine.metrics.add(WEBHOOKS, status=str(reply.status_code))
         return reply
 

@@ -42,23 +42,26 @@ class Jobs:
         rows = self._connection.execute(
             update(table)
             .where(table.c.merchant == batch.c.merchant, table.c.shop == batch.c.shop)
-            .values(owner=self._owner, lease_until=self.now + self._lease, fence=table.c.fence + 1, taken=table.c.wanted)
+            .values(
+                owner=self._owner, lease_until=self.now + self._lease, fence=table.c.fence + 1, taken=table.c.wanted, cause=None
+            )
             .returning(table.c.merchant, table.c.shop, table.c.fence, table.c.attempt)
         )
-        return [JobClaim(row.merchant, row.shop, row.fence, row.attempt, why[row.merchant, row.shop]) for row in rows]
+        return [JobClaim(row.merchant, row.shop, row.fence, row.attempt, *why[row.merchant, row.shop]) for row in rows]
 
-    def _due(self, limit: int, *which: Any) -> dict[tuple[str, str], str]:
+    def _due(self, limit: int, *which: Any) -> dict[tuple[str, str], tuple[str, str | None]]:
+        """Why each shop is due: the trigger, and the trace that caused it."""
         if limit <= 0:
             return {}
         table = schema.shops
         due = (
-            select(table.c.merchant, table.c.shop, table.c.owner, table.c.attempt, table.c.wanted, table.c.taken)
+            select(table.c.merchant, table.c.shop, table.c.owner, table.c.attempt, table.c.wanted, table.c.taken, table.c.cause)
             .where(table.c.due_at <= self.now, self._unheld(), *which)
             .order_by(table.c.due_at)
             .limit(limit)
             .with_for_update(skip_locked=True)
         )
-        return {(row.merchant, row.shop): _trigger(row) for row in self._connection.execute(due)}
+        return {(row.merchant, row.shop): (_trigger(row), row.cause) for row in self._connection.execute(due)}
 
     def renew(self, claims: Sequence[JobClaim]) -> list[JobClaim]:
         if not claims:

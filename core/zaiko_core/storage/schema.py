@@ -259,6 +259,7 @@ shops = Table(
     _maybe_time("lease_until"),
     Column("fence", BigInteger, nullable=False, server_default="0"),
     _count("attempt"),
+    Column("cause", Text),  # the trace of the newest change that made it due (ADR 0019)
     _time("created_at"),
     _time("updated_at"),
     _time("revision"),

@@ -23,6 +23,7 @@ from zaiko_core.storage.rowset import insert_rows, rowset, typed
 from zaiko_core.storage.shops import ListingRows, ShopRows
 from zaiko_core.storage.stocks import DemandRows, StockRows
 from zaiko_core.storage.webhooks import WebhookRows
+from zaiko_core.tracing import written
 
 
 class StorageUnitOfWork:
@@ -153,10 +154,11 @@ class StorageUnitOfWork:
         if not asked:
             stays = or_(stays, table.c.attempt > 0)
         earlier = case((stays, table.c.due_at), else_=self.now + delay)
+        traced = {"cause": cause} if (cause := written()) else {}
         self._connection.execute(
             update(table)
             .where(table.c.merchant == self.merchant, table.c.shop == batch.c.shop, table.c.due_at.is_not(None))
-            .values(wanted=table.c.wanted + 1, due_at=earlier)
+            .values(wanted=table.c.wanted + 1, due_at=earlier, **traced)
         )
         self._triggered = True
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import TypeVar
 
+from opentelemetry.trace import Tracer
 from zaiko_sdk import (
     Capability,
     Clock,
@@ -21,6 +22,7 @@ from zaiko_sdk import (
     WriteResult,
 )
 
+from zaiko_core import tracing
 from zaiko_core.app import audit, orders, sync
 from zaiko_core.app.orders import Ingested
 from zaiko_core.app.ports import UnitOfWork
@@ -93,6 +95,7 @@ class Cycle:
     jitter: Callable[[], float]
     audit_period: int = audit.PERIOD
     adjust: sync.Adjust = sync.unadjusted
+    tracer: Tracer = tracing.OFF
     counts: RunCounts = field(default_factory=RunCounts)
     _audited: bool = False
     _observed: dict[str, Observation] = field(default_factory=dict)
@@ -116,15 +119,20 @@ class Cycle:
         """Whether everything due was handled (rather than time being up)."""
         policy = policy_of(self.kind)
         started = self.clock.monotonic()
-        await self._reread_open_orders()
+        with tracing.part(self.tracer, "reread orders"):
+            await self._reread_open_orders()
         for _ in range(_ROUNDS):
             self.counts.rounds += 1
             if policy is not None:
-                await self._read(policy)
-            await self._fetch()
+                with tracing.part(self.tracer, "read"):
+                    await self._read(policy)
+            with tracing.part(self.tracer, "fetch"):
+                await self._fetch()
             if policy is None:
                 return True
-            if not await self._push(policy) and not await self._audit():
+            with tracing.part(self.tracer, "push"):
+                unfinished = await self._push(policy)
+            if not unfinished and not await self._audit():
                 return True
             if self.clock.monotonic() - started > _DURATION:
                 return False
@@ -137,10 +145,11 @@ class Cycle:
             return 0
         self._audited = True
         shop, token = self.shop.shop, self.claim.token
-        return await self.db.write(
-            self.claim.merchant,
-            lambda uow: audit.begin(uow, shop, token, least=self.kind.limits.read_batch, period=self.audit_period),
-        )
+        with tracing.part(self.tracer, "audit"):
+            return await self.db.write(
+                self.claim.merchant,
+                lambda uow: audit.begin(uow, shop, token, least=self.kind.limits.read_batch, period=self.audit_period),
+            )
 
     async def _fetch(self) -> None:
         """Fetch what changed and take it in, page by page. A page's cursor is stored with what the page brought, and with the end

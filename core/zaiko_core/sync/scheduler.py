@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
 from typing import TypeVar
 
+from structlog.contextvars import bound_contextvars, unbind_contextvars
 from zaiko_sdk import Clock, Log
 
 from zaiko_core.app.records import JobClaim
@@ -153,6 +154,14 @@ class Scheduler:
         return 0.001
 
     async def _run(self, claim: JobClaim) -> None:
+        with bound_contextvars(merchant=claim.merchant, shop=claim.shop):
+            try:
+                await self._run_claimed(claim)
+            finally:
+                # What `run_shop` has bound for its lines; simulations run one shop after the other in one context.
+                unbind_contextvars("run", "trace_id", "cause")
+
+    async def _run_claimed(self, claim: JobClaim) -> None:
         result: RunResult | None = None
         try:
             result = await self._run_shop(claim)

@@ -36,7 +36,7 @@ class AccessLog(Around):
         call_id, began = self._new_id(), time.monotonic()
         trailers.add(call.context, (REQUEST_KEY, call_id))
         outcome: Any = None
-        with bound_contextvars(call=call_id):
+        with bound_contextvars(call=call_id, merchant=merchant_of(call.request)):
             try:
                 yield
             except asyncio.CancelledError:
@@ -44,7 +44,7 @@ class AccessLog(Around):
                 raise
             finally:
                 if call.method not in _QUIET:
-                    self._line(call, outcome or _code(call.context), time.monotonic() - began)
+                    self._line(call, outcome or code_of(call.context), time.monotonic() - began)
 
     def _line(self, call: Call, code: str, seconds: float) -> None:
         if self._metrics is not None:
@@ -72,7 +72,8 @@ def merchant_of(request: Any) -> str:
     return ""
 
 
-def _code(context: Any) -> str:
+def code_of(context: Any) -> str:
+    """The name of the status that a call has ended with."""
     code = context.code()
     if isinstance(code, grpc.StatusCode):
         return code.name
