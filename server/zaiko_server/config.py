@@ -40,6 +40,8 @@ class Config(BaseModel):
     """Where platforms' notifications are taken in over HTTP: `host:port` (a proxy in front of it ends TLS). Empty: nowhere."""
     metrics: str = ""
     """Where Prometheus reads `/metrics`: `host:port`. Empty: nowhere."""
+    otlp: str = ""
+    """The OpenTelemetry collector that gets traces (OTLP over gRPC), such as `http://localhost:4317`. Empty: what `OTEL_*` says."""
     database: str = "sqlite:///zaiko.db"
     """A SQLAlchemy URL: `sqlite:///path`, or `postgresql://user:password@host/name`."""
     secret_keys: tuple[SecretStr, ...] = ()

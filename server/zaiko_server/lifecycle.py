@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import signal
 from collections.abc import AsyncIterator, Callable
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import structlog
 from zaiko_core.bootstrap import Engine
 
+from zaiko_server import telemetry
 from zaiko_server.app import App, build, tell_health
 from zaiko_server.config import Config
 from zaiko_server.exposition import Exposition
@@ -105,8 +107,9 @@ async def running(engine: Engine, config: Config, **options: Any) -> AsyncIterat
 
 
 async def serve(config: Config, *, ready: Callable[[str], None] = lambda address: None, engine: Engine | None = None) -> None:
-    """Serve until SIGTERM or SIGINT. `ready` is told the address."""
-    server = Server(engine or Engine(config.engine()), config)
+    """Serve until SIGTERM or SIGINT. `ready` is told the address. Raises telemetry.ExtraMissing."""
+    traces = None if engine is not None else telemetry.provider(config.otlp, os.environ)
+    server = Server(engine or Engine(config.engine(), traces=traces), config)
     stopping, hurry = asyncio.Event(), asyncio.Event()
 
     def signalled() -> None:
@@ -122,6 +125,8 @@ async def serve(config: Config, *, ready: Callable[[str], None] = lambda address
     finally:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.remove_signal_handler(number)
+        if traces is not None:
+            await asyncio.to_thread(traces.shutdown)
 
 
 async def _stop(server: Server, hurry: asyncio.Event) -> None:

@@ -19,7 +19,8 @@ class Format(StrEnum):
 
 def configure(form: Format, *, quiet: bool, stream: TextIO, level: int = logging.INFO) -> None:
     """For the whole process. Each line has `event`, `level`, `timestamp` (UTC), and the ids of what it belongs to: `call`,
-    `merchant`; `merchant`, `shop`, `run`; `trace_id` where there is a trace. AUTO is TEXT on a terminal, else JSON. `quiet`: warnings only."""
+    `merchant`; `merchant`, `shop`, `run`; `trace_id` where there is a trace. AUTO is TEXT on a terminal, else JSON. `quiet`:
+    warnings only."""
     terminal = stream.isatty()
     as_json = form is Format.JSON or (form is Format.AUTO and not terminal)
     render: list[Any] = (

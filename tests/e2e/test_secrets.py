@@ -57,19 +57,18 @@ TEA = "TEA-100"
 SERVE = """
 import logging, sys
 logging.basicConfig(level=logging.DEBUG, stream=sys.stdout)
-import asyncio, structlog
+import asyncio
 from zaiko_sdk import SystemClock
-from zaiko_server.cli import main, serve
+from zaiko_server import logs
+from zaiko_server.cli import main
 
 async def hasty(self, seconds):
     await asyncio.sleep(min(max(0.0, seconds), 0.02))
 
-def everything(*, quiet):
-    structlog.configure(
-        wrapper_class=structlog.make_filtering_bound_logger(logging.DEBUG), logger_factory=structlog.PrintLoggerFactory(sys.stderr)
-    )
+def everything(form, *, quiet, stream, configure=logs.configure):
+    configure(form, quiet=False, stream=stream, level=logging.DEBUG)
 
-serve._log = everything
+logs.configure = everything
 SystemClock.sleep = hasty
 main(sys.argv[1:])
 """

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import logging
 import signal
 import sys
 import threading
@@ -15,6 +14,7 @@ from typing import Annotated, Any
 import typer
 from zaiko_core.domain.errors import Refusal
 
+from zaiko_server import logs
 from zaiko_server.cli.failure import USAGE, Failed
 from zaiko_server.cli.show import console
 
@@ -47,6 +47,10 @@ def serve(
         str | None,
         typer.Option(envvar="ZAIKO_METRICS", metavar="HOST:PORT", help="Show /metrics for Prometheus. [default: nowhere]"),
     ] = None,
+    otlp: Annotated[
+        str | None,
+        typer.Option(envvar="ZAIKO_OTLP", metavar="URL", help="Send traces to this collector. [default: as OTEL_* says]"),
+    ] = None,
     secret_key_file: Annotated[
         Path | None,
         typer.Option(
@@ -60,6 +64,9 @@ def serve(
         float | None,
         typer.Option(min=0, envvar="ZAIKO_GRACE", help="Seconds that calls and runs have to end when it stops. [default: 20]"),
     ] = None,
+    log_format: Annotated[
+        logs.Format, typer.Option(envvar="ZAIKO_LOG_FORMAT", help="Auto: text on a terminal, else a JSON document per line.")
+    ] = logs.Format.AUTO,
     quiet: Annotated[bool, typer.Option("--quiet", help="Log warnings only.")] = False,
 ) -> None:
     """Run a server. Brings the database to this version first. SIGTERM or Ctrl-C drains it; a second one stops it at once."""
@@ -67,12 +74,14 @@ def serve(
 
     from zaiko_server.config import Config
     from zaiko_server.lifecycle import serve as serve_until_stopped
+    from zaiko_server.telemetry import ExtraMissing
 
-    _log(quiet=quiet)
+    logs.configure(log_format, quiet=quiet, stream=sys.stderr)
     options = {
         "listen": listen,
         "webhooks": webhooks,
         "metrics": metrics,
+        "otlp": otlp,
         "database": database_url(db),
         "secret_key_file": secret_key_file,
         "run_shops": run_shops,
@@ -91,6 +100,8 @@ def serve(
         raise Failed(f"{'.'.join(map(str, first['loc']))}: {first['msg']}.", USAGE) from None
     except Refusal as error:
         raise Failed(f"{error.message} [{error.reason}]") from None
+    except ExtraMissing as error:
+        raise Failed(str(error), USAGE) from None
     except RuntimeError as error:
         if "Failed to bind" not in str(error):
             raise
@@ -174,13 +185,3 @@ def _value(text: str) -> Any:
     with contextlib.suppress(ValueError):
         return json.loads(text)
     return text
-
-
-def _log(*, quiet: bool) -> None:
-    import structlog
-
-    level = logging.WARNING if quiet else logging.INFO
-    structlog.configure(
-        wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-    )

@@ -60,4 +60,4 @@ class Traces(Around):
 
 def _parent(call: Call) -> Context:
     headers = [value for key, value in call.context.invocation_metadata() or () if key == TRACEPARENT]
-    return tracing.sent(headers[0] if len(headers) == 1 and isinstance(headers[0], str) else "")
+    return tracing.sent(str(headers[0]) if headers else "")
