@@ -6,6 +6,7 @@ import itertools
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal
 
 import grpc
@@ -286,11 +287,28 @@ class World:
 
 @asynccontextmanager
 async def served(
-    url: str, *, run_shops: bool = False, auth: Literal["none", "tokens"] = "none", **options: Any
+    url: str,
+    *,
+    run_shops: bool = False,
+    auth: Literal["none", "tokens"] = "none",
+    tls_cert: Path | None = None,
+    tls_key: Path | None = None,
+    client_ca: Path | None = None,
+    **options: Any,
 ) -> AsyncIterator[Api]:
-    """A server on a free port of this machine, and a client."""
+    """A server on a free port of this machine, and a client without certificates."""
     answers = Answers()
-    config = Config(listen="127.0.0.1:0", database=url, secret_keys=(KEY,), run_shops=run_shops, grace=1.0, auth=auth)
+    config = Config(
+        listen="127.0.0.1:0",
+        database=url,
+        secret_keys=(KEY,),
+        run_shops=run_shops,
+        grace=1.0,
+        auth=auth,
+        tls_cert=tls_cert,
+        tls_key=tls_key,
+        client_ca=client_ca,
+    )
     engine = Engine(config.engine(), registry=toy_registry(answers))
     server = Server(engine, config, **options)
     address = await server.start()

@@ -12,7 +12,7 @@ from typing import Any, Protocol, TypeVar
 from zaiko_core.app import tokens
 from zaiko_core.app.records import TokenRecord
 from zaiko_core.domain.access import LOCAL, Principal
-from zaiko_core.domain.errors import TokenInvalid, TokenMissing, Unauthenticated, Unavailable
+from zaiko_core.domain.errors import TokenInvalid, TokenMissing, Unavailable
 
 from zaiko_server.security.buckets import Buckets
 
@@ -59,63 +59,66 @@ class TokenAuthority:
     def __init__(self, store: Store, *, now: Callable[[], int], clock: Callable[[], float] = time.monotonic) -> None:
         self._store, self._now, self._clock = store, now, clock
         self._read: OrderedDict[tuple[str, ...], _Read] = OrderedDict()
+        self._used: OrderedDict[str, int] = OrderedDict()
         self._failures = Buckets(rate=_FAILURES, burst=_FAILURES, clock=clock)
 
     async def principal(self, context: Any) -> Principal:
-        """See Authority. A host that fails again and again is not looked up any more for a while."""
+        """See Authority."""
         host = _host(context.peer() or "")
-        self._failures.check(host)
-        try:
-            return await self._known(context)
-        except Unauthenticated:
-            self._failures.take(host)
-            raise
+        text = _bearer(context)
+        if text is not None:
+            token, secret = tokens.parsed(text)
+            found = await self._records(("token", token), host)
+            principal = tokens.principal_of(found[0] if found else None, secret, self._now())
+        else:
+            identities = _identities(context)
+            found = await self._records(("certificate", *identities), host) if identities else ()
+            known = tokens.principal_of_certificate(found, self._now())
+            if known is None:
+                raise TokenMissing
+            principal = known
+        await self._note_use(principal.id)
+        return principal
 
     def forget(self) -> None:
         """Read every token anew: one has changed."""
         self._read.clear()
 
-    async def _known(self, context: Any) -> Principal:
-        text = _bearer(context)
-        if text is not None:
-            token, secret = tokens.parsed(text)
-            found = await self._records(("token", token))
-            principal = tokens.principal_of(found[0] if found else None, secret, self._now())
-        else:
-            identities = _identities(context)
-            found = await self._records(("certificate", *identities)) if identities else ()
-            known = tokens.principal_of_certificate(found, self._now())
-            if known is None:
-                raise TokenMissing
-            principal = known
-        await self._note_use(next(record for record in found if record.token == principal.id))
-        return principal
-
-    async def _records(self, key: tuple[str, ...]) -> tuple[TokenRecord, ...]:
+    async def _records(self, key: tuple[str, ...], host: str) -> tuple[TokenRecord, ...]:
         read = self._read.get(key)
-        if read is None or self._clock() - read.at > FRESH:
-            kind, *values = key
+        if read is not None and self._clock() - read.at <= FRESH:
+            return read.records
+        # Guessing may cost the guesser's host its turn, never somebody whose token is known here.
+        self._failures.check(host)
+        kind, *values = key
 
-            def look(rows: Any) -> tuple[TokenRecord, ...]:
-                if kind == "certificate":
-                    return tuple(rows.of_certificates(values))
-                record = rows.get(values[0])
-                return () if record is None else (record,)
+        def look(rows: Any) -> tuple[TokenRecord, ...]:
+            if kind == "certificate":
+                return tuple(rows.of_certificates(values))
+            record = rows.get(values[0])
+            return () if record is None else (record,)
 
-            began = self._clock()
-            read = _Read(await self._store.tokens(look), began)
-            # What is not there is not kept: a token works from the moment on that it is made.
-            if read.records:
-                self._read[key] = read
-                while len(self._read) > _KEPT:
-                    self._read.popitem(last=False)
+        began = self._clock()
+        read = _Read(await self._store.tokens(look), began)
+        if not read.records:
+            # Not kept: a token works from the moment on that it is made.
+            self._failures.take(host)
+            return ()
+        self._read[key] = read
+        while len(self._read) > _KEPT:
+            self._read.popitem(last=False)
         return read.records
 
-    async def _note_use(self, record: TokenRecord) -> None:
-        if self._now() - (record.last_used_at or 0) > _USE_NOTED:
-            with contextlib.suppress(Unavailable):  # a note for people; nobody is kept out for it
-                await self._store.tokens(lambda rows: rows.used(record.token), writing=True)
-            self.forget()
+    async def _note_use(self, token: str) -> None:
+        now = self._now()
+        if now - self._used.get(token, 0) <= _USE_NOTED:
+            return
+        self._used[token] = now
+        self._used.move_to_end(token)
+        while len(self._used) > _KEPT:
+            self._used.popitem(last=False)
+        with contextlib.suppress(Unavailable):  # a note for people; nobody is kept out for it
+            await self._store.tokens(lambda rows: rows.used(token), writing=True)
 
 
 def _bearer(context: Any) -> str | None:

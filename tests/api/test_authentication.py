@@ -1,0 +1,454 @@
+"""Who may call: tokens, roles, certificates, limits. Whose data they reach is test_isolation.py's."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import uuid
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest
+from api.bench import Api, Refused, World, refused, served
+from api.certificates import Ca, Pair, written
+from api.requests import REQUESTS, all_rpcs, furnish, has
+from grpc_channelz.v1 import channelz_pb2, channelz_pb2_grpc
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
+from sqlalchemy import text
+from zaiko.v1 import (
+    merchant_service_pb2,
+    merchant_service_pb2_grpc,
+    stock_service_pb2,
+    sync_service_pb2,
+    token_pb2,
+    token_service_pb2,
+)
+from zaiko_core.app import tokens
+from zaiko_core.app.records import TokenRecord
+from zaiko_core.domain.access import LOCAL, PERMISSIONS, Permission, Principal, Role
+from zaiko_server.security import permissions
+from zaiko_server.security.transport import CertificateUnusable, Exposed, ServerTls, check_exposure
+
+pytestmark = pytest.mark.anyio
+
+GET = "MerchantService.GetMerchant"
+MANY = 1_000_000.0
+
+
+@pytest.fixture(scope="module")
+async def guarded(module_store: str, anyio_backend: str) -> AsyncIterator[Api]:
+    """A server that wants tokens; watches look at theirs ten times a second."""
+    async with served(module_store, auth="tokens", again=0.1, rate=MANY) as api:
+        yield api
+
+
+@pytest.fixture(scope="module")
+async def ours(guarded: Api) -> World:
+    """A merchant that tests leave as it is, but for tokens."""
+    return await guarded.merchant()
+
+
+@pytest.fixture(scope="module")
+async def worn(guarded: Api) -> World:
+    """A merchant that tests change as they like."""
+    world = await guarded.merchant()
+    await world.write(furnish)
+    return world
+
+
+async def token_of(
+    api: Api, role: Role, merchants: tuple[str, ...] | None, *, certificate: str = "", expires_at: int | None = None
+) -> str:
+    """A fresh token's text."""
+    record = TokenRecord(f"t{uuid.uuid4().hex[:11]}", role, merchants, "Test", certificate, None)
+    secret = uuid.uuid4().hex + "x" * 11
+    await api.engine.db.tokens(lambda rows: tokens.create(rows, record, secret, by=LOCAL), writing=True)
+    if expires_at is not None:
+        with api.engine.db.engine.begin() as connection:
+            connection.execute(text("UPDATE tokens SET expires_at = :at WHERE token = :id"), {"at": expires_at, "id": record.token})
+    return tokens.text_of(record.token, secret)
+
+
+def bearing(token: str) -> tuple[tuple[str, str], ...]:
+    return (("authorization", f"Bearer {token}"),)
+
+
+def reading(world: World) -> Any:
+    return merchant_service_pb2.GetMerchantRequest(name=world.name)
+
+
+def test_every_method_that_is_served_has_a_rule_and_every_rule_a_method() -> None:
+    ours = {f"/zaiko.v1.{rpc.replace('.', '/')}" for rpc in all_rpcs()}
+    others = {
+        f"/{service.full_name}/{method.name}"
+        for file in (health_pb2, reflection_pb2, channelz_pb2)
+        for service in file.DESCRIPTOR.services_by_name.values()
+        for method in service.methods
+    }
+
+    assert set(permissions.RULES) == ours | others
+
+
+def test_only_health_is_open() -> None:
+    assert {method for method, rule in permissions.RULES.items() if rule is permissions.OPEN} == {
+        f"/grpc.health.v1.Health/{name}" for name in ("Check", "List", "Watch")
+    }
+
+
+def test_each_role_holds_all_of_the_one_before_it_and_more() -> None:
+    for smaller, larger in ((Role.READER, Role.OPERATOR), (Role.OPERATOR, Role.INTEGRATOR), (Role.INTEGRATOR, Role.ADMIN)):
+        assert PERMISSIONS[smaller] < PERMISSIONS[larger]
+    assert PERMISSIONS[Role.ADMIN] == frozenset(Permission)
+
+
+def test_a_reader_can_call_nothing_that_takes_a_request_id() -> None:
+    mutations = {rpc for rpc in all_rpcs() if has(rpc, "request_id")}
+
+    assert not {rpc for rpc in mutations if permissions.RULES[f"/zaiko.v1.{rpc.replace('.', '/')}"] in PERMISSIONS[Role.READER]}
+
+
+@pytest.mark.parametrize("rpc", all_rpcs())
+async def test_no_method_answers_without_a_token(rpc: str, guarded: Api, ours: World) -> None:
+    assert (await guarded.refusal(rpc, REQUESTS[rpc](ours))).reason == "TOKEN_MISSING"
+
+
+@pytest.mark.parametrize("rpc", [rpc for rpc in all_rpcs() if rpc != "MerchantService.CreateMerchant"])
+async def test_an_admin_of_a_merchant_can_call_every_method_about_it(rpc: str, guarded: Api, worn: World) -> None:
+    metadata = bearing(await token_of(guarded, Role.ADMIN, (worn.id,)))
+    method, request = guarded.method(rpc), REQUESTS[rpc](worn)
+
+    call = method(request, timeout=10, metadata=metadata)
+    with contextlib.suppress(grpc.aio.AioRpcError):
+        await (call if isinstance(call, grpc.aio.UnaryUnaryCall) else anext(aiter(call)))
+
+    assert await call.code() not in (grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PERMISSION_DENIED)
+
+
+@pytest.mark.parametrize(
+    ("given", "reason"),
+    [
+        ("Bearer zk_nobody_" + "a" * 43, "TOKEN_INVALID"),
+        ("Bearer nonsense", "TOKEN_INVALID"),
+        ("Bearer ", "TOKEN_INVALID"),
+        ("Basic dXNlcjpwYXNz", "TOKEN_INVALID"),
+        ("", "TOKEN_INVALID"),
+    ],
+)
+async def test_what_is_no_token_of_this_server_is_invalid(given: str, reason: str, guarded: Api, ours: World) -> None:
+    answer = await guarded.refusal(GET, reading(ours), metadata=(("authorization", given),))
+
+    assert (answer.code, answer.reason) == (grpc.StatusCode.UNAUTHENTICATED, reason)
+    assert answer.metadata["owner"] == "SYSTEM"
+
+
+async def test_another_secret_of_a_real_token_is_invalid(guarded: Api, ours: World) -> None:
+    token = await token_of(guarded, Role.ADMIN, None)
+    other = token[:-1] + ("y" if token[-1] == "x" else "x")
+
+    assert (await guarded.refusal(GET, reading(ours), metadata=bearing(other))).reason == "TOKEN_INVALID"
+    await guarded.call(GET, reading(ours), metadata=bearing(token))
+
+
+async def test_two_tokens_at_once_are_none(guarded: Api, ours: World) -> None:
+    token = bearing(await token_of(guarded, Role.ADMIN, None))
+
+    assert (await guarded.refusal(GET, reading(ours), metadata=token * 2)).reason == "TOKEN_INVALID"
+
+
+async def test_a_token_ends_when_it_expires_and_only_its_owner_learns_of_it(guarded: Api, ours: World) -> None:
+    token = await token_of(guarded, Role.ADMIN, None, expires_at=1)
+
+    assert (await guarded.refusal(GET, reading(ours), metadata=bearing(token))).reason == "TOKEN_EXPIRED"
+    assert (await guarded.refusal(GET, reading(ours), metadata=bearing(token[:-1] + "-"))).reason == "TOKEN_INVALID"
+
+
+async def test_a_revoked_token_is_refused_at_once(guarded: Api, ours: World) -> None:
+    token, admin = await token_of(guarded, Role.READER, (ours.id,)), bearing(await token_of(guarded, Role.ADMIN, None))
+    await guarded.call(GET, reading(ours), metadata=bearing(token))
+
+    revoke = token_service_pb2.RevokeTokenRequest(name=f"tokens/{token.split('_')[1]}")
+    await guarded.call("TokenService.RevokeToken", revoke, metadata=admin)
+
+    assert (await guarded.refusal(GET, reading(ours), metadata=bearing(token))).reason == "TOKEN_INVALID"
+
+
+@pytest.mark.parametrize("rpc", ["SyncService.WatchSync", "StockService.WatchStocks"])
+async def test_a_watch_ends_when_its_token_does(rpc: str, guarded: Api, ours: World) -> None:
+    token, admin = await token_of(guarded, Role.READER, (ours.id,)), bearing(await token_of(guarded, Role.ADMIN, None))
+    watch = guarded.method(rpc)(REQUESTS[rpc](ours), metadata=bearing(token), timeout=20)
+    messages = aiter(watch)
+    await anext(messages)
+
+    revoke = token_service_pb2.RevokeTokenRequest(name=f"tokens/{token.split('_')[1]}")
+    await guarded.call("TokenService.RevokeToken", revoke, metadata=admin)
+
+    with pytest.raises(grpc.aio.AioRpcError) as ended:
+        async for _ in messages:
+            pass
+    assert refused(ended.value).reason == "TOKEN_INVALID"
+
+
+async def test_a_watch_goes_on_as_long_as_its_token_does(guarded: Api, ours: World) -> None:
+    token = bearing(await token_of(guarded, Role.READER, (ours.id,)))
+    request = sync_service_pb2.WatchSyncRequest(parent=ours.name)
+    request.start.bookmark_interval.FromSeconds(1)
+    marks = 0
+    async for message in guarded.method("SyncService.WatchSync")(request, metadata=token, timeout=20):
+        marks += message.HasField("mark")
+        if marks == 2:
+            return
+
+
+async def test_a_token_is_kept_as_a_hash_and_told_once(guarded: Api, ours: World) -> None:
+    admin = bearing(await token_of(guarded, Role.ADMIN, (ours.id,)))
+    made = await guarded.call(
+        "TokenService.CreateToken",
+        token_service_pb2.CreateTokenRequest(token=token_pb2.Token(display_name="New", role="ROLE_READER", merchants=[ours.name])),
+        metadata=admin,
+    )
+    await guarded.call(GET, reading(ours), metadata=bearing(made.secret))
+
+    with guarded.engine.db.engine.connect() as connection:
+        rows = [row for table in ("tokens", "requests") for row in connection.execute(text(f"SELECT * FROM {table}"))]
+    secret = made.secret.split("_", 2)[2]
+    assert secret not in repr(rows)
+    assert secret.encode() not in b"".join(bytes(value) for row in rows for value in row if isinstance(value, (bytes, memoryview)))
+    listed = await guarded.call("TokenService.ListTokens", token_service_pb2.ListTokensRequest(), metadata=admin)
+    assert secret not in str(listed)
+    found = next(token for token in listed.tokens if token.name == made.token.name)
+    assert found.HasField("last_use_time")
+    assert found.creator.startswith("tokens/t")
+
+
+@pytest.mark.parametrize("role", [Role.READER, Role.OPERATOR, Role.INTEGRATOR])
+async def test_only_admins_make_tokens(role: Role, guarded: Api, ours: World) -> None:
+    metadata = bearing(await token_of(guarded, role, (ours.id,)))
+    for rpc in ("CreateToken", "ListTokens", "GetToken", "RevokeToken"):
+        answer = await guarded.refusal(f"TokenService.{rpc}", REQUESTS[f"TokenService.{rpc}"](ours), metadata=metadata)
+        assert (answer.code, answer.reason) == (grpc.StatusCode.PERMISSION_DENIED, "PERMISSION_MISSING")
+
+
+async def test_an_admin_of_one_merchant_cannot_give_more_than_it_has(guarded: Api, ours: World) -> None:
+    metadata = bearing(await token_of(guarded, Role.ADMIN, (ours.id,)))
+    other = await guarded.merchant()
+    for wanted in (
+        token_pb2.Token(display_name="N", role="ROLE_READER", all_merchants=True),
+        token_pb2.Token(display_name="N", role="ROLE_READER", merchants=[ours.name, other.name]),
+        token_pb2.Token(display_name="N", role="ROLE_READER", merchants=[ours.name], certificate="spiffe://x/y"),
+    ):
+        request = token_service_pb2.CreateTokenRequest(token=wanted)
+        assert (await guarded.refusal("TokenService.CreateToken", request, metadata=metadata)).reason == "PERMISSION_MISSING"
+
+
+async def test_what_a_role_lacks_is_named(guarded: Api, ours: World) -> None:
+    metadata = bearing(await token_of(guarded, Role.READER, (ours.id,)))
+    request = stock_service_pb2.SetReserveRequest(product=ours("products/apple"), reserve=1)
+
+    answer = await guarded.refusal("StockService.SetReserve", request, metadata=metadata)
+
+    assert (answer.code, answer.metadata["permission"]) == (grpc.StatusCode.PERMISSION_DENIED, "stock.reserve")
+    assert answer.metadata["owner"] == "SYSTEM"
+
+
+async def test_permission_is_checked_before_the_request_is(guarded: Api, ours: World) -> None:
+    metadata = bearing(await token_of(guarded, Role.READER, (ours.id,)))
+    wrong = stock_service_pb2.SetReserveRequest(product="x", reserve=-1)
+
+    assert (await guarded.refusal("StockService.SetReserve", wrong, metadata=metadata)).reason == "PERMISSION_MISSING"
+
+
+async def test_health_asks_for_nothing_and_the_inside_for_an_admin_of_all(guarded: Api, ours: World) -> None:
+    health = health_pb2_grpc.HealthStub(guarded.channel)
+    assert (await health.Check(health_pb2.HealthCheckRequest())).status == health_pb2.HealthCheckResponse.SERVING
+
+    async def look(metadata: Any) -> tuple[Any, Any]:
+        channelz = channelz_pb2_grpc.ChannelzStub(guarded.channel).GetServers(
+            channelz_pb2.GetServersRequest(), metadata=metadata, timeout=10
+        )
+        listing = reflection_pb2_grpc.ServerReflectionStub(guarded.channel).ServerReflectionInfo(
+            iter([reflection_pb2.ServerReflectionRequest(list_services="")]), metadata=metadata, timeout=10
+        )
+        return await channelz, [answer async for answer in listing]
+
+    servers, answers = await look(bearing(await token_of(guarded, Role.ADMIN, None)))
+    assert servers.server
+    assert answers
+    for metadata in (
+        (),
+        bearing(await token_of(guarded, Role.ADMIN, (ours.id,))),
+        bearing(await token_of(guarded, Role.READER, None)),
+    ):
+        with pytest.raises(grpc.aio.AioRpcError) as error:
+            await look(metadata)
+        assert error.value.code() in (grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PERMISSION_DENIED)
+
+
+async def test_request_ids_are_each_callers_own(guarded: Api) -> None:
+    ours = await guarded.merchant()
+    request = REQUESTS["ProductService.CreateProduct"](ours)
+    request.request_id = str(uuid.uuid4())
+    one, two = [bearing(await token_of(guarded, Role.INTEGRATOR, (ours.id,))) for _ in range(2)]
+    await guarded.call("ProductService.CreateProduct", request, metadata=one)
+
+    # The other's call is not a repeat of it, so it finds the code taken.
+    assert (await guarded.refusal("ProductService.CreateProduct", request, metadata=two)).reason == "CODE_TAKEN"
+
+
+async def test_a_caller_that_calls_too_often_is_told_when_to_come_back(module_store: str) -> None:
+    async with served(module_store, auth="tokens", rate=5.0) as api:
+        world = await api.merchant()
+        eager, calm = [bearing(await token_of(api, Role.READER, (world.id,))) for _ in range(2)]
+        answers = [await _outcome(api, world, eager) for _ in range(30)]
+        limited = [answer for answer in answers if isinstance(answer, Refused)]
+
+        assert answers[0] is None
+        assert {(answer.code, answer.reason) for answer in limited} == {(grpc.StatusCode.RESOURCE_EXHAUSTED, "RATE_LIMITED")}
+        assert limited[0].details["RetryInfo"].retry_delay.ToMilliseconds() > 0
+        assert limited[0].details["QuotaFailure"].violations
+        # Another caller does not notice.
+        assert await _outcome(api, world, calm) is None
+
+
+async def _outcome(api: Api, world: World, metadata: Any) -> Refused | None:
+    try:
+        await api.call(GET, reading(world), metadata=metadata)
+    except grpc.aio.AioRpcError as error:
+        return refused(error)
+    return None
+
+
+async def test_a_host_that_guesses_is_not_looked_up_any_more_and_hinders_nobody_who_is_known(module_store: str) -> None:
+    async with served(module_store, auth="tokens") as api:
+        world = await api.merchant()
+        known = bearing(await token_of(api, Role.READER, (world.id,)))
+        await api.call(GET, reading(world), metadata=known)
+        guesses = [bearing(f"zk_guess{number}_" + "a" * 43) for number in range(60)]
+        reasons = [(await api.refusal(GET, reading(world), metadata=guess)).reason for guess in guesses]
+        await api.call(GET, reading(world), metadata=known)
+
+    assert reasons[:20] == ["TOKEN_INVALID"] * 20
+    assert "RATE_LIMITED" in reasons
+
+
+# TLS
+
+
+async def _ask(address: str, world: World, ca: bytes, pair: Pair | None = None, token: str = "") -> Any:
+    certificate, key = pair or (None, None)
+    credentials = grpc.ssl_channel_credentials(ca, key, certificate)
+    port = address.rpartition(":")[2]
+    async with grpc.aio.secure_channel(f"localhost:{port}", credentials) as channel:
+        stub: Any = merchant_service_pb2_grpc.MerchantServiceStub(channel)
+        return await stub.GetMerchant(reading(world), timeout=10, metadata=bearing(token) if token else None)
+
+
+async def test_over_tls_the_server_shows_its_certificate_and_a_new_one_without_a_restart(module_store: str, tmp_path: Path) -> None:
+    old, new = Ca(), Ca()
+    certificate, key = written(tmp_path, old.issue("server"))
+    async with served(module_store, tls_cert=certificate, tls_key=key) as api:
+        world = await api.merchant()
+        assert (await _ask(api.address, world, old.pem)).merchant.name == world.name
+        with pytest.raises(grpc.aio.AioRpcError):
+            await _ask(api.address, world, new.pem)
+
+        written(tmp_path, new.issue("server"))
+        assert (await _ask(api.address, world, new.pem)).merchant.name == world.name
+
+        # Half of a renewal: the last good pair stays.
+        certificate.write_bytes(Ca().issue("server")[0])
+        assert (await _ask(api.address, world, new.pem)).merchant.name == world.name
+
+
+async def test_with_a_client_ca_only_its_clients_are_let_in(module_store: str, tmp_path: Path) -> None:
+    ca, clients = Ca(), Ca()
+    certificate, key = written(tmp_path, ca.issue("server"))
+    (tmp_path / "clients.pem").write_bytes(clients.pem)
+    async with served(module_store, tls_cert=certificate, tls_key=key, client_ca=tmp_path / "clients.pem") as api:
+        world = await api.merchant()
+
+        assert (await _ask(api.address, world, ca.pem, clients.issue("one"))).merchant.name == world.name
+        for stranger in (None, Ca().issue("one")):
+            with pytest.raises(grpc.aio.AioRpcError) as error:
+                await _ask(api.address, world, ca.pem, stranger)
+            assert error.value.code() is grpc.StatusCode.UNAVAILABLE
+
+
+async def test_a_certificate_can_stand_for_a_token(module_store: str, tmp_path: Path) -> None:
+    ca = Ca()
+    certificate, key = written(tmp_path, ca.issue("server"))
+    (tmp_path / "ca.pem").write_bytes(ca.pem)
+    options: Any = {"tls_cert": certificate, "tls_key": key, "client_ca": tmp_path / "ca.pem"}
+    async with served(module_store, auth="tokens", **options) as api:
+        world, other = await api.merchant(), await api.merchant()
+        await token_of(api, Role.READER, (world.id,), certificate=f"spiffe://test/{world.id}")
+        pair = ca.issue("wms", uri=f"spiffe://test/{world.id}")
+
+        assert (await _ask(api.address, world, ca.pem, pair)).merchant.name == world.name
+        for foreign, client, reason in (
+            (other, pair, "PERMISSION_MISSING"),
+            (world, ca.issue("wms", uri="spiffe://test/another"), "TOKEN_MISSING"),
+        ):
+            with pytest.raises(grpc.aio.AioRpcError) as error:
+                await _ask(api.address, foreign, ca.pem, client)
+            assert refused(error.value).reason == reason
+
+
+@pytest.mark.parametrize(
+    ("listen", "tls", "with_tokens", "exposed"),
+    [
+        ("127.0.0.1:50051", False, False, False),
+        ("localhost:0", False, False, False),
+        ("[::1]:50051", False, False, False),
+        ("unix:/run/zaiko.sock", False, False, False),
+        ("0.0.0.0:50051", False, False, True),
+        ("0.0.0.0:50051", True, False, True),
+        ("0.0.0.0:50051", False, True, True),
+        ("[::]:50051", True, True, False),
+        ("10.0.0.5:50051", False, False, True),
+        ("zaiko.internal:50051", False, False, True),
+        (":50051", False, False, True),
+    ],
+)
+def test_beyond_this_machine_it_takes_tls_and_tokens(listen: str, tls: bool, with_tokens: bool, exposed: bool) -> None:
+    if not exposed:
+        check_exposure(listen, tls=tls, tokens=with_tokens)
+        return
+    with pytest.raises(Exposed) as error:
+        check_exposure(listen, tls=tls, tokens=with_tokens)
+    assert ("--tls-cert" in str(error.value)) == (not tls)
+    assert ("--auth tokens" in str(error.value)) == (not with_tokens)
+    assert "--insecure" in str(error.value)
+
+
+def test_files_that_make_no_certificate_are_named(tmp_path: Path) -> None:
+    certificate, key = written(tmp_path, Ca().issue("one"))
+    other = written(tmp_path, Ca().issue("two"), "other")[1]
+    nothing = tmp_path / "nothing.pem"
+    nothing.write_text("no")
+    for files, said in (
+        ((tmp_path / "missing.pem", key), "missing.pem"),
+        ((certificate, other), "is not the key of"),
+        ((nothing, key), "not a certificate"),
+        ((certificate, nothing), "not a key"),
+        ((certificate, key, nothing), "nothing.pem is not a certificate"),
+    ):
+        with pytest.raises(CertificateUnusable, match=re.escape(said)):
+            ServerTls(*files)
+
+
+# What a principal covers, which nothing but tables could say.
+
+
+def test_nobody_covers_more_than_it_reaches() -> None:
+    everything, some = Principal("a", Role.ADMIN, None), Principal("b", Role.ADMIN, frozenset({"m1", "m2"}))
+    assert everything.covers(Role.ADMIN, None)
+    assert everything.covers(Role.ADMIN, frozenset({"m1"}))
+    assert some.covers(Role.ADMIN, frozenset({"m1"}))
+    assert not some.covers(Role.READER, None)
+    assert not some.covers(Role.READER, frozenset({"m1", "m3"}))
+    assert not Principal("c", Role.READER, None).covers(Role.OPERATOR, frozenset({"m1"}))
+    assert not some.may(Permission.MERCHANTS_CREATE)
+    assert everything.may(Permission.MERCHANTS_CREATE)
