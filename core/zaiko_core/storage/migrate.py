@@ -7,6 +7,8 @@ from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, insert, select, text
 
 from zaiko_core.storage import schema
@@ -25,6 +27,17 @@ def migrate(engine: Engine) -> dict[str, str]:
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
         return _identity(connection)
+
+
+def versions(engine: Engine) -> tuple[str | None, str, bool]:
+    """The database's schema (None: never migrated), this release's, and whether this release knows the database's. Changes
+    nothing."""
+    scripts = ScriptDirectory(str(Path(__file__).parent / "migrations"))
+    with engine.connect() as connection, connection.begin():
+        current = MigrationContext.configure(connection).get_current_revision()
+    newest = scripts.get_current_head()
+    assert newest is not None
+    return current, newest, current in {script.revision for script in scripts.walk_revisions()}
 
 
 def _identity(connection: Connection) -> dict[str, str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from zaiko.v1 import (
@@ -21,6 +21,9 @@ from zaiko_server.cli import find
 from zaiko_server.cli.command import Command
 from zaiko_server.cli.failure import Failed
 from zaiko_server.cli.show import last, optional, word, words
+
+if TYPE_CHECKING:
+    from zaiko_core.plugin_host.loader import Registry
 
 merchants = typer.Typer(no_args_is_help=True, help="Merchants: who owns warehouses, products and shops.")
 warehouses = typer.Typer(no_args_is_help=True, help="Warehouses: where stock is.")
@@ -91,13 +94,16 @@ def connectors(
 
 
 def _installed() -> list[connector_pb2.Connector]:
-    """The connectors of this installation, by name."""
     # Late: connectors bring their platforms' libraries, which no other command needs.
     from zaiko_core.plugin_host.loader import load
 
+    return installed(load())
+
+
+def installed(registry: Registry) -> list[connector_pb2.Connector]:
+    """The connectors of this installation, by name, those that failed to load as well."""
     from zaiko_server.convert import connectors as convert
 
-    registry = load()
     found = [convert.failed(report) for report in registry.plugins if report.failure is not None]
     found += [convert.loaded(kind, registry.report_of(kind.id)) for kind in registry.types.values()]
     return sorted(found, key=lambda item: item.name)

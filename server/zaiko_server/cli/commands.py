@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from zaiko_server.cli import catalogue, explain, keys, link, new_connector, operations, serve, shops, stock, sync, watch
+from zaiko_server.cli import catalogue, doctor, explain, keys, link, new_connector, operations, serve, shops, stock, sync, watch
 from zaiko_server.demo import demo
 
 _START, _SEE, _KEEP, _LINK = "Start here", "See how it goes", "What there is", "Shops"
@@ -18,6 +18,7 @@ def add_to(app: typer.Typer) -> None:
     app.add_typer(keys.keys, name="keys", rich_help_panel=_START)
     app.command(rich_help_panel=_SEE)(watch.watch)
     app.command(rich_help_panel=_SEE)(sync.status)
+    app.command(rich_help_panel=_SEE)(doctor.doctor)
     app.command(rich_help_panel=_SEE)(sync.runs)
     app.command(rich_help_panel=_SEE)(sync.audit)
     app.command(rich_help_panel=_SEE)(explain.explain)

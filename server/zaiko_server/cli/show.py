@@ -16,7 +16,7 @@ from rich.markup import escape
 from rich.table import Table
 
 _PLAIN_WIDTH = 5_000
-_PROSE = frozenset({"problem", "meaning", "what is so", "default", "note"})
+_PROSE = frozenset({"problem", "meaning", "what is so", "what to do", "default", "note"})
 """Columns that are wrapped on a terminal; the others stay whole."""
 
 _COLOURS = {
@@ -41,6 +41,7 @@ _COLOURS = {
     "ERROR": "red",
     "ABANDONED": "red",
     "REFUSED": "red",
+    "PROBLEM": "red",
 }
 
 

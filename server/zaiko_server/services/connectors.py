@@ -3,12 +3,18 @@
 
 from __future__ import annotations
 
+from importlib.metadata import version
+
 from zaiko.v1 import connector_pb2, connector_service_pb2_grpc
 from zaiko.v1 import connector_service_pb2 as pb
 from zaiko_core.domain.errors import NotFound
 
 from zaiko_server.convert import connectors
+from zaiko_server.interceptors import trailers
 from zaiko_server.services.calls import Calls, Context
+
+VERSION_KEY = "zaiko-version"
+"""The trailer of ListConnectors with the server's release."""
 
 
 class ConnectorServicer(connector_service_pb2_grpc.ConnectorServiceServicer):
@@ -18,6 +24,7 @@ class ConnectorServicer(connector_service_pb2_grpc.ConnectorServiceServicer):
         self._calls = calls
 
     async def ListConnectors(self, request: pb.ListConnectorsRequest, context: Context) -> pb.ListConnectorsResponse:
+        trailers.add(context, (VERSION_KEY, version("zaiko")))
         position = self._calls.pages.begin("", request)
         found = self._connectors()
         after = position.after[0] if position.after else ""

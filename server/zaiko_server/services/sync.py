@@ -24,6 +24,24 @@ from zaiko_server.services.links import states_of
 from zaiko_server.watch import SyncWatcher
 
 
+def sync_status(uow: UnitOfWork, can_sync: links.CanSync) -> pb.GetSyncStatusResponse:
+    """How a merchant's sync is going."""
+    found = list(views.every(uow.shops.page, lambda row: (row.shop,)))
+    statuses = views.shop_statuses(uow, found, can_sync)
+    numbers: dict[LinkState, int] = {}
+    for states in uow.shops.link_counts({record.shop for record in found}).values():
+        for state, number in states.items():
+            numbers[state] = numbers.get(state, 0) + number
+    return pb.GetSyncStatusResponse(
+        link_counts=link_messages.counts(numbers),
+        shop_statuses=statuses,
+        oversold_product_count=views.count_oversold(uow),
+        suspect_order_count=views.count_orders(uow, suspect=True),
+        unlinked_order_count=views.count_orders(uow, unlinked=True),
+        revision=uow.revision,
+    )
+
+
 class SyncServicer(sync_service_pb2_grpc.SyncServiceServicer):
     """See proto/zaiko/v1/sync_service.proto."""
 
@@ -86,24 +104,7 @@ class SyncServicer(sync_service_pb2_grpc.SyncServiceServicer):
 
     async def GetSyncStatus(self, request: pb.GetSyncStatusRequest, context: Context) -> pb.GetSyncStatusResponse:
         (merchant,) = names.MERCHANT.ids(request.parent)
-
-        def work(uow: UnitOfWork) -> pb.GetSyncStatusResponse:
-            found = list(views.every(uow.shops.page, lambda row: (row.shop,)))
-            statuses = views.shop_statuses(uow, found, self._can_sync)
-            numbers: dict[LinkState, int] = {}
-            for states in uow.shops.link_counts({record.shop for record in found}).values():
-                for state, number in states.items():
-                    numbers[state] = numbers.get(state, 0) + number
-            return pb.GetSyncStatusResponse(
-                link_counts=link_messages.counts(numbers),
-                shop_statuses=statuses,
-                oversold_product_count=views.count_oversold(uow),
-                suspect_order_count=views.count_orders(uow, suspect=True),
-                unlinked_order_count=views.count_orders(uow, unlinked=True),
-                revision=uow.revision,
-            )
-
-        return await self._calls.read(merchant, work)
+        return await self._calls.read(merchant, lambda uow: sync_status(uow, self._can_sync))
 
     async def GetAuditSummary(self, request: pb.GetAuditSummaryRequest, context: Context) -> pb.GetAuditSummaryResponse:
         merchant, shop = names.SHOP.ids(request.parent, wildcard=True)

@@ -1,0 +1,145 @@
+"""Checks of a database, without a server. Nothing is changed in it, and no file is made."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import sqlalchemy
+from sqlalchemy import func, select, text
+from sqlalchemy.exc import SQLAlchemyError
+from zaiko_core.storage import schema
+from zaiko_core.storage.engine import Database
+from zaiko_core.storage.migrate import versions
+
+from zaiko_server.doctor.findings import Finding, ok, problem, warning
+
+_SKEW = 5.0
+"""Seconds. Leases and back-offs are by the database's clock, times in platforms' answers by this machine's."""
+_ROOM = 500 << 20
+_QUIET = 2 * 24 * 3_600_000_000
+
+
+def database(db: Database) -> Iterator[Finding]:
+    """Whether it answers, can be written, and has this release's schema; the first thing that is wrong ends it."""
+    shown = db.url.render_as_string(hide_password=True)
+    if not db.is_postgresql and not Path(str(db.url.database)).exists():
+        yield problem("database", "there is no such file", "Name the server's with --db; `zaiko serve` makes a new one.", shown)
+        return
+    try:
+        current, newest, known = versions(db.engine)
+        if current is None:
+            yield problem("database", "it is not zaiko's, or was never migrated", "Name the server's with --db.", shown)
+            return
+        if not known:
+            yield problem(
+                "database", f"its schema ({current}) is newer than this release", "Install the newer release again.", shown
+            )
+            return
+        if current != newest:
+            yield problem(
+                "database", f"its schema is {current}, this release has {newest}", "Start the server: it migrates.", shown
+            )
+            return
+        if refusal := _unwritable(db):
+            yield problem("database", refusal, "Let the server's user write it, or use the primary.", shown)
+            return
+    except SQLAlchemyError as error:
+        # The cause, without the statement: `hide_parameters` and the URL without a password keep secrets out.
+        cause = str(getattr(error, "orig", None) or type(error).__name__).strip().partition("\n")[0]
+        yield problem("database", f"it does not answer: {cause}", "Is it running, and is --db right?", shown)
+        return
+    yield ok("database", f"schema {current}, writable", shown)
+
+
+def _unwritable(db: Database) -> str:
+    with db.engine.connect() as connection:
+        if db.is_postgresql:
+            if connection.scalar(text("SELECT pg_is_in_recovery()")):
+                return "it is a replica that only reads"
+            may = connection.scalar(
+                text("SELECT has_table_privilege('shops', 'INSERT') AND has_table_privilege('shops', 'UPDATE')")
+            )
+            return "" if may else "this user may not write"
+        connection.info["begin"] = "BEGIN IMMEDIATE"
+        try:
+            with connection.begin() as nothing:
+                connection.execute(text("UPDATE system SET value = value WHERE key = ''"))
+                nothing.rollback()
+        except sqlalchemy.exc.OperationalError as error:
+            return f"it cannot be written: {error.orig}"
+        finally:
+            connection.info.pop("begin", None)
+    return ""
+
+
+def clock(here: float, there: float) -> Iterator[Finding]:
+    """This machine's clock against the database's; both in seconds since 1970."""
+    skew = abs(here - there)
+    if skew > _SKEW:
+        yield problem("clock", f"this machine and the database are {skew:.0f} s apart", "Let both follow the time by NTP.")
+    else:
+        yield ok("clock", f"this machine and the database agree within {max(1.0, skew):.0f} s")
+
+
+def room(free: int, size: int, path: str) -> Iterator[Finding]:
+    """Room on the disk of a SQLite file; bytes."""
+    said = f"{free >> 20} MiB free, the database has {size >> 20} MiB"
+    if free < max(_ROOM, size // 5):
+        yield warning("disk", said, "Make room: without it no order can be stored.", path)
+    else:
+        yield ok("disk", said, path)
+
+
+def disk(db: Database) -> Iterator[Finding]:
+    """See room; nothing for PostgreSQL, which has its own."""
+    if not db.is_postgresql:
+        path = Path(str(db.url.database)).resolve()
+        size = sum(file.stat().st_size for file in path.parent.glob(f"{path.name}*"))
+        yield from room(shutil.disk_usage(path.parent).free, size, str(path))
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What the other checks need of a database."""
+
+    merchants: list[str] = field(default_factory=list)
+    sealed: dict[str, bytes] = field(default_factory=dict)
+    """Credentials by `merchant/shop`."""
+    deliveries: dict[str, int] = field(default_factory=dict)
+    """When each shop's last notification came, µs since 1970."""
+    now: int = 0
+
+
+def read(db: Database) -> Kept:
+    """Read it, in one transaction."""
+    shops, deliveries = schema.shops, schema.webhook_deliveries
+    with db.engine.connect() as connection, connection.begin():
+        merchants = connection.scalars(select(schema.merchants.c.merchant).order_by(schema.merchants.c.merchant)).all()
+        sealed = connection.execute(select(shops.c.merchant, shops.c.shop, shops.c.secrets).where(shops.c.secrets.is_not(None)))
+        newest = select(deliveries.c.merchant, deliveries.c.shop, func.max(deliveries.c.at).label("at"))
+        came = connection.execute(newest.group_by(deliveries.c.merchant, deliveries.c.shop))
+        return Kept(
+            list(merchants),
+            {f"{row.merchant}/{row.shop}": row.secrets for row in sealed},
+            {f"{row.merchant}/{row.shop}": int(row.at) for row in came},
+            db.now(connection),
+        )
+
+
+def notifications(kept: Kept) -> Iterator[Finding]:
+    """Shops from which notifications came, and come no more: their changes are only polled."""
+    quiet = {shop: at for shop, at in kept.deliveries.items() if kept.now - at > _QUIET}
+    for shop, at in sorted(quiet.items()):
+        days = (kept.now - at) // (24 * 3_600_000_000)
+        yield warning(
+            "webhooks",
+            f"no notification for {days} days",
+            "Is there no business, or has the platform given up the subscription? See docs/connectors.md.",
+            shop,
+            "MERCHANT",
+        )
+    if not quiet:
+        yield ok("webhooks", f"notifications come from {len(kept.deliveries)} shops" if kept.deliveries else "none came yet")
