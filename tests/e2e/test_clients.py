@@ -25,6 +25,7 @@ from zaiko.v1 import error_pb2
 from zaiko_core.plugin_host.loader import load
 from zaiko_sdk.testing.simulator import NewListing, SimulatorClient, SimulatorServer
 from zaiko_server.cli.client import Client
+from zaiko_server.cli.connection import Connection
 from zaiko_server.cli.watch import _BEGIN_AGAIN as BEGIN_AGAIN
 from zaiko_server.demo.bench import Bench, Shop
 from zaiko_server.demo.processes import Processes
@@ -61,7 +62,7 @@ class Stage:
         with Processes(self.folder) as processes:
             arguments = ["serve", "--db", "zaiko.db", "--secret-key-file", "zaiko.key", "--listen", self.address]
             process = processes.start(f"serve-{self.starts}", arguments)
-            with contextlib.closing(Client(processes.address(f"serve-{self.starts}"))) as client:
+            with contextlib.closing(Client(Connection(processes.address(f"serve-{self.starts}")))) as client:
                 yield Bench(client, [self.shop], Screen(plain=True))
             process.send_signal(signal.SIGTERM)
             assert process.wait(timeout=30) == 0

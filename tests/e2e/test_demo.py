@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from e2e.local_server import Local, LocalShop, local_server
 from zaiko_server.cli.client import Client
+from zaiko_server.cli.connection import Connection
 from zaiko_server.demo import bench as demo_bench
 from zaiko_server.demo.bench import MERCHANT, Bench, Shop, Wrong
 from zaiko_server.demo.screen import Screen
@@ -27,7 +28,7 @@ def local(tmp_path: Path) -> Iterator[Local]:
 
 @pytest.fixture
 def bench(local: Local) -> Iterator[Bench]:
-    client = Client(local.address, MERCHANT)
+    client = Client(Connection(local.address), MERCHANT)
     with Screen(plain=True) as screen:
         yield Bench(client, [Shop(shop.name, shop.connector, shop) for shop in local.shops.values()], screen)  # type: ignore[arg-type]
     client.close()

@@ -19,6 +19,7 @@ from zaiko_core.plugin_host.loader import load
 from zaiko_sdk.testing.faults import Fault, FaultKind
 from zaiko_sdk.testing.simulator import NewListing, SimulatorClient, SimulatorServer
 from zaiko_server.cli.client import Client
+from zaiko_server.cli.connection import Connection
 from zaiko_server.demo.bench import Bench, Shop
 from zaiko_server.demo.processes import Processes
 from zaiko_server.demo.screen import Screen
@@ -47,7 +48,7 @@ class Stage:
             process = processes.start(
                 name, ["serve", "--db", self.database, "--secret-key-file", "zaiko.key", "--listen", "127.0.0.1:0"]
             )
-            with contextlib.closing(Client(processes.address(name))) as client:
+            with contextlib.closing(Client(Connection(processes.address(name)))) as client:
                 self.bench = Bench(client, self.shops, Screen(plain=True))
                 yield process
 

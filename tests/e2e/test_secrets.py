@@ -45,6 +45,7 @@ from zaiko_sdk import ConnectorError, ConnectorSettings, ConnectorType, ShopCont
 from zaiko_sdk.testing.faults import Fault, FaultKind
 from zaiko_sdk.testing.simulator import CONTROL, NewListing, SimulatorServer
 from zaiko_server.cli.client import Client
+from zaiko_server.cli.connection import Connection
 
 PLATFORMS = ("shopify", "ecforce", "rakuten")
 FAULTS = (401, 400, 500, 200, FaultKind.MALFORMED, FaultKind.DROP)
@@ -320,7 +321,7 @@ def test_no_secret_is_anywhere_after_a_life_with_faults(
 ) -> None:
     monkeypatch.setenv("ZAIKO_MERCHANT", "acme")
     good, wrong = PLATFORMS, WRONG
-    with serving(tmp_path) as address, contextlib.closing(Client(address, "acme")) as client:
+    with serving(tmp_path) as address, contextlib.closing(Client(Connection(address), "acme")) as client:
         stage = Stage(tmp_path, platforms, Zaiko(address, capsys), client)
         stage.zaiko("merchants", "create", "acme", "--name", "A", code=0)
         stage.zaiko("warehouses", "create", "tokyo", code=0)

@@ -26,6 +26,7 @@ from zaiko_sdk.testing.faults import Fault
 from zaiko_sdk.testing.simulator import NewListing, SimulatorServer
 from zaiko_server import logs
 from zaiko_server.cli.client import Client
+from zaiko_server.cli.connection import Connection
 from zaiko_server.config import Config
 from zaiko_server.lifecycle import Server
 
@@ -126,7 +127,7 @@ def stage(
         zaiko("link", "bulk", "mall", "--enable-sync")
         # What a run under way takes with it is pushed without a link of its own.
         until(lambda: simulator.stock()[TEA] == 10 and (run(server.engine.db.next_due()) or 0) > 10_000_000, 60)
-        client = Client(address, "acme")
+        client = Client(Connection(address), "acme")
         yield Stage(server, client, exporter, platform, shop, lines.lines)
         client.close()
         run(server.stop(grace=1))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated
 
 import grpc
@@ -14,11 +15,9 @@ from rich.markup import escape
 from zaiko_server.cli import commands
 from zaiko_server.cli.client import Client
 from zaiko_server.cli.command import Command, Output
-from zaiko_server.cli.failure import Failed, failed
+from zaiko_server.cli.connection import DEFAULT_ADDRESS, Connection
+from zaiko_server.cli.failure import USAGE, Failed, failed
 from zaiko_server.cli.show import Show, console
-
-DEFAULT_ADDRESS = "localhost:50051"
-
 
 app = typer.Typer(
     name="zaiko",
@@ -30,7 +29,7 @@ app = typer.Typer(
 
     `zaiko demo` shows it at work. `zaiko serve` starts a server; every other command speaks to one over gRPC.
 
-    --address, --merchant and --output may stand anywhere on the line.""",
+    --address, --merchant, --output and those about TLS and tokens may stand anywhere on the line.""",
 )
 
 
@@ -44,13 +43,38 @@ def _options(
         str, typer.Option(envvar="ZAIKO_MERCHANT", metavar="ID", help="The merchant; not needed where there is only one.")
     ] = "",
     output: Annotated[Output, typer.Option(help="Tables for people, or JSON for scripts.")] = Output.TABLE,
+    tls: Annotated[bool, typer.Option("--tls", envvar="ZAIKO_TLS", help="Speak TLS, trusting the system's CAs.")] = False,
+    ca: Annotated[Path | None, typer.Option(envvar="ZAIKO_CA", metavar="FILE", help="Speak TLS, trusting this CA (PEM).")] = None,
+    cert: Annotated[
+        Path | None, typer.Option(envvar="ZAIKO_CERT", metavar="FILE", help="Our certificate (PEM), for mutual TLS.")
+    ] = None,
+    key: Annotated[Path | None, typer.Option(envvar="ZAIKO_KEY", metavar="FILE", help="Its key (PEM).")] = None,
+    token_file: Annotated[
+        Path | None,
+        typer.Option(
+            envvar="ZAIKO_TOKEN_FILE",
+            metavar="FILE",
+            help="Where our token is. ZAIKO_TOKEN gives the token itself; the line cannot.",
+        ),
+    ] = None,
 ) -> None:
-    client = Client(address, merchant)
+    client = Client(Connection(address, tls, ca, cert, key, _token(token_file)), merchant)
     context.call_on_close(client.close)
     context.obj = Command(client, Show(as_json=output is Output.JSON))
 
 
 commands.add_to(app)
+_ANYWHERE = ("--address", "--merchant", "--output", "--tls", "--ca", "--cert", "--key", "--token-file")
+
+
+def _token(path: Path | None) -> str:
+    """Never from the command line, which others on the machine can read."""
+    if path is None:
+        return os.environ.get("ZAIKO_TOKEN", "").strip()
+    try:
+        return path.read_text().strip()
+    except OSError as error:
+        raise Failed(f"{path} cannot be read ({error.strerror}). Name the file with the token with --token-file.", USAGE) from None
 
 
 def run(arguments: Sequence[str] | None = None) -> None:
@@ -80,9 +104,9 @@ def hoisted(arguments: list[str]) -> list[str]:
         name, equals, _ = argument.partition("=")
         if argument == "--":
             rest += [argument, *pending]
-        elif name in ("--address", "--merchant", "--output"):
+        elif name in _ANYWHERE:
             front.append(argument)
-            if not equals:
+            if not equals and name != "--tls":
                 front += [value for value in [next(pending, None)] if value is not None]
         else:
             rest.append(argument)

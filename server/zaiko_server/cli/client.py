@@ -5,7 +5,6 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Iterator
 from functools import cached_property
-from importlib.metadata import version
 from typing import Any, TypeVar
 
 import grpc
@@ -23,15 +22,15 @@ from zaiko.v1 import (
     shop_service_pb2_grpc,
     stock_service_pb2_grpc,
     sync_service_pb2_grpc,
+    token_service_pb2_grpc,
     warehouse_service_pb2_grpc,
 )
 
+from zaiko_server.cli.connection import Connection
 from zaiko_server.cli.failure import USAGE, Failed
 
 Answer = TypeVar("Answer", bound=Message)
 _SECONDS = 30.0
-METADATA = (("zaiko-client", f"zaiko-cli/{version('zaiko')}"),)
-"""Goes with every call, for the server's log."""
 _PAGE = 1000
 
 FINAL = frozenset(
@@ -46,15 +45,20 @@ FINAL = frozenset(
 class Client:
     """One server, and the merchant whose data is meant. Opens its connection when it is first used; close it."""
 
-    def __init__(self, address: str, merchant: str = "") -> None:
-        self.address, self._merchant = address, merchant
+    def __init__(self, connection: Connection, merchant: str = "") -> None:
+        self.connection, self._merchant = connection, merchant
         self._channel: grpc.Channel | None = None
+
+    @property
+    def address(self) -> str:
+        """The server that is meant."""
+        return self.connection.address
 
     @property
     def channel(self) -> grpc.Channel:
         """The connection."""
         if self._channel is None:
-            self._channel = grpc.insecure_channel(self.address, options=[("grpc.primary_user_agent", "zaiko-cli")])
+            self._channel = self.connection.channel()
         return self._channel
 
     def close(self) -> None:
@@ -104,6 +108,10 @@ class Client:
         return operation_service_pb2_grpc.OperationServiceStub(self.channel)
 
     @cached_property
+    def tokens(self) -> token_service_pb2_grpc.TokenServiceStub:
+        return token_service_pb2_grpc.TokenServiceStub(self.channel)
+
+    @cached_property
     def parent(self) -> str:
         """The merchant's name: the one that was chosen, or the only one there is."""
         if self._merchant:
@@ -125,7 +133,7 @@ class Client:
         """One call. A mutation gets a request id, so that it may be repeated."""
         if "request_id" in request.DESCRIPTOR.fields_by_name and not request.request_id:  # type: ignore[attr-defined]
             request.request_id = str(uuid.uuid4())  # type: ignore[attr-defined]
-        return method(request, timeout=seconds, metadata=METADATA)
+        return method(request, timeout=seconds, metadata=self.connection.metadata)
 
     def pages(self, method: Callable[..., Any], request: Any, field: str, *, limit: int = 0) -> Iterator[Any]:
         """The items of a list, page by page; at most `limit` when it is set."""

@@ -4,7 +4,21 @@ from __future__ import annotations
 
 import typer
 
-from zaiko_server.cli import catalogue, doctor, explain, keys, link, new_connector, operations, serve, shops, stock, sync, watch
+from zaiko_server.cli import (
+    catalogue,
+    doctor,
+    explain,
+    keys,
+    link,
+    new_connector,
+    operations,
+    serve,
+    shops,
+    stock,
+    sync,
+    tokens,
+    watch,
+)
 from zaiko_server.demo import demo
 
 _START, _SEE, _KEEP, _LINK = "Start here", "See how it goes", "What there is", "Shops"
@@ -15,6 +29,7 @@ def add_to(app: typer.Typer) -> None:
     app.command(rich_help_panel=_START)(demo)
     app.command(rich_help_panel=_START)(serve.serve)
     app.command(rich_help_panel=_START)(serve.simulate)
+    app.add_typer(tokens.tokens, name="tokens", rich_help_panel=_START)
     app.add_typer(keys.keys, name="keys", rich_help_panel=_START)
     app.command(rich_help_panel=_SEE)(watch.watch)
     app.command(rich_help_panel=_SEE)(sync.status)

@@ -60,6 +60,10 @@ def failed(error: grpc.RpcError, address: str) -> Failed:
         )
     if not refused.reason and refused.code is grpc.StatusCode.UNIMPLEMENTED:
         return Failed(f"What answers at {address} does not know this call. Is it a zaiko server, and not older than this command?")
+    if refused.reason == "TOKEN_MISSING":
+        return Failed(
+            f"The server at {address} wants a token: put it into ZAIKO_TOKEN, or into a file for --token-file. [TOKEN_MISSING]"
+        )
     if refused.code is grpc.StatusCode.DEADLINE_EXCEEDED:
         return Failed(f"The server at {address} did not answer in time. Try again; what was asked for may have been done.")
     message = refused.message

@@ -8,6 +8,7 @@ import json
 import signal
 import sys
 import threading
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -30,11 +31,37 @@ Database = Annotated[
 ]
 
 
+class Auth(StrEnum):
+    """Who may call."""
+
+    NONE = "none"
+    TOKENS = "tokens"
+
+
 def serve(
     db: Database = "zaiko.db",
     listen: Annotated[
         str, typer.Option(envvar="ZAIKO_LISTEN", metavar="HOST:PORT", help="Where to listen; port 0 takes a free one.")
     ] = "127.0.0.1:50051",
+    tls_cert: Annotated[
+        Path | None,
+        typer.Option(envvar="ZAIKO_TLS_CERT", help="Serve TLS with this certificate chain (PEM); read again when it changes."),
+    ] = None,
+    tls_key: Annotated[Path | None, typer.Option(envvar="ZAIKO_TLS_KEY", help="The certificate's key (PEM).")] = None,
+    client_ca: Annotated[
+        Path | None, typer.Option(envvar="ZAIKO_CLIENT_CA", help="Let in only clients with a certificate of this CA (PEM).")
+    ] = None,
+    auth: Annotated[
+        Auth | None, typer.Option(envvar="ZAIKO_AUTH", help="Whether callers need a token (`zaiko tokens`). [default: none]")
+    ] = None,
+    insecure: Annotated[
+        bool | None,
+        typer.Option(
+            "--insecure",
+            envvar="ZAIKO_INSECURE",
+            help="Listen beyond this machine without TLS or tokens: something else protects it.",
+        ),
+    ] = None,
     webhooks: Annotated[
         str | None,
         typer.Option(
@@ -74,11 +101,17 @@ def serve(
 
     from zaiko_server.config import Config
     from zaiko_server.lifecycle import serve as serve_until_stopped
+    from zaiko_server.security.transport import CertificateUnusable, Exposed
     from zaiko_server.telemetry import ExtraMissing
 
     logs.configure(log_format, quiet=quiet, stream=sys.stderr)
     options = {
         "listen": listen,
+        "tls_cert": tls_cert,
+        "tls_key": tls_key,
+        "client_ca": client_ca,
+        "auth": auth,
+        "insecure": insecure or None,
         "webhooks": webhooks,
         "metrics": metrics,
         "otlp": otlp,
@@ -100,7 +133,7 @@ def serve(
         raise Failed(f"{'.'.join(map(str, first['loc']))}: {first['msg']}.", USAGE) from None
     except Refusal as error:
         raise Failed(f"{error.message} [{error.reason}]") from None
-    except ExtraMissing as error:
+    except (CertificateUnusable, Exposed, ExtraMissing) as error:
         raise Failed(str(error), USAGE) from None
     except RuntimeError as error:
         if "Failed to bind" not in str(error):

@@ -18,7 +18,7 @@ from rich.text import Text
 from zaiko.v1 import stock_service_pb2, sync_service_pb2, watch_pb2
 
 from zaiko_server.cli import find
-from zaiko_server.cli.client import METADATA, Client
+from zaiko_server.cli.client import Client
 from zaiko_server.cli.command import Command
 from zaiko_server.cli.failure import Refused, failed
 from zaiko_server.cli.show import console, last, optional, part, text, trouble, when, word
@@ -90,7 +90,7 @@ def _sync_responses(client: Client, shops: list[str], lost: Lost) -> Iterator[sy
     def begin(start: watch_pb2.WatchStart) -> Any:
         request = sync_service_pb2.WatchSyncRequest(parent=client.parent, start=start)
         request.filter.shops.extend(shops)
-        return client.syncs.WatchSync(request, metadata=METADATA)
+        return client.syncs.WatchSync(request, metadata=client.connection.metadata)
 
     return _resuming(client, begin, lost)
 
@@ -99,7 +99,7 @@ def _stock_responses(client: Client, products: list[str], lost: Lost) -> Iterato
     def begin(start: watch_pb2.WatchStart) -> Any:
         request = stock_service_pb2.WatchStocksRequest(parent=client.parent, start=start)
         request.filter.products.extend(products)
-        return client.stocks.WatchStocks(request, metadata=METADATA)
+        return client.stocks.WatchStocks(request, metadata=client.connection.metadata)
 
     return _resuming(client, begin, lost)
 

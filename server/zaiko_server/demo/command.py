@@ -12,6 +12,7 @@ from typing import Any
 from zaiko_sdk.testing.simulator import SimulatorClient
 
 from zaiko_server.cli.client import Client
+from zaiko_server.cli.connection import Connection
 from zaiko_server.cli.failure import Failed
 from zaiko_server.demo.bench import MERCHANT, Bench, Shop, Wrong
 from zaiko_server.demo.processes import NotStarted, Processes
@@ -64,7 +65,7 @@ def _start(processes: Processes, screen: Screen, stack: contextlib.ExitStack) ->
         screen.line(f"{platform}: {url}")
     address = processes.address("server")
     screen.line(f"server:  {address}")
-    client = Client(address, MERCHANT)
+    client = Client(Connection(address), MERCHANT)
     stack.callback(client.close)
     return Bench(client, shops, screen)
 
