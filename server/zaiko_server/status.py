@@ -52,8 +52,10 @@ _CODES: Mapping[type[Refusal], StatusCode] = {
     Internal: StatusCode.INTERNAL,
 }
 
-_DETAILS_LIMIT = 5_000
-"""Bytes. Peers drop calls whose trailers exceed 8 KiB, so a long list of violations is cut; the message tells how many."""
+_MESSAGE_LIMIT, _STATUS_LIMIT, _VALUE_LIMIT = 1_000, 4_500, 300
+"""Bytes: of the message as it travels (what is not printable ASCII takes three for each), of the details (base64 on the wire), and
+of one value in them. Peers drop calls whose trailers exceed 8 KiB, so a long list of violations is cut; the message tells how
+many."""
 
 _RETRY_AFTER = 1.0
 """Seconds, where the refusal says nothing better."""
@@ -72,12 +74,31 @@ def status_for(refusal: Refusal) -> status_pb2.Status:
     message = refusal.message
     if not message.endswith((".", "!", "?")):
         message += "."
-    status = status_pb2.Status(code=code_for(refusal).value[0], message=message[:1000])
+    status = status_pb2.Status(code=code_for(refusal).value[0], message=_fitting(message, _MESSAGE_LIMIT))
     for detail in _details(refusal):
         packed = any_pb2.Any()
+        _fit(detail, _STATUS_LIMIT - status.ByteSize())
         packed.Pack(detail)
-        status.details.append(packed)
+        if status.ByteSize() + packed.ByteSize() <= _STATUS_LIMIT:
+            status.details.append(packed)
     return status
+
+
+def _fitting(text: str, limit: int) -> str:
+    """As much of the text as fits into `limit` bytes when it is percent-encoded."""
+    size = 0
+    for place, char in enumerate(text):
+        size += 1 if " " <= char <= "~" and char != "%" else 3 * len(char.encode())
+        if size > limit - 3:
+            return text[:place] + "..."
+    return text
+
+
+def _fit(detail: Message, room: int) -> None:
+    if isinstance(detail, details_pb2.BadRequest):
+        # What packs it takes some bytes as well.
+        while len(detail.field_violations) > 1 and detail.ByteSize() > room - 100:
+            del detail.field_violations[-1]
 
 
 def trailers_for(refusal: Refusal) -> tuple[tuple[str, str | bytes], ...]:
@@ -98,14 +119,14 @@ def retry_after(refusal: Refusal) -> float:
 def _details(refusal: Refusal) -> Iterable[Message]:
     # In a call it is the caller's token that lacks it; as a shop's Problem, the shop's credentials.
     owner = "SYSTEM" if isinstance(refusal, Denied) else owner_of(refusal.reason)
-    metadata = {"owner": owner} | {key: value[:500] for key, value in refusal.metadata.items()}
+    metadata = {"owner": owner} | {key: _fitting(value, _VALUE_LIMIT) for key, value in refusal.metadata.items()}
     yield details_pb2.ErrorInfo(reason=refusal.reason, domain=DOMAIN, metadata=metadata)
     violations: list[tuple[str, str, str]] = getattr(refusal, "violations", [])
     if violations:
         yield _bad_request(violations)
     if isinstance(refusal, RateLimited):
         quota: Any = details_pb2.QuotaFailure()
-        quota.violations.add(subject="calls a second", description=refusal.message[:500])
+        quota.violations.add(subject="calls a second", description=_fitting(refusal.message, _VALUE_LIMIT))
         yield quota
     if isinstance(refusal, (Unavailable, WriteConflict, RateLimited)):
         info = details_pb2.RetryInfo()
@@ -115,19 +136,25 @@ def _details(refusal: Refusal) -> Iterable[Message]:
         resource = refusal.metadata.get("resource") or refusal.metadata.get("link", "")
         if resource:
             kind = f"{DOMAIN}.{names.kind_of(resource).capitalize()}"
-            yield details_pb2.ResourceInfo(resource_type=kind, resource_name=resource[:500], description=refusal.message[:500])
+            yield details_pb2.ResourceInfo(
+                resource_type=kind,
+                resource_name=_fitting(resource, _VALUE_LIMIT),
+                description=_fitting(refusal.message, _VALUE_LIMIT),
+            )
     if isinstance(refusal, Precondition):
         subject = next(iter(refusal.metadata.values()), "")
         failure: Any = details_pb2.PreconditionFailure()
-        failure.violations.add(type=refusal.reason, subject=subject[:500], description=refusal.message[:500])
+        failure.violations.add(
+            type=refusal.reason, subject=_fitting(subject, _VALUE_LIMIT), description=_fitting(refusal.message, _VALUE_LIMIT)
+        )
         yield failure
 
 
 def _bad_request(violations: Iterable[tuple[str, str, str]]) -> details_pb2.BadRequest:
     bad = details_pb2.BadRequest()
     for path, rule, text in violations:
-        bad.field_violations.add(field=path[:300], description=text[:500], reason=rule)
-        if bad.ByteSize() > _DETAILS_LIMIT:
-            del bad.field_violations[-1]
+        field, description = _fitting(path, _VALUE_LIMIT), _fitting(text, _VALUE_LIMIT)
+        bad.field_violations.add(field=field, description=description, reason=rule)
+        if bad.ByteSize() > _STATUS_LIMIT:
             break
     return bad

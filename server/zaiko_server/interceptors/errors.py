@@ -6,11 +6,13 @@ import asyncio
 import traceback
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import grpc
 import structlog
-from zaiko_core.domain.errors import Refusal
+from google.protobuf.message import DecodeError
+from zaiko_core.domain.errors import InvalidField, Refusal
 
 from zaiko_server import status
 from zaiko_server.interceptors.around import Around, Call
@@ -27,7 +29,10 @@ class Errors(Around):
     @asynccontextmanager
     async def around(self, call: Call) -> AsyncIterator[None]:
         """See Around."""
+        if call.request is None:
+            call.checks.append(_check_readable)
         try:
+            _check_readable(call.request)
             yield
         except (grpc.aio.AbortError, asyncio.CancelledError, GeneratorExit):
             raise
@@ -42,6 +47,12 @@ class Errors(Around):
             self._log.error("incident", method=call.method, incident=incident, error=type(error).__name__, exception=where)
             await end(call.context, Internal(incident))
 
+    async def intercept_service(self, continuation: Any, handler_call_details: grpc.HandlerCallDetails) -> Any:
+        """See grpc.aio.ServerInterceptor. Bytes that are no message are refused like everything else; gRPC by itself calls them
+        INTERNAL."""
+        handler = await super().intercept_service(continuation, handler_call_details)
+        return _lenient(handler) if handler is not None and handler.request_deserializer is not None else handler
+
     def missing(self, method: str) -> Any:
         """A method that this server does not have is refused like everything else, with a reason."""
 
@@ -50,6 +61,32 @@ class Errors(Around):
             raise AssertionError("unreachable")
 
         return grpc.unary_unary_rpc_method_handler(refuse)
+
+
+@dataclass(frozen=True, slots=True)
+class _Unreadable:
+    """In place of a request whose bytes are no message."""
+
+    problem: str
+
+
+def _lenient(handler: Any) -> Any:
+    strict = handler.request_deserializer
+
+    def read(data: bytes) -> Any:
+        try:
+            return strict(data)
+        except DecodeError as error:
+            return _Unreadable(str(error))
+
+    return handler._replace(request_deserializer=read)
+
+
+def _check_readable(request: Any) -> None:
+    if isinstance(request, _Unreadable):
+        raise InvalidField(
+            [("request", "message.encoding", "is not a message of this method; make the client's stubs from the protos")]
+        )
 
 
 async def end(context: Any, refusal: Refusal) -> None:
