@@ -257,6 +257,7 @@ class Engine:
             cycle = Cycle(self.db, kind, connector, claim, shop, run, self.clock, log, self._jitter)
             cycle.adjust = Adjusters(self.registry.hooks(HOOK), claim.merchant, kind.id, self.log)
             cycle.tracer = self.tracer
+            cycle.is_cancelled = functools.partial(self._scheduler.is_cancelled, claim)
             result = await cycle.execute()
             await self._daily_check(claim, shop, connector, result)
         await self.db.write(claim.merchant, lambda uow: sync.end_run(uow, claim.shop, claim.token, run, result.end))
@@ -266,7 +267,9 @@ class Engine:
 
     async def _daily_check(self, claim: JobClaim, shop: ShopRecord, connector: GuardedConnector, result: RunResult) -> None:
         """Once a day, behind a run that did not fail: nothing that sells waits for it, and a shop in trouble tells that already."""
-        if result.end.state is RunState.FAILED or not checkups.is_due(shop, translation.micros(self.clock.now())):
+        if result.end.state in (RunState.FAILED, RunState.CANCELLED) or not checkups.is_due(
+            shop, translation.micros(self.clock.now())
+        ):
             return
         try:
             await self._check(claim.merchant, claim.shop, connector)

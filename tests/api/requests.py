@@ -30,7 +30,7 @@ from zaiko.v1 import (
 from zaiko_core.app import links, operations
 from zaiko_core.app.links import LinkDraft
 from zaiko_core.app.ports import UnitOfWork
-from zaiko_core.app.records import OversellRecord
+from zaiko_core.app.records import OversellRecord, RunRecord, RunState
 from zaiko_core.app.stock import Binding, allocate
 from zaiko_core.domain.links import Part
 from zaiko_core.domain.oversell import Autopsy, Cause, Setting, Taken
@@ -62,11 +62,12 @@ def request_type(rpc: str) -> Any:
 
 def furnish(uow: UnitOfWork) -> None:
     """What the requests below need beyond `World.seed`: a link of l5 to pear, 1 apple held for the order, an operation, an
-    oversell."""
+    oversell, a run that goes on."""
     links.create(uow, [LinkDraft("one", "l5", (Part("pear"),), True)], can_sync=lambda connector: None)
     allocate(uow, Binding(DemandRef("one", "gid://toy/1"), "apple", "tokyo", 1, "furnish"))
     finding = Autopsy(Cause.SOLD_TWICE, Setting.ESCROW, 3, "told")
     uow.oversells.insert([OversellRecord("pear", uow.now, 1, 1, Taken(1, MovementKind.ORDER_PLACED, 1), finding, (), ())])
+    uow.runs.put(RunRecord("one", "0003-cccc", RunState.RUNNING, "REQUEST", 3, uow.now))
     begun = operations.refresh_listings(uow, "two", drawn="aaaa", can_sync=lambda connector: None)
     uow.operations.put(type(begun)(OPERATION, begun.kind, begun.state, "two", {}))
 
@@ -177,6 +178,7 @@ REQUESTS: dict[str, Callable[[World], Any]] = {
     "StockService.WatchStocks": lambda world: stock_service_pb2.WatchStocksRequest(parent=world.name),
     "SyncService.SyncNow": lambda world: sync_service_pb2.SyncNowRequest(shop=world("shops/one")),
     "SyncService.GetSyncRun": lambda world: sync_service_pb2.GetSyncRunRequest(name=world("shops/one/runs/0001-aaaa")),
+    "SyncService.CancelSyncRun": lambda world: sync_service_pb2.CancelSyncRunRequest(name=world("shops/one/runs/0003-cccc")),
     "SyncService.ListSyncRuns": lambda world: sync_service_pb2.ListSyncRunsRequest(parent=world("shops/one")),
     "SyncService.GetSyncStatus": lambda world: sync_service_pb2.GetSyncStatusRequest(parent=world.name),
     "SyncService.GetAuditSummary": lambda world: sync_service_pb2.GetAuditSummaryRequest(parent=world("shops/-")),

@@ -369,6 +369,16 @@ async def cancelling_what_has_ended(api: Api, world: World) -> Any:
     return operation_service_pb2.CancelOperationRequest(name=world(f"operations/{OPERATION}"))
 
 
+@case("SyncService.CancelSyncRun", "OPERATION_DONE", {"operation": "{}/shops/one/runs/0001-aaaa"})
+async def cancelling_a_run_that_has_ended(api: Api, world: World) -> Any:
+    return sync_service_pb2.CancelSyncRunRequest(name=world("shops/one/runs/0001-aaaa"))
+
+
+@case("SyncService.CancelSyncRun", "RESOURCE_NOT_FOUND", {"resource": "{}/shops/one/runs/0009"})
+async def no_such_run_to_cancel(api: Api, world: World) -> Any:
+    return sync_service_pb2.CancelSyncRunRequest(name=world("shops/one/runs/0009"))
+
+
 # Products
 
 

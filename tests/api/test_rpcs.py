@@ -9,7 +9,7 @@ from typing import Any
 import grpc
 import pytest
 from api.bench import SECRET, Api, World, refused
-from api.requests import all_rpcs
+from api.requests import REQUESTS, all_rpcs, furnish
 from google.protobuf import duration_pb2, struct_pb2
 from zaiko.v1 import (
     connector_pb2,
@@ -743,6 +743,18 @@ async def get_sync_run(api: Api, world: World) -> None:
     assert run.state == sync_run_pb2.SyncRun.STATE_SUCCEEDED
     assert run.trigger == sync_run_pb2.SyncRun.TRIGGER_INTERVAL
     assert run.end_time.ToMicroseconds() - run.start_time.ToMicroseconds() == 5
+
+
+@happy("SyncService.CancelSyncRun")
+async def cancel_sync_run(api: Api, world: World) -> None:
+    await world.write(furnish)
+    request = REQUESTS["SyncService.CancelSyncRun"](world)
+
+    answer = await api.call("SyncService.CancelSyncRun", request)
+    again = await api.call("SyncService.CancelSyncRun", request)
+
+    assert answer.sync_run == again.sync_run
+    assert answer.sync_run.state == sync_run_pb2.SyncRun.STATE_RUNNING  # until it comes to the end of its step
 
 
 @happy("SyncService.ListSyncRuns")

@@ -36,6 +36,7 @@ from zaiko_core.app.records import (
     StockSettings,
     StoredOrder,
     TokenRecord,
+    Trigger,
     WarehouseRecord,
 )
 from zaiko_core.domain.demand import Demand, OrderRecord
@@ -211,6 +212,11 @@ class Shops(Protocol):
     def save_reread(self, shop: str) -> None: ...
     def ask_reread(self, shop: str) -> None:
         """The next run reads open orders again, whenever it did last."""
+        ...
+
+    def cancel(self, shop: str, token: int) -> None:
+        """The run under `token` is to end, if it holds the shop; what has asked for a run until now does not ask for another. A
+        second call changes nothing."""
         ...
 
     def save_audited(self, shop: str) -> None: ...
@@ -542,9 +548,10 @@ class UnitOfWork(Protocol):
         """Hand a fact to observers once this transaction is committed; nobody hears of one that is not."""
         ...
 
-    def trigger(self, shops: Iterable[str], *, delay: int = 0, asked: bool = False) -> None:
+    def trigger(self, shops: Iterable[str], *, delay: int = 0, by: Trigger = Trigger.CHANGE) -> None:
         """Ask for a run of each shop `delay` µs from now, or earlier if one is due earlier. Ignored for shops that are paused. A
-        shop that backs off after a failure keeps its time, however much changes, unless a person has asked for the run."""
+        shop that backs off after a failure keeps its time, however much changes, unless a person has asked for the run. `by`:
+        REQUEST, WEBHOOK or CHANGE; the strongest since the last run began is the next run's."""
         ...
 
     def hold_lease(self, shop: str, token: int) -> None:
@@ -563,6 +570,10 @@ class JobQueue(Protocol):
 
     def renew(self, claims: Sequence[JobClaim]) -> list[JobClaim]:
         """Prolong leases; the claims that were lost."""
+        ...
+
+    def cancelled(self, claims: Sequence[JobClaim]) -> list[JobClaim]:
+        """Those of these runs that were asked to end (`sync.cancel_run`), also on another replica."""
         ...
 
     def finish(self, claim: JobClaim, *, next_in: int | None, attempt: int) -> None:

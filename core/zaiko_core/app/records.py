@@ -323,6 +323,19 @@ class RunState(enum.StrEnum):
     PARTIALLY_SUCCEEDED = "PARTIALLY_SUCCEEDED"
     FAILED = "FAILED"
     ABANDONED = "ABANDONED"
+    CANCELLED = "CANCELLED"
+
+
+class Trigger(enum.StrEnum):
+    """What makes a run begin, the strongest first. Notifications and changes do not hasten a shop that backs off or whose run was
+    abandoned, so such a run is RETRY or RECOVERY whatever came meanwhile; a person's request begins it at once."""
+
+    REQUEST = "REQUEST"
+    RECOVERY = "RECOVERY"
+    RETRY = "RETRY"
+    WEBHOOK = "WEBHOOK"
+    CHANGE = "CHANGE"
+    INTERVAL = "INTERVAL"
 
 
 @dataclass(slots=True)
@@ -402,8 +415,7 @@ class JobClaim:
     shop: str
     token: int
     attempt: int
-    trigger: str = "INTERVAL"
-    """What made the run begin: RECOVERY (its last owner died), RETRY (it failed), CHANGE (it was triggered) or INTERVAL."""
+    trigger: Trigger = Trigger.INTERVAL
     cause: str | None = None
     """The trace of the newest change that made it due, as a W3C `traceparent`; None where it was not traced."""
 

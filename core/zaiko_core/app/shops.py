@@ -9,7 +9,7 @@ from dataclasses import replace
 from zaiko_core.app.catalogue import hold_links
 from zaiko_core.app.links import CanSync
 from zaiko_core.app.ports import UnitOfWork
-from zaiko_core.app.records import ChangeKind, ListingRecord, Page, ShopRecord
+from zaiko_core.app.records import ChangeKind, ListingRecord, Page, ShopRecord, Trigger
 from zaiko_core.app.touching import touch_links
 from zaiko_core.domain.errors import ConnectorNotLoaded, NotFound, ResourceExists, ShopHasLinks
 
@@ -106,7 +106,7 @@ def sync_product(uow: UnitOfWork, product: str, *, can_sync: CanSync) -> list[st
     runnable = sorted(shop for shop, owner in owners.items() if not owner.paused and not _not_loaded(owner, can_sync))
     for shop in runnable:
         touch_links(uow, shop, listings[shop])
-    uow.trigger(runnable, asked=True)
+    uow.trigger(runnable, by=Trigger.REQUEST)
     return runnable
 
 
@@ -126,4 +126,4 @@ def get(uow: UnitOfWork, shop: str) -> ShopRecord:
 def _go_on(uow: UnitOfWork, shop: str) -> None:
     if uow.merchants.sync_available:
         hold_links(uow, shop, held=False)
-    uow.trigger([shop], asked=True)
+    uow.trigger([shop], by=Trigger.REQUEST)

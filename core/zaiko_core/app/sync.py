@@ -24,10 +24,11 @@ from zaiko_core.app.records import (
     RunRecord,
     RunState,
     ShopRecord,
+    Trigger,
 )
 from zaiko_core.app.touching import link_names, touch_links
 from zaiko_core.domain import fence as fences
-from zaiko_core.domain.errors import NotFound
+from zaiko_core.domain.errors import NotFound, OperationDone
 from zaiko_core.domain.fence import Mode, Step
 from zaiko_core.domain.links import target
 from zaiko_core.domain.problem import Problem
@@ -139,11 +140,11 @@ def sync_now(uow: UnitOfWork, *, shops: Collection[str] = (), link: tuple[str, s
     if link is not None:
         touch_links(uow, link[0], [link[1]])
         triggered.add(link[0])
-    uow.trigger(triggered, asked=True)
+    uow.trigger(triggered, by=Trigger.REQUEST)
     return sorted(triggered)
 
 
-def begin_run(uow: UnitOfWork, shop: str, token: int, run: str, trigger: str) -> tuple[ShopRecord, RunRecord]:
+def begin_run(uow: UnitOfWork, shop: str, token: int, run: str, trigger: Trigger) -> tuple[ShopRecord, RunRecord]:
     """Record that a run starts, and that runs under older tokens have died. Raises NotFound when the shop was
     deleted."""
     uow.hold_lease(shop, token)
@@ -151,15 +152,31 @@ def begin_run(uow: UnitOfWork, shop: str, token: int, run: str, trigger: str) ->
     if record is None:
         raise NotFound(f"merchants/{uow.merchant}/shops/{shop}")
     dead = uow.runs.abandon(shop, before_token=token)
-    started = RunRecord(shop, run, RunState.RUNNING, trigger, token, started_at=uow.now, started_revision=uow.revision)
+    started = RunRecord(shop, run, RunState.RUNNING, trigger.value, token, started_at=uow.now, started_revision=uow.revision)
     uow.runs.put(started)
     uow.changed(ChangeKind.RUN, [f"{shop}/{name}" for name in (*dead, run)])
     uow.changed(ChangeKind.SHOP, [shop])
     return record, started
 
 
+def cancel_run(uow: UnitOfWork, shop: str, run: str) -> RunRecord:
+    """Ask a run to end after the step that it is at, on whichever replica it is; the run, still RUNNING. What asked for a run until
+    now waits for the shop's interval; what comes later makes the shop due as ever. A second call changes nothing, also once the run
+    has ended CANCELLED. Raises NotFound, and OperationDone for a run that has ended otherwise."""
+    found = uow.runs.get(shop, run)
+    name = f"merchants/{uow.merchant}/shops/{shop}/runs/{run}"
+    if found is None:
+        raise NotFound(name)
+    if found.state not in (RunState.RUNNING, RunState.CANCELLED):
+        raise OperationDone(f"the run has ended as {found.state.value} and cannot be cancelled", operation=name)
+    if found.state is RunState.RUNNING:
+        uow.shops.cancel(shop, found.token)
+    return found
+
+
 def end_run(uow: UnitOfWork, shop: str, token: int, run: RunRecord, end: RunEnd) -> None:
-    """Record how a run ended, on the run, the shop and, when the shop waits for a person or goes on again, on its links."""
+    """Record how a run ended, on the run, the shop and, when the shop waits for a person or goes on again, on its links. A run that
+    was cancelled has found nothing out about the shop: its problem stays."""
     uow.hold_lease(shop, token)
     record = uow.shops.get([shop]).get(shop)
     uow.runs.put(replace(run, state=end.state, ended_at=uow.now, counts=end.counts, problem=end.problem))
@@ -172,7 +189,7 @@ def end_run(uow: UnitOfWork, shop: str, token: int, run: RunRecord, end: RunEnd)
     uow.shops.save_status(
         replace(
             record,
-            problem=end.problem,
+            problem=record.problem if end.state is RunState.CANCELLED else end.problem,
             last_run=run.run,
             last_run_at=uow.now,
             last_success_at=uow.now if succeeded else record.last_success_at,

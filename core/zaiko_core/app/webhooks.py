@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from zaiko_core.app.ports import UnitOfWork
+from zaiko_core.app.records import Trigger
 
 
 def receive(uow: UnitOfWork, shop: str, delivery: str, *, reread: bool) -> bool:
@@ -12,5 +13,5 @@ def receive(uow: UnitOfWork, shop: str, delivery: str, *, reread: bool) -> bool:
         return False
     if reread:
         uow.shops.ask_reread(shop)
-    uow.trigger([shop])
+    uow.trigger([shop], by=Trigger.WEBHOOK)
     return True

@@ -8,8 +8,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Text, and_, case, func, literal, or_, select, tuple_, update
 
-from zaiko_core.app.records import JobClaim, OperationState
-from zaiko_core.storage import schema
+from zaiko_core.app.records import JobClaim, OperationState, Trigger
+from zaiko_core.storage import schema, triggers
 from zaiko_core.storage.rowset import rowset, typed
 
 
@@ -43,19 +43,33 @@ class Jobs:
             update(table)
             .where(table.c.merchant == batch.c.merchant, table.c.shop == batch.c.shop)
             .values(
-                owner=self._owner, lease_until=self.now + self._lease, fence=table.c.fence + 1, taken=table.c.wanted, cause=None
+                owner=self._owner,
+                lease_until=self.now + self._lease,
+                fence=table.c.fence + 1,
+                taken=table.c.wanted,
+                triggered=0,
+                cause=None,
             )
             .returning(table.c.merchant, table.c.shop, table.c.fence, table.c.attempt)
         )
         return [JobClaim(row.merchant, row.shop, row.fence, row.attempt, *why[row.merchant, row.shop]) for row in rows]
 
-    def _due(self, limit: int, *which: Any) -> dict[tuple[str, str], tuple[str, str | None]]:
+    def _due(self, limit: int, *which: Any) -> dict[tuple[str, str], tuple[Trigger, str | None]]:
         """Why each shop is due: the trigger, and the trace that caused it."""
         if limit <= 0:
             return {}
         table = schema.shops
         due = (
-            select(table.c.merchant, table.c.shop, table.c.owner, table.c.attempt, table.c.wanted, table.c.taken, table.c.cause)
+            select(
+                table.c.merchant,
+                table.c.shop,
+                table.c.owner,
+                table.c.attempt,
+                table.c.wanted,
+                table.c.taken,
+                table.c.triggered,
+                table.c.cause,
+            )
             .where(table.c.due_at <= self.now, self._unheld(), *which)
             .order_by(table.c.due_at)
             .limit(limit)
@@ -76,6 +90,15 @@ class Jobs:
         )
         kept = {(row.merchant, row.shop) for row in rows}
         return [claim for claim in claims if (claim.merchant, claim.shop) not in kept]
+
+    def cancelled(self, claims: Sequence[JobClaim]) -> list[JobClaim]:
+        if not claims:
+            return []
+        table = schema.shops
+        batch = self._batch(claims)
+        query = select(table.c.merchant, table.c.shop).where(self._held(batch), table.c.cancelled == table.c.fence)
+        asked = {(row.merchant, row.shop) for row in self._connection.execute(query)}
+        return [claim for claim in claims if (claim.merchant, claim.shop) in asked]
 
     def finish(self, claim: JobClaim, *, next_in: int | None, attempt: int) -> None:
         table = schema.shops
@@ -176,9 +199,5 @@ class Jobs:
         return rowset(self._connection, typed(schema.shops, "merchant", "shop", "fence"), rows)
 
 
-def _trigger(row: Any) -> str:
-    if row.owner is not None:
-        return "RECOVERY"
-    if row.attempt:
-        return "RETRY"
-    return "CHANGE" if row.wanted > row.taken else "INTERVAL"
+def _trigger(row: Any) -> Trigger:
+    return triggers.because(rank=row.triggered, pending=row.wanted > row.taken, held=row.owner is not None, failed=row.attempt > 0)

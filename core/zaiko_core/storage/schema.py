@@ -255,6 +255,8 @@ shops = Table(
     _maybe_time("due_at"),  # null: never by itself (paused, deleted, held)
     Column("wanted", BigInteger, nullable=False, server_default="0"),
     Column("taken", BigInteger, nullable=False, server_default="0"),
+    _count("triggered"),  # the strongest trigger since the last run began (storage/triggers.py)
+    _time("cancelled"),  # the token of the last run that was asked to end
     Column("owner", Text),
     _maybe_time("lease_until"),
     Column("fence", BigInteger, nullable=False, server_default="0"),

@@ -94,6 +94,11 @@ class ShopRows(Scope):
         table = schema.shops
         self.connection.execute(update(table).where(self.mine(table), table.c.shop == shop).values(reread_at=1))
 
+    def cancel(self, shop: str, token: int) -> None:
+        table = schema.shops
+        held = and_(self.mine(table), table.c.shop == shop, table.c.fence == token, table.c.cancelled != token)
+        self.connection.execute(update(table).where(held).values(cancelled=token, taken=table.c.wanted, triggered=0))
+
     def save_audited(self, shop: str) -> None:
         table = schema.shops
         self.connection.execute(update(table).where(self.mine(table), table.c.shop == shop).values(audited_at=self.now))

@@ -8,9 +8,9 @@ from typing import Any
 
 from sqlalchemy import Connection, case, or_, select, update
 
-from zaiko_core.app.records import ChangeKind, ClearedRecord, MerchantRecord, OversellRecord
+from zaiko_core.app.records import ChangeKind, ClearedRecord, MerchantRecord, OversellRecord, Trigger
 from zaiko_core.domain.errors import LeaseLost, NotFound
-from zaiko_core.storage import schema
+from zaiko_core.storage import schema, triggers
 from zaiko_core.storage.catalogue import ProductRows, WarehouseRows, merchant_from
 from zaiko_core.storage.drifts import DriftRows
 from zaiko_core.storage.history import FeedRows, OperationRows, RequestRows, RunRows
@@ -143,7 +143,7 @@ class StorageUnitOfWork:
     def tell(self, fact: OversellRecord | ClearedRecord) -> None:
         self.told.append(fact)
 
-    def trigger(self, shops: Iterable[str], *, delay: int = 0, asked: bool = False) -> None:
+    def trigger(self, shops: Iterable[str], *, delay: int = 0, by: Trigger = Trigger.CHANGE) -> None:
         # A run handles what it makes due in its own shop before it ends.
         names = set(shops) - {self._running}
         if not names:
@@ -151,14 +151,14 @@ class StorageUnitOfWork:
         table = schema.shops
         batch = rowset(self._connection, typed(table, "shop"), [{"shop": shop} for shop in names])
         stays: Any = table.c.due_at < self.now + delay
-        if not asked:
+        if by is not Trigger.REQUEST:
             stays = or_(stays, table.c.attempt > 0)
         earlier = case((stays, table.c.due_at), else_=self.now + delay)
         traced = {"cause": cause} if (cause := written()) else {}
         self._connection.execute(
             update(table)
             .where(table.c.merchant == self.merchant, table.c.shop == batch.c.shop, table.c.due_at.is_not(None))
-            .values(wanted=table.c.wanted + 1, due_at=earlier, **traced)
+            .values(wanted=table.c.wanted + 1, due_at=earlier, triggered=triggers.stronger(table.c.triggered, by), **traced)
         )
         self._triggered = True
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import TypeVar
@@ -80,9 +80,14 @@ class RunResult:
         return RunResult(RunEnd(RunState.FAILED), min(2 ** min(attempt, 6), 60) * 1_000_000, attempt)
 
 
+class RunCancelled(Exception):
+    """Raised where a run may end because somebody asked for it: every write that was recorded as about to be sent has its outcome,
+    and the platform has answered every call."""
+
+
 @dataclass(slots=True)
 class Cycle:
-    """One run. `new_id` gives time-ordered ids; `jitter` a number in [0, 1)."""
+    """One run. `jitter` gives a number in [0, 1)."""
 
     db: Database
     kind: ConnectorType
@@ -96,6 +101,7 @@ class Cycle:
     audit_period: int = audit.PERIOD
     adjust: sync.Adjust = sync.unadjusted
     tracer: Tracer = tracing.OFF
+    is_cancelled: Callable[[], bool] = lambda: False
     counts: RunCounts = field(default_factory=RunCounts)
     _audited: bool = False
     _observed: dict[str, Observation] = field(default_factory=dict)
@@ -113,7 +119,14 @@ class Cycle:
             finished = await self._rounds()
         except ConnectorError as error:
             return self._failed(error)
+        except RunCancelled:
+            return RunResult(self._end(RunState.CANCELLED), None, 0)
         return await self._succeeded(finished)
+
+    def _may_end(self) -> None:
+        """Between two steps. A call to the platform is never cut off: it may be the one that renews credentials."""
+        if self.is_cancelled():
+            raise RunCancelled
 
     async def _rounds(self) -> bool:
         """Whether everything due was handled (rather than time being up)."""
@@ -122,6 +135,7 @@ class Cycle:
         with tracing.part(self.tracer, "reread orders"):
             await self._reread_open_orders()
         for _ in range(_ROUNDS):
+            self._may_end()
             self.counts.rounds += 1
             if policy is not None:
                 with tracing.part(self.tracer, "read"):
@@ -156,6 +170,7 @@ class Cycle:
         of the run when it brought nothing."""
         if Capability.FETCH_ORDERS not in self.kind.capabilities:
             return
+        self._may_end()
         async for page in self.connector.fetch_orders(self.shop.order_cursor):
             readings, bad = translation.orders_from(page.orders, read_at=page.read_at)
             for text in bad:
@@ -166,6 +181,7 @@ class Cycle:
             if not await self._is_news(readings):
                 self._unstored = (page.cursor, complete)
                 self.shop = replace(self.shop, order_cursor=page.cursor)
+                self._may_end()
                 continue
 
             def take(uow: UnitOfWork, readings: Sequence[OrderRecord] = readings) -> Ingested:
@@ -181,6 +197,7 @@ class Cycle:
             self.shop = replace(self.shop, order_cursor=page.cursor)
             self.counts.orders_changed += done.changed
             self.counts.orders_outdated += done.outdated
+            self._may_end()
 
     async def _is_news(self, readings: Sequence[OrderRecord]) -> bool:
         if not readings:
@@ -198,6 +215,7 @@ class Cycle:
             return
         after = ""
         while True:
+            self._may_end()
             position = after
             ids = await self.db.read(
                 self.claim.merchant,
@@ -242,6 +260,7 @@ class Cycle:
             item.link.listing: ListingRef(item.external_id, item.data) for item in due if item.link.listing not in self._observed
         }
         for chunk in _chunks(list(refs.values()), self.kind.limits.read_batch):
+            self._may_end()
             await self._observe(chunk)
 
     async def _observe(self, refs: Sequence[ListingRef]) -> None:
@@ -280,6 +299,7 @@ class Cycle:
 
     async def _push_slice(self, policy: Policy, observed: Mapping[str, Observation], key: str) -> tuple[Prepared, int]:
         """One slice of a round: what was prepared, and how many of its links are done with, confirmed or failed."""
+        self._may_end()
         before = self.counts.confirmed + self.counts.failed
         shop, token = self.shop.shop, self.claim.token
         tired = {listing: change for listing, (change, times) in self._sent.items() if times >= _PUSHES}
@@ -293,10 +313,15 @@ class Cycle:
         chunks = list(_chunks(list(prepared.writes), self.kind.limits.write_batch))
         for number, chunk in enumerate(chunks):
             try:
+                self._may_end()
+            except RunCancelled:
+                await self._settle(policy, _unsent(chunks[number:]))
+                raise
+            try:
                 await self._send(policy, chunk, f"{key}-{number}")
             except ConnectorError:
                 # Nothing of what is left was sent.
-                await self._settle(policy, [(write, Outcome(unsent=True)) for later in chunks[number + 1 :] for write in later])
+                await self._settle(policy, _unsent(chunks[number + 1 :]))
                 raise
         return prepared, self.counts.confirmed + self.counts.failed - before
 
@@ -394,6 +419,10 @@ class Cycle:
     def _end(self, state: RunState, problem: Problem | None = None, held: bool = False) -> RunEnd:
         cursor, complete = self._unstored or (None, None)
         return RunEnd(state, self.counts, problem, held, cursor, complete)
+
+
+def _unsent(chunks: Iterable[Sequence[Write]]) -> list[tuple[Write, Outcome]]:
+    return [(write, Outcome(unsent=True)) for chunk in chunks for write in chunk]
 
 
 def _chunks(items: Sequence[T], size: int) -> list[Sequence[T]]:

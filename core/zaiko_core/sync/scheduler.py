@@ -55,16 +55,23 @@ class Scheduler:
         self._db, self._config, self._clock, self._log = db, config, clock, log
         self._run_shop, self._run_operation = run_shop, run_operation
         self._held: dict[tuple[str, str], tuple[JobClaim, asyncio.Task[None]]] = {}
+        self._cancelled: set[JobClaim] = set()
         self._operations: dict[OperationClaim, asyncio.Task[None]] = {}
         self._tasks: list[asyncio.Task[None]] = []
         self._alarm = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stopping = False
+        self._stopped = asyncio.Event()
+        self._ear: asyncio.Task[None] | None = None
 
     @property
     def running(self) -> int:
         """Shops that run now."""
         return len(self._held)
+
+    def is_cancelled(self, claim: JobClaim) -> bool:
+        """Whether this run was asked to end. A run looks where it may end; nothing interrupts it in between."""
+        return claim in self._cancelled
 
     def wake(self) -> None:
         """Something became due."""
@@ -79,6 +86,7 @@ class Scheduler:
             asyncio.create_task(self._claiming(), name="zaiko scheduler"),
             asyncio.create_task(self._renewing(), name="zaiko leases"),
         ]
+        self._ear = asyncio.create_task(self._hearing(), name="zaiko cancelled runs")
 
     def rest(self) -> None:
         """Claim nothing more; what runs goes on. The first thing in a drain."""
@@ -109,6 +117,9 @@ class Scheduler:
             for task in late:
                 task.cancel()
             await asyncio.gather(*running, return_exceptions=True)
+        self._stopped.set()
+        if self._ear is not None:
+            await self._ear
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -176,6 +187,7 @@ class Scheduler:
             result = RunResult.crashed(claim)
         finally:
             self._held.pop((claim.merchant, claim.shop), None)
+            self._cancelled.discard(claim)
             self._alarm.set()
         if result is not None:
             next_in, attempt = result.next_in, result.attempt
@@ -216,6 +228,23 @@ class Scheduler:
                 held = self._held.get((claim.merchant, claim.shop))
                 if held is not None and held[0] == claim:
                     held[1].cancel()
+
+    async def _hearing(self) -> None:
+        """Look each `poll` seconds which of the runs of this process were asked to end, here or on another replica."""
+        while not self._stopped.is_set():
+            # Ends by itself: a transaction that is cut off goes on in its thread while the store is closed.
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self._config.poll):
+                    await self._stopped.wait()
+            claims = [claim for claim, _ in self._held.values()]
+            if not claims:
+                continue
+            try:
+                asked = await self._jobs(lambda jobs, claims=claims: jobs.cancelled(claims))  # type: ignore[misc]
+            except Refusal as error:
+                self._log.error("cancel_not_read", reason=error.reason)
+                continue
+            self._cancelled |= {claim for claim in asked if self._held.get((claim.merchant, claim.shop), (None,))[0] == claim}
 
     async def _jobs(self, work: Callable[[Jobs], T]) -> T:
         return await self._db.jobs(work, owner=self._config.owner, lease=int(self._config.lease * 1_000_000))

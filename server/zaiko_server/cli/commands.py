@@ -34,7 +34,7 @@ def add_to(app: typer.Typer) -> None:
     app.command(rich_help_panel=_SEE)(watch.watch)
     app.command(rich_help_panel=_SEE)(sync.status)
     app.command(rich_help_panel=_SEE)(doctor.doctor)
-    app.command(rich_help_panel=_SEE)(sync.runs)
+    app.add_typer(sync.runs, name="runs", rich_help_panel=_SEE)
     app.command(rich_help_panel=_SEE)(sync.audit)
     app.command(rich_help_panel=_SEE)(explain.explain)
     app.command(rich_help_panel=_SEE)(explain.oversells)

@@ -40,6 +40,7 @@ _COLOURS = {
     "FAILED": "red",
     "ERROR": "red",
     "ABANDONED": "red",
+    "CANCELLED": "yellow",
     "REFUSED": "red",
     "PROBLEM": "red",
 }

@@ -5,7 +5,9 @@ from __future__ import annotations
 import time
 from typing import Annotated
 
+import click
 import typer
+from typer.core import TyperGroup
 from zaiko.v1 import shop_service_pb2, sync_run_pb2, sync_service_pb2
 
 from zaiko_server.cli import find
@@ -48,7 +50,19 @@ def sync(
         raise typer.Exit(1)
 
 
-def runs(
+class _Runs(TyperGroup):
+    """`zaiko runs`, `zaiko runs SHOP` and their options are `zaiko runs list …`."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        named = bool(args) and (args[0] in self.commands or args[0] in ctx.help_option_names)
+        return super().parse_args(ctx, args if named else ["list", *args])
+
+
+runs = typer.Typer(cls=_Runs, help="The runs of the shops. `zaiko runs [SHOP]` lists them.")
+
+
+@runs.command("list")
+def list_runs(
     context: typer.Context,
     shop: Annotated[str, typer.Argument(help="The shop's id; without it, all shops.")] = "-",
     limit: Annotated[int, typer.Option(min=0, help="At most so many; 0 = all.")] = 20,
@@ -58,6 +72,28 @@ def runs(
     client = command.client
     request = sync_service_pb2.ListSyncRunsRequest(parent=client.name("shops", shop))
     _runs_table(command, list(client.pages(client.syncs.ListSyncRuns, request, "sync_runs", limit=limit)))
+
+
+@runs.command("cancel")
+def cancel_run(
+    context: typer.Context, name: Annotated[str, typer.Argument(help="Its name, merchants/…/shops/…/runs/…, or SHOP/RUN.")]
+) -> None:
+    """Ask a run to end before its next step. What it has settled stays."""
+    command: Command = context.obj
+    client = command.client
+    shop, _, run = name.partition("/")
+    full = name if name.startswith("merchants/") else f"{client.name('shops', shop)}/runs/{run}"
+    answer = client.call(client.syncs.CancelSyncRun, sync_service_pb2.CancelSyncRunRequest(name=full)).sync_run
+    command.show.item(
+        answer,
+        [
+            ("run", f"{part(answer.name, 'shops')}/{last(answer.name)}"),
+            ("state", word(answer, "state")),
+            ("because", word(answer, "trigger")),
+            ("began", answer.start_time),
+            ("ended", answer.end_time),
+        ],
+    )
 
 
 def status(context: typer.Context) -> None:
@@ -146,10 +182,24 @@ def _ended(command: Command, shop: str, revision: int) -> sync_run_pb2.SyncRun:
 def _runs_table(command: Command, found: list[sync_run_pb2.SyncRun]) -> None:
     command.show.items(
         "Runs",
-        ["shop", "state", "because", "began", "ms#", "orders#", "changed#", "pushed#", "acknowledged#", "failed#", "problem"],
+        [
+            "shop",
+            "run",
+            "state",
+            "because",
+            "began",
+            "ms#",
+            "orders#",
+            "changed#",
+            "pushed#",
+            "acknowledged#",
+            "failed#",
+            "problem",
+        ],
         found,
         lambda run: (
             part(run.name, "shops"),
+            last(run.name),
             word(run, "state"),
             word(run, "trigger"),
             run.start_time,

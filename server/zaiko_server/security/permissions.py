@@ -60,7 +60,7 @@ _SERVICES: Mapping[str, Mapping[P, tuple[str, ...]]] = {
             "ListLinkStatuses",
             "WatchSync",
         ),
-        P.SYNC_RUN: ("SyncNow",),
+        P.SYNC_RUN: ("SyncNow", "CancelSyncRun"),
     },
     "TokenService": {P.TOKENS_READ: ("GetToken", "ListTokens"), P.TOKENS_WRITE: ("CreateToken", "RevokeToken")},
     "WarehouseService": {P.WAREHOUSES_READ: ("GetWarehouse", "ListWarehouses"), P.WAREHOUSES_WRITE: ("CreateWarehouse",)},

@@ -83,6 +83,15 @@ class SyncServicer(sync_service_pb2_grpc.SyncServiceServicer):
 
         return await self._calls.read(merchant, work)
 
+    async def CancelSyncRun(self, request: pb.CancelSyncRunRequest, context: Context) -> pb.CancelSyncRunResponse:
+        merchant, shop, run = names.RUN.ids(request.name)
+
+        def work(uow: UnitOfWork) -> pb.CancelSyncRunResponse:
+            found = sync.cancel_run(uow, shop, run)
+            return pb.CancelSyncRunResponse(sync_run=run_message(merchant, found), revision=uow.answer_revision)
+
+        return await self._calls.write(context, merchant, request, pb.CancelSyncRunResponse, work)
+
     async def ListSyncRuns(self, request: pb.ListSyncRunsRequest, context: Context) -> pb.ListSyncRunsResponse:
         merchant, shop = names.SHOP.ids(request.parent, wildcard=True)
         position = self._calls.pages.begin(merchant, request)

@@ -357,6 +357,7 @@ TABLE: Mapping[str, Fields] = {
         **_REQUEST_ID,
     },
     "GetSyncRunRequest": _by_name(names.RUN),
+    "CancelSyncRunRequest": {"name": _name(names.RUN), **_REQUEST_ID},
     "ListSyncRunsRequest": _in_shops(_filter({"states": _KINDS})),
     "GetAuditSummaryRequest": {"parent": _name(names.SHOP, wildcard=True), "window": (Within(1, 30 * 86_400),)},
     "ListDriftsRequest": _in_shops(_filter({"link": _maybe(names.LINK), "causes": _KINDS})),

@@ -155,7 +155,7 @@ class _ErrorReasonEnumTypeWrapper(enum_type_wrapper._EnumTypeWrapper[_ErrorReaso
     good. Not used yet.
     """
     ERROR_REASON_OPERATION_DONE: _ErrorReason.ValueType  # 32
-    """Owner SYSTEM (the caller). FAILED_PRECONDITION. The operation has ended and cannot be cancelled."""
+    """Owner SYSTEM (the caller). FAILED_PRECONDITION. The operation or run has ended and cannot be cancelled."""
     ERROR_REASON_OPERATION_ACTIVE: _ErrorReason.ValueType  # 33
     """Owner SYSTEM (the caller). FAILED_PRECONDITION. Such an operation is going on for the shop (metadata `operation`).
     Wait for it or cancel it.
@@ -384,7 +384,7 @@ ERROR_REASON_RECEIVING_ONLY_ENDED: ErrorReason.ValueType  # 31
 good. Not used yet.
 """
 ERROR_REASON_OPERATION_DONE: ErrorReason.ValueType  # 32
-"""Owner SYSTEM (the caller). FAILED_PRECONDITION. The operation has ended and cannot be cancelled."""
+"""Owner SYSTEM (the caller). FAILED_PRECONDITION. The operation or run has ended and cannot be cancelled."""
 ERROR_REASON_OPERATION_ACTIVE: ErrorReason.ValueType  # 33
 """Owner SYSTEM (the caller). FAILED_PRECONDITION. Such an operation is going on for the shop (metadata `operation`).
 Wait for it or cancel it.

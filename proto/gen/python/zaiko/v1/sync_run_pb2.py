@@ -26,7 +26,7 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from zaiko.v1 import error_pb2 as zaiko_dot_v1_dot_error__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17zaiko/v1/sync_run.proto\x12\x08zaiko.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x14zaiko/v1/error.proto\"\x82\x06\n\x07SyncRun\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04shop\x18\x02 \x01(\t\x12&\n\x05state\x18\x03 \x01(\x0e\x32\x17.zaiko.v1.SyncRun.State\x12*\n\x07trigger\x18\x04 \x01(\x0e\x32\x19.zaiko.v1.SyncRun.Trigger\x12.\n\nstart_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x1a\n\x0estart_revision\x18\x07 \x01(\x03\x42\x02\x30\x01\x12\x16\n\x0eorders_fetched\x18\x08 \x01(\x05\x12\x16\n\x0eorders_changed\x18\t \x01(\x05\x12\x16\n\x0elinks_computed\x18\n \x01(\x05\x12\x14\n\x0clinks_pushed\x18\x0b \x01(\x05\x12\x17\n\x0flinks_confirmed\x18\x0c \x01(\x05\x12\x14\n\x0clinks_failed\x18\r \x01(\x05\x12\x15\n\rstale_retries\x18\x0e \x01(\x05\x12\"\n\x07problem\x18\x0f \x01(\x0b\x32\x11.zaiko.v1.Problem\x12\x14\n\x08revision\x18\x10 \x01(\x03\x42\x02\x30\x01\"\x8c\x01\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x11\n\rSTATE_RUNNING\x10\x01\x12\x13\n\x0fSTATE_SUCCEEDED\x10\x02\x12\x1d\n\x19STATE_PARTIALLY_SUCCEEDED\x10\x03\x12\x10\n\x0cSTATE_FAILED\x10\x04\x12\x13\n\x0fSTATE_ABANDONED\x10\x05\"\x9f\x01\n\x07Trigger\x12\x17\n\x13TRIGGER_UNSPECIFIED\x10\x00\x12\x14\n\x10TRIGGER_INTERVAL\x10\x01\x12\x12\n\x0eTRIGGER_CHANGE\x10\x02\x12\x13\n\x0fTRIGGER_REQUEST\x10\x03\x12\x13\n\x0fTRIGGER_WEBHOOK\x10\x04\x12\x11\n\rTRIGGER_RETRY\x10\x05\x12\x14\n\x10TRIGGER_RECOVERY\x10\x06\x42\x38\n\x0c\x64\x65v.zaiko.v1B\x0cSyncRunProtoP\x01Z\x18zaiko.dev/api/v1;zaikov1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17zaiko/v1/sync_run.proto\x12\x08zaiko.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x14zaiko/v1/error.proto\"\x97\x06\n\x07SyncRun\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04shop\x18\x02 \x01(\t\x12&\n\x05state\x18\x03 \x01(\x0e\x32\x17.zaiko.v1.SyncRun.State\x12*\n\x07trigger\x18\x04 \x01(\x0e\x32\x19.zaiko.v1.SyncRun.Trigger\x12.\n\nstart_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x1a\n\x0estart_revision\x18\x07 \x01(\x03\x42\x02\x30\x01\x12\x16\n\x0eorders_fetched\x18\x08 \x01(\x05\x12\x16\n\x0eorders_changed\x18\t \x01(\x05\x12\x16\n\x0elinks_computed\x18\n \x01(\x05\x12\x14\n\x0clinks_pushed\x18\x0b \x01(\x05\x12\x17\n\x0flinks_confirmed\x18\x0c \x01(\x05\x12\x14\n\x0clinks_failed\x18\r \x01(\x05\x12\x15\n\rstale_retries\x18\x0e \x01(\x05\x12\"\n\x07problem\x18\x0f \x01(\x0b\x32\x11.zaiko.v1.Problem\x12\x14\n\x08revision\x18\x10 \x01(\x03\x42\x02\x30\x01\"\xa1\x01\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x11\n\rSTATE_RUNNING\x10\x01\x12\x13\n\x0fSTATE_SUCCEEDED\x10\x02\x12\x1d\n\x19STATE_PARTIALLY_SUCCEEDED\x10\x03\x12\x10\n\x0cSTATE_FAILED\x10\x04\x12\x13\n\x0fSTATE_ABANDONED\x10\x05\x12\x13\n\x0fSTATE_CANCELLED\x10\x06\"\x9f\x01\n\x07Trigger\x12\x17\n\x13TRIGGER_UNSPECIFIED\x10\x00\x12\x14\n\x10TRIGGER_INTERVAL\x10\x01\x12\x12\n\x0eTRIGGER_CHANGE\x10\x02\x12\x13\n\x0fTRIGGER_REQUEST\x10\x03\x12\x13\n\x0fTRIGGER_WEBHOOK\x10\x04\x12\x11\n\rTRIGGER_RETRY\x10\x05\x12\x14\n\x10TRIGGER_RECOVERY\x10\x06\x42\x38\n\x0c\x64\x65v.zaiko.v1B\x0cSyncRunProtoP\x01Z\x18zaiko.dev/api/v1;zaikov1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -39,9 +39,9 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SYNCRUN'].fields_by_name['revision']._loaded_options = None
   _globals['_SYNCRUN'].fields_by_name['revision']._serialized_options = b'0\001'
   _globals['_SYNCRUN']._serialized_start=93
-  _globals['_SYNCRUN']._serialized_end=863
+  _globals['_SYNCRUN']._serialized_end=884
   _globals['_SYNCRUN_STATE']._serialized_start=561
-  _globals['_SYNCRUN_STATE']._serialized_end=701
-  _globals['_SYNCRUN_TRIGGER']._serialized_start=704
-  _globals['_SYNCRUN_TRIGGER']._serialized_end=863
+  _globals['_SYNCRUN_STATE']._serialized_end=722
+  _globals['_SYNCRUN_TRIGGER']._serialized_start=725
+  _globals['_SYNCRUN_TRIGGER']._serialized_end=884
 # @@protoc_insertion_point(module_scope)

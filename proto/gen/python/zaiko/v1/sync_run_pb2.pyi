@@ -46,6 +46,8 @@ class SyncRun(message.Message):
         """It stopped before its end. See `problem`."""
         STATE_ABANDONED: SyncRun._State.ValueType  # 5
         """The server that ran it died or lost its lease; another run has taken over or will. Nothing is lost."""
+        STATE_CANCELLED: SyncRun._State.ValueType  # 6
+        """CancelSyncRun ended it before it was done. What it had settled stays; the rest waits for the next run."""
 
     class State(_State, metaclass=_StateEnumTypeWrapper):
         """How it went."""
@@ -62,6 +64,8 @@ class SyncRun(message.Message):
     """It stopped before its end. See `problem`."""
     STATE_ABANDONED: SyncRun.State.ValueType  # 5
     """The server that ran it died or lost its lease; another run has taken over or will. Nothing is lost."""
+    STATE_CANCELLED: SyncRun.State.ValueType  # 6
+    """CancelSyncRun ended it before it was done. What it had settled stays; the rest waits for the next run."""
 
     class _Trigger:
         ValueType = typing.NewType("ValueType", builtins.int)
@@ -74,9 +78,9 @@ class SyncRun(message.Message):
         TRIGGER_INTERVAL: SyncRun._Trigger.ValueType  # 1
         """The shop's interval has passed."""
         TRIGGER_CHANGE: SyncRun._Trigger.ValueType  # 2
-        """Stock, a reserve, a link or an order of another shop changed."""
+        """Stock, a reserve, a link or an order of another shop changed, or the shop is new."""
         TRIGGER_REQUEST: SyncRun._Trigger.ValueType  # 3
-        """SyncNow, ResumeShop or a changed setting."""
+        """Somebody asked for it: SyncNow, ResumeShop or a changed setting."""
         TRIGGER_WEBHOOK: SyncRun._Trigger.ValueType  # 4
         """The platform notified us."""
         TRIGGER_RETRY: SyncRun._Trigger.ValueType  # 5
@@ -85,16 +89,19 @@ class SyncRun(message.Message):
         """It takes over from a run that was abandoned."""
 
     class Trigger(_Trigger, metaclass=_TriggerEnumTypeWrapper):
-        """What made it begin, the strongest where there were several."""
+        """What made it begin: the strongest since the run before it began, in the order REQUEST, RECOVERY, RETRY, WEBHOOK,
+        CHANGE, INTERVAL. Changes and notifications do not hasten a shop that waits after a failure or whose run was
+        abandoned, so such a run is RETRY or RECOVERY whatever came meanwhile; a request begins it at once.
+        """
 
     TRIGGER_UNSPECIFIED: SyncRun.Trigger.ValueType  # 0
     """Unknown; never sent by this version."""
     TRIGGER_INTERVAL: SyncRun.Trigger.ValueType  # 1
     """The shop's interval has passed."""
     TRIGGER_CHANGE: SyncRun.Trigger.ValueType  # 2
-    """Stock, a reserve, a link or an order of another shop changed."""
+    """Stock, a reserve, a link or an order of another shop changed, or the shop is new."""
     TRIGGER_REQUEST: SyncRun.Trigger.ValueType  # 3
-    """SyncNow, ResumeShop or a changed setting."""
+    """Somebody asked for it: SyncNow, ResumeShop or a changed setting."""
     TRIGGER_WEBHOOK: SyncRun.Trigger.ValueType  # 4
     """The platform notified us."""
     TRIGGER_RETRY: SyncRun.Trigger.ValueType  # 5

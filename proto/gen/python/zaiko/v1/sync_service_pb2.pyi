@@ -253,6 +253,56 @@ class ListSyncRunsResponse(message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 @typing.final
+class CancelSyncRunRequest(message.Message):
+    """Asks a run to end."""
+
+    DESCRIPTOR: descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: builtins.int
+    REQUEST_ID_FIELD_NUMBER: builtins.int
+    name: builtins.str
+    """Required. `merchants/{merchant}/shops/{shop}/runs/{run}`."""
+    request_id: builtins.str
+    """Optional. A UUID that makes the call safe to repeat for 24 h: a repeat gets the first answer. See proto/README.md."""
+    def __init__(
+        self,
+        *,
+        name: builtins.str = ...,
+        request_id: builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = typing.Literal["name", b"name", "request_id", b"request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+@typing.final
+class CancelSyncRunResponse(message.Message):
+    """The run after the request to end it."""
+
+    DESCRIPTOR: descriptor.Descriptor
+
+    SYNC_RUN_FIELD_NUMBER: builtins.int
+    REVISION_FIELD_NUMBER: builtins.int
+    revision: builtins.int
+    """The merchant's revision that this answer reflects."""
+    @builtins.property
+    def sync_run(self) -> sync_run_pb2.SyncRun:
+        """The run; still RUNNING until it has come to the end of its step. Follow WatchSync (or GetSyncRun) to see it end."""
+
+    def __init__(
+        self,
+        *,
+        sync_run: sync_run_pb2.SyncRun | None = ...,
+        revision: builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = typing.Literal["sync_run", b"sync_run"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = typing.Literal["revision", b"revision", "sync_run", b"sync_run"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+@typing.final
 class GetSyncStatusRequest(message.Message):
     """Asks for the state of a merchant's sync."""
 

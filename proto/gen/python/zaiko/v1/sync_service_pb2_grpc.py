@@ -50,6 +50,11 @@ class SyncServiceStub(object):
                 request_serializer=zaiko_dot_v1_dot_sync__service__pb2.ListSyncRunsRequest.SerializeToString,
                 response_deserializer=zaiko_dot_v1_dot_sync__service__pb2.ListSyncRunsResponse.FromString,
                 _registered_method=True)
+        self.CancelSyncRun = channel.unary_unary(
+                '/zaiko.v1.SyncService/CancelSyncRun',
+                request_serializer=zaiko_dot_v1_dot_sync__service__pb2.CancelSyncRunRequest.SerializeToString,
+                response_deserializer=zaiko_dot_v1_dot_sync__service__pb2.CancelSyncRunResponse.FromString,
+                _registered_method=True)
         self.GetSyncStatus = channel.unary_unary(
                 '/zaiko.v1.SyncService/GetSyncStatus',
                 request_serializer=zaiko_dot_v1_dot_sync__service__pb2.GetSyncStatusRequest.SerializeToString,
@@ -101,6 +106,16 @@ class SyncServiceServicer(object):
 
     def ListSyncRuns(self, request, context):
         """Lists the runs of a shop, newest first. `shops/-` = of all shops of the merchant.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CancelSyncRun(self, request, context):
+        """Asks a run to end, on whichever replica it runs. It ends CANCELLED before its next step, usually within a second;
+        never while a call to the platform is under way, so a number that is being sent gets its outcome first. The shop
+        runs again at its interval, or earlier when something asks for it after this call. A run that was at its last step
+        may still end otherwise. A second call is harmless. Refused with OPERATION_DONE when it has ended in another way.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -162,6 +177,11 @@ def add_SyncServiceServicer_to_server(servicer, server):
                     servicer.ListSyncRuns,
                     request_deserializer=zaiko_dot_v1_dot_sync__service__pb2.ListSyncRunsRequest.FromString,
                     response_serializer=zaiko_dot_v1_dot_sync__service__pb2.ListSyncRunsResponse.SerializeToString,
+            ),
+            'CancelSyncRun': grpc.unary_unary_rpc_method_handler(
+                    servicer.CancelSyncRun,
+                    request_deserializer=zaiko_dot_v1_dot_sync__service__pb2.CancelSyncRunRequest.FromString,
+                    response_serializer=zaiko_dot_v1_dot_sync__service__pb2.CancelSyncRunResponse.SerializeToString,
             ),
             'GetSyncStatus': grpc.unary_unary_rpc_method_handler(
                     servicer.GetSyncStatus,
@@ -271,6 +291,33 @@ class SyncService(object):
             '/zaiko.v1.SyncService/ListSyncRuns',
             zaiko_dot_v1_dot_sync__service__pb2.ListSyncRunsRequest.SerializeToString,
             zaiko_dot_v1_dot_sync__service__pb2.ListSyncRunsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CancelSyncRun(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/zaiko.v1.SyncService/CancelSyncRun',
+            zaiko_dot_v1_dot_sync__service__pb2.CancelSyncRunRequest.SerializeToString,
+            zaiko_dot_v1_dot_sync__service__pb2.CancelSyncRunResponse.FromString,
             options,
             channel_credentials,
             insecure,

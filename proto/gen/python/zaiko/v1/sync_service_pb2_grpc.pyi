@@ -44,6 +44,12 @@ class SyncServiceStub:
     """Reads one run. Runs are kept for 30 days."""
     ListSyncRuns: grpc.UnaryUnaryMultiCallable[sync_service_pb2.ListSyncRunsRequest, sync_service_pb2.ListSyncRunsResponse]
     """Lists the runs of a shop, newest first. `shops/-` = of all shops of the merchant."""
+    CancelSyncRun: grpc.UnaryUnaryMultiCallable[sync_service_pb2.CancelSyncRunRequest, sync_service_pb2.CancelSyncRunResponse]
+    """Asks a run to end, on whichever replica it runs. It ends CANCELLED before its next step, usually within a second;
+    never while a call to the platform is under way, so a number that is being sent gets its outcome first. The shop
+    runs again at its interval, or earlier when something asks for it after this call. A run that was at its last step
+    may still end otherwise. A second call is harmless. Refused with OPERATION_DONE when it has ended in another way.
+    """
     GetSyncStatus: grpc.UnaryUnaryMultiCallable[sync_service_pb2.GetSyncStatusRequest, sync_service_pb2.GetSyncStatusResponse]
     """Reads how the sync of a whole merchant is going, at one revision."""
     ListLinkStatuses: grpc.UnaryUnaryMultiCallable[sync_service_pb2.ListLinkStatusesRequest, sync_service_pb2.ListLinkStatusesResponse]
@@ -77,6 +83,12 @@ class SyncServiceAsyncStub(SyncServiceStub):
     """Reads one run. Runs are kept for 30 days."""
     ListSyncRuns: aio.UnaryUnaryMultiCallable[sync_service_pb2.ListSyncRunsRequest, sync_service_pb2.ListSyncRunsResponse]  # type: ignore[assignment]
     """Lists the runs of a shop, newest first. `shops/-` = of all shops of the merchant."""
+    CancelSyncRun: aio.UnaryUnaryMultiCallable[sync_service_pb2.CancelSyncRunRequest, sync_service_pb2.CancelSyncRunResponse]  # type: ignore[assignment]
+    """Asks a run to end, on whichever replica it runs. It ends CANCELLED before its next step, usually within a second;
+    never while a call to the platform is under way, so a number that is being sent gets its outcome first. The shop
+    runs again at its interval, or earlier when something asks for it after this call. A run that was at its last step
+    may still end otherwise. A second call is harmless. Refused with OPERATION_DONE when it has ended in another way.
+    """
     GetSyncStatus: aio.UnaryUnaryMultiCallable[sync_service_pb2.GetSyncStatusRequest, sync_service_pb2.GetSyncStatusResponse]  # type: ignore[assignment]
     """Reads how the sync of a whole merchant is going, at one revision."""
     ListLinkStatuses: aio.UnaryUnaryMultiCallable[sync_service_pb2.ListLinkStatusesRequest, sync_service_pb2.ListLinkStatusesResponse]  # type: ignore[assignment]
@@ -125,6 +137,18 @@ class SyncServiceServicer(metaclass=abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> typing.Union[sync_service_pb2.ListSyncRunsResponse, abc.Awaitable[sync_service_pb2.ListSyncRunsResponse]]:
         """Lists the runs of a shop, newest first. `shops/-` = of all shops of the merchant."""
+
+    @abc_1.abstractmethod
+    def CancelSyncRun(
+        self,
+        request: sync_service_pb2.CancelSyncRunRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[sync_service_pb2.CancelSyncRunResponse, abc.Awaitable[sync_service_pb2.CancelSyncRunResponse]]:
+        """Asks a run to end, on whichever replica it runs. It ends CANCELLED before its next step, usually within a second;
+        never while a call to the platform is under way, so a number that is being sent gets its outcome first. The shop
+        runs again at its interval, or earlier when something asks for it after this call. A run that was at its last step
+        may still end otherwise. A second call is harmless. Refused with OPERATION_DONE when it has ended in another way.
+        """
 
     @abc_1.abstractmethod
     def GetSyncStatus(
