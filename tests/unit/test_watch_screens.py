@@ -136,7 +136,7 @@ def test_trouble_is_seen_where_not_everything_is(screen: SyncScreen) -> None:
 
 def test_an_interruption_is_said_above_and_taken_back(screen: SyncScreen) -> None:
     screen.interrupted = "Interrupted: gone. Resuming."
-    assert drawn(screen).startswith("Interrupted: gone. Resuming.")
+    assert drawn(screen).startswith("reading. Interrupted: gone. Resuming.")
 
     screen.take(changes(shop("mall")))
 

@@ -77,7 +77,7 @@ class Screen(ABC):
         """How fresh the picture is. Above the rest, so that it is not what is cut off."""
         told = f"as of {when(self.told)}" if self.told is not None else "reading"
         if self.interrupted:
-            return Text(f"{self.interrupted} What follows is {told}.", style="yellow", no_wrap=True, overflow="ellipsis")
+            return Text(f"{told}. {self.interrupted}", style="yellow", no_wrap=True, overflow="ellipsis")
         return Text(f"revision {self.revision}, {told}. Ctrl-C ends it.", style="dim", no_wrap=True, overflow="ellipsis")
 
 
