@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import sys
+
 import httpx
 import pytest
 from opentelemetry import trace
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from structlog.testing import capture_logs
 from zaiko_core import tracing
 from zaiko_server import telemetry
 
@@ -133,3 +136,13 @@ def test_traces_are_sent_only_where_a_collector_is_named(otlp: str, environment:
     assert telemetry.wanted(otlp, environment) is wanted
     if not wanted:
         assert telemetry.provider(otlp, environment) is None
+
+
+def test_without_the_extra_an_option_is_refused_and_a_variable_only_warned_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "opentelemetry.exporter.otlp.proto.grpc.trace_exporter", None)
+
+    with pytest.raises(telemetry.ExtraMissing, match=r"zaiko\[otel\]"):
+        telemetry.provider("http://c:4317", {})
+    with capture_logs() as lines:
+        assert telemetry.provider("", {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://c:4317"}) is None
+    assert [line["event"] for line in lines] == ["traces_off"]
