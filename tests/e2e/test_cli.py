@@ -190,6 +190,9 @@ def test_from_a_new_shop_to_synced_links(acme: Zaiko, local: Local) -> None:
     assert acme("stock", "list", "MUG-1", "--output", "json").json[0]["free"] == 18
 
     assert "SUCCEEDED" in acme("runs", "s1").out
+    run = acme("runs", "s1", "--output", "json").json[-1]["name"]
+    for name in (run, f"s1/{run.rpartition('/')[2]}"):
+        assert "[OPERATION_DONE]" in acme("runs", "cancel", name, code=1).err
     assert "BULK_LINK" in acme("operations", "list").out
     acme("link", "disable", "s1", "MUG-2")
     assert acme("link", "get", "s1", "MUG-2", "--output", "json").json["status"]["state"] == "STATE_DISABLED"

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import time
-from typing import Annotated
+from typing import Annotated, Any
 
-import click
 import typer
 from typer.core import TyperGroup
 from zaiko.v1 import shop_service_pb2, sync_run_pb2, sync_service_pb2
@@ -53,7 +52,7 @@ def sync(
 class _Runs(TyperGroup):
     """`zaiko runs`, `zaiko runs SHOP` and their options are `zaiko runs list …`."""
 
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         named = bool(args) and (args[0] in self.commands or args[0] in ctx.help_option_names)
         return super().parse_args(ctx, args if named else ["list", *args])
 
