@@ -18,7 +18,7 @@ from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import SpanKind, StatusCode
-from zaiko.v1 import shop_service_pb2, stock_service_pb2
+from zaiko.v1 import shop_service_pb2, stock_service_pb2, sync_service_pb2, watch_pb2
 from zaiko_core.bootstrap import Engine
 from zaiko_core.plugin_host.loader import load
 from zaiko_core.storage.secrets import SecretBox
@@ -197,8 +197,13 @@ def test_a_refusal_is_an_answer_and_not_an_error_of_the_server(stage: Stage) -> 
     assert call.status.status_code is StatusCode.UNSET
 
 
-def test_polling_and_idle_watching_make_no_spans(stage: Stage) -> None:
-    until(lambda: stage.named("run"))
+def test_polling_and_watching_make_no_spans_but_the_watchs_own(stage: Stage) -> None:
+    request = sync_service_pb2.WatchSyncRequest(parent=PARENT, start=watch_pb2.WatchStart(snapshot=watch_pb2.WatchSnapshot()))
+    watch = stage.client.syncs.WatchSync(request, timeout=30)
+    next(response for response in watch if response.mark.snapshot_complete)
+    watch.cancel()
+    [own] = until(lambda: stage.named("zaiko.v1.SyncService/WatchSync"))
+    assert stage.trace(own) == [own]
     roots = {span.name for span in stage.spans if span.parent is None}
 
     assert {name for name in roots if not name.startswith("zaiko.v1.")} <= {"run", "operation"}
