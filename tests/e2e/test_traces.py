@@ -210,14 +210,18 @@ def test_polling_and_watching_make_no_spans_but_the_watchs_own(stage: Stage) -> 
 
 
 def test_a_notification_is_a_cause_like_a_call(stage: Stage) -> None:
-    simulator: Any = stage.platform.simulator
-    before = len(stage.named("run"))
-    httpx.post(f"http://{stage.server.webhooks}/webhooks/merchants/acme/shops/mall", content=b"{}", timeout=5)
-    refused = until(lambda: stage.named(NOTIFICATION))[0]
+    simulator = stage.platform.simulator
+    headers, body = simulator.notification(simulator.place_order({TEA: 2}))
+    where = f"http://{stage.server.webhooks}/webhooks/merchants/acme/shops/mall"
+    httpx.post(where, headers={**headers, "traceparent": CLIENTS}, content=body, timeout=5)
+    httpx.post(where, content=b"{}", timeout=5)
+    proven, refused = until(lambda: (found := stage.named(NOTIFICATION))[1:] and found)
 
+    assert proven.attributes["http.response.status_code"] == 200
+    assert proven.parent is None, "a platform's own trace is not ours to join"
+    assert until(lambda: stage.caused_by(proven))
     assert refused.attributes["http.response.status_code"] == 401
-    assert simulator is not None
-    assert len(stage.named("run")) == before, "a notification without proof causes nothing"
+    assert not stage.caused_by(refused), "without proof it causes nothing"
 
 
 def test_the_lines_of_a_call_and_of_a_run_have_their_ids(stage: Stage) -> None:
