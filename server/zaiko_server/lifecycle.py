@@ -21,6 +21,7 @@ from zaiko_server import telemetry
 from zaiko_server.app import App, build, tell_health
 from zaiko_server.config import Config
 from zaiko_server.exposition import Exposition
+from zaiko_server.vitals import Vitals
 
 if TYPE_CHECKING:
     from zaiko_server.webhooks import WebhookServer
@@ -38,6 +39,7 @@ class Server:
         self._app: App | None = None
         self._webhooks: WebhookServer | None = None
         self._exposition: Exposition | None = None
+        self._vitals: Vitals | None = None
         self.webhooks = self.metrics = ""
         """Where notifications are taken in and where metrics are shown, with the ports that were taken."""
         self._log: Any = structlog.get_logger("zaiko")
@@ -61,6 +63,8 @@ class Server:
                 self._exposition = Exposition(self.engine.metrics, self.config.metrics)
                 self.metrics = self._exposition.address
             await tell_health(app, serving=True)
+            self._vitals = Vitals(self.engine.db, lambda serving: tell_health(app, serving=serving))
+            self._vitals.start()
         except BaseException:
             await self.engine.stop(grace=0)
             raise
@@ -75,6 +79,8 @@ class Server:
         app, self._app = self._app, None
         if app is not None:
             self._log.info("draining", grace=grace)
+            if self._vitals is not None:
+                await self._vitals.stop()
             await tell_health(app, serving=False)
             if self._webhooks is not None:
                 await self._webhooks.stop()

@@ -27,14 +27,14 @@ def new_database(url: str, **options: Any) -> Database:
 class PostgreSQL:
     """A running server. Databases are copied from a migrated template, which takes milliseconds."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, durable: bool = False) -> None:
         # The wheel keeps a lock there, and warns when the variable is missing, as it is outside of a desktop session.
         os.environ.setdefault("XDG_RUNTIME_DIR", str(folder.parent))
         self._server = _pgserver().get_server(folder, cleanup_mode="stop")
         self._number = 0
         with self._admin() as connection:
-            # Nothing outlives the session, so nothing has to reach a disk.
-            for setting in ("fsync", "synchronous_commit", "full_page_writes"):
+            # Nothing outlives the session, so nothing has to reach a disk; `durable` keeps every commit over `halt`.
+            for setting in ("fsync", "full_page_writes", *(() if durable else ("synchronous_commit",))):
                 connection.execute(f"ALTER SYSTEM SET {setting} = off")
             connection.execute("SELECT pg_reload_conf()")
             connection.execute("CREATE DATABASE template_zaiko")
@@ -53,6 +53,19 @@ class PostgreSQL:
         name = url.split("?")[0].rsplit("/", 1)[1]
         with self._admin() as connection:
             connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+    def halt(self) -> None:
+        """Stop it at once, as a crash would; `resume` starts it again."""
+        user = self._server.system_user
+        _pgserver().pg_ctl(["-w", "-m", "immediate", "stop"], pgdata=self._server.pgdata, user=user)
+
+    def resume(self) -> None:
+        """Start it again, at the same place and with what it had committed."""
+        self._server.ensure_postgres_running()
+
+    def admin(self) -> contextlib.AbstractContextManager[psycopg.Connection[Any]]:
+        """A connection that may do everything."""
+        return self._admin()
 
     def stop(self) -> None:
         """Stop the server."""

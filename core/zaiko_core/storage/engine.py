@@ -16,6 +16,7 @@ import sqlalchemy
 from opentelemetry.trace import Tracer
 from sqlalchemy import Connection, Engine, event, func, select, text
 from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from zaiko_core import tracing
 from zaiko_core.app.records import MerchantRecord
@@ -33,7 +34,13 @@ Now = Callable[[], int]
 CHANNEL = "zaiko_wake"
 _ATTEMPTS = 8
 _RETRY_STATES = {"40001", "40P01"}  # serialization failure, deadlock
-_LOST_STATES = {"57P01", "57P02", "57P03", "08000", "08003", "08006", "53300"}
+_STOPPING = {"57P01", "57P02", "57P03"}
+_NOT_CONNECTED = {"08000", "08001", "08003", "08004", "08006"}
+_EXHAUSTED = {"53000", "53100", "53200", "53300"}  # disk, memory, connections
+_WAITED = {"55P03", "25P03"}  # for a lock; with a transaction open
+_STANDBY = {"25006"}
+_LOST_STATES = _STOPPING | _NOT_CONNECTED | _EXHAUSTED | _WAITED | _STANDBY
+_PULSE = "pulse"
 
 
 def system_now() -> int:
@@ -68,6 +75,7 @@ class Database:
         self._writers = ThreadPoolExecutor(8 if self.is_postgresql else 1, thread_name_prefix="zaiko-write")
         self._readers = ThreadPoolExecutor(4, thread_name_prefix="zaiko-read")
         self._closed = threading.Event()
+        self._unwritable = False
 
     async def write(self, merchant: str, work: Callable[[StorageUnitOfWork], T]) -> T:
         """Run `work` as the only writer of `merchant`. Raises NotFound when the merchant does not exist."""
@@ -107,6 +115,24 @@ class Database:
                 return {row.merchant: row.head for row in connection.execute(query)}
 
         return await self._submit(self._readers, lambda: self._retrying(run))
+
+    async def ping(self) -> None:
+        """Whether the store answers; and, when the last write failed, whether it takes writes again. Raises StorageUnavailable."""
+
+        def read() -> None:
+            with self._transaction(writing=False) as connection:
+                connection.execute(select(schema.system.c.key).limit(1))
+
+        def write() -> None:
+            with self._transaction(writing=True) as connection:
+                table = schema.system
+                connection.execute(table.delete().where(table.c.key == _PULSE))
+                connection.execute(table.insert().values(key=_PULSE, value=str(self.now(connection))))
+
+        await self._submit(self._readers, lambda: self._retrying(read, attempts=1))
+        if self._unwritable:
+            await self._submit(self._writers, lambda: self._retrying(write, attempts=1))
+            self._unwritable = False
 
     async def next_due(self) -> int | None:
         """In how many µs the next shop, lease or operation needs looking at (≤ 0: now), or None. A read: it waits for no writer."""
@@ -211,16 +237,19 @@ class Database:
         context = contextvars.copy_context()
         return await asyncio.get_running_loop().run_in_executor(pool, context.run, work)
 
-    def _retrying(self, run: Callable[[], T]) -> T:
-        for attempt in range(_ATTEMPTS):
+    def _retrying(self, run: Callable[[], T], *, attempts: int = _ATTEMPTS) -> T:
+        for attempt in range(attempts):
             try:
                 return run()
-            except DBAPIError as error:
-                kind = _classify(error)
-                if kind is None:
+            except (DBAPIError, PoolTimeout) as error:
+                found = _classify(error)
+                if found is None:
                     raise
-                if attempt == _ATTEMPTS - 1:
-                    raise kind from error
+                refusal, again = found
+                if isinstance(refusal, StorageUnavailable):
+                    self._unwritable = True
+                if attempt == attempts - 1 or not again:
+                    raise refusal from error
                 time.sleep(0.01 * 2**attempt)
         raise AssertionError("unreachable")
 
@@ -241,21 +270,24 @@ def _use_case(work: Callable[..., Any]) -> str:
     return f"{work.__module__}.{getattr(work, '__qualname__', type(work).__name__)}"
 
 
-def _classify(error: DBAPIError) -> StorageUnavailable | WriteConflict | None:
-    """Whether running the transaction again may help, and what to say when it did not."""
+def _classify(error: DBAPIError | PoolTimeout) -> tuple[StorageUnavailable | WriteConflict, bool] | None:
+    """What to say when it stays so, and whether running the transaction again at once may help; None for a bug of ours."""
+    if isinstance(error, PoolTimeout):
+        return StorageUnavailable("every connection to the database is busy; try again"), False
     state = getattr(error.orig, "sqlstate", None)
     if state in _RETRY_STATES:
-        return WriteConflict("the write lost a race again and again; try again")
+        return WriteConflict("the write lost a race again and again; try again"), True
     if error.connection_invalidated or state in _LOST_STATES:
-        return StorageUnavailable("the database does not answer; try again")
+        return StorageUnavailable("the database does not answer; try again"), True
     if isinstance(error, OperationalError):
         cause = str(error.orig)
         if "locked" in cause or "busy" in cause:
-            return StorageUnavailable("the database file is locked by another process; try again")
+            # SQLite has waited for the lock already.
+            return StorageUnavailable("the database file is locked by another process; try again"), False
         if state is None and "sqlite" not in type(error.orig).__module__:
-            return StorageUnavailable("the database cannot be reached; try again")
-        if any(words in cause for words in ("disk is full", "readonly", "disk I/O", "unable to open")):
-            return StorageUnavailable(f"the database cannot be written: {cause}")
+            return StorageUnavailable("the database cannot be reached; try again"), True
+        if any(words in cause for words in ("is full", "readonly", "disk I/O", "unable to open")):
+            return StorageUnavailable(f"the database cannot be written: {cause}"), False
     return None
 
 
@@ -289,5 +321,20 @@ def _postgresql(url: sqlalchemy.URL) -> Engine:
     if url.get_driver_name() in ("", "psycopg2"):
         url = url.set(drivername="postgresql+psycopg")
     return sqlalchemy.create_engine(
-        url, pool_size=12, max_overflow=4, pool_pre_ping=True, hide_parameters=True, connect_args={"application_name": "zaiko"}
+        url,
+        pool_size=12,
+        max_overflow=4,
+        pool_timeout=10,
+        pool_pre_ping=True,
+        hide_parameters=True,
+        connect_args={
+            "application_name": "zaiko",
+            # A network that swallows packets is noticed within about ten seconds, in both directions.
+            "connect_timeout": 5,
+            "keepalives_idle": 5,
+            "keepalives_interval": 2,
+            "keepalives_count": 3,
+            "tcp_user_timeout": 10_000,
+            "options": "-c lock_timeout=20s -c idle_in_transaction_session_timeout=60s",
+        },
     )

@@ -21,6 +21,8 @@ def migrate(engine: Engine) -> dict[str, str]:
     of page and resume tokens). Safe to run in several replicas at once."""
     with engine.connect() as connection, connection.begin():
         if connection.dialect.name == "postgresql":
+            # Another replica may migrate for as long as it takes.
+            connection.execute(text("SET LOCAL lock_timeout = 0"))
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
         config = Config()
         config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
