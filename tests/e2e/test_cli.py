@@ -265,7 +265,7 @@ def test_every_command_and_option_in_the_documents_exists() -> None:
     wrong = []
     for line in sorted(written):
         command: Any = typer.main.get_command(app)
-        options = {"--address", "--merchant", "--output", "--help"}
+        options = {"--help", *(name for item in command.params for name in item.opts)}
         for word in line.split()[1:]:
             if word in getattr(command, "commands", {}):
                 command = command.commands[word]
