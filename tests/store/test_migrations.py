@@ -1,9 +1,18 @@
 """A migrated database is what the schema says, on both stores."""
 
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
+from sqlalchemy import inspect, text
+from support.world import World
+from zaiko_core.domain.errors import SchemaTooNew
 from zaiko_core.storage.engine import Database
-from zaiko_core.storage.migrate import migrate
+from zaiko_core.storage.migrate import SCRIPTS, migrate, pending, versions
 from zaiko_core.storage.schema import metadata
 
 
@@ -17,3 +26,110 @@ def test_migrating_again_changes_nothing_and_keeps_the_identity(db: Database) ->
     first = migrate(db.engine)
     assert migrate(db.engine) == first
     assert len(bytes.fromhex(first["token_key"])) == 16
+
+
+# Two releases on one database
+
+
+class Release:
+    """A release to come: this one's migrations and some more."""
+
+    def __init__(self, folder: Path) -> None:
+        self.scripts = folder / "migrations"
+        shutil.copytree(SCRIPTS, self.scripts, ignore=shutil.ignore_patterns("__pycache__"))
+        self._last = sorted(path.name[:4] for path in (self.scripts / "versions").glob("0*.py"))[-1]
+
+    def adds(self, column: str) -> str:
+        """A migration that adds a column to `shops`; its number."""
+        return self._write(f"op.add_column('shops', sa.Column('{column}', sa.Text(), server_default='', nullable=False))")
+
+    def removes(self, column: str, *, oldest: str) -> str:
+        """A migration that takes it away again."""
+        return self._write(f"op.drop_column('shops', '{column}')", f"phase = 'post'\noldest = '{oldest}'")
+
+    def _write(self, change: str, more: str = "") -> str:
+        number = f"{int(self._last) + 1:04d}"
+        head = f"import sqlalchemy as sa\nfrom alembic import op\nrevision = '{number}'\ndown_revision = '{self._last}'\n{more}\n"
+        (self.scripts / "versions" / f"{number}_next.py").write_text(f"{head}\ndef upgrade() -> None:\n    {change}\n")
+        self._last = number
+        return number
+
+
+@pytest.fixture
+def coming(tmp_path: Path) -> Release:
+    return Release(tmp_path)
+
+
+def _columns(db: Database) -> set[str]:
+    return {column["name"] for column in inspect(db.engine).get_columns("shops")}
+
+
+def test_old_code_works_on_a_database_that_a_new_release_has_added_to(db: Database, coming: Release) -> None:
+    coming.adds("novelty")
+    before = migrate(db.engine)
+
+    assert migrate(db.engine, scripts=coming.scripts) == before
+    assert "novelty" in _columns(db)
+
+    # A server of this release that starts now leaves the database as it is, and works.
+    assert migrate(db.engine) == before
+    assert versions(db.engine)[2]
+    world = World(db).begin()
+    world.receive("tea", 5)
+    assert world.free("tea") == 5
+
+
+def test_what_old_code_could_not_live_with_waits_for_the_finish(db: Database, coming: Release) -> None:
+    added = coming.adds("novelty")
+    coming.removes("display_name", oldest=added)
+
+    migrate(db.engine, scripts=coming.scripts)
+    assert "display_name" in _columns(db)
+    assert pending(db.engine, scripts=coming.scripts)
+
+    migrate(db.engine, finish=True, scripts=coming.scripts)
+    assert "display_name" not in _columns(db)
+    assert not pending(db.engine, scripts=coming.scripts)
+
+
+def test_a_release_that_is_too_old_does_not_start_and_says_what_to_do(db: Database, coming: Release) -> None:
+    added = coming.adds("novelty")
+    coming.removes("display_name", oldest=added)
+    migrate(db.engine, finish=True, scripts=coming.scripts)
+
+    with pytest.raises(SchemaTooNew, match="install the newer release"):
+        migrate(db.engine)
+    assert not versions(db.engine)[2]
+
+
+def test_a_release_later_the_removal_is_done_at_the_start(db: Database, coming: Release) -> None:
+    added = coming.adds("novelty")
+    coming.removes("display_name", oldest=added)
+    coming.adds("more")
+
+    migrate(db.engine, scripts=coming.scripts)
+
+    assert {"novelty", "more"} <= _columns(db)
+    assert "display_name" not in _columns(db)
+
+
+def test_a_start_does_not_go_back_behind_what_was_finished(db: Database, coming: Release) -> None:
+    coming.removes("display_name", oldest=coming.adds("novelty"))
+    migrate(db.engine, finish=True, scripts=coming.scripts)
+
+    migrate(db.engine, scripts=coming.scripts)
+
+    assert "display_name" not in _columns(db)
+
+
+def test_a_migration_that_fails_leaves_nothing(db: Database, coming: Release) -> None:
+    coming.adds("novelty")
+    coming._write("op.execute('SELECT * FROM nowhere')")
+
+    with pytest.raises(Exception, match="nowhere"):
+        migrate(db.engine, scripts=coming.scripts)
+
+    assert "novelty" not in _columns(db)
+    with db.engine.connect() as connection:
+        assert connection.scalar(text("SELECT count(*) FROM shops")) == 0
+    assert versions(db.engine)[0] == versions(db.engine)[1]

@@ -245,6 +245,17 @@ class StorageUnavailable(Unavailable):
     reason = "STORAGE_UNAVAILABLE"
 
 
+class SchemaTooNew(StorageUnavailable):
+    """The database was migrated by a release that this one cannot work beside."""
+
+    def __init__(self, current: str, ours: str, oldest: str) -> None:
+        super().__init__(
+            f"the database has schema {current}, which takes a release that knows {oldest}, and this one knows {ours}; "
+            "install the newer release",
+            schema=current,
+        )
+
+
 class ReplicaBehind(Unavailable):
     reason = "REPLICA_BEHIND"
 

@@ -10,6 +10,7 @@ from zaiko_server.cli import (
     explain,
     keys,
     link,
+    migrate,
     new_connector,
     operations,
     serve,
@@ -29,6 +30,7 @@ def add_to(app: typer.Typer) -> None:
     app.command(rich_help_panel=_START)(demo)
     app.command(rich_help_panel=_START)(serve.serve)
     app.command(rich_help_panel=_START)(serve.simulate)
+    app.command(rich_help_panel=_START)(migrate.migrate)
     app.add_typer(tokens.tokens, name="tokens", rich_help_panel=_START)
     app.add_typer(keys.keys, name="keys", rich_help_panel=_START)
     app.command(rich_help_panel=_SEE)(watch.watch)
