@@ -202,11 +202,19 @@ def test_a_migrated_database_is_well(db: Database) -> None:
 def test_another_schema_is_told(db: Database, revision: str, words: str) -> None:
     with db.engine.begin() as connection:
         connection.exec_driver_sql(f"UPDATE alembic_version SET version_num = '{revision}'")
+        connection.exec_driver_sql(f"INSERT INTO system (key, value) VALUES ('oldest_schema', '{revision}')")
 
     [found] = store.database(db)
 
     assert found.level is Level.PROBLEM
     assert words in found.message
+
+
+def test_a_newer_schema_that_this_release_can_live_with_is_a_warning(db: Database) -> None:
+    with db.engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
+
+    assert levels(store.database(db)) == [("WARNING", "database"), ("OK", "database")]
 
 
 def test_a_file_that_is_missing_is_not_made(tmp_path: Path) -> None:

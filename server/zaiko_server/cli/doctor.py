@@ -122,7 +122,7 @@ def _of_database(db: str, key_file: Path, chosen: str) -> Iterator[Finding]:
     try:
         found = list(store.database(database))
         yield from found
-        if worst(found) is not Level.OK:
+        if worst(found) is Level.PROBLEM:
             return
         kept = store.read(database)
         yield from store.clock(time.time(), kept.now / 1e6)

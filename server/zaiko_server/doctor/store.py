@@ -37,11 +37,13 @@ def database(db: Database) -> Iterator[Finding]:
                 "database", f"its schema ({current}) is newer than this release", "Install the newer release again.", shown
             )
             return
-        if current != newest:
-            yield problem(
-                "database", f"its schema is {current}, this release has {newest}", "Start the server: it migrates.", shown
-            )
+        if current < newest:
+            remedy = "Start the server, which migrates; `zaiko migrate --finish` once no older server runs."
+            yield problem("database", f"its schema is {current}, this release has {newest}", remedy, shown)
             return
+        if current > newest:
+            words = f"its schema ({current}) is of a newer release, and this one can live with it"
+            yield warning("database", words, "Bring every server to the newer release.", shown)
         if refusal := _unwritable(db):
             yield problem("database", refusal, "Let the server's user write it, or use the primary.", shown)
             return
