@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import itertools
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -163,6 +165,7 @@ class Api:
     answers: Answers
     address: str = ""
     stubs: dict[str, Any] = field(default_factory=dict)
+    writing: set[asyncio.Task[None]] = field(default_factory=set)
 
     def method(self, rpc: str) -> Callable[..., Any]:
         """`Service.Method` as something to call."""
@@ -170,7 +173,20 @@ class Api:
         if service not in self.stubs:
             self.stubs[service] = STUBS[service](self.channel)
         found: Callable[..., Any] = getattr(self.stubs[service], name)
+        if isinstance(found, grpc.aio.StreamStreamMultiCallable):
+            return lambda request, **options: self._spoken(found(**options), request)
         return found
+
+    def _spoken(self, call: Any, request: Any) -> Any:
+        """A stream with one request written; the client stays to hear the answer."""
+
+        async def write() -> None:
+            with contextlib.suppress(grpc.aio.AioRpcError, asyncio.InvalidStateError):
+                await call.write(request)
+
+        self.writing.add(task := asyncio.create_task(write()))
+        task.add_done_callback(self.writing.discard)
+        return call
 
     async def call(self, rpc: str, request: Any, **options: Any) -> Any:
         """Call a unary method; a response, or AioRpcError."""
@@ -179,7 +195,7 @@ class Api:
     async def refusal(self, rpc: str, request: Any, **options: Any) -> Refused:
         """Call a method that must be refused; why it was."""
         try:
-            if rpc.endswith(("WatchSync", "WatchStocks", "WatchOperation")):
+            if rpc.endswith(("WatchSync", "WatchStocks", "WatchOperation", "WatchSyncSession")):
                 async for _ in self.method(rpc)(request, timeout=10):
                     break
             else:

@@ -184,6 +184,9 @@ REQUESTS: dict[str, Callable[[World], Any]] = {
     "SyncService.GetAuditSummary": lambda world: sync_service_pb2.GetAuditSummaryRequest(parent=world("shops/-")),
     "SyncService.ListDrifts": lambda world: sync_service_pb2.ListDriftsRequest(parent=world("shops/one")),
     "SyncService.ListLinkStatuses": lambda world: sync_service_pb2.ListLinkStatusesRequest(parent=world("shops/one")),
+    "SyncService.WatchSyncSession": lambda world: sync_service_pb2.WatchSyncSessionRequest(
+        watch_id=1, create=sync_service_pb2.WatchSyncRequest(parent=world.name)
+    ),
     "SyncService.WatchSync": lambda world: sync_service_pb2.WatchSyncRequest(parent=world.name),
     "TokenService.CreateToken": lambda world: token_service_pb2.CreateTokenRequest(
         token=token_pb2.Token(display_name="N", role="ROLE_READER", merchants=[world.name])

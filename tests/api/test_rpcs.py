@@ -958,6 +958,19 @@ async def list_orders(api: Api, world: World) -> None:
     assert await found(external_ids=["gid://toy/1", "2"]) == ["#1"]
 
 
+@happy("SyncService.WatchSyncSession")
+async def watch_sync_session(api: Api, world: World) -> None:
+    stream = api.method("SyncService.WatchSyncSession")(REQUESTS["SyncService.WatchSyncSession"](world), timeout=10)
+
+    created, states, mark = [await stream.read() for _ in range(3)]
+
+    assert [event.watch_id for event in (created, states, mark)] == [1, 1, 1]
+    assert created.HasField("created")
+    assert [(event.delivery, event.update.WhichOneof("delivery")) for event in (states, mark)] == [(1, "changes"), (2, "mark")]
+    assert mark.update.mark.snapshot_complete
+    stream.cancel()
+
+
 @happy("OperationService.GetOperation")
 async def get_operation(api: Api, world: World) -> None:
     begun = await refreshing(api, world)

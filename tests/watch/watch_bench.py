@@ -44,6 +44,10 @@ class Services(stock_service_pb2_grpc.StockServiceServicer, sync_service_pb2_grp
         async for response in self._mapped(self._watcher.watch_sync(request, context), context):
             yield response
 
+    async def WatchSyncSession(self, requests, context):
+        async for response in self._mapped(self._watcher.watch_sync_session(requests, context), context):
+            yield response
+
     async def _mapped(self, responses, context):
         try:
             async for response in responses:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from zaiko.v1 import error_pb2
+from zaiko_core.domain.errors import Refusal
 from zaiko_core.domain.problem import REMEDIES, Problem, Remedy
 
 from zaiko_server.convert.times import timestamp
 from zaiko_server.reasons import code_of, owner_of
+from zaiko_server.status import code_for
 
 _REMEDIES: Mapping[str, Remedy] = {
     "SYNC_NOT_OFFERED": Remedy(
@@ -23,6 +25,7 @@ _REMEDIES: Mapping[str, Remedy] = {
     ),
     "SHOP_PAUSED": Remedy("MERCHANT", "Resume the shop.", "ショップを再開してください。"),
 }
+_FRESH_SNAPSHOT = frozenset({"RESUME_TOKEN_INVALID", "REVISION_COMPACTED", "REVISION_IN_FUTURE", "HISTORY_REPLACED"})
 
 
 def problem(record: Problem | None) -> error_pb2.Problem | None:
@@ -39,6 +42,20 @@ def problem(record: Problem | None) -> error_pb2.Problem | None:
         action_ja=remedy.action_ja,
         retry_time=timestamp(record.retry_at),
         platform_message=record.platform_message[:500],
+    )
+
+
+def refused(refusal: Refusal) -> error_pb2.Problem:
+    """A refusal of one of many things that a stream asks for, where it is not the end of the call."""
+    again = refusal.reason in _FRESH_SNAPSHOT
+    return error_pb2.Problem(
+        code=code_for(refusal).value[0],
+        reason=reason(refusal.reason),
+        owner=error_pb2.Owner.Value(f"OWNER_{owner_of(refusal.reason)}"),
+        message=refusal.message,
+        action_en="Begin again with a snapshot." if again else "Correct the request and send it again.",
+        action_ja="スナップショットから開始し直してください。" if again else "リクエストを修正して再送してください。",
+        metadata=dict(refusal.metadata),
     )
 
 

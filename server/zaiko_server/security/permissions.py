@@ -59,6 +59,7 @@ _SERVICES: Mapping[str, Mapping[P, tuple[str, ...]]] = {
             "ListDrifts",
             "ListLinkStatuses",
             "WatchSync",
+            "WatchSyncSession",
         ),
         P.SYNC_RUN: ("SyncNow", "CancelSyncRun"),
     },

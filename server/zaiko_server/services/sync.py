@@ -164,6 +164,13 @@ class SyncServicer(sync_service_pb2_grpc.SyncServiceServicer):
             async for response in responses:
                 yield response
 
+    async def WatchSyncSession(
+        self, request_iterator: AsyncIterator[pb.WatchSyncSessionRequest], context: Context
+    ) -> AsyncIterator[pb.WatchSyncSessionResponse]:
+        async with aclosing(self._watcher.watch_sync_session(request_iterator, context)) as responses:
+            async for response in responses:
+                yield response
+
     def _sync_shop(self, uow: UnitOfWork, shop: str) -> list[str]:
         check_runnable(uow, shops.get(uow, shop), self._can_sync)
         return sync.sync_now(uow, shops=[shop])

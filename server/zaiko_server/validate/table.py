@@ -96,6 +96,11 @@ def _filter(fields: Fields) -> dict[str, Rules]:
     return {"filter": _FREE, **_below("filter", fields)}
 
 
+_WATCH_SYNC: Fields = {
+    "parent": _name(names.MERCHANT),
+    **_filter({"shops": (Items(100), Required(), Named(names.SHOP)), "subjects": _KINDS}),
+    **_START,
+}
 _MERCHANT: Fields = {
     "display_name": _DISPLAY_NAME,
     "inventory_sync_available": (Free("unset = true"),),
@@ -363,10 +368,16 @@ TABLE: Mapping[str, Fields] = {
     "ListDriftsRequest": _in_shops(_filter({"link": _maybe(names.LINK), "causes": _KINDS})),
     "GetSyncStatusRequest": {"parent": _name(names.MERCHANT)},
     "ListLinkStatusesRequest": _in_shops(_filter({"product": _maybe(names.PRODUCT), "states": _KINDS})),
-    "WatchSyncRequest": {
-        "parent": _name(names.MERCHANT),
-        **_filter({"shops": (Items(100), Required(), Named(names.SHOP)), "subjects": _KINDS}),
-        **_START,
+    "WatchSyncRequest": _WATCH_SYNC,
+    "WatchSyncSessionRequest": {
+        "watch_id": (Range(1, 2**31 - 1),),
+        "request": (Required(),),
+        "create": _FREE,
+        **_below("create", _WATCH_SYNC),
+        "cancel": _FREE,
+        "ack": _FREE,
+        "ack.delivery": (Range(1, 2**31 - 1),),
+        "progress": _FREE,
     },
     # TokenService
     "CreateTokenRequest": {

@@ -48,6 +48,7 @@ class Hub:
     def __init__(self, store: Store, feed: Feed, limits: Limits) -> None:
         self._store, self._feed, self.limits = store, feed, limits
         self.draining = False
+        self.drained = asyncio.Event()
         self._seats: Counter[str] = Counter()
         self._empty = asyncio.Event()
         self._empty.set()
@@ -99,6 +100,10 @@ class Hub:
         # One watch that is cancelled does not take the reading from the others.
         return await asyncio.shield(task)
 
+    async def fresh_changes(self, topic: Topic[Response], cursors: Cursors, position: int) -> Delivery[Response]:
+        """As `changes`, and never of a reading that began before this call."""
+        return await self._store.read(topic.merchant, topic.changes(cursors, position))
+
     @contextlib.contextmanager
     def listen(self, merchant: str) -> Iterator[Listener]:
         """Wake-ups of one merchant, for one watch."""
@@ -119,6 +124,7 @@ class Hub:
     async def drain(self, grace: float) -> bool:
         """Ask every watch to end with a mark; whether all did within `grace` seconds."""
         self.draining = True
+        self.drained.set()
         for followed in self._followed.values():
             followed.wake()
         try:

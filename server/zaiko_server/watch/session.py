@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Generic
 
 from zaiko_server.watch.cursor import Cursors
-from zaiko_server.watch.hub import Hub
+from zaiko_server.watch.hub import Hub, Listener
 from zaiko_server.watch.refusals import ServerDraining
 from zaiko_server.watch.topics import Response, Topic
 
@@ -41,6 +41,14 @@ class Session(Generic[Response]):
     ) -> None:
         self._hub, self._topic, self._cursors = hub, topic, cursors
         self._start, self._interval, self._chance = start, interval, chance
+        self._asked = False
+        self._listener: Listener | None = None
+
+    def ask_mark(self) -> None:
+        """Send a mark as soon as everything up to now is delivered. Several calls before it are answered by one."""
+        self._asked = True
+        if self._listener is not None:
+            self._listener.wake.set()
 
     async def messages(self) -> AsyncGenerator[Response, None]:
         """Never ends by itself: raises ServerDraining, RevisionCompacted, RevisionInFuture, or what the store raises."""
@@ -56,17 +64,20 @@ class Session(Generic[Response]):
         yield self._mark(position, snapshot_complete=self._start is None)
         due = clock() + self._pause()
         with self._hub.listen(self._topic.merchant) as listener:
+            self._listener = listener
             while not self._hub.draining:
-                newest = await listener.wait(position, due - clock())
-                if newest > position:
-                    delivery = await self._hub.changes(self._topic, self._cursors, position)
+                newest = await listener.wait(position, 0 if self._asked else due - clock())
+                asked, self._asked = self._asked, False
+                if newest > position or asked:
+                    read = self._hub.fresh_changes if asked else self._hub.changes
+                    delivery = await read(self._topic, self._cursors, position)
                     for response in delivery.responses:
                         yield response
-                    if delivery.revision == position:
+                    if delivery.revision == position and not asked:
                         # A replica that was read is behind the one that told of the change.
                         await asyncio.sleep(_STALE)
                     position = delivery.revision
-                if clock() >= due:
+                if asked or clock() >= due:
                     yield self._mark(position)
                     due = clock() + self._pause()
         yield self._mark(position)

@@ -1,10 +1,10 @@
-"""The watch as services see it: two async generators over requests."""
+"""The watch as services see it: async generators over requests."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
 from typing import Any, Protocol
 
 import grpc
@@ -16,6 +16,8 @@ from zaiko_server import names
 from zaiko_server.refusals import InvalidName
 from zaiko_server.security.calling import caller, check_reach
 from zaiko_server.status import code_for, status_for, trailers_for
+from zaiko_server.validate.check import check
+from zaiko_server.watch.conversation import Conversation
 from zaiko_server.watch.cursor import Cursors
 from zaiko_server.watch.hub import Feed, Hub, Limits, Store
 from zaiko_server.watch.refusals import SlowConsumer
@@ -47,7 +49,7 @@ class Owner(Protocol):
 
 
 class SyncWatcher:
-    """Serves WatchSync and WatchStocks. One per process; `drain` before the server stops.
+    """Serves WatchSync, WatchSyncSession and WatchStocks. One per process; `drain` before the server stops.
 
     Refusals are raised, for the interceptor that maps them. Only SLOW_CONSUMER ends the call from outside, because the handler is
     then stuck in a write. Who calls (`security/calling.py`) is counted for the cap per caller, and must reach the merchant.
@@ -68,12 +70,16 @@ class SyncWatcher:
         self, request: sync_service_pb2.WatchSyncRequest, context: Context
     ) -> AsyncGenerator[sync_service_pb2.WatchSyncResponse, None]:
         """SyncService.WatchSync."""
-        [merchant] = names.MERCHANT.ids(request.parent)
-        shops = _ids(names.SHOP, merchant, "filter.shops", request.filter.shops)
-        subjects = frozenset(_SUBJECTS[subject] for subject in request.filter.subjects) or frozenset(_SUBJECTS.values())
-        async with contextlib.aclosing(
-            self._serve(SyncTopic(merchant, shops, subjects, can_sync=self._owner.can_sync), request.start, context)
-        ) as responses:
+        async with contextlib.aclosing(self._guarded(self._sync_session(request).messages(), context)) as responses:
+            async for response in responses:
+                yield response
+
+    async def watch_sync_session(
+        self, requests: AsyncIterator[sync_service_pb2.WatchSyncSessionRequest], context: Context
+    ) -> AsyncGenerator[sync_service_pb2.WatchSyncSessionResponse, None]:
+        """SyncService.WatchSyncSession. The stream takes a seat, and so does each of its watches."""
+        conversation = Conversation(self.hub, self._sync_session, check=lambda r: check(r, now=self._chance.now()))
+        async with contextlib.aclosing(self._guarded(conversation.responses(requests), context, conversation.close)) as responses:
             async for response in responses:
                 yield response
 
@@ -83,7 +89,8 @@ class SyncWatcher:
         """StockService.WatchStocks."""
         [merchant] = names.MERCHANT.ids(request.parent)
         products = _ids(names.PRODUCT, merchant, "filter.products", request.filter.products)
-        async with contextlib.aclosing(self._serve(StockTopic(merchant, products), request.start, context)) as responses:
+        session = self._session(StockTopic(merchant, products), request.start)
+        async with contextlib.aclosing(self._guarded(session.messages(), context)) as responses:
             async for response in responses:
                 yield response
 
@@ -92,12 +99,18 @@ class SyncWatcher:
         before `grpc.aio.Server.stop`, which would only cancel them."""
         return await self.hub.drain(grace)
 
-    async def _serve(self, topic: Topic[Response], start: watch_pb2.WatchStart, context: Context) -> AsyncGenerator[Response, None]:
+    def _sync_session(self, request: sync_service_pb2.WatchSyncRequest) -> Session[sync_service_pb2.WatchSyncResponse]:
+        [merchant] = names.MERCHANT.ids(request.parent)
+        shops = _ids(names.SHOP, merchant, "filter.shops", request.filter.shops)
+        subjects = frozenset(_SUBJECTS[subject] for subject in request.filter.subjects) or frozenset(_SUBJECTS.values())
+        return self._session(SyncTopic(merchant, shops, subjects, can_sync=self._owner.can_sync), request.start)
+
+    def _session(self, topic: Topic[Response], start: watch_pb2.WatchStart) -> Session[Response]:
         check_reach(topic.merchant)
         cursors = Cursors(self._owner.token_key.encode(), self._owner.epoch, topic.scope)
         resumed = start.WhichOneof("position") == "resume_token"
         seconds = start.bookmark_interval.ToTimedelta().total_seconds() if start.HasField("bookmark_interval") else None
-        session = Session(
+        return Session(
             self.hub,
             topic,
             cursors,
@@ -105,17 +118,23 @@ class SyncWatcher:
             interval=bookmark_interval(seconds),
             chance=self._chance,
         )
+
+    async def _guarded(
+        self, responses: AsyncGenerator[Any, None], context: Context, close: Callable[[], None] = lambda: None
+    ) -> AsyncGenerator[Any, None]:
+        """One stream: it has a seat while it lasts, and ends when its client does not read. `close` ends what else it began."""
         leave = self.hub.take_seat(caller().id)
         guard = _WriteGuard(context, self._limits.blocked)
 
         def end(_: Any = None) -> None:
+            close()
             guard.disarm()
             leave()
 
         # A call that is cancelled while its handler is stuck in a write may never come back into this generator.
         context.add_done_callback(end)  # type: ignore[arg-type] # the stubs make a class of the callback's type
         try:
-            async with contextlib.aclosing(session.messages()) as messages:
+            async with contextlib.aclosing(responses) as messages:
                 async for response in messages:
                     guard.arm()
                     yield response

@@ -25,13 +25,14 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from zaiko.v1 import drift_pb2 as zaiko_dot_v1_dot_drift__pb2
+from zaiko.v1 import error_pb2 as zaiko_dot_v1_dot_error__pb2
 from zaiko.v1 import link_pb2 as zaiko_dot_v1_dot_link__pb2
 from zaiko.v1 import shop_pb2 as zaiko_dot_v1_dot_shop__pb2
 from zaiko.v1 import sync_run_pb2 as zaiko_dot_v1_dot_sync__run__pb2
 from zaiko.v1 import watch_pb2 as zaiko_dot_v1_dot_watch__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bzaiko/v1/sync_service.proto\x12\x08zaiko.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x14zaiko/v1/drift.proto\x1a\x13zaiko/v1/link.proto\x1a\x13zaiko/v1/shop.proto\x1a\x17zaiko/v1/sync_run.proto\x1a\x14zaiko/v1/watch.proto\"b\n\x0eSyncNowRequest\x12\x0e\n\x04shop\x18\x01 \x01(\tH\x00\x12\x0e\n\x04link\x18\x02 \x01(\tH\x00\x12\x11\n\x07product\x18\x03 \x01(\tH\x00\x12\x12\n\nrequest_id\x18\x04 \x01(\tB\t\n\x07subject\"\xcb\x01\n\x0fSyncNowResponse\x12\x36\n\x05shops\x18\x01 \x03(\x0b\x32\'.zaiko.v1.SyncNowResponse.ScheduledShop\x12\x14\n\x08revision\x18\x02 \x01(\x03\x42\x02\x30\x01\x1aj\n\rScheduledShop\x12\x0c\n\x04shop\x18\x01 \x01(\t\x12%\n\njoined_run\x18\x02 \x01(\x0b\x32\x11.zaiko.v1.SyncRun\x12$\n\x06status\x18\x03 \x01(\x0b\x32\x14.zaiko.v1.ShopStatus\"!\n\x11GetSyncRunRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"O\n\x12GetSyncRunResponse\x12#\n\x08sync_run\x18\x01 \x01(\x0b\x32\x11.zaiko.v1.SyncRun\x12\x14\n\x08revision\x18\x02 \x01(\x03\x42\x02\x30\x01\"\xb5\x01\n\x13ListSyncRunsRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\x12\x34\n\x06\x66ilter\x18\x04 \x01(\x0b\x32$.zaiko.v1.ListSyncRunsRequest.Filter\x1a\x31\n\x06\x46ilter\x12\'\n\x06states\x18\x01 \x03(\x0e\x32\x17.zaiko.v1.SyncRun.State\"k\n\x14ListSyncRunsResponse\x12$\n\tsync_runs\x18\x01 \x03(\x0b\x32\x11.zaiko.v1.SyncRun\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x14\n\x08revision\x18\x03 \x01(\x03\x42\x02\x30\x01\"8\n\x14\x43\x61ncelSyncRunRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\"R\n\x15\x43\x61ncelSyncRunResponse\x12#\n\x08sync_run\x18\x01 \x01(\x0b\x32\x11.zaiko.v1.SyncRun\x12\x14\n\x08revision\x18\x02 \x01(\x03\x42\x02\x30\x01\"&\n\x14GetSyncStatusRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\"\xe0\x01\n\x15GetSyncStatusResponse\x12)\n\x0blink_counts\x18\x01 \x01(\x0b\x32\x14.zaiko.v1.LinkCounts\x12+\n\rshop_statuses\x18\x02 \x03(\x0b\x32\x14.zaiko.v1.ShopStatus\x12\x1e\n\x16oversold_product_count\x18\x03 \x01(\x05\x12\x1b\n\x13suspect_order_count\x18\x04 \x01(\x05\x12\x1c\n\x14unlinked_order_count\x18\x05 \x01(\x05\x12\x14\n\x08revision\x18\x06 \x01(\x03\x42\x02\x30\x01\"\xd1\x01\n\x17ListLinkStatusesRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\x12\x38\n\x06\x66ilter\x18\x04 \x01(\x0b\x32(.zaiko.v1.ListLinkStatusesRequest.Filter\x1a\x45\n\x06\x46ilter\x12\x0f\n\x07product\x18\x01 \x01(\t\x12*\n\x06states\x18\x02 \x03(\x0e\x32\x1a.zaiko.v1.LinkStatus.State\"v\n\x18ListLinkStatusesResponse\x12+\n\rlink_statuses\x18\x01 \x03(\x0b\x32\x14.zaiko.v1.LinkStatus\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x14\n\x08revision\x18\x03 \x01(\x03\x42\x02\x30\x01\"S\n\x16GetAuditSummaryRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12)\n\x06window\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\"\xbf\x02\n\x17GetAuditSummaryResponse\x12\x1a\n\x12\x65nabled_link_count\x18\x01 \x01(\x05\x12\x1b\n\x13verified_link_count\x18\x02 \x01(\x05\x12\x16\n\x0everified_share\x18\x03 \x01(\x01\x12\x36\n\x12oldest_verify_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x42\n\x0c\x63\x61use_counts\x18\x05 \x03(\x0b\x32,.zaiko.v1.GetAuditSummaryResponse.CauseCount\x12\x14\n\x08revision\x18\x06 \x01(\x03\x42\x02\x30\x01\x1a\x41\n\nCauseCount\x12$\n\x05\x63\x61use\x18\x01 \x01(\x0e\x32\x15.zaiko.v1.Drift.Cause\x12\r\n\x05\x63ount\x18\x02 \x01(\x05\"\xbd\x01\n\x11ListDriftsRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\x12\x32\n\x06\x66ilter\x18\x04 \x01(\x0b\x32\".zaiko.v1.ListDriftsRequest.Filter\x1a=\n\x06\x46ilter\x12\x0c\n\x04link\x18\x01 \x01(\t\x12%\n\x06\x63\x61uses\x18\x02 \x03(\x0e\x32\x15.zaiko.v1.Drift.Cause\"d\n\x12ListDriftsResponse\x12\x1f\n\x06\x64rifts\x18\x01 \x03(\x0b\x32\x0f.zaiko.v1.Drift\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x14\n\x08revision\x18\x03 \x01(\x03\x42\x02\x30\x01\"\x93\x01\n\x08SyncItem\x12+\n\x0blink_status\x18\x01 \x01(\x0b\x32\x14.zaiko.v1.LinkStatusH\x00\x12+\n\x0bshop_status\x18\x02 \x01(\x0b\x32\x14.zaiko.v1.ShopStatusH\x00\x12%\n\x08sync_run\x18\x03 \x01(\x0b\x32\x11.zaiko.v1.SyncRunH\x00\x42\x06\n\x04item\"\xb5\x02\n\x10WatchSyncRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x31\n\x06\x66ilter\x18\x02 \x01(\x0b\x32!.zaiko.v1.WatchSyncRequest.Filter\x12#\n\x05start\x18\x03 \x01(\x0b\x32\x14.zaiko.v1.WatchStart\x1aM\n\x06\x46ilter\x12\r\n\x05shops\x18\x01 \x03(\t\x12\x34\n\x08subjects\x18\x02 \x03(\x0e\x32\".zaiko.v1.WatchSyncRequest.Subject\"j\n\x07Subject\x12\x17\n\x13SUBJECT_UNSPECIFIED\x10\x00\x12\x17\n\x13SUBJECT_LINK_STATUS\x10\x01\x12\x17\n\x13SUBJECT_SHOP_STATUS\x10\x02\x12\x14\n\x10SUBJECT_SYNC_RUN\x10\x03\"p\n\x0bSyncChanges\x12\x14\n\x08revision\x18\x01 \x01(\x03\x42\x02\x30\x01\x12!\n\x05items\x18\x02 \x03(\x0b\x32\x12.zaiko.v1.SyncItem\x12\x15\n\rdeleted_names\x18\x03 \x03(\t\x12\x11\n\tcontinued\x18\x04 \x01(\x08\"\x84\x01\n\x11WatchSyncResponse\x12(\n\x07\x63hanges\x18\x01 \x01(\x0b\x32\x15.zaiko.v1.SyncChangesH\x00\x12#\n\x04mark\x18\x02 \x01(\x0b\x32\x13.zaiko.v1.WatchMarkH\x00\x12\x14\n\x0cresume_token\x18\x03 \x01(\tB\n\n\x08\x64\x65livery2\xcd\x05\n\x0bSyncService\x12>\n\x07SyncNow\x12\x18.zaiko.v1.SyncNowRequest\x1a\x19.zaiko.v1.SyncNowResponse\x12G\n\nGetSyncRun\x12\x1b.zaiko.v1.GetSyncRunRequest\x1a\x1c.zaiko.v1.GetSyncRunResponse\x12M\n\x0cListSyncRuns\x12\x1d.zaiko.v1.ListSyncRunsRequest\x1a\x1e.zaiko.v1.ListSyncRunsResponse\x12P\n\rCancelSyncRun\x12\x1e.zaiko.v1.CancelSyncRunRequest\x1a\x1f.zaiko.v1.CancelSyncRunResponse\x12P\n\rGetSyncStatus\x12\x1e.zaiko.v1.GetSyncStatusRequest\x1a\x1f.zaiko.v1.GetSyncStatusResponse\x12Y\n\x10ListLinkStatuses\x12!.zaiko.v1.ListLinkStatusesRequest\x1a\".zaiko.v1.ListLinkStatusesResponse\x12V\n\x0fGetAuditSummary\x12 .zaiko.v1.GetAuditSummaryRequest\x1a!.zaiko.v1.GetAuditSummaryResponse\x12G\n\nListDrifts\x12\x1b.zaiko.v1.ListDriftsRequest\x1a\x1c.zaiko.v1.ListDriftsResponse\x12\x46\n\tWatchSync\x12\x1a.zaiko.v1.WatchSyncRequest\x1a\x1b.zaiko.v1.WatchSyncResponse0\x01\x42<\n\x0c\x64\x65v.zaiko.v1B\x10SyncServiceProtoP\x01Z\x18zaiko.dev/api/v1;zaikov1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bzaiko/v1/sync_service.proto\x12\x08zaiko.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x14zaiko/v1/drift.proto\x1a\x14zaiko/v1/error.proto\x1a\x13zaiko/v1/link.proto\x1a\x13zaiko/v1/shop.proto\x1a\x17zaiko/v1/sync_run.proto\x1a\x14zaiko/v1/watch.proto\"b\n\x0eSyncNowRequest\x12\x0e\n\x04shop\x18\x01 \x01(\tH\x00\x12\x0e\n\x04link\x18\x02 \x01(\tH\x00\x12\x11\n\x07product\x18\x03 \x01(\tH\x00\x12\x12\n\nrequest_id\x18\x04 \x01(\tB\t\n\x07subject\"\xcb\x01\n\x0fSyncNowResponse\x12\x36\n\x05shops\x18\x01 \x03(\x0b\x32\'.zaiko.v1.SyncNowResponse.ScheduledShop\x12\x14\n\x08revision\x18\x02 \x01(\x03\x42\x02\x30\x01\x1aj\n\rScheduledShop\x12\x0c\n\x04shop\x18\x01 \x01(\t\x12%\n\njoined_run\x18\x02 \x01(\x0b\x32\x11.zaiko.v1.SyncRun\x12$\n\x06status\x18\x03 \x01(\x0b\x32\x14.zaiko.v1.ShopStatus\"!\n\x11GetSyncRunRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"O\n\x12GetSyncRunResponse\x12#\n\x08sync_run\x18\x01 \x01(\x0b\x32\x11.zaiko.v1.SyncRun\x12\x14\n\x08revision\x18\x02 \x01(\x03\x42\x02\x30\x01\"\xb5\x01\n\x13ListSyncRunsRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\x12\x34\n\x06\x66ilter\x18\x04 \x01(\x0b\x32$.zaiko.v1.ListSyncRunsRequest.Filter\x1a\x31\n\x06\x46ilter\x12\'\n\x06states\x18\x01 \x03(\x0e\x32\x17.zaiko.v1.SyncRun.State\"k\n\x14ListSyncRunsResponse\x12$\n\tsync_runs\x18\x01 \x03(\x0b\x32\x11.zaiko.v1.SyncRun\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x14\n\x08revision\x18\x03 \x01(\x03\x42\x02\x30\x01\"8\n\x14\x43\x61ncelSyncRunRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\"R\n\x15\x43\x61ncelSyncRunResponse\x12#\n\x08sync_run\x18\x01 \x01(\x0b\x32\x11.zaiko.v1.SyncRun\x12\x14\n\x08revision\x18\x02 \x01(\x03\x42\x02\x30\x01\"&\n\x14GetSyncStatusRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\"\xe0\x01\n\x15GetSyncStatusResponse\x12)\n\x0blink_counts\x18\x01 \x01(\x0b\x32\x14.zaiko.v1.LinkCounts\x12+\n\rshop_statuses\x18\x02 \x03(\x0b\x32\x14.zaiko.v1.ShopStatus\x12\x1e\n\x16oversold_product_count\x18\x03 \x01(\x05\x12\x1b\n\x13suspect_order_count\x18\x04 \x01(\x05\x12\x1c\n\x14unlinked_order_count\x18\x05 \x01(\x05\x12\x14\n\x08revision\x18\x06 \x01(\x03\x42\x02\x30\x01\"\xd1\x01\n\x17ListLinkStatusesRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\x12\x38\n\x06\x66ilter\x18\x04 \x01(\x0b\x32(.zaiko.v1.ListLinkStatusesRequest.Filter\x1a\x45\n\x06\x46ilter\x12\x0f\n\x07product\x18\x01 \x01(\t\x12*\n\x06states\x18\x02 \x03(\x0e\x32\x1a.zaiko.v1.LinkStatus.State\"v\n\x18ListLinkStatusesResponse\x12+\n\rlink_statuses\x18\x01 \x03(\x0b\x32\x14.zaiko.v1.LinkStatus\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x14\n\x08revision\x18\x03 \x01(\x03\x42\x02\x30\x01\"S\n\x16GetAuditSummaryRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12)\n\x06window\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\"\xbf\x02\n\x17GetAuditSummaryResponse\x12\x1a\n\x12\x65nabled_link_count\x18\x01 \x01(\x05\x12\x1b\n\x13verified_link_count\x18\x02 \x01(\x05\x12\x16\n\x0everified_share\x18\x03 \x01(\x01\x12\x36\n\x12oldest_verify_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x42\n\x0c\x63\x61use_counts\x18\x05 \x03(\x0b\x32,.zaiko.v1.GetAuditSummaryResponse.CauseCount\x12\x14\n\x08revision\x18\x06 \x01(\x03\x42\x02\x30\x01\x1a\x41\n\nCauseCount\x12$\n\x05\x63\x61use\x18\x01 \x01(\x0e\x32\x15.zaiko.v1.Drift.Cause\x12\r\n\x05\x63ount\x18\x02 \x01(\x05\"\xbd\x01\n\x11ListDriftsRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\x12\x32\n\x06\x66ilter\x18\x04 \x01(\x0b\x32\".zaiko.v1.ListDriftsRequest.Filter\x1a=\n\x06\x46ilter\x12\x0c\n\x04link\x18\x01 \x01(\t\x12%\n\x06\x63\x61uses\x18\x02 \x03(\x0e\x32\x15.zaiko.v1.Drift.Cause\"d\n\x12ListDriftsResponse\x12\x1f\n\x06\x64rifts\x18\x01 \x03(\x0b\x32\x0f.zaiko.v1.Drift\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x14\n\x08revision\x18\x03 \x01(\x03\x42\x02\x30\x01\"\x93\x01\n\x08SyncItem\x12+\n\x0blink_status\x18\x01 \x01(\x0b\x32\x14.zaiko.v1.LinkStatusH\x00\x12+\n\x0bshop_status\x18\x02 \x01(\x0b\x32\x14.zaiko.v1.ShopStatusH\x00\x12%\n\x08sync_run\x18\x03 \x01(\x0b\x32\x11.zaiko.v1.SyncRunH\x00\x42\x06\n\x04item\"\xb5\x02\n\x10WatchSyncRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x31\n\x06\x66ilter\x18\x02 \x01(\x0b\x32!.zaiko.v1.WatchSyncRequest.Filter\x12#\n\x05start\x18\x03 \x01(\x0b\x32\x14.zaiko.v1.WatchStart\x1aM\n\x06\x46ilter\x12\r\n\x05shops\x18\x01 \x03(\t\x12\x34\n\x08subjects\x18\x02 \x03(\x0e\x32\".zaiko.v1.WatchSyncRequest.Subject\"j\n\x07Subject\x12\x17\n\x13SUBJECT_UNSPECIFIED\x10\x00\x12\x17\n\x13SUBJECT_LINK_STATUS\x10\x01\x12\x17\n\x13SUBJECT_SHOP_STATUS\x10\x02\x12\x14\n\x10SUBJECT_SYNC_RUN\x10\x03\"p\n\x0bSyncChanges\x12\x14\n\x08revision\x18\x01 \x01(\x03\x42\x02\x30\x01\x12!\n\x05items\x18\x02 \x03(\x0b\x32\x12.zaiko.v1.SyncItem\x12\x15\n\rdeleted_names\x18\x03 \x03(\t\x12\x11\n\tcontinued\x18\x04 \x01(\x08\"\x84\x01\n\x11WatchSyncResponse\x12(\n\x07\x63hanges\x18\x01 \x01(\x0b\x32\x15.zaiko.v1.SyncChangesH\x00\x12#\n\x04mark\x18\x02 \x01(\x0b\x32\x13.zaiko.v1.WatchMarkH\x00\x12\x14\n\x0cresume_token\x18\x03 \x01(\tB\n\n\x08\x64\x65livery\"\xe9\x02\n\x17WatchSyncSessionRequest\x12\x10\n\x08watch_id\x18\x01 \x01(\x05\x12,\n\x06\x63reate\x18\x02 \x01(\x0b\x32\x1a.zaiko.v1.WatchSyncRequestH\x00\x12@\n\x06\x63\x61ncel\x18\x03 \x01(\x0b\x32..zaiko.v1.WatchSyncSessionRequest.CancellationH\x00\x12@\n\x03\x61\x63k\x18\x04 \x01(\x0b\x32\x31.zaiko.v1.WatchSyncSessionRequest.AcknowledgementH\x00\x12>\n\x08progress\x18\x05 \x01(\x0b\x32*.zaiko.v1.WatchSyncSessionRequest.QuestionH\x00\x1a#\n\x0f\x41\x63knowledgement\x12\x10\n\x08\x64\x65livery\x18\x01 \x01(\x05\x1a\x0e\n\x0c\x43\x61ncellation\x1a\n\n\x08QuestionB\t\n\x07request\"\x9a\x03\n\x18WatchSyncSessionResponse\x12\x10\n\x08watch_id\x18\x01 \x01(\x05\x12\x10\n\x08\x64\x65livery\x18\x02 \x01(\x05\x12?\n\x07\x63reated\x18\x03 \x01(\x0b\x32,.zaiko.v1.WatchSyncSessionResponse.BeginningH\x00\x12-\n\x06update\x18\x04 \x01(\x0b\x32\x1b.zaiko.v1.WatchSyncResponseH\x00\x12;\n\tcancelled\x18\x05 \x01(\x0b\x32&.zaiko.v1.WatchSyncSessionResponse.EndH\x00\x12=\n\x07refused\x18\x06 \x01(\x0b\x32*.zaiko.v1.WatchSyncSessionResponse.RefusalH\x00\x1a\x0b\n\tBeginning\x1a)\n\x03\x45nd\x12\"\n\x07problem\x18\x01 \x01(\x0b\x32\x11.zaiko.v1.Problem\x1a-\n\x07Refusal\x12\"\n\x07problem\x18\x01 \x01(\x0b\x32\x11.zaiko.v1.ProblemB\x07\n\x05\x65vent2\xac\x06\n\x0bSyncService\x12>\n\x07SyncNow\x12\x18.zaiko.v1.SyncNowRequest\x1a\x19.zaiko.v1.SyncNowResponse\x12G\n\nGetSyncRun\x12\x1b.zaiko.v1.GetSyncRunRequest\x1a\x1c.zaiko.v1.GetSyncRunResponse\x12M\n\x0cListSyncRuns\x12\x1d.zaiko.v1.ListSyncRunsRequest\x1a\x1e.zaiko.v1.ListSyncRunsResponse\x12P\n\rCancelSyncRun\x12\x1e.zaiko.v1.CancelSyncRunRequest\x1a\x1f.zaiko.v1.CancelSyncRunResponse\x12P\n\rGetSyncStatus\x12\x1e.zaiko.v1.GetSyncStatusRequest\x1a\x1f.zaiko.v1.GetSyncStatusResponse\x12Y\n\x10ListLinkStatuses\x12!.zaiko.v1.ListLinkStatusesRequest\x1a\".zaiko.v1.ListLinkStatusesResponse\x12V\n\x0fGetAuditSummary\x12 .zaiko.v1.GetAuditSummaryRequest\x1a!.zaiko.v1.GetAuditSummaryResponse\x12G\n\nListDrifts\x12\x1b.zaiko.v1.ListDriftsRequest\x1a\x1c.zaiko.v1.ListDriftsResponse\x12\x46\n\tWatchSync\x12\x1a.zaiko.v1.WatchSyncRequest\x1a\x1b.zaiko.v1.WatchSyncResponse0\x01\x12]\n\x10WatchSyncSession\x12!.zaiko.v1.WatchSyncSessionRequest\x1a\".zaiko.v1.WatchSyncSessionResponse(\x01\x30\x01\x42<\n\x0c\x64\x65v.zaiko.v1B\x10SyncServiceProtoP\x01Z\x18zaiko.dev/api/v1;zaikov1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -57,60 +58,76 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTDRIFTSRESPONSE'].fields_by_name['revision']._serialized_options = b'0\001'
   _globals['_SYNCCHANGES'].fields_by_name['revision']._loaded_options = None
   _globals['_SYNCCHANGES'].fields_by_name['revision']._serialized_options = b'0\001'
-  _globals['_SYNCNOWREQUEST']._serialized_start=217
-  _globals['_SYNCNOWREQUEST']._serialized_end=315
-  _globals['_SYNCNOWRESPONSE']._serialized_start=318
-  _globals['_SYNCNOWRESPONSE']._serialized_end=521
-  _globals['_SYNCNOWRESPONSE_SCHEDULEDSHOP']._serialized_start=415
-  _globals['_SYNCNOWRESPONSE_SCHEDULEDSHOP']._serialized_end=521
-  _globals['_GETSYNCRUNREQUEST']._serialized_start=523
-  _globals['_GETSYNCRUNREQUEST']._serialized_end=556
-  _globals['_GETSYNCRUNRESPONSE']._serialized_start=558
-  _globals['_GETSYNCRUNRESPONSE']._serialized_end=637
-  _globals['_LISTSYNCRUNSREQUEST']._serialized_start=640
-  _globals['_LISTSYNCRUNSREQUEST']._serialized_end=821
-  _globals['_LISTSYNCRUNSREQUEST_FILTER']._serialized_start=772
-  _globals['_LISTSYNCRUNSREQUEST_FILTER']._serialized_end=821
-  _globals['_LISTSYNCRUNSRESPONSE']._serialized_start=823
-  _globals['_LISTSYNCRUNSRESPONSE']._serialized_end=930
-  _globals['_CANCELSYNCRUNREQUEST']._serialized_start=932
-  _globals['_CANCELSYNCRUNREQUEST']._serialized_end=988
-  _globals['_CANCELSYNCRUNRESPONSE']._serialized_start=990
-  _globals['_CANCELSYNCRUNRESPONSE']._serialized_end=1072
-  _globals['_GETSYNCSTATUSREQUEST']._serialized_start=1074
-  _globals['_GETSYNCSTATUSREQUEST']._serialized_end=1112
-  _globals['_GETSYNCSTATUSRESPONSE']._serialized_start=1115
-  _globals['_GETSYNCSTATUSRESPONSE']._serialized_end=1339
-  _globals['_LISTLINKSTATUSESREQUEST']._serialized_start=1342
-  _globals['_LISTLINKSTATUSESREQUEST']._serialized_end=1551
-  _globals['_LISTLINKSTATUSESREQUEST_FILTER']._serialized_start=1482
-  _globals['_LISTLINKSTATUSESREQUEST_FILTER']._serialized_end=1551
-  _globals['_LISTLINKSTATUSESRESPONSE']._serialized_start=1553
-  _globals['_LISTLINKSTATUSESRESPONSE']._serialized_end=1671
-  _globals['_GETAUDITSUMMARYREQUEST']._serialized_start=1673
-  _globals['_GETAUDITSUMMARYREQUEST']._serialized_end=1756
-  _globals['_GETAUDITSUMMARYRESPONSE']._serialized_start=1759
-  _globals['_GETAUDITSUMMARYRESPONSE']._serialized_end=2078
-  _globals['_GETAUDITSUMMARYRESPONSE_CAUSECOUNT']._serialized_start=2013
-  _globals['_GETAUDITSUMMARYRESPONSE_CAUSECOUNT']._serialized_end=2078
-  _globals['_LISTDRIFTSREQUEST']._serialized_start=2081
-  _globals['_LISTDRIFTSREQUEST']._serialized_end=2270
-  _globals['_LISTDRIFTSREQUEST_FILTER']._serialized_start=2209
-  _globals['_LISTDRIFTSREQUEST_FILTER']._serialized_end=2270
-  _globals['_LISTDRIFTSRESPONSE']._serialized_start=2272
-  _globals['_LISTDRIFTSRESPONSE']._serialized_end=2372
-  _globals['_SYNCITEM']._serialized_start=2375
-  _globals['_SYNCITEM']._serialized_end=2522
-  _globals['_WATCHSYNCREQUEST']._serialized_start=2525
-  _globals['_WATCHSYNCREQUEST']._serialized_end=2834
-  _globals['_WATCHSYNCREQUEST_FILTER']._serialized_start=2649
-  _globals['_WATCHSYNCREQUEST_FILTER']._serialized_end=2726
-  _globals['_WATCHSYNCREQUEST_SUBJECT']._serialized_start=2728
-  _globals['_WATCHSYNCREQUEST_SUBJECT']._serialized_end=2834
-  _globals['_SYNCCHANGES']._serialized_start=2836
-  _globals['_SYNCCHANGES']._serialized_end=2948
-  _globals['_WATCHSYNCRESPONSE']._serialized_start=2951
-  _globals['_WATCHSYNCRESPONSE']._serialized_end=3083
-  _globals['_SYNCSERVICE']._serialized_start=3086
-  _globals['_SYNCSERVICE']._serialized_end=3803
+  _globals['_SYNCNOWREQUEST']._serialized_start=239
+  _globals['_SYNCNOWREQUEST']._serialized_end=337
+  _globals['_SYNCNOWRESPONSE']._serialized_start=340
+  _globals['_SYNCNOWRESPONSE']._serialized_end=543
+  _globals['_SYNCNOWRESPONSE_SCHEDULEDSHOP']._serialized_start=437
+  _globals['_SYNCNOWRESPONSE_SCHEDULEDSHOP']._serialized_end=543
+  _globals['_GETSYNCRUNREQUEST']._serialized_start=545
+  _globals['_GETSYNCRUNREQUEST']._serialized_end=578
+  _globals['_GETSYNCRUNRESPONSE']._serialized_start=580
+  _globals['_GETSYNCRUNRESPONSE']._serialized_end=659
+  _globals['_LISTSYNCRUNSREQUEST']._serialized_start=662
+  _globals['_LISTSYNCRUNSREQUEST']._serialized_end=843
+  _globals['_LISTSYNCRUNSREQUEST_FILTER']._serialized_start=794
+  _globals['_LISTSYNCRUNSREQUEST_FILTER']._serialized_end=843
+  _globals['_LISTSYNCRUNSRESPONSE']._serialized_start=845
+  _globals['_LISTSYNCRUNSRESPONSE']._serialized_end=952
+  _globals['_CANCELSYNCRUNREQUEST']._serialized_start=954
+  _globals['_CANCELSYNCRUNREQUEST']._serialized_end=1010
+  _globals['_CANCELSYNCRUNRESPONSE']._serialized_start=1012
+  _globals['_CANCELSYNCRUNRESPONSE']._serialized_end=1094
+  _globals['_GETSYNCSTATUSREQUEST']._serialized_start=1096
+  _globals['_GETSYNCSTATUSREQUEST']._serialized_end=1134
+  _globals['_GETSYNCSTATUSRESPONSE']._serialized_start=1137
+  _globals['_GETSYNCSTATUSRESPONSE']._serialized_end=1361
+  _globals['_LISTLINKSTATUSESREQUEST']._serialized_start=1364
+  _globals['_LISTLINKSTATUSESREQUEST']._serialized_end=1573
+  _globals['_LISTLINKSTATUSESREQUEST_FILTER']._serialized_start=1504
+  _globals['_LISTLINKSTATUSESREQUEST_FILTER']._serialized_end=1573
+  _globals['_LISTLINKSTATUSESRESPONSE']._serialized_start=1575
+  _globals['_LISTLINKSTATUSESRESPONSE']._serialized_end=1693
+  _globals['_GETAUDITSUMMARYREQUEST']._serialized_start=1695
+  _globals['_GETAUDITSUMMARYREQUEST']._serialized_end=1778
+  _globals['_GETAUDITSUMMARYRESPONSE']._serialized_start=1781
+  _globals['_GETAUDITSUMMARYRESPONSE']._serialized_end=2100
+  _globals['_GETAUDITSUMMARYRESPONSE_CAUSECOUNT']._serialized_start=2035
+  _globals['_GETAUDITSUMMARYRESPONSE_CAUSECOUNT']._serialized_end=2100
+  _globals['_LISTDRIFTSREQUEST']._serialized_start=2103
+  _globals['_LISTDRIFTSREQUEST']._serialized_end=2292
+  _globals['_LISTDRIFTSREQUEST_FILTER']._serialized_start=2231
+  _globals['_LISTDRIFTSREQUEST_FILTER']._serialized_end=2292
+  _globals['_LISTDRIFTSRESPONSE']._serialized_start=2294
+  _globals['_LISTDRIFTSRESPONSE']._serialized_end=2394
+  _globals['_SYNCITEM']._serialized_start=2397
+  _globals['_SYNCITEM']._serialized_end=2544
+  _globals['_WATCHSYNCREQUEST']._serialized_start=2547
+  _globals['_WATCHSYNCREQUEST']._serialized_end=2856
+  _globals['_WATCHSYNCREQUEST_FILTER']._serialized_start=2671
+  _globals['_WATCHSYNCREQUEST_FILTER']._serialized_end=2748
+  _globals['_WATCHSYNCREQUEST_SUBJECT']._serialized_start=2750
+  _globals['_WATCHSYNCREQUEST_SUBJECT']._serialized_end=2856
+  _globals['_SYNCCHANGES']._serialized_start=2858
+  _globals['_SYNCCHANGES']._serialized_end=2970
+  _globals['_WATCHSYNCRESPONSE']._serialized_start=2973
+  _globals['_WATCHSYNCRESPONSE']._serialized_end=3105
+  _globals['_WATCHSYNCSESSIONREQUEST']._serialized_start=3108
+  _globals['_WATCHSYNCSESSIONREQUEST']._serialized_end=3469
+  _globals['_WATCHSYNCSESSIONREQUEST_ACKNOWLEDGEMENT']._serialized_start=3395
+  _globals['_WATCHSYNCSESSIONREQUEST_ACKNOWLEDGEMENT']._serialized_end=3430
+  _globals['_WATCHSYNCSESSIONREQUEST_CANCELLATION']._serialized_start=3432
+  _globals['_WATCHSYNCSESSIONREQUEST_CANCELLATION']._serialized_end=3446
+  _globals['_WATCHSYNCSESSIONREQUEST_QUESTION']._serialized_start=3448
+  _globals['_WATCHSYNCSESSIONREQUEST_QUESTION']._serialized_end=3458
+  _globals['_WATCHSYNCSESSIONRESPONSE']._serialized_start=3472
+  _globals['_WATCHSYNCSESSIONRESPONSE']._serialized_end=3882
+  _globals['_WATCHSYNCSESSIONRESPONSE_BEGINNING']._serialized_start=3772
+  _globals['_WATCHSYNCSESSIONRESPONSE_BEGINNING']._serialized_end=3783
+  _globals['_WATCHSYNCSESSIONRESPONSE_END']._serialized_start=3785
+  _globals['_WATCHSYNCSESSIONRESPONSE_END']._serialized_end=3826
+  _globals['_WATCHSYNCSESSIONRESPONSE_REFUSAL']._serialized_start=3828
+  _globals['_WATCHSYNCSESSIONRESPONSE_REFUSAL']._serialized_end=3873
+  _globals['_SYNCSERVICE']._serialized_start=3885
+  _globals['_SYNCSERVICE']._serialized_end=4697
 # @@protoc_insertion_point(module_scope)

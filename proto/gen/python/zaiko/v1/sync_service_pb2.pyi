@@ -11,6 +11,7 @@ from google.protobuf import timestamp_pb2 as timestamp_pb2
 from google.protobuf.internal import containers as containers
 from google.protobuf.internal import enum_type_wrapper as enum_type_wrapper
 from zaiko.v1 import drift_pb2 as drift_pb2
+from zaiko.v1 import error_pb2 as error_pb2
 from zaiko.v1 import link_pb2 as link_pb2
 from zaiko.v1 import shop_pb2 as shop_pb2
 from zaiko.v1 import sync_run_pb2 as sync_run_pb2
@@ -834,3 +835,214 @@ class WatchSyncResponse(message.Message):
     _WhichOneofReturnType_delivery: _TypeAlias = typing.Literal["changes", "mark"]  # noqa: Y015
     _WhichOneofArgType_delivery: _TypeAlias = typing.Literal["delivery", b"delivery"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_delivery) -> _WhichOneofReturnType_delivery | None: ...
+
+@typing.final
+class WatchSyncSessionRequest(message.Message):
+    """Asks something of one watch of a session."""
+
+    DESCRIPTOR: descriptor.Descriptor
+
+    @typing.final
+    class Acknowledgement(message.Message):
+        """Says how far the client has come."""
+
+        DESCRIPTOR: descriptor.Descriptor
+
+        DELIVERY_FIELD_NUMBER: builtins.int
+        delivery: builtins.int
+        """Required. The `delivery` up to which the client is done with everything; at least 1. One that was acknowledged
+        before changes nothing; one that was not sent yet is refused with INVALID_FIELD.
+        """
+        def __init__(
+            self,
+            *,
+            delivery: builtins.int = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = typing.Literal["delivery", b"delivery"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    @typing.final
+    class Cancellation(message.Message):
+        """Ends the watch."""
+
+        DESCRIPTOR: descriptor.Descriptor
+
+        def __init__(
+            self,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    @typing.final
+    class Question(message.Message):
+        """Asks for a mark."""
+
+        DESCRIPTOR: descriptor.Descriptor
+
+        def __init__(
+            self,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    WATCH_ID_FIELD_NUMBER: builtins.int
+    CREATE_FIELD_NUMBER: builtins.int
+    CANCEL_FIELD_NUMBER: builtins.int
+    ACK_FIELD_NUMBER: builtins.int
+    PROGRESS_FIELD_NUMBER: builtins.int
+    watch_id: builtins.int
+    """Required. Which watch: chosen by the client in `create`, at least 1, and larger than every one that the session has
+    created before (INVALID_FIELD when it is not). In the others a watch that goes on, or RESOURCE_NOT_FOUND.
+    """
+    @builtins.property
+    def create(self) -> WatchSyncRequest:
+        """Begin a watch. Answered by `created`; or by `cancelled`, when it cannot begin."""
+
+    @builtins.property
+    def cancel(self) -> WatchSyncSessionRequest.Cancellation:
+        """End it. Answered by `cancelled` without a problem, after which nothing of it comes."""
+
+    @builtins.property
+    def ack(self) -> WatchSyncSessionRequest.Acknowledgement:
+        """Deliveries are done with, so that more may come. Not answered."""
+
+    @builtins.property
+    def progress(self) -> WatchSyncSessionRequest.Question:
+        """Send a mark as soon as everything up to now is delivered, instead of at the next interval."""
+
+    def __init__(
+        self,
+        *,
+        watch_id: builtins.int = ...,
+        create: WatchSyncRequest | None = ...,
+        cancel: WatchSyncSessionRequest.Cancellation | None = ...,
+        ack: WatchSyncSessionRequest.Acknowledgement | None = ...,
+        progress: WatchSyncSessionRequest.Question | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = typing.Literal["ack", b"ack", "cancel", b"cancel", "create", b"create", "progress", b"progress", "request", b"request"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = typing.Literal["ack", b"ack", "cancel", b"cancel", "create", b"create", "progress", b"progress", "request", b"request", "watch_id", b"watch_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_request: _TypeAlias = typing.Literal["create", "cancel", "ack", "progress"]  # noqa: Y015
+    _WhichOneofArgType_request: _TypeAlias = typing.Literal["request", b"request"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_request) -> _WhichOneofReturnType_request | None: ...
+
+@typing.final
+class WatchSyncSessionResponse(message.Message):
+    """Something of one watch of a session."""
+
+    DESCRIPTOR: descriptor.Descriptor
+
+    @typing.final
+    class Beginning(message.Message):
+        """The watch has begun; its deliveries follow."""
+
+        DESCRIPTOR: descriptor.Descriptor
+
+        def __init__(
+            self,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    @typing.final
+    class End(message.Message):
+        """The watch has ended, and nothing of it follows."""
+
+        DESCRIPTOR: descriptor.Descriptor
+
+        PROBLEM_FIELD_NUMBER: builtins.int
+        @builtins.property
+        def problem(self) -> error_pb2.Problem:
+            """Why; unset when the client asked for it. With RESUME_TOKEN_INVALID, REVISION_COMPACTED and HISTORY_REPLACED begin
+            a watch with a snapshot.
+            """
+
+        def __init__(
+            self,
+            *,
+            problem: error_pb2.Problem | None = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = typing.Literal["problem", b"problem"]  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = typing.Literal["problem", b"problem"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    @typing.final
+    class Refusal(message.Message):
+        """A request was refused; the watch, if there is one, is as it was."""
+
+        DESCRIPTOR: descriptor.Descriptor
+
+        PROBLEM_FIELD_NUMBER: builtins.int
+        @builtins.property
+        def problem(self) -> error_pb2.Problem:
+            """Why."""
+
+        def __init__(
+            self,
+            *,
+            problem: error_pb2.Problem | None = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = typing.Literal["problem", b"problem"]  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = typing.Literal["problem", b"problem"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    WATCH_ID_FIELD_NUMBER: builtins.int
+    DELIVERY_FIELD_NUMBER: builtins.int
+    CREATED_FIELD_NUMBER: builtins.int
+    UPDATE_FIELD_NUMBER: builtins.int
+    CANCELLED_FIELD_NUMBER: builtins.int
+    REFUSED_FIELD_NUMBER: builtins.int
+    watch_id: builtins.int
+    """Which watch; that of the request, for a request that was refused."""
+    delivery: builtins.int
+    """The number of an update, to acknowledge it: 1, 2, 3 … within its watch. 0 in other events."""
+    @builtins.property
+    def created(self) -> WatchSyncSessionResponse.Beginning:
+        """It began."""
+
+    @builtins.property
+    def update(self) -> WatchSyncResponse:
+        """States or a mark, as WatchSync sends them."""
+
+    @builtins.property
+    def cancelled(self) -> WatchSyncSessionResponse.End:
+        """It ended."""
+
+    @builtins.property
+    def refused(self) -> WatchSyncSessionResponse.Refusal:
+        """A request was refused."""
+
+    def __init__(
+        self,
+        *,
+        watch_id: builtins.int = ...,
+        delivery: builtins.int = ...,
+        created: WatchSyncSessionResponse.Beginning | None = ...,
+        update: WatchSyncResponse | None = ...,
+        cancelled: WatchSyncSessionResponse.End | None = ...,
+        refused: WatchSyncSessionResponse.Refusal | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = typing.Literal["cancelled", b"cancelled", "created", b"created", "event", b"event", "refused", b"refused", "update", b"update"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = typing.Literal["cancelled", b"cancelled", "created", b"created", "delivery", b"delivery", "event", b"event", "refused", b"refused", "update", b"update", "watch_id", b"watch_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_event: _TypeAlias = typing.Literal["created", "update", "cancelled", "refused"]  # noqa: Y015
+    _WhichOneofArgType_event: _TypeAlias = typing.Literal["event", b"event"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_event) -> _WhichOneofReturnType_event | None: ...

@@ -80,6 +80,11 @@ class SyncServiceStub(object):
                 request_serializer=zaiko_dot_v1_dot_sync__service__pb2.WatchSyncRequest.SerializeToString,
                 response_deserializer=zaiko_dot_v1_dot_sync__service__pb2.WatchSyncResponse.FromString,
                 _registered_method=True)
+        self.WatchSyncSession = channel.stream_stream(
+                '/zaiko.v1.SyncService/WatchSyncSession',
+                request_serializer=zaiko_dot_v1_dot_sync__service__pb2.WatchSyncSessionRequest.SerializeToString,
+                response_deserializer=zaiko_dot_v1_dot_sync__service__pb2.WatchSyncSessionResponse.FromString,
+                _registered_method=True)
 
 
 class SyncServiceServicer(object):
@@ -160,6 +165,19 @@ class SyncServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def WatchSyncSession(self, request_iterator, context):
+        """Several sync watches on one stream, each with a flow control of its own: of each watch at most 64 deliveries are
+        unacknowledged; then it waits, and when it goes on it has the newest state of each thing, not every one between. At
+        most 100 watches at once. What is wrong with one watch ends that one and leaves the others; what is wrong with a
+        request refuses that request. A request that names a merchant out of the token's reach, or that cannot be read, ends
+        the stream. Each watch keeps the promises of WatchStart; its tokens are good for WatchSync too, and the other way
+        round. The stream ends when the client ends its requests, with TOO_MANY_STREAMS and SLOW_CONSUMER as a WatchSync
+        does, and with SERVER_DRAINING after a last mark of every watch.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_SyncServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -207,6 +225,11 @@ def add_SyncServiceServicer_to_server(servicer, server):
                     servicer.WatchSync,
                     request_deserializer=zaiko_dot_v1_dot_sync__service__pb2.WatchSyncRequest.FromString,
                     response_serializer=zaiko_dot_v1_dot_sync__service__pb2.WatchSyncResponse.SerializeToString,
+            ),
+            'WatchSyncSession': grpc.stream_stream_rpc_method_handler(
+                    servicer.WatchSyncSession,
+                    request_deserializer=zaiko_dot_v1_dot_sync__service__pb2.WatchSyncSessionRequest.FromString,
+                    response_serializer=zaiko_dot_v1_dot_sync__service__pb2.WatchSyncSessionResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -453,6 +476,33 @@ class SyncService(object):
             '/zaiko.v1.SyncService/WatchSync',
             zaiko_dot_v1_dot_sync__service__pb2.WatchSyncRequest.SerializeToString,
             zaiko_dot_v1_dot_sync__service__pb2.WatchSyncResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def WatchSyncSession(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_stream(
+            request_iterator,
+            target,
+            '/zaiko.v1.SyncService/WatchSyncSession',
+            zaiko_dot_v1_dot_sync__service__pb2.WatchSyncSessionRequest.SerializeToString,
+            zaiko_dot_v1_dot_sync__service__pb2.WatchSyncSessionResponse.FromString,
             options,
             channel_credentials,
             insecure,

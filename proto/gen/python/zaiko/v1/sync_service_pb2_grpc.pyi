@@ -66,6 +66,15 @@ class SyncServiceStub:
     the link and shop statuses and, of runs, those going on and the last one of each shop. See WatchStart for the rules
     and for how a call may be refused.
     """
+    WatchSyncSession: grpc.StreamStreamMultiCallable[sync_service_pb2.WatchSyncSessionRequest, sync_service_pb2.WatchSyncSessionResponse]
+    """Several sync watches on one stream, each with a flow control of its own: of each watch at most 64 deliveries are
+    unacknowledged; then it waits, and when it goes on it has the newest state of each thing, not every one between. At
+    most 100 watches at once. What is wrong with one watch ends that one and leaves the others; what is wrong with a
+    request refuses that request. A request that names a merchant out of the token's reach, or that cannot be read, ends
+    the stream. Each watch keeps the promises of WatchStart; its tokens are good for WatchSync too, and the other way
+    round. The stream ends when the client ends its requests, with TOO_MANY_STREAMS and SLOW_CONSUMER as a WatchSync
+    does, and with SERVER_DRAINING after a last mark of every watch.
+    """
 
 @typing.type_check_only
 class SyncServiceAsyncStub(SyncServiceStub):
@@ -104,6 +113,15 @@ class SyncServiceAsyncStub(SyncServiceStub):
     call. States are coalesced: a reader that lags gets the newest state of each, not every one between. A snapshot has
     the link and shop statuses and, of runs, those going on and the last one of each shop. See WatchStart for the rules
     and for how a call may be refused.
+    """
+    WatchSyncSession: aio.StreamStreamMultiCallable[sync_service_pb2.WatchSyncSessionRequest, sync_service_pb2.WatchSyncSessionResponse]  # type: ignore[assignment]
+    """Several sync watches on one stream, each with a flow control of its own: of each watch at most 64 deliveries are
+    unacknowledged; then it waits, and when it goes on it has the newest state of each thing, not every one between. At
+    most 100 watches at once. What is wrong with one watch ends that one and leaves the others; what is wrong with a
+    request refuses that request. A request that names a merchant out of the token's reach, or that cannot be read, ends
+    the stream. Each watch keeps the promises of WatchStart; its tokens are good for WatchSync too, and the other way
+    round. The stream ends when the client ends its requests, with TOO_MANY_STREAMS and SLOW_CONSUMER as a WatchSync
+    does, and with SERVER_DRAINING after a last mark of every watch.
     """
 
 class SyncServiceServicer(metaclass=abc_1.ABCMeta):
@@ -194,6 +212,21 @@ class SyncServiceServicer(metaclass=abc_1.ABCMeta):
         call. States are coalesced: a reader that lags gets the newest state of each, not every one between. A snapshot has
         the link and shop statuses and, of runs, those going on and the last one of each shop. See WatchStart for the rules
         and for how a call may be refused.
+        """
+
+    @abc_1.abstractmethod
+    def WatchSyncSession(
+        self,
+        request_iterator: _MaybeAsyncIterator[sync_service_pb2.WatchSyncSessionRequest],
+        context: _ServicerContext,
+    ) -> typing.Union[abc.Iterator[sync_service_pb2.WatchSyncSessionResponse], abc.AsyncIterator[sync_service_pb2.WatchSyncSessionResponse]]:
+        """Several sync watches on one stream, each with a flow control of its own: of each watch at most 64 deliveries are
+        unacknowledged; then it waits, and when it goes on it has the newest state of each thing, not every one between. At
+        most 100 watches at once. What is wrong with one watch ends that one and leaves the others; what is wrong with a
+        request refuses that request. A request that names a merchant out of the token's reach, or that cannot be read, ends
+        the stream. Each watch keeps the promises of WatchStart; its tokens are good for WatchSync too, and the other way
+        round. The stream ends when the client ends its requests, with TOO_MANY_STREAMS and SLOW_CONSUMER as a WatchSync
+        does, and with SERVER_DRAINING after a last mark of every watch.
         """
 
 def add_SyncServiceServicer_to_server(servicer: SyncServiceServicer, server: typing.Union[grpc.Server, aio.Server]) -> None: ...
