@@ -87,8 +87,6 @@ OPTIONS: Sequence[tuple[str, Any]] = (
     # Load balancers spread connections anew; watches resume.
     ("grpc.max_connection_age_ms", 30 * 60_000),
     ("grpc.max_connection_age_grace_ms", 60_000),
-    # Two servers on one port would share its connections unnoticed.
-    ("grpc.so_reuseport", 0),
 )
 
 
@@ -110,6 +108,7 @@ def build(
     tokens: bool = False,
     rate: float | None = RATE,
     again: float = FRESH,
+    share_port: bool = False,
 ) -> App:
     """The server of a started engine. Bind a port, then start it. `tokens`: whether callers need one; `rate` is how many calls a
     second each may make with it; `again` after how many seconds a stream's is looked at again."""
@@ -122,7 +121,8 @@ def build(
         deadline or Deadline(),
         Validation(now),
     ]
-    server = grpc.aio.server(interceptors=interceptors, options=OPTIONS)
+    # Two servers on one port would share its connections unnoticed, unless it is meant (processes.py).
+    server = grpc.aio.server(interceptors=interceptors, options=[*OPTIONS, ("grpc.so_reuseport", int(share_port))])
     watcher = SyncWatcher(engine)
     engine.metrics.follow(WATCHES, lambda: watcher.hub.watches)
     calls = Calls(engine, Pages(bytes.fromhex(engine.token_key)), new_id=new_id)

@@ -50,6 +50,10 @@ class Config(BaseModel):
     """Where the key is, one per line, when `secret_keys` is empty. Made on the first start. Keep it apart from the database."""
     capacity: int = Field(default=64, ge=1, le=10_000)
     """Shops that run at once."""
+    processes: int = Field(default=1, ge=1, le=256)
+    """Server processes that share the port; more than one takes PostgreSQL, since SQLite has one writer anyway."""
+    share_port: bool = False
+    """Other processes of this host may listen on the same port. Set by the process that starts them."""
     run_shops: bool = True
     """False: only answer calls."""
     http_timeout: float = Field(default=30.0, gt=0)
@@ -71,6 +75,11 @@ class Config(BaseModel):
         given |= {name: value for name, value in (options or {}).items() if value is not None}
         return cls.model_validate(given)
 
+    def check(self) -> None:
+        """What only a start would find: raises Exposed and CertificateUnusable, and makes the key file."""
+        self.tls()
+        self.keys()
+
     def tls(self) -> ServerTls | None:
         """TLS, when it is set. Raises Exposed for a server that would be open to others, CertificateUnusable."""
         if not self.insecure:
@@ -85,6 +94,10 @@ class Config(BaseModel):
             raise ValueError("tls_cert and tls_key go together; give both")
         if self.client_ca is not None and self.tls_cert is None:
             raise ValueError("client_ca needs TLS; give tls_cert and tls_key as well")
+        if self.processes > 1 and not self.database.startswith("postgresql"):
+            raise ValueError("processes: several need PostgreSQL (SQLite has one writer at a time); give --db postgresql://…")
+        if self.processes > 1 and self.listen.startswith("unix"):
+            raise ValueError("processes: several cannot share a unix socket; listen on host:port")
         return self
 
     def engine(self) -> EngineConfig:

@@ -50,7 +50,9 @@ class Server:
         tls = self.config.tls()
         await self.engine.start()
         try:
-            app = build(self.engine, **{"tokens": self.config.auth == "tokens", "rate": self.config.rate or None, **self._options})
+            config = self.config
+            settings = {"tokens": config.auth == "tokens", "rate": config.rate or None, "share_port": config.share_port}
+            app = build(self.engine, **(settings | self._options))
             if tls is None:
                 port = app.server.add_insecure_port(self.config.listen)
             else:

@@ -32,7 +32,8 @@ T = TypeVar("T")
 Now = Callable[[], int]
 
 CHANNEL = "zaiko_wake"
-_ATTEMPTS = 8
+_ATTEMPTS, _PATIENCE = 8, 5.0
+"""How often a transaction is run, and seconds after which it is not run again: whoever waited that long is told."""
 _RETRY_STATES = {"40001", "40P01"}  # serialization failure, deadlock
 _STOPPING = {"57P01", "57P02", "57P03"}
 _NOT_CONNECTED = {"08000", "08001", "08003", "08004", "08006"}
@@ -238,6 +239,7 @@ class Database:
         return await asyncio.get_running_loop().run_in_executor(pool, context.run, work)
 
     def _retrying(self, run: Callable[[], T], *, attempts: int = _ATTEMPTS) -> T:
+        deadline = time.monotonic() + _PATIENCE
         for attempt in range(attempts):
             try:
                 return run()
@@ -248,7 +250,7 @@ class Database:
                 refusal, again = found
                 if isinstance(refusal, StorageUnavailable):
                     self._unwritable = True
-                if attempt == attempts - 1 or not again:
+                if attempt == attempts - 1 or not again or time.monotonic() > deadline:
                     raise refusal from error
                 time.sleep(0.01 * 2**attempt)
         raise AssertionError("unreachable")
@@ -282,8 +284,7 @@ def _classify(error: DBAPIError | PoolTimeout) -> tuple[StorageUnavailable | Wri
     if isinstance(error, OperationalError):
         cause = str(error.orig)
         if "locked" in cause or "busy" in cause:
-            # SQLite has waited for the lock already.
-            return StorageUnavailable("the database file is locked by another process; try again"), False
+            return StorageUnavailable("the database file is locked by another process; try again"), True
         if state is None and "sqlite" not in type(error.orig).__module__:
             return StorageUnavailable("the database cannot be reached; try again"), True
         if any(words in cause for words in ("is full", "readonly", "disk I/O", "unable to open")):

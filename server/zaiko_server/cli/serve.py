@@ -86,6 +86,14 @@ def serve(
         ),
     ] = None,
     port_file: PortFile = None,
+    processes: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            envvar="ZAIKO_PROCESSES",
+            help="Server processes that share the port, to use several cores; takes PostgreSQL. [default: 1]",
+        ),
+    ] = None,
     run_shops: Annotated[bool, typer.Option("--run-shops/--answer-only", help="Whether this server also runs the sync.")] = True,
     grace: Annotated[
         float | None,
@@ -101,6 +109,7 @@ def serve(
 
     from zaiko_server.config import Config
     from zaiko_server.lifecycle import serve as serve_until_stopped
+    from zaiko_server.processes import Processes
     from zaiko_server.security.transport import CertificateUnusable, Exposed
     from zaiko_server.telemetry import ExtraMissing
 
@@ -117,17 +126,26 @@ def serve(
         "otlp": otlp,
         "database": database_url(db),
         "secret_key_file": secret_key_file,
+        "processes": processes,
         "run_shops": run_shops,
         "grace": grace,
     }
 
     def ready(address: str) -> None:
         _write(port_file, address)
-        if not quiet:
+        if not quiet and not config.share_port:
             console(stderr=True).print(f"zaiko serves at [bold]{address}[/]. Try `zaiko merchants list --address {address}`.")
 
     try:
-        asyncio.run(serve_until_stopped(Config.read(options), ready=ready))
+        config = Config.read(options)
+        if config.processes > 1:
+            config.check()
+            given = [*(["--quiet"] if quiet else []), *([] if run_shops else ["--answer-only"]), "--log-format", log_format.value]
+            code = asyncio.run(Processes(config, given).serve(ready))
+            if code:
+                raise Failed("A process did not end well; its log says why.", code)
+            return
+        asyncio.run(serve_until_stopped(config, ready=ready))
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         raise Failed(f"{'.'.join(map(str, first['loc']))}: {first['msg']}.", USAGE) from None
