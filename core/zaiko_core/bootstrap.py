@@ -13,7 +13,6 @@ import uuid
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from random import SystemRandom
-from typing import Any
 
 import httpx
 import structlog
@@ -50,10 +49,11 @@ from zaiko_core.storage.jobs import OperationClaim
 from zaiko_core.storage.migrate import migrate
 from zaiko_core.storage.secrets import SecretBox
 from zaiko_core.sync import translation
+from zaiko_core.sync.connectors import Connectors
 from zaiko_core.sync.cycle import Cycle, RunResult
 from zaiko_core.sync.feed import ChangeFeed
 from zaiko_core.sync.gauges import Gauges
-from zaiko_core.sync.guard import GuardedConnector
+from zaiko_core.sync.guard import ConnectorBug, GuardedConnector
 from zaiko_core.sync.maintenance import Maintenance
 from zaiko_core.sync.operations import Operations
 from zaiko_core.sync.scheduler import Scheduler, SchedulerConfig
@@ -125,7 +125,7 @@ class Engine:
         self.metrics.follow(RUNNING, lambda: self._scheduler.running)
         self._maintenance = Maintenance(self.db, clock=self.clock, log=self.log)
         self._operations = Operations(self.db, open_shop=self.open_shop, can_sync=self.can_sync, log=self.log)
-        self._open: dict[tuple[str, str], tuple[tuple[Any, ...], GuardedConnector]] = {}
+        self.connectors = Connectors(self._connect, clock=self.clock)
         self._listener: _Listener | None = None
 
     async def start(self) -> None:
@@ -154,9 +154,7 @@ class Engine:
         await self.feed.stop()
         if self._listener is not None:
             self._listener.stop()
-        for _, connector in self._open.values():
-            await connector.aclose()
-        self._open.clear()
+        await self.connectors.aclose()
         await asyncio.to_thread(self._observers.close, grace=min(grace, 2.0))
         await asyncio.to_thread(self.db.close)
 
@@ -218,15 +216,12 @@ class Engine:
 
     @contextlib.asynccontextmanager
     async def open_shop(self, merchant: str, shop: str) -> AsyncIterator[GuardedConnector]:
-        """The shop's connector, apart from the one that runs use."""
+        """The shop's connector, shared with its runs. Raises NotFound, ConnectorNotLoaded, SettingsInvalid, ConnectorBug."""
         record = (await self.db.read(merchant, lambda uow: uow.shops.get([shop]))).get(shop)
         if record is None:
             raise NotFound(f"merchants/{merchant}/shops/{shop}")
-        connector = self._connect(merchant, record, self._kind(record))
-        try:
+        async with self.connectors.use(merchant, record) as connector:
             yield connector
-        finally:
-            await connector.aclose()
 
     async def _run_shop(self, claim: JobClaim) -> RunResult:
         """A run that answers changes begins a trace of its own, linked to the newest of them (ADR 0019)."""
@@ -248,18 +243,18 @@ class Engine:
         )
         log = self.log
         try:
-            kind = self._kind(shop)
-            connector = await self._connector(claim.merchant, shop, kind)
-        except (ConnectorNotLoaded, SettingsInvalid) as error:
+            async with self.connectors.use(claim.merchant, shop) as connector:
+                kind = self._kind(shop)
+                cycle = Cycle(self.db, kind, connector, claim, shop, run, self.clock, log, self._jitter)
+                cycle.adjust = Adjusters(self.registry.hooks(HOOK), claim.merchant, kind.id, self.log)
+                cycle.tracer = self.tracer
+                cycle.is_cancelled = functools.partial(self._scheduler.is_cancelled, claim)
+                result = await cycle.execute()
+                await self._daily_check(claim, shop, connector, result)
+        except (ConnectorNotLoaded, SettingsInvalid, ConnectorBug) as error:
+            # It could not be opened; what a connector does wrong in a run, the cycle handles.
             problem = Problem(error.reason, error.message)
             result = RunResult(RunEnd(RunState.FAILED, problem=problem, held=True), _HOUR, claim.attempt + 1)
-        else:
-            cycle = Cycle(self.db, kind, connector, claim, shop, run, self.clock, log, self._jitter)
-            cycle.adjust = Adjusters(self.registry.hooks(HOOK), claim.merchant, kind.id, self.log)
-            cycle.tracer = self.tracer
-            cycle.is_cancelled = functools.partial(self._scheduler.is_cancelled, claim)
-            result = await cycle.execute()
-            await self._daily_check(claim, shop, connector, result)
         await self.db.write(claim.merchant, lambda uow: sync.end_run(uow, claim.shop, claim.token, run, result.end))
         measure(self.metrics, shop, run, result.end, translation.micros(self.clock.now()))
         announce(self._observers, claim.merchant, shop, run, result.end, self.clock.now())
@@ -284,19 +279,8 @@ class Engine:
         ):
             await self._operations.run(claim)
 
-    async def _connector(self, merchant: str, shop: ShopRecord, kind: ConnectorType) -> GuardedConnector:
-        """Kept open between runs, so that tokens, quotas and connections are; opened anew when settings or secrets change."""
-        identity = (shop.connector, shop.settings, shop.secrets, shop.created_at)
-        kept = self._open.get((merchant, shop.shop))
-        if kept is not None and kept[0] == identity:
-            return kept[1]
-        if kept is not None:
-            await kept[1].aclose()
-        connector = self._connect(merchant, shop, kind)
-        self._open[merchant, shop.shop] = (identity, connector)
-        return connector
-
-    def _connect(self, merchant: str, shop: ShopRecord, kind: ConnectorType) -> GuardedConnector:
+    def _connect(self, merchant: str, shop: ShopRecord) -> GuardedConnector:
+        kind = self._kind(shop)
         try:
             settings = kind.settings.model_validate({**shop.settings, **self.secrets.open(shop.secrets)})
         except ValidationError as error:
@@ -311,7 +295,7 @@ class Engine:
             new_id=self._new_id,
             state=StoredState(self.db, self.secrets, merchant, shop.shop),
         )
-        return GuardedConnector(kind.open(context, settings), settings.redact)
+        return GuardedConnector.opened(kind, context, settings)
 
     def _kind(self, shop: ShopRecord) -> ConnectorType:
         kind = self.registry.types.get(shop.connector)

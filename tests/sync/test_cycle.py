@@ -43,7 +43,7 @@ def behave(simulation: Simulation, make: Callable[[FakeConnector], Connector]) -
     kind = types[f"fake-{SHOP}"]
     opened = kind.open
     types[kind.id] = replace(kind, open=lambda context, settings: make(opened(context, settings)))  # type: ignore[arg-type]
-    simulation.engine._open.clear()
+    asyncio.run(simulation.engine.connectors.forget())
 
 
 def state(simulation: Simulation, name: str) -> LinkRecord:
@@ -203,3 +203,15 @@ def test_a_link_that_changes_during_a_run_is_sent_after_every_change(simulation:
     assert shop.stock["item0"] == world.free("item0") == 17
     runs = world.db.read_sync(MERCHANT, lambda uow: uow.runs.page(Page(9), shop="adjust"))
     assert max(run.counts.pushed for run in runs) == 13
+
+
+def test_a_connector_that_cannot_be_opened_is_the_shops_problem_and_says_so(simulation: Simulation) -> None:
+    def broken(real: FakeConnector) -> Connector:
+        raise KeyError("nowhere")
+
+    behave(simulation, broken)
+    simulation.run_due()
+
+    assert last_run(simulation).state == "FAILED"
+    assert last_run(simulation).problem.reason == "CONTRACT_BROKEN"  # type: ignore[union-attr]
+    assert {state(simulation, name).state for name in GOODS} == {LinkState.HELD}

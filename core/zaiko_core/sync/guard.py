@@ -11,6 +11,8 @@ from typing import TypeVar
 from zaiko_sdk import (
     Connector,
     ConnectorError,
+    ConnectorSettings,
+    ConnectorType,
     ContractBroken,
     Finding,
     InventoryLevel,
@@ -19,6 +21,7 @@ from zaiko_sdk import (
     ListingRef,
     Order,
     OrderPage,
+    ShopContext,
     Timeout,
     WebhookHint,
     WriteResult,
@@ -41,6 +44,18 @@ class GuardedConnector:
 
     def __init__(self, connector: Connector, redact: Callable[[str], str]) -> None:
         self._connector, self._redact = connector, redact
+
+    @classmethod
+    def opened(cls, kind: ConnectorType, context: ShopContext, settings: ConnectorSettings) -> GuardedConnector:
+        """A shop's connector. Raises ConnectorError only: what `open` raises otherwise is a ConnectorBug."""
+        try:
+            return cls(kind.open(context, settings), settings.redact)
+        except ConnectorError as error:
+            error.message = settings.redact(error.message)
+            raise
+        except Exception as error:
+            words = settings.redact(f"the connector cannot be opened: {type(error).__name__}: {error}")
+            raise ConnectorBug(words[:500]) from error
 
     async def check(self) -> Sequence[Finding]:
         """See Connector.check."""
