@@ -46,6 +46,15 @@ class Repeated(DuplicateInBatch):
         self.violations = [(path, "repeated.unique", f"repeats {what}; remove one")]
 
 
+class SequenceGap(Invalid):
+    """A streamed item is not the next one."""
+
+    reason = "SEQUENCE_GAP"
+
+    def __init__(self, expected: int, given: int) -> None:
+        super().__init__(f"sequence {given} came where {expected} was expected; send from there", expected=str(expected))
+
+
 class MaskInvalid(FieldMaskInvalid):
     """`paths` cannot be changed, or nothing is to be changed."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -164,6 +164,7 @@ class Api:
     channel: grpc.aio.Channel
     answers: Answers
     address: str = ""
+    stop: Callable[[], Awaitable[None]] | None = None
     stubs: dict[str, Any] = field(default_factory=dict)
     writing: set[asyncio.Task[None]] = field(default_factory=set)
 
@@ -195,7 +196,7 @@ class Api:
     async def refusal(self, rpc: str, request: Any, **options: Any) -> Refused:
         """Call a method that must be refused; why it was."""
         try:
-            if rpc.endswith(("WatchSync", "WatchStocks", "WatchOperation", "WatchSyncSession")):
+            if rpc.endswith(("WatchSync", "WatchStocks", "WatchOperation", "WatchSyncSession", "StreamMovements")):
                 async for _ in self.method(rpc)(request, timeout=10):
                     break
             else:
@@ -330,6 +331,6 @@ async def served(
     address = await server.start()
     try:
         async with grpc.aio.insecure_channel(address) as channel:
-            yield Api(engine, channel, answers, address)
+            yield Api(engine, channel, answers, address, server.stop)
     finally:
         await server.stop()

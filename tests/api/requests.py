@@ -167,6 +167,11 @@ REQUESTS: dict[str, Callable[[World], Any]] = {
         parent=world.name, requests=[stock_service_pb2.SetReserveRequest(product=world("products/apple"), reserve=1)]
     ),
     "StockService.RecordReceipt": lambda world: stock_service_pb2.RecordReceiptRequest(**_place(world), quantity=1),
+    "StockService.StreamMovements": lambda world: stock_service_pb2.StreamMovementsRequest(
+        sequence=1,
+        parent=world.name,
+        receipt=stock_service_pb2.RecordReceiptRequest(**_place(world), quantity=1, cause_key="streamed"),
+    ),
     "StockService.AdjustStock": lambda world: stock_service_pb2.AdjustStockRequest(**_place(world), delta=-1),
     "StockService.AllocateStock": lambda world: stock_service_pb2.AllocateStockRequest(**_binding(world)),
     "StockService.DeallocateStock": lambda world: stock_service_pb2.DeallocateStockRequest(**_binding(world)),

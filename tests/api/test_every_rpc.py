@@ -18,8 +18,10 @@ TOKENS = {rpc for rpc in all_rpcs() if rpc.startswith("TokenService.")}
 GLOBAL = {"ConnectorService.ListConnectors", "ConnectorService.GetConnector", "MerchantService.ListMerchants"} | TOKENS
 CONVERSATIONS = {"SyncService.WatchSyncSession"}
 """What is wrong with one request is an event of the stream, not its end: tests/watch/test_watch_sessions.py."""
+NUMBERED = {"StockService.StreamMovements"}
+"""An empty request is a gap in the sequence before it is anything else: tests/api/test_stream_movements.py."""
 OF_A_MERCHANT = [rpc for rpc in all_rpcs() if rpc not in GLOBAL | CONVERSATIONS | {"MerchantService.CreateMerchant"}]
-WITHOUT_REQUEST_ID = {"TokenService.CreateToken", "TokenService.RevokeToken"}
+WITHOUT_REQUEST_ID = {"TokenService.CreateToken", "TokenService.RevokeToken", *NUMBERED}
 """Their protos say why."""
 NEED_NOTHING = GLOBAL - TOKENS - {"ConnectorService.GetConnector"} | {"TokenService.ListTokens"}
 MUTATIONS = [rpc for rpc in all_rpcs() if has(rpc, "request_id")]
@@ -71,7 +73,7 @@ async def test_a_name_of_another_form_is_an_invalid_name(rpc: str, api: Api, sti
     assert "name.form" in refused.violations.values()
 
 
-@pytest.mark.parametrize("rpc", [rpc for rpc in all_rpcs() if rpc not in NEED_NOTHING | CONVERSATIONS])
+@pytest.mark.parametrize("rpc", [rpc for rpc in all_rpcs() if rpc not in NEED_NOTHING | CONVERSATIONS | NUMBERED])
 async def test_an_empty_request_is_refused_naming_what_it_needs(rpc: str, api: Api, still: World) -> None:
     refused = await api.refusal(rpc, type(REQUESTS[rpc](still))())
 

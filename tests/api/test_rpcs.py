@@ -387,6 +387,17 @@ async def record_receipt(api: Api, world: World) -> None:
     assert again.stock.physical == 15
 
 
+@happy("StockService.StreamMovements")
+async def stream_movements(api: Api, world: World) -> None:
+    stream = api.method("StockService.StreamMovements")(REQUESTS["StockService.StreamMovements"](world), timeout=10)
+
+    answer = await stream.read()
+
+    assert (answer.sequence, answer.already_recorded, answer.WhichOneof("outcome")) == (1, False, "stock")
+    assert answer.revision == answer.stock.revision
+    stream.cancel()
+
+
 @happy("StockService.AdjustStock")
 async def adjust_stock(api: Api, world: World) -> None:
     place = {"product": world("products/apple"), "warehouse": world("warehouses/tokyo")}

@@ -48,7 +48,7 @@ _SERVICES: Mapping[str, Mapping[P, tuple[str, ...]]] = {
             "WatchStocks",
         ),
         P.STOCK_RESERVE: ("SetReserve", "BatchSetReserves", "SetEscrow"),
-        P.STOCK_WRITE: ("RecordReceipt", "AdjustStock", "AllocateStock", "DeallocateStock", "ShipStock"),
+        P.STOCK_WRITE: ("RecordReceipt", "AdjustStock", "AllocateStock", "DeallocateStock", "ShipStock", "StreamMovements"),
     },
     "SyncService": {
         P.SYNC_READ: (

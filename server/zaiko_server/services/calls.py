@@ -95,6 +95,11 @@ class Calls:
             trailers.add(context, REPLAYED)
         return reply.FromString(response)
 
+    async def record(self, merchant: str, work: Callable[[UnitOfWork], T]) -> T:
+        """Run facts in one transaction, each of which has a cause key of its own and so needs no request id."""
+        check_reach(merchant)
+        return await self.engine.db.write(merchant, work)
+
     async def found(
         self, context: Context, merchant: MerchantRecord, request: Any, reply: type[M], work: Callable[[UnitOfWork], M]
     ) -> M:

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, aclosing, nullcontext
 from typing import Any, TypeVar
 
@@ -22,6 +22,7 @@ from zaiko_server.convert import movements, stocks
 from zaiko_server.convert.explanations import link_explained, stock_explained
 from zaiko_server.convert.oversells import oversell
 from zaiko_server.convert.times import micros_of
+from zaiko_server.ingest import MovementStream
 from zaiko_server.services.batches import indexed
 from zaiko_server.services.calls import Calls, Context
 from zaiko_server.watch import SyncWatcher
@@ -30,6 +31,12 @@ Reply = TypeVar("Reply", bound=Message)
 
 _PROMISES, _MOST_PROMISES = 100, 1_000
 """Demands that an explanation lists one by one, when nothing is said and at the most."""
+
+_BINDS: Mapping[type[Message], Callable[[UnitOfWork, Binding], Posting]] = {
+    pb.AllocateStockRequest: stock.allocate,
+    pb.DeallocateStockRequest: stock.deallocate,
+    pb.ShipStockRequest: stock.ship,
+}
 
 
 class StockServicer(stock_service_pb2_grpc.StockServiceServicer):
@@ -136,6 +143,14 @@ class StockServicer(stock_service_pb2_grpc.StockServiceServicer):
         binding = self._binding(request)
         return await self._post(context, request, pb.ShipStockResponse, lambda uow: stock.ship(uow, binding))
 
+    async def StreamMovements(
+        self, request_iterator: AsyncIterator[pb.StreamMovementsRequest], context: Context
+    ) -> AsyncIterator[pb.StreamMovementsResponse]:
+        stream = MovementStream(self._calls.record, self._posting, self._watcher.hub)
+        async with aclosing(stream.responses(request_iterator, context)) as responses:
+            async for response in responses:
+                yield response
+
     async def ListMovements(self, request: pb.ListMovementsRequest, context: Context) -> pb.ListMovementsResponse:
         (merchant,) = names.MERCHANT.ids(request.parent)
         position, wanted = self._calls.pages.begin(merchant, request), request.filter
@@ -203,6 +218,17 @@ class StockServicer(stock_service_pb2_grpc.StockServiceServicer):
         async with aclosing(self._watcher.watch_stocks(request, context)) as responses:
             async for response in responses:
                 yield response
+
+    def _posting(self, request: Any) -> Callable[[UnitOfWork], Posting]:
+        """How a streamed fact is recorded. Everything that `zaiko_core.app.stock` refuses is refused before it writes."""
+        if isinstance(request, pb.RecordReceiptRequest):
+            receipt = Receipt(**self._fact(request), quantity=request.quantity)
+            return lambda uow: stock.receive(uow, [receipt])[0]
+        if isinstance(request, pb.AdjustStockRequest):
+            adjustment = Adjustment(**self._fact(request), delta=request.delta)
+            return lambda uow: stock.adjust(uow, adjustment)
+        binding, bind = self._binding(request), _BINDS[type(request)]
+        return lambda uow: bind(uow, binding)
 
     def _fact(self, request: Any) -> dict[str, Any]:
         """What every fact of a warehouse tells."""

@@ -244,6 +244,16 @@ class Empty(Rule):
 
 
 @dataclass(frozen=True)
+class Absent(Rule):
+    """A field with presence that must not be there, whatever its value."""
+
+    instead: str
+
+    def complaints(self, value: Any) -> Iterator[Complaint]:
+        yield "absent", f"is not taken here: {self.instead}"
+
+
+@dataclass(frozen=True)
 class SameAs(Rule):
     """Empty, or equal to the field `other` of the whole request."""
 

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from zaiko_server import names
 from zaiko_server.names import CHOSEN_ID, Name
 from zaiko_server.validate.rules import (
+    Absent,
     Empty,
     Entries,
     Free,
@@ -175,6 +176,10 @@ _BINDING: Fields = {
     "quantity": _QUANTITY,
     **_FACT,
 }
+_STREAMED: Fields = {
+    "cause_key": (Required(), Text(200)),
+    "request_id": (Empty("the cause key makes it safe to repeat"),),
+}
 
 TABLE: Mapping[str, Fields] = {
     # ConnectorService
@@ -324,6 +329,25 @@ TABLE: Mapping[str, Fields] = {
         **_REQUEST_ID,
     },
     "RecordReceiptRequest": {"quantity": _QUANTITY, **_FACT},
+    "StreamMovementsRequest": {
+        "sequence": (Range(1, 2**63 - 1),),
+        "parent": _name(names.MERCHANT),
+        "fact": (Required(),),
+        "receipt": _FREE,
+        **_below("receipt", {"quantity": _QUANTITY, **_FACT, **_STREAMED}),
+        "adjustment": _FREE,
+        "adjustment.change": (Required(),),
+        "adjustment.delta": (Range(-LARGEST, LARGEST), NotZero()),
+        "adjustment.counted": (Absent("say by how much, or use AdjustStock"),),
+        "adjustment.etag": (Empty("it belongs to a count"),),
+        **_below("adjustment", {**_FACT, **_STREAMED}),
+        "allocation": _FREE,
+        **_below("allocation", {**_BINDING, **_STREAMED}),
+        "deallocation": _FREE,
+        **_below("deallocation", {**_BINDING, **_STREAMED}),
+        "shipment": _FREE,
+        **_below("shipment", {**_BINDING, **_STREAMED}),
+    },
     "AdjustStockRequest": {
         "change": (Required(),),
         "delta": (Range(-LARGEST, LARGEST), NotZero()),

@@ -8,6 +8,7 @@ from google.protobuf import descriptor as descriptor
 from google.protobuf import message as message
 from google.protobuf import timestamp_pb2 as timestamp_pb2
 from google.protobuf.internal import containers as containers
+from zaiko.v1 import error_pb2 as error_pb2
 from zaiko.v1 import explanation_pb2 as explanation_pb2
 from zaiko.v1 import movement_pb2 as movement_pb2
 from zaiko.v1 import oversell_pb2 as oversell_pb2
@@ -849,6 +850,108 @@ class ShipStockResponse(message.Message):
     _ClearFieldArgType: _TypeAlias = typing.Literal["already_recorded", b"already_recorded", "movement", b"movement", "revision", b"revision", "stock", b"stock"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+@typing.final
+class StreamMovementsRequest(message.Message):
+    """One fact of a feed."""
+
+    DESCRIPTOR: descriptor.Descriptor
+
+    SEQUENCE_FIELD_NUMBER: builtins.int
+    PARENT_FIELD_NUMBER: builtins.int
+    RECEIPT_FIELD_NUMBER: builtins.int
+    ADJUSTMENT_FIELD_NUMBER: builtins.int
+    ALLOCATION_FIELD_NUMBER: builtins.int
+    DEALLOCATION_FIELD_NUMBER: builtins.int
+    SHIPMENT_FIELD_NUMBER: builtins.int
+    sequence: builtins.int
+    """Required. 1 for the first fact of the call, then one more each time. Anything else ends the call with SEQUENCE_GAP."""
+    parent: builtins.str
+    """Required. `merchants/{merchant}`. May be empty after the first request, and is always the same: another one ends
+    the call with INVALID_NAME.
+    """
+    @builtins.property
+    def receipt(self) -> RecordReceiptRequest:
+        """As RecordReceipt takes it."""
+
+    @builtins.property
+    def adjustment(self) -> AdjustStockRequest:
+        """As AdjustStock takes it."""
+
+    @builtins.property
+    def allocation(self) -> AllocateStockRequest:
+        """As AllocateStock takes it."""
+
+    @builtins.property
+    def deallocation(self) -> DeallocateStockRequest:
+        """As DeallocateStock takes it."""
+
+    @builtins.property
+    def shipment(self) -> ShipStockRequest:
+        """As ShipStock takes it."""
+
+    def __init__(
+        self,
+        *,
+        sequence: builtins.int = ...,
+        parent: builtins.str = ...,
+        receipt: RecordReceiptRequest | None = ...,
+        adjustment: AdjustStockRequest | None = ...,
+        allocation: AllocateStockRequest | None = ...,
+        deallocation: DeallocateStockRequest | None = ...,
+        shipment: ShipStockRequest | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = typing.Literal["adjustment", b"adjustment", "allocation", b"allocation", "deallocation", b"deallocation", "fact", b"fact", "receipt", b"receipt", "shipment", b"shipment"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = typing.Literal["adjustment", b"adjustment", "allocation", b"allocation", "deallocation", b"deallocation", "fact", b"fact", "parent", b"parent", "receipt", b"receipt", "sequence", b"sequence", "shipment", b"shipment"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_fact: _TypeAlias = typing.Literal["receipt", "adjustment", "allocation", "deallocation", "shipment"]  # noqa: Y015
+    _WhichOneofArgType_fact: _TypeAlias = typing.Literal["fact", b"fact"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_fact) -> _WhichOneofReturnType_fact | None: ...
+
+@typing.final
+class StreamMovementsResponse(message.Message):
+    """What became of one fact."""
+
+    DESCRIPTOR: descriptor.Descriptor
+
+    SEQUENCE_FIELD_NUMBER: builtins.int
+    STOCK_FIELD_NUMBER: builtins.int
+    PROBLEM_FIELD_NUMBER: builtins.int
+    ALREADY_RECORDED_FIELD_NUMBER: builtins.int
+    REVISION_FIELD_NUMBER: builtins.int
+    sequence: builtins.int
+    """The sequence of the request."""
+    already_recorded: builtins.bool
+    """True when the cause key was known, so that nothing was changed."""
+    revision: builtins.int
+    """The merchant's revision that this answer reflects; 0 with a problem."""
+    @builtins.property
+    def stock(self) -> stock_pb2.Stock:
+        """It is recorded: the stock of the product after it."""
+
+    @builtins.property
+    def problem(self) -> error_pb2.Problem:
+        """It is refused, and nothing of it is recorded. For INVALID_FIELD and INVALID_NAME, metadata has
+        `violation.{path}` for each field, with the rule and what is wrong.
+        """
+
+    def __init__(
+        self,
+        *,
+        sequence: builtins.int = ...,
+        stock: stock_pb2.Stock | None = ...,
+        problem: error_pb2.Problem | None = ...,
+        already_recorded: builtins.bool = ...,
+        revision: builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = typing.Literal["outcome", b"outcome", "problem", b"problem", "stock", b"stock"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = typing.Literal["already_recorded", b"already_recorded", "outcome", b"outcome", "problem", b"problem", "revision", b"revision", "sequence", b"sequence", "stock", b"stock"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_outcome: _TypeAlias = typing.Literal["stock", "problem"]  # noqa: Y015
+    _WhichOneofArgType_outcome: _TypeAlias = typing.Literal["outcome", b"outcome"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_outcome) -> _WhichOneofReturnType_outcome | None: ...
 
 @typing.final
 class ListMovementsRequest(message.Message):

@@ -95,6 +95,11 @@ class StockServiceStub(object):
                 request_serializer=zaiko_dot_v1_dot_stock__service__pb2.ShipStockRequest.SerializeToString,
                 response_deserializer=zaiko_dot_v1_dot_stock__service__pb2.ShipStockResponse.FromString,
                 _registered_method=True)
+        self.StreamMovements = channel.stream_stream(
+                '/zaiko.v1.StockService/StreamMovements',
+                request_serializer=zaiko_dot_v1_dot_stock__service__pb2.StreamMovementsRequest.SerializeToString,
+                response_deserializer=zaiko_dot_v1_dot_stock__service__pb2.StreamMovementsResponse.FromString,
+                _registered_method=True)
         self.ListMovements = channel.unary_unary(
                 '/zaiko.v1.StockService/ListMovements',
                 request_serializer=zaiko_dot_v1_dot_stock__service__pb2.ListMovementsRequest.SerializeToString,
@@ -220,6 +225,18 @@ class StockServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def StreamMovements(self, request_iterator, context):
+        """Records a feed of facts of one merchant, many in one transaction. Each is answered once, in the order of the
+        requests, and an answer means that it is durable. A fact that is refused is answered by its problem; it ends
+        nothing and undoes nothing of its neighbours. With 256 facts unanswered the server does not read on until the
+        client has read answers. When the client ends its requests, the rest is recorded and answered. A call that breaks
+        off says nothing of what was not answered: send that again on a new call, under the same cause keys. Ended with
+        SEQUENCE_GAP, with SERVER_DRAINING and with STORAGE_UNAVAILABLE, each after the answers to what was recorded.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListMovements(self, request, context):
         """Lists the journal, newest first. A page shows what was recorded before the first page was read.
         """
@@ -316,6 +333,11 @@ def add_StockServiceServicer_to_server(servicer, server):
                     servicer.ShipStock,
                     request_deserializer=zaiko_dot_v1_dot_stock__service__pb2.ShipStockRequest.FromString,
                     response_serializer=zaiko_dot_v1_dot_stock__service__pb2.ShipStockResponse.SerializeToString,
+            ),
+            'StreamMovements': grpc.stream_stream_rpc_method_handler(
+                    servicer.StreamMovements,
+                    request_deserializer=zaiko_dot_v1_dot_stock__service__pb2.StreamMovementsRequest.FromString,
+                    response_serializer=zaiko_dot_v1_dot_stock__service__pb2.StreamMovementsResponse.SerializeToString,
             ),
             'ListMovements': grpc.unary_unary_rpc_method_handler(
                     servicer.ListMovements,
@@ -646,6 +668,33 @@ class StockService(object):
             '/zaiko.v1.StockService/ShipStock',
             zaiko_dot_v1_dot_stock__service__pb2.ShipStockRequest.SerializeToString,
             zaiko_dot_v1_dot_stock__service__pb2.ShipStockResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def StreamMovements(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_stream(
+            request_iterator,
+            target,
+            '/zaiko.v1.StockService/StreamMovements',
+            zaiko_dot_v1_dot_stock__service__pb2.StreamMovementsRequest.SerializeToString,
+            zaiko_dot_v1_dot_stock__service__pb2.StreamMovementsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -80,6 +80,14 @@ class StockServiceStub:
     """Records that held units left the warehouse: physical, allocated and ordered fall together, `free` stays. Refused
     with DEMAND_EXCEEDED when the demand holds fewer units there (allocate first).
     """
+    StreamMovements: grpc.StreamStreamMultiCallable[stock_service_pb2.StreamMovementsRequest, stock_service_pb2.StreamMovementsResponse]
+    """Records a feed of facts of one merchant, many in one transaction. Each is answered once, in the order of the
+    requests, and an answer means that it is durable. A fact that is refused is answered by its problem; it ends
+    nothing and undoes nothing of its neighbours. With 256 facts unanswered the server does not read on until the
+    client has read answers. When the client ends its requests, the rest is recorded and answered. A call that breaks
+    off says nothing of what was not answered: send that again on a new call, under the same cause keys. Ended with
+    SEQUENCE_GAP, with SERVER_DRAINING and with STORAGE_UNAVAILABLE, each after the answers to what was recorded.
+    """
     ListMovements: grpc.UnaryUnaryMultiCallable[stock_service_pb2.ListMovementsRequest, stock_service_pb2.ListMovementsResponse]
     """Lists the journal, newest first. A page shows what was recorded before the first page was read."""
     ExplainStock: grpc.UnaryUnaryMultiCallable[stock_service_pb2.ExplainStockRequest, stock_service_pb2.ExplainStockResponse]
@@ -148,6 +156,14 @@ class StockServiceAsyncStub(StockServiceStub):
     ShipStock: aio.UnaryUnaryMultiCallable[stock_service_pb2.ShipStockRequest, stock_service_pb2.ShipStockResponse]  # type: ignore[assignment]
     """Records that held units left the warehouse: physical, allocated and ordered fall together, `free` stays. Refused
     with DEMAND_EXCEEDED when the demand holds fewer units there (allocate first).
+    """
+    StreamMovements: aio.StreamStreamMultiCallable[stock_service_pb2.StreamMovementsRequest, stock_service_pb2.StreamMovementsResponse]  # type: ignore[assignment]
+    """Records a feed of facts of one merchant, many in one transaction. Each is answered once, in the order of the
+    requests, and an answer means that it is durable. A fact that is refused is answered by its problem; it ends
+    nothing and undoes nothing of its neighbours. With 256 facts unanswered the server does not read on until the
+    client has read answers. When the client ends its requests, the rest is recorded and answered. A call that breaks
+    off says nothing of what was not answered: send that again on a new call, under the same cause keys. Ended with
+    SEQUENCE_GAP, with SERVER_DRAINING and with STORAGE_UNAVAILABLE, each after the answers to what was recorded.
     """
     ListMovements: aio.UnaryUnaryMultiCallable[stock_service_pb2.ListMovementsRequest, stock_service_pb2.ListMovementsResponse]  # type: ignore[assignment]
     """Lists the journal, newest first. A page shows what was recorded before the first page was read."""
@@ -280,6 +296,20 @@ class StockServiceServicer(metaclass=abc_1.ABCMeta):
     ) -> typing.Union[stock_service_pb2.ShipStockResponse, abc.Awaitable[stock_service_pb2.ShipStockResponse]]:
         """Records that held units left the warehouse: physical, allocated and ordered fall together, `free` stays. Refused
         with DEMAND_EXCEEDED when the demand holds fewer units there (allocate first).
+        """
+
+    @abc_1.abstractmethod
+    def StreamMovements(
+        self,
+        request_iterator: _MaybeAsyncIterator[stock_service_pb2.StreamMovementsRequest],
+        context: _ServicerContext,
+    ) -> typing.Union[abc.Iterator[stock_service_pb2.StreamMovementsResponse], abc.AsyncIterator[stock_service_pb2.StreamMovementsResponse]]:
+        """Records a feed of facts of one merchant, many in one transaction. Each is answered once, in the order of the
+        requests, and an answer means that it is durable. A fact that is refused is answered by its problem; it ends
+        nothing and undoes nothing of its neighbours. With 256 facts unanswered the server does not read on until the
+        client has read answers. When the client ends its requests, the rest is recorded and answered. A call that breaks
+        off says nothing of what was not answered: send that again on a new call, under the same cause keys. Ended with
+        SEQUENCE_GAP, with SERVER_DRAINING and with STORAGE_UNAVAILABLE, each after the answers to what was recorded.
         """
 
     @abc_1.abstractmethod

@@ -1,0 +1,222 @@
+"""StreamMovements on a real server: answers in order, refusals beside facts, gaps, replays, back-pressure and the drain."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
+
+import grpc
+import pytest
+from api.bench import Api, World, refused, served
+from zaiko.v1 import error_pb2, movement_pb2, stock_service_pb2
+
+pytestmark = pytest.mark.anyio
+Request = stock_service_pb2.StreamMovementsRequest
+RPC = "StockService.StreamMovements"
+
+
+def place(world: World, **fields: Any) -> dict[str, Any]:
+    return {"product": world("products/pear"), "warehouse": world("warehouses/tokyo")} | fields
+
+
+def receipt(world: World, sequence: int, units: int = 1, cause: str = "", **fields: Any) -> Any:
+    fact = stock_service_pb2.RecordReceiptRequest(**place(world, quantity=units, cause_key=cause or f"r{sequence}", **fields))
+    return Request(sequence=sequence, parent=world.name, receipt=fact)
+
+
+def binding(world: World, kind: str, message: Any, sequence: int, units: int) -> Any:
+    demand = movement_pb2.Demand(shipment="S-1")
+    fact = message(**place(world, quantity=units, cause_key=f"b{sequence}", demand=demand))
+    return Request(sequence=sequence, **{kind: fact})
+
+
+def open_stream(api: Api) -> Any:
+    api.method("StockService.GetStock")  # makes the stub
+    return api.stubs["StockService"].StreamMovements(timeout=30)
+
+
+async def told(api: Api, requests: Sequence[Any]) -> list[Any]:
+    """Every answer to a stream that is half-closed after `requests`."""
+    stream = open_stream(api)
+
+    async def write() -> None:
+        for request in requests:
+            await stream.write(request)
+        await stream.done_writing()
+
+    writing = asyncio.create_task(write())
+    answers = [answer async for answer in stream]
+    await writing
+    assert await stream.code() is grpc.StatusCode.OK
+    return answers
+
+
+async def physical(api: Api, world: World, product: str = "pear") -> int:
+    request = stock_service_pb2.GetStockRequest(name=world(f"products/{product}/stock"))
+    return int((await api.call("StockService.GetStock", request)).stock.physical)
+
+
+async def causes(api: Api, world: World) -> list[str]:
+    request = stock_service_pb2.ListMovementsRequest(parent=world.name, page_size=1000)
+    return [movement.cause_key for movement in (await api.call("StockService.ListMovements", request)).movements]
+
+
+async def test_answers_come_in_the_order_of_requests_with_the_stock_after_each(api: Api, world: World) -> None:
+    answers = await told(api, [receipt(world, number) for number in range(1, 301)])
+
+    assert [answer.sequence for answer in answers] == list(range(1, 301))
+    assert [answer.stock.physical for answer in answers] == list(range(1, 301))
+    assert not any(answer.already_recorded for answer in answers)
+    revisions = [answer.revision for answer in answers]
+    assert revisions == sorted(revisions)
+    assert len(set(revisions)) < 300  # several share a transaction
+    assert all(answer.stock.revision == answer.revision for answer in answers)
+    assert await physical(api, world) == 300
+
+
+async def test_every_kind_of_fact_is_recorded(api: Api, world: World) -> None:
+    adjustment = stock_service_pb2.AdjustStockRequest(**place(world, delta=-1, cause_key="a"))
+    answers = await told(
+        api,
+        [
+            receipt(world, 1, 10),
+            Request(sequence=2, adjustment=adjustment),
+            binding(world, "allocation", stock_service_pb2.AllocateStockRequest, 3, 4),
+            binding(world, "deallocation", stock_service_pb2.DeallocateStockRequest, 4, 1),
+            binding(world, "shipment", stock_service_pb2.ShipStockRequest, 5, 3),
+        ],
+    )
+
+    assert [(answer.stock.physical, answer.stock.allocated) for answer in answers] == [(10, 0), (9, 0), (9, 4), (9, 3), (6, 0)]
+
+
+async def test_a_refused_fact_is_answered_by_its_problem_and_leaves_its_neighbours(api: Api, world: World) -> None:
+    nowhere = receipt(world, 2)
+    nowhere.receipt.product = world("products/nothing")
+    invalid = receipt(world, 3, units=0, cause="x" * 201)
+    below = stock_service_pb2.AdjustStockRequest(**place(world, delta=-100, cause_key="below"))
+    counted = stock_service_pb2.AdjustStockRequest(**place(world, counted=0, cause_key="counted"))
+    keyless = receipt(world, 7)
+    keyless.receipt.cause_key = ""
+    foreign = receipt(world, 10)
+    foreign.receipt.product = "merchants/somebody/products/pear"
+    reused = receipt(world, 11, units=7, cause="r1")
+    answers = await told(
+        api,
+        [
+            receipt(world, 1),
+            nowhere,
+            invalid,
+            Request(sequence=4, adjustment=below),
+            Request(sequence=5, adjustment=counted),
+            binding(world, "shipment", stock_service_pb2.ShipStockRequest, 6, 1),
+            keyless,
+            Request(sequence=8),
+            binding(world, "allocation", stock_service_pb2.AllocateStockRequest, 9, 50),
+            foreign,
+            reused,
+            receipt(world, 12),
+        ],
+    )
+
+    names = [error_pb2.ErrorReason.Name(answer.problem.reason).removeprefix("ERROR_REASON_") for answer in answers]
+    assert names == [
+        "UNSPECIFIED",
+        "RESOURCE_NOT_FOUND",
+        "INVALID_FIELD",
+        "INSUFFICIENT_STOCK",
+        "INVALID_FIELD",
+        "DEMAND_EXCEEDED",
+        "INVALID_FIELD",
+        "INVALID_FIELD",
+        "INSUFFICIENT_STOCK",
+        "INVALID_NAME",
+        "CAUSE_KEY_REUSED",
+        "UNSPECIFIED",
+    ]
+    assert {"violation.receipt.quantity", "violation.receipt.cause_key"} <= set(answers[2].problem.metadata)
+    assert "violation.adjustment.counted" in answers[4].problem.metadata
+    assert answers[1].problem.metadata["resource"] == world("products/nothing")
+    assert answers[-1].stock.physical == 2
+    assert answers[-1].stock.allocated == 0
+    assert await physical(api, world) == 2
+    assert set(await causes(api, world)) & {"r1", "r12", "below", "b6", "b9", "counted", "r10"} == {"r1", "r12"}
+
+
+@pytest.mark.parametrize("second", [1, 3, 0])
+async def test_a_gap_or_a_repeat_ends_the_stream_after_the_answers_before_it(second: int, api: Api, world: World) -> None:
+    stream = open_stream(api)
+    await stream.write(receipt(world, 1))
+    await stream.write(receipt(world, second, cause="other"))
+
+    assert (await stream.read()).sequence == 1
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await stream.read()
+
+    found = refused(caught.value)
+    assert (found.code, found.reason) == (grpc.StatusCode.INVALID_ARGUMENT, "SEQUENCE_GAP")
+    assert found.metadata["expected"] == "2"
+    assert await physical(api, world) == 1
+
+
+async def test_another_parent_ends_the_stream(api: Api, world: World) -> None:
+    stream = open_stream(api)
+    await stream.write(receipt(world, 1))
+    other = receipt(world, 2)
+    other.parent = "merchants/somebody"
+    await stream.write(other)
+
+    assert (await stream.read()).sequence == 1
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await stream.read()
+
+    assert refused(caught.value).reason == "INVALID_NAME"
+
+
+async def test_what_is_sent_again_on_another_stream_is_recorded_once(api: Api, world: World) -> None:
+    facts = [receipt(world, number, 2) for number in range(1, 6)]
+    await told(api, facts)
+
+    again = await told(api, [*facts, receipt(world, 6, 2)])
+
+    assert [answer.already_recorded for answer in again] == [True] * 5 + [False]
+    assert again[-1].stock.physical == 12
+    assert await physical(api, world) == 12
+
+
+async def test_a_fact_that_comes_twice_in_one_stream_is_recorded_once(api: Api, world: World) -> None:
+    answers = await told(api, [receipt(world, 1, cause="same"), receipt(world, 2, cause="same")])
+
+    assert [(answer.already_recorded, answer.stock.physical) for answer in answers] == [(False, 1), (True, 1)]
+
+
+async def test_a_client_that_goes_away_leaves_whole_facts_and_can_send_all_again(api: Api, world: World) -> None:
+    facts = [receipt(world, number) for number in range(1, 201)]
+    stream = open_stream(api)
+    for fact in facts:
+        await stream.write(fact)
+    answered = (await stream.read()).sequence
+    stream.cancel()
+
+    assert answered == 1
+    answers = await told(api, facts)
+
+    assert answers[0].already_recorded
+    assert await physical(api, world) == 200
+
+
+async def test_a_server_that_drains_answers_what_it_has_read_and_says_so(module_store: str, anyio_backend: str) -> None:
+    async with served(module_store) as running:
+        world = await running.merchant()
+        stream = open_stream(running)
+        await stream.write(receipt(world, 1))
+        assert (await stream.read()).sequence == 1
+        stopping: AsyncIterator[Any] | Any = asyncio.create_task(running.stop())
+
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await asyncio.wait_for(stream.read(), 10)
+        await stopping
+
+    found = refused(caught.value)
+    assert (found.code, found.reason) == (grpc.StatusCode.UNAVAILABLE, "SERVER_DRAINING")
