@@ -1,0 +1,323 @@
+"""The seven guarantees with two server processes on one store, of which one is killed and started again, under concurrent writers,
+a client that reads late, one that changes servers all the time, one that was away during a compaction, and one whose server dies.
+Each verdict says how much it judged (`pytest -s`), and each judge is shown a history that was spoilt. (What is held back
+for a client that reads nothing is in test_watch_sessions.py and test_watch_memory.py: states this small fit into gRPC's buffers. On
+SQLite a process hears of what another one commits once a second, so there are fewer deliveries.)"""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+import random
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest
+from support.world import MERCHANT, WAREHOUSE, World
+from watch.guarantees import GUARANTEES, History, Stream, is_mark, revision_of
+from watch.watch_bench import PARENT, SNAPSHOT, refusal_of
+from zaiko.v1 import stock_service_pb2, stock_service_pb2_grpc, watch_pb2
+from zaiko_core.app import stock
+from zaiko_core.storage.engine import Database
+from zaiko_core.storage.migrate import migrate
+
+PRODUCTS = [f"p{number}" for number in range(8)]
+PAIRS = [("p0", "p1"), ("p2", "p3")]
+COMMITS, WRITERS, KEPT = 100, 4, 150
+
+
+class Server:
+    """A process of `zaiko serve`."""
+
+    def __init__(self, url: str, folder: Path, name: str) -> None:
+        self._port, self._log = folder / f"port-{name}", folder / f"log-{name}"
+        command = [sys.executable, "-m", "zaiko_server.cli", "serve", "--db", url, "--listen", "127.0.0.1:0"]
+        with self._log.open("ab") as log:
+            self.process = subprocess.Popen(
+                [*command, "--port-file", str(self._port), "--quiet"], cwd=folder, stderr=log, stdout=log
+            )
+
+    async def address(self) -> str:
+        async with asyncio.timeout(60):
+            while not (self._port.exists() and self._port.read_text()):
+                assert self.process.poll() is None, self._log.read_text()
+                await asyncio.sleep(0.05)
+        return self._port.read_text()
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait()
+        self._port.unlink(missing_ok=True)
+
+
+class Client:
+    """One client of the stock watch, call after call, wherever it is told to go."""
+
+    def __init__(self) -> None:
+        self.streams: list[Stream] = []
+        self._call: Any = None
+        self._channel: grpc.aio.Channel | None = None
+        self._token = ""
+
+    async def begin(self, address: str, *, fresh: bool = False) -> None:
+        """Watch at this server, after the last delivery, or with a snapshot."""
+        await self.leave()
+        self._channel = grpc.aio.insecure_channel(address)
+        stub: Any = stock_service_pb2_grpc.StockServiceStub(self._channel)
+        resumes = bool(self._token) and not fresh
+        start = watch_pb2.WatchStart(resume_token=self._token) if resumes else SNAPSHOT
+        if resumes and not any(item.mark.snapshot_complete for stream in self.streams for item in stream.deliveries):
+            resumes = False  # a token from within a snapshot begins it again
+        last = next((stream.deliveries[-1] for stream in reversed(self.streams) if stream.deliveries), None)
+        self.streams.append(Stream(revision_of(last) if resumes and last is not None else None))
+        self._call = stub.WatchStocks(stock_service_pb2.WatchStocksRequest(parent=PARENT, start=start))
+
+    async def read(self) -> Any:
+        """One more delivery. Raises AioRpcError when the server has gone."""
+        response = await asyncio.wait_for(self._call.read(), 30)
+        assert response is not grpc.aio.EOF
+        self._token = response.resume_token
+        self.streams[-1].deliveries.append(response)
+        return response
+
+    async def until(self, revision: int) -> None:
+        while revision_of(await self.read()) < revision:
+            pass
+
+    async def refusal(self) -> str:
+        """Why the call could not begin."""
+        self.streams.pop()
+        return (await refusal_of(self._call))[1]
+
+    async def leave(self) -> None:
+        if self._channel is not None:
+            self._call.cancel()
+            await self._channel.close()
+            self._channel = None
+
+
+def _change(reserves: dict[str, int], receipt: stock.Receipt, uow: Any) -> list[tuple[int, str, int, int]]:
+    changed = list(stock.set_reserves(uow, reserves)[0].values()) if reserves else [stock.receive(uow, [receipt])[0].stock]
+    return [(uow.answer_revision, item.product, item.balance.physical, item.balance.reserve) for item in changed]
+
+
+async def _write(db: Database, chance: random.Random, written: list[tuple[int, str, int, int]]) -> None:
+    for number in range(COMMITS):
+        units = chance.randrange(1, 50)
+        receipt = stock.Receipt(chance.choice(PRODUCTS), WAREHOUSE, units, f"{id(chance)}-{number}")
+        reserves = dict.fromkeys(chance.choice(PAIRS), units) if units % 2 else {}
+        written += await db.write(MERCHANT, partial(_change, reserves, receipt))
+        await asyncio.sleep(chance.random() * 0.12)
+
+
+async def _record(url: str, folder: Path) -> History:
+    db = Database(url)
+    migrate(db.engine)
+    World(db).begin(PRODUCTS, shops=())
+    one, two = Server(url, folder, "one"), Server(url, folder, "two")
+    clients = {name: Client() for name in ("steady", "slow", "wandering", "bereft", "late")}
+    written: list[tuple[int, str, int, int]] = [(1, product, 0, 0) for product in PRODUCTS]
+    try:
+        first, second = await one.address(), await two.address()
+        for name, client in clients.items():
+            await client.begin(first if name in ("bereft", "wandering") else second)
+        late, bereft, wandering = clients["late"], clients["bereft"], clients["wandering"]
+        for client in (late, bereft, wandering):
+            while not (await client.read()).mark.snapshot_complete:
+                pass
+        await late.leave()
+        writers = [asyncio.create_task(_write(db, random.Random(seed), written)) for seed in range(WRITERS)]
+        done = asyncio.Event()
+
+        async def follow(client: Client, pause: float) -> None:
+            while not done.is_set():
+                await client.read()
+                await asyncio.sleep(pause)
+
+        async def wander() -> None:
+            place = 0
+            while not done.is_set():
+                place += 1
+                try:
+                    await wandering.read()
+                    await wandering.begin((first, second)[place % 2])
+                    await wandering.read()
+                except grpc.aio.AioRpcError:
+                    await wandering.begin(second)
+
+        async def die() -> str:
+            """The first server is killed under its client, which goes on with the next process."""
+            nonlocal first, one
+            for _ in range(5):
+                await bereft.read()
+            one.kill()
+            with pytest.raises(grpc.aio.AioRpcError):
+                await bereft.until(1 << 60)
+            one = Server(url, folder, "one")
+            first = await one.address()
+            await bereft.begin(first)
+            await bereft.read()
+            return first
+
+        following = [asyncio.create_task(follow(clients["steady"], 0)), asyncio.create_task(follow(clients["slow"], 0.2))]
+        wandered, died = asyncio.create_task(wander()), asyncio.create_task(die())
+        await asyncio.gather(*writers)
+        await died
+        # Everything but the newest changes is forgotten: who was away since the beginning has to start over.
+        await db.write(MERCHANT, lambda uow: uow.feed.compact(older_than=uow.now + 1, keep=KEPT))
+        await late.begin(first)
+        assert await late.refusal() == "REVISION_COMPACTED"
+        await late.begin(first, fresh=True)
+        done.set()
+        number = 0
+        while not all(task.done() for task in (*following, wandered)):
+            # So that nobody who waits for a delivery is left waiting.
+            number += 1
+            receipt = stock.Receipt("p7", WAREHOUSE, 1, f"end-{number}")
+            written += await db.write(MERCHANT, partial(_change, dict.fromkeys(PAIRS[0], number), receipt))
+            await asyncio.sleep(0.05)
+        await asyncio.gather(*following, wandered)
+        written += await db.write(MERCHANT, partial(_change, dict.fromkeys(PAIRS[0], 777), receipt))
+        last = max(revision for revision, *_ in written)
+        await asyncio.gather(*(client.until(last) for client in clients.values()))
+    finally:
+        for client in clients.values():
+            await client.leave()
+        one.kill()
+        two.kill()
+        db.close()
+    history = History({name: client.streams for name, client in clients.items()}, pairs=PAIRS)
+    for revision, product, physical, reserve in written:
+        history.truth.setdefault(product, []).append((revision, physical, reserve))
+    return history
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def history(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[History]:
+    folder = tmp_path_factory.mktemp("guarantees")
+    if request.param == "sqlite":
+        yield asyncio.run(_record(f"sqlite:///{folder / 'zaiko.db'}", folder))
+        return
+    server = request.getfixturevalue("postgresql")
+    url = server.new_url()
+    yield asyncio.run(_record(url, folder))
+    server.drop(url)
+
+
+def _judge(name: str, history: History) -> None:
+    violations = GUARANTEES[name](history)
+    calls = sum(len(streams) for streams in history.clients.values())
+    print(f"\n{name}: {history.deliveries:,} deliveries in {calls} calls, {len(violations)} violations")
+    assert violations == []
+
+
+def test_the_history_has_what_it_is_to_be_judged_on(history: History) -> None:
+    streams = history.clients
+    assert history.deliveries > 30
+    assert len(streams["wandering"]) > 3
+    assert [stream.resumed_at is None for stream in streams["bereft"]] == [True, False]
+    assert [stream.resumed_at is None for stream in streams["late"]] == [True, True]
+    assert len(streams["slow"][0].deliveries) > 3
+
+
+def test_snapshot(history: History) -> None:
+    _judge("snapshot", history)
+
+
+def test_ordered(history: History) -> None:
+    _judge("ordered", history)
+
+
+def test_unique(history: History) -> None:
+    _judge("unique", history)
+
+
+def test_atomic(history: History) -> None:
+    _judge("atomic", history)
+
+
+def test_reliable(history: History) -> None:
+    _judge("reliable", history)
+
+
+def test_resumable(history: History) -> None:
+    _judge("resumable", history)
+
+
+def test_bookmarkable(history: History) -> None:
+    _judge("bookmarkable", history)
+
+
+# A judge that cannot find anything proves nothing.
+
+
+def _steady(history: History) -> list[Any]:
+    return history.clients["steady"][0].deliveries
+
+
+def _first(deliveries: list[Any], *, after: int = 0) -> int:
+    """The place of the first delivery of states above a revision."""
+    return next(place for place, item in enumerate(deliveries) if not is_mark(item) and item.changes.revision > after)
+
+
+def _incomplete_snapshot(history: History) -> None:
+    del _steady(history)[0].changes.stocks[0]
+
+
+def _backwards(history: History) -> None:
+    deliveries = _steady(history)
+    deliveries[-1], deliveries[-2] = deliveries[-2], deliveries[-1]
+
+
+def _twice(history: History) -> None:
+    deliveries = _steady(history)
+    deliveries.append(copy.deepcopy(next(item for item in reversed(deliveries) if not is_mark(item))))
+
+
+def _torn(history: History) -> None:
+    # The last delivery sets both of a pair to 777.
+    delivery = next(item for item in reversed(_steady(history)) if not is_mark(item))
+    kept = [item for item in delivery.changes.stocks if not item.product.endswith("/p1")]
+    assert len(kept) < len(delivery.changes.stocks)
+    del delivery.changes.stocks[:]
+    delivery.changes.stocks.extend(kept)
+
+
+def _wrong_state(history: History) -> None:
+    next(item for item in reversed(_steady(history)) if not is_mark(item)).changes.stocks[0].physical += 1
+
+
+def _lost_on_resuming(history: History) -> None:
+    for stream in history.clients["bereft"][1:]:
+        place = next(place for place, item in enumerate(stream.deliveries) if is_mark(item))
+        assert place > 0, "something was missed"
+        del stream.deliveries[:place]
+
+
+def _lost_before_a_mark(history: History) -> None:
+    deliveries = history.clients["bereft"][1].deliveries
+    del deliveries[_first(deliveries)]
+
+
+@pytest.mark.parametrize(
+    ("name", "spoil"),
+    [
+        ("snapshot", _incomplete_snapshot),
+        ("ordered", _backwards),
+        ("unique", _twice),
+        ("atomic", _torn),
+        ("reliable", _wrong_state),
+        ("resumable", _lost_on_resuming),
+        ("bookmarkable", _lost_before_a_mark),
+    ],
+)
+def test_a_spoilt_history_is_noticed(name: str, spoil: Callable[[History], None], history: History) -> None:
+    spoilt = copy.deepcopy(history)
+    spoil(spoilt)
+
+    assert GUARANTEES[name](spoilt) != []

@@ -1,0 +1,111 @@
+"""What a watcher that never reads on holds: its position and one reading, however much changes meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+from support.world import MERCHANT
+from watch.watch_bench import Bench, serve
+from zaiko.v1 import sync_service_pb2, watch_pb2
+from zaiko_core.app.records import ChangeKind
+from zaiko_core.domain.ids import listing_id
+from zaiko_server.watch import topics
+from zaiko_server.watch.conversation import UNACKNOWLEDGED, Conversation
+
+pytestmark = pytest.mark.anyio
+GOODS = [f"p{number:02d}" for number in range(20)]
+CHANGES = 500
+Request = sync_service_pb2.WatchSyncSessionRequest
+
+
+class Readings:
+    """Counts readings, and the items of the largest."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.readings = 0
+        self.largest = 0
+        real = topics.Topic._pieces
+
+        def pieces(topic: Any, revision: int, content: Any, *, before: str, after: str) -> list[Any]:
+            made = real(topic, revision, content, before=before, after=after)
+            self.readings += 1
+            self.largest = max(self.largest, sum(len(piece.changes.items) for piece in made))
+            return made
+
+        monkeypatch.setattr(topics.Topic, "_pieces", pieces)
+
+
+async def _change_all(bench: Bench, times: int) -> int:
+    """Each time every link in a commit of its own; the newest revision."""
+    newest = 0
+    for _ in range(times):
+        for name in GOODS:
+            key = f"aa/{listing_id(name)}"
+            newest = await bench.db.write(MERCHANT, lambda uow, key=key: (uow.changed(ChangeKind.LINK, [key]), uow.revision)[1])
+    return newest
+
+
+async def test_a_watcher_that_never_acknowledges_holds_one_reading_of_at_most_the_matching_keys(
+    sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with serve(sqlite_url, lambda world: world.begin(GOODS, ["aa"])) as bench:
+        for name in GOODS:
+            bench.world.link("aa", name)
+        readings = Readings(monkeypatch)
+        # Taken one by one from the conversation itself: no socket holds anything for the client.
+        told: list[Any] = []
+        orders: asyncio.Queue[Any] = asyncio.Queue()
+
+        async def requests() -> Any:
+            while (request := await orders.get()) is not None:
+                yield request
+
+        conversation = Conversation(bench.watcher.hub, bench.watcher._sync_session, check=lambda request: None)
+        start = watch_pb2.WatchStart(snapshot=watch_pb2.WatchSnapshot())
+        subjects = sync_service_pb2.WatchSyncRequest.Filter(subjects=[sync_service_pb2.WatchSyncRequest.SUBJECT_LINK_STATUS])
+        wanted = sync_service_pb2.WatchSyncRequest(parent=f"merchants/{MERCHANT}", filter=subjects, start=start)
+        await orders.put(Request(watch_id=1, create=wanted))
+        responses = conversation.responses(requests())
+        async with asyncio.timeout(60):
+            while len(told) < UNACKNOWLEDGED + 1:  # created, and what may be sent without acknowledgement
+                if len(told) > 3:
+                    await _change_all(bench, 1)
+                told.append(await anext(responses))
+            before = readings.readings
+            newest = await _change_all(bench, CHANGES // len(GOODS))
+            assert readings.readings == before, "nothing is read for a watch that has no room"
+            [watch] = conversation._watches.values()
+            held = {name: value for name, value in vars(watch).items() if isinstance(value, (list, dict, set))}
+            assert held == {}
+            assert conversation._outbox.qsize() <= 1
+
+            await orders.put(Request(watch_id=1, ack=Request.Acknowledgement(delivery=UNACKNOWLEDGED)))
+            update = (await anext(responses)).update
+        await responses.aclose()
+
+    assert update.changes.revision == newest
+    assert sorted(item.link_status.sku for item in update.changes.items) == GOODS
+    assert readings.largest == len(GOODS)
+
+
+async def test_a_plain_watch_that_is_not_taken_reads_nothing_more(sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with serve(sqlite_url, lambda world: world.begin(GOODS, ["aa"])) as bench:
+        for name in GOODS:
+            bench.world.link("aa", name)
+        request = sync_service_pb2.WatchSyncRequest(parent=f"merchants/{MERCHANT}")
+        messages = bench.watcher._sync_session(request).messages()
+        while not (await anext(messages)).mark.snapshot_complete:
+            pass
+        await _change_all(bench, 1)
+        await anext(messages)
+        readings = Readings(monkeypatch)
+        newest = await _change_all(bench, CHANGES // len(GOODS))
+        assert readings.readings == 0
+        while (taken := (await anext(messages)).changes).revision < newest:
+            pass
+        await messages.aclose()
+
+    assert len(taken.items) == len(GOODS) + 1  # each link once, and the shop that counts them
+    assert readings.readings <= 2
