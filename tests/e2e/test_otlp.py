@@ -76,7 +76,7 @@ def serving(folder: Path, *options: str, **variables: str) -> Iterator[str]:
             process.wait()
 
 
-@pytest.mark.parametrize("by_option", [True, False])
+@pytest.mark.parametrize("by_option", [True, pytest.param(False, marks=pytest.mark.thorough)])
 def test_spans_reach_the_collector_also_those_of_the_last_moment(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], collector: tuple[str, Collector], by_option: bool
 ) -> None:
@@ -91,6 +91,7 @@ def test_spans_reach_the_collector_also_those_of_the_last_moment(
     assert all(resource["service.version"] for resource in kept.resources)
 
 
+@pytest.mark.thorough
 def test_a_collector_that_is_away_costs_no_call(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with serving(tmp_path, "--otlp", "http://127.0.0.1:1", OTEL_EXPORTER_OTLP_TIMEOUT="1") as address:
         assert Zaiko(address, capsys)("merchants", "create", "acme").code == 0

@@ -100,6 +100,10 @@ class Lines:
         return False
 
 
+# The slower platforms, which make their own pace, with --thorough only.
+PLATFORMS = ["shopify", *(pytest.param(name, marks=pytest.mark.thorough) for name in ("ecforce", "rakuten"))]
+
+
 @pytest.fixture
 def stage(
     sqlite_url: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
@@ -135,7 +139,7 @@ def stage(
     structlog.configure(**before)
 
 
-@pytest.mark.parametrize("stage", ["shopify", "ecforce", "rakuten"], indirect=True)
+@pytest.mark.parametrize("stage", PLATFORMS, indirect=True)
 def test_a_call_is_followed_through_transaction_run_and_phase_to_the_push_on_the_wire(stage: Stage) -> None:
     call = stage.receive(5)
     until(lambda: stage.platform.simulator.stock()[TEA] == 15)
@@ -240,7 +244,7 @@ def test_the_lines_of_a_call_and_of_a_run_have_their_ids(stage: Stage) -> None:
     assert run_span.status.description is None
 
 
-@pytest.mark.parametrize("stage", ["shopify", "ecforce", "rakuten"], indirect=True)
+@pytest.mark.parametrize("stage", PLATFORMS, indirect=True)
 def test_no_credential_is_in_a_span_or_a_line_also_when_the_platform_quotes_it(stage: Stage) -> None:
     settings, kind = stage.platform.settings(), load().types[stage.platform_name]
     secrets = {name: str(settings[name]) for name in kind.settings.secret_fields() & settings.keys()}

@@ -102,7 +102,7 @@ def test_every_revision_is_explained_as_it_was_on_sqlite(sqlite_template: Path) 
 
         return close, db
 
-    remember(make, 10)
+    remember(make, 4)
 
 
 @pytest.mark.thorough
