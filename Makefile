@@ -12,7 +12,7 @@ SYNC := UV_PYTHON_DOWNLOADS=never $(BIN)/uv sync --frozen --inexact --all-packag
 OURS := core server plugins tests examples benchmarks
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format protos clean
+.PHONY: help demo test lint format protos released clean
 
 help: ## List what can be made
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -28,7 +28,7 @@ lint: $(VENV)/.lints ## Check style, types, imports and protos; changes nothing
 	$(BIN)/ruff format --check $(OURS)
 	$(BIN)/mypy
 	@if grep -q importlinter pyproject.toml; then $(BIN)/lint-imports; fi
-	cd proto && ../$(BIN)/buf lint && ../$(BIN)/buf format --diff --exit-code && ../$(BIN)/buf build -o /dev/null
+	cd proto && ../$(BIN)/buf lint && ../$(BIN)/buf format --diff --exit-code && ../$(BIN)/buf build -o /dev/null && ../$(BIN)/buf breaking --against released/v1.binpb
 
 format: $(VENV)/.lints ## Bring Python and protos into the common form
 	$(BIN)/ruff check --fix $(OURS)
@@ -38,6 +38,9 @@ format: $(VENV)/.lints ## Bring Python and protos into the common form
 protos: $(VENV)/.lints ## Make the Python stubs anew from the protos
 	cd proto && ../$(BIN)/buf lint
 	$(BIN)/python proto/generate
+
+released: $(VENV)/.lints ## When a release is made: its protos are what later ones are compared with
+	cd proto && ../$(BIN)/buf breaking --against released/v1.binpb && ../$(BIN)/buf build --exclude-source-info -o released/v1.binpb
 
 clean: ## Remove what can be made again
 	rm -rf examples/clients/*/gen examples/clients/*/node_modules examples/clients/*/target examples/clients/*/.venv $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis build dist
