@@ -14,6 +14,7 @@ from watch.watch_bench import PARENT, SNAPSHOT, Bench, Reader, refusal_of, serve
 from zaiko.v1 import error_pb2, sync_service_pb2, watch_pb2
 from zaiko_core.app.records import ChangeKind
 from zaiko_core.domain.ids import listing_id
+from zaiko_core.storage.engine import Database
 from zaiko_server.watch.conversation import UNACKNOWLEDGED, WATCHES
 from zaiko_server.watch.hub import Limits
 
@@ -128,14 +129,18 @@ async def test_without_acknowledgements_a_watch_stops_and_then_brings_the_newest
     assert client.readers[1].deliveries[-1].changes.revision == newest
 
 
-async def test_progress_is_answered_by_a_mark_now_at_what_is_committed(bench: Bench) -> None:
+async def test_progress_is_answered_by_a_mark_now_at_what_is_committed_also_by_another_process(
+    bench: Bench, sqlite_url: str
+) -> None:
+    elsewhere = Database(sqlite_url)  # its commits wake nobody here
     client = Client(bench.syncs.WatchSyncSession())
     slow = watch_pb2.WatchStart(snapshot=watch_pb2.WatchSnapshot())
     slow.bookmark_interval.FromSeconds(300)
     await client.create(1, "aa", start=slow)
     await client.until_mark(1)
-    newest = await bench.db.write(MERCHANT, told("bb"))
+    newest = await elsewhere.write(MERCHANT, told("bb"))
     await client.call.write(Request(watch_id=1, progress=Request.Question()))
+    elsewhere.close()
 
     assert await client.until_mark(1) == newest
 
