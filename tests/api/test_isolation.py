@@ -18,7 +18,7 @@ from api.bench import Api, Refused, World, refused, served
 from api.requests import REQUESTS, all_rpcs, furnish, has, replaced
 from api.test_authentication import bearing, token_of
 from google.protobuf.message import Message
-from zaiko.v1 import merchant_service_pb2, stock_service_pb2, sync_service_pb2, token_service_pb2
+from zaiko.v1 import error_pb2, merchant_service_pb2, stock_service_pb2, sync_service_pb2, token_service_pb2
 from zaiko_core.domain.access import Role
 from zaiko_server.interceptors import authentication
 from zaiko_server.interceptors.authentication import named
@@ -57,7 +57,11 @@ class Attempts:
                 self._look(rpc, await call)
             else:
                 with contextlib.suppress(StopAsyncIteration):
-                    self._look(rpc, await anext(aiter(call)))
+                    answer = await anext(aiter(call))
+                    self._look(rpc, answer)
+                    if rpc == "StockService.StreamMovements" and answer.HasField("problem"):
+                        # One fact of a stream is refused in its own answer.
+                        return _of_problem(answer.problem)
                 call.cancel()
         except grpc.aio.AioRpcError as error:
             found = refused(error)
@@ -69,6 +73,12 @@ class Attempts:
     def _look(self, rpc: str, answer: Any) -> None:
         if re.search(rf"{self.theirs.id}\b|Their", str(answer)):
             self.leaks.append(f"{rpc}: {answer}")
+
+
+def _of_problem(problem: Any) -> Refused:
+    code = next(code for code in grpc.StatusCode if code.value[0] == problem.code)
+    reason = error_pb2.ErrorReason.Name(problem.reason).removeprefix("ERROR_REASON_")
+    return Refused(code, problem.message, reason, dict(problem.metadata), {}, {})
 
 
 @pytest.fixture(scope="module")

@@ -93,6 +93,18 @@ ELSEWHERE: set[tuple[str, str]] = {
         "StockService.AdjustStock",
     )
 } | {
+    # test_stream_movements.py
+    ("StockService.StreamMovements", "SEQUENCE_GAP"),
+    ("StockService.StreamMovements", "SERVER_DRAINING"),
+    ("StockService.StreamMovements", "STORAGE_UNAVAILABLE"),
+    # tests/watch/test_watch_sessions.py, and tests/watch/test_watch_streams.py for what both share
+    ("SyncService.WatchSyncSession", "TOO_MANY_STREAMS"),
+    ("SyncService.WatchSyncSession", "SERVER_DRAINING"),
+    ("SyncService.WatchSyncSession", "SLOW_CONSUMER"),
+    # test_stream_movements.py
+    ("StockService.StreamMovements", "SEQUENCE_GAP"),
+    ("StockService.StreamMovements", "SERVER_DRAINING"),
+    ("StockService.StreamMovements", "STORAGE_UNAVAILABLE"),
     # test_authentication.py
     ("TokenService.CreateToken", "PERMISSION_MISSING"),
     ("TokenService.RevokeToken", "PERMISSION_MISSING"),

@@ -10,6 +10,7 @@ import grpc
 import pytest
 from api.bench import Api, World, refused, served
 from zaiko.v1 import error_pb2, movement_pb2, stock_service_pb2
+from zaiko_core.domain.errors import Refusal, StorageUnavailable, WriteConflict
 
 pytestmark = pytest.mark.anyio
 Request = stock_service_pb2.StreamMovementsRequest
@@ -204,6 +205,28 @@ async def test_a_client_that_goes_away_leaves_whole_facts_and_can_send_all_again
 
     assert answers[0].already_recorded
     assert await physical(api, world) == 200
+
+
+@pytest.mark.parametrize("trouble", [StorageUnavailable, WriteConflict])
+async def test_a_store_that_fails_a_group_ends_the_stream_and_answers_none_of_it(
+    trouble: type[Refusal], api: Api, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stream = open_stream(api)
+    await stream.write(receipt(world, 1))
+    assert (await stream.read()).sequence == 1
+
+    async def away(merchant: str, work: Any) -> Any:
+        raise trouble("away")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(api.engine.db, "write", away)
+        await stream.write(receipt(world, 2))
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await stream.read()
+
+    found = refused(caught.value)
+    assert (found.code, found.reason) == (grpc.StatusCode.UNAVAILABLE, "STORAGE_UNAVAILABLE")
+    assert await physical(api, world) == 1
 
 
 async def test_a_server_that_drains_answers_what_it_has_read_and_says_so(module_store: str, anyio_backend: str) -> None:
