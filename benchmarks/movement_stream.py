@@ -19,6 +19,7 @@ import grpc
 import structlog
 from cryptography.fernet import Fernet
 from zaiko.v1 import stock_service_pb2, stock_service_pb2_grpc
+from zaiko_core.app.ports import UnitOfWork
 from zaiko_core.app.records import MerchantRecord, ProductRecord, WarehouseRecord
 from zaiko_core.bootstrap import Engine
 from zaiko_server.config import Config
@@ -73,20 +74,20 @@ async def stream(stub: stock_service_pb2_grpc.StockServiceAsyncStub, items: int)
         raise SystemExit(f"{answered} answers to {items} facts")
 
 
+def furnish(uow: UnitOfWork) -> None:
+    """A warehouse, and a product for each way."""
+    uow.warehouses.insert(WarehouseRecord("tokyo", "Tokyo"))
+    uow.products.insert([ProductRecord(way, way, "", way) for way in WAYS])
+    uow.advance()
+
+
 async def measure(url: str, items: int) -> None:
     """Print one line for each way."""
     config = Config(listen="127.0.0.1:0", database=url, secret_keys=(Fernet.generate_key().decode(),), run_shops=False, rate=0)
     engine = Engine(config.engine())
     async with running(engine, config) as address, grpc.aio.insecure_channel(address) as channel:
         await engine.db.directory(lambda directory: directory.create(MerchantRecord(MERCHANT)))
-        await engine.db.write(
-            MERCHANT,
-            lambda uow: (
-                uow.warehouses.insert(WarehouseRecord("tokyo", "Tokyo")),
-                uow.products.insert([ProductRecord(way, way, "", way) for way in WAYS]),
-                uow.advance(),
-            ),
-        )
+        await engine.db.write(MERCHANT, furnish)
         stub: stock_service_pb2_grpc.StockServiceAsyncStub = stock_service_pb2_grpc.StockServiceStub(channel)
         speeds = {}
         for way, play in zip(WAYS, (unary, abreast, stream), strict=True):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import grpc
@@ -235,7 +235,8 @@ async def test_a_server_that_drains_answers_what_it_has_read_and_says_so(module_
         stream = open_stream(running)
         await stream.write(receipt(world, 1))
         assert (await stream.read()).sequence == 1
-        stopping: AsyncIterator[Any] | Any = asyncio.create_task(running.stop())
+        assert running.stop is not None
+        stopping = asyncio.ensure_future(running.stop())
 
         with pytest.raises(grpc.aio.AioRpcError) as caught:
             await asyncio.wait_for(stream.read(), 10)

@@ -80,7 +80,7 @@ def test_every_answered_fact_outlives_a_killed_server_and_the_rest_can_be_sent_a
                     # From a thread, so that answers go on coming while the process dies.
                     threading.Thread(target=process.kill).start()  # type: ignore[attr-defined]
         except grpc.RpcError as error:
-            ended = error.code()  # type: ignore[attr-defined]
+            ended = error.code()
     assert ended is grpc.StatusCode.UNAVAILABLE
     assert 200 <= len(answered) < FACTS
     assert answered == list(range(1, len(answered) + 1))
