@@ -68,6 +68,41 @@ def test_products_by_code_or_by_id(acme: Zaiko) -> None:
     assert "緑茶" in acme("products", "list", "TEA").out
 
 
+def test_a_file_of_facts_is_fed_and_what_is_refused_is_listed(acme: Zaiko, tmp_path: Path) -> None:
+    acme("products", "create", "F-1")
+    acme("products", "create", "F-2")
+    file = tmp_path / "facts.csv"
+    file.write_text(
+        "fact,sku,units,cause,warehouse,shipment,note\n"
+        "receipt,F-1,10,f1,,,first\n"
+        "receipt,F-2,5,f2,tokyo,,\n"
+        "allocation,F-1,4,f3,,S-1,\n"
+        "shipment,F-1,3,f4,,S-1,\n"
+        "shipment,F-1,30,f5,,S-1,\n"
+        "adjustment,F-2,-1,f6,,,\n"
+        "receipt,NOWHERE,1,f7,,,\n"
+        "receipt,F-2,many,f8,,,\n"
+        "theft,F-2,1,f9,,,\n"
+    )
+
+    first = acme("stock", "feed", str(file), "--output", "json", code=1).json
+
+    assert (first["recorded"], first["alreadyRecorded"]) == (5, 0)
+    assert [(row["line"], row["cause"]) for row in first["refused"]] == [(6, "f5"), (8, "f7"), (9, "f8"), (10, "f9")]
+    assert "holds 1" in first["refused"][0]["problem"]
+    again = acme("stock", "feed", str(file), code=1)
+    assert "0 recorded, 5 had been recorded before, 4 refused." in again.out
+    assert acme("stock", "get", "F-1", "--output", "json").json["physical"] == 7
+    assert acme("stock", "get", "F-2", "--output", "json").json["physical"] == 4
+
+
+def test_a_file_with_other_columns_is_refused_before_anything_is_sent(acme: Zaiko, tmp_path: Path) -> None:
+    file = tmp_path / "facts.csv"
+    file.write_text("fact,sku,units,price\n")
+
+    assert "lacks cause" in acme("stock", "feed", str(file), code=2).err
+
+
 def test_stock_comes_and_goes(acme: Zaiko) -> None:
     acme("products", "create", "CUP-1")
 

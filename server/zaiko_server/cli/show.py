@@ -104,6 +104,10 @@ class Show:
             table.add_row(*(text(value) for value in row))
         self.console.print(table)
 
+    def document(self, document: Any) -> None:
+        """What no message holds, as JSON."""
+        self._json(document)
+
     def _json(self, document: Any) -> None:
         # Not through rich, which would wrap.
         sys.stdout.write(json.dumps(document, ensure_ascii=False, indent=2) + "\n")

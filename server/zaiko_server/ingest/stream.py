@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from zaiko.v1 import error_pb2, stock_service_pb2
 from zaiko_core.app.ports import UnitOfWork
-from zaiko_core.app.stock import Posting
+from zaiko_core.app.stock import Posting, Receipt, receive
 from zaiko_core.domain.errors import Denied, Refusal, StorageUnavailable, WriteConflict
 from zaiko_core.storage.engine import system_now
 
@@ -23,6 +23,9 @@ from zaiko_server.validate.check import check
 
 Response = stock_service_pb2.StreamMovementsResponse
 Post = Callable[[UnitOfWork], Posting]
+Fact = Receipt | Post
+"""Receipts, of which there may be thousands, are recorded many in one go; what depends on what was recorded before it, one by
+one."""
 
 
 class Record(Protocol):
@@ -43,16 +46,16 @@ class Seats(Protocol):
 class _Fact:
     sequence: int
     merchant: str
-    found: Post | Refusal
+    found: Fact | Refusal
 
 
 class MovementStream:
-    """One call. `posting` makes of a fact's message what records it; `now` gives µs since 1970."""
+    """One call. `posting` makes of a fact's message what it is, or what records it; `now` gives µs since 1970."""
 
     def __init__(
         self,
         record: Record,
-        posting: Callable[[Any], Post],
+        posting: Callable[[Any], Fact],
         seats: Seats,
         *,
         now: Callable[[], int] = system_now,
@@ -97,7 +100,7 @@ class MovementStream:
                 raise InvalidName([("parent", "name.parent", f"is not {parent}, of which this stream is; open another one")])
             # Rules of the fact's names are about the merchant of the whole stream.
             request.parent = parent or request.parent
-            found: Post | Refusal
+            found: Fact | Refusal
             try:
                 check(request, now=self._now())
                 found = self._posting(getattr(request, str(request.WhichOneof("fact"))))
@@ -113,7 +116,7 @@ class MovementStream:
         merchant = facts[0].merchant
 
         def work(uow: UnitOfWork) -> list[Response]:
-            return [_outcome(uow, merchant, fact) for fact in facts]
+            return [response for run in _runs(facts) for response in _outcomes(uow, merchant, run)]
 
         try:
             return await self._record(merchant, work)
@@ -121,19 +124,58 @@ class MovementStream:
             raise StorageUnavailable("other writers won too often; send again from the first unanswered item") from conflict
 
 
+def _runs(facts: Sequence[_Fact]) -> Iterator[list[_Fact]]:
+    """Facts in their order: receipts beside each other with a cause each together, everything else alone."""
+    run: list[_Fact] = []
+    causes: set[str] = set()
+    for fact in facts:
+        cause = fact.found.cause if isinstance(fact.found, Receipt) else None
+        if run and (cause is None or cause in causes):
+            yield run
+            run, causes = [], set()
+        if cause is None:
+            yield [fact]
+        else:
+            run.append(fact)
+            causes.add(cause)
+    if run:
+        yield run
+
+
+def _outcomes(uow: UnitOfWork, merchant: str, run: Sequence[_Fact]) -> Iterator[Response]:
+    """Record a run. A refused fact has written nothing, since the use cases check before they write: no savepoint is needed, and
+    where one of many is refused, each can be recorded by itself (ADR 0016)."""
+    receipts = [fact.found for fact in run if isinstance(fact.found, Receipt)]
+    if len(receipts) > 1:
+        try:
+            postings = receive(uow, receipts)
+        except Denied:
+            raise
+        except Refusal:
+            pass
+        else:
+            for fact, posting in zip(run, postings, strict=True):
+                yield _recorded(uow, merchant, fact.sequence, posting)
+            return
+    for fact in run:
+        yield _outcome(uow, merchant, fact)
+
+
 def _outcome(uow: UnitOfWork, merchant: str, fact: _Fact) -> Response:
-    """Record one fact beside its neighbours. A refused one has written nothing, since the use cases check before they write: no
-    savepoint is needed (ADR 0016)."""
     if isinstance(fact.found, Refusal):
         return _refused(fact.sequence, fact.found)
     try:
-        posting = fact.found(uow)
+        posting = receive(uow, [fact.found])[0] if isinstance(fact.found, Receipt) else fact.found(uow)
     except Denied:
         raise
     except Refusal as refusal:
         return _refused(fact.sequence, refusal)
+    return _recorded(uow, merchant, fact.sequence, posting)
+
+
+def _recorded(uow: UnitOfWork, merchant: str, sequence: int, posting: Posting) -> Response:
     return Response(
-        sequence=fact.sequence,
+        sequence=sequence,
         stock=stocks.stock(merchant, posting.stock),
         already_recorded=posting.already_recorded,
         revision=uow.answer_revision,

@@ -219,11 +219,11 @@ class StockServicer(stock_service_pb2_grpc.StockServiceServicer):
             async for response in responses:
                 yield response
 
-    def _posting(self, request: Any) -> Callable[[UnitOfWork], Posting]:
-        """How a streamed fact is recorded. Everything that `zaiko_core.app.stock` refuses is refused before it writes."""
+    def _posting(self, request: Any) -> Receipt | Callable[[UnitOfWork], Posting]:
+        """What a streamed fact is, or how it is recorded. Everything that `zaiko_core.app.stock` refuses is refused before it
+        writes."""
         if isinstance(request, pb.RecordReceiptRequest):
-            receipt = Receipt(**self._fact(request), quantity=request.quantity)
-            return lambda uow: stock.receive(uow, [receipt])[0]
+            return Receipt(**self._fact(request), quantity=request.quantity)
         if isinstance(request, pb.AdjustStockRequest):
             adjustment = Adjustment(**self._fact(request), delta=request.delta)
             return lambda uow: stock.adjust(uow, adjustment)

@@ -928,7 +928,7 @@ class StreamMovementsResponse(message.Message):
     """The merchant's revision that this answer reflects; 0 with a problem."""
     @builtins.property
     def stock(self) -> stock_pb2.Stock:
-        """It is recorded: the stock of the product after it."""
+        """It is recorded: the stock of the product as of `revision`, which facts that were sent shortly after it may share."""
 
     @builtins.property
     def problem(self) -> error_pb2.Problem:
