@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 from api.bench import Api, World, served
 
-
 LITTLE_STORE = {f"test_{name}" for name in ("authentication", "fuzz", "refusals", "validation", "masks", "status")}
 
 
