@@ -109,21 +109,6 @@ def every(fetch: Callable[[Page], list[T]], key: Callable[[T], tuple[Any, ...]])
         after = key(rows[-1])
 
 
-def count_oversold(uow: UnitOfWork) -> int:
-    """Products of which more was sold than there is."""
-    rows = every(lambda page: uow.stocks.page(page, products=(), oversold=True), lambda row: (row.product,))
-    return sum(1 for _ in rows)
-
-
-def count_orders(uow: UnitOfWork, *, suspect: bool = False, unlinked: bool = False) -> int:
-    """Orders with open units that should be looked at, or that count nowhere yet."""
-    rows = every(
-        lambda page: uow.orders.page(page, shop="", states=(), suspect=suspect, uncounted=unlinked),
-        lambda row: (row.shop, row.record.order),
-    )
-    return sum(1 for _ in rows)
-
-
 def _with_run(uow: UnitOfWork, record: ShopRecord) -> ShopRecord:
     """The shop with the run that is going on as its last one; the record names only those that have ended."""
     newest = uow.runs.page(Page(1), shop=record.shop) if record.running else []

@@ -116,6 +116,10 @@ class Stocks(Protocol):
         """By product id."""
         ...
 
+    def count_oversold(self) -> int:
+        """Products of which more was promised than there is."""
+        ...
+
     def set_reserves(self, reserves: Mapping[str, int]) -> None: ...
     def set_escrow(self, product: str, below: int) -> None: ...
     def in_escrow(self, products: Collection[str]) -> set[str]:
@@ -175,6 +179,10 @@ class Orders(Protocol):
 
     def holding(self, shop: str, *, limit: int, after: str) -> list[str]:
         """Ids of orders that hold units by the shop's account, by id."""
+        ...
+
+    def count(self, *, suspect: bool = False, uncounted: bool = False) -> int:
+        """Orders with open units; only those that `page` would give."""
         ...
 
     def page(self, page: Page, *, shop: str, states: Collection[str], suspect: bool, uncounted: bool) -> list[StoredOrder]:

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import Row, and_, delete, or_, select
+from sqlalchemy import Row, and_, delete, func, or_, select
 
 from zaiko_core.app.records import Page, StoredOrder
 from zaiko_core.domain.demand import Line, OrderRecord, OrderState
@@ -119,6 +119,15 @@ class OrderRows(Scope):
         rows = list(self.connection.execute(query.order_by(table.c.shop, table.c.order_id).limit(page.size)))
         lines = self._lines((row.shop, row.order_id) for row in rows)
         return [_stored(row, lines.get((row.shop, row.order_id), ())) for row in rows]
+
+    def count(self, *, suspect: bool = False, uncounted: bool = False) -> int:
+        table = schema.orders
+        query = select(func.count()).select_from(table).where(self.mine(table), table.c.holds > 0)
+        if suspect:
+            query = query.where(self._is_suspect())
+        if uncounted:
+            query = query.where(table.c.uncounted)
+        return self.connection.scalar(query) or 0
 
     @staticmethod
     def _is_suspect() -> Any:

@@ -44,6 +44,11 @@ class StockRows(Scope):
             query = query.where(table.c.physical < table.c.ordered)
         return list(self._records(list(self.connection.execute(query.limit(page.size)))).values())
 
+    def count_oversold(self) -> int:
+        table = schema.stock
+        query = select(func.count()).select_from(table).where(self.mine(table), table.c.physical < table.c.ordered)
+        return self.connection.scalar(query) or 0
+
     def set_reserves(self, reserves: Mapping[str, int]) -> None:
         table = schema.stock
         rows = [{"product": product, "reserve": reserve} for product, reserve in reserves.items()]

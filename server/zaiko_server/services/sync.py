@@ -35,9 +35,9 @@ def sync_status(uow: UnitOfWork, can_sync: links.CanSync) -> pb.GetSyncStatusRes
     return pb.GetSyncStatusResponse(
         link_counts=link_messages.counts(numbers),
         shop_statuses=statuses,
-        oversold_product_count=views.count_oversold(uow),
-        suspect_order_count=views.count_orders(uow, suspect=True),
-        unlinked_order_count=views.count_orders(uow, unlinked=True),
+        oversold_product_count=uow.stocks.count_oversold(),
+        suspect_order_count=uow.orders.count(suspect=True),
+        unlinked_order_count=uow.orders.count(uncounted=True),
         revision=uow.revision,
     )
 
