@@ -48,6 +48,9 @@ class Config(BaseModel):
     """Fernet keys, separated by commas in the environment: the first seals shops' credentials, all open them."""
     secret_key_file: Path = Path("zaiko.key")
     """Where the key is, one per line, when `secret_keys` is empty. Made on the first start. Keep it apart from the database."""
+    witness_file: Path | None = None
+    """Where this host remembers how far the database has come, to notice one that was restored. Unset: `zaiko.seen` beside the key
+    file, or nowhere when the keys come from the environment."""
     capacity: int = Field(default=64, ge=1, le=10_000)
     """Shops that run at once."""
     processes: int = Field(default=1, ge=1, le=256)
@@ -108,7 +111,14 @@ class Config(BaseModel):
             capacity=self.capacity,
             http_timeout=self.http_timeout,
             run_shops=self.run_shops,
+            witness=self.witness(),
         )
+
+    def witness(self) -> Path | None:
+        """See `witness_file`."""
+        if self.witness_file is not None or self.secret_keys:
+            return self.witness_file
+        return self.secret_key_file.with_name("zaiko.seen")
 
     def keys(self) -> list[str]:
         """The keys that seal credentials."""

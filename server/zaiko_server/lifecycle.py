@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 from zaiko_core.bootstrap import Engine
+from zaiko_core.domain.errors import StorageUnavailable
 
 from zaiko_server import telemetry
 from zaiko_server.app import App, build, tell_health
@@ -128,13 +129,24 @@ async def serve(config: Config, *, ready: Callable[[str], None] = lambda address
         loop.add_signal_handler(number, signalled)
     try:
         ready(await server.start())
-        await stopping.wait()
+        await _either(stopping, server.engine.replaced)
         await _stop(server, hurry)
+        if not stopping.is_set():
+            raise StorageUnavailable("the database was restored under this server; start it anew")
     finally:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.remove_signal_handler(number)
         if traces is not None:
             await asyncio.to_thread(traces.shutdown)
+
+
+async def _either(*events: asyncio.Event) -> None:
+    waiting = [asyncio.create_task(event.wait()) for event in events]
+    try:
+        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in waiting:
+            task.cancel()
 
 
 async def _stop(server: Server, hurry: asyncio.Event) -> None:

@@ -102,3 +102,12 @@ def test_a_key_of_another_certificate_does_not_start_either(folder: Path) -> Non
 
     assert said.code == 2
     assert "is not the key of" in " ".join(said.err.split())
+
+
+def test_a_restored_database_is_prepared_by_hand(folder: Path) -> None:
+    zaiko(folder, "migrate", "--db", "restored.db")
+
+    said = zaiko(folder, "restored", "--db", "restored.db", "--yes")
+
+    assert (said.code, said.out.strip()) == (0, "0 shops wait for you. docs/operations/backup.md says what comes now.")
+    assert zaiko(folder, "restored", "--db", "restored.db").code == 1  # nobody said yes

@@ -313,6 +313,11 @@ class Links(Protocol):
         the link due is never lost."""
         ...
 
+    def start_over(self) -> list[tuple[str, str]]:
+        """Every link as if it had just been created: nothing is known of what its shop shows, nothing is in flight, and the enabled
+        ones are due; their (shop, listing)."""
+        ...
+
     def save_verified(self, records: Sequence[LinkRecord]) -> None:
         """Fence, due time and time of reading of links that are as they were: no revision, nobody is told."""
         ...

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import contextvars
+import secrets
 import sqlite3
 import threading
 import time
@@ -14,7 +15,7 @@ from typing import Any, TypeVar
 
 import sqlalchemy
 from opentelemetry.trace import Tracer
-from sqlalchemy import Connection, Engine, event, func, select, text
+from sqlalchemy import Connection, Engine, event, func, select, text, update
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
@@ -27,6 +28,7 @@ from zaiko_core.storage.census import Census
 from zaiko_core.storage.jobs import Jobs
 from zaiko_core.storage.tokens import TokenRows
 from zaiko_core.storage.uow import StorageUnitOfWork
+from zaiko_core.storage.witness import Seen
 
 T = TypeVar("T")
 Now = Callable[[], int]
@@ -116,6 +118,30 @@ class Database:
                 return {row.merchant: row.head for row in connection.execute(query)}
 
         return await self._submit(self._readers, lambda: self._retrying(run))
+
+    async def seen(self) -> Seen:
+        """The epoch, and the sum of all merchants' newest revisions."""
+
+        def run() -> Seen:
+            with self._transaction(writing=False) as connection:
+                epoch = connection.scalar(select(schema.system.c.value).where(schema.system.c.key == "epoch"))
+                return Seen(epoch or "", int(connection.scalar(select(func.sum(schema.merchants.c.head))) or 0))
+
+        return await self._submit(self._readers, lambda: self._retrying(run))
+
+    async def new_epoch(self, old: str) -> str:
+        """Draw another epoch, unless it is no longer `old`; the one that there is now."""
+
+        def run() -> str:
+            with self._transaction(writing=True) as connection:
+                table = schema.system
+                drawn = update(table).where(table.c.key == "epoch", table.c.value == old).values(value=secrets.token_hex(16))
+                connection.execute(drawn)
+                epoch = connection.scalar(select(table.c.value).where(table.c.key == "epoch"))
+                assert isinstance(epoch, str)
+                return epoch
+
+        return await self._submit(self._writers, lambda: self._retrying(run))
 
     async def ping(self) -> None:
         """Whether the store answers; and, when the last write failed, whether it takes writes again. Raises StorageUnavailable."""

@@ -353,6 +353,14 @@ class LinkRows(Scope):
             }
         )
 
+    def start_over(self) -> list[tuple[str, str]]:
+        table = schema.links
+        unknown = _fence_values(Fence()) | {"confirmed": None, "attempt": 0, "updated_at": self.now, "revision": self.revision}
+        state = case((table.c.sync_enabled, LinkState.PENDING.value), else_=table.c.state)
+        due = case((table.c.sync_enabled, self.now), else_=None)
+        changing = update(table).where(self.mine(table)).values(unknown | {"state": state, "due_at": due, "touched": self.revision})
+        return [(row.shop, row.listing) for row in self.connection.execute(changing.returning(table.c.shop, table.c.listing))]
+
 
 def _fence_values(fence: Fence) -> dict[str, Any]:
     flight = fence.flight

@@ -13,6 +13,7 @@ from zaiko_server.cli import (
     migrate,
     new_connector,
     operations,
+    restored,
     serve,
     shops,
     stock,
@@ -31,6 +32,7 @@ def add_to(app: typer.Typer) -> None:
     app.command(rich_help_panel=_START)(serve.serve)
     app.command(rich_help_panel=_START)(serve.simulate)
     app.command(rich_help_panel=_START)(migrate.migrate)
+    app.command(rich_help_panel=_START)(restored.restored)
     app.add_typer(tokens.tokens, name="tokens", rich_help_panel=_START)
     app.add_typer(keys.keys, name="keys", rich_help_panel=_START)
     app.command(rich_help_panel=_SEE)(watch.watch)

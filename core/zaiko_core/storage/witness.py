@@ -1,0 +1,44 @@
+"""What this host remembers of the database, outside of it, so that a database that has gone back is noticed (ADR 0023)."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """`epoch` is the database's; `revisions` the sum of its merchants' newest revisions, which never falls."""
+
+    epoch: str
+    revisions: int
+
+
+class Witness:
+    """One file, written whole or not at all."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def read(self) -> Seen | None:
+        """What was seen last; None when there is nothing that can be read."""
+        with contextlib.suppress(OSError, ValueError, TypeError):
+            return Seen(**json.loads(self._path.read_text()))
+        return None
+
+    def write(self, seen: Seen) -> None:
+        """Remember. Raises OSError."""
+        half = self._path.with_name(f"{self._path.name}.{os.getpid()}")
+        with half.open("w") as file:
+            json.dump(asdict(seen), file)
+            file.flush()
+            os.fsync(file.fileno())
+        half.replace(self._path)
+
+
+def has_gone_back(before: Seen | None, now: Seen) -> bool:
+    """Whether the database is an older state of itself."""
+    return before is not None and before.epoch == now.epoch and now.revisions < before.revisions

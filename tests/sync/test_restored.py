@@ -1,0 +1,194 @@
+"""A restored database overwrites no shop, tells its watchers, and goes on when a person says so (ADR 0023)."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from support.simulation import Simulation
+from support.world import MERCHANT, World
+from zaiko_core.app import shops
+from zaiko_core.bootstrap import Engine
+from zaiko_core.domain.errors import HistoryReplaced
+from zaiko_core.storage.witness import Seen, Witness, has_gone_back
+from zaiko_server.watch.cursor import Cursors
+
+
+class Installation:
+    """A server's engine with its database file and its witness, on virtual time; three shops that sell `tea`."""
+
+    def __init__(self, folder: Path, url: str) -> None:
+        self.folder = folder
+        self.file = Path(url.removeprefix("sqlite:///"))
+        self.simulation = Simulation(url, 1, chaos=0)
+        self.simulation.begin(units=30)
+        self.simulation.calm = True
+        self.stop()
+        self.start()
+
+    @property
+    def engine(self) -> Engine:
+        return self.simulation.engine
+
+    @property
+    def world(self) -> World:
+        return self.simulation.world
+
+    def start(self) -> None:
+        engine = self.simulation.new_engine()
+        engine.config = replace(engine.config, witness=self.folder / "zaiko.seen")
+        self.simulation.engine, self.simulation.world = engine, World(engine.db, causes=self.world.causes)
+        self.simulation.loop.run_until_complete(engine.start())
+
+    def stop(self) -> None:
+        self.simulation.loop.run_until_complete(self.engine.stop(grace=0))
+
+    def back_up(self) -> Path:
+        copy = self.folder / "backup.db"
+        with sqlite3.connect(self.file) as connection:
+            connection.execute("VACUUM INTO ?", (str(copy),))
+        connection.close()
+        return copy
+
+    def restore(self, copy: Path) -> None:
+        """Under a stopped server."""
+        for suffix in ("", "-wal", "-shm"):
+            self.file.with_name(self.file.name + suffix).unlink(missing_ok=True)
+        self.file.write_bytes(copy.read_bytes())
+
+    def shown(self) -> dict[str, int]:
+        return {name: shop.stock["tea"] for name, shop in self.simulation.shops.items()}
+
+    def runs(self, times: int = 6) -> None:
+        for _ in range(times):
+            self.simulation.run_due()
+            self.simulation.clock.advance(60)
+
+    def cursors(self) -> Cursors:
+        return Cursors(self.engine.token_key.encode(), self.engine.epoch, b"scope")
+
+
+@pytest.fixture
+def installed(sqlite_url: str, tmp_path: Path) -> Iterator[Installation]:
+    installation = Installation(tmp_path, sqlite_url)
+    yield installation
+    installation.stop()
+    installation.simulation.loop.close()
+
+
+def _live_on(installed: Installation) -> None:
+    """What the back-up does not have: 20 units gone on the shelf, and a sale."""
+    installed.world.adjust("tea", delta=-20)
+    next(iter(installed.simulation.shops.values())).place({"tea": 2}, visible_after=0)
+    installed.runs()
+
+
+def test_an_older_database_writes_to_no_shop_until_a_person_lets_it(installed: Installation) -> None:
+    installed.runs()
+    copy = installed.back_up()
+    _live_on(installed)
+    assert set(installed.shown().values()) == {8}
+    installed.stop()
+
+    installed.restore(copy)
+    installed.start()
+    installed.runs()
+    assert set(installed.shown().values()) == {8}, "30 of the back-up would have been offered"
+    assert all(not shop.applied for shop in installed.simulation.shops.values())
+
+    # The warehouse's fact is told again, then a person lets each shop go on.
+    installed.world.adjust("tea", delta=-20)
+    for name in installed.simulation.shops:
+        installed.world.db.write_sync(MERCHANT, lambda uow, name=name: shops.resume(uow, name))  # type: ignore[misc]
+    installed.runs()
+    assert installed.world.free("tea") == 8
+    assert set(installed.shown().values()) == {8}
+
+
+def test_watchers_of_before_begin_anew(installed: Installation) -> None:
+    copy, before = installed.back_up(), installed.cursors()
+    token = before.at(5)
+    assert installed.cursors().read(token) == 5
+    _live_on(installed)
+    installed.stop()
+
+    installed.restore(copy)
+    installed.start()
+
+    with pytest.raises(HistoryReplaced):
+        installed.cursors().read(token)
+
+
+def test_a_start_with_the_same_or_a_newer_database_is_no_alarm(installed: Installation) -> None:
+    epoch = installed.engine.epoch
+    _live_on(installed)
+    installed.stop()
+    installed.start()
+
+    assert installed.engine.epoch == epoch
+    installed.world.receive("tea", 1)
+    installed.runs()
+    assert set(installed.shown().values()) == {9}
+
+
+def test_who_dies_while_it_is_prepared_begins_it_again(installed: Installation, monkeypatch: pytest.MonkeyPatch) -> None:
+    copy, epoch = installed.back_up(), installed.engine.epoch
+    _live_on(installed)
+    installed.stop()
+    installed.restore(copy)
+
+    async def dies(old: str) -> str:
+        raise KeyboardInterrupt
+
+    engine = installed.simulation.new_engine()
+    engine.config = replace(engine.config, witness=installed.folder / "zaiko.seen")
+    monkeypatch.setattr(engine.db, "new_epoch", dies)
+    with pytest.raises(KeyboardInterrupt):
+        installed.simulation.loop.run_until_complete(engine.start())
+    engine.db.close()
+    monkeypatch.undo()
+
+    installed.start()
+    assert installed.engine.epoch != epoch
+    installed.runs()
+    assert set(installed.shown().values()) == {8}
+
+
+def test_a_database_that_is_restored_under_a_running_server_ends_it(
+    installed: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("zaiko_core.bootstrap._LOOK", 0.02)
+    installed.stop()
+    installed.start()
+    witness = Witness(installed.folder / "zaiko.seen")
+    assert not installed.engine.replaced.is_set()
+    witness.write(Seen(installed.engine.epoch, 10**9))
+
+    installed.simulation.loop.run_until_complete(asyncio.wait_for(installed.engine.replaced.wait(), 10))
+
+    assert witness.read() == Seen(installed.engine.epoch, 10**9), "the next start has to notice it as well"
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "gone_back"),
+    [
+        (None, Seen("a", 1), False),
+        (Seen("a", 5), Seen("a", 5), False),
+        (Seen("a", 5), Seen("a", 6), False),
+        (Seen("a", 5), Seen("a", 4), True),
+        (Seen("b", 5), Seen("a", 4), False),
+    ],
+)
+def test_only_less_under_the_same_epoch_has_gone_back(before: Seen | None, now: Seen, gone_back: bool) -> None:
+    assert has_gone_back(before, now) is gone_back
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"epoch": "a"}', '{"epoch": "a", "revisions": 1, "more": 2}'])
+def test_a_witness_that_cannot_be_read_has_seen_nothing(tmp_path: Path, content: str) -> None:
+    (tmp_path / "zaiko.seen").write_text(content)
+
+    assert Witness(tmp_path / "zaiko.seen").read() is None
