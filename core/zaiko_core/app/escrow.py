@@ -53,15 +53,16 @@ class Quotas:
             limits.append(now // part.count)
         return (min(limits) if limits else None), waits
 
-    def note(self, link: LinkRecord, belief: Fence) -> None:
-        """The link is being handled, so it is not stuck whatever its state said before, and its fence is now `belief`."""
+    def note(self, link: LinkRecord, belief: Fence, *, movable: bool = True) -> None:
+        """The link is being handled, so it is not stuck whatever its state said before, and its fence is now `belief`. One in
+        shadow is not `movable`: it goes on showing what it shows."""
         shown = escrow.exposed(belief)
         for part in link.parts:
             if self.concerns(part):
                 key = (link.shop, link.listing)
                 known = self._holders[part.product].get(key)
                 units = None if shown is None else shown * part.count
-                self._holders[part.product][key] = Holder(key, units, known.recent if known else 0, movable=True)
+                self._holders[part.product][key] = Holder(key, units, known.recent if known else 0, movable=movable)
 
 
 def quotas_of(uow: UnitOfWork, due: Sequence[DueLink]) -> Quotas:

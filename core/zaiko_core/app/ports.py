@@ -217,6 +217,10 @@ class Shops(Protocol):
         """The shop's place (0 …) among the merchant's shops that are not paused, and how many (≥ 1) there are."""
         ...
 
+    def difference_counts(self, shops: Collection[str]) -> dict[str, int]:
+        """Links in shadow whose shop shows another number than the target, by shop; shops without any are left out."""
+        ...
+
     def save_reread(self, shop: str) -> None: ...
     def ask_reread(self, shop: str) -> None:
         """The next run reads open orders again, whenever it did last."""
@@ -279,8 +283,9 @@ class Links(Protocol):
         products: Collection[str],
         states: Collection[LinkState],
         sync_enabled: bool | None,
+        differing: bool = False,
     ) -> list[LinkRecord]:
-        """By (shop, listing); an empty shop means all."""
+        """By (shop, listing); an empty shop means all. `differing`: only those in shadow whose shop shows another number."""
         ...
 
     def of_products(self, products: Collection[str]) -> int:
@@ -311,6 +316,10 @@ class Links(Protocol):
     def save(self, records: Sequence[LinkRecord]) -> None:
         """Fence and status. `due_at` is taken over only where the stored `touched` equals the record's: a later change that marked
         the link due is never lost."""
+        ...
+
+    def look_again(self, shop: str) -> list[tuple[str, str]]:
+        """Every enabled link of the shop is due, and read before anything is sent; their (shop, listing)."""
         ...
 
     def start_over(self) -> list[tuple[str, str]]:

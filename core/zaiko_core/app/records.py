@@ -102,6 +102,8 @@ class ShopRecord:
     credentials_expire_at: int | None = None
     hold_drift: bool = False
     """Whether a number that was edited in the shop waits for a person instead of being set right."""
+    shadow: bool = False
+    """Everything but the write (ADR 0018)."""
     problem: Problem | None = None
     last_run: str = ""
     last_run_at: int | None = None
@@ -146,6 +148,8 @@ class LinkState(enum.StrEnum):
     SYNCED = "SYNCED"
     FAILED = "FAILED"
     HELD = "HELD"
+    SHADOW = "SHADOW"
+    """Compared and not sent (ADR 0018): `confirmed` is what the shop was read to show."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +172,8 @@ class LinkRecord:
     problem: Problem | None = None
     read_at: int = 0
     """When the shop's number was last read and settled; 0 = never."""
+    differ_since: int | None = None
+    """In shadow: since when the shop shows another number than the target."""
     created_at: int = 0
     updated_at: int = 0
     revision: int = 0

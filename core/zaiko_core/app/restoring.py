@@ -17,7 +17,7 @@ def distrust(uow: UnitOfWork) -> int:
     found, page = 0, Page(_PAGE)
     while records := uow.shops.page(page):
         for record in records:
-            shops.pause(uow, record.shop)
+            shops.set_shadow(uow, record.shop, True)
         found += len(records)
         page = Page(_PAGE, (records[-1].shop,))
     return found

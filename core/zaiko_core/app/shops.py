@@ -10,7 +10,7 @@ from zaiko_core.app.catalogue import hold_links
 from zaiko_core.app.links import CanSync
 from zaiko_core.app.ports import UnitOfWork
 from zaiko_core.app.records import ChangeKind, ListingRecord, Page, ShopRecord, Trigger
-from zaiko_core.app.touching import touch_links
+from zaiko_core.app.touching import link_names, touch_links
 from zaiko_core.domain.errors import ConnectorNotLoaded, NotFound, ResourceExists, ShopHasLinks
 
 _ALL = 1000
@@ -30,7 +30,7 @@ def create(uow: UnitOfWork, draft: ShopRecord) -> ShopRecord:
 
 
 def update(uow: UnitOfWork, changed: ShopRecord) -> ShopRecord:
-    """Change name, settings, secrets or interval. Other settings or secrets end a hold and schedule a run at once."""
+    """Change name, settings, secrets, interval or shadow. Other settings or secrets end a hold and schedule a run at once."""
     before = get(uow, changed.shop)
     reconfigured = (before.settings, before.secrets) != (changed.settings, changed.secrets)
     uow.shops.update(replace(changed, problem=None) if reconfigured else changed)
@@ -40,7 +40,17 @@ def update(uow: UnitOfWork, changed: ShopRecord) -> ShopRecord:
     uow.changed(ChangeKind.SHOP, [changed.shop])
     if reconfigured and not changed.paused:
         _go_on(uow, changed.shop)
+    if before.shadow != changed.shadow:
+        uow.changed(ChangeKind.LINK, link_names(uow.links.look_again(changed.shop)))
+        uow.trigger([changed.shop], by=Trigger.REQUEST)
     return get(uow, changed.shop)
+
+
+def set_shadow(uow: UnitOfWork, shop: str, shadow: bool) -> ShopRecord:
+    """Send nothing to the shop, but do everything else (ADR 0018); or send again. Either way every enabled link is read next. What
+    is already so changes nothing."""
+    record = get(uow, shop)
+    return record if record.shadow == shadow else update(uow, replace(record, shadow=shadow))
 
 
 def pause(uow: UnitOfWork, shop: str) -> ShopRecord:

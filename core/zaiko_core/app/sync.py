@@ -204,13 +204,16 @@ def end_run(uow: UnitOfWork, shop: str, token: int, run: RunRecord, end: RunEnd)
 
 
 def needs_reading(uow: UnitOfWork, shop: str, policy: Policy, *, limit: int) -> list[DueLink]:
-    """The due links whose number must be read before they can go on."""
+    """The due links whose number must be read before they can go on: all of them in shadow, where reading is all there is."""
     due = uow.links.due(shop, limit=limit)
-    return [
-        item
-        for item in due
-        if policy.mode is not Mode.COMPARE_AND_SET or item.link.fence.must_read or item.link.fence.flight is not None
-    ]
+    every = policy.mode is not Mode.COMPARE_AND_SET or in_shadow(uow, shop)
+    return [item for item in due if every or item.link.fence.must_read or item.link.fence.flight is not None]
+
+
+def in_shadow(uow: UnitOfWork, shop: str) -> bool:
+    """Whether nothing may be sent to the shop now (ADR 0018)."""
+    record = uow.shops.get([shop]).get(shop)
+    return record is not None and record.shadow
 
 
 def prepare(
@@ -236,7 +239,7 @@ def prepare(
     pushes: list[PushRecord] = []
     read: list[PushResult] = []
     confirmed = failed = waiting = 0
-    due = uow.links.due(shop, limit=limit)
+    due, shadow = uow.links.due(shop, limit=limit), in_shadow(uow, shop)
     quotas, findings = escrow.quotas_of(uow, due), Findings(uow, shop)
     for item in due:
         link, seen = item.link, observations.get(item.link.listing)
@@ -247,20 +250,32 @@ def prepare(
         belief, read_at = link.fence, link.read_at
         if seen is not None:
             belief, verdict = fences.observe(link.fence, seen.quantity, at=seen.at, now=uow.now)
-            findings.reading(item, link.fence, belief, verdict, seen.quantity)
+            if not shadow:
+                findings.reading(item, link.fence, belief, verdict, seen.quantity)
             read_at = seen.at
             if (flight := link.fence.flight) is not None:
                 read.append(PushResult(link.listing, flight.at, flight.key, PushOutcome.READ, seen.quantity))
         # A suspicion that is dropped must not count as units that the link holds already.
         suspicious = belief
         belief = fences.without_outlived(belief, policy.mode, fresh=seen is not None, visibility=policy.visibility, now=uow.now)
-        findings.outlived(item, suspicious, belief)
+        if not shadow:
+            findings.outlived(item, suspicious, belief)
         reckoning = Reckoning(target(link.parts, item.balances, maximum=LARGEST))
         for plugin, quantity in adjust(item, reckoning.target, uow.now):
             reckoning.then(f"{Label.ADJUSTMENT}/{plugin}", min(max(0, quantity), reckoning.target))
         wanted = reckoning.then(Label.MAXIMUM, min(reckoning.quantity, policy.maximum))
         scarce, waits = quotas.allowed(link, belief)
         wanted = reckoning.then(Label.ESCROW, wanted if scarce is None else min(wanted, scarce))
+        if shadow:
+            quotas.note(link, belief, movable=False)
+            if seen is None:
+                waiting += 1
+                continue
+            compared = _compared(replace(link, fence=belief, target=wanted, read_at=read_at), seen.quantity, uow.now)
+            unchanged = (link.state, link.target, link.confirmed) == (compared.state, compared.target, compared.confirmed)
+            (verified if unchanged else saved).append(compared)
+            confirmed += 1
+            continue
         belief, plan = fences.plan(belief, wanted, policy.mode, fresh=seen is not None, visibility=policy.visibility, now=uow.now)
         unchanged = link.state is LinkState.SYNCED and (link.target, link.confirmed) == (wanted, plan.quantity)
         link = replace(link, fence=belief, target=wanted, read_at=read_at)
@@ -351,11 +366,27 @@ def failing(link: LinkRecord, problem: Problem, now: int) -> LinkRecord:
     return replace(link, state=LinkState.FAILED, attempt=attempt, due_at=due_at, problem=problem, last_attempt_at=now)
 
 
+def _compared(link: LinkRecord, shown: int | None, now: int) -> LinkRecord:
+    """In shadow the link is done with when it was compared; the next change, or the audit's turn, compares it again."""
+    differs = shown != link.target
+    return replace(
+        link,
+        state=LinkState.SHADOW,
+        confirmed=shown,
+        differ_since=(link.differ_since or now) if differs else None,
+        due_at=None,
+        attempt=0,
+        problem=None,
+        last_attempt_at=now,
+    )
+
+
 def _done(link: LinkRecord, shown: int, recheck_at: int | None, now: int) -> LinkRecord:
     return replace(
         link,
         state=LinkState.SYNCED,
         confirmed=shown,
+        differ_since=None,
         due_at=recheck_at,
         attempt=0,
         problem=None,

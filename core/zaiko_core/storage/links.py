@@ -45,6 +45,7 @@ _STATUS = (
     "last_attempt_at",
     "problem",
     "read_at",
+    "differ_since",
     "updated_at",
     "revision",
 )
@@ -95,6 +96,7 @@ class LinkRows(Scope):
         products: Collection[str],
         states: Collection[LinkState],
         sync_enabled: bool | None,
+        differing: bool = False,
     ) -> list[LinkRecord]:
         table = schema.links
         query = select(table).where(self.mine(table), after(page, table.c.shop, table.c.listing))
@@ -106,6 +108,8 @@ class LinkRows(Scope):
             query = query.where(table.c.state.in_([state.value for state in states]))
         if sync_enabled is not None:
             query = query.where(table.c.sync_enabled == sync_enabled)
+        if differing:
+            query = query.where(table.c.differ_since.is_not(None))
         query = query.order_by(table.c.shop, table.c.listing).limit(page.size)
         return self._records(list(self.connection.execute(query)))
 
@@ -225,7 +229,7 @@ class LinkRows(Scope):
         links, parts, shops = schema.links, schema.link_parts, schema.shops
         batch = rowset(self.connection, typed(parts, "product"), [{"product": product} for product in set(products)])
         query = (
-            select(links, parts.c.product, parts.c.units, shops.c.paused)
+            select(links, parts.c.product, parts.c.units, shops.c.paused, shops.c.shadow)
             .join(batch, and_(self.mine(parts), parts.c.product == batch.c.product))
             .join(links, and_(*(links.c[key] == parts.c[key] for key in _KEYS)))
             .join(shops, and_(shops.c.merchant == links.c.merchant, shops.c.shop == links.c.shop))
@@ -240,7 +244,7 @@ class LinkRows(Scope):
                 count=row.units,
                 fence=_fence(row),
                 sales=Sales(row.sold_period, row.sold_now, row.sold_before),
-                movable=not row.paused and row.state not in stuck,
+                movable=not row.paused and not row.shadow and row.state not in stuck,
             )
             for row in self.connection.execute(query)
         ]
@@ -258,7 +262,8 @@ class LinkRows(Scope):
         table = schema.links
         mine = (self.mine(table), table.c.shop == shop, table.c.sync_enabled)
         enabled = self.connection.scalar(select(func.count()).select_from(table).where(*mine)) or 0
-        resting = and_(table.c.state == LinkState.SYNCED.value, table.c.due_at.is_(None), table.c.read_at < self.now)
+        settled = table.c.state.in_([LinkState.SYNCED.value, LinkState.SHADOW.value])
+        resting = and_(settled, table.c.due_at.is_(None), table.c.read_at < self.now)
         oldest = (
             select(table.c.listing)
             .where(*mine, resting)
@@ -293,6 +298,22 @@ class LinkRows(Scope):
             .returning(table.c.shop, table.c.listing)
         )
         return [(row.shop, row.listing) for row in rows]
+
+    def look_again(self, shop: str) -> list[tuple[str, str]]:
+        table = schema.links
+        calm = table.c.state.in_([LinkState.SYNCED.value, LinkState.SHADOW.value])
+        changing = update(table).where(self.mine(table), table.c.shop == shop, table.c.sync_enabled)
+        changing = changing.values(
+            must_read=True,
+            differ_since=None,
+            due_at=self.now,
+            attempt=0,
+            touched=self.revision,
+            state=case((calm, LinkState.PENDING.value), else_=table.c.state),
+            updated_at=self.now,
+            revision=self.revision,
+        )
+        return [(row.shop, row.listing) for row in self.connection.execute(changing.returning(table.c.shop, table.c.listing))]
 
     def _has_part(self, products: Collection[str]) -> Any:
         links, parts = schema.links, schema.link_parts
@@ -348,6 +369,7 @@ class LinkRows(Scope):
                 "last_attempt_at": record.last_attempt_at,
                 "problem": record.problem.document() if record.problem else None,
                 "read_at": record.read_at,
+                "differ_since": record.differ_since,
                 "updated_at": self.now,
                 "revision": self.revision,
             }
@@ -355,7 +377,8 @@ class LinkRows(Scope):
 
     def start_over(self) -> list[tuple[str, str]]:
         table = schema.links
-        unknown = _fence_values(Fence()) | {"confirmed": None, "attempt": 0, "updated_at": self.now, "revision": self.revision}
+        unknown = _fence_values(Fence()) | {"confirmed": None, "differ_since": None, "attempt": 0}
+        unknown |= {"updated_at": self.now, "revision": self.revision}
         state = case((table.c.sync_enabled, LinkState.PENDING.value), else_=table.c.state)
         due = case((table.c.sync_enabled, self.now), else_=None)
         changing = update(table).where(self.mine(table)).values(unknown | {"state": state, "due_at": due, "touched": self.revision})
@@ -413,6 +436,7 @@ def link_from(row: Row[Any]) -> LinkRecord:
         last_attempt_at=row.last_attempt_at,
         problem=problem_from(row.problem),
         read_at=row.read_at,
+        differ_since=row.differ_since,
         created_at=row.created_at,
         updated_at=row.updated_at,
         revision=row.revision,

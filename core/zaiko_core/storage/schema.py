@@ -245,6 +245,7 @@ shops = Table(
     _maybe_time("checked_at"),
     _maybe_time("credentials_expire_at"),
     Column("hold_drift", Boolean, nullable=False, server_default=false()),
+    Column("shadow", Boolean, nullable=False, server_default=false()),  # ADR 0018
     # Status.
     Column("problem", _JSON),
     _text("last_run"),
@@ -313,6 +314,7 @@ links = Table(
     _maybe_time("flight_at"),
     Column("replaced", Integer),
     _time("read_at"),  # when the shop's number was last read and settled (ADR 0013)
+    _maybe_time("differ_since"),  # in shadow (ADR 0018)
     # What the shop sold lately: units of the present period and of the one before (domain/escrow.py).
     _time("sold_period"),
     _count("sold_now"),

@@ -86,6 +86,12 @@ class ShopRows(Scope):
             values["orders_complete_until"] = complete_until
         self.connection.execute(update(table).where(self.mine(table), table.c.shop == shop).values(values))
 
+    def difference_counts(self, shops: Collection[str]) -> dict[str, int]:
+        table = schema.links
+        query = select(table.c.shop, func.count()).where(self.mine(table), table.c.shop.in_(list(shops)))
+        query = query.where(table.c.state == LinkState.SHADOW.value, table.c.differ_since.is_not(None)).group_by(table.c.shop)
+        return {row[0]: int(row[1]) for row in self.connection.execute(query)}
+
     def save_reread(self, shop: str) -> None:
         table = schema.shops
         self.connection.execute(update(table).where(self.mine(table), table.c.shop == shop).values(reread_at=self.now))
@@ -165,6 +171,7 @@ class ShopRows(Scope):
             "deleted": record.deleted,
             "interval": record.interval,
             "hold_drift": record.hold_drift,
+            "shadow": record.shadow,
             "problem": record.problem.document() if record.problem else None,
             "last_run": record.last_run,
             "last_run_at": record.last_run_at,
@@ -189,6 +196,7 @@ class ShopRows(Scope):
             checked_at=row.checked_at,
             credentials_expire_at=row.credentials_expire_at,
             hold_drift=row.hold_drift,
+            shadow=row.shadow,
             problem=problem_from(row.problem),
             last_run=row.last_run,
             last_run_at=row.last_run_at,

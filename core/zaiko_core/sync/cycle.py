@@ -317,6 +317,10 @@ class Cycle:
             except RunCancelled:
                 await self._settle(policy, _unsent(chunks[number:]))
                 raise
+            if await self.db.read(self.claim.merchant, lambda uow: sync.in_shadow(uow, shop)):
+                # Since they were prepared; the next round compares.
+                await self._settle(policy, _unsent(chunks[number:]))
+                break
             try:
                 await self._send(policy, chunk, f"{key}-{number}")
             except ConnectorError:
