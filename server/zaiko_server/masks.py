@@ -22,7 +22,10 @@ class Fields:
 UPDATES: Mapping[str, tuple[str, Fields]] = {
     "UpdateMerchantRequest": ("merchant", Fields(("display_name", "inventory_sync_available"))),
     "UpdateProductRequest": ("product", Fields(("code", "barcode", "display_name"))),
-    "UpdateShopRequest": ("shop", Fields(("display_name", "settings", "secrets", "sync_interval", "drift_policy"), ("connector",))),
+    "UpdateShopRequest": (
+        "shop",
+        Fields(("display_name", "settings", "secrets", "sync_interval", "drift_policy", "shadow"), ("connector",)),
+    ),
     "UpdateLinkRequest": ("link", Fields(("sync_enabled",), ("listing", "product", "bundle"))),
 }
 """By request: the field that holds the resource, and what of it can be changed. Everything else is output-only."""

@@ -52,11 +52,28 @@ def links(uow: UnitOfWork, records: Sequence[LinkRecord], can_sync: CanSync) -> 
 def shop_statuses(uow: UnitOfWork, records: Sequence[ShopRecord], can_sync: CanSync) -> list[shop_pb2.ShopStatus]:
     """The status of each shop, in the same order."""
     counts = uow.shops.link_counts({record.shop for record in records})
+    shadows = [record.shop for record in records if record.shadow]
+    differing = uow.shops.difference_counts(shadows) if shadows else {}
     return [
         shop_messages.status(
-            uow.merchant, _with_run(uow, record), counts.get(record.shop, {}), missing=_missing(record, can_sync), now=uow.now
+            uow.merchant,
+            _with_run(uow, record),
+            counts.get(record.shop, {}),
+            differing=differing.get(record.shop, 0),
+            missing=_missing(record, can_sync),
+            now=uow.now,
         )
         for record in records
+    ]
+
+
+def shadow_differences(uow: UnitOfWork, records: Sequence[LinkRecord]) -> list[shop_pb2.ShadowDifference]:
+    """What shadow mode found of these links, in the same order."""
+    listings = _listings(uow, {(record.shop, record.listing) for record in records})
+    return [
+        link_messages.difference(uow.merchant, record, sku=listing.sku if listing else "")
+        for record in records
+        for listing in [listings.get((record.shop, record.listing))]
     ]
 
 

@@ -155,6 +155,7 @@ REQUESTS: dict[str, Callable[[World], Any]] = {
     "ShopService.PauseShop": lambda world: shop_service_pb2.PauseShopRequest(name=world("shops/one")),
     "ShopService.ResumeShop": lambda world: shop_service_pb2.ResumeShopRequest(name=world("shops/one")),
     "ShopService.ListListings": lambda world: shop_service_pb2.ListListingsRequest(parent=world("shops/one")),
+    "ShopService.ListShadowDifferences": lambda world: shop_service_pb2.ListShadowDifferencesRequest(parent=world("shops/one")),
     "ShopService.RefreshListings": lambda world: shop_service_pb2.RefreshListingsRequest(parent=world("shops/one")),
     "StockService.GetStock": lambda world: stock_service_pb2.GetStockRequest(name=world("products/apple/stock")),
     "StockService.BatchGetStocks": lambda world: stock_service_pb2.BatchGetStocksRequest(

@@ -40,7 +40,7 @@ from zaiko.v1 import (
     warehouse_service_pb2,
 )
 from zaiko_core.app.ports import UnitOfWork
-from zaiko_core.app.records import OperationState, PushRecord
+from zaiko_core.app.records import ChangeKind, LinkState, OperationState, PushRecord
 from zaiko_core.domain.push import Term
 from zaiko_sdk import Finding, FindingLevel
 
@@ -507,6 +507,35 @@ async def update_shop(api: Api, world: World) -> None:
     assert answer.shop.settings["domain"] == "shop.example"
     record = await world.write(lambda uow: uow.shops.get(["one"])["one"])
     assert api.engine.secrets.open(record.secrets) == {"token": "another"}
+
+
+@happy("ShopService.ListShadowDifferences")
+async def list_shadow_differences(api: Api, world: World) -> None:
+    await linked(api, world)
+    shadowed = shop_pb2.Shop(name=world("shops/one"), shadow=True)
+    answer = await api.call("ShopService.UpdateShop", shop_service_pb2.UpdateShopRequest(shop=shadowed))
+    assert answer.shop.shadow
+    request = shop_service_pb2.ListShadowDifferencesRequest(parent=world("shops/-"))
+    assert not (await api.call("ShopService.ListShadowDifferences", request)).differences
+
+    def compared(uow: UnitOfWork) -> None:
+        record = uow.links.get("one", ["l1"])["l1"]
+        found = replace(record, state=LinkState.SHADOW, target=8, confirmed=5, differ_since=uow.now, last_attempt_at=uow.now)
+        uow.links.save([found])
+        uow.changed(ChangeKind.LINK, ["one/l1"])
+
+    await world.write(compared)
+    answer = await api.call("ShopService.ListShadowDifferences", request)
+
+    (found,) = answer.differences
+    assert (found.link, found.sku) == (world("shops/one/links/l1"), "A-1")
+    assert (found.shown, found.target, found.difference) == (5, 8, 3)
+    assert found.HasField("read_time")
+    assert found.HasField("differ_time")
+    shop = (await api.call("ShopService.GetShop", shop_service_pb2.GetShopRequest(name=world("shops/one")))).shop
+    assert (shop.status.shadow_difference_count, shop.status.link_counts.shadow) == (1, 1)
+    request.filter.include_equal = True
+    assert len((await api.call("ShopService.ListShadowDifferences", request)).differences) == 1
 
 
 @happy("ShopService.DeleteShop")

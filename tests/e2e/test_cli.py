@@ -412,3 +412,22 @@ def test_serve_says_when_the_address_is_taken(local: Local, tmp_path: Path) -> N
 
     assert server.wait(timeout=20) != 0
     assert "cannot be listened on" in (tmp_path / "log").read_text()
+
+
+def test_a_shop_in_shadow_shows_what_would_change_and_is_not_written_to(acme: Zaiko, local: Local) -> None:
+    shop = local.shops["adjust"]
+    shop.shop.stock["SHADOWED"] = 7
+    acme("shops", "create", "later", "--connector", "fake-adjust", "--set", "shop=adjust")
+    assert "in shadow mode" in acme("shops", "shadow", "later", "on").out
+    acme("listings", "refresh", "later")
+    acme("products", "create", "SHADOWED")
+    acme("stock", "receive", "SHADOWED", "12")
+    acme("link", "create", "later", "SHADOWED", "SHADOWED", "--enable-sync")
+
+    row = until(lambda: [found for found in cells(acme("shops", "differences", "later").out) if "SHADOWED" in found])
+    assert row[0][:5] == ["later", "SHADOWED", "7", "12", "+5"]
+    assert shop.stock()["SHADOWED"] == 7
+
+    acme("shops", "shadow", "later", "off")
+    until(lambda: shop.stock()["SHADOWED"] == 12)
+    assert "Nothing would change" in acme("shops", "differences", "later").out

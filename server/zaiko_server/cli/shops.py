@@ -14,6 +14,7 @@ from zaiko_server.cli.client import Client
 from zaiko_server.cli.command import Command
 from zaiko_server.cli.failure import USAGE, Failed
 from zaiko_server.cli.operations import follow
+from zaiko_server.cli.shadow import differences, shadow
 from zaiko_server.cli.show import expiring, last, optional, part, trouble, when, word, words
 
 shops = typer.Typer(no_args_is_help=True, help="Shops: an account on a platform, its credentials and how its sync is going.")
@@ -156,6 +157,10 @@ def resume_shop(context: typer.Context, shop: Shop) -> None:
     request = shop_service_pb2.ResumeShopRequest(name=client.name("shops", shop))
     resumed = client.call(client.shops.ResumeShop, request).shop
     command.show.done(resumed, f"{shop} goes on.")
+
+
+shops.command("shadow")(shadow)
+shops.command("differences")(differences)
 
 
 @shops.command("delete")

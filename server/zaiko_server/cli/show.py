@@ -37,6 +37,7 @@ _COLOURS = {
     "BACKING_OFF": "yellow",
     "AMBIGUOUS": "yellow",
     "HELD": "red",
+    "SHADOW": "magenta",
     "FAILED": "red",
     "ERROR": "red",
     "ABANDONED": "red",

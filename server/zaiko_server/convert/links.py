@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from zaiko.v1 import link_pb2
+from zaiko.v1 import link_pb2, shop_pb2
 from zaiko_core.app.links import LinkDraft
 from zaiko_core.app.orders import Counted
 from zaiko_core.app.records import LinkRecord, LinkState
@@ -55,6 +55,20 @@ def status(merchant: str, record: LinkRecord, *, sku: str, held_by: Problem | No
         problem=problem(why),
         sku=sku,
         revision=record.revision,
+    )
+
+
+def difference(merchant: str, record: LinkRecord, *, sku: str) -> shop_pb2.ShadowDifference:
+    """What shadow mode found of a link."""
+    target = record.target or 0
+    return shop_pb2.ShadowDifference(
+        link=names.LINK(merchant, record.shop, record.listing),
+        sku=sku,
+        shown=record.confirmed,
+        target=target,
+        difference=target - (record.confirmed or 0),
+        read_time=timestamp(record.last_attempt_at),
+        differ_time=timestamp(record.differ_since),
     )
 
 

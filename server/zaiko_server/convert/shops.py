@@ -35,6 +35,7 @@ def shop(merchant: str, record: ShopRecord, secret_names: Sequence[str], status:
         settings=settings,
         secret_names=sorted(secret_names),
         sync_interval=duration(record.interval),
+        shadow=record.shadow,
         drift_policy=shop_pb2.Shop.DRIFT_POLICY_HOLD if record.hold_drift else shop_pb2.Shop.DRIFT_POLICY_HEAL,
         status=status,
         create_time=set_time(record.created_at),
@@ -45,7 +46,7 @@ def shop(merchant: str, record: ShopRecord, secret_names: Sequence[str], status:
 
 
 def status(
-    merchant: str, record: ShopRecord, links: Mapping[LinkState, int], *, missing: Problem | None, now: int
+    merchant: str, record: ShopRecord, links: Mapping[LinkState, int], *, differing: int, missing: Problem | None, now: int
 ) -> shop_pb2.ShopStatus:
     """How a shop's sync goes. `missing` says that its connector is not loaded; `now` in µs since 1970."""
     trouble = missing or record.problem
@@ -65,6 +66,7 @@ def status(
         credentials_state=_credentials(record, now),
         credentials_expire_time=timestamp(record.credentials_expire_at),
         revision=max(record.revision, record.status_revision),
+        shadow_difference_count=differing,
     )
 
 

@@ -32,7 +32,7 @@ _SERVICES: Mapping[str, Mapping[P, tuple[str, ...]]] = {
         P.PRODUCTS_WRITE: ("CreateProduct", "BatchCreateProducts", "UpdateProduct", "ArchiveProduct"),
     },
     "ShopService": {
-        P.SHOPS_READ: ("GetShop", "ListShops", "ListListings"),
+        P.SHOPS_READ: ("GetShop", "ListShops", "ListListings", "ListShadowDifferences"),
         P.SHOPS_RUN: ("CheckShop", "PauseShop", "ResumeShop", "RefreshListings"),
         P.SHOPS_WRITE: ("CreateShop", "UpdateShop", "DeleteShop"),
     },

@@ -12,7 +12,7 @@ from zaiko.v1 import shop_pb2, shop_service_pb2_grpc
 from zaiko.v1 import shop_service_pb2 as pb
 from zaiko_core.app import operations, shops
 from zaiko_core.app.ports import UnitOfWork
-from zaiko_core.app.records import ShopRecord
+from zaiko_core.app.records import LinkState, ShopRecord
 from zaiko_core.domain.errors import PlatformUnavailable
 from zaiko_core.sync.guard import ConnectorBug
 from zaiko_sdk import ConnectorError, ConnectorType, Finding, FindingLevel, Retry
@@ -140,6 +140,29 @@ class ShopServicer(shop_service_pb2_grpc.ShopServiceServicer):
 
         return await self._calls.read(merchant, work)
 
+    async def ListShadowDifferences(
+        self, request: pb.ListShadowDifferencesRequest, context: Context
+    ) -> pb.ListShadowDifferencesResponse:
+        merchant, shop = names.SHOP.ids(request.parent, wildcard=True)
+        position, every = self._calls.pages.begin(merchant, request), request.filter.include_equal
+
+        def work(uow: UnitOfWork) -> pb.ListShadowDifferencesResponse:
+            rows = uow.links.page(
+                position.page,
+                shop="" if shop == names.ANY else shops.get(uow, shop).shop,
+                products=(),
+                states=[LinkState.SHADOW],
+                sync_enabled=True,
+                differing=not every,
+            )
+            shown = views.shadow_differences(uow, rows)
+            cut = self._calls.pages.cut(position, rows, lambda row: (row.shop, row.listing), shown, uow.revision)
+            return pb.ListShadowDifferencesResponse(
+                differences=cut.items, next_page_token=cut.next_page_token, revision=uow.revision
+            )
+
+        return await self._calls.read(merchant, work)
+
     async def RefreshListings(self, request: pb.RefreshListingsRequest, context: Context) -> pb.RefreshListingsResponse:
         merchant, shop = names.SHOP.ids(request.parent)
         drawn = self._calls.new_id()
@@ -180,6 +203,8 @@ class ShopServicer(shop_service_pb2_grpc.ShopServiceServicer):
             record = replace(record, interval=_interval(given))
         if "drift_policy" in changes:
             record = replace(record, hold_drift=given.drift_policy == shop_pb2.Shop.DRIFT_POLICY_HOLD)
+        if "shadow" in changes:
+            record = replace(record, shadow=given.shadow)
         if not changes & {"settings", "secrets"}:
             return record
         kind = self._kind(record.connector)

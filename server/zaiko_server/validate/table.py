@@ -125,6 +125,7 @@ _SHOP: Fields = {
     "secret_names": _OUTPUT,
     "sync_interval": (Within(10, 86_400),),
     "drift_policy": (Known(unspecified=True),),
+    "shadow": (Free("unset = false"),),
     "status": _OUTPUT,
     **_STAMPS,
 }
@@ -307,6 +308,7 @@ TABLE: Mapping[str, Fields] = {
     "PauseShopRequest": {"name": _name(names.SHOP), **_VERB},
     "ResumeShopRequest": {"name": _name(names.SHOP), **_VERB},
     "ListListingsRequest": _in_shops(_filter({"linked": _FREE, "query": _PREFIX, "vanished": _FREE})),
+    "ListShadowDifferencesRequest": _in_shops(_filter({"include_equal": _FREE})),
     "RefreshListingsRequest": {"parent": _name(names.SHOP), **_REQUEST_ID},
     # StockService
     "GetStockRequest": _by_name(names.STOCK),

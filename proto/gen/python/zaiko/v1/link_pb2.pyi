@@ -196,6 +196,10 @@ class LinkStatus(message.Message):
         """Nothing is sent before something changes: the shop is paused or held, the listing has vanished, the connector is
         not loaded, or sync is not offered to the merchant any more. See `problem`.
         """
+        STATE_SHADOW: LinkStatus._State.ValueType  # 7
+        """The shop is in shadow mode: nothing is sent to it. `target` is what would be sent, `confirmed` what the shop showed when it
+        was read at `last_attempt_time`.
+        """
 
     class State(_State, metaclass=_StateEnumTypeWrapper):
         """Where it stands."""
@@ -215,6 +219,10 @@ class LinkStatus(message.Message):
     STATE_HELD: LinkStatus.State.ValueType  # 6
     """Nothing is sent before something changes: the shop is paused or held, the listing has vanished, the connector is
     not loaded, or sync is not offered to the merchant any more. See `problem`.
+    """
+    STATE_SHADOW: LinkStatus.State.ValueType  # 7
+    """The shop is in shadow mode: nothing is sent to it. `target` is what would be sent, `confirmed` what the shop showed when it
+    was read at `last_attempt_time`.
     """
 
     LINK_FIELD_NUMBER: builtins.int
@@ -294,6 +302,7 @@ class LinkCounts(message.Message):
     SYNCED_FIELD_NUMBER: builtins.int
     FAILED_FIELD_NUMBER: builtins.int
     HELD_FIELD_NUMBER: builtins.int
+    SHADOW_FIELD_NUMBER: builtins.int
     disabled: builtins.int
     """Output only. Links in state DISABLED."""
     pending: builtins.int
@@ -306,6 +315,8 @@ class LinkCounts(message.Message):
     """Output only. Links in state FAILED."""
     held: builtins.int
     """Output only. Links in state HELD."""
+    shadow: builtins.int
+    """Output only. Links in state SHADOW."""
     def __init__(
         self,
         *,
@@ -315,10 +326,11 @@ class LinkCounts(message.Message):
         synced: builtins.int = ...,
         failed: builtins.int = ...,
         held: builtins.int = ...,
+        shadow: builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["disabled", b"disabled", "failed", b"failed", "held", b"held", "pending", b"pending", "synced", b"synced", "syncing", b"syncing"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["disabled", b"disabled", "failed", b"failed", "held", b"held", "pending", b"pending", "shadow", b"shadow", "synced", b"synced", "syncing", b"syncing"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -29,7 +29,7 @@ from zaiko.v1 import error_pb2 as zaiko_dot_v1_dot_error__pb2
 from zaiko.v1 import link_pb2 as zaiko_dot_v1_dot_link__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x13zaiko/v1/shop.proto\x12\x08zaiko.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x14zaiko/v1/error.proto\x1a\x13zaiko/v1/link.proto\"\xb0\x05\n\x04Shop\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x11\n\tconnector\x18\x02 \x01(\t\x12\x14\n\x0c\x64isplay_name\x18\x03 \x01(\t\x12#\n\x05state\x18\x04 \x01(\x0e\x32\x14.zaiko.v1.Shop.State\x12)\n\x08settings\x18\x05 \x01(\x0b\x32\x17.google.protobuf.Struct\x12,\n\x07secrets\x18\x06 \x03(\x0b\x32\x1b.zaiko.v1.Shop.SecretsEntry\x12\x14\n\x0csecret_names\x18\x07 \x03(\t\x12\x30\n\rsync_interval\x18\x08 \x01(\x0b\x32\x19.google.protobuf.Duration\x12$\n\x06status\x18\t \x01(\x0b\x32\x14.zaiko.v1.ShopStatus\x12/\n\x0b\x63reate_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bupdate_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x14\n\x08revision\x18\x0c \x01(\x03\x42\x02\x30\x01\x12\x0c\n\x04\x65tag\x18\r \x01(\t\x12\x30\n\x0c\x64rift_policy\x18\x0e \x01(\x0e\x32\x1a.zaiko.v1.Shop.DriftPolicy\x1a.\n\x0cSecretsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"B\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x10\n\x0cSTATE_ACTIVE\x10\x01\x12\x10\n\x0cSTATE_PAUSED\x10\x02\"Y\n\x0b\x44riftPolicy\x12\x1c\n\x18\x44RIFT_POLICY_UNSPECIFIED\x10\x00\x12\x15\n\x11\x44RIFT_POLICY_HEAL\x10\x01\x12\x15\n\x11\x44RIFT_POLICY_HOLD\x10\x02\"\xb1\x06\n\nShopStatus\x12\x0c\n\x04shop\x18\x01 \x01(\t\x12)\n\x05state\x18\x02 \x01(\x0e\x32\x1a.zaiko.v1.ShopStatus.State\x12\x10\n\x08last_run\x18\x03 \x01(\t\x12\x35\n\x11last_success_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x31\n\rnext_run_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x35\n\x11order_cursor_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\torder_lag\x18\x07 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\"\n\x07problem\x18\x08 \x01(\x0b\x32\x11.zaiko.v1.Problem\x12)\n\x0blink_counts\x18\t \x01(\x0b\x32\x14.zaiko.v1.LinkCounts\x12@\n\x11\x63redentials_state\x18\n \x01(\x0e\x32%.zaiko.v1.ShopStatus.CredentialsState\x12;\n\x17\x63redentials_expire_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x14\n\x08revision\x18\x0c \x01(\x03\x42\x02\x30\x01\"\x8f\x01\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x0e\n\nSTATE_IDLE\x10\x01\x12\x13\n\x0fSTATE_SCHEDULED\x10\x02\x12\x11\n\rSTATE_RUNNING\x10\x03\x12\x15\n\x11STATE_BACKING_OFF\x10\x04\x12\x10\n\x0cSTATE_PAUSED\x10\x05\x12\x0e\n\nSTATE_HELD\x10\x06\"\x92\x01\n\x10\x43redentialsState\x12!\n\x1d\x43REDENTIALS_STATE_UNSPECIFIED\x10\x00\x12\x1b\n\x17\x43REDENTIALS_STATE_VALID\x10\x01\x12\x1e\n\x1a\x43REDENTIALS_STATE_EXPIRING\x10\x02\x12\x1e\n\x1a\x43REDENTIALS_STATE_REJECTED\x10\x03\x42\x35\n\x0c\x64\x65v.zaiko.v1B\tShopProtoP\x01Z\x18zaiko.dev/api/v1;zaikov1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x13zaiko/v1/shop.proto\x12\x08zaiko.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x14zaiko/v1/error.proto\x1a\x13zaiko/v1/link.proto\"\xd0\x05\n\x04Shop\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x11\n\tconnector\x18\x02 \x01(\t\x12\x14\n\x0c\x64isplay_name\x18\x03 \x01(\t\x12#\n\x05state\x18\x04 \x01(\x0e\x32\x14.zaiko.v1.Shop.State\x12)\n\x08settings\x18\x05 \x01(\x0b\x32\x17.google.protobuf.Struct\x12,\n\x07secrets\x18\x06 \x03(\x0b\x32\x1b.zaiko.v1.Shop.SecretsEntry\x12\x14\n\x0csecret_names\x18\x07 \x03(\t\x12\x30\n\rsync_interval\x18\x08 \x01(\x0b\x32\x19.google.protobuf.Duration\x12$\n\x06status\x18\t \x01(\x0b\x32\x14.zaiko.v1.ShopStatus\x12/\n\x0b\x63reate_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bupdate_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x14\n\x08revision\x18\x0c \x01(\x03\x42\x02\x30\x01\x12\x0c\n\x04\x65tag\x18\r \x01(\t\x12\x30\n\x0c\x64rift_policy\x18\x0e \x01(\x0e\x32\x1a.zaiko.v1.Shop.DriftPolicy\x12\x13\n\x06shadow\x18\x0f \x01(\x08H\x00\x88\x01\x01\x1a.\n\x0cSecretsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"B\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x10\n\x0cSTATE_ACTIVE\x10\x01\x12\x10\n\x0cSTATE_PAUSED\x10\x02\"Y\n\x0b\x44riftPolicy\x12\x1c\n\x18\x44RIFT_POLICY_UNSPECIFIED\x10\x00\x12\x15\n\x11\x44RIFT_POLICY_HEAL\x10\x01\x12\x15\n\x11\x44RIFT_POLICY_HOLD\x10\x02\x42\t\n\x07_shadow\"\xd2\x06\n\nShopStatus\x12\x0c\n\x04shop\x18\x01 \x01(\t\x12)\n\x05state\x18\x02 \x01(\x0e\x32\x1a.zaiko.v1.ShopStatus.State\x12\x10\n\x08last_run\x18\x03 \x01(\t\x12\x35\n\x11last_success_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x31\n\rnext_run_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x35\n\x11order_cursor_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\torder_lag\x18\x07 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\"\n\x07problem\x18\x08 \x01(\x0b\x32\x11.zaiko.v1.Problem\x12)\n\x0blink_counts\x18\t \x01(\x0b\x32\x14.zaiko.v1.LinkCounts\x12@\n\x11\x63redentials_state\x18\n \x01(\x0e\x32%.zaiko.v1.ShopStatus.CredentialsState\x12;\n\x17\x63redentials_expire_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x14\n\x08revision\x18\x0c \x01(\x03\x42\x02\x30\x01\x12\x1f\n\x17shadow_difference_count\x18\r \x01(\x05\"\x8f\x01\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x0e\n\nSTATE_IDLE\x10\x01\x12\x13\n\x0fSTATE_SCHEDULED\x10\x02\x12\x11\n\rSTATE_RUNNING\x10\x03\x12\x15\n\x11STATE_BACKING_OFF\x10\x04\x12\x10\n\x0cSTATE_PAUSED\x10\x05\x12\x0e\n\nSTATE_HELD\x10\x06\"\x92\x01\n\x10\x43redentialsState\x12!\n\x1d\x43REDENTIALS_STATE_UNSPECIFIED\x10\x00\x12\x1b\n\x17\x43REDENTIALS_STATE_VALID\x10\x01\x12\x1e\n\x1a\x43REDENTIALS_STATE_EXPIRING\x10\x02\x12\x1e\n\x1a\x43REDENTIALS_STATE_REJECTED\x10\x03\"\xcf\x01\n\x10ShadowDifference\x12\x0c\n\x04link\x18\x01 \x01(\t\x12\x0b\n\x03sku\x18\x02 \x01(\t\x12\x12\n\x05shown\x18\x03 \x01(\x05H\x00\x88\x01\x01\x12\x0e\n\x06target\x18\x04 \x01(\x05\x12\x12\n\ndifference\x18\x05 \x01(\x05\x12-\n\tread_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x64iffer_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x08\n\x06_shownB5\n\x0c\x64\x65v.zaiko.v1B\tShopProtoP\x01Z\x18zaiko.dev/api/v1;zaikov1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -44,17 +44,19 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SHOPSTATUS'].fields_by_name['revision']._loaded_options = None
   _globals['_SHOPSTATUS'].fields_by_name['revision']._serialized_options = b'0\001'
   _globals['_SHOP']._serialized_start=172
-  _globals['_SHOP']._serialized_end=860
-  _globals['_SHOP_SECRETSENTRY']._serialized_start=655
-  _globals['_SHOP_SECRETSENTRY']._serialized_end=701
-  _globals['_SHOP_STATE']._serialized_start=703
-  _globals['_SHOP_STATE']._serialized_end=769
-  _globals['_SHOP_DRIFTPOLICY']._serialized_start=771
-  _globals['_SHOP_DRIFTPOLICY']._serialized_end=860
-  _globals['_SHOPSTATUS']._serialized_start=863
-  _globals['_SHOPSTATUS']._serialized_end=1680
-  _globals['_SHOPSTATUS_STATE']._serialized_start=1388
-  _globals['_SHOPSTATUS_STATE']._serialized_end=1531
-  _globals['_SHOPSTATUS_CREDENTIALSSTATE']._serialized_start=1534
-  _globals['_SHOPSTATUS_CREDENTIALSSTATE']._serialized_end=1680
+  _globals['_SHOP']._serialized_end=892
+  _globals['_SHOP_SECRETSENTRY']._serialized_start=676
+  _globals['_SHOP_SECRETSENTRY']._serialized_end=722
+  _globals['_SHOP_STATE']._serialized_start=724
+  _globals['_SHOP_STATE']._serialized_end=790
+  _globals['_SHOP_DRIFTPOLICY']._serialized_start=792
+  _globals['_SHOP_DRIFTPOLICY']._serialized_end=881
+  _globals['_SHOPSTATUS']._serialized_start=895
+  _globals['_SHOPSTATUS']._serialized_end=1745
+  _globals['_SHOPSTATUS_STATE']._serialized_start=1453
+  _globals['_SHOPSTATUS_STATE']._serialized_end=1596
+  _globals['_SHOPSTATUS_CREDENTIALSSTATE']._serialized_start=1599
+  _globals['_SHOPSTATUS_CREDENTIALSSTATE']._serialized_end=1745
+  _globals['_SHADOWDIFFERENCE']._serialized_start=1748
+  _globals['_SHADOWDIFFERENCE']._serialized_end=1955
 # @@protoc_insertion_point(module_scope)

@@ -110,6 +110,7 @@ class Shop(message.Message):
     REVISION_FIELD_NUMBER: builtins.int
     ETAG_FIELD_NUMBER: builtins.int
     DRIFT_POLICY_FIELD_NUMBER: builtins.int
+    SHADOW_FIELD_NUMBER: builtins.int
     name: builtins.str
     """Output only. Resource name, `merchants/{merchant}/shops/{shop}`."""
     connector: builtins.str
@@ -127,6 +128,10 @@ class Shop(message.Message):
     drift_policy: Shop.DriftPolicy.ValueType
     """Optional. What happens to a number that was edited in the shop; default HEAL. A write that was lost or not applied
     is always sent again.
+    """
+    shadow: builtins.bool
+    """Optional. Shadow mode: orders are read and counted, numbers are read and computed, and nothing is ever written to the
+    shop; ListShadowDifferences tells what would be. Default false. Switching it reads every link of the shop again.
     """
     @builtins.property
     def settings(self) -> struct_pb2.Struct:
@@ -178,12 +183,15 @@ class Shop(message.Message):
         revision: builtins.int = ...,
         etag: builtins.str = ...,
         drift_policy: Shop.DriftPolicy.ValueType = ...,
+        shadow: builtins.bool | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["create_time", b"create_time", "settings", b"settings", "status", b"status", "sync_interval", b"sync_interval", "update_time", b"update_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = typing.Literal["_shadow", b"_shadow", "create_time", b"create_time", "settings", b"settings", "shadow", b"shadow", "status", b"status", "sync_interval", b"sync_interval", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["connector", b"connector", "create_time", b"create_time", "display_name", b"display_name", "drift_policy", b"drift_policy", "etag", b"etag", "name", b"name", "revision", b"revision", "secret_names", b"secret_names", "secrets", b"secrets", "settings", b"settings", "state", b"state", "status", b"status", "sync_interval", b"sync_interval", "update_time", b"update_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["_shadow", b"_shadow", "connector", b"connector", "create_time", b"create_time", "display_name", b"display_name", "drift_policy", b"drift_policy", "etag", b"etag", "name", b"name", "revision", b"revision", "secret_names", b"secret_names", "secrets", b"secrets", "settings", b"settings", "shadow", b"shadow", "state", b"state", "status", b"status", "sync_interval", b"sync_interval", "update_time", b"update_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__shadow: _TypeAlias = typing.Literal["shadow"]  # noqa: Y015
+    _WhichOneofArgType__shadow: _TypeAlias = typing.Literal["_shadow", b"_shadow"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__shadow) -> _WhichOneofReturnType__shadow | None: ...
 
 @typing.final
 class ShopStatus(message.Message):
@@ -273,6 +281,7 @@ class ShopStatus(message.Message):
     CREDENTIALS_STATE_FIELD_NUMBER: builtins.int
     CREDENTIALS_EXPIRE_TIME_FIELD_NUMBER: builtins.int
     REVISION_FIELD_NUMBER: builtins.int
+    SHADOW_DIFFERENCE_COUNT_FIELD_NUMBER: builtins.int
     shop: builtins.str
     """Output only. `merchants/{merchant}/shops/{shop}`."""
     state: ShopStatus.State.ValueType
@@ -283,6 +292,8 @@ class ShopStatus(message.Message):
     """Output only. What is known of the credentials."""
     revision: builtins.int
     """Output only. The merchant's revision at which this status last changed."""
+    shadow_difference_count: builtins.int
+    """Output only. In shadow mode: links whose shop shows another number than would be sent. See ListShadowDifferences."""
     @builtins.property
     def last_success_time(self) -> timestamp_pb2.Timestamp:
         """Output only. When the last run that succeeded ended; unset before the first."""
@@ -328,9 +339,60 @@ class ShopStatus(message.Message):
         credentials_state: ShopStatus.CredentialsState.ValueType = ...,
         credentials_expire_time: timestamp_pb2.Timestamp | None = ...,
         revision: builtins.int = ...,
+        shadow_difference_count: builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = typing.Literal["credentials_expire_time", b"credentials_expire_time", "last_success_time", b"last_success_time", "link_counts", b"link_counts", "next_run_time", b"next_run_time", "order_cursor_time", b"order_cursor_time", "order_lag", b"order_lag", "problem", b"problem"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["credentials_expire_time", b"credentials_expire_time", "credentials_state", b"credentials_state", "last_run", b"last_run", "last_success_time", b"last_success_time", "link_counts", b"link_counts", "next_run_time", b"next_run_time", "order_cursor_time", b"order_cursor_time", "order_lag", b"order_lag", "problem", b"problem", "revision", b"revision", "shop", b"shop", "state", b"state"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["credentials_expire_time", b"credentials_expire_time", "credentials_state", b"credentials_state", "last_run", b"last_run", "last_success_time", b"last_success_time", "link_counts", b"link_counts", "next_run_time", b"next_run_time", "order_cursor_time", b"order_cursor_time", "order_lag", b"order_lag", "problem", b"problem", "revision", b"revision", "shadow_difference_count", b"shadow_difference_count", "shop", b"shop", "state", b"state"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+@typing.final
+class ShadowDifference(message.Message):
+    """What shadow mode found of one link."""
+
+    DESCRIPTOR: descriptor.Descriptor
+
+    LINK_FIELD_NUMBER: builtins.int
+    SKU_FIELD_NUMBER: builtins.int
+    SHOWN_FIELD_NUMBER: builtins.int
+    TARGET_FIELD_NUMBER: builtins.int
+    DIFFERENCE_FIELD_NUMBER: builtins.int
+    READ_TIME_FIELD_NUMBER: builtins.int
+    DIFFER_TIME_FIELD_NUMBER: builtins.int
+    link: builtins.str
+    """Output only. `merchants/{merchant}/shops/{shop}/links/{listing}`."""
+    sku: builtins.str
+    """Output only. The platform's article number of the listing, for people."""
+    shown: builtins.int
+    """Output only. What the shop showed when it was read; unset when it had no number."""
+    target: builtins.int
+    """Output only. What would be sent."""
+    difference: builtins.int
+    """Output only. `target` − `shown`, where no number counts as 0."""
+    @builtins.property
+    def read_time(self) -> timestamp_pb2.Timestamp:
+        """Output only. When the shop was read."""
+
+    @builtins.property
+    def differ_time(self) -> timestamp_pb2.Timestamp:
+        """Output only. Since when they differ; unset when they do not."""
+
+    def __init__(
+        self,
+        *,
+        link: builtins.str = ...,
+        sku: builtins.str = ...,
+        shown: builtins.int | None = ...,
+        target: builtins.int = ...,
+        difference: builtins.int = ...,
+        read_time: timestamp_pb2.Timestamp | None = ...,
+        differ_time: timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = typing.Literal["_shown", b"_shown", "differ_time", b"differ_time", "read_time", b"read_time", "shown", b"shown"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = typing.Literal["_shown", b"_shown", "differ_time", b"differ_time", "difference", b"difference", "link", b"link", "read_time", b"read_time", "shown", b"shown", "sku", b"sku", "target", b"target"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__shown: _TypeAlias = typing.Literal["shown"]  # noqa: Y015
+    _WhichOneofArgType__shown: _TypeAlias = typing.Literal["_shown", b"_shown"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__shown) -> _WhichOneofReturnType__shown | None: ...

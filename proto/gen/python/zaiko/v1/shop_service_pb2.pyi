@@ -665,3 +665,87 @@ class RefreshListingsResponse(message.Message):
     _ClearFieldArgType: _TypeAlias = typing.Literal["operation", b"operation", "revision", b"revision"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+@typing.final
+class ListShadowDifferencesRequest(message.Message):
+    """Asks for a page of what shadow mode found."""
+
+    DESCRIPTOR: descriptor.Descriptor
+
+    @typing.final
+    class Filter(message.Message):
+        """Which links; unset fields do not filter."""
+
+        DESCRIPTOR: descriptor.Descriptor
+
+        INCLUDE_EQUAL_FIELD_NUMBER: builtins.int
+        include_equal: builtins.bool
+        """Optional. Also links whose shop shows what would be sent. Default false."""
+        def __init__(
+            self,
+            *,
+            include_equal: builtins.bool = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = typing.Literal["include_equal", b"include_equal"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    PARENT_FIELD_NUMBER: builtins.int
+    FILTER_FIELD_NUMBER: builtins.int
+    PAGE_SIZE_FIELD_NUMBER: builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: builtins.int
+    parent: builtins.str
+    """Required. `merchants/{merchant}/shops/{shop}`, or `merchants/{merchant}/shops/-` for all shops."""
+    page_size: builtins.int
+    """Optional. At most so many are returned. 0 = 100; more than 1,000 is treated as 1,000."""
+    page_token: builtins.str
+    """Optional. `next_page_token` of the previous page; everything else must be as in the first request."""
+    @builtins.property
+    def filter(self) -> ListShadowDifferencesRequest.Filter:
+        """Optional. Which of them."""
+
+    def __init__(
+        self,
+        *,
+        parent: builtins.str = ...,
+        filter: ListShadowDifferencesRequest.Filter | None = ...,
+        page_size: builtins.int = ...,
+        page_token: builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = typing.Literal["filter", b"filter"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = typing.Literal["filter", b"filter", "page_size", b"page_size", "page_token", b"page_token", "parent", b"parent"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+@typing.final
+class ListShadowDifferencesResponse(message.Message):
+    """A page of what shadow mode found."""
+
+    DESCRIPTOR: descriptor.Descriptor
+
+    DIFFERENCES_FIELD_NUMBER: builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: builtins.int
+    REVISION_FIELD_NUMBER: builtins.int
+    next_page_token: builtins.str
+    """Where to go on; empty on the last page."""
+    revision: builtins.int
+    """The merchant's revision that was read."""
+    @builtins.property
+    def differences(self) -> containers.RepeatedCompositeFieldContainer[shop_pb2.ShadowDifference]:
+        """The differences of this page."""
+
+    def __init__(
+        self,
+        *,
+        differences: abc.Iterable[shop_pb2.ShadowDifference] | None = ...,
+        next_page_token: builtins.str = ...,
+        revision: builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = typing.Literal["differences", b"differences", "next_page_token", b"next_page_token", "revision", b"revision"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...

@@ -85,6 +85,11 @@ class ShopServiceStub(object):
                 request_serializer=zaiko_dot_v1_dot_shop__service__pb2.RefreshListingsRequest.SerializeToString,
                 response_deserializer=zaiko_dot_v1_dot_shop__service__pb2.RefreshListingsResponse.FromString,
                 _registered_method=True)
+        self.ListShadowDifferences = channel.unary_unary(
+                '/zaiko.v1.ShopService/ListShadowDifferences',
+                request_serializer=zaiko_dot_v1_dot_shop__service__pb2.ListShadowDifferencesRequest.SerializeToString,
+                response_deserializer=zaiko_dot_v1_dot_shop__service__pb2.ListShadowDifferencesResponse.FromString,
+                _registered_method=True)
 
 
 class ShopServiceServicer(object):
@@ -170,6 +175,14 @@ class ShopServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListShadowDifferences(self, request, context):
+        """Lists what shadow mode found in a shop, or with `-` in every shop of the merchant, ordered by name. A link that was not
+        compared yet is not listed.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_ShopServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -222,6 +235,11 @@ def add_ShopServiceServicer_to_server(servicer, server):
                     servicer.RefreshListings,
                     request_deserializer=zaiko_dot_v1_dot_shop__service__pb2.RefreshListingsRequest.FromString,
                     response_serializer=zaiko_dot_v1_dot_shop__service__pb2.RefreshListingsResponse.SerializeToString,
+            ),
+            'ListShadowDifferences': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListShadowDifferences,
+                    request_deserializer=zaiko_dot_v1_dot_shop__service__pb2.ListShadowDifferencesRequest.FromString,
+                    response_serializer=zaiko_dot_v1_dot_shop__service__pb2.ListShadowDifferencesResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -495,6 +513,33 @@ class ShopService(object):
             '/zaiko.v1.ShopService/RefreshListings',
             zaiko_dot_v1_dot_shop__service__pb2.RefreshListingsRequest.SerializeToString,
             zaiko_dot_v1_dot_shop__service__pb2.RefreshListingsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListShadowDifferences(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/zaiko.v1.ShopService/ListShadowDifferences',
+            zaiko_dot_v1_dot_shop__service__pb2.ListShadowDifferencesRequest.SerializeToString,
+            zaiko_dot_v1_dot_shop__service__pb2.ListShadowDifferencesResponse.FromString,
             options,
             channel_credentials,
             insecure,

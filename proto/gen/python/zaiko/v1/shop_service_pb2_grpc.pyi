@@ -68,6 +68,10 @@ class ShopServiceStub:
     """Reads the whole catalogue of a shop anew, as an operation of kind REFRESH_LISTINGS. While one is going on for the
     shop, the same operation is answered. Refused with CONNECTOR_NOT_LOADED, SHOP_PAUSED.
     """
+    ListShadowDifferences: grpc.UnaryUnaryMultiCallable[shop_service_pb2.ListShadowDifferencesRequest, shop_service_pb2.ListShadowDifferencesResponse]
+    """Lists what shadow mode found in a shop, or with `-` in every shop of the merchant, ordered by name. A link that was not
+    compared yet is not listed.
+    """
 
 @typing.type_check_only
 class ShopServiceAsyncStub(ShopServiceStub):
@@ -108,6 +112,10 @@ class ShopServiceAsyncStub(ShopServiceStub):
     RefreshListings: aio.UnaryUnaryMultiCallable[shop_service_pb2.RefreshListingsRequest, shop_service_pb2.RefreshListingsResponse]  # type: ignore[assignment]
     """Reads the whole catalogue of a shop anew, as an operation of kind REFRESH_LISTINGS. While one is going on for the
     shop, the same operation is answered. Refused with CONNECTOR_NOT_LOADED, SHOP_PAUSED.
+    """
+    ListShadowDifferences: aio.UnaryUnaryMultiCallable[shop_service_pb2.ListShadowDifferencesRequest, shop_service_pb2.ListShadowDifferencesResponse]  # type: ignore[assignment]
+    """Lists what shadow mode found in a shop, or with `-` in every shop of the merchant, ordered by name. A link that was not
+    compared yet is not listed.
     """
 
 class ShopServiceServicer(metaclass=abc_1.ABCMeta):
@@ -206,6 +214,16 @@ class ShopServiceServicer(metaclass=abc_1.ABCMeta):
     ) -> typing.Union[shop_service_pb2.RefreshListingsResponse, abc.Awaitable[shop_service_pb2.RefreshListingsResponse]]:
         """Reads the whole catalogue of a shop anew, as an operation of kind REFRESH_LISTINGS. While one is going on for the
         shop, the same operation is answered. Refused with CONNECTOR_NOT_LOADED, SHOP_PAUSED.
+        """
+
+    @abc_1.abstractmethod
+    def ListShadowDifferences(
+        self,
+        request: shop_service_pb2.ListShadowDifferencesRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[shop_service_pb2.ListShadowDifferencesResponse, abc.Awaitable[shop_service_pb2.ListShadowDifferencesResponse]]:
+        """Lists what shadow mode found in a shop, or with `-` in every shop of the merchant, ordered by name. A link that was not
+        compared yet is not listed.
         """
 
 def add_ShopServiceServicer_to_server(servicer: ShopServiceServicer, server: typing.Union[grpc.Server, aio.Server]) -> None: ...
