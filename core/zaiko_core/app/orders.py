@@ -12,6 +12,7 @@ from zaiko_core.domain import fence as fences
 from zaiko_core.domain.demand import Demand, Line, OrderRecord, Reconciled, reconcile
 from zaiko_core.domain.links import Part
 from zaiko_core.domain.stock import MovementKind
+from zaiko_core.domain.suspicion import still_released
 
 _BATCH = 500
 
@@ -46,6 +47,7 @@ def ingest(uow: UnitOfWork, shop: str, readings: Sequence[OrderRecord]) -> Inges
         if reading.order not in newest or reading.supersedes(newest[reading.order]):
             newest[reading.order] = reading
     stored = uow.orders.get(shop, newest)
+    newest = {order: _kept(reading, stored.get(order), uow.now) for order, reading in newest.items()}
     same: list[OrderRecord] = []
     changing: list[OrderRecord] = []
     outdated = len(readings) - len(newest)
@@ -67,6 +69,17 @@ def ingest(uow: UnitOfWork, shop: str, readings: Sequence[OrderRecord]) -> Inges
     return Ingested(len(changing), len(same), outdated, sold)
 
 
+def _kept(reading: OrderRecord, known: OrderRecord | None, now: int) -> OrderRecord:
+    """The reading with what was decided here about the order, as far as that still holds."""
+    archived_at = (known.archived_at if known and known.archived_at else now) if reading.archived else None
+    reading = replace(reading, archived_at=archived_at)
+    if known is None:
+        return reading
+    if still_released(reading, known):
+        reading = replace(reading, released_at=known.released_at, released_for=known.released_for)
+    return replace(reading, kept=known.kept)
+
+
 def is_news(uow: UnitOfWork, shop: str, readings: Sequence[OrderRecord]) -> bool:
     """Whether any of these readings says something that is not stored; most pages overlap earlier ones and do not."""
     stored = uow.orders.get(shop, {reading.order for reading in readings})
@@ -85,6 +98,15 @@ def vanish(uow: UnitOfWork, shop: str, orders: Collection[str]) -> int:
     if gone:
         uow.advance()
     return len(gone)
+
+
+def decide(uow: UnitOfWork, shop: str, records: Iterable[OrderRecord], kind: MovementKind) -> int:
+    """Store what was decided here about orders (released, or held again), and count them accordingly; how many. The shop's own
+    number did not move."""
+    changed = list(records)
+    stored = uow.orders.get(shop, [record.order for record in changed])
+    _apply(uow, shop, changed, stored, kind=kind, selling=False, linking=False)
+    return len(changed)
 
 
 def count_listings(uow: UnitOfWork, shop: str, listings: Collection[str]) -> list[Counted]:

@@ -181,6 +181,10 @@ class Orders(Protocol):
         """Ids of orders that hold units by the shop's account, by id."""
         ...
 
+    def suspect(self, shop: str, *, limit: int, after: str) -> list[StoredOrder]:
+        """Orders of the shop that something is odd about (`domain.suspicion`), by id."""
+        ...
+
     def count(self, *, suspect: bool = False, uncounted: bool = False) -> int:
         """Orders with open units; only those that `page` would give."""
         ...

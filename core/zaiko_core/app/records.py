@@ -16,6 +16,7 @@ from zaiko_core.domain.oversell import Autopsy, Showing, Taken
 from zaiko_core.domain.problem import Problem
 from zaiko_core.domain.push import PushOutcome, Term
 from zaiko_core.domain.stock import Balance, Delta, DemandRef
+from zaiko_core.domain.suspicion import SuspectPolicy
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +105,7 @@ class ShopRecord:
     """Whether a number that was edited in the shop waits for a person instead of being set right."""
     shadow: bool = False
     """Everything but the write (ADR 0018)."""
+    suspect_policy: SuspectPolicy = field(default_factory=SuspectPolicy)
     problem: Problem | None = None
     last_run: str = ""
     last_run_at: int | None = None

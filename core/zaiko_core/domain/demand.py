@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from zaiko_core.domain.links import Part
 from zaiko_core.domain.stock import Delta, DemandRef, Entry, MovementKind
@@ -60,6 +61,14 @@ class OrderRecord:
     """How many readings have changed this order; makes the cause keys of its movements unique."""
     lines_known: bool = True
     """False only in a reading that could not tell what is in the order; never in what is stored."""
+    archived_at: int | None = None
+    """When it was first read as archived (µs since 1970)."""
+    released_at: int | None = None
+    """When its open units were released although the shop's account says that they are open (ADR 0022)."""
+    released_for: str = ""
+    """The suspicion, or BY_HAND."""
+    kept: bool = False
+    """A person said that its open units are promised."""
 
     def supersedes(self, stored: OrderRecord) -> bool:
         """Whether this reading is newer than the stored one. Equal versions (platforms count whole seconds) are decided by
@@ -71,8 +80,10 @@ class OrderRecord:
         mine = {line.line for line in self.lines}
         # A line that an earlier reading removed altogether is stored with no units left; its absence is nothing new.
         theirs = [line for line in stored.lines if line.line in mine or line.wanted]
-        left = replace(self, version=0, read_at=0, applied=0, lines=_facts(self.lines))
-        return left == replace(stored, version=0, read_at=0, applied=0, lines=_facts(theirs))
+        # When it was archived, and what was decided about it here, is no part of what a shop says.
+        ours: dict[str, Any] = {"archived_at": None, "released_at": None, "released_for": "", "kept": False}
+        left = replace(self, version=0, read_at=0, applied=0, lines=_facts(self.lines), **ours)
+        return left == replace(stored, version=0, read_at=0, applied=0, lines=_facts(theirs), **ours)
 
     def settled(self, stored: OrderRecord | None) -> OrderRecord:
         """This reading as it counts: one that could not tell the lines leaves all that was known, apart from being shown to a
@@ -80,6 +91,9 @@ class OrderRecord:
         if self.lines_known:
             return self
         base = stored or replace(self, version=0, lines=(), lines_known=True)
+        if base.vanished_at is not None:
+            # Found again, whatever is in it.
+            base = replace(base, released_at=None, released_for="")
         return replace(base, read_at=self.read_at, state_known=False, vanished_at=None)
 
     @property
@@ -209,11 +223,12 @@ def _counted(line: Line, stored: Line | None, parts_of: Mapping[str, tuple[Part,
 
 
 def _by_product(record: OrderRecord) -> dict[str, tuple[int, int]]:
-    """Units wanted and fulfilled per product. An order released as a whole wants nothing any more; one shipped as a whole
-    has every unit fulfilled, whatever its lines say."""
+    """Units wanted and fulfilled per product. An order that was cancelled, deleted or released wants nothing any more; one shipped
+    as a whole has every unit fulfilled, whatever its lines say."""
     totals: dict[str, tuple[int, int]] = {}
     for line in record.lines:
-        wanted = 0 if record.state in (OrderState.CANCELLED, OrderState.DELETED) else line.wanted
+        nothing = record.state in (OrderState.CANCELLED, OrderState.DELETED) or record.released_at is not None
+        wanted = 0 if nothing else line.wanted
         fulfilled = wanted if record.state is OrderState.SHIPPED else min(line.fulfilled, line.ordered)
         for part in line.parts or ():
             units, done = totals.get(part.product, (0, 0))

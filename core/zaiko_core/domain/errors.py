@@ -209,6 +209,10 @@ class StockLimitExceeded(Precondition):
     reason = "STOCK_LIMIT_EXCEEDED"
 
 
+class OrderNotOpen(Precondition):
+    reason = "ORDER_NOT_OPEN"
+
+
 class DemandExceeded(Precondition):
     reason = "DEMAND_EXCEEDED"
 

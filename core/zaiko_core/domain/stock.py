@@ -28,6 +28,10 @@ class MovementKind(enum.StrEnum):
     """An order fetched earlier was counted when its listing was linked."""
     ORDER_UNLINKED = "ORDER_UNLINKED"
     """Units were given back when a link was deleted with `release_orders`."""
+    ORDER_WRITTEN_OFF = "ORDER_WRITTEN_OFF"
+    """Open units are not promised any more, as a person or the shop's policy says (ADR 0022)."""
+    ORDER_RESTORED = "ORDER_RESTORED"
+    """A person took that back."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,11 +6,12 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import Row, and_, delete, func, or_, select
+from sqlalchemy import BigInteger, Row, and_, cast, delete, func, or_, select
 
 from zaiko_core.app.records import Page, StoredOrder
 from zaiko_core.domain.demand import Line, OrderRecord, OrderState
 from zaiko_core.domain.links import Part
+from zaiko_core.domain.suspicion import DAY, UNPAID_AFTER
 from zaiko_core.storage import schema
 from zaiko_core.storage.rowset import insert_rows, rowset, typed, update_rows
 from zaiko_core.storage.scope import Scope, after
@@ -26,6 +27,10 @@ _FACTS = (
     "paid",
     "placed_at",
     "vanished_at",
+    "archived_at",
+    "released_at",
+    "released_for",
+    "kept",
     "applied",
     "holds",
     "uncounted",
@@ -129,15 +134,22 @@ class OrderRows(Scope):
             query = query.where(table.c.uncounted)
         return self.connection.scalar(query) or 0
 
-    @staticmethod
-    def _is_suspect() -> Any:
-        table = schema.orders
-        doubtful = or_(
-            table.c.archived,
-            table.c.vanished_at.is_not(None),
-            ~table.c.state_known,
+    def _is_suspect(self) -> Any:
+        """What `domain.suspicion.suspicions` finds, as a condition."""
+        table, shops = schema.orders, schema.shops
+        after = (
+            select(shops.c.unpaid_after)
+            .where(shops.c.merchant == table.c.merchant, shops.c.shop == table.c.shop)
+            .correlate(table)
+            .scalar_subquery()
         )
-        return and_(table.c.holds > 0, doubtful)
+        patience = cast(func.coalesce(after, UNPAID_AFTER), BigInteger) * DAY
+        unpaid = and_(table.c.paid.is_(False), table.c.placed_at + patience <= self.now)
+        doubtful = or_(table.c.archived, table.c.vanished_at.is_not(None), unpaid, ~table.c.state_known)
+        return and_(table.c.holds > 0, table.c.released_at.is_(None), doubtful)
+
+    def suspect(self, shop: str, *, limit: int, after: str) -> list[StoredOrder]:
+        return self.page(Page(limit, (shop, after)), shop=shop, states=(), suspect=True, uncounted=False)
 
     def _lines(self, orders: Iterable[tuple[str, str]]) -> dict[tuple[str, str], tuple[Line, ...]]:
         table = schema.order_lines
@@ -182,6 +194,10 @@ class OrderRows(Scope):
                 "paid": record.paid,
                 "placed_at": record.placed_at,
                 "vanished_at": record.vanished_at,
+                "archived_at": record.archived_at,
+                "released_at": record.released_at,
+                "released_for": record.released_for,
+                "kept": record.kept,
                 "applied": record.applied,
                 "holds": record.holds,
                 "uncounted": any(line.parts is None for line in record.lines),
@@ -224,4 +240,8 @@ def _order(row: Row[Any], lines: Sequence[Line]) -> OrderRecord:
         paid=row.paid,
         vanished_at=row.vanished_at,
         applied=row.applied,
+        archived_at=row.archived_at,
+        released_at=row.released_at,
+        released_for=row.released_for,
+        kept=row.kept,
     )

@@ -246,6 +246,11 @@ shops = Table(
     _maybe_time("credentials_expire_at"),
     Column("hold_drift", Boolean, nullable=False, server_default=false()),
     Column("shadow", Boolean, nullable=False, server_default=false()),  # ADR 0018
+    # What becomes of suspect demand, in days (ADR 0022); null: held.
+    Column("release_archived", Integer),
+    Column("release_vanished", Integer),
+    Column("release_unpaid", Integer),
+    _count("unpaid_after", 14),
     # Status.
     Column("problem", _JSON),
     _text("last_run"),
@@ -458,6 +463,10 @@ orders = Table(
     Column("paid", Boolean),
     _time("placed_at"),
     _maybe_time("vanished_at"),
+    _maybe_time("archived_at"),
+    _maybe_time("released_at"),  # ADR 0022
+    _text("released_for"),
+    Column("kept", Boolean, nullable=False, server_default=false()),
     _count("applied"),
     _count("holds"),  # units still open by the shop's account
     Column("uncounted", Boolean, nullable=False, server_default=false()),  # has a line that is counted for no product

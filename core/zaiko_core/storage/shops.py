@@ -10,6 +10,7 @@ from sqlalchemy import Row, and_, case, delete, exists, func, insert, literal, s
 
 from zaiko_core.app.records import LinkState, ListingRecord, Page, ShopRecord
 from zaiko_core.domain.problem import problem_from
+from zaiko_core.domain.suspicion import SuspectPolicy
 from zaiko_core.storage import schema
 from zaiko_core.storage.rowset import insert_rows, rowset, typed
 from zaiko_core.storage.scope import Scope, after
@@ -172,6 +173,10 @@ class ShopRows(Scope):
             "interval": record.interval,
             "hold_drift": record.hold_drift,
             "shadow": record.shadow,
+            "release_archived": record.suspect_policy.archived,
+            "release_vanished": record.suspect_policy.vanished,
+            "release_unpaid": record.suspect_policy.unpaid,
+            "unpaid_after": record.suspect_policy.unpaid_after,
             "problem": record.problem.document() if record.problem else None,
             "last_run": record.last_run,
             "last_run_at": record.last_run_at,
@@ -197,6 +202,7 @@ class ShopRows(Scope):
             credentials_expire_at=row.credentials_expire_at,
             hold_drift=row.hold_drift,
             shadow=row.shadow,
+            suspect_policy=SuspectPolicy(row.release_archived, row.release_vanished, row.release_unpaid, row.unpaid_after),
             problem=problem_from(row.problem),
             last_run=row.last_run,
             last_run_at=row.last_run_at,

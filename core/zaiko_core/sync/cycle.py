@@ -23,7 +23,7 @@ from zaiko_sdk import (
 )
 
 from zaiko_core import tracing
-from zaiko_core.app import audit, orders, sync
+from zaiko_core.app import audit, orders, suspects, sync
 from zaiko_core.app.orders import Ingested
 from zaiko_core.app.ports import UnitOfWork
 from zaiko_core.app.records import JobClaim, RunCounts, RunRecord, RunState, ShopRecord
@@ -146,7 +146,7 @@ class Cycle:
                 return True
             with tracing.part(self.tracer, "push"):
                 unfinished = await self._push(policy)
-            if not unfinished and not await self._audit():
+            if not unfinished and not await self._audit() and not await self._write_off():
                 return True
             if self.clock.monotonic() - started > _DURATION:
                 return False
@@ -164,6 +164,14 @@ class Cycle:
                 self.claim.merchant,
                 lambda uow: audit.begin(uow, shop, token, least=self.kind.limits.read_batch, period=self.audit_period),
             )
+
+    async def _write_off(self) -> int:
+        """With nothing left to do and every order fetched, release what the shop's policy does not hold any more; how many
+        orders."""
+        shop, token, policy = self.shop.shop, self.claim.token, self.shop.suspect_policy
+        if not policy.releases or Capability.FETCH_ORDERS not in self.kind.capabilities:
+            return 0
+        return await self.db.write(self.claim.merchant, lambda uow: suspects.apply_policy(uow, shop, token))
 
     async def _fetch(self) -> None:
         """Fetch what changed and take it in, page by page. A page's cursor is stored with what the page brought, and with the end
