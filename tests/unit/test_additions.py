@@ -143,3 +143,56 @@ def test_a_cancelled_order_of_as_many_units_makes_both_stories_fit_and_is_left_t
     orders = [Own(SENT.units, moment), Own(-SENT.units, moment)]
     judged = judge(SENT, Mode.ADJUST, reading, orders, fetched_at=reading.at + VISIBILITY, visibility=VISIBILITY)
     assert judged.verdict is Verdict.UNDECIDED
+
+
+BEFORE_THE_ANSWER, AFTER_THE_ANSWER = SENT.at // SECOND * SECOND + 5 * SECOND, SENT.at // SECOND * SECOND + 20 * SECOND
+ANSWERED = replace(SENT, acknowledged_at=SENT.at + 10 * SECOND)
+
+
+@pytest.mark.parametrize(
+    ("rule", "attempt", "mode", "shown", "orders", "verdict"),
+    [
+        ("an order before the base is in the base", SENT, Mode.ADJUST, 25, [Own(3, BASE_AT - 10 * SECOND)], Verdict.ADDED),
+        ("an order after the reading is not in it", SENT, Mode.ADJUST, 25, [Own(3, SENT.at + 2 * ARRIVAL)], Verdict.ADDED),
+        ("a relative change overwrites nothing", SENT, Mode.ADJUST, 25, [Own(3, BEFORE_THE_ANSWER)], Verdict.UNDECIDED),
+        (
+            "a cancellation may have given back",
+            SENT,
+            Mode.ADJUST,
+            25,
+            [Own(2, BEFORE_THE_ANSWER), Own(-2, AFTER_THE_ANSWER)],
+            Verdict.ADDED,
+        ),
+        (
+            "an answer rules out that it was not added",
+            ANSWERED,
+            Mode.SET,
+            20,
+            [Own(5, AFTER_THE_ANSWER), Own(-5, AFTER_THE_ANSWER)],
+            Verdict.ADDED,
+        ),
+        (
+            "overwritten or given back cannot be told apart",
+            ANSWERED,
+            Mode.SET,
+            25,
+            [Own(3, BEFORE_THE_ANSWER), Own(-3, AFTER_THE_ANSWER)],
+            Verdict.UNDECIDED,
+        ),
+        ("an order after the answer is not overwritten", ANSWERED, Mode.SET, 25, [Own(3, AFTER_THE_ANSWER)], Verdict.UNDECIDED),
+        (
+            "an order in the second of the base never becomes clear",
+            SENT,
+            Mode.ADJUST,
+            25,
+            [Own(3, BASE_AT // SECOND * SECOND)],
+            Verdict.UNDECIDED,
+        ),
+    ],
+)
+def test_what_the_judgement_rests_on(
+    rule: str, attempt: Attempt, mode: Mode, shown: int, orders: list[Own], verdict: Verdict
+) -> None:
+    reading = Reading(shown, readable_at(SENT) + SECOND // 2)
+    judged = judge(attempt, mode, reading, orders, fetched_at=reading.at + VISIBILITY, visibility=VISIBILITY)
+    assert judged.verdict is verdict, rule
