@@ -24,7 +24,9 @@ UPDATES: Mapping[str, tuple[str, Fields]] = {
     "UpdateProductRequest": ("product", Fields(("code", "barcode", "display_name"))),
     "UpdateShopRequest": (
         "shop",
-        Fields(("display_name", "settings", "secrets", "sync_interval", "drift_policy", "shadow"), ("connector",)),
+        Fields(
+            ("display_name", "settings", "secrets", "sync_interval", "drift_policy", "shadow", "suspect_policy"), ("connector",)
+        ),
     ),
     "UpdateLinkRequest": ("link", Fields(("sync_enabled",), ("listing", "product", "bundle"))),
 }

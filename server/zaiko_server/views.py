@@ -14,6 +14,7 @@ from zaiko_core.app.records import LinkRecord, ListingRecord, Page, ShopRecord, 
 from zaiko_core.domain.demand import Demand
 from zaiko_core.domain.errors import Refusal, SyncNotOffered
 from zaiko_core.domain.problem import Problem
+from zaiko_core.domain.suspicion import SuspectPolicy, suspicions
 
 from zaiko_server.convert import links as link_messages
 from zaiko_server.convert import listings as listing_messages
@@ -99,12 +100,19 @@ def orders(uow: UnitOfWork, records: Sequence[StoredOrder]) -> list[order_pb2.Or
     for shop, ids in _grouped((record.shop, record.record.order) for record in records).items():
         for (order, product), demand in uow.demands.get(shop, ids).items():
             demands[shop, order][product] = demand
+    policies = {shop: owner.suspect_policy for shop, owner in uow.shops.get({record.shop for record in records}).items()}
     sold = {(record.shop, line.listing) for record in records for line in record.record.lines if line.listing}
     external: dict[str, dict[str, str]] = defaultdict(dict)
     for (shop, listing), found in _listings(uow, sold).items():
         external[shop][listing] = found.external_id
     return [
-        order_messages.order(uow.merchant, record, demands[record.shop, record.record.order], external[record.shop])
+        order_messages.order(
+            uow.merchant,
+            record,
+            demands[record.shop, record.record.order],
+            external[record.shop],
+            suspicions(record.record, policies.get(record.shop, SuspectPolicy()), uow.now),
+        )
         for record in records
     ]
 

@@ -38,6 +38,7 @@ from zaiko_core.domain.stock import DemandRef, MovementKind
 from zaiko_server.app import FILES
 
 OPERATION = "0000000000000001-aaaa"
+ORDER = "shops/one/orders/gid_3a_2f_2ftoy_2f1"
 
 
 def all_rpcs() -> list[str]:
@@ -129,6 +130,11 @@ REQUESTS: dict[str, Callable[[World], Any]] = {
     ),
     "OrderService.GetOrder": lambda world: order_service_pb2.GetOrderRequest(name=world("shops/one/orders/gid_3a_2f_2ftoy_2f1")),
     "OrderService.ListOrders": lambda world: order_service_pb2.ListOrdersRequest(parent=world("shops/one")),
+    "OrderService.ReleaseOrder": lambda world: order_service_pb2.ReleaseOrderRequest(name=world(ORDER)),
+    "OrderService.HoldOrder": lambda world: order_service_pb2.HoldOrderRequest(name=world(ORDER)),
+    "OrderService.PreviewSuspectPolicy": lambda world: order_service_pb2.PreviewSuspectPolicyRequest(
+        shop=world("shops/one"), policy=shop_pb2.SuspectPolicy(archived_release_days=1)
+    ),
     "ProductService.CreateProduct": lambda world: product_service_pb2.CreateProductRequest(
         parent=world.name, product=product_pb2.Product(code="N-1")
     ),

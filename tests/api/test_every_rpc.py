@@ -33,7 +33,7 @@ def test_every_rpc_has_a_request() -> None:
 
 
 def test_every_mutation_takes_a_request_id_and_no_reading_does() -> None:
-    readings = ("Get", "List", "BatchGet", "Watch", "Check", "Wait", "Explain")
+    readings = ("Get", "List", "BatchGet", "Watch", "Check", "Wait", "Explain", "Preview")
     assert {rpc for rpc in all_rpcs() if not rpc.split(".")[1].startswith(readings)} - WITHOUT_REQUEST_ID == set(MUTATIONS)
 
 

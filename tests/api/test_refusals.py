@@ -11,7 +11,7 @@ from typing import Any
 import grpc
 import pytest
 from api.bench import SECRET, Api, World
-from api.requests import OPERATION, REQUESTS, furnish
+from api.requests import OPERATION, ORDER, REQUESTS, furnish
 from zaiko.v1 import (
     link_pb2,
     link_service_pb2,
@@ -19,6 +19,7 @@ from zaiko.v1 import (
     merchant_service_pb2,
     movement_pb2,
     operation_service_pb2,
+    order_service_pb2,
     product_pb2,
     product_service_pb2,
     shop_pb2,
@@ -28,7 +29,10 @@ from zaiko.v1 import (
     token_service_pb2,
     warehouse_service_pb2,
 )
+from zaiko_core.app import orders
+from zaiko_core.app.ports import UnitOfWork
 from zaiko_core.app.records import OperationState
+from zaiko_core.domain.demand import OrderState
 from zaiko_sdk import ContractBroken, CredentialsRejected, PlatformDown, Throttled, Timeout
 from zaiko_server.reasons import REASONS
 
@@ -91,6 +95,8 @@ ELSEWHERE: set[tuple[str, str]] = {
         "StockService.SetEscrow",
         "StockService.SetReserve",
         "StockService.AdjustStock",
+        "OrderService.ReleaseOrder",
+        "OrderService.HoldOrder",
     )
 } | {
     # test_stream_movements.py
@@ -687,6 +693,27 @@ async def shipping_more_than_is_held(api: Api, world: World) -> Any:
 @case("StockService.RecordReceipt", "MESSAGE_TOO_LARGE", {"limit": str(4 << 20)})
 async def a_note_of_many_bytes(api: Api, world: World) -> Any:
     return _receipt(world, note="x" * (4 << 20))
+
+
+# Orders
+
+
+@case("OrderService.ReleaseOrder", "ORDER_NOT_OPEN")
+@case("OrderService.HoldOrder", "ORDER_NOT_OPEN")
+async def an_order_with_nothing_open(api: Api, world: World) -> Any:
+    def close(uow: UnitOfWork) -> None:
+        record = uow.orders.get("one", ["gid://toy/1"])["gid://toy/1"]
+        orders.ingest(uow, "one", [replace(record, state=OrderState.CANCELLED, version=record.version + 1)])
+
+    await world.write(close)
+    return order_service_pb2.ReleaseOrderRequest(name=world(ORDER))
+
+
+@case("OrderService.PreviewSuspectPolicy", "INVALID_FIELD", violations={"policy.archived_release_days": "int32.lte"})
+async def a_policy_of_too_many_days(api: Api, world: World) -> Any:
+    request = REQUESTS["OrderService.PreviewSuspectPolicy"](world)
+    request.policy.archived_release_days = 366
+    return request
 
 
 # Tokens

@@ -431,3 +431,27 @@ def test_a_shop_in_shadow_shows_what_would_change_and_is_not_written_to(acme: Za
     acme("shops", "shadow", "later", "off")
     until(lambda: shop.stock()["SHADOWED"] == 12)
     assert "Nothing would change" in acme("shops", "differences", "later").out
+
+
+def test_a_policy_for_suspect_orders_is_looked_at_before_it_is_made(acme: Zaiko, local: Local) -> None:
+    shop = local.shops["set"]
+    shop.shop.stock["SUSPECT"] = 9
+    acme("shops", "create", "odd", "--connector", "fake-set", "--set", "shop=set")
+    acme("products", "create", "SUSPECT")
+    acme("stock", "receive", "SUSPECT", "9")
+    acme("listings", "refresh", "odd")
+    acme("link", "create", "odd", "SUSPECT", "SUSPECT", "--enable-sync")
+    order = shop.place_order({"SUSPECT": 4})
+
+    def free() -> int:
+        return int(acme("stock", "get", "SUSPECT", "--output", "json").json["free"])
+
+    until(lambda: acme("sync", "odd").code == 0 and free() == 5)
+    assert "Nothing would be released" in acme("shops", "suspects", "odd", "--archived", "1", "--unpaid", "3").out
+    assert "holds no stock" in acme("orders", "release", f"odd/{order}").out
+    assert free() == 9
+    assert "holds 4 units" in acme("orders", "hold", f"odd/{order}").out
+    assert free() == 5
+    assert "new policy" in acme("shops", "suspects", "odd", "--archived", "30", "--apply").out
+    assert acme("shops", "get", "odd", "--output", "json").json["suspect_policy"]["archived_release_days"] == 30
+    assert "form SHOP/ORDER" in acme("orders", "release", "odd", code=2).err

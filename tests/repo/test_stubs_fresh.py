@@ -259,7 +259,7 @@ def test_revisions_are_strings_in_javascript_and_quantities_fit_a_double(api: Ap
 def test_mutations_take_a_request_id_and_reads_do_not(api: Api) -> None:
     for name, method in api.methods.items():
         verb = name.partition("/")[2]
-        reads = verb.startswith(("Get", "BatchGet", "List", "Watch", "Wait", "Explain")) or verb == "CheckShop"
+        reads = verb.startswith(("Get", "BatchGet", "List", "Watch", "Wait", "Explain", "Preview")) or verb == "CheckShop"
         fields = {entry.name for entry in api.message(method.input_type).field}
 
         assert ("request_id" in fields) == (not reads and name not in WITHOUT_REQUEST_ID), name

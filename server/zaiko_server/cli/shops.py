@@ -16,6 +16,7 @@ from zaiko_server.cli.failure import USAGE, Failed
 from zaiko_server.cli.operations import follow
 from zaiko_server.cli.shadow import differences, shadow
 from zaiko_server.cli.show import expiring, last, optional, part, trouble, when, word, words
+from zaiko_server.cli.suspects import hold_order, release_order, suspects
 
 shops = typer.Typer(no_args_is_help=True, help="Shops: an account on a platform, its credentials and how its sync is going.")
 listings = typer.Typer(no_args_is_help=True, help="Listings: what a shop sells, as last read from it.")
@@ -161,6 +162,9 @@ def resume_shop(context: typer.Context, shop: Shop) -> None:
 
 shops.command("shadow")(shadow)
 shops.command("differences")(differences)
+shops.command("suspects")(suspects)
+orders.command("release")(release_order)
+orders.command("hold")(hold_order)
 
 
 @shops.command("delete")

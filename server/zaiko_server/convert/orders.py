@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
-from zaiko.v1 import order_pb2
+from zaiko.v1 import order_pb2, order_service_pb2
 from zaiko_core.app.records import StoredOrder
+from zaiko_core.app.suspects import Effect, Release
 from zaiko_core.domain.demand import Demand, Line, OrderRecord, OrderState
+from zaiko_core.domain.suspicion import Suspicion
 
 from zaiko_server import names
 from zaiko_server.convert.times import set_time, timestamp
 from zaiko_server.etags import etag
 
+SHOWN = 1_000
+"""Orders, products and links of a preview that one reply holds."""
 
-def order(merchant: str, stored: StoredOrder, demands: Mapping[str, Demand], external_ids: Mapping[str, str]) -> order_pb2.Order:
-    """An order. `demands` are by product; `external_ids` are the platform's ids of the listings that are known."""
+
+def order(
+    merchant: str,
+    stored: StoredOrder,
+    demands: Mapping[str, Demand],
+    external_ids: Mapping[str, str],
+    odd: Iterable[Suspicion],
+) -> order_pb2.Order:
+    """An order. `demands` are by product; `external_ids` are the platform's ids of the listings that are known; `odd` says why a
+    person should look."""
     record = stored.record
     return order_pb2.Order(
         name=names.ORDER(merchant, stored.shop, names.order_id(record.order)),
@@ -25,7 +37,10 @@ def order(merchant: str, stored: StoredOrder, demands: Mapping[str, Demand], ext
         state_known=record.state_known,
         archived=record.archived,
         paid=record.paid,
-        suspicions=_suspicions(record),
+        suspicions=[suspicion(item) for item in odd],
+        release_time=timestamp(record.released_at),
+        released_for=suspicion(record.released_for),
+        held_by_hand=record.kept,
         vanish_time=timestamp(record.vanished_at),
         has_unlinked_lines=stored.uncounted and stored.holds > 0,
         lines=[_line(merchant, stored.shop, record, line, external_ids) for line in record.lines],
@@ -63,14 +78,40 @@ def _line(merchant: str, shop: str, record: OrderRecord, line: Line, external_id
     )
 
 
-def _suspicions(record: OrderRecord) -> list[order_pb2.Order.Suspicion.ValueType]:
-    if record.holds == 0:
-        return []
-    found: list[order_pb2.Order.Suspicion.ValueType] = []
-    if record.archived:
-        found.append(order_pb2.Order.SUSPICION_ARCHIVED)
-    if record.vanished_at is not None:
-        found.append(order_pb2.Order.SUSPICION_VANISHED)
-    if not record.state_known:
-        found.append(order_pb2.Order.SUSPICION_STATE_UNKNOWN)
-    return found
+def suspicion(name: str) -> order_pb2.Order.Suspicion.ValueType:
+    """By its name; unspecified for everything that is none."""
+    known = f"SUSPICION_{name}" in order_pb2.Order.Suspicion.keys()  # noqa: SIM118 - no mapping
+    return order_pb2.Order.Suspicion.Value(f"SUSPICION_{name}") if known else order_pb2.Order.SUSPICION_UNSPECIFIED
+
+
+def preview(
+    merchant: str, releases: Sequence[Release], effects: Mapping[str, Effect]
+) -> order_service_pb2.PreviewSuspectPolicyResponse:
+    """What a policy would do."""
+    kind = order_service_pb2.PreviewSuspectPolicyResponse
+    products = sorted(effects)
+    return kind(
+        releases=[
+            kind.Release(
+                order=names.ORDER(merchant, item.stored.shop, names.order_id(item.stored.record.order)),
+                number=item.stored.record.number,
+                suspicion=suspicion(item.suspicion),
+                release_time=timestamp(item.at),
+            )
+            for item in releases[:SHOWN]
+        ],
+        more_release_count=max(0, len(releases) - SHOWN),
+        effects=[_effect(merchant, product, effects[product]) for product in products[:SHOWN]],
+        more_effect_count=max(0, len(products) - SHOWN),
+    )
+
+
+def _effect(merchant: str, product: str, effect: Effect) -> order_service_pb2.PreviewSuspectPolicyResponse.Effect:
+    return order_service_pb2.PreviewSuspectPolicyResponse.Effect(
+        product=names.PRODUCT(merchant, product),
+        units_now=effect.now,
+        units_in_a_week=effect.soon,
+        free=effect.free,
+        links=[names.LINK(merchant, shop, listing) for shop, listing in effect.links[:SHOWN]],
+        more_link_count=max(0, len(effect.links) - SHOWN),
+    )

@@ -11,6 +11,7 @@ from zaiko.v1 import shop_pb2, shop_service_pb2
 from zaiko_core.app.records import LinkState, ShopRecord
 from zaiko_core.domain.expiry import SOON
 from zaiko_core.domain.problem import Problem
+from zaiko_core.domain.suspicion import UNPAID_AFTER, SuspectPolicy
 from zaiko_sdk import Finding, FindingLevel
 
 from zaiko_server import names
@@ -36,6 +37,7 @@ def shop(merchant: str, record: ShopRecord, secret_names: Sequence[str], status:
         secret_names=sorted(secret_names),
         sync_interval=duration(record.interval),
         shadow=record.shadow,
+        suspect_policy=policy(record.suspect_policy),
         drift_policy=shop_pb2.Shop.DRIFT_POLICY_HOLD if record.hold_drift else shop_pb2.Shop.DRIFT_POLICY_HEAL,
         status=status,
         create_time=set_time(record.created_at),
@@ -43,6 +45,30 @@ def shop(merchant: str, record: ShopRecord, secret_names: Sequence[str], status:
         revision=record.revision,
         etag=etag(record.revision),
     )
+
+
+def policy(found: SuspectPolicy) -> shop_pb2.SuspectPolicy:
+    """What becomes of a shop's suspect demand."""
+    return shop_pb2.SuspectPolicy(
+        archived_release_days=found.archived,
+        vanished_release_days=found.vanished,
+        unpaid_release_days=found.unpaid,
+        unpaid_suspect_days=found.unpaid_after,
+    )
+
+
+def policy_of(given: shop_pb2.SuspectPolicy) -> SuspectPolicy:
+    """A policy that was asked for."""
+    days = {
+        name: getattr(given, field) if given.HasField(field) else None  # type: ignore[arg-type]
+        for name, field in (
+            ("archived", "archived_release_days"),
+            ("vanished", "vanished_release_days"),
+            ("unpaid", "unpaid_release_days"),
+        )
+    }
+    after = given.unpaid_suspect_days if given.HasField("unpaid_suspect_days") else UNPAID_AFTER
+    return SuspectPolicy(**days, unpaid_after=after)
 
 
 def status(

@@ -26,7 +26,10 @@ _SERVICES: Mapping[str, Mapping[P, tuple[str, ...]]] = {
         P.OPERATIONS_READ: ("GetOperation", "ListOperations", "WaitOperation", "WatchOperation"),
         P.OPERATIONS_CANCEL: ("CancelOperation",),
     },
-    "OrderService": {P.ORDERS_READ: ("GetOrder", "ListOrders")},
+    "OrderService": {
+        P.ORDERS_READ: ("GetOrder", "ListOrders", "PreviewSuspectPolicy"),
+        P.ORDERS_WRITE: ("ReleaseOrder", "HoldOrder"),
+    },
     "ProductService": {
         P.PRODUCTS_READ: ("GetProduct", "BatchGetProducts", "ListProducts"),
         P.PRODUCTS_WRITE: ("CreateProduct", "BatchCreateProducts", "UpdateProduct", "ArchiveProduct"),

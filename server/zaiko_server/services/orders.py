@@ -3,17 +3,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
+from google.protobuf.message import Message
 from zaiko.v1 import order_pb2, order_service_pb2_grpc
 from zaiko.v1 import order_service_pb2 as pb
-from zaiko_core.app import shops
+from zaiko_core.app import shops, suspects
 from zaiko_core.app.ports import UnitOfWork
 from zaiko_core.app.records import StoredOrder
 from zaiko_core.domain.errors import NotFound
+from zaiko_core.domain.suspicion import SuspectPolicy, suspicions
 
-from zaiko_server import names, views
+from zaiko_server import etags, names, views
+from zaiko_server.convert import orders as order_messages
+from zaiko_server.convert.shops import policy_of
 from zaiko_server.services.calls import Calls, Context
+
+R = TypeVar("R", bound=Message)
+_Verb = Callable[[UnitOfWork, str, str], StoredOrder]
 
 
 class OrderServicer(order_service_pb2_grpc.OrderServiceServicer):
@@ -44,7 +52,8 @@ class OrderServicer(order_service_pb2_grpc.OrderServiceServicer):
             if wanted.external_ids:
                 after = position.after[1] if position.after else ""
                 found = _stored(uow, shop, sorted(order for order in set(wanted.external_ids) if order > after))
-                rows = [row for row in found if _matches(row, wanted)][: position.size + 1]
+                policy = shops.get(uow, shop).suspect_policy
+                rows = [row for row in found if _matches(row, wanted, policy, uow.now)][: position.size + 1]
             else:
                 rows = uow.orders.page(position.page, shop=one, states=states, suspect=wanted.suspect, uncounted=wanted.unlinked)
             messages = views.orders(uow, rows)
@@ -53,6 +62,39 @@ class OrderServicer(order_service_pb2_grpc.OrderServiceServicer):
 
         return await self._calls.read(merchant, work)
 
+    async def ReleaseOrder(self, request: pb.ReleaseOrderRequest, context: Context) -> pb.ReleaseOrderResponse:
+        return await self._decide(context, request, pb.ReleaseOrderResponse, suspects.release)
+
+    async def HoldOrder(self, request: pb.HoldOrderRequest, context: Context) -> pb.HoldOrderResponse:
+        return await self._decide(context, request, pb.HoldOrderResponse, suspects.hold)
+
+    async def PreviewSuspectPolicy(
+        self, request: pb.PreviewSuspectPolicyRequest, context: Context
+    ) -> pb.PreviewSuspectPolicyResponse:
+        merchant, shop = names.SHOP.ids(request.shop)
+        policy = policy_of(request.policy)
+
+        def work(uow: UnitOfWork) -> pb.PreviewSuspectPolicyResponse:
+            reply = order_messages.preview(merchant, *suspects.preview(uow, shop, policy))
+            reply.revision = uow.revision
+            return reply
+
+        return await self._calls.read(merchant, work)
+
+    async def _decide(self, context: Context, request: Any, reply: type[R], verb: _Verb) -> R:
+        merchant, shop, order = names.ORDER.ids(request.name)
+        external = names.external_order_id(order)
+
+        def work(uow: UnitOfWork) -> R:
+            found = _stored(uow, shop, [external])
+            if not found:
+                raise NotFound(request.name)
+            etags.check(request.etag, found[0].revision)
+            decided = verb(uow, shop, external)
+            return reply(order=views.orders(uow, [decided])[0], revision=uow.answer_revision)
+
+        return await self._calls.write(context, merchant, request, reply, work)
+
 
 def _stored(uow: UnitOfWork, shop: str, orders: Sequence[str]) -> list[StoredOrder]:
     """Orders by the platform's ids, in the same order; those that there are."""
@@ -60,13 +102,11 @@ def _stored(uow: UnitOfWork, shop: str, orders: Sequence[str]) -> list[StoredOrd
     return [found[order] for order in orders if order in found]
 
 
-def _matches(row: StoredOrder, wanted: pb.ListOrdersRequest.Filter) -> bool:
+def _matches(row: StoredOrder, wanted: pb.ListOrdersRequest.Filter, policy: SuspectPolicy, now: int) -> bool:
     """The filter of the store, for rows that were not read through it."""
     state = order_pb2.Order.State.Value(f"STATE_{row.record.state.value}")
-    record = row.record
-    doubtful = record.archived or record.vanished_at is not None or not record.state_known
     return (
         (not wanted.states or state in wanted.states)
-        and (not wanted.suspect or (row.holds > 0 and doubtful))
+        and (not wanted.suspect or bool(suspicions(row.record, policy, now)))
         and (not wanted.unlinked or (row.holds > 0 and row.uncounted))
     )

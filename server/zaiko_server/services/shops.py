@@ -205,6 +205,8 @@ class ShopServicer(shop_service_pb2_grpc.ShopServiceServicer):
             record = replace(record, hold_drift=given.drift_policy == shop_pb2.Shop.DRIFT_POLICY_HOLD)
         if "shadow" in changes:
             record = replace(record, shadow=given.shadow)
+        if "suspect_policy" in changes:
+            record = replace(record, suspect_policy=messages.policy_of(given.suspect_policy))
         if not changes & {"settings", "secrets"}:
             return record
         kind = self._kind(record.connector)

@@ -117,6 +117,14 @@ _PRODUCT: Fields = {
     "state": _OUTPUT,
     **_STAMPS,
 }
+_DAYS: Rules = (Range(1, 365),)
+
+
+def _policy(prefix: str) -> Fields:
+    days = ("archived_release_days", "vanished_release_days", "unpaid_release_days", "unpaid_suspect_days")
+    return _below(prefix, dict.fromkeys(days, _DAYS))
+
+
 _SHOP: Fields = {
     "display_name": _DISPLAY_NAME,
     "state": _OUTPUT,
@@ -126,6 +134,8 @@ _SHOP: Fields = {
     "sync_interval": (Within(10, 86_400),),
     "drift_policy": (Known(unspecified=True),),
     "shadow": (Free("unset = false"),),
+    "suspect_policy": (Free("unset = everything is held"),),
+    **_policy("suspect_policy"),
     "status": _OUTPUT,
     **_STAMPS,
 }
@@ -263,6 +273,9 @@ TABLE: Mapping[str, Fields] = {
             }
         )
     ),
+    "ReleaseOrderRequest": {"name": _name(names.ORDER), **_VERB},
+    "HoldOrderRequest": {"name": _name(names.ORDER), **_VERB},
+    "PreviewSuspectPolicyRequest": {"shop": _name(names.SHOP), "policy": (Required(),), **_policy("policy")},
     # ProductService
     "CreateProductRequest": {"parent": _name(names.MERCHANT), **_CREATE_PRODUCT, **_REQUEST_ID},
     "BatchCreateProductsRequest": {

@@ -274,6 +274,10 @@ class _ErrorReasonEnumTypeWrapper(enum_type_wrapper._EnumTypeWrapper[_ErrorReaso
     """
     ERROR_REASON_RUN_ABANDONED: _ErrorReason.ValueType  # 67
     """Problem of a run; owner SYSTEM. The server that ran it died or lost its lease. Another run takes over by itself."""
+    ERROR_REASON_ORDER_NOT_OPEN: _ErrorReason.ValueType  # 68
+    """Owner SYSTEM (the caller). FAILED_PRECONDITION. The order has no open units (metadata `order`), so there is nothing to
+    release or to hold.
+    """
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Why a call was refused, or why something does not work: every reason there is. On the wire of an error
@@ -503,6 +507,10 @@ else is sent.
 """
 ERROR_REASON_RUN_ABANDONED: ErrorReason.ValueType  # 67
 """Problem of a run; owner SYSTEM. The server that ran it died or lost its lease. Another run takes over by itself."""
+ERROR_REASON_ORDER_NOT_OPEN: ErrorReason.ValueType  # 68
+"""Owner SYSTEM (the caller). FAILED_PRECONDITION. The order has no open units (metadata `order`), so there is nothing to
+release or to hold.
+"""
 
 @typing.final
 class Problem(message.Message):

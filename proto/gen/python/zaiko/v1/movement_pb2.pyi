@@ -112,6 +112,10 @@ class Movement(message.Message):
         """A listing was linked and its open order lines were counted. Raises ordered."""
         KIND_ORDER_UNLINKED: Movement._Kind.ValueType  # 12
         """A link was deleted with `release_orders`, and its open order lines are not counted any more. Lowers ordered."""
+        KIND_ORDER_WRITTEN_OFF: Movement._Kind.ValueType  # 13
+        """Open units of an order are not promised any more: ReleaseOrder, or the shop's suspect policy. Lowers ordered."""
+        KIND_ORDER_RESTORED: Movement._Kind.ValueType  # 14
+        """HoldOrder took that back. Raises ordered."""
 
     class Kind(_Kind, metaclass=_KindEnumTypeWrapper):
         """Why the stock moved. The list is closed, but may grow: treat an unknown value by its deltas."""
@@ -142,6 +146,10 @@ class Movement(message.Message):
     """A listing was linked and its open order lines were counted. Raises ordered."""
     KIND_ORDER_UNLINKED: Movement.Kind.ValueType  # 12
     """A link was deleted with `release_orders`, and its open order lines are not counted any more. Lowers ordered."""
+    KIND_ORDER_WRITTEN_OFF: Movement.Kind.ValueType  # 13
+    """Open units of an order are not promised any more: ReleaseOrder, or the shop's suspect policy. Lowers ordered."""
+    KIND_ORDER_RESTORED: Movement.Kind.ValueType  # 14
+    """HoldOrder took that back. Raises ordered."""
 
     NAME_FIELD_NUMBER: builtins.int
     PRODUCT_FIELD_NUMBER: builtins.int

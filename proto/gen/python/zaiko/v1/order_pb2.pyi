@@ -72,7 +72,7 @@ class Order(message.Message):
         SUSPICION_VANISHED: Order._Suspicion.ValueType  # 2
         """The shop does not know the order any more, and never said that it was deleted."""
         SUSPICION_UNPAID: Order._Suspicion.ValueType  # 3
-        """Not paid for a long time. Not sent yet by this version."""
+        """Not paid for longer than `Shop.suspect_policy.unpaid_suspect_days` after it was placed."""
         SUSPICION_STATE_UNKNOWN: Order._Suspicion.ValueType  # 4
         """In a state that the connector does not know."""
 
@@ -86,7 +86,7 @@ class Order(message.Message):
     SUSPICION_VANISHED: Order.Suspicion.ValueType  # 2
     """The shop does not know the order any more, and never said that it was deleted."""
     SUSPICION_UNPAID: Order.Suspicion.ValueType  # 3
-    """Not paid for a long time. Not sent yet by this version."""
+    """Not paid for longer than `Shop.suspect_policy.unpaid_suspect_days` after it was placed."""
     SUSPICION_STATE_UNKNOWN: Order.Suspicion.ValueType  # 4
     """In a state that the connector does not know."""
 
@@ -231,6 +231,9 @@ class Order(message.Message):
     UPDATE_TIME_FIELD_NUMBER: builtins.int
     REVISION_FIELD_NUMBER: builtins.int
     ETAG_FIELD_NUMBER: builtins.int
+    RELEASE_TIME_FIELD_NUMBER: builtins.int
+    RELEASED_FOR_FIELD_NUMBER: builtins.int
+    HELD_BY_HAND_FIELD_NUMBER: builtins.int
     name: builtins.str
     """Output only. Resource name, `merchants/{merchant}/shops/{shop}/orders/{order}`; the id is the server's."""
     external_id: builtins.str
@@ -255,6 +258,10 @@ class Order(message.Message):
     """Optional. Changes with every change of the resource. Set on an update, it must be the current one; otherwise it is
     ignored.
     """
+    released_for: Order.Suspicion.ValueType
+    """Output only. What the shop's policy released it for; unspecified when a person did, or when it was not released."""
+    held_by_hand: builtins.bool
+    """Output only. True when a person held it (HoldOrder), so that the shop's policy leaves it alone."""
     @builtins.property
     def suspicions(self) -> containers.RepeatedScalarFieldContainer[Order.Suspicion.ValueType]:
         """Output only. Why its open units should be looked at; empty when nothing is open or nothing is odd."""
@@ -287,6 +294,10 @@ class Order(message.Message):
     def update_time(self) -> timestamp_pb2.Timestamp:
         """Output only. When it last changed."""
 
+    @builtins.property
+    def release_time(self) -> timestamp_pb2.Timestamp:
+        """Output only. When its open units were released although the shop says that they are open; unset while they count."""
+
     def __init__(
         self,
         *,
@@ -309,10 +320,13 @@ class Order(message.Message):
         update_time: timestamp_pb2.Timestamp | None = ...,
         revision: builtins.int = ...,
         etag: builtins.str = ...,
+        release_time: timestamp_pb2.Timestamp | None = ...,
+        released_for: Order.Suspicion.ValueType = ...,
+        held_by_hand: builtins.bool = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["_paid", b"_paid", "create_time", b"create_time", "paid", b"paid", "place_time", b"place_time", "update_time", b"update_time", "vanish_time", b"vanish_time", "version_time", b"version_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = typing.Literal["_paid", b"_paid", "create_time", b"create_time", "paid", b"paid", "place_time", b"place_time", "release_time", b"release_time", "update_time", b"update_time", "vanish_time", b"vanish_time", "version_time", b"version_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["_paid", b"_paid", "archived", b"archived", "create_time", b"create_time", "demands", b"demands", "etag", b"etag", "external_id", b"external_id", "has_unlinked_lines", b"has_unlinked_lines", "lines", b"lines", "name", b"name", "number", b"number", "paid", b"paid", "place_time", b"place_time", "platform_state", b"platform_state", "revision", b"revision", "state", b"state", "state_known", b"state_known", "suspicions", b"suspicions", "update_time", b"update_time", "vanish_time", b"vanish_time", "version_time", b"version_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["_paid", b"_paid", "archived", b"archived", "create_time", b"create_time", "demands", b"demands", "etag", b"etag", "external_id", b"external_id", "has_unlinked_lines", b"has_unlinked_lines", "held_by_hand", b"held_by_hand", "lines", b"lines", "name", b"name", "number", b"number", "paid", b"paid", "place_time", b"place_time", "platform_state", b"platform_state", "release_time", b"release_time", "released_for", b"released_for", "revision", b"revision", "state", b"state", "state_known", b"state_known", "suspicions", b"suspicions", "update_time", b"update_time", "vanish_time", b"vanish_time", "version_time", b"version_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__paid: _TypeAlias = typing.Literal["paid"]  # noqa: Y015
     _WhichOneofArgType__paid: _TypeAlias = typing.Literal["_paid", b"_paid"]  # noqa: Y015

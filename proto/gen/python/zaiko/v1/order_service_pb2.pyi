@@ -6,8 +6,10 @@ isort:skip_file
 from collections import abc as abc
 from google.protobuf import descriptor as descriptor
 from google.protobuf import message as message
+from google.protobuf import timestamp_pb2 as timestamp_pb2
 from google.protobuf.internal import containers as containers
 from zaiko.v1 import order_pb2 as order_pb2
+from zaiko.v1 import shop_pb2 as shop_pb2
 import builtins as builtins
 import sys
 import typing as typing
@@ -164,5 +166,255 @@ class ListOrdersResponse(message.Message):
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
     _ClearFieldArgType: _TypeAlias = typing.Literal["next_page_token", b"next_page_token", "orders", b"orders", "revision", b"revision"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+@typing.final
+class ReleaseOrderRequest(message.Message):
+    """Asks for the release of an order."""
+
+    DESCRIPTOR: descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: builtins.int
+    ETAG_FIELD_NUMBER: builtins.int
+    REQUEST_ID_FIELD_NUMBER: builtins.int
+    name: builtins.str
+    """Required. `merchants/{merchant}/shops/{shop}/orders/{order}`."""
+    etag: builtins.str
+    """Optional. Set, it must be the order's current one."""
+    request_id: builtins.str
+    """Optional. A UUID that makes the call safe to repeat for 24 h: a repeat gets the first answer. See proto/README.md."""
+    def __init__(
+        self,
+        *,
+        name: builtins.str = ...,
+        etag: builtins.str = ...,
+        request_id: builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = typing.Literal["etag", b"etag", "name", b"name", "request_id", b"request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+@typing.final
+class ReleaseOrderResponse(message.Message):
+    """The order after its release."""
+
+    DESCRIPTOR: descriptor.Descriptor
+
+    ORDER_FIELD_NUMBER: builtins.int
+    REVISION_FIELD_NUMBER: builtins.int
+    revision: builtins.int
+    """The merchant's revision that this answer reflects."""
+    @builtins.property
+    def order(self) -> order_pb2.Order:
+        """The order."""
+
+    def __init__(
+        self,
+        *,
+        order: order_pb2.Order | None = ...,
+        revision: builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = typing.Literal["order", b"order"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = typing.Literal["order", b"order", "revision", b"revision"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+@typing.final
+class HoldOrderRequest(message.Message):
+    """Asks that an order be held."""
+
+    DESCRIPTOR: descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: builtins.int
+    ETAG_FIELD_NUMBER: builtins.int
+    REQUEST_ID_FIELD_NUMBER: builtins.int
+    name: builtins.str
+    """Required. `merchants/{merchant}/shops/{shop}/orders/{order}`."""
+    etag: builtins.str
+    """Optional. Set, it must be the order's current one."""
+    request_id: builtins.str
+    """Optional. A UUID that makes the call safe to repeat for 24 h: a repeat gets the first answer. See proto/README.md."""
+    def __init__(
+        self,
+        *,
+        name: builtins.str = ...,
+        etag: builtins.str = ...,
+        request_id: builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = typing.Literal["etag", b"etag", "name", b"name", "request_id", b"request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+@typing.final
+class HoldOrderResponse(message.Message):
+    """The order that is held."""
+
+    DESCRIPTOR: descriptor.Descriptor
+
+    ORDER_FIELD_NUMBER: builtins.int
+    REVISION_FIELD_NUMBER: builtins.int
+    revision: builtins.int
+    """The merchant's revision that this answer reflects."""
+    @builtins.property
+    def order(self) -> order_pb2.Order:
+        """The order."""
+
+    def __init__(
+        self,
+        *,
+        order: order_pb2.Order | None = ...,
+        revision: builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = typing.Literal["order", b"order"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = typing.Literal["order", b"order", "revision", b"revision"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+@typing.final
+class PreviewSuspectPolicyRequest(message.Message):
+    """Asks what a policy would do."""
+
+    DESCRIPTOR: descriptor.Descriptor
+
+    SHOP_FIELD_NUMBER: builtins.int
+    POLICY_FIELD_NUMBER: builtins.int
+    shop: builtins.str
+    """Required. `merchants/{merchant}/shops/{shop}`."""
+    @builtins.property
+    def policy(self) -> shop_pb2.SuspectPolicy:
+        """Required. The policy to look at; nothing set in it = hold everything."""
+
+    def __init__(
+        self,
+        *,
+        shop: builtins.str = ...,
+        policy: shop_pb2.SuspectPolicy | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = typing.Literal["policy", b"policy"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = typing.Literal["policy", b"policy", "shop", b"shop"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+@typing.final
+class PreviewSuspectPolicyResponse(message.Message):
+    """What a policy would do."""
+
+    DESCRIPTOR: descriptor.Descriptor
+
+    @typing.final
+    class Release(message.Message):
+        """An order that would be released."""
+
+        DESCRIPTOR: descriptor.Descriptor
+
+        ORDER_FIELD_NUMBER: builtins.int
+        NUMBER_FIELD_NUMBER: builtins.int
+        SUSPICION_FIELD_NUMBER: builtins.int
+        RELEASE_TIME_FIELD_NUMBER: builtins.int
+        order: builtins.str
+        """`merchants/{merchant}/shops/{shop}/orders/{order}`."""
+        number: builtins.str
+        """The number that people know it by."""
+        suspicion: order_pb2.Order.Suspicion.ValueType
+        """What it would be released for."""
+        @builtins.property
+        def release_time(self) -> timestamp_pb2.Timestamp:
+            """When; in the past = in the next run."""
+
+        def __init__(
+            self,
+            *,
+            order: builtins.str = ...,
+            number: builtins.str = ...,
+            suspicion: order_pb2.Order.Suspicion.ValueType = ...,
+            release_time: timestamp_pb2.Timestamp | None = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = typing.Literal["release_time", b"release_time"]  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = typing.Literal["number", b"number", "order", b"order", "release_time", b"release_time", "suspicion", b"suspicion"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    @typing.final
+    class Effect(message.Message):
+        """What becomes of one product."""
+
+        DESCRIPTOR: descriptor.Descriptor
+
+        PRODUCT_FIELD_NUMBER: builtins.int
+        UNITS_NOW_FIELD_NUMBER: builtins.int
+        UNITS_IN_A_WEEK_FIELD_NUMBER: builtins.int
+        FREE_FIELD_NUMBER: builtins.int
+        LINKS_FIELD_NUMBER: builtins.int
+        MORE_LINK_COUNT_FIELD_NUMBER: builtins.int
+        product: builtins.str
+        """`merchants/{merchant}/products/{product}`."""
+        units_now: builtins.int
+        """Units that would be released in the next run."""
+        units_in_a_week: builtins.int
+        """Units that would be released within seven days, those of now included."""
+        free: builtins.int
+        """Free units as they are."""
+        more_link_count: builtins.int
+        """How many more links there are."""
+        @builtins.property
+        def links(self) -> containers.RepeatedScalarFieldContainer[builtins.str]:
+            """Links that show the product, alone or in a bundle, in any shop: their targets may rise. At most 1,000."""
+
+        def __init__(
+            self,
+            *,
+            product: builtins.str = ...,
+            units_now: builtins.int = ...,
+            units_in_a_week: builtins.int = ...,
+            free: builtins.int = ...,
+            links: abc.Iterable[builtins.str] | None = ...,
+            more_link_count: builtins.int = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = typing.Literal["free", b"free", "links", b"links", "more_link_count", b"more_link_count", "product", b"product", "units_in_a_week", b"units_in_a_week", "units_now", b"units_now"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    RELEASES_FIELD_NUMBER: builtins.int
+    MORE_RELEASE_COUNT_FIELD_NUMBER: builtins.int
+    EFFECTS_FIELD_NUMBER: builtins.int
+    MORE_EFFECT_COUNT_FIELD_NUMBER: builtins.int
+    REVISION_FIELD_NUMBER: builtins.int
+    more_release_count: builtins.int
+    """How many more orders there are."""
+    more_effect_count: builtins.int
+    """How many more products there are."""
+    revision: builtins.int
+    """The merchant's revision that was read."""
+    @builtins.property
+    def releases(self) -> containers.RepeatedCompositeFieldContainer[PreviewSuspectPolicyResponse.Release]:
+        """Orders that would be released within seven days, the earliest first; at most 1,000."""
+
+    @builtins.property
+    def effects(self) -> containers.RepeatedCompositeFieldContainer[PreviewSuspectPolicyResponse.Effect]:
+        """What becomes of their products, ordered by name; at most 1,000."""
+
+    def __init__(
+        self,
+        *,
+        releases: abc.Iterable[PreviewSuspectPolicyResponse.Release] | None = ...,
+        more_release_count: builtins.int = ...,
+        effects: abc.Iterable[PreviewSuspectPolicyResponse.Effect] | None = ...,
+        more_effect_count: builtins.int = ...,
+        revision: builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = typing.Literal["effects", b"effects", "more_effect_count", b"more_effect_count", "more_release_count", b"more_release_count", "releases", b"releases", "revision", b"revision"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...

@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class OrderServiceStub(object):
-    """Reads the orders of the shops. Orders come by runs only; nothing here changes them.
+    """Reads the orders of the shops. Orders come by runs only; what can be decided here is whether suspect ones count.
     """
 
     def __init__(self, channel):
@@ -45,10 +45,25 @@ class OrderServiceStub(object):
                 request_serializer=zaiko_dot_v1_dot_order__service__pb2.ListOrdersRequest.SerializeToString,
                 response_deserializer=zaiko_dot_v1_dot_order__service__pb2.ListOrdersResponse.FromString,
                 _registered_method=True)
+        self.ReleaseOrder = channel.unary_unary(
+                '/zaiko.v1.OrderService/ReleaseOrder',
+                request_serializer=zaiko_dot_v1_dot_order__service__pb2.ReleaseOrderRequest.SerializeToString,
+                response_deserializer=zaiko_dot_v1_dot_order__service__pb2.ReleaseOrderResponse.FromString,
+                _registered_method=True)
+        self.HoldOrder = channel.unary_unary(
+                '/zaiko.v1.OrderService/HoldOrder',
+                request_serializer=zaiko_dot_v1_dot_order__service__pb2.HoldOrderRequest.SerializeToString,
+                response_deserializer=zaiko_dot_v1_dot_order__service__pb2.HoldOrderResponse.FromString,
+                _registered_method=True)
+        self.PreviewSuspectPolicy = channel.unary_unary(
+                '/zaiko.v1.OrderService/PreviewSuspectPolicy',
+                request_serializer=zaiko_dot_v1_dot_order__service__pb2.PreviewSuspectPolicyRequest.SerializeToString,
+                response_deserializer=zaiko_dot_v1_dot_order__service__pb2.PreviewSuspectPolicyResponse.FromString,
+                _registered_method=True)
 
 
 class OrderServiceServicer(object):
-    """Reads the orders of the shops. Orders come by runs only; nothing here changes them.
+    """Reads the orders of the shops. Orders come by runs only; what can be decided here is whether suspect ones count.
     """
 
     def GetOrder(self, request, context):
@@ -60,6 +75,32 @@ class OrderServiceServicer(object):
 
     def ListOrders(self, request, context):
         """Lists the orders of a shop, ordered by the shop's name and `external_id`. `shops/-` = of all shops of the merchant.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ReleaseOrder(self, request, context):
+        """Promises the open units of an order no longer: they may be sold again. What warehouses hold for it stays held. It counts
+        again when the shop says something new of it. Releasing a released order changes nothing. Refused with ORDER_NOT_OPEN when
+        nothing is open, and with ETAG_MISMATCH when `etag` is given and is not the current one.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def HoldOrder(self, request, context):
+        """Promises the open units of an order, also again, whatever the shop's policy says from now on. Holding a held order
+        changes nothing. Refused with ORDER_NOT_OPEN when nothing is open, and with ETAG_MISMATCH when `etag` is given and is not
+        the current one.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def PreviewSuspectPolicy(self, request, context):
+        """Tells what a suspect policy would release in a shop now and within seven days, and what that does to stock and links.
+        Changes nothing.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -78,6 +119,21 @@ def add_OrderServiceServicer_to_server(servicer, server):
                     request_deserializer=zaiko_dot_v1_dot_order__service__pb2.ListOrdersRequest.FromString,
                     response_serializer=zaiko_dot_v1_dot_order__service__pb2.ListOrdersResponse.SerializeToString,
             ),
+            'ReleaseOrder': grpc.unary_unary_rpc_method_handler(
+                    servicer.ReleaseOrder,
+                    request_deserializer=zaiko_dot_v1_dot_order__service__pb2.ReleaseOrderRequest.FromString,
+                    response_serializer=zaiko_dot_v1_dot_order__service__pb2.ReleaseOrderResponse.SerializeToString,
+            ),
+            'HoldOrder': grpc.unary_unary_rpc_method_handler(
+                    servicer.HoldOrder,
+                    request_deserializer=zaiko_dot_v1_dot_order__service__pb2.HoldOrderRequest.FromString,
+                    response_serializer=zaiko_dot_v1_dot_order__service__pb2.HoldOrderResponse.SerializeToString,
+            ),
+            'PreviewSuspectPolicy': grpc.unary_unary_rpc_method_handler(
+                    servicer.PreviewSuspectPolicy,
+                    request_deserializer=zaiko_dot_v1_dot_order__service__pb2.PreviewSuspectPolicyRequest.FromString,
+                    response_serializer=zaiko_dot_v1_dot_order__service__pb2.PreviewSuspectPolicyResponse.SerializeToString,
+            ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
             'zaiko.v1.OrderService', rpc_method_handlers)
@@ -87,7 +143,7 @@ def add_OrderServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class OrderService(object):
-    """Reads the orders of the shops. Orders come by runs only; nothing here changes them.
+    """Reads the orders of the shops. Orders come by runs only; what can be decided here is whether suspect ones count.
     """
 
     @staticmethod
@@ -134,6 +190,87 @@ class OrderService(object):
             '/zaiko.v1.OrderService/ListOrders',
             zaiko_dot_v1_dot_order__service__pb2.ListOrdersRequest.SerializeToString,
             zaiko_dot_v1_dot_order__service__pb2.ListOrdersResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReleaseOrder(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/zaiko.v1.OrderService/ReleaseOrder',
+            zaiko_dot_v1_dot_order__service__pb2.ReleaseOrderRequest.SerializeToString,
+            zaiko_dot_v1_dot_order__service__pb2.ReleaseOrderResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def HoldOrder(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/zaiko.v1.OrderService/HoldOrder',
+            zaiko_dot_v1_dot_order__service__pb2.HoldOrderRequest.SerializeToString,
+            zaiko_dot_v1_dot_order__service__pb2.HoldOrderResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PreviewSuspectPolicy(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/zaiko.v1.OrderService/PreviewSuspectPolicy',
+            zaiko_dot_v1_dot_order__service__pb2.PreviewSuspectPolicyRequest.SerializeToString,
+            zaiko_dot_v1_dot_order__service__pb2.PreviewSuspectPolicyResponse.FromString,
             options,
             channel_credentials,
             insecure,

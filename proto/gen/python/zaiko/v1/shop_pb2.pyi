@@ -111,6 +111,7 @@ class Shop(message.Message):
     ETAG_FIELD_NUMBER: builtins.int
     DRIFT_POLICY_FIELD_NUMBER: builtins.int
     SHADOW_FIELD_NUMBER: builtins.int
+    SUSPECT_POLICY_FIELD_NUMBER: builtins.int
     name: builtins.str
     """Output only. Resource name, `merchants/{merchant}/shops/{shop}`."""
     connector: builtins.str
@@ -166,6 +167,10 @@ class Shop(message.Message):
     def update_time(self) -> timestamp_pb2.Timestamp:
         """Output only. When it last changed."""
 
+    @builtins.property
+    def suspect_policy(self) -> SuspectPolicy:
+        """Optional. What becomes of orders whose open units may not be promised any more; default: they are held."""
+
     def __init__(
         self,
         *,
@@ -184,14 +189,65 @@ class Shop(message.Message):
         etag: builtins.str = ...,
         drift_policy: Shop.DriftPolicy.ValueType = ...,
         shadow: builtins.bool | None = ...,
+        suspect_policy: SuspectPolicy | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["_shadow", b"_shadow", "create_time", b"create_time", "settings", b"settings", "shadow", b"shadow", "status", b"status", "sync_interval", b"sync_interval", "update_time", b"update_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = typing.Literal["_shadow", b"_shadow", "create_time", b"create_time", "settings", b"settings", "shadow", b"shadow", "status", b"status", "suspect_policy", b"suspect_policy", "sync_interval", b"sync_interval", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["_shadow", b"_shadow", "connector", b"connector", "create_time", b"create_time", "display_name", b"display_name", "drift_policy", b"drift_policy", "etag", b"etag", "name", b"name", "revision", b"revision", "secret_names", b"secret_names", "secrets", b"secrets", "settings", b"settings", "shadow", b"shadow", "state", b"state", "status", b"status", "sync_interval", b"sync_interval", "update_time", b"update_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["_shadow", b"_shadow", "connector", b"connector", "create_time", b"create_time", "display_name", b"display_name", "drift_policy", b"drift_policy", "etag", b"etag", "name", b"name", "revision", b"revision", "secret_names", b"secret_names", "secrets", b"secrets", "settings", b"settings", "shadow", b"shadow", "state", b"state", "status", b"status", "suspect_policy", b"suspect_policy", "sync_interval", b"sync_interval", "update_time", b"update_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__shadow: _TypeAlias = typing.Literal["shadow"]  # noqa: Y015
     _WhichOneofArgType__shadow: _TypeAlias = typing.Literal["_shadow", b"_shadow"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType__shadow) -> _WhichOneofReturnType__shadow | None: ...
+
+@typing.final
+class SuspectPolicy(message.Message):
+    """What becomes of suspect demand (Order.suspicions) of a shop: held, or released after some days, counted from when the
+    suspicion began. A released order counts again when the shop says something new of it, unless what it was released for
+    still holds. All days 1 to 365; unset = held.
+    """
+
+    DESCRIPTOR: descriptor.Descriptor
+
+    ARCHIVED_RELEASE_DAYS_FIELD_NUMBER: builtins.int
+    VANISHED_RELEASE_DAYS_FIELD_NUMBER: builtins.int
+    UNPAID_RELEASE_DAYS_FIELD_NUMBER: builtins.int
+    UNPAID_SUSPECT_DAYS_FIELD_NUMBER: builtins.int
+    archived_release_days: builtins.int
+    """Optional. Release orders that were archived with open units after so many days."""
+    vanished_release_days: builtins.int
+    """Optional. Release orders that the shop does not know any more after so many days."""
+    unpaid_release_days: builtins.int
+    """Optional. Release orders that are suspect for not being paid after so many days."""
+    unpaid_suspect_days: builtins.int
+    """Optional. An order that is not paid is suspect so many days after it was placed; default 14."""
+    def __init__(
+        self,
+        *,
+        archived_release_days: builtins.int | None = ...,
+        vanished_release_days: builtins.int | None = ...,
+        unpaid_release_days: builtins.int | None = ...,
+        unpaid_suspect_days: builtins.int | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = typing.Literal["_archived_release_days", b"_archived_release_days", "_unpaid_release_days", b"_unpaid_release_days", "_unpaid_suspect_days", b"_unpaid_suspect_days", "_vanished_release_days", b"_vanished_release_days", "archived_release_days", b"archived_release_days", "unpaid_release_days", b"unpaid_release_days", "unpaid_suspect_days", b"unpaid_suspect_days", "vanished_release_days", b"vanished_release_days"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = typing.Literal["_archived_release_days", b"_archived_release_days", "_unpaid_release_days", b"_unpaid_release_days", "_unpaid_suspect_days", b"_unpaid_suspect_days", "_vanished_release_days", b"_vanished_release_days", "archived_release_days", b"archived_release_days", "unpaid_release_days", b"unpaid_release_days", "unpaid_suspect_days", b"unpaid_suspect_days", "vanished_release_days", b"vanished_release_days"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__archived_release_days: _TypeAlias = typing.Literal["archived_release_days"]  # noqa: Y015
+    _WhichOneofArgType__archived_release_days: _TypeAlias = typing.Literal["_archived_release_days", b"_archived_release_days"]  # noqa: Y015
+    _WhichOneofReturnType__unpaid_release_days: _TypeAlias = typing.Literal["unpaid_release_days"]  # noqa: Y015
+    _WhichOneofArgType__unpaid_release_days: _TypeAlias = typing.Literal["_unpaid_release_days", b"_unpaid_release_days"]  # noqa: Y015
+    _WhichOneofReturnType__unpaid_suspect_days: _TypeAlias = typing.Literal["unpaid_suspect_days"]  # noqa: Y015
+    _WhichOneofArgType__unpaid_suspect_days: _TypeAlias = typing.Literal["_unpaid_suspect_days", b"_unpaid_suspect_days"]  # noqa: Y015
+    _WhichOneofReturnType__vanished_release_days: _TypeAlias = typing.Literal["vanished_release_days"]  # noqa: Y015
+    _WhichOneofArgType__vanished_release_days: _TypeAlias = typing.Literal["_vanished_release_days", b"_vanished_release_days"]  # noqa: Y015
+    @typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__archived_release_days) -> _WhichOneofReturnType__archived_release_days | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__unpaid_release_days) -> _WhichOneofReturnType__unpaid_release_days | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__unpaid_suspect_days) -> _WhichOneofReturnType__unpaid_suspect_days | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__vanished_release_days) -> _WhichOneofReturnType__vanished_release_days | None: ...
 
 @typing.final
 class ShopStatus(message.Message):
