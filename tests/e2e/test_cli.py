@@ -455,3 +455,16 @@ def test_a_policy_for_suspect_orders_is_looked_at_before_it_is_made(acme: Zaiko,
     assert "new policy" in acme("shops", "suspects", "odd", "--archived", "30", "--apply").out
     assert acme("shops", "get", "odd", "--output", "json").json["suspect_policy"]["archived_release_days"] == 30
     assert "form SHOP/ORDER" in acme("orders", "release", "odd", code=2).err
+
+
+def test_a_listing_whose_code_has_a_colon_is_linked_to_the_product_of_that_code(acme: Zaiko, local: Local) -> None:
+    local.shops["set"].shop.stock["RED:10"] = 1
+    for code in ("RED", "RED:10"):
+        acme("products", "create", code)
+    acme("shops", "create", "colon", "--connector", "fake-set", "--set", "shop=set")
+    acme("listings", "refresh", "colon")
+
+    made = acme("link", "create", "colon", "RED:10", "--output", "json").json["link"]
+
+    product = acme("products", "get", "RED:10", "--output", "json").json
+    assert made["product"] == product["name"]

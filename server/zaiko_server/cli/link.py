@@ -40,7 +40,8 @@ def create_link(
     client = command.client
     parent = client.name("shops", shop)
     made = link_pb2.Link(listing=find.listing(client, parent, listing), sync_enabled=enable_sync)
-    parts = [_part(typed) for typed in products or [listing]]
+    # A listing is named by its own code, whatever colons are in it.
+    parts = [_part(typed) for typed in products] if products else [(listing, 1)]
     names = find.products(client, [sku for sku, _ in parts])
     if len(parts) == 1 and parts[0][1] == 1:
         made.product = names[0]
