@@ -22,12 +22,43 @@ async def one_loop(anyio_backend: str) -> AsyncIterator[None]:
     yield  # noqa: PT022 - the loop lives until a generator fixture ends
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "thorough: takes long; runs with --thorough, as in .ci/run")
+# What hardly depends on the store is tried on PostgreSQL with --thorough only; transactions, claims and migrations always are.
+LITTLE_STORE = {
+    "authentication",
+    "fuzz",
+    "refusals",
+    "validation",
+    "masks",
+    "status",
+    "audit",
+    "bundles",
+    "cancelled_runs",
+    "checkups",
+    "escrow",
+    "explain",
+    "fence_simulation",
+    "hooks",
+    "oversell_observers",
+    "oversells",
+    "shadow",
+    "suspects",
+    "triggers",
+    "webhooks",
+    "connector_state",
+}
 
 
+def _on_postgresql(item: pytest.Item) -> bool:
+    given = getattr(item, "callspec", None)
+    return given is not None and "postgresql" in (given.params.get("store_url"), given.params.get("module_store"))
+
+
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Files that take long come first, so that no worker is left with one of them at the end."""
+    for item in items:
+        if item.path.stem.removeprefix("test_") in LITTLE_STORE and _on_postgresql(item):
+            item.add_marker(pytest.mark.thorough)
     slow = ("/tests/e2e/", "/tests/sync/", "/tests/store/")
     items.sort(key=lambda item: next((n for n, part in enumerate(slow) if part in item.path.as_posix()), len(slow)))
     if not config.getoption("--thorough"):

@@ -95,6 +95,7 @@ def test_a_server_that_everybody_could_call_does_not_start_by_accident(folder: P
     assert "--insecure" in said.err
 
 
+@pytest.mark.thorough
 def test_a_key_of_another_certificate_does_not_start_either(folder: Path) -> None:
     written(folder, Ca().issue("other"), "other")
 

@@ -284,9 +284,7 @@ def test_lists_are_paged(api: Api) -> None:
 
 def test_watches_start_and_resume_alike(api: Api) -> None:
     # WatchOperation follows one thing to its end, and has nothing to resume.
-    watches = {
-        name: method for name, method in api.methods.items() if method.server_streaming and not method.client_streaming
-    }
+    watches = {name: method for name, method in api.methods.items() if method.server_streaming and not method.client_streaming}
     del watches["zaiko.v1.OperationService/WatchOperation"]
     for name, method in watches.items():
         starts = {entry.name: entry.type_name for entry in api.message(method.input_type).field}

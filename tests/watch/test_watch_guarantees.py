@@ -30,6 +30,9 @@ PRODUCTS = [f"p{number}" for number in range(8)]
 PAIRS = [("p0", "p1"), ("p2", "p3")]
 COMMITS, WRITERS, KEPT = 100, 4, 150
 
+# Two server processes, killed and started again: a minute for each store.
+pytestmark = pytest.mark.thorough
+
 
 class Server:
     """A process of `zaiko serve`."""

@@ -10,6 +10,7 @@ from zaiko_sdk.testing.contract import ConnectorContract
 from zaiko_sdk.testing.simulator import SimulatorType
 
 
+@pytest.mark.thorough
 class TestRakuten(ConnectorContract):
     @pytest.fixture
     def connector_type(self) -> ConnectorType:

@@ -21,7 +21,6 @@ from zaiko_server.cli.command import Command
 from zaiko_server.cli.failure import failed
 from zaiko_server.cli.serve import database_url
 from zaiko_server.cli.show import Show, last
-from zaiko_server.doctor import installation, merchant, served
 from zaiko_server.doctor.findings import Finding, Level, ok, problem, worst
 
 _PROBE = 5.0
@@ -39,6 +38,9 @@ def doctor(
     quiet: Annotated[bool, typer.Option("--quiet", help="Only what is not well.")] = False,
 ) -> None:
     """Check an installation. Each finding says what to do. Ends with 0 when all is well, 1 with warnings, 2 with problems."""
+    # Late, here and below: no other command needs them, and they take a second to load.
+    from zaiko_server.doctor import installation
+
     command: Command = context.obj
     chosen = str(context.find_root().params.get("merchant") or "").removeprefix("merchants/")
     found = [*installation.versions(sys.version_info[:3], _installed())]
@@ -48,6 +50,8 @@ def doctor(
 
 
 def _of_server(client: Client, chosen: str) -> Iterator[Finding]:
+    from zaiko_server.doctor import served
+
     alive = list(served.health(client))
     yield from alive
     if worst(alive) is not Level.OK:
@@ -58,6 +62,8 @@ def _of_server(client: Client, chosen: str) -> Iterator[Finding]:
 
 
 def _connectors(client: Client) -> Iterator[Finding]:
+    from zaiko_server.doctor import installation, served
+
     request = connector_service_pb2.ListConnectorsRequest(page_size=1000)
     # Not `pages`: the first answer's trailer is wanted, and nobody has a thousand connectors.
     reply, call = client.call(client.connectors.ListConnectors.with_call, request)  # type: ignore[type-var]
@@ -66,6 +72,8 @@ def _connectors(client: Client) -> Iterator[Finding]:
 
 
 def _merchants(client: Client, chosen: str) -> Iterator[Finding]:
+    from zaiko_server.doctor import merchant
+
     if chosen:
         names = [f"merchants/{chosen}"]
     else:
@@ -106,7 +114,7 @@ def _of_database(db: str, key_file: Path, chosen: str) -> Iterator[Finding]:
     from zaiko_core.storage.engine import Database
     from zaiko_sdk import Capability
 
-    from zaiko_server.doctor import store
+    from zaiko_server.doctor import installation, merchant, store
     from zaiko_server.services.sync import sync_status
 
     yield from installation.configuration(os.environ)

@@ -8,9 +8,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from sqlalchemy.exc import DBAPIError
-from zaiko_core.bootstrap import Engine, EngineConfig
-from zaiko_core.domain.errors import Refusal
 from zaiko_core.storage.secrets import SecretBox
 
 from zaiko_server.cli.failure import USAGE, Failed
@@ -50,6 +47,11 @@ def drop_old(secret_key_file: KeyFile = _DEFAULT, db: Database = "zaiko.db") -> 
 
 
 def _reseal(known: list[str], db: str) -> int:
+    # Late: no other command needs them, and they take a second to load.
+    from sqlalchemy.exc import DBAPIError
+    from zaiko_core.bootstrap import Engine, EngineConfig
+    from zaiko_core.domain.errors import Refusal
+
     if "://" not in db and not Path(db).exists():
         raise Failed(f"There is no database {db}. Name the server's with --db.", USAGE)
 

@@ -5,10 +5,6 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
-from sqlalchemy.exc import DBAPIError
-from zaiko_core.domain.errors import Refusal
-from zaiko_core.storage import migrate as schemas
-from zaiko_core.storage.engine import Database as Store
 
 from zaiko_server.cli.failure import USAGE, Failed
 from zaiko_server.cli.serve import Database, database_url
@@ -22,6 +18,12 @@ def migrate(
     ] = False,
 ) -> None:
     """Bring the database to this release, as a server does when it starts. A second call changes nothing."""
+    # Late: no other command needs them, and they take a second to load.
+    from sqlalchemy.exc import DBAPIError
+    from zaiko_core.domain.errors import Refusal
+    from zaiko_core.storage import migrate as schemas
+    from zaiko_core.storage.engine import Database as Store
+
     store = Store(database_url(db))
     try:
         schemas.migrate(store.engine, finish=finish)

@@ -5,11 +5,6 @@ from __future__ import annotations
 import asyncio
 
 import typer
-from sqlalchemy.exc import DBAPIError
-from zaiko_core.bootstrap import Engine, EngineConfig
-from zaiko_core.domain.errors import Refusal
-from zaiko_core.storage.migrate import migrate
-from zaiko_core.storage.secrets import SecretBox
 
 from zaiko_server.cli.failure import USAGE, Failed
 from zaiko_server.cli.serve import Database, database_url
@@ -21,6 +16,13 @@ def restored(
     yes: bool = typer.Option(False, "--yes", help="Do not ask."),
 ) -> None:
     """Say that a database was restored from a back-up: nothing is sent to any shop before you let it, and watchers begin anew."""
+    # Late: no other command needs them, and they take a second to load.
+    from sqlalchemy.exc import DBAPIError
+    from zaiko_core.bootstrap import Engine, EngineConfig
+    from zaiko_core.domain.errors import Refusal
+    from zaiko_core.storage.migrate import migrate
+    from zaiko_core.storage.secrets import SecretBox
+
     if not yes:
         typer.confirm(f"No shop of {db} will be written to until you let it go on. Was this database restored?", abort=True)
 

@@ -9,15 +9,11 @@ from enum import StrEnum
 from typing import Annotated, Any, TypeVar
 
 import typer
-from sqlalchemy.exc import DBAPIError
 from zaiko.v1 import token_pb2
 from zaiko.v1 import token_service_pb2 as pb
 from zaiko_core.app import tokens as use_cases
 from zaiko_core.app.records import Page
 from zaiko_core.domain.access import LOCAL
-from zaiko_core.domain.errors import Refusal
-from zaiko_core.storage.engine import Database as Store
-from zaiko_core.storage.migrate import migrate
 
 from zaiko_server.cli.command import Command
 from zaiko_server.cli.failure import USAGE, Failed
@@ -141,6 +137,11 @@ def _create_beside(db: str, wanted: token_pb2.Token) -> pb.CreateTokenResponse:
 
 def _beside(db: str, work: Callable[[Any], T], *, writing: bool = False) -> T:
     """Run `work` on the database, which is brought to this version first."""
+    # Late: no other command needs them, and they take a second to load.
+    from sqlalchemy.exc import DBAPIError
+    from zaiko_core.domain.errors import Refusal
+    from zaiko_core.storage.engine import Database as Store
+    from zaiko_core.storage.migrate import migrate
 
     async def run() -> T:
         store = Store(database_url(db))
