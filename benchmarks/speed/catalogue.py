@@ -1,0 +1,104 @@
+"""Stores with many links, filled by plain inserts: through the API a million would take longer than what is measured on them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from zaiko_core.domain.ids import listing_id
+
+from benchmarks.speed.bare_store import connected
+from benchmarks.speed.instant import CONNECTOR, SHOWN
+
+MERCHANT, WAREHOUSE = "acme", "tokyo"
+INTERVAL = 600_000_000
+"""µs between two readings of a shop's orders."""
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """`links` over `shops` of one merchant. The first `hot` products are listed in the first shop only, so that a change of each is
+    one due link; all others are listed in every shop. Every link is synced and nothing is due."""
+
+    links: int
+    shops: int = 10
+    hot: int = 1_000
+
+    @property
+    def products(self) -> int:
+        """How many products that takes."""
+        return self.hot + (self.links - self.hot) // self.shops
+
+    def listed(self) -> Iterator[tuple[str, str]]:
+        """(shop, product) of every link; a listing's external id is its product's."""
+        for shop in range(self.shops):
+            for number in range(0 if shop == 0 else self.hot, self.products):
+                yield shop_name(shop), product_name(number)
+
+
+def shop_name(number: int) -> str:
+    """The id of a shop."""
+    return f"s{number:05d}"
+
+
+def product_name(number: int) -> str:
+    """The id of a product, which is its code too."""
+    return f"p{number:07d}"
+
+
+def fill(url: str, catalogue: Catalogue, *, due_in: int = INTERVAL) -> None:
+    """Into an empty, migrated store. Shops are next due in `due_in` µs, and their audits and daily checks are just done."""
+    now = time.time_ns() // 1000
+    names = [product_name(number) for number in range(catalogue.products)]
+    shops = [shop_name(number) for number in range(catalogue.shops)]
+    listing = {name: listing_id(name) for name in names}
+    job = (INTERVAL, "here", now, now, now, now, now + due_in, now)
+    with connected(url) as connection:
+        for table, columns, rows in (
+            ("merchants", "merchant head", [(MERCHANT, 1)]),
+            ("warehouses", "merchant warehouse revision", [(MERCHANT, WAREHOUSE, 1)]),
+            ("products", "merchant product code revision", ((MERCHANT, name, name, 1) for name in names)),
+            ("stock", "merchant product physical revision", ((MERCHANT, name, SHOWN, 1) for name in names)),
+            ("warehouse_stock", "merchant product warehouse physical", ((MERCHANT, name, WAREHOUSE, SHOWN) for name in names)),
+            (
+                "shops",
+                "merchant shop connector settings interval order_cursor reread_at ordered_at audited_at checked_at due_at created_at",
+                ((MERCHANT, shop, CONNECTOR, f'{{"shop": "{shop}"}}', *job) for shop in shops),
+            ),
+            (
+                "listings",
+                "merchant shop listing external_id data sku warnings seen_at revision",
+                ((MERCHANT, shop, listing[name], name, "{}", name, "[]", now, 1) for shop, name in catalogue.listed()),
+            ),
+            (
+                "links",
+                "merchant shop listing sync_enabled expected must_read read_at touched state target confirmed created_at revision",
+                (
+                    (MERCHANT, shop, listing[name], True, SHOWN, False, now, 1, "SYNCED", SHOWN, SHOWN, now, 1)
+                    for shop, name in catalogue.listed()
+                ),
+            ),
+            (
+                "link_parts",
+                "merchant shop listing product",
+                ((MERCHANT, shop, listing[name], name) for shop, name in catalogue.listed()),
+            ),
+        ):
+            _insert(connection, table, columns.split(), rows, sqlite=url.startswith("sqlite"))
+        # As autovacuum does by itself after some minutes; SQLite has nothing like it.
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)" if url.startswith("sqlite") else "ANALYZE")
+
+
+def _insert(connection: Any, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]], *, sqlite: bool) -> None:
+    names = ", ".join(f'"{column}"' for column in columns)
+    if sqlite:
+        connection.execute("BEGIN")
+        marks = ", ".join("?" * len(columns))
+        connection.executemany(f"INSERT INTO {table} ({names}) VALUES ({marks})", rows)
+        connection.execute("COMMIT")
+        return
+    with connection.cursor() as cursor, cursor.copy(f"COPY {table} ({names}) FROM STDIN") as copy:
+        for row in rows:
+            copy.write_row(row)

@@ -1,0 +1,81 @@
+"""One line of the table: what was measured, beside what limits it, and whether the goal is reached."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """`measured` and `limit` are in `unit`. With a limit the goal is of `ratio` (measured ÷ limit), else of `measured`; `at_most`
+    says that less is better."""
+
+    name: str
+    store: str
+    unit: str
+    measured: float
+    goal: float
+    limit: float | None = None
+    ratio: float | None = None
+    at_most: bool = False
+    note: str = ""
+
+    @property
+    def reached(self) -> bool:
+        """Whether the goal is."""
+        compared = self.measured if self.ratio is None else self.ratio
+        return compared <= self.goal if self.at_most else compared >= self.goal
+
+    def as_json(self) -> dict[str, Any]:
+        """For `--json`."""
+        return asdict(self) | {"reached": self.reached}
+
+
+def beside(
+    name: str,
+    store: str,
+    unit: str,
+    goal: float,
+    measured: Sequence[float],
+    limits: Sequence[float],
+    *,
+    at_most: bool = False,
+    note: str = "",
+) -> Figure:
+    """A figure of repetitions that took turns with their limit (A B A B A B). The ratio is the median of the pairs' ratios, since
+    what else the machine does weighs on both of a pair; `measured` and `limit` are medians of their own."""
+    ratio = statistics.median(one / other for one, other in zip(measured, limits, strict=True))
+    return Figure(
+        name, store, unit, statistics.median(measured), goal, statistics.median(limits), ratio, at_most=at_most, note=note
+    )
+
+
+def quantile(values: Sequence[float], share: float) -> float:
+    """The smallest value that so large a share of all does not exceed."""
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
+
+
+HEAD = "| figure | store | measured | limit, same run | ratio | goal | reached |\n|---|---|---|---|---|---|---|"
+
+
+def row(figure: Figure) -> str:
+    """One line of the table, in Markdown."""
+    sign = "≤" if figure.at_most else "≥"
+    goal = f"{sign} {figure.goal:g} {figure.unit}" if figure.ratio is None else f"{sign} {_ratio(figure, figure.goal)}"
+    limit = "–" if figure.limit is None else _number(figure.limit)
+    ratio = "–" if figure.ratio is None else _ratio(figure, figure.ratio)
+    name = f"{figure.name} ({figure.note})" if figure.note else figure.name
+    cells = (name, figure.store, f"{_number(figure.measured)} {figure.unit}", limit, ratio, goal, "yes" if figure.reached else "no")
+    return "| " + " | ".join(cells) + " |"
+
+
+def _ratio(figure: Figure, value: float) -> str:
+    return f"{value:.2f}×" if figure.at_most else f"{value:.1%}"
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"

@@ -1,0 +1,105 @@
+"""A platform in memory that answers at once, so that what is measured is zaiko and not a shop."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from zaiko_core.plugin_host.loader import Registry
+from zaiko_sdk import (
+    Capability,
+    Connector,
+    ConnectorSettings,
+    ConnectorType,
+    Finding,
+    InventoryLevel,
+    InventoryMode,
+    InventoryWrite,
+    Limits,
+    ListingPage,
+    ListingRef,
+    Order,
+    OrderPage,
+    ShopContext,
+    WebhookHint,
+    WriteOutcome,
+    WriteResult,
+)
+
+CONNECTOR, SHOWN = "instant", 5
+"""SHOWN is what a listing shows that nobody has written yet."""
+
+
+class InstantSettings(ConnectorSettings):
+    """Which shop of the platform."""
+
+    shop: str = ""
+
+
+@dataclass(slots=True)
+class InstantShop:
+    """What one shop shows, and the pages of orders that the next fetches deliver: each is made when it is fetched, as a connector
+    parses a page when it has come."""
+
+    shown: dict[str, int] = field(default_factory=dict)
+    pages: list[Callable[[], Sequence[Order]]] = field(default_factory=list)
+    written: Callable[[str, int], None] = lambda listing, quantity: None
+
+
+class InstantConnector(Connector):
+    """Compares and sets, like Shopify, and with its batch sizes."""
+
+    def __init__(self, shop: InstantShop) -> None:
+        self._shop = shop
+
+    async def check(self) -> Sequence[Finding]:
+        return ()
+
+    async def fetch_orders(self, cursor: str | None) -> AsyncIterator[OrderPage]:
+        pages, self._shop.pages = self._shop.pages, []
+        for page in pages or [lambda: ()]:
+            now = datetime.now(UTC)
+            yield OrderPage(page(), "here", now, now)
+
+    async def list_listings(self, cursor: str | None) -> AsyncIterator[ListingPage]:
+        yield ListingPage((), "")
+
+    async def read_inventory(self, refs: Sequence[ListingRef]) -> Sequence[InventoryLevel]:
+        return [InventoryLevel(ref.external_id, self._shop.shown.get(ref.external_id, SHOWN)) for ref in refs]
+
+    async def set_inventory(self, writes: Sequence[InventoryWrite], key: str) -> Sequence[WriteResult]:
+        return [self._write(write) for write in writes]
+
+    def parse_webhook(self, headers: object, body: bytes) -> WebhookHint | None:
+        return WebhookHint(body.decode(), "orders/create")
+
+    def _write(self, write: InventoryWrite) -> WriteResult:
+        name = write.ref.external_id
+        if self._shop.shown.get(name, SHOWN) != write.expected:
+            return WriteResult(name, WriteOutcome.STALE)
+        self._shop.shown[name] = write.quantity
+        self._shop.written(name, write.quantity)
+        return WriteResult(name, WriteOutcome.APPLIED)
+
+
+def instant(shops: dict[str, InstantShop] | None = None) -> Registry:
+    """A registry that knows this platform only. Shops that are not in `shops` come into being when they are opened."""
+    known = {} if shops is None else shops
+
+    def open_shop(context: ShopContext, settings: InstantSettings) -> Connector:
+        return InstantConnector(known.setdefault(settings.shop, InstantShop()))
+
+    kind = ConnectorType(
+        id=CONNECTOR,
+        display_name="Instant",
+        version="1",
+        settings=InstantSettings,
+        open=open_shop,
+        capabilities=frozenset(Capability) - {Capability.READ_ORDERS},
+        inventory_mode=InventoryMode.COMPARE_AND_SET,
+        limits=Limits(read_batch=250, write_batch=250),
+    )
+    registry = Registry()
+    registry.types[CONNECTOR] = kind
+    return registry

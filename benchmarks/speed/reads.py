@@ -1,0 +1,94 @@
+"""GetStock and GetLink, calls a second, beside an empty grpc.aio handler that answers with the same message.
+
+Both servers are processes of their own and the client is this one, with the same number of calls in flight; goal ≥ 60 %. The client is
+Python as well and shares the machine's cores with the server, so the limit is what Python's gRPC does at both ends.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import Any
+
+import grpc
+from google.protobuf.message import Message
+from zaiko.v1 import link_service_pb2 as links
+from zaiko.v1 import link_service_pb2_grpc, stock_service_pb2_grpc
+from zaiko.v1 import stock_service_pb2 as stocks
+from zaiko_core.domain.ids import listing_id
+
+from benchmarks.speed.catalogue import MERCHANT, Catalogue, fill, product_name, shop_name
+from benchmarks.speed.figure import Figure, beside
+from benchmarks.speed.processes import bare, zaiko
+from benchmarks.speed.stores import Store
+
+IN_FLIGHT, GOAL = 32, 0.6
+_LINKS = 10_000
+
+
+async def calls_a_second(
+    address: str, method: Callable[[grpc.aio.Channel], Any], request: Callable[[int], Any], seconds: float
+) -> float:
+    """Of so many callers on one connection, each one call after the other."""
+    done = 0
+    async with grpc.aio.insecure_channel(address) as channel:
+        call = method(channel)
+        await call(request(0))
+        until = time.perf_counter() + seconds
+
+        async def caller(number: int) -> None:
+            nonlocal done
+            while time.perf_counter() < until:
+                await call(request(number + done))
+                done += 1
+
+        began = time.perf_counter()
+        await asyncio.gather(*(caller(number) for number in range(IN_FLIGHT)))
+        return done / (time.perf_counter() - began)
+
+
+def get_stock(number: int) -> Message:
+    """The stock of one of the products."""
+    product = product_name(number % 1_000)
+    return stocks.GetStockRequest(name=f"merchants/{MERCHANT}/products/{product}/stock")
+
+
+def get_link(number: int) -> Message:
+    """One of the first shop's links."""
+    listing = listing_id(product_name(number % 1_000))
+    return links.GetLinkRequest(name=f"merchants/{MERCHANT}/shops/{shop_name(0)}/links/{listing}")
+
+
+def stock_method(channel: grpc.aio.Channel) -> Any:
+    return stock_service_pb2_grpc.StockServiceStub(channel).GetStock  # type: ignore[no-untyped-call]
+
+
+def link_method(channel: grpc.aio.Channel) -> Any:
+    return link_service_pb2_grpc.LinkServiceStub(channel).GetLink  # type: ignore[no-untyped-call]
+
+
+METHODS = (
+    ("GetStock", "/zaiko.v1.StockService/GetStock:stock_service_pb2", stock_method, get_stock),
+    ("GetLink", "/zaiko.v1.LinkService/GetLink:link_service_pb2", link_method, get_link),
+)
+
+
+async def measure(store: Store, quick: bool) -> list[Figure]:
+    """Both reads."""
+    url, seconds, rounds = store.fresh(), 1.0 if quick else 2.0, 3 if quick else 5
+    fill(url, Catalogue(_LINKS))
+    figures = []
+    with zaiko(url) as server:
+        for name, path, method, request in METHODS:
+            async with grpc.aio.insecure_channel(server.address) as channel:
+                answer = await method(channel)(request(0))
+            ready = f"{path}:{type(answer).__name__}:{answer.SerializeToString().hex()}"
+            with bare("--method", ready) as limit:
+                mine, theirs = [], []
+                for _ in range(rounds):
+                    mine.append(await calls_a_second(server.address, method, request, seconds))
+                    theirs.append(await calls_a_second(limit.address, method, request, seconds))
+            note = f"{IN_FLIGHT} in flight, {answer.ByteSize()} bytes"
+            figures.append(beside(name, store.name, "calls/s", GOAL, mine, theirs, note=note))
+    return figures
