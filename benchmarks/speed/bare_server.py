@@ -2,8 +2,8 @@
 
     python -m benchmarks.speed.bare_server --port-file FILE --method PATH:TYPE:HEX …
 
-A unary method answers each request with the message TYPE (of zaiko.v1) that HEX is; both are serialised anew for each call, as every
-server must. No interceptors, no validation, no store.
+A unary method answers each request with the message TYPE (of zaiko.v1) that HEX is; request and answer are parsed and serialised
+for each call, as every server must. No interceptors, no validation, no store.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """Facts in batches of 1,000, rows a second, beside the drivers' own bulk upsert of the rows that these facts left in the store.
 
-Receipts go through StreamMovements (1,000 are sent, and all answers awaited), reserves through BatchSetReserves of 1,000. The limit
-writes the same rows into the same tables, indices included, of an empty store of the same kind: one transaction, executemany, nothing
-read and nothing checked. For receipts those are the movements, the sums per product and per warehouse, the change feed, and the links
-that became due; for reserves all but the movements, and the history of settings. Goal ≥ 40 %.
+Receipts go through StreamMovements (1,000 are sent, and all answers awaited), reserves through BatchSetReserves of 1,000. The
+limit writes the same rows into the same tables, indices included, of an empty store of the same kind: one transaction, executemany,
+nothing read and nothing checked. For receipts those are the movements, the sums per product and per warehouse, the change feed, and
+the links that became due; for reserves the history of settings instead of movements. Goal ≥ 40 %.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ async def measure(store: Store, quick: bool) -> list[Figure]:
     figures = []
     with zaiko(url) as server:
         async with grpc.aio.insecure_channel(server.address) as channel:
-            stub = stock_service_pb2_grpc.StockServiceStub(channel)  # type: ignore[no-untyped-call]
+            stub = stock_service_pb2_grpc.StockServiceStub(channel)
             for name, send, tables in (("StreamMovements", receipts, _RECEIPTS), ("BatchSetReserves", reserves, _RESERVES)):
                 empty = store.fresh()
                 await send(stub)

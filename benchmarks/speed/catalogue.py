@@ -11,6 +11,7 @@ from zaiko_core.domain.ids import listing_id
 
 from benchmarks.speed.bare_store import connected
 from benchmarks.speed.instant import CONNECTOR, SHOWN
+from benchmarks.speed.stores import Store
 
 MERCHANT, WAREHOUSE = "acme", "tokyo"
 INTERVAL = 600_000_000
@@ -48,6 +49,15 @@ def product_name(number: int) -> str:
     return f"p{number:07d}"
 
 
+def filled(store: Store, catalogue: Catalogue) -> str:
+    """The URL of a store with that in it, which several figures share: what they add to it is little."""
+    if catalogue not in store.kept:
+        url = store.fresh()
+        fill(url, catalogue)
+        store.kept[catalogue] = url
+    return store.kept[catalogue]
+
+
 def fill(url: str, catalogue: Catalogue, *, due_in: int = INTERVAL) -> None:
     """Into an empty, migrated store. Shops are next due in `due_in` µs, and their audits and daily checks are just done."""
     now = time.time_ns() // 1000
@@ -64,7 +74,8 @@ def fill(url: str, catalogue: Catalogue, *, due_in: int = INTERVAL) -> None:
             ("warehouse_stock", "merchant product warehouse physical", ((MERCHANT, name, WAREHOUSE, SHOWN) for name in names)),
             (
                 "shops",
-                "merchant shop connector settings interval order_cursor reread_at ordered_at audited_at checked_at due_at created_at",
+                "merchant shop connector settings"
+                " interval order_cursor reread_at ordered_at audited_at checked_at due_at created_at",
                 ((MERCHANT, shop, CONNECTOR, f'{{"shop": "{shop}"}}', *job) for shop in shops),
             ),
             (

@@ -1,7 +1,7 @@
 """GetStock and GetLink, calls a second, beside an empty grpc.aio handler that answers with the same message.
 
-Both servers are processes of their own and the client is this one, with the same number of calls in flight; goal ≥ 60 %. The client is
-Python as well and shares the machine's cores with the server, so the limit is what Python's gRPC does at both ends.
+Both servers are processes of their own and the client is this one, with the same number of calls in flight; goal ≥ 60 %. The client
+is Python as well and shares the machine's cores with the server, so the limit is what Python's gRPC does at both ends.
 """
 
 from __future__ import annotations
@@ -61,11 +61,11 @@ def get_link(number: int) -> Message:
 
 
 def stock_method(channel: grpc.aio.Channel) -> Any:
-    return stock_service_pb2_grpc.StockServiceStub(channel).GetStock  # type: ignore[no-untyped-call]
+    return stock_service_pb2_grpc.StockServiceStub(channel).GetStock
 
 
 def link_method(channel: grpc.aio.Channel) -> Any:
-    return link_service_pb2_grpc.LinkServiceStub(channel).GetLink  # type: ignore[no-untyped-call]
+    return link_service_pb2_grpc.LinkServiceStub(channel).GetLink
 
 
 METHODS = (

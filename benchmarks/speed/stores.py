@@ -1,4 +1,4 @@
-"""The stores that figures are measured on: a SQLite file and a real PostgreSQL, both of which keep every commit over a power cut."""
+"""The stores that figures are measured on: a SQLite file and a real PostgreSQL, which both keep commits over a power cut."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,8 @@ class Store:
 
     name: str
     folder: Path
+    kept: dict[Any, str] = field(default_factory=dict)
+    """Databases that several figures share, by what is in them."""
     _server: Any = None
     _number: int = 0
 
@@ -53,7 +55,7 @@ def stores(names: tuple[str, ...] = (SQLITE, POSTGRESQL)) -> Iterator[list[Store
         found = [Store(SQLITE, folder)] if SQLITE in names else []
         if POSTGRESQL in names:
             server = _postgresql(folder / "pg")
-            found.append(Store(POSTGRESQL, folder, server))
+            found.append(Store(POSTGRESQL, folder, _server=server))
         yield found
     finally:
         if server is not None:

@@ -43,11 +43,11 @@ def record_receipt(number: int) -> Message:
 
 
 def set_reserve_method(channel: grpc.aio.Channel) -> Any:
-    return stock_service_pb2_grpc.StockServiceStub(channel).SetReserve  # type: ignore[no-untyped-call]
+    return stock_service_pb2_grpc.StockServiceStub(channel).SetReserve
 
 
 def record_receipt_method(channel: grpc.aio.Channel) -> Any:
-    return stock_service_pb2_grpc.StockServiceStub(channel).RecordReceipt  # type: ignore[no-untyped-call]
+    return stock_service_pb2_grpc.StockServiceStub(channel).RecordReceipt
 
 
 METHODS = (("SetReserve", set_reserve_method, set_reserve), ("RecordReceipt", record_receipt_method, record_receipt))

@@ -1,0 +1,44 @@
+"""An engine in this process whose shops run when the benchmark says so."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import AsyncIterator, Sequence
+
+from cryptography.fernet import Fernet
+from sqlalchemy import update
+from zaiko_core.app import stock
+from zaiko_core.app.touching import COALESCE
+from zaiko_core.bootstrap import Engine, EngineConfig
+from zaiko_core.plugin_host.loader import Registry
+from zaiko_core.storage import schema
+
+from benchmarks.speed.catalogue import MERCHANT, WAREHOUSE
+
+
+@contextlib.asynccontextmanager
+async def driven(url: str, registry: Registry) -> AsyncIterator[Engine]:
+    """Started, without a scheduler of its own: `run_due` runs what is due."""
+    keys = [Fernet.generate_key().decode()]
+    engine = Engine(EngineConfig(url, keys, run_shops=False), registry=registry, jitter=lambda: 0.0)
+    await engine.start()
+    try:
+        yield engine
+    finally:
+        await engine.stop(grace=0)
+
+
+async def receive(engine: Engine, products: Sequence[str]) -> None:
+    """One unit more of each, in one transaction; and the moment that shops wait for more to come."""
+    cause = time.time_ns()
+    receipts = [stock.Receipt(product, WAREHOUSE, 1, f"{cause}/{product}") for product in products]
+    await engine.db.write(MERCHANT, lambda uow: stock.receive(uow, receipts))
+    time.sleep(COALESCE / 1_000_000 + 0.01)  # noqa: ASYNC251 - nothing else is to happen meanwhile
+
+
+def make_due(engine: Engine, shop: str) -> None:
+    """The shop's ten minutes are over."""
+    table = schema.shops
+    with engine.db.engine.connect() as connection, connection.begin():
+        connection.execute(update(table).where(table.c.merchant == MERCHANT, table.c.shop == shop).values(due_at=0))

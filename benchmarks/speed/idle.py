@@ -1,0 +1,102 @@
+"""A run of a shop with 100,000 links in which nothing has changed: how many statements it takes, and which of them read all.
+
+Counted is what the engine sends to the store from the claim of the shop to its release, but BEGIN and COMMIT, and printed to stderr.
+Each statement is then explained with the parameters that it had: on SQLite a SCAN that uses no index counts, on PostgreSQL a Seq
+Scan, in either case of a table with more than 1,000 rows (smaller ones are read whole because that is faster). Goals: ≤ 5 statements,
+no whole table. How long a run takes is told beside that: an index can be read from end to end as well.
+"""
+
+from __future__ import annotations
+
+import re
+import statistics
+import sys
+import time
+from typing import Any
+
+from sqlalchemy import event, func, select
+from zaiko_core.bootstrap import Engine
+from zaiko_core.storage import schema
+
+from benchmarks.speed.bare_store import connected
+from benchmarks.speed.catalogue import filled, shop_name
+from benchmarks.speed.driving import driven, make_due
+from benchmarks.speed.figure import Figure
+from benchmarks.speed.instant import instant
+from benchmarks.speed.many_links import big
+from benchmarks.speed.stores import Store
+
+STATEMENTS = 5
+_SMALL = 1_000
+_TOLD = re.compile(r"Seq Scan on (\w+)|^SCAN (\w+)(?! USING (?:COVERING )?INDEX)")
+
+
+async def statements(engine: Engine, shop: str) -> list[tuple[str, Any]]:
+    """What one idle run sends, with the parameters."""
+    heard: list[tuple[str, Any]] = []
+
+    def hear(connection: Any, cursor: Any, statement: str, parameters: Any, context: Any, many: bool) -> None:
+        if not statement.startswith(("BEGIN", "COMMIT", "ROLLBACK")):
+            heard.append((statement, parameters))
+
+    make_due(engine, shop)
+    event.listen(engine.db.engine, "before_cursor_execute", hear)
+    try:
+        if await engine.run_due() != 1:
+            raise SystemExit("not one shop was due, but others as well")
+    finally:
+        event.remove(engine.db.engine, "before_cursor_execute", hear)
+    last = max(place for place, (statement, _) in enumerate(heard) if statement.startswith("UPDATE shops SET due_at"))
+    return heard[: last + 1]
+
+
+def read_whole(url: str, heard: list[tuple[str, Any]]) -> dict[str, list[str]]:
+    """The statements that read whole tables, by table."""
+    found: dict[str, list[str]] = {}
+    explain = "EXPLAIN QUERY PLAN " if url.startswith("sqlite") else "EXPLAIN "
+    with connected(url) as connection:
+        for statement, parameters in heard:
+            if not statement.lstrip("( ").upper().startswith(("SELECT", "UPDATE", "DELETE", "INSERT", "WITH")):
+                continue
+            for row in connection.execute(explain + statement, parameters).fetchall():
+                told = _TOLD.search(str(row[-1]))
+                table = next((name for name in told.groups() if name), "") if told else ""
+                if table in schema.metadata.tables:
+                    count = connection.execute(f"SELECT count(*) FROM {table}").fetchone()
+                    if count[0] > _SMALL:
+                        found.setdefault(table, []).append(statement)
+    return found
+
+
+async def measure(store: Store, quick: bool) -> list[Figure]:
+    """Of the second run: the first one opens the connector."""
+    url, shop = filled(store, big(quick)), shop_name(0)
+    async with driven(url, instant()) as engine:
+        await statements(engine, shop)
+        heard = await statements(engine, shop)
+        times = []
+        for _ in range(5):
+            make_due(engine, shop)
+            began = time.perf_counter()
+            await engine.run_due()
+            times.append((time.perf_counter() - began) * 1000)
+        with engine.db.engine.connect() as connection:
+            table = schema.links
+            links = connection.scalar(select(func.count()).select_from(table).where(table.c.shop == shop)) or 0
+    whole = read_whole(url, heard)
+    for number, (statement, _) in enumerate(heard, start=1):
+        print(f"idle, {store.name}, {number}: {' '.join(statement.split())[:160]}", file=sys.stderr)
+    note = f"{links:,} links; {statistics.median(times):.0f} ms"
+    tables = f"of {', '.join(sorted(whole))}" if whole else "none"
+    return [
+        Figure("statements of an idle run", store.name, "statements", len(heard), STATEMENTS, at_most=True, note=note),
+        Figure(
+            "whole tables read in it",
+            store.name,
+            "statements",
+            sum(map(len, whole.values())),
+            0,
+            at_most=True,
+            note=f"{note}; {tables}",
+        ),
+    ]
