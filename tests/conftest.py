@@ -40,6 +40,7 @@ LITTLE_STORE = {
     "hooks",
     "oversell_observers",
     "oversells",
+    "receiving_only",
     "shadow",
     "suspects",
     "triggers",

@@ -24,6 +24,8 @@ from zaiko.v1 import (
     order_service_pb2_grpc,
     product_service_pb2,
     product_service_pb2_grpc,
+    receiving_service_pb2,
+    receiving_service_pb2_grpc,
     shop_service_pb2,
     shop_service_pb2_grpc,
     stock_service_pb2,
@@ -54,6 +56,7 @@ from zaiko_server.services.merchants import MerchantServicer
 from zaiko_server.services.operations import OperationServicer
 from zaiko_server.services.orders import OrderServicer
 from zaiko_server.services.products import ProductServicer
+from zaiko_server.services.receiving import ReceivingServicer
 from zaiko_server.services.shops import ShopServicer
 from zaiko_server.services.stocks import StockServicer
 from zaiko_server.services.sync import SyncServicer
@@ -68,6 +71,7 @@ FILES = (
     operation_service_pb2,
     order_service_pb2,
     product_service_pb2,
+    receiving_service_pb2,
     shop_service_pb2,
     stock_service_pb2,
     sync_service_pb2,
@@ -144,6 +148,7 @@ def _add_services(server: grpc.aio.Server, calls: Calls, watcher: SyncWatcher) -
     operation_service_pb2_grpc.add_OperationServiceServicer_to_server(OperationServicer(calls), server)
     order_service_pb2_grpc.add_OrderServiceServicer_to_server(OrderServicer(calls), server)
     product_service_pb2_grpc.add_ProductServiceServicer_to_server(ProductServicer(calls), server)
+    receiving_service_pb2_grpc.add_ReceivingServiceServicer_to_server(ReceivingServicer(calls), server)
     shop_service_pb2_grpc.add_ShopServiceServicer_to_server(ShopServicer(calls), server)
     stock_service_pb2_grpc.add_StockServiceServicer_to_server(StockServicer(calls, watcher), server)
     sync_service_pb2_grpc.add_SyncServiceServicer_to_server(SyncServicer(calls, watcher), server)

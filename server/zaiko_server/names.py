@@ -25,6 +25,7 @@ _IDS: Mapping[str, str] = {
     "orders": _ESCAPED_ID,
     "movements": _MADE_ID,
     "oversells": _MADE_ID,
+    "additions": _MADE_ID,
     "operations": _MADE_ID,
     "connectors": CHOSEN_ID,
     "tokens": CHOSEN_ID,
@@ -86,6 +87,7 @@ PRODUCT = Name("product", ("merchants", "products"))
 STOCK = Name("stock", ("merchants", "products"), "stock")
 MOVEMENT = Name("movement", ("merchants", "movements"))
 OVERSELL = Name("oversell", ("merchants", "oversells"))
+ADDITION = Name("addition", ("merchants", "additions"))
 SHOP = Name("shop", ("merchants", "shops"))
 LISTING = Name("listing", ("merchants", "shops", "listings"))
 LINK = Name("link", ("merchants", "shops", "links"))
@@ -95,7 +97,23 @@ OPERATION = Name("operation", ("merchants", "operations"))
 CONNECTOR = Name("connector", ("connectors",))
 TOKEN = Name("token", ("tokens",))
 
-ALL = (MERCHANT, WAREHOUSE, PRODUCT, STOCK, MOVEMENT, OVERSELL, SHOP, LISTING, LINK, RUN, ORDER, OPERATION, CONNECTOR, TOKEN)
+ALL = (
+    MERCHANT,
+    WAREHOUSE,
+    PRODUCT,
+    STOCK,
+    MOVEMENT,
+    OVERSELL,
+    ADDITION,
+    SHOP,
+    LISTING,
+    LINK,
+    RUN,
+    ORDER,
+    OPERATION,
+    CONNECTOR,
+    TOKEN,
+)
 
 
 def order_id(external_id: str) -> str:

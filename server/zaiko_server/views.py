@@ -7,15 +7,17 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from zaiko.v1 import link_pb2, listing_pb2, order_pb2, shop_pb2
+from zaiko.v1 import addition_pb2, link_pb2, listing_pb2, order_pb2, shop_pb2
 from zaiko_core.app.links import CanSync
 from zaiko_core.app.ports import UnitOfWork
-from zaiko_core.app.records import LinkRecord, ListingRecord, Page, ShopRecord, StoredOrder
+from zaiko_core.app.records import AdditionRecord, LinkRecord, ListingRecord, Page, ShopRecord, StoredOrder
+from zaiko_core.domain.addition import ReceivingOnly
 from zaiko_core.domain.demand import Demand
 from zaiko_core.domain.errors import Refusal, SyncNotOffered
 from zaiko_core.domain.problem import Problem
 from zaiko_core.domain.suspicion import SuspectPolicy, suspicions
 
+from zaiko_server.convert import additions as addition_messages
 from zaiko_server.convert import links as link_messages
 from zaiko_server.convert import listings as listing_messages
 from zaiko_server.convert import orders as order_messages
@@ -47,7 +49,32 @@ def link_statuses(uow: UnitOfWork, records: Sequence[LinkRecord], can_sync: CanS
 def links(uow: UnitOfWork, records: Sequence[LinkRecord], can_sync: CanSync) -> list[link_pb2.Link]:
     """The links with their statuses, in the same order."""
     statuses = link_statuses(uow, records, can_sync)
-    return [link_messages.link(uow.merchant, record, status) for record, status in zip(records, statuses, strict=True)]
+    # Enabled links are synced: only the others need a look.
+    others = {part.product for record in records if not record.sync_enabled for part in record.parts}
+    modes = uow.additions.modes(others) if others else {}
+    return [
+        link_messages.link(
+            uow.merchant,
+            record,
+            status,
+            receiving_only=not record.sync_enabled and any(modes.get(part.product) is ReceivingOnly.ON for part in record.parts),
+        )
+        for record, status in zip(records, statuses, strict=True)
+    ]
+
+
+def additions(uow: UnitOfWork, records: Sequence[AdditionRecord]) -> list[addition_pb2.Addition]:
+    """The additions, each that is open with the trouble of its place, in the same order."""
+    places: dict[tuple[str, str], Problem | None] = {}
+    waiting = ((record.shop, record.listing) for record in records if record.shop and record.settled_at is None)
+    for shop, ids in _grouped(waiting).items():
+        places |= {(shop, listing): place.problem for listing, place in uow.additions.places(shop, ids).items()}
+    return [
+        addition_messages.addition(
+            uow.merchant, record, places.get((record.shop, record.listing)) if record.settled_at is None else None
+        )
+        for record in records
+    ]
 
 
 def shop_statuses(uow: UnitOfWork, records: Sequence[ShopRecord], can_sync: CanSync) -> list[shop_pb2.ShopStatus]:

@@ -18,6 +18,7 @@ from zaiko.v1 import (
     order_service_pb2,
     product_pb2,
     product_service_pb2,
+    receiving_service_pb2,
     shop_pb2,
     shop_service_pb2,
     stock_service_pb2,
@@ -30,14 +31,16 @@ from zaiko.v1 import (
 from zaiko_core.app import links, operations
 from zaiko_core.app.links import LinkDraft
 from zaiko_core.app.ports import UnitOfWork
-from zaiko_core.app.records import OversellRecord, RunRecord, RunState
+from zaiko_core.app.records import AdditionRecord, OversellRecord, ProductRecord, RunRecord, RunState
 from zaiko_core.app.stock import Binding, allocate
+from zaiko_core.domain.addition import AdditionState
 from zaiko_core.domain.links import Part
 from zaiko_core.domain.oversell import Autopsy, Cause, Setting, Taken
 from zaiko_core.domain.stock import DemandRef, MovementKind
 from zaiko_server.app import FILES
 
 OPERATION = "0000000000000001-aaaa"
+ADDITION = "77"
 ORDER = "shops/one/orders/gid_3a_2f_2ftoy_2f1"
 
 
@@ -62,9 +65,13 @@ def request_type(rpc: str) -> Any:
 
 
 def furnish(uow: UnitOfWork) -> None:
-    """What the requests below need beyond `World.seed`: a link of l5 to pear, 1 apple held for the order, an operation, an
-    oversell, a run that goes on."""
+    """What the requests below need beyond `World.seed`: a link of l5 to pear, one of l9 to fig without sync, 1 apple held for the
+    order, an operation, an oversell, a run that goes on, an addition that nobody can tell of."""
     links.create(uow, [LinkDraft("one", "l5", (Part("pear"),), True)], can_sync=lambda connector: None)
+    uow.products.insert([ProductRecord("fig", "F-1")])
+    uow.listings.upsert("one", [World.listing("one", 9)])
+    links.create(uow, [LinkDraft("one", "l9", (Part("fig"),), False)], can_sync=lambda connector: None)
+    uow.additions.insert([AdditionRecord(ADDITION, "pear", 3, "one", "l5", AdditionState.UNDECIDED)])
     allocate(uow, Binding(DemandRef("one", "gid://toy/1"), "apple", "tokyo", 1, "furnish"))
     finding = Autopsy(Cause.SOLD_TWICE, Setting.ESCROW, 3, "told")
     uow.oversells.insert([OversellRecord("pear", uow.now, 1, 1, Taken(1, MovementKind.ORDER_PLACED, 1), finding, (), ())])
@@ -150,6 +157,15 @@ REQUESTS: dict[str, Callable[[World], Any]] = {
         parent=world.name, names=[world("products/apple")]
     ),
     "ProductService.ListProducts": lambda world: product_service_pb2.ListProductsRequest(parent=world.name),
+    "ReceivingService.SetReceivingOnly": lambda world: receiving_service_pb2.SetReceivingOnlyRequest(
+        product=world("products/fig"), enabled=True
+    ),
+    "ReceivingService.GetAddition": lambda world: receiving_service_pb2.GetAdditionRequest(name=world(f"additions/{ADDITION}")),
+    "ReceivingService.ListAdditions": lambda world: receiving_service_pb2.ListAdditionsRequest(parent=world.name),
+    "ReceivingService.ResolveAddition": lambda world: receiving_service_pb2.ResolveAdditionRequest(
+        name=world(f"additions/{ADDITION}"), outcome=receiving_service_pb2.ResolveAdditionRequest.OUTCOME_ADDED
+    ),
+    "ReceivingService.CutOver": lambda world: receiving_service_pb2.CutOverRequest(parent=world("shops/one"), dry_run=True),
     "ShopService.CreateShop": lambda world: shop_service_pb2.CreateShopRequest(parent=world.name, shop_id="new", shop=_toy()),
     "ShopService.UpdateShop": lambda world: shop_service_pb2.UpdateShopRequest(
         shop=shop_pb2.Shop(name=world("shops/one"), display_name="Other")

@@ -102,7 +102,14 @@ async def test_a_request_id_is_good_for_one_request_only(rpc: str, api: Api, fur
     request.request_id = str(uuid.uuid4())
     await api.call(rpc, request)
     others = {"apple": "pear", "/one": "/two", "N-1": "N-2", "Other": "Third", "nagoya": "kobe", "New": "Newer", "new": "newer"}
-    others |= {"toy": "toy-readonly", "l5": "l3", "0001": "0002", "shops/two": "shops/one"}
+    others |= {
+        "toy": "toy-readonly",
+        "l5": "l3",
+        "0001": "0002",
+        "shops/two": "shops/one",
+        "fig": "pear",
+        "additions/77": "additions/78",
+    }
     candidates = [replaced(request, old, new) for old, new in others.items()]
     other = next(candidate for candidate in candidates if candidate != request)
 

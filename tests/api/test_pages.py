@@ -18,6 +18,7 @@ from zaiko.v1 import (
     order_service_pb2,
     product_pb2,
     product_service_pb2,
+    receiving_service_pb2,
     shop_service_pb2,
     stock_service_pb2,
     sync_service_pb2,
@@ -129,6 +130,7 @@ WALKS = [
     ("SyncService.ListLinkStatuses", sync_service_pb2.ListLinkStatusesRequest, "link_statuses", "shops/-"),
     ("SyncService.ListSyncRuns", sync_service_pb2.ListSyncRunsRequest, "sync_runs", "shops/-"),
     ("OrderService.ListOrders", order_service_pb2.ListOrdersRequest, "orders", "shops/-"),
+    ("ReceivingService.ListAdditions", receiving_service_pb2.ListAdditionsRequest, "additions", ""),
     ("OperationService.ListOperations", operation_service_pb2.ListOperationsRequest, "operations", ""),
 ]
 
@@ -177,6 +179,7 @@ async def more_of_everything(api: Api, world: World) -> None:
     """At least two of each."""
     from zaiko_core.app import links, operations, orders
     from zaiko_core.app.links import LinkDraft
+    from zaiko_core.app.records import AdditionRecord
     from zaiko_core.domain.demand import Line, OrderRecord, OrderState
     from zaiko_core.domain.links import Part
 
@@ -186,6 +189,7 @@ async def more_of_everything(api: Api, world: World) -> None:
             orders.ingest(uow, "one", [OrderRecord(number, f"#{number}", uow.now, uow.now, OrderState.OPEN, uow.now, (line,))])
         drafts = [LinkDraft("one", "l2", (Part("pear"),), False), LinkDraft("two", "l6", (Part("apple", 2),), False)]
         links.create(uow, drafts, can_sync=lambda connector: None)
+        uow.additions.insert([AdditionRecord("78", "pear", 2)])
         operations.refresh_listings(uow, "one", drawn="bbbb", can_sync=lambda connector: None)
         operations.refresh_listings(uow, "look", drawn="cccc", can_sync=lambda connector: None)
 

@@ -22,6 +22,7 @@ from zaiko.v1 import (
     order_service_pb2,
     product_pb2,
     product_service_pb2,
+    receiving_service_pb2,
     shop_pb2,
     shop_service_pb2,
     stock_service_pb2,
@@ -97,6 +98,7 @@ ELSEWHERE: set[tuple[str, str]] = {
         "StockService.AdjustStock",
         "OrderService.ReleaseOrder",
         "OrderService.HoldOrder",
+        "ReceivingService.SetReceivingOnly",
     )
 } | {
     # test_stream_movements.py
@@ -347,6 +349,77 @@ async def bulk_linking_what_cannot_be_set(api: Api, world: World) -> Any:
     return link_service_pb2.BulkLinkRequest(parent=world("shops/look"), enable_sync=True)
 
 
+@case("LinkService.CreateLink", "INVALID_FIELD", violations={"link.mode": "enum.not_in"})
+async def linking_as_receiving_only(api: Api, world: World) -> Any:
+    request = _create(world)
+    request.link.mode = link_pb2.Link.MODE_RECEIVING_ONLY
+    return request
+
+
+# Receiving-only
+
+
+def _receiving(world: World, product: str = "fig", enabled: bool = True) -> Any:
+    return receiving_service_pb2.SetReceivingOnlyRequest(product=world(f"products/{product}"), enabled=enabled)
+
+
+@case("ReceivingService.SetReceivingOnly", "MODE_CONFLICT", {"link": "{}/shops/one/links/l5"})
+async def receiving_only_of_what_is_synced(api: Api, world: World) -> Any:
+    await world.write(furnish)
+    return _receiving(world, "pear")
+
+
+@case("ReceivingService.SetReceivingOnly", "MODE_CONFLICT")
+async def receiving_only_of_what_is_not_linked(api: Api, world: World) -> Any:
+    return _receiving(world, "apple")
+
+
+@case("ReceivingService.SetReceivingOnly", "RECEIVING_ONLY_ENDED", {"product": "fig"})
+async def receiving_only_after_sync(api: Api, world: World) -> Any:
+    await world.write(furnish)
+    await api.call("ReceivingService.SetReceivingOnly", _receiving(world))
+    await api.call("LinkService.UpdateLink", _update_link(world, "l9", sync_enabled=True))
+    return _receiving(world)
+
+
+@case("ReceivingService.ResolveAddition", "ADDITION_SETTLED", {"state": "ADDED"})
+async def deciding_what_is_decided(api: Api, world: World) -> Any:
+    await world.write(furnish)
+    request = REQUESTS["ReceivingService.ResolveAddition"](world)
+    await api.call("ReceivingService.ResolveAddition", request)
+    request.outcome = receiving_service_pb2.ResolveAdditionRequest.OUTCOME_NOT_ADDED
+    return request
+
+
+@case("ReceivingService.CutOver", "OPERATION_ACTIVE")
+async def cutting_over_twice(api: Api, world: World) -> Any:
+    request = REQUESTS["ReceivingService.CutOver"](world)
+    await api.call("ReceivingService.CutOver", request)
+    return request
+
+
+@case("ReceivingService.CutOver", "SHOP_PAUSED")
+async def cutting_over_a_paused_shop(api: Api, world: World) -> Any:
+    await api.call("ShopService.PauseShop", shop_service_pb2.PauseShopRequest(name=world("shops/one")))
+    return REQUESTS["ReceivingService.CutOver"](world)
+
+
+@case("ReceivingService.CutOver", "SYNC_NOT_OFFERED")
+async def cutting_over_where_sync_is_not_offered(api: Api, world: World) -> Any:
+    await withdraw_sync(api, world)
+    return REQUESTS["ReceivingService.CutOver"](world)
+
+
+@case("ReceivingService.CutOver", "CONNECTOR_NOT_LOADED")
+async def cutting_over_without_connector(api: Api, world: World) -> Any:
+    return receiving_service_pb2.CutOverRequest(parent=world("shops/lost"))
+
+
+@case("ReceivingService.CutOver", "CONNECTOR_CANNOT_SET_INVENTORY")
+async def cutting_over_what_cannot_be_set(api: Api, world: World) -> Any:
+    return receiving_service_pb2.CutOverRequest(parent=world("shops/look"))
+
+
 # Merchants, warehouses, operations
 
 
@@ -533,7 +606,7 @@ async def configuring_a_lost_shop(api: Api, world: World) -> Any:
     return _update_shop(world, "lost", secrets={"token": "new"})
 
 
-@case("ShopService.DeleteShop", "SHOP_HAS_LINKS", {"count": "1"})
+@case("ShopService.DeleteShop", "SHOP_HAS_LINKS", {"count": "2"})
 async def deleting_a_linked_shop(api: Api, world: World) -> Any:
     await world.write(furnish)
     return shop_service_pb2.DeleteShopRequest(name=world("shops/one"))

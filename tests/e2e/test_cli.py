@@ -433,6 +433,30 @@ def test_a_shop_in_shadow_shows_what_would_change_and_is_not_written_to(acme: Za
     assert "Nothing would change" in acme("shops", "differences", "later").out
 
 
+def test_receipts_are_added_to_a_shop_until_it_is_cut_over_to_sync(acme: Zaiko, local: Local) -> None:
+    shop = local.shops["set"]
+    shop.shop.stock["LEGACY"] = 7
+    acme("shops", "create", "legacy", "--connector", "fake-set", "--set", "shop=set")
+    acme("listings", "refresh", "legacy")
+    acme("products", "create", "LEGACY")
+    acme("link", "create", "legacy", "LEGACY", "LEGACY")
+    assert "receiving-only is ON" in acme("receiving", "on", "LEGACY").out
+
+    acme("stock", "receive", "LEGACY", "5")
+    until(lambda: shop.stock()["LEGACY"] == 12)
+    row = next(found for found in cells(acme("receiving", "list", "--product", "LEGACY").out) if "LEGACY" in found)
+    assert row[1:4] == ["LEGACY", "legacy", "5"]
+    assert "use one of" in acme("receiving", "list", "--state", "lost", code=2).err
+
+    planned = acme("receiving", "cut-over", "legacy").out
+    assert "1 links would be synced, 1 of them differ; 0 refused" in planned
+    assert next(found for found in cells(planned) if "12" in found)[1:3] == ["12", "5"]
+    assert shop.stock()["LEGACY"] == 12
+    assert "1 links are synced from now on" in acme("receiving", "cut-over", "legacy", "--apply").out
+    until(lambda: shop.stock()["LEGACY"] == 5)
+    assert "RECEIVING_ONLY_ENDED" in acme("receiving", "on", "LEGACY", code=None).err
+
+
 def test_a_policy_for_suspect_orders_is_looked_at_before_it_is_made(acme: Zaiko, local: Local) -> None:
     shop = local.shops["set"]
     shop.shop.stock["SUSPECT"] = 9

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from zaiko_core.app import escrow
+from zaiko_core.app import escrow, receiving
 from zaiko_core.app.orders import Counted, count_listings, release_listings
 from zaiko_core.app.ports import UnitOfWork
 from zaiko_core.app.records import ChangeKind, LinkRecord, LinkState, ListingRecord, ShopRecord
@@ -73,6 +73,9 @@ def create(uow: UnitOfWork, drafts: Sequence[LinkDraft], *, can_sync: CanSync) -
         counted += count_listings(uow, shop, {draft.listing for draft in wanted})
         touch_links(uow, shop, [draft.listing for draft in wanted if draft.sync_enabled])
     uow.changed(ChangeKind.LINK, link_names((draft.shop, draft.listing) for draft in drafts))
+    synced = {part.product for draft in drafts if draft.sync_enabled for part in draft.parts}
+    receiving.end(uow, synced)
+    receiving.lay_out(uow, {part.product for draft in drafts for part in draft.parts} - synced)
     stored = {shop: uow.links.get(shop, [draft.listing for draft in wanted]) for shop, wanted in by_shop.items()}
     return [stored[draft.shop][draft.listing] for draft in drafts], counted
 
@@ -93,6 +96,7 @@ def set_sync(uow: UnitOfWork, shop: str, listing: str, enabled: bool, *, can_syn
     uow.changed(ChangeKind.LINK, link_names([(shop, listing)]))
     if enabled:
         touch_links(uow, shop, [listing])
+        receiving.end(uow, {part.product for part in link.parts})
     escrow.wake(uow, {part.product for part in link.parts})
     return get(uow, shop, listing)
 
@@ -110,7 +114,9 @@ def delete(uow: UnitOfWork, keys: Sequence[tuple[str, str]], *, release_orders: 
             if listing not in stored:
                 raise _no_link(uow, shop, listing)
         uow.links.delete(shop, listings)
-        escrow.wake(uow, {part.product for link in stored.values() for part in link.parts})
+        parts = {part.product for link in stored.values() for part in link.parts}
+        escrow.wake(uow, parts)
+        receiving.lay_out(uow, parts)
         if release_orders:
             released += release_listings(uow, shop, listings)
     uow.changed(ChangeKind.LINK, link_names(keys))

@@ -11,7 +11,7 @@ from zaiko_core.app.ports import UnitOfWork
 from zaiko_core.app.records import OperationRecord, OperationState, ShopRecord
 from zaiko_core.domain.errors import NotFound, OperationActive, OperationDone, ShopPaused, SyncNotOffered
 
-REFRESH_LISTINGS, BULK_LINK = "REFRESH_LISTINGS", "BULK_LINK"
+REFRESH_LISTINGS, BULK_LINK, CUT_OVER = "REFRESH_LISTINGS", "BULK_LINK", "CUT_OVER"
 
 
 def operation_id(now: int, drawn: str) -> str:
@@ -31,19 +31,22 @@ def bulk_link(uow: UnitOfWork, asked: BulkLinkOrder, *, drawn: str, can_sync: Ca
     """Ask for bulk linking. Raises NotFound, OperationActive, and where sync is to be enabled SyncNotOffered,
     ConnectorNotLoaded, ConnectorCannotSetInventory."""
     record = shops.get(uow, asked.shop)
-    active = uow.operations.active(BULK_LINK, asked.shop)
-    if active is not None:
-        name = f"merchants/{uow.merchant}/operations/{active.operation}"
-        raise OperationActive(f"{name} is linking this shop already; wait for it or cancel it", operation=name)
+    _check_only_one(uow, BULK_LINK, asked.shop, "linking")
     if asked.enable_sync:
-        if not uow.merchants.sync_available:
-            raise SyncNotOffered("inventory sync is not offered to this merchant; link without sync", merchant=uow.merchant)
-        refusal = can_sync(record.connector)
-        if refusal is not None:
-            raise refusal
+        _check_can_sync(uow, record, can_sync)
     arguments = asdict(asked)
     del arguments["shop"]
     return _begin(uow, BULK_LINK, asked.shop, arguments, drawn)
+
+
+def cut_over(uow: UnitOfWork, shop: str, *, dry_run: bool, drawn: str, can_sync: CanSync) -> OperationRecord:
+    """Ask to lead a shop from receiving-only to sync. Raises NotFound, ShopPaused, OperationActive, SyncNotOffered,
+    ConnectorNotLoaded, ConnectorCannotSetInventory."""
+    record = shops.get(uow, shop)
+    check_runnable(uow, record, can_sync)
+    _check_can_sync(uow, record, can_sync)
+    _check_only_one(uow, CUT_OVER, shop, "cutting over")
+    return _begin(uow, CUT_OVER, shop, {"dry_run": dry_run}, drawn)
 
 
 def cancel(uow: UnitOfWork, operation: str) -> OperationRecord:
@@ -80,6 +83,21 @@ def check_runnable(uow: UnitOfWork, shop: ShopRecord, can_sync: CanSync) -> None
         raise ShopPaused(f"{name} is paused; resume it first", shop=name)
     refusal = can_sync(shop.connector)
     if refusal is not None and refusal.reason == "CONNECTOR_NOT_LOADED":
+        raise refusal
+
+
+def _check_only_one(uow: UnitOfWork, kind: str, shop: str, doing: str) -> None:
+    active = uow.operations.active(kind, shop)
+    if active is not None:
+        name = f"merchants/{uow.merchant}/operations/{active.operation}"
+        raise OperationActive(f"{name} is {doing} this shop already; wait for it or cancel it", operation=name)
+
+
+def _check_can_sync(uow: UnitOfWork, shop: ShopRecord, can_sync: CanSync) -> None:
+    if not uow.merchants.sync_available:
+        raise SyncNotOffered("inventory sync is not offered to this merchant; link without sync", merchant=uow.merchant)
+    refusal = can_sync(shop.connector)
+    if refusal is not None:
         raise refusal
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from zaiko_core.domain.addition import AdditionState, Attempt, Reading, ReceivingOnly
 from zaiko_core.domain.demand import OrderRecord
 from zaiko_core.domain.drift import Difference
 from zaiko_core.domain.escrow import Sales
@@ -64,6 +65,7 @@ class ProductRecord:
     barcode: str = ""
     display_name: str = ""
     archived: bool = False
+    receiving_only: ReceivingOnly = ReceivingOnly.OFF
     created_at: int = 0
     updated_at: int = 0
     revision: int = 0
@@ -101,6 +103,8 @@ class ShopRecord:
     checked_at: int | None = None
     """When credentials and permissions were looked at last."""
     credentials_expire_at: int | None = None
+    additions_due_at: int | None = None
+    """When units are to be added to one of its numbers, or looked after (ADR 0017)."""
     hold_drift: bool = False
     """Whether a number that was edited in the shop waits for a person instead of being set right."""
     shadow: bool = False
@@ -210,6 +214,39 @@ class PushResult:
     key: str
     outcome: PushOutcome
     shown: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AdditionRecord:
+    """Units of one receipt that are added to the number of a shop; `shop` and `listing` are empty while the product has no link
+    that takes them. Units < 0 are taken off again, because an addition overwrote orders."""
+
+    addition: str
+    product: str
+    units: int
+    shop: str = ""
+    listing: str = ""
+    state: AdditionState = AdditionState.QUEUED
+    settled_at: int | None = None
+    created_at: int = 0
+    updated_at: int = 0
+    revision: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class PlaceRecord:
+    """A listing that units are to be added to. `under_way`, recorded as `key`, may have been applied; `seen` is what a reading
+    after it showed."""
+
+    shop: str
+    listing: str
+    due_at: int
+    attempt: int = 0
+    """How often in a row it did not succeed."""
+    key: str | None = None
+    under_way: Attempt | None = None
+    seen: Reading | None = None
+    problem: Problem | None = None
 
 
 @dataclass(frozen=True, slots=True)

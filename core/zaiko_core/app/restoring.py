@@ -18,6 +18,8 @@ def distrust(uow: UnitOfWork) -> int:
     while records := uow.shops.page(page):
         for record in records:
             shops.set_shadow(uow, record.shop, True)
+            # Units that were added since the back-up would be added again.
+            uow.additions.give_up(record.shop, queued=True)
         found += len(records)
         page = Page(_PAGE, (records[-1].shop,))
     return found

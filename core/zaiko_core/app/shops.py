@@ -82,6 +82,7 @@ def delete(uow: UnitOfWork, shop: str) -> None:
         raise ShopHasLinks(f"{links} listings of {name} are linked; delete those links first", shop=name, count=str(links))
     uow.shops.update(replace(record, deleted=True, secrets=None, problem=None))
     uow.listings.forget(shop)
+    uow.additions.give_up(shop)
     uow.shops.forget_state(shop)
     uow.changed(ChangeKind.SHOP, [shop])
 

@@ -6,12 +6,12 @@ refused. Nothing here is allowed to make physical or allocated negative, or phys
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from zaiko_core.app import autopsy
+from zaiko_core.app import autopsy, receiving
 from zaiko_core.app.ports import UnitOfWork
-from zaiko_core.app.records import StockRecord
+from zaiko_core.app.records import ProductRecord, StockRecord
 from zaiko_core.app.touching import touch_products
 from zaiko_core.domain.demand import Demand, difference
 from zaiko_core.domain.errors import (
@@ -116,8 +116,10 @@ def receive(uow: UnitOfWork, receipts: Sequence[Receipt]) -> list[Posting]:
         )
         for receipt in receipts
     ]
-    _check_places(uow, {(entry.product, entry.warehouse) for entry in entries}, receiving=True)
-    return _post(uow, entries)
+    products = _check_places(uow, {(entry.product, entry.warehouse) for entry in entries}, arriving=True)
+    postings = _post(uow, entries)
+    receiving.queue(uow, products, [posting.movement for posting in postings if not posting.already_recorded])
+    return postings
 
 
 def adjust(uow: UnitOfWork, adjustment: Adjustment) -> Posting:
@@ -258,7 +260,7 @@ def _same_fact(one: Entry, other: Entry) -> bool:
     )
 
 
-def _check_places(uow: UnitOfWork, places: set[tuple[str, str]], *, receiving: bool = False) -> None:
+def _check_places(uow: UnitOfWork, places: set[tuple[str, str]], *, arriving: bool = False) -> Collection[ProductRecord]:
     products = uow.products.get({product for product, _ in places})
     warehouses = uow.warehouses.get({warehouse for _, warehouse in places})
     for product, warehouse in sorted(places):
@@ -266,8 +268,9 @@ def _check_places(uow: UnitOfWork, places: set[tuple[str, str]], *, receiving: b
             raise NotFound(f"merchants/{uow.merchant}/products/{product}")
         if warehouse not in warehouses:
             raise NotFound(f"merchants/{uow.merchant}/warehouses/{warehouse}")
-        if receiving and products[product].archived:
+        if arriving and products[product].archived:
             raise ProductArchived(f"product {product} is archived; create a new one to receive units", product=product)
+    return products.values()
 
 
 def _stocks(uow: UnitOfWork, products: Mapping[str, int]) -> dict[str, StockRecord]:

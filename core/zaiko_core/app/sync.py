@@ -64,6 +64,8 @@ class Observation:
     at: int
     quantity: int | None = None
     problem: Problem | None = None
+    until: int = 0
+    """When the answer had come (µs)."""
 
 
 @dataclass(frozen=True, slots=True)

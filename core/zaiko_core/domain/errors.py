@@ -213,6 +213,18 @@ class OrderNotOpen(Precondition):
     reason = "ORDER_NOT_OPEN"
 
 
+class ModeConflict(Precondition):
+    reason = "MODE_CONFLICT"
+
+
+class ReceivingOnlyEnded(Precondition):
+    reason = "RECEIVING_ONLY_ENDED"
+
+
+class AdditionSettled(Precondition):
+    reason = "ADDITION_SETTLED"
+
+
 class DemandExceeded(Precondition):
     reason = "DEMAND_EXCEEDED"
 

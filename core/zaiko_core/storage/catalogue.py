@@ -9,6 +9,7 @@ from sqlalchemy import Connection, Row, and_, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from zaiko_core.app.records import MerchantRecord, Page, ProductRecord, WarehouseRecord
+from zaiko_core.domain.addition import ReceivingOnly
 from zaiko_core.domain.errors import ResourceExists
 from zaiko_core.storage import schema
 from zaiko_core.storage.rowset import insert_rows, rowset
@@ -140,6 +141,7 @@ class ProductRows(Scope):
             "barcode": record.barcode,
             "display_name": record.display_name,
             "archived": record.archived,
+            "receiving_only": record.receiving_only.value,
         }
 
 
@@ -154,6 +156,7 @@ def _product(row: Row[Any]) -> ProductRecord:
         barcode=row.barcode,
         display_name=row.display_name,
         archived=row.archived,
+        receiving_only=ReceivingOnly(row.receiving_only),
         created_at=row.created_at,
         updated_at=row.updated_at,
         revision=row.revision,

@@ -112,6 +112,7 @@ products = Table(
     _text("barcode"),
     _text("display_name"),
     Column("archived", Boolean, nullable=False, server_default=false()),
+    Column("receiving_only", Text, nullable=False, server_default="OFF"),  # ADR 0017
     _time("created_at"),
     _time("updated_at"),
     _time("revision"),
@@ -244,6 +245,7 @@ shops = Table(
     _maybe_time("audited_at"),
     _maybe_time("checked_at"),
     _maybe_time("credentials_expire_at"),
+    _maybe_time("additions_due_at"),  # the earliest of its addition_places (ADR 0017)
     Column("hold_drift", Boolean, nullable=False, server_default=false()),
     Column("shadow", Boolean, nullable=False, server_default=false()),  # ADR 0018
     # What becomes of suspect demand, in days (ADR 0022); null: held.
@@ -389,6 +391,54 @@ pushes = Table(
     _time("revision"),
     PrimaryKeyConstraint("merchant", "shop", "listing", "at", "key"),
     Index(None, "merchant", "at"),
+)
+
+additions = Table(
+    "additions",  # receipts whose units are added to one shop's number (ADR 0017)
+    metadata,
+    _id("merchant"),
+    _id("addition"),  # the receipt's movement, or r… for units that an addition overwrote and that are taken off again
+    _id("product"),
+    _count("units"),
+    _text("shop"),  # empty: no listing of the product is linked
+    _text("listing"),
+    _id("state"),
+    _maybe_time("settled_at"),
+    _time("created_at"),
+    _time("updated_at"),
+    _time("revision"),
+    PrimaryKeyConstraint("merchant", "addition"),
+    Index(None, "merchant", "product"),
+    Index(
+        "ix_additions_open",
+        "merchant",
+        "shop",
+        "listing",
+        postgresql_where=text("state IN ('QUEUED', 'SENT')"),
+        sqlite_where=text("state IN ('QUEUED', 'SENT')"),
+    ),
+)
+
+addition_places = Table(
+    "addition_places",  # listings that units are to be added to, with the one attempt that each may have under way
+    metadata,
+    _id("merchant"),
+    _id("shop"),
+    _id("listing"),
+    _time("due_at"),
+    _count("attempt"),
+    Column("key", Text),  # null: none under way
+    Column("base", Integer),
+    Column("units", Integer),
+    _maybe_time("base_at"),
+    _maybe_time("base_until"),
+    _maybe_time("sent_at"),
+    _maybe_time("answered_at"),
+    Column("seen", Integer),
+    _maybe_time("seen_at"),
+    _maybe_time("seen_until"),
+    Column("problem", _JSON),
+    PrimaryKeyConstraint("merchant", "shop", "listing"),
 )
 
 stock_settings = Table(

@@ -200,6 +200,7 @@ class ShopRows(Scope):
             audited_at=row.audited_at,
             checked_at=row.checked_at,
             credentials_expire_at=row.credentials_expire_at,
+            additions_due_at=row.additions_due_at,
             hold_drift=row.hold_drift,
             shadow=row.shadow,
             suspect_policy=SuspectPolicy(row.release_archived, row.release_vanished, row.release_unpaid, row.unpaid_after),

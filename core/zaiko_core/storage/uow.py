@@ -11,6 +11,7 @@ from sqlalchemy import Connection, case, or_, select, update
 from zaiko_core.app.records import ChangeKind, ClearedRecord, MerchantRecord, OversellRecord, Trigger
 from zaiko_core.domain.errors import LeaseLost, NotFound
 from zaiko_core.storage import schema, triggers
+from zaiko_core.storage.additions import AdditionRows
 from zaiko_core.storage.catalogue import ProductRows, WarehouseRows, merchant_from
 from zaiko_core.storage.drifts import DriftRows
 from zaiko_core.storage.history import FeedRows, OperationRows, RequestRows, RunRows
@@ -84,6 +85,10 @@ class StorageUnitOfWork:
     @cached_property
     def pushes(self) -> PushRows:
         return PushRows(self._connection, self.merchant, self.now, self.revision)
+
+    @cached_property
+    def additions(self) -> AdditionRows:
+        return AdditionRows(self._connection, self.merchant, self.now, self.revision)
 
     @cached_property
     def ledger(self) -> LedgerRows:

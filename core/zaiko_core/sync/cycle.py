@@ -35,6 +35,7 @@ from zaiko_core.domain.polling import next_fetch
 from zaiko_core.domain.problem import Problem
 from zaiko_core.storage.engine import Database
 from zaiko_core.sync import translation
+from zaiko_core.sync.adding import Adding
 from zaiko_core.sync.guard import GuardedConnector
 
 T = TypeVar("T")
@@ -140,17 +141,39 @@ class Cycle:
             if policy is not None:
                 with tracing.part(self.tracer, "read"):
                     await self._read(policy)
+            adding = None if policy is None else await self._begin_adding(policy)
             with tracing.part(self.tracer, "fetch"):
                 await self._fetch()
             if policy is None:
                 return True
+            more = adding is not None and await self._add(adding)
             with tracing.part(self.tracer, "push"):
-                unfinished = await self._push(policy)
+                unfinished = await self._push(policy) or more
             if not unfinished and not await self._audit() and not await self._write_off():
                 return True
             if self.clock.monotonic() - started > _DURATION:
                 return False
         return False
+
+    async def _begin_adding(self, policy: Policy) -> Adding | None:
+        """Read the numbers that received units are to be added to; None when there is nothing to add."""
+        due_at = self.shop.additions_due_at
+        if due_at is None or due_at > translation.micros(self.clock.now()) + _WHOLE_SECOND:
+            return None
+        self._may_end()
+        adding = Adding(
+            self.db, self.kind.limits, policy, self.connector, self.claim, self.clock, f"{self.run.run}-a{self.counts.rounds}"
+        )
+        for chunk in _chunks(await adding.to_read(), self.kind.limits.read_batch):
+            await self._observe(chunk)
+        return adding
+
+    async def _add(self, adding: Adding) -> bool:
+        """Add them; whether another round has more to do."""
+        with tracing.part(self.tracer, "add"):
+            again = await adding.send(self._observed)
+        self.counts.pushed += adding.sent
+        return again
 
     async def _audit(self) -> int:
         """With nothing left to do, make some links due that nobody has compared with the shop for long; how many. Once per run."""
@@ -284,13 +307,14 @@ class Cycle:
             await self._observe(refs[:half])
             await self._observe(refs[half:])
             return
+        until = translation.micros(self.clock.now())
         self.counts.read += len(refs)
         for ref in refs:
             level = levels.get(ref.external_id)
             if level is None:
                 raise ContractBroken(f"read_inventory said nothing of {ref.external_id}")
             problem = None if level.error is None else translation.problem_of(level.error)
-            self._observed[listing_id(ref.external_id)] = Observation(at, level.quantity, problem)
+            self._observed[listing_id(ref.external_id)] = Observation(at, level.quantity, problem, until)
 
     async def _push(self, policy: Policy) -> bool:
         """Settle what was read, send what follows; whether a link needs another round: to be read, to be read back, to be sent
@@ -407,6 +431,8 @@ class Cycle:
             ordered_at = uow.now if self.counts.orders_changed else self.shop.ordered_at
             place, shops = uow.shops.turn(shop)
             fetch, due_at = next_fetch(uow.now, interval, ordered_at=ordered_at, place=place, shops=shops), uow.links.next_due(shop)
+            if self.shop.additions_due_at is not None and (addition := uow.additions.next_due(shop)) is not None:
+                due_at = addition if due_at is None else min(due_at, addition)
             return fetch if due_at is None else max(0, min(fetch, due_at - uow.now))
 
         return RunResult(end, await self.db.read(self.claim.merchant, next_in), 0)

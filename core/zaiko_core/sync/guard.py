@@ -17,6 +17,7 @@ from zaiko_sdk import (
     Finding,
     InventoryLevel,
     InventoryWrite,
+    Limits,
     ListingPage,
     ListingRef,
     Order,
@@ -29,6 +30,7 @@ from zaiko_sdk import (
 
 T = TypeVar("T")
 
+_LIMITS = Limits()
 CALL_LIMIT = 120.0
 """Seconds that one call, or one page of an iteration, may take."""
 
@@ -42,14 +44,14 @@ class GuardedConnector:
 
     `redact` takes the shop's credentials out of a text: what a platform says may quote them, and what an error says is shown."""
 
-    def __init__(self, connector: Connector, redact: Callable[[str], str]) -> None:
-        self._connector, self._redact = connector, redact
+    def __init__(self, connector: Connector, redact: Callable[[str], str], limits: Limits = _LIMITS) -> None:
+        self._connector, self._redact, self.limits = connector, redact, limits
 
     @classmethod
     def opened(cls, kind: ConnectorType, context: ShopContext, settings: ConnectorSettings) -> GuardedConnector:
         """A shop's connector. Raises ConnectorError only: what `open` raises otherwise is a ConnectorBug."""
         try:
-            return cls(kind.open(context, settings), settings.redact)
+            return cls(kind.open(context, settings), settings.redact, kind.limits)
         except ConnectorError as error:
             error.message = settings.redact(error.message)
             raise

@@ -3,17 +3,19 @@ run again from the start by the next process that claims it."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import asdict, replace
 from typing import Any
 
-from zaiko_sdk import ConnectorError, Log
+from zaiko_sdk import ConnectorError, ListingRef, Log, Skip
 
 from zaiko_core.app import shops
 from zaiko_core.app.bulk_link import BulkLinkOrder, BulkLinkReport, link_batch, matcher_for, unlinked
+from zaiko_core.app.cut_over import CutOverReport, candidates, switch_batch
 from zaiko_core.app.links import CanSync
-from zaiko_core.app.records import ChangeKind, OperationRecord, OperationState
+from zaiko_core.app.operations import BULK_LINK, CUT_OVER, REFRESH_LISTINGS
+from zaiko_core.app.records import ChangeKind, ListingRecord, OperationRecord, OperationState
 from zaiko_core.domain.errors import Refusal
 from zaiko_core.domain.problem import Problem
 from zaiko_core.storage.engine import Database
@@ -22,7 +24,6 @@ from zaiko_core.storage.uow import StorageUnitOfWork
 from zaiko_core.sync import translation
 from zaiko_core.sync.guard import GuardedConnector
 
-REFRESH_LISTINGS, BULK_LINK = "REFRESH_LISTINGS", "BULK_LINK"
 _BATCH = 500
 
 OpenShop = Callable[[str, str], AbstractAsyncContextManager[GuardedConnector]]
@@ -43,6 +44,7 @@ class Operations:
         work: dict[str, Callable[[str, OperationRecord], Awaitable[dict[str, Any]]]] = {
             REFRESH_LISTINGS: self._refresh,
             BULK_LINK: self._bulk_link,
+            CUT_OVER: self._cut_over,
         }
         record = await self._save(claim, state=OperationState.RUNNING)
         if record is None:
@@ -96,6 +98,26 @@ class Operations:
             await self._progress(merchant, record.operation, done=first + len(batch), total=len(listings))
         return asdict(report)
 
+    async def _cut_over(self, merchant: str, record: OperationRecord) -> dict[str, Any]:
+        """Read the shop's numbers batch by batch, and switch each batch after it was read."""
+        shop, dry_run = record.shop, bool(record.arguments["dry_run"])
+        wanted = await self._db.read(merchant, lambda uow: candidates(uow, shop))
+        report, done = CutOverReport(dry_run), 0
+        async with self._open_shop(merchant, shop) as connector:
+            while done < len(wanted):
+                batch = wanted[done : done + connector.limits.read_batch]
+                shown = await _numbers(connector, batch)
+                so_far = report
+                report = await self._db.write(
+                    merchant,
+                    lambda uow, shown=shown, so_far=so_far: switch_batch(  # type: ignore[misc]
+                        uow, shop, shown, so_far, can_sync=self._can_sync
+                    ),
+                )
+                done += len(batch)
+                await self._progress(merchant, record.operation, done=done, total=len(wanted))
+        return asdict(report.sorted())
+
     async def _progress(self, merchant: str, operation: str, *, done: int, total: int) -> None:
         def note(uow: StorageUnitOfWork) -> bool:
             record = uow.operations.get(operation)
@@ -136,3 +158,21 @@ class Operations:
             return changed if changed.ended_at is None or state is not OperationState.RUNNING else None
 
         return await self._db.write(claim.merchant, store)
+
+
+async def _numbers(connector: GuardedConnector, batch: Sequence[ListingRecord]) -> dict[str, int | Problem | None]:
+    """What the shop shows, by listing, or why that cannot be told. A batch that is refused as a whole is read one by one."""
+    refs = {ListingRef(listing.external_id, listing.data).external_id: listing for listing in batch}
+    try:
+        levels = await connector.read_inventory([ListingRef(listing.external_id, listing.data) for listing in batch])
+    except Skip as error:
+        if len(batch) == 1:
+            return {batch[0].listing: translation.problem_of(error)}
+        found: dict[str, int | Problem | None] = {}
+        for listing in batch:
+            found |= await _numbers(connector, [listing])
+        return found
+    return {
+        refs[level.external_id].listing: level.quantity if level.error is None else translation.problem_of(level.error)
+        for level in levels
+    }

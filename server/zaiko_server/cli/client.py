@@ -19,6 +19,7 @@ from zaiko.v1 import (
     operation_service_pb2_grpc,
     order_service_pb2_grpc,
     product_service_pb2_grpc,
+    receiving_service_pb2_grpc,
     shop_service_pb2_grpc,
     stock_service_pb2_grpc,
     sync_service_pb2_grpc,
@@ -94,6 +95,10 @@ class Client:
     @cached_property
     def orders(self) -> order_service_pb2_grpc.OrderServiceStub:
         return order_service_pb2_grpc.OrderServiceStub(self.channel)
+
+    @cached_property
+    def receiving(self) -> receiving_service_pb2_grpc.ReceivingServiceStub:
+        return receiving_service_pb2_grpc.ReceivingServiceStub(self.channel)
 
     @cached_property
     def links(self) -> link_service_pb2_grpc.LinkServiceStub:

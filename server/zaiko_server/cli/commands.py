@@ -13,6 +13,7 @@ from zaiko_server.cli import (
     migrate,
     new_connector,
     operations,
+    receiving,
     restored,
     serve,
     shops,
@@ -56,3 +57,4 @@ def add_to(app: typer.Typer) -> None:
     app.add_typer(shops.listings, name="listings", rich_help_panel=_LINK)
     app.add_typer(link.link, name="link", rich_help_panel=_LINK)
     app.add_typer(shops.orders, name="orders", rich_help_panel=_LINK)
+    app.add_typer(receiving.receiving, name="receiving", rich_help_panel=_LINK)

@@ -19,13 +19,13 @@ from zaiko_server.etags import etag
 COUNTED_SHOWN = 1000
 
 
-def link(merchant: str, record: LinkRecord, status: link_pb2.LinkStatus) -> link_pb2.Link:
-    """A link with its status."""
+def link(merchant: str, record: LinkRecord, status: link_pb2.LinkStatus, *, receiving_only: bool) -> link_pb2.Link:
+    """A link with its status. `receiving_only`: a product of it is."""
     message = link_pb2.Link(
         name=names.LINK(merchant, record.shop, record.listing),
         listing=names.LISTING(merchant, record.shop, record.listing),
         sync_enabled=record.sync_enabled,
-        mode=link_pb2.Link.MODE_SYNC,
+        mode=link_pb2.Link.MODE_RECEIVING_ONLY if receiving_only else link_pb2.Link.MODE_SYNC,
         status=status,
         create_time=set_time(record.created_at),
         update_time=set_time(record.updated_at),

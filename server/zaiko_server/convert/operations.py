@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from zaiko.v1 import bulk_link_pb2, operation_pb2
-from zaiko_core.app.operations import BULK_LINK, REFRESH_LISTINGS
+from zaiko.v1 import addition_pb2, bulk_link_pb2, operation_pb2
+from zaiko_core.app.operations import BULK_LINK, CUT_OVER, REFRESH_LISTINGS
 from zaiko_core.app.records import OperationRecord
 from zaiko_core.domain.problem import Problem
 
@@ -37,11 +37,15 @@ def operation(merchant: str, record: OperationRecord, *, rows: bool = True) -> o
         message.bulk_link.CopyFrom(bulk_link_pb2.BulkLinkMetadata(shop=shop, **record.arguments))
     elif record.kind == REFRESH_LISTINGS:
         message.refresh_listings.shop = shop
+    elif record.kind == CUT_OVER:
+        message.cut_over.CopyFrom(addition_pb2.CutOverMetadata(shop=shop, dry_run=record.arguments["dry_run"]))
     trouble = problem(record.problem)
     if trouble is not None:
         message.problem.CopyFrom(trouble)
     elif record.result is not None and record.kind == BULK_LINK:
         message.bulk_link_report.CopyFrom(_bulk_link(merchant, record, rows))
+    elif record.result is not None and record.kind == CUT_OVER:
+        message.cut_over_report.CopyFrom(_cut_over(merchant, record, rows))
     elif record.result is not None:
         message.refresh_listings_report.CopyFrom(_refresh(record.result))
     return message
@@ -86,4 +90,24 @@ def _row(merchant: str, shop: str, row: Mapping[str, Any]) -> bulk_link_pb2.Bulk
         product=candidates[0] if sure else "",
         candidates=[] if sure else candidates[:CANDIDATES_SHOWN],
         problem=problem(why),
+    )
+
+
+def _cut_over(merchant: str, record: OperationRecord, rows: bool) -> addition_pb2.CutOverReport:
+    result: Mapping[str, Any] = record.result or {}
+    return addition_pb2.CutOverReport(
+        dry_run=result["dry_run"],
+        switched_count=result["switched"],
+        differing_count=result["differing"],
+        refused_count=result["refused"],
+        rows=[
+            addition_pb2.CutOverReport.Row(
+                link=names.LINK(merchant, record.shop, row["listing"]),
+                shown=row["shown"],
+                target=row["target"],
+                problem=problem(Problem(row["reason"], row["message"]) if row["reason"] else None),
+            )
+            for row in (result["rows"] if rows else ())
+        ],
+        rows_truncated=result["truncated"],
     )

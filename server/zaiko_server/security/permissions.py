@@ -34,6 +34,10 @@ _SERVICES: Mapping[str, Mapping[P, tuple[str, ...]]] = {
         P.PRODUCTS_READ: ("GetProduct", "BatchGetProducts", "ListProducts"),
         P.PRODUCTS_WRITE: ("CreateProduct", "BatchCreateProducts", "UpdateProduct", "ArchiveProduct"),
     },
+    "ReceivingService": {
+        P.LINKS_READ: ("GetAddition", "ListAdditions"),
+        P.LINKS_WRITE: ("SetReceivingOnly", "ResolveAddition", "CutOver"),
+    },
     "ShopService": {
         P.SHOPS_READ: ("GetShop", "ListShops", "ListListings", "ListShadowDifferences"),
         P.SHOPS_RUN: ("CheckShop", "PauseShop", "ResumeShop", "RefreshListings"),

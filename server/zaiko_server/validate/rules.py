@@ -173,13 +173,17 @@ class Unique(Rule):
 
 @dataclass(frozen=True)
 class Known(Rule):
-    """A value of an enum that this version knows, other than unspecified unless `unspecified`."""
+    """A value of an enum that this version knows, other than unspecified unless `unspecified`, and other than those in `never`."""
 
     unspecified: bool = False
+    never: tuple[int, ...] = ()
+    instead: str = ""
 
     def complaints(self, value: int) -> Iterator[Complaint]:
         if value == 0 and not self.unspecified:
             yield "enum.not_in", "is unspecified; choose a value"
+        if value in self.never:
+            yield "enum.not_in", f"cannot be asked for here; {self.instead}"
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from zaiko.v1 import link_pb2
+
 from zaiko_server import names
 from zaiko_server.names import CHOSEN_ID, Name
 from zaiko_server.validate.rules import (
@@ -115,6 +117,7 @@ _PRODUCT: Fields = {
     "barcode": (Text(100),),
     "display_name": (Text(500),),
     "state": _OUTPUT,
+    "receiving_only": _OUTPUT,
     **_STAMPS,
 }
 _DAYS: Rules = (Range(1, 365),)
@@ -149,7 +152,7 @@ _NEW_LINK: Fields = {
     "bundle.parts[].product": _name(names.PRODUCT),
     "bundle.parts[].count": (Range(1, 10_000),),
     "sync_enabled": (Free("unset = false"),),
-    "mode": (Known(unspecified=True),),
+    "mode": (Known(unspecified=True, never=(link_pb2.Link.MODE_RECEIVING_ONLY,), instead="call SetReceivingOnly for its product"),),
     "status": _OUTPUT,
     "etag": _OUTPUT,
     **_STAMPS,
@@ -297,6 +300,12 @@ TABLE: Mapping[str, Fields] = {
         "names": (Items(BATCH, least=1, batch=True), Unique(), Required(), Named(names.PRODUCT)),
     },
     "ListProductsRequest": _in_merchant(_filter({"codes": _CODES, "states": _KINDS, "query": _PREFIX})),
+    # ReceivingService
+    "SetReceivingOnlyRequest": {"product": _name(names.PRODUCT), "enabled": (Free("unset = false"),), "etag": _ETAG, **_REQUEST_ID},
+    "GetAdditionRequest": _by_name(names.ADDITION),
+    "ListAdditionsRequest": _in_merchant(_filter({"product": _maybe(names.PRODUCT), "shop": _maybe(names.SHOP), "states": _KINDS})),
+    "ResolveAdditionRequest": {"name": _name(names.ADDITION), "outcome": (Known(),), **_REQUEST_ID},
+    "CutOverRequest": {"parent": _name(names.SHOP), "dry_run": _FREE, **_REQUEST_ID},
     # ShopService
     "CreateShopRequest": {
         "parent": _name(names.MERCHANT),

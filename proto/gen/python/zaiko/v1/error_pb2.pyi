@@ -149,10 +149,12 @@ class _ErrorReasonEnumTypeWrapper(enum_type_wrapper._EnumTypeWrapper[_ErrorReaso
     links first.
     """
     ERROR_REASON_MODE_CONFLICT: _ErrorReason.ValueType  # 30
-    """Owner SYSTEM (the caller). FAILED_PRECONDITION. The product's links are kept in another mode. Not used yet."""
+    """Owner SYSTEM (the caller). FAILED_PRECONDITION. A product is either synced or receiving-only: a link of it is synced
+    (metadata `link`), or no link can take its receipts. Disable sync, or link a listing to one unit of it alone.
+    """
     ERROR_REASON_RECEIVING_ONLY_ENDED: _ErrorReason.ValueType  # 31
-    """Owner SYSTEM (the caller). FAILED_PRECONDITION. The product once had sync enabled, which ends receiving-only for
-    good. Not used yet.
+    """Owner SYSTEM (the caller). FAILED_PRECONDITION. A link of the product was synced, which ended receiving-only for good
+    (metadata `product`). Its receipts reach the shops by sync.
     """
     ERROR_REASON_OPERATION_DONE: _ErrorReason.ValueType  # 32
     """Owner SYSTEM (the caller). FAILED_PRECONDITION. The operation or run has ended and cannot be cancelled."""
@@ -278,6 +280,8 @@ class _ErrorReasonEnumTypeWrapper(enum_type_wrapper._EnumTypeWrapper[_ErrorReaso
     """Owner SYSTEM (the caller). FAILED_PRECONDITION. The order has no open units (metadata `order`), so there is nothing to
     release or to hold.
     """
+    ERROR_REASON_ADDITION_SETTLED: _ErrorReason.ValueType  # 69
+    """Owner SYSTEM (the caller). FAILED_PRECONDITION. Nobody needs to decide the addition (metadata `addition`, `state`)."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Why a call was refused, or why something does not work: every reason there is. On the wire of an error
@@ -382,10 +386,12 @@ ERROR_REASON_PRODUCT_HAS_LINKS: ErrorReason.ValueType  # 29
 links first.
 """
 ERROR_REASON_MODE_CONFLICT: ErrorReason.ValueType  # 30
-"""Owner SYSTEM (the caller). FAILED_PRECONDITION. The product's links are kept in another mode. Not used yet."""
+"""Owner SYSTEM (the caller). FAILED_PRECONDITION. A product is either synced or receiving-only: a link of it is synced
+(metadata `link`), or no link can take its receipts. Disable sync, or link a listing to one unit of it alone.
+"""
 ERROR_REASON_RECEIVING_ONLY_ENDED: ErrorReason.ValueType  # 31
-"""Owner SYSTEM (the caller). FAILED_PRECONDITION. The product once had sync enabled, which ends receiving-only for
-good. Not used yet.
+"""Owner SYSTEM (the caller). FAILED_PRECONDITION. A link of the product was synced, which ended receiving-only for good
+(metadata `product`). Its receipts reach the shops by sync.
 """
 ERROR_REASON_OPERATION_DONE: ErrorReason.ValueType  # 32
 """Owner SYSTEM (the caller). FAILED_PRECONDITION. The operation or run has ended and cannot be cancelled."""
@@ -511,6 +517,8 @@ ERROR_REASON_ORDER_NOT_OPEN: ErrorReason.ValueType  # 68
 """Owner SYSTEM (the caller). FAILED_PRECONDITION. The order has no open units (metadata `order`), so there is nothing to
 release or to hold.
 """
+ERROR_REASON_ADDITION_SETTLED: ErrorReason.ValueType  # 69
+"""Owner SYSTEM (the caller). FAILED_PRECONDITION. Nobody needs to decide the addition (metadata `addition`, `state`)."""
 
 @typing.final
 class Problem(message.Message):

@@ -26,7 +26,7 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from zaiko.v1 import error_pb2 as zaiko_dot_v1_dot_error__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x13zaiko/v1/link.proto\x12\x08zaiko.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x14zaiko/v1/error.proto\"\x8e\x03\n\x04Link\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07listing\x18\x02 \x01(\t\x12\x11\n\x07product\x18\x03 \x01(\tH\x00\x12\"\n\x06\x62undle\x18\x04 \x01(\x0b\x32\x10.zaiko.v1.BundleH\x00\x12\x19\n\x0csync_enabled\x18\x05 \x01(\x08H\x01\x88\x01\x01\x12!\n\x04mode\x18\x06 \x01(\x0e\x32\x13.zaiko.v1.Link.Mode\x12$\n\x06status\x18\x07 \x01(\x0b\x32\x14.zaiko.v1.LinkStatus\x12/\n\x0b\x63reate_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bupdate_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x14\n\x08revision\x18\n \x01(\x03\x42\x02\x30\x01\x12\x0c\n\x04\x65tag\x18\x0b \x01(\t\"+\n\x04Mode\x12\x14\n\x10MODE_UNSPECIFIED\x10\x00\x12\r\n\tMODE_SYNC\x10\x01\x42\x08\n\x06targetB\x0f\n\r_sync_enabled\"V\n\x06\x42undle\x12$\n\x05parts\x18\x01 \x03(\x0b\x32\x15.zaiko.v1.Bundle.Part\x1a&\n\x04Part\x12\x0f\n\x07product\x18\x01 \x01(\t\x12\r\n\x05\x63ount\x18\x02 \x01(\x05\"\x98\x04\n\nLinkStatus\x12\x0c\n\x04link\x18\x01 \x01(\t\x12)\n\x05state\x18\x02 \x01(\x0e\x32\x1a.zaiko.v1.LinkStatus.State\x12\x13\n\x06target\x18\x03 \x01(\x05H\x00\x88\x01\x01\x12\x16\n\tconfirmed\x18\x04 \x01(\x05H\x01\x88\x01\x01\x12\x35\n\x11last_success_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x35\n\x11last_attempt_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x35\n\x11next_attempt_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\"\n\x07problem\x18\x08 \x01(\x0b\x32\x11.zaiko.v1.Problem\x12\x0b\n\x03sku\x18\t \x01(\t\x12\x14\n\x08revision\x18\n \x01(\x03\x42\x02\x30\x01\"\x9e\x01\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x12\n\x0eSTATE_DISABLED\x10\x01\x12\x11\n\rSTATE_PENDING\x10\x02\x12\x11\n\rSTATE_SYNCING\x10\x03\x12\x10\n\x0cSTATE_SYNCED\x10\x04\x12\x10\n\x0cSTATE_FAILED\x10\x05\x12\x0e\n\nSTATE_HELD\x10\x06\x12\x10\n\x0cSTATE_SHADOW\x10\x07\x42\t\n\x07_targetB\x0c\n\n_confirmed\"~\n\nLinkCounts\x12\x10\n\x08\x64isabled\x18\x01 \x01(\x05\x12\x0f\n\x07pending\x18\x02 \x01(\x05\x12\x0f\n\x07syncing\x18\x03 \x01(\x05\x12\x0e\n\x06synced\x18\x04 \x01(\x05\x12\x0e\n\x06\x66\x61iled\x18\x05 \x01(\x05\x12\x0c\n\x04held\x18\x06 \x01(\x05\x12\x0e\n\x06shadow\x18\x07 \x01(\x05\"p\n\x0c\x43ountedUnits\x12\r\n\x05order\x18\x01 \x01(\t\x12\x14\n\x0corder_number\x18\x02 \x01(\t\x12\x18\n\x10\x65xternal_line_id\x18\x03 \x01(\t\x12\x0f\n\x07product\x18\x04 \x01(\t\x12\x10\n\x08quantity\x18\x05 \x01(\x05\x42\x35\n\x0c\x64\x65v.zaiko.v1B\tLinkProtoP\x01Z\x18zaiko.dev/api/v1;zaikov1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x13zaiko/v1/link.proto\x12\x08zaiko.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x14zaiko/v1/error.proto\"\xa7\x03\n\x04Link\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07listing\x18\x02 \x01(\t\x12\x11\n\x07product\x18\x03 \x01(\tH\x00\x12\"\n\x06\x62undle\x18\x04 \x01(\x0b\x32\x10.zaiko.v1.BundleH\x00\x12\x19\n\x0csync_enabled\x18\x05 \x01(\x08H\x01\x88\x01\x01\x12!\n\x04mode\x18\x06 \x01(\x0e\x32\x13.zaiko.v1.Link.Mode\x12$\n\x06status\x18\x07 \x01(\x0b\x32\x14.zaiko.v1.LinkStatus\x12/\n\x0b\x63reate_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bupdate_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x14\n\x08revision\x18\n \x01(\x03\x42\x02\x30\x01\x12\x0c\n\x04\x65tag\x18\x0b \x01(\t\"D\n\x04Mode\x12\x14\n\x10MODE_UNSPECIFIED\x10\x00\x12\r\n\tMODE_SYNC\x10\x01\x12\x17\n\x13MODE_RECEIVING_ONLY\x10\x02\x42\x08\n\x06targetB\x0f\n\r_sync_enabled\"V\n\x06\x42undle\x12$\n\x05parts\x18\x01 \x03(\x0b\x32\x15.zaiko.v1.Bundle.Part\x1a&\n\x04Part\x12\x0f\n\x07product\x18\x01 \x01(\t\x12\r\n\x05\x63ount\x18\x02 \x01(\x05\"\x98\x04\n\nLinkStatus\x12\x0c\n\x04link\x18\x01 \x01(\t\x12)\n\x05state\x18\x02 \x01(\x0e\x32\x1a.zaiko.v1.LinkStatus.State\x12\x13\n\x06target\x18\x03 \x01(\x05H\x00\x88\x01\x01\x12\x16\n\tconfirmed\x18\x04 \x01(\x05H\x01\x88\x01\x01\x12\x35\n\x11last_success_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x35\n\x11last_attempt_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x35\n\x11next_attempt_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\"\n\x07problem\x18\x08 \x01(\x0b\x32\x11.zaiko.v1.Problem\x12\x0b\n\x03sku\x18\t \x01(\t\x12\x14\n\x08revision\x18\n \x01(\x03\x42\x02\x30\x01\"\x9e\x01\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x12\n\x0eSTATE_DISABLED\x10\x01\x12\x11\n\rSTATE_PENDING\x10\x02\x12\x11\n\rSTATE_SYNCING\x10\x03\x12\x10\n\x0cSTATE_SYNCED\x10\x04\x12\x10\n\x0cSTATE_FAILED\x10\x05\x12\x0e\n\nSTATE_HELD\x10\x06\x12\x10\n\x0cSTATE_SHADOW\x10\x07\x42\t\n\x07_targetB\x0c\n\n_confirmed\"~\n\nLinkCounts\x12\x10\n\x08\x64isabled\x18\x01 \x01(\x05\x12\x0f\n\x07pending\x18\x02 \x01(\x05\x12\x0f\n\x07syncing\x18\x03 \x01(\x05\x12\x0e\n\x06synced\x18\x04 \x01(\x05\x12\x0e\n\x06\x66\x61iled\x18\x05 \x01(\x05\x12\x0c\n\x04held\x18\x06 \x01(\x05\x12\x0e\n\x06shadow\x18\x07 \x01(\x05\"p\n\x0c\x43ountedUnits\x12\r\n\x05order\x18\x01 \x01(\t\x12\x14\n\x0corder_number\x18\x02 \x01(\t\x12\x18\n\x10\x65xternal_line_id\x18\x03 \x01(\t\x12\x0f\n\x07product\x18\x04 \x01(\t\x12\x10\n\x08quantity\x18\x05 \x01(\x05\x42\x35\n\x0c\x64\x65v.zaiko.v1B\tLinkProtoP\x01Z\x18zaiko.dev/api/v1;zaikov1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -39,19 +39,19 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LINKSTATUS'].fields_by_name['revision']._loaded_options = None
   _globals['_LINKSTATUS'].fields_by_name['revision']._serialized_options = b'0\001'
   _globals['_LINK']._serialized_start=89
-  _globals['_LINK']._serialized_end=487
+  _globals['_LINK']._serialized_end=512
   _globals['_LINK_MODE']._serialized_start=417
-  _globals['_LINK_MODE']._serialized_end=460
-  _globals['_BUNDLE']._serialized_start=489
-  _globals['_BUNDLE']._serialized_end=575
-  _globals['_BUNDLE_PART']._serialized_start=537
-  _globals['_BUNDLE_PART']._serialized_end=575
-  _globals['_LINKSTATUS']._serialized_start=578
-  _globals['_LINKSTATUS']._serialized_end=1114
-  _globals['_LINKSTATUS_STATE']._serialized_start=931
-  _globals['_LINKSTATUS_STATE']._serialized_end=1089
-  _globals['_LINKCOUNTS']._serialized_start=1116
-  _globals['_LINKCOUNTS']._serialized_end=1242
-  _globals['_COUNTEDUNITS']._serialized_start=1244
-  _globals['_COUNTEDUNITS']._serialized_end=1356
+  _globals['_LINK_MODE']._serialized_end=485
+  _globals['_BUNDLE']._serialized_start=514
+  _globals['_BUNDLE']._serialized_end=600
+  _globals['_BUNDLE_PART']._serialized_start=562
+  _globals['_BUNDLE_PART']._serialized_end=600
+  _globals['_LINKSTATUS']._serialized_start=603
+  _globals['_LINKSTATUS']._serialized_end=1139
+  _globals['_LINKSTATUS_STATE']._serialized_start=956
+  _globals['_LINKSTATUS_STATE']._serialized_end=1114
+  _globals['_LINKCOUNTS']._serialized_start=1141
+  _globals['_LINKCOUNTS']._serialized_end=1267
+  _globals['_COUNTEDUNITS']._serialized_start=1269
+  _globals['_COUNTEDUNITS']._serialized_end=1381
 # @@protoc_insertion_point(module_scope)

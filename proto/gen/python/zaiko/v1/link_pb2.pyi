@@ -40,6 +40,10 @@ class Link(message.Message):
         """Unknown; never sent by this version. On input, SYNC."""
         MODE_SYNC: Link._Mode.ValueType  # 1
         """The shop shows what may still be sold."""
+        MODE_RECEIVING_ONLY: Link._Mode.ValueType  # 2
+        """Never on input: it is the product that is receiving-only (SetReceivingOnly). Each receipt adds its units to the number of
+        the product's first link; the shop's number is its own.
+        """
 
     class Mode(_Mode, metaclass=_ModeEnumTypeWrapper):
         """How the product's stock and the shop's number are kept together."""
@@ -48,6 +52,10 @@ class Link(message.Message):
     """Unknown; never sent by this version. On input, SYNC."""
     MODE_SYNC: Link.Mode.ValueType  # 1
     """The shop shows what may still be sold."""
+    MODE_RECEIVING_ONLY: Link.Mode.ValueType  # 2
+    """Never on input: it is the product that is receiving-only (SetReceivingOnly). Each receipt adds its units to the number of
+    the product's first link; the shop's number is its own.
+    """
 
     NAME_FIELD_NUMBER: builtins.int
     LISTING_FIELD_NUMBER: builtins.int

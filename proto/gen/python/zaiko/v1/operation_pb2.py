@@ -23,11 +23,12 @@ _sym_db = _symbol_database.Default()
 
 
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
+from zaiko.v1 import addition_pb2 as zaiko_dot_v1_dot_addition__pb2
 from zaiko.v1 import bulk_link_pb2 as zaiko_dot_v1_dot_bulk__link__pb2
 from zaiko.v1 import error_pb2 as zaiko_dot_v1_dot_error__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18zaiko/v1/operation.proto\x12\x08zaiko.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x18zaiko/v1/bulk_link.proto\x1a\x14zaiko/v1/error.proto\"\x88\x07\n\tOperation\x12\x0c\n\x04name\x18\x01 \x01(\t\x12&\n\x04kind\x18\x02 \x01(\x0e\x32\x18.zaiko.v1.Operation.Kind\x12(\n\x05state\x18\x03 \x01(\x0e\x32\x19.zaiko.v1.Operation.State\x12.\n\x08progress\x18\x04 \x01(\x0b\x32\x1c.zaiko.v1.Operation.Progress\x12/\n\tbulk_link\x18\x05 \x01(\x0b\x32\x1a.zaiko.v1.BulkLinkMetadataH\x00\x12=\n\x10refresh_listings\x18\x06 \x01(\x0b\x32!.zaiko.v1.RefreshListingsMetadataH\x00\x12\x34\n\x10\x62ulk_link_report\x18\x07 \x01(\x0b\x32\x18.zaiko.v1.BulkLinkReportH\x01\x12\x42\n\x17refresh_listings_report\x18\x08 \x01(\x0b\x32\x1f.zaiko.v1.RefreshListingsReportH\x01\x12$\n\x07problem\x18\t \x01(\x0b\x32\x11.zaiko.v1.ProblemH\x01\x12/\n\x0b\x63reate_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nstart_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x14\n\x08revision\x18\r \x01(\x03\x42\x02\x30\x01\x12\x0c\n\x04\x65tag\x18\x0e \x01(\t\x1a\x44\n\x08Progress\x12\x0c\n\x04\x64one\x18\x01 \x01(\x05\x12\x12\n\x05total\x18\x02 \x01(\x05H\x00\x88\x01\x01\x12\x0c\n\x04unit\x18\x03 \x01(\tB\x08\n\x06_total\"K\n\x04Kind\x12\x14\n\x10KIND_UNSPECIFIED\x10\x00\x12\x12\n\x0eKIND_BULK_LINK\x10\x01\x12\x19\n\x15KIND_REFRESH_LISTINGS\x10\x02\"\x7f\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x10\n\x0cSTATE_QUEUED\x10\x01\x12\x11\n\rSTATE_RUNNING\x10\x02\x12\x13\n\x0fSTATE_SUCCEEDED\x10\x03\x12\x10\n\x0cSTATE_FAILED\x10\x04\x12\x13\n\x0fSTATE_CANCELLED\x10\x05\x42\n\n\x08metadataB\x08\n\x06result\"\'\n\x17RefreshListingsMetadata\x12\x0c\n\x04shop\x18\x01 \x01(\t\"p\n\x15RefreshListingsReport\x12\x15\n\rlisting_count\x18\x01 \x01(\x05\x12\x11\n\tnew_count\x18\x02 \x01(\x05\x12\x15\n\rchanged_count\x18\x03 \x01(\x05\x12\x16\n\x0evanished_count\x18\x04 \x01(\x05\x42:\n\x0c\x64\x65v.zaiko.v1B\x0eOperationProtoP\x01Z\x18zaiko.dev/api/v1;zaikov1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18zaiko/v1/operation.proto\x12\x08zaiko.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17zaiko/v1/addition.proto\x1a\x18zaiko/v1/bulk_link.proto\x1a\x14zaiko/v1/error.proto\"\xfe\x07\n\tOperation\x12\x0c\n\x04name\x18\x01 \x01(\t\x12&\n\x04kind\x18\x02 \x01(\x0e\x32\x18.zaiko.v1.Operation.Kind\x12(\n\x05state\x18\x03 \x01(\x0e\x32\x19.zaiko.v1.Operation.State\x12.\n\x08progress\x18\x04 \x01(\x0b\x32\x1c.zaiko.v1.Operation.Progress\x12/\n\tbulk_link\x18\x05 \x01(\x0b\x32\x1a.zaiko.v1.BulkLinkMetadataH\x00\x12=\n\x10refresh_listings\x18\x06 \x01(\x0b\x32!.zaiko.v1.RefreshListingsMetadataH\x00\x12-\n\x08\x63ut_over\x18\x0f \x01(\x0b\x32\x19.zaiko.v1.CutOverMetadataH\x00\x12\x34\n\x10\x62ulk_link_report\x18\x07 \x01(\x0b\x32\x18.zaiko.v1.BulkLinkReportH\x01\x12\x42\n\x17refresh_listings_report\x18\x08 \x01(\x0b\x32\x1f.zaiko.v1.RefreshListingsReportH\x01\x12$\n\x07problem\x18\t \x01(\x0b\x32\x11.zaiko.v1.ProblemH\x01\x12\x32\n\x0f\x63ut_over_report\x18\x10 \x01(\x0b\x32\x17.zaiko.v1.CutOverReportH\x01\x12/\n\x0b\x63reate_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nstart_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x14\n\x08revision\x18\r \x01(\x03\x42\x02\x30\x01\x12\x0c\n\x04\x65tag\x18\x0e \x01(\t\x1a\x44\n\x08Progress\x12\x0c\n\x04\x64one\x18\x01 \x01(\x05\x12\x12\n\x05total\x18\x02 \x01(\x05H\x00\x88\x01\x01\x12\x0c\n\x04unit\x18\x03 \x01(\tB\x08\n\x06_total\"^\n\x04Kind\x12\x14\n\x10KIND_UNSPECIFIED\x10\x00\x12\x12\n\x0eKIND_BULK_LINK\x10\x01\x12\x19\n\x15KIND_REFRESH_LISTINGS\x10\x02\x12\x11\n\rKIND_CUT_OVER\x10\x03\"\x7f\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x10\n\x0cSTATE_QUEUED\x10\x01\x12\x11\n\rSTATE_RUNNING\x10\x02\x12\x13\n\x0fSTATE_SUCCEEDED\x10\x03\x12\x10\n\x0cSTATE_FAILED\x10\x04\x12\x13\n\x0fSTATE_CANCELLED\x10\x05\x42\n\n\x08metadataB\x08\n\x06result\"\'\n\x17RefreshListingsMetadata\x12\x0c\n\x04shop\x18\x01 \x01(\t\"p\n\x15RefreshListingsReport\x12\x15\n\rlisting_count\x18\x01 \x01(\x05\x12\x11\n\tnew_count\x18\x02 \x01(\x05\x12\x15\n\rchanged_count\x18\x03 \x01(\x05\x12\x16\n\x0evanished_count\x18\x04 \x01(\x05\x42:\n\x0c\x64\x65v.zaiko.v1B\x0eOperationProtoP\x01Z\x18zaiko.dev/api/v1;zaikov1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -37,16 +38,16 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._serialized_options = b'\n\014dev.zaiko.v1B\016OperationProtoP\001Z\030zaiko.dev/api/v1;zaikov1'
   _globals['_OPERATION'].fields_by_name['revision']._loaded_options = None
   _globals['_OPERATION'].fields_by_name['revision']._serialized_options = b'0\001'
-  _globals['_OPERATION']._serialized_start=120
-  _globals['_OPERATION']._serialized_end=1024
-  _globals['_OPERATION_PROGRESS']._serialized_start=728
-  _globals['_OPERATION_PROGRESS']._serialized_end=796
-  _globals['_OPERATION_KIND']._serialized_start=798
-  _globals['_OPERATION_KIND']._serialized_end=873
-  _globals['_OPERATION_STATE']._serialized_start=875
-  _globals['_OPERATION_STATE']._serialized_end=1002
-  _globals['_REFRESHLISTINGSMETADATA']._serialized_start=1026
-  _globals['_REFRESHLISTINGSMETADATA']._serialized_end=1065
-  _globals['_REFRESHLISTINGSREPORT']._serialized_start=1067
-  _globals['_REFRESHLISTINGSREPORT']._serialized_end=1179
+  _globals['_OPERATION']._serialized_start=145
+  _globals['_OPERATION']._serialized_end=1167
+  _globals['_OPERATION_PROGRESS']._serialized_start=852
+  _globals['_OPERATION_PROGRESS']._serialized_end=920
+  _globals['_OPERATION_KIND']._serialized_start=922
+  _globals['_OPERATION_KIND']._serialized_end=1016
+  _globals['_OPERATION_STATE']._serialized_start=1018
+  _globals['_OPERATION_STATE']._serialized_end=1145
+  _globals['_REFRESHLISTINGSMETADATA']._serialized_start=1169
+  _globals['_REFRESHLISTINGSMETADATA']._serialized_end=1208
+  _globals['_REFRESHLISTINGSREPORT']._serialized_start=1210
+  _globals['_REFRESHLISTINGSREPORT']._serialized_end=1322
 # @@protoc_insertion_point(module_scope)

@@ -7,6 +7,7 @@ from google.protobuf import descriptor as descriptor
 from google.protobuf import message as message
 from google.protobuf import timestamp_pb2 as timestamp_pb2
 from google.protobuf.internal import enum_type_wrapper as enum_type_wrapper
+from zaiko.v1 import addition_pb2 as addition_pb2
 from zaiko.v1 import bulk_link_pb2 as bulk_link_pb2
 from zaiko.v1 import error_pb2 as error_pb2
 import builtins as builtins
@@ -38,6 +39,8 @@ class Operation(message.Message):
         """LinkService.BulkLink; result BulkLinkReport."""
         KIND_REFRESH_LISTINGS: Operation._Kind.ValueType  # 2
         """ShopService.RefreshListings; result RefreshListingsReport."""
+        KIND_CUT_OVER: Operation._Kind.ValueType  # 3
+        """ReceivingService.CutOver; result CutOverReport."""
 
     class Kind(_Kind, metaclass=_KindEnumTypeWrapper):
         """What it does, and so which metadata and which result it has."""
@@ -48,6 +51,8 @@ class Operation(message.Message):
     """LinkService.BulkLink; result BulkLinkReport."""
     KIND_REFRESH_LISTINGS: Operation.Kind.ValueType  # 2
     """ShopService.RefreshListings; result RefreshListingsReport."""
+    KIND_CUT_OVER: Operation.Kind.ValueType  # 3
+    """ReceivingService.CutOver; result CutOverReport."""
 
     class _State:
         ValueType = typing.NewType("ValueType", builtins.int)
@@ -120,9 +125,11 @@ class Operation(message.Message):
     PROGRESS_FIELD_NUMBER: builtins.int
     BULK_LINK_FIELD_NUMBER: builtins.int
     REFRESH_LISTINGS_FIELD_NUMBER: builtins.int
+    CUT_OVER_FIELD_NUMBER: builtins.int
     BULK_LINK_REPORT_FIELD_NUMBER: builtins.int
     REFRESH_LISTINGS_REPORT_FIELD_NUMBER: builtins.int
     PROBLEM_FIELD_NUMBER: builtins.int
+    CUT_OVER_REPORT_FIELD_NUMBER: builtins.int
     CREATE_TIME_FIELD_NUMBER: builtins.int
     START_TIME_FIELD_NUMBER: builtins.int
     END_TIME_FIELD_NUMBER: builtins.int
@@ -151,6 +158,10 @@ class Operation(message.Message):
         """Of kind REFRESH_LISTINGS."""
 
     @builtins.property
+    def cut_over(self) -> addition_pb2.CutOverMetadata:
+        """Of kind CUT_OVER."""
+
+    @builtins.property
     def bulk_link_report(self) -> bulk_link_pb2.BulkLinkReport:
         """Of kind BULK_LINK."""
 
@@ -161,6 +172,10 @@ class Operation(message.Message):
     @builtins.property
     def problem(self) -> error_pb2.Problem:
         """Why it failed."""
+
+    @builtins.property
+    def cut_over_report(self) -> addition_pb2.CutOverReport:
+        """Of kind CUT_OVER."""
 
     @builtins.property
     def create_time(self) -> timestamp_pb2.Timestamp:
@@ -183,22 +198,24 @@ class Operation(message.Message):
         progress: Operation.Progress | None = ...,
         bulk_link: bulk_link_pb2.BulkLinkMetadata | None = ...,
         refresh_listings: RefreshListingsMetadata | None = ...,
+        cut_over: addition_pb2.CutOverMetadata | None = ...,
         bulk_link_report: bulk_link_pb2.BulkLinkReport | None = ...,
         refresh_listings_report: RefreshListingsReport | None = ...,
         problem: error_pb2.Problem | None = ...,
+        cut_over_report: addition_pb2.CutOverReport | None = ...,
         create_time: timestamp_pb2.Timestamp | None = ...,
         start_time: timestamp_pb2.Timestamp | None = ...,
         end_time: timestamp_pb2.Timestamp | None = ...,
         revision: builtins.int = ...,
         etag: builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["bulk_link", b"bulk_link", "bulk_link_report", b"bulk_link_report", "create_time", b"create_time", "end_time", b"end_time", "metadata", b"metadata", "problem", b"problem", "progress", b"progress", "refresh_listings", b"refresh_listings", "refresh_listings_report", b"refresh_listings_report", "result", b"result", "start_time", b"start_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = typing.Literal["bulk_link", b"bulk_link", "bulk_link_report", b"bulk_link_report", "create_time", b"create_time", "cut_over", b"cut_over", "cut_over_report", b"cut_over_report", "end_time", b"end_time", "metadata", b"metadata", "problem", b"problem", "progress", b"progress", "refresh_listings", b"refresh_listings", "refresh_listings_report", b"refresh_listings_report", "result", b"result", "start_time", b"start_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["bulk_link", b"bulk_link", "bulk_link_report", b"bulk_link_report", "create_time", b"create_time", "end_time", b"end_time", "etag", b"etag", "kind", b"kind", "metadata", b"metadata", "name", b"name", "problem", b"problem", "progress", b"progress", "refresh_listings", b"refresh_listings", "refresh_listings_report", b"refresh_listings_report", "result", b"result", "revision", b"revision", "start_time", b"start_time", "state", b"state"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["bulk_link", b"bulk_link", "bulk_link_report", b"bulk_link_report", "create_time", b"create_time", "cut_over", b"cut_over", "cut_over_report", b"cut_over_report", "end_time", b"end_time", "etag", b"etag", "kind", b"kind", "metadata", b"metadata", "name", b"name", "problem", b"problem", "progress", b"progress", "refresh_listings", b"refresh_listings", "refresh_listings_report", b"refresh_listings_report", "result", b"result", "revision", b"revision", "start_time", b"start_time", "state", b"state"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_metadata: _TypeAlias = typing.Literal["bulk_link", "refresh_listings"]  # noqa: Y015
+    _WhichOneofReturnType_metadata: _TypeAlias = typing.Literal["bulk_link", "refresh_listings", "cut_over"]  # noqa: Y015
     _WhichOneofArgType_metadata: _TypeAlias = typing.Literal["metadata", b"metadata"]  # noqa: Y015
-    _WhichOneofReturnType_result: _TypeAlias = typing.Literal["bulk_link_report", "refresh_listings_report", "problem"]  # noqa: Y015
+    _WhichOneofReturnType_result: _TypeAlias = typing.Literal["bulk_link_report", "refresh_listings_report", "problem", "cut_over_report"]  # noqa: Y015
     _WhichOneofArgType_result: _TypeAlias = typing.Literal["result", b"result"]  # noqa: Y015
     @typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType_metadata) -> _WhichOneofReturnType_metadata | None: ...

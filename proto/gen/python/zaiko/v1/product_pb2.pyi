@@ -47,6 +47,33 @@ class Product(message.Message):
     STATE_ARCHIVED: Product.State.ValueType  # 2
     """Kept for its history: cannot be linked or received any more. Its orders and movements stay readable."""
 
+    class _ReceivingOnly:
+        ValueType = typing.NewType("ValueType", builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _ReceivingOnlyEnumTypeWrapper(enum_type_wrapper._EnumTypeWrapper[Product._ReceivingOnly.ValueType], builtins.type):
+        DESCRIPTOR: descriptor.EnumDescriptor
+        RECEIVING_ONLY_UNSPECIFIED: Product._ReceivingOnly.ValueType  # 0
+        """Unknown; never sent by this version. Treat as OFF."""
+        RECEIVING_ONLY_OFF: Product._ReceivingOnly.ValueType  # 1
+        """No."""
+        RECEIVING_ONLY_ON: Product._ReceivingOnly.ValueType  # 2
+        """Each receipt adds its units to one shop. No link of the product is synced."""
+        RECEIVING_ONLY_ENDED: Product._ReceivingOnly.ValueType  # 3
+        """It was, until a link of the product was synced. It cannot be again."""
+
+    class ReceivingOnly(_ReceivingOnly, metaclass=_ReceivingOnlyEnumTypeWrapper):
+        """Whether receipts are added to one shop instead of the product being synced. See ReceivingService."""
+
+    RECEIVING_ONLY_UNSPECIFIED: Product.ReceivingOnly.ValueType  # 0
+    """Unknown; never sent by this version. Treat as OFF."""
+    RECEIVING_ONLY_OFF: Product.ReceivingOnly.ValueType  # 1
+    """No."""
+    RECEIVING_ONLY_ON: Product.ReceivingOnly.ValueType  # 2
+    """Each receipt adds its units to one shop. No link of the product is synced."""
+    RECEIVING_ONLY_ENDED: Product.ReceivingOnly.ValueType  # 3
+    """It was, until a link of the product was synced. It cannot be again."""
+
     NAME_FIELD_NUMBER: builtins.int
     CODE_FIELD_NUMBER: builtins.int
     BARCODE_FIELD_NUMBER: builtins.int
@@ -56,6 +83,7 @@ class Product(message.Message):
     UPDATE_TIME_FIELD_NUMBER: builtins.int
     REVISION_FIELD_NUMBER: builtins.int
     ETAG_FIELD_NUMBER: builtins.int
+    RECEIVING_ONLY_FIELD_NUMBER: builtins.int
     name: builtins.str
     """Output only. Resource name, `merchants/{merchant}/products/{product}`."""
     code: builtins.str
@@ -76,6 +104,8 @@ class Product(message.Message):
     """Optional. Changes with every change of the resource. Set on an update, it must be the current one; otherwise it is
     ignored.
     """
+    receiving_only: Product.ReceivingOnly.ValueType
+    """Output only. Changed by SetReceivingOnly, and ended by enabling sync on a link of the product."""
     @builtins.property
     def create_time(self) -> timestamp_pb2.Timestamp:
         """Output only. When it was created here."""
@@ -96,9 +126,10 @@ class Product(message.Message):
         update_time: timestamp_pb2.Timestamp | None = ...,
         revision: builtins.int = ...,
         etag: builtins.str = ...,
+        receiving_only: Product.ReceivingOnly.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = typing.Literal["create_time", b"create_time", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["barcode", b"barcode", "code", b"code", "create_time", b"create_time", "display_name", b"display_name", "etag", b"etag", "name", b"name", "revision", b"revision", "state", b"state", "update_time", b"update_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["barcode", b"barcode", "code", b"code", "create_time", b"create_time", "display_name", b"display_name", "etag", b"etag", "name", b"name", "receiving_only", b"receiving_only", "revision", b"revision", "state", b"state", "update_time", b"update_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...

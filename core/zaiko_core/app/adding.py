@@ -1,0 +1,259 @@
+"""The transactions of a run that adds received units to a shop's numbers (ADR 0017): judge what was not answered, record an attempt
+before it is sent, record what became of it.
+
+Each listing has at most one attempt under way. `prepare` is called after the shop's orders were fetched, with numbers that were
+read before; all but `to_read` first check that this process still holds the shop. Nothing here is told to watchers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from zaiko_core.app.ports import UnitOfWork
+from zaiko_core.app.records import AdditionRecord, ListingRecord, PlaceRecord
+from zaiko_core.app.sync import Observation, Outcome, Policy, Write, in_shadow
+from zaiko_core.domain.addition import ARRIVAL, AdditionState, Attempt, Reading, Verdict, judge, overtaken, settled_by_answer
+from zaiko_core.domain.fence import Mode
+from zaiko_core.domain.problem import Problem
+
+_SECOND = 1_000_000
+_RETRY_FIRST, _RETRY_LAST, _IDLE = 2 * _SECOND, 3_600 * _SECOND, 600 * _SECOND
+_OVERTAKEN = 2
+"""How often a reading is given up because an order overtook it."""
+_BECOMES = {
+    Verdict.APPLIED: AdditionState.ADDED,
+    Verdict.NOT_APPLIED: AdditionState.QUEUED,
+    Verdict.UNDECIDED: AdditionState.UNDECIDED,
+}
+_MARGIN = 300 * _SECOND
+"""µs before an attempt was recorded from when orders are looked at: it was read, and orders were taken in, shortly before."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """The writes to send, and whether another round has something to do at once."""
+
+    writes: Sequence[Write] = ()
+    again: bool = False
+
+
+@dataclass(slots=True)
+class _Step:
+    """What a transaction does to one place and its additions."""
+
+    place: PlaceRecord
+    rows: list[AdditionRecord]
+
+    def move(self, state: AdditionState, among: AdditionState) -> None:
+        self.rows = [replace(row, state=state) if row.state is among else row for row in self.rows]
+
+    def settle(self, state: AdditionState, due_at: int) -> None:
+        """The attempt under way has come to this."""
+        self.move(state, AdditionState.SENT)
+        self.place = replace(self.place, due_at=due_at, key=None, under_way=None, seen=None, attempt=0, problem=None)
+
+    def wait(self, due_at: int) -> None:
+        self.place = replace(self.place, due_at=due_at)
+
+    def fail(self, problem: Problem, now: int) -> None:
+        """Backs off: 2 s, doubling to one hour."""
+        attempt = self.place.attempt + 1
+        due_at = now + min(_RETRY_FIRST * 2 ** min(attempt - 1, 16), _RETRY_LAST)
+        self.place = replace(self.place, due_at=due_at, attempt=attempt, problem=replace(problem, retry_at=due_at))
+
+    @property
+    def units(self) -> int:
+        return sum(row.units for row in self.rows if row.state is AdditionState.QUEUED)
+
+    @property
+    def product(self) -> str:
+        return self.rows[0].product if self.rows else ""
+
+
+def to_read(uow: UnitOfWork, shop: str, policy: Policy, *, limit: int) -> list[ListingRecord]:
+    """The listings whose numbers the places that are due need now."""
+    places = uow.additions.due(shop, limit=limit)
+    wanted = [place.listing for place in places if place.seen is None and _wait(place, policy) <= uow.now]
+    return list(uow.listings.get(shop, wanted).values()) if wanted else []
+
+
+def prepare(
+    uow: UnitOfWork, shop: str, token: int, policy: Policy, observations: Mapping[str, Observation], *, key: str, limit: int
+) -> Prepared:
+    """Go on with every place that is due, and record the writes that follow, before they are sent."""
+    uow.hold_lease(shop, token)
+    due = uow.additions.due(shop, limit=limit)
+    if not due:
+        return Prepared()
+    rows, shadow = uow.additions.of_places(shop, [place.listing for place in due]), in_shadow(uow, shop)
+    listings = uow.listings.get(shop, [place.listing for place in due])
+    before = {row.addition: row for found in rows.values() for row in found}
+    steps: list[_Step] = []
+    writes: list[Write] = []
+    made: list[AdditionRecord] = []
+    for place in due:
+        step, seen = _Step(place, list(rows.get(place.listing, ()))), observations.get(place.listing)
+        steps.append(step)
+        if place.listing not in listings:
+            step.fail(Problem("LISTING_GONE", f"listing {place.listing} is no longer known"), uow.now)
+        elif place.under_way is not None:
+            made += _look_after(uow, step, policy, seen, f"r{uow.revision}-{len(made)}")
+        elif not any(row.state is AdditionState.QUEUED for row in step.rows):
+            continue
+        elif shadow:
+            step.wait(uow.now + _IDLE)
+        elif seen is not None and seen.problem is not None:
+            step.fail(seen.problem, uow.now)
+        elif seen is not None and not _may_overwrite(uow, step, policy, seen):
+            made += _shorten(step, seen, f"r{uow.revision}-{len(made)}")
+            write = _begin(uow, step, policy, seen, listings[place.listing], f"{key}.{len(writes)}")
+            writes += [write] if write is not None else []
+    _save(uow, shop, steps, before, made)
+    return Prepared(writes, any(step.place.due_at <= uow.now and step.rows for step in steps))
+
+
+def settle(uow: UnitOfWork, shop: str, token: int, policy: Policy, outcomes: Sequence[tuple[Write, Outcome]]) -> None:
+    """Record what became of writes. One whose place has moved on since is left alone."""
+    uow.hold_lease(shop, token)
+    places = uow.additions.places(shop, [write.listing for write, _ in outcomes])
+    rows = uow.additions.of_places(shop, list(places))
+    before = {row.addition: row for found in rows.values() for row in found}
+    steps: list[_Step] = []
+    for write, outcome in outcomes:
+        place = places.get(write.listing)
+        if place is None or place.under_way is None or place.key != write.key:
+            continue
+        step = _Step(place, list(rows.get(write.listing, ())))
+        steps.append(step)
+        if outcome.applied:
+            answered = replace(place.under_way, answered_at=uow.now)
+            if policy.mode is Mode.SET:
+                step.place = replace(place, under_way=answered, due_at=uow.now + policy.visibility)
+            else:
+                step.settle(AdditionState.ADDED, uow.now)
+        elif outcome.unknown:
+            step.wait(place.under_way.sent_at + ARRIVAL)
+        else:
+            attempts = place.attempt
+            step.settle(AdditionState.QUEUED, uow.now)
+            step.place = replace(step.place, attempt=attempts)
+            if outcome.problem is not None:
+                step.fail(outcome.problem, uow.now)
+            elif outcome.stale:
+                # Somebody bought meanwhile; a shop that says so again and again is asked less often.
+                step.place = replace(step.place, attempt=attempts + 1)
+                step.wait(uow.now + (0 if attempts < 3 else min(_RETRY_FIRST * 2 ** (attempts - 3), _RETRY_LAST)))
+    _save(uow, shop, steps, before, [])
+
+
+def _wait(place: PlaceRecord, policy: Policy) -> int:
+    """From when a reading says something about what is under way: no request arrives any more, and where a plain number was
+    acknowledged, the orders that it may have overwritten can be seen."""
+    attempt = place.under_way
+    if attempt is None:
+        return 0
+    return attempt.sent_at + ARRIVAL if attempt.answered_at is None else attempt.answered_at + policy.visibility
+
+
+def _look_after(uow: UnitOfWork, step: _Step, policy: Policy, seen: Observation | None, name: str) -> list[AdditionRecord]:
+    """Find out about the attempt under way, as far as that is possible now; units that are to be taken off again."""
+    place, attempt = step.place, step.place.under_way
+    assert attempt is not None
+    if (wait := _wait(place, policy)) > uow.now:
+        step.wait(wait)
+        return []
+    sales = uow.additions.sales(place.shop, place.listing, since=attempt.sent_at - _MARGIN)
+    if settled_by_answer(attempt, policy.mode, sales):
+        step.settle(AdditionState.ADDED, uow.now)
+        return []
+    if place.seen is None:
+        if seen is None:
+            return []
+        if seen.at < wait:
+            step.wait(uow.now + 2 * _SECOND)
+        elif seen.problem is not None:
+            step.fail(seen.problem, uow.now)
+        elif seen.quantity is None:
+            step.settle(AdditionState.UNDECIDED, uow.now)
+        else:
+            # Orders placed before this reading have until then to show up.
+            reading = Reading(seen.quantity, seen.at, seen.until)
+            step.place = replace(place, seen=reading, due_at=seen.until + policy.visibility, attempt=0, problem=None)
+        return []
+    if uow.now < place.seen.until + policy.visibility:
+        step.wait(place.seen.until + policy.visibility)
+        return []
+    product, found = step.product, judge(attempt, policy.mode, place.seen, sales)
+    step.settle(_BECOMES[found.verdict], uow.now)
+    wrong = ((found.overwritten, AdditionState.QUEUED), (found.doubtful, AdditionState.UNDECIDED))
+    back = [
+        AdditionRecord(f"{name}{letter}", product, -units, place.shop, place.listing, state)
+        for letter, (units, state) in zip("ab", wrong, strict=True)
+        if units
+    ]
+    step.rows += back
+    return back
+
+
+def _may_overwrite(uow: UnitOfWork, step: _Step, policy: Policy, seen: Observation) -> bool:
+    """Whether a plain number would stand on a reading that an order has overtaken; it is read again, a few times."""
+    place = step.place
+    if policy.mode is not Mode.SET or place.attempt >= _OVERTAKEN:
+        return False
+    base = Reading(seen.quantity or 0, seen.at, seen.until)
+    if not overtaken(base, uow.additions.sales(place.shop, place.listing, since=seen.at - _MARGIN)):
+        return False
+    step.place = replace(place, attempt=place.attempt + 1)
+    return True
+
+
+def _shorten(step: _Step, seen: Observation, name: str) -> list[AdditionRecord]:
+    """A number cannot fall below zero: of units that are to be taken off, those that are not there wait for the next receipt."""
+    short = step.units + (seen.quantity or 0)
+    if short >= 0:
+        return []
+    for index, row in enumerate(step.rows):
+        if row.state is AdditionState.QUEUED and row.units - short < 0:
+            step.rows[index] = replace(row, units=row.units - short)
+            return [AdditionRecord(name, row.product, short, row.shop, row.listing)]
+    return []
+
+
+def _begin(uow: UnitOfWork, step: _Step, policy: Policy, seen: Observation, listing: ListingRecord, key: str) -> Write | None:
+    """Record the attempt to add all that is queued, unless the number cannot be."""
+    place, units, shown = step.place, step.units, seen.quantity or 0
+    if units == 0 or shown + units < 0:
+        if units == 0:
+            step.move(AdditionState.ADDED, AdditionState.QUEUED)
+        step.wait(uow.now + _IDLE)
+        return None
+    if shown + units > policy.maximum:
+        message = f"{shown} + {units} units are more than the platform takes ({policy.maximum})"
+        step.fail(Problem("ITEM_REFUSED", message), uow.now)
+        return None
+    step.move(AdditionState.SENT, AdditionState.QUEUED)
+    attempt = Attempt(Reading(shown, seen.at, seen.until), units, uow.now)
+    step.place = replace(place, key=key, under_way=attempt, seen=None, due_at=uow.now + ARRIVAL)
+    return Write(place.listing, listing.external_id, listing.data, shown + units, seen.quantity, key, 0, uow.now)
+
+
+def _save(
+    uow: UnitOfWork, shop: str, steps: Sequence[_Step], before: Mapping[str, AdditionRecord], made: Sequence[AdditionRecord]
+) -> None:
+    fresh = {row.addition for row in made}
+    uow.additions.insert(made)
+    changed = [row for step in steps for row in step.rows if row.addition not in fresh and before.get(row.addition) != row]
+    uow.additions.put(changed)
+    pending = {step.place.listing for step in steps if _pending(step)}
+    for row in made:
+        pending.add(row.listing)
+    kept = [step.place for step in steps if step.place.listing in pending]
+    done: Collection[str] = {step.place.listing for step in steps} - pending
+    uow.additions.save_places(shop, kept, done=done)
+    if changed or made:
+        uow.advance()
+
+
+def _pending(step: _Step) -> bool:
+    return step.place.under_way is not None or any(row.state in (AdditionState.QUEUED, AdditionState.SENT) for row in step.rows)

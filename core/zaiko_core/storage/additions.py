@@ -1,0 +1,273 @@
+"""Units that are added to the numbers of shops, and the places where."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Sequence
+from typing import Any
+
+from sqlalchemy import Row, and_, case, delete, func, or_, select, update
+
+from zaiko_core.app.records import AdditionRecord, Page, PlaceRecord
+from zaiko_core.domain.addition import AdditionState, Attempt, Reading, ReceivingOnly, Sale
+from zaiko_core.domain.demand import OrderState
+from zaiko_core.domain.problem import problem_from
+from zaiko_core.storage import schema
+from zaiko_core.storage.rowset import insert_rows, rowset, typed, update_rows
+from zaiko_core.storage.scope import Scope, after
+
+_OPEN = (AdditionState.QUEUED.value, AdditionState.SENT.value)
+_PLACE = (
+    "due_at",
+    "attempt",
+    "key",
+    "base",
+    "units",
+    "base_at",
+    "base_until",
+    "sent_at",
+    "answered_at",
+    "seen",
+    "seen_at",
+    "seen_until",
+    "problem",
+)
+
+
+class AdditionRows(Scope):
+    """See ports.Additions."""
+
+    def insert(self, records: Sequence[AdditionRecord]) -> None:
+        rows = [
+            self.stamp(
+                {
+                    "addition": record.addition,
+                    "product": record.product,
+                    "units": record.units,
+                    "shop": record.shop,
+                    "listing": record.listing,
+                    "state": record.state.value,
+                }
+            )
+            for record in records
+        ]
+        insert_rows(self.connection, schema.additions, rows)
+
+    def get(self, addition: str) -> AdditionRecord | None:
+        table = schema.additions
+        row = self.connection.execute(select(table).where(self.mine(table), table.c.addition == addition)).one_or_none()
+        return None if row is None else _addition(row)
+
+    def page(self, page: Page, *, product: str, shop: str, states: Collection[AdditionState]) -> list[AdditionRecord]:
+        table = schema.additions
+        query = select(table).where(self.mine(table), after(page, table.c.created_at, table.c.addition))
+        if product:
+            query = query.where(table.c.product == product)
+        if shop:
+            query = query.where(table.c.shop == shop)
+        if states:
+            query = query.where(table.c.state.in_([state.value for state in states]))
+        query = query.order_by(table.c.created_at, table.c.addition).limit(page.size)
+        return [_addition(row) for row in self.connection.execute(query)]
+
+    def of_places(self, shop: str, listings: Collection[str]) -> dict[str, list[AdditionRecord]]:
+        table = schema.additions
+        query = select(table).where(
+            self.mine(table), table.c.shop == shop, table.c.listing.in_(list(listings)), table.c.state.in_(_OPEN)
+        )
+        found: dict[str, list[AdditionRecord]] = defaultdict(list)
+        for row in self.connection.execute(query.order_by(table.c.created_at, table.c.addition)):
+            found[row.listing].append(_addition(row))
+        return found
+
+    def queued(self, products: Collection[str]) -> list[AdditionRecord]:
+        table = schema.additions
+        query = select(table).where(
+            self.mine(table), table.c.product.in_(list(products)), table.c.state == AdditionState.QUEUED.value
+        )
+        return [_addition(row) for row in self.connection.execute(query.order_by(table.c.created_at, table.c.addition))]
+
+    def put(self, records: Sequence[AdditionRecord]) -> None:
+        rows = [
+            {
+                "merchant": self.merchant,
+                "addition": record.addition,
+                "units": record.units,
+                "shop": record.shop,
+                "listing": record.listing,
+                "state": record.state.value,
+                "settled_at": None if record.state.value in _OPEN else self.now,
+                "updated_at": self.now,
+                "revision": self.revision,
+            }
+            for record in records
+        ]
+        update_rows(self.connection, schema.additions, rows, keys=("merchant", "addition"))
+
+    def supersede(self, products: Collection[str]) -> list[str]:
+        table, places = schema.additions, schema.addition_places
+        mine = (self.mine(table), table.c.product.in_(list(products)))
+        unsettled = table.c.state.in_((*_OPEN, AdditionState.UNDECIDED.value))
+        where = self.connection.execute(
+            select(table.c.shop, table.c.listing).where(*mine, table.c.state.in_(_OPEN)).distinct()
+        ).all()
+        self.connection.execute(
+            update(table)
+            .where(*mine, unsettled)
+            .values(state=AdditionState.SUPERSEDED.value, settled_at=self.now, updated_at=self.now, revision=self.revision)
+        )
+        for row in where:
+            self.connection.execute(
+                delete(places).where(self.mine(places), places.c.shop == row.shop, places.c.listing == row.listing)
+            )
+        shops = sorted({row.shop for row in where if row.shop})
+        for shop in shops:
+            self._note_due(shop)
+        return shops
+
+    def give_up(self, shop: str, *, queued: bool = False) -> None:
+        table, places = schema.additions, schema.addition_places
+        states = _OPEN if queued else (AdditionState.SENT.value,)
+        self.connection.execute(
+            update(table)
+            .where(self.mine(table), table.c.shop == shop, table.c.state.in_(states))
+            .values(state=AdditionState.UNDECIDED.value, settled_at=self.now, updated_at=self.now, revision=self.revision)
+        )
+        self.connection.execute(delete(places).where(self.mine(places), places.c.shop == shop))
+        self._note_due(shop)
+
+    def first_links(self, products: Collection[str]) -> dict[str, tuple[str, str]]:
+        links, parts = schema.links, schema.link_parts
+        others = parts.alias("others")
+        alone = ~(
+            select(others.c.product)
+            .where(
+                others.c.merchant == parts.c.merchant,
+                others.c.shop == parts.c.shop,
+                others.c.listing == parts.c.listing,
+                others.c.product != parts.c.product,
+            )
+            .exists()
+        )
+        query = (
+            select(parts.c.product, links.c.shop, links.c.listing)
+            .join(
+                links, and_(links.c.merchant == parts.c.merchant, links.c.shop == parts.c.shop, links.c.listing == parts.c.listing)
+            )
+            .where(self.mine(parts), self.mine(links), parts.c.product.in_(list(products)), parts.c.units == 1, alone)
+            .order_by(links.c.created_at, links.c.shop, links.c.listing)
+        )
+        found: dict[str, tuple[str, str]] = {}
+        for row in self.connection.execute(query):
+            found.setdefault(row.product, (row.shop, row.listing))
+        return found
+
+    def places(self, shop: str, listings: Collection[str]) -> dict[str, PlaceRecord]:
+        table = schema.addition_places
+        query = select(table).where(self.mine(table), table.c.shop == shop, table.c.listing.in_(list(listings)))
+        return {row.listing: _place(row) for row in self.connection.execute(query)}
+
+    def due(self, shop: str, *, limit: int) -> list[PlaceRecord]:
+        table = schema.addition_places
+        query = select(table).where(self.mine(table), table.c.shop == shop, table.c.due_at <= self.now)
+        return [_place(row) for row in self.connection.execute(query.order_by(table.c.due_at, table.c.listing).limit(limit))]
+
+    def next_due(self, shop: str) -> int | None:
+        table = schema.addition_places
+        due_at: int | None = self.connection.scalar(select(func.min(table.c.due_at)).where(self.mine(table), table.c.shop == shop))
+        return due_at
+
+    def save_places(self, shop: str, records: Sequence[PlaceRecord], *, done: Collection[str] = ()) -> None:
+        table = schema.addition_places
+        insert_rows(self.connection, table, [self._place_row(record) for record in records], update=_PLACE)
+        if done:
+            batch = rowset(self.connection, typed(table, "listing"), [{"listing": item} for item in set(done)])
+            self.connection.execute(
+                delete(table).where(self.mine(table), table.c.shop == shop, table.c.listing.in_(select(batch.c.listing)))
+            )
+        self._note_due(shop)
+
+    def sales(self, shop: str, listing: str, *, since: int) -> list[Sale]:
+        orders, lines = schema.orders, schema.order_lines
+        gone = orders.c.state.in_([OrderState.CANCELLED.value, OrderState.DELETED.value])
+        cancelled = case((gone, lines.c.ordered), else_=lines.c.cancelled).label("cancelled")
+        query = (
+            select(lines.c.ordered, cancelled, orders.c.placed_at, orders.c.version)
+            .join(
+                orders,
+                and_(orders.c.merchant == lines.c.merchant, orders.c.shop == lines.c.shop, orders.c.order_id == lines.c.order_id),
+            )
+            .where(
+                self.mine(lines),
+                self.mine(orders),
+                lines.c.shop == shop,
+                lines.c.listing == listing,
+                or_(orders.c.updated_at >= since, orders.c.placed_at >= since),
+            )
+        )
+        return [Sale(row.ordered, row.cancelled, row.placed_at, row.version) for row in self.connection.execute(query)]
+
+    def modes(self, products: Collection[str]) -> dict[str, ReceivingOnly]:
+        table = schema.products
+        query = select(table.c.product, table.c.receiving_only).where(
+            self.mine(table), table.c.product.in_(list(products)), table.c.receiving_only != ReceivingOnly.OFF.value
+        )
+        return {row.product: ReceivingOnly(row.receiving_only) for row in self.connection.execute(query)}
+
+    def _note_due(self, shop: str) -> None:
+        shops, places = schema.shops, schema.addition_places
+        earliest = select(func.min(places.c.due_at)).where(self.mine(places), places.c.shop == shop).scalar_subquery()
+        self.connection.execute(update(shops).where(self.mine(shops), shops.c.shop == shop).values(additions_due_at=earliest))
+
+    def _place_row(self, record: PlaceRecord) -> dict[str, Any]:
+        under_way, seen = record.under_way, record.seen
+        return {
+            "merchant": self.merchant,
+            "shop": record.shop,
+            "listing": record.listing,
+            "due_at": record.due_at,
+            "attempt": record.attempt,
+            "key": record.key,
+            "base": under_way.base.quantity if under_way else None,
+            "units": under_way.units if under_way else None,
+            "base_at": under_way.base.at if under_way else None,
+            "base_until": under_way.base.until if under_way else None,
+            "sent_at": under_way.sent_at if under_way else None,
+            "answered_at": under_way.answered_at if under_way else None,
+            "seen": seen.quantity if seen else None,
+            "seen_at": seen.at if seen else None,
+            "seen_until": seen.until if seen else None,
+            "problem": record.problem.document() if record.problem else None,
+        }
+
+
+def _addition(row: Row[Any]) -> AdditionRecord:
+    return AdditionRecord(
+        addition=row.addition,
+        product=row.product,
+        units=row.units,
+        shop=row.shop,
+        listing=row.listing,
+        state=AdditionState(row.state),
+        settled_at=row.settled_at,
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+        revision=row.revision,
+    )
+
+
+def _place(row: Row[Any]) -> PlaceRecord:
+    under_way = None
+    if row.key is not None:
+        base = Reading(row.base, row.base_at, row.base_until)
+        under_way = Attempt(base, row.units, row.sent_at, row.answered_at)
+    return PlaceRecord(
+        shop=row.shop,
+        listing=row.listing,
+        due_at=row.due_at,
+        attempt=row.attempt,
+        key=row.key,
+        under_way=under_way,
+        seen=None if row.seen_at is None else Reading(row.seen, row.seen_at, row.seen_until),
+        problem=problem_from(row.problem),
+    )
