@@ -27,7 +27,7 @@ def upgrade() -> None:
         sa.Column("revision", sa.BigInteger(), server_default="0", nullable=False),
         sa.PrimaryKeyConstraint("merchant", "addition", name=op.f("pk_additions")),
     )
-    op.create_index("ix_additions_merchant", "additions", ["merchant", "product"])
+    op.create_index("ix_additions_merchant_product", "additions", ["merchant", "product"])
     op.create_index(
         "ix_additions_open",
         "additions",
