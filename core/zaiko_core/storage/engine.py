@@ -44,6 +44,16 @@ _WAITED = {"55P03", "25P03"}  # for a lock; with a transaction open
 _STANDBY = {"25006"}
 _LOST_STATES = _STOPPING | _NOT_CONNECTED | _EXHAUSTED | _WAITED | _STANDBY
 _PULSE = "pulse"
+_SESSION = {
+    "lock_timeout": "20s",
+    # A process that sleeps, or is cut off, in the middle of a transaction holds its merchant no longer than a shop's lease.
+    "idle_in_transaction_session_timeout": "5s",
+    "tcp_keepalives_idle": 5,
+    "tcp_keepalives_interval": 2,
+    "tcp_keepalives_count": 3,
+    "tcp_user_timeout": 10_000,
+}
+"""What the database is asked to do for our connections."""
 
 
 def system_now() -> int:
@@ -362,6 +372,6 @@ def _postgresql(url: sqlalchemy.URL) -> Engine:
             "keepalives_interval": 2,
             "keepalives_count": 3,
             "tcp_user_timeout": 10_000,
-            "options": "-c lock_timeout=20s -c idle_in_transaction_session_timeout=60s",
+            "options": " ".join(f"-c {name}={value}" for name, value in _SESSION.items()),
         },
     )
