@@ -65,7 +65,11 @@ def fill(url: str, catalogue: Catalogue, *, due_in: int = INTERVAL) -> None:
     shops = [shop_name(number) for number in range(catalogue.shops)]
     listing = {name: listing_id(name) for name in names}
     job = (INTERVAL, "here", now, now, now, now, now + due_in, now)
+    # In the order of the tables' keys: at random places the index of a million rows is written again and again.
+    listed = sorted((shop, listing[name], name) for shop, name in catalogue.listed())
     with connected(url) as connection:
+        if url.startswith("sqlite"):
+            connection.execute("PRAGMA cache_size = -1000000")
         for table, columns, rows in (
             ("merchants", "merchant head", [(MERCHANT, 1)]),
             ("warehouses", "merchant warehouse revision", [(MERCHANT, WAREHOUSE, 1)]),
@@ -81,20 +85,17 @@ def fill(url: str, catalogue: Catalogue, *, due_in: int = INTERVAL) -> None:
             (
                 "listings",
                 "merchant shop listing external_id data sku warnings seen_at revision",
-                ((MERCHANT, shop, listing[name], name, "{}", name, "[]", now, 1) for shop, name in catalogue.listed()),
+                ((MERCHANT, shop, key, name, "{}", name, "[]", now, 1) for shop, key, name in listed),
             ),
             (
                 "links",
                 "merchant shop listing sync_enabled expected must_read read_at touched state target confirmed created_at revision",
-                (
-                    (MERCHANT, shop, listing[name], True, SHOWN, False, now, 1, "SYNCED", SHOWN, SHOWN, now, 1)
-                    for shop, name in catalogue.listed()
-                ),
+                ((MERCHANT, shop, key, True, SHOWN, False, now, 1, "SYNCED", SHOWN, SHOWN, now, 1) for shop, key, _ in listed),
             ),
             (
                 "link_parts",
                 "merchant shop listing product",
-                ((MERCHANT, shop, listing[name], name) for shop, name in catalogue.listed()),
+                ((MERCHANT, shop, key, name) for shop, key, name in listed),
             ),
         ):
             _insert(connection, table, columns.split(), rows, sqlite=url.startswith("sqlite"))
