@@ -12,7 +12,7 @@ from zaiko_core.app.records import MerchantRecord, Page, ProductRecord, Warehous
 from zaiko_core.domain.addition import ReceivingOnly
 from zaiko_core.domain.errors import ResourceExists
 from zaiko_core.storage import schema
-from zaiko_core.storage.rowset import insert_rows, rowset
+from zaiko_core.storage.rowset import insert_rows, lookup, rowset
 from zaiko_core.storage.scope import Scope, after
 
 
@@ -78,9 +78,9 @@ class WarehouseRows(Scope):
         self.connection.execute(insert(schema.warehouses).values(row))
 
     def get(self, ids: Collection[str]) -> dict[str, WarehouseRecord]:
-        table = schema.warehouses
-        query = select(table).where(self.mine(table), table.c.warehouse.in_(list(ids)))
-        return {row.warehouse: _warehouse(row) for row in self.connection.execute(query)}
+        rows = [{"warehouse": item} for item in set(ids)]
+        found = lookup(self.connection, schema.warehouses, {"merchant": self.merchant}, rows)
+        return {row.warehouse: _warehouse(row) for row in found}
 
     def page(self, page: Page) -> list[WarehouseRecord]:
         table = schema.warehouses
@@ -102,16 +102,13 @@ class ProductRows(Scope):
         self.connection.execute(table.update().where(self.mine(table), table.c.product == record.product).values(values))
 
     def get(self, ids: Collection[str]) -> dict[str, ProductRecord]:
-        table = schema.products
-        batch = rowset(self.connection, {"product": table.c.product.type}, [{"product": item} for item in set(ids)])
-        query = select(table).join(batch, and_(self.mine(table), table.c.product == batch.c.product))
-        return {row.product: _product(row) for row in self.connection.execute(query)}
+        rows = [{"product": item} for item in set(ids)]
+        found = lookup(self.connection, schema.products, {"merchant": self.merchant}, rows)
+        return {row.product: _product(row) for row in found}
 
     def by_code(self, codes: Collection[str]) -> dict[str, ProductRecord]:
-        table = schema.products
-        batch = rowset(self.connection, {"code": table.c.code.type}, [{"code": code} for code in set(codes)])
-        query = select(table).join(batch, and_(self.mine(table), table.c.code == batch.c.code))
-        return {row.code: _product(row) for row in self.connection.execute(query)}
+        found = lookup(self.connection, schema.products, {"merchant": self.merchant}, [{"code": code} for code in set(codes)])
+        return {row.code: _product(row) for row in found}
 
     def match(self, codes: Collection[str], barcodes: Collection[str]) -> list[ProductRecord]:
         table = schema.products

@@ -61,6 +61,10 @@ def system_now() -> int:
     return time.time_ns() // 1000
 
 
+_CLOCK = text("SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint")
+_NOTIFY = select(func.pg_notify(CHANNEL, ""))
+
+
 class Database:
     """One store. `write` and `read` run a function over a unit of work in one transaction on a worker thread; the function may be
     run again after a serialization failure or a lost connection, so it has no side effect outside of the transaction.
@@ -207,7 +211,7 @@ class Database:
                 result = work(uow)
                 loud = uow.finish()
                 if loud and self.is_postgresql:
-                    connection.execute(select(func.pg_notify(CHANNEL, "")))
+                    connection.execute(_NOTIFY)
                 return result, loud, uow.told
 
         result, loud, told = self._retrying(run)
@@ -249,7 +253,7 @@ class Database:
         if self._now is not None:
             return self._now()
         if self.is_postgresql:
-            seconds = connection.scalar(text("SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint"))
+            seconds = connection.scalar(_CLOCK)
             assert isinstance(seconds, int)
             return seconds
         return system_now()

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Integer, Row, and_, case, delete, func, select, update
+from sqlalchemy import Executable, Integer, Row, and_, bindparam, case, delete, func, select, tuple_, update
 
 from zaiko_core.app.records import DueLink, Holding, LinkRecord, LinkState, Page
 from zaiko_core.domain.escrow import PERIOD, Sales
@@ -16,7 +17,7 @@ from zaiko_core.domain.links import Part
 from zaiko_core.domain.problem import problem_from
 from zaiko_core.domain.stock import Balance
 from zaiko_core.storage import schema
-from zaiko_core.storage.rowset import insert_rows, rowset, typed, update_rows
+from zaiko_core.storage.rowset import given, insert_rows, lookup, rows_of, rowset, the, typed, unnested, update_rows
 from zaiko_core.storage.scope import Scope, after
 from zaiko_core.storage.stocks import balance_from
 
@@ -51,6 +52,76 @@ _STATUS = (
 )
 
 
+_DUE = (
+    select(schema.links, schema.listings.c.external_id, schema.listings.c.data)
+    .join(schema.listings, and_(*(schema.links.c[key] == schema.listings.c[key] for key in _KEYS)))
+    .where(
+        schema.links.c.merchant == the(schema.links.c.merchant),
+        schema.links.c.shop == the(schema.links.c.shop),
+        schema.links.c.sync_enabled,
+        schema.links.c.due_at <= the(schema.links.c.due_at),
+    )
+    .order_by(schema.links.c.due_at, schema.links.c.listing)
+    .limit(bindparam("most", type_=Integer))
+)
+_NEXT_DUE = select(func.min(schema.links.c.due_at)).where(
+    schema.links.c.merchant == the(schema.links.c.merchant),
+    schema.links.c.shop == the(schema.links.c.shop),
+    schema.links.c.sync_enabled,
+    schema.links.c.due_at.is_not(None),
+)
+
+
+@lru_cache
+def _touched_products(dialect: str) -> Executable:
+    parts, links = schema.link_parts, schema.links
+    batch = unnested(dialect, typed(parts, "product"))
+    # As lists, not as joins: without statistics SQLite would rather read all parts and all links of the merchant.
+    concerned = select(parts.c.shop, parts.c.listing).where(
+        parts.c.merchant == the(parts.c.merchant), parts.c.product.in_(select(batch.c.product))
+    )
+    backing_off = and_(links.c.state == LinkState.FAILED.value, links.c.due_at.is_not(None))
+    due_at = case((backing_off, links.c.due_at), else_=the(links.c.due_at))
+    return _touching(tuple_(links.c.shop, links.c.listing).in_(concerned), due_at)
+
+
+@lru_cache
+def _touched_listings(dialect: str) -> Executable:
+    links = schema.links
+    batch = unnested(dialect, typed(links, "listing"))
+    return _touching(and_(links.c.shop == the(links.c.shop), links.c.listing == batch.c.listing), the(links.c.due_at))
+
+
+def _touching(condition: Any, due_at: Any) -> Executable:
+    links = schema.links
+    calm = links.c.state.in_([LinkState.SYNCED.value, LinkState.PENDING.value])
+    return (
+        update(links)
+        .where(links.c.merchant == the(links.c.merchant), links.c.sync_enabled, condition)
+        .values(
+            due_at=due_at,
+            touched=the(links.c.touched),
+            state=case((calm, LinkState.PENDING.value), else_=links.c.state),
+            updated_at=the(links.c.updated_at),
+            revision=the(links.c.revision),
+        )
+        .returning(links.c.shop, links.c.listing)
+    )
+
+
+@lru_cache
+def _saved(dialect: str, names: tuple[str, ...]) -> Executable:
+    table = schema.links
+    batch = unnested(dialect, typed(table, *names))
+    values: dict[str, Any] = {name: batch.c[name] for name in (*_FENCE, *_STATUS)}
+    # Something changed the link's product after this record was read: the link stays due, and is shown as pending.
+    overtaken = table.c.touched > batch.c.touched
+    done = and_(overtaken, batch.c.state == LinkState.SYNCED.value)
+    values["due_at"] = case((overtaken, table.c.due_at), else_=batch.c.due_at)
+    values["state"] = case((done, LinkState.PENDING.value), else_=batch.c.state)
+    return update(table).where(*(table.c[key] == batch.c[key] for key in _KEYS)).values(values)
+
+
 class LinkRows(Scope):
     """See ports.Links."""
 
@@ -79,10 +150,9 @@ class LinkRows(Scope):
     def get(self, shop: str, listings: Collection[str]) -> dict[str, LinkRecord]:
         if not listings:
             return {}
-        table = schema.links
-        batch = rowset(self.connection, typed(table, "listing"), [{"listing": item} for item in set(listings)])
-        query = select(table).join(batch, and_(self.mine(table), table.c.shop == shop, table.c.listing == batch.c.listing))
-        return {record.listing: record for record in self._records(list(self.connection.execute(query)))}
+        rows = [{"listing": item} for item in set(listings)]
+        found = lookup(self.connection, schema.links, {"merchant": self.merchant, "shop": shop}, rows)
+        return {record.listing: record for record in self._records(found)}
 
     def parts_of(self, shop: str, listings: Collection[str]) -> dict[str, tuple[Part, ...]]:
         found = self._parts((shop, listing) for listing in listings)
@@ -119,53 +189,19 @@ class LinkRows(Scope):
         return int(self.connection.scalar(query) or 0)
 
     def touch(self, products: Collection[str]) -> list[tuple[str, str]]:
-        links, parts = schema.links, schema.link_parts
-        batch = rowset(self.connection, typed(parts, "product"), [{"product": product} for product in set(products)])
-        concerned = (
-            select(parts.c.shop, parts.c.listing)
-            .join(batch, and_(self.mine(parts), parts.c.product == batch.c.product))
-            .distinct()
-            .subquery("concerned")
-        )
-        condition = and_(links.c.shop == concerned.c.shop, links.c.listing == concerned.c.listing)
-        return self._touch(condition, keep_back_off=True)
+        return self._touch(_touched_products(self.connection.dialect.name), [{"product": product} for product in set(products)])
 
     def touch_listings(self, shop: str, listings: Collection[str]) -> list[tuple[str, str]]:
-        links = schema.links
-        batch = rowset(self.connection, typed(links, "listing"), [{"listing": item} for item in set(listings)])
-        return self._touch(and_(links.c.shop == shop, links.c.listing == batch.c.listing), keep_back_off=False)
+        rows = [{"listing": item} for item in set(listings)]
+        return self._touch(_touched_listings(self.connection.dialect.name), rows, shop=shop)
 
-    def _touch(self, condition: Any, *, keep_back_off: bool) -> list[tuple[str, str]]:
-        links = schema.links
-        due: Any = self.now
-        if keep_back_off:
-            backing_off = and_(links.c.state == LinkState.FAILED.value, links.c.due_at.is_not(None))
-            due = case((backing_off, links.c.due_at), else_=self.now)
-        calm = links.c.state.in_([LinkState.SYNCED.value, LinkState.PENDING.value])
-        statement = (
-            update(links)
-            .where(self.mine(links), links.c.sync_enabled, condition)
-            .values(
-                due_at=due,
-                touched=self.revision,
-                state=case((calm, LinkState.PENDING.value), else_=links.c.state),
-                updated_at=self.now,
-                revision=self.revision,
-            )
-            .returning(links.c.shop, links.c.listing)
-        )
-        return [(row.shop, row.listing) for row in self.connection.execute(statement)]
+    def _touch(self, statement: Executable, rows: Sequence[Mapping[str, Any]], **more: Any) -> list[tuple[str, str]]:
+        stamp = given(merchant=self.merchant, due_at=self.now, updated_at=self.now, touched=self.revision, revision=self.revision)
+        found = self.connection.execute(statement, rows_of(rows) | stamp | given(**more))
+        return [(row.shop, row.listing) for row in found]
 
     def due(self, shop: str, *, limit: int) -> list[DueLink]:
-        links, listings = schema.links, schema.listings
-        query = (
-            select(links, listings.c.external_id, listings.c.data)
-            .join(listings, and_(*(links.c[key] == listings.c[key] for key in _KEYS)))
-            .where(self.mine(links), links.c.shop == shop, links.c.sync_enabled, links.c.due_at <= self.now)
-            .order_by(links.c.due_at, links.c.listing)
-            .limit(limit)
-        )
-        rows = list(self.connection.execute(query))
+        rows = self.connection.execute(_DUE, given(merchant=self.merchant, shop=shop, due_at=self.now) | {"most": limit}).all()
         records = self._records(rows)
         balances = self._balances({part.product for record in records for part in record.parts})
         return [
@@ -174,19 +210,16 @@ class LinkRows(Scope):
         ]
 
     def next_due(self, shop: str) -> int | None:
-        links = schema.links
-        query = select(func.min(links.c.due_at)).where(self.mine(links), links.c.shop == shop, links.c.sync_enabled)
-        value = self.connection.scalar(query.where(links.c.due_at.is_not(None)))
+        value = self.connection.scalar(_NEXT_DUE, given(merchant=self.merchant, shop=shop))
         return None if value is None else int(value)
 
     def fences(self, shop: str, listings: Collection[str]) -> dict[str, Fence]:
         if not listings:
             return {}
-        table = schema.links
-        batch = rowset(self.connection, typed(table, "listing"), [{"listing": item} for item in set(listings)])
-        columns = [table.c[name] for name in ("listing", *_FENCE)]
-        query = select(*columns).join(batch, and_(self.mine(table), table.c.shop == shop, table.c.listing == batch.c.listing))
-        return {row.listing: _fence(row) for row in self.connection.execute(query)}
+        rows = [{"listing": item} for item in set(listings)]
+        mine = {"merchant": self.merchant, "shop": shop}
+        found = lookup(self.connection, schema.links, mine, rows, columns=("listing", *_FENCE))
+        return {row.listing: _fence(row) for row in found}
 
     def save_fences(self, shop: str, fences: Mapping[str, Fence]) -> None:
         rows = [self._key(shop, listing) | _fence_values(fence) for listing, fence in fences.items()]
@@ -195,19 +228,8 @@ class LinkRows(Scope):
     def save(self, records: Sequence[LinkRecord]) -> None:
         if not records:
             return
-        table = schema.links
         rows = [self._values(record) | {"due_at": record.due_at, "touched": record.touched} for record in records]
-        batch = rowset(self.connection, typed(table, *rows[0]), rows)
-        values: dict[str, Any] = {name: batch.c[name] for name in (*_FENCE, *_STATUS)}
-        # Something changed the link's product after this record was read: the link stays due, and is shown as pending.
-        overtaken = table.c.touched > batch.c.touched
-        done = and_(overtaken, batch.c.state == LinkState.SYNCED.value)
-        values["due_at"] = case((overtaken, table.c.due_at), else_=batch.c.due_at)
-        values["state"] = case((done, LinkState.PENDING.value), else_=batch.c.state)
-        statement = update(table).values(values)
-        for key in _KEYS:
-            statement = statement.where(table.c[key] == batch.c[key])
-        self.connection.execute(statement)
+        self.connection.execute(_saved(self.connection.dialect.name, tuple(rows[0])), rows_of(rows))
 
     def add_sales(self, shop: str, units: Mapping[str, int]) -> None:
         if not units:
@@ -329,24 +351,15 @@ class LinkRows(Scope):
         )
 
     def _parts(self, keys: Iterable[tuple[str, str]]) -> dict[tuple[str, str], tuple[Part, ...]]:
-        table = schema.link_parts
         rows = [{"shop": shop, "listing": listing} for shop, listing in set(keys)]
-        if not rows:
-            return {}
-        batch = rowset(self.connection, typed(table, "shop", "listing"), rows)
-        query = select(table).join(batch, and_(self.mine(table), table.c.shop == batch.c.shop, table.c.listing == batch.c.listing))
         found: dict[tuple[str, str], list[Part]] = defaultdict(list)
-        for row in self.connection.execute(query):
+        for row in lookup(self.connection, schema.link_parts, {"merchant": self.merchant}, rows):
             found[row.shop, row.listing].append(Part(row.product, row.units))
         return {key: tuple(sorted(parts)) for key, parts in found.items()}
 
     def _balances(self, products: Collection[str]) -> dict[str, Balance]:
-        if not products:
-            return {}
-        table = schema.stock
-        batch = rowset(self.connection, typed(table, "product"), [{"product": product} for product in products])
-        query = select(table).join(batch, and_(self.mine(table), table.c.product == batch.c.product))
-        return {row.product: balance_from(row) for row in self.connection.execute(query)}
+        rows = [{"product": product} for product in products]
+        return {row.product: balance_from(row) for row in lookup(self.connection, schema.stock, {"merchant": self.merchant}, rows)}
 
     def _records(self, rows: Sequence[Row[Any]]) -> list[LinkRecord]:
         parts = self._parts((row.shop, row.listing) for row in rows)

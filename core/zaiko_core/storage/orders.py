@@ -13,7 +13,7 @@ from zaiko_core.domain.demand import Line, OrderRecord, OrderState
 from zaiko_core.domain.links import Part
 from zaiko_core.domain.suspicion import DAY, UNPAID_AFTER
 from zaiko_core.storage import schema
-from zaiko_core.storage.rowset import insert_rows, rowset, typed, update_rows
+from zaiko_core.storage.rowset import insert_rows, lookup, rowset, typed, update_rows
 from zaiko_core.storage.scope import Scope, after
 
 _FACTS = (
@@ -48,10 +48,8 @@ class OrderRows(Scope):
     def stored(self, shop: str, orders: Collection[str]) -> dict[str, StoredOrder]:
         if not orders:
             return {}
-        table = schema.orders
-        batch = rowset(self.connection, typed(table, "order_id"), [{"order_id": order} for order in set(orders)])
-        query = select(table).join(batch, and_(self.mine(table), table.c.shop == shop, table.c.order_id == batch.c.order_id))
-        rows = list(self.connection.execute(query))
+        wanted = [{"order_id": order} for order in set(orders)]
+        rows = lookup(self.connection, schema.orders, {"merchant": self.merchant, "shop": shop}, wanted)
         lines = self._lines((shop, row.order_id) for row in rows)
         return {row.order_id: _stored(row, lines.get((shop, row.order_id), ())) for row in rows}
 
@@ -152,18 +150,9 @@ class OrderRows(Scope):
         return self.page(Page(limit, (shop, after)), shop=shop, states=(), suspect=True, uncounted=False)
 
     def _lines(self, orders: Iterable[tuple[str, str]]) -> dict[tuple[str, str], tuple[Line, ...]]:
-        table = schema.order_lines
         keys = [{"shop": shop, "order_id": order} for shop, order in orders]
-        if not keys:
-            return {}
-        batch = rowset(self.connection, typed(table, "shop", "order_id"), keys)
-        query = (
-            select(table)
-            .join(batch, and_(self.mine(table), table.c.shop == batch.c.shop, table.c.order_id == batch.c.order_id))
-            .order_by(table.c.line)
-        )
         found: dict[tuple[str, str], list[Line]] = defaultdict(list)
-        for row in self.connection.execute(query):
+        for row in lookup(self.connection, schema.order_lines, {"merchant": self.merchant}, keys, order_by=("line",)):
             parts = None if row.parts is None else tuple(Part(product, count) for product, count in row.parts)
             found[row.shop, row.order_id].append(
                 Line(

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import BigInteger, Row, Text, and_, delete, func, or_, select, update
+from sqlalchemy import BigInteger, Executable, Row, Text, and_, delete, func, or_, select, update
 
 from zaiko_core.app.records import OversellRecord, Page, ShownLink
 from zaiko_core.domain.oversell import Autopsy, Cause, Setting, Showing, Taken
@@ -15,28 +16,33 @@ from zaiko_core.domain.problem import problem_from
 from zaiko_core.domain.stock import Balance, MovementKind
 from zaiko_core.storage import schema
 from zaiko_core.storage.links import link_from
-from zaiko_core.storage.rowset import insert_rows, rowset, typed
+from zaiko_core.storage.rowset import given, insert_rows, rows_of, rowset, the, typed, unnested
 from zaiko_core.storage.scope import Scope
 from zaiko_core.storage.stocks import balance_from
 
 _KEYS = ("merchant", "shop", "listing")
 
 
+@lru_cache
+def _concerned(dialect: str) -> Executable:
+    table, stock = schema.oversells, schema.stock
+    batch = unnested(dialect, typed(stock, "product"))
+    is_open = (
+        select(table.c.seq)
+        .where(table.c.merchant == stock.c.merchant, table.c.product == stock.c.product, table.c.cleared_at.is_(None))
+        .exists()
+    )
+    same = and_(stock.c.merchant == the(stock.c.merchant), stock.c.product == batch.c.product)
+    return select(stock).join_from(stock, batch, same).where(or_(stock.c.physical < stock.c.ordered, is_open))
+
+
 class OversellRows(Scope):
     """See ports.Oversells."""
 
     def concerned(self, products: Collection[str]) -> dict[str, Balance]:
-        table, stock = schema.oversells, schema.stock
-        batch = rowset(self.connection, typed(stock, "product"), [{"product": product} for product in set(products)])
-        is_open = (
-            select(table.c.seq).where(self.mine(table), table.c.product == stock.c.product, table.c.cleared_at.is_(None)).exists()
-        )
-        query = (
-            select(stock)
-            .join(batch, and_(self.mine(stock), stock.c.product == batch.c.product))
-            .where(or_(stock.c.physical < stock.c.ordered, is_open))
-        )
-        return {row.product: balance_from(row) for row in self.connection.execute(query)}
+        rows = rows_of([{"product": product} for product in set(products)])
+        found = self.connection.execute(_concerned(self.connection.dialect.name), rows | given(merchant=self.merchant))
+        return {row.product: balance_from(row) for row in found}
 
     def showing(self, products: Collection[str]) -> list[ShownLink]:
         links, parts, shops = schema.links, schema.link_parts, schema.shops

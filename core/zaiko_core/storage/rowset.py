@@ -19,12 +19,14 @@ from sqlalchemy import (
     LargeBinary,
     Table,
     Text,
+    and_,
     bindparam,
     cast,
     column,
     func,
     literal,
     select,
+    tuple_,
     type_coerce,
 )
 from sqlalchemy.dialects import postgresql, sqlite
@@ -58,6 +60,58 @@ def _unnested(dialect: str, columns: Mapping[str, Any], document: BindParameter[
 def typed(table: Table, *names: str) -> dict[str, Any]:
     """The columns of `table` with these names, as `rowset` wants them."""
     return {name: table.c[name].type for name in names}
+
+
+def the(column: Any) -> BindParameter[Any]:
+    """The parameter of a statement that is built once, for a value of this column: `the_` and its name."""
+    return bindparam(f"the_{column.name}", type_=column.type)
+
+
+def given(**values: Any) -> dict[str, Any]:
+    """Values for parameters made by `the`."""
+    return {f"the_{name}": value for name, value in values.items()}
+
+
+def unnested(connection_or_dialect: Connection | str, columns: Mapping[str, Any]) -> FromClause:
+    """As `rowset`, in a statement that is built once; `rows_of` gives its rows when it is run."""
+    dialect = connection_or_dialect if isinstance(connection_or_dialect, str) else connection_or_dialect.dialect.name
+    return _unnested(dialect, columns, bindparam(_ROWS, type_=Text))
+
+
+def rows_of(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """The rows of an `unnested`; all with the same keys."""
+    return {_ROWS: json.dumps(list(rows), ensure_ascii=False)}
+
+
+def lookup(
+    connection: Connection,
+    table: Table,
+    fixed: Mapping[str, Any],
+    rows: Sequence[Mapping[str, Any]],
+    *,
+    columns: tuple[str, ...] = (),
+    order_by: tuple[str, ...] = (),
+) -> Sequence[Any]:
+    """The rows of `table` where the columns of `fixed` have these values and the others those of one of `rows` (all with the same
+    keys, none twice). The statement is built once per shape: to build it takes longer than to run it."""
+    if not rows:
+        return []
+    statement = _lookup(connection.dialect.name, table, tuple(fixed), tuple(rows[0]), columns, order_by)
+    return connection.execute(statement, given(**fixed) | rows_of(rows)).all()
+
+
+@lru_cache(maxsize=500)
+def _lookup(
+    dialect: str, table: Table, fixed: tuple[str, ...], keys: tuple[str, ...], columns: tuple[str, ...], order_by: tuple[str, ...]
+) -> Executable:
+    batch = _unnested(dialect, typed(table, *keys), bindparam(_ROWS, type_=Text))
+    chosen = select(*(table.c[name] for name in columns)) if columns else select(table)
+    chosen = chosen.where(*(table.c[name] == the(table.c[name]) for name in fixed)).order_by(*(table.c[name] for name in order_by))
+    if dialect == "postgresql":
+        return chosen.join_from(table, batch, and_(*(table.c[name] == batch.c[name] for name in keys)))
+    # As a list: as a join, SQLite, which has no statistics, may read all that `fixed` allows instead of using the index.
+    wanted = table.c[keys[0]] if len(keys) == 1 else tuple_(*(table.c[name] for name in keys))
+    return chosen.where(wanted.in_(select(*(batch.c[name] for name in keys))))
 
 
 def insert_rows(

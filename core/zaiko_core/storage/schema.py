@@ -368,7 +368,7 @@ link_parts = Table(
     _id("product"),
     _count("units", 1),
     PrimaryKeyConstraint("merchant", "shop", "listing", "product"),
-    Index(None, "merchant", "product"),
+    Index("ix_link_parts_product", "merchant", "product", "shop", "listing"),  # covers what is asked of a product
     CheckConstraint("units >= 1", name="at_least_one"),
 )
 

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Sequence
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Row, and_, case, delete, exists, func, insert, literal, select, update
+from sqlalchemy import Executable, Row, and_, case, delete, exists, func, insert, literal, select, update
 
 from zaiko_core.app.records import LinkState, ListingRecord, Page, ShopRecord
 from zaiko_core.domain.problem import problem_from
 from zaiko_core.domain.suspicion import SuspectPolicy
 from zaiko_core.storage import schema
-from zaiko_core.storage.rowset import insert_rows, rowset, typed
+from zaiko_core.storage.rowset import given, insert_rows, lookup, rows_of, the, typed, unnested
 from zaiko_core.storage.scope import Scope, after
 
 _LISTING_FACTS = (
@@ -31,6 +32,11 @@ _LISTING_FACTS = (
 )
 
 
+_TURN = select(func.coalesce(func.sum(case((schema.shops.c.shop < the(schema.shops.c.shop), 1), else_=0)), 0), func.count()).where(
+    schema.shops.c.merchant == the(schema.shops.c.merchant), schema.shops.c.due_at.is_not(None)
+)
+
+
 class ShopRows(Scope):
     """See ports.Shops."""
 
@@ -39,9 +45,8 @@ class ShopRows(Scope):
         self.connection.execute(insert(schema.shops).values(row))
 
     def get(self, ids: Collection[str]) -> dict[str, ShopRecord]:
-        table = schema.shops
-        query = select(table).where(self.mine(table), table.c.shop.in_(list(ids)), ~table.c.deleted)
-        return {row.shop: self._shop(row) for row in self.connection.execute(query)}
+        found = lookup(self.connection, schema.shops, {"merchant": self.merchant}, [{"shop": item} for item in set(ids)])
+        return {row.shop: self._shop(row) for row in found if not row.deleted}
 
     def used(self, shop: str) -> bool:
         table = schema.shops
@@ -72,10 +77,7 @@ class ShopRows(Scope):
         self.connection.execute(update(table).where(self.mine(table), table.c.shop == record.shop).values(values))
 
     def turn(self, shop: str) -> tuple[int, int]:
-        table = schema.shops
-        earlier = func.coalesce(func.sum(case((table.c.shop < shop, 1), else_=0)), 0)
-        query = select(earlier, func.count()).where(self.mine(table), table.c.due_at.is_not(None))
-        place, shops = self.connection.execute(query).one()
+        place, shops = self.connection.execute(_TURN, given(merchant=self.merchant, shop=shop)).one()
         return int(place), max(1, shops)
 
     def save_progress(self, shop: str, *, cursor: str, complete_until: int | None, news: bool = False) -> None:
@@ -243,12 +245,11 @@ class ListingRows(Scope):
         insert_rows(self.connection, schema.listings, rows, update=_LISTING_FACTS)
 
     def get(self, shop: str, listings: Collection[str]) -> dict[str, ListingRecord]:
-        table = schema.listings
-        batch = rowset(self.connection, typed(table, "listing"), [{"listing": item} for item in set(listings)])
-        query = select(table, self._linked()).join(
-            batch, and_(self.mine(table), table.c.shop == shop, table.c.listing == batch.c.listing)
-        )
-        return {row.listing: _listing(row) for row in self.connection.execute(query)}
+        if not listings:
+            return {}
+        rows = rows_of([{"listing": item} for item in set(listings)])
+        found = self.connection.execute(_listings(self.connection.dialect.name), rows | given(merchant=self.merchant, shop=shop))
+        return {row.listing: _listing(row) for row in found}
 
     def forget(self, shop: str) -> None:
         table = schema.listings
@@ -265,11 +266,11 @@ class ListingRows(Scope):
 
     def page(self, page: Page, *, shop: str, linked: bool | None, sku: str, vanished: bool | None) -> list[ListingRecord]:
         table = schema.listings
-        query = select(table, self._linked()).where(self.mine(table), after(page, table.c.shop, table.c.listing))
+        query = select(table, _is_linked().label("linked")).where(self.mine(table), after(page, table.c.shop, table.c.listing))
         if shop:
             query = query.where(table.c.shop == shop)
         if linked is not None:
-            query = query.where(self._is_linked() == literal(linked))
+            query = query.where(_is_linked() == literal(linked))
         if sku:
             query = query.where(table.c.sku.startswith(sku, autoescape=True))
         if vanished is not None:
@@ -277,17 +278,22 @@ class ListingRows(Scope):
         query = query.order_by(table.c.shop, table.c.listing).limit(page.size)
         return [_listing(row) for row in self.connection.execute(query)]
 
-    @staticmethod
-    def _is_linked() -> Any:
-        listings, links = schema.listings, schema.links
-        return exists().where(
-            links.c.merchant == listings.c.merchant,
-            links.c.shop == listings.c.shop,
-            links.c.listing == listings.c.listing,
-        )
 
-    def _linked(self) -> Any:
-        return self._is_linked().label("linked")
+def _is_linked() -> Any:
+    listings, links = schema.listings, schema.links
+    return exists().where(
+        links.c.merchant == listings.c.merchant,
+        links.c.shop == listings.c.shop,
+        links.c.listing == listings.c.listing,
+    )
+
+
+@lru_cache
+def _listings(dialect: str) -> Executable:
+    table = schema.listings
+    batch = unnested(dialect, typed(table, "listing"))
+    mine = and_(table.c.merchant == the(table.c.merchant), table.c.shop == the(table.c.shop), table.c.listing == batch.c.listing)
+    return select(table, _is_linked().label("linked")).join_from(table, batch, mine)
 
 
 def _listing(row: Row[Any]) -> ListingRecord:

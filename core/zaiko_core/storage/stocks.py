@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import BigInteger, Row, Select, and_, func, literal, select, true, update
+from sqlalchemy import Executable, Row, Select, and_, func, literal, select, true, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from zaiko_core.app.records import Page, StockRecord
 from zaiko_core.domain.demand import Demand
 from zaiko_core.domain.stock import Balance, Delta, DemandRef, Entry, Movement, MovementKind, total
 from zaiko_core.storage import schema
-from zaiko_core.storage.rowset import insert_rows, rowset, typed
+from zaiko_core.storage.rowset import given, insert_rows, lookup, rows_of, the, typed, unnested
 from zaiko_core.storage.scope import Scope, after
 
 _QUANTITIES = ("physical", "allocated", "ordered", "unallocated")
@@ -24,16 +25,73 @@ def balance_from(row: Row[Any]) -> Balance:
     return Balance(row.physical, row.allocated, row.ordered, row.unallocated, row.reserve, row.escrow_below)
 
 
+_NUMBERED = (
+    update(schema.merchants)
+    .where(schema.merchants.c.merchant == the(schema.merchants.c.merchant))
+    .values(last_movement=schema.merchants.c.last_movement + the(schema.merchants.c.last_movement))
+    .returning(schema.merchants.c.last_movement)
+)
+
+
+@lru_cache
+def _added(dialect: str) -> Executable:
+    """Add deltas to balances."""
+    table = schema.stock
+    batch = unnested(dialect, typed(table, "product", *_QUANTITIES))
+    values: dict[str, Any] = {name: table.c[name] + batch.c[name] for name in _QUANTITIES}
+    values |= {name: the(table.c[name]) for name in ("updated_at", "revision")}
+    return update(table).where(table.c.merchant == the(table.c.merchant), table.c.product == batch.c.product).values(values)
+
+
+@lru_cache
+def _added_to_warehouses(dialect: str) -> Executable:
+    table = schema.warehouse_stock
+    batch = unnested(dialect, typed(table, "product", "warehouse", "physical", "allocated"))
+    same = (table.c.merchant == the(table.c.merchant), table.c.product == batch.c.product, table.c.warehouse == batch.c.warehouse)
+    values = {"physical": table.c.physical + batch.c.physical, "allocated": table.c.allocated + batch.c.allocated}
+    return update(table).where(*same).values(values)
+
+
+@lru_cache
+def _scarce(dialect: str) -> Select[Any]:
+    """Products in escrow."""
+    table = schema.stock
+    batch = unnested(dialect, typed(table, "product"))
+    scarce = table.c.physical - table.c.ordered - table.c.reserve <= table.c.escrow_below
+    same = and_(table.c.merchant == the(table.c.merchant), table.c.product == batch.c.product)
+    return select(table.c.product).join_from(table, batch, same).where(table.c.escrow_below > 0, scarce)
+
+
+@lru_cache
+def _reserved(dialect: str) -> tuple[Executable, Executable]:
+    """The reserves before and after, and their update."""
+    table = schema.stock
+    batch = unnested(dialect, typed(table, "product", "reserve"))
+    same = and_(table.c.merchant == the(table.c.merchant), table.c.product == batch.c.product)
+    before = select(table.c.product, table.c.reserve, batch.c.reserve, table.c.escrow_below, table.c.escrow_below)
+    values = {"reserve": batch.c.reserve, "updated_at": the(table.c.updated_at), "revision": the(table.c.revision)}
+    return _noting(dialect, before.join_from(table, batch, same)), update(table).where(same).values(values)
+
+
+def _noting(dialect: str, changing: Select[Any]) -> Any:
+    """Writes down how settings were before; `changing` selects product, reserve and escrow limit, each before and after."""
+    table = schema.stock_settings
+    words: Any = postgresql if dialect == "postgresql" else sqlite
+    names = ["product", "reserve_before", "reserve", "escrow_before", "escrow_below", "merchant", "revision", "at"]
+    whole = changing.add_columns(*(the(table.c[name]) for name in ("merchant", "revision", "at")))
+    statement = words.insert(table).from_select(names, whole.where(true()))
+    again = {name: statement.excluded[name] for name in ("reserve", "escrow_below")}
+    return statement.on_conflict_do_update(index_elements=[key.name for key in table.primary_key.columns], set_=again)
+
+
 class StockRows(Scope):
     """See ports.Stocks."""
 
     def get(self, products: Collection[str]) -> dict[str, StockRecord]:
         if not products:
             return {}
-        table = schema.stock
-        batch = rowset(self.connection, typed(table, "product"), [{"product": item} for item in set(products)])
-        query = select(table).join(batch, and_(self.mine(table), table.c.product == batch.c.product))
-        return self._records(list(self.connection.execute(query)))
+        rows = [{"product": item} for item in set(products)]
+        return self._records(lookup(self.connection, schema.stock, {"merchant": self.merchant}, rows))
 
     def page(self, page: Page, *, products: Collection[str], oversold: bool) -> list[StockRecord]:
         table = schema.stock
@@ -50,51 +108,31 @@ class StockRows(Scope):
         return self.connection.scalar(query) or 0
 
     def set_reserves(self, reserves: Mapping[str, int]) -> None:
-        table = schema.stock
         rows = [{"product": product, "reserve": reserve} for product, reserve in reserves.items()]
-        batch = rowset(self.connection, typed(table, "product", "reserve"), rows)
-        changing = select(table.c.product, table.c.reserve, batch.c.reserve, table.c.escrow_below, table.c.escrow_below).join_from(
-            table, batch, and_(self.mine(table), table.c.product == batch.c.product)
-        )
-        self._note_settings(changing)
-        values = {"reserve": batch.c.reserve, "updated_at": self.now, "revision": self.revision}
-        self.connection.execute(update(table).where(self.mine(table), table.c.product == batch.c.product).values(values))
+        note, change = _reserved(self.connection.dialect.name)
+        stamp = given(merchant=self.merchant, revision=self.revision)
+        self.connection.execute(note, rows_of(rows) | stamp | given(at=self.now))
+        self.connection.execute(change, rows_of(rows) | stamp | given(updated_at=self.now))
 
     def set_escrow(self, product: str, below: int) -> None:
         table = schema.stock
-        changing = select(table.c.product, table.c.reserve, table.c.reserve, table.c.escrow_below, literal(below))
-        self._note_settings(changing.where(self.mine(table), table.c.product == product))
+        mine = (self.mine(table), table.c.product == product)
+        changing = select(table.c.product, table.c.reserve, table.c.reserve, table.c.escrow_below, literal(below)).where(*mine)
+        stamp = given(merchant=self.merchant, revision=self.revision, at=self.now)
+        self.connection.execute(_noting(self.connection.dialect.name, changing), stamp)
         values = {"escrow_below": below, "updated_at": self.now, "revision": self.revision}
-        self.connection.execute(update(table).where(self.mine(table), table.c.product == product).values(values))
-
-    def _note_settings(self, changing: Select[Any]) -> None:
-        """Write down how it was before; `changing` selects product, reserve and escrow limit, each before and after."""
-        table = schema.stock_settings
-        dialect: Any = postgresql if self.connection.dialect.name == "postgresql" else sqlite
-        names = ["product", "reserve_before", "reserve", "escrow_before", "escrow_below", "merchant", "revision", "at"]
-        whole = changing.add_columns(literal(self.merchant), literal(self.revision, BigInteger), literal(self.now, BigInteger))
-        statement = dialect.insert(table).from_select(names, whole.where(true()))
-        again = {name: statement.excluded[name] for name in ("reserve", "escrow_below")}
-        keys = [key.name for key in table.primary_key.columns]
-        self.connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=again))
+        self.connection.execute(update(table).where(*mine).values(values))
 
     def in_escrow(self, products: Collection[str]) -> set[str]:
-        table = schema.stock
-        batch = rowset(self.connection, typed(table, "product"), [{"product": product} for product in set(products)])
-        scarce = table.c.physical - table.c.ordered - table.c.reserve <= table.c.escrow_below
-        query = select(table.c.product).join(batch, and_(self.mine(table), table.c.product == batch.c.product))
-        return set(self.connection.scalars(query.where(table.c.escrow_below > 0, scarce)))
+        if not products:
+            return set()
+        rows = rows_of([{"product": product} for product in set(products)])
+        return set(self.connection.scalars(_scarce(self.connection.dialect.name), rows | given(merchant=self.merchant)))
 
     def post(self, entries: Sequence[Entry]) -> list[Movement]:
         if not entries:
             return []
-        merchants = schema.merchants
-        last = self.connection.scalar(
-            update(merchants)
-            .where(self.mine(merchants))
-            .values(last_movement=merchants.c.last_movement + len(entries))
-            .returning(merchants.c.last_movement)
-        )
+        last = self.connection.scalar(_NUMBERED, given(merchant=self.merchant, last_movement=len(entries)))
         assert isinstance(last, int)
         first = last - len(entries) + 1
         movements = [Movement(first + place, entry, self.now, self.revision) for place, entry in enumerate(entries)]
@@ -105,10 +143,9 @@ class StockRows(Scope):
     def by_cause(self, causes: Collection[str]) -> dict[str, Movement]:
         if not causes:
             return {}
-        table = schema.movements
-        batch = rowset(self.connection, typed(table, "cause"), [{"cause": cause} for cause in set(causes)])
-        query = select(table).join(batch, and_(self.mine(table), table.c.cause == batch.c.cause))
-        return {row.cause: _movement(row) for row in self.connection.execute(query)}
+        rows = [{"cause": cause} for cause in set(causes)]
+        found = lookup(self.connection, schema.movements, {"merchant": self.merchant}, rows)
+        return {row.cause: _movement(row) for row in found}
 
     def movements(
         self, page: Page, *, products: Collection[str], warehouse: str, kinds: Collection[MovementKind]
@@ -146,12 +183,9 @@ class StockRows(Scope):
             by_product[entry.product].append(entry.delta)
             if entry.warehouse:
                 by_warehouse[entry.product, entry.warehouse].append(entry.delta)
-        table = schema.stock
         rows = [_delta_row(total(deltas)) | {"product": product} for product, deltas in sorted(by_product.items())]
-        batch = rowset(self.connection, typed(table, "product", *_QUANTITIES), rows)
-        values: dict[str, Any] = {name: table.c[name] + batch.c[name] for name in _QUANTITIES}
-        values |= {"updated_at": self.now, "revision": self.revision}
-        self.connection.execute(update(table).where(self.mine(table), table.c.product == batch.c.product).values(values))
+        stamp = given(merchant=self.merchant, updated_at=self.now, revision=self.revision)
+        self.connection.execute(_added(self.connection.dialect.name), rows_of(rows) | stamp)
         if by_warehouse:
             self._add_to_warehouses({key: total(deltas) for key, deltas in by_warehouse.items()})
 
@@ -163,21 +197,15 @@ class StockRows(Scope):
         ]
         keys = [{"merchant": self.merchant, "product": row["product"], "warehouse": row["warehouse"]} for row in rows]
         insert_rows(self.connection, table, keys, ignore=True)
-        batch = rowset(self.connection, typed(table, "product", "warehouse", "physical", "allocated"), rows)
-        self.connection.execute(
-            update(table)
-            .where(self.mine(table), table.c.product == batch.c.product, table.c.warehouse == batch.c.warehouse)
-            .values(physical=table.c.physical + batch.c.physical, allocated=table.c.allocated + batch.c.allocated)
-        )
+        self.connection.execute(_added_to_warehouses(self.connection.dialect.name), rows_of(rows) | given(merchant=self.merchant))
 
     def _records(self, rows: Sequence[Row[Any]]) -> dict[str, StockRecord]:
         if not rows:
             return {}
-        table = schema.warehouse_stock
-        batch = rowset(self.connection, typed(table, "product"), [{"product": row.product} for row in rows])
-        query = select(table).join(batch, and_(self.mine(table), table.c.product == batch.c.product))
+        keys = [{"product": row.product} for row in rows]
+        held = lookup(self.connection, schema.warehouse_stock, {"merchant": self.merchant}, keys, order_by=("warehouse",))
         per_warehouse: dict[str, dict[str, tuple[int, int]]] = defaultdict(dict)
-        for row in self.connection.execute(query.order_by(table.c.warehouse)):
+        for row in held:
             per_warehouse[row.product][row.warehouse] = (row.physical, row.allocated)
         return {
             row.product: StockRecord(
@@ -210,13 +238,9 @@ class DemandRows(Scope):
     def get(self, shop: str, orders: Collection[str]) -> dict[tuple[str, str], Demand]:
         if not orders:
             return {}
-        table = schema.demands
-        batch = rowset(self.connection, typed(table, "order_id"), [{"order_id": order} for order in set(orders)])
-        query = select(table).join(batch, and_(self.mine(table), table.c.shop == shop, table.c.order_id == batch.c.order_id))
-        return {
-            (row.order_id, row.product): Demand(row.wanted, row.fulfilled, row.shipped, row.alloc)
-            for row in self.connection.execute(query)
-        }
+        rows = [{"order_id": order} for order in set(orders)]
+        found = lookup(self.connection, schema.demands, {"merchant": self.merchant, "shop": shop}, rows)
+        return {(row.order_id, row.product): Demand(row.wanted, row.fulfilled, row.shipped, row.alloc) for row in found}
 
     def put(self, shop: str, demands: Mapping[tuple[str, str], Demand]) -> None:
         rows = [

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
-from sqlalchemy import Connection, case, or_, select, update
+from sqlalchemy import Connection, Executable, case, or_, select, update
 
 from zaiko_core.app.records import ChangeKind, ClearedRecord, MerchantRecord, OversellRecord, Trigger
 from zaiko_core.domain.errors import LeaseLost, NotFound
@@ -20,11 +20,40 @@ from zaiko_core.storage.links import LinkRows
 from zaiko_core.storage.orders import OrderRows
 from zaiko_core.storage.oversells import OversellRows
 from zaiko_core.storage.pushes import PushRows
-from zaiko_core.storage.rowset import insert_rows, rowset, typed
+from zaiko_core.storage.rowset import given, insert_rows, rows_of, the, typed, unnested
 from zaiko_core.storage.shops import ListingRows, ShopRows
 from zaiko_core.storage.stocks import DemandRows, StockRows
 from zaiko_core.storage.webhooks import WebhookRows
 from zaiko_core.tracing import written
+
+_MERCHANT = select(schema.merchants).where(schema.merchants.c.merchant == the(schema.merchants.c.merchant))
+_LOCKED = _MERCHANT.with_for_update()
+_ADVANCE = (
+    update(schema.merchants)
+    .where(schema.merchants.c.merchant == the(schema.merchants.c.merchant))
+    .values(head=the(schema.merchants.c.head))
+)
+_LEASE = (
+    select(schema.shops.c.fence, schema.shops.c.owner)
+    .where(schema.shops.c.merchant == the(schema.shops.c.merchant), schema.shops.c.shop == the(schema.shops.c.shop))
+    .with_for_update()
+)
+
+
+@lru_cache
+def _triggering(dialect: str, by: Trigger, traced: bool) -> Executable:
+    table = schema.shops
+    batch = unnested(dialect, typed(table, "shop"))
+    stays: Any = table.c.due_at < the(table.c.due_at)
+    if by is not Trigger.REQUEST:
+        stays = or_(stays, table.c.attempt > 0)
+    values = {
+        "wanted": table.c.wanted + 1,
+        "due_at": case((stays, table.c.due_at), else_=the(table.c.due_at)),
+        "triggered": triggers.stronger(table.c.triggered, by),
+    }
+    same = (table.c.merchant == the(table.c.merchant), table.c.shop == batch.c.shop, table.c.due_at.is_not(None))
+    return update(table).where(*same).values(values | ({"cause": the(table.c.cause)} if traced else {}))
 
 
 class StorageUnitOfWork:
@@ -32,10 +61,8 @@ class StorageUnitOfWork:
 
     def __init__(self, connection: Connection, merchant: str, now: int, *, writing: bool) -> None:
         self._connection, self.merchant, self.now = connection, merchant, now
-        table = schema.merchants
-        query = select(table).where(table.c.merchant == merchant)
         # The merchant's row is locked first, by every writer (ADR 0003).
-        row = connection.execute(query.with_for_update() if writing else query).one_or_none()
+        row = connection.execute(_LOCKED if writing else _MERCHANT, given(merchant=merchant)).one_or_none()
         if row is None:
             raise NotFound(f"merchants/{merchant}")
         self.merchants: MerchantRecord = merchant_from(row)
@@ -153,24 +180,14 @@ class StorageUnitOfWork:
         names = set(shops) - {self._running}
         if not names:
             return
-        table = schema.shops
-        batch = rowset(self._connection, typed(table, "shop"), [{"shop": shop} for shop in names])
-        stays: Any = table.c.due_at < self.now + delay
-        if by is not Trigger.REQUEST:
-            stays = or_(stays, table.c.attempt > 0)
-        earlier = case((stays, table.c.due_at), else_=self.now + delay)
-        traced = {"cause": cause} if (cause := written()) else {}
-        self._connection.execute(
-            update(table)
-            .where(table.c.merchant == self.merchant, table.c.shop == batch.c.shop, table.c.due_at.is_not(None))
-            .values(wanted=table.c.wanted + 1, due_at=earlier, triggered=triggers.stronger(table.c.triggered, by), **traced)
-        )
+        cause = written()
+        values = given(merchant=self.merchant, due_at=self.now + delay) | (given(cause=cause) if cause else {})
+        statement = _triggering(self._connection.dialect.name, by, bool(cause))
+        self._connection.execute(statement, values | rows_of([{"shop": shop} for shop in names]))
         self._triggered = True
 
     def hold_lease(self, shop: str, token: int) -> None:
-        table = schema.shops
-        query = select(table.c.fence, table.c.owner).where(table.c.merchant == self.merchant, table.c.shop == shop)
-        row = self._connection.execute(query.with_for_update()).one_or_none()
+        row = self._connection.execute(_LEASE, given(merchant=self.merchant, shop=shop)).one_or_none()
         if row is None or row.fence != token or row.owner is None:
             raise LeaseLost(f"shops/{shop} is no longer held under token {token}")
         self._running = shop
@@ -178,8 +195,7 @@ class StorageUnitOfWork:
     def finish(self) -> bool:
         """Write the change feed and the merchant's new revision; whether somebody has to be woken."""
         if self._advance:
-            table = schema.merchants
-            self._connection.execute(update(table).where(table.c.merchant == self.merchant).values(head=self.revision))
+            self._connection.execute(_ADVANCE, given(merchant=self.merchant, head=self.revision))
             rows = [
                 {"merchant": self.merchant, "revision": self.revision, "kind": kind.value, "name": name, "at": self.now}
                 for kind, name in self._changes
