@@ -20,7 +20,7 @@ import typer
 from benchmarks.speed.figure import HEAD, Figure, row
 from benchmarks.speed.stores import POSTGRESQL, SQLITE, stores
 
-FIGURES = ("reads", "writes", "batches", "many_links", "idle")
+FIGURES = ("reads", "writes", "batches", "many_links", "idle", "ingestion", "hold", "million", "many_shops")
 """Modules of this package; each has `async measure(store, quick)`."""
 
 

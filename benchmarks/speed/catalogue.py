@@ -98,16 +98,17 @@ def fill(url: str, catalogue: Catalogue, *, due_in: int = INTERVAL) -> None:
                 ((MERCHANT, shop, key, name) for shop, key, name in listed),
             ),
         ):
-            _insert(connection, table, columns.split(), rows, sqlite=url.startswith("sqlite"))
+            insert(connection, table, columns, rows, sqlite=url.startswith("sqlite"))
         # As autovacuum does by itself after some minutes; SQLite has nothing like it.
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)" if url.startswith("sqlite") else "ANALYZE")
 
 
-def _insert(connection: Any, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]], *, sqlite: bool) -> None:
-    names = ", ".join(f'"{column}"' for column in columns)
+def insert(connection: Any, table: str, columns: str, rows: Iterable[Sequence[Any]], *, sqlite: bool) -> None:
+    """Rows of a table, whose columns are named with spaces between them, in one transaction."""
+    names = ", ".join(f'"{column}"' for column in columns.split())
     if sqlite:
         connection.execute("BEGIN")
-        marks = ", ".join("?" * len(columns))
+        marks = ", ".join("?" * len(columns.split()))
         connection.executemany(f"INSERT INTO {table} ({names}) VALUES ({marks})", rows)
         connection.execute("COMMIT")
         return

@@ -11,21 +11,23 @@ from typing import Any
 @dataclass(frozen=True, slots=True)
 class Figure:
     """`measured` and `limit` are in `unit`. With a limit the goal is of `ratio` (measured ÷ limit), else of `measured`; `at_most`
-    says that less is better."""
+    says that less is better. Without a goal it is only told."""
 
     name: str
     store: str
     unit: str
     measured: float
-    goal: float
+    goal: float | None
     limit: float | None = None
     ratio: float | None = None
     at_most: bool = False
     note: str = ""
 
     @property
-    def reached(self) -> bool:
-        """Whether the goal is."""
+    def reached(self) -> bool | None:
+        """Whether the goal is; None without one."""
+        if self.goal is None:
+            return None
         compared = self.measured if self.ratio is None else self.ratio
         return compared <= self.goal if self.at_most else compared >= self.goal
 
@@ -65,11 +67,14 @@ HEAD = "| figure | store | measured | limit, same run | ratio | goal | reached |
 def row(figure: Figure) -> str:
     """One line of the table, in Markdown."""
     sign = "≤" if figure.at_most else "≥"
-    goal = f"{sign} {figure.goal:g} {figure.unit}" if figure.ratio is None else f"{sign} {_ratio(figure, figure.goal)}"
+    goal = "–"
+    if figure.goal is not None:
+        goal = f"{sign} {figure.goal:g} {figure.unit}" if figure.ratio is None else f"{sign} {_ratio(figure, figure.goal)}"
+    reached = {True: "yes", False: "no", None: "–"}[figure.reached]
     limit = "–" if figure.limit is None else _number(figure.limit)
     ratio = "–" if figure.ratio is None else _ratio(figure, figure.ratio)
     name = f"{figure.name} ({figure.note})" if figure.note else figure.name
-    cells = (name, figure.store, f"{_number(figure.measured)} {figure.unit}", limit, ratio, goal, "yes" if figure.reached else "no")
+    cells = (name, figure.store, f"{_number(figure.measured)} {figure.unit}", limit, ratio, goal, reached)
     return "| " + " | ".join(cells) + " |"
 
 

@@ -12,7 +12,6 @@ from collections.abc import Callable
 from typing import Any
 
 import grpc
-from google.protobuf.message import Message
 from zaiko.v1 import link_service_pb2 as links
 from zaiko.v1 import link_service_pb2_grpc, stock_service_pb2_grpc
 from zaiko.v1 import stock_service_pb2 as stocks
@@ -48,13 +47,13 @@ async def calls_a_second(
         return done / (time.perf_counter() - began)
 
 
-def get_stock(number: int) -> Message:
+def get_stock(number: int) -> stocks.GetStockRequest:
     """The stock of one of the products."""
     product = product_name(number % 1_000)
     return stocks.GetStockRequest(name=f"merchants/{MERCHANT}/products/{product}/stock")
 
 
-def get_link(number: int) -> Message:
+def get_link(number: int) -> links.GetLinkRequest:
     """One of the first shop's links."""
     listing = listing_id(product_name(number % 1_000))
     return links.GetLinkRequest(name=f"merchants/{MERCHANT}/shops/{shop_name(0)}/links/{listing}")

@@ -11,7 +11,6 @@ import uuid
 from typing import Any
 
 import grpc
-from google.protobuf.message import Message
 from zaiko.v1 import stock_service_pb2 as pb
 from zaiko.v1 import stock_service_pb2_grpc
 
@@ -26,13 +25,13 @@ GOAL = 0.5
 _LINKS = 10_000
 
 
-def set_reserve(number: int) -> Message:
+def set_reserve(number: int) -> pb.SetReserveRequest:
     """Another reserve for one of the products, each time a new one."""
     product = f"merchants/{MERCHANT}/products/{product_name(number % 1_000)}"
     return pb.SetReserveRequest(product=product, reserve=number % 999_983)
 
 
-def record_receipt(number: int) -> Message:
+def record_receipt(number: int) -> pb.RecordReceiptRequest:
     """One unit arrived."""
     return pb.RecordReceiptRequest(
         product=f"merchants/{MERCHANT}/products/{product_name(number % 1_000)}",

@@ -1,0 +1,62 @@
+"""Order lines a second, from parsed pages into the journal: what a run does with each page that a connector delivers.
+
+That is the translation into readings, the look whether they are news, and the transaction that ingests them with the page's cursor
+(`sync/cycle.py`, `app/orders.py`). Orders are all new, with three lines of one unit each, of products that ten shops list: each
+line makes ten links due. Pages have 100 orders. Goal ≥ 5,000 lines/s.
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+from datetime import UTC, datetime
+
+from zaiko_core.app import orders
+from zaiko_core.app.ports import UnitOfWork
+from zaiko_core.bootstrap import Engine
+from zaiko_core.sync import translation
+from zaiko_sdk import Order
+
+from benchmarks.speed.buyers import LINES, page, parsed
+from benchmarks.speed.catalogue import MERCHANT, Catalogue, filled, shop_name
+from benchmarks.speed.driving import driven
+from benchmarks.speed.figure import Figure
+from benchmarks.speed.instant import instant
+from benchmarks.speed.stores import Store
+
+GOAL, ORDERS = 5_000, 100
+CATALOGUE = Catalogue(50_000)
+_SHOP = shop_name(0)
+
+
+async def take(engine: Engine, told: list[Order]) -> None:
+    """One page, as the run takes it in."""
+    readings, bad = translation.orders_from(told, read_at=datetime.now(UTC))
+    assert not bad
+
+    def ingest(uow: UnitOfWork) -> int:
+        done = orders.ingest(uow, _SHOP, readings)
+        uow.shops.save_progress(_SHOP, cursor="here", complete_until=None, news=done.changed > 0)
+        return done.changed
+
+    assert await engine.db.read(MERCHANT, lambda uow: orders.is_news(uow, _SHOP, readings))
+    changed = await engine.db.write(MERCHANT, ingest)
+    if changed != ORDERS:
+        raise SystemExit(f"{changed} of {ORDERS} orders were ingested")
+
+
+async def measure(store: Store, quick: bool) -> list[Figure]:
+    """The median of several groups of pages."""
+    pages, speeds, first = 3 if quick else 8, [], 1
+    async with driven(filled(store, CATALOGUE), instant()) as engine:
+        for _ in range(4 if quick else 6):
+            told = []
+            for _ in range(pages):
+                told.append(list(parsed(page(CATALOGUE, first, ORDERS))))
+                first += ORDERS
+            began = time.perf_counter()
+            for each in told:
+                await take(engine, each)
+            speeds.append(pages * ORDERS * LINES / (time.perf_counter() - began))
+    note = f"pages of {ORDERS} orders, {LINES} lines each"
+    return [Figure("order lines", store.name, "lines/s", statistics.median(speeds[1:]), GOAL, note=note)]
