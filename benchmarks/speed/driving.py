@@ -9,7 +9,6 @@ from collections.abc import AsyncIterator, Sequence
 from cryptography.fernet import Fernet
 from sqlalchemy import update
 from zaiko_core.app import stock
-from zaiko_core.app.touching import COALESCE
 from zaiko_core.bootstrap import Engine, EngineConfig
 from zaiko_core.plugin_host.loader import Registry
 from zaiko_core.storage import schema
@@ -30,11 +29,10 @@ async def driven(url: str, registry: Registry) -> AsyncIterator[Engine]:
 
 
 async def receive(engine: Engine, products: Sequence[str]) -> None:
-    """One unit more of each, in one transaction; and the moment that shops wait for more to come."""
+    """One unit more of each, in one transaction."""
     cause = time.time_ns()
     receipts = [stock.Receipt(product, WAREHOUSE, 1, f"{cause}/{product}") for product in products]
     await engine.db.write(MERCHANT, lambda uow: stock.receive(uow, receipts))
-    time.sleep(COALESCE / 1_000_000 + 0.01)  # noqa: ASYNC251 - nothing else is to happen meanwhile
 
 
 def make_due(engine: Engine, shop: str) -> None:

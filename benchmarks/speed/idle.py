@@ -28,7 +28,7 @@ from benchmarks.speed.stores import Store
 
 STATEMENTS = 5
 _SMALL = 1_000
-_TOLD = re.compile(r"Seq Scan on (\w+)|^SCAN (\w+)(?! USING (?:COVERING )?INDEX)")
+_TOLD = re.compile(r"Seq Scan on (\w+)|^SCAN (\w+)(?! USING (?:COVERING )?INDEX)|^SEARCH (\w+) USING .*\(merchant=\?\)$")
 
 
 async def statements(engine: Engine, shop: str) -> list[tuple[str, Any]]:
