@@ -20,7 +20,20 @@ import typer
 from benchmarks.speed.figure import HEAD, Figure, row
 from benchmarks.speed.stores import POSTGRESQL, SQLITE, stores
 
-FIGURES = ("reads", "writes", "batches", "many_links", "idle", "ingestion", "hold", "million", "many_shops")
+FIGURES = (
+    "reads",
+    "writes",
+    "batches",
+    "many_links",
+    "idle",
+    "ingestion",
+    "hold",
+    "million",
+    "many_shops",
+    "fanout",
+    "propagation",
+    "push",
+)
 """Modules of this package; each has `async measure(store, quick)`."""
 
 

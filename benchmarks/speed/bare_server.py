@@ -1,9 +1,11 @@
-"""What gRPC costs in Python without zaiko: a grpc.aio server whose handlers have their answers ready.
+"""What gRPC costs in Python without zaiko: a grpc.aio server whose answers are ready. It is told what to answer by a JSON file.
 
-    python -m benchmarks.speed.bare_server --port-file FILE --method PATH:TYPE:HEX …
+    python -m benchmarks.speed.bare_server --port-file FILE --answers FILE
 
-A unary method answers each request with the message TYPE (of zaiko.v1) that HEX is; request and answer are parsed and serialised
-for each call, as every server must. No interceptors, no validation, no store.
+The file maps a method's path to the module and type of its answers (of zaiko.v1; the request's type ends in Request) and the
+answers in hex. A unary method answers each request with the first one. A streaming one sends all of them, the first at once and
+the others as fast as the client takes them when a file named as the answers' with `.go` behind it is there. Messages are parsed
+and serialised for each call, as every server must. No interceptors, no validation, no store.
 """
 
 from __future__ import annotations
@@ -11,35 +13,44 @@ from __future__ import annotations
 import argparse
 import asyncio
 import importlib
+import json
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import grpc
 
 
-def handler(method: str) -> tuple[str, str, Any]:
-    """Service, name and handler of one `PATH:MODULE:TYPE:HEX`, where the request's type ends in Request."""
-    path, module, kind, text = method.split(":")
-    messages = importlib.import_module(f"zaiko.v1.{module}")
-    answer_type, request_type = getattr(messages, kind), getattr(messages, kind.removesuffix("Response") + "Request")
-    answer = answer_type.FromString(bytes.fromhex(text))
+def handler(told: dict[str, Any], go: Path) -> Any:
+    """The handler of one method."""
+    messages = importlib.import_module(f"zaiko.v1.{told['module']}")
+    answer_type = getattr(messages, told["type"])
+    request_type = getattr(messages, told["type"].removesuffix("Response") + "Request")
+    answers = [answer_type.FromString(bytes.fromhex(text)) for text in told["answers"]]
+    codecs = {"request_deserializer": request_type.FromString, "response_serializer": answer_type.SerializeToString}
 
     async def reply(request: Any, context: Any) -> Any:
-        return answer
+        return answers[0]
 
-    service, name = path.strip("/").split("/")
-    made = grpc.unary_unary_rpc_method_handler(
-        reply, request_deserializer=request_type.FromString, response_serializer=answer_type.SerializeToString
-    )
-    return service, name, made
+    async def stream(request: Any, context: Any) -> AsyncIterator[Any]:
+        yield answers[0]
+        # A file is all that the two processes share.
+        while not go.exists():  # noqa: ASYNC110, ASYNC240
+            await asyncio.sleep(0.05)
+        for answer in answers[1:]:
+            yield answer
+
+    if told["streams"]:
+        return grpc.unary_stream_rpc_method_handler(stream, **codecs)
+    return grpc.unary_unary_rpc_method_handler(reply, **codecs)
 
 
-async def serve(methods: list[str], port_file: Path) -> None:
+async def serve(answers: dict[str, Any], go: Path, port_file: Path) -> None:
     """Until killed."""
     server = grpc.aio.server()
-    for method in methods:
-        service, name, made = handler(method)
-        server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service, {name: made}),))
+    for path, told in answers.items():
+        service, name = path.strip("/").split("/")
+        server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service, {name: handler(told, go)}),))
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
     half = port_file.with_name("half")
@@ -51,6 +62,6 @@ async def serve(methods: list[str], port_file: Path) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--port-file", type=Path, required=True)
-    parser.add_argument("--method", action="append", default=[])
+    parser.add_argument("--answers", type=Path, required=True)
     options = parser.parse_args()
-    asyncio.run(serve(options.method, options.port_file))
+    asyncio.run(serve(json.loads(options.answers.read_text()), options.answers.with_suffix(".go"), options.port_file))

@@ -3,33 +3,22 @@
 from __future__ import annotations
 
 import json
-import random
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
 from zaiko_sdk import Order, OrderLine, OrderState
 
-from benchmarks.speed.catalogue import Catalogue, product_name
 
-LINES = 3
-"""Of an order."""
-
-
-def page(catalogue: Catalogue, first: int, orders: int) -> str:
-    """A page of orders of listings that every shop has, in JSON; the orders' numbers begin at `first`."""
-    draw = random.Random(first)
+def written(orders: Sequence[tuple[str, Sequence[str]]]) -> str:
+    """A page in JSON: each order's id, and the listings of which it has one unit."""
     moment = datetime.now(UTC).isoformat()
-    listed = range(catalogue.hot, catalogue.products)
     told = [
         {
-            "id": f"o{number}",
+            "id": order,
             "at": moment,
-            "lines": [
-                {"id": f"{number}-{line}", "listing": product_name(listing), "units": 1}
-                for line, listing in enumerate(draw.sample(listed, LINES))
-            ],
+            "lines": [{"id": f"{order}-{line}", "listing": listing, "units": 1} for line, listing in enumerate(listings)],
         }
-        for number in range(first, first + orders)
+        for order, listings in orders
     ]
     return json.dumps(told)
 

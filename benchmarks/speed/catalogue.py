@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -10,10 +11,13 @@ from typing import Any
 from zaiko_core.domain.ids import listing_id
 
 from benchmarks.speed.bare_store import connected
+from benchmarks.speed.buyers import written
 from benchmarks.speed.instant import CONNECTOR, SHOWN
 from benchmarks.speed.stores import Store
 
 MERCHANT, WAREHOUSE = "acme", "tokyo"
+LINES = 3
+"""Of an order."""
 INTERVAL = 600_000_000
 """µs between two readings of a shop's orders."""
 
@@ -31,6 +35,12 @@ class Catalogue:
     def products(self) -> int:
         """How many products that takes."""
         return self.hot + (self.links - self.hot) // self.shops
+
+    def page(self, first: int, orders: int) -> str:
+        """A page of so many orders with three lines each, of listings that every shop has; their numbers begin at `first`."""
+        draw, everywhere = random.Random(first), range(self.hot, self.products)
+        numbers = range(first, first + orders)
+        return written([(f"o{number}", [product_name(item) for item in draw.sample(everywhere, LINES)]) for number in numbers])
 
     def listed(self) -> Iterator[tuple[str, str]]:
         """(shop, product) of every link; a listing's external id is its product's."""

@@ -12,7 +12,7 @@ import contextlib
 import time
 from collections.abc import AsyncIterator
 
-from benchmarks.speed.buyers import page, unparsed
+from benchmarks.speed.buyers import unparsed
 from benchmarks.speed.catalogue import filled, shop_name
 from benchmarks.speed.driving import driven, make_due
 from benchmarks.speed.figure import Figure, quantile
@@ -48,7 +48,7 @@ async def measure(store: Store, quick: bool) -> list[Figure]:
     """One run over many pages."""
     shop, pages = InstantShop(), 10 if quick else 40
     async with driven(filled(store, CATALOGUE), instant({shop_name(0): shop})) as engine:
-        texts = [page(CATALOGUE, _FIRST + number * ORDERS, ORDERS) for number in range(pages)]
+        texts = [CATALOGUE.page(_FIRST + number * ORDERS, ORDERS) for number in range(pages)]
         async with ticking() as quiet:
             await asyncio.sleep(1)
         shop.pages = [unparsed(text) for text in texts]

@@ -17,8 +17,8 @@ from zaiko_core.bootstrap import Engine
 from zaiko_core.sync import translation
 from zaiko_sdk import Order
 
-from benchmarks.speed.buyers import LINES, page, parsed
-from benchmarks.speed.catalogue import MERCHANT, Catalogue, filled, shop_name
+from benchmarks.speed.buyers import parsed
+from benchmarks.speed.catalogue import LINES, MERCHANT, Catalogue, filled, shop_name
 from benchmarks.speed.driving import driven
 from benchmarks.speed.figure import Figure
 from benchmarks.speed.instant import instant
@@ -52,7 +52,7 @@ async def measure(store: Store, quick: bool) -> list[Figure]:
         for _ in range(4 if quick else 6):
             told = []
             for _ in range(pages):
-                told.append(list(parsed(page(CATALOGUE, first, ORDERS))))
+                told.append(list(parsed(CATALOGUE.page(first, ORDERS))))
                 first += ORDERS
             began = time.perf_counter()
             for each in told:

@@ -27,6 +27,8 @@ from zaiko_sdk import (
     WriteResult,
 )
 
+from benchmarks.speed.buyers import parsed
+
 CONNECTOR, SHOWN = "instant", 5
 """SHOWN is what a listing shows that nobody has written yet."""
 
@@ -72,7 +74,14 @@ class InstantConnector(Connector):
         return [self._write(write) for write in writes]
 
     def parse_webhook(self, headers: object, body: bytes) -> WebhookHint | None:
-        return WebhookHint(body.decode(), "orders/create")
+        """The body is a page of orders, which buyers have placed at this moment: the shop's own numbers fall, and the next fetch
+        delivers them."""
+        orders = parsed(body.decode())
+        for line in (line for order in orders for line in order.lines if line.listing is not None):
+            assert line.listing is not None
+            self._shop.shown[line.listing] = self._shop.shown.get(line.listing, SHOWN) - line.ordered
+        self._shop.pages.append(lambda: orders)
+        return WebhookHint(orders[0].external_id, "orders/create")
 
     def _write(self, write: InventoryWrite) -> WriteResult:
         name = write.ref.external_id

@@ -1,8 +1,8 @@
 """20,000 shops that are due every ten minutes, on one server process, while nothing changes: how much of a core it takes.
 
-2,000 merchants have ten shops each, their turns spread evenly over the ten minutes; fetching orders brings an empty page, as it has
-for long. Measured is the process's own processor time over some time after a warm-up. Runs that ended in that time are counted in the
-store: 33 a second are due, and a process that falls behind would look cheap. Goal ≤ 30 % of a core.
+2,000 merchants have ten shops each, their turns spread evenly over the ten minutes; fetching orders brings an empty page, as it
+has for long. Measured is the process's own processor time over some time after a warm-up. Runs that ended in that time are counted
+in the store: 33 a second are due, and a process that falls behind would look cheap. Goal ≤ 30 % of a core.
 """
 
 from __future__ import annotations

@@ -7,6 +7,7 @@ is Python as well and shares the machine's cores with the server, so the limit i
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from collections.abc import Callable
 from typing import Any
@@ -68,8 +69,8 @@ def link_method(channel: grpc.aio.Channel) -> Any:
 
 
 METHODS = (
-    ("GetStock", "/zaiko.v1.StockService/GetStock:stock_service_pb2", stock_method, get_stock),
-    ("GetLink", "/zaiko.v1.LinkService/GetLink:link_service_pb2", link_method, get_link),
+    ("GetStock", "/zaiko.v1.StockService/GetStock", "stock_service_pb2", stock_method, get_stock),
+    ("GetLink", "/zaiko.v1.LinkService/GetLink", "link_service_pb2", link_method, get_link),
 )
 
 
@@ -79,11 +80,18 @@ async def measure(store: Store, quick: bool) -> list[Figure]:
     fill(url, Catalogue(_LINKS))
     figures = []
     with zaiko(url) as server:
-        for name, path, method, request in METHODS:
+        for name, path, module, method, request in METHODS:
             async with grpc.aio.insecure_channel(server.address) as channel:
                 answer = await method(channel)(request(0))
-            ready = f"{path}:{type(answer).__name__}:{answer.SerializeToString().hex()}"
-            with bare("--method", ready) as limit:
+            told = {
+                "module": module,
+                "type": type(answer).__name__,
+                "streams": False,
+                "answers": [answer.SerializeToString().hex()],
+            }
+            answers = store.folder / f"{name}.json"
+            answers.write_text(json.dumps({path: told}))
+            with bare("--answers", str(answers)) as limit:
                 mine, theirs = [], []
                 for _ in range(rounds):
                     mine.append(await calls_a_second(server.address, method, request, seconds))

@@ -1,0 +1,215 @@
+"""1,000 watchers of one merchant's stock: is everything delivered, how late, and how fast beside a server that only sends.
+
+The server is a process of its own, the watchers are this one: 100 streams on a connection. Three parts:
+
+- 100 receipts a second of different products, through one StreamMovements. Every watcher must come to see every product's new
+number; lag is from the sending of the receipt to when the watcher has read it (goal: p99 < 1 s, all delivered). The same once more
+beside a watcher that never reads (goal: at most 1.3 times the p99 without). - As many receipts as one StreamMovements takes.
+Messages a second, from the first to the last that arrives, beside a bare grpc.aio server that sends the very messages that one of
+the watchers got to as many streams, read by the same client (goal ≥ 70 %). - What the server's resident set grows by for each
+watch that is open and has caught up (no goal; see benchmarks/watchers.py).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import statistics
+import tempfile
+import time
+import uuid
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import grpc
+from zaiko.v1 import stock_service_pb2 as pb
+from zaiko.v1 import stock_service_pb2_grpc
+
+from benchmarks.speed.catalogue import MERCHANT, WAREHOUSE, Catalogue, fill, product_name
+from benchmarks.speed.figure import Figure, quantile
+from benchmarks.speed.processes import Running, bare, zaiko
+from benchmarks.speed.stores import Store
+
+RATE, PATIENCE = 100, 60.0
+_PER_CONNECTION = 100
+_CATALOGUE = Catalogue(4_000, shops=1, hot=1_000)
+_METHOD = "/zaiko.v1.StockService/WatchStocks"
+_LOCAL = [("grpc.use_local_subchannel_pool", 1), ("grpc.max_receive_message_length", 64 << 20)]
+
+
+class Watchers:
+    """So many streams, each with what it has read and when. Messages stay bytes until they are looked at: the client is not what is
+    measured."""
+
+    def __init__(self) -> None:
+        self.read: list[list[tuple[float, bytes]]] = []
+        self._channels: list[grpc.aio.Channel] = []
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def open(self, address: str, number: int) -> None:
+        """So many more, each past its snapshot. Products that no benchmark changes keep the snapshot small."""
+        for _ in range(number):
+            if len(self.read) % _PER_CONNECTION == 0:
+                self._channels.append(grpc.aio.insecure_channel(address, options=_LOCAL))
+            request = pb.WatchStocksRequest(parent=f"merchants/{MERCHANT}")
+            request.start.bookmark_interval.FromSeconds(300)
+            method: Any = self._channels[-1].unary_stream(_METHOD, request_serializer=pb.WatchStocksRequest.SerializeToString)
+            call: Any = method(request)
+            mine: list[tuple[float, bytes]] = []
+            await call.read()
+            self.read.append(mine)
+            self._tasks.append(asyncio.create_task(self._follow(call, mine)))
+
+    async def quiet(self, seconds: float) -> None:
+        """Until nothing has come for so long."""
+        until = time.monotonic() + PATIENCE
+        before = -1
+        while before != (now := sum(map(len, self.read))) and time.monotonic() < until:
+            before = now
+            await asyncio.sleep(seconds)
+
+    def forget(self) -> None:
+        """Begin anew, with the streams open."""
+        for mine in self.read:
+            mine.clear()
+
+    async def close(self) -> None:
+        """End all."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for channel in self._channels:
+            await channel.close()
+
+    async def _follow(self, call: Any, mine: list[tuple[float, bytes]]) -> None:
+        while (message := await call.read()) is not grpc.aio.EOF:
+            mine.append((time.monotonic(), message))
+
+
+async def record(address: str, products: Sequence[str], rate: float | None) -> dict[str, float]:
+    """A receipt for each product, so many a second or as fast as they are taken; when each was sent."""
+    sent: dict[str, float] = {}
+
+    async def requests() -> AsyncIterator[pb.StreamMovementsRequest]:
+        began = time.monotonic()
+        for number, product in enumerate(products):
+            if rate is not None:
+                await asyncio.sleep(max(0.0, began + number / rate - time.monotonic()))
+            name = f"merchants/{MERCHANT}/products/{product}"
+            sent[name] = time.monotonic()
+            receipt = pb.RecordReceiptRequest(
+                product=name, warehouse=f"merchants/{MERCHANT}/warehouses/{WAREHOUSE}", quantity=1, cause_key=str(uuid.uuid4())
+            )
+            yield pb.StreamMovementsRequest(sequence=number + 1, parent=f"merchants/{MERCHANT}", receipt=receipt)
+
+    async with grpc.aio.insecure_channel(address, options=_LOCAL) as channel:
+        stub = stock_service_pb2_grpc.StockServiceStub(channel)
+        async for answer in stub.StreamMovements(requests()):
+            if not answer.HasField("stock"):
+                raise SystemExit(f"a receipt was refused: {answer}")
+    return sent
+
+
+def lags(watchers: Watchers, sent: dict[str, float]) -> tuple[list[float], float]:
+    """Seconds until each watcher had each change, and the share of all that came."""
+    found: list[float] = []
+    parsed: dict[bytes, list[str]] = {}
+    for mine in watchers.read:
+        missing = dict(sent)
+        for moment, message in mine:
+            names = parsed.get(message)
+            if names is None:
+                changes = pb.WatchStocksResponse.FromString(message).changes
+                names = parsed[message] = [stock.product for stock in changes.stocks]
+            found += [moment - missing.pop(name) for name in names if name in missing]
+    return found, len(found) / (len(sent) * len(watchers.read))
+
+
+async def stuck(address: str) -> tuple[grpc.aio.Channel, Any]:
+    """A watch that begins and then never reads."""
+    channel = grpc.aio.insecure_channel(address, options=_LOCAL)
+    stub = stock_service_pb2_grpc.StockServiceStub(channel)
+    call: Any = stub.WatchStocks(pb.WatchStocksRequest(parent=f"merchants/{MERCHANT}"))
+    await call.read()
+    return channel, call
+
+
+async def bare_speed(messages: Sequence[bytes], number: int) -> float:
+    """Messages a second of a server that only sends these to so many streams."""
+    with tempfile.TemporaryDirectory() as folder:
+        answers = Path(folder) / "answers.json"
+        told = {"module": "stock_service_pb2", "type": "WatchStocksResponse", "streams": True}
+        # The first is what a watcher reads when it begins.
+        texts = [message.hex() for message in (messages[0], *messages)]
+        answers.write_text(json.dumps({_METHOD: told | {"answers": texts}}))
+        with bare("--answers", str(answers)) as server:
+            watchers = Watchers()
+            await watchers.open(server.address, number)
+            answers.with_suffix(".go").touch()
+            while sum(map(len, watchers.read)) < number * len(messages):  # noqa: ASYNC110 - lists that tasks fill
+                await asyncio.sleep(0.05)
+            speed = messages_a_second(watchers)
+            await watchers.close()
+            return speed
+
+
+def messages_a_second(watchers: Watchers) -> float:
+    """From the first to the last that arrived."""
+    moments = [moment for mine in watchers.read for moment, _ in mine]
+    return len(moments) / (max(moments) - min(moments))
+
+
+async def burst(server: Running, watchers: Watchers, products: Sequence[str]) -> tuple[float, float, float]:
+    """Messages a second, the bare server's, and how many messages a watcher got."""
+    watchers.forget()
+    await record(server.address, products, None)
+    await watchers.quiet(2)
+    speed = messages_a_second(watchers)
+    typical = sorted(watchers.read, key=len)[len(watchers.read) // 2]
+    return speed, await bare_speed([message for _, message in typical], len(watchers.read)), len(typical)
+
+
+async def measure(store: Store, quick: bool) -> list[Figure]:
+    """All parts on one server."""
+    number, seconds = (200, 4) if quick else (1_000, 8)
+    url = store.fresh()
+    fill(url, _CATALOGUE)
+    products = [product_name(place) for place in range(_CATALOGUE.products)]
+    watchers, warm = Watchers(), 100
+    with zaiko(url) as server:
+        await watchers.open(server.address, warm)
+        await watchers.quiet(1)
+        before = server.resident()
+        await watchers.open(server.address, number - warm)
+        await watchers.quiet(1)
+        each = (server.resident() - before) / (number - warm)
+        paced = products[: RATE * seconds]
+        alone, all_alone = lags(watchers, await _paced(server, watchers, paced))
+        channel, call = await stuck(server.address)
+        hindered, all_hindered = lags(watchers, await _paced(server, watchers, paced))
+        call.cancel()
+        await channel.close()
+        bursts = [await burst(server, watchers, products[: 500 if quick else 1_000]) for _ in range(2 if quick else 3)]
+        await watchers.close()
+    note = f"{number:,} watchers, {RATE} changes/s"
+    mine, theirs = [speed for speed, _, _ in bursts], [limit for _, limit, _ in bursts]
+    p99, stuck_p99 = quantile(alone, 0.99), quantile(hindered, 0.99)
+    told = f"{note}; p50 {quantile(alone, 0.5) * 1000:.0f} ms"
+    per_watcher = f"{number:,} streams, {statistics.median(got for _, _, got in bursts):.0f} messages each"
+    return [
+        Figure("changes delivered", store.name, "of all", min(all_alone, all_hindered), 1.0, note=note),
+        Figure("watch lag, p99", store.name, "s", p99, 1.0, at_most=True, note=told),
+        Figure(
+            "watch lag beside a stuck watcher, p99", store.name, "s", stuck_p99, 1.3, p99, stuck_p99 / p99, at_most=True, note=note
+        ),
+        beside("watch messages", store.name, "messages/s", 0.7, mine, theirs, note=per_watcher),
+        Figure("memory of an idle watch", store.name, "KiB", each, None, at_most=True, note=f"{number - warm} watches"),
+    ]
+
+
+async def _paced(server: Running, watchers: Watchers, products: Sequence[str]) -> dict[str, float]:
+    watchers.forget()
+    sent = await record(server.address, products, RATE)
+    await watchers.quiet(2)
+    return sent

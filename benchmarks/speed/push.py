@@ -1,0 +1,110 @@
+"""How fast numbers go out: the share of a platform's quota that is used while there is work, and quantities a second without one.
+
+The share is that of benchmarks/quota (write phase, same functions, a small catalogue for a short time: see its README for the whole
+catalogues; the platform's burst at the start weighs more on short phases). Goal ≥ 95 %.
+
+Without a quota: Shopify's connector sets 250 numbers a call through an in-process httpx transport that answers at once (no socket;
+the request is built and the answer parsed), on one core, beside nothing else in the process. Goal ≥ 20,000/s. Told beside it is
+the same through the whole engine: links that are due are computed, recorded, sent through the same connector and recorded again.
+
+Neither knows a store; they are measured once, in the rows of SQLite.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import statistics
+import time
+import uuid
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+
+import httpx
+from zaiko_core.plugin_host.loader import load
+from zaiko_sdk import InventoryWrite, ListingRef, ShopContext, SystemClock, WriteOutcome
+
+from benchmarks.quota.course import SilentLog, play
+from benchmarks.speed.figure import Figure
+from benchmarks.speed.stores import SQLITE, Store
+
+STORES = (SQLITE,)
+SHARE, SPEED, BATCH = 0.95, 20_000, 250
+_COURSES = (("ecforce", 6_000, 20.0, 10.0), ("rakuten", 20_000, 20.0, 4.0), ("shopify", 60_000, 25.0, 1.0))
+"""Platform, listings, seconds for each phase, and how much faster than real time."""
+
+
+class InstantShopify(httpx.AsyncBaseTransport):
+    """Every mutation is applied, for nothing."""
+
+    def __init__(self) -> None:
+        throttle = {"maximumAvailable": 1e9, "currentlyAvailable": 1e9, "restoreRate": 1e9}
+        self._answer = json.dumps(
+            {
+                "data": {"inventorySetQuantities": {"inventoryAdjustmentGroup": None, "userErrors": []}},
+                "extensions": {"cost": {"requestedQueryCost": 13, "actualQueryCost": 13, "throttleStatus": throttle}},
+            }
+        ).encode()
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        asked = json.loads(await request.aread())
+        body = self._answer
+        if "ids" in asked.get("variables", {}):
+            rows = [_level(item) for item in asked["variables"]["ids"]]
+            body = json.dumps(json.loads(self._answer) | {"data": {"nodes": rows}}).encode()
+        return httpx.Response(200, headers={"content-type": "application/json"}, content=body)
+
+
+def _level(item: str) -> dict[str, object]:
+    level = {"quantities": [{"name": "available", "quantity": 5}], "isActive": True}
+    return {"id": item, "tracked": True, "inventoryLevel": level}
+
+
+async def quantities_a_second(rounds: int, batches: int) -> list[float]:
+    """Of one core: the connector and the transport share the process with nothing else."""
+    kind = load().types["shopify"]
+    settings = kind.settings.model_validate(
+        {"shop": "speed.myshopify.com", "access_token": "shpat_speed", "location": "1", "unstocked": "report"}
+    )
+    context = ShopContext(
+        "merchants/m/shops/speed",
+        SystemClock(),
+        SilentLog(),
+        lambda: httpx.AsyncClient(transport=InstantShopify()),
+        lambda: str(uuid.uuid4()),
+    )
+    connector = kind.open(context, settings)
+    refs = [ListingRef(str(number), {"inventory_item": f"gid://shopify/InventoryItem/{number}"}) for number in range(BATCH)]
+    await connector.read_inventory(refs)
+    speeds = []
+    for _ in range(rounds):
+        began = time.perf_counter()
+        for turn in range(batches):
+            writes = [InventoryWrite(ref, 5 + turn % 2, 6 - turn % 2) for ref in refs]
+            results = await connector.set_inventory(writes, str(uuid.uuid4()))
+            if any(result.outcome is not WriteOutcome.APPLIED for result in results):
+                raise SystemExit(f"a write was not applied: {results[0]}")
+        speeds.append(batches * BATCH / (time.perf_counter() - began))
+    await connector.aclose()
+    return speeds
+
+
+def shares(courses: Sequence[tuple[str, int, float, float]]) -> list[Figure]:
+    """Each platform in a process of its own."""
+    found = []
+    for platform, listings, seconds, factor in courses:
+        with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as process:
+            phases = process.submit(play, platform, listings, seconds, factor).result()
+        phase = next(phase for phase in phases if phase.phase == "write")
+        note = f"{platform}, {factor:g}×, {phase.used:,.0f} {phase.unit} in {phase.seconds:.0f} s, {phase.throttled} throttled"
+        found.append(Figure("share of the quota", "–", "of all", phase.share or 0.0, SHARE, note=note))
+    return found
+
+
+async def measure(store: Store, quick: bool) -> list[Figure]:
+    """The speed in this process, then the shares."""
+    speeds = await quantities_a_second(3 if quick else 7, 40)
+    note = f"Shopify, {BATCH} a call, httpx in process"
+    fast = Figure("quantities without a quota", "–", "quantities/s", statistics.median(speeds), SPEED, note=note)
+    return [fast, *await asyncio.to_thread(shares, _COURSES[:1] if quick else _COURSES)]
