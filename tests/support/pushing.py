@@ -38,7 +38,7 @@ class Pusher:
         token, key = self._tokens[shop], f"run-{next(self._keys)}"
 
         def work(uow):
-            asked = sync.needs_reading(uow, shop, policy, limit=100)
+            asked, _ = sync.needs_reading(uow, shop, policy, limit=100)
             numbers = {item.link.listing: 0 for item in asked}
             numbers |= {listing_id(product): number for product, number in (shown or {}).items()}
             observed = {listing: Observation(uow.now, number) for listing, number in numbers.items()}

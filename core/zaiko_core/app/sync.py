@@ -198,18 +198,20 @@ def end_run(uow: UnitOfWork, shop: str, token: int, run: RunRecord, end: RunEnd)
         )
     )
     uow.changed(ChangeKind.SHOP, [shop])
-    if end.held or succeeded:
+    # Links are held with the shop's problem, and let go with it: a shop without one has none to look for.
+    if end.held or (succeeded and record.problem is not None):
         moved = uow.links.hold(shop, end.held)
         uow.changed(ChangeKind.LINK, link_names(moved))
         if moved and succeeded:
             uow.trigger([shop])
 
 
-def needs_reading(uow: UnitOfWork, shop: str, policy: Policy, *, limit: int) -> list[DueLink]:
-    """The due links whose number must be read before they can go on: all of them in shadow, where reading is all there is."""
+def needs_reading(uow: UnitOfWork, shop: str, policy: Policy, *, limit: int) -> tuple[list[DueLink], bool]:
+    """The due links whose number must be read before they can go on: all of them in shadow, where reading is all there is; and
+    whether any link is due at all."""
     due = uow.links.due(shop, limit=limit)
-    every = policy.mode is not Mode.COMPARE_AND_SET or in_shadow(uow, shop)
-    return [item for item in due if every or item.link.fence.must_read or item.link.fence.flight is not None]
+    every = bool(due) and (policy.mode is not Mode.COMPARE_AND_SET or in_shadow(uow, shop))
+    return [item for item in due if every or item.link.fence.must_read or item.link.fence.flight is not None], bool(due)
 
 
 def in_shadow(uow: UnitOfWork, shop: str) -> bool:

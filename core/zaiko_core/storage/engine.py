@@ -27,7 +27,7 @@ from zaiko_core.storage.catalogue import MerchantDirectory
 from zaiko_core.storage.census import Census
 from zaiko_core.storage.jobs import Jobs
 from zaiko_core.storage.tokens import TokenRows
-from zaiko_core.storage.uow import StorageUnitOfWork
+from zaiko_core.storage.uow import CLOCK, StorageUnitOfWork
 from zaiko_core.storage.witness import Seen
 
 T = TypeVar("T")
@@ -61,7 +61,7 @@ def system_now() -> int:
     return time.time_ns() // 1000
 
 
-_CLOCK = text("SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint")
+_CLOCK = text(f"SELECT {CLOCK}")
 _NOTIFY = select(func.pg_notify(CHANNEL, ""))
 
 
@@ -207,7 +207,7 @@ class Database:
 
         def run() -> tuple[T, bool, list[Any]]:
             with self._transaction(writing=True) as connection:
-                uow = StorageUnitOfWork(connection, merchant, self.now(connection), writing=True)
+                uow = StorageUnitOfWork(connection, merchant, self._known_now(), writing=True)
                 result = work(uow)
                 loud = uow.finish()
                 if loud and self.is_postgresql:
@@ -235,7 +235,7 @@ class Database:
 
         def run() -> T:
             with self._transaction(writing=False) as connection:
-                return work(StorageUnitOfWork(connection, merchant, self.now(connection), writing=False))
+                return work(StorageUnitOfWork(connection, merchant, self._known_now(), writing=False))
 
         return self._retrying(run)
 
@@ -257,6 +257,12 @@ class Database:
             assert isinstance(seconds, int)
             return seconds
         return system_now()
+
+    def _known_now(self) -> int | None:
+        """The time, unless the database is to be asked."""
+        if self._now is not None:
+            return self._now()
+        return None if self.is_postgresql else system_now()
 
     async def merchant(self, merchant: str) -> MerchantRecord:
         """One merchant; raises NotFound."""

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from functools import cached_property, lru_cache
 from typing import Any
 
-from sqlalchemy import Connection, Executable, case, or_, select, update
+from sqlalchemy import BigInteger, Connection, Executable, Select, case, literal_column, or_, select, update
 
 from zaiko_core.app.records import ChangeKind, ClearedRecord, MerchantRecord, OversellRecord, Trigger
 from zaiko_core.domain.errors import LeaseLost, NotFound
@@ -26,8 +26,18 @@ from zaiko_core.storage.stocks import DemandRows, StockRows
 from zaiko_core.storage.webhooks import WebhookRows
 from zaiko_core.tracing import written
 
-_MERCHANT = select(schema.merchants).where(schema.merchants.c.merchant == the(schema.merchants.c.merchant))
-_LOCKED = _MERCHANT.with_for_update()
+CLOCK = "(extract(epoch FROM clock_timestamp()) * 1000000)::bigint"
+"""µs since 1970, in PostgreSQL."""
+
+
+@lru_cache
+def _opening(writing: bool, clocked: bool) -> Select[Any]:
+    table = schema.merchants
+    query: Select[Any] = select(table).where(table.c.merchant == the(table.c.merchant))
+    query = query.add_columns(literal_column(CLOCK, BigInteger).label("clock")) if clocked else query
+    return query.with_for_update(of=table) if writing else query
+
+
 _ADVANCE = (
     update(schema.merchants)
     .where(schema.merchants.c.merchant == the(schema.merchants.c.merchant))
@@ -59,12 +69,14 @@ def _triggering(dialect: str, by: Trigger, traced: bool) -> Executable:
 class StorageUnitOfWork:
     """See ports.UnitOfWork. Made and finished by `Database` only."""
 
-    def __init__(self, connection: Connection, merchant: str, now: int, *, writing: bool) -> None:
-        self._connection, self.merchant, self.now = connection, merchant, now
+    def __init__(self, connection: Connection, merchant: str, now: int | None, *, writing: bool) -> None:
+        """`now` None: by PostgreSQL's clock, which is asked on the way."""
+        self._connection, self.merchant = connection, merchant
         # The merchant's row is locked first, by every writer (ADR 0003).
-        row = connection.execute(_LOCKED if writing else _MERCHANT, given(merchant=merchant)).one_or_none()
+        row = connection.execute(_opening(writing, now is None), given(merchant=merchant)).one_or_none()
         if row is None:
             raise NotFound(f"merchants/{merchant}")
+        self.now: int = row.clock if now is None else now
         self.merchants: MerchantRecord = merchant_from(row)
         self.revision = row.head + 1 if writing else row.head
         self._changes: dict[tuple[ChangeKind, str], None] = {}

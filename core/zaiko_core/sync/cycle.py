@@ -111,6 +111,8 @@ class Cycle:
     _last_sold: dict[str, int] = field(default_factory=dict)
     """When the shop last sold a listing (µs, by its clock), of the orders that this round fetched."""
     _overtaken: dict[str, int] = field(default_factory=dict)
+    _due: bool = True
+    """Whether some link was due when this round began, or may have become so by what it fetched."""
     _unstored: tuple[str, int | None] | None = None
     """Cursor and completeness of fetched pages that brought nothing new."""
 
@@ -147,8 +149,12 @@ class Cycle:
             if policy is None:
                 return True
             more = adding is not None and await self._add(adding)
-            with tracing.part(self.tracer, "push"):
-                unfinished = await self._push(policy) or more
+            if self._due:
+                with tracing.part(self.tracer, "push"):
+                    unfinished = await self._push(policy) or more
+            else:
+                # What became due meanwhile has triggered the shop: another run begins when this one has ended.
+                unfinished = more
             if not unfinished and not await self._audit() and not await self._write_off():
                 return True
             if self.clock.monotonic() - started > _DURATION:
@@ -228,6 +234,7 @@ class Cycle:
             self.shop = replace(self.shop, order_cursor=page.cursor)
             self.counts.orders_changed += done.changed
             self.counts.orders_outdated += done.outdated
+            self._due = True
             self._may_end()
 
     async def _is_news(self, readings: Sequence[OrderRecord]) -> bool:
@@ -286,7 +293,7 @@ class Cycle:
     async def _read(self, policy: Policy) -> None:
         """Read the numbers that the due links need, before orders are fetched."""
         shop = self.shop.shop
-        due = await self.db.read(self.claim.merchant, lambda uow: sync.needs_reading(uow, shop, policy, limit=_SHARE))
+        due, self._due = await self.db.read(self.claim.merchant, lambda uow: sync.needs_reading(uow, shop, policy, limit=_SHARE))
         refs = {
             item.link.listing: ListingRef(item.external_id, item.data) for item in due if item.link.listing not in self._observed
         }
