@@ -20,6 +20,7 @@ from zaiko_server.interceptors.around import Around, Call
 REQUEST_KEY = "zaiko-request"
 CLIENT_KEY = "zaiko-client"
 
+_NAMES = {status.value[0]: status.name for status in grpc.StatusCode}
 _QUIET = frozenset({"/grpc.health.v1.Health/Check", "/grpc.health.v1.Health/Watch"})
 
 
@@ -78,4 +79,4 @@ def code_of(context: Any) -> str:
     if isinstance(code, grpc.StatusCode):
         return code.name
     # grpc.aio keeps the number; 0 or none is OK.
-    return next((status.name for status in grpc.StatusCode if status.value[0] == code), "OK")
+    return _NAMES.get(code, "OK")

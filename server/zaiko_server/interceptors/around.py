@@ -46,12 +46,16 @@ class Around(grpc.aio.ServerInterceptor, ABC):
         handler_call_details: grpc.HandlerCallDetails,
     ) -> Any:
         """See grpc.aio.ServerInterceptor."""
-        handler = await continuation(handler_call_details)
-        return (
-            self.missing(handler_call_details.method)
-            if handler is None
-            else wrap(handler, handler_call_details.method, self.around)
-        )
+        handler, method = await continuation(handler_call_details), handler_call_details.method
+        if handler is None:
+            return self.missing(method)
+        # A server's handlers stay the same: each is wrapped once.
+        known = self.__dict__.setdefault("_wrapped", {})
+        inner, outer = known.get(method, (None, None))
+        if inner is not handler:
+            outer = wrap(handler, method, self.around)
+            known[method] = (handler, outer)
+        return outer
 
     def missing(self, method: str) -> Any:
         """The handler of a method that nobody has; None lets gRPC answer."""

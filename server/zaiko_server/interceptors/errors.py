@@ -25,6 +25,7 @@ class Errors(Around):
     def __init__(self, new_id: Callable[[], str]) -> None:
         self._new_id = new_id
         self._log: Any = structlog.get_logger("zaiko.errors")
+        self._readers: dict[str, tuple[Any, Any]] = {}
 
     @asynccontextmanager
     async def around(self, call: Call) -> AsyncIterator[None]:
@@ -51,7 +52,13 @@ class Errors(Around):
         """See grpc.aio.ServerInterceptor. Bytes that are no message are refused like everything else; gRPC by itself calls them
         INTERNAL."""
         handler = await super().intercept_service(continuation, handler_call_details)
-        return _lenient(handler) if handler is not None and handler.request_deserializer is not None else handler
+        if handler is None or handler.request_deserializer is None:
+            return handler
+        strict, lenient = self._readers.get(handler_call_details.method, (None, None))
+        if strict is not handler:
+            lenient = _lenient(handler)
+            self._readers[handler_call_details.method] = (handler, lenient)
+        return lenient
 
     def missing(self, method: str) -> Any:
         """A method that this server does not have is refused like everything else, with a reason."""
