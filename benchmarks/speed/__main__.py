@@ -51,14 +51,15 @@ def main(
     failed: list[str] = []
     began = time.monotonic()
     print(HEAD, flush=True)
-    with stores(tuple(store or (SQLITE, POSTGRESQL))) as found:
+    # One loop for all: what gRPC keeps of a loop that was closed complains without end.
+    with stores(tuple(store or (SQLITE, POSTGRESQL))) as found, asyncio.Runner() as runner:
         for name in only or FIGURES:
             module = importlib.import_module(f"benchmarks.speed.{name}")
             for each in found:
                 if each.name not in getattr(module, "STORES", (SQLITE, POSTGRESQL)):
                     continue
                 try:
-                    figures = asyncio.run(module.measure(each, quick))
+                    figures = runner.run(module.measure(each, quick))
                 except Exception:  # noqa: BLE001 - one figure that cannot be had does not cost the others
                     failed.append(f"{name} on {each.name}")
                     traceback.print_exc(file=sys.stderr)

@@ -76,7 +76,7 @@ def left(url: str, tables: Sequence[Table], since: int) -> list[tuple[Table, lis
 
 async def measure(store: Store, quick: bool) -> list[Figure]:
     """Receipts and reserves."""
-    url, rounds = store.fresh(), 3 if quick else 7
+    url, rounds = store.fresh(), 3 if quick else 5
     fill(url, Catalogue(_LINKS))
     db = Database(url)
     figures = []

@@ -46,7 +46,7 @@ async def ticking() -> AsyncIterator[list[float]]:
 
 async def measure(store: Store, quick: bool) -> list[Figure]:
     """One run over many pages."""
-    shop, pages = InstantShop(), 10 if quick else 40
+    shop, pages = InstantShop(), 10 if quick else 15
     async with driven(filled(store, CATALOGUE), instant({shop_name(0): shop})) as engine:
         texts = [CATALOGUE.page(_FIRST + number * ORDERS, ORDERS) for number in range(pages)]
         async with ticking() as quiet:

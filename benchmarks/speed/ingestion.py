@@ -47,9 +47,9 @@ async def take(engine: Engine, told: list[Order]) -> None:
 
 async def measure(store: Store, quick: bool) -> list[Figure]:
     """The median of several groups of pages."""
-    pages, speeds, first = 3 if quick else 8, [], 1
+    pages, speeds, first = 3, [], 1
     async with driven(filled(store, CATALOGUE), instant()) as engine:
-        for _ in range(4 if quick else 6):
+        for _ in range(4):
             told = []
             for _ in range(pages):
                 told.append(list(parsed(CATALOGUE.page(first, ORDERS))))

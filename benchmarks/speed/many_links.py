@@ -79,10 +79,7 @@ async def measure(store: Store, quick: bool) -> list[Figure]:
         driven(urls[0], instant({shop_name(0): shops[0]})) as many,
         driven(urls[1], instant({shop_name(0): shops[1]})) as few,
     ):
-        runs = [
-            (await run_seconds(many, urls[0], shops[0]), await run_seconds(few, urls[1], shops[1]))
-            for _ in range(4 if quick else 6)
-        ][1:]
+        runs = [(await run_seconds(many, urls[0], shops[0]), await run_seconds(few, urls[1], shops[1])) for _ in range(4)][1:]
         changes = [(await change_ms(many, number), await change_ms(few, number)) for number in range(8)][1:]
     note = f"{large.links:,} links ÷ {small.links:,}"
     return [

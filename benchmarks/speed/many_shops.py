@@ -41,9 +41,7 @@ def fill(url: str, merchants: int) -> None:
         insert(
             connection, "stock", "merchant product physical revision", [(name, _PRODUCT, SHOWN, 1) for name in names], sqlite=sqlite
         )
-        columns = (
-            "merchant shop connector settings interval order_cursor reread_at ordered_at audited_at checked_at due_at created_at"
-        )
+        columns = "merchant shop connector settings interval order_cursor reread_at audited_at checked_at due_at created_at"
         # Turns of one merchant's shops are not next to each other.
         shops = [
             (*key, CONNECTOR, f'{{"shop": "{"/".join(key)}"}}', INTERVAL, "here", now, now, now, now + place * step, now)
@@ -70,11 +68,11 @@ def runs(db: Database) -> int:
 
 async def measure(store: Store, quick: bool) -> list[Figure]:
     """One server process, watched from outside."""
-    url, seconds, merchants = store.fresh(), 10 if quick else 30, MERCHANTS // 10 if quick else MERCHANTS
+    url, seconds, merchants = store.fresh(), 10 if quick else 20, MERCHANTS // 10 if quick else MERCHANTS
     fill(url, merchants)
     db = Database(url)
     with host(url) as server:
-        await asyncio.sleep(5 if quick else 10)
+        await asyncio.sleep(5)
         cpu, done, began = server.cpu(), runs(db), time.monotonic()
         await asyncio.sleep(seconds)
         cpu, done, taken = server.cpu() - cpu, runs(db) - done, time.monotonic() - began

@@ -81,11 +81,11 @@ async def calls(server: Running, notes: Path, number: int) -> list[float]:
 
 async def measure(store: Store, quick: bool) -> list[Figure]:
     """The calls first, while nothing else happens."""
-    orders, url, folder = RATE * (4 if quick else 12), store.fresh(), store.folder
+    orders, url, folder = RATE * (4 if quick else 8), store.fresh(), store.folder
     fill(url, _CATALOGUE)
     notes, webhooks = folder / f"written-{store.name}", folder / f"webhooks-{store.name}"
     with host(url, "--webhooks-file", str(webhooks), "--written", str(notes)) as server:
-        delays = await calls(server, notes, 15 if quick else 40)
+        delays = await calls(server, notes, 15 if quick else 30)
         placed = await buy(webhooks.read_text(), orders)
         keys = [(shop_name(shop), product, SHOWN - 1) for product in placed for shop in range(1, _CATALOGUE.shops)]
         found = await shown(notes, lambda found: all(key in found for key in keys))

@@ -76,7 +76,7 @@ METHODS = (
 
 async def measure(store: Store, quick: bool) -> list[Figure]:
     """Both reads."""
-    url, seconds, rounds = store.fresh(), 1.0 if quick else 2.0, 3 if quick else 5
+    url, seconds, rounds = store.fresh(), 1.0, 3 if quick else 4
     fill(url, Catalogue(_LINKS))
     figures = []
     with zaiko(url) as server:

@@ -54,7 +54,7 @@ METHODS = (("SetReserve", set_reserve_method, set_reserve), ("RecordReceipt", re
 
 async def measure(store: Store, quick: bool) -> list[Figure]:
     """Both writes."""
-    url, empty, seconds, rounds = store.fresh(), store.fresh(), 1.0 if quick else 2.0, 3 if quick else 5
+    url, empty, seconds, rounds = store.fresh(), store.fresh(), 1.0, 3 if quick else 4
     fill(url, Catalogue(_LINKS))
     figures = []
     with zaiko(url) as server:
