@@ -65,7 +65,7 @@ def stores(names: tuple[str, ...] = (SQLITE, POSTGRESQL)) -> Iterator[list[Store
 
 def _postgresql(data: Path) -> Any:
     # The wheel keeps a lock there, and warns when the variable is missing.
-    os.environ.setdefault("XDG_RUNTIME_DIR", str(data.parent))
+    os.environ.setdefault("XDG_RUNTIME_DIR", tempfile.gettempdir())
     try:
         wheel: Any = importlib.import_module("pgserver")
     except ModuleNotFoundError:  # no wheel for this Python; the other is its continuation
