@@ -12,7 +12,7 @@ SYNC := UV_PYTHON_DOWNLOADS=never $(BIN)/uv sync --frozen --inexact --all-packag
 OURS := core server plugins tests examples benchmarks
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format protos released clean
+.PHONY: help demo test bench lint format protos released clean
 
 help: ## List what can be made
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -22,6 +22,9 @@ demo: $(VENV)/.runs ## See it work: a server, three simulated shops, every numbe
 
 test: $(VENV)/.tests ## Run the tests
 	$(BIN)/pytest -q --numprocesses=$(JOBS) --dist=loadfile $(ARGS)
+
+bench: $(VENV)/.tests ## Measure every figure of speed beside its limit; about a quarter of an hour
+	$(BIN)/python -m benchmarks.speed $(ARGS)
 
 lint: $(VENV)/.lints ## Check style, types, imports and protos; changes nothing
 	$(BIN)/ruff check $(OURS)

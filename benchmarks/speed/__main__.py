@@ -33,6 +33,7 @@ FIGURES = (
     "fanout",
     "propagation",
     "push",
+    "replicas",
 )
 """Modules of this package; each has `async measure(store, quick)`."""
 

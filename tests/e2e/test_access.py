@@ -105,6 +105,7 @@ def test_a_key_of_another_certificate_does_not_start_either(folder: Path) -> Non
     assert "is not the key of" in " ".join(said.err.split())
 
 
+@pytest.mark.thorough
 def test_a_restored_database_is_prepared_by_hand(folder: Path) -> None:
     zaiko(folder, "migrate", "--db", "restored.db")
 

@@ -45,7 +45,7 @@ def cells(out: str) -> list[list[str]]:
     return [re.split(r"\s{2,}", line.strip()) for line in out.splitlines()]
 
 
-def until(condition: Any, seconds: float = 15) -> Any:
+def until(condition: Any, seconds: float = 45) -> Any:
     """Wait for something; what it was."""
     deadline = time.monotonic() + seconds
     while not (found := condition()):

@@ -316,6 +316,7 @@ def minted(servers: Mapping[str, SimulatorServer]) -> dict[str, str]:
     return {f"shopify.granted-{number}": token for number, token in enumerate(shopify.front.grants)}
 
 
+@pytest.mark.thorough
 def test_no_secret_is_anywhere_after_a_life_with_faults(
     tmp_path: Path, platforms: dict[str, SimulatorServer], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -90,6 +90,7 @@ def remember(make: object, examples: int) -> None:
     run_state_machine_as_test(machine, settings=checks)
 
 
+@pytest.mark.thorough
 def test_every_revision_is_explained_as_it_was_on_sqlite(sqlite_template: Path) -> None:
     def make() -> tuple[object, Database]:
         folder = Path(tempfile.mkdtemp())

@@ -72,7 +72,7 @@ def scarce(sqlite_url: str, request: pytest.FixtureRequest) -> Iterator[Scarce]:
     simulation.close()
 
 
-@pytest.mark.parametrize("scarce", range(2), indirect=True)
+@pytest.mark.parametrize("scarce", [0, pytest.param(1, marks=pytest.mark.thorough)], indirect=True)
 def test_shops_together_never_offer_more_than_there_is(scarce: Scarce) -> None:
     for _ in range(40):
         for name in scarce.shops:

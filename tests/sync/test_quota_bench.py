@@ -12,6 +12,8 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 LISTINGS = 300
+# The connectors' own tests hold the pace; this is the whole command.
+pytestmark = pytest.mark.thorough
 
 
 @pytest.fixture(scope="module")

@@ -47,6 +47,7 @@ async def _change_all(bench: Bench, times: int) -> int:
     return newest
 
 
+@pytest.mark.thorough
 async def test_a_watcher_that_never_acknowledges_holds_one_reading_of_at_most_the_matching_keys(
     sqlite_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

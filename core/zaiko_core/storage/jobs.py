@@ -4,13 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Connection, Text, and_, case, func, literal, or_, select, tuple_, update
+from sqlalchemy import (
+    BigInteger,
+    Connection,
+    Executable,
+    Integer,
+    Select,
+    Text,
+    and_,
+    bindparam,
+    case,
+    func,
+    literal,
+    or_,
+    select,
+    tuple_,
+    update,
+)
 
 from zaiko_core.app.records import JobClaim, OperationState, Trigger
 from zaiko_core.storage import schema, triggers
-from zaiko_core.storage.rowset import rowset, typed
+from zaiko_core.storage.rowset import given, rows_of, rowset, the, typed, unnested
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +38,59 @@ class OperationClaim:
     operation: str
 
 
+_SHOPS, _OPERATIONS = schema.shops, schema.operations
+_NOW, _LATER, _MOST = bindparam("now", type_=BigInteger), bindparam("later", type_=BigInteger), bindparam("most", type_=Integer)
+_UNHELD = or_(_SHOPS.c.owner.is_(None), _SHOPS.c.lease_until <= _NOW)
+# Triggered meanwhile: at once, unless the run failed and has to back off.
+_AGAIN = and_(_SHOPS.c.wanted > _SHOPS.c.taken, the(_SHOPS.c.attempt) == 0)
+_FINISHED = (
+    update(_SHOPS)
+    .where(*(_SHOPS.c[name] == the(_SHOPS.c[name]) for name in ("merchant", "shop", "fence", "owner")))
+    .values(
+        owner=None,
+        lease_until=None,
+        attempt=the(_SHOPS.c.attempt),
+        due_at=case((_SHOPS.c.due_at.is_(None), None), (_AGAIN, _NOW), else_=func.coalesce(_LATER, _SHOPS.c.interval + _NOW)),
+    )
+)
+# The earliest by the index; a shop that is held needs looking at when its lease ends, should its owner be dead.
+_MOMENTS = select(
+    select(func.min(_SHOPS.c.due_at)).where(_SHOPS.c.due_at.is_not(None), _UNHELD).scalar_subquery(),
+    select(func.min(_SHOPS.c.lease_until)).where(_SHOPS.c.owner.is_not(None)).scalar_subquery(),
+    select(func.min(func.coalesce(_OPERATIONS.c.lease_until, _OPERATIONS.c.created_at)))
+    .where(_OPERATIONS.c.ended_at.is_(None))
+    .scalar_subquery(),
+)
+
+
+@lru_cache
+def _due(which: str) -> Select[Any]:
+    """Shops that are due and unheld; of them all, or those whose last run did not fail (`first`), or did (`again`)."""
+    names = ("merchant", "shop", "owner", "attempt", "wanted", "taken", "triggered", "cause")
+    query = select(*(_SHOPS.c[name] for name in names)).where(_SHOPS.c.due_at <= _NOW, _UNHELD)
+    if which:
+        query = query.where(_SHOPS.c.attempt == 0 if which == "first" else _SHOPS.c.attempt > 0)
+    return query.order_by(_SHOPS.c.due_at).limit(_MOST).with_for_update(skip_locked=True)
+
+
+@lru_cache
+def _claimed(dialect: str) -> Executable:
+    batch = unnested(dialect, typed(_SHOPS, "merchant", "shop"))
+    return (
+        update(_SHOPS)
+        .where(_SHOPS.c.merchant == batch.c.merchant, _SHOPS.c.shop == batch.c.shop)
+        .values(
+            owner=the(_SHOPS.c.owner),
+            lease_until=the(_SHOPS.c.lease_until),
+            fence=_SHOPS.c.fence + 1,
+            taken=_SHOPS.c.wanted,
+            triggered=0,
+            cause=None,
+        )
+        .returning(_SHOPS.c.merchant, _SHOPS.c.shop, _SHOPS.c.fence, _SHOPS.c.attempt)
+    )
+
+
 class Jobs:
     """See ports.JobQueue. `owner` names this process; `lease` is in µs."""
 
@@ -28,54 +98,25 @@ class Jobs:
         self._connection, self.now, self._owner, self._lease = connection, now, owner, lease
 
     def claim(self, limit: int, *, retries: int | None = None) -> list[JobClaim]:
-        table = schema.shops
         # Read first, under the rows' locks: why a shop is due is gone once it is taken.
         if retries is None or retries >= limit:
             why = self._due(limit)
         else:
-            why = self._due(limit, table.c.attempt == 0)
-            why |= self._due(min(retries, limit - len(why)), table.c.attempt > 0)
+            why = self._due(limit, "first")
+            why |= self._due(min(retries, limit - len(why)), "again")
         if not why:
             return []
         keys = [{"merchant": merchant, "shop": shop} for merchant, shop in why]
-        batch = rowset(self._connection, typed(table, "merchant", "shop"), keys)
-        rows = self._connection.execute(
-            update(table)
-            .where(table.c.merchant == batch.c.merchant, table.c.shop == batch.c.shop)
-            .values(
-                owner=self._owner,
-                lease_until=self.now + self._lease,
-                fence=table.c.fence + 1,
-                taken=table.c.wanted,
-                triggered=0,
-                cause=None,
-            )
-            .returning(table.c.merchant, table.c.shop, table.c.fence, table.c.attempt)
-        )
+        taken = rows_of(keys) | given(owner=self._owner, lease_until=self.now + self._lease)
+        rows = self._connection.execute(_claimed(self._connection.dialect.name), taken)
         return [JobClaim(row.merchant, row.shop, row.fence, row.attempt, *why[row.merchant, row.shop]) for row in rows]
 
-    def _due(self, limit: int, *which: Any) -> dict[tuple[str, str], tuple[Trigger, str | None]]:
+    def _due(self, limit: int, which: str = "") -> dict[tuple[str, str], tuple[Trigger, str | None]]:
         """Why each shop is due: the trigger, and the trace that caused it."""
         if limit <= 0:
             return {}
-        table = schema.shops
-        due = (
-            select(
-                table.c.merchant,
-                table.c.shop,
-                table.c.owner,
-                table.c.attempt,
-                table.c.wanted,
-                table.c.taken,
-                table.c.triggered,
-                table.c.cause,
-            )
-            .where(table.c.due_at <= self.now, self._unheld(), *which)
-            .order_by(table.c.due_at)
-            .limit(limit)
-            .with_for_update(skip_locked=True)
-        )
-        return {(row.merchant, row.shop): (_trigger(row), row.cause) for row in self._connection.execute(due)}
+        rows = self._connection.execute(_due(which), {"now": self.now, "most": limit})
+        return {(row.merchant, row.shop): (_trigger(row), row.cause) for row in rows}
 
     def renew(self, claims: Sequence[JobClaim]) -> list[JobClaim]:
         if not claims:
@@ -101,26 +142,13 @@ class Jobs:
         return [claim for claim in claims if (claim.merchant, claim.shop) in asked]
 
     def finish(self, claim: JobClaim, *, next_in: int | None, attempt: int) -> None:
-        table = schema.shops
-        batch = self._batch([claim])
-        later: Any = table.c.interval + self.now if next_in is None else literal(self.now + next_in)
-        # Triggered meanwhile: at once, unless the run failed and has to back off.
-        again = and_(table.c.wanted > table.c.taken, literal(attempt) == literal(0))
-        due_at = case((table.c.due_at.is_(None), None), (again, self.now), else_=later)
-        self._connection.execute(
-            update(table).where(self._held(batch)).values(owner=None, lease_until=None, attempt=attempt, due_at=due_at)
-        )
+        at = {"now": self.now, "later": None if next_in is None else self.now + next_in}
+        mine = given(merchant=claim.merchant, shop=claim.shop, fence=claim.token, owner=self._owner, attempt=attempt)
+        self._connection.execute(_FINISHED, mine | at)
 
     def next_due(self) -> int | None:
         """In how many µs the next shop, lease or operation needs looking at (≤ 0: now), or None."""
-        shops, operations = schema.shops, schema.operations
-        # The earliest by the index; a shop that is held needs looking at when its lease ends, should its owner be dead.
-        unheld = select(func.min(shops.c.due_at)).where(shops.c.due_at.is_not(None), self._unheld())
-        leases = select(func.min(shops.c.lease_until)).where(shops.c.owner.is_not(None))
-        waiting = select(func.min(func.coalesce(operations.c.lease_until, operations.c.created_at))).where(
-            operations.c.ended_at.is_(None)
-        )
-        moments = [self._connection.scalar(query) for query in (unheld, leases, waiting)]
+        moments = self._connection.execute(_MOMENTS, {"now": self.now}).one()
         known = [int(moment) for moment in moments if moment is not None]
         return min(known) - self.now if known else None
 
