@@ -1,4 +1,5 @@
-"""Three real server processes on one real PostgreSQL, each behind a network of its own, and shops over real HTTP."""
+"""Three real server processes on one real PostgreSQL, each behind a network of its own, and the shops of two merchants over real
+HTTP."""
 
 from __future__ import annotations
 
@@ -8,23 +9,40 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import psycopg
 from cluster.cut import Cut
 from sqlalchemy import make_url
+from support.stores import PostgreSQL
+from zaiko.v1 import (
+    merchant_pb2,
+    merchant_service_pb2,
+    product_pb2,
+    product_service_pb2,
+    warehouse_pb2,
+    warehouse_service_pb2,
+)
 from zaiko_core.plugin_host.loader import load
 from zaiko_sdk.testing.simulator import NewListing, SimulatorClient, SimulatorServer
 from zaiko_server.cli.client import Client
 from zaiko_server.cli.connection import Connection
-from zaiko_server.demo.bench import Bench, Shop
+from zaiko_server.demo.bench import WAREHOUSE, Bench, Shop
 from zaiko_server.demo.screen import Screen
 
 PLATFORMS = ("shopify", "ecforce", "rakuten")
+MERCHANTS = ("aoi", "beni")
 SKUS = ("TEA", "CUP", "POT", "TRAY")
 STOCK = 400
-HONEST = ("-m", "zaiko_server.cli")
-UNFENCED = (str(Path(__file__).with_name("unfenced.py")),)
+_RECORDED = str(Path(__file__).with_name("recorded.py"))
+HONEST = (_RECORDED, "none")
+
+
+def without(mutant: str) -> tuple[str, ...]:
+    """The program whose servers lack one rule (recorded.py)."""
+    return (_RECORDED, mutant)
 
 
 class Replica:
@@ -36,7 +54,8 @@ class Replica:
         assert isinstance(socket_folder, str)
         self.cut = Cut(lambda: _reach(socket_folder, place.port or int(str(place.query.get("port", 5432)))))
         self.name, self._folder, self._program = f"replica-{number}", folder, program
-        self._url = f"postgresql+psycopg://{place.username}@127.0.0.1:{self.cut.port}/{place.database}"
+        self.role = f"replica_{number}"
+        self._url = f"postgresql+psycopg://{self.role}@127.0.0.1:{self.cut.port}/{place.database}"
         with socket.create_server(("127.0.0.1", 0)) as free:
             self.address = f"127.0.0.1:{free.getsockname()[1]}"
         self.process: subprocess.Popen[bytes]
@@ -73,36 +92,72 @@ class Replica:
         self.cut.close()
 
 
-class Cluster:
-    """Replicas and shops of one merchant: every shop sells every product, with sync enabled."""
+class Stand(Bench):
+    """One merchant, with its shops."""
 
-    def __init__(self, url: str, folder: Path, *, program: tuple[str, ...] = HONEST, replicas: int = 3, shops: int = 6) -> None:
+    def __init__(self, client: Client, merchant: str, shops: Sequence[Shop]) -> None:
+        super().__init__(client, shops, Screen(plain=True))
+        self.merchant, self.parent = merchant, f"merchants/{merchant}"
+
+    def create(self, products: dict[str, int]) -> None:  # type: ignore[override]
+        """A merchant, a warehouse, products with their stock."""
+        client = self.client
+        made = merchant_service_pb2.CreateMerchantRequest(
+            merchant_id=self.merchant, merchant=merchant_pb2.Merchant(display_name=self.merchant)
+        )
+        client.call(client.merchants.CreateMerchant, made)
+        place = warehouse_pb2.Warehouse(display_name="Tokyo")
+        client.call(
+            client.warehouses.CreateWarehouse,
+            warehouse_service_pb2.CreateWarehouseRequest(parent=self.parent, warehouse_id=WAREHOUSE, warehouse=place),
+        )
+        for sku, units in products.items():
+            request = product_service_pb2.CreateProductRequest(
+                parent=self.parent, product_id=sku.lower(), product=product_pb2.Product(code=sku)
+            )
+            client.call(client.products.CreateProduct, request)
+            self.receive(sku, units)
+
+
+class Cluster:
+    """Replicas and shops: every shop of a merchant sells all of its products, with sync enabled."""
+
+    def __init__(
+        self,
+        postgresql: PostgreSQL,
+        url: str,
+        folder: Path,
+        *,
+        program: tuple[str, ...] = HONEST,
+        replicas: int = 3,
+        shops: int = 6,
+    ) -> None:
         self.url = url
         self.replicas = [Replica(number, url, folder, program) for number in range(replicas)]
+        for replica in self.replicas:
+            # A role of its own, by which its sessions are told from others'.
+            with postgresql.admin() as connection, contextlib.suppress(psycopg.errors.DuplicateObject):
+                connection.execute(f"CREATE ROLE {replica.role} SUPERUSER LOGIN".encode())
         self.servers: dict[str, SimulatorServer] = {}
-        self.shops: list[Shop] = []
+        self.stands: list[Stand] = []
         self._shop_count = shops
 
     @contextlib.contextmanager
     def running(self) -> Iterator[Cluster]:
         """For as long as the block lasts."""
-        kinds = load().simulators()
         with contextlib.ExitStack() as stack:
             for replica in self.replicas:
                 stack.callback(replica.close)
                 replica.start()
-            for number in range(self._shop_count):
-                platform = PLATFORMS[number % len(PLATFORMS)]
-                simulator = kinds[platform].create()
-                simulator.switch("quotas", False)
-                simulator.add_listings([NewListing(sku=sku, quantity=3, title=sku) for sku in SKUS])
-                name = f"{platform}-{number}"
-                self.servers[name] = stack.enter_context(SimulatorServer(simulator))
-                client = SimulatorClient(self.servers[name].base_url)
-                stack.callback(client.close)
-                self.shops.append(Shop(name, platform, client))
+            shops = {
+                merchant: [self._shop(stack, merchant, number) for number in range(self._shop_count)] for merchant in MERCHANTS
+            }
             until(lambda: all(replica.ready() for replica in self.replicas), "every replica answers", 60)
-            self._open(stack.enter_context(self.client(0)))
+            for number, (merchant, owned) in enumerate(shops.items()):
+                client = stack.enter_context(self.client(number % len(self.replicas)))
+                self.stands.append(Stand(client, merchant, owned))
+            with ThreadPoolExecutor() as pool:
+                list(pool.map(_open, self.stands))
             yield self
 
     @contextlib.contextmanager
@@ -111,22 +166,36 @@ class Cluster:
         with contextlib.closing(Client(Connection(self.replicas[number].address))) as client:
             yield client
 
-    def _open(self, client: Client) -> None:
-        self.bench = Bench(client, self.shops, Screen(plain=True))
-        self.bench.create(dict.fromkeys(SKUS, STOCK))
-        for shop in self.shops:
-            self.bench.open_shop(shop)
-            self.bench.link_all(shop)
-        for sku in SKUS:
-            until(lambda sku=sku: all(shown[sku] == STOCK for shown in self.bench.shown().values()), f"{sku} is everywhere", 60)
+    def _shop(self, stack: contextlib.ExitStack, merchant: str, number: int) -> Shop:
+        platform = PLATFORMS[number % len(PLATFORMS)]
+        simulator = load().simulators()[platform].create()
+        simulator.switch("quotas", False)
+        simulator.add_listings([NewListing(sku=sku, quantity=3, title=sku) for sku in SKUS])
+        name = f"{merchant}-{platform}-{number}"
+        self.servers[name] = stack.enter_context(SimulatorServer(simulator))
+        client = SimulatorClient(self.servers[name].base_url)
+        stack.callback(client.close)
+        return Shop(name, platform, client)
 
 
-def until(condition: object, what: str, seconds: float) -> None:
+def until(condition: Callable[[], object], what: str, seconds: float) -> None:
     """Wait for something; raises AssertionError when it does not come."""
     deadline = time.monotonic() + seconds
-    while not condition():  # type: ignore[operator]
+    while not condition():
         assert time.monotonic() < deadline, what
         time.sleep(0.05)
+
+
+def _open(stand: Stand) -> None:
+    stand.create(dict.fromkeys(SKUS, STOCK))
+    for shop in stand.shops:
+        stand.open_shop(shop)
+        stand.link_all(shop)
+    until(
+        lambda: all(numbers == dict.fromkeys(SKUS, STOCK) for numbers in stand.shown().values()),
+        f"everything of {stand.merchant} is everywhere",
+        60,
+    )
 
 
 def _reach(folder: str, port: int) -> socket.socket:

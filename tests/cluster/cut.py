@@ -74,8 +74,8 @@ class Cut:
         near, far = pair
         other = {near: far, far: near}
         with contextlib.suppress(OSError, ValueError), selectors.DefaultSelector() as ready:
-            for side in pair:
-                ready.register(side, selectors.EVENT_READ)
+            for end in pair:
+                ready.register(end, selectors.EVENT_READ)
             while not self._closed:
                 for key, _ in ready.select(0.2):
                     side = key.fileobj

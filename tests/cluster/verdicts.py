@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 from itertools import pairwise
 
-from cluster.cluster import SKUS, STOCK
-from cluster.storm import Storm
+from cluster.cluster import MERCHANTS, SKUS, STOCK, Cluster
+from cluster.load import Load
+from cluster.watchers import Watcher
 from sqlalchemy import func, select
 from watch.guarantees import GUARANTEES, History
 from zaiko_core.domain.push import PushOutcome
@@ -15,28 +17,27 @@ from zaiko_core.storage.engine import Database
 
 _BY_ITS_RUN = (PushOutcome.ACKNOWLEDGED, PushOutcome.REFUSED, PushOutcome.STALE, PushOutcome.UNSENT, PushOutcome.UNKNOWN)
 """Outcomes that only the run that sent it records; READ is a later one's."""
-MERCHANT = "demo"
 
 
 def one_run_at_a_time(db: Database) -> list[str]:
-    """Tokens of a shop's runs rise with their beginnings, and once a run has begun nothing is recorded under an older token: no
-    push is prepared, and no answer written down. Revisions say what was committed when."""
+    """By what the server itself keeps: tokens of a shop's runs rise with their beginnings, and once a run has begun nothing is
+    recorded under an older token: no push is prepared, and no answer written down. Revisions say what was committed when."""
     runs, pushes = schema.runs, schema.pushes
     with db.engine.connect() as connection:
-        begun: dict[str, list[tuple[int, int, str]]] = defaultdict(list)
-        for row in connection.execute(select(runs).where(runs.c.merchant == MERCHANT).order_by(runs.c.started_revision)):
-            begun[row.shop].append((row.started_revision, row.token, row.run))
-        sent = connection.execute(select(pushes).where(pushes.c.merchant == MERCHANT)).all()
+        begun: dict[tuple[str, str], list[tuple[int, int, str]]] = defaultdict(list)
+        for row in connection.execute(select(runs).order_by(runs.c.started_revision)):
+            begun[row.merchant, row.shop].append((row.started_revision, row.token, row.run))
+        sent = connection.execute(select(pushes)).all()
     wrong = []
-    end: dict[tuple[str, str], int] = {}
-    for shop, starts in begun.items():
+    end: dict[tuple[str, str, str], int] = {}
+    for (merchant, shop), starts in begun.items():
         for (_, one, _), (at, other, run) in pairwise(starts):
             if other <= one:
                 wrong.append(f"{shop}: run {run} began at revision {at} under token {other}, after {one}")
         for (_, _, run), (following, _, _) in pairwise(starts):
-            end[shop, run] = following
+            end[merchant, shop, run] = following
     for push in sent:
-        until = end.get((push.shop, push.key.rsplit("-", 2)[0]))
+        until = end.get((push.merchant, push.shop, push.key.rsplit("-", 2)[0]))
         if until is None:
             continue
         if push.revision > until:
@@ -48,67 +49,73 @@ def one_run_at_a_time(db: Database) -> list[str]:
     return wrong
 
 
-def every_fact_once(db: Database, storm: Storm) -> list[str]:
-    """Every order that a shop accepted is counted once, and every receipt; the journal adds up to the balances."""
-    movements, orders = schema.movements, schema.orders
-    wrong = []
+def every_fact_once(db: Database, load: Load) -> list[str]:
+    """Each order that a shop accepted is counted once, and each receipt; the journal adds up to the balances."""
+    movements = schema.movements
+    keys = (movements.c.merchant, movements.c.shop, movements.c.order_id, movements.c.product)
+    ordered = select(*keys, func.sum(movements.c.ordered)).where(movements.c.order_id != "").group_by(*keys)
+    received = (
+        select(movements.c.merchant, movements.c.product, func.sum(movements.c.physical))
+        .where(movements.c.kind == "RECEIVE")
+        .group_by(movements.c.merchant, movements.c.product)
+    )
+    counted: dict[tuple[str, str, str], dict[str, int]] = defaultdict(dict)
     with db.engine.connect() as connection:
-        mine = movements.c.merchant == MERCHANT
-        placed = select(movements.c.product, func.sum(movements.c.ordered)).where(mine, movements.c.kind == "ORDER_PLACED")
-        ordered = {row[0]: int(row[1]) for row in connection.execute(placed.group_by(movements.c.product))}
-        received = select(movements.c.product, func.sum(movements.c.physical)).where(mine, movements.c.kind == "RECEIVE")
-        arrived = {row[0]: int(row[1]) for row in connection.execute(received.group_by(movements.c.product))}
-        known = {(row.shop, row.order_id) for row in connection.execute(select(orders.c.shop, orders.c.order_id))}
-    for sku in SKUS:
-        if ordered.get(sku.lower(), 0) != storm.sold[sku]:
-            wrong.append(f"{sku}: {ordered.get(sku.lower(), 0)} units were counted as ordered, {storm.sold[sku]} were sold")
-        if arrived.get(sku.lower(), 0) != STOCK + storm.received[sku]:
-            wrong.append(f"{sku}: {arrived.get(sku.lower(), 0)} units were received, not {STOCK + storm.received[sku]}")
-    taken = {(shop, order) for shop, names in storm.orders.items() for order in names}
-    wrong += [f"{shop}: order {order} is unknown" for shop, order in sorted(taken - known)]
-    wrong += [f"{shop}: order {order} was never placed" for shop, order in sorted(known - taken)]
-    off = db.read_sync(MERCHANT, lambda uow: uow.stocks.recompute())
-    return wrong + [f"{product}: the journal says {journal}, the balance {balance}" for product, (journal, balance) in off.items()]
-
-
-def shown_wrongly(db: Database, storm: Storm) -> list[str]:
-    """What each shop shows, by its own account, against what may be sold now. Fewer are right where the link says so: units that a
-    write took with it when its replica died are not offered again before every order that may have taken them can be seen."""
-    stocks = db.read_sync(MERCHANT, lambda uow: uow.stocks.get([sku.lower() for sku in SKUS]))
-    held = held_back(db)
-    wrong = []
-    for shop, shown in storm.cluster.bench.shown().items():
-        for sku in SKUS:
-            wanted = max(0, stocks[sku.lower()].balance.free)
-            if not wanted - held.get((shop, sku.lower()), 0) <= shown[sku] <= wanted:
-                wrong.append(f"{shop} shows {shown[sku]} × {sku}, not {wanted}")
+        for merchant, shop, order, product, units in connection.execute(ordered):
+            counted[merchant, shop, order][product] = int(units)
+        arrived = {(merchant, product): int(units) for merchant, product, units in connection.execute(received)}
+    wrong = [
+        f"{shop}: order {order} is {counted.get((merchant, shop, order), 'missing')} in the journal, not {lines}"
+        for (merchant, shop, order), lines in load.orders.items()
+        if counted.get((merchant, shop, order)) != lines
+    ]
+    wrong += [f"{shop}: order {order} was never placed" for merchant, shop, order in sorted(counted.keys() - load.orders.keys())]
+    for merchant in MERCHANTS:
+        for sku in map(str.lower, SKUS):
+            told = STOCK + load.received[merchant, sku]
+            if arrived.get((merchant, sku), 0) != told:
+                wrong.append(f"{merchant}/{sku}: {arrived.get((merchant, sku), 0)} units were received, not {told}")
+        off = db.read_sync(merchant, lambda uow: uow.stocks.recompute())
+        wrong += [
+            f"{merchant}/{product}: the journal says {journal}, the balance {balance}"
+            for product, (journal, balance) in off.items()
+        ]
     return wrong
 
 
-def held_back(db: Database) -> dict[tuple[str, str], int]:
-    """Units that links hold back, by shop and product."""
-    links, parts = schema.links, schema.link_parts
-    together = (links.c.merchant == parts.c.merchant) & (links.c.shop == parts.c.shop) & (links.c.listing == parts.c.listing)
-    query = select(links.c.shop, parts.c.product, links.c.suspected + links.c.doubt).join(parts, together)
-    with db.engine.connect() as connection:
-        return {(row[0], row[1]): int(row[2]) for row in connection.execute(query.where(links.c.merchant == MERCHANT)) if row[2]}
+def shown_wrongly(db: Database, cluster: Cluster) -> list[str]:
+    """What each shop shows, by its own account, against what may be sold now."""
+    wrong = []
+    for stand in cluster.stands:
+        stocks = db.read_sync(stand.merchant, lambda uow: uow.stocks.get([sku.lower() for sku in SKUS]))
+        for shop, shown in stand.shown().items():
+            for sku in SKUS:
+                balance = stocks[sku.lower()].balance
+                wanted = max(0, balance.free - balance.reserve)
+                if shown[sku] != wanted:
+                    wrong.append(f"{shop} shows {shown[sku]} × {sku}, not {wanted}")
+    return wrong
 
 
-def watched_wrongly(db: Database, storm: Storm) -> list[str]:
+def watched_wrongly(db: Database, watchers: Sequence[Watcher]) -> list[str]:
     """The seven guarantees of every watch, through all changes of replica."""
-    history = history_of(db, storm)
-    return [f"{name}: {found}" for name, judge in GUARANTEES.items() for found in judge(history)]
+    return [
+        f"{merchant}: {name}: {found}"
+        for merchant in MERCHANTS
+        for name, judge in GUARANTEES.items()
+        for found in judge(history_of(db, merchant, watchers))
+    ]
 
 
-def history_of(db: Database, storm: Storm) -> History:
-    """What the watchers were sent, and what the store held: each product's physical units after each movement."""
+def history_of(db: Database, merchant: str, watchers: Sequence[Watcher]) -> History:
+    """What a merchant's watchers were sent, and what the store held: each product's physical units after each movement."""
     movements = schema.movements
-    history = History({watcher.name: watcher.streams for watcher in storm.watchers})
+    history = History({watcher.name: watcher.streams for watcher in watchers if watcher.merchant == merchant})
     physical = dict.fromkeys((sku.lower() for sku in SKUS), 0)
     for product in physical:
         history.truth[product] = [(1, 0, 0)]
     with db.engine.connect() as connection:
-        for row in connection.execute(select(movements).where(movements.c.merchant == MERCHANT).order_by(movements.c.seq)):
+        for row in connection.execute(select(movements).where(movements.c.merchant == merchant).order_by(movements.c.seq)):
             physical[row.product] += row.physical
             history.truth[row.product].append((row.revision, physical[row.product], 0))
     return history

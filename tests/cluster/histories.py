@@ -1,0 +1,108 @@
+"""What PostgreSQL itself saw the runs of every shop do, and whether it was one run per shop at a time, by token.
+
+Triggers write down every claim of a shop, and every row that a run writes, with the token that the run says it has (recorded.py).
+Their order is that of the commits: a claim and a transaction that holds a lease both keep the shop's row locked until they have
+ended, and what was rolled back is not there. A write that took no lock at all may stand out of place by what a transaction lasts;
+it is wrong anyway.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from sqlalchemy import text
+from zaiko_core.storage.engine import Database
+
+CLAIM = "CLAIM"
+WRITTEN = (
+    *(
+        "movements",
+        "demands",
+        "allocations",
+        "stock",
+        "warehouse_stock",
+        "orders",
+        "order_lines",
+        "runs",
+        "pushes",
+        "links",
+        "listings",
+    ),
+    *("shop_states", "changes", "oversells", "drifts", "additions", "addition_places", "shops"),
+)
+"""Tables that a run may write to."""
+
+_BEGIN = """
+CREATE TABLE told (
+  place bigserial PRIMARY KEY, merchant text NOT NULL, shop text NOT NULL, token bigint NOT NULL, what text NOT NULL,
+  held_for bigint, transaction bigint NOT NULL DEFAULT txid_current(), at timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+CREATE FUNCTION tell_write() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  INSERT INTO told (merchant, shop, token, what)
+  SELECT run[1], run[2], run[3]::bigint, TG_OP || ' ' || TG_TABLE_NAME
+  FROM string_to_array(current_setting('cluster.run'), '/') AS run;
+  RETURN NULL;
+END $$;
+CREATE FUNCTION tell_claim() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  INSERT INTO told (merchant, shop, token, what, held_for) VALUES (NEW.merchant, NEW.shop, NEW.fence, 'CLAIM',
+    CASE WHEN OLD.owner IS NOT NULL THEN OLD.lease_until - (extract(epoch FROM clock_timestamp()) * 1000000)::bigint END);
+  RETURN NULL;
+END $$;
+CREATE TRIGGER tell_claim AFTER UPDATE ON shops FOR EACH ROW WHEN (NEW.fence <> OLD.fence) EXECUTE FUNCTION tell_claim();
+"""
+_TELL = """
+CREATE TRIGGER tell_write AFTER INSERT OR UPDATE OR DELETE ON {table}
+FOR EACH ROW WHEN (current_setting('cluster.run', true) <> '') EXECUTE FUNCTION tell_write();
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A claim, or a row that a run wrote. `held_for`: µs for which the lease of somebody else had still to go when it was
+    claimed."""
+
+    merchant: str
+    shop: str
+    token: int
+    what: str
+    held_for: int | None = None
+
+
+def listen(db: Database) -> None:
+    """Write everything down from now on."""
+    with db.engine.begin() as connection:
+        for statement in (_BEGIN, *(_TELL.format(table=table) for table in WRITTEN)):
+            connection.exec_driver_sql(statement)
+
+
+def told(db: Database) -> list[Told]:
+    """Everything, in the order of the commits of each shop."""
+    query = text("SELECT merchant, shop, token, what, held_for FROM told ORDER BY place")
+    with db.engine.connect() as connection:
+        return [Told(*row) for row in connection.execute(query)]
+
+
+def overlapping_runs(history: Iterable[Told]) -> list[str]:
+    """Claims whose token does not rise, claims of a shop that somebody held, and writes under a token after a newer one was
+    given."""
+    newest: dict[tuple[str, str], int] = defaultdict(int)
+    wrong: list[str] = []
+    stale: Counter[tuple[str, int, int, str]] = Counter()
+    for item in history:
+        name, token = f"{item.merchant}/{item.shop}", newest[item.merchant, item.shop]
+        if item.what != CLAIM:
+            if item.token != token:
+                stale[name, item.token, token, item.what] += 1
+            continue
+        if item.token <= token:
+            wrong.append(f"{name}: claimed under token {item.token} after {token}")
+        if item.held_for is not None and item.held_for > 0:
+            wrong.append(
+                f"{name}: claimed under token {item.token} while {token} had {item.held_for / 1e6:.3f} s of its lease to go"
+            )
+        newest[item.merchant, item.shop] = item.token
+    return wrong + [f"{name}: {times} × {what} under {old} after {new}" for (name, old, new, what), times in stale.items()]

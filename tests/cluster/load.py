@@ -1,0 +1,116 @@
+"""What people and programs do to a cluster meanwhile: buyers order in the shops, and a warehouse tells what arrived to whichever
+replica answers. What was accepted is written down, for the verdicts."""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+import uuid
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+import grpc
+from cluster.cluster import SKUS, Cluster, Stand
+from zaiko.v1 import stock_service_pb2, stock_service_pb2_grpc, sync_service_pb2, sync_service_pb2_grpc
+from zaiko_sdk.testing.faults import Fault, FaultKind
+from zaiko_server.demo.bench import WAREHOUSE, Shop
+
+_WRITES = {"shopify": "inventorySetQuantities", "ecforce": '"stock_items"', "rakuten": "bulk-upsert"}
+"""What a request that sets stock has in it, on each platform."""
+_TRIES = 60
+
+
+class Load:
+    """Buyers and a warehouse for each merchant, from `start` until `finish`."""
+
+    def __init__(self, cluster: Cluster, seed: int) -> None:
+        self._cluster, self._seed = cluster, seed
+        self.orders: dict[tuple[str, str, str], dict[str, int]] = {}
+        """Units by product, of each (merchant, shop, order) that a shop accepted."""
+        self.received: Counter[tuple[str, str]] = Counter()
+        """Units by (merchant, sku)."""
+        self.receipts = self.repeats = 0
+        self._over, self._counting = threading.Event(), threading.Lock()
+        self._errors: list[BaseException] = []
+        works = [(work, stand) for stand in cluster.stands for work in (self._buy, self._buy, self._receive)]
+        self._threads = [
+            threading.Thread(target=self._kept, args=(work, stand, random.Random(f"load {seed} {number}")))
+            for number, (work, stand) in enumerate(works)
+        ]
+
+    def start(self) -> None:
+        for thread in self._threads:
+            thread.start()
+
+    def finish(self) -> None:
+        """Wait until everything that was begun has been answered. Raises what went wrong on the way."""
+        self._over.set()
+        for thread in self._threads:
+            thread.join(90)
+            assert not thread.is_alive()
+        if self._errors:
+            raise self._errors[0]
+
+    def notify(self, stand: Stand, shop: Shop, draw: random.Random) -> None:
+        """Tell some replica that something happened in a shop, as its webhook would; it may not hear."""
+        request = sync_service_pb2.SyncNowRequest(shop=stand.name(shop))
+        self._call(draw, lambda channel: sync_service_pb2_grpc.SyncServiceStub(channel).SyncNow(request, timeout=1), tries=1)
+
+    def _buy(self, stand: Stand, draw: random.Random) -> None:
+        while not self._over.wait(draw.random() * 0.5):
+            shop = draw.choice(stand.shops)
+            lines = {sku: draw.randint(1, 2) for sku in draw.sample(SKUS, draw.choice([1, 1, 2]))}
+            shown = shop.simulator.stock()
+            if any(shown[sku] < units for sku, units in lines.items()):
+                continue
+            order = shop.simulator.place_order(lines, visible_after=draw.choice([0, 0, 0, 1.0]))
+            with self._counting:
+                self.orders[stand.merchant, shop.name, order] = {sku.lower(): units for sku, units in lines.items()}
+            if draw.random() < 0.3:
+                slow = Fault(FaultKind.LATENCY, match=_WRITES[shop.connector], seconds=draw.choice([0.2, 0.5, 1.5]))
+                self._cluster.servers[shop.name].inject(slow)
+            if draw.random() < 0.7:
+                self.notify(stand, shop, draw)
+
+    def _receive(self, stand: Stand, draw: random.Random) -> None:
+        number = 0
+        while not self._over.wait(draw.random() * 0.5):
+            number += 1
+            sku, units = draw.choice(SKUS), draw.randint(1, 5)
+            request = stock_service_pb2.RecordReceiptRequest(
+                product=stand.product(sku), warehouse=f"{stand.parent}/warehouses/{WAREHOUSE}", quantity=units
+            )
+            if number % 2:
+                request.cause_key = f"{stand.merchant}-{number}"
+            else:
+                request.request_id = str(uuid.UUID(int=draw.getrandbits(128), version=4))
+
+            def tell(channel: grpc.Channel, request: stock_service_pb2.RecordReceiptRequest = request) -> None:
+                stock_service_pb2_grpc.StockServiceStub(channel).RecordReceipt(request, timeout=3)
+
+            # Told again and again, to whoever hears, until it is answered; now and then once more than that.
+            for _ in range(draw.choice([1, 1, 1, 2])):
+                self._call(draw, tell)
+            with self._counting:
+                self.receipts += 1
+                self.received[stand.merchant, sku.lower()] += units
+
+    def _call(self, draw: random.Random, call: Callable[[grpc.Channel], Any], *, tries: int = _TRIES) -> None:
+        for _ in range(tries):
+            replica = draw.choice(self._cluster.replicas)
+            with grpc.insecure_channel(replica.address, options=[("grpc.use_local_subchannel_pool", 1)]) as channel:
+                try:
+                    call(channel)
+                    return
+                except grpc.RpcError:
+                    self.repeats += tries > 1
+                    time.sleep(0.2)
+        assert tries == 1, "no replica took it"
+
+    def _kept(self, work: Callable[[Stand, random.Random], None], stand: Stand, draw: random.Random) -> None:
+        try:
+            work(stand, draw)
+        except BaseException as error:  # noqa: BLE001 - raised by `finish`
+            self._errors.append(error)

@@ -1,0 +1,99 @@
+"""`zaiko …` as it is, but for two things: every transaction of a run tells the database under which token it runs, so that triggers
+can write down what was written under it (histories.py); and every shop is said to show its orders within `VISIBILITY`, so that a
+test sees the end of what is held back.
+
+    python recorded.py MUTANT serve …
+
+MUTANT takes one rule out of the server (MUTANTS), or is `none`. The cluster tests must notice each of them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Callable, Iterator
+from contextvars import ContextVar
+from dataclasses import replace
+from typing import Any
+
+from sqlalchemy import Connection, text, true
+from zaiko_core.app.records import JobClaim
+from zaiko_core.app.sync import Policy
+from zaiko_core.domain.errors import LeaseLost
+from zaiko_core.storage import jobs, schema
+from zaiko_core.storage.engine import Database
+from zaiko_core.storage.uow import StorageUnitOfWork
+from zaiko_core.sync import cycle
+from zaiko_core.sync.scheduler import Scheduler
+from zaiko_sdk import ConnectorType
+
+VISIBILITY = 6_000_000
+"""µs; the connectors say 60 s, which is longer than a seed may take."""
+_RUN: ContextVar[str] = ContextVar("run", default="")
+_TELL = text("SELECT set_config('cluster.run', :run, true)")
+
+
+def record() -> None:
+    """Let every transaction of a run say whose it is, also one that forgets to look at its token."""
+    transaction, run_claimed, policy_of = Database._transaction, Scheduler._run_claimed, cycle.policy_of
+
+    @contextlib.contextmanager
+    def told(self: Database, *, writing: bool) -> Iterator[Connection]:
+        with transaction(self, writing=writing) as connection:
+            if writing and _RUN.get():
+                connection.execute(_TELL, {"run": _RUN.get()})
+            yield connection
+
+    async def running(self: Scheduler, claim: JobClaim) -> None:
+        # A run is a task of its own, and worker threads are given its context.
+        _RUN.set(f"{claim.merchant}/{claim.shop}/{claim.token}")
+        await run_claimed(self, claim)
+
+    def prompt(kind: ConnectorType) -> Policy | None:
+        policy = policy_of(kind)
+        return None if policy is None else replace(policy, visibility=VISIBILITY)
+
+    Database._transaction = told  # type: ignore[method-assign]
+    Scheduler._run_claimed = running  # type: ignore[method-assign]
+    cycle.policy_of = prompt
+
+
+def unfenced() -> None:
+    """No transaction of a run looks at its token."""
+
+    def hold_lease(self: StorageUnitOfWork, shop: str, token: int) -> None:
+        self._running = shop
+
+    StorageUnitOfWork.hold_lease = hold_lease  # type: ignore[method-assign]
+
+
+def held_by_anybody() -> None:
+    """A transaction of a run looks whether the shop is held, not under which token."""
+    honest = StorageUnitOfWork.hold_lease
+
+    def hold_lease(self: StorageUnitOfWork, shop: str, token: int) -> None:
+        table = schema.shops
+        row: Any = self._connection.execute(
+            table.select().where(table.c.merchant == self.merchant, table.c.shop == shop).with_for_update()
+        ).one()
+        if row.owner is None:
+            raise LeaseLost(f"shops/{shop}")
+        honest(self, shop, row.fence)
+
+    StorageUnitOfWork.hold_lease = hold_lease  # type: ignore[method-assign]
+
+
+def greedy() -> None:
+    """A claim takes shops that are due, whether another replica holds them or not."""
+    jobs._UNHELD = true()
+
+
+MUTANTS: dict[str, Callable[[], None]] = {mutant.__name__: mutant for mutant in (unfenced, held_by_anybody, greedy)}
+
+if __name__ == "__main__":
+    from zaiko_server.cli import main
+
+    record()
+    if (name := sys.argv.pop(1)) != "none":
+        MUTANTS[name]()
+    main()

@@ -1,0 +1,34 @@
+"""The same storms over servers that lack one rule must be noticed: otherwise the verdicts are blind.
+
+With --mutants (as in .ci/run) every mutant of recorded.py, otherwise the first: no transaction of a run looks at its token."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from cluster.cluster import without
+from cluster.recorded import MUTANTS
+from cluster.storm import weather
+from support.stores import PostgreSQL
+
+pytestmark = pytest.mark.thorough
+_SEEDS = 3
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    names = list(MUTANTS)
+    metafunc.parametrize("mutant", names if metafunc.config.getoption("--mutants") else names[:1])
+
+
+def test_a_server_without_one_rule_is_noticed(
+    durable_postgresql: PostgreSQL, tmp_path: Path, mutant: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for seed in range(_SEEDS):
+        (folder := tmp_path / str(seed)).mkdir()
+        verdict = weather(durable_postgresql, folder, seed, program=without(mutant), patient=False)
+        if verdict.wrong:
+            with capsys.disabled():
+                print(f"\n{mutant}: seed {seed}: {len(verdict.wrong)} violations, as {verdict.wrong[0]!r}")
+            return
+    raise AssertionError(f"{_SEEDS} storms, and nobody noticed: {MUTANTS[mutant].__doc__}")
