@@ -252,10 +252,10 @@ class LinkRows(Scope):
         batch = rowset(self.connection, typed(parts, "product"), [{"product": product} for product in set(products)])
         query = (
             select(links, parts.c.product, parts.c.units, shops.c.paused, shops.c.shadow)
-            .join(batch, and_(self.mine(parts), parts.c.product == batch.c.product))
+            .select_from(parts)
             .join(links, and_(*(links.c[key] == parts.c[key] for key in _KEYS)))
             .join(shops, and_(shops.c.merchant == links.c.merchant, shops.c.shop == links.c.shop))
-            .where(links.c.sync_enabled)
+            .where(self.mine(parts), parts.c.product.in_(select(batch.c.product)), links.c.sync_enabled)
         )
         stuck = (LinkState.FAILED.value, LinkState.HELD.value)
         return [

@@ -85,7 +85,7 @@ class OrderRows(Scope):
         is_counted = table.c.parts.is_not(None)
         query = (
             select(table.c.order_id)
-            .join(batch, and_(self.mine(table), table.c.shop == shop, table.c.listing == batch.c.listing))
+            .where(self.mine(table), table.c.shop == shop, table.c.listing.in_(select(batch.c.listing)))
             .where(is_counted if counted else ~is_counted, table.c.order_id > after)
             .distinct()
             .order_by(table.c.order_id)

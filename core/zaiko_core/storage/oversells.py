@@ -50,9 +50,10 @@ class OversellRows(Scope):
         shop_facts = [shops.c.problem.label("shop_problem"), shops.c.last_success_at.label("shop_read_at"), shops.c.interval]
         query = (
             select(links, parts.c.product, parts.c.units, *shop_facts)
-            .join(batch, and_(self.mine(parts), parts.c.product == batch.c.product))
+            .select_from(parts)
             .join(links, and_(*(links.c[key] == parts.c[key] for key in _KEYS)))
             .join(shops, and_(shops.c.merchant == links.c.merchant, shops.c.shop == links.c.shop))
+            .where(self.mine(parts), parts.c.product.in_(select(batch.c.product)))
             .order_by(links.c.shop, links.c.listing)
         )
         found = []
