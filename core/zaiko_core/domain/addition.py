@@ -105,7 +105,7 @@ def judge(attempt: Attempt, mode: Mode, seen: Reading, sales: Sequence[Sale]) ->
     request can arrive any more and orders placed before the reading can be seen."""
     least, most, back = _taken(attempt.base, seen, sales)
     shown = attempt.base.quantity + attempt.units
-    sums = _sums(_overwritable(attempt, sales)) if mode is Mode.SET else {0}
+    sums = _sums(_overwritable(attempt, sales), attempt.base) if mode is Mode.SET else {0}
     stories = {units for units in sums if shown + units - most <= seen.quantity <= shown + units - least + back}
     if attempt.answered_at is not None:
         # It was applied; at the worst everything that came in between was put back.
@@ -146,11 +146,16 @@ def _overwritable(attempt: Attempt, sales: Sequence[Sale]) -> list[Sale]:
     ]
 
 
-def _sums(sales: Sequence[Sale]) -> set[int]:
-    """Units that a write may have overwritten: those of all orders up to some moment. Within one second any of them."""
+def _sums(sales: Sequence[Sale], base: Reading) -> set[int]:
+    """Units that a write may have overwritten: those of all orders up to some moment. Within one second any of them; and any units
+    of an order that may have been in the base already, of which only an edit can have come in between."""
     seconds: dict[int, list[int]] = defaultdict(list)
+    maybe = 0
     for sale in sales:
-        seconds[sale.placed_at // _WHOLE_SECOND].append(sale.units)
+        if sale.placed_at > base.until:
+            seconds[sale.placed_at // _WHOLE_SECOND].append(sale.units)
+        else:
+            maybe += sale.units
     possible, before = {0}, 0
     for second in sorted(seconds):
         units = seconds[second]
@@ -159,4 +164,4 @@ def _sums(sales: Sequence[Sale]) -> set[int]:
             some |= {one + each for one in some}
         possible |= {before + one for one in some}
         before += sum(units)
-    return possible
+    return {one + more for one in possible for more in range(maybe + 1)}
