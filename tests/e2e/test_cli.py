@@ -356,7 +356,7 @@ def test_serve_drains_on_sigterm_and_a_watch_goes_on_with_the_next_process(
         until(lambda: "physical 0" in seen.read_text())
 
         os.kill(server.pid, signal.SIGTERM)
-        assert server.wait(timeout=20) == 0
+        assert server.wait(timeout=60) == 0
         assert not port.exists()
         server = _serve(tmp_path, address)
         until(port.exists)
@@ -403,14 +403,14 @@ def test_a_simulated_shop_is_connected_by_its_address_and_keeps_its_credentials_
     finally:
         for process in (server, simulator):
             process.terminate()
-            process.wait(timeout=20)
+            process.wait(timeout=60)
     assert not (tmp_path / "simulator").exists()
 
 
 def test_serve_says_when_the_address_is_taken(local: Local, tmp_path: Path) -> None:
     server = _serve(tmp_path, local.address)
 
-    assert server.wait(timeout=20) != 0
+    assert server.wait(timeout=60) != 0
     assert "cannot be listened on" in (tmp_path / "log").read_text()
 
 
