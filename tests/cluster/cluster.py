@@ -200,5 +200,9 @@ def _open(stand: Stand) -> None:
 
 def _reach(folder: str, port: int) -> socket.socket:
     far = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    far.connect(f"{folder}/.s.PGSQL.{port}")
+    try:
+        far.connect(f"{folder}/.s.PGSQL.{port}")
+    except OSError:
+        far.close()
+        raise
     return far
