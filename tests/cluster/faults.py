@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 import threading
 import time
@@ -17,15 +18,17 @@ LEASE = 5.0
 KINDS = ("kill", "pause", "terminate", "drop", "cut", "sever")
 _ABREAST = 2
 """Replicas that are struck at once, at most: one is left to go on."""
+CRASH, _ALL = "crash", -1
 
 
 @dataclass(frozen=True, slots=True)
 class Strike:
-    """`kind` of KINDS on one replica, `at` seconds after the beginning, for so many `seconds` where it lasts:
+    """`kind` of KINDS on one replica, or CRASH, `at` seconds after the beginning, for so many `seconds` where it lasts:
 
     kill: SIGKILL, and a new process after `seconds`. pause: SIGSTOP, then SIGCONT. terminate: PostgreSQL ends every session of the
     replica. drop: every connection breaks. cut: nothing passes between replica and database, and nobody is told; then it does, and
-    what was sent arrives. sever: the same, but the connections break at its end, so that what was sent is lost."""
+    what was sent arrives. sever: the same, but the connections break at its end, so that what was sent is lost. crash: PostgreSQL
+    itself dies, and recovers."""
 
     at: float
     kind: str
@@ -47,6 +50,8 @@ def schedule(seed: int, seconds: float, replicas: int) -> list[Strike]:
         strikes.append(Strike(round(at, 2), kind, replica := draw.choice(whole), round(lasts, 2)))
         # A new process needs some seconds until it answers.
         free[replica] = lanes[lanes.index(at)] = at + lasts + (4.0 if kind == "kill" else 0.5) + draw.random()
+    # Not beside another: a server that starts meanwhile would end, and its supervisor's work is not what is tested.
+    strikes.append(Strike(round(seconds * draw.uniform(0.3, 0.7), 2), CRASH, _ALL, round(draw.uniform(0.2, 2.0), 2)))
     return strikes
 
 
@@ -87,7 +92,10 @@ class Faults:
 
     def _follow(self, strike: Strike) -> None:
         time.sleep(max(0.0, self._began + strike.at - time.monotonic()))
-        with self._busy[strike.replica]:
+        struck = self._busy if strike.replica == _ALL else [self._busy[strike.replica]]
+        with contextlib.ExitStack() as busy:
+            for lock in struck:
+                busy.enter_context(lock)
             try:
                 self._strike(self._replicas[strike.replica], strike)
                 self.met[strike.kind] += 1
@@ -108,6 +116,10 @@ class Faults:
             case "terminate":
                 with self._postgresql.admin() as connection:
                     connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = %s", (replica.role,))
+            case "crash":
+                self._postgresql.halt()
+                time.sleep(strike.seconds)
+                self._postgresql.resume()
             case "drop":
                 replica.cut.drop()
             case "cut" | "sever":

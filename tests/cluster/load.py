@@ -20,6 +20,8 @@ from zaiko_server.demo.bench import WAREHOUSE, Shop
 _WRITES = {"shopify": "inventorySetQuantities", "ecforce": '"stock_items"', "rakuten": "bulk-upsert"}
 """What a request that sets stock has in it, on each platform."""
 _TRIES = 60
+PAIRS = ((SKUS[0], SKUS[1]), (SKUS[2], SKUS[3]))
+"""Products whose reserves are only ever set together, to the same number."""
 
 
 class Load:
@@ -31,10 +33,12 @@ class Load:
         """Units by product, of each (merchant, shop, order) that a shop accepted."""
         self.received: Counter[tuple[str, str]] = Counter()
         """Units by (merchant, sku)."""
-        self.receipts = self.repeats = 0
+        self.reserves: Counter[tuple[str, str]] = Counter()
+        """The last that was set, by (merchant, sku)."""
+        self.receipts = self.settings = self.repeats = 0
         self._over, self._counting = threading.Event(), threading.Lock()
         self._errors: list[BaseException] = []
-        works = [(work, stand) for stand in cluster.stands for work in (self._buy, self._buy, self._receive)]
+        works = [(work, stand) for stand in cluster.stands for work in (self._buy, self._buy, self._receive, self._keep_back)]
         self._threads = [
             threading.Thread(target=self._kept, args=(work, stand, random.Random(f"load {seed} {number}")))
             for number, (work, stand) in enumerate(works)
@@ -85,7 +89,7 @@ class Load:
             if number % 2:
                 request.cause_key = f"{stand.merchant}-{number}"
             else:
-                request.request_id = str(uuid.UUID(int=draw.getrandbits(128), version=4))
+                request.request_id = _uuid(draw)
 
             def tell(channel: grpc.Channel, request: stock_service_pb2.RecordReceiptRequest = request) -> None:
                 stock_service_pb2_grpc.StockServiceStub(channel).RecordReceipt(request, timeout=3)
@@ -96,6 +100,26 @@ class Load:
             with self._counting:
                 self.receipts += 1
                 self.received[stand.merchant, sku.lower()] += units
+
+    def _keep_back(self, stand: Stand, draw: random.Random) -> None:
+        while not self._over.wait(draw.random() * 2.0):
+            pair, units = draw.choice(PAIRS), draw.randint(0, 20)
+            request = stock_service_pb2.BatchSetReservesRequest(
+                parent=stand.parent,
+                requests=[stock_service_pb2.SetReserveRequest(product=stand.product(sku), reserve=units) for sku in pair],
+                request_id=_uuid(draw),
+            )
+
+            def tell(channel: grpc.Channel, request: stock_service_pb2.BatchSetReservesRequest = request) -> None:
+                stock_service_pb2_grpc.StockServiceStub(channel).BatchSetReserves(request, timeout=3)
+
+            # A call that was given up may still be carried out by a replica that slept: it must not undo the next one.
+            self._call(draw, tell)
+            with self._counting:
+                self.settings += 1
+                self.reserves.update(
+                    {(stand.merchant, sku.lower()): units - self.reserves[stand.merchant, sku.lower()] for sku in pair}
+                )
 
     def _call(self, draw: random.Random, call: Callable[[grpc.Channel], Any], *, tries: int = _TRIES) -> None:
         for _ in range(tries):
@@ -114,3 +138,7 @@ class Load:
             work(stand, draw)
         except BaseException as error:  # noqa: BLE001 - raised by `finish`
             self._errors.append(error)
+
+
+def _uuid(draw: random.Random) -> str:
+    return str(uuid.UUID(int=draw.getrandbits(128), version=4))

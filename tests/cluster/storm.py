@@ -91,6 +91,7 @@ def _weather(postgresql: PostgreSQL, db: Database, cluster: Cluster, verdict: Ve
     verdict.judged = {
         "orders": len(load.orders),
         "receipts": load.receipts,
+        "reserves": load.settings,
         "calls made again": load.repeats,
         "claims": sum(item.what == CLAIM for item in history),
         "rows written by runs": sum(item.what != CLAIM for item in history),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 import pytest
-from cluster.faults import KINDS, LEASE, schedule
+from cluster.faults import CRASH, KINDS, LEASE, schedule
 
 
 def test_a_seed_is_the_same_schedule_again() -> None:
@@ -15,8 +15,9 @@ def test_a_seed_is_the_same_schedule_again() -> None:
 
 @pytest.mark.parametrize("seed", range(50))
 def test_one_fault_at_a_time_on_a_replica_two_at_most_at_once_and_one_that_outlasts_the_lease(seed: int) -> None:
-    strikes = schedule(seed, 20.0, 3)
+    *strikes, crash = schedule(seed, 20.0, 3)
 
+    assert crash.kind == CRASH
     assert {strike.kind for strike in strikes} <= set(KINDS)
     assert any(strike.seconds > LEASE for strike in strikes)
     for replica in range(3):

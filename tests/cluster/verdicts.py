@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from cluster.cluster import MERCHANTS, SKUS, STOCK, Cluster
-from cluster.load import Load
+from cluster.load import PAIRS, Load
 from cluster.watchers import Watcher
-from sqlalchemy import func, select
+from sqlalchemy import func, literal, select, union_all
 from watch.guarantees import GUARANTEES, History
 from zaiko_core.domain.push import PushOutcome
 from zaiko_core.storage import schema
@@ -50,7 +50,8 @@ def one_run_at_a_time(db: Database) -> list[str]:
 
 
 def every_fact_once(db: Database, load: Load) -> list[str]:
-    """Each order that a shop accepted is counted once, and each receipt; the journal adds up to the balances."""
+    """Each order that a shop accepted is counted once, and each receipt; the last reserve that was answered stands; the journal
+    adds up to the balances."""
     movements = schema.movements
     keys = (movements.c.merchant, movements.c.shop, movements.c.order_id, movements.c.product)
     ordered = select(*keys, func.sum(movements.c.ordered)).where(movements.c.order_id != "").group_by(*keys)
@@ -75,6 +76,10 @@ def every_fact_once(db: Database, load: Load) -> list[str]:
             told = STOCK + load.received[merchant, sku]
             if arrived.get((merchant, sku), 0) != told:
                 wrong.append(f"{merchant}/{sku}: {arrived.get((merchant, sku), 0)} units were received, not {told}")
+        stocks = db.read_sync(merchant, lambda uow: uow.stocks.get([sku.lower() for sku in SKUS]))
+        for sku, stock in stocks.items():
+            if stock.balance.reserve != load.reserves[merchant, sku]:
+                wrong.append(f"{merchant}/{sku}: {stock.balance.reserve} are kept back, not {load.reserves[merchant, sku]}")
         off = db.read_sync(merchant, lambda uow: uow.stocks.recompute())
         wrong += [
             f"{merchant}/{product}: the journal says {journal}, the balance {balance}"
@@ -90,8 +95,7 @@ def shown_wrongly(db: Database, cluster: Cluster) -> list[str]:
         stocks = db.read_sync(stand.merchant, lambda uow: uow.stocks.get([sku.lower() for sku in SKUS]))
         for shop, shown in stand.shown().items():
             for sku in SKUS:
-                balance = stocks[sku.lower()].balance
-                wanted = max(0, balance.free - balance.reserve)
+                wanted = stocks[sku.lower()].balance.sent
                 if shown[sku] != wanted:
                     wrong.append(f"{shop} shows {shown[sku]} × {sku}, not {wanted}")
     return wrong
@@ -108,14 +112,25 @@ def watched_wrongly(db: Database, watchers: Sequence[Watcher]) -> list[str]:
 
 
 def history_of(db: Database, merchant: str, watchers: Sequence[Watcher]) -> History:
-    """What a merchant's watchers were sent, and what the store held: each product's physical units after each movement."""
-    movements = schema.movements
-    history = History({watcher.name: watcher.streams for watcher in watchers if watcher.merchant == merchant})
-    physical = dict.fromkeys((sku.lower() for sku in SKUS), 0)
-    for product in physical:
-        history.truth[product] = [(1, 0, 0)]
+    """What a merchant's watchers were sent, and what the store held: each product's physical units and reserve after each
+    change."""
+    movements, settings = schema.movements, schema.stock_settings
+    history = History(
+        {watcher.name: watcher.streams for watcher in watchers if watcher.merchant == merchant},
+        pairs=[(one.lower(), other.lower()) for one, other in PAIRS],
+    )
+    moved = select(movements.c.revision, movements.c.product, movements.c.physical, literal(0).label("reserve"))
+    kept = select(
+        settings.c.revision, settings.c.product, literal(0).label("physical"), settings.c.reserve - settings.c.reserve_before
+    )
+    changes = union_all(moved.where(movements.c.merchant == merchant), kept.where(settings.c.merchant == merchant)).order_by(
+        "revision"
+    )
+    state = {sku.lower(): (0, 0) for sku in SKUS}
+    history.truth = {product: [(1, 0, 0)] for product in state}
     with db.engine.connect() as connection:
-        for row in connection.execute(select(movements).where(movements.c.merchant == merchant).order_by(movements.c.seq)):
-            physical[row.product] += row.physical
-            history.truth[row.product].append((row.revision, physical[row.product], 0))
+        for revision, product, physical, reserve in connection.execute(changes):
+            before = state[product]
+            state[product] = (before[0] + physical, before[1] + reserve)
+            history.truth[product].append((revision, *state[product]))
     return history
