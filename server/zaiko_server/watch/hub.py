@@ -19,6 +19,8 @@ from zaiko_server.watch.topics import Delivery, Response, Topic
 
 T = TypeVar("T")
 _FOLLOW = 60.0
+_BREATH, _LONGEST_BREATH = 0.0003, 0.5
+"""Seconds per watch, and at most, between two tellings of one merchant's changes: about what telling one watch costs."""
 
 
 class Store(Protocol):
@@ -140,6 +142,8 @@ class Hub:
             if newest > followed.known:
                 followed.known = newest
                 followed.wake()
+                # With many watches the changes that come while these are told go together, as one message to each.
+                await asyncio.sleep(min(_LONGEST_BREATH, _BREATH * len(followed.listeners)))
 
     def _read(self, key: tuple[bytes, int], task: asyncio.Task[Delivery[Any]]) -> None:
         self._reading.pop(key, None)

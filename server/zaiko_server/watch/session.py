@@ -57,9 +57,12 @@ class Session(Generic[Response]):
             delivery = await self._hub.snapshot(self._topic, self._cursors)
         else:
             delivery = await self._hub.changes(self._topic, self._cursors, self._start)
+        response: Response | None = None
         for response in delivery.responses:
             yield response
         position = delivery.revision
+        # An idle watch would keep its whole snapshot for as long as it lasts (350 KiB of 800 products; 53 without).
+        del delivery, response
         # Also a client that resumes is told at once that it has caught up.
         yield self._mark(position, snapshot_complete=self._start is None)
         due = clock() + self._pause()
