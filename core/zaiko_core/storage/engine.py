@@ -193,12 +193,15 @@ class Database:
 
         return await self._submit(self._readers, lambda: self._retrying(run))
 
-    async def jobs(self, work: Callable[[Jobs], T], *, owner: str, lease: int) -> T:
-        """Run `work` over the shops' jobs, in one writing transaction."""
+    async def jobs(self, work: Callable[[Jobs], T], *, owner: str, lease: int, loud: bool = False) -> T:
+        """Run `work` over the shops' jobs, in one writing transaction; `loud`: other replicas are to look at once."""
 
         def run() -> T:
             with self._transaction(writing=True) as connection:
-                return work(Jobs(connection, self.now(connection), owner=owner, lease=lease))
+                result = work(Jobs(connection, self.now(connection), owner=owner, lease=lease))
+                if loud and self.is_postgresql:
+                    connection.execute(_NOTIFY)
+                return result
 
         return await self._submit(self._writers, lambda: self._retrying(run))
 

@@ -124,7 +124,7 @@ class Scheduler:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         with contextlib.suppress(Refusal):
-            await self._jobs(lambda jobs: jobs.release())
+            await self._jobs(lambda jobs: jobs.release(), loud=True)
 
     async def _claiming(self) -> None:
         while not self._stopping:
@@ -246,5 +246,5 @@ class Scheduler:
                 continue
             self._cancelled |= {claim for claim in asked if self._held.get((claim.merchant, claim.shop), (None,))[0] == claim}
 
-    async def _jobs(self, work: Callable[[Jobs], T]) -> T:
-        return await self._db.jobs(work, owner=self._config.owner, lease=int(self._config.lease * 1_000_000))
+    async def _jobs(self, work: Callable[[Jobs], T], *, loud: bool = False) -> T:
+        return await self._db.jobs(work, owner=self._config.owner, lease=int(self._config.lease * 1_000_000), loud=loud)
