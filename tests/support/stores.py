@@ -6,6 +6,9 @@ import contextlib
 import importlib
 import os
 import shutil
+import signal
+import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -30,6 +33,7 @@ class PostgreSQL:
     def __init__(self, folder: Path, *, durable: bool = False) -> None:
         # The wheel keeps a lock there, and warns when the variable is missing, as it is outside of a desktop session.
         os.environ.setdefault("XDG_RUNTIME_DIR", str(folder.parent))
+        _start(folder)
         self._server = _pgserver().get_server(folder, cleanup_mode="stop")
         self._number = 0
         with self._admin() as connection:
@@ -56,11 +60,11 @@ class PostgreSQL:
 
     def halt(self) -> None:
         """Stop it at once, as a crash would; `resume` starts it again."""
-        user = self._server.system_user
-        _pgserver().pg_ctl(["-w", "-m", "immediate", "stop"], pgdata=self._server.pgdata, user=user)
+        self._end(signal.SIGQUIT)
 
     def resume(self) -> None:
         """Start it again, at the same place and with what it had committed."""
+        _start(self._server.pgdata)
         self._server.ensure_postgres_running()
 
     def admin(self) -> contextlib.AbstractContextManager[psycopg.Connection[Any]]:
@@ -69,7 +73,14 @@ class PostgreSQL:
 
     def stop(self) -> None:
         """Stop the server."""
+        self._end(signal.SIGINT)
         self._server.cleanup()
+
+    def _end(self, how: signal.Signals) -> None:
+        """By a signal to its first process, which is what pg_ctl does: SIGINT «fast», SIGQUIT «immediate»."""
+        process = self._server.get_postmaster_info().process
+        process.send_signal(how)
+        process.wait(30)
 
     def _admin(self) -> contextlib.AbstractContextManager[psycopg.Connection[Any]]:
         return psycopg.connect(self._server.get_uri(), autocommit=True)
@@ -77,6 +88,13 @@ class PostgreSQL:
     def _url(self, name: str) -> str:
         uri: str = self._server.get_uri(name)
         return uri.replace("postgresql://", "postgresql+psycopg://", 1)
+
+
+def _start(folder: Path) -> None:
+    # The wheel forks to become PostgreSQL's user. A process in which gRPC's threads run cannot fork safely: a new one does it.
+    wheel = _pgserver().__name__
+    program = f"import {wheel}, sys; {wheel}.get_server(sys.argv[1], cleanup_mode=None)"
+    subprocess.run([sys.executable, "-W", "ignore", "-c", program, str(folder)], check=True, timeout=120)
 
 
 def _pgserver() -> Any:
