@@ -1,6 +1,6 @@
 """A run of a shop with 100,000 links in which nothing has changed: how many statements it takes, and which of them read all.
 
-Counted is what the engine sends to the store from the claim of the shop to its release, but BEGIN and COMMIT, and printed to
+Counted is what the engine sends to the store from the claim of the shop to the end of the transaction that releases it, but BEGIN and COMMIT, and printed to
 stderr. Each statement is then explained with the parameters that it had. What reads a whole table: on PostgreSQL a Seq Scan; on
 SQLite a SCAN that uses no index, or a SEARCH by the merchant alone, who owns everything in this store; in either case of a table
 with more than 1,000 rows, since smaller ones are read whole because that is faster. What reads all links of one shop by an index
@@ -47,7 +47,8 @@ async def statements(engine: Engine, shop: str) -> list[tuple[str, Any]]:
             raise SystemExit("not one shop was due, but others as well")
     finally:
         event.remove(engine.db.engine, "before_cursor_execute", hear)
-    last = max(place for place, (statement, _) in enumerate(heard) if statement.startswith("UPDATE shops SET due_at"))
+    # Behind it: the look whether something else is due.
+    last = max(place for place, (statement, _) in enumerate(heard) if statement.startswith("INSERT INTO changes"))
     return heard[: last + 1]
 
 

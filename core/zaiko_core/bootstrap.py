@@ -34,7 +34,7 @@ from zaiko_sdk import (
 )
 
 from zaiko_core import tracing
-from zaiko_core.app import checkups, resealing, restoring, sync, webhooks
+from zaiko_core.app import checkups, resealing, restoring, webhooks
 from zaiko_core.app.links import sync_refusal
 from zaiko_core.app.records import ClearedRecord, JobClaim, OversellRecord, Page, RunState, ShopRecord
 from zaiko_core.app.sync import RunEnd
@@ -45,19 +45,21 @@ from zaiko_core.plugin_host.adjusters import HOOK, Adjusters
 from zaiko_core.plugin_host.announcements import announce, announce_expiry, announce_oversell
 from zaiko_core.plugin_host.loader import Registry, load
 from zaiko_core.plugin_host.observers import Observers
-from zaiko_core.storage.engine import CHANNEL, Database, Now
+from zaiko_core.storage.channel import CHANNEL
+from zaiko_core.storage.engine import Database, Now
 from zaiko_core.storage.jobs import OperationClaim
 from zaiko_core.storage.migrate import migrate
 from zaiko_core.storage.secrets import SecretBox
 from zaiko_core.storage.witness import Seen, Witness, has_gone_back
 from zaiko_core.sync import translation
 from zaiko_core.sync.connectors import Connectors
-from zaiko_core.sync.cycle import Cycle, RunResult
+from zaiko_core.sync.cycle import Cycle
 from zaiko_core.sync.feed import ChangeFeed
 from zaiko_core.sync.gauges import Gauges
 from zaiko_core.sync.guard import ConnectorBug, GuardedConnector
 from zaiko_core.sync.maintenance import Maintenance
 from zaiko_core.sync.operations import Operations
+from zaiko_core.sync.run import Run
 from zaiko_core.sync.scheduler import Scheduler, SchedulerConfig
 from zaiko_core.sync.state import StoredState
 
@@ -288,48 +290,44 @@ class Engine:
         async with self.connectors.use(merchant, record) as connector:
             yield connector
 
-    async def _run_shop(self, claim: JobClaim) -> RunResult:
+    async def _run_shop(self, claim: JobClaim) -> None:
         """A run that answers changes begins a trace of its own, linked to the newest of them (ADR 0019)."""
-        run_id, links = self._run_id(), tracing.caused(claim.cause)
-        about = {"zaiko.merchant": claim.merchant, "zaiko.shop": claim.shop, "zaiko.run": run_id, "zaiko.trigger": claim.trigger}
+        run, links = Run(self.db, claim, self._run_id()), tracing.caused(claim.cause)
+        about = {"zaiko.merchant": claim.merchant, "zaiko.shop": claim.shop, "zaiko.run": run.id, "zaiko.trigger": claim.trigger}
         with tracing.span(self.tracer, "run", about, links=links, root=True) as span:
             cause = {"cause": tracing.ids(links[0].context)["trace_id"]} if links else {}
-            bind_contextvars(run=run_id, **tracing.ids(), **cause)
-            result = await self._run_claimed(claim, run_id)
-            counts = result.end.counts
-            span.set_attributes({"zaiko.run.state": result.end.state.value, "zaiko.run.confirmed": counts.confirmed})
-            if result.end.problem is not None:
-                tracing.failed(span, result.end.problem.reason)
-            return result
+            bind_contextvars(run=run.id, **tracing.ids(), **cause)
+            end = await self._run_claimed(run)
+            span.set_attributes({"zaiko.run.state": end.state.value, "zaiko.run.confirmed": end.counts.confirmed})
+            if end.problem is not None:
+                tracing.failed(span, end.problem.reason)
 
-    async def _run_claimed(self, claim: JobClaim, run_id: str) -> RunResult:
-        shop, run = await self.db.write(
-            claim.merchant, lambda uow: sync.begin_run(uow, claim.shop, claim.token, run_id, claim.trigger)
-        )
-        log = self.log
+    async def _run_claimed(self, run: Run) -> RunEnd:
+        claim, shop, log = run.claim, run.found.shop, self.log
+        if run.begins_at_once:
+            await run.begin()
         try:
             async with self.connectors.use(claim.merchant, shop) as connector:
                 kind = self._kind(shop)
-                cycle = Cycle(self.db, kind, connector, claim, shop, run, self.clock, log, self._jitter)
+                cycle = Cycle(run, kind, connector, shop, self.clock, log, self._jitter)
                 cycle.adjust = Adjusters(self.registry.hooks(HOOK), claim.merchant, kind.id, self.log)
                 cycle.tracer = self.tracer
                 cycle.is_cancelled = functools.partial(self._scheduler.is_cancelled, claim)
-                result = await cycle.execute()
-                await self._daily_check(claim, shop, connector, result)
+                end = await cycle.execute()
+                await self._daily_check(claim, shop, connector, end)
         except (ConnectorNotLoaded, SettingsInvalid, ConnectorBug) as error:
             # It could not be opened; what a connector does wrong in a run, the cycle handles.
             problem = Problem(error.reason, error.message)
-            result = RunResult(RunEnd(RunState.FAILED, problem=problem, held=True), _HOUR, claim.attempt + 1)
-        await self.db.write(claim.merchant, lambda uow: sync.end_run(uow, claim.shop, claim.token, run, result.end))
-        measure(self.metrics, shop, run, result.end, translation.micros(self.clock.now()))
-        announce(self._observers, claim.merchant, shop, run, result.end, self.clock.now())
-        return result
+            end = RunEnd(RunState.FAILED, problem=problem, held=True, next_in=_HOUR, attempt=claim.attempt + 1)
+        written = await run.end(end)
+        measure(self.metrics, shop, run.record, end, translation.micros(self.clock.now()))
+        if written:
+            announce(self._observers, claim.merchant, shop, run.record, end, self.clock.now())
+        return end
 
-    async def _daily_check(self, claim: JobClaim, shop: ShopRecord, connector: GuardedConnector, result: RunResult) -> None:
+    async def _daily_check(self, claim: JobClaim, shop: ShopRecord, connector: GuardedConnector, end: RunEnd) -> None:
         """Once a day, behind a run that did not fail: nothing that sells waits for it, and a shop in trouble tells that already."""
-        if result.end.state in (RunState.FAILED, RunState.CANCELLED) or not checkups.is_due(
-            shop, translation.micros(self.clock.now())
-        ):
+        if end.state in (RunState.FAILED, RunState.CANCELLED) or not checkups.is_due(shop, translation.micros(self.clock.now())):
             return
         try:
             await self._check(claim.merchant, claim.shop, connector)

@@ -130,7 +130,7 @@ def stage(
         zaiko("listings", "refresh", "mall")
         zaiko("link", "bulk", "mall", "--enable-sync")
         # What a run under way takes with it is pushed without a link of its own.
-        until(lambda: simulator.stock()[TEA] == 10 and (run(server.engine.db.next_due()) or 0) > 10_000_000, 60)
+        until(lambda: simulator.stock()[TEA] == 10 and (run(server.engine.db.next_due()).first or 0) > 10_000_000, 60)
         client = Client(Connection(address), "acme")
         yield Stage(server, client, exporter, platform, shop, lines.lines)
         client.close()

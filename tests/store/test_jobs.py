@@ -8,10 +8,11 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from support.world import MERCHANT, World
 from zaiko_core.app import sync
-from zaiko_core.app.records import JobClaim, Trigger
+from zaiko_core.app.records import JobClaim
 from zaiko_core.domain.errors import LeaseLost
 from zaiko_core.storage.engine import Database
 from zaiko_core.storage.jobs import Jobs
+from zaiko_core.sync.run import Run
 
 LEASE = 5_000_000
 
@@ -97,7 +98,7 @@ def test_a_dead_owner_loses_its_lease_and_the_next_token_is_larger(world: World)
     assert taken_over.token > dead.token
 
     with pytest.raises(LeaseLost):
-        world.db.write_sync(MERCHANT, lambda uow: sync.begin_run(uow, "a", dead.token, "run", Trigger.INTERVAL))
+        world.db.write_sync(MERCHANT, lambda uow: sync.begin_run(uow, Run(world.db, dead, "run").record, unended=False))
     finish(world, dead)
     world.db.write_sync(MERCHANT, lambda uow: uow.hold_lease("a", taken_over.token))
 

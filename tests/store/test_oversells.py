@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
-from sqlalchemy import event, text
+from sqlalchemy import event, text, update
 from support.pushing import Pusher
 from support.world import MERCHANT, World, can_sync, order
 from zaiko_core.app import links, orders
@@ -16,6 +16,7 @@ from zaiko_core.domain.demand import OrderRecord, OrderState
 from zaiko_core.domain.ids import listing_id
 from zaiko_core.domain.oversell import Cause, Setting
 from zaiko_core.domain.problem import Problem
+from zaiko_core.storage import schema
 from zaiko_core.storage.engine import Database
 
 SECOND = 1_000_000
@@ -69,13 +70,10 @@ def pusher(world: World, clock: Clock) -> Pusher:
 
 def read_to_the_end(world: World, shop: str, *, problem: Problem | None = None) -> None:
     """The shop's last run, as its end leaves it."""
-
-    def work(uow) -> None:
-        record = uow.shops.get([shop])[shop]
-        success = record.last_success_at if problem else uow.now
-        uow.shops.save_status(replace(record, problem=problem, last_success_at=success))
-
-    world.db.write_sync(MERCHANT, work)
+    table = schema.shops
+    values = {"problem": problem.document()} if problem else {"problem": None, "last_success_at": world.db._now()}
+    with world.db._transaction(writing=True) as connection:
+        connection.execute(update(table).where(table.c.merchant == MERCHANT, table.c.shop == shop).values(values))
 
 
 def placed(clock: Clock, number: str, units: int, *, ago: float = 2, version: int = 0, **rest: object) -> OrderRecord:

@@ -16,6 +16,7 @@ from zaiko_core.app.records import (
     ClearedRecord,
     DriftRecord,
     DueLink,
+    GivenBack,
     Holding,
     JobClaim,
     LinkRecord,
@@ -212,16 +213,13 @@ class Shops(Protocol):
         """Everything but ingestion progress and the job; a shop that is not paused any more is due at once."""
         ...
 
-    def save_status(self, record: ShopRecord) -> None:
-        """Problem and last run only: the settings' revision stays."""
+    def give_back(self, shop: str, token: int, end: GivenBack) -> None:
+        """The run under `token` has ended: status, lease and next turn at once; the settings' revision stays. Raises LeaseLost when
+        the shop is no longer held under it. Locks the shop's row."""
         ...
 
     def save_progress(self, shop: str, *, cursor: str, complete_until: int | None, news: bool = False) -> None:
         """`news`: the orders up to the cursor brought something new."""
-        ...
-
-    def turn(self, shop: str) -> tuple[int, int]:
-        """The shop's place (0 …) among the merchant's shops that are not paused, and how many (≥ 1) there are."""
         ...
 
     def difference_counts(self, shops: Collection[str]) -> dict[str, int]:
@@ -659,12 +657,8 @@ class JobQueue(Protocol):
         ...
 
     def finish(self, claim: JobClaim, *, next_in: int | None, attempt: int) -> None:
-        """Give the shop back, due again in `next_in` µs (None: at its interval), at once if it was triggered meanwhile. Without
-        effect when the lease was lost."""
-        ...
-
-    def next_due(self) -> int | None:
-        """In how many µs the next shop becomes due (≤ 0: now), or None."""
+        """Give back a shop whose run could not end by itself (`Shops.give_back`), due again in `next_in` µs (None: at its
+        interval), at once if it was triggered meanwhile. Without effect when the lease was lost."""
         ...
 
 

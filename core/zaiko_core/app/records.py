@@ -453,6 +453,36 @@ class OperationRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class FoundShop:
+    """What a claim found (ADR 0025), at `at` (µs): the shop, when the first of its links is due, and its place (0 …) among the
+    merchant's shops that are not paused, of which there are `shops` (≥ 1)."""
+
+    shop: ShopRecord
+    at: int
+    links_due_at: int | None
+    place: int
+    shops: int
+    unended: bool
+    """Whether a run of it is written as RUNNING, whose process has died."""
+
+
+@dataclass(frozen=True, slots=True)
+class GivenBack:
+    """What is kept of a run with the shop that it gives back. `next_in` µs (None: its interval) until it is due again, at once when
+    it was triggered meanwhile, unless `attempt`, the runs that failed in a row, is more than 0."""
+
+    next_in: int | None
+    attempt: int
+    problem: Problem | None
+    succeeded: bool
+    run: str | None = None
+    """None: it did nothing, so it is not written down."""
+    cursor: str | None = None
+    complete_until: int | None = None
+    """Of pages of orders that brought nothing new; None: as stored."""
+
+
+@dataclass(frozen=True, slots=True)
 class JobClaim:
     """A shop that this process may run now, until its lease ends."""
 
@@ -460,6 +490,7 @@ class JobClaim:
     shop: str
     token: int
     attempt: int
+    found: FoundShop = field(compare=False)
     trigger: Trigger = Trigger.INTERVAL
     cause: str | None = None
     """The trace of the newest change that made it due, as a W3C `traceparent`; None where it was not traced."""

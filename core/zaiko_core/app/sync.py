@@ -15,6 +15,8 @@ from zaiko_core.app.ports import UnitOfWork
 from zaiko_core.app.records import (
     ChangeKind,
     DueLink,
+    FoundShop,
+    GivenBack,
     LinkRecord,
     LinkState,
     Page,
@@ -23,7 +25,6 @@ from zaiko_core.app.records import (
     RunCounts,
     RunRecord,
     RunState,
-    ShopRecord,
     Trigger,
 )
 from zaiko_core.app.touching import link_names, touch_links
@@ -31,6 +32,7 @@ from zaiko_core.domain import fence as fences
 from zaiko_core.domain.errors import NotFound, OperationDone
 from zaiko_core.domain.fence import Mode, Step
 from zaiko_core.domain.links import target
+from zaiko_core.domain.polling import next_fetch
 from zaiko_core.domain.problem import Problem
 from zaiko_core.domain.push import Label, PushOutcome, Reckoning
 from zaiko_core.domain.stock import LARGEST
@@ -128,6 +130,11 @@ class RunEnd:
     held: bool = False
     cursor: str | None = None
     complete_until: int | None = None
+    by_turn: bool = False
+    """The shop is due again when it is its turn, or one of its links; otherwise in `next_in` µs (None: its interval)."""
+    next_in: int | None = None
+    attempt: int = 0
+    """Runs that have failed in a row."""
 
 
 def sync_now(uow: UnitOfWork, *, shops: Collection[str] = (), link: tuple[str, str] | None = None) -> list[str]:
@@ -146,19 +153,13 @@ def sync_now(uow: UnitOfWork, *, shops: Collection[str] = (), link: tuple[str, s
     return sorted(triggered)
 
 
-def begin_run(uow: UnitOfWork, shop: str, token: int, run: str, trigger: Trigger) -> tuple[ShopRecord, RunRecord]:
-    """Record that a run starts, and that runs under older tokens have died. Raises NotFound when the shop was
-    deleted."""
-    uow.hold_lease(shop, token)
-    record = uow.shops.get([shop]).get(shop)
-    if record is None:
-        raise NotFound(f"merchants/{uow.merchant}/shops/{shop}")
-    dead = uow.runs.abandon(shop, before_token=token)
-    started = RunRecord(shop, run, RunState.RUNNING, trigger.value, token, started_at=uow.now, started_revision=uow.revision)
-    uow.runs.put(started)
-    uow.changed(ChangeKind.RUN, [f"{shop}/{name}" for name in (*dead, run)])
-    uow.changed(ChangeKind.SHOP, [shop])
-    return record, started
+def begin_run(uow: UnitOfWork, run: RunRecord, *, unended: bool) -> None:
+    """Write down that a run has begun, and (`unended`) that runs under older tokens have died. A second call changes nothing."""
+    uow.hold_lease(run.shop, run.token)
+    dead = uow.runs.abandon(run.shop, before_token=run.token) if unended else ()
+    uow.runs.put(replace(run, started_revision=uow.revision))
+    uow.changed(ChangeKind.RUN, [f"{run.shop}/{name}" for name in (*dead, run.run)])
+    uow.changed(ChangeKind.SHOP, [run.shop])
 
 
 def cancel_run(uow: UnitOfWork, shop: str, run: str) -> RunRecord:
@@ -176,34 +177,49 @@ def cancel_run(uow: UnitOfWork, shop: str, run: str) -> RunRecord:
     return found
 
 
-def end_run(uow: UnitOfWork, shop: str, token: int, run: RunRecord, end: RunEnd) -> None:
-    """Record how a run ended, on the run, the shop and, when the shop waits for a person or goes on again, on its links. A run that
-    was cancelled has found nothing out about the shop: its problem stays."""
-    uow.hold_lease(shop, token)
-    record = uow.shops.get([shop]).get(shop)
-    uow.runs.put(replace(run, state=end.state, ended_at=uow.now, counts=end.counts, problem=end.problem))
-    uow.changed(ChangeKind.RUN, [f"{shop}/{run.run}"])
-    if record is None:
-        return
-    if end.cursor is not None:
-        uow.shops.save_progress(shop, cursor=end.cursor, complete_until=end.complete_until)
-    succeeded = end.state in (RunState.SUCCEEDED, RunState.PARTIALLY_SUCCEEDED)
-    uow.shops.save_status(
-        replace(
-            record,
-            problem=record.problem if end.state is RunState.CANCELLED else end.problem,
-            last_run=run.run,
-            last_run_at=uow.now,
-            last_success_at=uow.now if succeeded else record.last_success_at,
-        )
+def end_run(uow: UnitOfWork, found: FoundShop, run: RunRecord, end: RunEnd, *, began: bool) -> bool:
+    """Record how a run ended, on the shop, which is given back, on the run, and, when the shop waits for a person or goes on again,
+    on its links; whether the run is written down: one that ended well without having begun did nothing. A run that was cancelled
+    has found nothing out about the shop: its problem stays."""
+    shop, succeeded = found.shop, end.state in (RunState.SUCCEEDED, RunState.PARTIALLY_SUCCEEDED)
+    written = began or not succeeded or shop.problem is not None
+    uow.shops.give_back(
+        shop.shop,
+        run.token,
+        GivenBack(
+            next_in=_turn(uow, found, end, began=began) if end.by_turn else end.next_in,
+            attempt=end.attempt,
+            problem=shop.problem if end.state is RunState.CANCELLED else end.problem,
+            succeeded=succeeded,
+            run=run.run if written else None,
+            cursor=end.cursor,
+            complete_until=end.complete_until,
+        ),
     )
-    uow.changed(ChangeKind.SHOP, [shop])
+    uow.changed(ChangeKind.SHOP, [shop.shop])
+    if not written:
+        return False
+    ended = replace(run, state=end.state, started_revision=uow.revision, ended_at=uow.now, counts=end.counts, problem=end.problem)
+    uow.runs.put(ended)
+    uow.changed(ChangeKind.RUN, [f"{shop.shop}/{run.run}"])
     # Links are held with the shop's problem, and let go with it: a shop without one has none to look for.
-    if end.held or (succeeded and record.problem is not None):
-        moved = uow.links.hold(shop, end.held)
+    if end.held or (succeeded and shop.problem is not None):
+        moved = uow.links.hold(shop.shop, end.held)
         uow.changed(ChangeKind.LINK, link_names(moved))
         if moved and succeeded:
-            uow.trigger([shop])
+            uow.trigger([shop.shop])
+    return True
+
+
+def _turn(uow: UnitOfWork, found: FoundShop, end: RunEnd, *, began: bool) -> int:
+    """In how many µs the shop is due again. What became due since the claim, and not by this run, has triggered the shop."""
+    shop = found.shop
+    ordered_at = uow.now if end.counts.orders_changed else shop.ordered_at
+    fetch = next_fetch(uow.now, shop.interval, ordered_at=ordered_at, place=found.place, shops=found.shops)
+    moments = [uow.links.next_due(shop.shop) if began else found.links_due_at]
+    if shop.additions_due_at is not None:
+        moments.append(uow.additions.next_due(shop.shop))
+    return max(0, min([fetch, *(moment - uow.now for moment in moments if moment is not None)]))
 
 
 def needs_reading(uow: UnitOfWork, shop: str, policy: Policy, *, limit: int) -> tuple[list[DueLink], bool]:

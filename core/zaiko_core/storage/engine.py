@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 import sqlalchemy
 from opentelemetry.trace import Tracer
-from sqlalchemy import Connection, Engine, event, func, select, text, update
+from sqlalchemy import Connection, Engine, event, func, select, update
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
@@ -25,15 +25,16 @@ from zaiko_core.domain.errors import StorageUnavailable, WriteConflict
 from zaiko_core.storage import census, schema
 from zaiko_core.storage.catalogue import MerchantDirectory
 from zaiko_core.storage.census import Census
-from zaiko_core.storage.jobs import Jobs
+from zaiko_core.storage.channel import NOTIFY
+from zaiko_core.storage.clock import CLOCK
+from zaiko_core.storage.jobs import Due, Jobs
 from zaiko_core.storage.tokens import TokenRows
-from zaiko_core.storage.uow import CLOCK, StorageUnitOfWork
+from zaiko_core.storage.uow import StorageUnitOfWork
 from zaiko_core.storage.witness import Seen
 
 T = TypeVar("T")
 Now = Callable[[], int]
 
-CHANNEL = "zaiko_wake"
 _ATTEMPTS, _PATIENCE = 8, 5.0
 """How often a transaction is run, and seconds after which it is not run again: whoever waited that long is told."""
 _RETRY_STATES = {"40001", "40P01"}  # serialization failure, deadlock
@@ -61,8 +62,7 @@ def system_now() -> int:
     return time.time_ns() // 1000
 
 
-_CLOCK = text(f"SELECT {CLOCK}")
-_NOTIFY = select(func.pg_notify(CHANNEL, ""))
+_CLOCK = select(CLOCK)
 
 
 class Database:
@@ -94,10 +94,11 @@ class Database:
         self._closed = threading.Event()
         self._unwritable = False
 
-    async def write(self, merchant: str, work: Callable[[StorageUnitOfWork], T]) -> T:
-        """Run `work` as the only writer of `merchant`. Raises NotFound when the merchant does not exist."""
+    async def write(self, merchant: str, work: Callable[[StorageUnitOfWork], T], *, advancing: bool = False) -> T:
+        """Run `work` as the only writer of `merchant`. `advancing`: it changes something in any case, which saves a statement.
+        Raises NotFound when the merchant does not exist."""
         with tracing.part(self._tracer, "write", {"zaiko.merchant": merchant, "code.function.name": _use_case(work)}):
-            return await self._submit(self._writers, lambda: self.write_sync(merchant, work))
+            return await self._submit(self._writers, lambda: self.write_sync(merchant, work, advancing=advancing))
 
     async def found(self, merchant: MerchantRecord, work: Callable[[StorageUnitOfWork, bool], T]) -> T:
         """Make a merchant, unless it is there, and run `work` as its only writer in the same transaction; it is told whether the
@@ -175,12 +176,12 @@ class Database:
             await self._submit(self._writers, lambda: self._retrying(write, attempts=1))
             self._unwritable = False
 
-    async def next_due(self) -> int | None:
-        """In how many µs the next shop, lease or operation needs looking at (≤ 0: now), or None. A read: it waits for no writer."""
+    async def next_due(self) -> Due:
+        """When something needs looking at. A read: it waits for no writer."""
 
-        def run() -> int | None:
+        def run() -> Due:
             with self._transaction(writing=False) as connection:
-                return Jobs(connection, self.now(connection), owner="", lease=0).next_due()
+                return Jobs(connection, self._known_now(), owner="", lease=0).next_due()
 
         return await self._submit(self._readers, lambda: self._retrying(run))
 
@@ -198,24 +199,21 @@ class Database:
 
         def run() -> T:
             with self._transaction(writing=True) as connection:
-                result = work(Jobs(connection, self.now(connection), owner=owner, lease=lease))
+                result = work(Jobs(connection, self._known_now(), owner=owner, lease=lease))
                 if loud and self.is_postgresql:
-                    connection.execute(_NOTIFY)
+                    connection.execute(NOTIFY)
                 return result
 
         return await self._submit(self._writers, lambda: self._retrying(run))
 
-    def write_sync(self, merchant: str, work: Callable[[StorageUnitOfWork], T]) -> T:
+    def write_sync(self, merchant: str, work: Callable[[StorageUnitOfWork], T], *, advancing: bool = False) -> T:
         """`write` on the calling thread."""
 
         def run() -> tuple[T, bool, list[Any]]:
             with self._transaction(writing=True) as connection:
-                uow = StorageUnitOfWork(connection, merchant, self._known_now(), writing=True)
+                uow = StorageUnitOfWork(connection, merchant, self._known_now(), writing=True, advancing=advancing)
                 result = work(uow)
-                loud = uow.finish()
-                if loud and self.is_postgresql:
-                    connection.execute(_NOTIFY)
-                return result, loud, uow.told
+                return result, uow.finish(), uow.told
 
         result, loud, told = self._retrying(run)
         if loud:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 
 from sqlalchemy import (
@@ -16,18 +16,21 @@ from sqlalchemy import (
     Text,
     and_,
     bindparam,
-    case,
+    exists,
     func,
     literal,
+    literal_column,
     or_,
     select,
     tuple_,
     update,
 )
 
-from zaiko_core.app.records import JobClaim, OperationState, Trigger
+from zaiko_core.app.records import FoundShop, JobClaim, OperationState
 from zaiko_core.storage import schema, triggers
+from zaiko_core.storage.clock import CLOCK, STATEMENT_CLOCK
 from zaiko_core.storage.rowset import given, rows_of, rowset, the, typed, unnested
+from zaiko_core.storage.shops import FREED, shop_from
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,20 +41,45 @@ class OperationClaim:
     operation: str
 
 
+@dataclass(frozen=True, slots=True)
+class Due:
+    """In how many µs the next shop or lease needs looking at, and the next operation (≤ 0: now); None: none."""
+
+    shops: int | None
+    operations: int | None
+
+    @property
+    def first(self) -> int | None:
+        """The earlier of both."""
+        known = [moment for moment in (self.shops, self.operations) if moment is not None]
+        return min(known, default=None)
+
+
 _SHOPS, _OPERATIONS = schema.shops, schema.operations
-_NOW, _LATER, _MOST = bindparam("now", type_=BigInteger), bindparam("later", type_=BigInteger), bindparam("most", type_=Integer)
+_LINKS, _RUNS, _OTHERS = schema.links, schema.runs, schema.shops.alias("others")
+_NOW, _MOST = bindparam("now", type_=BigInteger), bindparam("most", type_=Integer)
 _UNHELD = or_(_SHOPS.c.owner.is_(None), _SHOPS.c.lease_until <= _NOW)
-# Triggered meanwhile: at once, unless the run failed and has to back off.
-_AGAIN = and_(_SHOPS.c.wanted > _SHOPS.c.taken, the(_SHOPS.c.attempt) == 0)
-_FINISHED = (
-    update(_SHOPS)
-    .where(*(_SHOPS.c[name] == the(_SHOPS.c[name]) for name in ("merchant", "shop", "fence", "owner")))
-    .values(
-        owner=None,
-        lease_until=None,
-        attempt=the(_SHOPS.c.attempt),
-        due_at=case((_SHOPS.c.due_at.is_(None), None), (_AGAIN, _NOW), else_=func.coalesce(_LATER, _SHOPS.c.interval + _NOW)),
+_TAKING_TURNS = select(func.count()).where(_OTHERS.c.merchant == _SHOPS.c.merchant, _OTHERS.c.due_at.is_not(None))
+# With each due shop (records.FoundShop); each looks into an index for one shop.
+_FOUND = (
+    select(func.min(_LINKS.c.due_at))
+    .where(
+        _LINKS.c.merchant == _SHOPS.c.merchant,
+        _LINKS.c.shop == _SHOPS.c.shop,
+        _LINKS.c.sync_enabled,
+        _LINKS.c.due_at.is_not(None),
     )
+    .scalar_subquery()
+    .label("links_due_at"),
+    _TAKING_TURNS.scalar_subquery().label("shops"),
+    _TAKING_TURNS.where(_OTHERS.c.shop < _SHOPS.c.shop).scalar_subquery().label("place"),
+    # Literally, as in the condition of the index.
+    exists()
+    .where(_RUNS.c.merchant == _SHOPS.c.merchant, _RUNS.c.shop == _SHOPS.c.shop, _RUNS.c.state == literal_column("'RUNNING'"))
+    .label("unended"),
+)
+_FINISHED = (
+    update(_SHOPS).where(*(_SHOPS.c[name] == the(_SHOPS.c[name]) for name in ("merchant", "shop", "fence", "owner"))).values(FREED)
 )
 # The earliest by the index; a shop that is held needs looking at when its lease ends, should its owner be dead.
 _MOMENTS = select(
@@ -64,13 +92,15 @@ _MOMENTS = select(
 
 
 @lru_cache
-def _due(which: str) -> Select[Any]:
-    """Shops that are due and unheld; of them all, or those whose last run did not fail (`first`), or did (`again`)."""
-    names = ("merchant", "shop", "owner", "attempt", "wanted", "taken", "triggered", "cause")
-    query = select(*(_SHOPS.c[name] for name in names)).where(_SHOPS.c.due_at <= _NOW, _UNHELD)
-    if which:
-        query = query.where(_SHOPS.c.attempt == 0 if which == "first" else _SHOPS.c.attempt > 0)
-    return query.order_by(_SHOPS.c.due_at).limit(_MOST).with_for_update(skip_locked=True)
+def _due(clocked: bool, well: bool) -> Select[Any]:
+    """Shops that are due and unheld, or those of them whose last run did not fail; with the time, by PostgreSQL's clock if
+    `clocked`."""
+    now: Any = STATEMENT_CLOCK if clocked else _NOW
+    unheld = or_(_SHOPS.c.owner.is_(None), _SHOPS.c.lease_until <= now)
+    query = select(_SHOPS, *_FOUND, now.label("clock")).where(_SHOPS.c.due_at <= now, unheld)
+    if well:
+        query = query.where(_SHOPS.c.attempt == 0)
+    return query.order_by(_SHOPS.c.due_at).limit(_MOST).with_for_update(skip_locked=True, of=_SHOPS)
 
 
 @lru_cache
@@ -87,36 +117,40 @@ def _claimed(dialect: str) -> Executable:
             triggered=0,
             cause=None,
         )
-        .returning(_SHOPS.c.merchant, _SHOPS.c.shop, _SHOPS.c.fence, _SHOPS.c.attempt)
     )
 
 
 class Jobs:
-    """See ports.JobQueue. `owner` names this process; `lease` is in µs."""
+    """See ports.JobQueue. `owner` names this process; `lease` is in µs; `now` None: by PostgreSQL's clock."""
 
-    def __init__(self, connection: Connection, now: int, *, owner: str, lease: int) -> None:
-        self._connection, self.now, self._owner, self._lease = connection, now, owner, lease
+    def __init__(self, connection: Connection, now: int | None, *, owner: str, lease: int) -> None:
+        self._connection, self._now, self._owner, self._lease = connection, now, owner, lease
+
+    @cached_property
+    def now(self) -> int:
+        """µs since 1970."""
+        if self._now is not None:
+            return self._now
+        return int(self._connection.execute(select(CLOCK)).scalar_one())
 
     def claim(self, limit: int, *, retries: int | None = None) -> list[JobClaim]:
         # Read first, under the rows' locks: why a shop is due is gone once it is taken.
-        if retries is None or retries >= limit:
-            why = self._due(limit)
-        else:
-            why = self._due(limit, "first")
-            why |= self._due(min(retries, limit - len(why)), "again")
-        if not why:
+        due = self._due(limit)
+        if retries is not None and sum(row.attempt > 0 for row in due) > retries:
+            again = [row for row in due if row.attempt > 0][:retries]
+            due = [*self._due(limit - len(again), well=True), *again]
+        if not due:
             return []
-        keys = [{"merchant": merchant, "shop": shop} for merchant, shop in why]
-        taken = rows_of(keys) | given(owner=self._owner, lease_until=self.now + self._lease)
-        rows = self._connection.execute(_claimed(self._connection.dialect.name), taken)
-        return [JobClaim(row.merchant, row.shop, row.fence, row.attempt, *why[row.merchant, row.shop]) for row in rows]
+        keys = [{"merchant": row.merchant, "shop": row.shop} for row in due]
+        taken = rows_of(keys) | given(owner=self._owner, lease_until=due[0].clock + self._lease)
+        self._connection.execute(_claimed(self._connection.dialect.name), taken)
+        return [_claim(row) for row in due]
 
-    def _due(self, limit: int, which: str = "") -> dict[tuple[str, str], tuple[Trigger, str | None]]:
-        """Why each shop is due: the trigger, and the trace that caused it."""
+    def _due(self, limit: int, *, well: bool = False) -> Sequence[Any]:
         if limit <= 0:
-            return {}
-        rows = self._connection.execute(_due(which), {"now": self.now, "most": limit})
-        return {(row.merchant, row.shop): (_trigger(row), row.cause) for row in rows}
+            return []
+        given_now = {} if self._now is None else {"now": self._now}
+        return self._connection.execute(_due(self._now is None, well), {"most": limit} | given_now).all()
 
     def renew(self, claims: Sequence[JobClaim]) -> list[JobClaim]:
         if not claims:
@@ -146,11 +180,9 @@ class Jobs:
         mine = given(merchant=claim.merchant, shop=claim.shop, fence=claim.token, owner=self._owner, attempt=attempt)
         self._connection.execute(_FINISHED, mine | at)
 
-    def next_due(self) -> int | None:
-        """In how many µs the next shop, lease or operation needs looking at (≤ 0: now), or None."""
-        moments = self._connection.execute(_MOMENTS, {"now": self.now}).one()
-        known = [int(moment) for moment in moments if moment is not None]
-        return min(known) - self.now if known else None
+    def next_due(self) -> Due:
+        shop, lease, operation = self._connection.execute(_MOMENTS, {"now": self.now}).one()
+        return Due(_until(self.now, shop, lease), _until(self.now, operation))
 
     def retry(self, connectors: Collection[str]) -> None:
         """This process has started: shops of these connectors that back off or wait for an hour are tried at once, since what
@@ -227,5 +259,21 @@ class Jobs:
         return rowset(self._connection, typed(schema.shops, "merchant", "shop", "fence"), rows)
 
 
-def _trigger(row: Any) -> Trigger:
-    return triggers.because(rank=row.triggered, pending=row.wanted > row.taken, held=row.owner is not None, failed=row.attempt > 0)
+def _claim(row: Any) -> JobClaim:
+    found = FoundShop(
+        shop=shop_from(row, row.clock),
+        at=row.clock,
+        links_due_at=row.links_due_at,
+        place=row.place,
+        shops=max(1, row.shops),
+        unended=bool(row.unended),
+    )
+    trigger = triggers.because(
+        rank=row.triggered, pending=row.wanted > row.taken, held=row.owner is not None, failed=row.attempt > 0
+    )
+    return JobClaim(row.merchant, row.shop, row.fence + 1, row.attempt, found, trigger, row.cause)
+
+
+def _until(now: int, *moments: int | None) -> int | None:
+    known = [int(moment) for moment in moments if moment is not None]
+    return min(known) - now if known else None

@@ -8,13 +8,8 @@ later release adds something behind it; it says in `oldest` which schema the cod
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
 from pathlib import Path
 
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import Script, ScriptDirectory
 from sqlalchemy import Connection, Engine, insert, inspect, select, text, update
 
 from zaiko_core.domain.errors import SchemaTooNew
@@ -34,53 +29,52 @@ def migrate(engine: Engine, *, finish: bool = False, scripts: Path = SCRIPTS) ->
             # Another replica may migrate for as long as it takes.
             connection.execute(text("SET LOCAL lock_timeout = 0"))
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
-        chain = _chain(scripts)
-        current = MigrationContext.configure(connection).get_current_revision()
-        if current is not None and current not in {script.revision for script in chain}:
-            _check_newer(connection, current, newest=chain[-1].revision)
-            return _identity(connection)
-        target = _target(chain, current, finish=finish)
-        config = Config()
-        config.set_main_option("script_location", str(scripts))
-        config.attributes["connection"] = connection
-        command.upgrade(config, target)
-        _note_oldest(connection, chain, target)
+        if _current(connection) != _newest(scripts):
+            _bring(connection, scripts, finish=finish)
         return _identity(connection)
 
 
 def versions(engine: Engine, *, scripts: Path = SCRIPTS) -> tuple[str | None, str, bool]:
     """The database's schema (None: never migrated), this release's, and whether this release can live with the database's. Changes
     nothing."""
-    chain = _chain(scripts)
+    newest = _newest(scripts)
     with engine.connect() as connection, connection.begin():
-        current = MigrationContext.configure(connection).get_current_revision()
-        known = current in {script.revision for script in chain}
-        if current is not None and not known:
-            known = _oldest(connection) <= chain[-1].revision
-    return current, chain[-1].revision, known
+        current = _current(connection)
+        known = current is not None and (current <= newest or _oldest(connection) <= newest)
+    return current, newest, known
 
 
 def pending(engine: Engine, *, scripts: Path = SCRIPTS) -> bool:
     """Whether `finish` has something to do."""
     with engine.connect() as connection, connection.begin():
-        current = MigrationContext.configure(connection).get_current_revision()
-    chain = _chain(scripts)
-    return current in {script.revision for script in chain} and _target(chain, current, finish=True) != current
+        current = _current(connection)
+    return current is not None and current < _newest(scripts)
 
 
-def _chain(scripts: Path) -> list[Script]:
-    """Every migration of this release, the oldest first."""
-    return list(ScriptDirectory(str(scripts)).walk_revisions())[::-1]
+def _newest(scripts: Path) -> str:
+    """The last migration of this release, by the names of the files: revisions are numbers of four digits, one after the other."""
+    return max(path.name[:4] for path in (scripts / "versions").glob("[0-9]*.py"))
 
 
-def _target(chain: Sequence[Script], current: str | None, *, finish: bool) -> str:
-    """How far to go: to the end, or to before the post migrations that stand there, but never back."""
-    last = len(chain)
-    while not finish and last > 1 and getattr(chain[last - 1].module, "phase", "pre") == "post":
-        last -= 1
-    reached = next((place for place, script in enumerate(chain) if script.revision == current), -1)
-    revision: str = chain[max(last - 1, reached)].revision
-    return revision
+def _current(connection: Connection) -> str | None:
+    """What the database has reached."""
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    reached: str | None = connection.scalar(text("SELECT version_num FROM alembic_version"))
+    return reached
+
+
+def _bring(connection: Connection, scripts: Path, *, finish: bool) -> None:
+    # Alembic takes as long to be imported as all else that a start does; most starts find the schema that they know.
+    from zaiko_core.storage import chain
+
+    current, migrations = _current(connection), chain.migrations(scripts)
+    if current is not None and current not in {script.revision for script in migrations}:
+        _check_newer(connection, current, newest=migrations[-1].revision)
+        return
+    target = chain.target(migrations, current, finish=finish)
+    chain.upgrade(connection, scripts, target)
+    _note_oldest(connection, chain.oldest(migrations, target))
 
 
 def _check_newer(connection: Connection, current: str, *, newest: str) -> None:
@@ -96,9 +90,7 @@ def _oldest(connection: Connection) -> str:
     return connection.scalar(select(schema.system.c.value).where(schema.system.c.key == _OLDEST)) or ""
 
 
-def _note_oldest(connection: Connection, chain: Sequence[Script], target: str) -> None:
-    applied = chain[: next(place for place, script in enumerate(chain) if script.revision == target) + 1]
-    oldest = max((getattr(script.module, "oldest", "") for script in applied), default="")
+def _note_oldest(connection: Connection, oldest: str) -> None:
     table = schema.system
     if oldest and oldest != _oldest(connection):
         done = connection.execute(update(table).where(table.c.key == _OLDEST).values(value=oldest))

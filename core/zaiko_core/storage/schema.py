@@ -568,6 +568,7 @@ runs = Table(
     Column("problem", _JSON),
     _time("revision"),
     PrimaryKeyConstraint("merchant", "shop", "run"),
+    Index(None, "merchant", "shop", postgresql_where=text("state = 'RUNNING'"), sqlite_where=text("state = 'RUNNING'")),
 )
 
 operations = Table(

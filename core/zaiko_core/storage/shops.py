@@ -7,9 +7,10 @@ from collections.abc import Collection, Sequence
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Executable, Row, and_, case, delete, exists, func, insert, literal, select, update
+from sqlalchemy import BigInteger, Executable, Row, and_, bindparam, case, delete, exists, func, insert, literal, select, update
 
-from zaiko_core.app.records import LinkState, ListingRecord, Page, ShopRecord
+from zaiko_core.app.records import GivenBack, LinkState, ListingRecord, Page, ShopRecord
+from zaiko_core.domain.errors import LeaseLost
 from zaiko_core.domain.problem import problem_from
 from zaiko_core.domain.suspicion import SuspectPolicy
 from zaiko_core.storage import schema
@@ -32,8 +33,30 @@ _LISTING_FACTS = (
 )
 
 
-_TURN = select(func.coalesce(func.sum(case((schema.shops.c.shop < the(schema.shops.c.shop), 1), else_=0)), 0), func.count()).where(
-    schema.shops.c.merchant == the(schema.shops.c.merchant), schema.shops.c.due_at.is_not(None)
+_SHOPS = schema.shops
+_NOW, _LATER = bindparam("now", type_=BigInteger), bindparam("later", type_=BigInteger)
+# Triggered meanwhile: at once, unless the run failed and has to back off.
+_AGAIN = and_(_SHOPS.c.wanted > _SHOPS.c.taken, the(_SHOPS.c.attempt) == 0)
+FREED: dict[str, Any] = {
+    "owner": None,
+    "lease_until": None,
+    "attempt": the(_SHOPS.c.attempt),
+    "due_at": case((_SHOPS.c.due_at.is_(None), None), (_AGAIN, _NOW), else_=func.coalesce(_LATER, _SHOPS.c.interval + _NOW)),
+}
+"""What giving a shop back sets, with the parameters `the_attempt`, `now` and `later` (µs; None: after its interval)."""
+_GIVE_BACK = (
+    update(_SHOPS)
+    .where(*(_SHOPS.c[name] == the(_SHOPS.c[name]) for name in ("merchant", "shop", "fence")), _SHOPS.c.owner.is_not(None))
+    .values(
+        **FREED,
+        problem=the(_SHOPS.c.problem),
+        last_run=func.coalesce(the(_SHOPS.c.last_run), _SHOPS.c.last_run),
+        last_run_at=_NOW,
+        last_success_at=func.coalesce(the(_SHOPS.c.last_success_at), _SHOPS.c.last_success_at),
+        status_revision=the(_SHOPS.c.status_revision),
+        order_cursor=func.coalesce(the(_SHOPS.c.order_cursor), _SHOPS.c.order_cursor),
+        orders_complete_until=func.coalesce(the(_SHOPS.c.orders_complete_until), _SHOPS.c.orders_complete_until),
+    )
 )
 
 
@@ -46,7 +69,7 @@ class ShopRows(Scope):
 
     def get(self, ids: Collection[str]) -> dict[str, ShopRecord]:
         found = lookup(self.connection, schema.shops, {"merchant": self.merchant}, [{"shop": item} for item in set(ids)])
-        return {row.shop: self._shop(row) for row in found if not row.deleted}
+        return {row.shop: shop_from(row, self.now) for row in found if not row.deleted}
 
     def used(self, shop: str) -> bool:
         table = schema.shops
@@ -56,7 +79,7 @@ class ShopRows(Scope):
     def page(self, page: Page) -> list[ShopRecord]:
         table = schema.shops
         query = select(table).where(self.mine(table), ~table.c.deleted, after(page, table.c.shop))
-        return [self._shop(row) for row in self.connection.execute(query.order_by(table.c.shop).limit(page.size))]
+        return [shop_from(row, self.now) for row in self.connection.execute(query.order_by(table.c.shop).limit(page.size))]
 
     def update(self, record: ShopRecord) -> None:
         table = schema.shops
@@ -65,20 +88,22 @@ class ShopRows(Scope):
         values["due_at"] = None if resting else func.coalesce(table.c.due_at, self.now)
         self.connection.execute(update(table).where(self.mine(table), table.c.shop == record.shop).values(values))
 
-    def save_status(self, record: ShopRecord) -> None:
-        table = schema.shops
-        values = {
-            "problem": record.problem.document() if record.problem else None,
-            "last_run": record.last_run,
-            "last_run_at": record.last_run_at,
-            "last_success_at": record.last_success_at,
-            "status_revision": self.revision,
-        }
-        self.connection.execute(update(table).where(self.mine(table), table.c.shop == record.shop).values(values))
-
-    def turn(self, shop: str) -> tuple[int, int]:
-        place, shops = self.connection.execute(_TURN, given(merchant=self.merchant, shop=shop)).one()
-        return int(place), max(1, shops)
+    def give_back(self, shop: str, token: int, end: GivenBack) -> None:
+        values = given(
+            merchant=self.merchant,
+            shop=shop,
+            fence=token,
+            attempt=end.attempt,
+            problem=end.problem.document() if end.problem else None,
+            last_run=end.run,
+            last_success_at=self.now if end.succeeded else None,
+            status_revision=self.revision,
+            order_cursor=end.cursor,
+            orders_complete_until=end.complete_until,
+        )
+        times = {"now": self.now, "later": None if end.next_in is None else self.now + end.next_in}
+        if self.connection.execute(_GIVE_BACK, values | times).rowcount != 1:
+            raise LeaseLost(f"shops/{shop} is no longer held under token {token}")
 
     def save_progress(self, shop: str, *, cursor: str, complete_until: int | None, news: bool = False) -> None:
         table = schema.shops
@@ -185,38 +210,40 @@ class ShopRows(Scope):
             "last_success_at": record.last_success_at,
         }
 
-    def _shop(self, row: Row[Any]) -> ShopRecord:
-        return ShopRecord(
-            shop=row.shop,
-            connector=row.connector,
-            display_name=row.display_name,
-            settings=row.settings,
-            interval=row.interval,
-            secrets=row.secrets,
-            paused=row.paused,
-            deleted=row.deleted,
-            order_cursor=row.order_cursor,
-            orders_complete_until=row.orders_complete_until,
-            reread_at=row.reread_at,
-            ordered_at=row.ordered_at,
-            audited_at=row.audited_at,
-            checked_at=row.checked_at,
-            credentials_expire_at=row.credentials_expire_at,
-            additions_due_at=row.additions_due_at,
-            hold_drift=row.hold_drift,
-            shadow=row.shadow,
-            suspect_policy=SuspectPolicy(row.release_archived, row.release_vanished, row.release_unpaid, row.unpaid_after),
-            problem=problem_from(row.problem),
-            last_run=row.last_run,
-            last_run_at=row.last_run_at,
-            last_success_at=row.last_success_at,
-            status_revision=row.status_revision,
-            due_at=row.due_at,
-            running=row.owner is not None and (row.lease_until or 0) > self.now,
-            created_at=row.created_at,
-            updated_at=row.updated_at,
-            revision=row.revision,
-        )
+
+def shop_from(row: Row[Any], now: int) -> ShopRecord:
+    """A shop's row as a value."""
+    return ShopRecord(
+        shop=row.shop,
+        connector=row.connector,
+        display_name=row.display_name,
+        settings=row.settings,
+        interval=row.interval,
+        secrets=row.secrets,
+        paused=row.paused,
+        deleted=row.deleted,
+        order_cursor=row.order_cursor,
+        orders_complete_until=row.orders_complete_until,
+        reread_at=row.reread_at,
+        ordered_at=row.ordered_at,
+        audited_at=row.audited_at,
+        checked_at=row.checked_at,
+        credentials_expire_at=row.credentials_expire_at,
+        additions_due_at=row.additions_due_at,
+        hold_drift=row.hold_drift,
+        shadow=row.shadow,
+        suspect_policy=SuspectPolicy(row.release_archived, row.release_vanished, row.release_unpaid, row.unpaid_after),
+        problem=problem_from(row.problem),
+        last_run=row.last_run,
+        last_run_at=row.last_run_at,
+        last_success_at=row.last_success_at,
+        status_revision=row.status_revision,
+        due_at=row.due_at,
+        running=row.owner is not None and (row.lease_until or 0) > now,
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+        revision=row.revision,
+    )
 
 
 class ListingRows(Scope):

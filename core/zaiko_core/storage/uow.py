@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from functools import cached_property, lru_cache
 from typing import Any
 
-from sqlalchemy import BigInteger, Connection, Executable, Select, case, literal_column, or_, select, update
+from sqlalchemy import Connection, Executable, case, or_, select, update
 
 from zaiko_core.app.records import ChangeKind, ClearedRecord, MerchantRecord, OversellRecord, Trigger
 from zaiko_core.domain.errors import LeaseLost, NotFound
 from zaiko_core.storage import schema, triggers
 from zaiko_core.storage.additions import AdditionRows
 from zaiko_core.storage.catalogue import ProductRows, WarehouseRows, merchant_from
+from zaiko_core.storage.channel import NOTIFIED, NOTIFY
+from zaiko_core.storage.clock import CLOCK
 from zaiko_core.storage.drifts import DriftRows
 from zaiko_core.storage.history import FeedRows, OperationRows, RequestRows, RunRows
 from zaiko_core.storage.ledger import LedgerRows
@@ -26,23 +29,27 @@ from zaiko_core.storage.stocks import DemandRows, StockRows
 from zaiko_core.storage.webhooks import WebhookRows
 from zaiko_core.tracing import written
 
-CLOCK = "(extract(epoch FROM clock_timestamp()) * 1000000)::bigint"
-"""µs since 1970, in PostgreSQL."""
-
 
 @lru_cache
-def _opening(writing: bool, clocked: bool) -> Select[Any]:
+def _opening(dialect: str, writing: bool, advancing: bool, clocked: bool) -> Executable:
+    """The merchant's row, locked by whoever writes; counted up at once by whoever is known to change something."""
     table = schema.merchants
-    query: Select[Any] = select(table).where(table.c.merchant == the(table.c.merchant))
-    query = query.add_columns(literal_column(CLOCK, BigInteger).label("clock")) if clocked else query
+    mine = table.c.merchant == the(table.c.merchant)
+    clock = [CLOCK.label("clock")] if clocked else []
+    if advancing:
+        told = [NOTIFIED.label("told")] if dialect == "postgresql" else []
+        return update(table).where(mine).values(head=table.c.head + 1).returning(table, *clock, *told)
+    query = select(table, *clock).where(mine)
     return query.with_for_update(of=table) if writing else query
 
 
-_ADVANCE = (
-    update(schema.merchants)
-    .where(schema.merchants.c.merchant == the(schema.merchants.c.merchant))
-    .values(head=the(schema.merchants.c.head))
-)
+@lru_cache
+def _advancing(dialect: str) -> Executable:
+    table = schema.merchants
+    advanced = update(table).where(table.c.merchant == the(table.c.merchant)).values(head=the(table.c.head))
+    return advanced.returning(NOTIFIED) if dialect == "postgresql" else advanced
+
+
 _LEASE = (
     select(schema.shops.c.fence, schema.shops.c.owner)
     .where(schema.shops.c.merchant == the(schema.shops.c.merchant), schema.shops.c.shop == the(schema.shops.c.shop))
@@ -69,20 +76,22 @@ def _triggering(dialect: str, by: Trigger, traced: bool) -> Executable:
 class StorageUnitOfWork:
     """See ports.UnitOfWork. Made and finished by `Database` only."""
 
-    def __init__(self, connection: Connection, merchant: str, now: int | None, *, writing: bool) -> None:
-        """`now` None: by PostgreSQL's clock, which is asked on the way."""
+    def __init__(self, connection: Connection, merchant: str, now: int | None, *, writing: bool, advancing: bool = False) -> None:
+        """`now` None: by PostgreSQL's clock, which is asked on the way. `advancing`: something will change in any case."""
         self._connection, self.merchant = connection, merchant
         # The merchant's row is locked first, by every writer (ADR 0003).
-        row = connection.execute(_opening(writing, now is None), given(merchant=merchant)).one_or_none()
+        opening = _opening(connection.dialect.name, writing, advancing, now is None)
+        row = connection.execute(opening, given(merchant=merchant)).one_or_none()
         if row is None:
             raise NotFound(f"merchants/{merchant}")
         self.now: int = row.clock if now is None else now
-        self.merchants: MerchantRecord = merchant_from(row)
-        self.revision = row.head + 1 if writing else row.head
+        found = merchant_from(row)
+        self.merchants: MerchantRecord = replace(found, head=row.head - 1) if advancing else found
+        self.revision = row.head + 1 if writing and not advancing else row.head
         self._changes: dict[tuple[ChangeKind, str], None] = {}
-        self._advance = False
+        self._advance, self._advanced = advancing, advancing
         self._triggered = False
-        self._running = ""
+        self._held: tuple[str, int] | None = None
         self.told: list[OversellRecord | ClearedRecord] = []
 
     @property
@@ -189,7 +198,7 @@ class StorageUnitOfWork:
 
     def trigger(self, shops: Iterable[str], *, delay: int = 0, by: Trigger = Trigger.CHANGE) -> None:
         # A run handles what it makes due in its own shop before it ends.
-        names = set(shops) - {self._running}
+        names = set(shops) - ({self._held[0]} if self._held else set())
         if not names:
             return
         cause = written()
@@ -199,18 +208,24 @@ class StorageUnitOfWork:
         self._triggered = True
 
     def hold_lease(self, shop: str, token: int) -> None:
+        if self._held == (shop, token):
+            return
         row = self._connection.execute(_LEASE, given(merchant=self.merchant, shop=shop)).one_or_none()
         if row is None or row.fence != token or row.owner is None:
             raise LeaseLost(f"shops/{shop} is no longer held under token {token}")
-        self._running = shop
+        self._held = (shop, token)
 
     def finish(self) -> bool:
-        """Write the change feed and the merchant's new revision; whether somebody has to be woken."""
+        """Write the change feed and the merchant's new revision, and wake other replicas; whether somebody has to be woken here."""
+        dialect = self._connection.dialect.name
         if self._advance:
-            self._connection.execute(_ADVANCE, given(merchant=self.merchant, head=self.revision))
+            if not self._advanced:
+                self._connection.execute(_advancing(dialect), given(merchant=self.merchant, head=self.revision))
             rows = [
                 {"merchant": self.merchant, "revision": self.revision, "kind": kind.value, "name": name, "at": self.now}
                 for kind, name in self._changes
             ]
             insert_rows(self._connection, schema.changes, rows)
+        elif self._triggered and dialect == "postgresql":
+            self._connection.execute(NOTIFY)
         return self._advance or self._triggered

@@ -9,11 +9,10 @@ from dataclasses import dataclass
 from zaiko_sdk import Clock, ConnectorError, ContractBroken, InventoryWrite, Limits, ListingRef, Skip, WriteOutcome, WriteResult
 
 from zaiko_core.app import adding, sync
-from zaiko_core.app.records import JobClaim
 from zaiko_core.app.sync import Observation, Outcome, Policy, Write
-from zaiko_core.storage.engine import Database
 from zaiko_core.sync import translation
 from zaiko_core.sync.guard import GuardedConnector
+from zaiko_core.sync.run import Run
 
 _LIMIT = 250
 """Places that one round looks after."""
@@ -26,34 +25,32 @@ and its successor judges the attempt by what the shop shows."""
 class Adding:
     """One round of one run. `key` is the beginning of the keys of its writes; `sent` counts them."""
 
-    db: Database
+    run: Run
     limits: Limits
     policy: Policy
     connector: GuardedConnector
-    claim: JobClaim
     clock: Clock
     key: str
     sent: int = 0
 
     async def to_read(self) -> list[ListingRef]:
         """The listings to read before orders are fetched."""
-        found = await self.db.read(self.claim.merchant, lambda uow: adding.to_read(uow, self.claim.shop, self.policy, limit=_LIMIT))
+        claim = self.run.claim
+        found = await self.run.db.read(claim.merchant, lambda uow: adding.to_read(uow, claim.shop, self.policy, limit=_LIMIT))
         return [ListingRef(listing.external_id, listing.data) for listing in found]
 
     async def send(self, observations: Mapping[str, Observation]) -> bool:
         """After orders were fetched: judge, record, send, record; whether another round has something to do at once. Raises what
         the connector raises, after it was recorded what became of each attempt."""
         recorded = self.clock.monotonic()
-        prepared = await self.db.write(
-            self.claim.merchant,
-            lambda uow: adding.prepare(
-                uow, self.claim.shop, self.claim.token, self.policy, observations, key=self.key, limit=_LIMIT
-            ),
+        shop, token = self.run.claim.shop, self.run.claim.token
+        prepared = await self.run.write(
+            lambda uow: adding.prepare(uow, shop, token, self.policy, observations, key=self.key, limit=_LIMIT)
         )
         writes = list(prepared.writes)
         while writes:
             batch, writes = writes[: self.limits.write_batch], writes[self.limits.write_batch :]
-            shadow = await self.db.read(self.claim.merchant, lambda uow: sync.in_shadow(uow, self.claim.shop))
+            shadow = await self.run.db.read(self.run.claim.merchant, lambda uow: sync.in_shadow(uow, shop))
             if shadow or self.clock.monotonic() - recorded > _HURRY:
                 await self._settle([(write, Outcome(unsent=True)) for write in batch + writes])
                 return not shadow
@@ -86,10 +83,8 @@ class Adding:
 
     async def _settle(self, outcomes: Sequence[tuple[Write, Outcome]]) -> None:
         if outcomes:
-            await self.db.write(
-                self.claim.merchant,
-                lambda uow: adding.settle(uow, self.claim.shop, self.claim.token, self.policy, outcomes),
-            )
+            claim = self.run.claim
+            await self.run.write(lambda uow: adding.settle(uow, claim.shop, claim.token, self.policy, outcomes))
 
 
 def _outcome(result: WriteResult | None) -> Outcome:

@@ -26,17 +26,16 @@ from zaiko_core import tracing
 from zaiko_core.app import audit, orders, suspects, sync
 from zaiko_core.app.orders import Ingested
 from zaiko_core.app.ports import UnitOfWork
-from zaiko_core.app.records import JobClaim, RunCounts, RunRecord, RunState, ShopRecord
+from zaiko_core.app.records import JobClaim, RunCounts, RunState, ShopRecord
 from zaiko_core.app.sync import Observation, Outcome, Policy, Prepared, RunEnd, Write
 from zaiko_core.domain.demand import OrderRecord
 from zaiko_core.domain.fence import Mode
 from zaiko_core.domain.ids import listing_id
-from zaiko_core.domain.polling import next_fetch
-from zaiko_core.domain.problem import Problem
 from zaiko_core.storage.engine import Database
 from zaiko_core.sync import translation
 from zaiko_core.sync.adding import Adding
 from zaiko_core.sync.guard import GuardedConnector
+from zaiko_core.sync.run import Run
 
 T = TypeVar("T")
 
@@ -66,21 +65,6 @@ def policy_of(kind: ConnectorType) -> Policy | None:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class RunResult:
-    """What the scheduler does next: `next_in` µs (None: at the shop's interval), and the back-off counter to keep."""
-
-    end: RunEnd
-    next_in: int | None
-    attempt: int
-
-    @staticmethod
-    def crashed(claim: JobClaim) -> RunResult:
-        """A run ended by a fault of the engine: back off, up to a minute."""
-        attempt = claim.attempt + 1
-        return RunResult(RunEnd(RunState.FAILED), min(2 ** min(attempt, 6), 60) * 1_000_000, attempt)
-
-
 class RunCancelled(Exception):
     """Raised where a run may end because somebody asked for it: every write that was recorded as about to be sent has its outcome,
     and the platform has answered every call."""
@@ -90,12 +74,10 @@ class RunCancelled(Exception):
 class Cycle:
     """One run. `jitter` gives a number in [0, 1)."""
 
-    db: Database
+    run: Run
     kind: ConnectorType
     connector: GuardedConnector
-    claim: JobClaim
     shop: ShopRecord
-    run: RunRecord
     clock: Clock
     log: Log
     jitter: Callable[[], float]
@@ -113,18 +95,31 @@ class Cycle:
     _overtaken: dict[str, int] = field(default_factory=dict)
     _due: bool = True
     """Whether some link was due when this round began, or may have become so by what it fetched."""
+    _looked: bool = False
+    """Whether this run has looked for due links. Before that it knows what the claim found."""
     _unstored: tuple[str, int | None] | None = None
     """Cursor and completeness of fetched pages that brought nothing new."""
 
-    async def execute(self) -> RunResult:
+    @property
+    def db(self) -> Database:
+        """For reading; what a run writes, it writes through `run`."""
+        return self.run.db
+
+    @property
+    def claim(self) -> JobClaim:
+        """The lease."""
+        return self.run.claim
+
+    async def execute(self) -> RunEnd:
         """Run to the end, and say how it ended; only LeaseLost, cancellation and storage trouble are raised."""
         try:
             finished = await self._rounds()
         except ConnectorError as error:
             return self._failed(error)
         except RunCancelled:
-            return RunResult(self._end(RunState.CANCELLED), None, 0)
-        return await self._succeeded(finished)
+            return self._end(RunState.CANCELLED)
+        state = RunState.PARTIALLY_SUCCEEDED if self.counts.failed else RunState.SUCCEEDED
+        return replace(self._end(state), by_turn=finished, next_in=0)
 
     def _may_end(self) -> None:
         """Between two steps. A call to the platform is never cut off: it may be the one that renews credentials."""
@@ -167,9 +162,7 @@ class Cycle:
         if due_at is None or due_at > translation.micros(self.clock.now()) + _WHOLE_SECOND:
             return None
         self._may_end()
-        adding = Adding(
-            self.db, self.kind.limits, policy, self.connector, self.claim, self.clock, f"{self.run.run}-a{self.counts.rounds}"
-        )
+        adding = Adding(self.run, self.kind.limits, policy, self.connector, self.clock, f"{self.run.id}-a{self.counts.rounds}")
         for chunk in _chunks(await adding.to_read(), self.kind.limits.read_batch):
             await self._observe(chunk)
         return adding
@@ -189,9 +182,8 @@ class Cycle:
         self._audited = True
         shop, token = self.shop.shop, self.claim.token
         with tracing.part(self.tracer, "audit"):
-            return await self.db.write(
-                self.claim.merchant,
-                lambda uow: audit.begin(uow, shop, token, least=self.kind.limits.read_batch, period=self.audit_period),
+            return await self.run.write(
+                lambda uow: audit.begin(uow, shop, token, least=self.kind.limits.read_batch, period=self.audit_period)
             )
 
     async def _write_off(self) -> int:
@@ -200,7 +192,7 @@ class Cycle:
         shop, token, policy = self.shop.shop, self.claim.token, self.shop.suspect_policy
         if not policy.releases or Capability.FETCH_ORDERS not in self.kind.capabilities:
             return 0
-        return await self.db.write(self.claim.merchant, lambda uow: suspects.apply_policy(uow, shop, token))
+        return await self.run.write(lambda uow: suspects.apply_policy(uow, shop, token))
 
     async def _fetch(self) -> None:
         """Fetch what changed and take it in, page by page. A page's cursor is stored with what the page brought, and with the end
@@ -228,7 +220,7 @@ class Cycle:
                 uow.shops.save_progress(self.shop.shop, cursor=cursor, complete_until=complete, news=done.changed > 0)  # noqa: B023
                 return done
 
-            done = await self.db.write(self.claim.merchant, take)
+            done = await self.run.write(take)
             self._unstored = None
             self._last_sold |= done.sold
             self.shop = replace(self.shop, order_cursor=page.cursor)
@@ -279,7 +271,7 @@ class Cycle:
                 orders.vanish(uow, shop, missing)
                 return orders.ingest(uow, shop, readings)
 
-            done = await self.db.write(self.claim.merchant, take)
+            done = await self.run.write(take)
             self.counts.orders_fetched += len(found)
             self.counts.orders_changed += done.changed
             after = ids[-1]
@@ -288,11 +280,15 @@ class Cycle:
             uow.hold_lease(shop, token)
             uow.shops.save_reread(shop)
 
-        await self.db.write(self.claim.merchant, done_rereading)
+        await self.run.write(done_rereading)
 
     async def _read(self, policy: Policy) -> None:
         """Read the numbers that the due links need, before orders are fetched."""
-        shop = self.shop.shop
+        shop, found = self.shop.shop, self.run.found
+        if not self._looked and (found.links_due_at is None or found.links_due_at > found.at):
+            self._looked, self._due = True, False
+            return
+        self._looked = True
         due, self._due = await self.db.read(self.claim.merchant, lambda uow: sync.needs_reading(uow, shop, policy, limit=_SHARE))
         refs = {
             item.link.listing: ListingRef(item.external_id, item.data) for item in due if item.link.listing not in self._observed
@@ -328,7 +324,7 @@ class Cycle:
         again, or because there were more than one round takes."""
         observed, unfinished = self._in_time(), False
         for part in range(_SHARE // _SLICE):
-            prepared, ended = await self._push_slice(policy, observed, f"{self.run.run}-{self.counts.rounds}-{part}")
+            prepared, ended = await self._push_slice(policy, observed, f"{self.run.id}-{self.counts.rounds}-{part}")
             # A reading is used once: what was sent since is not in it.
             observed = {listing: seen for listing, seen in observed.items() if listing not in prepared.handled}
             unfinished = unfinished or ended < len(prepared.handled)
@@ -342,9 +338,8 @@ class Cycle:
         before = self.counts.confirmed + self.counts.failed
         shop, token = self.shop.shop, self.claim.token
         tired = {listing: change for listing, (change, times) in self._sent.items() if times >= _PUSHES}
-        prepared = await self.db.write(
-            self.claim.merchant,
-            lambda uow: sync.prepare(uow, shop, token, policy, observed, key=key, limit=_SLICE, tired=tired, adjust=self.adjust),
+        prepared = await self.run.write(
+            lambda uow: sync.prepare(uow, shop, token, policy, observed, key=key, limit=_SLICE, tired=tired, adjust=self.adjust)
         )
         self.counts.computed += len(prepared.handled)
         self.counts.confirmed += prepared.confirmed
@@ -423,28 +418,11 @@ class Cycle:
         if not outcomes:
             return
         shop, token = self.shop.shop, self.claim.token
-        confirmed, failed = await self.db.write(self.claim.merchant, lambda uow: sync.settle(uow, shop, token, policy, outcomes))
+        confirmed, failed = await self.run.write(lambda uow: sync.settle(uow, shop, token, policy, outcomes))
         self.counts.confirmed += confirmed
         self.counts.failed += failed
 
-    async def _succeeded(self, finished: bool) -> RunResult:
-        state = RunState.PARTIALLY_SUCCEEDED if self.counts.failed else RunState.SUCCEEDED
-        end = self._end(state)
-        if not finished:
-            return RunResult(end, 0, 0)
-        shop, interval = self.shop.shop, self.shop.interval
-
-        def next_in(uow: UnitOfWork) -> int:
-            ordered_at = uow.now if self.counts.orders_changed else self.shop.ordered_at
-            place, shops = uow.shops.turn(shop)
-            fetch, due_at = next_fetch(uow.now, interval, ordered_at=ordered_at, place=place, shops=shops), uow.links.next_due(shop)
-            if self.shop.additions_due_at is not None and (addition := uow.additions.next_due(shop)) is not None:
-                due_at = addition if due_at is None else min(due_at, addition)
-            return fetch if due_at is None else max(0, min(fetch, due_at - uow.now))
-
-        return RunResult(end, await self.db.read(self.claim.merchant, next_in), 0)
-
-    def _failed(self, error: ConnectorError) -> RunResult:
+    def _failed(self, error: ConnectorError) -> RunEnd:
         """Back off: what the platform asked for, else 1 s doubling up to the shop's interval; a held shop is tried hourly."""
         held = translation.waits_for_person(error)
         attempt = self.claim.attempt + 1
@@ -459,11 +437,11 @@ class Cycle:
         next_in = int(wait * 1_000_000)
         problem = replace(translation.problem_of(error), retry_at=translation.micros(self.clock.now()) + next_in)
         self.log.warning("run_failed", reason=problem.reason, message=problem.message, retry_in_seconds=round(wait, 1))
-        return RunResult(self._end(RunState.FAILED, problem, held), next_in, attempt)
+        return replace(self._end(RunState.FAILED), problem=problem, held=held, next_in=next_in, attempt=attempt)
 
-    def _end(self, state: RunState, problem: Problem | None = None, held: bool = False) -> RunEnd:
+    def _end(self, state: RunState) -> RunEnd:
         cursor, complete = self._unstored or (None, None)
-        return RunEnd(state, self.counts, problem, held, cursor, complete)
+        return RunEnd(state, self.counts, cursor=cursor, complete_until=complete)
 
 
 def _unsent(chunks: Iterable[Sequence[Write]]) -> list[tuple[Write, Outcome]]:

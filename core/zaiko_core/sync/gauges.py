@@ -50,7 +50,7 @@ class Gauges:
         await self._look()
 
     async def _look(self) -> None:
-        due = await self._db.next_due()
+        due = (await self._db.next_due()).first
         self._metrics.set(m.DUE_SECONDS, max(0.0, -due / 1_000_000) if due is not None else 0.0)
 
     async def _rounds(self) -> None:

@@ -16,11 +16,11 @@ from zaiko_core.app.records import JobClaim
 from zaiko_core.domain.errors import LeaseLost, NotFound, Refusal
 from zaiko_core.storage.engine import Database
 from zaiko_core.storage.jobs import Jobs, OperationClaim
-from zaiko_core.sync.cycle import RunResult
 
 T = TypeVar("T")
 
-RunShop = Callable[[JobClaim], Awaitable[RunResult | None]]
+RunShop = Callable[[JobClaim], Awaitable[None]]
+"""Ends by giving the shop back, or raises."""
 RunOperation = Callable[[OperationClaim], Awaitable[None]]
 
 
@@ -96,9 +96,14 @@ class Scheduler:
     async def run_due(self) -> int:
         """Run what is due now, one after the other, without the scheduler's loops, so that a simulation on virtual time repeats
         itself exactly. How many shops and operations were run."""
+
+        def take(jobs: Jobs) -> tuple[list[JobClaim], list[OperationClaim]]:
+            claims = jobs.claim(1)
+            return claims, [] if claims else jobs.claim_operations(1)
+
         done = 0
         while True:
-            claims, operations = await self._jobs(lambda jobs: (jobs.claim(1), jobs.claim_operations(1)))
+            claims, operations = await self._jobs(take)
             for claim in claims:
                 await self._run(claim)
             for operation in operations:
@@ -141,9 +146,9 @@ class Scheduler:
     async def _claim(self) -> float:
         """Claim what is due and start it; how many seconds to wait for the next look."""
         room = self._config.capacity - len(self._held)
-        next_due = await self._db.next_due()
-        if next_due is None or next_due > 0:
-            return self._config.poll if next_due is None else min(self._config.poll, max(0.001, next_due / 1_000_000))
+        due = await self._db.next_due()
+        if due.first is None or due.first > 0:
+            return self._config.poll if due.first is None else min(self._config.poll, max(0.001, due.first / 1_000_000))
         if room <= 0:
             return self._config.poll
 
@@ -151,7 +156,8 @@ class Scheduler:
         retries = max(0, self._config.capacity // _RETRY_SHARE - retrying)
 
         def take(jobs: Jobs) -> tuple[list[JobClaim], list[OperationClaim]]:
-            return jobs.claim(room, retries=retries), jobs.claim_operations(4)
+            waiting = due.operations is not None and due.operations <= 0
+            return jobs.claim(room, retries=retries), jobs.claim_operations(4) if waiting else []
 
         claims, operations = await self._jobs(take)
         for claim in claims:
@@ -173,9 +179,9 @@ class Scheduler:
                 unbind_contextvars("run", "trace_id", "cause")
 
     async def _run_claimed(self, claim: JobClaim) -> None:
-        result: RunResult | None = None
+        crashed = False
         try:
-            result = await self._run_shop(claim)
+            await self._run_shop(claim)
         except (LeaseLost, NotFound):
             self._log.warning("run_lost", merchant=claim.merchant, shop=claim.shop, token=claim.token)
         except asyncio.CancelledError:
@@ -184,13 +190,14 @@ class Scheduler:
             self._log.error(
                 "run_crashed", merchant=claim.merchant, shop=claim.shop, error=repr(error), trace=traceback.format_exc()
             )
-            result = RunResult.crashed(claim)
+            crashed = True
         finally:
             self._held.pop((claim.merchant, claim.shop), None)
             self._cancelled.discard(claim)
             self._alarm.set()
-        if result is not None:
-            next_in, attempt = result.next_in, result.attempt
+        if crashed:
+            attempt = claim.attempt + 1
+            next_in = min(2 ** min(attempt, 6), 60) * 1_000_000
             with contextlib.suppress(Refusal):
                 await self._jobs(lambda jobs: jobs.finish(claim, next_in=next_in, attempt=attempt))
             self._alarm.set()
