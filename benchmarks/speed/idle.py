@@ -1,10 +1,11 @@
 """A run of a shop with 100,000 links in which nothing has changed: how many statements it takes, and which of them read all.
 
-Counted is what the engine sends to the store from the claim of the shop to the end of the transaction that releases it, but BEGIN and COMMIT, and printed to
-stderr. Each statement is then explained with the parameters that it had. What reads a whole table: on PostgreSQL a Seq Scan; on
-SQLite a SCAN that uses no index, or a SEARCH by the merchant alone, who owns everything in this store; in either case of a table
-with more than 1,000 rows, since smaller ones are read whole because that is faster. What reads all links of one shop by an index
-is not found by that: the time of a run, which is told beside it, would show it. Goals: ≤ 5 statements, none of a whole table.
+Counted is what the engine sends to the store from the claim of the shop to the end of the transaction that releases it, but BEGIN
+and COMMIT, and printed to stderr. Each statement is then explained with the parameters that it had. What reads a whole table: on
+PostgreSQL a Seq Scan; on SQLite a SCAN that uses no index, or a SEARCH by the merchant alone, who owns everything in this store; in
+either case of a table with more than 1,000 rows, since smaller ones are read whole because that is faster. What reads all links of
+one shop by an index is not found by that: the time of a run, which is told beside it, would show it. Goals: ≤ 5 statements, none of
+a whole table.
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -29,6 +30,7 @@ from zaiko_sdk import (
 
 from benchmarks.speed.buyers import parsed
 
+_PAGE = 250
 CONNECTOR, SHOWN = "instant", 5
 """SHOWN is what a listing shows that nobody has written yet."""
 
@@ -41,9 +43,11 @@ class InstantSettings(ConnectorSettings):
 
 @dataclass(slots=True)
 class InstantShop:
-    """What one shop shows, and the pages of orders that the next fetches deliver: each is made when it is fetched, as a connector
-    parses a page when it has come."""
+    """What one shop shows, and the orders that the next fetch delivers: those that were placed since the last one, in pages of 250,
+    as other platforms have them, and prepared pages, each made when it is fetched, as a connector parses a page when it has
+    come."""
 
+    placed: list[Order] = field(default_factory=list)
     shown: dict[str, int] = field(default_factory=dict)
     pages: list[Callable[[], Sequence[Order]]] = field(default_factory=list)
     written: Callable[[str, int], None] = lambda listing, quantity: None
@@ -60,6 +64,8 @@ class InstantConnector(Connector):
 
     async def fetch_orders(self, cursor: str | None) -> AsyncIterator[OrderPage]:
         pages, self._shop.pages = self._shop.pages, []
+        placed, self._shop.placed = self._shop.placed, []
+        pages += [functools.partial(list, placed[first : first + _PAGE]) for first in range(0, len(placed), _PAGE)]
         for page in pages or [lambda: ()]:
             now = datetime.now(UTC)
             yield OrderPage(page(), "here", now, now)
@@ -80,7 +86,7 @@ class InstantConnector(Connector):
         for line in (line for order in orders for line in order.lines if line.listing is not None):
             assert line.listing is not None
             self._shop.shown[line.listing] = self._shop.shown.get(line.listing, SHOWN) - line.ordered
-        self._shop.pages.append(lambda: orders)
+        self._shop.placed += orders
         return WebhookHint(orders[0].external_id, "orders/create")
 
     def _write(self, write: InventoryWrite) -> WriteResult:

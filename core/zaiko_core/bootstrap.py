@@ -269,8 +269,8 @@ class Engine:
     async def receive_webhook(self, merchant: str, shop: str, headers: Mapping[str, str], body: bytes) -> WebhookReply:
         """Take in a platform's notification (ADR 0014); what to answer. Raises NotFound for a shop that is not there or takes none,
         CredentialsRejected without a good proof, other ConnectorErrors for what cannot be read, StorageUnavailable."""
-        async with self.open_shop(merchant, shop) as connector:
-            record = (await self.db.read(merchant, lambda uow: uow.shops.get([shop])))[shop]
+        record = await self._shop(merchant, shop)
+        async with self.connectors.use(merchant, record) as connector:
             kind = self._kind(record)
             if Capability.WEBHOOKS not in kind.capabilities:
                 raise NotFound(f"merchants/{merchant}/shops/{shop}")
@@ -284,11 +284,14 @@ class Engine:
     @contextlib.asynccontextmanager
     async def open_shop(self, merchant: str, shop: str) -> AsyncIterator[GuardedConnector]:
         """The shop's connector, shared with its runs. Raises NotFound, ConnectorNotLoaded, SettingsInvalid, ConnectorBug."""
+        async with self.connectors.use(merchant, await self._shop(merchant, shop)) as connector:
+            yield connector
+
+    async def _shop(self, merchant: str, shop: str) -> ShopRecord:
         record = (await self.db.read(merchant, lambda uow: uow.shops.get([shop]))).get(shop)
         if record is None:
             raise NotFound(f"merchants/{merchant}/shops/{shop}")
-        async with self.connectors.use(merchant, record) as connector:
-            yield connector
+        return record
 
     async def _run_shop(self, claim: JobClaim) -> None:
         """A run that answers changes begins a trace of its own, linked to the newest of them (ADR 0019)."""

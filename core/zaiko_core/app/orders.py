@@ -94,7 +94,7 @@ def vanish(uow: UnitOfWork, shop: str, orders: Collection[str]) -> int:
     """These orders could not be read any more. They go on holding their units, as suspect demand. How many are new to this."""
     stored = uow.orders.get(shop, orders)
     gone = [replace(record, vanished_at=uow.now) for record in stored.values() if record.vanished_at is None]
-    uow.orders.put(shop, gone)
+    uow.orders.put(shop, gone, known=stored)
     if gone:
         uow.advance()
     return len(gone)
@@ -155,7 +155,7 @@ def _apply(
         reconcile(reading, stored.get(reading.order), demands.get(reading.order, {}), parts_of, shop=shop, kind=kind)
         for reading in readings
     ]
-    uow.orders.put(shop, [result.record for result in results])
+    uow.orders.put(shop, [result.record for result in results], known=stored)
     uow.advance()
     changed = {(r.record.order, product): demand for r in results for product, demand in r.demands.items()}
     uow.demands.put(shop, changed)

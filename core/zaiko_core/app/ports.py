@@ -165,8 +165,8 @@ class Orders(Protocol):
         """As `get`, with what is shown to people."""
         ...
 
-    def put(self, shop: str, records: Sequence[OrderRecord]) -> None:
-        """Insert or replace orders with all their lines."""
+    def put(self, shop: str, records: Sequence[OrderRecord], *, known: Collection[str]) -> None:
+        """Insert or replace orders with all their lines; `known` are those that are stored already."""
         ...
 
     def seen(self, shop: str, records: Sequence[OrderRecord]) -> None:

@@ -460,6 +460,8 @@ class FoundShop:
     shop: ShopRecord
     at: int
     links_due_at: int | None
+    reading_due: bool
+    """Whether a link was due whose number in the shop must be read before it can go on."""
     place: int
     shops: int
     unended: bool

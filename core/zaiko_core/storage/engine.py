@@ -373,7 +373,6 @@ def _postgresql(url: sqlalchemy.URL) -> Engine:
         pool_size=12,
         max_overflow=4,
         pool_timeout=10,
-        pool_pre_ping=True,
         hide_parameters=True,
         connect_args={
             "application_name": "zaiko",

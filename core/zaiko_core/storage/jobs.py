@@ -97,7 +97,12 @@ def _due(clocked: bool, well: bool) -> Select[Any]:
     `clocked`."""
     now: Any = STATEMENT_CLOCK if clocked else _NOW
     unheld = or_(_SHOPS.c.owner.is_(None), _SHOPS.c.lease_until <= now)
-    query = select(_SHOPS, *_FOUND, now.label("clock")).where(_SHOPS.c.due_at <= now, unheld)
+    reading = (
+        exists()
+        .where(_LINKS.c.merchant == _SHOPS.c.merchant, _LINKS.c.shop == _SHOPS.c.shop, _LINKS.c.sync_enabled)
+        .where(_LINKS.c.due_at <= now, or_(_LINKS.c.must_read, _LINKS.c.flight_key.is_not(None)))
+    )
+    query = select(_SHOPS, *_FOUND, reading.label("reading_due"), now.label("clock")).where(_SHOPS.c.due_at <= now, unheld)
     if well:
         query = query.where(_SHOPS.c.attempt == 0)
     return query.order_by(_SHOPS.c.due_at).limit(_MOST).with_for_update(skip_locked=True, of=_SHOPS)
@@ -264,6 +269,7 @@ def _claim(row: Any) -> JobClaim:
         shop=shop_from(row, row.clock),
         at=row.clock,
         links_due_at=row.links_due_at,
+        reading_due=bool(row.reading_due),
         place=row.place,
         shops=max(1, row.shops),
         unended=bool(row.unended),

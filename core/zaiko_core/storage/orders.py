@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import BigInteger, Row, and_, cast, delete, func, or_, select
+from sqlalchemy import BigInteger, Executable, Row, and_, cast, delete, func, or_, select
 
 from zaiko_core.app.records import Page, StoredOrder
 from zaiko_core.domain.demand import Line, OrderRecord, OrderState
 from zaiko_core.domain.links import Part
 from zaiko_core.domain.suspicion import DAY, UNPAID_AFTER
 from zaiko_core.storage import schema
-from zaiko_core.storage.rowset import insert_rows, lookup, rowset, typed, update_rows
+from zaiko_core.storage.rowset import given, insert_rows, lookup, rows_of, rowset, the, typed, unnested, update_rows
 from zaiko_core.storage.scope import Scope, after
 
 _FACTS = (
@@ -39,6 +40,15 @@ _FACTS = (
 )
 
 
+@lru_cache
+def _lines_of(dialect: str) -> Executable:
+    """Deletes the lines of orders."""
+    table = schema.order_lines
+    batch = unnested(dialect, typed(table, "order_id"))
+    mine = (table.c[name] == the(table.c[name]) for name in ("merchant", "shop"))
+    return delete(table).where(*mine, table.c.order_id.in_(select(batch.c.order_id)))
+
+
 class OrderRows(Scope):
     """See ports.Orders."""
 
@@ -53,18 +63,15 @@ class OrderRows(Scope):
         lines = self._lines((shop, row.order_id) for row in rows)
         return {row.order_id: _stored(row, lines.get((shop, row.order_id), ())) for row in rows}
 
-    def put(self, shop: str, records: Sequence[OrderRecord]) -> None:
+    def put(self, shop: str, records: Sequence[OrderRecord], *, known: Collection[str]) -> None:
         if not records:
             return
         insert_rows(self.connection, schema.orders, [self._row(shop, record) for record in records], update=_FACTS)
-        table = schema.order_lines
-        batch = rowset(self.connection, typed(table, "order_id"), [{"order_id": record.order} for record in records])
-        self.connection.execute(
-            delete(table).where(self.mine(table), table.c.shop == shop, table.c.order_id.in_(select(batch.c.order_id)))
-        )
-        insert_rows(
-            self.connection, table, [self._line_row(shop, record.order, line) for record in records for line in record.lines]
-        )
+        if replaced := [{"order_id": record.order} for record in records if record.order in known]:
+            mine = given(merchant=self.merchant, shop=shop)
+            self.connection.execute(_lines_of(self.connection.dialect.name), mine | rows_of(replaced))
+        lines = [self._line_row(shop, record.order, line) for record in records for line in record.lines]
+        insert_rows(self.connection, schema.order_lines, lines)
 
     def seen(self, shop: str, records: Sequence[OrderRecord]) -> None:
         rows = [

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+from functools import lru_cache
+from typing import Any
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import Executable, delete
+from sqlalchemy.dialects import postgresql, sqlite
 
 from zaiko_core.storage import schema
 from zaiko_core.storage.scope import Scope
@@ -12,20 +15,22 @@ from zaiko_core.storage.scope import Scope
 _LONGEST = 200
 
 
+@lru_cache
+def _insert(dialect: str) -> Executable:
+    """Returns a row unless it is there."""
+    words: Any = postgresql if dialect == "postgresql" else sqlite
+    table = schema.webhook_deliveries
+    return words.insert(table).on_conflict_do_nothing().returning(table.c.at)  # type: ignore[no-any-return]
+
+
 class WebhookRows(Scope):
     """See ports.Webhooks."""
 
     def insert(self, shop: str, delivery: str) -> bool:
-        table = schema.webhook_deliveries
         if len(delivery) > _LONGEST:
             delivery = hashlib.sha256(delivery.encode("utf-8", "replace")).hexdigest()
-        # The merchant's lock is held, so nobody else writes between the two.
-        known = select(table.c.at).where(self.mine(table), table.c.shop == shop, table.c.delivery == delivery)
-        if self.connection.scalar(known) is not None:
-            return False
         values = {"merchant": self.merchant, "shop": shop, "delivery": delivery, "at": self.now}
-        self.connection.execute(insert(table).values(values))
-        return True
+        return self.connection.execute(_insert(self.connection.dialect.name), values).one_or_none() is not None
 
     def forget(self, *, older_than: int) -> None:
         table = schema.webhook_deliveries

@@ -26,7 +26,7 @@ from zaiko_core import tracing
 from zaiko_core.app import audit, orders, suspects, sync
 from zaiko_core.app.orders import Ingested
 from zaiko_core.app.ports import UnitOfWork
-from zaiko_core.app.records import JobClaim, RunCounts, RunState, ShopRecord
+from zaiko_core.app.records import JobClaim, RunCounts, RunState, ShopRecord, Trigger
 from zaiko_core.app.sync import Observation, Outcome, Policy, Prepared, RunEnd, Write
 from zaiko_core.domain.demand import OrderRecord
 from zaiko_core.domain.fence import Mode
@@ -207,7 +207,8 @@ class Cycle:
             complete = None if page.complete_until is None else translation.micros(page.complete_until)
             self.counts.pages += 1
             self.counts.orders_fetched += len(page.orders)
-            if not await self._is_news(readings):
+            # A page that a notification has announced is news; whether others are is looked at without the merchant's lock.
+            if self.claim.trigger is not Trigger.WEBHOOK and not await self._is_news(readings):
                 self._unstored = (page.cursor, complete)
                 self.shop = replace(self.shop, order_cursor=page.cursor)
                 self._may_end()
@@ -284,11 +285,13 @@ class Cycle:
 
     async def _read(self, policy: Policy) -> None:
         """Read the numbers that the due links need, before orders are fetched."""
-        shop, found = self.shop.shop, self.run.found
-        if not self._looked and (found.links_due_at is None or found.links_due_at > found.at):
-            self._looked, self._due = True, False
-            return
+        shop, found, first = self.shop.shop, self.run.found, not self._looked
         self._looked = True
+        if first and (found.links_due_at is None or found.links_due_at > found.at):
+            self._due = False
+            return
+        if first and policy.mode is Mode.COMPARE_AND_SET and not self.shop.shadow and not found.reading_due:
+            return
         due, self._due = await self.db.read(self.claim.merchant, lambda uow: sync.needs_reading(uow, shop, policy, limit=_SHARE))
         refs = {
             item.link.listing: ListingRef(item.external_id, item.data) for item in due if item.link.listing not in self._observed
@@ -351,8 +354,8 @@ class Cycle:
             except RunCancelled:
                 await self._settle(policy, _unsent(chunks[number:]))
                 raise
-            if await self.db.read(self.claim.merchant, lambda uow: sync.in_shadow(uow, shop)):
-                # Since they were prepared; the next round compares.
+            if number and await self.db.read(self.claim.merchant, lambda uow: sync.in_shadow(uow, shop)):
+                # Since they were prepared, a moment ago for the first batch; the next round compares.
                 await self._settle(policy, _unsent(chunks[number:]))
                 break
             try:
