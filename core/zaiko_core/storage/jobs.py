@@ -83,7 +83,8 @@ _FINISHED = (
 )
 # The earliest by the index; a shop that is held needs looking at when its lease ends, should its owner be dead.
 _MOMENTS = select(
-    select(func.min(_SHOPS.c.due_at)).where(_SHOPS.c.due_at.is_not(None), _UNHELD).scalar_subquery(),
+    # Not min(), for which SQLite reads every shop.
+    select(_SHOPS.c.due_at).where(_SHOPS.c.due_at.is_not(None), _UNHELD).order_by(_SHOPS.c.due_at).limit(1).scalar_subquery(),
     select(func.min(_SHOPS.c.lease_until)).where(_SHOPS.c.owner.is_not(None)).scalar_subquery(),
     select(func.min(func.coalesce(_OPERATIONS.c.lease_until, _OPERATIONS.c.created_at)))
     .where(_OPERATIONS.c.ended_at.is_(None))

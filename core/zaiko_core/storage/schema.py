@@ -275,6 +275,7 @@ shops = Table(
     _time("revision"),
     PrimaryKeyConstraint("merchant", "shop"),
     Index("ix_shops_due", "due_at", postgresql_where=text("due_at IS NOT NULL"), sqlite_where=text("due_at IS NOT NULL")),
+    Index(None, "lease_until", postgresql_where=text("owner IS NOT NULL"), sqlite_where=text("owner IS NOT NULL")),
 )
 
 listings = Table(
