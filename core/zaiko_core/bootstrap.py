@@ -277,7 +277,7 @@ class Engine:
             hint = connector.parse_webhook(headers, body)
         if hint is not None:
             reread = Capability.ORDER_UPDATES not in kind.capabilities
-            new = await self.db.write(merchant, lambda uow: webhooks.receive(uow, shop, hint.delivery_id, reread=reread))
+            new = await self.db.write_together(merchant, lambda uow: webhooks.receive(uow, shop, hint.delivery_id, reread=reread))
             self.log.info("webhook", merchant=merchant, shop=shop, topic=hint.topic, new=new)
         return kind.webhook_reply
 

@@ -222,6 +222,10 @@ class Shops(Protocol):
         """`news`: the orders up to the cursor brought something new."""
         ...
 
+    def in_shadow(self, shop: str) -> bool:
+        """Whether it is in shadow mode; False for a shop that is not there."""
+        ...
+
     def difference_counts(self, shops: Collection[str]) -> dict[str, int]:
         """Links in shadow whose shop shows another number than the target, by shop; shops without any are left out."""
         ...

@@ -232,8 +232,7 @@ def needs_reading(uow: UnitOfWork, shop: str, policy: Policy, *, limit: int) -> 
 
 def in_shadow(uow: UnitOfWork, shop: str) -> bool:
     """Whether nothing may be sent to the shop now (ADR 0018)."""
-    record = uow.shops.get([shop]).get(shop)
-    return record is not None and record.shadow
+    return uow.shops.in_shadow(shop)
 
 
 def prepare(

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import contextvars
+import functools
 import secrets
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
@@ -28,8 +29,9 @@ from zaiko_core.storage.census import Census
 from zaiko_core.storage.channel import NOTIFY
 from zaiko_core.storage.clock import CLOCK
 from zaiko_core.storage.jobs import Due, Jobs
+from zaiko_core.storage.together import Item, Outcome, Together
 from zaiko_core.storage.tokens import TokenRows
-from zaiko_core.storage.uow import StorageUnitOfWork
+from zaiko_core.storage.uow import StorageUnitOfWork, finish, following, opened
 from zaiko_core.storage.witness import Seen
 
 T = TypeVar("T")
@@ -37,6 +39,8 @@ Now = Callable[[], int]
 
 _ATTEMPTS, _PATIENCE = 8, 5.0
 """How often a transaction is run, and seconds after which it is not run again: whoever waited that long is told."""
+_OVERTAKE = 0.010
+"""Seconds after which a read starts beside others of its merchant that are at work."""
 _RETRY_STATES = {"40001", "40P01"}  # serialization failure, deadlock
 _STOPPING = {"57P01", "57P02", "57P03"}
 _NOT_CONNECTED = {"08000", "08001", "08003", "08004", "08006"}
@@ -91,6 +95,8 @@ class Database:
         # SQLite has one writer at a time: one thread makes writers queue here instead of in busy retries.
         self._writers = ThreadPoolExecutor(8 if self.is_postgresql else 1, thread_name_prefix="zaiko-write")
         self._readers = ThreadPoolExecutor(4, thread_name_prefix="zaiko-read")
+        self._reading = Together(functools.partial(self._group, writing=False), self._readers, patience=_OVERTAKE)
+        self._writing = Together(functools.partial(self._group, writing=True), self._writers)
         self._closed = threading.Event()
         self._unwritable = False
 
@@ -100,15 +106,22 @@ class Database:
         with tracing.part(self._tracer, "write", {"zaiko.merchant": merchant, "code.function.name": _use_case(work)}):
             return await self._submit(self._writers, lambda: self.write_sync(merchant, work, advancing=advancing))
 
+    async def write_together(self, merchant: str, work: Callable[[StorageUnitOfWork], T]) -> T:
+        """As `write`, for work of a few statements: what waits for the same merchant shares one commit (ADR 0026)."""
+        self._check_open()
+        with tracing.part(self._tracer, "write", {"zaiko.merchant": merchant, "code.function.name": _use_case(work)}):
+            return await self._writing.add(merchant, work)
+
     async def found(self, merchant: MerchantRecord, work: Callable[[StorageUnitOfWork, bool], T]) -> T:
         """Make a merchant, unless it is there, and run `work` as its only writer in the same transaction; it is told whether the
         merchant was made now."""
         return await self._submit(self._writers, lambda: self._retrying(lambda: self._found(merchant, work)))
 
     async def read(self, merchant: str, work: Callable[[StorageUnitOfWork], T]) -> T:
-        """Run `work` over one snapshot of `merchant`."""
+        """Run `work` over one snapshot of `merchant`, which those that wait for it share (ADR 0026)."""
+        self._check_open()
         with tracing.part(self._tracer, "read", {"zaiko.merchant": merchant, "code.function.name": _use_case(work)}):
-            return await self._submit(self._readers, lambda: self.read_sync(merchant, work))
+            return await self._reading.add(merchant, work)
 
     async def directory(self, work: Callable[[MerchantDirectory], T]) -> T:
         """Run `work` over the merchants, in one writing transaction."""
@@ -211,9 +224,9 @@ class Database:
 
         def run() -> tuple[T, bool, list[Any]]:
             with self._transaction(writing=True) as connection:
-                uow = StorageUnitOfWork(connection, merchant, self._known_now(), writing=True, advancing=advancing)
+                uow = opened(connection, merchant, self._known_now(), writing=True, advancing=advancing)
                 result = work(uow)
-                return result, uow.finish(), uow.told
+                return result, finish(connection, [uow]), uow.told
 
         result, loud, told = self._retrying(run)
         if loud:
@@ -226,9 +239,9 @@ class Database:
         with self._transaction(writing=True) as connection:
             now = self.now(connection)
             made = MerchantDirectory(connection, now).ensure(merchant)
-            uow = StorageUnitOfWork(connection, merchant.merchant, now, writing=True)
+            uow = opened(connection, merchant.merchant, now, writing=True)
             result = work(uow, made)
-            uow.finish()
+            finish(connection, [uow])
             return result
 
     def read_sync(self, merchant: str, work: Callable[[StorageUnitOfWork], T]) -> T:
@@ -236,7 +249,7 @@ class Database:
 
         def run() -> T:
             with self._transaction(writing=False) as connection:
-                return work(StorageUnitOfWork(connection, merchant, self._known_now(), writing=False))
+                return work(opened(connection, merchant, self._known_now(), writing=False))
 
         return self._retrying(run)
 
@@ -279,11 +292,47 @@ class Database:
         self.engine.dispose()
 
     async def _submit(self, pool: ThreadPoolExecutor, work: Callable[[], T]) -> T:
-        if self._closed.is_set():
-            raise StorageUnavailable("the server is stopping; try again")
+        self._check_open()
         # The thread knows what this is part of: the trace that a change writes into rows, the ids of log lines.
         context = contextvars.copy_context()
         return await asyncio.get_running_loop().run_in_executor(pool, context.run, work)
+
+    def _check_open(self) -> None:
+        if self._closed.is_set():
+            raise StorageUnavailable("the server is stopping; try again")
+
+    def _group(self, merchant: str, items: Sequence[Item], *, writing: bool) -> list[Outcome]:
+        """In one transaction, or, when one of them makes that impossible, each by itself."""
+        if len(items) > 1:
+            together = self._write_group if writing else self._read_group
+            try:
+                return self._retrying(lambda: together(merchant, items))
+            except StorageUnavailable as error:
+                return [Outcome(error=error)] * len(items)
+            except Exception:  # noqa: BLE001, S110 - whose it is, each finds out by itself
+                pass
+        alone = self.write_sync if writing else self.read_sync
+        return [_outcome(lambda item=item: item.context.run(alone, merchant, item.work), alone=True) for item in items]  # type: ignore[misc]
+
+    def _read_group(self, merchant: str, items: Sequence[Item]) -> list[Outcome]:
+        with self._transaction(writing=False) as connection:
+            uow = opened(connection, merchant, self._known_now(), writing=False)
+            return [_outcome(lambda item=item: item.context.run(item.work, uow)) for item in items]  # type: ignore[misc]
+
+    def _write_group(self, merchant: str, items: Sequence[Item]) -> list[Outcome]:
+        with self._transaction(writing=True) as connection:
+            done: list[StorageUnitOfWork] = []
+            outcomes = []
+            for item in items:
+                uow = following(done[-1], connection) if done else opened(connection, merchant, self._known_now(), writing=True)
+                outcomes.append(Outcome(item.context.run(item.work, uow)))
+                done.append(uow)
+            loud = finish(connection, done)
+        if loud:
+            self.wake()
+        for fact in (fact for uow in done for fact in uow.told):
+            self._tell(merchant, fact)
+        return outcomes
 
     def _retrying(self, run: Callable[[], T], *, attempts: int = _ATTEMPTS) -> T:
         deadline = time.monotonic() + _PATIENCE
@@ -312,6 +361,16 @@ class Database:
                 connection.info["begin"] = "BEGIN IMMEDIATE" if writing else "BEGIN"
             with connection.begin():
                 yield connection
+
+
+def _outcome(work: Callable[[], Any], *, alone: bool = False) -> Outcome:
+    try:
+        return Outcome(work())
+    except Exception as error:
+        if isinstance(error, (DBAPIError, PoolTimeout)) and not alone:
+            # The transaction, which is others' as well, is not what it was.
+            raise
+        return Outcome(error=error)
 
 
 def _use_case(work: Callable[..., Any]) -> str:

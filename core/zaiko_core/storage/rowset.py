@@ -32,29 +32,32 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.types import JSON, TypeEngine
 
-_NAME, _ROWS = "batch", "batch_rows"
+_NAME, _ROWS, _SIZE = "batch", "batch_rows", "batch_size"
 
 
 def rowset(connection: Connection, columns: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> FromClause:
     """`rows` as a table expression named `batch`. `columns` maps a name to Text, Integer, BigInteger, Boolean or JSON; a key that
     is missing in a row is NULL. Values are JSON values; a JSON column takes any."""
-    return _unnested(connection.dialect.name, columns, bindparam(None, _document(columns, rows), type_=Text))
+    document = bindparam(None, _document(columns, rows), type_=Text)
+    return _unnested(connection.dialect.name, columns, document, bindparam(None, len(rows), type_=Integer))
 
 
 def _document(names: Iterable[str], rows: Sequence[Mapping[str, Any]]) -> str:
     return json.dumps([{name: row.get(name) for name in names} for row in rows], ensure_ascii=False)
 
 
-def _unnested(dialect: str, columns: Mapping[str, Any], document: BindParameter[str]) -> FromClause:
+def _unnested(dialect: str, columns: Mapping[str, Any], document: BindParameter[str], size: BindParameter[int]) -> FromClause:
     if dialect == "postgresql":
         typed = [column(name, _postgresql(kind)) for name, kind in columns.items()]
         records = func.jsonb_to_recordset(cast(document, postgresql.JSONB))
-        return records.table_valued(*typed, name=_NAME).render_derived(with_types=True)
+        each_row = records.table_valued(*typed, name="each_row").render_derived(with_types=True)
+        # LIMIT tells the planner how many rows there are. Without it, it expects 100, and would rather read whole tables.
+        return select(*(each_row.c[name] for name in columns)).limit(size).subquery(_NAME)
     each = func.json_each(document).table_valued("value", name="each_row")
     picked = [_sqlite(each.c.value, name, kind).label(name) for name, kind in columns.items()]
     # LIMIT keeps SQLite from folding this into the outer query, where it would scan the table and parse the JSON for each of its
     # rows; so it is unnested once, and the table is looked up by its key.
-    return select(*picked).select_from(each).limit(-1).subquery(_NAME)
+    return select(*picked).select_from(each).limit(size).subquery(_NAME)
 
 
 def typed(table: Table, *names: str) -> dict[str, Any]:
@@ -75,12 +78,16 @@ def given(**values: Any) -> dict[str, Any]:
 def unnested(connection_or_dialect: Connection | str, columns: Mapping[str, Any]) -> FromClause:
     """As `rowset`, in a statement that is built once; `rows_of` gives its rows when it is run."""
     dialect = connection_or_dialect if isinstance(connection_or_dialect, str) else connection_or_dialect.dialect.name
-    return _unnested(dialect, columns, bindparam(_ROWS, type_=Text))
+    return _given_rows(dialect, columns)
+
+
+def _given_rows(dialect: str, columns: Mapping[str, Any]) -> FromClause:
+    return _unnested(dialect, columns, bindparam(_ROWS, type_=Text), bindparam(_SIZE, type_=Integer))
 
 
 def rows_of(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """The rows of an `unnested`; all with the same keys."""
-    return {_ROWS: json.dumps(list(rows), ensure_ascii=False)}
+    return {_ROWS: json.dumps(list(rows), ensure_ascii=False), _SIZE: len(rows)}
 
 
 def lookup(
@@ -104,7 +111,7 @@ def lookup(
 def _lookup(
     dialect: str, table: Table, fixed: tuple[str, ...], keys: tuple[str, ...], columns: tuple[str, ...], order_by: tuple[str, ...]
 ) -> Executable:
-    batch = _unnested(dialect, typed(table, *keys), bindparam(_ROWS, type_=Text))
+    batch = _given_rows(dialect, typed(table, *keys))
     chosen = select(*(table.c[name] for name in columns)) if columns else select(table)
     chosen = chosen.where(*(table.c[name] == the(table.c[name]) for name in fixed)).order_by(*(table.c[name] for name in order_by))
     if dialect == "postgresql":
@@ -128,13 +135,13 @@ def insert_rows(
         return
     names = tuple(rows[0])
     statement = _insert(connection.dialect.name, table, names, tuple(update), ignore)
-    connection.execute(statement, {_ROWS: _document(names, rows)})
+    connection.execute(statement, rows_of(rows))
 
 
 @lru_cache(maxsize=500)
 def _insert(dialect: str, table: Table, names: tuple[str, ...], update: tuple[str, ...], ignore: bool) -> Executable:
     """Built once: to build it takes longer than to run it."""
-    batch = _unnested(dialect, typed(table, *names), bindparam(_ROWS, type_=Text))
+    batch = _given_rows(dialect, typed(table, *names))
     # SQLite reads "… ON CONFLICT" after a bare SELECT … FROM as a join condition; the WHERE prevents it.
     chosen = select(*(batch.c[name] for name in names)).where(literal(1) == literal(1))
     words: Any = postgresql if dialect == "postgresql" else sqlite
@@ -150,12 +157,12 @@ def update_rows(connection: Connection, table: Table, rows: Sequence[Mapping[str
     if not rows:
         return
     names = tuple(rows[0])
-    connection.execute(_update(connection.dialect.name, table, names, tuple(keys)), {_ROWS: _document(names, rows)})
+    connection.execute(_update(connection.dialect.name, table, names, tuple(keys)), rows_of(rows))
 
 
 @lru_cache(maxsize=500)
 def _update(dialect: str, table: Table, names: tuple[str, ...], keys: tuple[str, ...]) -> Executable:
-    batch = _unnested(dialect, typed(table, *names), bindparam(_ROWS, type_=Text))
+    batch = _given_rows(dialect, typed(table, *names))
     statement = table.update().values({name: batch.c[name] for name in names if name not in keys})
     for key in keys:
         statement = statement.where(table.c[key] == batch.c[key])

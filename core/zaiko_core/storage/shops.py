@@ -37,6 +37,9 @@ _SHOPS = schema.shops
 _NOW, _LATER = bindparam("now", type_=BigInteger), bindparam("later", type_=BigInteger)
 # Triggered meanwhile: at once, unless the run failed and has to back off.
 _AGAIN = and_(_SHOPS.c.wanted > _SHOPS.c.taken, the(_SHOPS.c.attempt) == 0)
+_SHADOW = select(_SHOPS.c.shadow).where(
+    *(_SHOPS.c[name] == the(_SHOPS.c[name]) for name in ("merchant", "shop")), ~_SHOPS.c.deleted
+)
 FREED: dict[str, Any] = {
     "owner": None,
     "lease_until": None,
@@ -113,6 +116,9 @@ class ShopRows(Scope):
         if complete_until is not None:
             values["orders_complete_until"] = complete_until
         self.connection.execute(update(table).where(self.mine(table), table.c.shop == shop).values(values))
+
+    def in_shadow(self, shop: str) -> bool:
+        return bool(self.connection.scalar(_SHADOW, given(merchant=self.merchant, shop=shop)))
 
     def difference_counts(self, shops: Collection[str]) -> dict[str, int]:
         table = schema.links

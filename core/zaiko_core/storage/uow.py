@@ -1,8 +1,8 @@
-"""One transaction of one merchant, with every repository (ports.UnitOfWork)."""
+"""One unit of work on one merchant, with every repository (ports.UnitOfWork); a transaction has one of them, or several in turn."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import cached_property, lru_cache
 from typing import Any
@@ -74,22 +74,17 @@ def _triggering(dialect: str, by: Trigger, traced: bool) -> Executable:
 
 
 class StorageUnitOfWork:
-    """See ports.UnitOfWork. Made and finished by `Database` only."""
+    """See ports.UnitOfWork. Made by `opened` and `following`, ended by `finish`; one transaction has those of one merchant."""
 
-    def __init__(self, connection: Connection, merchant: str, now: int | None, *, writing: bool, advancing: bool = False) -> None:
-        """`now` None: by PostgreSQL's clock, which is asked on the way. `advancing`: something will change in any case."""
-        self._connection, self.merchant = connection, merchant
-        # The merchant's row is locked first, by every writer (ADR 0003).
-        opening = _opening(connection.dialect.name, writing, advancing, now is None)
-        row = connection.execute(opening, given(merchant=merchant)).one_or_none()
-        if row is None:
-            raise NotFound(f"merchants/{merchant}")
-        self.now: int = row.clock if now is None else now
-        found = merchant_from(row)
-        self.merchants: MerchantRecord = replace(found, head=row.head - 1) if advancing else found
-        self.revision = row.head + 1 if writing and not advancing else row.head
+    def __init__(
+        self, connection: Connection, merchants: MerchantRecord, now: int, *, writing: bool, advanced: bool = False
+    ) -> None:
+        """`advanced`: the merchant's row has been counted up already, as something will change in any case."""
+        self._connection, self.merchant, self.merchants, self.now = connection, merchants.merchant, merchants, now
+        self.revision = merchants.head + 1 if writing else merchants.head
         self._changes: dict[tuple[ChangeKind, str], None] = {}
-        self._advance, self._advanced = advancing, advancing
+        self._advance, self._advanced = advanced, advanced
+        self._renamed: MerchantRecord | None = None
         self._triggered = False
         self._held: tuple[str, int] | None = None
         self.told: list[OversellRecord | ClearedRecord] = []
@@ -182,6 +177,7 @@ class StorageUnitOfWork:
                 revision=self.revision,
             )
         )
+        self._renamed = replace(record, updated_at=self.now, revision=self.revision)
         self.advance()
 
     def advance(self) -> None:
@@ -215,17 +211,48 @@ class StorageUnitOfWork:
             raise LeaseLost(f"shops/{shop} is no longer held under token {token}")
         self._held = (shop, token)
 
-    def finish(self) -> bool:
-        """Write the change feed and the merchant's new revision, and wake other replicas; whether somebody has to be woken here."""
-        dialect = self._connection.dialect.name
-        if self._advance:
-            if not self._advanced:
-                self._connection.execute(_advancing(dialect), given(merchant=self.merchant, head=self.revision))
-            rows = [
-                {"merchant": self.merchant, "revision": self.revision, "kind": kind.value, "name": name, "at": self.now}
-                for kind, name in self._changes
-            ]
-            insert_rows(self._connection, schema.changes, rows)
-        elif self._triggered and dialect == "postgresql":
-            self._connection.execute(NOTIFY)
-        return self._advance or self._triggered
+    @property
+    def left(self) -> MerchantRecord:
+        """The merchant as this unit of work leaves it."""
+        return replace(self._renamed or self.merchants, head=self.answer_revision)
+
+    @property
+    def changes(self) -> list[dict[str, Any]]:
+        """Its rows of the change feed."""
+        return [
+            {"merchant": self.merchant, "revision": self.revision, "kind": kind.value, "name": name, "at": self.now}
+            for kind, name in self._changes
+        ]
+
+
+def opened(connection: Connection, merchant: str, now: int | None, *, writing: bool, advancing: bool = False) -> StorageUnitOfWork:
+    """The first of a transaction. `now` None: by PostgreSQL's clock, which is asked on the way. `advancing`: something will change
+    in any case. Raises NotFound."""
+    # The merchant's row is locked first, by every writer (ADR 0003).
+    opening = _opening(connection.dialect.name, writing, advancing, now is None)
+    row = connection.execute(opening, given(merchant=merchant)).one_or_none()
+    if row is None:
+        raise NotFound(f"merchants/{merchant}")
+    found = merchant_from(row)
+    record = replace(found, head=found.head - 1) if advancing else found
+    return StorageUnitOfWork(connection, record, row.clock if now is None else now, writing=writing, advanced=advancing)
+
+
+def following(earlier: StorageUnitOfWork, connection: Connection) -> StorageUnitOfWork:
+    """A writing one behind another in the same transaction, with the next revision."""
+    return StorageUnitOfWork(connection, earlier.left, earlier.now, writing=True)
+
+
+def finish(connection: Connection, done: Sequence[StorageUnitOfWork]) -> bool:
+    """Write the change feed and the merchant's new revision, and wake other replicas; whether somebody has to be woken here. `done`
+    are the units of work of one transaction, in their order."""
+    dialect, last = connection.dialect.name, done[-1]
+    if any(uow._advance for uow in done):
+        if not (len(done) == 1 and last._advanced):
+            connection.execute(_advancing(dialect), given(merchant=last.merchant, head=last.answer_revision))
+        insert_rows(connection, schema.changes, [row for uow in done for row in uow.changes])
+        return True
+    triggered = any(uow._triggered for uow in done)
+    if triggered and dialect == "postgresql":
+        connection.execute(NOTIFY)
+    return triggered

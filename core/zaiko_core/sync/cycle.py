@@ -354,8 +354,8 @@ class Cycle:
             except RunCancelled:
                 await self._settle(policy, _unsent(chunks[number:]))
                 raise
-            if number and await self.db.read(self.claim.merchant, lambda uow: sync.in_shadow(uow, shop)):
-                # Since they were prepared, a moment ago for the first batch; the next round compares.
+            if await self.db.read(self.claim.merchant, lambda uow: sync.in_shadow(uow, shop)):
+                # Since they were prepared; the next round compares.
                 await self._settle(policy, _unsent(chunks[number:]))
                 break
             try:

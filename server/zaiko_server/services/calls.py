@@ -29,7 +29,7 @@ class Store(Protocol):
     """Transactions (zaiko_core.storage.engine.Database)."""
 
     async def read(self, merchant: str, work: Callable[[Any], T]) -> T: ...
-    async def write(self, merchant: str, work: Callable[[Any], T]) -> T: ...
+    async def write_together(self, merchant: str, work: Callable[[Any], T]) -> T: ...
     async def found(self, merchant: MerchantRecord, work: Callable[[Any, bool], T]) -> T: ...
     async def directory(self, work: Callable[[Any], T]) -> T: ...
     async def tokens(self, work: Callable[[Any], T], *, writing: bool = False) -> T: ...
@@ -83,14 +83,14 @@ class Calls:
         """Run a mutation in one transaction, once per request id: a repeat gets the first answer and a trailer that says so."""
         check_reach(merchant)
         if not request.request_id:
-            return await self.engine.db.write(merchant, work)
+            return await self.engine.db.write_together(merchant, work)
         key = self.key(request)
 
         def run(uow: UnitOfWork) -> tuple[bytes, bool]:
             answer = once(uow, key, lambda: work(uow).SerializeToString())
             return answer.response, answer.replayed
 
-        response, replayed = await self.engine.db.write(merchant, run)
+        response, replayed = await self.engine.db.write_together(merchant, run)
         if replayed:
             trailers.add(context, REPLAYED)
         return reply.FromString(response)
@@ -98,7 +98,7 @@ class Calls:
     async def record(self, merchant: str, work: Callable[[UnitOfWork], T]) -> T:
         """Run facts in one transaction, each of which has a cause key of its own and so needs no request id."""
         check_reach(merchant)
-        return await self.engine.db.write(merchant, work)
+        return await self.engine.db.write_together(merchant, work)
 
     async def found(
         self, context: Context, merchant: MerchantRecord, request: Any, reply: type[M], work: Callable[[UnitOfWork], M]

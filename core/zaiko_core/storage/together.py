@@ -1,0 +1,119 @@
+"""Work that waits for the same merchant is done together: one turn of a thread and one transaction for all of it (ADR 0026)."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+from weakref import WeakKeyDictionary
+
+from zaiko_core.domain.errors import StorageUnavailable
+
+T = TypeVar("T")
+
+MOST = 64
+"""Items of one group."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What an item's work returned, or raised."""
+
+    value: Any = None
+    error: BaseException | None = None
+
+
+@dataclass(eq=False, slots=True)
+class Item:
+    """`work` takes a unit of work and runs in `context`."""
+
+    work: Callable[[Any], Any]
+    context: contextvars.Context
+    answer: asyncio.Future[Any]
+
+
+@dataclass(eq=False, slots=True)
+class _Lane:
+    waiting: list[Item] = field(default_factory=list)
+    running: int = 0
+    began: float = 0.0
+    alarm: asyncio.TimerHandle | None = None
+
+
+class Together:
+    """Used on event loops; `do` runs on a thread of `pool` and gives an outcome for each item, in their order. `patience`: seconds
+    after which another group of the same merchant starts beside one that is still at work; None: never."""
+
+    def __init__(
+        self, do: Callable[[str, Sequence[Item]], Sequence[Outcome]], pool: Executor, *, patience: float | None = None
+    ) -> None:
+        self._do, self._pool, self._patience = do, pool, patience
+        self._lanes: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, _Lane]] = WeakKeyDictionary()
+
+    async def add(self, merchant: str, work: Callable[[Any], T]) -> T:
+        """What `work` returns, when its group is committed. Raises what it raises, and what the store raises. One that is cancelled
+        before its group begins is not run; later, it runs to its end and nobody hears of it."""
+        loop = asyncio.get_running_loop()
+        lane = self._lanes.setdefault(loop, {}).setdefault(merchant, _Lane())
+        item = Item(work, contextvars.copy_context(), loop.create_future())
+        lane.waiting.append(item)
+        self._next(loop, merchant, lane)
+        answer: T = await item.answer
+        return answer
+
+    def _next(self, loop: asyncio.AbstractEventLoop, merchant: str, lane: _Lane) -> None:
+        lane.waiting = [item for item in lane.waiting if not item.answer.cancelled()]
+        if not lane.waiting:
+            if not lane.running:
+                self._lanes[loop].pop(merchant, None)
+            return
+        if lane.running and not self._overdue(loop, merchant, lane):
+            return
+        group, lane.waiting = lane.waiting[:MOST], lane.waiting[MOST:]
+        lane.running, lane.began = lane.running + 1, loop.time()
+        try:
+            done = loop.run_in_executor(self._pool, self._do, merchant, group)
+        except RuntimeError:
+            # The pool takes nothing more.
+            stopping = StorageUnavailable("the server is stopping; try again")
+            self._answer(loop, merchant, lane, group, [Outcome(error=stopping)] * len(group))
+            return
+        done.add_done_callback(lambda done: self._answer(loop, merchant, lane, group, _outcomes(done, group)))
+
+    def _overdue(self, loop: asyncio.AbstractEventLoop, merchant: str, lane: _Lane) -> bool:
+        """Whether those who wait have waited for long enough; if not, they are looked at again when they have."""
+        if self._patience is None:
+            return False
+        if loop.time() - lane.began >= self._patience:
+            return True
+        if lane.alarm is None:
+
+            def look() -> None:
+                lane.alarm = None
+                self._next(loop, merchant, lane)
+
+            lane.alarm = loop.call_later(self._patience, look)
+        return False
+
+    def _answer(
+        self, loop: asyncio.AbstractEventLoop, merchant: str, lane: _Lane, group: Sequence[Item], outcomes: Sequence[Outcome]
+    ) -> None:
+        lane.running -= 1
+        for item, outcome in zip(group, outcomes, strict=True):
+            if item.answer.done():
+                continue
+            if outcome.error is not None:
+                item.answer.set_exception(outcome.error)
+            else:
+                item.answer.set_result(outcome.value)
+        self._next(loop, merchant, lane)
+
+
+def _outcomes(done: asyncio.Future[Sequence[Outcome]], group: Sequence[Item]) -> Sequence[Outcome]:
+    if done.cancelled():
+        return [Outcome(error=asyncio.CancelledError())] * len(group)
+    error = done.exception()
+    return done.result() if error is None else [Outcome(error=error)] * len(group)

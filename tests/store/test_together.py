@@ -1,0 +1,254 @@
+"""What waits for the same merchant goes together (ADR 0026), and nobody can tell but by the clock."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from sqlalchemy import event, select, text
+from support.world import MERCHANT, WAREHOUSE, World
+from zaiko_core.app import stock
+from zaiko_core.app.records import MerchantRecord
+from zaiko_core.domain.errors import NotFound, Refusal, StorageUnavailable
+from zaiko_core.storage import schema
+from zaiko_core.storage.engine import Database
+from zaiko_core.storage.together import MOST, Item, Outcome, Together
+
+
+@pytest.fixture
+def world(db: Database) -> World:
+    return World(db).begin(products=("tea", "jam"), shops=("a",))
+
+
+@pytest.fixture
+def commits(world: World) -> Iterator[list[str]]:
+    heard: list[str] = []
+
+    def hear(connection: Any) -> None:
+        heard.append("commit")
+
+    event.listen(world.db.engine, "commit", hear)
+    yield heard
+    event.remove(world.db.engine, "commit", hear)
+
+
+def receipt(units: int, cause: str) -> Callable[[Any], int]:
+    """Receive; the revision that it is stored under."""
+
+    def work(uow: Any) -> int:
+        stock.receive(uow, [stock.Receipt("tea", WAREHOUSE, units, cause)])
+        return int(uow.answer_revision)
+
+    return work
+
+
+def abreast(db: Database, works: Sequence[Callable[[Any], Any]], *, write: bool = True) -> list[Any]:
+    """Their answers, or what they raised. All wait behind the first one."""
+
+    async def run() -> list[Any]:
+        do = db.write_together if write else db.read
+        return await asyncio.gather(*(do(MERCHANT, work) for work in works), return_exceptions=True)
+
+    return asyncio.run(run())
+
+
+def units(world: World) -> int:
+    return world.db.read_sync(MERCHANT, lambda uow: uow.stocks.get(["tea"])["tea"].balance.physical)
+
+
+def test_writes_that_wait_share_a_commit(world: World, commits: list[str]) -> None:
+    assert len(abreast(world.db, [receipt(1, f"c{n}") for n in range(30)])) == 30
+    assert units(world) == 30
+    assert len([*commits]) <= 5
+
+
+def test_each_write_of_a_group_has_a_revision_of_its_own_in_the_order_of_coming(world: World) -> None:
+    revisions = abreast(world.db, [receipt(1, f"c{n}") for n in range(20)])
+    assert revisions == list(range(revisions[0], revisions[0] + 20))
+    table = schema.changes
+    with world.db.engine.connect() as connection:
+        told = set(connection.scalars(select(table.c.revision).where(table.c.revision >= revisions[0])))
+    assert told == set(revisions)
+    assert world.db.read_sync(MERCHANT, lambda uow: uow.merchants.head) == revisions[-1]
+
+
+def test_a_write_that_changes_nothing_takes_no_revision_from_the_next(world: World) -> None:
+    first, none, second = abreast(world.db, [receipt(1, "c1"), lambda uow: uow.answer_revision, receipt(1, "c2")])
+    assert (none, second) == (first, first + 1)
+
+
+def test_what_one_is_refused_for_is_its_own_and_nothing_of_it_is_kept(world: World) -> None:
+    def refused(uow: Any) -> None:
+        receipt(100, "kept?")(uow)
+        raise NotFound("merchants/acme/products/none")
+
+    def broken(uow: Any) -> None:
+        receipt(1000, "kept?")(uow)
+        raise ZeroDivisionError
+
+    def senseless(uow: Any) -> None:
+        receipt(10_000, "kept?")(uow)
+        uow._connection.execute(text("SELECT nonsense FROM nowhere"))
+
+    works = [receipt(1, "c0"), refused, receipt(1, "c1"), broken, receipt(1, "c2"), senseless, receipt(1, "c3")]
+    answers = abreast(world.db, works)
+    assert [isinstance(answer, int) for answer in answers] == [True, False, True, False, True, False, True]
+    assert isinstance(answers[1], NotFound)
+    assert isinstance(answers[3], ZeroDivisionError)
+    assert units(world) == 4
+
+
+def test_a_reading_that_is_refused_is_refused_alone(world: World) -> None:
+    def refused(uow: Any) -> None:
+        raise NotFound("merchants/acme/products/none")
+
+    def senseless(uow: Any) -> None:
+        uow._connection.execute(text("SELECT nonsense FROM nowhere"))
+
+    answers = abreast(
+        world.db, [lambda uow: 1, refused, lambda uow: uow.stocks.get(["tea"]), senseless, lambda uow: 5], write=False
+    )
+    assert (answers[0], answers[4], list(answers[2])) == (1, 5, ["tea"])
+    assert isinstance(answers[1], NotFound)
+    assert isinstance(answers[3], Exception)
+    assert not isinstance(answers[3], Refusal)
+
+
+def test_readings_that_wait_share_a_snapshot(world: World, commits: list[str]) -> None:
+    revisions = abreast(world.db, [lambda uow: uow.revision for _ in range(30)], write=False)
+    assert len(set(revisions)) == 1
+    assert len(commits) <= 3
+
+
+def test_who_comes_later_in_a_group_sees_what_earlier_ones_changed(world: World) -> None:
+    def rename(uow: Any) -> None:
+        uow.update_merchant(replace(uow.merchants, display_name="renamed"))
+
+    seen = abreast(world.db, [receipt(1, "c0"), rename, lambda uow: uow.merchants, receipt(1, "c1")])[2]
+    assert (seen.display_name, seen.revision) == ("renamed", seen.head)
+    assert world.db.read_sync(MERCHANT, lambda uow: uow.merchants).display_name == "renamed"
+
+
+def test_a_merchant_that_is_not_there_is_told_to_each(world: World) -> None:
+    async def run() -> list[Any]:
+        calls = [world.db.write_together("nobody", lambda uow: None) for _ in range(3)]
+        return await asyncio.gather(*calls, world.db.read("nobody", lambda uow: None), return_exceptions=True)
+
+    assert [type(answer) for answer in asyncio.run(run())] == [NotFound] * 4
+
+
+def test_groups_leave_what_one_after_the_other_would_leave(world: World) -> None:
+    chance, expected, works = random.Random(7), 0, []
+
+    def refuse(uow: Any) -> None:
+        receipt(5, "never")(uow)
+        raise NotFound("merchants/acme/products/none")
+
+    for number in range(200):
+        if chance.random() < 0.1:
+            works.append(refuse)
+        else:
+            # Some causes come twice, as from clients that repeat: they count once.
+            cause = f"c{number if chance.random() < 0.8 else number // 2}"
+            works.append(receipt(3, cause))
+    abreast(world.db, works)
+    with world.db.engine.connect() as connection:
+        causes = list(connection.scalars(select(schema.movements.c.cause)))
+    expected = 3 * len(set(causes))
+    assert len(causes) == len(set(causes))
+    assert "never" not in causes
+    assert units(world) == expected > 300
+
+
+def test_a_store_that_is_closed_refuses(world: World) -> None:
+    async def run() -> None:
+        with pytest.raises(StorageUnavailable):
+            await world.db.read(MERCHANT, lambda uow: None)
+        with pytest.raises(StorageUnavailable):
+            await world.db.write_together(MERCHANT, lambda uow: None)
+
+    world.db.close()
+    asyncio.run(run())
+
+
+def test_a_merchant_that_is_made_in_this_moment_is_found(world: World) -> None:
+    async def run() -> int:
+        await world.db.found(MerchantRecord("new"), lambda uow, made: uow.advance())
+        return await world.db.write_together("new", lambda uow: uow.revision)
+
+    assert asyncio.run(run()) == 3
+
+
+# The lanes
+
+
+def doing(groups: list[list[str]], gate: threading.Event) -> Callable[[str, Sequence[Item]], list[Outcome]]:
+    def do(merchant: str, items: Sequence[Item]) -> list[Outcome]:
+        groups.append([item.work(None) for item in items])
+        assert gate.wait(10)
+        return [Outcome(merchant)] * len(items)
+
+    return do
+
+
+def test_nobody_waits_for_company_and_no_group_is_too_large() -> None:
+    groups: list[list[str]] = []
+    gate = threading.Event()
+
+    async def run() -> None:
+        together = Together(doing(groups, gate), pool)
+        calls = [asyncio.ensure_future(together.add("acme", lambda _, n=n: str(n))) for n in range(MOST + 2)]  # type: ignore[misc]
+        while not groups:  # noqa: ASYNC110 - a thread makes it
+            await asyncio.sleep(0.001)
+        gate.set()
+        await asyncio.gather(*calls)
+
+    with ThreadPoolExecutor(2) as pool:
+        asyncio.run(run())
+    assert [len(group) for group in groups] == [1, MOST, 1]
+    assert [int(name) for group in groups for name in group] == list(range(MOST + 2))
+
+
+def test_merchants_do_not_wait_for_each_other_and_who_gave_up_is_not_run() -> None:
+    groups: list[list[str]] = []
+    gate = threading.Event()
+
+    async def run() -> None:
+        together = Together(doing(groups, gate), pool)
+        one = asyncio.ensure_future(together.add("one", lambda _: "one"))
+        gone = asyncio.ensure_future(together.add("one", lambda _: "gone"))
+        other = asyncio.ensure_future(together.add("other", lambda _: "other"))
+        while len(groups) < 2:  # noqa: ASYNC110 - threads make them
+            await asyncio.sleep(0.001)
+        gone.cancel()
+        await asyncio.sleep(0)
+        gate.set()
+        assert await asyncio.gather(one, other) == ["one", "other"]
+        assert await together.add("one", lambda _: "last") == "one"
+
+    with ThreadPoolExecutor(3) as pool:
+        asyncio.run(run())
+    assert sorted(groups) == [["last"], ["one"], ["other"]]
+
+
+def test_a_reading_overtakes_one_that_is_long_at_work() -> None:
+    groups: list[list[str]] = []
+    gate = threading.Event()
+
+    async def run() -> None:
+        together = Together(doing(groups, gate), pool, patience=0.01)
+        calls = [asyncio.ensure_future(together.add("acme", lambda _, n=n: str(n))) for n in range(3)]  # type: ignore[misc]
+        while len(groups) < 2:  # noqa: ASYNC110 - threads make them
+            await asyncio.sleep(0.001)
+        gate.set()
+        await asyncio.gather(*calls)
+
+    with ThreadPoolExecutor(2) as pool:
+        asyncio.run(run())
+    assert groups == [["0"], ["1", "2"]]
