@@ -45,6 +45,8 @@ from zaiko_server.interceptors.access_log import AccessLog
 from zaiko_server.interceptors.authentication import RATE, Authentication
 from zaiko_server.interceptors.deadline import Deadline
 from zaiko_server.interceptors.errors import Errors
+from zaiko_server.interceptors.layers import Layers
+from zaiko_server.interceptors.sent_once import SentOnce
 from zaiko_server.interceptors.traces import Traces
 from zaiko_server.interceptors.validation import LARGEST_REQUEST, Validation
 from zaiko_server.pages import Pages
@@ -117,16 +119,11 @@ def build(
     """The server of a started engine. Bind a port, then start it. `tokens`: whether callers need one; `rate` is how many calls a
     second each may make with it; `again` after how many seconds a stream's is looked at again."""
     authority = TokenAuthority(engine.db, now=now) if tokens else None
-    interceptors = [
-        Traces(engine.tracer),
-        AccessLog(new_id, engine.metrics),
-        Errors(new_id),
-        Authentication(authority or Everybody(), rate=rate, again=again),
-        deadline or Deadline(),
-        Validation(now),
-    ]
+    outer = Layers(Traces(engine.tracer), AccessLog(new_id, engine.metrics), Errors(new_id))
+    authentication = Authentication(authority or Everybody(), rate=rate, again=again)
+    inner = Layers(authentication, deadline or Deadline(), Validation(now), SentOnce())
     # Two servers on one port would share its connections unnoticed, unless it is meant (processes.py).
-    server = grpc.aio.server(interceptors=interceptors, options=[*OPTIONS, ("grpc.so_reuseport", int(share_port))])
+    server = grpc.aio.server(interceptors=[outer, inner], options=[*OPTIONS, ("grpc.so_reuseport", int(share_port))])
     watcher = SyncWatcher(engine)
     engine.metrics.follow(WATCHES, lambda: watcher.hub.watches)
     calls = Calls(engine, Pages(bytes.fromhex(engine.token_key)), new_id=new_id)

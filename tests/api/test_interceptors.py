@@ -14,10 +14,12 @@ from api.bench import refused
 from google.protobuf import wrappers_pb2
 from structlog.testing import capture_logs
 from zaiko_core.domain.errors import CodeTaken, StorageUnavailable
+from zaiko_server.interceptors import sent_once
 from zaiko_server.interceptors.access_log import AccessLog
 from zaiko_server.interceptors.around import Around, Call
 from zaiko_server.interceptors.deadline import Deadline
 from zaiko_server.interceptors.errors import Errors
+from zaiko_server.interceptors.layers import Layers
 
 pytestmark = pytest.mark.anyio
 
@@ -244,3 +246,65 @@ async def test_trying_again_is_told_to_clients_that_retry_by_themselves() -> Non
         with pytest.raises(grpc.aio.AioRpcError) as caught:
             await call("UnaryUnary", "busy")
     assert dict(caught.value.trailing_metadata())["grpc-retry-pushback-ms"] == "1000"
+
+
+@pytest.mark.parametrize("kind", [*KINDS, "Writing"])
+@pytest.mark.parametrize("word", ["ok", "refuse", "abort"])
+async def test_layers_are_what_their_interceptors_are_one_by_one(kind: str, word: str) -> None:
+    async def outcome(*interceptors: grpc.aio.ServerInterceptor) -> Any:
+        async with serving(*interceptors) as call:
+            try:
+                return await call(kind, word)
+            except grpc.aio.AioRpcError as error:
+                return error.code(), error.details()
+
+    one, other, both = Seen(), Seen(), (Seen(), Seen())
+    apart = await outcome(one, Errors(lambda: "id"), other)
+    assert await outcome(Layers(both[0], Errors(lambda: "id"), both[1])) == apart
+    assert [(seen.calls, seen.ended) for seen in both] == [(one.calls, 1), (other.calls, 1)]
+
+
+async def test_a_method_that_nobody_has_is_refused_by_layers_with_errors() -> None:
+    async with serving(Layers(Errors(lambda: "id"))) as call:
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await call("../Nothing", "ok")
+    assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED
+
+
+def test_a_message_that_many_streams_send_is_made_into_bytes_once() -> None:
+    made: list[Any] = []
+
+    def serialize(message: Any) -> bytes:
+        made.append(message)
+        return message.SerializeToString()  # type: ignore[no-any-return]
+
+    serialized, shared = sent_once.remembering(serialize), Text(value="shared")
+    assert [serialized(shared) for _ in range(5)] == [shared.SerializeToString()] * 5
+    assert made == [shared]
+    # Equal is not the same: its sender may change it yet.
+    assert serialized(Text(value="shared")) == shared.SerializeToString()
+    assert len(made) == 2
+
+
+def test_few_messages_are_kept_and_no_large_one() -> None:
+    made: list[Any] = []
+
+    def serialize(message: Any) -> bytes:
+        made.append(message)
+        return message.SerializeToString()  # type: ignore[no-any-return]
+
+    serialized = sent_once.remembering(serialize)
+    first, large = Text(value="first"), Text(value="x" * (65 << 10))
+    for message in (large, large, first, *(Text(value=str(number)) for number in range(16)), first):
+        serialized(message)
+    assert made.count(large) == 2
+    assert made.count(first) == 2
+
+
+async def test_only_our_watches_send_once() -> None:
+    handler = grpc.unary_stream_rpc_method_handler(Four().unary_stream, response_serializer=Text.SerializeToString)
+    prepare = sent_once.SentOnce().prepare
+    assert prepare(handler, "/zaiko.v1.SyncService/WatchSync").response_serializer is not handler.response_serializer
+    assert prepare(handler, "/grpc.health.v1.Health/Watch") is handler
+    assert prepare(handler, "/zaiko.v1.StockService/StreamMovements") is handler
+    assert prepare(None, "/zaiko.v1.SyncService/WatchNothing") is None

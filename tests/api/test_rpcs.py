@@ -253,7 +253,7 @@ async def preview_suspect_policy(api: Api, world: World) -> None:
 
     def archive(uow: UnitOfWork) -> None:
         record = uow.orders.get("one", ["gid://toy/1"])["gid://toy/1"]
-        uow.orders.put("one", [replace(record, archived=True, archived_at=uow.now - 2 * 86_400_000_000)])
+        uow.orders.put("one", [replace(record, archived=True, archived_at=uow.now - 2 * 86_400_000_000)], known=[record.order])
         uow.advance()
 
     await world.write(archive)

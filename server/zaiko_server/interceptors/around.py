@@ -47,19 +47,19 @@ class Around(grpc.aio.ServerInterceptor, ABC):
     ) -> Any:
         """See grpc.aio.ServerInterceptor."""
         handler, method = await continuation(handler_call_details), handler_call_details.method
-        if handler is None:
-            return self.missing(method)
         # A server's handlers stay the same: each is wrapped once.
         known = self.__dict__.setdefault("_wrapped", {})
         inner, outer = known.get(method, (None, None))
-        if inner is not handler:
-            outer = wrap(handler, method, self.around)
-            known[method] = (handler, outer)
+        if inner is not handler or handler is None:
+            prepared = self.prepare(handler, method)
+            outer = None if prepared is None else wrap(prepared, method, self.around)
+            if handler is not None:
+                known[method] = (handler, outer)
         return outer
 
-    def missing(self, method: str) -> Any:
-        """The handler of a method that nobody has; None lets gRPC answer."""
-        return None
+    def prepare(self, handler: Any, method: str) -> Any:
+        """What is wrapped instead of a handler; None, for a method that nobody has, lets gRPC answer."""
+        return handler
 
 
 def wrap(handler: Any, method: str, around: Callable[[Call], AbstractAsyncContextManager[None]]) -> Any:

@@ -25,7 +25,6 @@ class Errors(Around):
     def __init__(self, new_id: Callable[[], str]) -> None:
         self._new_id = new_id
         self._log: Any = structlog.get_logger("zaiko.errors")
-        self._readers: dict[str, tuple[Any, Any]] = {}
 
     @asynccontextmanager
     async def around(self, call: Call) -> AsyncIterator[None]:
@@ -48,26 +47,19 @@ class Errors(Around):
             self._log.error("incident", method=call.method, incident=incident, error=type(error).__name__, exception=where)
             await end(call.context, Internal(incident))
 
-    async def intercept_service(self, continuation: Any, handler_call_details: grpc.HandlerCallDetails) -> Any:
-        """See grpc.aio.ServerInterceptor. Bytes that are no message are refused like everything else; gRPC by itself calls them
-        INTERNAL."""
-        handler = await super().intercept_service(continuation, handler_call_details)
-        if handler is None or handler.request_deserializer is None:
-            return handler
-        strict, lenient = self._readers.get(handler_call_details.method, (None, None))
-        if strict is not handler:
-            lenient = _lenient(handler)
-            self._readers[handler_call_details.method] = (handler, lenient)
-        return lenient
+    def prepare(self, handler: Any, method: str) -> Any:
+        """A method that this server does not have, and bytes that are no message, are refused like everything else, with a reason;
+        gRPC by itself calls the latter INTERNAL."""
+        if handler is None:
+            return grpc.unary_unary_rpc_method_handler(_refusing(method))
+        return handler if handler.request_deserializer is None else _lenient(handler)
 
-    def missing(self, method: str) -> Any:
-        """A method that this server does not have is refused like everything else, with a reason."""
 
-        async def refuse(request: bytes, context: Any) -> bytes:
-            await end(context, Unimplemented(method))
-            raise AssertionError("unreachable")
+def _refusing(method: str) -> Any:
+    async def refuse(request: bytes, context: Any) -> bytes:
+        raise Unimplemented(method)
 
-        return grpc.unary_unary_rpc_method_handler(refuse)
+    return refuse
 
 
 @dataclass(frozen=True, slots=True)

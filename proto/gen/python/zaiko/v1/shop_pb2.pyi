@@ -343,7 +343,9 @@ class ShopStatus(message.Message):
     state: ShopStatus.State.ValueType
     """Output only. What the scheduler does."""
     last_run: builtins.str
-    """Output only. The run that is going on, or the last one; empty before the first."""
+    """Output only. The run that is going on, or the last one; empty before the first. A run that finds nothing to do is not
+    kept: `last_success_time` tells that it took place.
+    """
     credentials_state: ShopStatus.CredentialsState.ValueType
     """Output only. What is known of the credentials."""
     revision: builtins.int

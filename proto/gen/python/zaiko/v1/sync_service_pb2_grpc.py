@@ -110,7 +110,8 @@ class SyncServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def ListSyncRuns(self, request, context):
-        """Lists the runs of a shop, newest first. `shops/-` = of all shops of the merchant.
+        """Lists the runs of a shop, newest first. `shops/-` = of all shops of the merchant. Kept are runs that did something,
+        that failed, that were asked for by SyncNow, and each shop's first.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -43,7 +43,9 @@ class SyncServiceStub:
     GetSyncRun: grpc.UnaryUnaryMultiCallable[sync_service_pb2.GetSyncRunRequest, sync_service_pb2.GetSyncRunResponse]
     """Reads one run. Runs are kept for 30 days."""
     ListSyncRuns: grpc.UnaryUnaryMultiCallable[sync_service_pb2.ListSyncRunsRequest, sync_service_pb2.ListSyncRunsResponse]
-    """Lists the runs of a shop, newest first. `shops/-` = of all shops of the merchant."""
+    """Lists the runs of a shop, newest first. `shops/-` = of all shops of the merchant. Kept are runs that did something,
+    that failed, that were asked for by SyncNow, and each shop's first.
+    """
     CancelSyncRun: grpc.UnaryUnaryMultiCallable[sync_service_pb2.CancelSyncRunRequest, sync_service_pb2.CancelSyncRunResponse]
     """Asks a run to end, on whichever replica it runs. It ends CANCELLED before its next step, usually within a second;
     never while a call to the platform is under way, so a number that is being sent gets its outcome first. The shop
@@ -91,7 +93,9 @@ class SyncServiceAsyncStub(SyncServiceStub):
     GetSyncRun: aio.UnaryUnaryMultiCallable[sync_service_pb2.GetSyncRunRequest, sync_service_pb2.GetSyncRunResponse]  # type: ignore[assignment]
     """Reads one run. Runs are kept for 30 days."""
     ListSyncRuns: aio.UnaryUnaryMultiCallable[sync_service_pb2.ListSyncRunsRequest, sync_service_pb2.ListSyncRunsResponse]  # type: ignore[assignment]
-    """Lists the runs of a shop, newest first. `shops/-` = of all shops of the merchant."""
+    """Lists the runs of a shop, newest first. `shops/-` = of all shops of the merchant. Kept are runs that did something,
+    that failed, that were asked for by SyncNow, and each shop's first.
+    """
     CancelSyncRun: aio.UnaryUnaryMultiCallable[sync_service_pb2.CancelSyncRunRequest, sync_service_pb2.CancelSyncRunResponse]  # type: ignore[assignment]
     """Asks a run to end, on whichever replica it runs. It ends CANCELLED before its next step, usually within a second;
     never while a call to the platform is under way, so a number that is being sent gets its outcome first. The shop
@@ -154,7 +158,9 @@ class SyncServiceServicer(metaclass=abc_1.ABCMeta):
         request: sync_service_pb2.ListSyncRunsRequest,
         context: _ServicerContext,
     ) -> typing.Union[sync_service_pb2.ListSyncRunsResponse, abc.Awaitable[sync_service_pb2.ListSyncRunsResponse]]:
-        """Lists the runs of a shop, newest first. `shops/-` = of all shops of the merchant."""
+        """Lists the runs of a shop, newest first. `shops/-` = of all shops of the merchant. Kept are runs that did something,
+        that failed, that were asked for by SyncNow, and each shop's first.
+        """
 
     @abc_1.abstractmethod
     def CancelSyncRun(
