@@ -20,7 +20,9 @@ from zaiko_server.watch.topics import Delivery, Response, Topic
 T = TypeVar("T")
 _FOLLOW = 60.0
 _BREATH, _LONGEST_BREATH = 0.0003, 0.5
-"""Seconds per watch, and at most, between two tellings of one merchant's changes: about what telling one watch costs."""
+"""Seconds per watch, and at most, that the next telling of one merchant's changes waits for those who were told."""
+_MOST = 0.9
+"""The share of them that it waits for: the others are slow, or stuck."""
 
 
 class Store(Protocol):
@@ -143,7 +145,7 @@ class Hub:
                 followed.known = newest
                 followed.wake()
                 # With many watches the changes that come while these are told go together, as one message to each.
-                await asyncio.sleep(min(_LONGEST_BREATH, _BREATH * len(followed.listeners)))
+                await followed.told(min(_LONGEST_BREATH, _BREATH * len(followed.listeners)))
 
     def _read(self, key: tuple[bytes, int], task: asyncio.Task[Delivery[Any]]) -> None:
         self._reading.pop(key, None)
@@ -157,11 +159,26 @@ class _Merchant:
     def __init__(self, merchant: str) -> None:
         self.merchant, self.known = merchant, 0
         self.listeners: set[Listener] = set()
+        self._back, self._most_back = 0, asyncio.Event()
         self.task: asyncio.Task[None] | None = None
 
     def wake(self) -> None:
+        self._back = 0
+        self._most_back.clear()
         for listener in self.listeners:
             listener.wake.set()
+
+    def back(self) -> None:
+        """A listener has told its watch everything, and waits again."""
+        self._back += 1
+        if self._back >= _MOST * len(self.listeners):
+            self._most_back.set()
+
+    async def told(self, patience: float) -> None:
+        """Until most listeners are back since they were woken, or for `patience` seconds."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(patience):
+                await self._most_back.wait()
 
 
 class Listener:
@@ -174,6 +191,7 @@ class Listener:
         """The newest known revision, as soon as it exceeds `after`, the hub drains, or `timeout` seconds have passed."""
         if self._followed.known <= after and not self._hub.draining:
             self.wake.clear()
+            self._followed.back()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(max(0.0, timeout)):
                     await self.wake.wait()
