@@ -12,16 +12,18 @@ from zaiko_core.app import stock
 from zaiko_core.bootstrap import Engine, EngineConfig
 from zaiko_core.plugin_host.loader import Registry
 from zaiko_core.storage import schema
+from zaiko_server import collector
 
 from benchmarks.speed.catalogue import MERCHANT, WAREHOUSE
 
 
 @contextlib.asynccontextmanager
 async def driven(url: str, registry: Registry) -> AsyncIterator[Engine]:
-    """Started, without a scheduler of its own: `run_due` runs what is due."""
+    """Started, without a scheduler of its own: `run_due` runs what is due. The collector is set as in a server."""
     keys = [Fernet.generate_key().decode()]
     engine = Engine(EngineConfig(url, keys, run_shops=False), registry=registry, jitter=lambda: 0.0)
     await engine.start()
+    collector.settle()
     try:
         yield engine
     finally:

@@ -17,6 +17,7 @@ from typing import TextIO
 
 import structlog
 from zaiko_core.bootstrap import Engine
+from zaiko_server import collector
 from zaiko_server.config import Config
 from zaiko_server.lifecycle import Server
 
@@ -45,6 +46,7 @@ async def serve(options: argparse.Namespace, notes: TextIO | None) -> None:
     config = Config.read(given)
     server = Server(Engine(config.engine(), registry=instant(Shops(notes))), config)
     address = await server.start()
+    collector.settle()
     if options.webhooks_file:
         options.webhooks_file.write_text(server.webhooks)
     half = options.port_file.with_name("half")

@@ -18,7 +18,7 @@ import structlog
 from zaiko_core.bootstrap import Engine
 from zaiko_core.domain.errors import StorageUnavailable
 
-from zaiko_server import telemetry
+from zaiko_server import collector, telemetry
 from zaiko_server.app import App, build, tell_health
 from zaiko_server.config import Config
 from zaiko_server.exposition import Exposition
@@ -128,7 +128,9 @@ async def serve(config: Config, *, ready: Callable[[str], None] = lambda address
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, signalled)
     try:
-        ready(await server.start())
+        address = await server.start()
+        collector.settle()
+        ready(address)
         await _either(stopping, server.engine.replaced)
         await _stop(server, hurry)
         if not stopping.is_set():

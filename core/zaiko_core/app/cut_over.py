@@ -21,7 +21,8 @@ _PAGE = 1_000
 
 @dataclass(frozen=True, slots=True)
 class CutOverReport:
-    """What was found and done. A row is one link: what the shop showed, what sync makes of it, and why it was not switched."""
+    """What was found and done. A row is one link: what the shop showed, what sync makes of it, and why it was not switched; those
+    that were not come first, then the largest differences."""
 
     dry_run: bool
     switched: int = 0
@@ -29,10 +30,6 @@ class CutOverReport:
     refused: int = 0
     rows: list[dict[str, object]] = field(default_factory=list)
     truncated: bool = False
-
-    def sorted(self) -> CutOverReport:
-        """Refused rows first, then the largest differences."""
-        return replace(self, rows=sorted(self.rows, key=_rank))
 
 
 def candidates(uow: UnitOfWork, shop: str) -> list[ListingRecord]:

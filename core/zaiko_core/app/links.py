@@ -65,7 +65,7 @@ def create(uow: UnitOfWork, drafts: Sequence[LinkDraft], *, can_sync: CanSync) -
     counted: list[Counted] = []
     for shop, wanted in by_shop.items():
         if any(draft.sync_enabled for draft in wanted):
-            _check_sync(uow, shops[shop], can_sync)
+            check_sync_offered(uow, shops[shop], can_sync)
         listings = uow.listings.get(shop, [draft.listing for draft in wanted])
         for draft in wanted:
             _check_listing(uow, draft, listings)
@@ -86,7 +86,7 @@ def set_sync(uow: UnitOfWork, shop: str, listing: str, enabled: bool, *, can_syn
     if link.sync_enabled == enabled:
         return link
     if enabled:
-        _check_sync(uow, uow.shops.get([shop])[shop], can_sync)
+        check_sync_offered(uow, uow.shops.get([shop])[shop], can_sync)
     state = LinkState.PENDING if enabled else LinkState.DISABLED
     # Whatever was known of the shop's number grew old while nobody looked.
     changed = replace(
@@ -155,7 +155,8 @@ def _check_products(uow: UnitOfWork, drafts: Sequence[LinkDraft]) -> None:
             raise ProductArchived(f"product {product} is archived; link another one", product=product)
 
 
-def _check_sync(uow: UnitOfWork, shop: ShopRecord, can_sync: CanSync) -> None:
+def check_sync_offered(uow: UnitOfWork, shop: ShopRecord, can_sync: CanSync) -> None:
+    """Raises SyncNotOffered, ConnectorNotLoaded or ConnectorCannotSetInventory when links of this shop cannot be synced."""
     if not uow.merchants.sync_available:
         raise SyncNotOffered(
             "inventory sync is not offered to this merchant; link without sync, or ask the operator to offer it",

@@ -6,10 +6,10 @@ from dataclasses import asdict, replace
 
 from zaiko_core.app import shops
 from zaiko_core.app.bulk_link import BulkLinkOrder
-from zaiko_core.app.links import CanSync
+from zaiko_core.app.links import CanSync, check_sync_offered
 from zaiko_core.app.ports import UnitOfWork
 from zaiko_core.app.records import OperationRecord, OperationState, ShopRecord
-from zaiko_core.domain.errors import NotFound, OperationActive, OperationDone, ShopPaused, SyncNotOffered
+from zaiko_core.domain.errors import NotFound, OperationActive, OperationDone, ShopPaused
 
 REFRESH_LISTINGS, BULK_LINK, CUT_OVER = "REFRESH_LISTINGS", "BULK_LINK", "CUT_OVER"
 
@@ -33,7 +33,7 @@ def bulk_link(uow: UnitOfWork, asked: BulkLinkOrder, *, drawn: str, can_sync: Ca
     record = shops.get(uow, asked.shop)
     _check_only_one(uow, BULK_LINK, asked.shop, "linking")
     if asked.enable_sync:
-        _check_can_sync(uow, record, can_sync)
+        check_sync_offered(uow, record, can_sync)
     arguments = asdict(asked)
     del arguments["shop"]
     return _begin(uow, BULK_LINK, asked.shop, arguments, drawn)
@@ -44,7 +44,7 @@ def cut_over(uow: UnitOfWork, shop: str, *, dry_run: bool, drawn: str, can_sync:
     ConnectorNotLoaded, ConnectorCannotSetInventory."""
     record = shops.get(uow, shop)
     check_runnable(uow, record, can_sync)
-    _check_can_sync(uow, record, can_sync)
+    check_sync_offered(uow, record, can_sync)
     _check_only_one(uow, CUT_OVER, shop, "cutting over")
     return _begin(uow, CUT_OVER, shop, {"dry_run": dry_run}, drawn)
 
@@ -91,14 +91,6 @@ def _check_only_one(uow: UnitOfWork, kind: str, shop: str, doing: str) -> None:
     if active is not None:
         name = f"merchants/{uow.merchant}/operations/{active.operation}"
         raise OperationActive(f"{name} is {doing} this shop already; wait for it or cancel it", operation=name)
-
-
-def _check_can_sync(uow: UnitOfWork, shop: ShopRecord, can_sync: CanSync) -> None:
-    if not uow.merchants.sync_available:
-        raise SyncNotOffered("inventory sync is not offered to this merchant; link without sync", merchant=uow.merchant)
-    refusal = can_sync(shop.connector)
-    if refusal is not None:
-        raise refusal
 
 
 def _begin(uow: UnitOfWork, kind: str, shop: str, arguments: dict[str, object], drawn: str) -> OperationRecord:

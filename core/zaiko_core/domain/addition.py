@@ -38,7 +38,7 @@ class AdditionState(enum.StrEnum):
     """On their way, or sent without an answer: read before anything else is sent."""
     ADDED = "ADDED"
     UNDECIDED = "UNDECIDED"
-    """Nobody can tell from the numbers; a person looks (`additions.resolve`)."""
+    """Nobody can tell from the numbers; a person looks (`receiving.resolve`)."""
     SUPERSEDED = "SUPERSEDED"
     """Sync took over: free − reserve contains the receipt."""
 
@@ -75,6 +75,8 @@ class Sale:
 
 
 class Verdict(enum.StrEnum):
+    """What the numbers and orders of a shop say of a write that nobody saw the answer of."""
+
     APPLIED = "APPLIED"
     NOT_APPLIED = "NOT_APPLIED"
     UNDECIDED = "UNDECIDED"

@@ -116,7 +116,7 @@ class Operations:
                 )
                 done += len(batch)
                 await self._progress(merchant, record.operation, done=done, total=len(wanted))
-        return asdict(report.sorted())
+        return asdict(report)
 
     async def _progress(self, merchant: str, operation: str, *, done: int, total: int) -> None:
         def note(uow: StorageUnitOfWork) -> bool:

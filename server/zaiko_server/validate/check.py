@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 from google.protobuf.descriptor import FieldDescriptor
@@ -23,7 +24,7 @@ _FIRST_SECOND, _LAST_SECOND, _LONGEST = -62_135_596_800, 253_402_300_799, 315_57
 def check(request: Message, *, now: int) -> None:
     """Raises BatchTooLarge, InvalidName, Repeated, MaskInvalid or InvalidField, each with all it has to say. `now` in µs."""
     fields = TABLE[request.DESCRIPTOR.name]
-    _check_sizes(request, fields)
+    _check_sizes(request)
     walk = _Walk(request, fields, now)
     if request.DESCRIPTOR.name in UPDATES:
         holder, updates = UPDATES[request.DESCRIPTOR.name]
@@ -44,12 +45,17 @@ def check(request: Message, *, now: int) -> None:
         raise Repeated(*walk.repeats[0])
 
 
-def _check_sizes(request: Message, fields: Fields) -> None:
+def _check_sizes(request: Message) -> None:
     """Before anything else: a batch that is too large is not looked at."""
-    for path, rules in fields.items():
-        for rule in rules:
-            if isinstance(rule, Items) and rule.batch and len(getattr(request, path)) > rule.most:
-                raise BatchTooLarge(path, rule.most, len(getattr(request, path)))
+    for path, rule in _batches(request.DESCRIPTOR.name):
+        if (size := len(getattr(request, path))) > rule.most:
+            raise BatchTooLarge(path, rule.most, size)
+
+
+@cache
+def _batches(message: str) -> tuple[tuple[str, Items], ...]:
+    rules = ((path, rule) for path, rules in TABLE[message].items() for rule in rules)
+    return tuple((path, rule) for path, rule in rules if isinstance(rule, Items) and rule.batch)
 
 
 @dataclass
