@@ -67,6 +67,8 @@ def _weather(postgresql: PostgreSQL, db: Database, cluster: Cluster, verdict: Ve
     load.finish()
     faults.finish()
     verdict.faults = faults.met
+    # Connections from before the storm were dropped with PostgreSQL; the product's transactions begin again by themselves.
+    db.engine.dispose()
     ended = time.monotonic()
     if not patient and (wrong := overlapping_runs(told(db))):
         for watcher in watchers:

@@ -72,7 +72,8 @@ def ingest(uow: UnitOfWork, shop: str, readings: Sequence[OrderRecord]) -> Inges
 def _kept(reading: OrderRecord, known: OrderRecord | None, now: int) -> OrderRecord:
     """The reading with what was decided here about the order, as far as that still holds."""
     archived_at = (known.archived_at if known and known.archived_at else now) if reading.archived else None
-    reading = replace(reading, archived_at=archived_at)
+    if archived_at != reading.archived_at:
+        reading = replace(reading, archived_at=archived_at)
     if known is None:
         return reading
     if still_released(reading, known):
@@ -161,15 +162,17 @@ def _apply(
     uow.demands.put(shop, changed)
     entries = [entry for result in results for entry in result.entries]
     autopsy.examine(uow, uow.stocks.post(entries))
+    moved = {entry.product for entry in entries}
     if selling:
-        _lower_fences(uow, shop, results)
-    touch_products(uow, {entry.product for entry in entries})
+        touched = {listing for listing, parts in parts_of.items() if any(part.product in moved for part in parts)}
+        _lower_fences(uow, shop, results, touched)
+    touch_products(uow, moved)
     return results
 
 
-def _lower_fences(uow: UnitOfWork, shop: str, results: Sequence[Reconciled]) -> None:
+def _lower_fences(uow: UnitOfWork, shop: str, results: Sequence[Reconciled], touched: Collection[str]) -> None:
     """The shop's own orders moved its own number. Links that may have been given units back are handled as well, though no
-    balance of theirs may have changed."""
+    balance of theirs may have changed; those of `touched` are in any case."""
     sold = [own for result in results for own in result.sold]
     known = uow.links.fences(shop, {own.listing for own in sold})
     for own in sold:
@@ -181,8 +184,8 @@ def _lower_fences(uow: UnitOfWork, shop: str, results: Sequence[Reconciled]) -> 
         if own.listing in known and own.units:
             sales[own.listing] = sales.get(own.listing, 0) + own.units
     uow.links.add_sales(shop, sales)
-    if known:
-        touch_links(uow, shop, known)
+    if others := known.keys() - touched:
+        touch_links(uow, shop, others)
 
 
 def _orders_with(uow: UnitOfWork, shop: str, listings: Collection[str], *, counted: bool) -> Iterable[dict[str, OrderRecord]]:

@@ -197,7 +197,7 @@ def reconcile(
     for product in sorted(wanted.keys() | demands.keys()):
         old = demands.get(product, Demand())
         units, fulfilled = wanted.get(product, (0, 0))
-        new = replace(old, wanted=units, fulfilled=fulfilled)
+        new = Demand(units, fulfilled, old.shipped, old.alloc)
         if new == old:
             continue
         changed[product] = new
@@ -217,9 +217,8 @@ def reconcile(
 
 
 def _counted(line: Line, stored: Line | None, parts_of: Mapping[str, tuple[Part, ...]]) -> Line:
-    if stored is not None and stored.parts is not None:
-        return replace(line, parts=stored.parts)
-    return replace(line, parts=parts_of.get(line.listing))
+    parts = stored.parts if stored is not None and stored.parts is not None else parts_of.get(line.listing)
+    return line if line.parts == parts else replace(line, parts=parts)
 
 
 def _by_product(record: OrderRecord) -> dict[str, tuple[int, int]]:

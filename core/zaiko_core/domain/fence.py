@@ -99,16 +99,13 @@ def sold(fence: Fence, own: Sold) -> Fence:
     contained = rest if own.at + _WHOLE_SECOND <= fence.taken_over_at else doubted
     rest -= contained
     flight = fence.flight
-    fence = replace(
+    return replace(
         fence,
         suspected=fence.suspected - absorbed,
         doubt=fence.doubt - doubted,
         expected=None if fence.expected is None else fence.expected - rest,
         flight=None if flight is None else replace(flight, quantity=flight.quantity - rest),
         replaced=None if fence.replaced is None else fence.replaced - rest,
-    )
-    return replace(
-        fence,
         released=fence.released + own.released,
         must_read=fence.must_read or own.uncertain or own.released > 0 or contained > 0,
     )

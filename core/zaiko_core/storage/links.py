@@ -122,6 +122,23 @@ def _saved(dialect: str, names: tuple[str, ...]) -> Executable:
     return update(table).where(*(table.c[key] == batch.c[key] for key in _KEYS)).values(values)
 
 
+@lru_cache
+def _sold(dialect: str) -> Executable:
+    table = schema.links
+    batch = unnested(dialect, typed(table, *_KEYS) | {"units": Integer()})
+    period, last = (bindparam(name, type_=table.c.sold_period.type) for name in ("period", "last"))
+    same, next_one = table.c.sold_period == period, table.c.sold_period == last
+    return (
+        update(table)
+        .where(*(table.c[key] == batch.c[key] for key in _KEYS))
+        .values(
+            sold_before=case((same, table.c.sold_before), (next_one, table.c.sold_now), else_=0),
+            sold_now=case((same, table.c.sold_now), else_=0) + batch.c.units,
+            sold_period=period,
+        )
+    )
+
+
 class LinkRows(Scope):
     """See ports.Links."""
 
@@ -234,18 +251,9 @@ class LinkRows(Scope):
     def add_sales(self, shop: str, units: Mapping[str, int]) -> None:
         if not units:
             return
-        table, period = schema.links, self.now // PERIOD
         rows = [self._key(shop, listing) | {"units": sold} for listing, sold in units.items()]
-        batch = rowset(self.connection, typed(table, *_KEYS) | {"units": Integer}, rows)
-        same, next_one = table.c.sold_period == period, table.c.sold_period == period - 1
-        statement = update(table).values(
-            sold_before=case((same, table.c.sold_before), (next_one, table.c.sold_now), else_=0),
-            sold_now=case((same, table.c.sold_now), else_=0) + batch.c.units,
-            sold_period=period,
-        )
-        for key in _KEYS:
-            statement = statement.where(table.c[key] == batch.c[key])
-        self.connection.execute(statement)
+        period = {"period": self.now // PERIOD, "last": self.now // PERIOD - 1}
+        self.connection.execute(_sold(self.connection.dialect.name), rows_of(rows) | period)
 
     def holders(self, products: Collection[str]) -> list[Holding]:
         links, parts, shops = schema.links, schema.link_parts, schema.shops
