@@ -16,7 +16,7 @@ from structlog.testing import capture_logs
 from zaiko_core.domain.errors import CodeTaken, StorageUnavailable
 from zaiko_server.interceptors import sent_once
 from zaiko_server.interceptors.access_log import AccessLog
-from zaiko_server.interceptors.around import Around, Call
+from zaiko_server.interceptors.around import Around, Call, Proceed
 from zaiko_server.interceptors.deadline import Deadline
 from zaiko_server.interceptors.errors import Errors
 from zaiko_server.interceptors.layers import Layers
@@ -85,11 +85,10 @@ class Seen(Around):
         self.calls: list[tuple[str, Any, bool]] = []
         self.ended = 0
 
-    @asynccontextmanager
-    async def around(self, call: Call) -> AsyncIterator[None]:
+    async def around(self, call: Call, proceed: Proceed) -> Any:
         self.calls.append((call.name, call.request and call.request.value, call.streams))
         try:
-            yield
+            return await proceed()
         finally:
             self.ended += 1
 

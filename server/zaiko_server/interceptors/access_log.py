@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
+from functools import cached_property
 from typing import Any
 
 import grpc
@@ -13,9 +13,8 @@ import structlog
 from structlog.contextvars import bound_contextvars
 from zaiko_core.metrics import RPC_SECONDS, RPCS, Metrics
 
-from zaiko_server import names
 from zaiko_server.interceptors import trailers
-from zaiko_server.interceptors.around import Around, Call
+from zaiko_server.interceptors.around import Around, Call, Proceed
 
 REQUEST_KEY = "zaiko-request"
 CLIENT_KEY = "zaiko-client"
@@ -29,17 +28,20 @@ class AccessLog(Around):
 
     def __init__(self, new_id: Callable[[], str], metrics: Metrics | None = None) -> None:
         self._new_id, self._metrics = new_id, metrics
-        self._log: Any = structlog.get_logger("zaiko.calls")
 
-    @asynccontextmanager
-    async def around(self, call: Call) -> AsyncIterator[None]:
+    @cached_property
+    def _log(self) -> Any:
+        # Bound once, and late: when the process has said how it logs.
+        return structlog.get_logger("zaiko.calls").bind()
+
+    async def around(self, call: Call, proceed: Proceed) -> Any:
         """See Around."""
         call_id, began = self._new_id(), time.monotonic()
         trailers.add(call.context, (REQUEST_KEY, call_id))
         outcome: Any = None
-        with bound_contextvars(call=call_id, merchant=merchant_of(call.request)):
+        with bound_contextvars(call=call_id, merchant=call.merchant):
             try:
-                yield
+                return await proceed()
             except asyncio.CancelledError:
                 outcome = "CANCELLED"
                 raise
@@ -52,25 +54,14 @@ class AccessLog(Around):
             self._metrics.add(RPCS, method=call.method, code=code)
             if not call.streams:
                 self._metrics.observe(RPC_SECONDS, seconds, method=call.method)
-        metadata = {key: value for key, value in call.context.invocation_metadata() or () if key == CLIENT_KEY}
         self._log.info(
             "call",
             method=call.method,
-            merchant=merchant_of(call.request),
+            merchant=call.merchant,
             code=code,
             ms=round(seconds * 1000, 1),
-            client=str(metadata.get(CLIENT_KEY, ""))[:100],
+            client=str(call.headers.get(CLIENT_KEY, ""))[:100],
         )
-
-
-def merchant_of(request: Any) -> str:
-    """The merchant that a request is about, from the first of its fields that names one."""
-    for field in ("parent", "name", "product", "shop", "link", "merchant"):
-        value = getattr(request, field, "")
-        name = value if isinstance(value, str) else getattr(value, "name", "")
-        if merchant := names.merchant_of(name):
-            return merchant[:64]
-    return ""
 
 
 def code_of(context: Any) -> str:

@@ -1,44 +1,62 @@
-"""One helper that puts an asynchronous context manager around a handler of any of the four kinds of calls."""
+"""One helper that puts a coroutine around a handler of any of the four kinds of calls."""
 
 from __future__ import annotations
 
 import inspect
-from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, aclosing
-from dataclasses import dataclass, field
+from contextlib import aclosing
+from functools import cached_property
 from typing import Any
 
 import grpc
 
+from zaiko_server import names
+
 Context = Any
 """grpc.aio.ServicerContext; its type arguments say nothing to an interceptor."""
 
+Proceed = Callable[[], Awaitable[Any]]
+"""The rest of a call, to be awaited once: to its reply, or, where the server streams, until its last message is sent."""
 
-@dataclass(frozen=True, slots=True)
+Surround = Callable[["Call", Proceed], Awaitable[Any]]
+
+
 class Call:
-    """One call. `request` is None when the client streams."""
+    """One call. `request` is None when the client streams; `streams`: whether the server does."""
 
-    method: str
-    request: Any
-    context: Context
-    streams: bool
-    """Whether the server streams."""
-    checks: list[Callable[[Any], None]] = field(default_factory=list)
-    """For a client that streams: each is called with every message before the handler gets it; what it raises ends the stream."""
+    def __init__(self, method: str, request: Any, context: Context, *, streams: bool) -> None:
+        self.method, self.request, self.context, self.streams = method, request, context, streams
+        self.checks: list[Callable[[Any], None]] = []
+        """For a client that streams: each is called with every message before the handler gets it, and ends the stream by
+        raising."""
 
     @property
     def name(self) -> str:
         """The method without its service."""
         return self.method.rpartition("/")[2]
 
+    @cached_property
+    def headers(self) -> dict[str, str | bytes]:
+        """What the client sent beside its messages; of a key that comes twice, the first."""
+        return dict(reversed(tuple(self.context.invocation_metadata() or ())))
 
-class Around(grpc.aio.ServerInterceptor, ABC):
-    """An interceptor that is a context manager around the handler: what the handler raises is raised inside of it."""
+    @cached_property
+    def merchant(self) -> str:
+        """The merchant that a request is about, from the first of its fields that names one; else empty. Nothing is checked yet."""
+        for field in ("parent", "name", "product", "shop", "link", "merchant"):
+            value = getattr(self.request, field, "")
+            name = value if isinstance(value, str) else getattr(value, "name", "")
+            if merchant := names.merchant_of(name):
+                return merchant[:64]
+        return ""
 
-    @abstractmethod
-    def around(self, call: Call) -> AbstractAsyncContextManager[None]:
-        """Entered before the handler, left after it or after the last message of its stream."""
+
+class Around(grpc.aio.ServerInterceptor):
+    """An interceptor that surrounds the handler: what the handler raises is raised inside of it."""
+
+    async def around(self, call: Call, proceed: Proceed) -> Any:
+        """Called once for each call. Awaits `proceed()` once and returns what it returns, or raises, before or after."""
+        return await proceed()
 
     async def intercept_service(
         self,
@@ -62,7 +80,7 @@ class Around(grpc.aio.ServerInterceptor, ABC):
         return handler
 
 
-def wrap(handler: Any, method: str, around: Callable[[Call], AbstractAsyncContextManager[None]]) -> Any:
+def wrap(handler: Any, method: str, around: Surround) -> Any:
     """`handler` with `around` around it, of the same kind and with the same serialisers."""
     if handler.request_streaming and handler.response_streaming:
         make, inner = grpc.stream_stream_rpc_method_handler, handler.stream_stream
@@ -72,34 +90,26 @@ def wrap(handler: Any, method: str, around: Callable[[Call], AbstractAsyncContex
         make, inner = grpc.unary_stream_rpc_method_handler, handler.unary_stream
     else:
         make, inner = grpc.unary_unary_rpc_method_handler, handler.unary_unary
+    many, streams = handler.request_streaming, handler.response_streaming
 
-    def call_of(request: Any, context: Context) -> Call:
-        return Call(method, None if handler.request_streaming else request, context, handler.response_streaming)
+    async def behave(request: Any, context: Context) -> Any:
+        call = Call(method, None if many else request, context, streams=streams)
 
-    def checked(call: Call, request: Any) -> Any:
-        return _checked(call.checks, request) if handler.request_streaming and call.checks else request
-
-    async def answer(request: Any, context: Context) -> Any:
-        call = call_of(request, context)
-        async with around(call):
-            result = inner(checked(call, request), context)
-            # Servicers of other packages may be plain functions.
-            return await result if inspect.isawaitable(result) else result
-
-    async def stream(request: Any, context: Context) -> AsyncIterator[Any]:
-        call = call_of(request, context)
-        async with around(call):
-            result = inner(checked(call, request), context)
+        async def proceed() -> Any:
+            result = inner(_checked(call.checks, request) if many and call.checks else request, context)
+            # Servicers of other packages may be plain functions; one that streams may write instead of yielding.
             if inspect.isawaitable(result):
-                # A handler that writes through the context instead of yielding.
-                await result
-                return
+                return await result
+            if not streams:
+                return result
             async with aclosing(result) as messages:
                 async for message in messages:
-                    yield message
+                    await context.write(message)
+            return None
 
-    behaviour: Any = stream if handler.response_streaming else answer
-    return make(behaviour, request_deserializer=handler.request_deserializer, response_serializer=handler.response_serializer)
+        return await around(call, proceed)
+
+    return make(behave, request_deserializer=handler.request_deserializer, response_serializer=handler.response_serializer)
 
 
 async def _checked(checks: list[Callable[[Any], None]], requests: AsyncIterator[Any]) -> AsyncIterator[Any]:

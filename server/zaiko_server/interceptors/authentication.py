@@ -13,7 +13,7 @@ from zaiko_core.domain.access import Principal
 from zaiko_core.domain.errors import PermissionMissing, Refusal, Unavailable
 
 from zaiko_server import names
-from zaiko_server.interceptors.around import Around, Call
+from zaiko_server.interceptors.around import Around, Call, Proceed
 from zaiko_server.security.authority import FRESH, Authority
 from zaiko_server.security.buckets import Buckets
 from zaiko_server.security.calling import called_by, foreign
@@ -40,15 +40,13 @@ class Authentication(Around):
         self._authority, self._again = authority, again
         self._buckets = Buckets(rate=rate, burst=2 * rate, clock=clock) if rate else None
 
-    @asynccontextmanager
-    async def around(self, call: Call) -> AsyncIterator[None]:
+    async def around(self, call: Call, proceed: Proceed) -> Any:
         """See Around."""
         if call.method not in RULES:
             raise PermissionMissing("none", f"nobody may call {call.method[:200]} here; tell the operator that it has no rule")
         permission = RULES[call.method]
         if permission is None:
-            yield
-            return
+            return await proceed()
         principal = await self._authority.principal(call.context)
         if self._buckets is not None and principal.id:
             self._buckets.check(principal.id)
@@ -61,10 +59,9 @@ class Authentication(Around):
         else:
             call.checks.append(lambda request: check_names(principal, request))
         if not principal.id or not (call.streams or call.request is None):
-            yield
-            return
+            return await proceed()
         async with self._still_allowed(call):
-            yield
+            return await proceed()
 
     @asynccontextmanager
     async def _still_allowed(self, call: Call) -> AsyncIterator[None]:

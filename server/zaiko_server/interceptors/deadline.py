@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from typing import Any
 
-from zaiko_server.interceptors.around import Around, Call
+from zaiko_server.interceptors.around import Around, Call, Proceed
 from zaiko_server.refusals import Expired
 
 UNARY, BATCH = 30.0, 60.0
@@ -19,16 +18,14 @@ class Deadline(Around):
     def __init__(self, *, unary: float = UNARY, batch: float = BATCH) -> None:
         self._unary, self._batch = unary, batch
 
-    @asynccontextmanager
-    async def around(self, call: Call) -> AsyncIterator[None]:
+    async def around(self, call: Call, proceed: Proceed) -> Any:
         """See Around."""
         if call.streams or call.request is None:
-            yield
-            return
+            return await proceed()
         limit = self._batch if call.name.startswith(("Batch", "Check")) else self._unary
         try:
             async with asyncio.timeout(limit) as scope:
-                yield
+                return await proceed()
         except TimeoutError:
             if not scope.expired():
                 raise

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import traceback
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +14,7 @@ from google.protobuf.message import DecodeError
 from zaiko_core.domain.errors import InvalidField, Refusal
 
 from zaiko_server import status
-from zaiko_server.interceptors.around import Around, Call
+from zaiko_server.interceptors.around import Around, Call, Proceed
 from zaiko_server.refusals import Internal, Unimplemented
 
 
@@ -26,14 +25,13 @@ class Errors(Around):
         self._new_id = new_id
         self._log: Any = structlog.get_logger("zaiko.errors")
 
-    @asynccontextmanager
-    async def around(self, call: Call) -> AsyncIterator[None]:
+    async def around(self, call: Call, proceed: Proceed) -> Any:
         """See Around."""
         if call.request is None:
             call.checks.append(_check_readable)
         try:
             _check_readable(call.request)
-            yield
+            return await proceed()
         except (grpc.aio.AbortError, asyncio.CancelledError, GeneratorExit):
             raise
         except Refusal as refusal:

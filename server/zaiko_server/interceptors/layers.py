@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from typing import Any
 
-from zaiko_server.interceptors.around import Around, Call
+from zaiko_server.interceptors.around import Around, Call, Proceed
 
 
 class Layers(Around):
@@ -15,14 +14,13 @@ class Layers(Around):
 
     def __init__(self, *layers: Around) -> None:
         self._layers = layers
+        self._innermost_first = [layer.around for layer in reversed(layers) if type(layer).around is not Around.around]
 
-    @asynccontextmanager
-    async def around(self, call: Call) -> AsyncIterator[None]:
+    async def around(self, call: Call, proceed: Proceed) -> Any:
         """See Around."""
-        async with AsyncExitStack() as stack:
-            for layer in self._layers:
-                await stack.enter_async_context(layer.around(call))
-            yield
+        for around in self._innermost_first:
+            proceed = partial(around, call, proceed)
+        return await proceed()
 
     def prepare(self, handler: Any, method: str) -> Any:
         """See Around."""

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from typing import Any
 
-from zaiko_server.interceptors.around import Around, Call
+from zaiko_server.interceptors.around import Around
 
 _KEPT = 16
 """Messages of each method. Watches of the same thing get the same object within moments of each other."""
@@ -17,11 +16,6 @@ _LARGEST = 64 << 10
 
 class SentOnce(Around):
     """For our watches: what they send is never changed afterwards."""
-
-    @asynccontextmanager
-    async def around(self, call: Call) -> AsyncIterator[None]:
-        """See Around."""
-        yield
 
     def prepare(self, handler: Any, method: str) -> Any:
         """See Around."""

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from typing import Any
 
 from opentelemetry import trace
-from opentelemetry.context import Context
 from opentelemetry.trace import SpanKind, Tracer
 from structlog.contextvars import bound_contextvars
 from zaiko_core import tracing
 
-from zaiko_server.interceptors.access_log import code_of, merchant_of
-from zaiko_server.interceptors.around import Around, Call
+from zaiko_server.interceptors.access_log import code_of
+from zaiko_server.interceptors.around import Around, Call, Proceed
 
 TRACEPARENT = "traceparent"
 
@@ -28,17 +26,16 @@ class Traces(Around):
     def __init__(self, tracer: Tracer) -> None:
         self._tracer = tracer
 
-    @asynccontextmanager
-    async def around(self, call: Call) -> AsyncIterator[None]:
+    async def around(self, call: Call, proceed: Proceed) -> Any:
         """See Around."""
-        if not call.method.startswith("/zaiko."):
-            yield
-            return
+        parent = str(call.headers.get(TRACEPARENT, ""))
+        if not call.method.startswith("/zaiko.") or (self._tracer is tracing.OFF and not parent):
+            return await proceed()
         method = call.method.removeprefix("/")
         attributes = {"rpc.system.name": "grpc", "rpc.method": method}
-        if merchant := merchant_of(call.request):
-            attributes["zaiko.merchant"] = merchant
-        span = self._tracer.start_span(method, _parent(call), SpanKind.SERVER, attributes)
+        if call.merchant:
+            attributes["zaiko.merchant"] = call.merchant
+        span = self._tracer.start_span(method, tracing.sent(parent), SpanKind.SERVER, attributes)
         current = trace.INVALID_SPAN if call.streams else span
         outcome = ""
         try:
@@ -46,7 +43,7 @@ class Traces(Around):
                 trace.use_span(current, record_exception=False, set_status_on_exception=False),
                 bound_contextvars(**tracing.ids(span.get_span_context())),
             ):
-                yield
+                return await proceed()
         except asyncio.CancelledError:
             outcome = "CANCELLED"
             raise
@@ -56,8 +53,3 @@ class Traces(Around):
             if code in _OURS:
                 tracing.failed(span, code)
             span.end()
-
-
-def _parent(call: Call) -> Context:
-    headers = [value for key, value in call.context.invocation_metadata() or () if key == TRACEPARENT]
-    return tracing.sent(str(headers[0]) if headers else "")

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
+from typing import Any
 
-from zaiko_server.interceptors.around import Around, Call
+from zaiko_server.interceptors.around import Around, Call, Proceed
 from zaiko_server.refusals import MessageTooLarge
 from zaiko_server.validate.check import check
 from zaiko_server.validate.table import TABLE
@@ -21,12 +21,11 @@ class Validation(Around):
     def __init__(self, now: Callable[[], int], *, largest: int = LARGEST_REQUEST) -> None:
         self._now, self._largest = now, largest
 
-    @asynccontextmanager
-    async def around(self, call: Call) -> AsyncIterator[None]:
+    async def around(self, call: Call, proceed: Proceed) -> Any:
         """See Around."""
         if call.request is not None and call.method.startswith("/zaiko.") and call.request.DESCRIPTOR.name in TABLE:
             size = call.request.ByteSize()
             if size > self._largest:
                 raise MessageTooLarge(self._largest, size)
             check(call.request, now=self._now())
-        yield
+        return await proceed()
