@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
@@ -102,6 +102,43 @@ def test_what_one_is_refused_for_is_its_own_and_nothing_of_it_is_kept(world: Wor
     assert isinstance(answers[1], NotFound)
     assert isinstance(answers[3], ZeroDivisionError)
     assert units(world) == 4
+
+
+def looked(db: Database, looks: Sequence[tuple[Callable[..., Any], str]]) -> list[Any]:
+    """What they find. All wait behind the first one."""
+
+    async def run() -> list[Any]:
+        return await asyncio.gather(*(db.look(MERCHANT, look, key) for look, key in looks), return_exceptions=True)
+
+    return asyncio.run(run())
+
+
+def test_looks_that_wait_are_one_look_and_each_finds_its_own(world: World) -> None:
+    asked: list[set[str]] = []
+
+    def stocks(uow: Any, products: Collection[str]) -> dict[str, str]:
+        asked.append(set(products))
+        return {product: record.product for product, record in uow.stocks.get(products).items()}
+
+    def warehouses(uow: Any, keys: Collection[str]) -> dict[str, str]:
+        return {key: record.warehouse for key, record in uow.warehouses.get(keys).items()}
+
+    keys = ["tea", "jam", "none", "tea"] * 4
+    found = looked(world.db, [*((stocks, key) for key in keys), (warehouses, WAREHOUSE)])
+    assert found == [None if key == "none" else key for key in keys] + [WAREHOUSE]
+    assert len(asked) <= 3
+    assert set.union(*asked) == set(keys)
+
+
+def test_a_look_that_fails_for_one_key_fails_for_that_one_only(world: World) -> None:
+    def fragile(uow: Any, keys: Collection[str]) -> dict[str, str]:
+        if "bad" in keys:
+            raise ZeroDivisionError
+        return {key: key for key in keys}
+
+    found = looked(world.db, [(fragile, key) for key in ("a", "b", "bad", "c", "d")])
+    assert isinstance(found[2], ZeroDivisionError)
+    assert [*found[:2], *found[3:]] == ["a", "b", "c", "d"]
 
 
 def test_a_reading_that_is_refused_is_refused_alone(world: World) -> None:
@@ -252,3 +289,40 @@ def test_a_reading_overtakes_one_that_is_long_at_work() -> None:
     with ThreadPoolExecutor(2) as pool:
         asyncio.run(run())
     assert groups == [["0"], ["1", "2"]]
+
+
+def test_nothing_of_a_lane_is_left_when_nobody_waits() -> None:
+    groups: list[list[str]] = []
+    gate = threading.Event()
+    gate.set()
+
+    async def run() -> None:
+        together = Together(doing(groups, gate), pool, patience=60)
+        await asyncio.gather(*(together.add("acme", lambda _, n=n: str(n)) for n in range(3)))  # type: ignore[misc]
+        loop: Any = asyncio.get_running_loop()
+        # A timer that is left would end a later lane of the same merchant while it is at work, and two groups would run abreast.
+        assert [timer for timer in loop._scheduled if not timer.cancelled()] == []
+
+    with ThreadPoolExecutor(2) as pool:
+        asyncio.run(run())
+    assert groups == [["0"], ["1", "2"]]
+
+
+def test_callers_abreast_wait_for_company_and_one_alone_does_not() -> None:
+    groups: list[list[str]] = []
+    gate = threading.Event()
+    gate.set()
+
+    async def run() -> None:
+        together = Together(doing(groups, gate), pool, window=0.2)
+        for name in ("alone", "again"):
+            await asyncio.wait_for(together.add("acme", lambda _, name=name: name), 0.15)  # type: ignore[misc]
+        first = asyncio.ensure_future(together.add("acme", lambda _: "first"))
+        second = asyncio.ensure_future(together.add("acme", lambda _: "second"))
+        await first
+        third = asyncio.ensure_future(together.add("acme", lambda _: "third"))
+        await asyncio.gather(second, third)
+
+    with ThreadPoolExecutor(2) as pool:
+        asyncio.run(run())
+    assert groups == [["alone"], ["again"], ["first"], ["second", "third"]]

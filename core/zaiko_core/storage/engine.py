@@ -10,7 +10,7 @@ import secrets
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
@@ -29,18 +29,21 @@ from zaiko_core.storage.census import Census
 from zaiko_core.storage.channel import NOTIFY
 from zaiko_core.storage.clock import CLOCK
 from zaiko_core.storage.jobs import Due, Jobs
-from zaiko_core.storage.together import Item, Outcome, Together
+from zaiko_core.storage.together import Item, Outcome, Together, looked_up
 from zaiko_core.storage.tokens import TokenRows
 from zaiko_core.storage.uow import StorageUnitOfWork, finish, following, opened
 from zaiko_core.storage.witness import Seen
 
 T = TypeVar("T")
+K = TypeVar("K")
 Now = Callable[[], int]
 
 _ATTEMPTS, _PATIENCE = 8, 5.0
 """How often a transaction is run, and seconds after which it is not run again: whoever waited that long is told."""
-_OVERTAKE = 0.010
-"""Seconds after which a read starts beside others of its merchant that are at work."""
+_OVERTAKE, _OVERTAKE_LOOK = 0.010, 0.250
+"""Seconds after which a read starts beside others of its merchant that are at work; a look, of which each takes about as long."""
+_WINDOW = 0.001
+"""Seconds that looks wait for company while there are callers abreast: to hand over to a thread costs as much as some looks."""
 _RETRY_STATES = {"40001", "40P01"}  # serialization failure, deadlock
 _STOPPING = {"57P01", "57P02", "57P03"}
 _NOT_CONNECTED = {"08000", "08001", "08003", "08004", "08006"}
@@ -96,6 +99,9 @@ class Database:
         self._writers = ThreadPoolExecutor(8 if self.is_postgresql else 1, thread_name_prefix="zaiko-write")
         self._readers = ThreadPoolExecutor(4, thread_name_prefix="zaiko-read")
         self._reading = Together(functools.partial(self._group, writing=False), self._readers, patience=_OVERTAKE)
+        self._looking = Together(
+            functools.partial(self._group, writing=False), self._readers, patience=_OVERTAKE_LOOK, window=_WINDOW
+        )
         self._writing = Together(functools.partial(self._group, writing=True), self._writers)
         self._closed = threading.Event()
         self._unwritable = False
@@ -122,6 +128,14 @@ class Database:
         self._check_open()
         with tracing.part(self._tracer, "read", {"zaiko.merchant": merchant, "code.function.name": _use_case(work)}):
             return await self._reading.add(merchant, work)
+
+    async def look(self, merchant: str, look: Callable[[StorageUnitOfWork, Collection[K]], Mapping[K, T]], key: K) -> T | None:
+        """What `look` finds for `key`, or None, as `read` would. It is called once for the keys of all who wait with the same
+        function; what it finds belongs to several of them and is not changed."""
+        self._check_open()
+        with tracing.part(self._tracer, "read", {"zaiko.merchant": merchant, "code.function.name": _use_case(look)}):
+            found: T | None = await self._looking.add_look(merchant, look, key)
+            return found
 
     async def directory(self, work: Callable[[MerchantDirectory], T]) -> T:
         """Run `work` over the merchants, in one writing transaction."""
@@ -317,7 +331,8 @@ class Database:
     def _read_group(self, merchant: str, items: Sequence[Item]) -> list[Outcome]:
         with self._transaction(writing=False) as connection:
             uow = opened(connection, merchant, self._known_now(), writing=False)
-            return [_outcome(lambda item=item: item.context.run(item.work, uow)) for item in items]  # type: ignore[misc]
+            found = looked_up(uow, items)
+            return [found.get(item) or _outcome(lambda item=item: item.context.run(item.work, uow)) for item in items]  # type: ignore[misc]
 
     def _write_group(self, merchant: str, items: Sequence[Item]) -> list[Outcome]:
         with self._transaction(writing=True) as connection:

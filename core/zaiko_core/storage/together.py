@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-from collections.abc import Callable, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -26,49 +27,76 @@ class Outcome:
     error: BaseException | None = None
 
 
+Look = Callable[[Any, Collection[Any]], Mapping[Any, Any]]
+"""(unit of work, keys) → what is found, by key."""
+
+
 @dataclass(eq=False, slots=True)
 class Item:
-    """`work` takes a unit of work and runs in `context`."""
+    """`work` takes a unit of work and runs in `context`. With a `look`, it is to look up the `key`."""
 
     work: Callable[[Any], Any]
     context: contextvars.Context
     answer: asyncio.Future[Any]
+    look: Look | None = None
+    key: Any = None
 
 
 @dataclass(eq=False, slots=True)
 class _Lane:
     waiting: list[Item] = field(default_factory=list)
     running: int = 0
+    abreast: bool = False
+    """Whether somebody came while others waited or were at work; until one is at work alone to the end."""
+    collecting: bool = False
     began: float = 0.0
     alarm: asyncio.TimerHandle | None = None
 
 
 class Together:
     """Used on event loops; `do` runs on a thread of `pool` and gives an outcome for each item, in their order. `patience`: seconds
-    after which another group of the same merchant starts beside one that is still at work; None: never."""
+    after which another group of the same merchant starts beside one that is still at work; None: never. `window`: seconds that the
+    next group waits for company while there are callers abreast; who comes alone never does."""
 
     def __init__(
-        self, do: Callable[[str, Sequence[Item]], Sequence[Outcome]], pool: Executor, *, patience: float | None = None
+        self,
+        do: Callable[[str, Sequence[Item]], Sequence[Outcome]],
+        pool: Executor,
+        *,
+        patience: float | None = None,
+        window: float = 0,
     ) -> None:
-        self._do, self._pool, self._patience = do, pool, patience
+        self._do, self._pool, self._patience, self._window = do, pool, patience, window
         self._lanes: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, _Lane]] = WeakKeyDictionary()
 
     async def add(self, merchant: str, work: Callable[[Any], T]) -> T:
         """What `work` returns, when its group is committed. Raises what it raises, and what the store raises. One that is cancelled
         before its group begins is not run; later, it runs to its end and nobody hears of it."""
+        answer: T = await self._add(merchant, work, None, None)
+        return answer
+
+    async def add_look(self, merchant: str, look: Look, key: Any) -> Any:
+        """As `add`, for what `look` finds for `key`, or None; `do` may take items with the same look at once (`looked_up`)."""
+        return await self._add(merchant, lambda uow: look(uow, [key]).get(key), look, key)
+
+    async def _add(self, merchant: str, work: Callable[[Any], Any], look: Look | None, key: Any) -> Any:
         loop = asyncio.get_running_loop()
         lane = self._lanes.setdefault(loop, {}).setdefault(merchant, _Lane())
-        item = Item(work, contextvars.copy_context(), loop.create_future())
+        item = Item(work, contextvars.copy_context(), loop.create_future(), look, key)
+        lane.abreast = lane.abreast or bool(lane.running or lane.waiting)
         lane.waiting.append(item)
-        self._next(loop, merchant, lane)
-        answer: T = await item.answer
-        return answer
+        if not lane.collecting:
+            self._next(loop, merchant, lane)
+        return await item.answer
 
     def _next(self, loop: asyncio.AbstractEventLoop, merchant: str, lane: _Lane) -> None:
         lane.waiting = [item for item in lane.waiting if not item.answer.cancelled()]
         if not lane.waiting:
             if not lane.running:
-                self._lanes[loop].pop(merchant, None)
+                if lane.alarm is not None:
+                    lane.alarm.cancel()
+                if self._lanes[loop].get(merchant) is lane:
+                    del self._lanes[loop][merchant]
             return
         if lane.running and not self._overdue(loop, merchant, lane):
             return
@@ -102,6 +130,7 @@ class Together:
         self, loop: asyncio.AbstractEventLoop, merchant: str, lane: _Lane, group: Sequence[Item], outcomes: Sequence[Outcome]
     ) -> None:
         lane.running -= 1
+        lane.abreast = len(group) > 1 or bool(lane.waiting or lane.running)
         for item, outcome in zip(group, outcomes, strict=True):
             if item.answer.done():
                 continue
@@ -109,7 +138,30 @@ class Together:
                 item.answer.set_exception(outcome.error)
             else:
                 item.answer.set_result(outcome.value)
+        if self._window and lane.abreast:
+            lane.collecting = True
+            loop.call_later(self._window, self._collected, loop, merchant, lane)
+        else:
+            self._next(loop, merchant, lane)
+
+    def _collected(self, loop: asyncio.AbstractEventLoop, merchant: str, lane: _Lane) -> None:
+        lane.collecting = False
         self._next(loop, merchant, lane)
+
+
+def looked_up(uow: Any, items: Sequence[Item]) -> dict[Item, Outcome]:
+    """What items that have their look in common have found with one call of it; the others are left out. Raises what a look
+    raises."""
+    alike: dict[Look, list[Item]] = defaultdict(list)
+    for item in items:
+        if item.look is not None:
+            alike[item.look].append(item)
+    outcomes: dict[Item, Outcome] = {}
+    for look, same in alike.items():
+        if len(same) > 1:
+            found = same[0].context.run(look, uow, {item.key for item in same})
+            outcomes |= {item: Outcome(found.get(item.key)) for item in same}
+    return outcomes
 
 
 def _outcomes(done: asyncio.Future[Sequence[Outcome]], group: Sequence[Item]) -> Sequence[Outcome]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
 from google.protobuf.message import Message
@@ -19,6 +19,7 @@ from zaiko_server.pages import Pages
 from zaiko_server.security.calling import caller, check_reach
 
 T = TypeVar("T")
+K = TypeVar("K")
 M = TypeVar("M", bound=Message)
 Context = Any
 
@@ -29,6 +30,7 @@ class Store(Protocol):
     """Transactions (zaiko_core.storage.engine.Database)."""
 
     async def read(self, merchant: str, work: Callable[[Any], T]) -> T: ...
+    async def look(self, merchant: str, look: Callable[[Any, Collection[K]], Mapping[K, T]], key: K) -> T | None: ...
     async def write_together(self, merchant: str, work: Callable[[Any], T]) -> T: ...
     async def found(self, merchant: MerchantRecord, work: Callable[[Any, bool], T]) -> T: ...
     async def directory(self, work: Callable[[Any], T]) -> T: ...
@@ -74,6 +76,11 @@ class Calls:
         """Run `work` over one snapshot of a merchant."""
         check_reach(merchant)
         return await self.engine.db.read(merchant, work)
+
+    async def look(self, merchant: str, look: Callable[[UnitOfWork, Collection[K]], Mapping[K, T]], key: K) -> T | None:
+        """What `look` finds for `key` in one snapshot of a merchant, or None; calls that wait share it (Database.look)."""
+        check_reach(merchant)
+        return await self.engine.db.look(merchant, look, key)
 
     async def directory(self, work: Callable[[Directory], T]) -> T:
         """Run `work` over the merchants."""

@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Collection, Sequence
 
 from zaiko.v1 import link_pb2, link_service_pb2_grpc
 from zaiko.v1 import link_service_pb2 as pb
@@ -12,7 +13,7 @@ from zaiko_core.app.bulk_link import BulkLinkOrder
 from zaiko_core.app.links import LinkDraft
 from zaiko_core.app.ports import UnitOfWork
 from zaiko_core.app.records import LinkRecord, LinkState
-from zaiko_core.domain.errors import ConnectorCannotSetInventory, ConnectorNotLoaded, Refusal, SyncNotOffered
+from zaiko_core.domain.errors import ConnectorCannotSetInventory, ConnectorNotLoaded, NotFound, Refusal, SyncNotOffered
 
 from zaiko_server import etags, masks, names, views
 from zaiko_server.convert import links as messages
@@ -108,11 +109,10 @@ class LinkServicer(link_service_pb2_grpc.LinkServiceServicer):
 
     async def GetLink(self, request: pb.GetLinkRequest, context: Context) -> pb.GetLinkResponse:
         merchant, shop, listing = names.LINK.ids(request.name)
-
-        def work(uow: UnitOfWork) -> pb.GetLinkResponse:
-            return pb.GetLinkResponse(link=self._shown(uow, [links.get(uow, shop, listing)])[0], revision=uow.revision)
-
-        return await self._calls.read(merchant, work)
+        reply = await self._calls.look(merchant, self._replies, (shop, listing))
+        if reply is None:
+            raise NotFound(f"merchants/{merchant}/shops/{shop}/links/{listing}")
+        return reply
 
     async def ListLinks(self, request: pb.ListLinksRequest, context: Context) -> pb.ListLinksResponse:
         merchant, shop = names.SHOP.ids(request.parent, wildcard=True)
@@ -142,6 +142,14 @@ class LinkServicer(link_service_pb2_grpc.LinkServiceServicer):
             return pb.BulkLinkResponse(operation=operation(merchant, begun), revision=uow.answer_revision)
 
         return await self._calls.write(context, merchant, request, pb.BulkLinkResponse, work)
+
+    def _replies(self, uow: UnitOfWork, keys: Collection[tuple[str, str]]) -> dict[tuple[str, str], pb.GetLinkResponse]:
+        by_shop: dict[str, list[str]] = defaultdict(list)
+        for shop, listing in keys:
+            by_shop[shop].append(listing)
+        records = [record for shop, wanted in by_shop.items() for record in uow.links.get(shop, wanted).values()]
+        shown = zip(records, self._shown(uow, records), strict=True)
+        return {(record.shop, record.listing): pb.GetLinkResponse(link=link, revision=uow.revision) for record, link in shown}
 
     def _shown(self, uow: UnitOfWork, records: Sequence[LinkRecord]) -> list[link_pb2.Link]:
         return views.links(uow, records, self._can_sync)

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager, aclosing, nullcontext
 from typing import Any, TypeVar
 
@@ -47,12 +47,10 @@ class StockServicer(stock_service_pb2_grpc.StockServiceServicer):
 
     async def GetStock(self, request: pb.GetStockRequest, context: Context) -> pb.GetStockResponse:
         merchant, product = names.STOCK.ids(request.name)
-
-        def work(uow: UnitOfWork) -> pb.GetStockResponse:
-            (record,) = _stocks(uow, [product])
-            return pb.GetStockResponse(stock=stocks.stock(merchant, record), revision=uow.revision)
-
-        return await self._calls.read(merchant, work)
+        reply = await self._calls.look(merchant, _replies, product)
+        if reply is None:
+            raise NotFound(f"merchants/{merchant}/products/{product}")
+        return reply
 
     async def BatchGetStocks(self, request: pb.BatchGetStocksRequest, context: Context) -> pb.BatchGetStocksResponse:
         (merchant,) = names.MERCHANT.ids(request.parent)
@@ -256,6 +254,13 @@ class StockServicer(stock_service_pb2_grpc.StockServiceServicer):
             )
 
         return await self._calls.write(context, merchant, request, reply, work)
+
+
+def _replies(uow: UnitOfWork, products: Collection[str]) -> dict[str, pb.GetStockResponse]:
+    return {
+        product: pb.GetStockResponse(stock=stocks.stock(uow.merchant, record), revision=uow.revision)
+        for product, record in uow.stocks.get(products).items()
+    }
 
 
 def _stocks(uow: UnitOfWork, products: Sequence[str]) -> list[StockRecord]:
