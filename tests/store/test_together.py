@@ -157,6 +157,41 @@ def test_a_reading_that_is_refused_is_refused_alone(world: World) -> None:
     assert not isinstance(answers[3], Refusal)
 
 
+def test_acts_that_wait_are_one_unit_of_work_unless_their_claims_meet(world: World, commits: list[str]) -> None:
+    asked: list[list[str]] = []
+
+    def receive(uow: Any, receipts: Sequence[stock.Receipt]) -> list[int]:
+        asked.append([receipt.cause for receipt in receipts])
+        return [posting.stock.balance.physical + 1000 * uow.answer_revision for posting in stock.receive(uow, receipts)]
+
+    async def run() -> list[int]:
+        told = [stock.Receipt(product, WAREHOUSE, 1, f"c{n}") for n in range(8) for product in [("tea", "jam")[n % 2]]]
+        return await asyncio.gather(*(world.db.act(MERCHANT, receive, receipt, claims=(receipt.product,)) for receipt in told))
+
+    answers = asyncio.run(run())
+    assert asked == [["c0"], ["c1", "c2"], ["c3", "c4"], ["c5", "c6"], ["c7"]]
+    assert [answer % 1000 for answer in answers] == [1, 1, 2, 2, 3, 3, 4, 4]
+    of_tea = [answer // 1000 for answer in answers[::2]]
+    # What has an etag is never left twice with the same one.
+    assert of_tea == sorted(set(of_tea))
+    assert len(commits) <= 3
+
+
+def test_an_act_that_is_refused_is_refused_alone(world: World) -> None:
+    def receive(uow: Any, receipts: Sequence[stock.Receipt]) -> list[bool]:
+        return [posting.already_recorded for posting in stock.receive(uow, receipts)]
+
+    async def run() -> list[Any]:
+        told = [stock.Receipt(product, WAREHOUSE, 1, f"c{n}") for n, product in enumerate(("tea", "jam", "none", "tea", "jam"))]
+        calls = [world.db.act(MERCHANT, receive, receipt, claims=(receipt.product,)) for receipt in told]
+        return await asyncio.gather(*calls, return_exceptions=True)
+
+    answers = asyncio.run(run())
+    assert isinstance(answers[2], NotFound)
+    assert answers[:2] + answers[3:] == [False] * 4
+    assert units(world) == 2
+
+
 def test_readings_that_wait_share_a_snapshot(world: World, commits: list[str]) -> None:
     revisions = abreast(world.db, [lambda uow: uow.revision for _ in range(30)], write=False)
     assert len(set(revisions)) == 1

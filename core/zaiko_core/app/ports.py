@@ -301,6 +301,10 @@ class Links(Protocol):
         """How many links have one of these products as a part."""
         ...
 
+    def synced(self, products: Collection[str]) -> dict[str, int]:
+        """How many links with sync enabled have each of these products."""
+        ...
+
     def touch(self, products: Collection[str]) -> list[tuple[str, str]]:
         """Mark the enabled links of these products due; their (shop, listing). One that is backing off after a failure stays so."""
         ...

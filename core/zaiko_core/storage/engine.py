@@ -29,7 +29,7 @@ from zaiko_core.storage.census import Census
 from zaiko_core.storage.channel import NOTIFY
 from zaiko_core.storage.clock import CLOCK
 from zaiko_core.storage.jobs import Due, Jobs
-from zaiko_core.storage.together import Item, Outcome, Together, looked_up
+from zaiko_core.storage.together import Item, Outcome, Together, acted, looked_up, runs
 from zaiko_core.storage.tokens import TokenRows
 from zaiko_core.storage.uow import StorageUnitOfWork, finish, following, opened
 from zaiko_core.storage.witness import Seen
@@ -118,6 +118,16 @@ class Database:
         with tracing.part(self._tracer, "write", {"zaiko.merchant": merchant, "code.function.name": _use_case(work)}):
             return await self._writing.add(merchant, work)
 
+    async def act(
+        self, merchant: str, act: Callable[[StorageUnitOfWork, Sequence[K]], Sequence[T]], what: K, *, claims: Collection[str]
+    ) -> T:
+        """What `act` answers to `what`, as `write_together` would. It is called once for all who wait with the same function and
+        whose claims do not meet: their changes have one revision, so what has an etag is claimed."""
+        self._check_open()
+        with tracing.part(self._tracer, "write", {"zaiko.merchant": merchant, "code.function.name": _use_case(act)}):
+            answer: T = await self._writing.act(merchant, act, what, claims)
+            return answer
+
     async def found(self, merchant: MerchantRecord, work: Callable[[StorageUnitOfWork, bool], T]) -> T:
         """Make a merchant, unless it is there, and run `work` as its only writer in the same transaction; it is told whether the
         merchant was made now."""
@@ -134,7 +144,7 @@ class Database:
         function; what it finds belongs to several of them and is not changed."""
         self._check_open()
         with tracing.part(self._tracer, "read", {"zaiko.merchant": merchant, "code.function.name": _use_case(look)}):
-            found: T | None = await self._looking.add_look(merchant, look, key)
+            found: T | None = await self._looking.look(merchant, look, key)
             return found
 
     async def directory(self, work: Callable[[MerchantDirectory], T]) -> T:
@@ -337,10 +347,10 @@ class Database:
     def _write_group(self, merchant: str, items: Sequence[Item]) -> list[Outcome]:
         with self._transaction(writing=True) as connection:
             done: list[StorageUnitOfWork] = []
-            outcomes = []
-            for item in items:
+            outcomes: list[Outcome] = []
+            for run in runs(items):
                 uow = following(done[-1], connection) if done else opened(connection, merchant, self._known_now(), writing=True)
-                outcomes.append(Outcome(item.context.run(item.work, uow)))
+                outcomes += acted(uow, run)
                 done.append(uow)
             loud = finish(connection, done)
         if loud:

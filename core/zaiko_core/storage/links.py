@@ -123,6 +123,17 @@ def _saved(dialect: str, names: tuple[str, ...]) -> Executable:
 
 
 @lru_cache
+def _synced(dialect: str) -> Executable:
+    parts, links = schema.link_parts, schema.links
+    batch = unnested(dialect, typed(parts, "product"))
+    mine = (parts.c.merchant == the(parts.c.merchant), parts.c.product.in_(select(batch.c.product)), links.c.sync_enabled)
+    joined = select(parts.c.product, func.count().label("links")).join(
+        links, and_(*(links.c[key] == parts.c[key] for key in _KEYS))
+    )
+    return joined.where(*mine).group_by(parts.c.product)
+
+
+@lru_cache
 def _sold(dialect: str) -> Executable:
     table = schema.links
     batch = unnested(dialect, typed(table, *_KEYS) | {"units": Integer()})
@@ -204,6 +215,15 @@ class LinkRows(Scope):
         table = schema.link_parts
         query = select(func.count()).where(self.mine(table), table.c.product.in_(list(products)))
         return int(self.connection.scalar(query) or 0)
+
+    def synced(self, products: Collection[str]) -> dict[str, int]:
+        if not products:
+            return {}
+        found = self.connection.execute(
+            _synced(self.connection.dialect.name),
+            rows_of([{"product": product} for product in set(products)]) | given(merchant=self.merchant),
+        )
+        return dict.fromkeys(products, 0) | {row.product: row.links for row in found}
 
     def touch(self, products: Collection[str]) -> list[tuple[str, str]]:
         return self._touch(_touched_products(self.connection.dialect.name), [{"product": product} for product in set(products)])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 from collections import defaultdict
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -30,16 +30,27 @@ class Outcome:
 Look = Callable[[Any, Collection[Any]], Mapping[Any, Any]]
 """(unit of work, keys) → what is found, by key."""
 
+Act = Callable[[Any, Sequence[Any]], Sequence[Any]]
+"""(unit of work, what is asked for) → an answer for each, in their order."""
+
+
+@dataclass(frozen=True, slots=True)
+class Alike:
+    """What an item does as others do: it looks up `what`, or acts on it. No two whose `claims` meet act at once."""
+
+    do: Look | Act
+    what: Any
+    claims: frozenset[str] = frozenset()
+
 
 @dataclass(eq=False, slots=True)
 class Item:
-    """`work` takes a unit of work and runs in `context`. With a `look`, it is to look up the `key`."""
+    """`work` takes a unit of work and runs in `context`; where `alike` is given, both do the same."""
 
     work: Callable[[Any], Any]
     context: contextvars.Context
     answer: asyncio.Future[Any]
-    look: Look | None = None
-    key: Any = None
+    alike: Alike | None = None
 
 
 @dataclass(eq=False, slots=True)
@@ -72,17 +83,21 @@ class Together:
     async def add(self, merchant: str, work: Callable[[Any], T]) -> T:
         """What `work` returns, when its group is committed. Raises what it raises, and what the store raises. One that is cancelled
         before its group begins is not run; later, it runs to its end and nobody hears of it."""
-        answer: T = await self._add(merchant, work, None, None)
+        answer: T = await self._add(merchant, work)
         return answer
 
-    async def add_look(self, merchant: str, look: Look, key: Any) -> Any:
+    async def look(self, merchant: str, look: Look, key: Any) -> Any:
         """As `add`, for what `look` finds for `key`, or None; `do` may take items with the same look at once (`looked_up`)."""
-        return await self._add(merchant, lambda uow: look(uow, [key]).get(key), look, key)
+        return await self._add(merchant, lambda uow: look(uow, [key]).get(key), Alike(look, key))
 
-    async def _add(self, merchant: str, work: Callable[[Any], Any], look: Look | None, key: Any) -> Any:
+    async def act(self, merchant: str, act: Act, what: Any, claims: Collection[str]) -> Any:
+        """As `add`, for what `act` answers to `what`; `do` may take items with the same act at once (`runs`)."""
+        return await self._add(merchant, lambda uow: act(uow, [what])[0], Alike(act, what, frozenset(claims)))
+
+    async def _add(self, merchant: str, work: Callable[[Any], Any], alike: Alike | None = None) -> Any:
         loop = asyncio.get_running_loop()
         lane = self._lanes.setdefault(loop, {}).setdefault(merchant, _Lane())
-        item = Item(work, contextvars.copy_context(), loop.create_future(), look, key)
+        item = Item(work, contextvars.copy_context(), loop.create_future(), alike)
         lane.abreast = lane.abreast or bool(lane.running or lane.waiting)
         lane.waiting.append(item)
         if not lane.collecting:
@@ -152,16 +167,43 @@ class Together:
 def looked_up(uow: Any, items: Sequence[Item]) -> dict[Item, Outcome]:
     """What items that have their look in common have found with one call of it; the others are left out. Raises what a look
     raises."""
-    alike: dict[Look, list[Item]] = defaultdict(list)
+    same: dict[Any, list[tuple[Item, Any]]] = defaultdict(list)
     for item in items:
-        if item.look is not None:
-            alike[item.look].append(item)
+        if item.alike is not None:
+            same[item.alike.do].append((item, item.alike.what))
     outcomes: dict[Item, Outcome] = {}
-    for look, same in alike.items():
-        if len(same) > 1:
-            found = same[0].context.run(look, uow, {item.key for item in same})
-            outcomes |= {item: Outcome(found.get(item.key)) for item in same}
+    for look, alike in same.items():
+        if len(alike) > 1:
+            found = alike[0][0].context.run(look, uow, {key for _, key in alike})
+            outcomes |= {item: Outcome(found.get(key)) for item, key in alike}
     return outcomes
+
+
+def runs(items: Sequence[Item]) -> Iterator[list[Item]]:
+    """Items in their order: neighbours with the same act, whose claims do not meet, together; everything else alone."""
+    run: list[Item] = []
+    claims: set[str] = set()
+    for item in items:
+        before = run[0].alike if run else None
+        alike = item.alike is not None and before is not None and item.alike.do == before.do
+        if run and not (alike and item.alike is not None and claims.isdisjoint(item.alike.claims)):
+            yield run
+            run, claims = [], set()
+        run.append(item)
+        if item.alike is not None:
+            claims |= item.alike.claims
+    if run:
+        yield run
+
+
+def acted(uow: Any, run: Sequence[Item]) -> list[Outcome]:
+    """What a run of items has come to, in one unit of work. Raises what any of them raises."""
+    first = run[0]
+    if first.alike is None or len(run) == 1:
+        return [Outcome(first.context.run(first.work, uow))]
+    asked = [item.alike.what for item in run if item.alike is not None]
+    answers: Any = first.context.run(first.alike.do, uow, asked)
+    return [Outcome(answer) for answer in answers]
 
 
 def _outcomes(done: asyncio.Future[Sequence[Outcome]], group: Sequence[Item]) -> Sequence[Outcome]:

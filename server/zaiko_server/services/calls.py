@@ -32,6 +32,9 @@ class Store(Protocol):
     async def read(self, merchant: str, work: Callable[[Any], T]) -> T: ...
     async def look(self, merchant: str, look: Callable[[Any, Collection[K]], Mapping[K, T]], key: K) -> T | None: ...
     async def write_together(self, merchant: str, work: Callable[[Any], T]) -> T: ...
+    async def act(
+        self, merchant: str, act: Callable[[Any, Sequence[K]], Sequence[T]], what: K, *, claims: Collection[str]
+    ) -> T: ...
     async def found(self, merchant: MerchantRecord, work: Callable[[Any, bool], T]) -> T: ...
     async def directory(self, work: Callable[[Any], T]) -> T: ...
     async def tokens(self, work: Callable[[Any], T], *, writing: bool = False) -> T: ...
@@ -106,6 +109,14 @@ class Calls:
         """Run facts in one transaction, each of which has a cause key of its own and so needs no request id."""
         check_reach(merchant)
         return await self.engine.db.write_together(merchant, work)
+
+    async def act(
+        self, merchant: str, act: Callable[[UnitOfWork, Sequence[K]], Sequence[T]], what: K, *, claims: Collection[str]
+    ) -> T:
+        """What `act` answers to `what`, for a request without a request id; calls that wait and claim other things share one unit
+        of work (Database.act)."""
+        check_reach(merchant)
+        return await self.engine.db.act(merchant, act, what, claims=claims)
 
     async def found(
         self, context: Context, merchant: MerchantRecord, request: Any, reply: type[M], work: Callable[[UnitOfWork], M]

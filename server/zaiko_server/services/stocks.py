@@ -76,15 +76,11 @@ class StockServicer(stock_service_pb2_grpc.StockServiceServicer):
         return await self._calls.read(merchant, work)
 
     async def SetReserve(self, request: pb.SetReserveRequest, context: Context) -> pb.SetReserveResponse:
-        merchant, _ = names.PRODUCT.ids(request.product)
-
-        def work(uow: UnitOfWork) -> pb.SetReserveResponse:
-            (record,), scheduled = _set_reserves(uow, [request], lambda index: nullcontext())
-            return pb.SetReserveResponse(
-                stock=stocks.stock(merchant, record), scheduled_link_count=scheduled, revision=uow.answer_revision
-            )
-
-        return await self._calls.write(context, merchant, request, pb.SetReserveResponse, work)
+        merchant, product = names.PRODUCT.ids(request.product)
+        if request.request_id:
+            reply = pb.SetReserveResponse
+            return await self._calls.write(context, merchant, request, reply, lambda uow: _reserved(uow, [request])[0])
+        return await self._calls.act(merchant, _reserved, request, claims=(product,))
 
     async def BatchSetReserves(self, request: pb.BatchSetReservesRequest, context: Context) -> pb.BatchSetReservesResponse:
         (merchant,) = names.MERCHANT.ids(request.parent)
@@ -115,7 +111,11 @@ class StockServicer(stock_service_pb2_grpc.StockServiceServicer):
 
     async def RecordReceipt(self, request: pb.RecordReceiptRequest, context: Context) -> pb.RecordReceiptResponse:
         receipt = Receipt(**self._fact(request), quantity=request.quantity)
-        return await self._post(context, request, pb.RecordReceiptResponse, lambda uow: stock.receive(uow, [receipt])[0])
+        if request.request_id:
+            return await self._post(context, request, pb.RecordReceiptResponse, lambda uow: stock.receive(uow, [receipt])[0])
+        merchant, product = names.PRODUCT.ids(request.product)
+        claims = (f"product {product}", f"cause {receipt.cause}")
+        return await self._calls.act(merchant, _received, receipt, claims=claims)
 
     async def AdjustStock(self, request: pb.AdjustStockRequest, context: Context) -> pb.AdjustStockResponse:
         change: dict[str, Any] = {str(request.WhichOneof("change")): getattr(request, str(request.WhichOneof("change")))}
@@ -244,16 +244,20 @@ class StockServicer(stock_service_pb2_grpc.StockServiceServicer):
     async def _post(self, context: Context, request: Any, reply: type[Reply], post: Callable[[UnitOfWork], Posting]) -> Reply:
         merchant, _ = names.PRODUCT.ids(request.product)
 
-        def work(uow: UnitOfWork) -> Reply:
-            posting = post(uow)
-            return reply(
-                movement=movements.movement(merchant, posting.movement),
-                stock=stocks.stock(merchant, posting.stock),
-                already_recorded=posting.already_recorded,
-                revision=uow.answer_revision,
-            )
+        return await self._calls.write(context, merchant, request, reply, lambda uow: _recorded(uow, reply, post(uow)))
 
-        return await self._calls.write(context, merchant, request, reply, work)
+
+def _recorded(uow: UnitOfWork, reply: type[Reply], posting: Posting) -> Reply:
+    return reply(
+        movement=movements.movement(uow.merchant, posting.movement),
+        stock=stocks.stock(uow.merchant, posting.stock),
+        already_recorded=posting.already_recorded,
+        revision=uow.answer_revision,
+    )
+
+
+def _received(uow: UnitOfWork, receipts: Sequence[Receipt]) -> list[pb.RecordReceiptResponse]:
+    return [_recorded(uow, pb.RecordReceiptResponse, posting) for posting in stock.receive(uow, receipts)]
 
 
 def _replies(uow: UnitOfWork, products: Collection[str]) -> dict[str, pb.GetStockResponse]:
@@ -268,6 +272,19 @@ def _stocks(uow: UnitOfWork, products: Sequence[str]) -> list[StockRecord]:
     found = uow.stocks.get(products)
     catalogue.check_found(uow, products, found)
     return [found[product] for product in products]
+
+
+def _reserved(uow: UnitOfWork, requests: Sequence[pb.SetReserveRequest]) -> list[pb.SetReserveResponse]:
+    records, _ = _set_reserves(uow, requests, lambda index: nullcontext())
+    scheduled = uow.links.synced([record.product for record in records if record.revision == uow.revision])
+    return [
+        pb.SetReserveResponse(
+            stock=stocks.stock(uow.merchant, record),
+            scheduled_link_count=scheduled.get(record.product, 0),
+            revision=uow.answer_revision,
+        )
+        for record in records
+    ]
 
 
 def _set_reserves(
