@@ -4,9 +4,10 @@ chooses by cost, and rightly scans a small table.)"""
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
-from sqlalchemy import and_, select
+from sqlalchemy import and_, event, select
 from support.world import MERCHANT, World
 from zaiko_core.app.records import ProductRecord
 from zaiko_core.storage import schema
@@ -30,11 +31,10 @@ def test_a_batch_looks_rows_up_by_key(world: World, updating: bool) -> None:
         batch = rowset(connection, typed(table, "product"), [{"product": f"p{n}"} for n in range(20)])
         condition = and_(table.c.merchant == MERCHANT, table.c.product == batch.c.product)
         statement = table.update().where(condition).values(reserve=1) if updating else select(table).join(batch, condition)
-        compiled = statement.compile(connection)
-        values = compiled.construct_params()
-        rows = connection.exec_driver_sql(
-            f"EXPLAIN QUERY PLAN {compiled}", tuple(values[name] for name in compiled.positiontup or ())
-        )
-        steps = [str(row[-1]) for row in rows]
+        ran: list[tuple[str, Any]] = []
+        event.listen(connection, "before_cursor_execute", lambda *told: ran.append((told[2], told[3])))
+        connection.execute(statement)
+        text, values = ran[-1]
+        steps = [str(row[-1]) for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {text}", values)]
     assert any(step.startswith("SEARCH stock USING") for step in steps), steps
     assert not any(step.startswith("SCAN stock") for step in steps), steps

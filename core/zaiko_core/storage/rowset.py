@@ -4,8 +4,9 @@ differ. Join it, insert from it, update from it: the number of statements does n
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
+from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import (
@@ -22,7 +23,6 @@ from sqlalchemy import (
     and_,
     bindparam,
     cast,
-    column,
     func,
     literal,
     select,
@@ -30,31 +30,45 @@ from sqlalchemy import (
     type_coerce,
 )
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.types import JSON, TypeEngine
+from sqlalchemy.types import JSON, TypeDecorator, TypeEngine
 
 _NAME, _ROWS, _SIZE = "batch", "batch_rows", "batch_size"
 
 
+class _Document(TypeDecorator[Sequence[Mapping[str, Any]]]):
+    """Rows as one JSON text: arrays of values in the order of the statement's columns, which the database takes apart in about half
+    the time that objects take. Raises KeyError for a row that lacks a column."""
+
+    impl, cache_ok = Text, True
+
+    def __init__(self, names: tuple[str, ...]) -> None:
+        super().__init__()
+        self.names = names
+        self._values: Callable[[Mapping[str, Any]], Any] = itemgetter(*names)
+
+    def process_bind_param(self, value: Sequence[Mapping[str, Any]] | None, dialect: object) -> str:
+        """See TypeDecorator."""
+        values = map(self._values, value or ())
+        arrays = [[only] for only in values] if len(self.names) == 1 else list(values)
+        return json.dumps(arrays, ensure_ascii=False)
+
+
 def rowset(connection: Connection, columns: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> FromClause:
-    """`rows` as a table expression named `batch`. `columns` maps a name to Text, Integer, BigInteger, Boolean or JSON; a key that
-    is missing in a row is NULL. Values are JSON values; a JSON column takes any."""
-    document = bindparam(None, _document(columns, rows), type_=Text)
+    """`rows` as a table expression named `batch`. `columns` maps a name to Text, Integer, BigInteger, Boolean or JSON. Values are
+    JSON values; a JSON column takes any."""
+    document = bindparam(None, rows, type_=_Document(tuple(columns)))
     return _unnested(connection.dialect.name, columns, document, bindparam(None, len(rows), type_=Integer))
 
 
-def _document(names: Iterable[str], rows: Sequence[Mapping[str, Any]]) -> str:
-    return json.dumps([{name: row.get(name) for name in names} for row in rows], ensure_ascii=False)
-
-
-def _unnested(dialect: str, columns: Mapping[str, Any], document: BindParameter[str], size: BindParameter[int]) -> FromClause:
+def _unnested(dialect: str, columns: Mapping[str, Any], document: BindParameter[Any], size: BindParameter[int]) -> FromClause:
+    values = list(enumerate(columns.items()))
     if dialect == "postgresql":
-        typed = [column(name, _postgresql(kind)) for name, kind in columns.items()]
-        records = func.jsonb_to_recordset(cast(document, postgresql.JSONB))
-        each_row = records.table_valued(*typed, name="each_row").render_derived(with_types=True)
+        each = func.jsonb_array_elements(cast(document, postgresql.JSONB)).table_valued("value", name="each_row")
+        picked = [_postgresql(each.c.value, place, kind).label(name) for place, (name, kind) in values]
         # LIMIT tells the planner how many rows there are. Without it, it expects 100, and would rather read whole tables.
-        return select(*(each_row.c[name] for name in columns)).limit(size).subquery(_NAME)
+        return select(*picked).select_from(each).limit(size).subquery(_NAME)
     each = func.json_each(document).table_valued("value", name="each_row")
-    picked = [_sqlite(each.c.value, name, kind).label(name) for name, kind in columns.items()]
+    picked = [_sqlite(each.c.value, place, kind).label(name) for place, (name, kind) in values]
     # LIMIT keeps SQLite from folding this into the outer query, where it would scan the table and parse the JSON for each of its
     # rows; so it is unnested once, and the table is looked up by its key.
     return select(*picked).select_from(each).limit(size).subquery(_NAME)
@@ -82,12 +96,12 @@ def unnested(connection_or_dialect: Connection | str, columns: Mapping[str, Any]
 
 
 def _given_rows(dialect: str, columns: Mapping[str, Any]) -> FromClause:
-    return _unnested(dialect, columns, bindparam(_ROWS, type_=Text), bindparam(_SIZE, type_=Integer))
+    return _unnested(dialect, columns, bindparam(_ROWS, type_=_Document(tuple(columns))), bindparam(_SIZE, type_=Integer))
 
 
 def rows_of(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """The rows of an `unnested`; all with the same keys."""
-    return {_ROWS: json.dumps(list(rows), ensure_ascii=False), _SIZE: len(rows)}
+    """The rows of an `unnested`; each has all of its columns."""
+    return {_ROWS: rows, _SIZE: len(rows)}
 
 
 def lookup(
@@ -126,26 +140,29 @@ def insert_rows(
     table: Table,
     rows: Sequence[Mapping[str, Any]],
     *,
+    same: Mapping[str, Any] | None = None,
     update: Sequence[str] = (),
     ignore: bool = False,
 ) -> None:
-    """Insert `rows` (all with the same keys) in one statement. On a row that exists by primary key: take over the columns of
-    `update`, or leave it when `ignore`; else the database's error is raised."""
+    """Insert `rows` (all with the same keys), each with the values of `same`, in one statement. On a row that exists by primary key:
+    take over the columns of `update`, or leave it when `ignore`; else the database's error is raised."""
     if not rows:
         return
-    names = tuple(rows[0])
-    statement = _insert(connection.dialect.name, table, names, tuple(update), ignore)
-    connection.execute(statement, rows_of(rows))
+    same = same or {}
+    statement = _insert(connection.dialect.name, table, tuple(same), tuple(rows[0]), tuple(update), ignore)
+    connection.execute(statement, given(**same) | rows_of(rows))
 
 
 @lru_cache(maxsize=500)
-def _insert(dialect: str, table: Table, names: tuple[str, ...], update: tuple[str, ...], ignore: bool) -> Executable:
+def _insert(
+    dialect: str, table: Table, same: tuple[str, ...], names: tuple[str, ...], update: tuple[str, ...], ignore: bool
+) -> Executable:
     """Built once: to build it takes longer than to run it."""
     batch = _given_rows(dialect, typed(table, *names))
     # SQLite reads "… ON CONFLICT" after a bare SELECT … FROM as a join condition; the WHERE prevents it.
-    chosen = select(*(batch.c[name] for name in names)).where(literal(1) == literal(1))
+    chosen = select(*(the(table.c[name]) for name in same), *(batch.c[name] for name in names)).where(literal(1) == literal(1))
     words: Any = postgresql if dialect == "postgresql" else sqlite
-    statement = words.insert(table).from_select(names, chosen)
+    statement = words.insert(table).from_select((*same, *names), chosen)
     keys = [key.name for key in table.primary_key.columns]
     if update:
         return statement.on_conflict_do_update(index_elements=keys, set_={name: statement.excluded[name] for name in update})  # type: ignore[no-any-return]
@@ -169,20 +186,20 @@ def _update(dialect: str, table: Table, names: tuple[str, ...], keys: tuple[str,
     return statement
 
 
-def _postgresql(kind: Any) -> TypeEngine[Any]:
+def _postgresql(value: Any, place: int, kind: Any) -> Any:
     kind = kind if isinstance(kind, TypeEngine) else kind()
     if isinstance(kind, LargeBinary):
         raise TypeError("bytes do not travel in a row set; insert them by parameters")
-    return postgresql.JSON() if isinstance(kind, JSON) else kind
-
-
-def _sqlite(value: Any, name: str, kind: Any) -> Any:
-    kind = kind if isinstance(kind, TypeEngine) else kind()
-    # `->` keeps JSON as text, which is how SQLite stores it; json_extract gives SQL values.
+    at = literal(place, Integer)
     if isinstance(kind, JSON):
-        stored = func.nullif(func.json_extract(value, f"$.{name}"), None)
-        return type_coerce(stored, kind)
-    extracted = func.json_extract(value, f"$.{name}")
-    if isinstance(kind, (Integer, BigInteger, Boolean)):
+        # A JSON null is SQL's NULL, as everywhere in the schema.
+        return cast(func.nullif(value.op("->")(at), cast(literal("null", Text), postgresql.JSONB)), postgresql.JSON())
+    return cast(value.op("->>")(at), kind)
+
+
+def _sqlite(value: Any, place: int, kind: Any) -> Any:
+    kind = kind if isinstance(kind, TypeEngine) else kind()
+    extracted = func.json_extract(value, f"$[{place}]")
+    if isinstance(kind, (Integer, BigInteger, Boolean, JSON)):
         return type_coerce(extracted, kind)
     return type_coerce(extracted, Text())

@@ -218,11 +218,8 @@ class StorageUnitOfWork:
 
     @property
     def changes(self) -> list[dict[str, Any]]:
-        """Its rows of the change feed."""
-        return [
-            {"merchant": self.merchant, "revision": self.revision, "kind": kind.value, "name": name, "at": self.now}
-            for kind, name in self._changes
-        ]
+        """Its rows of the change feed, without merchant and time, which are those of the transaction."""
+        return [{"revision": self.revision, "kind": kind.value, "name": name} for kind, name in self._changes]
 
 
 def opened(connection: Connection, merchant: str, now: int | None, *, writing: bool, advancing: bool = False) -> StorageUnitOfWork:
@@ -250,7 +247,8 @@ def finish(connection: Connection, done: Sequence[StorageUnitOfWork]) -> bool:
     if any(uow._advance for uow in done):
         if not (len(done) == 1 and last._advanced):
             connection.execute(_advancing(dialect), given(merchant=last.merchant, head=last.answer_revision))
-        insert_rows(connection, schema.changes, [row for uow in done for row in uow.changes])
+        rows = [row for uow in done for row in uow.changes]
+        insert_rows(connection, schema.changes, rows, same={"merchant": last.merchant, "at": last.now})
         return True
     triggered = any(uow._triggered for uow in done)
     if triggered and dialect == "postgresql":
