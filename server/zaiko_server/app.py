@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import grpc
-from grpc_channelz.v1 import channelz
+from grpc_channelz.v1 import channelz, channelz_pb2_grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
-from grpc_reflection.v1alpha import reflection
+from grpc_reflection.v1alpha import reflection, reflection_pb2_grpc
 from zaiko.v1 import (
     connector_service_pb2,
     connector_service_pb2_grpc,
@@ -47,6 +47,7 @@ from zaiko_server.interceptors.deadline import Deadline
 from zaiko_server.interceptors.errors import Errors
 from zaiko_server.interceptors.layers import Layers
 from zaiko_server.interceptors.sent_once import SentOnce
+from zaiko_server.interceptors.surrounded import Surrounded
 from zaiko_server.interceptors.traces import Traces
 from zaiko_server.interceptors.validation import LARGEST_REQUEST, Validation
 from zaiko_server.pages import Pages
@@ -122,34 +123,36 @@ def build(
     outer = Layers(Traces(engine.tracer), AccessLog(new_id, engine.metrics), Errors(new_id))
     authentication = Authentication(authority or Everybody(), rate=rate, again=again)
     inner = Layers(authentication, deadline or Deadline(), Validation(now), SentOnce())
-    # Two servers on one port would share its connections unnoticed, unless it is meant (processes.py).
-    server = grpc.aio.server(interceptors=[outer, inner], options=[*OPTIONS, ("grpc.so_reuseport", int(share_port))])
+    # Any: the stubs ask for a server, and of it only what this has.
+    methods: Any = Surrounded(outer, inner)
     watcher = SyncWatcher(engine)
     engine.metrics.follow(WATCHES, lambda: watcher.hub.watches)
     calls = Calls(engine, Pages(bytes.fromhex(engine.token_key)), new_id=new_id)
-    _add_services(server, calls, watcher)
+    _add_services(methods, calls, watcher)
     token_servicer = TokenServicer(calls, authority.forget if authority is not None else lambda: None)
-    token_service_pb2_grpc.add_TokenServiceServicer_to_server(token_servicer, server)
+    token_service_pb2_grpc.add_TokenServiceServicer_to_server(token_servicer, methods)
     health_servicer = health.aio.HealthServicer()
-    health_pb2_grpc.add_HealthServicer_to_server(health_servicer, server)
-    channelz.add_channelz_servicer(server)
+    health_pb2_grpc.add_HealthServicer_to_server(health_servicer, methods)
+    channelz_pb2_grpc.add_ChannelzServicer_to_server(channelz.aio.ChannelzServicer(), methods)
     reflected = (*SERVICES, health.SERVICE_NAME, "grpc.channelz.v1.Channelz", reflection.SERVICE_NAME)
-    reflection.enable_server_reflection(reflected, server)
+    reflection_pb2_grpc.add_ServerReflectionServicer_to_server(reflection.aio.ReflectionServicer(reflected), methods)
+    # Two servers on one port would share its connections unnoticed, unless it is meant (processes.py).
+    server = grpc.aio.server(handlers=[methods], options=[*OPTIONS, ("grpc.so_reuseport", int(share_port))])
     return App(server, health_servicer, watcher)
 
 
-def _add_services(server: grpc.aio.Server, calls: Calls, watcher: SyncWatcher) -> None:
-    connector_service_pb2_grpc.add_ConnectorServiceServicer_to_server(ConnectorServicer(calls), server)
-    link_service_pb2_grpc.add_LinkServiceServicer_to_server(LinkServicer(calls), server)
-    merchant_service_pb2_grpc.add_MerchantServiceServicer_to_server(MerchantServicer(calls), server)
-    operation_service_pb2_grpc.add_OperationServiceServicer_to_server(OperationServicer(calls), server)
-    order_service_pb2_grpc.add_OrderServiceServicer_to_server(OrderServicer(calls), server)
-    product_service_pb2_grpc.add_ProductServiceServicer_to_server(ProductServicer(calls), server)
-    receiving_service_pb2_grpc.add_ReceivingServiceServicer_to_server(ReceivingServicer(calls), server)
-    shop_service_pb2_grpc.add_ShopServiceServicer_to_server(ShopServicer(calls), server)
-    stock_service_pb2_grpc.add_StockServiceServicer_to_server(StockServicer(calls, watcher), server)
-    sync_service_pb2_grpc.add_SyncServiceServicer_to_server(SyncServicer(calls, watcher), server)
-    warehouse_service_pb2_grpc.add_WarehouseServiceServicer_to_server(WarehouseServicer(calls), server)
+def _add_services(methods: Any, calls: Calls, watcher: SyncWatcher) -> None:
+    connector_service_pb2_grpc.add_ConnectorServiceServicer_to_server(ConnectorServicer(calls), methods)
+    link_service_pb2_grpc.add_LinkServiceServicer_to_server(LinkServicer(calls), methods)
+    merchant_service_pb2_grpc.add_MerchantServiceServicer_to_server(MerchantServicer(calls), methods)
+    operation_service_pb2_grpc.add_OperationServiceServicer_to_server(OperationServicer(calls), methods)
+    order_service_pb2_grpc.add_OrderServiceServicer_to_server(OrderServicer(calls), methods)
+    product_service_pb2_grpc.add_ProductServiceServicer_to_server(ProductServicer(calls), methods)
+    receiving_service_pb2_grpc.add_ReceivingServiceServicer_to_server(ReceivingServicer(calls), methods)
+    shop_service_pb2_grpc.add_ShopServiceServicer_to_server(ShopServicer(calls), methods)
+    stock_service_pb2_grpc.add_StockServiceServicer_to_server(StockServicer(calls, watcher), methods)
+    sync_service_pb2_grpc.add_SyncServiceServicer_to_server(SyncServicer(calls, watcher), methods)
+    warehouse_service_pb2_grpc.add_WarehouseServiceServicer_to_server(WarehouseServicer(calls), methods)
 
 
 async def tell_health(app: App, *, serving: bool) -> None:

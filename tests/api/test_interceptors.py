@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, MutableMapping, Sequence
 from contextlib import asynccontextmanager
+from types import SimpleNamespace
 from typing import Any
 
 import grpc
@@ -20,6 +21,7 @@ from zaiko_server.interceptors.around import Around, Call, Proceed
 from zaiko_server.interceptors.deadline import Deadline
 from zaiko_server.interceptors.errors import Errors
 from zaiko_server.interceptors.layers import Layers
+from zaiko_server.interceptors.surrounded import Surrounded
 
 pytestmark = pytest.mark.anyio
 
@@ -94,10 +96,11 @@ class Seen(Around):
 
 
 @asynccontextmanager
-async def serving(*interceptors: grpc.aio.ServerInterceptor) -> AsyncIterator[Callable[[str, str], Any]]:
+async def serving(*interceptors: Around) -> AsyncIterator[Callable[[str, str], Any]]:
     """A server of Four; what is given calls a kind with a word and answers every message."""
-    server = grpc.aio.server(interceptors=interceptors)
-    server.add_generic_rpc_handlers((Four().handlers(),))
+    methods = Surrounded(*interceptors)
+    methods.add_generic_rpc_handlers((Four().handlers(),))
+    server = grpc.aio.server(handlers=[methods])
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
     async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
@@ -250,7 +253,7 @@ async def test_trying_again_is_told_to_clients_that_retry_by_themselves() -> Non
 @pytest.mark.parametrize("kind", [*KINDS, "Writing"])
 @pytest.mark.parametrize("word", ["ok", "refuse", "abort"])
 async def test_layers_are_what_their_interceptors_are_one_by_one(kind: str, word: str) -> None:
-    async def outcome(*interceptors: grpc.aio.ServerInterceptor) -> Any:
+    async def outcome(*interceptors: Around) -> Any:
         async with serving(*interceptors) as call:
             try:
                 return await call(kind, word)
@@ -268,6 +271,26 @@ async def test_a_method_that_nobody_has_is_refused_by_layers_with_errors() -> No
         with pytest.raises(grpc.aio.AioRpcError) as caught:
             await call("../Nothing", "ok")
     assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED
+
+
+async def test_each_method_is_surrounded_once_and_nothing_is_kept_of_those_that_nobody_has() -> None:
+    class Counting(Around):
+        prepared = 0
+
+        def prepare(self, handler: Any, method: str) -> Any:
+            self.prepared += 1
+            return Errors(lambda: "id").prepare(handler, method)
+
+    counting = Counting()
+    methods = Surrounded(counting)
+    methods.add_generic_rpc_handlers((Four().handlers(),))
+
+    def asked(name: str) -> Any:
+        return methods.service(SimpleNamespace(method=f"/test.Four/{name}"))
+
+    assert asked("UnaryUnary") is asked("UnaryUnary")
+    assert counting.prepared == 1
+    assert asked("Nothing") is not asked("Nothing")
 
 
 def test_a_message_that_many_streams_send_is_made_into_bytes_once() -> None:

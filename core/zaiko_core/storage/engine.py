@@ -42,7 +42,7 @@ _ATTEMPTS, _PATIENCE = 8, 5.0
 """How often a transaction is run, and seconds after which it is not run again: whoever waited that long is told."""
 _OVERTAKE, _OVERTAKE_LOOK = 0.010, 0.250
 """Seconds after which a read starts beside others of its merchant that are at work; a look, of which each takes about as long."""
-_WINDOW = 0.001
+_WINDOW = 0.003
 """Seconds that looks wait for company while there are callers abreast: to hand over to a thread costs as much as some looks."""
 _RETRY_STATES = {"40001", "40P01"}  # serialization failure, deadlock
 _STOPPING = {"57P01", "57P02", "57P03"}

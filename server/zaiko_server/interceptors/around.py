@@ -51,29 +51,12 @@ class Call:
         return ""
 
 
-class Around(grpc.aio.ServerInterceptor):
-    """An interceptor that surrounds the handler: what the handler raises is raised inside of it."""
+class Around:
+    """Surrounds the handlers of a server (surrounded.py): what a handler raises is raised inside of it."""
 
     async def around(self, call: Call, proceed: Proceed) -> Any:
         """Called once for each call. Awaits `proceed()` once and returns what it returns, or raises, before or after."""
         return await proceed()
-
-    async def intercept_service(
-        self,
-        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[grpc.RpcMethodHandler[Any, Any] | None]],
-        handler_call_details: grpc.HandlerCallDetails,
-    ) -> Any:
-        """See grpc.aio.ServerInterceptor."""
-        handler, method = await continuation(handler_call_details), handler_call_details.method
-        # A server's handlers stay the same: each is wrapped once.
-        known = self.__dict__.setdefault("_wrapped", {})
-        inner, outer = known.get(method, (None, None))
-        if inner is not handler or handler is None:
-            prepared = self.prepare(handler, method)
-            outer = None if prepared is None else wrap(prepared, method, self.around)
-            if handler is not None:
-                known[method] = (handler, outer)
-        return outer
 
     def prepare(self, handler: Any, method: str) -> Any:
         """What is wrapped instead of a handler; None, for a method that nobody has, lets gRPC answer."""

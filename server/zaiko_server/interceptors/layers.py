@@ -9,8 +9,8 @@ from zaiko_server.interceptors.around import Around, Call, Proceed
 
 
 class Layers(Around):
-    """The outermost first. gRPC goes through its interceptors anew for each call, and a streamed message through the wrapper of
-    each: this is one. Those behind Errors are another one: a method that nobody has is refused before anybody asks for its rule."""
+    """The outermost first. A streamed message goes through the wrapper of each: this is one. Those behind Errors are another one: a
+    method that nobody has is refused before anybody asks for its rule."""
 
     def __init__(self, *layers: Around) -> None:
         self._layers = layers

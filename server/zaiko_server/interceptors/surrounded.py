@@ -1,0 +1,44 @@
+"""Every method of a server, each with what surrounds it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import grpc
+
+from zaiko_server.interceptors.around import Around, wrap
+
+
+class Surrounded(grpc.GenericRpcHandler):
+    """Servicers are added to it as to a server, and it is given to a server as its only handler, before it starts. `layers`, the
+    outermost first, surround each method once and for all: gRPC itself goes through its interceptors anew for each call, which
+    takes longer than what ours do."""
+
+    def __init__(self, *layers: Around) -> None:
+        self._layers = layers
+        self._services: list[grpc.GenericRpcHandler] = []
+        self._known: dict[str, Any] = {}
+
+    def add_generic_rpc_handlers(self, generic_rpc_handlers: Sequence[grpc.GenericRpcHandler]) -> None:
+        """See grpc.aio.Server."""
+        self._services += generic_rpc_handlers
+
+    def add_registered_method_handlers(self, service_name: str, method_handlers: Mapping[str, Any]) -> None:
+        """See grpc.aio.Server, which does without them as well."""
+
+    def service(self, handler_call_details: grpc.HandlerCallDetails) -> Any:
+        """See grpc.GenericRpcHandler. A method that nobody has is what the layers make of it."""
+        method = handler_call_details.method
+        if (known := self._known.get(method)) is not None:
+            return known
+        found = (service.service(handler_call_details) for service in self._services)
+        handler = next((each for each in found if each is not None), None)
+        surrounded = handler
+        for layer in reversed(self._layers):
+            prepared = layer.prepare(surrounded, method)
+            surrounded = None if prepared is None else wrap(prepared, method, layer.around)
+        if handler is not None:
+            # Only those: a stranger may call any number of methods that are not there.
+            self._known[method] = surrounded
+        return surrounded
