@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 from zaiko_server.refusals import InvalidName
@@ -45,7 +46,11 @@ class Name:
 
     def __call__(self, *ids: str) -> str:
         """The name of the resource with these ids, outermost first."""
-        parts = [part for pair in zip(self.collections, ids, strict=True) for part in pair]
+        return self._form % ids
+
+    @cached_property
+    def _form(self) -> str:
+        parts = [part for collection in self.collections for part in (collection, "%s")]
         return "/".join([*parts, self.last] if self.last else parts)
 
     def ids(self, name: str, *, wildcard: bool = False) -> tuple[str, ...]:

@@ -23,6 +23,7 @@ OF_THE_INSTALLATION = {"system", "tokens"}
 """Small, and the same for every merchant: reference tables, or in a database of their own."""
 ACROSS_MERCHANTS = {"zaiko_core.storage.jobs", "zaiko_core.storage.catalogue", "zaiko_core.storage.census"}
 """Where a statement may look at many merchants: claims of due shops, the list of merchants, counts for gauges."""
+_ON_THE_WAY = {f"zaiko_core.storage.{name}" for name in ("rowset", "engine", "prepared")}
 
 
 def test_every_table_leads_with_the_merchant() -> None:
@@ -106,7 +107,7 @@ def _module() -> str:
     """The module of ours that asked."""
     for frame in inspect.stack()[2:]:
         name = str(frame.frame.f_globals.get("__name__", ""))
-        if name.startswith("zaiko_core.storage.") and name not in ("zaiko_core.storage.rowset", "zaiko_core.storage.engine"):
+        if name.startswith("zaiko_core.storage.") and name not in _ON_THE_WAY:
             return name
     return ""
 

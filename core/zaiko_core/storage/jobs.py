@@ -29,6 +29,7 @@ from sqlalchemy import (
 from zaiko_core.app.records import FoundShop, JobClaim, OperationState
 from zaiko_core.storage import schema, triggers
 from zaiko_core.storage.clock import CLOCK, STATEMENT_CLOCK
+from zaiko_core.storage.prepared import run
 from zaiko_core.storage.rowset import given, rows_of, rowset, the, typed, unnested
 from zaiko_core.storage.shops import FREED, shop_from
 
@@ -149,14 +150,14 @@ class Jobs:
             return []
         keys = [{"merchant": row.merchant, "shop": row.shop} for row in due]
         taken = rows_of(keys) | given(owner=self._owner, lease_until=due[0].clock + self._lease)
-        self._connection.execute(_claimed(self._connection.dialect.name), taken)
+        run(self._connection, _claimed(self._connection.dialect.name), taken)
         return [_claim(row) for row in due]
 
     def _due(self, limit: int, *, well: bool = False) -> Sequence[Any]:
         if limit <= 0:
             return []
         given_now = {} if self._now is None else {"now": self._now}
-        return self._connection.execute(_due(self._now is None, well), {"most": limit} | given_now).all()
+        return run(self._connection, _due(self._now is None, well), {"most": limit} | given_now)
 
     def renew(self, claims: Sequence[JobClaim]) -> list[JobClaim]:
         if not claims:
@@ -184,10 +185,10 @@ class Jobs:
     def finish(self, claim: JobClaim, *, next_in: int | None, attempt: int) -> None:
         at = {"now": self.now, "later": None if next_in is None else self.now + next_in}
         mine = given(merchant=claim.merchant, shop=claim.shop, fence=claim.token, owner=self._owner, attempt=attempt)
-        self._connection.execute(_FINISHED, mine | at)
+        run(self._connection, _FINISHED, mine | at)
 
     def next_due(self) -> Due:
-        shop, lease, operation = self._connection.execute(_MOMENTS, {"now": self.now}).one()
+        ((shop, lease, operation),) = run(self._connection, _MOMENTS, {"now": self.now})
         return Due(_until(self.now, shop, lease), _until(self.now, operation))
 
     def retry(self, connectors: Collection[str]) -> None:

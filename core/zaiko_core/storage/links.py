@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Executable, Integer, Row, and_, bindparam, case, delete, func, select, tuple_, update
+from sqlalchemy import Executable, Integer, Row, and_, bindparam, case, delete, func, or_, select, tuple_, update
 
 from zaiko_core.app.records import DueLink, Holding, LinkRecord, LinkState, Page
 from zaiko_core.domain.escrow import PERIOD, Sales
@@ -17,6 +17,7 @@ from zaiko_core.domain.links import Part
 from zaiko_core.domain.problem import problem_from
 from zaiko_core.domain.stock import Balance
 from zaiko_core.storage import schema
+from zaiko_core.storage.prepared import run
 from zaiko_core.storage.rowset import given, insert_rows, lookup, rows_of, rowset, the, typed, unnested, update_rows
 from zaiko_core.storage.scope import Scope, after
 from zaiko_core.storage.stocks import balance_from
@@ -94,7 +95,7 @@ def _touched_listings(dialect: str) -> Executable:
 
 def _touching(condition: Any, due_at: Any) -> Executable:
     links = schema.links
-    calm = links.c.state.in_([LinkState.SYNCED.value, LinkState.PENDING.value])
+    calm = or_(*(links.c.state == state.value for state in (LinkState.SYNCED, LinkState.PENDING)))
     return (
         update(links)
         .where(links.c.merchant == the(links.c.merchant), links.c.sync_enabled, condition)
@@ -219,7 +220,8 @@ class LinkRows(Scope):
     def synced(self, products: Collection[str]) -> dict[str, int]:
         if not products:
             return {}
-        found = self.connection.execute(
+        found = run(
+            self.connection,
             _synced(self.connection.dialect.name),
             rows_of([{"product": product} for product in set(products)]) | given(merchant=self.merchant),
         )
@@ -234,11 +236,11 @@ class LinkRows(Scope):
 
     def _touch(self, statement: Executable, rows: Sequence[Mapping[str, Any]], **more: Any) -> list[tuple[str, str]]:
         stamp = given(merchant=self.merchant, due_at=self.now, updated_at=self.now, touched=self.revision, revision=self.revision)
-        found = self.connection.execute(statement, rows_of(rows) | stamp | given(**more))
+        found = run(self.connection, statement, rows_of(rows) | stamp | given(**more))
         return [(row.shop, row.listing) for row in found]
 
     def due(self, shop: str, *, limit: int) -> list[DueLink]:
-        rows = self.connection.execute(_DUE, given(merchant=self.merchant, shop=shop, due_at=self.now) | {"most": limit}).all()
+        rows = run(self.connection, _DUE, given(merchant=self.merchant, shop=shop, due_at=self.now) | {"most": limit})
         records = self._records(rows)
         balances = self._balances({part.product for record in records for part in record.parts})
         return [
@@ -247,7 +249,7 @@ class LinkRows(Scope):
         ]
 
     def next_due(self, shop: str) -> int | None:
-        value = self.connection.scalar(_NEXT_DUE, given(merchant=self.merchant, shop=shop))
+        ((value,),) = run(self.connection, _NEXT_DUE, given(merchant=self.merchant, shop=shop))
         return None if value is None else int(value)
 
     def fences(self, shop: str, listings: Collection[str]) -> dict[str, Fence]:
@@ -266,14 +268,14 @@ class LinkRows(Scope):
         if not records:
             return
         rows = [self._values(record) | {"due_at": record.due_at, "touched": record.touched} for record in records]
-        self.connection.execute(_saved(self.connection.dialect.name, tuple(rows[0])), rows_of(rows))
+        run(self.connection, _saved(self.connection.dialect.name, tuple(rows[0])), rows_of(rows))
 
     def add_sales(self, shop: str, units: Mapping[str, int]) -> None:
         if not units:
             return
         rows = [self._key(shop, listing) | {"units": sold} for listing, sold in units.items()]
         period = {"period": self.now // PERIOD, "last": self.now // PERIOD - 1}
-        self.connection.execute(_sold(self.connection.dialect.name), rows_of(rows) | period)
+        run(self.connection, _sold(self.connection.dialect.name), rows_of(rows) | period)
 
     def holders(self, products: Collection[str]) -> list[Holding]:
         links, parts, shops = schema.links, schema.link_parts, schema.shops

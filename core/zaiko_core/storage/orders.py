@@ -14,6 +14,7 @@ from zaiko_core.domain.demand import Line, OrderRecord, OrderState
 from zaiko_core.domain.links import Part
 from zaiko_core.domain.suspicion import DAY, UNPAID_AFTER
 from zaiko_core.storage import schema
+from zaiko_core.storage.prepared import run
 from zaiko_core.storage.rowset import given, insert_rows, lookup, rows_of, rowset, the, typed, unnested, update_rows
 from zaiko_core.storage.scope import Scope, after
 
@@ -69,7 +70,7 @@ class OrderRows(Scope):
         insert_rows(self.connection, schema.orders, [self._row(shop, record) for record in records], update=_FACTS)
         if replaced := [{"order_id": record.order} for record in records if record.order in known]:
             mine = given(merchant=self.merchant, shop=shop)
-            self.connection.execute(_lines_of(self.connection.dialect.name), mine | rows_of(replaced))
+            run(self.connection, _lines_of(self.connection.dialect.name), mine | rows_of(replaced))
         lines = [self._line_row(shop, record.order, line) for record in records for line in record.lines]
         insert_rows(self.connection, schema.order_lines, lines)
 

@@ -16,6 +16,7 @@ from zaiko_core.domain.problem import problem_from
 from zaiko_core.domain.stock import Balance, MovementKind
 from zaiko_core.storage import schema
 from zaiko_core.storage.links import link_from
+from zaiko_core.storage.prepared import run
 from zaiko_core.storage.rowset import given, insert_rows, rows_of, rowset, the, typed, unnested
 from zaiko_core.storage.scope import Scope
 from zaiko_core.storage.stocks import balance_from
@@ -41,7 +42,7 @@ class OversellRows(Scope):
 
     def concerned(self, products: Collection[str]) -> dict[str, Balance]:
         rows = rows_of([{"product": product} for product in set(products)])
-        found = self.connection.execute(_concerned(self.connection.dialect.name), rows | given(merchant=self.merchant))
+        found = run(self.connection, _concerned(self.connection.dialect.name), rows | given(merchant=self.merchant))
         return {row.product: balance_from(row) for row in found}
 
     def showing(self, products: Collection[str]) -> list[ShownLink]:

@@ -32,6 +32,8 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.types import JSON, TypeDecorator, TypeEngine
 
+from zaiko_core.storage.prepared import run
+
 _NAME, _ROWS, _SIZE = "batch", "batch_rows", "batch_size"
 
 
@@ -118,7 +120,7 @@ def lookup(
     if not rows:
         return []
     statement = _lookup(connection.dialect.name, table, tuple(fixed), tuple(rows[0]), columns, order_by)
-    return connection.execute(statement, given(**fixed) | rows_of(rows)).all()
+    return run(connection, statement, given(**fixed) | rows_of(rows))
 
 
 @lru_cache(maxsize=500)
@@ -144,13 +146,13 @@ def insert_rows(
     update: Sequence[str] = (),
     ignore: bool = False,
 ) -> None:
-    """Insert `rows` (all with the same keys), each with the values of `same`, in one statement. On a row that exists by primary key:
-    take over the columns of `update`, or leave it when `ignore`; else the database's error is raised."""
+    """Insert `rows` (all with the same keys), each with the values of `same`, in one statement. On a row that exists by primary
+    key: take over the columns of `update`, or leave it when `ignore`; else the database's error is raised."""
     if not rows:
         return
     same = same or {}
     statement = _insert(connection.dialect.name, table, tuple(same), tuple(rows[0]), tuple(update), ignore)
-    connection.execute(statement, given(**same) | rows_of(rows))
+    run(connection, statement, given(**same) | rows_of(rows))
 
 
 @lru_cache(maxsize=500)
@@ -174,7 +176,7 @@ def update_rows(connection: Connection, table: Table, rows: Sequence[Mapping[str
     if not rows:
         return
     names = tuple(rows[0])
-    connection.execute(_update(connection.dialect.name, table, names, tuple(keys)), rows_of(rows))
+    run(connection, _update(connection.dialect.name, table, names, tuple(keys)), rows_of(rows))
 
 
 @lru_cache(maxsize=500)

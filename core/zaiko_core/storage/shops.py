@@ -14,6 +14,7 @@ from zaiko_core.domain.errors import LeaseLost
 from zaiko_core.domain.problem import problem_from
 from zaiko_core.domain.suspicion import SuspectPolicy
 from zaiko_core.storage import schema
+from zaiko_core.storage.prepared import count, only, run
 from zaiko_core.storage.rowset import given, insert_rows, lookup, rows_of, the, typed, unnested
 from zaiko_core.storage.scope import Scope, after
 
@@ -105,7 +106,7 @@ class ShopRows(Scope):
             orders_complete_until=end.complete_until,
         )
         times = {"now": self.now, "later": None if end.next_in is None else self.now + end.next_in}
-        if self.connection.execute(_GIVE_BACK, values | times).rowcount != 1:
+        if count(self.connection, _GIVE_BACK, values | times) != 1:
             raise LeaseLost(f"shops/{shop} is no longer held under token {token}")
 
     def save_progress(self, shop: str, *, cursor: str, complete_until: int | None, news: bool = False) -> None:
@@ -118,7 +119,8 @@ class ShopRows(Scope):
         self.connection.execute(update(table).where(self.mine(table), table.c.shop == shop).values(values))
 
     def in_shadow(self, shop: str) -> bool:
-        return bool(self.connection.scalar(_SHADOW, given(merchant=self.merchant, shop=shop)))
+        row = only(run(self.connection, _SHADOW, given(merchant=self.merchant, shop=shop)))
+        return row is not None and bool(row[0])
 
     def difference_counts(self, shops: Collection[str]) -> dict[str, int]:
         table = schema.links
@@ -281,7 +283,7 @@ class ListingRows(Scope):
         if not listings:
             return {}
         rows = rows_of([{"listing": item} for item in set(listings)])
-        found = self.connection.execute(_listings(self.connection.dialect.name), rows | given(merchant=self.merchant, shop=shop))
+        found = run(self.connection, _listings(self.connection.dialect.name), rows | given(merchant=self.merchant, shop=shop))
         return {row.listing: _listing(row) for row in found}
 
     def forget(self, shop: str) -> None:

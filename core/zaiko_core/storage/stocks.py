@@ -14,6 +14,7 @@ from zaiko_core.app.records import Page, StockRecord
 from zaiko_core.domain.demand import Demand
 from zaiko_core.domain.stock import Balance, Delta, DemandRef, Entry, Movement, MovementKind, total
 from zaiko_core.storage import schema
+from zaiko_core.storage.prepared import run
 from zaiko_core.storage.rowset import given, insert_rows, lookup, rows_of, the, typed, unnested
 from zaiko_core.storage.scope import Scope, after
 
@@ -111,8 +112,8 @@ class StockRows(Scope):
         rows = [{"product": product, "reserve": reserve} for product, reserve in reserves.items()]
         note, change = _reserved(self.connection.dialect.name)
         stamp = given(merchant=self.merchant, revision=self.revision)
-        self.connection.execute(note, rows_of(rows) | stamp | given(at=self.now))
-        self.connection.execute(change, rows_of(rows) | stamp | given(updated_at=self.now))
+        run(self.connection, note, rows_of(rows) | stamp | given(at=self.now))
+        run(self.connection, change, rows_of(rows) | stamp | given(updated_at=self.now))
 
     def set_escrow(self, product: str, below: int) -> None:
         table = schema.stock
@@ -127,13 +128,13 @@ class StockRows(Scope):
         if not products:
             return set()
         rows = rows_of([{"product": product} for product in set(products)])
-        return set(self.connection.scalars(_scarce(self.connection.dialect.name), rows | given(merchant=self.merchant)))
+        found = run(self.connection, _scarce(self.connection.dialect.name), rows | given(merchant=self.merchant))
+        return {row.product for row in found}
 
     def post(self, entries: Sequence[Entry]) -> list[Movement]:
         if not entries:
             return []
-        last = self.connection.scalar(_NUMBERED, given(merchant=self.merchant, last_movement=len(entries)))
-        assert isinstance(last, int)
+        ((last,),) = run(self.connection, _NUMBERED, given(merchant=self.merchant, last_movement=len(entries)))
         first = last - len(entries) + 1
         movements = [Movement(first + place, entry, self.now, self.revision) for place, entry in enumerate(entries)]
         insert_rows(self.connection, schema.movements, [self._row(movement) for movement in movements])
@@ -185,7 +186,7 @@ class StockRows(Scope):
                 by_warehouse[entry.product, entry.warehouse].append(entry.delta)
         rows = [_delta_row(total(deltas)) | {"product": product} for product, deltas in sorted(by_product.items())]
         stamp = given(merchant=self.merchant, updated_at=self.now, revision=self.revision)
-        self.connection.execute(_added(self.connection.dialect.name), rows_of(rows) | stamp)
+        run(self.connection, _added(self.connection.dialect.name), rows_of(rows) | stamp)
         if by_warehouse:
             self._add_to_warehouses({key: total(deltas) for key, deltas in by_warehouse.items()})
 
@@ -197,7 +198,7 @@ class StockRows(Scope):
         ]
         keys = [{"merchant": self.merchant, "product": row["product"], "warehouse": row["warehouse"]} for row in rows]
         insert_rows(self.connection, table, keys, ignore=True)
-        self.connection.execute(_added_to_warehouses(self.connection.dialect.name), rows_of(rows) | given(merchant=self.merchant))
+        run(self.connection, _added_to_warehouses(self.connection.dialect.name), rows_of(rows) | given(merchant=self.merchant))
 
     def _records(self, rows: Sequence[Row[Any]]) -> dict[str, StockRecord]:
         if not rows:

@@ -22,6 +22,7 @@ from zaiko_core.storage.ledger import LedgerRows
 from zaiko_core.storage.links import LinkRows
 from zaiko_core.storage.orders import OrderRows
 from zaiko_core.storage.oversells import OversellRows
+from zaiko_core.storage.prepared import only, run
 from zaiko_core.storage.pushes import PushRows
 from zaiko_core.storage.rowset import given, insert_rows, rows_of, the, typed, unnested
 from zaiko_core.storage.shops import ListingRows, ShopRows
@@ -200,13 +201,13 @@ class StorageUnitOfWork:
         cause = written()
         values = given(merchant=self.merchant, due_at=self.now + delay) | (given(cause=cause) if cause else {})
         statement = _triggering(self._connection.dialect.name, by, bool(cause))
-        self._connection.execute(statement, values | rows_of([{"shop": shop} for shop in names]))
+        run(self._connection, statement, values | rows_of([{"shop": shop} for shop in names]))
         self._triggered = True
 
     def hold_lease(self, shop: str, token: int) -> None:
         if self._held == (shop, token):
             return
-        row = self._connection.execute(_LEASE, given(merchant=self.merchant, shop=shop)).one_or_none()
+        row = only(run(self._connection, _LEASE, given(merchant=self.merchant, shop=shop)))
         if row is None or row.fence != token or row.owner is None:
             raise LeaseLost(f"shops/{shop} is no longer held under token {token}")
         self._held = (shop, token)
@@ -227,7 +228,7 @@ def opened(connection: Connection, merchant: str, now: int | None, *, writing: b
     in any case. Raises NotFound."""
     # The merchant's row is locked first, by every writer (ADR 0003).
     opening = _opening(connection.dialect.name, writing, advancing, now is None)
-    row = connection.execute(opening, given(merchant=merchant)).one_or_none()
+    row = only(run(connection, opening, given(merchant=merchant)))
     if row is None:
         raise NotFound(f"merchants/{merchant}")
     found = merchant_from(row)
@@ -246,11 +247,11 @@ def finish(connection: Connection, done: Sequence[StorageUnitOfWork]) -> bool:
     dialect, last = connection.dialect.name, done[-1]
     if any(uow._advance for uow in done):
         if not (len(done) == 1 and last._advanced):
-            connection.execute(_advancing(dialect), given(merchant=last.merchant, head=last.answer_revision))
+            run(connection, _advancing(dialect), given(merchant=last.merchant, head=last.answer_revision))
         rows = [row for uow in done for row in uow.changes]
         insert_rows(connection, schema.changes, rows, same={"merchant": last.merchant, "at": last.now})
         return True
     triggered = any(uow._triggered for uow in done)
     if triggered and dialect == "postgresql":
-        connection.execute(NOTIFY)
+        run(connection, NOTIFY, {})
     return triggered
