@@ -72,6 +72,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--mutants", action="store_true", help="whether test_fence_mutants.py changes every rule")
     parser.addoption("--thorough", action="store_true", help="also what takes minutes, and what .ci/run shows in another way too")
     parser.addoption("--clients", action="store_true", help="build and run the example clients in every language that is here")
+    parser.addoption("--lines", choices=["cables", "proxies"], help="what leads to the database in tests/cluster; else what can be")
     parser.addoption("--seeds", type=int, default=3, help="how many storms test_fault_injection.py goes through")
 
 

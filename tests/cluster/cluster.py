@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psycopg
-from cluster.cut import Cut
+from cluster.lines import Line, Lines
 from sqlalchemy import make_url
 from support.stores import PostgreSQL
 from zaiko.v1 import (
@@ -48,14 +48,11 @@ def without(mutant: str) -> tuple[str, ...]:
 class Replica:
     """One server process, which may die and start again at the same address."""
 
-    def __init__(self, number: int, url: str, folder: Path, program: tuple[str, ...]) -> None:
-        place = make_url(url)
-        socket_folder = place.query["host"]
-        assert isinstance(socket_folder, str)
-        self.cut = Cut(lambda: _reach(socket_folder, place.port or int(str(place.query.get("port", 5432)))))
+    def __init__(self, number: int, line: Line, database: str, folder: Path, program: tuple[str, ...]) -> None:
+        self.line = line
         self.name, self._folder, self._program = f"replica-{number}", folder, program
         self.role = f"replica_{number}"
-        self._url = f"postgresql+psycopg://{self.role}@127.0.0.1:{self.cut.port}/{place.database}"
+        self._url = f"postgresql+psycopg://{self.role}@{line.host}:{line.port}/{database}"
         with socket.create_server(("127.0.0.1", 0)) as free:
             self.address = f"127.0.0.1:{free.getsockname()[1]}"
         self.process: subprocess.Popen[bytes]
@@ -89,7 +86,7 @@ class Replica:
     def close(self) -> None:
         self.go_on()
         self.kill()
-        self.cut.close()
+        self.line.close()
 
 
 class Stand(Bench):
@@ -125,6 +122,7 @@ class Cluster:
     def __init__(
         self,
         postgresql: PostgreSQL,
+        lines: Lines,
         url: str,
         folder: Path,
         *,
@@ -132,8 +130,10 @@ class Cluster:
         replicas: int = 3,
         shops: int = 6,
     ) -> None:
-        self.url = url
-        self.replicas = [Replica(number, url, folder, program) for number in range(replicas)]
+        place = make_url(url)
+        self.replicas = [
+            Replica(number, lines.lay(number, place), str(place.database), folder, program) for number in range(replicas)
+        ]
         for replica in self.replicas:
             # A role of its own, by which its sessions are told from others'.
             with postgresql.admin() as connection, contextlib.suppress(psycopg.errors.DuplicateObject):
@@ -196,13 +196,3 @@ def _open(stand: Stand) -> None:
         f"everything of {stand.merchant} is everywhere",
         60,
     )
-
-
-def _reach(folder: str, port: int) -> socket.socket:
-    far = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    try:
-        far.connect(f"{folder}/.s.PGSQL.{port}")
-    except OSError:
-        far.close()
-        raise
-    return far

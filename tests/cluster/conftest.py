@@ -1,4 +1,4 @@
-"""The database of the cluster tests."""
+"""The database of the cluster tests, and what leads to it."""
 
 from __future__ import annotations
 
@@ -8,14 +8,40 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from cluster.cable import Cables, NoCablesError
+from cluster.cut import Cuts
+from cluster.lines import Lines
 from support.stores import PostgreSQL
 
 
 @pytest.fixture(scope="session")
-def durable_postgresql() -> Iterator[PostgreSQL]:
+def cables(request: pytest.FixtureRequest) -> Iterator[Cables | None]:
+    """Where the database of this session is; nothing where there can be no cables, or none are wanted."""
+    wanted = request.config.getoption("--lines")
+    try:
+        laid = None if wanted == "proxies" else Cables()
+    except NoCablesError:
+        if wanted == "cables":
+            raise
+        laid = None
+    yield laid
+    if laid is not None:
+        laid.close()
+
+
+@pytest.fixture(scope="session")
+def lines(cables: Cables | None) -> Lines:
+    """Real cables where there can be some, otherwise proxies."""
+    return Cuts() if cables is None else cables
+
+
+@pytest.fixture(scope="session")
+def durable_postgresql(cables: Cables | None) -> Iterator[PostgreSQL]:
     """A server that keeps every commit that it has acknowledged."""
     folder = Path(tempfile.mkdtemp(prefix="zaiko-cluster-"))
-    server = PostgreSQL(folder / "data", durable=True)
+    server = PostgreSQL(folder / "data", durable=True, inside=() if cables is None else cables.inside)
+    if cables is not None:
+        server.admit(f"{cables.network}.0/24")
     yield server
     server.stop()
     shutil.rmtree(folder, ignore_errors=True)

@@ -1,4 +1,6 @@
-"""The network between one replica and the database: a TCP proxy that can be cut, and that can drop every connection."""
+"""Where there can be no cables: a TCP proxy between one replica and the database, which can be cut, and can drop every connection.
+
+Its kernel goes on acknowledging what is not forwarded, so that neither end finds out by itself that the other is gone."""
 
 from __future__ import annotations
 
@@ -8,10 +10,24 @@ import socket
 import threading
 from collections.abc import Callable
 
+from sqlalchemy import URL
+
+
+class Cuts:
+    """Proxies."""
+
+    name = "proxies"
+
+    def lay(self, number: int, database: URL) -> Cut:
+        """See Lines."""
+        folder, port = database.query["host"], database.port or database.query.get("port", 5432)
+        return Cut(lambda: _reach(f"{folder}/.s.PGSQL.{port}"))
+
 
 class Cut:
-    """Forwards 127.0.0.1:`port` to what `reach` opens. While it is cut, nothing passes either way and nobody is told; what was sent
-    meanwhile arrives when it heals, as with a real network. Its methods may be called from any thread."""
+    """Forwards `host`:`port` to what `reach` opens."""
+
+    host = "127.0.0.1"
 
     def __init__(self, reach: Callable[[], socket.socket]) -> None:
         self._reach = reach
@@ -25,23 +41,22 @@ class Cut:
         threading.Thread(target=self._accept, daemon=True, name=f"cut {self.port}").start()
 
     def cut(self) -> None:
-        """Let nothing pass from now on."""
+        """See Line."""
         self._open.clear()
 
     def heal(self) -> None:
-        """Let everything pass again."""
+        """See Line."""
         self._open.set()
 
-    def drop(self) -> int:
-        """Break every connection that there is; how many."""
+    def drop(self) -> None:
+        """See Line."""
         with self._lock:
             pairs, self._pairs = self._pairs, set()
         for pair in pairs:
             _hang_up(pair)
-        return len(pairs)
 
     def close(self) -> None:
-        """Forward nothing any more."""
+        """See Line."""
         self._closed = True
         self._open.set()
         self._listening.close()
@@ -86,6 +101,16 @@ class Cut:
                         raise OSError("one side has ended")
                     other[side].sendall(data)
         _hang_up(pair)
+
+
+def _reach(path: str) -> socket.socket:
+    far = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        far.connect(path)
+    except OSError:
+        far.close()
+        raise
+    return far
 
 
 def _hang_up(pair: tuple[socket.socket, socket.socket]) -> None:

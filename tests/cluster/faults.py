@@ -121,10 +121,10 @@ class Faults:
                 time.sleep(strike.seconds)
                 self._postgresql.resume()
             case "drop":
-                replica.cut.drop()
+                replica.line.drop()
             case "cut" | "sever":
-                replica.cut.cut()
+                replica.line.cut()
                 time.sleep(strike.seconds)
                 if strike.kind == "sever":
-                    replica.cut.drop()
-                replica.cut.heal()
+                    replica.line.drop()
+                replica.line.heal()

@@ -11,6 +11,7 @@ from pathlib import Path
 from cluster.cluster import HONEST, MERCHANTS, Cluster, until
 from cluster.faults import Faults, schedule
 from cluster.histories import CLAIM, listen, overlapping_runs, told
+from cluster.lines import Lines
 from cluster.load import Load
 from cluster.verdicts import every_fact_once, history_of, one_run_at_a_time, shown_wrongly, watched_wrongly
 from cluster.watchers import Watcher
@@ -31,23 +32,27 @@ class Verdict:
     """What a storm met, how much was judged, and what was wrong."""
 
     seed: int
+    lines: str
+    """What was between the replicas and the database."""
     faults: Counter[str] = field(default_factory=Counter)
     judged: dict[str, float] = field(default_factory=dict)
     wrong: list[str] = field(default_factory=list)
 
     def __str__(self) -> str:
         judged = ", ".join(f"{number:g} {what}" for what, number in self.judged.items())
-        return f"seed {self.seed}: faults {dict(self.faults)}, {judged}, violations {len(self.wrong)}"
+        return f"seed {self.seed} over {self.lines}: faults {dict(self.faults)}, {judged}, violations {len(self.wrong)}"
 
 
-def weather(postgresql: PostgreSQL, folder: Path, seed: int, *, program: tuple[str, ...] = HONEST, patient: bool = True) -> Verdict:
+def weather(
+    postgresql: PostgreSQL, lines: Lines, folder: Path, seed: int, *, program: tuple[str, ...] = HONEST, patient: bool = True
+) -> Verdict:
     """Go through the storm of a seed. Without patience nothing is waited for once something is known to be wrong."""
     url = postgresql.new_url()
     db = Database(url)
     try:
         listen(db)
-        with Cluster(postgresql, url, folder, program=program).running() as cluster:
-            return _weather(postgresql, db, cluster, Verdict(seed), patient)
+        with Cluster(postgresql, lines, url, folder, program=program).running() as cluster:
+            return _weather(postgresql, db, cluster, Verdict(seed, lines.name), patient)
     finally:
         db.close()
         postgresql.drop(url)

@@ -11,6 +11,7 @@ import os
 from pathlib import Path
 
 import pytest
+from cluster.lines import Lines
 from cluster.storm import weather
 from support.stores import PostgreSQL
 
@@ -19,13 +20,13 @@ pytestmark = pytest.mark.thorough
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     given = os.environ.get("ZAIKO_CLUSTER_SEEDS", "2")
-    metafunc.parametrize("seed", map(int, given.split(",")) if "," in given else range(int(given)))
+    metafunc.parametrize("seed", [int(seed) for seed in given.split(",")] if "," in given else range(int(given)))
 
 
 def test_a_storm_over_three_replicas_breaks_nothing(
-    durable_postgresql: PostgreSQL, tmp_path: Path, seed: int, capsys: pytest.CaptureFixture[str]
+    durable_postgresql: PostgreSQL, lines: Lines, tmp_path: Path, seed: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    verdict = weather(durable_postgresql, tmp_path, seed)
+    verdict = weather(durable_postgresql, lines, tmp_path, seed)
     with capsys.disabled():
         print(f"\n{verdict}")
     assert verdict.wrong == []

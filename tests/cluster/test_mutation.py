@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from cluster.cluster import without
+from cluster.lines import Lines
 from cluster.recorded import MUTANTS
 from cluster.storm import weather
 from support.stores import PostgreSQL
@@ -22,13 +23,13 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def test_a_server_without_one_rule_is_noticed(
-    durable_postgresql: PostgreSQL, tmp_path: Path, mutant: str, capsys: pytest.CaptureFixture[str]
+    durable_postgresql: PostgreSQL, lines: Lines, tmp_path: Path, mutant: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for seed in range(_SEEDS):
         (folder := tmp_path / str(seed)).mkdir()
-        verdict = weather(durable_postgresql, folder, seed, program=without(mutant), patient=False)
+        verdict = weather(durable_postgresql, lines, folder, seed, program=without(mutant), patient=False)
         if verdict.wrong:
             with capsys.disabled():
-                print(f"\n{mutant}: seed {seed}: {len(verdict.wrong)} violations, as {verdict.wrong[0]!r}")
+                print(f"\n{mutant}: seed {seed} over {verdict.lines}: {len(verdict.wrong)} violations, as {verdict.wrong[0]!r}")
             return
     raise AssertionError(f"{_SEEDS} storms, and nobody noticed: {MUTANTS[mutant].__doc__}")

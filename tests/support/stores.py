@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,12 +30,16 @@ def new_database(url: str, **options: Any) -> Database:
 class PostgreSQL:
     """A running server. Databases are copied from a migrated template, which takes milliseconds."""
 
-    def __init__(self, folder: Path, *, durable: bool = False) -> None:
+    def __init__(self, folder: Path, *, durable: bool = False, inside: Sequence[str] = ()) -> None:
+        """`inside`: a command that runs another one in a network namespace; there it listens on every address, and nowhere else."""
         # The wheel keeps a lock there, and warns when the variable is missing, as it is outside of a desktop session.
         os.environ.setdefault("XDG_RUNTIME_DIR", str(folder.parent))
         _start(folder)
         self._server = _pgserver().get_server(folder, cleanup_mode="stop")
-        self._number = 0
+        self._program = Path(self._server.get_postmaster_info().process.exe())
+        self._number, self._inside = 0, inside
+        if inside:
+            self._move("restart")
         with self._admin() as connection:
             # Nothing outlives the session, so nothing has to reach a disk; `durable` keeps every commit over `halt`.
             for setting in ("fsync", "full_page_writes", *(() if durable else ("synchronous_commit",))):
@@ -64,8 +68,19 @@ class PostgreSQL:
 
     def resume(self) -> None:
         """Start it again, at the same place and with what it had committed."""
-        _start(self._server.pgdata)
-        self._server.ensure_postgres_running()
+        if self._inside:
+            self._move("start")
+        else:
+            _start(self._server.pgdata)
+            self._server.ensure_postgres_running()
+
+    def admit(self, network: str) -> None:
+        """Let everybody in whose address is of that network."""
+        with self._admin() as connection:
+            (rules,) = connection.execute("SHOW hba_file").fetchone() or ()
+            with Path(rules).open("a") as file:
+                file.write(f"host all all {network} trust\n")
+            connection.execute("SELECT pg_reload_conf()")
 
     def admin(self) -> contextlib.AbstractContextManager[psycopg.Connection[Any]]:
         """A connection that may do everything."""
@@ -75,6 +90,23 @@ class PostgreSQL:
         """Stop the server."""
         self._end(signal.SIGINT)
         self._server.cleanup()
+
+    def _move(self, how: str) -> None:
+        """Have it run where it is to be. The wheel would let it listen on no address."""
+        server, place = self._server, self._server.get_postmaster_info()
+        command = [
+            *(str(self._program.with_name("pg_ctl")), "-D", str(server.pgdata), "-l", str(server.log), "-w"),
+            *("-o", f"-h '*' -k '{place.socket_dir}'", how),
+        ]
+        # To enter a namespace takes root, and PostgreSQL does not run as root.
+        program = "import subprocess, sys; subprocess.run(sys.argv[2:], user=sys.argv[1] or None, check=True)"
+        subprocess.run(
+            [*self._inside, sys.executable, "-c", program, server.system_user or "", *command],
+            check=True,
+            timeout=120,
+            stdout=subprocess.DEVNULL,
+        )
+        server.ensure_postgres_running()
 
     def _end(self, how: signal.Signals) -> None:
         """By a signal to its first process, which is what pg_ctl does: SIGINT «fast», SIGQUIT «immediate»."""
