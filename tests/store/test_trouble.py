@@ -8,12 +8,13 @@ import shutil
 import sqlite3
 import tempfile
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import event, text
+from sqlalchemy import event, make_url, text
 from support.stores import PostgreSQL
 from support.world import MERCHANT, World
 from zaiko_core.app.stock import Receipt, receive
@@ -113,6 +114,25 @@ def test_a_pool_without_a_free_connection_is_a_refusal(postgresql: PostgreSQL) -
     postgresql.drop(url)
 
 
+def test_of_the_writers_of_a_merchant_one_at_a_time_is_known_to_the_database(postgresql: PostgreSQL) -> None:
+    """Each that it knows could be the next to hold the merchant for seconds, when this process sleeps or is cut off."""
+    url = postgresql.new_url()
+    world = World(Database(url)).begin()
+    with world.db.engine.begin() as connection:
+        connection.execute(text("SELECT 1 FROM merchants FOR UPDATE"))
+        writers = [threading.Thread(target=received, args=(world.db, f"writer {number}")) for number in range(6)]
+        for writer in writers:
+            writer.start()
+        waiting = [(time.sleep(0.02), _waiting(postgresql, url))[1] for _ in range(25)]
+    for writer in writers:
+        writer.join()
+
+    assert max(waiting) == 1
+    assert physical(world.db) == 6
+    world.db.close()
+    postgresql.drop(url)
+
+
 def test_writers_that_would_wait_for_each_other_for_ever_are_both_done(postgresql: PostgreSQL) -> None:
     """A deadlock, made by hand: two transactions that lock two rows in opposite order."""
     url = postgresql.new_url()
@@ -149,6 +169,13 @@ def test_writers_that_would_wait_for_each_other_for_ever_are_both_done(postgresq
 
 def _count_up(connection: Any, key: str) -> None:
     connection.execute(text("UPDATE system SET value = (value::int + 1)::text WHERE key = :key"), {"key": key})
+
+
+def _waiting(postgresql: PostgreSQL, url: str) -> int:
+    query = "SELECT count(*) FROM pg_stat_activity WHERE datname = %s AND wait_event_type = 'Lock'"
+    with postgresql.admin() as connection:
+        (waiting,) = connection.execute(query, (make_url(url).database,)).fetchone() or (0,)
+    return int(waiting)
 
 
 def _drop_all(server: PostgreSQL, db: Database) -> int:

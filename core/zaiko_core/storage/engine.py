@@ -31,6 +31,7 @@ from zaiko_core.storage.clock import CLOCK
 from zaiko_core.storage.jobs import Due, Jobs
 from zaiko_core.storage.together import Item, Outcome, Together, acted, looked_up, runs
 from zaiko_core.storage.tokens import TokenRows
+from zaiko_core.storage.turns import Turns
 from zaiko_core.storage.uow import StorageUnitOfWork, finish, following, opened
 from zaiko_core.storage.witness import Seen
 
@@ -52,9 +53,12 @@ _WAITED = {"55P03", "25P03"}  # for a lock; with a transaction open
 _STANDBY = {"25006"}
 _LOST_STATES = _STOPPING | _NOT_CONNECTED | _EXHAUSTED | _WAITED | _STANDBY
 _PULSE = "pulse"
+_WAIT = 20
+"""Seconds until a transaction that waits for others of its merchant is told."""
 _SESSION = {
-    "lock_timeout": "20s",
-    # A process that sleeps, or is cut off, in the middle of a transaction holds its merchant no longer than a shop's lease.
+    "lock_timeout": f"{_WAIT}s",
+    # A process that sleeps, or is cut off, in the middle of a transaction holds its merchant no longer than a shop's lease. Each of
+    # its transactions that were already in the queue would do so once more (Turns).
     "idle_in_transaction_session_timeout": "5s",
     "tcp_keepalives_idle": 5,
     "tcp_keepalives_interval": 2,
@@ -103,6 +107,7 @@ class Database:
             functools.partial(self._group, writing=False), self._readers, patience=_OVERTAKE_LOOK, window=_WINDOW
         )
         self._writing = Together(functools.partial(self._group, writing=True), self._writers)
+        self._turns = Turns(_WAIT)
         self._closed = threading.Event()
         self._unwritable = False
 
@@ -247,7 +252,7 @@ class Database:
         """`write` on the calling thread."""
 
         def run() -> tuple[T, bool, list[Any]]:
-            with self._transaction(writing=True) as connection:
+            with self._turns.taken(merchant), self._transaction(writing=True) as connection:
                 uow = opened(connection, merchant, self._known_now(), writing=True, advancing=advancing)
                 result = work(uow)
                 return result, finish(connection, [uow]), uow.told
@@ -260,7 +265,7 @@ class Database:
         return result
 
     def _found(self, merchant: MerchantRecord, work: Callable[[StorageUnitOfWork, bool], T]) -> T:
-        with self._transaction(writing=True) as connection:
+        with self._turns.taken(merchant.merchant), self._transaction(writing=True) as connection:
             now = self.now(connection)
             made = MerchantDirectory(connection, now).ensure(merchant)
             uow = opened(connection, merchant.merchant, now, writing=True)
@@ -345,7 +350,7 @@ class Database:
             return [found.get(item) or _outcome(lambda item=item: item.context.run(item.work, uow)) for item in items]  # type: ignore[misc]
 
     def _write_group(self, merchant: str, items: Sequence[Item]) -> list[Outcome]:
-        with self._transaction(writing=True) as connection:
+        with self._turns.taken(merchant), self._transaction(writing=True) as connection:
             done: list[StorageUnitOfWork] = []
             outcomes: list[Outcome] = []
             for run in runs(items):
