@@ -7,17 +7,25 @@ import fcntl
 import struct
 import termios
 import threading
+import time
 from collections.abc import Iterator
 
 import psycopg
 import pytest
 from cluster.cable import Cables
+from cluster.cluster import until
 from cluster.cut import Cuts
+from cluster.faults import LEASE
 from cluster.lines import Line, Lines
-from sqlalchemy import URL, make_url
+from sqlalchemy import URL, Connection, make_url
+from sqlalchemy.exc import OperationalError
 from support.stores import PostgreSQL
+from support.world import MERCHANT, World
+from zaiko_core.app.stock import Receipt, receive
+from zaiko_core.domain.errors import StorageUnavailable
 from zaiko_core.storage.engine import Database
 
+pytestmark = pytest.mark.thorough
 _PATIENCE = 10.0
 """Seconds after which the product gives up a connection on which nothing is acknowledged: its tcp_user_timeout."""
 
@@ -40,6 +48,14 @@ def database(durable_postgresql: PostgreSQL) -> Iterator[URL]:
     durable_postgresql.drop(url)
 
 
+@pytest.fixture
+def only_cables(cables: Cables | None) -> Cables:
+    """A proxy's kernel answers for what lies behind it."""
+    if cables is None:
+        pytest.skip("no cables here")
+    return cables
+
+
 @contextlib.contextmanager
 def laid(lines: Lines, database: URL) -> Iterator[tuple[Line, Database]]:
     """A line, and the product's connections over it."""
@@ -50,11 +66,15 @@ def laid(lines: Lines, database: URL) -> Iterator[tuple[Line, Database]]:
             yield line, db
 
 
+def driven(connection: Connection) -> psycopg.Connection:
+    driver = connection.connection.driver_connection
+    assert isinstance(driver, psycopg.Connection)
+    return driver
+
+
 def test_a_cut_line_is_silent_and_what_was_sent_arrives_when_it_heals(kind: Lines, database: URL) -> None:
     with laid(kind, database) as (line, db), db.engine.connect() as connection:
-        raw = connection.connection.driver_connection
-        assert isinstance(raw, psycopg.Connection)
-        connection.exec_driver_sql("SELECT 1")
+        raw = driven(connection)
 
         line.cut()
         answers: list[object] = []
@@ -69,3 +89,65 @@ def test_a_cut_line_is_silent_and_what_was_sent_arrives_when_it_heals(kind: Line
         assert answers == [2]
         # What tells a cable from a proxy.
         assert (unacknowledged > 0) == isinstance(kind, Cables)
+
+
+def test_a_broken_connection_is_known_at_both_ends(kind: Lines, database: URL, durable_postgresql: PostgreSQL) -> None:
+    with laid(kind, database) as (line, db), db.engine.connect() as connection, durable_postgresql.admin() as admin:
+        session = driven(connection).info.backend_pid
+
+        line.drop()
+
+        with pytest.raises(OperationalError):
+            connection.exec_driver_sql("SELECT 1")
+        until(lambda: not _is_there(admin, session), "PostgreSQL's end is gone", 2)
+
+
+def test_after_ten_seconds_of_silence_both_ends_have_given_up(
+    only_cables: Cables, database: URL, durable_postgresql: PostgreSQL
+) -> None:
+    with laid(only_cables, database) as (line, db), db.engine.connect() as connection, durable_postgresql.admin() as admin:
+        session = driven(connection).info.backend_pid
+
+        line.cut()
+        began = time.monotonic()
+        with pytest.raises(OperationalError):
+            connection.exec_driver_sql("SELECT 1")
+
+        assert _PATIENCE - 1 < time.monotonic() - began < _PATIENCE + 3
+        until(lambda: not _is_there(admin, session), "PostgreSQL's end is gone", 3)
+
+
+def test_a_merchant_stands_still_for_one_lease_when_a_replica_with_many_writers_is_gone_and_nobody_was_told(
+    only_cables: Cables, database: URL
+) -> None:
+    world = World(Database(database.render_as_string())).begin()
+    with contextlib.closing(world.db), laid(only_cables, database) as (line, db):
+        holds, over = threading.Event(), threading.Event()
+
+        def hold(uow: object) -> None:
+            holds.set()
+            over.wait(30)
+
+        def work() -> None:
+            with contextlib.suppress(StorageUnavailable):
+                db.write_sync(MERCHANT, hold)
+
+        writers = [threading.Thread(target=work) for _ in range(6)]
+        for writer in writers:
+            writer.start()
+        assert holds.wait(10)
+
+        line.cut()
+        line.drop()
+        began = time.monotonic()
+        world.db.write_sync(MERCHANT, lambda uow: receive(uow, [Receipt("tea", "tokyo", 1, "meanwhile")]))
+
+        assert time.monotonic() - began < LEASE + 1
+        line.heal()
+        over.set()
+        for writer in writers:
+            writer.join()
+
+
+def _is_there(admin: psycopg.Connection, session: int) -> bool:
+    return admin.execute("SELECT 1 FROM pg_stat_activity WHERE pid = %s", (session,)).fetchone() is not None
