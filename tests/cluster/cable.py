@@ -20,8 +20,8 @@ _CLOSED = bytes([7])
 _SESSIONS = 64
 
 
-class NoCablesError(Exception):
-    """There can be none on this machine; says why."""
+class CableError(Exception):
+    """Something that cables take cannot be done on this machine; says why."""
 
 
 class Cables:
@@ -42,7 +42,7 @@ class Cables:
         try:
             _run("ip", "netns", "add", self.namespace)
             _ip("link set lo up", namespace=self.namespace)
-        except NoCablesError:
+        except CableError:
             self.close()
             raise
 
@@ -106,29 +106,29 @@ def _claimed() -> tuple[socket.socket, int]:
             claim.bind(f"\0zaiko-cables-{number}")
             return claim, number
         claim.close()
-    raise NoCablesError(f"{_SESSIONS} sessions have theirs")
+    raise CableError(f"{_SESSIONS} sessions have theirs")
 
 
 def _check() -> None:
     if not hasattr(os, "geteuid") or os.geteuid() != 0:
-        raise NoCablesError("only root may lay cables")
+        raise CableError("only root may lay cables")
     missing = [tool for tool in ("ip", "ss") if shutil.which(tool) is None]
     if missing:
-        raise NoCablesError(f"there is no {' and no '.join(missing)}")
+        raise CableError(f"there is no {' and no '.join(missing)}")
     # Kernels can be built without what breaks a connection, and then say nothing.
     with socket.create_server(("127.0.0.1", 0)) as listening, socket.create_connection(listening.getsockname()) as one:
         _run("ss", "--kill", "--tcp", "--no-header", f"sport = :{one.getsockname()[1]}")
         if one.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1) != _CLOSED:
-            raise NoCablesError("this kernel breaks no connections (CONFIG_INET_DIAG_DESTROY)")
+            raise CableError("this kernel breaks no connections (CONFIG_INET_DIAG_DESTROY)")
 
 
 def _clear(namespace: str) -> None:
     """Remove a namespace, the processes in it, and what leads there; nothing where there is none."""
-    with contextlib.suppress(NoCablesError):
+    with contextlib.suppress(CableError):
         for link in _run("ip", "-brief", "link", "show", "type", "veth").splitlines():
             if (name := link.split("@")[0]).startswith(f"{namespace}-"):
                 _ip(f"link del {name}")
-    with contextlib.suppress(NoCablesError):
+    with contextlib.suppress(CableError):
         for process in _run("ip", "netns", "pids", namespace).split():
             with contextlib.suppress(ProcessLookupError):
                 os.kill(int(process), signal.SIGKILL)
@@ -142,5 +142,5 @@ def _ip(*lines: str, namespace: str = "") -> None:
 def _run(*command: str, told: str = "") -> str:
     done = subprocess.run(command, input=told, capture_output=True, text=True, timeout=30, check=False)
     if done.returncode:
-        raise NoCablesError(f"{' '.join(command)} {told!r}: {done.stderr.strip()}")
+        raise CableError(f"{' '.join(command)} {told!r}: {done.stderr.strip()}")
     return done.stdout

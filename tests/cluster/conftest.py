@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from cluster.cable import Cables, NoCablesError
+from cluster.cable import CableError, Cables
 from cluster.cut import Cuts
 from cluster.lines import Lines
 from support.stores import PostgreSQL
@@ -20,7 +20,7 @@ def cables(request: pytest.FixtureRequest) -> Iterator[Cables | None]:
     wanted = request.config.getoption("--lines")
     try:
         laid = None if wanted == "proxies" else Cables()
-    except NoCablesError:
+    except CableError:
         if wanted == "cables":
             raise
         laid = None

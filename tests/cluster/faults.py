@@ -15,6 +15,8 @@ from support.stores import PostgreSQL
 
 LEASE = 5.0
 """Seconds; see SchedulerConfig."""
+_PATIENCE = 10.0
+"""Seconds after which both ends of a connection give it up when nothing is acknowledged: tcp_user_timeout."""
 KINDS = ("kill", "pause", "terminate", "drop", "cut", "sever")
 _ABREAST = 2
 """Replicas that are struck at once, at most: one is left to go on."""
@@ -27,8 +29,8 @@ class Strike:
 
     kill: SIGKILL, and a new process after `seconds`. pause: SIGSTOP, then SIGCONT. terminate: PostgreSQL ends every session of the
     replica. drop: every connection breaks. cut: nothing passes between replica and database, and nobody is told; then it does, and
-    what was sent arrives. sever: the same, but the connections break at its end, so that what was sent is lost. crash: PostgreSQL
-    itself dies, and recovers."""
+    what was sent arrives. sever: the same, but before it heals the connections break, so that what was sent is lost. crash:
+    PostgreSQL itself dies, and recovers."""
 
     at: float
     kind: str
@@ -62,7 +64,7 @@ def _lasting(kind: str, draw: random.Random) -> float:
         case "pause":
             return LEASE + draw.choice([0.2, 1.0, 2.0])
         case "cut" | "sever":
-            return draw.choice([1.0, LEASE + 1.0, LEASE + 3.0])
+            return draw.choice([1.0, LEASE + 1.0, LEASE + 3.0, _PATIENCE + 2.0])
     return 0.0
 
 

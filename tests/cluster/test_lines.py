@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import os
+import signal
 import struct
+import subprocess
+import sys
 import termios
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -147,6 +152,35 @@ def test_a_merchant_stands_still_for_one_lease_when_a_replica_with_many_writers_
         over.set()
         for writer in writers:
             writer.join()
+
+
+_SESSION = """
+from cluster.cable import Cables
+from sqlalchemy import make_url
+
+cables = Cables()
+cables.lay(0, make_url("postgresql://"))
+print(cables.namespace, flush=True)
+input()
+"""
+
+
+def test_what_a_killed_session_left_behind_is_cleared_away_by_the_next_one(only_cables: Cables) -> None:
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])}
+    command, pipe = [sys.executable, "-c", _SESSION], subprocess.PIPE
+    with subprocess.Popen(command, env=environment, stdin=pipe, stdout=pipe, text=True) as session:
+        assert session.stdout is not None
+        namespace = session.stdout.readline().strip()
+        left = subprocess.Popen(["ip", "netns", "exec", namespace, "sleep", "60"])
+        until(lambda: str(left.pid) in subprocess.check_output(["ip", "netns", "pids", namespace], text=True), "it runs", 10)
+        session.kill()
+
+    with contextlib.closing(Cables()) as cables:
+        cables.lay(0, make_url("postgresql://"))
+
+        assert cables.namespace == namespace
+        assert left.wait(5) == -signal.SIGKILL
+    assert namespace not in subprocess.check_output(["ip", "link", "show"], text=True)
 
 
 def _is_there(admin: psycopg.Connection, session: int) -> bool:
