@@ -53,8 +53,11 @@ class Replica:
         self.name, self._folder, self._program = f"replica-{number}", folder, program
         self.role = f"replica_{number}"
         self._url = f"postgresql+psycopg://{self.role}@{line.host}:{line.port}/{database}"
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self.address = f"127.0.0.1:{free.getsockname()[1]}"
+        # Bound for as long as the replica may come back, so that no connection is given its port while it is dead.
+        self._kept = socket.socket()
+        self._kept.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self._kept.bind(("127.0.0.1", 0))
+        self.address = f"127.0.0.1:{self._kept.getsockname()[1]}"
         self.process: subprocess.Popen[bytes]
 
     def start(self) -> None:
@@ -87,6 +90,7 @@ class Replica:
         self.go_on()
         self.kill()
         self.line.close()
+        self._kept.close()
 
 
 class Stand(Bench):
