@@ -85,7 +85,7 @@ def held_by_anybody() -> None:
 
 def greedy() -> None:
     """A claim takes shops that are due, whether another replica holds them or not."""
-    jobs._UNHELD = true()
+    jobs._unheld = lambda now: true()
 
 
 MUTANTS: dict[str, Callable[[], None]] = {mutant.__name__: mutant for mutant in (unfenced, held_by_anybody, greedy)}

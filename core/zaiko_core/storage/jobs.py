@@ -59,7 +59,13 @@ class Due:
 _SHOPS, _OPERATIONS = schema.shops, schema.operations
 _LINKS, _RUNS, _OTHERS = schema.links, schema.runs, schema.shops.alias("others")
 _NOW, _MOST = bindparam("now", type_=BigInteger), bindparam("most", type_=Integer)
-_UNHELD = or_(_SHOPS.c.owner.is_(None), _SHOPS.c.lease_until <= _NOW)
+
+
+def _unheld(now: Any) -> Any:
+    """Whether nobody runs a shop: the one rule of every claim."""
+    return or_(_SHOPS.c.owner.is_(None), _SHOPS.c.lease_until <= now)
+
+
 _TAKING_TURNS = select(func.count()).where(_OTHERS.c.merchant == _SHOPS.c.merchant, _OTHERS.c.due_at.is_not(None))
 # With each due shop (records.FoundShop); each looks into an index for one shop.
 _FOUND = (
@@ -85,7 +91,7 @@ _FINISHED = (
 # The earliest by the index; a shop that is held needs looking at when its lease ends, should its owner be dead.
 _MOMENTS = select(
     # Not min(), for which SQLite reads every shop.
-    select(_SHOPS.c.due_at).where(_SHOPS.c.due_at.is_not(None), _UNHELD).order_by(_SHOPS.c.due_at).limit(1).scalar_subquery(),
+    select(_SHOPS.c.due_at).where(_SHOPS.c.due_at.is_not(None), _unheld(_NOW)).order_by(_SHOPS.c.due_at).limit(1).scalar_subquery(),
     select(func.min(_SHOPS.c.lease_until)).where(_SHOPS.c.owner.is_not(None)).scalar_subquery(),
     select(func.min(func.coalesce(_OPERATIONS.c.lease_until, _OPERATIONS.c.created_at)))
     .where(_OPERATIONS.c.ended_at.is_(None))
@@ -98,13 +104,12 @@ def _due(clocked: bool, well: bool) -> Select[Any]:
     """Shops that are due and unheld, or those of them whose last run did not fail; with the time, by PostgreSQL's clock if
     `clocked`."""
     now: Any = STATEMENT_CLOCK if clocked else _NOW
-    unheld = or_(_SHOPS.c.owner.is_(None), _SHOPS.c.lease_until <= now)
     reading = (
         exists()
         .where(_LINKS.c.merchant == _SHOPS.c.merchant, _LINKS.c.shop == _SHOPS.c.shop, _LINKS.c.sync_enabled)
         .where(_LINKS.c.due_at <= now, or_(_LINKS.c.must_read, _LINKS.c.flight_key.is_not(None)))
     )
-    query = select(_SHOPS, *_FOUND, reading.label("reading_due"), now.label("clock")).where(_SHOPS.c.due_at <= now, unheld)
+    query = select(_SHOPS, *_FOUND, reading.label("reading_due"), now.label("clock")).where(_SHOPS.c.due_at <= now, _unheld(now))
     if well:
         query = query.where(_SHOPS.c.attempt == 0)
     return query.order_by(_SHOPS.c.due_at).limit(_MOST).with_for_update(skip_locked=True, of=_SHOPS)
@@ -197,7 +202,7 @@ class Jobs:
         table = schema.shops
         self._connection.execute(
             update(table)
-            .where(table.c.attempt > 0, table.c.due_at > self.now, table.c.connector.in_(list(connectors)), self._unheld())
+            .where(table.c.attempt > 0, table.c.due_at > self.now, table.c.connector.in_(list(connectors)), _unheld(self.now))
             .values(due_at=self.now)
         )
 
@@ -247,10 +252,6 @@ class Jobs:
             update(shops).where(shops.c.owner == self._owner).values(owner=None, lease_until=None, due_at=self.now)
         )
         self._connection.execute(update(operations).where(operations.c.owner == self._owner).values(owner=None, lease_until=None))
-
-    def _unheld(self) -> Any:
-        table = schema.shops
-        return or_(table.c.owner.is_(None), table.c.lease_until <= self.now)
 
     def _held(self, batch: Any) -> Any:
         table = schema.shops
