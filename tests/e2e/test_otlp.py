@@ -43,7 +43,7 @@ def collector() -> Iterator[tuple[str, Collector]]:
     server.stop(None).wait()
 
 
-def until(condition: Callable[[], Any], seconds: float = 20) -> Any:
+def until(condition: Callable[[], Any], seconds: float = 60) -> Any:
     deadline = time.monotonic() + seconds
     while not (found := condition()):
         assert time.monotonic() < deadline, "it did not come to be so"

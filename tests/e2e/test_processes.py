@@ -28,7 +28,7 @@ def database(postgresql: PostgreSQL) -> Iterator[str]:
     postgresql.drop(url)
 
 
-def until(found: Callable[[], Any], *, seconds: float = 30) -> Any:
+def until(found: Callable[[], Any], *, seconds: float = 90) -> Any:
     """What `found` gives, once that is something."""
     deadline = time.monotonic() + seconds
     while not (answer := found()):

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 
-_START, _END = 30.0, 10.0
+_START, _END = 90.0, 10.0
 
 
 class NotStarted(Exception):
