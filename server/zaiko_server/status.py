@@ -1,7 +1,8 @@
 """The one mapping from refusals to gRPC: code, message, and google.rpc.Status in `grpc-status-details-bin`.
 
-Every refusal carries ErrorInfo with its reason and who must act; BadRequest, RetryInfo, ResourceInfo and PreconditionFailure come
-with those that they fit. What is not a refusal is a bug: it becomes INTERNAL with an incident id, and nothing else of it is told.
+Every refusal carries ErrorInfo with its reason and who must act; BadRequest, RetryInfo, ResourceInfo, PreconditionFailure and
+QuotaFailure come with those that they fit, and LocalizedMessage with all when the caller prefers Japanese. What is not a refusal is
+a bug: it becomes INTERNAL with an incident id, and nothing else of it is told.
 """
 
 from __future__ import annotations
@@ -28,13 +29,14 @@ from zaiko_core.domain.errors import (
     WriteConflict,
 )
 
-from zaiko_server import names
+from zaiko_server import names, remedies
 from zaiko_server.reasons import REASONS, owner_of
 from zaiko_server.refusals import Exhausted, Expired, Internal, RateLimited, Unimplemented
 
 DOMAIN = "zaiko.v1"
 DETAILS_KEY = "grpc-status-details-bin"
 PUSHBACK_KEY = "grpc-retry-pushback-ms"
+LANGUAGE_KEY = "accept-language"
 
 _CODES: Mapping[type[Refusal], StatusCode] = {
     Unauthenticated: StatusCode.UNAUTHENTICATED,
@@ -69,13 +71,33 @@ def code_for(refusal: Refusal) -> StatusCode:
     return REASONS[refusal.reason][1]
 
 
-def status_for(refusal: Refusal) -> status_pb2.Status:
-    """The refusal as clients in every language decode it."""
+def wants_japanese(context: Any) -> bool:
+    """Whether a call's `accept-language` (RFC 9110) has Japanese before English."""
+    given = next((value for key, value in context.invocation_metadata() or () if key == LANGUAGE_KEY), "")
+    ranges = [entry.strip().partition(";") for entry in str(given)[:200].lower().split(",")]
+    weights = [(_weight(parameters), tag.strip().partition("-")[0]) for tag, _, parameters in ranges]
+    spoken = [(weight, tag) for weight, tag in weights if tag in ("ja", "en") and weight > 0]
+    # Of equal weights the first counts, as browsers write them.
+    return bool(spoken) and max(spoken, key=lambda entry: entry[0])[1] == "ja"
+
+
+def _weight(parameters: str) -> float:
+    name, _, value = parameters.partition("=")
+    if name.strip() != "q":
+        return 1.0
+    try:
+        return float(value)
+    except ValueError:
+        return 0.0
+
+
+def status_for(refusal: Refusal, *, japanese: bool = False) -> status_pb2.Status:
+    """The refusal as clients in every language decode it; `japanese` adds what to do in Japanese."""
     message = refusal.message
     if not message.endswith((".", "!", "?")):
         message += "."
     status = status_pb2.Status(code=code_for(refusal).value[0], message=_fitting(message, _MESSAGE_LIMIT))
-    for detail in _details(refusal):
+    for detail in _details(refusal, japanese=japanese):
         packed = any_pb2.Any()
         _fit(detail, _STATUS_LIMIT - status.ByteSize())
         packed.Pack(detail)
@@ -101,9 +123,9 @@ def _fit(detail: Message, room: int) -> None:
             del detail.field_violations[-1]
 
 
-def trailers_for(refusal: Refusal) -> tuple[tuple[str, str | bytes], ...]:
+def trailers_for(refusal: Refusal, *, japanese: bool = False) -> tuple[tuple[str, str | bytes], ...]:
     """What goes into the trailing metadata: the details, and when to try again for clients that retry by themselves."""
-    status = status_for(refusal)
+    status = status_for(refusal, japanese=japanese)
     trailers: list[tuple[str, str | bytes]] = [(DETAILS_KEY, status.SerializeToString())]
     if isinstance(refusal, Unavailable):
         trailers.append((PUSHBACK_KEY, str(int(retry_after(refusal) * 1000))))
@@ -116,11 +138,14 @@ def retry_after(refusal: Refusal) -> float:
     return after
 
 
-def _details(refusal: Refusal) -> Iterable[Message]:
+def _details(refusal: Refusal, *, japanese: bool) -> Iterable[Message]:
     # In a call it is the caller's token that lacks it; as a shop's Problem, the shop's credentials.
     owner = "SYSTEM" if isinstance(refusal, Denied) else owner_of(refusal.reason)
     metadata = {"owner": owner} | {key: _fitting(value, _VALUE_LIMIT) for key, value in refusal.metadata.items()}
     yield details_pb2.ErrorInfo(reason=refusal.reason, domain=DOMAIN, metadata=metadata)
+    if japanese:
+        # Before what may be cut for its length.
+        yield details_pb2.LocalizedMessage(locale="ja", message=remedies.of_call(refusal.reason).ja)
     violations: list[tuple[str, str, str]] = getattr(refusal, "violations", [])
     if violations:
         yield _bad_request(violations)

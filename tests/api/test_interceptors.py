@@ -199,6 +199,22 @@ async def test_a_method_that_nobody_has_is_refused_with_a_reason() -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
+async def test_who_asks_in_japanese_is_told_what_to_do_in_japanese(kind: str) -> None:
+    async with serving(Errors(lambda: "id")) as call:
+        told = []
+        for metadata in ((), (("accept-language", "ja"),)):
+            with pytest.raises(grpc.aio.AioRpcError) as caught:
+                await call(kind, "refuse", metadata=metadata)
+            told.append(refused(caught.value))
+
+    english, japanese = told
+    assert "LocalizedMessage" not in english.details
+    assert japanese.message == english.message
+    assert japanese.details["LocalizedMessage"].locale == "ja"
+    assert "別のコード" in japanese.details["LocalizedMessage"].message
+
+
+@pytest.mark.parametrize("kind", KINDS)
 async def test_every_call_is_logged_once_with_its_id_and_outcome(kind: str) -> None:
     with capture_logs([structlog.contextvars.merge_contextvars]) as logs:
         async with serving(AccessLog(lambda: "call-1"), Errors(lambda: "id")) as call:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +13,7 @@ from zaiko.v1 import link_pb2, product_service_pb2, shop_pb2, shop_service_pb2
 from zaiko_server.masks import UPDATES, check_fixed, mask_of
 from zaiko_server.refusals import MaskInvalid
 
+PROTO = Path(__file__).parents[2] / "proto"
 SERVICES = {
     "UpdateMerchantRequest": "MerchantService.UpdateMerchant",
     "UpdateProductRequest": "ProductService.UpdateProduct",
@@ -29,6 +32,17 @@ def every_path() -> list[tuple[str, str]]:
         for name, (holder, _) in UPDATES.items()
         for field in request_type(SERVICES[name]).fields_by_name[holder].message_type.fields
     ]
+
+
+@pytest.mark.parametrize("name", UPDATES)
+def test_the_protos_name_every_field_that_can_be_changed(name: str) -> None:
+    file = PROTO / request_type(SERVICES[name]).file.name
+    said = re.search(
+        r"((?: *//.*\n)+) *google\.protobuf\.FieldMask update_mask", file.read_text("utf-8").partition(f"message {name} ")[2]
+    )
+
+    assert said is not None
+    assert set(re.findall(r"`(\w+)`", said.group(1))) - {UPDATES[name][0]} == set(UPDATES[name][1].changeable)
 
 
 @pytest.mark.parametrize(("name", "path"), every_path())

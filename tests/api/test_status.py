@@ -12,7 +12,7 @@ from google.rpc import error_details_pb2
 from zaiko.v1 import error_pb2
 from zaiko_core.domain import errors
 from zaiko_core.domain.problem import REMEDIES, Problem
-from zaiko_server import refusals, status
+from zaiko_server import refusals, remedies, status
 from zaiko_server.convert.problems import problem
 from zaiko_server.reasons import REASONS, owner_of
 
@@ -92,6 +92,67 @@ def test_details_stay_below_what_peers_accept_as_trailers() -> None:
     assert sum(len(key) + len(value) for key, value in trailers) < 8192
     assert "(and 999 more)" in status.status_for(errors.InvalidField(violations)).message
     assert len(status.trailers_for(errors.NotFound("x" * 100_000))[0][1]) < 8192
+
+
+@pytest.mark.parametrize("reason", sorted(REASONS))
+def test_every_reason_says_what_to_do_in_both_languages_in_calls_and_in_problems(reason: str) -> None:
+    said = {remedies.of_call(reason), remedies.of_problem(reason)}
+    for action in said:
+        assert action.en.isascii()
+        assert action.en.endswith(".")
+        assert action.ja.endswith("。")
+        assert not action.ja.isascii()
+    # None has only what stands in for a reason that nobody knows.
+    assert reason in remedies.ACTIONS
+
+
+def test_no_listing_is_mended_by_telling_the_operator_an_incident() -> None:
+    shown = problem(Problem("DIFFERENCE_UNEXPLAINED", "the shop shows 7 where 9 was left"))
+    assert shown is not None
+    assert "SyncNow" in shown.action_en
+    assert Problem("DIFFERENCE_UNEXPLAINED", "").remedy.owner == "MERCHANT"
+
+
+class Called:
+    """A call with these headers."""
+
+    def __init__(self, *headers: tuple[str, str]) -> None:
+        self._headers = headers
+
+    def invocation_metadata(self) -> tuple[tuple[str, str], ...]:
+        return self._headers
+
+
+@pytest.mark.parametrize(
+    ("header", "japanese"),
+    [
+        ("ja", True),
+        ("ja-JP,ja;q=0.9,en-US;q=0.8,en;q=0.7", True),
+        ("fr, ja;q=0.5", True),
+        ("en-US,en;q=0.9,ja;q=0.8", False),
+        ("en;q=0.5, ja;q=0.9", True),
+        ("ja;q=0", False),
+        ("ja;q=x", False),
+        ("de", False),
+        ("", False),
+        (";;,=,\t", False),
+    ],
+)
+def test_who_prefers_japanese_is_told_in_japanese(header: str, japanese: bool) -> None:
+    assert status.wants_japanese(Called(("accept-language", header))) is japanese
+    assert not status.wants_japanese(Called())
+
+
+def test_japanese_comes_beside_everything_else_and_is_not_cut_for_a_long_list() -> None:
+    violations = [(f"requests[{index}].product.code", "string.max_len", "x" * 300) for index in range(1000)]
+    found = status.status_for(errors.InvalidField(violations), japanese=True)
+
+    kinds = [packed.type_url.rpartition(".")[2] for packed in found.details]
+    said = error_details_pb2.LocalizedMessage()
+    assert kinds == ["ErrorInfo", "LocalizedMessage", "BadRequest"]
+    assert found.details[1].Unpack(said)
+    assert (said.locale, said.message) == ("ja", remedies.of_call("INVALID_FIELD").ja)
+    assert sum(len(key) + len(value) for key, value in status.trailers_for(errors.InvalidField(violations), japanese=True)) < 8192
 
 
 def test_an_internal_error_tells_its_incident_and_nothing_else() -> None:

@@ -9,6 +9,7 @@ import re
 from pathlib import Path
 
 from zaiko_core.domain.problem import REMEDIES
+from zaiko_server import remedies
 from zaiko_server.reasons import REASONS
 
 ROOT = Path(__file__).parents[2]
@@ -18,7 +19,7 @@ _HEAD = """# What a reason means, and what to do
 Every error of a call, and every problem of a link, shop or run, has one of these reasons: stable, never reused. A call's error has
 it in `google.rpc.ErrorInfo.reason`; `zaiko status`, `zaiko link list` and `zaiko runs` show it of a problem. The owner is who must
 act: MERCHANT (the shop's people), PLATFORM (nobody here; zaiko goes on by itself) or SYSTEM (the caller, or who runs the server).
-New reasons are added: treat an unknown one by its status code.
+New reasons are added: treat an unknown one by its status code. A call with `accept-language: ja` is told in Japanese, too.
 
 This page is made from `proto/zaiko/v1/error.proto` and checked by a test.
 """
@@ -44,10 +45,12 @@ def page() -> str:
     """The whole page."""
     parts = [_HEAD]
     for reason, said in sorted(comments().items()):
-        remedy = REMEDIES.get(reason)
         part = [f"## {reason}", "", said]
-        if remedy is not None:
-            part += ["", f"As a problem: {remedy.action_en}", "", f"{remedy.action_ja}"]
+        if reason in REMEDIES:
+            part += ["", f"As a problem: {REMEDIES[reason].action_en}", "", REMEDIES[reason].action_ja]
+        call = remedies.of_call(reason).ja
+        if call not in part:
+            part += ["", call]
         parts.append("\n".join(part) + "\n")
     return "\n".join(parts)
 

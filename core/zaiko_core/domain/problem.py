@@ -60,6 +60,16 @@ REMEDIES: Mapping[str, Remedy] = {
         "Install or repair the connector (see ListConnectors) and restart the server; the shop is kept as it is.",
         "コネクタをインストールまたは修復し、サーバーを再起動してください。ショップの情報は保持されます。",
     ),
+    "CONNECTOR_ERROR": Remedy(
+        "SYSTEM",
+        "Tell the connector's author the message; zaiko tries again.",
+        "コネクタの開発元へメッセージを添えて連絡してください。自動的に再試行します。",
+    ),
+    "DIFFERENCE_UNEXPLAINED": Remedy(
+        "MERCHANT",
+        "Find out who changed the number in the shop. SyncNow sets it right; so does zaiko after a day.",
+        "ショップで在庫数を変更した人を確認してください。今すぐ同期を実行すると修正され、1 日後には自動的に修正されます。",
+    ),
     "INTERNAL": Remedy(
         "SYSTEM",
         "Report the incident id to the operator; zaiko tries again.",
@@ -79,8 +89,8 @@ class Problem:
 
     @property
     def remedy(self) -> Remedy:
-        """Who must act and what to do; an unknown reason (of a third party's connector) is ours to look at."""
-        return REMEDIES.get(self.reason, REMEDIES["INTERNAL"])
+        """Who must act and what to do; an unknown reason (of a third party's connector) is for the connector's author."""
+        return REMEDIES.get(self.reason, REMEDIES["CONNECTOR_ERROR"])
 
     def document(self) -> dict[str, Any]:
         """As stored."""

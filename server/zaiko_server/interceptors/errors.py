@@ -89,5 +89,6 @@ def _check_readable(request: Any) -> None:
 async def end(context: Any, refusal: Refusal) -> None:
     """End a call with a refusal's status, keeping the trailing metadata so far. Always raises AbortError."""
     found = status.status_for(refusal)
-    metadata = (*(context.trailing_metadata() or ()), *status.trailers_for(refusal))
+    trailers = status.trailers_for(refusal, japanese=status.wants_japanese(context))
+    metadata = (*(context.trailing_metadata() or ()), *trailers)
     await context.abort(status.code_for(refusal), found.message, metadata)

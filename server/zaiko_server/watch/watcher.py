@@ -15,7 +15,7 @@ from zaiko_core.domain.errors import Refusal
 from zaiko_server import names
 from zaiko_server.refusals import InvalidName
 from zaiko_server.security.calling import caller, check_reach
-from zaiko_server.status import code_for, status_for, trailers_for
+from zaiko_server.status import code_for, status_for, trailers_for, wants_japanese
 from zaiko_server.validate.check import check
 from zaiko_server.watch.conversation import Conversation
 from zaiko_server.watch.cursor import Cursors
@@ -172,7 +172,8 @@ class _WriteGuard:
         with contextlib.suppress(grpc.aio.AbortError, TimeoutError):
             async with asyncio.timeout(_LAST_WORDS):
                 slow = SlowConsumer(self._seconds)
-                await self._context.abort(code_for(slow), status_for(slow).message, trailers_for(slow))
+                trailers = trailers_for(slow, japanese=wants_japanese(self._context))
+                await self._context.abort(code_for(slow), status_for(slow).message, trailers)
         if self._handler is not None:
             self._handler.cancel()
 

@@ -119,8 +119,8 @@ class _ErrorReasonEnumTypeWrapper(enum_type_wrapper._EnumTypeWrapper[_ErrorReaso
     ERROR_REASON_WRITE_CONFLICT: _ErrorReason.ValueType  # 20
     """Owner SYSTEM. ABORTED. Other writers won too often. Repeat the call after the time in RetryInfo."""
     ERROR_REASON_REQUEST_IN_FLIGHT: _ErrorReason.ValueType  # 21
-    """Owner SYSTEM (the caller). ABORTED. The first call with this request id is still at work. Repeat the call after the
-    time in RetryInfo.
+    """Reserved: a repeat waits for the first call. Owner SYSTEM (the caller). ABORTED. The first call with this request id
+    is still at work. Repeat the call after the time in RetryInfo.
     """
     ERROR_REASON_SYNC_NOT_OFFERED: _ErrorReason.ValueType  # 22
     """Owner MERCHANT. FAILED_PRECONDITION, and a Problem of a link. Inventory sync is not offered to this merchant. Ask
@@ -135,8 +135,8 @@ class _ErrorReasonEnumTypeWrapper(enum_type_wrapper._EnumTypeWrapper[_ErrorReaso
     ERROR_REASON_SHOP_PAUSED: _ErrorReason.ValueType  # 25
     """Owner MERCHANT. FAILED_PRECONDITION, and a Problem of a link. The shop is paused. ResumeShop lets it go on."""
     ERROR_REASON_SHOP_CREDENTIALS_REJECTED: _ErrorReason.ValueType  # 26
-    """Owner MERCHANT. FAILED_PRECONDITION. The platform does not accept the shop's credentials. Replace them with
-    UpdateShop.
+    """Reserved: CheckShop tells it as a finding, runs as CREDENTIALS_REJECTED. Owner MERCHANT. FAILED_PRECONDITION. The
+    platform does not accept the shop's credentials. Replace them with UpdateShop.
     """
     ERROR_REASON_SHOP_HAS_LINKS: _ErrorReason.ValueType  # 27
     """Owner SYSTEM (the caller). FAILED_PRECONDITION. Listings of the shop are linked (metadata `count`). Delete the
@@ -203,8 +203,8 @@ class _ErrorReasonEnumTypeWrapper(enum_type_wrapper._EnumTypeWrapper[_ErrorReaso
     ERROR_REASON_STORAGE_UNAVAILABLE: _ErrorReason.ValueType  # 45
     """Owner SYSTEM. UNAVAILABLE. The database cannot be reached. Call again after the time in RetryInfo."""
     ERROR_REASON_REPLICA_BEHIND: _ErrorReason.ValueType  # 46
-    """Owner SYSTEM. UNAVAILABLE. This replica does not have the revision asked for yet. Call again after the time in
-    RetryInfo.
+    """Reserved: all replicas read the same database. Owner SYSTEM. UNAVAILABLE. This replica does not have the revision
+    asked for yet. Call again after the time in RetryInfo.
     """
     ERROR_REASON_PLATFORM_UNAVAILABLE: _ErrorReason.ValueType  # 47
     """Owner PLATFORM. UNAVAILABLE, of CheckShop only. The platform could not be asked. Try again later."""
@@ -257,22 +257,24 @@ class _ErrorReasonEnumTypeWrapper(enum_type_wrapper._EnumTypeWrapper[_ErrorReaso
     any more. Delete the link, or put the listing back and RefreshListings.
     """
     ERROR_REASON_LISTING_NOT_STOCKED: _ErrorReason.ValueType  # 62
-    """Problem of a link; owner MERCHANT. The listing has no stock record at the shop's location. Stock it there; retried
-    by itself.
+    """Reserved: told as ITEM_REFUSED. Problem of a link; owner MERCHANT. The listing has no stock record at the shop's
+    location. Stock it there; retried by itself.
     """
     ERROR_REASON_LISTING_UNTRACKED: _ErrorReason.ValueType  # 63
-    """Problem of a link; owner MERCHANT. The shop does not count the listing's stock. Turn tracking on in the shop;
-    retried by itself.
+    """Reserved: told as ITEM_REFUSED. Problem of a link; owner MERCHANT. The shop does not count the listing's stock. Turn
+    tracking on in the shop; retried by itself.
     """
     ERROR_REASON_LISTING_READ_ONLY: _ErrorReason.ValueType  # 64
-    """Problem of a link; owner MERCHANT. The platform does not let this listing's stock be set. Link its parts."""
+    """Reserved: told as ITEM_REFUSED. Problem of a link; owner MERCHANT. The platform does not let this listing's stock be
+    set. Link its parts.
+    """
     ERROR_REASON_DIFFERENCE_UNEXPLAINED: _ErrorReason.ValueType  # 65
     """Problem of a link; owner MERCHANT. The shop shows a number that neither its orders nor our writes explain, so it
     was probably edited there. Settled by the shop's policy, or by SyncNow.
     """
     ERROR_REASON_OUTCOME_UNKNOWN: _ErrorReason.ValueType  # 66
-    """Problem of a link; owner PLATFORM. Whether a write was applied is not known. Settled by reading before anything
-    else is sent.
+    """Reserved: the link is SYNCING until it is settled. Problem of a link; owner PLATFORM. Whether a write was applied is
+    not known. Settled by reading before anything else is sent.
     """
     ERROR_REASON_RUN_ABANDONED: _ErrorReason.ValueType  # 67
     """Problem of a run; owner SYSTEM. The server that ran it died or lost its lease. Another run takes over by itself."""
@@ -287,7 +289,9 @@ class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Why a call was refused, or why something does not work: every reason there is. On the wire of an error
     (google.rpc.ErrorInfo.reason, domain `zaiko.v1`) the prefix `ERROR_REASON_` is left out. The list grows: handle an
     unknown reason by the status code, and by the owner. Each comment says the owner, the status code or the kind of
-    Problem, and what to do. Metadata always has `owner`.
+    Problem, and what to do. Metadata always has `owner`. The message of an error ends with what to do, in English; a call
+    with the metadata `accept-language: ja` gets it in Japanese too, as google.rpc.LocalizedMessage. Reserved reasons have
+    their number and meaning, and this version sends none of them.
     """
 
 ERROR_REASON_UNSPECIFIED: ErrorReason.ValueType  # 0
@@ -356,8 +360,8 @@ again and decide again.
 ERROR_REASON_WRITE_CONFLICT: ErrorReason.ValueType  # 20
 """Owner SYSTEM. ABORTED. Other writers won too often. Repeat the call after the time in RetryInfo."""
 ERROR_REASON_REQUEST_IN_FLIGHT: ErrorReason.ValueType  # 21
-"""Owner SYSTEM (the caller). ABORTED. The first call with this request id is still at work. Repeat the call after the
-time in RetryInfo.
+"""Reserved: a repeat waits for the first call. Owner SYSTEM (the caller). ABORTED. The first call with this request id
+is still at work. Repeat the call after the time in RetryInfo.
 """
 ERROR_REASON_SYNC_NOT_OFFERED: ErrorReason.ValueType  # 22
 """Owner MERCHANT. FAILED_PRECONDITION, and a Problem of a link. Inventory sync is not offered to this merchant. Ask
@@ -372,8 +376,8 @@ ERROR_REASON_CONNECTOR_NOT_LOADED: ErrorReason.ValueType  # 24
 ERROR_REASON_SHOP_PAUSED: ErrorReason.ValueType  # 25
 """Owner MERCHANT. FAILED_PRECONDITION, and a Problem of a link. The shop is paused. ResumeShop lets it go on."""
 ERROR_REASON_SHOP_CREDENTIALS_REJECTED: ErrorReason.ValueType  # 26
-"""Owner MERCHANT. FAILED_PRECONDITION. The platform does not accept the shop's credentials. Replace them with
-UpdateShop.
+"""Reserved: CheckShop tells it as a finding, runs as CREDENTIALS_REJECTED. Owner MERCHANT. FAILED_PRECONDITION. The
+platform does not accept the shop's credentials. Replace them with UpdateShop.
 """
 ERROR_REASON_SHOP_HAS_LINKS: ErrorReason.ValueType  # 27
 """Owner SYSTEM (the caller). FAILED_PRECONDITION. Listings of the shop are linked (metadata `count`). Delete the
@@ -440,8 +444,8 @@ next process will answer.
 ERROR_REASON_STORAGE_UNAVAILABLE: ErrorReason.ValueType  # 45
 """Owner SYSTEM. UNAVAILABLE. The database cannot be reached. Call again after the time in RetryInfo."""
 ERROR_REASON_REPLICA_BEHIND: ErrorReason.ValueType  # 46
-"""Owner SYSTEM. UNAVAILABLE. This replica does not have the revision asked for yet. Call again after the time in
-RetryInfo.
+"""Reserved: all replicas read the same database. Owner SYSTEM. UNAVAILABLE. This replica does not have the revision
+asked for yet. Call again after the time in RetryInfo.
 """
 ERROR_REASON_PLATFORM_UNAVAILABLE: ErrorReason.ValueType  # 47
 """Owner PLATFORM. UNAVAILABLE, of CheckShop only. The platform could not be asked. Try again later."""
@@ -494,22 +498,24 @@ ERROR_REASON_LISTING_GONE: ErrorReason.ValueType  # 61
 any more. Delete the link, or put the listing back and RefreshListings.
 """
 ERROR_REASON_LISTING_NOT_STOCKED: ErrorReason.ValueType  # 62
-"""Problem of a link; owner MERCHANT. The listing has no stock record at the shop's location. Stock it there; retried
-by itself.
+"""Reserved: told as ITEM_REFUSED. Problem of a link; owner MERCHANT. The listing has no stock record at the shop's
+location. Stock it there; retried by itself.
 """
 ERROR_REASON_LISTING_UNTRACKED: ErrorReason.ValueType  # 63
-"""Problem of a link; owner MERCHANT. The shop does not count the listing's stock. Turn tracking on in the shop;
-retried by itself.
+"""Reserved: told as ITEM_REFUSED. Problem of a link; owner MERCHANT. The shop does not count the listing's stock. Turn
+tracking on in the shop; retried by itself.
 """
 ERROR_REASON_LISTING_READ_ONLY: ErrorReason.ValueType  # 64
-"""Problem of a link; owner MERCHANT. The platform does not let this listing's stock be set. Link its parts."""
+"""Reserved: told as ITEM_REFUSED. Problem of a link; owner MERCHANT. The platform does not let this listing's stock be
+set. Link its parts.
+"""
 ERROR_REASON_DIFFERENCE_UNEXPLAINED: ErrorReason.ValueType  # 65
 """Problem of a link; owner MERCHANT. The shop shows a number that neither its orders nor our writes explain, so it
 was probably edited there. Settled by the shop's policy, or by SyncNow.
 """
 ERROR_REASON_OUTCOME_UNKNOWN: ErrorReason.ValueType  # 66
-"""Problem of a link; owner PLATFORM. Whether a write was applied is not known. Settled by reading before anything
-else is sent.
+"""Reserved: the link is SYNCING until it is settled. Problem of a link; owner PLATFORM. Whether a write was applied is
+not known. Settled by reading before anything else is sent.
 """
 ERROR_REASON_RUN_ABANDONED: ErrorReason.ValueType  # 67
 """Problem of a run; owner SYSTEM. The server that ran it died or lost its lease. Another run takes over by itself."""

@@ -102,7 +102,8 @@ class UpdateShopRequest(message.Message):
     @builtins.property
     def update_mask(self) -> field_mask_pb2.FieldMask:
         """Optional. The fields to change: `display_name`, `settings` (replaced as a whole), `secrets` (merged by name, see
-        there), `sync_interval`. Unset = those that are present in `shop`. `*` = all of them.
+        there), `sync_interval`, `drift_policy`, `shadow`, `suspect_policy` (replaced as a whole). Unset = those that are
+        present in `shop`. `*` = all of them.
         """
 
     def __init__(

@@ -106,8 +106,8 @@ class ShopServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def UpdateShop(self, request, context):
-        """Changes `display_name`, `settings`, `secrets` or `sync_interval`. New settings or secrets end a hold and schedule a
-        run. Refused with ETAG_MISMATCH, FIELD_MASK_INVALID, INVALID_FIELD (as CreateShop), CONNECTOR_NOT_LOADED.
+        """Changes what `update_mask` lists. New settings or secrets end a hold and schedule a run. Refused with ETAG_MISMATCH,
+        FIELD_MASK_INVALID, INVALID_FIELD (as CreateShop), CONNECTOR_NOT_LOADED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

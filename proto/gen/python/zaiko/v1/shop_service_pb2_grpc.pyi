@@ -39,8 +39,8 @@ class ShopServiceStub:
     schema.
     """
     UpdateShop: grpc.UnaryUnaryMultiCallable[shop_service_pb2.UpdateShopRequest, shop_service_pb2.UpdateShopResponse]
-    """Changes `display_name`, `settings`, `secrets` or `sync_interval`. New settings or secrets end a hold and schedule a
-    run. Refused with ETAG_MISMATCH, FIELD_MASK_INVALID, INVALID_FIELD (as CreateShop), CONNECTOR_NOT_LOADED.
+    """Changes what `update_mask` lists. New settings or secrets end a hold and schedule a run. Refused with ETAG_MISMATCH,
+    FIELD_MASK_INVALID, INVALID_FIELD (as CreateShop), CONNECTOR_NOT_LOADED.
     """
     DeleteShop: grpc.UnaryUnaryMultiCallable[shop_service_pb2.DeleteShopRequest, shop_service_pb2.DeleteShopResponse]
     """Deletes a shop with its listings and credentials. Refused with SHOP_HAS_LINKS while a listing is linked, and with
@@ -84,8 +84,8 @@ class ShopServiceAsyncStub(ShopServiceStub):
     schema.
     """
     UpdateShop: aio.UnaryUnaryMultiCallable[shop_service_pb2.UpdateShopRequest, shop_service_pb2.UpdateShopResponse]  # type: ignore[assignment]
-    """Changes `display_name`, `settings`, `secrets` or `sync_interval`. New settings or secrets end a hold and schedule a
-    run. Refused with ETAG_MISMATCH, FIELD_MASK_INVALID, INVALID_FIELD (as CreateShop), CONNECTOR_NOT_LOADED.
+    """Changes what `update_mask` lists. New settings or secrets end a hold and schedule a run. Refused with ETAG_MISMATCH,
+    FIELD_MASK_INVALID, INVALID_FIELD (as CreateShop), CONNECTOR_NOT_LOADED.
     """
     DeleteShop: aio.UnaryUnaryMultiCallable[shop_service_pb2.DeleteShopRequest, shop_service_pb2.DeleteShopResponse]  # type: ignore[assignment]
     """Deletes a shop with its listings and credentials. Refused with SHOP_HAS_LINKS while a listing is linked, and with
@@ -138,8 +138,8 @@ class ShopServiceServicer(metaclass=abc_1.ABCMeta):
         request: shop_service_pb2.UpdateShopRequest,
         context: _ServicerContext,
     ) -> typing.Union[shop_service_pb2.UpdateShopResponse, abc.Awaitable[shop_service_pb2.UpdateShopResponse]]:
-        """Changes `display_name`, `settings`, `secrets` or `sync_interval`. New settings or secrets end a hold and schedule a
-        run. Refused with ETAG_MISMATCH, FIELD_MASK_INVALID, INVALID_FIELD (as CreateShop), CONNECTOR_NOT_LOADED.
+        """Changes what `update_mask` lists. New settings or secrets end a hold and schedule a run. Refused with ETAG_MISMATCH,
+        FIELD_MASK_INVALID, INVALID_FIELD (as CreateShop), CONNECTOR_NOT_LOADED.
         """
 
     @abc_1.abstractmethod
