@@ -44,6 +44,7 @@ from zaiko_core.storage.engine import system_now
 from zaiko_server.interceptors.access_log import AccessLog
 from zaiko_server.interceptors.authentication import RATE, Authentication
 from zaiko_server.interceptors.deadline import Deadline
+from zaiko_server.interceptors.ending import Draining
 from zaiko_server.interceptors.errors import Errors
 from zaiko_server.interceptors.layers import Layers
 from zaiko_server.interceptors.sent_once import SentOnce
@@ -122,10 +123,10 @@ def build(
     authority = TokenAuthority(engine.db, now=now) if tokens else None
     outer = Layers(Traces(engine.tracer), AccessLog(new_id, engine.metrics), Errors(new_id))
     authentication = Authentication(authority or Everybody(), rate=rate, again=again)
-    inner = Layers(authentication, deadline or Deadline(), Validation(now), SentOnce())
+    watcher = SyncWatcher(engine)
+    inner = Layers(Draining(watcher.hub.drained), authentication, deadline or Deadline(), Validation(now), SentOnce())
     # Any: the stubs ask for a server, and of it only what this has.
     methods: Any = Surrounded(outer, inner)
-    watcher = SyncWatcher(engine)
     engine.metrics.follow(WATCHES, lambda: watcher.hub.watches)
     calls = Calls(engine, Pages(bytes.fromhex(engine.token_key)), new_id=new_id)
     _add_services(methods, calls, watcher)
@@ -145,7 +146,7 @@ def _add_services(methods: Any, calls: Calls, watcher: SyncWatcher) -> None:
     connector_service_pb2_grpc.add_ConnectorServiceServicer_to_server(ConnectorServicer(calls), methods)
     link_service_pb2_grpc.add_LinkServiceServicer_to_server(LinkServicer(calls), methods)
     merchant_service_pb2_grpc.add_MerchantServiceServicer_to_server(MerchantServicer(calls), methods)
-    operation_service_pb2_grpc.add_OperationServiceServicer_to_server(OperationServicer(calls), methods)
+    operation_service_pb2_grpc.add_OperationServiceServicer_to_server(OperationServicer(calls, watcher), methods)
     order_service_pb2_grpc.add_OrderServiceServicer_to_server(OrderServicer(calls), methods)
     product_service_pb2_grpc.add_ProductServiceServicer_to_server(ProductServicer(calls), methods)
     receiving_service_pb2_grpc.add_ReceivingServiceServicer_to_server(ReceivingServicer(calls), methods)

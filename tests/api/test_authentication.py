@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import inspect
 import re
 import uuid
 from collections.abc import AsyncIterator
@@ -18,6 +19,7 @@ from grpc_channelz.v1 import channelz_pb2, channelz_pb2_grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from sqlalchemy import text
+from structlog.testing import capture_logs
 from zaiko.v1 import (
     merchant_service_pb2,
     merchant_service_pb2_grpc,
@@ -29,7 +31,10 @@ from zaiko.v1 import (
 from zaiko_core.app import tokens
 from zaiko_core.app.records import TokenRecord
 from zaiko_core.domain.access import LOCAL, PERMISSIONS, Permission, Principal, Role
+from zaiko_server import app
+from zaiko_server.app import build
 from zaiko_server.security import permissions
+from zaiko_server.security.authority import FRESH, Everybody
 from zaiko_server.security.transport import CertificateUnusable, Exposed, ServerTls, check_exposure
 
 pytestmark = pytest.mark.anyio
@@ -295,6 +300,40 @@ async def test_request_ids_are_each_callers_own(guarded: Api) -> None:
 
     # The other's call is not a repeat of it, so it finds the code taken.
     assert (await guarded.refusal("ProductService.CreateProduct", request, metadata=two)).reason == "CODE_TAKEN"
+
+
+def test_what_a_revoked_token_opened_ends_within_thirty_seconds_on_every_server() -> None:
+    # A look at a stream's token may itself be answered from what was read FRESH seconds before.
+    again = inspect.signature(build).parameters["again"].default
+    assert again + FRESH <= 30
+
+
+class BrokenLater(Everybody):
+    """Knows the caller once, and then has a bug."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    def forget(self) -> None:
+        """Nothing is remembered."""
+
+    async def principal(self, context: Any) -> Principal:
+        self.asked += 1
+        if self.asked > 1:
+            raise KeyError("bug")
+        return Principal("someone", Role.ADMIN, None)
+
+
+async def test_a_stream_whose_token_cannot_be_looked_at_any_more_ends(module_store: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(app, "TokenAuthority", lambda db, now: BrokenLater())
+    async with served(module_store, auth="tokens", again=0.05) as api:
+        world = await api.merchant()
+        watch = api.method("SyncService.WatchSync")(REQUESTS["SyncService.WatchSync"](world), timeout=10)
+        with capture_logs(), pytest.raises(grpc.aio.AioRpcError) as error:
+            async for _ in watch:
+                pass
+
+    assert refused(error.value).reason == "INTERNAL"
 
 
 async def test_a_caller_that_calls_too_often_is_told_when_to_come_back(module_store: str) -> None:

@@ -7,6 +7,7 @@ import os
 import signal
 import stat
 from pathlib import Path
+from typing import Any
 
 import grpc
 import pytest
@@ -18,11 +19,21 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
 from pydantic import ValidationError
 from structlog.testing import capture_logs
-from zaiko.v1 import merchant_service_pb2, shop_pb2, shop_service_pb2, stock_service_pb2, stock_service_pb2_grpc
+from zaiko.v1 import (
+    merchant_service_pb2,
+    operation_service_pb2,
+    operation_service_pb2_grpc,
+    shop_pb2,
+    shop_service_pb2,
+    stock_service_pb2,
+    stock_service_pb2_grpc,
+)
 from zaiko_core.bootstrap import Engine
 from zaiko_server import lifecycle
 from zaiko_server.app import SERVICES
 from zaiko_server.config import Config
+from zaiko_server.watch import watcher
+from zaiko_server.watch.hub import Limits
 
 SERVING = health_pb2.HealthCheckResponse.SERVING
 
@@ -115,6 +126,76 @@ async def test_stopping_ends_watches_with_a_mark_and_a_reason(sqlite_url: str) -
     assert mark.mark.snapshot_complete
     assert last.HasField("mark")
     assert refused(caught.value).reason == "SERVER_DRAINING"
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("waiting", ["WatchOperation", "WaitOperation", "Health.Watch"])
+async def test_nobody_who_only_waits_holds_up_a_server_that_stops(waiting: str, sqlite_url: str) -> None:
+    config = Config(listen="127.0.0.1:0", database=sqlite_url, secret_keys=(KEY,), run_shops=False, grace=20.0)
+    engine = Engine(config.engine(), registry=toy_registry(Answers()))
+    server = lifecycle.Server(engine, config)
+    async with grpc.aio.insecure_channel(await server.start()) as channel:
+        api = Api(engine, channel, Answers())
+        world = await api.merchant()
+        refresh = shop_service_pb2.RefreshListingsRequest(parent=world("shops/one"))
+        name = (await api.call("ShopService.RefreshListings", refresh)).operation.name
+        stubs = operation_service_pb2_grpc.OperationServiceStub(channel)
+        told = []
+        if waiting == "WaitOperation":
+            call: Any = stubs.WaitOperation(operation_service_pb2.WaitOperationRequest(name=name), timeout=25)
+            await asyncio.sleep(0.3)
+        else:
+            call = stubs.WatchOperation(operation_service_pb2.WatchOperationRequest(name=name))
+            if waiting == "Health.Watch":
+                call = health_pb2_grpc.HealthStub(channel).Watch(health_pb2.HealthCheckRequest())
+            told.append(await call.read())
+
+        async with asyncio.timeout(5):
+            await server.stop()
+
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await _to_its_end(call, told)
+    assert refused(caught.value).reason == "SERVER_DRAINING"
+    assert "RetryInfo" in refused(caught.value).details
+    if waiting == "Health.Watch":
+        assert [answer.status for answer in told] == [SERVING, health_pb2.HealthCheckResponse.NOT_SERVING]
+
+
+async def _to_its_end(call: Any, told: list[Any]) -> None:
+    if isinstance(call, grpc.aio.UnaryUnaryCall):
+        told.append(await call)
+        return
+    while (answer := await call.read()) is not grpc.aio.EOF:
+        told.append(answer)
+
+
+@pytest.mark.anyio
+async def test_a_watched_operation_takes_one_of_the_places_for_streams(sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watcher, "Limits", lambda: Limits(principal=1))
+    async with served(sqlite_url) as api:
+        world = await api.merchant()
+        refresh = shop_service_pb2.RefreshListingsRequest(parent=world("shops/one"))
+        name = (await api.call("ShopService.RefreshListings", refresh)).operation.name
+        request = operation_service_pb2.WatchOperationRequest(name=name)
+        first = api.method("OperationService.WatchOperation")(request)
+        await first.read()
+
+        assert (await api.refusal("OperationService.WatchOperation", request)).reason == "TOO_MANY_STREAMS"
+
+        first.cancel()
+        async with asyncio.timeout(5):
+            while (answer := await _reason(api.method("OperationService.WatchOperation")(request))) is not None:
+                assert answer == "TOO_MANY_STREAMS"
+
+
+async def _reason(call: Any) -> str | None:
+    """Why a stream was refused, or None when it answers."""
+    try:
+        await call.read()
+    except grpc.aio.AioRpcError as error:
+        return refused(error).reason
+    call.cancel()
+    return None
 
 
 @pytest.mark.anyio

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager
-from functools import cache
+from collections.abc import Callable, Iterator
+from functools import cache, partial
 from typing import Any
 
 from zaiko_core.domain.access import Principal
@@ -14,6 +13,7 @@ from zaiko_core.domain.errors import PermissionMissing, Refusal, Unavailable
 
 from zaiko_server import names
 from zaiko_server.interceptors.around import Around, Call, Proceed
+from zaiko_server.interceptors.ending import ended_by
 from zaiko_server.security.authority import FRESH, Authority
 from zaiko_server.security.buckets import Buckets
 from zaiko_server.security.calling import called_by, foreign
@@ -60,38 +60,20 @@ class Authentication(Around):
             call.checks.append(lambda request: check_names(principal, request))
         if not principal.id or not (call.streams or call.request is None):
             return await proceed()
-        async with self._still_allowed(call):
+        async with ended_by(partial(self._refused_later, call), name=f"zaiko token of {call.name}"):
             return await proceed()
 
-    @asynccontextmanager
-    async def _still_allowed(self, call: Call) -> AsyncIterator[None]:
-        handler = asyncio.current_task()
-        ended: list[Refusal] = []
-
-        async def look() -> None:
-            while not ended:
-                await asyncio.sleep(self._again)
-                try:
-                    await self._authority.principal(call.context)
-                except Unavailable:
-                    # The store is away: what was allowed goes on, as the watch's own reads decide.
-                    continue
-                except Refusal as refusal:
-                    ended.append(refusal)
-                    if handler is not None:
-                        handler.cancel()
-
-        watchdog = asyncio.create_task(look(), name=f"zaiko token of {call.name}")
-        try:
-            yield
-        except asyncio.CancelledError:
-            if not ended:
-                raise
-            if handler is not None:
-                handler.uncancel()
-            raise ended[0] from None
-        finally:
-            watchdog.cancel()
+    async def _refused_later(self, call: Call) -> Refusal:
+        """Returns when the caller's token does not hold any more."""
+        while True:
+            await asyncio.sleep(self._again)
+            try:
+                await self._authority.principal(call.context)
+            except Unavailable:
+                # The store is away: what was allowed goes on, as the watch's own reads decide.
+                continue
+            except Refusal as refusal:
+                return refusal
 
 
 def check_names(principal: Principal, request: Any) -> None:

@@ -18,8 +18,9 @@ from zaiko_server.security.buckets import Buckets
 
 T = TypeVar("T")
 
-FRESH = 30.0
-"""Seconds for which what was read of a token is believed."""
+FRESH = 15.0
+"""Seconds for which what was read of a token is believed. A stream looks as often, at what may then be as old: so twice as long
+after a token was revoked, nothing that it opened goes on, on any server."""
 _KEPT = 10_000
 _USE_NOTED = 3600 * 1_000_000
 _FAILURES = 20.0

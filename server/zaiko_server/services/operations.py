@@ -4,7 +4,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
 
 from zaiko.v1 import operation_pb2, operation_service_pb2_grpc
 from zaiko.v1 import operation_service_pb2 as pb
@@ -16,6 +17,7 @@ from zaiko_server import names, pages
 from zaiko_server.convert.operations import operation
 from zaiko_server.convert.times import MICROS, span_of
 from zaiko_server.services.calls import Calls, Context
+from zaiko_server.watch import SyncWatcher
 
 LONGEST_WAIT = 25.0
 _WAIT = 60.0
@@ -27,8 +29,8 @@ _MARGIN = 0.25
 class OperationServicer(operation_service_pb2_grpc.OperationServiceServicer):
     """See proto/zaiko/v1/operation_service.proto."""
 
-    def __init__(self, calls: Calls) -> None:
-        self._calls = calls
+    def __init__(self, calls: Calls, watcher: SyncWatcher) -> None:
+        self._calls, self._watcher = calls, watcher
 
     async def GetOperation(self, request: pb.GetOperationRequest, context: Context) -> pb.GetOperationResponse:
         merchant, name = names.OPERATION.ids(request.name)
@@ -77,6 +79,11 @@ class OperationServicer(operation_service_pb2_grpc.OperationServiceServicer):
             await self._calls.engine.feed.wait(merchant, revision, until - _clock())
 
     async def WatchOperation(self, request: pb.WatchOperationRequest, context: Context) -> AsyncIterator[pb.WatchOperationResponse]:
+        async with aclosing(self._watcher.guarded(self._states(request), context)) as responses:
+            async for response in responses:
+                yield response
+
+    async def _states(self, request: pb.WatchOperationRequest) -> AsyncGenerator[pb.WatchOperationResponse, None]:
         merchant, name = names.OPERATION.ids(request.name)
         shown = -1
         while True:

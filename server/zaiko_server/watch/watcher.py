@@ -49,7 +49,8 @@ class Owner(Protocol):
 
 
 class SyncWatcher:
-    """Serves WatchSync, WatchSyncSession and WatchStocks. One per process; `drain` before the server stops.
+    """Serves WatchSync, WatchSyncSession and WatchStocks, and guards other streams. One per process; `drain` before the server
+    stops.
 
     Refusals are raised, for the interceptor that maps them. Only SLOW_CONSUMER ends the call from outside, because the handler is
     then stuck in a write. Who calls (`security/calling.py`) is counted for the cap per caller, and must reach the merchant.
@@ -70,7 +71,7 @@ class SyncWatcher:
         self, request: sync_service_pb2.WatchSyncRequest, context: Context
     ) -> AsyncGenerator[sync_service_pb2.WatchSyncResponse, None]:
         """SyncService.WatchSync."""
-        async with contextlib.aclosing(self._guarded(self._sync_session(request).messages(), context)) as responses:
+        async with contextlib.aclosing(self.guarded(self._sync_session(request).messages(), context)) as responses:
             async for response in responses:
                 yield response
 
@@ -79,7 +80,7 @@ class SyncWatcher:
     ) -> AsyncGenerator[sync_service_pb2.WatchSyncSessionResponse, None]:
         """SyncService.WatchSyncSession. The stream takes a seat, and so does each of its watches."""
         conversation = Conversation(self.hub, self._sync_session, check=lambda r: check(r, now=self._chance.now()))
-        async with contextlib.aclosing(self._guarded(conversation.responses(requests), context, conversation.close)) as responses:
+        async with contextlib.aclosing(self.guarded(conversation.responses(requests), context, conversation.close)) as responses:
             async for response in responses:
                 yield response
 
@@ -90,7 +91,7 @@ class SyncWatcher:
         [merchant] = names.MERCHANT.ids(request.parent)
         products = _ids(names.PRODUCT, merchant, "filter.products", request.filter.products)
         session = self._session(StockTopic(merchant, products), request.start)
-        async with contextlib.aclosing(self._guarded(session.messages(), context)) as responses:
+        async with contextlib.aclosing(self.guarded(session.messages(), context)) as responses:
             async for response in responses:
                 yield response
 
@@ -119,7 +120,7 @@ class SyncWatcher:
             chance=self._chance,
         )
 
-    async def _guarded(
+    async def guarded(
         self, responses: AsyncGenerator[Any, None], context: Context, close: Callable[[], None] = lambda: None
     ) -> AsyncGenerator[Any, None]:
         """One stream: it has a seat while it lasts, and ends when its client does not read. `close` ends what else it began."""

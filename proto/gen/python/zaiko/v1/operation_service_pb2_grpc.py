@@ -90,7 +90,7 @@ class OperationServiceServicer(object):
 
     def WaitOperation(self, request, context):
         """Answers when the operation has ended, or when `timeout` or the call's deadline is about to pass, with the state it
-        then has: look at `state`. Running out of time is not an error.
+        then has: look at `state`. Running out of time is not an error. Ends with SERVER_DRAINING when the server stops.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -98,7 +98,8 @@ class OperationServiceServicer(object):
 
     def WatchOperation(self, request, context):
         """Streams the operation: as it is, then whenever it has changed, until it has ended; the last message has the state in
-        which it ended. States are coalesced. There is nothing to resume: call again.
+        which it ended. States are coalesced. Ends with SERVER_DRAINING, SLOW_CONSUMER and TOO_MANY_STREAMS as the other
+        watches do. There is nothing to resume: call again.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -43,11 +43,12 @@ class OperationServiceStub:
     """
     WaitOperation: grpc.UnaryUnaryMultiCallable[operation_service_pb2.WaitOperationRequest, operation_service_pb2.WaitOperationResponse]
     """Answers when the operation has ended, or when `timeout` or the call's deadline is about to pass, with the state it
-    then has: look at `state`. Running out of time is not an error.
+    then has: look at `state`. Running out of time is not an error. Ends with SERVER_DRAINING when the server stops.
     """
     WatchOperation: grpc.UnaryStreamMultiCallable[operation_service_pb2.WatchOperationRequest, operation_service_pb2.WatchOperationResponse]
     """Streams the operation: as it is, then whenever it has changed, until it has ended; the last message has the state in
-    which it ended. States are coalesced. There is nothing to resume: call again.
+    which it ended. States are coalesced. Ends with SERVER_DRAINING, SLOW_CONSUMER and TOO_MANY_STREAMS as the other
+    watches do. There is nothing to resume: call again.
     """
 
 @typing.type_check_only
@@ -65,11 +66,12 @@ class OperationServiceAsyncStub(OperationServiceStub):
     """
     WaitOperation: aio.UnaryUnaryMultiCallable[operation_service_pb2.WaitOperationRequest, operation_service_pb2.WaitOperationResponse]  # type: ignore[assignment]
     """Answers when the operation has ended, or when `timeout` or the call's deadline is about to pass, with the state it
-    then has: look at `state`. Running out of time is not an error.
+    then has: look at `state`. Running out of time is not an error. Ends with SERVER_DRAINING when the server stops.
     """
     WatchOperation: aio.UnaryStreamMultiCallable[operation_service_pb2.WatchOperationRequest, operation_service_pb2.WatchOperationResponse]  # type: ignore[assignment]
     """Streams the operation: as it is, then whenever it has changed, until it has ended; the last message has the state in
-    which it ended. States are coalesced. There is nothing to resume: call again.
+    which it ended. States are coalesced. Ends with SERVER_DRAINING, SLOW_CONSUMER and TOO_MANY_STREAMS as the other
+    watches do. There is nothing to resume: call again.
     """
 
 class OperationServiceServicer(metaclass=abc_1.ABCMeta):
@@ -108,7 +110,7 @@ class OperationServiceServicer(metaclass=abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> typing.Union[operation_service_pb2.WaitOperationResponse, abc.Awaitable[operation_service_pb2.WaitOperationResponse]]:
         """Answers when the operation has ended, or when `timeout` or the call's deadline is about to pass, with the state it
-        then has: look at `state`. Running out of time is not an error.
+        then has: look at `state`. Running out of time is not an error. Ends with SERVER_DRAINING when the server stops.
         """
 
     @abc_1.abstractmethod
@@ -118,7 +120,8 @@ class OperationServiceServicer(metaclass=abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> typing.Union[abc.Iterator[operation_service_pb2.WatchOperationResponse], abc.AsyncIterator[operation_service_pb2.WatchOperationResponse]]:
         """Streams the operation: as it is, then whenever it has changed, until it has ended; the last message has the state in
-        which it ended. States are coalesced. There is nothing to resume: call again.
+        which it ended. States are coalesced. Ends with SERVER_DRAINING, SLOW_CONSUMER and TOO_MANY_STREAMS as the other
+        watches do. There is nothing to resume: call again.
         """
 
 def add_OperationServiceServicer_to_server(servicer: OperationServiceServicer, server: typing.Union[grpc.Server, aio.Server]) -> None: ...
