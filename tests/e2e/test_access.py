@@ -80,6 +80,33 @@ def test_without_a_token_the_sentence_says_where_to_put_it(folder: Path, address
     assert "ZAIKO_TOKEN" in said.err
 
 
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ([], "If it speaks TLS, add --ca with its CA's file, or --tls"),
+        (["--ca", "stranger.pem"], "cannot be trusted. Give the CA that issued it with --ca"),
+    ],
+)
+def test_who_speaks_another_tls_than_the_server_is_told_so(arguments: list[str], sentence: str, folder: Path, address: str) -> None:
+    (folder / "stranger.pem").write_bytes(Ca().pem)
+
+    said = zaiko(folder, "merchants", "list", "--address", address, *arguments)
+
+    assert said.code == 3
+    assert sentence in " ".join(said.err.split())
+    # One sentence, and nothing of gRPC's own beside it.
+    assert said.err.startswith("Error: ")
+
+
+def test_who_speaks_tls_to_a_server_without_it_is_told_so(folder: Path) -> None:
+    with Processes(folder) as processes:
+        processes.start("plain", ["serve", "--db", "plain.db", "--listen", "127.0.0.1:0", "--answer-only"])
+        said = zaiko(folder, "merchants", "list", "--address", processes.address("plain"), "--ca", "ca.pem")
+
+    assert said.code == 3
+    assert "does not speak TLS" in said.err
+
+
 def test_a_token_is_never_sent_where_others_could_read_it(folder: Path, admin: str) -> None:
     said = zaiko(folder, "merchants", "list", "--address", "zaiko.example:50051", token=admin)
 

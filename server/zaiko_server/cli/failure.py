@@ -53,11 +53,7 @@ def failed(error: grpc.RpcError, address: str) -> Failed:
     """The sentence for a refused call to the server at `address`."""
     refused = Refused.of(error)
     if not refused.reason and refused.code is grpc.StatusCode.UNAVAILABLE:
-        return Failed(
-            f"No zaiko server answers at {address}. Start one with `zaiko serve`, or name another with --address "
-            "(or ZAIKO_ADDRESS).",
-            UNREACHABLE,
-        )
+        return Failed(_unreachable(refused.message, address), UNREACHABLE)
     if not refused.reason and refused.code is grpc.StatusCode.UNIMPLEMENTED:
         return Failed(f"What answers at {address} does not know this call. Is it a zaiko server, and not older than this command?")
     if refused.reason == "TOKEN_MISSING":
@@ -73,3 +69,21 @@ def failed(error: grpc.RpcError, address: str) -> Failed:
         # These begin with a field's name, which is not a word to be capitalised.
         message = "; ".join(refused.violations)
     return Failed(f"{message} [{refused.reason or refused.code.name}]")
+
+
+def _unreachable(said: str, address: str) -> str:
+    """What to do, from the words of the network; gRPC has the same code for all of them."""
+    if "WRONG_VERSION_NUMBER" in said:
+        return (
+            f"What answers at {address} does not speak TLS. Leave out --tls, --ca and --cert (or ZAIKO_TLS, ZAIKO_CA, ZAIKO_CERT)."
+        )
+    if "handshake failed" in said or "Hostname Verification" in said:
+        return (
+            f"The certificate that {address} shows cannot be trusted. Give the CA that issued it with --ca, and use the name in it."
+        )
+    if "Socket closed" in said or "reset by peer" in said or "Broken pipe" in said:
+        return (
+            f"What is at {address} hung up. If it speaks TLS, add --ca with its CA's file, or --tls; if it wants a certificate of "
+            "yours, --cert and --key."
+        )
+    return f"No zaiko server answers at {address}. Start one with `zaiko serve`, or name another with --address (or ZAIKO_ADDRESS)."

@@ -134,7 +134,10 @@ def serve(
     def ready(address: str) -> None:
         _write(port_file, address)
         if not quiet and not config.share_port:
-            console(stderr=True).print(f"zaiko serves at [bold]{address}[/]. Try `zaiko merchants list --address {address}`.")
+            plain = f". Try `zaiko merchants list --address {address}`."
+            console(stderr=True).print(
+                f"zaiko serves at [bold]{address}[/]{' over TLS: call it with --ca or --tls.' if config.tls_cert else plain}"
+            )
 
     try:
         config = Config.read(options)
