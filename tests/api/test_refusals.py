@@ -109,10 +109,11 @@ ELSEWHERE: set[tuple[str, str]] = {
     ("SyncService.WatchSyncSession", "TOO_MANY_STREAMS"),
     ("SyncService.WatchSyncSession", "SERVER_DRAINING"),
     ("SyncService.WatchSyncSession", "SLOW_CONSUMER"),
-    # test_stream_movements.py
-    ("StockService.StreamMovements", "SEQUENCE_GAP"),
-    ("StockService.StreamMovements", "SERVER_DRAINING"),
-    ("StockService.StreamMovements", "STORAGE_UNAVAILABLE"),
+    # test_server.py, and tests/watch/test_watch_streams.py for what all streams share
+    ("OperationService.WaitOperation", "SERVER_DRAINING"),
+    ("OperationService.WatchOperation", "SERVER_DRAINING"),
+    ("OperationService.WatchOperation", "TOO_MANY_STREAMS"),
+    ("OperationService.WatchOperation", "SLOW_CONSUMER"),
     # test_authentication.py
     ("TokenService.CreateToken", "PERMISSION_MISSING"),
     ("TokenService.RevokeToken", "PERMISSION_MISSING"),
