@@ -9,6 +9,7 @@ import os
 import secrets
 import socket
 import threading
+import traceback
 import uuid
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -38,7 +39,7 @@ from zaiko_core.app import checkups, resealing, restoring, webhooks
 from zaiko_core.app.links import sync_refusal
 from zaiko_core.app.records import ClearedRecord, JobClaim, OversellRecord, Page, RunState, ShopRecord
 from zaiko_core.app.sync import RunEnd
-from zaiko_core.domain.errors import ConnectorNotLoaded, NotFound, Refusal
+from zaiko_core.domain.errors import ConnectorNotLoaded, LeaseLost, NotFound, Refusal, SecretKeyMissing, Unavailable, WriteConflict
 from zaiko_core.domain.problem import Problem
 from zaiko_core.metrics import RUNNING, Metrics, measure
 from zaiko_core.plugin_host.adjusters import HOOK, Adjusters
@@ -63,7 +64,7 @@ from zaiko_core.sync.run import Run
 from zaiko_core.sync.scheduler import Scheduler, SchedulerConfig
 from zaiko_core.sync.state import StoredState
 
-_HOUR = 3_600_000_000
+_SECOND, _MINUTE, _HOUR = 1_000_000, 60_000_000, 3_600_000_000
 _LOOK = 10.0
 _random = SystemRandom()
 
@@ -175,7 +176,7 @@ class Engine:
 
     async def reseal(self) -> int:
         """Seal everything with the first key again, merchant by merchant; how many were changed. A second call changes nothing.
-        Raises StorageUnavailable when no key opens something: then nothing of that merchant was changed."""
+        Raises SecretKeyMissing when no key opens something: then nothing of that merchant was changed."""
         changed, page = 0, Page(size=500)
         while merchants := await self.db.directory(lambda directory, page=page: directory.page(page)):  # type: ignore[misc]
             for record in merchants:
@@ -318,15 +319,32 @@ class Engine:
                 cycle.is_cancelled = functools.partial(self._scheduler.is_cancelled, claim)
                 end = await cycle.execute()
                 await self._daily_check(claim, shop, connector, end)
-        except (ConnectorNotLoaded, SettingsInvalid, ConnectorBug) as error:
+        except (ConnectorNotLoaded, SettingsInvalid, ConnectorBug, SecretKeyMissing) as error:
             # It could not be opened; what a connector does wrong in a run, the cycle handles.
             problem = Problem(error.reason, error.message)
-            end = RunEnd(RunState.FAILED, problem=problem, held=True, next_in=_HOUR, attempt=claim.attempt + 1)
+            # Another server, or this one when it is started anew, may have the key.
+            next_in = _MINUTE if isinstance(error, SecretKeyMissing) else _HOUR
+            end = RunEnd(RunState.FAILED, problem=problem, held=True, next_in=next_in, attempt=claim.attempt + 1)
+        except (LeaseLost, NotFound, Unavailable, WriteConflict):
+            # The shop is another run's, or gone, or nothing can be written now: the scheduler goes on.
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever it is, people see it at the shop
+            end = self._crashed(claim, run.id, error)
+            log.error("run_crashed", merchant=claim.merchant, shop=claim.shop, error=repr(error), trace=traceback.format_exc())
         written = await run.end(end)
         measure(self.metrics, shop, run.record, end, translation.micros(self.clock.now()))
         if written:
             announce(self._observers, claim.merchant, shop, run.record, end, self.clock.now())
         return end
+
+    def _crashed(self, claim: JobClaim, run: str, error: Exception) -> RunEnd:
+        """A fault of ours: people see it, and it is tried again, ever less often."""
+        attempt = claim.attempt + 1
+        if isinstance(error, Refusal):
+            problem = Problem(error.reason, error.message)
+        else:
+            problem = Problem("INTERNAL", f"the run failed unexpectedly; tell the operator the incident {run}")
+        return RunEnd(RunState.FAILED, problem=problem, next_in=min(2**attempt, 60) * _SECOND, attempt=attempt)
 
     async def _daily_check(self, claim: JobClaim, shop: ShopRecord, connector: GuardedConnector, end: RunEnd) -> None:
         """Once a day, behind a run that did not fail: nothing that sells waits for it, and a shop in trouble tells that already."""

@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 from api.bench import Api, World, served
+from structlog.testing import capture_logs
 from zaiko.v1 import (
     bulk_link_pb2,
+    error_pb2,
     link_pb2,
     link_service_pb2,
     operation_pb2,
@@ -16,6 +18,7 @@ from zaiko.v1 import (
     product_service_pb2,
     shop_service_pb2,
 )
+from zaiko_core.sync import operations
 from zaiko_sdk import Listing, ListingRef
 
 pytestmark = pytest.mark.anyio
@@ -94,6 +97,22 @@ async def test_an_operation_that_fails_says_why(module_store: str) -> None:
     assert failed.WhichOneof("result") == "problem"
     assert failed.problem.message
     assert failed.problem.action_ja
+
+
+async def test_an_operation_with_a_bug_ends_and_says_so(module_store: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def bug(*_: Any) -> Any:
+        raise KeyError("bug")
+
+    monkeypatch.setattr(operations, "matcher_for", bug)
+    with capture_logs() as logs:
+        async with served(module_store, run_shops=True) as api:
+            failed = await ended(api, await bulk_link(api, await api.merchant()))
+
+    assert failed.state == operation_pb2.Operation.STATE_FAILED
+    assert failed.problem.reason == error_pb2.ERROR_REASON_INTERNAL
+    assert failed.name.rpartition("/")[2] in failed.problem.message
+    (line,) = [line for line in logs if line["event"] == "operation_crashed"]
+    assert line["error"] == "KeyError('bug')"
 
 
 async def test_a_product_that_takes_the_code_away_is_not_matched(module_store: str) -> None:

@@ -114,6 +114,8 @@ ELSEWHERE: set[tuple[str, str]] = {
     ("OperationService.WatchOperation", "SERVER_DRAINING"),
     ("OperationService.WatchOperation", "TOO_MANY_STREAMS"),
     ("OperationService.WatchOperation", "SLOW_CONSUMER"),
+    # test_troubled_shops.py
+    ("ShopService.CheckShop", "SECRET_KEY_MISSING"),
     # test_authentication.py
     ("TokenService.CreateToken", "PERMISSION_MISSING"),
     ("TokenService.RevokeToken", "PERMISSION_MISSING"),

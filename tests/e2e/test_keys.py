@@ -9,7 +9,7 @@ import pytest
 from e2e.local_server import Said
 from support.world import MERCHANT, World
 from zaiko_core.app import resealing
-from zaiko_core.domain.errors import StorageUnavailable
+from zaiko_core.domain.errors import SecretKeyMissing
 from zaiko_core.storage.engine import Database
 from zaiko_core.storage.secrets import SecretBox
 from zaiko_server.cli import main
@@ -70,7 +70,7 @@ def test_after_a_rotation_only_the_new_key_is_needed(keys: Keys, world: World, f
     assert (folder / "zaiko.key").read_text().split() == [new]
     assert (folder / "zaiko.key").stat().st_mode & 0o077 == 0
     assert _opened(world, new) == [{"token": "entered"}, {"token": "rotated"}]
-    with pytest.raises(StorageUnavailable):
+    with pytest.raises(SecretKeyMissing):
         _opened(world, old)
 
 
@@ -103,7 +103,7 @@ def test_nothing_of_a_merchant_is_changed_when_something_of_it_cannot_be_opened(
     before = world.db.read_sync(MERCHANT, lambda uow: uow.shops.sealed())
     box = SecretBox([SecretBox.new_key(), *(folder / "zaiko.key").read_text().split()])
 
-    with pytest.raises(StorageUnavailable):
+    with pytest.raises(SecretKeyMissing):
         world.db.write_sync(MERCHANT, lambda uow: resealing.reseal(uow, box.reseal))
 
     assert world.db.read_sync(MERCHANT, lambda uow: uow.shops.sealed()) == before

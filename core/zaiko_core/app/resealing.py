@@ -7,7 +7,7 @@ from collections.abc import Callable
 from zaiko_core.app.ports import UnitOfWork
 
 Reseal = Callable[[bytes], bytes | None]
-"""What was sealed, sealed by the newest key; None when it is already. Raises StorageUnavailable when no key opens it."""
+"""What was sealed, sealed by the newest key; None when it is already. Raises SecretKeyMissing when no key opens it."""
 
 
 def reseal(uow: UnitOfWork, again: Reseal) -> int:

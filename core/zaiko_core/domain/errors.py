@@ -201,6 +201,15 @@ class ListingVanished(Precondition):
     reason = "LISTING_GONE"
 
 
+class SecretKeyMissing(Precondition):
+    """What is sealed in the database was sealed by a key that this server does not have."""
+
+    reason = "SECRET_KEY_MISSING"
+
+    def __init__(self) -> None:
+        super().__init__("stored credentials cannot be decrypted: start the server with the key that sealed them")
+
+
 class InsufficientStock(Precondition):
     reason = "INSUFFICIENT_STOCK"
 

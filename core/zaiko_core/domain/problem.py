@@ -70,6 +70,11 @@ REMEDIES: Mapping[str, Remedy] = {
         "Find out who changed the number in the shop. SyncNow sets it right; so does zaiko after a day.",
         "ショップで在庫数を変更した人を確認してください。今すぐ同期を実行すると修正され、1 日後には自動的に修正されます。",
     ),
+    "SECRET_KEY_MISSING": Remedy(
+        "SYSTEM",
+        "Start the server with the key that sealed the credentials, or enter all of them again with UpdateShop.",
+        "認証情報を暗号化した鍵でサーバーを起動するか、ショップの認証情報をすべて入力し直してください。",
+    ),
     "INTERNAL": Remedy(
         "SYSTEM",
         "Report the incident id to the operator; zaiko tries again.",

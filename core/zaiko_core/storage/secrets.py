@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
-from zaiko_core.domain.errors import StorageUnavailable
+from zaiko_core.domain.errors import SecretKeyMissing
 
 
 class SecretBox:
@@ -24,14 +24,14 @@ class SecretBox:
         return Fernet.generate_key().decode()
 
     def reseal(self, sealed: bytes) -> bytes | None:
-        """Sealed by the first key; None when it is already. Raises StorageUnavailable when no key fits."""
+        """Sealed by the first key; None when it is already. Raises SecretKeyMissing when no key fits."""
         try:
             self._newest.decrypt(sealed)
         except InvalidToken:
             try:
                 return self._fernet.rotate(sealed)
             except InvalidToken:
-                raise _unopened() from None
+                raise SecretKeyMissing from None
         return None
 
     def seal(self, secrets: Mapping[str, str]) -> bytes:
@@ -39,15 +39,11 @@ class SecretBox:
         return self._fernet.encrypt(json.dumps(dict(secrets)).encode())
 
     def open(self, sealed: bytes | None) -> dict[str, str]:
-        """Decrypt; nothing sealed is no secrets. Raises StorageUnavailable when no key fits."""
+        """Decrypt; nothing sealed is no secrets. Raises SecretKeyMissing when no key fits."""
         if sealed is None:
             return {}
         try:
             opened: dict[str, str] = json.loads(self._fernet.decrypt(sealed))
         except InvalidToken:
-            raise _unopened() from None
+            raise SecretKeyMissing from None
         return opened
-
-
-def _unopened() -> StorageUnavailable:
-    return StorageUnavailable("stored credentials cannot be decrypted: start the server with the key that sealed them")

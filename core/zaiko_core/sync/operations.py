@@ -3,6 +3,7 @@ run again from the start by the next process that claims it."""
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import asdict, replace
@@ -57,6 +58,10 @@ class Operations:
             await self._save(claim, state=OperationState.FAILED, problem=translation.problem_of(error))
         except Refusal as error:
             await self._save(claim, state=OperationState.FAILED, problem=Problem(error.reason, error.message))
+        except Exception as error:  # noqa: BLE001 - a fault of ours that nobody would see if it were tried for ever
+            self._log.error("operation_crashed", operation=claim.operation, error=repr(error), trace=traceback.format_exc())
+            told = f"the operation failed unexpectedly; tell the operator the incident {claim.operation}"
+            await self._save(claim, state=OperationState.FAILED, problem=Problem("INTERNAL", told))
         else:
             await self._save(claim, state=OperationState.SUCCEEDED, result=result)
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from zaiko_sdk import StateUnavailable
 
-from zaiko_core.domain.errors import NotFound, Unavailable, WriteConflict
+from zaiko_core.domain.errors import NotFound, SecretKeyMissing, Unavailable, WriteConflict
 from zaiko_core.storage.engine import Database
 from zaiko_core.storage.secrets import SecretBox
 
@@ -23,7 +23,7 @@ class StoredState:
         """See ConnectorState.load."""
         try:
             return self._box.open(await self._db.read(self._merchant, lambda uow: uow.shops.load_state(self._shop)))
-        except (Unavailable, NotFound) as error:
+        except (Unavailable, NotFound, SecretKeyMissing) as error:
             raise StateUnavailable(error.message) from error
 
     async def save(self, values: Mapping[str, str]) -> None:

@@ -20,7 +20,16 @@ from zaiko_server.convert.problems import problem
 from zaiko_server.convert.times import duration, set_time, timestamp
 from zaiko_server.etags import etag
 
-_HOLDING = frozenset({"CREDENTIALS_REJECTED", "PERMISSION_MISSING", "PLAN_TOO_LOW", "SETTINGS_INVALID", "CONNECTOR_NOT_LOADED"})
+_HOLDING = frozenset(
+    {
+        "CREDENTIALS_REJECTED",
+        "PERMISSION_MISSING",
+        "PLAN_TOO_LOW",
+        "SETTINGS_INVALID",
+        "CONNECTOR_NOT_LOADED",
+        "SECRET_KEY_MISSING",
+    }
+)
 """Problems that hold a shop until a person acts."""
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 from zaiko.v1 import connector_pb2
-from zaiko_core.domain.errors import StorageUnavailable
+from zaiko_core.domain.errors import SecretKeyMissing
 from zaiko_core.storage.secrets import SecretBox
 
 from zaiko_server.cli.show import last, word
@@ -113,6 +113,6 @@ def keys(path: Path, given: Iterable[str], sealed: Mapping[str, bytes]) -> Itera
 def _opens(box: SecretBox, sealed: bytes) -> bool:
     try:
         box.reseal(sealed)
-    except StorageUnavailable:
+    except SecretKeyMissing:
         return False
     return True

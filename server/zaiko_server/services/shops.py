@@ -13,7 +13,7 @@ from zaiko.v1 import shop_service_pb2 as pb
 from zaiko_core.app import operations, shops
 from zaiko_core.app.ports import UnitOfWork
 from zaiko_core.app.records import LinkState, ShopRecord
-from zaiko_core.domain.errors import PlatformUnavailable
+from zaiko_core.domain.errors import PlatformUnavailable, SecretKeyMissing
 from zaiko_core.sync.guard import ConnectorBug
 from zaiko_sdk import ConnectorError, ConnectorType, Finding, FindingLevel, Retry
 
@@ -212,7 +212,7 @@ class ShopServicer(shop_service_pb2_grpc.ShopServiceServicer):
         kind = self._kind(record.connector)
         new_settings = settings.settings_of(given.settings) if "settings" in changes else record.settings
         new_secrets = given.secrets if "secrets" in changes else {}
-        stored = self._calls.engine.secrets.open(record.secrets)
+        stored = self._opened(record.secrets)
         open_settings, strays = settings.divided(kind, new_settings, new_secrets)
         secrets = settings.merged(stored, strays)
         settings.check(kind, open_settings, secrets)
@@ -224,7 +224,15 @@ class ShopServicer(shop_service_pb2_grpc.ShopServiceServicer):
         return views.shops(uow, [record], self._calls.engine.can_sync, self._secret_names)[0]
 
     def _secret_names(self, sealed: bytes | None) -> list[str]:
-        return sorted(self._calls.engine.secrets.open(sealed))
+        return sorted(self._opened(sealed))
+
+    def _opened(self, sealed: bytes | None) -> dict[str, str]:
+        """Nothing, where this server does not have the key: the shop can be looked at, and its credentials entered again, which
+        must then be all that the connector needs."""
+        try:
+            return self._calls.engine.secrets.open(sealed)
+        except SecretKeyMissing:
+            return {}
 
     def _kind(self, connector: str) -> ConnectorType:
         kind = self._calls.engine.registry.types.get(connector)

@@ -284,6 +284,10 @@ class _ErrorReasonEnumTypeWrapper(enum_type_wrapper._EnumTypeWrapper[_ErrorReaso
     """
     ERROR_REASON_ADDITION_SETTLED: _ErrorReason.ValueType  # 69
     """Owner SYSTEM (the caller). FAILED_PRECONDITION. Nobody needs to decide the addition (metadata `addition`, `state`)."""
+    ERROR_REASON_SECRET_KEY_MISSING: _ErrorReason.ValueType  # 70
+    """Owner SYSTEM. FAILED_PRECONDITION, and a Problem of a shop. The server does not have the key that sealed the shop's
+    credentials. Start it with that key, or enter all credentials again with UpdateShop; tried again by itself.
+    """
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Why a call was refused, or why something does not work: every reason there is. On the wire of an error
@@ -525,6 +529,10 @@ release or to hold.
 """
 ERROR_REASON_ADDITION_SETTLED: ErrorReason.ValueType  # 69
 """Owner SYSTEM (the caller). FAILED_PRECONDITION. Nobody needs to decide the addition (metadata `addition`, `state`)."""
+ERROR_REASON_SECRET_KEY_MISSING: ErrorReason.ValueType  # 70
+"""Owner SYSTEM. FAILED_PRECONDITION, and a Problem of a shop. The server does not have the key that sealed the shop's
+credentials. Start it with that key, or enter all credentials again with UpdateShop; tried again by itself.
+"""
 
 @typing.final
 class Problem(message.Message):
