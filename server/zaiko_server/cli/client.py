@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from functools import cached_property
@@ -33,6 +34,8 @@ from zaiko_server.cli.failure import USAGE, Failed
 Answer = TypeVar("Answer", bound=Message)
 _SECONDS = 30.0
 _PAGE = 1000
+_SILENCE = 30.0
+"""Seconds for which a server may be away while its operation is waited for."""
 
 FINAL = frozenset(
     {
@@ -154,11 +157,22 @@ class Client:
                 return
 
     def wait(self, operation: operation_pb2.Operation, *, seconds: float = 3600) -> Iterator[operation_pb2.Operation]:
-        """The operation again and again until it has ended; the last one is final."""
+        """The operation again and again until it has ended; the last one is final. It goes on while the server is started anew, so
+        that is waited for too."""
         yield operation
+        silent = 0.0
         while operation.state not in FINAL and seconds > 0:
             request = operation_service_pb2.WaitOperationRequest(name=operation.name)
             request.timeout.FromMilliseconds(500)
-            operation = self.call(self.operations.WaitOperation, request).operation
             seconds -= 0.5
+            try:
+                operation = self.call(self.operations.WaitOperation, request).operation
+            except grpc.RpcError as error:
+                code: Any = error
+                if code.code() is not grpc.StatusCode.UNAVAILABLE or silent >= _SILENCE:
+                    raise
+                silent += 0.5
+                time.sleep(0.5)
+                continue
+            silent = 0.0
             yield operation
