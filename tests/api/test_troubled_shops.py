@@ -67,6 +67,7 @@ async def test_a_shop_whose_credentials_no_key_opens_is_held_and_can_be_looked_a
     assert shop.status.state == shop_pb2.ShopStatus.STATE_HELD
     assert shop.status.problem.owner == error_pb2.OWNER_SYSTEM
     assert "UpdateShop" in shop.status.problem.action_en
+    assert shop.status.credentials_state == shop_pb2.ShopStatus.CREDENTIALS_STATE_UNSPECIFIED
     assert list(shop.secret_names) == []
     # Not UNAVAILABLE, which clients repeat by themselves.
     assert (refused.code, refused.reason) == (grpc.StatusCode.FAILED_PRECONDITION, "SECRET_KEY_MISSING")

@@ -122,6 +122,8 @@ def _state(record: ShopRecord, trouble: Problem | None, now: int) -> shop_pb2.Sh
 def _credentials(record: ShopRecord, now: int) -> shop_pb2.ShopStatus.CredentialsState.ValueType:
     if record.problem is not None and record.problem.reason == "CREDENTIALS_REJECTED":
         return shop_pb2.ShopStatus.CREDENTIALS_STATE_REJECTED
+    if record.problem is not None and record.problem.reason == "SECRET_KEY_MISSING":
+        return shop_pb2.ShopStatus.CREDENTIALS_STATE_UNSPECIFIED
     if record.credentials_expire_at is not None and record.credentials_expire_at - now <= SOON:
         return shop_pb2.ShopStatus.CREDENTIALS_STATE_EXPIRING
     if record.last_success_at is not None:
