@@ -13,6 +13,7 @@ import grpc
 import pytest
 import structlog
 from api.bench import KEY, SECRET, Answers, Api, World, refused, served, toy_registry
+from api.requests import REQUESTS, all_rpcs, furnish
 from google.protobuf import struct_pb2
 from grpc_channelz.v1 import channelz_pb2, channelz_pb2_grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
@@ -30,7 +31,7 @@ from zaiko.v1 import (
 )
 from zaiko_core.bootstrap import Engine
 from zaiko_server import lifecycle
-from zaiko_server.app import SERVICES
+from zaiko_server.app import FILES, SERVICES
 from zaiko_server.config import Config
 from zaiko_server.watch import watcher
 from zaiko_server.watch.hub import Limits
@@ -159,6 +160,43 @@ async def test_nobody_who_only_waits_holds_up_a_server_that_stops(waiting: str, 
     assert "RetryInfo" in refused(caught.value).details
     if waiting == "Health.Watch":
         assert [answer.status for answer in told] == [SERVING, health_pb2.HealthCheckResponse.NOT_SERVING]
+
+
+@pytest.mark.anyio
+async def test_no_stream_holds_up_a_server_that_stops(sqlite_url: str) -> None:
+    config = Config(listen="127.0.0.1:0", database=sqlite_url, secret_keys=(KEY,), run_shops=False, grace=20.0)
+    engine = Engine(config.engine(), registry=toy_registry(Answers()))
+    server = lifecycle.Server(engine, config)
+    async with grpc.aio.insecure_channel(await server.start()) as channel:
+        api = Api(engine, channel, Answers())
+        world = await api.merchant()
+        await world.write(furnish)
+        streams = [rpc for rpc in all_rpcs() if _method(rpc).server_streaming]
+        calls = {rpc: api.method(rpc)(REQUESTS[rpc](world)) for rpc in streams}
+        for call in calls.values():
+            await call.read()
+
+        async with asyncio.timeout(8):
+            await server.stop()
+
+        ends = {rpc: await _end_of(call) for rpc, call in calls.items()}
+    assert len(streams) > 4
+    assert ends == dict.fromkeys(streams, "SERVER_DRAINING")
+
+
+def _method(rpc: str) -> Any:
+    service, name = rpc.split(".")
+    return next(
+        file.DESCRIPTOR.services_by_name[service].methods_by_name[name]
+        for file in FILES
+        if service in file.DESCRIPTOR.services_by_name
+    )
+
+
+async def _end_of(call: Any) -> str:
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await _to_its_end(call, [])
+    return refused(caught.value).reason
 
 
 async def _to_its_end(call: Any, told: list[Any]) -> None:
