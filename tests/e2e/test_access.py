@@ -73,6 +73,16 @@ def test_the_first_token_is_made_beside_the_server_and_makes_others(folder: Path
     assert "TOKEN_INVALID" in zaiko(folder, "status", "--token-file", "tablet.token", *where).err
 
 
+def test_a_token_for_a_merchant_that_is_not_there_is_made_with_a_warning(folder: Path, admin: str, address: str) -> None:
+    where = ["--address", address, "--ca", "ca.pem"]
+
+    made = zaiko(folder, "tokens", "create", "Typo", "--role", "reader", "--for", "acmee", *where, token=admin)
+
+    assert made.code == 0
+    assert "There is no merchants/acmee yet" in made.err
+    assert made.out.startswith("zk_")
+
+
 def test_without_a_token_the_sentence_says_where_to_put_it(folder: Path, address: str) -> None:
     said = zaiko(folder, "merchants", "list", "--address", address, "--ca", "ca.pem")
 

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from enum import StrEnum
 from typing import Annotated, Any, TypeVar
 
+import grpc
 import typer
-from zaiko.v1 import token_pb2
+from zaiko.v1 import merchant_service_pb2, token_pb2
 from zaiko.v1 import token_service_pb2 as pb
 from zaiko_core.app import tokens as use_cases
 from zaiko_core.app.records import Page
 from zaiko_core.domain.access import LOCAL
 
+from zaiko_server.cli.client import Client
 from zaiko_server.cli.command import Command
-from zaiko_server.cli.failure import USAGE, Failed
+from zaiko_server.cli.failure import USAGE, Failed, Refused
 from zaiko_server.cli.serve import database_url
 from zaiko_server.cli.show import console, last, when, word
 from zaiko_server.convert.tokens import drafted
@@ -79,6 +81,8 @@ def create(
         wanted.expire_time.FromSeconds(int(time.time()) + days * 86_400)
     made = _create_beside(db, wanted) if db else _ask(context).call(_stub(context).CreateToken, pb.CreateTokenRequest(token=wanted))
     command: Command = context.obj
+    if not db:
+        _warn_of_nobody(_ask(context), wanted.merchants)
     if made.secret and not command.show.as_json:
         # On standard output nothing but the secret, so that it can go straight into a file.
         told = f"{made.token.name} is made. Its secret, told this once: whoever has it is let in."
@@ -86,6 +90,17 @@ def create(
         typer.echo(made.secret)
         return
     command.show.done(made, f"{made.token.name} is made, for who has a certificate of {made.token.certificate}.")
+
+
+def _warn_of_nobody(client: Client, merchants: Iterable[str]) -> None:
+    """A slip of the pen makes a token that is good for nobody, or for who comes later."""
+    for merchant in merchants:
+        try:
+            client.call(client.merchants.GetMerchant, merchant_service_pb2.GetMerchantRequest(name=merchant))
+        except grpc.RpcError as error:
+            if Refused.of(error).reason == "RESOURCE_NOT_FOUND":
+                told = f"There is no {merchant} yet: the token is good for it from the moment that it is created."
+                console(stderr=True).print(told, soft_wrap=True, markup=False)
 
 
 @tokens.command("list")
