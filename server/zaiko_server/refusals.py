@@ -89,6 +89,14 @@ class RateLimited(Exhausted):
         self.retry_after = retry_after
 
 
+class TooManyGuesses(RateLimited):
+    """Tokens that nobody has came too often from one host."""
+
+    def __init__(self, rate: float, retry_after: float) -> None:
+        super().__init__(rate, retry_after)
+        self.message = f"too many unknown tokens came from this host; wait {retry_after:.2f} s, and correct the token"
+
+
 class TooManyStreams(Exhausted):
     reason = "TOO_MANY_STREAMS"
 

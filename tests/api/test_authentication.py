@@ -7,6 +7,7 @@ import inspect
 import re
 import uuid
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -31,10 +32,11 @@ from zaiko.v1 import (
 from zaiko_core.app import tokens
 from zaiko_core.app.records import TokenRecord
 from zaiko_core.domain.access import LOCAL, PERMISSIONS, Permission, Principal, Role
+from zaiko_core.domain.errors import Refusal, TokenInvalid
 from zaiko_server import app
 from zaiko_server.app import build
 from zaiko_server.security import permissions
-from zaiko_server.security.authority import FRESH, Everybody
+from zaiko_server.security.authority import FRESH, Everybody, TokenAuthority
 from zaiko_server.security.transport import CertificateUnusable, Exposed, ServerTls, check_exposure
 
 pytestmark = pytest.mark.anyio
@@ -370,6 +372,61 @@ async def test_a_host_that_guesses_is_not_looked_up_any_more_and_hinders_nobody_
 
     assert reasons[:20] == ["TOKEN_INVALID"] * 20
     assert "RATE_LIMITED" in reasons
+
+
+class Kept:
+    """A store with one token, and a call that bears one."""
+
+    def __init__(self) -> None:
+        self.record = TokenRecord("known", "READER", ("acme",), "Known")
+        self.read = 0
+
+    async def tokens(self, work: Any, *, writing: bool = False) -> Any:
+        return None if writing else work(self)
+
+    def get(self, token: str) -> TokenRecord | None:
+        self.read += 1
+        return self.record if token == "known" else None
+
+
+@dataclass
+class From:
+    """A call from the one host that everybody has behind a proxy."""
+
+    token: str
+
+    def peer(self) -> str:
+        return "ipv4:10.0.0.1:4711"
+
+    def invocation_metadata(self) -> Any:
+        return bearing(f"zk_{self.token}_{'a' * 43}")
+
+
+async def test_who_is_known_is_not_hindered_by_guesses_of_the_same_host_also_when_it_is_looked_up_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(tokens, "principal_of", lambda record, secret, now: _known(record))
+    store, clock = Kept(), [1000.0]
+    authority = TokenAuthority(store, now=lambda: 1, clock=lambda: clock[0])
+    assert (await authority.principal(From("known"))).id == "known"
+    clock[0] += FRESH + 1
+
+    reasons = []
+    for number in range(40):
+        with pytest.raises(Refusal) as caught:
+            await authority.principal(From(f"guess{number}"))
+        reasons.append(caught.value.reason)
+
+    assert (await authority.principal(From("known"))).id == "known"
+    assert reasons == ["TOKEN_INVALID"] * 20 + ["RATE_LIMITED"] * 20
+    assert "unknown tokens" in caught.value.message
+    assert store.read == 1 + 20 + 1
+
+
+def _known(record: TokenRecord | None) -> Principal:
+    if record is None:
+        raise TokenInvalid
+    return Principal(record.token, Role.READER, frozenset({"acme"}))
 
 
 # TLS

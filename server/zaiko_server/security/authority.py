@@ -14,6 +14,7 @@ from zaiko_core.app.records import TokenRecord
 from zaiko_core.domain.access import LOCAL, Principal
 from zaiko_core.domain.errors import TokenInvalid, TokenMissing, Unavailable
 
+from zaiko_server.refusals import TooManyGuesses
 from zaiko_server.security.buckets import Buckets
 
 T = TypeVar("T")
@@ -61,7 +62,7 @@ class TokenAuthority:
         self._store, self._now, self._clock = store, now, clock
         self._read: OrderedDict[tuple[str, ...], _Read] = OrderedDict()
         self._used: OrderedDict[str, int] = OrderedDict()
-        self._failures = Buckets(rate=_FAILURES, burst=_FAILURES, clock=clock)
+        self._failures = Buckets(rate=_FAILURES, burst=_FAILURES, clock=clock, refusal=TooManyGuesses)
 
     async def principal(self, context: Any) -> Principal:
         """See Authority."""
@@ -89,8 +90,10 @@ class TokenAuthority:
         read = self._read.get(key)
         if read is not None and self._clock() - read.at <= FRESH:
             return read.records
-        # Guessing may cost the guesser's host its turn, never somebody whose token is known here.
-        self._failures.check(host)
+        # Guessing may cost the guesser's host its turn, never somebody whose token is known here, however long ago it was read:
+        # behind a proxy all have the same host.
+        if read is None:
+            self._failures.check(host)
         kind, *values = key
 
         def look(rows: Any) -> tuple[TokenRecord, ...]:
@@ -104,6 +107,7 @@ class TokenAuthority:
         if not read.records:
             # Not kept: a token works from the moment on that it is made.
             self._failures.take(host)
+            self._read.pop(key, None)
             return ()
         self._read[key] = read
         while len(self._read) > _KEPT:
