@@ -321,7 +321,8 @@ class Engine:
                 await self._daily_check(claim, shop, connector, end)
         except (ConnectorNotLoaded, SettingsInvalid, ConnectorBug, SecretKeyMissing) as error:
             # It could not be opened; what a connector does wrong in a run, the cycle handles.
-            problem = Problem(error.reason, error.message)
+            varying = error.metadata if isinstance(error, Refusal) else {}
+            problem = Problem(error.reason, error.message, metadata=varying)
             # Another server, or this one when it is started anew, may have the key.
             next_in = _MINUTE if isinstance(error, SecretKeyMissing) else _HOUR
             end = RunEnd(RunState.FAILED, problem=problem, held=True, next_in=next_in, attempt=claim.attempt + 1)
@@ -341,9 +342,10 @@ class Engine:
         """A fault of ours: people see it, and it is tried again, ever less often."""
         attempt = claim.attempt + 1
         if isinstance(error, Refusal):
-            problem = Problem(error.reason, error.message)
+            problem = Problem(error.reason, error.message, metadata=error.metadata)
         else:
-            problem = Problem("INTERNAL", f"the run failed unexpectedly; tell the operator the incident {run}")
+            told = f"the run failed unexpectedly; tell the operator the incident {run}"
+            problem = Problem("INTERNAL", told, metadata={"incident": run})
         return RunEnd(RunState.FAILED, problem=problem, next_in=min(2**attempt, 60) * _SECOND, attempt=attempt)
 
     async def _daily_check(self, claim: JobClaim, shop: ShopRecord, connector: GuardedConnector, end: RunEnd) -> None:

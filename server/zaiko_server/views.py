@@ -183,7 +183,7 @@ def _missing(shop: ShopRecord, can_sync: CanSync) -> Problem | None:
     refusal = can_sync(shop.connector)
     if refusal is None or refusal.reason != "CONNECTOR_NOT_LOADED":
         return None
-    return Problem(refusal.reason, refusal.message)
+    return Problem(refusal.reason, refusal.message, metadata=refusal.metadata)
 
 
 def _listings(uow: UnitOfWork, keys: Iterable[tuple[str, str]]) -> dict[tuple[str, str], ListingRecord]:

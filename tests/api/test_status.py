@@ -11,7 +11,7 @@ from google.protobuf.message import Message
 from google.rpc import error_details_pb2
 from zaiko.v1 import error_pb2
 from zaiko_core.domain import errors
-from zaiko_core.domain.problem import REMEDIES, Problem
+from zaiko_core.domain.problem import REMEDIES, Problem, problem_from
 from zaiko_server import refusals, remedies, status
 from zaiko_server.convert.problems import problem
 from zaiko_server.reasons import REASONS, owner_of
@@ -111,6 +111,15 @@ def test_no_listing_is_mended_by_telling_the_operator_an_incident() -> None:
     assert shown is not None
     assert "SyncNow" in shown.action_en
     assert Problem("DIFFERENCE_UNEXPLAINED", "").remedy.owner == "MERCHANT"
+
+
+def test_what_varies_in_a_problem_is_kept_beside_it_and_a_newer_releases_fields_are_left_out() -> None:
+    stored = Problem("DIFFERENCE_UNEXPLAINED", "the shop shows 7 where 9 was left", metadata={"shown": "7"}).document()
+
+    read = problem_from(stored | {"of_a_later_release": 1})
+
+    assert problem(read).metadata == {"shown": "7"}  # type: ignore[union-attr]
+    assert problem_from({"reason": "TIMEOUT", "message": "of an older release"}) == Problem("TIMEOUT", "of an older release")
 
 
 class Called:

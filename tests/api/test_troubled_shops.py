@@ -52,7 +52,9 @@ async def test_a_run_that_breaks_off_for_a_fault_of_ours_is_seen_at_its_shop(
 
     assert shop.status.state == shop_pb2.ShopStatus.STATE_BACKING_OFF
     assert shop.status.HasField("next_run_time")
-    assert shop.status.last_run.rpartition("/")[2] in shop.status.problem.message
+    incident = shop.status.problem.metadata["incident"]
+    assert incident == shop.status.last_run.rpartition("/")[2]
+    assert incident in shop.status.problem.message
     assert "KeyError('bug')" in {line["error"] for line in logs if line["event"] == "run_crashed"}
 
 

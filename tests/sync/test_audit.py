@@ -131,6 +131,8 @@ def test_a_shop_that_holds_differences_waits_for_a_person_and_goes_on_when_asked
     assert (calm.shops["adjust"].stock["tea"], link.state) == (25, LinkState.FAILED)
     assert link.problem is not None
     assert link.problem.reason == "DIFFERENCE_UNEXPLAINED"
+    assert set(link.problem.metadata) == {"shown", "expected", "cause"}
+    assert all(value in link.problem.message for value in link.problem.metadata.values())
     assert [record.held for record in drifts(calm)] == [True]
 
     calm.world.db.write_sync(MERCHANT, lambda uow: sync.sync_now(uow, link=("adjust", listing_id("tea"))))

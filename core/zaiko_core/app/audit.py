@@ -81,7 +81,9 @@ class Findings:
             return None
         shown, expected = found.difference.shown, found.difference.expected
         return Problem(
-            "DIFFERENCE_UNEXPLAINED", f"the shop shows {shown} where {expected} was left; cause: {found.difference.cause}"
+            "DIFFERENCE_UNEXPLAINED",
+            f"the shop shows {shown} where {expected} was left; cause: {found.difference.cause}",
+            metadata={"shown": str(shown), "expected": str(expected), "cause": str(found.difference.cause)},
         )
 
     def write(self) -> None:

@@ -62,7 +62,7 @@ def switch_batch(
             try:
                 links.set_sync(uow, shop, listing, True, can_sync=can_sync)
             except Refusal as error:
-                problem = Problem(error.reason, error.message)
+                problem = Problem(error.reason, error.message, metadata=error.metadata)
         wanted = target(link.parts, balances, maximum=LARGEST)
         refused += problem is not None
         switched += problem is None

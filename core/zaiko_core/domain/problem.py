@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 
@@ -85,12 +85,14 @@ REMEDIES: Mapping[str, Remedy] = {
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """What went wrong. `retry_at` (µs since 1970) is when zaiko tries again by itself, or None when it waits for a person."""
+    """What went wrong. `retry_at` (µs since 1970) is when zaiko tries again by itself, or None when it waits for a person.
+    `metadata` has by name what varies in a message of ours; a connector's words are its own."""
 
     reason: str
     message: str
     platform_message: str = ""
     retry_at: int | None = None
+    metadata: Mapping[str, str] = field(default_factory=dict, hash=False)
 
     @property
     def remedy(self) -> Remedy:
@@ -103,5 +105,8 @@ class Problem:
 
 
 def problem_from(document: Mapping[str, Any] | None) -> Problem | None:
-    """As read back."""
-    return None if document is None else Problem(**document)
+    """As read back. What a newer release wrote beside it is left out: two of them may share a database."""
+    return None if document is None else Problem(**{name: value for name, value in document.items() if name in _FIELDS})
+
+
+_FIELDS = frozenset(item.name for item in fields(Problem))

@@ -57,11 +57,15 @@ class Operations:
         except ConnectorError as error:
             await self._save(claim, state=OperationState.FAILED, problem=translation.problem_of(error))
         except Refusal as error:
-            await self._save(claim, state=OperationState.FAILED, problem=Problem(error.reason, error.message))
+            await self._save(
+                claim, state=OperationState.FAILED, problem=Problem(error.reason, error.message, metadata=error.metadata)
+            )
         except Exception as error:  # noqa: BLE001 - a fault of ours that nobody would see if it were tried for ever
             self._log.error("operation_crashed", operation=claim.operation, error=repr(error), trace=traceback.format_exc())
             told = f"the operation failed unexpectedly; tell the operator the incident {claim.operation}"
-            await self._save(claim, state=OperationState.FAILED, problem=Problem("INTERNAL", told))
+            await self._save(
+                claim, state=OperationState.FAILED, problem=Problem("INTERNAL", told, metadata={"incident": claim.operation})
+            )
         else:
             await self._save(claim, state=OperationState.SUCCEEDED, result=result)
 

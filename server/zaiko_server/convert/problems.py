@@ -25,6 +25,7 @@ def problem(record: Problem | None) -> error_pb2.Problem | None:
         action_en=action.en,
         action_ja=action.ja,
         retry_time=timestamp(record.retry_at),
+        metadata=dict(record.metadata),
         platform_message=record.platform_message[:500],
     )
 

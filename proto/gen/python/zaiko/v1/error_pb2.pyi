@@ -591,7 +591,7 @@ class Problem(message.Message):
 
     @builtins.property
     def metadata(self) -> containers.ScalarMap[builtins.str, builtins.str]:
-        """Output only. Whatever varies in `message`, by name. Names never disappear."""
+        """Output only. Whatever varies in `message`, by name; empty where a connector wrote it. Names never disappear."""
 
     def __init__(
         self,
