@@ -21,10 +21,13 @@ from zaiko.v1 import (
     receiving_service_pb2,
     shop_service_pb2,
     stock_service_pb2,
+    sync_run_pb2,
     sync_service_pb2,
     warehouse_service_pb2,
 )
+from zaiko_core.app.records import RunRecord, RunState
 from zaiko_core.domain.errors import InvalidPageToken
+from zaiko_core.storage import history
 from zaiko_server import pages
 from zaiko_server.pages import Pages
 
@@ -173,6 +176,25 @@ async def test_walks_of_filtered_orders(api: Api, world: World) -> None:
         if not token:
             break
     assert seen == ["7", "8", "gid://toy/1"]
+
+
+@pytest.mark.anyio
+async def test_rare_runs_are_found_without_reading_all_others(api: Api, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    def many(uow: Any) -> None:
+        for number in range(300):
+            uow.runs.put(RunRecord("one", f"0003-{number:04}", RunState.SUCCEEDED, "INTERVAL", 1, uow.now, ended_at=uow.now))
+
+    await world.write(many)
+    read: list[Any] = []
+    decode = history._run
+    monkeypatch.setattr(history, "_run", lambda row: read.append(row) or decode(row))
+
+    failed = sync_service_pb2.ListSyncRunsRequest.Filter(states=[sync_run_pb2.SyncRun.STATE_FAILED])
+    request = sync_service_pb2.ListSyncRunsRequest(parent=world("shops/-"), filter=failed)
+    answer = await api.call("SyncService.ListSyncRuns", request)
+
+    assert [run.name for run in answer.sync_runs] == [world("shops/one/runs/0002-bbbb")]
+    assert len(read) == 1
 
 
 async def more_of_everything(api: Api, world: World) -> None:

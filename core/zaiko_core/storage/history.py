@@ -65,11 +65,13 @@ class RunRows(Scope):
         row = self.connection.execute(query).one_or_none()
         return None if row is None else _run(row)
 
-    def page(self, page: Page, *, shop: str) -> list[RunRecord]:
+    def page(self, page: Page, *, shop: str, states: Collection[str] = ()) -> list[RunRecord]:
         table = schema.runs
         query = select(table).where(self.mine(table))
         if shop:
             query = query.where(table.c.shop == shop)
+        if states:
+            query = query.where(table.c.state.in_(sorted(states)))
         if page.after is not None:
             run, last_shop = page.after
             query = query.where(or_(table.c.run < run, and_(table.c.run == run, table.c.shop < last_shop)))
@@ -106,9 +108,13 @@ class OperationRows(Scope):
         row = self.connection.execute(select(table).where(self.mine(table), table.c.operation == operation)).one_or_none()
         return None if row is None else _operation(row)
 
-    def page(self, page: Page) -> list[OperationRecord]:
+    def page(self, page: Page, *, kinds: Collection[str] = (), states: Collection[str] = ()) -> list[OperationRecord]:
         table = schema.operations
         query = select(table).where(self.mine(table)).order_by(table.c.operation.desc())
+        if kinds:
+            query = query.where(table.c.kind.in_(sorted(kinds)))
+        if states:
+            query = query.where(table.c.state.in_(sorted(states)))
         if page.after is not None:
             query = query.where(table.c.operation < page.after[0])
         return [_operation(row) for row in self.connection.execute(query.limit(page.size))]

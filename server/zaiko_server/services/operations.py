@@ -11,9 +11,8 @@ from zaiko.v1 import operation_pb2, operation_service_pb2_grpc
 from zaiko.v1 import operation_service_pb2 as pb
 from zaiko_core.app import operations
 from zaiko_core.app.ports import UnitOfWork
-from zaiko_core.app.records import OperationRecord
 
-from zaiko_server import names, pages
+from zaiko_server import names
 from zaiko_server.convert.operations import operation
 from zaiko_server.convert.times import MICROS, span_of
 from zaiko_server.services.calls import Calls, Context
@@ -47,11 +46,8 @@ class OperationServicer(operation_service_pb2_grpc.OperationServiceServicer):
         kinds = {operation_pb2.Operation.Kind.Name(kind).removeprefix("KIND_") for kind in wanted.kinds}
         states = {operation_pb2.Operation.State.Name(state).removeprefix("STATE_") for state in wanted.states}
 
-        def keep(row: OperationRecord) -> bool:
-            return (not kinds or row.kind in kinds) and (not states or row.state.value in states)
-
         def work(uow: UnitOfWork) -> pb.ListOperationsResponse:
-            rows = pages.collect(position, uow.operations.page, lambda row: (row.operation,), keep)
+            rows = uow.operations.page(position.page, kinds=kinds, states=states)
             messages = (operation(merchant, row, rows=False) for row in rows)
             cut = self._calls.pages.cut(position, rows, lambda row: (row.operation,), messages, uow.revision)
             return pb.ListOperationsResponse(operations=cut.items, next_page_token=cut.next_page_token, revision=uow.revision)

@@ -14,7 +14,7 @@ from zaiko_core.app.ports import UnitOfWork
 from zaiko_core.app.records import LinkState, Page
 from zaiko_core.domain.errors import NotFound
 
-from zaiko_server import names, pages, views
+from zaiko_server import names, views
 from zaiko_server.convert import drifts
 from zaiko_server.convert import links as link_messages
 from zaiko_server.convert.runs import run as run_message
@@ -99,12 +99,7 @@ class SyncServicer(sync_service_pb2_grpc.SyncServiceServicer):
 
         def work(uow: UnitOfWork) -> pb.ListSyncRunsResponse:
             one = "" if shop == names.ANY else shops.get(uow, shop).shop
-            rows = pages.collect(
-                position,
-                lambda page: uow.runs.page(page, shop=one),
-                lambda row: (row.run, row.shop),
-                lambda row: not states or row.state.value in states,
-            )
+            rows = uow.runs.page(position.page, shop=one, states=states)
             messages = (run_message(merchant, row) for row in rows)
             cut = self._calls.pages.cut(position, rows, lambda row: (row.run, row.shop), messages, uow.revision)
             return pb.ListSyncRunsResponse(sync_runs=cut.items, next_page_token=cut.next_page_token, revision=uow.revision)
