@@ -109,6 +109,8 @@ ELSEWHERE: set[tuple[str, str]] = {
     ("SyncService.WatchSyncSession", "TOO_MANY_STREAMS"),
     ("SyncService.WatchSyncSession", "SERVER_DRAINING"),
     ("SyncService.WatchSyncSession", "SLOW_CONSUMER"),
+    # test_authentication.py
+    ("SyncService.WatchSyncSession", "RATE_LIMITED"),
     # test_server.py, and tests/watch/test_watch_streams.py for what all streams share
     ("OperationService.WaitOperation", "SERVER_DRAINING"),
     ("OperationService.WatchOperation", "SERVER_DRAINING"),

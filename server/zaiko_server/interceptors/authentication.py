@@ -22,7 +22,8 @@ from zaiko_server.validate.rules import Named
 from zaiko_server.validate.table import TABLE
 
 RATE = 500.0
-"""Calls a second of one token in the long run; twice as many at once. A stream counts as one."""
+"""Calls a second of one token in the long run; twice as many at once. A stream counts as one, and so does each watch that begins on
+a session."""
 
 
 class Authentication(Around):
@@ -48,20 +49,29 @@ class Authentication(Around):
         if permission is None:
             return await proceed()
         principal = await self._authority.principal(call.context)
-        if self._buckets is not None and principal.id:
-            self._buckets.check(principal.id)
-            self._buckets.take(principal.id)
+        self._count(principal)
         if not principal.may(permission):
             raise PermissionMissing(permission)
         called_by(principal)
         if call.request is not None:
             check_names(principal, call.request)
         else:
-            call.checks.append(lambda request: check_names(principal, request))
+            call.checks.append(partial(self._check_message, principal))
         if not principal.id or not (call.streams or call.request is None):
             return await proceed()
         async with ended_by(partial(self._refused_later, call), name=f"zaiko token of {call.name}"):
             return await proceed()
+
+    def _check_message(self, principal: Principal, request: Any) -> None:
+        # A watch that begins on a session reads a snapshot, as a call of its own would.
+        if request.DESCRIPTOR.name == "WatchSyncSessionRequest" and request.HasField("create"):
+            self._count(principal)
+        check_names(principal, request)
+
+    def _count(self, principal: Principal) -> None:
+        if self._buckets is not None and principal.id:
+            self._buckets.check(principal.id)
+            self._buckets.take(principal.id)
 
     async def _refused_later(self, call: Call) -> Refusal:
         """Returns when the caller's token does not hold any more."""

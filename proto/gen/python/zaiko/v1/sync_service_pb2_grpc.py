@@ -173,7 +173,8 @@ class SyncServiceServicer(object):
         request refuses that request. A request that names a merchant out of the token's reach, or that cannot be read, ends
         the stream. Each watch keeps the promises of WatchStart; its tokens are good for WatchSync too, and the other way
         round. The stream ends when the client ends its requests, with TOO_MANY_STREAMS and SLOW_CONSUMER as a WatchSync
-        does, and with SERVER_DRAINING after a last mark of every watch.
+        does, with RATE_LIMITED when too many watches begin (each counts as a call), and with SERVER_DRAINING after a last
+        mark of every watch.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

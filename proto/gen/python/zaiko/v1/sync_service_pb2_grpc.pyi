@@ -75,7 +75,8 @@ class SyncServiceStub:
     request refuses that request. A request that names a merchant out of the token's reach, or that cannot be read, ends
     the stream. Each watch keeps the promises of WatchStart; its tokens are good for WatchSync too, and the other way
     round. The stream ends when the client ends its requests, with TOO_MANY_STREAMS and SLOW_CONSUMER as a WatchSync
-    does, and with SERVER_DRAINING after a last mark of every watch.
+    does, with RATE_LIMITED when too many watches begin (each counts as a call), and with SERVER_DRAINING after a last
+    mark of every watch.
     """
 
 @typing.type_check_only
@@ -125,7 +126,8 @@ class SyncServiceAsyncStub(SyncServiceStub):
     request refuses that request. A request that names a merchant out of the token's reach, or that cannot be read, ends
     the stream. Each watch keeps the promises of WatchStart; its tokens are good for WatchSync too, and the other way
     round. The stream ends when the client ends its requests, with TOO_MANY_STREAMS and SLOW_CONSUMER as a WatchSync
-    does, and with SERVER_DRAINING after a last mark of every watch.
+    does, with RATE_LIMITED when too many watches begin (each counts as a call), and with SERVER_DRAINING after a last
+    mark of every watch.
     """
 
 class SyncServiceServicer(metaclass=abc_1.ABCMeta):
@@ -232,7 +234,8 @@ class SyncServiceServicer(metaclass=abc_1.ABCMeta):
         request refuses that request. A request that names a merchant out of the token's reach, or that cannot be read, ends
         the stream. Each watch keeps the promises of WatchStart; its tokens are good for WatchSync too, and the other way
         round. The stream ends when the client ends its requests, with TOO_MANY_STREAMS and SLOW_CONSUMER as a WatchSync
-        does, and with SERVER_DRAINING after a last mark of every watch.
+        does, with RATE_LIMITED when too many watches begin (each counts as a call), and with SERVER_DRAINING after a last
+        mark of every watch.
         """
 
 def add_SyncServiceServicer_to_server(servicer: SyncServiceServicer, server: typing.Union[grpc.Server, aio.Server]) -> None: ...
