@@ -67,22 +67,21 @@ def _unheld(now: Any) -> Any:
 
 
 _TAKING_TURNS = select(func.count()).where(_OTHERS.c.merchant == _SHOPS.c.merchant, _OTHERS.c.due_at.is_not(None))
-# With each due shop (records.FoundShop); each looks into an index for one shop.
+# With each claimed shop (records.FoundShop); each looks into an index for one shop.
+_DUE_LINKS = (
+    _LINKS.c.merchant == _SHOPS.c.merchant,
+    _LINKS.c.shop == _SHOPS.c.shop,
+    _LINKS.c.sync_enabled,
+    _LINKS.c.due_at.is_not(None),
+)
 _FOUND = (
-    select(func.min(_LINKS.c.due_at))
-    .where(
-        _LINKS.c.merchant == _SHOPS.c.merchant,
-        _LINKS.c.shop == _SHOPS.c.shop,
-        _LINKS.c.sync_enabled,
-        _LINKS.c.due_at.is_not(None),
-    )
-    .scalar_subquery()
-    .label("links_due_at"),
-    _TAKING_TURNS.scalar_subquery().label("shops"),
-    _TAKING_TURNS.where(_OTHERS.c.shop < _SHOPS.c.shop).scalar_subquery().label("place"),
+    select(func.min(_LINKS.c.due_at)).where(*_DUE_LINKS).correlate(_SHOPS).scalar_subquery().label("links_due_at"),
+    _TAKING_TURNS.correlate(_SHOPS).scalar_subquery().label("shops"),
+    _TAKING_TURNS.where(_OTHERS.c.shop < _SHOPS.c.shop).correlate(_SHOPS).scalar_subquery().label("place"),
     # Literally, as in the condition of the index.
     exists()
     .where(_RUNS.c.merchant == _SHOPS.c.merchant, _RUNS.c.shop == _SHOPS.c.shop, _RUNS.c.state == literal_column("'RUNNING'"))
+    .correlate(_SHOPS)
     .label("unended"),
 )
 _FINISHED = (
@@ -104,19 +103,23 @@ def _due(clocked: bool, well: bool) -> Select[Any]:
     """Shops that are due and unheld, or those of them whose last run did not fail; with the time, by PostgreSQL's clock if
     `clocked`."""
     now: Any = STATEMENT_CLOCK if clocked else _NOW
-    reading = (
-        exists()
-        .where(_LINKS.c.merchant == _SHOPS.c.merchant, _LINKS.c.shop == _SHOPS.c.shop, _LINKS.c.sync_enabled)
-        .where(_LINKS.c.due_at <= now, or_(_LINKS.c.must_read, _LINKS.c.flight_key.is_not(None)))
-    )
-    query = select(_SHOPS, *_FOUND, reading.label("reading_due"), now.label("clock")).where(_SHOPS.c.due_at <= now, _unheld(now))
+    query = select(_SHOPS, now.label("clock")).where(_SHOPS.c.due_at <= now, _unheld(now))
     if well:
         query = query.where(_SHOPS.c.attempt == 0)
     return query.order_by(_SHOPS.c.due_at).limit(_MOST).with_for_update(skip_locked=True, of=_SHOPS)
 
 
 @lru_cache
-def _claimed(dialect: str) -> Executable:
+def _claimed(dialect: str, clocked: bool) -> Executable:
+    """Takes shops that are locked, and gives what the claim finds, of when it has the locks: a change that committed while the
+    locks were being taken is counted as taken, so it must be found."""
+    now: Any = STATEMENT_CLOCK if clocked else _NOW
+    reading = (
+        exists()
+        .where(_LINKS.c.merchant == _SHOPS.c.merchant, _LINKS.c.shop == _SHOPS.c.shop, _LINKS.c.sync_enabled)
+        .where(_LINKS.c.due_at <= now, or_(_LINKS.c.must_read, _LINKS.c.flight_key.is_not(None)))
+        .correlate(_SHOPS)
+    )
     batch = unnested(dialect, typed(_SHOPS, "merchant", "shop"))
     return (
         update(_SHOPS)
@@ -129,6 +132,7 @@ def _claimed(dialect: str) -> Executable:
             triggered=0,
             cause=None,
         )
+        .returning(_SHOPS.c.merchant, _SHOPS.c.shop, *_FOUND, reading.label("reading_due"), now.label("clock"))
     )
 
 
@@ -154,15 +158,19 @@ class Jobs:
         if not due:
             return []
         keys = [{"merchant": row.merchant, "shop": row.shop} for row in due]
-        taken = rows_of(keys) | given(owner=self._owner, lease_until=due[0].clock + self._lease)
-        run(self._connection, _claimed(self._connection.dialect.name), taken)
-        return [_claim(row) for row in due]
+        taken = rows_of(keys) | given(owner=self._owner, lease_until=due[0].clock + self._lease) | self._given_now
+        claimed = run(self._connection, _claimed(self._connection.dialect.name, self._now is None), taken)
+        found = {(row.merchant, row.shop): row for row in claimed}
+        return [_claim(row, found[row.merchant, row.shop]) for row in due]
 
     def _due(self, limit: int, *, well: bool = False) -> Sequence[Any]:
         if limit <= 0:
             return []
-        given_now = {} if self._now is None else {"now": self._now}
-        return run(self._connection, _due(self._now is None, well), {"most": limit} | given_now)
+        return run(self._connection, _due(self._now is None, well), {"most": limit} | self._given_now)
+
+    @property
+    def _given_now(self) -> dict[str, int]:
+        return {} if self._now is None else {"now": self._now}
 
     def renew(self, claims: Sequence[JobClaim]) -> list[JobClaim]:
         if not claims:
@@ -267,20 +275,20 @@ class Jobs:
         return rowset(self._connection, typed(schema.shops, "merchant", "shop", "fence"), rows)
 
 
-def _claim(row: Any) -> JobClaim:
-    found = FoundShop(
-        shop=shop_from(row, row.clock),
-        at=row.clock,
-        links_due_at=row.links_due_at,
-        reading_due=bool(row.reading_due),
-        place=row.place,
-        shops=max(1, row.shops),
-        unended=bool(row.unended),
+def _claim(row: Any, found: Any) -> JobClaim:
+    shop = FoundShop(
+        shop=shop_from(row, found.clock),
+        at=found.clock,
+        links_due_at=found.links_due_at,
+        reading_due=bool(found.reading_due),
+        place=found.place,
+        shops=max(1, found.shops),
+        unended=bool(found.unended),
     )
     trigger = triggers.because(
         rank=row.triggered, pending=row.wanted > row.taken, held=row.owner is not None, failed=row.attempt > 0
     )
-    return JobClaim(row.merchant, row.shop, row.fence + 1, row.attempt, found, trigger, row.cause)
+    return JobClaim(row.merchant, row.shop, row.fence + 1, row.attempt, shop, trigger, row.cause)
 
 
 def _until(now: int, *moments: int | None) -> int | None:

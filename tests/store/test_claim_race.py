@@ -1,0 +1,70 @@
+"""A claim beside a transaction that triggers the same shop: whichever comes first, the run learns of what became due, or another
+one follows. SQLite has one writer at a time; there it cannot happen."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from sqlalchemy import event, text
+from store.test_jobs import LEASE
+from support.stores import PostgreSQL
+from support.world import World
+from zaiko_core.app.records import JobClaim
+from zaiko_core.storage.engine import Database
+from zaiko_core.storage.jobs import Jobs
+
+
+@pytest.fixture
+def world(postgresql: PostgreSQL) -> Iterator[World]:
+    """Shop `a`, whose interval has come; nothing of it is due."""
+    url = postgresql.new_url()
+    world = World(Database(url)).begin(shops=["a"])
+    world.receive("tea", 5)
+    world.link("a", "tea")
+    with world.db.engine.begin() as connection:
+        connection.execute(text("UPDATE links SET due_at = NULL, must_read = false"))
+        connection.execute(text("UPDATE shops SET due_at = 0, taken = wanted"))
+    yield world
+    world.db.close()
+    postgresql.drop(url)
+
+
+def test_a_change_that_commits_while_a_claim_looks_is_not_lost(world: World) -> None:
+    looking = _slow_looks(world.db)
+    claims: list[JobClaim] = []
+    claiming = threading.Thread(target=lambda: claims.extend(_claim(world.db)))
+
+    claiming.start()
+    assert looking.wait(10)
+    time.sleep(0.1)
+    world.receive("tea", 1)
+    claiming.join()
+
+    [found] = [item.found for item in claims]
+    with world.db.engine.connect() as connection:
+        again = connection.scalar(text("SELECT wanted > taken FROM shops"))
+    assert again or (found.links_due_at is not None and found.links_due_at <= found.at)
+
+
+def _claim(db: Database) -> list[JobClaim]:
+    with db._transaction(writing=True) as connection:
+        return Jobs(connection, None, owner="one", lease=LEASE).claim(1)
+
+
+def _slow_looks(db: Database) -> threading.Event:
+    """Make the look of a claim take half a second between its snapshot and its locks; what is returned is set when one begins."""
+    begun = threading.Event()
+
+    @event.listens_for(db.engine, "before_cursor_execute", retval=True)
+    def slow(_: Any, __: Any, statement: str, parameters: Any, ___: Any, ____: Any) -> tuple[str, Any]:
+        if "SKIP LOCKED" in statement and "FROM shops" in statement:
+            statement = statement.replace("WHERE shops.due_at <=", "WHERE pg_sleep(0.5)::text = '' AND shops.due_at <=")
+            assert "pg_sleep" in statement
+            begun.set()
+        return statement, parameters
+
+    return begun
