@@ -8,7 +8,6 @@ import functools
 import os
 import secrets
 import socket
-import threading
 import traceback
 import uuid
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -46,10 +45,9 @@ from zaiko_core.plugin_host.adjusters import HOOK, Adjusters
 from zaiko_core.plugin_host.announcements import announce, announce_expiry, announce_oversell
 from zaiko_core.plugin_host.loader import Registry, load
 from zaiko_core.plugin_host.observers import Observers
-from zaiko_core.storage.channel import CHANNEL
 from zaiko_core.storage.engine import Database, Now
 from zaiko_core.storage.jobs import OperationClaim
-from zaiko_core.storage.migrate import migrate
+from zaiko_core.storage.listener import Listener
 from zaiko_core.storage.secrets import SecretBox
 from zaiko_core.storage.witness import Seen, Witness, has_gone_back
 from zaiko_core.sync import translation
@@ -134,19 +132,19 @@ class Engine:
         self._maintenance = Maintenance(self.db, clock=self.clock, log=self.log)
         self._operations = Operations(self.db, open_shop=self.open_shop, can_sync=self.can_sync, log=self.log)
         self.connectors = Connectors(self._connect, clock=self.clock)
-        self._listener: _Listener | None = None
+        self._listener: Listener | None = None
         self._looking: asyncio.Task[None] | None = None
         self.replaced = asyncio.Event()
         """Set when the database was replaced under this process: stop, and start anew."""
 
     async def start(self) -> None:
         """Migrate the store, then begin to follow changes and to run shops. Raises StorageUnavailable or what the database says."""
-        identity = await asyncio.to_thread(migrate, self.db.engine)
+        identity = await self.db.migrate()
         self.epoch, self.token_key = identity["epoch"], identity["token_key"]
         await self._look_back()
         await self.feed.start()
         if self.db.is_postgresql:
-            self._listener = _Listener(self.db.url.render_as_string(hide_password=False), self._wake_local)
+            self._listener = Listener(self.db.engine, self._wake_local)
             self._listener.start()
         if self.config.run_shops:
             await self._scheduler.start(self.registry.types)
@@ -406,36 +404,6 @@ class Engine:
     def _wake_local(self) -> None:
         self.feed.wake()
         self._scheduler.wake()
-
-
-class _Listener:
-    """Wakes this process when another replica commits (PostgreSQL's LISTEN). A lost notification costs one poll."""
-
-    def __init__(self, url: str, wake: Callable[[], None]) -> None:
-        self._url = url.replace("postgresql+psycopg://", "postgresql://")
-        self._wake = wake
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._listen, name="zaiko-listen", daemon=True)
-
-    def start(self) -> None:
-        self._thread.start()
-
-    def stop(self) -> None:
-        self._stopping.set()
-        self._thread.join(timeout=5)
-
-    def _listen(self) -> None:
-        import psycopg
-
-        while not self._stopping.is_set():
-            try:
-                with psycopg.connect(self._url, autocommit=True) as connection:
-                    connection.execute(f"LISTEN {CHANNEL}")
-                    while not self._stopping.is_set():
-                        for _ in connection.notifies(timeout=0.5, stop_after=1):
-                            self._wake()
-            except psycopg.Error:
-                self._stopping.wait(1.0)
 
 
 def _random_id() -> str:

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 from zaiko_core.bootstrap import EngineConfig
+from zaiko_core.storage.address import address
 from zaiko_core.storage.secrets import SecretBox
 
 from zaiko_server.interceptors.authentication import RATE
@@ -43,7 +44,7 @@ class Config(BaseModel):
     otlp: str = ""
     """The OpenTelemetry collector that gets traces (OTLP over gRPC), such as `http://localhost:4317`. Empty: what `OTEL_*` says."""
     database: str = "sqlite:///zaiko.db"
-    """A SQLAlchemy URL: `sqlite:///path`, or `postgresql://user:password@host/name`."""
+    """`sqlite:///path`, or `postgresql://user:password@host/name`; `host1:5432,host2:5432` is whichever of them is the primary."""
     secret_keys: tuple[SecretStr, ...] = ()
     """Fernet keys, separated by commas in the environment: the first seals shops' credentials, all open them."""
     secret_key_file: Path = Path("zaiko.key")
@@ -68,6 +69,12 @@ class Config(BaseModel):
     @classmethod
     def _split(cls, value: Any) -> Any:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @field_validator("database")
+    @classmethod
+    def _addressed(cls, value: str) -> str:
+        address(value)
+        return value
 
     @classmethod
     def read(cls, options: Mapping[str, Any] | None = None, environment: Mapping[str, str] | None = None) -> Config:

@@ -24,11 +24,13 @@ from zaiko_core import tracing
 from zaiko_core.app.records import MerchantRecord
 from zaiko_core.domain.errors import StorageUnavailable, WriteConflict
 from zaiko_core.storage import census, schema
+from zaiko_core.storage.address import address
 from zaiko_core.storage.catalogue import MerchantDirectory
 from zaiko_core.storage.census import Census
 from zaiko_core.storage.channel import NOTIFY
 from zaiko_core.storage.clock import CLOCK
 from zaiko_core.storage.jobs import Due, Jobs
+from zaiko_core.storage.migrate import migrate
 from zaiko_core.storage.together import Item, Outcome, Together, acted, looked_up, runs
 from zaiko_core.storage.tokens import TokenRows
 from zaiko_core.storage.turns import Turns
@@ -94,7 +96,7 @@ class Database:
         tell: Callable[[str, Any], None] = lambda merchant, fact: None,
         tracer: Tracer = tracing.OFF,
     ) -> None:
-        self.url = sqlalchemy.make_url(url)
+        self.url = address(url)
         self.is_postgresql = self.url.get_backend_name() == "postgresql"
         self.wake, self._tell, self._tracer = wake, tell, tracer
         self._now = now
@@ -110,6 +112,15 @@ class Database:
         self._turns = Turns(_WAIT)
         self._closed = threading.Event()
         self._unwritable = False
+
+    async def migrate(self) -> dict[str, str]:
+        """See migrate.migrate. Raises StorageUnavailable, which says what the database said: an operator reads it."""
+        try:
+            return await self._submit(self._writers, lambda: self._retrying(lambda: migrate(self.engine)))
+        except StorageUnavailable as error:
+            said = str(getattr(error.__cause__, "orig", None) or error.__cause__).strip().partition("\n")[0]
+            what = error.message.partition(";")[0]
+            raise StorageUnavailable(what if said in what else f"{what}: {said}") from error
 
     async def write(self, merchant: str, work: Callable[[StorageUnitOfWork], T], *, advancing: bool = False) -> T:
         """Run `work` as the only writer of `merchant`. `advancing`: it changes something in any case, which saves a statement.
@@ -429,8 +440,6 @@ def _classify(error: DBAPIError | PoolTimeout) -> tuple[StorageUnavailable | Wri
 
 
 def _sqlite(url: sqlalchemy.URL) -> Engine:
-    if not url.database or url.database == ":memory:":
-        raise ValueError("a SQLite store needs a file: several connections share it")
     engine = sqlalchemy.create_engine(
         url, pool_size=5, max_overflow=0, hide_parameters=True, connect_args={"check_same_thread": False, "timeout": 10}
     )
@@ -456,8 +465,6 @@ def _sqlite(url: sqlalchemy.URL) -> Engine:
 
 
 def _postgresql(url: sqlalchemy.URL) -> Engine:
-    if url.get_driver_name() in ("", "psycopg2"):
-        url = url.set(drivername="postgresql+psycopg")
     return sqlalchemy.create_engine(
         url,
         pool_size=12,
@@ -467,6 +474,8 @@ def _postgresql(url: sqlalchemy.URL) -> Engine:
         # Connections are not tried out before use: a transaction that finds its own gone is run again, on a new one.
         connect_args={
             "application_name": "zaiko",
+            # A standby would answer reads with an older state, and never a write.
+            "target_session_attrs": url.query.get("target_session_attrs", "primary"),
             # A network that swallows packets is noticed within about ten seconds, in both directions.
             "connect_timeout": 5,
             "keepalives_idle": 5,

@@ -151,7 +151,8 @@ def serve(
         asyncio.run(serve_until_stopped(config, ready=ready))
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
-        raise Failed(f"{'.'.join(map(str, first['loc']))}: {first['msg']}.", USAGE) from None
+        where, what = ".".join(map(str, first["loc"])), first["msg"].removeprefix("Value error, ")
+        raise Failed(f"{where}: {what}." if where else f"{what}.", USAGE) from None
     except Refusal as error:
         raise Failed(f"{error.message} [{error.reason}]") from None
     except (CertificateUnusable, Exposed, ExtraMissing) as error:
@@ -215,8 +216,15 @@ def simulate(
 
 
 def database_url(db: str) -> str:
-    """A path stands for a SQLite file."""
-    return db if "://" in db else f"sqlite:///{db}"
+    """A path stands for a SQLite file. Raises Failed for what is no database's address."""
+    from zaiko_core.storage.address import address
+
+    url = db if "://" in db else f"sqlite:///{db}"
+    try:
+        address(url)
+    except ValueError as error:
+        raise Failed(f"--db: {error}.", USAGE) from None
+    return url
 
 
 def _write(path: Path | None, address: str) -> None:
