@@ -34,7 +34,7 @@ from zaiko_sdk import (
 )
 
 from zaiko_core import tracing
-from zaiko_core.app import checkups, resealing, restoring, webhooks
+from zaiko_core.app import checkups, resealing, webhooks
 from zaiko_core.app.links import sync_refusal
 from zaiko_core.app.records import ClearedRecord, JobClaim, OversellRecord, Page, RunState, ShopRecord
 from zaiko_core.app.sync import RunEnd
@@ -49,13 +49,13 @@ from zaiko_core.storage.engine import Database, Now
 from zaiko_core.storage.jobs import OperationClaim
 from zaiko_core.storage.listener import Listener
 from zaiko_core.storage.secrets import SecretBox
-from zaiko_core.storage.witness import Seen, Witness, has_gone_back
 from zaiko_core.sync import translation
 from zaiko_core.sync.connectors import Connectors
 from zaiko_core.sync.cycle import Cycle
 from zaiko_core.sync.feed import ChangeFeed
 from zaiko_core.sync.gauges import Gauges
 from zaiko_core.sync.guard import ConnectorBug, GuardedConnector
+from zaiko_core.sync.lookout import Lookout, distrust
 from zaiko_core.sync.maintenance import Maintenance
 from zaiko_core.sync.operations import Operations
 from zaiko_core.sync.run import Run
@@ -63,7 +63,6 @@ from zaiko_core.sync.scheduler import Scheduler, SchedulerConfig
 from zaiko_core.sync.state import StoredState
 
 _SECOND, _MINUTE, _HOUR = 1_000_000, 60_000_000, 3_600_000_000
-_LOOK = 10.0
 _random = SystemRandom()
 
 
@@ -111,7 +110,8 @@ class Engine:
         self.clock: Clock = clock or SystemClock()
         self.log: Log = log or structlog.get_logger("zaiko")
         self.secrets = SecretBox(config.secret_keys)
-        self.db = Database(config.url, now=now, wake=self.wake, tell=self._tell, tracer=self.tracer)
+        self.db = Database(config.url, now=now, wake=self.wake, tell=self._tell, lost=self._lose, tracer=self.tracer)
+        self._lookout = Lookout(self.db, lambda: Database(config.url, now=now), rest=self.rest, log=self.log)
         self.feed = ChangeFeed(self.db, poll=config.poll)
         self.epoch = self.token_key = ""
         self.metrics = Metrics()
@@ -133,15 +133,12 @@ class Engine:
         self._operations = Operations(self.db, open_shop=self.open_shop, can_sync=self.can_sync, log=self.log)
         self.connectors = Connectors(self._connect, clock=self.clock)
         self._listener: Listener | None = None
-        self._looking: asyncio.Task[None] | None = None
-        self.replaced = asyncio.Event()
-        """Set when the database was replaced under this process: stop, and start anew."""
 
     async def start(self) -> None:
         """Migrate the store, then begin to follow changes and to run shops. Raises StorageUnavailable or what the database says."""
         identity = await self.db.migrate()
         self.epoch, self.token_key = identity["epoch"], identity["token_key"]
-        await self._look_back()
+        self.epoch = await self._lookout.begin(self.epoch, self.config.witness)
         await self.feed.start()
         if self.db.is_postgresql:
             self._listener = Listener(self.db.engine, self._wake_local)
@@ -161,10 +158,7 @@ class Engine:
             await self._scheduler.stop(grace=grace)
             await self._maintenance.stop()
             await self._gauges.stop()
-        if self._looking is not None:
-            self._looking.cancel()
-            await asyncio.gather(self._looking, return_exceptions=True)
-            await self._last_look()
+        await self._lookout.end()
         await self.feed.stop()
         if self._listener is not None:
             self._listener.stop()
@@ -182,57 +176,18 @@ class Engine:
             page = Page(size=500, after=(merchants[-1].merchant,))
         return changed
 
+    @property
+    def replaced(self) -> asyncio.Event:
+        """Set when the database was replaced under this process: stop, and start anew."""
+        return self._lookout.replaced
+
     async def distrust(self) -> int:
-        """After a restore: let nothing be sent to any shop before a person says so, refuse what watchers resume from, and read
-        every link first; how many shops. A second call begins it anew."""
-        shops, page = 0, Page(size=500)
-        while merchants := await self.db.directory(lambda directory, page=page: directory.page(page)):  # type: ignore[misc]
-            for record in merchants:
-                shops += await self.db.write(record.merchant, restoring.distrust)
-            page = Page(size=500, after=(merchants[-1].merchant,))
-        # Last: who dies before it does all of it again.
-        self.epoch = await self.db.new_epoch(self.epoch)
+        """See lookout.distrust."""
+        shops, self.epoch = await distrust(self.db, self.epoch)
         return shops
 
-    async def _look_back(self) -> None:
-        """Before anything runs: is the database as far as it was when this host saw it last?"""
-        if self.config.witness is None:
-            return
-        witness = Witness(self.config.witness)
-        before = witness.read()
-        if has_gone_back(before, await self.db.seen()):
-            shops = await self.distrust()
-            self.log.error("database_restored", shops=shops, do="see docs/operations/backup.md; every shop waits for a person")
-        self._remember(witness, await self.db.seen())
-        self._looking = asyncio.create_task(self._keep_looking(witness), name="zaiko witness")
-
-    async def _keep_looking(self, witness: Witness) -> None:
-        while True:
-            await asyncio.sleep(_LOOK)
-            # First the file: what another process of this host writes meanwhile may be newer than what we then read.
-            before = witness.read()
-            try:
-                now = await self.db.seen()
-            except Refusal:
-                continue
-            if has_gone_back(before, now) or now.epoch != self.epoch:
-                # Under a process that has begun with another state nothing can be trusted: its next start prepares the database.
-                self.log.error("database_replaced", do="the server ends; start it anew")
-                self.rest()
-                self.replaced.set()
-                return
-            self._remember(witness, now)
-
-    async def _last_look(self) -> None:
-        if self.config.witness is not None and not self.replaced.is_set():
-            with contextlib.suppress(Refusal):
-                self._remember(Witness(self.config.witness), await self.db.seen())
-
-    def _remember(self, witness: Witness, now: Seen) -> None:
-        try:
-            witness.write(now)
-        except OSError as error:
-            self.log.warning("witness_not_written", problem=str(error))
+    def _lose(self) -> None:
+        self._lookout.lose()
 
     def _tell(self, merchant: str, fact: OversellRecord | ClearedRecord) -> None:
         announce_oversell(self._observers, merchant, fact)

@@ -15,6 +15,8 @@ import pytest
 from e2e.test_kill_stream import MERCHANT, furnish
 from support.standby import Pair, pair
 from zaiko.v1 import stock_service_pb2, stock_service_pb2_grpc, watch_pb2
+from zaiko_core.app.records import MerchantRecord, ShopRecord
+from zaiko_core.storage.engine import Database
 from zaiko_server.cli.client import Client
 from zaiko_server.cli.connection import Connection
 from zaiko_server.demo.processes import Processes
@@ -31,10 +33,25 @@ class Replicas:
         self.running: dict[str, Any] = {}
         for name in ("one", "two"):
             self.start(name)
-        self.addresses = [processes.address(name) for name in self.running]
+        self.find()
+
+    def find(self) -> None:
+        """Where they answer, once they do."""
+        self.addresses = [self._processes.address(name) for name in self.running]
 
     def start(self, name: str) -> None:
-        options = ["serve", "--db", self._url, "--secret-key-file", f"{name}.key", "--listen", "127.0.0.1:0", "--quiet"]
+        options = [
+            "serve",
+            "--db",
+            self._url,
+            "--secret-key-file",
+            f"{name}.key",
+            "--listen",
+            "127.0.0.1:0",
+            "--quiet",
+            "--grace",
+            "1",
+        ]
         self.running[name] = self._processes.start(name, options)
 
     @contextlib.contextmanager
@@ -48,7 +65,7 @@ class Warehouse(threading.Thread):
 
     def __init__(self, addresses: list[str]) -> None:
         super().__init__(daemon=True)
-        self._addresses, self._over = addresses, threading.Event()
+        self._addresses, self._over = list(addresses), threading.Event()
         self.answered: list[float] = []
         self.refused: set[grpc.StatusCode] = set()
 
@@ -62,11 +79,15 @@ class Warehouse(threading.Thread):
         self.join(60)
         assert not self.is_alive()
 
+    def move_to(self, addresses: list[str]) -> None:
+        self._addresses[:] = addresses
+
     def _tell(self, cause: str) -> None:
         request = stock_service_pb2.RecordReceiptRequest(
             product=_TEA, warehouse=f"{MERCHANT}/warehouses/tokyo", quantity=1, cause_key=cause
         )
-        for address in self._addresses * 100:
+        for number in range(1_000):
+            address = self._addresses[number % len(self._addresses)]
             with grpc.insecure_channel(address) as channel, contextlib.suppress(grpc.RpcError):
                 try:
                     stock_service_pb2_grpc.StockServiceStub(channel).RecordReceipt(request, timeout=8)
@@ -82,7 +103,7 @@ class Watcher(threading.Thread):
 
     def __init__(self, addresses: list[str]) -> None:
         super().__init__(daemon=True)
-        self._addresses, self._over = addresses, threading.Event()
+        self._addresses, self._over = list(addresses), threading.Event()
         self.seen: list[tuple[int, int]] = []
         """(revision, physical), as it came."""
         self.begun_anew = 0
@@ -106,6 +127,9 @@ class Watcher(threading.Thread):
             assert time.monotonic() < deadline, (self.seen[-3:], physical)
             time.sleep(0.05)
         self._over.set()
+
+    def move_to(self, addresses: list[str]) -> None:
+        self._addresses[:] = addresses
 
     def _follow(self, stub: Any) -> None:
         start = watch_pb2.WatchStart(snapshot={}) if not self._token else watch_pb2.WatchStart(resume_token=self._token)
@@ -158,6 +182,46 @@ def test_both_servers_go_on_with_the_standby_and_nothing_that_was_acknowledged_i
         assert watcher.seen == sorted(watcher.seen)
         assert warehouse.refused <= {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED}
         assert processes.dead() == []
+
+
+def test_a_standby_that_had_less_than_was_acknowledged_is_noticed_before_anything_is_written_to_it(
+    databases: Pair, tmp_path: Path
+) -> None:
+    url = databases.new_url()
+    db = Database(url)
+    db.directory_sync(lambda directory: directory.create(MerchantRecord("other")))
+    db.write_sync("other", lambda uow: uow.shops.insert(ShopRecord("shop", "nowhere", "Shop", {}, 600_000_000)))
+    db.close()
+    with Processes(tmp_path) as processes:
+        replicas = Replicas(processes, url)
+        with replicas.client(0) as client:
+            furnish(client)
+        warehouse, watcher = Warehouse(replicas.addresses[:1]), Watcher(replicas.addresses)
+        for thread in (warehouse, watcher):
+            thread.start()
+        _until(lambda: len(warehouse.answered) > 50)
+        databases.lag()
+        known = databases.rows("movements")
+        _until(lambda: len(warehouse.answered) > known + 20)
+
+        databases.first.halt()
+        databases.promote()
+        # The one that had told of what is lost ends at once, the other one when it sees that the database is another one's now.
+        codes = [replicas.running[name].wait(40) for name in ("one", "two")]
+        assert codes == [1, 1]
+        assert databases.rows("movements") == known
+
+        for name in replicas.running:
+            replicas.start(name)
+        replicas.find()
+        again = Database(url)
+        assert again.read_sync("other", lambda uow: uow.shops.get(["shop"]))["shop"].shadow
+        again.close()
+        warehouse.move_to(replicas.addresses)
+        watcher.move_to(replicas.addresses)
+        _until(lambda: watcher.begun_anew >= 2)
+        warehouse.finish()
+        watcher.finish(databases.rows("movements"))
 
 
 def _until(condition: Any, seconds: float = 40) -> None:

@@ -49,11 +49,6 @@ class Pair:
         self._set(self._two, "primary_conninfo", "")
         self._until(lambda: not self._first("SELECT count(*) FROM pg_stat_replication"))
 
-    def fail_over(self) -> None:
-        """The primary dies; the standby takes over."""
-        self.first.halt()
-        self.promote()
-
     def promote(self) -> None:
         """Let the standby be a primary, with what it has."""
         with self._second() as connection:
@@ -64,10 +59,12 @@ class Pair:
         one = self.first.new_url()
         return one.replace("?host=", f"?host={self._two}&host=", 1)
 
-    def read_second(self, database: str, query: str) -> list[tuple[Any, ...]]:
-        """What the standby has."""
+    def rows(self, table: str, database: str = "test_1") -> int:
+        """How many rows the standby has."""
         with psycopg.connect(f"postgresql://postgres:@/{database}?host={self._two}") as connection:
-            return connection.execute(query.encode()).fetchall()
+            found = connection.execute(f"SELECT count(*) FROM {table}".encode()).fetchone()
+            assert found is not None
+            return int(found[0])
 
     def close(self) -> None:
         for server in (self._two, self._one):

@@ -24,6 +24,7 @@ from zaiko_core import tracing
 from zaiko_core.app.records import MerchantRecord
 from zaiko_core.domain.errors import StorageUnavailable, WriteConflict
 from zaiko_core.storage import census, schema
+from zaiko_core.storage.acknowledged import Acknowledged, Commit
 from zaiko_core.storage.address import address
 from zaiko_core.storage.catalogue import MerchantDirectory
 from zaiko_core.storage.census import Census
@@ -84,6 +85,7 @@ class Database:
 
     `wake` is called, on a worker thread, after every commit that changed something watchers or the scheduler care about.
     `tell` is called, on a worker thread, after a commit, with the merchant and each fact that the unit of work had for observers.
+    `lost` is called, on any thread, when the database turns out not to have what it acknowledged (ADR 0027); it is not used then.
     `now` gives µs since 1970; on PostgreSQL the database's own clock is used unless `now` is given.
     """
 
@@ -94,13 +96,17 @@ class Database:
         now: Now | None = None,
         wake: Callable[[], None] = lambda: None,
         tell: Callable[[str, Any], None] = lambda merchant, fact: None,
+        lost: Callable[[], None] = lambda: None,
         tracer: Tracer = tracing.OFF,
     ) -> None:
         self.url = address(url)
         self.is_postgresql = self.url.get_backend_name() == "postgresql"
         self.wake, self._tell, self._tracer = wake, tell, tracer
         self._now = now
+        self._acknowledged, self._lost = Acknowledged(), lost
         self.engine = _postgresql(self.url) if self.is_postgresql else _sqlite(self.url)
+        if self.is_postgresql:
+            event.listen(self.engine, "connect", self._check_history)
         # SQLite has one writer at a time: one thread makes writers queue here instead of in busy retries.
         self._writers = ThreadPoolExecutor(8 if self.is_postgresql else 1, thread_name_prefix="zaiko-write")
         self._readers = ThreadPoolExecutor(4, thread_name_prefix="zaiko-read")
@@ -262,18 +268,24 @@ class Database:
     def write_sync(self, merchant: str, work: Callable[[StorageUnitOfWork], T], *, advancing: bool = False) -> T:
         """`write` on the calling thread."""
 
-        def run() -> tuple[T, bool, list[Any]]:
+        def run() -> tuple[T, bool, StorageUnitOfWork]:
             with self._turns.taken(merchant), self._transaction(writing=True) as connection:
                 uow = opened(connection, merchant, self._known_now(), writing=True, advancing=advancing)
                 result = work(uow)
-                return result, finish(connection, [uow]), uow.told
+                return result, finish(connection, [uow]), uow
 
-        result, loud, told = self._retrying(run)
+        result, loud, done = self._retrying(run)
+        self._committed([done], loud=loud)
+        return result
+
+    def _committed(self, done: Sequence[StorageUnitOfWork], *, loud: bool) -> None:
+        if self.is_postgresql and (told := [uow for uow in done if uow.changes]):
+            self._acknowledged.note(Commit(told[-1].merchant, told[-1].revision, told[-1].now))
         if loud:
             self.wake()
-        for fact in told:
-            self._tell(merchant, fact)
-        return result
+        for uow in done:
+            for fact in uow.told:
+                self._tell(uow.merchant, fact)
 
     def _found(self, merchant: MerchantRecord, work: Callable[[StorageUnitOfWork, bool], T]) -> T:
         with self._turns.taken(merchant.merchant), self._transaction(writing=True) as connection:
@@ -337,6 +349,12 @@ class Database:
         context = contextvars.copy_context()
         return await asyncio.get_running_loop().run_in_executor(pool, context.run, work)
 
+    def _check_history(self, connection: Any, record: object) -> None:
+        """Of every new connection: it may lead to another database than the ones before."""
+        if self._acknowledged.lost_by(connection):
+            self._lost()
+            raise StorageUnavailable("the database has lost what it had acknowledged; the server ends")
+
     def _check_open(self) -> None:
         if self._closed.is_set():
             raise StorageUnavailable("the server is stopping; try again")
@@ -369,10 +387,7 @@ class Database:
                 outcomes += acted(uow, run)
                 done.append(uow)
             loud = finish(connection, done)
-        if loud:
-            self.wake()
-        for fact in (fact for uow in done for fact in uow.told):
-            self._tell(merchant, fact)
+        self._committed(done, loud=loud)
         return outcomes
 
     def _retrying(self, run: Callable[[], T], *, attempts: int = _ATTEMPTS) -> T:

@@ -20,7 +20,6 @@ def restored(
     from sqlalchemy.exc import DBAPIError
     from zaiko_core.bootstrap import Engine, EngineConfig
     from zaiko_core.domain.errors import Refusal
-    from zaiko_core.storage.migrate import migrate
     from zaiko_core.storage.secrets import SecretBox
 
     if not yes:
@@ -30,7 +29,7 @@ def restored(
         # Nothing is opened that is sealed, so any key will do.
         engine = Engine(EngineConfig(url=database_url(db), secret_keys=[SecretBox.new_key()], run_shops=False))
         try:
-            engine.epoch = (await asyncio.to_thread(migrate, engine.db.engine))["epoch"]
+            engine.epoch = (await engine.db.migrate())["epoch"]
             return await engine.distrust()
         finally:
             await asyncio.to_thread(engine.db.close)
