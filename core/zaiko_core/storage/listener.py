@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
+from zaiko_core.domain.errors import StorageUnavailable
 from zaiko_core.storage.channel import CHANNEL
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ class Listener:
                     # What was told while nobody listened.
                     self._wake()
                     self._listen(connection)
-            except (psycopg.Error, SQLAlchemyError):
+            except (psycopg.Error, SQLAlchemyError, StorageUnavailable):
                 self._stopping.wait(_PAUSE)
 
     def _listen(self, connection: psycopg.Connection) -> None:
