@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import os
 import signal
+import sys
 from collections.abc import AsyncIterator, Callable
 from typing import TYPE_CHECKING, Any
 
@@ -124,9 +125,16 @@ async def serve(config: Config, *, ready: Callable[[str], None] = lambda address
     def signalled() -> None:
         (hurry if stopping.is_set() else stopping).set()
 
+    def left_alone() -> None:
+        # Nobody would hand a signal on, start it again, or know of it.
+        loop.remove_reader(sys.stdin)
+        stopping.set()
+
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, signalled)
+    if config.share_port:
+        loop.add_reader(sys.stdin, left_alone)
     try:
         address = await server.start()
         collector.settle()
@@ -138,6 +146,8 @@ async def serve(config: Config, *, ready: Callable[[str], None] = lambda address
     finally:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.remove_signal_handler(number)
+        if config.share_port:
+            loop.remove_reader(sys.stdin)
         if traces is not None:
             await asyncio.to_thread(traces.shutdown)
 

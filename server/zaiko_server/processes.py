@@ -55,7 +55,10 @@ class Processes:
         while True:
             began = asyncio.get_running_loop().time()
             command = [sys.executable, "-m", "zaiko_server.cli", "serve", *self._arguments]
-            process = await asyncio.create_subprocess_exec(*command, env=self._environment(index, address))
+            # Nothing is ever written to it. It ends when this process does, however it does, and theirs end with it (lifecycle.py).
+            process = await asyncio.create_subprocess_exec(
+                *command, env=self._environment(index, address), stdin=asyncio.subprocess.PIPE
+            )
             self._running[index] = process
             if self._stopping.is_set():
                 process.terminate()

@@ -72,6 +72,23 @@ def test_they_share_a_port_and_one_that_is_killed_is_started_again(tmp_path: Pat
         assert not any(psutil.pid_exists(pid) and _listens(pid, port) for pid in first | again)
 
 
+def test_they_end_in_good_order_when_the_process_that_started_them_is_killed(tmp_path: Path, database: str) -> None:
+    """Else the next one would serve beside what nobody stops, or upgrades, any more."""
+    with Processes(tmp_path) as processes:
+        supervisor = processes.start(
+            "serve", ["serve", "--processes", "2", "--db", database, "--listen", "127.0.0.1:0", "--quiet", "--grace", "2"]
+        )
+        address = processes.address("serve")
+        parent = psutil.Process(supervisor.pid)
+        left = until(lambda: len(parent.children()) == 2 and [child.pid for child in parent.children()])
+        until(lambda: all(_listens(pid, int(address.rpartition(":")[2])) for pid in left))
+
+        os.kill(supervisor.pid, signal.SIGKILL)
+        supervisor.wait()
+
+        until(lambda: not any(psutil.pid_exists(pid) for pid in left))
+
+
 def _listens(pid: int, port: int) -> bool:
     try:
         found = psutil.Process(pid).net_connections("tcp")
