@@ -51,11 +51,12 @@ _WINDOW = 0.003
 _RETRY_STATES = {"40001", "40P01"}  # serialization failure, deadlock
 _STOPPING = {"57P01", "57P02", "57P03"}
 _NOT_CONNECTED = {"08000", "08001", "08003", "08004", "08006"}
-_EXHAUSTED = {"53000", "53100", "53200", "53300"}  # disk, memory, connections
+_FULL = "53100"
+_EXHAUSTED = {"53000", "53200", "53300"}  # memory, connections
 _WAITED = {"55P03", "25P03"}  # for a lock; with a transaction open
 _STANDBY = {"25006"}
 _LOST_STATES = _STOPPING | _NOT_CONNECTED | _EXHAUSTED | _WAITED | _STANDBY
-_PULSE = "pulse"
+_PULSE, _ROOM = "pulse", 256 * 1024
 _WAIT = 20
 """Seconds until a transaction that waits for others of its merchant is told."""
 _SESSION = {
@@ -228,7 +229,9 @@ class Database:
             with self._transaction(writing=True) as connection:
                 table = schema.system
                 connection.execute(table.delete().where(table.c.key == _PULSE))
-                connection.execute(table.insert().values(key=_PULSE, value=str(self.now(connection))))
+                # As much as finds no place in what is allocated already: on a full disk a small row may still fit somewhere.
+                connection.execute(table.insert().values(key=_PULSE, value=secrets.token_hex(_ROOM // 2)))
+                connection.execute(table.delete().where(table.c.key == _PULSE))
 
         await self._submit(self._readers, lambda: self._retrying(read, attempts=1))
         if self._unwritable:
@@ -441,6 +444,8 @@ def _classify(error: DBAPIError | PoolTimeout) -> tuple[StorageUnavailable | Wri
     state = getattr(error.orig, "sqlstate", None)
     if state in _RETRY_STATES:
         return WriteConflict("the write lost a race again and again; try again"), True
+    if state == _FULL:
+        return StorageUnavailable("the database cannot be written: its disk is full"), False
     if error.connection_invalidated or state in _LOST_STATES:
         return StorageUnavailable("the database does not answer; try again"), True
     if isinstance(error, OperationalError):
