@@ -211,11 +211,11 @@ class Engine:
         async with self.open_shop(merchant, shop) as connector:
             return await self._check(merchant, shop, connector)
 
-    async def _check(self, merchant: str, shop: str, connector: GuardedConnector) -> Sequence[Finding]:
+    async def _check(self, merchant: str, shop: str, connector: GuardedConnector, *, token: int | None = None) -> Sequence[Finding]:
         found = await connector.check()
         ends = [translation.micros(finding.expires_at) for finding in found if finding.expires_at is not None]
         expire_at = min(ends, default=None)
-        before = await self.db.write(merchant, lambda uow: checkups.record(uow, shop, expire_at))
+        before = await self.db.write(merchant, lambda uow: checkups.record(uow, shop, expire_at, token=token))
         if before is not None:
             announce_expiry(self._observers, merchant, before, expire_at, translation.micros(self.clock.now()))
         return found
@@ -306,7 +306,7 @@ class Engine:
         if end.state in (RunState.FAILED, RunState.CANCELLED) or not checkups.is_due(shop, translation.micros(self.clock.now())):
             return
         try:
-            await self._check(claim.merchant, claim.shop, connector)
+            await self._check(claim.merchant, claim.shop, connector, token=claim.token)
         except ConnectorError as error:
             self.log.warning("check_failed", merchant=claim.merchant, shop=claim.shop, reason=error.reason, problem=error.message)
 

@@ -6,12 +6,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 from support.simulation import Simulation
 from support.world import MERCHANT
 from zaiko_core.app import shops
 from zaiko_core.app.records import ShopRecord
 from zaiko_core.bootstrap import Engine
 from zaiko_core.plugin_host.loader import load
+from zaiko_core.storage import schema
 from zaiko_sdk import CredentialsExpiring, Finding, FindingLevel, PlatformDown, hookimpl
 from zaiko_server.convert.shops import status
 
@@ -32,7 +34,7 @@ class Checked(Simulation):
     """One shop's key ends at a time; how often it was looked at is counted."""
 
     def __init__(self, url: str) -> None:
-        self.recorder, self.looks, self.down = Recorder(), 0, False
+        self.recorder, self.looks, self.down, self.overtaken = Recorder(), 0, False, False
         super().__init__(url, 0)
         self.chaos = 0
         self.begin(units=10)
@@ -47,7 +49,14 @@ class Checked(Simulation):
             self.looks += 1
             if self.down:
                 raise PlatformDown("not now")
+            if self.overtaken:
+                self.world.db.write_sync(MERCHANT, self._take_over)
         super().interfere(name, moment, operation)
+
+    @staticmethod
+    def _take_over(uow: Any) -> None:
+        """Another process claims the shop."""
+        uow._connection.execute(update(schema.shops).where(schema.shops.c.shop == SHOP).values(fence=schema.shops.c.fence + 1))
 
     def ends_in(self, days: float) -> datetime:
         at = self.clock.now() + timedelta(days=days)
@@ -140,3 +149,14 @@ def test_a_look_that_fails_costs_the_run_nothing_and_is_made_again(simulation: C
     simulation.days(0.5)
     assert failed >= 2
     assert simulation.looks == failed + 1
+
+
+def test_a_run_that_lost_its_lease_while_it_looked_writes_nothing_of_it(simulation: Checked) -> None:
+    before = simulation.shop.checked_at
+    simulation.overtaken = True
+    simulation.ends_in(10)
+    simulation.days(1.25)
+
+    assert simulation.looks > 1
+    assert simulation.shop.checked_at == before
+    assert simulation.told() == []

@@ -14,7 +14,8 @@ _LIMIT = 64 * 1024
 
 
 class StoredState:
-    """The state of one shop. It carries no revision: nobody watches it. A shop deleted meanwhile remembers nothing."""
+    """The state of one shop. It carries no revision: nobody watches it. A shop deleted meanwhile remembers nothing. It is saved
+    whether the run still has its lease or not: the platform has changed the token already, and forgets the one before."""
 
     def __init__(self, db: Database, box: SecretBox, merchant: str, shop: str) -> None:
         self._db, self._box, self._merchant, self._shop = db, box, merchant, shop
