@@ -51,7 +51,7 @@ def database(request: pytest.FixtureRequest, disk: Path) -> Iterator[str]:
         assert found is not None
         owner = Path(str(found[0])).stat()
         os.chown(disk, owner.st_uid, owner.st_gid)
-        for above in disk.parents[:4]:
+        for above in disk.parents[:3]:
             above.chmod(0o755)
         connection.execute(f"CREATE TABLESPACE small LOCATION '{disk}'".encode())
     url = server.new_url()
