@@ -1,4 +1,4 @@
-"""A database that has lost what it acknowledged is not used any more (ADR 0027); and no other trouble is taken for that."""
+"""A database that has lost what it acknowledged is not used any more (ADR 0029); and no other trouble is taken for that."""
 
 from __future__ import annotations
 

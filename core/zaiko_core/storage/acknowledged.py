@@ -1,5 +1,5 @@
 """The newest commits that this process has told somebody of. A database that does not have them is not the one they were written
-to: a standby took over that did not know of them yet (ADR 0027)."""
+to: a standby took over that did not know of them yet (ADR 0029)."""
 
 from __future__ import annotations
 

@@ -86,7 +86,7 @@ class Database:
 
     `wake` is called, on a worker thread, after every commit that changed something watchers or the scheduler care about.
     `tell` is called, on a worker thread, after a commit, with the merchant and each fact that the unit of work had for observers.
-    `lost` is called, on any thread, when the database turns out not to have what it acknowledged (ADR 0027); it is not used then.
+    `lost` is called, on any thread, when the database turns out not to have what it acknowledged (ADR 0029); it is not used then.
     `now` gives µs since 1970; on PostgreSQL the database's own clock is used unless `now` is given.
     """
 

@@ -1,4 +1,4 @@
-"""Looks whether the database is still the one that this process, and this host, have written to (ADR 0023, ADR 0027)."""
+"""Looks whether the database is still the one that this process, and this host, have written to (ADR 0023, ADR 0029)."""
 
 from __future__ import annotations
 
