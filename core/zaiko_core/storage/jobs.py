@@ -98,21 +98,8 @@ _MOMENTS = select(
 )
 
 
-@lru_cache
-def _due(clocked: bool, well: bool) -> Select[Any]:
-    """Shops that are due and unheld, or those of them whose last run did not fail; with the time, by PostgreSQL's clock if
-    `clocked`."""
-    now: Any = STATEMENT_CLOCK if clocked else _NOW
-    query = select(_SHOPS, now.label("clock")).where(_SHOPS.c.due_at <= now, _unheld(now))
-    if well:
-        query = query.where(_SHOPS.c.attempt == 0)
-    return query.order_by(_SHOPS.c.due_at).limit(_MOST).with_for_update(skip_locked=True, of=_SHOPS)
-
-
-@lru_cache
-def _claimed(dialect: str, clocked: bool) -> Executable:
-    """Takes shops that are locked, and gives what the claim finds, of when it has the locks: a change that committed while the
-    locks were being taken is counted as taken, so it must be found."""
+def _finding(clocked: bool) -> tuple[Any, ...]:
+    """What a claim finds, and when, by PostgreSQL's clock if `clocked`."""
     now: Any = STATEMENT_CLOCK if clocked else _NOW
     reading = (
         exists()
@@ -120,8 +107,28 @@ def _claimed(dialect: str, clocked: bool) -> Executable:
         .where(_LINKS.c.due_at <= now, or_(_LINKS.c.must_read, _LINKS.c.flight_key.is_not(None)))
         .correlate(_SHOPS)
     )
+    return (*_FOUND, reading.label("reading_due"), now.label("clock"))
+
+
+@lru_cache
+def _due(dialect: str, clocked: bool, well: bool) -> Select[Any]:
+    """Shops that are due and unheld, or those of them whose last run did not fail; with the time, by PostgreSQL's clock if
+    `clocked`. On SQLite, where nothing commits beside a writer, with what the claim finds; its RETURNING could not tell the tables
+    of such columns apart."""
+    now: Any = STATEMENT_CLOCK if clocked else _NOW
+    with_it = _finding(clocked) if dialect == "sqlite" else (now.label("clock"),)
+    query = select(_SHOPS, *with_it).where(_SHOPS.c.due_at <= now, _unheld(now))
+    if well:
+        query = query.where(_SHOPS.c.attempt == 0)
+    return query.order_by(_SHOPS.c.due_at).limit(_MOST).with_for_update(skip_locked=True, of=_SHOPS)
+
+
+@lru_cache
+def _claimed(dialect: str, clocked: bool) -> Executable:
+    """Takes shops that are locked. On PostgreSQL it gives what the claim finds, of when it has the locks: a change that committed
+    while the locks were being taken is counted as taken, so it must be found."""
     batch = unnested(dialect, typed(_SHOPS, "merchant", "shop"))
-    return (
+    claimed = (
         update(_SHOPS)
         .where(_SHOPS.c.merchant == batch.c.merchant, _SHOPS.c.shop == batch.c.shop)
         .values(
@@ -132,8 +139,8 @@ def _claimed(dialect: str, clocked: bool) -> Executable:
             triggered=0,
             cause=None,
         )
-        .returning(_SHOPS.c.merchant, _SHOPS.c.shop, *_FOUND, reading.label("reading_due"), now.label("clock"))
     )
+    return claimed if dialect == "sqlite" else claimed.returning(_SHOPS.c.merchant, _SHOPS.c.shop, *_finding(clocked))
 
 
 class Jobs:
@@ -160,13 +167,15 @@ class Jobs:
         keys = [{"merchant": row.merchant, "shop": row.shop} for row in due]
         taken = rows_of(keys) | given(owner=self._owner, lease_until=due[0].clock + self._lease) | self._given_now
         claimed = run(self._connection, _claimed(self._connection.dialect.name, self._now is None), taken)
-        found = {(row.merchant, row.shop): row for row in claimed}
+        found = {(row.merchant, row.shop): row for row in claimed or due}
         return [_claim(row, found[row.merchant, row.shop]) for row in due]
 
     def _due(self, limit: int, *, well: bool = False) -> Sequence[Any]:
         if limit <= 0:
             return []
-        return run(self._connection, _due(self._now is None, well), {"most": limit} | self._given_now)
+        return run(
+            self._connection, _due(self._connection.dialect.name, self._now is None, well), {"most": limit} | self._given_now
+        )
 
     @property
     def _given_now(self) -> dict[str, int]:
