@@ -62,6 +62,15 @@ _GIVE_BACK = (
         orders_complete_until=func.coalesce(the(_SHOPS.c.orders_complete_until), _SHOPS.c.orders_complete_until),
     )
 )
+_PROGRESS = (
+    update(_SHOPS)
+    .where(*(_SHOPS.c[name] == the(_SHOPS.c[name]) for name in ("merchant", "shop")))
+    .values(
+        order_cursor=the(_SHOPS.c.order_cursor),
+        ordered_at=func.coalesce(the(_SHOPS.c.ordered_at), _SHOPS.c.ordered_at),
+        orders_complete_until=func.coalesce(the(_SHOPS.c.orders_complete_until), _SHOPS.c.orders_complete_until),
+    )
+)
 
 
 class ShopRows(Scope):
@@ -110,13 +119,8 @@ class ShopRows(Scope):
             raise LeaseLost(f"shops/{shop} is no longer held under token {token}")
 
     def save_progress(self, shop: str, *, cursor: str, complete_until: int | None, news: bool = False) -> None:
-        table = schema.shops
-        values: dict[str, Any] = {"order_cursor": cursor}
-        if news:
-            values["ordered_at"] = self.now
-        if complete_until is not None:
-            values["orders_complete_until"] = complete_until
-        self.connection.execute(update(table).where(self.mine(table), table.c.shop == shop).values(values))
+        told = given(order_cursor=cursor, ordered_at=self.now if news else None, orders_complete_until=complete_until)
+        run(self.connection, _PROGRESS, given(merchant=self.merchant, shop=shop) | told)
 
     def in_shadow(self, shop: str) -> bool:
         row = only(run(self.connection, _SHADOW, given(merchant=self.merchant, shop=shop)))
