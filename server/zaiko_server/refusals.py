@@ -109,10 +109,12 @@ class SlowConsumer(Exhausted):
 
 
 class MessageTooLarge(Exhausted):
+    """`what` is the request, or the answer that it would have."""
+
     reason = "MESSAGE_TOO_LARGE"
 
-    def __init__(self, limit: int, size: int) -> None:
-        super().__init__(f"the request has {size} bytes, at most {limit} are allowed; split it", limit=str(limit))
+    def __init__(self, limit: int, size: int, what: str = "request") -> None:
+        super().__init__(f"the {what} has {size} bytes, at most {limit} are allowed; split the request", limit=str(limit))
 
 
 class ServerDraining(Unavailable):

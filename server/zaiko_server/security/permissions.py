@@ -55,7 +55,15 @@ _SERVICES: Mapping[str, Mapping[P, tuple[str, ...]]] = {
             "WatchStocks",
         ),
         P.STOCK_RESERVE: ("SetReserve", "BatchSetReserves", "SetEscrow"),
-        P.STOCK_WRITE: ("RecordReceipt", "AdjustStock", "AllocateStock", "DeallocateStock", "ShipStock", "StreamMovements"),
+        P.STOCK_WRITE: (
+            "RecordReceipt",
+            "BatchRecordReceipts",
+            "AdjustStock",
+            "AllocateStock",
+            "DeallocateStock",
+            "ShipStock",
+            "StreamMovements",
+        ),
     },
     "SyncService": {
         P.SYNC_READ: (

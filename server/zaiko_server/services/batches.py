@@ -10,18 +10,23 @@ from zaiko_core.domain.errors import Refusal
 
 @contextmanager
 def indexed(items: Sequence[Sequence[str]]) -> Iterator[Callable[[int], AbstractContextManager[None]]]:
-    """Inside, a refusal that names something (in full, or by its id) gets the index of the first item that has it. `items` are the
-    names that each item has. What is yielded marks work on one item, whose refusals get its index."""
+    """Inside, a refusal that names something (in full, or by its id under the word of its kind) gets the index of the first item
+    that has it. `items` are the names that each item has. What is yielded marks work on one item, whose refusals get its index."""
     try:
         yield _at
     except Refusal as refusal:
         if "index" not in refusal.metadata:
             told = set(refusal.metadata.values())
             for index, names in enumerate(items):
-                if any(name in told or name.rpartition("/")[2] in told for name in names):
+                if any(name in told or _is_told_by_id(name, refusal) for name in names):
                     refusal.metadata["index"] = str(index)
                     break
         raise
+
+
+def _is_told_by_id(name: str, refusal: Refusal) -> bool:
+    *_, collection, id = name.split("/")
+    return refusal.metadata.get(collection.removesuffix("s")) == id
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from zaiko_core.app import catalogue, explain, stock
 from zaiko_core.app.ports import UnitOfWork
 from zaiko_core.app.records import StockRecord
 from zaiko_core.app.stock import Adjustment, Binding, Posting, Receipt
-from zaiko_core.domain.errors import NotFound
+from zaiko_core.domain.errors import CauseKeyReused, NotFound
 from zaiko_core.domain.stock import MovementKind
 
 from zaiko_server import etags, names, views
@@ -23,12 +23,15 @@ from zaiko_server.convert.explanations import link_explained, stock_explained
 from zaiko_server.convert.oversells import oversell
 from zaiko_server.convert.times import micros_of
 from zaiko_server.ingest import MovementStream
+from zaiko_server.refusals import MessageTooLarge
 from zaiko_server.services.batches import indexed
 from zaiko_server.services.calls import Calls, Context
 from zaiko_server.watch import SyncWatcher
 
 Reply = TypeVar("Reply", bound=Message)
 
+LARGEST_REPLY = 4 << 20
+"""Bytes. gRPC clients refuse larger messages, if they are not told otherwise, and would not learn what was recorded."""
 _PROMISES, _MOST_PROMISES = 100, 1_000
 """Demands that an explanation lists one by one, when nothing is said and at the most."""
 
@@ -116,6 +119,24 @@ class StockServicer(stock_service_pb2_grpc.StockServiceServicer):
         merchant, product = names.PRODUCT.ids(request.product)
         claims = (f"product {product}", f"cause {receipt.cause}")
         return await self._calls.act(merchant, _received, receipt, claims=claims)
+
+    async def BatchRecordReceipts(self, request: pb.BatchRecordReceiptsRequest, context: Context) -> pb.BatchRecordReceiptsResponse:
+        (merchant,) = names.MERCHANT.ids(request.parent)
+        receipts = [Receipt(**self._fact(item), quantity=item.quantity) for item in request.requests]
+
+        def work(uow: UnitOfWork) -> pb.BatchRecordReceiptsResponse:
+            with indexed([(item.product, item.warehouse) for item in request.requests]) as item_at:
+                try:
+                    postings = stock.receive(uow, receipts)
+                except CauseKeyReused as refusal:
+                    with item_at([receipt.cause for receipt in receipts].index(refusal.metadata["cause"])):
+                        raise
+            reply = _all_recorded(uow, postings)
+            if (size := reply.ByteSize()) > LARGEST_REPLY:
+                raise MessageTooLarge(LARGEST_REPLY, size, "answer")
+            return reply
+
+        return await self._calls.write(context, merchant, request, pb.BatchRecordReceiptsResponse, work)
 
     async def AdjustStock(self, request: pb.AdjustStockRequest, context: Context) -> pb.AdjustStockResponse:
         change: dict[str, Any] = {str(request.WhichOneof("change")): getattr(request, str(request.WhichOneof("change")))}
@@ -252,6 +273,20 @@ def _recorded(uow: UnitOfWork, reply: type[Reply], posting: Posting) -> Reply:
         movement=movements.movement(uow.merchant, posting.movement),
         stock=stocks.stock(uow.merchant, posting.stock),
         already_recorded=posting.already_recorded,
+        revision=uow.answer_revision,
+    )
+
+
+def _all_recorded(uow: UnitOfWork, postings: Sequence[Posting]) -> pb.BatchRecordReceiptsResponse:
+    after = {posting.stock.product: posting.stock for posting in postings}
+    return pb.BatchRecordReceiptsResponse(
+        results=[
+            pb.BatchRecordReceiptsResponse.Result(
+                movement=movements.movement(uow.merchant, posting.movement), already_recorded=posting.already_recorded
+            )
+            for posting in postings
+        ],
+        stocks=[stocks.stock(uow.merchant, record) for record in after.values()],
         revision=uow.answer_revision,
     )
 

@@ -180,6 +180,7 @@ _FACT: Fields = {
     "occur_time": (NotFuture(300),),
     **_REQUEST_ID,
 }
+_RECEIPT: Fields = {"quantity": _QUANTITY, **_FACT}
 _BINDING: Fields = {
     "demand": (Required(),),
     "demand.reference": (Required(),),
@@ -352,13 +353,19 @@ TABLE: Mapping[str, Fields] = {
         **_below("requests[]", {**_SET_RESERVE, "request_id": _IN_BATCH["request_id"]}),
         **_REQUEST_ID,
     },
-    "RecordReceiptRequest": {"quantity": _QUANTITY, **_FACT},
+    "RecordReceiptRequest": _RECEIPT,
+    "BatchRecordReceiptsRequest": {
+        "parent": _name(names.MERCHANT),
+        "requests": (Items(BATCH, least=1, batch=True), Unique(by=("cause_key",))),
+        **_below("requests[]", {**_RECEIPT, "request_id": _IN_BATCH["request_id"]}),
+        **_REQUEST_ID,
+    },
     "StreamMovementsRequest": {
         "sequence": (Range(1, 2**63 - 1),),
         "parent": _name(names.MERCHANT),
         "fact": (Required(),),
         "receipt": _FREE,
-        **_below("receipt", {"quantity": _QUANTITY, **_FACT, **_STREAMED}),
+        **_below("receipt", {**_RECEIPT, **_STREAMED}),
         "adjustment": _FREE,
         "adjustment.change": (Required(),),
         "adjustment.delta": (Range(-LARGEST, LARGEST), NotZero()),

@@ -195,7 +195,9 @@ class _ErrorReasonEnumTypeWrapper(enum_type_wrapper._EnumTypeWrapper[_ErrorReaso
     read faster.
     """
     ERROR_REASON_MESSAGE_TOO_LARGE: _ErrorReason.ValueType  # 43
-    """Owner SYSTEM (the caller). RESOURCE_EXHAUSTED. The request is larger than allowed (metadata `limit`). Split it."""
+    """Owner SYSTEM (the caller). RESOURCE_EXHAUSTED. The request is larger than allowed, or its answer would be (metadata
+    `limit`). Split it.
+    """
     ERROR_REASON_SERVER_DRAINING: _ErrorReason.ValueType  # 44
     """Owner SYSTEM. UNAVAILABLE. The server is stopping. Call again after the time in RetryInfo; another replica or the
     next process will answer.
@@ -440,7 +442,9 @@ ERROR_REASON_SLOW_CONSUMER: ErrorReason.ValueType  # 42
 read faster.
 """
 ERROR_REASON_MESSAGE_TOO_LARGE: ErrorReason.ValueType  # 43
-"""Owner SYSTEM (the caller). RESOURCE_EXHAUSTED. The request is larger than allowed (metadata `limit`). Split it."""
+"""Owner SYSTEM (the caller). RESOURCE_EXHAUSTED. The request is larger than allowed, or its answer would be (metadata
+`limit`). Split it.
+"""
 ERROR_REASON_SERVER_DRAINING: ErrorReason.ValueType  # 44
 """Owner SYSTEM. UNAVAILABLE. The server is stopping. Call again after the time in RetryInfo; another replica or the
 next process will answer.

@@ -486,6 +486,96 @@ class RecordReceiptResponse(message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 @typing.final
+class BatchRecordReceiptsRequest(message.Message):
+    """Says that many units arrived, all or none."""
+
+    DESCRIPTOR: descriptor.Descriptor
+
+    PARENT_FIELD_NUMBER: builtins.int
+    REQUESTS_FIELD_NUMBER: builtins.int
+    REQUEST_ID_FIELD_NUMBER: builtins.int
+    parent: builtins.str
+    """Required. `merchants/{merchant}`."""
+    request_id: builtins.str
+    """Optional. A UUID that makes the call safe to repeat for 24 h: a repeat gets the first answer. See proto/README.md."""
+    @builtins.property
+    def requests(self) -> containers.RepeatedCompositeFieldContainer[RecordReceiptRequest]:
+        """Required. 1 to 1,000 receipts of `parent`, no cause key twice. In each, `request_id` is empty."""
+
+    def __init__(
+        self,
+        *,
+        parent: builtins.str = ...,
+        requests: abc.Iterable[RecordReceiptRequest] | None = ...,
+        request_id: builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = typing.Literal["parent", b"parent", "request_id", b"request_id", "requests", b"requests"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+@typing.final
+class BatchRecordReceiptsResponse(message.Message):
+    """What was recorded."""
+
+    DESCRIPTOR: descriptor.Descriptor
+
+    @typing.final
+    class Result(message.Message):
+        """What became of one receipt."""
+
+        DESCRIPTOR: descriptor.Descriptor
+
+        MOVEMENT_FIELD_NUMBER: builtins.int
+        ALREADY_RECORDED_FIELD_NUMBER: builtins.int
+        already_recorded: builtins.bool
+        """True when the cause key was known, so that nothing was changed."""
+        @builtins.property
+        def movement(self) -> movement_pb2.Movement:
+            """The movement that was recorded, now or the first time."""
+
+        def __init__(
+            self,
+            *,
+            movement: movement_pb2.Movement | None = ...,
+            already_recorded: builtins.bool = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = typing.Literal["movement", b"movement"]  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = typing.Literal["already_recorded", b"already_recorded", "movement", b"movement"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    RESULTS_FIELD_NUMBER: builtins.int
+    STOCKS_FIELD_NUMBER: builtins.int
+    REVISION_FIELD_NUMBER: builtins.int
+    revision: builtins.int
+    """The merchant's revision that this answer reflects."""
+    @builtins.property
+    def results(self) -> containers.RepeatedCompositeFieldContainer[BatchRecordReceiptsResponse.Result]:
+        """One result per request, in the same order."""
+
+    @builtins.property
+    def stocks(self) -> containers.RepeatedCompositeFieldContainer[stock_pb2.Stock]:
+        """The stock of each product after the whole batch: each product once, in the order in which the requests name them
+        first.
+        """
+
+    def __init__(
+        self,
+        *,
+        results: abc.Iterable[BatchRecordReceiptsResponse.Result] | None = ...,
+        stocks: abc.Iterable[stock_pb2.Stock] | None = ...,
+        revision: builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = typing.Literal["results", b"results", "revision", b"revision", "stocks", b"stocks"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+@typing.final
 class AdjustStockRequest(message.Message):
     """Corrects physical in one warehouse."""
 

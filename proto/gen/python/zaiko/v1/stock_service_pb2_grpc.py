@@ -75,6 +75,11 @@ class StockServiceStub(object):
                 request_serializer=zaiko_dot_v1_dot_stock__service__pb2.RecordReceiptRequest.SerializeToString,
                 response_deserializer=zaiko_dot_v1_dot_stock__service__pb2.RecordReceiptResponse.FromString,
                 _registered_method=True)
+        self.BatchRecordReceipts = channel.unary_unary(
+                '/zaiko.v1.StockService/BatchRecordReceipts',
+                request_serializer=zaiko_dot_v1_dot_stock__service__pb2.BatchRecordReceiptsRequest.SerializeToString,
+                response_deserializer=zaiko_dot_v1_dot_stock__service__pb2.BatchRecordReceiptsResponse.FromString,
+                _registered_method=True)
         self.AdjustStock = channel.unary_unary(
                 '/zaiko.v1.StockService/AdjustStock',
                 request_serializer=zaiko_dot_v1_dot_stock__service__pb2.AdjustStockRequest.SerializeToString,
@@ -186,6 +191,17 @@ class StockServiceServicer(object):
 
     def RecordReceipt(self, request, context):
         """Records that units arrived. Raises physical and free. Refused with PRODUCT_ARCHIVED and STOCK_LIMIT_EXCEEDED.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def BatchRecordReceipts(self, request, context):
+        """Records up to 1,000 receipts of one merchant, a delivery note for instance, all or none, in one transaction under
+        one revision. A product may come several times, also in the same warehouse. A receipt whose cause key was recorded
+        by an earlier call changes nothing, and the others are recorded. Refused with DUPLICATE_IN_BATCH when a cause key
+        comes twice in the batch, with CAUSE_KEY_REUSED, PRODUCT_ARCHIVED and STOCK_LIMIT_EXCEEDED as RecordReceipt is
+        (metadata `index` = which item), and with MESSAGE_TOO_LARGE when the answer would exceed 4 MiB.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -313,6 +329,11 @@ def add_StockServiceServicer_to_server(servicer, server):
                     servicer.RecordReceipt,
                     request_deserializer=zaiko_dot_v1_dot_stock__service__pb2.RecordReceiptRequest.FromString,
                     response_serializer=zaiko_dot_v1_dot_stock__service__pb2.RecordReceiptResponse.SerializeToString,
+            ),
+            'BatchRecordReceipts': grpc.unary_unary_rpc_method_handler(
+                    servicer.BatchRecordReceipts,
+                    request_deserializer=zaiko_dot_v1_dot_stock__service__pb2.BatchRecordReceiptsRequest.FromString,
+                    response_serializer=zaiko_dot_v1_dot_stock__service__pb2.BatchRecordReceiptsResponse.SerializeToString,
             ),
             'AdjustStock': grpc.unary_unary_rpc_method_handler(
                     servicer.AdjustStock,
@@ -560,6 +581,33 @@ class StockService(object):
             '/zaiko.v1.StockService/RecordReceipt',
             zaiko_dot_v1_dot_stock__service__pb2.RecordReceiptRequest.SerializeToString,
             zaiko_dot_v1_dot_stock__service__pb2.RecordReceiptResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def BatchRecordReceipts(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/zaiko.v1.StockService/BatchRecordReceipts',
+            zaiko_dot_v1_dot_stock__service__pb2.BatchRecordReceiptsRequest.SerializeToString,
+            zaiko_dot_v1_dot_stock__service__pb2.BatchRecordReceiptsResponse.FromString,
             options,
             channel_credentials,
             insecure,

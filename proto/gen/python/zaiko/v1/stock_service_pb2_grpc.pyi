@@ -62,6 +62,13 @@ class StockServiceStub:
     """
     RecordReceipt: grpc.UnaryUnaryMultiCallable[stock_service_pb2.RecordReceiptRequest, stock_service_pb2.RecordReceiptResponse]
     """Records that units arrived. Raises physical and free. Refused with PRODUCT_ARCHIVED and STOCK_LIMIT_EXCEEDED."""
+    BatchRecordReceipts: grpc.UnaryUnaryMultiCallable[stock_service_pb2.BatchRecordReceiptsRequest, stock_service_pb2.BatchRecordReceiptsResponse]
+    """Records up to 1,000 receipts of one merchant, a delivery note for instance, all or none, in one transaction under
+    one revision. A product may come several times, also in the same warehouse. A receipt whose cause key was recorded
+    by an earlier call changes nothing, and the others are recorded. Refused with DUPLICATE_IN_BATCH when a cause key
+    comes twice in the batch, with CAUSE_KEY_REUSED, PRODUCT_ARCHIVED and STOCK_LIMIT_EXCEEDED as RecordReceipt is
+    (metadata `index` = which item), and with MESSAGE_TOO_LARGE when the answer would exceed 4 MiB.
+    """
     AdjustStock: grpc.UnaryUnaryMultiCallable[stock_service_pb2.AdjustStockRequest, stock_service_pb2.AdjustStockResponse]
     """Corrects physical in one warehouse, by a difference or to a counted value. A counted value that equals the current
     one records a movement of zero. Refused with INSUFFICIENT_STOCK when physical would fall below what the warehouse
@@ -139,6 +146,13 @@ class StockServiceAsyncStub(StockServiceStub):
     """
     RecordReceipt: aio.UnaryUnaryMultiCallable[stock_service_pb2.RecordReceiptRequest, stock_service_pb2.RecordReceiptResponse]  # type: ignore[assignment]
     """Records that units arrived. Raises physical and free. Refused with PRODUCT_ARCHIVED and STOCK_LIMIT_EXCEEDED."""
+    BatchRecordReceipts: aio.UnaryUnaryMultiCallable[stock_service_pb2.BatchRecordReceiptsRequest, stock_service_pb2.BatchRecordReceiptsResponse]  # type: ignore[assignment]
+    """Records up to 1,000 receipts of one merchant, a delivery note for instance, all or none, in one transaction under
+    one revision. A product may come several times, also in the same warehouse. A receipt whose cause key was recorded
+    by an earlier call changes nothing, and the others are recorded. Refused with DUPLICATE_IN_BATCH when a cause key
+    comes twice in the batch, with CAUSE_KEY_REUSED, PRODUCT_ARCHIVED and STOCK_LIMIT_EXCEEDED as RecordReceipt is
+    (metadata `index` = which item), and with MESSAGE_TOO_LARGE when the answer would exceed 4 MiB.
+    """
     AdjustStock: aio.UnaryUnaryMultiCallable[stock_service_pb2.AdjustStockRequest, stock_service_pb2.AdjustStockResponse]  # type: ignore[assignment]
     """Corrects physical in one warehouse, by a difference or to a counted value. A counted value that equals the current
     one records a movement of zero. Refused with INSUFFICIENT_STOCK when physical would fall below what the warehouse
@@ -255,6 +269,19 @@ class StockServiceServicer(metaclass=abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> typing.Union[stock_service_pb2.RecordReceiptResponse, abc.Awaitable[stock_service_pb2.RecordReceiptResponse]]:
         """Records that units arrived. Raises physical and free. Refused with PRODUCT_ARCHIVED and STOCK_LIMIT_EXCEEDED."""
+
+    @abc_1.abstractmethod
+    def BatchRecordReceipts(
+        self,
+        request: stock_service_pb2.BatchRecordReceiptsRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[stock_service_pb2.BatchRecordReceiptsResponse, abc.Awaitable[stock_service_pb2.BatchRecordReceiptsResponse]]:
+        """Records up to 1,000 receipts of one merchant, a delivery note for instance, all or none, in one transaction under
+        one revision. A product may come several times, also in the same warehouse. A receipt whose cause key was recorded
+        by an earlier call changes nothing, and the others are recorded. Refused with DUPLICATE_IN_BATCH when a cause key
+        comes twice in the batch, with CAUSE_KEY_REUSED, PRODUCT_ARCHIVED and STOCK_LIMIT_EXCEEDED as RecordReceipt is
+        (metadata `index` = which item), and with MESSAGE_TOO_LARGE when the answer would exceed 4 MiB.
+        """
 
     @abc_1.abstractmethod
     def AdjustStock(
