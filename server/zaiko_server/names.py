@@ -75,16 +75,17 @@ class Name:
         return self(*("{" + _singular(collection) + "}" for collection in self.collections))
 
     def _pattern(self, wildcard: bool) -> re.Pattern[str]:
-        key = (self.kind, wildcard)
-        if key not in _COMPILED:
-            ids = [f"({_IDS[collection]})" for collection in self.collections]
-            if wildcard:
-                ids[-1] = ids[-1][:-1] + "|-)"
-            _COMPILED[key] = re.compile(self(*ids))
-        return _COMPILED[key]
+        return self._or_any if wildcard else self._plain
 
+    @cached_property
+    def _plain(self) -> re.Pattern[str]:
+        return re.compile(self(*(f"({_IDS[collection]})" for collection in self.collections)))
 
-_COMPILED: dict[tuple[str, bool], re.Pattern[str]] = {}
+    @cached_property
+    def _or_any(self) -> re.Pattern[str]:
+        *ids, last = (f"({_IDS[collection]})" for collection in self.collections)
+        return re.compile(self(*ids, last[:-1] + "|-)"))
+
 
 MERCHANT = Name("merchant", ("merchants",))
 WAREHOUSE = Name("warehouse", ("merchants", "warehouses"))

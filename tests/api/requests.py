@@ -190,6 +190,9 @@ REQUESTS: dict[str, Callable[[World], Any]] = {
         parent=world.name, requests=[stock_service_pb2.SetReserveRequest(product=world("products/apple"), reserve=1)]
     ),
     "StockService.RecordReceipt": lambda world: stock_service_pb2.RecordReceiptRequest(**_place(world), quantity=1),
+    "StockService.BatchRecordReceipts": lambda world: stock_service_pb2.BatchRecordReceiptsRequest(
+        parent=world.name, requests=[stock_service_pb2.RecordReceiptRequest(**_place(world), quantity=1, cause_key="delivered")]
+    ),
     "StockService.StreamMovements": lambda world: stock_service_pb2.StreamMovementsRequest(
         sequence=1,
         parent=world.name,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import uuid
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -32,7 +33,7 @@ from zaiko.v1 import (
 )
 from zaiko_core.app import orders
 from zaiko_core.app.ports import UnitOfWork
-from zaiko_core.app.records import OperationState
+from zaiko_core.app.records import OperationState, WarehouseRecord
 from zaiko_core.domain.demand import OrderState
 from zaiko_sdk import ContractBroken, CredentialsRejected, PlatformDown, Throttled, Timeout
 from zaiko_server.reasons import REASONS
@@ -713,6 +714,53 @@ async def a_receipt_of_tomorrow(api: Api, world: World) -> Any:
     request = _receipt(world, quantity=0)
     request.occur_time.GetCurrentTime()
     request.occur_time.seconds += 310
+    return request
+
+
+def _delivery(world: World, *items: Any) -> Any:
+    return stock_service_pb2.BatchRecordReceiptsRequest(parent=world.name, requests=items)
+
+
+@case("StockService.BatchRecordReceipts", "DUPLICATE_IN_BATCH", {"index": "2", "field": "requests[2].cause_key"})
+async def a_delivery_with_a_cause_twice(api: Api, world: World) -> Any:
+    return _delivery(world, _receipt(world, cause_key="k"), _receipt(world), _receipt(world, cause_key="k"))
+
+
+@case("StockService.BatchRecordReceipts", "CAUSE_KEY_REUSED", {"cause": "seed", "index": "1"})
+async def a_delivery_with_the_cause_of_another_receipt(api: Api, world: World) -> Any:
+    return _delivery(world, _receipt(world), _receipt(world, cause_key="seed", quantity=11))
+
+
+@case("StockService.BatchRecordReceipts", "PRODUCT_ARCHIVED", {"product": "old", "index": "2"})
+async def a_delivery_with_an_archived_product(api: Api, world: World) -> Any:
+    # Neither another item's cause nor its warehouse is taken for the product of this name.
+    await world.write(lambda uow: uow.warehouses.insert(WarehouseRecord("old", "Old")))
+    others = (_receipt(world, cause_key="old"), _receipt(world, warehouse=world("warehouses/old")))
+    return _delivery(world, *others, _receipt(world, product=world("products/old")))
+
+
+@case("StockService.BatchRecordReceipts", "STOCK_LIMIT_EXCEEDED", {"product": "apple", "index": "1"})
+async def a_delivery_that_is_too_much_in_sum(api: Api, world: World) -> Any:
+    half = {"quantity": 500_000_000}
+    pear = _receipt(world, product=world("products/pear"))
+    return _delivery(world, pear, _receipt(world, **half), _receipt(world, **half))
+
+
+@case("StockService.BatchRecordReceipts", "RESOURCE_NOT_FOUND", {"resource": "{}/warehouses/kobe", "index": "1"})
+async def a_delivery_to_nowhere(api: Api, world: World) -> Any:
+    return _delivery(world, _receipt(world), _receipt(world, warehouse=world("warehouses/kobe")))
+
+
+@case("StockService.BatchRecordReceipts", "INVALID_FIELD", violations={"requests[1].request_id": "string.const"})
+async def a_delivery_with_an_id_inside(api: Api, world: World) -> Any:
+    return _delivery(world, _receipt(world), _receipt(world, request_id=str(uuid.uuid4())))
+
+
+@case("StockService.BatchRecordReceipts", "MESSAGE_TOO_LARGE", {"limit": str(4 << 20)})
+async def a_delivery_whose_answer_a_client_would_not_take(api: Api, world: World) -> Any:
+    note = "\N{CJK UNIFIED IDEOGRAPH-20BB7}" * 1000
+    request = _delivery(world, *(_receipt(world, note=note, cause_key=f"{number:064d}") for number in range(1000)))
+    assert request.ByteSize() < 4 << 20
     return request
 
 

@@ -447,6 +447,30 @@ async def record_receipt(api: Api, world: World) -> None:
     assert again.stock.physical == 15
 
 
+@happy("StockService.BatchRecordReceipts")
+async def batch_record_receipts(api: Api, world: World) -> None:
+    lines = (("pear", "tokyo", 3, "d1/1"), ("apple", "osaka", 4, "d1/2"), ("pear", "tokyo", 5, ""))
+    requests = [
+        stock_service_pb2.RecordReceiptRequest(
+            product=world(f"products/{product}"), warehouse=world(f"warehouses/{warehouse}"), quantity=units, cause_key=cause
+        )
+        for product, warehouse, units, cause in lines
+    ]
+    request = stock_service_pb2.BatchRecordReceiptsRequest(parent=world.name, requests=requests)
+
+    answer = await api.call("StockService.BatchRecordReceipts", request)
+
+    recorded = [result.movement for result in answer.results]
+    assert [movement.physical_delta for movement in recorded] == [3, 4, 5]
+    assert [movement.cause_key for movement in recorded[:2]] == ["d1/1", "d1/2"]
+    assert len(recorded[2].cause_key) == 36
+    assert {movement.revision for movement in recorded} == {answer.revision}
+    assert [(stock.product, stock.physical) for stock in answer.stocks] == [
+        (world("products/pear"), 8),
+        (world("products/apple"), 14),
+    ]
+
+
 @happy("StockService.StreamMovements")
 async def stream_movements(api: Api, world: World) -> None:
     stream = api.method("StockService.StreamMovements")(REQUESTS["StockService.StreamMovements"](world), timeout=10)

@@ -7,10 +7,11 @@ from dataclasses import replace
 
 import pytest
 from sqlalchemy import event
-from support.world import MERCHANT, World, order
+from support.world import MERCHANT, WAREHOUSE, World, order
+from zaiko_core.app import stock
 from zaiko_core.app.records import Page
 from zaiko_core.domain.demand import OrderState
-from zaiko_core.domain.errors import CauseKeyReused, DemandExceeded, InsufficientStock, NotFound
+from zaiko_core.domain.errors import CauseKeyReused, DemandExceeded, InsufficientStock, NotFound, StockLimitExceeded
 from zaiko_core.storage.engine import Database
 
 
@@ -92,6 +93,52 @@ def test_a_cause_key_records_once_and_refuses_another_fact(world: World) -> None
     assert world.stock("tea").balance.physical == 5
     with pytest.raises(CauseKeyReused):
         world.receive("tea", 6, cause="r1")
+
+
+def delivered(world: World, *lines: tuple[str, int, str]) -> list[stock.Posting]:
+    """Receipts of one call: product, units, cause."""
+    receipts = [stock.Receipt(product, WAREHOUSE, units, cause) for product, units, cause in lines]
+    return world.db.write_sync(MERCHANT, lambda uow: stock.receive(uow, receipts))
+
+
+def test_receipts_of_one_call_add_up_and_each_tells_the_stock_after_all_of_them(world: World) -> None:
+    postings = delivered(world, ("tea", 1, "a"), ("tea", 2, "b"), ("tea", 4, "c"))
+
+    assert [posting.movement.entry.delta.physical for posting in postings] == [1, 2, 4]
+    assert {posting.stock.balance.physical for posting in postings} == {7}
+    assert world.stock("tea").warehouses == {WAREHOUSE: (7, 0)}
+    world.assert_consistent()
+
+
+def test_receipts_of_one_call_that_were_told_before_are_known_and_the_others_count(world: World) -> None:
+    delivered(world, ("tea", 1, "a"), ("tea", 2, "b"))
+
+    again = delivered(world, ("tea", 2, "b"), ("tea", 4, "c"), ("tea", 1, "a"))
+
+    assert [posting.already_recorded for posting in again] == [True, False, True]
+    assert {posting.stock.balance.physical for posting in again} == {7}
+    world.assert_consistent()
+
+
+def test_receipts_of_one_call_are_recorded_all_or_none(world: World) -> None:
+    delivered(world, ("tea", 1, "a"))
+    before = world.stock("tea")
+
+    for wrong in (("coffee", 1, "x"), ("tea", 2, "a"), ("tea", stock.LIMIT, "x")):
+        with pytest.raises((NotFound, CauseKeyReused, StockLimitExceeded)):
+            delivered(world, ("tea", 3, "b"), wrong)
+        assert world.stock("tea") == before
+
+
+def test_the_limit_holds_for_the_sum_of_a_call_and_is_not_one_unit_lower(world: World) -> None:
+    delivered(world, ("tea", 1, "a"))
+    half = stock.LIMIT // 2
+    with pytest.raises(StockLimitExceeded):
+        delivered(world, ("tea", half, "b"), ("tea", half, "c"))
+
+    delivered(world, ("tea", half, "b"), ("tea", half - 1, "c"))
+
+    assert world.stock("tea").balance.physical == stock.LIMIT
 
 
 def test_a_repeated_allocation_and_a_repeated_count_change_nothing(world: World) -> None:

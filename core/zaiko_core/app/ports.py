@@ -130,6 +130,10 @@ class Stocks(Protocol):
         """Those of these products that are in escrow now (domain.stock.Balance.in_escrow)."""
         ...
 
+    def exceeding(self, most: Mapping[str, int]) -> set[str]:
+        """Those of these products that have more physical units than given for each; that may be below 0."""
+        ...
+
     def post(self, entries: Sequence[Entry]) -> list[Movement]:
         """Write entries into the journal and add their deltas to the balances; the caller has checked that no cause is known."""
         ...

@@ -243,10 +243,8 @@ def _check_limit(uow: UnitOfWork, entries: Sequence[Entry]) -> None:
     arriving: dict[str, int] = {}
     for entry in entries:
         arriving[entry.product] = arriving.get(entry.product, 0) + entry.delta.physical
-    stocks = uow.stocks.get([product for product, units in arriving.items() if units > 0])
-    for product, stock in stocks.items():
-        if stock.balance.physical + arriving[product] > LIMIT:
-            raise StockLimitExceeded(f"product {product} would have more than {LIMIT} units; check the quantity", product=product)
+    for product in sorted(uow.stocks.exceeding({product: LIMIT - units for product, units in arriving.items() if units > 0})):
+        raise StockLimitExceeded(f"product {product} would have more than {LIMIT} units; check the quantity", product=product)
 
 
 def _same_fact(one: Entry, other: Entry) -> bool:

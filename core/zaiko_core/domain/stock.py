@@ -62,10 +62,13 @@ class Delta:
 
 def total(deltas: Iterable[Delta]) -> Delta:
     """The sum of deltas; of the whole journal, the balance."""
-    result = Delta()
+    physical = allocated = ordered = unallocated = 0
     for delta in deltas:
-        result = result + delta
-    return result
+        physical += delta.physical
+        allocated += delta.allocated
+        ordered += delta.ordered
+        unallocated += delta.unallocated
+    return Delta(physical, allocated, ordered, unallocated)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Executable, Row, Select, and_, func, literal, select, true, update
+from sqlalchemy import BigInteger, Executable, Row, Select, and_, func, literal, select, true, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from zaiko_core.app.records import Page, StockRecord
@@ -61,6 +61,15 @@ def _scarce(dialect: str) -> Select[Any]:
     scarce = table.c.physical - table.c.ordered - table.c.reserve <= table.c.escrow_below
     same = and_(table.c.merchant == the(table.c.merchant), table.c.product == batch.c.product)
     return select(table.c.product).join_from(table, batch, same).where(table.c.escrow_below > 0, scarce)
+
+
+@lru_cache
+def _exceeding(dialect: str) -> Select[Any]:
+    """Products with more units on their shelves than given for each."""
+    table = schema.stock
+    batch = unnested(dialect, {"product": table.c.product.type, "physical": BigInteger})
+    same = and_(table.c.merchant == the(table.c.merchant), table.c.product == batch.c.product)
+    return select(table.c.product).join_from(table, batch, same).where(table.c.physical > batch.c.physical)
 
 
 @lru_cache
@@ -131,13 +140,23 @@ class StockRows(Scope):
         found = run(self.connection, _scarce(self.connection.dialect.name), rows | given(merchant=self.merchant))
         return {row.product for row in found}
 
+    def exceeding(self, most: Mapping[str, int]) -> set[str]:
+        if not most:
+            return set()
+        rows = rows_of([{"product": product, "physical": units} for product, units in most.items()])
+        return {
+            row.product
+            for row in run(self.connection, _exceeding(self.connection.dialect.name), rows | given(merchant=self.merchant))
+        }
+
     def post(self, entries: Sequence[Entry]) -> list[Movement]:
         if not entries:
             return []
         ((last,),) = run(self.connection, _NUMBERED, given(merchant=self.merchant, last_movement=len(entries)))
         first = last - len(entries) + 1
         movements = [Movement(first + place, entry, self.now, self.revision) for place, entry in enumerate(entries)]
-        insert_rows(self.connection, schema.movements, [self._row(movement) for movement in movements])
+        same = {"merchant": self.merchant, "recorded_at": self.now, "revision": self.revision}
+        insert_rows(self.connection, schema.movements, [self._row(movement) for movement in movements], same=same)
         self._add(entries)
         return movements
 
@@ -218,7 +237,6 @@ class StockRows(Scope):
     def _row(self, movement: Movement) -> dict[str, Any]:
         entry = movement.entry
         return _delta_row(entry.delta) | {
-            "merchant": self.merchant,
             "seq": movement.seq,
             "product": entry.product,
             "warehouse": entry.warehouse,
@@ -228,8 +246,6 @@ class StockRows(Scope):
             "cause": entry.cause,
             "note": entry.note,
             "occurred_at": entry.occurred_at or self.now,
-            "recorded_at": self.now,
-            "revision": self.revision,
         }
 
 
@@ -279,7 +295,12 @@ class DemandRows(Scope):
 
 
 def _delta_row(delta: Delta) -> dict[str, Any]:
-    return {name: getattr(delta, name) for name in _QUANTITIES}
+    return {
+        "physical": delta.physical,
+        "allocated": delta.allocated,
+        "ordered": delta.ordered,
+        "unallocated": delta.unallocated,
+    }
 
 
 def _movement(row: Row[Any]) -> Movement:

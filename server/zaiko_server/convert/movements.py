@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from zaiko.v1 import movement_pb2
-from zaiko_core.domain.stock import DemandRef, Movement
+from zaiko_core.domain.stock import DemandRef, Movement, MovementKind
 
 from zaiko_server import names
 from zaiko_server.convert.times import timestamp
+
+_KINDS = {kind: movement_pb2.Movement.Kind.Value(f"KIND_{kind.value}") for kind in MovementKind}
 
 
 def movement(merchant: str, record: Movement) -> movement_pb2.Movement:
@@ -16,7 +18,7 @@ def movement(merchant: str, record: Movement) -> movement_pb2.Movement:
         name=names.MOVEMENT(merchant, names.movement_id(record.seq)),
         product=names.PRODUCT(merchant, entry.product),
         warehouse=names.WAREHOUSE(merchant, entry.warehouse) if entry.warehouse else "",
-        kind=movement_pb2.Movement.Kind.Value(f"KIND_{entry.kind.value}"),
+        kind=_KINDS[entry.kind],
         physical_delta=entry.delta.physical,
         allocated_delta=entry.delta.allocated,
         ordered_delta=entry.delta.ordered,

@@ -13,6 +13,7 @@ from zaiko_server.etags import etag
 def stock(merchant: str, record: StockRecord) -> stock_pb2.Stock:
     """A stock with every number of domain.md §2."""
     balance = record.balance
+    free, synced = balance.free, balance.synced
     return stock_pb2.Stock(
         name=names.STOCK(merchant, record.product),
         product=names.PRODUCT(merchant, record.product),
@@ -21,10 +22,10 @@ def stock(merchant: str, record: StockRecord) -> stock_pb2.Stock:
         deliverable=balance.deliverable,
         ordered=balance.ordered,
         unallocated=balance.unallocated,
-        free=balance.free,
+        free=free,
         oversold=balance.oversold,
         reserve=balance.reserve,
-        synced=balance.synced,
+        synced=synced,
         sent=balance.sent,
         warehouses=[
             stock_pb2.WarehouseStock(

@@ -25,8 +25,8 @@ def indexed(items: Sequence[Sequence[str]]) -> Iterator[Callable[[int], Abstract
 
 
 def _is_told_by_id(name: str, refusal: Refusal) -> bool:
-    *_, collection, id = name.split("/")
-    return refusal.metadata.get(collection.removesuffix("s")) == id
+    *_, collection, last = name.split("/")
+    return refusal.metadata.get(collection.removesuffix("s")) == last
 
 
 @contextmanager

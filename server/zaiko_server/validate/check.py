@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any
 
-from google.protobuf.descriptor import FieldDescriptor
+from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message import Message
 from zaiko_core.domain.errors import InvalidField
 
@@ -16,16 +16,15 @@ from zaiko_server import names
 from zaiko_server.masks import UPDATES, mask_of
 from zaiko_server.refusals import BatchTooLarge, InvalidName, Repeated, Violation
 from zaiko_server.validate.rules import Ignored, Items, Named, NotFuture, OneShop, Required, Rule, SameAs, Unique, With
-from zaiko_server.validate.table import TABLE, Fields
+from zaiko_server.validate.table import TABLE
 
 _FIRST_SECOND, _LAST_SECOND, _LONGEST = -62_135_596_800, 253_402_300_799, 315_576_000_000
 
 
 def check(request: Message, *, now: int) -> None:
     """Raises BatchTooLarge, InvalidName, Repeated, MaskInvalid or InvalidField, each with all it has to say. `now` in µs."""
-    fields = TABLE[request.DESCRIPTOR.name]
     _check_sizes(request)
-    walk = _Walk(request, fields, now)
+    walk = _Walk(request, now)
     if request.DESCRIPTOR.name in UPDATES:
         holder, updates = UPDATES[request.DESCRIPTOR.name]
         if request.HasField(holder):
@@ -58,10 +57,48 @@ def _batches(message: str) -> tuple[tuple[str, Items], ...]:
     return tuple((path, rule) for path, rule in rules if isinstance(rule, Items) and rule.batch)
 
 
+@dataclass(frozen=True, slots=True)
+class _Field:
+    """What is known of a field before there is a value: its rules, and how `_Walk` looks at it."""
+
+    descriptor: FieldDescriptor
+    name: str
+    key: str
+    rules: Sequence[Rule]
+    look: Callable[[_Walk, Any, _Field, Any, str], None]
+    present: bool
+    """Whether a message tells it from absent. Else an empty value counts as absent; see rules.py."""
+    may_lack: bool
+    """Whether nothing is asked of it then."""
+
+
+@cache
+def _shape(root: str, pattern: str, descriptor: Descriptor) -> tuple[Sequence[tuple[str, Sequence[Rule]]], Sequence[_Field]]:
+    """Choices and fields of the messages at this place of a request."""
+    table = TABLE[root]
+    # A field with explicit presence has a choice of its own, named _field.
+    choices = [
+        (choice.name, table[f"{pattern}{choice.name}"]) for choice in descriptor.oneofs if f"{pattern}{choice.name}" in table
+    ]
+    fields = [_field(found, pattern + found.name, table[pattern + found.name]) for found in descriptor.fields]
+    return choices, [field for field in fields if not isinstance(field.rules[0], Ignored)]
+
+
+def _field(descriptor: FieldDescriptor, key: str, rules: Sequence[Rule]) -> _Field:
+    kind = descriptor.message_type
+    single = kind is None and not descriptor.is_repeated
+    look = _Walk.single if single else _Walk.items if descriptor.is_repeated else _Walk.nested
+    if kind is not None and kind.GetOptions().map_entry:
+        look = _Walk.entries
+    present = single and descriptor.has_presence
+    asked = (complaint for rule in rules for complaint in rule.complaints(descriptor.default_value))
+    may_lack = single and not present and not any(isinstance(rule, With) for rule in rules) and not any(asked)
+    return _Field(descriptor, descriptor.name, key, rules, look, present, may_lack)
+
+
 @dataclass
 class _Walk:
     root: Any
-    fields: Fields
     now: int
     skipped: frozenset[str] = frozenset()
     names: list[Violation] = field(default_factory=list)
@@ -72,61 +109,50 @@ class _Walk:
 
     def message(self, message: Any, pattern: str, path: str) -> None:
         """One message: its choices, then its fields."""
-        for choice in message.DESCRIPTOR.oneofs:
-            # A field with explicit presence has a choice of its own, named _field.
-            if f"{pattern}{choice.name}" in self.fields and message.WhichOneof(choice.name) is None:
-                self.values(None, self.fields[f"{pattern}{choice.name}"], path + choice.name)
-        for descriptor in message.DESCRIPTOR.fields:
-            key = pattern + descriptor.name
-            if key in self.skipped:
+        choices, fields = _shape(self.root.DESCRIPTOR.name, pattern, message.DESCRIPTOR)
+        for choice, rules in choices:
+            if message.WhichOneof(choice) is None:
+                self.values(None, rules, path + choice)
+        for each in fields:
+            value = getattr(message, each.name)
+            if (each.may_lack and not value) or (each.present and not message.HasField(each.name)) or each.key in self.skipped:
                 continue
-            rules = self.fields[key]
-            if isinstance(rules[0], Ignored):
-                continue
-            self.field(message, descriptor, rules, key, path + descriptor.name)
+            each.look(self, message, each, value, path + each.name)
 
-    def field(self, message: Any, descriptor: FieldDescriptor, rules: Sequence[Rule], key: str, path: str) -> None:
-        """One field: a map, a list, a message or a value."""
-        value = getattr(message, descriptor.name)
-        if descriptor.message_type is not None and descriptor.message_type.GetOptions().map_entry:
-            self.values(value, rules, path)
-            for entry, text in value.items():
-                self.text(entry + text, path)
-        elif descriptor.is_repeated:
-            self.items(descriptor, value, rules, key, path)
-        elif descriptor.message_type is not None:
-            self.nested(message, descriptor, value, rules, key, path)
-        elif message.HasField(descriptor.name) if descriptor.has_presence else True:
-            self.single(message, descriptor, value, rules, path)
+    def entries(self, message: Any, field: _Field, value: Any, path: str) -> None:
+        """A map."""
+        self.values(value, field.rules, path)
+        for entry, text in value.items():
+            self.text(entry + text, path)
 
-    def items(self, descriptor: FieldDescriptor, value: Any, rules: Sequence[Rule], key: str, path: str) -> None:
+    def items(self, message: Any, field: _Field, value: Any, path: str) -> None:
         """A list: rules about it, then about each item."""
-        for rule in rules:
+        for rule in field.rules:
             if isinstance(rule, Items) or (isinstance(rule, OneShop) and self.root.parent.endswith(f"/{names.ANY}")):
                 self.values(value, [rule], path)
             elif isinstance(rule, Unique):
                 self.unique(rule, value, path)
-        each = [rule for rule in rules if not isinstance(rule, (Items, OneShop, Unique))]
+        if field.descriptor.message_type is not None:
+            for index, item in enumerate(value):
+                self.message(item, f"{field.key}[].", f"{path}[{index}].")
+            return
+        each = replace(field, rules=[rule for rule in field.rules if not isinstance(rule, (Items, OneShop, Unique))])
         for index, item in enumerate(value):
-            place = f"{path}[{index}]"
-            if descriptor.message_type is not None:
-                self.message(item, f"{key}[].", f"{place}.")
-            else:
-                self.single(None, descriptor, item, each, place)
+            self.single(message, each, item, f"{path}[{index}]")
 
-    def nested(self, message: Any, descriptor: FieldDescriptor, value: Any, rules: Sequence[Rule], key: str, path: str) -> None:
+    def nested(self, message: Any, field: _Field, value: Any, path: str) -> None:
         """A message: whether it is there, what a time says, and what it holds."""
-        if not message.HasField(descriptor.name):
-            self.values(None, [rule for rule in rules if isinstance(rule, Required)], path)
+        if not message.HasField(field.name):
+            self.values(None, [rule for rule in field.rules if isinstance(rule, Required)], path)
             return
         kind = value.DESCRIPTOR.full_name
         if kind == "google.protobuf.Struct":
             for complaint in _struct(value):
                 self.others.append((path, *complaint))
         elif kind in ("google.protobuf.Timestamp", "google.protobuf.Duration"):
-            self.time(value, rules, path, kind)
+            self.time(value, field.rules, path, kind)
         elif not kind.startswith("google."):
-            self.message(value, f"{key}.", f"{path}.")
+            self.message(value, f"{field.key}.", f"{path}.")
 
     def time(self, value: Any, rules: Sequence[Rule], path: str, kind: str) -> None:
         """A moment or a span; first whether it is one at all."""
@@ -140,30 +166,32 @@ class _Walk:
             complaints = rule.complaints_at(value, self.now) if isinstance(rule, NotFuture) else rule.complaints(value)
             self.others += [(path, *complaint) for complaint in complaints]
 
-    def single(self, message: Any, descriptor: FieldDescriptor, value: Any, rules: Sequence[Rule], path: str) -> None:
+    def single(self, message: Any, field: _Field, value: Any, path: str) -> None:
         """One value, of a field or of a list."""
         if isinstance(value, str):
             self.text(value, path)
-        if descriptor.enum_type is not None and value not in descriptor.enum_type.values_by_number:
+        elif field.descriptor.enum_type is not None and value not in field.descriptor.enum_type.values_by_number:
             self.others.append((path, "enum.defined_only", f"is {value}, which this server does not know; choose another"))
             return
-        for rule in rules:
+        for rule in field.rules:
             if isinstance(rule, SameAs):
                 if value and value != getattr(self.root, rule.other):
                     self.names.append((path, "name.parent", f"differs from {rule.other}; leave it empty"))
             elif not isinstance(rule, With) or message.WhichOneof("change") == rule.other:
-                self.values(value, [rule], path)
+                self.value(value, rule, path)
 
     def values(self, value: Any, rules: Sequence[Rule], path: str) -> None:
         """Apply rules to one value, or to one that is absent."""
         for rule in rules:
-            wrong = [(path, *complaint) for complaint in rule.complaints(value)]
-            if isinstance(rule, Named):
-                self.names += wrong
-                if value and not wrong:
-                    self.found.append((path, value))
-            else:
-                self.others += wrong
+            self.value(value, rule, path)
+
+    def value(self, value: Any, rule: Rule, path: str) -> None:
+        """Apply one rule."""
+        wrong = [(path, *complaint) for complaint in rule.complaints(value)]
+        if wrong:
+            (self.names if isinstance(rule, Named) else self.others).extend(wrong)
+        elif value and isinstance(rule, Named):
+            self.found.append((path, value))
 
     def unique(self, rule: Unique, value: Any, path: str) -> None:
         """Items that come twice."""
@@ -184,19 +212,16 @@ class _Walk:
             return
         first_path, first = next(((path, name) for path, name in self.found if path == "parent"), self.found[0])
         merchant = names.merchant_of(first)
+        of_shop = first_path == "parent" and names.SHOP.matches(first)
         for path, name in self.found:
             if names.merchant_of(name) not in (merchant, ""):
                 self.names.append((path, "name.merchant", f"is of another merchant than {first_path}"))
-            elif first_path == "parent" and _is_below_shop(name) and not _is_child(name, first):
+            elif of_shop and _is_below_shop(name) and not name.startswith(f"{first}/"):
                 self.names.append((path, "name.parent", f"is not of the shop {first}"))
 
 
 def _is_below_shop(name: str) -> bool:
     return names.LISTING.matches(name) or names.LINK.matches(name)
-
-
-def _is_child(name: str, parent: str) -> bool:
-    return parent.endswith(f"/{names.ANY}") or not names.SHOP.matches(parent) or name.startswith(f"{parent}/")
 
 
 def _struct(value: Any) -> Iterator[tuple[str, str]]:
