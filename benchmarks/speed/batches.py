@@ -1,6 +1,7 @@
 """Facts in batches of 1,000, rows a second, beside the drivers' own bulk upsert of the rows that these facts left in the store.
 
-Receipts go through StreamMovements (1,000 are sent, and all answers awaited), reserves through BatchSetReserves of 1,000. The
+Receipts go through StreamMovements (1,000 are sent, and all answers awaited) and through BatchRecordReceipts of 1,000, reserves through
+BatchSetReserves of 1,000. The
 limit writes the same rows into the same tables, indices included, of an empty store of the same kind: one transaction, executemany,
 nothing read and nothing checked. For receipts those are the movements, the sums per product and per warehouse, the change feed, and
 the links that became due; for reserves the history of settings instead of movements. Goal ≥ 40 %.
@@ -32,24 +33,34 @@ _RECEIPTS = (schema.movements, schema.stock, schema.warehouse_stock, schema.chan
 _RESERVES = (schema.stock_settings, schema.stock, schema.changes, schema.links)
 
 
-async def receipts(stub: Any) -> None:
-    """One unit of each of 1,000 products arrived."""
+def receipt(number: int) -> pb.RecordReceiptRequest:
+    """One unit of a product arrived."""
+    return pb.RecordReceiptRequest(
+        product=f"merchants/{MERCHANT}/products/{product_name(number)}",
+        warehouse=f"merchants/{MERCHANT}/warehouses/{WAREHOUSE}",
+        quantity=1,
+        cause_key=str(uuid.uuid4()),
+    )
+
+
+async def stream(stub: Any) -> None:
+    """One unit of each of 1,000 products arrived, told one by one."""
 
     async def requests() -> AsyncIterator[pb.StreamMovementsRequest]:
         for number in range(BATCH):
-            receipt = pb.RecordReceiptRequest(
-                product=f"merchants/{MERCHANT}/products/{product_name(number)}",
-                warehouse=f"merchants/{MERCHANT}/warehouses/{WAREHOUSE}",
-                quantity=1,
-                cause_key=str(uuid.uuid4()),
-            )
-            yield pb.StreamMovementsRequest(sequence=number + 1, parent=f"merchants/{MERCHANT}", receipt=receipt)
+            yield pb.StreamMovementsRequest(sequence=number + 1, parent=f"merchants/{MERCHANT}", receipt=receipt(number))
 
     answered = 0
     async for answer in stub.StreamMovements(requests()):
         answered += answer.HasField("stock")
     if answered != BATCH:
         raise SystemExit(f"{answered} of {BATCH} receipts were recorded")
+
+
+async def delivery(stub: Any) -> None:
+    """One unit of each of 1,000 products arrived, told as a whole."""
+    requests = [receipt(number) for number in range(BATCH)]
+    await stub.BatchRecordReceipts(pb.BatchRecordReceiptsRequest(parent=f"merchants/{MERCHANT}", requests=requests))
 
 
 async def reserves(stub: Any) -> None:
@@ -83,7 +94,11 @@ async def measure(store: Store, quick: bool) -> list[Figure]:
     with zaiko(url) as server:
         async with grpc.aio.insecure_channel(server.address) as channel:
             stub = stock_service_pb2_grpc.StockServiceStub(channel)
-            for name, send, tables in (("StreamMovements", receipts, _RECEIPTS), ("BatchSetReserves", reserves, _RESERVES)):
+            for name, send, tables in (
+                ("StreamMovements", stream, _RECEIPTS),
+                ("BatchRecordReceipts", delivery, _RECEIPTS),
+                ("BatchSetReserves", reserves, _RESERVES),
+            ):
                 empty = store.fresh()
                 await send(stub)
                 mine, limits, rows = [], [], 0

@@ -96,11 +96,31 @@ def test_a_file_of_facts_is_fed_and_what_is_refused_is_listed(acme: Zaiko, tmp_p
     assert acme("stock", "get", "F-2", "--output", "json").json["physical"] == 4
 
 
+def test_a_delivery_note_is_recorded_as_a_whole_and_once(acme: Zaiko, tmp_path: Path) -> None:
+    acme("products", "create", "D-1")
+    file = tmp_path / "delivery.csv"
+    file.write_text("sku,units,note\nD-1,10,pallet 7\nD-1,-5,\n")
+    refused = acme("stock", "deliver", str(file), "--cause", "DN-1", code=1)
+    assert "quantity" in refused.err
+
+    file.write_text("sku,units,note\nD-1,10,pallet 7\nD-1,5,\n")
+    first = acme("stock", "deliver", str(file), "--cause", "DN-1")
+    again = acme("stock", "deliver", str(file), "--cause", "DN-1", "--output", "json").json
+
+    assert "2 recorded, 0 had been recorded before." in first.out
+    assert ["D-1", "15", "15", "15"] in cells(first.out)
+    assert [result["movement"]["cause_key"] for result in again["results"]] == ["DN-1/2", "DN-1/3"]
+    assert {result["already_recorded"] for result in again["results"]} == {True}
+    file.write_text("sku,units\nD-1,1\nD-1,6\n")
+    assert "Line 2 is refused, so nothing is recorded." in acme("stock", "deliver", str(file), "--cause", "DN-1", code=1).out
+
+
 def test_a_file_with_other_columns_is_refused_before_anything_is_sent(acme: Zaiko, tmp_path: Path) -> None:
     file = tmp_path / "facts.csv"
     file.write_text("fact,sku,units,price\n")
 
     assert "lacks cause" in acme("stock", "feed", str(file), code=2).err
+    assert "has fact, price" in acme("stock", "deliver", str(file), "--cause", "DN-2", code=2).err
 
 
 def test_stock_comes_and_goes(acme: Zaiko) -> None:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import csv
 import random
-import sys
 import time
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Any, TextIO
+from typing import Annotated, Any
 
 import grpc
 import typer
@@ -20,7 +19,8 @@ from zaiko.v1 import movement_pb2, stock_service_pb2
 from zaiko_server.cli import find
 from zaiko_server.cli.client import Client
 from zaiko_server.cli.command import Command
-from zaiko_server.cli.failure import USAGE, Failed, Refused
+from zaiko_server.cli.csv_file import opened
+from zaiko_server.cli.failure import Failed, Refused
 
 COLUMNS = ("fact", "sku", "units", "warehouse", "cause", "order", "shipment", "note")
 _NEEDED = ("fact", "sku", "units", "cause")
@@ -58,19 +58,13 @@ def feed(
     (SHOP/ORDER), shipment, note. Lines that are refused stop nothing: they are listed, and the command ends with 1.
     """
     command: Command = context.obj
-    if str(file) == "-":
-        outcome = _send(command.client, sys.stdin)
-    else:
-        try:
-            with file.open(newline="", encoding="utf-8-sig") as source:
-                outcome = _send(command.client, source)
-        except OSError as error:
-            raise Failed(f"{file} cannot be read ({error.strerror}).", USAGE) from None
+    with opened(file, COLUMNS, needed=_NEEDED) as table:
+        outcome = _send(command.client, table)
     _show(command, outcome)
 
 
-def _send(client: Client, source: TextIO) -> Outcome:
-    lines, outcome = _read(client, _opened(source)), Outcome()
+def _send(client: Client, table: csv.DictReader[str]) -> Outcome:
+    lines, outcome = _read(client, table), Outcome()
     waiting: deque[Line] = deque()
     tries = 0
     while True:
@@ -120,16 +114,6 @@ def _stream(client: Client, lines: Iterator[Line], waiting: deque[Line], outcome
             outcome.recorded += 1
     if broken:
         raise broken[0]
-
-
-def _opened(source: TextIO) -> csv.DictReader[str]:
-    table = csv.DictReader(source)
-    missing = [name for name in _NEEDED if name not in (table.fieldnames or ())]
-    unknown = [name for name in table.fieldnames or () if name not in COLUMNS]
-    if missing or unknown:
-        wrong = f"lacks {', '.join(missing)}" if missing else f"has {', '.join(unknown)}, which is not known"
-        raise Failed(f"The header {wrong}; columns are {', '.join(COLUMNS)}.", USAGE)
-    return table
 
 
 def _read(client: Client, table: csv.DictReader[str]) -> Iterator[Line]:

@@ -11,12 +11,14 @@ from zaiko.v1 import movement_pb2, stock_pb2, stock_service_pb2
 from zaiko_server.cli import find
 from zaiko_server.cli.client import Client
 from zaiko_server.cli.command import Command
+from zaiko_server.cli.delivery import deliver
 from zaiko_server.cli.failure import USAGE, Failed
 from zaiko_server.cli.feed import feed
 from zaiko_server.cli.show import last, part, word
 
 stock = typer.Typer(no_args_is_help=True, help="Stock: what there is, what is promised, what moved.")
 stock.command("feed")(feed)
+stock.command("deliver")(deliver)
 
 Product = Annotated[str, typer.Argument(metavar="SKU", help="Code or id of the product.")]
 Units = Annotated[int, typer.Argument(min=1, metavar="UNITS", help="How many.")]
