@@ -62,13 +62,10 @@ class Delta:
 
 def total(deltas: Iterable[Delta]) -> Delta:
     """The sum of deltas; of the whole journal, the balance."""
-    physical = allocated = ordered = unallocated = 0
+    result = Delta()
     for delta in deltas:
-        physical += delta.physical
-        allocated += delta.allocated
-        ordered += delta.ordered
-        unallocated += delta.unallocated
-    return Delta(physical, allocated, ordered, unallocated)
+        result = result + delta
+    return result
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,19 +5,20 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import BigInteger, Executable, Row, Select, and_, func, literal, select, true, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from zaiko_core.app.records import Page, StockRecord
 from zaiko_core.domain.demand import Demand
-from zaiko_core.domain.stock import Balance, Delta, DemandRef, Entry, Movement, MovementKind, total
+from zaiko_core.domain.stock import Balance, Delta, DemandRef, Entry, Movement, MovementKind
 from zaiko_core.storage import schema
 from zaiko_core.storage.prepared import run
 from zaiko_core.storage.rowset import given, insert_rows, lookup, rows_of, the, typed, unnested
 from zaiko_core.storage.scope import Scope, after
 
+K = TypeVar("K")
 _QUANTITIES = ("physical", "allocated", "ordered", "unallocated")
 
 
@@ -197,27 +198,27 @@ class StockRows(Scope):
         return wrong
 
     def _add(self, entries: Sequence[Entry]) -> None:
-        by_product: dict[str, list[Delta]] = defaultdict(list)
-        by_warehouse: dict[tuple[str, str], list[Delta]] = defaultdict(list)
+        by_product: dict[str, Delta] = {}
+        by_warehouse: dict[tuple[str, str], Delta] = {}
         for entry in entries:
-            by_product[entry.product].append(entry.delta)
+            _sum(by_product, entry.product, entry.delta)
             if entry.warehouse:
-                by_warehouse[entry.product, entry.warehouse].append(entry.delta)
-        rows = [_delta_row(total(deltas)) | {"product": product} for product, deltas in sorted(by_product.items())]
+                _sum(by_warehouse, (entry.product, entry.warehouse), entry.delta)
+        rows = [{"product": product, **_delta_row(delta)} for product, delta in sorted(by_product.items())]
         stamp = given(merchant=self.merchant, updated_at=self.now, revision=self.revision)
         run(self.connection, _added(self.connection.dialect.name), rows_of(rows) | stamp)
         if by_warehouse:
-            self._add_to_warehouses({key: total(deltas) for key, deltas in by_warehouse.items()})
+            self._add_to_warehouses(by_warehouse)
 
     def _add_to_warehouses(self, deltas: Mapping[tuple[str, str], Delta]) -> None:
-        table = schema.warehouse_stock
+        table, mine = schema.warehouse_stock, {"merchant": self.merchant}
         rows: list[dict[str, Any]] = [
             {"product": p, "warehouse": w, "physical": delta.physical, "allocated": delta.allocated}
             for (p, w), delta in sorted(deltas.items())
         ]
-        keys = [{"merchant": self.merchant, "product": row["product"], "warehouse": row["warehouse"]} for row in rows]
-        insert_rows(self.connection, table, keys, ignore=True)
-        run(self.connection, _added_to_warehouses(self.connection.dialect.name), rows_of(rows) | given(merchant=self.merchant))
+        keys = [{"product": row["product"], "warehouse": row["warehouse"]} for row in rows]
+        insert_rows(self.connection, table, keys, same=mine, ignore=True)
+        run(self.connection, _added_to_warehouses(self.connection.dialect.name), rows_of(rows) | given(**mine))
 
     def _records(self, rows: Sequence[Row[Any]]) -> dict[str, StockRecord]:
         if not rows:
@@ -292,6 +293,11 @@ class DemandRows(Scope):
             "alloc": units,
         }
         insert_rows(self.connection, schema.allocations, [row], update=("alloc",))
+
+
+def _sum(sums: dict[K, Delta], key: K, delta: Delta) -> None:
+    known = sums.get(key)
+    sums[key] = delta if known is None else known + delta
 
 
 def _delta_row(delta: Delta) -> dict[str, Any]:
