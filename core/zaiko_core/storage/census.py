@@ -1,4 +1,4 @@
-"""Counts over all merchants, for the metrics: reads that touch no lock."""
+"""Counts over all merchants, for the metrics and the witness: reads that touch no lock."""
 
 from __future__ import annotations
 
@@ -33,3 +33,8 @@ def take(connection: Connection, now: int) -> Census:
         {(row[0], row[1]): row[2] for row in connection.execute(by_cause.group_by(shops.c.connector, drifts.c.cause))},
         int(connection.scalar(select(func.count()).where(oversells.c.cleared_at.is_(None))) or 0),
     )
+
+
+def revisions(connection: Connection) -> int:
+    """The sum of all merchants' newest revisions."""
+    return int(connection.scalar(select(func.sum(schema.merchants.c.head))) or 0)

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 import sqlalchemy
 from opentelemetry.trace import Tracer
-from sqlalchemy import Connection, Engine, event, func, select, update
+from sqlalchemy import Connection, Engine, event, select, update
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
@@ -200,7 +200,7 @@ class Database:
         def run() -> Seen:
             with self._transaction(writing=False) as connection:
                 epoch = connection.scalar(select(schema.system.c.value).where(schema.system.c.key == "epoch"))
-                return Seen(epoch or "", int(connection.scalar(select(func.sum(schema.merchants.c.head))) or 0))
+                return Seen(epoch or "", census.revisions(connection))
 
         return await self._submit(self._readers, lambda: self._retrying(run))
 
