@@ -61,7 +61,7 @@ def main(
                     continue
                 try:
                     figures = runner.run(module.measure(each, quick))
-                except Exception:  # noqa: BLE001 - one figure that cannot be had does not cost the others
+                except (Exception, SystemExit):  # noqa: BLE001 - one figure that cannot be had does not cost the others
                     failed.append(f"{name} on {each.name}")
                     traceback.print_exc(file=sys.stderr)
                     continue

@@ -282,7 +282,7 @@ class Database:
         return result
 
     def _committed(self, done: Sequence[StorageUnitOfWork], *, loud: bool) -> None:
-        if self.is_postgresql and (told := [uow for uow in done if uow.changes]):
+        if self.is_postgresql and (told := [uow for uow in done if uow.has_changes]):
             self._acknowledged.note(Commit(told[-1].merchant, told[-1].revision, told[-1].now))
         if loud:
             self.wake()

@@ -218,6 +218,11 @@ class StorageUnitOfWork:
         return replace(self._renamed or self.merchants, head=self.answer_revision)
 
     @property
+    def has_changes(self) -> bool:
+        """Whether it has rows in the change feed."""
+        return bool(self._changes)
+
+    @property
     def changes(self) -> list[dict[str, Any]]:
         """Its rows of the change feed, without merchant and time, which are those of the transaction."""
         return [{"revision": self.revision, "kind": kind.value, "name": name} for kind, name in self._changes]
