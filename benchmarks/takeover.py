@@ -133,8 +133,8 @@ async def queue(store: Store) -> dict[str, Any]:
     url, churned = store.fresh(), store.fresh()
     replicas.fill(url)
     with host(url) as one, host(url) as two:
-        delays = await replicas.starts(url, [one.address, two.address])
-        many = await replicas.runs_of_many_triggers(url)
+        delays = await replicas.starts(url, [one.address, two.address], replicas.RATE)
+        many = await replicas.runs_of_many_triggers(url, abreast=True)
     replicas.fill(churned)
     db = Database(churned)
     with db.engine.begin() as connection:
