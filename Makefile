@@ -21,7 +21,7 @@ demo: $(VENV)/.runs ## See it work: a server, three simulated shops, every numbe
 	@$(BIN)/zaiko demo $(ARGS)
 
 test: $(VENV)/.tests ## Run the tests
-	$(BIN)/pytest -q --numprocesses=$(JOBS) --dist=loadfile $(ARGS)
+	$(BIN)/pytest -q --numprocesses=$(JOBS) --dist=loadfile --durations=15 $(ARGS)
 
 bench: $(VENV)/.tests ## Measure every figure of speed beside its limit; about a quarter of an hour
 	$(BIN)/python -m benchmarks.speed $(ARGS)

@@ -32,7 +32,8 @@ from benchmarks.speed.stores import SQLITE, Store
 STORES = (SQLITE,)
 SHARE, SPEED, BATCH = 0.95, 20_000, 250
 _COURSES = (("ecforce", 6_000, 12.0, 10.0), ("rakuten", 20_000, 12.0, 4.0), ("shopify", 60_000, 45.0, 1.0))
-"""Platform, listings, seconds for each phase at the most, and how much faster than real time. Listing at Shopify takes 17 s of CPU."""
+"""Platform, listings, seconds for each phase at the most (listing at Shopify takes 17 s of CPU), and how much faster than real
+time."""
 
 
 class InstantShopify(httpx.AsyncBaseTransport):
