@@ -72,6 +72,7 @@ def test_they_share_a_port_and_one_that_is_killed_is_started_again(tmp_path: Pat
         assert not any(psutil.pid_exists(pid) and _listens(pid, port) for pid in first | again)
 
 
+@pytest.mark.thorough
 def test_they_end_in_good_order_when_the_process_that_started_them_is_killed(tmp_path: Path, database: str) -> None:
     """Else the next one would serve beside what nobody stops, or upgrades, any more."""
     with Processes(tmp_path) as processes:

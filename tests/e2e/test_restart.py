@@ -10,11 +10,13 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
 from zaiko_core.plugin_host.loader import load
 from zaiko_sdk.testing.simulator import NewListing, SimulatorServer
 from zaiko_server.demo.processes import Processes
 
 
+@pytest.mark.thorough
 def test_a_command_that_waits_for_an_operation_outlives_a_restart_of_the_server(tmp_path: Path) -> None:
     simulator = load().simulators()["shopify"].create()
     simulator.add_listings([NewListing(sku="TEA-100", quantity=3, title="tea")])

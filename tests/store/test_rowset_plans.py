@@ -1,5 +1,4 @@
-"""A batch costs what it holds, not what the table holds: on SQLite the table is looked up by its key, never scanned. (PostgreSQL
-chooses by cost, and rightly scans a small table.)"""
+"""A batch costs what it holds, not what the table holds: the table is looked up by its key, never scanned."""
 
 from __future__ import annotations
 
@@ -8,11 +7,12 @@ from typing import Any
 
 import pytest
 from sqlalchemy import and_, event, select
+from support.stores import PostgreSQL
 from support.world import MERCHANT, World
 from zaiko_core.app.records import ProductRecord
 from zaiko_core.storage import schema
 from zaiko_core.storage.engine import Database
-from zaiko_core.storage.rowset import rowset, typed
+from zaiko_core.storage.rowset import lookup, rowset, typed
 
 
 @pytest.fixture
@@ -38,3 +38,24 @@ def test_a_batch_looks_rows_up_by_key(world: World, updating: bool) -> None:
         steps = [str(row[-1]) for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {text}", values)]
     assert any(step.startswith("SEARCH stock USING") for step in steps), steps
     assert not any(step.startswith("SCAN stock") for step in steps), steps
+
+
+def test_postgresql_looks_a_batch_up_by_its_whole_key_also_in_a_table_that_was_just_filled(
+    postgresql: PostgreSQL,
+) -> None:
+    url = postgresql.new_url()
+    world = World(Database(url)).begin()
+    products = [ProductRecord(f"p{n}", f"P{n}") for n in range(3000)]
+    world.db.write_sync(MERCHANT, lambda uow: uow.products.insert(products))
+    ran: list[tuple[str, Any]] = []
+    with world.db.engine.connect() as connection:
+        event.listen(connection, "before_cursor_execute", lambda *told: ran.append((told[2], told[3])))
+        found = lookup(connection, schema.stock, {"merchant": MERCHANT}, [{"product": f"p{n}"} for n in range(20)])
+        text, values = ran[-1]
+        plan = [str(row[0]) for row in connection.exec_driver_sql(f"EXPLAIN {text}", values)]
+    world.db.close()
+    postgresql.drop(url)
+
+    assert len(found) == 20
+    assert any("Index Cond" in step and "merchant" in step and "product" in step for step in plan), plan
+    assert not any("Seq Scan" in step for step in plan), plan

@@ -20,12 +20,13 @@ from sqlalchemy import (
     LargeBinary,
     Table,
     Text,
-    and_,
     bindparam,
     cast,
     func,
     literal,
+    literal_column,
     select,
+    true,
     tuple_,
     type_coerce,
 )
@@ -129,12 +130,16 @@ def _lookup(
 ) -> Executable:
     batch = _given_rows(dialect, typed(table, *keys))
     chosen = select(*(table.c[name] for name in columns)) if columns else select(table)
-    chosen = chosen.where(*(table.c[name] == the(table.c[name]) for name in fixed)).order_by(*(table.c[name] for name in order_by))
+    chosen = chosen.where(*(table.c[name] == the(table.c[name]) for name in fixed))
     if dialect == "postgresql":
-        return chosen.join_from(table, batch, and_(*(table.c[name] == batch.c[name] for name in keys)))
+        # Row by row, by the index: OFFSET keeps PostgreSQL from turning it round. As a join, while it believes the table to be
+        # small, it reads all that `fixed` allows for each row of the batch.
+        looked = chosen.where(*(table.c[name] == batch.c[name] for name in keys)).offset(literal_column("0")).lateral("looked")
+        return select(looked).select_from(batch.join(looked, true())).order_by(*(looked.c[name] for name in order_by))
     # As a list: as a join, SQLite, which has no statistics, may read all that `fixed` allows instead of using the index.
     wanted = table.c[keys[0]] if len(keys) == 1 else tuple_(*(table.c[name] for name in keys))
-    return chosen.where(wanted.in_(select(*(batch.c[name] for name in keys))))
+    listed = chosen.where(wanted.in_(select(*(batch.c[name] for name in keys))))
+    return listed.order_by(*(table.c[name] for name in order_by))
 
 
 def insert_rows(
