@@ -8,6 +8,7 @@ import os
 import shutil
 import stat
 import subprocess
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -52,11 +53,10 @@ def database(request: pytest.FixtureRequest, disk: Path) -> Iterator[str]:
         assert found is not None
         owner = Path(str(found[0])).stat()
         os.chown(disk, owner.st_uid, owner.st_gid)
+        # PostgreSQL is another user, who must come as far as the disk.
         for above in disk.parents:
-            if above.stat().st_mode & stat.S_IXOTH:
-                break
-            # PostgreSQL is another user, who must come as far as the disk.
-            above.chmod(0o755)
+            if above.is_relative_to(tempfile.gettempdir()) and not above.stat().st_mode & stat.S_IXOTH:
+                above.chmod(0o755)
         connection.execute(f"CREATE TABLESPACE small LOCATION '{disk}'".encode())
     url = server.new_url()
     name = url.split("?")[0].rpartition("/")[2]
