@@ -311,20 +311,22 @@ def test_merchants_do_not_wait_for_each_other_and_who_gave_up_is_not_run() -> No
 
 
 def test_a_reading_overtakes_one_that_is_long_at_work() -> None:
-    groups: list[list[str]] = []
     gate = threading.Event()
 
+    def do(merchant: str, items: Sequence[Item]) -> list[Outcome]:
+        return [Outcome(item.work(None)) for item in items]
+
     async def run() -> None:
-        together = Together(doing(groups, gate), pool, patience=0.01)
-        calls = [asyncio.ensure_future(together.add("acme", lambda _, n=n: str(n))) for n in range(3)]  # type: ignore[misc]
-        while len(groups) < 2:  # noqa: ASYNC110 - threads make them
-            await asyncio.sleep(0.001)
+        together = Together(do, pool, patience=0.01)
+        long = asyncio.ensure_future(together.add("acme", lambda _: gate.wait(10)))
+        behind = [together.add("acme", lambda _, n=n: n) for n in range(2)]  # type: ignore[misc]
+        assert await asyncio.gather(*behind) == [0, 1]
+        assert not long.done()
         gate.set()
-        await asyncio.gather(*calls)
+        assert await long
 
     with ThreadPoolExecutor(2) as pool:
         asyncio.run(run())
-    assert groups == [["0"], ["1", "2"]]
 
 
 def test_nothing_of_a_lane_is_left_when_nobody_waits() -> None:
