@@ -1,6 +1,7 @@
 """Fixtures that every folder may use."""
 
 import json
+import signal
 from collections import Counter
 from collections.abc import AsyncIterator
 
@@ -8,6 +9,10 @@ import pytest
 from support.stores import db, postgresql, sqlite_template, sqlite_url, store_url
 
 __all__ = ["db", "postgresql", "sqlite_template", "sqlite_url", "store_url"]
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # A shell's background jobs ignore it, and with them every process that a test starts and interrupts.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

@@ -8,8 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -17,6 +16,7 @@ import psycopg
 from cluster.lines import Line, Lines
 from sqlalchemy import make_url
 from support.stores import PostgreSQL
+from support.waiting import until
 from zaiko.v1 import (
     merchant_pb2,
     merchant_service_pb2,
@@ -156,7 +156,7 @@ class Cluster:
             shops = {
                 merchant: [self._shop(stack, merchant, number) for number in range(self._shop_count)] for merchant in MERCHANTS
             }
-            until(lambda: all(replica.ready() for replica in self.replicas), "every replica answers", 60)
+            until(lambda: all(replica.ready() for replica in self.replicas), "every replica answers")
             for number, (merchant, owned) in enumerate(shops.items()):
                 client = stack.enter_context(self.client(number % len(self.replicas)))
                 self.stands.append(Stand(client, merchant, owned))
@@ -182,14 +182,6 @@ class Cluster:
         return Shop(name, platform, client)
 
 
-def until(condition: Callable[[], object], what: str, seconds: float) -> None:
-    """Wait for something; raises AssertionError when it does not come."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, what
-        time.sleep(0.05)
-
-
 def _open(stand: Stand) -> None:
     stand.create(dict.fromkeys(SKUS, STOCK))
     for shop in stand.shops:
@@ -198,5 +190,4 @@ def _open(stand: Stand) -> None:
     until(
         lambda: all(numbers == dict.fromkeys(SKUS, STOCK) for numbers in stand.shown().values()),
         f"everything of {stand.merchant} is everywhere",
-        60,
     )

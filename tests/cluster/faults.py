@@ -10,8 +10,9 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from cluster.cluster import Replica, until
+from cluster.cluster import Replica
 from support.stores import PostgreSQL
+from support.waiting import until
 
 LEASE = 5.0
 """Seconds; see SchedulerConfig."""
@@ -90,7 +91,7 @@ class Faults:
             thread.join()
         if self.errors:
             raise self.errors[0]
-        until(lambda: all(replica.ready() for replica in self._replicas), "every replica answers", 60)
+        until(lambda: all(replica.ready() for replica in self._replicas), "every replica answers")
 
     def _follow(self, strike: Strike) -> None:
         time.sleep(max(0.0, self._began + strike.at - time.monotonic()))
@@ -110,7 +111,7 @@ class Faults:
                 replica.kill()
                 time.sleep(strike.seconds)
                 replica.start()
-                until(replica.ready, f"{replica.name} answers", 60)
+                until(replica.ready, f"{replica.name} answers")
             case "pause":
                 replica.pause()
                 time.sleep(strike.seconds)

@@ -8,7 +8,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from cluster.cluster import HONEST, MERCHANTS, Cluster, until
+from cluster.cluster import HONEST, MERCHANTS, Cluster
 from cluster.faults import Faults, schedule
 from cluster.histories import CLAIM, listen, overlapping_runs, told
 from cluster.lines import Lines
@@ -16,6 +16,7 @@ from cluster.load import Load
 from cluster.verdicts import every_fact_once, history_of, one_run_at_a_time, shown_wrongly, watched_wrongly
 from cluster.watchers import Watcher
 from support.stores import PostgreSQL
+from support.waiting import until
 from zaiko_core.storage.engine import Database
 
 STORMY = 20.0
@@ -88,7 +89,7 @@ def _weather(postgresql: PostgreSQL, db: Database, cluster: Cluster, verdict: Ve
             load.notify(stand, shop, draw)
     late: list[str] = []
     try:
-        until(lambda: not every_fact_once(db, load) and not shown_wrongly(db, cluster), "every shop converges", CALM)
+        until(lambda: not every_fact_once(db, load) and not shown_wrongly(db, cluster), "every shop converges", seconds=CALM)
     except AssertionError:
         late = shown_wrongly(db, cluster)
     calm = time.monotonic() - ended

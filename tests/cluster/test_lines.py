@@ -18,13 +18,13 @@ from pathlib import Path
 import psycopg
 import pytest
 from cluster.cable import Cables
-from cluster.cluster import until
 from cluster.cut import Cuts
 from cluster.faults import LEASE
 from cluster.lines import Line, Lines
 from sqlalchemy import URL, Connection, make_url
 from sqlalchemy.exc import OperationalError
 from support.stores import PostgreSQL
+from support.waiting import until
 from support.world import MERCHANT, World
 from zaiko_core.app.stock import Receipt, receive
 from zaiko_core.domain.errors import StorageUnavailable
@@ -104,7 +104,7 @@ def test_a_broken_connection_is_known_at_both_ends(kind: Lines, database: URL, d
 
         with pytest.raises(OperationalError):
             connection.exec_driver_sql("SELECT 1")
-        until(lambda: not _is_there(admin, session), "PostgreSQL's end is gone", 2)
+        until(lambda: not _is_there(admin, session), "PostgreSQL's end is gone", seconds=2)
 
 
 def test_after_ten_seconds_of_silence_both_ends_have_given_up(
@@ -119,7 +119,7 @@ def test_after_ten_seconds_of_silence_both_ends_have_given_up(
             connection.exec_driver_sql("SELECT 1")
 
         assert _PATIENCE - 1 < time.monotonic() - began < _PATIENCE + 3
-        until(lambda: not _is_there(admin, session), "PostgreSQL's end is gone", 3)
+        until(lambda: not _is_there(admin, session), "PostgreSQL's end is gone", seconds=3)
 
 
 def test_a_merchant_stands_still_for_one_lease_when_a_replica_with_many_writers_is_gone_and_nobody_was_told(
@@ -172,7 +172,7 @@ def test_what_a_killed_session_left_behind_is_cleared_away_by_the_next_one(only_
         assert session.stdout is not None
         namespace = session.stdout.readline().strip()
         left = subprocess.Popen(["ip", "netns", "exec", namespace, "sleep", "60"])
-        until(lambda: str(left.pid) in subprocess.check_output(["ip", "netns", "pids", namespace], text=True), "it runs", 10)
+        until(lambda: str(left.pid) in subprocess.check_output(["ip", "netns", "pids", namespace], text=True), "it runs")
         session.kill()
 
     with contextlib.closing(Cables()) as cables:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from e2e.local_server import Zaiko, local_server
-from e2e.test_cli import until
+from support.waiting import until
 
 
 @pytest.mark.parametrize("mode", ["compare-and-set", "adjust", "set"])

@@ -7,7 +7,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ import httpx
 import pytest
 import typer
 from e2e.local_server import Local, Zaiko, local_server
+from support.waiting import until
 from zaiko_server.cli.app import app, hoisted
 
 
@@ -43,15 +43,6 @@ def acme(zaiko: Zaiko) -> Zaiko:
 def cells(out: str) -> list[list[str]]:
     """The cells of every line of a table."""
     return [re.split(r"\s{2,}", line.strip()) for line in out.splitlines()]
-
-
-def until(condition: Any, seconds: float = 45) -> Any:
-    """Wait for something; what it was."""
-    deadline = time.monotonic() + seconds
-    while not (found := condition()):
-        assert time.monotonic() < deadline, "it did not come to be so"
-        time.sleep(0.05)
-    return found
 
 
 # Products and stock
@@ -385,7 +376,7 @@ def test_serve_drains_on_sigterm_and_a_watch_goes_on_with_the_next_process(
         until(lambda: "physical 5" in seen.read_text())
         assert "the server is stopping" in seen.read_text()
         watch.send_signal(signal.SIGINT)
-        assert watch.wait(timeout=10) in (0, 130)
+        assert watch.wait(timeout=30) in (0, 130)
     finally:
         for process in filter(None, (server, watch)):
             process.kill()

@@ -6,12 +6,12 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from e2e.local_server import Local, LocalShop, local_server
+from support.waiting import until
 from zaiko_server.cli.client import Client
 from zaiko_server.cli.connection import Connection
 from zaiko_server.demo import bench as demo_bench
@@ -94,16 +94,12 @@ def test_zaiko_demo_that_is_interrupted_leaves_nothing_running(number: signal.Si
         [sys.executable, "-m", "zaiko_server.cli", "demo"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
     try:
-        deadline = time.monotonic() + 30
-        while len(_children(demo)) < 4 and time.monotonic() < deadline:
-            time.sleep(0.05)
-        started = _children(demo)
+        started = until(lambda: len(found := _children(demo)) == 4 and found, "the server and three simulators run")
         demo.send_signal(number)
-        out, _ = demo.communicate(timeout=30)
+        demo.communicate(timeout=60)
     finally:
         demo.kill()
         demo.wait()
 
-    assert len(started) == 4, out
     assert demo.returncode != 0
     assert not [child for child in started if Path(f"/proc/{child}").exists()]

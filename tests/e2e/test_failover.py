@@ -14,6 +14,7 @@ import grpc
 import pytest
 from e2e.test_kill_stream import MERCHANT, furnish
 from support.standby import Pair, pair
+from support.waiting import until
 from zaiko.v1 import stock_service_pb2, stock_service_pb2_grpc, watch_pb2
 from zaiko_core.app.records import MerchantRecord, ShopRecord
 from zaiko_core.storage.engine import Database
@@ -122,10 +123,7 @@ class Watcher(threading.Thread):
                     time.sleep(0.1)
 
     def finish(self, physical: int) -> None:
-        deadline = time.monotonic() + 20
-        while not self.seen or self.seen[-1][1] != physical:
-            assert time.monotonic() < deadline, (self.seen[-3:], physical)
-            time.sleep(0.05)
+        until(lambda: self.seen and self.seen[-1][1] == physical, f"the watcher sees {physical}")
         self._over.set()
 
     def move_to(self, addresses: list[str]) -> None:
@@ -155,14 +153,14 @@ def test_both_servers_go_on_with_the_standby_and_nothing_that_was_acknowledged_i
         warehouse, watcher = Warehouse(replicas.addresses), Watcher(replicas.addresses)
         for thread in (warehouse, watcher):
             thread.start()
-        _until(lambda: len(warehouse.answered) > 50)
+        until(lambda: len(warehouse.answered) > 50)
 
         databases.first.halt()
         died = time.monotonic()
         time.sleep(3)
         before = len(warehouse.answered)
         databases.promote()
-        _until(lambda: len(warehouse.answered) > before + 50)
+        until(lambda: len(warehouse.answered) > before + 50)
         warehouse.finish()
 
         told = len(warehouse.answered)
@@ -199,10 +197,10 @@ def test_a_standby_that_had_less_than_was_acknowledged_is_noticed_before_anythin
         warehouse, watcher = Warehouse(replicas.addresses[:1]), Watcher(replicas.addresses)
         for thread in (warehouse, watcher):
             thread.start()
-        _until(lambda: len(warehouse.answered) > 50)
+        until(lambda: len(warehouse.answered) > 50)
         databases.lag()
         known = databases.rows("movements")
-        _until(lambda: len(warehouse.answered) > known + 20)
+        until(lambda: len(warehouse.answered) > known + 20)
 
         databases.first.halt()
         databases.promote()
@@ -219,13 +217,6 @@ def test_a_standby_that_had_less_than_was_acknowledged_is_noticed_before_anythin
         again.close()
         warehouse.move_to(replicas.addresses)
         watcher.move_to(replicas.addresses)
-        _until(lambda: watcher.begun_anew >= 2)
+        until(lambda: watcher.begun_anew >= 2)
         warehouse.finish()
         watcher.finish(databases.rows("movements"))
-
-
-def _until(condition: Any, seconds: float = 40) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)

@@ -9,8 +9,7 @@ import shutil
 import stat
 import subprocess
 import tempfile
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import grpc
@@ -18,6 +17,7 @@ import pytest
 from e2e.test_kill_stream import MERCHANT, furnish, journal
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from support.stores import PostgreSQL
+from support.waiting import until
 from zaiko.v1 import stock_service_pb2
 from zaiko_server.cli.client import Client
 from zaiko_server.cli.connection import Connection
@@ -80,11 +80,11 @@ def test_a_full_disk_refuses_writes_and_is_got_over(disk: Path, database: str, t
             told.extend(_told(client, len(told)) for _ in range(3))
 
             assert "STORAGE_UNAVAILABLE" in told
-            _until(lambda: not _serving(client))
+            until(lambda: not _serving(client))
             assert _physical(client) == len(journal(client)) == told.count("OK")
 
             ballast.unlink()
-            _until(lambda: _serving(client))
+            until(lambda: _serving(client))
             again = [_told(client, number) for number in range(len(told))]
             assert set(again) == {"OK"}
             assert _physical(client) == len(journal(client)) == len(told)
@@ -122,10 +122,3 @@ def _fill(disk: Path) -> Path:
         while True:
             file.write(b"x" * 4096)
     return ballast
-
-
-def _until(condition: Callable[[], bool], seconds: float = 20) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.1)

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 from support.stores import PostgreSQL
+from support.waiting import until
 from zaiko.v1 import stock_service_pb2
 from zaiko_core.plugin_host.loader import load
 from zaiko_sdk.testing.faults import Fault, FaultKind
@@ -92,7 +93,7 @@ def test_a_server_killed_in_the_middle_of_a_push_converges_on_the_next_start(sta
         stage.servers[victim].inject(Fault(FaultKind.LATENCY, match=WRITE[victim], seconds=1.5))
         stage.shop(seller).simulator.place_order({TEA: 2})
         stage.bench.notify(stage.shop(seller))
-        wait_until(lambda: not stage.servers[victim]._faults.faults, "the push is on its way")
+        until(lambda: not stage.servers[victim]._faults.faults, "the push is on its way")
         process.send_signal(signal.SIGKILL)
         process.wait()
 
@@ -112,10 +113,3 @@ def test_a_server_killed_in_the_middle_of_a_push_converges_on_the_next_start(sta
             movement.kind for movement in stage.bench.client.pages(stage.bench.client.stocks.ListMovements, request, "movements")
         )
         assert len(kinds) == 3, "one receipt and two orders, each once"
-
-
-def wait_until(condition: object, what: str) -> None:
-    deadline = time.monotonic() + 20
-    while not condition():  # type: ignore[operator]
-        assert time.monotonic() < deadline, what
-        time.sleep(0.005)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ import pytest
 from e2e.test_access import zaiko
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from support.stores import PostgreSQL
+from support.waiting import until
 from zaiko.v1 import merchant_service_pb2, merchant_service_pb2_grpc
 from zaiko_server.demo.processes import Processes
 
@@ -26,15 +26,6 @@ def database(postgresql: PostgreSQL) -> Iterator[str]:
     url = postgresql.new_url()
     yield url
     postgresql.drop(url)
-
-
-def until(found: Callable[[], Any], *, seconds: float = 90) -> Any:
-    """What `found` gives, once that is something."""
-    deadline = time.monotonic() + seconds
-    while not (answer := found()):
-        assert time.monotonic() < deadline, "it did not come to that"
-        time.sleep(0.05)
-    return answer
 
 
 def serves(address: str) -> bool:

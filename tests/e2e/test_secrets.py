@@ -13,7 +13,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -30,6 +29,7 @@ from google.protobuf.message import Message
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
+from support.waiting import until
 from zaiko.v1 import (
     connector_service_pb2,
     link_service_pb2,
@@ -259,13 +259,6 @@ def quoter(server: SimulatorServer) -> Quoting:
     standing = Quoting(server._faults._app)
     server._faults._app = standing
     return standing
-
-
-def until(condition: Any, what: str, seconds: float = 30) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, what
-        time.sleep(0.05)
 
 
 @contextlib.contextmanager

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +17,7 @@ from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import SpanKind, StatusCode
+from support.waiting import until
 from zaiko.v1 import shop_service_pb2, stock_service_pb2, sync_service_pb2, watch_pb2
 from zaiko_core.bootstrap import Engine
 from zaiko_core.plugin_host.loader import load
@@ -76,14 +76,6 @@ class Stage:
         return [json.loads(line) for line in self.log if json.loads(line)["event"] == event]
 
 
-def until(condition: Callable[[], Any], seconds: float = 20) -> Any:
-    deadline = time.monotonic() + seconds
-    while not (found := condition()):
-        assert time.monotonic() < deadline, "it did not come to be so"
-        time.sleep(0.05)
-    return found
-
-
 class Lines:
     """A stream whose lines are kept."""
 
@@ -130,7 +122,7 @@ def stage(
         zaiko("listings", "refresh", "mall")
         zaiko("link", "bulk", "mall", "--enable-sync")
         # What a run under way takes with it is pushed without a link of its own.
-        until(lambda: simulator.stock()[TEA] == 10 and (run(server.engine.db.next_due()).first or 0) > 10_000_000, 60)
+        until(lambda: simulator.stock()[TEA] == 10 and (run(server.engine.db.next_due()).first or 0) > 10_000_000)
         client = Client(Connection(address), "acme")
         yield Stage(server, client, exporter, platform, shop, lines.lines)
         client.close()

@@ -14,23 +14,15 @@ import sys
 import termios
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from e2e.local_server import Local, Zaiko, local_server
+from support.waiting import until
 
 WATCH = [sys.executable, "-m", "zaiko_server.cli", "watch"]
 _CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
-
-
-def until(condition: Callable[[], Any], seconds: float = 20) -> Any:
-    deadline = time.monotonic() + seconds
-    while not (found := condition()):
-        assert time.monotonic() < deadline, "it did not come to be so"
-        time.sleep(0.05)
-    return found
 
 
 class Terminal:
@@ -64,7 +56,10 @@ class Terminal:
 
     def close(self) -> int:
         self.process.send_signal(signal.SIGINT)
-        code = self.process.wait(timeout=10)
+        try:
+            code = self.process.wait(timeout=30)
+        finally:
+            self.process.kill()
         self._reader.join(timeout=5)
         os.close(self._ours)
         return code
@@ -151,7 +146,7 @@ def test_a_pipe_gets_a_line_per_change_without_codes_for_terminals(zaiko: Zaiko,
         until(lambda: "link   mall/CUP  SYNCED  should show 15, acknowledged 15" in seen.read_text())
     finally:
         watch.send_signal(signal.SIGINT)
-        assert watch.wait(timeout=10) in (0, 130)
+        assert watch.wait(timeout=30) in (0, 130)
     assert "\x1b" not in seen.read_text()
     assert all(re.match(r"\d\d:\d\d:\d\d\.\d{3}  r\d+  (shop|link|run|gone) ", line) for line in seen.read_text().splitlines())
 

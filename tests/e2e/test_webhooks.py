@@ -10,6 +10,7 @@ import httpx
 import pytest
 import structlog
 from e2e.local_server import Zaiko, run
+from support.waiting import until
 from zaiko_core.bootstrap import Engine
 from zaiko_core.plugin_host.loader import load
 from zaiko_core.storage.secrets import SecretBox
@@ -65,14 +66,6 @@ def post(server: Server) -> Callable[..., httpx.Response]:
         return httpx.post(url, headers=headers, content=body, timeout=10)
 
     return send
-
-
-def until(condition: Callable[[], Any], seconds: float = 20) -> Any:
-    deadline = time.monotonic() + seconds
-    while not (found := condition()):
-        assert time.monotonic() < deadline, "it did not come to be so"
-        time.sleep(0.05)
-    return found
 
 
 def runs(zaiko: Zaiko) -> int:

@@ -6,7 +6,6 @@ import os
 import shutil
 import subprocess
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any
 import psycopg
 
 from support.stores import PostgreSQL, _pgserver, _start
+from support.waiting import until
 
 
 class Pair:
@@ -37,17 +37,17 @@ class Pair:
         # The copy of the primary's own lock.
         (self._two / ".s.PGSQL.5432.lock").unlink()
         _start(self._two)
-        self._until(lambda: self._first("SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming'"))
+        until(lambda: self._first("SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming'"))
 
     def wait_for_standby(self) -> None:
         """From now on a commit is acknowledged when the standby has it."""
         self._set(self._one, "synchronous_standby_names", "*")
-        self._until(lambda: self._first("SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'sync'"))
+        until(lambda: self._first("SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'sync'"))
 
     def lag(self) -> None:
         """From now on the standby hears nothing of the primary."""
         self._set(self._two, "primary_conninfo", "")
-        self._until(lambda: not self._first("SELECT count(*) FROM pg_stat_replication"))
+        until(lambda: not self._first("SELECT count(*) FROM pg_stat_replication"))
 
     def promote(self) -> None:
         """Let the standby be a primary, with what it has."""
@@ -96,13 +96,6 @@ class Pair:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
-
-    @staticmethod
-    def _until(condition: Any) -> None:
-        deadline = time.monotonic() + 20
-        while not condition():
-            assert time.monotonic() < deadline, "the standby does not come to that"
-            time.sleep(0.05)
 
 
 @contextmanager
