@@ -10,6 +10,8 @@ LOCK := pyproject.toml uv.lock $(wildcard plugins/*/pyproject.toml)
 # --inexact: uv itself lives in the same environment, and must not remove itself.
 SYNC := UV_PYTHON_DOWNLOADS=never $(BIN)/uv sync --frozen --inexact --all-packages --no-default-groups --quiet
 OURS := core server plugins tests examples benchmarks
+# Tests and the demo start many processes; where Python is told to keep no bytecode, each would compile everything anew, for a second or two.
+export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test bench lint format protos released clean
