@@ -141,7 +141,7 @@ class Engine:
         self.epoch = await self._lookout.begin(self.epoch, self.config.witness)
         await self.feed.start()
         if self.db.is_postgresql:
-            self._listener = Listener(self.db.engine, self._wake_local)
+            self._listener = Listener(self.db.engine, self.wake, is_ours=self.db.is_ours)
             self._listener.start()
         if self.config.run_shops:
             await self._scheduler.start(self.registry.types)
@@ -196,9 +196,11 @@ class Engine:
         """Run what is due now, once (see Scheduler.run_due); with `run_shops` off."""
         return await self._scheduler.run_due()
 
-    def wake(self) -> None:
-        """Something was committed: watchers and the scheduler look at once. From any thread."""
-        self._wake_local()
+    def wake(self, due_in: int | None) -> None:
+        """Something was committed: watchers look at once, the scheduler in `due_in` µs, unless None. From any thread."""
+        self.feed.wake()
+        if due_in is not None:
+            self._scheduler.wake(due_in / 1_000_000)
 
     def can_sync(self, connector: str) -> Refusal | None:
         """Why shops of this connector cannot be synced, or None."""
@@ -355,10 +357,6 @@ class Engine:
     def _run_id(self) -> str:
         """Time-ordered, so that the newest run sorts last."""
         return f"{translation.micros(self.clock.now()):016d}-{self._new_id()[:8]}"
-
-    def _wake_local(self) -> None:
-        self.feed.wake()
-        self._scheduler.wake()
 
 
 def _random_id() -> str:

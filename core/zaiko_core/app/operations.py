@@ -96,5 +96,6 @@ def _check_only_one(uow: UnitOfWork, kind: str, shop: str, doing: str) -> None:
 def _begin(uow: UnitOfWork, kind: str, shop: str, arguments: dict[str, object], drawn: str) -> OperationRecord:
     operation = operation_id(uow.now, drawn)
     uow.operations.put(OperationRecord(operation, kind, OperationState.QUEUED, shop, arguments))
+    uow.due()
     uow.advance()
     return get(uow, operation)

@@ -7,7 +7,7 @@ the newest that it shows; writing there is a bug. Lookups answer a mapping that 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Protocol
 
 from zaiko_core.app.records import (
@@ -217,9 +217,9 @@ class Shops(Protocol):
         """Everything but ingestion progress and the job; a shop that is not paused any more is due at once."""
         ...
 
-    def give_back(self, shop: str, token: int, end: GivenBack) -> None:
-        """The run under `token` has ended: status, lease and next turn at once; the settings' revision stays. Raises LeaseLost when
-        the shop is no longer held under it. Locks the shop's row."""
+    def give_back(self, shop: str, token: int, end: GivenBack) -> int | None:
+        """The run under `token` has ended: status, lease and next turn at once; the settings' revision stays. When the shop is due
+        again (µs); None: paused. Raises LeaseLost when the shop is no longer held under it. Locks the shop's row."""
         ...
 
     def save_progress(self, shop: str, *, cursor: str, complete_until: int | None, news: bool = False) -> None:
@@ -646,6 +646,11 @@ class UnitOfWork(Protocol):
         REQUEST, WEBHOOK or CHANGE; the strongest since the last run began is the next run's."""
         ...
 
+    def due(self, delay: int = 0) -> None:
+        """The scheduler has something to do `delay` µs from now that was not triggered: an operation, or a shop that a run gives
+        back. Other replicas may see it at their next poll only."""
+        ...
+
     def hold_lease(self, shop: str, token: int) -> None:
         """Go on only while this process holds the shop under `token`: locks the shop's row; raises LeaseLost. From here on this
         unit of work is part of a run of the shop, which handles by itself what becomes due there: `trigger` leaves it out."""
@@ -672,6 +677,3 @@ class JobQueue(Protocol):
         """Give back a shop whose run could not end by itself (`Shops.give_back`), due again in `next_in` µs (None: at its
         interval), at once if it was triggered meanwhile. Without effect when the lease was lost."""
         ...
-
-
-Wake = Callable[[], None]

@@ -183,7 +183,7 @@ def end_run(uow: UnitOfWork, found: FoundShop, run: RunRecord, end: RunEnd, *, b
     has found nothing out about the shop: its problem stays."""
     shop, succeeded = found.shop, end.state in (RunState.SUCCEEDED, RunState.PARTIALLY_SUCCEEDED)
     written = began or not succeeded or shop.problem is not None
-    uow.shops.give_back(
+    due_at = uow.shops.give_back(
         shop.shop,
         run.token,
         GivenBack(
@@ -196,6 +196,8 @@ def end_run(uow: UnitOfWork, found: FoundShop, run: RunRecord, end: RunEnd, *, b
             complete_until=end.complete_until,
         ),
     )
+    if due_at is not None:
+        uow.due(max(0, due_at - uow.now))
     uow.changed(ChangeKind.SHOP, [shop.shop])
     if not written:
         return False

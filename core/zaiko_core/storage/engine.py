@@ -28,14 +28,14 @@ from zaiko_core.storage.acknowledged import Acknowledged, Commit
 from zaiko_core.storage.address import address
 from zaiko_core.storage.catalogue import MerchantDirectory
 from zaiko_core.storage.census import Census
-from zaiko_core.storage.channel import NOTIFY
+from zaiko_core.storage.channel import NOTIFY, told
 from zaiko_core.storage.clock import CLOCK
 from zaiko_core.storage.jobs import Due, Jobs
 from zaiko_core.storage.migrate import migrate
 from zaiko_core.storage.together import Item, Outcome, Together, acted, looked_up, runs
 from zaiko_core.storage.tokens import TokenRows
 from zaiko_core.storage.turns import Turns
-from zaiko_core.storage.uow import StorageUnitOfWork, finish, following, opened
+from zaiko_core.storage.uow import StorageUnitOfWork, finish, following, opened, soonest
 from zaiko_core.storage.witness import Seen
 
 T = TypeVar("T")
@@ -84,7 +84,8 @@ class Database:
     """One store. `write` and `read` run a function over a unit of work in one transaction on a worker thread; the function may be
     run again after a serialization failure or a lost connection, so it has no side effect outside of the transaction.
 
-    `wake` is called, on a worker thread, after every commit that changed something watchers or the scheduler care about.
+    `wake` is called, on a worker thread, after every commit that changed something watchers or the scheduler care about, with the
+    µs until the scheduler has something to do, or None.
     `tell` is called, on a worker thread, after a commit, with the merchant and each fact that the unit of work had for observers.
     `lost` is called, on any thread, when the database turns out not to have what it acknowledged (ADR 0029); it is not used then.
     `now` gives µs since 1970; on PostgreSQL the database's own clock is used unless `now` is given.
@@ -95,7 +96,7 @@ class Database:
         url: str,
         *,
         now: Now | None = None,
-        wake: Callable[[], None] = lambda: None,
+        wake: Callable[[int | None], None] = lambda due_in: None,
         tell: Callable[[str, Any], None] = lambda merchant, fact: None,
         lost: Callable[[], None] = lambda: None,
         tracer: Tracer = tracing.OFF,
@@ -106,8 +107,12 @@ class Database:
         self._now = now
         self._acknowledged, self._lost = Acknowledged(), lost
         self.engine = _postgresql(self.url) if self.is_postgresql else _sqlite(self.url)
+        self._servers: set[int] = set()
+        """Processes of PostgreSQL that serve our connections."""
         if self.is_postgresql:
             event.listen(self.engine, "connect", self._check_history)
+            event.listen(self.engine, "connect", self._connected)
+            event.listen(self.engine, "close", self._disconnected)
         # SQLite has one writer at a time: one thread makes writers queue here instead of in busy retries.
         self._writers = ThreadPoolExecutor(8 if self.is_postgresql else 1, thread_name_prefix="zaiko-write")
         self._readers = ThreadPoolExecutor(4, thread_name_prefix="zaiko-read")
@@ -135,11 +140,11 @@ class Database:
         with tracing.part(self._tracer, "write", {"zaiko.merchant": merchant, "code.function.name": _use_case(work)}):
             return await self._submit(self._writers, lambda: self.write_sync(merchant, work, advancing=advancing))
 
-    async def write_together(self, merchant: str, work: Callable[[StorageUnitOfWork], T]) -> T:
+    async def write_together(self, merchant: str, work: Callable[[StorageUnitOfWork], T], *, advancing: bool = False) -> T:
         """As `write`, for work of a few statements: what waits for the same merchant shares one commit (ADR 0026)."""
         self._check_open()
         with tracing.part(self._tracer, "write", {"zaiko.merchant": merchant, "code.function.name": _use_case(work)}):
-            return await self._writing.add(merchant, work)
+            return await self._writing.add(merchant, work, advancing=advancing)
 
     async def act(
         self, merchant: str, act: Callable[[StorageUnitOfWork, Sequence[K]], Sequence[T]], what: K, *, claims: Collection[str]
@@ -263,7 +268,7 @@ class Database:
             with self._transaction(writing=True) as connection:
                 result = work(Jobs(connection, self._known_now(), owner=owner, lease=lease))
                 if loud and self.is_postgresql:
-                    connection.execute(NOTIFY)
+                    connection.execute(NOTIFY, told("postgresql", 0))
                 return result
 
         return await self._submit(self._writers, lambda: self._retrying(run))
@@ -285,7 +290,7 @@ class Database:
         if self.is_postgresql and (told := [uow for uow in done if uow.has_changes]):
             self._acknowledged.note(Commit(told[-1].merchant, told[-1].revision, told[-1].now))
         if loud:
-            self.wake()
+            self.wake(soonest(done))
         for uow in done:
             for fact in uow.told:
                 self._tell(uow.merchant, fact)
@@ -352,6 +357,17 @@ class Database:
         context = contextvars.copy_context()
         return await asyncio.get_running_loop().run_in_executor(pool, context.run, work)
 
+    def is_ours(self, server: int) -> bool:
+        """Whether this process of PostgreSQL serves one of our connections."""
+        return server in self._servers
+
+    def _connected(self, connection: Any, record: Any) -> None:
+        record.info["server"] = connection.info.backend_pid
+        self._servers.add(connection.info.backend_pid)
+
+    def _disconnected(self, connection: Any, record: Any) -> None:
+        self._servers.discard(record.info.get("server"))
+
     def _check_history(self, connection: Any, record: object) -> None:
         """Of every new connection: it may lead to another database than the ones before."""
         if self._acknowledged.lost_by(connection):
@@ -372,8 +388,13 @@ class Database:
                 return [Outcome(error=error)] * len(items)
             except Exception:  # noqa: BLE001, S110 - whose it is, each finds out by itself
                 pass
-        alone = self.write_sync if writing else self.read_sync
-        return [_outcome(lambda item=item: item.context.run(alone, merchant, item.work), alone=True) for item in items]  # type: ignore[misc]
+
+        def alone(item: Item) -> Any:
+            return (
+                self.write_sync(merchant, item.work, advancing=item.advancing) if writing else self.read_sync(merchant, item.work)
+            )
+
+        return [_outcome(lambda item=item: item.context.run(alone, item), alone=True) for item in items]  # type: ignore[misc]
 
     def _read_group(self, merchant: str, items: Sequence[Item]) -> list[Outcome]:
         with self._transaction(writing=False) as connection:

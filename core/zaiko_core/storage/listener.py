@@ -11,7 +11,7 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from zaiko_core.domain.errors import StorageUnavailable
-from zaiko_core.storage.channel import CHANNEL
+from zaiko_core.storage.channel import CHANNEL, heard
 
 if TYPE_CHECKING:
     import psycopg
@@ -22,10 +22,12 @@ _LOOK, _PAUSE = 0.5, 1.0
 
 class Listener:
     """One thread with one connection of its own, which is made as the store's others are: a network that swallows packets is
-    noticed, and after a failover it listens to the new primary. `start` once, `stop` once."""
+    noticed, and after a failover it listens to the new primary. `wake` gets in how many µs something is due (None: only watchers
+    care); `is_ours` whether a process of the database serves a connection of this store, which has woken us already. `start` once,
+    `stop` once."""
 
-    def __init__(self, engine: Engine, wake: Callable[[], None]) -> None:
-        self._engine, self._wake = engine, wake
+    def __init__(self, engine: Engine, wake: Callable[[int | None], None], *, is_ours: Callable[[int], bool]) -> None:
+        self._engine, self._wake, self._is_ours = engine, wake, is_ours
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._follow, name="zaiko-listen", daemon=True)
 
@@ -43,15 +45,16 @@ class Listener:
             try:
                 with self._connected() as connection:
                     # What was told while nobody listened.
-                    self._wake()
+                    self._wake(0)
                     self._listen(connection)
             except (psycopg.Error, SQLAlchemyError, StorageUnavailable):
                 self._stopping.wait(_PAUSE)
 
     def _listen(self, connection: psycopg.Connection) -> None:
         while not self._stopping.is_set():
-            for _ in connection.notifies(timeout=_LOOK, stop_after=1):
-                self._wake()
+            for notification in connection.notifies(timeout=_LOOK, stop_after=1):
+                if not self._is_ours(notification.pid):
+                    self._wake(heard(notification.payload))
 
     @contextlib.contextmanager
     def _connected(self) -> Iterator[psycopg.Connection]:

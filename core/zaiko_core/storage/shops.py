@@ -14,7 +14,7 @@ from zaiko_core.domain.errors import LeaseLost
 from zaiko_core.domain.problem import problem_from
 from zaiko_core.domain.suspicion import SuspectPolicy
 from zaiko_core.storage import schema
-from zaiko_core.storage.prepared import count, only, run
+from zaiko_core.storage.prepared import only, run
 from zaiko_core.storage.rowset import given, insert_rows, lookup, rows_of, the, typed, unnested
 from zaiko_core.storage.scope import Scope, after
 
@@ -61,6 +61,7 @@ _GIVE_BACK = (
         order_cursor=func.coalesce(the(_SHOPS.c.order_cursor), _SHOPS.c.order_cursor),
         orders_complete_until=func.coalesce(the(_SHOPS.c.orders_complete_until), _SHOPS.c.orders_complete_until),
     )
+    .returning(_SHOPS.c.due_at)
 )
 _PROGRESS = (
     update(_SHOPS)
@@ -101,7 +102,7 @@ class ShopRows(Scope):
         values["due_at"] = None if resting else func.coalesce(table.c.due_at, self.now)
         self.connection.execute(update(table).where(self.mine(table), table.c.shop == record.shop).values(values))
 
-    def give_back(self, shop: str, token: int, end: GivenBack) -> None:
+    def give_back(self, shop: str, token: int, end: GivenBack) -> int | None:
         values = given(
             merchant=self.merchant,
             shop=shop,
@@ -115,8 +116,10 @@ class ShopRows(Scope):
             orders_complete_until=end.complete_until,
         )
         times = {"now": self.now, "later": None if end.next_in is None else self.now + end.next_in}
-        if count(self.connection, _GIVE_BACK, values | times) != 1:
+        row = only(run(self.connection, _GIVE_BACK, values | times))
+        if row is None:
             raise LeaseLost(f"shops/{shop} is no longer held under token {token}")
+        return None if row.due_at is None else int(row.due_at)
 
     def save_progress(self, shop: str, *, cursor: str, complete_until: int | None, news: bool = False) -> None:
         told = given(order_cursor=cursor, ordered_at=self.now if news else None, orders_complete_until=complete_until)

@@ -45,12 +45,14 @@ class Alike:
 
 @dataclass(eq=False, slots=True)
 class Item:
-    """`work` takes a unit of work and runs in `context`; where `alike` is given, both do the same."""
+    """`work` takes a unit of work and runs in `context`; where `alike` is given, both do the same. `advancing`: it changes something
+    in any case, which saves a statement where it goes alone."""
 
     work: Callable[[Any], Any]
     context: contextvars.Context
     answer: asyncio.Future[Any]
     alike: Alike | None = None
+    advancing: bool = False
 
 
 @dataclass(eq=False, slots=True)
@@ -80,10 +82,10 @@ class Together:
         self._do, self._pool, self._patience, self._window = do, pool, patience, window
         self._lanes: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, _Lane]] = WeakKeyDictionary()
 
-    async def add(self, merchant: str, work: Callable[[Any], T]) -> T:
+    async def add(self, merchant: str, work: Callable[[Any], T], *, advancing: bool = False) -> T:
         """What `work` returns, when its group is committed. Raises what it raises, and what the store raises. One that is cancelled
         before its group begins is not run; later, it runs to its end and nobody hears of it."""
-        answer: T = await self._add(merchant, work)
+        answer: T = await self._add(merchant, work, advancing=advancing)
         return answer
 
     async def look(self, merchant: str, look: Look, key: Any) -> Any:
@@ -94,10 +96,10 @@ class Together:
         """As `add`, for what `act` answers to `what`; `do` may take items with the same act at once (`runs`)."""
         return await self._add(merchant, lambda uow: act(uow, [what])[0], Alike(act, what, frozenset(claims)))
 
-    async def _add(self, merchant: str, work: Callable[[Any], Any], alike: Alike | None = None) -> Any:
+    async def _add(self, merchant: str, work: Callable[[Any], Any], alike: Alike | None = None, *, advancing: bool = False) -> Any:
         loop = asyncio.get_running_loop()
         lane = self._lanes.setdefault(loop, {}).setdefault(merchant, _Lane())
-        item = Item(work, contextvars.copy_context(), loop.create_future(), alike)
+        item = Item(work, contextvars.copy_context(), loop.create_future(), alike, advancing)
         lane.abreast = lane.abreast or bool(lane.running or lane.waiting)
         lane.waiting.append(item)
         if not lane.collecting:

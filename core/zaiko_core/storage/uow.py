@@ -14,7 +14,7 @@ from zaiko_core.domain.errors import LeaseLost, NotFound
 from zaiko_core.storage import schema, triggers
 from zaiko_core.storage.additions import AdditionRows
 from zaiko_core.storage.catalogue import ProductRows, WarehouseRows, merchant_from
-from zaiko_core.storage.channel import NOTIFIED, NOTIFY
+from zaiko_core.storage.channel import NOTIFIED, told
 from zaiko_core.storage.clock import CLOCK
 from zaiko_core.storage.drifts import DriftRows
 from zaiko_core.storage.history import FeedRows, OperationRows, RequestRows, RunRows
@@ -38,8 +38,8 @@ def _opening(dialect: str, writing: bool, advancing: bool, clocked: bool) -> Exe
     mine = table.c.merchant == the(table.c.merchant)
     clock = [CLOCK.label("clock")] if clocked else []
     if advancing:
-        told = [NOTIFIED.label("told")] if dialect == "postgresql" else []
-        return update(table).where(mine).values(head=table.c.head + 1).returning(table, *clock, *told)
+        notified = [NOTIFIED] if dialect == "postgresql" else []
+        return update(table).where(mine).values(head=table.c.head + 1).returning(table, *clock, *notified)
     query = select(table, *clock).where(mine)
     return query.with_for_update(of=table) if writing else query
 
@@ -71,7 +71,8 @@ def _triggering(dialect: str, by: Trigger, traced: bool) -> Executable:
         "triggered": triggers.stronger(table.c.triggered, by),
     }
     same = (table.c.merchant == the(table.c.merchant), table.c.shop == batch.c.shop, table.c.due_at.is_not(None))
-    return update(table).where(*same).values(values | ({"cause": the(table.c.cause)} if traced else {}))
+    triggered = update(table).where(*same).values(values | ({"cause": the(table.c.cause)} if traced else {}))
+    return triggered.returning(NOTIFIED) if dialect == "postgresql" else triggered
 
 
 class StorageUnitOfWork:
@@ -86,7 +87,8 @@ class StorageUnitOfWork:
         self._changes: dict[tuple[ChangeKind, str], None] = {}
         self._advance, self._advanced = advanced, advanced
         self._renamed: MerchantRecord | None = None
-        self._triggered = False
+        self.due_in: int | None = None
+        """In how many µs the scheduler has something to do because of this; None: it has not."""
         self._held: tuple[str, int] | None = None
         self.told: list[OversellRecord | ClearedRecord] = []
 
@@ -200,9 +202,13 @@ class StorageUnitOfWork:
             return
         cause = written()
         values = given(merchant=self.merchant, due_at=self.now + delay) | (given(cause=cause) if cause else {})
-        statement = _triggering(self._connection.dialect.name, by, bool(cause))
-        run(self._connection, statement, values | rows_of([{"shop": shop} for shop in names]))
-        self._triggered = True
+        dialect = self._connection.dialect.name
+        rows = rows_of([{"shop": shop} for shop in names])
+        run(self._connection, _triggering(dialect, by, bool(cause)), values | rows | told(dialect, delay))
+        self.due(delay)
+
+    def due(self, delay: int = 0) -> None:
+        self.due_in = delay if self.due_in is None else min(delay, self.due_in)
 
     def hold_lease(self, shop: str, token: int) -> None:
         if self._held == (shop, token):
@@ -232,8 +238,9 @@ def opened(connection: Connection, merchant: str, now: int | None, *, writing: b
     """The first of a transaction. `now` None: by PostgreSQL's clock, which is asked on the way. `advancing`: something will change
     in any case. Raises NotFound."""
     # The merchant's row is locked first, by every writer (ADR 0003).
-    opening = _opening(connection.dialect.name, writing, advancing, now is None)
-    row = only(run(connection, opening, given(merchant=merchant)))
+    dialect = connection.dialect.name
+    opening = _opening(dialect, writing, advancing, now is None)
+    row = only(run(connection, opening, given(merchant=merchant) | (told(dialect, None) if advancing else {})))
     if row is None:
         raise NotFound(f"merchants/{merchant}")
     found = merchant_from(row)
@@ -247,16 +254,19 @@ def following(earlier: StorageUnitOfWork, connection: Connection) -> StorageUnit
 
 
 def finish(connection: Connection, done: Sequence[StorageUnitOfWork]) -> bool:
-    """Write the change feed and the merchant's new revision, and wake other replicas; whether somebody has to be woken here. `done`
-    are the units of work of one transaction, in their order."""
-    dialect, last = connection.dialect.name, done[-1]
+    """Write the change feed and the merchant's new revision, and tell other replicas; whether there is something for watchers or
+    the scheduler. `done` are the units of work of one transaction, in their order."""
+    dialect, last, due_in = connection.dialect.name, done[-1], soonest(done)
     if any(uow._advance for uow in done):
         if not (len(done) == 1 and last._advanced):
-            run(connection, _advancing(dialect), given(merchant=last.merchant, head=last.answer_revision))
+            head = given(merchant=last.merchant, head=last.answer_revision)
+            run(connection, _advancing(dialect), head | told(dialect, due_in))
         rows = [row for uow in done for row in uow.changes]
         insert_rows(connection, schema.changes, rows, same={"merchant": last.merchant, "at": last.now})
         return True
-    triggered = any(uow._triggered for uow in done)
-    if triggered and dialect == "postgresql":
-        run(connection, NOTIFY, {})
-    return triggered
+    return due_in is not None
+
+
+def soonest(done: Iterable[StorageUnitOfWork]) -> int | None:
+    """In how many µs the scheduler has something to do because of one of them; None: it has not."""
+    return min((uow.due_in for uow in done if uow.due_in is not None), default=None)

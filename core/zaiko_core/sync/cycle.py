@@ -221,7 +221,7 @@ class Cycle:
                 uow.shops.save_progress(self.shop.shop, cursor=cursor, complete_until=complete, news=done.changed > 0)  # noqa: B023
                 return done
 
-            done = await self.run.write(take)
+            done = await self.run.write(take, items=len(readings))
             self._unstored = None
             self._last_sold |= done.sold
             self.shop = replace(self.shop, order_cursor=page.cursor)
@@ -421,7 +421,7 @@ class Cycle:
         if not outcomes:
             return
         shop, token = self.shop.shop, self.claim.token
-        confirmed, failed = await self.run.write(lambda uow: sync.settle(uow, shop, token, policy, outcomes))
+        confirmed, failed = await self.run.write(lambda uow: sync.settle(uow, shop, token, policy, outcomes), items=len(outcomes))
         self.counts.confirmed += confirmed
         self.counts.failed += failed
 

@@ -14,6 +14,9 @@ from zaiko_core.storage.engine import Database
 
 T = TypeVar("T")
 
+_FEW = 20
+"""Orders or links of a transaction that others need not be kept apart from: its length is that of a call."""
+
 
 @dataclass(slots=True)
 class Run:
@@ -46,22 +49,24 @@ class Run:
         """Write down that it has begun. Raises LeaseLost."""
         await self.write(lambda uow: None)
 
-    async def write(self, work: Callable[[UnitOfWork], T]) -> T:
-        """`Database.write`, for a transaction of this run; the first one begins it. Raises LeaseLost."""
+    async def write(self, work: Callable[[UnitOfWork], T], *, items: int = _FEW + 1) -> T:
+        """`Database.write`, for a transaction of this run; the first one begins it. `items`: how many it is about; where they are few
+        it may share its commit with others of the merchant. Raises LeaseLost."""
+        write = self.db.write_together if items <= _FEW else self.db.write
         if self._began:
-            return await self.db.write(self.claim.merchant, work)
+            return await write(self.claim.merchant, work)
 
         def first(uow: UnitOfWork) -> T:
             sync.begin_run(uow, self.record, unended=self.found.unended)
             return work(uow)
 
-        done = await self.db.write(self.claim.merchant, first, advancing=True)
+        done = await write(self.claim.merchant, first, advancing=True)
         self._began = True
         return done
 
     async def end(self, end: RunEnd) -> bool:
         """Record how it ended, and give the shop back, in one transaction; whether it is written down. Raises LeaseLost."""
         began = self._began
-        return await self.db.write(
+        return await self.db.write_together(
             self.claim.merchant, lambda uow: sync.end_run(uow, self.found, self.record, end, began=began), advancing=True
         )

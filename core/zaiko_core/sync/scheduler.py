@@ -15,7 +15,7 @@ from zaiko_sdk import Clock, Log
 from zaiko_core.app.records import JobClaim
 from zaiko_core.domain.errors import LeaseLost, NotFound, Refusal
 from zaiko_core.storage.engine import Database
-from zaiko_core.storage.jobs import Jobs, OperationClaim
+from zaiko_core.storage.jobs import Due, Jobs, OperationClaim
 
 T = TypeVar("T")
 
@@ -40,7 +40,8 @@ class SchedulerConfig:
 
 
 class Scheduler:
-    """Runs until stopped. `wake` may be called from any thread and makes it look at once."""
+    """Runs until stopped. It looks when something is due that it knows of, and each `poll` seconds for what it does not. `wake` may
+    be called from any thread."""
 
     def __init__(
         self,
@@ -59,6 +60,8 @@ class Scheduler:
         self._operations: dict[OperationClaim, asyncio.Task[None]] = {}
         self._tasks: list[asyncio.Task[None]] = []
         self._alarm = asyncio.Event()
+        self._look_at = 0.0
+        """When it looks next, by the loop's clock."""
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stopping = False
         self._stopped = asyncio.Event()
@@ -73,10 +76,16 @@ class Scheduler:
         """Whether this run was asked to end. A run looks where it may end; nothing interrupts it in between."""
         return claim in self._cancelled
 
-    def wake(self) -> None:
-        """Something became due."""
+    def wake(self, due_in: float = 0.0) -> None:
+        """Something is due in so many seconds."""
         if self._loop is not None and not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._alarm.set)
+            self._loop.call_soon_threadsafe(self._expect, due_in)
+
+    def _expect(self, due_in: float) -> None:
+        look_at = asyncio.get_running_loop().time() + due_in
+        if look_at < self._look_at:
+            self._look_at = look_at
+            self._alarm.set()
 
     async def start(self, connectors: Collection[str]) -> None:
         """Begin to claim, first of all the shops of these connectors that were backing off."""
@@ -133,42 +142,45 @@ class Scheduler:
 
     async def _claiming(self) -> None:
         while not self._stopping:
-            self._alarm.clear()
+            # Whoever wakes it from now on is heard after this look.
+            self._look_at = asyncio.get_running_loop().time() + self._config.poll
             try:
-                wait = await self._claim()
+                self._expect(await self._claim())
             except Refusal as error:
                 self._log.error("claim_failed", reason=error.reason)
-                wait = self._config.poll
+            await self._rest_until_due()
+
+    async def _rest_until_due(self) -> None:
+        while not self._stopping and (left := self._look_at - asyncio.get_running_loop().time()) > 0:
+            self._alarm.clear()
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(wait):
+                async with asyncio.timeout(left):
                     await self._alarm.wait()
 
     async def _claim(self) -> float:
-        """Claim what is due and start it; how many seconds to wait for the next look."""
+        """Claim what is due and start it; in how many seconds there is more."""
         room = self._config.capacity - len(self._held)
-        due = await self._db.next_due()
-        if due.first is None or due.first > 0:
-            return self._config.poll if due.first is None else min(self._config.poll, max(0.001, due.first / 1_000_000))
         if room <= 0:
             return self._config.poll
-
         retrying = sum(claim.attempt > 0 for claim, _ in self._held.values())
         retries = max(0, self._config.capacity // _RETRY_SHARE - retrying)
 
-        def take(jobs: Jobs) -> tuple[list[JobClaim], list[OperationClaim]]:
+        def take(jobs: Jobs) -> tuple[list[JobClaim], list[OperationClaim], Due]:
+            claims, due = jobs.claim(room, retries=retries), jobs.next_due()
             waiting = due.operations is not None and due.operations <= 0
-            return jobs.claim(room, retries=retries), jobs.claim_operations(4) if waiting else []
+            return claims, jobs.claim_operations(4) if waiting else [], due
 
-        claims, operations = await self._jobs(take)
+        claims, operations, due = await self._jobs(take)
         for claim in claims:
             task = asyncio.create_task(self._run(claim), name=f"run {claim.merchant}/{claim.shop}")
             self._held[claim.merchant, claim.shop] = (claim, task)
         for operation in operations:
             if operation not in self._operations:
                 self._operations[operation] = asyncio.create_task(self._operate(operation), name=f"operation {operation.operation}")
-        if not claims and not operations:
+        if due.first is None or (due.first <= 0 and not claims and not operations):
+            # What is due and cannot be had: another replica takes it in this moment, or it stands behind its like.
             return self._config.poll
-        return 0.001
+        return max(0.001, due.first / 1_000_000)
 
     async def _run(self, claim: JobClaim) -> None:
         with bound_contextvars(merchant=claim.merchant, shop=claim.shop):
@@ -192,15 +204,17 @@ class Scheduler:
             )
             crashed = True
         finally:
+            if len(self._held) >= self._config.capacity:
+                # Something may have been waiting for this place.
+                self._expect(0.0)
             self._held.pop((claim.merchant, claim.shop), None)
             self._cancelled.discard(claim)
-            self._alarm.set()
         if crashed:
             attempt = claim.attempt + 1
             next_in = min(2 ** min(attempt, 6), 60) * 1_000_000
             with contextlib.suppress(Refusal):
                 await self._jobs(lambda jobs: jobs.finish(claim, next_in=next_in, attempt=attempt))
-            self._alarm.set()
+            self._expect(0.0)
 
     async def _operate(self, claim: OperationClaim) -> None:
         try:
