@@ -45,8 +45,8 @@ class Alike:
 
 @dataclass(eq=False, slots=True)
 class Item:
-    """`work` takes a unit of work and runs in `context`; where `alike` is given, both do the same. `advancing`: it changes something
-    in any case, which saves a statement where it goes alone."""
+    """`work` takes a unit of work and runs in `context`; where `alike` is given, both do the same. `advancing`: it changes
+    something in any case, which saves a statement where it goes alone."""
 
     work: Callable[[Any], Any]
     context: contextvars.Context

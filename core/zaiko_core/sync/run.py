@@ -50,8 +50,8 @@ class Run:
         await self.write(lambda uow: None)
 
     async def write(self, work: Callable[[UnitOfWork], T], *, items: int = _FEW + 1) -> T:
-        """`Database.write`, for a transaction of this run; the first one begins it. `items`: how many it is about; where they are few
-        it may share its commit with others of the merchant. Raises LeaseLost."""
+        """`Database.write`, for a transaction of this run; the first one begins it. `items`: how many it is about; where they are
+        few it may share its commit with others of the merchant. Raises LeaseLost."""
         write = self.db.write_together if items <= _FEW else self.db.write
         if self._began:
             return await write(self.claim.merchant, work)
