@@ -6,9 +6,10 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from sqlalchemy import text
 from support.world import MERCHANT, World
 from zaiko_core.app import sync
-from zaiko_core.app.records import JobClaim
+from zaiko_core.app.records import JobClaim, Renewal
 from zaiko_core.domain.errors import LeaseLost
 from zaiko_core.storage.engine import Database
 from zaiko_core.storage.jobs import Jobs
@@ -106,12 +107,25 @@ def test_a_dead_owner_loses_its_lease_and_the_next_token_is_larger(world: World)
 def test_renewing_keeps_a_lease_and_tells_which_were_lost(world: World) -> None:
     held = claim(world)
     advance(world, LEASE - 1)
-    assert jobs(world, lambda queue: queue.renew(held)) == []
+    assert jobs(world, lambda queue: queue.renew(held)) == Renewal()
     advance(world, LEASE - 1)
     assert claim(world, "two") == []
     advance(world, LEASE)
     assert len(claim(world, "two")) == 3
-    assert jobs(world, lambda queue: queue.renew(held)) == held
+    assert jobs(world, lambda queue: queue.renew(held)) == Renewal(lost=tuple(held))
+
+
+@pytest.mark.parametrize("store_url", ["postgresql"], indirect=True)
+def test_renewing_waits_for_no_transaction_and_says_which_lease_it_could_not_look_at(world: World) -> None:
+    held = claim(world)
+    advance(world, LEASE - 1)
+    of = {item.shop: item for item in held}
+    with world.db.engine.begin() as other:
+        other.execute(text("SELECT 1 FROM shops WHERE shop = 'b' FOR UPDATE"))
+        assert jobs(world, lambda queue: queue.renew(held)) == Renewal(busy=(of["b"],))
+    assert jobs(world, lambda queue: queue.renew([of["b"]])) == Renewal()
+    advance(world, LEASE - 1)
+    assert claim(world, "two") == []
 
 
 def test_a_failed_run_backs_off_even_when_it_was_triggered_meanwhile(world: World) -> None:

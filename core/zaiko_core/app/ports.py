@@ -31,6 +31,7 @@ from zaiko_core.app.records import (
     Promise,
     PushRecord,
     PushResult,
+    Renewal,
     RunRecord,
     Shelf,
     ShopRecord,
@@ -665,8 +666,8 @@ class JobQueue(Protocol):
         whose last run failed, so that many dead shops do not take every place."""
         ...
 
-    def renew(self, claims: Sequence[JobClaim]) -> list[JobClaim]:
-        """Prolong leases; the claims that were lost."""
+    def renew(self, claims: Sequence[JobClaim]) -> Renewal:
+        """Prolong leases. Waits for nobody: a lease whose row another transaction has is left for a renewal soon."""
         ...
 
     def cancelled(self, claims: Sequence[JobClaim]) -> list[JobClaim]:

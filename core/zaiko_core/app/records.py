@@ -498,6 +498,14 @@ class JobClaim:
     """The trace of the newest change that made it due, as a W3C `traceparent`; None where it was not traced."""
 
 
+@dataclass(frozen=True, slots=True)
+class Renewal:
+    """Claims whose lease was lost, and those that could not be looked at in this moment."""
+
+    lost: tuple[JobClaim, ...] = ()
+    busy: tuple[JobClaim, ...] = ()
+
+
 class ChangeKind(enum.StrEnum):
     """What a row of the change feed is about; its `name` is given in brackets."""
 

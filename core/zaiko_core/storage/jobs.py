@@ -26,7 +26,7 @@ from sqlalchemy import (
     update,
 )
 
-from zaiko_core.app.records import FoundShop, JobClaim, OperationState
+from zaiko_core.app.records import FoundShop, JobClaim, OperationState, Renewal
 from zaiko_core.storage import schema, triggers
 from zaiko_core.storage.clock import CLOCK, STATEMENT_CLOCK
 from zaiko_core.storage.prepared import run
@@ -181,19 +181,26 @@ class Jobs:
     def _given_now(self) -> dict[str, int]:
         return {} if self._now is None else {"now": self._now}
 
-    def renew(self, claims: Sequence[JobClaim]) -> list[JobClaim]:
+    def renew(self, claims: Sequence[JobClaim]) -> Renewal:
         if not claims:
-            return []
-        table = schema.shops
-        batch = self._batch(claims)
+            return Renewal()
+        table, batch = schema.shops, self._batch(claims)
+        held = select(table.c.merchant, table.c.shop).where(self._held(batch), table.c.lease_until > self.now)
+        # Who has one row and waits for the next would stand against a run that has them in another order.
+        free = held.with_for_update(skip_locked=True, of=table).subquery("free")
         rows = self._connection.execute(
             update(table)
-            .where(self._held(batch), table.c.lease_until > self.now)
+            .where(table.c.merchant == free.c.merchant, table.c.shop == free.c.shop)
             .values(lease_until=self.now + self._lease)
             .returning(table.c.merchant, table.c.shop)
         )
-        kept = {(row.merchant, row.shop) for row in rows}
-        return [claim for claim in claims if (claim.merchant, claim.shop) not in kept]
+        renewed = {(row.merchant, row.shop) for row in rows}
+        left = [claim for claim in claims if (claim.merchant, claim.shop) not in renewed]
+        ours = {(row.merchant, row.shop) for row in self._connection.execute(held)} if left else set()
+        return Renewal(
+            lost=tuple(claim for claim in left if (claim.merchant, claim.shop) not in ours),
+            busy=tuple(claim for claim in left if (claim.merchant, claim.shop) in ours),
+        )
 
     def cancelled(self, claims: Sequence[JobClaim]) -> list[JobClaim]:
         if not claims:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import traceback
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
 from structlog.contextvars import bound_contextvars, unbind_contextvars
 from zaiko_sdk import Clock, Log
 
-from zaiko_core.app.records import JobClaim
+from zaiko_core.app.records import JobClaim, Renewal
 from zaiko_core.domain.errors import LeaseLost, NotFound, Refusal
 from zaiko_core.storage.engine import Database
 from zaiko_core.storage.jobs import Due, Jobs, OperationClaim
@@ -24,6 +24,8 @@ RunShop = Callable[[JobClaim], Awaitable[None]]
 RunOperation = Callable[[OperationClaim], Awaitable[None]]
 
 
+_SOON = 0.05
+"""Seconds until a lease is renewed whose row was another transaction's."""
 _RETRY_SHARE = 4
 """One in so many of the places at once is for shops whose last run failed: a platform that is down holds no more of them with calls
 that time out."""
@@ -226,29 +228,36 @@ class Scheduler:
             self._operations.pop(claim, None)
 
     async def _renewing(self) -> None:
-        """Renew every lease each third of its length. A run whose lease was lost is cancelled: the database refuses its writes
-        anyway."""
+        """Renew every lease each third of its length, and soon again those whose row was another transaction's."""
+        clock, third = asyncio.get_running_loop().time, self._config.lease / 3
         while True:
-            await asyncio.sleep(self._config.lease / 3)
-            claims = [claim for claim, _ in self._held.values()]
-            operations = list(self._operations)
-            if not claims and not operations:
-                continue
+            next_at = clock() + third
+            busy = await self._renew([claim for claim, _ in self._held.values()], list(self._operations))
+            while busy and clock() + _SOON < next_at:
+                await asyncio.sleep(_SOON)
+                busy = await self._renew([claim for claim, _ in self._held.values() if claim in busy], [])
+            await asyncio.sleep(max(0.0, next_at - clock()))
 
-            def renew(jobs: Jobs, claims: list[JobClaim] = claims, operations: list[OperationClaim] = operations) -> list[JobClaim]:
-                if operations:
-                    jobs.renew_operations(operations)
-                return jobs.renew(claims)
+    async def _renew(self, claims: Sequence[JobClaim], operations: Sequence[OperationClaim]) -> Sequence[JobClaim]:
+        """Those that could not be looked at. A run whose lease was lost is cancelled: the database refuses its writes anyway."""
+        if not claims and not operations:
+            return ()
 
-            try:
-                lost = await self._jobs(renew)
-            except Refusal as error:
-                self._log.error("renew_failed", reason=error.reason)
-                continue
-            for claim in lost:
-                held = self._held.get((claim.merchant, claim.shop))
-                if held is not None and held[0] == claim:
-                    held[1].cancel()
+        def renew(jobs: Jobs) -> Renewal:
+            if operations:
+                jobs.renew_operations(operations)
+            return jobs.renew(claims)
+
+        try:
+            renewal = await self._jobs(renew)
+        except Refusal as error:
+            self._log.error("renew_failed", reason=error.reason)
+            return ()
+        for claim in renewal.lost:
+            held = self._held.get((claim.merchant, claim.shop))
+            if held is not None and held[0] == claim:
+                held[1].cancel()
+        return renewal.busy
 
     async def _hearing(self) -> None:
         """Look each `poll` seconds which of the runs of this process were asked to end, here or on another replica."""
