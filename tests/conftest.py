@@ -30,6 +30,8 @@ async def one_loop(anyio_backend: str) -> AsyncIterator[None]:
 # What hardly depends on the store is tried on PostgreSQL with --thorough only; transactions, claims and migrations always are.
 LITTLE_STORE = {
     "authentication",
+    "rates",
+    "transport",
     "fuzz",
     "refusals",
     "validation",

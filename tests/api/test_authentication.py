@@ -1,20 +1,16 @@
-"""Who may call: tokens, roles, certificates, limits. Whose data they reach is test_isolation.py's."""
+"""Who may call: tokens and roles. Whose data they reach is test_isolation.py's."""
 
 from __future__ import annotations
 
 import contextlib
 import inspect
-import re
 import uuid
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import grpc
 import pytest
-from api.bench import Api, Refused, World, refused, served
-from api.certificates import Ca, Pair, written
+from api.bench import Api, World, refused, served
 from api.requests import REQUESTS, all_rpcs, furnish, has
 from grpc_channelz.v1 import channelz_pb2, channelz_pb2_grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
@@ -23,22 +19,18 @@ from sqlalchemy import text
 from structlog.testing import capture_logs
 from zaiko.v1 import (
     merchant_service_pb2,
-    merchant_service_pb2_grpc,
     stock_service_pb2,
     sync_service_pb2,
-    sync_service_pb2_grpc,
     token_pb2,
     token_service_pb2,
 )
 from zaiko_core.app import tokens
 from zaiko_core.app.records import TokenRecord
 from zaiko_core.domain.access import LOCAL, PERMISSIONS, Permission, Principal, Role
-from zaiko_core.domain.errors import Refusal, TokenInvalid
 from zaiko_server import app
 from zaiko_server.app import build
 from zaiko_server.security import permissions
-from zaiko_server.security.authority import FRESH, Everybody, TokenAuthority
-from zaiko_server.security.transport import CertificateUnusable, Exposed, ServerTls, check_exposure
+from zaiko_server.security.authority import FRESH, Everybody
 
 pytestmark = pytest.mark.anyio
 
@@ -339,224 +331,6 @@ async def test_a_stream_whose_token_cannot_be_looked_at_any_more_ends(module_sto
                 pass
 
     assert refused(error.value).reason == "INTERNAL"
-
-
-async def test_a_caller_that_calls_too_often_is_told_when_to_come_back(module_store: str) -> None:
-    async with served(module_store, auth="tokens", rate=5.0) as api:
-        world = await api.merchant()
-        eager, calm = [bearing(await token_of(api, Role.READER, (world.id,))) for _ in range(2)]
-        answers = [await _outcome(api, world, eager) for _ in range(30)]
-        limited = [answer for answer in answers if isinstance(answer, Refused)]
-
-        assert answers[0] is None
-        assert {(answer.code, answer.reason) for answer in limited} == {(grpc.StatusCode.RESOURCE_EXHAUSTED, "RATE_LIMITED")}
-        assert limited[0].details["RetryInfo"].retry_delay.ToMilliseconds() > 0
-        assert limited[0].details["QuotaFailure"].violations
-        # Another caller does not notice.
-        assert await _outcome(api, world, calm) is None
-
-
-async def test_a_watch_that_begins_on_a_session_counts_as_a_call(module_store: str) -> None:
-    async with served(module_store, auth="tokens", rate=1.0) as api:
-        world = await api.merchant()
-        token = await token_of(api, Role.READER, (world.id,))
-        session = sync_service_pb2_grpc.SyncServiceStub(api.channel).WatchSyncSession(metadata=bearing(token), timeout=30)
-        watch = sync_service_pb2.WatchSyncRequest(parent=world.name)
-
-        async def churn() -> None:
-            for watch_id in range(1, 31):
-                await session.write(sync_service_pb2.WatchSyncSessionRequest(watch_id=watch_id, create=watch))
-                # Answered before the next is written: grpc.aio makes INTERNAL of what it writes when the call's end arrives.
-                while (await session.read()).watch_id != watch_id:
-                    pass
-                await session.write(sync_service_pb2.WatchSyncSessionRequest(watch_id=watch_id, cancel={}))
-
-        with pytest.raises(grpc.aio.AioRpcError) as error:
-            await churn()
-
-    assert refused(error.value).reason == "RATE_LIMITED"
-
-
-async def _outcome(api: Api, world: World, metadata: Any) -> Refused | None:
-    try:
-        await api.call(GET, reading(world), metadata=metadata)
-    except grpc.aio.AioRpcError as error:
-        return refused(error)
-    return None
-
-
-async def test_a_host_that_guesses_is_not_looked_up_any_more_and_hinders_nobody_who_is_known(module_store: str) -> None:
-    async with served(module_store, auth="tokens") as api:
-        world = await api.merchant()
-        known = bearing(await token_of(api, Role.READER, (world.id,)))
-        await api.call(GET, reading(world), metadata=known)
-        guesses = [bearing(f"zk_guess{number}_" + "a" * 43) for number in range(60)]
-        reasons = [(await api.refusal(GET, reading(world), metadata=guess)).reason for guess in guesses]
-        await api.call(GET, reading(world), metadata=known)
-
-    assert reasons[:20] == ["TOKEN_INVALID"] * 20
-    assert "RATE_LIMITED" in reasons
-
-
-class Kept:
-    """A store with one token, and a call that bears one."""
-
-    def __init__(self) -> None:
-        self.record = TokenRecord("known", "READER", ("acme",), "Known")
-        self.read = 0
-
-    async def tokens(self, work: Any, *, writing: bool = False) -> Any:
-        return None if writing else work(self)
-
-    def get(self, token: str) -> TokenRecord | None:
-        self.read += 1
-        return self.record if token == "known" else None
-
-
-@dataclass
-class From:
-    """A call from the one host that everybody has behind a proxy."""
-
-    token: str
-
-    def peer(self) -> str:
-        return "ipv4:10.0.0.1:4711"
-
-    def invocation_metadata(self) -> Any:
-        return bearing(f"zk_{self.token}_{'a' * 43}")
-
-
-async def test_who_is_known_is_not_hindered_by_guesses_of_the_same_host_also_when_it_is_looked_up_again(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(tokens, "principal_of", lambda record, secret, now: _known(record))
-    store, clock = Kept(), [1000.0]
-    authority = TokenAuthority(store, now=lambda: 1, clock=lambda: clock[0])
-    assert (await authority.principal(From("known"))).id == "known"
-    clock[0] += FRESH + 1
-
-    reasons = []
-    for number in range(40):
-        with pytest.raises(Refusal) as caught:
-            await authority.principal(From(f"guess{number}"))
-        reasons.append(caught.value.reason)
-
-    assert (await authority.principal(From("known"))).id == "known"
-    assert reasons == ["TOKEN_INVALID"] * 20 + ["RATE_LIMITED"] * 20
-    assert "unknown tokens" in caught.value.message
-    assert store.read == 1 + 20 + 1
-
-
-def _known(record: TokenRecord | None) -> Principal:
-    if record is None:
-        raise TokenInvalid
-    return Principal(record.token, Role.READER, frozenset({"acme"}))
-
-
-# TLS
-
-
-async def _ask(address: str, world: World, ca: bytes, pair: Pair | None = None, token: str = "") -> Any:
-    certificate, key = pair or (None, None)
-    credentials = grpc.ssl_channel_credentials(ca, key, certificate)
-    port = address.rpartition(":")[2]
-    async with grpc.aio.secure_channel(f"localhost:{port}", credentials) as channel:
-        stub: Any = merchant_service_pb2_grpc.MerchantServiceStub(channel)
-        return await stub.GetMerchant(reading(world), timeout=10, metadata=bearing(token) if token else None)
-
-
-async def test_over_tls_the_server_shows_its_certificate_and_a_new_one_without_a_restart(module_store: str, tmp_path: Path) -> None:
-    old, new = Ca(), Ca()
-    certificate, key = written(tmp_path, old.issue("server"))
-    async with served(module_store, tls_cert=certificate, tls_key=key) as api:
-        world = await api.merchant()
-        assert (await _ask(api.address, world, old.pem)).merchant.name == world.name
-        with pytest.raises(grpc.aio.AioRpcError):
-            await _ask(api.address, world, new.pem)
-
-        written(tmp_path, new.issue("server"))
-        assert (await _ask(api.address, world, new.pem)).merchant.name == world.name
-
-        # Half of a renewal: the last good pair stays.
-        certificate.write_bytes(Ca().issue("server")[0])
-        assert (await _ask(api.address, world, new.pem)).merchant.name == world.name
-
-
-async def test_with_a_client_ca_only_its_clients_are_let_in(module_store: str, tmp_path: Path) -> None:
-    ca, clients = Ca(), Ca()
-    certificate, key = written(tmp_path, ca.issue("server"))
-    (tmp_path / "clients.pem").write_bytes(clients.pem)
-    async with served(module_store, tls_cert=certificate, tls_key=key, client_ca=tmp_path / "clients.pem") as api:
-        world = await api.merchant()
-
-        assert (await _ask(api.address, world, ca.pem, clients.issue("one"))).merchant.name == world.name
-        for stranger in (None, Ca().issue("one")):
-            with pytest.raises(grpc.aio.AioRpcError) as error:
-                await _ask(api.address, world, ca.pem, stranger)
-            assert error.value.code() is grpc.StatusCode.UNAVAILABLE
-
-
-async def test_a_certificate_can_stand_for_a_token(module_store: str, tmp_path: Path) -> None:
-    ca = Ca()
-    certificate, key = written(tmp_path, ca.issue("server"))
-    (tmp_path / "ca.pem").write_bytes(ca.pem)
-    options: Any = {"tls_cert": certificate, "tls_key": key, "client_ca": tmp_path / "ca.pem"}
-    async with served(module_store, auth="tokens", **options) as api:
-        world, other = await api.merchant(), await api.merchant()
-        await token_of(api, Role.READER, (world.id,), certificate=f"spiffe://test/{world.id}")
-        pair = ca.issue("wms", uri=f"spiffe://test/{world.id}")
-
-        assert (await _ask(api.address, world, ca.pem, pair)).merchant.name == world.name
-        for foreign, client, reason in (
-            (other, pair, "PERMISSION_MISSING"),
-            (world, ca.issue("wms", uri="spiffe://test/another"), "TOKEN_MISSING"),
-        ):
-            with pytest.raises(grpc.aio.AioRpcError) as error:
-                await _ask(api.address, foreign, ca.pem, client)
-            assert refused(error.value).reason == reason
-
-
-@pytest.mark.parametrize(
-    ("listen", "tls", "with_tokens", "exposed"),
-    [
-        ("127.0.0.1:50051", False, False, False),
-        ("localhost:0", False, False, False),
-        ("[::1]:50051", False, False, False),
-        ("unix:/run/zaiko.sock", False, False, False),
-        ("0.0.0.0:50051", False, False, True),
-        ("0.0.0.0:50051", True, False, True),
-        ("0.0.0.0:50051", False, True, True),
-        ("[::]:50051", True, True, False),
-        ("10.0.0.5:50051", False, False, True),
-        ("zaiko.internal:50051", False, False, True),
-        (":50051", False, False, True),
-    ],
-)
-def test_beyond_this_machine_it_takes_tls_and_tokens(listen: str, tls: bool, with_tokens: bool, exposed: bool) -> None:
-    if not exposed:
-        check_exposure(listen, tls=tls, tokens=with_tokens)
-        return
-    with pytest.raises(Exposed) as error:
-        check_exposure(listen, tls=tls, tokens=with_tokens)
-    assert ("--tls-cert" in str(error.value)) == (not tls)
-    assert ("--auth tokens" in str(error.value)) == (not with_tokens)
-    assert "--insecure" in str(error.value)
-
-
-def test_files_that_make_no_certificate_are_named(tmp_path: Path) -> None:
-    certificate, key = written(tmp_path, Ca().issue("one"))
-    other = written(tmp_path, Ca().issue("two"), "other")[1]
-    nothing = tmp_path / "nothing.pem"
-    nothing.write_text("no")
-    for files, said in (
-        ((tmp_path / "missing.pem", key), "missing.pem"),
-        ((certificate, other), "is not the key of"),
-        ((nothing, key), "not a certificate"),
-        ((certificate, nothing), "not a key"),
-        ((certificate, key, nothing), "nothing.pem is not a certificate"),
-    ):
-        with pytest.raises(CertificateUnusable, match=re.escape(said)):
-            ServerTls(*files)
 
 
 # What a principal covers, which nothing but tables could say.

@@ -110,7 +110,7 @@ ELSEWHERE: set[tuple[str, str]] = {
     ("SyncService.WatchSyncSession", "TOO_MANY_STREAMS"),
     ("SyncService.WatchSyncSession", "SERVER_DRAINING"),
     ("SyncService.WatchSyncSession", "SLOW_CONSUMER"),
-    # test_authentication.py
+    # test_rates.py
     ("SyncService.WatchSyncSession", "RATE_LIMITED"),
     # test_server.py, and tests/watch/test_watch_streams.py for what all streams share
     ("OperationService.WaitOperation", "SERVER_DRAINING"),
