@@ -308,9 +308,9 @@ def test_every_command_and_option_in_the_documents_exists() -> None:
     written = {
         line for path in documents for line in re.findall(r"(?:^    |`)(zaiko [a-z][^`\n#]*)", path.read_text(), re.MULTILINE)
     }
-    wrong = []
+    wrong, zaiko = [], typer.main.get_command(app)
     for line in sorted(written):
-        command: Any = typer.main.get_command(app)
+        command: Any = zaiko
         options = {"--help", *(name for item in command.params for name in item.opts)}
         for word in line.split()[1:]:
             if word in getattr(command, "commands", {}):

@@ -67,6 +67,8 @@ class Run:
     async def end(self, end: RunEnd) -> bool:
         """Record how it ended, and give the shop back, in one transaction; whether it is written down. Raises LeaseLost."""
         began = self._began
-        return await self.db.write_together(
+        # A shop's links are held and let go with its problem, however many there are.
+        write = self.db.write if end.held or self.found.shop.problem is not None else self.db.write_together
+        return await write(
             self.claim.merchant, lambda uow: sync.end_run(uow, self.found, self.record, end, began=began), advancing=True
         )
