@@ -96,7 +96,7 @@ async def serve(url: str, world: Callable[[World], World] = lambda world: world,
     db = Database(url)
     stored = migrate(db.engine)
     feed = ChangeFeed(db, poll=0.2)
-    db.wake = feed.wake
+    db.wake = lambda due_in: feed.wake()
     await feed.start()
     identity = SimpleNamespace(db=db, feed=feed, epoch=stored["epoch"], token_key=stored["token_key"], can_sync=can_sync)
     watcher = SyncWatcher(identity, **options)

@@ -318,6 +318,10 @@ class Links(Protocol):
         """Mark these links due if they are enabled, also when they are backing off; their (shop, listing)."""
         ...
 
+    def touch_shop(self, shop: str) -> list[tuple[str, str]]:
+        """As `touch_listings`, for every link of the shop."""
+        ...
+
     def due(self, shop: str, *, limit: int) -> list[DueLink]:
         """Enabled links that are to be handled now, longest due first, with listing and balances."""
         ...

@@ -452,6 +452,10 @@ class OperationRecord:
     revision: int = 0
 
 
+FEW = 20
+"""Orders or links of a transaction of a run that others of the merchant need not be kept apart from: it is as short as a call's."""
+
+
 @dataclass(frozen=True, slots=True)
 class FoundShop:
     """What a claim found (ADR 0025), at `at` (µs): the shop, when the first of its links is due, and its place (0 …) among the
@@ -462,6 +466,8 @@ class FoundShop:
     links_due_at: int | None
     reading_due: bool
     """Whether a link was due whose number in the shop must be read before it can go on."""
+    many_due: bool
+    """Whether more than FEW links were due."""
     place: int
     shops: int
     unended: bool

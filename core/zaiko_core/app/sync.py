@@ -19,7 +19,6 @@ from zaiko_core.app.records import (
     GivenBack,
     LinkRecord,
     LinkState,
-    Page,
     PushRecord,
     PushResult,
     RunCounts,
@@ -27,7 +26,7 @@ from zaiko_core.app.records import (
     RunState,
     Trigger,
 )
-from zaiko_core.app.touching import link_names, touch_links
+from zaiko_core.app.touching import link_names, touch_links, touch_shop
 from zaiko_core.domain import fence as fences
 from zaiko_core.domain.errors import NotFound, OperationDone
 from zaiko_core.domain.fence import Mode, Step
@@ -142,10 +141,7 @@ def sync_now(uow: UnitOfWork, *, shops: Collection[str] = (), link: tuple[str, s
     shops that were triggered; a paused shop is not. A run in progress is joined. (A product: `shops.sync_product`.)"""
     triggered = set(shops)
     for shop in shops:
-        page = Page(size=1000)
-        while links := uow.links.page(page, shop=shop, products=(), states=(), sync_enabled=True):
-            touch_links(uow, shop, [item.listing for item in links])
-            page = Page(size=1000, after=(links[-1].shop, links[-1].listing))
+        touch_shop(uow, shop)
     if link is not None:
         touch_links(uow, link[0], [link[1]])
         triggered.add(link[0])
@@ -224,12 +220,12 @@ def _turn(uow: UnitOfWork, found: FoundShop, end: RunEnd, *, began: bool) -> int
     return max(0, min([fetch, *(moment - uow.now for moment in moments if moment is not None)]))
 
 
-def needs_reading(uow: UnitOfWork, shop: str, policy: Policy, *, limit: int) -> tuple[list[DueLink], bool]:
-    """The due links whose number must be read before they can go on: all of them in shadow, where reading is all there is; and
-    whether any link is due at all."""
+def needs_reading(uow: UnitOfWork, shop: str, policy: Policy, *, limit: int) -> tuple[list[DueLink], int]:
+    """The due links whose number must be read before they can go on: all of them in shadow, where reading is all there is; and how
+    many are due at all, up to `limit`."""
     due = uow.links.due(shop, limit=limit)
     every = bool(due) and (policy.mode is not Mode.COMPARE_AND_SET or in_shadow(uow, shop))
-    return [item for item in due if every or item.link.fence.must_read or item.link.fence.flight is not None], bool(due)
+    return [item for item in due if every or item.link.fence.must_read or item.link.fence.flight is not None], len(due)
 
 
 def in_shadow(uow: UnitOfWork, shop: str) -> bool:

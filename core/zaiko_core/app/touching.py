@@ -34,6 +34,11 @@ def touch_links(uow: UnitOfWork, shop: str, listings: Collection[str]) -> int:
     return len(links)
 
 
+def touch_shop(uow: UnitOfWork, shop: str) -> None:
+    """Every enabled link of the shop is to be handled now, also when it is backing off."""
+    _announce(uow, uow.links.touch_shop(shop))
+
+
 def link_names(links: Iterable[tuple[str, str]]) -> list[str]:
     """The names of links in the change feed."""
     return [f"{shop}/{listing}" for shop, listing in links]

@@ -26,7 +26,7 @@ from sqlalchemy import (
     update,
 )
 
-from zaiko_core.app.records import FoundShop, JobClaim, OperationState, Renewal
+from zaiko_core.app.records import FEW, FoundShop, JobClaim, OperationState, Renewal
 from zaiko_core.storage import schema, triggers
 from zaiko_core.storage.clock import CLOCK, STATEMENT_CLOCK
 from zaiko_core.storage.prepared import run
@@ -101,13 +101,11 @@ _MOMENTS = select(
 def _finding(clocked: bool) -> tuple[Any, ...]:
     """What a claim finds, and when, by PostgreSQL's clock if `clocked`."""
     now: Any = STATEMENT_CLOCK if clocked else _NOW
-    reading = (
-        exists()
-        .where(_LINKS.c.merchant == _SHOPS.c.merchant, _LINKS.c.shop == _SHOPS.c.shop, _LINKS.c.sync_enabled)
-        .where(_LINKS.c.due_at <= now, or_(_LINKS.c.must_read, _LINKS.c.flight_key.is_not(None)))
-        .correlate(_SHOPS)
-    )
-    return (*_FOUND, reading.label("reading_due"), now.label("clock"))
+    mine = (_LINKS.c.merchant == _SHOPS.c.merchant, _LINKS.c.shop == _SHOPS.c.shop, _LINKS.c.sync_enabled, _LINKS.c.due_at <= now)
+    reading = exists().where(*mine, or_(_LINKS.c.must_read, _LINKS.c.flight_key.is_not(None))).correlate(_SHOPS)
+    beyond = select(_LINKS.c.listing).where(*mine).order_by(_LINKS.c.due_at).offset(literal_column(str(FEW))).limit(1)
+    many = exists(beyond.correlate(_SHOPS).scalar_subquery())
+    return (*_FOUND, reading.label("reading_due"), many.label("many_due"), now.label("clock"))
 
 
 @lru_cache
@@ -297,6 +295,7 @@ def _claim(row: Any, found: Any) -> JobClaim:
         at=found.clock,
         links_due_at=found.links_due_at,
         reading_due=bool(found.reading_due),
+        many_due=bool(found.many_due),
         place=found.place,
         shops=max(1, found.shops),
         unended=bool(found.unended),

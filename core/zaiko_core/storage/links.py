@@ -93,6 +93,12 @@ def _touched_listings(dialect: str) -> Executable:
     return _touching(and_(links.c.shop == the(links.c.shop), links.c.listing == batch.c.listing), the(links.c.due_at))
 
 
+@lru_cache
+def _touched_shop() -> Executable:
+    links = schema.links
+    return _touching(links.c.shop == the(links.c.shop), the(links.c.due_at))
+
+
 def _touching(condition: Any, due_at: Any) -> Executable:
     links = schema.links
     calm = or_(*(links.c.state == state.value for state in (LinkState.SYNCED, LinkState.PENDING)))
@@ -234,9 +240,12 @@ class LinkRows(Scope):
         rows = [{"listing": item} for item in set(listings)]
         return self._touch(_touched_listings(self.connection.dialect.name), rows, shop=shop)
 
-    def _touch(self, statement: Executable, rows: Sequence[Mapping[str, Any]], **more: Any) -> list[tuple[str, str]]:
+    def touch_shop(self, shop: str) -> list[tuple[str, str]]:
+        return self._touch(_touched_shop(), None, shop=shop)
+
+    def _touch(self, statement: Executable, rows: Sequence[Mapping[str, Any]] | None, **more: Any) -> list[tuple[str, str]]:
         stamp = given(merchant=self.merchant, due_at=self.now, updated_at=self.now, touched=self.revision, revision=self.revision)
-        found = run(self.connection, statement, rows_of(rows) | stamp | given(**more))
+        found = run(self.connection, statement, ({} if rows is None else rows_of(rows)) | stamp | given(**more))
         return [(row.shop, row.listing) for row in found]
 
     def due(self, shop: str, *, limit: int) -> list[DueLink]:

@@ -74,6 +74,14 @@ _PROGRESS = (
 )
 
 
+@lru_cache
+def _counted(dialect: str) -> Executable:
+    table = schema.links
+    batch = unnested(dialect, typed(table, "shop"))
+    of_them = (table.c.merchant == the(table.c.merchant), table.c.shop == batch.c.shop)
+    return select(table.c.shop, table.c.state, func.count().label("links")).where(*of_them).group_by(table.c.shop, table.c.state)
+
+
 class ShopRows(Scope):
     """See ports.Shops."""
 
@@ -192,14 +200,11 @@ class ShopRows(Scope):
         self.connection.execute(delete(table).where(self.mine(table), table.c.shop == shop))
 
     def link_counts(self, shops: Collection[str]) -> dict[str, dict[LinkState, int]]:
-        table = schema.links
-        query = (
-            select(table.c.shop, table.c.state, func.count())
-            .where(self.mine(table), table.c.shop.in_(list(shops)))
-            .group_by(table.c.shop, table.c.state)
-        )
+        rows = rows_of([{"shop": shop} for shop in set(shops)])
         counts: dict[str, dict[LinkState, int]] = defaultdict(dict)
-        for shop, state, number in self.connection.execute(query):
+        for shop, state, number in run(
+            self.connection, _counted(self.connection.dialect.name), rows | given(merchant=self.merchant)
+        ):
             counts[shop][LinkState(state)] = number
         return counts
 

@@ -26,7 +26,7 @@ from zaiko_core import tracing
 from zaiko_core.app import audit, orders, suspects, sync
 from zaiko_core.app.orders import Ingested
 from zaiko_core.app.ports import UnitOfWork
-from zaiko_core.app.records import JobClaim, RunCounts, RunState, ShopRecord, Trigger
+from zaiko_core.app.records import FEW, JobClaim, RunCounts, RunState, ShopRecord, Trigger
 from zaiko_core.app.sync import Observation, Outcome, Policy, Prepared, RunEnd, Write
 from zaiko_core.domain.demand import OrderRecord
 from zaiko_core.domain.fence import Mode
@@ -95,6 +95,8 @@ class Cycle:
     _overtaken: dict[str, int] = field(default_factory=dict)
     _due: bool = True
     """Whether some link was due when this round began, or may have become so by what it fetched."""
+    _many: bool = False
+    """Whether those may be more than FEW."""
     _looked: bool = False
     """Whether this run has looked for due links. Before that it knows what the claim found."""
     _unstored: tuple[str, int | None] | None = None
@@ -221,13 +223,13 @@ class Cycle:
                 uow.shops.save_progress(self.shop.shop, cursor=cursor, complete_until=complete, news=done.changed > 0)  # noqa: B023
                 return done
 
-            done = await self.run.write(take, items=len(readings))
+            done = await self.run.write(take, short=len(readings) <= FEW)
             self._unstored = None
             self._last_sold |= done.sold
             self.shop = replace(self.shop, order_cursor=page.cursor)
             self.counts.orders_changed += done.changed
             self.counts.orders_outdated += done.outdated
-            self._due = True
+            self._due, self._many = True, self._many or len(readings) > FEW
             self._may_end()
 
     async def _is_news(self, readings: Sequence[OrderRecord]) -> bool:
@@ -290,9 +292,11 @@ class Cycle:
         if first and (found.links_due_at is None or found.links_due_at > found.at):
             self._due = False
             return
+        self._many = found.many_due
         if first and policy.mode is Mode.COMPARE_AND_SET and not self.shop.shadow and not found.reading_due:
             return
-        due, self._due = await self.db.read(self.claim.merchant, lambda uow: sync.needs_reading(uow, shop, policy, limit=_SHARE))
+        due, number = await self.db.read(self.claim.merchant, lambda uow: sync.needs_reading(uow, shop, policy, limit=_SHARE))
+        self._due, self._many = number > 0, number > FEW
         refs = {
             item.link.listing: ListingRef(item.external_id, item.data) for item in due if item.link.listing not in self._observed
         }
@@ -342,7 +346,8 @@ class Cycle:
         shop, token = self.shop.shop, self.claim.token
         tired = {listing: change for listing, (change, times) in self._sent.items() if times >= _PUSHES}
         prepared = await self.run.write(
-            lambda uow: sync.prepare(uow, shop, token, policy, observed, key=key, limit=_SLICE, tired=tired, adjust=self.adjust)
+            lambda uow: sync.prepare(uow, shop, token, policy, observed, key=key, limit=_SLICE, tired=tired, adjust=self.adjust),
+            short=not self._many,
         )
         self.counts.computed += len(prepared.handled)
         self.counts.confirmed += prepared.confirmed
@@ -421,7 +426,9 @@ class Cycle:
         if not outcomes:
             return
         shop, token = self.shop.shop, self.claim.token
-        confirmed, failed = await self.run.write(lambda uow: sync.settle(uow, shop, token, policy, outcomes), items=len(outcomes))
+        confirmed, failed = await self.run.write(
+            lambda uow: sync.settle(uow, shop, token, policy, outcomes), short=len(outcomes) <= FEW
+        )
         self.counts.confirmed += confirmed
         self.counts.failed += failed
 

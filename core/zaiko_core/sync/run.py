@@ -14,9 +14,6 @@ from zaiko_core.storage.engine import Database
 
 T = TypeVar("T")
 
-_FEW = 20
-"""Orders or links of a transaction that others need not be kept apart from: its length is that of a call."""
-
 
 @dataclass(slots=True)
 class Run:
@@ -49,10 +46,10 @@ class Run:
         """Write down that it has begun. Raises LeaseLost."""
         await self.write(lambda uow: None)
 
-    async def write(self, work: Callable[[UnitOfWork], T], *, items: int = _FEW + 1) -> T:
-        """`Database.write`, for a transaction of this run; the first one begins it. `items`: how many it is about; where they are
-        few it may share its commit with others of the merchant. Raises LeaseLost."""
-        write = self.db.write_together if items <= _FEW else self.db.write
+    async def write(self, work: Callable[[UnitOfWork], T], *, short: bool = False) -> T:
+        """`Database.write`, for a transaction of this run; the first one begins it. `short`: it is about few items, and may share
+        its commit with others of the merchant. Raises LeaseLost."""
+        write = self.db.write_together if short else self.db.write
         if self._began:
             return await write(self.claim.merchant, work)
 
