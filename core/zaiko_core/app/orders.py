@@ -178,12 +178,11 @@ def _lower_fences(uow: UnitOfWork, shop: str, results: Sequence[Reconciled], tou
     for own in sold:
         if own.listing in known:
             known[own.listing] = fences.sold(known[own.listing], own)
-    uow.links.save_fences(shop, known)
-    sales: dict[str, int] = {}
+    sales = dict.fromkeys(known, 0)
     for own in sold:
-        if own.listing in known and own.units:
-            sales[own.listing] = sales.get(own.listing, 0) + own.units
-    uow.links.add_sales(shop, sales)
+        if own.listing in sales:
+            sales[own.listing] += own.units
+    uow.links.save_sold(shop, known, sales)
     if others := known.keys() - touched:
         touch_links(uow, shop, others)
 

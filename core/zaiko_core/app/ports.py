@@ -331,8 +331,9 @@ class Links(Protocol):
         ...
 
     def fences(self, shop: str, listings: Collection[str]) -> dict[str, Fence]: ...
-    def save_fences(self, shop: str, fences: Mapping[str, Fence]) -> None:
-        """Fence columns only: no revision, nobody is told."""
+    def save_sold(self, shop: str, fences: Mapping[str, Fence], units: Mapping[str, int]) -> None:
+        """The fences after orders of the shop, and how many units (≥ 0, of the listing) it sold now through these links, for the
+        quotas of an escrow. No revision; nobody is told."""
         ...
 
     def save(self, records: Sequence[LinkRecord]) -> None:
@@ -361,10 +362,6 @@ class Links(Protocol):
     def verified(self, shop: str, *, since: int) -> tuple[int, int, int | None]:
         """Enabled links of the shop (empty: of all), those read at or after `since`, and when the one read longest ago was read
         (0: never; None: no links)."""
-        ...
-
-    def add_sales(self, shop: str, units: Mapping[str, int]) -> None:
-        """Count units (≥ 1, of the listing) that the shop sold through these links now, for the quotas of an escrow."""
         ...
 
     def holders(self, products: Collection[str]) -> list[Holding]:

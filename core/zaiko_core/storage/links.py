@@ -18,7 +18,7 @@ from zaiko_core.domain.problem import problem_from
 from zaiko_core.domain.stock import Balance
 from zaiko_core.storage import schema
 from zaiko_core.storage.prepared import run
-from zaiko_core.storage.rowset import given, insert_rows, lookup, rows_of, rowset, the, typed, unnested, update_rows
+from zaiko_core.storage.rowset import given, insert_rows, looking, lookup, rows_of, rowset, the, typed, unnested, update_rows
 from zaiko_core.storage.scope import Scope, after
 from zaiko_core.storage.stocks import balance_from
 
@@ -75,12 +75,9 @@ _NEXT_DUE = select(func.min(schema.links.c.due_at)).where(
 
 @lru_cache
 def _touched_products(dialect: str) -> Executable:
-    parts, links = schema.link_parts, schema.links
-    batch = unnested(dialect, typed(parts, "product"))
-    # As lists, not as joins: without statistics SQLite would rather read all parts and all links of the merchant.
-    concerned = select(parts.c.shop, parts.c.listing).where(
-        parts.c.merchant == the(parts.c.merchant), parts.c.product.in_(select(batch.c.product))
-    )
+    links = schema.links
+    # As a list, not as a join: without statistics SQLite would rather read all links of the merchant.
+    concerned = looking(dialect, schema.link_parts, ("merchant",), ("product",), ("shop", "listing"))
     backing_off = and_(links.c.state == LinkState.FAILED.value, links.c.due_at.is_not(None))
     due_at = case((backing_off, links.c.due_at), else_=the(links.c.due_at))
     return _touching(tuple_(links.c.shop, links.c.listing).in_(concerned), due_at)
@@ -143,12 +140,13 @@ def _synced(dialect: str) -> Executable:
 @lru_cache
 def _sold(dialect: str) -> Executable:
     table = schema.links
-    batch = unnested(dialect, typed(table, *_KEYS) | {"units": Integer()})
+    batch = unnested(dialect, typed(table, *_KEYS, *_FENCE) | {"units": Integer()})
     period, last = (bindparam(name, type_=table.c.sold_period.type) for name in ("period", "last"))
     same, next_one = table.c.sold_period == period, table.c.sold_period == last
     return (
         update(table)
         .where(*(table.c[key] == batch.c[key] for key in _KEYS))
+        .values({name: batch.c[name] for name in _FENCE})
         .values(
             sold_before=case((same, table.c.sold_before), (next_one, table.c.sold_now), else_=0),
             sold_now=case((same, table.c.sold_now), else_=0) + batch.c.units,
@@ -269,22 +267,18 @@ class LinkRows(Scope):
         found = lookup(self.connection, schema.links, mine, rows, columns=("listing", *_FENCE))
         return {row.listing: _fence(row) for row in found}
 
-    def save_fences(self, shop: str, fences: Mapping[str, Fence]) -> None:
-        rows = [self._key(shop, listing) | _fence_values(fence) for listing, fence in fences.items()]
-        update_rows(self.connection, schema.links, rows, keys=_KEYS)
+    def save_sold(self, shop: str, fences: Mapping[str, Fence], units: Mapping[str, int]) -> None:
+        if not fences:
+            return
+        rows = [self._key(shop, listing) | _fence_values(fence) | {"units": units[listing]} for listing, fence in fences.items()]
+        period = {"period": self.now // PERIOD, "last": self.now // PERIOD - 1}
+        run(self.connection, _sold(self.connection.dialect.name), rows_of(rows) | period)
 
     def save(self, records: Sequence[LinkRecord]) -> None:
         if not records:
             return
         rows = [self._values(record) | {"due_at": record.due_at, "touched": record.touched} for record in records]
         run(self.connection, _saved(self.connection.dialect.name, tuple(rows[0])), rows_of(rows))
-
-    def add_sales(self, shop: str, units: Mapping[str, int]) -> None:
-        if not units:
-            return
-        rows = [self._key(shop, listing) | {"units": sold} for listing, sold in units.items()]
-        period = {"period": self.now // PERIOD, "last": self.now // PERIOD - 1}
-        run(self.connection, _sold(self.connection.dialect.name), rows_of(rows) | period)
 
     def holders(self, products: Collection[str]) -> list[Holding]:
         links, parts, shops = schema.links, schema.link_parts, schema.shops

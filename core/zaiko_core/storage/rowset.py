@@ -18,6 +18,7 @@ from sqlalchemy import (
     FromClause,
     Integer,
     LargeBinary,
+    Select,
     Table,
     Text,
     bindparam,
@@ -120,14 +121,20 @@ def lookup(
     keys, none twice). The statement is built once per shape: to build it takes longer than to run it."""
     if not rows:
         return []
-    statement = _lookup(connection.dialect.name, table, tuple(fixed), tuple(rows[0]), columns, order_by)
+    statement = looking(connection.dialect.name, table, tuple(fixed), tuple(rows[0]), columns, order_by)
     return run(connection, statement, given(**fixed) | rows_of(rows))
 
 
 @lru_cache(maxsize=500)
-def _lookup(
-    dialect: str, table: Table, fixed: tuple[str, ...], keys: tuple[str, ...], columns: tuple[str, ...], order_by: tuple[str, ...]
-) -> Executable:
+def looking(
+    dialect: str,
+    table: Table,
+    fixed: tuple[str, ...],
+    keys: tuple[str, ...],
+    columns: tuple[str, ...] = (),
+    order_by: tuple[str, ...] = (),
+) -> Select[Any]:
+    """What `lookup` runs, for use in another statement: with the parameters of `the` for `fixed`, and `rows_of`."""
     batch = _given_rows(dialect, typed(table, *keys))
     chosen = select(*(table.c[name] for name in columns)) if columns else select(table)
     chosen = chosen.where(*(table.c[name] == the(table.c[name]) for name in fixed))
