@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 import httpx
 from opentelemetry import context as contexts
@@ -21,12 +21,13 @@ _LONGEST = 24
 """A segment of a path is shown when it is a word of code or a version; everything longer or odder may be an id, or a secret."""
 
 
+OFF = trace.NoOpTracerProvider().get_tracer("zaiko")
+"""Every span is a shadow of its parent, and told to nobody."""
+
+
 def tracer(provider: TracerProvider | None) -> Tracer:
-    """zaiko's own. Without a provider every span is a shadow of its parent: it costs nothing and is told to nobody."""
-    return (provider or trace.NoOpTracerProvider()).get_tracer("zaiko")
-
-
-OFF = tracer(None)
+    """zaiko's own; OFF without a provider."""
+    return OFF if provider is None else provider.get_tracer("zaiko")
 
 
 @contextmanager
@@ -50,15 +51,12 @@ def span(
             raise
 
 
-@contextmanager
-def part(tracer: Tracer, name: str, attributes: Attributes | None = None, *, kind: SpanKind = SpanKind.INTERNAL) -> Iterator[Span]:
+def part(
+    tracer: Tracer, name: str, attributes: Attributes | None = None, *, kind: SpanKind = SpanKind.INTERNAL
+) -> AbstractContextManager[Span]:
     """A span below the current one; none where nothing is recorded, so that polling makes no traces."""
     above = trace.get_current_span()
-    if not above.is_recording():
-        yield above
-        return
-    with span(tracer, name, attributes, kind=kind) as made:
-        yield made
+    return span(tracer, name, attributes, kind=kind) if above.is_recording() else nullcontext(above)
 
 
 def failed(made: Span, kind: str) -> None:

@@ -99,6 +99,10 @@ def test_what_is_written_of_a_span_leads_back_to_it(provider: TracerProvider) ->
     assert link.context.trace_id == span.get_span_context().trace_id
 
 
+def test_without_a_provider_tracing_is_known_to_be_off() -> None:
+    assert tracing.tracer(None) is tracing.OFF
+
+
 def test_nothing_is_written_where_nothing_is_recorded() -> None:
     with tracing.span(tracing.OFF, "write"):
         assert tracing.written() is None

@@ -10,7 +10,7 @@ from typing import Any
 
 import grpc
 import structlog
-from structlog.contextvars import bound_contextvars
+from structlog.contextvars import bind_contextvars
 from zaiko_core.metrics import RPC_SECONDS, RPCS, Metrics
 
 from zaiko_server.interceptors import trailers
@@ -39,15 +39,16 @@ class AccessLog(Around):
         call_id, began = self._new_id(), time.monotonic()
         trailers.add(call.context, (REQUEST_KEY, call_id))
         outcome: Any = None
-        with bound_contextvars(call=call_id, merchant=call.merchant):
-            try:
-                return await proceed()
-            except asyncio.CancelledError:
-                outcome = "CANCELLED"
-                raise
-            finally:
-                if call.method not in _QUIET:
-                    self._line(call, outcome or code_of(call.context), time.monotonic() - began)
+        # Never unbound: gRPC gives each call a task, and so a context, of its own.
+        bind_contextvars(call=call_id, merchant=call.merchant)
+        try:
+            return await proceed()
+        except asyncio.CancelledError:
+            outcome = "CANCELLED"
+            raise
+        finally:
+            if call.method not in _QUIET:
+                self._line(call, outcome or code_of(call.context), time.monotonic() - began)
 
     def _line(self, call: Call, code: str, seconds: float) -> None:
         if self._metrics is not None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import inspect
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
 
 import grpc
+from google.protobuf.descriptor import Descriptor
 
 from zaiko_server import names
 
@@ -43,12 +44,20 @@ class Call:
     @cached_property
     def merchant(self) -> str:
         """The merchant that a request is about, from the first of its fields that names one; else empty. Nothing is checked yet."""
-        for field in ("parent", "name", "product", "shop", "link", "merchant"):
-            value = getattr(self.request, field, "")
+        # A client that streams has none, and of what could not be read nothing is known.
+        kind = getattr(self.request, "DESCRIPTOR", None)
+        for field in () if kind is None else _naming(kind):
+            value = getattr(self.request, field)
             name = value if isinstance(value, str) else getattr(value, "name", "")
             if merchant := names.merchant_of(name):
                 return merchant[:64]
         return ""
+
+
+@cache
+def _naming(kind: Descriptor) -> tuple[str, ...]:
+    """Those fields of a kind of request that may name a merchant."""
+    return tuple(field for field in ("parent", "name", "product", "shop", "link", "merchant") if field in kind.fields_by_name)
 
 
 class Around:
