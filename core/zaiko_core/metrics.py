@@ -7,9 +7,9 @@ do not belong into a monitoring system. The status of one shop is asked over the
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
@@ -100,16 +100,16 @@ class Metrics:
             for each in DEFINITIONS
             if each.kind is Kind.HISTOGRAM
         }
+        # To look for the labels' own counter takes as long as to log a call.
+        self._known: dict[tuple[Any, ...], Any] = {}
 
     def add(self, metric: Definition, amount: float = 1, **labels: str) -> None:
         """Count up by `amount` ≥ 0."""
-        counter = self._counters[metric]
-        (counter.labels(**labels) if labels else counter).inc(amount)
+        self._of(self._counters, metric, labels).inc(amount)
 
     def observe(self, metric: Definition, value: float, **labels: str) -> None:
         """One more value of a histogram."""
-        histogram = self._histograms[metric]
-        (histogram.labels(**labels) if labels else histogram).observe(value)
+        self._of(self._histograms, metric, labels).observe(value)
 
     def set(self, metric: Definition, value: float, **labels: str) -> None:
         """What a gauge shows from now on."""
@@ -123,6 +123,14 @@ class Metrics:
     def follow(self, metric: Definition, value: Callable[[], float]) -> None:
         """A gauge without labels that asks for its value when it is read."""
         self._gauges[metric].set_function(value)
+
+    def _of(self, made: Mapping[Definition, Any], metric: Definition, labels: Mapping[str, str]) -> Any:
+        """What counts for these labels. Of counters and histograms, which forget nothing."""
+        key = (metric.name, *labels.items())
+        known = self._known.get(key)
+        if known is None:
+            known = self._known[key] = made[metric].labels(**labels) if labels else made[metric]
+        return known
 
 
 T = TypeVar("T", Counter, Gauge)
