@@ -77,7 +77,9 @@ DRIFTS = Definition(
     ("connector", "cause"),
 )
 OVERSOLD = Definition("zaiko_oversells_open", Kind.GAUGE, "Times that stock was sold which is not there, and that are not cleared.")
-RPCS = Definition("zaiko_rpcs", Kind.COUNTER, "Calls that have ended.", ("method", "code"))
+RPCS = Definition(
+    "zaiko_rpcs", Kind.COUNTER, "Calls that have ended; of methods that nobody has, as `unknown`.", ("method", "code")
+)
 RPC_SECONDS = Definition("zaiko_rpc_seconds", Kind.HISTOGRAM, "How long a unary call took.", ("method",), _SECONDS)
 WATCHES = Definition("zaiko_watches", Kind.GAUGE, "Watches that are open in this process.")
 WEBHOOKS = Definition("zaiko_webhooks", Kind.COUNTER, "Notifications of platforms, by the HTTP status of the answer.", ("status",))

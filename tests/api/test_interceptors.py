@@ -15,6 +15,7 @@ from api.bench import refused
 from google.protobuf import wrappers_pb2
 from structlog.testing import capture_logs
 from zaiko_core.domain.errors import CodeTaken, StorageUnavailable
+from zaiko_core.metrics import Metrics
 from zaiko_server.interceptors import sent_once
 from zaiko_server.interceptors.access_log import AccessLog
 from zaiko_server.interceptors.around import Around, Call, Proceed
@@ -205,6 +206,26 @@ async def test_a_method_that_nobody_has_is_refused_with_a_reason() -> None:
     error = refused(caught.value)
     assert (error.code, error.reason) == (grpc.StatusCode.UNIMPLEMENTED, "NOT_IMPLEMENTED")
     assert error.metadata["method"] == "/test.Four/UnaryUnary2"
+
+
+async def test_methods_that_nobody_has_are_counted_as_one() -> None:
+    metrics = Metrics()
+    async with serving(AccessLog(lambda: "id", metrics), Errors(lambda: "id")) as call:
+        await call("UnaryUnary", "ok")
+        for number in range(5):
+            with pytest.raises(grpc.aio.AioRpcError):
+                await call(f"UnaryUnary{number}", "ok")
+        counted: dict[str, float] = {}
+        for _ in range(500):
+            samples = [sample for family in metrics.registry.collect() for sample in family.samples]
+            counted = {sample.labels["method"]: sample.value for sample in samples if sample.name == "zaiko_rpcs_total"}
+            if sum(counted.values()) == 6:
+                break
+            await asyncio.sleep(0.01)
+
+    assert counted == {"/test.Four/UnaryUnary": 1, "unknown": 5}
+    timed = {sample.labels["method"] for sample in samples if sample.name == "zaiko_rpc_seconds_count"}
+    assert timed == {"/test.Four/UnaryUnary"}
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -20,6 +20,7 @@ REQUEST_KEY = "zaiko-request"
 CLIENT_KEY = "zaiko-client"
 
 _NAMES = {status.value[0]: status.name for status in grpc.StatusCode}
+_NOBODYS = "unknown"
 _QUIET = frozenset({"/grpc.health.v1.Health/Check", "/grpc.health.v1.Health/Watch"})
 
 
@@ -52,8 +53,9 @@ class AccessLog(Around):
 
     def _line(self, call: Call, code: str, seconds: float) -> None:
         if self._metrics is not None:
-            self._metrics.add(RPCS, method=call.method, code=code)
-            if not call.streams:
+            # A stranger may call any number of methods that are not there.
+            self._metrics.add(RPCS, method=_NOBODYS if code == "UNIMPLEMENTED" else call.method, code=code)
+            if not call.streams and code != "UNIMPLEMENTED":
                 self._metrics.observe(RPC_SECONDS, seconds, method=call.method)
         self._log.info(
             "call",
