@@ -287,8 +287,8 @@ class Database:
         return result
 
     def _committed(self, done: Sequence[StorageUnitOfWork], *, loud: bool) -> None:
-        if self.is_postgresql and (told := [uow for uow in done if uow.has_changes]):
-            self._acknowledged.note(Commit(told[-1].merchant, told[-1].revision, told[-1].now))
+        if self.is_postgresql and (noted := [uow for uow in done if uow.has_changes]):
+            self._acknowledged.note(Commit(noted[-1].merchant, noted[-1].revision, noted[-1].now))
         if loud:
             self.wake(soonest(done))
         for uow in done:
