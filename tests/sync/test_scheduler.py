@@ -212,3 +212,22 @@ def test_a_process_hears_others_and_not_itself(store_url: str) -> None:
         ours.close()
         other.close()
     assert woken == [COALESCED, 2]
+
+
+@pytest.mark.parametrize("store_url", ["postgresql"], indirect=True)
+def test_a_connection_that_was_let_go_of_is_not_ours_any_more(store_url: str) -> None:
+    db = Database(store_url)
+    taken = db.engine.raw_connection()
+    connection: Any = taken.driver_connection
+    server = connection.info.backend_pid
+    assert db.is_ours(server)
+    taken.detach()
+    connection.close()
+    assert not db.is_ours(server)
+    with db.engine.connect() as lost:
+        again: Any = lost.connection.driver_connection
+        server = again.info.backend_pid
+        assert db.is_ours(server)
+        lost.invalidate()
+    assert not db.is_ours(server)
+    db.close()

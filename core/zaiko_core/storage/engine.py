@@ -112,7 +112,8 @@ class Database:
         if self.is_postgresql:
             event.listen(self.engine, "connect", self._check_history)
             event.listen(self.engine, "connect", self._connected)
-            event.listen(self.engine, "close", self._disconnected)
+            for end in ("close", "detach"):
+                event.listen(self.engine, end, self._disconnected)
         # SQLite has one writer at a time: one thread makes writers queue here instead of in busy retries.
         self._writers = ThreadPoolExecutor(8 if self.is_postgresql else 1, thread_name_prefix="zaiko-write")
         self._readers = ThreadPoolExecutor(4, thread_name_prefix="zaiko-read")
