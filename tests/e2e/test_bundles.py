@@ -9,7 +9,9 @@ from e2e.local_server import Zaiko, local_server
 from support.waiting import until
 
 
-@pytest.mark.parametrize("mode", ["compare-and-set", "adjust", "set"])
+@pytest.mark.parametrize(
+    "mode", ["set", *(pytest.param(mode, marks=pytest.mark.thorough) for mode in ("compare-and-set", "adjust"))]
+)
 def test_a_bundle_follows_its_parts_and_an_order_for_it_takes_both(
     mode: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -24,7 +24,7 @@ SKU = "TEA"
 HOUR = "3600"
 
 
-@pytest.fixture(params=["shopify", "ecforce", "rakuten"])
+@pytest.fixture(params=["shopify", *(pytest.param(name, marks=pytest.mark.thorough) for name in ("ecforce", "rakuten"))])
 def platform(request: pytest.FixtureRequest) -> Iterator[SimulatorServer]:
     simulator = load().simulators()[request.param].create()
     simulator.add_listings([NewListing(SKU, 10)])
