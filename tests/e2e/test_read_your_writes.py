@@ -21,7 +21,7 @@ from zaiko_server.demo.processes import Processes
 CLIENTS, ROUNDS = 12, 25
 
 
-@pytest.fixture(params=["one server, sqlite", "two servers, postgresql"])
+@pytest.fixture(params=["two servers, postgresql", pytest.param("one server, sqlite", marks=pytest.mark.thorough)])
 def addresses(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[list[str]]:
     """Where servers of the same store answer."""
     with contextlib.ExitStack() as stack:
