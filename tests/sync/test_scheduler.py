@@ -86,16 +86,9 @@ async def until(condition: Callable[[], Any]) -> None:
 pytestmark = pytest.mark.anyio
 
 
-async def test_each_change_is_handled_when_it_is_due(store_url: str) -> None:
-    async with stage(store_url) as side:
-        await side.receive(5)
-        await until(lambda: side.shown == [5, 5, 5])
-        await side.receive(2)
-        await until(lambda: side.shown == [7, 7, 7])
-
-
-async def test_with_one_place_every_shop_gets_its_turn(store_url: str) -> None:
-    async with stage(store_url, capacity=1) as side:
+@pytest.mark.parametrize("capacity", [64, 1], ids=["a place for each", "one place in turns"])
+async def test_each_change_is_handled_when_it_is_due(store_url: str, capacity: int) -> None:
+    async with stage(store_url, capacity=capacity) as side:
         await side.receive(5)
         await until(lambda: side.shown == [5, 5, 5])
         await side.receive(2)
