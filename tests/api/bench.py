@@ -193,13 +193,13 @@ class Api:
 
     async def call(self, rpc: str, request: Any, **options: Any) -> Any:
         """Call a unary method; a response, or AioRpcError."""
-        return await self.method(rpc)(request, timeout=options.pop("timeout", 10), **options)
+        return await self.method(rpc)(request, timeout=options.pop("timeout", 60), **options)
 
     async def refusal(self, rpc: str, request: Any, **options: Any) -> Refused:
         """Call a method that must be refused; why it was."""
         try:
             if rpc.endswith(("WatchSync", "WatchStocks", "WatchOperation", "WatchSyncSession", "StreamMovements")):
-                async for _ in self.method(rpc)(request, timeout=10):
+                async for _ in self.method(rpc)(request, timeout=60):
                     break
             else:
                 answer = await self.call(rpc, request, **options)

@@ -120,7 +120,7 @@ async def test_an_admin_of_a_merchant_can_call_every_method_about_it(rpc: str, g
     metadata = bearing(await token_of(guarded, Role.ADMIN, (worn.id,)))
     method, request = guarded.method(rpc), REQUESTS[rpc](worn)
 
-    call = method(request, timeout=10, metadata=metadata)
+    call = method(request, timeout=60, metadata=metadata)
     with contextlib.suppress(grpc.aio.AioRpcError):
         await (call if isinstance(call, grpc.aio.UnaryUnaryCall) else anext(aiter(call)))
     # A stream would go on.
@@ -268,10 +268,10 @@ async def test_health_asks_for_nothing_and_the_inside_for_an_admin_of_all(guarde
 
     async def look(metadata: Any) -> tuple[Any, Any]:
         channelz = channelz_pb2_grpc.ChannelzStub(guarded.channel).GetServers(
-            channelz_pb2.GetServersRequest(), metadata=metadata, timeout=10
+            channelz_pb2.GetServersRequest(), metadata=metadata, timeout=60
         )
         listing = reflection_pb2_grpc.ServerReflectionStub(guarded.channel).ServerReflectionInfo(
-            iter([reflection_pb2.ServerReflectionRequest(list_services="")]), metadata=metadata, timeout=10
+            iter([reflection_pb2.ServerReflectionRequest(list_services="")]), metadata=metadata, timeout=60
         )
         return await channelz, [answer async for answer in listing]
 
@@ -325,7 +325,7 @@ async def test_a_stream_whose_token_cannot_be_looked_at_any_more_ends(module_sto
     monkeypatch.setattr(app, "TokenAuthority", lambda db, now: BrokenLater())
     async with served(module_store, auth="tokens", again=0.05) as api:
         world = await api.merchant()
-        watch = api.method("SyncService.WatchSync")(REQUESTS["SyncService.WatchSync"](world), timeout=10)
+        watch = api.method("SyncService.WatchSync")(REQUESTS["SyncService.WatchSync"](world), timeout=60)
         with capture_logs(), pytest.raises(grpc.aio.AioRpcError) as error:
             async for _ in watch:
                 pass

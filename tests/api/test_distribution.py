@@ -18,7 +18,7 @@ async def test_every_statement_behind_an_rpc_names_the_merchant_for_each_of_its_
     with watched(api.engine.db) as (seen, wrong):
         for rpc in all_rpcs():
             request = REQUESTS[rpc](world)
-            call = api.method(rpc)(request, timeout=10)
+            call = api.method(rpc)(request, timeout=60)
             with contextlib.suppress(grpc.aio.AioRpcError, StopAsyncIteration):
                 await (call if isinstance(call, grpc.aio.UnaryUnaryCall) else anext(aiter(call)))
             call.cancel()

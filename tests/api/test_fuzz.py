@@ -182,7 +182,7 @@ async def _outcome(api: Api, rpc: str, data: bytes) -> tuple[grpc.StatusCode, st
 
 
 async def _first(stream: Any) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         async for _ in stream:
             break
     stream.cancel()

@@ -52,7 +52,7 @@ class Attempts:
     async def refused(self, rpc: str, request: Any) -> Refused | None:
         """Try; None when it was answered, and then the answer tells nothing of theirs."""
         self.count += 1
-        call = self.api.method(rpc)(request, timeout=10, metadata=self.metadata)
+        call = self.api.method(rpc)(request, timeout=60, metadata=self.metadata)
         try:
             if isinstance(call, grpc.aio.UnaryUnaryCall):
                 self._look(rpc, await call)
@@ -199,7 +199,7 @@ async def test_page_tokens_of_another_are_worth_nothing(tried: Attempts) -> None
 @pytest.mark.parametrize("rpc", ["SyncService.WatchSync", "StockService.WatchStocks"])
 async def test_resume_tokens_of_another_are_worth_nothing(rpc: str, tried: Attempts) -> None:
     theirs = bearing(await token_of(tried.api, Role.READER, (tried.theirs.id,)))
-    watch = tried.api.method(rpc)(REQUESTS[rpc](tried.theirs), metadata=theirs, timeout=10)
+    watch = tried.api.method(rpc)(REQUESTS[rpc](tried.theirs), metadata=theirs, timeout=60)
     token = (await anext(aiter(watch))).resume_token
     watch.cancel()
     kind = sync_service_pb2.WatchSyncRequest if rpc.startswith("Sync") else stock_service_pb2.WatchStocksRequest

@@ -473,7 +473,7 @@ async def batch_record_receipts(api: Api, world: World) -> None:
 
 @happy("StockService.StreamMovements")
 async def stream_movements(api: Api, world: World) -> None:
-    stream = api.method("StockService.StreamMovements")(REQUESTS["StockService.StreamMovements"](world), timeout=10)
+    stream = api.method("StockService.StreamMovements")(REQUESTS["StockService.StreamMovements"](world), timeout=60)
 
     answer = await stream.read()
 
@@ -545,7 +545,7 @@ async def list_movements(api: Api, world: World) -> None:
 
 @happy("StockService.WatchStocks")
 async def watch_stocks(api: Api, world: World) -> None:
-    stream = api.method("StockService.WatchStocks")(stock_service_pb2.WatchStocksRequest(parent=world.name), timeout=10)
+    stream = api.method("StockService.WatchStocks")(stock_service_pb2.WatchStocksRequest(parent=world.name), timeout=60)
 
     first = await stream.read()
 
@@ -1108,7 +1108,7 @@ async def list_link_statuses(api: Api, world: World) -> None:
 
 @happy("SyncService.WatchSync")
 async def watch_sync(api: Api, world: World) -> None:
-    stream = api.method("SyncService.WatchSync")(sync_service_pb2.WatchSyncRequest(parent=world.name), timeout=10)
+    stream = api.method("SyncService.WatchSync")(sync_service_pb2.WatchSyncRequest(parent=world.name), timeout=60)
 
     first = await stream.read()
 
@@ -1152,7 +1152,7 @@ async def list_orders(api: Api, world: World) -> None:
 
 @happy("SyncService.WatchSyncSession")
 async def watch_sync_session(api: Api, world: World) -> None:
-    stream = api.method("SyncService.WatchSyncSession")(REQUESTS["SyncService.WatchSyncSession"](world), timeout=10)
+    stream = api.method("SyncService.WatchSyncSession")(REQUESTS["SyncService.WatchSyncSession"](world), timeout=60)
 
     created, states, mark = [await stream.read() for _ in range(3)]
 

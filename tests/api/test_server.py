@@ -132,7 +132,7 @@ async def test_stopping_ends_watches_with_a_mark_and_a_reason(sqlite_url: str) -
 @pytest.mark.anyio
 @pytest.mark.parametrize("waiting", ["WatchOperation", "WaitOperation", "Health.Watch"])
 async def test_nobody_who_only_waits_holds_up_a_server_that_stops(waiting: str, sqlite_url: str) -> None:
-    config = Config(listen="127.0.0.1:0", database=sqlite_url, secret_keys=(KEY,), run_shops=False, grace=20.0)
+    config = Config(listen="127.0.0.1:0", database=sqlite_url, secret_keys=(KEY,), run_shops=False, grace=200.0)
     engine = Engine(config.engine(), registry=toy_registry(Answers()))
     server = lifecycle.Server(engine, config)
     async with grpc.aio.insecure_channel(await server.start()) as channel:
@@ -143,15 +143,17 @@ async def test_nobody_who_only_waits_holds_up_a_server_that_stops(waiting: str, 
         stubs = operation_service_pb2_grpc.OperationServiceStub(channel)
         told = []
         if waiting == "WaitOperation":
-            call: Any = stubs.WaitOperation(operation_service_pb2.WaitOperationRequest(name=name), timeout=25)
-            await asyncio.sleep(0.3)
+            call: Any = stubs.WaitOperation(operation_service_pb2.WaitOperationRequest(name=name), timeout=100)
+            async with asyncio.timeout(60):
+                while not any("WaitOperation" in task.get_name() for task in asyncio.all_tasks()):
+                    await asyncio.sleep(0.02)
         else:
             call = stubs.WatchOperation(operation_service_pb2.WatchOperationRequest(name=name))
             if waiting == "Health.Watch":
                 call = health_pb2_grpc.HealthStub(channel).Watch(health_pb2.HealthCheckRequest())
             told.append(await call.read())
 
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             await server.stop()
 
         with pytest.raises(grpc.aio.AioRpcError) as caught:
@@ -164,7 +166,7 @@ async def test_nobody_who_only_waits_holds_up_a_server_that_stops(waiting: str, 
 
 @pytest.mark.anyio
 async def test_no_stream_holds_up_a_server_that_stops(sqlite_url: str) -> None:
-    config = Config(listen="127.0.0.1:0", database=sqlite_url, secret_keys=(KEY,), run_shops=False, grace=20.0)
+    config = Config(listen="127.0.0.1:0", database=sqlite_url, secret_keys=(KEY,), run_shops=False, grace=200.0)
     engine = Engine(config.engine(), registry=toy_registry(Answers()))
     server = lifecycle.Server(engine, config)
     async with grpc.aio.insecure_channel(await server.start()) as channel:
@@ -176,7 +178,7 @@ async def test_no_stream_holds_up_a_server_that_stops(sqlite_url: str) -> None:
         for call in calls.values():
             await call.read()
 
-        async with asyncio.timeout(8):
+        async with asyncio.timeout(60):
             await server.stop()
 
         ends = {rpc: await _end_of(call) for rpc, call in calls.items()}
@@ -221,7 +223,7 @@ async def test_a_watched_operation_takes_one_of_the_places_for_streams(sqlite_ur
         assert (await api.refusal("OperationService.WatchOperation", request)).reason == "TOO_MANY_STREAMS"
 
         first.cancel()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             while (answer := await _reason(api.method("OperationService.WatchOperation")(request))) is not None:
                 assert answer == "TOO_MANY_STREAMS"
 
@@ -248,7 +250,7 @@ async def test_a_signal_stops_the_server(sqlite_url: str) -> None:
 
     os.kill(os.getpid(), signal.SIGTERM)
 
-    await asyncio.wait_for(serving, 10)
+    await asyncio.wait_for(serving, 60)
 
 
 @pytest.mark.anyio

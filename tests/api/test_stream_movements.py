@@ -251,7 +251,7 @@ async def test_a_server_that_drains_answers_what_it_has_read_and_says_so(module_
         stopping = asyncio.ensure_future(running.stop())
 
         with pytest.raises(grpc.aio.AioRpcError) as caught:
-            await asyncio.wait_for(stream.read(), 10)
+            await asyncio.wait_for(stream.read(), 60)
         await stopping
 
     found = refused(caught.value)

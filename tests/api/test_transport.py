@@ -26,7 +26,7 @@ async def _ask(address: str, world: World, ca: bytes, pair: Pair | None = None, 
     port = address.rpartition(":")[2]
     async with grpc.aio.secure_channel(f"localhost:{port}", credentials) as channel:
         stub: Any = merchant_service_pb2_grpc.MerchantServiceStub(channel)
-        return await stub.GetMerchant(reading(world), timeout=10, metadata=bearing(token) if token else None)
+        return await stub.GetMerchant(reading(world), timeout=60, metadata=bearing(token) if token else None)
 
 
 async def test_over_tls_the_server_shows_its_certificate_and_a_new_one_without_a_restart(module_store: str, tmp_path: Path) -> None:

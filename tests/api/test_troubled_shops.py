@@ -19,7 +19,7 @@ pytestmark = pytest.mark.anyio
 
 async def troubled(api: Api, world: World, reason: Any) -> shop_pb2.Shop:
     """Shop one, as soon as it shows a problem of this reason."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while True:
             shop = await shown(api, world)
             if shop.status.problem.reason == reason:

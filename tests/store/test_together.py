@@ -352,9 +352,9 @@ def test_callers_abreast_wait_for_company_and_one_alone_does_not() -> None:
     gate.set()
 
     async def run() -> None:
-        together = Together(doing(groups, gate), pool, window=0.2)
+        patient, together = (Together(doing(groups, gate), pool, window=window) for window in (3600, 0.2))
         for name in ("alone", "again"):
-            await asyncio.wait_for(together.add("acme", lambda _, name=name: name), 0.15)  # type: ignore[misc]
+            await patient.add("acme", lambda _, name=name: name)  # type: ignore[misc]
         first = asyncio.ensure_future(together.add("acme", lambda _: "first"))
         second = asyncio.ensure_future(together.add("acme", lambda _: "second"))
         await first

@@ -84,14 +84,14 @@ class Replicas:
 
     async def until(self, condition: Callable[[RunRecord], bool]) -> RunRecord:
         """The newest run, once it fulfils the condition."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while not condition(run := await self.newest()):  # noqa: ASYNC110 - seen from outside
                 await asyncio.sleep(POLL)
             return run
 
     async def given_back(self) -> tuple[ShopRecord, int]:
         """The shop once no run holds it, and the store's time then."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while True:
                 found = await self.runner.db.read(MERCHANT, lambda uow: (uow.shops.get([SHOP])[SHOP], uow.now))
                 if not found[0].running:
@@ -131,14 +131,14 @@ async def replicas(url: str) -> AsyncIterator[Replicas]:
 
 async def _noticed(side: Replicas) -> None:
     """Wait until the replica that runs the shop has heard of the request."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not side.runner._scheduler._cancelled:  # noqa: ASYNC110 - seen from outside
             await asyncio.sleep(POLL)
 
 
 async def test_a_run_cancelled_while_a_push_is_on_its_way_records_its_outcome_and_sends_nothing_more(store_url: str) -> None:
     async with replicas(store_url) as side:
-        await asyncio.wait_for(side.platform.arrived.wait(), 10)
+        await asyncio.wait_for(side.platform.arrived.wait(), 60)
         going_on = await side.newest()
         answer = await side.cancel(going_on.run)
         again = await side.cancel(going_on.run)
@@ -176,7 +176,7 @@ def _pushes(side: Replicas, name: str) -> list[str]:
 
 async def test_what_a_cancelled_run_left_is_done_by_the_next_one(store_url: str) -> None:
     async with replicas(store_url) as side:
-        await asyncio.wait_for(side.platform.arrived.wait(), 10)
+        await asyncio.wait_for(side.platform.arrived.wait(), 60)
         cancelled = await side.newest()
         await side.cancel(cancelled.run)
         await _noticed(side)
@@ -191,7 +191,7 @@ async def test_what_a_cancelled_run_left_is_done_by_the_next_one(store_url: str)
 
 async def test_what_is_asked_for_after_the_cancel_makes_the_shop_due_at_once(store_url: str) -> None:
     async with replicas(store_url) as side:
-        await asyncio.wait_for(side.platform.arrived.wait(), 10)
+        await asyncio.wait_for(side.platform.arrived.wait(), 60)
         cancelled = await side.newest()
         await side.cancel(cancelled.run)
         await _noticed(side)
@@ -204,7 +204,7 @@ async def test_what_is_asked_for_after_the_cancel_makes_the_shop_due_at_once(sto
 
 async def test_a_run_that_has_ended_otherwise_cannot_be_cancelled_and_a_cancelled_one_can_again(store_url: str) -> None:
     async with replicas(store_url) as side:
-        await asyncio.wait_for(side.platform.arrived.wait(), 10)
+        await asyncio.wait_for(side.platform.arrived.wait(), 60)
         first = await side.newest()
         await side.cancel(first.run)
         await _noticed(side)

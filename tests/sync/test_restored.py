@@ -173,7 +173,7 @@ def test_a_database_that_is_restored_under_a_running_server_ends_it(
     assert not installed.engine.replaced.is_set()
     witness.write(Seen(installed.engine.epoch, 10**9))
 
-    installed.simulation.loop.run_until_complete(asyncio.wait_for(installed.engine.replaced.wait(), 10))
+    installed.simulation.loop.run_until_complete(asyncio.wait_for(installed.engine.replaced.wait(), 60))
 
     epoch = installed.engine.epoch
     installed.stop()
@@ -195,7 +195,7 @@ def test_a_server_without_a_witness_ends_as_well_when_another_has_prepared_the_d
 
     installed.simulation.loop.run_until_complete(engine.db.new_epoch(engine.epoch))
 
-    installed.simulation.loop.run_until_complete(asyncio.wait_for(engine.replaced.wait(), 10))
+    installed.simulation.loop.run_until_complete(asyncio.wait_for(engine.replaced.wait(), 60))
 
 
 @pytest.mark.parametrize(

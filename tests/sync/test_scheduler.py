@@ -78,7 +78,7 @@ async def stage(url: str, *, interval: int = 600_000_000, capacity: int = 64) ->
 
 
 async def until(condition: Callable[[], Any]) -> None:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while not condition():  # noqa: ASYNC110 - seen from outside
             await asyncio.sleep(0.02)
 
@@ -113,7 +113,7 @@ async def test_an_operation_begins_at_once(store_url: str) -> None:
         async def state() -> OperationState:
             return (await side.engine.db.read(MERCHANT, lambda uow: operations.get(uow, asked.operation))).state
 
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while await state() is not OperationState.SUCCEEDED:  # noqa: ASYNC110 - seen from outside
                 await asyncio.sleep(0.02)
 

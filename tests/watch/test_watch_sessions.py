@@ -48,7 +48,7 @@ class Client:
         await self.call.write(Request(watch_id=watch_id, ack=Request.Acknowledgement(delivery=delivery)))
 
     async def next(self) -> Any:
-        event = await asyncio.wait_for(self.call.read(), 10)
+        event = await asyncio.wait_for(self.call.read(), 60)
         assert event is not grpc.aio.EOF
         self.events.append(event)
         if event.WhichOneof("event") == "update":
@@ -271,7 +271,7 @@ async def test_the_stream_and_each_of_its_watches_take_a_seat_and_give_it_back(s
         while await client.call.read() is not grpc.aio.EOF:
             pass
         code = await client.call.code()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while bench.watcher.hub.watches:  # noqa: ASYNC110 - seen from outside, the hub has no event for it
                 await asyncio.sleep(0.02)
 
@@ -317,7 +317,7 @@ async def test_a_stream_that_is_not_read_is_ended_and_leaves_nothing_behind(sqli
         def all_changed(uow: Any) -> None:
             uow.changed(ChangeKind.LINK, [f"aa/{listing_id(name)}" for name in names])
 
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while bench.watcher.hub.watches:
                 await bench.db.write(MERCHANT, all_changed)
                 await asyncio.sleep(0.02)
