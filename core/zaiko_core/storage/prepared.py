@@ -6,10 +6,9 @@ is done once here: text, order of parameters, conversions, names of the columns.
 
 from __future__ import annotations
 
-from collections import namedtuple
+from collections import defaultdict, namedtuple
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
-from weakref import WeakKeyDictionary
 
 from sqlalchemy import Connection, Dialect, Executable
 from sqlalchemy.exc import DBAPIError
@@ -82,7 +81,12 @@ def _is_heard(connection: Connection) -> bool:
     return bool(connection.dispatch.before_cursor_execute or connection.dispatch.before_execute)
 
 
-_KNOWN: WeakKeyDictionary[Dialect, dict[Executable, Prepared]] = WeakKeyDictionary()
+_KNOWN: dict[tuple[Any, ...], dict[Executable, Prepared]] = defaultdict(dict)
+
+
+def _kind(dialect: Dialect) -> tuple[Any, ...]:
+    """What the text of a statement may depend on. Every engine is made alike (storage/engine.py), so the engines of a process share."""
+    return type(dialect), dialect.server_version_info
 
 
 def run(connection: Connection, statement: Executable, values: Mapping[str, Any]) -> list[Any]:
@@ -107,7 +111,7 @@ def _executed(
     connection: Connection, statement: Executable, values: Mapping[str, Any], answer: Callable[[Prepared, Any], Any]
 ) -> Any:
     dialect = connection.dialect
-    known = _KNOWN.setdefault(dialect, {})
+    known = _KNOWN[_kind(dialect)]
     prepared = known.get(statement)
     if prepared is None:
         prepared = known[statement] = Prepared(statement, dialect)
