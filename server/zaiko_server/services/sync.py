@@ -11,12 +11,11 @@ from zaiko.v1 import sync_service_pb2 as pb
 from zaiko_core.app import audit, catalogue, links, shops, sync
 from zaiko_core.app.operations import check_runnable
 from zaiko_core.app.ports import UnitOfWork
-from zaiko_core.app.records import LinkState, Page
+from zaiko_core.app.records import Page
 from zaiko_core.domain.errors import NotFound
 
 from zaiko_server import names, views
 from zaiko_server.convert import drifts
-from zaiko_server.convert import links as link_messages
 from zaiko_server.convert.runs import run as run_message
 from zaiko_server.convert.times import span_of
 from zaiko_server.services.calls import Calls, Context
@@ -28,12 +27,12 @@ def sync_status(uow: UnitOfWork, can_sync: links.CanSync) -> pb.GetSyncStatusRes
     """How a merchant's sync is going."""
     found = list(views.every(uow.shops.page, lambda row: (row.shop,)))
     statuses = views.shop_statuses(uow, found, can_sync)
-    numbers: dict[LinkState, int] = {}
-    for states in uow.shops.link_counts({record.shop for record in found}).values():
-        for state, number in states.items():
-            numbers[state] = numbers.get(state, 0) + number
+    counts = link_pb2.LinkCounts()
+    for status in statuses:
+        for field, number in status.link_counts.ListFields():
+            setattr(counts, field.name, getattr(counts, field.name) + number)
     return pb.GetSyncStatusResponse(
-        link_counts=link_messages.counts(numbers),
+        link_counts=counts,
         shop_statuses=statuses,
         oversold_product_count=uow.stocks.count_oversold(),
         suspect_order_count=uow.orders.count(suspect=True),
