@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import AsyncIterator
 
 import pytest
+import support.properties  # noqa: F401 - before any property
 from support.stores import db, postgresql, sqlite_template, sqlite_url, store_url
 
 __all__ = ["db", "postgresql", "sqlite_template", "sqlite_url", "store_url"]

@@ -86,7 +86,7 @@ class Remembering(Journal):
 
 def remember(make: object, examples: int) -> None:
     machine = type("Machine", (Remembering,), {"make": staticmethod(make)})
-    checks = settings(max_examples=examples, stateful_step_count=20, deadline=None, suppress_health_check=list(HealthCheck))
+    checks = settings(max_examples=examples, stateful_step_count=20, suppress_health_check=list(HealthCheck))
     run_state_machine_as_test(machine, settings=checks)
 
 

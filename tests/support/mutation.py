@@ -9,6 +9,8 @@ import os
 import sys
 from pathlib import Path
 
+import support.properties  # noqa: F401 - the tests run without their conftest.py
+
 
 def _mutate(module: str, old: str, new: str) -> None:
     spec = importlib.util.find_spec(module)

@@ -139,7 +139,7 @@ def stories(draw: st.DrawFn) -> tuple[Attempt, Mode, list[Sale], Reading, bool, 
     return made, mode, sales, Reading(number, SEEN_AT, SEEN_AT + HELD), applied, overwritten
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=600)
 @given(story=stories())
 def test_a_judgement_is_what_happened_or_left_to_a_person(story: tuple[Attempt, Mode, list[Sale], Reading, bool, int]) -> None:
     made, mode, sales, seen, applied, overwritten = story
