@@ -1,0 +1,123 @@
+"""Links, the numbers that were sent to them, and the differences that were found."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from zaiko_core.domain.drift import Difference
+from zaiko_core.domain.escrow import Sales
+from zaiko_core.domain.fence import Fence
+from zaiko_core.domain.links import Part
+from zaiko_core.domain.problem import Problem
+from zaiko_core.domain.push import PushOutcome, Term
+from zaiko_core.domain.stock import Balance
+
+
+class LinkState(enum.StrEnum):
+    """What people are shown of a link."""
+
+    DISABLED = "DISABLED"
+    PENDING = "PENDING"
+    SYNCING = "SYNCING"
+    SYNCED = "SYNCED"
+    FAILED = "FAILED"
+    HELD = "HELD"
+    SHADOW = "SHADOW"
+    """Compared and not sent (ADR 0018): `confirmed` is what the shop was read to show."""
+
+
+@dataclass(frozen=True, slots=True)
+class LinkRecord:
+    """A link with its fence and its status."""
+
+    shop: str
+    listing: str
+    parts: tuple[Part, ...]
+    sync_enabled: bool
+    state: LinkState
+    fence: Fence = field(default_factory=Fence)
+    due_at: int | None = None
+    touched: int = 0
+    attempt: int = 0
+    target: int | None = None
+    confirmed: int | None = None
+    last_success_at: int | None = None
+    last_attempt_at: int | None = None
+    problem: Problem | None = None
+    read_at: int = 0
+    """When the shop's number was last read and settled; 0 = never."""
+    differ_since: int | None = None
+    """In shadow: since when the shop shows another number than the target."""
+    created_at: int = 0
+    updated_at: int = 0
+    revision: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class PushRecord:
+    """A number that was sent to a shop: `target − Σ terms = quantity`. `revision` is the one that it was computed at, `believed`
+    what the shop was taken to show before."""
+
+    shop: str
+    listing: str
+    at: int
+    key: str
+    believed: int | None
+    target: int
+    terms: tuple[Term, ...]
+    quantity: int
+    outcome: PushOutcome = PushOutcome.SENT
+    settled_at: int | None = None
+    shown: int | None = None
+    """What the reading that settled it showed."""
+    revision: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class PushResult:
+    """What became of the push of `listing` that was recorded at `at` under `key`."""
+
+    listing: str
+    at: int
+    key: str
+    outcome: PushOutcome
+    shown: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DriftRecord:
+    """A difference between what a shop showed and what was expected, and whether it was left for a person. `at` is when it was
+    settled."""
+
+    at: int
+    shop: str
+    listing: str
+    difference: Difference
+    held: bool = False
+    revision: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class DueLink:
+    """A link that a run is to handle, with what it needs to: the listing as the connector names it and the balances of its
+    parts at this moment."""
+
+    link: LinkRecord
+    external_id: str
+    data: Mapping[str, str]
+    balances: Mapping[str, Balance]
+
+
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """An enabled link as a holder of one product: what decides its quota (ADR 0012). `count` units go into one of the listing."""
+
+    product: str
+    shop: str
+    listing: str
+    count: int
+    fence: Fence
+    sales: Sales
+    movable: bool

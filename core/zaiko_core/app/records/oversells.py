@@ -1,0 +1,48 @@
+"""What was sold and is not there, with what was known when it happened."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from zaiko_core.app.records.links import LinkRecord
+from zaiko_core.domain.oversell import Autopsy, Showing, Taken
+
+
+@dataclass(frozen=True, slots=True)
+class ShownLink:
+    """A link of a product as it stands when the product is oversold, with what its shop was doing. `shop_read_at` is when the shop
+    was last read to the end."""
+
+    product: str
+    count: int
+    link: LinkRecord
+    shop_problem: str
+    shop_read_at: int | None
+    interval: int
+
+
+@dataclass(frozen=True, slots=True)
+class OversellRecord:
+    """One movement (`by`) that took `units` which are not there; `short` units were missing after it. `taken` are movements that
+    took units since the seller's number was computed, the newest first. `cleared_by` is the movement that ended it."""
+
+    product: str
+    at: int
+    units: int
+    short: int
+    by: Taken
+    autopsy: Autopsy
+    showings: tuple[Showing, ...]
+    taken: tuple[Taken, ...]
+    cleared_at: int | None = None
+    cleared_by: int | None = None
+    revision: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ClearedRecord:
+    """The open oversells of a product that a movement has ended; `oversells` are the movements that made them."""
+
+    product: str
+    oversells: tuple[int, ...]
+    at: int

@@ -1,0 +1,73 @@
+"""Shops and their listings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from zaiko_core.domain.problem import Problem
+from zaiko_core.domain.suspicion import SuspectPolicy
+
+
+@dataclass(frozen=True, slots=True)
+class ShopRecord:
+    """A shop. `secrets` are encrypted bytes; they leave the storage only to open the connector."""
+
+    shop: str
+    connector: str
+    display_name: str
+    settings: Mapping[str, Any]
+    interval: int
+    secrets: bytes | None = field(default=None, repr=False)
+    paused: bool = False
+    deleted: bool = False
+    order_cursor: str | None = None
+    orders_complete_until: int | None = None
+    reread_at: int | None = None
+    ordered_at: int | None = None
+    """When fetching orders last brought something new."""
+    audited_at: int | None = None
+    checked_at: int | None = None
+    """When credentials and permissions were looked at last."""
+    credentials_expire_at: int | None = None
+    additions_due_at: int | None = None
+    """When units are to be added to one of its numbers, or looked after (ADR 0017)."""
+    hold_drift: bool = False
+    """Whether a number that was edited in the shop waits for a person instead of being set right."""
+    shadow: bool = False
+    """Everything but the write (ADR 0018)."""
+    suspect_policy: SuspectPolicy = field(default_factory=SuspectPolicy)
+    problem: Problem | None = None
+    last_run: str = ""
+    last_run_at: int | None = None
+    last_success_at: int | None = None
+    status_revision: int = 0
+    """The revision of the last change of problem and last run; `revision` is that of the rest."""
+    due_at: int | None = None
+    running: bool = False
+    created_at: int = 0
+    updated_at: int = 0
+    revision: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ListingRecord:
+    """A listing as last read. `linked` says whether a link binds it."""
+
+    shop: str
+    listing: str
+    external_id: str
+    data: Mapping[str, str]
+    sku: str = ""
+    barcode: str = ""
+    title: str = ""
+    group_id: str = ""
+    quantity: int | None = None
+    warnings: tuple[str, ...] = ()
+    vanished: bool = False
+    seen_at: int = 0
+    created_at: int = 0
+    updated_at: int = 0
+    revision: int = 0
+    linked: bool = False

@@ -1,0 +1,37 @@
+"""What the tables are made of: the kinds of their columns, and the names of their constraints."""
+
+from __future__ import annotations
+
+from sqlalchemy import JSON, BigInteger, Column, Integer, MetaData, Text
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+
+JSON_VALUE = JSON(none_as_null=True)
+
+
+def string(name: str) -> Column[str]:
+    return Column(name, Text, nullable=False, server_default="")
+
+
+def id_(name: str) -> Column[str]:
+    return Column(name, Text, nullable=False)
+
+
+def count(name: str, default: int = 0) -> Column[int]:
+    return Column(name, Integer, nullable=False, server_default=str(default))
+
+
+def time(name: str) -> Column[int]:
+    return Column(name, BigInteger, nullable=False, server_default="0")
+
+
+def maybe_time(name: str) -> Column[int]:
+    return Column(name, BigInteger)

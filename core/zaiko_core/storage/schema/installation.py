@@ -1,0 +1,27 @@
+"""What belongs to no merchant."""
+
+from __future__ import annotations
+
+from sqlalchemy import Column, Index, LargeBinary, PrimaryKeyConstraint, Table, Text
+
+from zaiko_core.storage.schema.columns import JSON_VALUE, id_, maybe_time, metadata, string, time
+
+system = Table("system", metadata, Column("key", Text, primary_key=True), Column("value", Text, nullable=False))
+
+tokens = Table(
+    "tokens",  # who may call (ADR 0015). Of the whole installation: a token may be good for many merchants.
+    metadata,
+    id_("token"),
+    Column("hash", LargeBinary),  # SHA-256 of the secret; null: a certificate instead
+    string("certificate"),
+    string("display_name"),
+    id_("role"),
+    Column("merchants", JSON_VALUE),  # null: all
+    string("created_by"),
+    time("created_at"),
+    maybe_time("expires_at"),
+    maybe_time("revoked_at"),
+    maybe_time("last_used_at"),
+    PrimaryKeyConstraint("token"),
+    Index("ix_tokens_certificate", "certificate"),
+)

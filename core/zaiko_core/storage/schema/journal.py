@@ -1,0 +1,104 @@
+"""The journal, the balances, the demands behind them, and what people set per product."""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, CheckConstraint, Column, Index, PrimaryKeyConstraint, Table, UniqueConstraint
+
+from zaiko_core.storage.schema.columns import count, id_, metadata, string, time
+
+stock = Table(
+    "stock",
+    metadata,
+    id_("merchant"),
+    id_("product"),
+    count("physical"),
+    count("allocated"),
+    count("ordered"),
+    count("unallocated"),
+    count("reserve"),
+    count("escrow_below"),  # in escrow while synced is at most this; 0: never (ADR 0012)
+    time("updated_at"),
+    time("revision"),
+    PrimaryKeyConstraint("merchant", "product"),
+    CheckConstraint("ordered = allocated + unallocated", name="both_forms_of_free_agree"),
+    CheckConstraint("physical >= 0 AND allocated >= 0 AND unallocated >= 0 AND reserve >= 0", name="not_negative"),
+)
+
+warehouse_stock = Table(
+    "warehouse_stock",
+    metadata,
+    id_("merchant"),
+    id_("product"),
+    id_("warehouse"),
+    count("physical"),
+    count("allocated"),
+    PrimaryKeyConstraint("merchant", "product", "warehouse"),
+    CheckConstraint("physical >= 0 AND allocated >= 0", name="not_negative"),
+)
+
+movements = Table(
+    "movements",
+    metadata,
+    id_("merchant"),
+    Column("seq", BigInteger, nullable=False),
+    id_("product"),
+    string("warehouse"),
+    id_("kind"),
+    count("physical"),
+    count("allocated"),
+    count("ordered"),
+    count("unallocated"),
+    string("shop"),
+    string("order_id"),
+    id_("cause"),
+    string("note"),
+    time("occurred_at"),
+    time("recorded_at"),
+    time("revision"),
+    PrimaryKeyConstraint("merchant", "seq"),
+    UniqueConstraint("merchant", "cause"),
+    Index(None, "merchant", "product", "seq"),
+)
+
+demands = Table(
+    "demands",
+    metadata,
+    id_("merchant"),
+    string("shop"),  # empty for a warehouse's own shipment
+    id_("order_id"),
+    id_("product"),
+    count("wanted"),
+    count("fulfilled"),
+    count("shipped"),
+    count("alloc"),
+    PrimaryKeyConstraint("merchant", "shop", "order_id", "product"),
+    Index(None, "merchant", "product"),
+)
+
+allocations = Table(
+    "allocations",
+    metadata,
+    id_("merchant"),
+    string("shop"),
+    id_("order_id"),
+    id_("product"),
+    id_("warehouse"),
+    count("alloc"),
+    PrimaryKeyConstraint("merchant", "shop", "order_id", "product", "warehouse"),
+    CheckConstraint("alloc >= 0", name="not_negative"),
+)
+
+stock_settings = Table(
+    "stock_settings",  # changes of what people set per product
+    metadata,
+    id_("merchant"),
+    id_("product"),
+    Column("revision", BigInteger, nullable=False),
+    time("at"),
+    count("reserve_before"),
+    count("reserve"),
+    count("escrow_before"),
+    count("escrow_below"),
+    PrimaryKeyConstraint("merchant", "product", "revision"),
+    Index(None, "merchant", "at"),
+)
