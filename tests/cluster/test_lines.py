@@ -104,7 +104,7 @@ def test_a_broken_connection_is_known_at_both_ends(kind: Lines, database: URL, d
 
         with pytest.raises(OperationalError):
             connection.exec_driver_sql("SELECT 1")
-        until(lambda: not _is_there(admin, session), "PostgreSQL's end is gone", seconds=2)
+        until(lambda: not _is_there(admin, session), "PostgreSQL's end is gone", seconds=_PATIENCE / 2)
 
 
 def test_after_ten_seconds_of_silence_both_ends_have_given_up(
@@ -118,8 +118,8 @@ def test_after_ten_seconds_of_silence_both_ends_have_given_up(
         with pytest.raises(OperationalError):
             connection.exec_driver_sql("SELECT 1")
 
-        assert _PATIENCE - 1 < time.monotonic() - began < _PATIENCE + 3
-        until(lambda: not _is_there(admin, session), "PostgreSQL's end is gone", seconds=3)
+        assert _PATIENCE - 1 < time.monotonic() - began < 2 * _PATIENCE
+        until(lambda: not _is_there(admin, session), "PostgreSQL's end is gone", seconds=_PATIENCE)
 
 
 def test_a_merchant_stands_still_for_one_lease_when_a_replica_with_many_writers_is_gone_and_nobody_was_told(
@@ -147,7 +147,7 @@ def test_a_merchant_stands_still_for_one_lease_when_a_replica_with_many_writers_
         began = time.monotonic()
         world.db.write_sync(MERCHANT, lambda uow: receive(uow, [Receipt("tea", "tokyo", 1, "meanwhile")]))
 
-        assert time.monotonic() - began < LEASE + 1
+        assert time.monotonic() - began < 2 * LEASE
         line.heal()
         over.set()
         for writer in writers:
