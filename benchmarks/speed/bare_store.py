@@ -15,8 +15,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 @contextlib.contextmanager
 def connected(url: str) -> Iterator[Any]:
-    """A connection of the driver. On SQLite with the pragmas of storage/engine.py; on PostgreSQL with the server's own settings,
-    as zaiko's connections are."""
+    """A connection of the driver. On SQLite with the pragmas of storage/connections.py; on PostgreSQL with the server's own
+    settings, as zaiko's connections are."""
     if not url.startswith("sqlite"):
         with psycopg.connect(url.replace("postgresql+psycopg://", "postgresql://", 1), autocommit=True) as connection:
             yield connection

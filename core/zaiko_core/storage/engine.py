@@ -1,4 +1,4 @@
-"""Connections, threads and transactions, for SQLite and PostgreSQL alike."""
+"""Threads and transactions, for SQLite and PostgreSQL alike."""
 
 from __future__ import annotations
 
@@ -7,23 +7,21 @@ import contextlib
 import contextvars
 import functools
 import secrets
-import sqlite3
 import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
-import sqlalchemy
 from opentelemetry.trace import Tracer
-from sqlalchemy import Connection, Engine, event, select, update
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy import Connection, event, select, update
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from zaiko_core import tracing
 from zaiko_core.app.records import MerchantRecord
-from zaiko_core.domain.errors import StorageUnavailable, WriteConflict
-from zaiko_core.storage import census, schema
+from zaiko_core.domain.errors import StorageUnavailable
+from zaiko_core.storage import census, connections, schema, trouble
 from zaiko_core.storage.acknowledged import Acknowledged, Commit
 from zaiko_core.storage.address import address
 from zaiko_core.storage.catalogue import MerchantDirectory
@@ -48,28 +46,7 @@ _OVERTAKE, _OVERTAKE_LOOK = 0.010, 0.250
 """Seconds after which a read starts beside others of its merchant that are at work; a look, of which each takes about as long."""
 _WINDOW = 0.003
 """Seconds that looks wait for company while there are callers abreast: to hand over to a thread costs as much as some looks."""
-_RETRY_STATES = {"40001", "40P01"}  # serialization failure, deadlock
-_STOPPING = {"57P01", "57P02", "57P03"}
-_NOT_CONNECTED = {"08000", "08001", "08003", "08004", "08006"}
-_FULL = "53100"
-_EXHAUSTED = {"53000", "53200", "53300"}  # memory, connections
-_WAITED = {"55P03", "25P03"}  # for a lock; with a transaction open
-_STANDBY = {"25006"}
-_LOST_STATES = _STOPPING | _NOT_CONNECTED | _EXHAUSTED | _WAITED | _STANDBY
 _PULSE, _ROOM = "pulse", 256 * 1024
-_WAIT = 20
-"""Seconds until a transaction that waits for others of its merchant is told."""
-_SESSION = {
-    "lock_timeout": f"{_WAIT}s",
-    # A process that sleeps, or is cut off, in the middle of a transaction holds its merchant no longer than a shop's lease. Each of
-    # its transactions that were already in the queue would do so once more (Turns).
-    "idle_in_transaction_session_timeout": "5s",
-    "tcp_keepalives_idle": 5,
-    "tcp_keepalives_interval": 2,
-    "tcp_keepalives_count": 3,
-    "tcp_user_timeout": 10_000,
-}
-"""What the database is asked to do for our connections."""
 
 
 def system_now() -> int:
@@ -106,7 +83,7 @@ class Database:
         self.wake, self._tell, self._tracer = wake, tell, tracer
         self._now = now
         self._acknowledged, self._lost = Acknowledged(), lost
-        self.engine = _postgresql(self.url) if self.is_postgresql else _sqlite(self.url)
+        self.engine = connections.engine(self.url)
         self._servers: set[int] = set()
         """Processes of PostgreSQL that serve our connections."""
         if self.is_postgresql:
@@ -122,7 +99,7 @@ class Database:
             functools.partial(self._group, writing=False), self._readers, patience=_OVERTAKE_LOOK, window=_WINDOW
         )
         self._writing = Together(functools.partial(self._group, writing=True), self._writers)
-        self._turns = Turns(_WAIT)
+        self._turns = Turns(connections.WAIT)
         self._closed = threading.Event()
         self._unwritable = False
 
@@ -421,7 +398,7 @@ class Database:
             try:
                 return run()
             except (DBAPIError, PoolTimeout) as error:
-                found = _classify(error)
+                found = trouble.refusal_for(error)
                 if found is None:
                     raise
                 refusal, again = found
@@ -457,73 +434,3 @@ def _outcome(work: Callable[[], Any], *, alone: bool = False) -> Outcome:
 def _use_case(work: Callable[..., Any]) -> str:
     """Where in the code a transaction is written; nothing of its data."""
     return f"{work.__module__}.{getattr(work, '__qualname__', type(work).__name__)}"
-
-
-def _classify(error: DBAPIError | PoolTimeout) -> tuple[StorageUnavailable | WriteConflict, bool] | None:
-    """What to say when it stays so, and whether running the transaction again at once may help; None for a bug of ours."""
-    if isinstance(error, PoolTimeout):
-        return StorageUnavailable("every connection to the database is busy; try again"), False
-    state = getattr(error.orig, "sqlstate", None)
-    if state in _RETRY_STATES:
-        return WriteConflict("the write lost a race again and again; try again"), True
-    if state == _FULL:
-        return StorageUnavailable("the database cannot be written: its disk is full"), False
-    if error.connection_invalidated or state in _LOST_STATES:
-        return StorageUnavailable("the database does not answer; try again"), True
-    if isinstance(error, OperationalError):
-        cause = str(error.orig)
-        if "locked" in cause or "busy" in cause:
-            return StorageUnavailable("the database file is locked by another process; try again"), True
-        if state is None and "sqlite" not in type(error.orig).__module__:
-            return StorageUnavailable("the database cannot be reached; try again"), True
-        if any(words in cause for words in ("is full", "readonly", "disk I/O", "unable to open")):
-            return StorageUnavailable(f"the database cannot be written: {cause}"), False
-    return None
-
-
-def _sqlite(url: sqlalchemy.URL) -> Engine:
-    engine = sqlalchemy.create_engine(
-        url, pool_size=5, max_overflow=0, hide_parameters=True, connect_args={"check_same_thread": False, "timeout": 10}
-    )
-
-    @event.listens_for(engine, "connect")
-    def prepare(connection: sqlite3.Connection, record: object) -> None:
-        connection.isolation_level = None  # we say BEGIN ourselves; the driver would begin late and never IMMEDIATE
-        for pragma in (
-            "journal_mode = WAL",
-            "synchronous = FULL",  # a commit that was answered survives a power cut
-            "wal_autocheckpoint = 4000",  # pages: the commit that does it moves 16 MiB, instead of every other one 4
-            "foreign_keys = ON",
-            "cache_size = -16384",
-            "temp_store = MEMORY",
-        ):
-            connection.execute(f"PRAGMA {pragma}")
-
-    @event.listens_for(engine, "begin")
-    def begin(connection: Connection) -> None:
-        connection.exec_driver_sql(connection.info.get("begin", "BEGIN"))
-
-    return engine
-
-
-def _postgresql(url: sqlalchemy.URL) -> Engine:
-    return sqlalchemy.create_engine(
-        url,
-        pool_size=12,
-        max_overflow=4,
-        pool_timeout=10,
-        hide_parameters=True,
-        # Connections are not tried out before use: a transaction that finds its own gone is run again, on a new one.
-        connect_args={
-            "application_name": "zaiko",
-            # A standby would answer reads with an older state, and never a write.
-            "target_session_attrs": url.query.get("target_session_attrs", "primary"),
-            # A network that swallows packets is noticed within about ten seconds, in both directions.
-            "connect_timeout": 5,
-            "keepalives_idle": 5,
-            "keepalives_interval": 2,
-            "keepalives_count": 3,
-            "tcp_user_timeout": 10_000,
-            "options": " ".join(f"-c {name}={value}" for name, value in _SESSION.items()),
-        },
-    )

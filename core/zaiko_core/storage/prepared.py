@@ -85,7 +85,7 @@ _KNOWN: dict[tuple[Any, ...], dict[Executable, Prepared]] = defaultdict(dict)
 
 
 def _kind(dialect: Dialect) -> tuple[Any, ...]:
-    """What the text of a statement may depend on. Every engine is made alike (storage/engine.py), so the engines of a process
+    """What the text of a statement may depend on. Every engine is made alike (storage/connections.py), so the engines of a process
     share."""
     return type(dialect), dialect.server_version_info
 
