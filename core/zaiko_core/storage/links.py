@@ -12,47 +12,17 @@ from sqlalchemy import Executable, Integer, Row, and_, bindparam, case, delete, 
 
 from zaiko_core.app.records import DueLink, Holding, LinkRecord, LinkState, Page
 from zaiko_core.domain.escrow import PERIOD, Sales
-from zaiko_core.domain.fence import Fence, Flight
+from zaiko_core.domain.fence import Fence
 from zaiko_core.domain.links import Part
-from zaiko_core.domain.problem import problem_from
 from zaiko_core.domain.stock import Balance
 from zaiko_core.storage import schema
+from zaiko_core.storage.link_row import FENCE, STATUS, fence_from, fence_values, link_from
 from zaiko_core.storage.prepared import run
 from zaiko_core.storage.rowset import given, insert_rows, looking, lookup, rows_of, rowset, the, typed, unnested, update_rows
 from zaiko_core.storage.scope import Scope, after
 from zaiko_core.storage.stocks import balance_from
 
 _KEYS = ("merchant", "shop", "listing")
-_FENCE = (
-    "expected",
-    "suspected",
-    "suspected_since",
-    "doubt",
-    "released",
-    "taken_over_at",
-    "must_read",
-    "flight_key",
-    "flight_quantity",
-    "flight_absolute",
-    "flight_at",
-    "replaced",
-)
-_STATUS = (
-    "sync_enabled",
-    "attempt",
-    "state",
-    "target",
-    "confirmed",
-    "last_success_at",
-    "last_attempt_at",
-    "problem",
-    "read_at",
-    "differ_since",
-    "updated_at",
-    "revision",
-)
-
-
 _DUE = (
     select(schema.links, schema.listings.c.external_id, schema.listings.c.data)
     .join(schema.listings, and_(*(schema.links.c[key] == schema.listings.c[key] for key in _KEYS)))
@@ -117,7 +87,7 @@ def _touching(condition: Any, due_at: Any) -> Executable:
 def _saved(dialect: str, names: tuple[str, ...]) -> Executable:
     table = schema.links
     batch = unnested(dialect, typed(table, *names))
-    values: dict[str, Any] = {name: batch.c[name] for name in (*_FENCE, *_STATUS)}
+    values: dict[str, Any] = {name: batch.c[name] for name in (*FENCE, *STATUS)}
     # Something changed the link's product after this record was read: the link stays due, and is shown as pending.
     overtaken = table.c.touched > batch.c.touched
     done = and_(overtaken, batch.c.state == LinkState.SYNCED.value)
@@ -140,13 +110,13 @@ def _synced(dialect: str) -> Executable:
 @lru_cache
 def _sold(dialect: str) -> Executable:
     table = schema.links
-    batch = unnested(dialect, typed(table, *_KEYS, *_FENCE) | {"units": Integer()})
+    batch = unnested(dialect, typed(table, *_KEYS, *FENCE) | {"units": Integer()})
     period, last = (bindparam(name, type_=table.c.sold_period.type) for name in ("period", "last"))
     same, next_one = table.c.sold_period == period, table.c.sold_period == last
     return (
         update(table)
         .where(*(table.c[key] == batch.c[key] for key in _KEYS))
-        .values({name: batch.c[name] for name in _FENCE})
+        .values({name: batch.c[name] for name in FENCE})
         .values(
             sold_before=case((same, table.c.sold_before), (next_one, table.c.sold_now), else_=0),
             sold_now=case((same, table.c.sold_now), else_=0) + batch.c.units,
@@ -264,13 +234,13 @@ class LinkRows(Scope):
             return {}
         rows = [{"listing": item} for item in set(listings)]
         mine = {"merchant": self.merchant, "shop": shop}
-        found = lookup(self.connection, schema.links, mine, rows, columns=("listing", *_FENCE))
-        return {row.listing: _fence(row) for row in found}
+        found = lookup(self.connection, schema.links, mine, rows, columns=("listing", *FENCE))
+        return {row.listing: fence_from(row) for row in found}
 
     def save_sold(self, shop: str, fences: Mapping[str, Fence], units: Mapping[str, int]) -> None:
         if not fences:
             return
-        rows = [self._key(shop, listing) | _fence_values(fence) | {"units": units[listing]} for listing, fence in fences.items()]
+        rows = [self._key(shop, listing) | fence_values(fence) | {"units": units[listing]} for listing, fence in fences.items()]
         period = {"period": self.now // PERIOD, "last": self.now // PERIOD - 1}
         run(self.connection, _sold(self.connection.dialect.name), rows_of(rows) | period)
 
@@ -297,7 +267,7 @@ class LinkRows(Scope):
                 shop=row.shop,
                 listing=row.listing,
                 count=row.units,
-                fence=_fence(row),
+                fence=fence_from(row),
                 sales=Sales(row.sold_period, row.sold_now, row.sold_before),
                 movable=not row.paused and not row.shadow and row.state not in stuck,
             )
@@ -307,7 +277,7 @@ class LinkRows(Scope):
     def save_verified(self, records: Sequence[LinkRecord]) -> None:
         rows = [
             self._key(record.shop, record.listing)
-            | _fence_values(record.fence)
+            | fence_values(record.fence)
             | {"due_at": record.due_at, "read_at": record.read_at}
             for record in records
         ]
@@ -404,7 +374,7 @@ class LinkRows(Scope):
     def _values(self, record: LinkRecord) -> dict[str, Any]:
         return (
             self._key(record.shop, record.listing)
-            | _fence_values(record.fence)
+            | fence_values(record.fence)
             | {
                 "sync_enabled": record.sync_enabled,
                 "attempt": record.attempt,
@@ -423,67 +393,9 @@ class LinkRows(Scope):
 
     def start_over(self) -> list[tuple[str, str]]:
         table = schema.links
-        unknown = _fence_values(Fence()) | {"confirmed": None, "differ_since": None, "attempt": 0}
+        unknown = fence_values(Fence()) | {"confirmed": None, "differ_since": None, "attempt": 0}
         unknown |= {"updated_at": self.now, "revision": self.revision}
         state = case((table.c.sync_enabled, LinkState.PENDING.value), else_=table.c.state)
         due = case((table.c.sync_enabled, self.now), else_=None)
         changing = update(table).where(self.mine(table)).values(unknown | {"state": state, "due_at": due, "touched": self.revision})
         return [(row.shop, row.listing) for row in self.connection.execute(changing.returning(table.c.shop, table.c.listing))]
-
-
-def _fence_values(fence: Fence) -> dict[str, Any]:
-    flight = fence.flight
-    return {
-        "expected": fence.expected,
-        "suspected": fence.suspected,
-        "suspected_since": fence.suspected_since,
-        "doubt": fence.doubt,
-        "released": fence.released,
-        "taken_over_at": fence.taken_over_at,
-        "must_read": fence.must_read,
-        "flight_key": flight.key if flight else None,
-        "flight_quantity": flight.quantity if flight else None,
-        "flight_absolute": flight.absolute if flight else None,
-        "flight_at": flight.at if flight else None,
-        "replaced": fence.replaced,
-    }
-
-
-def _fence(row: Row[Any]) -> Fence:
-    flight = None if row.flight_key is None else Flight(row.flight_key, row.flight_quantity, row.flight_at, row.flight_absolute)
-    return Fence(
-        expected=row.expected,
-        suspected=row.suspected,
-        suspected_since=row.suspected_since,
-        doubt=row.doubt,
-        released=row.released,
-        taken_over_at=row.taken_over_at,
-        must_read=row.must_read,
-        flight=flight,
-        replaced=row.replaced,
-    )
-
-
-def link_from(row: Row[Any]) -> LinkRecord:
-    """The link in a row that has the columns of `links`, without its parts."""
-    return LinkRecord(
-        shop=row.shop,
-        listing=row.listing,
-        parts=(),
-        sync_enabled=row.sync_enabled,
-        state=LinkState(row.state),
-        fence=_fence(row),
-        due_at=row.due_at,
-        touched=row.touched,
-        attempt=row.attempt,
-        target=row.target,
-        confirmed=row.confirmed,
-        last_success_at=row.last_success_at,
-        last_attempt_at=row.last_attempt_at,
-        problem=problem_from(row.problem),
-        read_at=row.read_at,
-        differ_since=row.differ_since,
-        created_at=row.created_at,
-        updated_at=row.updated_at,
-        revision=row.revision,
-    )

@@ -15,7 +15,7 @@ from zaiko_core.domain.oversell import Autopsy, Cause, Setting, Showing, Taken
 from zaiko_core.domain.problem import problem_from
 from zaiko_core.domain.stock import Balance, MovementKind
 from zaiko_core.storage import schema
-from zaiko_core.storage.links import link_from
+from zaiko_core.storage.link_row import link_from
 from zaiko_core.storage.prepared import run
 from zaiko_core.storage.rowset import given, insert_rows, rows_of, rowset, the, typed, unnested
 from zaiko_core.storage.scope import Scope

@@ -1,4 +1,4 @@
-"""The journal, the balances, and the demands behind them."""
+"""The journal and the balances."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from sqlalchemy import BigInteger, Executable, Row, Select, and_, func, literal,
 from sqlalchemy.dialects import postgresql, sqlite
 
 from zaiko_core.app.records import Page, StockRecord
-from zaiko_core.domain.demand import Demand
 from zaiko_core.domain.stock import Balance, Delta, DemandRef, Entry, Movement, MovementKind
 from zaiko_core.storage import schema
 from zaiko_core.storage.prepared import run
@@ -248,51 +247,6 @@ class StockRows(Scope):
             "note": entry.note,
             "occurred_at": entry.occurred_at or self.now,
         }
-
-
-class DemandRows(Scope):
-    """See ports.Demands."""
-
-    def get(self, shop: str, orders: Collection[str]) -> dict[tuple[str, str], Demand]:
-        if not orders:
-            return {}
-        rows = [{"order_id": order} for order in set(orders)]
-        found = lookup(self.connection, schema.demands, {"merchant": self.merchant, "shop": shop}, rows)
-        return {(row.order_id, row.product): Demand(row.wanted, row.fulfilled, row.shipped, row.alloc) for row in found}
-
-    def put(self, shop: str, demands: Mapping[tuple[str, str], Demand]) -> None:
-        rows = [
-            {
-                "merchant": self.merchant,
-                "shop": shop,
-                "order_id": order,
-                "product": product,
-                "wanted": demand.wanted,
-                "fulfilled": demand.fulfilled,
-                "shipped": demand.shipped,
-                "alloc": demand.alloc,
-            }
-            for (order, product), demand in demands.items()
-        ]
-        insert_rows(self.connection, schema.demands, rows, update=("wanted", "fulfilled", "shipped", "alloc"))
-
-    def allocated(self, ref: DemandRef, product: str) -> dict[str, int]:
-        table = schema.allocations
-        query = select(table).where(
-            self.mine(table), table.c.shop == ref.shop, table.c.order_id == ref.order, table.c.product == product
-        )
-        return {row.warehouse: row.alloc for row in self.connection.execute(query)}
-
-    def set_allocated(self, ref: DemandRef, product: str, warehouse: str, units: int) -> None:
-        row = {
-            "merchant": self.merchant,
-            "shop": ref.shop,
-            "order_id": ref.order,
-            "product": product,
-            "warehouse": warehouse,
-            "alloc": units,
-        }
-        insert_rows(self.connection, schema.allocations, [row], update=("alloc",))
 
 
 def _sum(sums: dict[K, Delta], key: K, delta: Delta) -> None:

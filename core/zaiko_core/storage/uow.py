@@ -16,17 +16,19 @@ from zaiko_core.storage.additions import AdditionRows
 from zaiko_core.storage.catalogue import ProductRows, WarehouseRows, merchant_from
 from zaiko_core.storage.channel import NOTIFIED, told
 from zaiko_core.storage.clock import CLOCK
+from zaiko_core.storage.demands import DemandRows
 from zaiko_core.storage.drifts import DriftRows
 from zaiko_core.storage.history import FeedRows, OperationRows, RequestRows, RunRows
 from zaiko_core.storage.ledger import LedgerRows
 from zaiko_core.storage.links import LinkRows
+from zaiko_core.storage.listings import ListingRows
 from zaiko_core.storage.orders import OrderRows
 from zaiko_core.storage.oversells import OversellRows
 from zaiko_core.storage.prepared import only, run
 from zaiko_core.storage.pushes import PushRows
 from zaiko_core.storage.rowset import given, insert_rows, rows_of, the, typed, unnested
-from zaiko_core.storage.shops import ListingRows, ShopRows
-from zaiko_core.storage.stocks import DemandRows, StockRows
+from zaiko_core.storage.shops import ShopRows
+from zaiko_core.storage.stocks import StockRows
 from zaiko_core.storage.webhooks import WebhookRows
 from zaiko_core.tracing import written
 

@@ -1,0 +1,58 @@
+"""What orders want of products, and which warehouses it is allocated in."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+
+from sqlalchemy import select
+
+from zaiko_core.domain.demand import Demand
+from zaiko_core.domain.stock import DemandRef
+from zaiko_core.storage import schema
+from zaiko_core.storage.rowset import insert_rows, lookup
+from zaiko_core.storage.scope import Scope
+
+
+class DemandRows(Scope):
+    """See ports.Demands."""
+
+    def get(self, shop: str, orders: Collection[str]) -> dict[tuple[str, str], Demand]:
+        if not orders:
+            return {}
+        rows = [{"order_id": order} for order in set(orders)]
+        found = lookup(self.connection, schema.demands, {"merchant": self.merchant, "shop": shop}, rows)
+        return {(row.order_id, row.product): Demand(row.wanted, row.fulfilled, row.shipped, row.alloc) for row in found}
+
+    def put(self, shop: str, demands: Mapping[tuple[str, str], Demand]) -> None:
+        rows = [
+            {
+                "merchant": self.merchant,
+                "shop": shop,
+                "order_id": order,
+                "product": product,
+                "wanted": demand.wanted,
+                "fulfilled": demand.fulfilled,
+                "shipped": demand.shipped,
+                "alloc": demand.alloc,
+            }
+            for (order, product), demand in demands.items()
+        ]
+        insert_rows(self.connection, schema.demands, rows, update=("wanted", "fulfilled", "shipped", "alloc"))
+
+    def allocated(self, ref: DemandRef, product: str) -> dict[str, int]:
+        table = schema.allocations
+        query = select(table).where(
+            self.mine(table), table.c.shop == ref.shop, table.c.order_id == ref.order, table.c.product == product
+        )
+        return {row.warehouse: row.alloc for row in self.connection.execute(query)}
+
+    def set_allocated(self, ref: DemandRef, product: str, warehouse: str, units: int) -> None:
+        row = {
+            "merchant": self.merchant,
+            "shop": ref.shop,
+            "order_id": ref.order,
+            "product": product,
+            "warehouse": warehouse,
+            "alloc": units,
+        }
+        insert_rows(self.connection, schema.allocations, [row], update=("alloc",))

@@ -1,0 +1,128 @@
+"""The listings that shops were read to have."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from functools import lru_cache
+from typing import Any
+
+from sqlalchemy import Executable, Row, and_, delete, exists, literal, select, update
+
+from zaiko_core.app.records import ListingRecord, Page
+from zaiko_core.storage import schema
+from zaiko_core.storage.prepared import run
+from zaiko_core.storage.rowset import given, insert_rows, rows_of, the, typed, unnested
+from zaiko_core.storage.scope import Scope, after
+
+_FACTS = (
+    "external_id",
+    "data",
+    "sku",
+    "barcode",
+    "title",
+    "group_id",
+    "quantity",
+    "warnings",
+    "vanished",
+    "seen_at",
+    "updated_at",
+    "revision",
+)
+
+
+class ListingRows(Scope):
+    """See ports.Listings."""
+
+    def upsert(self, shop: str, records: Sequence[ListingRecord]) -> None:
+        rows = [
+            self.stamp(
+                {
+                    "shop": shop,
+                    "listing": record.listing,
+                    "external_id": record.external_id,
+                    "data": dict(record.data),
+                    "sku": record.sku,
+                    "barcode": record.barcode,
+                    "title": record.title,
+                    "group_id": record.group_id,
+                    "quantity": record.quantity,
+                    "warnings": list(record.warnings),
+                    "vanished": record.vanished,
+                    "seen_at": self.now,
+                }
+            )
+            for record in records
+        ]
+        insert_rows(self.connection, schema.listings, rows, update=_FACTS)
+
+    def get(self, shop: str, listings: Collection[str]) -> dict[str, ListingRecord]:
+        if not listings:
+            return {}
+        rows = rows_of([{"listing": item} for item in set(listings)])
+        found = run(self.connection, _listings(self.connection.dialect.name), rows | given(merchant=self.merchant, shop=shop))
+        return {row.listing: _listing(row) for row in found}
+
+    def forget(self, shop: str) -> None:
+        table = schema.listings
+        self.connection.execute(delete(table).where(self.mine(table), table.c.shop == shop))
+
+    def vanish(self, shop: str, *, not_seen_since: int) -> int:
+        table = schema.listings
+        done = self.connection.execute(
+            update(table)
+            .where(self.mine(table), table.c.shop == shop, table.c.seen_at < not_seen_since, ~table.c.vanished)
+            .values(vanished=True, updated_at=self.now, revision=self.revision)
+        )
+        return int(done.rowcount)
+
+    def page(self, page: Page, *, shop: str, linked: bool | None, sku: str, vanished: bool | None) -> list[ListingRecord]:
+        table = schema.listings
+        query = select(table, _is_linked().label("linked")).where(self.mine(table), after(page, table.c.shop, table.c.listing))
+        if shop:
+            query = query.where(table.c.shop == shop)
+        if linked is not None:
+            query = query.where(_is_linked() == literal(linked))
+        if sku:
+            query = query.where(table.c.sku.startswith(sku, autoescape=True))
+        if vanished is not None:
+            query = query.where(table.c.vanished == vanished)
+        query = query.order_by(table.c.shop, table.c.listing).limit(page.size)
+        return [_listing(row) for row in self.connection.execute(query)]
+
+
+def _is_linked() -> Any:
+    listings, links = schema.listings, schema.links
+    return exists().where(
+        links.c.merchant == listings.c.merchant,
+        links.c.shop == listings.c.shop,
+        links.c.listing == listings.c.listing,
+    )
+
+
+@lru_cache
+def _listings(dialect: str) -> Executable:
+    table = schema.listings
+    batch = unnested(dialect, typed(table, "listing"))
+    mine = and_(table.c.merchant == the(table.c.merchant), table.c.shop == the(table.c.shop), table.c.listing == batch.c.listing)
+    return select(table, _is_linked().label("linked")).join_from(table, batch, mine)
+
+
+def _listing(row: Row[Any]) -> ListingRecord:
+    return ListingRecord(
+        shop=row.shop,
+        listing=row.listing,
+        external_id=row.external_id,
+        data=row.data,
+        sku=row.sku,
+        barcode=row.barcode,
+        title=row.title,
+        group_id=row.group_id,
+        quantity=row.quantity,
+        warnings=tuple(row.warnings),
+        vanished=row.vanished,
+        seen_at=row.seen_at,
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+        revision=row.revision,
+        linked=row.linked,
+    )
