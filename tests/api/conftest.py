@@ -10,7 +10,7 @@ import pytest
 from api.bench import Api, World, served
 
 # The bodies that the test modules walk show both sides of an assertion that fails, as tests do.
-pytest.register_assert_rewrite("api.rpcs")
+pytest.register_assert_rewrite("api.rpcs", "api.refusals")
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
