@@ -9,6 +9,9 @@ from pathlib import Path
 import pytest
 from api.bench import Api, World, served
 
+# The bodies that the test modules walk show both sides of an assertion that fails, as tests do.
+pytest.register_assert_rewrite("api.rpcs", "api.refusals")
+
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
 def module_store(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
