@@ -108,6 +108,28 @@ async def one_of_a_batch_cannot_be_synced(api: Api, world: World) -> Any:
     return _batch(world, *links)
 
 
+@case("LinkService.BatchCreateLinks", "LISTING_ALREADY_LINKED", {"index": "1", "link": "{}/shops/one/links/l5"})
+async def one_of_a_batch_is_linked(api: Api, world: World) -> Any:
+    await world.write(furnish)
+    return _batch(world, _create(world, "two/listings/l6"), _create(world, "one/listings/l5"))
+
+
+@case("LinkService.BatchCreateLinks", "PRODUCT_ARCHIVED", {"index": "1", "product": "old"})
+async def one_of_a_batch_is_to_be_linked_to_an_archived_product(api: Api, world: World) -> Any:
+    return _batch(world, _create(world), _create(world, "one/listings/l2", "old"))
+
+
+@case("LinkService.BatchCreateLinks", "CONNECTOR_NOT_LOADED", {"index": "1"})
+async def one_of_a_batch_has_no_connector(api: Api, world: World) -> Any:
+    return _batch(world, _create(world, sync=True), _create(world, "lost/listings/l8", sync=True))
+
+
+@case("LinkService.BatchCreateLinks", "SYNC_NOT_OFFERED", {"index": "1"})
+async def one_of_a_batch_is_to_be_synced_where_it_is_not_offered(api: Api, world: World) -> Any:
+    await withdraw_sync(api, world)
+    return _batch(world, _create(world), _create(world, "one/listings/l2", sync=True))
+
+
 @case("LinkService.BatchCreateLinks", "BATCH_TOO_LARGE", {"limit": "1000"})
 async def too_many_links(api: Api, world: World) -> Any:
     return _batch(world, *(_create(world) for _ in range(1001)))

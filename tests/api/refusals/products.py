@@ -38,6 +38,12 @@ async def code_taken_in_a_batch(api: Api, world: World) -> Any:
     return product_service_pb2.BatchCreateProductsRequest(parent=world.name, requests=items)
 
 
+@case("ProductService.BatchCreateProducts", "RESOURCE_EXISTS", {"index": "1", "resource": "{}/products/apple"})
+async def id_taken_in_a_batch(api: Api, world: World) -> Any:
+    items = [_new_product(world, "n1"), _new_product(world, "new", "apple")]
+    return product_service_pb2.BatchCreateProductsRequest(parent=world.name, requests=items)
+
+
 @case("ProductService.BatchCreateProducts", "INVALID_FIELD", violations={"requests[1].request_id": "string.const"})
 async def request_id_inside_a_batch(api: Api, world: World) -> Any:
     items = [_new_product(world, "n1"), _new_product(world, "n2")]

@@ -92,7 +92,8 @@ class LinkServiceServicer(object):
 
     def BatchCreateLinks(self, request, context):
         """Links up to 1,000 listings, all or none. Refused with DUPLICATE_IN_BATCH when a listing comes twice; the refusal of
-        one refuses all, its index is in the metadata (`index`).
+        one refuses all, its index is in the metadata (`index`): LISTING_ALREADY_LINKED, PRODUCT_ARCHIVED, LISTING_GONE,
+        SYNC_NOT_OFFERED, CONNECTOR_NOT_LOADED and CONNECTOR_CANNOT_SET_INVENTORY as of CreateLink.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -40,7 +40,8 @@ class LinkServiceStub:
     """
     BatchCreateLinks: grpc.UnaryUnaryMultiCallable[link_service_pb2.BatchCreateLinksRequest, link_service_pb2.BatchCreateLinksResponse]
     """Links up to 1,000 listings, all or none. Refused with DUPLICATE_IN_BATCH when a listing comes twice; the refusal of
-    one refuses all, its index is in the metadata (`index`).
+    one refuses all, its index is in the metadata (`index`): LISTING_ALREADY_LINKED, PRODUCT_ARCHIVED, LISTING_GONE,
+    SYNC_NOT_OFFERED, CONNECTOR_NOT_LOADED and CONNECTOR_CANNOT_SET_INVENTORY as of CreateLink.
     """
     UpdateLink: grpc.UnaryUnaryMultiCallable[link_service_pb2.UpdateLinkRequest, link_service_pb2.UpdateLinkResponse]
     """Turns sync on or off. Turning it on schedules a push; turning it off leaves the shop's number as it is. Refused
@@ -79,7 +80,8 @@ class LinkServiceAsyncStub(LinkServiceStub):
     """
     BatchCreateLinks: aio.UnaryUnaryMultiCallable[link_service_pb2.BatchCreateLinksRequest, link_service_pb2.BatchCreateLinksResponse]  # type: ignore[assignment]
     """Links up to 1,000 listings, all or none. Refused with DUPLICATE_IN_BATCH when a listing comes twice; the refusal of
-    one refuses all, its index is in the metadata (`index`).
+    one refuses all, its index is in the metadata (`index`): LISTING_ALREADY_LINKED, PRODUCT_ARCHIVED, LISTING_GONE,
+    SYNC_NOT_OFFERED, CONNECTOR_NOT_LOADED and CONNECTOR_CANNOT_SET_INVENTORY as of CreateLink.
     """
     UpdateLink: aio.UnaryUnaryMultiCallable[link_service_pb2.UpdateLinkRequest, link_service_pb2.UpdateLinkResponse]  # type: ignore[assignment]
     """Turns sync on or off. Turning it on schedules a push; turning it off leaves the shop's number as it is. Refused
@@ -127,7 +129,8 @@ class LinkServiceServicer(metaclass=abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> typing.Union[link_service_pb2.BatchCreateLinksResponse, abc.Awaitable[link_service_pb2.BatchCreateLinksResponse]]:
         """Links up to 1,000 listings, all or none. Refused with DUPLICATE_IN_BATCH when a listing comes twice; the refusal of
-        one refuses all, its index is in the metadata (`index`).
+        one refuses all, its index is in the metadata (`index`): LISTING_ALREADY_LINKED, PRODUCT_ARCHIVED, LISTING_GONE,
+        SYNC_NOT_OFFERED, CONNECTOR_NOT_LOADED and CONNECTOR_CANNOT_SET_INVENTORY as of CreateLink.
         """
 
     @abc_1.abstractmethod

@@ -86,7 +86,8 @@ class ProductServiceServicer(object):
 
     def BatchCreateProducts(self, request, context):
         """Creates up to 1,000 products, all or none. The refusal of one refuses all; its index is in the metadata (`index`).
-        Refused with DUPLICATE_IN_BATCH when two items have the same code or id.
+        Refused with DUPLICATE_IN_BATCH when two items have the same code or id, and with CODE_TAKEN and RESOURCE_EXISTS as
+        CreateProduct is.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

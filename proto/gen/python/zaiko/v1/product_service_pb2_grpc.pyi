@@ -39,7 +39,8 @@ class ProductServiceStub:
     """
     BatchCreateProducts: grpc.UnaryUnaryMultiCallable[product_service_pb2.BatchCreateProductsRequest, product_service_pb2.BatchCreateProductsResponse]
     """Creates up to 1,000 products, all or none. The refusal of one refuses all; its index is in the metadata (`index`).
-    Refused with DUPLICATE_IN_BATCH when two items have the same code or id.
+    Refused with DUPLICATE_IN_BATCH when two items have the same code or id, and with CODE_TAKEN and RESOURCE_EXISTS as
+    CreateProduct is.
     """
     UpdateProduct: grpc.UnaryUnaryMultiCallable[product_service_pb2.UpdateProductRequest, product_service_pb2.UpdateProductResponse]
     """Changes `code`, `barcode` or `display_name`. Existing links stay. Refused with CODE_TAKEN, ETAG_MISMATCH,
@@ -69,7 +70,8 @@ class ProductServiceAsyncStub(ProductServiceStub):
     """
     BatchCreateProducts: aio.UnaryUnaryMultiCallable[product_service_pb2.BatchCreateProductsRequest, product_service_pb2.BatchCreateProductsResponse]  # type: ignore[assignment]
     """Creates up to 1,000 products, all or none. The refusal of one refuses all; its index is in the metadata (`index`).
-    Refused with DUPLICATE_IN_BATCH when two items have the same code or id.
+    Refused with DUPLICATE_IN_BATCH when two items have the same code or id, and with CODE_TAKEN and RESOURCE_EXISTS as
+    CreateProduct is.
     """
     UpdateProduct: aio.UnaryUnaryMultiCallable[product_service_pb2.UpdateProductRequest, product_service_pb2.UpdateProductResponse]  # type: ignore[assignment]
     """Changes `code`, `barcode` or `display_name`. Existing links stay. Refused with CODE_TAKEN, ETAG_MISMATCH,
@@ -108,7 +110,8 @@ class ProductServiceServicer(metaclass=abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> typing.Union[product_service_pb2.BatchCreateProductsResponse, abc.Awaitable[product_service_pb2.BatchCreateProductsResponse]]:
         """Creates up to 1,000 products, all or none. The refusal of one refuses all; its index is in the metadata (`index`).
-        Refused with DUPLICATE_IN_BATCH when two items have the same code or id.
+        Refused with DUPLICATE_IN_BATCH when two items have the same code or id, and with CODE_TAKEN and RESOURCE_EXISTS as
+        CreateProduct is.
         """
 
     @abc_1.abstractmethod

@@ -73,7 +73,7 @@ class ReceivingServiceServicer(object):
     def SetReceivingOnly(self, request, context):
         """Switches receiving-only on or off for a product. Refused with MODE_CONFLICT when a link of the product is synced or none can
         take receipts, and with RECEIVING_ONLY_ENDED once any link of it has been synced. Switched off, what was received before is
-        still added. What is so already changes nothing.
+        still added. What is so already changes nothing. Refused with ETAG_MISMATCH when `etag` is given and is not the current one.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -39,7 +39,7 @@ class ReceivingServiceStub:
     SetReceivingOnly: grpc.UnaryUnaryMultiCallable[receiving_service_pb2.SetReceivingOnlyRequest, receiving_service_pb2.SetReceivingOnlyResponse]
     """Switches receiving-only on or off for a product. Refused with MODE_CONFLICT when a link of the product is synced or none can
     take receipts, and with RECEIVING_ONLY_ENDED once any link of it has been synced. Switched off, what was received before is
-    still added. What is so already changes nothing.
+    still added. What is so already changes nothing. Refused with ETAG_MISMATCH when `etag` is given and is not the current one.
     """
     GetAddition: grpc.UnaryUnaryMultiCallable[receiving_service_pb2.GetAdditionRequest, receiving_service_pb2.GetAdditionResponse]
     """Reads one addition."""
@@ -66,7 +66,7 @@ class ReceivingServiceAsyncStub(ReceivingServiceStub):
     SetReceivingOnly: aio.UnaryUnaryMultiCallable[receiving_service_pb2.SetReceivingOnlyRequest, receiving_service_pb2.SetReceivingOnlyResponse]  # type: ignore[assignment]
     """Switches receiving-only on or off for a product. Refused with MODE_CONFLICT when a link of the product is synced or none can
     take receipts, and with RECEIVING_ONLY_ENDED once any link of it has been synced. Switched off, what was received before is
-    still added. What is so already changes nothing.
+    still added. What is so already changes nothing. Refused with ETAG_MISMATCH when `etag` is given and is not the current one.
     """
     GetAddition: aio.UnaryUnaryMultiCallable[receiving_service_pb2.GetAdditionRequest, receiving_service_pb2.GetAdditionResponse]  # type: ignore[assignment]
     """Reads one addition."""
@@ -96,7 +96,7 @@ class ReceivingServiceServicer(metaclass=abc_1.ABCMeta):
     ) -> typing.Union[receiving_service_pb2.SetReceivingOnlyResponse, abc.Awaitable[receiving_service_pb2.SetReceivingOnlyResponse]]:
         """Switches receiving-only on or off for a product. Refused with MODE_CONFLICT when a link of the product is synced or none can
         take receipts, and with RECEIVING_ONLY_ENDED once any link of it has been synced. Switched off, what was received before is
-        still added. What is so already changes nothing.
+        still added. What is so already changes nothing. Refused with ETAG_MISMATCH when `etag` is given and is not the current one.
         """
 
     @abc_1.abstractmethod

@@ -138,8 +138,9 @@ class ShopServiceServicer(object):
 
     def CheckShop(self, request, context):
         """Tries the stored credentials, permissions and settings by reading from the platform. What the shop says is a list
-        of findings, not an error. Changes nothing. Refused with CONNECTOR_NOT_LOADED, with SECRET_KEY_MISSING, and with
-        PLATFORM_UNAVAILABLE when the platform could not be asked.
+        of findings, not an error. Changes nothing. Refused with CONNECTOR_NOT_LOADED, with SECRET_KEY_MISSING, with
+        CONNECTOR_CONTRACT_BROKEN when the connector fails in a way that it may not, and with PLATFORM_UNAVAILABLE when the
+        platform could not be asked.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

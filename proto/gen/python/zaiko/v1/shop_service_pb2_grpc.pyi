@@ -53,8 +53,9 @@ class ShopServiceStub:
     """Lists the shops of a merchant, ordered by name."""
     CheckShop: grpc.UnaryUnaryMultiCallable[shop_service_pb2.CheckShopRequest, shop_service_pb2.CheckShopResponse]
     """Tries the stored credentials, permissions and settings by reading from the platform. What the shop says is a list
-    of findings, not an error. Changes nothing. Refused with CONNECTOR_NOT_LOADED, with SECRET_KEY_MISSING, and with
-    PLATFORM_UNAVAILABLE when the platform could not be asked.
+    of findings, not an error. Changes nothing. Refused with CONNECTOR_NOT_LOADED, with SECRET_KEY_MISSING, with
+    CONNECTOR_CONTRACT_BROKEN when the connector fails in a way that it may not, and with PLATFORM_UNAVAILABLE when the
+    platform could not be asked.
     """
     PauseShop: grpc.UnaryUnaryMultiCallable[shop_service_pb2.PauseShopRequest, shop_service_pb2.PauseShopResponse]
     """Stops runs after the one that is going on. Pausing a paused shop changes nothing. Refused with ETAG_MISMATCH."""
@@ -98,8 +99,9 @@ class ShopServiceAsyncStub(ShopServiceStub):
     """Lists the shops of a merchant, ordered by name."""
     CheckShop: aio.UnaryUnaryMultiCallable[shop_service_pb2.CheckShopRequest, shop_service_pb2.CheckShopResponse]  # type: ignore[assignment]
     """Tries the stored credentials, permissions and settings by reading from the platform. What the shop says is a list
-    of findings, not an error. Changes nothing. Refused with CONNECTOR_NOT_LOADED, with SECRET_KEY_MISSING, and with
-    PLATFORM_UNAVAILABLE when the platform could not be asked.
+    of findings, not an error. Changes nothing. Refused with CONNECTOR_NOT_LOADED, with SECRET_KEY_MISSING, with
+    CONNECTOR_CONTRACT_BROKEN when the connector fails in a way that it may not, and with PLATFORM_UNAVAILABLE when the
+    platform could not be asked.
     """
     PauseShop: aio.UnaryUnaryMultiCallable[shop_service_pb2.PauseShopRequest, shop_service_pb2.PauseShopResponse]  # type: ignore[assignment]
     """Stops runs after the one that is going on. Pausing a paused shop changes nothing. Refused with ETAG_MISMATCH."""
@@ -176,8 +178,9 @@ class ShopServiceServicer(metaclass=abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> typing.Union[shop_service_pb2.CheckShopResponse, abc.Awaitable[shop_service_pb2.CheckShopResponse]]:
         """Tries the stored credentials, permissions and settings by reading from the platform. What the shop says is a list
-        of findings, not an error. Changes nothing. Refused with CONNECTOR_NOT_LOADED, with SECRET_KEY_MISSING, and with
-        PLATFORM_UNAVAILABLE when the platform could not be asked.
+        of findings, not an error. Changes nothing. Refused with CONNECTOR_NOT_LOADED, with SECRET_KEY_MISSING, with
+        CONNECTOR_CONTRACT_BROKEN when the connector fails in a way that it may not, and with PLATFORM_UNAVAILABLE when the
+        platform could not be asked.
         """
 
     @abc_1.abstractmethod

@@ -173,7 +173,8 @@ class StockServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def BatchSetReserves(self, request, context):
-        """Sets up to 1,000 reserves, all or none. Refused with DUPLICATE_IN_BATCH when a product comes twice.
+        """Sets up to 1,000 reserves, all or none. Refused with DUPLICATE_IN_BATCH when a product comes twice, and
+        with ETAG_MISMATCH when an item has an etag and its stock has changed since.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -190,7 +191,8 @@ class StockServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def RecordReceipt(self, request, context):
-        """Records that units arrived. Raises physical and free. Refused with PRODUCT_ARCHIVED and STOCK_LIMIT_EXCEEDED.
+        """Records that units arrived. Raises physical and free. Refused with CAUSE_KEY_REUSED, PRODUCT_ARCHIVED and
+        STOCK_LIMIT_EXCEEDED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -53,7 +53,9 @@ class StockServiceStub:
     Refused with ETAG_MISMATCH.
     """
     BatchSetReserves: grpc.UnaryUnaryMultiCallable[stock_service_pb2.BatchSetReservesRequest, stock_service_pb2.BatchSetReservesResponse]
-    """Sets up to 1,000 reserves, all or none. Refused with DUPLICATE_IN_BATCH when a product comes twice."""
+    """Sets up to 1,000 reserves, all or none. Refused with DUPLICATE_IN_BATCH when a product comes twice, and
+    with ETAG_MISMATCH when an item has an etag and its stock has changed since.
+    """
     SetEscrow: grpc.UnaryUnaryMultiCallable[stock_service_pb2.SetEscrowRequest, stock_service_pb2.SetEscrowResponse]
     """Sets when a product is in escrow: while `synced` is at most `escrow_below`, shops are given disjoint quotas that
     follow demand, so that two shops cannot sell the same unit. Links are lowered first and raised after that was
@@ -61,7 +63,9 @@ class StockServiceStub:
     changes nothing. Refused with ETAG_MISMATCH.
     """
     RecordReceipt: grpc.UnaryUnaryMultiCallable[stock_service_pb2.RecordReceiptRequest, stock_service_pb2.RecordReceiptResponse]
-    """Records that units arrived. Raises physical and free. Refused with PRODUCT_ARCHIVED and STOCK_LIMIT_EXCEEDED."""
+    """Records that units arrived. Raises physical and free. Refused with CAUSE_KEY_REUSED, PRODUCT_ARCHIVED and
+    STOCK_LIMIT_EXCEEDED.
+    """
     BatchRecordReceipts: grpc.UnaryUnaryMultiCallable[stock_service_pb2.BatchRecordReceiptsRequest, stock_service_pb2.BatchRecordReceiptsResponse]
     """Records up to 1,000 receipts of one merchant, a delivery note for instance, all or none, in one transaction under
     one revision. A product may come several times, also in the same warehouse. A receipt whose cause key was recorded
@@ -137,7 +141,9 @@ class StockServiceAsyncStub(StockServiceStub):
     Refused with ETAG_MISMATCH.
     """
     BatchSetReserves: aio.UnaryUnaryMultiCallable[stock_service_pb2.BatchSetReservesRequest, stock_service_pb2.BatchSetReservesResponse]  # type: ignore[assignment]
-    """Sets up to 1,000 reserves, all or none. Refused with DUPLICATE_IN_BATCH when a product comes twice."""
+    """Sets up to 1,000 reserves, all or none. Refused with DUPLICATE_IN_BATCH when a product comes twice, and
+    with ETAG_MISMATCH when an item has an etag and its stock has changed since.
+    """
     SetEscrow: aio.UnaryUnaryMultiCallable[stock_service_pb2.SetEscrowRequest, stock_service_pb2.SetEscrowResponse]  # type: ignore[assignment]
     """Sets when a product is in escrow: while `synced` is at most `escrow_below`, shops are given disjoint quotas that
     follow demand, so that two shops cannot sell the same unit. Links are lowered first and raised after that was
@@ -145,7 +151,9 @@ class StockServiceAsyncStub(StockServiceStub):
     changes nothing. Refused with ETAG_MISMATCH.
     """
     RecordReceipt: aio.UnaryUnaryMultiCallable[stock_service_pb2.RecordReceiptRequest, stock_service_pb2.RecordReceiptResponse]  # type: ignore[assignment]
-    """Records that units arrived. Raises physical and free. Refused with PRODUCT_ARCHIVED and STOCK_LIMIT_EXCEEDED."""
+    """Records that units arrived. Raises physical and free. Refused with CAUSE_KEY_REUSED, PRODUCT_ARCHIVED and
+    STOCK_LIMIT_EXCEEDED.
+    """
     BatchRecordReceipts: aio.UnaryUnaryMultiCallable[stock_service_pb2.BatchRecordReceiptsRequest, stock_service_pb2.BatchRecordReceiptsResponse]  # type: ignore[assignment]
     """Records up to 1,000 receipts of one merchant, a delivery note for instance, all or none, in one transaction under
     one revision. A product may come several times, also in the same warehouse. A receipt whose cause key was recorded
@@ -248,7 +256,9 @@ class StockServiceServicer(metaclass=abc_1.ABCMeta):
         request: stock_service_pb2.BatchSetReservesRequest,
         context: _ServicerContext,
     ) -> typing.Union[stock_service_pb2.BatchSetReservesResponse, abc.Awaitable[stock_service_pb2.BatchSetReservesResponse]]:
-        """Sets up to 1,000 reserves, all or none. Refused with DUPLICATE_IN_BATCH when a product comes twice."""
+        """Sets up to 1,000 reserves, all or none. Refused with DUPLICATE_IN_BATCH when a product comes twice, and
+        with ETAG_MISMATCH when an item has an etag and its stock has changed since.
+        """
 
     @abc_1.abstractmethod
     def SetEscrow(
@@ -268,7 +278,9 @@ class StockServiceServicer(metaclass=abc_1.ABCMeta):
         request: stock_service_pb2.RecordReceiptRequest,
         context: _ServicerContext,
     ) -> typing.Union[stock_service_pb2.RecordReceiptResponse, abc.Awaitable[stock_service_pb2.RecordReceiptResponse]]:
-        """Records that units arrived. Raises physical and free. Refused with PRODUCT_ARCHIVED and STOCK_LIMIT_EXCEEDED."""
+        """Records that units arrived. Raises physical and free. Refused with CAUSE_KEY_REUSED, PRODUCT_ARCHIVED and
+        STOCK_LIMIT_EXCEEDED.
+        """
 
     @abc_1.abstractmethod
     def BatchRecordReceipts(
