@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
 from typing import Any, Protocol
@@ -15,14 +14,13 @@ from zaiko_core.domain.errors import Refusal
 from zaiko_server import names
 from zaiko_server.refusals import InvalidName
 from zaiko_server.security.calling import caller, check_reach
-from zaiko_server.status import code_for, status_for, trailers_for, wants_japanese
 from zaiko_server.validate.check import check
 from zaiko_server.watch.conversation import Conversation
 from zaiko_server.watch.cursor import Cursors
 from zaiko_server.watch.hub import Feed, Hub, Limits, Store
-from zaiko_server.watch.refusals import SlowConsumer
 from zaiko_server.watch.session import Chance, Session, bookmark_interval
 from zaiko_server.watch.topics import Response, StockTopic, SyncTopic, Topic
+from zaiko_server.watch.write_guard import WriteGuard
 
 Context = grpc.aio.ServicerContext[Any, Any]
 _SUBJECTS = {
@@ -30,8 +28,6 @@ _SUBJECTS = {
     sync_service_pb2.WatchSyncRequest.SUBJECT_SHOP_STATUS: ChangeKind.SHOP,
     sync_service_pb2.WatchSyncRequest.SUBJECT_SYNC_RUN: ChangeKind.RUN,
 }
-_LAST_WORDS = 2.0
-"""Seconds that the status of a call may take to leave; behind a client that does not read, it cannot."""
 
 
 class Owner(Protocol):
@@ -125,7 +121,7 @@ class SyncWatcher:
     ) -> AsyncGenerator[Any, None]:
         """One stream: it has a seat while it lasts, and ends when its client does not read. `close` ends what else it began."""
         leave = self.hub.take_seat(caller().id)
-        guard = _WriteGuard(context, self._limits.blocked)
+        guard = WriteGuard(context, self._limits.blocked)
 
         def end(_: Any = None) -> None:
             close()
@@ -142,56 +138,6 @@ class SyncWatcher:
                     guard.disarm()
         finally:
             end()
-
-
-class _WriteGuard:
-    """Ends the call when the client has not taken a message for `seconds`. A generator waits in `yield` until flow control lets the
-    message go, so it cannot look at the clock itself.
-
-    The time is counted in slices, each begun by a loop that runs: a process that was stopped for a while (a machine that is moved,
-    a long collection) has been late itself, and does not hold that against every client that it was writing to.
-    """
-
-    _SLICES = 8
-
-    def __init__(self, context: Context, seconds: float) -> None:
-        self._context, self._seconds = context, seconds
-        self._handler = asyncio.current_task()
-        self._timer: asyncio.TimerHandle | None = None
-        self._slices = 0
-        self._ending: asyncio.Task[None] | None = None
-
-    def arm(self) -> None:
-        """A message is being written."""
-        self._slices = 0
-        self._wait()
-
-    def disarm(self) -> None:
-        """It has gone."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-
-    def _wait(self) -> None:
-        self._timer = asyncio.get_running_loop().call_later(self._seconds / self._SLICES, self._slice_over)
-
-    def _slice_over(self) -> None:
-        self._slices += 1
-        if self._slices < self._SLICES:
-            self._wait()
-            return
-        self._ending = asyncio.create_task(self._end(), name="zaiko watch: slow consumer")
-
-    async def _end(self) -> None:
-        # The status queues up behind what the client has not read: it is what the client finds when it does read on.
-        # `abort` always raises, also when the call is over meanwhile, and waits for as long as the client does not read.
-        with contextlib.suppress(grpc.aio.BaseError, TimeoutError):
-            async with asyncio.timeout(_LAST_WORDS):
-                slow = SlowConsumer(self._seconds)
-                trailers = trailers_for(slow, japanese=wants_japanese(self._context))
-                await self._context.abort(code_for(slow), status_for(slow).message, trailers)
-        if self._handler is not None:
-            self._handler.cancel()
 
 
 def _ids(kind: names.Name, merchant: str, field: str, given: Iterable[str]) -> frozenset[str]:
