@@ -9,8 +9,8 @@ from api.rpcs import happy
 from zaiko.v1 import link_pb2, link_service_pb2, operation_pb2, order_service_pb2, stock_service_pb2
 
 
-def link(world: World, listing: str = "l1", product: str = "apple", *, shop: str = "one", sync: bool = False) -> link_pb2.Link:
-    return link_pb2.Link(listing=world(f"shops/{shop}/listings/{listing}"), product=world(f"products/{product}"), sync_enabled=sync)
+def link(world: World, listing: str = "l1", product: str = "apple", *, sync: bool = False) -> link_pb2.Link:
+    return link_pb2.Link(listing=world(f"shops/one/listings/{listing}"), product=world(f"products/{product}"), sync_enabled=sync)
 
 
 async def linked(api: Api, world: World, listing: str = "l1", product: str = "apple", *, sync: bool = True) -> Any:
