@@ -14,7 +14,7 @@ from cluster.storm import weather
 from support.stores import PostgreSQL
 
 pytestmark = pytest.mark.thorough
-_SEEDS = 3
+_SEEDS = 6
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
