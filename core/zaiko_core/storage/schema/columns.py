@@ -13,25 +13,29 @@ metadata = MetaData(
     }
 )
 
-
 JSON_VALUE = JSON(none_as_null=True)
 
 
 def string(name: str) -> Column[str]:
+    """Empty where nothing is known."""
     return Column(name, Text, nullable=False, server_default="")
 
 
 def id_(name: str) -> Column[str]:
+    """Always given."""
     return Column(name, Text, nullable=False)
 
 
 def count(name: str, default: int = 0) -> Column[int]:
+    """Units or times, to 2³¹ − 1."""
     return Column(name, Integer, nullable=False, server_default=str(default))
 
 
 def time(name: str) -> Column[int]:
+    """µs since 1970; 0 = never."""
     return Column(name, BigInteger, nullable=False, server_default="0")
 
 
 def maybe_time(name: str) -> Column[int]:
+    """µs since 1970, or none."""
     return Column(name, BigInteger)
