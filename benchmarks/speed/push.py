@@ -1,6 +1,7 @@
 """How fast numbers go out: the share of a platform's quota that is used while there is work, and quantities a second without one.
 
-The share is that of benchmarks/quota (write phase, same functions, a part of a catalogue: see its README for whole ones). Goal ≥ 95 %.
+The share is that of benchmarks/quota (write phase, same functions, a part of a catalogue: see its README for whole ones). Goal:
+≥ 95 %.
 
 Without a quota: Shopify's connector sets 250 numbers a call through an in-process httpx transport that answers at once (no socket;
 the request is built and the answer parsed), on one core, beside nothing else in the process. Goal ≥ 20,000/s. Told beside it is
