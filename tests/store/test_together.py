@@ -354,7 +354,7 @@ def test_callers_abreast_wait_for_company_and_one_alone_does_not() -> None:
     async def run() -> None:
         patient, together = (Together(doing(groups, gate), pool, window=window) for window in (3600, 0.2))
         for name in ("alone", "again"):
-            await patient.add("acme", lambda _, name=name: name)  # type: ignore[misc]
+            await asyncio.wait_for(patient.add("acme", lambda _, name=name: name), 60)  # type: ignore[misc]
         first = asyncio.ensure_future(together.add("acme", lambda _: "first"))
         second = asyncio.ensure_future(together.add("acme", lambda _: "second"))
         await first

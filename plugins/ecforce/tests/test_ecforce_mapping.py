@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from zaiko_ecforce.documents import read_document
 from zaiko_ecforce.fields import moment, query_time, whole
@@ -284,6 +284,7 @@ _ROW = st.fixed_dictionaries(
 )
 
 
+@settings(deadline=None)
 @given(data=st.lists(_ROW | _JSON, max_size=4) | _JSON, included=st.lists(_ROW | _JSON, max_size=4) | _JSON, meta=_JSON)
 def test_whatever_is_sent_nothing_but_contract_broken_is_raised(data: Any, included: Any, meta: Any):
     read_write_reply(data)

@@ -229,6 +229,7 @@ def test_whatever_stands_in_an_item_it_is_read_or_refused_as_broken(place: tuple
     assert all(isinstance(listing, Listing) for listing in listings)
 
 
+@settings(deadline=None)
 @given(_json)
 def test_what_is_no_object_is_refused_as_broken(value: Any) -> None:
     if isinstance(value, dict):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from zaiko_shopify.line_units import Counters, Refunded, Units, units
 
@@ -25,6 +25,7 @@ def seen(life: tuple[int, int, int, int], *, includes_refunded: bool = False, re
     return units(counters, refunded, untouched=shipped == 0, cancelled=False)
 
 
+@settings(deadline=None)
 @given(lives())
 def test_units_that_came_back_are_never_counted_as_cancelled_before_shipping(life: tuple[int, int, int, int]) -> None:
     ordered, shipped, before, _ = life
@@ -32,6 +33,7 @@ def test_units_that_came_back_are_never_counted_as_cancelled_before_shipping(lif
     assert seen(life) == Units(ordered, cancelled=before, fulfilled=shipped)
 
 
+@settings(deadline=None)
 @given(lives())
 def test_open_units_are_exact_when_unfulfilled_leaves_out_refunded_ones(life: tuple[int, int, int, int]) -> None:
     ordered, shipped, before, _ = life
@@ -41,6 +43,7 @@ def test_open_units_are_exact_when_unfulfilled_leaves_out_refunded_ones(life: tu
     assert found.ordered - found.cancelled - found.fulfilled == ordered - shipped - before
 
 
+@settings(deadline=None)
 @given(lives(), st.sampled_from(["RETURN", "NO_RESTOCK"]))
 def test_open_units_are_never_too_few_whatever_unfulfilled_includes(life: tuple[int, int, int, int], returns: str) -> None:
     ordered, shipped, before, _ = life
@@ -52,6 +55,7 @@ def test_open_units_are_never_too_few_whatever_unfulfilled_includes(life: tuple[
     assert found.cancelled <= found.ordered
 
 
+@settings(deadline=None)
 @given(lives().filter(lambda life: life[1] == 0))
 def test_while_nothing_has_left_open_units_are_exact_whatever_unfulfilled_includes(life: tuple[int, int, int, int]) -> None:
     ordered, _, before, _ = life
