@@ -1,8 +1,10 @@
-"""Does one dead shop, or one shop with 100,000 changes, delay the others?   python -m benchmarks.fairness [--changes N]
+"""Does one dead shop, or one shop with 100,000 changes, delay the others?   python -m
+benchmarks.fairness [--changes N]
 
-The real engine on real time and SQLite: 100 small shops with one link each, one shop whose calls hang, one whose links all became
-due at once. A receipt concerns the 100 small shops; printed is how long until each shows it, alone and beside the two others.
-Shops are in memory and answer a write after 20 ms. The last table is in benchmarks/README.md.
+The real engine on real time and SQLite: 100 small shops with one link each, one shop whose calls
+hang, one whose links all became due at once. A receipt concerns the 100 small shops; printed is how
+long until each shows it, alone and beside the two others. Shops are in memory and answer a write
+after 20 ms. The last table is in benchmarks/README.md.
 """
 
 from __future__ import annotations
@@ -20,7 +22,13 @@ from pathlib import Path
 import structlog
 from cryptography.fernet import Fernet
 from zaiko_core.app import links, stock, sync
-from zaiko_core.app.records import ListingRecord, MerchantRecord, ProductRecord, ShopRecord, WarehouseRecord
+from zaiko_core.app.records import (
+    ListingRecord,
+    MerchantRecord,
+    ProductRecord,
+    ShopRecord,
+    WarehouseRecord,
+)
 from zaiko_core.bootstrap import Engine, EngineConfig
 from zaiko_core.domain.ids import listing_id
 from zaiko_core.domain.links import Part
@@ -59,7 +67,9 @@ class TimedConnector(FakeConnector):
         async for page in super().fetch_orders(cursor):
             yield page
 
-    async def set_inventory(self, writes: Sequence[InventoryWrite], key: str) -> Sequence[WriteResult]:
+    async def set_inventory(
+        self, writes: Sequence[InventoryWrite], key: str
+    ) -> Sequence[WriteResult]:
         await asyncio.sleep(ANSWER)
         results = await super().set_inventory(writes, key)
         self._shown[self._name] = time.monotonic()
@@ -67,25 +77,40 @@ class TimedConnector(FakeConnector):
 
 
 async def main(changes: int, rounds: int) -> dict[str, object]:
-    """Build the merchant, run the rounds alone and in company, and give the figures in milliseconds."""
+    """Build the merchant, run the rounds alone and in company, and give the figures in
+    milliseconds."""
     shown: dict[str, float] = {}
     small = [f"s{n:03d}" for n in range(SMALL)]
-    shops = {name: FakeShop(SystemClock(), InventoryMode.COMPARE_AND_SET, {"hot": 0}) for name in (*small, BIG, DEAD)}
+    shops = {
+        name: FakeShop(SystemClock(), InventoryMode.COMPARE_AND_SET, {"hot": 0})
+        for name in (*small, BIG, DEAD)
+    }
     goods = [f"item{n:06d}" for n in range(changes)]
     shops[BIG].stock = dict.fromkeys(goods, 0)
 
     def open_shop(context: ShopContext, settings: FakeSettings) -> Connector:
         return TimedConnector(settings.shop, shops[settings.shop], shown)
 
-    template = fake_connector(shops, InventoryMode.COMPARE_AND_SET, lambda moment, operation: None, Limits())
+    template = fake_connector(
+        shops, InventoryMode.COMPARE_AND_SET, lambda moment, operation: None, Limits()
+    )
     kind = ConnectorType(
-        template.id, "Fake", "1", FakeSettings, open_shop, template.capabilities, template.inventory_mode, template.limits
+        template.id,
+        "Fake",
+        "1",
+        FakeSettings,
+        open_shop,
+        template.capabilities,
+        template.inventory_mode,
+        template.limits,
     )
     registry = Registry()
     registry.types[kind.id] = kind
     with tempfile.TemporaryDirectory() as folder:
         engine = Engine(
-            EngineConfig(f"sqlite:///{folder}/zaiko.db", [Fernet.generate_key().decode()]), registry=registry, log=quiet()
+            EngineConfig(f"sqlite:///{folder}/zaiko.db", [Fernet.generate_key().decode()]),
+            registry=registry,
+            log=quiet(),
         )
         migrate(engine.db.engine)
         engine.db.directory_sync(lambda directory: directory.create(MerchantRecord(MERCHANT)))
@@ -121,8 +146,12 @@ def build(uow, kind: str, small: Sequence[str], goods: Sequence[str]) -> None:  
     for shop in (*small, BIG, DEAD):
         uow.shops.insert(ShopRecord(shop, kind, shop, {"shop": shop}, 600_000_000))
         listed = goods if shop == BIG else ["hot"]
-        uow.listings.upsert(shop, [ListingRecord(shop, listing_id(name), name, {}, sku=name) for name in listed])
-        drafts = [links.LinkDraft(shop, listing_id(name), (Part(name),), shop in small) for name in listed]
+        uow.listings.upsert(
+            shop, [ListingRecord(shop, listing_id(name), name, {}, sku=name) for name in listed]
+        )
+        drafts = [
+            links.LinkDraft(shop, listing_id(name), (Part(name),), shop in small) for name in listed
+        ]
         links.create(uow, drafts, can_sync=lambda connector: None)
     uow.advance()
 
@@ -132,7 +161,9 @@ def enable(uow, shop: str, names: Sequence[str]) -> None:  # type: ignore[no-unt
     stored = uow.links.get(shop, [listing_id(name) for name in names])
     from dataclasses import replace
 
-    uow.links.save([replace(link, sync_enabled=True, touched=uow.revision) for link in stored.values()])
+    uow.links.save(
+        [replace(link, sync_enabled=True, touched=uow.revision) for link in stored.values()]
+    )
     sync.sync_now(uow, shops=[shop])
 
 
@@ -141,7 +172,9 @@ async def one_round(engine: Engine, shown: dict[str, float], small: Sequence[str
     shown.clear()
     begun = time.monotonic()
     cause = f"round/{begun}"
-    await engine.db.write(MERCHANT, lambda uow: stock.receive(uow, [stock.Receipt("hot", "tokyo", 1, cause)]))
+    await engine.db.write(
+        MERCHANT, lambda uow: stock.receive(uow, [stock.Receipt("hot", "tokyo", 1, cause)])
+    )
     await until(lambda: all(name in shown for name in small))
     delays = [shown[name] - begun for name in small]
     await asyncio.sleep(0.3)
@@ -158,7 +191,11 @@ async def until(done) -> None:  # type: ignore[no-untyped-def]
 def figures(delays: Sequence[float]) -> dict[str, int]:
     """Median, p99 and maximum in milliseconds."""
     cuts = statistics.quantiles(delays, n=100)
-    return {"p50_ms": round(cuts[49] * 1000), "p99_ms": round(cuts[98] * 1000), "max_ms": round(max(delays) * 1000)}
+    return {
+        "p50_ms": round(cuts[49] * 1000),
+        "p99_ms": round(cuts[98] * 1000),
+        "max_ms": round(max(delays) * 1000),
+    }
 
 
 def quiet() -> object:
@@ -167,8 +204,12 @@ def quiet() -> object:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--changes", type=int, default=100_000, help="links of the big shop that become due at once")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--changes", type=int, default=100_000, help="links of the big shop that become due at once"
+    )
     parser.add_argument("--rounds", type=int, default=5, help="rounds without company")
     parser.add_argument("--json", type=Path, help="also write the figures there")
     given = parser.parse_args()

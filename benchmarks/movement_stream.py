@@ -1,8 +1,10 @@
-"""Facts a second: StreamMovements beside unary RecordReceipt.   python -m benchmarks.movement_stream [--items N] [--database URL]
+"""Facts a second: StreamMovements beside unary RecordReceipt.   python -m
+benchmarks.movement_stream [--items N] [--database URL]
 
-A real server and a real client in one process, over a socket. The same receipts are recorded three ways, in one run: one call after
-the other, 32 calls at once, and one stream. Each way has a product of its own, and the stock afterwards is checked against what
-was sent. Client and server share a processor, so the figures are those of both together.
+A real server and a real client in one process, over a socket. The same receipts are recorded three
+ways, in one run: one call after the other, 32 calls at once, and one stream. Each way has a product
+of its own, and the stock afterwards is checked against what was sent. Client and server share a
+processor, so the figures are those of both together.
 """
 
 from __future__ import annotations
@@ -62,7 +64,9 @@ async def stream(stub: stock_service_pb2_grpc.StockServiceAsyncStub, items: int)
     async def requests() -> AsyncIterator[stock_service_pb2.StreamMovementsRequest]:
         for number in range(items):
             yield stock_service_pb2.StreamMovementsRequest(
-                sequence=number + 1, parent=f"merchants/{MERCHANT}", receipt=receipt("stream", number)
+                sequence=number + 1,
+                parent=f"merchants/{MERCHANT}",
+                receipt=receipt("stream", number),
             )
 
     answered = 0
@@ -83,28 +87,44 @@ def furnish(uow: UnitOfWork) -> None:
 
 async def measure(url: str, items: int) -> None:
     """Print one line for each way."""
-    config = Config(listen="127.0.0.1:0", database=url, secret_keys=(Fernet.generate_key().decode(),), run_shops=False, rate=0)
+    config = Config(
+        listen="127.0.0.1:0",
+        database=url,
+        secret_keys=(Fernet.generate_key().decode(),),
+        run_shops=False,
+        rate=0,
+    )
     engine = Engine(config.engine())
     async with running(engine, config) as address, grpc.aio.insecure_channel(address) as channel:
         await engine.db.directory(lambda directory: directory.create(MerchantRecord(MERCHANT)))
         await engine.db.write(MERCHANT, furnish)
-        stub: stock_service_pb2_grpc.StockServiceAsyncStub = stock_service_pb2_grpc.StockServiceStub(channel)
+        stub: stock_service_pb2_grpc.StockServiceAsyncStub = (
+            stock_service_pb2_grpc.StockServiceStub(channel)
+        )
         speeds = {}
         for way, play in zip(WAYS, (unary, abreast, stream), strict=True):
             began = time.perf_counter()
             await play(stub, items)
             speeds[way] = items / (time.perf_counter() - began)
-            found = await stub.GetStock(stock_service_pb2.GetStockRequest(name=f"merchants/{MERCHANT}/products/{way}/stock"))
+            found = await stub.GetStock(
+                stock_service_pb2.GetStockRequest(name=f"merchants/{MERCHANT}/products/{way}/stock")
+            )
             if found.stock.physical != items:
-                raise SystemExit(f"{way}: {found.stock.physical} units after {items} receipts of one")
-            print(f"{way:8} {speeds[way]:8.0f} facts/s   {speeds[way] / speeds['unary']:5.1f} x unary")
+                raise SystemExit(
+                    f"{way}: {found.stock.physical} units after {items} receipts of one"
+                )
+            print(
+                f"{way:8} {speeds[way]:8.0f} facts/s   {speeds[way] / speeds['unary']:5.1f} x unary"
+            )
 
 
 def main() -> None:
     """The command."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--items", type=int, default=3000)
-    parser.add_argument("--database", default="", help="an empty database; default: SQLite in a temporary folder")
+    parser.add_argument(
+        "--database", default="", help="an empty database; default: SQLite in a temporary folder"
+    )
     options = parser.parse_args()
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
     with tempfile.TemporaryDirectory() as folder:

@@ -1,15 +1,18 @@
-"""How soon another replica runs a shop whose replica was killed, or is stopped in good order; printed as JSON.
+"""How soon another replica runs a shop whose replica was killed, or is stopped in good order;
+printed as JSON.
 
     python -m benchmarks.takeover [--kills 20] [--drains 5] [--all]
 
-Real server processes on a real PostgreSQL with fsync, lease 5 s. The shop's platform takes `CALL` s to answer, so that the replica
-is in the middle of a run, and renews its lease, when it is killed. Which replica that is, and when the other one's run began, is
-read from the database; the moment of the signal is this machine's clock, which is the database's. Seconds each time; goals: killed,
-lease + 1 s at the most; stopped, `GRACE` (what a run is given to end) + 1 s. Each repetition waits up to a third of a lease first,
-so that the kill falls anywhere between two renewals.
+Real server processes on a real PostgreSQL with fsync, lease 5 s. The shop's platform takes `CALL` s
+to answer, so that the replica is in the middle of a run, and renews its lease, when it is killed.
+Which replica that is, and when the other one's run began, is read from the database; the moment of
+the signal is this machine's clock, which is the database's. Seconds each time; goals: killed, lease
++ 1 s at the most; stopped, `GRACE` (what a run is given to end) + 1 s. Each repetition waits up to
+a third of a lease first, so that the kill falls anywhere between two renewals.
 
---all: also what benchmarks.speed.replicas measures of the queue: trigger to run at 200 triggers/s on two replicas (ms), runs that
-1,000 triggers of one shop become, and claims/s of 1, 2 and 3 processes.
+--all: also what benchmarks.speed.replicas measures of the queue: trigger to run at 200 triggers/s
+on two replicas (ms), runs that 1,000 triggers of one shop become, and claims/s of 1, 2 and 3
+processes.
 """
 
 from __future__ import annotations
@@ -64,7 +67,11 @@ class Pair:
         for name in {"one", "two"} - self.processes.keys():
             (port := self._folder / name).unlink(missing_ok=True)
             command = [sys.executable, "-m", "benchmarks.takeover", "--serve", self._url, str(port)]
-            environment = {**os.environ, "ZAIKO_RATE": "0", "ZAIKO_SECRET_KEY_FILE": f"{self._folder}/zaiko.key"}
+            environment = {
+                **os.environ,
+                "ZAIKO_RATE": "0",
+                "ZAIKO_SECRET_KEY_FILE": f"{self._folder}/zaiko.key",
+            }
             self.processes[name] = subprocess.Popen([*command], cwd=_ROOT, env=environment)
         while not all(self.address(name) for name in self.processes):
             time.sleep(0.05)
@@ -91,7 +98,10 @@ class Pair:
 
 @contextlib.contextmanager
 def _pair(url: str) -> Iterator[Pair]:
-    with tempfile.TemporaryDirectory() as folder, contextlib.closing(Pair(url, Path(folder))) as pair:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        contextlib.closing(Pair(url, Path(folder))) as pair,
+    ):
         yield pair
 
 
@@ -108,8 +118,14 @@ def handovers(store: Store, number: signal.Signals, times: int) -> list[float]:
                 time.sleep(0.02)
             time.sleep(0.2 + draw.random() * LEASE / 3)
             at = pair.end(int(owner.split(":")[1]), number)
-            while not (begun := [moment for moment in replicas.begun(db, at)[merchant, shop] if moment > at]):
-                assert time.time_ns() // 1000 - at < 30_000_000, f"nobody has taken {merchant}/{shop} over"
+            while not (
+                begun := [
+                    moment for moment in replicas.begun(db, at)[merchant, shop] if moment > at
+                ]
+            ):
+                assert time.time_ns() // 1000 - at < 30_000_000, (
+                    f"nobody has taken {merchant}/{shop} over"
+                )
                 time.sleep(0.05)
             found.append((begun[0] - at) / 1_000_000)
     db.close()
@@ -125,7 +141,9 @@ def _sync_now(address: str, merchant: str, shop: str) -> None:
 def _owner(db: Database, merchant: str, shop: str) -> str | None:
     table = schema.shops
     with db.engine.connect() as connection:
-        return connection.scalar(select(table.c.owner).where(table.c.merchant == merchant, table.c.shop == shop))
+        return connection.scalar(
+            select(table.c.owner).where(table.c.merchant == merchant, table.c.shop == shop)
+        )
 
 
 async def queue(store: Store) -> dict[str, Any]:
@@ -147,7 +165,10 @@ async def queue(store: Store) -> dict[str, Any]:
             "n": len(delays),
         },
         "runs_of_1000_triggers": many,
-        "claims_per_second": {str(number): round(replicas.claims_a_second(churned, number, 4.0)) for number in (1, 2, 3)},
+        "claims_per_second": {
+            str(number): round(replicas.claims_a_second(churned, number, 4.0))
+            for number in (1, 2, 3)
+        },
     }
 
 
@@ -182,11 +203,18 @@ async def _serve(url: str, port: Path) -> None:
 
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--drains", type=int, default=5)
     parser.add_argument("--all", action="store_true")
-    parser.add_argument("--serve", nargs=2, metavar=("URL", "PORT_FILE"), help="one of the replicas that are measured")
+    parser.add_argument(
+        "--serve",
+        nargs=2,
+        metavar=("URL", "PORT_FILE"),
+        help="one of the replicas that are measured",
+    )
     options = parser.parse_args()
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     if options.serve:
@@ -195,12 +223,21 @@ def main() -> None:
     with stores((POSTGRESQL,)) as (store,):
         found: dict[str, Any] = {}
         if options.kills:
-            found["takeover_after_sigkill"] = summary(handovers(store, signal.SIGKILL, options.kills), LEASE + 1)
+            found["takeover_after_sigkill"] = summary(
+                handovers(store, signal.SIGKILL, options.kills), LEASE + 1
+            )
         if options.drains:
-            found["handover_after_sigterm"] = summary(handovers(store, signal.SIGTERM, options.drains), GRACE + 1)
+            found["handover_after_sigterm"] = summary(
+                handovers(store, signal.SIGTERM, options.drains), GRACE + 1
+            )
         if options.all:
             found |= asyncio.run(queue(store))
-    print(json.dumps(found | {"cores": os.cpu_count(), "load": [round(load, 1) for load in os.getloadavg()]}, indent=2))
+    print(
+        json.dumps(
+            found | {"cores": os.cpu_count(), "load": [round(load, 1) for load in os.getloadavg()]},
+            indent=2,
+        )
+    )
 
 
 if __name__ == "__main__":

@@ -1,4 +1,5 @@
-"""Memory of idle watches: how much a server's resident set grows for each WatchSync that is open and has caught up. Linux only.
+"""Memory of idle watches: how much a server's resident set grows for each WatchSync that is open
+and has caught up. Linux only.
 
 python benchmarks/watchers.py [number]
 """
@@ -14,7 +15,13 @@ from pathlib import Path
 from typing import Any
 
 import grpc
-from zaiko.v1 import merchant_pb2, merchant_service_pb2, merchant_service_pb2_grpc, sync_service_pb2, sync_service_pb2_grpc
+from zaiko.v1 import (
+    merchant_pb2,
+    merchant_service_pb2,
+    merchant_service_pb2_grpc,
+    sync_service_pb2,
+    sync_service_pb2_grpc,
+)
 
 
 def resident(pid: int) -> int:
@@ -28,7 +35,9 @@ async def watch(address: str, number: int) -> tuple[list[Any], list[grpc.aio.Cha
     calls, channels = [], []
     for place in range(number):
         if place % 100 == 0:
-            channels.append(grpc.aio.insecure_channel(address, options=[("grpc.use_local_subchannel_pool", 1)]))
+            channels.append(
+                grpc.aio.insecure_channel(address, options=[("grpc.use_local_subchannel_pool", 1)])
+            )
         stub: Any = sync_service_pb2_grpc.SyncServiceStub(channels[-1])
         request = sync_service_pb2.WatchSyncRequest(parent="merchants/acme")
         request.start.bookmark_interval.FromSeconds(300)
@@ -43,13 +52,21 @@ async def measure(address: str, pid: int, number: int) -> None:
     async with grpc.aio.insecure_channel(address) as channel:
         merchants: Any = merchant_service_pb2_grpc.MerchantServiceStub(channel)
         acme = merchant_pb2.Merchant(display_name="Acme")
-        await merchants.CreateMerchant(merchant_service_pb2.CreateMerchantRequest(merchant_id="acme", merchant=acme))
+        await merchants.CreateMerchant(
+            merchant_service_pb2.CreateMerchantRequest(merchant_id="acme", merchant=acme)
+        )
     # What is allocated once, and kept, is not the watches'.
     calls, channels = await watch(address, 50)
     before = resident(pid)
     more, others = await watch(address, number)
     after = resident(pid)
-    print(f"{number} idle watches: {before:,} KiB -> {after:,} KiB, {(after - before) / number:.1f} KiB each", flush=True)
+    print(
+        (
+            f"{number} idle watches: {before:,} KiB -> {after:,} KiB, "
+            f"{(after - before) / number:.1f} KiB each"
+        ),
+        flush=True,
+    )
     for call in (*calls, *more):
         call.cancel()
     for channel in (*channels, *others):
@@ -60,8 +77,19 @@ def main(number: int) -> None:
     """Serve an empty store, measure, stop."""
     with tempfile.TemporaryDirectory() as folder:
         port = Path(folder) / "port"
-        command = [sys.executable, "-m", "zaiko_server.cli", "serve", "--db", f"{folder}/zaiko.db", "--listen", "127.0.0.1:0"]
-        with subprocess.Popen([*command, "--port-file", str(port), "--quiet"], stderr=subprocess.DEVNULL) as server:
+        command = [
+            sys.executable,
+            "-m",
+            "zaiko_server.cli",
+            "serve",
+            "--db",
+            f"{folder}/zaiko.db",
+            "--listen",
+            "127.0.0.1:0",
+        ]
+        with subprocess.Popen(
+            [*command, "--port-file", str(port), "--quiet"], stderr=subprocess.DEVNULL
+        ) as server:
             try:
                 while not (port.exists() and port.read_text()):
                     time.sleep(0.1)

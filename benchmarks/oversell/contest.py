@@ -1,4 +1,5 @@
-"""One day under one strategy: the same seed, the same events, the same network; only who keeps the shops in step differs."""
+"""One day under one strategy: the same seed, the same events, the same network; only who keeps the
+shops in step differs."""
 
 from __future__ import annotations
 
@@ -54,14 +55,18 @@ async def _play(loop: VirtualLoop, scenario: str, seed: int, way: Way) -> Score:
     for plan in SHOPS:
         shop = FakeShop(clock, plan.mode, dict(day.stock))
         random = Random(f"{scenario}-{seed}-{plan.name}")
-        platforms[plan.name] = Platform(plan, clock, shop, random, day.outages, _WARM_UP, market.wrote, fragile=False)
+        platforms[plan.name] = Platform(
+            plan, clock, shop, random, day.outages, _WARM_UP, market.wrote, fragile=False
+        )
     # What a shop does first it does at its own time, as shops that were added over the years.
     phases = [Random(f"{seed}-{plan.name}-phase").uniform(0, INTERVAL) for plan in SHOPS]
     strategy: Any
     if way is Way.OVERWRITE:
         strategy = Overwrite(clock, platforms, day.stock)
     elif way in (Way.RELATIVE, Way.RELATIVE_WEBHOOKS):
-        strategy = Relative(clock, platforms, day.stock, phases, webhooks=way is Way.RELATIVE_WEBHOOKS)
+        strategy = Relative(
+            clock, platforms, day.stock, phases, webhooks=way is Way.RELATIVE_WEBHOOKS
+        )
     else:
         strategy = Zaiko(
             clock,

@@ -1,6 +1,8 @@
-"""What happens in a day, drawn from a seed before anybody reacts to it: what buyers try to buy, receipts, changes of mind, outages.
+"""What happens in a day, drawn from a seed before anybody reacts to it: what buyers try to buy,
+receipts, changes of mind, outages.
 
-Every strategy meets the same events. Whether an attempt becomes an order is the shop's decision: it sells what it shows.
+Every strategy meets the same events. Whether an attempt becomes an order is the shop's decision: it
+sells what it shows.
 """
 
 from __future__ import annotations
@@ -32,7 +34,8 @@ APART = (("fetch",), ("read",), ("write",))
 
 @dataclass(frozen=True, slots=True)
 class ShopPlan:
-    """A shop: how its platform lets numbers be changed, its share of the demand, its quota and the usual seconds of a call."""
+    """A shop: how its platform lets numbers be changed, its share of the demand, its quota and the
+    usual seconds of a call."""
 
     name: str
     mode: InventoryMode
@@ -41,9 +44,13 @@ class ShopPlan:
     latency: float
 
 
-# As the connectors find them: Shopify's cost bucket holds about 20 calls and regains 2 a second, Rakuten limits each function by
-# itself, ecforce tolerates one call a second.
-_BUCKET, _FUNCTIONS, _SLOW = Quota(SHARED, (2.0,), 20), Quota(APART, (1.0, 5.0, 1.0), 1), Quota(SHARED, (1.0,), 1)
+# As the connectors find them: Shopify's cost bucket holds about 20 calls and regains 2 a second,
+# Rakuten limits each function by itself, ecforce tolerates one call a second.
+_BUCKET, _FUNCTIONS, _SLOW = (
+    Quota(SHARED, (2.0,), 20),
+    Quota(APART, (1.0, 5.0, 1.0), 1),
+    Quota(SHARED, (1.0,), 1),
+)
 
 SHOPS = (
     ShopPlan("compare-a", InventoryMode.COMPARE_AND_SET, 0.30, _BUCKET, 0.30),
@@ -56,9 +63,9 @@ SHOPS = (
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """A buyer tries to buy. If it becomes an order: it can be read `lag` seconds later, its notification arrives after `notice`
-    seconds (None: is lost), and after `change` seconds (None: never) it is cut to `left` units, with `restock` or without; 0 left
-    is a cancellation."""
+    """A buyer tries to buy. If it becomes an order: it can be read `lag` seconds later, its
+    notification arrives after `notice` seconds (None: is lost), and after `change` seconds (None:
+    never) it is cut to `left` units, with `restock` or without; 0 left is a cancellation."""
 
     at: float
     shop: str
@@ -92,8 +99,8 @@ class Outage:
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """How much is demanded in a day of `hours`. `sales` are the hours at which a flash sale of one product each begins, with
-    `units` (from, to) of it."""
+    """How much is demanded in a day of `hours`. `sales` are the hours at which a flash sale of one
+    product each begins, with `units` (from, to) of it."""
 
     name: str
     attempts: int
@@ -110,7 +117,9 @@ SCENARIOS = {
     "normal": Scenario("normal", attempts=300, products=8),
     "flash": Scenario("flash", attempts=80, products=6, sales=(12, 20)),
     # Not a day, but enough to see that nothing is broken.
-    "rush": Scenario("rush", attempts=6, products=2, sales=(0,), units=(20, 40), hours=1, outage=0.0),
+    "rush": Scenario(
+        "rush", attempts=6, products=2, sales=(0,), units=(20, 40), hours=1, outage=0.0
+    ),
 }
 
 
@@ -132,7 +141,10 @@ def draw(scenario: Scenario, seed: int) -> Day:
     weights = [1 / (number + 1) for number in range(scenario.products)]
     attempts: list[Attempt] = []
     for _ in range(scenario.attempts):
-        at = random.choices(range(scenario.hours), _BY_HOUR[: scenario.hours])[0] * HOUR + random.random() * HOUR
+        at = (
+            random.choices(range(scenario.hours), _BY_HOUR[: scenario.hours])[0] * HOUR
+            + random.random() * HOUR
+        )
         attempts.append(_attempt(random, at, random.choices(products, weights)[0]))
     stock: dict[str, int] = {}
     receipts: list[Receipt] = []
@@ -141,7 +153,11 @@ def draw(scenario: Scenario, seed: int) -> Day:
         stock[product] = max(2, round(usual * random.uniform(0.3, 1.2)))
         if random.random() < 0.5:
             receipts.append(
-                Receipt(random.uniform(0.4, 0.7) * scenario.hours * HOUR, product, max(1, round(usual * random.uniform(0.2, 0.7))))
+                Receipt(
+                    random.uniform(0.4, 0.7) * scenario.hours * HOUR,
+                    product,
+                    max(1, round(usual * random.uniform(0.2, 0.7))),
+                )
             )
     for product, hour in zip(products, scenario.sales, strict=False):
         attempts += _sale(random, product, hour * HOUR, stock, scenario.units)
@@ -152,12 +168,17 @@ def draw(scenario: Scenario, seed: int) -> Day:
         if random.random() < scenario.outage
     ]
     end = scenario.hours * HOUR
-    attempts = sorted((attempt for attempt in attempts if attempt.at < end), key=lambda attempt: attempt.at)
+    attempts = sorted(
+        (attempt for attempt in attempts if attempt.at < end), key=lambda attempt: attempt.at
+    )
     return Day(end, stock, attempts, receipts, outages)
 
 
-def _sale(random: Random, product: str, at: float, stock: dict[str, int], units: tuple[int, int]) -> list[Attempt]:
-    """Announced for a time; two to four times as many units are wanted as there are, most of them in the first minutes."""
+def _sale(
+    random: Random, product: str, at: float, stock: dict[str, int], units: tuple[int, int]
+) -> list[Attempt]:
+    """Announced for a time; two to four times as many units are wanted as there are, most of them
+    in the first minutes."""
     stock[product] += random.randint(*units)
     wanted = stock[product] * random.uniform(2, 4)
     begin, decay = at + random.uniform(0, 600), random.uniform(180, 720)
@@ -171,11 +192,22 @@ def _sale(random: Random, product: str, at: float, stock: dict[str, int], units:
 def _attempt(random: Random, at: float, product: str) -> Attempt:
     shop = random.choices([shop.name for shop in SHOPS], [shop.share for shop in SHOPS])[0]
     units = random.choices((1, 2, 3), (80, 15, 5))[0]
-    lag = random.choices((random.uniform(0, 1), random.uniform(1, 5), random.uniform(5, 30)), (85, 12, 3))[0]
+    lag = random.choices(
+        (random.uniform(0, 1), random.uniform(1, 5), random.uniform(5, 30)), (85, 12, 3)
+    )[0]
     change = random.expovariate(1 / (2 * HOUR)) + 60 if random.random() < 0.06 else None
     left = random.randint(0, units - 1)
     return Attempt(
-        at, shop, product, units, lag, _notice(random), change, left, restock=random.random() < 0.6, change_notice=_notice(random)
+        at,
+        shop,
+        product,
+        units,
+        lag,
+        _notice(random),
+        change,
+        left,
+        restock=random.random() < 0.6,
+        change_notice=_notice(random),
     )
 
 

@@ -1,4 +1,5 @@
-"""The truth that no strategy sees: what is on the shelf, what was promised to whom; and what every strategy is measured by."""
+"""The truth that no strategy sees: what is on the shelf, what was promised to whom; and what every
+strategy is measured by."""
 
 from __future__ import annotations
 
@@ -15,8 +16,8 @@ from benchmarks.oversell.platform import Platform
 
 
 class Strategy(Protocol):
-    """A way to keep shops in step. It hears of receipts at once, and of orders only by asking the shops, or by a notification
-    that says no more than that something changed."""
+    """A way to keep shops in step. It hears of receipts at once, and of orders only by asking the
+    shops, or by a notification that says no more than that something changed."""
 
     def received(self, product: str, units: int) -> None:
         """Goods arrived in the warehouse."""
@@ -66,7 +67,9 @@ class _Bought:
 class Market:
     """Plays a day to the shops while a strategy works, and keeps the score."""
 
-    def __init__(self, clock: Clock, day: Day, platforms: Mapping[str, Platform], *, midnight: float) -> None:
+    def __init__(
+        self, clock: Clock, day: Day, platforms: Mapping[str, Platform], *, midnight: float
+    ) -> None:
         self.clock, self.day, self.platforms, self.midnight = clock, day, platforms, midnight
         self.physical = Counter(day.stock)
         self.promised: Counter[str] = Counter()
@@ -85,7 +88,9 @@ class Market:
 
     async def play(self) -> None:
         """The whole day."""
-        happenings: list[Attempt | Receipt] = sorted([*self.day.attempts, *self.day.receipts], key=lambda event: event.at)
+        happenings: list[Attempt | Receipt] = sorted(
+            [*self.day.attempts, *self.day.receipts], key=lambda event: event.at
+        )
         for event in happenings:
             await self.clock.sleep(self.midnight + event.at - self.clock.monotonic())
             if isinstance(event, Attempt):
@@ -110,10 +115,13 @@ class Market:
         return self.score
 
     def look(self, product: str) -> None:
-        """Something moved: account for the time since the last look, and see whether the shops agree now."""
+        """Something moved: account for the time since the last look, and see whether the shops
+        agree now."""
         now, sellable = self.clock.monotonic(), max(0, self.free(product))
         if now > self.midnight:
-            self.score.off_sale += self._lacking[product] * (now - max(self.midnight, self._since[product])) / 60
+            self.score.off_sale += (
+                self._lacking[product] * (now - max(self.midnight, self._since[product])) / 60
+            )
         shown = [platform.shop.stock[product] for platform in self.platforms.values()]
         self._since[product] = now
         self._lacking[product] = sum(max(0, sellable - number) for number in shown)
@@ -121,17 +129,21 @@ class Market:
             self.score.agreed_after += [now - at for at in self._pending.pop(product, [])]
 
     def wrote(self, shop: str, product: str, before: int, after: int) -> None:
-        """A strategy's write was applied: did it offer again what an order, unseen by the strategy, had just taken?"""
+        """A strategy's write was applied: did it offer again what an order, unseen by the strategy,
+        had just taken?"""
         self.look(product)
         if after <= before:
             return
         unseen = [
-            (bought, bought.units - self._strategy.knows(shop, bought.order)) for bought in self._orders[shop, product].values()
+            (bought, bought.units - self._strategy.knows(shop, bought.order))
+            for bought in self._orders[shop, product].values()
         ]
         hidden = sum(units for _, units in unseen)
         if hidden <= 0:
             return
-        again = min(after - before, hidden, after - max(0, self._strategy.target(shop, product) - hidden))
+        again = min(
+            after - before, hidden, after - max(0, self._strategy.target(shop, product) - hidden)
+        )
         for bought, units in reversed(unseen):
             if again <= 0:
                 return

@@ -1,4 +1,5 @@
-"""How it is done elsewhere, at its best: (a) overwrite every shop every ten minutes, (b) tell the others of each change."""
+"""How it is done elsewhere, at its best: (a) overwrite every shop every ten minutes, (b) tell the
+others of each change."""
 
 from __future__ import annotations
 
@@ -28,7 +29,9 @@ INTERVAL = 600.0
 class _Peer:
     """What it knows: receipts at once, orders as fetched."""
 
-    def __init__(self, clock: Clock, platforms: Mapping[str, Platform], stock: Mapping[str, int]) -> None:
+    def __init__(
+        self, clock: Clock, platforms: Mapping[str, Platform], stock: Mapping[str, int]
+    ) -> None:
         self.clock, self.platforms = clock, platforms
         self.connectors = {name: NetworkConnector(platform) for name, platform in platforms.items()}
         self.physical = Counter(stock)
@@ -70,7 +73,8 @@ class _Peer:
 
 
 class Overwrite(_Peer):
-    """(a) Every ten minutes: fetch the orders of all shops, compute, overwrite every number in every shop, one after the other."""
+    """(a) Every ten minutes: fetch the orders of all shops, compute, overwrite every number in
+    every shop, one after the other."""
 
     async def start(self) -> None:
         """Begin; the first round comes at the next full ten minutes."""
@@ -88,7 +92,10 @@ class Overwrite(_Peer):
                     continue  # it goes by the orders that it knows
             numbers = {product: self.target("", product) for product in self.physical}
             for shop, connector in self.connectors.items():
-                writes = [InventoryWrite(ListingRef(product), units, None) for product, units in numbers.items()]
+                writes = [
+                    InventoryWrite(ListingRef(product), units, None)
+                    for product, units in numbers.items()
+                ]
                 try:
                     await connector.set_inventory(writes, f"{number}-{shop}")
                 except ConnectorError:
@@ -96,11 +103,17 @@ class Overwrite(_Peer):
 
 
 class Relative(_Peer):
-    """(b) Fetch each shop's orders every ten minutes, or at once on a webhook; add every change to all other shops' numbers. What
-    fails is sent again, as nobody knows better."""
+    """(b) Fetch each shop's orders every ten minutes, or at once on a webhook; add every change to
+    all other shops' numbers. What fails is sent again, as nobody knows better."""
 
     def __init__(
-        self, clock: Clock, platforms: Mapping[str, Platform], stock: Mapping[str, int], phases: Sequence[float], *, webhooks: bool
+        self,
+        clock: Clock,
+        platforms: Mapping[str, Platform],
+        stock: Mapping[str, int],
+        phases: Sequence[float],
+        *,
+        webhooks: bool,
     ) -> None:
         super().__init__(clock, platforms, stock)
         self._phases, self._webhooks = phases, webhooks
@@ -113,7 +126,10 @@ class Relative(_Peer):
         for (name, platform), phase in zip(self.platforms.items(), self._phases, strict=True):
             if platform.plan.mode is not InventoryMode.SET:
                 platform.shop.mode = InventoryMode.ADJUST
-            self.tasks += [asyncio.ensure_future(self._polling(name, phase)), asyncio.ensure_future(self._pushing(name))]
+            self.tasks += [
+                asyncio.ensure_future(self._polling(name, phase)),
+                asyncio.ensure_future(self._pushing(name)),
+            ]
 
     def received(self, product: str, units: int) -> None:
         super().received(product, units)
@@ -151,7 +167,11 @@ class Relative(_Peer):
         for number in count(1):
             await self._owing[shop].wait()
             self._owing[shop].clear()
-            owed = {product: units for product, units in self._owed.pop(shop, Counter()).items() if units}
+            owed = {
+                product: units
+                for product, units in self._owed.pop(shop, Counter()).items()
+                if units
+            }
             try:
                 await self._push(shop, owed, f"{number}-{shop}")
             except ConnectorError as error:
@@ -164,17 +184,37 @@ class Relative(_Peer):
         connector = self.connectors[shop]
         refs = [ListingRef(product) for product in owed]
         if self.platforms[shop].shop.mode is InventoryMode.SET:
-            shown = {level.external_id: level.quantity or 0 for level in await connector.read_inventory(refs)}
-            writes = [InventoryWrite(ref, max(0, shown[ref.external_id] + owed[ref.external_id]), None) for ref in refs]
+            shown = {
+                level.external_id: level.quantity or 0
+                for level in await connector.read_inventory(refs)
+            }
+            writes = [
+                InventoryWrite(ref, max(0, shown[ref.external_id] + owed[ref.external_id]), None)
+                for ref in refs
+            ]
             await connector.set_inventory(writes, key)
             return
-        results = await connector.set_inventory([InventoryWrite(ref, owed[ref.external_id], 0) for ref in refs], key)
-        below = [ListingRef(result.external_id) for result in results if result.outcome is WriteOutcome.STALE]
+        results = await connector.set_inventory(
+            [InventoryWrite(ref, owed[ref.external_id], 0) for ref in refs], key
+        )
+        below = [
+            ListingRef(result.external_id)
+            for result in results
+            if result.outcome is WriteOutcome.STALE
+        ]
         if below:  # less than nothing cannot be shown: it is set to none
             levels = await connector.read_inventory(below)
-            await connector.set_inventory([InventoryWrite(ListingRef(lv.external_id), 0, lv.quantity) for lv in levels], key + "z")
+            await connector.set_inventory(
+                [InventoryWrite(ListingRef(lv.external_id), 0, lv.quantity) for lv in levels],
+                key + "z",
+            )
 
 
 def _wanted(order: Order) -> Counter[str]:
     alive = order.state not in (OrderState.CANCELLED, OrderState.DELETED)
-    return Counter({line.listing or "": (line.ordered - line.cancelled) if alive else 0 for line in order.lines})
+    return Counter(
+        {
+            line.listing or "": (line.ordered - line.cancelled) if alive else 0
+            for line in order.lines
+        }
+    )

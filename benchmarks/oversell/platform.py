@@ -1,4 +1,5 @@
-"""A shop behind a network: calls take time, keep to a quota, are lost, come twice as late, or meet a platform that is down."""
+"""A shop behind a network: calls take time, keep to a quota, are lost, come twice as late, or meet
+a platform that is down."""
 
 from __future__ import annotations
 
@@ -65,12 +66,15 @@ class Platform:
     def down(self) -> bool:
         """Whether the API is in an outage."""
         now = self.clock.monotonic() - self.midnight
-        return any(outage.shop == self.name and outage.begin <= now < outage.end for outage in self.outages)
+        return any(
+            outage.shop == self.name and outage.begin <= now < outage.end for outage in self.outages
+        )
 
     @asynccontextmanager
     async def call(self, operation: str) -> AsyncIterator[None]:
-        """One request: it waits for its turn, travels, is served (the body), and its reply travels back. Of 1,000 calls 4 are lost
-        on the way, the reply of 4 is lost, and 4 are refused for load."""
+        """One request: it waits for its turn, travels, is served (the body), and its reply travels
+        back. Of 1,000 calls 4 are lost on the way, the reply of 4 is lost, and 4 are refused for
+        load."""
         async with self._lanes[operation]:
             pass
         self.calls[operation] += 1
@@ -107,7 +111,11 @@ class NetworkConnector(FakeConnector):
             read_at = self._platform.clock.now()
             async with self._platform.call("fetch"):
                 if first:
-                    fresh, position, first = self._readable(since), self._platform.clock.now().isoformat(), False
+                    fresh, position, first = (
+                        self._readable(since),
+                        self._platform.clock.now().isoformat(),
+                        False,
+                    )
             page, fresh = fresh[:_PAGE], fresh[_PAGE:]
             yield OrderPage(page, position if not fresh else cursor or "", read_at)
 
@@ -119,7 +127,9 @@ class NetworkConnector(FakeConnector):
         async with self._platform.call("read"):
             return await super().read_inventory(refs)
 
-    async def set_inventory(self, writes: Sequence[InventoryWrite], key: str) -> Sequence[WriteResult]:
+    async def set_inventory(
+        self, writes: Sequence[InventoryWrite], key: str
+    ) -> Sequence[WriteResult]:
         self._platform.sent += len(writes)
         async with self._platform.call("write"):
             results = await super().set_inventory(writes, key)
@@ -132,5 +142,9 @@ class NetworkConnector(FakeConnector):
     def _readable(self, since: datetime | None) -> list[Order]:
         now = self._platform.clock.now()
         orders = self._platform.shop.orders.values()
-        fresh = [placed for placed in orders if placed.visible_at <= now and (since is None or placed.visible_at >= since)]
+        fresh = [
+            placed
+            for placed in orders
+            if placed.visible_at <= now and (since is None or placed.visible_at >= since)
+        ]
         return [placed.order for placed in sorted(fresh, key=lambda placed: placed.visible_at)]

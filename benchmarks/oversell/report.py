@@ -83,7 +83,9 @@ def _row(way: Way, days: Mapping[int, Score], base: Mapping[int, Score] | None) 
         "orders": total.orders,
         "oversold": total.oversold,
         "of_overwrite": total.oversold / measure if measure else None,
-        "worse_seeds": 0 if base is None else sum(score.oversold > base[seed].oversold for seed, score in days.items()),
+        "worse_seeds": 0
+        if base is None
+        else sum(score.oversold > base[seed].oversold for seed, score in days.items()),
         "off_sale": total.off_sale,
         "refused_in_vain": total.refused_in_vain,
         "overwritten": total.overwritten,

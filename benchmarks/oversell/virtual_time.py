@@ -1,6 +1,8 @@
-"""An event loop on which time is a number: whoever waits is woken in order, and a day passes as fast as it can be computed.
+"""An event loop on which time is a number: whoever waits is woken in order, and a day passes as
+fast as it can be computed.
 
-Everything runs on one thread and nothing waits for the outside, so the same seed gives the same day.
+Everything runs on one thread and nothing waits for the outside, so the same seed gives the same
+day.
 """
 
 from __future__ import annotations
@@ -24,13 +26,17 @@ class _Skipping(selectors.SelectSelector):
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         if timeout is None:
-            raise RuntimeError("nothing will ever happen again: a task waits for something that is not on this loop")
+            raise RuntimeError(
+                "nothing will ever happen again: a task waits for something that is not on "
+                "this loop"
+            )
         self.elapsed += max(0.0, timeout)
         return []
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):
-    """Work for other threads (transactions) is done at once, on this one, and its result takes `TRANSACTION` to arrive."""
+    """Work for other threads (transactions) is done at once, on this one, and its result takes
+    `TRANSACTION` to arrive."""
 
     def __init__(self) -> None:
         self._skipping = _Skipping()
@@ -39,10 +45,14 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def time(self) -> float:
         return self._skipping.elapsed
 
-    def call_soon_threadsafe(self, callback: Callable[..., Any], *args: Any, context: Any = None) -> asyncio.Handle:  # type: ignore[override]
+    def call_soon_threadsafe(
+        self, callback: Callable[..., Any], *args: Any, context: Any = None
+    ) -> asyncio.Handle:  # type: ignore[override]
         return self.call_soon(callback, *args, context=context)
 
-    def run_in_executor(self, executor: Any, func: Callable[..., Any], *args: Any) -> asyncio.Future[Any]:  # type: ignore[override]
+    def run_in_executor(
+        self, executor: Any, func: Callable[..., Any], *args: Any
+    ) -> asyncio.Future[Any]:  # type: ignore[override]
         done = self.create_future()
         try:
             result = func(*args)
@@ -53,7 +63,9 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         return done
 
 
-def _unless_cancelled(future: asyncio.Future[Any], settle: Callable[[Any], None], value: Any) -> None:
+def _unless_cancelled(
+    future: asyncio.Future[Any], settle: Callable[[Any], None], value: Any
+) -> None:
     if not future.done():
         settle(value)
 
@@ -61,7 +73,9 @@ def _unless_cancelled(future: asyncio.Future[Any], settle: Callable[[Any], None]
 class VirtualClock:
     """The loop's time as `zaiko_sdk.Clock`."""
 
-    def __init__(self, loop: VirtualLoop, start: datetime = datetime(2026, 11, 23, tzinfo=UTC)) -> None:
+    def __init__(
+        self, loop: VirtualLoop, start: datetime = datetime(2026, 11, 23, tzinfo=UTC)
+    ) -> None:
         self._loop, self._start = loop, start
 
     def now(self) -> datetime:

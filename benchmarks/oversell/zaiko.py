@@ -1,4 +1,5 @@
-"""(c), (d), (e): the product itself. Its engine, scheduler, cycle, fence and store run unchanged, on virtual time."""
+"""(c), (d), (e): the product itself. Its engine, scheduler, cycle, fence and store run unchanged,
+on virtual time."""
 
 from __future__ import annotations
 
@@ -16,7 +17,13 @@ from cryptography.fernet import Fernet
 from sqlalchemy import event
 from zaiko_core.app import links, stock
 from zaiko_core.app.ports import UnitOfWork
-from zaiko_core.app.records import ListingRecord, MerchantRecord, ProductRecord, ShopRecord, WarehouseRecord
+from zaiko_core.app.records import (
+    ListingRecord,
+    MerchantRecord,
+    ProductRecord,
+    ShopRecord,
+    WarehouseRecord,
+)
 from zaiko_core.bootstrap import Engine, EngineConfig
 from zaiko_core.domain.demand import OrderState
 from zaiko_core.domain.ids import listing_id
@@ -36,8 +43,8 @@ INTERVAL = 600_000_000
 
 
 class Zaiko:
-    """The engine with its defaults. `webhooks`: a notification asks for a run of its shop. `escrow`: every product is in escrow
-    while no more units of it than that are left (0: never)."""
+    """The engine with its defaults. `webhooks`: a notification asks for a run of its shop.
+    `escrow`: every product is in escrow while no more units of it than that are left (0: never)."""
 
     def __init__(
         self,
@@ -60,7 +67,9 @@ class Zaiko:
             kind = self._kind(mode)
             registry.types[kind.id] = kind
         self.engine = Engine(
-            EngineConfig(f"sqlite:///{self.folder / 'zaiko.db'}", [Fernet.generate_key().decode()], poll=60.0),
+            EngineConfig(
+                f"sqlite:///{self.folder / 'zaiko.db'}", [Fernet.generate_key().decode()], poll=60.0
+            ),
             log=structlog.get_logger(wrapper_class=structlog.make_filtering_bound_logger(40)),
             registry=registry,
             clock=clock,
@@ -71,7 +80,8 @@ class Zaiko:
         event.listen(self.engine.db.engine, "connect", _carelessly)
 
     async def start(self) -> None:
-        """A merchant with its stock; shops are added one by one at their phases, every listing linked and synced."""
+        """A merchant with its stock; shops are added one by one at their phases, every listing
+        linked and synced."""
         await self.engine.start()
         db = self.engine.db
         await db.directory(lambda directory: directory.create(MerchantRecord(MERCHANT)))
@@ -85,12 +95,23 @@ class Zaiko:
         for product, units in self.initial.items():
             self.received(product, units)
             if self.escrow:
-                await db.write(MERCHANT, lambda uow, product=product: stock.set_escrow(uow, product, self.escrow))  # type: ignore[misc]
-        for (name, platform), phase in sorted(zip(self.platforms.items(), self.phases, strict=True), key=lambda item: item[1]):
+                await db.write(
+                    MERCHANT,
+                    lambda uow, product=product: stock.set_escrow(uow, product, self.escrow),
+                )  # type: ignore[misc]
+        for (name, platform), phase in sorted(
+            zip(self.platforms.items(), self.phases, strict=True), key=lambda item: item[1]
+        ):
             await self.clock.sleep(phase - self.clock.monotonic())
             await db.write(MERCHANT, lambda uow, platform=platform: self._open(uow, platform))  # type: ignore[misc]
-            drafts = [links.LinkDraft(name, listing_id(product), (Part(product, 1),), True) for product in self.initial]
-            await db.write(MERCHANT, lambda uow, drafts=drafts: links.create(uow, drafts, can_sync=lambda kind: None))  # type: ignore[misc]
+            drafts = [
+                links.LinkDraft(name, listing_id(product), (Part(product, 1),), True)
+                for product in self.initial
+            ]
+            await db.write(
+                MERCHANT,
+                lambda uow, drafts=drafts: links.create(uow, drafts, can_sync=lambda kind: None),
+            )  # type: ignore[misc]
 
     async def stop(self) -> None:
         """Stop the engine and forget its store."""
@@ -106,19 +127,31 @@ class Zaiko:
             self.engine.db.write_sync(MERCHANT, lambda uow: uow.trigger([shop]))
 
     def knows(self, shop: str, order: str) -> int:
-        stored = self.engine.db.read_sync(MERCHANT, lambda uow: uow.orders.get(shop, [order])).get(order)
+        stored = self.engine.db.read_sync(MERCHANT, lambda uow: uow.orders.get(shop, [order])).get(
+            order
+        )
         if stored is None or stored.state is OrderState.CANCELLED:
             return 0
         return sum(line.wanted for line in stored.lines)
 
     def target(self, shop: str, product: str) -> int:
         listing = listing_id(product)
-        return self.engine.db.read_sync(MERCHANT, lambda uow: uow.links.get(shop, [listing]))[listing].target or 0
+        return (
+            self.engine.db.read_sync(MERCHANT, lambda uow: uow.links.get(shop, [listing]))[
+                listing
+            ].target
+            or 0
+        )
 
     def _open(self, uow: UnitOfWork, platform: Platform) -> None:
         kind = f"fake-{platform.plan.mode.value.replace('_', '-')}"
-        uow.shops.insert(ShopRecord(platform.name, kind, platform.name, {"shop": platform.name}, INTERVAL))
-        listings = [ListingRecord(platform.name, listing_id(product), product, {}, sku=product) for product in self.initial]
+        uow.shops.insert(
+            ShopRecord(platform.name, kind, platform.name, {"shop": platform.name}, INTERVAL)
+        )
+        listings = [
+            ListingRecord(platform.name, listing_id(product), product, {}, sku=product)
+            for product in self.initial
+        ]
         uow.listings.upsert(platform.name, listings)
         uow.advance()
 
@@ -127,7 +160,9 @@ class Zaiko:
             return NetworkConnector(self.platforms[settings.shop])
 
         shops = {name: platform.shop for name, platform in self.platforms.items()}
-        kind = fake_connector(shops, mode, lambda moment, operation: None, Limits(order_visibility=VISIBILITY))
+        kind = fake_connector(
+            shops, mode, lambda moment, operation: None, Limits(order_visibility=VISIBILITY)
+        )
         return replace(kind, open=open_shop)
 
 

@@ -1,4 +1,5 @@
-"""`python -m benchmarks.quota [--platform p] [--listings N] [--seconds S] [--json FILE]`: how much of its quota each one uses."""
+"""`python -m benchmarks.quota [--platform p] [--listings N] [--seconds S] [--json FILE]`: how much
+of its quota each one uses."""
 
 from __future__ import annotations
 
@@ -14,7 +15,10 @@ import typer
 from benchmarks.quota.course import Phase, play
 from benchmarks.quota.meters import PLATFORMS
 
-_HEAD = "| platform | phase | listings done | time, N× | used | allowed | share | throttled | waits | failed | real s | CPU |"
+_HEAD = (
+    "| platform | phase | listings done | time, N× | used | allowed | share | throttled | waits "
+    "| failed | real s | CPU |"
+)
 
 
 def row(phase: Phase) -> str:
@@ -41,9 +45,16 @@ def row(phase: Phase) -> str:
 def main(
     platform: Annotated[list[str] | None, typer.Option(help="repeatable; all by default")] = None,
     listings: Annotated[int, typer.Option(min=1, help="listings of the shop")] = 50_000,
-    seconds: Annotated[float, typer.Option(help="real seconds for each phase; it stops after the batch in hand")] = 180.0,
-    factor: Annotated[float | None, typer.Option(help="how much faster than real time; by platform when not given")] = None,
-    json_file: Annotated[Path | None, typer.Option("--json", help="also write the figures there")] = None,
+    seconds: Annotated[
+        float, typer.Option(help="real seconds for each phase; it stops after the batch in hand")
+    ] = 180.0,
+    factor: Annotated[
+        float | None,
+        typer.Option(help="how much faster than real time; by platform when not given"),
+    ] = None,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", help="also write the figures there")
+    ] = None,
 ) -> None:
     """List, read and write a whole catalogue with each connector, its simulator's quota on."""
     chosen = platform or list(PLATFORMS)
@@ -57,7 +68,9 @@ def main(
         everything += phases
         typer.echo("\n".join(map(row, phases)))
     if json_file:
-        json_file.write_text(json.dumps([asdict(phase) | {"share": phase.share} for phase in everything], indent=2))
+        json_file.write_text(
+            json.dumps([asdict(phase) | {"share": phase.share} for phase in everything], indent=2)
+        )
 
 
 if __name__ == "__main__":

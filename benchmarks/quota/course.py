@@ -37,7 +37,8 @@ FACTORS = {"shopify": 1.0, "ecforce": 30.0, "rakuten": 10.0, "base": 100.0, "nex
 
 @dataclass(frozen=True, slots=True)
 class Phase:
-    """One row. `seconds` are by the clock of the bench, `real` by ours; `done` of `listings` were done in the time given."""
+    """One row. `seconds` are by the clock of the bench, `real` by ours; `done` of `listings` were
+    done in the time given."""
 
     platform: str
     phase: str
@@ -56,7 +57,8 @@ class Phase:
 
     @property
     def share(self) -> float | None:
-        """Used, of what the quota allowed in the time taken; None where the quota had no time to bind."""
+        """Used, of what the quota allowed in the time taken; None where the quota had no time to
+        bind."""
         return self.used / self.allowed if self.allowed else None
 
 
@@ -72,15 +74,29 @@ class SilentLog:
 class Course:
     """One opened shop. `budget`: real seconds after which a phase stops at the next batch."""
 
-    def __init__(self, connector: Connector, kind: ConnectorType, server: SimulatorServer, clock: FastClock, used: Meter) -> None:
-        self.connector, self.kind, self.server, self.clock, self.meter = connector, kind, server, clock, used
+    def __init__(
+        self,
+        connector: Connector,
+        kind: ConnectorType,
+        server: SimulatorServer,
+        clock: FastClock,
+        used: Meter,
+    ) -> None:
+        self.connector, self.kind, self.server, self.clock, self.meter = (
+            connector,
+            kind,
+            server,
+            clock,
+            used,
+        )
         self.refs: list[ListingRef] = []
         self.shown: dict[str, int] = {}
         self.failed = self.paused = 0
         self.until = 0.0
 
     async def patiently(self, call: Callable[[], Awaitable[T]]) -> T:
-        """As the host does: a refused call is made again after the wait that the platform or the connector's budget asks for."""
+        """As the host does: a refused call is made again after the wait that the platform or the
+        connector's budget asks for."""
         while True:
             try:
                 return await call()
@@ -125,7 +141,11 @@ class Course:
                 return await self.connector.read_inventory(part)
 
             levels = await self.patiently(read)
-            self.shown.update((level.external_id, level.quantity) for level in levels if level.quantity is not None)
+            self.shown.update(
+                (level.external_id, level.quantity)
+                for level in levels
+                if level.quantity is not None
+            )
             self.failed += len(part) - sum(level.quantity is not None for level in levels)
             done += len(part)
             if self.late():
@@ -138,7 +158,10 @@ class Course:
         known = [ref for ref in self.refs if ref.external_id in self.shown]
         for start in range(0, len(known), size):
             part = known[start : start + size]
-            writes = [InventoryWrite(ref, self.shown[ref.external_id] + 1, self.shown[ref.external_id]) for ref in part]
+            writes = [
+                InventoryWrite(ref, self.shown[ref.external_id] + 1, self.shown[ref.external_id])
+                for ref in part
+            ]
 
             async def write(writes: Sequence[InventoryWrite] = writes) -> int:
                 results = await self.connector.set_inventory(writes, str(uuid.uuid4()))
@@ -152,28 +175,44 @@ class Course:
 
 
 async def run(platform: str, listings: int, budget: float, factor: float) -> list[Phase]:
-    """The three phases of one platform. Raises ConnectorError for what no patience helps against."""
+    """The three phases of one platform. Raises ConnectorError for what no patience helps
+    against."""
     kind, simulator = found(platform)
     clock, shop = FastClock(factor), simulator.create()
     counted = meter(platform, shop, clock)
-    shop.add_listings([NewListing(f"SKU-{number:06d}", 5, f"Goods {number}") for number in range(listings)])
+    shop.add_listings(
+        [NewListing(f"SKU-{number:06d}", 5, f"Goods {number}") for number in range(listings)]
+    )
     with SimulatorServer(shop) as server:
         settings = kind.settings.model_validate(server.settings())
 
         def http() -> httpx.AsyncClient:
             return httpx.AsyncClient(timeout=120)
 
-        context = ShopContext("merchants/m/shops/quota", clock, SilentLog(), http, lambda: str(uuid.uuid4()), MemoryState())
+        context = ShopContext(
+            "merchants/m/shops/quota",
+            clock,
+            SilentLog(),
+            http,
+            lambda: str(uuid.uuid4()),
+            MemoryState(),
+        )
         course = Course(kind.open(context, settings), kind, server, clock, counted)
         try:
-            # The first call finds out what the platform tells of itself (a token, its locations, the size of its bucket).
+            # The first call finds out what the platform tells of itself (a token, its locations,
+            # the size of its bucket).
             await course.connector.check()
-            return [await measured(course, platform, phase, listings, budget) for phase in ("list", "read", "write")]
+            return [
+                await measured(course, platform, phase, listings, budget)
+                for phase in ("list", "read", "write")
+            ]
         finally:
             await course.connector.aclose()
 
 
-async def measured(course: Course, platform: str, phase: str, listings: int, budget: float) -> Phase:
+async def measured(
+    course: Course, platform: str, phase: str, listings: int, budget: float
+) -> Phase:
     """Run one phase between two looks at the meter."""
     work = {"list": course.list_all, "read": course.read_all, "write": course.write_all}[phase]
     throttled = course.server.simulator.counters()["throttled"]

@@ -11,8 +11,9 @@ _START = datetime(2026, 6, 1, 0, 0, tzinfo=UTC)
 
 
 class FastClock:
-    """`factor` seconds of its own pass in a real one. A call takes `factor` times as long by it, so what is measured is the worse
-    case of the two: a pace that holds here holds for real calls that are slower by the same factor."""
+    """`factor` seconds of its own pass in a real one. A call takes `factor` times as long by it, so
+    what is measured is the worse case of the two: a pace that holds here holds for real calls that
+    are slower by the same factor."""
 
     def __init__(self, factor: float) -> None:
         self.factor, self._began = factor, time.monotonic()

@@ -1,4 +1,5 @@
-"""What each platform's quota let through, and what it would have let through: read where the simulator itself decides.
+"""What each platform's quota let through, and what it would have let through: read where the
+simulator itself decides.
 
 The simulators are used as they are, but for their clock and for the counting around the decision.
 """
@@ -21,8 +22,9 @@ from benchmarks.quota.fast_clock import FastClock
 
 
 class Meter(Protocol):
-    """`begin()` starts a phase. `used()` is what was let through since; `allowed()` what the quota would have let through in the
-    same time, or None where the phase ended before the quota could bind. Both in `unit`."""
+    """`begin()` starts a phase. `used()` is what was let through since; `allowed()` what the quota
+    would have let through in the same time, or None where the phase ended before the quota could
+    bind. Both in `unit`."""
 
     unit: str
 
@@ -32,7 +34,8 @@ class Meter(Protocol):
 
 
 class _MeteredBucket(Bucket):
-    """Shopify's bucket. A call must find its highest price in it, and gets back what it did not cost."""
+    """Shopify's bucket. A call must find its highest price in it, and gets back what it did not
+    cost."""
 
     spent = 0.0
 
@@ -53,12 +56,18 @@ class ShopifyMeter:
 
     def __init__(self, shop: Any, clock: FastClock) -> None:
         old = shop.platform.bucket
-        self._bucket = shop.platform.bucket = _MeteredBucket(old.maximum, old.restore, clock.monotonic)
+        self._bucket = shop.platform.bucket = _MeteredBucket(
+            old.maximum, old.restore, clock.monotonic
+        )
         shop.shop.monotonic, self._clock = clock.monotonic, clock
 
     def begin(self) -> None:
         self._bucket.refill()
-        self._spent, self._there, self._at = self._bucket.spent, self._bucket.available, self._clock.monotonic()
+        self._spent, self._there, self._at = (
+            self._bucket.spent,
+            self._bucket.available,
+            self._clock.monotonic(),
+        )
 
     def used(self) -> float:
         return self._bucket.spent - self._spent
@@ -73,7 +82,8 @@ class EcforceMeter:
     unit = "calls"
 
     def __init__(self, shop: Any, clock: FastClock) -> None:
-        # The module's only use of `time` is this quota; the clock is put back by nobody, as the process measures and ends.
+        # The module's only use of `time` is this quota; the clock is put back by nobody, as the
+        # process measures and ends.
         vars(ecforce_quotas)["time"] = SimpleNamespace(monotonic=clock.monotonic)
         self._quotas: Any = shop.quotas
         self._clock, self._through = clock, 0
@@ -100,7 +110,8 @@ class EcforceMeter:
 
 
 class RakutenMeter:
-    """Calls to the function that was called for longest, measured by its own rate: each function has a quota of its own."""
+    """Calls to the function that was called for longest, measured by its own rate: each function
+    has a quota of its own."""
 
     unit = "calls"
 
@@ -148,7 +159,8 @@ class _MeteredHours(BaseQuotas):
 
 
 class BaseMeter:
-    """Calls in the clock hours that were over before the work was. The hour in which the work ends is not counted."""
+    """Calls in the clock hours that were over before the work was. The hour in which the work ends
+    is not counted."""
 
     unit = "calls"
 
@@ -166,7 +178,11 @@ class BaseMeter:
     def used(self) -> float:
         counted = self._quotas.hours - self._before
         last = self._hour()
-        return sum(counted.values()) if last == self._first else sum(n for hour, n in counted.items() if hour != last)
+        return (
+            sum(counted.values())
+            if last == self._first
+            else sum(n for hour, n in counted.items() if hour != last)
+        )
 
     def allowed(self) -> float | None:
         hours = round((self._hour() - self._first).total_seconds() / 3600)
@@ -183,7 +199,8 @@ class _MeteredSeconds(NextEngineQuotas):
 
 
 class NextEngineMeter:
-    """Calls, of so many in any second. The figure is the simulator's: Next Engine publishes none."""
+    """Calls, of so many in any second. The figure is the simulator's: Next Engine publishes
+    none."""
 
     unit = "calls"
 
@@ -212,6 +229,7 @@ PLATFORMS = tuple(_METERS)
 
 
 def meter(platform: str, shop: Simulator, clock: FastClock) -> Meter:
-    """Put the simulated shop on this clock and count what its quota lets through. Before its first request."""
+    """Put the simulated shop on this clock and count what its quota lets through. Before its first
+    request."""
     made: Meter = _METERS[platform](shop, clock)
     return made

@@ -1,4 +1,5 @@
-"""`python -m benchmarks.speed [--only NAME] [--store NAME] [--quick] [--json FILE]`: every figure of speed, as one table."""
+"""`python -m benchmarks.speed [--only NAME] [--store NAME] [--quick] [--json FILE]`: every figure
+of speed, as one table."""
 
 from __future__ import annotations
 
@@ -39,14 +40,26 @@ FIGURES = (
 
 
 def main(
-    only: Annotated[list[str] | None, typer.Option(help=f"repeatable; of {', '.join(FIGURES)}")] = None,
-    store: Annotated[list[str] | None, typer.Option(help=f"repeatable; {SQLITE} or {POSTGRESQL}; both by default")] = None,
-    quick: Annotated[bool, typer.Option("--quick", help="small sizes: to try it, not to quote it")] = False,
-    json_file: Annotated[Path | None, typer.Option("--json", help="also write the figures there")] = None,
+    only: Annotated[
+        list[str] | None, typer.Option(help=f"repeatable; of {', '.join(FIGURES)}")
+    ] = None,
+    store: Annotated[
+        list[str] | None,
+        typer.Option(help=f"repeatable; {SQLITE} or {POSTGRESQL}; both by default"),
+    ] = None,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="small sizes: to try it, not to quote it")
+    ] = False,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", help="also write the figures there")
+    ] = None,
 ) -> None:
-    """Measure on both stores and print the table. Exit code 1 when something could not be measured; a missed goal is no failure."""
+    """Measure on both stores and print the table. Exit code 1 when something could not be measured;
+    a missed goal is no failure."""
     if unknown := set(only or ()) - set(FIGURES):
-        raise typer.BadParameter(f"no such figure: {', '.join(sorted(unknown))}; there are {', '.join(FIGURES)}")
+        raise typer.BadParameter(
+            f"no such figure: {', '.join(sorted(unknown))}; there are {', '.join(FIGURES)}"
+        )
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
     everything: list[Figure] = []
     failed: list[str] = []
@@ -69,7 +82,10 @@ def main(
                 print("\n".join(map(row, figures)), flush=True)
     taken = time.monotonic() - began
     load = os.getloadavg()
-    print(f"\n{taken:.0f} s; {os.cpu_count()} cores, load at the end {load[0]:.1f}; Python {platform.python_version()}")
+    print(
+        f"\n{taken:.0f} s; {os.cpu_count()} cores, load at the end {load[0]:.1f}; Python "
+        f"{platform.python_version()}"
+    )
     if json_file:
         about = {
             "seconds": round(taken),
@@ -78,7 +94,11 @@ def main(
             "python": platform.python_version(),
             "quick": quick,
         }
-        json_file.write_text(json.dumps({"about": about, "figures": [figure.as_json() for figure in everything]}, indent=2))
+        json_file.write_text(
+            json.dumps(
+                {"about": about, "figures": [figure.as_json() for figure in everything]}, indent=2
+            )
+        )
     if failed:
         print(f"not measured: {', '.join(failed)}", file=sys.stderr)
         raise typer.Exit(1)

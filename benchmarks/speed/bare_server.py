@@ -1,11 +1,13 @@
-"""What gRPC costs in Python without zaiko: a grpc.aio server whose answers are ready. It is told what to answer by a JSON file.
+"""What gRPC costs in Python without zaiko: a grpc.aio server whose answers are ready. It is told
+what to answer by a JSON file.
 
     python -m benchmarks.speed.bare_server --port-file FILE --answers FILE
 
-The file maps a method's path to the module and type of its answers (of zaiko.v1; the request's type ends in Request) and the
-answers in hex. A unary method answers each request with the first one. A streaming one sends all of them, the first at once and
-the others as fast as the client takes them when a file named as the answers' with `.go` behind it is there. Messages are parsed
-and serialised for each call, as every server must. No interceptors, no validation, no store.
+The file maps a method's path to the module and type of its answers (of zaiko.v1; the request's type
+ends in Request) and the answers in hex. A unary method answers each request with the first one. A
+streaming one sends all of them, the first at once and the others as fast as the client takes them
+when a file named as the answers' with `.go` behind it is there. Messages are parsed and serialised
+for each call, as every server must. No interceptors, no validation, no store.
 """
 
 from __future__ import annotations
@@ -27,7 +29,10 @@ def handler(told: dict[str, Any], go: Path) -> Any:
     answer_type = getattr(messages, told["type"])
     request_type = getattr(messages, told["type"].removesuffix("Response") + "Request")
     answers = [answer_type.FromString(bytes.fromhex(text)) for text in told["answers"]]
-    codecs = {"request_deserializer": request_type.FromString, "response_serializer": answer_type.SerializeToString}
+    codecs = {
+        "request_deserializer": request_type.FromString,
+        "response_serializer": answer_type.SerializeToString,
+    }
 
     async def reply(request: Any, context: Any) -> Any:
         return answers[0]
@@ -50,7 +55,9 @@ async def serve(answers: dict[str, Any], go: Path, port_file: Path) -> None:
     server = grpc.aio.server()
     for path, told in answers.items():
         service, name = path.strip("/").split("/")
-        server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service, {name: handler(told, go)}),))
+        server.add_generic_rpc_handlers(
+            (grpc.method_handlers_generic_handler(service, {name: handler(told, go)}),)
+        )
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
     half = port_file.with_name("half")
@@ -64,4 +71,10 @@ if __name__ == "__main__":
     parser.add_argument("--port-file", type=Path, required=True)
     parser.add_argument("--answers", type=Path, required=True)
     options = parser.parse_args()
-    asyncio.run(serve(json.loads(options.answers.read_text()), options.answers.with_suffix(".go"), options.port_file))
+    asyncio.run(
+        serve(
+            json.loads(options.answers.read_text()),
+            options.answers.with_suffix(".go"),
+            options.port_file,
+        )
+    )

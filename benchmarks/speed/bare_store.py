@@ -15,15 +15,22 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 @contextlib.contextmanager
 def connected(url: str) -> Iterator[Any]:
-    """A connection of the driver. On SQLite with the pragmas of storage/connections.py; on PostgreSQL with the server's own
-    settings, as zaiko's connections are."""
+    """A connection of the driver. On SQLite with the pragmas of storage/connections.py; on
+    PostgreSQL with the server's own settings, as zaiko's connections are."""
     if not url.startswith("sqlite"):
-        with psycopg.connect(url.replace("postgresql+psycopg://", "postgresql://", 1), autocommit=True) as connection:
+        with psycopg.connect(
+            url.replace("postgresql+psycopg://", "postgresql://", 1), autocommit=True
+        ) as connection:
             yield connection
         return
     local = sqlite3.connect(url.removeprefix("sqlite:///"), isolation_level=None)
     try:
-        for pragma in ("journal_mode = WAL", "synchronous = FULL", "cache_size = -16384", "temp_store = MEMORY"):
+        for pragma in (
+            "journal_mode = WAL",
+            "synchronous = FULL",
+            "cache_size = -16384",
+            "temp_store = MEMORY",
+        ):
             local.execute(f"PRAGMA {pragma}")
         yield local
     finally:
@@ -44,18 +51,32 @@ def single_row_commits(url: str, seconds: float) -> float:
         return done / (time.perf_counter() - began)
 
 
-def bulk_upsert(url: str, tables: Sequence[tuple[sqlalchemy.Table, Sequence[Sequence[Any]]]]) -> float:
-    """Seconds to upsert these rows (in the tables' order of columns) in one transaction, by executemany. The tables, with their
-    indices, must exist."""
+def bulk_upsert(
+    url: str, tables: Sequence[tuple[sqlalchemy.Table, Sequence[Sequence[Any]]]]
+) -> float:
+    """Seconds to upsert these rows (in the tables' order of columns) in one transaction, by
+    executemany. The tables, with their indices, must exist."""
     dialect: Any = sqlite if url.startswith("sqlite") else postgresql
     made = []
     for table, rows in tables:
         statement = dialect.insert(table)
         keys = [column.name for column in table.primary_key]
-        news = {column.name: statement.excluded[column.name] for column in table.columns if column.name not in keys}
-        upsert = statement.on_conflict_do_update(index_elements=keys, set_=news) if news else statement.on_conflict_do_nothing()
+        news = {
+            column.name: statement.excluded[column.name]
+            for column in table.columns
+            if column.name not in keys
+        }
+        upsert = (
+            statement.on_conflict_do_update(index_elements=keys, set_=news)
+            if news
+            else statement.on_conflict_do_nothing()
+        )
         # A paramstyle of positions in the tables' order: the rows can be given as they were read.
-        text = str(upsert.compile(dialect=dialect.dialect(paramstyle="qmark" if dialect is sqlite else "format")))
+        text = str(
+            upsert.compile(
+                dialect=dialect.dialect(paramstyle="qmark" if dialect is sqlite else "format")
+            )
+        )
         made.append((text, rows))
     with connected(url) as connection:
         began = time.perf_counter()

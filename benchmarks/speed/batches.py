@@ -1,10 +1,12 @@
-"""Facts in batches of 1,000, rows a second, beside the drivers' own bulk upsert of the rows that these facts left in the store.
+"""Facts in batches of 1,000, rows a second, beside the drivers' own bulk upsert of the rows that
+these facts left in the store.
 
-Receipts go through StreamMovements (1,000 are sent, and all answers awaited) and through BatchRecordReceipts of 1,000, reserves
-through BatchSetReserves of 1,000. The limit writes the same rows into the same tables, indices included, of an empty store of that
-kind: one transaction, executemany, nothing read and nothing checked. For receipts those are the movements, the sums per product
-and per warehouse, the change feed, and the links that became due; for reserves the history of settings instead of movements.
-Goal ≥ 40 %.
+Receipts go through StreamMovements (1,000 are sent, and all answers awaited) and through
+BatchRecordReceipts of 1,000, reserves through BatchSetReserves of 1,000. The limit writes the same
+rows into the same tables, indices included, of an empty store of that kind: one transaction,
+executemany, nothing read and nothing checked. For receipts those are the movements, the sums per
+product and per warehouse, the change feed, and the links that became due; for reserves the history
+of settings instead of movements. Goal ≥ 40 %.
 """
 
 from __future__ import annotations
@@ -48,7 +50,9 @@ async def stream(stub: Any) -> None:
 
     async def requests() -> AsyncIterator[pb.StreamMovementsRequest]:
         for number in range(BATCH):
-            yield pb.StreamMovementsRequest(sequence=number + 1, parent=f"merchants/{MERCHANT}", receipt=receipt(number))
+            yield pb.StreamMovementsRequest(
+                sequence=number + 1, parent=f"merchants/{MERCHANT}", receipt=receipt(number)
+            )
 
     answered = 0
     async for answer in stub.StreamMovements(requests()):
@@ -60,20 +64,28 @@ async def stream(stub: Any) -> None:
 async def delivery(stub: Any) -> None:
     """One unit of each of 1,000 products arrived, told as a whole."""
     requests = [receipt(number) for number in range(BATCH)]
-    await stub.BatchRecordReceipts(pb.BatchRecordReceiptsRequest(parent=f"merchants/{MERCHANT}", requests=requests))
+    await stub.BatchRecordReceipts(
+        pb.BatchRecordReceiptsRequest(parent=f"merchants/{MERCHANT}", requests=requests)
+    )
 
 
 async def reserves(stub: Any) -> None:
     """Another reserve for each of 1,000 products."""
     reserve = time.time_ns() % 999_983
     requests = [
-        pb.SetReserveRequest(product=f"merchants/{MERCHANT}/products/{product_name(number)}", reserve=reserve)
+        pb.SetReserveRequest(
+            product=f"merchants/{MERCHANT}/products/{product_name(number)}", reserve=reserve
+        )
         for number in range(BATCH)
     ]
-    await stub.BatchSetReserves(pb.BatchSetReservesRequest(parent=f"merchants/{MERCHANT}", requests=requests))
+    await stub.BatchSetReserves(
+        pb.BatchSetReservesRequest(parent=f"merchants/{MERCHANT}", requests=requests)
+    )
 
 
-def left(url: str, tables: Sequence[Table], since: int) -> list[tuple[Table, list[tuple[Any, ...]]]]:
+def left(
+    url: str, tables: Sequence[Table], since: int
+) -> list[tuple[Table, list[tuple[Any, ...]]]]:
     """The rows of these tables that are newer than a revision, as the driver takes them."""
     found = []
     with connected(url) as connection:

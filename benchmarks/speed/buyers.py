@@ -16,7 +16,10 @@ def written(orders: Sequence[tuple[str, Sequence[str]]]) -> str:
         {
             "id": order,
             "at": moment,
-            "lines": [{"id": f"{order}-{line}", "listing": listing, "units": 1} for line, listing in enumerate(listings)],
+            "lines": [
+                {"id": f"{order}-{line}", "listing": listing, "units": 1}
+                for line, listing in enumerate(listings)
+            ],
         }
         for order, listings in orders
     ]
@@ -28,8 +31,13 @@ def parsed(text: str) -> Sequence[Order]:
     found = []
     for told in json.loads(text):
         moment = datetime.fromisoformat(told["at"])
-        lines = [OrderLine(line["id"], line["listing"], line["units"], sku=line["listing"]) for line in told["lines"]]
-        found.append(Order(told["id"], f"#{told['id']}", OrderState.OPEN, moment, lines, version=moment))
+        lines = [
+            OrderLine(line["id"], line["listing"], line["units"], sku=line["listing"])
+            for line in told["lines"]
+        ]
+        found.append(
+            Order(told["id"], f"#{told['id']}", OrderState.OPEN, moment, lines, version=moment)
+        )
     return found
 
 

@@ -1,4 +1,5 @@
-"""Stores with many links, filled by plain inserts: through the API a million would take longer than what is measured on them."""
+"""Stores with many links, filled by plain inserts: through the API a million would take longer than
+what is measured on them."""
 
 from __future__ import annotations
 
@@ -24,8 +25,9 @@ INTERVAL = 600_000_000
 
 @dataclass(frozen=True, slots=True)
 class Catalogue:
-    """`links` over `shops` of one merchant. The first `hot` products are listed in the first shop only, so that a change of each is
-    one due link; all others are listed in every shop. Every link is synced and nothing is due."""
+    """`links` over `shops` of one merchant. The first `hot` products are listed in the first shop
+    only, so that a change of each is one due link; all others are listed in every shop. Every link
+    is synced and nothing is due."""
 
     links: int
     shops: int = 10
@@ -37,10 +39,16 @@ class Catalogue:
         return self.hot + (self.links - self.hot) // self.shops
 
     def page(self, first: int, orders: int) -> str:
-        """A page of so many orders with three lines each, of listings that every shop has; their numbers begin at `first`."""
+        """A page of so many orders with three lines each, of listings that every shop has; their
+        numbers begin at `first`."""
         draw, everywhere = random.Random(first), range(self.hot, self.products)
         numbers = range(first, first + orders)
-        return written([(f"o{number}", [product_name(item) for item in draw.sample(everywhere, LINES)]) for number in numbers])
+        return written(
+            [
+                (f"o{number}", [product_name(item) for item in draw.sample(everywhere, LINES)])
+                for number in numbers
+            ]
+        )
 
     def listed(self) -> Iterator[tuple[str, str]]:
         """(shop, product) of every link; a listing's external id is its product's."""
@@ -60,7 +68,8 @@ def product_name(number: int) -> str:
 
 
 def filled(store: Store, catalogue: Catalogue) -> str:
-    """The URL of a store with that in it, which several figures share: what they add to it is little."""
+    """The URL of a store with that in it, which several figures share: what they add to it is
+    little."""
     if catalogue not in store.kept:
         url = store.fresh()
         fill(url, catalogue)
@@ -69,13 +78,15 @@ def filled(store: Store, catalogue: Catalogue) -> str:
 
 
 def fill(url: str, catalogue: Catalogue, *, due_in: int = INTERVAL) -> None:
-    """Into an empty, migrated store. Shops are next due in `due_in` µs, and their audits and daily checks are just done."""
+    """Into an empty, migrated store. Shops are next due in `due_in` µs, and their audits and daily
+    checks are just done."""
     now = time.time_ns() // 1000
     names = [product_name(number) for number in range(catalogue.products)]
     shops = [shop_name(number) for number in range(catalogue.shops)]
     listing = {name: listing_id(name) for name in names}
     job = (INTERVAL, "here", now, now, now, now, now + due_in, now)
-    # In the order of the tables' keys: at random places the index of a million rows is written again and again.
+    # In the order of the tables' keys: at random places the index of a million rows is written
+    # again and again.
     listed = sorted((shop, listing[name], name) for shop, name in catalogue.listed())
     with connected(url) as connection:
         if url.startswith("sqlite"):
@@ -83,24 +94,60 @@ def fill(url: str, catalogue: Catalogue, *, due_in: int = INTERVAL) -> None:
         for table, columns, rows in (
             ("merchants", "merchant head", [(MERCHANT, 1)]),
             ("warehouses", "merchant warehouse revision", [(MERCHANT, WAREHOUSE, 1)]),
-            ("products", "merchant product code revision", ((MERCHANT, name, name, 1) for name in names)),
-            ("stock", "merchant product physical revision", ((MERCHANT, name, SHOWN, 1) for name in names)),
-            ("warehouse_stock", "merchant product warehouse physical", ((MERCHANT, name, WAREHOUSE, SHOWN) for name in names)),
+            (
+                "products",
+                "merchant product code revision",
+                ((MERCHANT, name, name, 1) for name in names),
+            ),
+            (
+                "stock",
+                "merchant product physical revision",
+                ((MERCHANT, name, SHOWN, 1) for name in names),
+            ),
+            (
+                "warehouse_stock",
+                "merchant product warehouse physical",
+                ((MERCHANT, name, WAREHOUSE, SHOWN) for name in names),
+            ),
             (
                 "shops",
                 "merchant shop connector settings"
-                " interval order_cursor reread_at ordered_at audited_at checked_at due_at created_at",
+                " interval order_cursor reread_at ordered_at audited_at checked_at due_at "
+                "created_at",
                 ((MERCHANT, shop, CONNECTOR, f'{{"shop": "{shop}"}}', *job) for shop in shops),
             ),
             (
                 "listings",
                 "merchant shop listing external_id data sku warnings seen_at revision",
-                ((MERCHANT, shop, key, name, "{}", name, "[]", now, 1) for shop, key, name in listed),
+                (
+                    (MERCHANT, shop, key, name, "{}", name, "[]", now, 1)
+                    for shop, key, name in listed
+                ),
             ),
             (
                 "links",
-                "merchant shop listing sync_enabled expected must_read read_at touched state target confirmed created_at revision",
-                ((MERCHANT, shop, key, True, SHOWN, False, now, 1, "SYNCED", SHOWN, SHOWN, now, 1) for shop, key, _ in listed),
+                (
+                    "merchant shop listing sync_enabled expected must_read read_at touched "
+                    "state target confirmed created_at revision"
+                ),
+                (
+                    (
+                        MERCHANT,
+                        shop,
+                        key,
+                        True,
+                        SHOWN,
+                        False,
+                        now,
+                        1,
+                        "SYNCED",
+                        SHOWN,
+                        SHOWN,
+                        now,
+                        1,
+                    )
+                    for shop, key, _ in listed
+                ),
             ),
             (
                 "link_parts",
@@ -110,10 +157,14 @@ def fill(url: str, catalogue: Catalogue, *, due_in: int = INTERVAL) -> None:
         ):
             insert(connection, table, columns, rows, sqlite=url.startswith("sqlite"))
         # As autovacuum does by itself after some minutes; SQLite has nothing like it.
-        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)" if url.startswith("sqlite") else "ANALYZE")
+        connection.execute(
+            "PRAGMA wal_checkpoint(TRUNCATE)" if url.startswith("sqlite") else "ANALYZE"
+        )
 
 
-def insert(connection: Any, table: str, columns: str, rows: Iterable[Sequence[Any]], *, sqlite: bool) -> None:
+def insert(
+    connection: Any, table: str, columns: str, rows: Iterable[Sequence[Any]], *, sqlite: bool
+) -> None:
     """Rows of a table, whose columns are named with spaces between them, in one transaction."""
     names = ", ".join(f'"{column}"' for column in columns.split())
     if sqlite:

@@ -19,7 +19,8 @@ from benchmarks.speed.catalogue import MERCHANT, WAREHOUSE
 
 @contextlib.asynccontextmanager
 async def driven(url: str, registry: Registry) -> AsyncIterator[Engine]:
-    """Started, without a scheduler of its own: `run_due` runs what is due. The collector is set as in a server."""
+    """Started, without a scheduler of its own: `run_due` runs what is due. The collector is set as
+    in a server."""
     keys = [Fernet.generate_key().decode()]
     engine = Engine(EngineConfig(url, keys, run_shops=False), registry=registry, jitter=lambda: 0.0)
     await engine.start()
@@ -41,4 +42,6 @@ def make_due(engine: Engine, shop: str) -> None:
     """The shop's ten minutes are over."""
     table = schema.shops
     with engine.db.engine.connect() as connection, connection.begin():
-        connection.execute(update(table).where(table.c.merchant == MERCHANT, table.c.shop == shop).values(due_at=0))
+        connection.execute(
+            update(table).where(table.c.merchant == MERCHANT, table.c.shop == shop).values(due_at=0)
+        )

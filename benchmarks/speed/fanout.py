@@ -1,16 +1,20 @@
-"""1,000 watchers of one merchant's stock: is everything delivered, how late, and how fast beside a server that only sends.
+"""1,000 watchers of one merchant's stock: is everything delivered, how late, and how fast beside a
+server that only sends.
 
-The server is a process of its own, the watchers are this one: 100 streams on a connection. All but the first resume from its
-token, as clients that connect again do, so that beginning them takes no snapshot each.
+The server is a process of its own, the watchers are this one: 100 streams on a connection. All but
+the first resume from its token, as clients that connect again do, so that beginning them takes no
+snapshot each.
 
-At first 100 receipts a second of different products, through one StreamMovements. Every watcher must come to see every product's
-new number; lag is from the sending of the receipt to when the watcher has read it (goal: p99 < 1 s, all delivered). The same once
-more beside a watcher that never reads (goal: at most 1.3 times the p99 without). Then as many receipts as one StreamMovements
-takes: messages a second, from the first to the last that arrives, beside a bare grpc.aio server that sends the very messages that
-one of the watchers got to as many streams, read by the same client (goal ≥ 70 %).
+At first 100 receipts a second of different products, through one StreamMovements. Every watcher
+must come to see every product's new number; lag is from the sending of the receipt to when the
+watcher has read it (goal: p99 < 1 s, all delivered). The same once more beside a watcher that never
+reads (goal: at most 1.3 times the p99 without). Then as many receipts as one StreamMovements takes:
+messages a second, from the first to the last that arrives, beside a bare grpc.aio server that sends
+the very messages that one of the watchers got to as many streams, read by the same client (goal ≥
+70 %).
 
-Without goals: what the server's resident set grows by for each watch that is open and has caught up (see benchmarks/watchers.py),
-and for each that began with a snapshot.
+Without goals: what the server's resident set grows by for each watch that is open and has caught up
+(see benchmarks/watchers.py), and for each that began with a snapshot.
 """
 
 from __future__ import annotations
@@ -43,8 +47,8 @@ _LOCAL = [("grpc.use_local_subchannel_pool", 1), ("grpc.max_receive_message_leng
 
 
 class Watchers:
-    """So many streams, each with what it has read and when. Messages stay bytes until they are looked at: the client is not what is
-    measured."""
+    """So many streams, each with what it has read and when. Messages stay bytes until they are
+    looked at: the client is not what is measured."""
 
     def __init__(self) -> None:
         self.read: list[list[tuple[float, bytes]]] = []
@@ -60,7 +64,9 @@ class Watchers:
             request.start.bookmark_interval.FromSeconds(300)
             if token:
                 request.start.resume_token = token
-            method: Any = self._channels[-1].unary_stream(_METHOD, request_serializer=pb.WatchStocksRequest.SerializeToString)
+            method: Any = self._channels[-1].unary_stream(
+                _METHOD, request_serializer=pb.WatchStocksRequest.SerializeToString
+            )
             call: Any = method(request)
             mine: list[tuple[float, bytes]] = []
             await call.read()
@@ -94,7 +100,8 @@ class Watchers:
 
 
 async def record(address: str, products: Sequence[str], rate: float | None) -> dict[str, float]:
-    """A receipt for each product, so many a second or as fast as they are taken; when each was sent."""
+    """A receipt for each product, so many a second or as fast as they are taken; when each was
+    sent."""
     sent: dict[str, float] = {}
 
     async def requests() -> AsyncIterator[pb.StreamMovementsRequest]:
@@ -105,9 +112,14 @@ async def record(address: str, products: Sequence[str], rate: float | None) -> d
             name = f"merchants/{MERCHANT}/products/{product}"
             sent[name] = time.monotonic()
             receipt = pb.RecordReceiptRequest(
-                product=name, warehouse=f"merchants/{MERCHANT}/warehouses/{WAREHOUSE}", quantity=1, cause_key=str(uuid.uuid4())
+                product=name,
+                warehouse=f"merchants/{MERCHANT}/warehouses/{WAREHOUSE}",
+                quantity=1,
+                cause_key=str(uuid.uuid4()),
             )
-            yield pb.StreamMovementsRequest(sequence=number + 1, parent=f"merchants/{MERCHANT}", receipt=receipt)
+            yield pb.StreamMovementsRequest(
+                sequence=number + 1, parent=f"merchants/{MERCHANT}", receipt=receipt
+            )
 
     async with grpc.aio.insecure_channel(address, options=_LOCAL) as channel:
         stub = stock_service_pb2_grpc.StockServiceStub(channel)
@@ -187,18 +199,25 @@ def messages_a_second(watchers: Watchers) -> float:
     return len(moments) / (max(moments) - min(moments))
 
 
-async def burst(server: Running, watchers: Watchers, products: Sequence[str]) -> tuple[float, float, float]:
+async def burst(
+    server: Running, watchers: Watchers, products: Sequence[str]
+) -> tuple[float, float, float]:
     """Messages a second, the bare server's, and how many messages a watcher got."""
     watchers.forget()
     await record(server.address, products, None)
     await watchers.quiet(2)
     speed = messages_a_second(watchers)
     typical = sorted(watchers.read, key=len)[len(watchers.read) // 2]
-    return speed, await bare_speed([message for _, message in typical], len(watchers.read)), len(typical)
+    return (
+        speed,
+        await bare_speed([message for _, message in typical], len(watchers.read)),
+        len(typical),
+    )
 
 
 async def measure(store: Store, quick: bool) -> list[Figure]:
-    """All parts on one server. A caller may have 1,000 streams: the stuck watch and the feed are two of them."""
+    """All parts on one server. A caller may have 1,000 streams: the stuck watch and the feed are
+    two of them."""
     number, seconds = (198, 3) if quick else (998, 2)
     url = store.fresh()
     fill(url, _CATALOGUE)
@@ -225,20 +244,42 @@ async def measure(store: Store, quick: bool) -> list[Figure]:
         await warm.close()
         await more.close()
     note = f"{number} watchers, {RATE} changes/s for {seconds} s"
-    p99s, hindered_p99s = ([quantile(found, 0.99) for found, _ in each_time] for each_time in (alone, hindered))
-    told = f"{note}; p50 {statistics.median(quantile(found, 0.5) for found, _ in alone) * 1000:.0f} ms"
+    p99s, hindered_p99s = (
+        [quantile(found, 0.99) for found, _ in each_time] for each_time in (alone, hindered)
+    )
+    told = (
+        f"{note}; p50 {statistics.median(quantile(found, 0.5) for found, _ in alone) * 1000:.0f} ms"
+    )
     delivered = min(share for _, share in (*alone, *hindered))
-    per_watcher = f"{number} streams, {statistics.median(got for _, _, got in bursts):.0f} messages each"
+    per_watcher = (
+        f"{number} streams, {statistics.median(got for _, _, got in bursts):.0f} messages each"
+    )
     mine, theirs = [speed for speed, _, _ in bursts], [limit for _, limit, _ in bursts]
     lagged = "watch lag beside a stuck watcher, p99"
     snapshot = f"{_SNAPSHOTS} watches, {len(products)} products"
     return [
         Figure("changes delivered", store.name, "of all", delivered, 1.0, note=note),
-        Figure("watch lag, p99", store.name, "s", statistics.median(p99s), 1.0, at_most=True, note=told),
+        Figure(
+            "watch lag, p99", store.name, "s", statistics.median(p99s), 1.0, at_most=True, note=told
+        ),
         beside(lagged, store.name, "s", 1.3, hindered_p99s, p99s, at_most=True, note=note),
         beside("watch messages", store.name, "messages/s", 0.7, mine, theirs, note=per_watcher),
-        Figure("memory of an idle watch", store.name, "KiB", each, None, note=f"{number} watches that resumed"),
-        Figure("memory of an idle watch after its snapshot", store.name, "KiB", begun, None, note=snapshot),
+        Figure(
+            "memory of an idle watch",
+            store.name,
+            "KiB",
+            each,
+            None,
+            note=f"{number} watches that resumed",
+        ),
+        Figure(
+            "memory of an idle watch after its snapshot",
+            store.name,
+            "KiB",
+            begun,
+            None,
+            note=snapshot,
+        ),
     ]
 
 

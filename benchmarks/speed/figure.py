@@ -1,4 +1,5 @@
-"""One line of the table: what was measured, beside what limits it, and whether the goal is reached."""
+"""One line of the table: what was measured, beside what limits it, and whether the goal is
+reached."""
 
 from __future__ import annotations
 
@@ -10,8 +11,8 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """`measured` and `limit` are in `unit`. With a limit the goal is of `ratio` (measured ÷ limit), else of `measured`; `at_most`
-    says that less is better. Without a goal it is only told."""
+    """`measured` and `limit` are in `unit`. With a limit the goal is of `ratio` (measured ÷ limit),
+    else of `measured`; `at_most` says that less is better. Without a goal it is only told."""
 
     name: str
     store: str
@@ -47,11 +48,20 @@ def beside(
     at_most: bool = False,
     note: str = "",
 ) -> Figure:
-    """A figure of repetitions that took turns with their limit (A B A B A B). The ratio is the median of the pairs' ratios, since
-    what else the machine does weighs on both of a pair; `measured` and `limit` are medians of their own."""
+    """A figure of repetitions that took turns with their limit (A B A B A B). The ratio is the
+    median of the pairs' ratios, since what else the machine does weighs on both of a pair;
+    `measured` and `limit` are medians of their own."""
     ratio = statistics.median(one / other for one, other in zip(measured, limits, strict=True))
     return Figure(
-        name, store, unit, statistics.median(measured), goal, statistics.median(limits), ratio, at_most=at_most, note=note
+        name,
+        store,
+        unit,
+        statistics.median(measured),
+        goal,
+        statistics.median(limits),
+        ratio,
+        at_most=at_most,
+        note=note,
     )
 
 
@@ -61,7 +71,10 @@ def quantile(values: Sequence[float], share: float) -> float:
     return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
 
 
-HEAD = "| figure | store | measured | limit, same run | ratio | goal | reached |\n|---|---|---|---|---|---|---|"
+HEAD = (
+    "| figure | store | measured | limit, same run | ratio | goal | reached "
+    "|\n|---|---|---|---|---|---|---|"
+)
 
 
 def row(figure: Figure) -> str:
@@ -69,12 +82,24 @@ def row(figure: Figure) -> str:
     sign = "≤" if figure.at_most else "≥"
     goal = "–"
     if figure.goal is not None:
-        goal = f"{sign} {figure.goal:g} {figure.unit}" if figure.ratio is None else f"{sign} {_ratio(figure, figure.goal)}"
+        goal = (
+            f"{sign} {figure.goal:g} {figure.unit}"
+            if figure.ratio is None
+            else f"{sign} {_ratio(figure, figure.goal)}"
+        )
     reached = {True: "yes", False: "no", None: "–"}[figure.reached]
     limit = "–" if figure.limit is None else _number(figure.limit)
     ratio = "–" if figure.ratio is None else _ratio(figure, figure.ratio)
     name = f"{figure.name} ({figure.note})" if figure.note else figure.name
-    cells = (name, figure.store, f"{_number(figure.measured)} {figure.unit}", limit, ratio, goal, reached)
+    cells = (
+        name,
+        figure.store,
+        f"{_number(figure.measured)} {figure.unit}",
+        limit,
+        ratio,
+        goal,
+        reached,
+    )
     return "| " + " | ".join(cells) + " |"
 
 

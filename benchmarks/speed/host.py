@@ -1,9 +1,12 @@
-"""A zaiko server whose platform is in memory, for figures that need the server in a process of its own.
+"""A zaiko server whose platform is in memory, for figures that need the server in a process of its
+own.
 
-    python -m benchmarks.speed.host --db URL --port-file FILE [--webhooks-file FILE] [--written FILE] [--answer-only]
+    python -m benchmarks.speed.host --db URL --port-file FILE [--webhooks-file FILE] [--written
+    FILE] [--answer-only]
 
-It is `zaiko serve` but for its connectors: one, `instant`. With --written, every write that a shop applies is noted there: moment
-(time.monotonic, which the processes of a machine share), shop, listing, quantity.
+It is `zaiko serve` but for its connectors: one, `instant`. With --written, every write that a shop
+applies is noted there: moment (time.monotonic, which the processes of a machine share), shop,
+listing, quantity.
 """
 
 from __future__ import annotations
@@ -35,14 +38,21 @@ class Shops(dict[str, InstantShop]):
         """A shop that notes its writes."""
         if name not in self and self._notes is not None:
             notes = self._notes
-            shop.written = lambda listing, quantity: print(time.monotonic(), name, listing, quantity, file=notes)
+            shop.written = lambda listing, quantity: print(
+                time.monotonic(), name, listing, quantity, file=notes
+            )
         return super().setdefault(name, shop)
 
 
 async def serve(options: argparse.Namespace, notes: TextIO | None) -> None:
     """Until killed."""
     webhooks = "127.0.0.1:0" if options.webhooks_file else ""
-    given = {"listen": "127.0.0.1:0", "database": options.db, "webhooks": webhooks, "run_shops": not options.answer_only}
+    given = {
+        "listen": "127.0.0.1:0",
+        "database": options.db,
+        "webhooks": webhooks,
+        "run_shops": not options.answer_only,
+    }
     config = Config.read(given)
     server = Server(Engine(config.engine(), registry=instant(Shops(notes))), config)
     address = await server.start()

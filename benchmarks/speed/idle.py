@@ -1,11 +1,13 @@
-"""A run of a shop with 100,000 links in which nothing has changed: how many statements it takes, and which of them read all.
+"""A run of a shop with 100,000 links in which nothing has changed: how many statements it takes,
+and which of them read all.
 
-Counted is what the engine sends to the store from the claim of the shop to the end of the transaction that releases it, but BEGIN
-and COMMIT, and printed to stderr. Each statement is then explained with the parameters that it had. What reads a whole table: on
-PostgreSQL a Seq Scan; on SQLite a SCAN that uses no index, or a SEARCH by the merchant alone, who owns everything in this store; in
-either case of a table with more than 1,000 rows, since smaller ones are read whole because that is faster. What reads all links of
-one shop by an index is not found by that: the time of a run, which is told beside it, would show it. Goals: ≤ 5 statements, none of
-a whole table.
+Counted is what the engine sends to the store from the claim of the shop to the end of the
+transaction that releases it, but BEGIN and COMMIT, and printed to stderr. Each statement is then
+explained with the parameters that it had. What reads a whole table: on PostgreSQL a Seq Scan; on
+SQLite a SCAN that uses no index, or a SEARCH by the merchant alone, who owns everything in this
+store; in either case of a table with more than 1,000 rows, since smaller ones are read whole
+because that is faster. What reads all links of one shop by an index is not found by that: the time
+of a run, which is told beside it, would show it. Goals: ≤ 5 statements, none of a whole table.
 """
 
 from __future__ import annotations
@@ -30,14 +32,19 @@ from benchmarks.speed.stores import Store
 
 STATEMENTS = 5
 _SMALL = 1_000
-_TOLD = re.compile(r"Seq Scan on (\w+)|^SCAN (\w+)(?! USING (?:COVERING )?INDEX)|^SEARCH (\w+) USING .*\(merchant=\?\)$")
+_TOLD = re.compile(
+    r"Seq Scan on (\w+)|^SCAN (\w+)(?! USING (?:COVERING )?INDEX)|^SEARCH (\w+) USING "
+    r".*\(merchant=\?\)$"
+)
 
 
 async def statements(engine: Engine, shop: str) -> list[tuple[str, Any]]:
     """What one idle run sends, with the parameters."""
     heard: list[tuple[str, Any]] = []
 
-    def hear(connection: Any, cursor: Any, statement: str, parameters: Any, context: Any, many: bool) -> None:
+    def hear(
+        connection: Any, cursor: Any, statement: str, parameters: Any, context: Any, many: bool
+    ) -> None:
         if not statement.startswith(("BEGIN", "COMMIT", "ROLLBACK")):
             heard.append((statement, parameters))
 
@@ -49,7 +56,11 @@ async def statements(engine: Engine, shop: str) -> list[tuple[str, Any]]:
     finally:
         event.remove(engine.db.engine, "before_cursor_execute", hear)
     # Behind it: the look whether something else is due.
-    last = max(place for place, (statement, _) in enumerate(heard) if statement.startswith("INSERT INTO changes"))
+    last = max(
+        place
+        for place, (statement, _) in enumerate(heard)
+        if statement.startswith("INSERT INTO changes")
+    )
     return heard[: last + 1]
 
 
@@ -59,7 +70,11 @@ def read_whole(url: str, heard: list[tuple[str, Any]]) -> dict[str, list[str]]:
     explain = "EXPLAIN QUERY PLAN " if url.startswith("sqlite") else "EXPLAIN "
     with connected(url) as connection:
         for statement, parameters in heard:
-            if not statement.lstrip("( ").upper().startswith(("SELECT", "UPDATE", "DELETE", "INSERT", "WITH")):
+            if (
+                not statement.lstrip("( ")
+                .upper()
+                .startswith(("SELECT", "UPDATE", "DELETE", "INSERT", "WITH"))
+            ):
                 continue
             for row in connection.execute(explain + statement, parameters).fetchall():
                 told = _TOLD.search(str(row[-1]))
@@ -85,14 +100,27 @@ async def measure(store: Store, quick: bool) -> list[Figure]:
             times.append((time.perf_counter() - began) * 1000)
         with engine.db.engine.connect() as connection:
             table = schema.links
-            links = connection.scalar(select(func.count()).select_from(table).where(table.c.shop == shop)) or 0
+            links = (
+                connection.scalar(
+                    select(func.count()).select_from(table).where(table.c.shop == shop)
+                )
+                or 0
+            )
     whole = read_whole(url, heard)
     for number, (statement, _) in enumerate(heard, start=1):
         print(f"idle, {store.name}, {number}: {' '.join(statement.split())[:160]}", file=sys.stderr)
     note = f"{links:,} links; {statistics.median(times):.0f} ms"
     tables = f"of {', '.join(sorted(whole))}" if whole else "none"
     return [
-        Figure("statements of an idle run", store.name, "statements", len(heard), STATEMENTS, at_most=True, note=note),
+        Figure(
+            "statements of an idle run",
+            store.name,
+            "statements",
+            len(heard),
+            STATEMENTS,
+            at_most=True,
+            note=note,
+        ),
         Figure(
             "whole tables read in it",
             store.name,

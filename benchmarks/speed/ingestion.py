@@ -1,8 +1,10 @@
-"""Order lines a second, from parsed pages into the journal: what a run does with each page that a connector delivers.
+"""Order lines a second, from parsed pages into the journal: what a run does with each page that a
+connector delivers.
 
-That is the translation into readings, the look whether they are news, and the transaction that ingests them with the page's cursor
-(`sync/cycle.py`, `app/orders.py`). Orders are all new, with three lines of one unit each, and pages have 100 orders. Twice: of
-products that one shop lists, and of products that ten shops list, where each line makes ten links due, which is most of the work.
+That is the translation into readings, the look whether they are news, and the transaction that
+ingests them with the page's cursor (`sync/cycle.py`, `app/orders.py`). Orders are all new, with
+three lines of one unit each, and pages have 100 orders. Twice: of products that one shop lists, and
+of products that ten shops list, where each line makes ten links due, which is most of the work.
 Goal ≥ 5,000 lines/s.
 """
 
@@ -49,7 +51,10 @@ async def take(engine: Engine, told: list[Order]) -> None:
 
 async def measure(store: Store, quick: bool) -> list[Figure]:
     """Both catalogues."""
-    return [await lines_a_second(store, catalogue, 3 if quick else 5) for catalogue in (_ALONE, CATALOGUE)]
+    return [
+        await lines_a_second(store, catalogue, 3 if quick else 5)
+        for catalogue in (_ALONE, CATALOGUE)
+    ]
 
 
 async def lines_a_second(store: Store, catalogue: Catalogue, pages: int) -> Figure:
@@ -66,4 +71,6 @@ async def lines_a_second(store: Store, catalogue: Catalogue, pages: int) -> Figu
                 await take(engine, each)
             speeds.append(pages * ORDERS * LINES / (time.perf_counter() - began))
     note = f"pages of {ORDERS} orders, {LINES} lines each, listed in {catalogue.shops} shops"
-    return Figure("order lines", store.name, "lines/s", statistics.median(speeds[1:]), GOAL, note=note)
+    return Figure(
+        "order lines", store.name, "lines/s", statistics.median(speeds[1:]), GOAL, note=note
+    )

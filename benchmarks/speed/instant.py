@@ -43,9 +43,9 @@ class InstantSettings(ConnectorSettings):
 
 @dataclass(slots=True)
 class InstantShop:
-    """What one shop shows, and the orders that the next fetch delivers: those that were placed since the last one, in pages of 250,
-    as other platforms have them, and prepared pages, each made when it is fetched, as a connector parses a page when it has
-    come."""
+    """What one shop shows, and the orders that the next fetch delivers: those that were placed
+    since the last one, in pages of 250, as other platforms have them, and prepared pages, each made
+    when it is fetched, as a connector parses a page when it has come."""
 
     placed: list[Order] = field(default_factory=list)
     shown: dict[str, int] = field(default_factory=dict)
@@ -65,7 +65,10 @@ class InstantConnector(Connector):
     async def fetch_orders(self, cursor: str | None) -> AsyncIterator[OrderPage]:
         pages, self._shop.pages = self._shop.pages, []
         placed, self._shop.placed = self._shop.placed, []
-        pages += [functools.partial(list, placed[first : first + _PAGE]) for first in range(0, len(placed), _PAGE)]
+        pages += [
+            functools.partial(list, placed[first : first + _PAGE])
+            for first in range(0, len(placed), _PAGE)
+        ]
         for page in pages or [lambda: ()]:
             now = datetime.now(UTC)
             yield OrderPage(page(), "here", now, now)
@@ -74,18 +77,25 @@ class InstantConnector(Connector):
         yield ListingPage((), "")
 
     async def read_inventory(self, refs: Sequence[ListingRef]) -> Sequence[InventoryLevel]:
-        return [InventoryLevel(ref.external_id, self._shop.shown.get(ref.external_id, SHOWN)) for ref in refs]
+        return [
+            InventoryLevel(ref.external_id, self._shop.shown.get(ref.external_id, SHOWN))
+            for ref in refs
+        ]
 
-    async def set_inventory(self, writes: Sequence[InventoryWrite], key: str) -> Sequence[WriteResult]:
+    async def set_inventory(
+        self, writes: Sequence[InventoryWrite], key: str
+    ) -> Sequence[WriteResult]:
         return [self._write(write) for write in writes]
 
     def parse_webhook(self, headers: object, body: bytes) -> WebhookHint | None:
-        """The body is a page of orders, which buyers have placed at this moment: the shop's own numbers fall, and the next fetch
-        delivers them."""
+        """The body is a page of orders, which buyers have placed at this moment: the shop's own
+        numbers fall, and the next fetch delivers them."""
         orders = parsed(body.decode())
         for line in (line for order in orders for line in order.lines if line.listing is not None):
             assert line.listing is not None
-            self._shop.shown[line.listing] = self._shop.shown.get(line.listing, SHOWN) - line.ordered
+            self._shop.shown[line.listing] = (
+                self._shop.shown.get(line.listing, SHOWN) - line.ordered
+            )
         self._shop.placed += orders
         return WebhookHint(orders[0].external_id, "orders/create")
 
@@ -99,7 +109,8 @@ class InstantConnector(Connector):
 
 
 def instant(shops: dict[str, InstantShop] | None = None) -> Registry:
-    """A registry that knows this platform only. Shops that are not in `shops` come into being when they are opened."""
+    """A registry that knows this platform only. Shops that are not in `shops` come into being when
+    they are opened."""
     known = {} if shops is None else shops
 
     def open_shop(context: ShopContext, settings: InstantSettings) -> Connector:

@@ -1,9 +1,11 @@
-"""1,000,000 links beside 10,000: a run of one shop after 1,000 changes, and the transaction that records one change.
+"""1,000,000 links beside 10,000: a run of one shop after 1,000 changes, and the transaction that
+records one change.
 
-The engine is in this process and the shop in memory answers at once. The run is measured from the claim of the shop to its end:
-1,000 due links are computed, recorded, sent and recorded again; what is sent is checked. The links were made due by plain updates,
-so that the run is measured alone. The change is a receipt of one product that one shop lists, which must find its links among all.
-Goal for both: at most 1.3 times as long.
+The engine is in this process and the shop in memory answers at once. The run is measured from the
+claim of the shop to its end: 1,000 due links are computed, recorded, sent and recorded again; what
+is sent is checked. The links were made due by plain updates, so that the run is measured alone. The
+change is a receipt of one product that one shop lists, which must find its links among all. Goal
+for both: at most 1.3 times as long.
 """
 
 from __future__ import annotations
@@ -36,9 +38,18 @@ def change(url: str) -> None:
         cursor = connection.cursor()
         cursor.execute("BEGIN")
         for statement, rows in (
-            (f"UPDATE stock SET physical = physical + 1 WHERE merchant = {mark} AND product = {mark}", [(name,) for name in _HOT]),
             (
-                f"UPDATE links SET due_at = 0, state = 'PENDING' WHERE merchant = {mark} AND shop = {mark} AND listing = {mark}",
+                (
+                    f"UPDATE stock SET physical = physical + 1 WHERE merchant = {mark} AND "
+                    f"product = {mark}"
+                ),
+                [(name,) for name in _HOT],
+            ),
+            (
+                (
+                    f"UPDATE links SET due_at = 0, state = 'PENDING' WHERE merchant = {mark} "
+                    f"AND shop = {mark} AND listing = {mark}"
+                ),
                 [(shop_name(0), listing_id(name)) for name in _HOT],
             ),
         ):
@@ -79,10 +90,27 @@ async def measure(store: Store, quick: bool) -> list[Figure]:
         driven(urls[0], instant({shop_name(0): shops[0]})) as many,
         driven(urls[1], instant({shop_name(0): shops[1]})) as few,
     ):
-        runs = [(await run_seconds(many, urls[0], shops[0]), await run_seconds(few, urls[1], shops[1])) for _ in range(4)][1:]
-        changes = [(await change_ms(many, number), await change_ms(few, number)) for number in range(8)][1:]
+        runs = [
+            (await run_seconds(many, urls[0], shops[0]), await run_seconds(few, urls[1], shops[1]))
+            for _ in range(4)
+        ][1:]
+        changes = [
+            (await change_ms(many, number), await change_ms(few, number)) for number in range(8)
+        ][1:]
     note = f"{large.links:,} links ÷ {small.links:,}"
     return [
-        beside(name, store.name, unit, GOAL, [pair[0] for pair in pairs], [pair[1] for pair in pairs], at_most=True, note=note)
-        for name, unit, pairs in (("run of 1,000 changes", "s", runs), ("recording one change", "ms", changes))
+        beside(
+            name,
+            store.name,
+            unit,
+            GOAL,
+            [pair[0] for pair in pairs],
+            [pair[1] for pair in pairs],
+            at_most=True,
+            note=note,
+        )
+        for name, unit, pairs in (
+            ("run of 1,000 changes", "s", runs),
+            ("recording one change", "ms", changes),
+        )
     ]

@@ -1,10 +1,12 @@
-"""20,000 shops that are due every ten minutes, on one server process, while nothing changes: how much of a core it takes.
+"""20,000 shops that are due every ten minutes, on one server process, while nothing changes: how
+much of a core it takes.
 
-2,000 merchants have ten shops each, their turns spread evenly over the ten minutes; fetching orders brings an empty page, as it
-has for long. Measured is the process's own processor time over some time after a warm-up. The shops that were looked at in that
-time are counted in the store: 33 a second are due, and a process that falls behind would look cheap. Goal ≤ 30 % of a core. The
-drift audit (ADR 0013) reads some numbers of each shop once per interval, which is work though nothing changes: it is measured
-apart, with the same goal.
+2,000 merchants have ten shops each, their turns spread evenly over the ten minutes; fetching orders
+brings an empty page, as it has for long. Measured is the process's own processor time over some
+time after a warm-up. The shops that were looked at in that time are counted in the store: 33 a
+second are due, and a process that falls behind would look cheap. Goal ≤ 30 % of a core. The drift
+audit (ADR 0013) reads some numbers of each shop once per interval, which is work though nothing
+changes: it is measured apart, with the same goal.
 """
 
 from __future__ import annotations
@@ -37,30 +39,65 @@ def fill(url: str, merchants: int, *, audited: bool) -> None:
     step, listing = INTERVAL // len(keys), listing_id(_PRODUCT)
     sqlite = url.startswith("sqlite")
     with connected(url) as connection:
-        insert(connection, "merchants", "merchant head", [(name, 1) for name in names], sqlite=sqlite)
-        insert(connection, "warehouses", "merchant warehouse revision", [(name, WAREHOUSE, 1) for name in names], sqlite=sqlite)
+        insert(
+            connection, "merchants", "merchant head", [(name, 1) for name in names], sqlite=sqlite
+        )
+        insert(
+            connection,
+            "warehouses",
+            "merchant warehouse revision",
+            [(name, WAREHOUSE, 1) for name in names],
+            sqlite=sqlite,
+        )
         goods = [(name, _PRODUCT, _PRODUCT, 1) for name in names]
         insert(connection, "products", "merchant product code revision", goods, sqlite=sqlite)
         insert(
-            connection, "stock", "merchant product physical revision", [(name, _PRODUCT, SHOWN, 1) for name in names], sqlite=sqlite
+            connection,
+            "stock",
+            "merchant product physical revision",
+            [(name, _PRODUCT, SHOWN, 1) for name in names],
+            sqlite=sqlite,
         )
         columns = (
-            "merchant shop connector settings interval order_cursor last_run reread_at audited_at checked_at due_at created_at"
+            "merchant shop connector settings interval order_cursor last_run reread_at "
+            "audited_at checked_at due_at created_at"
         )
         # Turns of one merchant's shops are not next to each other.
         shops = [
-            (*key, CONNECTOR, f'{{"shop": "{"/".join(key)}"}}', INTERVAL, "here", "0", now, compared, now, now + place * step, now)
+            (
+                *key,
+                CONNECTOR,
+                f'{{"shop": "{"/".join(key)}"}}',
+                INTERVAL,
+                "here",
+                "0",
+                now,
+                compared,
+                now,
+                now + place * step,
+                now,
+            )
             for place, key in enumerate(sorted(keys, key=lambda key: listing_id("/".join(key))))
         ]
         insert(connection, "shops", columns, shops, sqlite=sqlite)
         columns = "merchant shop listing external_id data sku warnings seen_at revision"
         rows = [(*key, listing, _PRODUCT, "{}", _PRODUCT, "[]", now, 1) for key in keys]
         insert(connection, "listings", columns, rows, sqlite=sqlite)
-        columns = "merchant shop listing sync_enabled expected must_read read_at touched state target confirmed created_at revision"
-        links = [(*key, listing, True, SHOWN, False, compared, 1, "SYNCED", SHOWN, SHOWN, now, 1) for key in keys]
+        columns = (
+            "merchant shop listing sync_enabled expected must_read read_at touched state target "
+            "confirmed created_at revision"
+        )
+        links = [
+            (*key, listing, True, SHOWN, False, compared, 1, "SYNCED", SHOWN, SHOWN, now, 1)
+            for key in keys
+        ]
         insert(connection, "links", columns, links, sqlite=sqlite)
         insert(
-            connection, "link_parts", "merchant shop listing product", [(*key, listing, _PRODUCT) for key in keys], sqlite=sqlite
+            connection,
+            "link_parts",
+            "merchant shop listing product",
+            [(*key, listing, _PRODUCT) for key in keys],
+            sqlite=sqlite,
         )
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)" if sqlite else "ANALYZE")
 
@@ -68,7 +105,10 @@ def fill(url: str, merchants: int, *, audited: bool) -> None:
 def seen(db: Database) -> int:
     """How many shops were looked at."""
     with db.engine.connect() as connection:
-        return connection.scalar(select(func.count()).where(schema.shops.c.last_run_at.is_not(None))) or 0
+        return (
+            connection.scalar(select(func.count()).where(schema.shops.c.last_run_at.is_not(None)))
+            or 0
+        )
 
 
 async def measure(store: Store, quick: bool) -> list[Figure]:
@@ -78,7 +118,11 @@ async def measure(store: Store, quick: bool) -> list[Figure]:
 
 async def idling(store: Store, quick: bool, *, audited: bool) -> Figure:
     """One server process, watched from outside."""
-    url, seconds, merchants = store.fresh(), 10 if quick else 20, MERCHANTS // 10 if quick else MERCHANTS
+    url, seconds, merchants = (
+        store.fresh(),
+        10 if quick else 20,
+        MERCHANTS // 10 if quick else MERCHANTS,
+    )
     fill(url, merchants, audited=audited)
     db = Database(url)
     with host(url) as server:
@@ -88,6 +132,9 @@ async def idling(store: Store, quick: bool, *, audited: bool) -> Figure:
         cpu, done, taken = server.cpu() - cpu, seen(db) - done, time.monotonic() - began
     db.close()
     due = merchants * SHOPS / (INTERVAL / 1_000_000)
-    note = f"{merchants * SHOPS:,} shops; {done / taken:.1f} of {due:.1f} runs/s; {cpu / max(done, 1) * 1000:.1f} ms a run"
+    note = (
+        f"{merchants * SHOPS:,} shops; {done / taken:.1f} of {due:.1f} runs/s; "
+        f"{cpu / max(done, 1) * 1000:.1f} ms a run"
+    )
     name = "share of a core, idle" if audited else "share of a core, idle, with the audit"
     return Figure(name, store.name, "of a core", cpu / taken, GOAL, at_most=True, note=note)

@@ -1,8 +1,10 @@
-"""A server process with 1,000,000 links: seconds from its start to the end of the first sync, and what it holds in memory then.
+"""A server process with 1,000,000 links: seconds from its start to the end of the first sync, and
+what it holds in memory then.
 
-One shop is due when the process starts. The first sync is over when the store says that its run has ended, which this process
-looks at. The steady state is after some hundred writes and reads of different products and the runs that follow from them; the
-resident set is the process's own, so PostgreSQL's is not in it. Goals: < 5 s, < 300 MiB.
+One shop is due when the process starts. The first sync is over when the store says that its run has
+ended, which this process looks at. The steady state is after some hundred writes and reads of
+different products and the runs that follow from them; the resident set is the process's own, so
+PostgreSQL's is not in it. Goals: < 5 s, < 300 MiB.
 """
 
 from __future__ import annotations
@@ -29,15 +31,19 @@ _PATIENCE = 120.0
 
 
 def last_run(db: Database) -> int:
-    """When the newest run of the first shop ended, written down or not (µs since 1970; 0: none has)."""
+    """When the newest run of the first shop ended, written down or not (µs since 1970; 0: none
+    has)."""
     table = schema.shops
-    query = select(table.c.last_run_at).where(table.c.merchant == MERCHANT, table.c.shop == shop_name(0))
+    query = select(table.c.last_run_at).where(
+        table.c.merchant == MERCHANT, table.c.shop == shop_name(0)
+    )
     with db.engine.connect() as connection:
         return connection.scalar(query) or 0
 
 
 async def work(server: Running, calls: int) -> None:
-    """So many readings, abreast, and a tenth as many receipts; then a moment for the runs that follow."""
+    """So many readings, abreast, and a tenth as many receipts; then a moment for the runs that
+    follow."""
     async with grpc.aio.insecure_channel(server.address) as channel:
         stub = stock_service_pb2_grpc.StockServiceStub(channel)
         numbers = iter(range(calls))
@@ -82,5 +88,13 @@ async def measure(store: Store, quick: bool) -> list[Figure]:
             at_most=True,
             note=f"{links}; answered calls after {server.seconds:.1f} s",
         ),
-        Figure("resident set", store.name, "MiB", resident, MEMORY, at_most=True, note=f"{links}; {fresh:.0f} MiB after the start"),
+        Figure(
+            "resident set",
+            store.name,
+            "MiB",
+            resident,
+            MEMORY,
+            at_most=True,
+            note=f"{links}; {fresh:.0f} MiB after the start",
+        ),
     ]

@@ -1,4 +1,5 @@
-"""Servers in processes of their own, as they are deployed: the client that measures does not share their interpreter."""
+"""Servers in processes of their own, as they are deployed: the client that measures does not share
+their interpreter."""
 
 from __future__ import annotations
 
@@ -28,7 +29,9 @@ class Running:
     def resident(self) -> int:
         """KiB of memory that the process holds now. Linux."""
         status = Path(f"/proc/{self.pid}/status").read_text()
-        return int(next(line.split()[1] for line in status.splitlines() if line.startswith("VmRSS")))
+        return int(
+            next(line.split()[1] for line in status.splitlines() if line.startswith("VmRSS"))
+        )
 
     def cpu(self) -> float:
         """Seconds of processor time so far, of all its threads. Linux."""
@@ -39,7 +42,11 @@ class Running:
 @contextlib.contextmanager
 def zaiko(url: str, *, options: Sequence[str] = ("--answer-only",)) -> Iterator[Running]:
     """`zaiko serve` as it is installed, which by default runs no shop."""
-    with _server("zaiko_server.cli", ["serve", "--db", url, "--listen", "127.0.0.1:0", "--quiet", *options], "port") as running:
+    with _server(
+        "zaiko_server.cli",
+        ["serve", "--db", url, "--listen", "127.0.0.1:0", "--quiet", *options],
+        "port",
+    ) as running:
         yield running
 
 
@@ -62,7 +69,12 @@ def _server(module: str, arguments: Sequence[str], port_name: str) -> Iterator[R
     with tempfile.TemporaryDirectory() as folder:
         port = Path(folder) / port_name
         command = [sys.executable, "-m", module, *arguments, "--port-file", str(port)]
-        environment = {**os.environ, "ZAIKO_RATE": "0", "ZAIKO_SECRET_KEY_FILE": f"{folder}/zaiko.key", "ZAIKO_GRACE": "1"}
+        environment = {
+            **os.environ,
+            "ZAIKO_RATE": "0",
+            "ZAIKO_SECRET_KEY_FILE": f"{folder}/zaiko.key",
+            "ZAIKO_GRACE": "1",
+        }
         began = time.monotonic()
         with subprocess.Popen(command, cwd=_ROOT, env=environment) as process:
             try:

@@ -1,10 +1,13 @@
-"""From a change to the other shops: an order in shop A until B, C and D show it, and a call until the new number is on the wire.
+"""From a change to the other shops: an order in shop A until B, C and D show it, and a call until
+the new number is on the wire.
 
-The server is a process of its own with shops in memory that answer at once; it notes when a shop applies a write, by the clock
-that all processes of a machine share. Buyers place 50 orders a second in shop A, of one unit of a product that nobody else buys;
-each is told by a notification over HTTP, and from its sending until B, C and D show the number is measured (goals: p50 100 ms, p99
-500 ms). An order that is not shown within 20 s counts as 20 s. Then RecordReceipt, one call after the other and the next when all
-is calm: from the sending of the call until the first shop gets the new number (goal: p50 50 ms).
+The server is a process of its own with shops in memory that answer at once; it notes when a shop
+applies a write, by the clock that all processes of a machine share. Buyers place 50 orders a second
+in shop A, of one unit of a product that nobody else buys; each is told by a notification over HTTP,
+and from its sending until B, C and D show the number is measured (goals: p50 100 ms, p99 500 ms).
+An order that is not shown within 20 s counts as 20 s. Then RecordReceipt, one call after the other
+and the next when all is calm: from the sending of the call until the first shop gets the new number
+(goal: p50 50 ms).
 """
 
 from __future__ import annotations
@@ -43,10 +46,14 @@ def noted(notes: Path) -> dict[tuple[str, str, int], float]:
 
 
 async def buy(address: str, orders: int) -> dict[str, float]:
-    """Place the orders at their times, whether earlier ones were answered or not; when each was, by product."""
+    """Place the orders at their times, whether earlier ones were answered or not; when each was, by
+    product."""
     placed: dict[str, float] = {}
     url = f"http://{address}/webhooks/merchants/{MERCHANT}/shops/{shop_name(0)}"
-    async with httpx.AsyncClient(timeout=LATE, limits=httpx.Limits(max_connections=50)) as client, asyncio.TaskGroup() as group:
+    async with (
+        httpx.AsyncClient(timeout=LATE, limits=httpx.Limits(max_connections=50)) as client,
+        asyncio.TaskGroup() as group,
+    ):
         began = time.monotonic()
         for number in range(orders):
             await asyncio.sleep(max(0.0, began + number / RATE - time.monotonic()))
@@ -56,7 +63,9 @@ async def buy(address: str, orders: int) -> dict[str, float]:
     return placed
 
 
-async def shown(notes: Path, wanted: Callable[[dict[tuple[str, str, int], float]], bool]) -> dict[tuple[str, str, int], float]:
+async def shown(
+    notes: Path, wanted: Callable[[dict[tuple[str, str, int], float]], bool]
+) -> dict[tuple[str, str, int], float]:
     """What was noted, as soon as it has what is wanted, or late."""
     until = time.monotonic() + LATE
     while not wanted(found := noted(notes)) and time.monotonic() < until:  # noqa: ASYNC110 - a file, of another process
@@ -87,14 +96,36 @@ async def measure(store: Store, quick: bool) -> list[Figure]:
     with host(url, "--webhooks-file", str(webhooks), "--written", str(notes)) as server:
         delays = await calls(server, notes, 15 if quick else 30)
         placed = await buy(webhooks.read_text(), orders)
-        keys = [(shop_name(shop), product, SHOWN - 1) for product in placed for shop in range(1, _CATALOGUE.shops)]
+        keys = [
+            (shop_name(shop), product, SHOWN - 1)
+            for product in placed
+            for shop in range(1, _CATALOGUE.shops)
+        ]
         found = await shown(notes, lambda found: all(key in found for key in keys))
-    lags = [min(found.get(key, placed[key[1]] + LATE) - placed[key[1]], LATE) * 1000 for key in keys]
+    lags = [
+        min(found.get(key, placed[key[1]] + LATE) - placed[key[1]], LATE) * 1000 for key in keys
+    ]
     missing = sum(key not in found for key in keys)
     note = f"{orders} orders, {RATE}/s; {missing} of {len(keys)} not shown within {LATE:.0f} s"
     return [
-        Figure("order to other shops, p50", store.name, "ms", quantile(lags, 0.5), 100, at_most=True, note=note),
-        Figure("order to other shops, p99", store.name, "ms", quantile(lags, 0.99), 500, at_most=True, note=note),
+        Figure(
+            "order to other shops, p50",
+            store.name,
+            "ms",
+            quantile(lags, 0.5),
+            100,
+            at_most=True,
+            note=note,
+        ),
+        Figure(
+            "order to other shops, p99",
+            store.name,
+            "ms",
+            quantile(lags, 0.99),
+            500,
+            at_most=True,
+            note=note,
+        ),
         Figure(
             "call to push, p50",
             store.name,

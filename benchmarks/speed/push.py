@@ -1,11 +1,13 @@
-"""How fast numbers go out: the share of a platform's quota that is used while there is work, and quantities a second without one.
+"""How fast numbers go out: the share of a platform's quota that is used while there is work, and
+quantities a second without one.
 
-The share is that of benchmarks/quota (write phase, same functions, a part of a catalogue: see its README for whole ones). Goal:
-≥ 95 %.
+The share is that of benchmarks/quota (write phase, same functions, a part of a catalogue: see its
+README for whole ones). Goal: ≥ 95 %.
 
-Without a quota: Shopify's connector sets 250 numbers a call through an in-process httpx transport that answers at once (no socket;
-the request is built and the answer parsed), on one core, beside nothing else in the process. Goal ≥ 20,000/s. Told beside it is
-the same through the whole engine: links that are due are computed, recorded, sent through the same connector and recorded again.
+Without a quota: Shopify's connector sets 250 numbers a call through an in-process httpx transport
+that answers at once (no socket; the request is built and the answer parsed), on one core, beside
+nothing else in the process. Goal ≥ 20,000/s. Told beside it is the same through the whole engine:
+links that are due are computed, recorded, sent through the same connector and recorded again.
 
 Neither knows a store; they are measured once, in the rows of SQLite.
 """
@@ -31,9 +33,14 @@ from benchmarks.speed.stores import SQLITE, Store
 
 STORES = (SQLITE,)
 SHARE, SPEED, BATCH = 0.95, 20_000, 250
-_COURSES = (("ecforce", 15_000, 30.0, 10.0), ("rakuten", 40_000, 30.0, 4.0), ("shopify", 120_000, 90.0, 1.0))
-"""Platform, listings, seconds for each phase at the most (listing at Shopify takes most of them in CPU), and how much faster than
-real time. Long enough that the platform's burst at the start, of which connectors leave a part, is little of all."""
+_COURSES = (
+    ("ecforce", 15_000, 30.0, 10.0),
+    ("rakuten", 40_000, 30.0, 4.0),
+    ("shopify", 120_000, 90.0, 1.0),
+)
+"""Platform, listings, seconds for each phase at the most (listing at Shopify takes most of them in
+CPU), and how much faster than real time. Long enough that the platform's burst at the start, of
+which connectors leave a part, is little of all."""
 
 
 class InstantShopify(httpx.AsyncBaseTransport):
@@ -43,8 +50,16 @@ class InstantShopify(httpx.AsyncBaseTransport):
         throttle = {"maximumAvailable": 1e9, "currentlyAvailable": 1e9, "restoreRate": 1e9}
         self._answer = json.dumps(
             {
-                "data": {"inventorySetQuantities": {"inventoryAdjustmentGroup": None, "userErrors": []}},
-                "extensions": {"cost": {"requestedQueryCost": 13, "actualQueryCost": 13, "throttleStatus": throttle}},
+                "data": {
+                    "inventorySetQuantities": {"inventoryAdjustmentGroup": None, "userErrors": []}
+                },
+                "extensions": {
+                    "cost": {
+                        "requestedQueryCost": 13,
+                        "actualQueryCost": 13,
+                        "throttleStatus": throttle,
+                    }
+                },
             }
         ).encode()
 
@@ -66,7 +81,12 @@ async def quantities_a_second(rounds: int, batches: int) -> list[float]:
     """Of one core: the connector and the transport share the process with nothing else."""
     kind = load().types["shopify"]
     settings = kind.settings.model_validate(
-        {"shop": "speed.myshopify.com", "access_token": "shpat_speed", "location": "1", "unstocked": "report"}
+        {
+            "shop": "speed.myshopify.com",
+            "access_token": "shpat_speed",
+            "location": "1",
+            "unstocked": "report",
+        }
     )
     context = ShopContext(
         "merchants/m/shops/speed",
@@ -76,7 +96,10 @@ async def quantities_a_second(rounds: int, batches: int) -> list[float]:
         lambda: str(uuid.uuid4()),
     )
     connector = kind.open(context, settings)
-    refs = [ListingRef(str(number), {"inventory_item": f"gid://shopify/InventoryItem/{number}"}) for number in range(BATCH)]
+    refs = [
+        ListingRef(str(number), {"inventory_item": f"gid://shopify/InventoryItem/{number}"})
+        for number in range(BATCH)
+    ]
     await connector.read_inventory(refs)
     speeds = []
     for _ in range(rounds):
@@ -98,8 +121,13 @@ def shares(courses: Sequence[tuple[str, int, float, float]]) -> list[Figure]:
         with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as process:
             phases = process.submit(play, platform, listings, seconds, factor).result()
         phase = next(phase for phase in phases if phase.phase == "write")
-        note = f"{platform}, {factor:g}×, {phase.used:,.0f} {phase.unit} in {phase.seconds:.0f} s, {phase.throttled} throttled"
-        found.append(Figure("share of the quota", "–", "of all", phase.share or 0.0, SHARE, note=note))
+        note = (
+            f"{platform}, {factor:g}×, {phase.used:,.0f} {phase.unit} in {phase.seconds:.0f} s, "
+            f"{phase.throttled} throttled"
+        )
+        found.append(
+            Figure("share of the quota", "–", "of all", phase.share or 0.0, SHARE, note=note)
+        )
     return found
 
 
@@ -107,5 +135,12 @@ async def measure(store: Store, quick: bool) -> list[Figure]:
     """The speed in this process, then the shares."""
     speeds = await quantities_a_second(3 if quick else 7, 40)
     note = f"Shopify, {BATCH} a call, httpx in process"
-    fast = Figure("quantities without a quota", "–", "quantities/s", statistics.median(speeds), SPEED, note=note)
+    fast = Figure(
+        "quantities without a quota",
+        "–",
+        "quantities/s",
+        statistics.median(speeds),
+        SPEED,
+        note=note,
+    )
     return [fast, *await asyncio.to_thread(shares, _COURSES[:1] if quick else _COURSES)]

@@ -1,7 +1,9 @@
-"""GetStock and GetLink, calls a second, beside an empty grpc.aio handler that answers with the same message.
+"""GetStock and GetLink, calls a second, beside an empty grpc.aio handler that answers with the same
+message.
 
-Both servers are processes of their own and the client is this one, with the same number of calls in flight; goal ≥ 60 %. The client
-is Python as well and shares the machine's cores with the server, so the limit is what Python's gRPC does at both ends.
+Both servers are processes of their own and the client is this one, with the same number of calls in
+flight; goal ≥ 60 %. The client is Python as well and shares the machine's cores with the server, so
+the limit is what Python's gRPC does at both ends.
 """
 
 from __future__ import annotations
@@ -28,7 +30,10 @@ _LINKS = 10_000
 
 
 async def calls_a_second(
-    address: str, method: Callable[[grpc.aio.Channel], Any], request: Callable[[int], Any], seconds: float
+    address: str,
+    method: Callable[[grpc.aio.Channel], Any],
+    request: Callable[[int], Any],
+    seconds: float,
 ) -> float:
     """Of so many callers on one connection, each one call after the other."""
     done = 0

@@ -1,16 +1,19 @@
-"""Several replicas on one PostgreSQL: how soon another takes over from one that was killed, how soon a trigger becomes a run, how
-many runs many triggers become, and how many claims a second 1, 2 and 3 processes make.
+"""Several replicas on one PostgreSQL: how soon another takes over from one that was killed, how
+soon a trigger becomes a run, how many runs many triggers become, and how many claims a second 1, 2
+and 3 processes make.
 
     python -m benchmarks.speed.replicas --hold URL MERCHANT SHOP     claims one shop, says so, and waits to be killed
     python -m benchmarks.speed.replicas --churn URL SECONDS          claims and gives back due shops; prints how many
 
-Takeover: processes that have claimed a shop and never renew are killed with SIGKILL at once, so that the whole lease is still to
-run: the worst case. Measured is from the kill until another replica's run of that shop began, by the clock of the machine that all
-share (goal: lease + 1 s at the most, with a lease of 5 s). Trigger: SyncNow, 200 a second for ten seconds over 200 shops of 50
-merchants, half of them to each of two replicas whose shops answer at once; measured from before the call until a run of the shop
-began (goals: p50 20 ms, p99 200 ms). Triggers of one shop: 1,000 changes that callers make abreast, which go together as their
-calls would (ADR 0026; goal: 3 runs); and one after the other by 8 writers, which takes seconds, so that the number of runs says how
-often the shop runs in them (no goal)."""
+Takeover: processes that have claimed a shop and never renew are killed with SIGKILL at once, so
+that the whole lease is still to run: the worst case. Measured is from the kill until another
+replica's run of that shop began, by the clock of the machine that all share (goal: lease + 1 s at
+the most, with a lease of 5 s). Trigger: SyncNow, 200 a second for ten seconds over 200 shops of 50
+merchants, half of them to each of two replicas whose shops answer at once; measured from before the
+call until a run of the shop began (goals: p50 20 ms, p99 200 ms). Triggers of one shop: 1,000
+changes that callers make abreast, which go together as their calls would (ADR 0026; goal: 3 runs);
+and one after the other by 8 writers, which takes seconds, so that the number of runs says how often
+the shop runs in them (no goal)."""  # noqa: E501
 
 from __future__ import annotations
 
@@ -47,19 +50,31 @@ _INTERVAL = 600_000_000
 
 def shops() -> list[tuple[str, str]]:
     """(merchant, shop) of all."""
-    return [(f"m{number:03d}", f"s{place}") for number in range(MERCHANTS) for place in range(SHOPS)]
+    return [
+        (f"m{number:03d}", f"s{place}") for number in range(MERCHANTS) for place in range(SHOPS)
+    ]
 
 
 def fill(url: str) -> None:
     """Merchants and shops without links; nothing is due."""
     now = time.time_ns() // 1000
     db = Database(url)
-    shop = {"connector": CONNECTOR, "interval": _INTERVAL, "due_at": now + _INTERVAL, "order_cursor": "here", "created_at": now}
+    shop = {
+        "connector": CONNECTOR,
+        "interval": _INTERVAL,
+        "due_at": now + _INTERVAL,
+        "order_cursor": "here",
+        "created_at": now,
+    }
     shop |= {"reread_at": now, "audited_at": now, "checked_at": now}
     with db.engine.begin() as connection:
-        connection.execute(insert(schema.merchants), [{"merchant": f"m{number:03d}", "head": 1} for number in range(MERCHANTS)])
+        connection.execute(
+            insert(schema.merchants),
+            [{"merchant": f"m{number:03d}", "head": 1} for number in range(MERCHANTS)],
+        )
         rows = [
-            shop | {"merchant": merchant, "shop": name, "settings": {"shop": f"{merchant}-{name}"}} for merchant, name in shops()
+            shop | {"merchant": merchant, "shop": name, "settings": {"shop": f"{merchant}-{name}"}}
+            for merchant, name in shops()
         ]
         connection.execute(insert(schema.shops), rows)
     db.close()
@@ -70,7 +85,9 @@ def begun(db: Database, since: int) -> dict[tuple[str, str], list[int]]:
     table = schema.runs
     found: dict[tuple[str, str], list[int]] = defaultdict(list)
     with db.engine.connect() as connection:
-        query = select(table.c.merchant, table.c.shop, table.c.started_at).where(table.c.started_at >= since)
+        query = select(table.c.merchant, table.c.shop, table.c.started_at).where(
+            table.c.started_at >= since
+        )
         for row in connection.execute(query.order_by(table.c.started_at)):
             found[row.merchant, row.shop].append(row.started_at)
     return found
@@ -81,7 +98,12 @@ def takeovers(url: str, number: int) -> list[float]:
     held = shops()[:number]
     command = [sys.executable, "-m", "benchmarks.speed.replicas", "--hold", url]
     killed: dict[tuple[str, str], int] = {}
-    waiting = [subprocess.Popen([*command, *place], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for place in held]
+    waiting = [
+        subprocess.Popen(
+            [*command, *place], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        for place in held
+    ]
     for process in waiting:
         assert process.stdout is not None
         process.stdout.readline()
@@ -99,15 +121,23 @@ def takeovers(url: str, number: int) -> list[float]:
     while len(found := begun(db, min(killed.values()))) < number and time.monotonic() < deadline:
         time.sleep(0.1)
     db.close()
-    return [(next(at for at in found[place] if at > moment) - moment) / 1_000_000 for place, moment in killed.items()]
+    return [
+        (next(at for at in found[place] if at > moment) - moment) / 1_000_000
+        for place, moment in killed.items()
+    ]
 
 
 async def starts(url: str, addresses: list[str], rate: int) -> list[float]:
     """Milliseconds from each of so many triggers a second until a run of its shop began."""
     sent: list[tuple[tuple[str, str], int]] = []
     places = shops()
-    async with grpc.aio.insecure_channel(addresses[0]) as one, grpc.aio.insecure_channel(addresses[1]) as two:
-        stubs: list[Any] = [sync_service_pb2_grpc.SyncServiceStub(channel) for channel in (one, two)]
+    async with (
+        grpc.aio.insecure_channel(addresses[0]) as one,
+        grpc.aio.insecure_channel(addresses[1]) as two,
+    ):
+        stubs: list[Any] = [
+            sync_service_pb2_grpc.SyncServiceStub(channel) for channel in (one, two)
+        ]
 
         async def trigger(number: int) -> None:
             merchant, shop = places[number * 7 % len(places)]
@@ -158,7 +188,10 @@ async def runs_of_many_triggers(url: str, *, abreast: bool) -> int:
 def claims_a_second(url: str, processes: int, seconds: float) -> float:
     """Of so many processes together."""
     command = [sys.executable, "-m", "benchmarks.speed.replicas", "--churn", url, str(seconds)]
-    running = [subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(processes)]
+    running = [
+        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        for _ in range(processes)
+    ]
     for process in running:
         assert process.stdout is not None
         process.stdout.readline()
@@ -175,7 +208,9 @@ async def measure(store: Store, quick: bool) -> list[Figure]:
     fill(url)
     with host(url) as one, host(url) as two:
         late = await asyncio.to_thread(takeovers, url, 5 if quick else 20)
-        delays = {rate: await starts(url, [one.address, two.address], rate) for rate in (RATE, SLOWER)}
+        delays = {
+            rate: await starts(url, [one.address, two.address], rate) for rate in (RATE, SLOWER)
+        }
         many = await runs_of_many_triggers(url, abreast=True)
         spread = await runs_of_many_triggers(url, abreast=False)
     churned = store.fresh()
@@ -187,11 +222,42 @@ async def measure(store: Store, quick: bool) -> list[Figure]:
     db.close()
     note = f"{len(late)} kills, lease {LEASE:g} s"
     return [
-        Figure("takeover after SIGKILL, p50", store.name, "s", statistics.median(late), LEASE + 1, at_most=True, note=note),
-        Figure("takeover after SIGKILL, most", store.name, "s", max(late), LEASE + 1, at_most=True, note=note),
+        Figure(
+            "takeover after SIGKILL, p50",
+            store.name,
+            "s",
+            statistics.median(late),
+            LEASE + 1,
+            at_most=True,
+            note=note,
+        ),
+        Figure(
+            "takeover after SIGKILL, most",
+            store.name,
+            "s",
+            max(late),
+            LEASE + 1,
+            at_most=True,
+            note=note,
+        ),
         *(figure for rate, found in delays.items() for figure in _started(store, rate, found)),
-        Figure("runs of 1,000 triggers of one shop", store.name, "runs", many, 3, at_most=True, note="abreast"),
-        Figure("runs of 1,000 triggers of one shop", store.name, "runs", spread, None, note=f"{WRITERS} writers, for seconds"),
+        Figure(
+            "runs of 1,000 triggers of one shop",
+            store.name,
+            "runs",
+            many,
+            3,
+            at_most=True,
+            note="abreast",
+        ),
+        Figure(
+            "runs of 1,000 triggers of one shop",
+            store.name,
+            "runs",
+            spread,
+            None,
+            note=f"{WRITERS} writers, for seconds",
+        ),
         Figure("claims, 1 process", store.name, "claims/s", claims[0], None),
         Figure("claims, 2 processes", store.name, "claims/s", claims[1], None),
         Figure("claims, 3 processes", store.name, "claims/s", claims[2], None),
@@ -215,7 +281,12 @@ def _hold(url: str, merchant: str, shop: str) -> None:
     with db.engine.begin() as connection:
         now = db.now(connection)
         mine = (table.c.merchant == merchant, table.c.shop == shop)
-        held = {"owner": "gone", "lease_until": now + int(LEASE * 1_000_000), "fence": table.c.fence + 1, "due_at": now}
+        held = {
+            "owner": "gone",
+            "lease_until": now + int(LEASE * 1_000_000),
+            "fence": table.c.fence + 1,
+            "due_at": now,
+        }
         connection.execute(update(table).where(*mine).values(held))
     print("held", flush=True)
     sys.stdin.readline()
@@ -239,7 +310,9 @@ def _churn(url: str, seconds: float) -> None:
             claims = take(connection)
         for claim in claims:
             with db.engine.begin() as connection:
-                Jobs(connection, db.now(connection), owner=owner, lease=5_000_000).finish(claim, next_in=0, attempt=0)
+                Jobs(connection, db.now(connection), owner=owner, lease=5_000_000).finish(
+                    claim, next_in=0, attempt=0
+                )
         done += len(claims)
     print(done, flush=True)
     db.close()

@@ -1,4 +1,5 @@
-"""The stores that figures are measured on: a SQLite file and a real PostgreSQL, which both keep commits over a power cut."""
+"""The stores that figures are measured on: a SQLite file and a real PostgreSQL, which both keep
+commits over a power cut."""
 
 from __future__ import annotations
 
@@ -48,7 +49,8 @@ class Store:
 
 @contextlib.contextmanager
 def stores(names: tuple[str, ...] = (SQLITE, POSTGRESQL)) -> Iterator[list[Store]]:
-    """One of each name. They lie on this machine's disk: /tmp must not be in memory, or a commit costs nothing."""
+    """One of each name. They lie on this machine's disk: /tmp must not be in memory, or a commit
+    costs nothing."""
     folder = Path(tempfile.mkdtemp(prefix="zaiko-speed-"))
     server: Any = None
     try:

@@ -1,7 +1,9 @@
-"""SetReserve and RecordReceipt, calls a second, beside commits of one row by the driver alone on the same store.
+"""SetReserve and RecordReceipt, calls a second, beside commits of one row by the driver alone on
+the same store.
 
-Both are durable: answered means on disk. Many calls are in flight, each for a product of its own of one merchant; the limit is one
-connection that inserts a row and commits, again and again. Goal ≥ 50 %.
+Both are durable: answered means on disk. Many calls are in flight, each for a product of its own of
+one merchant; the limit is one connection that inserts a row and commits, again and again. Goal ≥ 50
+%.
 """
 
 from __future__ import annotations
@@ -49,7 +51,10 @@ def record_receipt_method(channel: grpc.aio.Channel) -> Any:
     return stock_service_pb2_grpc.StockServiceStub(channel).RecordReceipt
 
 
-METHODS = (("SetReserve", set_reserve_method, set_reserve), ("RecordReceipt", record_receipt_method, record_receipt))
+METHODS = (
+    ("SetReserve", set_reserve_method, set_reserve),
+    ("RecordReceipt", record_receipt_method, record_receipt),
+)
 
 
 async def measure(store: Store, quick: bool) -> list[Figure]:

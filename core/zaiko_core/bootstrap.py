@@ -1,4 +1,5 @@
-"""Puts the engine together: the store, the connectors, the scheduler. The one place where everything is known."""
+"""Puts the engine together: the store, the connectors, the scheduler. The one place where
+everything is known."""
 
 from __future__ import annotations
 
@@ -36,9 +37,24 @@ from zaiko_sdk import (
 from zaiko_core import tracing
 from zaiko_core.app import checkups, resealing, webhooks
 from zaiko_core.app.links import sync_refusal
-from zaiko_core.app.records import ClearedRecord, JobClaim, OversellRecord, Page, RunState, ShopRecord
+from zaiko_core.app.records import (
+    ClearedRecord,
+    JobClaim,
+    OversellRecord,
+    Page,
+    RunState,
+    ShopRecord,
+)
 from zaiko_core.app.sync import RunEnd
-from zaiko_core.domain.errors import ConnectorNotLoaded, LeaseLost, NotFound, Refusal, SecretKeyMissing, Unavailable, WriteConflict
+from zaiko_core.domain.errors import (
+    ConnectorNotLoaded,
+    LeaseLost,
+    NotFound,
+    Refusal,
+    SecretKeyMissing,
+    Unavailable,
+    WriteConflict,
+)
 from zaiko_core.domain.problem import Problem
 from zaiko_core.metrics import RUNNING, Metrics, measure
 from zaiko_core.plugin_host.adjusters import HOOK, Adjusters
@@ -68,8 +84,8 @@ _random = SystemRandom()
 
 @dataclass(frozen=True, slots=True)
 class EngineConfig:
-    """`url` is a SQLAlchemy URL of SQLite or PostgreSQL; `secret_keys` seal shops' credentials (first seals, all open). Times in
-    seconds. `capacity` is how many shops run at once."""
+    """`url` is a SQLAlchemy URL of SQLite or PostgreSQL; `secret_keys` seal shops' credentials
+    (first seals, all open). Times in seconds. `capacity` is how many shops run at once."""
 
     url: str
     secret_keys: Sequence[str] = field(repr=False)
@@ -84,7 +100,8 @@ class EngineConfig:
 
 
 def default_transport() -> httpx.AsyncBaseTransport:
-    """Real HTTP: connections are kept, redirects are not followed (a credential must not follow one)."""
+    """Real HTTP: connections are kept, redirects are not followed (a credential must not follow
+    one)."""
     return httpx.AsyncHTTPTransport(limits=httpx.Limits(max_connections=4, keepalive_expiry=60))
 
 
@@ -110,8 +127,17 @@ class Engine:
         self.clock: Clock = clock or SystemClock()
         self.log: Log = log or structlog.get_logger("zaiko")
         self.secrets = SecretBox(config.secret_keys)
-        self.db = Database(config.url, now=now, wake=self.wake, tell=self._tell, lost=self._lose, tracer=self.tracer)
-        self._lookout = Lookout(self.db, lambda: Database(config.url, now=now), rest=self.rest, log=self.log)
+        self.db = Database(
+            config.url,
+            now=now,
+            wake=self.wake,
+            tell=self._tell,
+            lost=self._lose,
+            tracer=self.tracer,
+        )
+        self._lookout = Lookout(
+            self.db, lambda: Database(config.url, now=now), rest=self.rest, log=self.log
+        )
         self.feed = ChangeFeed(self.db, poll=config.poll)
         self.epoch = self.token_key = ""
         self.metrics = Metrics()
@@ -122,7 +148,9 @@ class Engine:
         owner = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
         self._scheduler = Scheduler(
             self.db,
-            SchedulerConfig(owner=owner, lease=config.lease, poll=config.poll, capacity=config.capacity),
+            SchedulerConfig(
+                owner=owner, lease=config.lease, poll=config.poll, capacity=config.capacity
+            ),
             run_shop=self._run_shop,
             run_operation=self._run_operation,
             clock=self.clock,
@@ -130,12 +158,15 @@ class Engine:
         )
         self.metrics.follow(RUNNING, lambda: self._scheduler.running)
         self._maintenance = Maintenance(self.db, clock=self.clock, log=self.log)
-        self._operations = Operations(self.db, open_shop=self.open_shop, can_sync=self.can_sync, log=self.log)
+        self._operations = Operations(
+            self.db, open_shop=self.open_shop, can_sync=self.can_sync, log=self.log
+        )
         self.connectors = Connectors(self._connect, clock=self.clock)
         self._listener: Listener | None = None
 
     async def start(self) -> None:
-        """Migrate the store, then begin to follow changes and to run shops. Raises StorageUnavailable or what the database says."""
+        """Migrate the store, then begin to follow changes and to run shops. Raises
+        StorageUnavailable or what the database says."""
         identity = await self.db.migrate()
         self.epoch, self.token_key = identity["epoch"], identity["token_key"]
         self.epoch = await self._lookout.begin(self.epoch, self.config.witness)
@@ -167,12 +198,17 @@ class Engine:
         await asyncio.to_thread(self.db.close)
 
     async def reseal(self) -> int:
-        """Seal everything with the first key again, merchant by merchant; how many were changed. A second call changes nothing.
-        Raises SecretKeyMissing when no key opens something: then nothing of that merchant was changed."""
+        """Seal everything with the first key again, merchant by merchant; how many were changed. A
+        second call changes nothing. Raises SecretKeyMissing when no key opens something: then
+        nothing of that merchant was changed."""
         changed, page = 0, Page(size=500)
-        while merchants := await self.db.directory(lambda directory, page=page: directory.page(page)):  # type: ignore[misc]
+        while merchants := await self.db.directory(
+            lambda directory, page=page: directory.page(page)
+        ):  # type: ignore[misc]
             for record in merchants:
-                changed += await self.db.write(record.merchant, lambda uow: resealing.reseal(uow, self.secrets.reseal))
+                changed += await self.db.write(
+                    record.merchant, lambda uow: resealing.reseal(uow, self.secrets.reseal)
+                )
             page = Page(size=500, after=(merchants[-1].merchant,))
         return changed
 
@@ -197,7 +233,8 @@ class Engine:
         return await self._scheduler.run_due()
 
     def wake(self, due_in: int | None) -> None:
-        """Something was committed: watchers look at once, the scheduler in `due_in` µs, unless None. From any thread."""
+        """Something was committed: watchers look at once, the scheduler in `due_in` µs, unless
+        None. From any thread."""
         self.feed.wake()
         if due_in is not None:
             self._scheduler.wake(due_in / 1_000_000)
@@ -209,22 +246,36 @@ class Engine:
         return sync_refusal(connector, loaded=kind is not None, can_set=can_set)
 
     async def check_shop(self, merchant: str, shop: str) -> Sequence[Finding]:
-        """Let the connector try credentials and permissions. Raises ConnectorError, NotFound, ConnectorNotLoaded."""
+        """Let the connector try credentials and permissions. Raises ConnectorError, NotFound,
+        ConnectorNotLoaded."""
         async with self.open_shop(merchant, shop) as connector:
             return await self._check(merchant, shop, connector)
 
-    async def _check(self, merchant: str, shop: str, connector: GuardedConnector, *, token: int | None = None) -> Sequence[Finding]:
+    async def _check(
+        self, merchant: str, shop: str, connector: GuardedConnector, *, token: int | None = None
+    ) -> Sequence[Finding]:
         found = await connector.check()
-        ends = [translation.micros(finding.expires_at) for finding in found if finding.expires_at is not None]
+        ends = [
+            translation.micros(finding.expires_at)
+            for finding in found
+            if finding.expires_at is not None
+        ]
         expire_at = min(ends, default=None)
-        before = await self.db.write(merchant, lambda uow: checkups.record(uow, shop, expire_at, token=token))
+        before = await self.db.write(
+            merchant, lambda uow: checkups.record(uow, shop, expire_at, token=token)
+        )
         if before is not None:
-            announce_expiry(self._observers, merchant, before, expire_at, translation.micros(self.clock.now()))
+            announce_expiry(
+                self._observers, merchant, before, expire_at, translation.micros(self.clock.now())
+            )
         return found
 
-    async def receive_webhook(self, merchant: str, shop: str, headers: Mapping[str, str], body: bytes) -> WebhookReply:
-        """Take in a platform's notification (ADR 0014); what to answer. Raises NotFound for a shop that is not there or takes none,
-        CredentialsRejected without a good proof, other ConnectorErrors for what cannot be read, StorageUnavailable."""
+    async def receive_webhook(
+        self, merchant: str, shop: str, headers: Mapping[str, str], body: bytes
+    ) -> WebhookReply:
+        """Take in a platform's notification (ADR 0014); what to answer. Raises NotFound for a shop
+        that is not there or takes none, CredentialsRejected without a good proof, other
+        ConnectorErrors for what cannot be read, StorageUnavailable."""
         record = await self._shop(merchant, shop)
         async with self.connectors.use(merchant, record) as connector:
             kind = self._kind(record)
@@ -233,13 +284,16 @@ class Engine:
             hint = connector.parse_webhook(headers, body)
         if hint is not None:
             reread = Capability.ORDER_UPDATES not in kind.capabilities
-            new = await self.db.write_together(merchant, lambda uow: webhooks.receive(uow, shop, hint.delivery_id, reread=reread))
+            new = await self.db.write_together(
+                merchant, lambda uow: webhooks.receive(uow, shop, hint.delivery_id, reread=reread)
+            )
             self.log.info("webhook", merchant=merchant, shop=shop, topic=hint.topic, new=new)
         return kind.webhook_reply
 
     @contextlib.asynccontextmanager
     async def open_shop(self, merchant: str, shop: str) -> AsyncIterator[GuardedConnector]:
-        """The shop's connector, shared with its runs. Raises NotFound, ConnectorNotLoaded, SettingsInvalid, ConnectorBug."""
+        """The shop's connector, shared with its runs. Raises NotFound, ConnectorNotLoaded,
+        SettingsInvalid, ConnectorBug."""
         async with self.connectors.use(merchant, await self._shop(merchant, shop)) as connector:
             yield connector
 
@@ -250,14 +304,22 @@ class Engine:
         return record
 
     async def _run_shop(self, claim: JobClaim) -> None:
-        """A run that answers changes begins a trace of its own, linked to the newest of them (ADR 0019)."""
+        """A run that answers changes begins a trace of its own, linked to the newest of them (ADR
+        0019)."""
         run, links = Run(self.db, claim, self._run_id()), tracing.caused(claim.cause)
-        about = {"zaiko.merchant": claim.merchant, "zaiko.shop": claim.shop, "zaiko.run": run.id, "zaiko.trigger": claim.trigger}
+        about = {
+            "zaiko.merchant": claim.merchant,
+            "zaiko.shop": claim.shop,
+            "zaiko.run": run.id,
+            "zaiko.trigger": claim.trigger,
+        }
         with tracing.span(self.tracer, "run", about, links=links, root=True) as span:
             cause = {"cause": tracing.ids(links[0].context)["trace_id"]} if links else {}
             bind_contextvars(run=run.id, **tracing.ids(), **cause)
             end = await self._run_claimed(run)
-            span.set_attributes({"zaiko.run.state": end.state.value, "zaiko.run.confirmed": end.counts.confirmed})
+            span.set_attributes(
+                {"zaiko.run.state": end.state.value, "zaiko.run.confirmed": end.counts.confirmed}
+            )
             if end.problem is not None:
                 tracing.failed(span, end.problem.reason)
 
@@ -269,7 +331,9 @@ class Engine:
             async with self.connectors.use(claim.merchant, shop) as connector:
                 kind = self._kind(shop)
                 cycle = Cycle(run, kind, connector, shop, self.clock, log, self._jitter)
-                cycle.adjust = Adjusters(self.registry.hooks(HOOK), claim.merchant, kind.id, self.log)
+                cycle.adjust = Adjusters(
+                    self.registry.hooks(HOOK), claim.merchant, kind.id, self.log
+                )
                 cycle.tracer = self.tracer
                 cycle.is_cancelled = functools.partial(self._scheduler.is_cancelled, claim)
                 end = await cycle.execute()
@@ -280,13 +344,26 @@ class Engine:
             problem = Problem(error.reason, error.message, metadata=varying)
             # Another server, or this one when it is started anew, may have the key.
             next_in = _MINUTE if isinstance(error, SecretKeyMissing) else _HOUR
-            end = RunEnd(RunState.FAILED, problem=problem, held=True, next_in=next_in, attempt=claim.attempt + 1)
+            end = RunEnd(
+                RunState.FAILED,
+                problem=problem,
+                held=True,
+                next_in=next_in,
+                attempt=claim.attempt + 1,
+            )
         except (LeaseLost, NotFound, Unavailable, WriteConflict):
-            # The shop is another run's, or gone, or nothing can be written now: the scheduler goes on.
+            # The shop is another run's, or gone, or nothing can be written now: the scheduler goes
+            # on.
             raise
         except Exception as error:  # noqa: BLE001 - whatever it is, people see it at the shop
             end = self._crashed(claim, run.id, error)
-            log.error("run_crashed", merchant=claim.merchant, shop=claim.shop, error=repr(error), trace=traceback.format_exc())
+            log.error(
+                "run_crashed",
+                merchant=claim.merchant,
+                shop=claim.shop,
+                error=repr(error),
+                trace=traceback.format_exc(),
+            )
         written = await run.end(end)
         measure(self.metrics, shop, run.record, end, translation.micros(self.clock.now()))
         if written:
@@ -301,16 +378,29 @@ class Engine:
         else:
             told = f"the run failed unexpectedly; tell the operator the incident {run}"
             problem = Problem("INTERNAL", told, metadata={"incident": run})
-        return RunEnd(RunState.FAILED, problem=problem, next_in=min(2**attempt, 60) * _SECOND, attempt=attempt)
+        return RunEnd(
+            RunState.FAILED, problem=problem, next_in=min(2**attempt, 60) * _SECOND, attempt=attempt
+        )
 
-    async def _daily_check(self, claim: JobClaim, shop: ShopRecord, connector: GuardedConnector, end: RunEnd) -> None:
-        """Once a day, behind a run that did not fail: nothing that sells waits for it, and a shop in trouble tells that already."""
-        if end.state in (RunState.FAILED, RunState.CANCELLED) or not checkups.is_due(shop, translation.micros(self.clock.now())):
+    async def _daily_check(
+        self, claim: JobClaim, shop: ShopRecord, connector: GuardedConnector, end: RunEnd
+    ) -> None:
+        """Once a day, behind a run that did not fail: nothing that sells waits for it, and a shop
+        in trouble tells that already."""
+        if end.state in (RunState.FAILED, RunState.CANCELLED) or not checkups.is_due(
+            shop, translation.micros(self.clock.now())
+        ):
             return
         try:
             await self._check(claim.merchant, claim.shop, connector, token=claim.token)
         except ConnectorError as error:
-            self.log.warning("check_failed", merchant=claim.merchant, shop=claim.shop, reason=error.reason, problem=error.message)
+            self.log.warning(
+                "check_failed",
+                merchant=claim.merchant,
+                shop=claim.shop,
+                reason=error.reason,
+                problem=error.message,
+            )
 
     async def _run_operation(self, claim: OperationClaim) -> None:
         about = {"zaiko.merchant": claim.merchant, "zaiko.operation": claim.operation}
@@ -323,7 +413,9 @@ class Engine:
     def _connect(self, merchant: str, shop: ShopRecord) -> GuardedConnector:
         kind = self._kind(shop)
         try:
-            settings = kind.settings.model_validate({**shop.settings, **self.secrets.open(shop.secrets)})
+            settings = kind.settings.model_validate(
+                {**shop.settings, **self.secrets.open(shop.secrets)}
+            )
         except ValidationError as error:
             first = error.errors(include_input=False, include_url=False)[0]
             where = ".".join(str(part) for part in first["loc"])

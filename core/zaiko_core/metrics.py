@@ -1,7 +1,9 @@
-"""Every metric that the server shows, in one list, and how they are counted (docs/operations/metrics.md is made from it).
+"""Every metric that the server shows, in one list, and how they are counted
+(docs/operations/metrics.md is made from it).
 
-No metric has a label for a merchant, a shop or a product: with 20,000 shops each would be 20,000 series, and names of customers
-do not belong into a monitoring system. The status of one shop is asked over the API.
+No metric has a label for a merchant, a shop or a product: with 20,000 shops each would be 20,000
+series, and names of customers do not belong into a monitoring system. The status of one shop is
+asked over the API.
 """
 
 from __future__ import annotations
@@ -42,7 +44,9 @@ RUNS = Definition(
     "Runs of shops that have ended, by what made them begin and how they ended.",
     ("connector", "trigger", "state"),
 )
-RUN_SECONDS = Definition("zaiko_run_seconds", Kind.HISTOGRAM, "How long a run of a shop took.", ("connector",), _SECONDS)
+RUN_SECONDS = Definition(
+    "zaiko_run_seconds", Kind.HISTOGRAM, "How long a run of a shop took.", ("connector",), _SECONDS
+)
 RUNNING = Definition("zaiko_shops_running", Kind.GAUGE, "Shops that run in this process now.")
 DUE_SECONDS = Definition(
     "zaiko_shops_overdue_seconds",
@@ -62,12 +66,25 @@ PUSHES = Definition(
     ("connector", "outcome"),
 )
 READINGS = Definition("zaiko_readings", Kind.COUNTER, "Numbers read from shops.", ("connector",))
-HELD = Definition("zaiko_shops_held", Kind.COUNTER, "Runs that ended waiting for a person, by reason.", ("connector", "reason"))
-LINKS = Definition("zaiko_links_synced", Kind.GAUGE, "Links with sync enabled, counted every five minutes.", ("connector",))
+HELD = Definition(
+    "zaiko_shops_held",
+    Kind.COUNTER,
+    "Runs that ended waiting for a person, by reason.",
+    ("connector", "reason"),
+)
+LINKS = Definition(
+    "zaiko_links_synced",
+    Kind.GAUGE,
+    "Links with sync enabled, counted every five minutes.",
+    ("connector",),
+)
 VERIFIED = Definition(
     "zaiko_links_verified_ratio",
     Kind.GAUGE,
-    "Share of links with sync enabled whose number was read in the shop within the last 24 hours; 1 when there are none.",
+    (
+        "Share of links with sync enabled whose number was read in the shop within the last 24 "
+        "hours; 1 when there are none."
+    ),
     ("connector",),
 )
 DRIFTS = Definition(
@@ -76,29 +93,54 @@ DRIFTS = Definition(
     "Differences between shops and what was expected of them, found within the last 24 hours.",
     ("connector", "cause"),
 )
-OVERSOLD = Definition("zaiko_oversells_open", Kind.GAUGE, "Times that stock was sold which is not there, and that are not cleared.")
-RPCS = Definition(
-    "zaiko_rpcs", Kind.COUNTER, "Calls that have ended; of methods that nobody has, as `unknown`.", ("method", "code")
+OVERSOLD = Definition(
+    "zaiko_oversells_open",
+    Kind.GAUGE,
+    "Times that stock was sold which is not there, and that are not cleared.",
 )
-RPC_SECONDS = Definition("zaiko_rpc_seconds", Kind.HISTOGRAM, "How long a unary call took.", ("method",), _SECONDS)
+RPCS = Definition(
+    "zaiko_rpcs",
+    Kind.COUNTER,
+    "Calls that have ended; of methods that nobody has, as `unknown`.",
+    ("method", "code"),
+)
+RPC_SECONDS = Definition(
+    "zaiko_rpc_seconds", Kind.HISTOGRAM, "How long a unary call took.", ("method",), _SECONDS
+)
 WATCHES = Definition("zaiko_watches", Kind.GAUGE, "Watches that are open in this process.")
-WEBHOOKS = Definition("zaiko_webhooks", Kind.COUNTER, "Notifications of platforms, by the HTTP status of the answer.", ("status",))
+WEBHOOKS = Definition(
+    "zaiko_webhooks",
+    Kind.COUNTER,
+    "Notifications of platforms, by the HTTP status of the answer.",
+    ("status",),
+)
 
 DEFINITIONS = (
-    RUNS, RUN_SECONDS, RUNNING, DUE_SECONDS, ORDERS, PUSHES, READINGS, HELD, LINKS, VERIFIED, DRIFTS, OVERSOLD,
+    RUNS, RUN_SECONDS, RUNNING, DUE_SECONDS, ORDERS, PUSHES, READINGS, HELD, LINKS, VERIFIED, DRIFTS, OVERSOLD,  # noqa: E501
     RPCS, RPC_SECONDS, WATCHES, WEBHOOKS,
 )  # fmt: skip
 
 
 class Metrics:
-    """The metrics of one process. Every method may be called from any thread; a label that a definition does not have is a bug."""
+    """The metrics of one process. Every method may be called from any thread; a label that a
+    definition does not have is a bug."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
-        self._counters = {each: _made(Counter, each, self.registry) for each in DEFINITIONS if each.kind is Kind.COUNTER}
-        self._gauges = {each: _made(Gauge, each, self.registry) for each in DEFINITIONS if each.kind is Kind.GAUGE}
+        self._counters = {
+            each: _made(Counter, each, self.registry)
+            for each in DEFINITIONS
+            if each.kind is Kind.COUNTER
+        }
+        self._gauges = {
+            each: _made(Gauge, each, self.registry)
+            for each in DEFINITIONS
+            if each.kind is Kind.GAUGE
+        }
         self._histograms = {
-            each: Histogram(each.name, each.help, each.labels, registry=self.registry, buckets=each.buckets)
+            each: Histogram(
+                each.name, each.help, each.labels, registry=self.registry, buckets=each.buckets
+            )
             for each in DEFINITIONS
             if each.kind is Kind.HISTOGRAM
         }
@@ -126,7 +168,9 @@ class Metrics:
         """A gauge without labels that asks for its value when it is read."""
         self._gauges[metric].set_function(value)
 
-    def _of(self, made: Mapping[Definition, Any], metric: Definition, labels: Mapping[str, str]) -> Any:
+    def _of(
+        self, made: Mapping[Definition, Any], metric: Definition, labels: Mapping[str, str]
+    ) -> Any:
         """What counts for these labels. Of counters and histograms, which forget nothing."""
         key = (metric.name, *labels.items())
         known = self._known.get(key)

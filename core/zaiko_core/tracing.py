@@ -9,7 +9,16 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 import httpx
 from opentelemetry import context as contexts
 from opentelemetry import trace
-from opentelemetry.trace import Link, Span, SpanContext, SpanKind, Status, StatusCode, Tracer, TracerProvider
+from opentelemetry.trace import (
+    Link,
+    Span,
+    SpanContext,
+    SpanKind,
+    Status,
+    StatusCode,
+    Tracer,
+    TracerProvider,
+)
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 Attributes = Mapping[str, str | int]
@@ -18,7 +27,8 @@ _PROPAGATOR = TraceContextTextMapPropagator()
 _HEADER = "traceparent"
 _PLAIN = re.compile(r"[A-Za-z][a-z_]*(?:[-.A-Z][a-z_]+)*|v\d{1,2}|\d{1,2}\.\d{1,2}|20\d\d-\d\d")
 _LONGEST = 24
-"""A segment of a path is shown when it is a word of code or a version; everything longer or odder may be an id, or a secret."""
+"""A segment of a path is shown when it is a word of code or a version; everything longer or odder
+may be an id, or a secret."""
 
 
 OFF = trace.NoOpTracerProvider().get_tracer("zaiko")
@@ -40,10 +50,12 @@ def span(
     links: Sequence[Link] = (),
     root: bool = False,
 ) -> Iterator[Span]:
-    """The current span for as long as the context lasts. An exception marks it with its class and nothing else: messages may quote
-    what was sent. With `root` it begins a trace of its own."""
+    """The current span for as long as the context lasts. An exception marks it with its class and
+    nothing else: messages may quote what was sent. With `root` it begins a trace of its own."""
     begun = tracer.start_span(name, contexts.Context() if root else None, kind, attributes, links)
-    with trace.use_span(begun, end_on_exit=True, record_exception=False, set_status_on_exception=False) as made:
+    with trace.use_span(
+        begun, end_on_exit=True, record_exception=False, set_status_on_exception=False
+    ) as made:
         try:
             yield made
         except BaseException as error:
@@ -52,9 +64,14 @@ def span(
 
 
 def part(
-    tracer: Tracer, name: str, attributes: Attributes | None = None, *, kind: SpanKind = SpanKind.INTERNAL
+    tracer: Tracer,
+    name: str,
+    attributes: Attributes | None = None,
+    *,
+    kind: SpanKind = SpanKind.INTERNAL,
 ) -> AbstractContextManager[Span]:
-    """A span below the current one; none where nothing is recorded, so that polling makes no traces."""
+    """A span below the current one; none where nothing is recorded, so that polling makes no
+    traces."""
     above = trace.get_current_span()
     return span(tracer, name, attributes, kind=kind) if above.is_recording() else nullcontext(above)
 
@@ -67,7 +84,11 @@ def failed(made: Span, kind: str) -> None:
 
 def sent(header: str) -> contexts.Context:
     """What a client's `traceparent` says; an empty context for none and for a broken one."""
-    return _PROPAGATOR.extract({_HEADER: header}, contexts.Context()) if 0 < len(header) <= 64 else contexts.Context()
+    return (
+        _PROPAGATOR.extract({_HEADER: header}, contexts.Context())
+        if 0 < len(header) <= 64
+        else contexts.Context()
+    )
 
 
 def written() -> str | None:
@@ -91,7 +112,8 @@ def context_of(context: contexts.Context) -> SpanContext:
 
 
 def ids(of: SpanContext | None = None) -> dict[str, str]:
-    """`trace_id` for log lines: of this span, else of the current one; empty where there is none."""
+    """`trace_id` for log lines: of this span, else of the current one; empty where there is
+    none."""
     found = of or trace.get_current_span().get_span_context()
     return {"trace_id": trace.format_trace_id(found.trace_id)} if found.is_valid else {}
 
@@ -109,10 +131,13 @@ def _segment(segment: str) -> str:
 
 
 class TracedTransport(httpx.AsyncBaseTransport):
-    """Another transport, with a span per request below the current span: method, host, port, template, status. Never the query,
-    headers or a body. `redact` takes the shop's credentials out of what is left."""
+    """Another transport, with a span per request below the current span: method, host, port,
+    template, status. Never the query, headers or a body. `redact` takes the shop's credentials out
+    of what is left."""
 
-    def __init__(self, inner: httpx.AsyncBaseTransport, tracer: Tracer, redact: Callable[[str], str]) -> None:
+    def __init__(
+        self, inner: httpx.AsyncBaseTransport, tracer: Tracer, redact: Callable[[str], str]
+    ) -> None:
         self._inner, self._tracer, self._redact = inner, tracer, redact
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:

@@ -1,4 +1,5 @@
-"""The contract between zaiko and its connectors. Everything an author needs is importable from here."""
+"""The contract between zaiko and its connectors. Everything an author needs is importable from
+here."""
 
 from zaiko_sdk.capabilities import Capability, InventoryMode
 from zaiko_sdk.connector import SDK_API, Connector, ConnectorType, Limits, WebhookReply

@@ -1,5 +1,5 @@
-"""What the host hands a connector for one shop. Everything that touches the outside world comes through here, so that
-a whole day of syncing can run in a test in a second."""
+"""What the host hands a connector for one shop. Everything that touches the outside world comes
+through here, so that a whole day of syncing can run in a test in a second."""
 
 from __future__ import annotations
 
@@ -52,13 +52,16 @@ class Log(Protocol):
 
 
 class ConnectorState(Protocol):
-    """What a connector must remember over restarts: tokens that the platform rotates, and nothing else of weight (64 KiB at most).
+    """What a connector must remember over restarts: tokens that the platform rotates, and nothing
+    else of weight (64 KiB at most).
 
-    One small document per shop, encrypted at rest like the credentials, shared by every process that opens the shop. It is
-    forgotten when the shop's credentials are replaced: what was derived from the old ones is worthless then.
+    One small document per shop, encrypted at rest like the credentials, shared by every process
+    that opens the shop. It is forgotten when the shop's credentials are replaced: what was derived
+    from the old ones is worthless then.
 
-    Two processes may hold the same single-use token for a moment (a run in one, a check in another). Whoever is refused with
-    a token that it had from `load` loads again before it gives up: the other one may have saved a newer one meanwhile.
+    Two processes may hold the same single-use token for a moment (a run in one, a check in
+    another). Whoever is refused with a token that it had from `load` loads again before it gives
+    up: the other one may have saved a newer one meanwhile.
     """
 
     async def load(self) -> Mapping[str, str]:
@@ -66,13 +69,15 @@ class ConnectorState(Protocol):
         ...
 
     async def save(self, values: Mapping[str, str]) -> None:
-        """Replace the whole document. Durable when this returns; save a rotated token before it is used for the first time.
-        Raises StateUnavailable (the old document stays) and ValueError when the values are too large."""
+        """Replace the whole document. Durable when this returns; save a rotated token before it is
+        used for the first time. Raises StateUnavailable (the old document stays) and ValueError
+        when the values are too large."""
         ...
 
 
 class MemoryState:
-    """A ConnectorState that lives as long as its process: for tests and for a connector opened by hand."""
+    """A ConnectorState that lives as long as its process: for tests and for a connector opened by
+    hand."""
 
     def __init__(self, values: Mapping[str, str] | None = None) -> None:
         self.values: dict[str, str] = dict(values or {})
@@ -88,9 +93,10 @@ class MemoryState:
 class ShopContext:
     """The host's side of one opened connector.
 
-    `shop` is the shop's resource name, for log lines. `http` makes a client whose transport, time-outs and
-    user agent are the host's; the connector closes it in `aclose`. `new_id` gives a fresh UUID as text. `state` is the
-    shop's own small memory over restarts; the host's is durable, the default one is not.
+    `shop` is the shop's resource name, for log lines. `http` makes a client whose transport,
+    time-outs and user agent are the host's; the connector closes it in `aclose`. `new_id` gives a
+    fresh UUID as text. `state` is the shop's own small memory over restarts; the host's is durable,
+    the default one is not.
     """
 
     shop: str

@@ -17,9 +17,9 @@
         ├── ContractBroken       the platform's reply is not what its documentation says
         └── SettingsInvalid      the shop's settings cannot work (wrong domain, unknown location)
 
-`Skip` raised by a whole call means "something in this batch is refused and the platform does not say what":
-the host splits the batch until the bad item stands alone.
-"""
+`Skip` raised by a whole call means "something in this batch is refused and the platform does not
+say what": the host splits the batch until the bad item stands alone.
+"""  # noqa: E501
 
 from __future__ import annotations
 
@@ -36,10 +36,11 @@ class Owner(enum.StrEnum):
 
 
 class ConnectorError(Exception):
-    """Base of everything that a connector raises on purpose; any other exception is a bug of the connector.
+    """Base of everything that a connector raises on purpose; any other exception is a bug of the
+    connector.
 
-    `reason` is stable UPPER_SNAKE text, `owner` says who must act, `platform_message` is the platform's own words
-    (shortened, never with a secret in it), or empty.
+    `reason` is stable UPPER_SNAKE text, `owner` says who must act, `platform_message` is the
+    platform's own words (shortened, never with a secret in it), or empty.
     """
 
     reason: ClassVar[str] = "CONNECTOR_ERROR"
@@ -52,13 +53,15 @@ class ConnectorError(Exception):
 
 
 class Retry(ConnectorError):
-    """The host repeats the work later, with growing delays. Raised before anything was applied, unless it is Timeout."""
+    """The host repeats the work later, with growing delays. Raised before anything was applied,
+    unless it is Timeout."""
 
     owner = Owner.PLATFORM
 
 
 class Throttled(Retry):
-    """The platform refused for load. The host waits at least `retry_after` seconds before the next call to this shop."""
+    """The platform refused for load. The host waits at least `retry_after` seconds before the next
+    call to this shop."""
 
     reason = "THROTTLED"
 
@@ -68,22 +71,26 @@ class Throttled(Retry):
 
 
 class PlatformDown(Retry):
-    """The platform answered that it cannot serve, or the connection was refused: the request was not applied.
+    """The platform answered that it cannot serve, or the connection was refused: the request was
+    not applied.
 
     `retry_after` is in seconds where the platform announced one (a maintenance window), else None.
     """
 
     reason = "PLATFORM_DOWN"
 
-    def __init__(self, message: str, *, retry_after: float | None = None, platform_message: str = "") -> None:
+    def __init__(
+        self, message: str, *, retry_after: float | None = None, platform_message: str = ""
+    ) -> None:
         super().__init__(message, platform_message=platform_message)
         self.retry_after = retry_after
 
 
 class Timeout(Retry):
-    """No usable answer came. `sent` is False when the request certainly never left, True or None when it may have been
-    applied (also for a 5xx after which the platform's state is unknown). After a write with `sent` other than False the
-    host settles the outcome by reading; it never resends blindly.
+    """No usable answer came. `sent` is False when the request certainly never left, True or None
+    when it may have been applied (also for a 5xx after which the platform's state is unknown).
+    After a write with `sent` other than False the host settles the outcome by reading; it never
+    resends blindly.
     """
 
     reason = "TIMEOUT"
@@ -94,21 +101,23 @@ class Timeout(Retry):
 
 
 class StateUnavailable(Retry):
-    """The host could not read or write the shop's `ConnectorState`. Raised by the host into the connector, which lets it pass."""
+    """The host could not read or write the shop's `ConnectorState`. Raised by the host into the
+    connector, which lets it pass."""
 
     reason = "STATE_UNAVAILABLE"
     owner = Owner.SYSTEM
 
 
 class Pause(ConnectorError):
-    """A person must act on the platform. The host pauses this shop's runs, shows the reason, and tries again when the
-    settings change, on ResumeShop, and once an hour."""
+    """A person must act on the platform. The host pauses this shop's runs, shows the reason, and
+    tries again when the settings change, on ResumeShop, and once an hour."""
 
     owner = Owner.MERCHANT
 
 
 class CredentialsRejected(Pause):
-    """The key or token is expired, revoked or wrong, and renewing it (where the connector can) did not help."""
+    """The key or token is expired, revoked or wrong, and renewing it (where the connector can) did
+    not help."""
 
     reason = "CREDENTIALS_REJECTED"
 
@@ -126,8 +135,8 @@ class PlanTooLow(Pause):
 
 
 class Skip(ConnectorError):
-    """One item cannot be done. As a `WriteResult.error` it concerns that item; raised by a call it makes the host split
-    the batch. The item gets its own back-off; nothing else waits for it."""
+    """One item cannot be done. As a `WriteResult.error` it concerns that item; raised by a call it
+    makes the host split the batch. The item gets its own back-off; nothing else waits for it."""
 
     owner = Owner.MERCHANT
 
@@ -139,18 +148,21 @@ class ItemRefused(Skip):
 
 
 class ListingGone(Skip):
-    """The listing does not exist in the shop. The host sets its link aside like any item that failed; refreshing the listings
-    marks it as vanished, and its link is tried at once when it is seen again."""
+    """The listing does not exist in the shop. The host sets its link aside like any item that
+    failed; refreshing the listings marks it as vanished, and its link is tried at once when it is
+    seen again."""
 
     reason = "LISTING_GONE"
 
 
 class Stop(ConnectorError):
-    """The host stops this shop's runs and says so; a retry cannot help before code or settings change."""
+    """The host stops this shop's runs and says so; a retry cannot help before code or settings
+    change."""
 
 
 class ContractBroken(Stop):
-    """The platform's reply contradicts its documentation (missing field, wrong type, unexpected document)."""
+    """The platform's reply contradicts its documentation (missing field, wrong type, unexpected
+    document)."""
 
     reason = "CONTRACT_BROKEN"
 

@@ -1,4 +1,5 @@
-"""What hooks are told: facts of this server as frozen values. Fields are only ever added, each with a default."""
+"""What hooks are told: facts of this server as frozen values. Fields are only ever added, each with
+a default."""
 
 from __future__ import annotations
 
@@ -8,8 +9,8 @@ from datetime import datetime
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """Why something failed. `reason` is stable (UPPER_SNAKE); `owner` is MERCHANT, PLATFORM or SYSTEM; `message` is for people and
-    holds no credential."""
+    """Why something failed. `reason` is stable (UPPER_SNAKE); `owner` is MERCHANT, PLATFORM or
+    SYSTEM; `message` is for people and holds no credential."""
 
     reason: str
     owner: str
@@ -18,10 +19,12 @@ class Trouble:
 
 @dataclass(frozen=True, slots=True)
 class RunFinished:
-    """One run of one shop has ended and is stored. Times are UTC; counts are ≥ 0 and of this run alone.
+    """One run of one shop has ended and is stored. Times are UTC; counts are ≥ 0 and of this run
+    alone.
 
-    `shop` is the resource name (`merchants/{m}/shops/{s}`), `run` the id in it. `state` is SUCCEEDED,
-    PARTIALLY_SUCCEEDED or FAILED; `trouble` is None unless the run failed as a whole. `confirmed` and `failed` count links.
+    `shop` is the resource name (`merchants/{m}/shops/{s}`), `run` the id in it. `state` is
+    SUCCEEDED, PARTIALLY_SUCCEEDED or FAILED; `trouble` is None unless the run failed as a whole.
+    `confirmed` and `failed` count links.
     """
 
     shop: str
@@ -40,8 +43,8 @@ class RunFinished:
 
 @dataclass(frozen=True, slots=True)
 class ShopHeld:
-    """A shop waits for a person: its credentials, permissions, plan or settings are refused. Told when it begins to wait and when
-    the reason changes, not at every try."""
+    """A shop waits for a person: its credentials, permissions, plan or settings are refused. Told
+    when it begins to wait and when the reason changes, not at every try."""
 
     shop: str
     connector: str
@@ -72,9 +75,10 @@ class CredentialsExpiring:
 
 @dataclass(frozen=True, slots=True)
 class Oversold:
-    """More was sold than there is. `oversell` is the resource name (GetOversell tells all of it), `units` (≥ 1) what this movement
-    took that was not there, `short` (≥ units) what is missing of the product now. `cause` and `setting` are stable (UPPER_SNAKE):
-    why, and what would have prevented it. `shop` and `order` are empty when no shop's order did it.
+    """More was sold than there is. `oversell` is the resource name (GetOversell tells all of it),
+    `units` (≥ 1) what this movement took that was not there, `short` (≥ units) what is missing of
+    the product now. `cause` and `setting` are stable (UPPER_SNAKE): why, and what would have
+    prevented it. `shop` and `order` are empty when no shop's order did it.
     """
 
     oversell: str
@@ -92,7 +96,8 @@ class Oversold:
 
 @dataclass(frozen=True, slots=True)
 class OversoldCleared:
-    """There is enough of the product again: a receipt, a cancel or a count has ended its oversells."""
+    """There is enough of the product again: a receipt, a cancel or a count has ended its
+    oversells."""
 
     product: str
     oversells: tuple[str, ...]
@@ -101,7 +106,8 @@ class OversoldCleared:
 
 @dataclass(frozen=True, slots=True)
 class PartView:
-    """`count` (≥ 1) units of `product` go into one unit of the listing; `synced` is the product's free − reserve, also negative."""
+    """`count` (≥ 1) units of `product` go into one unit of the listing; `synced` is the product's
+    free − reserve, also negative."""
 
     product: str
     count: int
@@ -112,8 +118,9 @@ class PartView:
 class LinkView:
     """One link whose number is being computed.
 
-    `shop` is the resource name, `listing` the platform's own id of it. `sellable` (≥ 0) is what may be sold through this link;
-    `quantity` (0 … sellable) is the number after the plugins that came before. `now` is the store's time in UTC.
+    `shop` is the resource name, `listing` the platform's own id of it. `sellable` (≥ 0) is what may
+    be sold through this link; `quantity` (0 … sellable) is the number after the plugins that came
+    before. `now` is the store's time in UTC.
     """
 
     merchant: str

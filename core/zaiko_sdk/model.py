@@ -1,7 +1,7 @@
 """The words that a connector and the host exchange: orders, listings, levels and writes.
 
-Plain immutable values. Quantities are whole sellable units. Times are timezone-aware. Ids are the platform's own,
-as text, opaque to the host.
+Plain immutable values. Quantities are whole sellable units. Times are timezone-aware. Ids are the
+platform's own, as text, opaque to the host.
 """
 
 from __future__ import annotations
@@ -27,11 +27,12 @@ class OrderState(enum.StrEnum):
 class OrderLine:
     """One line of an order.
 
-    `external_id` is unique in its order. `listing` is the `Listing.external_id` that was sold, or None when the shop
-    does not say (a custom line, a deleted variant). `ordered` is the quantity as bought (≥ 0, never reduced by the
-    connector); `cancelled` counts units that will never ship: cancelled, removed by an edit or refunded before
-    shipping (0 ≤ cancelled ≤ ordered); `fulfilled` counts units that the shop says have left (≥ 0).
-    A line that needs no stock (a gift card, a fee) is left out by the connector.
+    `external_id` is unique in its order. `listing` is the `Listing.external_id` that was sold, or
+    None when the shop does not say (a custom line, a deleted variant). `ordered` is the quantity as
+    bought (≥ 0, never reduced by the connector); `cancelled` counts units that will never ship:
+    cancelled, removed by an edit or refunded before shipping (0 ≤ cancelled ≤ ordered); `fulfilled`
+    counts units that the shop says have left (≥ 0). A line that needs no stock (a gift card, a fee)
+    is left out by the connector.
     """
 
     external_id: str
@@ -47,15 +48,16 @@ class OrderLine:
 class Order:
     """One order as read once, whole: all its lines, also those that were cancelled.
 
-    `version` orders the readings of one order: a reading with an older version never undoes a newer one. None means
-    that the platform has no such time, and the time at which the page was requested is taken.
-    `archived` is a label of the shop, never a release of stock. `paid` is None when the shop does not say.
-    `platform_state` is the platform's own word, kept for people; a state that the connector does not know stays OPEN
-    with `state_known=False`, so that a person is shown it. Test orders are the connector's to leave out or keep by its
-    settings.
+    `version` orders the readings of one order: a reading with an older version never undoes a newer
+    one. None means that the platform has no such time, and the time at which the page was requested
+    is taken. `archived` is a label of the shop, never a release of stock. `paid` is None when the
+    shop does not say. `platform_state` is the platform's own word, kept for people; a state that
+    the connector does not know stays OPEN with `state_known=False`, so that a person is shown it.
+    Test orders are the connector's to leave out or keep by its settings.
 
-    `lines_known=False` says that the order exists and that what is in it could not be told (see `unreadable`): the host keeps
-    what it last read of it, counts nothing if it never did, and shows the order to a person.
+    `lines_known=False` says that the order exists and that what is in it could not be told (see
+    `unreadable`): the host keeps what it last read of it, counts nothing if it never did, and shows
+    the order to a person.
     """
 
     external_id: str
@@ -72,8 +74,9 @@ class Order:
 
     @classmethod
     def unreadable(cls, external_id: str, *, read_at: datetime, number: str = "") -> Order:
-        """An order that the platform knows and the connector cannot understand, as it is delivered instead of guessed lines,
-        which would release or hold stock wrongly, and instead of silence, which would lose it."""
+        """An order that the platform knows and the connector cannot understand, as it is delivered
+        instead of guessed lines, which would release or hold stock wrongly, and instead of silence,
+        which would lose it."""
         return cls(
             external_id,
             number or external_id,
@@ -90,10 +93,11 @@ class Order:
 class OrderPage:
     """A part of what `fetch_orders` delivers.
 
-    `cursor` is opaque: the host stores it in the transaction that ingests the page and passes it to the next
-    `fetch_orders`, so a crash repeats at most this page. `read_at` is when the request was sent. `complete_until`,
-    where the connector can say it, promises that every order changed before that moment has been delivered by this
-    page and its predecessors; it is shown as the lag of the shop's orders.
+    `cursor` is opaque: the host stores it in the transaction that ingests the page and passes it to
+    the next `fetch_orders`, so a crash repeats at most this page. `read_at` is when the request was
+    sent. `complete_until`, where the connector can say it, promises that every order changed before
+    that moment has been delivered by this page and its predecessors; it is shown as the lag of the
+    shop's orders.
     """
 
     orders: Sequence[Order]
@@ -123,8 +127,8 @@ class ListingWarning(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ListingRef:
-    """How the host names a listing back to its connector: its id, and the connector's own `data`, stored and returned
-    unchanged (for Shopify the inventory item behind the variant)."""
+    """How the host names a listing back to its connector: its id, and the connector's own `data`,
+    stored and returned unchanged (for Shopify the inventory item behind the variant)."""
 
     external_id: str
     data: Mapping[str, str] = field(default_factory=dict)
@@ -132,8 +136,9 @@ class ListingRef:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """One sellable variant as read from the shop. `sku` is what bulk linking matches with a product's code, `barcode`
-    the second try. `quantity` is the number shown when read, or None when the listing call does not tell."""
+    """One sellable variant as read from the shop. `sku` is what bulk linking matches with a
+    product's code, `barcode` the second try. `quantity` is the number shown when read, or None when
+    the listing call does not tell."""
 
     ref: ListingRef
     title: str
@@ -146,7 +151,8 @@ class Listing:
 
 @dataclass(frozen=True, slots=True)
 class ListingPage:
-    """A part of the catalogue. `cursor` is passed back to continue after this page, also in another process."""
+    """A part of the catalogue. `cursor` is passed back to continue after this page, also in another
+    process."""
 
     listings: Sequence[Listing]
     cursor: str
@@ -154,8 +160,9 @@ class ListingPage:
 
 @dataclass(frozen=True, slots=True)
 class InventoryLevel:
-    """What a shop shows for one listing now. `quantity` is None when the shop keeps no number for it yet (the first
-    write creates it). `error` is set when this listing cannot be synced, and says why."""
+    """What a shop shows for one listing now. `quantity` is None when the shop keeps no number for
+    it yet (the first write creates it). `error` is set when this listing cannot be synced, and says
+    why."""
 
     external_id: str
     quantity: int | None
@@ -166,9 +173,10 @@ class InventoryLevel:
 class InventoryWrite:
     """One change that the host asks for.
 
-    `quantity` (≥ 0) is what the shop shall show. `expected` is what the host believes it shows now, or None when it
-    has no number there yet. COMPARE_AND_SET connectors send quantity on condition of expected; ADJUST connectors send
-    `delta` (and quantity as the first registration when `expected` is None); SET connectors send quantity.
+    `quantity` (≥ 0) is what the shop shall show. `expected` is what the host believes it shows now,
+    or None when it has no number there yet. COMPARE_AND_SET connectors send quantity on condition
+    of expected; ADJUST connectors send `delta` (and quantity as the first registration when
+    `expected` is None); SET connectors send quantity.
     """
 
     ref: ListingRef
@@ -187,8 +195,9 @@ class WriteOutcome(enum.StrEnum):
     APPLIED = "APPLIED"
     """The platform acknowledged it."""
     STALE = "STALE"
-    """Not applied: the shop does not show `expected` (compare-and-set), or the change would leave the allowed range
-    (adjust). `WriteResult.quantity` tells the number seen, if the connector read it."""
+    """Not applied: the shop does not show `expected` (compare-and-set), or the change would leave
+    the allowed range (adjust). `WriteResult.quantity` tells the number seen, if the connector read
+    it."""
     REFUSED = "REFUSED"
     """Not applied: `WriteResult.error` says why. Only this item is set aside."""
     UNKNOWN = "UNKNOWN"
@@ -213,8 +222,9 @@ class FindingLevel(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One result of `Connector.check`, written for the merchant. `expires_at` tells when a credential ends that a person must
-    replace: zaiko shows it, and warns before. Not for one that the connector renews by itself."""
+    """One result of `Connector.check`, written for the merchant. `expires_at` tells when a
+    credential ends that a person must replace: zaiko shows it, and warns before. Not for one that
+    the connector renews by itself."""
 
     level: FindingLevel
     reason: str
@@ -224,8 +234,8 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class WebhookHint:
-    """What a verified notification tells: that something changed. The host answers by reading through the API; the
-    payload's numbers are never used. `delivery_id` removes duplicates."""
+    """What a verified notification tells: that something changed. The host answers by reading
+    through the API; the payload's numbers are never used. `delivery_id` removes duplicates."""
 
     delivery_id: str
     topic: str

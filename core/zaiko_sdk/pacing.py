@@ -1,4 +1,5 @@
-"""Keeping to a platform's quota without wasting it. Per process and shop; one run per shop at a time keeps it true."""
+"""Keeping to a platform's quota without wasting it. Per process and shop; one run per shop at a
+time keeps it true."""
 
 from __future__ import annotations
 
@@ -10,7 +11,8 @@ from zaiko_sdk.context import Clock
 class RateLimiter:
     """At most `rate` calls a second, with bursts of up to `burst` after a pause (a token bucket).
 
-    `async with limiter:` waits for a place. Fair: waiters are served in order. Safe for many tasks of one event loop.
+    `async with limiter:` waits for a place. Fair: waiters are served in order. Safe for many tasks
+    of one event loop.
     """
 
     def __init__(self, clock: Clock, *, rate: float, burst: int = 1) -> None:
@@ -46,8 +48,9 @@ class RateLimiter:
 class CostBucket:
     """A leaky bucket that the platform itself reports after each call (Shopify's `throttleStatus`).
 
-    `await reserve(cost)` waits until the bucket is believed to hold `cost`; `report` replaces the belief by what the reply
-    said. Until the first report nothing is known and calls are let through one by one.
+    `await reserve(cost)` waits until the bucket is believed to hold `cost`; `report` replaces the
+    belief by what the reply said. Until the first report nothing is known and calls are let through
+    one by one.
     """
 
     def __init__(self, clock: Clock) -> None:
@@ -70,7 +73,8 @@ class CostBucket:
             self._available -= cost
 
     def report(self, *, available: float, maximum: float, restore_rate: float) -> None:
-        """Take over what the platform's reply said of the bucket. `restore_rate` is in points per second, > 0."""
+        """Take over what the platform's reply said of the bucket. `restore_rate` is in points per
+        second, > 0."""
         self._available, self._maximum, self._restore = available, maximum, max(restore_rate, 1.0)
         self._at = self._clock.monotonic()
         self._known = True

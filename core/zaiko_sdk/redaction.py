@@ -11,14 +11,20 @@ HIDDEN = "[secret]"
 SHORTEST = 6
 """Shorter texts are no secrets, and hiding them would tear words apart."""
 _CUT = 8
-"""What is left of a secret at the end of a text tells something from so many characters on; fewer are a known prefix."""
+"""What is left of a secret at the end of a text tells something from so many characters on; fewer
+are a known prefix."""
 
 
 def redacted(text: str, secrets: Iterable[str]) -> str:
-    """`text` without `secrets`, also where they stand in a URL, a form, JSON, hex or base64 (alone, or in something longer as in
-    `Authorization: Basic`), and where the text was cut off after 8 characters or more of one. Secrets of fewer than 6 stay."""
+    """`text` without `secrets`, also where they stand in a URL, a form, JSON, hex or base64 (alone,
+    or in something longer as in `Authorization: Basic`), and where the text was cut off after 8
+    characters or more of one. Secrets of fewer than 6 stay."""
     # The longest first: one secret may be the beginning of another.
-    forms = sorted({form for secret in secrets if len(secret) >= SHORTEST for form in _forms(secret)}, key=len, reverse=True)
+    forms = sorted(
+        {form for secret in secrets if len(secret) >= SHORTEST for form in _forms(secret)},
+        key=len,
+        reverse=True,
+    )
     for form in forms:
         text = text.replace(form, HIDDEN)
     for form in forms:
@@ -30,7 +36,14 @@ def redacted(text: str, secrets: Iterable[str]) -> str:
 
 def _forms(secret: str) -> Iterator[str]:
     raw = secret.encode()
-    yield from (secret, quote(secret, safe=""), quote_plus(secret), json.dumps(secret)[1:-1], raw.hex(), raw.hex().upper())
+    yield from (
+        secret,
+        quote(secret, safe=""),
+        quote_plus(secret),
+        json.dumps(secret)[1:-1],
+        raw.hex(),
+        raw.hex().upper(),
+    )
     for shift in range(3):
         # Its first and last characters depend on the neighbours.
         first, end = (shift * 8 + 5) // 6, (shift + len(raw)) * 8 // 6

@@ -1,4 +1,5 @@
-"""Builds the gRPC server: every service, its interceptors, and the official health, reflection and channelz."""
+"""Builds the gRPC server: every service, its interceptors, and the official health, reflection and
+channelz."""
 
 from __future__ import annotations
 
@@ -82,7 +83,9 @@ FILES = (
     token_service_pb2,
     warehouse_service_pb2,
 )
-SERVICES = tuple(service.full_name for file in FILES for service in file.DESCRIPTOR.services_by_name.values())
+SERVICES = tuple(
+    service.full_name for file in FILES for service in file.DESCRIPTOR.services_by_name.values()
+)
 """Every service of ours, by its full name."""
 
 OPTIONS: Sequence[tuple[str, Any]] = (
@@ -118,46 +121,81 @@ def build(
     again: float = FRESH,
     share_port: bool = False,
 ) -> App:
-    """The server of a started engine. Bind a port, then start it. `tokens`: whether callers need one; `rate` is how many calls a
-    second each may make with it; `again` after how many seconds a stream's is looked at again."""
+    """The server of a started engine. Bind a port, then start it. `tokens`: whether callers need
+    one; `rate` is how many calls a second each may make with it; `again` after how many seconds a
+    stream's is looked at again."""
     authority = TokenAuthority(engine.db, now=now) if tokens else None
     outer = Layers(Traces(engine.tracer), AccessLog(new_id, engine.metrics), Errors(new_id))
     authentication = Authentication(authority or Everybody(), rate=rate, again=again)
     watcher = SyncWatcher(engine)
-    inner = Layers(Draining(watcher.hub.drained), authentication, deadline or Deadline(), Validation(now), SentOnce())
+    inner = Layers(
+        Draining(watcher.hub.drained),
+        authentication,
+        deadline or Deadline(),
+        Validation(now),
+        SentOnce(),
+    )
     # Any: the stubs ask for a server, and of it only what this has.
     methods: Any = Surrounded(outer, inner)
     engine.metrics.follow(WATCHES, lambda: watcher.hub.watches)
     calls = Calls(engine, Pages(bytes.fromhex(engine.token_key)), new_id=new_id)
     _add_services(methods, calls, watcher)
-    token_servicer = TokenServicer(calls, authority.forget if authority is not None else lambda: None)
+    token_servicer = TokenServicer(
+        calls, authority.forget if authority is not None else lambda: None
+    )
     token_service_pb2_grpc.add_TokenServiceServicer_to_server(token_servicer, methods)
     health_servicer = health.aio.HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(health_servicer, methods)
     channelz_pb2_grpc.add_ChannelzServicer_to_server(channelz.aio.ChannelzServicer(), methods)
-    reflected = (*SERVICES, health.SERVICE_NAME, "grpc.channelz.v1.Channelz", reflection.SERVICE_NAME)
-    reflection_pb2_grpc.add_ServerReflectionServicer_to_server(reflection.aio.ReflectionServicer(reflected), methods)
-    # Two servers on one port would share its connections unnoticed, unless it is meant (processes.py).
-    server = grpc.aio.server(handlers=[methods], options=[*OPTIONS, ("grpc.so_reuseport", int(share_port))])
+    reflected = (
+        *SERVICES,
+        health.SERVICE_NAME,
+        "grpc.channelz.v1.Channelz",
+        reflection.SERVICE_NAME,
+    )
+    reflection_pb2_grpc.add_ServerReflectionServicer_to_server(
+        reflection.aio.ReflectionServicer(reflected), methods
+    )
+    # Two servers on one port would share its connections unnoticed, unless it is meant
+    # (processes.py).
+    server = grpc.aio.server(
+        handlers=[methods], options=[*OPTIONS, ("grpc.so_reuseport", int(share_port))]
+    )
     return App(server, health_servicer, watcher)
 
 
 def _add_services(methods: Any, calls: Calls, watcher: SyncWatcher) -> None:
-    connector_service_pb2_grpc.add_ConnectorServiceServicer_to_server(ConnectorServicer(calls), methods)
+    connector_service_pb2_grpc.add_ConnectorServiceServicer_to_server(
+        ConnectorServicer(calls), methods
+    )
     link_service_pb2_grpc.add_LinkServiceServicer_to_server(LinkServicer(calls), methods)
-    merchant_service_pb2_grpc.add_MerchantServiceServicer_to_server(MerchantServicer(calls), methods)
-    operation_service_pb2_grpc.add_OperationServiceServicer_to_server(OperationServicer(calls, watcher), methods)
+    merchant_service_pb2_grpc.add_MerchantServiceServicer_to_server(
+        MerchantServicer(calls), methods
+    )
+    operation_service_pb2_grpc.add_OperationServiceServicer_to_server(
+        OperationServicer(calls, watcher), methods
+    )
     order_service_pb2_grpc.add_OrderServiceServicer_to_server(OrderServicer(calls), methods)
     product_service_pb2_grpc.add_ProductServiceServicer_to_server(ProductServicer(calls), methods)
-    receiving_service_pb2_grpc.add_ReceivingServiceServicer_to_server(ReceivingServicer(calls), methods)
+    receiving_service_pb2_grpc.add_ReceivingServiceServicer_to_server(
+        ReceivingServicer(calls), methods
+    )
     shop_service_pb2_grpc.add_ShopServiceServicer_to_server(ShopServicer(calls), methods)
-    stock_service_pb2_grpc.add_StockServiceServicer_to_server(StockServicer(calls, watcher), methods)
+    stock_service_pb2_grpc.add_StockServiceServicer_to_server(
+        StockServicer(calls, watcher), methods
+    )
     sync_service_pb2_grpc.add_SyncServiceServicer_to_server(SyncServicer(calls, watcher), methods)
-    warehouse_service_pb2_grpc.add_WarehouseServiceServicer_to_server(WarehouseServicer(calls), methods)
+    warehouse_service_pb2_grpc.add_WarehouseServiceServicer_to_server(
+        WarehouseServicer(calls), methods
+    )
 
 
 async def tell_health(app: App, *, serving: bool) -> None:
     """Say for the whole server and for each service whether it serves."""
-    state = health_pb2.HealthCheckResponse.SERVING if serving else health_pb2.HealthCheckResponse.NOT_SERVING
+    state = (
+        health_pb2.HealthCheckResponse.SERVING
+        if serving
+        else health_pb2.HealthCheckResponse.NOT_SERVING
+    )
     for service in ("", *SERVICES):
         await app.health.set(service, state)

@@ -1,4 +1,5 @@
-"""How a server is configured: options of the command line, then `ZAIKO_*` environment variables, then defaults."""
+"""How a server is configured: options of the command line, then `ZAIKO_*` environment variables,
+then defaults."""
 
 from __future__ import annotations
 
@@ -19,14 +20,16 @@ PREFIX = "ZAIKO_"
 
 
 class Config(BaseModel):
-    """Everything that an operator can set. The variable of a field is its name in capitals behind `ZAIKO_`."""
+    """Everything that an operator can set. The variable of a field is its name in capitals behind
+    `ZAIKO_`."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     listen: str = "127.0.0.1:50051"
     """Where to listen: `host:port`, `[v6]:port` or `unix:path`. Port 0 takes a free one."""
     tls_cert: Path | None = None
-    """The server's certificate chain in PEM; with `tls_key` it serves TLS. Both are read again when they change."""
+    """The server's certificate chain in PEM; with `tls_key` it serves TLS. Both are read again when
+    they change."""
     tls_key: Path | None = None
     """The certificate's key in PEM."""
     client_ca: Path | None = None
@@ -34,30 +37,39 @@ class Config(BaseModel):
     auth: Literal["none", "tokens"] = "none"
     """Whether callers need a token. Without, whoever reaches the server may do everything."""
     rate: float = Field(default=RATE, ge=0)
-    """Calls a second of one token in the long run, twice as many at once. 0: as many as they like."""
+    """Calls a second of one token in the long run, twice as many at once. 0: as many as they
+    like."""
     insecure: bool = False
-    """Listen beyond this machine although TLS or tokens are missing, because something else protects it."""
+    """Listen beyond this machine although TLS or tokens are missing, because something else
+    protects it."""
     webhooks: str = ""
-    """Where platforms' notifications are taken in over HTTP: `host:port` (a proxy in front of it ends TLS). Empty: nowhere."""
+    """Where platforms' notifications are taken in over HTTP: `host:port` (a proxy in front of it
+    ends TLS). Empty: nowhere."""
     metrics: str = ""
     """Where Prometheus reads `/metrics`: `host:port`. Empty: nowhere."""
     otlp: str = ""
-    """The OpenTelemetry collector that gets traces (OTLP over gRPC), such as `http://localhost:4317`. Empty: what `OTEL_*` says."""
+    """The OpenTelemetry collector that gets traces (OTLP over gRPC), such as
+    `http://localhost:4317`. Empty: what `OTEL_*` says."""
     database: str = "sqlite:///zaiko.db"
-    """`sqlite:///path`, or `postgresql://user:password@host/name`; `host1:5432,host2:5432` is whichever of them is the primary."""
+    """`sqlite:///path`, or `postgresql://user:password@host/name`; `host1:5432,host2:5432` is
+    whichever of them is the primary."""
     secret_keys: tuple[SecretStr, ...] = ()
-    """Fernet keys, separated by commas in the environment: the first seals shops' credentials, all open them."""
+    """Fernet keys, separated by commas in the environment: the first seals shops' credentials, all
+    open them."""
     secret_key_file: Path = Path("zaiko.key")
-    """Where the key is, one per line, when `secret_keys` is empty. Made on the first start. Keep it apart from the database."""
+    """Where the key is, one per line, when `secret_keys` is empty. Made on the first start. Keep it
+    apart from the database."""
     witness_file: Path | None = None
-    """Where this host remembers how far the database has come, to notice one that was restored. Unset: `zaiko.seen` beside the key
-    file, or nowhere when the keys come from the environment."""
+    """Where this host remembers how far the database has come, to notice one that was restored.
+    Unset: `zaiko.seen` beside the key file, or nowhere when the keys come from the environment."""
     capacity: int = Field(default=64, ge=1, le=10_000)
     """Shops that run at once."""
     processes: int = Field(default=1, ge=1, le=256)
-    """Server processes that share the port; more than one takes PostgreSQL, since SQLite has one writer anyway."""
+    """Server processes that share the port; more than one takes PostgreSQL, since SQLite has one
+    writer anyway."""
     share_port: bool = False
-    """Other processes of this host may listen on the same port. Set by the process that starts them."""
+    """Other processes of this host may listen on the same port. Set by the process that starts
+    them."""
     run_shops: bool = True
     """False: only answer calls."""
     http_timeout: float = Field(default=30.0, gt=0)
@@ -68,7 +80,11 @@ class Config(BaseModel):
     @field_validator("secret_keys", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
-        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+        return (
+            tuple(part.strip() for part in value.split(",") if part.strip())
+            if isinstance(value, str)
+            else value
+        )
 
     @field_validator("database")
     @classmethod
@@ -77,21 +93,29 @@ class Config(BaseModel):
         return value
 
     @classmethod
-    def read(cls, options: Mapping[str, Any] | None = None, environment: Mapping[str, str] | None = None) -> Config:
-        """From options (None = not given) and the environment. Raises pydantic.ValidationError, which names the field and not the
-        value."""
+    def read(
+        cls, options: Mapping[str, Any] | None = None, environment: Mapping[str, str] | None = None
+    ) -> Config:
+        """From options (None = not given) and the environment. Raises pydantic.ValidationError,
+        which names the field and not the value."""
         environment = os.environ if environment is None else environment
-        given = {name: environment[PREFIX + name.upper()] for name in cls.model_fields if PREFIX + name.upper() in environment}
+        given = {
+            name: environment[PREFIX + name.upper()]
+            for name in cls.model_fields
+            if PREFIX + name.upper() in environment
+        }
         given |= {name: value for name, value in (options or {}).items() if value is not None}
         return cls.model_validate(given)
 
     def check(self) -> None:
-        """What only a start would find: raises Exposed and CertificateUnusable, and makes the key file."""
+        """What only a start would find: raises Exposed and CertificateUnusable, and makes the key
+        file."""
         self.tls()
         self.keys()
 
     def tls(self) -> ServerTls | None:
-        """TLS, when it is set. Raises Exposed for a server that would be open to others, CertificateUnusable."""
+        """TLS, when it is set. Raises Exposed for a server that would be open to others,
+        CertificateUnusable."""
         if not self.insecure:
             check_exposure(self.listen, tls=self.tls_cert is not None, tokens=self.auth == "tokens")
         if self.tls_cert is None or self.tls_key is None:
@@ -105,7 +129,9 @@ class Config(BaseModel):
         if self.client_ca is not None and self.tls_cert is None:
             raise ValueError("client_ca needs TLS; give tls_cert and tls_key as well")
         if self.processes > 1 and not self.database.startswith("postgresql"):
-            raise ValueError("processes: several need PostgreSQL (SQLite has one writer at a time); give --db postgresql://…")
+            raise ValueError(
+                "processes: several need PostgreSQL (SQLite has one writer at a time); give --db postgresql://…"
+            )
         if self.processes > 1 and self.listen.startswith("unix"):
             raise ValueError("processes: several cannot share a unix socket; listen on host:port")
         return self

@@ -1,4 +1,5 @@
-"""`/metrics` for Prometheus, on a listener of its own: it is for the operator's network, not for clients or platforms."""
+"""`/metrics` for Prometheus, on a listener of its own: it is for the operator's network, not for
+clients or platforms."""
 
 from __future__ import annotations
 
@@ -15,7 +16,9 @@ class Exposition:
     def __init__(self, metrics: Metrics, listen: str) -> None:
         host, _, port = listen.rpartition(":")
         try:
-            served: tuple[WSGIServer, Thread] = start_http_server(int(port), addr=host.strip("[]"), registry=metrics.registry)
+            served: tuple[WSGIServer, Thread] = start_http_server(
+                int(port), addr=host.strip("[]"), registry=metrics.registry
+            )
         except (OSError, ValueError) as error:
             raise RuntimeError(f"Failed to bind {listen} for metrics: {error}") from None
         self._server, self._thread = served

@@ -1,8 +1,9 @@
 """Starts and stops a server in the order that loses nothing.
 
-Start: engine (migrations, scheduler) → services → bind → start → health. Stop: health says NOT_SERVING → notifications are taken in
-no more → no run begins any more → watches end with a mark → calls under way end → engine (runs end, leases are given back,
-connectors and store close) → metrics. A second signal stops at once.
+Start: engine (migrations, scheduler) → services → bind → start → health. Stop: health says
+NOT_SERVING → notifications are taken in no more → no run begins any more → watches end with a mark
+→ calls under way end → engine (runs end, leases are given back, connectors and store close) →
+metrics. A second signal stops at once.
 """
 
 from __future__ import annotations
@@ -43,17 +44,22 @@ class Server:
         self._exposition: Exposition | None = None
         self._vitals: Vitals | None = None
         self.webhooks = self.metrics = ""
-        """Where notifications are taken in and where metrics are shown, with the ports that were taken."""
+        """Where notifications are taken in and where metrics are shown, with the ports that were
+        taken."""
         self._log: Any = structlog.get_logger("zaiko")
 
     async def start(self) -> str:
-        """Begin to serve; the address, with the port that was taken. Raises Exposed and CertificateUnusable before anything
-        else."""
+        """Begin to serve; the address, with the port that was taken. Raises Exposed and
+        CertificateUnusable before anything else."""
         tls = self.config.tls()
         await self.engine.start()
         try:
             config = self.config
-            settings = {"tokens": config.auth == "tokens", "rate": config.rate or None, "share_port": config.share_port}
+            settings = {
+                "tokens": config.auth == "tokens",
+                "rate": config.rate or None,
+                "share_port": config.share_port,
+            }
             app = build(self.engine, **(settings | self._options))
             if tls is None:
                 port = app.server.add_insecure_port(self.config.listen)
@@ -116,7 +122,12 @@ async def running(engine: Engine, config: Config, **options: Any) -> AsyncIterat
         await server.stop()
 
 
-async def serve(config: Config, *, ready: Callable[[str], None] = lambda address: None, engine: Engine | None = None) -> None:
+async def serve(
+    config: Config,
+    *,
+    ready: Callable[[str], None] = lambda address: None,
+    engine: Engine | None = None,
+) -> None:
     """Serve until SIGTERM or SIGINT. `ready` is told the address. Raises telemetry.ExtraMissing."""
     traces = None if engine is not None else telemetry.provider(config.otlp, os.environ)
     server = Server(engine or Engine(config.engine(), traces=traces), config)

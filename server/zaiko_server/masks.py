@@ -1,4 +1,5 @@
-"""Partial updates: which fields a request changes. Driven by the table below and the messages' descriptors."""
+"""Partial updates: which fields a request changes. Driven by the table below and the messages'
+descriptors."""
 
 from __future__ import annotations
 
@@ -13,7 +14,8 @@ from zaiko_server.refusals import MaskInvalid
 
 @dataclass(frozen=True, slots=True)
 class Fields:
-    """`changeable` fields of a resource, and `fixed` ones: those set at creation, which may be named when they stay as they are."""
+    """`changeable` fields of a resource, and `fixed` ones: those set at creation, which may be
+    named when they stay as they are."""
 
     changeable: tuple[str, ...]
     fixed: tuple[str, ...] = ()
@@ -25,12 +27,22 @@ UPDATES: Mapping[str, tuple[str, Fields]] = {
     "UpdateShopRequest": (
         "shop",
         Fields(
-            ("display_name", "settings", "secrets", "sync_interval", "drift_policy", "shadow", "suspect_policy"), ("connector",)
+            (
+                "display_name",
+                "settings",
+                "secrets",
+                "sync_interval",
+                "drift_policy",
+                "shadow",
+                "suspect_policy",
+            ),
+            ("connector",),
         ),
     ),
     "UpdateLinkRequest": ("link", Fields(("sync_enabled",), ("listing", "product", "bundle"))),
 }
-"""By request: the field that holds the resource, and what of it can be changed. Everything else is output-only."""
+"""By request: the field that holds the resource, and what of it can be changed. Everything else is
+output-only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,19 +54,30 @@ class Mask:
 
 
 def mask_of(request: Any) -> Mask:
-    """What an update request changes; raises MaskInvalid, naming every bad path. An absent or empty mask means the fields that are
-    present, `*` means all that can be changed."""
+    """What an update request changes; raises MaskInvalid, naming every bad path. An absent or empty
+    mask means the fields that are present, `*` means all that can be changed."""
     holder, fields = UPDATES[request.DESCRIPTOR.name]
     resource: Message = getattr(request, holder)
     paths = list(request.update_mask.paths)
     if not paths:
-        changes = frozenset(field.name for field, _ in resource.ListFields()) & frozenset(fields.changeable)
+        changes = frozenset(field.name for field, _ in resource.ListFields()) & frozenset(
+            fields.changeable
+        )
         if not changes:
-            raise MaskInvalid([("", f"nothing is to be changed; set one of {', '.join(fields.changeable)}")])
+            raise MaskInvalid(
+                [("", f"nothing is to be changed; set one of {', '.join(fields.changeable)}")]
+            )
         return Mask(changes, frozenset(name for name in fields.fixed if _is_set(resource, name)))
     if paths == ["*"]:
-        return Mask(frozenset(fields.changeable), frozenset(name for name in fields.fixed if _is_set(resource, name)))
-    problems = [(path, _complaint(resource, path)) for path in paths if path not in fields.changeable + fields.fixed]
+        return Mask(
+            frozenset(fields.changeable),
+            frozenset(name for name in fields.fixed if _is_set(resource, name)),
+        )
+    problems = [
+        (path, _complaint(resource, path))
+        for path in paths
+        if path not in fields.changeable + fields.fixed
+    ]
     if problems:
         raise MaskInvalid(problems)
     changes = frozenset(paths) & frozenset(fields.changeable)
@@ -63,9 +86,13 @@ def mask_of(request: Any) -> Mask:
 
 def check_fixed(mask: Mask, given: Message, stored: Message) -> None:
     """Raises MaskInvalid when a fixed field that the request names differs from what is stored."""
-    differing = [name for name in sorted(mask.fixed) if getattr(given, name) != getattr(stored, name)]
+    differing = [
+        name for name in sorted(mask.fixed) if getattr(given, name) != getattr(stored, name)
+    ]
     if differing:
-        raise MaskInvalid([(name, "is set at creation and cannot be changed") for name in differing])
+        raise MaskInvalid(
+            [(name, "is set at creation and cannot be changed") for name in differing]
+        )
 
 
 def _is_set(resource: Message, name: str) -> bool:

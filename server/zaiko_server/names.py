@@ -1,4 +1,5 @@
-"""Resource names: what they look like, and how ids come out of them. The only place that parses or builds a name."""
+"""Resource names: what they look like, and how ids come out of them. The only place that parses or
+builds a name."""
 
 from __future__ import annotations
 
@@ -54,7 +55,8 @@ class Name:
         return "/".join([*parts, self.last] if self.last else parts)
 
     def ids(self, name: str, *, wildcard: bool = False) -> tuple[str, ...]:
-        """The ids in a name, outermost first; raises InvalidName. With `wildcard` the last id may be `-`, given as it is."""
+        """The ids in a name, outermost first; raises InvalidName. With `wildcard` the last id may
+        be `-`, given as it is."""
         found = self._pattern(wildcard).fullmatch(name)
         if found is None:
             raise InvalidName([("name", "name.form", self.complaint(name, wildcard=wildcard))])
@@ -67,7 +69,10 @@ class Name:
     def complaint(self, name: str, *, wildcard: bool = False) -> str:
         """What to say of a name that does not match."""
         or_all = ", or - in place of the last id" if wildcard else ""
-        return f"{name[:200]!r} is not the name of a {self.kind}: use {self.template}{or_all}, as the server gave it"
+        return (
+            f"{name[:200]!r} is not the name of a {self.kind}: use {self.template}{or_all}, as "
+            "the server gave it"
+        )
 
     @property
     def template(self) -> str:
@@ -123,9 +128,13 @@ ALL = (
 
 
 def order_id(external_id: str) -> str:
-    """A platform's order id, which may contain anything, as the last part of a name. Reversible, and the same for ever."""
+    """A platform's order id, which may contain anything, as the last part of a name. Reversible,
+    and the same for ever."""
     plain = re.compile(r"[A-Za-z0-9.-]")
-    return "".join(char if plain.fullmatch(char) else "".join(f"_{byte:02x}" for byte in char.encode()) for char in external_id)
+    return "".join(
+        char if plain.fullmatch(char) else "".join(f"_{byte:02x}" for byte in char.encode())
+        for char in external_id
+    )
 
 
 def external_order_id(order: str) -> str:
@@ -135,7 +144,13 @@ def external_order_id(order: str) -> str:
         return raw.decode()
     except UnicodeDecodeError:
         raise InvalidName(
-            [("name", "name.form", f"{order!r} is not the id of an order; use names as the server gave them")]
+            [
+                (
+                    "name",
+                    "name.form",
+                    f"{order!r} is not the id of an order; use names as the server gave them",
+                )
+            ]
         ) from None
 
 

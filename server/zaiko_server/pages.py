@@ -1,7 +1,9 @@
-"""Pages of lists: the token says where to go on, and is good only for the merchant and the request that it was made for.
+"""Pages of lists: the token says where to go on, and is good only for the merchant and the request
+that it was made for.
 
-A token is opaque to clients and grants nothing: it holds a position, the hash of the filter and the revision that was read, under a
-MAC that is bound to the merchant. Positions are keys (keyset), never offsets.
+A token is opaque to clients and grants nothing: it holds a position, the hash of the filter and the
+revision that was read, under a MAC that is bound to the merchant. Positions are keys (keyset),
+never offsets.
 """
 
 from __future__ import annotations
@@ -25,7 +27,8 @@ Key = tuple[Any, ...]
 
 DEFAULT_SIZE, LARGEST_SIZE = 100, 1000
 REPLY_LIMIT = 1 << 20
-"""Bytes that a page aims at: clients refuse more than 4 MiB by default. A page ends early, never empty, when it is reached."""
+"""Bytes that a page aims at: clients refuse more than 4 MiB by default. A page ends early, never
+empty, when it is reached."""
 
 _VERSION = 1
 _MAC_SIZE = 8
@@ -56,20 +59,33 @@ class Position:
 
 
 class Pages:
-    """Makes and checks page tokens. `key` is the database's own, so that every replica understands every token."""
+    """Makes and checks page tokens. `key` is the database's own, so that every replica understands
+    every token."""
 
     def __init__(self, key: bytes) -> None:
         self._key = key
 
     def begin(self, merchant: str, request: Any) -> Position:
-        """Where `request`, a list request with `page_size` and `page_token`, begins. Raises InvalidPageToken."""
+        """Where `request`, a list request with `page_size` and `page_token`, begins. Raises
+        InvalidPageToken."""
         kind = request.DESCRIPTOR.name
         filter_hash = _filter_hash(request)
         size = min(request.page_size or DEFAULT_SIZE, LARGEST_SIZE)
-        after = self._open(request.page_token, merchant, kind, filter_hash) if request.page_token else None
+        after = (
+            self._open(request.page_token, merchant, kind, filter_hash)
+            if request.page_token
+            else None
+        )
         return Position(merchant, kind, filter_hash, size, after)
 
-    def cut(self, position: Position, rows: Sequence[R], key: Callable[[R], Key], messages: Iterable[M], revision: int) -> Cut[M]:
+    def cut(
+        self,
+        position: Position,
+        rows: Sequence[R],
+        key: Callable[[R], Key],
+        messages: Iterable[M],
+        revision: int,
+    ) -> Cut[M]:
         """One page of `rows` (read with `position.page`) and their `messages`."""
         items: list[M] = []
         total = 0
@@ -85,7 +101,11 @@ class Pages:
     def _seal(self, position: Position, after: Key, revision: int) -> str:
         content = [_VERSION, position.kind, list(after), position.filter_hash, revision]
         payload = json.dumps(content, separators=(",", ":")).encode()
-        return base64.urlsafe_b64encode(self._mac(position.merchant, payload) + payload).decode().rstrip("=")
+        return (
+            base64.urlsafe_b64encode(self._mac(position.merchant, payload) + payload)
+            .decode()
+            .rstrip("=")
+        )
 
     def _open(self, token: str, merchant: str, kind: str, filter_hash: str) -> Key:
         try:
@@ -97,15 +117,26 @@ class Pages:
             raise _broken()
         version, made_for, after, made_with, _ = json.loads(payload)
         if version != _VERSION or made_for != kind or made_with != filter_hash:
-            raise InvalidPageToken("page_token belongs to a request with another filter or order; begin again without it")
+            raise InvalidPageToken(
+                "page_token belongs to a request with another filter or order; begin again "
+                "without it"
+            )
         return tuple(after)
 
     def _mac(self, merchant: str, payload: bytes) -> bytes:
-        return hashlib.blake2b(merchant.encode() + b"\0" + payload, key=self._key, digest_size=_MAC_SIZE).digest()
+        return hashlib.blake2b(
+            merchant.encode() + b"\0" + payload, key=self._key, digest_size=_MAC_SIZE
+        ).digest()
 
 
-def collect(position: Position, fetch: Callable[[Page], list[R]], key: Callable[[R], Key], keep: Callable[[R], bool]) -> list[R]:
-    """Rows that pass `keep`, read page by page until one more than a page is there: for filters that the store does not know."""
+def collect(
+    position: Position,
+    fetch: Callable[[Page], list[R]],
+    key: Callable[[R], Key],
+    keep: Callable[[R], bool],
+) -> list[R]:
+    """Rows that pass `keep`, read page by page until one more than a page is there: for filters
+    that the store does not know."""
     found: list[R] = []
     after = position.after
     chunk = max(position.size + 1, DEFAULT_SIZE)
@@ -126,4 +157,6 @@ def _filter_hash(request: Any) -> str:
 
 
 def _broken() -> InvalidPageToken:
-    return InvalidPageToken("page_token is broken or belongs to another merchant; begin again without it")
+    return InvalidPageToken(
+        "page_token is broken or belongs to another merchant; begin again without it"
+    )

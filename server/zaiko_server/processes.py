@@ -1,6 +1,6 @@
-"""Several server processes on one port of one host, to use its cores. They know of each other as replicas on other hosts do: by
-the database alone, so every rule about replicas holds. This process only starts them, starts again what died, and hands signals
-on."""
+"""Several server processes on one port of one host, to use its cores. They know of each other as
+replicas on other hosts do: by the database alone, so every rule about replicas holds. This process
+only starts them, starts again what died, and hands signals on."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ _WELL = 60.0
 
 
 class Processes:
-    """`config.processes` of them, each with the same settings but for what they cannot share. `arguments` are options of `zaiko
-    serve` that are no settings."""
+    """`config.processes` of them, each with the same settings but for what they cannot share.
+    `arguments` are options of `zaiko serve` that are no settings."""
 
     def __init__(self, config: Config, arguments: Sequence[str] = ()) -> None:
         self._config, self._arguments = config, list(arguments)
@@ -33,15 +33,18 @@ class Processes:
         self._log: Any = structlog.get_logger("zaiko.processes")
 
     async def serve(self, ready: Callable[[str], None]) -> int:
-        """Until SIGTERM or SIGINT, which all of them get; then until all have drained. `ready` is told the address as soon as one
-        of them answers there. 0, or the worst exit code of those that were told to stop. Raises RuntimeError for a port that is
-        taken."""
+        """Until SIGTERM or SIGINT, which all of them get; then until all have drained. `ready` is
+        told the address as soon as one of them answers there. 0, or the worst exit code of those
+        that were told to stop. Raises RuntimeError for a port that is taken."""
         loop = asyncio.get_running_loop()
         with _reserved(self._config.listen) as address:
             for number in (signal.SIGTERM, signal.SIGINT):
                 loop.add_signal_handler(number, self._hand_on)
             try:
-                keepers = [asyncio.create_task(self._keep(index, address)) for index in range(self._config.processes)]
+                keepers = [
+                    asyncio.create_task(self._keep(index, address))
+                    for index in range(self._config.processes)
+                ]
                 await self._answering(address)
                 ready(address)
                 codes = await asyncio.gather(*keepers)
@@ -55,7 +58,8 @@ class Processes:
         while True:
             began = asyncio.get_running_loop().time()
             command = [sys.executable, "-m", "zaiko_server.cli", "serve", *self._arguments]
-            # Nothing is ever written to it. It ends when this process does, however it does, and theirs end with it (lifecycle.py).
+            # Nothing is ever written to it. It ends when this process does, however it does, and
+            # theirs end with it (lifecycle.py).
             process = await asyncio.create_subprocess_exec(
                 *command, env=self._environment(index, address), stdin=asyncio.subprocess.PIPE
             )
@@ -88,7 +92,8 @@ class Processes:
             await self._sleep(0.05)
 
     def _environment(self, index: int, address: str) -> dict[str, str]:
-        """The settings of one of them. Not on its command line, where everybody could read the database's password."""
+        """The settings of one of them. Not on its command line, where everybody could read the
+        database's password."""
         own = {"listen": address, "processes": 1, "share_port": True}
         if self._config.metrics:
             host, _, port = self._config.metrics.rpartition(":")
@@ -96,7 +101,9 @@ class Processes:
         # Notifications are few, and one process is enough to take them in.
         own["webhooks"] = self._config.webhooks if index == 0 else ""
         given = self._config.model_dump(exclude={"secret_keys"}, exclude_none=True) | own
-        return dict(os.environ) | {PREFIX + name.upper(): str(value) for name, value in given.items()}
+        return dict(os.environ) | {
+            PREFIX + name.upper(): str(value) for name, value in given.items()
+        }
 
     def _hand_on(self) -> None:
         self._stopping.set()
@@ -113,8 +120,9 @@ def _reachable(host: str) -> str:
 
 @contextlib.contextmanager
 def _reserved(listen: str) -> Iterator[str]:
-    """The address with a port that is ours for as long as the context lasts, also when 0 was asked for: held by a socket that does
-    not listen, so it takes no connection away from those that do."""
+    """The address with a port that is ours for as long as the context lasts, also when 0 was asked
+    for: held by a socket that does not listen, so it takes no connection away from those that
+    do."""
     host, _, port = listen.rpartition(":")
     family, kind, protocol, _, where = socket.getaddrinfo(
         host.strip("[]") or None, int(port), type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE

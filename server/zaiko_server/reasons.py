@@ -1,4 +1,5 @@
-"""Who must act for every reason, and the status code that comes nearest: the list of `error.proto`, as a table."""
+"""Who must act for every reason, and the status code that comes nearest: the list of `error.proto`,
+as a table."""
 
 from __future__ import annotations
 
@@ -22,7 +23,8 @@ REASONS: Mapping[str, tuple[str, StatusCode]] = {
     "TOKEN_MISSING": (_S, StatusCode.UNAUTHENTICATED),
     "TOKEN_INVALID": (_S, StatusCode.UNAUTHENTICATED),
     "TOKEN_EXPIRED": (_S, StatusCode.UNAUTHENTICATED),
-    # As a Problem of a shop it is the merchant's; a call that lacks a permission is refused with owner SYSTEM (status.py).
+    # As a Problem of a shop it is the merchant's; a call that lacks a permission is refused with
+    # owner SYSTEM (status.py).
     "PERMISSION_MISSING": (_M, StatusCode.PERMISSION_DENIED),
     "RESOURCE_NOT_FOUND": (_S, StatusCode.NOT_FOUND),
     "RESOURCE_EXISTS": (_S, StatusCode.ALREADY_EXISTS),

@@ -1,12 +1,18 @@
-"""Refusals that only a server gives: about the form of a request, its time and its size. They join the tree of
-`zaiko_core/domain/errors.py`, and are mapped with it in `status.py`."""
+"""Refusals that only a server gives: about the form of a request, its time and its size. They join
+the tree of `zaiko_core/domain/errors.py`, and are mapped with it in `status.py`."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import ClassVar
 
-from zaiko_core.domain.errors import DuplicateInBatch, FieldMaskInvalid, Invalid, Refusal, Unavailable
+from zaiko_core.domain.errors import (
+    DuplicateInBatch,
+    FieldMaskInvalid,
+    Invalid,
+    Refusal,
+    Unavailable,
+)
 
 Violation = tuple[str, str, str]
 """(dotted path with indexes, rule id, what is wrong and what to do)"""
@@ -35,7 +41,11 @@ class BatchTooLarge(Invalid):
     reason = "BATCH_TOO_LARGE"
 
     def __init__(self, path: str, limit: int, given: int) -> None:
-        super().__init__(f"{path} has {given} items, at most {limit} are allowed; split the batch", limit=str(limit), field=path)
+        super().__init__(
+            f"{path} has {given} items, at most {limit} are allowed; split the batch",
+            limit=str(limit),
+            field=path,
+        )
 
 
 class Repeated(DuplicateInBatch):
@@ -52,7 +62,10 @@ class SequenceGap(Invalid):
     reason = "SEQUENCE_GAP"
 
     def __init__(self, expected: int, given: int) -> None:
-        super().__init__(f"sequence {given} came where {expected} was expected; send from there", expected=str(expected))
+        super().__init__(
+            f"sequence {given} came where {expected} was expected; send from there",
+            expected=str(expected),
+        )
 
 
 class MaskInvalid(FieldMaskInvalid):
@@ -63,7 +76,9 @@ class MaskInvalid(FieldMaskInvalid):
             "update_mask: " + "; ".join(f"{path or '(empty)'}: {text}" for path, text in problems),
             paths=",".join(path for path, _ in problems),
         )
-        self.violations = [("update_mask", "field_mask", f"{path or '(empty)'}: {text}") for path, text in problems]
+        self.violations = [
+            ("update_mask", "field_mask", f"{path or '(empty)'}: {text}") for path, text in problems
+        ]
 
 
 class Expired(Refusal):
@@ -83,7 +98,10 @@ class RateLimited(Exhausted):
 
     def __init__(self, rate: float, retry_after: float) -> None:
         super().__init__(
-            f"more than {rate:g} calls a second; wait {retry_after:.2f} s, and use batches or a watch instead of many calls",
+            (
+                f"more than {rate:g} calls a second; wait {retry_after:.2f} s, and use batches "
+                "or a watch instead of many calls"
+            ),
             limit=f"{rate:g}",
         )
         self.retry_after = retry_after
@@ -94,14 +112,19 @@ class TooManyGuesses(RateLimited):
 
     def __init__(self, rate: float, retry_after: float) -> None:
         super().__init__(rate, retry_after)
-        self.message = f"too many unknown tokens came from this host; wait {retry_after:.2f} s, and correct the token"
+        self.message = (
+            f"too many unknown tokens came from this host; wait {retry_after:.2f} s, and "
+            "correct the token"
+        )
 
 
 class TooManyStreams(Exhausted):
     reason = "TOO_MANY_STREAMS"
 
     def __init__(self, limit: int) -> None:
-        super().__init__(f"{limit} watches are open already; share one, or end others", limit=str(limit))
+        super().__init__(
+            f"{limit} watches are open already; share one, or end others", limit=str(limit)
+        )
 
 
 class SlowConsumer(Exhausted):
@@ -114,14 +137,19 @@ class MessageTooLarge(Exhausted):
     reason = "MESSAGE_TOO_LARGE"
 
     def __init__(self, limit: int, size: int, what: str = "request") -> None:
-        super().__init__(f"the {what} has {size} bytes, at most {limit} are allowed; split the request", limit=str(limit))
+        super().__init__(
+            f"the {what} has {size} bytes, at most {limit} are allowed; split the request",
+            limit=str(limit),
+        )
 
 
 class ServerDraining(Unavailable):
     reason = "SERVER_DRAINING"
 
     def __init__(self, retry_after: float) -> None:
-        super().__init__("this server is stopping; call again, another one or the next process will answer")
+        super().__init__(
+            "this server is stopping; call again, another one or the next process will answer"
+        )
         self.retry_after = retry_after
 
 
@@ -129,7 +157,10 @@ class Unimplemented(Refusal):
     reason = "NOT_IMPLEMENTED"
 
     def __init__(self, method: str) -> None:
-        super().__init__(f"this server does not have {method}; upgrade it, or correct the method's name", method=method)
+        super().__init__(
+            f"this server does not have {method}; upgrade it, or correct the method's name",
+            method=method,
+        )
 
 
 class Internal(Refusal):
@@ -138,7 +169,9 @@ class Internal(Refusal):
     reason: ClassVar[str] = "INTERNAL"
 
     def __init__(self, incident: str) -> None:
-        super().__init__(f"internal error; tell the operator the incident {incident}", incident=incident)
+        super().__init__(
+            f"internal error; tell the operator the incident {incident}", incident=incident
+        )
 
 
 class ConnectorContractBroken(Internal):
@@ -147,4 +180,8 @@ class ConnectorContractBroken(Internal):
     reason = "CONNECTOR_CONTRACT_BROKEN"
 
     def __init__(self, connector: str, message: str) -> None:
-        Refusal.__init__(self, f"the connector {connector!r} is broken: {message}; tell its author", connector=connector)
+        Refusal.__init__(
+            self,
+            f"the connector {connector!r} is broken: {message}; tell its author",
+            connector=connector,
+        )

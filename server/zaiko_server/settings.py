@@ -1,4 +1,5 @@
-"""A shop's settings and secrets against its connector's model: every violation by the field that caused it, and never a value."""
+"""A shop's settings and secrets against its connector's model: every violation by the field that
+caused it, and never a value."""
 
 from __future__ import annotations
 
@@ -13,23 +14,37 @@ from zaiko_sdk import ConnectorType
 
 
 def settings_of(struct: Struct) -> dict[str, Any]:
-    """The settings in a request. A Struct has floats only; whole ones are taken for what they mean."""
+    """The settings in a request. A Struct has floats only; whole ones are taken for what they
+    mean."""
     plain: dict[str, Any] = _whole(json_format.MessageToDict(struct))
     return plain
 
 
-def divided(kind: ConnectorType, settings: Mapping[str, Any], secrets: Mapping[str, str]) -> tuple[dict[str, Any], dict[str, str]]:
-    """Settings and secrets as they are stored: a credential that came among the settings is a secret all the same."""
+def divided(
+    kind: ConnectorType, settings: Mapping[str, Any], secrets: Mapping[str, str]
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """Settings and secrets as they are stored: a credential that came among the settings is a
+    secret all the same."""
     fields = kind.settings.secret_fields()
-    strays = {name: str(value) for name, value in settings.items() if name in fields and value is not None}
-    return {name: value for name, value in settings.items() if name not in fields}, {**strays, **secrets}
+    strays = {
+        name: str(value) for name, value in settings.items() if name in fields and value is not None
+    }
+    return {name: value for name, value in settings.items() if name not in fields}, {
+        **strays,
+        **secrets,
+    }
 
 
 def check(kind: ConnectorType, settings: Mapping[str, Any], secrets: Mapping[str, str]) -> None:
-    """Raises InvalidField with every violation of the connector's model. `settings` and `secrets` are divided."""
+    """Raises InvalidField with every violation of the connector's model. `settings` and `secrets`
+    are divided."""
     fields = kind.settings.secret_fields()
     violations = [
-        (f"shop.secrets.{name}", "settings.unknown", f"{kind.id} has no such secret; put what is not secret into settings")
+        (
+            f"shop.secrets.{name}",
+            "settings.unknown",
+            f"{kind.id} has no such secret; put what is not secret into settings",
+        )
         for name in sorted(secrets.keys() - fields)
     ]
     known = {name: value for name, value in secrets.items() if name in fields}
@@ -41,7 +56,11 @@ def check(kind: ConnectorType, settings: Mapping[str, Any], secrets: Mapping[str
             secret = bool(place) and place[0] in fields
             path = ".".join(["shop", "secrets" if secret else "settings", *place])
             # The message of a model's own check may quote what it was given.
-            text = item["msg"] if not secret or item["type"] == "missing" else "is not acceptable; check it"
+            text = (
+                item["msg"]
+                if not secret or item["type"] == "missing"
+                else "is not acceptable; check it"
+            )
             violations.append((path, f"settings.{item['type']}", text[:300]))
     if violations:
         raise InvalidField(violations)

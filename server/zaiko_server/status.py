@@ -1,8 +1,10 @@
-"""The one mapping from refusals to gRPC: code, message, and google.rpc.Status in `grpc-status-details-bin`.
+"""The one mapping from refusals to gRPC: code, message, and google.rpc.Status in
+`grpc-status-details-bin`.
 
-Every refusal carries ErrorInfo with its reason and who must act; BadRequest, RetryInfo, ResourceInfo, PreconditionFailure and
-QuotaFailure come with those that they fit, and LocalizedMessage with all when the caller prefers Japanese. What is not a refusal is
-a bug: it becomes INTERNAL with an incident id, and nothing else of it is told.
+Every refusal carries ErrorInfo with its reason and who must act; BadRequest, RetryInfo,
+ResourceInfo, PreconditionFailure and QuotaFailure come with those that they fit, and
+LocalizedMessage with all when the caller prefers Japanese. What is not a refusal is a bug: it
+becomes INTERNAL with an incident id, and nothing else of it is told.
 """
 
 from __future__ import annotations
@@ -55,16 +57,17 @@ _CODES: Mapping[type[Refusal], StatusCode] = {
 }
 
 _MESSAGE_LIMIT, _STATUS_LIMIT, _VALUE_LIMIT = 1_000, 4_500, 300
-"""Bytes: of the message as it travels (what is not printable ASCII takes three for each), of the details (base64 on the wire), and
-of one value in them. Peers drop calls whose trailers exceed 8 KiB, so a long list of violations is cut; the message tells how
-many."""
+"""Bytes: of the message as it travels (what is not printable ASCII takes three for each), of the
+details (base64 on the wire), and of one value in them. Peers drop calls whose trailers exceed 8
+KiB, so a long list of violations is cut; the message tells how many."""
 
 _RETRY_AFTER = 1.0
 """Seconds, where the refusal says nothing better."""
 
 
 def code_for(refusal: Refusal) -> StatusCode:
-    """The status code, by the refusal's place in the tree of refusals; for one that stands at its root, by its reason."""
+    """The status code, by the refusal's place in the tree of refusals; for one that stands at its
+    root, by its reason."""
     for kind in type(refusal).__mro__:
         if kind in _CODES:
             return _CODES[kind]
@@ -73,9 +76,13 @@ def code_for(refusal: Refusal) -> StatusCode:
 
 def wants_japanese(context: Any) -> bool:
     """Whether a call's `accept-language` (RFC 9110) has Japanese before English."""
-    given = next((value for key, value in context.invocation_metadata() or () if key == LANGUAGE_KEY), "")
+    given = next(
+        (value for key, value in context.invocation_metadata() or () if key == LANGUAGE_KEY), ""
+    )
     ranges = [entry.strip().partition(";") for entry in str(given)[:200].lower().split(",")]
-    weights = [(_weight(parameters), tag.strip().partition("-")[0]) for tag, _, parameters in ranges]
+    weights = [
+        (_weight(parameters), tag.strip().partition("-")[0]) for tag, _, parameters in ranges
+    ]
     spoken = [(weight, tag) for weight, tag in weights if tag in ("ja", "en") and weight > 0]
     # Of equal weights the first counts, as browsers write them.
     return bool(spoken) and max(spoken, key=lambda entry: entry[0])[1] == "ja"
@@ -92,11 +99,14 @@ def _weight(parameters: str) -> float:
 
 
 def status_for(refusal: Refusal, *, japanese: bool = False) -> status_pb2.Status:
-    """The refusal as clients in every language decode it; `japanese` adds what to do in Japanese."""
+    """The refusal as clients in every language decode it; `japanese` adds what to do in
+    Japanese."""
     message = refusal.message
     if not message.endswith((".", "!", "?")):
         message += "."
-    status = status_pb2.Status(code=code_for(refusal).value[0], message=_fitting(message, _MESSAGE_LIMIT))
+    status = status_pb2.Status(
+        code=code_for(refusal).value[0], message=_fitting(message, _MESSAGE_LIMIT)
+    )
     for detail in _details(refusal, japanese=japanese):
         packed = any_pb2.Any()
         _fit(detail, _STATUS_LIMIT - status.ByteSize())
@@ -123,8 +133,11 @@ def _fit(detail: Message, room: int) -> None:
             del detail.field_violations[-1]
 
 
-def trailers_for(refusal: Refusal, *, japanese: bool = False) -> tuple[tuple[str, str | bytes], ...]:
-    """What goes into the trailing metadata: the details, and when to try again for clients that retry by themselves."""
+def trailers_for(
+    refusal: Refusal, *, japanese: bool = False
+) -> tuple[tuple[str, str | bytes], ...]:
+    """What goes into the trailing metadata: the details, and when to try again for clients that
+    retry by themselves."""
     status = status_for(refusal, japanese=japanese)
     trailers: list[tuple[str, str | bytes]] = [(DETAILS_KEY, status.SerializeToString())]
     if isinstance(refusal, Unavailable):
@@ -141,7 +154,9 @@ def retry_after(refusal: Refusal) -> float:
 def _details(refusal: Refusal, *, japanese: bool) -> Iterable[Message]:
     # In a call it is the caller's token that lacks it; as a shop's Problem, the shop's credentials.
     owner = "SYSTEM" if isinstance(refusal, Denied) else owner_of(refusal.reason)
-    metadata = {"owner": owner} | {key: _fitting(value, _VALUE_LIMIT) for key, value in refusal.metadata.items()}
+    metadata = {"owner": owner} | {
+        key: _fitting(value, _VALUE_LIMIT) for key, value in refusal.metadata.items()
+    }
     yield details_pb2.ErrorInfo(reason=refusal.reason, domain=DOMAIN, metadata=metadata)
     if japanese:
         # Before what may be cut for its length.
@@ -151,7 +166,9 @@ def _details(refusal: Refusal, *, japanese: bool) -> Iterable[Message]:
         yield _bad_request(violations)
     if isinstance(refusal, RateLimited):
         quota: Any = details_pb2.QuotaFailure()
-        quota.violations.add(subject="calls a second", description=_fitting(refusal.message, _VALUE_LIMIT))
+        quota.violations.add(
+            subject="calls a second", description=_fitting(refusal.message, _VALUE_LIMIT)
+        )
         yield quota
     if isinstance(refusal, (Unavailable, WriteConflict, RateLimited)):
         info = details_pb2.RetryInfo()
@@ -170,7 +187,9 @@ def _details(refusal: Refusal, *, japanese: bool) -> Iterable[Message]:
         subject = next(iter(refusal.metadata.values()), "")
         failure: Any = details_pb2.PreconditionFailure()
         failure.violations.add(
-            type=refusal.reason, subject=_fitting(subject, _VALUE_LIMIT), description=_fitting(refusal.message, _VALUE_LIMIT)
+            type=refusal.reason,
+            subject=_fitting(subject, _VALUE_LIMIT),
+            description=_fitting(refusal.message, _VALUE_LIMIT),
         )
         yield failure
 

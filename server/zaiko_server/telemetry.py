@@ -1,4 +1,5 @@
-"""Where spans go (ADR 0019): to a collector over OTLP, when one is named and the extra `otel` is installed."""
+"""Where spans go (ADR 0019): to a collector over OTLP, when one is named and the extra `otel` is
+installed."""
 
 from __future__ import annotations
 
@@ -20,16 +21,18 @@ class ExtraMissing(Exception):
 
 
 def wanted(otlp: str, environment: Mapping[str, str]) -> bool:
-    """Whether a collector is named, by the option or by the standard variables, and traces are not switched off."""
+    """Whether a collector is named, by the option or by the standard variables, and traces are not
+    switched off."""
     off = environment.get("OTEL_SDK_DISABLED", "").strip().lower() == "true"
     off = off or environment.get("OTEL_TRACES_EXPORTER", "").strip().lower() == "none"
     return not off and bool(otlp or any(environment.get(name) for name in _ENDPOINTS))
 
 
 def provider(otlp: str, environment: Mapping[str, str]) -> TracerProvider | None:
-    """What makes spans and sends them; None when nobody wants them. Shut it down in the end, off the event loop: that sends what is
-    queued. Sampling, headers, certificates and the resource follow the standard `OTEL_*` variables. Raises ExtraMissing for an
-    option; variables, which a whole cluster may share, give a warning."""
+    """What makes spans and sends them; None when nobody wants them. Shut it down in the end, off
+    the event loop: that sends what is queued. Sampling, headers, certificates and the resource
+    follow the standard `OTEL_*` variables. Raises ExtraMissing for an option; variables, which a
+    whole cluster may share, give a warning."""
     if not wanted(otlp, environment):
         return None
     try:
@@ -40,9 +43,13 @@ def provider(otlp: str, environment: Mapping[str, str]) -> TracerProvider | None
     except ImportError:
         if otlp:
             raise ExtraMissing(f"Traces need more libraries. Install them: {INSTALL}.") from None
-        structlog.get_logger("zaiko").warning("traces_off", why="OTEL_EXPORTER_OTLP_ENDPOINT is set", install=INSTALL)
+        structlog.get_logger("zaiko").warning(
+            "traces_off", why="OTEL_EXPORTER_OTLP_ENDPOINT is set", install=INSTALL
+        )
         return None
-    own = {"service.version": version("zaiko")} | ({} if environment.get("OTEL_SERVICE_NAME") else {"service.name": "zaiko"})
+    own = {"service.version": version("zaiko")} | (
+        {} if environment.get("OTEL_SERVICE_NAME") else {"service.name": "zaiko"}
+    )
     made = TracerProvider(resource=Resource.create(own), shutdown_on_exit=False)
     made.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(endpoint=otlp or None)))
     return made

@@ -1,4 +1,5 @@
-"""What a reply shows beyond one record, gathered in a fixed number of statements: the watch and the services show the same."""
+"""What a reply shows beyond one record, gathered in a fixed number of statements: the watch and the
+services show the same."""
 
 from __future__ import annotations
 
@@ -10,7 +11,14 @@ from typing import Any, TypeVar
 from zaiko.v1 import addition_pb2, link_pb2, listing_pb2, order_pb2, shop_pb2
 from zaiko_core.app.links import CanSync
 from zaiko_core.app.ports import UnitOfWork
-from zaiko_core.app.records import AdditionRecord, LinkRecord, ListingRecord, Page, ShopRecord, StoredOrder
+from zaiko_core.app.records import (
+    AdditionRecord,
+    LinkRecord,
+    ListingRecord,
+    Page,
+    ShopRecord,
+    StoredOrder,
+)
 from zaiko_core.domain.addition import ReceivingOnly
 from zaiko_core.domain.demand import Demand
 from zaiko_core.domain.errors import Refusal, SyncNotOffered
@@ -30,7 +38,9 @@ SecretNames = Callable[[bytes | None], Sequence[str]]
 """The names of a shop's stored secrets, from their sealed bytes."""
 
 
-def link_statuses(uow: UnitOfWork, records: Sequence[LinkRecord], can_sync: CanSync) -> list[link_pb2.LinkStatus]:
+def link_statuses(
+    uow: UnitOfWork, records: Sequence[LinkRecord], can_sync: CanSync
+) -> list[link_pb2.LinkStatus]:
     """The status of each link, in the same order."""
     shops = uow.shops.get({record.shop for record in records})
     listings = _listings(uow, ((record.shop, record.listing) for record in records))
@@ -50,14 +60,17 @@ def links(uow: UnitOfWork, records: Sequence[LinkRecord], can_sync: CanSync) -> 
     """The links with their statuses, in the same order."""
     statuses = link_statuses(uow, records, can_sync)
     # Enabled links are synced: only the others need a look.
-    others = {part.product for record in records if not record.sync_enabled for part in record.parts}
+    others = {
+        part.product for record in records if not record.sync_enabled for part in record.parts
+    }
     modes = uow.additions.modes(others) if others else {}
     return [
         link_messages.link(
             uow.merchant,
             record,
             status,
-            receiving_only=not record.sync_enabled and any(modes.get(part.product) is ReceivingOnly.ON for part in record.parts),
+            receiving_only=not record.sync_enabled
+            and any(modes.get(part.product) is ReceivingOnly.ON for part in record.parts),
         )
         for record, status in zip(records, statuses, strict=True)
     ]
@@ -66,18 +79,29 @@ def links(uow: UnitOfWork, records: Sequence[LinkRecord], can_sync: CanSync) -> 
 def additions(uow: UnitOfWork, records: Sequence[AdditionRecord]) -> list[addition_pb2.Addition]:
     """The additions, each that is open with the trouble of its place, in the same order."""
     places: dict[tuple[str, str], Problem | None] = {}
-    waiting = ((record.shop, record.listing) for record in records if record.shop and record.settled_at is None)
+    waiting = (
+        (record.shop, record.listing)
+        for record in records
+        if record.shop and record.settled_at is None
+    )
     for shop, ids in _grouped(waiting).items():
-        places |= {(shop, listing): place.problem for listing, place in uow.additions.places(shop, ids).items()}
+        places |= {
+            (shop, listing): place.problem
+            for listing, place in uow.additions.places(shop, ids).items()
+        }
     return [
         addition_messages.addition(
-            uow.merchant, record, places.get((record.shop, record.listing)) if record.settled_at is None else None
+            uow.merchant,
+            record,
+            places.get((record.shop, record.listing)) if record.settled_at is None else None,
         )
         for record in records
     ]
 
 
-def shop_statuses(uow: UnitOfWork, records: Sequence[ShopRecord], can_sync: CanSync) -> list[shop_pb2.ShopStatus]:
+def shop_statuses(
+    uow: UnitOfWork, records: Sequence[ShopRecord], can_sync: CanSync
+) -> list[shop_pb2.ShopStatus]:
     """The status of each shop, in the same order."""
     counts = uow.shops.link_counts({record.shop for record in records})
     shadows = [record.shop for record in records if record.shadow]
@@ -95,7 +119,9 @@ def shop_statuses(uow: UnitOfWork, records: Sequence[ShopRecord], can_sync: CanS
     ]
 
 
-def shadow_differences(uow: UnitOfWork, records: Sequence[LinkRecord]) -> list[shop_pb2.ShadowDifference]:
+def shadow_differences(
+    uow: UnitOfWork, records: Sequence[LinkRecord]
+) -> list[shop_pb2.ShadowDifference]:
     """What shadow mode found of these links, in the same order."""
     listings = _listings(uow, {(record.shop, record.listing) for record in records})
     return [
@@ -105,7 +131,9 @@ def shadow_differences(uow: UnitOfWork, records: Sequence[LinkRecord]) -> list[s
     ]
 
 
-def shops(uow: UnitOfWork, records: Sequence[ShopRecord], can_sync: CanSync, secret_names: SecretNames) -> list[shop_pb2.Shop]:
+def shops(
+    uow: UnitOfWork, records: Sequence[ShopRecord], can_sync: CanSync, secret_names: SecretNames
+) -> list[shop_pb2.Shop]:
     """The shops with their statuses, in the same order."""
     statuses = shop_statuses(uow, records, can_sync)
     return [
@@ -114,11 +142,18 @@ def shops(uow: UnitOfWork, records: Sequence[ShopRecord], can_sync: CanSync, sec
     ]
 
 
-def listings(uow: UnitOfWork, records: Sequence[ListingRecord], can_sync: CanSync) -> list[listing_pb2.Listing]:
+def listings(
+    uow: UnitOfWork, records: Sequence[ListingRecord], can_sync: CanSync
+) -> list[listing_pb2.Listing]:
     """The listings, each with the reason why it cannot be synced, in the same order."""
     owners = uow.shops.get({record.shop for record in records})
-    refusals = {shop: sync_refusal(uow, owner.connector, can_sync) for shop, owner in owners.items()}
-    return [listing_messages.listing(uow.merchant, record, refusals.get(record.shop)) for record in records]
+    refusals = {
+        shop: sync_refusal(uow, owner.connector, can_sync) for shop, owner in owners.items()
+    }
+    return [
+        listing_messages.listing(uow.merchant, record, refusals.get(record.shop))
+        for record in records
+    ]
 
 
 def orders(uow: UnitOfWork, records: Sequence[StoredOrder]) -> list[order_pb2.Order]:
@@ -127,8 +162,16 @@ def orders(uow: UnitOfWork, records: Sequence[StoredOrder]) -> list[order_pb2.Or
     for shop, ids in _grouped((record.shop, record.record.order) for record in records).items():
         for (order, product), demand in uow.demands.get(shop, ids).items():
             demands[shop, order][product] = demand
-    policies = {shop: owner.suspect_policy for shop, owner in uow.shops.get({record.shop for record in records}).items()}
-    sold = {(record.shop, line.listing) for record in records for line in record.record.lines if line.listing}
+    policies = {
+        shop: owner.suspect_policy
+        for shop, owner in uow.shops.get({record.shop for record in records}).items()
+    }
+    sold = {
+        (record.shop, line.listing)
+        for record in records
+        for line in record.record.lines
+        if line.listing
+    }
     external: dict[str, dict[str, str]] = defaultdict(dict)
     for (shop, listing), found in _listings(uow, sold).items():
         external[shop][listing] = found.external_id
@@ -147,7 +190,9 @@ def orders(uow: UnitOfWork, records: Sequence[StoredOrder]) -> list[order_pb2.Or
 def sync_refusal(uow: UnitOfWork, connector: str, can_sync: CanSync) -> Refusal | None:
     """Why sync cannot be enabled on links of shops of this connector, or None."""
     if not uow.merchants.sync_available:
-        return SyncNotOffered("inventory sync is not offered to this merchant", merchant=uow.merchant)
+        return SyncNotOffered(
+            "inventory sync is not offered to this merchant", merchant=uow.merchant
+        )
     return can_sync(connector)
 
 
@@ -162,14 +207,19 @@ def every(fetch: Callable[[Page], list[T]], key: Callable[[T], tuple[Any, ...]])
 
 
 def _with_run(uow: UnitOfWork, record: ShopRecord) -> ShopRecord:
-    """The shop with the run that is going on as its last one; the record names only those that have ended."""
+    """The shop with the run that is going on as its last one; the record names only those that have
+    ended."""
     newest = uow.runs.page(Page(1), shop=record.shop) if record.running else []
     return replace(record, last_run=newest[0].run) if newest else record
 
 
-def _held_by(uow: UnitOfWork, shop: ShopRecord | None, listing: ListingRecord | None, can_sync: CanSync) -> Problem | None:
+def _held_by(
+    uow: UnitOfWork, shop: ShopRecord | None, listing: ListingRecord | None, can_sync: CanSync
+) -> Problem | None:
     if not uow.merchants.sync_available:
-        return Problem("SYNC_NOT_OFFERED", "inventory sync is not offered to this merchant any more")
+        return Problem(
+            "SYNC_NOT_OFFERED", "inventory sync is not offered to this merchant any more"
+        )
     if shop is None:
         return None
     if shop.paused:
@@ -186,10 +236,14 @@ def _missing(shop: ShopRecord, can_sync: CanSync) -> Problem | None:
     return Problem(refusal.reason, refusal.message, metadata=refusal.metadata)
 
 
-def _listings(uow: UnitOfWork, keys: Iterable[tuple[str, str]]) -> dict[tuple[str, str], ListingRecord]:
+def _listings(
+    uow: UnitOfWork, keys: Iterable[tuple[str, str]]
+) -> dict[tuple[str, str], ListingRecord]:
     found: dict[tuple[str, str], ListingRecord] = {}
     for shop, ids in _grouped(keys).items():
-        found |= {(shop, listing): record for listing, record in uow.listings.get(shop, ids).items()}
+        found |= {
+            (shop, listing): record for listing, record in uow.listings.get(shop, ids).items()
+        }
     return found
 
 

@@ -1,4 +1,5 @@
-"""Whether this process can serve: health follows the store, so that load balancers send calls to a replica that can answer."""
+"""Whether this process can serve: health follows the store, so that load balancers send calls to a
+replica that can answer."""
 
 from __future__ import annotations
 
@@ -10,7 +11,8 @@ import structlog
 from zaiko_core.domain.errors import StorageUnavailable
 
 EVERY, PATIENCE, FAILURES = 1.0, 5.0, 2
-"""Seconds between two looks; seconds that one may take; how many in a row must fail. One hiccup moves nobody."""
+"""Seconds between two looks; seconds that one may take; how many in a row must fail. One hiccup
+moves nobody."""
 
 
 class Store(Protocol):
@@ -20,10 +22,15 @@ class Store(Protocol):
 
 
 class Vitals:
-    """Tells `tell(serving)` when it changes. `start` once the server serves, `stop` first thing in a drain."""
+    """Tells `tell(serving)` when it changes. `start` once the server serves, `stop` first thing in
+    a drain."""
 
     def __init__(
-        self, store: Store, tell: Callable[[bool], Awaitable[None]], *, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+        self,
+        store: Store,
+        tell: Callable[[bool], Awaitable[None]],
+        *,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._store, self._tell, self._sleep = store, tell, sleep
         self._task: asyncio.Task[None] | None = None

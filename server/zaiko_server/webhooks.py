@@ -24,7 +24,8 @@ from zaiko_sdk import ConnectorError, CredentialsRejected
 
 PATH = "/webhooks/merchants/{merchant}/shops/{shop}"
 LARGEST_BODY = 1 << 20
-"""Bytes. Shopify's largest orders are below that; whoever sends more is answered 413, and polling finds the order."""
+"""Bytes. Shopify's largest orders are below that; whoever sends more is answered 413, and polling
+finds the order."""
 _PATIENCE = 10.0
 """Seconds in which a body must have come."""
 _AT_ONCE = 200
@@ -60,10 +61,15 @@ class WebhookServer:
         """Bind and begin; the address. Raises RuntimeError when it cannot be bound."""
         host, _, port = self._listen.rpartition(":")
         try:
-            bound = socket.create_server((host.strip("[]"), int(port)), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+            bound = socket.create_server(
+                (host.strip("[]"), int(port)),
+                family=socket.AF_INET6 if ":" in host else socket.AF_INET,
+            )
         except (OSError, ValueError) as error:
             raise RuntimeError(f"Failed to bind {self._listen} for webhooks: {error}") from None
-        app = Starlette(routes=[Route(PATH, self._take, methods=["POST"]), Route("/healthz", _alive)])
+        app = Starlette(
+            routes=[Route(PATH, self._take, methods=["POST"]), Route("/healthz", _alive)]
+        )
         config = uvicorn.Config(
             app,
             lifespan="off",
@@ -75,7 +81,9 @@ class WebhookServer:
             h11_max_incomplete_event_size=32 << 10,
         )
         self._server = _Server(config)
-        self._serving = asyncio.create_task(self._server.serve(sockets=[bound]), name="zaiko webhooks")
+        self._serving = asyncio.create_task(
+            self._server.serve(sockets=[bound]), name="zaiko webhooks"
+        )
         await self._server.ready.wait()
         address = f"{host}:{bound.getsockname()[1]}"
         self._log.info("webhooks", address=address)
@@ -90,7 +98,9 @@ class WebhookServer:
     async def _take(self, request: Request) -> Response:
         # A platform's own trace is not ours to join.
         about = {"http.request.method": "POST", "http.route": PATH}
-        with tracing.span(self._engine.tracer, f"POST {PATH}", about, kind=SpanKind.SERVER, root=True) as span:
+        with tracing.span(
+            self._engine.tracer, f"POST {PATH}", about, kind=SpanKind.SERVER, root=True
+        ) as span:
             with bound_contextvars(**tracing.ids()):
                 reply = await self._answer(request)
             span.set_attribute("http.response.status_code", reply.status_code)
@@ -113,10 +123,18 @@ class WebhookServer:
         try:
             reply = await self._engine.receive_webhook(merchant, shop, dict(request.headers), body)
         except CredentialsRejected as error:
-            self._log.warning("webhook_refused", merchant=merchant, shop=shop, problem=error.message)
+            self._log.warning(
+                "webhook_refused", merchant=merchant, shop=shop, problem=error.message
+            )
             return PlainTextResponse("The notification is not proven.", 401)
         except ConnectorError as error:
-            self._log.error("webhook_not_understood", merchant=merchant, shop=shop, reason=error.reason, problem=error.message)
+            self._log.error(
+                "webhook_not_understood",
+                merchant=merchant,
+                shop=shop,
+                reason=error.reason,
+                problem=error.message,
+            )
             return PlainTextResponse("The notification cannot be understood.", 400)
         except StorageUnavailable:
             return PlainTextResponse("Try again later.", 503, {"retry-after": "30"})

@@ -1,7 +1,9 @@
-"""Presents an asynchronous servicer as the synchronous one that grpc_testing expects, for exact control of time and cancelling.
+"""Presents an asynchronous servicer as the synchronous one that grpc_testing expects, for exact
+control of time and cancelling.
 
-grpc_testing calls a servicer directly in a thread: no interceptors, no serialisation, no flow control. What needs those is tested
-against a real server. A coroutine that nobody awaits would look like success there, so assert on the type of what comes back.
+grpc_testing calls a servicer directly in a thread: no interceptors, no serialisation, no flow
+control. What needs those is tested against a real server. A coroutine that nobody awaits would look
+like success there, so assert on the type of what comes back.
 """
 
 from __future__ import annotations
@@ -18,7 +20,8 @@ class Aborted(Exception):
 
 
 class AioContext:
-    """The awaitable face of grpc_testing's context. Its own `abort` would drop the trailing metadata, so the call ends normally."""
+    """The awaitable face of grpc_testing's context. Its own `abort` would drop the trailing
+    metadata, so the call ends normally."""
 
     def __init__(self, context: Any) -> None:
         self._context = context

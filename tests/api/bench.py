@@ -1,4 +1,5 @@
-"""A real server on a real socket, with a toy platform, and a merchant that has one of everything."""
+"""A real server on a real socket, with a toy platform, and a merchant that has one of
+everything."""
 
 from __future__ import annotations
 
@@ -96,7 +97,8 @@ class ToySettings(ConnectorSettings):
 
 @dataclass
 class Answers:
-    """What the toy platform says when it is checked (findings, or an error to raise), and what it sells."""
+    """What the toy platform says when it is checked (findings, or an error to raise), and what it
+    sells."""
 
     check: Sequence[Finding] | Exception = ()
     catalogue: Sequence[Listing] = ()
@@ -139,8 +141,18 @@ class ToyPlugin:
         everything = frozenset(Capability) - {Capability.WEBHOOKS}
         readonly = everything - {Capability.SET_INVENTORY}
         return [
-            ConnectorType("toy", "Toy", "1.0", ToySettings, self._open, everything, InventoryMode.COMPARE_AND_SET),
-            ConnectorType("toy-readonly", "Toy (read-only)", "1.0", ToySettings, self._open, readonly),
+            ConnectorType(
+                "toy",
+                "Toy",
+                "1.0",
+                ToySettings,
+                self._open,
+                everything,
+                InventoryMode.COMPARE_AND_SET,
+            ),
+            ConnectorType(
+                "toy-readonly", "Toy (read-only)", "1.0", ToySettings, self._open, readonly
+            ),
         ]
 
 
@@ -198,7 +210,15 @@ class Api:
     async def refusal(self, rpc: str, request: Any, **options: Any) -> Refused:
         """Call a method that must be refused; why it was."""
         try:
-            if rpc.endswith(("WatchSync", "WatchStocks", "WatchOperation", "WatchSyncSession", "StreamMovements")):
+            if rpc.endswith(
+                (
+                    "WatchSync",
+                    "WatchStocks",
+                    "WatchOperation",
+                    "WatchSyncSession",
+                    "StreamMovements",
+                )
+            ):
                 async for _ in self.method(rpc)(request, timeout=60):
                     break
             else:
@@ -215,7 +235,9 @@ class Api:
         await self.engine.db.directory(lambda directory: directory.create(record))
         await self.engine.db.write(world.id, world.seed)
         token = TokenRecord(world.id, "READER", (world.id,), "Seed")
-        await self.engine.db.tokens(lambda rows: tokens.create(rows, token, "x" * 43, by=LOCAL), writing=True)
+        await self.engine.db.tokens(
+            lambda rows: tokens.create(rows, token, "x" * 43, by=LOCAL), writing=True
+        )
         return world
 
 
@@ -232,7 +254,8 @@ class Refused:
 
 
 def refused(error: grpc.aio.AioRpcError) -> Refused:
-    """As a client in any language decodes it. Every error has ErrorInfo, and each detail at most once."""
+    """As a client in any language decodes it. Every error has ErrorInfo, and each detail at most
+    once."""
     status = rpc_status.from_call(error)
     assert status is not None, f"no details: {error.code()} {error.details()}"
     details: dict[str, Any] = {}
@@ -248,14 +271,17 @@ def refused(error: grpc.aio.AioRpcError) -> Refused:
     assert status.message == error.details()
     bad = details.get("BadRequest")
     violations = {item.field: item.reason for item in bad.field_violations} if bad else {}
-    return Refused(error.code(), status.message, info.reason, dict(info.metadata), violations, details)
+    return Refused(
+        error.code(), status.message, info.reason, dict(info.metadata), violations, details
+    )
 
 
 @dataclass(frozen=True)
 class World:
-    """A merchant: a token of its own id that reads; warehouses tokyo and osaka; products apple (10 in tokyo), pear (0) and old
-    (archived); shops one and two of `toy`, look of `toy-readonly` and lost of a connector that is not there; listings l1 … l5 in
-    shop one, of which l4 has vanished, and one in each other shop; an order of 2 × l1 and 1 × l2; a run."""
+    """A merchant: a token of its own id that reads; warehouses tokyo and osaka; products apple (10
+    in tokyo), pear (0) and old (archived); shops one and two of `toy`, look of `toy-readonly` and
+    lost of a connector that is not there; listings l1 … l5 in shop one, of which l4 has vanished,
+    and one in each other shop; an order of 2 × l1 and 1 × l2; a run."""
 
     api: Api
     id: str
@@ -284,16 +310,38 @@ class World:
         uow.products.insert(products)
         receive(uow, [Receipt("apple", "tokyo", 10, "seed")])
         sealed = SecretBox([KEY]).seal({"token": SECRET})
-        for shop, connector in (("one", "toy"), ("two", "toy"), ("look", "toy-readonly"), ("lost", "gone")):
+        for shop, connector in (
+            ("one", "toy"),
+            ("two", "toy"),
+            ("look", "toy-readonly"),
+            ("lost", "gone"),
+        ):
             settings = {"domain": "shop.example"}
-            uow.shops.insert(ShopRecord(shop, connector, shop.title(), settings, 600_000_000, secrets=sealed))
-        for shop, numbers in (("one", range(1, 6)), ("two", range(6, 7)), ("look", range(7, 8)), ("lost", range(8, 9))):
+            uow.shops.insert(
+                ShopRecord(shop, connector, shop.title(), settings, 600_000_000, secrets=sealed)
+            )
+        for shop, numbers in (
+            ("one", range(1, 6)),
+            ("two", range(6, 7)),
+            ("look", range(7, 8)),
+            ("lost", range(8, 9)),
+        ):
             uow.listings.upsert(shop, [self.listing(shop, number) for number in numbers])
         lines = (Line("1", "l1", 2, 0, 0, "A-1", "Apple"), Line("2", "l2", 1, 0, 0, "P-1", "Pear"))
-        orders.ingest(uow, "one", [OrderRecord("gid://toy/1", "#1", uow.now, uow.now, OrderState.OPEN, uow.now, lines)])
-        uow.runs.put(RunRecord("one", "0001-aaaa", RunState.SUCCEEDED, "INTERVAL", 1, uow.now - 5, ended_at=uow.now))
+        orders.ingest(
+            uow,
+            "one",
+            [OrderRecord("gid://toy/1", "#1", uow.now, uow.now, OrderState.OPEN, uow.now, lines)],
+        )
+        uow.runs.put(
+            RunRecord(
+                "one", "0001-aaaa", RunState.SUCCEEDED, "INTERVAL", 1, uow.now - 5, ended_at=uow.now
+            )
+        )
         for at, listing, cause in ((1, "l1", Cause.EDITED_IN_SHOP), (2, "l2", Cause.PUSH_LOST)):
-            uow.drifts.insert([DriftRecord(uow.now - 1000 + at, "one", listing, Difference(cause, 5, 9))])
+            uow.drifts.insert(
+                [DriftRecord(uow.now - 1000 + at, "one", listing, Difference(cause, 5, 9))]
+            )
         uow.runs.put(RunRecord("one", "0002-bbbb", RunState.FAILED, "CHANGE", 2, uow.now))
         uow.advance()
 
@@ -301,7 +349,16 @@ class World:
     def listing(shop: str, number: int) -> ListingRecord:
         """A listing as read from the toy platform."""
         sku = {1: "A-1", 2: "P-1"}.get(number, f"X-{number}")
-        return ListingRecord(shop, f"l{number}", f"ext/{number}", {}, sku, "", f"Title {number}", vanished=number == 4)
+        return ListingRecord(
+            shop,
+            f"l{number}",
+            f"ext/{number}",
+            {},
+            sku,
+            "",
+            f"Title {number}",
+            vanished=number == 4,
+        )
 
 
 @asynccontextmanager

@@ -36,7 +36,9 @@ class Ca:
         """A certificate for this machine, or for whoever `uri` names."""
         key = ec.generate_private_key(ec.SECP256R1())
         local = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
-        certificate = self._sign(common_name, key, [x509.UniformResourceIdentifier(uri)] if uri else local)
+        certificate = self._sign(
+            common_name, key, [x509.UniformResourceIdentifier(uri)] if uri else local
+        )
         private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
         return certificate.public_bytes(Encoding.PEM), private
 

@@ -1,4 +1,5 @@
-"""One server per module and store; each test has merchants of its own, which see nothing of each other."""
+"""One server per module and store; each test has merchants of its own, which see nothing of each
+other."""
 
 from __future__ import annotations
 
@@ -14,7 +15,9 @@ pytest.register_assert_rewrite("api.rpcs", "api.refusals")
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
-def module_store(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def module_store(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
     """A store for the tests of one module."""
     if request.param == "sqlite":
         path: Path = tmp_path_factory.mktemp("api") / "zaiko.db"

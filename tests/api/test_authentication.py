@@ -60,15 +60,25 @@ async def worn(guarded: Api) -> World:
 
 
 async def token_of(
-    api: Api, role: Role, merchants: tuple[str, ...] | None, *, certificate: str = "", expires_at: int | None = None
+    api: Api,
+    role: Role,
+    merchants: tuple[str, ...] | None,
+    *,
+    certificate: str = "",
+    expires_at: int | None = None,
 ) -> str:
     """A fresh token's text."""
     record = TokenRecord(f"t{uuid.uuid4().hex[:11]}", role, merchants, "Test", certificate, None)
     secret = uuid.uuid4().hex + "x" * 11
-    await api.engine.db.tokens(lambda rows: tokens.create(rows, record, secret, by=LOCAL), writing=True)
+    await api.engine.db.tokens(
+        lambda rows: tokens.create(rows, record, secret, by=LOCAL), writing=True
+    )
     if expires_at is not None:
         with api.engine.db.engine.begin() as connection:
-            connection.execute(text("UPDATE tokens SET expires_at = :at WHERE token = :id"), {"at": expires_at, "id": record.token})
+            connection.execute(
+                text("UPDATE tokens SET expires_at = :at WHERE token = :id"),
+                {"at": expires_at, "id": record.token},
+            )
     return tokens.text_of(record.token, secret)
 
 
@@ -99,7 +109,11 @@ def test_only_health_is_open() -> None:
 
 
 def test_each_role_holds_all_of_the_one_before_it_and_more() -> None:
-    for smaller, larger in ((Role.READER, Role.OPERATOR), (Role.OPERATOR, Role.INTEGRATOR), (Role.INTEGRATOR, Role.ADMIN)):
+    for smaller, larger in (
+        (Role.READER, Role.OPERATOR),
+        (Role.OPERATOR, Role.INTEGRATOR),
+        (Role.INTEGRATOR, Role.ADMIN),
+    ):
         assert PERMISSIONS[smaller] < PERMISSIONS[larger]
     assert PERMISSIONS[Role.ADMIN] == frozenset(Permission)
 
@@ -107,7 +121,11 @@ def test_each_role_holds_all_of_the_one_before_it_and_more() -> None:
 def test_a_reader_can_call_nothing_that_takes_a_request_id() -> None:
     mutations = {rpc for rpc in all_rpcs() if has(rpc, "request_id")}
 
-    assert not {rpc for rpc in mutations if permissions.RULES[f"/zaiko.v1.{rpc.replace('.', '/')}"] in PERMISSIONS[Role.READER]}
+    assert not {
+        rpc
+        for rpc in mutations
+        if permissions.RULES[f"/zaiko.v1.{rpc.replace('.', '/')}"] in PERMISSIONS[Role.READER]
+    }
 
 
 @pytest.mark.parametrize("rpc", all_rpcs())
@@ -115,8 +133,12 @@ async def test_no_method_answers_without_a_token(rpc: str, guarded: Api, ours: W
     assert (await guarded.refusal(rpc, REQUESTS[rpc](ours))).reason == "TOKEN_MISSING"
 
 
-@pytest.mark.parametrize("rpc", [rpc for rpc in all_rpcs() if rpc != "MerchantService.CreateMerchant"])
-async def test_an_admin_of_a_merchant_can_call_every_method_about_it(rpc: str, guarded: Api, worn: World) -> None:
+@pytest.mark.parametrize(
+    "rpc", [rpc for rpc in all_rpcs() if rpc != "MerchantService.CreateMerchant"]
+)
+async def test_an_admin_of_a_merchant_can_call_every_method_about_it(
+    rpc: str, guarded: Api, worn: World
+) -> None:
     metadata = bearing(await token_of(guarded, Role.ADMIN, (worn.id,)))
     method, request = guarded.method(rpc), REQUESTS[rpc](worn)
 
@@ -126,7 +148,10 @@ async def test_an_admin_of_a_merchant_can_call_every_method_about_it(rpc: str, g
     # A stream would go on.
     call.cancel()
 
-    assert await call.code() not in (grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PERMISSION_DENIED)
+    assert await call.code() not in (
+        grpc.StatusCode.UNAUTHENTICATED,
+        grpc.StatusCode.PERMISSION_DENIED,
+    )
 
 
 @pytest.mark.parametrize(
@@ -139,7 +164,9 @@ async def test_an_admin_of_a_merchant_can_call_every_method_about_it(rpc: str, g
         ("", "TOKEN_INVALID"),
     ],
 )
-async def test_what_is_no_token_of_this_server_is_invalid(given: str, reason: str, guarded: Api, ours: World) -> None:
+async def test_what_is_no_token_of_this_server_is_invalid(
+    given: str, reason: str, guarded: Api, ours: World
+) -> None:
     answer = await guarded.refusal(GET, reading(ours), metadata=(("authorization", given),))
 
     assert (answer.code, answer.reason) == (grpc.StatusCode.UNAUTHENTICATED, reason)
@@ -150,7 +177,9 @@ async def test_another_secret_of_a_real_token_is_invalid(guarded: Api, ours: Wor
     token = await token_of(guarded, Role.ADMIN, None)
     other = token[:-1] + ("y" if token[-1] == "x" else "x")
 
-    assert (await guarded.refusal(GET, reading(ours), metadata=bearing(other))).reason == "TOKEN_INVALID"
+    assert (
+        await guarded.refusal(GET, reading(ours), metadata=bearing(other))
+    ).reason == "TOKEN_INVALID"
     await guarded.call(GET, reading(ours), metadata=bearing(token))
 
 
@@ -160,26 +189,40 @@ async def test_two_tokens_at_once_are_none(guarded: Api, ours: World) -> None:
     assert (await guarded.refusal(GET, reading(ours), metadata=token * 2)).reason == "TOKEN_INVALID"
 
 
-async def test_a_token_ends_when_it_expires_and_only_its_owner_learns_of_it(guarded: Api, ours: World) -> None:
+async def test_a_token_ends_when_it_expires_and_only_its_owner_learns_of_it(
+    guarded: Api, ours: World
+) -> None:
     token = await token_of(guarded, Role.ADMIN, None, expires_at=1)
 
-    assert (await guarded.refusal(GET, reading(ours), metadata=bearing(token))).reason == "TOKEN_EXPIRED"
-    assert (await guarded.refusal(GET, reading(ours), metadata=bearing(token[:-1] + "-"))).reason == "TOKEN_INVALID"
+    assert (
+        await guarded.refusal(GET, reading(ours), metadata=bearing(token))
+    ).reason == "TOKEN_EXPIRED"
+    assert (
+        await guarded.refusal(GET, reading(ours), metadata=bearing(token[:-1] + "-"))
+    ).reason == "TOKEN_INVALID"
 
 
 async def test_a_revoked_token_is_refused_at_once(guarded: Api, ours: World) -> None:
-    token, admin = await token_of(guarded, Role.READER, (ours.id,)), bearing(await token_of(guarded, Role.ADMIN, None))
+    token, admin = (
+        await token_of(guarded, Role.READER, (ours.id,)),
+        bearing(await token_of(guarded, Role.ADMIN, None)),
+    )
     await guarded.call(GET, reading(ours), metadata=bearing(token))
 
     revoke = token_service_pb2.RevokeTokenRequest(name=f"tokens/{token.split('_')[1]}")
     await guarded.call("TokenService.RevokeToken", revoke, metadata=admin)
 
-    assert (await guarded.refusal(GET, reading(ours), metadata=bearing(token))).reason == "TOKEN_INVALID"
+    assert (
+        await guarded.refusal(GET, reading(ours), metadata=bearing(token))
+    ).reason == "TOKEN_INVALID"
 
 
 @pytest.mark.parametrize("rpc", ["SyncService.WatchSync", "StockService.WatchStocks"])
 async def test_a_watch_ends_when_its_token_does(rpc: str, guarded: Api, ours: World) -> None:
-    token, admin = await token_of(guarded, Role.READER, (ours.id,)), bearing(await token_of(guarded, Role.ADMIN, None))
+    token, admin = (
+        await token_of(guarded, Role.READER, (ours.id,)),
+        bearing(await token_of(guarded, Role.ADMIN, None)),
+    )
     watch = guarded.method(rpc)(REQUESTS[rpc](ours), metadata=bearing(token), timeout=20)
     messages = aiter(watch)
     await anext(messages)
@@ -198,7 +241,9 @@ async def test_a_watch_goes_on_as_long_as_its_token_does(guarded: Api, ours: Wor
     request = sync_service_pb2.WatchSyncRequest(parent=ours.name)
     request.start.bookmark_interval.FromSeconds(1)
     marks = 0
-    async for message in guarded.method("SyncService.WatchSync")(request, metadata=token, timeout=20):
+    async for message in guarded.method("SyncService.WatchSync")(
+        request, metadata=token, timeout=20
+    ):
         marks += message.HasField("mark")
         if marks == 2:
             return
@@ -208,17 +253,27 @@ async def test_a_token_is_kept_as_a_hash_and_told_once(guarded: Api, ours: World
     admin = bearing(await token_of(guarded, Role.ADMIN, (ours.id,)))
     made = await guarded.call(
         "TokenService.CreateToken",
-        token_service_pb2.CreateTokenRequest(token=token_pb2.Token(display_name="New", role="ROLE_READER", merchants=[ours.name])),
+        token_service_pb2.CreateTokenRequest(
+            token=token_pb2.Token(display_name="New", role="ROLE_READER", merchants=[ours.name])
+        ),
         metadata=admin,
     )
     await guarded.call(GET, reading(ours), metadata=bearing(made.secret))
 
     with guarded.engine.db.engine.connect() as connection:
-        rows = [row for table in ("tokens", "requests") for row in connection.execute(text(f"SELECT * FROM {table}"))]
+        rows = [
+            row
+            for table in ("tokens", "requests")
+            for row in connection.execute(text(f"SELECT * FROM {table}"))
+        ]
     secret = made.secret.split("_", 2)[2]
     assert secret not in repr(rows)
-    assert secret.encode() not in b"".join(bytes(value) for row in rows for value in row if isinstance(value, (bytes, memoryview)))
-    listed = await guarded.call("TokenService.ListTokens", token_service_pb2.ListTokensRequest(), metadata=admin)
+    assert secret.encode() not in b"".join(
+        bytes(value) for row in rows for value in row if isinstance(value, (bytes, memoryview))
+    )
+    listed = await guarded.call(
+        "TokenService.ListTokens", token_service_pb2.ListTokensRequest(), metadata=admin
+    )
     assert secret not in str(listed)
     found = next(token for token in listed.tokens if token.name == made.token.name)
     assert found.HasField("last_use_time")
@@ -229,20 +284,31 @@ async def test_a_token_is_kept_as_a_hash_and_told_once(guarded: Api, ours: World
 async def test_only_admins_make_tokens(role: Role, guarded: Api, ours: World) -> None:
     metadata = bearing(await token_of(guarded, role, (ours.id,)))
     for rpc in ("CreateToken", "ListTokens", "GetToken", "RevokeToken"):
-        answer = await guarded.refusal(f"TokenService.{rpc}", REQUESTS[f"TokenService.{rpc}"](ours), metadata=metadata)
-        assert (answer.code, answer.reason) == (grpc.StatusCode.PERMISSION_DENIED, "PERMISSION_MISSING")
+        answer = await guarded.refusal(
+            f"TokenService.{rpc}", REQUESTS[f"TokenService.{rpc}"](ours), metadata=metadata
+        )
+        assert (answer.code, answer.reason) == (
+            grpc.StatusCode.PERMISSION_DENIED,
+            "PERMISSION_MISSING",
+        )
 
 
-async def test_an_admin_of_one_merchant_cannot_give_more_than_it_has(guarded: Api, ours: World) -> None:
+async def test_an_admin_of_one_merchant_cannot_give_more_than_it_has(
+    guarded: Api, ours: World
+) -> None:
     metadata = bearing(await token_of(guarded, Role.ADMIN, (ours.id,)))
     other = await guarded.merchant()
     for wanted in (
         token_pb2.Token(display_name="N", role="ROLE_READER", all_merchants=True),
         token_pb2.Token(display_name="N", role="ROLE_READER", merchants=[ours.name, other.name]),
-        token_pb2.Token(display_name="N", role="ROLE_READER", merchants=[ours.name], certificate="spiffe://x/y"),
+        token_pb2.Token(
+            display_name="N", role="ROLE_READER", merchants=[ours.name], certificate="spiffe://x/y"
+        ),
     ):
         request = token_service_pb2.CreateTokenRequest(token=wanted)
-        assert (await guarded.refusal("TokenService.CreateToken", request, metadata=metadata)).reason == "PERMISSION_MISSING"
+        assert (
+            await guarded.refusal("TokenService.CreateToken", request, metadata=metadata)
+        ).reason == "PERMISSION_MISSING"
 
 
 async def test_what_a_role_lacks_is_named(guarded: Api, ours: World) -> None:
@@ -251,7 +317,10 @@ async def test_what_a_role_lacks_is_named(guarded: Api, ours: World) -> None:
 
     answer = await guarded.refusal("StockService.SetReserve", request, metadata=metadata)
 
-    assert (answer.code, answer.metadata["permission"]) == (grpc.StatusCode.PERMISSION_DENIED, "stock.reserve")
+    assert (answer.code, answer.metadata["permission"]) == (
+        grpc.StatusCode.PERMISSION_DENIED,
+        "stock.reserve",
+    )
     assert answer.metadata["owner"] == "SYSTEM"
 
 
@@ -259,19 +328,27 @@ async def test_permission_is_checked_before_the_request_is(guarded: Api, ours: W
     metadata = bearing(await token_of(guarded, Role.READER, (ours.id,)))
     wrong = stock_service_pb2.SetReserveRequest(product="x", reserve=-1)
 
-    assert (await guarded.refusal("StockService.SetReserve", wrong, metadata=metadata)).reason == "PERMISSION_MISSING"
+    assert (
+        await guarded.refusal("StockService.SetReserve", wrong, metadata=metadata)
+    ).reason == "PERMISSION_MISSING"
 
 
-async def test_health_asks_for_nothing_and_the_inside_for_an_admin_of_all(guarded: Api, ours: World) -> None:
+async def test_health_asks_for_nothing_and_the_inside_for_an_admin_of_all(
+    guarded: Api, ours: World
+) -> None:
     health = health_pb2_grpc.HealthStub(guarded.channel)
-    assert (await health.Check(health_pb2.HealthCheckRequest())).status == health_pb2.HealthCheckResponse.SERVING
+    assert (
+        await health.Check(health_pb2.HealthCheckRequest())
+    ).status == health_pb2.HealthCheckResponse.SERVING
 
     async def look(metadata: Any) -> tuple[Any, Any]:
         channelz = channelz_pb2_grpc.ChannelzStub(guarded.channel).GetServers(
             channelz_pb2.GetServersRequest(), metadata=metadata, timeout=60
         )
         listing = reflection_pb2_grpc.ServerReflectionStub(guarded.channel).ServerReflectionInfo(
-            iter([reflection_pb2.ServerReflectionRequest(list_services="")]), metadata=metadata, timeout=60
+            iter([reflection_pb2.ServerReflectionRequest(list_services="")]),
+            metadata=metadata,
+            timeout=60,
         )
         return await channelz, [answer async for answer in listing]
 
@@ -285,7 +362,10 @@ async def test_health_asks_for_nothing_and_the_inside_for_an_admin_of_all(guarde
     ):
         with pytest.raises(grpc.aio.AioRpcError) as error:
             await look(metadata)
-        assert error.value.code() in (grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PERMISSION_DENIED)
+        assert error.value.code() in (
+            grpc.StatusCode.UNAUTHENTICATED,
+            grpc.StatusCode.PERMISSION_DENIED,
+        )
 
 
 async def test_request_ids_are_each_callers_own(guarded: Api) -> None:
@@ -296,7 +376,9 @@ async def test_request_ids_are_each_callers_own(guarded: Api) -> None:
     await guarded.call("ProductService.CreateProduct", request, metadata=one)
 
     # The other's call is not a repeat of it, so it finds the code taken.
-    assert (await guarded.refusal("ProductService.CreateProduct", request, metadata=two)).reason == "CODE_TAKEN"
+    assert (
+        await guarded.refusal("ProductService.CreateProduct", request, metadata=two)
+    ).reason == "CODE_TAKEN"
 
 
 def test_what_a_revoked_token_opened_ends_within_thirty_seconds_on_every_server() -> None:
@@ -321,11 +403,15 @@ class BrokenLater(Everybody):
         return Principal("someone", Role.ADMIN, None)
 
 
-async def test_a_stream_whose_token_cannot_be_looked_at_any_more_ends(module_store: str, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_stream_whose_token_cannot_be_looked_at_any_more_ends(
+    module_store: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(app, "TokenAuthority", lambda db, now: BrokenLater())
     async with served(module_store, auth="tokens", again=0.05) as api:
         world = await api.merchant()
-        watch = api.method("SyncService.WatchSync")(REQUESTS["SyncService.WatchSync"](world), timeout=60)
+        watch = api.method("SyncService.WatchSync")(
+            REQUESTS["SyncService.WatchSync"](world), timeout=60
+        )
         with capture_logs(), pytest.raises(grpc.aio.AioRpcError) as error:
             async for _ in watch:
                 pass
@@ -337,7 +423,10 @@ async def test_a_stream_whose_token_cannot_be_looked_at_any_more_ends(module_sto
 
 
 def test_nobody_covers_more_than_it_reaches() -> None:
-    everything, some = Principal("a", Role.ADMIN, None), Principal("b", Role.ADMIN, frozenset({"m1", "m2"}))
+    everything, some = (
+        Principal("a", Role.ADMIN, None),
+        Principal("b", Role.ADMIN, frozenset({"m1", "m2"})),
+    )
     assert everything.covers(Role.ADMIN, None)
     assert everything.covers(Role.ADMIN, frozenset({"m1"}))
     assert some.covers(Role.ADMIN, frozenset({"m1"}))

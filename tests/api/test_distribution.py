@@ -1,4 +1,5 @@
-"""The statements behind every RPC name the merchant for each of their tables (see tests/store/test_distribution.py)."""
+"""The statements behind every RPC name the merchant for each of their tables (see
+tests/store/test_distribution.py)."""
 
 from __future__ import annotations
 
@@ -13,7 +14,9 @@ from store.test_distribution import watched
 pytestmark = pytest.mark.anyio
 
 
-async def test_every_statement_behind_an_rpc_names_the_merchant_for_each_of_its_tables(api: Api, world: World) -> None:
+async def test_every_statement_behind_an_rpc_names_the_merchant_for_each_of_its_tables(
+    api: Api, world: World
+) -> None:
     await world.write(furnish)
     with watched(api.engine.db) as (seen, wrong):
         for rpc in all_rpcs():

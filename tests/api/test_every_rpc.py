@@ -15,12 +15,22 @@ from zaiko.v1 import product_pb2, product_service_pb2
 pytestmark = pytest.mark.anyio
 
 TOKENS = {rpc for rpc in all_rpcs() if rpc.startswith("TokenService.")}
-GLOBAL = {"ConnectorService.ListConnectors", "ConnectorService.GetConnector", "MerchantService.ListMerchants"} | TOKENS
+GLOBAL = {
+    "ConnectorService.ListConnectors",
+    "ConnectorService.GetConnector",
+    "MerchantService.ListMerchants",
+} | TOKENS
 CONVERSATIONS = {"SyncService.WatchSyncSession"}
-"""What is wrong with one request is an event of the stream, not its end: tests/watch/test_watch_sessions.py."""
+"""What is wrong with one request is an event of the stream, not its end:
+tests/watch/test_watch_sessions.py."""
 NUMBERED = {"StockService.StreamMovements"}
-"""An empty request is a gap in the sequence before it is anything else: tests/api/test_stream_movements.py."""
-OF_A_MERCHANT = [rpc for rpc in all_rpcs() if rpc not in GLOBAL | CONVERSATIONS | {"MerchantService.CreateMerchant"}]
+"""An empty request is a gap in the sequence before it is anything else:
+tests/api/test_stream_movements.py."""
+OF_A_MERCHANT = [
+    rpc
+    for rpc in all_rpcs()
+    if rpc not in GLOBAL | CONVERSATIONS | {"MerchantService.CreateMerchant"}
+]
 WITHOUT_REQUEST_ID = {"TokenService.CreateToken", "TokenService.RevokeToken", *NUMBERED}
 """Their protos say why."""
 NEED_NOTHING = GLOBAL - TOKENS - {"ConnectorService.GetConnector"} | {"TokenService.ListTokens"}
@@ -34,7 +44,9 @@ def test_every_rpc_has_a_request() -> None:
 
 def test_every_mutation_takes_a_request_id_and_no_reading_does() -> None:
     readings = ("Get", "List", "BatchGet", "Watch", "Check", "Wait", "Explain", "Preview")
-    assert {rpc for rpc in all_rpcs() if not rpc.split(".")[1].startswith(readings)} - WITHOUT_REQUEST_ID == set(MUTATIONS)
+    assert {
+        rpc for rpc in all_rpcs() if not rpc.split(".")[1].startswith(readings)
+    } - WITHOUT_REQUEST_ID == set(MUTATIONS)
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +64,9 @@ async def furnished(world: World) -> World:
 
 
 @pytest.mark.parametrize("rpc", OF_A_MERCHANT)
-async def test_a_merchant_that_does_not_exist_is_not_found(rpc: str, api: Api, still: World) -> None:
+async def test_a_merchant_that_does_not_exist_is_not_found(
+    rpc: str, api: Api, still: World
+) -> None:
     request = replaced(REQUESTS[rpc](still), still.name, "merchants/nobody")
 
     refused = await api.refusal(rpc, request)
@@ -73,8 +87,12 @@ async def test_a_name_of_another_form_is_an_invalid_name(rpc: str, api: Api, sti
     assert "name.form" in refused.violations.values()
 
 
-@pytest.mark.parametrize("rpc", [rpc for rpc in all_rpcs() if rpc not in NEED_NOTHING | CONVERSATIONS | NUMBERED])
-async def test_an_empty_request_is_refused_naming_what_it_needs(rpc: str, api: Api, still: World) -> None:
+@pytest.mark.parametrize(
+    "rpc", [rpc for rpc in all_rpcs() if rpc not in NEED_NOTHING | CONVERSATIONS | NUMBERED]
+)
+async def test_an_empty_request_is_refused_naming_what_it_needs(
+    rpc: str, api: Api, still: World
+) -> None:
     refused = await api.refusal(rpc, type(REQUESTS[rpc](still))())
 
     assert refused.reason == "INVALID_FIELD"
@@ -83,7 +101,9 @@ async def test_an_empty_request_is_refused_naming_what_it_needs(rpc: str, api: A
 
 
 @pytest.mark.parametrize("rpc", MUTATIONS)
-async def test_a_repeat_with_the_same_request_id_gets_the_first_answer(rpc: str, api: Api, furnished: World) -> None:
+async def test_a_repeat_with_the_same_request_id_gets_the_first_answer(
+    rpc: str, api: Api, furnished: World
+) -> None:
     request = REQUESTS[rpc](furnished)
     request.request_id = str(uuid.uuid4())
 
@@ -97,11 +117,21 @@ async def test_a_repeat_with_the_same_request_id_gets_the_first_answer(rpc: str,
 
 
 @pytest.mark.parametrize("rpc", MUTATIONS)
-async def test_a_request_id_is_good_for_one_request_only(rpc: str, api: Api, furnished: World) -> None:
+async def test_a_request_id_is_good_for_one_request_only(
+    rpc: str, api: Api, furnished: World
+) -> None:
     request = REQUESTS[rpc](furnished)
     request.request_id = str(uuid.uuid4())
     await api.call(rpc, request)
-    others = {"apple": "pear", "/one": "/two", "N-1": "N-2", "Other": "Third", "nagoya": "kobe", "New": "Newer", "new": "newer"}
+    others = {
+        "apple": "pear",
+        "/one": "/two",
+        "N-1": "N-2",
+        "Other": "Third",
+        "nagoya": "kobe",
+        "New": "Newer",
+        "new": "newer",
+    }
     others |= {
         "toy": "toy-readonly",
         "l5": "l3",
@@ -127,21 +157,29 @@ async def test_a_request_id_is_a_uuid(rpc: str, api: Api, still: World) -> None:
 
 
 async def test_a_refusal_is_not_remembered(api: Api, world: World) -> None:
-    request = product_service_pb2.CreateProductRequest(parent=world.name, product=product_pb2.Product(code="A-1"))
+    request = product_service_pb2.CreateProductRequest(
+        parent=world.name, product=product_pb2.Product(code="A-1")
+    )
     request.request_id = str(uuid.uuid4())
     assert (await api.refusal("ProductService.CreateProduct", request)).reason == "CODE_TAKEN"
 
     freed = product_pb2.Product(name=world("products/apple"), code="A-0")
-    await api.call("ProductService.UpdateProduct", product_service_pb2.UpdateProductRequest(product=freed))
+    await api.call(
+        "ProductService.UpdateProduct", product_service_pb2.UpdateProductRequest(product=freed)
+    )
 
     assert (await api.call("ProductService.CreateProduct", request)).product.code == "A-1"
 
 
 async def test_repeats_that_overlap_do_it_once(api: Api, world: World) -> None:
-    request = product_service_pb2.CreateProductRequest(parent=world.name, product=product_pb2.Product(code="once"))
+    request = product_service_pb2.CreateProductRequest(
+        parent=world.name, product=product_pb2.Product(code="once")
+    )
     request.request_id = str(uuid.uuid4())
 
-    answers = await asyncio.gather(*(api.call("ProductService.CreateProduct", request) for _ in range(8)))
+    answers = await asyncio.gather(
+        *(api.call("ProductService.CreateProduct", request) for _ in range(8))
+    )
 
     assert len({answer.product.name for answer in answers}) == 1
 
@@ -151,7 +189,9 @@ async def test_a_merchant_is_made_once_by_repeats_that_overlap(api: Api, still: 
     request.merchant_id += "-once"
     request.request_id = str(uuid.uuid4())
 
-    answers = await asyncio.gather(*(api.call("MerchantService.CreateMerchant", request) for _ in range(8)))
+    answers = await asyncio.gather(
+        *(api.call("MerchantService.CreateMerchant", request) for _ in range(8))
+    )
 
     assert all(answer == answers[0] for answer in answers)
 
@@ -176,11 +216,16 @@ async def test_a_broken_page_token_is_refused(rpc: str, api: Api, still: World) 
     for token in ("x", "AAAAAAAAAAAAAAAAAAAAAAAA", "äöü"):
         request.page_token = token
         refused = await api.refusal(rpc, request)
-        assert (refused.code, refused.reason) == (grpc.StatusCode.INVALID_ARGUMENT, "INVALID_PAGE_TOKEN")
+        assert (refused.code, refused.reason) == (
+            grpc.StatusCode.INVALID_ARGUMENT,
+            "INVALID_PAGE_TOKEN",
+        )
 
 
 @pytest.mark.parametrize("rpc", LISTS)
-async def test_a_negative_page_size_is_refused_and_a_huge_one_is_cut(rpc: str, api: Api, still: World) -> None:
+async def test_a_negative_page_size_is_refused_and_a_huge_one_is_cut(
+    rpc: str, api: Api, still: World
+) -> None:
     request = REQUESTS[rpc](still)
     request.page_size = -1
     assert (await api.refusal(rpc, request)).violations == {"page_size": "int32.gte"}
@@ -204,7 +249,9 @@ def _etag_holder(request: Any) -> Any:
     "rpc",
     [rpc for rpc in all_rpcs() if rpc.split(".")[1].startswith("Update") or has(rpc, "etag")],
 )
-async def test_a_stale_etag_is_refused_with_the_current_one(rpc: str, api: Api, furnished: World) -> None:
+async def test_a_stale_etag_is_refused_with_the_current_one(
+    rpc: str, api: Api, furnished: World
+) -> None:
     request = REQUESTS[rpc](furnished)
     _etag_holder(request).etag = 'W/"r0"'
 

@@ -69,7 +69,9 @@ def begin(engine: FakeEngine, loop: LoopThread, timeout: float | None) -> tuple[
     return time, call
 
 
-def test_a_call_without_time_left_answers_with_the_state_that_there_is(engine: FakeEngine, loop: LoopThread) -> None:
+def test_a_call_without_time_left_answers_with_the_state_that_there_is(
+    engine: FakeEngine, loop: LoopThread
+) -> None:
     _, call = begin(engine, loop, 0.2)  # less than the margin
 
     response, _, code, _ = call.termination()

@@ -1,5 +1,5 @@
-"""Whatever a client sends, the answer is an answer or a refusal with a reason: never INTERNAL, never UNKNOWN, and the server
-lives."""
+"""Whatever a client sends, the answer is an answer or a refusal with a reason: never INTERNAL,
+never UNKNOWN, and the server lives."""
 
 from __future__ import annotations
 
@@ -50,7 +50,21 @@ TEXTS = (
     "00000000-0000-0000-0000-000000000000",
     "a" * 20_000,
 )
-NUMBERS = (0, 1, -1, 2, 100, 999_999_999, 1_000_000_000, 1_000_000_001, 2**31 - 1, -(2**31), 2**53, 2**63 - 1, -(2**63))
+NUMBERS = (
+    0,
+    1,
+    -1,
+    2,
+    100,
+    999_999_999,
+    1_000_000_000,
+    1_000_000_001,
+    2**31 - 1,
+    -(2**31),
+    2**53,
+    2**63 - 1,
+    -(2**63),
+)
 
 
 class Fuzzer:
@@ -111,14 +125,18 @@ class Fuzzer:
                     if depth < 4 and self._random.random() < 0.5:
                         self._set(item, inner, depth + 1)
         elif field.is_repeated:
-            getattr(message, field.name).extend(self._value(field) for _ in range(self._random.choice((0, 1, 2, 1001))))
+            getattr(message, field.name).extend(
+                self._value(field) for _ in range(self._random.choice((0, 1, 2, 1001)))
+            )
         else:
             setattr(message, field.name, self._value(field))
 
     def _structure(self, message: Any) -> None:
         value: Any = math.nan
         for _ in range(self._random.choice((1, 5, 40))):
-            value = {self._text()[:50]: value} if self._random.random() < 0.5 else [value, self._text()]
+            value = (
+                {self._text()[:50]: value} if self._random.random() < 0.5 else [value, self._text()]
+            )
         message.Clear()
         if isinstance(message, struct_pb2.Struct):
             message.update({"domain": value})
@@ -160,7 +178,11 @@ async def worn(api: Api) -> World:
 
 def _method(rpc: str) -> Any:
     service, name = rpc.split(".")
-    found = next(file.DESCRIPTOR.services_by_name[service] for file in FILES if service in file.DESCRIPTOR.services_by_name)
+    found = next(
+        file.DESCRIPTOR.services_by_name[service]
+        for file in FILES
+        if service in file.DESCRIPTOR.services_by_name
+    )
     return found.methods_by_name[name]
 
 
@@ -189,7 +211,9 @@ async def _first(stream: Any) -> None:
 
 
 @pytest.mark.parametrize("rpc", all_rpcs())
-async def test_no_request_is_a_bug_of_the_server(rpc: str, api: Api, worn: World, pytestconfig: pytest.Config) -> None:
+async def test_no_request_is_a_bug_of_the_server(
+    rpc: str, api: Api, worn: World, pytestconfig: pytest.Config
+) -> None:
     kind = type(REQUESTS[rpc](worn))
     found: set[tuple[grpc.StatusCode, str]] = set()
     for seed in range(ROUNDS * pytestconfig.getoption("--seeds")):
@@ -202,7 +226,8 @@ async def test_no_request_is_a_bug_of_the_server(rpc: str, api: Api, worn: World
         assert outcome[0] not in BUGS, f"{rpc} seed {seed}: {outcome} for spoilt bytes"
         found.add(outcome)
 
-    # Not everything was refused for one and the same thing, which would mean that nothing was tried.
+    # Not everything was refused for one and the same thing, which would mean that nothing was
+    # tried.
     assert len(found) > 1 or not request_type(rpc).fields
 
 

@@ -68,7 +68,10 @@ class Four:
         await self.act(request.value, context)
 
     def handlers(self) -> grpc.GenericRpcHandler:
-        coding = {"request_deserializer": Text.FromString, "response_serializer": Text.SerializeToString}
+        coding = {
+            "request_deserializer": Text.FromString,
+            "response_serializer": Text.SerializeToString,
+        }
         return grpc.method_handlers_generic_handler(
             "test.Four",
             {
@@ -107,16 +110,27 @@ async def serving(*interceptors: Around) -> AsyncIterator[Callable[[str, str], A
     async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
 
         async def call(kind: str, word: str, **options: Any) -> list[str]:
-            coding = {"request_serializer": Text.SerializeToString, "response_deserializer": Text.FromString}
+            coding = {
+                "request_serializer": Text.SerializeToString,
+                "response_deserializer": Text.FromString,
+            }
             path = f"/test.Four/{kind}"
             message: Any = Text(value=word)
             if kind == "UnaryUnary":
                 return [(await channel.unary_unary(path, **coding)(message, **options)).value]
             if kind == "StreamUnary":
-                return [(await channel.stream_unary(path, **coding)(iter([message]), **options)).value]
+                return [
+                    (await channel.stream_unary(path, **coding)(iter([message]), **options)).value
+                ]
             if kind in ("UnaryStream", "Writing"):
-                return [item.value async for item in channel.unary_stream(path, **coding)(message, **options)]
-            return [item.value async for item in channel.stream_stream(path, **coding)(iter([message]), **options)]
+                return [
+                    item.value
+                    async for item in channel.unary_stream(path, **coding)(message, **options)
+                ]
+            return [
+                item.value
+                async for item in channel.stream_stream(path, **coding)(iter([message]), **options)
+            ]
 
         yield call
     await server.stop(None)
@@ -131,8 +145,11 @@ async def ended(*seen: Seen) -> None:
     raise AssertionError(f"calls ended: {[one.ended for one in seen]}")
 
 
-async def calls_in(logs: Sequence[MutableMapping[str, Any]], count: int) -> list[MutableMapping[str, Any]]:
-    """The lines about calls, once there are `count`: a call's line is written after its client has the answer."""
+async def calls_in(
+    logs: Sequence[MutableMapping[str, Any]], count: int
+) -> list[MutableMapping[str, Any]]:
+    """The lines about calls, once there are `count`: a call's line is written after its client has
+    the answer."""
     for _ in range(6000):
         lines = [line for line in logs if line["event"] == "call"]
         if len(lines) >= count:
@@ -195,7 +212,10 @@ async def test_a_handler_may_end_the_call_itself(kind: str) -> None:
     async with serving(Errors(lambda: "id")) as call:
         with pytest.raises(grpc.aio.AioRpcError) as caught:
             await call(kind, "abort")
-    assert (caught.value.code(), caught.value.details()) == (grpc.StatusCode.DATA_LOSS, "its own way")
+    assert (caught.value.code(), caught.value.details()) == (
+        grpc.StatusCode.DATA_LOSS,
+        "its own way",
+    )
 
 
 async def test_a_method_that_nobody_has_is_refused_with_a_reason() -> None:
@@ -218,13 +238,19 @@ async def test_methods_that_nobody_has_are_counted_as_one() -> None:
         counted: dict[str, float] = {}
         for _ in range(6000):
             samples = [sample for family in metrics.registry.collect() for sample in family.samples]
-            counted = {sample.labels["method"]: sample.value for sample in samples if sample.name == "zaiko_rpcs_total"}
+            counted = {
+                sample.labels["method"]: sample.value
+                for sample in samples
+                if sample.name == "zaiko_rpcs_total"
+            }
             if sum(counted.values()) == 6:
                 break
             await asyncio.sleep(0.01)
 
     assert counted == {"/test.Four/UnaryUnary": 1, "unknown": 5}
-    timed = {sample.labels["method"] for sample in samples if sample.name == "zaiko_rpc_seconds_count"}
+    timed = {
+        sample.labels["method"] for sample in samples if sample.name == "zaiko_rpc_seconds_count"
+    }
     assert timed == {"/test.Four/UnaryUnary"}
 
 
@@ -320,7 +346,9 @@ async def test_a_method_that_nobody_has_is_refused_by_layers_with_errors() -> No
     assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED
 
 
-async def test_each_method_is_surrounded_once_and_nothing_is_kept_of_those_that_nobody_has() -> None:
+async def test_each_method_is_surrounded_once_and_nothing_is_kept_of_those_that_nobody_has() -> (
+    None
+):
     class Counting(Around):
         prepared = 0
 
@@ -371,9 +399,14 @@ def test_few_messages_are_kept_and_no_large_one() -> None:
 
 
 async def test_only_our_watches_send_once() -> None:
-    handler = grpc.unary_stream_rpc_method_handler(Four().unary_stream, response_serializer=Text.SerializeToString)
+    handler = grpc.unary_stream_rpc_method_handler(
+        Four().unary_stream, response_serializer=Text.SerializeToString
+    )
     prepare = sent_once.SentOnce().prepare
-    assert prepare(handler, "/zaiko.v1.SyncService/WatchSync").response_serializer is not handler.response_serializer
+    assert (
+        prepare(handler, "/zaiko.v1.SyncService/WatchSync").response_serializer
+        is not handler.response_serializer
+    )
     assert prepare(handler, "/grpc.health.v1.Health/Watch") is handler
     assert prepare(handler, "/zaiko.v1.StockService/StreamMovements") is handler
     assert prepare(None, "/zaiko.v1.SyncService/WatchNothing") is None

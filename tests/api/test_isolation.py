@@ -1,7 +1,9 @@
-"""No merchant can read, list, watch, change or guess anything of another's: every RPC is tried with every foreign name.
+"""No merchant can read, list, watch, change or guess anything of another's: every RPC is tried with
+every foreign name.
 
-There are two locks (ADR 0015): the names of a request are checked before its handler runs, and whatever the handler asks the store
-for is checked again. Each is tried alone as well, with the other one taken out.
+There are two locks (ADR 0015): the names of a request are checked before its handler runs, and
+whatever the handler asks the store for is checked again. Each is tried alone as well, with the
+other one taken out.
 """
 
 from __future__ import annotations
@@ -18,7 +20,13 @@ from api.bench import Api, Refused, World, refused, served
 from api.requests import REQUESTS, all_rpcs, furnish, has, replaced
 from api.test_authentication import bearing, token_of
 from google.protobuf.message import Message
-from zaiko.v1 import error_pb2, merchant_service_pb2, stock_service_pb2, sync_service_pb2, token_service_pb2
+from zaiko.v1 import (
+    error_pb2,
+    merchant_service_pb2,
+    stock_service_pb2,
+    sync_service_pb2,
+    token_service_pb2,
+)
 from zaiko_core.domain.access import Role
 from zaiko_server.interceptors import authentication
 from zaiko_server.interceptors.authentication import named
@@ -34,7 +42,11 @@ ABOUT_NO_MERCHANT = {
     "MerchantService.ListMerchants",
     "TokenService.ListTokens",
 }
-ONE_LOCK = {grpc.StatusCode.PERMISSION_DENIED, grpc.StatusCode.NOT_FOUND, grpc.StatusCode.INVALID_ARGUMENT}
+ONE_LOCK = {
+    grpc.StatusCode.PERMISSION_DENIED,
+    grpc.StatusCode.NOT_FOUND,
+    grpc.StatusCode.INVALID_ARGUMENT,
+}
 
 
 @dataclass
@@ -67,7 +79,12 @@ class Attempts:
         except grpc.aio.AioRpcError as error:
             found = refused(error)
             # A refusal says what was asked for, and no more.
-            self._look(rpc, str(found.details).replace(self.theirs.name, "").replace(f"tokens/{self.theirs.id}", ""))
+            self._look(
+                rpc,
+                str(found.details)
+                .replace(self.theirs.name, "")
+                .replace(f"tokens/{self.theirs.id}", ""),
+            )
             return found
         return None
 
@@ -123,10 +140,16 @@ async def test_nothing_of_another_merchant_can_be_reached(lock: str, tried: Atte
             answer = await tried.refused(rpc, request)
             told = None if answer is None else (answer.code, answer.reason)
             # A token is in no merchant, so only its being nobody's is told.
-            fine = told == DENIED or (rpc in ("TokenService.GetToken", "TokenService.RevokeToken") and told is not None)
+            fine = told == DENIED or (
+                rpc in ("TokenService.GetToken", "TokenService.RevokeToken") and told is not None
+            )
             if lock == "reach only":
                 # A feed answers a fact that it refuses, and goes on.
-                in_stream = rpc == "StockService.StreamMovements" and answer is None and tried.last.HasField("problem")
+                in_stream = (
+                    rpc == "StockService.StreamMovements"
+                    and answer is None
+                    and tried.last.HasField("problem")
+                )
                 fine = fine or in_stream or (answer is not None and answer.code in ONE_LOCK)
             if not fine:
                 wrong.append(f"{rpc}: {told} for {request}")
@@ -134,40 +157,67 @@ async def test_nothing_of_another_merchant_can_be_reached(lock: str, tried: Atte
     assert wrong == []
     assert tried.leaks == []
     assert await _head(tried.theirs) == before
-    print(f"\nisolation, {lock}: {tried.count - began} attempts on {len(all_rpcs())} RPCs, 0 let through")
+    print(
+        f"\nisolation, {lock}: {tried.count - began} attempts on {len(all_rpcs())} RPCs, 0 "
+        "let through"
+    )
 
 
-async def test_these_attempts_get_through_where_there_is_no_lock(tried: Attempts, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_these_attempts_get_through_where_there_is_no_lock(
+    tried: Attempts, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(authentication, "check_names", lambda principal, message: None)
     for module in (calls, watcher):
         monkeypatch.setattr(module, "check_reach", lambda merchant: None)
     open_door = replace(tried, leaks=[])
 
-    reads = [rpc for rpc in all_rpcs() if rpc.split(".")[1].startswith(("Get", "List", "Watch")) and rpc not in ABOUT_NO_MERCHANT]
+    reads = [
+        rpc
+        for rpc in all_rpcs()
+        if rpc.split(".")[1].startswith(("Get", "List", "Watch")) and rpc not in ABOUT_NO_MERCHANT
+    ]
     for rpc in reads:
         await open_door.refused(rpc, REQUESTS[rpc](tried.theirs))
 
     assert len(open_door.leaks) > 20
 
 
-async def test_a_merchant_that_is_there_and_one_that_is_not_are_refused_alike(tried: Attempts) -> None:
+async def test_a_merchant_that_is_there_and_one_that_is_not_are_refused_alike(
+    tried: Attempts,
+) -> None:
     for rpc in all_rpcs():
-        if rpc in ABOUT_NO_MERCHANT or rpc.startswith("TokenService.") or rpc == "MerchantService.CreateMerchant":
+        if (
+            rpc in ABOUT_NO_MERCHANT
+            or rpc.startswith("TokenService.")
+            or rpc == "MerchantService.CreateMerchant"
+        ):
             continue
         there = await tried.refused(rpc, REQUESTS[rpc](tried.theirs))
-        nowhere = await tried.refused(rpc, replaced(REQUESTS[rpc](tried.theirs), tried.theirs.name, "merchants/nobody"))
+        nowhere = await tried.refused(
+            rpc, replaced(REQUESTS[rpc](tried.theirs), tried.theirs.name, "merchants/nobody")
+        )
 
         assert there is not None
         assert nowhere is not None
-        assert (there.code, there.reason, there.metadata) == (nowhere.code, nowhere.reason, nowhere.metadata)
-        assert there.message.replace(tried.theirs.name, "X") == nowhere.message.replace("merchants/nobody", "X")
+        assert (there.code, there.reason, there.metadata) == (
+            nowhere.code,
+            nowhere.reason,
+            nowhere.metadata,
+        )
+        assert there.message.replace(tried.theirs.name, "X") == nowhere.message.replace(
+            "merchants/nobody", "X"
+        )
 
 
 async def test_lists_about_no_merchant_show_only_what_is_mine(tried: Attempts) -> None:
     merchants = await tried.api.call(
-        "MerchantService.ListMerchants", merchant_service_pb2.ListMerchantsRequest(), metadata=tried.metadata
+        "MerchantService.ListMerchants",
+        merchant_service_pb2.ListMerchantsRequest(),
+        metadata=tried.metadata,
     )
-    tokens = await tried.api.call("TokenService.ListTokens", token_service_pb2.ListTokensRequest(), metadata=tried.metadata)
+    tokens = await tried.api.call(
+        "TokenService.ListTokens", token_service_pb2.ListTokensRequest(), metadata=tried.metadata
+    )
 
     assert [merchant.name for merchant in merchants.merchants] == [tried.mine.name]
     assert {name for token in tokens.tokens for name in token.merchants} == {tried.mine.name}
@@ -202,7 +252,11 @@ async def test_resume_tokens_of_another_are_worth_nothing(rpc: str, tried: Attem
     watch = tried.api.method(rpc)(REQUESTS[rpc](tried.theirs), metadata=theirs, timeout=60)
     token = (await anext(aiter(watch))).resume_token
     watch.cancel()
-    kind = sync_service_pb2.WatchSyncRequest if rpc.startswith("Sync") else stock_service_pb2.WatchStocksRequest
+    kind = (
+        sync_service_pb2.WatchSyncRequest
+        if rpc.startswith("Sync")
+        else stock_service_pb2.WatchStocksRequest
+    )
     request = kind(parent=tried.mine.name)
     request.start.resume_token = token
 
@@ -213,10 +267,16 @@ async def test_resume_tokens_of_another_are_worth_nothing(rpc: str, tried: Attem
 
 
 async def test_a_merchant_is_made_by_nobody_who_has_only_some(tried: Attempts) -> None:
-    taken = merchant_service_pb2.CreateMerchantRequest(merchant_id=tried.theirs.id, merchant={"display_name": "N"})
-    free = merchant_service_pb2.CreateMerchantRequest(merchant_id="nobody-at-all", merchant={"display_name": "N"})
+    taken = merchant_service_pb2.CreateMerchantRequest(
+        merchant_id=tried.theirs.id, merchant={"display_name": "N"}
+    )
+    free = merchant_service_pb2.CreateMerchantRequest(
+        merchant_id="nobody-at-all", merchant={"display_name": "N"}
+    )
 
-    answers = [await tried.refused("MerchantService.CreateMerchant", request) for request in (taken, free)]
+    answers = [
+        await tried.refused("MerchantService.CreateMerchant", request) for request in (taken, free)
+    ]
 
     assert [(answer.code, answer.reason) for answer in answers if answer] == [DENIED] * 2
 

@@ -38,11 +38,14 @@ def every_path() -> list[tuple[str, str]]:
 def test_the_protos_name_every_field_that_can_be_changed(name: str) -> None:
     file = PROTO / request_type(SERVICES[name]).file.name
     said = re.search(
-        r"((?: *//.*\n)+) *google\.protobuf\.FieldMask update_mask", file.read_text("utf-8").partition(f"message {name} ")[2]
+        r"((?: *//.*\n)+) *google\.protobuf\.FieldMask update_mask",
+        file.read_text("utf-8").partition(f"message {name} ")[2],
     )
 
     assert said is not None
-    assert set(re.findall(r"`(\w+)`", said.group(1))) - {UPDATES[name][0]} == set(UPDATES[name][1].changeable)
+    assert set(re.findall(r"`(\w+)`", said.group(1))) - {UPDATES[name][0]} == set(
+        UPDATES[name][1].changeable
+    )
 
 
 @pytest.mark.parametrize(("name", "path"), every_path())
@@ -67,7 +70,9 @@ def test_tables_name_fields_that_exist() -> None:
 
 
 def test_without_a_mask_the_fields_that_are_present_change() -> None:
-    request = shop_service_pb2.UpdateShopRequest(shop=shop_pb2.Shop(name="n", display_name="d", secrets={"a": "b"}))
+    request = shop_service_pb2.UpdateShopRequest(
+        shop=shop_pb2.Shop(name="n", display_name="d", secrets={"a": "b"})
+    )
     assert mask_of(request).changes == {"display_name", "secrets"}
 
 
@@ -93,7 +98,9 @@ def test_changing_nothing_is_refused() -> None:
 
 
 def test_a_fixed_field_may_be_named_while_it_stays_as_it_is() -> None:
-    request = shop_service_pb2.UpdateShopRequest(shop=shop_pb2.Shop(connector="connectors/a", display_name="d"))
+    request = shop_service_pb2.UpdateShopRequest(
+        shop=shop_pb2.Shop(connector="connectors/a", display_name="d")
+    )
     mask = mask_of(request)
 
     check_fixed(mask, request.shop, shop_pb2.Shop(connector="connectors/a"))
@@ -104,4 +111,6 @@ def test_a_fixed_field_may_be_named_while_it_stays_as_it_is() -> None:
 
 def test_a_links_target_is_fixed() -> None:
     fields = UPDATES["UpdateLinkRequest"][1]
-    assert {field.name for field in link_pb2.Link.DESCRIPTOR.oneofs_by_name["target"].fields} <= set(fields.fixed)
+    assert {
+        field.name for field in link_pb2.Link.DESCRIPTOR.oneofs_by_name["target"].fields
+    } <= set(fields.fixed)

@@ -35,14 +35,18 @@ PAGES = Pages(b"k" * 16)
 
 
 def listing(token: str = "", size: int = 2, **fields: Any) -> Any:
-    return product_service_pb2.ListProductsRequest(parent="merchants/acme", page_size=size, page_token=token, **fields)
+    return product_service_pb2.ListProductsRequest(
+        parent="merchants/acme", page_size=size, page_token=token, **fields
+    )
 
 
 def first_token(merchant: str = "acme", request: Any = None) -> str:
     request = request if request is not None else listing()
     position = PAGES.begin(merchant, request)
     rows = [(name,) for name in "abc"]
-    return PAGES.cut(position, rows, lambda row: row, [product_pb2.Product(name=row[0]) for row in rows], 7).next_page_token
+    return PAGES.cut(
+        position, rows, lambda row: row, [product_pb2.Product(name=row[0]) for row in rows], 7
+    ).next_page_token
 
 
 def test_a_token_leads_to_the_row_after_the_last_one_seen() -> None:
@@ -114,7 +118,9 @@ def test_filters_that_the_store_does_not_know_are_applied_across_pages() -> None
         start = 0 if page.after is None else page.after[0] + 1
         return rows[start : start + page.size]
 
-    found = pages.collect(PAGES.begin("acme", listing(size=3)), fetch, lambda row: row, lambda row: row[0] % 300 == 0)
+    found = pages.collect(
+        PAGES.begin("acme", listing(size=3)), fetch, lambda row: row, lambda row: row[0] % 300 == 0
+    )
 
     assert found == [(0,), (300,), (600,), (900,)]
 
@@ -123,29 +129,48 @@ def test_filters_that_the_store_does_not_know_are_applied_across_pages() -> None
 
 WALKS = [
     ("MerchantService.ListMerchants", merchant_service_pb2.ListMerchantsRequest, "merchants", None),
-    ("WarehouseService.ListWarehouses", warehouse_service_pb2.ListWarehousesRequest, "warehouses", ""),
+    (
+        "WarehouseService.ListWarehouses",
+        warehouse_service_pb2.ListWarehousesRequest,
+        "warehouses",
+        "",
+    ),
     ("ProductService.ListProducts", product_service_pb2.ListProductsRequest, "products", ""),
     ("StockService.ListStocks", stock_service_pb2.ListStocksRequest, "stocks", ""),
     ("StockService.ListMovements", stock_service_pb2.ListMovementsRequest, "movements", ""),
     ("ShopService.ListShops", shop_service_pb2.ListShopsRequest, "shops", ""),
     ("ShopService.ListListings", shop_service_pb2.ListListingsRequest, "listings", "shops/-"),
     ("LinkService.ListLinks", link_service_pb2.ListLinksRequest, "links", "shops/-"),
-    ("SyncService.ListLinkStatuses", sync_service_pb2.ListLinkStatusesRequest, "link_statuses", "shops/-"),
+    (
+        "SyncService.ListLinkStatuses",
+        sync_service_pb2.ListLinkStatusesRequest,
+        "link_statuses",
+        "shops/-",
+    ),
     ("SyncService.ListSyncRuns", sync_service_pb2.ListSyncRunsRequest, "sync_runs", "shops/-"),
     ("OrderService.ListOrders", order_service_pb2.ListOrdersRequest, "orders", "shops/-"),
     ("ReceivingService.ListAdditions", receiving_service_pb2.ListAdditionsRequest, "additions", ""),
-    ("OperationService.ListOperations", operation_service_pb2.ListOperationsRequest, "operations", ""),
+    (
+        "OperationService.ListOperations",
+        operation_service_pb2.ListOperationsRequest,
+        "operations",
+        "",
+    ),
 ]
 
 
 @pytest.mark.anyio
-@pytest.mark.parametrize(("rpc", "kind", "items", "parent"), WALKS, ids=lambda value: str(value)[:30])
+@pytest.mark.parametrize(
+    ("rpc", "kind", "items", "parent"), WALKS, ids=lambda value: str(value)[:30]
+)
 async def test_a_walk_in_small_steps_sees_what_one_page_sees(
     rpc: str, kind: Any, items: str, parent: str | None, api: Api, world: World
 ) -> None:
     await world.write(furnish)
     await more_of_everything(api, world)
-    base: dict[str, Any] = {} if parent is None else {"parent": world(parent) if parent else world.name}
+    base: dict[str, Any] = (
+        {} if parent is None else {"parent": world(parent) if parent else world.name}
+    )
     whole = list(getattr(await api.call(rpc, kind(**base, page_size=1000)), items))
     assert len(whole) > 1
 
@@ -165,11 +190,16 @@ async def test_a_walk_in_small_steps_sees_what_one_page_sees(
 @pytest.mark.anyio
 async def test_walks_of_filtered_orders(api: Api, world: World) -> None:
     await more_of_everything(api, world)
-    wanted = {"external_ids": ["gid://toy/1", "7", "8", "none"], "states": [order_pb2.Order.STATE_OPEN]}
+    wanted = {
+        "external_ids": ["gid://toy/1", "7", "8", "none"],
+        "states": [order_pb2.Order.STATE_OPEN],
+    }
     seen: list[str] = []
     token = ""
     while True:
-        request = order_service_pb2.ListOrdersRequest(parent=world("shops/one"), filter=wanted, page_size=1, page_token=token)
+        request = order_service_pb2.ListOrdersRequest(
+            parent=world("shops/one"), filter=wanted, page_size=1, page_token=token
+        )
         answer = await api.call("OrderService.ListOrders", request)
         seen += [order.external_id for order in answer.orders]
         token = answer.next_page_token
@@ -179,10 +209,22 @@ async def test_walks_of_filtered_orders(api: Api, world: World) -> None:
 
 
 @pytest.mark.anyio
-async def test_rare_runs_are_found_without_reading_all_others(api: Api, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_rare_runs_are_found_without_reading_all_others(
+    api: Api, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def many(uow: Any) -> None:
         for number in range(300):
-            uow.runs.put(RunRecord("one", f"0003-{number:04}", RunState.SUCCEEDED, "INTERVAL", 1, uow.now, ended_at=uow.now))
+            uow.runs.put(
+                RunRecord(
+                    "one",
+                    f"0003-{number:04}",
+                    RunState.SUCCEEDED,
+                    "INTERVAL",
+                    1,
+                    uow.now,
+                    ended_at=uow.now,
+                )
+            )
 
     await world.write(many)
     read: list[Any] = []
@@ -208,8 +250,19 @@ async def more_of_everything(api: Api, world: World) -> None:
     def add(uow: Any) -> None:
         line = Line("1", "l3", 1, 0, 0)
         for number in ("7", "8"):
-            orders.ingest(uow, "one", [OrderRecord(number, f"#{number}", uow.now, uow.now, OrderState.OPEN, uow.now, (line,))])
-        drafts = [LinkDraft("one", "l2", (Part("pear"),), False), LinkDraft("two", "l6", (Part("apple", 2),), False)]
+            orders.ingest(
+                uow,
+                "one",
+                [
+                    OrderRecord(
+                        number, f"#{number}", uow.now, uow.now, OrderState.OPEN, uow.now, (line,)
+                    )
+                ],
+            )
+        drafts = [
+            LinkDraft("one", "l2", (Part("pear"),), False),
+            LinkDraft("two", "l6", (Part("apple", 2),), False),
+        ]
         links.create(uow, drafts, can_sync=lambda connector: None)
         uow.additions.insert([AdditionRecord("78", "pear", 2)])
         operations.refresh_listings(uow, "one", drawn="bbbb", can_sync=lambda connector: None)

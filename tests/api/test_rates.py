@@ -30,7 +30,9 @@ async def test_a_caller_that_calls_too_often_is_told_when_to_come_back(module_st
         limited = [answer for answer in answers if isinstance(answer, Refused)]
 
         assert answers[0] is None
-        assert {(answer.code, answer.reason) for answer in limited} == {(grpc.StatusCode.RESOURCE_EXHAUSTED, "RATE_LIMITED")}
+        assert {(answer.code, answer.reason) for answer in limited} == {
+            (grpc.StatusCode.RESOURCE_EXHAUSTED, "RATE_LIMITED")
+        }
         assert limited[0].details["RetryInfo"].retry_delay.ToMilliseconds() > 0
         assert limited[0].details["QuotaFailure"].violations
         # Another caller does not notice.
@@ -41,16 +43,23 @@ async def test_a_watch_that_begins_on_a_session_counts_as_a_call(module_store: s
     async with served(module_store, auth="tokens", rate=1.0) as api:
         world = await api.merchant()
         token = await token_of(api, Role.READER, (world.id,))
-        session = sync_service_pb2_grpc.SyncServiceStub(api.channel).WatchSyncSession(metadata=bearing(token), timeout=30)
+        session = sync_service_pb2_grpc.SyncServiceStub(api.channel).WatchSyncSession(
+            metadata=bearing(token), timeout=30
+        )
         watch = sync_service_pb2.WatchSyncRequest(parent=world.name)
 
         async def churn() -> None:
             for watch_id in range(1, 31):
-                await session.write(sync_service_pb2.WatchSyncSessionRequest(watch_id=watch_id, create=watch))
-                # Answered before the next is written: grpc.aio makes INTERNAL of what it writes when the call's end arrives.
+                await session.write(
+                    sync_service_pb2.WatchSyncSessionRequest(watch_id=watch_id, create=watch)
+                )
+                # Answered before the next is written: grpc.aio makes INTERNAL of what it writes
+                # when the call's end arrives.
                 while (await session.read()).watch_id != watch_id:
                     pass
-                await session.write(sync_service_pb2.WatchSyncSessionRequest(watch_id=watch_id, cancel={}))
+                await session.write(
+                    sync_service_pb2.WatchSyncSessionRequest(watch_id=watch_id, cancel={})
+                )
 
         with pytest.raises(grpc.aio.AioRpcError) as error:
             await churn()
@@ -66,13 +75,17 @@ async def _outcome(api: Api, world: World, metadata: Any) -> Refused | None:
     return None
 
 
-async def test_a_host_that_guesses_is_not_looked_up_any_more_and_hinders_nobody_who_is_known(module_store: str) -> None:
+async def test_a_host_that_guesses_is_not_looked_up_any_more_and_hinders_nobody_who_is_known(
+    module_store: str,
+) -> None:
     async with served(module_store, auth="tokens") as api:
         world = await api.merchant()
         known = bearing(await token_of(api, Role.READER, (world.id,)))
         await api.call(GET, reading(world), metadata=known)
         guesses = [bearing(f"zk_guess{number}_" + "a" * 43) for number in range(60)]
-        reasons = [(await api.refusal(GET, reading(world), metadata=guess)).reason for guess in guesses]
+        reasons = [
+            (await api.refusal(GET, reading(world), metadata=guess)).reason for guess in guesses
+        ]
         await api.call(GET, reading(world), metadata=known)
 
     assert reasons[:20] == ["TOKEN_INVALID"] * 20
@@ -107,7 +120,7 @@ class From:
         return bearing(f"zk_{self.token}_{'a' * 43}")
 
 
-async def test_who_is_known_is_not_hindered_by_guesses_of_the_same_host_also_when_it_is_looked_up_again(
+async def test_who_is_known_is_not_hindered_by_guesses_of_the_same_host_also_when_it_is_looked_up_again(  # noqa: E501
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(tokens, "principal_of", lambda record, secret, now: _known(record))

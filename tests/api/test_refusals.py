@@ -1,4 +1,5 @@
-"""Every reason that the protos document for an RPC, made to happen; and nothing is left out: the cases are in `refusals/`."""
+"""Every reason that the protos document for an RPC, made to happen; and nothing is left out: the
+cases are in `refusals/`."""
 
 from __future__ import annotations
 
@@ -27,7 +28,11 @@ def documented() -> set[tuple[str, str]]:
         service = re.search(r"^service (\w+)", text, re.MULTILINE)
         assert service is not None
         for comment, rpc in re.findall(r"((?:  //.*\n)+)  rpc (\w+)", text[service.start() :]):
-            found |= {(f"{service[1]}.{rpc}", word) for word in re.findall(r"\b[A-Z][A-Z_]{4,}\b", comment) if word in REASONS}
+            found |= {
+                (f"{service[1]}.{rpc}", word)
+                for word in re.findall(r"\b[A-Z][A-Z_]{4,}\b", comment)
+                if word in REASONS
+            }
     return found
 
 
@@ -74,18 +79,29 @@ ELSEWHERE: set[tuple[str, str]] = {
 }
 
 
-UNIVERSAL = {"RESOURCE_NOT_FOUND", "INVALID_FIELD", "INVALID_NAME", "BATCH_TOO_LARGE", "MESSAGE_TOO_LARGE"}
-"""What any request with such a name, field, batch or answer is refused with, which its RPC need not say."""
+UNIVERSAL = {
+    "RESOURCE_NOT_FOUND",
+    "INVALID_FIELD",
+    "INVALID_NAME",
+    "BATCH_TOO_LARGE",
+    "MESSAGE_TOO_LARGE",
+}
+"""What any request with such a name, field, batch or answer is refused with, which its RPC need not
+say."""
 
 
 def test_every_documented_refusal_has_a_case_and_every_case_is_documented() -> None:
     cases = ELSEWHERE | {(case.rpc, case.reason) for case in CASES}
 
     assert documented() - cases == set()
-    assert {(rpc, reason) for rpc, reason in cases - documented() if reason not in UNIVERSAL} == set()
+    assert {
+        (rpc, reason) for rpc, reason in cases - documented() if reason not in UNIVERSAL
+    } == set()
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.rpc}-{case.reason}-{case.setup.__name__}")
+@pytest.mark.parametrize(
+    "case", CASES, ids=lambda case: f"{case.rpc}-{case.reason}-{case.setup.__name__}"
+)
 async def test_refusal(case: Case, api: Api, world: World) -> None:
     request = await case.setup(api, world)
 
@@ -109,12 +125,16 @@ async def test_refusal(case: Case, api: Api, world: World) -> None:
 async def test_what_a_shop_says_no_to_is_a_finding(api: Api, world: World) -> None:
     for error in (CredentialsRejected("the token is expired"), ContractBroken("no such field")):
         api.answers.check = error
-        answer = await api.call("ShopService.CheckShop", shop_service_pb2.CheckShopRequest(name=world("shops/one")))
+        answer = await api.call(
+            "ShopService.CheckShop", shop_service_pb2.CheckShopRequest(name=world("shops/one"))
+        )
         assert [(item.level, item.reason) for item in answer.findings] == [(3, error.reason)]
 
 
 async def test_an_id_is_never_used_again(api: Api, world: World) -> None:
-    await api.call("ShopService.DeleteShop", shop_service_pb2.DeleteShopRequest(name=world("shops/two")))
+    await api.call(
+        "ShopService.DeleteShop", shop_service_pb2.DeleteShopRequest(name=world("shops/two"))
+    )
     request = REQUESTS["ShopService.CreateShop"](world)
     request.shop_id = "two"
 

@@ -1,4 +1,5 @@
-"""Every RPC does what its comment says, and answers in the documented shape: the bodies are in `rpcs/`."""
+"""Every RPC does what its comment says, and answers in the documented shape: the bodies are in
+`rpcs/`."""
 
 from __future__ import annotations
 

@@ -17,7 +17,9 @@ from api.requests import REQUESTS, all_rpcs, furnish
 from google.protobuf import struct_pb2
 from grpc_channelz.v1 import channelz_pb2, channelz_pb2_grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
-from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
+from grpc_reflection.v1alpha.proto_reflection_descriptor_database import (
+    ProtoReflectionDescriptorDatabase,
+)
 from pydantic import ValidationError
 from structlog.testing import capture_logs
 from zaiko.v1 import (
@@ -62,14 +64,18 @@ async def test_the_contract_can_be_read_from_a_running_server(api: Api) -> None:
 
 @pytest.mark.anyio
 async def test_channelz_counts_calls(api: Api) -> None:
-    answer = await channelz_pb2_grpc.ChannelzStub(api.channel).GetServers(channelz_pb2.GetServersRequest())
+    answer = await channelz_pb2_grpc.ChannelzStub(api.channel).GetServers(
+        channelz_pb2.GetServersRequest()
+    )
     assert answer.server[0].data.calls_started > 0
 
 
 @pytest.mark.anyio
 async def test_credentials_are_in_no_reply_log_line_or_repr(api: Api, world: World) -> None:
     settings = struct_pb2.Struct()
-    settings.update({"domain": "shop.example", "token": SECRET})  # a secret in the wrong place is a secret
+    settings.update(
+        {"domain": "shop.example", "token": SECRET}
+    )  # a secret in the wrong place is a secret
     shop = shop_pb2.Shop(connector="connectors/toy", display_name="S", settings=settings)
     request = shop_service_pb2.CreateShopRequest(parent=world.name, shop_id="new", shop=shop)
 
@@ -108,7 +114,9 @@ async def test_a_bug_in_a_handler_reaches_the_client_as_an_incident(
 
 @pytest.mark.anyio
 async def test_stopping_ends_watches_with_a_mark_and_a_reason(sqlite_url: str) -> None:
-    config = Config(listen="127.0.0.1:0", database=sqlite_url, secret_keys=(KEY,), run_shops=False, grace=2.0)
+    config = Config(
+        listen="127.0.0.1:0", database=sqlite_url, secret_keys=(KEY,), run_shops=False, grace=2.0
+    )
     engine = Engine(config.engine(), registry=toy_registry(Answers()))
     server = lifecycle.Server(engine, config)
     async with grpc.aio.insecure_channel(await server.start()) as channel:
@@ -131,8 +139,12 @@ async def test_stopping_ends_watches_with_a_mark_and_a_reason(sqlite_url: str) -
 
 @pytest.mark.anyio
 @pytest.mark.parametrize("waiting", ["WatchOperation", "WaitOperation", "Health.Watch"])
-async def test_nobody_who_only_waits_holds_up_a_server_that_stops(waiting: str, sqlite_url: str) -> None:
-    config = Config(listen="127.0.0.1:0", database=sqlite_url, secret_keys=(KEY,), run_shops=False, grace=200.0)
+async def test_nobody_who_only_waits_holds_up_a_server_that_stops(
+    waiting: str, sqlite_url: str
+) -> None:
+    config = Config(
+        listen="127.0.0.1:0", database=sqlite_url, secret_keys=(KEY,), run_shops=False, grace=200.0
+    )
     engine = Engine(config.engine(), registry=toy_registry(Answers()))
     server = lifecycle.Server(engine, config)
     async with grpc.aio.insecure_channel(await server.start()) as channel:
@@ -143,7 +155,9 @@ async def test_nobody_who_only_waits_holds_up_a_server_that_stops(waiting: str, 
         stubs = operation_service_pb2_grpc.OperationServiceStub(channel)
         told = []
         if waiting == "WaitOperation":
-            call: Any = stubs.WaitOperation(operation_service_pb2.WaitOperationRequest(name=name), timeout=100)
+            call: Any = stubs.WaitOperation(
+                operation_service_pb2.WaitOperationRequest(name=name), timeout=100
+            )
             async with asyncio.timeout(60):
                 while not any("WaitOperation" in task.get_name() for task in asyncio.all_tasks()):  # noqa: ASYNC110 - seen from outside, a call has no event for it
                     await asyncio.sleep(0.02)
@@ -161,12 +175,17 @@ async def test_nobody_who_only_waits_holds_up_a_server_that_stops(waiting: str, 
     assert refused(caught.value).reason == "SERVER_DRAINING"
     assert "RetryInfo" in refused(caught.value).details
     if waiting == "Health.Watch":
-        assert [answer.status for answer in told] == [SERVING, health_pb2.HealthCheckResponse.NOT_SERVING]
+        assert [answer.status for answer in told] == [
+            SERVING,
+            health_pb2.HealthCheckResponse.NOT_SERVING,
+        ]
 
 
 @pytest.mark.anyio
 async def test_no_stream_holds_up_a_server_that_stops(sqlite_url: str) -> None:
-    config = Config(listen="127.0.0.1:0", database=sqlite_url, secret_keys=(KEY,), run_shops=False, grace=200.0)
+    config = Config(
+        listen="127.0.0.1:0", database=sqlite_url, secret_keys=(KEY,), run_shops=False, grace=200.0
+    )
     engine = Engine(config.engine(), registry=toy_registry(Answers()))
     server = lifecycle.Server(engine, config)
     async with grpc.aio.insecure_channel(await server.start()) as channel:
@@ -210,7 +229,9 @@ async def _to_its_end(call: Any, told: list[Any]) -> None:
 
 
 @pytest.mark.anyio
-async def test_a_watched_operation_takes_one_of_the_places_for_streams(sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_watched_operation_takes_one_of_the_places_for_streams(
+    sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(watcher, "Limits", lambda: Limits(principal=1))
     async with served(sqlite_url) as api:
         world = await api.merchant()
@@ -220,11 +241,15 @@ async def test_a_watched_operation_takes_one_of_the_places_for_streams(sqlite_ur
         first = api.method("OperationService.WatchOperation")(request)
         await first.read()
 
-        assert (await api.refusal("OperationService.WatchOperation", request)).reason == "TOO_MANY_STREAMS"
+        assert (
+            await api.refusal("OperationService.WatchOperation", request)
+        ).reason == "TOO_MANY_STREAMS"
 
         first.cancel()
         async with asyncio.timeout(60):
-            while (answer := await _reason(api.method("OperationService.WatchOperation")(request))) is not None:
+            while (
+                answer := await _reason(api.method("OperationService.WatchOperation")(request))
+            ) is not None:
                 assert answer == "TOO_MANY_STREAMS"
 
 
@@ -240,7 +265,9 @@ async def _reason(call: Any) -> str | None:
 
 @pytest.mark.anyio
 async def test_a_signal_stops_the_server(sqlite_url: str) -> None:
-    config = Config(listen="127.0.0.1:0", database=sqlite_url, secret_keys=(KEY,), run_shops=False, grace=1.0)
+    config = Config(
+        listen="127.0.0.1:0", database=sqlite_url, secret_keys=(KEY,), run_shops=False, grace=1.0
+    )
     ready: asyncio.Future[str] = asyncio.get_running_loop().create_future()
     engine = Engine(config.engine(), registry=toy_registry(Answers()))
     serving = asyncio.create_task(lifecycle.serve(config, ready=ready.set_result, engine=engine))
@@ -254,9 +281,16 @@ async def test_a_signal_stops_the_server(sqlite_url: str) -> None:
 
 
 @pytest.mark.anyio
-async def test_a_port_that_is_taken_is_an_error_and_leaves_nothing_running(sqlite_url: str, tmp_path: Path) -> None:
+async def test_a_port_that_is_taken_is_an_error_and_leaves_nothing_running(
+    sqlite_url: str, tmp_path: Path
+) -> None:
     async with served(sqlite_url) as running:
-        config = Config(listen=running.address, database=f"sqlite:///{tmp_path}/other.db", secret_keys=(KEY,), run_shops=False)
+        config = Config(
+            listen=running.address,
+            database=f"sqlite:///{tmp_path}/other.db",
+            secret_keys=(KEY,),
+            run_shops=False,
+        )
         server = lifecycle.Server(Engine(config.engine(), registry=toy_registry(Answers())), config)
         with pytest.raises(RuntimeError):
             await server.start()
@@ -264,9 +298,16 @@ async def test_a_port_that_is_taken_is_an_error_and_leaves_nothing_running(sqlit
 
 @pytest.mark.anyio
 async def test_a_unix_socket(sqlite_url: str, tmp_path: Path) -> None:
-    config = Config(listen=f"unix:{tmp_path}/zaiko.sock", database=sqlite_url, secret_keys=(KEY,), run_shops=False)
+    config = Config(
+        listen=f"unix:{tmp_path}/zaiko.sock",
+        database=sqlite_url,
+        secret_keys=(KEY,),
+        run_shops=False,
+    )
     async with (
-        lifecycle.running(Engine(config.engine(), registry=toy_registry(Answers())), config) as address,
+        lifecycle.running(
+            Engine(config.engine(), registry=toy_registry(Answers())), config
+        ) as address,
         grpc.aio.insecure_channel(address) as channel,
     ):
         listed = await Api(None, channel, Answers()).call(  # type: ignore[arg-type] # no engine is needed
@@ -276,7 +317,12 @@ async def test_a_unix_socket(sqlite_url: str, tmp_path: Path) -> None:
 
 
 def test_options_win_over_the_environment_which_wins_over_defaults() -> None:
-    environment = {"ZAIKO_LISTEN": "0.0.0.0:1", "ZAIKO_CAPACITY": "8", "ZAIKO_SECRET_KEYS": f"{KEY}, {KEY}", "OTHER": "x"}
+    environment = {
+        "ZAIKO_LISTEN": "0.0.0.0:1",
+        "ZAIKO_CAPACITY": "8",
+        "ZAIKO_SECRET_KEYS": f"{KEY}, {KEY}",
+        "OTHER": "x",
+    }
 
     config = Config.read({"listen": "127.0.0.1:2", "database": None}, environment)
 

@@ -23,7 +23,11 @@ def comments() -> dict[str, str]:
     """Each reason with its comment, on one line."""
     text = PROTO.read_text()
     found = re.findall(r"((?:  //.*\n)+)  ERROR_REASON_([A-Z_]+) = \d+;", text)
-    return {reason: re.sub(r"\s*\n?\s*// ?", " ", comment).strip() for comment, reason in found if reason != "UNSPECIFIED"}
+    return {
+        reason: re.sub(r"\s*\n?\s*// ?", " ", comment).strip()
+        for comment, reason in found
+        if reason != "UNSPECIFIED"
+    }
 
 
 def every_refusal() -> list[type[errors.Refusal]]:
@@ -85,7 +89,9 @@ def test_try_again_comes_with_a_time() -> None:
 
 
 def test_details_stay_below_what_peers_accept_as_trailers() -> None:
-    violations = [(f"requests[{index}].product.code", "string.max_len", "x" * 300) for index in range(1000)]
+    violations = [
+        (f"requests[{index}].product.code", "string.max_len", "x" * 300) for index in range(1000)
+    ]
 
     trailers = status.trailers_for(errors.InvalidField(violations))
 
@@ -95,7 +101,9 @@ def test_details_stay_below_what_peers_accept_as_trailers() -> None:
 
 
 @pytest.mark.parametrize("reason", sorted(REASONS))
-def test_every_reason_says_what_to_do_in_both_languages_in_calls_and_in_problems(reason: str) -> None:
+def test_every_reason_says_what_to_do_in_both_languages_in_calls_and_in_problems(
+    reason: str,
+) -> None:
     said = {remedies.of_call(reason), remedies.of_problem(reason)}
     for action in said:
         assert action.en.isascii()
@@ -113,13 +121,19 @@ def test_no_listing_is_mended_by_telling_the_operator_an_incident() -> None:
     assert Problem("DIFFERENCE_UNEXPLAINED", "").remedy.owner == "MERCHANT"
 
 
-def test_what_varies_in_a_problem_is_kept_beside_it_and_a_newer_releases_fields_are_left_out() -> None:
-    stored = Problem("DIFFERENCE_UNEXPLAINED", "the shop shows 7 where 9 was left", metadata={"shown": "7"}).document()
+def test_what_varies_in_a_problem_is_kept_beside_it_and_a_newer_releases_fields_are_left_out() -> (
+    None
+):
+    stored = Problem(
+        "DIFFERENCE_UNEXPLAINED", "the shop shows 7 where 9 was left", metadata={"shown": "7"}
+    ).document()
 
     read = problem_from(stored | {"of_a_later_release": 1})
 
     assert problem(read).metadata == {"shown": "7"}  # type: ignore[union-attr]
-    assert problem_from({"reason": "TIMEOUT", "message": "of an older release"}) == Problem("TIMEOUT", "of an older release")
+    assert problem_from({"reason": "TIMEOUT", "message": "of an older release"}) == Problem(
+        "TIMEOUT", "of an older release"
+    )
 
 
 class Called:
@@ -153,7 +167,9 @@ def test_who_prefers_japanese_is_told_in_japanese(header: str, japanese: bool) -
 
 
 def test_japanese_comes_beside_everything_else_and_is_not_cut_for_a_long_list() -> None:
-    violations = [(f"requests[{index}].product.code", "string.max_len", "x" * 300) for index in range(1000)]
+    violations = [
+        (f"requests[{index}].product.code", "string.max_len", "x" * 300) for index in range(1000)
+    ]
     found = status.status_for(errors.InvalidField(violations), japanese=True)
 
     kinds = [packed.type_url.rpartition(".")[2] for packed in found.details]
@@ -161,7 +177,13 @@ def test_japanese_comes_beside_everything_else_and_is_not_cut_for_a_long_list() 
     assert kinds == ["ErrorInfo", "LocalizedMessage", "BadRequest"]
     assert found.details[1].Unpack(said)
     assert (said.locale, said.message) == ("ja", remedies.of_call("INVALID_FIELD").ja)
-    assert sum(len(key) + len(value) for key, value in status.trailers_for(errors.InvalidField(violations), japanese=True)) < 8192
+    assert (
+        sum(
+            len(key) + len(value)
+            for key, value in status.trailers_for(errors.InvalidField(violations), japanese=True)
+        )
+        < 8192
+    )
 
 
 def test_an_internal_error_tells_its_incident_and_nothing_else() -> None:

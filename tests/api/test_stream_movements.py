@@ -1,4 +1,5 @@
-"""StreamMovements on a real server: answers in order, refusals beside facts, gaps, replays, back-pressure and the drain."""
+"""StreamMovements on a real server: answers in order, refusals beside facts, gaps, replays,
+back-pressure and the drain."""
 
 from __future__ import annotations
 
@@ -22,7 +23,9 @@ def place(world: World, **fields: Any) -> dict[str, Any]:
 
 
 def receipt(world: World, sequence: int, units: int = 1, cause: str = "", **fields: Any) -> Any:
-    fact = stock_service_pb2.RecordReceiptRequest(**place(world, quantity=units, cause_key=cause or f"r{sequence}", **fields))
+    fact = stock_service_pb2.RecordReceiptRequest(
+        **place(world, quantity=units, cause_key=cause or f"r{sequence}", **fields)
+    )
     return Request(sequence=sequence, parent=world.name, receipt=fact)
 
 
@@ -60,16 +63,24 @@ async def physical(api: Api, world: World, product: str = "pear") -> int:
 
 async def causes(api: Api, world: World) -> list[str]:
     request = stock_service_pb2.ListMovementsRequest(parent=world.name, page_size=1000)
-    return [movement.cause_key for movement in (await api.call("StockService.ListMovements", request)).movements]
+    return [
+        movement.cause_key
+        for movement in (await api.call("StockService.ListMovements", request)).movements
+    ]
 
 
-async def test_answers_come_in_the_order_of_requests_with_the_stock_of_their_revision(api: Api, world: World) -> None:
+async def test_answers_come_in_the_order_of_requests_with_the_stock_of_their_revision(
+    api: Api, world: World
+) -> None:
     answers = await told(api, [receipt(world, number) for number in range(1, 301)])
 
     assert [answer.sequence for answer in answers] == list(range(1, 301))
-    # Facts of one transaction share its revision, and so its stock; none is left out, and none counted before it was told.
+    # Facts of one transaction share its revision, and so its stock; none is left out, and none
+    # counted before it was told.
     told_by = {answer.revision: answer.sequence for answer in answers}
-    assert [answer.stock.physical for answer in answers] == [told_by[answer.revision] for answer in answers]
+    assert [answer.stock.physical for answer in answers] == [
+        told_by[answer.revision] for answer in answers
+    ]
     assert not any(answer.already_recorded for answer in answers)
     revisions = [answer.revision for answer in answers]
     assert revisions == sorted(revisions)
@@ -78,7 +89,9 @@ async def test_answers_come_in_the_order_of_requests_with_the_stock_of_their_rev
     assert await physical(api, world) == 300
 
 
-async def test_a_cause_key_that_comes_twice_in_a_row_is_recorded_once(api: Api, world: World) -> None:
+async def test_a_cause_key_that_comes_twice_in_a_row_is_recorded_once(
+    api: Api, world: World
+) -> None:
     facts = [receipt(world, number) for number in (1, 2, 3)]
     facts[2].receipt.cause_key = facts[0].receipt.cause_key
 
@@ -101,10 +114,18 @@ async def test_every_kind_of_fact_is_recorded(api: Api, world: World) -> None:
         ],
     )
 
-    assert [(answer.stock.physical, answer.stock.allocated) for answer in answers] == [(10, 0), (9, 0), (9, 4), (9, 3), (6, 0)]
+    assert [(answer.stock.physical, answer.stock.allocated) for answer in answers] == [
+        (10, 0),
+        (9, 0),
+        (9, 4),
+        (9, 3),
+        (6, 0),
+    ]
 
 
-async def test_a_refused_fact_is_answered_by_its_problem_and_leaves_its_neighbours(api: Api, world: World) -> None:
+async def test_a_refused_fact_is_answered_by_its_problem_and_leaves_its_neighbours(
+    api: Api, world: World
+) -> None:
     nowhere = receipt(world, 2)
     nowhere.receipt.product = world("products/nothing")
     invalid = receipt(world, 3, units=0, cause="x" * 201)
@@ -133,7 +154,10 @@ async def test_a_refused_fact_is_answered_by_its_problem_and_leaves_its_neighbou
         ],
     )
 
-    names = [error_pb2.ErrorReason.Name(answer.problem.reason).removeprefix("ERROR_REASON_") for answer in answers]
+    names = [
+        error_pb2.ErrorReason.Name(answer.problem.reason).removeprefix("ERROR_REASON_")
+        for answer in answers
+    ]
     assert names == [
         "UNSPECIFIED",
         "RESOURCE_NOT_FOUND",
@@ -148,17 +172,24 @@ async def test_a_refused_fact_is_answered_by_its_problem_and_leaves_its_neighbou
         "CAUSE_KEY_REUSED",
         "UNSPECIFIED",
     ]
-    assert {"violation.receipt.quantity", "violation.receipt.cause_key"} <= set(answers[2].problem.metadata)
+    assert {"violation.receipt.quantity", "violation.receipt.cause_key"} <= set(
+        answers[2].problem.metadata
+    )
     assert "violation.adjustment.counted" in answers[4].problem.metadata
     assert answers[1].problem.metadata["resource"] == world("products/nothing")
     assert answers[-1].stock.physical == 2
     assert answers[-1].stock.allocated == 0
     assert await physical(api, world) == 2
-    assert set(await causes(api, world)) & {"r1", "r12", "below", "b6", "b9", "counted", "r10"} == {"r1", "r12"}
+    assert set(await causes(api, world)) & {"r1", "r12", "below", "b6", "b9", "counted", "r10"} == {
+        "r1",
+        "r12",
+    }
 
 
 @pytest.mark.parametrize("second", [1, 3, 0])
-async def test_a_gap_or_a_repeat_ends_the_stream_after_the_answers_before_it(second: int, api: Api, world: World) -> None:
+async def test_a_gap_or_a_repeat_ends_the_stream_after_the_answers_before_it(
+    second: int, api: Api, world: World
+) -> None:
     stream = open_stream(api)
     await stream.write(receipt(world, 1))
     await stream.write(receipt(world, second, cause="other"))
@@ -187,7 +218,9 @@ async def test_another_parent_ends_the_stream(api: Api, world: World) -> None:
     assert refused(caught.value).reason == "INVALID_NAME"
 
 
-async def test_what_is_sent_again_on_another_stream_is_recorded_once(api: Api, world: World) -> None:
+async def test_what_is_sent_again_on_another_stream_is_recorded_once(
+    api: Api, world: World
+) -> None:
     facts = [receipt(world, number, 2) for number in range(1, 6)]
     await told(api, facts)
 
@@ -198,13 +231,20 @@ async def test_what_is_sent_again_on_another_stream_is_recorded_once(api: Api, w
     assert await physical(api, world) == 12
 
 
-async def test_a_fact_that_comes_twice_in_one_stream_is_recorded_once(api: Api, world: World) -> None:
+async def test_a_fact_that_comes_twice_in_one_stream_is_recorded_once(
+    api: Api, world: World
+) -> None:
     answers = await told(api, [receipt(world, 1, cause="same"), receipt(world, 2, cause="same")])
 
-    assert [(answer.already_recorded, answer.stock.physical) for answer in answers] == [(False, 1), (True, 1)]
+    assert [(answer.already_recorded, answer.stock.physical) for answer in answers] == [
+        (False, 1),
+        (True, 1),
+    ]
 
 
-async def test_a_client_that_goes_away_leaves_whole_facts_and_can_send_all_again(api: Api, world: World) -> None:
+async def test_a_client_that_goes_away_leaves_whole_facts_and_can_send_all_again(
+    api: Api, world: World
+) -> None:
     facts = [receipt(world, number) for number in range(1, 201)]
     stream = open_stream(api)
     for fact in facts:
@@ -241,7 +281,9 @@ async def test_a_store_that_fails_a_group_ends_the_stream_and_answers_none_of_it
     assert await physical(api, world) == 1
 
 
-async def test_a_server_that_drains_answers_what_it_has_read_and_says_so(module_store: str, anyio_backend: str) -> None:
+async def test_a_server_that_drains_answers_what_it_has_read_and_says_so(
+    module_store: str, anyio_backend: str
+) -> None:
     async with served(module_store) as running:
         world = await running.merchant()
         stream = open_stream(running)

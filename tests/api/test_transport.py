@@ -1,4 +1,5 @@
-"""TLS: the server's certificate, clients' certificates, and what may be heard beyond this machine."""
+"""TLS: the server's certificate, clients' certificates, and what may be heard beyond this
+machine."""
 
 from __future__ import annotations
 
@@ -20,16 +21,22 @@ from zaiko_server.security.transport import CertificateUnusable, Exposed, Server
 pytestmark = pytest.mark.anyio
 
 
-async def _ask(address: str, world: World, ca: bytes, pair: Pair | None = None, token: str = "") -> Any:
+async def _ask(
+    address: str, world: World, ca: bytes, pair: Pair | None = None, token: str = ""
+) -> Any:
     certificate, key = pair or (None, None)
     credentials = grpc.ssl_channel_credentials(ca, key, certificate)
     port = address.rpartition(":")[2]
     async with grpc.aio.secure_channel(f"localhost:{port}", credentials) as channel:
         stub: Any = merchant_service_pb2_grpc.MerchantServiceStub(channel)
-        return await stub.GetMerchant(reading(world), timeout=60, metadata=bearing(token) if token else None)
+        return await stub.GetMerchant(
+            reading(world), timeout=60, metadata=bearing(token) if token else None
+        )
 
 
-async def test_over_tls_the_server_shows_its_certificate_and_a_new_one_without_a_restart(module_store: str, tmp_path: Path) -> None:
+async def test_over_tls_the_server_shows_its_certificate_and_a_new_one_without_a_restart(
+    module_store: str, tmp_path: Path
+) -> None:
     old, new = Ca(), Ca()
     certificate, key = written(tmp_path, old.issue("server"))
     async with served(module_store, tls_cert=certificate, tls_key=key) as api:
@@ -46,14 +53,20 @@ async def test_over_tls_the_server_shows_its_certificate_and_a_new_one_without_a
         assert (await _ask(api.address, world, new.pem)).merchant.name == world.name
 
 
-async def test_with_a_client_ca_only_its_clients_are_let_in(module_store: str, tmp_path: Path) -> None:
+async def test_with_a_client_ca_only_its_clients_are_let_in(
+    module_store: str, tmp_path: Path
+) -> None:
     ca, clients = Ca(), Ca()
     certificate, key = written(tmp_path, ca.issue("server"))
     (tmp_path / "clients.pem").write_bytes(clients.pem)
-    async with served(module_store, tls_cert=certificate, tls_key=key, client_ca=tmp_path / "clients.pem") as api:
+    async with served(
+        module_store, tls_cert=certificate, tls_key=key, client_ca=tmp_path / "clients.pem"
+    ) as api:
         world = await api.merchant()
 
-        assert (await _ask(api.address, world, ca.pem, clients.issue("one"))).merchant.name == world.name
+        assert (
+            await _ask(api.address, world, ca.pem, clients.issue("one"))
+        ).merchant.name == world.name
         for stranger in (None, Ca().issue("one")):
             with pytest.raises(grpc.aio.AioRpcError) as error:
                 await _ask(api.address, world, ca.pem, stranger)
@@ -96,7 +109,9 @@ async def test_a_certificate_can_stand_for_a_token(module_store: str, tmp_path: 
         (":50051", False, False, True),
     ],
 )
-def test_beyond_this_machine_it_takes_tls_and_tokens(listen: str, tls: bool, with_tokens: bool, exposed: bool) -> None:
+def test_beyond_this_machine_it_takes_tls_and_tokens(
+    listen: str, tls: bool, with_tokens: bool, exposed: bool
+) -> None:
     if not exposed:
         check_exposure(listen, tls=tls, tokens=with_tokens)
         return

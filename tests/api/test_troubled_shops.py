@@ -28,7 +28,11 @@ async def troubled(api: Api, world: World, reason: Any) -> shop_pb2.Shop:
 
 
 async def shown(api: Api, world: World) -> shop_pb2.Shop:
-    found: shop_pb2.Shop = (await api.call("ShopService.GetShop", shop_service_pb2.GetShopRequest(name=world("shops/one")))).shop
+    found: shop_pb2.Shop = (
+        await api.call(
+            "ShopService.GetShop", shop_service_pb2.GetShopRequest(name=world("shops/one"))
+        )
+    ).shop
     return found
 
 
@@ -58,13 +62,17 @@ async def test_a_run_that_breaks_off_for_a_fault_of_ours_is_seen_at_its_shop(
     assert "KeyError('bug')" in {line["error"] for line in logs if line["event"] == "run_crashed"}
 
 
-async def test_a_shop_whose_credentials_no_key_opens_is_held_and_can_be_looked_at(module_store: str) -> None:
+async def test_a_shop_whose_credentials_no_key_opens_is_held_and_can_be_looked_at(
+    module_store: str,
+) -> None:
     async with served(module_store, run_shops=True) as api:
         world = await api.merchant()
         await world.write(locked)
 
         shop = await troubled(api, world, error_pb2.ERROR_REASON_SECRET_KEY_MISSING)
-        refused = await api.refusal("ShopService.CheckShop", shop_service_pb2.CheckShopRequest(name=world("shops/one")))
+        refused = await api.refusal(
+            "ShopService.CheckShop", shop_service_pb2.CheckShopRequest(name=world("shops/one"))
+        )
 
     assert shop.status.state == shop_pb2.ShopStatus.STATE_HELD
     assert shop.status.problem.owner == error_pb2.OWNER_SYSTEM
@@ -72,16 +80,23 @@ async def test_a_shop_whose_credentials_no_key_opens_is_held_and_can_be_looked_a
     assert shop.status.credentials_state == shop_pb2.ShopStatus.CREDENTIALS_STATE_UNSPECIFIED
     assert list(shop.secret_names) == []
     # Not UNAVAILABLE, which clients repeat by themselves.
-    assert (refused.code, refused.reason) == (grpc.StatusCode.FAILED_PRECONDITION, "SECRET_KEY_MISSING")
+    assert (refused.code, refused.reason) == (
+        grpc.StatusCode.FAILED_PRECONDITION,
+        "SECRET_KEY_MISSING",
+    )
 
 
-async def test_credentials_that_no_key_opens_are_replaced_by_entering_all_of_them_again(module_store: str) -> None:
+async def test_credentials_that_no_key_opens_are_replaced_by_entering_all_of_them_again(
+    module_store: str,
+) -> None:
     async with served(module_store) as api:
         world = await api.merchant()
         await world.write(locked)
 
         some = await api.refusal("ShopService.UpdateShop", _update(world, {"page": "x"}))
-        renamed = shop_service_pb2.UpdateShopRequest(shop=shop_pb2.Shop(name=world("shops/one"), display_name="Renamed"))
+        renamed = shop_service_pb2.UpdateShopRequest(
+            shop=shop_pb2.Shop(name=world("shops/one"), display_name="Renamed")
+        )
         await api.call("ShopService.UpdateShop", renamed)
         kept = await world.write(lambda uow: uow.shops.get(["one"])["one"].secrets)
         await api.call("ShopService.UpdateShop", _update(world, {"token": "entered again"}))

@@ -32,18 +32,23 @@ REQUESTS = {request_type(rpc).name: request_type(rpc) for rpc in all_rpcs()}
 
 
 def paths(message: Descriptor, fields: dict[str, Any], prefix: str = "") -> Iterator[str]:
-    """Every path that the table must have: fields, and choices, down to where it says that the rest is ignored."""
+    """Every path that the table must have: fields, and choices, down to where it says that the rest
+    is ignored."""
     for choice in message.oneofs:
         if not choice.name.startswith("_"):
             yield prefix + choice.name
     for descriptor in message.fields:
         path = prefix + descriptor.name
         yield path
-        is_map = descriptor.message_type is not None and descriptor.message_type.GetOptions().map_entry
+        is_map = (
+            descriptor.message_type is not None and descriptor.message_type.GetOptions().map_entry
+        )
         if descriptor.message_type is None or is_map or isinstance(fields[path][0], rules.Ignored):
             continue
         if not descriptor.message_type.full_name.startswith("google."):
-            yield from paths(descriptor.message_type, fields, path + ("[]." if descriptor.is_repeated else "."))
+            yield from paths(
+                descriptor.message_type, fields, path + ("[]." if descriptor.is_repeated else ".")
+            )
 
 
 @pytest.mark.parametrize("name", sorted(REQUESTS))
@@ -56,14 +61,25 @@ def test_no_request_is_missing_or_stale() -> None:
 
 
 def test_every_entry_says_something() -> None:
-    assert [(name, path) for name, fields in TABLE.items() for path, found in fields.items() if not found] == []
+    assert [
+        (name, path)
+        for name, fields in TABLE.items()
+        for path, found in fields.items()
+        if not found
+    ] == []
 
 
 # Every rule at its edges, wherever it is used.
 
 
 def uses(kind: type) -> list[Any]:
-    found = {rule for fields in TABLE.values() for entry in fields.values() for rule in entry if isinstance(rule, kind)}
+    found = {
+        rule
+        for fields in TABLE.values()
+        for entry in fields.values()
+        for rule in entry
+        if isinstance(rule, kind)
+    }
     return sorted(found, key=repr)
 
 
@@ -97,7 +113,11 @@ def test_lists_are_bounded(rule: rules.Items) -> None:
 def test_spans_are_bounded(rule: rules.Within) -> None:
     from zaiko_server.convert.times import duration
 
-    assert ids(rule, duration(int(rule.least * 1e6))) == ids(rule, duration(int(rule.most * 1e6))) == []
+    assert (
+        ids(rule, duration(int(rule.least * 1e6)))
+        == ids(rule, duration(int(rule.most * 1e6)))
+        == []
+    )
     assert ids(rule, duration(int(rule.least * 1e6) - 1)) == ["duration.gte"]
     assert ids(rule, duration(int(rule.most * 1e6) + 1)) == ["duration.lte"]
 
@@ -122,7 +142,9 @@ def test_chosen_ids(rule: rules.Pattern) -> None:
 @given(st.uuids())
 def test_every_uuid_is_one(value: uuid.UUID) -> None:
     assert ids(rules.Uuid(), str(value)) == ids(rules.Uuid(), str(value).upper()) == []
-    assert ids(rules.Uuid(), value.hex) == ids(rules.Uuid(), "{" + str(value) + "}") == ["string.uuid"]
+    assert (
+        ids(rules.Uuid(), value.hex) == ids(rules.Uuid(), "{" + str(value) + "}") == ["string.uuid"]
+    )
 
 
 @pytest.mark.parametrize("rule", uses(rules.NotFuture), ids=str)
@@ -131,7 +153,9 @@ def test_moments_may_be_a_little_ahead(rule: rules.NotFuture) -> None:
 
     limit = NOW + int(rule.ahead * 1e6)
     assert list(rule.complaints_at(timestamp(limit), NOW)) == []
-    assert [item[0] for item in rule.complaints_at(timestamp(limit + 1), NOW)] == ["timestamp.lt_now"]
+    assert [item[0] for item in rule.complaints_at(timestamp(limit + 1), NOW)] == [
+        "timestamp.lt_now"
+    ]
     assert [item[0] for item in rule.complaints_at(timestamp(-1), NOW)] == ["timestamp.gte"]
 
 
@@ -140,7 +164,15 @@ def test_names_match_their_own_kind_only(kind: names.Name) -> None:
     name = kind(*("ab" for _ in kind.collections))
     assert [other.kind for other in names.ALL if other.matches(name)] == [kind.kind]
     assert kind.ids(name) == tuple("ab" for _ in kind.collections)
-    for bad in (name + "/", "/" + name, name.upper(), name + "\n", name.replace("ab", "-"), name.replace("ab", "a b"), ""):
+    for bad in (
+        name + "/",
+        "/" + name,
+        name.upper(),
+        name + "\n",
+        name.replace("ab", "-"),
+        name.replace("ab", "a b"),
+        "",
+    ):
         assert not kind.matches(bad)
 
 
@@ -160,7 +192,11 @@ def violations(request: Any) -> dict[str, str]:
 
 
 def receipt(**fields: Any) -> Any:
-    values = {"product": "merchants/acme/products/p1", "warehouse": "merchants/acme/warehouses/w1", "quantity": 1}
+    values = {
+        "product": "merchants/acme/products/p1",
+        "warehouse": "merchants/acme/warehouses/w1",
+        "quantity": 1,
+    }
     return stock_service_pb2.RecordReceiptRequest(**values | fields)
 
 
@@ -169,7 +205,9 @@ def test_a_request_that_is_right_passes() -> None:
 
 
 def test_every_violation_is_told_at_once() -> None:
-    request = receipt(product="x", quantity=-1, cause_key="k" * 201, note="n" * 1001, request_id="1")
+    request = receipt(
+        product="x", quantity=-1, cause_key="k" * 201, note="n" * 1001, request_id="1"
+    )
 
     assert violations(request) == {
         "product": "name.form",
@@ -181,20 +219,27 @@ def test_every_violation_is_told_at_once() -> None:
 
 
 def test_items_are_named_by_their_index() -> None:
-    items = [stock_service_pb2.SetReserveRequest(product=f"merchants/acme/products/p{i}", reserve=-i) for i in range(4)]
+    items = [
+        stock_service_pb2.SetReserveRequest(product=f"merchants/acme/products/p{i}", reserve=-i)
+        for i in range(4)
+    ]
     request = stock_service_pb2.BatchSetReservesRequest(parent="merchants/acme", requests=items)
 
     assert violations(request) == {f"requests[{i}].reserve": "int32.gte" for i in (1, 2, 3)}
 
 
 def test_a_batch_that_is_too_large_is_not_looked_at() -> None:
-    request = stock_service_pb2.BatchSetReservesRequest(requests=[stock_service_pb2.SetReserveRequest()] * 1001)
+    request = stock_service_pb2.BatchSetReservesRequest(
+        requests=[stock_service_pb2.SetReserveRequest()] * 1001
+    )
     with pytest.raises(BatchTooLarge, match="1001 items, at most 1000"):
         check(request, now=NOW)
 
 
 def test_an_absent_message_that_is_needed_is_told_once() -> None:
-    assert violations(product_service_pb2.CreateProductRequest(parent="merchants/acme")) == {"product": "required"}
+    assert violations(product_service_pb2.CreateProductRequest(parent="merchants/acme")) == {
+        "product": "required"
+    }
     assert violations(stock_service_pb2.AllocateStockRequest(quantity=1)) == {
         "demand": "required",
         "product": "required",
@@ -208,19 +253,28 @@ def test_a_choice_that_is_needed_is_told_by_its_name() -> None:
 
 
 def test_names_of_two_merchants_do_not_mix() -> None:
-    assert violations(receipt(warehouse="merchants/evil/warehouses/w1")) == {"warehouse": "name.merchant"}
+    assert violations(receipt(warehouse="merchants/evil/warehouses/w1")) == {
+        "warehouse": "name.merchant"
+    }
 
 
 def test_duplicates_alone_are_a_reason_of_their_own() -> None:
-    request = product_service_pb2.BatchGetProductsRequest(parent="merchants/acme", names=["merchants/acme/products/p1"] * 2)
+    request = product_service_pb2.BatchGetProductsRequest(
+        parent="merchants/acme", names=["merchants/acme/products/p1"] * 2
+    )
     with pytest.raises(Repeated) as caught:
         check(request, now=NOW)
     assert caught.value.metadata["index"] == "1"
 
 
 def test_enums_that_are_unknown_or_unspecified_are_refused() -> None:
-    request = product_service_pb2.ListProductsRequest(parent="merchants/acme", filter={"states": [0, 1, 99]})
-    assert violations(request) == {"filter.states[0]": "enum.not_in", "filter.states[2]": "enum.defined_only"}
+    request = product_service_pb2.ListProductsRequest(
+        parent="merchants/acme", filter={"states": [0, 1, 99]}
+    )
+    assert violations(request) == {
+        "filter.states[0]": "enum.not_in",
+        "filter.states[2]": "enum.defined_only",
+    }
 
 
 def test_nul_is_refused_everywhere_since_no_database_keeps_it() -> None:
@@ -281,12 +335,20 @@ def _drawn(data: st.DataObject, descriptor: Descriptor, depth: int = 0) -> Any:
     for descriptor_field in descriptor.fields:
         if not data.draw(st.booleans()) or depth > 4:
             continue
-        is_map = descriptor_field.message_type is not None and descriptor_field.message_type.GetOptions().map_entry
+        is_map = (
+            descriptor_field.message_type is not None
+            and descriptor_field.message_type.GetOptions().map_entry
+        )
         if is_map:
             if descriptor.full_name.startswith("zaiko."):
-                getattr(message, descriptor_field.name)[data.draw(st.text(max_size=3))] = data.draw(st.text(max_size=3))
+                getattr(message, descriptor_field.name)[data.draw(st.text(max_size=3))] = data.draw(
+                    st.text(max_size=3)
+                )
         elif descriptor_field.message_type is not None:
-            items = [_drawn(data, descriptor_field.message_type, depth + 1) for _ in range(data.draw(st.integers(1, 2)))]
+            items = [
+                _drawn(data, descriptor_field.message_type, depth + 1)
+                for _ in range(data.draw(st.integers(1, 2)))
+            ]
             if descriptor_field.is_repeated:
                 getattr(message, descriptor_field.name).extend(items)
             else:
@@ -298,7 +360,9 @@ def _drawn(data: st.DataObject, descriptor: Descriptor, depth: int = 0) -> Any:
 
 def _set(data: st.DataObject, message: Any, descriptor_field: Any) -> None:
     kinds: dict[int, st.SearchStrategy[Any]] = {
-        descriptor_field.CPPTYPE_STRING: st.sampled_from(["", "x", "merchants/acme", "merchants/acme/shops/-", "a\x00", "在庫"]),
+        descriptor_field.CPPTYPE_STRING: st.sampled_from(
+            ["", "x", "merchants/acme", "merchants/acme/shops/-", "a\x00", "在庫"]
+        ),
         descriptor_field.CPPTYPE_BOOL: st.booleans(),
         descriptor_field.CPPTYPE_INT32: st.integers(-(2**31), 2**31 - 1),
         descriptor_field.CPPTYPE_INT64: st.integers(-(2**63), 2**63 - 1),

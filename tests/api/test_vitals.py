@@ -1,4 +1,5 @@
-"""Health follows the store: a server without its database says so, refuses with a reason, and comes back by itself."""
+"""Health follows the store: a server without its database says so, refuses with a reason, and comes
+back by itself."""
 
 from __future__ import annotations
 
@@ -22,7 +23,10 @@ from zaiko_server.vitals import Vitals
 
 pytestmark = pytest.mark.anyio
 
-SERVING, NOT_SERVING = health_pb2.HealthCheckResponse.SERVING, health_pb2.HealthCheckResponse.NOT_SERVING
+SERVING, NOT_SERVING = (
+    health_pb2.HealthCheckResponse.SERVING,
+    health_pb2.HealthCheckResponse.NOT_SERVING,
+)
 GET = "MerchantService.GetMerchant"
 
 
@@ -36,18 +40,26 @@ def own_postgresql() -> Iterator[PostgreSQL]:
 
 
 @pytest.fixture
-async def api(own_postgresql: PostgreSQL, monkeypatch: pytest.MonkeyPatch, anyio_backend: str) -> AsyncIterator[Api]:
+async def api(
+    own_postgresql: PostgreSQL, monkeypatch: pytest.MonkeyPatch, anyio_backend: str
+) -> AsyncIterator[Api]:
     monkeypatch.setattr(vitals, "EVERY", 0.05)
     async with served(own_postgresql.new_url()) as running:
         yield running
 
 
-async def test_without_its_database_a_server_is_not_serving_and_comes_back_by_itself(api: Api, own_postgresql: PostgreSQL) -> None:
+async def test_without_its_database_a_server_is_not_serving_and_comes_back_by_itself(
+    api: Api, own_postgresql: PostgreSQL
+) -> None:
     world = await api.merchant()
     health = health_pb2_grpc.HealthStub(api.channel)
     seen = aiter(health.Watch(health_pb2.HealthCheckRequest()))
     assert (await anext(seen)).status == SERVING
-    watch = aiter(api.method("SyncService.WatchSync")(sync_service_pb2.WatchSyncRequest(parent=world.name), timeout=60))
+    watch = aiter(
+        api.method("SyncService.WatchSync")(
+            sync_service_pb2.WatchSyncRequest(parent=world.name), timeout=60
+        )
+    )
     await _until_complete(watch)
 
     await asyncio.to_thread(own_postgresql.halt)
@@ -88,9 +100,17 @@ class _Store:
 
 @pytest.mark.parametrize(
     ("answers", "told"),
-    [("....", []), (".x.x.x.", []), (".xx", [False]), (".xxxx", [False]), (".xx..xx.", [False, True, False, True])],
+    [
+        ("....", []),
+        (".x.x.x.", []),
+        (".xx", [False]),
+        (".xxxx", [False]),
+        (".xx..xx.", [False, True, False, True]),
+    ],
 )
-async def test_one_failed_look_moves_nobody_and_two_in_a_row_do(answers: str, told: list[bool]) -> None:
+async def test_one_failed_look_moves_nobody_and_two_in_a_row_do(
+    answers: str, told: list[bool]
+) -> None:
     heard: list[bool] = []
     looks = 0
     done = asyncio.Event()

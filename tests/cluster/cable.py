@@ -1,7 +1,8 @@
-"""The network as it is: PostgreSQL runs in a network namespace of its own, and a cable, which can be cut, leads there from each
-replica. Only as root, on Linux.
+"""The network as it is: PostgreSQL runs in a network namespace of its own, and a cable, which can
+be cut, leads there from each replica. Only as root, on Linux.
 
-A proxy acknowledges what it does not forward. Here nobody does: the kernels of both ends send again, probe, and give up."""
+A proxy acknowledges what it does not forward. Here nobody does: the kernels of both ends send
+again, probe, and give up."""
 
 from __future__ import annotations
 
@@ -25,19 +26,22 @@ class CableError(Exception):
 
 
 class Cables:
-    """A namespace for PostgreSQL, in which commands are run with `inside` before them, and the cables into it. Each session on a
-    machine has another, from which nothing leads anywhere but to this machine."""
+    """A namespace for PostgreSQL, in which commands are run with `inside` before them, and the
+    cables into it. Each session on a machine has another, from which nothing leads anywhere but to
+    this machine."""
 
     name = "cables"
 
     def __init__(self) -> None:
         _check()
-        # The kernel forgets such a name with the process that has it: whoever gets it may clear away what is left of another's.
+        # The kernel forgets such a name with the process that has it: whoever gets it may clear
+        # away what is left of another's.
         self._claim, number = _claimed()
         self.namespace = f"zaiko-{number}"
         self.inside = ("ip", "netns", "exec", self.namespace)
         self.network = f"198.18.{number}"
-        """Three of four numbers of each address; 198.18.0.0/15 is set aside for tests of networks (RFC 2544)."""
+        """Three of four numbers of each address; 198.18.0.0/15 is set aside for tests of networks
+        (RFC 2544)."""
         _clear(self.namespace)
         try:
             _run("ip", "netns", "add", self.namespace)
@@ -61,20 +65,36 @@ class Cable:
     """Two network cards with nothing between them (veth), the far one in PostgreSQL's namespace."""
 
     def __init__(self, namespace: str, number: int, network: str, port: int) -> None:
-        self._namespace, self._near, self._far = namespace, f"{namespace}-{number}", f"replica-{number}"
-        self._here, self.host, self.port = f"{network}.{4 * number + 1}", f"{network}.{4 * number + 2}", port
+        self._namespace, self._near, self._far = (
+            namespace,
+            f"{namespace}-{number}",
+            f"replica-{number}",
+        )
+        self._here, self.host, self.port = (
+            f"{network}.{4 * number + 1}",
+            f"{network}.{4 * number + 2}",
+            port,
+        )
         _ip(
-            f"link add {self._near} address {_card(1)} type veth peer name {self._far} address {_card(2)} netns {namespace}",
+            (
+                f"link add {self._near} address {_card(1)} type veth peer name {self._far} "
+                f"address {_card(2)} netns {namespace}"
+            ),
             f"addr add {self._here}/30 dev {self._near}",
             f"link set {self._near} up",
         )
-        _ip(f"addr add {self.host}/30 dev {self._far}", f"link set {self._far} up", namespace=namespace)
+        _ip(
+            f"addr add {self.host}/30 dev {self._far}",
+            f"link set {self._far} up",
+            namespace=namespace,
+        )
         self.heal()
 
     def cut(self) -> None:
         """See Line."""
-        # A link that is set down takes its routes with it, and who sends is told at once that the network is unreachable. Packets
-        # to a card that does not exist are lost without a word; and as the entry stays, nobody asks for a card and is told of none.
+        # A link that is set down takes its routes with it, and who sends is told at once that the
+        # network is unreachable. Packets to a card that does not exist are lost without a word; and
+        # as the entry stays, nobody asks for a card and is told of none.
         self._send_to(_NOBODY, _NOBODY)
 
     def heal(self) -> None:
@@ -82,8 +102,9 @@ class Cable:
         self._send_to(_card(2), _card(1))
 
     def drop(self) -> None:
-        """See Line. The replica's end goes. PostgreSQL's is told so at once, or, while the cable is cut, not at all: it keeps its
-        half until its own timers end it, or something that it sends is refused."""
+        """See Line. The replica's end goes. PostgreSQL's is told so at once, or, while the cable is
+        cut, not at all: it keeps its half until its own timers end it, or something that it sends
+        is refused."""
         _run("ss", "--kill", "--tcp", "--no-header", "src", self._here, "dst", self.host)
 
     def close(self) -> None:
@@ -92,7 +113,10 @@ class Cable:
 
     def _send_to(self, far: str, near: str) -> None:
         _ip(f"neigh replace {self.host} lladdr {far} nud permanent dev {self._near}")
-        _ip(f"neigh replace {self._here} lladdr {near} nud permanent dev {self._far}", namespace=self._namespace)
+        _ip(
+            f"neigh replace {self._here} lladdr {near} nud permanent dev {self._far}",
+            namespace=self._namespace,
+        )
 
 
 def _card(end: int) -> str:
@@ -116,14 +140,18 @@ def _check() -> None:
     if missing:
         raise CableError(f"there is no {' and no '.join(missing)}")
     # Kernels can be built without what breaks a connection, and then say nothing.
-    with socket.create_server(("127.0.0.1", 0)) as listening, socket.create_connection(listening.getsockname()) as one:
+    with (
+        socket.create_server(("127.0.0.1", 0)) as listening,
+        socket.create_connection(listening.getsockname()) as one,
+    ):
         _run("ss", "--kill", "--tcp", "--no-header", f"sport = :{one.getsockname()[1]}")
         if one.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1) != _CLOSED:
             raise CableError("this kernel breaks no connections (CONFIG_INET_DIAG_DESTROY)")
 
 
 def _clear(namespace: str) -> None:
-    """Remove a namespace, the processes in it, and what leads there; nothing where there is none."""
+    """Remove a namespace, the processes in it, and what leads there; nothing where there is
+    none."""
     with contextlib.suppress(CableError):
         for link in _run("ip", "-brief", "link", "show", "type", "veth").splitlines():
             if (name := link.split("@")[0]).startswith(f"{namespace}-"):
@@ -140,7 +168,9 @@ def _ip(*lines: str, namespace: str = "") -> None:
 
 
 def _run(*command: str, told: str = "") -> str:
-    done = subprocess.run(command, input=told, capture_output=True, text=True, timeout=30, check=False)
+    done = subprocess.run(
+        command, input=told, capture_output=True, text=True, timeout=30, check=False
+    )
     if done.returncode:
         raise CableError(f"{' '.join(command)} {told!r}: {done.stderr.strip()}")
     return done.stdout

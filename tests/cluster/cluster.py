@@ -1,5 +1,5 @@
-"""Three real server processes on one real PostgreSQL, each behind a network of its own, and the shops of two merchants over real
-HTTP."""
+"""Three real server processes on one real PostgreSQL, each behind a network of its own, and the
+shops of two merchants over real HTTP."""
 
 from __future__ import annotations
 
@@ -48,12 +48,15 @@ def without(mutant: str) -> tuple[str, ...]:
 class Replica:
     """One server process, which may die and start again at the same address."""
 
-    def __init__(self, number: int, line: Line, database: str, folder: Path, program: tuple[str, ...]) -> None:
+    def __init__(
+        self, number: int, line: Line, database: str, folder: Path, program: tuple[str, ...]
+    ) -> None:
         self.line = line
         self.name, self._folder, self._program = f"replica-{number}", folder, program
         self.role = f"replica_{number}"
         self._url = f"postgresql+psycopg://{self.role}@{line.host}:{line.port}/{database}"
-        # Bound for as long as the replica may come back, so that no connection is given its port while it is dead.
+        # Bound for as long as the replica may come back, so that no connection is given its port
+        # while it is dead.
         self._kept = socket.socket()
         self._kept.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self._kept.bind(("127.0.0.1", 0))
@@ -64,11 +67,29 @@ class Replica:
         """Begin the process; `ready` waits for it."""
         (self._folder / f"{self.name}.port").unlink(missing_ok=True)
         command = [
-            *(sys.executable, *self._program, "serve", "--db", self._url, "--secret-key-file", "zaiko.key"),
-            *("--listen", self.address, "--port-file", f"{self.name}.port", "--quiet", "--grace", "2"),
+            *(
+                sys.executable,
+                *self._program,
+                "serve",
+                "--db",
+                self._url,
+                "--secret-key-file",
+                "zaiko.key",
+            ),
+            *(
+                "--listen",
+                self.address,
+                "--port-file",
+                f"{self.name}.port",
+                "--quiet",
+                "--grace",
+                "2",
+            ),
         ]
         with (self._folder / f"{self.name}.log").open("ab") as log:
-            self.process = subprocess.Popen(command, cwd=self._folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+            self.process = subprocess.Popen(
+                command, cwd=self._folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log
+            )
 
     def ready(self) -> bool:
         """Whether it answers; raises when it has ended by itself."""
@@ -110,7 +131,9 @@ class Stand(Bench):
         place = warehouse_pb2.Warehouse(display_name="Tokyo")
         client.call(
             client.warehouses.CreateWarehouse,
-            warehouse_service_pb2.CreateWarehouseRequest(parent=self.parent, warehouse_id=WAREHOUSE, warehouse=place),
+            warehouse_service_pb2.CreateWarehouseRequest(
+                parent=self.parent, warehouse_id=WAREHOUSE, warehouse=place
+            ),
         )
         for sku, units in products.items():
             request = product_service_pb2.CreateProductRequest(
@@ -136,11 +159,15 @@ class Cluster:
     ) -> None:
         place = make_url(url)
         self.replicas = [
-            Replica(number, lines.lay(number, place), str(place.database), folder, program) for number in range(replicas)
+            Replica(number, lines.lay(number, place), str(place.database), folder, program)
+            for number in range(replicas)
         ]
         for replica in self.replicas:
             # A role of its own, by which its sessions are told from others'.
-            with postgresql.admin() as connection, contextlib.suppress(psycopg.errors.DuplicateObject):
+            with (
+                postgresql.admin() as connection,
+                contextlib.suppress(psycopg.errors.DuplicateObject),
+            ):
                 connection.execute(f"CREATE ROLE {replica.role} SUPERUSER LOGIN".encode())
         self.servers: dict[str, SimulatorServer] = {}
         self.stands: list[Stand] = []
@@ -154,9 +181,14 @@ class Cluster:
                 stack.callback(replica.close)
                 replica.start()
             shops = {
-                merchant: [self._shop(stack, merchant, number) for number in range(self._shop_count)] for merchant in MERCHANTS
+                merchant: [
+                    self._shop(stack, merchant, number) for number in range(self._shop_count)
+                ]
+                for merchant in MERCHANTS
             }
-            until(lambda: all(replica.ready() for replica in self.replicas), "every replica answers")
+            until(
+                lambda: all(replica.ready() for replica in self.replicas), "every replica answers"
+            )
             for number, (merchant, owned) in enumerate(shops.items()):
                 client = stack.enter_context(self.client(number % len(self.replicas)))
                 self.stands.append(Stand(client, merchant, owned))

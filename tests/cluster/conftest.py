@@ -16,7 +16,8 @@ from support.stores import PostgreSQL
 
 @pytest.fixture(scope="session")
 def cables(request: pytest.FixtureRequest) -> Iterator[Cables | None]:
-    """Where the database of this session is; nothing where there can be no cables, or none are wanted."""
+    """Where the database of this session is; nothing where there can be no cables, or none are
+    wanted."""
     wanted = request.config.getoption("--lines")
     try:
         laid = None if wanted == "proxies" else Cables()
@@ -39,7 +40,9 @@ def lines(cables: Cables | None) -> Lines:
 def durable_postgresql(cables: Cables | None) -> Iterator[PostgreSQL]:
     """A server that keeps every commit that it has acknowledged."""
     folder = Path(tempfile.mkdtemp(prefix="zaiko-cluster-"))
-    server = PostgreSQL(folder / "data", durable=True, inside=() if cables is None else cables.inside)
+    server = PostgreSQL(
+        folder / "data", durable=True, inside=() if cables is None else cables.inside
+    )
     if cables is not None:
         server.admit(f"{cables.network}.0/24")
     yield server

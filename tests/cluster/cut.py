@@ -1,6 +1,8 @@
-"""Where there can be no cables: a TCP proxy between one replica and the database, which can be cut, and can drop every connection.
+"""Where there can be no cables: a TCP proxy between one replica and the database, which can be cut,
+and can drop every connection.
 
-Its kernel goes on acknowledging what is not forwarded, so that neither end finds out by itself that the other is gone."""
+Its kernel goes on acknowledging what is not forwarded, so that neither end finds out by itself that
+the other is gone."""
 
 from __future__ import annotations
 

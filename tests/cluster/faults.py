@@ -1,4 +1,5 @@
-"""Faults on replicas, drawn from a seed before anything runs, so that a seed is the same storm again as far as clocks allow."""
+"""Faults on replicas, drawn from a seed before anything runs, so that a seed is the same storm
+again as far as clocks allow."""
 
 from __future__ import annotations
 
@@ -17,7 +18,8 @@ from support.waiting import until
 LEASE = 5.0
 """Seconds; see SchedulerConfig."""
 _PATIENCE = 10.0
-"""Seconds after which both ends of a connection give it up when nothing is acknowledged: tcp_user_timeout."""
+"""Seconds after which both ends of a connection give it up when nothing is acknowledged:
+tcp_user_timeout."""
 KINDS = ("kill", "pause", "terminate", "drop", "cut", "sever")
 _ABREAST = 2
 """Replicas that are struck at once, at most: one is left to go on."""
@@ -26,12 +28,14 @@ CRASH, _ALL = "crash", -1
 
 @dataclass(frozen=True, slots=True)
 class Strike:
-    """`kind` of KINDS on one replica, or CRASH, `at` seconds after the beginning, for so many `seconds` where it lasts:
+    """`kind` of KINDS on one replica, or CRASH, `at` seconds after the beginning, for so many
+    `seconds` where it lasts:
 
-    kill: SIGKILL, and a new process after `seconds`. pause: SIGSTOP, then SIGCONT. terminate: PostgreSQL ends every session of the
-    replica. drop: every connection breaks. cut: nothing passes between replica and database, and nobody is told; then it does, and
-    what was sent arrives. sever: the same, but before it heals the connections break, so that what was sent is lost. crash:
-    PostgreSQL itself dies, and recovers."""
+    kill: SIGKILL, and a new process after `seconds`. pause: SIGSTOP, then SIGCONT. terminate:
+    PostgreSQL ends every session of the replica. drop: every connection breaks. cut: nothing passes
+    between replica and database, and nobody is told; then it does, and what was sent arrives.
+    sever: the same, but before it heals the connections break, so that what was sent is lost.
+    crash: PostgreSQL itself dies, and recovers."""
 
     at: float
     kind: str
@@ -40,7 +44,8 @@ class Strike:
 
 
 def schedule(seed: int, seconds: float, replicas: int) -> list[Strike]:
-    """Every kind at least once where there is time, at most `_ABREAST` replicas at once, one fault at a time on a replica."""
+    """Every kind at least once where there is time, at most `_ABREAST` replicas at once, one fault
+    at a time on a replica."""
     draw = random.Random(f"faults {seed}")
     first = draw.sample(KINDS, len(KINDS))
     lanes = [0.5 + draw.random() for _ in range(_ABREAST)]
@@ -52,9 +57,19 @@ def schedule(seed: int, seconds: float, replicas: int) -> list[Strike]:
         whole = [number for number in range(replicas) if free[number] <= at]
         strikes.append(Strike(round(at, 2), kind, replica := draw.choice(whole), round(lasts, 2)))
         # A new process needs some seconds until it answers.
-        free[replica] = lanes[lanes.index(at)] = at + lasts + (4.0 if kind == "kill" else 0.5) + draw.random()
-    # Not beside another: a server that starts meanwhile would end, and its supervisor's work is not what is tested.
-    strikes.append(Strike(round(seconds * draw.uniform(0.3, 0.7), 2), CRASH, _ALL, round(draw.uniform(0.2, 2.0), 2)))
+        free[replica] = lanes[lanes.index(at)] = (
+            at + lasts + (4.0 if kind == "kill" else 0.5) + draw.random()
+        )
+    # Not beside another: a server that starts meanwhile would end, and its supervisor's work is not
+    # what is tested.
+    strikes.append(
+        Strike(
+            round(seconds * draw.uniform(0.3, 0.7), 2),
+            CRASH,
+            _ALL,
+            round(draw.uniform(0.2, 2.0), 2),
+        )
+    )
     return strikes
 
 
@@ -72,12 +87,17 @@ def _lasting(kind: str, draw: random.Random) -> float:
 class Faults:
     """Strikes replicas as scheduled; `met` says how often by kind."""
 
-    def __init__(self, postgresql: PostgreSQL, replicas: Sequence[Replica], strikes: Sequence[Strike]) -> None:
+    def __init__(
+        self, postgresql: PostgreSQL, replicas: Sequence[Replica], strikes: Sequence[Strike]
+    ) -> None:
         self._postgresql, self._replicas = postgresql, replicas
         self.met: Counter[str] = Counter()
         self.errors: list[BaseException] = []
         self._busy = [threading.Lock() for _ in replicas]
-        self._threads = [threading.Thread(target=self._follow, args=(strike,), name=str(strike)) for strike in strikes]
+        self._threads = [
+            threading.Thread(target=self._follow, args=(strike,), name=str(strike))
+            for strike in strikes
+        ]
 
     def start(self) -> None:
         """Begin to count the time."""
@@ -86,7 +106,8 @@ class Faults:
             thread.start()
 
     def finish(self) -> None:
-        """Wait until the last one is over and every replica answers again. Raises what went wrong on the way."""
+        """Wait until the last one is over and every replica answers again. Raises what went wrong
+        on the way."""
         for thread in self._threads:
             thread.join()
         if self.errors:
@@ -118,7 +139,10 @@ class Faults:
                 replica.go_on()
             case "terminate":
                 with self._postgresql.admin() as connection:
-                    connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = %s", (replica.role,))
+                    connection.execute(
+                        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = %s",
+                        (replica.role,),
+                    )
             case "crash":
                 self._postgresql.halt()
                 time.sleep(strike.seconds)

@@ -1,9 +1,11 @@
-"""What PostgreSQL itself saw the runs of every shop do, and whether it was one run per shop at a time, by token.
+"""What PostgreSQL itself saw the runs of every shop do, and whether it was one run per shop at a
+time, by token.
 
-Triggers write down every claim of a shop, and every row that a run writes, with the token that the run says it has (recorded.py).
-Their order is that of the commits: a claim and a transaction that holds a lease both keep the shop's row locked until they have
-ended, and what was rolled back is not there. A write that took no lock at all may stand out of place by what a transaction lasts;
-it is wrong anyway.
+Triggers write down every claim of a shop, and every row that a run writes, with the token that the
+run says it has (recorded.py). Their order is that of the commits: a claim and a transaction that
+holds a lease both keep the shop's row locked until they have ended, and what was rolled back is not
+there. A write that took no lock at all may stand out of place by what a transaction lasts; it is
+wrong anyway.
 """
 
 from __future__ import annotations
@@ -53,7 +55,7 @@ BEGIN
   RETURN NULL;
 END $$;
 CREATE TRIGGER tell_claim AFTER UPDATE ON shops FOR EACH ROW WHEN (NEW.fence <> OLD.fence) EXECUTE FUNCTION tell_claim();
-"""
+"""  # noqa: E501
 _TELL = """
 CREATE TRIGGER tell_write AFTER INSERT OR UPDATE OR DELETE ON {table}
 FOR EACH ROW WHEN (current_setting('cluster.run', true) <> '') EXECUTE FUNCTION tell_write();
@@ -62,8 +64,8 @@ FOR EACH ROW WHEN (current_setting('cluster.run', true) <> '') EXECUTE FUNCTION 
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """A claim, or a row that a run wrote. `held_for`: µs for which the lease of somebody else had still to go when it was
-    claimed."""
+    """A claim, or a row that a run wrote. `held_for`: µs for which the lease of somebody else had
+    still to go when it was claimed."""
 
     merchant: str
     shop: str
@@ -87,8 +89,8 @@ def told(db: Database) -> list[Told]:
 
 
 def overlapping_runs(history: Iterable[Told]) -> list[str]:
-    """Claims whose token does not rise, claims of a shop that somebody held, and writes under a token after a newer one was
-    given."""
+    """Claims whose token does not rise, claims of a shop that somebody held, and writes under a
+    token after a newer one was given."""
     newest: dict[tuple[str, str], int] = defaultdict(int)
     wrong: list[str] = []
     stale: Counter[tuple[str, int, int, str]] = Counter()
@@ -102,7 +104,11 @@ def overlapping_runs(history: Iterable[Told]) -> list[str]:
             wrong.append(f"{name}: claimed under token {item.token} after {token}")
         if item.held_for is not None and item.held_for > 0:
             wrong.append(
-                f"{name}: claimed under token {item.token} while {token} had {item.held_for / 1e6:.3f} s of its lease to go"
+                f"{name}: claimed under token {item.token} while {token} had "
+                f"{item.held_for / 1e6:.3f} s of its lease to go"
             )
         newest[item.merchant, item.shop] = item.token
-    return wrong + [f"{name}: {times} × {what} under {old} after {new}" for (name, old, new, what), times in stale.items()]
+    return wrong + [
+        f"{name}: {times} × {what} under {old} after {new}"
+        for (name, old, new, what), times in stale.items()
+    ]

@@ -1,5 +1,6 @@
-"""What people and programs do to a cluster meanwhile: buyers order in the shops, and a warehouse tells what arrived to whichever
-replica answers. What was accepted is written down, for the verdicts."""
+"""What people and programs do to a cluster meanwhile: buyers order in the shops, and a warehouse
+tells what arrived to whichever replica answers. What was accepted is written down, for the
+verdicts."""
 
 from __future__ import annotations
 
@@ -13,11 +14,20 @@ from typing import Any
 
 import grpc
 from cluster.cluster import SKUS, Cluster, Stand
-from zaiko.v1 import stock_service_pb2, stock_service_pb2_grpc, sync_service_pb2, sync_service_pb2_grpc
+from zaiko.v1 import (
+    stock_service_pb2,
+    stock_service_pb2_grpc,
+    sync_service_pb2,
+    sync_service_pb2_grpc,
+)
 from zaiko_sdk.testing.faults import Fault, FaultKind
 from zaiko_server.demo.bench import WAREHOUSE, Shop
 
-_WRITES = {"shopify": "inventorySetQuantities", "ecforce": '"stock_items"', "rakuten": "bulk-upsert"}
+_WRITES = {
+    "shopify": "inventorySetQuantities",
+    "ecforce": '"stock_items"',
+    "rakuten": "bulk-upsert",
+}
 """What a request that sets stock has in it, on each platform."""
 _TRIES = 60
 PAIRS = ((SKUS[0], SKUS[1]), (SKUS[2], SKUS[3]))
@@ -38,9 +48,15 @@ class Load:
         self.receipts = self.settings = self.repeats = 0
         self._over, self._counting = threading.Event(), threading.Lock()
         self._errors: list[BaseException] = []
-        works = [(work, stand) for stand in cluster.stands for work in (self._buy, self._buy, self._receive, self._keep_back)]
+        works = [
+            (work, stand)
+            for stand in cluster.stands
+            for work in (self._buy, self._buy, self._receive, self._keep_back)
+        ]
         self._threads = [
-            threading.Thread(target=self._kept, args=(work, stand, random.Random(f"load {seed} {number}")))
+            threading.Thread(
+                target=self._kept, args=(work, stand, random.Random(f"load {seed} {number}"))
+            )
             for number, (work, stand) in enumerate(works)
         ]
 
@@ -49,7 +65,8 @@ class Load:
             thread.start()
 
     def finish(self) -> None:
-        """Wait until everything that was begun has been answered. Raises what went wrong on the way."""
+        """Wait until everything that was begun has been answered. Raises what went wrong on the
+        way."""
         self._over.set()
         for thread in self._threads:
             thread.join(90)
@@ -58,9 +75,16 @@ class Load:
             raise self._errors[0]
 
     def notify(self, stand: Stand, shop: Shop, draw: random.Random) -> None:
-        """Tell some replica that something happened in a shop, as its webhook would; it may not hear."""
+        """Tell some replica that something happened in a shop, as its webhook would; it may not
+        hear."""
         request = sync_service_pb2.SyncNowRequest(shop=stand.name(shop))
-        self._call(draw, lambda channel: sync_service_pb2_grpc.SyncServiceStub(channel).SyncNow(request, timeout=1), tries=1)
+        self._call(
+            draw,
+            lambda channel: sync_service_pb2_grpc.SyncServiceStub(channel).SyncNow(
+                request, timeout=1
+            ),
+            tries=1,
+        )
 
     def _buy(self, stand: Stand, draw: random.Random) -> None:
         while not self._over.wait(draw.random() * 0.5):
@@ -71,9 +95,15 @@ class Load:
                 continue
             order = shop.simulator.place_order(lines, visible_after=draw.choice([0, 0, 0, 1.0]))
             with self._counting:
-                self.orders[stand.merchant, shop.name, order] = {sku.lower(): units for sku, units in lines.items()}
+                self.orders[stand.merchant, shop.name, order] = {
+                    sku.lower(): units for sku, units in lines.items()
+                }
             if draw.random() < 0.3:
-                slow = Fault(FaultKind.LATENCY, match=_WRITES[shop.connector], seconds=draw.choice([0.2, 0.5, 1.5]))
+                slow = Fault(
+                    FaultKind.LATENCY,
+                    match=_WRITES[shop.connector],
+                    seconds=draw.choice([0.2, 0.5, 1.5]),
+                )
                 self._cluster.servers[shop.name].inject(slow)
             if draw.random() < 0.7:
                 self.notify(stand, shop, draw)
@@ -84,17 +114,22 @@ class Load:
             number += 1
             sku, units = draw.choice(SKUS), draw.randint(1, 5)
             request = stock_service_pb2.RecordReceiptRequest(
-                product=stand.product(sku), warehouse=f"{stand.parent}/warehouses/{WAREHOUSE}", quantity=units
+                product=stand.product(sku),
+                warehouse=f"{stand.parent}/warehouses/{WAREHOUSE}",
+                quantity=units,
             )
             if number % 2:
                 request.cause_key = f"{stand.merchant}-{number}"
             else:
                 request.request_id = _uuid(draw)
 
-            def tell(channel: grpc.Channel, request: stock_service_pb2.RecordReceiptRequest = request) -> None:
+            def tell(
+                channel: grpc.Channel, request: stock_service_pb2.RecordReceiptRequest = request
+            ) -> None:
                 stock_service_pb2_grpc.StockServiceStub(channel).RecordReceipt(request, timeout=3)
 
-            # Told again and again, to whoever hears, until it is answered; now and then once more than that.
+            # Told again and again, to whoever hears, until it is answered; now and then once more
+            # than that.
             for _ in range(draw.choice([1, 1, 1, 2])):
                 self._call(draw, tell)
             with self._counting:
@@ -106,25 +141,41 @@ class Load:
             pair, units = draw.choice(PAIRS), draw.randint(0, 20)
             request = stock_service_pb2.BatchSetReservesRequest(
                 parent=stand.parent,
-                requests=[stock_service_pb2.SetReserveRequest(product=stand.product(sku), reserve=units) for sku in pair],
+                requests=[
+                    stock_service_pb2.SetReserveRequest(product=stand.product(sku), reserve=units)
+                    for sku in pair
+                ],
                 request_id=_uuid(draw),
             )
 
-            def tell(channel: grpc.Channel, request: stock_service_pb2.BatchSetReservesRequest = request) -> None:
-                stock_service_pb2_grpc.StockServiceStub(channel).BatchSetReserves(request, timeout=3)
+            def tell(
+                channel: grpc.Channel, request: stock_service_pb2.BatchSetReservesRequest = request
+            ) -> None:
+                stock_service_pb2_grpc.StockServiceStub(channel).BatchSetReserves(
+                    request, timeout=3
+                )
 
-            # A call that was given up may still be carried out by a replica that slept: it must not undo the next one.
+            # A call that was given up may still be carried out by a replica that slept: it must not
+            # undo the next one.
             self._call(draw, tell)
             with self._counting:
                 self.settings += 1
                 self.reserves.update(
-                    {(stand.merchant, sku.lower()): units - self.reserves[stand.merchant, sku.lower()] for sku in pair}
+                    {
+                        (stand.merchant, sku.lower()): units
+                        - self.reserves[stand.merchant, sku.lower()]
+                        for sku in pair
+                    }
                 )
 
-    def _call(self, draw: random.Random, call: Callable[[grpc.Channel], Any], *, tries: int = _TRIES) -> None:
+    def _call(
+        self, draw: random.Random, call: Callable[[grpc.Channel], Any], *, tries: int = _TRIES
+    ) -> None:
         for _ in range(tries):
             replica = draw.choice(self._cluster.replicas)
-            with grpc.insecure_channel(replica.address, options=[("grpc.use_local_subchannel_pool", 1)]) as channel:
+            with grpc.insecure_channel(
+                replica.address, options=[("grpc.use_local_subchannel_pool", 1)]
+            ) as channel:
                 try:
                     call(channel)
                     return
@@ -133,7 +184,9 @@ class Load:
                     time.sleep(0.2)
         assert tries == 1, "no replica took it"
 
-    def _kept(self, work: Callable[[Stand, random.Random], None], stand: Stand, draw: random.Random) -> None:
+    def _kept(
+        self, work: Callable[[Stand, random.Random], None], stand: Stand, draw: random.Random
+    ) -> None:
         try:
             work(stand, draw)
         except BaseException as error:  # noqa: BLE001 - raised by `finish`

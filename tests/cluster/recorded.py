@@ -1,10 +1,12 @@
-"""`zaiko …` as it is, but for two things: every transaction of a run tells the database under which token it runs, so that triggers
-can write down what was written under it (histories.py); and every shop is said to show its orders within `VISIBILITY`, so that a
-test sees the end of what is held back.
+"""`zaiko …` as it is, but for two things: every transaction of a run tells the database under which
+token it runs, so that triggers can write down what was written under it (histories.py); and every
+shop is said to show its orders within `VISIBILITY`, so that a test sees the end of what is held
+back.
 
     python recorded.py MUTANT serve …
 
-MUTANT takes one rule out of the server (MUTANTS), or is `none`. The cluster tests must notice each of them.
+MUTANT takes one rule out of the server (MUTANTS), or is `none`. The cluster tests must notice each
+of them.
 """
 
 from __future__ import annotations
@@ -34,8 +36,13 @@ _TELL = text("SELECT set_config('cluster.run', :run, true)")
 
 
 def record() -> None:
-    """Let every transaction of a run say whose it is, also one that forgets to look at its token."""
-    transaction, run_claimed, policy_of = Database._transaction, Scheduler._run_claimed, cycle.policy_of
+    """Let every transaction of a run say whose it is, also one that forgets to look at its
+    token."""
+    transaction, run_claimed, policy_of = (
+        Database._transaction,
+        Scheduler._run_claimed,
+        cycle.policy_of,
+    )
 
     @contextlib.contextmanager
     def told(self: Database, *, writing: bool) -> Iterator[Connection]:
@@ -74,7 +81,9 @@ def held_by_anybody() -> None:
     def hold_lease(self: StorageUnitOfWork, shop: str, token: int) -> None:
         table = schema.shops
         row: Any = self._connection.execute(
-            table.select().where(table.c.merchant == self.merchant, table.c.shop == shop).with_for_update()
+            table.select()
+            .where(table.c.merchant == self.merchant, table.c.shop == shop)
+            .with_for_update()
         ).one()
         if row.owner is None:
             raise LeaseLost(f"shops/{shop}")
@@ -88,7 +97,9 @@ def greedy() -> None:
     jobs._unheld = lambda now: true()
 
 
-MUTANTS: dict[str, Callable[[], None]] = {mutant.__name__: mutant for mutant in (unfenced, held_by_anybody, greedy)}
+MUTANTS: dict[str, Callable[[], None]] = {
+    mutant.__name__: mutant for mutant in (unfenced, held_by_anybody, greedy)
+}
 
 if __name__ == "__main__":
     from zaiko_server.cli import main

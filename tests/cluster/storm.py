@@ -13,7 +13,13 @@ from cluster.faults import Faults, schedule
 from cluster.histories import CLAIM, listen, overlapping_runs, told
 from cluster.lines import Lines
 from cluster.load import Load
-from cluster.verdicts import every_fact_once, history_of, one_run_at_a_time, shown_wrongly, watched_wrongly
+from cluster.verdicts import (
+    every_fact_once,
+    history_of,
+    one_run_at_a_time,
+    shown_wrongly,
+    watched_wrongly,
+)
 from cluster.watchers import Watcher
 from support.stores import PostgreSQL
 from support.waiting import until
@@ -22,8 +28,9 @@ from zaiko_core.storage.engine import Database
 STORMY = 20.0
 """Seconds of load and faults; a fault that began may outlast it by its own length."""
 CALM = 40.0
-"""Seconds within which every shop shows the right number after the last fault: what a dead replica left (lease 5 s), what is held
-back for orders that may still come (6 s here), and one more round, on a machine that is busy."""
+"""Seconds within which every shop shows the right number after the last fault: what a dead replica
+left (lease 5 s), what is held back for orders that may still come (6 s here), and one more round,
+on a machine that is busy."""
 _WATCHERS = 2
 """Of each merchant."""
 
@@ -41,13 +48,23 @@ class Verdict:
 
     def __str__(self) -> str:
         judged = ", ".join(f"{number:g} {what}" for what, number in self.judged.items())
-        return f"seed {self.seed} over {self.lines}: faults {dict(self.faults)}, {judged}, violations {len(self.wrong)}"
+        return (
+            f"seed {self.seed} over {self.lines}: faults {dict(self.faults)}, {judged}, "
+            f"violations {len(self.wrong)}"
+        )
 
 
 def weather(
-    postgresql: PostgreSQL, lines: Lines, folder: Path, seed: int, *, program: tuple[str, ...] = HONEST, patient: bool = True
+    postgresql: PostgreSQL,
+    lines: Lines,
+    folder: Path,
+    seed: int,
+    *,
+    program: tuple[str, ...] = HONEST,
+    patient: bool = True,
 ) -> Verdict:
-    """Go through the storm of a seed. Without patience nothing is waited for once something is known to be wrong."""
+    """Go through the storm of a seed. Without patience nothing is waited for once something is
+    known to be wrong."""
     url = postgresql.new_url()
     db = Database(url)
     try:
@@ -59,12 +76,18 @@ def weather(
         postgresql.drop(url)
 
 
-def _weather(postgresql: PostgreSQL, db: Database, cluster: Cluster, verdict: Verdict, patient: bool) -> Verdict:
+def _weather(
+    postgresql: PostgreSQL, db: Database, cluster: Cluster, verdict: Verdict, patient: bool
+) -> Verdict:
     began = time.monotonic()
     load = Load(cluster, verdict.seed)
-    faults = Faults(postgresql, cluster.replicas, schedule(verdict.seed, STORMY, len(cluster.replicas)))
+    faults = Faults(
+        postgresql, cluster.replicas, schedule(verdict.seed, STORMY, len(cluster.replicas))
+    )
     addresses = [replica.address for replica in cluster.replicas]
-    watchers = [Watcher(addresses, merchant, place) for merchant in MERCHANTS for place in range(_WATCHERS)]
+    watchers = [
+        Watcher(addresses, merchant, place) for merchant in MERCHANTS for place in range(_WATCHERS)
+    ]
     for watcher in watchers:
         watcher.start()
     load.start()
@@ -73,7 +96,8 @@ def _weather(postgresql: PostgreSQL, db: Database, cluster: Cluster, verdict: Ve
     load.finish()
     faults.finish()
     verdict.faults = faults.met
-    # Connections from before the storm were dropped with PostgreSQL; the product's transactions begin again by themselves.
+    # Connections from before the storm were dropped with PostgreSQL; the product's transactions
+    # begin again by themselves.
     db.engine.dispose()
     ended = time.monotonic()
     if not patient and (wrong := overlapping_runs(told(db))):
@@ -89,7 +113,11 @@ def _weather(postgresql: PostgreSQL, db: Database, cluster: Cluster, verdict: Ve
             load.notify(stand, shop, draw)
     late: list[str] = []
     try:
-        until(lambda: not every_fact_once(db, load) and not shown_wrongly(db, cluster), "every shop converges", seconds=CALM)
+        until(
+            lambda: not every_fact_once(db, load) and not shown_wrongly(db, cluster),
+            "every shop converges",
+            seconds=CALM,
+        )
     except AssertionError:
         late = shown_wrongly(db, cluster)
     calm = time.monotonic() - ended

@@ -14,7 +14,9 @@ def test_a_seed_is_the_same_schedule_again() -> None:
 
 
 @pytest.mark.parametrize("seed", range(50))
-def test_one_fault_at_a_time_on_a_replica_two_at_most_at_once_and_one_that_outlasts_the_lease(seed: int) -> None:
+def test_one_fault_at_a_time_on_a_replica_two_at_most_at_once_and_one_that_outlasts_the_lease(
+    seed: int,
+) -> None:
     *strikes, crash = schedule(seed, 20.0, 3)
 
     assert crash.kind == CRASH

@@ -1,4 +1,5 @@
-"""The judge of a recorded history, on histories that were made up: each thing that is wrong is found, and nothing else is."""
+"""The judge of a recorded history, on histories that were made up: each thing that is wrong is
+found, and nothing else is."""
 
 from __future__ import annotations
 
@@ -29,7 +30,9 @@ def test_runs_one_after_the_other_are_right() -> None:
         (Told("n", "a", 0, "DELETE demands"), "under 0 after 1"),
     ],
 )
-def test_a_stale_write_a_token_given_twice_and_a_claim_of_what_is_held_are_found(item: Told, word: str) -> None:
+def test_a_stale_write_a_token_given_twice_and_a_claim_of_what_is_held_are_found(
+    item: Told, word: str
+) -> None:
     (found,) = overlapping_runs([*RIGHT, item])
 
     assert word in found

@@ -32,7 +32,8 @@ from zaiko_core.storage.engine import Database
 
 pytestmark = pytest.mark.thorough
 _PATIENCE = 10.0
-"""Seconds after which the product gives up a connection on which nothing is acknowledged: its tcp_user_timeout."""
+"""Seconds after which the product gives up a connection on which nothing is acknowledged: its
+tcp_user_timeout."""
 
 
 @pytest.fixture(params=["cables", "proxies"])
@@ -66,7 +67,13 @@ def laid(lines: Lines, database: URL) -> Iterator[tuple[Line, Database]]:
     """A line, and the product's connections over it."""
     line = lines.lay(0, database)
     with contextlib.closing(line):
-        url = URL.create("postgresql+psycopg", "postgres", host=line.host, port=line.port, database=database.database)
+        url = URL.create(
+            "postgresql+psycopg",
+            "postgres",
+            host=line.host,
+            port=line.port,
+            database=database.database,
+        )
         with contextlib.closing(Database(url.render_as_string())) as db:
             yield line, db
 
@@ -77,16 +84,22 @@ def driven(connection: Connection) -> psycopg.Connection:
     return driver
 
 
-def test_a_cut_line_is_silent_and_what_was_sent_arrives_when_it_heals(kind: Lines, database: URL) -> None:
+def test_a_cut_line_is_silent_and_what_was_sent_arrives_when_it_heals(
+    kind: Lines, database: URL
+) -> None:
     with laid(kind, database) as (line, db), db.engine.connect() as connection:
         raw = driven(connection)
 
         line.cut()
         answers: list[object] = []
-        asking = threading.Thread(target=lambda: answers.append(connection.exec_driver_sql("SELECT 2").scalar()))
+        asking = threading.Thread(
+            target=lambda: answers.append(connection.exec_driver_sql("SELECT 2").scalar())
+        )
         asking.start()
         asking.join(0.7)
-        unacknowledged = struct.unpack("i", fcntl.ioctl(raw.fileno(), termios.TIOCOUTQ, bytes(4)))[0]
+        unacknowledged = struct.unpack("i", fcntl.ioctl(raw.fileno(), termios.TIOCOUTQ, bytes(4)))[
+            0
+        ]
         assert answers == []
         line.heal()
         asking.join(_PATIENCE)
@@ -96,21 +109,33 @@ def test_a_cut_line_is_silent_and_what_was_sent_arrives_when_it_heals(kind: Line
         assert (unacknowledged > 0) == isinstance(kind, Cables)
 
 
-def test_a_broken_connection_is_known_at_both_ends(kind: Lines, database: URL, durable_postgresql: PostgreSQL) -> None:
-    with laid(kind, database) as (line, db), db.engine.connect() as connection, durable_postgresql.admin() as admin:
+def test_a_broken_connection_is_known_at_both_ends(
+    kind: Lines, database: URL, durable_postgresql: PostgreSQL
+) -> None:
+    with (
+        laid(kind, database) as (line, db),
+        db.engine.connect() as connection,
+        durable_postgresql.admin() as admin,
+    ):
         session = driven(connection).info.backend_pid
 
         line.drop()
 
         with pytest.raises(OperationalError):
             connection.exec_driver_sql("SELECT 1")
-        until(lambda: not _is_there(admin, session), "PostgreSQL's end is gone", seconds=_PATIENCE / 2)
+        until(
+            lambda: not _is_there(admin, session), "PostgreSQL's end is gone", seconds=_PATIENCE / 2
+        )
 
 
 def test_after_ten_seconds_of_silence_both_ends_have_given_up(
     only_cables: Cables, database: URL, durable_postgresql: PostgreSQL
 ) -> None:
-    with laid(only_cables, database) as (line, db), db.engine.connect() as connection, durable_postgresql.admin() as admin:
+    with (
+        laid(only_cables, database) as (line, db),
+        db.engine.connect() as connection,
+        durable_postgresql.admin() as admin,
+    ):
         session = driven(connection).info.backend_pid
 
         line.cut()
@@ -122,7 +147,7 @@ def test_after_ten_seconds_of_silence_both_ends_have_given_up(
         until(lambda: not _is_there(admin, session), "PostgreSQL's end is gone", seconds=_PATIENCE)
 
 
-def test_a_merchant_stands_still_for_one_lease_when_a_replica_with_many_writers_is_gone_and_nobody_was_told(
+def test_a_merchant_stands_still_for_one_lease_when_a_replica_with_many_writers_is_gone_and_nobody_was_told(  # noqa: E501
     only_cables: Cables, database: URL
 ) -> None:
     world = World(Database(database.render_as_string())).begin()
@@ -145,7 +170,9 @@ def test_a_merchant_stands_still_for_one_lease_when_a_replica_with_many_writers_
         line.cut()
         line.drop()
         began = time.monotonic()
-        world.db.write_sync(MERCHANT, lambda uow: receive(uow, [Receipt("tea", "tokyo", 1, "meanwhile")]))
+        world.db.write_sync(
+            MERCHANT, lambda uow: receive(uow, [Receipt("tea", "tokyo", 1, "meanwhile")])
+        )
 
         assert time.monotonic() - began < 2 * LEASE
         line.heal()
@@ -165,14 +192,22 @@ input()
 """
 
 
-def test_what_a_killed_session_left_behind_is_cleared_away_by_the_next_one(only_cables: Cables) -> None:
+def test_what_a_killed_session_left_behind_is_cleared_away_by_the_next_one(
+    only_cables: Cables,
+) -> None:
     environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])}
     command, pipe = [sys.executable, "-c", _SESSION], subprocess.PIPE
     with subprocess.Popen(command, env=environment, stdin=pipe, stdout=pipe, text=True) as session:
         assert session.stdout is not None
         namespace = session.stdout.readline().strip()
         left = subprocess.Popen(["ip", "netns", "exec", namespace, "sleep", "60"])
-        until(lambda: str(left.pid) in subprocess.check_output(["ip", "netns", "pids", namespace], text=True), "it runs")
+        until(
+            lambda: (
+                str(left.pid)
+                in subprocess.check_output(["ip", "netns", "pids", namespace], text=True)
+            ),
+            "it runs",
+        )
         session.kill()
 
     with contextlib.closing(Cables()) as cables:
@@ -184,4 +219,7 @@ def test_what_a_killed_session_left_behind_is_cleared_away_by_the_next_one(only_
 
 
 def _is_there(admin: psycopg.Connection, session: int) -> bool:
-    return admin.execute("SELECT 1 FROM pg_stat_activity WHERE pid = %s", (session,)).fetchone() is not None
+    return (
+        admin.execute("SELECT 1 FROM pg_stat_activity WHERE pid = %s", (session,)).fetchone()
+        is not None
+    )

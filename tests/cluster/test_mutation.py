@@ -1,6 +1,8 @@
-"""The same storms over servers that lack one rule must be noticed: otherwise the verdicts are blind.
+"""The same storms over servers that lack one rule must be noticed: otherwise the verdicts are
+blind.
 
-With --mutants (as in .ci/run) every mutant of recorded.py, otherwise the first: no transaction of a run looks at its token."""
+With --mutants (as in .ci/run) every mutant of recorded.py, otherwise the first: no transaction of a
+run looks at its token."""
 
 from __future__ import annotations
 
@@ -23,13 +25,22 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def test_a_server_without_one_rule_is_noticed(
-    durable_postgresql: PostgreSQL, lines: Lines, tmp_path: Path, mutant: str, capsys: pytest.CaptureFixture[str]
+    durable_postgresql: PostgreSQL,
+    lines: Lines,
+    tmp_path: Path,
+    mutant: str,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     for seed in range(_SEEDS):
         (folder := tmp_path / str(seed)).mkdir()
-        verdict = weather(durable_postgresql, lines, folder, seed, program=without(mutant), patient=False)
+        verdict = weather(
+            durable_postgresql, lines, folder, seed, program=without(mutant), patient=False
+        )
         if verdict.wrong:
             with capsys.disabled():
-                print(f"\n{mutant}: seed {seed} over {verdict.lines}: {len(verdict.wrong)} violations, as {verdict.wrong[0]!r}")
+                print(
+                    f"\n{mutant}: seed {seed} over {verdict.lines}: {len(verdict.wrong)} "
+                    f"violations, as {verdict.wrong[0]!r}"
+                )
             return
     raise AssertionError(f"{_SEEDS} storms, and nobody noticed: {MUTANTS[mutant].__doc__}")

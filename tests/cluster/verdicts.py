@@ -1,4 +1,5 @@
-"""What must hold of a cluster's history, whatever happened to it. Each verdict is a list of violations."""
+"""What must hold of a cluster's history, whatever happened to it. Each verdict is a list of
+violations."""
 
 from __future__ import annotations
 
@@ -15,13 +16,20 @@ from zaiko_core.domain.push import PushOutcome
 from zaiko_core.storage import schema
 from zaiko_core.storage.engine import Database
 
-_BY_ITS_RUN = (PushOutcome.ACKNOWLEDGED, PushOutcome.REFUSED, PushOutcome.STALE, PushOutcome.UNSENT, PushOutcome.UNKNOWN)
+_BY_ITS_RUN = (
+    PushOutcome.ACKNOWLEDGED,
+    PushOutcome.REFUSED,
+    PushOutcome.STALE,
+    PushOutcome.UNSENT,
+    PushOutcome.UNKNOWN,
+)
 """Outcomes that only the run that sent it records; READ is a later one's."""
 
 
 def one_run_at_a_time(db: Database) -> list[str]:
-    """By what the server itself keeps: tokens of a shop's runs rise with their beginnings, and once a run has begun nothing is
-    recorded under an older token: no push is prepared, and no answer written down. Revisions say what was committed when."""
+    """By what the server itself keeps: tokens of a shop's runs rise with their beginnings, and once
+    a run has begun nothing is recorded under an older token: no push is prepared, and no answer
+    written down. Revisions say what was committed when."""
     runs, pushes = schema.runs, schema.pushes
     with db.engine.connect() as connection:
         begun: dict[tuple[str, str], list[tuple[int, int, str]]] = defaultdict(list)
@@ -33,7 +41,9 @@ def one_run_at_a_time(db: Database) -> list[str]:
     for (merchant, shop), starts in begun.items():
         for (_, one, _), (at, other, run) in pairwise(starts):
             if other <= one:
-                wrong.append(f"{shop}: run {run} began at revision {at} under token {other}, after {one}")
+                wrong.append(
+                    f"{shop}: run {run} began at revision {at} under token {other}, after {one}"
+                )
         for (_, _, run), (following, _, _) in pairwise(starts):
             end[merchant, shop, run] = following
     for push in sent:
@@ -41,20 +51,32 @@ def one_run_at_a_time(db: Database) -> list[str]:
         if until is None:
             continue
         if push.revision > until:
-            wrong.append(f"{push.shop}: {push.key} was prepared at revision {push.revision}, after the next run began at {until}")
-        if push.outcome in _BY_ITS_RUN and push.settled_revision is not None and push.settled_revision > until:
             wrong.append(
-                f"{push.shop}: the answer to {push.key} was recorded at {push.settled_revision}, the next run began at {until}"
+                f"{push.shop}: {push.key} was prepared at revision {push.revision}, after "
+                f"the next run began at {until}"
+            )
+        if (
+            push.outcome in _BY_ITS_RUN
+            and push.settled_revision is not None
+            and push.settled_revision > until
+        ):
+            wrong.append(
+                f"{push.shop}: the answer to {push.key} was recorded at "
+                f"{push.settled_revision}, the next run began at {until}"
             )
     return wrong
 
 
 def every_fact_once(db: Database, load: Load) -> list[str]:
-    """Each order that a shop accepted is counted once, and each receipt; the last reserve that was answered stands; the journal
-    adds up to the balances."""
+    """Each order that a shop accepted is counted once, and each receipt; the last reserve that was
+    answered stands; the journal adds up to the balances."""
     movements = schema.movements
     keys = (movements.c.merchant, movements.c.shop, movements.c.order_id, movements.c.product)
-    ordered = select(*keys, func.sum(movements.c.ordered)).where(movements.c.order_id != "").group_by(*keys)
+    ordered = (
+        select(*keys, func.sum(movements.c.ordered))
+        .where(movements.c.order_id != "")
+        .group_by(*keys)
+    )
     received = (
         select(movements.c.merchant, movements.c.product, func.sum(movements.c.physical))
         .where(movements.c.kind == "RECEIVE")
@@ -64,22 +86,37 @@ def every_fact_once(db: Database, load: Load) -> list[str]:
     with db.engine.connect() as connection:
         for merchant, shop, order, product, units in connection.execute(ordered):
             counted[merchant, shop, order][product] = int(units)
-        arrived = {(merchant, product): int(units) for merchant, product, units in connection.execute(received)}
+        arrived = {
+            (merchant, product): int(units)
+            for merchant, product, units in connection.execute(received)
+        }
     wrong = [
-        f"{shop}: order {order} is {counted.get((merchant, shop, order), 'missing')} in the journal, not {lines}"
+        (
+            f"{shop}: order {order} is {counted.get((merchant, shop, order), 'missing')} in the "
+            f"journal, not {lines}"
+        )
         for (merchant, shop, order), lines in load.orders.items()
         if counted.get((merchant, shop, order)) != lines
     ]
-    wrong += [f"{shop}: order {order} was never placed" for merchant, shop, order in sorted(counted.keys() - load.orders.keys())]
+    wrong += [
+        f"{shop}: order {order} was never placed"
+        for merchant, shop, order in sorted(counted.keys() - load.orders.keys())
+    ]
     for merchant in MERCHANTS:
         for sku in map(str.lower, SKUS):
             told = STOCK + load.received[merchant, sku]
             if arrived.get((merchant, sku), 0) != told:
-                wrong.append(f"{merchant}/{sku}: {arrived.get((merchant, sku), 0)} units were received, not {told}")
+                wrong.append(
+                    f"{merchant}/{sku}: {arrived.get((merchant, sku), 0)} units were "
+                    f"received, not {told}"
+                )
         stocks = db.read_sync(merchant, lambda uow: uow.stocks.get([sku.lower() for sku in SKUS]))
         for sku, stock in stocks.items():
             if stock.balance.reserve != load.reserves[merchant, sku]:
-                wrong.append(f"{merchant}/{sku}: {stock.balance.reserve} are kept back, not {load.reserves[merchant, sku]}")
+                wrong.append(
+                    f"{merchant}/{sku}: {stock.balance.reserve} are kept back, not "
+                    f"{load.reserves[merchant, sku]}"
+                )
         off = db.read_sync(merchant, lambda uow: uow.stocks.recompute())
         wrong += [
             f"{merchant}/{product}: the journal says {journal}, the balance {balance}"
@@ -92,7 +129,9 @@ def shown_wrongly(db: Database, cluster: Cluster) -> list[str]:
     """What each shop shows, by its own account, against what may be sold now."""
     wrong = []
     for stand in cluster.stands:
-        stocks = db.read_sync(stand.merchant, lambda uow: uow.stocks.get([sku.lower() for sku in SKUS]))
+        stocks = db.read_sync(
+            stand.merchant, lambda uow: uow.stocks.get([sku.lower() for sku in SKUS])
+        )
         for shop, shown in stand.shown().items():
             for sku in SKUS:
                 wanted = stocks[sku.lower()].balance.sent
@@ -112,20 +151,25 @@ def watched_wrongly(db: Database, watchers: Sequence[Watcher]) -> list[str]:
 
 
 def history_of(db: Database, merchant: str, watchers: Sequence[Watcher]) -> History:
-    """What a merchant's watchers were sent, and what the store held: each product's physical units and reserve after each
-    change."""
+    """What a merchant's watchers were sent, and what the store held: each product's physical units
+    and reserve after each change."""
     movements, settings = schema.movements, schema.stock_settings
     history = History(
         {watcher.name: watcher.streams for watcher in watchers if watcher.merchant == merchant},
         pairs=[(one.lower(), other.lower()) for one, other in PAIRS],
     )
-    moved = select(movements.c.revision, movements.c.product, movements.c.physical, literal(0).label("reserve"))
+    moved = select(
+        movements.c.revision, movements.c.product, movements.c.physical, literal(0).label("reserve")
+    )
     kept = select(
-        settings.c.revision, settings.c.product, literal(0).label("physical"), settings.c.reserve - settings.c.reserve_before
+        settings.c.revision,
+        settings.c.product,
+        literal(0).label("physical"),
+        settings.c.reserve - settings.c.reserve_before,
     )
-    changes = union_all(moved.where(movements.c.merchant == merchant), kept.where(settings.c.merchant == merchant)).order_by(
-        "revision"
-    )
+    changes = union_all(
+        moved.where(movements.c.merchant == merchant), kept.where(settings.c.merchant == merchant)
+    ).order_by("revision")
     state = {sku.lower(): (0, 0) for sku in SKUS}
     history.truth = {product: [(1, 0, 0)] for product in state}
     with db.engine.connect() as connection:

@@ -12,7 +12,8 @@ from zaiko.v1 import stock_service_pb2, stock_service_pb2_grpc, watch_pb2
 
 
 class Watcher(threading.Thread):
-    """One client of the stock watch, which goes to the next replica whenever its own leaves it alone."""
+    """One client of the stock watch, which goes to the next replica whenever its own leaves it
+    alone."""
 
     def __init__(self, addresses: list[str], merchant: str, place: int) -> None:
         super().__init__(daemon=True, name=f"watcher {place} of {merchant}")
@@ -28,7 +29,9 @@ class Watcher(threading.Thread):
         while not self._done.is_set():
             address = self._addresses[self._place % len(self._addresses)]
             self._place += 1
-            with grpc.insecure_channel(address, options=[("grpc.use_local_subchannel_pool", 1)]) as channel:
+            with grpc.insecure_channel(
+                address, options=[("grpc.use_local_subchannel_pool", 1)]
+            ) as channel:
                 try:
                     self._follow(stock_service_pb2_grpc.StockServiceStub(channel))
                 except grpc.RpcError:
@@ -38,7 +41,9 @@ class Watcher(threading.Thread):
         """Watch until that revision has been delivered, then end."""
         deadline = time.monotonic() + 40
         while self._reached < revision:
-            assert time.monotonic() < deadline, f"{self.name} is at {self._reached}, not at {revision}"
+            assert time.monotonic() < deadline, (
+                f"{self.name} is at {self._reached}, not at {revision}"
+            )
             time.sleep(0.05)
         self.stop()
 
@@ -57,7 +62,8 @@ class Watcher(threading.Thread):
             start = watch_pb2.WatchStart(resume_token=self._token)
         stream = Stream(self._reached if resumes else None)
         self._call = stub.WatchStocks(
-            stock_service_pb2.WatchStocksRequest(parent=f"merchants/{self.merchant}", start=start), timeout=60
+            stock_service_pb2.WatchStocksRequest(parent=f"merchants/{self.merchant}", start=start),
+            timeout=60,
         )
         for delivery in self._call:
             stream.deliveries.append(delivery)

@@ -1,4 +1,5 @@
-"""The tests of the contract are tested: each rule holds for the template, and finds the connector that breaks it."""
+"""The tests of the contract are tested: each rule holds for the template, and finds the connector
+that breaks it."""
 
 from __future__ import annotations
 
@@ -22,11 +23,16 @@ def test_every_rule_has_a_broken_connector() -> None:
 
 
 def test_every_rule_says_what_it_is_for_and_what_to_do() -> None:
-    assert not [name for name, rule in RULES.items() if not (rule.statement and rule.why and rule.fix)]
+    assert not [
+        name for name, rule in RULES.items() if not (rule.statement and rule.why and rule.fix)
+    ]
 
 
 # The other rules are run over the template by its own tests (tests/repo/test_template.py).
-@pytest.mark.parametrize("name", [name for name, mutant in MUTANTS.items() if mutant.says is not CAS or mutant.sends is not CAS])
+@pytest.mark.parametrize(
+    "name",
+    [name for name, mutant in MUTANTS.items() if mutant.says is not CAS or mutant.sends is not CAS],
+)
 def test_the_template_keeps(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     mutant = MUTANTS[name]
     kind = replace(EXAMPLE, open=Around, inventory_mode=mutant.says)
@@ -49,7 +55,9 @@ def _examine(name: str, kind: ConnectorType, mutant: Mutant) -> None:
     rule: Rule = RULES[name]
     assert not rule.not_for(EXAMPLE.capabilities, mutant.says)
     test = getattr(ConnectorContract(), f"test_{name}")
-    variants = [mark.args[1] for mark in getattr(test, "pytestmark", ()) if mark.name == "parametrize"] or [[None]]
+    variants = [
+        mark.args[1] for mark in getattr(test, "pytestmark", ()) if mark.name == "parametrize"
+    ] or [[None]]
     for variant in variants[0]:
         bench = Bench(kind, SimulatorType("example", mutant.simulator))
         try:

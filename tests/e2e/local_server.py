@@ -1,4 +1,5 @@
-"""A real server in a thread, with real runs, and shops in memory instead of platforms; and the command line against it."""
+"""A real server in a thread, with real runs, and shops in memory instead of platforms; and the
+command line against it."""
 
 from __future__ import annotations
 
@@ -63,7 +64,9 @@ def local_server(folder: Path) -> Iterator[Local]:
     clock = SystemClock()
     shops = {
         mode.value.replace("_", "-"): LocalShop(
-            mode.value.replace("_", "-"), f"fake-{mode.value.replace('_', '-')}", FakeShop(clock, mode)
+            mode.value.replace("_", "-"),
+            f"fake-{mode.value.replace('_', '-')}",
+            FakeShop(clock, mode),
         )
         for mode in InventoryMode
     }
@@ -72,7 +75,11 @@ def local_server(folder: Path) -> Iterator[Local]:
     for shop in shops.values():
         kind = fake_connector(memory, shop.shop.mode, lambda moment, operation: None, Limits())
         registry.types[kind.id] = kind
-    config = Config(listen="127.0.0.1:0", database=f"sqlite:///{folder}/zaiko.db", secret_keys=(SecretBox.new_key(),))
+    config = Config(
+        listen="127.0.0.1:0",
+        database=f"sqlite:///{folder}/zaiko.db",
+        secret_keys=(SecretBox.new_key(),),
+    )
     # In one process with the command line, whose output is looked at, the server keeps quiet.
     before = structlog.get_config()
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
@@ -95,8 +102,8 @@ def run(work: Coroutine[Any, Any, T]) -> T:
 
 @functools.cache
 def _loop() -> asyncio.AbstractEventLoop:
-    """One loop for all such servers of the process, never closed: what gRPC still had to say to a closed loop would be raised in
-    another one, in the middle of somebody else's test."""
+    """One loop for all such servers of the process, never closed: what gRPC still had to say to a
+    closed loop would be raised in another one, in the middle of somebody else's test."""
     loop = asyncio.new_event_loop()
     threading.Thread(target=loop.run_forever, name="local servers", daemon=True).start()
     return loop

@@ -41,7 +41,17 @@ def zaiko(folder: Path, *arguments: str, token: str = "") -> Said:
 @pytest.fixture(scope="module")
 def admin(folder: Path) -> str:
     """The first token, made beside the server before it runs."""
-    made = zaiko(folder, "tokens", "create", "Operator", "--role", "admin", "--all-merchants", "--db", "zaiko.db")
+    made = zaiko(
+        folder,
+        "tokens",
+        "create",
+        "Operator",
+        "--role",
+        "admin",
+        "--all-merchants",
+        "--db",
+        "zaiko.db",
+    )
     assert made.code == 0, made
     return made.out.strip()
 
@@ -54,10 +64,25 @@ def address(folder: Path, admin: str) -> Iterator[str]:
         yield f"localhost:{processes.address('serve').rpartition(':')[2]}"
 
 
-def test_the_first_token_is_made_beside_the_server_and_makes_others(folder: Path, admin: str, address: str) -> None:
+def test_the_first_token_is_made_beside_the_server_and_makes_others(
+    folder: Path, admin: str, address: str
+) -> None:
     where = ["--address", address, "--ca", "ca.pem"]
     assert zaiko(folder, "merchants", "create", "acme", *where, token=admin).code == 0
-    made = zaiko(folder, "tokens", "create", "Tablet", "--role", "reader", "--for", "acme", "--days", "30", *where, token=admin)
+    made = zaiko(
+        folder,
+        "tokens",
+        "create",
+        "Tablet",
+        "--role",
+        "reader",
+        "--for",
+        "acme",
+        "--days",
+        "30",
+        *where,
+        token=admin,
+    )
     assert (made.code, made.out[:3]) == (0, "zk_")
     (folder / "tablet.token").write_text(made.out)
 
@@ -73,10 +98,23 @@ def test_the_first_token_is_made_beside_the_server_and_makes_others(folder: Path
     assert "TOKEN_INVALID" in zaiko(folder, "status", "--token-file", "tablet.token", *where).err
 
 
-def test_a_token_for_a_merchant_that_is_not_there_is_made_with_a_warning(folder: Path, admin: str, address: str) -> None:
+def test_a_token_for_a_merchant_that_is_not_there_is_made_with_a_warning(
+    folder: Path, admin: str, address: str
+) -> None:
     where = ["--address", address, "--ca", "ca.pem"]
 
-    made = zaiko(folder, "tokens", "create", "Typo", "--role", "reader", "--for", "acmee", *where, token=admin)
+    made = zaiko(
+        folder,
+        "tokens",
+        "create",
+        "Typo",
+        "--role",
+        "reader",
+        "--for",
+        "acmee",
+        *where,
+        token=admin,
+    )
 
     assert made.code == 0
     assert "There is no merchants/acmee yet" in made.err
@@ -97,7 +135,9 @@ def test_without_a_token_the_sentence_says_where_to_put_it(folder: Path, address
         (["--ca", "stranger.pem"], "cannot be trusted. Give the CA that issued it with --ca"),
     ],
 )
-def test_who_speaks_another_tls_than_the_server_is_told_so(arguments: list[str], sentence: str, folder: Path, address: str) -> None:
+def test_who_speaks_another_tls_than_the_server_is_told_so(
+    arguments: list[str], sentence: str, folder: Path, address: str
+) -> None:
     (folder / "stranger.pem").write_bytes(Ca().pem)
 
     said = zaiko(folder, "merchants", "list", "--address", address, *arguments)
@@ -110,8 +150,12 @@ def test_who_speaks_another_tls_than_the_server_is_told_so(arguments: list[str],
 
 def test_who_speaks_tls_to_a_server_without_it_is_told_so(folder: Path) -> None:
     with Processes(folder) as processes:
-        processes.start("plain", ["serve", "--db", "plain.db", "--listen", "127.0.0.1:0", "--answer-only"])
-        said = zaiko(folder, "merchants", "list", "--address", processes.address("plain"), "--ca", "ca.pem")
+        processes.start(
+            "plain", ["serve", "--db", "plain.db", "--listen", "127.0.0.1:0", "--answer-only"]
+        )
+        said = zaiko(
+            folder, "merchants", "list", "--address", processes.address("plain"), "--ca", "ca.pem"
+        )
 
     assert said.code == 3
     assert "does not speak TLS" in said.err
@@ -136,7 +180,9 @@ def test_a_server_that_everybody_could_call_does_not_start_by_accident(folder: P
 def test_a_key_of_another_certificate_does_not_start_either(folder: Path) -> None:
     written(folder, Ca().issue("other"), "other")
 
-    said = zaiko(folder, "serve", "--tls-cert", "server.pem", "--tls-key", "other.key", "--answer-only")
+    said = zaiko(
+        folder, "serve", "--tls-cert", "server.pem", "--tls-key", "other.key", "--answer-only"
+    )
 
     assert said.code == 2
     assert "is not the key of" in " ".join(said.err.split())
@@ -148,5 +194,8 @@ def test_a_restored_database_is_prepared_by_hand(folder: Path) -> None:
 
     said = zaiko(folder, "restored", "--db", "restored.db", "--yes")
 
-    assert (said.code, said.out.strip()) == (0, "0 shops wait for you. docs/operations/backup.md says what comes now.")
+    assert (said.code, said.out.strip()) == (
+        0,
+        "0 shops wait for you. docs/operations/backup.md says what comes now.",
+    )
     assert zaiko(folder, "restored", "--db", "restored.db").code == 1  # nobody said yes

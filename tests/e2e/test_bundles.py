@@ -1,4 +1,5 @@
-"""A bundle as a person makes it on the command line, in a shop of each inventory mode, over a real server."""
+"""A bundle as a person makes it on the command line, in a shop of each inventory mode, over a real
+server."""
 
 from __future__ import annotations
 
@@ -10,7 +11,11 @@ from support.waiting import until
 
 
 @pytest.mark.parametrize(
-    "mode", ["set", *(pytest.param(mode, marks=pytest.mark.thorough) for mode in ("compare-and-set", "adjust"))]
+    "mode",
+    [
+        "set",
+        *(pytest.param(mode, marks=pytest.mark.thorough) for mode in ("compare-and-set", "adjust")),
+    ],
 )
 def test_a_bundle_follows_its_parts_and_an_order_for_it_takes_both(
     mode: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
@@ -37,6 +42,9 @@ def test_a_bundle_follows_its_parts_and_an_order_for_it_takes_both(
 
         shop.place({"SET": 2})
         zaiko("sync", "s1", "--wait")
-        free = {row["product"].rpartition("/")[2]: row["free"] for row in zaiko("stock", "list", "--output", "json").json}
+        free = {
+            row["product"].rpartition("/")[2]: row["free"]
+            for row in zaiko("stock", "list", "--output", "json").json
+        }
         assert sorted(free.values()) == [3, 12]
         until(lambda: shop.stock["SET"] == 3)

@@ -26,7 +26,9 @@ def local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Local]:
 
 
 @pytest.fixture
-def zaiko(local: Local, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Zaiko:
+def zaiko(
+    local: Local, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> Zaiko:
     monkeypatch.setenv("ZAIKO_MERCHANT", "acme")
     return Zaiko(local.address, capsys)
 
@@ -79,7 +81,12 @@ def test_a_file_of_facts_is_fed_and_what_is_refused_is_listed(acme: Zaiko, tmp_p
     first = acme("stock", "feed", str(file), "--output", "json", code=1).json
 
     assert (first["recorded"], first["alreadyRecorded"]) == (5, 0)
-    assert [(row["line"], row["cause"]) for row in first["refused"]] == [(6, "f5"), (8, "f7"), (9, "f8"), (10, "f9")]
+    assert [(row["line"], row["cause"]) for row in first["refused"]] == [
+        (6, "f5"),
+        (8, "f7"),
+        (9, "f8"),
+        (10, "f9"),
+    ]
     assert "holds 1" in first["refused"][0]["problem"]
     again = acme("stock", "feed", str(file), code=1)
     assert "0 recorded, 5 had been recorded before, 4 refused." in again.out
@@ -103,10 +110,15 @@ def test_a_delivery_note_is_recorded_as_a_whole_and_once(acme: Zaiko, tmp_path: 
     assert [result["movement"]["cause_key"] for result in again["results"]] == ["DN-1/2", "DN-1/3"]
     assert {result["already_recorded"] for result in again["results"]} == {True}
     file.write_text("sku,units\nD-1,1\nD-1,6\n")
-    assert "Line 2 is refused, so nothing is recorded." in acme("stock", "deliver", str(file), "--cause", "DN-1", code=1).out
+    assert (
+        "Line 2 is refused, so nothing is recorded."
+        in acme("stock", "deliver", str(file), "--cause", "DN-1", code=1).out
+    )
 
 
-def test_a_file_with_other_columns_is_refused_before_anything_is_sent(acme: Zaiko, tmp_path: Path) -> None:
+def test_a_file_with_other_columns_is_refused_before_anything_is_sent(
+    acme: Zaiko, tmp_path: Path
+) -> None:
     file = tmp_path / "facts.csv"
     file.write_text("fact,sku,units,price\n")
 
@@ -152,7 +164,11 @@ def test_json_has_zeros_too_and_nothing_but_json(acme: Zaiko) -> None:
         (["stock", "ship", "TEA-1", "5", "--shipment", "S-9"], 1, "[DEMAND_EXCEEDED]"),
         (["stock", "ship", "TEA-1", "5"], 2, "--order SHOP/ORDER or --shipment"),
         (["stock", "adjust", "TEA-1"], 2, "--by UNITS or --counted UNITS"),
-        (["shops", "create", "x1", "--connector", "nothing"], 1, "connectors/nothing does not exist"),
+        (
+            ["shops", "create", "x1", "--connector", "nothing"],
+            1,
+            "connectors/nothing does not exist",
+        ),
         (["shops", "get", "nowhere"], 1, "[RESOURCE_NOT_FOUND]"),
         (["sync"], 2, "Say what to sync"),
         (["link", "list", "--state", "ODD"], 2, "There is no state 'ODD'"),
@@ -161,7 +177,9 @@ def test_json_has_zeros_too_and_nothing_but_json(acme: Zaiko) -> None:
     ],
     ids=lambda value: "-".join(value[:2]) if isinstance(value, list) else "",
 )
-def test_errors_are_a_sentence_a_reason_and_an_exit_code(acme: Zaiko, arguments: list[str], code: int, words: str) -> None:
+def test_errors_are_a_sentence_a_reason_and_an_exit_code(
+    acme: Zaiko, arguments: list[str], code: int, words: str
+) -> None:
     acme("products", "create", "TEA-1", code=None)
 
     said = acme(*arguments, code=code)
@@ -204,7 +222,15 @@ def test_from_a_new_shop_to_synced_links(acme: Zaiko, local: Local) -> None:
         acme("products", "create", code)
     acme("stock", "receive", "MUG-1", "20")
 
-    acme("shops", "create", "s1", "--connector", "fake-compare-and-set", "--set", "shop=compare-and-set")
+    acme(
+        "shops",
+        "create",
+        "s1",
+        "--connector",
+        "fake-compare-and-set",
+        "--set",
+        "shop=compare-and-set",
+    )
     assert "3 listings were read" in acme("listings", "refresh", "s1").out
     dry = acme("link", "bulk", "s1", "--enable-sync", "--dry-run")
     assert "2 would be linked" in dry.out
@@ -214,17 +240,29 @@ def test_from_a_new_shop_to_synced_links(acme: Zaiko, local: Local) -> None:
     acme("sync", "s1", "--wait")
 
     until(lambda: (shop.stock["MUG-1"], shop.stock["MUG-2"]) == (20, 0))
-    assert until(lambda: [row for row in cells(acme("link", "list", "s1").out) if "SYNCED" in row and "MUG-1" in row])
+    assert until(
+        lambda: [
+            row
+            for row in cells(acme("link", "list", "s1").out)
+            if "SYNCED" in row and "MUG-1" in row
+        ]
+    )
     order = shop.place({"MUG-1": 2})
     acme("sync", "s1", "--wait")
-    assert ["s1", f"#{order}", order, "OPEN"] in [row[:4] for row in cells(acme("orders", "list", "s1").out)]
+    assert ["s1", f"#{order}", order, "OPEN"] in [
+        row[:4] for row in cells(acme("orders", "list", "s1").out)
+    ]
     assert "1 × MUG-1" in acme("orders", "get", "s1", order).out
     assert acme("stock", "list", "MUG-1", "--output", "json").json[0]["free"] == 18
     told = acme("explain", "MUG-1").out
     assert "free 18 = physical 20 − ordered 2 = deliverable 20 − unallocated 2" in told
     assert [row[0] for row in cells(told) if row[0] == f"s1 #{order}"]
-    first = acme("explain", "MUG-1", "--output", "json").json["links"][0]["last_acknowledged_push"]["revision"]
-    assert "free 20 = physical 20 − ordered 0" in acme("explain", "MUG-1", "--at-revision", first).out
+    first = acme("explain", "MUG-1", "--output", "json").json["links"][0]["last_acknowledged_push"][
+        "revision"
+    ]
+    assert (
+        "free 20 = physical 20 − ordered 0" in acme("explain", "MUG-1", "--at-revision", first).out
+    )
     assert "Nothing was oversold." in acme("oversells").out
     acme("stock", "adjust", "MUG-1", "--counted", "1")
     found = acme("oversells", "MUG-1", "--open").out
@@ -241,7 +279,10 @@ def test_from_a_new_shop_to_synced_links(acme: Zaiko, local: Local) -> None:
         assert "[OPERATION_DONE]" in acme("runs", "cancel", name, code=1).err
     assert "BULK_LINK" in acme("operations", "list").out
     acme("link", "disable", "s1", "MUG-2")
-    assert acme("link", "get", "s1", "MUG-2", "--output", "json").json["status"]["state"] == "STATE_DISABLED"
+    assert (
+        acme("link", "get", "s1", "MUG-2", "--output", "json").json["status"]["state"]
+        == "STATE_DISABLED"
+    )
     acme("link", "enable", "s1", "MUG-2")
     acme("link", "delete", "s1", "MUG-2")
     acme("link", "create", "s1", "MUG-2", "MUG-1:2", "--enable-sync")
@@ -292,7 +333,11 @@ def test_every_command_and_option_has_help() -> None:
     def look(command: Any, path: str) -> None:
         if not (command.help or "").strip():
             missing.append(path)
-        ours = [item for item in command.params if item.name not in ("help", "install_completion", "show_completion")]
+        ours = [
+            item
+            for item in command.params
+            if item.name not in ("help", "install_completion", "show_completion")
+        ]
         missing.extend(f"{path} {item.name}" for item in ours if not getattr(item, "help", ""))
         for name, inner in getattr(command, "commands", {}).items():
             look(inner, f"{path} {name}")
@@ -304,9 +349,15 @@ def test_every_command_and_option_has_help() -> None:
 
 def test_every_command_and_option_in_the_documents_exists() -> None:
     root = Path(__file__).parents[2]
-    documents = [root / "README.md", *(root / "docs").rglob("*.md"), *(root / "plugins").glob("*/README.md")]
+    documents = [
+        root / "README.md",
+        *(root / "docs").rglob("*.md"),
+        *(root / "plugins").glob("*/README.md"),
+    ]
     written = {
-        line for path in documents for line in re.findall(r"(?:^    |`)(zaiko [a-z][^`\n#]*)", path.read_text(), re.MULTILINE)
+        line
+        for path in documents
+        for line in re.findall(r"(?:^    |`)(zaiko [a-z][^`\n#]*)", path.read_text(), re.MULTILINE)
     }
     wrong, zaiko = [], typer.main.get_command(app)
     for line in sorted(written):
@@ -316,7 +367,9 @@ def test_every_command_and_option_in_the_documents_exists() -> None:
             if word in getattr(command, "commands", {}):
                 command = command.commands[word]
             elif word.startswith("--"):
-                known = {name for item in command.params for name in (*item.opts, *item.secondary_opts)}
+                known = {
+                    name for item in command.params for name in (*item.opts, *item.secondary_opts)
+                }
                 if word.partition("=")[0].rstrip(".,") not in known | options:
                     wrong.append(f"{line}: {word}")
             elif hasattr(command, "commands"):
@@ -363,7 +416,9 @@ def test_serve_drains_on_sigterm_and_a_watch_goes_on_with_the_next_process(
         seen = tmp_path / "seen"
         arguments = ["watch", "--stocks", "--address", address, "--merchant", "acme"]
         with seen.open("wb") as out:
-            watch = subprocess.Popen([sys.executable, "-m", "zaiko_server.cli", *arguments], stdout=out, stderr=out)
+            watch = subprocess.Popen(
+                [sys.executable, "-m", "zaiko_server.cli", *arguments], stdout=out, stderr=out
+            )
         until(lambda: "physical 0" in seen.read_text())
 
         os.kill(server.pid, signal.SIGTERM)
@@ -386,13 +441,27 @@ def test_serve_drains_on_sigterm_and_a_watch_goes_on_with_the_next_process(
 def test_a_simulated_shop_is_connected_by_its_address_and_keeps_its_credentials_to_itself(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    command = [sys.executable, "-m", "zaiko_server.cli", "simulate", "shopify", "--listing", "TEA-1=3", "--port-file", "simulator"]
+    command = [
+        sys.executable,
+        "-m",
+        "zaiko_server.cli",
+        "simulate",
+        "shopify",
+        "--listing",
+        "TEA-1=3",
+        "--port-file",
+        "simulator",
+    ]
     with (tmp_path / "log").open("ab") as log:
         simulator = subprocess.Popen(command, cwd=tmp_path, stderr=log, stdout=log)
     server = _serve(tmp_path)
     try:
-        zaiko = Zaiko(until(lambda: (tmp_path / "port").exists() and (tmp_path / "port").read_text()), capsys)
-        url = until(lambda: (tmp_path / "simulator").exists() and (tmp_path / "simulator").read_text())
+        zaiko = Zaiko(
+            until(lambda: (tmp_path / "port").exists() and (tmp_path / "port").read_text()), capsys
+        )
+        url = until(
+            lambda: (tmp_path / "simulator").exists() and (tmp_path / "simulator").read_text()
+        )
         zaiko("merchants", "create", "acme")
         zaiko("warehouses", "create", "tokyo")
         zaiko("products", "create", "TEA-1")
@@ -406,10 +475,15 @@ def test_a_simulated_shop_is_connected_by_its_address_and_keeps_its_credentials_
         until(lambda: httpx.get(f"{url}/_sim/stock").json() == {"TEA-1": 12})
 
         settings = httpx.get(f"{url}/_sim/settings").json()
-        shown = zaiko("shops", "get", "main").out + zaiko("shops", "get", "main", "--output", "json").out
+        shown = (
+            zaiko("shops", "get", "main").out
+            + zaiko("shops", "get", "main", "--output", "json").out
+        )
         secret = settings.get("access_token") or settings["client_secret"]
         assert secret not in shown
-        assert secret.encode() not in b"".join(path.read_bytes() for path in tmp_path.glob("zaiko.db*"))
+        assert secret.encode() not in b"".join(
+            path.read_bytes() for path in tmp_path.glob("zaiko.db*")
+        )
         assert "secrets stored" in shown
     finally:
         for process in (server, simulator):
@@ -425,7 +499,9 @@ def test_serve_says_when_the_address_is_taken(local: Local, tmp_path: Path) -> N
     assert "cannot be listened on" in (tmp_path / "log").read_text()
 
 
-def test_a_shop_in_shadow_shows_what_would_change_and_is_not_written_to(acme: Zaiko, local: Local) -> None:
+def test_a_shop_in_shadow_shows_what_would_change_and_is_not_written_to(
+    acme: Zaiko, local: Local
+) -> None:
     shop = local.shops["adjust"]
     shop.shop.stock["SHADOWED"] = 7
     acme("shops", "create", "later", "--connector", "fake-adjust", "--set", "shop=adjust")
@@ -435,7 +511,13 @@ def test_a_shop_in_shadow_shows_what_would_change_and_is_not_written_to(acme: Za
     acme("stock", "receive", "SHADOWED", "12")
     acme("link", "create", "later", "SHADOWED", "SHADOWED", "--enable-sync")
 
-    row = until(lambda: [found for found in cells(acme("shops", "differences", "later").out) if "SHADOWED" in found])
+    row = until(
+        lambda: [
+            found
+            for found in cells(acme("shops", "differences", "later").out)
+            if "SHADOWED" in found
+        ]
+    )
     assert row[0][:5] == ["later", "SHADOWED", "7", "12", "+5"]
     assert shop.stock()["SHADOWED"] == 7
 
@@ -444,7 +526,9 @@ def test_a_shop_in_shadow_shows_what_would_change_and_is_not_written_to(acme: Za
     assert "Nothing would change" in acme("shops", "differences", "later").out
 
 
-def test_receipts_are_added_to_a_shop_until_it_is_cut_over_to_sync(acme: Zaiko, local: Local) -> None:
+def test_receipts_are_added_to_a_shop_until_it_is_cut_over_to_sync(
+    acme: Zaiko, local: Local
+) -> None:
     shop = local.shops["set"]
     shop.shop.stock["LEGACY"] = 7
     acme("shops", "create", "legacy", "--connector", "fake-set", "--set", "shop=set")
@@ -455,7 +539,11 @@ def test_receipts_are_added_to_a_shop_until_it_is_cut_over_to_sync(acme: Zaiko, 
 
     acme("stock", "receive", "LEGACY", "5")
     until(lambda: shop.stock()["LEGACY"] == 12)
-    row = next(found for found in cells(acme("receiving", "list", "--product", "LEGACY").out) if "LEGACY" in found)
+    row = next(
+        found
+        for found in cells(acme("receiving", "list", "--product", "LEGACY").out)
+        if "LEGACY" in found
+    )
     assert row[1:4] == ["LEGACY", "legacy", "5"]
     assert "use one of" in acme("receiving", "list", "--state", "lost", code=2).err
 
@@ -463,12 +551,16 @@ def test_receipts_are_added_to_a_shop_until_it_is_cut_over_to_sync(acme: Zaiko, 
     assert "1 links would be synced, 1 of them differ; 0 refused" in planned
     assert next(found for found in cells(planned) if "12" in found)[1:3] == ["12", "5"]
     assert shop.stock()["LEGACY"] == 12
-    assert "1 links are synced from now on" in acme("receiving", "cut-over", "legacy", "--apply").out
+    assert (
+        "1 links are synced from now on" in acme("receiving", "cut-over", "legacy", "--apply").out
+    )
     until(lambda: shop.stock()["LEGACY"] == 5)
     assert "RECEIVING_ONLY_ENDED" in acme("receiving", "on", "LEGACY", code=None).err
 
 
-def test_a_policy_for_suspect_orders_is_looked_at_before_it_is_made(acme: Zaiko, local: Local) -> None:
+def test_a_policy_for_suspect_orders_is_looked_at_before_it_is_made(
+    acme: Zaiko, local: Local
+) -> None:
     shop = local.shops["set"]
     shop.shop.stock["SUSPECT"] = 9
     acme("shops", "create", "odd", "--connector", "fake-set", "--set", "shop=set")
@@ -482,17 +574,27 @@ def test_a_policy_for_suspect_orders_is_looked_at_before_it_is_made(acme: Zaiko,
         return int(acme("stock", "get", "SUSPECT", "--output", "json").json["free"])
 
     until(lambda: acme("sync", "odd").code == 0 and free() == 5)
-    assert "Nothing would be released" in acme("shops", "suspects", "odd", "--archived", "1", "--unpaid", "3").out
+    assert (
+        "Nothing would be released"
+        in acme("shops", "suspects", "odd", "--archived", "1", "--unpaid", "3").out
+    )
     assert "holds no stock" in acme("orders", "release", f"odd/{order}").out
     assert free() == 9
     assert "holds 4 units" in acme("orders", "hold", f"odd/{order}").out
     assert free() == 5
     assert "new policy" in acme("shops", "suspects", "odd", "--archived", "30", "--apply").out
-    assert acme("shops", "get", "odd", "--output", "json").json["suspect_policy"]["archived_release_days"] == 30
+    assert (
+        acme("shops", "get", "odd", "--output", "json").json["suspect_policy"][
+            "archived_release_days"
+        ]
+        == 30
+    )
     assert "form SHOP/ORDER" in acme("orders", "release", "odd", code=2).err
 
 
-def test_a_listing_whose_code_has_a_colon_is_linked_to_the_product_of_that_code(acme: Zaiko, local: Local) -> None:
+def test_a_listing_whose_code_has_a_colon_is_linked_to_the_product_of_that_code(
+    acme: Zaiko, local: Local
+) -> None:
     local.shops["set"].shop.stock["RED:10"] = 1
     for code in ("RED", "RED:10"):
         acme("products", "create", code)

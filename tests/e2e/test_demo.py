@@ -1,4 +1,5 @@
-"""The demo: its story over shops in memory (quick, any number can be made wrong), and the command as a person runs it."""
+"""The demo: its story over shops in memory (quick, any number can be made wrong), and the command
+as a person runs it."""
 
 from __future__ import annotations
 
@@ -30,11 +31,15 @@ def local(tmp_path: Path) -> Iterator[Local]:
 def bench(local: Local) -> Iterator[Bench]:
     client = Client(Connection(local.address), MERCHANT)
     with Screen(plain=True) as screen:
-        yield Bench(client, [Shop(shop.name, shop.connector, shop) for shop in local.shops.values()], screen)  # type: ignore[arg-type]
+        yield Bench(
+            client, [Shop(shop.name, shop.connector, shop) for shop in local.shops.values()], screen
+        )  # type: ignore[arg-type]
     client.close()
 
 
-def test_the_story_holds_in_every_inventory_mode(bench: Bench, local: Local, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_story_holds_in_every_inventory_mode(
+    bench: Bench, local: Local, capsys: pytest.CaptureFixture[str]
+) -> None:
     tell(bench)
 
     told = capsys.readouterr().out
@@ -45,11 +50,17 @@ def test_the_story_holds_in_every_inventory_mode(bench: Bench, local: Local, cap
         assert shop.stock() == {TEA: 8, CUP: 90, BOX: 0}
 
 
-def test_a_shop_that_lies_is_named_with_its_number(bench: Bench, local: Local, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_shop_that_lies_is_named_with_its_number(
+    bench: Bench, local: Local, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(demo_bench, "_PATIENCE", 3.0)
     liar = local.shops["set"]
     honest = liar.stock
-    monkeypatch.setattr(LocalShop, "stock", lambda shop: honest() | {TEA: 9} if shop is liar else dict(shop.shop.stock))
+    monkeypatch.setattr(
+        LocalShop,
+        "stock",
+        lambda shop: honest() | {TEA: 9} if shop is liar else dict(shop.shop.stock),
+    )
 
     with pytest.raises(Wrong, match="set shows 9 × TEA-100, not 10"):
         tell(bench)
@@ -78,7 +89,11 @@ def _children(process: subprocess.Popen[str]) -> list[int]:
 @pytest.mark.thorough
 def test_zaiko_demo_checks_every_number_and_ends_with_zero() -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "zaiko_server.cli", "demo"], capture_output=True, text=True, timeout=120, check=False
+        [sys.executable, "-m", "zaiko_server.cli", "demo"],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
     )
 
     assert done.returncode == 0, done.stdout + done.stderr
@@ -91,10 +106,16 @@ def test_zaiko_demo_checks_every_number_and_ends_with_zero() -> None:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
 def test_zaiko_demo_that_is_interrupted_leaves_nothing_running(number: signal.Signals) -> None:
     demo = subprocess.Popen(
-        [sys.executable, "-m", "zaiko_server.cli", "demo"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        [sys.executable, "-m", "zaiko_server.cli", "demo"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
     )
     try:
-        started = until(lambda: len(found := _children(demo)) == 4 and found, "the server and three simulators run")
+        started = until(
+            lambda: len(found := _children(demo)) == 4 and found,
+            "the server and three simulators run",
+        )
         demo.send_signal(number)
         demo.communicate(timeout=60)
     finally:

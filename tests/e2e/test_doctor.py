@@ -19,7 +19,12 @@ def local(tmp_path: Path) -> Iterator[Local]:
 
 
 @pytest.fixture
-def zaiko(local: Local, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Zaiko:
+def zaiko(
+    local: Local,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> Zaiko:
     monkeypatch.delenv("ZAIKO_MERCHANT", raising=False)
     monkeypatch.chdir(tmp_path)
     zaiko = Zaiko(local.address, capsys)
@@ -62,7 +67,11 @@ def test_trouble_ends_with_its_level_and_names_who_must_act(zaiko: Zaiko, local:
     said = zaiko("doctor", "--output", "json", code=2)
 
     [trouble] = found(said, "stock")
-    assert (trouble["level"], trouble["subject"], trouble["owner"]) == ("PROBLEM", "acme", "MERCHANT")
+    assert (trouble["level"], trouble["subject"], trouble["owner"]) == (
+        "PROBLEM",
+        "acme",
+        "MERCHANT",
+    )
     assert said.json["level"] == "PROBLEM"
     table = zaiko("doctor", "--quiet", code=2).out
     assert trouble["message"] in table
@@ -72,8 +81,14 @@ def test_trouble_ends_with_its_level_and_names_who_must_act(zaiko: Zaiko, local:
 def test_one_merchant_can_be_chosen(zaiko: Zaiko) -> None:
     zaiko("merchants", "create", "other")
 
-    assert [one["subject"] for one in found(zaiko("doctor", "--output", "json"), "sync")] == ["acme", "other"]
-    assert [one["subject"] for one in found(zaiko("doctor", "--merchant", "other", "--output", "json"), "sync")] == ["other"]
+    assert [one["subject"] for one in found(zaiko("doctor", "--output", "json"), "sync")] == [
+        "acme",
+        "other",
+    ]
+    assert [
+        one["subject"]
+        for one in found(zaiko("doctor", "--merchant", "other", "--output", "json"), "sync")
+    ] == ["other"]
     assert found(zaiko("doctor", "--merchant", "none", "--output", "json", code=2), "merchants")
 
 
@@ -89,7 +104,17 @@ def test_the_database_is_looked_at_beside_its_server(zaiko: Zaiko, tmp_path: Pat
     said = zaiko("doctor", "--db", "zaiko.db", "--output", "json", code=0)
 
     checks = {finding["check"] for finding in said.json["findings"]}
-    assert checks == {"packages", "configuration", "connectors", "database", "clock", "disk", "keys", "webhooks", "sync"}
+    assert checks == {
+        "packages",
+        "configuration",
+        "connectors",
+        "database",
+        "clock",
+        "disk",
+        "keys",
+        "webhooks",
+        "sync",
+    }
     assert sorted(file.name for file in tmp_path.iterdir()) == before, "nothing was made"
 
 

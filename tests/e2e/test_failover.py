@@ -1,5 +1,6 @@
-"""The primary dies and a real standby takes over: two real servers go on by themselves, with nothing lost, doubled or half done.
-When the standby knew less than was acknowledged, that is noticed."""
+"""The primary dies and a real standby takes over: two real servers go on by themselves, with
+nothing lost, doubled or half done. When the standby knew less than was acknowledged, that is
+noticed."""
 
 from __future__ import annotations
 
@@ -62,7 +63,8 @@ class Replicas:
 
 
 class Warehouse(threading.Thread):
-    """Tells of receipts of one unit, one after the other, each to either server until one answers."""
+    """Tells of receipts of one unit, one after the other, each to either server until one
+    answers."""
 
     def __init__(self, addresses: list[str]) -> None:
         super().__init__(daemon=True)
@@ -91,7 +93,9 @@ class Warehouse(threading.Thread):
             address = self._addresses[number % len(self._addresses)]
             with grpc.insecure_channel(address) as channel, contextlib.suppress(grpc.RpcError):
                 try:
-                    stock_service_pb2_grpc.StockServiceStub(channel).RecordReceipt(request, timeout=8)
+                    stock_service_pb2_grpc.StockServiceStub(channel).RecordReceipt(
+                        request, timeout=8
+                    )
                     return
                 except grpc.RpcError as error:
                     self.refused.add(error.code())
@@ -130,9 +134,15 @@ class Watcher(threading.Thread):
         self._addresses[:] = addresses
 
     def _follow(self, stub: Any) -> None:
-        start = watch_pb2.WatchStart(snapshot={}) if not self._token else watch_pb2.WatchStart(resume_token=self._token)
+        start = (
+            watch_pb2.WatchStart(snapshot={})
+            if not self._token
+            else watch_pb2.WatchStart(resume_token=self._token)
+        )
         self.begun_anew += not self._token
-        for delivery in stub.WatchStocks(stock_service_pb2.WatchStocksRequest(parent=MERCHANT, start=start), timeout=60):
+        for delivery in stub.WatchStocks(
+            stock_service_pb2.WatchStocksRequest(parent=MERCHANT, start=start), timeout=60
+        ):
             self._token = delivery.resume_token
             self.seen.extend((stock.revision, stock.physical) for stock in delivery.changes.stocks)
 
@@ -144,7 +154,9 @@ def databases() -> Iterator[Pair]:
         yield found
 
 
-def test_both_servers_go_on_with_the_standby_and_nothing_that_was_acknowledged_is_lost(databases: Pair, tmp_path: Path) -> None:
+def test_both_servers_go_on_with_the_standby_and_nothing_that_was_acknowledged_is_lost(
+    databases: Pair, tmp_path: Path
+) -> None:
     databases.wait_for_standby()
     with Processes(tmp_path) as processes:
         replicas = Replicas(processes, databases.new_url())
@@ -165,15 +177,24 @@ def test_both_servers_go_on_with_the_standby_and_nothing_that_was_acknowledged_i
 
         told = len(warehouse.answered)
         back = next(at for at in warehouse.answered if at > died + 0.5) - died
-        print(f"\n{told} facts, answered again {back:.1f} s after the primary died, 3 s of which nobody was promoted")
+        print(
+            f"\n{told} facts, answered again {back:.1f} s after the primary died, 3 s of "
+            "which nobody was promoted"
+        )
         for place in (0, 1):
             with replicas.client(place) as client:
                 assert (
-                    client.call(client.stocks.GetStock, stock_service_pb2.GetStockRequest(name=f"{_TEA}/stock")).stock.physical
+                    client.call(
+                        client.stocks.GetStock,
+                        stock_service_pb2.GetStockRequest(name=f"{_TEA}/stock"),
+                    ).stock.physical
                     == told
                 )
                 request = stock_service_pb2.ListMovementsRequest(parent=MERCHANT)
-                causes = [move.cause_key for move in client.pages(client.stocks.ListMovements, request, "movements")]
+                causes = [
+                    move.cause_key
+                    for move in client.pages(client.stocks.ListMovements, request, "movements")
+                ]
                 assert sorted(causes) == sorted(f"fact-{number}" for number in range(told))
         watcher.finish(told)
         assert watcher.begun_anew == 1
@@ -188,7 +209,10 @@ def test_a_standby_that_had_less_than_was_acknowledged_is_noticed_before_anythin
     url = databases.new_url()
     db = Database(url)
     db.directory_sync(lambda directory: directory.create(MerchantRecord("other")))
-    db.write_sync("other", lambda uow: uow.shops.insert(ShopRecord("shop", "nowhere", "Shop", {}, 600_000_000)))
+    db.write_sync(
+        "other",
+        lambda uow: uow.shops.insert(ShopRecord("shop", "nowhere", "Shop", {}, 600_000_000)),
+    )
     db.close()
     with Processes(tmp_path) as processes:
         replicas = Replicas(processes, url)
@@ -204,7 +228,8 @@ def test_a_standby_that_had_less_than_was_acknowledged_is_noticed_before_anythin
 
         databases.first.halt()
         databases.promote()
-        # The one that had told of what is lost ends at once, the other one when it sees that the database is another one's now.
+        # The one that had told of what is lost ends at once, the other one when it sees that the
+        # database is another one's now.
         codes = [replicas.running[name].wait(40) for name in ("one", "two")]
         assert codes == [1, 1]
         assert databases.rows("movements") == known

@@ -1,5 +1,6 @@
-"""A disk that is really full, under a real server: writes are refused with a reason and leave nothing, reading goes on, health says
-NOT_SERVING, and all of it ends by itself when there is room again."""
+"""A disk that is really full, under a real server: writes are refused with a reason and leave
+nothing, reading goes on, health says NOT_SERVING, and all of it ends by itself when there is room
+again."""
 
 from __future__ import annotations
 
@@ -26,7 +27,10 @@ from zaiko_server.demo.processes import Processes
 
 pytestmark = [
     pytest.mark.thorough,
-    pytest.mark.skipif(os.geteuid() != 0 or shutil.which("mount") is None, reason="needs root, to mount a small disk"),
+    pytest.mark.skipif(
+        os.geteuid() != 0 or shutil.which("mount") is None,
+        reason="needs root, to mount a small disk",
+    ),
 ]
 
 
@@ -35,7 +39,9 @@ def disk(tmp_path: Path) -> Iterator[Path]:
     """A small one."""
     place = tmp_path / "disk"
     place.mkdir()
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=32m", "none", place], check=False).returncode:
+    if subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=32m", "none", place], check=False
+    ).returncode:
         pytest.skip("may not mount")
     yield place
     subprocess.run(["umount", "--lazy", place], check=True)
@@ -55,7 +61,10 @@ def database(request: pytest.FixtureRequest, disk: Path) -> Iterator[str]:
         os.chown(disk, owner.st_uid, owner.st_gid)
         # PostgreSQL is another user, who must come as far as the disk.
         for above in disk.parents:
-            if above.is_relative_to(tempfile.gettempdir()) and not above.stat().st_mode & stat.S_IXOTH:
+            if (
+                above.is_relative_to(tempfile.gettempdir())
+                and not above.stat().st_mode & stat.S_IXOTH
+            ):
                 above.chmod(0o755)
         connection.execute(f"CREATE TABLESPACE small LOCATION '{disk}'".encode())
     url = server.new_url()
@@ -68,9 +77,14 @@ def database(request: pytest.FixtureRequest, disk: Path) -> Iterator[str]:
         connection.execute("DROP TABLESPACE small")
 
 
-def test_a_full_disk_refuses_writes_and_is_got_over(disk: Path, database: str, tmp_path: Path) -> None:
+def test_a_full_disk_refuses_writes_and_is_got_over(
+    disk: Path, database: str, tmp_path: Path
+) -> None:
     with Processes(tmp_path) as processes:
-        processes.start("serve", ["serve", "--db", database, "--listen", "127.0.0.1:0", "--quiet", "--answer-only"])
+        processes.start(
+            "serve",
+            ["serve", "--db", database, "--listen", "127.0.0.1:0", "--quiet", "--answer-only"],
+        )
         with contextlib.closing(Client(Connection(processes.address("serve")), "acme")) as client:
             furnish(client)
             told = [_told(client, 0)]
@@ -94,7 +108,10 @@ def test_a_full_disk_refuses_writes_and_is_got_over(disk: Path, database: str, t
 def _told(client: Client, number: int) -> str:
     """Tell of one unit; OK, or the reason of the refusal."""
     request = stock_service_pb2.RecordReceiptRequest(
-        product=f"{MERCHANT}/products/tea", warehouse=f"{MERCHANT}/warehouses/tokyo", quantity=1, cause_key=f"{number}" + "x" * 100
+        product=f"{MERCHANT}/products/tea",
+        warehouse=f"{MERCHANT}/warehouses/tokyo",
+        quantity=1,
+        cause_key=f"{number}" + "x" * 100,
     )
     try:
         client.stocks.RecordReceipt(request, timeout=20)
@@ -111,7 +128,9 @@ def _physical(client: Client) -> int:
 
 
 def _serving(client: Client) -> bool:
-    reply = health_pb2_grpc.HealthStub(client.channel).Check(health_pb2.HealthCheckRequest(), timeout=10)
+    reply = health_pb2_grpc.HealthStub(client.channel).Check(
+        health_pb2.HealthCheckRequest(), timeout=10
+    )
     return bool(reply.status == health_pb2.HealthCheckResponse.SERVING)
 
 

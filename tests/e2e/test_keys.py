@@ -25,7 +25,8 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def world(store_url: str, folder: Path) -> World:
-    """Shop a has credentials, and its connector remembers a token; both are sealed by the one key there is."""
+    """Shop a has credentials, and its connector remembers a token; both are sealed by the one key
+    there is."""
     world = World(Database(store_url)).begin(shops=("a", "b"))
     box = SecretBox((folder / "zaiko.key").read_text().split())
 
@@ -58,7 +59,9 @@ def _opened(world: World, *known: str) -> list[dict[str, str]]:
     return [box.open(secrets), box.open(state)]
 
 
-def test_after_a_rotation_only_the_new_key_is_needed(keys: Keys, world: World, folder: Path) -> None:
+def test_after_a_rotation_only_the_new_key_is_needed(
+    keys: Keys, world: World, folder: Path
+) -> None:
     (old,) = (folder / "zaiko.key").read_text().split()
 
     assert keys("add", db=False).code == 0
@@ -84,9 +87,13 @@ def test_sealing_again_changes_nothing_the_second_time(keys: Keys, world: World)
     assert world.db.read_sync(MERCHANT, lambda uow: uow.merchants.head) == revision
 
 
-def test_a_key_is_not_dropped_while_it_is_the_only_one_that_opens_something(keys: Keys, world: World, folder: Path) -> None:
+def test_a_key_is_not_dropped_while_it_is_the_only_one_that_opens_something(
+    keys: Keys, world: World, folder: Path
+) -> None:
     stranger = SecretBox([SecretBox.new_key()])
-    world.db.write_sync(MERCHANT, lambda uow: uow.shops.save_sealed("b", stranger.seal({"token": "x"})))
+    world.db.write_sync(
+        MERCHANT, lambda uow: uow.shops.save_sealed("b", stranger.seal({"token": "x"}))
+    )
     keys("add", db=False)
     before = (folder / "zaiko.key").read_text()
 
@@ -97,9 +104,13 @@ def test_a_key_is_not_dropped_while_it_is_the_only_one_that_opens_something(keys
     assert (folder / "zaiko.key").read_text() == before
 
 
-def test_nothing_of_a_merchant_is_changed_when_something_of_it_cannot_be_opened(world: World, folder: Path) -> None:
+def test_nothing_of_a_merchant_is_changed_when_something_of_it_cannot_be_opened(
+    world: World, folder: Path
+) -> None:
     stranger = SecretBox([SecretBox.new_key()])
-    world.db.write_sync(MERCHANT, lambda uow: uow.shops.save_sealed("b", stranger.seal({"token": "x"})))
+    world.db.write_sync(
+        MERCHANT, lambda uow: uow.shops.save_sealed("b", stranger.seal({"token": "x"}))
+    )
     before = world.db.read_sync(MERCHANT, lambda uow: uow.shops.sealed())
     box = SecretBox([SecretBox.new_key(), *(folder / "zaiko.key").read_text().split()])
 
@@ -110,9 +121,12 @@ def test_nothing_of_a_merchant_is_changed_when_something_of_it_cannot_be_opened(
 
 
 @pytest.mark.parametrize(
-    ("arguments", "words"), [(("--db", "nowhere.db"), "no database"), (("--secret-key-file", "nowhere"), "cannot be read")]
+    ("arguments", "words"),
+    [(("--db", "nowhere.db"), "no database"), (("--secret-key-file", "nowhere"), "cannot be read")],
 )
-def test_a_wrong_file_is_named(arguments: tuple[str, str], words: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_wrong_file_is_named(
+    arguments: tuple[str, str], words: str, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     with pytest.raises(SystemExit) as ended:
         main(["keys", "reseal", "--secret-key-file", str(folder / "zaiko.key"), *arguments])
 

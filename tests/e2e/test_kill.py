@@ -1,4 +1,5 @@
-"""kill -9 in the middle of a push: the next start converges, nothing is lost, nothing counts twice, nothing is pushed wrongly.
+"""kill -9 in the middle of a push: the next start converges, nothing is lost, nothing counts twice,
+nothing is pushed wrongly.
 
 Real processes: `zaiko serve` on a file, three simulated shops over real HTTP, commands over gRPC.
 """
@@ -34,7 +35,9 @@ TEA = "TEA-100"
 class Stage:
     """A server process that can be killed and started again, and three shops that live on."""
 
-    def __init__(self, folder: Path, shops: list[Shop], servers: dict[str, SimulatorServer]) -> None:
+    def __init__(
+        self, folder: Path, shops: list[Shop], servers: dict[str, SimulatorServer]
+    ) -> None:
         self.folder, self.shops, self.servers = folder, shops, servers
         self.database = "zaiko.db"
         self.generation = 0
@@ -47,7 +50,16 @@ class Stage:
         name = f"serve-{self.generation}"
         with Processes(self.folder) as processes:
             process = processes.start(
-                name, ["serve", "--db", self.database, "--secret-key-file", "zaiko.key", "--listen", "127.0.0.1:0"]
+                name,
+                [
+                    "serve",
+                    "--db",
+                    self.database,
+                    "--secret-key-file",
+                    "zaiko.key",
+                    "--listen",
+                    "127.0.0.1:0",
+                ],
             )
             with contextlib.closing(Client(Connection(processes.address(name)))) as client:
                 self.bench = Bench(client, self.shops, Screen(plain=True))
@@ -67,10 +79,16 @@ def stage(tmp_path: Path) -> Iterator[Stage]:
             simulator.switch("quotas", False)
             simulator.add_listings([NewListing(sku=TEA, quantity=3, title="tea")])
             servers[platform] = stack.enter_context(SimulatorServer(simulator))
-        clients = {platform: SimulatorClient(server.base_url) for platform, server in servers.items()}
+        clients = {
+            platform: SimulatorClient(server.base_url) for platform, server in servers.items()
+        }
         for client in clients.values():
             stack.callback(client.close)
-        yield Stage(tmp_path, [Shop(platform, platform, client) for platform, client in clients.items()], servers)
+        yield Stage(
+            tmp_path,
+            [Shop(platform, platform, client) for platform, client in clients.items()],
+            servers,
+        )
 
 
 @pytest.mark.thorough
@@ -79,8 +97,13 @@ def test_the_same_on_postgresql(stage: Stage, postgresql: PostgreSQL) -> None:
     test_a_server_killed_in_the_middle_of_a_push_converges_on_the_next_start(stage, "rakuten")
 
 
-@pytest.mark.parametrize("victim", [PLATFORMS[0], *(pytest.param(name, marks=pytest.mark.thorough) for name in PLATFORMS[1:])])
-def test_a_server_killed_in_the_middle_of_a_push_converges_on_the_next_start(stage: Stage, victim: str) -> None:
+@pytest.mark.parametrize(
+    "victim",
+    [PLATFORMS[0], *(pytest.param(name, marks=pytest.mark.thorough) for name in PLATFORMS[1:])],
+)
+def test_a_server_killed_in_the_middle_of_a_push_converges_on_the_next_start(
+    stage: Stage, victim: str
+) -> None:
     seller = next(name for name in PLATFORMS if name != victim)
     with stage.serving() as process:
         stage.bench.create({TEA: 10})
@@ -89,7 +112,8 @@ def test_a_server_killed_in_the_middle_of_a_push_converges_on_the_next_start(sta
             stage.bench.link_all(shop)
         stage.bench.expect_shown(TEA, 10)
 
-        # The push to the victim is on its way for a second and a half when the process dies; it arrives all the same.
+        # The push to the victim is on its way for a second and a half when the process dies; it
+        # arrives all the same.
         stage.servers[victim].inject(Fault(FaultKind.LATENCY, match=WRITE[victim], seconds=1.5))
         stage.shop(seller).simulator.place_order({TEA: 2})
         stage.bench.notify(stage.shop(seller))
@@ -110,6 +134,9 @@ def test_a_server_killed_in_the_middle_of_a_push_converges_on_the_next_start(sta
         stage.bench.expect_shown(TEA, 7)
         request = stock_service_pb2.ListMovementsRequest(parent=stage.bench.parent)
         kinds = sorted(
-            movement.kind for movement in stage.bench.client.pages(stage.bench.client.stocks.ListMovements, request, "movements")
+            movement.kind
+            for movement in stage.bench.client.pages(
+                stage.bench.client.stocks.ListMovements, request, "movements"
+            )
         )
         assert len(kinds) == 3, "one receipt and two orders, each once"

@@ -1,4 +1,5 @@
-"""kill -9 of a real server in the middle of a stream of facts: what was answered is in the journal, and all may be sent again."""
+"""kill -9 of a real server in the middle of a stream of facts: what was answered is in the journal,
+and all may be sent again."""
 
 from __future__ import annotations
 
@@ -31,7 +32,10 @@ def facts() -> list[stock_service_pb2.StreamMovementsRequest]:
             sequence=number,
             parent=MERCHANT,
             receipt=stock_service_pb2.RecordReceiptRequest(
-                product=f"{MERCHANT}/products/tea", warehouse=f"{MERCHANT}/warehouses/tokyo", quantity=1, cause_key=f"fact-{number}"
+                product=f"{MERCHANT}/products/tea",
+                warehouse=f"{MERCHANT}/warehouses/tokyo",
+                quantity=1,
+                cause_key=f"fact-{number}",
             ),
         )
         for number in range(1, FACTS + 1)
@@ -41,7 +45,15 @@ def facts() -> list[stock_service_pb2.StreamMovementsRequest]:
 @contextlib.contextmanager
 def serving(folder: Path, name: str) -> Iterator[tuple[Client, object]]:
     with Processes(folder) as processes:
-        options = ["serve", "--db", "zaiko.db", "--secret-key-file", "zaiko.key", "--listen", "127.0.0.1:0"]
+        options = [
+            "serve",
+            "--db",
+            "zaiko.db",
+            "--secret-key-file",
+            "zaiko.key",
+            "--listen",
+            "127.0.0.1:0",
+        ]
         process = processes.start(name, options)
         with contextlib.closing(Client(Connection(processes.address(name)), "acme")) as client:
             yield client, process
@@ -49,25 +61,37 @@ def serving(folder: Path, name: str) -> Iterator[tuple[Client, object]]:
 
 def journal(client: Client) -> set[str]:
     request = stock_service_pb2.ListMovementsRequest(parent=MERCHANT)
-    return {movement.cause_key for movement in client.pages(client.stocks.ListMovements, request, "movements")}
+    return {
+        movement.cause_key
+        for movement in client.pages(client.stocks.ListMovements, request, "movements")
+    }
 
 
 def furnish(client: Client) -> None:
     merchant = merchant_pb2.Merchant(display_name="Acme")
-    client.call(client.merchants.CreateMerchant, merchant_service_pb2.CreateMerchantRequest(merchant_id="acme", merchant=merchant))
+    client.call(
+        client.merchants.CreateMerchant,
+        merchant_service_pb2.CreateMerchantRequest(merchant_id="acme", merchant=merchant),
+    )
     warehouse = warehouse_pb2.Warehouse(display_name="Tokyo")
     client.call(
         client.warehouses.CreateWarehouse,
-        warehouse_service_pb2.CreateWarehouseRequest(parent=MERCHANT, warehouse_id="tokyo", warehouse=warehouse),
+        warehouse_service_pb2.CreateWarehouseRequest(
+            parent=MERCHANT, warehouse_id="tokyo", warehouse=warehouse
+        ),
     )
     product = product_pb2.Product(code="TEA", display_name="Tea")
     client.call(
         client.products.CreateProduct,
-        product_service_pb2.CreateProductRequest(parent=MERCHANT, product_id="tea", product=product),
+        product_service_pb2.CreateProductRequest(
+            parent=MERCHANT, product_id="tea", product=product
+        ),
     )
 
 
-def test_every_answered_fact_outlives_a_killed_server_and_the_rest_can_be_sent_again(tmp_path: Path) -> None:
+def test_every_answered_fact_outlives_a_killed_server_and_the_rest_can_be_sent_again(
+    tmp_path: Path,
+) -> None:
     answered: list[int] = []
     ended = grpc.StatusCode.OK
     with serving(tmp_path, "first") as (client, process):
@@ -91,6 +115,8 @@ def test_every_answered_fact_outlives_a_killed_server_and_the_rest_can_be_sent_a
 
         again = list(client.stocks.StreamMovements(iter(facts()), timeout=120))
 
-        assert [answer.already_recorded for answer in again] == [f"fact-{number}" in kept for number in range(1, FACTS + 1)]
+        assert [answer.already_recorded for answer in again] == [
+            f"fact-{number}" in kept for number in range(1, FACTS + 1)
+        ]
         assert again[-1].stock.physical == FACTS
         assert len(journal(client)) == FACTS

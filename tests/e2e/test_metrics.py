@@ -21,7 +21,11 @@ from zaiko_server.lifecycle import Server
 @pytest.fixture
 def server(sqlite_url: str) -> Iterator[Server]:
     config = Config(
-        listen="127.0.0.1:0", metrics="127.0.0.1:0", webhooks="127.0.0.1:0", database=sqlite_url, secret_keys=(SecretBox.new_key(),)
+        listen="127.0.0.1:0",
+        metrics="127.0.0.1:0",
+        webhooks="127.0.0.1:0",
+        database=sqlite_url,
+        secret_keys=(SecretBox.new_key(),),
     )
     before = structlog.get_config()
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
@@ -52,20 +56,39 @@ def test_runs_pushes_calls_and_notifications_are_counted(
     with SimulatorServer(simulator) as platform:
         zaiko("merchants", "create", "acme", "--name", "Acme")
         zaiko("warehouses", "create", "tokyo")
-        zaiko("shops", "create", "mall", "--connector", "shopify", "--simulator", platform.base_url, "--interval", "3600")
+        zaiko(
+            "shops",
+            "create",
+            "mall",
+            "--connector",
+            "shopify",
+            "--simulator",
+            platform.base_url,
+            "--interval",
+            "3600",
+        )
         zaiko("products", "create", "TEA", "--name", "Tea")
         zaiko("stock", "receive", "TEA", "10")
         zaiko("listings", "refresh", "mall")
         zaiko("link", "bulk", "mall", "--enable-sync")
         until(lambda: simulator.stock()["TEA"] == 10)
-        httpx.post(f"http://{server.webhooks}/webhooks/merchants/acme/shops/mall", content=b"{}", timeout=5)
+        httpx.post(
+            f"http://{server.webhooks}/webhooks/merchants/acme/shops/mall", content=b"{}", timeout=5
+        )
         pushed = ("zaiko_pushes_total", (("connector", "shopify"), ("outcome", "confirmed")))
         samples = until(lambda: (found := scrape(server)).get(pushed) and found)
 
     assert samples[pushed] == 1
     assert samples["zaiko_webhooks_total", (("status", "401"),)] == 1
-    assert samples["zaiko_rpcs_total", (("code", "OK"), ("method", "/zaiko.v1.ShopService/CreateShop"))] == 1
-    assert samples["zaiko_rpc_seconds_count", (("method", "/zaiko.v1.ShopService/CreateShop"),)] == 1
+    assert (
+        samples[
+            "zaiko_rpcs_total", (("code", "OK"), ("method", "/zaiko.v1.ShopService/CreateShop"))
+        ]
+        == 1
+    )
+    assert (
+        samples["zaiko_rpc_seconds_count", (("method", "/zaiko.v1.ShopService/CreateShop"),)] == 1
+    )
     assert sum(value for (name, _), value in samples.items() if name == "zaiko_runs_total") >= 1
     assert samples["zaiko_watches", ()] == 0
 
@@ -74,11 +97,21 @@ def test_how_well_numbers_are_verified_is_counted_again_and_again(server: Server
     run(server.engine._gauges.count())
 
     samples = scrape(server)
-    assert (samples["zaiko_oversells_open", ()], samples["zaiko_shops_overdue_seconds", ()]) == (0, 0)
+    assert (samples["zaiko_oversells_open", ()], samples["zaiko_shops_overdue_seconds", ()]) == (
+        0,
+        0,
+    )
 
 
-def test_an_address_that_is_taken_is_told_and_nothing_is_left_running(server: Server, sqlite_url: str) -> None:
-    config = Config(listen="127.0.0.1:0", metrics=server.metrics, database=sqlite_url, secret_keys=(SecretBox.new_key(),))
+def test_an_address_that_is_taken_is_told_and_nothing_is_left_running(
+    server: Server, sqlite_url: str
+) -> None:
+    config = Config(
+        listen="127.0.0.1:0",
+        metrics=server.metrics,
+        database=sqlite_url,
+        secret_keys=(SecretBox.new_key(),),
+    )
 
     with pytest.raises(RuntimeError, match="for metrics"):
         run(Server(Engine(config.engine()), config).start())

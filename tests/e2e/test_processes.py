@@ -1,4 +1,5 @@
-"""Several server processes on one port: each answers, the work is shared, one that dies is started again, all of them drain."""
+"""Several server processes on one port: each answers, the work is shared, one that dies is started
+again, all of them drain."""
 
 from __future__ import annotations
 
@@ -32,24 +33,42 @@ def serves(address: str) -> bool:
     """Over a connection of its own, which the system gives to any of the processes."""
     options = [("grpc.use_local_subchannel_pool", 1)]
     with grpc.insecure_channel(address, options=options) as channel:
-        reply = health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(), timeout=10, wait_for_ready=True)
+        reply = health_pb2_grpc.HealthStub(channel).Check(
+            health_pb2.HealthCheckRequest(), timeout=10, wait_for_ready=True
+        )
     return bool(reply.status == health_pb2.HealthCheckResponse.SERVING)
 
 
-def test_they_share_a_port_and_one_that_is_killed_is_started_again(tmp_path: Path, database: str) -> None:
+def test_they_share_a_port_and_one_that_is_killed_is_started_again(
+    tmp_path: Path, database: str
+) -> None:
     with Processes(tmp_path) as processes:
         supervisor = processes.start(
-            "serve", ["serve", "--processes", str(COUNT), "--db", database, "--listen", "127.0.0.1:0", "--quiet"]
+            "serve",
+            [
+                "serve",
+                "--processes",
+                str(COUNT),
+                "--db",
+                database,
+                "--listen",
+                "127.0.0.1:0",
+                "--quiet",
+            ],
         )
         address = processes.address("serve")
         parent = psutil.Process(supervisor.pid)
-        first = until(lambda: len(parent.children()) == COUNT and {child.pid for child in parent.children()})
+        first = until(
+            lambda: len(parent.children()) == COUNT and {child.pid for child in parent.children()}
+        )
         port = int(address.rpartition(":")[2])
         until(lambda: all(_listens(pid, port) for pid in first))
         assert all(serves(address) for _ in range(12))
         with grpc.insecure_channel(address) as channel:
             stub: Any = merchant_service_pb2_grpc.MerchantServiceStub(channel)
-            request = merchant_service_pb2.CreateMerchantRequest(merchant_id="acme", merchant={"display_name": "A"})
+            request = merchant_service_pb2.CreateMerchantRequest(
+                merchant_id="acme", merchant={"display_name": "A"}
+            )
             stub.CreateMerchant(request, timeout=10)
 
         victim = min(first)
@@ -64,15 +83,31 @@ def test_they_share_a_port_and_one_that_is_killed_is_started_again(tmp_path: Pat
 
 
 @pytest.mark.thorough
-def test_they_end_in_good_order_when_the_process_that_started_them_is_killed(tmp_path: Path, database: str) -> None:
+def test_they_end_in_good_order_when_the_process_that_started_them_is_killed(
+    tmp_path: Path, database: str
+) -> None:
     """Else the next one would serve beside what nobody stops, or upgrades, any more."""
     with Processes(tmp_path) as processes:
         supervisor = processes.start(
-            "serve", ["serve", "--processes", "2", "--db", database, "--listen", "127.0.0.1:0", "--quiet", "--grace", "2"]
+            "serve",
+            [
+                "serve",
+                "--processes",
+                "2",
+                "--db",
+                database,
+                "--listen",
+                "127.0.0.1:0",
+                "--quiet",
+                "--grace",
+                "2",
+            ],
         )
         address = processes.address("serve")
         parent = psutil.Process(supervisor.pid)
-        left = until(lambda: len(parent.children()) == 2 and [child.pid for child in parent.children()])
+        left = until(
+            lambda: len(parent.children()) == 2 and [child.pid for child in parent.children()]
+        )
         until(lambda: all(_listens(pid, int(address.rpartition(":")[2])) for pid in left))
 
         os.kill(supervisor.pid, signal.SIGKILL)

@@ -1,5 +1,6 @@
-"""Whoever was answered by one server is shown what it wrote by every server, however many ask at the same time: a read begins after
-the call that asks for it, on the primary, so no client has to say which revision it wants."""
+"""Whoever was answered by one server is shown what it wrote by every server, however many ask at
+the same time: a read begins after the call that asks for it, on the primary, so no client has to
+say which revision it wants."""
 
 from __future__ import annotations
 
@@ -21,7 +22,12 @@ from zaiko_server.demo.processes import Processes
 CLIENTS, ROUNDS = 12, 25
 
 
-@pytest.fixture(params=["two servers, postgresql", pytest.param("one server, sqlite", marks=pytest.mark.thorough)])
+@pytest.fixture(
+    params=[
+        "two servers, postgresql",
+        pytest.param("one server, sqlite", marks=pytest.mark.thorough),
+    ]
+)
 def addresses(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[list[str]]:
     """Where servers of the same store answer."""
     with contextlib.ExitStack() as stack:
@@ -34,22 +40,34 @@ def addresses(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[list[s
             stack.callback(server.drop, database)
         processes = stack.enter_context(Processes(tmp_path))
         for name in names:
-            processes.start(name, ["serve", "--db", database, "--listen", "127.0.0.1:0", "--quiet", "--answer-only"])
+            processes.start(
+                name,
+                ["serve", "--db", database, "--listen", "127.0.0.1:0", "--quiet", "--answer-only"],
+            )
         yield [processes.address(name) for name in names]
 
 
 def test_what_was_answered_is_seen_by_the_next_read_on_every_server(addresses: list[str]) -> None:
     with contextlib.ExitStack() as stack:
-        clients = [stack.enter_context(contextlib.closing(Client(Connection(address), "acme"))) for address in addresses]
+        clients = [
+            stack.enter_context(contextlib.closing(Client(Connection(address), "acme")))
+            for address in addresses
+        ]
         furnish(clients[0])
         for number in range(CLIENTS):
             made = product_service_pb2.CreateProductRequest(
-                parent=MERCHANT, product_id=f"p{number}", product=product_pb2.Product(code=f"P{number}")
+                parent=MERCHANT,
+                product_id=f"p{number}",
+                product=product_pb2.Product(code=f"P{number}"),
             )
             clients[0].call(clients[0].products.CreateProduct, made)
 
         with ThreadPoolExecutor(CLIENTS) as pool:
-            behind = [late for found in pool.map(lambda number: _use(clients, number), range(CLIENTS)) for late in found]
+            behind = [
+                late
+                for found in pool.map(lambda number: _use(clients, number), range(CLIENTS))
+                for late in found
+            ]
 
     assert behind == []
 
@@ -59,7 +77,9 @@ def _use(clients: list[Client], number: int) -> list[str]:
     product, draw, behind = f"{MERCHANT}/products/p{number}", random.Random(number), []
     for told in range(1, ROUNDS + 1):
         writer, reader = draw.choice(clients), draw.choice(clients)
-        receipt = stock_service_pb2.RecordReceiptRequest(product=product, warehouse=f"{MERCHANT}/warehouses/tokyo", quantity=1)
+        receipt = stock_service_pb2.RecordReceiptRequest(
+            product=product, warehouse=f"{MERCHANT}/warehouses/tokyo", quantity=1
+        )
         revision = writer.call(writer.stocks.RecordReceipt, receipt).stock.revision
         for how, seen in (
             ("GetStock", _get(reader, product)),
@@ -67,12 +87,17 @@ def _use(clients: list[Client], number: int) -> list[str]:
             *([("WatchStocks", _snapshot(reader, product))] if told % 5 == 0 else []),
         ):
             if seen.revision < revision or seen.physical < told:
-                behind.append(f"{how} after {told}: {seen.physical} of revision {seen.revision}, not of {revision}")
+                behind.append(
+                    f"{how} after {told}: {seen.physical} of revision {seen.revision}, not "
+                    f"of {revision}"
+                )
     return behind
 
 
 def _get(client: Client, product: str) -> stock_pb2.Stock:
-    return client.call(client.stocks.GetStock, stock_service_pb2.GetStockRequest(name=f"{product}/stock")).stock
+    return client.call(
+        client.stocks.GetStock, stock_service_pb2.GetStockRequest(name=f"{product}/stock")
+    ).stock
 
 
 def _batch(client: Client, product: str) -> stock_pb2.Stock:
@@ -81,7 +106,9 @@ def _batch(client: Client, product: str) -> stock_pb2.Stock:
 
 
 def _snapshot(client: Client, product: str) -> stock_pb2.Stock:
-    request = stock_service_pb2.WatchStocksRequest(parent=MERCHANT, start=watch_pb2.WatchStart(snapshot=watch_pb2.WatchSnapshot()))
+    request = stock_service_pb2.WatchStocksRequest(
+        parent=MERCHANT, start=watch_pb2.WatchStart(snapshot=watch_pb2.WatchSnapshot())
+    )
     request.filter.products.append(product)
     call = client.stocks.WatchStocks(request, timeout=30)
     try:

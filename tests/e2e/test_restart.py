@@ -17,7 +17,9 @@ from zaiko_server.demo.processes import Processes
 
 
 @pytest.mark.thorough
-def test_a_command_that_waits_for_an_operation_outlives_a_restart_of_the_server(tmp_path: Path) -> None:
+def test_a_command_that_waits_for_an_operation_outlives_a_restart_of_the_server(
+    tmp_path: Path,
+) -> None:
     simulator = load().simulators()["shopify"].create()
     simulator.add_listings([NewListing(sku="TEA-100", quantity=3, title="tea")])
     with socket.create_server(("127.0.0.1", 0)) as free:
@@ -29,7 +31,19 @@ def test_a_command_that_waits_for_an_operation_outlives_a_restart_of_the_server(
         first = processes.start("first", [*serve, "--answer-only"])
         processes.address("first")
         said(begun(tmp_path, address, "merchants", "create", "acme"))
-        said(begun(tmp_path, address, "shops", "create", "mall", "--connector", "shopify", "--simulator", platform.base_url))
+        said(
+            begun(
+                tmp_path,
+                address,
+                "shops",
+                "create",
+                "mall",
+                "--connector",
+                "shopify",
+                "--simulator",
+                platform.base_url,
+            )
+        )
         waiting = begun(tmp_path, address, "listings", "refresh", "mall")
         while "REFRESH_LISTINGS" not in said(begun(tmp_path, address, "operations", "list")):
             time.sleep(0.2)

@@ -1,7 +1,9 @@
-"""No credential leaves the server: not in a log line, a reply, a command's output, the database file or the text of an exception.
+"""No credential leaves the server: not in a log line, a reply, a command's output, the database
+file or the text of an exception.
 
-A whole life of shops: a real `zaiko serve` that logs all that it can, three platforms over real HTTP, good and wrong credentials,
-and platforms that misbehave and quote what they were sent. Then everything that anybody could have read is searched.
+A whole life of shops: a real `zaiko serve` that logs all that it can, three platforms over real
+HTTP, good and wrong credentials, and platforms that misbehave and quote what they were sent. Then
+everything that anybody could have read is searched.
 """
 
 from __future__ import annotations
@@ -49,9 +51,11 @@ from zaiko_server.cli.connection import Connection
 
 PLATFORMS = ("shopify", "ecforce", "rakuten")
 FAULTS = (401, 400, 500, 200, FaultKind.MALFORMED, FaultKind.DROP)
-"""Statuses of replies that quote the request (with 200, an error that is told in the body), and worse."""
+"""Statuses of replies that quote the request (with 200, an error that is told in the body), and
+worse."""
 WRONG = tuple(f"{platform}-wrong" for platform in PLATFORMS)
-"""Shops with credentials that their platforms do not know. Platforms of their own: what one quotes is what that shop sent."""
+"""Shops with credentials that their platforms do not know. Platforms of their own: what one quotes
+is what that shop sent."""
 PARENT = "merchants/acme"
 TEA = "TEA-100"
 
@@ -73,11 +77,14 @@ logs.configure = everything
 SystemClock.sleep = hasty
 main(sys.argv[1:])
 """
-"""A server that logs all that it and the libraries under it can say, as somebody does who looks for a fault. It does not
-wait before it repeats what failed: a life has many faults."""
+"""A server that logs all that it and the libraries under it can say, as somebody does who looks for
+a fault. It does not wait before it repeats what failed: a life has many faults."""
 
 MADE_UP: Mapping[str, Mapping[str, str]] = {
-    "shopify": {"client_secret": "shpss_wrong/4f+8c==%7a&b1", "previous_client_secret": "shpss_older/9d+2e==%1c&f6"},
+    "shopify": {
+        "client_secret": "shpss_wrong/4f+8c==%7a&b1",
+        "previous_client_secret": "shpss_older/9d+2e==%1c&f6",
+    },
     "ecforce": {"token": "wrong/token+61f0==%3d&a9", "webhook_secret": "wrong/hook+72e1==%4e&b8"},
     "rakuten": {
         "service_secret": "SP555001_wrong/83d2+%5f&c7",
@@ -85,7 +92,8 @@ MADE_UP: Mapping[str, Mapping[str, str]] = {
         "notice_auth_key": "NA555001_wrong/a5b4+%7b&e5",
     },
 }
-"""Credentials that no platform knows, with characters that a URL, a form and JSON write in other ways."""
+"""Credentials that no platform knows, with characters that a URL, a form and JSON write in other
+ways."""
 
 
 @dataclass
@@ -98,18 +106,24 @@ class Seen:
         self.texts.append((where, what.encode() if isinstance(what, str) else what))
 
     def leaks(self, secrets: Mapping[str, str]) -> list[str]:
-        """Each secret that stands somewhere, whole, cut off or in another writing; the text around it is not shown."""
+        """Each secret that stands somewhere, whole, cut off or in another writing; the text around
+        it is not shown."""
         found = set()
         for where, text in self.texts:
             lowered = text.lower()
             for name, secret in secrets.items():
-                found |= {f"{name} ({way}) in {where}" for way, needle in writings(secret) if needle.lower() in lowered}
+                found |= {
+                    f"{name} ({way}) in {where}"
+                    for way, needle in writings(secret)
+                    if needle.lower() in lowered
+                }
         return sorted(found)
 
 
 def writings(secret: str) -> Iterator[tuple[str, bytes]]:
-    """How a secret may be written: as it is, its first and last three quarters (a text that was cut before it was cleaned), and in
-    the codings that requests, logs and databases use. Base64 at each place that it can have in a longer text."""
+    """How a secret may be written: as it is, its first and last three quarters (a text that was cut
+    before it was cleaned), and in the codings that requests, logs and databases use. Base64 at each
+    place that it can have in a longer text."""
     raw = secret.encode()
     most = len(raw) * 3 // 4
     yield "as it is", raw
@@ -131,7 +145,9 @@ def writings(secret: str) -> Iterator[tuple[str, bytes]]:
 class Stage:
     """The platforms, the server, and what was seen of them."""
 
-    def __init__(self, folder: Path, servers: Mapping[str, SimulatorServer], zaiko: Zaiko, client: Client) -> None:
+    def __init__(
+        self, folder: Path, servers: Mapping[str, SimulatorServer], zaiko: Zaiko, client: Client
+    ) -> None:
         self.folder, self.servers, self.zaiko, self.client = folder, servers, zaiko, client
         self.seen = Seen()
         self.secrets: dict[str, str] = {}
@@ -156,14 +172,29 @@ class Stage:
         self.seen.add(f"the reply of {name}", json_format.MessageToJson(reply, ensure_ascii=False))
         return reply
 
-    def create(self, shop: str, connector: str, settings: Mapping[str, Any], *, by_command: bool) -> None:
+    def create(
+        self, shop: str, connector: str, settings: Mapping[str, Any], *, by_command: bool
+    ) -> None:
         """Its credentials are secrets from now on."""
         kind = load().types[connector]
-        self.secrets |= {f"{shop}.{name}": settings[name] for name in kind.settings.secret_fields() & settings.keys()}
+        self.secrets |= {
+            f"{shop}.{name}": settings[name]
+            for name in kind.settings.secret_fields() & settings.keys()
+        }
         if by_command:
             file = self.folder / f"{shop}.json"
             file.write_text(json.dumps(settings))
-            self.command("shops", "create", shop, "--connector", connector, "--settings", str(file), "--interval", "3600")
+            self.command(
+                "shops",
+                "create",
+                shop,
+                "--connector",
+                connector,
+                "--settings",
+                str(file),
+                "--interval",
+                "3600",
+            )
             file.unlink()
             return
         made = shop_pb2.Shop(connector=f"connectors/{connector}", display_name=shop)
@@ -177,19 +208,31 @@ class Stage:
         before = {shop: self.runs(shop) for shop in shops}
         for shop in shops:
             # A shop that is held for its credentials runs when somebody asks.
-            self.call(self.client.shops.ResumeShop, shop_service_pb2.ResumeShopRequest(name=f"{PARENT}/shops/{shop}"))
-        until(lambda: all(self.runs(shop) > before[shop] for shop in shops), "every shop has had a run")
+            self.call(
+                self.client.shops.ResumeShop,
+                shop_service_pb2.ResumeShopRequest(name=f"{PARENT}/shops/{shop}"),
+            )
+        until(
+            lambda: all(self.runs(shop) > before[shop] for shop in shops),
+            "every shop has had a run",
+        )
         return {shop: self.newest(shop) for shop in shops}
 
     def runs(self, shop: str) -> int:
-        request = sync_service_pb2.ListSyncRunsRequest(parent=f"{PARENT}/shops/{shop}", page_size=1000)
+        request = sync_service_pb2.ListSyncRunsRequest(
+            parent=f"{PARENT}/shops/{shop}", page_size=1000
+        )
         reply = self.call(self.client.syncs.ListSyncRuns, request)
         return sum(run.state not in (1, 5) for run in reply.sync_runs)
 
     def newest(self, shop: str) -> str:
-        request = sync_service_pb2.ListSyncRunsRequest(parent=f"{PARENT}/shops/{shop}", page_size=1000)
+        request = sync_service_pb2.ListSyncRunsRequest(
+            parent=f"{PARENT}/shops/{shop}", page_size=1000
+        )
         runs = self.client.call(self.client.syncs.ListSyncRuns, request).sync_runs
-        return next(str(json_format.MessageToDict(run)["state"]) for run in runs if run.state not in (1, 5))
+        return next(
+            str(json_format.MessageToDict(run)["state"]) for run in runs if run.state not in (1, 5)
+        )
 
     def look(self, shops: Sequence[str]) -> None:
         """Everything that a person or a program can ask."""
@@ -198,7 +241,9 @@ class Stage:
             name = f"{PARENT}/shops/{shop}"
             self.call(client.shops.GetShop, shop_service_pb2.GetShopRequest(name=name))
             self.call(client.shops.CheckShop, shop_service_pb2.CheckShopRequest(name=name))
-            refresh = self.call(client.shops.RefreshListings, shop_service_pb2.RefreshListingsRequest(parent=name))
+            refresh = self.call(
+                client.shops.RefreshListings, shop_service_pb2.RefreshListingsRequest(parent=name)
+            )
             if refresh is not None:
                 wait = operation_service_pb2.WaitOperationRequest(name=refresh.operation.name)
                 wait.timeout.FromMilliseconds(500)
@@ -208,21 +253,36 @@ class Stage:
         self.call(client.shops.ListListings, shop_service_pb2.ListListingsRequest(parent=every))
         self.call(client.orders.ListOrders, order_service_pb2.ListOrdersRequest(parent=every))
         self.call(client.links.ListLinks, link_service_pb2.ListLinksRequest(parent=every))
-        self.call(client.syncs.ListLinkStatuses, sync_service_pb2.ListLinkStatusesRequest(parent=every))
+        self.call(
+            client.syncs.ListLinkStatuses, sync_service_pb2.ListLinkStatusesRequest(parent=every)
+        )
         self.call(client.syncs.ListDrifts, sync_service_pb2.ListDriftsRequest(parent=every))
         self.call(client.syncs.GetSyncStatus, sync_service_pb2.GetSyncStatusRequest(parent=PARENT))
-        self.call(client.syncs.GetAuditSummary, sync_service_pb2.GetAuditSummaryRequest(parent=PARENT))
-        self.call(client.stocks.ListOversells, stock_service_pb2.ListOversellsRequest(parent=PARENT))
-        self.call(client.stocks.ExplainStock, stock_service_pb2.ExplainStockRequest(product=f"{PARENT}/products/tea"))
-        self.call(client.operations.ListOperations, operation_service_pb2.ListOperationsRequest(parent=PARENT))
+        self.call(
+            client.syncs.GetAuditSummary, sync_service_pb2.GetAuditSummaryRequest(parent=PARENT)
+        )
+        self.call(
+            client.stocks.ListOversells, stock_service_pb2.ListOversellsRequest(parent=PARENT)
+        )
+        self.call(
+            client.stocks.ExplainStock,
+            stock_service_pb2.ExplainStockRequest(product=f"{PARENT}/products/tea"),
+        )
+        self.call(
+            client.operations.ListOperations,
+            operation_service_pb2.ListOperationsRequest(parent=PARENT),
+        )
         self.call(client.connectors.ListConnectors, connector_service_pb2.ListConnectorsRequest())
         for platform in PLATFORMS:
-            self.call(client.connectors.GetConnector, connector_service_pb2.GetConnectorRequest(name=f"connectors/{platform}"))
+            self.call(
+                client.connectors.GetConnector,
+                connector_service_pb2.GetConnectorRequest(name=f"connectors/{platform}"),
+            )
 
 
 class Quoting:
-    """In front of a platform: while `status` is set, every request is refused with what it brought, in every form that a careless
-    platform might repeat it in."""
+    """In front of a platform: while `status` is set, every request is refused with what it brought,
+    in every form that a careless platform might repeat it in."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app, self.status = app, 0
@@ -233,14 +293,31 @@ class Quoting:
             return
         request = Request(scope, receive)
         sent = (await request.body()).decode()
-        given = [value for name, value in request.headers.items() if name in ("authorization", "x-shopify-access-token")]
+        given = [
+            value
+            for name, value in request.headers.items()
+            if name in ("authorization", "x-shopify-access-token")
+        ]
         given += [part for value in given for part in value.replace("=", " ", 1).split()[1:]]
-        given += [part for value in given if value.startswith("ESA ") for part in base64.b64decode(value[4:]).decode().split(":")]
+        given += [
+            part
+            for value in given
+            if value.startswith("ESA ")
+            for part in base64.b64decode(value[4:]).decode().split(":")
+        ]
         given += [value for _, value in request.query_params.multi_items()]
         # A form or a login; what else is sent holds no credential.
-        given += [value for values in parse_qs(sent).values() for value in values] if len(sent) < 300 else []
+        given += (
+            [value for values in parse_qs(sent).values() for value in values]
+            if len(sent) < 300
+            else []
+        )
         given += [sent] if len(sent) < 300 else []
-        words = " ".join(way for one in given for way in (one, base64.b64encode(one.encode()).decode(), quote(one, safe="")))
+        words = " ".join(
+            way
+            for one in given
+            for way in (one, base64.b64encode(one.encode()).decode(), quote(one, safe=""))
+        )
         item = {
             "message": words,
             "code": words,
@@ -250,7 +327,13 @@ class Quoting:
             "extensions": {"code": "ODD"},
         }
         result = {"message": words}
-        body = {"errors": [item], "error": words, "message": words, "MessageModelList": [item], "Results": result}
+        body = {
+            "errors": [item],
+            "error": words,
+            "message": words,
+            "MessageModelList": [item],
+            "Results": result,
+        }
         await JSONResponse(body, self.status)(scope, receive, send)
 
 
@@ -265,11 +348,28 @@ def quoter(server: SimulatorServer) -> Quoting:
 def serving(folder: Path) -> Iterator[str]:
     """The address of a server process whose whole output is in `serve.log`."""
     port = folder / "port"
-    arguments = ["serve", "--db", "zaiko.db", "--secret-key-file", "zaiko.key", "--listen", "127.0.0.1:0", "--port-file", str(port)]
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("ZAIKO_")}
+    arguments = [
+        "serve",
+        "--db",
+        "zaiko.db",
+        "--secret-key-file",
+        "zaiko.key",
+        "--listen",
+        "127.0.0.1:0",
+        "--port-file",
+        str(port),
+    ]
+    environment = {
+        name: value for name, value in os.environ.items() if not name.startswith("ZAIKO_")
+    }
     with (folder / "serve.log").open("wb") as log:
         process = subprocess.Popen(
-            [sys.executable, "-c", SERVE, *arguments], cwd=folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment
+            [sys.executable, "-c", SERVE, *arguments],
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            env=environment,
         )
         try:
             until(lambda: port.exists() or process.poll() is not None, "the server starts")
@@ -311,11 +411,17 @@ def minted(servers: Mapping[str, SimulatorServer]) -> dict[str, str]:
 
 @pytest.mark.thorough
 def test_no_secret_is_anywhere_after_a_life_with_faults(
-    tmp_path: Path, platforms: dict[str, SimulatorServer], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
+    platforms: dict[str, SimulatorServer],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("ZAIKO_MERCHANT", "acme")
     good, wrong = PLATFORMS, WRONG
-    with serving(tmp_path) as address, contextlib.closing(Client(Connection(address), "acme")) as client:
+    with (
+        serving(tmp_path) as address,
+        contextlib.closing(Client(Connection(address), "acme")) as client,
+    ):
         stage = Stage(tmp_path, platforms, Zaiko(address, capsys), client)
         stage.zaiko("merchants", "create", "acme", "--name", "A", code=0)
         stage.zaiko("warehouses", "create", "tokyo", code=0)
@@ -330,12 +436,18 @@ def test_no_secret_is_anywhere_after_a_life_with_faults(
             stage.zaiko("listings", "refresh", platform, code=0)
             stage.zaiko("link", "bulk", platform, "--enable-sync", code=0)
         refused_input(stage)
-        until(lambda: all(platforms[shop].simulator.stock()[TEA] == 10 for shop in good), "every shop shows 10")
+        until(
+            lambda: all(platforms[shop].simulator.stock()[TEA] == 10 for shop in good),
+            "every shop shows 10",
+        )
         platforms["ecforce"].simulator.place_order({TEA: 2})
         states = stage.run_all([*good, *wrong])
         assert {states[shop] for shop in good} == {"STATE_SUCCEEDED"}, states
         assert {states[shop] for shop in wrong} == {"STATE_FAILED"}, states
-        until(lambda: all(platforms[shop].simulator.stock()[TEA] == 8 for shop in good), "every shop shows 8")
+        until(
+            lambda: all(platforms[shop].simulator.stock()[TEA] == 8 for shop in good),
+            "every shop shows 8",
+        )
         stage.look([*good, *wrong])
 
         failed = 0
@@ -353,7 +465,14 @@ def test_no_secret_is_anywhere_after_a_life_with_faults(
                 platforms[shop].clear_faults()
                 quoters[shop].status = 0
         assert failed >= 9, "too few faults were felt"
-        for arguments in (("status",), ("shops", "list"), ("runs",), ("connectors",), ("orders", "list"), ("operations", "list")):
+        for arguments in (
+            ("status",),
+            ("shops", "list"),
+            ("runs",),
+            ("connectors",),
+            ("orders", "list"),
+            ("operations", "list"),
+        ):
             stage.command(*arguments)
         for shop in (*good, *wrong):
             stage.command("shops", "get", shop)
@@ -382,20 +501,35 @@ def refused_input(stage: Stage) -> None:
             stage.secrets[f"refused-{platform}.{name}"] = bad
             settings = stage.servers[platform].settings()
             made = shop_pb2.Shop(connector=f"connectors/{platform}", display_name="x")
-            made.settings.update({key: value for key, value in settings.items() if key not in kind.settings.secret_fields()})
+            made.settings.update(
+                {
+                    key: value
+                    for key, value in settings.items()
+                    if key not in kind.settings.secret_fields()
+                }
+            )
             made.settings.update({"surplus": 1})
             made.secrets[name] = made.secrets["surplus"] = bad
-            request = shop_service_pb2.CreateShopRequest(parent=PARENT, shop_id=f"refused-{platform}", shop=made)
+            request = shop_service_pb2.CreateShopRequest(
+                parent=PARENT, shop_id=f"refused-{platform}", shop=made
+            )
             assert stage.call(stage.client.shops.CreateShop, request) is None
 
 
 @pytest.mark.parametrize("platform", PLATFORMS)
-def test_no_object_of_an_opened_shop_and_no_exception_shows_a_secret(platforms: dict[str, SimulatorServer], platform: str) -> None:
+def test_no_object_of_an_opened_shop_and_no_exception_shows_a_secret(
+    platforms: dict[str, SimulatorServer], platform: str
+) -> None:
     kind, server = load().types[platform], platforms[platform]
     given = server.settings()
     seen, settings = Seen(), kind.settings.model_validate(given)
     secrets = credentials(server, kind)
-    for shown in (repr(settings), str(settings), repr(settings.model_dump()), settings.model_dump_json()):
+    for shown in (
+        repr(settings),
+        str(settings),
+        repr(settings.model_dump()),
+        settings.model_dump_json(),
+    ):
         seen.add("the settings", shown)
     seen.add("what validation says", _refusal(kind.settings, given | {"surplus": "x"}))
     for name in secrets:
@@ -404,7 +538,9 @@ def test_no_object_of_an_opened_shop_and_no_exception_shows_a_secret(platforms: 
     standing = quoter(server)
 
     async def live() -> None:
-        context = ShopContext("merchants/m/shops/s", _Hasty(), _Lines(seen), httpx.AsyncClient, lambda: "id")
+        context = ShopContext(
+            "merchants/m/shops/s", _Hasty(), _Lines(seen), httpx.AsyncClient, lambda: "id"
+        )
         connector = kind.open(context, settings)
         try:
             for fault in (0, *FAULTS):
@@ -414,12 +550,18 @@ def test_no_object_of_an_opened_shop_and_no_exception_shows_a_secret(platforms: 
                     server.inject(Fault(fault, times=10_000))
                 else:
                     standing.status = fault
-                pages = (lambda: _all(connector.fetch_orders(None)), lambda: _all(connector.list_listings(None)))
+                pages = (
+                    lambda: _all(connector.fetch_orders(None)),
+                    lambda: _all(connector.list_listings(None)),
+                )
                 for work in (connector.check, *pages):
                     try:
                         seen.add("an answer", repr(await work()))
                     except ConnectorError as error:
-                        seen.add("an exception", "".join(traceback.format_exception(error)) + repr(error) + str(error))
+                        seen.add(
+                            "an exception",
+                            "".join(traceback.format_exception(error)) + repr(error) + str(error),
+                        )
                         seen.add("an exception", repr(vars(error)) + error.platform_message)
                 for thing in (context, connector):
                     seen.add("an object", repr(thing) + str(thing))
@@ -435,7 +577,9 @@ def _in_header(secret: str) -> str:
     return base64.b64encode(f"SP1:{secret}".encode()).decode()
 
 
-@pytest.mark.parametrize("leak", [str, lambda s: s[:20], quote, _in_header, lambda s: s.encode().hex()])
+@pytest.mark.parametrize(
+    "leak", [str, lambda s: s[:20], quote, _in_header, lambda s: s.encode().hex()]
+)
 def test_the_search_finds_a_secret_in_each_writing(leak: Any) -> None:
     secret, seen = "SL987001_sim/licence+key", Seen()
     seen.add("a log", f"token={leak(secret)};")

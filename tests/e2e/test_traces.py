@@ -1,4 +1,5 @@
-"""One change is followed from its call to the push on the wire, by the spans of a real server and a real simulator."""
+"""One change is followed from its call to the push on the wire, by the spans of a real server and a
+real simulator."""
 
 from __future__ import annotations
 
@@ -61,13 +62,20 @@ class Stage:
     def caused_by(self, span: ReadableSpan) -> list[ReadableSpan]:
         """The runs whose link leads into the trace of this span."""
         wanted = span.context.trace_id
-        return [run for run in self.named("run") if any(link.context.trace_id == wanted for link in run.links)]
+        return [
+            run
+            for run in self.named("run")
+            if any(link.context.trace_id == wanted for link in run.links)
+        ]
 
     def receive(self, units: int, *headers: tuple[str, str]) -> ReadableSpan:
         """Stock arrives, told by one call with this metadata; the call's span."""
         before = len(self.named(RECEIPT))
         request = stock_service_pb2.RecordReceiptRequest(
-            product=f"{PARENT}/products/tea", warehouse=f"{PARENT}/warehouses/tokyo", quantity=units, cause_key=f"truck-{before}"
+            product=f"{PARENT}/products/tea",
+            warehouse=f"{PARENT}/warehouses/tokyo",
+            quantity=units,
+            cause_key=f"truck-{before}",
         )
         self.client.stocks.RecordReceipt(request, timeout=30, metadata=headers)
         return until(lambda: self.named(RECEIPT)[before:])[0]
@@ -93,18 +101,29 @@ class Lines:
 
 
 # The slower platforms, which make their own pace, with --thorough only.
-PLATFORMS = ["shopify", *(pytest.param(name, marks=pytest.mark.thorough) for name in ("ecforce", "rakuten"))]
+PLATFORMS = [
+    "shopify",
+    *(pytest.param(name, marks=pytest.mark.thorough) for name in ("ecforce", "rakuten")),
+]
 
 
 @pytest.fixture
 def stage(
-    sqlite_url: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+    sqlite_url: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    request: pytest.FixtureRequest,
 ) -> Iterator[Stage]:
     """Everything is linked, and the first push has been made."""
     monkeypatch.setenv("ZAIKO_MERCHANT", "acme")
     exporter, provider = InMemorySpanExporter(), TracerProvider(shutdown_on_exit=False)
     provider.add_span_processor(SimpleSpanProcessor(exporter))
-    config = Config(listen="127.0.0.1:0", webhooks="127.0.0.1:0", database=sqlite_url, secret_keys=(SecretBox.new_key(),))
+    config = Config(
+        listen="127.0.0.1:0",
+        webhooks="127.0.0.1:0",
+        database=sqlite_url,
+        secret_keys=(SecretBox.new_key(),),
+    )
     before, lines = structlog.get_config(), Lines()
     logs.configure(logs.Format.JSON, quiet=False, stream=lines)
     server = Server(Engine(config.engine(), traces=provider), config)
@@ -118,11 +137,26 @@ def stage(
         zaiko("warehouses", "create", "tokyo")
         zaiko("products", "create", TEA, "--id", "tea")
         zaiko("stock", "receive", TEA, "10")
-        zaiko("shops", "create", "mall", "--connector", platform, "--simulator", shop.base_url, "--interval", "3600")
+        zaiko(
+            "shops",
+            "create",
+            "mall",
+            "--connector",
+            platform,
+            "--simulator",
+            shop.base_url,
+            "--interval",
+            "3600",
+        )
         zaiko("listings", "refresh", "mall")
         zaiko("link", "bulk", "mall", "--enable-sync")
         # What a run under way takes with it is pushed without a link of its own.
-        until(lambda: simulator.stock()[TEA] == 10 and (run(server.engine.db.next_due()).first or 0) > 10_000_000)
+        until(
+            lambda: (
+                simulator.stock()[TEA] == 10
+                and (run(server.engine.db.next_due()).first or 0) > 10_000_000
+            )
+        )
         client = Client(Connection(address), "acme")
         yield Stage(server, client, exporter, platform, shop, lines.lines)
         client.close()
@@ -132,7 +166,9 @@ def stage(
 
 
 @pytest.mark.parametrize("stage", PLATFORMS, indirect=True)
-def test_a_call_is_followed_through_transaction_run_and_phase_to_the_push_on_the_wire(stage: Stage) -> None:
+def test_a_call_is_followed_through_transaction_run_and_phase_to_the_push_on_the_wire(
+    stage: Stage,
+) -> None:
     call = stage.receive(5)
     until(lambda: stage.platform.simulator.stock()[TEA] == 15)
     run_span = until(lambda: stage.caused_by(call))[0]
@@ -141,12 +177,20 @@ def test_a_call_is_followed_through_transaction_run_and_phase_to_the_push_on_the
     [write] = [span for span in stage.trace(call) if span.name == "write"]
     assert write.parent is not None
     assert write.parent.span_id == call.context.span_id
-    assert [link.context.span_id for link in run_span.links] == [write.context.span_id], "the link is to the change itself"
+    assert [link.context.span_id for link in run_span.links] == [write.context.span_id], (
+        "the link is to the change itself"
+    )
     assert run_span.context.trace_id != call.context.trace_id
-    pushes = [span for span in in_run.values() if span.kind is SpanKind.CLIENT and above(span, in_run) == ["push", "run"]]
+    pushes = [
+        span
+        for span in in_run.values()
+        if span.kind is SpanKind.CLIENT and above(span, in_run) == ["push", "run"]
+    ]
     assert pushes, [(span.name, above(span, in_run)) for span in in_run.values()]
     assert {span.attributes["http.response.status_code"] for span in pushes} <= {200, 204}
-    assert {span.attributes["server.port"] for span in pushes} == {httpx.URL(stage.platform.base_url).port}
+    assert {span.attributes["server.port"] for span in pushes} == {
+        httpx.URL(stage.platform.base_url).port
+    }
     assert {span.name for span in in_run.values()} >= {"run", "read", "fetch", "push", "write"}
 
 
@@ -172,8 +216,13 @@ def test_a_call_has_the_attributes_of_the_conventions(stage: Stage) -> None:
 
 
 def test_a_clients_traceparent_is_the_parent_and_a_broken_one_is_not(stage: Stage) -> None:
-    followed = stage.receive(1, ("traceparent", CLIENTS), ("tracestate", "vendor=1"), ("baggage", "user=1"))
-    broken = [stage.receive(1, ("traceparent", text)) for text in ("00-zz", CLIENTS * 9, "00-" + "0" * 32 + "-b7ad6b7169203331-01")]
+    followed = stage.receive(
+        1, ("traceparent", CLIENTS), ("tracestate", "vendor=1"), ("baggage", "user=1")
+    )
+    broken = [
+        stage.receive(1, ("traceparent", text))
+        for text in ("00-zz", CLIENTS * 9, "00-" + "0" * 32 + "-b7ad6b7169203331-01")
+    ]
 
     assert f"{followed.context.trace_id:032x}" == CLIENTS.split("-")[1]
     assert followed.parent is not None
@@ -184,17 +233,27 @@ def test_a_clients_traceparent_is_the_parent_and_a_broken_one_is_not(stage: Stag
 
 def test_a_refusal_is_an_answer_and_not_an_error_of_the_server(stage: Stage) -> None:
     nowhere = f"{PARENT}/warehouses/nowhere"
-    request = stock_service_pb2.RecordReceiptRequest(product=f"{PARENT}/products/tea", warehouse=nowhere, quantity=1)
+    request = stock_service_pb2.RecordReceiptRequest(
+        product=f"{PARENT}/products/tea", warehouse=nowhere, quantity=1
+    )
     with pytest.raises(grpc.RpcError) as refused:
         stage.client.stocks.RecordReceipt(request, timeout=30)
-    call = until(lambda: [span for span in stage.named(RECEIPT) if span.attributes["rpc.response.status_code"] != "OK"])[0]
+    call = until(
+        lambda: [
+            span
+            for span in stage.named(RECEIPT)
+            if span.attributes["rpc.response.status_code"] != "OK"
+        ]
+    )[0]
 
     assert call.attributes["rpc.response.status_code"] == refused.value.code().name  # type: ignore[attr-defined]
     assert call.status.status_code is StatusCode.UNSET
 
 
 def test_polling_and_watching_make_no_spans_but_the_watchs_own(stage: Stage) -> None:
-    request = sync_service_pb2.WatchSyncRequest(parent=PARENT, start=watch_pb2.WatchStart(snapshot=watch_pb2.WatchSnapshot()))
+    request = sync_service_pb2.WatchSyncRequest(
+        parent=PARENT, start=watch_pb2.WatchStart(snapshot=watch_pb2.WatchSnapshot())
+    )
     watch = stage.client.syncs.WatchSync(request, timeout=30)
     next(response for response in watch if response.mark.snapshot_complete)
     watch.cancel()
@@ -224,8 +283,16 @@ def test_the_lines_of_a_call_and_of_a_run_have_their_ids(stage: Stage) -> None:
     stage.platform.inject(Fault(500, times=10_000))
     call = stage.receive(1)
     run_span = until(lambda: stage.caused_by(call))[0]
-    [line] = [line for line in stage.lines("call") if line["trace_id"] == f"{call.context.trace_id:032x}"]
-    failed = until(lambda: [line for line in stage.lines("run_failed") if line["run"] == run_span.attributes["zaiko.run"]])[0]
+    [line] = [
+        line for line in stage.lines("call") if line["trace_id"] == f"{call.context.trace_id:032x}"
+    ]
+    failed = until(
+        lambda: [
+            line
+            for line in stage.lines("run_failed")
+            if line["run"] == run_span.attributes["zaiko.run"]
+        ]
+    )[0]
 
     assert line["merchant"] == "acme"
     assert line["call"]
@@ -237,15 +304,21 @@ def test_the_lines_of_a_call_and_of_a_run_have_their_ids(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize("stage", PLATFORMS, indirect=True)
-def test_no_credential_is_in_a_span_or_a_line_also_when_the_platform_quotes_it(stage: Stage) -> None:
+def test_no_credential_is_in_a_span_or_a_line_also_when_the_platform_quotes_it(
+    stage: Stage,
+) -> None:
     settings, kind = stage.platform.settings(), load().types[stage.platform_name]
-    secrets = {name: str(settings[name]) for name in kind.settings.secret_fields() & settings.keys()}
+    secrets = {
+        name: str(settings[name]) for name in kind.settings.secret_fields() & settings.keys()
+    }
     standing = quoter(stage.platform)
     for status in (401, 400, 500, 200):
         standing.status = status
         # A shop that failed runs when somebody asks.
         before = len(stage.named(RESUME))
-        stage.client.shops.ResumeShop(shop_service_pb2.ResumeShopRequest(name=f"{PARENT}/shops/mall"), timeout=30)
+        stage.client.shops.ResumeShop(
+            shop_service_pb2.ResumeShopRequest(name=f"{PARENT}/shops/mall"), timeout=30
+        )
         call = until(lambda before=before: stage.named(RESUME)[before:])[0]
         until(lambda call=call: stage.caused_by(call))
     standing.status = 0
@@ -259,7 +332,11 @@ def test_no_credential_is_in_a_span_or_a_line_also_when_the_platform_quotes_it(s
     assert seen.leaks(secrets) == []
     assert not [event for span in stage.spans for event in span.events], "events carry messages"
     told = {name for span in stage.spans for name in span.attributes or {}}
-    assert not [name for name in told if name.startswith(("url.full", "url.query", "http.request.header"))]
-    templates = {str(span.attributes["url.template"]) for span in stage.spans if span.kind is SpanKind.CLIENT}
+    assert not [
+        name for name in told if name.startswith(("url.full", "url.query", "http.request.header"))
+    ]
+    templates = {
+        str(span.attributes["url.template"]) for span in stage.spans if span.kind is SpanKind.CLIENT
+    }
     assert templates
     assert not [template for template in templates if "?" in template]

@@ -1,4 +1,5 @@
-"""`zaiko watch` on a real terminal, in a pipe, and as JSON, while the server changes and goes away."""
+"""`zaiko watch` on a real terminal, in a pipe, and as JSON, while the server changes and goes
+away."""
 
 from __future__ import annotations
 
@@ -31,9 +32,15 @@ class Terminal:
     def __init__(self, *arguments: str, width: int, height: int) -> None:
         self._ours, theirs = pty.openpty()
         self.resize(width, height)
-        environment = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES", "NO_COLOR")}
+        environment = {
+            name: value
+            for name, value in os.environ.items()
+            if name not in ("COLUMNS", "LINES", "NO_COLOR")
+        }
         environment["TERM"] = "xterm-256color"
-        self.process = subprocess.Popen([*WATCH, *arguments], stdin=theirs, stdout=theirs, stderr=theirs, env=environment)
+        self.process = subprocess.Popen(
+            [*WATCH, *arguments], stdin=theirs, stdout=theirs, stderr=theirs, env=environment
+        )
         os.close(theirs)
         self._raw = ""
         self._reader = threading.Thread(target=self._read, daemon=True)
@@ -80,7 +87,9 @@ def local(tmp_path: Path) -> Iterator[Local]:
 
 
 @pytest.fixture
-def zaiko(local: Local, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Zaiko:
+def zaiko(
+    local: Local, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> Zaiko:
     """A merchant with a shop and a link that is synced at 10."""
     monkeypatch.setenv("ZAIKO_MERCHANT", "acme")
     zaiko = Zaiko(local.address, capsys)
@@ -96,7 +105,9 @@ def zaiko(local: Local, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.
     return zaiko
 
 
-def test_a_terminal_shows_a_table_that_lives_and_follows_the_size(zaiko: Zaiko, local: Local) -> None:
+def test_a_terminal_shows_a_table_that_lives_and_follows_the_size(
+    zaiko: Zaiko, local: Local
+) -> None:
     terminal = Terminal("--address", local.address, width=180, height=30)
     try:
         until(lambda: "last success" in terminal.text and "mall" in terminal.text)
@@ -105,7 +116,10 @@ def test_a_terminal_shows_a_table_that_lives_and_follows_the_size(zaiko: Zaiko, 
         assert max(map(len, terminal.lines)) > 60
 
         terminal.resize(60, 12)
-        until(lambda: _drawn_anew(terminal) and max(map(len, terminal.lines)) <= 60, "the table is as wide as the terminal")
+        until(
+            lambda: _drawn_anew(terminal) and max(map(len, terminal.lines)) <= 60,
+            "the table is as wide as the terminal",
+        )
     finally:
         code = terminal.close()
     assert code in (0, 130)
@@ -117,7 +131,9 @@ def _drawn_anew(terminal: Terminal) -> bool:
     return "mall" in terminal.text
 
 
-def test_a_table_says_that_the_server_is_away(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_table_says_that_the_server_is_away(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     with local_server(tmp_path) as local:
         Zaiko(local.address, capsys)("merchants", "create", "acme")
         terminal = Terminal("--address", local.address, "--merchant", "acme", width=100, height=20)
@@ -130,7 +146,9 @@ def test_a_table_says_that_the_server_is_away(tmp_path: Path, capsys: pytest.Cap
 
 
 def test_json_is_one_document_per_delivery(zaiko: Zaiko) -> None:
-    documents = [json.loads(line) for line in zaiko("--output", "json", "watch", "--once").out.splitlines()]
+    documents = [
+        json.loads(line) for line in zaiko("--output", "json", "watch", "--once").out.splitlines()
+    ]
 
     assert all({"changes", "mark"} & set(document) for document in documents)
     assert documents[-1]["mark"]["snapshot_complete"] is True
@@ -139,23 +157,40 @@ def test_json_is_one_document_per_delivery(zaiko: Zaiko) -> None:
     assert names == {"merchants/acme/shops/mall"}
 
 
-def test_a_pipe_gets_a_line_per_change_without_codes_for_terminals(zaiko: Zaiko, local: Local, tmp_path: Path) -> None:
+def test_a_pipe_gets_a_line_per_change_without_codes_for_terminals(
+    zaiko: Zaiko, local: Local, tmp_path: Path
+) -> None:
     seen = tmp_path / "seen"
     with seen.open("wb") as out:
         watch = subprocess.Popen([*WATCH, "--address", local.address], stdout=out, stderr=out)
     try:
-        until(lambda: "link   mall/CUP  SYNCED  should show 10, acknowledged 10" in seen.read_text())
+        until(
+            lambda: "link   mall/CUP  SYNCED  should show 10, acknowledged 10" in seen.read_text()
+        )
         zaiko("stock", "receive", "CUP", "5")
-        until(lambda: "link   mall/CUP  SYNCED  should show 15, acknowledged 15" in seen.read_text())
+        until(
+            lambda: "link   mall/CUP  SYNCED  should show 15, acknowledged 15" in seen.read_text()
+        )
     finally:
         watch.send_signal(signal.SIGINT)
         assert watch.wait(timeout=30) in (0, 130)
     assert "\x1b" not in seen.read_text()
-    assert all(re.match(r"\d\d:\d\d:\d\d\.\d{3}  r\d+  (shop|link|run|gone) ", line) for line in seen.read_text().splitlines())
+    assert all(
+        re.match(r"\d\d:\d\d:\d\d\.\d{3}  r\d+  (shop|link|run|gone) ", line)
+        for line in seen.read_text().splitlines()
+    )
 
 
 def test_only_the_chosen_shop_is_watched(zaiko: Zaiko, local: Local) -> None:
-    zaiko("shops", "create", "other", "--connector", "fake-compare-and-set", "--set", "shop=compare-and-set")
+    zaiko(
+        "shops",
+        "create",
+        "other",
+        "--connector",
+        "fake-compare-and-set",
+        "--set",
+        "shop=compare-and-set",
+    )
 
     out = zaiko("watch", "other", "--once").out
 

@@ -1,4 +1,5 @@
-"""Notifications of platforms, posted over HTTP to a real server; the shops are the platforms' own simulators."""
+"""Notifications of platforms, posted over HTTP to a real server; the shops are the platforms' own
+simulators."""
 
 from __future__ import annotations
 
@@ -24,7 +25,12 @@ SKU = "TEA"
 HOUR = "3600"
 
 
-@pytest.fixture(params=["shopify", *(pytest.param(name, marks=pytest.mark.thorough) for name in ("ecforce", "rakuten"))])
+@pytest.fixture(
+    params=[
+        "shopify",
+        *(pytest.param(name, marks=pytest.mark.thorough) for name in ("ecforce", "rakuten")),
+    ]
+)
 def platform(request: pytest.FixtureRequest) -> Iterator[SimulatorServer]:
     simulator = load().simulators()[request.param].create()
     simulator.add_listings([NewListing(SKU, 10)])
@@ -37,7 +43,12 @@ def platform(request: pytest.FixtureRequest) -> Iterator[SimulatorServer]:
 
 @pytest.fixture
 def server(sqlite_url: str) -> Iterator[Server]:
-    config = Config(listen="127.0.0.1:0", webhooks="127.0.0.1:0", database=sqlite_url, secret_keys=(SecretBox.new_key(),))
+    config = Config(
+        listen="127.0.0.1:0",
+        webhooks="127.0.0.1:0",
+        database=sqlite_url,
+        secret_keys=(SecretBox.new_key(),),
+    )
     before = structlog.get_config()
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
     started = Server(Engine(config.engine()), config)
@@ -48,20 +59,37 @@ def server(sqlite_url: str) -> Iterator[Server]:
 
 
 @pytest.fixture
-def zaiko(server: Server, platform: SimulatorServer, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Zaiko:
+def zaiko(
+    server: Server,
+    platform: SimulatorServer,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> Zaiko:
     """The command line of a merchant whose shop has had its first runs."""
     monkeypatch.setenv("ZAIKO_MERCHANT", "acme")
     zaiko = Zaiko(server.address, capsys)  # type: ignore[attr-defined]
     zaiko("merchants", "create", "acme", "--name", "Acme")
     zaiko("warehouses", "create", "tokyo")
-    zaiko("shops", "create", "mall", "--connector", platform.kind, "--simulator", platform.base_url, "--interval", HOUR)  # type: ignore[attr-defined]
+    zaiko(
+        "shops",
+        "create",
+        "mall",
+        "--connector",
+        platform.kind,
+        "--simulator",
+        platform.base_url,
+        "--interval",
+        HOUR,
+    )  # type: ignore[attr-defined]
     until(lambda: runs(zaiko) >= 1 and not running(zaiko))
     return zaiko
 
 
 @pytest.fixture
 def post(server: Server) -> Callable[..., httpx.Response]:
-    def send(headers: dict[str, str], body: bytes, shop: str = "mall", merchant: str = "acme") -> httpx.Response:
+    def send(
+        headers: dict[str, str], body: bytes, shop: str = "mall", merchant: str = "acme"
+    ) -> httpx.Response:
         url = f"http://{server.webhooks}/webhooks/merchants/{merchant}/shops/{shop}"
         return httpx.post(url, headers=headers, content=body, timeout=10)
 
@@ -82,7 +110,9 @@ def order_units(zaiko: Zaiko) -> dict[str, list[int]]:
     return {order["name"]: [line.get("open", 0) for line in order["lines"]] for order in found}
 
 
-def test_a_notification_makes_its_order_known_at_once(zaiko: Zaiko, platform: SimulatorServer, post: Any) -> None:
+def test_a_notification_makes_its_order_known_at_once(
+    zaiko: Zaiko, platform: SimulatorServer, post: Any
+) -> None:
     order = platform.simulator.place_order({SKU: 2})
 
     reply = post(*platform.simulator.notification(order))
@@ -93,7 +123,9 @@ def test_a_notification_makes_its_order_known_at_once(zaiko: Zaiko, platform: Si
         assert b"N-000-000" in reply.content
 
 
-def test_a_change_is_known_too_where_fetching_tells_of_none(zaiko: Zaiko, platform: SimulatorServer, post: Any) -> None:
+def test_a_change_is_known_too_where_fetching_tells_of_none(
+    zaiko: Zaiko, platform: SimulatorServer, post: Any
+) -> None:
     order = platform.simulator.place_order({SKU: 5})
     post(*platform.simulator.notification(order))
     until(lambda: list(order_units(zaiko).values()) == [[5]])
@@ -111,7 +143,9 @@ def test_a_change_is_known_too_where_fetching_tells_of_none(zaiko: Zaiko, platfo
 
 
 @pytest.mark.parametrize("platform", ["shopify"], indirect=True)
-def test_a_delivery_that_comes_again_begins_no_run(zaiko: Zaiko, platform: SimulatorServer, post: Any) -> None:
+def test_a_delivery_that_comes_again_begins_no_run(
+    zaiko: Zaiko, platform: SimulatorServer, post: Any
+) -> None:
     order = platform.simulator.place_order({SKU: 2})
     headers, body = platform.simulator.notification(order)
     assert post(headers, body).status_code == 200
@@ -125,7 +159,9 @@ def test_a_delivery_that_comes_again_begins_no_run(zaiko: Zaiko, platform: Simul
 
 
 @pytest.mark.parametrize("platform", ["shopify"], indirect=True)
-def test_a_notification_without_its_proof_does_nothing(zaiko: Zaiko, platform: SimulatorServer, post: Any) -> None:
+def test_a_notification_without_its_proof_does_nothing(
+    zaiko: Zaiko, platform: SimulatorServer, post: Any
+) -> None:
     order = platform.simulator.place_order({SKU: 2})
     _, body = platform.simulator.notification(order)
     before = runs(zaiko)
@@ -150,7 +186,9 @@ def test_nobody_learns_which_shops_there_are(zaiko: Zaiko, post: Any) -> None:
 
 
 @pytest.mark.parametrize("platform", ["shopify"], indirect=True)
-def test_a_body_has_a_limit_whatever_it_says_of_itself(zaiko: Zaiko, server: Server, post: Any) -> None:
+def test_a_body_has_a_limit_whatever_it_says_of_itself(
+    zaiko: Zaiko, server: Server, post: Any
+) -> None:
     assert post({}, b"x" * (LARGEST_BODY + 1)).status_code == 413
 
     def endless() -> Iterator[bytes]:

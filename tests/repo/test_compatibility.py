@@ -1,5 +1,5 @@
-"""`zaiko.v1` only grows: what breaks a client of the last release is noticed, and what such a client sends and reads is still
-understood."""
+"""`zaiko.v1` only grows: what breaks a client of the last release is noticed, and what such a
+client sends and reads is still understood."""
 
 from __future__ import annotations
 
@@ -25,7 +25,12 @@ BUF = Path(sys.executable).parent / "buf"
 def breaking(protos: Path) -> str:
     """What buf says against the last release; nothing when all is well."""
     ended = subprocess.run(
-        [BUF, "breaking", "--against", RELEASED], cwd=protos, capture_output=True, text=True, check=False, timeout=60
+        [BUF, "breaking", "--against", RELEASED],
+        cwd=protos,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
     )
     return ended.stdout + ended.stderr
 
@@ -51,7 +56,9 @@ def test_nothing_breaks_a_client_of_the_last_release() -> None:
         ("error.proto", "OWNER_PLATFORM = 2;", "OWNER_SHOP = 2;", "OWNER_PLATFORM"),
     ],
 )
-def test_a_change_that_breaks_clients_is_noticed(protos: Path, file: str, old: str, new: str, said: str) -> None:
+def test_a_change_that_breaks_clients_is_noticed(
+    protos: Path, file: str, old: str, new: str, said: str
+) -> None:
     path = protos / "zaiko" / "v1" / file
     text = path.read_text()
     assert old in text
@@ -62,7 +69,9 @@ def test_a_change_that_breaks_clients_is_noticed(protos: Path, file: str, old: s
 
 def test_an_addition_is_fine(protos: Path) -> None:
     path, field = protos / "zaiko" / "v1" / "merchant.proto", "string display_name = 2;"
-    path.write_text(path.read_text().replace(field, f"{field}\n  // Optional.\n  string more = 99;"))
+    path.write_text(
+        path.read_text().replace(field, f"{field}\n  // Optional.\n  string more = 99;")
+    )
 
     assert breaking(protos) == ""
 
@@ -81,7 +90,9 @@ def test_bytes_of_the_last_release_mean_the_same_now_and_the_other_way_round() -
         old = then()
         _fill(old, depth=0)
         read = now.FromString(old.SerializeToString())
-        assert json_format.MessageToDict(read) == json_format.MessageToDict(old), now.DESCRIPTOR.full_name
+        assert json_format.MessageToDict(read) == json_format.MessageToDict(old), (
+            now.DESCRIPTOR.full_name
+        )
         assert then.FromString(read.SerializeToString()) == old
         seen += 1
     assert seen > 140
@@ -98,12 +109,18 @@ def _messages() -> Iterator[Any]:
 def _fill(message: Any, depth: int) -> None:
     """Every field with something in it."""
     for number, field in enumerate(message.DESCRIPTOR.fields):
-        if field.message_type is not None and (depth > 3 or field.message_type.full_name.startswith("google.protobuf.")):
+        if field.message_type is not None and (
+            depth > 3 or field.message_type.full_name.startswith("google.protobuf.")
+        ):
             continue
         if field.message_type is not None and field.message_type.GetOptions().map_entry:
             continue
         if field.message_type is not None:
-            inner = getattr(message, field.name).add() if field.is_repeated else getattr(message, field.name)
+            inner = (
+                getattr(message, field.name).add()
+                if field.is_repeated
+                else getattr(message, field.name)
+            )
             if not field.is_repeated:
                 inner.SetInParent()
             _fill(inner, depth + 1)

@@ -1,4 +1,5 @@
-"""docs/connectors.md is true: its code runs, what it quotes is in the template, and every name exists."""
+"""docs/connectors.md is true: its code runs, what it quotes is in the template, and every name
+exists."""
 
 from __future__ import annotations
 
@@ -19,7 +20,11 @@ ROOT = Path(__file__).parents[2]
 TEMPLATE = ROOT / "examples" / "connector-template"
 GUIDE = (ROOT / "docs" / "connectors.md").read_text("utf-8")
 BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", GUIDE, re.MULTILINE | re.DOTALL)
-QUOTED = [(text.split("\n", 1)[0][2:], text.split("\n", 1)[1]) for _, text in BLOCKS if text.startswith("# ")]
+QUOTED = [
+    (text.split("\n", 1)[0][2:], text.split("\n", 1)[1])
+    for _, text in BLOCKS
+    if text.startswith("# ")
+]
 RUN = [text for kind, text in BLOCKS if kind == "python" and not text.startswith("# ")]
 PROSE = re.sub(r"^```.*?^```$", "", GUIDE, flags=re.MULTILINE | re.DOTALL)
 
@@ -41,11 +46,17 @@ def test_what_is_quoted_is_in_the_template(path: str, text: str) -> None:
 def test_code_runs(number: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(str(TEMPLATE / "src"))
 
-    exec(compile(RUN[number], f"docs/connectors.md, code {number}", "exec", dont_inherit=True), {"__name__": "guide"})
+    exec(
+        compile(RUN[number], f"docs/connectors.md, code {number}", "exec", dont_inherit=True),
+        {"__name__": "guide"},
+    )
 
 
 def test_commands_exist() -> None:
-    named = {command.name or (command.callback.__name__ if command.callback else "") for command in app.registered_commands}
+    named = {
+        command.name or (command.callback.__name__ if command.callback else "")
+        for command in app.registered_commands
+    }
     commands = {name.replace("_", "-") for name in named}
     written = re.findall(r"\$ zaiko ([a-z-]+)", GUIDE) + re.findall(r"`zaiko ([a-z-]+)", GUIDE)
 
@@ -59,13 +70,20 @@ def test_files_exist() -> None:
     files = {name for name in written if "/" in name or name.endswith(".py")}
 
     assert len(files) > 10
-    assert [name for name in files if not any((base / name).exists() for base in (ROOT, TEMPLATE, package))] == []
+    assert [
+        name
+        for name in files
+        if not any((base / name).exists() for base in (ROOT, TEMPLATE, package))
+    ] == []
     linked = re.findall(r"\]\(([^)#]+)\)", GUIDE)
     assert [link for link in linked if not (ROOT / "docs" / link).exists()] == []
 
 
 def test_every_name_exists() -> None:
-    names = [f"zaiko_sdk.testing.{item.name}" for item in pkgutil.iter_modules(zaiko_sdk.testing.__path__)]
+    names = [
+        f"zaiko_sdk.testing.{item.name}"
+        for item in pkgutil.iter_modules(zaiko_sdk.testing.__path__)
+    ]
     spaces = [zaiko_sdk, zaiko_sdk.hooks.Hooks, *map(importlib.import_module, names)]
     known = {name: thing for space in spaces for name, thing in vars(space).items()}
     members = set().union(*(_members(kind) for kind in known.values() if isinstance(kind, type)))
@@ -73,7 +91,11 @@ def test_every_name_exists() -> None:
     unknown = []
     for name in sorted(written):
         owner, _, member = name.partition(".")
-        found = member in _members(known[owner]) if member and owner in known else name in known.keys() | members
+        found = (
+            member in _members(known[owner])
+            if member and owner in known
+            else name in known.keys() | members
+        )
         if not found and not name.endswith((".py", ".toml")):
             unknown.append(name)
 
@@ -83,6 +105,10 @@ def test_every_name_exists() -> None:
 
 def _members(kind: Any) -> set[str]:
     """Attributes, fields, and the parameters of methods."""
-    methods = [method for method in vars(kind).values() if inspect.isfunction(method)] if isinstance(kind, type) else []
+    methods = (
+        [method for method in vars(kind).values() if inspect.isfunction(method)]
+        if isinstance(kind, type)
+        else []
+    )
     parameters = {name for method in methods for name in inspect.signature(method).parameters}
     return set(dir(kind)) | set(getattr(kind, "__annotations__", ())) | parameters

@@ -31,4 +31,8 @@ def test_no_metric_tells_of_a_merchant_a_shop_or_a_product() -> None:
 def test_every_definition_can_be_shown() -> None:
     metrics = Metrics()
 
-    assert len({metric.name for metric in DEFINITIONS}) == len(DEFINITIONS) == len(list(metrics.registry.collect()))
+    assert (
+        len({metric.name for metric in DEFINITIONS})
+        == len(DEFINITIONS)
+        == len(list(metrics.registry.collect()))
+    )

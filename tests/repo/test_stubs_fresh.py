@@ -1,4 +1,5 @@
-"""The protos, the committed stubs and the service config say the same, and the protos keep the rules that buf cannot check."""
+"""The protos, the committed stubs and the service config say the same, and the protos keep the
+rules that buf cannot check."""
 
 import importlib
 import json
@@ -49,7 +50,7 @@ KEYWORDS = set(
     protected public raise range record require return select self short static strictfp string struct super
     switch synchronized this throw throws transient true try type typeof undefined var void volatile while with
     yield
-    """.split()  # noqa: SIM905
+    """.split()  # noqa: E501, SIM905
 )
 
 
@@ -69,7 +70,11 @@ class Api:
 
     @property
     def methods(self) -> dict[str, MethodDescriptorProto]:
-        return {f"zaiko.v1.{service.name}/{method.name}": method for service in self.services for method in service.method}
+        return {
+            f"zaiko.v1.{service.name}/{method.name}": method
+            for service in self.services
+            for method in service.method
+        }
 
     def message(self, type_name: str) -> DescriptorProto:
         return self.messages[type_name.removeprefix(".")]
@@ -82,7 +87,9 @@ def api(tmp_path_factory: pytest.TempPathFactory) -> Api:
     subprocess.run([sys.executable, "-m", "grpc_tools.protoc", *options, *SOURCES], check=True)
     result = Api()
     for file in FileDescriptorSet.FromString(output.read_bytes()).file:
-        comments = {tuple(place.path): place.leading_comments for place in file.source_code_info.location}
+        comments = {
+            tuple(place.path): place.leading_comments for place in file.source_code_info.location
+        }
         result.files[file.name] = file
         result.enums |= {f"{file.package}.{enum.name}": enum for enum in file.enum_type}
         for index, message in enumerate(file.message_type):
@@ -91,7 +98,11 @@ def api(tmp_path_factory: pytest.TempPathFactory) -> Api:
 
 
 def _collect(
-    result: Api, message: DescriptorProto, scope: str, path: tuple[int, ...], comments: dict[tuple[int, ...], str]
+    result: Api,
+    message: DescriptorProto,
+    scope: str,
+    path: tuple[int, ...],
+    comments: dict[tuple[int, ...], str],
 ) -> None:
     name = f"{scope}.{message.name}"
     result.messages[name] = message
@@ -100,7 +111,9 @@ def _collect(
         result.field_comments[f"{name}.{entry.name}"] = comments.get((*path, 2, index), "").strip()
         if entry.HasField("oneof_index") and not entry.proto3_optional:
             # A choice is described as a whole: its fields only say what each of them means.
-            result.field_comments[f"{name}.{entry.name}"] = comments.get((*path, 8, entry.oneof_index), "").strip()
+            result.field_comments[f"{name}.{entry.name}"] = comments.get(
+                (*path, 8, entry.oneof_index), ""
+            ).strip()
     for index, nested in enumerate(message.nested_type):
         _collect(result, nested, name, (*path, 3, index), comments)
 
@@ -135,7 +148,8 @@ def test_committed_stubs_describe_the_proto(api: Api, source: str) -> None:
 @pytest.mark.parametrize("source", SERVICE_SOURCES)
 def test_committed_grpc_stubs_offer_every_method(api: Api, source: str) -> None:
     class Recorder:
-        """Takes the place of a channel and notes which methods a stub asks for, and how they stream."""
+        """Takes the place of a channel and notes which methods a stub asks for, and how they
+        stream."""
 
         def __init__(self) -> None:
             self.asked: set[tuple[str, bool, bool]] = set()
@@ -151,42 +165,72 @@ def test_committed_grpc_stubs_offer_every_method(api: Api, source: str) -> None:
     for service in api.files[source].service:
         recorder = Recorder()
         getattr(stubs, f"{service.name}Stub")(recorder)
-        offered = {name for name in vars(getattr(stubs, f"{service.name}Servicer")) if not name.startswith("_")}
+        offered = {
+            name
+            for name in vars(getattr(stubs, f"{service.name}Servicer"))
+            if not name.startswith("_")
+        }
 
         assert recorder.asked == {
-            (f"/zaiko.v1.{service.name}/{method.name}", method.client_streaming, method.server_streaming)
+            (
+                f"/zaiko.v1.{service.name}/{method.name}",
+                method.client_streaming,
+                method.server_streaming,
+            )
             for method in service.method
         }, "stale: run proto/generate"
         assert offered == {method.name for method in service.method}, "stale: run proto/generate"
 
 
 def test_there_is_a_typed_stub_for_every_proto_and_no_other() -> None:
-    wanted = {source.removesuffix(".proto") + f"_pb2.{kind}" for source in SOURCES for kind in ("py", "pyi")}
-    wanted |= {source.removesuffix(".proto") + f"_pb2_grpc.{kind}" for source in SERVICE_SOURCES for kind in ("py", "pyi")}
+    wanted = {
+        source.removesuffix(".proto") + f"_pb2.{kind}"
+        for source in SOURCES
+        for kind in ("py", "pyi")
+    }
+    wanted |= {
+        source.removesuffix(".proto") + f"_pb2_grpc.{kind}"
+        for source in SERVICE_SOURCES
+        for kind in ("py", "pyi")
+    }
     wanted |= {"zaiko/__init__.py", "zaiko/v1/__init__.py", "zaiko/py.typed"}
     root = PROTO / "gen" / "python"
-    files = {path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file() and path.suffix != ".pyc"}
+    files = {
+        path.relative_to(root).as_posix()
+        for path in root.rglob("*")
+        if path.is_file() and path.suffix != ".pyc"
+    }
 
     assert files == wanted, "run proto/generate"
 
 
 def test_stubs_import_without_warnings() -> None:
     modules = [source.removesuffix(".proto").replace("/", ".") + "_pb2" for source in SOURCES]
-    modules += [source.removesuffix(".proto").replace("/", ".") + "_pb2_grpc" for source in SERVICE_SOURCES]
-    program = f"import sys; sys.path.insert(0, {str(PROTO / 'gen' / 'python')!r}); import {', '.join(modules)}"
+    modules += [
+        source.removesuffix(".proto").replace("/", ".") + "_pb2_grpc" for source in SERVICE_SOURCES
+    ]
+    program = (
+        f"import sys; sys.path.insert(0, {str(PROTO / 'gen' / 'python')!r}); import "
+        f"{', '.join(modules)}"
+    )
 
-    done = subprocess.run([sys.executable, "-W", "error", "-c", program], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", program], capture_output=True, text=True, check=False
+    )
 
     assert done.returncode == 0, done.stderr
 
 
-# The rules of proto/README.md that buf does not know. (buf checks that everything has a comment, and the names.)
+# The rules of proto/README.md that buf does not know. (buf checks that everything has a comment,
+# and the names.)
 
 
 def test_protos_import_only_well_known_types_and_each_other(api: Api) -> None:
     imported = {name for file in api.files.values() for name in file.dependency}
 
-    assert [name for name in imported if not name.startswith(("google/protobuf/", "zaiko/v1/"))] == []
+    assert [
+        name for name in imported if not name.startswith(("google/protobuf/", "zaiko/v1/"))
+    ] == []
 
 
 def test_fields_a_client_may_send_say_whether_they_are_required(api: Api) -> None:
@@ -203,7 +247,9 @@ def test_fields_a_client_may_send_say_whether_they_are_required(api: Api) -> Non
             comment = api.field_comments[f"{name}.{entry.name}"]
             if not comment.startswith(("Required. ", "Optional. ", "Output only. ")):
                 unclear.append(f"{name}.{entry.name}: {comment}")
-            elif entry.type == FieldDescriptorProto.TYPE_MESSAGE and not comment.startswith("Output only. "):
+            elif entry.type == FieldDescriptorProto.TYPE_MESSAGE and not comment.startswith(
+                "Output only. "
+            ):
                 todo.append(entry.type_name)
 
     assert unclear == []
@@ -218,7 +264,11 @@ def test_optional_numbers_and_switches_state_their_default(api: Api) -> None:
             continue
         for entry in message.field:
             comment = api.field_comments[f"{name}.{entry.name}"]
-            asked = entry.type in numbers and entry.name != "page_size" and comment.startswith("Optional. ")
+            asked = (
+                entry.type in numbers
+                and entry.name != "page_size"
+                and comment.startswith("Optional. ")
+            )
             if asked and not re.search(r"[Dd]efault|unset = |False = ", comment):
                 silent.append(f"{name}.{entry.name}: {comment}")
 
@@ -226,19 +276,35 @@ def test_optional_numbers_and_switches_state_their_default(api: Api) -> None:
 
 
 def test_no_field_is_a_keyword_of_a_client_language(api: Api) -> None:
-    names = {f"{name}.{entry.name}" for name, message in api.messages.items() for entry in message.field}
-    names |= {f"{name}.{entry.name}" for name, message in api.messages.items() for entry in message.oneof_decl}
+    names = {
+        f"{name}.{entry.name}" for name, message in api.messages.items() for entry in message.field
+    }
+    names |= {
+        f"{name}.{entry.name}"
+        for name, message in api.messages.items()
+        for entry in message.oneof_decl
+    }
     map_entries = {name for name, message in api.messages.items() if message.options.map_entry}
 
-    assert [name for name in names if name.rpartition(".")[2] in KEYWORDS and name.rpartition(".")[0] not in map_entries] == []
+    assert [
+        name
+        for name in names
+        if name.rpartition(".")[2] in KEYWORDS and name.rpartition(".")[0] not in map_entries
+    ] == []
 
 
 def test_no_message_or_enum_shares_its_name_with_a_choice_beside_it(api: Api) -> None:
     # Go names both `Message_Name`, and then renames one of them.
     clashes: list[str] = []
     for name, message in api.messages.items():
-        nested = {kind.name.lower() for kind in message.nested_type} | {kind.name.lower() for kind in message.enum_type}
-        choices = (entry.name for entry in message.field if entry.HasField("oneof_index") and not entry.proto3_optional)
+        nested = {kind.name.lower() for kind in message.nested_type} | {
+            kind.name.lower() for kind in message.enum_type
+        }
+        choices = (
+            entry.name
+            for entry in message.field
+            if entry.HasField("oneof_index") and not entry.proto3_optional
+        )
         clashes += (f"{name}.{choice}" for choice in choices if choice.replace("_", "") in nested)
 
     assert clashes == []
@@ -253,21 +319,32 @@ def test_revisions_are_strings_in_javascript_and_quantities_fit_a_double(api: Ap
     }
 
     assert all(wide.values())
-    assert {name for name in wide if not name.endswith((".revision", "_revision", ".sequence"))} == set()
+    assert {
+        name for name in wide if not name.endswith((".revision", "_revision", ".sequence"))
+    } == set()
 
 
 def test_mutations_take_a_request_id_and_reads_do_not(api: Api) -> None:
     for name, method in api.methods.items():
         verb = name.partition("/")[2]
-        reads = verb.startswith(("Get", "BatchGet", "List", "Watch", "Wait", "Explain", "Preview")) or verb == "CheckShop"
+        reads = (
+            verb.startswith(("Get", "BatchGet", "List", "Watch", "Wait", "Explain", "Preview"))
+            or verb == "CheckShop"
+        )
         fields = {entry.name for entry in api.message(method.input_type).field}
 
         assert ("request_id" in fields) == (not reads and name not in WITHOUT_REQUEST_ID), name
 
 
 def test_unary_responses_tell_their_revision(api: Api) -> None:
-    responses = {method.output_type for method in api.methods.values() if not method.server_streaming}
-    silent = {api.message(name).name for name in responses if "revision" not in {entry.name for entry in api.message(name).field}}
+    responses = {
+        method.output_type for method in api.methods.values() if not method.server_streaming
+    }
+    silent = {
+        api.message(name).name
+        for name in responses
+        if "revision" not in {entry.name for entry in api.message(name).field}
+    }
 
     assert silent == WITHOUT_REVISION
 
@@ -284,7 +361,11 @@ def test_lists_are_paged(api: Api) -> None:
 
 def test_watches_start_and_resume_alike(api: Api) -> None:
     # WatchOperation follows one thing to its end, and has nothing to resume.
-    watches = {name: method for name, method in api.methods.items() if method.server_streaming and not method.client_streaming}
+    watches = {
+        name: method
+        for name, method in api.methods.items()
+        if method.server_streaming and not method.client_streaming
+    }
     del watches["zaiko.v1.OperationService/WatchOperation"]
     for name, method in watches.items():
         starts = {entry.name: entry.type_name for entry in api.message(method.input_type).field}
@@ -303,15 +384,23 @@ def test_watches_start_and_resume_alike(api: Api) -> None:
 
 def test_service_config_names_every_method_once(api: Api) -> None:
     config = json.loads((PROTO / "zaiko" / "v1" / "service_config.json").read_text())
-    named = [f"{name['service']}/{name['method']}" for part in config["methodConfig"] for name in part["name"]]
+    named = [
+        f"{name['service']}/{name['method']}"
+        for part in config["methodConfig"]
+        for name in part["name"]
+    ]
 
     assert sorted(named) == sorted(api.methods)
 
 
-def test_service_config_gives_deadlines_to_all_but_streams_and_retries_only_what_was_not_done(api: Api) -> None:
+def test_service_config_gives_deadlines_to_all_but_streams_and_retries_only_what_was_not_done(
+    api: Api,
+) -> None:
     config = json.loads((PROTO / "zaiko" / "v1" / "service_config.json").read_text())
     for part in config["methodConfig"]:
         for name in part["name"]:
             method = api.methods[f"{name['service']}/{name['method']}"]
             assert ("timeout" in part) == (not method.server_streaming), name
-        assert part.get("retryPolicy", {}).get("retryableStatusCodes", ["UNAVAILABLE"]) == ["UNAVAILABLE"]
+        assert part.get("retryPolicy", {}).get("retryableStatusCodes", ["UNAVAILABLE"]) == [
+            "UNAVAILABLE"
+        ]

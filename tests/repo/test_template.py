@@ -1,4 +1,5 @@
-"""What a stranger begins with works: the connector template, and what `zaiko new-connector` makes of it."""
+"""What a stranger begins with works: the connector template, and what `zaiko new-connector` makes
+of it."""
 
 from __future__ import annotations
 
@@ -17,12 +18,24 @@ OPTIONS = ["-q", "-p", "no:cacheprovider", "-W", "error"]
 
 
 def _tests(project: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run a project's tests as its author does, in a process without anything of this repository's configuration."""
+    """Run a project's tests as its author does, in a process without anything of this repository's
+    configuration."""
     environment = os.environ | {"PYTHONPATH": str(project / "src"), "PYTHONDONTWRITEBYTECODE": "1"}
     for name in ("PYTEST_ADDOPTS", "PYTEST_XDIST_WORKER"):
         environment.pop(name, None)
-    command = [sys.executable, "-m", "pytest", *OPTIONS, "--rootdir", str(project), *arguments, "tests"]
-    return subprocess.run(command, cwd=project, env=environment, capture_output=True, text=True, check=False)
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        *OPTIONS,
+        "--rootdir",
+        str(project),
+        *arguments,
+        "tests",
+    ]
+    return subprocess.run(
+        command, cwd=project, env=environment, capture_output=True, text=True, check=False
+    )
 
 
 @pytest.fixture
@@ -42,7 +55,9 @@ def test_a_generated_connector_passes_its_tests_at_once(made: Path) -> None:
 
 @pytest.mark.thorough
 @pytest.mark.parametrize("mode", [Mode.ADJUST, Mode.SET])
-def test_a_generated_connector_changes_numbers_in_the_mode_that_was_asked_for(tmp_path: Path, mode: Mode) -> None:
+def test_a_generated_connector_changes_numbers_in_the_mode_that_was_asked_for(
+    tmp_path: Path, mode: Mode
+) -> None:
     target = tmp_path / "made"
     generate("mall", target, display_name="Mall", mode=mode)
 
@@ -56,7 +71,12 @@ def test_a_generated_connector_changes_numbers_in_the_mode_that_was_asked_for(tm
 @pytest.mark.thorough
 def test_a_broken_generated_connector_fails_its_tests(made: Path) -> None:
     mapping = made / "src/zaiko_my_mall/mapping.py"
-    mapping.write_text(mapping.read_text("utf-8").replace("ordered=row.quantity", "ordered=row.quantity - row.cancelled"), "utf-8")
+    mapping.write_text(
+        mapping.read_text("utf-8").replace(
+            "ordered=row.quantity", "ordered=row.quantity - row.cancelled"
+        ),
+        "utf-8",
+    )
 
     assert _tests(made, "-k", "mapping").returncode == 1
 
@@ -67,7 +87,9 @@ def test_a_generated_project_has_nothing_left_of_the_invented_platform(made: Pat
 
     assert not [path for path in made.rglob("*") if "example" in path.name.lower()]
     # pydantic's own keyword is the one that stays.
-    assert not [path for path, text in texts.items() if "example" in text.replace("examples=[", "").lower()]
+    assert not [
+        path for path, text in texts.items() if "example" in text.replace("examples=[", "").lower()
+    ]
     assert len(files) == len([path for path in _template_files() if path.parent.name != "modes"])
 
 
@@ -75,25 +97,48 @@ def test_a_generated_project_is_registered_under_its_id(made: Path) -> None:
     project = tomllib.loads((made / "pyproject.toml").read_text("utf-8"))
 
     assert project["project"]["name"] == "zaiko-my-mall"
-    assert project["project"]["entry-points"]["zaiko.connectors"] == {"my-mall": "zaiko_my_mall.plugin"}
-    assert project["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"] == ["src/zaiko_my_mall"]
+    assert project["project"]["entry-points"]["zaiko.connectors"] == {
+        "my-mall": "zaiko_my_mall.plugin"
+    }
+    assert project["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"] == [
+        "src/zaiko_my_mall"
+    ]
     plugin = (made / "src/zaiko_my_mall/plugin.py").read_text("utf-8")
     assert 'id="my-mall"' in plugin
     assert 'display_name="My Mall 楽"' in plugin
 
 
 @pytest.mark.parametrize(
-    "name", ["", "My-Mall", "1mall", "my_mall", "my--mall", "mall-", "../mall", "a" * 41, "sdk", "example", "maß"]
+    "name",
+    [
+        "",
+        "My-Mall",
+        "1mall",
+        "my_mall",
+        "my--mall",
+        "mall-",
+        "../mall",
+        "a" * 41,
+        "sdk",
+        "example",
+        "maß",
+    ],
 )
-def test_a_name_that_cannot_be_a_connectors_is_refused_and_writes_nothing(tmp_path: Path, name: str) -> None:
+def test_a_name_that_cannot_be_a_connectors_is_refused_and_writes_nothing(
+    tmp_path: Path, name: str
+) -> None:
     with pytest.raises(Failed):
         generate(name, tmp_path / "made", display_name="Mall", mode=Mode.SET)
 
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("display_name", ["", " ", 'Say "mall"', "two\nlines", "back\\slash", "a" * 61])
-def test_a_display_name_that_would_break_the_code_is_refused(tmp_path: Path, display_name: str) -> None:
+@pytest.mark.parametrize(
+    "display_name", ["", " ", 'Say "mall"', "two\nlines", "back\\slash", "a" * 61]
+)
+def test_a_display_name_that_would_break_the_code_is_refused(
+    tmp_path: Path, display_name: str
+) -> None:
     with pytest.raises(Failed):
         generate("mall", tmp_path / "made", display_name=display_name, mode=Mode.SET)
 
@@ -131,5 +176,10 @@ def test_the_command_says_what_to_do_next(tmp_path: Path) -> None:
 def _template_files() -> list[Path]:
     kept = [path for path in TEMPLATE.rglob("*") if path.is_file()]
     return [
-        path for path in kept if not any(part.startswith(".") or part == "__pycache__" for part in path.relative_to(TEMPLATE).parts)
+        path
+        for path in kept
+        if not any(
+            part.startswith(".") or part == "__pycache__"
+            for part in path.relative_to(TEMPLATE).parts
+        )
     ]

@@ -1,4 +1,5 @@
-"""docs/troubleshooting.md has a section for each reason, made from what the protos and the server say of it.
+"""docs/troubleshooting.md has a section for each reason, made from what the protos and the server
+say of it.
 
 `python tests/repo/test_troubleshooting.py` writes it anew.
 """
@@ -16,10 +17,12 @@ ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "troubleshooting.md"
 _HEAD = """# What a reason means, and what to do
 
-Every error of a call, and every problem of a link, shop or run, has one of these reasons: stable, never reused. A call's error has
-it in `google.rpc.ErrorInfo.reason`; `zaiko status`, `zaiko link list` and `zaiko runs` show it of a problem. The owner is who must
-act: MERCHANT (the shop's people), PLATFORM (nobody here; zaiko goes on by itself) or SYSTEM (the caller, or who runs the server).
-New reasons are added: treat an unknown one by its status code. A call with `accept-language: ja` is told in Japanese, too.
+Every error of a call, and every problem of a link, shop or run, has one of these reasons: stable,
+never reused. A call's error has it in `google.rpc.ErrorInfo.reason`; `zaiko status`, `zaiko link
+list` and `zaiko runs` show it of a problem. The owner is who must act: MERCHANT (the shop's
+people), PLATFORM (nobody here; zaiko goes on by itself) or SYSTEM (the caller, or who runs the
+server). New reasons are added: treat an unknown one by its status code. A call with `accept-
+language: ja` is told in Japanese, too.
 
 This page is made from `proto/zaiko/v1/error.proto` and checked by a test.
 """
@@ -47,7 +50,12 @@ def page() -> str:
     for reason, said in sorted(comments().items()):
         part = [f"## {reason}", "", said]
         if reason in REMEDIES:
-            part += ["", f"As a problem: {REMEDIES[reason].action_en}", "", REMEDIES[reason].action_ja]
+            part += [
+                "",
+                f"As a problem: {REMEDIES[reason].action_en}",
+                "",
+                REMEDIES[reason].action_ja,
+            ]
         call = remedies.of_call(reason).ja
         if call not in part:
             part += ["", call]
@@ -65,7 +73,11 @@ def test_the_protos_and_the_server_know_the_same_reasons() -> None:
 
 def test_every_remedy_is_of_a_reason_and_speaks_both_languages() -> None:
     assert set(REMEDIES) <= set(REASONS)
-    assert not [reason for reason, remedy in REMEDIES.items() if not (remedy.action_en.strip() and remedy.action_ja.strip())]
+    assert not [
+        reason
+        for reason, remedy in REMEDIES.items()
+        if not (remedy.action_en.strip() and remedy.action_ja.strip())
+    ]
 
 
 if __name__ == "__main__":

@@ -1,4 +1,5 @@
-"""A database that has lost what it acknowledged is not used any more (ADR 0029); and no other trouble is taken for that."""
+"""A database that has lost what it acknowledged is not used any more (ADR 0029); and no other
+trouble is taken for that."""
 
 from __future__ import annotations
 
@@ -55,10 +56,24 @@ _OTHERWISE = (
 
 @pytest.mark.parametrize(
     "statements",
-    [_FORGET, (*_FORGET, *_GO_ON), (*_FORGET, *_GO_ON, *_OTHERWISE), ("DELETE FROM changes", "DELETE FROM merchants")],
-    ids=["forgotten", "without a word of it", "another history has come as far", "the merchant is gone"],
+    [
+        _FORGET,
+        (*_FORGET, *_GO_ON),
+        (*_FORGET, *_GO_ON, *_OTHERWISE),
+        ("DELETE FROM changes", "DELETE FROM merchants"),
+    ],
+    ids=[
+        "forgotten",
+        "without a word of it",
+        "another history has come as far",
+        "the merchant is gone",
+    ],
 )
-@pytest.mark.parametrize("use", [lambda world: world.free("tea"), lambda world: world.receive("tea", 1)], ids=["read", "write"])
+@pytest.mark.parametrize(
+    "use",
+    [lambda world: world.free("tea"), lambda world: world.receive("tea", 1)],
+    ids=["read", "write"],
+)
 def test_what_was_acknowledged_and_is_gone_ends_the_use_of_the_database(
     store: Store, statements: tuple[str, ...], use: Callable[[World], Any]
 ) -> None:
@@ -75,7 +90,9 @@ def test_what_was_acknowledged_and_is_gone_ends_the_use_of_the_database(
     [(), _GO_ON, ("DELETE FROM changes", "UPDATE merchants SET compacted = head")],
     ids=["nothing", "others go on", "compaction"],
 )
-def test_what_others_and_the_server_itself_do_is_no_loss(store: Store, statements: tuple[str, ...]) -> None:
+def test_what_others_and_the_server_itself_do_is_no_loss(
+    store: Store, statements: tuple[str, ...]
+) -> None:
     store.happens(*statements)
 
     store.world.receive("tea", 1)
@@ -83,7 +100,9 @@ def test_what_others_and_the_server_itself_do_is_no_loss(store: Store, statement
     assert store.lost == 0
 
 
-def test_a_process_that_has_committed_nothing_has_nothing_to_lose(store: Store, postgresql: PostgreSQL) -> None:
+def test_a_process_that_has_committed_nothing_has_nothing_to_lose(
+    store: Store, postgresql: PostgreSQL
+) -> None:
     store.happens(*_FORGET)
     other = Database(store.world.db.url.render_as_string(hide_password=False))
 
@@ -93,7 +112,9 @@ def test_a_process_that_has_committed_nothing_has_nothing_to_lose(store: Store, 
 
 @pytest.mark.anyio
 async def test_commits_that_went_together_are_noted_as_those_that_went_alone(store: Store) -> None:
-    await store.world.db.write_together(MERCHANT, lambda uow: uow.changed(ChangeKind.STOCK, ["tea"]))
+    await store.world.db.write_together(
+        MERCHANT, lambda uow: uow.changed(ChangeKind.STOCK, ["tea"])
+    )
     store.happens(*_FORGET)
 
     with pytest.raises(StorageUnavailable, match="lost"):

@@ -1,4 +1,5 @@
-"""A listing of 2 × tea + 1 × pot: whatever changes a part changes what the bundle shows, on both stores."""
+"""A listing of 2 × tea + 1 × pot: whatever changes a part changes what the bundle shows, on both
+stores."""
 
 from __future__ import annotations
 
@@ -96,7 +97,9 @@ def test_orders_that_came_before_the_bundle_was_linked_take_every_part(world: Wo
     assert (world.free("tea"), world.free("pot")) == (5, 4)
 
 
-def test_orders_are_counted_anew_when_a_bundle_is_linked_again_with_other_parts(world: World) -> None:
+def test_orders_are_counted_anew_when_a_bundle_is_linked_again_with_other_parts(
+    world: World,
+) -> None:
     world.ingest("a", order("1", {"set": 1}))
     world.unlink("a", "set", release_orders=True)
     assert (world.free("tea"), world.free("pot")) == (7, 5)
@@ -105,14 +108,18 @@ def test_orders_are_counted_anew_when_a_bundle_is_linked_again_with_other_parts(
     world.assert_consistent()
 
 
-def test_a_bundle_with_an_archived_part_is_not_made_and_nothing_else_of_the_call_either(world: World) -> None:
+def test_a_bundle_with_an_archived_part_is_not_made_and_nothing_else_of_the_call_either(
+    world: World,
+) -> None:
     world.unlink("b", "pot")
     world.unlink("a", "set")
     world.db.write_sync(MERCHANT, lambda uow: catalogue.archive_product(uow, "pot"))
     bundle = links.LinkDraft("a", listing_id("set"), (Part("tea", 2), Part("pot", 1)), True)
     plain = links.LinkDraft("a", listing_id("tea"), (Part("tea"),), True)
     with pytest.raises(ProductArchived):
-        world.db.write_sync(MERCHANT, lambda uow: links.create(uow, [plain, bundle], can_sync=can_sync))
+        world.db.write_sync(
+            MERCHANT, lambda uow: links.create(uow, [plain, bundle], can_sync=can_sync)
+        )
     assert world.db.read_sync(MERCHANT, lambda uow: uow.links.get("a", [listing_id("tea")])) == {}
 
 
@@ -122,7 +129,9 @@ def test_a_product_that_is_only_a_part_of_a_bundle_cannot_be_archived(world: Wor
         world.db.write_sync(MERCHANT, lambda uow: catalogue.archive_product(uow, "pot"))
 
 
-def test_scarce_units_of_one_part_are_not_promised_to_the_bundle_and_to_another_shop_at_once(world: World) -> None:
+def test_scarce_units_of_one_part_are_not_promised_to_the_bundle_and_to_another_shop_at_once(
+    world: World,
+) -> None:
     world.db.write_sync(MERCHANT, lambda uow: stock.set_escrow(uow, "pot", 10))
     pusher = Pusher(world)
     for _ in range(3):

@@ -1,5 +1,6 @@
-"""A claim beside a transaction that triggers the same shop: whichever comes first, the run learns of what became due, or another
-one follows. SQLite has one writer at a time; there it cannot happen."""
+"""A claim beside a transaction that triggers the same shop: whichever comes first, the run learns
+of what became due, or another one follows. SQLite has one writer at a time; there it cannot
+happen."""
 
 from __future__ import annotations
 
@@ -56,13 +57,18 @@ def _claim(db: Database) -> list[JobClaim]:
 
 
 def _slow_looks(db: Database) -> threading.Event:
-    """Make the look of a claim take half a second between its snapshot and its locks; what is returned is set when one begins."""
+    """Make the look of a claim take half a second between its snapshot and its locks; what is
+    returned is set when one begins."""
     begun = threading.Event()
 
     @event.listens_for(db.engine, "before_cursor_execute", retval=True)
-    def slow(_: Any, __: Any, statement: str, parameters: Any, ___: Any, ____: Any) -> tuple[str, Any]:
+    def slow(
+        _: Any, __: Any, statement: str, parameters: Any, ___: Any, ____: Any
+    ) -> tuple[str, Any]:
         if "SKIP LOCKED" in statement and "FROM shops" in statement:
-            statement = statement.replace("WHERE shops.due_at <=", "WHERE pg_sleep(0.5)::text = '' AND shops.due_at <=")
+            statement = statement.replace(
+                "WHERE shops.due_at <=", "WHERE pg_sleep(0.5)::text = '' AND shops.due_at <="
+            )
             assert "pg_sleep" in statement
             begun.set()
         return statement, parameters

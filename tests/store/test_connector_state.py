@@ -1,4 +1,5 @@
-"""What a connector remembers over restarts: sealed, per shop, and gone with the credentials that it came from."""
+"""What a connector remembers over restarts: sealed, per shop, and gone with the credentials that it
+came from."""
 
 from __future__ import annotations
 
@@ -52,12 +53,21 @@ def test_a_state_is_sealed_at_rest(db: Database) -> None:
     assert b"rotated" not in stored
 
 
-def test_a_state_is_forgotten_with_the_credentials_that_it_came_from_and_kept_when_only_settings_change(db: Database) -> None:
+def test_a_state_is_forgotten_with_the_credentials_that_it_came_from_and_kept_when_only_settings_change(  # noqa: E501
+    db: Database,
+) -> None:
     World(db).begin()
     run(state_of(db, "a").save(TOKENS))
-    db.write_sync(MERCHANT, lambda uow: shops.update(uow, replace(shops.get(uow, "a"), display_name="A", settings={"x": 1})))
+    db.write_sync(
+        MERCHANT,
+        lambda uow: shops.update(
+            uow, replace(shops.get(uow, "a"), display_name="A", settings={"x": 1})
+        ),
+    )
     assert run(state_of(db, "a").load()) == TOKENS
-    db.write_sync(MERCHANT, lambda uow: shops.update(uow, replace(shops.get(uow, "a"), secrets=b"others")))
+    db.write_sync(
+        MERCHANT, lambda uow: shops.update(uow, replace(shops.get(uow, "a"), secrets=b"others"))
+    )
     assert run(state_of(db, "a").load()) == {}
 
 
@@ -75,7 +85,9 @@ def test_saving_uses_up_no_revision(db: Database) -> None:
     assert db.read_sync(MERCHANT, lambda uow: uow.merchants.head) == before
 
 
-def test_a_state_that_cannot_be_had_is_said_to_the_connector_as_an_error_of_the_host(db: Database) -> None:
+def test_a_state_that_cannot_be_had_is_said_to_the_connector_as_an_error_of_the_host(
+    db: Database,
+) -> None:
     World(db).begin()
     with pytest.raises(StateUnavailable):
         run(StoredState(db, SecretBox([KEY]), "nobody", "a").save(TOKENS))

@@ -1,5 +1,6 @@
-"""Every table leads with the merchant, and every statement of a merchant's transaction names it for each table: so the data can be
-split by merchant over several databases, or over a distributed PostgreSQL with `merchant` as the distribution key (ADR 0024)."""
+"""Every table leads with the merchant, and every statement of a merchant's transaction names it for
+each table: so the data can be split by merchant over several databases, or over a distributed
+PostgreSQL with `merchant` as the distribution key (ADR 0024)."""
 
 from __future__ import annotations
 
@@ -21,13 +22,21 @@ from zaiko_core.storage.engine import Database
 
 OF_THE_INSTALLATION = {"system", "tokens"}
 """Small, and the same for every merchant: reference tables, or in a database of their own."""
-ACROSS_MERCHANTS = {"zaiko_core.storage.jobs", "zaiko_core.storage.catalogue", "zaiko_core.storage.census"}
-"""Where a statement may look at many merchants: claims of due shops, the list of merchants, counts for gauges."""
+ACROSS_MERCHANTS = {
+    "zaiko_core.storage.jobs",
+    "zaiko_core.storage.catalogue",
+    "zaiko_core.storage.census",
+}
+"""Where a statement may look at many merchants: claims of due shops, the list of merchants, counts
+for gauges."""
 _ON_THE_WAY = {f"zaiko_core.storage.{name}" for name in ("rowset", "engine", "prepared")}
 
 
 def test_every_table_leads_with_the_merchant() -> None:
-    first = {table.name: next(iter(table.primary_key.columns)).name for table in schema.metadata.sorted_tables}
+    first = {
+        table.name: next(iter(table.primary_key.columns)).name
+        for table in schema.metadata.sorted_tables
+    }
 
     assert {name for name, column in first.items() if column != "merchant"} == OF_THE_INSTALLATION
 
@@ -38,14 +47,19 @@ def test_every_unique_rule_holds_within_a_merchant() -> None:
         for table in schema.metadata.sorted_tables
         for rule in (*table.constraints, *table.indexes)
         if table.name not in OF_THE_INSTALLATION
-        and (getattr(rule, "unique", False) or type(rule).__name__ in ("UniqueConstraint", "PrimaryKeyConstraint"))
+        and (
+            getattr(rule, "unique", False)
+            or type(rule).__name__ in ("UniqueConstraint", "PrimaryKeyConstraint")
+        )
         and "merchant" not in {column.name for column in rule.columns}
     }
     assert loose == set()
 
 
 @pytest.mark.parametrize("seed", [3])
-def test_every_statement_of_a_merchant_names_it_for_each_of_its_tables(postgresql: PostgreSQL, seed: int) -> None:
+def test_every_statement_of_a_merchant_names_it_for_each_of_its_tables(
+    postgresql: PostgreSQL, seed: int
+) -> None:
     url = postgresql.new_url()
     simulation = Simulation(url, seed)
     simulation.begin(units=30)
@@ -56,7 +70,9 @@ def test_every_statement_of_a_merchant_names_it_for_each_of_its_tables(postgresq
                     simulation.shop_event(name)
             if turn % 5 == 2:
                 simulation.world.reserve("tea", simulation.random.randint(0, 9))
-                simulation.world.db.write_sync(MERCHANT, lambda uow: stock.set_escrow(uow, "tea", 15))
+                simulation.world.db.write_sync(
+                    MERCHANT, lambda uow: stock.set_escrow(uow, "tea", 15)
+                )
             simulation.run_due()
             simulation.clock.advance(20)
     simulation.close()
@@ -68,11 +84,14 @@ def test_every_statement_of_a_merchant_names_it_for_each_of_its_tables(postgresq
 
 @contextlib.contextmanager
 def watched(db: Database) -> Iterator[tuple[set[str], dict[str, list[str]]]]:
-    """The statements of transactions of merchants, and those that leave a table without its merchant."""
+    """The statements of transactions of merchants, and those that leave a table without its
+    merchant."""
     seen: set[str] = set()
     wrong: dict[str, list[str]] = {}
 
-    def look(connection: Any, statement: Any, multiparams: Any, params: Any, execution_options: Any) -> None:
+    def look(
+        connection: Any, statement: Any, multiparams: Any, params: Any, execution_options: Any
+    ) -> None:
         if not hasattr(statement, "get_children") or _module() in ACROSS_MERCHANTS:
             return
         text = str(statement)
@@ -89,16 +108,25 @@ def watched(db: Database) -> Iterator[tuple[set[str], dict[str, list[str]]]]:
 
 
 def unbound(statement: Any) -> set[Table]:
-    """Tables of a statement of which neither a condition nor an inserted value says the merchant."""
+    """Tables of a statement of which neither a condition nor an inserted value says the
+    merchant."""
     tables: set[Table] = set()
     bound: set[Table] = set()
     for element in visitors.iterate(statement):
         if isinstance(element, Table):
             tables.add(element)
-        if isinstance(element, BinaryExpression) and element.operator in (operators.eq, operators.in_op):
-            bound |= {side.table for side in (element.left, element.right) if isinstance(side, Column) and side.name == "merchant"}
+        if isinstance(element, BinaryExpression) and element.operator in (
+            operators.eq,
+            operators.in_op,
+        ):
+            bound |= {
+                side.table
+                for side in (element.left, element.right)
+                if isinstance(side, Column) and side.name == "merchant"
+            }
     if isinstance(statement, Insert):
-        # Every row of an insert has its merchant: the column is part of the key, and has no default.
+        # Every row of an insert has its merchant: the column is part of the key, and has no
+        # default.
         bound.add(statement.table)  # type: ignore[arg-type]
     return {table for table in tables - bound if table.name not in OF_THE_INSTALLATION}
 
@@ -117,5 +145,10 @@ def test_a_statement_that_forgets_the_merchant_is_noticed() -> None:
     joined = links.join(shops, links.c.shop == shops.c.shop)
 
     assert unbound(joined.select().where(links.c.merchant == "acme")) == {shops}
-    assert unbound(joined.select().where(links.c.merchant == "acme", shops.c.merchant == links.c.merchant)) == set()
+    assert (
+        unbound(
+            joined.select().where(links.c.merchant == "acme", shops.c.merchant == links.c.merchant)
+        )
+        == set()
+    )
     assert unbound(shops.update().where(shops.c.shop == "one").values(paused=True)) == {shops}

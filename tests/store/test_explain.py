@@ -1,4 +1,5 @@
-"""Every number adds up to what it was made of, now and at every earlier revision (ADR 0011), on both stores."""
+"""Every number adds up to what it was made of, now and at every earlier revision (ADR 0011), on
+both stores."""
 
 from __future__ import annotations
 
@@ -33,7 +34,9 @@ def world(db: Database) -> World:
 
 
 def explained(world: World, product: str = "tea", *, at: int = 0, limit: int = 50) -> Explained:
-    return world.db.read_sync(MERCHANT, lambda uow: explain.product(uow, product, at_revision=at, limit=limit))
+    return world.db.read_sync(
+        MERCHANT, lambda uow: explain.product(uow, product, at_revision=at, limit=limit)
+    )
 
 
 def head(world: World) -> int:
@@ -44,20 +47,32 @@ def open_demands(world: World, product: str) -> dict[tuple[str, str], tuple[int,
     """(ordered, allocated) of every demand that holds units, from the demands themselves."""
     with world.db.engine.connect() as connection:
         rows = connection.exec_driver_sql(
-            "SELECT shop, order_id, wanted, fulfilled, shipped, alloc FROM demands WHERE product = '" + product + "'"
+            (
+                "SELECT shop, order_id, wanted, fulfilled, shipped, alloc FROM demands WHERE "
+                "product = '"
+            )
+            + product
+            + "'"
         )
         held = {
-            (row.shop, row.order_id): (max(row.wanted - max(row.fulfilled, row.shipped), row.alloc, 0), row.alloc) for row in rows
+            (row.shop, row.order_id): (
+                max(row.wanted - max(row.fulfilled, row.shipped), row.alloc, 0),
+                row.alloc,
+            )
+            for row in rows
         }
     return {key: units for key, units in held.items() if units != (0, 0)}
 
 
 class Remembering(Journal):
-    """The journal's machine, with a memory: what every revision showed is what it is explained as, for ever."""
+    """The journal's machine, with a memory: what every revision showed is what it is explained as,
+    for ever."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.memory: dict[tuple[str, int], tuple[Balance, dict[tuple[str, str], tuple[int, int]]]] = {}
+        self.memory: dict[
+            tuple[str, int], tuple[Balance, dict[tuple[str, str], tuple[int, int]]]
+        ] = {}
 
     @rule(product=PRODUCT, units=UNITS)
     def escrow(self, product: str, units: int) -> None:
@@ -66,27 +81,41 @@ class Remembering(Journal):
     @invariant()
     def remember(self) -> None:
         for product in PRODUCTS if self.world.products else ():
-            self.memory[product, head(self.world)] = (self.world.stock(product).balance, open_demands(self.world, product))
+            self.memory[product, head(self.world)] = (
+                self.world.stock(product).balance,
+                open_demands(self.world, product),
+            )
 
     def teardown(self) -> None:
         for (product, revision), (balance, demands) in self.memory.items():
             (found,) = explained(self.world, product, at=revision).stocks
             assert found.balance == balance
             assert {
-                (promise.demand.shop, promise.demand.order): (promise.delta.ordered, promise.delta.allocated)
+                (promise.demand.shop, promise.demand.order): (
+                    promise.delta.ordered,
+                    promise.delta.allocated,
+                )
                 for promise in found.promises
             } == demands
-            assert sum(shelf.received + shelf.adjusted + shelf.shipped for shelf in found.shelves) == balance.physical
+            assert (
+                sum(shelf.received + shelf.adjusted + shelf.shipped for shelf in found.shelves)
+                == balance.physical
+            )
             (cut,) = explained(self.world, product, at=revision, limit=1).stocks
             assert len(cut.promises) == min(1, len(demands))
             assert cut.more_promises == len(demands) - len(cut.promises)
-            assert cut.more.ordered + sum(promise.delta.ordered for promise in cut.promises) == balance.ordered
+            assert (
+                cut.more.ordered + sum(promise.delta.ordered for promise in cut.promises)
+                == balance.ordered
+            )
         super().teardown()
 
 
 def remember(make: object, examples: int) -> None:
     machine = type("Machine", (Remembering,), {"make": staticmethod(make)})
-    checks = settings(max_examples=examples, stateful_step_count=20, suppress_health_check=list(HealthCheck))
+    checks = settings(
+        max_examples=examples, stateful_step_count=20, suppress_health_check=list(HealthCheck)
+    )
     run_state_machine_as_test(machine, settings=checks)
 
 
@@ -122,7 +151,9 @@ def test_every_revision_is_explained_as_it_was_on_postgresql(postgresql: Postgre
 
 
 @pytest.mark.parametrize("seed", range(1))
-def test_whatever_breaks_each_push_is_explained_by_the_stock_of_its_revision(store_url: str, seed: int) -> None:
+def test_whatever_breaks_each_push_is_explained_by_the_stock_of_its_revision(
+    store_url: str, seed: int
+) -> None:
     simulation = Simulation(store_url, seed)
     simulation.begin(units=30)
     world, sent = simulation.world, 0
@@ -133,7 +164,9 @@ def test_whatever_breaks_each_push_is_explained_by_the_stock_of_its_revision(sto
         if turn % 7 == 3:
             world.reserve("tea", simulation.random.randint(0, 9))
             below = simulation.random.choice([0, 15])
-            world.db.write_sync(MERCHANT, lambda uow, below=below: stock.set_escrow(uow, "tea", below))
+            world.db.write_sync(
+                MERCHANT, lambda uow, below=below: stock.set_escrow(uow, "tea", below)
+            )
         simulation.run_due()
         simulation.clock.advance(simulation.random.choice([1, 20]))
         for link in explained(simulation.world).links:
@@ -160,7 +193,12 @@ def test_a_push_is_recorded_before_it_is_sent_and_after_its_outcome(world: World
 
     assert before is not None
     assert after is not None
-    assert (before.outcome, before.believed, before.target, before.quantity) == (PushOutcome.SENT, 4, 10, 10)
+    assert (before.outcome, before.believed, before.target, before.quantity) == (
+        PushOutcome.SENT,
+        4,
+        10,
+        10,
+    )
     assert before.settled_at is None
     assert (after.outcome, after.settled_at is not None) == (PushOutcome.ACKNOWLEDGED, True)
     # As it was known then.
@@ -233,7 +271,10 @@ def test_an_order_is_named_with_its_number_and_the_rest_still_adds_up(world: Wor
 
     (found,) = explained(world, limit=2).stocks
 
-    assert [(promise.demand.shop, promise.demand.order, promise.number, promise.delta.ordered) for promise in found.promises] == [
+    assert [
+        (promise.demand.shop, promise.demand.order, promise.number, promise.delta.ordered)
+        for promise in found.promises
+    ] == [
         ("a", "1", "#1", 4),
         ("", "out-7", "", 2),
     ]
@@ -255,7 +296,9 @@ def test_a_bundle_is_explained_by_each_of_its_parts(db: Database) -> None:
     assert found.links[0].sent.target == 3
 
 
-def test_a_listing_that_is_linked_anew_is_not_explained_by_what_it_was_sent_before(world: World) -> None:
+def test_a_listing_that_is_linked_anew_is_not_explained_by_what_it_was_sent_before(
+    world: World,
+) -> None:
     world.link("a", "tea")
     world.receive("tea", 3)
     Pusher(world).push("a")
@@ -273,7 +316,9 @@ def test_a_revision_to_come_is_refused_and_so_is_an_unknown_product(world: World
         explained(world, "water")
 
 
-def test_what_is_older_than_the_pushes_kept_is_refused_and_the_last_push_stays(world: World) -> None:
+def test_what_is_older_than_the_pushes_kept_is_refused_and_the_last_push_stays(
+    world: World,
+) -> None:
     world.link("a", "tea")
     world.link("b", "tea")
     world.receive("tea", 10)
@@ -301,7 +346,9 @@ def test_what_is_older_than_the_pushes_kept_is_refused_and_the_last_push_stays(w
     assert (after.links[0].sent.key, after.stocks[0].balance.reserve) == (last.key, 1)
 
 
-def test_recording_pushes_takes_the_same_number_of_statements_for_any_number_of_links(db: Database) -> None:
+def test_recording_pushes_takes_the_same_number_of_statements_for_any_number_of_links(
+    db: Database,
+) -> None:
     def statements(links: int, shop: str) -> int:
         seen: list[str] = []
         count = lambda conn, cursor, statement, *rest: seen.append(statement)  # noqa: E731

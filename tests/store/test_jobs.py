@@ -1,4 +1,5 @@
-"""The shop's row is its job (ADR 0005): one run per shop, nothing that triggers is lost, a lost lease writes nothing."""
+"""The shop's row is its job (ADR 0005): one run per shop, nothing that triggers is lost, a lost
+lease writes nothing."""
 
 from __future__ import annotations
 
@@ -99,7 +100,10 @@ def test_a_dead_owner_loses_its_lease_and_the_next_token_is_larger(world: World)
     assert taken_over.token > dead.token
 
     with pytest.raises(LeaseLost):
-        world.db.write_sync(MERCHANT, lambda uow: sync.begin_run(uow, Run(world.db, dead, "run").record, unended=False))
+        world.db.write_sync(
+            MERCHANT,
+            lambda uow: sync.begin_run(uow, Run(world.db, dead, "run").record, unended=False),
+        )
     finish(world, dead)
     world.db.write_sync(MERCHANT, lambda uow: uow.hold_lease("a", taken_over.token))
 
@@ -116,7 +120,9 @@ def test_renewing_keeps_a_lease_and_tells_which_were_lost(world: World) -> None:
 
 
 @pytest.mark.parametrize("store_url", ["postgresql"], indirect=True)
-def test_renewing_waits_for_no_transaction_and_says_which_lease_it_could_not_look_at(world: World) -> None:
+def test_renewing_waits_for_no_transaction_and_says_which_lease_it_could_not_look_at(
+    world: World,
+) -> None:
     held = claim(world)
     advance(world, LEASE - 1)
     of = {item.shop: item for item in held}

@@ -1,4 +1,5 @@
-"""Over any sequence of facts both forms of `free` agree, the journal adds up to the balances, and every order counts once."""
+"""Over any sequence of facts both forms of `free` agree, the journal adds up to the balances, and
+every order counts once."""
 
 from __future__ import annotations
 
@@ -11,7 +12,14 @@ from typing import ClassVar
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 from support.stores import PostgreSQL
 from support.world import World, order
 from zaiko_core.domain.demand import OrderRecord, OrderState
@@ -27,7 +35,8 @@ UNITS = st.integers(1, 5)
 
 @dataclass
 class Model:
-    """What must come out, told apart from how it is computed: per demand the shop's and the warehouse's account."""
+    """What must come out, told apart from how it is computed: per demand the shop's and the
+    warehouse's account."""
 
     wanted: int = 0
     fulfilled: int = 0
@@ -86,7 +95,9 @@ class Journal(RuleBasedStateMachine):
         done=st.integers(0, 4),
         state=st.sampled_from(OrderState),
     )
-    def reading(self, shop: str, name: str, tea: int, pot: int, done: int, state: OrderState) -> None:
+    def reading(
+        self, shop: str, name: str, tea: int, pot: int, done: int, state: OrderState
+    ) -> None:
         self.clock += 1
         units = {"tea": tea, "pot": pot}
         fulfilled = {product: min(done, count) for product, count in units.items()}
@@ -115,7 +126,9 @@ class Journal(RuleBasedStateMachine):
             if (shop, line.sku) in self.linked:
                 model = self.demand(shop, reading.order, line.sku)
                 model.wanted = 0 if gone else line.wanted
-                model.fulfilled = model.wanted if reading.state is OrderState.SHIPPED else line.fulfilled
+                model.fulfilled = (
+                    model.wanted if reading.state is OrderState.SHIPPED else line.fulfilled
+                )
 
     @rule(shop=SHOP, product=PRODUCT)
     def link(self, shop: str, product: str) -> None:
@@ -125,7 +138,10 @@ class Journal(RuleBasedStateMachine):
         self.linked.add((shop, product))
         for (where, _), reading in self.newest.items():
             if where == shop:
-                self.account(shop, replace(reading, lines=tuple(x for x in reading.lines if x.sku == product)))
+                self.account(
+                    shop,
+                    replace(reading, lines=tuple(x for x in reading.lines if x.sku == product)),
+                )
 
     @rule(shop=st.sampled_from((*SHOPS, "")), name=ORDER, product=PRODUCT, units=UNITS)
     def allocate(self, shop: str, name: str, product: str, units: int) -> None:
@@ -142,7 +158,11 @@ class Journal(RuleBasedStateMachine):
             assert self.world.free(product) == before, "allocating what is open never changes free"
 
     @rule(
-        shop=st.sampled_from((*SHOPS, "")), name=ORDER, product=PRODUCT, units=UNITS, verb=st.sampled_from(["ship", "deallocate"])
+        shop=st.sampled_from((*SHOPS, "")),
+        name=ORDER,
+        product=PRODUCT,
+        units=UNITS,
+        verb=st.sampled_from(["ship", "deallocate"]),
     )
     def let_go(self, shop: str, name: str, product: str, units: int, verb: str) -> None:
         model = self.demand(shop, name, product)
@@ -172,7 +192,9 @@ class Journal(RuleBasedStateMachine):
             return
         for product in PRODUCTS:
             balance = self.world.stock(product).balance
-            counted = sum(model.counted for (_, _, name), model in self.demands.items() if name == product)
+            counted = sum(
+                model.counted for (_, _, name), model in self.demands.items() if name == product
+            )
             assert balance.free == self.physical[product] - counted
             assert balance.free == balance.deliverable - balance.unallocated
             assert balance.physical == self.physical[product]

@@ -41,16 +41,26 @@ class Release:
 
     def adds(self, column: str) -> str:
         """A migration that adds a column to `shops`; its number."""
-        return self._write(f"op.add_column('shops', sa.Column('{column}', sa.Text(), server_default='', nullable=False))")
+        return self._write(
+            f"op.add_column('shops', sa.Column('{column}', sa.Text(), server_default='', "
+            "nullable=False))"
+        )
 
     def removes(self, column: str, *, oldest: str) -> str:
         """A migration that takes it away again."""
-        return self._write(f"op.drop_column('shops', '{column}')", f"phase = 'post'\noldest = '{oldest}'")
+        return self._write(
+            f"op.drop_column('shops', '{column}')", f"phase = 'post'\noldest = '{oldest}'"
+        )
 
     def _write(self, change: str, more: str = "") -> str:
         number = f"{int(self._last) + 1:04d}"
-        head = f"import sqlalchemy as sa\nfrom alembic import op\nrevision = '{number}'\ndown_revision = '{self._last}'\n{more}\n"
-        (self.scripts / "versions" / f"{number}_next.py").write_text(f"{head}\ndef upgrade() -> None:\n    {change}\n")
+        head = (
+            "import sqlalchemy as sa\nfrom alembic import op\nrevision = "
+            f"'{number}'\ndown_revision = '{self._last}'\n{more}\n"
+        )
+        (self.scripts / "versions" / f"{number}_next.py").write_text(
+            f"{head}\ndef upgrade() -> None:\n    {change}\n"
+        )
         self._last = number
         return number
 
@@ -64,7 +74,9 @@ def _columns(db: Database) -> set[str]:
     return {column["name"] for column in inspect(db.engine).get_columns("shops")}
 
 
-def test_old_code_works_on_a_database_that_a_new_release_has_added_to(db: Database, coming: Release) -> None:
+def test_old_code_works_on_a_database_that_a_new_release_has_added_to(
+    db: Database, coming: Release
+) -> None:
     coming.adds("novelty")
     before = migrate(db.engine)
 
@@ -79,7 +91,9 @@ def test_old_code_works_on_a_database_that_a_new_release_has_added_to(db: Databa
     assert world.free("tea") == 5
 
 
-def test_what_old_code_could_not_live_with_waits_for_the_finish(db: Database, coming: Release) -> None:
+def test_what_old_code_could_not_live_with_waits_for_the_finish(
+    db: Database, coming: Release
+) -> None:
     added = coming.adds("novelty")
     coming.removes("display_name", oldest=added)
 
@@ -92,7 +106,9 @@ def test_what_old_code_could_not_live_with_waits_for_the_finish(db: Database, co
     assert not pending(db.engine, scripts=coming.scripts)
 
 
-def test_a_release_that_is_too_old_does_not_start_and_says_what_to_do(db: Database, coming: Release) -> None:
+def test_a_release_that_is_too_old_does_not_start_and_says_what_to_do(
+    db: Database, coming: Release
+) -> None:
     added = coming.adds("novelty")
     coming.removes("display_name", oldest=added)
     migrate(db.engine, finish=True, scripts=coming.scripts)

@@ -1,4 +1,5 @@
-"""Observers hear of an oversell and of its end once each, and only of what was committed; on both stores."""
+"""Observers hear of an oversell and of its end once each, and only of what was committed; on both
+stores."""
 
 from __future__ import annotations
 
@@ -33,7 +34,9 @@ def told() -> Told:
 @pytest.fixture
 def world(store_url: str, told: Told) -> Iterator[World]:
     observers: Observers = told  # type: ignore[assignment]
-    db = Database(store_url, tell=lambda merchant, fact: announce_oversell(observers, merchant, fact))
+    db = Database(
+        store_url, tell=lambda merchant, fact: announce_oversell(observers, merchant, fact)
+    )
     world = World(db).begin(shops=("a", "b"))
     world.receive("tea", 3)
     for shop in ("a", "b"):

@@ -1,4 +1,5 @@
-"""Whatever sells more than there is, the finding names the cause and what would have prevented it (ADR 0011), on both stores."""
+"""Whatever sells more than there is, the finding names the cause and what would have prevented it
+(ADR 0011), on both stores."""
 
 from __future__ import annotations
 
@@ -71,12 +72,20 @@ def pusher(world: World, clock: Clock) -> Pusher:
 def read_to_the_end(world: World, shop: str, *, problem: Problem | None = None) -> None:
     """The shop's last run, as its end leaves it."""
     table = schema.shops
-    values = {"problem": problem.document()} if problem else {"problem": None, "last_success_at": world.db._now()}
+    values = (
+        {"problem": problem.document()}
+        if problem
+        else {"problem": None, "last_success_at": world.db._now()}
+    )
     with world.db._transaction(writing=True) as connection:
-        connection.execute(update(table).where(table.c.merchant == MERCHANT, table.c.shop == shop).values(values))
+        connection.execute(
+            update(table).where(table.c.merchant == MERCHANT, table.c.shop == shop).values(values)
+        )
 
 
-def placed(clock: Clock, number: str, units: int, *, ago: float = 2, version: int = 0, **rest: object) -> OrderRecord:
+def placed(
+    clock: Clock, number: str, units: int, *, ago: float = 2, version: int = 0, **rest: object
+) -> OrderRecord:
     """An order that was placed `ago` seconds before it is read now."""
     at = clock.micros - int(ago * SECOND)
     return replace(order(number, {"tea": units}, version=version or at, **rest), placed_at=at)
@@ -84,7 +93,10 @@ def placed(clock: Clock, number: str, units: int, *, ago: float = 2, version: in
 
 def oversells(world: World, *, open_only: bool = False) -> list[OversellRecord]:
     """Oldest first."""
-    found = world.db.read_sync(MERCHANT, lambda uow: uow.oversells.page(Page(100), product="", causes=(), open_only=open_only))
+    found = world.db.read_sync(
+        MERCHANT,
+        lambda uow: uow.oversells.page(Page(100), product="", causes=(), open_only=open_only),
+    )
     return found[::-1]
 
 
@@ -101,8 +113,18 @@ def test_two_shops_that_sell_the_same_unit_within_seconds_are_told_to_use_escrow
     world.ingest("b", placed(clock, "7", 2))
 
     found = only(world)
-    assert (found.autopsy.cause, found.autopsy.setting, found.autopsy.value) == (Cause.SOLD_TWICE, Setting.ESCROW, 3)
-    assert (found.units, found.short, found.by.shop, found.by.number, found.by.units) == (2, 2, "b", "#7", 2)
+    assert (found.autopsy.cause, found.autopsy.setting, found.autopsy.value) == (
+        Cause.SOLD_TWICE,
+        Setting.ESCROW,
+        3,
+    )
+    assert (found.units, found.short, found.by.shop, found.by.number, found.by.units) == (
+        2,
+        2,
+        "b",
+        "#7",
+        2,
+    )
     assert [(other.shop, other.number, other.units) for other in found.taken] == [("a", "#1", 3)]
     showing = {showing.shop: showing for showing in found.showings}
     assert (showing["b"].shown, showing["b"].acknowledged, showing["a"].shown) == (3, 3, 0)
@@ -119,10 +141,15 @@ def test_an_order_that_was_read_minutes_late_asks_for_webhooks_or_a_shorter_inte
     world.ingest("a", placed(clock, "1", 3))
     world.ingest("b", placed(clock, "7", 2, ago=200))
 
-    assert (only(world).autopsy.cause, only(world).autopsy.setting) == (Cause.ORDER_READ_LATE, Setting.SHORTER_INTERVAL)
+    assert (only(world).autopsy.cause, only(world).autopsy.setting) == (
+        Cause.ORDER_READ_LATE,
+        Setting.SHORTER_INTERVAL,
+    )
 
 
-def test_a_shop_whose_key_had_expired_is_told_to_replace_it(world: World, pusher: Pusher, clock: Clock) -> None:
+def test_a_shop_whose_key_had_expired_is_told_to_replace_it(
+    world: World, pusher: Pusher, clock: Clock
+) -> None:
     read_to_the_end(world, "b", problem=Problem("CREDENTIALS_REJECTED", "the key has expired"))
     world.ingest("a", placed(clock, "1", 3))
     world.ingest("b", placed(clock, "7", 2))
@@ -139,35 +166,55 @@ def test_a_shop_that_nobody_read_for_longer_than_its_interval_was_paused_or_forg
     world.ingest("a", placed(clock, "1", 3))
     world.ingest("b", placed(clock, "7", 2))
 
-    assert (only(world).autopsy.cause, only(world).autopsy.setting) == (Cause.SHOP_NOT_READ, Setting.RESUME_SHOP)
+    assert (only(world).autopsy.cause, only(world).autopsy.setting) == (
+        Cause.SHOP_NOT_READ,
+        Setting.RESUME_SHOP,
+    )
 
 
-def test_a_number_that_the_platform_refuses_asks_for_the_listing_to_be_repaired(world: World, pusher: Pusher, clock: Clock) -> None:
+def test_a_number_that_the_platform_refuses_asks_for_the_listing_to_be_repaired(
+    world: World, pusher: Pusher, clock: Clock
+) -> None:
     world.ingest("a", placed(clock, "1", 3))
     pusher.push("b", Outcome(problem=Problem("ITEM_REFUSED", "not now")))
     world.ingest("b", placed(clock, "7", 2))
 
     found = only(world)
-    assert (found.autopsy.cause, found.autopsy.setting) == (Cause.LINK_FAILING, Setting.REPAIR_LISTING)
+    assert (found.autopsy.cause, found.autopsy.setting) == (
+        Cause.LINK_FAILING,
+        Setting.REPAIR_LISTING,
+    )
     assert {showing.shop: showing.state for showing in found.showings}["b"] == "FAILED"
 
 
-def test_a_listing_that_is_sold_without_sync_asks_for_sync(world: World, pusher: Pusher, clock: Clock) -> None:
-    world.db.write_sync(MERCHANT, lambda uow: links.set_sync(uow, "b", listing_id("tea"), False, can_sync=can_sync))
+def test_a_listing_that_is_sold_without_sync_asks_for_sync(
+    world: World, pusher: Pusher, clock: Clock
+) -> None:
+    world.db.write_sync(
+        MERCHANT, lambda uow: links.set_sync(uow, "b", listing_id("tea"), False, can_sync=can_sync)
+    )
     world.ingest("a", placed(clock, "1", 3))
     world.ingest("b", placed(clock, "7", 2))
 
-    assert (only(world).autopsy.cause, only(world).autopsy.setting) == (Cause.SYNC_DISABLED, Setting.ENABLE_SYNC)
+    assert (only(world).autopsy.cause, only(world).autopsy.setting) == (
+        Cause.SYNC_DISABLED,
+        Setting.ENABLE_SYNC,
+    )
 
 
-def test_a_shop_that_sells_more_than_it_shows_takes_orders_without_stock(world: World, pusher: Pusher, clock: Clock) -> None:
+def test_a_shop_that_sells_more_than_it_shows_takes_orders_without_stock(
+    world: World, pusher: Pusher, clock: Clock
+) -> None:
     world.ingest("a", placed(clock, "1", 3))
     pusher.push("b")
     clock.forward(5)
     world.ingest("b", placed(clock, "7", 2, ago=1))
 
     found = only(world)
-    assert (found.autopsy.cause, found.autopsy.setting) == (Cause.SELLS_BELOW_ZERO, Setting.STOP_BACK_ORDERS)
+    assert (found.autopsy.cause, found.autopsy.setting) == (
+        Cause.SELLS_BELOW_ZERO,
+        Setting.STOP_BACK_ORDERS,
+    )
     assert {showing.shop: showing.shown for showing in found.showings}["b"] == 0
 
 
@@ -177,7 +224,12 @@ def test_two_orders_of_one_page_that_sell_more_than_the_shop_shows_are_not_blame
     world.ingest("b", placed(clock, "7", 2), placed(clock, "8", 2, ago=1))
 
     found = only(world)
-    assert (found.by.order, found.units, found.by.units, found.autopsy.cause) == ("8", 1, 2, Cause.SELLS_BELOW_ZERO)
+    assert (found.by.order, found.units, found.by.units, found.autopsy.cause) == (
+        "8",
+        1,
+        2,
+        Cause.SELLS_BELOW_ZERO,
+    )
 
 
 def test_an_order_that_was_missing_in_the_shop_before_it_was_read_is_no_back_order(
@@ -192,7 +244,9 @@ def test_an_order_that_was_missing_in_the_shop_before_it_was_read_is_no_back_ord
     assert only(world).autopsy.cause is Cause.SOLD_TWICE
 
 
-def test_a_shop_that_never_acknowledged_a_number_is_not_yet_synced(world: World, clock: Clock) -> None:
+def test_a_shop_that_never_acknowledged_a_number_is_not_yet_synced(
+    world: World, clock: Clock
+) -> None:
     world.link("a", "tea")
     clock.forward(1)
     world.ingest("a", placed(clock, "1", 1, ago=0.5))
@@ -206,33 +260,51 @@ def test_orders_counted_by_linking_are_older_than_the_link(world: World, clock: 
     world.link("a", "tea")
 
     found = only(world)
-    assert (found.autopsy.cause, found.by.number, found.units) == (Cause.ORDER_BEFORE_LINKING, "#1", 2)
+    assert (found.autopsy.cause, found.by.number, found.units) == (
+        Cause.ORDER_BEFORE_LINKING,
+        "#1",
+        2,
+    )
 
 
-def test_an_order_placed_before_the_link_and_read_after_it_is_older_than_the_link(world: World, clock: Clock) -> None:
+def test_an_order_placed_before_the_link_and_read_after_it_is_older_than_the_link(
+    world: World, clock: Clock
+) -> None:
     world.link("a", "tea")
     world.ingest("a", placed(clock, "1", 1, ago=600))
 
     assert only(world).autopsy.cause is Cause.ORDER_BEFORE_LINKING
 
 
-def test_an_order_that_was_made_larger_asks_for_a_reserve(world: World, pusher: Pusher, clock: Clock) -> None:
+def test_an_order_that_was_made_larger_asks_for_a_reserve(
+    world: World, pusher: Pusher, clock: Clock
+) -> None:
     world.reserve("tea", 1)
     world.ingest("a", placed(clock, "1", 2))
     clock.forward(10)
     world.ingest("a", placed(clock, "1", 5, ago=12, version=clock.micros))
 
     found = only(world)
-    assert (found.autopsy.cause, found.autopsy.setting, found.autopsy.value) == (Cause.ORDER_EDITED, Setting.RESERVE, 3)
+    assert (found.autopsy.cause, found.autopsy.setting, found.autopsy.value) == (
+        Cause.ORDER_EDITED,
+        Setting.RESERVE,
+        3,
+    )
     assert (found.units, found.by.units) == (2, 3)
 
 
-def test_a_count_that_finds_fewer_units_asks_for_a_reserve(world: World, pusher: Pusher, clock: Clock) -> None:
+def test_a_count_that_finds_fewer_units_asks_for_a_reserve(
+    world: World, pusher: Pusher, clock: Clock
+) -> None:
     world.ingest("a", placed(clock, "1", 3))
     world.adjust("tea", counted=1)
 
     found = only(world)
-    assert (found.autopsy.cause, found.autopsy.setting, found.autopsy.value) == (Cause.STOCK_CORRECTED, Setting.RESERVE, 2)
+    assert (found.autopsy.cause, found.autopsy.setting, found.autopsy.value) == (
+        Cause.STOCK_CORRECTED,
+        Setting.RESERVE,
+        2,
+    )
     assert [(other.shop, other.units) for other in found.taken] == [("a", 3)]
 
 
@@ -245,21 +317,32 @@ def test_units_that_a_count_did_not_find_and_a_shop_sold_are_a_correction_of_sto
     assert only(world).autopsy.cause is Cause.STOCK_CORRECTED
 
 
-def test_units_held_for_a_shipment_that_no_shop_told_of_ask_for_a_reserve(world: World, pusher: Pusher, clock: Clock) -> None:
+def test_units_held_for_a_shipment_that_no_shop_told_of_ask_for_a_reserve(
+    world: World, pusher: Pusher, clock: Clock
+) -> None:
     world.ingest("a", placed(clock, "1", 2))
     world.bind("allocate", "", "out-1", "tea", 3)
 
     found = only(world)
-    assert (found.autopsy.cause, found.by.order, found.units) == (Cause.HELD_WITHOUT_ORDER, "out-1", 2)
+    assert (found.autopsy.cause, found.by.order, found.units) == (
+        Cause.HELD_WITHOUT_ORDER,
+        "out-1",
+        2,
+    )
 
 
-def test_a_shop_that_showed_more_than_it_was_told_was_edited_by_hand(world: World, pusher: Pusher, clock: Clock) -> None:
+def test_a_shop_that_showed_more_than_it_was_told_was_edited_by_hand(
+    world: World, pusher: Pusher, clock: Clock
+) -> None:
     world.adjust("tea", counted=4)
     pusher.prepare("b", shown={"tea": 9})
     world.ingest("b", placed(clock, "7", 9))
 
     found = only(world)
-    assert (found.autopsy.cause, found.autopsy.setting) == (Cause.SHOWED_TOO_MUCH, Setting.HOLD_DRIFT)
+    assert (found.autopsy.cause, found.autopsy.setting) == (
+        Cause.SHOWED_TOO_MUCH,
+        Setting.HOLD_DRIFT,
+    )
 
 
 def test_each_order_that_sinks_the_product_further_has_a_finding_of_its_own_and_the_units_add_up(
@@ -268,7 +351,10 @@ def test_each_order_that_sinks_the_product_further_has_a_finding_of_its_own_and_
     world.ingest("a", placed(clock, "1", 3))
     world.ingest("b", placed(clock, "7", 1), placed(clock, "8", 2))
 
-    assert [(found.by.order, found.units, found.short) for found in oversells(world)] == [("7", 1, 1), ("8", 2, 3)]
+    assert [(found.by.order, found.units, found.short) for found in oversells(world)] == [
+        ("7", 1, 1),
+        ("8", 2, 3),
+    ]
     assert sum(found.units for found in oversells(world)) == world.stock("tea").balance.oversold
 
 
@@ -284,16 +370,22 @@ def test_what_is_oversold_is_cleared_by_the_movement_that_brings_free_back_to_ze
 
     found = only(world)
     assert found.cleared_at is not None
-    movement = world.db.read_sync(MERCHANT, lambda uow: uow.stocks.movements(Page(1), products=(), warehouse="", kinds=()))[0]
+    movement = world.db.read_sync(
+        MERCHANT, lambda uow: uow.stocks.movements(Page(1), products=(), warehouse="", kinds=())
+    )[0]
     assert found.cleared_by == movement.seq
     assert oversells(world, open_only=True) == []
 
 
-def test_a_cancelled_order_clears_too_and_the_next_oversell_is_a_new_one(world: World, pusher: Pusher, clock: Clock) -> None:
+def test_a_cancelled_order_clears_too_and_the_next_oversell_is_a_new_one(
+    world: World, pusher: Pusher, clock: Clock
+) -> None:
     world.ingest("a", placed(clock, "1", 3))
     world.ingest("b", placed(clock, "7", 2))
     clock.forward(1)
-    world.ingest("b", placed(clock, "7", 2, ago=3, version=clock.micros, state=OrderState.CANCELLED))
+    world.ingest(
+        "b", placed(clock, "7", 2, ago=3, version=clock.micros, state=OrderState.CANCELLED)
+    )
     assert oversells(world, open_only=True) == []
 
     world.ingest("b", placed(clock, "9", 1))
@@ -302,7 +394,9 @@ def test_a_cancelled_order_clears_too_and_the_next_oversell_is_a_new_one(world: 
     assert len(oversells(world)) == 2
 
 
-def test_reading_the_same_page_again_finds_nothing_new(world: World, pusher: Pusher, clock: Clock) -> None:
+def test_reading_the_same_page_again_finds_nothing_new(
+    world: World, pusher: Pusher, clock: Clock
+) -> None:
     page = [placed(clock, "7", 5)]
     world.ingest("b", *page)
     world.ingest("b", *page)
@@ -310,13 +404,17 @@ def test_reading_the_same_page_again_finds_nothing_new(world: World, pusher: Pus
     assert only(world).units == 2
 
 
-def test_an_order_that_fits_leaves_nothing_behind(world: World, pusher: Pusher, clock: Clock) -> None:
+def test_an_order_that_fits_leaves_nothing_behind(
+    world: World, pusher: Pusher, clock: Clock
+) -> None:
     world.ingest("a", placed(clock, "1", 3))
 
     assert oversells(world) == []
 
 
-def test_a_finding_is_made_or_undone_with_its_movement(world: World, pusher: Pusher, clock: Clock) -> None:
+def test_a_finding_is_made_or_undone_with_its_movement(
+    world: World, pusher: Pusher, clock: Clock
+) -> None:
     class Dies(Exception): ...
 
     def work(uow) -> None:
@@ -330,7 +428,9 @@ def test_a_finding_is_made_or_undone_with_its_movement(world: World, pusher: Pus
     assert world.free("tea") == 3
 
 
-def test_a_thousand_oversold_products_are_examined_in_as_many_statements_as_one(db: Database, clock: Clock) -> None:
+def test_a_thousand_oversold_products_are_examined_in_as_many_statements_as_one(
+    db: Database, clock: Clock
+) -> None:
     products = [f"p{number}" for number in range(60)]
     world = World(db).begin(products=products, shops=("a", "b"))
 
@@ -350,7 +450,9 @@ def test_a_thousand_oversold_products_are_examined_in_as_many_statements_as_one(
     assert {found.autopsy.cause for found in oversells(world)} == {Cause.ORDER_BEFORE_LINKING}
 
 
-def test_what_was_cleared_long_ago_is_forgotten_and_what_is_open_is_kept(world: World, pusher: Pusher, clock: Clock) -> None:
+def test_what_was_cleared_long_ago_is_forgotten_and_what_is_open_is_kept(
+    world: World, pusher: Pusher, clock: Clock
+) -> None:
     world.ingest("a", placed(clock, "1", 4))
     world.receive("tea", 1)
     world.ingest("a", placed(clock, "2", 1))

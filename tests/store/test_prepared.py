@@ -16,8 +16,14 @@ from zaiko_core.storage.rowset import given, insert_rows, the
 
 _SHOPS = schema.shops
 _OF = select(_SHOPS).where(_SHOPS.c.merchant == the(_SHOPS.c.merchant)).order_by(_SHOPS.c.shop)
-_SILENT = select(func.max(_SHOPS.c.due_at), func.count() > 1).where(_SHOPS.c.merchant == the(_SHOPS.c.merchant))
-_PAUSED = update(_SHOPS).where(_SHOPS.c.merchant == the(_SHOPS.c.merchant)).values(paused=the(_SHOPS.c.paused))
+_SILENT = select(func.max(_SHOPS.c.due_at), func.count() > 1).where(
+    _SHOPS.c.merchant == the(_SHOPS.c.merchant)
+)
+_PAUSED = (
+    update(_SHOPS)
+    .where(_SHOPS.c.merchant == the(_SHOPS.c.merchant))
+    .values(paused=the(_SHOPS.c.paused))
+)
 _FOUNDED = insert(schema.merchants).values(merchant=the(schema.merchants.c.merchant), head=1)
 _LISTED = select(_SHOPS.c.shop).where(_SHOPS.c.shop.in_(["a", "b"]))
 
@@ -27,10 +33,16 @@ def world(db: Database) -> World:
     return World(db).begin(shops=("a", "b"))
 
 
-def test_rows_are_what_sqlalchemy_makes_of_them_numbers_texts_flags_documents_and_nulls(world: World) -> None:
+def test_rows_are_what_sqlalchemy_makes_of_them_numbers_texts_flags_documents_and_nulls(
+    world: World,
+) -> None:
     values = given(merchant=MERCHANT)
     with world.db.engine.begin() as connection:
-        connection.execute(update(_SHOPS).where(_SHOPS.c.shop == "a").values(paused=True, settings={"a": [1, None, "é"]}))
+        connection.execute(
+            update(_SHOPS)
+            .where(_SHOPS.c.shop == "a")
+            .values(paused=True, settings={"a": [1, None, "é"]})
+        )
         theirs = [dict(row._mapping) for row in connection.execute(_OF, values)]
         ours = [row._asdict() for row in run(connection, _OF, values)]
 
@@ -81,14 +93,19 @@ def test_who_listens_to_statements_hears_these_as_well(world: World) -> None:
     assert any(text.startswith("SELECT shops.") for text in heard)
 
 
-def test_a_pool_whose_connections_were_all_ended_costs_a_caller_nothing(postgresql: PostgreSQL) -> None:
+def test_a_pool_whose_connections_were_all_ended_costs_a_caller_nothing(
+    postgresql: PostgreSQL,
+) -> None:
     url = postgresql.new_url()
     world = World(Database(url)).begin()
     connections = [world.db.engine.connect() for _ in range(10)]
     for connection in connections:
         connection.close()
     with postgresql.admin() as admin:
-        admin.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", (world.db.url.database,))
+        admin.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s",
+            (world.db.url.database,),
+        )
 
     world.receive("tea", 3)
 

@@ -50,7 +50,11 @@ def test_a_follower_under_many_writers_sees_every_revision_once_and_in_order(db:
         while True:
             done = stop.is_set()
             head, changed = db.read_sync(
-                MERCHANT, lambda uow, after=position: (uow.revision, uow.feed.between(after, uow.revision, [ChangeKind.STOCK]))
+                MERCHANT,
+                lambda uow, after=position: (
+                    uow.revision,
+                    uow.feed.between(after, uow.revision, [ChangeKind.STOCK]),
+                ),
             )
             followed.extend(sorted(changed.get(ChangeKind.STOCK, {}).values()))
             position = head

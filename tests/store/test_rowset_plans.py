@@ -1,4 +1,5 @@
-"""A batch costs what it holds, not what the table holds: the table is looked up by its key, never scanned."""
+"""A batch costs what it holds, not what the table holds: the table is looked up by its key, never
+scanned."""
 
 from __future__ import annotations
 
@@ -28,14 +29,24 @@ def world(sqlite_url: str) -> Iterator[World]:
 def test_a_batch_looks_rows_up_by_key(world: World, updating: bool) -> None:
     table = schema.stock
     with world.db.engine.connect() as connection:
-        batch = rowset(connection, typed(table, "product"), [{"product": f"p{n}"} for n in range(20)])
+        batch = rowset(
+            connection, typed(table, "product"), [{"product": f"p{n}"} for n in range(20)]
+        )
         condition = and_(table.c.merchant == MERCHANT, table.c.product == batch.c.product)
-        statement = table.update().where(condition).values(reserve=1) if updating else select(table).join(batch, condition)
+        statement = (
+            table.update().where(condition).values(reserve=1)
+            if updating
+            else select(table).join(batch, condition)
+        )
         ran: list[tuple[str, Any]] = []
-        event.listen(connection, "before_cursor_execute", lambda *told: ran.append((told[2], told[3])))
+        event.listen(
+            connection, "before_cursor_execute", lambda *told: ran.append((told[2], told[3]))
+        )
         connection.execute(statement)
         text, values = ran[-1]
-        steps = [str(row[-1]) for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {text}", values)]
+        steps = [
+            str(row[-1]) for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {text}", values)
+        ]
     assert any(step.startswith("SEARCH stock USING") for step in steps), steps
     assert not any(step.startswith("SCAN stock") for step in steps), steps
 
@@ -49,13 +60,22 @@ def test_postgresql_looks_a_batch_up_by_its_whole_key_also_in_a_table_that_was_j
     world.db.write_sync(MERCHANT, lambda uow: uow.products.insert(products))
     ran: list[tuple[str, Any]] = []
     with world.db.engine.connect() as connection:
-        event.listen(connection, "before_cursor_execute", lambda *told: ran.append((told[2], told[3])))
-        found = lookup(connection, schema.stock, {"merchant": MERCHANT}, [{"product": f"p{n}"} for n in range(20)])
+        event.listen(
+            connection, "before_cursor_execute", lambda *told: ran.append((told[2], told[3]))
+        )
+        found = lookup(
+            connection,
+            schema.stock,
+            {"merchant": MERCHANT},
+            [{"product": f"p{n}"} for n in range(20)],
+        )
         text, values = ran[-1]
         plan = [str(row[0]) for row in connection.exec_driver_sql(f"EXPLAIN {text}", values)]
     world.db.close()
     postgresql.drop(url)
 
     assert len(found) == 20
-    assert any("Index Cond" in step and "merchant" in step and "product" in step for step in plan), plan
+    assert any(
+        "Index Cond" in step and "merchant" in step and "product" in step for step in plan
+    ), plan
     assert not any("Seq Scan" in step for step in plan), plan

@@ -11,7 +11,13 @@ from support.world import MERCHANT, WAREHOUSE, World, order
 from zaiko_core.app import stock
 from zaiko_core.app.records import Page
 from zaiko_core.domain.demand import OrderState
-from zaiko_core.domain.errors import CauseKeyReused, DemandExceeded, InsufficientStock, NotFound, StockLimitExceeded
+from zaiko_core.domain.errors import (
+    CauseKeyReused,
+    DemandExceeded,
+    InsufficientStock,
+    NotFound,
+    StockLimitExceeded,
+)
 from zaiko_core.storage.engine import Database
 
 
@@ -39,7 +45,9 @@ def test_each_order_counts_once_before_allocation_after_it_and_after_shipping(wo
     assert shown(world) == 8
     world.bind("ship", "a", "1", "tea", 2)
     assert shown(world) == 8
-    world.ingest("a", order("1", {"tea": 2}, version=2, fulfilled={"tea": 2}, state=OrderState.SHIPPED))
+    world.ingest(
+        "a", order("1", {"tea": 2}, version=2, fulfilled={"tea": 2}, state=OrderState.SHIPPED)
+    )
     assert shown(world) == 8
     balance = world.stock("tea").balance
     assert (balance.physical, balance.allocated, balance.ordered) == (8, 0, 0)
@@ -82,7 +90,12 @@ def test_shipping_lowers_physical_allocated_and_open_together(world: World) -> N
     world.bind("ship", "a", "1", "tea", 2)
 
     balance = world.stock("tea").balance
-    assert (balance.physical, balance.allocated, balance.ordered, balance.unallocated) == (8, 1, 2, 1)
+    assert (balance.physical, balance.allocated, balance.ordered, balance.unallocated) == (
+        8,
+        1,
+        2,
+        1,
+    )
     assert balance.free == 6
 
 
@@ -101,7 +114,9 @@ def delivered(world: World, *lines: tuple[str, int, str]) -> list[stock.Posting]
     return world.db.write_sync(MERCHANT, lambda uow: stock.receive(uow, receipts))
 
 
-def test_receipts_of_one_call_add_up_and_each_tells_the_stock_after_all_of_them(world: World) -> None:
+def test_receipts_of_one_call_add_up_and_each_tells_the_stock_after_all_of_them(
+    world: World,
+) -> None:
     postings = delivered(world, ("tea", 1, "a"), ("tea", 2, "b"), ("tea", 4, "c"))
 
     assert [posting.movement.entry.delta.physical for posting in postings] == [1, 2, 4]
@@ -110,7 +125,9 @@ def test_receipts_of_one_call_add_up_and_each_tells_the_stock_after_all_of_them(
     world.assert_consistent()
 
 
-def test_receipts_of_one_call_that_were_told_before_are_known_and_the_others_count(world: World) -> None:
+def test_receipts_of_one_call_that_were_told_before_are_known_and_the_others_count(
+    world: World,
+) -> None:
     delivered(world, ("tea", 1, "a"), ("tea", 2, "b"))
 
     again = delivered(world, ("tea", 2, "b"), ("tea", 4, "c"), ("tea", 1, "a"))
@@ -174,7 +191,9 @@ def test_units_allocated_before_the_order_is_known_are_joined_when_it_comes(worl
 
 
 @pytest.mark.parametrize("state", [OrderState.CANCELLED, OrderState.DELETED])
-def test_a_cancelled_or_deleted_order_releases_what_is_open(world: World, state: OrderState) -> None:
+def test_a_cancelled_or_deleted_order_releases_what_is_open(
+    world: World, state: OrderState
+) -> None:
     linked(world).receive("tea", 10)
     world.ingest("a", order("1", {"tea": 2}))
     world.ingest("a", order("1", {"tea": 2}, version=2, state=state))
@@ -187,12 +206,15 @@ def test_an_archived_order_goes_on_holding_its_units_and_is_suspect(world: World
     world.ingest("a", order("1", {"tea": 2}, archived=True))
     assert world.free("tea") == 8
     suspects = world.db.read_sync(
-        MERCHANT, lambda uow: uow.orders.page(Page(10), shop="", states=(), suspect=True, uncounted=False)
+        MERCHANT,
+        lambda uow: uow.orders.page(Page(10), shop="", states=(), suspect=True, uncounted=False),
     )
     assert [stored.record.order for stored in suspects] == ["1"]
 
 
-def test_partial_shipment_edits_and_added_lines_change_the_open_quantity_by_the_difference(db: Database) -> None:
+def test_partial_shipment_edits_and_added_lines_change_the_open_quantity_by_the_difference(
+    db: Database,
+) -> None:
     world = linked(linked(World(db).begin(products=("tea", "pot"))), "pot")
     world.receive("tea", 10)
     world.receive("pot", 10)
@@ -203,7 +225,9 @@ def test_partial_shipment_edits_and_added_lines_change_the_open_quantity_by_the_
 
     world.ingest("a", order("1", {"tea": 3}, version=2, fulfilled={"tea": 1}))
     assert world.free("tea") == 7
-    world.ingest("a", order("1", {"tea": 3, "pot": 2}, version=3, fulfilled={"tea": 1}, cancelled={"tea": 1}))
+    world.ingest(
+        "a", order("1", {"tea": 3, "pot": 2}, version=3, fulfilled={"tea": 1}, cancelled={"tea": 1})
+    )
     assert (world.free("tea"), world.free("pot")) == (8, 8)
     world.ingest("a", order("1", {"tea": 5}, version=4, fulfilled={"tea": 1}, cancelled={"tea": 1}))
     assert (world.free("tea"), world.free("pot")) == (6, 10)
@@ -237,7 +261,9 @@ def test_an_edit_back_to_an_earlier_state_is_applied(world: World) -> None:
     world.assert_consistent()
 
 
-def test_lines_of_an_unlinked_listing_are_counted_when_it_is_linked_and_listed(world: World) -> None:
+def test_lines_of_an_unlinked_listing_are_counted_when_it_is_linked_and_listed(
+    world: World,
+) -> None:
     world.receive("tea", 10)
     world.ingest("a", order("1", {"tea": 2}), order("2", {"tea": 1}, state=OrderState.CANCELLED))
     assert world.free("tea") == 10
@@ -288,15 +314,22 @@ def test_an_order_that_cannot_be_read_any_more_goes_on_holding_what_it_held(worl
     assert world.ingest("a", unreadable, unreadable).changed == 1
     kept = world.order("a", "1")
     assert kept is not None
-    assert (world.free("tea"), kept.state_known, [line.ordered for line in kept.lines]) == (7, False, [3])
+    assert (world.free("tea"), kept.state_known, [line.ordered for line in kept.lines]) == (
+        7,
+        False,
+        [3],
+    )
     assert world.ingest("a", replace(unreadable, read_at=10)).same == 1
-    # As soon as it is understood that counts, although its own time is older than the moment of the failed reading.
+    # As soon as it is understood that counts, although its own time is older than the moment of the
+    # failed reading.
     world.ingest("a", order("1", {"tea": 2}, version=6, read_at=11))
     assert world.free("tea") == 8
     world.assert_consistent()
 
 
-def test_an_order_that_was_never_readable_is_kept_to_be_shown_and_counts_nothing(world: World) -> None:
+def test_an_order_that_was_never_readable_is_kept_to_be_shown_and_counts_nothing(
+    world: World,
+) -> None:
     linked(world).receive("tea", 10)
     world.ingest("a", replace(order("1", {}, version=9), lines_known=False))
     kept = world.order("a", "1")
@@ -309,7 +342,9 @@ def test_an_order_that_was_never_readable_is_kept_to_be_shown_and_counts_nothing
 def test_a_page_of_200_orders_costs_as_many_statements_as_a_page_of_one(world: World) -> None:
     linked(world)
     one = statements(world, lambda: world.ingest("a", order("1", {"tea": 1})))
-    many = statements(world, lambda: world.ingest("a", *(order(f"{n}", {"tea": 1}) for n in range(100, 300))))
+    many = statements(
+        world, lambda: world.ingest("a", *(order(f"{n}", {"tea": 1}) for n in range(100, 300)))
+    )
     assert many == one
     assert world.free("tea") == -201
 

@@ -1,4 +1,5 @@
-"""Suspect demand: what is odd, what a policy releases, what counts again, that the journal always adds up (ADR 0022)."""
+"""Suspect demand: what is odd, what a policy releases, what counts again, that the journal always
+adds up (ADR 0022)."""
 
 from __future__ import annotations
 
@@ -50,7 +51,13 @@ class Shop:
         """The same reading comes once more."""
         record = self.world.order("a", number)
         assert record is not None
-        bare: dict[str, Any] = {"archived_at": None, "released_at": None, "released_for": "", "kept": False, "vanished_at": None}
+        bare: dict[str, Any] = {
+            "archived_at": None,
+            "released_at": None,
+            "released_for": "",
+            "kept": False,
+            "vanished_at": None,
+        }
         self.world.ingest("a", replace(record, read_at=record.read_at + 1, **bare))
 
     def vanish(self, number: str) -> None:
@@ -80,13 +87,21 @@ class Shop:
     def listed(self) -> list[str]:
         """Suspect orders, as people are shown them."""
         found = self.world.db.read_sync(
-            MERCHANT, lambda uow: uow.orders.page(Page(100), shop="a", states=(), suspect=True, uncounted=False)
+            MERCHANT,
+            lambda uow: uow.orders.page(
+                Page(100), shop="a", states=(), suspect=True, uncounted=False
+            ),
         )
-        assert len(found) == self.world.db.read_sync(MERCHANT, lambda uow: uow.orders.count(suspect=True))
+        assert len(found) == self.world.db.read_sync(
+            MERCHANT, lambda uow: uow.orders.count(suspect=True)
+        )
         return [item.record.order for item in found]
 
     def kinds(self) -> list[str]:
-        rows = self.world.db.read_sync(MERCHANT, lambda uow: uow.stocks.movements(Page(100), products=(), warehouse="", kinds=()))
+        rows = self.world.db.read_sync(
+            MERCHANT,
+            lambda uow: uow.stocks.movements(Page(100), products=(), warehouse="", kinds=()),
+        )
         return [movement.entry.kind.value for movement in reversed(rows)][1:]
 
 
@@ -112,8 +127,13 @@ def test_by_default_everything_is_held_and_listed(shop: Shop) -> None:
     assert shop.free == 75
 
 
-@pytest.mark.parametrize(("suspicion", "began"), [(Suspicion.ARCHIVED, 0.0), (Suspicion.VANISHED, 0.0), (Suspicion.UNPAID, 14.0)])
-def test_a_policy_releases_after_its_days_and_not_before(shop: Shop, suspicion: Suspicion, began: float) -> None:
+@pytest.mark.parametrize(
+    ("suspicion", "began"),
+    [(Suspicion.ARCHIVED, 0.0), (Suspicion.VANISHED, 0.0), (Suspicion.UNPAID, 14.0)],
+)
+def test_a_policy_releases_after_its_days_and_not_before(
+    shop: Shop, suspicion: Suspicion, began: float
+) -> None:
     shop.policy(**{suspicion.value.lower(): 3})
     shop.read("1", archived=suspicion is Suspicion.ARCHIVED, paid=suspicion is not Suspicion.UNPAID)
     if suspicion is Suspicion.VANISHED:
@@ -233,14 +253,21 @@ def test_the_preview_is_what_the_pass_does(shop: Shop) -> None:
     revision = shop.world.db.read_sync(MERCHANT, lambda uow: uow.revision)
     shop.days(1)
 
-    found, effects = shop.world.db.read_sync(MERCHANT, lambda uow: suspects.preview(uow, "a", wanted))
+    found, effects = shop.world.db.read_sync(
+        MERCHANT, lambda uow: suspects.preview(uow, "a", wanted)
+    )
 
     assert [(item.stored.record.order, item.suspicion, item.units) for item in found] == [
         ("1", Suspicion.ARCHIVED, {"tea": 5}),
         ("2", Suspicion.ARCHIVED, {"tea": 3}),
     ]
     effect = effects["tea"]
-    assert (effect.now, effect.soon, effect.free, [shop_of for shop_of, _ in effect.links]) == (5, 8, 91, ["a"])
+    assert (effect.now, effect.soon, effect.free, [shop_of for shop_of, _ in effect.links]) == (
+        5,
+        8,
+        91,
+        ["a"],
+    )
     assert shop.world.db.read_sync(MERCHANT, lambda uow: uow.revision) == revision
     shop.policy(archived=5)
     assert (shop.run(), shop.free) == (1, 96)
@@ -255,15 +282,34 @@ def test_whatever_comes_in_whatever_order_the_journal_adds_up(shop: Shop, seed: 
     for _ in range(60):
         number = chance.choice(numbers)
         known = shop.world.order("a", number)
-        step = chance.choice(["read", "read", "read", "again", "vanish", "run", "run", "days", "policy", "release", "hold", "ship"])
+        step = chance.choice(
+            [
+                "read",
+                "read",
+                "read",
+                "again",
+                "vanish",
+                "run",
+                "run",
+                "days",
+                "policy",
+                "release",
+                "hold",
+                "ship",
+            ]
+        )
         if step == "read":
-            state = chance.choice([OrderState.OPEN] * 6 + [OrderState.CANCELLED, OrderState.SHIPPED])
+            state = chance.choice(
+                [OrderState.OPEN] * 6 + [OrderState.CANCELLED, OrderState.SHIPPED]
+            )
             paid, archived = chance.choice([True, False, None]), chance.random() < 0.4
             shop.read(number, chance.randint(0, 4), paid=paid, archived=archived, state=state)
         elif step == "days":
             shop.days(chance.choice([0.5, 2, 20]))
         elif step == "policy":
-            shop.policy(**{name: chance.choice([None, 1, 5]) for name in ("archived", "vanished", "unpaid")})
+            shop.policy(
+                **{name: chance.choice([None, 1, 5]) for name in ("archived", "vanished", "unpaid")}
+            )
         elif step == "run":
             shop.run()
         elif known is None:
@@ -288,18 +334,27 @@ def _promised(shop: Shop, numbers: list[str]) -> int:
         known = shop.world.order("a", number)
         if known is None or known.released_at is not None or known.state is not OrderState.OPEN:
             continue
-        found = shop.world.db.read_sync(MERCHANT, lambda uow, number=number: uow.demands.get("a", [number]))  # type: ignore[misc]
+        found = shop.world.db.read_sync(
+            MERCHANT, lambda uow, number=number: uow.demands.get("a", [number])
+        )  # type: ignore[misc]
         demand = found.get((number, "tea"), Demand())
-        total += max(0, sum(line.wanted for line in known.lines) - max(demand.shipped, demand.fulfilled))
+        total += max(
+            0, sum(line.wanted for line in known.lines) - max(demand.shipped, demand.fulfilled)
+        )
     return total
 
 
 def test_the_pure_rules_say_since_when_and_until_when() -> None:
-    odd = replace(order("1", {"tea": 1}), placed_at=START, archived=True, archived_at=START, paid=False)
+    odd = replace(
+        order("1", {"tea": 1}), placed_at=START, archived=True, archived_at=START, paid=False
+    )
     policy = SuspectPolicy(archived=10, unpaid=1, unpaid_after=2)
 
     assert suspicions(odd, policy, START) == {Suspicion.ARCHIVED: START}
-    assert suspicions(odd, policy, START + 2 * DAY) == {Suspicion.ARCHIVED: START, Suspicion.UNPAID: START + 2 * DAY}
+    assert suspicions(odd, policy, START + 2 * DAY) == {
+        Suspicion.ARCHIVED: START,
+        Suspicion.UNPAID: START + 2 * DAY,
+    }
     assert release_time(odd, policy, START) == (START + 10 * DAY, Suspicion.ARCHIVED)
     assert release_time(odd, policy, START + 2 * DAY) == (START + 3 * DAY, Suspicion.UNPAID)
     assert release_time(replace(odd, kept=True), policy, START + 90 * DAY) is None

@@ -1,4 +1,5 @@
-"""What waits for the same merchant goes together (ADR 0026), and nobody can tell but by the clock."""
+"""What waits for the same merchant goes together (ADR 0026), and nobody can tell but by the
+clock."""
 
 from __future__ import annotations
 
@@ -48,7 +49,9 @@ def receipt(units: int, cause: str) -> Callable[[Any], int]:
     return work
 
 
-def abreast(db: Database, works: Sequence[Callable[[Any], Any]], *, write: bool = True) -> list[Any]:
+def abreast(
+    db: Database, works: Sequence[Callable[[Any], Any]], *, write: bool = True
+) -> list[Any]:
     """Their answers, or what they raised. All wait behind the first one."""
 
     async def run() -> list[Any]:
@@ -68,18 +71,24 @@ def test_writes_that_wait_share_a_commit(world: World, commits: list[str]) -> No
     assert len([*commits]) <= 5
 
 
-def test_each_write_of_a_group_has_a_revision_of_its_own_in_the_order_of_coming(world: World) -> None:
+def test_each_write_of_a_group_has_a_revision_of_its_own_in_the_order_of_coming(
+    world: World,
+) -> None:
     revisions = abreast(world.db, [receipt(1, f"c{n}") for n in range(20)])
     assert revisions == list(range(revisions[0], revisions[0] + 20))
     table = schema.changes
     with world.db.engine.connect() as connection:
-        told = set(connection.scalars(select(table.c.revision).where(table.c.revision >= revisions[0])))
+        told = set(
+            connection.scalars(select(table.c.revision).where(table.c.revision >= revisions[0]))
+        )
     assert told == set(revisions)
     assert world.db.read_sync(MERCHANT, lambda uow: uow.merchants.head) == revisions[-1]
 
 
 def test_a_write_that_changes_nothing_takes_no_revision_from_the_next(world: World) -> None:
-    first, none, second = abreast(world.db, [receipt(1, "c1"), lambda uow: uow.answer_revision, receipt(1, "c2")])
+    first, none, second = abreast(
+        world.db, [receipt(1, "c1"), lambda uow: uow.answer_revision, receipt(1, "c2")]
+    )
     assert (none, second) == (first, first + 1)
 
 
@@ -96,9 +105,25 @@ def test_what_one_is_refused_for_is_its_own_and_nothing_of_it_is_kept(world: Wor
         receipt(10_000, "kept?")(uow)
         uow._connection.execute(text("SELECT nonsense FROM nowhere"))
 
-    works = [receipt(1, "c0"), refused, receipt(1, "c1"), broken, receipt(1, "c2"), senseless, receipt(1, "c3")]
+    works = [
+        receipt(1, "c0"),
+        refused,
+        receipt(1, "c1"),
+        broken,
+        receipt(1, "c2"),
+        senseless,
+        receipt(1, "c3"),
+    ]
     answers = abreast(world.db, works)
-    assert [isinstance(answer, int) for answer in answers] == [True, False, True, False, True, False, True]
+    assert [isinstance(answer, int) for answer in answers] == [
+        True,
+        False,
+        True,
+        False,
+        True,
+        False,
+        True,
+    ]
     assert isinstance(answers[1], NotFound)
     assert isinstance(answers[3], ZeroDivisionError)
     assert units(world) == 4
@@ -108,7 +133,9 @@ def looked(db: Database, looks: Sequence[tuple[Callable[..., Any], str]]) -> lis
     """What they find. All wait behind the first one."""
 
     async def run() -> list[Any]:
-        return await asyncio.gather(*(db.look(MERCHANT, look, key) for look, key in looks), return_exceptions=True)
+        return await asyncio.gather(
+            *(db.look(MERCHANT, look, key) for look, key in looks), return_exceptions=True
+        )
 
     return asyncio.run(run())
 
@@ -149,7 +176,9 @@ def test_a_reading_that_is_refused_is_refused_alone(world: World) -> None:
         uow._connection.execute(text("SELECT nonsense FROM nowhere"))
 
     answers = abreast(
-        world.db, [lambda uow: 1, refused, lambda uow: uow.stocks.get(["tea"]), senseless, lambda uow: 5], write=False
+        world.db,
+        [lambda uow: 1, refused, lambda uow: uow.stocks.get(["tea"]), senseless, lambda uow: 5],
+        write=False,
     )
     assert (answers[0], answers[4], list(answers[2])) == (1, 5, ["tea"])
     assert isinstance(answers[1], NotFound)
@@ -157,16 +186,30 @@ def test_a_reading_that_is_refused_is_refused_alone(world: World) -> None:
     assert not isinstance(answers[3], Refusal)
 
 
-def test_acts_that_wait_are_one_unit_of_work_unless_their_claims_meet(world: World, commits: list[str]) -> None:
+def test_acts_that_wait_are_one_unit_of_work_unless_their_claims_meet(
+    world: World, commits: list[str]
+) -> None:
     asked: list[list[str]] = []
 
     def receive(uow: Any, receipts: Sequence[stock.Receipt]) -> list[int]:
         asked.append([receipt.cause for receipt in receipts])
-        return [posting.stock.balance.physical + 1000 * uow.answer_revision for posting in stock.receive(uow, receipts)]
+        return [
+            posting.stock.balance.physical + 1000 * uow.answer_revision
+            for posting in stock.receive(uow, receipts)
+        ]
 
     async def run() -> list[int]:
-        told = [stock.Receipt(product, WAREHOUSE, 1, f"c{n}") for n in range(8) for product in [("tea", "jam")[n % 2]]]
-        return await asyncio.gather(*(world.db.act(MERCHANT, receive, receipt, claims=(receipt.product,)) for receipt in told))
+        told = [
+            stock.Receipt(product, WAREHOUSE, 1, f"c{n}")
+            for n in range(8)
+            for product in [("tea", "jam")[n % 2]]
+        ]
+        return await asyncio.gather(
+            *(
+                world.db.act(MERCHANT, receive, receipt, claims=(receipt.product,))
+                for receipt in told
+            )
+        )
 
     answers = asyncio.run(run())
     assert asked == [["c0"], ["c1", "c2"], ["c3", "c4"], ["c5", "c6"], ["c7"]]
@@ -182,8 +225,13 @@ def test_an_act_that_is_refused_is_refused_alone(world: World) -> None:
         return [posting.already_recorded for posting in stock.receive(uow, receipts)]
 
     async def run() -> list[Any]:
-        told = [stock.Receipt(product, WAREHOUSE, 1, f"c{n}") for n, product in enumerate(("tea", "jam", "none", "tea", "jam"))]
-        calls = [world.db.act(MERCHANT, receive, receipt, claims=(receipt.product,)) for receipt in told]
+        told = [
+            stock.Receipt(product, WAREHOUSE, 1, f"c{n}")
+            for n, product in enumerate(("tea", "jam", "none", "tea", "jam"))
+        ]
+        calls = [
+            world.db.act(MERCHANT, receive, receipt, claims=(receipt.product,)) for receipt in told
+        ]
         return await asyncio.gather(*calls, return_exceptions=True)
 
     answers = asyncio.run(run())
@@ -203,7 +251,9 @@ def test_who_comes_later_in_a_group_sees_what_earlier_ones_changed(world: World)
     def rename(uow: Any) -> None:
         uow.update_merchant(replace(uow.merchants, display_name="renamed"))
 
-    seen = abreast(world.db, [receipt(1, "c0"), rename, lambda uow: uow.merchants, receipt(1, "c1")])[2]
+    seen = abreast(
+        world.db, [receipt(1, "c0"), rename, lambda uow: uow.merchants, receipt(1, "c1")]
+    )[2]
     assert (seen.display_name, seen.revision) == ("renamed", seen.head)
     assert world.db.read_sync(MERCHANT, lambda uow: uow.merchants).display_name == "renamed"
 
@@ -211,7 +261,9 @@ def test_who_comes_later_in_a_group_sees_what_earlier_ones_changed(world: World)
 def test_a_merchant_that_is_not_there_is_told_to_each(world: World) -> None:
     async def run() -> list[Any]:
         calls = [world.db.write_together("nobody", lambda uow: None) for _ in range(3)]
-        return await asyncio.gather(*calls, world.db.read("nobody", lambda uow: None), return_exceptions=True)
+        return await asyncio.gather(
+            *calls, world.db.read("nobody", lambda uow: None), return_exceptions=True
+        )
 
     assert [type(answer) for answer in asyncio.run(run())] == [NotFound] * 4
 
@@ -261,7 +313,9 @@ def test_a_merchant_that_is_made_in_this_moment_is_found(world: World) -> None:
 # The lanes
 
 
-def doing(groups: list[list[str]], gate: threading.Event) -> Callable[[str, Sequence[Item]], list[Outcome]]:
+def doing(
+    groups: list[list[str]], gate: threading.Event
+) -> Callable[[str, Sequence[Item]], list[Outcome]]:
     def do(merchant: str, items: Sequence[Item]) -> list[Outcome]:
         groups.append([item.work(None) for item in items])
         assert gate.wait(10)
@@ -276,7 +330,10 @@ def test_nobody_waits_for_company_and_no_group_is_too_large() -> None:
 
     async def run() -> None:
         together = Together(doing(groups, gate), pool)
-        calls = [asyncio.ensure_future(together.add("acme", lambda _, n=n: str(n))) for n in range(MOST + 2)]  # type: ignore[misc]
+        calls = [
+            asyncio.ensure_future(together.add("acme", lambda _, n=n: str(n)))
+            for n in range(MOST + 2)
+        ]  # type: ignore[misc]
         while not groups:  # noqa: ASYNC110 - a thread makes it
             await asyncio.sleep(0.001)
         gate.set()
@@ -338,7 +395,8 @@ def test_nothing_of_a_lane_is_left_when_nobody_waits() -> None:
         together = Together(doing(groups, gate), pool, patience=60)
         await asyncio.gather(*(together.add("acme", lambda _, n=n: str(n)) for n in range(3)))  # type: ignore[misc]
         loop: Any = asyncio.get_running_loop()
-        # A timer that is left would end a later lane of the same merchant while it is at work, and two groups would run abreast.
+        # A timer that is left would end a later lane of the same merchant while it is at work, and
+        # two groups would run abreast.
         assert [timer for timer in loop._scheduled if not timer.cancelled()] == []
 
     with ThreadPoolExecutor(2) as pool:
@@ -352,7 +410,9 @@ def test_callers_abreast_wait_for_company_and_one_alone_does_not() -> None:
     gate.set()
 
     async def run() -> None:
-        patient, together = (Together(doing(groups, gate), pool, window=window) for window in (3600, 0.2))
+        patient, together = (
+            Together(doing(groups, gate), pool, window=window) for window in (3600, 0.2)
+        )
         for name in ("alone", "again"):
             await asyncio.wait_for(patient.add("acme", lambda _, name=name: name), 60)  # type: ignore[misc]
         first = asyncio.ensure_future(together.add("acme", lambda _: "first"))

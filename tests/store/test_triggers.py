@@ -45,7 +45,9 @@ def test_a_run_at_the_interval_says_so(world: World) -> None:
     assert why(world) is Trigger.INTERVAL
 
 
-@pytest.mark.parametrize("asked", [*permutations([Trigger.CHANGE, Trigger.WEBHOOK, Trigger.REQUEST])])
+@pytest.mark.parametrize(
+    "asked", [*permutations([Trigger.CHANGE, Trigger.WEBHOOK, Trigger.REQUEST])]
+)
 def test_a_request_is_stronger_than_a_notification_and_that_than_a_change_in_any_order(
     world: World, asked: Iterable[Trigger]
 ) -> None:
@@ -100,7 +102,9 @@ def test_a_request_begins_a_try_after_a_failure_at_once(world: World) -> None:
     assert why(world) is Trigger.REQUEST
 
 
-def test_what_takes_over_from_a_dead_process_is_a_recovery_unless_somebody_asked(world: World) -> None:
+def test_what_takes_over_from_a_dead_process_is_a_recovery_unless_somebody_asked(
+    world: World,
+) -> None:
     assert why(world) is not None
     ask(world, Trigger.CHANGE)
     advance(world, LEASE)

@@ -1,5 +1,5 @@
-"""A store in trouble: what is lost, locked, full, read-only or busy is refused with a reason, nothing is half done, and it goes on
-by itself when the trouble is over."""
+"""A store in trouble: what is lost, locked, full, read-only or busy is refused with a reason,
+nothing is half done, and it goes on by itself when the trouble is over."""
 
 from __future__ import annotations
 
@@ -48,7 +48,9 @@ def own_postgresql() -> Iterator[PostgreSQL]:
 # PostgreSQL
 
 
-def test_connections_that_were_dropped_while_idle_are_replaced_unnoticed(postgresql: PostgreSQL) -> None:
+def test_connections_that_were_dropped_while_idle_are_replaced_unnoticed(
+    postgresql: PostgreSQL,
+) -> None:
     url = postgresql.new_url()
     world = World(Database(url)).begin()
     dropped = _drop_all(postgresql, world.db)
@@ -61,7 +63,9 @@ def test_connections_that_were_dropped_while_idle_are_replaced_unnoticed(postgre
     postgresql.drop(url)
 
 
-def test_a_connection_that_is_dropped_in_a_transaction_costs_a_repeat_and_does_it_once(postgresql: PostgreSQL) -> None:
+def test_a_connection_that_is_dropped_in_a_transaction_costs_a_repeat_and_does_it_once(
+    postgresql: PostgreSQL,
+) -> None:
     url = postgresql.new_url()
     world = World(Database(url)).begin()
     runs = 0
@@ -80,7 +84,9 @@ def test_a_connection_that_is_dropped_in_a_transaction_costs_a_repeat_and_does_i
     postgresql.drop(url)
 
 
-def test_a_server_that_stops_is_a_refusal_and_one_that_starts_again_goes_on(own_postgresql: PostgreSQL) -> None:
+def test_a_server_that_stops_is_a_refusal_and_one_that_starts_again_goes_on(
+    own_postgresql: PostgreSQL,
+) -> None:
     world = World(Database(own_postgresql.new_url())).begin()
     received(world.db, "before")
 
@@ -114,13 +120,19 @@ def test_a_pool_without_a_free_connection_is_a_refusal(postgresql: PostgreSQL) -
     postgresql.drop(url)
 
 
-def test_of_the_writers_of_a_merchant_one_at_a_time_is_known_to_the_database(postgresql: PostgreSQL) -> None:
-    """Each that it knows could be the next to hold the merchant for seconds, when this process sleeps or is cut off."""
+def test_of_the_writers_of_a_merchant_one_at_a_time_is_known_to_the_database(
+    postgresql: PostgreSQL,
+) -> None:
+    """Each that it knows could be the next to hold the merchant for seconds, when this process
+    sleeps or is cut off."""
     url = postgresql.new_url()
     world = World(Database(url)).begin()
     with world.db.engine.begin() as connection:
         connection.execute(text("SELECT 1 FROM merchants FOR UPDATE"))
-        writers = [threading.Thread(target=received, args=(world.db, f"writer {number}")) for number in range(6)]
+        writers = [
+            threading.Thread(target=received, args=(world.db, f"writer {number}"))
+            for number in range(6)
+        ]
         for writer in writers:
             writer.start()
         waiting = [(time.sleep(0.02), _waiting(postgresql, url))[1] for _ in range(25)]
@@ -133,7 +145,9 @@ def test_of_the_writers_of_a_merchant_one_at_a_time_is_known_to_the_database(pos
     postgresql.drop(url)
 
 
-def test_writers_that_would_wait_for_each_other_for_ever_are_both_done(postgresql: PostgreSQL) -> None:
+def test_writers_that_would_wait_for_each_other_for_ever_are_both_done(
+    postgresql: PostgreSQL,
+) -> None:
     """A deadlock, made by hand: two transactions that lock two rows in opposite order."""
     url = postgresql.new_url()
     world = World(Database(url)).begin()
@@ -160,7 +174,9 @@ def test_writers_that_would_wait_for_each_other_for_ever_are_both_done(postgresq
         thread.join()
 
     with world.db.engine.connect() as connection:
-        counts = dict(connection.execute(text("SELECT key, value FROM system WHERE key IN ('a', 'b')")).all())  # type: ignore[arg-type]
+        counts = dict(
+            connection.execute(text("SELECT key, value FROM system WHERE key IN ('a', 'b')")).all()
+        )  # type: ignore[arg-type]
     assert counts == {"a": "2", "b": "2"}
     assert len(tries) == 3
     world.db.close()
@@ -168,7 +184,9 @@ def test_writers_that_would_wait_for_each_other_for_ever_are_both_done(postgresq
 
 
 def _count_up(connection: Any, key: str) -> None:
-    connection.execute(text("UPDATE system SET value = (value::int + 1)::text WHERE key = :key"), {"key": key})
+    connection.execute(
+        text("UPDATE system SET value = (value::int + 1)::text WHERE key = :key"), {"key": key}
+    )
 
 
 def _waiting(postgresql: PostgreSQL, url: str) -> int:
@@ -182,7 +200,8 @@ def _drop_all(server: PostgreSQL, db: Database) -> int:
     """End every connection of a database."""
     with server.admin() as connection:
         found = connection.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [db.url.database]
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s",
+            [db.url.database],
         ).fetchall()
     return len(found)
 
@@ -207,7 +226,9 @@ def test_a_file_that_another_process_holds_is_a_refusal_that_says_so(sqlite_url:
     world.db.close()
 
 
-def test_a_full_disk_leaves_nothing_half_done_and_goes_on_when_there_is_room(sqlite_url: str) -> None:
+def test_a_full_disk_leaves_nothing_half_done_and_goes_on_when_there_is_room(
+    sqlite_url: str,
+) -> None:
     world = World(Database(sqlite_url)).begin()
     before = movements(world.db)
     _on_connect(world.db, "PRAGMA max_page_count = 1")  # SQLite takes the present size for less

@@ -26,7 +26,9 @@ def world(store_url: str) -> Iterator[World]:
 
 
 def receive(world: World, delivery: str, *, shop: str = SHOP, reread: bool = False) -> bool:
-    return world.db.write_sync(MERCHANT, lambda uow: webhooks.receive(uow, shop, delivery, reread=reread))
+    return world.db.write_sync(
+        MERCHANT, lambda uow: webhooks.receive(uow, shop, delivery, reread=reread)
+    )
 
 
 def rest(world: World) -> None:
@@ -42,7 +44,12 @@ def rest(world: World) -> None:
 
 def due(world: World) -> list[str]:
     with world.db._transaction(writing=True) as connection:
-        return [claim.shop for claim in Jobs(connection, world.db.now(connection), owner="one", lease=5_000_000).claim(10)]
+        return [
+            claim.shop
+            for claim in Jobs(
+                connection, world.db.now(connection), owner="one", lease=5_000_000
+            ).claim(10)
+        ]
 
 
 def test_a_new_delivery_makes_its_shop_due_and_no_other(world: World) -> None:

@@ -1,5 +1,6 @@
-"""A pytest plugin (`-p support.mutation`) that runs tests against a module with one rule changed: ZAIKO_MUTATION is a JSON object
-with the module's name, the text to replace, which occurs once in it, and what to put there."""
+"""A pytest plugin (`-p support.mutation`) that runs tests against a module with one rule changed:
+ZAIKO_MUTATION is a JSON object with the module's name, the text to replace, which occurs once in
+it, and what to put there."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Runs of shops without a platform: numbers are planned, recorded and settled by the engine's own transactions."""
+"""Runs of shops without a platform: numbers are planned, recorded and settled by the engine's own
+transactions."""
 
 from __future__ import annotations
 
@@ -22,36 +23,53 @@ class Pusher:
 
     def __init__(self, world: World) -> None:
         self.world, self._keys = world, count(1)
-        claims = asyncio.run(world.db.jobs(lambda jobs: jobs.claim(100), owner="test", lease=10**15))
+        claims = asyncio.run(
+            world.db.jobs(lambda jobs: jobs.claim(100), owner="test", lease=10**15)
+        )
         self._tokens = {claim.shop: claim.token for claim in claims}
 
     def push(
-        self, shop: str, outcome: Outcome = APPLIED, *, shown: dict[str, int] | None = None, policy: Policy = POLICY
+        self,
+        shop: str,
+        outcome: Outcome = APPLIED,
+        *,
+        shown: dict[str, int] | None = None,
+        policy: Policy = POLICY,
     ) -> Prepared:
-        """One round of `shop`: links are read as showing `shown` by product (where they must be read and it says nothing: 0), what
-        follows is sent, and answered with `outcome`."""
+        """One round of `shop`: links are read as showing `shown` by product (where they must be
+        read and it says nothing: 0), what follows is sent, and answered with `outcome`."""
         prepared = self.prepare(shop, shown=shown, policy=policy)
         self.settle(shop, prepared, outcome, policy=policy)
         return prepared
 
-    def prepare(self, shop: str, *, shown: dict[str, int] | None = None, policy: Policy = POLICY) -> Prepared:
+    def prepare(
+        self, shop: str, *, shown: dict[str, int] | None = None, policy: Policy = POLICY
+    ) -> Prepared:
         token, key = self._tokens[shop], f"run-{next(self._keys)}"
 
         def work(uow):
             asked, _ = sync.needs_reading(uow, shop, policy, limit=100)
             numbers = {item.link.listing: 0 for item in asked}
             numbers |= {listing_id(product): number for product, number in (shown or {}).items()}
-            observed = {listing: Observation(uow.now, number) for listing, number in numbers.items()}
+            observed = {
+                listing: Observation(uow.now, number) for listing, number in numbers.items()
+            }
             return sync.prepare(uow, shop, token, policy, observed, key=key, limit=100)
 
         return self.world.db.write_sync(MERCHANT, work)
 
-    def settle(self, shop: str, prepared: Prepared, outcome: Outcome, *, policy: Policy = POLICY) -> None:
+    def settle(
+        self, shop: str, prepared: Prepared, outcome: Outcome, *, policy: Policy = POLICY
+    ) -> None:
         results = [(write, outcome) for write in prepared.writes]
         token = self._tokens[shop]
-        self.world.db.write_sync(MERCHANT, lambda uow: sync.settle(uow, shop, token, policy, results))
+        self.world.db.write_sync(
+            MERCHANT, lambda uow: sync.settle(uow, shop, token, policy, results)
+        )
 
-    def sent(self, shop: str, product: str, *, upto: int | None = None, acknowledged: bool = False) -> PushRecord | None:
+    def sent(
+        self, shop: str, product: str, *, upto: int | None = None, acknowledged: bool = False
+    ) -> PushRecord | None:
         """The last push of a link."""
         key = (shop, listing_id(product))
 

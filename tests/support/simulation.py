@@ -1,4 +1,5 @@
-"""The real engine on a real SQLite file, with shops in memory and virtual time: a day passes in a second, a seed repeats it."""
+"""The real engine on a real SQLite file, with shops in memory and virtual time: a day passes in a
+second, a seed repeats it."""
 
 from __future__ import annotations
 
@@ -32,7 +33,8 @@ class Killed(BaseException):
 
 @dataclass
 class Simulation:
-    """Shops named by their mode, all selling `tea`. `chaos` is the chance of an event at each step of a conversation."""
+    """Shops named by their mode, all selling `tea`. `chaos` is the chance of an event at each step
+    of a conversation."""
 
     url: str
     seed: int
@@ -44,7 +46,10 @@ class Simulation:
 
     def __post_init__(self) -> None:
         self.random = random.Random(self.seed)
-        self.shops = {mode.value.replace("_", "-"): FakeShop(self.clock, mode, {"tea": 0}) for mode in InventoryMode}
+        self.shops = {
+            mode.value.replace("_", "-"): FakeShop(self.clock, mode, {"tea": 0})
+            for mode in InventoryMode
+        }
         self.ids = count(1)
         self.loop = asyncio.new_event_loop()
         self.engine = self.new_engine()
@@ -52,10 +57,17 @@ class Simulation:
 
     def new_engine(self) -> Engine:
         """A process of its own, as far as the engine can tell."""
-        limits = Limits(read_batch=10, write_batch=10, order_visibility=timedelta(seconds=VISIBILITY))
+        limits = Limits(
+            read_batch=10, write_batch=10, order_visibility=timedelta(seconds=VISIBILITY)
+        )
         registry = Registry()
         for name, shop in self.shops.items():
-            kind = fake_connector(self.shops, shop.mode, lambda moment, op, name=name: self.interfere(name, moment, op), limits)
+            kind = fake_connector(
+                self.shops,
+                shop.mode,
+                lambda moment, op, name=name: self.interfere(name, moment, op),
+                limits,
+            )
             registry.types[kind.id] = kind
         return Engine(
             EngineConfig(self.url, [KEY], run_shops=False),
@@ -73,14 +85,19 @@ class Simulation:
 
         def shops(uow):
             for name in self.shops:
-                uow.shops.insert(ShopRecord(name, f"fake-{name}", name, {"shop": name}, 600_000_000))
-                uow.listings.upsert(name, [ListingRecord(name, listing_id("tea"), "tea", {}, sku="tea")])
+                uow.shops.insert(
+                    ShopRecord(name, f"fake-{name}", name, {"shop": name}, 600_000_000)
+                )
+                uow.listings.upsert(
+                    name, [ListingRecord(name, listing_id("tea"), "tea", {}, sku="tea")]
+                )
 
         self.world.db.write_sync(MERCHANT, shops)
         self.world.receive("tea", units)
         for name in self.shops:
             self.world.link(name, "tea")
-        # What a shop sold unseen just before its first reading cannot be told from its stock; the storm begins after that.
+        # What a shop sold unseen just before its first reading cannot be told from its stock; the
+        # storm begins after that.
         self.settle(turns=2)
         self.calm = False
 
@@ -88,7 +105,9 @@ class Simulation:
         """What happens to a shop while the engine talks with it."""
         if moment == "after" and operation == "set_inventory":
             self.check_nothing_was_overwritten(name)
-        self.clock.advance(1.1)  # a conversation takes time: nothing here happens in the same second
+        self.clock.advance(
+            1.1
+        )  # a conversation takes time: nothing here happens in the same second
         if self.calm or self.random.random() > self.chaos:
             return
         choice = self.random.random()
@@ -113,7 +132,9 @@ class Simulation:
         if choice < 0.7 or not shop.orders:
             if shop.stock["tea"] > 0:
                 units = self.random.randint(1, min(3, shop.stock["tea"]))
-                shop.place({"tea": units}, visible_after=self.random.choice([0, 0, 1, 5, VISIBILITY / 2]))
+                shop.place(
+                    {"tea": units}, visible_after=self.random.choice([0, 0, 1, 5, VISIBILITY / 2])
+                )
         else:
             order = self.random.choice(list(shop.orders))
             if choice < 0.8:
@@ -123,32 +144,48 @@ class Simulation:
             elif choice < 0.9:
                 shop.ship(order)
             else:
-                shop.edit(order, "tea", self.random.randint(0, 2), restock=self.random.random() < 0.5)
+                shop.edit(
+                    order, "tea", self.random.randint(0, 2), restock=self.random.random() < 0.5
+                )
 
     def unseen(self, name: str) -> int:
-        """Units that the shop's orders want beyond what the engine has taken in (below 0 when it has missed cancels)."""
+        """Units that the shop's orders want beyond what the engine has taken in (below 0 when it
+        has missed cancels)."""
         total, orders = 0, self.shops[name].orders
         known_orders = self.world.db.read_sync(MERCHANT, lambda uow: uow.orders.get(name, orders))
         for order, placed in orders.items():
             stored = known_orders.get(order)
-            known = sum(line.wanted for line in stored.lines) if stored and stored.state is not OrderState.CANCELLED else 0
+            known = (
+                sum(line.wanted for line in stored.lines)
+                if stored and stored.state is not OrderState.CANCELLED
+                else 0
+            )
             lines = placed.order.lines if placed.order.state != "CANCELLED" else ()
             total += sum(line.ordered - line.cancelled for line in lines) - known
         return total
 
     def check_nothing_was_overwritten(self, name: str) -> None:
-        """A write that raises the shop's number must not offer again what its own orders, unseen by the engine when it planned,
-        have taken. (An unconditional write cannot promise that; it is corrected in the next round.)"""
+        """A write that raises the shop's number must not offer again what its own orders, unseen by
+        the engine when it planned, have taken. (An unconditional write cannot promise that; it is
+        corrected in the next round.)"""
         shop = self.shops[name]
         for _, before, after in shop.applied:
             target = self.world.link_of(name, "tea").target or 0
             unseen = self.unseen(name)
-            if shop.mode is not InventoryMode.SET and after > before and after > max(0, target - unseen):
-                self.violations.append(f"{name} was raised from {before} to {after}: target {target}, {unseen} units unseen")
+            if (
+                shop.mode is not InventoryMode.SET
+                and after > before
+                and after > max(0, target - unseen)
+            ):
+                self.violations.append(
+                    f"{name} was raised from {before} to {after}: target {target}, {unseen} "
+                    "units unseen"
+                )
         shop.applied.clear()
 
     def run_due(self) -> None:
-        """One turn of the scheduler; a killed process leaves its lease behind and a new one takes over when it has run out."""
+        """One turn of the scheduler; a killed process leaves its lease behind and a new one takes
+        over when it has run out."""
         try:
             self.loop.run_until_complete(self.engine.run_due())
         except Killed:

@@ -18,7 +18,8 @@ from support.waiting import until
 
 
 class Pair:
-    """`first` is the primary, until it is halted and the other one is promoted. A database's address names both."""
+    """`first` is the primary, until it is halted and the other one is promoted. A database's
+    address names both."""
 
     def __init__(self, folder: Path) -> None:
         self._one, self._two = folder / "one" / "data", folder / "two" / "data"
@@ -33,16 +34,37 @@ class Pair:
         if self._owner is not None:
             shutil.chown(place, self._owner)
             place.chmod(0o755)
-        self._run("pg_basebackup", "-D", str(self._two), "-R", "-X", "stream", "-c", "fast", "-U", "postgres", "-h", str(self._one))
+        self._run(
+            "pg_basebackup",
+            "-D",
+            str(self._two),
+            "-R",
+            "-X",
+            "stream",
+            "-c",
+            "fast",
+            "-U",
+            "postgres",
+            "-h",
+            str(self._one),
+        )
         # The copy of the primary's own lock.
         (self._two / ".s.PGSQL.5432.lock").unlink()
         _start(self._two)
-        until(lambda: self._first("SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming'"))
+        until(
+            lambda: self._first(
+                "SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming'"
+            )
+        )
 
     def wait_for_standby(self) -> None:
         """From now on a commit is acknowledged when the standby has it."""
         self._set(self._one, "synchronous_standby_names", "*")
-        until(lambda: self._first("SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'sync'"))
+        until(
+            lambda: self._first(
+                "SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'sync'"
+            )
+        )
 
     def lag(self) -> None:
         """From now on the standby hears nothing of the primary."""
@@ -55,7 +77,8 @@ class Pair:
             connection.execute("SELECT pg_promote()")
 
     def new_url(self) -> str:
-        """The address of a fresh migrated database on both, once the standby follows. The standby stands first in it."""
+        """The address of a fresh migrated database on both, once the standby follows. The standby
+        stands first in it."""
         one = self.first.new_url()
         return one.replace("?host=", f"?host={self._two}&host=", 1)
 
@@ -72,7 +95,9 @@ class Pair:
                 self._run("pg_ctl", "-D", str(server), "-m", "immediate", "-w", "stop")
 
     def _set(self, folder: Path, name: str, value: str) -> None:
-        with psycopg.connect(f"postgresql://postgres:@/postgres?host={folder}", autocommit=True) as connection:
+        with psycopg.connect(
+            f"postgresql://postgres:@/postgres?host={folder}", autocommit=True
+        ) as connection:
             connection.execute(f"ALTER SYSTEM SET {name} = '{value}'".encode())
             connection.execute("SELECT pg_reload_conf()")
 
@@ -83,7 +108,9 @@ class Pair:
             return found[0]
 
     def _second(self) -> psycopg.Connection[Any]:
-        return psycopg.connect(f"postgresql://postgres:@/postgres?host={self._two}", autocommit=True)
+        return psycopg.connect(
+            f"postgresql://postgres:@/postgres?host={self._two}", autocommit=True
+        )
 
     def _run(self, program: str, *arguments: str) -> None:
         tools = Path(_pgserver().__file__).parent / "pginstall" / "bin"

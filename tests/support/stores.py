@@ -1,4 +1,5 @@
-"""Real stores for tests: a SQLite file, and a database of a real PostgreSQL that is started once per test session."""
+"""Real stores for tests: a SQLite file, and a database of a real PostgreSQL that is started once
+per test session."""
 
 from __future__ import annotations
 
@@ -31,8 +32,10 @@ class PostgreSQL:
     """A running server. Databases are copied from a migrated template, which takes milliseconds."""
 
     def __init__(self, folder: Path, *, durable: bool = False, inside: Sequence[str] = ()) -> None:
-        """`inside`: a command that runs another one in a network namespace; there it listens on every address, and nowhere else."""
-        # The wheel keeps a lock there, and warns when the variable is missing, as it is outside of a desktop session.
+        """`inside`: a command that runs another one in a network namespace; there it listens on
+        every address, and nowhere else."""
+        # The wheel keeps a lock there, and warns when the variable is missing, as it is outside of
+        # a desktop session.
         os.environ.setdefault("XDG_RUNTIME_DIR", str(folder.parent))
         _start(folder)
         self._server = _pgserver().get_server(folder, cleanup_mode="stop")
@@ -41,8 +44,13 @@ class PostgreSQL:
         if inside:
             self._move("restart")
         with self._admin() as connection:
-            # Nothing outlives the session, so nothing has to reach a disk; `durable` keeps every commit over `halt`.
-            for setting in ("fsync", "full_page_writes", *(() if durable else ("synchronous_commit",))):
+            # Nothing outlives the session, so nothing has to reach a disk; `durable` keeps every
+            # commit over `halt`.
+            for setting in (
+                "fsync",
+                "full_page_writes",
+                *(() if durable else ("synchronous_commit",)),
+            ):
                 connection.execute(f"ALTER SYSTEM SET {setting} = off")
             connection.execute("SELECT pg_reload_conf()")
             connection.execute("CREATE DATABASE template_zaiko")
@@ -95,11 +103,21 @@ class PostgreSQL:
         """Have it run where it is to be. The wheel would let it listen on no address."""
         server, place = self._server, self._server.get_postmaster_info()
         command = [
-            *(str(self._program.with_name("pg_ctl")), "-D", str(server.pgdata), "-l", str(server.log), "-w"),
+            *(
+                str(self._program.with_name("pg_ctl")),
+                "-D",
+                str(server.pgdata),
+                "-l",
+                str(server.log),
+                "-w",
+            ),
             *("-o", f"-h '*' -k '{place.socket_dir}'", how),
         ]
         # To enter a namespace takes root, and PostgreSQL does not run as root.
-        program = "import subprocess, sys; subprocess.run(sys.argv[2:], user=sys.argv[1] or None, check=True)"
+        program = (
+            "import subprocess, sys; subprocess.run(sys.argv[2:], user=sys.argv[1] or None, "
+            "check=True)"
+        )
         subprocess.run(
             [*self._inside, sys.executable, "-c", program, server.system_user or "", *command],
             check=True,
@@ -109,7 +127,8 @@ class PostgreSQL:
         server.ensure_postgres_running()
 
     def _end(self, how: signal.Signals) -> None:
-        """By a signal to its first process, which is what pg_ctl does: SIGINT «fast», SIGQUIT «immediate»."""
+        """By a signal to its first process, which is what pg_ctl does: SIGINT «fast», SIGQUIT
+        «immediate»."""
         process = self._server.get_postmaster_info().process
         process.send_signal(how)
         process.wait(30)
@@ -123,10 +142,13 @@ class PostgreSQL:
 
 
 def _start(folder: Path) -> None:
-    # The wheel forks to become PostgreSQL's user. A process in which gRPC's threads run cannot fork safely: a new one does it.
+    # The wheel forks to become PostgreSQL's user. A process in which gRPC's threads run cannot fork
+    # safely: a new one does it.
     wheel = _pgserver().__name__
     program = f"import {wheel}, sys; {wheel}.get_server(sys.argv[1], cleanup_mode=None)"
-    subprocess.run([sys.executable, "-W", "ignore", "-c", program, str(folder)], check=True, timeout=120)
+    subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", program, str(folder)], check=True, timeout=120
+    )
 
 
 def _pgserver() -> Any:

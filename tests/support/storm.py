@@ -1,4 +1,5 @@
-"""Everything that may break at once, by a seed: crashes at every await of a run, every kind of reply, buyers, staff and proxies."""
+"""Everything that may break at once, by a seed: crashes at every await of a run, every kind of
+reply, buyers, staff and proxies."""
 
 from __future__ import annotations
 
@@ -38,11 +39,13 @@ _REPLIES: dict[str, Callable[[], Exception]] = {
 
 @dataclass
 class Storm(Simulation):
-    """Three shops (compare-and-set, adjust, set) that sell `tea`. `met` counts what happened, by kind.
+    """Three shops (compare-and-set, adjust, set) that sell `tea`. `met` counts what happened, by
+    kind.
 
-    In every second storm numbers are also changed by others: edited by hand, or written a second time by a proxy. A number that was
-    raised by hand by what an unseen order takes shows just what was expected: nobody can see that order then. So what is sent is
-    checked against unseen orders in the other storms only.
+    In every second storm numbers are also changed by others: edited by hand, or written a second
+    time by a proxy. A number that was raised by hand by what an unseen order takes shows just what
+    was expected: nobody can see that order then. So what is sent is checked against unseen orders
+    in the other storms only.
     """
 
     met: Counter[str] = field(default_factory=Counter)
@@ -55,7 +58,8 @@ class Storm(Simulation):
         return self.seed % 2 == 1
 
     def new_engine(self) -> Engine:
-        """As always, with a process that may die around every transaction, and a network that repeats and forgets."""
+        """As always, with a process that may die around every transaction, and a network that
+        repeats and forgets."""
         engine = super().new_engine()
         for name in ("write", "read", "jobs"):
             setattr(engine.db, name, self._mortal(name, getattr(engine.db, name)))
@@ -104,7 +108,9 @@ class Storm(Simulation):
         else:
             super().shop_event(name)
 
-    def _mortal(self, what: str, work: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+    def _mortal(
+        self, what: str, work: Callable[..., Awaitable[Any]]
+    ) -> Callable[..., Awaitable[Any]]:
         async def run(*args: Any, **kwargs: Any) -> Any:
             if not self.calm and self.random.random() < self.chaos / 40:
                 self._count(f"killed before a {what}")
@@ -117,12 +123,16 @@ class Storm(Simulation):
 
         return run
 
-    def _network(self, shop: str, send: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+    def _network(
+        self, shop: str, send: Callable[..., Awaitable[Any]]
+    ) -> Callable[..., Awaitable[Any]]:
         async def run(writes: Sequence[InventoryWrite], key: str) -> Any:
             results = await send(writes, key)
             if self.calm:
                 return results
-            self.replays = [(shop, write) for write in writes if self.random.random() < 0.3] + self.replays[:3]
+            self.replays = [
+                (shop, write) for write in writes if self.random.random() < 0.3
+            ] + self.replays[:3]
             if self.random.random() < self.chaos / 4:
                 self._count("reply says nothing of an item")
                 return []
@@ -131,7 +141,8 @@ class Storm(Simulation):
         return run
 
     def _replay(self, name: str, write: InventoryWrite) -> None:
-        """The platform gets a write a second time, late. One that is conditional or has a key is refused then."""
+        """The platform gets a write a second time, late. One that is conditional or has a key is
+        refused then."""
         shop = self.shops[name]
         if shop.mode is InventoryMode.SET:
             shop.stock["tea"] = write.quantity

@@ -9,9 +9,11 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-def until(condition: Callable[[], T], what: str = "it did not come to be so", *, seconds: float = 60) -> T:
-    """What `condition` gives, once that is something. Raises AssertionError with `what` after `seconds`, which say how long a busy
-    machine may take, not how long it should."""
+def until(
+    condition: Callable[[], T], what: str = "it did not come to be so", *, seconds: float = 60
+) -> T:
+    """What `condition` gives, once that is something. Raises AssertionError with `what` after
+    `seconds`, which say how long a busy machine may take, not how long it should."""
     deadline = time.monotonic() + seconds
     while not (found := condition()):
         assert time.monotonic() < deadline, what

@@ -1,4 +1,5 @@
-"""A merchant with products, a warehouse, shops and listings, built through the use cases; and orders as connectors tell them."""
+"""A merchant with products, a warehouse, shops and listings, built through the use cases; and
+orders as connectors tell them."""
 
 from __future__ import annotations
 
@@ -30,13 +31,16 @@ def can_sync(connector: str) -> None:
 
 @dataclass
 class World:
-    """One merchant in one store. Products are named by id = code; a shop's listing by the product's id, with external id = sku."""
+    """One merchant in one store. Products are named by id = code; a shop's listing by the product's
+    id, with external id = sku."""
 
     db: Database
     causes: int = 0
     products: list[str] = field(default_factory=list)
 
-    def begin(self, products: Sequence[str] = ("tea",), shops: Sequence[str] = ("a", "b", "c")) -> World:
+    def begin(
+        self, products: Sequence[str] = ("tea",), shops: Sequence[str] = ("a", "b", "c")
+    ) -> World:
         """Create the merchant, a warehouse, products and shops that list every product."""
         self.db.directory_sync(lambda directory: directory.create(MerchantRecord(MERCHANT)))
         self.products = list(products)
@@ -46,7 +50,10 @@ class World:
             uow.products.insert([ProductRecord(product, product) for product in products])
             for shop in shops:
                 uow.shops.insert(ShopRecord(shop, "fake", shop, {}, 600_000_000))
-                uow.listings.upsert(shop, [ListingRecord(shop, listing_id(p), p, {}, sku=p, title=p) for p in products])
+                uow.listings.upsert(
+                    shop,
+                    [ListingRecord(shop, listing_id(p), p, {}, sku=p, title=p) for p in products],
+                )
             uow.advance()
 
         self.db.write_sync(MERCHANT, build)
@@ -61,34 +68,55 @@ class World:
         receipt = stock.Receipt(product, WAREHOUSE, units, cause or self.cause())
         return self.db.write_sync(MERCHANT, lambda uow: stock.receive(uow, [receipt]))[0]
 
-    def adjust(self, product: str, *, delta: int | None = None, counted: int | None = None, cause: str = "") -> stock.Posting:
-        change = stock.Adjustment(product, WAREHOUSE, cause or self.cause(), delta=delta, counted=counted)
+    def adjust(
+        self, product: str, *, delta: int | None = None, counted: int | None = None, cause: str = ""
+    ) -> stock.Posting:
+        change = stock.Adjustment(
+            product, WAREHOUSE, cause or self.cause(), delta=delta, counted=counted
+        )
         return self.db.write_sync(MERCHANT, lambda uow: stock.adjust(uow, change))
 
-    def bind(self, verb: str, shop: str, order: str, product: str, units: int, cause: str = "") -> stock.Posting:
+    def bind(
+        self, verb: str, shop: str, order: str, product: str, units: int, cause: str = ""
+    ) -> stock.Posting:
         """allocate, deallocate or ship."""
-        binding = stock.Binding(DemandRef(shop, order), product, WAREHOUSE, units, cause or self.cause())
+        binding = stock.Binding(
+            DemandRef(shop, order), product, WAREHOUSE, units, cause or self.cause()
+        )
         return self.db.write_sync(MERCHANT, lambda uow: getattr(stock, verb)(uow, binding))
 
     def reserve(self, product: str, units: int) -> int:
         """Set a reserve; how many links were scheduled."""
-        return self.db.write_sync(MERCHANT, lambda uow: stock.set_reserves(uow, {product: units}))[1]
+        return self.db.write_sync(MERCHANT, lambda uow: stock.set_reserves(uow, {product: units}))[
+            1
+        ]
 
     def ingest(self, shop: str, *readings: OrderRecord) -> orders.Ingested:
         return self.db.write_sync(MERCHANT, lambda uow: orders.ingest(uow, shop, readings))
 
     def link(
-        self, shop: str, product: str, *, enabled: bool = True, parts: Mapping[str, int] | None = None
+        self,
+        shop: str,
+        product: str,
+        *,
+        enabled: bool = True,
+        parts: Mapping[str, int] | None = None,
     ) -> tuple[LinkRecord, list[orders.Counted]]:
         """Link the shop's listing named `product`."""
         built = tuple(Part(name, count) for name, count in (parts or {product: 1}).items())
         draft = links.LinkDraft(shop, listing_id(product), built, enabled)
-        made, counted = self.db.write_sync(MERCHANT, lambda uow: links.create(uow, [draft], can_sync=can_sync))
+        made, counted = self.db.write_sync(
+            MERCHANT, lambda uow: links.create(uow, [draft], can_sync=can_sync)
+        )
         return made[0], counted
 
-    def unlink(self, shop: str, product: str, *, release_orders: bool = False) -> list[orders.Counted]:
+    def unlink(
+        self, shop: str, product: str, *, release_orders: bool = False
+    ) -> list[orders.Counted]:
         key = (shop, listing_id(product))
-        return self.db.write_sync(MERCHANT, lambda uow: links.delete(uow, [key], release_orders=release_orders))
+        return self.db.write_sync(
+            MERCHANT, lambda uow: links.delete(uow, [key], release_orders=release_orders)
+        )
 
     def stock(self, product: str) -> StockRecord:
         return self.db.read_sync(MERCHANT, lambda uow: uow.stocks.get([product]))[product]
@@ -134,5 +162,13 @@ def order(
         for name, count in units.items()
     )
     return OrderRecord(
-        number, f"#{number}", version, read_at or version, state, 1, lines, archived=archived, state_known=state_known
+        number,
+        f"#{number}",
+        version,
+        read_at or version,
+        state,
+        1,
+        lines,
+        archived=archived,
+        state_known=state_known,
     )

@@ -1,4 +1,5 @@
-"""The drift audit: every number is compared with its shop, every difference has a cause, and all but held ones are healed."""
+"""The drift audit: every number is compared with its shop, every difference has a cause, and all
+but held ones are healed."""
 
 from __future__ import annotations
 
@@ -9,7 +10,14 @@ import pytest
 from support.simulation import VISIBILITY, Simulation
 from support.world import MERCHANT
 from zaiko_core.app import audit, shops, sync
-from zaiko_core.app.records import DriftRecord, LinkState, ListingRecord, Page, ProductRecord, ShopRecord
+from zaiko_core.app.records import (
+    DriftRecord,
+    LinkState,
+    ListingRecord,
+    Page,
+    ProductRecord,
+    ShopRecord,
+)
 from zaiko_core.domain.drift import Cause
 from zaiko_core.domain.ids import listing_id
 from zaiko_sdk import Timeout
@@ -27,7 +35,9 @@ def calm(sqlite_url: str) -> Iterator[Simulation]:
 
 
 def drifts(simulation: Simulation) -> list[DriftRecord]:
-    return simulation.world.db.read_sync(MERCHANT, lambda uow: uow.drifts.page(Page(100), shop="", listing="", causes=()))
+    return simulation.world.db.read_sync(
+        MERCHANT, lambda uow: uow.drifts.page(Page(100), shop="", listing="", causes=())
+    )
 
 
 def causes(simulation: Simulation, shop: str) -> list[Cause]:
@@ -35,17 +45,25 @@ def causes(simulation: Simulation, shop: str) -> list[Cause]:
 
 
 @pytest.mark.parametrize("shop", SHOPS)
-def test_a_number_edited_in_a_shop_that_nobody_touches_is_found_named_and_healed(calm: Simulation, shop: str) -> None:
+def test_a_number_edited_in_a_shop_that_nobody_touches_is_found_named_and_healed(
+    calm: Simulation, shop: str
+) -> None:
     calm.shops[shop].stock["tea"] = 25
     calm.settle(turns=2)
     assert calm.shops[shop].stock["tea"] == 10
     (found,) = drifts(calm)
-    assert (found.difference.cause, found.difference.expected, found.difference.shown) == (Cause.EDITED_IN_SHOP, 10, 25)
+    assert (found.difference.cause, found.difference.expected, found.difference.shown) == (
+        Cause.EDITED_IN_SHOP,
+        10,
+        25,
+    )
     assert not found.held
 
 
 @pytest.mark.parametrize("shop", SHOPS)
-def test_a_number_that_is_too_low_is_healed_and_named_once_no_order_can_explain_it_any_more(calm: Simulation, shop: str) -> None:
+def test_a_number_that_is_too_low_is_healed_and_named_once_no_order_can_explain_it_any_more(
+    calm: Simulation, shop: str
+) -> None:
     calm.shops[shop].stock["tea"] = 4
     calm.clock.advance(601)
     calm.run_due()
@@ -67,7 +85,9 @@ def test_an_order_that_is_visible_late_is_no_drift(calm: Simulation, shop: str) 
 
 
 @pytest.mark.parametrize("shop", ["adjust", "set"])
-def test_a_write_that_was_acknowledged_and_not_applied_is_named_so(calm: Simulation, shop: str) -> None:
+def test_a_write_that_was_acknowledged_and_not_applied_is_named_so(
+    calm: Simulation, shop: str
+) -> None:
     """The shop accepts the write and undoes it before it is read back."""
 
     def undo(name: str, moment: str, operation: str) -> None:
@@ -110,7 +130,9 @@ def test_units_sold_as_a_part_of_an_unlinked_listing_are_named_so(calm: Simulati
     assert causes(calm, "compare-and-set") == [Cause.BUNDLE_PART]
 
 
-def test_a_listing_of_another_code_that_is_edited_again_and_again_is_probably_linked_wrongly(calm: Simulation) -> None:
+def test_a_listing_of_another_code_that_is_edited_again_and_again_is_probably_linked_wrongly(
+    calm: Simulation,
+) -> None:
     def rename(uow) -> None:
         (listing,) = uow.listings.get("set", [listing_id("tea")]).values()
         uow.listings.upsert("set", [replace(listing, sku="COFFEE")])
@@ -122,7 +144,9 @@ def test_a_listing_of_another_code_that_is_edited_again_and_again_is_probably_li
     assert causes(calm, "set") == [Cause.WRONG_LINK, Cause.EDITED_IN_SHOP, Cause.EDITED_IN_SHOP]
 
 
-def test_a_shop_that_holds_differences_waits_for_a_person_and_goes_on_when_asked(calm: Simulation) -> None:
+def test_a_shop_that_holds_differences_waits_for_a_person_and_goes_on_when_asked(
+    calm: Simulation,
+) -> None:
     hold = lambda uow: shops.update(uow, replace(shops.get(uow, "adjust"), hold_drift=True))  # noqa: E731
     calm.world.db.write_sync(MERCHANT, hold)
     calm.shops["adjust"].stock["tea"] = 25
@@ -135,9 +159,14 @@ def test_a_shop_that_holds_differences_waits_for_a_person_and_goes_on_when_asked
     assert all(value in link.problem.message for value in link.problem.metadata.values())
     assert [record.held for record in drifts(calm)] == [True]
 
-    calm.world.db.write_sync(MERCHANT, lambda uow: sync.sync_now(uow, link=("adjust", listing_id("tea"))))
+    calm.world.db.write_sync(
+        MERCHANT, lambda uow: sync.sync_now(uow, link=("adjust", listing_id("tea")))
+    )
     calm.settle(turns=1)
-    assert (calm.shops["adjust"].stock["tea"], calm.world.link_of("adjust", "tea").state) == (10, LinkState.SYNCED)
+    assert (calm.shops["adjust"].stock["tea"], calm.world.link_of("adjust", "tea").state) == (
+        10,
+        LinkState.SYNCED,
+    )
 
 
 def test_watchers_are_not_told_that_a_number_was_what_it_should_be(calm: Simulation) -> None:
@@ -155,7 +184,10 @@ def test_the_whole_catalogue_is_read_in_slices_oldest_first(calm: Simulation) ->
 
     def more(uow) -> None:
         uow.products.insert([ProductRecord(name, name) for name in goods])
-        uow.listings.upsert("adjust", [ListingRecord("adjust", listing_id(name), name, {}, sku=name) for name in goods])
+        uow.listings.upsert(
+            "adjust",
+            [ListingRecord("adjust", listing_id(name), name, {}, sku=name) for name in goods],
+        )
 
     calm.world.db.write_sync(MERCHANT, more)
     for name in goods:
@@ -166,7 +198,9 @@ def test_the_whole_catalogue_is_read_in_slices_oldest_first(calm: Simulation) ->
     shares = []
     for _ in range(3):
         calm.settle(turns=1)
-        summary = calm.world.db.read_sync(MERCHANT, lambda uow: audit.summary(uow, "adjust", since=begun))
+        summary = calm.world.db.read_sync(
+            MERCHANT, lambda uow: audit.summary(uow, "adjust", since=begun)
+        )
         shares.append((summary.enabled, summary.verified))
     assert shares == [(30, 10), (30, 20), (30, 30)]
 
@@ -180,7 +214,9 @@ def test_a_shop_that_is_down_is_not_verified(calm: Simulation) -> None:
 
     calm.interfere = down  # type: ignore[method-assign]
     calm.settle(turns=2)
-    of = lambda shop: calm.world.db.read_sync(MERCHANT, lambda uow: audit.summary(uow, shop, since=begun))  # noqa: E731
+    of = lambda shop: calm.world.db.read_sync(  # noqa: E731
+        MERCHANT, lambda uow: audit.summary(uow, shop, since=begun)
+    )
     assert [of(shop).verified for shop in SHOPS] == [1, 1, 0]
     assert (of("").enabled, of("").verified) == (3, 2)
 

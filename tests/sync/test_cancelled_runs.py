@@ -1,4 +1,5 @@
-"""CancelSyncRun: asked of one replica, it ends a run on another, and only where nothing that was sent is without its outcome."""
+"""CancelSyncRun: asked of one replica, it ends a run on another, and only where nothing that was
+sent is without its outcome."""
 
 from __future__ import annotations
 
@@ -46,7 +47,9 @@ class Platform:
         platform = self
 
         class Slow(FakeConnector):
-            async def set_inventory(self, writes: Sequence[InventoryWrite], key: str) -> Sequence[WriteResult]:
+            async def set_inventory(
+                self, writes: Sequence[InventoryWrite], key: str
+            ) -> Sequence[WriteResult]:
                 platform.writes.append([write.ref.external_id for write in writes])
                 done = await super().set_inventory(writes, key)
                 platform.arrived.set()
@@ -54,7 +57,9 @@ class Platform:
                 return done
 
         limits = Limits(read_batch=10, write_batch=2, order_visibility=timedelta(seconds=30))
-        kind = fake_connector({SHOP: self.shop}, self.shop.mode, lambda moment, operation: None, limits)
+        kind = fake_connector(
+            {SHOP: self.shop}, self.shop.mode, lambda moment, operation: None, limits
+        )
 
         def open_shop(context: Any, settings: Any) -> Connector:
             return Slow(self.shop, lambda moment, operation: None)
@@ -75,12 +80,16 @@ class Replicas:
 
     async def cancel(self, run: str) -> sync_run_pb2.SyncRun:
         """Ask the replica that does not run the shop."""
-        request = sync_service_pb2.CancelSyncRunRequest(name=f"merchants/{MERCHANT}/shops/{SHOP}/runs/{run}")
+        request = sync_service_pb2.CancelSyncRunRequest(
+            name=f"merchants/{MERCHANT}/shops/{SHOP}/runs/{run}"
+        )
         answer = await self.api.call("SyncService.CancelSyncRun", request)
         return answer.sync_run
 
     async def newest(self) -> RunRecord:
-        return (await self.runner.db.read(MERCHANT, lambda uow: uow.runs.page(Page(1), shop=SHOP)))[0]
+        return (await self.runner.db.read(MERCHANT, lambda uow: uow.runs.page(Page(1), shop=SHOP)))[
+            0
+        ]
 
     async def until(self, condition: Callable[[RunRecord], bool]) -> RunRecord:
         """The newest run, once it fulfils the condition."""
@@ -93,33 +102,43 @@ class Replicas:
         """The shop once no run holds it, and the store's time then."""
         async with asyncio.timeout(60):
             while True:
-                found = await self.runner.db.read(MERCHANT, lambda uow: (uow.shops.get([SHOP])[SHOP], uow.now))
+                found = await self.runner.db.read(
+                    MERCHANT, lambda uow: (uow.shops.get([SHOP])[SHOP], uow.now)
+                )
                 if not found[0].running:
                     return found
                 await asyncio.sleep(POLL)
 
     async def links(self) -> dict[str, Any]:
-        found = await self.runner.db.read(MERCHANT, lambda uow: uow.links.get(SHOP, [listing_id(name) for name in GOODS]))
+        found = await self.runner.db.read(
+            MERCHANT, lambda uow: uow.links.get(SHOP, [listing_id(name) for name in GOODS])
+        )
         return {name: found[listing_id(name)] for name in GOODS}
 
 
 @asynccontextmanager
 async def replicas(url: str) -> AsyncIterator[Replicas]:
-    platform = Platform(FakeShop(SystemClock(), InventoryMode.COMPARE_AND_SET, dict.fromkeys(GOODS, 0)))
+    platform = Platform(
+        FakeShop(SystemClock(), InventoryMode.COMPARE_AND_SET, dict.fromkeys(GOODS, 0))
+    )
     async with served(url) as api:
         db = Database(url)
         world = World(db).begin(products=GOODS, shops=())
 
         def shop(uow: Any) -> None:
             uow.shops.insert(ShopRecord(SHOP, f"fake-{SHOP}", SHOP, {"shop": SHOP}, INTERVAL))
-            uow.listings.upsert(SHOP, [ListingRecord(SHOP, listing_id(name), name, {}, sku=name) for name in GOODS])
+            uow.listings.upsert(
+                SHOP, [ListingRecord(SHOP, listing_id(name), name, {}, sku=name) for name in GOODS]
+            )
 
         db.write_sync(MERCHANT, shop)
         for name in GOODS:
             world.receive(name, 5)
             world.link(SHOP, name)
         key = Fernet.generate_key().decode()
-        runner = Engine(EngineConfig(url, [key], poll=POLL, lease=2.0), registry=platform.registry())
+        runner = Engine(
+            EngineConfig(url, [key], poll=POLL, lease=2.0), registry=platform.registry()
+        )
         await runner.start()
         try:
             yield Replicas(platform, runner, world, api)
@@ -136,7 +155,9 @@ async def _noticed(side: Replicas) -> None:
             await asyncio.sleep(POLL)
 
 
-async def test_a_run_cancelled_while_a_push_is_on_its_way_records_its_outcome_and_sends_nothing_more(store_url: str) -> None:
+async def test_a_run_cancelled_while_a_push_is_on_its_way_records_its_outcome_and_sends_nothing_more(  # noqa: E501
+    store_url: str,
+) -> None:
     async with replicas(store_url) as side:
         await asyncio.wait_for(side.platform.arrived.wait(), 60)
         going_on = await side.newest()
@@ -155,15 +176,21 @@ async def test_a_run_cancelled_while_a_push_is_on_its_way_records_its_outcome_an
     assert (ended.run, ended.state, ended.problem) == (going_on.run, RunState.CANCELLED, None)
     [sent] = side.platform.writes
     assert {name for name, link in links.items() if link.state is LinkState.SYNCED} == set(sent)
-    assert {name: side.platform.shop.stock[name] for name in GOODS} == {name: 5 if name in sent else 0 for name in GOODS}
+    assert {name: side.platform.shop.stock[name] for name in GOODS} == {
+        name: 5 if name in sent else 0 for name in GOODS
+    }
     # The fence has nothing in the air, and knows of everything that arrived.
     assert all(link.fence.flight is None for link in links.values())
     assert {links[name].fence.expected for name in sent} == {5}
     assert shop.due_at is not None
     assert ended.ended_at is not None
     assert ended.ended_at + INTERVAL <= shop.due_at <= now + INTERVAL
-    assert {name: found for name, found in pushes.items() if name in sent} == {name: ["ACKNOWLEDGED"] for name in sent}
-    assert {outcome for name, found in pushes.items() if name not in sent for outcome in found} == {"UNSENT"}
+    assert {name: found for name, found in pushes.items() if name in sent} == {
+        name: ["ACKNOWLEDGED"] for name in sent
+    }
+    assert {outcome for name, found in pushes.items() if name not in sent for outcome in found} == {
+        "UNSENT"
+    }
 
 
 def _pushes(side: Replicas, name: str) -> list[str]:
@@ -189,7 +216,9 @@ async def test_what_a_cancelled_run_left_is_done_by_the_next_one(store_url: str)
     assert side.platform.shop.stock == dict.fromkeys(GOODS, 5)
 
 
-async def test_what_is_asked_for_after_the_cancel_makes_the_shop_due_at_once(store_url: str) -> None:
+async def test_what_is_asked_for_after_the_cancel_makes_the_shop_due_at_once(
+    store_url: str,
+) -> None:
     async with replicas(store_url) as side:
         await asyncio.wait_for(side.platform.arrived.wait(), 60)
         cancelled = await side.newest()
@@ -202,7 +231,9 @@ async def test_what_is_asked_for_after_the_cancel_makes_the_shop_due_at_once(sto
     assert (after.state, after.trigger) == (RunState.SUCCEEDED, "CHANGE")
 
 
-async def test_a_run_that_has_ended_otherwise_cannot_be_cancelled_and_a_cancelled_one_can_again(store_url: str) -> None:
+async def test_a_run_that_has_ended_otherwise_cannot_be_cancelled_and_a_cancelled_one_can_again(
+    store_url: str,
+) -> None:
     async with replicas(store_url) as side:
         await asyncio.wait_for(side.platform.arrived.wait(), 60)
         first = await side.newest()

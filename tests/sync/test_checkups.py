@@ -1,4 +1,5 @@
-"""Credentials are looked at once a day, behind a run; their end is shown, and told before it comes."""
+"""Credentials are looked at once a day, behind a run; their end is shown, and told before it
+comes."""
 
 from __future__ import annotations
 
@@ -56,11 +57,17 @@ class Checked(Simulation):
     @staticmethod
     def _take_over(uow: Any) -> None:
         """Another process claims the shop."""
-        uow._connection.execute(update(schema.shops).where(schema.shops.c.shop == SHOP).values(fence=schema.shops.c.fence + 1))
+        uow._connection.execute(
+            update(schema.shops)
+            .where(schema.shops.c.shop == SHOP)
+            .values(fence=schema.shops.c.fence + 1)
+        )
 
     def ends_in(self, days: float) -> datetime:
         at = self.clock.now() + timedelta(days=days)
-        self.shops[SHOP].findings = [Finding(FindingLevel.WARNING, "LICENCE", "a licence key", expires_at=at)]
+        self.shops[SHOP].findings = [
+            Finding(FindingLevel.WARNING, "LICENCE", "a licence key", expires_at=at)
+        ]
         return at
 
     def days(self, count: float) -> None:
@@ -83,7 +90,9 @@ class Checked(Simulation):
         now = int(self.clock.now().timestamp() * 1_000_000)
         message = status(MERCHANT, self.shop, {}, differing=0, missing=None, now=now)
         field = message.DESCRIPTOR.fields_by_name["credentials_state"]
-        return str(field.enum_type.values_by_number[message.credentials_state].name).removeprefix("CREDENTIALS_STATE_")
+        return str(field.enum_type.values_by_number[message.credentials_state].name).removeprefix(
+            "CREDENTIALS_STATE_"
+        )
 
 
 @pytest.fixture
@@ -129,7 +138,12 @@ def test_new_credentials_forget_the_end_of_the_old_ones(simulation: Checked) -> 
     record = simulation.shop
 
     def enter(uow: Any) -> None:
-        shops.update(uow, ShopRecord(**{name: getattr(record, name) for name in record.__slots__} | {"secrets": b"other"}))
+        shops.update(
+            uow,
+            ShopRecord(
+                **{name: getattr(record, name) for name in record.__slots__} | {"secrets": b"other"}
+            ),
+        )
 
     simulation.world.db.write_sync(MERCHANT, enter)
 
@@ -151,7 +165,9 @@ def test_a_look_that_fails_costs_the_run_nothing_and_is_made_again(simulation: C
     assert simulation.looks == failed + 1
 
 
-def test_a_run_that_lost_its_lease_while_it_looked_writes_nothing_of_it(simulation: Checked) -> None:
+def test_a_run_that_lost_its_lease_while_it_looked_writes_nothing_of_it(
+    simulation: Checked,
+) -> None:
     before = simulation.shop.checked_at
     simulation.overtaken = True
     simulation.ends_in(10)

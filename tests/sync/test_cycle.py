@@ -11,7 +11,15 @@ from support.simulation import Simulation
 from support.world import MERCHANT
 from zaiko_core.app.records import LinkRecord, LinkState, ListingRecord, Page, RunRecord, ShopRecord
 from zaiko_core.domain.ids import listing_id
-from zaiko_sdk import Connector, CredentialsRejected, InventoryLevel, InventoryWrite, ItemRefused, ListingRef, WriteResult
+from zaiko_sdk import (
+    Connector,
+    CredentialsRejected,
+    InventoryLevel,
+    InventoryWrite,
+    ItemRefused,
+    ListingRef,
+    WriteResult,
+)
 from zaiko_sdk.testing.fakeshop import FakeConnector
 
 SHOP = "compare-and-set"
@@ -26,7 +34,9 @@ def simulation(sqlite_url: str) -> Iterator[Simulation]:
 
     def shop(uow):
         uow.shops.insert(ShopRecord(SHOP, f"fake-{SHOP}", SHOP, {"shop": SHOP}, 600_000_000))
-        uow.listings.upsert(SHOP, [ListingRecord(SHOP, listing_id(name), name, {}, sku=name) for name in GOODS])
+        uow.listings.upsert(
+            SHOP, [ListingRecord(SHOP, listing_id(name), name, {}, sku=name) for name in GOODS]
+        )
 
     simulation.world.db.write_sync(MERCHANT, shop)
     for name in GOODS:
@@ -61,7 +71,9 @@ def sold_out_of(bad: str, refs: Sequence[ListingRef]) -> None:
 
 def test_a_refused_batch_is_split_until_the_bad_item_stands_alone(simulation: Simulation) -> None:
     class Refusing(FakeConnector):
-        async def set_inventory(self, writes: Sequence[InventoryWrite], key: str) -> Sequence[WriteResult]:
+        async def set_inventory(
+            self, writes: Sequence[InventoryWrite], key: str
+        ) -> Sequence[WriteResult]:
             sold_out_of("item3", [write.ref for write in writes])
             return await super().set_inventory(writes, key)
 
@@ -69,10 +81,14 @@ def test_a_refused_batch_is_split_until_the_bad_item_stands_alone(simulation: Si
     simulation.run_due()
 
     shown = simulation.shops[SHOP].stock
-    assert {name: shown[name] for name in GOODS} == {name: 0 if name == "item3" else 5 for name in GOODS}
+    assert {name: shown[name] for name in GOODS} == {
+        name: 0 if name == "item3" else 5 for name in GOODS
+    }
     assert state(simulation, "item3").state is LinkState.FAILED
     assert state(simulation, "item3").problem.reason == "ITEM_REFUSED"  # type: ignore[union-attr]
-    assert {state(simulation, name).state for name in GOODS if name != "item3"} == {LinkState.SYNCED}
+    assert {state(simulation, name).state for name in GOODS if name != "item3"} == {
+        LinkState.SYNCED
+    }
     assert last_run(simulation).state == "PARTIALLY_SUCCEEDED"
 
 
@@ -93,7 +109,9 @@ def test_a_failed_item_is_tried_again_after_its_own_back_off(simulation: Simulat
     broken = [True]
 
     class Refusing(FakeConnector):
-        async def set_inventory(self, writes: Sequence[InventoryWrite], key: str) -> Sequence[WriteResult]:
+        async def set_inventory(
+            self, writes: Sequence[InventoryWrite], key: str
+        ) -> Sequence[WriteResult]:
             if broken[0]:
                 sold_out_of("item3", [write.ref for write in writes])
             return await super().set_inventory(writes, key)
@@ -105,10 +123,15 @@ def test_a_failed_item_is_tried_again_after_its_own_back_off(simulation: Simulat
     assert state(simulation, "item3").state is LinkState.FAILED
     simulation.clock.advance(31)
     simulation.run_due()
-    assert (state(simulation, "item3").state, simulation.shops[SHOP].stock["item3"]) == (LinkState.SYNCED, 5)
+    assert (state(simulation, "item3").state, simulation.shops[SHOP].stock["item3"]) == (
+        LinkState.SYNCED,
+        5,
+    )
 
 
-def test_rejected_credentials_hold_the_shop_and_its_links_until_they_work_again(simulation: Simulation) -> None:
+def test_rejected_credentials_hold_the_shop_and_its_links_until_they_work_again(
+    simulation: Simulation,
+) -> None:
     wrong = [True]
 
     class Locked(FakeConnector):
@@ -147,14 +170,18 @@ def test_a_bug_of_a_connector_fails_its_run_and_says_so(simulation: Simulation) 
 
 def test_a_burst_of_changes_makes_few_runs(simulation: Simulation) -> None:
     simulation.run_due()
-    before = len(simulation.world.db.read_sync(MERCHANT, lambda uow: uow.runs.page(Page(1000), shop=SHOP)))
+    before = len(
+        simulation.world.db.read_sync(MERCHANT, lambda uow: uow.runs.page(Page(1000), shop=SHOP))
+    )
     for _ in range(100):
         for name in GOODS[:2]:
             simulation.world.receive(name, 1)
     simulation.clock.advance(1)
     simulation.run_due()
 
-    after = len(simulation.world.db.read_sync(MERCHANT, lambda uow: uow.runs.page(Page(1000), shop=SHOP)))
+    after = len(
+        simulation.world.db.read_sync(MERCHANT, lambda uow: uow.runs.page(Page(1000), shop=SHOP))
+    )
     assert after - before == 1
     assert simulation.shops[SHOP].stock["item0"] == 105
 
@@ -181,21 +208,30 @@ def test_a_shop_that_backs_off_is_tried_at_once_by_a_new_process(simulation: Sim
     assert {state(simulation, name).state for name in GOODS} == {LinkState.SYNCED}
 
 
-def test_a_link_that_changes_during_a_run_is_sent_after_every_change(simulation: Simulation) -> None:
-    """A flash sale: orders in other shops come as fast as pushes. Tired of one change, a link must not miss the next ones."""
+def test_a_link_that_changes_during_a_run_is_sent_after_every_change(
+    simulation: Simulation,
+) -> None:
+    """A flash sale: orders in other shops come as fast as pushes. Tired of one change, a link must
+    not miss the next ones."""
     shop, world = simulation.shops["adjust"], simulation.world
     shop.stock["item0"] = 0
 
     def open_shop(uow):
-        uow.shops.insert(ShopRecord("adjust", "fake-adjust", "adjust", {"shop": "adjust"}, 600_000_000))
-        uow.listings.upsert("adjust", [ListingRecord("adjust", listing_id("item0"), "item0", {}, sku="item0")])
+        uow.shops.insert(
+            ShopRecord("adjust", "fake-adjust", "adjust", {"shop": "adjust"}, 600_000_000)
+        )
+        uow.listings.upsert(
+            "adjust", [ListingRecord("adjust", listing_id("item0"), "item0", {}, sku="item0")]
+        )
 
     world.db.write_sync(MERCHANT, open_shop)
     world.link("adjust", "item0")
     remaining = iter(range(12))
 
     def another_change(name: str, moment: str, operation: str) -> None:
-        if (name, moment, operation) == ("adjust", "after", "set_inventory") and next(remaining, None) is not None:
+        if (name, moment, operation) == ("adjust", "after", "set_inventory") and next(
+            remaining, None
+        ) is not None:
             world.receive("item0", 1)
 
     simulation.interfere = another_change  # type: ignore[method-assign]
@@ -205,7 +241,9 @@ def test_a_link_that_changes_during_a_run_is_sent_after_every_change(simulation:
     assert max(run.counts.pushed for run in runs) == 13
 
 
-def test_a_connector_that_cannot_be_opened_is_the_shops_problem_and_says_so(simulation: Simulation) -> None:
+def test_a_connector_that_cannot_be_opened_is_the_shops_problem_and_says_so(
+    simulation: Simulation,
+) -> None:
     def broken(real: FakeConnector) -> Connector:
         raise KeyError("nowhere")
 

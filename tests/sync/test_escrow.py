@@ -1,4 +1,5 @@
-"""Escrow with the real engine: whatever breaks, shops together never offer more of a scarce product than there is."""
+"""Escrow with the real engine: whatever breaks, shops together never offer more of a scarce product
+than there is."""
 
 from __future__ import annotations
 
@@ -18,7 +19,8 @@ HONEST = ("compare-and-set", "adjust")
 
 
 class Scarce(Simulation):
-    """All `tea` is in escrow. Checked at every step of every conversation: what shops show together is there."""
+    """All `tea` is in escrow. Checked at every step of every conversation: what shops show together
+    is there."""
 
     excess = 0
     watching = False
@@ -89,7 +91,9 @@ def test_shops_together_never_offer_more_than_there_is(scarce: Scarce) -> None:
     assert scarce.violations == []
     assert scarce.faults > 0
     shown = {name: shop.stock["tea"] for name, shop in scarce.shops.items()}
-    assert sum(shown.values()) == max(0, scarce.really_free()), f"all that is free is on sale: {shown}"
+    assert sum(shown.values()) == max(0, scarce.really_free()), (
+        f"all that is free is on sale: {shown}"
+    )
     assert {scarce.world.link_of(name, "tea").state for name in shown} == {LinkState.SYNCED}
 
 
@@ -127,7 +131,9 @@ def test_units_of_a_link_that_is_switched_off_go_to_the_others(scarce: Scarce) -
     scarce.calm = True
     first, second = scarce.shops
     name = listing_id("tea")
-    scarce.world.db.write_sync(MERCHANT, lambda uow: links.set_sync(uow, first, name, False, can_sync=lambda kind: None))
+    scarce.world.db.write_sync(
+        MERCHANT, lambda uow: links.set_sync(uow, first, name, False, can_sync=lambda kind: None)
+    )
     scarce.watching = False  # what a shop shows that is not synced is its merchant's own affair
     scarce.settle(turns=2)
     assert scarce.shops[second].stock["tea"] == scarce.really_free()

@@ -1,6 +1,8 @@
-"""The whole system on virtual time, by seeds: crashes at every await of a run, every reply, buyers, staff and proxies at once.
+"""The whole system on virtual time, by seeds: crashes at every await of a run, every reply, buyers,
+staff and proxies at once.
 
-`pytest tests/sync/test_fault_injection.py --seeds 2000 -n auto` runs many; a failing seed is in the test's name and repeats.
+`pytest tests/sync/test_fault_injection.py --seeds 2000 -n auto` runs many; a failing seed is in the
+test's name and repeats.
 """
 
 from __future__ import annotations
@@ -22,7 +24,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.fixture
 def fast_url(sqlite_template: Path, tmp_path: Path) -> str:
-    """A store in memory where the machine has such a folder: what is tested here is not the disk."""
+    """A store in memory where the machine has such a folder: what is tested here is not the
+    disk."""
     shm = Path("/dev/shm")
     folder = Path(tempfile.mkdtemp(dir=shm if shm.is_dir() else tmp_path))
     shutil.copy(sqlite_template, folder / "zaiko.db")

@@ -1,4 +1,5 @@
-"""Whatever breaks, shops converge, every order counts once, and no unseen order is overwritten. A seed repeats a failure."""
+"""Whatever breaks, shops converge, every order counts once, and no unseen order is overwritten. A
+seed repeats a failure."""
 
 from __future__ import annotations
 
@@ -51,7 +52,9 @@ def check(seed: int, url: str, steps: int) -> None:
         world.assert_consistent()
         for name, shop in simulation.shops.items():
             link = world.link_of(name, "tea")
-            assert (shop.stock["tea"], link.state) == (balance.sent, LinkState.SYNCED), f"{name} of seed {seed}"
+            assert (shop.stock["tea"], link.state) == (balance.sent, LinkState.SYNCED), (
+                f"{name} of seed {seed}"
+            )
         assert simulation.violations == [], f"seed {seed}"
         assert simulation.faults > 0
     finally:

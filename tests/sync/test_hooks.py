@@ -1,4 +1,5 @@
-"""Plugins beside a real engine: what they are told, what they may change, and that syncing never waits for them."""
+"""Plugins beside a real engine: what they are told, what they may change, and that syncing never
+waits for them."""
 
 from __future__ import annotations
 
@@ -15,7 +16,15 @@ from zaiko_core.app.records import LinkState
 from zaiko_core.bootstrap import Engine
 from zaiko_core.plugin_host.loader import load
 from zaiko_core.storage import schema
-from zaiko_sdk import CredentialsRejected, LinkView, PlatformDown, RunFinished, ShopHeld, ShopResumed, hookimpl
+from zaiko_sdk import (
+    CredentialsRejected,
+    LinkView,
+    PlatformDown,
+    RunFinished,
+    ShopHeld,
+    ShopResumed,
+    hookimpl,
+)
 
 SHOP = "compare-and-set"
 
@@ -111,7 +120,9 @@ def test_a_run_is_told_when_it_is_stored(sqlite_url: str) -> None:
         simulation.close()
 
 
-def test_a_shop_that_waits_for_a_person_is_told_once_and_again_when_it_goes_on(sqlite_url: str) -> None:
+def test_a_shop_that_waits_for_a_person_is_told_once_and_again_when_it_goes_on(
+    sqlite_url: str,
+) -> None:
     recorder, trouble = Recorder(), [CredentialsRejected("the key has expired")]
     simulation = peaceful(sqlite_url, recorder=recorder)
     try:
@@ -130,14 +141,18 @@ def test_a_shop_that_waits_for_a_person_is_told_once_and_again_when_it_goes_on(s
         events = [event for event in simulation.told(recorder) if event.shop.endswith(SHOP)]
         assert [run.state for run in events if isinstance(run, RunFinished)] == ["FAILED"] * 3
         held = [event for event in events if isinstance(event, ShopHeld)]
-        assert [(event.trouble.reason, event.trouble.owner) for event in held] == [("CREDENTIALS_REJECTED", "MERCHANT")]
+        assert [(event.trouble.reason, event.trouble.owner) for event in held] == [
+            ("CREDENTIALS_REJECTED", "MERCHANT")
+        ]
         assert not [event for event in events if isinstance(event, ShopResumed)]
 
         trouble.clear()
         simulation.clock.advance(4400)
         simulation.run_due()
         events = simulation.told(recorder)
-        assert [event.reason for event in events if isinstance(event, ShopResumed)] == ["CREDENTIALS_REJECTED"]
+        assert [event.reason for event in events if isinstance(event, ShopResumed)] == [
+            "CREDENTIALS_REJECTED"
+        ]
         assert not [event for event in events if isinstance(event, ShopHeld)]
     finally:
         simulation.close()
@@ -161,14 +176,22 @@ def test_trouble_that_passes_by_itself_holds_no_shop(sqlite_url: str) -> None:
 
 
 def test_what_is_shown_is_adjusted_and_the_push_says_by_whom(sqlite_url: str) -> None:
-    simulation = peaceful(sqlite_url, percent=Adjusting(lambda view: view.quantity * 80 // 100), broken=Broken())
+    simulation = peaceful(
+        sqlite_url, percent=Adjusting(lambda view: view.quantity * 80 // 100), broken=Broken()
+    )
     try:
         simulation.settle(turns=2)
-        assert {name: shop.stock["tea"] for name, shop in simulation.shops.items()} == dict.fromkeys(simulation.shops, 8)
-        assert {simulation.world.link_of(name, "tea").state for name in simulation.shops} == {LinkState.SYNCED}
+        assert {
+            name: shop.stock["tea"] for name, shop in simulation.shops.items()
+        } == dict.fromkeys(simulation.shops, 8)
+        assert {simulation.world.link_of(name, "tea").state for name in simulation.shops} == {
+            LinkState.SYNCED
+        }
         with simulation.engine.db.engine.connect() as connection:
             terms = connection.execute(select(schema.pushes.c.target, schema.pushes.c.terms)).all()
-        assert {(row.target, tuple(map(tuple, row.terms))) for row in terms} == {(10, (("ADJUSTMENT/percent", 2),))}
+        assert {(row.target, tuple(map(tuple, row.terms))) for row in terms} == {
+            (10, (("ADJUSTMENT/percent", 2),))
+        }
     finally:
         simulation.close()
 
@@ -189,13 +212,17 @@ def test_a_rule_that_changed_holds_after_sync_now(sqlite_url: str) -> None:
 
 
 @pytest.mark.parametrize("seed", range(1))
-def test_no_storm_overwrites_an_unseen_order_whatever_a_plugin_shows(seed: int, sqlite_url: str) -> None:
+def test_no_storm_overwrites_an_unseen_order_whatever_a_plugin_shows(
+    seed: int, sqlite_url: str
+) -> None:
     simulation = Hooked(sqlite_url, seed, broken=Broken())
 
     def rule(view: LinkView) -> int | None:
         if simulation.calm:
             return min(view.quantity, 7)
-        return [None, -5, 0, view.quantity // 2, view.quantity + 1_000, 3][int(view.now.timestamp()) // 7 % 6]
+        return [None, -5, 0, view.quantity // 2, view.quantity + 1_000, 3][
+            int(view.now.timestamp()) // 7 % 6
+        ]
 
     simulation.plugins["rule"] = Adjusting(rule)
     simulation.engine.db.close()

@@ -1,4 +1,5 @@
-"""The oversell bench, played for an hour: what its table claims for whole days holds in the small (benchmarks/oversell)."""
+"""The oversell bench, played for an hour: what its table claims for whole days holds in the small
+(benchmarks/oversell)."""
 
 from __future__ import annotations
 
@@ -30,16 +31,22 @@ def test_the_sale_is_one_that_overwriting_sells_twice(scores: dict[str, dict[str
 
 
 @pytest.mark.parametrize("way", OURS)
-def test_zaiko_never_oversells_more_than_overwriting(scores: dict[str, dict[str, Any]], way: str) -> None:
+def test_zaiko_never_oversells_more_than_overwriting(
+    scores: dict[str, dict[str, Any]], way: str
+) -> None:
     assert scores[way]["oversold"] < scores[PEER]["oversold"]
 
 
 @pytest.mark.parametrize("way", OURS)
-def test_zaiko_overwrites_no_order_where_writes_can_be_conditional_or_relative(scores: dict[str, dict[str, Any]], way: str) -> None:
+def test_zaiko_overwrites_no_order_where_writes_can_be_conditional_or_relative(
+    scores: dict[str, dict[str, Any]], way: str
+) -> None:
     assert scores[way]["orders"] > 0
     assert scores[way]["overwritten"] == 0
 
 
 @pytest.mark.parametrize("way", OURS)
-def test_zaiko_brings_all_shops_to_agree_when_it_is_quiet(scores: dict[str, dict[str, Any]], way: str) -> None:
+def test_zaiko_brings_all_shops_to_agree_when_it_is_quiet(
+    scores: dict[str, dict[str, Any]], way: str
+) -> None:
     assert scores[way]["astray"] == 0

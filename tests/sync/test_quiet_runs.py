@@ -11,7 +11,15 @@ from sqlalchemy import event
 from support.simulation import Simulation
 from support.world import MERCHANT
 from zaiko_core.app import sync
-from zaiko_core.app.records import JobClaim, ListingRecord, Page, RunRecord, RunState, ShopRecord, Trigger
+from zaiko_core.app.records import (
+    JobClaim,
+    ListingRecord,
+    Page,
+    RunRecord,
+    RunState,
+    ShopRecord,
+    Trigger,
+)
 from zaiko_core.app.sync import RunEnd
 from zaiko_core.domain.errors import LeaseLost
 from zaiko_core.domain.ids import listing_id
@@ -41,7 +49,8 @@ def simulation(store_url: str) -> Iterator[Simulation]:
 
 @pytest.fixture
 def resting(simulation: Simulation) -> Simulation:
-    """Everything was pushed and compared with the shop a moment ago; the next run is due and finds nothing to do."""
+    """Everything was pushed and compared with the shop a moment ago; the next run is due and finds
+    nothing to do."""
     simulation.settle(turns=3)
     assert simulation.shops[SHOP].stock["tea"] == 5
     simulation.clock.advance(601)
@@ -59,13 +68,17 @@ def shop(simulation: Simulation) -> ShopRecord:
 
 def claim(simulation: Simulation) -> JobClaim:
     db = simulation.engine.db
-    return simulation.loop.run_until_complete(db.jobs(lambda jobs: jobs.claim(1), owner="other", lease=LEASE))[0]
+    return simulation.loop.run_until_complete(
+        db.jobs(lambda jobs: jobs.claim(1), owner="other", lease=LEASE)
+    )[0]
 
 
 def test_an_idle_run_takes_five_statements_and_two_transactions(resting: Simulation) -> None:
     heard: list[str] = []
 
-    def hear(connection: Any, cursor: Any, statement: str, parameters: Any, context: Any, many: bool) -> None:
+    def hear(
+        connection: Any, cursor: Any, statement: str, parameters: Any, context: Any, many: bool
+    ) -> None:
         heard.append(statement)
 
     engine = resting.engine.db.engine
@@ -73,13 +86,25 @@ def test_an_idle_run_takes_five_statements_and_two_transactions(resting: Simulat
     resting.run_due()
     event.remove(engine, "before_cursor_execute", hear)
 
-    heard = [" ".join(statement.split()[:2]) for statement in heard if not statement.startswith("BEGIN")]
+    heard = [
+        " ".join(statement.split()[:2]) for statement in heard if not statement.startswith("BEGIN")
+    ]
     # The rest is the look whether something else is due.
-    assert heard[:5] == ["SELECT shops.merchant,", "UPDATE shops", "UPDATE merchants", "UPDATE shops", "INSERT INTO"]
-    assert not any(word.startswith(("INSERT", "UPDATE shops", "UPDATE merchants")) for word in heard[5:])
+    assert heard[:5] == [
+        "SELECT shops.merchant,",
+        "UPDATE shops",
+        "UPDATE merchants",
+        "UPDATE shops",
+        "INSERT INTO",
+    ]
+    assert not any(
+        word.startswith(("INSERT", "UPDATE shops", "UPDATE merchants")) for word in heard[5:]
+    )
 
 
-def test_a_run_that_does_nothing_is_not_written_down_but_the_shop_and_its_watchers_are_told(resting: Simulation) -> None:
+def test_a_run_that_does_nothing_is_not_written_down_but_the_shop_and_its_watchers_are_told(
+    resting: Simulation,
+) -> None:
     before, known = shop(resting), runs(resting)
     resting.run_due()
     after = shop(resting)
@@ -93,7 +118,9 @@ def test_a_run_that_does_nothing_is_not_written_down_but_the_shop_and_its_watche
 
 
 def test_the_first_run_of_a_shop_is_written_down(simulation: Simulation) -> None:
-    simulation.world.db.write_sync(MERCHANT, lambda uow: uow.links.delete(SHOP, [listing_id("tea")]))
+    simulation.world.db.write_sync(
+        MERCHANT, lambda uow: uow.links.delete(SHOP, [listing_id("tea")])
+    )
     simulation.run_due()
     assert [run.state for run in runs(simulation)] == [RunState.SUCCEEDED]
     assert shop(simulation).last_run == runs(simulation)[0].run
@@ -122,14 +149,19 @@ def test_a_run_that_fails_is_written_down_and_so_is_the_one_that_ends_the_troubl
     monkeypatch.undo()
     resting.clock.advance(601)
     resting.run_due()
-    assert [run.state for run in runs(resting)[: len(runs(resting)) - known]] == [RunState.SUCCEEDED, RunState.FAILED]
+    assert [run.state for run in runs(resting)[: len(runs(resting)) - known]] == [
+        RunState.SUCCEEDED,
+        RunState.FAILED,
+    ]
     assert shop(resting).problem is None
 
 
 def test_what_changes_during_an_idle_run_leads_to_another(resting: Simulation) -> None:
     run = Run(resting.engine.db, claim(resting), "idle")
     resting.world.receive("tea", 2)
-    assert resting.loop.run_until_complete(run.end(RunEnd(RunState.SUCCEEDED, by_turn=True))) is False
+    assert (
+        resting.loop.run_until_complete(run.end(RunEnd(RunState.SUCCEEDED, by_turn=True))) is False
+    )
     resting.run_due()
     assert resting.shops[SHOP].stock["tea"] == 7
 
@@ -147,13 +179,18 @@ def test_a_shop_that_was_lost_meanwhile_is_not_given_back(resting: Simulation) -
     resting.clock.advance(6)
     held, before, known = claim(resting), shop(resting), runs(resting)
     assert held.trigger is Trigger.RECOVERY
-    for end in (RunEnd(RunState.SUCCEEDED, by_turn=True), RunEnd(RunState.FAILED, next_in=1, attempt=1)):
+    for end in (
+        RunEnd(RunState.SUCCEEDED, by_turn=True),
+        RunEnd(RunState.FAILED, next_in=1, attempt=1),
+    ):
         with pytest.raises(LeaseLost):
             resting.loop.run_until_complete(lost.end(end))
     with pytest.raises(LeaseLost):
         resting.loop.run_until_complete(lost.begin())
     assert (shop(resting), runs(resting)) == (before, known)
-    resting.loop.run_until_complete(Run(resting.engine.db, held, "held").end(RunEnd(RunState.SUCCEEDED, by_turn=True)))
+    resting.loop.run_until_complete(
+        Run(resting.engine.db, held, "held").end(RunEnd(RunState.SUCCEEDED, by_turn=True))
+    )
 
 
 def test_a_run_whose_process_died_is_abandoned_by_the_next_one(resting: Simulation) -> None:
@@ -180,4 +217,6 @@ def test_beginning_twice_changes_nothing(resting: Simulation) -> None:
     resting.loop.run_until_complete(run.begin())
     known = runs(resting)
     resting.world.db.write_sync(MERCHANT, lambda uow: sync.begin_run(uow, run.record, unended=True))
-    assert [replace(item, revision=0) for item in runs(resting)] == [replace(item, revision=0) for item in known]
+    assert [replace(item, revision=0) for item in runs(resting)] == [
+        replace(item, revision=0) for item in known
+    ]

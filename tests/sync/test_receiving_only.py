@@ -1,4 +1,5 @@
-"""receiving_only: receipts are added to one shop's number, each once, whatever happens on the way (ADR 0017)."""
+"""receiving_only: receipts are added to one shop's number, each once, whatever happens on the way
+(ADR 0017)."""
 
 from __future__ import annotations
 
@@ -22,7 +23,8 @@ TEA = listing_id("tea")
 
 
 class Stage:
-    """One shop that keeps 5 of `tea` by itself and takes the receipts; nothing goes wrong unless it is asked to."""
+    """One shop that keeps 5 of `tea` by itself and takes the receipts; nothing goes wrong unless it
+    is asked to."""
 
     def __init__(self, url: str, shop: str, *, seed: int = 1, chaos: float = 0.0) -> None:
         self.simulation = Simulation(url, seed, chaos=chaos)
@@ -68,12 +70,16 @@ class Stage:
         self.runs(12, 60.0)
 
     def additions(self) -> list[AdditionRecord]:
-        return self.world.db.read_sync(MERCHANT, lambda uow: uow.additions.page(Page(1000), product="", shop="", states=()))
+        return self.world.db.read_sync(
+            MERCHANT, lambda uow: uow.additions.page(Page(1000), product="", shop="", states=())
+        )
 
     def states(self) -> list[AdditionState]:
         return [addition.state for addition in self.additions()]
 
-    def fail_next_write(self, monkeypatch: pytest.MonkeyPatch, error: BaseException, moment: str) -> None:
+    def fail_next_write(
+        self, monkeypatch: pytest.MonkeyPatch, error: BaseException, moment: str
+    ) -> None:
         """The next write raises, before the platform does it or after."""
         interfere, left = self.simulation.interfere, [error]
 
@@ -151,14 +157,18 @@ def test_a_process_that_dies_on_the_way_neither_loses_nor_repeats_an_addition(
     assert stage.states() == [AdditionState.ADDED]
 
 
-def test_what_was_certainly_not_sent_is_sent_again(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_was_certainly_not_sent_is_sent_again(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
     stage.fail_next_write(monkeypatch, PlatformDown("down"), "before")
     stage.world.receive("tea", 4)
     stage.runs(2, 5.0)
     assert stage.shown == 9
 
 
-def test_units_of_the_size_of_what_was_sold_meanwhile_are_left_to_a_person(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_units_of_the_size_of_what_was_sold_meanwhile_are_left_to_a_person(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
     stage.fail_next_write(monkeypatch, Timeout("no answer", sent=None), "before")
     stage.world.receive("tea", 2)
     stage.runs(1)
@@ -179,7 +189,9 @@ def test_units_of_the_size_of_what_was_sold_meanwhile_are_left_to_a_person(stage
     stage.write(lambda uow: receiving.resolve(uow, undecided.addition, added=True))
 
 
-def test_orders_that_a_plain_number_overwrote_are_taken_off_again(store_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_orders_that_a_plain_number_overwrote_are_taken_off_again(
+    store_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     stage = Stage(store_url, "set")
     interfere, left = stage.simulation.interfere, [1]
 
@@ -269,8 +281,9 @@ def test_after_a_restore_open_additions_are_left_to_a_person(stage: Stage) -> No
 
 
 def storm(url: str, shop: str, seed: int) -> tuple[int, int]:
-    """Buyers, staff, lost answers and kills around receipts; (faults, undecided additions). Checked: what the shop shows is what
-    it began with, what buyers did to it, and every receipt once."""
+    """Buyers, staff, lost answers and kills around receipts; (faults, undecided additions).
+    Checked: what the shop shows is what it began with, what buyers did to it, and every receipt
+    once."""
     stage = Stage(url, shop, seed=seed, chaos=0.25)
     simulation, draw = stage.simulation, random.Random(seed)
     bought = sold = restocked = 0
@@ -296,14 +309,28 @@ def storm(url: str, shop: str, seed: int) -> tuple[int, int]:
     stage.wait()
     stage.wait()
     additions = stage.additions()
-    open_ones = [each for each in additions if each.state in (AdditionState.QUEUED, AdditionState.SENT) and each.units > 0]
+    open_ones = [
+        each
+        for each in additions
+        if each.state in (AdditionState.QUEUED, AdditionState.SENT) and each.units > 0
+    ]
     assert open_ones == []
-    surely = sum(each.units for each in additions if each.state is AdditionState.ADDED and each.units > 0)
-    maybe = [each.units for each in additions if each.state is AdditionState.UNDECIDED and each.units > 0]
-    # Units that a plain number put back and nobody has taken off again yet; where a person is to look, any that were sold.
-    off = sum(-each.units for each in additions if each.units < 0 and each.state is not AdditionState.ADDED)
+    surely = sum(
+        each.units for each in additions if each.state is AdditionState.ADDED and each.units > 0
+    )
+    maybe = [
+        each.units for each in additions if each.state is AdditionState.UNDECIDED and each.units > 0
+    ]
+    # Units that a plain number put back and nobody has taken off again yet; where a person is to
+    # look, any that were sold.
+    off = sum(
+        -each.units
+        for each in additions
+        if each.units < 0 and each.state is not AdditionState.ADDED
+    )
     off += sold if maybe and shop == "set" else 0
-    # Units that the shop put back just before a plain number came: as if it had not put them back, which nobody can tell apart.
+    # Units that the shop put back just before a plain number came: as if it had not put them back,
+    # which nobody can tell apart.
     lost = restocked if shop == "set" else 0
     possible = {surely}
     for units in maybe:
@@ -338,4 +365,7 @@ def test_every_receipt_is_added_once_in_thirty_storms(
         shutil.copy(sqlite_template, path)
         results.append(storm(f"sqlite:///{path}", shop, seed))
     with capsys.disabled():
-        print(f"\n{shop}: 30 storms, {sum(faults for faults, _ in results)} faults, {sum(left for _, left in results)} undecided")
+        print(
+            f"\n{shop}: 30 storms, {sum(faults for faults, _ in results)} faults, "
+            f"{sum(left for _, left in results)} undecided"
+        )

@@ -1,4 +1,5 @@
-"""A restored database overwrites no shop, tells its watchers, and goes on when a person says so (ADR 0023)."""
+"""A restored database overwrites no shop, tells its watchers, and goes on when a person says so
+(ADR 0023)."""
 
 from __future__ import annotations
 
@@ -19,7 +20,8 @@ from zaiko_server.watch.cursor import Cursors
 
 
 class Installation:
-    """A server's engine with its database file and its witness, on virtual time; three shops that sell `tea`."""
+    """A server's engine with its database file and its witness, on virtual time; three shops that
+    sell `tea`."""
 
     def __init__(self, folder: Path, url: str) -> None:
         self.folder = folder
@@ -41,7 +43,10 @@ class Installation:
     def start(self) -> None:
         engine = self.simulation.new_engine()
         engine.config = replace(engine.config, witness=self.folder / "zaiko.seen")
-        self.simulation.engine, self.simulation.world = engine, World(engine.db, causes=self.world.causes)
+        self.simulation.engine, self.simulation.world = (
+            engine,
+            World(engine.db, causes=self.world.causes),
+        )
         self.simulation.loop.run_until_complete(engine.start())
 
     def stop(self) -> None:
@@ -87,7 +92,9 @@ def _live_on(installed: Installation) -> None:
     installed.runs()
 
 
-def test_an_older_database_writes_to_no_shop_until_a_person_lets_it(installed: Installation) -> None:
+def test_an_older_database_writes_to_no_shop_until_a_person_lets_it(
+    installed: Installation,
+) -> None:
     installed.runs()
     copy = installed.back_up()
     _live_on(installed)
@@ -101,12 +108,16 @@ def test_an_older_database_writes_to_no_shop_until_a_person_lets_it(installed: I
     assert all(not shop.applied for shop in installed.simulation.shops.values())
 
     # What would change can be seen: the sale came back by itself, the loss on the shelf did not.
-    assert {installed.world.link_of(name, "tea").target for name in installed.simulation.shops} == {28}
+    assert {installed.world.link_of(name, "tea").target for name in installed.simulation.shops} == {
+        28
+    }
 
     # The warehouse's fact is told again, then a person lets each shop go on.
     installed.world.adjust("tea", delta=-20)
     for name in installed.simulation.shops:
-        installed.world.db.write_sync(MERCHANT, lambda uow, name=name: shops.set_shadow(uow, name, False))  # type: ignore[misc]
+        installed.world.db.write_sync(
+            MERCHANT, lambda uow, name=name: shops.set_shadow(uow, name, False)
+        )  # type: ignore[misc]
     installed.runs()
     assert set(installed.shown().values()) == {8}
     installed.world.receive("tea", 1)
@@ -140,7 +151,9 @@ def test_a_start_with_the_same_or_a_newer_database_is_no_alarm(installed: Instal
     assert set(installed.shown().values()) == {9}
 
 
-def test_who_dies_while_it_is_prepared_begins_it_again(installed: Installation, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_who_dies_while_it_is_prepared_begins_it_again(
+    installed: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
     copy, epoch = installed.back_up(), installed.engine.epoch
     _live_on(installed)
     installed.stop()
@@ -173,21 +186,25 @@ def test_a_database_that_is_restored_under_a_running_server_ends_it(
     assert not installed.engine.replaced.is_set()
     witness.write(Seen(installed.engine.epoch, 10**9))
 
-    installed.simulation.loop.run_until_complete(asyncio.wait_for(installed.engine.replaced.wait(), 60))
+    installed.simulation.loop.run_until_complete(
+        asyncio.wait_for(installed.engine.replaced.wait(), 60)
+    )
 
     epoch = installed.engine.epoch
     installed.stop()
     installed.start()
     assert installed.engine.epoch != epoch
     assert all(
-        installed.world.db.read_sync(MERCHANT, lambda uow, name=name: uow.shops.in_shadow(name)) for name in installed.shown()
+        installed.world.db.read_sync(MERCHANT, lambda uow, name=name: uow.shops.in_shadow(name))
+        for name in installed.shown()
     )  # type: ignore[misc]
 
 
 def test_a_server_without_a_witness_ends_as_well_when_another_has_prepared_the_database(
     installed: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its key comes from the environment, so there is no place for a file. Its resume tokens would be of an epoch that has gone."""
+    """Its key comes from the environment, so there is no place for a file. Its resume tokens would
+    be of an epoch that has gone."""
     monkeypatch.setattr("zaiko_core.sync.lookout._LOOK", 0.02)
     installed.stop()
     engine = installed.simulation.engine = installed.simulation.new_engine()
@@ -208,11 +225,15 @@ def test_a_server_without_a_witness_ends_as_well_when_another_has_prepared_the_d
         (Seen("b", 5), Seen("a", 4), False),
     ],
 )
-def test_only_less_under_the_same_epoch_has_gone_back(before: Seen | None, now: Seen, gone_back: bool) -> None:
+def test_only_less_under_the_same_epoch_has_gone_back(
+    before: Seen | None, now: Seen, gone_back: bool
+) -> None:
     assert has_gone_back(before, now) is gone_back
 
 
-@pytest.mark.parametrize("content", ["", "{", "[]", '{"epoch": "a"}', '{"epoch": "a", "revisions": 1, "more": 2}'])
+@pytest.mark.parametrize(
+    "content", ["", "{", "[]", '{"epoch": "a"}', '{"epoch": "a", "revisions": 1, "more": 2}']
+)
 def test_a_witness_that_cannot_be_read_has_seen_nothing(tmp_path: Path, content: str) -> None:
     (tmp_path / "zaiko.seen").write_text(content)
 

@@ -1,4 +1,5 @@
-"""The scheduler looks when a commit has said that something is due (ADR 0030). It polls once an hour here."""
+"""The scheduler looks when a commit has said that something is due (ADR 0030). It polls once an
+hour here."""
 
 from __future__ import annotations
 
@@ -34,16 +35,23 @@ class Stage:
     def __init__(self, url: str, *, interval: int, capacity: int) -> None:
         self.db = Database(url)
         self.world = World(self.db).begin(products=["tea"], shops=())
-        self.platforms = {name: FakeShop(SystemClock(), InventoryMode.COMPARE_AND_SET, {"tea": 0}) for name in SHOPS}
+        self.platforms = {
+            name: FakeShop(SystemClock(), InventoryMode.COMPARE_AND_SET, {"tea": 0})
+            for name in SHOPS
+        }
         limits = Limits(read_batch=10, write_batch=10, order_visibility=timedelta(seconds=30))
-        kind = fake_connector(self.platforms, InventoryMode.COMPARE_AND_SET, lambda moment, operation: None, limits)
+        kind = fake_connector(
+            self.platforms, InventoryMode.COMPARE_AND_SET, lambda moment, operation: None, limits
+        )
         registry = Registry()
         registry.types[kind.id] = kind
 
         def open_shops(uow: Any) -> None:
             for name in SHOPS:
                 uow.shops.insert(ShopRecord(name, kind.id, name, {"shop": name}, interval))
-                uow.listings.upsert(name, [ListingRecord(name, listing_id("tea"), "tea", {}, sku="tea")])
+                uow.listings.upsert(
+                    name, [ListingRecord(name, listing_id("tea"), "tea", {}, sku="tea")]
+                )
 
         self.db.write_sync(MERCHANT, open_shops)
         for name in SHOPS:
@@ -62,12 +70,16 @@ class Stage:
         self.world.causes = other.causes
 
     async def runs(self, shop: str) -> int:
-        found: list[Any] = await self.engine.db.read(MERCHANT, lambda uow: uow.runs.page(Page(1000), shop=shop))
+        found: list[Any] = await self.engine.db.read(
+            MERCHANT, lambda uow: uow.runs.page(Page(1000), shop=shop)
+        )
         return sum(run.ended_at is not None for run in found)
 
 
 @asynccontextmanager
-async def stage(url: str, *, interval: int = 600_000_000, capacity: int = 64) -> AsyncIterator[Stage]:
+async def stage(
+    url: str, *, interval: int = 600_000_000, capacity: int = 64
+) -> AsyncIterator[Stage]:
     made = Stage(url, interval=interval, capacity=capacity)
     await made.engine.start()
     try:
@@ -107,11 +119,16 @@ async def test_a_shop_runs_again_at_the_time_that_its_last_run_has_found(store_u
 async def test_an_operation_begins_at_once(store_url: str) -> None:
     async with stage(store_url) as side:
         asked = await side.engine.db.write(
-            MERCHANT, lambda uow: operations.refresh_listings(uow, "one", drawn="x" * 12, can_sync=can_sync)
+            MERCHANT,
+            lambda uow: operations.refresh_listings(uow, "one", drawn="x" * 12, can_sync=can_sync),
         )
 
         async def state() -> OperationState:
-            return (await side.engine.db.read(MERCHANT, lambda uow: operations.get(uow, asked.operation))).state
+            return (
+                await side.engine.db.read(
+                    MERCHANT, lambda uow: operations.get(uow, asked.operation)
+                )
+            ).state
 
         async with asyncio.timeout(60):
             while await state() is not OperationState.SUCCEEDED:  # noqa: ASYNC110 - seen from outside
@@ -154,8 +171,16 @@ def test_a_commit_says_when_something_is_due(commits: tuple[World, list[int | No
     assert said == [COALESCED]
     assert of(lambda uow: None) == []
     assert of(lambda uow: uow.trigger(["a"], delay=7)) == [7]
-    assert of(lambda uow: (uow.trigger(["a"], delay=7), uow.trigger(["a"], delay=3), uow.trigger(["a"], delay=5))) == [3]
-    assert of(lambda uow: operations.refresh_listings(uow, "a", drawn="x" * 12, can_sync=can_sync)) == [0]
+    assert of(
+        lambda uow: (
+            uow.trigger(["a"], delay=7),
+            uow.trigger(["a"], delay=3),
+            uow.trigger(["a"], delay=5),
+        )
+    ) == [3]
+    assert of(
+        lambda uow: operations.refresh_listings(uow, "a", drawn="x" * 12, can_sync=can_sync)
+    ) == [0]
     assert of(lambda uow: sync.sync_now(uow, shops=["a"])) == [0]
     assert of(lambda uow: shops.pause(uow, "a")) == [None]
     assert of(lambda uow: shops.resume(uow, "a")) == [0]

@@ -17,7 +17,8 @@ SHOPS = ("compare-and-set", "adjust", "set")
 
 
 class Stage:
-    """Three shops, one of each way to change a number, that show 10 of `tea`; nothing goes wrong unless it is asked to."""
+    """Three shops, one of each way to change a number, that show 10 of `tea`; nothing goes wrong
+    unless it is asked to."""
 
     def __init__(self, url: str) -> None:
         self.simulation = Simulation(url, 7, chaos=0)
@@ -63,7 +64,9 @@ def test_a_shop_in_shadow_is_never_written_to_and_its_orders_count(stage: Stage,
     stage.world.receive("tea", 20)
     stage.runs()
 
-    assert stage.written() == {name: 0 if name == shop else pytest.approx(1, abs=3) for name in SHOPS}
+    assert stage.written() == {
+        name: 0 if name == shop else pytest.approx(1, abs=3) for name in SHOPS
+    }
     assert stage.world.free("tea") == 27
     assert stage.shown(shop) == 7
     assert {stage.shown(name) for name in SHOPS if name != shop} == {27}
@@ -86,7 +89,10 @@ def test_what_would_be_sent_stands_beside_what_the_shop_shows(stage: Stage, shop
     counts = stage.world.db.read_sync(MERCHANT, lambda uow: uow.shops.difference_counts(SHOPS))
     assert counts == {shop: 1}
     listed = stage.world.db.read_sync(
-        MERCHANT, lambda uow: uow.links.page(Page(10), shop="", products=(), states=(), sync_enabled=None, differing=True)
+        MERCHANT,
+        lambda uow: uow.links.page(
+            Page(10), shop="", products=(), states=(), sync_enabled=None, differing=True
+        ),
     )
     assert [found.shop for found in listed] == [shop]
 
@@ -115,7 +121,9 @@ def test_leaving_shadow_begins_with_a_reading(stage: Stage, shop: str) -> None:
 
 
 @pytest.mark.parametrize("shop", SHOPS)
-def test_a_write_that_was_prepared_before_is_not_sent_after(stage: Stage, shop: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_write_that_was_prepared_before_is_not_sent_after(
+    stage: Stage, shop: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     prepare = sync.prepare
 
     def prepared_then_shadowed(uow, name, *arguments, **options):  # type: ignore[no-untyped-def]
@@ -156,7 +164,11 @@ def test_a_write_that_was_on_its_way_is_settled_by_reading(stage: Stage, shop: s
     stage.runs()
 
     assert stage.shown(shop) == 15
-    assert (stage.link(shop).state, stage.link(shop).confirmed, stage.link(shop).fence.flight) == (LinkState.SHADOW, 15, None)
+    assert (stage.link(shop).state, stage.link(shop).confirmed, stage.link(shop).fence.flight) == (
+        LinkState.SHADOW,
+        15,
+        None,
+    )
     assert stage.written()[shop] == 0
 
 
@@ -185,7 +197,10 @@ def test_the_audit_compares_and_records_no_drift(stage: Stage) -> None:
         stage.simulation.run_due()
 
     assert stage.link("compare-and-set").confirmed == 4
-    found = stage.world.db.read_sync(MERCHANT, lambda uow: uow.drifts.page(Page(10), shop="compare-and-set", listing="", causes=()))
+    found = stage.world.db.read_sync(
+        MERCHANT,
+        lambda uow: uow.drifts.page(Page(10), shop="compare-and-set", listing="", causes=()),
+    )
     assert found == []
     assert stage.written()["compare-and-set"] == 0
 

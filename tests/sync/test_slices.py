@@ -1,4 +1,5 @@
-"""A run takes many links in slices: nobody waits long for the merchant's row, and each is read no more than the fence needs."""
+"""A run takes many links in slices: nobody waits long for the merchant's row, and each is read no
+more than the fence needs."""
 
 from __future__ import annotations
 
@@ -15,15 +16,21 @@ GOODS = [f"item{n:03d}" for n in range(MANY)]
 
 
 @pytest.mark.parametrize(("shop", "readings"), [("compare-and-set", 1), ("adjust", 2), ("set", 2)])
-def test_many_links_are_pushed_in_one_run_and_read_no_more_than_the_fence_needs(sqlite_url: str, shop: str, readings: int) -> None:
+def test_many_links_are_pushed_in_one_run_and_read_no_more_than_the_fence_needs(
+    sqlite_url: str, shop: str, readings: int
+) -> None:
     simulation = Simulation(sqlite_url, seed=0)
     simulation.interfere = lambda name, moment, operation: simulation.clock.advance(0.001)  # type: ignore[method-assign]
     world = simulation.world.begin(products=GOODS, shops=())
     simulation.shops[shop].stock = dict.fromkeys(GOODS, 0)
 
     def build(uow) -> None:
-        uow.shops.insert(ShopRecord(shop, f"fake-{shop}", shop, {"shop": shop}, 600_000_000, audited_at=1))
-        uow.listings.upsert(shop, [ListingRecord(shop, listing_id(name), name, {}, sku=name) for name in GOODS])
+        uow.shops.insert(
+            ShopRecord(shop, f"fake-{shop}", shop, {"shop": shop}, 600_000_000, audited_at=1)
+        )
+        uow.listings.upsert(
+            shop, [ListingRecord(shop, listing_id(name), name, {}, sku=name) for name in GOODS]
+        )
         stock.receive(uow, [stock.Receipt(name, WAREHOUSE, 5, f"first/{name}") for name in GOODS])
         drafts = [links.LinkDraft(shop, listing_id(name), (Part(name),), True) for name in GOODS]
         links.create(uow, drafts, can_sync=can_sync)

@@ -1,11 +1,22 @@
-"""What became of an addition whose answer was lost (ADR 0017): against a shop that really did it, or did not."""
+"""What became of an addition whose answer was lost (ADR 0017): against a shop that really did it,
+or did not."""
 
 from __future__ import annotations
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from zaiko_core.domain.addition import ARRIVAL, Attempt, Judgement, Reading, Sale, Verdict, judge, overtaken, settled_by_answer
+from zaiko_core.domain.addition import (
+    ARRIVAL,
+    Attempt,
+    Judgement,
+    Reading,
+    Sale,
+    Verdict,
+    judge,
+    overtaken,
+    settled_by_answer,
+)
 from zaiko_core.domain.fence import Mode
 
 S = 1_000_000
@@ -27,7 +38,9 @@ def sale(units: int, at: int, cancelled: int = 0, changed_at: int = 0) -> Sale:
 
 
 @pytest.mark.parametrize("mode", list(Mode))
-@pytest.mark.parametrize(("seen", "verdict"), [(15, Verdict.APPLIED), (5, Verdict.NOT_APPLIED), (9, Verdict.UNDECIDED)])
+@pytest.mark.parametrize(
+    ("seen", "verdict"), [(15, Verdict.APPLIED), (5, Verdict.NOT_APPLIED), (9, Verdict.UNDECIDED)]
+)
 def test_an_undisturbed_number_tells(mode: Mode, seen: int, verdict: Verdict) -> None:
     assert judge(attempt(), mode, read(seen), []) == Judgement(verdict)
 
@@ -58,7 +71,9 @@ def test_two_stories_with_the_same_number_are_left_to_a_person() -> None:
 def test_an_order_in_the_second_of_a_reading_is_counted_both_ways() -> None:
     for at in (BASE_AT - S // 2, SEEN_AT - S // 2):
         for seen in (15, 13):
-            assert judge(attempt(), Mode.ADJUST, read(seen), [sale(2, at)]).verdict is Verdict.APPLIED
+            assert (
+                judge(attempt(), Mode.ADJUST, read(seen), [sale(2, at)]).verdict is Verdict.APPLIED
+            )
 
 
 def test_an_edit_after_the_base_may_have_taken_more() -> None:
@@ -71,8 +86,11 @@ def test_what_a_plain_number_overwrote_is_told() -> None:
     sold = [sale(2, BASE_AT + S), sale(3, BASE_AT + 3 * S)]
     answered = attempt(answered_at=SENT_AT + 3 * S)
     for seen, overwritten in ((10, 0), (12, 2), (15, 5)):
-        assert judge(answered, Mode.SET, read(seen), sold) == Judgement(Verdict.APPLIED, overwritten)
-    # Only the first orders can be overwritten, never a later one alone: somebody edited the number, and up to 5 may be too many.
+        assert judge(answered, Mode.SET, read(seen), sold) == Judgement(
+            Verdict.APPLIED, overwritten
+        )
+    # Only the first orders can be overwritten, never a later one alone: somebody edited the number,
+    # and up to 5 may be too many.
     assert judge(answered, Mode.SET, read(13), sold) == Judgement(Verdict.APPLIED, 0, 5)
     assert judge(attempt(), Mode.ADJUST, read(12), sold).verdict is Verdict.UNDECIDED
 
@@ -88,9 +106,13 @@ def test_a_plain_number_on_a_reading_that_an_order_may_be_in_leaves_a_doubt() ->
 
 def test_within_one_second_any_of_the_orders_may_have_been_first() -> None:
     sold = [sale(2, BASE_AT + S), sale(3, BASE_AT + S)]
-    assert judge(attempt(answered_at=SENT_AT), Mode.SET, read(13), sold) == Judgement(Verdict.APPLIED, 3)
+    assert judge(attempt(answered_at=SENT_AT), Mode.SET, read(13), sold) == Judgement(
+        Verdict.APPLIED, 3
+    )
     many = [sale(1, BASE_AT + S) for _ in range(13)]
-    assert judge(attempt(base=20, answered_at=SENT_AT), Mode.SET, read(20), many) == Judgement(Verdict.APPLIED, 3)
+    assert judge(attempt(base=20, answered_at=SENT_AT), Mode.SET, read(20), many) == Judgement(
+        Verdict.APPLIED, 3
+    )
 
 
 def test_an_answer_settles_what_nothing_can_have_come_between() -> None:
@@ -98,7 +120,9 @@ def test_an_answer_settles_what_nothing_can_have_come_between() -> None:
     assert not settled_by_answer(attempt(), Mode.ADJUST, [])
     assert settled_by_answer(answered, Mode.ADJUST, [sale(1, SENT_AT)])
     assert settled_by_answer(answered, Mode.COMPARE_AND_SET, [sale(1, SENT_AT)])
-    assert settled_by_answer(answered, Mode.SET, [sale(1, SENT_AT + 60 * S), sale(1, BASE_AT - 60 * S)])
+    assert settled_by_answer(
+        answered, Mode.SET, [sale(1, SENT_AT + 60 * S), sale(1, BASE_AT - 60 * S)]
+    )
     assert not settled_by_answer(answered, Mode.SET, [sale(1, BASE_AT + S)])
 
 
@@ -109,17 +133,22 @@ def test_an_unanswered_plain_number_may_arrive_until_the_end_of_arrival() -> Non
 
 @st.composite
 def stories(draw: st.DrawFn) -> tuple[Attempt, Mode, list[Sale], Reading, bool, int]:
-    """A shop as it really was: the attempt, its orders, what it shows, whether the write was applied, and what that overwrote."""
+    """A shop as it really was: the attempt, its orders, what it shows, whether the write was
+    applied, and what that overwrote."""
     mode, applied = draw(st.sampled_from(list(Mode))), draw(st.booleans())
     answered = applied and draw(st.booleans())
     units, base = draw(st.integers(1, 12)), draw(st.integers(0, 12))
     written_at = SENT_AT + draw(st.integers(1, 20)) * S
     based, seen = BASE_AT + draw(st.integers(0, HELD)), SEEN_AT + draw(st.integers(0, HELD))
-    # (when, what happens to the number, in which order): buying, cancelling with some units given back, and the write.
+    # (when, what happens to the number, in which order): buying, cancelling with some units given
+    # back, and the write.
     sales: list[Sale] = []
     steps: list[tuple[int, int]] = []
     for _ in range(draw(st.integers(0, 4))):
-        bought, placed_at = draw(st.integers(1, 6)), draw(st.integers(BASE_AT - 5 * S, SEEN_AT + 5 * S))
+        bought, placed_at = (
+            draw(st.integers(1, 6)),
+            draw(st.integers(BASE_AT - 5 * S, SEEN_AT + 5 * S)),
+        )
         if mode is Mode.COMPARE_AND_SET and applied and based < placed_at < written_at:
             continue  # the write would have been refused
         cancelled, changed_at = 0, placed_at
@@ -135,13 +164,17 @@ def stories(draw: st.DrawFn) -> tuple[Attempt, Mode, list[Sale], Reading, bool, 
         number += change if not (applied and mode is Mode.SET and at < written_at) else 0
         overwritten -= change if applied and mode is Mode.SET and at < written_at else 0
     number += units if applied else 0
-    made = Attempt(Reading(base, BASE_AT, BASE_AT + HELD), units, SENT_AT, written_at if answered else None)
+    made = Attempt(
+        Reading(base, BASE_AT, BASE_AT + HELD), units, SENT_AT, written_at if answered else None
+    )
     return made, mode, sales, Reading(number, SEEN_AT, SEEN_AT + HELD), applied, overwritten
 
 
 @settings(max_examples=600)
 @given(story=stories())
-def test_a_judgement_is_what_happened_or_left_to_a_person(story: tuple[Attempt, Mode, list[Sale], Reading, bool, int]) -> None:
+def test_a_judgement_is_what_happened_or_left_to_a_person(
+    story: tuple[Attempt, Mode, list[Sale], Reading, bool, int],
+) -> None:
     made, mode, sales, seen, applied, overwritten = story
     found = judge(made, mode, seen, sales)
     if found.verdict is Verdict.APPLIED:

@@ -22,11 +22,17 @@ def test_postgresql_is_spoken_to_by_psycopg(scheme: str) -> None:
     [
         ("postgresql://u:p%40w@one:5432,two:5433/name", "one,two", "5432,5433"),
         ("postgresql://u:p%40w@one,two/name", "one,two", None),
-        ("postgresql+psycopg://u:p%40w@one:1,two:2,three:3/name?sslmode=require", "one,two,three", "1,2,3"),
+        (
+            "postgresql+psycopg://u:p%40w@one:1,two:2,three:3/name?sslmode=require",
+            "one,two,three",
+            "1,2,3",
+        ),
         ("postgresql://u:p%40w@/name?host=one:5432&host=two:5433", "one,two", "5432,5433"),
     ],
 )
-def test_several_hosts_are_written_as_in_libpq_or_as_parameters(url: str, hosts: str, ports: str | None) -> None:
+def test_several_hosts_are_written_as_in_libpq_or_as_parameters(
+    url: str, hosts: str, ports: str | None
+) -> None:
     told = _connects(url)
 
     assert (told["host"], str(told.get("port") or "").strip(",") or None) == (hosts, ports)
@@ -37,7 +43,16 @@ def test_parameters_behind_several_hosts_are_kept() -> None:
     assert _connects("postgresql://u@one:1,two:2/name?sslmode=require")["sslmode"] == "require"
 
 
-@pytest.mark.parametrize("url", ["mysql://u:secret@host/name", "sqlite://", "sqlite:///:memory:", "u:secret@host", "x y://secret"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "mysql://u:secret@host/name",
+        "sqlite://",
+        "sqlite:///:memory:",
+        "u:secret@host",
+        "x y://secret",
+    ],
+)
 def test_what_is_no_store_is_refused_without_repeating_it(url: str) -> None:
     with pytest.raises(ValueError) as refused:
         address(url)

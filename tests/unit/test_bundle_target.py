@@ -11,7 +11,13 @@ def test_a_bundle_shows_its_scarcest_part() -> None:
     assert target([Part("tea", 2), Part("pot")], balances, maximum=100) == 2
 
 
-@given(st.integers(0, 1000), st.integers(0, 1000), st.integers(0, 50), st.integers(1, 9), st.integers(0, 500))
+@given(
+    st.integers(0, 1000),
+    st.integers(0, 1000),
+    st.integers(0, 50),
+    st.integers(1, 9),
+    st.integers(0, 500),
+)
 def test_a_shop_is_never_sent_less_than_0_nor_more_than_may_be_sold(
     physical: int, ordered: int, reserve: int, count: int, maximum: int
 ) -> None:

@@ -40,7 +40,10 @@ def shop(**fields: Any) -> sync_service_pb2.GetSyncStatusResponse:
 
 
 def test_an_old_python_is_a_problem() -> None:
-    assert levels(installation.versions((3, 10, 1), ALL)) == [("PROBLEM", "python"), ("OK", "packages")]
+    assert levels(installation.versions((3, 10, 1), ALL)) == [
+        ("PROBLEM", "python"),
+        ("OK", "packages"),
+    ]
     assert levels(installation.versions((3, 14, 0), ALL)) == [("OK", "packages")]
 
 
@@ -73,7 +76,9 @@ def test_a_connector_that_failed_is_a_problem_with_its_hint() -> None:
         ({"ZAIKO_CAPACITY": "many"}, "PROBLEM"),
     ],
 )
-def test_a_configuration_that_is_open_or_refused_is_told(environment: dict[str, str], level: str) -> None:
+def test_a_configuration_that_is_open_or_refused_is_told(
+    environment: dict[str, str], level: str
+) -> None:
     assert levels(installation.configuration(environment)) == [(level, "configuration")]
 
 
@@ -99,15 +104,23 @@ def test_the_key_that_sealed_a_shop_opens_it(keyed: Path) -> None:
     sealed = {"acme/mall": SecretBox([keyed.read_text()]).seal({"token": "x"})}
 
     assert levels(installation.keys(keyed, [], sealed)) == [("OK", "keys")]
-    assert levels(installation.keys(Path("/nowhere"), [keyed.read_text()], sealed)) == [("OK", "keys")]
+    assert levels(installation.keys(Path("/nowhere"), [keyed.read_text()], sealed)) == [
+        ("OK", "keys")
+    ]
 
 
 def test_a_shop_that_no_key_opens_is_named(keyed: Path) -> None:
-    sealed = {"acme/mall": SecretBox([SecretBox.new_key()]).seal({"token": "x"}), "acme/shut": b"broken"}
+    sealed = {
+        "acme/mall": SecretBox([SecretBox.new_key()]).seal({"token": "x"}),
+        "acme/shut": b"broken",
+    }
 
     found = list(installation.keys(keyed, [], sealed))
 
-    assert [finding.subject for finding in found if finding.level is Level.PROBLEM] == ["acme/mall", "acme/shut"]
+    assert [finding.subject for finding in found if finding.level is Level.PROBLEM] == [
+        "acme/mall",
+        "acme/shut",
+    ]
     assert "0 of 2" in found[-1].message
 
 
@@ -136,15 +149,25 @@ def test_nothing_wrong_is_said_in_one_line() -> None:
     assert levels(merchant.check("acme", shop(state="STATE_IDLE"))) == [("OK", "sync")]
 
 
-@pytest.mark.parametrize(("state", "level"), [("STATE_HELD", "PROBLEM"), ("STATE_BACKING_OFF", "WARNING")])
+@pytest.mark.parametrize(
+    ("state", "level"), [("STATE_HELD", "PROBLEM"), ("STATE_BACKING_OFF", "WARNING")]
+)
 def test_a_shop_in_trouble_is_told_with_owner_and_remedy(state: str, level: str) -> None:
     trouble = error_pb2.Problem(
-        reason="ERROR_REASON_CREDENTIALS_REJECTED", owner="OWNER_MERCHANT", message="401", action_en="Enter new ones."
+        reason="ERROR_REASON_CREDENTIALS_REJECTED",
+        owner="OWNER_MERCHANT",
+        message="401",
+        action_en="Enter new ones.",
     )
 
     [found] = merchant.check("acme", shop(state=state, problem=trouble))
 
-    assert (found.level.name, found.subject, found.owner, found.do) == (level, "acme/mall", "MERCHANT", "Enter new ones.")
+    assert (found.level.name, found.subject, found.owner, found.do) == (
+        level,
+        "acme/mall",
+        "MERCHANT",
+        "Enter new ones.",
+    )
     assert "CREDENTIALS_REJECTED: 401" in found.message
 
 
@@ -154,13 +177,21 @@ def test_a_shop_in_trouble_is_told_with_owner_and_remedy(state: str, level: str)
         (shop(link_counts={"held": 1}), ("PROBLEM", "links")),
         (shop(link_counts={"failed": 1}), ("WARNING", "links")),
         (shop(order_lag={"seconds": 7 * 3600}), ("PROBLEM", "orders")),
-        (shop(credentials_state="CREDENTIALS_STATE_EXPIRING", credentials_expire_time={"seconds": 1}), ("WARNING", "credentials")),
+        (
+            shop(
+                credentials_state="CREDENTIALS_STATE_EXPIRING",
+                credentials_expire_time={"seconds": 1},
+            ),
+            ("WARNING", "credentials"),
+        ),
         (status(oversold_product_count=1), ("PROBLEM", "stock")),
         (status(suspect_order_count=1), ("WARNING", "orders")),
         (status(unlinked_order_count=1), ("WARNING", "orders")),
     ],
 )
-def test_what_needs_somebody_is_found(answer: sync_service_pb2.GetSyncStatusResponse, expected: tuple[str, str]) -> None:
+def test_what_needs_somebody_is_found(
+    answer: sync_service_pb2.GetSyncStatusResponse, expected: tuple[str, str]
+) -> None:
     assert levels(merchant.check("acme", answer)) == [expected]
 
 
@@ -180,7 +211,11 @@ def test_a_server_that_answers_everybody_is_a_problem_beyond_this_machine() -> N
 
 
 def test_releases_that_differ_are_told() -> None:
-    assert levels(served.version("0.2.0", "0.1.0")) == levels(served.version("", "0.1.0")) == [("WARNING", "version")]
+    assert (
+        levels(served.version("0.2.0", "0.1.0"))
+        == levels(served.version("", "0.1.0"))
+        == [("WARNING", "version")]
+    )
     assert levels(served.version("0.1.0", "0.1.0")) == [("OK", "version")]
 
 
@@ -198,11 +233,15 @@ def test_a_migrated_database_is_well(db: Database) -> None:
     assert levels(store.database(db)) == [("OK", "database")]
 
 
-@pytest.mark.parametrize(("revision", "words"), [("0001", "this release has"), ("9999", "newer than this release")])
+@pytest.mark.parametrize(
+    ("revision", "words"), [("0001", "this release has"), ("9999", "newer than this release")]
+)
 def test_another_schema_is_told(db: Database, revision: str, words: str) -> None:
     with db.engine.begin() as connection:
         connection.exec_driver_sql(f"UPDATE alembic_version SET version_num = '{revision}'")
-        connection.exec_driver_sql(f"INSERT INTO system (key, value) VALUES ('oldest_schema', '{revision}')")
+        connection.exec_driver_sql(
+            f"INSERT INTO system (key, value) VALUES ('oldest_schema', '{revision}')"
+        )
 
     [found] = store.database(db)
 
@@ -239,7 +278,9 @@ def test_what_is_no_database_of_ours_is_told(tmp_path: Path) -> None:
 def test_a_database_that_cannot_be_written_is_told(store_url: str) -> None:
     db = Database(store_url)
     # Not a file's permissions: tests may run as a user whom they do not stop.
-    only_reads = "SET default_transaction_read_only = on" if db.is_postgresql else "PRAGMA query_only = ON"
+    only_reads = (
+        "SET default_transaction_read_only = on" if db.is_postgresql else "PRAGMA query_only = ON"
+    )
 
     @event.listens_for(db.engine, "connect")
     def restrict(connection: Any, record: object) -> None:
@@ -265,13 +306,19 @@ def test_a_server_that_does_not_answer_is_told_without_the_password() -> None:
 
 
 def test_clocks_that_differ_are_a_problem() -> None:
-    assert levels(store.clock(1000.0, 1010.0)) == levels(store.clock(1010.0, 1000.0)) == [("PROBLEM", "clock")]
+    assert (
+        levels(store.clock(1000.0, 1010.0))
+        == levels(store.clock(1010.0, 1000.0))
+        == [("PROBLEM", "clock")]
+    )
     assert levels(store.clock(1000.0, 1001.0)) == [("OK", "clock")]
 
 
 def test_a_full_disk_is_told() -> None:
     assert levels(store.room(400 << 20, 1, "/x")) == [("WARNING", "disk")]
-    assert levels(store.room(1 << 30, 10 << 30, "/x")) == [("WARNING", "disk")], "a fifth of the database is little"
+    assert levels(store.room(1 << 30, 10 << 30, "/x")) == [("WARNING", "disk")], (
+        "a fifth of the database is little"
+    )
     assert levels(store.room(1 << 30, 1 << 20, "/x")) == [("OK", "disk")]
 
 

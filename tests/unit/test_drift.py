@@ -5,7 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from zaiko_core.domain.drift import Cause, Circumstances, Difference, on_outlived, on_reading, weighed
+from zaiko_core.domain.drift import (
+    Cause,
+    Circumstances,
+    Difference,
+    on_outlived,
+    on_reading,
+    weighed,
+)
 from zaiko_core.domain.fence import Drift, Fence, Flight, observe
 
 CALM = Fence(expected=10, must_read=False)

@@ -1,4 +1,5 @@
-"""Disjoint quotas: what shops together may sell is never more than there is, and everything there is gets on sale."""
+"""Disjoint quotas: what shops together may sell is never more than there is, and everything there
+is gets on sale."""
 
 from __future__ import annotations
 
@@ -10,8 +11,15 @@ from zaiko_core.domain.escrow import PERIOD, Holder, Sales, allowed, apportion, 
 from zaiko_core.domain.fence import Fence, Flight
 
 units = st.integers(0, 50)
-holders = st.lists(st.tuples(units, st.integers(0, 100), st.booleans()).map(lambda row: row), min_size=1, max_size=6).map(
-    lambda rows: [Holder((f"s{n}", "l"), shown, recent, movable) for n, (shown, recent, movable) in enumerate(rows)]
+holders = st.lists(
+    st.tuples(units, st.integers(0, 100), st.booleans()).map(lambda row: row),
+    min_size=1,
+    max_size=6,
+).map(
+    lambda rows: [
+        Holder((f"s{n}", "l"), shown, recent, movable)
+        for n, (shown, recent, movable) in enumerate(rows)
+    ]
 )
 
 
@@ -23,7 +31,9 @@ def test_shares_add_up_to_what_there_is(total: int, among: list[Holder]) -> None
 
 
 @given(units, holders)
-def test_quotas_add_up_to_what_those_that_cannot_be_moved_leave(total: int, among: list[Holder]) -> None:
+def test_quotas_add_up_to_what_those_that_cannot_be_moved_leave(
+    total: int, among: list[Holder]
+) -> None:
     fixed = sum(holder.exposed or 0 for holder in among if not holder.movable)
     movable = [holder for holder in among if holder.movable]
     given_out = quotas(total, among)
@@ -45,7 +55,9 @@ def test_units_stay_where_they_are_while_nobody_starves(total: int, among: list[
     movable = [replace(holder, movable=True) for holder in among]
     shown = {holder.key: holder.exposed or 0 for holder in movable}
     shares = apportion(total, movable)
-    if sum(shown.values()) <= total and all(2 * shown[key] >= share for key, share in shares.items()):
+    if sum(shown.values()) <= total and all(
+        2 * shown[key] >= share for key, share in shares.items()
+    ):
         assert all(quota >= shown[key] for key, quota in quotas(total, movable).items())
 
 
@@ -69,7 +81,11 @@ def test_a_tie_goes_to_whoever_holds_the_unit() -> None:
 
 
 def test_units_go_where_they_sell() -> None:
-    among = [Holder(("a", "l"), 5, recent=19), Holder(("b", "l"), 5, recent=0), Holder(("c", "l"), 10, recent=0)]
+    among = [
+        Holder(("a", "l"), 5, recent=19),
+        Holder(("b", "l"), 5, recent=0),
+        Holder(("c", "l"), 10, recent=0),
+    ]
     shares = quotas(20, among)
     assert shares[("a", "l")] > 15
     assert min(shares.values()) >= 1
@@ -80,13 +96,18 @@ def test_a_shop_that_cannot_be_changed_keeps_its_units_and_the_others_share_the_
     assert quotas(10, among) == {("b", "l"): 2, ("c", "l"): 2}
 
 
-step = st.tuples(st.integers(0, 5), st.sampled_from(["push", "lose", "sell", "receive"]), st.integers(1, 9))
+step = st.tuples(
+    st.integers(0, 5), st.sampled_from(["push", "lose", "sell", "receive"]), st.integers(1, 9)
+)
 
 
 @settings(max_examples=300)
 @given(st.integers(2, 4), units, st.lists(step, max_size=60))
-def test_the_sum_never_exceeds_what_is_free_and_all_of_it_gets_on_sale(shops: int, free: int, steps: list) -> None:
-    """Shops that apply, lose or delay writes: the sum of what they show stays within what is free at every step."""
+def test_the_sum_never_exceeds_what_is_free_and_all_of_it_gets_on_sale(
+    shops: int, free: int, steps: list
+) -> None:
+    """Shops that apply, lose or delay writes: the sum of what they show stays within what is free
+    at every step."""
     shown = [0] * shops
     flight: list[int | None] = [None] * shops
 

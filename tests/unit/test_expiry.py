@@ -12,7 +12,20 @@ END = 1_000 * DAY
 def test_the_step_is_the_smallest_number_of_days_that_is_not_undercut() -> None:
     days_left = (31, 30, 29.5, 14, 13.9, 7, 3, 2, 1, 0.5, 0, -1)
 
-    assert [step(END, int(END - days * DAY)) for days in days_left] == [None, 30, 30, 14, 14, 7, 3, 3, 1, 1, 0, 0]
+    assert [step(END, int(END - days * DAY)) for days in days_left] == [
+        None,
+        30,
+        30,
+        14,
+        14,
+        7,
+        3,
+        3,
+        1,
+        1,
+        0,
+        0,
+    ]
 
 
 def test_credentials_without_an_end_have_no_step() -> None:
@@ -20,7 +33,9 @@ def test_credentials_without_an_end_have_no_step() -> None:
 
 
 @given(st.lists(st.integers(-3 * DAY, 40 * DAY), min_size=1, max_size=60))
-def test_looked_at_however_often_each_step_is_told_once_at_most_and_in_order(lefts: list[int]) -> None:
+def test_looked_at_however_often_each_step_is_told_once_at_most_and_in_order(
+    lefts: list[int],
+) -> None:
     told, known_at = [], None
     for left in sorted(lefts, reverse=True):
         days = newly_reached(END, END - left, known=END, known_at=known_at)

@@ -36,7 +36,8 @@ class Counting(EcforceSimulator):
 
 @contextlib.contextmanager
 def printing(server: SimulatorServer) -> Iterator[list[logging.LogRecord]]:
-    """Run the server; what its log says, which it does not pass on to the root, is complete at the end of the block."""
+    """Run the server; what its log says, which it does not pass on to the root, is complete at the
+    end of the block."""
     records: list[logging.LogRecord] = []
     handler, log = logging.Handler(), logging.getLogger("uvicorn.error")
     handler.setLevel(logging.WARNING)
@@ -50,7 +51,9 @@ def printing(server: SimulatorServer) -> Iterator[list[logging.LogRecord]]:
 
 
 @pytest.mark.parametrize(("kind", "applied"), [(FaultKind.DROP, 0), (FaultKind.DROP_AFTER, 1)])
-def test_a_dropped_connection_breaks_for_the_client_and_prints_nothing(kind: FaultKind, applied: int) -> None:
+def test_a_dropped_connection_breaks_for_the_client_and_prints_nothing(
+    kind: FaultKind, applied: int
+) -> None:
     simulator = Counting()
     server = SimulatorServer(simulator)
     with printing(server) as printed:

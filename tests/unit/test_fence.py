@@ -6,7 +6,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from zaiko_core.domain.demand import Sold
-from zaiko_core.domain.fence import Drift, Fence, Flight, Mode, Step, applied, launch, observe, plan, refused, sold
+from zaiko_core.domain.fence import (
+    Drift,
+    Fence,
+    Flight,
+    Mode,
+    Step,
+    applied,
+    launch,
+    observe,
+    plan,
+    refused,
+    sold,
+)
 
 VISIBILITY = 60
 SECOND = 1_000_000
@@ -22,7 +34,14 @@ def flying(mode: Mode = Mode.COMPARE_AND_SET) -> Fence:
     return launch(KNOWN, 8, mode, key="k", now=1)
 
 
-def step(fence: Fence, target: int, mode: Mode = Mode.COMPARE_AND_SET, *, fresh: bool = True, now: int = 100) -> tuple[Step, int]:
+def step(
+    fence: Fence,
+    target: int,
+    mode: Mode = Mode.COMPARE_AND_SET,
+    *,
+    fresh: bool = True,
+    now: int = 100,
+) -> tuple[Step, int]:
     _, planned = plan(fence, target, mode, fresh=fresh, visibility=VISIBILITY, now=now)
     return planned.step, planned.quantity
 
@@ -38,7 +57,9 @@ def test_nothing_is_sent_while_the_outcome_of_a_write_is_unknown() -> None:
     assert step(flying(), 7)[0] is Step.READ
 
 
-def test_the_shops_own_orders_lower_what_is_expected_and_both_outcomes_of_a_write_in_flight() -> None:
+def test_the_shops_own_orders_lower_what_is_expected_and_both_outcomes_of_a_write_in_flight() -> (
+    None
+):
     fence = sold(flying(), own(2))
     assert fence.expected == 8
     assert fence.flight == Flight("k", 6, 1)
@@ -64,7 +85,9 @@ def test_an_order_in_doubt_is_not_subtracted_twice_and_the_number_is_read_again(
 
 
 def test_units_that_come_back_are_suspected_no_more() -> None:
-    fence, drift = observe(Fence(expected=8, suspected=2, suspected_since=10, must_read=False), 10, at=100, now=100)
+    fence, drift = observe(
+        Fence(expected=8, suspected=2, suspected_since=10, must_read=False), 10, at=100, now=100
+    )
     assert (drift, fence.expected, fence.suspected) == (Drift.EXTRA, 10, 0)
 
 
@@ -83,7 +106,9 @@ def test_a_higher_number_is_taken_over_at_once() -> None:
     fence, drift = observe(KNOWN, 13, at=5 * SECOND, now=5 * SECOND)
     assert drift is Drift.EXTRA
     assert step(fence, 10) == (Step.WRITE, 10)
-    assert sold(fence, own(1, at=4 * SECOND)).expected == 13, "an older order was in the number already"
+    assert sold(fence, own(1, at=4 * SECOND)).expected == 13, (
+        "an older order was in the number already"
+    )
     assert sold(fence, own(1, at=5 * SECOND)).expected == 12
     assert sold(fence, own(1, at=4 * SECOND + 1)).expected == 12, "times are cut to whole seconds"
 
@@ -119,7 +144,9 @@ def test_a_refused_write_is_followed_by_a_reading() -> None:
     assert step(refused(flying()), 8)[0] is Step.READ
 
 
-@pytest.mark.parametrize(("mode", "reads"), [(Mode.COMPARE_AND_SET, False), (Mode.ADJUST, True), (Mode.SET, True)])
+@pytest.mark.parametrize(
+    ("mode", "reads"), [(Mode.COMPARE_AND_SET, False), (Mode.ADJUST, True), (Mode.SET, True)]
+)
 def test_a_write_that_was_not_conditional_is_read_back(mode: Mode, reads: bool) -> None:
     fence = applied(flying(mode), mode)
     assert (fence.expected, fence.must_read) == (8, reads)
@@ -142,7 +169,13 @@ def test_a_shop_without_a_number_gets_its_first_one() -> None:
     target=st.integers(0, 60),
 )
 def test_whatever_is_read_a_raise_never_offers_what_any_explanation_says_is_gone(
-    expected: int, flight: int | None, released: int, suspected: int, doubt: int, shown: int, target: int
+    expected: int,
+    flight: int | None,
+    released: int,
+    suspected: int,
+    doubt: int,
+    shown: int,
+    target: int,
 ) -> None:
     before = Fence(
         expected=expected,
@@ -154,7 +187,9 @@ def test_whatever_is_read_a_raise_never_offers_what_any_explanation_says_is_gone
     )
     fence, drift = observe(before, shown, at=100, now=100)
     kind, quantity = step(fence, target)
-    explanations = [base + extra for base in (expected, flight) if base is not None for extra in (0, released)]
+    explanations = [
+        base + extra for base in (expected, flight) if base is not None for extra in (0, released)
+    ]
     gone = max(0, *(value - shown for value in explanations if value >= shown), 0)
     if drift is not Drift.EXTRA and kind is Step.WRITE and quantity > shown:
         assert quantity <= max(0, target - gone - suspected - doubt)

@@ -1,6 +1,8 @@
-"""A test of the tests: with any one rule of the fence, the escrow or the drift audit changed, a test of theirs fails.
+"""A test of the tests: with any one rule of the fence, the escrow or the drift audit changed, a
+test of theirs fails.
 
-`pytest tests/unit/test_fence_mutants.py --thorough` tries a few of the rules, with `--mutants` (as in .ci/run) all of them.
+`pytest tests/unit/test_fence_mutants.py --thorough` tries a few of the rules, with `--mutants` (as
+in .ci/run) all of them.
 """
 
 from __future__ import annotations
@@ -17,57 +19,111 @@ pytestmark = pytest.mark.thorough
 TESTS = Path(__file__).parents[1]
 
 FENCE: dict[str, tuple[str, str]] = {
-    "an order explains what was missing": ("absorbed = min(own.units, fence.suspected)", "absorbed = 0"),
+    "an order explains what was missing": (
+        "absorbed = min(own.units, fence.suspected)",
+        "absorbed = 0",
+    ),
     "an order lowers what is expected": (
         "expected=None if fence.expected is None else fence.expected - rest",
         "expected=fence.expected",
     ),
-    "an order lowers the write in flight": ("replace(flight, quantity=flight.quantity - rest)", "flight"),
+    "an order lowers the write in flight": (
+        "replace(flight, quantity=flight.quantity - rest)",
+        "flight",
+    ),
     "an order older than a taken-over number is in it": ("contained = rest if", "contained = 0 if"),
     "a doubted order is not subtracted twice": (
         "doubted = min(rest, fence.doubt) if own.at <= fence.suspected_since else 0",
         "doubted = 0",
     ),
     "released units make the number to be read": ("or own.released > 0 or contained > 0", ""),
-    "units given back are an explanation": ("bases | {base + fence.released for base in bases}", "bases"),
+    "units given back are an explanation": (
+        "bases | {base + fence.released for base in bases}",
+        "bases",
+    ),
     "a write in flight is an explanation": (
         "value in (fence.expected, *flown)",
         "value in (fence.expected,)",
     ),
-    "an unconditional write may come late": ("(fence.flight.quantity, fence.flight.absolute)", "(fence.flight.quantity,)"),
+    "an unconditional write may come late": (
+        "(fence.flight.quantity, fence.flight.absolute)",
+        "(fence.flight.quantity,)",
+    ),
     "the likely explanation is the smallest": (
         "missing, doubted = possible[0] - quantity",
         "missing, doubted = possible[-1] - quantity",
     ),
     "the less likely explanation is doubted": ("possible[-1] - possible[0]", "0"),
-    "what was suspected may come back": ("missing, doubted = -min(fence.suspected,", "missing, doubted = -min(0,"),
-    "a new suspicion has its full time": ("since = now if missing > 0 or doubted > 0 else", "since ="),
-    "a taken-over number is dated": ("taken_over_at=at if drift is Drift.EXTRA else", "taken_over_at="),
-    "nothing is sent while a write is unsettled": ("return fence.flight is not None or fence.must_read", "return fence.must_read"),
-    "what must be read is read": ("return fence.flight is not None or fence.must_read or", "return fence.flight is not None or"),
-    "only compare-and-set writes unread": ("(mode is not Mode.COMPARE_AND_SET and not fresh)", "False"),
+    "what was suspected may come back": (
+        "missing, doubted = -min(fence.suspected,",
+        "missing, doubted = -min(0,",
+    ),
+    "a new suspicion has its full time": (
+        "since = now if missing > 0 or doubted > 0 else",
+        "since =",
+    ),
+    "a taken-over number is dated": (
+        "taken_over_at=at if drift is Drift.EXTRA else",
+        "taken_over_at=",
+    ),
+    "nothing is sent while a write is unsettled": (
+        "return fence.flight is not None or fence.must_read",
+        "return fence.must_read",
+    ),
+    "what must be read is read": (
+        "return fence.flight is not None or fence.must_read or",
+        "return fence.flight is not None or",
+    ),
+    "only compare-and-set writes unread": (
+        "(mode is not Mode.COMPARE_AND_SET and not fresh)",
+        "False",
+    ),
     "a suspicion ends": ("or now - fence.suspected_since < visibility", "or True"),
     "a suspicion lasts": ("or now - fence.suspected_since < visibility", ""),
     "suspected units are not offered": ("want = max(0, target - fence.suspected)", "want = target"),
     "a raise is held back by doubt": ("want = max(fence.expected, want - fence.doubt)", "pass"),
-    "a lowering is not": ("if fence.expected is not None and want > fence.expected:", "if fence.expected is not None:"),
-    "a suspicion is looked at again": ("recheck_at = fence.suspected_since + visibility if waiting else None", "recheck_at = None"),
-    "an unconditional write carries its number": ("absolute = quantity if mode is Mode.SET else None", "absolute = None"),
-    "an unconditional write is read back": ("flight=None, must_read=True, replaced", "flight=None, must_read=False, replaced"),
+    "a lowering is not": (
+        "if fence.expected is not None and want > fence.expected:",
+        "if fence.expected is not None:",
+    ),
+    "a suspicion is looked at again": (
+        "recheck_at = fence.suspected_since + visibility if waiting else None",
+        "recheck_at = None",
+    ),
+    "an unconditional write carries its number": (
+        "absolute = quantity if mode is Mode.SET else None",
+        "absolute = None",
+    ),
+    "an unconditional write is read back": (
+        "flight=None, must_read=True, replaced",
+        "flight=None, must_read=False, replaced",
+    ),
     "a refused write is followed by a reading": (
         "return replace(fence, flight=None, must_read=True)\n",
         "return replace(fence, flight=None, must_read=False)\n",
     ),
 }
 ESCROW: dict[str, tuple[str, str]] = {
-    "a raise takes only what nobody exposes": ("return min(wanted, max(own, ", "return max(wanted, max(own, "),
-    "nobody is raised while a shop is unread": ("if any(other is None for other in others):", "if False:"),
+    "a raise takes only what nobody exposes": (
+        "return min(wanted, max(own, ",
+        "return max(wanted, max(own, ",
+    ),
+    "nobody is raised while a shop is unread": (
+        "if any(other is None for other in others):",
+        "if False:",
+    ),
     "a write in flight is exposed": (
         "flown = (fence.flight.quantity, fence.flight.absolute or 0) if",
         "flown = () if",
     ),
-    "units that may come back are exposed": ("+ fence.released + fence.suspected + fence.doubt", "+ fence.suspected + fence.doubt"),
-    "units sold unseen are exposed": ("+ fence.released + fence.suspected + fence.doubt", "+ fence.released + fence.doubt"),
+    "units that may come back are exposed": (
+        "+ fence.released + fence.suspected + fence.doubt",
+        "+ fence.suspected + fence.doubt",
+    ),
+    "units sold unseen are exposed": (
+        "+ fence.released + fence.suspected + fence.doubt",
+        "+ fence.released + fence.doubt",
+    ),
     "an unmovable shop keeps its units": ("units = max(0, units - fixed)", "units = max(0, units)"),
     "quotas follow demand": ("holder.key: holder.recent + 1", "holder.key: 1"),
     "a tie goes to the holder": ("-held[key], key))", "key))"),
@@ -78,29 +134,48 @@ DRIFT: dict[str, tuple[str, str]] = {
     "a lost push": ("quantity == before.expected:", "False:"),
     "an acknowledged push that was not applied": ("quantity == before.replaced:", "False:"),
     "an edit": ("if drift is Drift.EXTRA and", "if False and"),
-    "an order that is still to come is no drift": ("if missing <= 0 or after.expected is None:", "if after.expected is None:"),
+    "an order that is still to come is no drift": (
+        "if missing <= 0 or after.expected is None:",
+        "if after.expected is None:",
+    ),
     "orders that are not complete": ("if not around.orders_complete:", "if False:"),
     "a part of a bundle": ("elif around.sold_unlinked:", "elif False:"),
-    "a wrong link": ("if difference.cause is Cause.EDITED_IN_SHOP and around", "if False and around"),
+    "a wrong link": (
+        "if difference.cause is Cause.EDITED_IN_SHOP and around",
+        "if False and around",
+    ),
 }
 
 MUTANTS = [
-    *(("zaiko_core.domain.fence", "unit/test_fence.py", name, *change) for name, change in FENCE.items()),
-    *(("zaiko_core.domain.escrow", "unit/test_escrow.py", name, *change) for name, change in ESCROW.items()),
-    *(("zaiko_core.domain.drift", "unit/test_drift.py", name, *change) for name, change in DRIFT.items()),
+    *(
+        ("zaiko_core.domain.fence", "unit/test_fence.py", name, *change)
+        for name, change in FENCE.items()
+    ),
+    *(
+        ("zaiko_core.domain.escrow", "unit/test_escrow.py", name, *change)
+        for name, change in ESCROW.items()
+    ),
+    *(
+        ("zaiko_core.domain.drift", "unit/test_drift.py", name, *change)
+        for name, change in DRIFT.items()
+    ),
 ]
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "rule" in metafunc.fixturenames:
-        chosen = MUTANTS if metafunc.config.getoption("--mutants") else MUTANTS[:: len(MUTANTS) // 4]
+        chosen = (
+            MUTANTS if metafunc.config.getoption("--mutants") else MUTANTS[:: len(MUTANTS) // 4]
+        )
         names = [f"{mutant[0].rpartition('.')[2]}-{mutant[2]}" for mutant in chosen]
         metafunc.parametrize(("module", "tests", "rule", "old", "new"), chosen, ids=names)
 
 
 def test_a_changed_rule_is_noticed(module: str, tests: str, rule: str, old: str, new: str) -> None:
     done = run(tests, module, old, new)
-    assert done.returncode == 1, f"no test noticed that this rule was changed: {rule}\n{done.stdout}\n{done.stderr}"
+    assert done.returncode == 1, (
+        f"no test noticed that this rule was changed: {rule}\n{done.stdout}\n{done.stderr}"
+    )
 
 
 @pytest.mark.parametrize("tests", sorted({mutant[1] for mutant in MUTANTS}))
@@ -110,11 +185,24 @@ def test_with_no_rule_changed_they_pass(tests: str) -> None:
 
 
 def run(tests: str, module: str, old: str, new: str) -> subprocess.CompletedProcess[str]:
-    """These tests in a process of their own: the module is loaded with the rule changed before anything else imports it."""
+    """These tests in a process of their own: the module is loaded with the rule changed before
+    anything else imports it."""
     environment = os.environ | {
         "ZAIKO_MUTATION": json.dumps({"module": module, "old": old, "new": new}),
         "PYTHONPATH": str(TESTS),
     }
-    options = ["-q", "-x", "--noconftest", "-p", "support.mutation", "-p", "no:cacheprovider", "-p", "no:xdist"]
+    options = [
+        "-q",
+        "-x",
+        "--noconftest",
+        "-p",
+        "support.mutation",
+        "-p",
+        "no:cacheprovider",
+        "-p",
+        "no:xdist",
+    ]
     command = [sys.executable, "-m", "pytest", *options, str(TESTS / tests)]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
+    return subprocess.run(
+        command, env=environment, capture_output=True, text=True, timeout=120, check=False
+    )

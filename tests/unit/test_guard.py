@@ -1,4 +1,5 @@
-"""What a connector raises or finds is clean when it leaves the guard, whatever the connector took care of."""
+"""What a connector raises or finds is clean when it leaves the guard, whatever the connector took
+care of."""
 
 from collections.abc import Sequence
 from typing import cast
@@ -25,7 +26,9 @@ class Careless:
     async def check(self) -> Sequence[Finding]:
         return [Finding(FindingLevel.ERROR, "ODD", f"said {SECRET}")]
 
-    async def set_inventory(self, writes: Sequence[InventoryWrite], key: str) -> Sequence[WriteResult]:
+    async def set_inventory(
+        self, writes: Sequence[InventoryWrite], key: str
+    ) -> Sequence[WriteResult]:
         error = ItemRefused(f"refused {SECRET}", platform_message=f"because {SECRET}")
         return [WriteResult("a", WriteOutcome.REFUSED, error=error)]
 
@@ -51,7 +54,11 @@ async def test_the_refusal_of_one_item_is_clean(guarded: GuardedConnector) -> No
     (result,) = await guarded.set_inventory([], "key")
 
     assert result.error is not None
-    assert (str(result.error), result.error.message, result.error.platform_message) == ("refused ***", "refused ***", "because ***")
+    assert (str(result.error), result.error.message, result.error.platform_message) == (
+        "refused ***",
+        "refused ***",
+        "because ***",
+    )
 
 
 @pytest.mark.anyio
@@ -59,11 +66,17 @@ async def test_errors_are_clean_in_every_text(guarded: GuardedConnector) -> None
     with pytest.raises(ContractBroken) as raised:
         await guarded.read_orders([])
 
-    assert (str(raised.value), raised.value.message, raised.value.platform_message) == ("odd ***", "odd ***", "odder ***")
+    assert (str(raised.value), raised.value.message, raised.value.platform_message) == (
+        "odd ***",
+        "odd ***",
+        "odder ***",
+    )
 
 
 @pytest.mark.anyio
-async def test_a_bug_of_the_connector_is_told_without_the_credential(guarded: GuardedConnector) -> None:
+async def test_a_bug_of_the_connector_is_told_without_the_credential(
+    guarded: GuardedConnector,
+) -> None:
     with pytest.raises(ConnectorBug) as raised:
         await guarded.read_inventory([])
 

@@ -1,4 +1,5 @@
-"""What a plugin does in a hook costs that plugin only; what it may change is bounded; the document tells what the code does."""
+"""What a plugin does in a hook costs that plugin only; what it may change is bounded; the document
+tells what the code does."""
 
 from __future__ import annotations
 
@@ -50,7 +51,9 @@ def test_every_observer_is_told_in_order_though_another_one_raises() -> None:
     assert "secret" not in str(failed)
 
 
-def test_a_hanging_observer_neither_blocks_the_teller_nor_the_others_and_its_losses_are_counted() -> None:
+def test_a_hanging_observer_neither_blocks_the_teller_nor_the_others_and_its_losses_are_counted() -> (  # noqa: E501
+    None
+):
     release, started, seen = threading.Event(), threading.Event(), threading.Semaphore(0)
 
     def hang(event: object) -> None:
@@ -84,13 +87,18 @@ def adjusted(*functions: Any, sellable: int = 10) -> list[tuple[str, int]]:
 
 
 @given(answer=st.integers(), sellable=st.integers(0, 1000))
-def test_a_plugin_can_hide_units_and_never_sells_more_than_there_is(answer: int, sellable: int) -> None:
+def test_a_plugin_can_hide_units_and_never_sells_more_than_there_is(
+    answer: int, sellable: int
+) -> None:
     for _, quantity in adjusted(lambda view: answer, sellable=sellable):
         assert 0 <= quantity <= sellable
 
 
 def test_a_plugin_gets_the_number_of_the_one_before_it() -> None:
-    assert adjusted(lambda view: view.quantity - 2, lambda view: view.quantity // 2) == [("p0", 8), ("p1", 4)]
+    assert adjusted(lambda view: view.quantity - 2, lambda view: view.quantity // 2) == [
+        ("p0", 8),
+        ("p1", 4),
+    ]
 
 
 @pytest.mark.parametrize("wrong", ["7", 7.0, True])
@@ -101,7 +109,9 @@ def test_an_answer_that_is_no_whole_number_is_passed_over(wrong: Any) -> None:
 def test_a_plugin_that_raises_is_passed_over_and_named_in_the_log() -> None:
     with capture_logs() as logs:
         assert adjusted(lambda view: 1 // 0, lambda view: 3) == [("p1", 3)]
-    assert [(line["plugin"], line["error"]) for line in logs if line["log_level"] == "error"] == [("p0", "ZeroDivisionError")]
+    assert [(line["plugin"], line["error"]) for line in logs if line["log_level"] == "error"] == [
+        ("p0", "ZeroDivisionError")
+    ]
 
 
 def test_plugins_are_asked_in_the_order_of_their_names_and_may_leave_the_argument_out() -> None:
@@ -122,15 +132,24 @@ def test_plugins_are_asked_in_the_order_of_their_names_and_may_leave_the_argumen
 @pytest.mark.parametrize("name", HOOKS)
 def test_every_hook_is_documented_with_its_exact_signature(name: str) -> None:
     function = getattr(Hooks, name)
-    parameters = ", ".join(f"{p.name}: {p.annotation}" for p in list(inspect.signature(function).parameters.values())[1:])
-    assert f"### `{name}({parameters}) -> {inspect.signature(function).return_annotation}`\n" in GUIDE
+    parameters = ", ".join(
+        f"{p.name}: {p.annotation}"
+        for p in list(inspect.signature(function).parameters.values())[1:]
+    )
+    assert (
+        f"### `{name}({parameters}) -> {inspect.signature(function).return_annotation}`\n" in GUIDE
+    )
 
 
 def test_no_hook_is_documented_that_is_not_there() -> None:
-    assert {line.split("`")[1].split("(")[0] for line in GUIDE.splitlines() if line.startswith("### `")} == set(HOOKS)
+    assert {
+        line.split("`")[1].split("(")[0] for line in GUIDE.splitlines() if line.startswith("### `")
+    } == set(HOOKS)
 
 
-@pytest.mark.parametrize("kind", [kind for kind in vars(zaiko_sdk.events).values() if dataclasses.is_dataclass(kind)])
+@pytest.mark.parametrize(
+    "kind", [kind for kind in vars(zaiko_sdk.events).values() if dataclasses.is_dataclass(kind)]
+)
 def test_every_value_is_documented_with_its_exact_fields(kind: Any) -> None:
     fields = ", ".join(f"`{field.name}: {field.type}`" for field in dataclasses.fields(kind))
     assert f"| `{kind.__name__}` | {fields} |" in GUIDE.replace("\\|", "|")

@@ -13,7 +13,8 @@ pytestmark = pytest.mark.anyio
 
 
 class Stage:
-    """A source that is fed by hand, a clock that is moved by hand, and every group that was committed."""
+    """A source that is fed by hand, a clock that is moved by hand, and every group that was
+    committed."""
 
     def __init__(self, **limits: Any) -> None:
         self.now = 0.0
@@ -22,7 +23,9 @@ class Stage:
         self.taken: list[int] = []
         self.committed: list[list[int]] = []
         self.failing: Exception | None = None
-        self.groups: Groups[int, int] = Groups(self.commit, limits=Limits(**limits), time=Time(lambda: self.now, self.sleep))
+        self.groups: Groups[int, int] = Groups(
+            self.commit, limits=Limits(**limits), time=Time(lambda: self.now, self.sleep)
+        )
         self.answers = self.groups.answers(self.items())
 
     async def items(self) -> AsyncIterator[int]:

@@ -5,7 +5,9 @@ from zaiko_core.domain.matching import Coded, MatchedBy, Matcher, Outcome
 PRODUCTS = [Coded("p1", "TEA", "490"), Coded("p2", "POT", "491"), Coded("p3", "CUP", "491")]
 
 
-def outcome(listing: Coded, *others: Coded, by_barcode: bool = True) -> tuple[Outcome, MatchedBy | None, tuple[str, ...]]:
+def outcome(
+    listing: Coded, *others: Coded, by_barcode: bool = True
+) -> tuple[Outcome, MatchedBy | None, tuple[str, ...]]:
     match = Matcher([listing, *others], by_barcode=by_barcode).match([listing], PRODUCTS)[0]
     return match.outcome, match.matched_by, match.candidates
 

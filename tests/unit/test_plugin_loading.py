@@ -26,7 +26,13 @@ class Point:
 
 def kind(name: str, sdk_api: tuple[int, int] = (1, 0)) -> ConnectorType:
     return ConnectorType(
-        name, name, "1", ConnectorSettings, lambda c, s: None, frozenset({Capability.FETCH_ORDERS}), sdk_api=sdk_api
+        name,
+        name,
+        "1",
+        ConnectorSettings,
+        lambda c, s: None,
+        frozenset({Capability.FETCH_ORDERS}),
+        sdk_api=sdk_api,
     )  # type: ignore[arg-type,return-value]
 
 

@@ -1,4 +1,5 @@
-"""When a shop's orders are fetched next: shops take turns, and one that sells is looked at sooner."""
+"""When a shop's orders are fetched next: shops take turns, and one that sells is looked at
+sooner."""
 
 from __future__ import annotations
 
@@ -12,7 +13,10 @@ NOW = 1_795_000_000 * SECOND
 
 
 def test_shops_of_a_merchant_take_turns_within_the_interval() -> None:
-    moments = sorted((NOW + next_fetch(NOW, INTERVAL, ordered_at=None, place=n, shops=4)) % INTERVAL for n in range(4))
+    moments = sorted(
+        (NOW + next_fetch(NOW, INTERVAL, ordered_at=None, place=n, shops=4)) % INTERVAL
+        for n in range(4)
+    )
     assert moments == [INTERVAL * n // 4 for n in range(4)]
 
 
@@ -44,8 +48,13 @@ def test_a_shop_is_never_left_alone_for_longer_than_its_interval(
 ) -> None:
     place = data.draw(st.integers(0, shops - 1))
     ordered_at = None if silence is None else now - silence
-    assert 0 < next_fetch(now, interval, ordered_at=ordered_at, place=place, shops=shops) <= interval
+    assert (
+        0 < next_fetch(now, interval, ordered_at=ordered_at, place=place, shops=shops) <= interval
+    )
 
 
 def test_a_shop_that_sells_every_second_is_not_looked_at_more_often_than_soon() -> None:
-    assert next_fetch(NOW, INTERVAL, ordered_at=NOW, place=0, shops=1) in (SOON, INTERVAL - NOW % INTERVAL)
+    assert next_fetch(NOW, INTERVAL, ordered_at=NOW, place=0, shops=1) in (
+        SOON,
+        INTERVAL - NOW % INTERVAL,
+    )

@@ -21,7 +21,15 @@ def test_a_secret_within_base64_is_hidden_wherever_it_begins(before: str) -> Non
     assert len(clean) < len(coded)
 
 
-@pytest.mark.parametrize("way", [str, lambda s: quote(s, safe=""), lambda s: s.encode().hex(), lambda s: s.encode().hex().upper()])
+@pytest.mark.parametrize(
+    "way",
+    [
+        str,
+        lambda s: quote(s, safe=""),
+        lambda s: s.encode().hex(),
+        lambda s: s.encode().hex().upper(),
+    ],
+)
 def test_each_way_of_writing_a_secret_is_hidden(way: object) -> None:
     assert redacted(f"no {way(SECRET)} here", [SECRET]) == f"no {HIDDEN} here"  # type: ignore[operator]
 
@@ -35,7 +43,9 @@ def test_a_known_prefix_at_the_end_stays() -> None:
 
 
 def test_of_two_secrets_of_which_one_begins_the_other_both_are_hidden() -> None:
-    assert redacted("abcdefgh-more abcdefgh.", ["abcdefgh", "abcdefgh-more"]) == f"{HIDDEN} {HIDDEN}."
+    assert (
+        redacted("abcdefgh-more abcdefgh.", ["abcdefgh", "abcdefgh-more"]) == f"{HIDDEN} {HIDDEN}."
+    )
 
 
 def test_short_values_are_no_secrets() -> None:
@@ -50,4 +60,7 @@ def test_settings_hide_their_credentials_and_what_was_got_for_them() -> None:
 
     settings = Settings(shop="shop.example", key=SecretStr(SECRET))
 
-    assert settings.redact(f"shop.example {SECRET} granted-token", "granted-token") == f"shop.example {HIDDEN} {HIDDEN}"
+    assert (
+        settings.redact(f"shop.example {SECRET} granted-token", "granted-token")
+        == f"shop.example {HIDDEN} {HIDDEN}"
+    )

@@ -49,14 +49,18 @@ def test_a_template_keeps_words_and_versions_only(path: str, shown: str) -> None
 
 
 @pytest.mark.anyio
-async def test_a_request_tells_no_query_and_no_credential(told: InMemorySpanExporter, provider: TracerProvider) -> None:
+async def test_a_request_tells_no_query_and_no_credential(
+    told: InMemorySpanExporter, provider: TracerProvider
+) -> None:
     tracer = tracing.tracer(provider)
     inner = httpx.MockTransport(lambda request: httpx.Response(429, text="secret"))
     transport = tracing.TracedTransport(inner, tracer, lambda text: text.replace("hunter", "***"))
     async with httpx.AsyncClient(transport=transport) as client:
         with tracing.span(tracer, "run"):
             await client.post(
-                "https://shop.test/api/hunter/orders/1?token=hunter", headers={"authorization": "hunter"}, content="hunter"
+                "https://shop.test/api/hunter/orders/1?token=hunter",
+                headers={"authorization": "hunter"},
+                content="hunter",
             )
 
     request, _ = told.get_finished_spans()
@@ -73,15 +77,21 @@ async def test_a_request_tells_no_query_and_no_credential(told: InMemorySpanExpo
 
 
 @pytest.mark.anyio
-async def test_a_request_outside_of_a_span_makes_none(told: InMemorySpanExporter, provider: TracerProvider) -> None:
-    transport = tracing.TracedTransport(httpx.MockTransport(lambda request: httpx.Response(200)), tracing.tracer(provider), str)
+async def test_a_request_outside_of_a_span_makes_none(
+    told: InMemorySpanExporter, provider: TracerProvider
+) -> None:
+    transport = tracing.TracedTransport(
+        httpx.MockTransport(lambda request: httpx.Response(200)), tracing.tracer(provider), str
+    )
     async with httpx.AsyncClient(transport=transport) as client:
         await client.get("https://shop.test/")
 
     assert told.get_finished_spans() == ()
 
 
-def test_an_exception_leaves_its_class_and_not_its_message(told: InMemorySpanExporter, provider: TracerProvider) -> None:
+def test_an_exception_leaves_its_class_and_not_its_message(
+    told: InMemorySpanExporter, provider: TracerProvider
+) -> None:
     with pytest.raises(ValueError, match="hunter"), tracing.span(tracing.tracer(provider), "run"):
         raise ValueError("the key hunter is wrong")
 
@@ -110,7 +120,10 @@ def test_nothing_is_written_where_nothing_is_recorded() -> None:
         assert tracing.written() is None, "a client's header alone is kept nowhere"
 
 
-@pytest.mark.parametrize("header", [None, "", "nonsense", HEADER.replace("7", "x"), "ff" + HEADER[2:], HEADER + "-" + "a" * 60])
+@pytest.mark.parametrize(
+    "header",
+    [None, "", "nonsense", HEADER.replace("7", "x"), "ff" + HEADER[2:], HEADER + "-" + "a" * 60],
+)
 def test_a_broken_header_is_no_link(header: str | None) -> None:
     assert tracing.caused(header) == []
 
@@ -120,7 +133,11 @@ def test_lines_have_the_clients_trace_also_without_a_collector() -> None:
         trace.use_span(trace.get_current_span(tracing.sent(HEADER))),
         tracing.span(tracing.OFF, "call") as span,
     ):
-        assert tracing.ids() == tracing.ids(span.get_span_context()) == {"trace_id": HEADER.split("-")[1]}
+        assert (
+            tracing.ids()
+            == tracing.ids(span.get_span_context())
+            == {"trace_id": HEADER.split("-")[1]}
+        )
     assert tracing.ids() == {}
 
 
@@ -136,13 +153,17 @@ def test_lines_have_the_clients_trace_also_without_a_collector() -> None:
         ("http://c:4317", {"OTEL_TRACES_EXPORTER": "none"}, False),
     ],
 )
-def test_traces_are_sent_only_where_a_collector_is_named(otlp: str, environment: dict[str, str], wanted: bool) -> None:
+def test_traces_are_sent_only_where_a_collector_is_named(
+    otlp: str, environment: dict[str, str], wanted: bool
+) -> None:
     assert telemetry.wanted(otlp, environment) is wanted
     if not wanted:
         assert telemetry.provider(otlp, environment) is None
 
 
-def test_without_the_extra_an_option_is_refused_and_a_variable_only_warned_of(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_the_extra_an_option_is_refused_and_a_variable_only_warned_of(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setitem(sys.modules, "opentelemetry.exporter.otlp.proto.grpc.trace_exporter", None)
 
     with pytest.raises(telemetry.ExtraMissing, match=r"zaiko\[otel\]"):

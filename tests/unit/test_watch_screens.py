@@ -24,15 +24,21 @@ def shop(name: str, **fields: Any) -> Any:
 
 
 def trouble(message: str = "it is broken") -> error_pb2.Problem:
-    return error_pb2.Problem(reason="ERROR_REASON_PLATFORM_DOWN", message=message, action_en="Wait for it.")
+    return error_pb2.Problem(
+        reason="ERROR_REASON_PLATFORM_DOWN", message=message, action_en="Wait for it."
+    )
 
 
 def changes(*items: Any, revision: int = 1, deleted: tuple[str, ...] = ()) -> Any:
-    return sync_service_pb2.WatchSyncResponse(changes={"items": items, "revision": revision, "deleted_names": deleted})
+    return sync_service_pb2.WatchSyncResponse(
+        changes={"items": items, "revision": revision, "deleted_names": deleted}
+    )
 
 
 def complete() -> Any:
-    return sync_service_pb2.WatchSyncResponse(mark=watch_pb2.WatchMark(revision=1, snapshot_complete=True))
+    return sync_service_pb2.WatchSyncResponse(
+        mark=watch_pb2.WatchMark(revision=1, snapshot_complete=True)
+    )
 
 
 def drawn(screen: Screen, *, width: int = 160, height: int = 40) -> str:
@@ -50,7 +56,16 @@ def screen() -> SyncScreen:
 
 def test_a_link_shows_target_confirmed_last_success_problem_and_remedy(screen: SyncScreen) -> None:
     screen.take(
-        changes(link("TEA", "STATE_FAILED", target=7, confirmed=9, last_success_time={"seconds": 1_600_000_000}, problem=trouble()))
+        changes(
+            link(
+                "TEA",
+                "STATE_FAILED",
+                target=7,
+                confirmed=9,
+                last_success_time={"seconds": 1_600_000_000},
+                problem=trouble(),
+            )
+        )
     )
 
     [row] = [line for line in drawn(screen).splitlines() if line.startswith("mall")]
@@ -67,7 +82,13 @@ def test_a_number_that_is_not_known_is_not_shown_as_zero(screen: SyncScreen) -> 
 
 def test_a_shop_shows_its_counts_and_its_trouble(screen: SyncScreen) -> None:
     screen.take(
-        changes(shop("mall", link_counts={"synced": 5, "pending": 1, "syncing": 2, "failed": 3, "held": 4}, problem=trouble()))
+        changes(
+            shop(
+                "mall",
+                link_counts={"synced": 5, "pending": 1, "syncing": 2, "failed": 3, "held": 4},
+                problem=trouble(),
+            )
+        )
     )
 
     [row] = [line for line in drawn(screen).splitlines() if line.startswith("mall")]
@@ -106,7 +127,9 @@ def test_what_a_second_snapshot_does_not_bring_has_gone(screen: SyncScreen) -> N
 
 
 def test_runs_have_lines_and_are_not_kept(screen: SyncScreen) -> None:
-    run = sync_run_pb2.SyncRun(name=f"{P}/mall/runs/1", state="STATE_SUCCEEDED", trigger="TRIGGER_CHANGE", links_pushed=2)
+    run = sync_run_pb2.SyncRun(
+        name=f"{P}/mall/runs/1", state="STATE_SUCCEEDED", trigger="TRIGGER_CHANGE", links_pushed=2
+    )
     [line] = screen.take(changes(sync_service_pb2.SyncItem(sync_run=run)))
 
     assert "run    mall  SUCCEEDED  CHANGE  0 orders, 2 pushed, 0 failed" in line
@@ -115,7 +138,12 @@ def test_runs_have_lines_and_are_not_kept(screen: SyncScreen) -> None:
 
 @pytest.mark.parametrize("height", [10, 24, 60])
 def test_the_picture_fits_the_height(screen: SyncScreen, height: int) -> None:
-    screen.take(changes(*(shop(f"shop-{number:03}") for number in range(50)), *(link(f"SKU-{number:03}") for number in range(500))))
+    screen.take(
+        changes(
+            *(shop(f"shop-{number:03}") for number in range(50)),
+            *(link(f"SKU-{number:03}") for number in range(500)),
+        )
+    )
 
     out = drawn(screen, height=height)
 
@@ -124,8 +152,16 @@ def test_the_picture_fits_the_height(screen: SyncScreen, height: int) -> None:
 
 
 def test_trouble_is_seen_where_not_everything_is(screen: SyncScreen) -> None:
-    screen.take(changes(*(shop(f"a-{number:03}") for number in range(50)), shop("z-broken", problem=trouble())))
-    screen.take(changes(*(link(f"A-{number:03}") for number in range(500)), link("Z-BROKEN", problem=trouble())))
+    screen.take(
+        changes(
+            *(shop(f"a-{number:03}") for number in range(50)), shop("z-broken", problem=trouble())
+        )
+    )
+    screen.take(
+        changes(
+            *(link(f"A-{number:03}") for number in range(500)), link("Z-BROKEN", problem=trouble())
+        )
+    )
     screen.recent.clear()
 
     out = drawn(screen, height=20)

@@ -30,7 +30,8 @@ class Call:
 
 
 async def written(call: Call, *, stands_still: float = 0, seconds: float) -> None:
-    """A message that takes so many seconds to go, in the first of which the whole process stands still."""
+    """A message that takes so many seconds to go, in the first of which the whole process stands
+    still."""
     guard = WriteGuard(call, PATIENCE)  # type: ignore[arg-type]
     guard.arm()
     time.sleep(stands_still)  # noqa: ASYNC251 - that is what is tried

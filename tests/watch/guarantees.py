@@ -1,5 +1,6 @@
-"""The seven guarantees of a watch (watch.proto) as judgements of a recorded history: what a client was sent, against what the store
-held. Pure, so that a test can also judge a history that was spoilt on purpose. The names are those of etcd's checker."""
+"""The seven guarantees of a watch (watch.proto) as judgements of a recorded history: what a client
+was sent, against what the store held. Pure, so that a test can also judge a history that was spoilt
+on purpose. The names are those of etcd's checker."""
 
 from __future__ import annotations
 
@@ -22,7 +23,8 @@ class Stream:
 
 @dataclass
 class History:
-    """What each client was sent, call after call, and every change of every product as (revision, physical, reserve)."""
+    """What each client was sent, call after call, and every change of every product as (revision,
+    physical, reserve)."""
 
     clients: dict[str, list[Stream]] = field(default_factory=dict)
     truth: dict[str, list[tuple[int, int, int]]] = field(default_factory=dict)
@@ -31,7 +33,10 @@ class History:
 
     def at(self, revision: int) -> dict[str, State]:
         """The state of every product as of a revision."""
-        past = {product: [row for row in rows if row[0] <= revision] for product, rows in self.truth.items()}
+        past = {
+            product: [row for row in rows if row[0] <= revision]
+            for product, rows in self.truth.items()
+        }
         return {product: max(rows)[1:] for product, rows in past.items() if rows}
 
     def streams(self) -> Iterator[tuple[str, Stream]]:
@@ -57,11 +62,15 @@ def revision_of(delivery: Any) -> int:
 
 def states(delivery: Any) -> dict[str, State]:
     """The states in a delivery, by product."""
-    return {item.product.rsplit("/", 1)[1]: (item.physical, item.reserve) for item in delivery.changes.stocks}
+    return {
+        item.product.rsplit("/", 1)[1]: (item.physical, item.reserve)
+        for item in delivery.changes.stocks
+    }
 
 
 def walk(streams: list[Stream]) -> Iterator[tuple[Stream, Any, dict[str, State]]]:
-    """Each delivery of a client, with what it knows after it. A snapshot begins with nothing known."""
+    """Each delivery of a client, with what it knows after it. A snapshot begins with nothing
+    known."""
     known: dict[str, State] = {}
     for stream in streams:
         if stream.resumed_at is None:
@@ -75,8 +84,14 @@ def snapshot(history: History) -> list[str]:
     """All states of one revision R, then a mark with R; afterwards only newer ones."""
     wrong = []
     for name, stream in history.streams():
-        ends = [place for place, delivery in enumerate(stream.deliveries) if delivery.mark.snapshot_complete]
-        if len(ends) != (stream.resumed_at is None) and not (stream.resumed_at is None and not stream.deliveries):
+        ends = [
+            place
+            for place, delivery in enumerate(stream.deliveries)
+            if delivery.mark.snapshot_complete
+        ]
+        if len(ends) != (stream.resumed_at is None) and not (
+            stream.resumed_at is None and not stream.deliveries
+        ):
             wrong.append(f"{name}: {len(ends)} snapshots were completed")
         for end in ends[:1]:
             before, revision = stream.deliveries[: end + 1], revision_of(stream.deliveries[end])
@@ -88,7 +103,11 @@ def snapshot(history: History) -> list[str]:
             if known != history.at(revision):
                 wrong.append(f"{name}: the snapshot is not what the store had at {revision}")
             later = [delivery for delivery in stream.deliveries[end + 1 :] if not is_mark(delivery)]
-            wrong += [f"{name}: {revision_of(old)} after the snapshot" for old in later if revision_of(old) <= revision]
+            wrong += [
+                f"{name}: {revision_of(old)} after the snapshot"
+                for old in later
+                if revision_of(old) <= revision
+            ]
     return wrong
 
 
@@ -97,7 +116,9 @@ def ordered(history: History) -> list[str]:
     wrong = []
     for name, streams in history.clients.items():
         revisions = [revision_of(delivery) for stream in streams for delivery in stream.deliveries]
-        wrong += [f"{name}: {other} after {one}" for one, other in pairwise(revisions) if other < one]
+        wrong += [
+            f"{name}: {other} after {one}" for one, other in pairwise(revisions) if other < one
+        ]
     return wrong
 
 
@@ -106,9 +127,15 @@ def unique(history: History) -> list[str]:
     wrong = []
     for name, stream in history.streams():
         whole = [
-            delivery.changes.revision for delivery in stream.deliveries if not is_mark(delivery) and not delivery.changes.continued
+            delivery.changes.revision
+            for delivery in stream.deliveries
+            if not is_mark(delivery) and not delivery.changes.continued
         ]
-        wrong += [f"{name}: {revision} came {whole.count(revision)} times" for revision in set(whole) if whole.count(revision) > 1]
+        wrong += [
+            f"{name}: {revision} came {whole.count(revision)} times"
+            for revision in set(whole)
+            if whole.count(revision) > 1
+        ]
     return wrong
 
 
@@ -119,20 +146,29 @@ def atomic(history: History) -> list[str]:
         for _, delivery, known in walk(streams):
             if is_mark(delivery) or delivery.changes.continued:
                 continue
-            torn = [pair for pair in history.pairs if len({known[product][1] for product in pair if product in known}) > 1]
-            wrong += [f"{name}: at {revision_of(delivery)} only half of {pair} had come" for pair in torn]
+            torn = [
+                pair
+                for pair in history.pairs
+                if len({known[product][1] for product in pair if product in known}) > 1
+            ]
+            wrong += [
+                f"{name}: at {revision_of(delivery)} only half of {pair} had come" for pair in torn
+            ]
     return wrong
 
 
 def reliable(history: History) -> list[str]:
-    """The last state of every key that a client got is the store's, and every state is that of its delivery's revision."""
+    """The last state of every key that a client got is the store's, and every state is that of its
+    delivery's revision."""
     wrong = []
     for name, streams in history.clients.items():
         newest, last = 0, dict[str, State]()
         for _, delivery, known in walk(streams):
             last = known
             newest, truth = revision_of(delivery), history.at(revision_of(delivery))
-            off = [product for product, state in states(delivery).items() if truth[product] != state]
+            off = [
+                product for product, state in states(delivery).items() if truth[product] != state
+            ]
             wrong += [f"{name}: at {newest} {product} was not that" for product in off]
         if last != history.at(newest):
             wrong.append(f"{name}: what is known in the end is not what the store had at {newest}")
@@ -148,12 +184,16 @@ def resumable(history: History) -> list[str]:
             if id(stream) not in missing:
                 continue
             if not is_mark(delivery) and delivery.changes.revision <= (stream.resumed_at or 0):
-                wrong.append(f"{name}: {delivery.changes.revision} again after a token of {stream.resumed_at}")
+                wrong.append(
+                    f"{name}: {delivery.changes.revision} again after a token of "
+                    f"{stream.resumed_at}"
+                )
             if is_mark(delivery):
                 missing.discard(id(stream))
                 if known != history.at(delivery.mark.revision):
                     wrong.append(
-                        f"{name}: the token of {stream.resumed_at} did not bring everything up to {delivery.mark.revision}"
+                        f"{name}: the token of {stream.resumed_at} did not bring everything "
+                        f"up to {delivery.mark.revision}"
                     )
     return wrong
 
@@ -169,5 +209,6 @@ def bookmarkable(history: History) -> list[str]:
 
 
 GUARANTEES: dict[str, Callable[[History], list[str]]] = {
-    check.__name__: check for check in (snapshot, ordered, unique, atomic, reliable, resumable, bookmarkable)
+    check.__name__: check
+    for check in (snapshot, ordered, unique, atomic, reliable, resumable, bookmarkable)
 }

@@ -20,7 +20,10 @@ def test_a_token_from_within_a_snapshot_asks_for_a_new_one() -> None:
 
 @pytest.mark.parametrize(
     "other",
-    [Cursors(b"other", "epoch", b"stocks\nacme\ntea"), Cursors(b"key", "epoch", b"stocks\nacme\nrice")],
+    [
+        Cursors(b"other", "epoch", b"stocks\nacme\ntea"),
+        Cursors(b"key", "epoch", b"stocks\nacme\nrice"),
+    ],
     ids=["another database", "another filter"],
 )
 def test_a_token_of_something_else_is_refused(other: Cursors) -> None:

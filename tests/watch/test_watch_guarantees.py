@@ -1,8 +1,10 @@
-"""The seven guarantees with two server processes on one store, of which one is killed and started again, under concurrent writers,
-a client that reads late, one that changes servers all the time, one that was away during a compaction, and one whose server dies.
-Each verdict says how much it judged (`pytest -s`), and each judge is shown a history that was spoilt. (What is held back
-for a client that reads nothing is in test_watch_sessions.py and test_watch_memory.py: states this small fit into gRPC's buffers. On
-SQLite a process hears of what another one commits once a second, so there are fewer deliveries.)"""
+"""The seven guarantees with two server processes on one store, of which one is killed and started
+again, under concurrent writers, a client that reads late, one that changes servers all the time,
+one that was away during a compaction, and one whose server dies. Each verdict says how much it
+judged (`pytest -s`), and each judge is shown a history that was spoilt. (What is held back for a
+client that reads nothing is in test_watch_sessions.py and test_watch_memory.py: states this small
+fit into gRPC's buffers. On SQLite a process hears of what another one commits once a second, so
+there are fewer deliveries.)"""
 
 from __future__ import annotations
 
@@ -39,10 +41,22 @@ class Server:
 
     def __init__(self, url: str, folder: Path, name: str) -> None:
         self._port, self._log = folder / f"port-{name}", folder / f"log-{name}"
-        command = [sys.executable, "-m", "zaiko_server.cli", "serve", "--db", url, "--listen", "127.0.0.1:0"]
+        command = [
+            sys.executable,
+            "-m",
+            "zaiko_server.cli",
+            "serve",
+            "--db",
+            url,
+            "--listen",
+            "127.0.0.1:0",
+        ]
         with self._log.open("ab") as log:
             self.process = subprocess.Popen(
-                [*command, "--port-file", str(self._port), "--quiet"], cwd=folder, stderr=log, stdout=log
+                [*command, "--port-file", str(self._port), "--quiet"],
+                cwd=folder,
+                stderr=log,
+                stdout=log,
             )
 
     async def address(self) -> str:
@@ -74,11 +88,17 @@ class Client:
         stub: Any = stock_service_pb2_grpc.StockServiceStub(self._channel)
         resumes = bool(self._token) and not fresh
         start = watch_pb2.WatchStart(resume_token=self._token) if resumes else SNAPSHOT
-        if resumes and not any(item.mark.snapshot_complete for stream in self.streams for item in stream.deliveries):
+        if resumes and not any(
+            item.mark.snapshot_complete for stream in self.streams for item in stream.deliveries
+        ):
             resumes = False  # a token from within a snapshot begins it again
-        last = next((stream.deliveries[-1] for stream in reversed(self.streams) if stream.deliveries), None)
+        last = next(
+            (stream.deliveries[-1] for stream in reversed(self.streams) if stream.deliveries), None
+        )
         self.streams.append(Stream(revision_of(last) if resumes and last is not None else None))
-        self._call = stub.WatchStocks(stock_service_pb2.WatchStocksRequest(parent=PARENT, start=start))
+        self._call = stub.WatchStocks(
+            stock_service_pb2.WatchStocksRequest(parent=PARENT, start=start)
+        )
 
     async def read(self) -> Any:
         """One more delivery. Raises AioRpcError when the server has gone."""
@@ -104,12 +124,23 @@ class Client:
             self._channel = None
 
 
-def _change(reserves: dict[str, int], receipt: stock.Receipt, uow: Any) -> list[tuple[int, str, int, int]]:
-    changed = list(stock.set_reserves(uow, reserves)[0].values()) if reserves else [stock.receive(uow, [receipt])[0].stock]
-    return [(uow.answer_revision, item.product, item.balance.physical, item.balance.reserve) for item in changed]
+def _change(
+    reserves: dict[str, int], receipt: stock.Receipt, uow: Any
+) -> list[tuple[int, str, int, int]]:
+    changed = (
+        list(stock.set_reserves(uow, reserves)[0].values())
+        if reserves
+        else [stock.receive(uow, [receipt])[0].stock]
+    )
+    return [
+        (uow.answer_revision, item.product, item.balance.physical, item.balance.reserve)
+        for item in changed
+    ]
 
 
-async def _write(db: Database, chance: random.Random, written: list[tuple[int, str, int, int]]) -> None:
+async def _write(
+    db: Database, chance: random.Random, written: list[tuple[int, str, int, int]]
+) -> None:
     for number in range(COMMITS):
         units = chance.randrange(1, 50)
         receipt = stock.Receipt(chance.choice(PRODUCTS), WAREHOUSE, units, f"{id(chance)}-{number}")
@@ -134,7 +165,9 @@ async def _record(url: str, folder: Path) -> History:
             while not (await client.read()).mark.snapshot_complete:
                 pass
         await late.leave()
-        writers = [asyncio.create_task(_write(db, random.Random(seed), written)) for seed in range(WRITERS)]
+        writers = [
+            asyncio.create_task(_write(db, random.Random(seed), written)) for seed in range(WRITERS)
+        ]
         done = asyncio.Event()
 
         async def follow(client: Client, pause: float) -> None:
@@ -167,11 +200,15 @@ async def _record(url: str, folder: Path) -> History:
             await bereft.read()
             return first
 
-        following = [asyncio.create_task(follow(clients["steady"], 0)), asyncio.create_task(follow(clients["slow"], 0.2))]
+        following = [
+            asyncio.create_task(follow(clients["steady"], 0)),
+            asyncio.create_task(follow(clients["slow"], 0.2)),
+        ]
         wandered, died = asyncio.create_task(wander()), asyncio.create_task(die())
         await asyncio.gather(*writers)
         await died
-        # Everything but the newest changes is forgotten: who was away since the beginning has to start over.
+        # Everything but the newest changes is forgotten: who was away since the beginning has to
+        # start over.
         await db.write(MERCHANT, lambda uow: uow.feed.compact(older_than=uow.now + 1, keep=KEPT))
         await late.begin(first)
         assert await late.refusal() == "REVISION_COMPACTED"
@@ -182,7 +219,9 @@ async def _record(url: str, folder: Path) -> History:
             # So that nobody who waits for a delivery is left waiting.
             number += 1
             receipt = stock.Receipt("p7", WAREHOUSE, 1, f"end-{number}")
-            written += await db.write(MERCHANT, partial(_change, dict.fromkeys(PAIRS[0], number), receipt))
+            written += await db.write(
+                MERCHANT, partial(_change, dict.fromkeys(PAIRS[0], number), receipt)
+            )
             await asyncio.sleep(0.05)
         await asyncio.gather(*following, wandered)
         written += await db.write(MERCHANT, partial(_change, dict.fromkeys(PAIRS[0], 777), receipt))
@@ -201,7 +240,9 @@ async def _record(url: str, folder: Path) -> History:
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
-def history(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[History]:
+def history(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[History]:
     folder = tmp_path_factory.mktemp("guarantees")
     if request.param == "sqlite":
         yield asyncio.run(_record(f"sqlite:///{folder / 'zaiko.db'}", folder))
@@ -215,7 +256,10 @@ def history(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 def _judge(name: str, history: History) -> None:
     violations = GUARANTEES[name](history)
     calls = sum(len(streams) for streams in history.clients.values())
-    print(f"\n{name}: {history.deliveries:,} deliveries in {calls} calls, {len(violations)} violations")
+    print(
+        f"\n{name}: {history.deliveries:,} deliveries in {calls} calls, {len(violations)} "
+        "violations"
+    )
     assert violations == []
 
 
@@ -265,7 +309,11 @@ def _steady(history: History) -> list[Any]:
 
 def _first(deliveries: list[Any], *, after: int = 0) -> int:
     """The place of the first delivery of states above a revision."""
-    return next(place for place, item in enumerate(deliveries) if not is_mark(item) and item.changes.revision > after)
+    return next(
+        place
+        for place, item in enumerate(deliveries)
+        if not is_mark(item) and item.changes.revision > after
+    )
 
 
 def _incomplete_snapshot(history: History) -> None:
@@ -279,7 +327,9 @@ def _backwards(history: History) -> None:
 
 def _twice(history: History) -> None:
     deliveries = _steady(history)
-    deliveries.append(copy.deepcopy(next(item for item in reversed(deliveries) if not is_mark(item))))
+    deliveries.append(
+        copy.deepcopy(next(item for item in reversed(deliveries) if not is_mark(item)))
+    )
 
 
 def _torn(history: History) -> None:
@@ -292,7 +342,9 @@ def _torn(history: History) -> None:
 
 
 def _wrong_state(history: History) -> None:
-    next(item for item in reversed(_steady(history)) if not is_mark(item)).changes.stocks[0].physical += 1
+    next(item for item in reversed(_steady(history)) if not is_mark(item)).changes.stocks[
+        0
+    ].physical += 1
 
 
 def _lost_on_resuming(history: History) -> None:
@@ -319,7 +371,9 @@ def _lost_before_a_mark(history: History) -> None:
         ("bookmarkable", _lost_before_a_mark),
     ],
 )
-def test_a_spoilt_history_is_noticed(name: str, spoil: Callable[[History], None], history: History) -> None:
+def test_a_spoilt_history_is_noticed(
+    name: str, spoil: Callable[[History], None], history: History
+) -> None:
     spoilt = copy.deepcopy(history)
     spoil(spoilt)
 

@@ -1,5 +1,6 @@
-"""The promises of a watch, each judged on one recorded history: four writers change eight products while two clients watch, one of
-which goes away and resumes again and again. The names of the verdicts are etcd's."""
+"""The promises of a watch, each judged on one recorded history: four writers change eight products
+while two clients watch, one of which goes away and resumes again and again. The names of the
+verdicts are etcd's."""
 
 from __future__ import annotations
 
@@ -23,7 +24,8 @@ PAIRS = [("p0", "p1"), ("p2", "p3")]
 
 @dataclass
 class History:
-    """What was sent, and what the store held: per product, (revision, physical, reserve) of every change."""
+    """What was sent, and what the store held: per product, (revision, physical, reserve) of every
+    change."""
 
     steady: Reader
     resuming: Reader
@@ -34,26 +36,44 @@ class History:
 
     def at(self, revision: int) -> dict[str, tuple[int, int]]:
         """(physical, reserve) of every product as of a revision."""
-        return {product: max(change for change in changes if change[0] <= revision)[1:] for product, changes in self.truth.items()}
+        return {
+            product: max(change for change in changes if change[0] <= revision)[1:]
+            for product, changes in self.truth.items()
+        }
 
 
-async def _write(bench: Bench, chance: random.Random, truth: list[tuple[int, str, int, int]], commits: int) -> None:
+async def _write(
+    bench: Bench, chance: random.Random, truth: list[tuple[int, str, int, int]], commits: int
+) -> None:
     for number in range(commits):
         units = chance.randrange(1, 50)
         cause = f"{id(chance)}-{number}"
         receipt = stock.Receipt(chance.choice(PRODUCTS), WAREHOUSE, units, cause)
-        work = partial(_change, dict.fromkeys(chance.choice(PAIRS), units) if units % 2 else {}, receipt)
+        work = partial(
+            _change, dict.fromkeys(chance.choice(PAIRS), units) if units % 2 else {}, receipt
+        )
         truth += await bench.db.write(MERCHANT, work)
         await asyncio.sleep(chance.random() * 0.002)
 
 
-def _change(reserves: dict[str, int], receipt: stock.Receipt, uow: Any) -> list[tuple[int, str, int, int]]:
+def _change(
+    reserves: dict[str, int], receipt: stock.Receipt, uow: Any
+) -> list[tuple[int, str, int, int]]:
     """Set reserves, or else receive."""
-    changed = list(stock.set_reserves(uow, reserves)[0].values()) if reserves else [stock.receive(uow, [receipt])[0].stock]
-    return [(uow.answer_revision, item.product, item.balance.physical, item.balance.reserve) for item in changed]
+    changed = (
+        list(stock.set_reserves(uow, reserves)[0].values())
+        if reserves
+        else [stock.receive(uow, [receipt])[0].stock]
+    )
+    return [
+        (uow.answer_revision, item.product, item.balance.physical, item.balance.reserve)
+        for item in changed
+    ]
 
 
-async def _come_and_go(bench: Bench, reader: Reader, chance: random.Random, done: asyncio.Event, history: History) -> None:
+async def _come_and_go(
+    bench: Bench, reader: Reader, chance: random.Random, done: asyncio.Event, history: History
+) -> None:
     while not done.is_set():
         for _ in range(chance.randrange(1, 5)):
             await reader.next()
@@ -66,18 +86,25 @@ async def _come_and_go(bench: Bench, reader: Reader, chance: random.Random, done
 async def _record(url: str) -> History:
     async with serve(url, lambda world: world.begin(PRODUCTS)) as bench:
         written: list[tuple[int, str, int, int]] = [(1, product, 0, 0) for product in PRODUCTS]
-        writers = [asyncio.create_task(_write(bench, random.Random(seed), written, 40)) for seed in range(4)]
+        writers = [
+            asyncio.create_task(_write(bench, random.Random(seed), written, 40))
+            for seed in range(4)
+        ]
         await asyncio.sleep(0.02)
         history = History(Reader(bench.watch_stocks()), Reader(bench.watch_stocks()))
         history.snapshot_revision = await history.steady.until_mark()
         done = asyncio.Event()
-        restless = asyncio.create_task(_come_and_go(bench, history.resuming, random.Random(5), done, history))
+        restless = asyncio.create_task(
+            _come_and_go(bench, history.resuming, random.Random(5), done, history)
+        )
         await asyncio.gather(*writers)
         done.set()
         history.last_revision = max(revision for revision, *_ in written)
         # One more change, so that the client that comes and goes is not left waiting for a message.
         history.last_revision = await bench.reserve(dict.fromkeys(PAIRS[0], 777))
-        written += [(history.last_revision, product, p, r) for product, p, r in await _now(bench, PAIRS[0])]
+        written += [
+            (history.last_revision, product, p, r) for product, p, r in await _now(bench, PAIRS[0])
+        ]
         await restless
         await history.steady.until_revision(history.last_revision)
         await history.resuming.until_revision(history.last_revision)
@@ -92,7 +119,9 @@ async def _now(bench: Bench, products: Any) -> list[tuple[str, int, int]]:
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
-def history(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[History]:
+def history(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[History]:
     if request.param == "sqlite":
         path = tmp_path_factory.mktemp("history") / "zaiko.db"
         path.write_bytes(request.getfixturevalue("sqlite_template").read_bytes())
@@ -111,7 +140,11 @@ def reader(request: pytest.FixtureRequest, history: History) -> Reader:
 
 
 def _changes(reader: Reader) -> list[Any]:
-    return [delivery.changes for delivery in reader.deliveries if delivery.WhichOneof("delivery") == "changes"]
+    return [
+        delivery.changes
+        for delivery in reader.deliveries
+        if delivery.WhichOneof("delivery") == "changes"
+    ]
 
 
 def _walk(reader: Reader) -> Iterator[tuple[Any, dict[str, tuple[int, int]]]]:
@@ -124,7 +157,11 @@ def _walk(reader: Reader) -> Iterator[tuple[Any, dict[str, tuple[int, int]]]]:
 
 
 def _revision(delivery: Any) -> int:
-    return int(delivery.mark.revision if delivery.WhichOneof("delivery") == "mark" else delivery.changes.revision)
+    return int(
+        delivery.mark.revision
+        if delivery.WhichOneof("delivery") == "mark"
+        else delivery.changes.revision
+    )
 
 
 def test_something_happened(history: History) -> None:
@@ -134,7 +171,11 @@ def test_something_happened(history: History) -> None:
 
 
 def test_snapshot_has_all_states_of_one_revision_and_then_a_mark(history: History) -> None:
-    ends = [place for place, delivery in enumerate(history.steady.deliveries) if delivery.mark.snapshot_complete]
+    ends = [
+        place
+        for place, delivery in enumerate(history.steady.deliveries)
+        if delivery.mark.snapshot_complete
+    ]
     before = history.steady.deliveries[: ends[0] + 1]
 
     assert len(ends) == 1
@@ -144,10 +185,15 @@ def test_snapshot_has_all_states_of_one_revision_and_then_a_mark(history: Histor
 
 
 def test_after_the_snapshot_only_newer_revisions_come(history: History) -> None:
-    place = next(place for place, delivery in enumerate(history.steady.deliveries) if delivery.mark.snapshot_complete)
+    place = next(
+        place
+        for place, delivery in enumerate(history.steady.deliveries)
+        if delivery.mark.snapshot_complete
+    )
 
     assert all(
-        changes.revision > history.snapshot_revision for changes in _changes(Reader(None, history.steady.deliveries[place:]))
+        changes.revision > history.snapshot_revision
+        for changes in _changes(Reader(None, history.steady.deliveries[place:]))
     )
 
 
@@ -169,15 +215,23 @@ def test_atomic_what_one_commit_changed_comes_together(reader: Reader) -> None:
             assert all(known[one][1] == known[other][1] for one, other in PAIRS)
 
 
-def test_bookmarkable_at_a_mark_the_client_has_what_the_store_had(reader: Reader, history: History) -> None:
-    marks = [(delivery, known) for delivery, known in _walk(reader) if delivery.WhichOneof("delivery") == "mark"]
+def test_bookmarkable_at_a_mark_the_client_has_what_the_store_had(
+    reader: Reader, history: History
+) -> None:
+    marks = [
+        (delivery, known)
+        for delivery, known in _walk(reader)
+        if delivery.WhichOneof("delivery") == "mark"
+    ]
 
     assert marks
     for delivery, known in marks:
         assert known == history.at(delivery.mark.revision)
 
 
-def test_reliable_and_resumable_the_last_state_of_every_key_is_the_stores(reader: Reader, history: History) -> None:
+def test_reliable_and_resumable_the_last_state_of_every_key_is_the_stores(
+    reader: Reader, history: History
+) -> None:
     *_, (_, known) = _walk(reader)
 
     assert known == history.at(history.last_revision)

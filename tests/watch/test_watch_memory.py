@@ -1,4 +1,5 @@
-"""What a watcher that never reads on holds: its position and one reading, however much changes meanwhile."""
+"""What a watcher that never reads on holds: its position and one reading, however much changes
+meanwhile."""
 
 from __future__ import annotations
 
@@ -28,7 +29,9 @@ class Readings:
         self.largest = 0
         real = topics.Topic._pieces
 
-        def pieces(topic: Any, revision: int, content: Any, *, before: str, after: str) -> list[Any]:
+        def pieces(
+            topic: Any, revision: int, content: Any, *, before: str, after: str
+        ) -> list[Any]:
             made = real(topic, revision, content, before=before, after=after)
             self.readings += 1
             self.largest = max(self.largest, sum(len(piece.changes.items) for piece in made))
@@ -43,7 +46,10 @@ async def _change_all(bench: Bench, times: int) -> int:
     for _ in range(times):
         for name in GOODS:
             key = f"aa/{listing_id(name)}"
-            newest = await bench.db.write(MERCHANT, lambda uow, key=key: (uow.changed(ChangeKind.LINK, [key]), uow.revision)[1])
+            newest = await bench.db.write(
+                MERCHANT,
+                lambda uow, key=key: (uow.changed(ChangeKind.LINK, [key]), uow.revision)[1],
+            )
     return newest
 
 
@@ -63,14 +69,22 @@ async def test_a_watcher_that_never_acknowledges_holds_one_reading_of_at_most_th
             while (request := await orders.get()) is not None:
                 yield request
 
-        conversation = Conversation(bench.watcher.hub, bench.watcher._sync_session, check=lambda request: None)
+        conversation = Conversation(
+            bench.watcher.hub, bench.watcher._sync_session, check=lambda request: None
+        )
         start = watch_pb2.WatchStart(snapshot=watch_pb2.WatchSnapshot())
-        subjects = sync_service_pb2.WatchSyncRequest.Filter(subjects=[sync_service_pb2.WatchSyncRequest.SUBJECT_LINK_STATUS])
-        wanted = sync_service_pb2.WatchSyncRequest(parent=f"merchants/{MERCHANT}", filter=subjects, start=start)
+        subjects = sync_service_pb2.WatchSyncRequest.Filter(
+            subjects=[sync_service_pb2.WatchSyncRequest.SUBJECT_LINK_STATUS]
+        )
+        wanted = sync_service_pb2.WatchSyncRequest(
+            parent=f"merchants/{MERCHANT}", filter=subjects, start=start
+        )
         await orders.put(Request(watch_id=1, create=wanted))
         responses = conversation.responses(requests())
         async with asyncio.timeout(60):
-            while len(told) < UNACKNOWLEDGED + 1:  # created, and what may be sent without acknowledgement
+            while (
+                len(told) < UNACKNOWLEDGED + 1
+            ):  # created, and what may be sent without acknowledgement
                 if len(told) > 3:
                     await _change_all(bench, 1)
                 told.append(await anext(responses))
@@ -78,11 +92,17 @@ async def test_a_watcher_that_never_acknowledges_holds_one_reading_of_at_most_th
             newest = await _change_all(bench, CHANGES // len(GOODS))
             assert readings.readings == before, "nothing is read for a watch that has no room"
             [watch] = conversation._watches.values()
-            held = {name: value for name, value in vars(watch).items() if isinstance(value, (list, dict, set))}
+            held = {
+                name: value
+                for name, value in vars(watch).items()
+                if isinstance(value, (list, dict, set))
+            }
             assert held == {}
             assert conversation._outbox.qsize() <= 1
 
-            await orders.put(Request(watch_id=1, ack=Request.Acknowledgement(delivery=UNACKNOWLEDGED)))
+            await orders.put(
+                Request(watch_id=1, ack=Request.Acknowledgement(delivery=UNACKNOWLEDGED))
+            )
             update = (await anext(responses)).update
         await responses.aclose()
 
@@ -91,7 +111,9 @@ async def test_a_watcher_that_never_acknowledges_holds_one_reading_of_at_most_th
     assert readings.largest == len(GOODS)
 
 
-async def test_a_plain_watch_that_is_not_taken_reads_nothing_more(sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_plain_watch_that_is_not_taken_reads_nothing_more(
+    sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async with serve(sqlite_url, lambda world: world.begin(GOODS, ["aa"])) as bench:
         for name in GOODS:
             bench.world.link("aa", name)

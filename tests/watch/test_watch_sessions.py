@@ -1,4 +1,5 @@
-"""Several watches on one stream: each has its own flow control, and trouble of one is no trouble of another."""
+"""Several watches on one stream: each has its own flow control, and trouble of one is no trouble of
+another."""
 
 from __future__ import annotations
 
@@ -39,13 +40,21 @@ class Client:
     numbers: dict[int, list[int]] = field(default_factory=dict)
     events: list[Any] = field(default_factory=list)
 
-    async def create(self, watch_id: int, *shops: str, start: watch_pb2.WatchStart = SNAPSHOT, parent: str = PARENT) -> None:
+    async def create(
+        self,
+        watch_id: int,
+        *shops: str,
+        start: watch_pb2.WatchStart = SNAPSHOT,
+        parent: str = PARENT,
+    ) -> None:
         request = sync_service_pb2.WatchSyncRequest(parent=parent, start=start)
         request.filter.shops.extend(f"{PARENT}/shops/{shop}" for shop in shops)
         await self.call.write(Request(watch_id=watch_id, create=request))
 
     async def acknowledge(self, watch_id: int, delivery: int) -> None:
-        await self.call.write(Request(watch_id=watch_id, ack=Request.Acknowledgement(delivery=delivery)))
+        await self.call.write(
+            Request(watch_id=watch_id, ack=Request.Acknowledgement(delivery=delivery))
+        )
 
     async def next(self) -> Any:
         event = await asyncio.wait_for(self.call.read(), 60)
@@ -60,7 +69,9 @@ class Client:
 
     async def until(self, kind: str, watch_id: int) -> Any:
         """Read on until an event of this kind of this watch."""
-        while (event := await self.next()).WhichOneof("event") != kind or event.watch_id != watch_id:
+        while (event := await self.next()).WhichOneof(
+            "event"
+        ) != kind or event.watch_id != watch_id:
             pass
         return event
 
@@ -68,13 +79,20 @@ class Client:
         """Read on until a mark of this watch at or above `revision`; its revision."""
         while True:
             event = await self.until("update", watch_id)
-            if event.update.WhichOneof("delivery") == "mark" and event.update.mark.revision >= revision:
+            if (
+                event.update.WhichOneof("delivery") == "mark"
+                and event.update.mark.revision >= revision
+            ):
                 return int(event.update.mark.revision)
 
 
 def reason(event: Any) -> str:
     problem = getattr(event, event.WhichOneof("event")).problem
-    return error_pb2.ErrorReason.Name(problem.reason).removeprefix("ERROR_REASON_") if problem.reason else ""
+    return (
+        error_pb2.ErrorReason.Name(problem.reason).removeprefix("ERROR_REASON_")
+        if problem.reason
+        else ""
+    )
 
 
 def told(shop: str) -> Any:
@@ -82,7 +100,9 @@ def told(shop: str) -> Any:
     return lambda uow: (uow.changed(ChangeKind.SHOP, [shop]), uow.answer_revision)[1]
 
 
-async def test_watches_of_one_stream_show_what_each_asked_for_and_number_their_deliveries(bench: Bench) -> None:
+async def test_watches_of_one_stream_show_what_each_asked_for_and_number_their_deliveries(
+    bench: Bench,
+) -> None:
     client = Client(bench.syncs.WatchSyncSession())
     await client.create(1, "aa")
     await client.create(7, "bb", "cc")
@@ -102,11 +122,14 @@ async def test_watches_of_one_stream_show_what_each_asked_for_and_number_their_d
     assert sorted(created) == [1, 7]
 
 
-async def test_without_acknowledgements_a_watch_stops_and_then_brings_the_newest_states_only(bench: Bench) -> None:
+async def test_without_acknowledgements_a_watch_stops_and_then_brings_the_newest_states_only(
+    bench: Bench,
+) -> None:
     client = Client(bench.syncs.WatchSyncSession(), acknowledging=False)
     await client.create(1, "aa")
     await client.create(2, "bb")
-    # Every change is read before the next one is made, so that nothing is coalesced before the limit.
+    # Every change is read before the next one is made, so that nothing is coalesced before the
+    # limit.
     while len(client.numbers.get(1, [])) < UNACKNOWLEDGED:
         if client.numbers.get(1) and client.readers[1].deliveries[-1].WhichOneof("delivery"):
             await bench.db.write(MERCHANT, told("aa"))
@@ -161,7 +184,9 @@ async def test_a_cancelled_watch_is_silent_and_the_other_goes_on(bench: Bench) -
     assert {event.watch_id for event in client.events[place:]} == {2}
 
 
-async def test_a_watch_that_cannot_begin_is_cancelled_with_its_problem_and_leaves_the_others(bench: Bench) -> None:
+async def test_a_watch_that_cannot_begin_is_cancelled_with_its_problem_and_leaves_the_others(
+    bench: Bench,
+) -> None:
     client = Client(bench.syncs.WatchSyncSession())
     await client.create(1, "aa")
     await client.until_mark(1)
@@ -178,7 +203,11 @@ async def test_a_watch_that_cannot_begin_is_cancelled_with_its_problem_and_leave
     problems: dict[int, str] = {}
     while len(problems) < 4:
         await client.next()
-        problems = {event.watch_id: reason(event) for event in client.events if event.WhichOneof("event") == "cancelled"}
+        problems = {
+            event.watch_id: reason(event)
+            for event in client.events
+            if event.WhichOneof("event") == "cancelled"
+        }
     newest = await bench.db.write(MERCHANT, told("aa"))
     while client.readers[1].deliveries[-1].changes.revision < newest:
         await client.until("update", 1)
@@ -200,7 +229,10 @@ async def test_a_watch_resumes_where_a_watch_of_another_call_was(bench: Bench) -
     await client.create(1, "aa", start=reader.resume())
     await client.until_mark(1, newest)
 
-    assert [delivery.WhichOneof("delivery") for delivery in client.readers[1].deliveries] == ["changes", "mark"]
+    assert [delivery.WhichOneof("delivery") for delivery in client.readers[1].deliveries] == [
+        "changes",
+        "mark",
+    ]
     assert not client.readers[1].deliveries[-1].mark.snapshot_complete
 
 
@@ -216,9 +248,18 @@ async def test_requests_that_make_no_sense_are_refused_and_the_stream_goes_on(be
         (Request(watch_id=5, ack=Request.Acknowledgement()), "INVALID_FIELD"),
         (Request(watch_id=5), "INVALID_FIELD"),
         (Request(watch_id=0, progress=Request.Question()), "INVALID_FIELD"),
-        (Request(watch_id=5, create=sync_service_pb2.WatchSyncRequest(parent=PARENT)), "INVALID_FIELD"),
-        (Request(watch_id=4, create=sync_service_pb2.WatchSyncRequest(parent=PARENT)), "INVALID_FIELD"),
-        (Request(watch_id=6, create=sync_service_pb2.WatchSyncRequest(parent="nonsense")), "INVALID_NAME"),
+        (
+            Request(watch_id=5, create=sync_service_pb2.WatchSyncRequest(parent=PARENT)),
+            "INVALID_FIELD",
+        ),
+        (
+            Request(watch_id=4, create=sync_service_pb2.WatchSyncRequest(parent=PARENT)),
+            "INVALID_FIELD",
+        ),
+        (
+            Request(watch_id=6, create=sync_service_pb2.WatchSyncRequest(parent="nonsense")),
+            "INVALID_NAME",
+        ),
     ]:
         await client.call.write(request)
         event = await client.until("refused", request.watch_id)
@@ -255,8 +296,12 @@ async def test_more_watches_than_a_stream_may_have_are_refused(bench: Bench) -> 
     assert refused.refused.problem.metadata["limit"] == str(WATCHES)
 
 
-async def test_the_stream_and_each_of_its_watches_take_a_seat_and_give_it_back(sqlite_url: str) -> None:
-    async with serve(sqlite_url, lambda world: world.begin(shops=SHOPS), limits=Limits(process=5, principal=2)) as bench:
+async def test_the_stream_and_each_of_its_watches_take_a_seat_and_give_it_back(
+    sqlite_url: str,
+) -> None:
+    async with serve(
+        sqlite_url, lambda world: world.begin(shops=SHOPS), limits=Limits(process=5, principal=2)
+    ) as bench:
         client = Client(bench.syncs.WatchSyncSession())
         await client.create(1, "aa")
         await client.until_mark(1)
@@ -279,7 +324,9 @@ async def test_the_stream_and_each_of_its_watches_take_a_seat_and_give_it_back(s
     assert code is grpc.StatusCode.OK
 
 
-async def test_drain_sends_each_watch_a_last_mark_also_past_its_limit_and_then_ends_the_stream(bench: Bench) -> None:
+async def test_drain_sends_each_watch_a_last_mark_also_past_its_limit_and_then_ends_the_stream(
+    bench: Bench,
+) -> None:
     client = Client(bench.syncs.WatchSyncSession(), acknowledging=False)
     await client.create(1, "aa")
     await client.create(2, "bb")
@@ -302,12 +349,19 @@ async def test_drain_sends_each_watch_a_last_mark_also_past_its_limit_and_then_e
     assert await draining
     assert (await refusal_of(client.call))[:2] == (grpc.StatusCode.UNAVAILABLE, "SERVER_DRAINING")
     assert ended.value.code() is grpc.StatusCode.UNAVAILABLE
-    assert {watch_id: update.WhichOneof("delivery") for watch_id, update in last.items()} == {1: "mark", 2: "mark"}
+    assert {watch_id: update.WhichOneof("delivery") for watch_id, update in last.items()} == {
+        1: "mark",
+        2: "mark",
+    }
 
 
-async def test_a_stream_that_is_not_read_is_ended_and_leaves_nothing_behind(sqlite_url: str) -> None:
+async def test_a_stream_that_is_not_read_is_ended_and_leaves_nothing_behind(
+    sqlite_url: str,
+) -> None:
     names = [f"p{number:03d}" for number in range(150)]
-    async with serve(sqlite_url, lambda world: world.begin(names, ["aa"]), limits=Limits(blocked=0.5)) as bench:
+    async with serve(
+        sqlite_url, lambda world: world.begin(names, ["aa"]), limits=Limits(blocked=0.5)
+    ) as bench:
         for name in names:
             bench.world.link("aa", name)
         client = Client(bench.syncs.WatchSyncSession())
@@ -324,5 +378,7 @@ async def test_a_stream_that_is_not_read_is_ended_and_leaves_nothing_behind(sqli
         code, why, _ = await refusal_of(client.call)
 
     assert (code, why) == (grpc.StatusCode.RESOURCE_EXHAUSTED, "SLOW_CONSUMER")
-    left = [task for task in asyncio.all_tasks() if task.get_name().startswith("zaiko watch session")]
+    left = [
+        task for task in asyncio.all_tasks() if task.get_name().startswith("zaiko watch session")
+    ]
     assert left == []

@@ -34,7 +34,11 @@ async def bench(sqlite_url: str) -> AsyncIterator[Bench]:
 
 def every(seconds: float, token: str = "") -> watch_pb2.WatchStart:
     """A start with so many seconds between marks."""
-    start = watch_pb2.WatchStart(resume_token=token) if token else watch_pb2.WatchStart(snapshot=watch_pb2.WatchSnapshot())
+    start = (
+        watch_pb2.WatchStart(resume_token=token)
+        if token
+        else watch_pb2.WatchStart(snapshot=watch_pb2.WatchSnapshot())
+    )
     start.bookmark_interval.FromNanoseconds(int(seconds * 1e9))
     return start
 
@@ -49,7 +53,9 @@ async def watches(bench: Bench, number: int) -> None:
 # Resuming
 
 
-async def test_resume_after_a_disconnect_brings_what_was_missed_and_nothing_else(bench: Bench) -> None:
+async def test_resume_after_a_disconnect_brings_what_was_missed_and_nothing_else(
+    bench: Bench,
+) -> None:
     reader = Reader(bench.watch_stocks())
     await reader.until_mark()
     reader.call.cancel()
@@ -58,7 +64,9 @@ async def test_resume_after_a_disconnect_brings_what_was_missed_and_nothing_else
     again = Reader(bench.watch_stocks(reader.resume()))
     await again.until_mark(missed)
 
-    assert [(name, state.reserve) for name, state in again.known.items()] == [(f"{PARENT}/products/tea/stock", 5)]
+    assert [(name, state.reserve) for name, state in again.known.items()] == [
+        (f"{PARENT}/products/tea/stock", 5)
+    ]
 
 
 async def test_resume_is_told_at_once_that_it_has_caught_up(bench: Bench) -> None:
@@ -85,7 +93,10 @@ async def test_resume_after_a_restart_of_the_server_brings_what_was_missed(sqlit
 
 
 async def test_resume_on_another_replica_and_hear_of_its_commits(store_url: str) -> None:
-    async with serve(store_url, lambda world: world.begin(["rice", "tea"])) as one, serve(store_url) as other:
+    async with (
+        serve(store_url, lambda world: world.begin(["rice", "tea"])) as one,
+        serve(store_url) as other,
+    ):
         reader = Reader(one.watch_stocks())
         await reader.until_mark()
         await reader.until_revision(await other.reserve({"tea": 1}))
@@ -104,7 +115,11 @@ async def test_a_token_of_another_filter_is_refused(bench: Bench) -> None:
     narrower = await refusal_of(bench.watch_stocks(reader.resume(), "tea"))
     other_watch = await refusal_of(bench.watch_sync(reader.resume()))
 
-    assert narrower[:2] == other_watch[:2] == (grpc.StatusCode.INVALID_ARGUMENT, "RESUME_TOKEN_INVALID")
+    assert (
+        narrower[:2]
+        == other_watch[:2]
+        == (grpc.StatusCode.INVALID_ARGUMENT, "RESUME_TOKEN_INVALID")
+    )
 
 
 async def test_the_order_of_a_filter_does_not_matter(bench: Bench) -> None:
@@ -121,7 +136,9 @@ async def test_a_token_of_another_merchant_is_refused(bench: Bench) -> None:
     reader = Reader(bench.watch_stocks())
     await reader.until_mark()
 
-    code, reason, _ = await refusal_of(bench.watch_stocks(reader.resume(), parent="merchants/other"))
+    code, reason, _ = await refusal_of(
+        bench.watch_stocks(reader.resume(), parent="merchants/other")
+    )
 
     assert (code, reason) == (grpc.StatusCode.INVALID_ARGUMENT, "RESUME_TOKEN_INVALID")
 
@@ -136,7 +153,9 @@ async def test_a_restored_backup_is_told_apart(bench: Bench) -> None:
     assert (code, reason) == (grpc.StatusCode.OUT_OF_RANGE, "HISTORY_REPLACED")
 
 
-async def test_a_revision_that_was_lost_is_told_as_being_in_the_future(sqlite_url: str, tmp_path: Path) -> None:
+async def test_a_revision_that_was_lost_is_told_as_being_in_the_future(
+    sqlite_url: str, tmp_path: Path
+) -> None:
     older = tmp_path / "older.db"
     async with serve(sqlite_url, lambda world: world.begin()):
         pass
@@ -154,9 +173,15 @@ async def test_a_revision_that_was_lost_is_told_as_being_in_the_future(sqlite_ur
 
 
 async def test_a_merchant_that_does_not_exist_is_refused(bench: Bench) -> None:
-    code, reason, metadata = await refusal_of(bench.watch_stocks(SNAPSHOT, parent="merchants/nobody"))
+    code, reason, metadata = await refusal_of(
+        bench.watch_stocks(SNAPSHOT, parent="merchants/nobody")
+    )
 
-    assert (code, reason, metadata["resource"]) == (grpc.StatusCode.NOT_FOUND, "RESOURCE_NOT_FOUND", "merchants/nobody")
+    assert (code, reason, metadata["resource"]) == (
+        grpc.StatusCode.NOT_FOUND,
+        "RESOURCE_NOT_FOUND",
+        "merchants/nobody",
+    )
 
 
 async def test_names_of_another_merchant_in_the_filter_are_refused(bench: Bench) -> None:
@@ -173,10 +198,14 @@ async def test_names_of_another_merchant_in_the_filter_are_refused(bench: Bench)
 
 async def _compact(bench: Bench) -> int:
     """Forget all changes but the newest."""
-    return await bench.db.write(MERCHANT, lambda uow: uow.feed.compact(older_than=uow.now + 1, keep=1))
+    return await bench.db.write(
+        MERCHANT, lambda uow: uow.feed.compact(older_than=uow.now + 1, keep=1)
+    )
 
 
-async def test_a_token_from_before_the_compaction_is_refused_and_a_snapshot_helps(bench: Bench) -> None:
+async def test_a_token_from_before_the_compaction_is_refused_and_a_snapshot_helps(
+    bench: Bench,
+) -> None:
     reader = Reader(bench.watch_stocks())
     await reader.until_mark()
     reader.call.cancel()
@@ -226,7 +255,11 @@ async def test_marks_tell_the_time_and_only_the_first_ends_a_snapshot(bench: Ben
     await reader.until_mark()
     await reader.until_mark()
 
-    ends = [delivery.mark.snapshot_complete for delivery in reader.deliveries if delivery.WhichOneof("delivery") == "mark"]
+    ends = [
+        delivery.mark.snapshot_complete
+        for delivery in reader.deliveries
+        if delivery.WhichOneof("delivery") == "mark"
+    ]
     lag = time.time() - reader.deliveries[-1].mark.send_time.ToNanoseconds() / 1e9
     assert ends == [True, False]
     assert -1 < lag < 60
@@ -258,7 +291,9 @@ async def test_a_large_revision_comes_in_pieces_and_a_token_within_it_repeats_it
         await reader.until_revision(revision)
         pieces = reader.deliveries[len(snapshot) + 1 :]
 
-        within = Reader(bench.watch_stocks(watch_pb2.WatchStart(resume_token=pieces[1].resume_token)))
+        within = Reader(
+            bench.watch_stocks(watch_pb2.WatchStart(resume_token=pieces[1].resume_token))
+        )
         await within.until_revision(revision)
 
     assert len(pieces) > 2
@@ -270,7 +305,9 @@ async def test_a_large_revision_comes_in_pieces_and_a_token_within_it_repeats_it
     assert [piece.changes.continued for piece in snapshot] == [True] * (len(snapshot) - 1) + [False]
 
 
-async def test_a_token_from_within_a_snapshot_begins_it_again(sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_token_from_within_a_snapshot_begins_it_again(
+    sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(topics, "LARGEST", 4096)
     names = [f"p{number:03d}" for number in range(100)]
     async with serve(sqlite_url, lambda world: world.begin(names, shops=())) as bench:
@@ -292,7 +329,9 @@ def test_pieces_are_of_one_mebibyte() -> None:
 # The sync watch
 
 
-async def test_sync_shows_links_shops_and_runs_and_tells_of_what_ceased_to_exist(bench: Bench) -> None:
+async def test_sync_shows_links_shops_and_runs_and_tells_of_what_ceased_to_exist(
+    bench: Bench,
+) -> None:
     bench.world.link("aa", "tea")
     reader = Reader(bench.watch_sync())
     await reader.until_mark()
@@ -320,7 +359,9 @@ async def test_a_deleted_name_that_comes_back_is_a_state_again(bench: Bench) -> 
     assert reader.known == {}
 
 
-async def test_what_came_and_went_while_the_client_was_away_is_only_told_as_gone(bench: Bench) -> None:
+async def test_what_came_and_went_while_the_client_was_away_is_only_told_as_gone(
+    bench: Bench,
+) -> None:
     reader = Reader(bench.watch_sync())
     await reader.until_mark()
     reader.call.cancel()
@@ -354,7 +395,9 @@ async def test_sync_filters_by_shop_and_by_subject(bench: Bench) -> None:
     assert all("/links/" in name for name in only_links.known)
 
 
-async def test_sync_shows_a_run_while_it_goes_on_and_the_last_one_in_a_snapshot(bench: Bench) -> None:
+async def test_sync_shows_a_run_while_it_goes_on_and_the_last_one_in_a_snapshot(
+    bench: Bench,
+) -> None:
     reader = Reader(bench.watch_sync(SNAPSHOT, subjects=[SUBJECTS.SUBJECT_SYNC_RUN]))
     await reader.until_mark()
     claim = (await bench.db.jobs(lambda jobs: jobs.claim(1), owner="test", lease=60_000_000))[0]
@@ -368,7 +411,11 @@ async def test_sync_shows_a_run_while_it_goes_on_and_the_last_one_in_a_snapshot(
     await reader.until(lambda response: bool(response.changes.items))
 
     name = f"{PARENT}/shops/{claim.shop}/runs/r1"
-    states = [delivery.changes.items[0].sync_run.state for delivery in reader.deliveries if delivery.changes.items]
+    states = [
+        delivery.changes.items[0].sync_run.state
+        for delivery in reader.deliveries
+        if delivery.changes.items
+    ]
     assert states == [1, 2]
     assert fresh.known[name].state == 1
 
@@ -376,7 +423,9 @@ async def test_sync_shows_a_run_while_it_goes_on_and_the_last_one_in_a_snapshot(
 # Sharing a process
 
 
-async def test_many_watches_of_the_same_share_one_reading(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_many_watches_of_the_same_share_one_reading(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
     readers = [Reader(bench.watch_stocks()) for _ in range(20)]
     for reader in readers:
         await reader.until_mark()
@@ -399,7 +448,9 @@ async def test_many_watches_of_the_same_share_one_reading(bench: Bench, monkeypa
 async def test_a_slow_consumer_delays_nobody(sqlite_url: str) -> None:
     patience = 120.0
     names = [f"p{number:03d}" for number in range(150)]
-    async with serve(sqlite_url, lambda world: world.begin(names, shops=()), limits=Limits(blocked=patience)) as bench:
+    async with serve(
+        sqlite_url, lambda world: world.begin(names, shops=()), limits=Limits(blocked=patience)
+    ) as bench:
         stuck, brisk = Reader(bench.watch_stocks()), Reader(bench.watch_stocks())
         await stuck.until_mark()
         await brisk.until_mark()
@@ -413,14 +464,17 @@ async def test_a_slow_consumer_delays_nobody(sqlite_url: str) -> None:
 
 async def test_a_slow_consumer_is_ended_and_may_resume(sqlite_url: str) -> None:
     names = [f"p{number:03d}" for number in range(150)]
-    async with serve(sqlite_url, lambda world: world.begin(names, shops=()), limits=Limits(blocked=0.5)) as bench:
+    async with serve(
+        sqlite_url, lambda world: world.begin(names, shops=()), limits=Limits(blocked=0.5)
+    ) as bench:
         stuck = Reader(bench.watch_stocks())
         await stuck.until_mark()
         for units in range(1, 21):
             revision = await bench.reserve(dict.fromkeys(names, units))
         await watches(bench, 0)
 
-        # The client that reads on finds what it had missed until then, why it was ended, and a token that still resumes.
+        # The client that reads on finds what it had missed until then, why it was ended, and a
+        # token that still resumes.
         with pytest.raises(grpc.aio.AioRpcError):
             await stuck.until_revision(revision)
         code, reason, _ = await refusal_of(stuck.call)
@@ -432,7 +486,9 @@ async def test_a_slow_consumer_is_ended_and_may_resume(sqlite_url: str) -> None:
 
 
 async def test_caps_on_watches_and_a_seat_is_given_back(sqlite_url: str) -> None:
-    async with serve(sqlite_url, lambda world: world.begin(), limits=Limits(process=5, principal=2)) as bench:
+    async with serve(
+        sqlite_url, lambda world: world.begin(), limits=Limits(process=5, principal=2)
+    ) as bench:
         first, second = Reader(bench.watch_stocks()), Reader(bench.watch_stocks())
         await first.until_mark()
         await second.until_mark()
@@ -443,7 +499,11 @@ async def test_caps_on_watches_and_a_seat_is_given_back(sqlite_url: str) -> None
         third = Reader(bench.watch_stocks())
         await third.until_mark()
 
-    assert (code, reason, metadata["limit"]) == (grpc.StatusCode.RESOURCE_EXHAUSTED, "TOO_MANY_STREAMS", "2")
+    assert (code, reason, metadata["limit"]) == (
+        grpc.StatusCode.RESOURCE_EXHAUSTED,
+        "TOO_MANY_STREAMS",
+        "2",
+    )
 
 
 async def test_drain_ends_every_watch_with_a_mark_and_admits_no_more(bench: Bench) -> None:
@@ -457,7 +517,10 @@ async def test_drain_ends_every_watch_with_a_mark_and_admits_no_more(bench: Benc
     for reader in readers:
         last = await reader.next()
         assert last.WhichOneof("delivery") == "mark"
-        assert (await refusal_of(reader.call))[:2] == (grpc.StatusCode.UNAVAILABLE, "SERVER_DRAINING")
+        assert (await refusal_of(reader.call))[:2] == (
+            grpc.StatusCode.UNAVAILABLE,
+            "SERVER_DRAINING",
+        )
     assert (await refusal_of(bench.watch_stocks()))[1] == "SERVER_DRAINING"
 
 
@@ -465,7 +528,9 @@ async def test_changes_that_no_watch_shows_are_passed_over(bench: Bench) -> None
     reader = Reader(bench.watch_stocks(every(1)))
     await reader.until_mark()
     await bench.db.write(MERCHANT, lambda uow: uow.advance())
-    newest = await bench.db.write(MERCHANT, lambda uow: (uow.changed(ChangeKind.SHOP, ["aa"]), uow.answer_revision)[1])
+    newest = await bench.db.write(
+        MERCHANT, lambda uow: (uow.changed(ChangeKind.SHOP, ["aa"]), uow.answer_revision)[1]
+    )
 
     await reader.until_mark(newest)
 

@@ -1,4 +1,5 @@
-"""What the tests of the watch run on: a real server on a socket over a real SQLite store, and a client that keeps what it got."""
+"""What the tests of the watch run on: a real server on a socket over a real SQLite store, and a
+client that keeps what it got."""
 
 from __future__ import annotations
 
@@ -30,7 +31,9 @@ PARENT = f"merchants/{MERCHANT}"
 SNAPSHOT = watch_pb2.WatchStart(snapshot=watch_pb2.WatchSnapshot())
 
 
-class Services(stock_service_pb2_grpc.StockServiceServicer, sync_service_pb2_grpc.SyncServiceServicer):
+class Services(
+    stock_service_pb2_grpc.StockServiceServicer, sync_service_pb2_grpc.SyncServiceServicer
+):
     """The two watches, with refusals mapped as the server does it."""
 
     def __init__(self, watcher: SyncWatcher) -> None:
@@ -45,7 +48,9 @@ class Services(stock_service_pb2_grpc.StockServiceServicer, sync_service_pb2_grp
             yield response
 
     async def WatchSyncSession(self, requests, context):
-        async for response in self._mapped(self._watcher.watch_sync_session(requests, context), context):
+        async for response in self._mapped(
+            self._watcher.watch_sync_session(requests, context), context
+        ):
             yield response
 
     async def _mapped(self, responses, context):
@@ -53,7 +58,9 @@ class Services(stock_service_pb2_grpc.StockServiceServicer, sync_service_pb2_grp
             async for response in responses:
                 yield response
         except Refusal as refusal:
-            await context.abort(code_for(refusal), status_for(refusal).message, trailers_for(refusal))
+            await context.abort(
+                code_for(refusal), status_for(refusal).message, trailers_for(refusal)
+            )
 
 
 @dataclass
@@ -68,13 +75,17 @@ class Bench:
     port: int
     identity: SimpleNamespace
 
-    def watch_stocks(self, start: watch_pb2.WatchStart = SNAPSHOT, *products: str, parent: str = PARENT) -> Any:
+    def watch_stocks(
+        self, start: watch_pb2.WatchStart = SNAPSHOT, *products: str, parent: str = PARENT
+    ) -> Any:
         names = [f"{parent}/products/{product}" for product in products]
         request = stock_service_pb2.WatchStocksRequest(parent=parent, start=start)
         request.filter.products.extend(names)
         return self.stocks.WatchStocks(request)
 
-    def watch_sync(self, start: watch_pb2.WatchStart = SNAPSHOT, *shops: str, subjects: Iterable[int] = ()) -> Any:
+    def watch_sync(
+        self, start: watch_pb2.WatchStart = SNAPSHOT, *shops: str, subjects: Iterable[int] = ()
+    ) -> Any:
         request = sync_service_pb2.WatchSyncRequest(parent=PARENT, start=start)
         request.filter.shops.extend(f"{PARENT}/shops/{shop}" for shop in shops)
         request.filter.subjects.extend(subjects)
@@ -91,14 +102,18 @@ class Bench:
 
 
 @contextlib.asynccontextmanager
-async def serve(url: str, world: Callable[[World], World] = lambda world: world, **options: Any) -> AsyncIterator[Bench]:
+async def serve(
+    url: str, world: Callable[[World], World] = lambda world: world, **options: Any
+) -> AsyncIterator[Bench]:
     """A server over the store at `url`; `world` fills it. `options` are the watcher's."""
     db = Database(url)
     stored = migrate(db.engine)
     feed = ChangeFeed(db, poll=0.2)
     db.wake = lambda due_in: feed.wake()
     await feed.start()
-    identity = SimpleNamespace(db=db, feed=feed, epoch=stored["epoch"], token_key=stored["token_key"], can_sync=can_sync)
+    identity = SimpleNamespace(
+        db=db, feed=feed, epoch=stored["epoch"], token_key=stored["token_key"], can_sync=can_sync
+    )
     watcher = SyncWatcher(identity, **options)
     server = grpc.aio.server()
     services = Services(watcher)
@@ -106,7 +121,8 @@ async def serve(url: str, world: Callable[[World], World] = lambda world: world,
     sync_service_pb2_grpc.add_SyncServiceServicer_to_server(services, server)
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
-    # Without probing, HTTP/2 windows stay small, so that a reader that stops is noticed after 64 KiB instead of after MiBs.
+    # Without probing, HTTP/2 windows stay small, so that a reader that stops is noticed after 64
+    # KiB instead of after MiBs.
     channel = grpc.aio.insecure_channel(f"127.0.0.1:{port}", options=[("grpc.http2.bdp_probe", 0)])
     try:
         yield Bench(
@@ -138,7 +154,9 @@ class Reader:
         """One more delivery."""
         response = await self.call.read()
         if response is grpc.aio.EOF:
-            raise AssertionError(f"the watch ended: {await self.call.code()} {await self.call.details()}")
+            raise AssertionError(
+                f"the watch ended: {await self.call.code()} {await self.call.details()}"
+            )
         self.take(response)
         return response
 
@@ -159,7 +177,9 @@ class Reader:
 
     async def until_mark(self, revision: int = 0) -> int:
         """Read on until a mark at or above `revision`; its revision."""
-        response = await self.until(lambda r: r.WhichOneof("delivery") == "mark" and r.mark.revision >= revision)
+        response = await self.until(
+            lambda r: r.WhichOneof("delivery") == "mark" and r.mark.revision >= revision
+        )
         return int(response.mark.revision)
 
     async def until_revision(self, revision: int) -> None:

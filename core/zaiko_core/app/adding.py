@@ -1,8 +1,9 @@
-"""The transactions of a run that adds received units to a shop's numbers (ADR 0017): judge what was not answered, record an attempt
-before it is sent, record what became of it.
+"""The transactions of a run that adds received units to a shop's numbers (ADR 0017): judge what was
+not answered, record an attempt before it is sent, record what became of it.
 
-Each listing has at most one attempt under way. `prepare` is called after the shop's orders were fetched, with numbers that were
-read before; all but `to_read` first check that this process still holds the shop. Nothing here is told to watchers.
+Each listing has at most one attempt under way. `prepare` is called after the shop's orders were
+fetched, with numbers that were read before; all but `to_read` first check that this process still
+holds the shop. Nothing here is told to watchers.
 """
 
 from __future__ import annotations
@@ -13,7 +14,16 @@ from dataclasses import dataclass, replace
 from zaiko_core.app.ports import UnitOfWork
 from zaiko_core.app.records import AdditionRecord, ListingRecord, PlaceRecord
 from zaiko_core.app.sync import Observation, Outcome, Policy, Write, in_shadow
-from zaiko_core.domain.addition import ARRIVAL, AdditionState, Attempt, Reading, Verdict, judge, overtaken, settled_by_answer
+from zaiko_core.domain.addition import (
+    ARRIVAL,
+    AdditionState,
+    Attempt,
+    Reading,
+    Verdict,
+    judge,
+    overtaken,
+    settled_by_answer,
+)
 from zaiko_core.domain.fence import Mode
 from zaiko_core.domain.problem import Problem
 
@@ -27,7 +37,8 @@ _BECOMES = {
     Verdict.UNDECIDED: AdditionState.UNDECIDED,
 }
 _MARGIN = 300 * _SECOND
-"""µs before an attempt was recorded from when orders are looked at: it was read, and orders were taken in, shortly before."""
+"""µs before an attempt was recorded from when orders are looked at: it was read, and orders were
+taken in, shortly before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +62,9 @@ class _Step:
     def settle(self, state: AdditionState, due_at: int) -> None:
         """The attempt under way has come to this."""
         self.move(state, AdditionState.SENT)
-        self.place = replace(self.place, due_at=due_at, key=None, under_way=None, seen=None, attempt=0, problem=None)
+        self.place = replace(
+            self.place, due_at=due_at, key=None, under_way=None, seen=None, attempt=0, problem=None
+        )
 
     def wait(self, due_at: int) -> None:
         self.place = replace(self.place, due_at=due_at)
@@ -60,7 +73,9 @@ class _Step:
         """Backs off: 2 s, doubling to one hour."""
         attempt = self.place.attempt + 1
         due_at = now + min(_RETRY_FIRST * 2 ** min(attempt - 1, 16), _RETRY_LAST)
-        self.place = replace(self.place, due_at=due_at, attempt=attempt, problem=replace(problem, retry_at=due_at))
+        self.place = replace(
+            self.place, due_at=due_at, attempt=attempt, problem=replace(problem, retry_at=due_at)
+        )
 
     @property
     def units(self) -> int:
@@ -74,29 +89,47 @@ class _Step:
 def to_read(uow: UnitOfWork, shop: str, policy: Policy, *, limit: int) -> list[ListingRecord]:
     """The listings whose numbers the places that are due need now."""
     places = uow.additions.due(shop, limit=limit)
-    wanted = [place.listing for place in places if place.seen is None and _wait(place, policy) <= uow.now]
+    wanted = [
+        place.listing for place in places if place.seen is None and _wait(place, policy) <= uow.now
+    ]
     return list(uow.listings.get(shop, wanted).values()) if wanted else []
 
 
 def prepare(
-    uow: UnitOfWork, shop: str, token: int, policy: Policy, observations: Mapping[str, Observation], *, key: str, limit: int
+    uow: UnitOfWork,
+    shop: str,
+    token: int,
+    policy: Policy,
+    observations: Mapping[str, Observation],
+    *,
+    key: str,
+    limit: int,
 ) -> Prepared:
-    """Go on with every place that is due, and record the writes that follow, before they are sent."""
+    """Go on with every place that is due, and record the writes that follow, before they are
+    sent."""
     uow.hold_lease(shop, token)
     due = uow.additions.due(shop, limit=limit)
     if not due:
         return Prepared()
-    rows, shadow = uow.additions.of_places(shop, [place.listing for place in due]), in_shadow(uow, shop)
+    rows, shadow = (
+        uow.additions.of_places(shop, [place.listing for place in due]),
+        in_shadow(uow, shop),
+    )
     listings = uow.listings.get(shop, [place.listing for place in due])
     before = {row.addition: row for found in rows.values() for row in found}
     steps: list[_Step] = []
     writes: list[Write] = []
     made: list[AdditionRecord] = []
     for place in due:
-        step, seen = _Step(place, list(rows.get(place.listing, ()))), observations.get(place.listing)
+        step, seen = (
+            _Step(place, list(rows.get(place.listing, ()))),
+            observations.get(place.listing),
+        )
         steps.append(step)
         if place.listing not in listings:
-            step.fail(Problem("LISTING_GONE", f"listing {place.listing} is no longer known"), uow.now)
+            step.fail(
+                Problem("LISTING_GONE", f"listing {place.listing} is no longer known"), uow.now
+            )
         elif place.under_way is not None:
             made += _look_after(uow, step, policy, seen, f"r{uow.revision}-{len(made)}")
         elif not any(row.state is AdditionState.QUEUED for row in step.rows):
@@ -113,7 +146,13 @@ def prepare(
     return Prepared(writes, any(step.place.due_at <= uow.now and step.rows for step in steps))
 
 
-def settle(uow: UnitOfWork, shop: str, token: int, policy: Policy, outcomes: Sequence[tuple[Write, Outcome]]) -> None:
+def settle(
+    uow: UnitOfWork,
+    shop: str,
+    token: int,
+    policy: Policy,
+    outcomes: Sequence[tuple[Write, Outcome]],
+) -> None:
     """Record what became of writes. One whose place has moved on since is left alone."""
     uow.hold_lease(shop, token)
     places = uow.additions.places(shop, [write.listing for write, _ in outcomes])
@@ -141,23 +180,34 @@ def settle(uow: UnitOfWork, shop: str, token: int, policy: Policy, outcomes: Seq
             if outcome.problem is not None:
                 step.fail(outcome.problem, uow.now)
             elif outcome.stale:
-                # Somebody bought meanwhile; a shop that says so again and again is asked less often.
+                # Somebody bought meanwhile; a shop that says so again and again is asked less
+                # often.
                 step.place = replace(step.place, attempt=attempts + 1)
-                step.wait(uow.now + (0 if attempts < 3 else min(_RETRY_FIRST * 2 ** (attempts - 3), _RETRY_LAST)))
+                step.wait(
+                    uow.now
+                    + (0 if attempts < 3 else min(_RETRY_FIRST * 2 ** (attempts - 3), _RETRY_LAST))
+                )
     _save(uow, shop, steps, before, [])
 
 
 def _wait(place: PlaceRecord, policy: Policy) -> int:
-    """From when a reading says something about what is under way: no request arrives any more, and where a plain number was
-    acknowledged, the orders that it may have overwritten can be seen."""
+    """From when a reading says something about what is under way: no request arrives any more, and
+    where a plain number was acknowledged, the orders that it may have overwritten can be seen."""
     attempt = place.under_way
     if attempt is None:
         return 0
-    return attempt.sent_at + ARRIVAL if attempt.answered_at is None else attempt.answered_at + policy.visibility
+    return (
+        attempt.sent_at + ARRIVAL
+        if attempt.answered_at is None
+        else attempt.answered_at + policy.visibility
+    )
 
 
-def _look_after(uow: UnitOfWork, step: _Step, policy: Policy, seen: Observation | None, name: str) -> list[AdditionRecord]:
-    """Find out about the attempt under way, as far as that is possible now; units that are to be taken off again."""
+def _look_after(
+    uow: UnitOfWork, step: _Step, policy: Policy, seen: Observation | None, name: str
+) -> list[AdditionRecord]:
+    """Find out about the attempt under way, as far as that is possible now; units that are to be
+    taken off again."""
     place, attempt = step.place, step.place.under_way
     assert attempt is not None
     if (wait := _wait(place, policy)) > uow.now:
@@ -179,7 +229,9 @@ def _look_after(uow: UnitOfWork, step: _Step, policy: Policy, seen: Observation 
         else:
             # Orders placed before this reading have until then to show up.
             reading = Reading(seen.quantity, seen.at, seen.until)
-            step.place = replace(place, seen=reading, due_at=seen.until + policy.visibility, attempt=0, problem=None)
+            step.place = replace(
+                place, seen=reading, due_at=seen.until + policy.visibility, attempt=0, problem=None
+            )
         return []
     if uow.now < place.seen.until + policy.visibility:
         step.wait(place.seen.until + policy.visibility)
@@ -197,7 +249,8 @@ def _look_after(uow: UnitOfWork, step: _Step, policy: Policy, seen: Observation 
 
 
 def _may_overwrite(uow: UnitOfWork, step: _Step, policy: Policy, seen: Observation) -> bool:
-    """Whether a plain number would stand on a reading that an order has overtaken; it is read again, a few times."""
+    """Whether a plain number would stand on a reading that an order has overtaken; it is read
+    again, a few times."""
     place = step.place
     if policy.mode is not Mode.SET or place.attempt >= _OVERTAKEN:
         return False
@@ -209,7 +262,8 @@ def _may_overwrite(uow: UnitOfWork, step: _Step, policy: Policy, seen: Observati
 
 
 def _shorten(step: _Step, seen: Observation, name: str) -> list[AdditionRecord]:
-    """A number cannot fall below zero: of units that are to be taken off, those that are not there wait for the next receipt."""
+    """A number cannot fall below zero: of units that are to be taken off, those that are not there
+    wait for the next receipt."""
     short = step.units + (seen.quantity or 0)
     if short >= 0:
         return []
@@ -220,7 +274,14 @@ def _shorten(step: _Step, seen: Observation, name: str) -> list[AdditionRecord]:
     return []
 
 
-def _begin(uow: UnitOfWork, step: _Step, policy: Policy, seen: Observation, listing: ListingRecord, key: str) -> Write | None:
+def _begin(
+    uow: UnitOfWork,
+    step: _Step,
+    policy: Policy,
+    seen: Observation,
+    listing: ListingRecord,
+    key: str,
+) -> Write | None:
     """Record the attempt to add all that is queued, unless the number cannot be."""
     place, units, shown = step.place, step.units, seen.quantity or 0
     if units == 0 or shown + units < 0:
@@ -235,15 +296,33 @@ def _begin(uow: UnitOfWork, step: _Step, policy: Policy, seen: Observation, list
     step.move(AdditionState.SENT, AdditionState.QUEUED)
     attempt = Attempt(Reading(shown, seen.at, seen.until), units, uow.now)
     step.place = replace(place, key=key, under_way=attempt, seen=None, due_at=uow.now + ARRIVAL)
-    return Write(place.listing, listing.external_id, listing.data, shown + units, seen.quantity, key, 0, uow.now)
+    return Write(
+        place.listing,
+        listing.external_id,
+        listing.data,
+        shown + units,
+        seen.quantity,
+        key,
+        0,
+        uow.now,
+    )
 
 
 def _save(
-    uow: UnitOfWork, shop: str, steps: Sequence[_Step], before: Mapping[str, AdditionRecord], made: Sequence[AdditionRecord]
+    uow: UnitOfWork,
+    shop: str,
+    steps: Sequence[_Step],
+    before: Mapping[str, AdditionRecord],
+    made: Sequence[AdditionRecord],
 ) -> None:
     fresh = {row.addition for row in made}
     uow.additions.insert(made)
-    changed = [row for step in steps for row in step.rows if row.addition not in fresh and before.get(row.addition) != row]
+    changed = [
+        row
+        for step in steps
+        for row in step.rows
+        if row.addition not in fresh and before.get(row.addition) != row
+    ]
     uow.additions.put(changed)
     pending = {step.place.listing for step in steps if _pending(step)}
     for row in made:
@@ -256,4 +335,6 @@ def _save(
 
 
 def _pending(step: _Step) -> bool:
-    return step.place.under_way is not None or any(row.state in (AdditionState.QUEUED, AdditionState.SENT) for row in step.rows)
+    return step.place.under_way is not None or any(
+        row.state in (AdditionState.QUEUED, AdditionState.SENT) for row in step.rows
+    )

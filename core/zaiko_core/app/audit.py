@@ -1,4 +1,5 @@
-"""The drift audit in the transactions of a run (ADR 0013): which links are read again, and why a number differed."""
+"""The drift audit in the transactions of a run (ADR 0013): which links are read again, and why a
+number differed."""
 
 from __future__ import annotations
 
@@ -22,8 +23,8 @@ _LEFT_TO_PEOPLE = {Cause.EDITED_IN_SHOP, Cause.WRONG_LINK, Cause.BUNDLE_PART}
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """How well the numbers of shops were compared lately. `oldest` is when the link that was read longest ago was read (0: never;
-    None: there are no enabled links)."""
+    """How well the numbers of shops were compared lately. `oldest` is when the link that was read
+    longest ago was read (0: never; None: there are no enabled links)."""
 
     enabled: int
     verified: int
@@ -32,10 +33,13 @@ class Summary:
 
 
 def begin(uow: UnitOfWork, shop: str, token: int, *, least: int, period: int = PERIOD) -> int:
-    """Make a slice of the shop's links due with a reading, once per interval of the shop; how many."""
+    """Make a slice of the shop's links due with a reading, once per interval of the shop; how
+    many."""
     uow.hold_lease(shop, token)
     record = uow.shops.get([shop]).get(shop)
-    if record is None or (record.audited_at is not None and uow.now - record.audited_at < record.interval):
+    if record is None or (
+        record.audited_at is not None and uow.now - record.audited_at < record.interval
+    ):
         return 0
     uow.shops.save_audited(shop)
     return uow.links.audit(shop, period=period, interval=record.interval, least=least)
@@ -49,15 +53,17 @@ def summary(uow: UnitOfWork, shop: str, *, since: int) -> Summary:
 
 @dataclass(slots=True)
 class Findings:
-    """Collects the differences that one transaction of a run settles. What it needs to know beside the numbers is asked only when
-    there is a difference, which is rare."""
+    """Collects the differences that one transaction of a run settles. What it needs to know beside
+    the numbers is asked only when there is a difference, which is rare."""
 
     uow: UnitOfWork
     shop: str
     _shop: ShopRecord | None = None
     _found: dict[str, DriftRecord] = field(default_factory=dict)
 
-    def reading(self, item: DueLink, before: Fence, after: Fence, verdict: Drift, quantity: int | None) -> Difference | None:
+    def reading(
+        self, item: DueLink, before: Fence, after: Fence, verdict: Drift, quantity: int | None
+    ) -> Difference | None:
         """The link was read."""
         found = drift.on_reading(before, after, verdict, quantity)
         return None if found is None else self._add(item, found, Circumstances())
@@ -69,7 +75,9 @@ class Findings:
         complete = self._record().orders_complete_until
         around = Circumstances(
             orders_complete=complete is None or complete >= before.suspected_since,
-            sold_unlinked=self.uow.orders.sold_unlinked(self.shop, since=before.suspected_since - PERIOD),
+            sold_unlinked=self.uow.orders.sold_unlinked(
+                self.shop, since=before.suspected_since - PERIOD
+            ),
         )
         found = drift.on_outlived(before, after, around)
         return None if found is None else self._add(item, found, around)
@@ -83,7 +91,11 @@ class Findings:
         return Problem(
             "DIFFERENCE_UNEXPLAINED",
             f"the shop shows {shown} where {expected} was left; cause: {found.difference.cause}",
-            metadata={"shown": str(shown), "expected": str(expected), "cause": str(found.difference.cause)},
+            metadata={
+                "shown": str(shown),
+                "expected": str(expected),
+                "cause": str(found.difference.cause),
+            },
         )
 
     def write(self) -> None:
@@ -93,7 +105,9 @@ class Findings:
     def _add(self, item: DueLink, found: Difference, around: Circumstances) -> Difference:
         name = item.link.listing
         if found.cause is Cause.EDITED_IN_SHOP:
-            edits = self.uow.drifts.edits(self.shop, [name], since=self.uow.now - drift.WITHIN).get(name, 0)
+            edits = self.uow.drifts.edits(self.shop, [name], since=self.uow.now - drift.WITHIN).get(
+                name, 0
+            )
             differ = edits + 1 >= drift.EDITS and self._codes_differ(item)
             found = drift.weighed(found, Circumstances(edits=edits, codes_differ=differ))
         held = found.cause in _LEFT_TO_PEOPLE and self._record().hold_drift

@@ -1,4 +1,5 @@
-"""Oversells are examined in the transaction that makes them, while what was known is still there (ADR 0011)."""
+"""Oversells are examined in the transaction that makes them, while what was known is still there
+(ADR 0011)."""
 
 from __future__ import annotations
 
@@ -17,8 +18,9 @@ TAKERS = 20
 
 
 def examine(uow: UnitOfWork, movements: Sequence[Movement]) -> list[OversellRecord]:
-    """These movements were just posted, and fences are still as before them. Records what sank below zero or sank further, marks
-    cleared what is no longer oversold; the records that are new. One statement when there is nothing of either."""
+    """These movements were just posted, and fences are still as before them. Records what sank
+    below zero or sank further, marks cleared what is no longer oversold; the records that are new.
+    One statement when there is nothing of either."""
     changing: dict[str, list[Movement]] = defaultdict(list)
     for movement in movements:
         if movement.entry.delta.free:
@@ -26,10 +28,19 @@ def examine(uow: UnitOfWork, movements: Sequence[Movement]) -> list[OversellReco
     if not changing:
         return []
     balances = uow.oversells.concerned(changing)
-    cleared = {product: changing[product][-1].seq for product, balance in balances.items() if balance.free >= 0}
+    cleared = {
+        product: changing[product][-1].seq
+        for product, balance in balances.items()
+        if balance.free >= 0
+    }
     for product, ended in sorted(uow.oversells.clear(cleared).items()):
         uow.tell(ClearedRecord(product, ended, uow.now))
-    sinking = [found for product, balance in balances.items() if balance.free < 0 for found in _sinking(balance, changing[product])]
+    sinking = [
+        found
+        for product, balance in balances.items()
+        if balance.free < 0
+        for found in _sinking(balance, changing[product])
+    ]
     if not sinking:
         return []
     records = _examined(uow, sinking)
@@ -57,7 +68,17 @@ def _sinking(balance: Balance, movements: Sequence[Movement]) -> list[Sinking]:
             if by.shop and earlier.entry.demand is not None and earlier.entry.demand.shop == by.shop
         )
         units = min(taken, missing)
-        found.append(Sinking(movement.entry.product, by, units, short, of_shop or taken, movement.recorded_at, balance.reserve))
+        found.append(
+            Sinking(
+                movement.entry.product,
+                by,
+                units,
+                short,
+                of_shop or taken,
+                movement.recorded_at,
+                balance.reserve,
+            )
+        )
         missing -= units
         short -= units
     return found[::-1]
@@ -68,7 +89,11 @@ def _examined(uow: UnitOfWork, sinking: Sequence[Sinking]) -> list[OversellRecor
     for link in uow.oversells.showing({found.product for found in sinking}):
         links[link.product].append(link)
     pushes = uow.pushes.newest(
-        {(link.link.shop, link.link.listing): link.link.created_at for shown in links.values() for link in shown},
+        {
+            (link.link.shop, link.link.listing): link.link.created_at
+            for shown in links.values()
+            for link in shown
+        },
         upto=uow.revision,
         acknowledged=True,
     )
@@ -76,18 +101,28 @@ def _examined(uow: UnitOfWork, sinking: Sequence[Sinking]) -> list[OversellRecor
     showings: dict[str, list[Showing]] = {}
     for product, shown in links.items():
         known = [pushes.get((link.link.shop, link.link.listing)) for link in shown]
-        since[product] = min((push.revision for push in known if push is not None), default=uow.revision)
+        since[product] = min(
+            (push.revision for push in known if push is not None), default=uow.revision
+        )
         showings[product] = [
-            _showing(link, None if push is None else push.quantity, None if push is None else push.settled_at)
+            _showing(
+                link,
+                None if push is None else push.quantity,
+                None if push is None else push.settled_at,
+            )
             for link, push in zip(shown, known, strict=True)
         ]
     taken = uow.oversells.taken(since, limit=TAKERS + len(sinking))
-    orders = uow.oversells.orders({(found.by.shop, found.by.order) for found in sinking if found.by.shop})
+    orders = uow.oversells.orders(
+        {(found.by.shop, found.by.order) for found in sinking if found.by.shop}
+    )
     records = []
     for found in sinking:
         number, placed_at = orders.get((found.by.shop, found.by.order), ("", found.by.at))
         told = replace(found, by=replace(found.by, number=number, at=placed_at))
-        others = _since_acknowledged(told, showings.get(found.product, ()), pushes, taken.get(found.product, ()))
+        others = _since_acknowledged(
+            told, showings.get(found.product, ()), pushes, taken.get(found.product, ())
+        )
         autopsy = oversell.examine(told, showings.get(found.product, ()), others)
         records.append(
             OversellRecord(
@@ -106,10 +141,13 @@ def _examined(uow: UnitOfWork, sinking: Sequence[Sinking]) -> list[OversellRecor
 
 
 def _since_acknowledged(
-    sinking: Sinking, showings: Sequence[Showing], pushes: Mapping[tuple[str, str], PushRecord], taken: Sequence[tuple[int, Taken]]
+    sinking: Sinking,
+    showings: Sequence[Showing],
+    pushes: Mapping[tuple[str, str], PushRecord],
+    taken: Sequence[tuple[int, Taken]],
 ) -> list[Taken]:
-    """What others took after the revision that the selling shop's number was computed at; for no shop's movement, since the oldest
-    number that any shop shows."""
+    """What others took after the revision that the selling shop's number was computed at; for no
+    shop's movement, since the oldest number that any shop shows."""
     own = [
         pushes[key]
         for showing in showings

@@ -1,4 +1,5 @@
-"""Linking all unlinked listings of a shop by code, batch by batch; a repeated batch finds its listings linked and goes on."""
+"""Linking all unlinked listings of a shop by code, batch by batch; a repeated batch finds its
+listings linked and goes on."""
 
 from __future__ import annotations
 
@@ -28,7 +29,8 @@ class BulkLinkOrder:
 
 @dataclass(slots=True)
 class BulkLinkReport:
-    """What was found and done. A row is one listing: outcome MATCHED, AMBIGUOUS, UNMATCHED or REFUSED (with a reason)."""
+    """What was found and done. A row is one listing: outcome MATCHED, AMBIGUOUS, UNMATCHED or
+    REFUSED (with a reason)."""
 
     dry_run: bool
     matched: int = 0
@@ -64,8 +66,8 @@ def link_batch(
     *,
     can_sync: CanSync,
 ) -> BulkLinkReport:
-    """Match one batch of listings and, unless it is a dry run, link what matched. The report so far, extended; the given one is
-    left as it was, so that the transaction may be run again."""
+    """Match one batch of listings and, unless it is a dry run, link what matched. The report so
+    far, extended; the given one is left as it was, so that the transaction may be run again."""
     report = BulkLinkReport(
         report.dry_run,
         report.matched,
@@ -77,7 +79,8 @@ def link_batch(
         report.truncated,
     )
     products = uow.products.match(
-        {listing.sku.strip() for listing in batch}, {listing.barcode.strip() for listing in batch} if asked.match_barcode else ()
+        {listing.sku.strip() for listing in batch},
+        {listing.barcode.strip() for listing in batch} if asked.match_barcode else (),
     )
     coded = [Coded(product.product, product.code, product.barcode) for product in products]
     matches = matcher.match([_coded(listing) for listing in batch], coded)
@@ -89,7 +92,9 @@ def link_batch(
     ]
     fresh = uow.listings.get(asked.shop, [draft.listing for draft in drafts])
     # Linked by somebody else since the listings were read: theirs stands.
-    drafts = [draft for draft in drafts if draft.listing in fresh and not fresh[draft.listing].linked]
+    drafts = [
+        draft for draft in drafts if draft.listing in fresh and not fresh[draft.listing].linked
+    ]
     if drafts and not asked.dry_run:
         try:
             _, counted = create(uow, drafts, can_sync=can_sync)
@@ -102,7 +107,9 @@ def link_batch(
     return report
 
 
-def _add(report: BulkLinkReport, listing: ListingRecord, match: Match, refusal: Refusal | None) -> None:
+def _add(
+    report: BulkLinkReport, listing: ListingRecord, match: Match, refusal: Refusal | None
+) -> None:
     row: dict[str, object] = {
         "listing": listing.listing,
         "sku": listing.sku,

@@ -6,7 +6,14 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from zaiko_core.app.ports import UnitOfWork
-from zaiko_core.app.records import ChangeKind, MerchantRecord, Page, ProductRecord, ShopRecord, WarehouseRecord
+from zaiko_core.app.records import (
+    ChangeKind,
+    MerchantRecord,
+    Page,
+    ProductRecord,
+    ShopRecord,
+    WarehouseRecord,
+)
 from zaiko_core.app.touching import link_names, touch_links
 from zaiko_core.domain.errors import CodeTaken, NotFound, ProductHasLinks, ResourceExists
 
@@ -14,8 +21,9 @@ _ALL = 1000
 
 
 def update_merchant(uow: UnitOfWork, changed: MerchantRecord) -> MerchantRecord:
-    """Change a merchant's name or whether inventory sync is offered to it. Withdrawing the offer holds the enabled links of all
-    shops and leaves their settings; offering it again resumes them."""
+    """Change a merchant's name or whether inventory sync is offered to it. Withdrawing the offer
+    holds the enabled links of all shops and leaves their settings; offering it again resumes
+    them."""
     before = uow.merchants
     uow.update_merchant(changed)
     if before.sync_available != changed.sync_available:
@@ -51,8 +59,9 @@ def warehouse(uow: UnitOfWork, warehouse_id: str) -> WarehouseRecord:
 
 
 def create_products(uow: UnitOfWork, drafts: Sequence[ProductRecord]) -> list[ProductRecord]:
-    """Products with stocks of zero, all or none; in the order of the drafts. The caller has checked that no id and no code comes
-    twice. Raises ResourceExists and CodeTaken with the `index` of the draft in their metadata."""
+    """Products with stocks of zero, all or none; in the order of the drafts. The caller has checked
+    that no id and no code comes twice. Raises ResourceExists and CodeTaken with the `index` of the
+    draft in their metadata."""
     ids = uow.products.get([draft.product for draft in drafts])
     codes = uow.products.by_code([draft.code for draft in drafts])
     for index, draft in enumerate(drafts):
@@ -70,7 +79,8 @@ def create_products(uow: UnitOfWork, drafts: Sequence[ProductRecord]) -> list[Pr
 
 
 def update_product(uow: UnitOfWork, changed: ProductRecord) -> ProductRecord:
-    """Change code, barcode or name. Raises CodeTaken when another product, archived ones included, has the code."""
+    """Change code, barcode or name. Raises CodeTaken when another product, archived ones included,
+    has the code."""
     owner = uow.products.by_code([changed.code]).get(changed.code)
     if owner is not None and owner.product != changed.product:
         raise CodeTaken(changed.code)
@@ -80,14 +90,19 @@ def update_product(uow: UnitOfWork, changed: ProductRecord) -> ProductRecord:
 
 
 def archive_product(uow: UnitOfWork, product_id: str) -> ProductRecord:
-    """From now on it can be neither linked nor received. Raises ProductHasLinks. Archiving it again changes nothing."""
+    """From now on it can be neither linked nor received. Raises ProductHasLinks. Archiving it again
+    changes nothing."""
     record = product(uow, product_id)
     if record.archived:
         return record
     count = uow.links.of_products([product_id])
     if count:
         name = f"merchants/{uow.merchant}/products/{product_id}"
-        raise ProductHasLinks(f"{count} listings are linked to {name}; delete those links first", product=name, count=str(count))
+        raise ProductHasLinks(
+            f"{count} listings are linked to {name}; delete those links first",
+            product=name,
+            count=str(count),
+        )
     uow.products.update(replace(record, archived=True))
     uow.advance()
     return product(uow, product_id)

@@ -14,9 +14,12 @@ def is_due(shop: ShopRecord, now: int) -> bool:
     return shop.checked_at is None or now - shop.checked_at >= EVERY
 
 
-def record(uow: UnitOfWork, shop: str, expire_at: int | None, *, token: int | None = None) -> ShopRecord | None:
-    """The shop was looked at now, by a run under `token` or because somebody asked; its credentials end at `expire_at` (µs; None:
-    not known). The shop as it was before; None when it is gone. Watchers are told when the end is another one. Raises LeaseLost."""
+def record(
+    uow: UnitOfWork, shop: str, expire_at: int | None, *, token: int | None = None
+) -> ShopRecord | None:
+    """The shop was looked at now, by a run under `token` or because somebody asked; its credentials
+    end at `expire_at` (µs; None: not known). The shop as it was before; None when it is gone.
+    Watchers are told when the end is another one. Raises LeaseLost."""
     if token is not None:
         uow.hold_lease(shop, token)
     before = uow.shops.get([shop]).get(shop)

@@ -1,4 +1,5 @@
-"""From receiving-only to sync, shop by shop: both sides are read and compared before anything is switched (ADR 0017)."""
+"""From receiving-only to sync, shop by shop: both sides are read and compared before anything is
+switched (ADR 0017)."""
 
 from __future__ import annotations
 
@@ -21,8 +22,8 @@ _PAGE = 1_000
 
 @dataclass(frozen=True, slots=True)
 class CutOverReport:
-    """What was found and done. A row is one link: what the shop showed, what sync makes of it, and why it was not switched; those
-    that were not come first, then the largest differences."""
+    """What was found and done. A row is one link: what the shop showed, what sync makes of it, and
+    why it was not switched; those that were not come first, then the largest differences."""
 
     dry_run: bool
     switched: int = 0
@@ -33,7 +34,8 @@ class CutOverReport:
 
 
 def candidates(uow: UnitOfWork, shop: str) -> list[ListingRecord]:
-    """The listings of the shop whose links are not synced and have a product that is, or was, receiving-only."""
+    """The listings of the shop whose links are not synced and have a product that is, or was,
+    receiving-only."""
     found: list[LinkRecord] = []
     page = Page(_PAGE)
     while rows := uow.links.page(page, shop=shop, products=(), states=(), sync_enabled=False):
@@ -44,16 +46,26 @@ def candidates(uow: UnitOfWork, shop: str) -> list[ListingRecord]:
 
 
 def switch_batch(
-    uow: UnitOfWork, shop: str, shown: Mapping[str, int | Problem | None], report: CutOverReport, *, can_sync: CanSync
+    uow: UnitOfWork,
+    shop: str,
+    shown: Mapping[str, int | Problem | None],
+    report: CutOverReport,
+    *,
+    can_sync: CanSync,
 ) -> CutOverReport:
-    """Compare one batch of links with what was `shown` for them just before, and unless it is a dry run enable their sync. The
-    report so far, extended; the given one stays as it was, so that the transaction may be run again. A link that was deleted or
-    switched since is left out."""
+    """Compare one batch of links with what was `shown` for them just before, and unless it is a dry
+    run enable their sync. The report so far, extended; the given one stays as it was, so that the
+    transaction may be run again. A link that was deleted or switched since is left out."""
     stored = uow.links.get(shop, list(shown))
     waiting = {listing: link for listing, link in stored.items() if not link.sync_enabled}
     stocks = uow.stocks.get({part.product for link in waiting.values() for part in link.parts})
     balances = {product: stock.balance for product, stock in stocks.items()}
-    switched, differing, refused, rows = report.switched, report.differing, report.refused, list(report.rows)
+    switched, differing, refused, rows = (
+        report.switched,
+        report.differing,
+        report.refused,
+        list(report.rows),
+    )
     for listing, link in waiting.items():
         number, problem = shown[listing], None
         if isinstance(number, Problem):

@@ -1,4 +1,5 @@
-"""Escrow in the transactions of a run: what links of scarce goods may show now, and whom it concerns when one shows less."""
+"""Escrow in the transactions of a run: what links of scarce goods may show now, and whom it
+concerns when one shows less."""
 
 from __future__ import annotations
 
@@ -18,8 +19,8 @@ RECHECK = 10_000_000
 
 
 class Quotas:
-    """The quotas of the scarce products of some due links, within one transaction: `note` every change of a fence, so that the next
-    `allowed` takes account of it."""
+    """The quotas of the scarce products of some due links, within one transaction: `note` every
+    change of a fence, so that the next `allowed` takes account of it."""
 
     def __init__(self, units: Mapping[str, int], holdings: Iterable[Holding], now: int) -> None:
         self._units = units
@@ -39,8 +40,8 @@ class Quotas:
         return part.product in self._units
 
     def allowed(self, link: LinkRecord, belief: Fence) -> tuple[int | None, bool]:
-        """How many the link may show by its scarce parts, suspected units included (None: it has none), and whether it waits for
-        units that others still show."""
+        """How many the link may show by its scarce parts, suspected units included (None: it has
+        none), and whether it waits for units that others still show."""
         limits: list[int] = []
         waits = False
         for part in link.parts:
@@ -54,26 +55,39 @@ class Quotas:
         return (min(limits) if limits else None), waits
 
     def note(self, link: LinkRecord, belief: Fence, *, movable: bool = True) -> None:
-        """The link is being handled, so it is not stuck whatever its state said before, and its fence is now `belief`. One in
-        shadow is not `movable`: it goes on showing what it shows."""
+        """The link is being handled, so it is not stuck whatever its state said before, and its
+        fence is now `belief`. One in shadow is not `movable`: it goes on showing what it shows."""
         shown = escrow.exposed(belief)
         for part in link.parts:
             if self.concerns(part):
                 key = (link.shop, link.listing)
                 known = self._holders[part.product].get(key)
                 units = None if shown is None else shown * part.count
-                self._holders[part.product][key] = Holder(key, units, known.recent if known else 0, movable=movable)
+                self._holders[part.product][key] = Holder(
+                    key, units, known.recent if known else 0, movable=movable
+                )
 
 
 def quotas_of(uow: UnitOfWork, due: Sequence[DueLink]) -> Quotas:
     """The quotas that these links need."""
-    units = {product: balance.sent for item in due for product, balance in item.balances.items() if balance.in_escrow}
+    units = {
+        product: balance.sent
+        for item in due
+        for product, balance in item.balances.items()
+        if balance.in_escrow
+    }
     return Quotas(units, uow.links.holders(units) if units else (), uow.now)
 
 
 def freed(uow: UnitOfWork, before: Mapping[Key, Fence], after: Collection[LinkRecord]) -> None:
-    """These fences were saved. Where one exposes less of a scarce product than before, whoever waits for its units goes on."""
-    products = {part.product for link in after if _less(before.get((link.shop, link.listing)), link.fence) for part in link.parts}
+    """These fences were saved. Where one exposes less of a scarce product than before, whoever
+    waits for its units goes on."""
+    products = {
+        part.product
+        for link in after
+        if _less(before.get((link.shop, link.listing)), link.fence)
+        for part in link.parts
+    }
     wake(uow, products)
 
 

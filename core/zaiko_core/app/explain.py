@@ -1,4 +1,5 @@
-"""Why a number is what it is: the movements and demands behind a stock, and what was made of it for each shop (ADR 0011)."""
+"""Why a number is what it is: the movements and demands behind a stock, and what was made of it for
+each shop (ADR 0011)."""
 
 from __future__ import annotations
 
@@ -17,8 +18,8 @@ LINKS = 1_000
 
 @dataclass(frozen=True, slots=True)
 class StockExplained:
-    """One product at one revision. Adds up, by construction: shelves to `physical` and `allocated`; the deltas of `promises` with
-    `more` to `ordered`, `allocated` and `unallocated`."""
+    """One product at one revision. Adds up, by construction: shelves to `physical` and `allocated`;
+    the deltas of `promises` with `more` to `ordered`, `allocated` and `unallocated`."""
 
     product: str
     balance: Balance
@@ -36,15 +37,23 @@ class StockExplained:
             held.ordered,
             held.unallocated,
         )
-        kept = Delta(self.balance.physical, self.balance.allocated, self.balance.ordered, self.balance.unallocated)
+        kept = Delta(
+            self.balance.physical,
+            self.balance.allocated,
+            self.balance.ordered,
+            self.balance.unallocated,
+        )
         if shelved != kept or held.allocated != kept.allocated:
-            raise AssertionError(f"the explanation of {self.product} does not add up: {shelved} and {held} to {kept}")
+            raise AssertionError(
+                f"the explanation of {self.product} does not add up: {shelved} and {held} to {kept}"
+            )
 
 
 @dataclass(frozen=True, slots=True)
 class LinkExplained:
-    """What a link was sent up to the revision: the last push as it was known then, and the last one that the shop had acknowledged.
-    `link` is the link now; it tells of the revision only when that is the newest."""
+    """What a link was sent up to the revision: the last push as it was known then, and the last one
+    that the shop had acknowledged. `link` is the link now; it tells of the revision only when that
+    is the newest."""
 
     link: LinkRecord
     sent: PushRecord | None
@@ -53,7 +62,8 @@ class LinkExplained:
 
 @dataclass(frozen=True, slots=True)
 class Explained:
-    """The answer. `current` says whether `revision` is the newest one; `more_links` are left out."""
+    """The answer. `current` says whether `revision` is the newest one; `more_links` are left
+    out."""
 
     revision: int
     current: bool
@@ -63,8 +73,9 @@ class Explained:
 
 
 def product(uow: UnitOfWork, name: str, *, at_revision: int = 0, limit: int) -> Explained:
-    """Explain a product with every link that has it as a part, at a revision (0: the newest one), with up to `limit` (≥ 0) demands
-    each by itself. Raises NotFound, RevisionInFuture, RevisionCompacted."""
+    """Explain a product with every link that has it as a part, at a revision (0: the newest one),
+    with up to `limit` (≥ 0) demands each by itself. Raises NotFound, RevisionInFuture,
+    RevisionCompacted."""
     if name not in uow.stocks.get([name]):
         raise NotFound(f"merchants/{uow.merchant}/products/{name}")
     revision = _revision(uow, at_revision)
@@ -75,7 +86,9 @@ def product(uow: UnitOfWork, name: str, *, at_revision: int = 0, limit: int) -> 
     return Explained(revision, revision == uow.revision, stocks, _links(uow, found, revision), more)
 
 
-def link(uow: UnitOfWork, shop: str, listing: str, *, at_revision: int = 0, limit: int) -> Explained:
+def link(
+    uow: UnitOfWork, shop: str, listing: str, *, at_revision: int = 0, limit: int
+) -> Explained:
     """The same for one link, with the products that it is made of."""
     record = links.get(uow, shop, listing)
     revision = _revision(uow, at_revision)
@@ -86,12 +99,16 @@ def link(uow: UnitOfWork, shop: str, listing: str, *, at_revision: int = 0, limi
 def _revision(uow: UnitOfWork, asked: int) -> int:
     if asked > uow.revision:
         raise RevisionInFuture(
-            f"revision {asked} is not there yet, the newest is {uow.revision}; ask for that one", currentRevision=str(uow.revision)
+            f"revision {asked} is not there yet, the newest is {uow.revision}; ask for that one",
+            currentRevision=str(uow.revision),
         )
     first = uow.ledger.known_from()
     if asked and asked < first:
         raise RevisionCompacted(
-            f"what was sent and reserved before revision {first} is not kept any more; ask for a later one, or read the journal",
+            (
+                f"what was sent and reserved before revision {first} is not kept any more; ask "
+                "for a later one, or read the journal"
+            ),
             compactRevision=str(first),
         )
     return asked or uow.revision
@@ -103,7 +120,12 @@ def _stock(uow: UnitOfWork, name: str, revision: int, limit: int) -> StockExplai
     count, held = uow.ledger.promised(name, upto=revision)
     settings = uow.ledger.settings(name, upto=revision)
     listed = total(promise.delta for promise in promises)
-    more = Delta(0, held.allocated - listed.allocated, held.ordered - listed.ordered, held.unallocated - listed.unallocated)
+    more = Delta(
+        0,
+        held.allocated - listed.allocated,
+        held.ordered - listed.ordered,
+        held.unallocated - listed.unallocated,
+    )
     balance = Balance(
         physical=sum(shelf.physical for shelf in shelves),
         allocated=held.allocated,
@@ -123,4 +145,7 @@ def _links(uow: UnitOfWork, records: Sequence[LinkRecord], revision: int) -> lis
     sent = uow.pushes.newest(since, upto=revision)
     acknowledged = uow.pushes.newest(since, upto=revision, acknowledged=True)
     keys = [(record.shop, record.listing) for record in records]
-    return [LinkExplained(record, sent.get(key), acknowledged.get(key)) for key, record in zip(keys, records, strict=True)]
+    return [
+        LinkExplained(record, sent.get(key), acknowledged.get(key))
+        for key, record in zip(keys, records, strict=True)
+    ]

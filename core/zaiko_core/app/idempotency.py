@@ -1,7 +1,8 @@
-"""A mutation with a request id is done once: its answer is stored in the same transaction, and given again to whoever repeats it.
+"""A mutation with a request id is done once: its answer is stored in the same transaction, and
+given again to whoever repeats it.
 
-Since writers of one merchant are serial (ADR 0003), a repetition that comes while the first call is at work waits for it, and then
-finds its answer.
+Since writers of one merchant are serial (ADR 0003), a repetition that comes while the first call is
+at work waits for it, and then finds its answer.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ KEPT = 24 * 3600 * 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class RequestKey:
-    """Who asked for what: `principal` and `method` scope the id; `digest` is of everything else in the request."""
+    """Who asked for what: `principal` and `method` scope the id; `digest` is of everything else in
+    the request."""
 
     principal: str
     method: str
@@ -35,8 +37,9 @@ class Answer:
 
 
 def once(uow: UnitOfWork, key: RequestKey, work: Callable[[], bytes]) -> Answer:
-    """Do `work` and keep its answer, or give the answer that was kept. Raises RequestIdReused when the id came with another
-    request. What `work` raises is not kept: the same id may be tried again."""
+    """Do `work` and keep its answer, or give the answer that was kept. Raises RequestIdReused when
+    the id came with another request. What `work` raises is not kept: the same id may be tried
+    again."""
     stored = answered(uow, key)
     if stored is not None:
         return stored
@@ -53,7 +56,10 @@ def answered(uow: UnitOfWork, key: RequestKey) -> Answer | None:
     digest, response, _ = stored
     if digest != key.digest:
         raise RequestIdReused(
-            f"request_id {key.request_id} was used for another request; use a fresh UUID for each intention",
+            (
+                f"request_id {key.request_id} was used for another request; use a fresh UUID "
+                "for each intention"
+            ),
             requestId=key.request_id,
         )
     return Answer(response, replayed=True)

@@ -25,7 +25,8 @@ from zaiko_core.domain.fence import Fence
 from zaiko_core.domain.links import Part
 
 CanSync = Callable[[str], Refusal | None]
-"""Whether shops of a connector can be synced: None, or the refusal that says why not (see `sync_refusal`)."""
+"""Whether shops of a connector can be synced: None, or the refusal that says why not (see
+`sync_refusal`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,19 +43,24 @@ def sync_refusal(connector: str, *, loaded: bool, can_set: bool) -> Refusal | No
     """The one place that says why a connector's shops cannot be synced."""
     if not loaded:
         return ConnectorNotLoaded(
-            f"the connector {connector!r} is not loaded; see ListConnectors for the reason", connector=connector
+            f"the connector {connector!r} is not loaded; see ListConnectors for the reason",
+            connector=connector,
         )
     if not can_set:
         return ConnectorCannotSetInventory(
-            f"{connector!r} can be linked but not synced: its platform's stock cannot be set", connector=connector
+            f"{connector!r} can be linked but not synced: its platform's stock cannot be set",
+            connector=connector,
         )
     return None
 
 
-def create(uow: UnitOfWork, drafts: Sequence[LinkDraft], *, can_sync: CanSync) -> tuple[list[LinkRecord], list[Counted]]:
-    """Make links, all or none, and count the orders that waited for them; both are returned. A link that is enabled becomes due.
-    Raises NotFound, ListingAlreadyLinked, ListingVanished, ProductArchived, SyncNotOffered, ConnectorCannotSetInventory,
-    ConnectorNotLoaded. The caller has checked that no listing comes twice and that parts are not empty."""
+def create(
+    uow: UnitOfWork, drafts: Sequence[LinkDraft], *, can_sync: CanSync
+) -> tuple[list[LinkRecord], list[Counted]]:
+    """Make links, all or none, and count the orders that waited for them; both are returned. A link
+    that is enabled becomes due. Raises NotFound, ListingAlreadyLinked, ListingVanished,
+    ProductArchived, SyncNotOffered, ConnectorCannotSetInventory, ConnectorNotLoaded. The caller has
+    checked that no listing comes twice and that parts are not empty."""
     shops = uow.shops.get({draft.shop for draft in drafts})
     by_shop: dict[str, list[LinkDraft]] = defaultdict(list)
     for draft in drafts:
@@ -76,12 +82,18 @@ def create(uow: UnitOfWork, drafts: Sequence[LinkDraft], *, can_sync: CanSync) -
     synced = {part.product for draft in drafts if draft.sync_enabled for part in draft.parts}
     receiving.end(uow, synced)
     receiving.lay_out(uow, {part.product for draft in drafts for part in draft.parts} - synced)
-    stored = {shop: uow.links.get(shop, [draft.listing for draft in wanted]) for shop, wanted in by_shop.items()}
+    stored = {
+        shop: uow.links.get(shop, [draft.listing for draft in wanted])
+        for shop, wanted in by_shop.items()
+    }
     return [stored[draft.shop][draft.listing] for draft in drafts], counted
 
 
-def set_sync(uow: UnitOfWork, shop: str, listing: str, enabled: bool, *, can_sync: CanSync) -> LinkRecord:
-    """Switch a link's sync. Switching on reads the shop before anything is sent; switching off leaves the shop's number."""
+def set_sync(
+    uow: UnitOfWork, shop: str, listing: str, enabled: bool, *, can_sync: CanSync
+) -> LinkRecord:
+    """Switch a link's sync. Switching on reads the shop before anything is sent; switching off
+    leaves the shop's number."""
     link = get(uow, shop, listing)
     if link.sync_enabled == enabled:
         return link
@@ -90,7 +102,14 @@ def set_sync(uow: UnitOfWork, shop: str, listing: str, enabled: bool, *, can_syn
     state = LinkState.PENDING if enabled else LinkState.DISABLED
     # Whatever was known of the shop's number grew old while nobody looked.
     changed = replace(
-        link, sync_enabled=enabled, state=state, fence=Fence(), due_at=None, attempt=0, problem=None, touched=uow.revision
+        link,
+        sync_enabled=enabled,
+        state=state,
+        fence=Fence(),
+        due_at=None,
+        attempt=0,
+        problem=None,
+        touched=uow.revision,
     )
     uow.links.save([changed])
     uow.changed(ChangeKind.LINK, link_names([(shop, listing)]))
@@ -101,9 +120,12 @@ def set_sync(uow: UnitOfWork, shop: str, listing: str, enabled: bool, *, can_syn
     return get(uow, shop, listing)
 
 
-def delete(uow: UnitOfWork, keys: Sequence[tuple[str, str]], *, release_orders: bool) -> list[Counted]:
-    """Delete links, all or none. Open orders that were counted through them stay counted as what they were sold as (the goods
-    are still to be shipped), unless `release_orders` gives them back, which is returned line by line."""
+def delete(
+    uow: UnitOfWork, keys: Sequence[tuple[str, str]], *, release_orders: bool
+) -> list[Counted]:
+    """Delete links, all or none. Open orders that were counted through them stay counted as what
+    they were sold as (the goods are still to be shipped), unless `release_orders` gives them back,
+    which is returned line by line."""
     by_shop: dict[str, list[str]] = defaultdict(list)
     for shop, listing in keys:
         by_shop[shop].append(listing)
@@ -152,14 +174,20 @@ def _check_products(uow: UnitOfWork, drafts: Sequence[LinkDraft]) -> None:
         if product not in products:
             raise NotFound(f"merchants/{uow.merchant}/products/{product}")
         if products[product].archived:
-            raise ProductArchived(f"product {product} is archived; link another one", product=product)
+            raise ProductArchived(
+                f"product {product} is archived; link another one", product=product
+            )
 
 
 def check_sync_offered(uow: UnitOfWork, shop: ShopRecord, can_sync: CanSync) -> None:
-    """Raises SyncNotOffered, ConnectorNotLoaded or ConnectorCannotSetInventory when links of this shop cannot be synced."""
+    """Raises SyncNotOffered, ConnectorNotLoaded or ConnectorCannotSetInventory when links of this
+    shop cannot be synced."""
     if not uow.merchants.sync_available:
         raise SyncNotOffered(
-            "inventory sync is not offered to this merchant; link without sync, or ask the operator to offer it",
+            (
+                "inventory sync is not offered to this merchant; link without sync, or ask the "
+                "operator to offer it"
+            ),
             merchant=uow.merchant,
         )
     refusal = can_sync(shop.connector)
@@ -167,7 +195,9 @@ def check_sync_offered(uow: UnitOfWork, shop: ShopRecord, can_sync: CanSync) -> 
         raise refusal
 
 
-def _check_listing(uow: UnitOfWork, draft: LinkDraft, listings: Mapping[str, ListingRecord]) -> None:
+def _check_listing(
+    uow: UnitOfWork, draft: LinkDraft, listings: Mapping[str, ListingRecord]
+) -> None:
     listing = listings.get(draft.listing)
     name = f"merchants/{uow.merchant}/shops/{draft.shop}"
     if listing is None:
@@ -176,5 +206,6 @@ def _check_listing(uow: UnitOfWork, draft: LinkDraft, listings: Mapping[str, Lis
         raise ListingAlreadyLinked(f"{name}/links/{draft.listing}")
     if listing.vanished:
         raise ListingVanished(
-            f"{name}/listings/{draft.listing} is no longer in the shop; refresh the listings", listing=draft.listing
+            f"{name}/listings/{draft.listing} is no longer in the shop; refresh the listings",
+            listing=draft.listing,
         )

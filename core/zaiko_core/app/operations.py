@@ -19,17 +19,23 @@ def operation_id(now: int, drawn: str) -> str:
     return f"{now:016d}-{drawn[:12]}"
 
 
-def refresh_listings(uow: UnitOfWork, shop: str, *, drawn: str, can_sync: CanSync) -> OperationRecord:
-    """Ask for a full reading of a shop's catalogue; the one going on when there is one. Raises NotFound, ShopPaused,
-    ConnectorNotLoaded."""
+def refresh_listings(
+    uow: UnitOfWork, shop: str, *, drawn: str, can_sync: CanSync
+) -> OperationRecord:
+    """Ask for a full reading of a shop's catalogue; the one going on when there is one. Raises
+    NotFound, ShopPaused, ConnectorNotLoaded."""
     record = shops.get(uow, shop)
     check_runnable(uow, record, can_sync)
-    return uow.operations.active(REFRESH_LISTINGS, shop) or _begin(uow, REFRESH_LISTINGS, shop, {}, drawn)
+    return uow.operations.active(REFRESH_LISTINGS, shop) or _begin(
+        uow, REFRESH_LISTINGS, shop, {}, drawn
+    )
 
 
-def bulk_link(uow: UnitOfWork, asked: BulkLinkOrder, *, drawn: str, can_sync: CanSync) -> OperationRecord:
-    """Ask for bulk linking. Raises NotFound, OperationActive, and where sync is to be enabled SyncNotOffered,
-    ConnectorNotLoaded, ConnectorCannotSetInventory."""
+def bulk_link(
+    uow: UnitOfWork, asked: BulkLinkOrder, *, drawn: str, can_sync: CanSync
+) -> OperationRecord:
+    """Ask for bulk linking. Raises NotFound, OperationActive, and where sync is to be enabled
+    SyncNotOffered, ConnectorNotLoaded, ConnectorCannotSetInventory."""
     record = shops.get(uow, asked.shop)
     _check_only_one(uow, BULK_LINK, asked.shop, "linking")
     if asked.enable_sync:
@@ -39,9 +45,11 @@ def bulk_link(uow: UnitOfWork, asked: BulkLinkOrder, *, drawn: str, can_sync: Ca
     return _begin(uow, BULK_LINK, asked.shop, arguments, drawn)
 
 
-def cut_over(uow: UnitOfWork, shop: str, *, dry_run: bool, drawn: str, can_sync: CanSync) -> OperationRecord:
-    """Ask to lead a shop from receiving-only to sync. Raises NotFound, ShopPaused, OperationActive, SyncNotOffered,
-    ConnectorNotLoaded, ConnectorCannotSetInventory."""
+def cut_over(
+    uow: UnitOfWork, shop: str, *, dry_run: bool, drawn: str, can_sync: CanSync
+) -> OperationRecord:
+    """Ask to lead a shop from receiving-only to sync. Raises NotFound, ShopPaused, OperationActive,
+    SyncNotOffered, ConnectorNotLoaded, ConnectorCannotSetInventory."""
     record = shops.get(uow, shop)
     check_runnable(uow, record, can_sync)
     check_sync_offered(uow, record, can_sync)
@@ -50,10 +58,12 @@ def cut_over(uow: UnitOfWork, shop: str, *, dry_run: bool, drawn: str, can_sync:
 
 
 def cancel(uow: UnitOfWork, operation: str) -> OperationRecord:
-    """Ask an operation to stop after the batch that it is at; one that has not begun never will. Raises OperationDone when it has
-    ended otherwise than by being cancelled."""
+    """Ask an operation to stop after the batch that it is at; one that has not begun never will.
+    Raises OperationDone when it has ended otherwise than by being cancelled."""
     record = get(uow, operation)
-    if record.state is OperationState.CANCELLED or (record.cancel_asked and record.ended_at is None):
+    if record.state is OperationState.CANCELLED or (
+        record.cancel_asked and record.ended_at is None
+    ):
         return record
     if record.ended_at is not None:
         raise OperationDone(
@@ -90,10 +100,14 @@ def _check_only_one(uow: UnitOfWork, kind: str, shop: str, doing: str) -> None:
     active = uow.operations.active(kind, shop)
     if active is not None:
         name = f"merchants/{uow.merchant}/operations/{active.operation}"
-        raise OperationActive(f"{name} is {doing} this shop already; wait for it or cancel it", operation=name)
+        raise OperationActive(
+            f"{name} is {doing} this shop already; wait for it or cancel it", operation=name
+        )
 
 
-def _begin(uow: UnitOfWork, kind: str, shop: str, arguments: dict[str, object], drawn: str) -> OperationRecord:
+def _begin(
+    uow: UnitOfWork, kind: str, shop: str, arguments: dict[str, object], drawn: str
+) -> OperationRecord:
     operation = operation_id(uow.now, drawn)
     uow.operations.put(OperationRecord(operation, kind, OperationState.QUEUED, shop, arguments))
     uow.due()

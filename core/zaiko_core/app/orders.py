@@ -1,4 +1,5 @@
-"""Order ingestion: pages of readings become demands, movements and fences, in a fixed number of statements per page."""
+"""Order ingestion: pages of readings become demands, movements and fences, in a fixed number of
+statements per page."""
 
 from __future__ import annotations
 
@@ -19,8 +20,9 @@ _BATCH = 500
 
 @dataclass(frozen=True, slots=True)
 class Ingested:
-    """What a page did: orders that changed something, that said nothing new, and that were older than what is stored; and of each
-    listing that they sold the time of the last sale (µs, by the shop's clock)."""
+    """What a page did: orders that changed something, that said nothing new, and that were older
+    than what is stored; and of each listing that they sold the time of the last sale (µs, by the
+    shop's clock)."""
 
     changed: int = 0
     same: int = 0
@@ -30,7 +32,8 @@ class Ingested:
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """Units of one order line that were counted for (or released from) a product when a link was made (or deleted)."""
+    """Units of one order line that were counted for (or released from) a product when a link was
+    made (or deleted)."""
 
     shop: str
     order: str
@@ -41,13 +44,16 @@ class Counted:
 
 
 def ingest(uow: UnitOfWork, shop: str, readings: Sequence[OrderRecord]) -> Ingested:
-    """Take in one page of orders of one shop. The page may repeat, overlap and reorder earlier ones."""
+    """Take in one page of orders of one shop. The page may repeat, overlap and reorder earlier
+    ones."""
     newest: dict[str, OrderRecord] = {}
     for reading in readings:
         if reading.order not in newest or reading.supersedes(newest[reading.order]):
             newest[reading.order] = reading
     stored = uow.orders.get(shop, newest)
-    newest = {order: _kept(reading, stored.get(order), uow.now) for order, reading in newest.items()}
+    newest = {
+        order: _kept(reading, stored.get(order), uow.now) for order, reading in newest.items()
+    }
     same: list[OrderRecord] = []
     changing: list[OrderRecord] = []
     outdated = len(readings) - len(newest)
@@ -61,7 +67,9 @@ def ingest(uow: UnitOfWork, shop: str, readings: Sequence[OrderRecord]) -> Inges
         else:
             changing.append(reading)
     # Most of a page that overlaps an earlier one says nothing new at all.
-    uow.orders.seen(shop, [reading for reading in same if reading.version > stored[reading.order].version])
+    uow.orders.seen(
+        shop, [reading for reading in same if reading.version > stored[reading.order].version]
+    )
     results = _apply(uow, shop, changing, stored)
     sold: dict[str, int] = {}
     for own in (own for result in results for own in result.sold):
@@ -71,7 +79,9 @@ def ingest(uow: UnitOfWork, shop: str, readings: Sequence[OrderRecord]) -> Inges
 
 def _kept(reading: OrderRecord, known: OrderRecord | None, now: int) -> OrderRecord:
     """The reading with what was decided here about the order, as far as that still holds."""
-    archived_at = (known.archived_at if known and known.archived_at else now) if reading.archived else None
+    archived_at = (
+        (known.archived_at if known and known.archived_at else now) if reading.archived else None
+    )
     if archived_at != reading.archived_at:
         reading = replace(reading, archived_at=archived_at)
     if known is None:
@@ -82,7 +92,8 @@ def _kept(reading: OrderRecord, known: OrderRecord | None, now: int) -> OrderRec
 
 
 def is_news(uow: UnitOfWork, shop: str, readings: Sequence[OrderRecord]) -> bool:
-    """Whether any of these readings says something that is not stored; most pages overlap earlier ones and do not."""
+    """Whether any of these readings says something that is not stored; most pages overlap earlier
+    ones and do not."""
     stored = uow.orders.get(shop, {reading.order for reading in readings})
     for reading in readings:
         known = stored.get(reading.order)
@@ -92,9 +103,14 @@ def is_news(uow: UnitOfWork, shop: str, readings: Sequence[OrderRecord]) -> bool
 
 
 def vanish(uow: UnitOfWork, shop: str, orders: Collection[str]) -> int:
-    """These orders could not be read any more. They go on holding their units, as suspect demand. How many are new to this."""
+    """These orders could not be read any more. They go on holding their units, as suspect demand.
+    How many are new to this."""
     stored = uow.orders.get(shop, orders)
-    gone = [replace(record, vanished_at=uow.now) for record in stored.values() if record.vanished_at is None]
+    gone = [
+        replace(record, vanished_at=uow.now)
+        for record in stored.values()
+        if record.vanished_at is None
+    ]
     uow.orders.put(shop, gone, known=stored)
     if gone:
         uow.advance()
@@ -102,8 +118,8 @@ def vanish(uow: UnitOfWork, shop: str, orders: Collection[str]) -> int:
 
 
 def decide(uow: UnitOfWork, shop: str, records: Iterable[OrderRecord], kind: MovementKind) -> int:
-    """Store what was decided here about orders (released, or held again), and count them accordingly; how many. The shop's own
-    number did not move."""
+    """Store what was decided here about orders (released, or held again), and count them
+    accordingly; how many. The shop's own number did not move."""
     changed = list(records)
     stored = uow.orders.get(shop, [record.order for record in changed])
     _apply(uow, shop, changed, stored, kind=kind, selling=False, linking=False)
@@ -111,24 +127,35 @@ def decide(uow: UnitOfWork, shop: str, records: Iterable[OrderRecord], kind: Mov
 
 
 def count_listings(uow: UnitOfWork, shop: str, listings: Collection[str]) -> list[Counted]:
-    """Listings were just linked: count the order lines that waited for it. What was counted, line by line, where units are open."""
+    """Listings were just linked: count the order lines that waited for it. What was counted, line
+    by line, where units are open."""
     counted: list[Counted] = []
     for records in _orders_with(uow, shop, listings, counted=False):
-        for result in _apply(uow, shop, records.values(), records, kind=MovementKind.ORDER_LINKED, selling=False):
+        for result in _apply(
+            uow, shop, records.values(), records, kind=MovementKind.ORDER_LINKED, selling=False
+        ):
             counted += _listed(shop, result.record, records[result.record.order], listings)
     return counted
 
 
 def release_listings(uow: UnitOfWork, shop: str, listings: Collection[str]) -> list[Counted]:
-    """Links are being deleted and their open orders given back: their lines count for no product any more, until they are linked
-    again. What was released, line by line."""
+    """Links are being deleted and their open orders given back: their lines count for no product
+    any more, until they are linked again. What was released, line by line."""
     released: list[Counted] = []
     for records in _orders_with(uow, shop, listings, counted=True):
         bare = {
             order: replace(record, lines=tuple(_uncounted(line, listings) for line in record.lines))
             for order, record in records.items()
         }
-        _apply(uow, shop, bare.values(), bare, kind=MovementKind.ORDER_UNLINKED, selling=False, linking=False)
+        _apply(
+            uow,
+            shop,
+            bare.values(),
+            bare,
+            kind=MovementKind.ORDER_UNLINKED,
+            selling=False,
+            linking=False,
+        )
         for order, record in records.items():
             released += _listed(shop, record, bare[order], listings)
     return released
@@ -150,29 +177,47 @@ def _apply(
     listings = {line.listing for reading in readings for line in reading.lines if line.listing}
     parts_of: Mapping[str, tuple[Part, ...]] = uow.links.parts_of(shop, listings) if linking else {}
     demands: dict[str, dict[str, Demand]] = {}
-    for (order, product), demand in uow.demands.get(shop, [reading.order for reading in readings]).items():
+    for (order, product), demand in uow.demands.get(
+        shop, [reading.order for reading in readings]
+    ).items():
         demands.setdefault(order, {})[product] = demand
     results = [
-        reconcile(reading, stored.get(reading.order), demands.get(reading.order, {}), parts_of, shop=shop, kind=kind)
+        reconcile(
+            reading,
+            stored.get(reading.order),
+            demands.get(reading.order, {}),
+            parts_of,
+            shop=shop,
+            kind=kind,
+        )
         for reading in readings
     ]
     uow.orders.put(shop, [result.record for result in results], known=stored)
     uow.advance()
-    changed = {(r.record.order, product): demand for r in results for product, demand in r.demands.items()}
+    changed = {
+        (r.record.order, product): demand for r in results for product, demand in r.demands.items()
+    }
     uow.demands.put(shop, changed)
     entries = [entry for result in results for entry in result.entries]
     autopsy.examine(uow, uow.stocks.post(entries))
     moved = {entry.product for entry in entries}
     if selling:
-        touched = {listing for listing, parts in parts_of.items() if any(part.product in moved for part in parts)}
+        touched = {
+            listing
+            for listing, parts in parts_of.items()
+            if any(part.product in moved for part in parts)
+        }
         _lower_fences(uow, shop, results, touched)
     touch_products(uow, moved)
     return results
 
 
-def _lower_fences(uow: UnitOfWork, shop: str, results: Sequence[Reconciled], touched: Collection[str]) -> None:
-    """The shop's own orders moved its own number. Links that may have been given units back are handled as well, though no
-    balance of theirs may have changed; those of `touched` are in any case."""
+def _lower_fences(
+    uow: UnitOfWork, shop: str, results: Sequence[Reconciled], touched: Collection[str]
+) -> None:
+    """The shop's own orders moved its own number. Links that may have been given units back are
+    handled as well, though no balance of theirs may have changed; those of `touched` are in any
+    case."""
     sold = [own for result in results for own in result.sold]
     known = uow.links.fences(shop, {own.listing for own in sold})
     for own in sold:
@@ -187,9 +232,13 @@ def _lower_fences(uow: UnitOfWork, shop: str, results: Sequence[Reconciled], tou
         touch_links(uow, shop, others)
 
 
-def _orders_with(uow: UnitOfWork, shop: str, listings: Collection[str], *, counted: bool) -> Iterable[dict[str, OrderRecord]]:
+def _orders_with(
+    uow: UnitOfWork, shop: str, listings: Collection[str], *, counted: bool
+) -> Iterable[dict[str, OrderRecord]]:
     after = ""
-    while orders := uow.orders.with_listings(shop, listings, counted=counted, limit=_BATCH, after=after):
+    while orders := uow.orders.with_listings(
+        shop, listings, counted=counted, limit=_BATCH, after=after
+    ):
         yield uow.orders.get(shop, orders)
         after = orders[-1]
 
@@ -198,13 +247,22 @@ def _uncounted(line: Line, listings: Collection[str]) -> Line:
     return replace(line, parts=None) if line.listing in listings else line
 
 
-def _listed(shop: str, counted: OrderRecord, uncounted: OrderRecord, listings: Collection[str]) -> list[Counted]:
+def _listed(
+    shop: str, counted: OrderRecord, uncounted: OrderRecord, listings: Collection[str]
+) -> list[Counted]:
     """Lines with open units that have parts in one record and none in the other."""
     bare = {line.line for line in uncounted.lines if line.parts is None}
     if counted.holds == 0:
         return []
     return [
-        Counted(shop, counted.order, counted.number, line.line, part.product, (line.wanted - line.fulfilled) * part.count)
+        Counted(
+            shop,
+            counted.order,
+            counted.number,
+            line.line,
+            part.product,
+            (line.wanted - line.fulfilled) * part.count,
+        )
         for line in counted.lines
         if line.listing in listings and line.line in bare and line.wanted > line.fulfilled
         for part in line.parts or ()

@@ -1,8 +1,9 @@
-"""receiving_only (入荷実績連携): each receipt adds its units to one shop's number, instead of sync of the product (ADR 0017).
+"""receiving_only (入荷実績連携): each receipt adds its units to one shop's number, instead of sync of the
+product (ADR 0017).
 
-A mode of the product, exclusive with sync: while it is on no link of the product may be synced, and enabling sync on one ends it
-for good. The shop is that of the link that was made first, of one unit of the product and nothing else. Runs of the shop add the
-units (app/adding.py)."""
+A mode of the product, exclusive with sync: while it is on no link of the product may be synced, and
+enabling sync on one ends it for good. The shop is that of the link that was made first, of one unit
+of the product and nothing else. Runs of the shop add the units (app/adding.py)."""  # noqa: E501
 
 from __future__ import annotations
 
@@ -13,24 +14,35 @@ from dataclasses import replace
 from zaiko_core.app.ports import UnitOfWork
 from zaiko_core.app.records import AdditionRecord, Page, PlaceRecord, ProductRecord
 from zaiko_core.domain.addition import AdditionState, ReceivingOnly
-from zaiko_core.domain.errors import AdditionSettled, ModeConflict, NotFound, ReceivingOnlyEnded, Refusal
+from zaiko_core.domain.errors import (
+    AdditionSettled,
+    ModeConflict,
+    NotFound,
+    ReceivingOnlyEnded,
+    Refusal,
+)
 from zaiko_core.domain.stock import Movement
 
 _COALESCE = 20_000
 """µs that a shop waits, so that receipts that come together are added together."""
 
 
-def switch(uow: UnitOfWork, product: str, on: bool, *, can_sync: Callable[[str], Refusal | None]) -> ProductRecord:
-    """Switch the mode of a product. Switched off, what was received before is still added. What is so already changes nothing.
-    Raises NotFound, ReceivingOnlyEnded, and for on ModeConflict (a link is synced, or none takes the units) and the refusal of a
-    connector that cannot set numbers."""
+def switch(
+    uow: UnitOfWork, product: str, on: bool, *, can_sync: Callable[[str], Refusal | None]
+) -> ProductRecord:
+    """Switch the mode of a product. Switched off, what was received before is still added. What is
+    so already changes nothing. Raises NotFound, ReceivingOnlyEnded, and for on ModeConflict (a link
+    is synced, or none takes the units) and the refusal of a connector that cannot set numbers."""
     record = _product(uow, product)
     wanted = ReceivingOnly.ON if on else ReceivingOnly.OFF
     if record.receiving_only is ReceivingOnly.ENDED:
         if not on:
             return record
         raise ReceivingOnlyEnded(
-            f"product {product} has been synced, which ended receiving-only for good; receipts reach its shops by sync",
+            (
+                f"product {product} has been synced, which ended receiving-only for good; "
+                "receipts reach its shops by sync"
+            ),
             product=product,
         )
     if record.receiving_only is wanted:
@@ -42,7 +54,9 @@ def switch(uow: UnitOfWork, product: str, on: bool, *, can_sync: Callable[[str],
     return _product(uow, product)
 
 
-def queue(uow: UnitOfWork, products: Collection[ProductRecord], receipts: Sequence[Movement]) -> None:
+def queue(
+    uow: UnitOfWork, products: Collection[ProductRecord], receipts: Sequence[Movement]
+) -> None:
     """Receipts were recorded, in this transaction: queue those of products in this mode."""
     concerned = {record.product for record in products if record.receiving_only is ReceivingOnly.ON}
     wanted = [movement for movement in receipts if movement.entry.product in concerned]
@@ -78,9 +92,14 @@ def lay_out(uow: UnitOfWork, products: Collection[str]) -> None:
 
 
 def end(uow: UnitOfWork, products: Collection[str]) -> None:
-    """A link of these products is synced from now on: the mode ends for good, and nothing more is added. Sync reads the number
-    before it sends, and sends free − reserve, which contains every receipt."""
-    concerned = [product for product, mode in uow.additions.modes(products).items() if mode is ReceivingOnly.ON]
+    """A link of these products is synced from now on: the mode ends for good, and nothing more is
+    added. Sync reads the number before it sends, and sends free − reserve, which contains every
+    receipt."""
+    concerned = [
+        product
+        for product, mode in uow.additions.modes(products).items()
+        if mode is ReceivingOnly.ON
+    ]
     if not concerned:
         return
     for record in uow.products.get(concerned).values():
@@ -90,14 +109,17 @@ def end(uow: UnitOfWork, products: Collection[str]) -> None:
 
 
 def resolve(uow: UnitOfWork, addition: str, *, added: bool) -> AdditionRecord:
-    """A person has looked at the shop: its number contains the units, or they are to be added now. Raises NotFound, and
-    AdditionSettled when there is nothing to decide; repeating a decision that was taken changes nothing."""
+    """A person has looked at the shop: its number contains the units, or they are to be added now.
+    Raises NotFound, and AdditionSettled when there is nothing to decide; repeating a decision that
+    was taken changes nothing."""
     record = get(uow, addition)
     if record.state is not AdditionState.UNDECIDED:
         if added and record.state is AdditionState.ADDED:
             return record
         raise AdditionSettled(
-            f"the addition is {record.state.value}, nobody needs to decide it", addition=addition, state=record.state.value
+            f"the addition is {record.state.value}, nobody needs to decide it",
+            addition=addition,
+            state=record.state.value,
         )
     uow.advance()
     if added:
@@ -126,25 +148,40 @@ def _call(uow: UnitOfWork, places: Collection[tuple[str, str]]) -> None:
     for shop, listings in by_shop.items():
         known = uow.additions.places(shop, listings)
         fresh = [PlaceRecord(shop, listing, uow.now) for listing in sorted(listings - known.keys())]
-        # One that waits only because there was too little to take off, or because nothing may be sent, looks again.
-        idle = [replace(place, due_at=uow.now) for place in known.values() if place.under_way is None and place.problem is None]
+        # One that waits only because there was too little to take off, or because nothing may be
+        # sent, looks again.
+        idle = [
+            replace(place, due_at=uow.now)
+            for place in known.values()
+            if place.under_way is None and place.problem is None
+        ]
         uow.additions.save_places(shop, fresh + idle)
     uow.advance()
     uow.trigger(by_shop, delay=_COALESCE)
 
 
-def _check_may_begin(uow: UnitOfWork, product: str, can_sync: Callable[[str], Refusal | None]) -> None:
+def _check_may_begin(
+    uow: UnitOfWork, product: str, can_sync: Callable[[str], Refusal | None]
+) -> None:
     synced = uow.links.page(Page(1), shop="", products=[product], states=(), sync_enabled=True)
     if synced:
         name = f"merchants/{uow.merchant}/shops/{synced[0].shop}/links/{synced[0].listing}"
-        raise ModeConflict(f"{name} is synced: a product is either synced or receiving-only; disable sync first", link=name)
+        raise ModeConflict(
+            f"{name} is synced: a product is either synced or receiving-only; disable sync first",
+            link=name,
+        )
     place = uow.additions.first_links([product]).get(product)
     if place is None:
         raise ModeConflict(
-            f"no listing is linked to one unit of product {product} alone, so nothing takes its receipts; link one first"
+            f"no listing is linked to one unit of product {product} alone, so nothing takes "
+            "its receipts; link one first"
         )
     shop = uow.shops.get([place[0]]).get(place[0])
-    refusal = can_sync(shop.connector) if shop is not None else NotFound(f"merchants/{uow.merchant}/shops/{place[0]}")
+    refusal = (
+        can_sync(shop.connector)
+        if shop is not None
+        else NotFound(f"merchants/{uow.merchant}/shops/{place[0]}")
+    )
     if refusal is not None:
         raise refusal
 

@@ -7,12 +7,14 @@ from collections.abc import Callable
 from zaiko_core.app.ports import UnitOfWork
 
 Reseal = Callable[[bytes], bytes | None]
-"""What was sealed, sealed by the newest key; None when it is already. Raises SecretKeyMissing when no key opens it."""
+"""What was sealed, sealed by the newest key; None when it is already. Raises SecretKeyMissing when
+no key opens it."""
 
 
 def reseal(uow: UnitOfWork, again: Reseal) -> int:
-    """Seal a merchant's credentials and connectors' states again; how many were changed. Under the merchant's lock, so nothing that
-    is saved meanwhile is lost. It changes nothing that a client sees, and carries no revision."""
+    """Seal a merchant's credentials and connectors' states again; how many were changed. Under the
+    merchant's lock, so nothing that is saved meanwhile is lost. It changes nothing that a client
+    sees, and carries no revision."""
     changed = 0
     for shop, secrets, state in uow.shops.sealed():
         new_secrets = again(secrets) if secrets is not None else None

@@ -1,4 +1,5 @@
-"""After the database was restored from a back-up: what it believes of the shops is of another time (ADR 0023)."""
+"""After the database was restored from a back-up: what it believes of the shops is of another time
+(ADR 0023)."""
 
 from __future__ import annotations
 
@@ -11,8 +12,9 @@ _PAGE = 1_000
 
 
 def distrust(uow: UnitOfWork) -> int:
-    """Forget what the merchant's shops were believed to show, and send nothing to any of them before a person says so; how many
-    shops. A second call changes nothing that the first did not."""
+    """Forget what the merchant's shops were believed to show, and send nothing to any of them
+    before a person says so; how many shops. A second call changes nothing that the first did
+    not."""
     uow.changed(ChangeKind.LINK, link_names(uow.links.start_over()))
     found, page = 0, Page(_PAGE)
     while records := uow.shops.page(page):

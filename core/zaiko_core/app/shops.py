@@ -1,4 +1,5 @@
-"""Shops: creating, changing, pausing and deleting them. Secrets come here sealed; settings come validated."""
+"""Shops: creating, changing, pausing and deleting them. Secrets come here sealed; settings come
+validated."""
 
 from __future__ import annotations
 
@@ -30,7 +31,8 @@ def create(uow: UnitOfWork, draft: ShopRecord) -> ShopRecord:
 
 
 def update(uow: UnitOfWork, changed: ShopRecord) -> ShopRecord:
-    """Change name, settings, secrets, interval or shadow. Other settings or secrets end a hold and schedule a run at once."""
+    """Change name, settings, secrets, interval or shadow. Other settings or secrets end a hold and
+    schedule a run at once."""
     before = get(uow, changed.shop)
     reconfigured = (before.settings, before.secrets) != (changed.settings, changed.secrets)
     uow.shops.update(replace(changed, problem=None) if reconfigured else changed)
@@ -47,8 +49,8 @@ def update(uow: UnitOfWork, changed: ShopRecord) -> ShopRecord:
 
 
 def set_shadow(uow: UnitOfWork, shop: str, shadow: bool) -> ShopRecord:
-    """Send nothing to the shop, but do everything else (ADR 0018); or send again. Either way every enabled link is read next. What
-    is already so changes nothing."""
+    """Send nothing to the shop, but do everything else (ADR 0018); or send again. Either way every
+    enabled link is read next. What is already so changes nothing."""
     record = get(uow, shop)
     return record if record.shadow == shadow else update(uow, replace(record, shadow=shadow))
 
@@ -74,12 +76,17 @@ def resume(uow: UnitOfWork, shop: str) -> ShopRecord:
 
 
 def delete(uow: UnitOfWork, shop: str) -> None:
-    """The shop, its credentials and its listings are gone; its orders and movements stay. Raises ShopHasLinks."""
+    """The shop, its credentials and its listings are gone; its orders and movements stay. Raises
+    ShopHasLinks."""
     record = get(uow, shop)
     links = sum(uow.shops.link_counts([shop]).get(shop, {}).values())
     if links:
         name = f"merchants/{uow.merchant}/shops/{shop}"
-        raise ShopHasLinks(f"{links} listings of {name} are linked; delete those links first", shop=name, count=str(links))
+        raise ShopHasLinks(
+            f"{links} listings of {name} are linked; delete those links first",
+            shop=name,
+            count=str(links),
+        )
     uow.shops.update(replace(record, deleted=True, secrets=None, problem=None))
     uow.listings.forget(shop)
     uow.additions.give_up(shop)
@@ -88,8 +95,8 @@ def delete(uow: UnitOfWork, shop: str) -> None:
 
 
 def take_listings(uow: UnitOfWork, shop: str, read: Sequence[ListingRecord]) -> tuple[int, int]:
-    """Store a page of a shop's catalogue; how many listings are new and how many say something else than before. The links of those
-    that had vanished and are back are handled at once."""
+    """Store a page of a shop's catalogue; how many listings are new and how many say something else
+    than before. The links of those that had vanished and are back are handled at once."""
     latest = {listing.listing: listing for listing in read}
     known = uow.listings.get(shop, latest)
     uow.listings.upsert(shop, list(latest.values()))
@@ -101,12 +108,15 @@ def take_listings(uow: UnitOfWork, shop: str, read: Sequence[ListingRecord]) -> 
 
 def _content(listing: ListingRecord) -> ListingRecord:
     """What the shop says of it, without when it was read and the number that it showed then."""
-    return replace(listing, seen_at=0, created_at=0, updated_at=0, revision=0, linked=False, quantity=None)
+    return replace(
+        listing, seen_at=0, created_at=0, updated_at=0, revision=0, linked=False, quantity=None
+    )
 
 
 def sync_product(uow: UnitOfWork, product: str, *, can_sync: CanSync) -> list[str]:
-    """Handle every enabled link of a product as soon as possible, also those that back off. The shops that were triggered; those
-    that are paused or whose connector is not loaded are left out."""
+    """Handle every enabled link of a product as soon as possible, also those that back off. The
+    shops that were triggered; those that are paused or whose connector is not loaded are left
+    out."""
     listings: dict[str, list[str]] = defaultdict(list)
     page = Page(_ALL)
     while links := uow.links.page(page, shop="", products=[product], states=(), sync_enabled=True):
@@ -114,7 +124,11 @@ def sync_product(uow: UnitOfWork, product: str, *, can_sync: CanSync) -> list[st
             listings[link.shop].append(link.listing)
         page = Page(_ALL, (links[-1].shop, links[-1].listing))
     owners = uow.shops.get(listings)
-    runnable = sorted(shop for shop, owner in owners.items() if not owner.paused and not _not_loaded(owner, can_sync))
+    runnable = sorted(
+        shop
+        for shop, owner in owners.items()
+        if not owner.paused and not _not_loaded(owner, can_sync)
+    )
     for shop in runnable:
         touch_links(uow, shop, listings[shop])
     uow.trigger(runnable, by=Trigger.REQUEST)

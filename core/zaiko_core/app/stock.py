@@ -1,7 +1,8 @@
 """What a warehouse tells: receipts, counts, allocations and shipments; and the reserve.
 
-Every fact has a cause key, unique in the merchant: recorded once, however often it is told. The same key with another content is
-refused. Nothing here is allowed to make physical or allocated negative, or physical smaller than allocated, in any warehouse.
+Every fact has a cause key, unique in the merchant: recorded once, however often it is told. The
+same key with another content is refused. Nothing here is allowed to make physical or allocated
+negative, or physical smaller than allocated, in any warehouse.
 """
 
 from __future__ import annotations
@@ -46,7 +47,8 @@ class Receipt:
 
 @dataclass(frozen=True, slots=True)
 class Adjustment:
-    """Physical is corrected in one warehouse: by `delta`, or to the `counted` value; exactly one of both."""
+    """Physical is corrected in one warehouse: by `delta`, or to the `counted` value; exactly one of
+    both."""
 
     product: str
     warehouse: str
@@ -72,18 +74,25 @@ class Binding:
 
 @dataclass(frozen=True, slots=True)
 class Posting:
-    """The movement, the stock after this call, and whether the movement had been recorded before."""
+    """The movement, the stock after this call, and whether the movement had been recorded
+    before."""
 
     movement: Movement
     stock: StockRecord
     already_recorded: bool
 
 
-def set_reserves(uow: UnitOfWork, reserves: Mapping[str, int]) -> tuple[dict[str, StockRecord], int]:
-    """Set the reserve (0 … LIMIT) of products, all or none; the stocks after it, and how many enabled links were scheduled. A
-    reserve that is already so changes nothing."""
+def set_reserves(
+    uow: UnitOfWork, reserves: Mapping[str, int]
+) -> tuple[dict[str, StockRecord], int]:
+    """Set the reserve (0 … LIMIT) of products, all or none; the stocks after it, and how many
+    enabled links were scheduled. A reserve that is already so changes nothing."""
     stocks = _stocks(uow, reserves)
-    changing = {product: units for product, units in reserves.items() if stocks[product].balance.reserve != units}
+    changing = {
+        product: units
+        for product, units in reserves.items()
+        if stocks[product].balance.reserve != units
+    }
     if not changing:
         return stocks, 0
     uow.stocks.set_reserves(changing)
@@ -92,8 +101,9 @@ def set_reserves(uow: UnitOfWork, reserves: Mapping[str, int]) -> tuple[dict[str
 
 
 def set_escrow(uow: UnitOfWork, product: str, below: int) -> tuple[StockRecord, int]:
-    """Give each shop units of its own while at most `below` (0 … LIMIT; 0 = never) may be sold (ADR 0012); the stock after it,
-    and how many enabled links were scheduled. A limit that is already so changes nothing."""
+    """Give each shop units of its own while at most `below` (0 … LIMIT; 0 = never) may be sold (ADR
+    0012); the stock after it, and how many enabled links were scheduled. A limit that is already so
+    changes nothing."""
     known = _stocks(uow, {product: below})[product]
     if known.balance.escrow_below == below:
         return known, 0
@@ -103,7 +113,8 @@ def set_escrow(uow: UnitOfWork, product: str, below: int) -> tuple[StockRecord, 
 
 
 def receive(uow: UnitOfWork, receipts: Sequence[Receipt]) -> list[Posting]:
-    """Record receipts, all or none. A cause key may repeat an earlier call, not another receipt of this one."""
+    """Record receipts, all or none. A cause key may repeat an earlier call, not another receipt of
+    this one."""
     entries = [
         Entry(
             product=receipt.product,
@@ -116,14 +127,19 @@ def receive(uow: UnitOfWork, receipts: Sequence[Receipt]) -> list[Posting]:
         )
         for receipt in receipts
     ]
-    products = _check_places(uow, {(entry.product, entry.warehouse) for entry in entries}, arriving=True)
+    products = _check_places(
+        uow, {(entry.product, entry.warehouse) for entry in entries}, arriving=True
+    )
     postings = _post(uow, entries)
-    receiving.queue(uow, products, [posting.movement for posting in postings if not posting.already_recorded])
+    receiving.queue(
+        uow, products, [posting.movement for posting in postings if not posting.already_recorded]
+    )
     return postings
 
 
 def adjust(uow: UnitOfWork, adjustment: Adjustment) -> Posting:
-    """Correct physical. Raises InsufficientStock when it would fall below what the warehouse has allocated."""
+    """Correct physical. Raises InsufficientStock when it would fall below what the warehouse has
+    allocated."""
     _check_places(uow, {(adjustment.product, adjustment.warehouse)})
     known = uow.stocks.by_cause([adjustment.cause]).get(adjustment.cause)
     physical, allocated = _shelf(uow, adjustment.product, adjustment.warehouse)
@@ -131,10 +147,17 @@ def adjust(uow: UnitOfWork, adjustment: Adjustment) -> Posting:
         # A count is repeated as the count it was: what it changed then is what it says now.
         delta = known.entry.delta.physical
     else:
-        delta = adjustment.delta if adjustment.delta is not None else (adjustment.counted or 0) - physical
+        delta = (
+            adjustment.delta
+            if adjustment.delta is not None
+            else (adjustment.counted or 0) - physical
+        )
     if known is None and physical + delta < allocated:
         raise InsufficientStock(
-            f"physical would fall to {physical + delta}, below the {allocated} units allocated there; deallocate them first",
+            (
+                f"physical would fall to {physical + delta}, below the {allocated} units "
+                "allocated there; deallocate them first"
+            ),
             physical=str(physical),
             allocated=str(allocated),
         )
@@ -151,14 +174,18 @@ def adjust(uow: UnitOfWork, adjustment: Adjustment) -> Posting:
 
 
 def allocate(uow: UnitOfWork, binding: Binding) -> Posting:
-    """Hold units for a demand. `free` stays as long as the demand has that many units open; units beyond count as ordered.
-    Raises InsufficientStock when the warehouse has fewer deliverable units."""
+    """Hold units for a demand. `free` stays as long as the demand has that many units open; units
+    beyond count as ordered. Raises InsufficientStock when the warehouse has fewer deliverable
+    units."""
 
     def change(demand: Demand, held: int) -> tuple[Demand, int, int]:
         physical, allocated = _shelf(uow, binding.product, binding.warehouse)
         if binding.quantity > physical - allocated:
             raise InsufficientStock(
-                f"{binding.quantity} units asked for, {physical - allocated} are deliverable there; receive or deallocate first",
+                (
+                    f"{binding.quantity} units asked for, {physical - allocated} are "
+                    "deliverable there; receive or deallocate first"
+                ),
                 deliverable=str(physical - allocated),
             )
         return replace(demand, alloc=demand.alloc + binding.quantity), held + binding.quantity, 0
@@ -167,7 +194,8 @@ def allocate(uow: UnitOfWork, binding: Binding) -> Posting:
 
 
 def deallocate(uow: UnitOfWork, binding: Binding) -> Posting:
-    """Let go of units that a warehouse holds for a demand. Raises DemandExceeded when it holds fewer."""
+    """Let go of units that a warehouse holds for a demand. Raises DemandExceeded when it holds
+    fewer."""
 
     def change(demand: Demand, held: int) -> tuple[Demand, int, int]:
         _check_held(binding, held)
@@ -177,11 +205,14 @@ def deallocate(uow: UnitOfWork, binding: Binding) -> Posting:
 
 
 def ship(uow: UnitOfWork, binding: Binding) -> Posting:
-    """Held units leave: physical, allocated and open fall together. Raises DemandExceeded when fewer are held."""
+    """Held units leave: physical, allocated and open fall together. Raises DemandExceeded when
+    fewer are held."""
 
     def change(demand: Demand, held: int) -> tuple[Demand, int, int]:
         _check_held(binding, held)
-        left = replace(demand, alloc=demand.alloc - binding.quantity, shipped=demand.shipped + binding.quantity)
+        left = replace(
+            demand, alloc=demand.alloc - binding.quantity, shipped=demand.shipped + binding.quantity
+        )
         return left, held - binding.quantity, -binding.quantity
 
     return _bind(uow, binding, MovementKind.SHIP, change)
@@ -194,7 +225,14 @@ def _bind(uow: UnitOfWork, binding: Binding, kind: MovementKind, change: _Change
         raise NotFound(f"merchants/{uow.merchant}/shops/{ref.shop}")
     known = uow.stocks.by_cause([binding.cause])
     if known:
-        same = Entry(binding.product, kind, binding.cause, known[binding.cause].entry.delta, binding.warehouse, ref)
+        same = Entry(
+            binding.product,
+            kind,
+            binding.cause,
+            known[binding.cause].entry.delta,
+            binding.warehouse,
+            ref,
+        )
         if abs(same.delta.allocated) != binding.quantity:
             raise _reused(binding.cause)
         return _post(uow, [same])[0]
@@ -243,12 +281,20 @@ def _check_limit(uow: UnitOfWork, entries: Sequence[Entry]) -> None:
     arriving: dict[str, int] = {}
     for entry in entries:
         arriving[entry.product] = arriving.get(entry.product, 0) + entry.delta.physical
-    for product in sorted(uow.stocks.exceeding({product: LIMIT - units for product, units in arriving.items() if units > 0})):
-        raise StockLimitExceeded(f"product {product} would have more than {LIMIT} units; check the quantity", product=product)
+    for product in sorted(
+        uow.stocks.exceeding(
+            {product: LIMIT - units for product, units in arriving.items() if units > 0}
+        )
+    ):
+        raise StockLimitExceeded(
+            f"product {product} would have more than {LIMIT} units; check the quantity",
+            product=product,
+        )
 
 
 def _same_fact(one: Entry, other: Entry) -> bool:
-    """When it happened and what was noted may differ between two tellings; what happened may not."""
+    """When it happened and what was noted may differ between two tellings; what happened may
+    not."""
     return (one.product, one.kind, one.delta, one.warehouse, one.demand) == (
         other.product,
         other.kind,
@@ -258,7 +304,9 @@ def _same_fact(one: Entry, other: Entry) -> bool:
     )
 
 
-def _check_places(uow: UnitOfWork, places: set[tuple[str, str]], *, arriving: bool = False) -> Collection[ProductRecord]:
+def _check_places(
+    uow: UnitOfWork, places: set[tuple[str, str]], *, arriving: bool = False
+) -> Collection[ProductRecord]:
     products = uow.products.get({product for product, _ in places})
     warehouses = uow.warehouses.get({warehouse for _, warehouse in places})
     for product, warehouse in sorted(places):
@@ -267,7 +315,9 @@ def _check_places(uow: UnitOfWork, places: set[tuple[str, str]], *, arriving: bo
         if warehouse not in warehouses:
             raise NotFound(f"merchants/{uow.merchant}/warehouses/{warehouse}")
         if arriving and products[product].archived:
-            raise ProductArchived(f"product {product} is archived; create a new one to receive units", product=product)
+            raise ProductArchived(
+                f"product {product} is archived; create a new one to receive units", product=product
+            )
     return products.values()
 
 
@@ -286,9 +336,16 @@ def _shelf(uow: UnitOfWork, product: str, warehouse: str) -> tuple[int, int]:
 def _check_held(binding: Binding, held: int) -> None:
     if binding.quantity > held:
         raise DemandExceeded(
-            f"{binding.quantity} units asked for, the demand holds {held} in this warehouse; allocate first", held=str(held)
+            (
+                f"{binding.quantity} units asked for, the demand holds {held} in this "
+                "warehouse; allocate first"
+            ),
+            held=str(held),
         )
 
 
 def _reused(cause: str) -> CauseKeyReused:
-    return CauseKeyReused(f"the cause key {cause!r} has recorded another fact; use a new key for a new fact", cause=cause)
+    return CauseKeyReused(
+        f"the cause key {cause!r} has recorded another fact; use a new key for a new fact",
+        cause=cause,
+    )

@@ -1,4 +1,5 @@
-"""What becomes of suspect demand: by the shop's policy, by hand, and what a policy would do (ADR 0022)."""
+"""What becomes of suspect demand: by the shop's policy, by hand, and what a policy would do (ADR
+0022)."""
 
 from __future__ import annotations
 
@@ -21,7 +22,8 @@ _SOON = 7 * DAY
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """An order that a policy releases at `at` (µs, maybe past): for what, and how many units of which product."""
+    """An order that a policy releases at `at` (µs, maybe past): for what, and how many units of
+    which product."""
 
     stored: StoredOrder
     suspicion: Suspicion
@@ -31,7 +33,8 @@ class Release:
 
 @dataclass(slots=True)
 class Effect:
-    """What a policy does to one product: units released now and within seven days, free now, and the links that show it."""
+    """What a policy does to one product: units released now and within seven days, free now, and
+    the links that show it."""
 
     now: int = 0
     soon: int = 0
@@ -40,17 +43,20 @@ class Effect:
 
 
 def apply_policy(uow: UnitOfWork, shop: str, token: int) -> int:
-    """Release what the shop's policy does not hold any more; how many orders. Part of a run. A second call finds nothing."""
+    """Release what the shop's policy does not hold any more; how many orders. Part of a run. A
+    second call finds nothing."""
     uow.hold_lease(shop, token)
     policy = shops.get(uow, shop).suspect_policy
     due = [release for release in _releases(uow, shop, policy) if release.at <= uow.now]
-    gone = [replace(r.stored.record, released_at=uow.now, released_for=r.suspicion.value) for r in due]
+    gone = [
+        replace(r.stored.record, released_at=uow.now, released_for=r.suspicion.value) for r in due
+    ]
     return orders.decide(uow, shop, gone, MovementKind.ORDER_WRITTEN_OFF) if gone else 0
 
 
 def release(uow: UnitOfWork, shop: str, order: str) -> StoredOrder:
-    """Promise the open units of an order no longer, until its shop says something new of it. What is so already changes nothing.
-    Raises NotFound, OrderNotOpen when nothing is open."""
+    """Promise the open units of an order no longer, until its shop says something new of it. What
+    is so already changes nothing. Raises NotFound, OrderNotOpen when nothing is open."""
     record = _get(uow, shop, order).record
     if record.released_at is None:
         if record.holds == 0:
@@ -61,8 +67,8 @@ def release(uow: UnitOfWork, shop: str, order: str) -> StoredOrder:
 
 
 def hold(uow: UnitOfWork, shop: str, order: str) -> StoredOrder:
-    """Promise the open units of an order, also again, whatever the policy says from now on. What is so already changes nothing.
-    Raises NotFound, OrderNotOpen when nothing is open."""
+    """Promise the open units of an order, also again, whatever the policy says from now on. What is
+    so already changes nothing. Raises NotFound, OrderNotOpen when nothing is open."""
     record = _get(uow, shop, order).record
     if record.holds == 0:
         raise OrderNotOpen(f"order {order} has no open units; nothing is to be held")
@@ -72,8 +78,11 @@ def hold(uow: UnitOfWork, shop: str, order: str) -> StoredOrder:
     return _get(uow, shop, order)
 
 
-def preview(uow: UnitOfWork, shop: str, policy: SuspectPolicy) -> tuple[list[Release], dict[str, Effect]]:
-    """What a policy would release now and within seven days, and what that does to each product. Changes nothing."""
+def preview(
+    uow: UnitOfWork, shop: str, policy: SuspectPolicy
+) -> tuple[list[Release], dict[str, Effect]]:
+    """What a policy would release now and within seven days, and what that does to each product.
+    Changes nothing."""
     shops.get(uow, shop)
     found = [release for release in _releases(uow, shop, policy) if release.at <= uow.now + _SOON]
     effects: dict[str, Effect] = defaultdict(Effect)
@@ -91,9 +100,15 @@ def _releases(uow: UnitOfWork, shop: str, policy: SuspectPolicy) -> Iterator[Rel
     after = ""
     while found := uow.orders.suspect(shop, limit=_BATCH, after=after):
         after = found[-1].record.order
-        chosen = [(stored, when) for stored in found if (when := release_time(stored.record, policy, uow.now)) is not None]
+        chosen = [
+            (stored, when)
+            for stored in found
+            if (when := release_time(stored.record, policy, uow.now)) is not None
+        ]
         demands: dict[str, dict[str, int]] = defaultdict(dict)
-        for (order, product), demand in uow.demands.get(shop, [stored.record.order for stored, _ in chosen]).items():
+        for (order, product), demand in uow.demands.get(
+            shop, [stored.record.order for stored, _ in chosen]
+        ).items():
             if units := _released(demand):
                 demands[order][product] = units
         for stored, (at, suspicion) in chosen:
@@ -109,7 +124,9 @@ def _add_links(uow: UnitOfWork, effects: dict[str, Effect]) -> None:
     if not effects:
         return
     page = Page(1_000)
-    while links := uow.links.page(page, shop="", products=list(effects), states=(), sync_enabled=True):
+    while links := uow.links.page(
+        page, shop="", products=list(effects), states=(), sync_enabled=True
+    ):
         for link in links:
             for part in link.parts:
                 if part.product in effects:

@@ -1,7 +1,9 @@
-"""The transactions of one run of one shop (ADR 0004): plan what is due, record writes before they are sent, record outcomes.
+"""The transactions of one run of one shop (ADR 0004): plan what is due, record writes before they
+are sent, record outcomes.
 
-Each function is one transaction's work; the asynchronous shell (`sync/cycle.py`) calls them between its conversations with the
-platform. All but `needs_reading` first check that this process still holds the shop.
+Each function is one transaction's work; the asynchronous shell (`sync/cycle.py`) calls them between
+its conversations with the platform. All but `needs_reading` first check that this process still
+holds the shop.
 """
 
 from __future__ import annotations
@@ -41,7 +43,8 @@ _RETRY_FIRST, _RETRY_LAST = 30 * _SECOND, 3600 * _SECOND
 
 
 Adjust = Callable[[DueLink, int, int], Sequence[tuple[str, int]]]
-"""(link, what it may sell, now in µs) → (plugin, number after it) of each plugin that shows another number (ADR 0008)."""
+"""(link, what it may sell, now in µs) → (plugin, number after it) of each plugin that shows another
+number (ADR 0008)."""
 
 
 def unadjusted(item: DueLink, sellable: int, now: int) -> Sequence[tuple[str, int]]:
@@ -60,7 +63,8 @@ class Policy:
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """What the shop showed for a link when it was read at `at` (µs), before orders were fetched; or why it cannot be synced."""
+    """What the shop showed for a link when it was read at `at` (µs), before orders were fetched; or
+    why it cannot be synced."""
 
     at: int
     quantity: int | None = None
@@ -71,7 +75,8 @@ class Observation:
 
 @dataclass(frozen=True, slots=True)
 class Write:
-    """A write that has been recorded and is to be sent now. `touched` is the change that it takes account of."""
+    """A write that has been recorded and is to be sent now. `touched` is the change that it takes
+    account of."""
 
     listing: str
     external_id: str
@@ -108,7 +113,8 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """The writes to send, the links that were computed, and how many of them were confirmed and failed on the way."""
+    """The writes to send, the links that were computed, and how many of them were confirmed and
+    failed on the way."""
 
     writes: Sequence[Write] = ()
     handled: Collection[str] = ()
@@ -120,8 +126,8 @@ class Prepared:
 
 @dataclass(frozen=True, slots=True)
 class RunEnd:
-    """How a run ended. `held`: the shop's links wait for a person. `cursor`: where fetching orders came to, when that is not stored
-    yet because the last pages brought nothing new."""
+    """How a run ended. `held`: the shop's links wait for a person. `cursor`: where fetching orders
+    came to, when that is not stored yet because the last pages brought nothing new."""
 
     state: RunState
     counts: RunCounts = field(default_factory=RunCounts)
@@ -130,15 +136,19 @@ class RunEnd:
     cursor: str | None = None
     complete_until: int | None = None
     by_turn: bool = False
-    """The shop is due again when it is its turn, or one of its links; otherwise in `next_in` µs (None: its interval)."""
+    """The shop is due again when it is its turn, or one of its links; otherwise in `next_in` µs
+    (None: its interval)."""
     next_in: int | None = None
     attempt: int = 0
     """Runs that have failed in a row."""
 
 
-def sync_now(uow: UnitOfWork, *, shops: Collection[str] = (), link: tuple[str, str] | None = None) -> list[str]:
-    """Handle every enabled link of these shops (or this one) as soon as possible, also those that back off, and fetch orders. The
-    shops that were triggered; a paused shop is not. A run in progress is joined. (A product: `shops.sync_product`.)"""
+def sync_now(
+    uow: UnitOfWork, *, shops: Collection[str] = (), link: tuple[str, str] | None = None
+) -> list[str]:
+    """Handle every enabled link of these shops (or this one) as soon as possible, also those that
+    back off, and fetch orders. The shops that were triggered; a paused shop is not. A run in
+    progress is joined. (A product: `shops.sync_product`.)"""
     triggered = set(shops)
     for shop in shops:
         touch_shop(uow, shop)
@@ -150,7 +160,8 @@ def sync_now(uow: UnitOfWork, *, shops: Collection[str] = (), link: tuple[str, s
 
 
 def begin_run(uow: UnitOfWork, run: RunRecord, *, unended: bool) -> None:
-    """Write down that a run has begun, and (`unended`) that runs under older tokens have died. A second call changes nothing."""
+    """Write down that a run has begun, and (`unended`) that runs under older tokens have died. A
+    second call changes nothing."""
     uow.hold_lease(run.shop, run.token)
     dead = uow.runs.abandon(run.shop, before_token=run.token) if unended else ()
     uow.runs.put(replace(run, started_revision=uow.revision))
@@ -159,24 +170,28 @@ def begin_run(uow: UnitOfWork, run: RunRecord, *, unended: bool) -> None:
 
 
 def cancel_run(uow: UnitOfWork, shop: str, run: str) -> RunRecord:
-    """Ask a run to end after the step that it is at, on whichever replica it is; the run, still RUNNING. What asked for a run until
-    now waits for the shop's interval; what comes later makes the shop due as ever. A second call changes nothing, also once the run
-    has ended CANCELLED. Raises NotFound, and OperationDone for a run that has ended otherwise."""
+    """Ask a run to end after the step that it is at, on whichever replica it is; the run, still
+    RUNNING. What asked for a run until now waits for the shop's interval; what comes later makes
+    the shop due as ever. A second call changes nothing, also once the run has ended CANCELLED.
+    Raises NotFound, and OperationDone for a run that has ended otherwise."""
     found = uow.runs.get(shop, run)
     name = f"merchants/{uow.merchant}/shops/{shop}/runs/{run}"
     if found is None:
         raise NotFound(name)
     if found.state not in (RunState.RUNNING, RunState.CANCELLED):
-        raise OperationDone(f"the run has ended as {found.state.value} and cannot be cancelled", operation=name)
+        raise OperationDone(
+            f"the run has ended as {found.state.value} and cannot be cancelled", operation=name
+        )
     if found.state is RunState.RUNNING:
         uow.shops.cancel(shop, found.token)
     return found
 
 
 def end_run(uow: UnitOfWork, found: FoundShop, run: RunRecord, end: RunEnd, *, began: bool) -> bool:
-    """Record how a run ended, on the shop, which is given back, on the run, and, when the shop waits for a person or goes on again,
-    on its links; whether the run is written down: one that ended well without having begun did nothing. A run that was cancelled
-    has found nothing out about the shop: its problem stays."""
+    """Record how a run ended, on the shop, which is given back, on the run, and, when the shop
+    waits for a person or goes on again, on its links; whether the run is written down: one that
+    ended well without having begun did nothing. A run that was cancelled has found nothing out
+    about the shop: its problem stays."""
     shop, succeeded = found.shop, end.state in (RunState.SUCCEEDED, RunState.PARTIALLY_SUCCEEDED)
     written = began or not succeeded or shop.problem is not None
     due_at = uow.shops.give_back(
@@ -197,10 +212,18 @@ def end_run(uow: UnitOfWork, found: FoundShop, run: RunRecord, end: RunEnd, *, b
     uow.changed(ChangeKind.SHOP, [shop.shop])
     if not written:
         return False
-    ended = replace(run, state=end.state, started_revision=uow.revision, ended_at=uow.now, counts=end.counts, problem=end.problem)
+    ended = replace(
+        run,
+        state=end.state,
+        started_revision=uow.revision,
+        ended_at=uow.now,
+        counts=end.counts,
+        problem=end.problem,
+    )
     uow.runs.put(ended)
     uow.changed(ChangeKind.RUN, [f"{shop.shop}/{run.run}"])
-    # Links are held with the shop's problem, and let go with it: a shop without one has none to look for.
+    # Links are held with the shop's problem, and let go with it: a shop without one has none to
+    # look for.
     if end.held or (succeeded and shop.problem is not None):
         moved = uow.links.hold(shop.shop, end.held)
         uow.changed(ChangeKind.LINK, link_names(moved))
@@ -210,22 +233,31 @@ def end_run(uow: UnitOfWork, found: FoundShop, run: RunRecord, end: RunEnd, *, b
 
 
 def _turn(uow: UnitOfWork, found: FoundShop, end: RunEnd, *, began: bool) -> int:
-    """In how many µs the shop is due again. What became due since the claim, and not by this run, has triggered the shop."""
+    """In how many µs the shop is due again. What became due since the claim, and not by this run,
+    has triggered the shop."""
     shop = found.shop
     ordered_at = uow.now if end.counts.orders_changed else shop.ordered_at
-    fetch = next_fetch(uow.now, shop.interval, ordered_at=ordered_at, place=found.place, shops=found.shops)
+    fetch = next_fetch(
+        uow.now, shop.interval, ordered_at=ordered_at, place=found.place, shops=found.shops
+    )
     moments = [uow.links.next_due(shop.shop) if began else found.links_due_at]
     if shop.additions_due_at is not None:
         moments.append(uow.additions.next_due(shop.shop))
     return max(0, min([fetch, *(moment - uow.now for moment in moments if moment is not None)]))
 
 
-def needs_reading(uow: UnitOfWork, shop: str, policy: Policy, *, limit: int) -> tuple[list[DueLink], int]:
-    """The due links whose number must be read before they can go on: all of them in shadow, where reading is all there is; and how
-    many are due at all, up to `limit`."""
+def needs_reading(
+    uow: UnitOfWork, shop: str, policy: Policy, *, limit: int
+) -> tuple[list[DueLink], int]:
+    """The due links whose number must be read before they can go on: all of them in shadow, where
+    reading is all there is; and how many are due at all, up to `limit`."""
     due = uow.links.due(shop, limit=limit)
     every = bool(due) and (policy.mode is not Mode.COMPARE_AND_SET or in_shadow(uow, shop))
-    return [item for item in due if every or item.link.fence.must_read or item.link.fence.flight is not None], len(due)
+    return [
+        item
+        for item in due
+        if every or item.link.fence.must_read or item.link.fence.flight is not None
+    ], len(due)
 
 
 def in_shadow(uow: UnitOfWork, shop: str) -> bool:
@@ -245,9 +277,10 @@ def prepare(
     tired: Mapping[str, int] | None = None,
     adjust: Adjust = unadjusted,
 ) -> Prepared:
-    """Settle what was observed, compute the targets of due links, and record the writes that follow, before they are sent. Links in
-    `tired` were sent too often in this run on account of the change named there; they wait a little, unless a newer one has come.
-    `key` is the beginning of the writes' keys."""
+    """Settle what was observed, compute the targets of due links, and record the writes that
+    follow, before they are sent. Links in `tired` were sent too often in this run on account of the
+    change named there; they wait a little, unless a newer one has come. `key` is the beginning of
+    the writes' keys."""
     uow.hold_lease(shop, token)
     tired = tired or {}
     saved: list[LinkRecord] = []
@@ -271,10 +304,14 @@ def prepare(
                 findings.reading(item, link.fence, belief, verdict, seen.quantity)
             read_at = seen.at
             if (flight := link.fence.flight) is not None:
-                read.append(PushResult(link.listing, flight.at, flight.key, PushOutcome.READ, seen.quantity))
+                read.append(
+                    PushResult(link.listing, flight.at, flight.key, PushOutcome.READ, seen.quantity)
+                )
         # A suspicion that is dropped must not count as units that the link holds already.
         suspicious = belief
-        belief = fences.without_outlived(belief, policy.mode, fresh=seen is not None, visibility=policy.visibility, now=uow.now)
+        belief = fences.without_outlived(
+            belief, policy.mode, fresh=seen is not None, visibility=policy.visibility, now=uow.now
+        )
         if not shadow:
             findings.outlived(item, suspicious, belief)
         reckoning = Reckoning(target(link.parts, item.balances, maximum=LARGEST))
@@ -288,13 +325,29 @@ def prepare(
             if seen is None:
                 waiting += 1
                 continue
-            compared = _compared(replace(link, fence=belief, target=wanted, read_at=read_at), seen.quantity, uow.now)
-            unchanged = (link.state, link.target, link.confirmed) == (compared.state, compared.target, compared.confirmed)
+            compared = _compared(
+                replace(link, fence=belief, target=wanted, read_at=read_at), seen.quantity, uow.now
+            )
+            unchanged = (link.state, link.target, link.confirmed) == (
+                compared.state,
+                compared.target,
+                compared.confirmed,
+            )
             (verified if unchanged else saved).append(compared)
             confirmed += 1
             continue
-        belief, plan = fences.plan(belief, wanted, policy.mode, fresh=seen is not None, visibility=policy.visibility, now=uow.now)
-        unchanged = link.state is LinkState.SYNCED and (link.target, link.confirmed) == (wanted, plan.quantity)
+        belief, plan = fences.plan(
+            belief,
+            wanted,
+            policy.mode,
+            fresh=seen is not None,
+            visibility=policy.visibility,
+            now=uow.now,
+        )
+        unchanged = link.state is LinkState.SYNCED and (link.target, link.confirmed) == (
+            wanted,
+            plan.quantity,
+        )
         link = replace(link, fence=belief, target=wanted, read_at=read_at)
         problem = findings.left_to_people(item)
         if problem is not None:
@@ -305,7 +358,9 @@ def prepare(
             if waits:
                 recheck_at = min(recheck_at or uow.now + escrow.RECHECK, uow.now + escrow.RECHECK)
             # A watcher is not told that a number was read and is what it was.
-            (verified if unchanged else saved).append(_done(link, plan.quantity, recheck_at, uow.now))
+            (verified if unchanged else saved).append(
+                _done(link, plan.quantity, recheck_at, uow.now)
+            )
             confirmed += 1
         elif plan.step is Step.READ:
             waiting += 1
@@ -317,16 +372,34 @@ def prepare(
             name = f"{key}.{len(writes)}"
             flown = fences.launch(belief, plan.quantity, policy.mode, key=name, now=uow.now)
             quotas.note(link, flown)
-            saved.append(replace(link, fence=flown, state=LinkState.SYNCING, last_attempt_at=uow.now))
+            saved.append(
+                replace(link, fence=flown, state=LinkState.SYNCING, last_attempt_at=uow.now)
+            )
             reckoning.then(Label.SUSPECTED, max(0, wanted - belief.suspected))
             reckoning.then(Label.DOUBT, plan.quantity)
             pushes.append(
                 PushRecord(
-                    shop, link.listing, uow.now, name, belief.expected, reckoning.target, tuple(reckoning.terms), plan.quantity
+                    shop,
+                    link.listing,
+                    uow.now,
+                    name,
+                    belief.expected,
+                    reckoning.target,
+                    tuple(reckoning.terms),
+                    plan.quantity,
                 )
             )
             writes.append(
-                Write(link.listing, item.external_id, item.data, plan.quantity, belief.expected, name, link.touched, uow.now)
+                Write(
+                    link.listing,
+                    item.external_id,
+                    item.data,
+                    plan.quantity,
+                    belief.expected,
+                    name,
+                    link.touched,
+                    uow.now,
+                )
             )
     uow.links.save(saved)
     uow.links.save_verified(verified)
@@ -334,13 +407,23 @@ def prepare(
     uow.pushes.insert(pushes)
     findings.write()
     uow.changed(ChangeKind.LINK, link_names((link.shop, link.listing) for link in saved))
-    escrow.freed(uow, {(item.link.shop, item.link.listing): item.link.fence for item in due}, [*saved, *verified])
+    escrow.freed(
+        uow,
+        {(item.link.shop, item.link.listing): item.link.fence for item in due},
+        [*saved, *verified],
+    )
     return Prepared(writes, {item.link.listing for item in due}, confirmed, failed, waiting)
 
 
-def settle(uow: UnitOfWork, shop: str, token: int, policy: Policy, outcomes: Sequence[tuple[Write, Outcome]]) -> tuple[int, int]:
-    """Record what became of writes; how many links are confirmed and how many failed. A link that was deleted or switched off
-    meanwhile is left alone."""
+def settle(
+    uow: UnitOfWork,
+    shop: str,
+    token: int,
+    policy: Policy,
+    outcomes: Sequence[tuple[Write, Outcome]],
+) -> tuple[int, int]:
+    """Record what became of writes; how many links are confirmed and how many failed. A link that
+    was deleted or switched off meanwhile is left alone."""
     uow.hold_lease(shop, token)
     links = uow.links.get(shop, [write.listing for write, _ in outcomes])
     saved: list[LinkRecord] = []
@@ -351,25 +434,42 @@ def settle(uow: UnitOfWork, shop: str, token: int, policy: Policy, outcomes: Seq
             continue
         link = replace(link, touched=write.touched)
         if outcome.problem is not None:
-            saved.append(failing(replace(link, fence=fences.refused(link.fence)), outcome.problem, uow.now))
+            saved.append(
+                failing(replace(link, fence=fences.refused(link.fence)), outcome.problem, uow.now)
+            )
             failed += 1
         elif outcome.applied:
             belief = fences.applied(link.fence, policy.mode)
             if belief.must_read:
                 saved.append(replace(link, fence=belief, due_at=uow.now))
             else:
-                recheck = belief.suspected_since + policy.visibility if belief.suspected_since else None
+                recheck = (
+                    belief.suspected_since + policy.visibility if belief.suspected_since else None
+                )
                 saved.append(_done(replace(link, fence=belief), write.quantity, recheck, uow.now))
                 confirmed += 1
         elif outcome.unsent:
-            saved.append(replace(link, fence=replace(link.fence, flight=None), state=LinkState.PENDING, due_at=uow.now))
+            saved.append(
+                replace(
+                    link,
+                    fence=replace(link.fence, flight=None),
+                    state=LinkState.PENDING,
+                    due_at=uow.now,
+                )
+            )
         elif outcome.stale:
             saved.append(replace(link, fence=fences.refused(link.fence), due_at=uow.now))
         else:
             # Unknown: the flight stays; the next round reads.
             saved.append(replace(link, due_at=uow.now))
     uow.links.save(saved)
-    uow.pushes.settle(shop, [PushResult(write.listing, write.at, write.key, outcome.recorded) for write, outcome in outcomes])
+    uow.pushes.settle(
+        shop,
+        [
+            PushResult(write.listing, write.at, write.key, outcome.recorded)
+            for write, outcome in outcomes
+        ],
+    )
     uow.changed(ChangeKind.LINK, link_names((link.shop, link.listing) for link in saved))
     escrow.freed(uow, {(link.shop, link.listing): link.fence for link in links.values()}, saved)
     return confirmed, failed
@@ -380,11 +480,19 @@ def failing(link: LinkRecord, problem: Problem, now: int) -> LinkRecord:
     attempt = link.attempt + 1
     due_at = now + min(_RETRY_FIRST * 2 ** min(attempt - 1, 16), _RETRY_LAST)
     problem = replace(problem, retry_at=due_at)
-    return replace(link, state=LinkState.FAILED, attempt=attempt, due_at=due_at, problem=problem, last_attempt_at=now)
+    return replace(
+        link,
+        state=LinkState.FAILED,
+        attempt=attempt,
+        due_at=due_at,
+        problem=problem,
+        last_attempt_at=now,
+    )
 
 
 def _compared(link: LinkRecord, shown: int | None, now: int) -> LinkRecord:
-    """In shadow the link is done with when it was compared; the next change, or the audit's turn, compares it again."""
+    """In shadow the link is done with when it was compared; the next change, or the audit's turn,
+    compares it again."""
     differs = shown != link.target
     return replace(
         link,

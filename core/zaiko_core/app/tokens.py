@@ -11,7 +11,13 @@ from dataclasses import replace
 from zaiko_core.app.ports import Tokens
 from zaiko_core.app.records import Page, TokenRecord
 from zaiko_core.domain.access import Permission, Principal, Role
-from zaiko_core.domain.errors import InvalidField, NotFound, PermissionMissing, TokenExpired, TokenInvalid
+from zaiko_core.domain.errors import (
+    InvalidField,
+    NotFound,
+    PermissionMissing,
+    TokenExpired,
+    TokenInvalid,
+)
 
 _FORM = re.compile(r"zk_([a-z][a-z0-9-]{0,61}[a-z0-9])_([A-Za-z0-9_-]{43})")
 _FETCH = 500
@@ -31,24 +37,43 @@ def parsed(text: str) -> tuple[str, str]:
 
 
 def create(tokens: Tokens, draft: TokenRecord, secret: str, *, by: Principal) -> TokenRecord:
-    """Keep a new token: its secret's hash only, or none when it stands for a certificate. Raises PermissionMissing when `by` would
-    give more than it has, InvalidField for an end that has passed or a certificate that another token has."""
+    """Keep a new token: its secret's hash only, or none when it stands for a certificate. Raises
+    PermissionMissing when `by` would give more than it has, InvalidField for an end that has passed
+    or a certificate that another token has."""
     if not by.covers(Role(draft.role), _merchants(draft)):
-        raise _too_much("a token can give no more than it has: choose its own role and merchants, or less of them")
+        raise _too_much(
+            "a token can give no more than it has: choose its own role and merchants, or "
+            "less of them"
+        )
     if draft.certificate and by.merchants is not None:
         # Whose a certificate is, is the installation's to say.
-        raise _too_much("only a token with all merchants can give rights to a certificate; create a token with a secret")
+        raise _too_much(
+            "only a token with all merchants can give rights to a certificate; create a "
+            "token with a secret"
+        )
     if draft.expires_at is not None and draft.expires_at <= tokens.now:
-        raise InvalidField([("token.expire_time", "timestamp.future", "has passed; choose a later time, or none")])
-    if draft.certificate and any(record.revoked_at is None for record in tokens.of_certificates([draft.certificate])):
-        raise InvalidField([("token.certificate", "unique", "belongs to another token; revoke that one first")])
-    record = replace(draft, hash=None if draft.certificate else _hash(secret), created_by=by.id, created_at=tokens.now)
+        raise InvalidField(
+            [("token.expire_time", "timestamp.future", "has passed; choose a later time, or none")]
+        )
+    if draft.certificate and any(
+        record.revoked_at is None for record in tokens.of_certificates([draft.certificate])
+    ):
+        raise InvalidField(
+            [("token.certificate", "unique", "belongs to another token; revoke that one first")]
+        )
+    record = replace(
+        draft,
+        hash=None if draft.certificate else _hash(secret),
+        created_by=by.id,
+        created_at=tokens.now,
+    )
     tokens.insert(record)
     return record
 
 
 def principal_of(record: TokenRecord | None, secret: str, now: int) -> Principal:
-    """Who has this secret; raises TokenInvalid, TokenExpired. Takes as long for a wrong secret as for the right one."""
+    """Who has this secret; raises TokenInvalid, TokenExpired. Takes as long for a wrong secret as
+    for the right one."""
     kept = record.hash if record is not None and record.hash is not None else bytes(32)
     right = hmac.compare_digest(kept, _hash(secret))
     if record is None or record.hash is None or not right:
@@ -57,7 +82,8 @@ def principal_of(record: TokenRecord | None, secret: str, now: int) -> Principal
 
 
 def principal_of_certificate(records: Sequence[TokenRecord], now: int) -> Principal | None:
-    """Who has a certificate with one of these records' identities; None when no token stands for it. Raises TokenExpired."""
+    """Who has a certificate with one of these records' identities; None when no token stands for
+    it. Raises TokenExpired."""
     live = [record for record in records if record.revoked_at is None and record.hash is None]
     return _live(live[0], now) if live else None
 
@@ -83,8 +109,8 @@ def page(tokens: Tokens, wanted: Page, *, by: Principal) -> list[TokenRecord]:
 
 
 def revoke(tokens: Tokens, token: str, *, by: Principal) -> TokenRecord:
-    """End a token for good. A second call changes nothing. Raises NotFound; PermissionMissing for one that can do more than
-    `by`."""
+    """End a token for good. A second call changes nothing. Raises NotFound; PermissionMissing for
+    one that can do more than `by`."""
     record = get(tokens, token, by=by)
     if not by.covers(Role(record.role), _merchants(record)):
         raise _too_much(f"tokens/{token} can do more than the one that calls; ask its owner")

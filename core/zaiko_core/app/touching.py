@@ -1,4 +1,5 @@
-"""What follows from a change of stock: the links that show it become due, their shops are triggered, watchers are told."""
+"""What follows from a change of stock: the links that show it become due, their shops are
+triggered, watchers are told."""
 
 from __future__ import annotations
 
@@ -12,7 +13,8 @@ COALESCE = 20_000
 
 
 def touch_products(uow: UnitOfWork, products: Collection[str]) -> int:
-    """The free stock or the reserve of these products changed. How many enabled links are due because of it."""
+    """The free stock or the reserve of these products changed. How many enabled links are due
+    because of it."""
     if not products:
         return 0
     links = uow.links.touch(products)
@@ -22,7 +24,8 @@ def touch_products(uow: UnitOfWork, products: Collection[str]) -> int:
 
 
 def touch_holders(uow: UnitOfWork, products: Collection[str]) -> None:
-    """Units of these products have become free for other links than the one that showed them; their stock is what it was."""
+    """Units of these products have become free for other links than the one that showed them; their
+    stock is what it was."""
     if products:
         _announce(uow, uow.links.touch(products))
 

@@ -52,7 +52,9 @@ class Role(StrEnum):
 _P = Permission
 _FOR_ALL: Final = frozenset({_P.MERCHANTS_CREATE, _P.SERVER_INSPECT})
 """Concern more than some merchants: only with all of them."""
-_READER: Final = frozenset(item for item in _P if item.endswith(".read") and item is not _P.TOKENS_READ)
+_READER: Final = frozenset(
+    item for item in _P if item.endswith(".read") and item is not _P.TOKENS_READ
+)
 _OPERATOR: Final = _READER | {
     _P.LINKS_WRITE,
     _P.OPERATIONS_CANCEL,
@@ -61,7 +63,12 @@ _OPERATOR: Final = _READER | {
     _P.STOCK_RESERVE,
     _P.SYNC_RUN,
 }
-_INTEGRATOR: Final = _OPERATOR | {_P.PRODUCTS_WRITE, _P.SHOPS_WRITE, _P.STOCK_WRITE, _P.WAREHOUSES_WRITE}
+_INTEGRATOR: Final = _OPERATOR | {
+    _P.PRODUCTS_WRITE,
+    _P.SHOPS_WRITE,
+    _P.STOCK_WRITE,
+    _P.WAREHOUSES_WRITE,
+}
 
 PERMISSIONS: Final[Mapping[Role, frozenset[Permission]]] = {
     Role.READER: _READER,
@@ -73,8 +80,8 @@ PERMISSIONS: Final[Mapping[Role, frozenset[Permission]]] = {
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """The one who calls. `id` is the token's (empty: whoever reaches a server that asks for none); `merchants` None: all of them,
-    also those that are yet to come; times in µs since 1970."""
+    """The one who calls. `id` is the token's (empty: whoever reaches a server that asks for none);
+    `merchants` None: all of them, also those that are yet to come; times in µs since 1970."""
 
     id: str
     role: Role
@@ -83,14 +90,17 @@ class Principal:
 
     def may(self, permission: Permission) -> bool:
         """Whether the role allows it, in the merchants that the principal reaches."""
-        return permission in PERMISSIONS[self.role] and (self.merchants is None or permission not in _FOR_ALL)
+        return permission in PERMISSIONS[self.role] and (
+            self.merchants is None or permission not in _FOR_ALL
+        )
 
     def reaches(self, merchant: str) -> bool:
         """Whether the merchant is one of its own."""
         return self.merchants is None or merchant in self.merchants
 
     def covers(self, role: Role, merchants: frozenset[str] | None) -> bool:
-        """Whether it has at least this role and these merchants, so that it may give and take them."""
+        """Whether it has at least this role and these merchants, so that it may give and take
+        them."""
         if merchants is None or self.merchants is None:
             return self.merchants is None and PERMISSIONS[role] <= PERMISSIONS[self.role]
         return merchants <= self.merchants and PERMISSIONS[role] <= PERMISSIONS[self.role]

@@ -1,7 +1,8 @@
 """What became of units that were added to a shop's number, when no answer said so (ADR 0017). Pure.
 
-Here the number belongs to the shop: there is no target, only a sum. An addition that was certainly not applied is made again; one
-that may have been applied never is. What cannot be told from the numbers is left to a person.
+Here the number belongs to the shop: there is no target, only a sum. An addition that was certainly
+not applied is made again; one that may have been applied never is. What cannot be told from the
+numbers is left to a person.
 """
 
 from __future__ import annotations
@@ -14,15 +15,16 @@ from dataclasses import dataclass
 from zaiko_core.domain.fence import Mode
 
 ARRIVAL = 60_000_000
-"""µs after which a request that was not answered is taken not to arrive any more (UNCONFIRMED for every platform; the longest
-time-out of our connectors is 30 s)."""
+"""µs after which a request that was not answered is taken not to arrive any more (UNCONFIRMED for
+every platform; the longest time-out of our connectors is 30 s)."""
 _WHOLE_SECOND = 1_000_000
 _MANY = 12
 """Sales of one second; of more than these any number of units is taken to be possible."""
 
 
 class ReceivingOnly(enum.StrEnum):
-    """Whether receipts of a product are added to one shop instead of the product being synced (domain.md §2)."""
+    """Whether receipts of a product are added to one shop instead of the product being synced
+    (domain.md §2)."""
 
     OFF = "OFF"
     ON = "ON"
@@ -54,8 +56,9 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """A write of `base + units`, recorded before it was sent. The request was sent after `sent_at` and acknowledged at
-    `answered_at` (µs since 1970). `units` < 0 takes back what an earlier one overwrote."""
+    """A write of `base + units`, recorded before it was sent. The request was sent after `sent_at`
+    and acknowledged at `answered_at` (µs since 1970). `units` < 0 takes back what an earlier one
+    overwrote."""
 
     base: Reading
     units: int
@@ -65,8 +68,9 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class Sale:
-    """One line of an order of the shop: units bought (≥ 0), units cancelled since (≥ 0, the shop may have put them back), and when
-    it was placed and last changed by the shop's clock (µs, cut to whole seconds by most)."""
+    """One line of an order of the shop: units bought (≥ 0), units cancelled since (≥ 0, the shop
+    may have put them back), and when it was placed and last changed by the shop's clock (µs, cut to
+    whole seconds by most)."""
 
     units: int
     cancelled: int
@@ -84,8 +88,8 @@ class Verdict(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """Of APPLIED: so many units (≥ 0) of orders, which the shop had taken off, were put back by the write, and so many more may
-    have been."""
+    """Of APPLIED: so many units (≥ 0) of orders, which the shop had taken off, were put back by the
+    write, and so many more may have been."""
 
     verdict: Verdict
     overwritten: int = 0
@@ -93,22 +97,31 @@ class Judgement:
 
 
 def settled_by_answer(attempt: Attempt, mode: Mode, sales: Sequence[Sale]) -> bool:
-    """Whether an acknowledged attempt needs no reading: it was conditional or relative, or no order can have come in between."""
-    return attempt.answered_at is not None and (mode is not Mode.SET or not _overwritable(attempt, sales))
+    """Whether an acknowledged attempt needs no reading: it was conditional or relative, or no order
+    can have come in between."""
+    return attempt.answered_at is not None and (
+        mode is not Mode.SET or not _overwritable(attempt, sales)
+    )
 
 
 def overtaken(base: Reading, sales: Sequence[Sale]) -> bool:
-    """Whether nobody can tell if one of these orders is in the reading: a plain number should not stand on it."""
+    """Whether nobody can tell if one of these orders is in the reading: a plain number should not
+    stand on it."""
     return any(sale.placed_at + _WHOLE_SECOND > base.at for sale in sales)
 
 
 def judge(attempt: Attempt, mode: Mode, seen: Reading, sales: Sequence[Sale]) -> Judgement:
-    """What a reading tells, given every order of the listing that was changed since the base was read. To be called only when no
-    request can arrive any more and orders placed before the reading can be seen."""
+    """What a reading tells, given every order of the listing that was changed since the base was
+    read. To be called only when no request can arrive any more and orders placed before the reading
+    can be seen."""
     least, most, back = _taken(attempt.base, seen, sales)
     shown = attempt.base.quantity + attempt.units
     sums = _sums(_overwritable(attempt, sales), attempt.base) if mode is Mode.SET else {0}
-    stories = {units for units in sums if shown + units - most <= seen.quantity <= shown + units - least + back}
+    stories = {
+        units
+        for units in sums
+        if shown + units - most <= seen.quantity <= shown + units - least + back
+    }
     if attempt.answered_at is not None:
         # It was applied; at the worst everything that came in between was put back.
         fewest, largest = (min(stories), max(stories)) if stories else (0, max(sums))
@@ -120,7 +133,8 @@ def judge(attempt: Attempt, mode: Mode, seen: Reading, sales: Sequence[Sale]) ->
 
 
 def _taken(base: Reading, seen: Reading, sales: Sequence[Sale]) -> tuple[int, int, int]:
-    """Units that orders took from the number between two readings, at least and at most, and units that may have come back."""
+    """Units that orders took from the number between two readings, at least and at most, and units
+    that may have come back."""
     least = most = back = 0
     for sale in sales:
         changed = sale.changed_at + _WHOLE_SECOND > base.at
@@ -131,13 +145,17 @@ def _taken(base: Reading, seen: Reading, sales: Sequence[Sale]) -> tuple[int, in
             most += sale.units if changed else 0
         elif sale.placed_at <= seen.until:
             most += sale.units
-            certain = sale.placed_at > base.until and max(sale.placed_at, sale.changed_at) + _WHOLE_SECOND <= seen.at
+            certain = (
+                sale.placed_at > base.until
+                and max(sale.placed_at, sale.changed_at) + _WHOLE_SECOND <= seen.at
+            )
             least += sale.units if certain else 0
     return least, most, back
 
 
 def _overwritable(attempt: Attempt, sales: Sequence[Sale]) -> list[Sale]:
-    """Orders that the shop may have taken between the reading of the base and the writing of a plain number."""
+    """Orders that the shop may have taken between the reading of the base and the writing of a
+    plain number."""
     until = attempt.answered_at if attempt.answered_at is not None else attempt.sent_at + ARRIVAL
     return [
         sale
@@ -149,8 +167,9 @@ def _overwritable(attempt: Attempt, sales: Sequence[Sale]) -> list[Sale]:
 
 
 def _sums(sales: Sequence[Sale], base: Reading) -> set[int]:
-    """Units that a write may have overwritten: those of all orders up to some moment. Within one second any of them; and any units
-    of an order that may have been in the base already, of which only an edit can have come in between."""
+    """Units that a write may have overwritten: those of all orders up to some moment. Within one
+    second any of them; and any units of an order that may have been in the base already, of which
+    only an edit can have come in between."""
     seconds: dict[int, list[int]] = defaultdict(list)
     maybe = 0
     for sale in sales:

@@ -1,4 +1,5 @@
-"""Orders as demands: what one reading of an order means for the stock (domain.md §2, ADR 0002). Pure."""
+"""Orders as demands: what one reading of an order means for the stock (domain.md §2, ADR 0002).
+Pure."""
 
 from __future__ import annotations
 
@@ -22,8 +23,9 @@ class OrderState(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line of an order as last read, and the parts that it was counted as (None: not counted, its listing was not
-    linked when it was read). `listing` is our listing id, empty when the shop does not say what was sold."""
+    """One line of an order as last read, and the parts that it was counted as (None: not counted,
+    its listing was not linked when it was read). `listing` is our listing id, empty when the shop
+    does not say what was sold."""
 
     line: str
     listing: str
@@ -47,7 +49,8 @@ class OrderRecord:
     order: str
     number: str
     version: int
-    """µs since 1970 of the platform's last change, or of the reading where the platform has no such time."""
+    """µs since 1970 of the platform's last change, or of the reading where the platform has no such
+    time."""
     read_at: int
     state: OrderState
     placed_at: int
@@ -64,30 +67,40 @@ class OrderRecord:
     archived_at: int | None = None
     """When it was first read as archived (µs since 1970)."""
     released_at: int | None = None
-    """When its open units were released although the shop's account says that they are open (ADR 0022)."""
+    """When its open units were released although the shop's account says that they are open (ADR
+    0022)."""
     released_for: str = ""
     """The suspicion, or BY_HAND."""
     kept: bool = False
     """A person said that its open units are promised."""
 
     def supersedes(self, stored: OrderRecord) -> bool:
-        """Whether this reading is newer than the stored one. Equal versions (platforms count whole seconds) are decided by
-        which was read later."""
+        """Whether this reading is newer than the stored one. Equal versions (platforms count whole
+        seconds) are decided by which was read later."""
         return (self.version, self.read_at) >= (stored.version, stored.read_at)
 
     def says_the_same(self, stored: OrderRecord) -> bool:
         """Whether this reading changes nothing: all facts equal, apart from when it was read."""
         mine = {line.line for line in self.lines}
-        # A line that an earlier reading removed altogether is stored with no units left; its absence is nothing new.
+        # A line that an earlier reading removed altogether is stored with no units left; its
+        # absence is nothing new.
         theirs = [line for line in stored.lines if line.line in mine or line.wanted]
         # When it was archived, and what was decided about it here, is no part of what a shop says.
-        ours: dict[str, Any] = {"archived_at": None, "released_at": None, "released_for": "", "kept": False}
+        ours: dict[str, Any] = {
+            "archived_at": None,
+            "released_at": None,
+            "released_for": "",
+            "kept": False,
+        }
         left = replace(self, version=0, read_at=0, applied=0, lines=_facts(self.lines), **ours)
-        return left == replace(stored, version=0, read_at=0, applied=0, lines=_facts(theirs), **ours)
+        return left == replace(
+            stored, version=0, read_at=0, applied=0, lines=_facts(theirs), **ours
+        )
 
     def settled(self, stored: OrderRecord | None) -> OrderRecord:
-        """This reading as it counts: one that could not tell the lines leaves all that was known, apart from being shown to a
-        person, and nothing when nothing was. It has no version, so that whatever is understood later supersedes it."""
+        """This reading as it counts: one that could not tell the lines leaves all that was known,
+        apart from being shown to a person, and nothing when nothing was. It has no version, so that
+        whatever is understood later supersedes it."""
         if self.lines_known:
             return self
         base = stored or replace(self, version=0, lines=(), lines_known=True)
@@ -110,8 +123,8 @@ def _facts(lines: Sequence[Line]) -> tuple[Line, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Demand:
-    """One product in one order (or shipment). `wanted` and `fulfilled` are the shop's account, `shipped` and `alloc` the
-    warehouse's; all ≥ 0."""
+    """One product in one order (or shipment). `wanted` and `fulfilled` are the shop's account,
+    `shipped` and `alloc` the warehouse's; all ≥ 0."""
 
     wanted: int = 0
     fulfilled: int = 0
@@ -145,10 +158,11 @@ def difference(old: Demand, new: Demand) -> Delta:
 
 @dataclass(frozen=True, slots=True)
 class Sold:
-    """What a reading of one order means for the number that the shop itself shows for one listing: `units` more were taken at
-    the time `at` (µs since 1970, by the shop's clock); `released` units were cancelled or removed, which the shop may or may
-    not have given back, as only a read can tell; `uncertain` when the number has to be read for another reason (a closed
-    order was opened again, or was never seen open)."""
+    """What a reading of one order means for the number that the shop itself shows for one listing:
+    `units` more were taken at the time `at` (µs since 1970, by the shop's clock); `released` units
+    were cancelled or removed, which the shop may or may not have given back, as only a read can
+    tell; `uncertain` when the number has to be read for another reason (a closed order was opened
+    again, or was never seen open)."""
 
     listing: str
     units: int
@@ -179,15 +193,17 @@ def reconcile(
 ) -> Reconciled:
     """Apply one reading of an order: the demands, movements and own sales that follow from it.
 
-    `stored` is the order as last stored, `demands` its present demands by product, `parts_of` the parts of the linked
-    listings that occur in it. A line keeps the parts that it was first counted as, whatever its listing is linked to
-    later. The caller has already decided that the reading supersedes the stored one. `kind` names the movements when the
-    reading is not the reason (linking); otherwise it follows from what changed.
+    `stored` is the order as last stored, `demands` its present demands by product, `parts_of` the
+    parts of the linked listings that occur in it. A line keeps the parts that it was first counted
+    as, whatever its listing is linked to later. The caller has already decided that the reading
+    supersedes the stored one. `kind` names the movements when the reading is not the reason
+    (linking); otherwise it follows from what changed.
     """
     before = {line.line: line for line in stored.lines} if stored else {}
     lines = tuple(_counted(line, before.get(line.line), parts_of) for line in reading.lines)
     gone = [line for key, line in before.items() if key not in {line.line for line in lines}]
-    # A line that an edit removed altogether stays as a line of 0 units: its history is needed to release what it held.
+    # A line that an edit removed altogether stays as a line of 0 units: its history is needed to
+    # release what it held.
     lines += tuple(replace(line, cancelled=line.ordered) for line in gone)
     applied = (stored.applied if stored else 0) + 1
     record = replace(reading, lines=lines, applied=applied)
@@ -217,18 +233,28 @@ def reconcile(
 
 
 def _counted(line: Line, stored: Line | None, parts_of: Mapping[str, tuple[Part, ...]]) -> Line:
-    parts = stored.parts if stored is not None and stored.parts is not None else parts_of.get(line.listing)
+    parts = (
+        stored.parts
+        if stored is not None and stored.parts is not None
+        else parts_of.get(line.listing)
+    )
     return line if line.parts == parts else replace(line, parts=parts)
 
 
 def _by_product(record: OrderRecord) -> dict[str, tuple[int, int]]:
-    """Units wanted and fulfilled per product. An order that was cancelled, deleted or released wants nothing any more; one shipped
-    as a whole has every unit fulfilled, whatever its lines say."""
+    """Units wanted and fulfilled per product. An order that was cancelled, deleted or released
+    wants nothing any more; one shipped as a whole has every unit fulfilled, whatever its lines
+    say."""
     totals: dict[str, tuple[int, int]] = {}
     for line in record.lines:
-        nothing = record.state in (OrderState.CANCELLED, OrderState.DELETED) or record.released_at is not None
+        nothing = (
+            record.state in (OrderState.CANCELLED, OrderState.DELETED)
+            or record.released_at is not None
+        )
         wanted = 0 if nothing else line.wanted
-        fulfilled = wanted if record.state is OrderState.SHIPPED else min(line.fulfilled, line.ordered)
+        fulfilled = (
+            wanted if record.state is OrderState.SHIPPED else min(line.fulfilled, line.ordered)
+        )
         for part in line.parts or ():
             units, done = totals.get(part.product, (0, 0))
             totals[part.product] = (units + wanted * part.count, done + fulfilled * part.count)
@@ -248,7 +274,8 @@ def _kind(record: OrderRecord, old: Demand, new: Demand, *, known: bool) -> Move
 
 
 def _sold(record: OrderRecord, stored: OrderRecord | None) -> list[Sold]:
-    """What the shop's own number felt. Shipping does not move it; a released order may or may not have been restocked."""
+    """What the shop's own number felt. Shipping does not move it; a released order may or may not
+    have been restocked."""
     before = {line.line: line for line in stored.lines} if stored else {}
     closed = record.state in (OrderState.CANCELLED, OrderState.DELETED)
     was_closed = stored is not None and stored.state in (OrderState.CANCELLED, OrderState.DELETED)
@@ -263,7 +290,8 @@ def _sold(record: OrderRecord, stored: OrderRecord | None) -> list[Sold]:
         wanted = 0 if closed else line.wanted
         grown = max(0, line.ordered - taken_before)
         if closed and old is None:
-            # Placed and closed before it was ever read: whether the number felt either is for a read to tell.
+            # Placed and closed before it was ever read: whether the number felt either is for a
+            # read to tell.
             sold = Sold(line.listing, 0, at, uncertain=line.ordered > 0)
         else:
             reopened = was_closed and not closed

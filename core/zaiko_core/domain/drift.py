@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from zaiko_core.domain.fence import Drift, Fence
 
 EDITS, WITHIN = 3, 24 * 3_600_000_000
-"""So many unexplained edits within so many µs of a listing with another code than its product's speak for a wrong link."""
+"""So many unexplained edits within so many µs of a listing with another code than its product's
+speak for a wrong link."""
 
 
 class Cause(enum.StrEnum):
@@ -23,9 +24,11 @@ class Cause(enum.StrEnum):
     ORDER_NOT_INGESTED = "ORDER_NOT_INGESTED"
     """Lower, while the shop's orders are known to be incomplete up to then."""
     BUNDLE_PART = "BUNDLE_PART"
-    """Lower, while the shop sold listings that are not linked: probably as a part of one of them."""
+    """Lower, while the shop sold listings that are not linked: probably as a part of one of
+    them."""
     WRONG_LINK = "WRONG_LINK"
-    """Changed again and again, and the listing's code is not its product's: probably linked to the wrong product."""
+    """Changed again and again, and the listing's code is not its product's: probably linked to the
+    wrong product."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,15 +54,22 @@ class Circumstances:
     """Whether the listing carries a code, and another one than its product."""
 
 
-def on_reading(before: Fence, after: Fence, drift: Drift, quantity: int | None) -> Difference | None:
-    """The difference that a reading shows at once: `before` and `after` are the fence around `fence.observe`, `drift` its verdict.
-    A number that is too low is not decided here: an order may still come (see `on_outlived`)."""
+def on_reading(
+    before: Fence, after: Fence, drift: Drift, quantity: int | None
+) -> Difference | None:
+    """The difference that a reading shows at once: `before` and `after` are the fence around
+    `fence.observe`, `drift` its verdict. A number that is too low is not decided here: an order may
+    still come (see `on_outlived`)."""
     if quantity is None or before.expected is None:
         return None
     flight = before.flight
     if flight is not None and flight.quantity != before.expected and quantity == before.expected:
         return Difference(Cause.PUSH_LOST, flight.quantity, quantity)
-    if before.replaced is not None and before.replaced != before.expected and quantity == before.replaced:
+    if (
+        before.replaced is not None
+        and before.replaced != before.expected
+        and quantity == before.replaced
+    ):
         return Difference(Cause.NOT_APPLIED, before.expected, quantity)
     if drift is Drift.EXTRA and quantity != before.expected + before.suspected:
         return Difference(Cause.EDITED_IN_SHOP, before.expected, quantity)
@@ -67,7 +77,8 @@ def on_reading(before: Fence, after: Fence, drift: Drift, quantity: int | None) 
 
 
 def on_outlived(before: Fence, after: Fence, around: Circumstances) -> Difference | None:
-    """The difference that is settled when a suspicion is dropped because no order came to explain it."""
+    """The difference that is settled when a suspicion is dropped because no order came to explain
+    it."""
     missing = before.suspected - after.suspected
     if missing <= 0 or after.expected is None:
         return None
@@ -81,7 +92,12 @@ def on_outlived(before: Fence, after: Fence, around: Circumstances) -> Differenc
 
 
 def weighed(difference: Difference, around: Circumstances) -> Difference:
-    """The difference, said to come from a wrong link where it is one of many and the codes differ."""
-    if difference.cause is Cause.EDITED_IN_SHOP and around.codes_differ and around.edits + 1 >= EDITS:
+    """The difference, said to come from a wrong link where it is one of many and the codes
+    differ."""
+    if (
+        difference.cause is Cause.EDITED_IN_SHOP
+        and around.codes_differ
+        and around.edits + 1 >= EDITS
+    ):
         return Difference(Cause.WRONG_LINK, difference.expected, difference.shown)
     return difference

@@ -1,4 +1,5 @@
-"""Refusals, one class per reason. Each says what is wrong and what to do, and carries what varies as metadata.
+"""Refusals, one class per reason. Each says what is wrong and what to do, and carries what varies
+as metadata.
 
 Mapped to gRPC in one place (`zaiko_server/status.py`), by the class's place in this tree:
 
@@ -20,7 +21,8 @@ from typing import ClassVar
 
 
 class Refusal(Exception):
-    """Base of every refusal. `reason` is UPPER_SNAKE and stable; metadata keys are never removed."""
+    """Base of every refusal. `reason` is UPPER_SNAKE and stable; metadata keys are never
+    removed."""
 
     reason: ClassVar[str]
 
@@ -37,7 +39,10 @@ class TokenMissing(Unauthenticated):
     reason = "TOKEN_MISSING"
 
     def __init__(self) -> None:
-        super().__init__("this server wants a token; send `authorization: Bearer <token>`, and get one from the operator")
+        super().__init__(
+            "this server wants a token; send `authorization: Bearer <token>`, and get one "
+            "from the operator"
+        )
 
 
 class TokenInvalid(Unauthenticated):
@@ -66,7 +71,9 @@ class PermissionMissing(Denied):
     reason = "PERMISSION_MISSING"
 
     def __init__(self, permission: str, message: str = "") -> None:
-        text = message or f"the token does not allow {permission}; ask the operator for one that does"
+        text = (
+            message or f"the token does not allow {permission}; ask the operator for one that does"
+        )
         super().__init__(text, permission=permission)
 
 
@@ -116,7 +123,9 @@ class NotFound(Refusal):
     reason = "RESOURCE_NOT_FOUND"
 
     def __init__(self, resource: str) -> None:
-        super().__init__(f"{resource} does not exist; check the name, or list its parent", resource=resource)
+        super().__init__(
+            f"{resource} does not exist; check the name, or list its parent", resource=resource
+        )
 
 
 class Exists(Refusal):
@@ -127,21 +136,28 @@ class ResourceExists(Exists):
     reason = "RESOURCE_EXISTS"
 
     def __init__(self, resource: str) -> None:
-        super().__init__(f"{resource} exists already; get it, or choose another id", resource=resource)
+        super().__init__(
+            f"{resource} exists already; get it, or choose another id", resource=resource
+        )
 
 
 class CodeTaken(Exists):
     reason = "CODE_TAKEN"
 
     def __init__(self, code: str) -> None:
-        super().__init__(f"the code {code!r} belongs to another product of this merchant; choose another code", code=code)
+        super().__init__(
+            f"the code {code!r} belongs to another product of this merchant; choose another code",
+            code=code,
+        )
 
 
 class ListingAlreadyLinked(Exists):
     reason = "LISTING_ALREADY_LINKED"
 
     def __init__(self, link: str) -> None:
-        super().__init__(f"{link} exists: a listing has at most one link; delete it first", link=link)
+        super().__init__(
+            f"{link} exists: a listing has at most one link; delete it first", link=link
+        )
 
 
 class Conflict(Refusal):
@@ -152,7 +168,9 @@ class EtagMismatch(Conflict):
     reason = "ETAG_MISMATCH"
 
     def __init__(self, current: str) -> None:
-        super().__init__("it has changed since it was read; read it again and decide", currentEtag=current)
+        super().__init__(
+            "it has changed since it was read; read it again and decide", currentEtag=current
+        )
 
 
 class WriteConflict(Conflict):
@@ -160,7 +178,8 @@ class WriteConflict(Conflict):
 
 
 class LeaseLost(Conflict):
-    """A run writes although another replica has taken the shop over. Never reaches a client: the run ends."""
+    """A run writes although another replica has taken the shop over. Never reaches a client: the
+    run ends."""
 
     reason = "WRITE_CONFLICT"
 
@@ -207,7 +226,9 @@ class SecretKeyMissing(Precondition):
     reason = "SECRET_KEY_MISSING"
 
     def __init__(self) -> None:
-        super().__init__("stored credentials cannot be decrypted: start the server with the key that sealed them")
+        super().__init__(
+            "stored credentials cannot be decrypted: start the server with the key that sealed them"
+        )
 
 
 class InsufficientStock(Precondition):
@@ -275,7 +296,8 @@ class SchemaTooNew(StorageUnavailable):
 
     def __init__(self, current: str, ours: str, oldest: str) -> None:
         super().__init__(
-            f"the database has schema {current}, which takes a release that knows {oldest}, and this one knows {ours}; "
+            f"the database has schema {current}, which takes a release that knows {oldest}, "
+            f"and this one knows {ours}; "
             "install the newer release",
             schema=current,
         )

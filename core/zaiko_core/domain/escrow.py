@@ -1,6 +1,8 @@
-"""Disjoint quotas for scarce goods: what all shops together may sell is never more than there is (ADR 0012). Pure.
+"""Disjoint quotas for scarce goods: what all shops together may sell is never more than there is
+(ADR 0012). Pure.
 
-All numbers are units of one product. A listing that shows n of a bundle with k units of the product holds n × k of them.
+All numbers are units of one product. A listing that shows n of a bundle with k units of the product
+holds n × k of them.
 """
 
 from __future__ import annotations
@@ -26,10 +28,14 @@ class Sales:
     before: int = 0
 
     def recent(self, at: int) -> int:
-        """Units sold lately, as seen at `at`: those of the present period, and of the one before as much as is left of the window
-        that slides over both."""
+        """Units sold lately, as seen at `at`: those of the present period, and of the one before as
+        much as is left of the window that slides over both."""
         period, elapsed = divmod(at, PERIOD)
-        now, before = (self.now, self.before) if period == self.period else (0, self.now if period == self.period + 1 else 0)
+        now, before = (
+            (self.now, self.before)
+            if period == self.period
+            else (0, self.now if period == self.period + 1 else 0)
+        )
         return now + before * (PERIOD - elapsed) // PERIOD
 
 
@@ -37,8 +43,8 @@ class Sales:
 class Holder:
     """One enabled link of the product.
 
-    `exposed` is None while nobody has read the shop's number. `recent` are units that it sold lately. `movable` says whether
-    its number can be changed now.
+    `exposed` is None while nobody has read the shop's number. `recent` are units that it sold
+    lately. `movable` says whether its number can be changed now.
     """
 
     key: Key
@@ -48,7 +54,8 @@ class Holder:
 
 
 def exposed(fence: Fence) -> int | None:
-    """The most units of the listing that the shop may sell before we hear of it, in units of the listing; None when unknown."""
+    """The most units of the listing that the shop may sell before we hear of it, in units of the
+    listing; None when unknown."""
     if fence.expected is None and fence.must_read:
         return None
     flown = (fence.flight.quantity, fence.flight.absolute or 0) if fence.flight else ()
@@ -56,8 +63,8 @@ def exposed(fence: Fence) -> int | None:
 
 
 def apportion(units: int, holders: Sequence[Holder]) -> dict[Key, int]:
-    """Share `units` by demand (`recent` + 1), by largest remainders; a tie goes to whoever holds more already, then by key. The
-    shares add up to `units` when there is a holder."""
+    """Share `units` by demand (`recent` + 1), by largest remainders; a tie goes to whoever holds
+    more already, then by key. The shares add up to `units` when there is a holder."""
     weights = {holder.key: holder.recent + 1 for holder in holders}
     total = sum(weights.values())
     shares = {key: units * weight // total for key, weight in weights.items()}
@@ -70,10 +77,12 @@ def apportion(units: int, holders: Sequence[Holder]) -> dict[Key, int]:
 
 
 def quotas(units: int, holders: Sequence[Holder]) -> dict[Key, int]:
-    """How many of `units` each movable holder should have. They add up to what those that cannot be moved leave of `units`.
+    """How many of `units` each movable holder should have. They add up to what those that cannot be
+    moved leave of `units`.
 
-    While nobody starves (holds less than half of its share) and no unit is missing, everybody keeps what it has and only new units
-    are shared out: units on their way from shop to shop are on sale nowhere.
+    While nobody starves (holds less than half of its share) and no unit is missing, everybody keeps
+    what it has and only new units are shared out: units on their way from shop to shop are on sale
+    nowhere.
     """
     fixed = sum(holder.exposed or 0 for holder in holders if not holder.movable)
     movable = [holder for holder in holders if holder.movable]
@@ -93,8 +102,9 @@ def quotas(units: int, holders: Sequence[Holder]) -> dict[Key, int]:
 
 
 def allowed(units: int, holders: Sequence[Holder], key: Key) -> int:
-    """How many units the holder `key` may expose now: down to its quota at once, up only by units that nobody exposes. So the sum
-    of what is exposed never rises above `units`, whatever becomes of the writes that follow."""
+    """How many units the holder `key` may expose now: down to its quota at once, up only by units
+    that nobody exposes. So the sum of what is exposed never rises above `units`, whatever becomes
+    of the writes that follow."""
     quota = quotas(units, holders)
     mine = next(holder for holder in holders if holder.key == key)
     own = mine.exposed or 0

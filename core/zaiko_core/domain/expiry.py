@@ -10,15 +10,19 @@ SOON = 14 * DAY
 
 
 def step(expire_at: int | None, at: int) -> int | None:
-    """The step that is reached at a moment: the smallest number of days that is not yet undercut; None while it is longer."""
+    """The step that is reached at a moment: the smallest number of days that is not yet undercut;
+    None while it is longer."""
     if expire_at is None:
         return None
     left = expire_at - at
     return next((days for days in reversed(STEPS) if left <= days * DAY), None)
 
 
-def newly_reached(expire_at: int | None, at: int, *, known: int | None, known_at: int | None) -> int | None:
-    """The step to tell of now, or None when it has been told: `known` was the end at the last look, which was at `known_at`."""
+def newly_reached(
+    expire_at: int | None, at: int, *, known: int | None, known_at: int | None
+) -> int | None:
+    """The step to tell of now, or None when it has been told: `known` was the end at the last look,
+    which was at `known_at`."""
     reached = step(expire_at, at)
     told = step(known, known_at) if known == expire_at and known_at is not None else None
     return reached if reached != told else None

@@ -1,7 +1,9 @@
-"""The fence of a push (domain.md §3, ADR 0004): what zaiko believes a shop shows, and what it may send. Pure.
+"""The fence of a push (domain.md §3, ADR 0004): what zaiko believes a shop shows, and what it may
+send. Pure.
 
-A number lower than explained is taken for an order that cannot be seen yet, as long as the connector says that orders may
-take to become visible; only after that it is a change by hand. A number higher than explained cannot be an order.
+A number lower than explained is taken for an order that cannot be seen yet, as long as the
+connector says that orders may take to become visible; only after that it is a change by hand. A
+number higher than explained cannot be an order.
 """
 
 from __future__ import annotations
@@ -12,7 +14,8 @@ from dataclasses import dataclass, replace
 from zaiko_core.domain.demand import Sold
 
 _WHOLE_SECOND = 1_000_000
-"""Platforms cut the times of orders to whole seconds; an order of the same second as a reading counts as placed after it."""
+"""Platforms cut the times of orders to whole seconds; an order of the same second as a reading
+counts as placed after it."""
 
 
 class Mode(enum.StrEnum):
@@ -25,9 +28,10 @@ class Mode(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Flight:
-    """A write that was recorded before it was sent and has no recorded outcome. `quantity` is what the shop shows if it
-    was applied; the fence's `expected` is what it shows if not. Own orders counted meanwhile lower both. `absolute` is the number
-    that an unconditional write carries: it may have come after those orders, and have overwritten what they took."""
+    """A write that was recorded before it was sent and has no recorded outcome. `quantity` is what
+    the shop shows if it was applied; the fence's `expected` is what it shows if not. Own orders
+    counted meanwhile lower both. `absolute` is the number that an unconditional write carries: it
+    may have come after those orders, and have overwritten what they took."""
 
     key: str
     quantity: int
@@ -39,7 +43,8 @@ class Flight:
 class Fence:
     """What is known of the number that a shop shows for one link. Times in µs since 1970.
 
-    `expected` None: the shop has no number yet (when `must_read` is off) or none is known (when it is on).
+    `expected` None: the shop has no number yet (when `must_read` is off) or none is known (when it
+    is on).
     """
 
     expected: int | None = None
@@ -47,12 +52,14 @@ class Fence:
     """Units missing from the shop's number that no order explains yet."""
     suspected_since: int = 0
     doubt: int = 0
-    """Units that would be missing as well if the less likely explanation of an ambiguous number were true: they are not offered
-    again, but nothing is taken off sale for them."""
+    """Units that would be missing as well if the less likely explanation of an ambiguous number
+    were true: they are not offered again, but nothing is taken off sale for them."""
     released: int = 0
-    """Units of cancelled or edited orders that the shop may have given back since the number was last settled."""
+    """Units of cancelled or edited orders that the shop may have given back since the number was
+    last settled."""
     taken_over_at: int = 0
-    """When a number that nothing explained was last taken over as it was: orders placed before that were in it."""
+    """When a number that nothing explained was last taken over as it was: orders placed before that
+    were in it."""
     must_read: bool = True
     flight: Flight | None = None
     replaced: int | None = None
@@ -90,9 +97,10 @@ class Plan:
 
 
 def sold(fence: Fence, own: Sold) -> Fence:
-    """One of the shop's own orders was counted. It explains what was suspected; what it took beyond that lowers what is expected,
-    unless the order was in the number already: when it is older than the doubt, or than the taking over of a number. The shop's
-    clock decides that, so the number is read again."""
+    """One of the shop's own orders was counted. It explains what was suspected; what it took beyond
+    that lowers what is expected, unless the order was in the number already: when it is older than
+    the doubt, or than the taking over of a number. The shop's clock decides that, so the number is
+    read again."""
     absorbed = min(own.units, fence.suspected)
     rest = own.units - absorbed
     doubted = min(rest, fence.doubt) if own.at <= fence.suspected_since else 0
@@ -112,21 +120,25 @@ def sold(fence: Fence, own: Sold) -> Fence:
 
 
 def observe(fence: Fence, quantity: int | None, *, at: int, now: int) -> tuple[Fence, Drift]:
-    """The shop was read at `at`, then orders were fetched. What it could show is known: a write in flight applied or not, released
-    units given back or not. The value that is exactly the number, else the smallest above it, is the likely explanation, and
-    what is missing from it is suspected; what would be missing from the largest is doubted."""
+    """The shop was read at `at`, then orders were fetched. What it could show is known: a write in
+    flight applied or not, released units given back or not. The value that is exactly the number,
+    else the smallest above it, is the likely explanation, and what is missing from it is suspected;
+    what would be missing from the largest is doubted."""
     if quantity is None:
         return Fence(taken_over_at=at, must_read=False), Drift.FIRST
     flown = (fence.flight.quantity, fence.flight.absolute) if fence.flight else ()
     bases = {value for value in (fence.expected, *flown) if value is not None}
-    possible = sorted(value for value in bases | {base + fence.released for base in bases} if value >= quantity)
+    possible = sorted(
+        value for value in bases | {base + fence.released for base in bases} if value >= quantity
+    )
     if not bases:
         return Fence(expected=quantity, taken_over_at=at, must_read=False), Drift.FIRST
     if possible:
         missing, doubted = possible[0] - quantity, possible[-1] - possible[0]
         drift = Drift.MISSING if missing else Drift.NONE
     else:
-        # Higher than anything explains. What was suspected has come back with it, at most to the full.
+        # Higher than anything explains. What was suspected has come back with it, at most to the
+        # full.
         missing, doubted = -min(fence.suspected, quantity - max(bases) - fence.released), 0
         drift = Drift.EXTRA
     # More suspected than before is a new suspicion, with its own full time to be explained.
@@ -144,21 +156,28 @@ def observe(fence: Fence, quantity: int | None, *, at: int, now: int) -> tuple[F
 
 
 def needs_reading(fence: Fence, mode: Mode, *, fresh: bool) -> bool:
-    """Whether the number must be read before a write can be planned. `fresh` says that it was observed in this round, before orders
-    were last fetched."""
-    return fence.flight is not None or fence.must_read or (mode is not Mode.COMPARE_AND_SET and not fresh)
+    """Whether the number must be read before a write can be planned. `fresh` says that it was
+    observed in this round, before orders were last fetched."""
+    return (
+        fence.flight is not None
+        or fence.must_read
+        or (mode is not Mode.COMPARE_AND_SET and not fresh)
+    )
 
 
 def without_outlived(fence: Fence, mode: Mode, *, fresh: bool, visibility: int, now: int) -> Fence:
-    """The fence without a suspicion that no order has explained for `visibility` µs: it was a change by hand. What is in doubt
-    until a reading settles it stays."""
+    """The fence without a suspicion that no order has explained for `visibility` µs: it was a
+    change by hand. What is in doubt until a reading settles it stays."""
     if needs_reading(fence, mode, fresh=fresh) or now - fence.suspected_since < visibility:
         return fence
     return replace(fence, suspected=0, suspected_since=0, doubt=0)
 
 
-def plan(fence: Fence, target: int, mode: Mode, *, fresh: bool, visibility: int, now: int) -> tuple[Fence, Plan]:
-    """The next step towards showing `target` (≥ 0), and the fence with an outlived suspicion dropped. `visibility` is in µs."""
+def plan(
+    fence: Fence, target: int, mode: Mode, *, fresh: bool, visibility: int, now: int
+) -> tuple[Fence, Plan]:
+    """The next step towards showing `target` (≥ 0), and the fence with an outlived suspicion
+    dropped. `visibility` is in µs."""
     if needs_reading(fence, mode, fresh=fresh):
         return fence, Plan(Step.READ)
     fence = without_outlived(fence, mode, fresh=fresh, visibility=visibility, now=now)
@@ -179,14 +198,18 @@ def launch(fence: Fence, quantity: int, mode: Mode, *, key: str, now: int) -> Fe
 
 
 def applied(fence: Fence, mode: Mode) -> Fence:
-    """The platform acknowledged the write in flight. Where it could not be conditional, the next round reads it back."""
+    """The platform acknowledged the write in flight. Where it could not be conditional, the next
+    round reads it back."""
     if fence.flight is None:
         return fence
     if mode is Mode.COMPARE_AND_SET:
         return replace(fence, expected=fence.flight.quantity, flight=None, must_read=False)
-    return replace(fence, expected=fence.flight.quantity, flight=None, must_read=True, replaced=fence.expected)
+    return replace(
+        fence, expected=fence.flight.quantity, flight=None, must_read=True, replaced=fence.expected
+    )
 
 
 def refused(fence: Fence) -> Fence:
-    """The write in flight was certainly not applied, and the belief may be wrong: read before the next one."""
+    """The write in flight was certainly not applied, and the belief may be wrong: read before the
+    next one."""
     return replace(fence, flight=None, must_read=True)

@@ -10,14 +10,15 @@ from zaiko_core.domain.stock import Balance
 
 @dataclass(frozen=True, slots=True, order=True)
 class Part:
-    """`count` units (≥ 1) of a product go into one unit of the listing. A plain link has one part of count 1."""
+    """`count` units (≥ 1) of a product go into one unit of the listing. A plain link has one part
+    of count 1."""
 
     product: str
     count: int = 1
 
 
 def target(parts: Sequence[Part], balances: Mapping[str, Balance], *, maximum: int) -> int:
-    """What the shop is to show: min over parts of floor(max(0, synced) / count), at most `maximum`. A product without a
-    balance has no stock."""
+    """What the shop is to show: min over parts of floor(max(0, synced) / count), at most `maximum`.
+    A product without a balance has no stock."""
     shown = min(balances.get(part.product, Balance()).sent // part.count for part in parts)
     return min(shown, maximum)

@@ -22,7 +22,8 @@ class MatchedBy(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Coded:
-    """A listing or a product by what can be matched. Codes are compared exactly, apart from surrounding blanks."""
+    """A listing or a product by what can be matched. Codes are compared exactly, apart from
+    surrounding blanks."""
 
     id: str
     code: str
@@ -40,8 +41,8 @@ class Match:
 
 
 class Matcher:
-    """Matches the listings of one shop. `listings` are all unlinked listings of the shop: a code that two of them carry is
-    ambiguous for both."""
+    """Matches the listings of one shop. `listings` are all unlinked listings of the shop: a code
+    that two of them carry is ambiguous for both."""
 
     def __init__(self, listings: Sequence[Coded], *, by_barcode: bool) -> None:
         self._by_barcode = by_barcode
@@ -57,15 +58,21 @@ class Matcher:
             barcodes[product.barcode.strip()].append(product.id)
         return [self._match(listing, codes, barcodes) for listing in listings]
 
-    def _match(self, listing: Coded, codes: dict[str, list[str]], barcodes: dict[str, list[str]]) -> Match:
+    def _match(
+        self, listing: Coded, codes: dict[str, list[str]], barcodes: dict[str, list[str]]
+    ) -> Match:
         code, barcode = listing.code.strip(), listing.barcode.strip()
         if code and codes.get(code):
             return self._decide(listing, MatchedBy.CODE, codes[code], self._codes[code])
         if self._by_barcode and barcode and barcodes.get(barcode):
-            return self._decide(listing, MatchedBy.BARCODE, barcodes[barcode], self._barcodes[barcode])
+            return self._decide(
+                listing, MatchedBy.BARCODE, barcodes[barcode], self._barcodes[barcode]
+            )
         return Match(listing.id, Outcome.UNMATCHED)
 
     @staticmethod
     def _decide(listing: Coded, by: MatchedBy, products: list[str], twins: int) -> Match:
         sure = len(products) == 1 and twins <= 1
-        return Match(listing.id, Outcome.MATCHED if sure else Outcome.AMBIGUOUS, by, tuple(sorted(products)))
+        return Match(
+            listing.id, Outcome.MATCHED if sure else Outcome.AMBIGUOUS, by, tuple(sorted(products))
+        )

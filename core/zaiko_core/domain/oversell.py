@@ -24,7 +24,8 @@ class Cause(enum.StrEnum):
     ORDER_READ_LATE = "ORDER_READ_LATE"
     """As before, and the order was read only long after it was placed."""
     SHOP_FAILING = "SHOP_FAILING"
-    """The shop could not be reached or refused us, so its orders were not read and its number was old."""
+    """The shop could not be reached or refused us, so its orders were not read and its number was
+    old."""
     SHOP_NOT_READ = "SHOP_NOT_READ"
     """Nobody read the shop for longer than its interval: it was paused, or the server was down."""
     LINK_FAILING = "LINK_FAILING"
@@ -70,8 +71,8 @@ class Setting(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """`units` of free stock that one movement took. `shop` is empty when no shop did; `order` is the platform's id, or the
-    warehouse's reference."""
+    """`units` of free stock that one movement took. `shop` is empty when no shop did; `order` is
+    the platform's id, or the warehouse's reference."""
 
     seq: int
     kind: MovementKind
@@ -85,9 +86,9 @@ class Taken:
 
 @dataclass(frozen=True, slots=True)
 class Showing:
-    """What was known of one link of the product just before. Numbers are of the listing, which takes `count` units of the
-    product; `shown` is the most that the shop can have shown (None: unknown), `acknowledged` the last number that it confirmed,
-    `since` when."""
+    """What was known of one link of the product just before. Numbers are of the listing, which
+    takes `count` units of the product; `shown` is the most that the shop can have shown (None:
+    unknown), `acknowledged` the last number that it confirmed, `since` when."""
 
     shop: str
     listing: str
@@ -107,8 +108,9 @@ class Showing:
 
 @dataclass(frozen=True, slots=True)
 class Sinking:
-    """One movement that took `units` (≥ 1) which are not there, `short` units being missing after it. `taken` are the units that it
-    took in all, together with those that the same shop took in the same page before it. `read_at` is when we heard of it."""
+    """One movement that took `units` (≥ 1) which are not there, `short` units being missing after
+    it. `taken` are the units that it took in all, together with those that the same shop took in
+    the same page before it. `read_at` is when we heard of it."""
 
     product: str
     by: Taken
@@ -132,7 +134,10 @@ class Autopsy:
 REMEDIES: Mapping[Cause, Remedy] = {
     Cause.SOLD_TWICE: Remedy(
         "MERCHANT",
-        "Put the product in escrow below the named number (SetEscrow), so that each shop sells units of its own.",
+        (
+            "Put the product in escrow below the named number (SetEscrow), so that each shop "
+            "sells units of its own."
+        ),
         "在庫が少ない間はショップごとに在庫を割り当てる設定(エスクロー)を有効にしてください。",
     ),
     Cause.ORDER_READ_LATE: Remedy(
@@ -142,12 +147,18 @@ REMEDIES: Mapping[Cause, Remedy] = {
     ),
     Cause.SHOP_FAILING: Remedy(
         "MERCHANT",
-        "Repair the shop as its problem says, mostly by replacing its credentials; until then take its listings off sale.",
+        (
+            "Repair the shop as its problem says, mostly by replacing its credentials; until "
+            "then take its listings off sale."
+        ),
         "ショップのエラー内容に従って復旧してください(多くは認証情報の更新)。復旧までは販売を停止してください。",
     ),
     Cause.SHOP_NOT_READ: Remedy(
         "MERCHANT",
-        "Resume the shop, or take its listings off sale while it is paused or the server is stopped.",
+        (
+            "Resume the shop, or take its listings off sale while it is paused or the server is "
+            "stopped."
+        ),
         "ショップを再開してください。一時停止中やサーバー停止中は販売を停止してください。",
     ),
     Cause.LINK_FAILING: Remedy(
@@ -155,7 +166,9 @@ REMEDIES: Mapping[Cause, Remedy] = {
         "Correct the listing as the link's problem says.",
         "連携のエラー内容に従って出品を修正してください。",
     ),
-    Cause.SYNC_DISABLED: Remedy("MERCHANT", "Enable the link's sync.", "商品連携の在庫同期を有効にしてください。"),
+    Cause.SYNC_DISABLED: Remedy(
+        "MERCHANT", "Enable the link's sync.", "商品連携の在庫同期を有効にしてください。"
+    ),
     Cause.NOT_YET_SYNCED: Remedy(
         "MERCHANT",
         "Let the first sync of a new link end before the listing goes on sale.",
@@ -173,7 +186,10 @@ REMEDIES: Mapping[Cause, Remedy] = {
     ),
     Cause.ORDER_EDITED: Remedy(
         "MERCHANT",
-        "Keep a reserve of the named number for edits, or check the stock before an order is made larger.",
+        (
+            "Keep a reserve of the named number for edits, or check the stock before an order "
+            "is made larger."
+        ),
         "注文変更に備えて予備在庫を設定するか、数量を増やす前に在庫を確認してください。",
     ),
     Cause.STOCK_CORRECTED: Remedy(
@@ -188,15 +204,18 @@ REMEDIES: Mapping[Cause, Remedy] = {
     ),
     Cause.SHOWED_TOO_MUCH: Remedy(
         "MERCHANT",
-        "Nobody should edit stock in the shop; set its drift policy to HOLD to be shown such edits.",
+        (
+            "Nobody should edit stock in the shop; set its drift policy to HOLD to be shown "
+            "such edits."
+        ),
         "ショップ側で在庫数を直接変更しないでください。差異を保留する設定で変更を確認できます。",
     ),
 }
 
 
 def examine(sinking: Sinking, showings: Sequence[Showing], taken: Sequence[Taken]) -> Autopsy:
-    """Find the cause. `showings` are the product's links; `taken` what others took since the selling shop last acknowledged a
-    number."""
+    """Find the cause. `showings` are the product's links; `taken` what others took since the
+    selling shop last acknowledged a number."""
     seller = _seller(sinking, showings)
     others = [other for other in taken if other.shop != sinking.by.shop or not sinking.by.shop]
     cause = _cause(sinking, seller, others)
@@ -213,7 +232,12 @@ def _cause(sinking: Sinking, seller: Showing | None, others: Sequence[Taken]) ->
     kind, by = sinking.by.kind, sinking.by
     if kind is MovementKind.ALLOCATE:
         return Cause.HELD_WITHOUT_ORDER
-    if kind in (MovementKind.ADJUST, MovementKind.SHIP, MovementKind.DEALLOCATE, MovementKind.RECEIVE):
+    if kind in (
+        MovementKind.ADJUST,
+        MovementKind.SHIP,
+        MovementKind.DEALLOCATE,
+        MovementKind.RECEIVE,
+    ):
         return Cause.STOCK_CORRECTED
     if kind is MovementKind.ORDER_LINKED:
         return Cause.ORDER_BEFORE_LINKING
@@ -231,7 +255,10 @@ def _cause(sinking: Sinking, seller: Showing | None, others: Sequence[Taken]) ->
         return Cause.SHOP_FAILING
     if seller.problem:
         return Cause.LINK_FAILING
-    if seller.shop_read_at is not None and sinking.read_at - seller.shop_read_at > 2 * seller.interval:
+    if (
+        seller.shop_read_at is not None
+        and sinking.read_at - seller.shop_read_at > 2 * seller.interval
+    ):
         return Cause.SHOP_NOT_READ
     if not others:
         return Cause.SHOWED_TOO_MUCH
@@ -262,14 +289,25 @@ def _setting(cause: Cause, sinking: Sinking, seller: Showing | None) -> tuple[Se
 def _message(sinking: Sinking, seller: Showing | None, others: Sequence[Taken]) -> str:
     by = sinking.by
     name = by.number or by.order
-    what = f"order {name} of shop {by.shop}" if by.shop else f"shipment {name}" if name else f"movement {by.seq} ({by.kind.value})"
+    what = (
+        f"order {name} of shop {by.shop}"
+        if by.shop
+        else f"shipment {name}"
+        if name
+        else f"movement {by.seq} ({by.kind.value})"
+    )
     words = [f"{what} took {by.units} units, {sinking.units} of them are not there"]
     if by.shop and by.at:
-        words.append(f"it was read {max(0, sinking.read_at - by.at) / 1_000_000:.0f} s after it was placed")
+        words.append(
+            f"it was read {max(0, sinking.read_at - by.at) / 1_000_000:.0f} s after it was placed"
+        )
     if seller is not None and seller.shown is not None:
         words.append(f"the shop was taken to show {seller.shown}")
     if seller is not None and (seller.problem or seller.shop_problem):
         words.append(f"with the problem {seller.problem or seller.shop_problem}")
     if others:
-        words.append(f"since its number was acknowledged, others took {sum(other.units for other in others)} units")
+        words.append(
+            "since its number was acknowledged, others took "
+            f"{sum(other.units for other in others)} units"
+        )
     return "; ".join(words)

@@ -1,4 +1,5 @@
-"""Trouble of a link, shop or run, as people are shown it (domain.md §5): a stable reason, who must act, and what to do."""
+"""Trouble of a link, shop or run, as people are shown it (domain.md §5): a stable reason, who must
+act, and what to do."""
 
 from __future__ import annotations
 
@@ -17,12 +18,20 @@ class Remedy:
 
 
 REMEDIES: Mapping[str, Remedy] = {
-    "THROTTLED": Remedy("PLATFORM", "Nothing: zaiko waits as the platform asked.", "対応不要です。自動的に再試行します。"),
+    "THROTTLED": Remedy(
+        "PLATFORM",
+        "Nothing: zaiko waits as the platform asked.",
+        "対応不要です。自動的に再試行します。",
+    ),
     "PLATFORM_DOWN": Remedy(
-        "PLATFORM", "Nothing: zaiko tries again until the platform answers.", "対応不要です。復旧まで自動的に再試行します。"
+        "PLATFORM",
+        "Nothing: zaiko tries again until the platform answers.",
+        "対応不要です。復旧まで自動的に再試行します。",
     ),
     "TIMEOUT": Remedy(
-        "PLATFORM", "Nothing: zaiko reads the shop before it sends again.", "対応不要です。読み直してから再送します。"
+        "PLATFORM",
+        "Nothing: zaiko reads the shop before it sends again.",
+        "対応不要です。読み直してから再送します。",
     ),
     "CREDENTIALS_REJECTED": Remedy(
         "MERCHANT",
@@ -46,7 +55,10 @@ REMEDIES: Mapping[str, Remedy] = {
     ),
     "LISTING_GONE": Remedy(
         "MERCHANT",
-        "The listing no longer exists in the shop: delete the link, or restore the listing and refresh listings.",
+        (
+            "The listing no longer exists in the shop: delete the link, or restore the listing "
+            "and refresh listings."
+        ),
         "出品がショップに存在しません。連携を解除するか、出品を復元して再読み込みしてください。",
     ),
     "CONTRACT_BROKEN": Remedy(
@@ -54,10 +66,17 @@ REMEDIES: Mapping[str, Remedy] = {
         "Report this to the connector's author with the message; zaiko tries again.",
         "コネクタの開発元へメッセージを添えて連絡してください。自動的に再試行します。",
     ),
-    "SETTINGS_INVALID": Remedy("MERCHANT", "Correct the shop's settings with UpdateShop.", "ショップ設定を修正してください。"),
+    "SETTINGS_INVALID": Remedy(
+        "MERCHANT",
+        "Correct the shop's settings with UpdateShop.",
+        "ショップ設定を修正してください。",
+    ),
     "CONNECTOR_NOT_LOADED": Remedy(
         "SYSTEM",
-        "Install or repair the connector (see ListConnectors) and restart the server; the shop is kept as it is.",
+        (
+            "Install or repair the connector (see ListConnectors) and restart the server; the "
+            "shop is kept as it is."
+        ),
         "コネクタをインストールまたは修復し、サーバーを再起動してください。ショップの情報は保持されます。",
     ),
     "CONNECTOR_ERROR": Remedy(
@@ -67,12 +86,18 @@ REMEDIES: Mapping[str, Remedy] = {
     ),
     "DIFFERENCE_UNEXPLAINED": Remedy(
         "MERCHANT",
-        "Find out who changed the number in the shop. SyncNow sets it right; so does zaiko after a day.",
-        "ショップで在庫数を変更した人を確認してください。今すぐ同期を実行すると修正され、1 日後には自動的に修正されます。",
+        (
+            "Find out who changed the number in the shop. SyncNow sets it right; so does zaiko "
+            "after a day."
+        ),
+        "ショップで在庫数を変更した人を確認してください。今すぐ同期を実行すると修正され、1 日後には自動的に修正されます。",  # noqa: E501
     ),
     "SECRET_KEY_MISSING": Remedy(
         "SYSTEM",
-        "Start the server with the key that sealed the credentials, or enter all of them again with UpdateShop.",
+        (
+            "Start the server with the key that sealed the credentials, or enter all of them "
+            "again with UpdateShop."
+        ),
         "認証情報を暗号化した鍵でサーバーを起動するか、ショップの認証情報をすべて入力し直してください。",
     ),
     "INTERNAL": Remedy(
@@ -85,8 +110,9 @@ REMEDIES: Mapping[str, Remedy] = {
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """What went wrong. `retry_at` (µs since 1970) is when zaiko tries again by itself, or None when it waits for a person.
-    `metadata` has by name what varies in a message of ours; a connector's words are its own."""
+    """What went wrong. `retry_at` (µs since 1970) is when zaiko tries again by itself, or None when
+    it waits for a person. `metadata` has by name what varies in a message of ours; a connector's
+    words are its own."""
 
     reason: str
     message: str
@@ -96,7 +122,8 @@ class Problem:
 
     @property
     def remedy(self) -> Remedy:
-        """Who must act and what to do; an unknown reason (of a third party's connector) is for the connector's author."""
+        """Who must act and what to do; an unknown reason (of a third party's connector) is for the
+        connector's author."""
         return REMEDIES.get(self.reason, REMEDIES["CONNECTOR_ERROR"])
 
     def document(self) -> dict[str, Any]:
@@ -105,8 +132,13 @@ class Problem:
 
 
 def problem_from(document: Mapping[str, Any] | None) -> Problem | None:
-    """As read back. What a newer release wrote beside it is left out: two of them may share a database."""
-    return None if document is None else Problem(**{name: value for name, value in document.items() if name in _FIELDS})
+    """As read back. What a newer release wrote beside it is left out: two of them may share a
+    database."""
+    return (
+        None
+        if document is None
+        else Problem(**{name: value for name, value in document.items() if name in _FIELDS})
+    )
 
 
 _FIELDS = frozenset(item.name for item in fields(Problem))

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 
 class Label:
-    """Names of terms. The set is open: whatever changes a number between target and push adds its own."""
+    """Names of terms. The set is open: whatever changes a number between target and push adds its
+    own."""
 
     MAXIMUM = "PLATFORM_MAXIMUM"
     """The platform takes no larger number."""

@@ -11,7 +11,8 @@ LARGEST = 2_147_483_647
 
 
 class MovementKind(enum.StrEnum):
-    """What an entry of the journal records. The first five come from a warehouse, the others from a shop's orders."""
+    """What an entry of the journal records. The first five come from a warehouse, the others from a
+    shop's orders."""
 
     RECEIVE = "RECEIVE"
     ADJUST = "ADJUST"
@@ -70,7 +71,8 @@ def total(deltas: Iterable[Delta]) -> Delta:
 
 @dataclass(frozen=True, slots=True)
 class Balance:
-    """The stored quantities of one product over all warehouses, with its reserve and the limit of its escrow (ADR 0012)."""
+    """The stored quantities of one product over all warehouses, with its reserve and the limit of
+    its escrow (ADR 0012)."""
 
     physical: int = 0
     allocated: int = 0
@@ -116,7 +118,8 @@ class Balance:
 
 @dataclass(frozen=True, slots=True)
 class DemandRef:
-    """What a demand belongs to: an order of a shop by the platform's id, or (with an empty shop) a warehouse's shipment."""
+    """What a demand belongs to: an order of a shop by the platform's id, or (with an empty shop) a
+    warehouse's shipment."""
 
     shop: str
     order: str
@@ -124,8 +127,9 @@ class DemandRef:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One movement to be written into the journal. `cause` is unique in the merchant; `warehouse` is empty for entries that
-    concern no shelf; `occurred_at` (µs since 1970) is when it happened, as told by whoever recorded it."""
+    """One movement to be written into the journal. `cause` is unique in the merchant; `warehouse`
+    is empty for entries that concern no shelf; `occurred_at` (µs since 1970) is when it happened,
+    as told by whoever recorded it."""
 
     product: str
     kind: MovementKind

@@ -1,4 +1,5 @@
-"""Orders whose open units may not be promised any more, and what a shop's policy does with them (ADR 0022). Pure."""
+"""Orders whose open units may not be promised any more, and what a shop's policy does with them
+(ADR 0022). Pure."""
 
 from __future__ import annotations
 
@@ -23,8 +24,8 @@ class Suspicion(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SuspectPolicy:
-    """Days (1 … 365) after which open units are released, counted from when the suspicion began; None: never. `unpaid_after` days
-    after it was placed an unpaid order is suspect."""
+    """Days (1 … 365) after which open units are released, counted from when the suspicion began;
+    None: never. `unpaid_after` days after it was placed an unpaid order is suspect."""
 
     archived: int | None = None
     vanished: int | None = None
@@ -38,8 +39,8 @@ class SuspectPolicy:
 
 
 def suspicions(order: OrderRecord, policy: SuspectPolicy, now: int) -> dict[Suspicion, int]:
-    """What is odd about an order with open units, and since when (µs since 1970; 0: not known). Nothing of one that was
-    released."""
+    """What is odd about an order with open units, and since when (µs since 1970; 0: not known).
+    Nothing of one that was released."""
     if order.holds == 0 or order.released_at is not None:
         return {}
     found: dict[Suspicion, int] = {}
@@ -54,12 +55,18 @@ def suspicions(order: OrderRecord, policy: SuspectPolicy, now: int) -> dict[Susp
     return found
 
 
-def release_time(order: OrderRecord, policy: SuspectPolicy, now: int) -> tuple[int, Suspicion] | None:
-    """When the policy releases the order (µs since 1970, maybe past), and for what; None: never, as far as is known now. A person
-    who holds it wins."""
+def release_time(
+    order: OrderRecord, policy: SuspectPolicy, now: int
+) -> tuple[int, Suspicion] | None:
+    """When the policy releases the order (µs since 1970, maybe past), and for what; None: never, as
+    far as is known now. A person who holds it wins."""
     if order.kept:
         return None
-    days = {Suspicion.ARCHIVED: policy.archived, Suspicion.VANISHED: policy.vanished, Suspicion.UNPAID: policy.unpaid}
+    days = {
+        Suspicion.ARCHIVED: policy.archived,
+        Suspicion.VANISHED: policy.vanished,
+        Suspicion.UNPAID: policy.unpaid,
+    }
     times = [
         (since + limit * DAY, suspicion)
         for suspicion, since in suspicions(order, policy, now).items()
@@ -69,7 +76,8 @@ def release_time(order: OrderRecord, policy: SuspectPolicy, now: int) -> tuple[i
 
 
 def still_released(reading: OrderRecord, stored: OrderRecord) -> bool:
-    """Whether a new account of an order leaves it released: what it was released for still holds."""
+    """Whether a new account of an order leaves it released: what it was released for still
+    holds."""
     if stored.released_at is None:
         return False
     if stored.released_for == Suspicion.ARCHIVED:

@@ -31,9 +31,17 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NOT_LOADED = "CONNECTOR_NOT_LOADED"
 
 
-def announce(observers: Observers, merchant: str, before: ShopRecord, run: RunRecord, end: RunEnd, ended_at: datetime) -> None:
-    """Tell of a run after its end was committed. `before` is the shop as the run found it under its lease: the store remembers what
-    the shop waited for, so a change is told by whichever process ran the shop, and by that one only."""
+def announce(
+    observers: Observers,
+    merchant: str,
+    before: ShopRecord,
+    run: RunRecord,
+    end: RunEnd,
+    ended_at: datetime,
+) -> None:
+    """Tell of a run after its end was committed. `before` is the shop as the run found it under its
+    lease: the store remembers what the shop waited for, so a change is told by whichever process
+    ran the shop, and by that one only."""
     shop = f"merchants/{merchant}/shops/{before.shop}"
     trouble = None if end.problem is None else _trouble(end.problem)
     observers.tell(
@@ -53,26 +61,48 @@ def announce(observers: Observers, merchant: str, before: ShopRecord, run: RunRe
             trouble=trouble,
         ),
     )
-    waited_for = before.problem.reason if before.problem is not None and before.problem.reason in waiting_reasons() else None
+    waited_for = (
+        before.problem.reason
+        if before.problem is not None and before.problem.reason in waiting_reasons()
+        else None
+    )
     if end.held and trouble is not None:
         if trouble.reason != waited_for:
             observers.tell("zaiko_shop_held", ShopHeld(shop, before.connector, trouble, ended_at))
     elif waited_for is not None and end.state is not RunState.FAILED:
-        observers.tell("zaiko_shop_resumed", ShopResumed(shop, before.connector, waited_for, ended_at))
+        observers.tell(
+            "zaiko_shop_resumed", ShopResumed(shop, before.connector, waited_for, ended_at)
+        )
 
 
-def announce_expiry(observers: Observers, merchant: str, before: ShopRecord, expire_at: int | None, at: int) -> None:
-    """Tell of credentials that end soon, once for each step, after the look was recorded. `before` is the shop as it was then."""
-    days = newly_reached(expire_at, at, known=before.credentials_expire_at, known_at=before.checked_at)
+def announce_expiry(
+    observers: Observers, merchant: str, before: ShopRecord, expire_at: int | None, at: int
+) -> None:
+    """Tell of credentials that end soon, once for each step, after the look was recorded. `before`
+    is the shop as it was then."""
+    days = newly_reached(
+        expire_at, at, known=before.credentials_expire_at, known_at=before.checked_at
+    )
     if days is not None and expire_at is not None:
-        shop, told = f"merchants/{merchant}/shops/{before.shop}", _EPOCH + timedelta(microseconds=at)
+        shop, told = (
+            f"merchants/{merchant}/shops/{before.shop}",
+            _EPOCH + timedelta(microseconds=at),
+        )
         ends = _EPOCH + timedelta(microseconds=expire_at)
-        observers.tell("zaiko_credentials_expiring", CredentialsExpiring(shop, before.connector, days, ends, told))
+        observers.tell(
+            "zaiko_credentials_expiring",
+            CredentialsExpiring(shop, before.connector, days, ends, told),
+        )
 
 
-def announce_oversell(observers: Observers, merchant: str, fact: OversellRecord | ClearedRecord) -> None:
+def announce_oversell(
+    observers: Observers, merchant: str, fact: OversellRecord | ClearedRecord
+) -> None:
     """Tell of an oversell, or of its end, after the commit that recorded it."""
-    product, at = f"merchants/{merchant}/products/{fact.product}", _EPOCH + timedelta(microseconds=fact.at)
+    product, at = (
+        f"merchants/{merchant}/products/{fact.product}",
+        _EPOCH + timedelta(microseconds=fact.at),
+    )
     if isinstance(fact, ClearedRecord):
         ended = tuple(_oversell(merchant, number) for number in fact.oversells)
         observers.tell("zaiko_oversold_cleared", OversoldCleared(product, ended, at))
@@ -102,8 +132,14 @@ def _oversell(merchant: str, movement: int) -> str:
 
 
 def waiting_reasons() -> frozenset[str]:
-    """The reasons for which a shop waits for a person, those of third parties' error classes included."""
-    waits = (kind for base in (Pause, Stop) for kind in _family(base) if not issubclass(kind, (Retry, ContractBroken)))
+    """The reasons for which a shop waits for a person, those of third parties' error classes
+    included."""
+    waits = (
+        kind
+        for base in (Pause, Stop)
+        for kind in _family(base)
+        if not issubclass(kind, (Retry, ContractBroken))
+    )
     return frozenset(kind.reason for kind in waits) | {_NOT_LOADED}
 
 

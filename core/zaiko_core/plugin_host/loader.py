@@ -1,4 +1,5 @@
-"""Loads connectors from entry points, each in its own try: one broken plugin costs that plugin only, and is data, not a crash.
+"""Loads connectors from entry points, each in its own try: one broken plugin costs that plugin
+only, and is data, not a crash.
 
 (pluggy's own loader stops at the first plugin that fails.)
 """
@@ -64,18 +65,24 @@ class Registry:
         return None
 
     def hooks(self, name: str) -> list[tuple[str, Callable[[Any], Any]]]:
-        """(plugin, implementation) of a hook with one argument, in the order of the plugins' names. They may raise anything."""
+        """(plugin, implementation) of a hook with one argument, in the order of the plugins' names.
+        They may raise anything."""
         if self._manager is None:
             return []
         found = getattr(self._manager.hook, name).get_hookimpls()
-        return sorted(((impl.plugin_name, _taking_one(impl)) for impl in found), key=lambda pair: pair[0])
+        return sorted(
+            ((impl.plugin_name, _taking_one(impl)) for impl in found), key=lambda pair: pair[0]
+        )
 
     def simulators(self) -> Mapping[str, SimulatorType]:
-        """The platform simulators of the loaded plugins, by connector id. A plugin whose simulator cannot be had costs that one
-        only; when none can be had, the first plugin's error is raised (most often the extra `simulators` is not installed)."""
+        """The platform simulators of the loaded plugins, by connector id. A plugin whose simulator
+        cannot be had costs that one only; when none can be had, the first plugin's error is raised
+        (most often the extra `simulators` is not installed)."""
         found: dict[str, SimulatorType] = {}
         errors: list[Exception] = []
-        for implementation in self._manager.hook.zaiko_simulators.get_hookimpls() if self._manager else []:
+        for implementation in (
+            self._manager.hook.zaiko_simulators.get_hookimpls() if self._manager else []
+        ):
             try:
                 found |= {kind.id: kind for kind in implementation.function()}
             except Exception as error:  # noqa: BLE001 - the hook is the plugin's own code
@@ -85,40 +92,62 @@ class Registry:
         return found
 
 
-def load(extra: Sequence[tuple[str, Any]] = (), *, entry_points: Iterable[Any] | None = None) -> Registry:
-    """Load every installed plugin, and `extra` ones (name, module or object) that are not installed."""
+def load(
+    extra: Sequence[tuple[str, Any]] = (), *, entry_points: Iterable[Any] | None = None
+) -> Registry:
+    """Load every installed plugin, and `extra` ones (name, module or object) that are not
+    installed."""
     manager = pluggy.PluginManager(PROJECT)
     manager.add_hookspecs(Hooks)
     registry = Registry(_manager=manager)
-    found = importlib.metadata.entry_points(group=ENTRY_POINT_GROUP) if entry_points is None else entry_points
+    found = (
+        importlib.metadata.entry_points(group=ENTRY_POINT_GROUP)
+        if entry_points is None
+        else entry_points
+    )
     for point in sorted(found, key=lambda point: point.name):
         distribution = point.dist.name if point.dist else ""
         version = point.dist.version if point.dist else ""
         try:
             plugin = point.load()
         except Exception as error:  # noqa: BLE001 - a plugin's import may raise anything
-            registry.plugins.append(PluginReport(point.name, distribution, version, (), _import_failure(error, distribution)))
+            registry.plugins.append(
+                PluginReport(
+                    point.name, distribution, version, (), _import_failure(error, distribution)
+                )
+            )
             continue
-        registry.plugins.append(_register(registry, manager, point.name, distribution, version, plugin))
+        registry.plugins.append(
+            _register(registry, manager, point.name, distribution, version, plugin)
+        )
     for name, plugin in extra:
         registry.plugins.append(_register(registry, manager, name, "", "", plugin))
     return registry
 
 
-def _register(registry: Registry, manager: Any, name: str, distribution: str, version: str, plugin: Any) -> PluginReport:
+def _register(
+    registry: Registry, manager: Any, name: str, distribution: str, version: str, plugin: Any
+) -> PluginReport:
     def failed(stage: Stage, message: str, hint: str) -> PluginReport:
         return PluginReport(name, distribution, version, (), Failure(stage, message, hint))
 
     try:
-        hash(plugin)  # pluggy keeps plugins in sets; one that cannot be hashed would break every later call
+        hash(
+            plugin
+        )  # pluggy keeps plugins in sets; one that cannot be hashed would break every later call
         manager.register(plugin, name=name)
         manager.check_pending()
     except Exception as error:  # noqa: BLE001 - pluggy's validation calls the plugin's own code
         if manager.has_plugin(name):
             manager.unregister(name=name)
-        return failed(Stage.REGISTER, f"{type(error).__name__}: {error}", "Check the hook's name and arguments in docs/hooks.md.")
+        return failed(
+            Stage.REGISTER,
+            f"{type(error).__name__}: {error}",
+            "Check the hook's name and arguments in docs/hooks.md.",
+        )
     hook = manager.subset_hook_caller(
-        "zaiko_connectors", [other for other in manager.get_plugins() if manager.get_name(other) != name]
+        "zaiko_connectors",
+        [other for other in manager.get_plugins() if manager.get_name(other) != name],
     )
     try:
         kinds = [kind for answer in hook() for kind in answer]
@@ -126,7 +155,11 @@ def _register(registry: Registry, manager: Any, name: str, distribution: str, ve
             _check(kind)
     except Exception as error:  # noqa: BLE001 - the hook is the plugin's own code
         manager.unregister(name=name)
-        return failed(Stage.DESCRIBE, f"{type(error).__name__}: {error}", "Report this to the plugin's author.")
+        return failed(
+            Stage.DESCRIBE,
+            f"{type(error).__name__}: {error}",
+            "Report this to the plugin's author.",
+        )
     for kind in kinds:
         wrong = _version_problem(kind)
         if wrong or kind.id in registry.types:
@@ -149,7 +182,9 @@ def _taking_one(impl: Any) -> Callable[[Any], Any]:
 
 def _check(kind: ConnectorType) -> None:
     if not isinstance(kind, ConnectorType):
-        raise TypeError(f"zaiko_connectors must give ConnectorType objects, not {type(kind).__name__}")
+        raise TypeError(
+            f"zaiko_connectors must give ConnectorType objects, not {type(kind).__name__}"
+        )
     kind.settings.schema_document()
 
 
@@ -157,14 +192,19 @@ def _version_problem(kind: ConnectorType) -> tuple[str, str] | None:
     major, minor = kind.sdk_api
     if major == SDK_API[0] and minor <= SDK_API[1]:
         return None
-    message = f"{kind.id} was made for SDK {major}.{minor}, this server offers {SDK_API[0]}.{SDK_API[1]}"
+    message = (
+        f"{kind.id} was made for SDK {major}.{minor}, this server offers {SDK_API[0]}.{SDK_API[1]}"
+    )
     newer = (major, minor) > SDK_API
     return message, "Upgrade zaiko." if newer else f"Upgrade the connector {kind.id}."
 
 
 def _import_failure(error: Exception, distribution: str) -> Failure:
     if isinstance(error, ModuleNotFoundError):
-        hint = f"Install the missing module {error.name!r}, or reinstall {distribution or 'the plugin'}."
+        hint = (
+            f"Install the missing module {error.name!r}, or reinstall "
+            f"{distribution or 'the plugin'}."
+        )
     else:
         hint = f"Reinstall or upgrade {distribution or 'the plugin'}, or report this to its author."
     return Failure(Stage.IMPORT, f"{type(error).__name__}: {error}", hint)

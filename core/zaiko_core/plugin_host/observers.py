@@ -1,7 +1,8 @@
 """Tells plugins what happened, without ever waiting for them.
 
-Each plugin has a thread and a bounded queue of its own, so one that is slow, raises or hangs costs only itself. Delivery is best
-effort within this process, at most once, in order per plugin: what is queued when the process dies is not told.
+Each plugin has a thread and a bounded queue of its own, so one that is slow, raises or hangs costs
+only itself. Delivery is best effort within this process, at most once, in order per plugin: what is
+queued when the process dies is not told.
 """
 
 from __future__ import annotations
@@ -21,17 +22,23 @@ _Call = tuple[str, Callable[[Any], None], object]
 
 
 class Observers:
-    """`hooks(name)` gives (plugin, implementation) of a hook. `tell`: from any thread; `close` once, after the last."""
+    """`hooks(name)` gives (plugin, implementation) of a hook. `tell`: from any thread; `close`
+    once, after the last."""
 
     def __init__(
-        self, hooks: Callable[[str], Sequence[tuple[str, Callable[..., Any]]]], log: Log, *, capacity: int = CAPACITY
+        self,
+        hooks: Callable[[str], Sequence[tuple[str, Callable[..., Any]]]],
+        log: Log,
+        *,
+        capacity: int = CAPACITY,
     ) -> None:
         self._hooks, self._log, self._capacity = hooks, log, capacity
         self._lock = threading.Lock()
         self._lanes: dict[str, _Lane] = {}
 
     def tell(self, hook: str, event: object) -> None:
-        """Hand the event to every plugin that implements the hook. Never blocks and never raises for a plugin's fault."""
+        """Hand the event to every plugin that implements the hook. Never blocks and never raises
+        for a plugin's fault."""
         for plugin, function in self._hooks(hook):
             with self._lock:
                 if (lane := self._lanes.get(plugin)) is None:
@@ -43,7 +50,8 @@ class Observers:
         return {name: lane.dropped for name, lane in self._lanes.items()}
 
     def close(self, *, grace: float) -> None:
-        """Let plugins take what is queued, for `grace` seconds in all; then leave them: their threads don't keep the process."""
+        """Let plugins take what is queued, for `grace` seconds in all; then leave them: their
+        threads don't keep the process."""
         until = time.monotonic() + grace
         for lane in self._lanes.values():
             lane.close(until)
@@ -55,7 +63,9 @@ class _Lane:
         self._plugin, self._log = plugin, log
         self._queue: queue.Queue[_Call] = queue.Queue(capacity)
         self._closing = threading.Event()
-        self._thread = threading.Thread(target=self._work, name=f"zaiko-observer-{plugin}", daemon=True)
+        self._thread = threading.Thread(
+            target=self._work, name=f"zaiko-observer-{plugin}", daemon=True
+        )
         self._thread.start()
 
     def put(self, call: _Call) -> None:
@@ -63,14 +73,20 @@ class _Lane:
             self._queue.put_nowait(call)
         except queue.Full:
             self.dropped += 1
-            if str(self.dropped).strip("0") == "1":  # 1, 10, 100 …: a hanging plugin must not fill the log
-                self._log.error("observer_too_slow", plugin=self._plugin, hook=call[0], dropped=self.dropped)
+            if (
+                str(self.dropped).strip("0") == "1"
+            ):  # 1, 10, 100 …: a hanging plugin must not fill the log
+                self._log.error(
+                    "observer_too_slow", plugin=self._plugin, hook=call[0], dropped=self.dropped
+                )
 
     def close(self, until: float) -> None:
         self._closing.set()
         self._thread.join(max(0.0, until - time.monotonic()))
         if self._thread.is_alive():
-            self._log.warning("observer_left_behind", plugin=self._plugin, waiting=self._queue.qsize())
+            self._log.warning(
+                "observer_left_behind", plugin=self._plugin, waiting=self._queue.qsize()
+            )
 
     def _work(self) -> None:
         while True:
@@ -83,4 +99,6 @@ class _Lane:
             try:
                 function(event)
             except BaseException as error:  # noqa: BLE001 - a plugin's own code; its lane goes on with the next event
-                self._log.error("observer_failed", plugin=self._plugin, hook=hook, error=type(error).__name__)
+                self._log.error(
+                    "observer_failed", plugin=self._plugin, hook=hook, error=type(error).__name__
+                )

@@ -1,5 +1,5 @@
-"""The newest commits that this process has told somebody of. A database that does not have them is not the one they were written
-to: a standby took over that did not know of them yet (ADR 0029)."""
+"""The newest commits that this process has told somebody of. A database that does not have them is
+not the one they were written to: a standby took over that did not know of them yet (ADR 0029)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from collections import deque
 from typing import Any, NamedTuple
 
 _MOST = 16
-"""As many as may be committed at once, and some more: whichever the database has lost, the last of them is among these."""
+"""As many as may be committed at once, and some more: whichever the database has lost, the last of
+them is among these."""
 
 # `at` is of µs, so two commits that came to the same revision in two histories differ in it.
 _LOST = """
@@ -21,7 +22,7 @@ WHERE merchants.head IS NULL
       SELECT FROM changes
       WHERE changes.merchant = noted.merchant AND changes.revision = noted.revision AND changes.at = noted.at
    )
-"""
+"""  # noqa: E501
 
 
 class Commit(NamedTuple):

@@ -55,12 +55,18 @@ class AdditionRows(Scope):
 
     def get(self, addition: str) -> AdditionRecord | None:
         table = schema.additions
-        row = self.connection.execute(select(table).where(self.mine(table), table.c.addition == addition)).one_or_none()
+        row = self.connection.execute(
+            select(table).where(self.mine(table), table.c.addition == addition)
+        ).one_or_none()
         return None if row is None else _addition(row)
 
-    def page(self, page: Page, *, product: str, shop: str, states: Collection[AdditionState]) -> list[AdditionRecord]:
+    def page(
+        self, page: Page, *, product: str, shop: str, states: Collection[AdditionState]
+    ) -> list[AdditionRecord]:
         table = schema.additions
-        query = select(table).where(self.mine(table), after(page, table.c.created_at, table.c.addition))
+        query = select(table).where(
+            self.mine(table), after(page, table.c.created_at, table.c.addition)
+        )
         if product:
             query = query.where(table.c.product == product)
         if shop:
@@ -73,7 +79,10 @@ class AdditionRows(Scope):
     def of_places(self, shop: str, listings: Collection[str]) -> dict[str, list[AdditionRecord]]:
         table = schema.additions
         query = select(table).where(
-            self.mine(table), table.c.shop == shop, table.c.listing.in_(list(listings)), table.c.state.in_(_OPEN)
+            self.mine(table),
+            table.c.shop == shop,
+            table.c.listing.in_(list(listings)),
+            table.c.state.in_(_OPEN),
         )
         found: dict[str, list[AdditionRecord]] = defaultdict(list)
         for row in self.connection.execute(query.order_by(table.c.created_at, table.c.addition)):
@@ -83,9 +92,14 @@ class AdditionRows(Scope):
     def queued(self, products: Collection[str]) -> list[AdditionRecord]:
         table = schema.additions
         query = select(table).where(
-            self.mine(table), table.c.product.in_(list(products)), table.c.state == AdditionState.QUEUED.value
+            self.mine(table),
+            table.c.product.in_(list(products)),
+            table.c.state == AdditionState.QUEUED.value,
         )
-        return [_addition(row) for row in self.connection.execute(query.order_by(table.c.created_at, table.c.addition))]
+        return [
+            _addition(row)
+            for row in self.connection.execute(query.order_by(table.c.created_at, table.c.addition))
+        ]
 
     def put(self, records: Sequence[AdditionRecord]) -> None:
         rows = [
@@ -114,11 +128,18 @@ class AdditionRows(Scope):
         self.connection.execute(
             update(table)
             .where(*mine, unsettled)
-            .values(state=AdditionState.SUPERSEDED.value, settled_at=self.now, updated_at=self.now, revision=self.revision)
+            .values(
+                state=AdditionState.SUPERSEDED.value,
+                settled_at=self.now,
+                updated_at=self.now,
+                revision=self.revision,
+            )
         )
         for row in where:
             self.connection.execute(
-                delete(places).where(self.mine(places), places.c.shop == row.shop, places.c.listing == row.listing)
+                delete(places).where(
+                    self.mine(places), places.c.shop == row.shop, places.c.listing == row.listing
+                )
             )
         shops = sorted({row.shop for row in where if row.shop})
         for shop in shops:
@@ -131,7 +152,12 @@ class AdditionRows(Scope):
         self.connection.execute(
             update(table)
             .where(self.mine(table), table.c.shop == shop, table.c.state.in_(states))
-            .values(state=AdditionState.UNDECIDED.value, settled_at=self.now, updated_at=self.now, revision=self.revision)
+            .values(
+                state=AdditionState.UNDECIDED.value,
+                settled_at=self.now,
+                updated_at=self.now,
+                revision=self.revision,
+            )
         )
         self.connection.execute(delete(places).where(self.mine(places), places.c.shop == shop))
         self._note_due(shop)
@@ -152,9 +178,20 @@ class AdditionRows(Scope):
         query = (
             select(parts.c.product, links.c.shop, links.c.listing)
             .join(
-                links, and_(links.c.merchant == parts.c.merchant, links.c.shop == parts.c.shop, links.c.listing == parts.c.listing)
+                links,
+                and_(
+                    links.c.merchant == parts.c.merchant,
+                    links.c.shop == parts.c.shop,
+                    links.c.listing == parts.c.listing,
+                ),
             )
-            .where(self.mine(parts), self.mine(links), parts.c.product.in_(list(products)), parts.c.units == 1, alone)
+            .where(
+                self.mine(parts),
+                self.mine(links),
+                parts.c.product.in_(list(products)),
+                parts.c.units == 1,
+                alone,
+            )
             .order_by(links.c.created_at, links.c.shop, links.c.listing)
         )
         found: dict[str, tuple[str, str]] = {}
@@ -164,26 +201,47 @@ class AdditionRows(Scope):
 
     def places(self, shop: str, listings: Collection[str]) -> dict[str, PlaceRecord]:
         table = schema.addition_places
-        query = select(table).where(self.mine(table), table.c.shop == shop, table.c.listing.in_(list(listings)))
+        query = select(table).where(
+            self.mine(table), table.c.shop == shop, table.c.listing.in_(list(listings))
+        )
         return {row.listing: _place(row) for row in self.connection.execute(query)}
 
     def due(self, shop: str, *, limit: int) -> list[PlaceRecord]:
         table = schema.addition_places
-        query = select(table).where(self.mine(table), table.c.shop == shop, table.c.due_at <= self.now)
-        return [_place(row) for row in self.connection.execute(query.order_by(table.c.due_at, table.c.listing).limit(limit))]
+        query = select(table).where(
+            self.mine(table), table.c.shop == shop, table.c.due_at <= self.now
+        )
+        return [
+            _place(row)
+            for row in self.connection.execute(
+                query.order_by(table.c.due_at, table.c.listing).limit(limit)
+            )
+        ]
 
     def next_due(self, shop: str) -> int | None:
         table = schema.addition_places
-        due_at: int | None = self.connection.scalar(select(func.min(table.c.due_at)).where(self.mine(table), table.c.shop == shop))
+        due_at: int | None = self.connection.scalar(
+            select(func.min(table.c.due_at)).where(self.mine(table), table.c.shop == shop)
+        )
         return due_at
 
-    def save_places(self, shop: str, records: Sequence[PlaceRecord], *, done: Collection[str] = ()) -> None:
+    def save_places(
+        self, shop: str, records: Sequence[PlaceRecord], *, done: Collection[str] = ()
+    ) -> None:
         table = schema.addition_places
-        insert_rows(self.connection, table, [self._place_row(record) for record in records], update=_PLACE)
+        insert_rows(
+            self.connection, table, [self._place_row(record) for record in records], update=_PLACE
+        )
         if done:
-            batch = rowset(self.connection, typed(table, "listing"), [{"listing": item} for item in set(done)])
+            batch = rowset(
+                self.connection, typed(table, "listing"), [{"listing": item} for item in set(done)]
+            )
             self.connection.execute(
-                delete(table).where(self.mine(table), table.c.shop == shop, table.c.listing.in_(select(batch.c.listing)))
+                delete(table).where(
+                    self.mine(table),
+                    table.c.shop == shop,
+                    table.c.listing.in_(select(batch.c.listing)),
+                )
             )
         self._note_due(shop)
 
@@ -195,7 +253,11 @@ class AdditionRows(Scope):
             select(lines.c.ordered, cancelled, orders.c.placed_at, orders.c.version)
             .join(
                 orders,
-                and_(orders.c.merchant == lines.c.merchant, orders.c.shop == lines.c.shop, orders.c.order_id == lines.c.order_id),
+                and_(
+                    orders.c.merchant == lines.c.merchant,
+                    orders.c.shop == lines.c.shop,
+                    orders.c.order_id == lines.c.order_id,
+                ),
             )
             .where(
                 self.mine(lines),
@@ -205,19 +267,34 @@ class AdditionRows(Scope):
                 or_(orders.c.updated_at >= since, orders.c.placed_at >= since),
             )
         )
-        return [Sale(row.ordered, row.cancelled, row.placed_at, row.version) for row in self.connection.execute(query)]
+        return [
+            Sale(row.ordered, row.cancelled, row.placed_at, row.version)
+            for row in self.connection.execute(query)
+        ]
 
     def modes(self, products: Collection[str]) -> dict[str, ReceivingOnly]:
         table = schema.products
         query = select(table.c.product, table.c.receiving_only).where(
-            self.mine(table), table.c.product.in_(list(products)), table.c.receiving_only != ReceivingOnly.OFF.value
+            self.mine(table),
+            table.c.product.in_(list(products)),
+            table.c.receiving_only != ReceivingOnly.OFF.value,
         )
-        return {row.product: ReceivingOnly(row.receiving_only) for row in self.connection.execute(query)}
+        return {
+            row.product: ReceivingOnly(row.receiving_only) for row in self.connection.execute(query)
+        }
 
     def _note_due(self, shop: str) -> None:
         shops, places = schema.shops, schema.addition_places
-        earliest = select(func.min(places.c.due_at)).where(self.mine(places), places.c.shop == shop).scalar_subquery()
-        self.connection.execute(update(shops).where(self.mine(shops), shops.c.shop == shop).values(additions_due_at=earliest))
+        earliest = (
+            select(func.min(places.c.due_at))
+            .where(self.mine(places), places.c.shop == shop)
+            .scalar_subquery()
+        )
+        self.connection.execute(
+            update(shops)
+            .where(self.mine(shops), shops.c.shop == shop)
+            .values(additions_due_at=earliest)
+        )
 
     def _place_row(self, record: PlaceRecord) -> dict[str, Any]:
         under_way, seen = record.under_way, record.seen

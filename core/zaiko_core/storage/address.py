@@ -6,12 +6,15 @@ import re
 
 import sqlalchemy
 
-_SEVERAL = re.compile(r"(?P<before>postgresql(?:\+psycopg)?://(?:[^@/?]*@)?)(?P<hosts>[^/?@]*,[^/?@]*)(?P<rest>[/?].*)?")
+_SEVERAL = re.compile(
+    r"(?P<before>postgresql(?:\+psycopg)?://(?:[^@/?]*@)?)(?P<hosts>[^/?@]*,[^/?@]*)(?P<rest>[/?].*)?"
+)
 
 
 def address(url: str) -> sqlalchemy.URL:
-    """The URL of a SQLite file or of a PostgreSQL, whose hosts may be several, as in libpq: `postgresql://user@one:5432,two:5432/name`.
-    Raises ValueError, which does not repeat what it was given: there may be a password in it."""
+    """The URL of a SQLite file or of a PostgreSQL, whose hosts may be several, as in libpq:
+    `postgresql://user@one:5432,two:5432/name`. Raises ValueError, which does not repeat what it was
+    given: there may be a password in it."""
     try:
         parsed = sqlalchemy.make_url(_spread(url))
     except (sqlalchemy.exc.ArgumentError, ValueError):
@@ -23,7 +26,11 @@ def address(url: str) -> sqlalchemy.URL:
         return parsed
     if backend != "postgresql":
         raise ValueError(f"{backend} is no store of zaiko's; {_FORM}")
-    return parsed.set(drivername="postgresql+psycopg") if parsed.get_driver_name() in ("", "psycopg2") else parsed
+    return (
+        parsed.set(drivername="postgresql+psycopg")
+        if parsed.get_driver_name() in ("", "psycopg2")
+        else parsed
+    )
 
 
 _FORM = "it is a path, sqlite:///path, or postgresql://user:password@host/name"

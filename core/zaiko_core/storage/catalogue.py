@@ -57,7 +57,9 @@ class MerchantDirectory:
         return True
 
     def get(self, merchant: str) -> MerchantRecord | None:
-        row = self._connection.execute(select(schema.merchants).where(schema.merchants.c.merchant == merchant)).one_or_none()
+        row = self._connection.execute(
+            select(schema.merchants).where(schema.merchants.c.merchant == merchant)
+        ).one_or_none()
         return None if row is None else merchant_from(row)
 
     def page(self, page: Page, *, among: Collection[str] | None = None) -> list[MerchantRecord]:
@@ -84,7 +86,11 @@ class WarehouseRows(Scope):
 
     def page(self, page: Page) -> list[WarehouseRecord]:
         table = schema.warehouses
-        query = select(table).where(self.mine(table), after(page, table.c.warehouse)).order_by(table.c.warehouse)
+        query = (
+            select(table)
+            .where(self.mine(table), after(page, table.c.warehouse))
+            .order_by(table.c.warehouse)
+        )
         return [_warehouse(row) for row in self.connection.execute(query.limit(page.size))]
 
 
@@ -92,14 +98,24 @@ class ProductRows(Scope):
     """See ports.Products."""
 
     def insert(self, records: Sequence[ProductRecord]) -> None:
-        insert_rows(self.connection, schema.products, [self.stamp(self._values(record)) for record in records])
+        insert_rows(
+            self.connection,
+            schema.products,
+            [self.stamp(self._values(record)) for record in records],
+        )
         stamp = {"merchant": self.merchant, "updated_at": self.now, "revision": self.revision}
-        insert_rows(self.connection, schema.stock, [stamp | {"product": record.product} for record in records])
+        insert_rows(
+            self.connection,
+            schema.stock,
+            [stamp | {"product": record.product} for record in records],
+        )
 
     def update(self, record: ProductRecord) -> None:
         table = schema.products
         values = self._values(record) | {"updated_at": self.now, "revision": self.revision}
-        self.connection.execute(table.update().where(self.mine(table), table.c.product == record.product).values(values))
+        self.connection.execute(
+            table.update().where(self.mine(table), table.c.product == record.product).values(values)
+        )
 
     def get(self, ids: Collection[str]) -> dict[str, ProductRecord]:
         rows = [{"product": item} for item in set(ids)]
@@ -107,21 +123,40 @@ class ProductRows(Scope):
         return {row.product: _product(row) for row in found}
 
     def by_code(self, codes: Collection[str]) -> dict[str, ProductRecord]:
-        found = lookup(self.connection, schema.products, {"merchant": self.merchant}, [{"code": code} for code in set(codes)])
+        found = lookup(
+            self.connection,
+            schema.products,
+            {"merchant": self.merchant},
+            [{"code": code} for code in set(codes)],
+        )
         return {row.code: _product(row) for row in found}
 
     def match(self, codes: Collection[str], barcodes: Collection[str]) -> list[ProductRecord]:
         table = schema.products
         found: dict[str, ProductRecord] = {}
         for column, wanted in ((table.c.code, codes), (table.c.barcode, barcodes)):
-            batch = rowset(self.connection, {"wanted": column.type}, [{"wanted": item} for item in set(wanted) if item])
-            query = select(table).join(batch, and_(self.mine(table), column == batch.c.wanted)).where(~table.c.archived)
+            batch = rowset(
+                self.connection,
+                {"wanted": column.type},
+                [{"wanted": item} for item in set(wanted) if item],
+            )
+            query = (
+                select(table)
+                .join(batch, and_(self.mine(table), column == batch.c.wanted))
+                .where(~table.c.archived)
+            )
             found |= {row.product: _product(row) for row in self.connection.execute(query)}
         return list(found.values())
 
-    def page(self, page: Page, *, codes: Collection[str], prefix: str, archived: bool | None) -> list[ProductRecord]:
+    def page(
+        self, page: Page, *, codes: Collection[str], prefix: str, archived: bool | None
+    ) -> list[ProductRecord]:
         table = schema.products
-        query = select(table).where(self.mine(table), after(page, table.c.product)).order_by(table.c.product)
+        query = (
+            select(table)
+            .where(self.mine(table), after(page, table.c.product))
+            .order_by(table.c.product)
+        )
         if codes:
             query = query.where(table.c.code.in_(list(codes)))
         if prefix:
@@ -143,7 +178,9 @@ class ProductRows(Scope):
 
 
 def _warehouse(row: Row[Any]) -> WarehouseRecord:
-    return WarehouseRecord(row.warehouse, row.display_name, row.created_at, row.updated_at, row.revision)
+    return WarehouseRecord(
+        row.warehouse, row.display_name, row.created_at, row.updated_at, row.revision
+    )
 
 
 def _product(row: Row[Any]) -> ProductRecord:

@@ -13,7 +13,8 @@ DAY = 24 * 3_600_000_000
 
 @dataclass(frozen=True, slots=True)
 class Census:
-    """By connector: links with sync enabled, and how many of them were read within a day. Drifts of a day by (connector, cause)."""
+    """By connector: links with sync enabled, and how many of them were read within a day. Drifts of
+    a day by (connector, cause)."""
 
     links: dict[str, tuple[int, int]]
     drifts: dict[tuple[str, str], int]
@@ -25,12 +26,26 @@ def take(connection: Connection, now: int) -> Census:
     shops, links, drifts, oversells = schema.shops, schema.links, schema.drifts, schema.oversells
     of_shop = and_(shops.c.merchant == links.c.merchant, shops.c.shop == links.c.shop)
     fresh = func.sum(case((links.c.read_at >= now - DAY, 1), else_=0))
-    by_connector = select(shops.c.connector, func.count(), fresh).join(links, of_shop).where(links.c.sync_enabled)
+    by_connector = (
+        select(shops.c.connector, func.count(), fresh)
+        .join(links, of_shop)
+        .where(links.c.sync_enabled)
+    )
     found_in = and_(shops.c.merchant == drifts.c.merchant, shops.c.shop == drifts.c.shop)
-    by_cause = select(shops.c.connector, drifts.c.cause, func.count()).join(drifts, found_in).where(drifts.c.at >= now - DAY)
+    by_cause = (
+        select(shops.c.connector, drifts.c.cause, func.count())
+        .join(drifts, found_in)
+        .where(drifts.c.at >= now - DAY)
+    )
     return Census(
-        {row[0]: (row[1], int(row[2])) for row in connection.execute(by_connector.group_by(shops.c.connector))},
-        {(row[0], row[1]): row[2] for row in connection.execute(by_cause.group_by(shops.c.connector, drifts.c.cause))},
+        {
+            row[0]: (row[1], int(row[2]))
+            for row in connection.execute(by_connector.group_by(shops.c.connector))
+        },
+        {
+            (row[0], row[1]): row[2]
+            for row in connection.execute(by_cause.group_by(shops.c.connector, drifts.c.cause))
+        },
         int(connection.scalar(select(func.count()).where(oversells.c.cleared_at.is_(None))) or 0),
     )
 

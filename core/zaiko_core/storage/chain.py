@@ -1,4 +1,5 @@
-"""The chain of migrations, as alembic knows it. Imported only when there is something to migrate."""
+"""The chain of migrations, as alembic knows it. Imported only when there is something to
+migrate."""
 
 from __future__ import annotations
 
@@ -17,7 +18,8 @@ def migrations(scripts: Path) -> list[Script]:
 
 
 def target(chain: Sequence[Script], current: str | None, *, finish: bool) -> str:
-    """How far to go: to the end, or to before the post migrations that stand there, but never back."""
+    """How far to go: to the end, or to before the post migrations that stand there, but never
+    back."""
     last = len(chain)
     while not finish and last > 1 and getattr(chain[last - 1].module, "phase", "pre") == "post":
         last -= 1
@@ -36,5 +38,7 @@ def upgrade(connection: Connection, scripts: Path, revision: str) -> None:
 
 def oldest(chain: Sequence[Script], revision: str) -> str:
     """The oldest schema that code must know once this revision is reached."""
-    applied = chain[: next(place for place, script in enumerate(chain) if script.revision == revision) + 1]
+    applied = chain[
+        : next(place for place, script in enumerate(chain) if script.revision == revision) + 1
+    ]
     return max((getattr(script.module, "oldest", "") for script in applied), default="")

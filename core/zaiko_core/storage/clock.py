@@ -1,4 +1,5 @@
-"""PostgreSQL's clock as an expression, in µs since 1970: where there may be several replicas, the database's clock arbitrates."""
+"""PostgreSQL's clock as an expression, in µs since 1970: where there may be several replicas, the
+database's clock arbitrates."""
 
 from __future__ import annotations
 
@@ -13,4 +14,5 @@ CLOCK = literal_column(_micros("clock_timestamp"), BigInteger)
 """Now, also after a lock was waited for."""
 
 STATEMENT_CLOCK = literal_column(_micros("statement_timestamp"), BigInteger)
-"""When the statement arrived: one value for all of its rows, so that an index can be searched for it."""
+"""When the statement arrived: one value for all of its rows, so that an index can be searched for
+it."""

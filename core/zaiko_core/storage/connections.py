@@ -11,8 +11,9 @@ WAIT = 20
 """Seconds until a transaction that waits for others of its merchant is told."""
 _SESSION = {
     "lock_timeout": f"{WAIT}s",
-    # A process that sleeps, or is cut off, in the middle of a transaction holds its merchant no longer than a shop's lease. Each of
-    # its transactions that were already in the queue would do so once more (Turns).
+    # A process that sleeps, or is cut off, in the middle of a transaction holds its merchant no
+    # longer than a shop's lease. Each of its transactions that were already in the queue would do
+    # so once more (Turns).
     "idle_in_transaction_session_timeout": "5s",
     "tcp_keepalives_idle": 5,
     "tcp_keepalives_interval": 2,
@@ -29,16 +30,22 @@ def engine(url: sqlalchemy.URL) -> Engine:
 
 def _sqlite(url: sqlalchemy.URL) -> Engine:
     engine = sqlalchemy.create_engine(
-        url, pool_size=5, max_overflow=0, hide_parameters=True, connect_args={"check_same_thread": False, "timeout": 10}
+        url,
+        pool_size=5,
+        max_overflow=0,
+        hide_parameters=True,
+        connect_args={"check_same_thread": False, "timeout": 10},
     )
 
     @event.listens_for(engine, "connect")
     def prepare(connection: sqlite3.Connection, record: object) -> None:
-        connection.isolation_level = None  # we say BEGIN ourselves; the driver would begin late and never IMMEDIATE
+        connection.isolation_level = (
+            None  # we say BEGIN ourselves; the driver would begin late and never IMMEDIATE
+        )
         for pragma in (
             "journal_mode = WAL",
             "synchronous = FULL",  # a commit that was answered survives a power cut
-            "wal_autocheckpoint = 4000",  # pages: the commit that does it moves 16 MiB, instead of every other one 4
+            "wal_autocheckpoint = 4000",  # pages: the commit that does it moves 16 MiB, instead of every other one 4  # noqa: E501
             "foreign_keys = ON",
             "cache_size = -16384",
             "temp_store = MEMORY",
@@ -59,12 +66,14 @@ def _postgresql(url: sqlalchemy.URL) -> Engine:
         max_overflow=4,
         pool_timeout=10,
         hide_parameters=True,
-        # Connections are not tried out before use: a transaction that finds its own gone is run again, on a new one.
+        # Connections are not tried out before use: a transaction that finds its own gone is run
+        # again, on a new one.
         connect_args={
             "application_name": "zaiko",
             # A standby would answer reads with an older state, and never a write.
             "target_session_attrs": url.query.get("target_session_attrs", "primary"),
-            # A network that swallows packets is noticed within about ten seconds, in both directions.
+            # A network that swallows packets is noticed within about ten seconds, in both
+            # directions.
             "connect_timeout": 5,
             "keepalives_idle": 5,
             "keepalives_interval": 2,

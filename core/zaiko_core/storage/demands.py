@@ -20,8 +20,13 @@ class DemandRows(Scope):
         if not orders:
             return {}
         rows = [{"order_id": order} for order in set(orders)]
-        found = lookup(self.connection, schema.demands, {"merchant": self.merchant, "shop": shop}, rows)
-        return {(row.order_id, row.product): Demand(row.wanted, row.fulfilled, row.shipped, row.alloc) for row in found}
+        found = lookup(
+            self.connection, schema.demands, {"merchant": self.merchant, "shop": shop}, rows
+        )
+        return {
+            (row.order_id, row.product): Demand(row.wanted, row.fulfilled, row.shipped, row.alloc)
+            for row in found
+        }
 
     def put(self, shop: str, demands: Mapping[tuple[str, str], Demand]) -> None:
         rows = [
@@ -37,12 +42,20 @@ class DemandRows(Scope):
             }
             for (order, product), demand in demands.items()
         ]
-        insert_rows(self.connection, schema.demands, rows, update=("wanted", "fulfilled", "shipped", "alloc"))
+        insert_rows(
+            self.connection,
+            schema.demands,
+            rows,
+            update=("wanted", "fulfilled", "shipped", "alloc"),
+        )
 
     def allocated(self, ref: DemandRef, product: str) -> dict[str, int]:
         table = schema.allocations
         query = select(table).where(
-            self.mine(table), table.c.shop == ref.shop, table.c.order_id == ref.order, table.c.product == product
+            self.mine(table),
+            table.c.shop == ref.shop,
+            table.c.order_id == ref.order,
+            table.c.product == product,
         )
         return {row.warehouse: row.alloc for row in self.connection.execute(query)}
 

@@ -35,30 +35,51 @@ class DriftRows(Scope):
 
     def edits(self, shop: str, listings: Collection[str], *, since: int) -> dict[str, int]:
         table = schema.drifts
-        batch = rowset(self.connection, typed(table, "listing"), [{"listing": item} for item in set(listings)])
+        batch = rowset(
+            self.connection, typed(table, "listing"), [{"listing": item} for item in set(listings)]
+        )
         query = (
             select(table.c.listing, func.count())
-            .join(batch, and_(self.mine(table), table.c.shop == shop, table.c.listing == batch.c.listing))
-            .where(table.c.at >= since, table.c.cause.in_([Cause.EDITED_IN_SHOP.value, Cause.WRONG_LINK.value]))
+            .join(
+                batch,
+                and_(self.mine(table), table.c.shop == shop, table.c.listing == batch.c.listing),
+            )
+            .where(
+                table.c.at >= since,
+                table.c.cause.in_([Cause.EDITED_IN_SHOP.value, Cause.WRONG_LINK.value]),
+            )
             .group_by(table.c.listing)
         )
         return {row[0]: row[1] for row in self.connection.execute(query)}
 
     def counts(self, shop: str, *, since: int) -> dict[str, int]:
         table = schema.drifts
-        query = select(table.c.cause, func.count()).where(self.mine(table), table.c.at >= since).group_by(table.c.cause)
+        query = (
+            select(table.c.cause, func.count())
+            .where(self.mine(table), table.c.at >= since)
+            .group_by(table.c.cause)
+        )
         if shop:
             query = query.where(table.c.shop == shop)
         return {row[0]: row[1] for row in self.connection.execute(query)}
 
-    def page(self, page: Page, *, shop: str, listing: str, causes: Collection[str]) -> list[DriftRecord]:
+    def page(
+        self, page: Page, *, shop: str, listing: str, causes: Collection[str]
+    ) -> list[DriftRecord]:
         table = schema.drifts
         key = (table.c.at, table.c.shop, table.c.listing)
-        query = select(table).where(self.mine(table)).order_by(*(column.desc() for column in key)).limit(page.size)
+        query = (
+            select(table)
+            .where(self.mine(table))
+            .order_by(*(column.desc() for column in key))
+            .limit(page.size)
+        )
         if page.after is not None:
             at, after_shop, after_listing = page.after
             same_time = and_(table.c.at == at, table.c.shop < after_shop)
-            same_shop = and_(table.c.at == at, table.c.shop == after_shop, table.c.listing < after_listing)
+            same_shop = and_(
+                table.c.at == at, table.c.shop == after_shop, table.c.listing < after_listing
+            )
             query = query.where(or_(table.c.at < at, same_time, same_shop))
         if shop:
             query = query.where(table.c.shop == shop)

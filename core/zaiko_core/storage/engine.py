@@ -41,11 +41,14 @@ K = TypeVar("K")
 Now = Callable[[], int]
 
 _ATTEMPTS, _PATIENCE = 8, 5.0
-"""How often a transaction is run, and seconds after which it is not run again: whoever waited that long is told."""
+"""How often a transaction is run, and seconds after which it is not run again: whoever waited that
+long is told."""
 _OVERTAKE, _OVERTAKE_LOOK = 0.010, 0.250
-"""Seconds after which a read starts beside others of its merchant that are at work; a look, of which each takes about as long."""
+"""Seconds after which a read starts beside others of its merchant that are at work; a look, of
+which each takes about as long."""
 _WINDOW = 0.003
-"""Seconds that looks wait for company while there are callers abreast: to hand over to a thread costs as much as some looks."""
+"""Seconds that looks wait for company while there are callers abreast: to hand over to a thread
+costs as much as some looks."""
 _PULSE, _ROOM = "pulse", 256 * 1024
 
 
@@ -58,14 +61,16 @@ _CLOCK = select(CLOCK)
 
 
 class Database:
-    """One store. `write` and `read` run a function over a unit of work in one transaction on a worker thread; the function may be
-    run again after a serialization failure or a lost connection, so it has no side effect outside of the transaction.
+    """One store. `write` and `read` run a function over a unit of work in one transaction on a
+    worker thread; the function may be run again after a serialization failure or a lost connection,
+    so it has no side effect outside of the transaction.
 
-    `wake` is called, on a worker thread, after every commit that changed something watchers or the scheduler care about, with the
-    µs until the scheduler has something to do, or None.
-    `tell` is called, on a worker thread, after a commit, with the merchant and each fact that the unit of work had for observers.
-    `lost` is called, on any thread, when the database turns out not to have what it acknowledged (ADR 0029); it is not used then.
-    `now` gives µs since 1970; on PostgreSQL the database's own clock is used unless `now` is given.
+    `wake` is called, on a worker thread, after every commit that changed something watchers or the
+    scheduler care about, with the µs until the scheduler has something to do, or None. `tell` is
+    called, on a worker thread, after a commit, with the merchant and each fact that the unit of
+    work had for observers. `lost` is called, on any thread, when the database turns out not to have
+    what it acknowledged (ADR 0029); it is not used then. `now` gives µs since 1970; on PostgreSQL
+    the database's own clock is used unless `now` is given.
     """
 
     def __init__(
@@ -91,12 +96,20 @@ class Database:
             event.listen(self.engine, "connect", self._connected)
             for end in ("close", "detach"):
                 event.listen(self.engine, end, self._disconnected)
-        # SQLite has one writer at a time: one thread makes writers queue here instead of in busy retries.
-        self._writers = ThreadPoolExecutor(8 if self.is_postgresql else 1, thread_name_prefix="zaiko-write")
+        # SQLite has one writer at a time: one thread makes writers queue here instead of in busy
+        # retries.
+        self._writers = ThreadPoolExecutor(
+            8 if self.is_postgresql else 1, thread_name_prefix="zaiko-write"
+        )
         self._readers = ThreadPoolExecutor(4, thread_name_prefix="zaiko-read")
-        self._reading = Together(functools.partial(self._group, writing=False), self._readers, patience=_OVERTAKE)
+        self._reading = Together(
+            functools.partial(self._group, writing=False), self._readers, patience=_OVERTAKE
+        )
         self._looking = Together(
-            functools.partial(self._group, writing=False), self._readers, patience=_OVERTAKE_LOOK, window=_WINDOW
+            functools.partial(self._group, writing=False),
+            self._readers,
+            patience=_OVERTAKE_LOOK,
+            window=_WINDOW,
         )
         self._writing = Together(functools.partial(self._group, writing=True), self._writers)
         self._turns = Turns(connections.WAIT)
@@ -104,52 +117,103 @@ class Database:
         self._unwritable = False
 
     async def migrate(self) -> dict[str, str]:
-        """See migrate.migrate. Raises StorageUnavailable, which says what the database said: an operator reads it."""
+        """See migrate.migrate. Raises StorageUnavailable, which says what the database said: an
+        operator reads it."""
         try:
-            return await self._submit(self._writers, lambda: self._retrying(lambda: migrate(self.engine)))
+            return await self._submit(
+                self._writers, lambda: self._retrying(lambda: migrate(self.engine))
+            )
         except StorageUnavailable as error:
-            said = str(getattr(error.__cause__, "orig", None) or error.__cause__).strip().partition("\n")[0]
+            said = (
+                str(getattr(error.__cause__, "orig", None) or error.__cause__)
+                .strip()
+                .partition("\n")[0]
+            )
             what = error.message.partition(";")[0]
             raise StorageUnavailable(what if said in what else f"{what}: {said}") from error
 
-    async def write(self, merchant: str, work: Callable[[StorageUnitOfWork], T], *, advancing: bool = False) -> T:
-        """Run `work` as the only writer of `merchant`. `advancing`: it changes something in any case, which saves a statement.
-        Raises NotFound when the merchant does not exist."""
-        with tracing.part(self._tracer, "write", {"zaiko.merchant": merchant, "code.function.name": _use_case(work)}):
-            return await self._submit(self._writers, lambda: self.write_sync(merchant, work, advancing=advancing))
+    async def write(
+        self, merchant: str, work: Callable[[StorageUnitOfWork], T], *, advancing: bool = False
+    ) -> T:
+        """Run `work` as the only writer of `merchant`. `advancing`: it changes something in any
+        case, which saves a statement. Raises NotFound when the merchant does not exist."""
+        with tracing.part(
+            self._tracer,
+            "write",
+            {"zaiko.merchant": merchant, "code.function.name": _use_case(work)},
+        ):
+            return await self._submit(
+                self._writers, lambda: self.write_sync(merchant, work, advancing=advancing)
+            )
 
-    async def write_together(self, merchant: str, work: Callable[[StorageUnitOfWork], T], *, advancing: bool = False) -> T:
-        """As `write`, for work of a few statements: what waits for the same merchant shares one commit (ADR 0026)."""
+    async def write_together(
+        self, merchant: str, work: Callable[[StorageUnitOfWork], T], *, advancing: bool = False
+    ) -> T:
+        """As `write`, for work of a few statements: what waits for the same merchant shares one
+        commit (ADR 0026)."""
         self._check_open()
-        with tracing.part(self._tracer, "write", {"zaiko.merchant": merchant, "code.function.name": _use_case(work)}):
+        with tracing.part(
+            self._tracer,
+            "write",
+            {"zaiko.merchant": merchant, "code.function.name": _use_case(work)},
+        ):
             return await self._writing.add(merchant, work, advancing=advancing)
 
     async def act(
-        self, merchant: str, act: Callable[[StorageUnitOfWork, Sequence[K]], Sequence[T]], what: K, *, claims: Collection[str]
+        self,
+        merchant: str,
+        act: Callable[[StorageUnitOfWork, Sequence[K]], Sequence[T]],
+        what: K,
+        *,
+        claims: Collection[str],
     ) -> T:
-        """What `act` answers to `what`, as `write_together` would. It is called once for all who wait with the same function and
-        whose claims do not meet: their changes have one revision, so what has an etag is claimed."""
+        """What `act` answers to `what`, as `write_together` would. It is called once for all who
+        wait with the same function and whose claims do not meet: their changes have one revision,
+        so what has an etag is claimed."""
         self._check_open()
-        with tracing.part(self._tracer, "write", {"zaiko.merchant": merchant, "code.function.name": _use_case(act)}):
+        with tracing.part(
+            self._tracer,
+            "write",
+            {"zaiko.merchant": merchant, "code.function.name": _use_case(act)},
+        ):
             answer: T = await self._writing.act(merchant, act, what, claims)
             return answer
 
-    async def found(self, merchant: MerchantRecord, work: Callable[[StorageUnitOfWork, bool], T]) -> T:
-        """Make a merchant, unless it is there, and run `work` as its only writer in the same transaction; it is told whether the
-        merchant was made now."""
-        return await self._submit(self._writers, lambda: self._retrying(lambda: self._found(merchant, work)))
+    async def found(
+        self, merchant: MerchantRecord, work: Callable[[StorageUnitOfWork, bool], T]
+    ) -> T:
+        """Make a merchant, unless it is there, and run `work` as its only writer in the same
+        transaction; it is told whether the merchant was made now."""
+        return await self._submit(
+            self._writers, lambda: self._retrying(lambda: self._found(merchant, work))
+        )
 
     async def read(self, merchant: str, work: Callable[[StorageUnitOfWork], T]) -> T:
-        """Run `work` over one snapshot of `merchant`, which those that wait for it share (ADR 0026)."""
+        """Run `work` over one snapshot of `merchant`, which those that wait for it share (ADR
+        0026)."""
         self._check_open()
-        with tracing.part(self._tracer, "read", {"zaiko.merchant": merchant, "code.function.name": _use_case(work)}):
+        with tracing.part(
+            self._tracer,
+            "read",
+            {"zaiko.merchant": merchant, "code.function.name": _use_case(work)},
+        ):
             return await self._reading.add(merchant, work)
 
-    async def look(self, merchant: str, look: Callable[[StorageUnitOfWork, Collection[K]], Mapping[K, T]], key: K) -> T | None:
-        """What `look` finds for `key`, or None, as `read` would. It is called once for the keys of all who wait with the same
-        function; what it finds belongs to several of them and is not changed."""
+    async def look(
+        self,
+        merchant: str,
+        look: Callable[[StorageUnitOfWork, Collection[K]], Mapping[K, T]],
+        key: K,
+    ) -> T | None:
+        """What `look` finds for `key`, or None, as `read` would. It is called once for the keys of
+        all who wait with the same function; what it finds belongs to several of them and is not
+        changed."""
         self._check_open()
-        with tracing.part(self._tracer, "read", {"zaiko.merchant": merchant, "code.function.name": _use_case(look)}):
+        with tracing.part(
+            self._tracer,
+            "read",
+            {"zaiko.merchant": merchant, "code.function.name": _use_case(look)},
+        ):
             found: T | None = await self._looking.look(merchant, look, key)
             return found
 
@@ -164,7 +228,9 @@ class Database:
             with self._transaction(writing=writing) as connection:
                 return work(TokenRows(connection, self.now(connection)))
 
-        return await self._submit(self._writers if writing else self._readers, lambda: self._retrying(run))
+        return await self._submit(
+            self._writers if writing else self._readers, lambda: self._retrying(run)
+        )
 
     async def heads(self, merchants: Collection[str]) -> dict[str, int]:
         """The newest revision of each of these merchants."""
@@ -182,7 +248,9 @@ class Database:
 
         def run() -> Seen:
             with self._transaction(writing=False) as connection:
-                epoch = connection.scalar(select(schema.system.c.value).where(schema.system.c.key == "epoch"))
+                epoch = connection.scalar(
+                    select(schema.system.c.value).where(schema.system.c.key == "epoch")
+                )
                 return Seen(epoch or "", census.revisions(connection))
 
         return await self._submit(self._readers, lambda: self._retrying(run))
@@ -193,7 +261,11 @@ class Database:
         def run() -> str:
             with self._transaction(writing=True) as connection:
                 table = schema.system
-                drawn = update(table).where(table.c.key == "epoch", table.c.value == old).values(value=secrets.token_hex(16))
+                drawn = (
+                    update(table)
+                    .where(table.c.key == "epoch", table.c.value == old)
+                    .values(value=secrets.token_hex(16))
+                )
                 connection.execute(drawn)
                 epoch = connection.scalar(select(table.c.value).where(table.c.key == "epoch"))
                 assert isinstance(epoch, str)
@@ -202,7 +274,8 @@ class Database:
         return await self._submit(self._writers, lambda: self._retrying(run))
 
     async def ping(self) -> None:
-        """Whether the store answers; and, when the last write failed, whether it takes writes again. Raises StorageUnavailable."""
+        """Whether the store answers; and, when the last write failed, whether it takes writes
+        again. Raises StorageUnavailable."""
 
         def read() -> None:
             with self._transaction(writing=False) as connection:
@@ -212,8 +285,11 @@ class Database:
             with self._transaction(writing=True) as connection:
                 table = schema.system
                 connection.execute(table.delete().where(table.c.key == _PULSE))
-                # As much as finds no place in what is allocated already: on a full disk a small row may still fit somewhere.
-                connection.execute(table.insert().values(key=_PULSE, value=secrets.token_hex(_ROOM // 2)))
+                # As much as finds no place in what is allocated already: on a full disk a small row
+                # may still fit somewhere.
+                connection.execute(
+                    table.insert().values(key=_PULSE, value=secrets.token_hex(_ROOM // 2))
+                )
                 connection.execute(table.delete().where(table.c.key == _PULSE))
 
         await self._submit(self._readers, lambda: self._retrying(read, attempts=1))
@@ -239,8 +315,11 @@ class Database:
 
         return await self._submit(self._readers, lambda: self._retrying(run))
 
-    async def jobs(self, work: Callable[[Jobs], T], *, owner: str, lease: int, loud: bool = False) -> T:
-        """Run `work` over the shops' jobs, in one writing transaction; `loud`: other replicas are to look at once."""
+    async def jobs(
+        self, work: Callable[[Jobs], T], *, owner: str, lease: int, loud: bool = False
+    ) -> T:
+        """Run `work` over the shops' jobs, in one writing transaction; `loud`: other replicas are
+        to look at once."""
 
         def run() -> T:
             with self._transaction(writing=True) as connection:
@@ -251,12 +330,16 @@ class Database:
 
         return await self._submit(self._writers, lambda: self._retrying(run))
 
-    def write_sync(self, merchant: str, work: Callable[[StorageUnitOfWork], T], *, advancing: bool = False) -> T:
+    def write_sync(
+        self, merchant: str, work: Callable[[StorageUnitOfWork], T], *, advancing: bool = False
+    ) -> T:
         """`write` on the calling thread."""
 
         def run() -> tuple[T, bool, StorageUnitOfWork]:
             with self._turns.taken(merchant), self._transaction(writing=True) as connection:
-                uow = opened(connection, merchant, self._known_now(), writing=True, advancing=advancing)
+                uow = opened(
+                    connection, merchant, self._known_now(), writing=True, advancing=advancing
+                )
                 result = work(uow)
                 return result, finish(connection, [uow]), uow
 
@@ -301,7 +384,8 @@ class Database:
         return self._retrying(run)
 
     def now(self, connection: Connection) -> int:
-        """µs since 1970, by the clock that arbitrates leases: the database's where there may be several replicas."""
+        """µs since 1970, by the clock that arbitrates leases: the database's where there may be
+        several replicas."""
         if self._now is not None:
             return self._now()
         if self.is_postgresql:
@@ -321,7 +405,8 @@ class Database:
         return await self.read(merchant, lambda uow: uow.merchants)
 
     def close(self) -> None:
-        """Wait for transactions under way and close every connection. A second call does nothing."""
+        """Wait for transactions under way and close every connection. A second call does
+        nothing."""
         if self._closed.is_set():
             return
         self._closed.set()
@@ -331,7 +416,8 @@ class Database:
 
     async def _submit(self, pool: ThreadPoolExecutor, work: Callable[[], T]) -> T:
         self._check_open()
-        # The thread knows what this is part of: the trace that a change writes into rows, the ids of log lines.
+        # The thread knows what this is part of: the trace that a change writes into rows, the ids
+        # of log lines.
         context = contextvars.copy_context()
         return await asyncio.get_running_loop().run_in_executor(pool, context.run, work)
 
@@ -350,7 +436,9 @@ class Database:
         """Of every new connection: it may lead to another database than the ones before."""
         if self._acknowledged.lost_by(connection):
             self._lost()
-            raise StorageUnavailable("the database has lost what it had acknowledged; the server ends")
+            raise StorageUnavailable(
+                "the database has lost what it had acknowledged; the server ends"
+            )
 
     def _check_open(self) -> None:
         if self._closed.is_set():
@@ -369,23 +457,34 @@ class Database:
 
         def alone(item: Item) -> Any:
             return (
-                self.write_sync(merchant, item.work, advancing=item.advancing) if writing else self.read_sync(merchant, item.work)
+                self.write_sync(merchant, item.work, advancing=item.advancing)
+                if writing
+                else self.read_sync(merchant, item.work)
             )
 
-        return [_outcome(lambda item=item: item.context.run(alone, item), alone=True) for item in items]  # type: ignore[misc]
+        return [
+            _outcome(lambda item=item: item.context.run(alone, item), alone=True) for item in items
+        ]  # type: ignore[misc]
 
     def _read_group(self, merchant: str, items: Sequence[Item]) -> list[Outcome]:
         with self._transaction(writing=False) as connection:
             uow = opened(connection, merchant, self._known_now(), writing=False)
             found = looked_up(uow, items)
-            return [found.get(item) or _outcome(lambda item=item: item.context.run(item.work, uow)) for item in items]  # type: ignore[misc]
+            return [
+                found.get(item) or _outcome(lambda item=item: item.context.run(item.work, uow))
+                for item in items
+            ]  # type: ignore[misc]
 
     def _write_group(self, merchant: str, items: Sequence[Item]) -> list[Outcome]:
         with self._turns.taken(merchant), self._transaction(writing=True) as connection:
             done: list[StorageUnitOfWork] = []
             outcomes: list[Outcome] = []
             for run in runs(items):
-                uow = following(done[-1], connection) if done else opened(connection, merchant, self._known_now(), writing=True)
+                uow = (
+                    following(done[-1], connection)
+                    if done
+                    else opened(connection, merchant, self._known_now(), writing=True)
+                )
                 outcomes += acted(uow, run)
                 done.append(uow)
             loud = finish(connection, done)
@@ -414,7 +513,9 @@ class Database:
         with self.engine.connect() as connection:
             if self.is_postgresql:
                 level: Any = "READ COMMITTED" if writing else "REPEATABLE READ"
-                connection = connection.execution_options(isolation_level=level, postgresql_readonly=not writing)
+                connection = connection.execution_options(
+                    isolation_level=level, postgresql_readonly=not writing
+                )
             else:
                 connection.info["begin"] = "BEGIN IMMEDIATE" if writing else "BEGIN"
             with connection.begin():

@@ -1,4 +1,5 @@
-"""What is kept for people and for repeating clients: runs, operations, answered requests, and the change feed."""
+"""What is kept for people and for repeating clients: runs, operations, answered requests, and the
+change feed."""
 
 from __future__ import annotations
 
@@ -42,7 +43,12 @@ class RunRows(Scope):
             "problem": record.problem.document() if record.problem else None,
             "revision": self.revision,
         }
-        insert_rows(self.connection, schema.runs, [row], update=("state", "ended_at", "counts", "problem", "revision"))
+        insert_rows(
+            self.connection,
+            schema.runs,
+            [row],
+            update=("state", "ended_at", "counts", "problem", "revision"),
+        )
 
     def abandon(self, shop: str, *, before_token: int) -> list[str]:
         table = schema.runs
@@ -74,7 +80,9 @@ class RunRows(Scope):
             query = query.where(table.c.state.in_(sorted(states)))
         if page.after is not None:
             run, last_shop = page.after
-            query = query.where(or_(table.c.run < run, and_(table.c.run == run, table.c.shop < last_shop)))
+            query = query.where(
+                or_(table.c.run < run, and_(table.c.run == run, table.c.shop < last_shop))
+            )
         query = query.order_by(table.c.run.desc(), table.c.shop.desc()).limit(page.size)
         return [_run(row) for row in self.connection.execute(query)]
 
@@ -100,15 +108,29 @@ class OperationRows(Scope):
             "ended_at": record.ended_at,
             "revision": self.revision,
         }
-        changing = ("state", "done", "total", "result", "problem", "cancel_asked", "started_at", "ended_at", "revision")
+        changing = (
+            "state",
+            "done",
+            "total",
+            "result",
+            "problem",
+            "cancel_asked",
+            "started_at",
+            "ended_at",
+            "revision",
+        )
         insert_rows(self.connection, schema.operations, [row], update=changing)
 
     def get(self, operation: str) -> OperationRecord | None:
         table = schema.operations
-        row = self.connection.execute(select(table).where(self.mine(table), table.c.operation == operation)).one_or_none()
+        row = self.connection.execute(
+            select(table).where(self.mine(table), table.c.operation == operation)
+        ).one_or_none()
         return None if row is None else _operation(row)
 
-    def page(self, page: Page, *, kinds: Collection[str] = (), states: Collection[str] = ()) -> list[OperationRecord]:
+    def page(
+        self, page: Page, *, kinds: Collection[str] = (), states: Collection[str] = ()
+    ) -> list[OperationRecord]:
         table = schema.operations
         query = select(table).where(self.mine(table)).order_by(table.c.operation.desc())
         if kinds:
@@ -121,7 +143,9 @@ class OperationRows(Scope):
 
     def active(self, kind: str, shop: str) -> OperationRecord | None:
         table = schema.operations
-        query = select(table).where(self.mine(table), table.c.kind == kind, table.c.shop == shop, table.c.ended_at.is_(None))
+        query = select(table).where(
+            self.mine(table), table.c.kind == kind, table.c.shop == shop, table.c.ended_at.is_(None)
+        )
         row = self.connection.execute(query.limit(1)).one_or_none()
         return None if row is None else _operation(row)
 
@@ -141,7 +165,9 @@ class RequestRows(Scope):
         ).one_or_none()
         return None if row is None else (row.digest, row.response, row.revision)
 
-    def put(self, principal: str, method: str, request_id: str, digest: bytes, response: bytes) -> None:
+    def put(
+        self, principal: str, method: str, request_id: str, digest: bytes, response: bytes
+    ) -> None:
         self.connection.execute(
             insert(schema.requests).values(
                 merchant=self.merchant,
@@ -157,13 +183,17 @@ class RequestRows(Scope):
 
     def forget(self, *, older_than: int) -> None:
         table = schema.requests
-        self.connection.execute(delete(table).where(self.mine(table), table.c.created_at < older_than))
+        self.connection.execute(
+            delete(table).where(self.mine(table), table.c.created_at < older_than)
+        )
 
 
 class FeedRows(Scope):
     """See ports.Feed."""
 
-    def between(self, after: int, upto: int, kinds: Collection[ChangeKind]) -> dict[ChangeKind, dict[str, int]]:
+    def between(
+        self, after: int, upto: int, kinds: Collection[ChangeKind]
+    ) -> dict[ChangeKind, dict[str, int]]:
         table = schema.changes
         query = (
             select(table.c.kind, table.c.name, func.max(table.c.revision).label("revision"))
@@ -191,7 +221,9 @@ class FeedRows(Scope):
         if mark <= self.compacted():
             return self.compacted()
         self.connection.execute(delete(table).where(self.mine(table), table.c.revision <= mark))
-        self.connection.execute(update(merchants).where(self.mine(merchants)).values(compacted=mark))
+        self.connection.execute(
+            update(merchants).where(self.mine(merchants)).values(compacted=mark)
+        )
         return mark
 
 

@@ -1,4 +1,5 @@
-"""Which shops run now: the shop's row is its job (ADR 0005). Also the open operations, which are claimed the same way."""
+"""Which shops run now: the shop's row is its job (ADR 0005). Also the open operations, which are
+claimed the same way."""
 
 from __future__ import annotations
 
@@ -44,7 +45,8 @@ class OperationClaim:
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """In how many µs the next shop or lease needs looking at, and the next operation (≤ 0: now); None: none."""
+    """In how many µs the next shop or lease needs looking at, and the next operation (≤ 0: now);
+    None: none."""
 
     shops: int | None
     operations: int | None
@@ -66,7 +68,9 @@ def _unheld(now: Any) -> Any:
     return or_(_SHOPS.c.owner.is_(None), _SHOPS.c.lease_until <= now)
 
 
-_TAKING_TURNS = select(func.count()).where(_OTHERS.c.merchant == _SHOPS.c.merchant, _OTHERS.c.due_at.is_not(None))
+_TAKING_TURNS = select(func.count()).where(
+    _OTHERS.c.merchant == _SHOPS.c.merchant, _OTHERS.c.due_at.is_not(None)
+)
 # With each claimed shop (records.FoundShop); each looks into an index for one shop.
 _DUE_LINKS = (
     _LINKS.c.merchant == _SHOPS.c.merchant,
@@ -75,22 +79,42 @@ _DUE_LINKS = (
     _LINKS.c.due_at.is_not(None),
 )
 _FOUND = (
-    select(func.min(_LINKS.c.due_at)).where(*_DUE_LINKS).correlate(_SHOPS).scalar_subquery().label("links_due_at"),
+    select(func.min(_LINKS.c.due_at))
+    .where(*_DUE_LINKS)
+    .correlate(_SHOPS)
+    .scalar_subquery()
+    .label("links_due_at"),
     _TAKING_TURNS.correlate(_SHOPS).scalar_subquery().label("shops"),
-    _TAKING_TURNS.where(_OTHERS.c.shop < _SHOPS.c.shop).correlate(_SHOPS).scalar_subquery().label("place"),
+    _TAKING_TURNS.where(_OTHERS.c.shop < _SHOPS.c.shop)
+    .correlate(_SHOPS)
+    .scalar_subquery()
+    .label("place"),
     # Literally, as in the condition of the index.
     exists()
-    .where(_RUNS.c.merchant == _SHOPS.c.merchant, _RUNS.c.shop == _SHOPS.c.shop, _RUNS.c.state == literal_column("'RUNNING'"))
+    .where(
+        _RUNS.c.merchant == _SHOPS.c.merchant,
+        _RUNS.c.shop == _SHOPS.c.shop,
+        _RUNS.c.state == literal_column("'RUNNING'"),
+    )
     .correlate(_SHOPS)
     .label("unended"),
 )
 _FINISHED = (
-    update(_SHOPS).where(*(_SHOPS.c[name] == the(_SHOPS.c[name]) for name in ("merchant", "shop", "fence", "owner"))).values(FREED)
+    update(_SHOPS)
+    .where(
+        *(_SHOPS.c[name] == the(_SHOPS.c[name]) for name in ("merchant", "shop", "fence", "owner"))
+    )
+    .values(FREED)
 )
-# The earliest by the index; a shop that is held needs looking at when its lease ends, should its owner be dead.
+# The earliest by the index; a shop that is held needs looking at when its lease ends, should its
+# owner be dead.
 _MOMENTS = select(
     # Not min(), for which SQLite reads every shop.
-    select(_SHOPS.c.due_at).where(_SHOPS.c.due_at.is_not(None), _unheld(_NOW)).order_by(_SHOPS.c.due_at).limit(1).scalar_subquery(),
+    select(_SHOPS.c.due_at)
+    .where(_SHOPS.c.due_at.is_not(None), _unheld(_NOW))
+    .order_by(_SHOPS.c.due_at)
+    .limit(1)
+    .scalar_subquery(),
     select(func.min(_SHOPS.c.lease_until)).where(_SHOPS.c.owner.is_not(None)).scalar_subquery(),
     select(func.min(func.coalesce(_OPERATIONS.c.lease_until, _OPERATIONS.c.created_at)))
     .where(_OPERATIONS.c.ended_at.is_(None))
@@ -101,18 +125,33 @@ _MOMENTS = select(
 def _finding(clocked: bool) -> tuple[Any, ...]:
     """What a claim finds, and when, by PostgreSQL's clock if `clocked`."""
     now: Any = STATEMENT_CLOCK if clocked else _NOW
-    mine = (_LINKS.c.merchant == _SHOPS.c.merchant, _LINKS.c.shop == _SHOPS.c.shop, _LINKS.c.sync_enabled, _LINKS.c.due_at <= now)
-    reading = exists().where(*mine, or_(_LINKS.c.must_read, _LINKS.c.flight_key.is_not(None))).correlate(_SHOPS)
-    beyond = select(_LINKS.c.listing).where(*mine).order_by(_LINKS.c.due_at).offset(literal_column(str(FEW))).limit(1)
+    mine = (
+        _LINKS.c.merchant == _SHOPS.c.merchant,
+        _LINKS.c.shop == _SHOPS.c.shop,
+        _LINKS.c.sync_enabled,
+        _LINKS.c.due_at <= now,
+    )
+    reading = (
+        exists()
+        .where(*mine, or_(_LINKS.c.must_read, _LINKS.c.flight_key.is_not(None)))
+        .correlate(_SHOPS)
+    )
+    beyond = (
+        select(_LINKS.c.listing)
+        .where(*mine)
+        .order_by(_LINKS.c.due_at)
+        .offset(literal_column(str(FEW)))
+        .limit(1)
+    )
     many = exists(beyond.correlate(_SHOPS).scalar_subquery())
     return (*_FOUND, reading.label("reading_due"), many.label("many_due"), now.label("clock"))
 
 
 @lru_cache
 def _due(dialect: str, clocked: bool, well: bool) -> Select[Any]:
-    """Shops that are due and unheld, or those of them whose last run did not fail; with the time, by PostgreSQL's clock if
-    `clocked`. On SQLite, where nothing commits beside a writer, with what the claim finds; its RETURNING could not tell the tables
-    of such columns apart."""
+    """Shops that are due and unheld, or those of them whose last run did not fail; with the time,
+    by PostgreSQL's clock if `clocked`. On SQLite, where nothing commits beside a writer, with what
+    the claim finds; its RETURNING could not tell the tables of such columns apart."""
     now: Any = STATEMENT_CLOCK if clocked else _NOW
     with_it = _finding(clocked) if dialect == "sqlite" else (now.label("clock"),)
     query = select(_SHOPS, *with_it).where(_SHOPS.c.due_at <= now, _unheld(now))
@@ -123,8 +162,9 @@ def _due(dialect: str, clocked: bool, well: bool) -> Select[Any]:
 
 @lru_cache
 def _claimed(dialect: str, clocked: bool) -> Executable:
-    """Takes shops that are locked. On PostgreSQL it gives what the claim finds, of when it has the locks: a change that committed
-    while the locks were being taken is counted as taken, so it must be found."""
+    """Takes shops that are locked. On PostgreSQL it gives what the claim finds, of when it has the
+    locks: a change that committed while the locks were being taken is counted as taken, so it must
+    be found."""
     batch = unnested(dialect, typed(_SHOPS, "merchant", "shop"))
     claimed = (
         update(_SHOPS)
@@ -138,11 +178,16 @@ def _claimed(dialect: str, clocked: bool) -> Executable:
             cause=None,
         )
     )
-    return claimed if dialect == "sqlite" else claimed.returning(_SHOPS.c.merchant, _SHOPS.c.shop, *_finding(clocked))
+    return (
+        claimed
+        if dialect == "sqlite"
+        else claimed.returning(_SHOPS.c.merchant, _SHOPS.c.shop, *_finding(clocked))
+    )
 
 
 class Jobs:
-    """See ports.JobQueue. `owner` names this process; `lease` is in µs; `now` None: by PostgreSQL's clock."""
+    """See ports.JobQueue. `owner` names this process; `lease` is in µs; `now` None: by PostgreSQL's
+    clock."""
 
     def __init__(self, connection: Connection, now: int | None, *, owner: str, lease: int) -> None:
         self._connection, self._now, self._owner, self._lease = connection, now, owner, lease
@@ -163,8 +208,14 @@ class Jobs:
         if not due:
             return []
         keys = [{"merchant": row.merchant, "shop": row.shop} for row in due]
-        taken = rows_of(keys) | given(owner=self._owner, lease_until=due[0].clock + self._lease) | self._given_now
-        claimed = run(self._connection, _claimed(self._connection.dialect.name, self._now is None), taken)
+        taken = (
+            rows_of(keys)
+            | given(owner=self._owner, lease_until=due[0].clock + self._lease)
+            | self._given_now
+        )
+        claimed = run(
+            self._connection, _claimed(self._connection.dialect.name, self._now is None), taken
+        )
         found = {(row.merchant, row.shop): row for row in claimed or due}
         return [_claim(row, found[row.merchant, row.shop]) for row in due]
 
@@ -172,7 +223,9 @@ class Jobs:
         if limit <= 0:
             return []
         return run(
-            self._connection, _due(self._connection.dialect.name, self._now is None, well), {"most": limit} | self._given_now
+            self._connection,
+            _due(self._connection.dialect.name, self._now is None, well),
+            {"most": limit} | self._given_now,
         )
 
     @property
@@ -183,8 +236,11 @@ class Jobs:
         if not claims:
             return Renewal()
         table, batch = schema.shops, self._batch(claims)
-        held = select(table.c.merchant, table.c.shop).where(self._held(batch), table.c.lease_until > self.now)
-        # Who has one row and waits for the next would stand against a run that has them in another order.
+        held = select(table.c.merchant, table.c.shop).where(
+            self._held(batch), table.c.lease_until > self.now
+        )
+        # Who has one row and waits for the next would stand against a run that has them in another
+        # order.
         free = held.with_for_update(skip_locked=True, of=table).subquery("free")
         rows = self._connection.execute(
             update(table)
@@ -194,7 +250,9 @@ class Jobs:
         )
         renewed = {(row.merchant, row.shop) for row in rows}
         left = [claim for claim in claims if (claim.merchant, claim.shop) not in renewed]
-        ours = {(row.merchant, row.shop) for row in self._connection.execute(held)} if left else set()
+        ours = (
+            {(row.merchant, row.shop) for row in self._connection.execute(held)} if left else set()
+        )
         return Renewal(
             lost=tuple(claim for claim in left if (claim.merchant, claim.shop) not in ours),
             busy=tuple(claim for claim in left if (claim.merchant, claim.shop) in ours),
@@ -205,13 +263,21 @@ class Jobs:
             return []
         table = schema.shops
         batch = self._batch(claims)
-        query = select(table.c.merchant, table.c.shop).where(self._held(batch), table.c.cancelled == table.c.fence)
+        query = select(table.c.merchant, table.c.shop).where(
+            self._held(batch), table.c.cancelled == table.c.fence
+        )
         asked = {(row.merchant, row.shop) for row in self._connection.execute(query)}
         return [claim for claim in claims if (claim.merchant, claim.shop) in asked]
 
     def finish(self, claim: JobClaim, *, next_in: int | None, attempt: int) -> None:
         at = {"now": self.now, "later": None if next_in is None else self.now + next_in}
-        mine = given(merchant=claim.merchant, shop=claim.shop, fence=claim.token, owner=self._owner, attempt=attempt)
+        mine = given(
+            merchant=claim.merchant,
+            shop=claim.shop,
+            fence=claim.token,
+            owner=self._owner,
+            attempt=attempt,
+        )
         run(self._connection, _FINISHED, mine | at)
 
     def next_due(self) -> Due:
@@ -219,18 +285,23 @@ class Jobs:
         return Due(_until(self.now, shop, lease), _until(self.now, operation))
 
     def retry(self, connectors: Collection[str]) -> None:
-        """This process has started: shops of these connectors that back off or wait for an hour are tried at once, since what
-        stopped them may have been repaired."""
+        """This process has started: shops of these connectors that back off or wait for an hour are
+        tried at once, since what stopped them may have been repaired."""
         table = schema.shops
         self._connection.execute(
             update(table)
-            .where(table.c.attempt > 0, table.c.due_at > self.now, table.c.connector.in_(list(connectors)), _unheld(self.now))
+            .where(
+                table.c.attempt > 0,
+                table.c.due_at > self.now,
+                table.c.connector.in_(list(connectors)),
+                _unheld(self.now),
+            )
             .values(due_at=self.now)
         )
 
     def claim_operations(self, limit: int) -> list[OperationClaim]:
-        """Take open operations that nobody runs, oldest first. One that its process left RUNNING is taken over and run again:
-        operations are idempotent."""
+        """Take open operations that nobody runs, oldest first. One that its process left RUNNING is
+        taken over and run again: operations are idempotent."""
         table = schema.operations
         open_states = [OperationState.QUEUED.value, OperationState.RUNNING.value]
         due = (
@@ -271,9 +342,15 @@ class Jobs:
         """Give back everything that this process holds: it is stopping."""
         shops, operations = schema.shops, schema.operations
         self._connection.execute(
-            update(shops).where(shops.c.owner == self._owner).values(owner=None, lease_until=None, due_at=self.now)
+            update(shops)
+            .where(shops.c.owner == self._owner)
+            .values(owner=None, lease_until=None, due_at=self.now)
         )
-        self._connection.execute(update(operations).where(operations.c.owner == self._owner).values(owner=None, lease_until=None))
+        self._connection.execute(
+            update(operations)
+            .where(operations.c.owner == self._owner)
+            .values(owner=None, lease_until=None)
+        )
 
     def _held(self, batch: Any) -> Any:
         table = schema.shops
@@ -285,7 +362,10 @@ class Jobs:
         )
 
     def _batch(self, claims: Sequence[JobClaim]) -> Any:
-        rows = [{"merchant": claim.merchant, "shop": claim.shop, "fence": claim.token} for claim in claims]
+        rows = [
+            {"merchant": claim.merchant, "shop": claim.shop, "fence": claim.token}
+            for claim in claims
+        ]
         return rowset(self._connection, typed(schema.shops, "merchant", "shop", "fence"), rows)
 
 
@@ -301,7 +381,10 @@ def _claim(row: Any, found: Any) -> JobClaim:
         unended=bool(found.unended),
     )
     trigger = triggers.because(
-        rank=row.triggered, pending=row.wanted > row.taken, held=row.owner is not None, failed=row.attempt > 0
+        rank=row.triggered,
+        pending=row.wanted > row.taken,
+        held=row.owner is not None,
+        failed=row.attempt > 0,
     )
     return JobClaim(row.merchant, row.shop, row.fence + 1, row.attempt, shop, trigger, row.cause)
 

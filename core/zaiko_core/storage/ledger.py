@@ -17,19 +17,29 @@ class LedgerRows(Scope):
 
     def known_from(self) -> int:
         table = schema.merchants
-        return int(self.connection.scalar(select(table.c.explained_from).where(self.mine(table))) or 0)
+        return int(
+            self.connection.scalar(select(table.c.explained_from).where(self.mine(table))) or 0
+        )
 
     def shelves(self, product: str, *, upto: int) -> list[Shelf]:
         table = schema.movements
         kinds = (MovementKind.RECEIVE, MovementKind.ADJUST, MovementKind.SHIP)
-        sums = [func.sum(case((table.c.kind == kind.value, table.c.physical), else_=0)) for kind in kinds]
+        sums = [
+            func.sum(case((table.c.kind == kind.value, table.c.physical), else_=0))
+            for kind in kinds
+        ]
         query = (
-            select(table.c.warehouse, *sums, func.sum(table.c.physical), func.sum(table.c.allocated))
+            select(
+                table.c.warehouse, *sums, func.sum(table.c.physical), func.sum(table.c.allocated)
+            )
             .where(self._of(product, upto), table.c.warehouse != "")
             .group_by(table.c.warehouse)
             .order_by(table.c.warehouse)
         )
-        return [Shelf(row[0], *(int(number) for number in row[1:])) for row in self.connection.execute(query)]
+        return [
+            Shelf(row[0], *(int(number) for number in row[1:]))
+            for row in self.connection.execute(query)
+        ]
 
     def promises(self, product: str, *, upto: int, limit: int) -> list[Promise]:
         grouped, orders = self._demands(product, upto).subquery("demands"), schema.orders
@@ -37,7 +47,11 @@ class LedgerRows(Scope):
             select(grouped, orders.c.number, orders.c.placed_at)
             .outerjoin(
                 orders,
-                and_(self.mine(orders), orders.c.shop == grouped.c.shop, orders.c.order_id == grouped.c.order_id),
+                and_(
+                    self.mine(orders),
+                    orders.c.shop == grouped.c.shop,
+                    orders.c.order_id == grouped.c.order_id,
+                ),
             )
             .order_by(grouped.c.ordered.desc(), grouped.c.shop, grouped.c.order_id)
             .limit(limit)
@@ -54,31 +68,49 @@ class LedgerRows(Scope):
 
     def promised(self, product: str, *, upto: int) -> tuple[int, Delta]:
         grouped = self._demands(product, upto).subquery("demands")
-        sums = [func.coalesce(func.sum(grouped.c[name]), 0) for name in ("allocated", "ordered", "unallocated")]
+        sums = [
+            func.coalesce(func.sum(grouped.c[name]), 0)
+            for name in ("allocated", "ordered", "unallocated")
+        ]
         row = self.connection.execute(select(func.count(), *sums).select_from(grouped)).one()
         return int(row[0]), Delta(0, int(row[1]), int(row[2]), int(row[3]))
 
     def settings(self, product: str, *, upto: int) -> StockSettings:
         table, stock = schema.stock_settings, schema.stock
         mine = and_(self.mine(table), table.c.product == product)
-        before = select(table).where(mine, table.c.revision <= upto).order_by(table.c.revision.desc()).limit(1)
+        before = (
+            select(table)
+            .where(mine, table.c.revision <= upto)
+            .order_by(table.c.revision.desc())
+            .limit(1)
+        )
         row = self.connection.execute(before).one_or_none()
         if row is not None:
             return StockSettings(row.reserve, row.escrow_below, row.at)
-        after = select(table).where(mine, table.c.revision > upto).order_by(table.c.revision).limit(1)
+        after = (
+            select(table).where(mine, table.c.revision > upto).order_by(table.c.revision).limit(1)
+        )
         row = self.connection.execute(after).one_or_none()
         if row is not None:
             return StockSettings(row.reserve_before, row.escrow_before)
-        now = self.connection.execute(select(stock).where(self.mine(stock), stock.c.product == product)).one()
+        now = self.connection.execute(
+            select(stock).where(self.mine(stock), stock.c.product == product)
+        ).one()
         return StockSettings(now.reserve, now.escrow_below)
 
     def forget(self, *, older_than: int, known_from: int) -> None:
         settings, merchants = schema.stock_settings, schema.merchants
-        newest = select(func.max(settings.c.revision)).where(self.mine(settings), settings.c.at < older_than)
+        newest = select(func.max(settings.c.revision)).where(
+            self.mine(settings), settings.c.at < older_than
+        )
         mark = max(known_from, int(self.connection.scalar(newest) or 0))
-        self.connection.execute(delete(settings).where(self.mine(settings), settings.c.at < older_than))
         self.connection.execute(
-            update(merchants).where(self.mine(merchants), merchants.c.explained_from < mark).values(explained_from=mark)
+            delete(settings).where(self.mine(settings), settings.c.at < older_than)
+        )
+        self.connection.execute(
+            update(merchants)
+            .where(self.mine(merchants), merchants.c.explained_from < mark)
+            .values(explained_from=mark)
         )
 
     def _of(self, product: str, upto: int) -> Any:
@@ -88,7 +120,9 @@ class LedgerRows(Scope):
     def _demands(self, product: str, upto: int) -> Any:
         """What each demand adds to the balance: the sum of its movements."""
         table = schema.movements
-        allocated, ordered, unallocated = (func.sum(table.c[name]) for name in ("allocated", "ordered", "unallocated"))
+        allocated, ordered, unallocated = (
+            func.sum(table.c[name]) for name in ("allocated", "ordered", "unallocated")
+        )
         return (
             select(
                 table.c.shop,

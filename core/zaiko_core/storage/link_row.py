@@ -61,7 +61,11 @@ def fence_values(fence: Fence) -> dict[str, Any]:
 
 def fence_from(row: Row[Any]) -> Fence:
     """The fence in a row that has the columns of FENCE."""
-    flight = None if row.flight_key is None else Flight(row.flight_key, row.flight_quantity, row.flight_at, row.flight_absolute)
+    flight = (
+        None
+        if row.flight_key is None
+        else Flight(row.flight_key, row.flight_quantity, row.flight_at, row.flight_absolute)
+    )
     return Fence(
         expected=row.expected,
         suspected=row.suspected,

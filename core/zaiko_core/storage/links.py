@@ -8,7 +8,20 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Executable, Integer, Row, and_, bindparam, case, delete, func, or_, select, tuple_, update
+from sqlalchemy import (
+    Executable,
+    Integer,
+    Row,
+    and_,
+    bindparam,
+    case,
+    delete,
+    func,
+    or_,
+    select,
+    tuple_,
+    update,
+)
 
 from zaiko_core.app.records import DueLink, Holding, LinkRecord, LinkState, Page
 from zaiko_core.domain.escrow import PERIOD, Sales
@@ -18,7 +31,18 @@ from zaiko_core.domain.stock import Balance
 from zaiko_core.storage import schema
 from zaiko_core.storage.link_row import FENCE, STATUS, fence_from, fence_values, link_from
 from zaiko_core.storage.prepared import run
-from zaiko_core.storage.rowset import given, insert_rows, looking, lookup, rows_of, rowset, the, typed, unnested, update_rows
+from zaiko_core.storage.rowset import (
+    given,
+    insert_rows,
+    looking,
+    lookup,
+    rows_of,
+    rowset,
+    the,
+    typed,
+    unnested,
+    update_rows,
+)
 from zaiko_core.storage.scope import Scope, after
 from zaiko_core.storage.stocks import balance_from
 
@@ -46,8 +70,11 @@ _NEXT_DUE = select(func.min(schema.links.c.due_at)).where(
 @lru_cache
 def _touched_products(dialect: str) -> Executable:
     links = schema.links
-    # As a list, not as a join: without statistics SQLite would rather read all links of the merchant.
-    concerned = looking(dialect, schema.link_parts, ("merchant",), ("product",), ("shop", "listing"))
+    # As a list, not as a join: without statistics SQLite would rather read all links of the
+    # merchant.
+    concerned = looking(
+        dialect, schema.link_parts, ("merchant",), ("product",), ("shop", "listing")
+    )
     backing_off = and_(links.c.state == LinkState.FAILED.value, links.c.due_at.is_not(None))
     due_at = case((backing_off, links.c.due_at), else_=the(links.c.due_at))
     return _touching(tuple_(links.c.shop, links.c.listing).in_(concerned), due_at)
@@ -57,7 +84,10 @@ def _touched_products(dialect: str) -> Executable:
 def _touched_listings(dialect: str) -> Executable:
     links = schema.links
     batch = unnested(dialect, typed(links, "listing"))
-    return _touching(and_(links.c.shop == the(links.c.shop), links.c.listing == batch.c.listing), the(links.c.due_at))
+    return _touching(
+        and_(links.c.shop == the(links.c.shop), links.c.listing == batch.c.listing),
+        the(links.c.due_at),
+    )
 
 
 @lru_cache
@@ -88,7 +118,8 @@ def _saved(dialect: str, names: tuple[str, ...]) -> Executable:
     table = schema.links
     batch = unnested(dialect, typed(table, *names))
     values: dict[str, Any] = {name: batch.c[name] for name in (*FENCE, *STATUS)}
-    # Something changed the link's product after this record was read: the link stays due, and is shown as pending.
+    # Something changed the link's product after this record was read: the link stays due, and is
+    # shown as pending.
     overtaken = table.c.touched > batch.c.touched
     done = and_(overtaken, batch.c.state == LinkState.SYNCED.value)
     values["due_at"] = case((overtaken, table.c.due_at), else_=batch.c.due_at)
@@ -100,7 +131,11 @@ def _saved(dialect: str, names: tuple[str, ...]) -> Executable:
 def _synced(dialect: str) -> Executable:
     parts, links = schema.link_parts, schema.links
     batch = unnested(dialect, typed(parts, "product"))
-    mine = (parts.c.merchant == the(parts.c.merchant), parts.c.product.in_(select(batch.c.product)), links.c.sync_enabled)
+    mine = (
+        parts.c.merchant == the(parts.c.merchant),
+        parts.c.product.in_(select(batch.c.product)),
+        links.c.sync_enabled,
+    )
     joined = select(parts.c.product, func.count().label("links")).join(
         links, and_(*(links.c[key] == parts.c[key] for key in _KEYS))
     )
@@ -130,14 +165,17 @@ class LinkRows(Scope):
 
     def insert(self, records: Sequence[LinkRecord]) -> None:
         rows = [
-            self._values(record) | {"created_at": self.now, "due_at": record.due_at, "touched": self.revision} for record in records
+            self._values(record)
+            | {"created_at": self.now, "due_at": record.due_at, "touched": self.revision}
+            for record in records
         ]
         insert_rows(self.connection, schema.links, rows)
         insert_rows(
             self.connection,
             schema.link_parts,
             [
-                self._key(record.shop, record.listing) | {"product": part.product, "units": part.count}
+                self._key(record.shop, record.listing)
+                | {"product": part.product, "units": part.count}
                 for record in records
                 for part in record.parts
             ],
@@ -145,16 +183,26 @@ class LinkRows(Scope):
 
     def delete(self, shop: str, listings: Collection[str]) -> None:
         for table in (schema.link_parts, schema.links):
-            batch = rowset(self.connection, typed(table, "listing"), [{"listing": item} for item in set(listings)])
+            batch = rowset(
+                self.connection,
+                typed(table, "listing"),
+                [{"listing": item} for item in set(listings)],
+            )
             self.connection.execute(
-                delete(table).where(self.mine(table), table.c.shop == shop, table.c.listing.in_(select(batch.c.listing)))
+                delete(table).where(
+                    self.mine(table),
+                    table.c.shop == shop,
+                    table.c.listing.in_(select(batch.c.listing)),
+                )
             )
 
     def get(self, shop: str, listings: Collection[str]) -> dict[str, LinkRecord]:
         if not listings:
             return {}
         rows = [{"listing": item} for item in set(listings)]
-        found = lookup(self.connection, schema.links, {"merchant": self.merchant, "shop": shop}, rows)
+        found = lookup(
+            self.connection, schema.links, {"merchant": self.merchant, "shop": shop}, rows
+        )
         return {record.listing: record for record in self._records(found)}
 
     def parts_of(self, shop: str, listings: Collection[str]) -> dict[str, tuple[Part, ...]]:
@@ -197,12 +245,16 @@ class LinkRows(Scope):
         found = run(
             self.connection,
             _synced(self.connection.dialect.name),
-            rows_of([{"product": product} for product in set(products)]) | given(merchant=self.merchant),
+            rows_of([{"product": product} for product in set(products)])
+            | given(merchant=self.merchant),
         )
         return dict.fromkeys(products, 0) | {row.product: row.links for row in found}
 
     def touch(self, products: Collection[str]) -> list[tuple[str, str]]:
-        return self._touch(_touched_products(self.connection.dialect.name), [{"product": product} for product in set(products)])
+        return self._touch(
+            _touched_products(self.connection.dialect.name),
+            [{"product": product} for product in set(products)],
+        )
 
     def touch_listings(self, shop: str, listings: Collection[str]) -> list[tuple[str, str]]:
         rows = [{"listing": item} for item in set(listings)]
@@ -211,17 +263,38 @@ class LinkRows(Scope):
     def touch_shop(self, shop: str) -> list[tuple[str, str]]:
         return self._touch(_touched_shop(), None, shop=shop)
 
-    def _touch(self, statement: Executable, rows: Sequence[Mapping[str, Any]] | None, **more: Any) -> list[tuple[str, str]]:
-        stamp = given(merchant=self.merchant, due_at=self.now, updated_at=self.now, touched=self.revision, revision=self.revision)
-        found = run(self.connection, statement, ({} if rows is None else rows_of(rows)) | stamp | given(**more))
+    def _touch(
+        self, statement: Executable, rows: Sequence[Mapping[str, Any]] | None, **more: Any
+    ) -> list[tuple[str, str]]:
+        stamp = given(
+            merchant=self.merchant,
+            due_at=self.now,
+            updated_at=self.now,
+            touched=self.revision,
+            revision=self.revision,
+        )
+        found = run(
+            self.connection,
+            statement,
+            ({} if rows is None else rows_of(rows)) | stamp | given(**more),
+        )
         return [(row.shop, row.listing) for row in found]
 
     def due(self, shop: str, *, limit: int) -> list[DueLink]:
-        rows = run(self.connection, _DUE, given(merchant=self.merchant, shop=shop, due_at=self.now) | {"most": limit})
+        rows = run(
+            self.connection,
+            _DUE,
+            given(merchant=self.merchant, shop=shop, due_at=self.now) | {"most": limit},
+        )
         records = self._records(rows)
         balances = self._balances({part.product for record in records for part in record.parts})
         return [
-            DueLink(record, row.external_id, row.data, {part.product: balances[part.product] for part in record.parts})
+            DueLink(
+                record,
+                row.external_id,
+                row.data,
+                {part.product: balances[part.product] for part in record.parts},
+            )
             for row, record in zip(rows, records, strict=True)
         ]
 
@@ -240,25 +313,37 @@ class LinkRows(Scope):
     def save_sold(self, shop: str, fences: Mapping[str, Fence], units: Mapping[str, int]) -> None:
         if not fences:
             return
-        rows = [self._key(shop, listing) | fence_values(fence) | {"units": units[listing]} for listing, fence in fences.items()]
+        rows = [
+            self._key(shop, listing) | fence_values(fence) | {"units": units[listing]}
+            for listing, fence in fences.items()
+        ]
         period = {"period": self.now // PERIOD, "last": self.now // PERIOD - 1}
         run(self.connection, _sold(self.connection.dialect.name), rows_of(rows) | period)
 
     def save(self, records: Sequence[LinkRecord]) -> None:
         if not records:
             return
-        rows = [self._values(record) | {"due_at": record.due_at, "touched": record.touched} for record in records]
+        rows = [
+            self._values(record) | {"due_at": record.due_at, "touched": record.touched}
+            for record in records
+        ]
         run(self.connection, _saved(self.connection.dialect.name, tuple(rows[0])), rows_of(rows))
 
     def holders(self, products: Collection[str]) -> list[Holding]:
         links, parts, shops = schema.links, schema.link_parts, schema.shops
-        batch = rowset(self.connection, typed(parts, "product"), [{"product": product} for product in set(products)])
+        batch = rowset(
+            self.connection,
+            typed(parts, "product"),
+            [{"product": product} for product in set(products)],
+        )
         query = (
             select(links, parts.c.product, parts.c.units, shops.c.paused, shops.c.shadow)
             .select_from(parts)
             .join(links, and_(*(links.c[key] == parts.c[key] for key in _KEYS)))
             .join(shops, and_(shops.c.merchant == links.c.merchant, shops.c.shop == links.c.shop))
-            .where(self.mine(parts), parts.c.product.in_(select(batch.c.product)), links.c.sync_enabled)
+            .where(
+                self.mine(parts), parts.c.product.in_(select(batch.c.product)), links.c.sync_enabled
+            )
         )
         stuck = (LinkState.FAILED.value, LinkState.HELD.value)
         return [
@@ -298,7 +383,11 @@ class LinkRows(Scope):
         )
         done = self.connection.execute(
             update(table)
-            .where(self.mine(table), table.c.shop == shop, table.c.listing.in_(select(oldest.c.listing)))
+            .where(
+                self.mine(table),
+                table.c.shop == shop,
+                table.c.listing.in_(select(oldest.c.listing)),
+            )
             .values(must_read=True, due_at=self.now)
         )
         return int(done.rowcount)
@@ -309,17 +398,27 @@ class LinkRows(Scope):
         if shop:
             mine.append(table.c.shop == shop)
         fresh = func.coalesce(func.sum(case((table.c.read_at >= since, 1), else_=0)), 0)
-        row = self.connection.execute(select(func.count(), fresh, func.min(table.c.read_at)).where(*mine)).one()
+        row = self.connection.execute(
+            select(func.count(), fresh, func.min(table.c.read_at)).where(*mine)
+        ).one()
         return int(row[0]), int(row[1]), row[2]
 
     def hold(self, shop: str, held: bool) -> list[tuple[str, str]]:
         table = schema.links
         state = LinkState.HELD if held else LinkState.PENDING
-        changing = table.c.state != LinkState.HELD.value if held else table.c.state == LinkState.HELD.value
+        changing = (
+            table.c.state != LinkState.HELD.value if held else table.c.state == LinkState.HELD.value
+        )
         rows = self.connection.execute(
             update(table)
             .where(self.mine(table), table.c.shop == shop, table.c.sync_enabled, changing)
-            .values(state=state.value, due_at=self.now, touched=self.revision, updated_at=self.now, revision=self.revision)
+            .values(
+                state=state.value,
+                due_at=self.now,
+                touched=self.revision,
+                updated_at=self.now,
+                revision=self.revision,
+            )
             .returning(table.c.shop, table.c.listing)
         )
         return [(row.shop, row.listing) for row in rows]
@@ -338,7 +437,10 @@ class LinkRows(Scope):
             updated_at=self.now,
             revision=self.revision,
         )
-        return [(row.shop, row.listing) for row in self.connection.execute(changing.returning(table.c.shop, table.c.listing))]
+        return [
+            (row.shop, row.listing)
+            for row in self.connection.execute(changing.returning(table.c.shop, table.c.listing))
+        ]
 
     def _has_part(self, products: Collection[str]) -> Any:
         links, parts = schema.links, schema.link_parts
@@ -362,11 +464,16 @@ class LinkRows(Scope):
 
     def _balances(self, products: Collection[str]) -> dict[str, Balance]:
         rows = [{"product": product} for product in products]
-        return {row.product: balance_from(row) for row in lookup(self.connection, schema.stock, {"merchant": self.merchant}, rows)}
+        return {
+            row.product: balance_from(row)
+            for row in lookup(self.connection, schema.stock, {"merchant": self.merchant}, rows)
+        }
 
     def _records(self, rows: Sequence[Row[Any]]) -> list[LinkRecord]:
         parts = self._parts((row.shop, row.listing) for row in rows)
-        return [replace(link_from(row), parts=parts.get((row.shop, row.listing), ())) for row in rows]
+        return [
+            replace(link_from(row), parts=parts.get((row.shop, row.listing), ())) for row in rows
+        ]
 
     def _key(self, shop: str, listing: str) -> dict[str, Any]:
         return {"merchant": self.merchant, "shop": shop, "listing": listing}
@@ -397,5 +504,12 @@ class LinkRows(Scope):
         unknown |= {"updated_at": self.now, "revision": self.revision}
         state = case((table.c.sync_enabled, LinkState.PENDING.value), else_=table.c.state)
         due = case((table.c.sync_enabled, self.now), else_=None)
-        changing = update(table).where(self.mine(table)).values(unknown | {"state": state, "due_at": due, "touched": self.revision})
-        return [(row.shop, row.listing) for row in self.connection.execute(changing.returning(table.c.shop, table.c.listing))]
+        changing = (
+            update(table)
+            .where(self.mine(table))
+            .values(unknown | {"state": state, "due_at": due, "touched": self.revision})
+        )
+        return [
+            (row.shop, row.listing)
+            for row in self.connection.execute(changing.returning(table.c.shop, table.c.listing))
+        ]

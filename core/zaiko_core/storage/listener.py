@@ -1,4 +1,5 @@
-"""Wakes this process when another replica commits (PostgreSQL's LISTEN). A lost notification costs one poll."""
+"""Wakes this process when another replica commits (PostgreSQL's LISTEN). A lost notification costs
+one poll."""
 
 from __future__ import annotations
 
@@ -21,12 +22,15 @@ _LOOK, _PAUSE = 0.5, 1.0
 
 
 class Listener:
-    """One thread with one connection of its own, which is made as the store's others are: a network that swallows packets is
-    noticed, and after a failover it listens to the new primary. `wake` gets in how many µs something is due (None: only watchers
-    care); `is_ours` whether a process of the database serves a connection of this store, which has woken us already. `start` once,
-    `stop` once."""
+    """One thread with one connection of its own, which is made as the store's others are: a network
+    that swallows packets is noticed, and after a failover it listens to the new primary. `wake`
+    gets in how many µs something is due (None: only watchers care); `is_ours` whether a process of
+    the database serves a connection of this store, which has woken us already. `start` once, `stop`
+    once."""
 
-    def __init__(self, engine: Engine, wake: Callable[[int | None], None], *, is_ours: Callable[[int], bool]) -> None:
+    def __init__(
+        self, engine: Engine, wake: Callable[[int | None], None], *, is_ours: Callable[[int], bool]
+    ) -> None:
         self._engine, self._wake, self._is_ours = engine, wake, is_ours
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._follow, name="zaiko-listen", daemon=True)

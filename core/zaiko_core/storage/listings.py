@@ -59,7 +59,11 @@ class ListingRows(Scope):
         if not listings:
             return {}
         rows = rows_of([{"listing": item} for item in set(listings)])
-        found = run(self.connection, _listings(self.connection.dialect.name), rows | given(merchant=self.merchant, shop=shop))
+        found = run(
+            self.connection,
+            _listings(self.connection.dialect.name),
+            rows | given(merchant=self.merchant, shop=shop),
+        )
         return {row.listing: _listing(row) for row in found}
 
     def forget(self, shop: str) -> None:
@@ -70,14 +74,23 @@ class ListingRows(Scope):
         table = schema.listings
         done = self.connection.execute(
             update(table)
-            .where(self.mine(table), table.c.shop == shop, table.c.seen_at < not_seen_since, ~table.c.vanished)
+            .where(
+                self.mine(table),
+                table.c.shop == shop,
+                table.c.seen_at < not_seen_since,
+                ~table.c.vanished,
+            )
             .values(vanished=True, updated_at=self.now, revision=self.revision)
         )
         return int(done.rowcount)
 
-    def page(self, page: Page, *, shop: str, linked: bool | None, sku: str, vanished: bool | None) -> list[ListingRecord]:
+    def page(
+        self, page: Page, *, shop: str, linked: bool | None, sku: str, vanished: bool | None
+    ) -> list[ListingRecord]:
         table = schema.listings
-        query = select(table, _is_linked().label("linked")).where(self.mine(table), after(page, table.c.shop, table.c.listing))
+        query = select(table, _is_linked().label("linked")).where(
+            self.mine(table), after(page, table.c.shop, table.c.listing)
+        )
         if shop:
             query = query.where(table.c.shop == shop)
         if linked is not None:
@@ -103,7 +116,11 @@ def _is_linked() -> Any:
 def _listings(dialect: str) -> Executable:
     table = schema.listings
     batch = unnested(dialect, typed(table, "listing"))
-    mine = and_(table.c.merchant == the(table.c.merchant), table.c.shop == the(table.c.shop), table.c.listing == batch.c.listing)
+    mine = and_(
+        table.c.merchant == the(table.c.merchant),
+        table.c.shop == the(table.c.shop),
+        table.c.listing == batch.c.listing,
+    )
     return select(table, _is_linked().label("linked")).join_from(table, batch, mine)
 
 

@@ -1,8 +1,9 @@
 """Brings a database to the schema of this release, and gives it its identity.
 
-Two releases may work on one database while servers are replaced one by one. So a migration only adds, and old code lives with what
-it does not know. What an old release could not live with (`phase = "post"` in the migration) waits until `finish`, or until a
-later release adds something behind it; it says in `oldest` which schema the code must know from then on.
+Two releases may work on one database while servers are replaced one by one. So a migration only
+adds, and old code lives with what it does not know. What an old release could not live with (`phase
+= "post"` in the migration) waits until `finish`, or until a later release adds something behind it;
+it says in `oldest` which schema the code must know from then on.
 """
 
 from __future__ import annotations
@@ -21,9 +22,10 @@ SCRIPTS = Path(__file__).parent / "migrations"
 
 
 def migrate(engine: Engine, *, finish: bool = False, scripts: Path = SCRIPTS) -> dict[str, str]:
-    """Apply missing migrations and return the `system` table: `epoch` (drawn once per database) and `token_key` (hex, for the MACs
-    of page and resume tokens). Safe to run in several replicas at once. A database of a newer release is left as it is, when that
-    release says that this one can live with it; else raises SchemaTooNew. `finish`: also what no older release could live with."""
+    """Apply missing migrations and return the `system` table: `epoch` (drawn once per database) and
+    `token_key` (hex, for the MACs of page and resume tokens). Safe to run in several replicas at
+    once. A database of a newer release is left as it is, when that release says that this one can
+    live with it; else raises SchemaTooNew. `finish`: also what no older release could live with."""
     with engine.connect() as connection, connection.begin():
         if connection.dialect.name == "postgresql":
             # Another replica may migrate for as long as it takes.
@@ -35,8 +37,8 @@ def migrate(engine: Engine, *, finish: bool = False, scripts: Path = SCRIPTS) ->
 
 
 def versions(engine: Engine, *, scripts: Path = SCRIPTS) -> tuple[str | None, str, bool]:
-    """The database's schema (None: never migrated), this release's, and whether this release can live with the database's. Changes
-    nothing."""
+    """The database's schema (None: never migrated), this release's, and whether this release can
+    live with the database's. Changes nothing."""
     newest = _newest(scripts)
     with engine.connect() as connection, connection.begin():
         current = _current(connection)
@@ -52,7 +54,8 @@ def pending(engine: Engine, *, scripts: Path = SCRIPTS) -> bool:
 
 
 def _newest(scripts: Path) -> str:
-    """The last migration of this release, by the names of the files: revisions are numbers of four digits, one after the other."""
+    """The last migration of this release, by the names of the files: revisions are numbers of four
+    digits, one after the other."""
     return max(path.name[:4] for path in (scripts / "versions").glob("[0-9]*.py"))
 
 
@@ -65,7 +68,8 @@ def _current(connection: Connection) -> str | None:
 
 
 def _bring(connection: Connection, scripts: Path, *, finish: bool) -> None:
-    # Alembic takes as long to be imported as all else that a start does; most starts find the schema that they know.
+    # Alembic takes as long to be imported as all else that a start does; most starts find the
+    # schema that they know.
     from zaiko_core.storage import chain
 
     current, migrations = _current(connection), chain.migrations(scripts)
@@ -87,7 +91,9 @@ def _oldest(connection: Connection) -> str:
     """The oldest schema that code must know to live with this database."""
     if not inspect(connection).has_table("system"):
         return ""
-    return connection.scalar(select(schema.system.c.value).where(schema.system.c.key == _OLDEST)) or ""
+    return (
+        connection.scalar(select(schema.system.c.value).where(schema.system.c.key == _OLDEST)) or ""
+    )
 
 
 def _note_oldest(connection: Connection, oldest: str) -> None:

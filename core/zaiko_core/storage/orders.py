@@ -15,7 +15,17 @@ from zaiko_core.domain.links import Part
 from zaiko_core.domain.suspicion import DAY, UNPAID_AFTER
 from zaiko_core.storage import schema
 from zaiko_core.storage.prepared import run
-from zaiko_core.storage.rowset import given, insert_rows, lookup, rows_of, rowset, the, typed, unnested, update_rows
+from zaiko_core.storage.rowset import (
+    given,
+    insert_rows,
+    lookup,
+    rows_of,
+    rowset,
+    the,
+    typed,
+    unnested,
+    update_rows,
+)
 from zaiko_core.storage.scope import Scope, after
 
 _FACTS = (
@@ -60,18 +70,27 @@ class OrderRows(Scope):
         if not orders:
             return {}
         wanted = [{"order_id": order} for order in set(orders)]
-        rows = lookup(self.connection, schema.orders, {"merchant": self.merchant, "shop": shop}, wanted)
+        rows = lookup(
+            self.connection, schema.orders, {"merchant": self.merchant, "shop": shop}, wanted
+        )
         lines = self._lines((shop, row.order_id) for row in rows)
         return {row.order_id: _stored(row, lines.get((shop, row.order_id), ())) for row in rows}
 
     def put(self, shop: str, records: Sequence[OrderRecord], *, known: Collection[str]) -> None:
         if not records:
             return
-        insert_rows(self.connection, schema.orders, [self._row(shop, record) for record in records], update=_FACTS)
+        insert_rows(
+            self.connection,
+            schema.orders,
+            [self._row(shop, record) for record in records],
+            update=_FACTS,
+        )
         if replaced := [{"order_id": record.order} for record in records if record.order in known]:
             mine = given(merchant=self.merchant, shop=shop)
             run(self.connection, _lines_of(self.connection.dialect.name), mine | rows_of(replaced))
-        lines = [self._line_row(shop, record.order, line) for record in records for line in record.lines]
+        lines = [
+            self._line_row(shop, record.order, line) for record in records for line in record.lines
+        ]
         insert_rows(self.connection, schema.order_lines, lines)
 
     def seen(self, shop: str, records: Sequence[OrderRecord]) -> None:
@@ -87,13 +106,19 @@ class OrderRows(Scope):
         ]
         update_rows(self.connection, schema.orders, rows, keys=("merchant", "shop", "order_id"))
 
-    def with_listings(self, shop: str, listings: Collection[str], *, counted: bool, limit: int, after: str) -> list[str]:
+    def with_listings(
+        self, shop: str, listings: Collection[str], *, counted: bool, limit: int, after: str
+    ) -> list[str]:
         table = schema.order_lines
-        batch = rowset(self.connection, typed(table, "listing"), [{"listing": item} for item in set(listings)])
+        batch = rowset(
+            self.connection, typed(table, "listing"), [{"listing": item} for item in set(listings)]
+        )
         is_counted = table.c.parts.is_not(None)
         query = (
             select(table.c.order_id)
-            .where(self.mine(table), table.c.shop == shop, table.c.listing.in_(select(batch.c.listing)))
+            .where(
+                self.mine(table), table.c.shop == shop, table.c.listing.in_(select(batch.c.listing))
+            )
             .where(is_counted if counted else ~is_counted, table.c.order_id > after)
             .distinct()
             .order_by(table.c.order_id)
@@ -105,7 +130,9 @@ class OrderRows(Scope):
         table = schema.orders
         query = (
             select(table.c.order_id)
-            .where(self.mine(table), table.c.shop == shop, table.c.holds > 0, table.c.order_id > after)
+            .where(
+                self.mine(table), table.c.shop == shop, table.c.holds > 0, table.c.order_id > after
+            )
             .order_by(table.c.order_id)
             .limit(limit)
         )
@@ -113,10 +140,14 @@ class OrderRows(Scope):
 
     def sold_unlinked(self, shop: str, *, since: int) -> bool:
         table = schema.orders
-        query = select(table.c.order_id).where(self.mine(table), table.c.shop == shop, table.c.uncounted, table.c.version >= since)
+        query = select(table.c.order_id).where(
+            self.mine(table), table.c.shop == shop, table.c.uncounted, table.c.version >= since
+        )
         return self.connection.scalar(query.limit(1)) is not None
 
-    def page(self, page: Page, *, shop: str, states: Collection[str], suspect: bool, uncounted: bool) -> list[StoredOrder]:
+    def page(
+        self, page: Page, *, shop: str, states: Collection[str], suspect: bool, uncounted: bool
+    ) -> list[StoredOrder]:
         table = schema.orders
         query = select(table).where(self.mine(table), after(page, table.c.shop, table.c.order_id))
         if shop:
@@ -127,7 +158,9 @@ class OrderRows(Scope):
             query = query.where(self._is_suspect())
         if uncounted:
             query = query.where(table.c.uncounted, table.c.holds > 0)
-        rows = list(self.connection.execute(query.order_by(table.c.shop, table.c.order_id).limit(page.size)))
+        rows = list(
+            self.connection.execute(query.order_by(table.c.shop, table.c.order_id).limit(page.size))
+        )
         lines = self._lines((row.shop, row.order_id) for row in rows)
         return [_stored(row, lines.get((row.shop, row.order_id), ())) for row in rows]
 
@@ -151,17 +184,31 @@ class OrderRows(Scope):
         )
         patience = cast(func.coalesce(after, UNPAID_AFTER), BigInteger) * DAY
         unpaid = and_(table.c.paid.is_(False), table.c.placed_at + patience <= self.now)
-        doubtful = or_(table.c.archived, table.c.vanished_at.is_not(None), unpaid, ~table.c.state_known)
+        doubtful = or_(
+            table.c.archived, table.c.vanished_at.is_not(None), unpaid, ~table.c.state_known
+        )
         return and_(table.c.holds > 0, table.c.released_at.is_(None), doubtful)
 
     def suspect(self, shop: str, *, limit: int, after: str) -> list[StoredOrder]:
-        return self.page(Page(limit, (shop, after)), shop=shop, states=(), suspect=True, uncounted=False)
+        return self.page(
+            Page(limit, (shop, after)), shop=shop, states=(), suspect=True, uncounted=False
+        )
 
     def _lines(self, orders: Iterable[tuple[str, str]]) -> dict[tuple[str, str], tuple[Line, ...]]:
         keys = [{"shop": shop, "order_id": order} for shop, order in orders]
         found: dict[tuple[str, str], list[Line]] = defaultdict(list)
-        for row in lookup(self.connection, schema.order_lines, {"merchant": self.merchant}, keys, order_by=("line",)):
-            parts = None if row.parts is None else tuple(Part(product, count) for product, count in row.parts)
+        for row in lookup(
+            self.connection,
+            schema.order_lines,
+            {"merchant": self.merchant},
+            keys,
+            order_by=("line",),
+        ):
+            parts = (
+                None
+                if row.parts is None
+                else tuple(Part(product, count) for product, count in row.parts)
+            )
             found[row.shop, row.order_id].append(
                 Line(
                     line=row.line,
@@ -213,13 +260,17 @@ class OrderRows(Scope):
             "ordered": line.ordered,
             "cancelled": line.cancelled,
             "fulfilled": line.fulfilled,
-            "parts": None if line.parts is None else [[part.product, part.count] for part in line.parts],
+            "parts": None
+            if line.parts is None
+            else [[part.product, part.count] for part in line.parts],
         }
 
 
 def _stored(row: Row[Any], lines: Sequence[Line]) -> StoredOrder:
     record = _order(row, lines)
-    return StoredOrder(row.shop, record, row.holds, row.uncounted, row.created_at, row.updated_at, row.revision)
+    return StoredOrder(
+        row.shop, record, row.holds, row.uncounted, row.created_at, row.updated_at, row.revision
+    )
 
 
 def _order(row: Row[Any], lines: Sequence[Line]) -> OrderRecord:

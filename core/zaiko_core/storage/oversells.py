@@ -30,11 +30,19 @@ def _concerned(dialect: str) -> Executable:
     batch = unnested(dialect, typed(stock, "product"))
     is_open = (
         select(table.c.seq)
-        .where(table.c.merchant == stock.c.merchant, table.c.product == stock.c.product, table.c.cleared_at.is_(None))
+        .where(
+            table.c.merchant == stock.c.merchant,
+            table.c.product == stock.c.product,
+            table.c.cleared_at.is_(None),
+        )
         .exists()
     )
     same = and_(stock.c.merchant == the(stock.c.merchant), stock.c.product == batch.c.product)
-    return select(stock).join_from(stock, batch, same).where(or_(stock.c.physical < stock.c.ordered, is_open))
+    return (
+        select(stock)
+        .join_from(stock, batch, same)
+        .where(or_(stock.c.physical < stock.c.ordered, is_open))
+    )
 
 
 class OversellRows(Scope):
@@ -42,13 +50,25 @@ class OversellRows(Scope):
 
     def concerned(self, products: Collection[str]) -> dict[str, Balance]:
         rows = rows_of([{"product": product} for product in set(products)])
-        found = run(self.connection, _concerned(self.connection.dialect.name), rows | given(merchant=self.merchant))
+        found = run(
+            self.connection,
+            _concerned(self.connection.dialect.name),
+            rows | given(merchant=self.merchant),
+        )
         return {row.product: balance_from(row) for row in found}
 
     def showing(self, products: Collection[str]) -> list[ShownLink]:
         links, parts, shops = schema.links, schema.link_parts, schema.shops
-        batch = rowset(self.connection, typed(parts, "product"), [{"product": product} for product in set(products)])
-        shop_facts = [shops.c.problem.label("shop_problem"), shops.c.last_success_at.label("shop_read_at"), shops.c.interval]
+        batch = rowset(
+            self.connection,
+            typed(parts, "product"),
+            [{"product": product} for product in set(products)],
+        )
+        shop_facts = [
+            shops.c.problem.label("shop_problem"),
+            shops.c.last_success_at.label("shop_read_at"),
+            shops.c.interval,
+        ]
         query = (
             select(links, parts.c.product, parts.c.units, *shop_facts)
             .select_from(parts)
@@ -61,7 +81,14 @@ class OversellRows(Scope):
         for row in self.connection.execute(query):
             trouble = problem_from(row.shop_problem)
             found.append(
-                ShownLink(row.product, row.units, link_from(row), trouble.reason if trouble else "", row.shop_read_at, row.interval)
+                ShownLink(
+                    row.product,
+                    row.units,
+                    link_from(row),
+                    trouble.reason if trouble else "",
+                    row.shop_read_at,
+                    row.interval,
+                )
             )
         return found
 
@@ -71,16 +98,34 @@ class OversellRows(Scope):
         if not rows:
             return {}
         batch = rowset(self.connection, {"product": Text, "since": BigInteger}, rows)
-        place = func.row_number().over(partition_by=table.c.product, order_by=table.c.seq.desc()).label("place")
+        place = (
+            func.row_number()
+            .over(partition_by=table.c.product, order_by=table.c.seq.desc())
+            .label("place")
+        )
         ranked = (
             select(table, place)
-            .join(batch, and_(self.mine(table), table.c.product == batch.c.product, table.c.revision > batch.c.since))
+            .join(
+                batch,
+                and_(
+                    self.mine(table),
+                    table.c.product == batch.c.product,
+                    table.c.revision > batch.c.since,
+                ),
+            )
             .where(table.c.physical < table.c.ordered)
             .subquery("ranked")
         )
         query = (
             select(ranked, orders.c.number, orders.c.placed_at)
-            .outerjoin(orders, and_(self.mine(orders), orders.c.shop == ranked.c.shop, orders.c.order_id == ranked.c.order_id))
+            .outerjoin(
+                orders,
+                and_(
+                    self.mine(orders),
+                    orders.c.shop == ranked.c.shop,
+                    orders.c.order_id == ranked.c.order_id,
+                ),
+            )
             .where(ranked.c.place <= limit)
             .order_by(ranked.c.seq.desc())
         )
@@ -105,9 +150,15 @@ class OversellRows(Scope):
             return {}
         batch = rowset(self.connection, typed(table, "shop", "order_id"), rows)
         query = select(table).join(
-            batch, and_(self.mine(table), table.c.shop == batch.c.shop, table.c.order_id == batch.c.order_id)
+            batch,
+            and_(
+                self.mine(table), table.c.shop == batch.c.shop, table.c.order_id == batch.c.order_id
+            ),
         )
-        return {(row.shop, row.order_id): (row.number, row.placed_at) for row in self.connection.execute(query)}
+        return {
+            (row.shop, row.order_id): (row.number, row.placed_at)
+            for row in self.connection.execute(query)
+        }
 
     def insert(self, records: Sequence[OversellRecord]) -> None:
         rows = [
@@ -141,7 +192,9 @@ class OversellRows(Scope):
         batch = rowset(self.connection, typed(table, "product", "seq"), rows)
         ended = self.connection.execute(
             update(table)
-            .where(self.mine(table), table.c.product == batch.c.product, table.c.cleared_at.is_(None))
+            .where(
+                self.mine(table), table.c.product == batch.c.product, table.c.cleared_at.is_(None)
+            )
             .values(cleared_at=self.now, cleared_by=batch.c.seq, revision=self.revision)
             .returning(table.c.product, table.c.seq)
         )
@@ -152,10 +205,14 @@ class OversellRows(Scope):
 
     def get(self, seq: int) -> OversellRecord | None:
         table = schema.oversells
-        row = self.connection.execute(select(table).where(self.mine(table), table.c.seq == seq)).one_or_none()
+        row = self.connection.execute(
+            select(table).where(self.mine(table), table.c.seq == seq)
+        ).one_or_none()
         return None if row is None else _oversell(row)
 
-    def page(self, page: Page, *, product: str, causes: Collection[str], open_only: bool) -> list[OversellRecord]:
+    def page(
+        self, page: Page, *, product: str, causes: Collection[str], open_only: bool
+    ) -> list[OversellRecord]:
         table = schema.oversells
         query = select(table).where(self.mine(table)).order_by(table.c.seq.desc())
         if page.after is not None:
@@ -170,7 +227,9 @@ class OversellRows(Scope):
 
     def forget(self, *, older_than: int) -> None:
         table = schema.oversells
-        self.connection.execute(delete(table).where(self.mine(table), table.c.cleared_at < older_than))
+        self.connection.execute(
+            delete(table).where(self.mine(table), table.c.cleared_at < older_than)
+        )
 
 
 def _oversell(row: Row[Any]) -> OversellRecord:

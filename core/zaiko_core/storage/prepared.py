@@ -1,7 +1,9 @@
-"""Statements that are built once run on the driver's own cursor: half the time of a small one was SQLAlchemy's (ADR 0027).
+"""Statements that are built once run on the driver's own cursor: half the time of a small one was
+SQLAlchemy's (ADR 0027).
 
-The schema, the statements, the pool and the transactions stay SQLAlchemy's. Only what its `Connection.execute` does anew each time
-is done once here: text, order of parameters, conversions, names of the columns.
+The schema, the statements, the pool and the transactions stay SQLAlchemy's. Only what its
+`Connection.execute` does anew each time is done once here: text, order of parameters, conversions,
+names of the columns.
 """
 
 from __future__ import annotations
@@ -18,7 +20,8 @@ _Convert = Callable[[Any], Any]
 
 
 class Prepared:
-    """One statement for one dialect. Raises TypeError for a statement whose text depends on its values, as an `in_` of a list."""
+    """One statement for one dialect. Raises TypeError for a statement whose text depends on its
+    values, as an `in_` of a list."""
 
     def __init__(self, statement: Any, dialect: Dialect) -> None:
         compiled = statement.compile(dialect=dialect)
@@ -30,14 +33,23 @@ class Prepared:
         self._given: list[tuple[str, _Convert | None]] = []
         self._fixed: dict[str, Any] = {}
         for bind in compiled.bind_names:
-            name, convert = compiled.bind_names[bind], bind.type.dialect_impl(dialect).bind_processor(dialect)
+            name, convert = (
+                compiled.bind_names[bind],
+                bind.type.dialect_impl(dialect).bind_processor(dialect),
+            )
             if bind.required:
                 self._given.append((name, convert))
             else:
                 value = bind.effective_value
                 self._fixed[name] = value if convert is None else convert(value)
-        columns = list(statement.exported_columns) if getattr(statement, "exported_columns", None) is not None else []
-        self._make: _Convert | None = _row([getattr(column, "name", "_") for column in columns]) if columns else None
+        columns = (
+            list(statement.exported_columns)
+            if getattr(statement, "exported_columns", None) is not None
+            else []
+        )
+        self._make: _Convert | None = (
+            _row([getattr(column, "name", "_") for column in columns]) if columns else None
+        )
         found = [(place, column.type.dialect_impl(dialect)) for place, column in enumerate(columns)]
         converts = [(place, kind.result_processor(dialect, None)) for place, kind in found]
         self._converts = [(place, convert) for place, convert in converts if convert is not None]
@@ -48,7 +60,9 @@ class Prepared:
         for name, convert in self._given:
             value = values[name]
             ready[name] = value if convert is None else convert(value)
-        cursor.execute(self.text, ready if self._order is None else [ready[name] for name in self._order])
+        cursor.execute(
+            self.text, ready if self._order is None else [ready[name] for name in self._order]
+        )
 
     def rows(self, cursor: Any) -> list[Any]:
         """What was found, as named tuples."""
@@ -85,14 +99,14 @@ _KNOWN: dict[tuple[Any, ...], dict[Executable, Prepared]] = defaultdict(dict)
 
 
 def _kind(dialect: Dialect) -> tuple[Any, ...]:
-    """What the text of a statement may depend on. Every engine is made alike (storage/connections.py), so the engines of a process
-    share."""
+    """What the text of a statement may depend on. Every engine is made alike
+    (storage/connections.py), so the engines of a process share."""
     return type(dialect), dialect.server_version_info
 
 
 def run(connection: Connection, statement: Executable, values: Mapping[str, Any]) -> list[Any]:
-    """The rows of a statement that is built once: the same object each time. Raises KeyError for a parameter that was not given,
-    and what `Connection.execute` raises."""
+    """The rows of a statement that is built once: the same object each time. Raises KeyError for a
+    parameter that was not given, and what `Connection.execute` raises."""
     if _is_heard(connection):
         result = connection.execute(statement, values)
         return list(result) if result.returns_rows else []
@@ -109,7 +123,10 @@ def count(connection: Connection, statement: Executable, values: Mapping[str, An
 
 
 def _executed(
-    connection: Connection, statement: Executable, values: Mapping[str, Any], answer: Callable[[Prepared, Any], Any]
+    connection: Connection,
+    statement: Executable,
+    values: Mapping[str, Any],
+    answer: Callable[[Prepared, Any], Any],
 ) -> Any:
     dialect = connection.dialect
     known = _KNOWN[_kind(dialect)]
@@ -122,7 +139,9 @@ def _executed(
         prepared.execute(cursor, values)
         return answer(prepared, cursor)
     except dialect.loaded_dbapi.Error as error:
-        raise _wrapped(connection, prepared.text, error, gone=dialect.is_disconnect(error, pooled, cursor)) from error
+        raise _wrapped(
+            connection, prepared.text, error, gone=dialect.is_disconnect(error, pooled, cursor)
+        ) from error
     finally:
         cursor.close()
 
@@ -134,7 +153,13 @@ def _wrapped(connection: Connection, text: str, error: Any, *, gone: bool) -> Ba
         connection.invalidate(error)
         connection.engine.dispose()
     wrapped = DBAPIError.instance(
-        text, None, error, dialect.loaded_dbapi.Error, hide_parameters=True, connection_invalidated=gone, dialect=dialect
+        text,
+        None,
+        error,
+        dialect.loaded_dbapi.Error,
+        hide_parameters=True,
+        connection_invalidated=gone,
+        dialect=dialect,
     )
     assert isinstance(wrapped, BaseException)
     return wrapped

@@ -53,7 +53,9 @@ class PushRows(Scope):
             }
             for result in results
         ]
-        update_rows(self.connection, schema.pushes, rows, keys=("merchant", "shop", "listing", "at", "key"))
+        update_rows(
+            self.connection, schema.pushes, rows, keys=("merchant", "shop", "listing", "at", "key")
+        )
 
     def newest(
         self, links: Mapping[tuple[str, str], int], *, upto: int, acknowledged: bool = False
@@ -61,10 +63,15 @@ class PushRows(Scope):
         if not links:
             return {}
         table, other = schema.pushes, schema.pushes.alias("other")
-        keys = [{"shop": shop, "listing": listing, "since": since} for (shop, listing), since in links.items()]
+        keys = [
+            {"shop": shop, "listing": listing, "since": since}
+            for (shop, listing), since in links.items()
+        ]
         batch = rowset(self.connection, {"shop": Text, "listing": Text, "since": BigInteger}, keys)
         if acknowledged:
-            known = and_(other.c.outcome == PushOutcome.ACKNOWLEDGED.value, other.c.settled_revision <= upto)
+            known = and_(
+                other.c.outcome == PushOutcome.ACKNOWLEDGED.value, other.c.settled_revision <= upto
+            )
         else:
             known = true()
         # One step back in the primary key per link.
@@ -85,7 +92,9 @@ class PushRows(Scope):
         )
         query = (
             select(table)
-            .join(batch, and_(self.mine(table), *(table.c[name] == batch.c[name] for name in _LINK)))
+            .join(
+                batch, and_(self.mine(table), *(table.c[name] == batch.c[name] for name in _LINK))
+            )
             .where(table.c.at == last, table.c.revision <= upto)
             .order_by(table.c.revision)
         )
@@ -95,7 +104,12 @@ class PushRows(Scope):
 
     def forget(self, *, older_than: int) -> int:
         table = schema.pushes
-        newest = select(table.c.revision).where(self.mine(table), table.c.at < older_than).order_by(table.c.at.desc()).limit(1)
+        newest = (
+            select(table.c.revision)
+            .where(self.mine(table), table.c.at < older_than)
+            .order_by(table.c.at.desc())
+            .limit(1)
+        )
         mark = int(self.connection.scalar(newest) or 0)
         if mark:
             # The last push of each link is what the shop still shows.
@@ -108,7 +122,9 @@ class PushRows(Scope):
                 other.c.at > table.c.at,
                 other.c.at < older_than,
             )
-            self.connection.execute(delete(table).where(self.mine(table), table.c.at < older_than, followed.exists()))
+            self.connection.execute(
+                delete(table).where(self.mine(table), table.c.at < older_than, followed.exists())
+            )
         return mark
 
 

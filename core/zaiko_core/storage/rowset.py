@@ -1,5 +1,6 @@
-"""A batch of rows as one JSON parameter that the database unnests: the one place, beside `engine.py`, where the two dialects
-differ. Join it, insert from it, update from it: the number of statements does not depend on the number of rows."""
+"""A batch of rows as one JSON parameter that the database unnests: the one place, beside
+`engine.py`, where the two dialects differ. Join it, insert from it, update from it: the number of
+statements does not depend on the number of rows."""
 
 from __future__ import annotations
 
@@ -40,8 +41,9 @@ _NAME, _ROWS, _SIZE = "batch", "batch_rows", "batch_size"
 
 
 class _Document(TypeDecorator[Sequence[Mapping[str, Any]]]):
-    """Rows as one JSON text: arrays of values in the order of the statement's columns, which the database takes apart in about half
-    the time that objects take. Raises KeyError for a row that lacks a column."""
+    """Rows as one JSON text: arrays of values in the order of the statement's columns, which the
+    database takes apart in about half the time that objects take. Raises KeyError for a row that
+    lacks a column."""
 
     impl, cache_ok = Text, True
 
@@ -57,24 +59,36 @@ class _Document(TypeDecorator[Sequence[Mapping[str, Any]]]):
         return json.dumps(arrays, ensure_ascii=False)
 
 
-def rowset(connection: Connection, columns: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> FromClause:
-    """`rows` as a table expression named `batch`. `columns` maps a name to Text, Integer, BigInteger, Boolean or JSON. Values are
-    JSON values; a JSON column takes any."""
+def rowset(
+    connection: Connection, columns: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]
+) -> FromClause:
+    """`rows` as a table expression named `batch`. `columns` maps a name to Text, Integer,
+    BigInteger, Boolean or JSON. Values are JSON values; a JSON column takes any."""
     document = bindparam(None, rows, type_=_Document(tuple(columns)))
-    return _unnested(connection.dialect.name, columns, document, bindparam(None, len(rows), type_=Integer))
+    return _unnested(
+        connection.dialect.name, columns, document, bindparam(None, len(rows), type_=Integer)
+    )
 
 
-def _unnested(dialect: str, columns: Mapping[str, Any], document: BindParameter[Any], size: BindParameter[int]) -> FromClause:
+def _unnested(
+    dialect: str, columns: Mapping[str, Any], document: BindParameter[Any], size: BindParameter[int]
+) -> FromClause:
     values = list(enumerate(columns.items()))
     if dialect == "postgresql":
-        each = func.jsonb_array_elements(cast(document, postgresql.JSONB)).table_valued("value", name="each_row")
-        picked = [_postgresql(each.c.value, place, kind).label(name) for place, (name, kind) in values]
-        # LIMIT tells the planner how many rows there are. Without it, it expects 100, and would rather read whole tables.
+        each = func.jsonb_array_elements(cast(document, postgresql.JSONB)).table_valued(
+            "value", name="each_row"
+        )
+        picked = [
+            _postgresql(each.c.value, place, kind).label(name) for place, (name, kind) in values
+        ]
+        # LIMIT tells the planner how many rows there are. Without it, it expects 100, and would
+        # rather read whole tables.
         return select(*picked).select_from(each).limit(size).subquery(_NAME)
     each = func.json_each(document).table_valued("value", name="each_row")
     picked = [_sqlite(each.c.value, place, kind).label(name) for place, (name, kind) in values]
-    # LIMIT keeps SQLite from folding this into the outer query, where it would scan the table and parse the JSON for each of its
-    # rows; so it is unnested once, and the table is looked up by its key.
+    # LIMIT keeps SQLite from folding this into the outer query, where it would scan the table and
+    # parse the JSON for each of its rows; so it is unnested once, and the table is looked up by its
+    # key.
     return select(*picked).select_from(each).limit(size).subquery(_NAME)
 
 
@@ -84,7 +98,8 @@ def typed(table: Table, *names: str) -> dict[str, Any]:
 
 
 def the(column: Any) -> BindParameter[Any]:
-    """The parameter of a statement that is built once, for a value of this column: `the_` and its name."""
+    """The parameter of a statement that is built once, for a value of this column: `the_` and its
+    name."""
     return bindparam(f"the_{column.name}", type_=column.type)
 
 
@@ -95,12 +110,21 @@ def given(**values: Any) -> dict[str, Any]:
 
 def unnested(connection_or_dialect: Connection | str, columns: Mapping[str, Any]) -> FromClause:
     """As `rowset`, in a statement that is built once; `rows_of` gives its rows when it is run."""
-    dialect = connection_or_dialect if isinstance(connection_or_dialect, str) else connection_or_dialect.dialect.name
+    dialect = (
+        connection_or_dialect
+        if isinstance(connection_or_dialect, str)
+        else connection_or_dialect.dialect.name
+    )
     return _given_rows(dialect, columns)
 
 
 def _given_rows(dialect: str, columns: Mapping[str, Any]) -> FromClause:
-    return _unnested(dialect, columns, bindparam(_ROWS, type_=_Document(tuple(columns))), bindparam(_SIZE, type_=Integer))
+    return _unnested(
+        dialect,
+        columns,
+        bindparam(_ROWS, type_=_Document(tuple(columns))),
+        bindparam(_SIZE, type_=Integer),
+    )
 
 
 def rows_of(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -117,11 +141,14 @@ def lookup(
     columns: tuple[str, ...] = (),
     order_by: tuple[str, ...] = (),
 ) -> Sequence[Any]:
-    """The rows of `table` where the columns of `fixed` have these values and the others those of one of `rows` (all with the same
-    keys, none twice). The statement is built once per shape: to build it takes longer than to run it."""
+    """The rows of `table` where the columns of `fixed` have these values and the others those of
+    one of `rows` (all with the same keys, none twice). The statement is built once per shape: to
+    build it takes longer than to run it."""
     if not rows:
         return []
-    statement = looking(connection.dialect.name, table, tuple(fixed), tuple(rows[0]), columns, order_by)
+    statement = looking(
+        connection.dialect.name, table, tuple(fixed), tuple(rows[0]), columns, order_by
+    )
     return run(connection, statement, given(**fixed) | rows_of(rows))
 
 
@@ -134,16 +161,27 @@ def looking(
     columns: tuple[str, ...] = (),
     order_by: tuple[str, ...] = (),
 ) -> Select[Any]:
-    """What `lookup` runs, for use in another statement: with the parameters of `the` for `fixed`, and `rows_of`."""
+    """What `lookup` runs, for use in another statement: with the parameters of `the` for `fixed`,
+    and `rows_of`."""
     batch = _given_rows(dialect, typed(table, *keys))
     chosen = select(*(table.c[name] for name in columns)) if columns else select(table)
     chosen = chosen.where(*(table.c[name] == the(table.c[name]) for name in fixed))
     if dialect == "postgresql":
-        # Row by row, by the index: OFFSET keeps PostgreSQL from turning it round. As a join, while it believes the table to be
-        # small, it reads all that `fixed` allows for each row of the batch.
-        looked = chosen.where(*(table.c[name] == batch.c[name] for name in keys)).offset(literal_column("0")).lateral("looked")
-        return select(looked).select_from(batch.join(looked, true())).order_by(*(looked.c[name] for name in order_by))
-    # As a list: as a join, SQLite, which has no statistics, may read all that `fixed` allows instead of using the index.
+        # Row by row, by the index: OFFSET keeps PostgreSQL from turning it round. As a join, while
+        # it believes the table to be small, it reads all that `fixed` allows for each row of the
+        # batch.
+        looked = (
+            chosen.where(*(table.c[name] == batch.c[name] for name in keys))
+            .offset(literal_column("0"))
+            .lateral("looked")
+        )
+        return (
+            select(looked)
+            .select_from(batch.join(looked, true()))
+            .order_by(*(looked.c[name] for name in order_by))
+        )
+    # As a list: as a join, SQLite, which has no statistics, may read all that `fixed` allows
+    # instead of using the index.
     wanted = table.c[keys[0]] if len(keys) == 1 else tuple_(*(table.c[name] for name in keys))
     listed = chosen.where(wanted.in_(select(*(batch.c[name] for name in keys))))
     return listed.order_by(*(table.c[name] for name in order_by))
@@ -158,33 +196,49 @@ def insert_rows(
     update: Sequence[str] = (),
     ignore: bool = False,
 ) -> None:
-    """Insert `rows` (all with the same keys), each with the values of `same`, in one statement. On a row that exists by primary
-    key: take over the columns of `update`, or leave it when `ignore`; else the database's error is raised."""
+    """Insert `rows` (all with the same keys), each with the values of `same`, in one statement. On
+    a row that exists by primary key: take over the columns of `update`, or leave it when `ignore`;
+    else the database's error is raised."""
     if not rows:
         return
     same = same or {}
-    statement = _insert(connection.dialect.name, table, tuple(same), tuple(rows[0]), tuple(update), ignore)
+    statement = _insert(
+        connection.dialect.name, table, tuple(same), tuple(rows[0]), tuple(update), ignore
+    )
     run(connection, statement, given(**same) | rows_of(rows))
 
 
 @lru_cache(maxsize=500)
 def _insert(
-    dialect: str, table: Table, same: tuple[str, ...], names: tuple[str, ...], update: tuple[str, ...], ignore: bool
+    dialect: str,
+    table: Table,
+    same: tuple[str, ...],
+    names: tuple[str, ...],
+    update: tuple[str, ...],
+    ignore: bool,
 ) -> Executable:
     """Built once: to build it takes longer than to run it."""
     batch = _given_rows(dialect, typed(table, *names))
-    # SQLite reads "… ON CONFLICT" after a bare SELECT … FROM as a join condition; the WHERE prevents it.
-    chosen = select(*(the(table.c[name]) for name in same), *(batch.c[name] for name in names)).where(literal(1) == literal(1))
+    # SQLite reads "… ON CONFLICT" after a bare SELECT … FROM as a join condition; the WHERE
+    # prevents it.
+    chosen = select(
+        *(the(table.c[name]) for name in same), *(batch.c[name] for name in names)
+    ).where(literal(1) == literal(1))
     words: Any = postgresql if dialect == "postgresql" else sqlite
     statement = words.insert(table).from_select((*same, *names), chosen)
     keys = [key.name for key in table.primary_key.columns]
     if update:
-        return statement.on_conflict_do_update(index_elements=keys, set_={name: statement.excluded[name] for name in update})  # type: ignore[no-any-return]
+        return statement.on_conflict_do_update(
+            index_elements=keys, set_={name: statement.excluded[name] for name in update}
+        )  # type: ignore[no-any-return]
     return statement.on_conflict_do_nothing(index_elements=keys) if ignore else statement  # type: ignore[no-any-return]
 
 
-def update_rows(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]], *, keys: Sequence[str]) -> None:
-    """Set every non-key column of `rows` (all with the same keys) on the rows that `keys` name, in one statement."""
+def update_rows(
+    connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]], *, keys: Sequence[str]
+) -> None:
+    """Set every non-key column of `rows` (all with the same keys) on the rows that `keys` name, in
+    one statement."""
     if not rows:
         return
     names = tuple(rows[0])
@@ -192,7 +246,9 @@ def update_rows(connection: Connection, table: Table, rows: Sequence[Mapping[str
 
 
 @lru_cache(maxsize=500)
-def _update(dialect: str, table: Table, names: tuple[str, ...], keys: tuple[str, ...]) -> Executable:
+def _update(
+    dialect: str, table: Table, names: tuple[str, ...], keys: tuple[str, ...]
+) -> Executable:
     batch = _given_rows(dialect, typed(table, *names))
     statement = table.update().values({name: batch.c[name] for name in names if name not in keys})
     for key in keys:
@@ -207,7 +263,10 @@ def _postgresql(value: Any, place: int, kind: Any) -> Any:
     at = literal(place, Integer)
     if isinstance(kind, JSON):
         # A JSON null is SQL's NULL, as everywhere in the schema.
-        return cast(func.nullif(value.op("->")(at), cast(literal("null", Text), postgresql.JSONB)), postgresql.JSON())
+        return cast(
+            func.nullif(value.op("->")(at), cast(literal("null", Text), postgresql.JSONB)),
+            postgresql.JSON(),
+        )
     return cast(value.op("->>")(at), kind)
 
 

@@ -11,8 +11,8 @@ from zaiko_core.domain.errors import SecretKeyMissing
 
 
 class SecretBox:
-    """Seals with the first key, opens with any (Fernet: AES-128-CBC with HMAC-SHA-256). To rotate, put a new key in front, seal
-    everything again, then drop the old one."""
+    """Seals with the first key, opens with any (Fernet: AES-128-CBC with HMAC-SHA-256). To rotate,
+    put a new key in front, seal everything again, then drop the old one."""
 
     def __init__(self, keys: Sequence[str]) -> None:
         self._newest = Fernet(keys[0])
@@ -24,7 +24,8 @@ class SecretBox:
         return Fernet.generate_key().decode()
 
     def reseal(self, sealed: bytes) -> bytes | None:
-        """Sealed by the first key; None when it is already. Raises SecretKeyMissing when no key fits."""
+        """Sealed by the first key; None when it is already. Raises SecretKeyMissing when no key
+        fits."""
         try:
             self._newest.decrypt(sealed)
         except InvalidToken:

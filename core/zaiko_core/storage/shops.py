@@ -7,7 +7,19 @@ from collections.abc import Collection
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import BigInteger, Executable, Row, and_, bindparam, case, delete, func, insert, select, update
+from sqlalchemy import (
+    BigInteger,
+    Executable,
+    Row,
+    and_,
+    bindparam,
+    case,
+    delete,
+    func,
+    insert,
+    select,
+    update,
+)
 
 from zaiko_core.app.records import GivenBack, LinkState, Page, ShopRecord
 from zaiko_core.domain.errors import LeaseLost
@@ -29,12 +41,20 @@ FREED: dict[str, Any] = {
     "owner": None,
     "lease_until": None,
     "attempt": the(_SHOPS.c.attempt),
-    "due_at": case((_SHOPS.c.due_at.is_(None), None), (_AGAIN, _NOW), else_=func.coalesce(_LATER, _SHOPS.c.interval + _NOW)),
+    "due_at": case(
+        (_SHOPS.c.due_at.is_(None), None),
+        (_AGAIN, _NOW),
+        else_=func.coalesce(_LATER, _SHOPS.c.interval + _NOW),
+    ),
 }
-"""What giving a shop back sets, with the parameters `the_attempt`, `now` and `later` (µs; None: after its interval)."""
+"""What giving a shop back sets, with the parameters `the_attempt`, `now` and `later` (µs; None:
+after its interval)."""
 _GIVE_BACK = (
     update(_SHOPS)
-    .where(*(_SHOPS.c[name] == the(_SHOPS.c[name]) for name in ("merchant", "shop", "fence")), _SHOPS.c.owner.is_not(None))
+    .where(
+        *(_SHOPS.c[name] == the(_SHOPS.c[name]) for name in ("merchant", "shop", "fence")),
+        _SHOPS.c.owner.is_not(None),
+    )
     .values(
         **FREED,
         problem=the(_SHOPS.c.problem),
@@ -43,7 +63,9 @@ _GIVE_BACK = (
         last_success_at=func.coalesce(the(_SHOPS.c.last_success_at), _SHOPS.c.last_success_at),
         status_revision=the(_SHOPS.c.status_revision),
         order_cursor=func.coalesce(the(_SHOPS.c.order_cursor), _SHOPS.c.order_cursor),
-        orders_complete_until=func.coalesce(the(_SHOPS.c.orders_complete_until), _SHOPS.c.orders_complete_until),
+        orders_complete_until=func.coalesce(
+            the(_SHOPS.c.orders_complete_until), _SHOPS.c.orders_complete_until
+        ),
     )
     .returning(_SHOPS.c.due_at)
 )
@@ -53,7 +75,9 @@ _PROGRESS = (
     .values(
         order_cursor=the(_SHOPS.c.order_cursor),
         ordered_at=func.coalesce(the(_SHOPS.c.ordered_at), _SHOPS.c.ordered_at),
-        orders_complete_until=func.coalesce(the(_SHOPS.c.orders_complete_until), _SHOPS.c.orders_complete_until),
+        orders_complete_until=func.coalesce(
+            the(_SHOPS.c.orders_complete_until), _SHOPS.c.orders_complete_until
+        ),
     )
 )
 
@@ -63,18 +87,30 @@ def _counted(dialect: str) -> Executable:
     table = schema.links
     batch = unnested(dialect, typed(table, "shop"))
     of_them = (table.c.merchant == the(table.c.merchant), table.c.shop == batch.c.shop)
-    return select(table.c.shop, table.c.state, func.count().label("links")).where(*of_them).group_by(table.c.shop, table.c.state)
+    return (
+        select(table.c.shop, table.c.state, func.count().label("links"))
+        .where(*of_them)
+        .group_by(table.c.shop, table.c.state)
+    )
 
 
 class ShopRows(Scope):
     """See ports.Shops."""
 
     def insert(self, record: ShopRecord) -> None:
-        row = self.stamp(self._values(record) | {"shop": record.shop, "due_at": None if record.paused else self.now})
+        row = self.stamp(
+            self._values(record)
+            | {"shop": record.shop, "due_at": None if record.paused else self.now}
+        )
         self.connection.execute(insert(schema.shops).values(row))
 
     def get(self, ids: Collection[str]) -> dict[str, ShopRecord]:
-        found = lookup(self.connection, schema.shops, {"merchant": self.merchant}, [{"shop": item} for item in set(ids)])
+        found = lookup(
+            self.connection,
+            schema.shops,
+            {"merchant": self.merchant},
+            [{"shop": item} for item in set(ids)],
+        )
         return {row.shop: shop_from(row, self.now) for row in found if not row.deleted}
 
     def used(self, shop: str) -> bool:
@@ -85,14 +121,19 @@ class ShopRows(Scope):
     def page(self, page: Page) -> list[ShopRecord]:
         table = schema.shops
         query = select(table).where(self.mine(table), ~table.c.deleted, after(page, table.c.shop))
-        return [shop_from(row, self.now) for row in self.connection.execute(query.order_by(table.c.shop).limit(page.size))]
+        return [
+            shop_from(row, self.now)
+            for row in self.connection.execute(query.order_by(table.c.shop).limit(page.size))
+        ]
 
     def update(self, record: ShopRecord) -> None:
         table = schema.shops
         values = self._values(record) | {"updated_at": self.now, "revision": self.revision}
         resting = record.paused or record.deleted
         values["due_at"] = None if resting else func.coalesce(table.c.due_at, self.now)
-        self.connection.execute(update(table).where(self.mine(table), table.c.shop == record.shop).values(values))
+        self.connection.execute(
+            update(table).where(self.mine(table), table.c.shop == record.shop).values(values)
+        )
 
     def give_back(self, shop: str, token: int, end: GivenBack) -> int | None:
         values = given(
@@ -113,8 +154,14 @@ class ShopRows(Scope):
             raise LeaseLost(f"shops/{shop} is no longer held under token {token}")
         return None if row.due_at is None else int(row.due_at)
 
-    def save_progress(self, shop: str, *, cursor: str, complete_until: int | None, news: bool = False) -> None:
-        told = given(order_cursor=cursor, ordered_at=self.now if news else None, orders_complete_until=complete_until)
+    def save_progress(
+        self, shop: str, *, cursor: str, complete_until: int | None, news: bool = False
+    ) -> None:
+        told = given(
+            order_cursor=cursor,
+            ordered_at=self.now if news else None,
+            orders_complete_until=complete_until,
+        )
         run(self.connection, _PROGRESS, given(merchant=self.merchant, shop=shop) | told)
 
     def in_shadow(self, shop: str) -> bool:
@@ -123,42 +170,65 @@ class ShopRows(Scope):
 
     def difference_counts(self, shops: Collection[str]) -> dict[str, int]:
         table = schema.links
-        query = select(table.c.shop, func.count()).where(self.mine(table), table.c.shop.in_(list(shops)))
-        query = query.where(table.c.state == LinkState.SHADOW.value, table.c.differ_since.is_not(None)).group_by(table.c.shop)
+        query = select(table.c.shop, func.count()).where(
+            self.mine(table), table.c.shop.in_(list(shops))
+        )
+        query = query.where(
+            table.c.state == LinkState.SHADOW.value, table.c.differ_since.is_not(None)
+        ).group_by(table.c.shop)
         return {row[0]: int(row[1]) for row in self.connection.execute(query)}
 
     def save_reread(self, shop: str) -> None:
         table = schema.shops
-        self.connection.execute(update(table).where(self.mine(table), table.c.shop == shop).values(reread_at=self.now))
+        self.connection.execute(
+            update(table).where(self.mine(table), table.c.shop == shop).values(reread_at=self.now)
+        )
 
     def ask_reread(self, shop: str) -> None:
         table = schema.shops
-        self.connection.execute(update(table).where(self.mine(table), table.c.shop == shop).values(reread_at=1))
+        self.connection.execute(
+            update(table).where(self.mine(table), table.c.shop == shop).values(reread_at=1)
+        )
 
     def cancel(self, shop: str, token: int) -> None:
         table = schema.shops
-        held = and_(self.mine(table), table.c.shop == shop, table.c.fence == token, table.c.cancelled != token)
-        self.connection.execute(update(table).where(held).values(cancelled=token, taken=table.c.wanted, triggered=0))
+        held = and_(
+            self.mine(table),
+            table.c.shop == shop,
+            table.c.fence == token,
+            table.c.cancelled != token,
+        )
+        self.connection.execute(
+            update(table).where(held).values(cancelled=token, taken=table.c.wanted, triggered=0)
+        )
 
     def save_audited(self, shop: str) -> None:
         table = schema.shops
-        self.connection.execute(update(table).where(self.mine(table), table.c.shop == shop).values(audited_at=self.now))
+        self.connection.execute(
+            update(table).where(self.mine(table), table.c.shop == shop).values(audited_at=self.now)
+        )
 
     def save_check(self, shop: str, expire_at: int | None, *, status_changed: bool) -> None:
         table = schema.shops
         values = {"checked_at": self.now, "credentials_expire_at": expire_at}
         if status_changed:
             values["status_revision"] = self.revision
-        self.connection.execute(update(table).where(self.mine(table), table.c.shop == shop).values(values))
+        self.connection.execute(
+            update(table).where(self.mine(table), table.c.shop == shop).values(values)
+        )
 
     def forget_check(self, shop: str) -> None:
         table = schema.shops
         values = {"checked_at": None, "credentials_expire_at": None}
-        self.connection.execute(update(table).where(self.mine(table), table.c.shop == shop).values(values))
+        self.connection.execute(
+            update(table).where(self.mine(table), table.c.shop == shop).values(values)
+        )
 
     def load_state(self, shop: str) -> bytes | None:
         table = schema.shop_states
-        found: bytes | None = self.connection.scalar(select(table.c.sealed).where(self.mine(table), table.c.shop == shop))
+        found: bytes | None = self.connection.scalar(
+            select(table.c.sealed).where(self.mine(table), table.c.shop == shop)
+        )
         return found
 
     def save_state(self, shop: str, sealed: bytes) -> None:
@@ -166,18 +236,24 @@ class ShopRows(Scope):
         mine = (self.mine(table), table.c.shop == shop)
         values = {"sealed": sealed, "updated_at": self.now}
         if not self.connection.execute(update(table).where(*mine).values(values)).rowcount:
-            self.connection.execute(insert(table).values(values | {"merchant": self.merchant, "shop": shop}))
+            self.connection.execute(
+                insert(table).values(values | {"merchant": self.merchant, "shop": shop})
+            )
 
     def sealed(self) -> list[tuple[str, bytes | None, bytes | None]]:
         shops, states = schema.shops, schema.shop_states
         kept = and_(states.c.merchant == shops.c.merchant, states.c.shop == shops.c.shop)
-        query = select(shops.c.shop, shops.c.secrets, states.c.sealed).select_from(shops.outerjoin(states, kept))
+        query = select(shops.c.shop, shops.c.secrets, states.c.sealed).select_from(
+            shops.outerjoin(states, kept)
+        )
         rows = self.connection.execute(query.where(self.mine(shops)))
         return [(row.shop, row.secrets, row.sealed) for row in rows]
 
     def save_sealed(self, shop: str, secrets: bytes) -> None:
         table = schema.shops
-        self.connection.execute(update(table).where(self.mine(table), table.c.shop == shop).values(secrets=secrets))
+        self.connection.execute(
+            update(table).where(self.mine(table), table.c.shop == shop).values(secrets=secrets)
+        )
 
     def forget_state(self, shop: str) -> None:
         table = schema.shop_states
@@ -187,7 +263,9 @@ class ShopRows(Scope):
         rows = rows_of([{"shop": shop} for shop in set(shops)])
         counts: dict[str, dict[LinkState, int]] = defaultdict(dict)
         for shop, state, number in run(
-            self.connection, _counted(self.connection.dialect.name), rows | given(merchant=self.merchant)
+            self.connection,
+            _counted(self.connection.dialect.name),
+            rows | given(merchant=self.merchant),
         ):
             counts[shop][LinkState(state)] = number
         return counts
@@ -236,7 +314,9 @@ def shop_from(row: Row[Any], now: int) -> ShopRecord:
         additions_due_at=row.additions_due_at,
         hold_drift=row.hold_drift,
         shadow=row.shadow,
-        suspect_policy=SuspectPolicy(row.release_archived, row.release_vanished, row.release_unpaid, row.unpaid_after),
+        suspect_policy=SuspectPolicy(
+            row.release_archived, row.release_vanished, row.release_unpaid, row.unpaid_after
+        ),
         problem=problem_from(row.problem),
         last_run=row.last_run,
         last_run_at=row.last_run_at,

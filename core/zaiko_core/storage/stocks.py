@@ -7,7 +7,18 @@ from collections.abc import Collection, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, TypeVar
 
-from sqlalchemy import BigInteger, Executable, Row, Select, and_, func, literal, select, true, update
+from sqlalchemy import (
+    BigInteger,
+    Executable,
+    Row,
+    Select,
+    and_,
+    func,
+    literal,
+    select,
+    true,
+    update,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 
 from zaiko_core.app.records import Page, StockRecord
@@ -23,7 +34,9 @@ _QUANTITIES = ("physical", "allocated", "ordered", "unallocated")
 
 def balance_from(row: Row[Any]) -> Balance:
     """The balance in a row that has the columns of `stock`."""
-    return Balance(row.physical, row.allocated, row.ordered, row.unallocated, row.reserve, row.escrow_below)
+    return Balance(
+        row.physical, row.allocated, row.ordered, row.unallocated, row.reserve, row.escrow_below
+    )
 
 
 _NUMBERED = (
@@ -41,15 +54,26 @@ def _added(dialect: str) -> Executable:
     batch = unnested(dialect, typed(table, "product", *_QUANTITIES))
     values: dict[str, Any] = {name: table.c[name] + batch.c[name] for name in _QUANTITIES}
     values |= {name: the(table.c[name]) for name in ("updated_at", "revision")}
-    return update(table).where(table.c.merchant == the(table.c.merchant), table.c.product == batch.c.product).values(values)
+    return (
+        update(table)
+        .where(table.c.merchant == the(table.c.merchant), table.c.product == batch.c.product)
+        .values(values)
+    )
 
 
 @lru_cache
 def _added_to_warehouses(dialect: str) -> Executable:
     table = schema.warehouse_stock
     batch = unnested(dialect, typed(table, "product", "warehouse", "physical", "allocated"))
-    same = (table.c.merchant == the(table.c.merchant), table.c.product == batch.c.product, table.c.warehouse == batch.c.warehouse)
-    values = {"physical": table.c.physical + batch.c.physical, "allocated": table.c.allocated + batch.c.allocated}
+    same = (
+        table.c.merchant == the(table.c.merchant),
+        table.c.product == batch.c.product,
+        table.c.warehouse == batch.c.warehouse,
+    )
+    values = {
+        "physical": table.c.physical + batch.c.physical,
+        "allocated": table.c.allocated + batch.c.allocated,
+    }
     return update(table).where(*same).values(values)
 
 
@@ -60,7 +84,11 @@ def _scarce(dialect: str) -> Select[Any]:
     batch = unnested(dialect, typed(table, "product"))
     scarce = table.c.physical - table.c.ordered - table.c.reserve <= table.c.escrow_below
     same = and_(table.c.merchant == the(table.c.merchant), table.c.product == batch.c.product)
-    return select(table.c.product).join_from(table, batch, same).where(table.c.escrow_below > 0, scarce)
+    return (
+        select(table.c.product)
+        .join_from(table, batch, same)
+        .where(table.c.escrow_below > 0, scarce)
+    )
 
 
 @lru_cache
@@ -69,7 +97,11 @@ def _exceeding(dialect: str) -> Select[Any]:
     table = schema.stock
     batch = unnested(dialect, {"product": table.c.product.type, "physical": BigInteger})
     same = and_(table.c.merchant == the(table.c.merchant), table.c.product == batch.c.product)
-    return select(table.c.product).join_from(table, batch, same).where(table.c.physical > batch.c.physical)
+    return (
+        select(table.c.product)
+        .join_from(table, batch, same)
+        .where(table.c.physical > batch.c.physical)
+    )
 
 
 @lru_cache
@@ -78,20 +110,44 @@ def _reserved(dialect: str) -> tuple[Executable, Executable]:
     table = schema.stock
     batch = unnested(dialect, typed(table, "product", "reserve"))
     same = and_(table.c.merchant == the(table.c.merchant), table.c.product == batch.c.product)
-    before = select(table.c.product, table.c.reserve, batch.c.reserve, table.c.escrow_below, table.c.escrow_below)
-    values = {"reserve": batch.c.reserve, "updated_at": the(table.c.updated_at), "revision": the(table.c.revision)}
-    return _noting(dialect, before.join_from(table, batch, same)), update(table).where(same).values(values)
+    before = select(
+        table.c.product,
+        table.c.reserve,
+        batch.c.reserve,
+        table.c.escrow_below,
+        table.c.escrow_below,
+    )
+    values = {
+        "reserve": batch.c.reserve,
+        "updated_at": the(table.c.updated_at),
+        "revision": the(table.c.revision),
+    }
+    return _noting(dialect, before.join_from(table, batch, same)), update(table).where(same).values(
+        values
+    )
 
 
 def _noting(dialect: str, changing: Select[Any]) -> Any:
-    """Writes down how settings were before; `changing` selects product, reserve and escrow limit, each before and after."""
+    """Writes down how settings were before; `changing` selects product, reserve and escrow limit,
+    each before and after."""
     table = schema.stock_settings
     words: Any = postgresql if dialect == "postgresql" else sqlite
-    names = ["product", "reserve_before", "reserve", "escrow_before", "escrow_below", "merchant", "revision", "at"]
+    names = [
+        "product",
+        "reserve_before",
+        "reserve",
+        "escrow_before",
+        "escrow_below",
+        "merchant",
+        "revision",
+        "at",
+    ]
     whole = changing.add_columns(*(the(table.c[name]) for name in ("merchant", "revision", "at")))
     statement = words.insert(table).from_select(names, whole.where(true()))
     again = {name: statement.excluded[name] for name in ("reserve", "escrow_below")}
-    return statement.on_conflict_do_update(index_elements=[key.name for key in table.primary_key.columns], set_=again)
+    return statement.on_conflict_do_update(
+        index_elements=[key.name for key in table.primary_key.columns], set_=again
+    )
 
 
 class StockRows(Scope):
@@ -101,11 +157,17 @@ class StockRows(Scope):
         if not products:
             return {}
         rows = [{"product": item} for item in set(products)]
-        return self._records(lookup(self.connection, schema.stock, {"merchant": self.merchant}, rows))
+        return self._records(
+            lookup(self.connection, schema.stock, {"merchant": self.merchant}, rows)
+        )
 
     def page(self, page: Page, *, products: Collection[str], oversold: bool) -> list[StockRecord]:
         table = schema.stock
-        query = select(table).where(self.mine(table), after(page, table.c.product)).order_by(table.c.product)
+        query = (
+            select(table)
+            .where(self.mine(table), after(page, table.c.product))
+            .order_by(table.c.product)
+        )
         if products:
             query = query.where(table.c.product.in_(list(products)))
         if oversold:
@@ -114,7 +176,11 @@ class StockRows(Scope):
 
     def count_oversold(self) -> int:
         table = schema.stock
-        query = select(func.count()).select_from(table).where(self.mine(table), table.c.physical < table.c.ordered)
+        query = (
+            select(func.count())
+            .select_from(table)
+            .where(self.mine(table), table.c.physical < table.c.ordered)
+        )
         return self.connection.scalar(query) or 0
 
     def set_reserves(self, reserves: Mapping[str, int]) -> None:
@@ -127,7 +193,9 @@ class StockRows(Scope):
     def set_escrow(self, product: str, below: int) -> None:
         table = schema.stock
         mine = (self.mine(table), table.c.product == product)
-        changing = select(table.c.product, table.c.reserve, table.c.reserve, table.c.escrow_below, literal(below)).where(*mine)
+        changing = select(
+            table.c.product, table.c.reserve, table.c.reserve, table.c.escrow_below, literal(below)
+        ).where(*mine)
         stamp = given(merchant=self.merchant, revision=self.revision, at=self.now)
         self.connection.execute(_noting(self.connection.dialect.name, changing), stamp)
         values = {"escrow_below": below, "updated_at": self.now, "revision": self.revision}
@@ -137,7 +205,11 @@ class StockRows(Scope):
         if not products:
             return set()
         rows = rows_of([{"product": product} for product in set(products)])
-        found = run(self.connection, _scarce(self.connection.dialect.name), rows | given(merchant=self.merchant))
+        found = run(
+            self.connection,
+            _scarce(self.connection.dialect.name),
+            rows | given(merchant=self.merchant),
+        )
         return {row.product for row in found}
 
     def exceeding(self, most: Mapping[str, int]) -> set[str]:
@@ -146,17 +218,31 @@ class StockRows(Scope):
         rows = rows_of([{"product": product, "physical": units} for product, units in most.items()])
         return {
             row.product
-            for row in run(self.connection, _exceeding(self.connection.dialect.name), rows | given(merchant=self.merchant))
+            for row in run(
+                self.connection,
+                _exceeding(self.connection.dialect.name),
+                rows | given(merchant=self.merchant),
+            )
         }
 
     def post(self, entries: Sequence[Entry]) -> list[Movement]:
         if not entries:
             return []
-        ((last,),) = run(self.connection, _NUMBERED, given(merchant=self.merchant, last_movement=len(entries)))
+        ((last,),) = run(
+            self.connection, _NUMBERED, given(merchant=self.merchant, last_movement=len(entries))
+        )
         first = last - len(entries) + 1
-        movements = [Movement(first + place, entry, self.now, self.revision) for place, entry in enumerate(entries)]
+        movements = [
+            Movement(first + place, entry, self.now, self.revision)
+            for place, entry in enumerate(entries)
+        ]
         same = {"merchant": self.merchant, "recorded_at": self.now, "revision": self.revision}
-        insert_rows(self.connection, schema.movements, [self._row(movement) for movement in movements], same=same)
+        insert_rows(
+            self.connection,
+            schema.movements,
+            [self._row(movement) for movement in movements],
+            same=same,
+        )
         self._add(entries)
         return movements
 
@@ -168,7 +254,12 @@ class StockRows(Scope):
         return {row.cause: _movement(row) for row in found}
 
     def movements(
-        self, page: Page, *, products: Collection[str], warehouse: str, kinds: Collection[MovementKind]
+        self,
+        page: Page,
+        *,
+        products: Collection[str],
+        warehouse: str,
+        kinds: Collection[MovementKind],
     ) -> list[Movement]:
         table = schema.movements
         query = select(table).where(self.mine(table)).order_by(table.c.seq.desc())
@@ -186,9 +277,15 @@ class StockRows(Scope):
         table = schema.movements
         sums = [func.coalesce(func.sum(table.c[name]), 0).label(name) for name in _QUANTITIES]
         query = select(table.c.product, *sums).where(self.mine(table)).group_by(table.c.product)
-        journal = {row.product: Delta(*(int(getattr(row, name)) for name in _QUANTITIES)) for row in self.connection.execute(query)}
+        journal = {
+            row.product: Delta(*(int(getattr(row, name)) for name in _QUANTITIES))
+            for row in self.connection.execute(query)
+        }
         stock = schema.stock
-        balances = {row.product: balance_from(row) for row in self.connection.execute(select(stock).where(self.mine(stock)))}
+        balances = {
+            row.product: balance_from(row)
+            for row in self.connection.execute(select(stock).where(self.mine(stock)))
+        }
         wrong: dict[str, tuple[Delta, Balance]] = {}
         for product in journal.keys() | balances.keys():
             summed, kept = journal.get(product, Delta()), balances.get(product, Balance())
@@ -203,7 +300,10 @@ class StockRows(Scope):
             _sum(by_product, entry.product, entry.delta)
             if entry.warehouse:
                 _sum(by_warehouse, (entry.product, entry.warehouse), entry.delta)
-        rows = [{"product": product, **_delta_row(delta)} for product, delta in sorted(by_product.items())]
+        rows = [
+            {"product": product, **_delta_row(delta)}
+            for product, delta in sorted(by_product.items())
+        ]
         stamp = given(merchant=self.merchant, updated_at=self.now, revision=self.revision)
         run(self.connection, _added(self.connection.dialect.name), rows_of(rows) | stamp)
         if by_warehouse:
@@ -217,19 +317,33 @@ class StockRows(Scope):
         ]
         keys = [{"product": row["product"], "warehouse": row["warehouse"]} for row in rows]
         insert_rows(self.connection, table, keys, same=mine, ignore=True)
-        run(self.connection, _added_to_warehouses(self.connection.dialect.name), rows_of(rows) | given(**mine))
+        run(
+            self.connection,
+            _added_to_warehouses(self.connection.dialect.name),
+            rows_of(rows) | given(**mine),
+        )
 
     def _records(self, rows: Sequence[Row[Any]]) -> dict[str, StockRecord]:
         if not rows:
             return {}
         keys = [{"product": row.product} for row in rows]
-        held = lookup(self.connection, schema.warehouse_stock, {"merchant": self.merchant}, keys, order_by=("warehouse",))
+        held = lookup(
+            self.connection,
+            schema.warehouse_stock,
+            {"merchant": self.merchant},
+            keys,
+            order_by=("warehouse",),
+        )
         per_warehouse: dict[str, dict[str, tuple[int, int]]] = defaultdict(dict)
         for row in held:
             per_warehouse[row.product][row.warehouse] = (row.physical, row.allocated)
         return {
             row.product: StockRecord(
-                row.product, balance_from(row), per_warehouse.get(row.product, {}), row.updated_at, row.revision
+                row.product,
+                balance_from(row),
+                per_warehouse.get(row.product, {}),
+                row.updated_at,
+                row.revision,
             )
             for row in rows
         }

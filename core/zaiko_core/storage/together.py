@@ -1,4 +1,5 @@
-"""Work that waits for the same merchant is done together: one turn of a thread and one transaction for all of it (ADR 0026)."""
+"""Work that waits for the same merchant is done together: one turn of a thread and one transaction
+for all of it (ADR 0026)."""
 
 from __future__ import annotations
 
@@ -36,7 +37,8 @@ Act = Callable[[Any, Sequence[Any]], Sequence[Any]]
 
 @dataclass(frozen=True, slots=True)
 class Alike:
-    """What an item does as others do: it looks up `what`, or acts on it. No two whose `claims` meet act at once."""
+    """What an item does as others do: it looks up `what`, or acts on it. No two whose `claims` meet
+    act at once."""
 
     do: Look | Act
     what: Any
@@ -45,8 +47,8 @@ class Alike:
 
 @dataclass(eq=False, slots=True)
 class Item:
-    """`work` takes a unit of work and runs in `context`; where `alike` is given, both do the same. `advancing`: it changes
-    something in any case, which saves a statement where it goes alone."""
+    """`work` takes a unit of work and runs in `context`; where `alike` is given, both do the same.
+    `advancing`: it changes something in any case, which saves a statement where it goes alone."""
 
     work: Callable[[Any], Any]
     context: contextvars.Context
@@ -60,16 +62,18 @@ class _Lane:
     waiting: list[Item] = field(default_factory=list)
     running: int = 0
     abreast: bool = False
-    """Whether somebody came while others waited or were at work; until one is at work alone to the end."""
+    """Whether somebody came while others waited or were at work; until one is at work alone to the
+    end."""
     collecting: bool = False
     began: float = 0.0
     alarm: asyncio.TimerHandle | None = None
 
 
 class Together:
-    """Used on event loops; `do` runs on a thread of `pool` and gives an outcome for each item, in their order. `patience`: seconds
-    after which another group of the same merchant starts beside one that is still at work; None: never. `window`: seconds that the
-    next group waits for company while there are callers abreast; who comes alone never does."""
+    """Used on event loops; `do` runs on a thread of `pool` and gives an outcome for each item, in
+    their order. `patience`: seconds after which another group of the same merchant starts beside
+    one that is still at work; None: never. `window`: seconds that the next group waits for company
+    while there are callers abreast; who comes alone never does."""
 
     def __init__(
         self,
@@ -80,23 +84,37 @@ class Together:
         window: float = 0,
     ) -> None:
         self._do, self._pool, self._patience, self._window = do, pool, patience, window
-        self._lanes: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, _Lane]] = WeakKeyDictionary()
+        self._lanes: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, _Lane]] = (
+            WeakKeyDictionary()
+        )
 
     async def add(self, merchant: str, work: Callable[[Any], T], *, advancing: bool = False) -> T:
-        """What `work` returns, when its group is committed. Raises what it raises, and what the store raises. One that is cancelled
-        before its group begins is not run; later, it runs to its end and nobody hears of it."""
+        """What `work` returns, when its group is committed. Raises what it raises, and what the
+        store raises. One that is cancelled before its group begins is not run; later, it runs to
+        its end and nobody hears of it."""
         answer: T = await self._add(merchant, work, advancing=advancing)
         return answer
 
     async def look(self, merchant: str, look: Look, key: Any) -> Any:
-        """As `add`, for what `look` finds for `key`, or None; `do` may take items with the same look at once (`looked_up`)."""
+        """As `add`, for what `look` finds for `key`, or None; `do` may take items with the same
+        look at once (`looked_up`)."""
         return await self._add(merchant, lambda uow: look(uow, [key]).get(key), Alike(look, key))
 
     async def act(self, merchant: str, act: Act, what: Any, claims: Collection[str]) -> Any:
-        """As `add`, for what `act` answers to `what`; `do` may take items with the same act at once (`runs`)."""
-        return await self._add(merchant, lambda uow: act(uow, [what])[0], Alike(act, what, frozenset(claims)))
+        """As `add`, for what `act` answers to `what`; `do` may take items with the same act at once
+        (`runs`)."""
+        return await self._add(
+            merchant, lambda uow: act(uow, [what])[0], Alike(act, what, frozenset(claims))
+        )
 
-    async def _add(self, merchant: str, work: Callable[[Any], Any], alike: Alike | None = None, *, advancing: bool = False) -> Any:
+    async def _add(
+        self,
+        merchant: str,
+        work: Callable[[Any], Any],
+        alike: Alike | None = None,
+        *,
+        advancing: bool = False,
+    ) -> Any:
         loop = asyncio.get_running_loop()
         lane = self._lanes.setdefault(loop, {}).setdefault(merchant, _Lane())
         item = Item(work, contextvars.copy_context(), loop.create_future(), alike, advancing)
@@ -126,10 +144,13 @@ class Together:
             stopping = StorageUnavailable("the server is stopping; try again")
             self._answer(loop, merchant, lane, group, [Outcome(error=stopping)] * len(group))
             return
-        done.add_done_callback(lambda done: self._answer(loop, merchant, lane, group, _outcomes(done, group)))
+        done.add_done_callback(
+            lambda done: self._answer(loop, merchant, lane, group, _outcomes(done, group))
+        )
 
     def _overdue(self, loop: asyncio.AbstractEventLoop, merchant: str, lane: _Lane) -> bool:
-        """Whether those who wait have waited for long enough; if not, they are looked at again when they have."""
+        """Whether those who wait have waited for long enough; if not, they are looked at again when
+        they have."""
         if self._patience is None:
             return False
         if loop.time() - lane.began >= self._patience:
@@ -144,7 +165,12 @@ class Together:
         return False
 
     def _answer(
-        self, loop: asyncio.AbstractEventLoop, merchant: str, lane: _Lane, group: Sequence[Item], outcomes: Sequence[Outcome]
+        self,
+        loop: asyncio.AbstractEventLoop,
+        merchant: str,
+        lane: _Lane,
+        group: Sequence[Item],
+        outcomes: Sequence[Outcome],
     ) -> None:
         lane.running -= 1
         lane.abreast = len(group) > 1 or bool(lane.waiting or lane.running)
@@ -167,8 +193,8 @@ class Together:
 
 
 def looked_up(uow: Any, items: Sequence[Item]) -> dict[Item, Outcome]:
-    """What items that have their look in common have found with one call of it; the others are left out. Raises what a look
-    raises."""
+    """What items that have their look in common have found with one call of it; the others are left
+    out. Raises what a look raises."""
     same: dict[Any, list[tuple[Item, Any]]] = defaultdict(list)
     for item in items:
         if item.alike is not None:
@@ -182,7 +208,8 @@ def looked_up(uow: Any, items: Sequence[Item]) -> dict[Item, Outcome]:
 
 
 def runs(items: Sequence[Item]) -> Iterator[list[Item]]:
-    """Items in their order: neighbours with the same act, whose claims do not meet, together; everything else alone."""
+    """Items in their order: neighbours with the same act, whose claims do not meet, together;
+    everything else alone."""
     run: list[Item] = []
     claims: set[str] = set()
     for item in items:

@@ -36,12 +36,18 @@ class TokenRows:
         self._connection.execute(insert(schema.tokens).values(values))
 
     def get(self, token: str) -> TokenRecord | None:
-        row = self._connection.execute(select(schema.tokens).where(schema.tokens.c.token == token)).one_or_none()
+        row = self._connection.execute(
+            select(schema.tokens).where(schema.tokens.c.token == token)
+        ).one_or_none()
         return None if row is None else _record(row)
 
     def of_certificates(self, identities: Collection[str]) -> list[TokenRecord]:
         table = schema.tokens
-        query = select(table).where(table.c.certificate.in_([item for item in identities if item])).order_by(table.c.token)
+        query = (
+            select(table)
+            .where(table.c.certificate.in_([item for item in identities if item]))
+            .order_by(table.c.token)
+        )
         return [_record(row) for row in self._connection.execute(query)]
 
     def page(self, page: Page) -> list[TokenRecord]:
@@ -54,12 +60,16 @@ class TokenRows:
     def end(self, token: str) -> None:
         table = schema.tokens
         self._connection.execute(
-            update(table).where(table.c.token == token, table.c.revoked_at.is_(None)).values(revoked_at=self.now)
+            update(table)
+            .where(table.c.token == token, table.c.revoked_at.is_(None))
+            .values(revoked_at=self.now)
         )
 
     def used(self, token: str) -> None:
         table = schema.tokens
-        self._connection.execute(update(table).where(table.c.token == token).values(last_used_at=self.now))
+        self._connection.execute(
+            update(table).where(table.c.token == token).values(last_used_at=self.now)
+        )
 
 
 def _record(row: Row[Any]) -> TokenRecord:

@@ -1,4 +1,5 @@
-"""What makes a shop's next run begin, as it is kept with the shop: a rank, so that the strongest of many wins in one statement."""
+"""What makes a shop's next run begin, as it is kept with the shop: a rank, so that the strongest of
+many wins in one statement."""
 
 from __future__ import annotations
 
@@ -13,14 +14,15 @@ _RANKS = {Trigger.CHANGE: 1, Trigger.WEBHOOK: 2, Trigger.REQUEST: 3}
 
 
 def stronger(column: Any, trigger: Trigger) -> Any:
-    """The column's new value: the stronger of what it has and of `trigger`, which is REQUEST, WEBHOOK or CHANGE."""
+    """The column's new value: the stronger of what it has and of `trigger`, which is REQUEST,
+    WEBHOOK or CHANGE."""
     rank = _RANKS[trigger]
     return case((column < rank, literal(rank)), else_=column)
 
 
 def because(*, rank: int, pending: bool, held: bool, failed: bool) -> Trigger:
-    """Why a due shop runs now. `pending`: something asked for a run since the last one began; `held`: its last owner's lease ran
-    out; `failed`: its last run did."""
+    """Why a due shop runs now. `pending`: something asked for a run since the last one began;
+    `held`: its last owner's lease ran out; `failed`: its last run did."""
     if rank == _RANKS[Trigger.REQUEST]:
         return Trigger.REQUEST
     if held:

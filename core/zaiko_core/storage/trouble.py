@@ -17,8 +17,11 @@ _STANDBY = {"25006"}
 _LOST_STATES = _STOPPING | _NOT_CONNECTED | _EXHAUSTED | _WAITED | _STANDBY
 
 
-def refusal_for(error: DBAPIError | PoolTimeout) -> tuple[StorageUnavailable | WriteConflict, bool] | None:
-    """What to say when it stays so, and whether running the transaction again at once may help; None for a bug of ours."""
+def refusal_for(
+    error: DBAPIError | PoolTimeout,
+) -> tuple[StorageUnavailable | WriteConflict, bool] | None:
+    """What to say when it stays so, and whether running the transaction again at once may help;
+    None for a bug of ours."""
     if isinstance(error, PoolTimeout):
         return StorageUnavailable("every connection to the database is busy; try again"), False
     state = getattr(error.orig, "sqlstate", None)
@@ -31,7 +34,9 @@ def refusal_for(error: DBAPIError | PoolTimeout) -> tuple[StorageUnavailable | W
     if isinstance(error, OperationalError):
         cause = str(error.orig)
         if "locked" in cause or "busy" in cause:
-            return StorageUnavailable("the database file is locked by another process; try again"), True
+            return StorageUnavailable(
+                "the database file is locked by another process; try again"
+            ), True
         if state is None and "sqlite" not in type(error.orig).__module__:
             return StorageUnavailable("the database cannot be reached; try again"), True
         if any(words in cause for words in ("is full", "readonly", "disk I/O", "unable to open")):

@@ -1,4 +1,5 @@
-"""One thread of a process at a time is at the same thing; the others wait here, where the database does not know of them."""
+"""One thread of a process at a time is at the same thing; the others wait here, where the database
+does not know of them."""
 
 from __future__ import annotations
 
@@ -10,7 +11,8 @@ from zaiko_core.domain.errors import StorageUnavailable
 
 
 class Turns:
-    """For each key one thread at a time, for any number of keys; one that waits `patience` seconds is told."""
+    """For each key one thread at a time, for any number of keys; one that waits `patience` seconds
+    is told."""
 
     def __init__(self, patience: float) -> None:
         self._patience = patience

@@ -1,4 +1,5 @@
-"""One unit of work on one merchant, with every repository (ports.UnitOfWork); a transaction has one of them, or several in turn."""
+"""One unit of work on one merchant, with every repository (ports.UnitOfWork); a transaction has one
+of them, or several in turn."""
 
 from __future__ import annotations
 
@@ -9,7 +10,13 @@ from typing import Any
 
 from sqlalchemy import Connection, Executable, case, or_, select, update
 
-from zaiko_core.app.records import ChangeKind, ClearedRecord, MerchantRecord, OversellRecord, Trigger
+from zaiko_core.app.records import (
+    ChangeKind,
+    ClearedRecord,
+    MerchantRecord,
+    OversellRecord,
+    Trigger,
+)
 from zaiko_core.domain.errors import LeaseLost, NotFound
 from zaiko_core.storage import schema, triggers
 from zaiko_core.storage.additions import AdditionRows
@@ -35,13 +42,19 @@ from zaiko_core.tracing import written
 
 @lru_cache
 def _opening(dialect: str, writing: bool, advancing: bool, clocked: bool) -> Executable:
-    """The merchant's row, locked by whoever writes; counted up at once by whoever is known to change something."""
+    """The merchant's row, locked by whoever writes; counted up at once by whoever is known to
+    change something."""
     table = schema.merchants
     mine = table.c.merchant == the(table.c.merchant)
     clock = [CLOCK.label("clock")] if clocked else []
     if advancing:
         notified = [NOTIFIED] if dialect == "postgresql" else []
-        return update(table).where(mine).values(head=table.c.head + 1).returning(table, *clock, *notified)
+        return (
+            update(table)
+            .where(mine)
+            .values(head=table.c.head + 1)
+            .returning(table, *clock, *notified)
+        )
     query = select(table, *clock).where(mine)
     return query.with_for_update(of=table) if writing else query
 
@@ -49,13 +62,20 @@ def _opening(dialect: str, writing: bool, advancing: bool, clocked: bool) -> Exe
 @lru_cache
 def _advancing(dialect: str) -> Executable:
     table = schema.merchants
-    advanced = update(table).where(table.c.merchant == the(table.c.merchant)).values(head=the(table.c.head))
+    advanced = (
+        update(table)
+        .where(table.c.merchant == the(table.c.merchant))
+        .values(head=the(table.c.head))
+    )
     return advanced.returning(NOTIFIED) if dialect == "postgresql" else advanced
 
 
 _LEASE = (
     select(schema.shops.c.fence, schema.shops.c.owner)
-    .where(schema.shops.c.merchant == the(schema.shops.c.merchant), schema.shops.c.shop == the(schema.shops.c.shop))
+    .where(
+        schema.shops.c.merchant == the(schema.shops.c.merchant),
+        schema.shops.c.shop == the(schema.shops.c.shop),
+    )
     .with_for_update()
 )
 
@@ -72,19 +92,40 @@ def _triggering(dialect: str, by: Trigger, traced: bool) -> Executable:
         "due_at": case((stays, table.c.due_at), else_=the(table.c.due_at)),
         "triggered": triggers.stronger(table.c.triggered, by),
     }
-    same = (table.c.merchant == the(table.c.merchant), table.c.shop == batch.c.shop, table.c.due_at.is_not(None))
-    triggered = update(table).where(*same).values(values | ({"cause": the(table.c.cause)} if traced else {}))
+    same = (
+        table.c.merchant == the(table.c.merchant),
+        table.c.shop == batch.c.shop,
+        table.c.due_at.is_not(None),
+    )
+    triggered = (
+        update(table)
+        .where(*same)
+        .values(values | ({"cause": the(table.c.cause)} if traced else {}))
+    )
     return triggered.returning(NOTIFIED) if dialect == "postgresql" else triggered
 
 
 class StorageUnitOfWork:
-    """See ports.UnitOfWork. Made by `opened` and `following`, ended by `finish`; one transaction has those of one merchant."""
+    """See ports.UnitOfWork. Made by `opened` and `following`, ended by `finish`; one transaction
+    has those of one merchant."""
 
     def __init__(
-        self, connection: Connection, merchants: MerchantRecord, now: int, *, writing: bool, advanced: bool = False
+        self,
+        connection: Connection,
+        merchants: MerchantRecord,
+        now: int,
+        *,
+        writing: bool,
+        advanced: bool = False,
     ) -> None:
-        """`advanced`: the merchant's row has been counted up already, as something will change in any case."""
-        self._connection, self.merchant, self.merchants, self.now = connection, merchants.merchant, merchants, now
+        """`advanced`: the merchant's row has been counted up already, as something will change in
+        any case."""
+        self._connection, self.merchant, self.merchants, self.now = (
+            connection,
+            merchants.merchant,
+            merchants,
+            now,
+        )
         self.revision = merchants.head + 1 if writing else merchants.head
         self._changes: dict[tuple[ChangeKind, str], None] = {}
         self._advance, self._advanced = advanced, advanced
@@ -197,16 +238,24 @@ class StorageUnitOfWork:
     def tell(self, fact: OversellRecord | ClearedRecord) -> None:
         self.told.append(fact)
 
-    def trigger(self, shops: Iterable[str], *, delay: int = 0, by: Trigger = Trigger.CHANGE) -> None:
+    def trigger(
+        self, shops: Iterable[str], *, delay: int = 0, by: Trigger = Trigger.CHANGE
+    ) -> None:
         # A run handles what it makes due in its own shop before it ends.
         names = set(shops) - ({self._held[0]} if self._held else set())
         if not names:
             return
         cause = written()
-        values = given(merchant=self.merchant, due_at=self.now + delay) | (given(cause=cause) if cause else {})
+        values = given(merchant=self.merchant, due_at=self.now + delay) | (
+            given(cause=cause) if cause else {}
+        )
         dialect = self._connection.dialect.name
         rows = rows_of([{"shop": shop} for shop in names])
-        run(self._connection, _triggering(dialect, by, bool(cause)), values | rows | told(dialect, delay))
+        run(
+            self._connection,
+            _triggering(dialect, by, bool(cause)),
+            values | rows | told(dialect, delay),
+        )
         self.due(delay)
 
     def due(self, delay: int = 0) -> None:
@@ -232,22 +281,41 @@ class StorageUnitOfWork:
 
     @property
     def changes(self) -> list[dict[str, Any]]:
-        """Its rows of the change feed, without merchant and time, which are those of the transaction."""
-        return [{"revision": self.revision, "kind": kind.value, "name": name} for kind, name in self._changes]
+        """Its rows of the change feed, without merchant and time, which are those of the
+        transaction."""
+        return [
+            {"revision": self.revision, "kind": kind.value, "name": name}
+            for kind, name in self._changes
+        ]
 
 
-def opened(connection: Connection, merchant: str, now: int | None, *, writing: bool, advancing: bool = False) -> StorageUnitOfWork:
-    """The first of a transaction. `now` None: by PostgreSQL's clock, which is asked on the way. `advancing`: something will change
-    in any case. Raises NotFound."""
+def opened(
+    connection: Connection,
+    merchant: str,
+    now: int | None,
+    *,
+    writing: bool,
+    advancing: bool = False,
+) -> StorageUnitOfWork:
+    """The first of a transaction. `now` None: by PostgreSQL's clock, which is asked on the way.
+    `advancing`: something will change in any case. Raises NotFound."""
     # The merchant's row is locked first, by every writer (ADR 0003).
     dialect = connection.dialect.name
     opening = _opening(dialect, writing, advancing, now is None)
-    row = only(run(connection, opening, given(merchant=merchant) | (told(dialect, None) if advancing else {})))
+    row = only(
+        run(
+            connection,
+            opening,
+            given(merchant=merchant) | (told(dialect, None) if advancing else {}),
+        )
+    )
     if row is None:
         raise NotFound(f"merchants/{merchant}")
     found = merchant_from(row)
     record = replace(found, head=found.head - 1) if advancing else found
-    return StorageUnitOfWork(connection, record, row.clock if now is None else now, writing=writing, advanced=advancing)
+    return StorageUnitOfWork(
+        connection, record, row.clock if now is None else now, writing=writing, advanced=advancing
+    )
 
 
 def following(earlier: StorageUnitOfWork, connection: Connection) -> StorageUnitOfWork:
@@ -256,15 +324,18 @@ def following(earlier: StorageUnitOfWork, connection: Connection) -> StorageUnit
 
 
 def finish(connection: Connection, done: Sequence[StorageUnitOfWork]) -> bool:
-    """Write the change feed and the merchant's new revision, and tell other replicas; whether there is something for watchers or
-    the scheduler. `done` are the units of work of one transaction, in their order."""
+    """Write the change feed and the merchant's new revision, and tell other replicas; whether there
+    is something for watchers or the scheduler. `done` are the units of work of one transaction, in
+    their order."""
     dialect, last, due_in = connection.dialect.name, done[-1], soonest(done)
     if any(uow._advance for uow in done):
         if not (len(done) == 1 and last._advanced):
             head = given(merchant=last.merchant, head=last.answer_revision)
             run(connection, _advancing(dialect), head | told(dialect, due_in))
         rows = [row for uow in done for row in uow.changes]
-        insert_rows(connection, schema.changes, rows, same={"merchant": last.merchant, "at": last.now})
+        insert_rows(
+            connection, schema.changes, rows, same={"merchant": last.merchant, "at": last.now}
+        )
         return True
     return due_in is not None
 

@@ -30,7 +30,10 @@ class WebhookRows(Scope):
         if len(delivery) > _LONGEST:
             delivery = hashlib.sha256(delivery.encode("utf-8", "replace")).hexdigest()
         values = {"merchant": self.merchant, "shop": shop, "delivery": delivery, "at": self.now}
-        return self.connection.execute(_insert(self.connection.dialect.name), values).one_or_none() is not None
+        return (
+            self.connection.execute(_insert(self.connection.dialect.name), values).one_or_none()
+            is not None
+        )
 
     def forget(self, *, older_than: int) -> None:
         table = schema.webhook_deliveries

@@ -1,4 +1,5 @@
-"""What this host remembers of the database, outside of it, so that a database that has gone back is noticed (ADR 0023)."""
+"""What this host remembers of the database, outside of it, so that a database that has gone back is
+noticed (ADR 0023)."""
 
 from __future__ import annotations
 
@@ -11,7 +12,8 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """`epoch` is the database's; `revisions` the sum of its merchants' newest revisions, which never falls."""
+    """`epoch` is the database's; `revisions` the sum of its merchants' newest revisions, which
+    never falls."""
 
     epoch: str
     revisions: int

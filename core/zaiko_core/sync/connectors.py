@@ -1,5 +1,5 @@
-"""The open connectors of this process: one for each shop, shared by its runs, checks, readings of listings and notifications, so
-that tokens, quotas and connections are known once (ADR 0009)."""
+"""The open connectors of this process: one for each shop, shared by its runs, checks, readings of
+listings and notifications, so that tokens, quotas and connections are known once (ADR 0009)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from zaiko_core.app.records import ShopRecord
 from zaiko_core.sync.guard import GuardedConnector
 
 IDLE = 600.0
-"""Seconds after which a connector that nobody uses is closed: 20,000 shops do not keep 20,000 connections."""
+"""Seconds after which a connector that nobody uses is closed: 20,000 shops do not keep 20,000
+connections."""
 _SWEEP = 60.0
 
 Open = Callable[[str, ShopRecord], GuardedConnector]
@@ -44,8 +45,9 @@ class Connectors:
 
     @contextlib.asynccontextmanager
     async def use(self, merchant: str, shop: ShopRecord) -> AsyncIterator[GuardedConnector]:
-        """The shop's connector, for as long as the context lasts; others may use it meanwhile. One with other settings or
-        credentials is opened anew, and the old one closed when its last user is done."""
+        """The shop's connector, for as long as the context lasts; others may use it meanwhile. One
+        with other settings or credentials is opened anew, and the old one closed when its last user
+        is done."""
         await self._sweep()
         kept = await self._current(merchant, shop)
         kept.users += 1
@@ -70,7 +72,10 @@ class Connectors:
             await each.connector.aclose()
 
     async def _current(self, merchant: str, shop: ShopRecord) -> _Kept:
-        key, identity = (merchant, shop.shop), (shop.connector, shop.settings, shop.secrets, shop.created_at)
+        key, identity = (
+            (merchant, shop.shop),
+            (shop.connector, shop.settings, shop.secrets, shop.created_at),
+        )
         kept = self._kept.get(key)
         if kept is not None and kept.identity == identity:
             return kept
@@ -89,7 +94,9 @@ class Connectors:
         if now - self._swept_at < _SWEEP:
             return
         self._swept_at = now
-        for key in [key for key, kept in self._kept.items() if not kept.users and now - kept.used_at > IDLE]:
+        for key in [
+            key for key, kept in self._kept.items() if not kept.users and now - kept.used_at > IDLE
+        ]:
             if key in self._kept and not self._kept[key].users:
                 await _end(self._kept.pop(key))
 

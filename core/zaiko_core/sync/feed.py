@@ -1,4 +1,5 @@
-"""Tells watchers that a merchant's revision has moved. Holds no events, only the newest revision that this process knows of."""
+"""Tells watchers that a merchant's revision has moved. Holds no events, only the newest revision
+that this process knows of."""
 
 from __future__ import annotations
 
@@ -9,7 +10,8 @@ from zaiko_core.storage.engine import Database
 
 
 class ChangeFeed:
-    """One per process. `wake` may be called from any thread; a lost wake-up costs at most `poll` seconds."""
+    """One per process. `wake` may be called from any thread; a lost wake-up costs at most `poll`
+    seconds."""
 
     def __init__(self, db: Database, *, poll: float = 1.0) -> None:
         self._db, self._poll = db, poll
@@ -37,7 +39,8 @@ class ChangeFeed:
             await asyncio.gather(self._task, return_exceptions=True)
 
     async def wait(self, merchant: str, after: int, timeout: float) -> int:
-        """The merchant's newest known revision, as soon as it exceeds `after`, or whatever it is after `timeout` seconds."""
+        """The merchant's newest known revision, as soon as it exceeds `after`, or whatever it is
+        after `timeout` seconds."""
         self._waiting[merchant] = self._waiting.get(merchant, 0) + 1
         self._alarm.set()
         try:
@@ -53,7 +56,8 @@ class ChangeFeed:
         return self._known.get(merchant, after)
 
     async def _follow(self) -> None:
-        """One reader for all watchers: the heads of the merchants that somebody waits for, in one query."""
+        """One reader for all watchers: the heads of the merchants that somebody waits for, in one
+        query."""
         while True:
             self._alarm.clear()
             merchants = list(self._waiting)
@@ -63,7 +67,9 @@ class ChangeFeed:
                 except Refusal:
                     # The store does not answer; watchers wait, and are told by their next read.
                     heads = {}
-                moved = {name: head for name, head in heads.items() if head > self._known.get(name, 0)}
+                moved = {
+                    name: head for name, head in heads.items() if head > self._known.get(name, 0)
+                }
                 if moved:
                     async with self._moved:
                         self._known |= moved

@@ -1,4 +1,5 @@
-"""Keeps the gauges about what is in the store: how late the oldest shop is, how well numbers are verified."""
+"""Keeps the gauges about what is in the store: how late the oldest shop is, how well numbers are
+verified."""
 
 from __future__ import annotations
 
@@ -43,7 +44,9 @@ class Gauges:
             self._metrics.forget(gauge)
         for connector, (enabled, verified) in census.links.items():
             self._metrics.set(m.LINKS, enabled, connector=connector)
-            self._metrics.set(m.VERIFIED, verified / enabled if enabled else 1.0, connector=connector)
+            self._metrics.set(
+                m.VERIFIED, verified / enabled if enabled else 1.0, connector=connector
+            )
         for (connector, cause), count in census.drifts.items():
             self._metrics.set(m.DRIFTS, count, connector=connector, cause=cause)
         self._metrics.set(m.OVERSOLD, census.oversells)

@@ -36,27 +36,37 @@ CALL_LIMIT = 120.0
 
 
 class ConnectorBug(ContractBroken):
-    """The connector raised what is not a ConnectorError. If it was writing, nobody knows what was applied."""
+    """The connector raised what is not a ConnectorError. If it was writing, nobody knows what was
+    applied."""
 
 
 class GuardedConnector:
-    """The calls of a connector that the engine makes, each bounded in time, each raising ConnectorError only.
+    """The calls of a connector that the engine makes, each bounded in time, each raising
+    ConnectorError only.
 
-    `redact` takes the shop's credentials out of a text: what a platform says may quote them, and what an error says is shown."""
+    `redact` takes the shop's credentials out of a text: what a platform says may quote them, and
+    what an error says is shown."""
 
-    def __init__(self, connector: Connector, redact: Callable[[str], str], limits: Limits = _LIMITS) -> None:
+    def __init__(
+        self, connector: Connector, redact: Callable[[str], str], limits: Limits = _LIMITS
+    ) -> None:
         self._connector, self._redact, self.limits = connector, redact, limits
 
     @classmethod
-    def opened(cls, kind: ConnectorType, context: ShopContext, settings: ConnectorSettings) -> GuardedConnector:
-        """A shop's connector. Raises ConnectorError only: what `open` raises otherwise is a ConnectorBug."""
+    def opened(
+        cls, kind: ConnectorType, context: ShopContext, settings: ConnectorSettings
+    ) -> GuardedConnector:
+        """A shop's connector. Raises ConnectorError only: what `open` raises otherwise is a
+        ConnectorBug."""
         try:
             return cls(kind.open(context, settings), settings.redact, kind.limits)
         except ConnectorError as error:
             error.message = settings.redact(error.message)
             raise
         except Exception as error:
-            words = settings.redact(f"the connector cannot be opened: {type(error).__name__}: {error}")
+            words = settings.redact(
+                f"the connector cannot be opened: {type(error).__name__}: {error}"
+            )
             raise ConnectorBug(words[:500]) from error
 
     async def check(self) -> Sequence[Finding]:
@@ -72,7 +82,9 @@ class GuardedConnector:
         """See Connector.read_inventory."""
         return await self._call(self._connector.read_inventory(refs))
 
-    async def set_inventory(self, writes: Sequence[InventoryWrite], key: str) -> Sequence[WriteResult]:
+    async def set_inventory(
+        self, writes: Sequence[InventoryWrite], key: str
+    ) -> Sequence[WriteResult]:
         """See Connector.set_inventory."""
         results = await self._call(self._connector.set_inventory(writes, key))
         for result in results:
@@ -123,11 +135,18 @@ class GuardedConnector:
             self._clean(error)
             raise
         except TimeoutError:
-            raise Timeout(f"the connector did not answer within {CALL_LIMIT:.0f} s", sent=None) from None
+            raise Timeout(
+                f"the connector did not answer within {CALL_LIMIT:.0f} s", sent=None
+            ) from None
         except Exception as error:
-            words = self._redact(f"the connector failed unexpectedly: {type(error).__name__}: {error}")
+            words = self._redact(
+                f"the connector failed unexpectedly: {type(error).__name__}: {error}"
+            )
             raise ConnectorBug(words[:500]) from error
 
     def _clean(self, error: ConnectorError) -> None:
-        error.message, error.platform_message = self._redact(error.message), self._redact(error.platform_message)
+        error.message, error.platform_message = (
+            self._redact(error.message),
+            self._redact(error.platform_message),
+        )
         error.args = (error.message, *error.args[1:])

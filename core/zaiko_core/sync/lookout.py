@@ -1,4 +1,5 @@
-"""Looks whether the database is still the one that this process, and this host, have written to (ADR 0023, ADR 0029)."""
+"""Looks whether the database is still the one that this process, and this host, have written to
+(ADR 0023, ADR 0029)."""
 
 from __future__ import annotations
 
@@ -22,8 +23,9 @@ _BEYOND = 2**63 - 1
 
 
 async def distrust(db: Database, epoch: str) -> tuple[int, str]:
-    """After a restore: let nothing be sent to any shop before a person says so, refuse what watchers resume from, and read
-    every link first; how many shops, and the new epoch. A second call begins it anew."""
+    """After a restore: let nothing be sent to any shop before a person says so, refuse what
+    watchers resume from, and read every link first; how many shops, and the new epoch. A second
+    call begins it anew."""
     shops, page = 0, Page(size=500)
     while merchants := await db.directory(lambda directory, page=page: directory.page(page)):  # type: ignore[misc]
         for record in merchants:
@@ -34,11 +36,13 @@ async def distrust(db: Database, epoch: str) -> tuple[int, str]:
 
 
 class Lookout:
-    """One per process. `begin` before anything runs, `end` once; `lose` from any thread. When the database was replaced under this
-    process it calls `rest`, prepares the database, over a connection of `again` that holds nothing against it, and sets
-    `replaced`."""
+    """One per process. `begin` before anything runs, `end` once; `lose` from any thread. When the
+    database was replaced under this process it calls `rest`, prepares the database, over a
+    connection of `again` that holds nothing against it, and sets `replaced`."""
 
-    def __init__(self, db: Database, again: Callable[[], Database], *, rest: Callable[[], None], log: Log) -> None:
+    def __init__(
+        self, db: Database, again: Callable[[], Database], *, rest: Callable[[], None], log: Log
+    ) -> None:
         self._db, self._again, self._rest, self._log = db, again, rest, log
         self._witness: Witness | None = None
         self._seen: Seen | None = None
@@ -50,7 +54,8 @@ class Lookout:
         """Stop, and start anew."""
 
     async def begin(self, epoch: str, witness: Path | None) -> str:
-        """Is the database as far as it was when this host saw it last? If not, it is prepared. The epoch to go on with."""
+        """Is the database as far as it was when this host saw it last? If not, it is prepared. The
+        epoch to go on with."""
         self._loop, self._epoch = asyncio.get_running_loop(), epoch
         self._witness = None if witness is None else Witness(witness)
         before = None if self._witness is None else self._witness.read()
@@ -81,7 +86,8 @@ class Lookout:
                 async with asyncio.timeout(_LOOK):
                     await self._lost.wait()
                     continue
-            # First what was seen: what another process of this host writes meanwhile may be newer than what we then read.
+            # First what was seen: what another process of this host writes meanwhile may be newer
+            # than what we then read.
             before = self._seen if self._witness is None else self._witness.read()
             try:
                 now = await self._db.seen()
@@ -115,7 +121,11 @@ class Lookout:
 
     async def _prepare(self, db: Database) -> None:
         shops, self._epoch = await distrust(db, self._epoch)
-        self._log.error("database_restored", shops=shops, do="see docs/operations/backup.md; every shop waits for a person")
+        self._log.error(
+            "database_restored",
+            shops=shops,
+            do="see docs/operations/backup.md; every shop waits for a person",
+        )
 
     def _remember(self, now: Seen) -> None:
         self._seen = now

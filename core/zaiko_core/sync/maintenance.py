@@ -1,4 +1,5 @@
-"""Once an hour: forget what is kept for a while only: old change-feed rows, answers to repeated requests, pushes."""
+"""Once an hour: forget what is kept for a while only: old change-feed rows, answers to repeated
+requests, pushes."""
 
 from __future__ import annotations
 
@@ -27,7 +28,8 @@ REVISIONS = 1_000_000
 
 
 class Maintenance:
-    """Runs until stopped. Several replicas may do it at once: each merchant's rows are forgotten under its lock."""
+    """Runs until stopped. Several replicas may do it at once: each merchant's rows are forgotten
+    under its lock."""
 
     def __init__(self, db: Database, *, clock: Clock, log: Log) -> None:
         self._db, self._clock, self._log = db, clock, log
@@ -46,7 +48,9 @@ class Maintenance:
     async def round(self) -> None:
         """Forget what is old, merchant by merchant."""
         page = Page(size=500)
-        while merchants := await self._db.directory(lambda directory, page=page: directory.page(page)):  # type: ignore[misc]
+        while merchants := await self._db.directory(
+            lambda directory, page=page: directory.page(page)
+        ):  # type: ignore[misc]
             for record in merchants:
                 await self._db.write(record.merchant, _forget)
             page = Page(size=500, after=(merchants[-1].merchant,))

@@ -1,5 +1,5 @@
-"""Runs operations: refreshing a shop's listings, and bulk linking. Each is idempotent, so one that died with its process is simply
-run again from the start by the next process that claims it."""
+"""Runs operations: refreshing a shop's listings, and bulk linking. Each is idempotent, so one that
+died with its process is simply run again from the start by the next process that claims it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,13 @@ from typing import Any
 from zaiko_sdk import ConnectorError, ListingRef, Log, Skip
 
 from zaiko_core.app import shops
-from zaiko_core.app.bulk_link import BulkLinkOrder, BulkLinkReport, link_batch, matcher_for, unlinked
+from zaiko_core.app.bulk_link import (
+    BulkLinkOrder,
+    BulkLinkReport,
+    link_batch,
+    matcher_for,
+    unlinked,
+)
 from zaiko_core.app.cut_over import CutOverReport, candidates, switch_batch
 from zaiko_core.app.links import CanSync
 from zaiko_core.app.operations import BULK_LINK, CUT_OVER, REFRESH_LISTINGS
@@ -35,7 +41,8 @@ class Cancelled(Exception):
 
 
 class Operations:
-    """`open_shop(merchant, shop)` gives the shop's connector; `can_sync` says whether a connector's shops can be synced."""
+    """`open_shop(merchant, shop)` gives the shop's connector; `can_sync` says whether a connector's
+    shops can be synced."""
 
     def __init__(self, db: Database, *, open_shop: OpenShop, can_sync: CanSync, log: Log) -> None:
         self._db, self._open_shop, self._can_sync, self._log = db, open_shop, can_sync, log
@@ -55,16 +62,30 @@ class Operations:
         except Cancelled:
             await self._save(claim, state=OperationState.CANCELLED)
         except ConnectorError as error:
-            await self._save(claim, state=OperationState.FAILED, problem=translation.problem_of(error))
+            await self._save(
+                claim, state=OperationState.FAILED, problem=translation.problem_of(error)
+            )
         except Refusal as error:
             await self._save(
-                claim, state=OperationState.FAILED, problem=Problem(error.reason, error.message, metadata=error.metadata)
+                claim,
+                state=OperationState.FAILED,
+                problem=Problem(error.reason, error.message, metadata=error.metadata),
             )
         except Exception as error:  # noqa: BLE001 - a fault of ours that nobody would see if it were tried for ever
-            self._log.error("operation_crashed", operation=claim.operation, error=repr(error), trace=traceback.format_exc())
-            told = f"the operation failed unexpectedly; tell the operator the incident {claim.operation}"
+            self._log.error(
+                "operation_crashed",
+                operation=claim.operation,
+                error=repr(error),
+                trace=traceback.format_exc(),
+            )
+            told = (
+                "the operation failed unexpectedly; tell the operator the incident "
+                f"{claim.operation}"
+            )
             await self._save(
-                claim, state=OperationState.FAILED, problem=Problem("INTERNAL", told, metadata={"incident": claim.operation})
+                claim,
+                state=OperationState.FAILED,
+                problem=Problem("INTERNAL", told, metadata={"incident": claim.operation}),
             )
         else:
             await self._save(claim, state=OperationState.SUCCEEDED, result=result)
@@ -77,7 +98,10 @@ class Operations:
                 listings = [translation.listing_from(listing, shop) for listing in page.listings]
                 moment, (added, altered) = await self._db.write(
                     merchant,
-                    lambda uow, listings=listings: (uow.now, shops.take_listings(uow, shop, listings)),  # type: ignore[misc]
+                    lambda uow, listings=listings: (
+                        uow.now,
+                        shops.take_listings(uow, shop, listings),
+                    ),  # type: ignore[misc]
                 )
                 started = started or moment
                 seen, new, changed = seen + len(listings), new + added, changed + altered
@@ -104,7 +128,9 @@ class Operations:
                     uow, asked, matcher, batch, so_far, can_sync=self._can_sync
                 ),
             )
-            await self._progress(merchant, record.operation, done=first + len(batch), total=len(listings))
+            await self._progress(
+                merchant, record.operation, done=first + len(batch), total=len(listings)
+            )
         return asdict(report)
 
     async def _cut_over(self, merchant: str, record: OperationRecord) -> dict[str, Any]:
@@ -164,16 +190,23 @@ class Operations:
                 changed = replace(changed, state=OperationState.CANCELLED, ended_at=uow.now)
             uow.operations.put(changed)
             uow.advance()
-            return changed if changed.ended_at is None or state is not OperationState.RUNNING else None
+            return (
+                changed if changed.ended_at is None or state is not OperationState.RUNNING else None
+            )
 
         return await self._db.write(claim.merchant, store)
 
 
-async def _numbers(connector: GuardedConnector, batch: Sequence[ListingRecord]) -> dict[str, int | Problem | None]:
-    """What the shop shows, by listing, or why that cannot be told. A batch that is refused as a whole is read one by one."""
+async def _numbers(
+    connector: GuardedConnector, batch: Sequence[ListingRecord]
+) -> dict[str, int | Problem | None]:
+    """What the shop shows, by listing, or why that cannot be told. A batch that is refused as a
+    whole is read one by one."""
     refs = {ListingRef(listing.external_id, listing.data).external_id: listing for listing in batch}
     try:
-        levels = await connector.read_inventory([ListingRef(listing.external_id, listing.data) for listing in batch])
+        levels = await connector.read_inventory(
+            [ListingRef(listing.external_id, listing.data) for listing in batch]
+        )
     except Skip as error:
         if len(batch) == 1:
             return {batch[0].listing: translation.problem_of(error)}
@@ -182,6 +215,8 @@ async def _numbers(connector: GuardedConnector, batch: Sequence[ListingRecord]) 
             found |= await _numbers(connector, [listing])
         return found
     return {
-        refs[level.external_id].listing: level.quantity if level.error is None else translation.problem_of(level.error)
+        refs[level.external_id].listing: level.quantity
+        if level.error is None
+        else translation.problem_of(level.error)
         for level in levels
     }

@@ -1,4 +1,5 @@
-"""One run of one shop as the store knows it: begun with its first write, ended when it gives the shop back (ADR 0025)."""
+"""One run of one shop as the store knows it: begun with its first write, ended when it gives the
+shop back (ADR 0025)."""
 
 from __future__ import annotations
 
@@ -33,22 +34,34 @@ class Run:
     def record(self) -> RunRecord:
         """As it is written down when it begins."""
         claim = self.claim
-        return RunRecord(claim.shop, self.id, RunState.RUNNING, claim.trigger.value, claim.token, started_at=claim.found.at)
+        return RunRecord(
+            claim.shop,
+            self.id,
+            RunState.RUNNING,
+            claim.trigger.value,
+            claim.token,
+            started_at=claim.found.at,
+        )
 
     @property
     def begins_at_once(self) -> bool:
-        """Whether it is written down whatever it finds to do: somebody asked for it and looks for it, nobody has seen the shop run
-        yet, the shop was in trouble, or an older run has died."""
+        """Whether it is written down whatever it finds to do: somebody asked for it and looks for
+        it, nobody has seen the shop run yet, the shop was in trouble, or an older run has died."""
         shop = self.found.shop
-        return self.claim.trigger is Trigger.REQUEST or not shop.last_run or shop.problem is not None or self.found.unended
+        return (
+            self.claim.trigger is Trigger.REQUEST
+            or not shop.last_run
+            or shop.problem is not None
+            or self.found.unended
+        )
 
     async def begin(self) -> None:
         """Write down that it has begun. Raises LeaseLost."""
         await self.write(lambda uow: None)
 
     async def write(self, work: Callable[[UnitOfWork], T], *, short: bool = False) -> T:
-        """`Database.write`, for a transaction of this run; the first one begins it. `short`: it is about few items, and may share
-        its commit with others of the merchant. Raises LeaseLost."""
+        """`Database.write`, for a transaction of this run; the first one begins it. `short`: it is
+        about few items, and may share its commit with others of the merchant. Raises LeaseLost."""
         write = self.db.write_together if short else self.db.write
         if self._began:
             return await write(self.claim.merchant, work)
@@ -62,10 +75,17 @@ class Run:
         return done
 
     async def end(self, end: RunEnd) -> bool:
-        """Record how it ended, and give the shop back, in one transaction; whether it is written down. Raises LeaseLost."""
+        """Record how it ended, and give the shop back, in one transaction; whether it is written
+        down. Raises LeaseLost."""
         began = self._began
         # A shop's links are held and let go with its problem, however many there are.
-        write = self.db.write if end.held or self.found.shop.problem is not None else self.db.write_together
+        write = (
+            self.db.write
+            if end.held or self.found.shop.problem is not None
+            else self.db.write_together
+        )
         return await write(
-            self.claim.merchant, lambda uow: sync.end_run(uow, self.found, self.record, end, began=began), advancing=True
+            self.claim.merchant,
+            lambda uow: sync.end_run(uow, self.found, self.record, end, began=began),
+            advancing=True,
         )

@@ -1,4 +1,5 @@
-"""Claims due shops and runs them, at most `capacity` at once, one run per shop over all replicas (ADR 0005)."""
+"""Claims due shops and runs them, at most `capacity` at once, one run per shop over all replicas
+(ADR 0005)."""
 
 from __future__ import annotations
 
@@ -27,8 +28,8 @@ RunOperation = Callable[[OperationClaim], Awaitable[None]]
 _SOON = 0.05
 """Seconds until a lease is renewed whose row was another transaction's."""
 _RETRY_SHARE = 4
-"""One in so many of the places at once is for shops whose last run failed: a platform that is down holds no more of them with calls
-that time out."""
+"""One in so many of the places at once is for shops whose last run failed: a platform that is down
+holds no more of them with calls that time out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +43,8 @@ class SchedulerConfig:
 
 
 class Scheduler:
-    """Runs until stopped. It looks when something is due that it knows of, and each `poll` seconds for what it does not. `wake` may
-    be called from any thread."""
+    """Runs until stopped. It looks when something is due that it knows of, and each `poll` seconds
+    for what it does not. `wake` may be called from any thread."""
 
     def __init__(
         self,
@@ -75,7 +76,8 @@ class Scheduler:
         return len(self._held)
 
     def is_cancelled(self, claim: JobClaim) -> bool:
-        """Whether this run was asked to end. A run looks where it may end; nothing interrupts it in between."""
+        """Whether this run was asked to end. A run looks where it may end; nothing interrupts it in
+        between."""
         return claim in self._cancelled
 
     def wake(self, due_in: float = 0.0) -> None:
@@ -105,8 +107,9 @@ class Scheduler:
         self.wake()
 
     async def run_due(self) -> int:
-        """Run what is due now, one after the other, without the scheduler's loops, so that a simulation on virtual time repeats
-        itself exactly. How many shops and operations were run."""
+        """Run what is due now, one after the other, without the scheduler's loops, so that a
+        simulation on virtual time repeats itself exactly. How many shops and operations were
+        run."""
 
         def take(jobs: Jobs) -> tuple[list[JobClaim], list[OperationClaim]]:
             claims = jobs.claim(1)
@@ -124,8 +127,8 @@ class Scheduler:
             done += len(claims) + len(operations)
 
     async def stop(self, *, grace: float) -> None:
-        """Stop claiming, let runs finish for `grace` seconds, cancel the rest, give every lease back. A cancelled run loses
-        nothing: what it sent is recorded as in flight."""
+        """Stop claiming, let runs finish for `grace` seconds, cancel the rest, give every lease
+        back. A cancelled run loses nothing: what it sent is recorded as in flight."""
         self.rest()
         running = [task for _, task in self._held.values()] + list(self._operations.values())
         if running:
@@ -153,7 +156,9 @@ class Scheduler:
             await self._rest_until_due()
 
     async def _rest_until_due(self) -> None:
-        while not self._stopping and (left := self._look_at - asyncio.get_running_loop().time()) > 0:
+        while (
+            not self._stopping and (left := self._look_at - asyncio.get_running_loop().time()) > 0
+        ):
             self._alarm.clear()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(left):
@@ -178,9 +183,12 @@ class Scheduler:
             self._held[claim.merchant, claim.shop] = (claim, task)
         for operation in operations:
             if operation not in self._operations:
-                self._operations[operation] = asyncio.create_task(self._operate(operation), name=f"operation {operation.operation}")
+                self._operations[operation] = asyncio.create_task(
+                    self._operate(operation), name=f"operation {operation.operation}"
+                )
         if due.first is None or (due.first <= 0 and not claims and not operations):
-            # What is due and cannot be had: another replica takes it in this moment, or it stands behind its like.
+            # What is due and cannot be had: another replica takes it in this moment, or it stands
+            # behind its like.
             return self._config.poll
         return max(0.001, due.first / 1_000_000)
 
@@ -189,7 +197,8 @@ class Scheduler:
             try:
                 await self._run_claimed(claim)
             finally:
-                # What `run_shop` has bound for its lines; simulations run one shop after the other in one context.
+                # What `run_shop` has bound for its lines; simulations run one shop after the other
+                # in one context.
                 unbind_contextvars("run", "trace_id", "cause")
 
     async def _run_claimed(self, claim: JobClaim) -> None:
@@ -197,12 +206,18 @@ class Scheduler:
         try:
             await self._run_shop(claim)
         except (LeaseLost, NotFound):
-            self._log.warning("run_lost", merchant=claim.merchant, shop=claim.shop, token=claim.token)
+            self._log.warning(
+                "run_lost", merchant=claim.merchant, shop=claim.shop, token=claim.token
+            )
         except asyncio.CancelledError:
             raise
         except Exception as error:  # noqa: BLE001 - a fault of one run must not end the scheduler
             self._log.error(
-                "run_crashed", merchant=claim.merchant, shop=claim.shop, error=repr(error), trace=traceback.format_exc()
+                "run_crashed",
+                merchant=claim.merchant,
+                shop=claim.shop,
+                error=repr(error),
+                trace=traceback.format_exc(),
             )
             crashed = True
         finally:
@@ -222,24 +237,37 @@ class Scheduler:
         try:
             await self._run_operation(claim)
         except Exception as error:  # noqa: BLE001 - as above; the lease ends and the operation is taken up again
-            self._log.error("operation_crashed", operation=claim.operation, error=repr(error), trace=traceback.format_exc())
+            self._log.error(
+                "operation_crashed",
+                operation=claim.operation,
+                error=repr(error),
+                trace=traceback.format_exc(),
+            )
             await self._clock.sleep(self._config.lease)
         finally:
             self._operations.pop(claim, None)
 
     async def _renewing(self) -> None:
-        """Renew every lease each third of its length, and soon again those whose row was another transaction's."""
+        """Renew every lease each third of its length, and soon again those whose row was another
+        transaction's."""
         clock, third = asyncio.get_running_loop().time, self._config.lease / 3
         while True:
             next_at = clock() + third
-            busy = await self._renew([claim for claim, _ in self._held.values()], list(self._operations))
+            busy = await self._renew(
+                [claim for claim, _ in self._held.values()], list(self._operations)
+            )
             while busy and clock() + _SOON < next_at:
                 await asyncio.sleep(_SOON)
-                busy = await self._renew([claim for claim, _ in self._held.values() if claim in busy], [])
+                busy = await self._renew(
+                    [claim for claim, _ in self._held.values() if claim in busy], []
+                )
             await asyncio.sleep(max(0.0, next_at - clock()))
 
-    async def _renew(self, claims: Sequence[JobClaim], operations: Sequence[OperationClaim]) -> Sequence[JobClaim]:
-        """Those that could not be looked at. A run whose lease was lost is cancelled: the database refuses its writes anyway."""
+    async def _renew(
+        self, claims: Sequence[JobClaim], operations: Sequence[OperationClaim]
+    ) -> Sequence[JobClaim]:
+        """Those that could not be looked at. A run whose lease was lost is cancelled: the database
+        refuses its writes anyway."""
         if not claims and not operations:
             return ()
 
@@ -260,9 +288,11 @@ class Scheduler:
         return renewal.busy
 
     async def _hearing(self) -> None:
-        """Look each `poll` seconds which of the runs of this process were asked to end, here or on another replica."""
+        """Look each `poll` seconds which of the runs of this process were asked to end, here or on
+        another replica."""
         while not self._stopped.is_set():
-            # Ends by itself: a transaction that is cut off goes on in its thread while the store is closed.
+            # Ends by itself: a transaction that is cut off goes on in its thread while the store is
+            # closed.
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self._config.poll):
                     await self._stopped.wait()
@@ -274,7 +304,13 @@ class Scheduler:
             except Refusal as error:
                 self._log.error("cancel_not_read", reason=error.reason)
                 continue
-            self._cancelled |= {claim for claim in asked if self._held.get((claim.merchant, claim.shop), (None,))[0] == claim}
+            self._cancelled |= {
+                claim
+                for claim in asked
+                if self._held.get((claim.merchant, claim.shop), (None,))[0] == claim
+            }
 
     async def _jobs(self, work: Callable[[Jobs], T], *, loud: bool = False) -> T:
-        return await self._db.jobs(work, owner=self._config.owner, lease=int(self._config.lease * 1_000_000), loud=loud)
+        return await self._db.jobs(
+            work, owner=self._config.owner, lease=int(self._config.lease * 1_000_000), loud=loud
+        )

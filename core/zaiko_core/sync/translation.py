@@ -1,5 +1,5 @@
-"""From what a connector says to what the engine stores. A connector is not trusted: types, ranges and sizes are checked here, and
-what does not hold becomes ContractBroken of that connector."""
+"""From what a connector says to what the engine stores. A connector is not trusted: types, ranges
+and sizes are checked here, and what does not hold becomes ContractBroken of that connector."""
 
 from __future__ import annotations
 
@@ -63,9 +63,11 @@ def order_from(order: Order, *, read_at: datetime) -> OrderRecord:
     )
 
 
-def orders_from(orders: Sequence[Order], *, read_at: datetime) -> tuple[list[OrderRecord], list[str]]:
-    """A page of orders; what could not be understood is told apart and does not stop the rest. Of a bad order with an id it is at
-    least kept that it exists, so that a person is shown it."""
+def orders_from(
+    orders: Sequence[Order], *, read_at: datetime
+) -> tuple[list[OrderRecord], list[str]]:
+    """A page of orders; what could not be understood is told apart and does not stop the rest. Of a
+    bad order with an id it is at least kept that it exists, so that a person is shown it."""
     good: list[OrderRecord] = []
     bad: list[str] = []
     for order in orders:
@@ -75,7 +77,9 @@ def orders_from(orders: Sequence[Order], *, read_at: datetime) -> tuple[list[Ord
             identity = getattr(order, "external_id", "")
             bad.append(f"{identity or '?'}: {error}")
             if isinstance(identity, str) and identity:
-                good.append(order_from(Order.unreadable(identity, read_at=read_at), read_at=read_at))
+                good.append(
+                    order_from(Order.unreadable(identity, read_at=read_at), read_at=read_at)
+                )
     return good, bad
 
 
@@ -110,7 +114,8 @@ def retry_after(error: BaseException) -> float | None:
 
 
 def is_ambiguous(error: ConnectorError) -> bool:
-    """Whether a write that raised this may have been applied: time-outs that do not deny it, and bugs of the connector."""
+    """Whether a write that raised this may have been applied: time-outs that do not deny it, and
+    bugs of the connector."""
     if isinstance(error, SdkTimeout):
         return error.sent is not False
     return isinstance(error, ConnectorBug)
@@ -123,7 +128,10 @@ def waits_for_person(error: BaseException) -> bool:
 
 def _units(order: Order, value: int) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= _LARGEST:
-        raise ContractBroken(f"order {order.external_id} has a quantity of {value!r}; whole units from 0 to {_LARGEST} are allowed")
+        raise ContractBroken(
+            f"order {order.external_id} has a quantity of {value!r}; whole units from 0 to "
+            f"{_LARGEST} are allowed"
+        )
     return value
 
 

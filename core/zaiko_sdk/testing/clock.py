@@ -7,7 +7,8 @@ from datetime import UTC, datetime, timedelta
 
 
 class FakeClock:
-    """Virtual time: `sleep` advances it and yields once, so that code which waits runs through in no time."""
+    """Virtual time: `sleep` advances it and yields once, so that code which waits runs through in
+    no time."""
 
     def __init__(self, start: datetime = datetime(2026, 11, 23, tzinfo=UTC)) -> None:
         self._start, self._elapsed = start, 0.0

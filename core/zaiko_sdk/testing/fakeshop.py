@@ -1,4 +1,5 @@
-"""A shop in memory that behaves like a platform in the chosen inventory mode, for tests and simulations on virtual time.
+"""A shop in memory that behaves like a platform in the chosen inventory mode, for tests and
+simulations on virtual time.
 
 For testing a connector use the platform's own simulator over HTTP; this one has no HTTP in it.
 """
@@ -61,7 +62,8 @@ class FakeShop:
     """What a check finds."""
 
     def place(self, lines: Mapping[str, int], *, visible_after: float = 0.0) -> str:
-        """A buyer orders: the number falls now, the order can be read `visible_after` seconds later."""
+        """A buyer orders: the number falls now, the order can be read `visible_after` seconds
+        later."""
         name = str(len(self.orders) + 1)
         for listing, units in lines.items():
             self.stock[listing] -= units
@@ -110,7 +112,8 @@ class FakeShop:
 
 
 Interfere = Callable[[str, str], None]
-"""Called as (moment, operation) with moment "before" or "after" the platform does it; may raise what a connector raises."""
+"""Called as (moment, operation) with moment "before" or "after" the platform does it; may raise
+what a connector raises."""
 
 
 class FakeConnector(Connector):
@@ -127,7 +130,8 @@ class FakeConnector(Connector):
         self._interfere("before", "fetch_orders")
         now = self._shop.clock.now()
         visible = sorted(
-            (placed for placed in self._shop.orders.values() if placed.visible_at <= now), key=lambda placed: placed.visible_at
+            (placed for placed in self._shop.orders.values() if placed.visible_at <= now),
+            key=lambda placed: placed.visible_at,
         )
         since = datetime.fromisoformat(cursor) - timedelta(hours=1) if cursor else None
         fresh = [placed.order for placed in visible if since is None or placed.visible_at >= since]
@@ -139,7 +143,9 @@ class FakeConnector(Connector):
         return [self._shop.orders[name].order for name in external_ids if name in self._shop.orders]
 
     async def list_listings(self, cursor: str | None) -> AsyncIterator[ListingPage]:
-        yield ListingPage([Listing(ListingRef(name), name, sku=name) for name in sorted(self._shop.stock)], "")
+        yield ListingPage(
+            [Listing(ListingRef(name), name, sku=name) for name in sorted(self._shop.stock)], ""
+        )
 
     async def read_inventory(self, refs: Sequence[ListingRef]) -> Sequence[InventoryLevel]:
         self._interfere("before", "read_inventory")
@@ -147,7 +153,9 @@ class FakeConnector(Connector):
         self._interfere("after", "read_inventory")
         return levels
 
-    async def set_inventory(self, writes: Sequence[InventoryWrite], key: str) -> Sequence[WriteResult]:
+    async def set_inventory(
+        self, writes: Sequence[InventoryWrite], key: str
+    ) -> Sequence[WriteResult]:
         self._interfere("before", "set_inventory")
         if key not in self._shop.keys:
             self._shop.keys[key] = [self._write(write) for write in writes]
@@ -162,7 +170,9 @@ class FakeConnector(Connector):
     def _write(self, write: InventoryWrite) -> WriteResult:
         name, stock = write.ref.external_id, self._shop.stock
         if name not in stock:
-            return WriteResult(name, WriteOutcome.REFUSED, error=ListingGone(f"{name} does not exist"))
+            return WriteResult(
+                name, WriteOutcome.REFUSED, error=ListingGone(f"{name} does not exist")
+            )
         before = stock[name]
         if self._shop.mode is InventoryMode.COMPARE_AND_SET and stock[name] != write.expected:
             return WriteResult(name, WriteOutcome.STALE)
@@ -176,7 +186,9 @@ class FakeConnector(Connector):
         return WriteResult(name, WriteOutcome.APPLIED)
 
 
-def fake_connector(shops: Mapping[str, FakeShop], mode: InventoryMode, interfere: Interfere, limits: Limits) -> ConnectorType:
+def fake_connector(
+    shops: Mapping[str, FakeShop], mode: InventoryMode, interfere: Interfere, limits: Limits
+) -> ConnectorType:
     """A connector type for shops in memory; its id is `fake-` and the mode."""
 
     def open_shop(context: ShopContext, settings: FakeSettings) -> Connector:

@@ -12,17 +12,20 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 
 class Dropped(Exception):
-    """Makes the server close the connection in the middle of a reply: a fault committed on purpose."""
+    """Makes the server close the connection in the middle of a reply: a fault committed on
+    purpose."""
 
 
 def is_unintended(record: logging.LogRecord) -> bool:
-    """A filter for the server's log that leaves out what `Dropped` makes it say, and nothing else."""
+    """A filter for the server's log that leaves out what `Dropped` makes it say, and nothing
+    else."""
     return not (isinstance(record.exc_info, tuple) and record.exc_info[0] is Dropped)
 
 
 class FaultKind(enum.StrEnum):
-    """What goes wrong with a request. What goes wrong with a platform for a while, or in what it says (maintenance, a wrong clock,
-    pages that repeat or leave out rows), are switches of its simulator."""
+    """What goes wrong with a request. What goes wrong with a platform for a while, or in what it
+    says (maintenance, a wrong clock, pages that repeat or leave out rows), are switches of its
+    simulator."""
 
     LATENCY = "latency"
     """The request is served after `seconds`."""
@@ -40,8 +43,8 @@ class FaultKind(enum.StrEnum):
 
 @dataclass(slots=True)
 class Fault:
-    """One fault. `match` is a text that the request's path or body must contain (empty = any); it is committed `times`
-    times after letting `skip` matching requests through."""
+    """One fault. `match` is a text that the request's path or body must contain (empty = any); it
+    is committed `times` times after letting `skip` matching requests through."""
 
     kind: FaultKind
     match: str = ""
@@ -54,18 +57,25 @@ class Fault:
 
 
 class FaultInjector:
-    """ASGI middleware around a platform. `faults` is consumed in order; the control API is never hit."""
+    """ASGI middleware around a platform. `faults` is consumed in order; the control API is never
+    hit."""
 
     def __init__(self, app: ASGIApp, *, control_prefix: str) -> None:
         self._app, self._control_prefix = app, control_prefix
         self.faults: list[Fault] = []
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["path"].startswith(self._control_prefix) or not self.faults:
+        if (
+            scope["type"] != "http"
+            or scope["path"].startswith(self._control_prefix)
+            or not self.faults
+        ):
             await self._app(scope, receive, send)
             return
         body = await _read(receive)
-        fault = self._take(f"{scope['path']}?{scope['query_string'].decode()}\n{body.decode('utf-8', 'replace')}")
+        fault = self._take(
+            f"{scope['path']}?{scope['query_string'].decode()}\n{body.decode('utf-8', 'replace')}"
+        )
 
         async def replay() -> Message:
             return {"type": "http.request", "body": body, "more_body": False}
@@ -116,13 +126,25 @@ async def _capture(app: ASGIApp, scope: Scope, receive: Receive) -> list[Message
 
 async def _answer(fault: Fault, sent: list[Message], send: Send) -> None:
     if fault.kind in (FaultKind.DROP, FaultKind.DROP_AFTER):
-        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"1000000")]})
+        await send(
+            {
+                "type": "http.response.start",
+                "status": 200,
+                "headers": [(b"content-length", b"1000000")],
+            }
+        )
         await send({"type": "http.response.body", "body": b'{"', "more_body": True})
         raise Dropped
     headers: list[Any] = [(name.encode(), value.encode()) for name, value in fault.headers]
     if fault.kind is FaultKind.MALFORMED:
         body = b"".join(message.get("body", b"") for message in sent)
-        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"application/json")]})
+        await send(
+            {
+                "type": "http.response.start",
+                "status": 200,
+                "headers": [(b"content-type", b"application/json")],
+            }
+        )
         await send({"type": "http.response.body", "body": body[: max(1, len(body) // 2)]})
         return
     await send(

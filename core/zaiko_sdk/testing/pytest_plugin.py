@@ -1,6 +1,7 @@
 """The contract's report in pytest's output. Named in `pytest_plugins` of the author's conftest.py.
 
-It is no `pytest11` entry point: pytest stops when a plugin is named both there and in a conftest.py.
+It is no `pytest11` entry point: pytest stops when a plugin is named both there and in a
+conftest.py.
 """
 
 from __future__ import annotations
@@ -22,17 +23,24 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--contract-report",
         metavar="FILE",
-        help="write what each connector keeps of zaiko's contract to FILE: Markdown, or JSON when it ends in .json",
+        help=(
+            "write what each connector keeps of zaiko's contract to FILE: Markdown, or JSON "
+            "when it ends in .json"
+        ),
     )
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """A failed rule says why it exists and what to do."""
     report = yield
     rule: Rule | None = getattr(getattr(item, "function", None), "contract_rule", None)
     if rule is not None and report.failed:
-        report.sections.append(("zaiko's contract", f"Rule: {rule.statement}\nWhy:  {rule.why}\nDo:   {rule.fix}"))
+        report.sections.append(
+            ("zaiko's contract", f"Rule: {rule.statement}\nWhy:  {rule.why}\nDo:   {rule.fix}")
+        )
     return report
 
 
@@ -54,7 +62,8 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
 
 
 def markdown(findings: list[dict[str, str]]) -> str:
-    """A table of rules by connector: ✓ kept, ✗ broken, – does not concern it (or cannot be played by its simulator)."""
+    """A table of rules by connector: ✓ kept, ✗ broken, – does not concern it (or cannot be played
+    by its simulator)."""
     columns = _by_connector(findings)
     signs = {"passed": "✓", "failed": "✗", "skipped": "–"}
     lines = [f"| rule | tier | {' | '.join(columns)} |", "|---|---|" + "---|" * len(columns)]
@@ -70,13 +79,22 @@ def _findings(stats: dict[str, list[Any]]) -> Iterable[dict[str, str]]:
     seen = set()
     for outcome in ("failed", "error", "skipped", "passed"):
         for report in stats.get(outcome, ()):
-            rule = next((value for name, value in getattr(report, "user_properties", ()) if name == FINDING), None)
+            rule = next(
+                (
+                    value
+                    for name, value in getattr(report, "user_properties", ())
+                    if name == FINDING
+                ),
+                None,
+            )
             key = rule and (rule["connector"], rule["rule"], report.nodeid)
             if rule is None or key in seen or (outcome == "passed" and report.when != "call"):
                 continue
             seen.add(key)
             why = (
-                report.longrepr[2].removeprefix("Skipped: ") if outcome == "skipped" and isinstance(report.longrepr, tuple) else ""
+                report.longrepr[2].removeprefix("Skipped: ")
+                if outcome == "skipped" and isinstance(report.longrepr, tuple)
+                else ""
             )
             yield {**rule, "outcome": "failed" if outcome == "error" else outcome, "why": why}
 
@@ -94,6 +112,9 @@ def _line(connector: str, rows: list[dict[str, str]]) -> str:
     kept = sum(row["outcome"] == "passed" for row in basic)
     optional = counts["passed"] - kept
     cannot = sum(row["why"].startswith("cannot be played") for row in rows)
-    text = f"{connector}: basic {kept}/{len(basic)}, optional {optional} kept, {counts['failed']} broken, "
+    text = (
+        f"{connector}: basic {kept}/{len(basic)}, optional {optional} kept, {counts['failed']} "
+        "broken, "
+    )
     text += f"{counts['skipped'] - cannot} do not concern it"
     return text + (f", {cannot} cannot be played by its simulator" if cannot else "")

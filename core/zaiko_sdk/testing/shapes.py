@@ -1,4 +1,5 @@
-"""Whether a simulator says things in the same form as the platform's recorded bodies: keys and types, never values."""
+"""Whether a simulator says things in the same form as the platform's recorded bodies: keys and
+types, never values."""
 
 from __future__ import annotations
 
@@ -11,10 +12,11 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """One recorded reply of a platform: a file beside an `index.json` that tells where it comes from.
+    """One recorded reply of a platform: a file beside an `index.json` that tells where it comes
+    from.
 
-    `source` is the section of the fact sheet, `grade` its grade of evidence there, or UNCONFIRMED where the form is the most
-    plausible one. `body` is the file as it is.
+    `source` is the section of the fact sheet, `grade` its grade of evidence there, or UNCONFIRMED
+    where the form is the most plausible one. `body` is the file as it is.
     """
 
     name: str
@@ -30,8 +32,8 @@ class Recorded:
 
 
 def recorded(folder: Path) -> dict[str, Recorded]:
-    """The recorded replies of a folder by file name, without its ending. Raises ValueError when a file is not in the index, or an
-    entry of the index has no file."""
+    """The recorded replies of a folder by file name, without its ending. Raises ValueError when a
+    file is not in the index, or an entry of the index has no file."""
     index = json.loads((folder / "index.json").read_text("utf-8"))
     files = {path.name for path in folder.iterdir()} - {"index.json"}
     if files != index.keys():
@@ -52,8 +54,9 @@ def recorded(folder: Path) -> dict[str, Recorded]:
 def differences(recorded: Any, replied: Any, where: str = "$") -> list[str]:
     """How `replied` differs in form from `recorded`; empty when it does not.
 
-    Keys must be the same and values of the same type. null fits everything, since it says nothing of the type; an empty list fits
-    every list. Each entry of a list must have the form of one of the recorded entries.
+    Keys must be the same and values of the same type. null fits everything, since it says nothing
+    of the type; an empty list fits every list. Each entry of a list must have the form of one of
+    the recorded entries.
     """
     return list(_differences(recorded, replied, where))
 
@@ -73,7 +76,10 @@ def _differences(recorded: Any, replied: Any, where: str) -> Iterator[str]:
     elif isinstance(recorded, list) and recorded:
         for number, entry in enumerate(replied):
             # The nearest one is what a person wants to compare with.
-            yield from min((list(_differences(pattern, entry, f"{where}[{number}]")) for pattern in recorded), key=len)
+            yield from min(
+                (list(_differences(pattern, entry, f"{where}[{number}]")) for pattern in recorded),
+                key=len,
+            )
 
 
 def _kind(value: Any) -> str:
@@ -83,4 +89,10 @@ def _kind(value: Any) -> str:
         return "a number"
     if isinstance(value, dict):
         return "an object"
-    return "a list" if isinstance(value, list) else "a text" if isinstance(value, str) else type(value).__name__
+    return (
+        "a list"
+        if isinstance(value, list)
+        else "a text"
+        if isinstance(value, str)
+        else type(value).__name__
+    )

@@ -1,7 +1,8 @@
 """A platform that behaves like the real one, as a real HTTP server on a port.
 
-Each connector brings one (`SimulatorType`, hook `zaiko_simulators`): the platform's API at its own paths, and beside it
-one control API, the same for every platform, under `/_sim/`, which plays the buyers and the shop's staff.
+Each connector brings one (`SimulatorType`, hook `zaiko_simulators`): the platform's API at its own
+paths, and beside it one control API, the same for every platform, under `/_sim/`, which plays the
+buyers and the shop's staff.
 """
 
 from __future__ import annotations
@@ -31,7 +32,8 @@ CONTROL = "/_sim"
 
 
 class SimulationError(Exception):
-    """The control API was asked for something that cannot be (an unknown sku or order); answered with 404."""
+    """The control API was asked for something that cannot be (an unknown sku or order); answered
+    with 404."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +48,10 @@ class NewListing:
 
 
 class Simulator(ABC):
-    """One simulated shop. Its methods play the buyers and the staff; they may be called from any thread, and each is atomic
-    against requests. Listings are named by sku (unique in a simulated shop unless a test makes it otherwise), orders by the
-    external id that the connector will report."""
+    """One simulated shop. Its methods play the buyers and the staff; they may be called from any
+    thread, and each is atomic against requests. Listings are named by sku (unique in a simulated
+    shop unless a test makes it otherwise), orders by the external id that the connector will
+    report."""
 
     def __init__(self) -> None:
         self.lock = threading.RLock()
@@ -75,24 +78,28 @@ class Simulator(ABC):
 
     @abstractmethod
     def place_order(self, lines: Mapping[str, int], **options: Any) -> str:
-        """A buyer orders `lines` (sku → units ≥ 1): the platform lowers its own number by its own rules. The order's external
-        id. Options that every platform knows: `visible_after` (seconds until the order API shows it, 0)."""
+        """A buyer orders `lines` (sku → units ≥ 1): the platform lowers its own number by its own
+        rules. The order's external id. Options that every platform knows: `visible_after` (seconds
+        until the order API shows it, 0)."""
 
     @abstractmethod
     def edit_order(self, order: str, lines: Mapping[str, int]) -> None:
-        """The staff changes units: the lines named get the new number of units (0 removes), others stay."""
+        """The staff changes units: the lines named get the new number of units (0 removes), others
+        stay."""
 
     @abstractmethod
     def cancel_order(self, order: str, *, restock: bool) -> None:
-        """Cancel as a whole; `restock` gives the units back to the shop's number where the platform lets one choose."""
+        """Cancel as a whole; `restock` gives the units back to the shop's number where the platform
+        lets one choose."""
 
     @abstractmethod
     def fulfil_order(self, order: str, lines: Mapping[str, int] | None = None) -> None:
         """Ship these units (None = all that is left)."""
 
     def refund_order(self, order: str, lines: Mapping[str, int], restock_type: str) -> None:
-        """Refund these units (sku → units). `restock_type` is the platform's own word for what becomes of them (Shopify: CANCEL,
-        RETURN, NO_RESTOCK). A platform that knows no refund of units: SimulationError."""
+        """Refund these units (sku → units). `restock_type` is the platform's own word for what
+        becomes of them (Shopify: CANCEL, RETURN, NO_RESTOCK). A platform that knows no refund of
+        units: SimulationError."""
         raise SimulationError("this platform knows no refund of units")
 
     @abstractmethod
@@ -112,13 +119,13 @@ class Simulator(ABC):
         self.switch("maintenance", closed)
 
     def exhaust_quota(self) -> None:
-        """From now on requests are refused for load, in the platform's own words, until the switch `quotas` is set. A simulator
-        without it: SimulationError."""
+        """From now on requests are refused for load, in the platform's own words, until the switch
+        `quotas` is set. A simulator without it: SimulationError."""
         raise SimulationError("this simulator has no quota that can be used up")
 
     def notification(self, order: str) -> tuple[dict[str, str], bytes]:
-        """Headers and body of a notification that the platform would send of this order, proven with the secret that is in
-        `shop_settings`. A platform without webhooks: SimulationError."""
+        """Headers and body of a notification that the platform would send of this order, proven
+        with the secret that is in `shop_settings`. A platform without webhooks: SimulationError."""
         raise SimulationError("this platform sends no notifications")
 
     def switches(self) -> dict[str, Any]:
@@ -130,7 +137,8 @@ class Simulator(ABC):
         raise SimulationError(f"no switch {name!r}; there are {sorted(self.switches())}")
 
     def counters(self) -> dict[str, int]:
-        """How often each platform operation was called, and how often throttled (key `throttled`)."""
+        """How often each platform operation was called, and how often throttled (key
+        `throttled`)."""
         return {}
 
 
@@ -144,7 +152,9 @@ class SimulatorType:
 
 _VERBS: dict[str, Callable[[Simulator, str, dict[str, Any]], None]] = {
     "edit": lambda sim, order, body: sim.edit_order(order, body["lines"]),
-    "cancel": lambda sim, order, body: sim.cancel_order(order, restock=bool(body.get("restock", True))),
+    "cancel": lambda sim, order, body: sim.cancel_order(
+        order, restock=bool(body.get("restock", True))
+    ),
     "fulfil": lambda sim, order, body: sim.fulfil_order(order, body.get("lines")),
     "refund": lambda sim, order, body: sim.refund_order(order, body["lines"], body["restock_type"]),
     "archive": lambda sim, order, body: sim.archive_order(order),
@@ -153,7 +163,8 @@ _VERBS: dict[str, Callable[[Simulator, str, dict[str, Any]], None]] = {
 
 
 class _Server(uvicorn.Server):
-    """uvicorn looks ten times a second whether it shall stop; hundreds of tests would wait for that."""
+    """uvicorn looks ten times a second whether it shall stop; hundreds of tests would wait for
+    that."""
 
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
@@ -174,23 +185,30 @@ class _Server(uvicorn.Server):
 
 
 class SimulatorServer:
-    """A simulator on a port of 127.0.0.1, served from a thread of this process. Use as a context manager."""
+    """A simulator on a port of 127.0.0.1, served from a thread of this process. Use as a context
+    manager."""
 
     def __init__(self, simulator: Simulator, *, port: int = 0, host: str = "127.0.0.1") -> None:
         self.simulator = simulator
-        # With the protocol named, asyncio switches Nagle's algorithm off; without, each reply waits 40 ms for an acknowledgement.
+        # With the protocol named, asyncio switches Nagle's algorithm off; without, each reply waits
+        # 40 ms for an acknowledgement.
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self._socket.bind((host, port))
         self.base_url = f"http://{host}:{self._socket.getsockname()[1]}"
         platform = Starlette(routes=[Mount(CONTROL, routes=self._control()), *simulator.routes()])
         self._faults = FaultInjector(platform, control_prefix=CONTROL)
-        # A simulated shop has a clock of its own, and tells it by the header Date itself where the platform does.
-        config = uvicorn.Config(self._faults, log_level="warning", lifespan="off", access_log=False, date_header=False)
+        # A simulated shop has a clock of its own, and tells it by the header Date itself where the
+        # platform does.
+        config = uvicorn.Config(
+            self._faults, log_level="warning", lifespan="off", access_log=False, date_header=False
+        )
         logging.getLogger("uvicorn.error").addFilter(is_unintended)
         self._server = _Server(config)
         self._server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
-        self._thread = threading.Thread(target=self._run, name=f"simulator {self.base_url}", daemon=True)
+        self._thread = threading.Thread(
+            target=self._run, name=f"simulator {self.base_url}", daemon=True
+        )
 
     def __enter__(self) -> SimulatorServer:
         self._thread.start()
@@ -235,7 +253,9 @@ class SimulatorServer:
                     with sim.lock:
                         return JSONResponse(work(body | request.path_params))
                 except (SimulationError, KeyError, TypeError, ValueError) as error:
-                    return JSONResponse({"error": f"{type(error).__name__}: {error}"}, status_code=404)
+                    return JSONResponse(
+                        {"error": f"{type(error).__name__}: {error}"}, status_code=404
+                    )
 
             return endpoint
 
@@ -283,7 +303,8 @@ class SimulatorServer:
 
 
 class SimulatorClient:
-    """The control API of a simulator that runs in another process. The same verbs as `Simulator`."""
+    """The control API of a simulator that runs in another process. The same verbs as
+    `Simulator`."""
 
     def __init__(self, base_url: str) -> None:
         self.base_url = base_url.rstrip("/")
@@ -324,11 +345,15 @@ class SimulatorClient:
 
     def fulfil_order(self, order: str, lines: Mapping[str, int] | None = None) -> None:
         """See Simulator.fulfil_order."""
-        self._call("POST", f"/orders/{order}/fulfil", {"lines": dict(lines) if lines is not None else None})
+        self._call(
+            "POST", f"/orders/{order}/fulfil", {"lines": dict(lines) if lines is not None else None}
+        )
 
     def refund_order(self, order: str, lines: Mapping[str, int], restock_type: str) -> None:
         """See Simulator.refund_order."""
-        self._call("POST", f"/orders/{order}/refund", {"lines": dict(lines), "restock_type": restock_type})
+        self._call(
+            "POST", f"/orders/{order}/refund", {"lines": dict(lines), "restock_type": restock_type}
+        )
 
     def archive_order(self, order: str) -> None:
         """See Simulator.archive_order."""

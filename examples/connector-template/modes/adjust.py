@@ -1,4 +1,5 @@
-"""How a number is changed: relatively. This module decides which fence zaiko uses (docs/connectors.md)."""
+"""How a number is changed: relatively. This module decides which fence zaiko uses
+(docs/connectors.md)."""
 
 from __future__ import annotations
 
@@ -10,5 +11,6 @@ MODE = InventoryMode.ADJUST
 
 
 def change_from(write: InventoryWrite) -> dict[str, Any]:
-    """The platform adds `change` to what the listing shows, and refuses it as `stale` when that would fall below 0."""
+    """The platform adds `change` to what the listing shows, and refuses it as `stale` when that
+    would fall below 0."""
     return {"id": write.ref.external_id, "change": write.delta}

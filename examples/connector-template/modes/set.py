@@ -1,4 +1,5 @@
-"""How a number is changed: absolutely. This module decides which fence zaiko uses (docs/connectors.md)."""
+"""How a number is changed: absolutely. This module decides which fence zaiko uses
+(docs/connectors.md)."""
 
 from __future__ import annotations
 

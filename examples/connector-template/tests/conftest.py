@@ -57,7 +57,13 @@ def log() -> KeptLog:
 @pytest.fixture
 async def connector(server: SimulatorServer, log: KeptLog) -> AsyncIterator[ExampleConnector]:
     """A connector to the simulated shop, over real HTTP."""
-    context = ShopContext("merchants/m/shops/s", SystemClock(), log, lambda: httpx.AsyncClient(timeout=2), lambda: "id")
+    context = ShopContext(
+        "merchants/m/shops/s",
+        SystemClock(),
+        log,
+        lambda: httpx.AsyncClient(timeout=2),
+        lambda: "id",
+    )
     opened = ExampleConnector(context, ExampleSettings.model_validate(server.settings()))
     yield opened
     await opened.aclose()

@@ -1,4 +1,5 @@
-"""What zaiko relies on, over HTTP against the simulated shop. A failure says why the rule exists and what to do."""
+"""What zaiko relies on, over HTTP against the simulated shop. A failure says why the rule exists
+and what to do."""
 
 from __future__ import annotations
 

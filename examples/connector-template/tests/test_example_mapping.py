@@ -10,7 +10,15 @@ from typing import Any
 import pytest
 from zaiko_example.mapping import level_from, listing_from, order_from, result_from
 from zaiko_example.rows import ListingRow, OrderRow, ResultRow, StockRow, read_row
-from zaiko_sdk import ContractBroken, ItemRefused, ListingGone, ListingRef, ListingWarning, OrderState, WriteOutcome
+from zaiko_sdk import (
+    ContractBroken,
+    ItemRefused,
+    ListingGone,
+    ListingRef,
+    ListingWarning,
+    OrderState,
+    WriteOutcome,
+)
 
 RECORDED = json.loads((Path(__file__).parent / "data" / "order.json").read_text())
 
@@ -33,7 +41,11 @@ def test_a_line_without_a_listing_is_kept() -> None:
 
 @pytest.mark.parametrize(
     ("status", "state"),
-    [("open", OrderState.OPEN), ("shipped", OrderState.SHIPPED), ("cancelled", OrderState.CANCELLED)],
+    [
+        ("open", OrderState.OPEN),
+        ("shipped", OrderState.SHIPPED),
+        ("cancelled", OrderState.CANCELLED),
+    ],
 )
 def test_each_documented_status_has_its_state(status: str, state: OrderState) -> None:
     order = order_from(_order(status=status))
@@ -44,14 +56,26 @@ def test_each_documented_status_has_its_state(status: str, state: OrderState) ->
 def test_an_unknown_status_holds_stock_and_is_shown_to_a_person() -> None:
     order = order_from(_order(status="in_customs"))
 
-    assert (order.state, order.state_known, order.platform_state) == (OrderState.OPEN, False, "in_customs")
+    assert (order.state, order.state_known, order.platform_state) == (
+        OrderState.OPEN,
+        False,
+        "in_customs",
+    )
 
 
 @pytest.mark.parametrize(
     "changes",
-    [{"lines": None}, {"lines": [{"id": "1"}]}, {"updated_at": "yesterday"}, {"updated_at": "2026-11-20T09:30:00"}, {"id": ""}],
+    [
+        {"lines": None},
+        {"lines": [{"id": "1"}]},
+        {"updated_at": "yesterday"},
+        {"updated_at": "2026-11-20T09:30:00"},
+        {"id": ""},
+    ],
 )
-def test_an_order_that_is_not_as_documented_is_refused_rather_than_guessed(changes: dict[str, Any]) -> None:
+def test_an_order_that_is_not_as_documented_is_refused_rather_than_guessed(
+    changes: dict[str, Any],
+) -> None:
     with pytest.raises(ContractBroken):
         _order(**changes)
 
@@ -73,7 +97,15 @@ def test_errors_about_a_row_show_no_value_of_it() -> None:
 
 
 def test_a_listing_says_what_a_person_should_know_before_linking() -> None:
-    row = {"id": "7", "product_id": "5", "title": "Towel", "sku": " T-1 ", "barcode": None, "stock": None, "on_sale": False}
+    row = {
+        "id": "7",
+        "product_id": "5",
+        "title": "Towel",
+        "sku": " T-1 ",
+        "barcode": None,
+        "stock": None,
+        "on_sale": False,
+    }
 
     listing = listing_from(read_row(ListingRow, row, what="a listing"))
 
@@ -87,8 +119,14 @@ def test_a_listing_that_the_platform_leaves_out_is_gone() -> None:
 
 
 def test_results_are_never_better_than_the_reply() -> None:
-    assert result_from("7", ResultRow(id="7", status="applied", quantity=3)).outcome is WriteOutcome.APPLIED
-    assert result_from("7", ResultRow(id="7", status="stale", quantity=4)).outcome is WriteOutcome.STALE
+    assert (
+        result_from("7", ResultRow(id="7", status="applied", quantity=3)).outcome
+        is WriteOutcome.APPLIED
+    )
+    assert (
+        result_from("7", ResultRow(id="7", status="stale", quantity=4)).outcome
+        is WriteOutcome.STALE
+    )
     assert result_from("7", ResultRow(id="7", status="a new word")).outcome is WriteOutcome.UNKNOWN
     assert result_from("7", None).outcome is WriteOutcome.UNKNOWN
 

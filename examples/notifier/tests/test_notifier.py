@@ -62,15 +62,26 @@ def configured(receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> Receiver:
 def run(reason: str | None) -> RunFinished:
     trouble = None if reason is None else Trouble(reason, "PLATFORM", "…")
     state = "SUCCEEDED" if reason is None else "FAILED"
-    return RunFinished("merchants/m/shops/s", "fake", "r", "interval", state, NOW, NOW, 0, 0, 0, 0, trouble)
+    return RunFinished(
+        "merchants/m/shops/s", "fake", "r", "interval", state, NOW, NOW, 0, 0, 0, 0, trouble
+    )
 
 
 def test_the_plugin_loads() -> None:
-    assert [report.failure for report in load([("notifier", plugin)], entry_points=[]).plugins] == [None]
+    assert [report.failure for report in load([("notifier", plugin)], entry_points=[]).plugins] == [
+        None
+    ]
 
 
 def test_a_held_shop_is_posted_and_signed(configured: Receiver) -> None:
-    plugin.zaiko_shop_held(ShopHeld("merchants/m/shops/s", "fake", Trouble("CREDENTIALS_REJECTED", "MERCHANT", "期限切れ"), NOW))
+    plugin.zaiko_shop_held(
+        ShopHeld(
+            "merchants/m/shops/s",
+            "fake",
+            Trouble("CREDENTIALS_REJECTED", "MERCHANT", "期限切れ"),
+            NOW,
+        )
+    )
 
     [(signed, body)] = configured.got
     assert signed == signature("s3cret", body)
@@ -86,19 +97,28 @@ def test_a_held_shop_is_posted_and_signed(configured: Receiver) -> None:
 def test_the_same_failure_is_posted_once_until_a_run_succeeds(configured: Receiver) -> None:
     for reason in ("TIMEOUT", "TIMEOUT", "THROTTLED", None, "THROTTLED"):
         plugin.zaiko_run_finished(run(reason))
-    assert [json.loads(body)["trouble"]["reason"] for _, body in configured.got] == ["TIMEOUT", "THROTTLED", "THROTTLED"]
+    assert [json.loads(body)["trouble"]["reason"] for _, body in configured.got] == [
+        "TIMEOUT",
+        "THROTTLED",
+        "THROTTLED",
+    ]
 
 
-def test_without_an_address_nothing_is_posted(receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_an_address_nothing_is_posted(
+    receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.delenv("ZAIKO_NOTIFIER_URL", raising=False)
     plugin.zaiko_run_finished(run("TIMEOUT"))
     assert receiver.got == []
 
 
 @pytest.mark.parametrize(
-    ("statuses", "taken", "tries"), [([503, 429], True, 3), ([503] * 3, False, 3), ([400], False, 1), ([302], False, 1)]
+    ("statuses", "taken", "tries"),
+    [([503, 429], True, 3), ([503] * 3, False, 3), ([400], False, 1), ([302], False, 1)],
 )
-def test_tries_are_bounded(receiver: Receiver, statuses: list[int], taken: bool, tries: int) -> None:
+def test_tries_are_bounded(
+    receiver: Receiver, statuses: list[int], taken: bool, tries: int
+) -> None:
     receiver.statuses, waits = list(statuses), []
     assert Webhook(receiver.url, "s", sleep=waits.append).post({}) is taken
     assert (len(receiver.got), waits) == (tries, [1.0, 4.0][: tries - 1])
@@ -110,12 +130,28 @@ def test_a_receiver_that_is_not_there_is_no_exception() -> None:
     assert waits == [1.0, 4.0]
 
 
-def test_an_oversell_and_its_end_are_posted(receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_oversell_and_its_end_are_posted(
+    receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("ZAIKO_NOTIFIER_URL", receiver.url)
     monkeypatch.setenv("ZAIKO_NOTIFIER_SECRET", "s3cret")
     product, name = "merchants/m/products/tea", "merchants/m/oversells/0000000000000007"
 
-    plugin.zaiko_oversold(Oversold(name, product, 2, 2, "merchants/m/shops/a", "#1", "SOLD_TWICE", "ESCROW", "MERCHANT", "…", NOW))
+    plugin.zaiko_oversold(
+        Oversold(
+            name,
+            product,
+            2,
+            2,
+            "merchants/m/shops/a",
+            "#1",
+            "SOLD_TWICE",
+            "ESCROW",
+            "MERCHANT",
+            "…",
+            NOW,
+        )
+    )
     plugin.zaiko_oversold_cleared(OversoldCleared(product, (name,), NOW))
 
     kinds = [(json.loads(body)["kind"], json.loads(body)["product"]) for _, body in receiver.got]

@@ -19,7 +19,9 @@ async def _all(connector: object, cursor: str | None = None) -> list[Listing]:
     return [listing async for page in connector.list_listings(cursor) for listing in page.listings]  # type: ignore[attr-defined]
 
 
-async def test_items_and_variations_are_listed_under_their_own_codes(connect: Open, shop: BaseSimulator) -> None:
+async def test_items_and_variations_are_listed_under_their_own_codes(
+    connect: Open, shop: BaseSimulator
+) -> None:
     ids = shop.add_listings(
         [
             NewListing("PLAIN", 3, "Soap", "4900001"),
@@ -32,7 +34,12 @@ async def test_items_and_variations_are_listed_under_their_own_codes(connect: Op
 
     assert [listing.ref.external_id for listing in (plain, white, grey)] == ids
     assert (plain.sku, plain.barcode, plain.quantity) == ("PLAIN", "4900001", 3)
-    assert (white.title, white.sku, white.quantity, white.group_id) == ("Towel / White / M", "W", 12, grey.group_id)
+    assert (white.title, white.sku, white.quantity, white.group_id) == (
+        "Towel / White / M",
+        "W",
+        12,
+        grey.group_id,
+    )
     assert grey.sku == ""
 
 
@@ -48,7 +55,9 @@ async def test_what_a_person_should_know_is_said(connect: Open, shop: BaseSimula
 
 
 @pytest.mark.parametrize("removed", [1, 3, 60])
-async def test_items_that_are_deleted_while_paging_hide_no_other(connect: Open, shop: BaseSimulator, removed: int) -> None:
+async def test_items_that_are_deleted_while_paging_hide_no_other(
+    connect: Open, shop: BaseSimulator, removed: int
+) -> None:
     shop.add_listings([NewListing(f"S{number}", number) for number in range(250)])
     seen: set[str] = set()
     async for page in connect().list_listings(None):

@@ -18,7 +18,10 @@ ITEMS: list[Any] = json.loads((DATA / "items.json").read_text("utf-8"))["items"]
 
 
 def _order(statuses: tuple[str, str] = ("ordered", "ordered"), **changes: Any) -> OrderRow:
-    lines = [line | {"status": status} for line, status in zip(ORDER["order_items"], statuses, strict=True)]
+    lines = [
+        line | {"status": status}
+        for line, status in zip(ORDER["order_items"], statuses, strict=True)
+    ]
     return read_row(OrderRow, ORDER | {"order_items": lines} | changes, what="an order")
 
 
@@ -50,7 +53,9 @@ def test_a_recorded_order_keeps_what_was_bought_and_cancelled_apart() -> None:
         ("lottery", ("ordered", "ordered"), OrderState.OPEN, False),
     ],
 )
-def test_lines_decide_what_an_order_still_holds(header: str, lines: tuple[str, str], state: OrderState, known: bool) -> None:
+def test_lines_decide_what_an_order_still_holds(
+    header: str, lines: tuple[str, str], state: OrderState, known: bool
+) -> None:
     order = order_from(_order(lines, dispatch_status=header))
 
     assert (order.state, order.state_known) == (state, known)
@@ -74,7 +79,9 @@ def test_a_line_without_variation_is_of_the_item(none: Any) -> None:
         {"modified": 10**14},
     ],
 )
-def test_an_order_that_is_not_as_documented_is_refused_rather_than_guessed(changes: dict[str, Any]) -> None:
+def test_an_order_that_is_not_as_documented_is_refused_rather_than_guessed(
+    changes: dict[str, Any],
+) -> None:
     with pytest.raises(ContractBroken):
         _order(**changes)
 
@@ -86,7 +93,11 @@ def test_an_amount_is_a_whole_number_of_units(amount: Any) -> None:
 
 
 def test_recorded_items_become_one_listing_per_variation() -> None:
-    listings = [listing for item in ITEMS for listing in listings_from(read_row(ItemRow, item, what="an item"))]
+    listings = [
+        listing
+        for item in ITEMS
+        for listing in listings_from(read_row(ItemRow, item, what="an item"))
+    ]
 
     assert [(listing.ref.external_id, listing.sku, listing.quantity) for listing in listings] == [
         ("70031-511", "TOWEL-WM", 12),
@@ -94,4 +105,9 @@ def test_recorded_items_become_one_listing_per_variation() -> None:
         ("70032", "SOAP", 3),
         ("70033", "", 4),
     ]
-    assert [ListingWarning.OFF_SALE in listing.warnings for listing in listings] == [False, False, True, False]
+    assert [ListingWarning.OFF_SALE in listing.warnings for listing in listings] == [
+        False,
+        False,
+        True,
+        False,
+    ]

@@ -31,14 +31,19 @@ async def _fetch(connector: BaseConnector, cursor: str | None = None) -> tuple[l
     return [order for page in pages for order in page.orders], pages[-1].cursor
 
 
-async def test_changes_to_an_order_are_delivered_by_the_next_fetch(connect: Open, shop: BaseSimulator) -> None:
+async def test_changes_to_an_order_are_delivered_by_the_next_fetch(
+    connect: Open, shop: BaseSimulator
+) -> None:
     connector = connect()
     key = shop.place_order({"A": 2, "B": 1}, days_ago=3)
     _, cursor = await _fetch(connector)
     shop.fulfil_order(key, {"A": 2})
 
     (order,), cursor = await _fetch(connector, cursor)
-    assert [(line.fulfilled, order.state) for line in order.lines] == [(2, OrderState.OPEN), (0, OrderState.OPEN)]
+    assert [(line.fulfilled, order.state) for line in order.lines] == [
+        (2, OrderState.OPEN),
+        (0, OrderState.OPEN),
+    ]
 
     shop.cancel_order(key, restock=True)
     (order,), _ = await _fetch(connector, cursor)
@@ -59,7 +64,9 @@ async def test_what_has_not_changed_is_not_read_again(connect: Open, shop: BaseS
     assert (read, shop.counters()["order"]) == (5, 5)
 
 
-async def test_a_page_that_the_host_did_not_take_is_delivered_again(connect: Open, shop: BaseSimulator) -> None:
+async def test_a_page_that_the_host_did_not_take_is_delivered_again(
+    connect: Open, shop: BaseSimulator
+) -> None:
     connector = connect()
     _, cursor = await _fetch(connector)
     key = shop.place_order({"A": 1}, days_ago=0.01)
@@ -72,7 +79,9 @@ async def test_a_page_that_the_host_did_not_take_is_delivered_again(connect: Ope
     assert [order.external_id for order in orders] == [key]
 
 
-async def test_an_order_of_this_second_is_read_again_because_it_may_change_within_it(connect: Open, shop: BaseSimulator) -> None:
+async def test_an_order_of_this_second_is_read_again_because_it_may_change_within_it(
+    connect: Open, shop: BaseSimulator
+) -> None:
     connector = connect()
     shop.place_order({"A": 1})
     _, cursor = await _fetch(connector)
@@ -82,7 +91,9 @@ async def test_an_order_of_this_second_is_read_again_because_it_may_change_withi
     assert len(orders) == 1
 
 
-async def test_a_closed_order_is_not_read_when_a_shop_is_connected(connect: Open, shop: BaseSimulator) -> None:
+async def test_a_closed_order_is_not_read_when_a_shop_is_connected(
+    connect: Open, shop: BaseSimulator
+) -> None:
     shop.fulfil_order(shop.place_order({"A": 1}, days_ago=5))
     shop.cancel_order(shop.place_order({"A": 1}, days_ago=5), restock=True)
     still_open = shop.place_order({"A": 1}, days_ago=5)
@@ -94,7 +105,9 @@ async def test_a_closed_order_is_not_read_when_a_shop_is_connected(connect: Open
 
 
 @pytest.mark.parametrize("sort", ["newest", "oldest"])
-async def test_every_order_is_delivered_whichever_way_the_list_is_sorted(connect: Open, shop: BaseSimulator, sort: str) -> None:
+async def test_every_order_is_delivered_whichever_way_the_list_is_sorted(
+    connect: Open, shop: BaseSimulator, sort: str
+) -> None:
     shop.switch("orders_sort", sort)
     keys = {shop.place_order({"A": 1}, days_ago=number / 10) for number in range(230)}
 
@@ -104,7 +117,9 @@ async def test_every_order_is_delivered_whichever_way_the_list_is_sorted(connect
     assert read_cursor(cursor) is not None
 
 
-async def test_a_first_fetch_that_breaks_off_goes_on(connect: Open, shop: BaseSimulator, server: SimulatorServer) -> None:
+async def test_a_first_fetch_that_breaks_off_goes_on(
+    connect: Open, shop: BaseSimulator, server: SimulatorServer
+) -> None:
     keys = {shop.place_order({"A": 1}, days_ago=1 + number / 10) for number in range(60)}
     server.inject(Fault(FaultKind.REFUSE, match="/detail/", skip=50, status=429))
     seen: list[str] = []
@@ -122,7 +137,9 @@ async def test_a_first_fetch_that_breaks_off_goes_on(connect: Open, shop: BaseSi
     assert len(orders) == 11
 
 
-async def test_a_large_shop_is_not_looked_through_on_every_fetch(connect: Open, shop: BaseSimulator, clock: FakeClock) -> None:
+async def test_a_large_shop_is_not_looked_through_on_every_fetch(
+    connect: Open, shop: BaseSimulator, clock: FakeClock
+) -> None:
     for number in range(350):
         shop.fulfil_order(shop.place_order({"A": 1}, days_ago=2 + number / 10))
     old = shop.place_order({"A": 1}, days_ago=9)
@@ -159,7 +176,9 @@ async def test_an_order_that_shows_late_is_delivered(connect: Open, shop: BaseSi
     assert late in [order.external_id for order in orders]
 
 
-async def test_an_order_dated_in_the_future_hides_none_after_it(connect: Open, shop: BaseSimulator) -> None:
+async def test_an_order_dated_in_the_future_hides_none_after_it(
+    connect: Open, shop: BaseSimulator
+) -> None:
     connector = connect()
     shop.place_order({"A": 1}, days_ago=-400)
     _, cursor = await _fetch(connector)
@@ -170,28 +189,44 @@ async def test_an_order_dated_in_the_future_hides_none_after_it(connect: Open, s
     assert later in [order.external_id for order in orders]
 
 
-async def test_a_bad_order_is_told_and_hides_none(connect: Open, shop: BaseSimulator, server: SimulatorServer, log: Any) -> None:
+async def test_a_bad_order_is_told_and_hides_none(
+    connect: Open, shop: BaseSimulator, server: SimulatorServer, log: Any
+) -> None:
     bad, good = shop.place_order({"A": 1}, days_ago=2), shop.place_order({"A": 1}, days_ago=1)
     body: Any = {"order": {"unique_key": bad, "order_items": []}}
-    server.inject(Fault(FaultKind.REFUSE, match=f"/detail/{bad}", status=200, body=json.dumps(body)))
+    server.inject(
+        Fault(FaultKind.REFUSE, match=f"/detail/{bad}", status=200, body=json.dumps(body))
+    )
 
     orders, _ = await _fetch(connect())
 
-    assert [(order.external_id, order.lines_known) for order in orders] == [(bad, False), (good, True)]
+    assert [(order.external_id, order.lines_known) for order in orders] == [
+        (bad, False),
+        (good, True),
+    ]
     assert "order_not_understood" in log.events
 
 
-async def test_a_row_that_is_no_order_hides_none(connect: Open, shop: BaseSimulator, server: SimulatorServer) -> None:
+async def test_a_row_that_is_no_order_hides_none(
+    connect: Open, shop: BaseSimulator, server: SimulatorServer
+) -> None:
     key = shop.place_order({"A": 1})
     rows = ["?", {"unique_key": "ABC", "ordered": "soon"}, shop.orders[key].header()]
-    server.inject(Fault(FaultKind.REFUSE, match="/1/orders?", status=200, body=json.dumps({"orders": rows})))
+    server.inject(
+        Fault(FaultKind.REFUSE, match="/1/orders?", status=200, body=json.dumps({"orders": rows}))
+    )
 
     orders, _ = await _fetch(connect())
 
-    assert [(order.external_id, order.lines_known) for order in orders] == [(key, True), ("ABC", False)]
+    assert [(order.external_id, order.lines_known) for order in orders] == [
+        (key, True),
+        ("ABC", False),
+    ]
 
 
-async def test_an_order_that_does_not_exist_is_missing_in_what_is_read(connect: Open, shop: BaseSimulator) -> None:
+async def test_an_order_that_does_not_exist_is_missing_in_what_is_read(
+    connect: Open, shop: BaseSimulator
+) -> None:
     key = shop.place_order({"A": 1})
 
     found = await connect().read_orders([key, "0000000000000000"])
@@ -205,7 +240,9 @@ async def test_a_shop_without_orders_delivers_one_empty_page(connect: Open) -> N
     assert [list(page.orders) for page in pages] == [[]]
 
 
-async def test_a_cursor_that_is_not_understood_begins_anew(connect: Open, shop: BaseSimulator, log: Any) -> None:
+async def test_a_cursor_that_is_not_understood_begins_anew(
+    connect: Open, shop: BaseSimulator, log: Any
+) -> None:
     key = shop.place_order({"A": 1}, days_ago=20)
 
     orders, _ = await _fetch(connect(), "?")
@@ -214,7 +251,9 @@ async def test_a_cursor_that_is_not_understood_begins_anew(connect: Open, shop: 
     assert "order_cursor_not_understood" in log.events
 
 
-async def test_a_line_moves_the_version_when_the_header_does_not(connect: Open, shop: BaseSimulator) -> None:
+async def test_a_line_moves_the_version_when_the_header_does_not(
+    connect: Open, shop: BaseSimulator
+) -> None:
     shop.switch("line_change_bumps_header", False)
     connector = connect()
     key = shop.place_order({"A": 1, "B": 1}, days_ago=2)
@@ -235,7 +274,9 @@ def test_a_cursor_is_read_as_it_was_written() -> None:
     assert read_cursor(cursor.text()) == cursor
 
 
-async def test_a_long_look_at_the_list_shows_life(connect: Open, shop: BaseSimulator, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_long_look_at_the_list_shows_life(
+    connect: Open, shop: BaseSimulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("zaiko_base.orders._PATIENCE", 2)
     for number in range(450):
         shop.cancel_order(shop.place_order({"A": 1}, days_ago=2 + number / 10), restock=True)
@@ -246,7 +287,9 @@ async def test_a_long_look_at_the_list_shows_life(connect: Open, shop: BaseSimul
     assert [read_cursor(page.cursor).first for page in pages] == [True, True, False]  # type: ignore[union-attr]
 
 
-async def test_another_order_than_asked_for_is_not_believed(connect: Open, shop: BaseSimulator, server: SimulatorServer) -> None:
+async def test_another_order_than_asked_for_is_not_believed(
+    connect: Open, shop: BaseSimulator, server: SimulatorServer
+) -> None:
     first, second = shop.place_order({"A": 1}), shop.place_order({"B": 5})
     body = json.dumps({"order": shop.orders[second].document(shop.behaviour)})
     server.inject(Fault(FaultKind.REFUSE, match="/detail/", status=200, body=body))
@@ -256,7 +299,9 @@ async def test_another_order_than_asked_for_is_not_believed(connect: Open, shop:
     assert (order.external_id, order.lines_known) == (first, False)
 
 
-async def test_a_host_that_comes_back_with_an_older_cursor_gets_everything_since(connect: Open, shop: BaseSimulator) -> None:
+async def test_a_host_that_comes_back_with_an_older_cursor_gets_everything_since(
+    connect: Open, shop: BaseSimulator
+) -> None:
     connector = connect()
     _, cursor = await _fetch(connector)
     key = shop.place_order({"A": 1}, days_ago=0.001)
@@ -267,7 +312,9 @@ async def test_a_host_that_comes_back_with_an_older_cursor_gets_everything_since
     assert [order.external_id for order in orders] == [key]
 
 
-async def test_between_looks_at_all_orders_only_the_last_minutes_are_read(connect: Open, shop: BaseSimulator) -> None:
+async def test_between_looks_at_all_orders_only_the_last_minutes_are_read(
+    connect: Open, shop: BaseSimulator
+) -> None:
     for number in range(150):
         shop.place_order({"A": 1}, days_ago=0.2 + number / 10)
     _, cursor = await _fetch(connect())

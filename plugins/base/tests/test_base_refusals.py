@@ -46,7 +46,9 @@ def _refusal(status: int, body: str, *, writing: bool = False) -> ConnectorError
         ("a_new_one", ContractBroken, ItemRefused),
     ],
 )
-def test_each_code_says_what_to_do_next(code: str, reading: type[ConnectorError], writing: type[ConnectorError]) -> None:
+def test_each_code_says_what_to_do_next(
+    code: str, reading: type[ConnectorError], writing: type[ConnectorError]
+) -> None:
     body = json.dumps({"error": code, "error_description": "日本語"})
 
     assert type(_refusal(400, body)) is reading
@@ -82,7 +84,9 @@ def test_a_refused_grant_waits_for_the_owner_and_a_refused_app_for_the_operator(
     budget = Budget(SystemClock(), per_hour=5000, per_day=100_000)
 
     refused = grant_refusal(httpx.Response(400, json={"error": "invalid_request"}), budget=budget)
-    unknown = grant_refusal(httpx.Response(400, json={"error": "unauthorized_client"}), budget=budget)
+    unknown = grant_refusal(
+        httpx.Response(400, json={"error": "unauthorized_client"}), budget=budget
+    )
     trouble = grant_refusal(httpx.Response(400, json={"error": "server_error"}), budget=budget)
 
     assert type(refused) is GrantRefused

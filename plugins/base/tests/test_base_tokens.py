@@ -18,7 +18,9 @@ Open = Callable[..., BaseConnector]
 pytestmark = pytest.mark.anyio
 
 
-async def test_a_restarted_process_goes_on_with_the_token_that_was_saved(connect: Open, shop: BaseSimulator) -> None:
+async def test_a_restarted_process_goes_on_with_the_token_that_was_saved(
+    connect: Open, shop: BaseSimulator
+) -> None:
     await connect().check()
     shop.grants.end_access()
 
@@ -28,14 +30,18 @@ async def test_a_restarted_process_goes_on_with_the_token_that_was_saved(connect
     assert shop.counters()["token"] == 2
 
 
-async def test_an_access_token_that_still_lives_is_used_again_after_a_restart(connect: Open, shop: BaseSimulator) -> None:
+async def test_an_access_token_that_still_lives_is_used_again_after_a_restart(
+    connect: Open, shop: BaseSimulator
+) -> None:
     await connect().check()
     await connect().check()
 
     assert shop.counters()["token"] == 1
 
 
-async def test_a_new_token_is_saved_before_it_is_used(connect: Open, state: MemoryState, shop: BaseSimulator) -> None:
+async def test_a_new_token_is_saved_before_it_is_used(
+    connect: Open, state: MemoryState, shop: BaseSimulator
+) -> None:
     class Refusing(MemoryState):
         async def save(self, values: Mapping[str, str]) -> None:
             raise StateUnavailable("the store is away")
@@ -46,7 +52,9 @@ async def test_a_new_token_is_saved_before_it_is_used(connect: Open, state: Memo
     assert "order" not in shop.counters()
 
 
-async def test_a_token_that_could_not_be_saved_is_kept_and_saved_later(connect: Open, shop: BaseSimulator) -> None:
+async def test_a_token_that_could_not_be_saved_is_kept_and_saved_later(
+    connect: Open, shop: BaseSimulator
+) -> None:
     class Away(MemoryState):
         away = True
 
@@ -67,7 +75,9 @@ async def test_a_token_that_could_not_be_saved_is_kept_and_saved_later(connect: 
     assert memory.values["refresh"] in shop.grants.refresh
 
 
-async def test_many_calls_with_an_ended_token_refresh_it_once(connect: Open, shop: BaseSimulator) -> None:
+async def test_many_calls_with_an_ended_token_refresh_it_once(
+    connect: Open, shop: BaseSimulator
+) -> None:
     connector = connect()
     await connector.check()
     shop.grants.end_access()
@@ -77,7 +87,9 @@ async def test_many_calls_with_an_ended_token_refresh_it_once(connect: Open, sho
     assert shop.counters()["token"] == 2
 
 
-async def test_a_token_is_replaced_before_it_ends(connect: Open, shop: BaseSimulator, clock: FakeClock) -> None:
+async def test_a_token_is_replaced_before_it_ends(
+    connect: Open, shop: BaseSimulator, clock: FakeClock
+) -> None:
     connector = connect()
     await connector.read_orders(["X"])
     clock.advance(3590)
@@ -105,7 +117,9 @@ async def test_a_run_that_is_cancelled_while_refreshing_loses_no_token(
     assert (await connect().check())[0].level is FindingLevel.OK
 
 
-async def test_a_token_that_another_process_has_used_is_taken_over_from_it(connect: Open, shop: BaseSimulator) -> None:
+async def test_a_token_that_another_process_has_used_is_taken_over_from_it(
+    connect: Open, shop: BaseSimulator
+) -> None:
     first, second = connect(), connect()
     await first.check()
     await second.check()
@@ -137,7 +151,9 @@ async def test_a_token_that_another_process_is_about_to_save_is_waited_for(
     assert (await second.check())[0].level is FindingLevel.OK
 
 
-async def test_a_withdrawn_consent_is_a_finding_and_holds_the_shop(connect: Open, shop: BaseSimulator) -> None:
+async def test_a_withdrawn_consent_is_a_finding_and_holds_the_shop(
+    connect: Open, shop: BaseSimulator
+) -> None:
     connector = connect()
     await connector.check()
     shop.grants.withdraw()
@@ -149,7 +165,9 @@ async def test_a_withdrawn_consent_is_a_finding_and_holds_the_shop(connect: Open
     assert (finding.level, finding.reason) == (FindingLevel.ERROR, "CREDENTIALS_REJECTED")
 
 
-async def test_a_code_is_exchanged_once_and_never_needed_again(connect: Open, shop: BaseSimulator) -> None:
+async def test_a_code_is_exchanged_once_and_never_needed_again(
+    connect: Open, shop: BaseSimulator
+) -> None:
     code = shop.grants.agree(shop.now())
     await connect(refresh_token=None, code=code).check()
 
@@ -174,16 +192,24 @@ async def test_a_lost_reply_with_tokens_costs_the_consent_only_if_old_tokens_die
     assert finding.level is (FindingLevel.OK if works else FindingLevel.ERROR)
 
 
-async def test_tokens_are_in_no_repr_and_no_log(connect: Open, state: MemoryState, log: object, shop: BaseSimulator) -> None:
+async def test_tokens_are_in_no_repr_and_no_log(
+    connect: Open, state: MemoryState, log: object, shop: BaseSimulator
+) -> None:
     connector = connect()
     await connector.check()
     keeper = connector._client.tokens
     shown = f"{keeper!r} {await keeper.current()!r} {keeper.settings!r}"
 
-    assert not [secret for secret in (state.values["access"], state.values["refresh"], "sim-client-secret-5d") if secret in shown]
+    assert not [
+        secret
+        for secret in (state.values["access"], state.values["refresh"], "sim-client-secret-5d")
+        if secret in shown
+    ]
 
 
-async def test_the_finding_says_when_an_unused_consent_ends_and_calls_nobody_to_renew_it(connect: Open) -> None:
+async def test_the_finding_says_when_an_unused_consent_ends_and_calls_nobody_to_renew_it(
+    connect: Open,
+) -> None:
     (finding,) = await connect().check()
 
     assert "30 days" in finding.message

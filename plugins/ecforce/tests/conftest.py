@@ -89,7 +89,8 @@ def clock() -> NowClock:
 
 @pytest.fixture
 async def connect(server: SimulatorServer, log: KeptLog, clock: NowClock) -> AsyncIterator[Open]:
-    """Open connectors to the simulated shop, with changed settings or on another clock if wanted; they are closed at the end."""
+    """Open connectors to the simulated shop, with changed settings or on another clock if wanted;
+    they are closed at the end."""
     async with AsyncExitStack() as stack:
         names = iter(range(1_000_000))
 
@@ -97,7 +98,11 @@ async def connect(server: SimulatorServer, log: KeptLog, clock: NowClock) -> Asy
             return httpx.AsyncClient(timeout=5, headers={"user-agent": "zaiko-test"})
 
         def open_one(*, on: Clock = clock, **changes: Any) -> EcforceConnector:
-            given = {key: value for key, value in (server.settings() | changes).items() if value is not None}
+            given = {
+                key: value
+                for key, value in (server.settings() | changes).items()
+                if value is not None
+            }
             context = ShopContext("merchants/m/shops/s", on, log, http, lambda: f"id-{next(names)}")
             connector = EcforceConnector(context, EcforceSettings.model_validate(given))
             stack.push_async_callback(connector.aclose)

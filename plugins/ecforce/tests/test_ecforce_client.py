@@ -61,7 +61,9 @@ async def test_one_sign_in_serves_all_who_were_refused_the_same_token():
     assert await credentials.token() == "second"
 
 
-async def test_a_session_outlives_its_connector_so_that_checks_do_not_use_up_the_sign_ins(shop, connect):
+async def test_a_session_outlives_its_connector_so_that_checks_do_not_use_up_the_sign_ins(
+    shop, connect
+):
     shop.switch("auth", "sign_in")
     for _ in range(7):
         connector = connect()
@@ -123,7 +125,9 @@ async def test_a_refused_session_is_renewed_once_and_the_request_goes_through(sh
     assert shop.counters()["sign_in"] == 2
 
 
-async def test_a_session_that_is_refused_right_after_a_sign_in_is_the_merchants_matter(server, shop, connect):
+async def test_a_session_that_is_refused_right_after_a_sign_in_is_the_merchants_matter(
+    server, shop, connect
+):
     shop.switch("auth", "sign_in")
     server.inject(Fault(FaultKind.REFUSE, "stock_items", status=401, body="", times=2))
 
@@ -209,9 +213,12 @@ async def test_kept_to_its_pace_a_shop_is_never_refused_for_load(shop, connect):
 
 
 @pytest.mark.parametrize(
-    ("status", "body"), [(502, HTML), (503, ""), (504, HTML), (500, '{"errors":[{"code":"AOR9999","message":"x"}]}')]
+    ("status", "body"),
+    [(502, HTML), (503, ""), (504, HTML), (500, '{"errors":[{"code":"AOR9999","message":"x"}]}')],
 )
-async def test_a_read_is_tried_again_after_trouble_of_the_platform(server, shop, connect, clock, status, body):
+async def test_a_read_is_tried_again_after_trouble_of_the_platform(
+    server, shop, connect, clock, status, body
+):
     server.inject(Fault(FaultKind.REFUSE, "stock_items", status=status, body=body, times=2))
 
     levels = await connect().read_inventory(A)
@@ -239,8 +246,12 @@ async def test_a_read_is_tried_again_after_trouble_of_the_platform(server, shop,
         (200, "[" * 100_000, (), ContractBroken),
     ],
 )
-async def test_each_refusal_of_a_read_becomes_what_the_host_is_to_do(server, shop, connect, status, body, headers, kind):
-    server.inject(Fault(FaultKind.REFUSE, "stock_items", status=status, body=body, headers=headers, times=9))
+async def test_each_refusal_of_a_read_becomes_what_the_host_is_to_do(
+    server, shop, connect, status, body, headers, kind
+):
+    server.inject(
+        Fault(FaultKind.REFUSE, "stock_items", status=status, body=body, headers=headers, times=9)
+    )
 
     with pytest.raises(kind):
         await connect().read_inventory(A)
@@ -293,9 +304,19 @@ async def test_a_shop_that_does_not_answer_times_out(server, shop, connect):
 async def test_no_secret_is_in_an_error_a_log_line_or_a_repr(server, shop, connect, log):
     shop.switch("auth", "sign_in")
     texts = []
-    for connector in (connect(), connect(email=None, password=None, token=TOKEN), connect(password="wrong-password-1")):
+    for connector in (
+        connect(),
+        connect(email=None, password=None, token=TOKEN),
+        connect(password="wrong-password-1"),
+    ):
         for fault in (
-            Fault(FaultKind.REFUSE, "stock_items", status=401, body='{"errors":[{"message":"x"}]}', times=9),
+            Fault(
+                FaultKind.REFUSE,
+                "stock_items",
+                status=401,
+                body='{"errors":[{"message":"x"}]}',
+                times=9,
+            ),
             Fault(FaultKind.REFUSE, "stock_items", status=502, body=HTML, times=9),
             Fault(FaultKind.DROP, "stock_items", times=9),
         ):
@@ -303,7 +324,11 @@ async def test_no_secret_is_in_an_error_a_log_line_or_a_repr(server, shop, conne
             with pytest.raises((CredentialsRejected, PlatformDown, Timeout, Throttled)) as caught:
                 await connector.read_inventory(A)
             server.clear_faults()
-            texts += [repr(caught.value), str(caught.value.__cause__), str(caught.value.__context__)]
+            texts += [
+                repr(caught.value),
+                str(caught.value.__cause__),
+                str(caught.value.__context__),
+            ]
         texts += [repr(connector), repr(connector._settings), str(connector._settings)]
     printed = " ".join(texts) + repr(log.lines)
 

@@ -40,11 +40,18 @@ def _goods(shop: EcforceSimulator) -> None:
     [
         Fault(FaultKind.DROP_AFTER, PUT),
         Fault(FaultKind.REFUSE_AFTER, PUT, status=502, body=HTML),
-        Fault(FaultKind.REFUSE_AFTER, PUT, status=500, body='{"errors":[{"code":"ASI9999","message":"x"}]}'),
+        Fault(
+            FaultKind.REFUSE_AFTER,
+            PUT,
+            status=500,
+            body='{"errors":[{"code":"ASI9999","message":"x"}]}',
+        ),
     ],
     ids=["dropped", "html-502", "internal"],
 )
-async def test_an_outcome_that_nobody_knows_is_said_so_and_never_repeated(server, shop, connect, fault):
+async def test_an_outcome_that_nobody_knows_is_said_so_and_never_repeated(
+    server, shop, connect, fault
+):
     server.inject(fault)
 
     with pytest.raises(Timeout) as caught:
@@ -64,7 +71,9 @@ async def test_a_reply_cut_short_is_settled_by_reading_back(server, shop, connec
     assert shop.counters()["put_stock_items"] == 1
 
 
-async def test_an_acknowledged_write_without_effect_is_unknown_at_first_and_then_refused(shop, connect):
+async def test_an_acknowledged_write_without_effect_is_unknown_at_first_and_then_refused(
+    shop, connect
+):
     shop.switch("put_is", "ignored")
     connector = connect()
 
@@ -120,7 +129,9 @@ async def test_writes_go_out_in_batches_of_the_set_size(shop, connect):
 async def test_a_failure_after_an_applied_batch_leaves_the_rest_unknown(server, shop, connect):
     server.inject(Fault(FaultKind.REFUSE, PUT, skip=1, status=403, body=HTML))
 
-    results = await connect(write_batch=2).set_inventory([_write(sku, 9, 5) for sku in "ABCDE"], "k")
+    results = await connect(write_batch=2).set_inventory(
+        [_write(sku, 9, 5) for sku in "ABCDE"], "k"
+    )
 
     assert {result.external_id: result.outcome for result in results} == {
         "A": WriteOutcome.APPLIED,
@@ -134,7 +145,9 @@ async def test_a_failure_after_an_applied_batch_leaves_the_rest_unknown(server, 
 
 @pytest.mark.parametrize("status", [200, 422])
 @pytest.mark.parametrize("keys", ["missing", "present"])
-async def test_rows_are_told_apart_whatever_the_status_and_whichever_keys_are_there(shop, connect, status, keys):
+async def test_rows_are_told_apart_whatever_the_status_and_whichever_keys_are_there(
+    shop, connect, status, keys
+):
     shop.switch("all_failed_status", status)
     shop.switch("empty_keys", keys)
 
@@ -161,7 +174,9 @@ async def test_a_batch_refused_as_a_whole_is_left_to_the_host_to_split(shop, con
         (401, '{"errors":[{"code":"ASS1001","message":"x"}]}', CredentialsRejected),
     ],
 )
-async def test_a_reply_that_denies_the_write_promises_that_nothing_was_applied(server, shop, connect, status, body, kind):
+async def test_a_reply_that_denies_the_write_promises_that_nothing_was_applied(
+    server, shop, connect, status, body, kind
+):
     server.inject(Fault(FaultKind.REFUSE, PUT, status=status, body=body))
 
     with pytest.raises(kind):
@@ -172,7 +187,9 @@ async def test_a_reply_that_denies_the_write_promises_that_nothing_was_applied(s
 
 async def test_a_throttled_write_is_tried_again_a_little_later(server, shop, connect, clock):
     server.inject(Fault(FaultKind.REFUSE, PUT, status=429, body=HTML))
-    server.inject(Fault(FaultKind.REFUSE, PUT, status=429, body="", headers=(("retry-after", "2"),)))
+    server.inject(
+        Fault(FaultKind.REFUSE, PUT, status=429, body="", headers=(("retry-after", "2"),))
+    )
 
     results = await connect().set_inventory([_write("A", 9, 5)], "k")
 
@@ -181,7 +198,9 @@ async def test_a_throttled_write_is_tried_again_a_little_later(server, shop, con
 
 
 async def test_a_long_announced_wait_is_the_hosts_to_wait(server, shop, connect, clock):
-    server.inject(Fault(FaultKind.REFUSE, PUT, status=429, body="", headers=(("retry-after", "120"),)))
+    server.inject(
+        Fault(FaultKind.REFUSE, PUT, status=429, body="", headers=(("retry-after", "120"),))
+    )
 
     with pytest.raises(Throttled) as caught:
         await connect().set_inventory([_write("A", 9, 5)], "k")
@@ -207,7 +226,9 @@ async def test_a_hundred_long_codes_are_read_in_addresses_that_servers_take(shop
 
     levels = await connect().read_inventory([ListingRef(code) for code in codes])
 
-    assert {level.external_id: level.quantity for level in levels} == {code: number for number, code in enumerate(codes)}
+    assert {level.external_id: level.quantity for level in levels} == {
+        code: number for number, code in enumerate(codes)
+    }
     assert shop.counters()["list_stock_items"] > 1
 
 
@@ -215,7 +236,12 @@ async def test_a_hundred_long_codes_are_read_in_addresses_that_servers_take(shop
 async def test_a_shop_that_ignores_the_sku_filter_is_still_read_right(shop, connect, total_pages):
     shop.switch("total_pages", total_pages)
     shop.switch("unknown_filters", "all")
-    shop.add_listings([NewListing(f"X{number}", number, extra={"locations": {"osaka": 77}}) for number in range(150)])
+    shop.add_listings(
+        [
+            NewListing(f"X{number}", number, extra={"locations": {"osaka": 77}})
+            for number in range(150)
+        ]
+    )
 
     levels = await connect().read_inventory([ListingRef("X149"), ListingRef("A")])
 

@@ -38,14 +38,21 @@ def _order(settings: EcforceSettings = SETTINGS, *, body: Any = None, **attribut
 def test_a_recorded_order_is_understood():
     order = _order()
 
-    assert (order.external_id, order.number, order.state) == ("31005", "7fd20c41be", OrderState.OPEN)
+    assert (order.external_id, order.number, order.state) == (
+        "31005",
+        "7fd20c41be",
+        OrderState.OPEN,
+    )
     # Japan time; placed when checkout ended, not when the id was given out.
     assert order.placed_at == datetime(2026, 11, 22, 15, 1, tzinfo=UTC)
     assert order.version == datetime(2026, 11, 22, 15, 10, 44, tzinfo=UTC)
     assert order.paid is True
     assert order.platform_state == "注文確定 / authed"
     # An enclosed bundle item uses stock; the composition of a set does not multiply it.
-    assert [(line.external_id, line.listing, line.ordered) for line in order.lines] == [("9", "SERUM-30", 2), ("10", "SAMPLE-1", 1)]
+    assert [(line.external_id, line.listing, line.ordered) for line in order.lines] == [
+        ("9", "SERUM-30", 2),
+        ("10", "SAMPLE-1", 1),
+    ]
 
 
 def test_nothing_of_the_buyer_enters_an_order():
@@ -54,7 +61,12 @@ def test_nothing_of_the_buyer_enters_an_order():
 
 @pytest.mark.parametrize(
     ("linkage", "included"),
-    [("order_item", "order-items"), ("order-item", "order_item"), ("order_items", "order_item"), ("order_item", "order_items")],
+    [
+        ("order_item", "order-items"),
+        ("order-item", "order_item"),
+        ("order_items", "order_item"),
+        ("order_item", "order_items"),
+    ],
 )
 def test_lines_are_joined_however_their_type_is_spelt(linkage: str, included: str):
     body = _recorded("orders")
@@ -112,25 +124,42 @@ def test_a_quantity_that_is_none_breaks_the_contract_and_is_never_guessed(quanti
         ({"state": "complete", "deleted_at": None}, OrderState.OPEN, True),
     ],
 )
-def test_states_have_the_meaning_of_the_fact_sheet_and_unknown_ones_hold_stock(attributes, state, known):
+def test_states_have_the_meaning_of_the_fact_sheet_and_unknown_ones_hold_stock(
+    attributes, state, known
+):
     order = _order(**attributes)
 
     assert (order.state, order.state_known) == (state, known)
-    assert all(line.fulfilled == (line.ordered if state is OrderState.SHIPPED else 0) for line in order.lines)
+    assert all(
+        line.fulfilled == (line.ordered if state is OrderState.SHIPPED else 0)
+        for line in order.lines
+    )
 
 
 def test_a_shop_gives_its_own_states_a_meaning():
     given_states = {"open_states": ["complete", "wmswait"], "shipped_states": ["handed_over"]}
-    settings = EcforceSettings.model_validate({"origin": "https://s.example.test", "token": "t", **given_states})
+    settings = EcforceSettings.model_validate(
+        {"origin": "https://s.example.test", "token": "t", **given_states}
+    )
 
-    assert (_order(settings, state="wmswait").state, _order(settings, state="wmswait").state_known) == (OrderState.OPEN, True)
+    assert (
+        _order(settings, state="wmswait").state,
+        _order(settings, state="wmswait").state_known,
+    ) == (OrderState.OPEN, True)
     assert _order(settings, state="handed_over").state is OrderState.SHIPPED
     # The list replaces the default one.
     assert _order(settings, state="shipped").state is OrderState.OPEN
 
 
 @pytest.mark.parametrize(
-    ("payment", "paid"), [("authed", True), ("completed", True), ("auth_failed", False), ("credit_exam_hold", None), (None, None)]
+    ("payment", "paid"),
+    [
+        ("authed", True),
+        ("completed", True),
+        ("auth_failed", False),
+        ("credit_exam_hold", None),
+        (None, None),
+    ],
 )
 def test_an_order_is_paid_only_when_the_shop_says_so(payment: Any, paid: Any):
     assert _order(payment_state=payment).paid is paid
@@ -160,7 +189,17 @@ def test_a_lower_bound_in_a_query_never_moves_up():
 
 
 @pytest.mark.parametrize(
-    ("value", "expected"), [(12, 12), ("12", 12), (" -3 ", -3), (4.0, 4), (4.5, None), (True, None), ("1,000", None), ("²", None)]
+    ("value", "expected"),
+    [
+        (12, 12),
+        ("12", 12),
+        (" -3 ", -3),
+        (4.0, 4),
+        (4.5, None),
+        (True, None),
+        ("1,000", None),
+        ("²", None),
+    ],
 )
 def test_a_whole_number_may_come_as_text(value: Any, expected: Any):
     assert whole(value) == expected
@@ -171,7 +210,13 @@ def test_a_recorded_stock_record_is_understood():
     item = stock_item(row)
 
     assert item is not None
-    assert (item.sku, item.location, item.variant, item.stock, item.unlimited) == ("SERUM-30", "tokyo-1", "902", 48, False)
+    assert (item.sku, item.location, item.variant, item.stock, item.unlimited) == (
+        "SERUM-30",
+        "tokyo-1",
+        "902",
+        48,
+        False,
+    )
 
 
 def test_a_deleted_stock_record_does_not_count():
@@ -187,7 +232,10 @@ def test_a_stock_that_is_no_number_is_told_for_that_record_only():
     item = stock_item(read_document(body, what="stock").rows[0])
 
     assert item is not None
-    assert (item.stock, item.problem) == (None, "stock_item 70021: stock should be a whole number, not str")
+    assert (item.stock, item.problem) == (
+        None,
+        "stock_item 70021: stock should be a whole number, not str",
+    )
 
 
 def test_a_recorded_write_reply_tells_the_refused_row_from_the_accepted_one():
@@ -202,17 +250,24 @@ def test_a_recorded_write_reply_tells_the_refused_row_from_the_accepted_one():
 
 def test_a_write_reply_may_lack_any_key():
     only_failure = read_write_reply({"failure": [{"variant_sku": "A", "stock": 1}]})
-    only_errors = read_write_reply({"errors": [{"id": "A", "code": "ASI0000", "errors": [{"code": "ASI2001"}]}]})
+    only_errors = read_write_reply(
+        {"errors": [{"id": "A", "code": "ASI0000", "errors": [{"code": "ASI2001"}]}]}
+    )
 
     assert isinstance(only_failure.problem("A"), ItemRefused)
     assert isinstance(only_errors.problem("A"), ListingGone)
     assert not read_write_reply({}).tells_of_rows
-    assert not read_write_reply({"errors": [{"code": "ASI3001", "message": "whole request"}]}).tells_of_rows
+    assert not read_write_reply(
+        {"errors": [{"code": "ASI3001", "message": "whole request"}]}
+    ).tells_of_rows
 
 
 def test_an_sku_that_is_reported_on_both_sides_or_failed_internally_is_left_to_the_reading():
     both = {"success": [{"variant_sku": "A"}], "failure": [{"variant_sku": "A"}]}
-    internal = {"failure": [{"variant_sku": "A"}], "errors": [{"id": "A", "code": "ASI0000", "errors": [{"code": "ASI9999"}]}]}
+    internal = {
+        "failure": [{"variant_sku": "A"}],
+        "errors": [{"id": "A", "code": "ASI0000", "errors": [{"code": "ASI9999"}]}],
+    }
 
     assert read_write_reply(both).problem("A") is None
     assert read_write_reply(internal).problem("A") is None
@@ -259,39 +314,71 @@ def test_what_is_read_back_says_whether_the_write_was_applied(expected, written,
         ({"per": 0}, 2, 1, True),
     ],
 )
-def test_the_end_of_a_list_is_told_by_its_pages_or_by_a_page_that_is_not_full(meta, rows, page, last):
+def test_the_end_of_a_list_is_told_by_its_pages_or_by_a_page_that_is_not_full(
+    meta, rows, page, last
+):
     data = [{"id": str(number)} for number in range(rows)]
 
     assert read_document({"data": data, "meta": meta}, what="any").is_last(page, 3) is last
 
 
 _KEYS = [
-    *("data", "id", "type", "quantity", "variant_sku", "state", "stock", "errors", "code", "success", "failure"),
+    *(
+        "data",
+        "id",
+        "type",
+        "quantity",
+        "variant_sku",
+        "state",
+        "stock",
+        "errors",
+        "code",
+        "success",
+        "failure",
+    ),
     *("updated_at", "deleted_at", "stock_location_code", "order_items"),
 ]
-_LEAF = st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters(), max_size=8)
+_LEAF = (
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters(), max_size=8)
+)
 _JSON = st.recursive(
     _LEAF,
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from(_KEYS), inner, max_size=6),
+    lambda inner: (
+        st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from(_KEYS), inner, max_size=6)
+    ),
     max_leaves=20,
 )
 _ROW = st.fixed_dictionaries(
-    {"id": st.sampled_from(["1", "2", 3]) | _LEAF, "type": st.sampled_from(["order_item", "orders"]) | _LEAF},
+    {
+        "id": st.sampled_from(["1", "2", 3]) | _LEAF,
+        "type": st.sampled_from(["order_item", "orders"]) | _LEAF,
+    },
     optional={
         "attributes": st.dictionaries(st.sampled_from(_KEYS), _LEAF, max_size=8) | _JSON,
-        "relationships": st.fixed_dictionaries({"order_items": _JSON | st.just({"data": [{"id": "1", "type": "order_item"}]})}),
+        "relationships": st.fixed_dictionaries(
+            {"order_items": _JSON | st.just({"data": [{"id": "1", "type": "order_item"}]})}
+        ),
     },
 )
 
 
 @settings(deadline=None)
-@given(data=st.lists(_ROW | _JSON, max_size=4) | _JSON, included=st.lists(_ROW | _JSON, max_size=4) | _JSON, meta=_JSON)
-def test_whatever_is_sent_nothing_but_contract_broken_is_raised(data: Any, included: Any, meta: Any):
+@given(
+    data=st.lists(_ROW | _JSON, max_size=4) | _JSON,
+    included=st.lists(_ROW | _JSON, max_size=4) | _JSON,
+    meta=_JSON,
+)
+def test_whatever_is_sent_nothing_but_contract_broken_is_raised(
+    data: Any, included: Any, meta: Any
+):
     read_write_reply(data)
     document = read_document({"data": data, "included": included, "meta": meta}, what="any")
     document.is_last(1, 100)
     for row in document.rows:
-        for understand in (lambda row=row: order_from(document, row, SETTINGS, read_at=NOW), lambda row=row: stock_item(row)):
+        for understand in (
+            lambda row=row: order_from(document, row, SETTINGS, read_at=NOW),
+            lambda row=row: stock_item(row),
+        ):
             try:
                 understand()
             except ContractBroken as error:

@@ -30,7 +30,9 @@ def _goods(shop: EcforceSimulator) -> None:
 
 
 @pytest.mark.parametrize("total_pages", ["given", "missing", "zero", "sometimes"])
-async def test_all_pages_are_read_also_when_one_second_holds_more_orders_than_a_page(shop, connect, total_pages):
+async def test_all_pages_are_read_also_when_one_second_holds_more_orders_than_a_page(
+    shop, connect, total_pages
+):
     shop.switch("total_pages", total_pages)
     placed = [shop.place_order({"A": 1}) for _ in range(250)]
     same_second = datetime.now(UTC).replace(microsecond=0) - timedelta(minutes=1)
@@ -74,7 +76,8 @@ async def test_an_order_that_changes_while_paging_pushes_no_other_out_of_sight(s
 
     async for page in connect().fetch_orders(None):
         seen |= {order.external_id for order in page.orders}
-        # The ten oldest go to the end: by page numbers, ten orders behind the boundary would be skipped.
+        # The ten oldest go to the end: by page numbers, ten orders behind the boundary would be
+        # skipped.
         for order in placed[:10]:
             shop.set_state(order, "wmswait")
 
@@ -152,7 +155,9 @@ async def test_an_order_from_the_far_future_hides_no_later_one(shop, connect):
 
 
 @pytest.mark.parametrize("total_pages", ["given", "missing", "zero"])
-async def test_a_shop_that_ignores_the_filter_is_read_from_the_newest_down(shop, connect, log, total_pages):
+async def test_a_shop_that_ignores_the_filter_is_read_from_the_newest_down(
+    shop, connect, log, total_pages
+):
     shop.switch("total_pages", total_pages)
     shop.switch("orders_updated_at_filter", False)
     old = [shop.place_order({"A": 1}) for _ in range(300)]
@@ -206,7 +211,11 @@ async def test_a_state_of_the_shops_own_stays_open_and_is_put_before_a_person(sh
     orders, _ = await _fetch(connect())
     known, _ = await _fetch(connect(open_states=["complete", "cooolawait"]))
 
-    assert (orders[0].state, orders[0].state_known, orders[0].platform_state) == (OrderState.OPEN, False, "cooolawait / authed")
+    assert (orders[0].state, orders[0].state_known, orders[0].platform_state) == (
+        OrderState.OPEN,
+        False,
+        "cooolawait / authed",
+    )
     assert known[0].state_known
 
 
@@ -219,7 +228,10 @@ async def test_a_deleted_order_is_found_by_its_mark_or_by_hiding(shop, connect, 
 
     orders, _ = await _fetch(connect())
 
-    assert {order.external_id: order.state for order in orders} == {deleted: OrderState.DELETED, cancelled: OrderState.CANCELLED}
+    assert {order.external_id: order.state for order in orders} == {
+        deleted: OrderState.DELETED,
+        cancelled: OrderState.CANCELLED,
+    }
     assert shop.counters()["list_orders"] == (1 if tells else 2)
 
 
@@ -242,7 +254,10 @@ async def test_reading_by_id_tells_deleted_from_vanished(shop, connect, filters)
     open_, deleted = shop.place_order({"A": 1}), shop.place_order({"A": 1})
     shop.delete_order(deleted)
 
-    orders = {order.external_id: order.state for order in await connect().read_orders([open_, deleted, "4", "not-a-number"])}
+    orders = {
+        order.external_id: order.state
+        for order in await connect().read_orders([open_, deleted, "4", "not-a-number"])
+    }
 
     if filters == "ignored":
         assert orders == {open_: OrderState.OPEN, deleted: OrderState.DELETED}
@@ -259,16 +274,22 @@ async def test_a_bad_order_is_reported_and_stops_no_other(shop, connect, log):
     again = await connect().read_orders([bad, good])
 
     for found in (orders, again):
-        assert sorted((order.external_id, order.lines_known, len(order.lines)) for order in found) == [
+        assert sorted(
+            (order.external_id, order.lines_known, len(order.lines)) for order in found
+        ) == [
             (bad, False, 0),
             (good, True, 1),
         ]
-    assert ("order_not_understood", bad) in [(event, fields.get("order")) for event, fields in log.lines]
+    assert ("order_not_understood", bad) in [
+        (event, fields.get("order")) for event, fields in log.lines
+    ]
 
 
-async def test_orders_without_any_lines_at_all_stop_the_shop_instead_of_emptying_its_orders(server, shop, connect):
+async def test_orders_without_any_lines_at_all_stop_the_shop_instead_of_emptying_its_orders(
+    server, shop, connect
+):
     shop.place_order({"A": 1})
-    body = '{"data":[{"id":"7","type":"order","attributes":{"id":7,"state":"complete","updated_at":"2026/11/23 10:00:00"}}]}'
+    body = '{"data":[{"id":"7","type":"order","attributes":{"id":7,"state":"complete","updated_at":"2026/11/23 10:00:00"}}]}'  # noqa: E501
     server.inject(Fault(FaultKind.REFUSE, match="orders.json", status=200, body=body, times=2))
 
     with pytest.raises(ContractBroken, match="without order_items"):
@@ -307,7 +328,9 @@ async def test_orders_of_other_locations_count_unless_the_setting_says_no(shop, 
 
     assert {order.external_id: len(order.lines) for order in every} == {here: 1, there: 1}
     assert {order.external_id: len(order.lines) for order in this} == {here: 1, there: 0}
-    assert [(order.external_id, len(order.lines), order.lines_known) for order in again] == [(there, 0, True)]
+    assert [(order.external_id, len(order.lines), order.lines_known) for order in again] == [
+        (there, 0, True)
+    ]
 
 
 async def test_a_location_without_an_id_stops_the_shop_instead_of_counting_nothing(shop, connect):

@@ -1,4 +1,5 @@
-"""Every recorded body is understood as exactly what it says, and the simulator speaks in the same form."""
+"""Every recorded body is understood as exactly what it says, and the simulator speaks in the same
+form."""
 
 from __future__ import annotations
 
@@ -52,14 +53,23 @@ class Quiet:
 
 
 class Played:
-    """A connector to ecforce as it was recorded: `bodies` by method and the end of a path; the last one of a list is repeated."""
+    """A connector to ecforce as it was recorded: `bodies` by method and the end of a path; the last
+    one of a list is repeated."""
 
     def __init__(self, bodies: dict[str, str | list[str]], **settings: Any) -> None:
-        self._bodies = {key: [given] if isinstance(given, str) else list(given) for key, given in bodies.items()}
+        self._bodies = {
+            key: [given] if isinstance(given, str) else list(given) for key, given in bodies.items()
+        }
         transport = httpx.MockTransport(self._answer)
         clock = FakeClock(datetime(2026, 11, 23, 9, tzinfo=UTC))
-        context = ShopContext("s", clock, Quiet(), lambda: httpx.AsyncClient(transport=transport), lambda: "id")
-        given = {"origin": "https://shop.example", "location_code": "tokyo-1", **(settings or {"token": "t"})}
+        context = ShopContext(
+            "s", clock, Quiet(), lambda: httpx.AsyncClient(transport=transport), lambda: "id"
+        )
+        given = {
+            "origin": "https://shop.example",
+            "location_code": "tokyo-1",
+            **(settings or {"token": "t"}),
+        }
         self.connector = EcforceConnector(context, EcforceSettings.model_validate(given))
 
     def _answer(self, request: httpx.Request) -> httpx.Response:
@@ -95,7 +105,9 @@ async def test_the_recorded_orders_are_understood() -> None:
         ("orders_own_state", OrderState.OPEN, False, 0),
     ],
 )
-async def test_each_recorded_state_is_told(body: str, state: OrderState, known: bool, fulfilled: int) -> None:
+async def test_each_recorded_state_is_told(
+    body: str, state: OrderState, known: bool, fulfilled: int
+) -> None:
     (order,) = await Played({"GET orders": body}).connector.read_orders(["31005"])
 
     assert (order.state, order.state_known, order.lines[0].fulfilled) == (state, known, fulfilled)
@@ -113,10 +125,15 @@ async def test_the_recorded_single_order_is_the_way_round_a_list_that_ignores_it
 async def test_the_recorded_products_and_stock_make_the_listings() -> None:
     played = Played({"GET products": "products", "GET stock_items": "stock"})
 
-    listings = [listing async for page in played.connector.list_listings(None) for listing in page.listings]
+    listings = [
+        listing async for page in played.connector.list_listings(None) for listing in page.listings
+    ]
 
     assert listings[0] == Listing(SERUM, "美容液 30ml", sku="SERUM-30", group_id="511", quantity=48)
-    assert [(listing.sku, listing.title) for listing in listings] == [("SERUM-30", "美容液 30ml"), ("SERUM-60", "美容液 60ml")]
+    assert [(listing.sku, listing.title) for listing in listings] == [
+        ("SERUM-30", "美容液 30ml"),
+        ("SERUM-60", "美容液 60ml"),
+    ]
 
 
 @pytest.mark.parametrize("body", ["stock", "stock_without_pages", "stock_zero_pages"])
@@ -132,20 +149,24 @@ async def test_a_recorded_empty_list_is_a_listing_that_cannot_be_synced() -> Non
     assert (level.quantity, level.error is not None) == (None, True)
 
 
-@pytest.mark.parametrize(("body", "error"), [("write_unknown_sku", ListingGone), ("write_bad_value", ItemRefused)])
-async def test_each_recorded_refusal_of_a_row_is_that_rows(body: str, error: type[Exception]) -> None:
-    (result,) = await Played({"PUT stock_items": body, "GET stock_items": "stock"}).connector.set_inventory(
-        [InventoryWrite(SERUM, 46, 48)], "k"
-    )
+@pytest.mark.parametrize(
+    ("body", "error"), [("write_unknown_sku", ListingGone), ("write_bad_value", ItemRefused)]
+)
+async def test_each_recorded_refusal_of_a_row_is_that_rows(
+    body: str, error: type[Exception]
+) -> None:
+    (result,) = await Played(
+        {"PUT stock_items": body, "GET stock_items": "stock"}
+    ).connector.set_inventory([InventoryWrite(SERUM, 46, 48)], "k")
 
     assert (result.outcome, type(result.error)) == (WriteOutcome.REFUSED, error)
 
 
 async def test_a_recorded_success_that_the_stock_does_not_show_is_not_believed() -> None:
     # The body says 46, the stock that is read back says 48.
-    (result,) = await Played({"PUT stock_items": "write_done", "GET stock_items": "stock"}).connector.set_inventory(
-        [InventoryWrite(SERUM, 46, 48)], "k"
-    )
+    (result,) = await Played(
+        {"PUT stock_items": "write_done", "GET stock_items": "stock"}
+    ).connector.set_inventory([InventoryWrite(SERUM, 46, 48)], "k")
 
     assert result.outcome is not WriteOutcome.APPLIED
 
@@ -185,7 +206,9 @@ REFUSED: dict[str, tuple[type[ConnectorError], type[ConnectorError]]] = {
 async def test_each_recorded_refusal_says_what_to_do_next(name: str) -> None:
     reading = Played({"": name}).connector.read_inventory([SERUM])
     write = [InventoryWrite(SERUM, 46, 48)]
-    writing = Played({"PUT stock_items": name, "GET stock_items": "stock"}).connector.set_inventory(write, "k")
+    writing = Played({"PUT stock_items": name, "GET stock_items": "stock"}).connector.set_inventory(
+        write, "k"
+    )
     raised = []
     for work in (reading, writing):
         with pytest.raises(ConnectorError) as error:
@@ -194,7 +217,9 @@ async def test_each_recorded_refusal_says_what_to_do_next(name: str) -> None:
 
     assert tuple(type(error) for error in raised) == REFUSED[name]
     if BODIES[name].body.startswith(b"{"):
-        assert raised[0].platform_message == "{code} {message}".format(**BODIES[name].json()["errors"][0])
+        assert raised[0].platform_message == "{code} {message}".format(
+            **BODIES[name].json()["errors"][0]
+        )
     if isinstance(raised[1], Timeout):
         assert raised[1].sent is not False
     if isinstance(raised[0], Throttled):
@@ -202,7 +227,9 @@ async def test_each_recorded_refusal_says_what_to_do_next(name: str) -> None:
 
 
 async def test_a_recorded_refusal_of_a_login_is_the_merchants_matter() -> None:
-    played = Played({"POST sign_in": "bad_login"}, email="staff@shop.example.test", password="wrong")
+    played = Played(
+        {"POST sign_in": "bad_login"}, email="staff@shop.example.test", password="wrong"
+    )
 
     with pytest.raises(CredentialsRejected):
         await played.connector.read_inventory([SERUM])
@@ -219,7 +246,9 @@ class Asked:
         self.token = sim.static_token
         self.number = sim.place_order({"SERUM-30": 2})
 
-    def __call__(self, method: str, path: str, body: Any = None, *, agent: str = "zaiko") -> httpx.Response:
+    def __call__(
+        self, method: str, path: str, body: Any = None, *, agent: str = "zaiko"
+    ) -> httpx.Response:
         headers = {"authorization": f'Token token="{self.token}"', "user-agent": agent}
         return httpx.request(method, self._base + path, json=body, headers=headers)
 
@@ -235,7 +264,9 @@ class Asked:
         return self.switched(**switches)("GET", "admin/stock_items.json?per=100")
 
     def write(self, *skus: str, stock: int = 46) -> httpx.Response:
-        rows = [{"variant_sku": sku, "stock_location_code": "default", "stock": stock} for sku in skus]
+        rows = [
+            {"variant_sku": sku, "stock_location_code": "default", "stock": stock} for sku in skus
+        ]
         return self("PUT", "admin/stock_items.json", {"stock_items": rows})
 
     def throttled(self, announced: str) -> httpx.Response:
@@ -261,15 +292,28 @@ SIMULATED: dict[str, Callable[[Asked], httpx.Response]] = {
     "stock": lambda shop: shop.stock(total_pages="given"),
     "stock_without_pages": lambda shop: shop.stock(total_pages="missing"),
     "stock_zero_pages": lambda shop: shop.stock(total_pages="zero"),
-    "stock_none": lambda shop: shop.switched(total_pages="given")("GET", "admin/stock_items.json?q[variant_sku_eq]=NONE"),
-    "products": lambda shop: shop.switched(total_pages="given")("GET", "admin/products.json?include=variants&q[number_eq]=SERUM"),
+    "stock_none": lambda shop: shop.switched(total_pages="given")(
+        "GET", "admin/stock_items.json?q[variant_sku_eq]=NONE"
+    ),
+    "products": lambda shop: shop.switched(total_pages="given")(
+        "GET", "admin/products.json?include=variants&q[number_eq]=SERUM"
+    ),
     "orders": lambda shop: shop.switched(total_pages="given").orders(),
-    "orders_shipped": lambda shop: (shop.sim.fulfil_order(shop.number), shop.switched(total_pages="given").orders())[1],
-    "orders_voided": lambda shop: (shop.sim.cancel_order(shop.number, restock=True), shop.switched(total_pages="given").orders())[
-        1
-    ],
-    "orders_own_state": lambda shop: (shop.sim.set_state(shop.number, "wmswait"), shop.switched(total_pages="given").orders())[1],
-    "order": lambda shop: shop("GET", f"admin/orders/{shop.number}.json?lighter=0&include=order_items"),
+    "orders_shipped": lambda shop: (
+        shop.sim.fulfil_order(shop.number),
+        shop.switched(total_pages="given").orders(),
+    )[1],
+    "orders_voided": lambda shop: (
+        shop.sim.cancel_order(shop.number, restock=True),
+        shop.switched(total_pages="given").orders(),
+    )[1],
+    "orders_own_state": lambda shop: (
+        shop.sim.set_state(shop.number, "wmswait"),
+        shop.switched(total_pages="given").orders(),
+    )[1],
+    "order": lambda shop: shop(
+        "GET", f"admin/orders/{shop.number}.json?lighter=0&include=order_items"
+    ),
     "write_done": lambda shop: shop.write("SERUM-30"),
     "write_partly": lambda shop: shop.write("SERUM-30", "SOAP-1"),
     "write_unknown_sku": lambda shop: shop.write("NONE"),
@@ -277,7 +321,9 @@ SIMULATED: dict[str, Callable[[Asked], httpx.Response]] = {
     "write_too_many": lambda shop: shop.switched(most_write_rows=1).write("SERUM-30", "SERUM-60"),
     "order_missing": lambda shop: shop("GET", "admin/orders/7.json"),
     "unauthorised": lambda shop: (setattr(shop, "token", "wrong"), shop.orders())[1],
-    "bad_login": lambda shop: shop("POST", "admins/sign_in.json", {"admin": {"email": "x", "password": "y"}}),
+    "bad_login": lambda shop: shop(
+        "POST", "admins/sign_in.json", {"admin": {"email": "x", "password": "y"}}
+    ),
     "cdn_refusal": lambda shop: shop("GET", "admin/orders.json", agent=""),
     "throttled": lambda shop: shop.throttled("never"),
     "throttled_announced": lambda shop: shop.throttled("always"),
@@ -286,7 +332,8 @@ SIMULATED: dict[str, Callable[[Asked], httpx.Response]] = {
 BY_FAULT = {"internal", "forbidden", "bad_gateway"}
 """What a test injects as a fault, with the recorded body itself."""
 BUYERS = ("email", "memo01")
-"""A buyer's data: left out of recorded orders; the simulator sends invented ones, which must show nowhere."""
+"""A buyer's data: left out of recorded orders; the simulator sends invented ones, which must show
+nowhere."""
 
 
 def test_every_recorded_body_is_either_simulated_or_injected() -> None:
@@ -310,5 +357,9 @@ def test_the_simulator_answers_in_the_recorded_form(name: str, asked: Asked) -> 
 def _comparable(body: Any) -> Any:
     """Without a buyer's data."""
     if isinstance(body, dict):
-        return {name: _comparable(value) for name, value in body.items() if "number" not in body or name not in BUYERS}
+        return {
+            name: _comparable(value)
+            for name, value in body.items()
+            if "number" not in body or name not in BUYERS
+        }
     return [_comparable(entry) for entry in body] if isinstance(body, list) else body

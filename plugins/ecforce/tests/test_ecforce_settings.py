@@ -39,7 +39,10 @@ def test_settings_that_cannot_work_are_refused_with_what_to_do(changes: dict[str
     assert "t-secret-1" not in str(caught.value)
 
 
-@pytest.mark.parametrize("origin", ["https://shop.example.test/", "https://api.shop.example.test", "http://127.0.0.1:8080"])
+@pytest.mark.parametrize(
+    "origin",
+    ["https://shop.example.test/", "https://api.shop.example.test", "http://127.0.0.1:8080"],
+)
 def test_the_origin_is_taken_as_given_and_never_derived(origin: str):
     assert EcforceSettings.model_validate(GOOD | {"origin": origin}).origin == origin.rstrip("/")
 
@@ -59,26 +62,49 @@ def test_the_plugin_brings_one_connector_and_its_simulator():
 
 def _webhook(settings: dict[str, Any], event: str, body: Any) -> Any:
     raw = body if isinstance(body, bytes) else json.dumps(body).encode()
-    return read_webhook(EcforceSettings.model_validate(GOOD | settings), {"X-Ecf-Event": event}, raw, lambda: "fresh")
+    return read_webhook(
+        EcforceSettings.model_validate(GOOD | settings),
+        {"X-Ecf-Event": event},
+        raw,
+        lambda: "fresh",
+    )
 
 
 def test_an_order_event_with_the_secret_is_a_hint_to_poll():
-    hint = _webhook({"webhook_secret": SECRET}, "order_complete", {"secret": SECRET, "order_id": "31005"})
+    hint = _webhook(
+        {"webhook_secret": SECRET}, "order_complete", {"secret": SECRET, "order_id": "31005"}
+    )
 
-    assert (hint.topic, list(hint.order_ids), hint.delivery_id) == ("order_complete", ["31005"], "fresh")
+    assert (hint.topic, list(hint.order_ids), hint.delivery_id) == (
+        "order_complete",
+        ["31005"],
+        "fresh",
+    )
 
 
 def test_a_delivery_id_of_the_shops_own_removes_duplicates():
     body = {"secret": SECRET, "delivery_id": "31005@2026/11/23 10:00:00"}
 
-    assert _webhook({"webhook_secret": SECRET}, "order_shipped", body).delivery_id == body["delivery_id"]
+    assert (
+        _webhook({"webhook_secret": SECRET}, "order_shipped", body).delivery_id
+        == body["delivery_id"]
+    )
 
 
 def test_events_that_move_no_order_are_ignored():
     assert _webhook({"webhook_secret": SECRET}, "customer_updated", {"secret": SECRET}) is None
 
 
-_WRONG = [{}, {"secret": "wrong"}, {"secret": None}, {"secret": 1}, [], b"not json", b"", b'{"secret":"\\ud800"}']
+_WRONG = [
+    {},
+    {"secret": "wrong"},
+    {"secret": None},
+    {"secret": 1},
+    [],
+    b"not json",
+    b"",
+    b'{"secret":"\\ud800"}',
+]
 
 
 @pytest.mark.parametrize("body", _WRONG)

@@ -25,10 +25,16 @@ async def _orders(connector, cursor=None):
 
 
 async def _listings(connector, cursor=None):
-    return {row.ref.external_id: row async for page in connector.list_listings(cursor) for row in page.listings}
+    return {
+        row.ref.external_id: row
+        async for page in connector.list_listings(cursor)
+        for row in page.listings
+    }
 
 
-async def test_a_sale_lowers_the_number_and_is_read_with_the_listing_that_was_sold(shop: EcforceSimulator, connect):
+async def test_a_sale_lowers_the_number_and_is_read_with_the_listing_that_was_sold(
+    shop: EcforceSimulator, connect
+):
     shop.add_listings([NewListing("SERUM-30", 10), NewListing("SOAP-1", 5)])
     connector = connect()
 
@@ -37,7 +43,10 @@ async def test_a_sale_lowers_the_number_and_is_read_with_the_listing_that_was_so
     levels = await connector.read_inventory([ListingRef("SERUM-30"), ListingRef("SOAP-1")])
 
     assert [order.external_id for order in orders] == [order_id]
-    assert [(line.listing, line.ordered, line.fulfilled) for line in orders[0].lines] == [("SERUM-30", 2, 0), ("SOAP-1", 1, 0)]
+    assert [(line.listing, line.ordered, line.fulfilled) for line in orders[0].lines] == [
+        ("SERUM-30", 2, 0),
+        ("SOAP-1", 1, 0),
+    ]
     assert orders[0].state is OrderState.OPEN
     assert orders[0].state_known
     assert {level.external_id: level.quantity for level in levels} == {"SERUM-30": 8, "SOAP-1": 4}
@@ -57,7 +66,9 @@ async def test_a_write_is_absolute_and_read_back(shop: EcforceSimulator, connect
     shop.add_listings([NewListing("A", 3), NewListing("B", 7)])
     connector = connect()
 
-    results = await connector.set_inventory([InventoryWrite(ListingRef("A"), 9, 3), InventoryWrite(ListingRef("B"), 0, 7)], "k")
+    results = await connector.set_inventory(
+        [InventoryWrite(ListingRef("A"), 9, 3), InventoryWrite(ListingRef("B"), 0, 7)], "k"
+    )
 
     assert {(r.external_id, r.outcome, r.quantity) for r in results} == {
         ("A", WriteOutcome.APPLIED, 9),
@@ -67,7 +78,12 @@ async def test_a_write_is_absolute_and_read_back(shop: EcforceSimulator, connect
 
 
 async def test_one_refused_row_does_not_hold_up_the_others(shop: EcforceSimulator, connect):
-    shop.add_listings([NewListing("A", 3), NewListing("HERE-NOT", 0, extra={"stocked": False, "locations": {"osaka": 4}})])
+    shop.add_listings(
+        [
+            NewListing("A", 3),
+            NewListing("HERE-NOT", 0, extra={"stocked": False, "locations": {"osaka": 4}}),
+        ]
+    )
     connector = connect()
     writes = [InventoryWrite(ListingRef(sku), 5, None) for sku in ("A", "HERE-NOT", "GONE")]
 
@@ -91,7 +107,10 @@ async def test_levels_say_why_a_listing_cannot_be_synced(shop: EcforceSimulator,
     )
     names = ["UNLIMITED", "OSAKA-ONLY", "TWICE", "NEVER"]
 
-    levels = {level.external_id: level for level in await connect().read_inventory([ListingRef(name) for name in names])}
+    levels = {
+        level.external_id: level
+        for level in await connect().read_inventory([ListingRef(name) for name in names])
+    }
 
     assert set(levels) == set(names)
     assert all(level.quantity is None for level in levels.values())
@@ -101,7 +120,9 @@ async def test_levels_say_why_a_listing_cannot_be_synced(shop: EcforceSimulator,
     assert isinstance(levels["NEVER"].error, ListingGone)
 
 
-async def test_listings_warn_of_what_a_person_should_know_before_linking(shop: EcforceSimulator, connect):
+async def test_listings_warn_of_what_a_person_should_know_before_linking(
+    shop: EcforceSimulator, connect
+):
     shop.add_listings(
         [
             NewListing("PLAIN", 4, title="美容液"),
@@ -122,15 +143,31 @@ async def test_listings_warn_of_what_a_person_should_know_before_linking(shop: E
         "UNSTOCKED": {ListingWarning.NOT_STOCKED},
         "TWICE": {ListingWarning.DUPLICATE_SKU},
     }
-    assert (listings["PLAIN"].sku, listings["PLAIN"].title, listings["PLAIN"].quantity) == ("PLAIN", "美容液", 4)
+    assert (listings["PLAIN"].sku, listings["PLAIN"].title, listings["PLAIN"].quantity) == (
+        "PLAIN",
+        "美容液",
+        4,
+    )
     assert listings["PLAIN"].barcode == ""
 
 
-async def test_a_variant_is_told_apart_by_its_options_and_grouped_by_its_product(shop: EcforceSimulator, connect):
+async def test_a_variant_is_told_apart_by_its_options_and_grouped_by_its_product(
+    shop: EcforceSimulator, connect
+):
     shop.add_listings(
         [
-            NewListing("T-S", 1, "Tシャツ S", extra={"product": "T", "product_name": "Tシャツ", "option": "S"}),
-            NewListing("T-M", 2, "Tシャツ M", extra={"product": "T", "product_name": "Tシャツ", "option": "M"}),
+            NewListing(
+                "T-S",
+                1,
+                "Tシャツ S",
+                extra={"product": "T", "product_name": "Tシャツ", "option": "S"},
+            ),
+            NewListing(
+                "T-M",
+                2,
+                "Tシャツ M",
+                extra={"product": "T", "product_name": "Tシャツ", "option": "M"},
+            ),
         ]
     )
 
@@ -141,15 +178,21 @@ async def test_a_variant_is_told_apart_by_its_options_and_grouped_by_its_product
 
 
 @pytest.mark.parametrize("included", [True, False])
-async def test_the_master_sku_is_listed_whether_or_not_the_variants_hold_it(shop: EcforceSimulator, connect, included: bool):
+async def test_the_master_sku_is_listed_whether_or_not_the_variants_hold_it(
+    shop: EcforceSimulator, connect, included: bool
+):
     shop.switch("master_in_variants", included)
-    shop.add_listings([NewListing("M", 1, extra={"product": "T"}), NewListing("V", 2, extra={"product": "T"})])
+    shop.add_listings(
+        [NewListing("M", 1, extra={"product": "T"}), NewListing("V", 2, extra={"product": "T"})]
+    )
 
     assert set(await _listings(connect())) == {"M", "V"}
 
 
 @pytest.mark.parametrize("filters", ["ignored", "all"])
-async def test_every_product_is_listed_whether_or_not_the_shop_filters_by_id(shop: EcforceSimulator, connect, filters: str):
+async def test_every_product_is_listed_whether_or_not_the_shop_filters_by_id(
+    shop: EcforceSimulator, connect, filters: str
+):
     shop.switch("unknown_filters", filters)
     shop.add_listings([NewListing(f"S{number:03d}", number) for number in range(230)])
     connector = connect()
@@ -157,18 +200,35 @@ async def test_every_product_is_listed_whether_or_not_the_shop_filters_by_id(sho
 
     rest = await _listings(connector, pages[0].cursor)
 
-    assert {row.sku: row.quantity for page in pages for row in page.listings} == {f"S{n:03d}": n for n in range(230)}
+    assert {row.sku: row.quantity for page in pages for row in page.listings} == {
+        f"S{n:03d}": n for n in range(230)
+    }
     # A shop that ignores the filter is noticed on the second page, and read again from the first.
     assert len(rest) == (130 if filters == "ignored" else 230)
 
 
-async def test_an_sku_that_comes_again_on_a_later_page_is_known_as_double_at_once(shop: EcforceSimulator, connect):
+async def test_an_sku_that_comes_again_on_a_later_page_is_known_as_double_at_once(
+    shop: EcforceSimulator, connect
+):
     twice = {"product": "FIRST"}, {"product": "LAST"}
-    shop.add_listings([NewListing("TWICE", 1, extra=twice[0]), NewListing("UNSTOCKED", extra={"stocked": False, **twice[0]})])
+    shop.add_listings(
+        [
+            NewListing("TWICE", 1, extra=twice[0]),
+            NewListing("UNSTOCKED", extra={"stocked": False, **twice[0]}),
+        ]
+    )
     shop.add_listings([NewListing(f"S{number:03d}") for number in range(120)])
-    shop.add_listings([NewListing("TWICE", 2, extra=twice[1]), NewListing("UNSTOCKED", extra={"stocked": False, **twice[1]})])
+    shop.add_listings(
+        [
+            NewListing("TWICE", 2, extra=twice[1]),
+            NewListing("UNSTOCKED", extra={"stocked": False, **twice[1]}),
+        ]
+    )
 
-    pages = [{row.sku: row.warnings for row in page.listings} async for page in connect().list_listings(None)]
+    pages = [
+        {row.sku: row.warnings for row in page.listings}
+        async for page in connect().list_listings(None)
+    ]
 
     assert ListingWarning.DUPLICATE_SKU in pages[0]["TWICE"]
     # Without stock records nothing tells before the second variant is seen.
@@ -190,15 +250,21 @@ async def test_a_page_with_many_variants_comes_in_parts_and_is_repeated_from_any
     assert len(await _listings(connector, pages[2].cursor)) == 0
 
 
-async def test_deleted_variants_and_variants_without_an_sku_are_no_listings(shop: EcforceSimulator, connect, log):
-    shop.add_listings([NewListing(sku, extra={"product": "P"}) for sku in ("M", "GONE", "", "LEFT")])
+async def test_deleted_variants_and_variants_without_an_sku_are_no_listings(
+    shop: EcforceSimulator, connect, log
+):
+    shop.add_listings(
+        [NewListing(sku, extra={"product": "P"}) for sku in ("M", "GONE", "", "LEFT")]
+    )
     shop.products[0].variants[1].deleted_at = shop.now()
 
     assert set(await _listings(connect())) == {"M", "LEFT"}
     assert "variant_without_sku" in log.events
 
 
-async def test_an_order_is_shipped_cancelled_or_deleted_as_the_shop_says(shop: EcforceSimulator, connect):
+async def test_an_order_is_shipped_cancelled_or_deleted_as_the_shop_says(
+    shop: EcforceSimulator, connect
+):
     shop.add_listings([NewListing("A", 50)])
     shipped, voided, by_hand, deleted, open_ = (shop.place_order({"A": 2}) for _ in range(5))
     shop.fulfil_order(shipped)
@@ -225,20 +291,28 @@ async def test_check_finds_a_good_shop_good(shop: EcforceSimulator, connect):
 
     findings = await connect().check()
 
-    assert [(finding.level, finding.reason) for finding in findings] == [(FindingLevel.OK, "CONNECTED")]
+    assert [(finding.level, finding.reason) for finding in findings] == [
+        (FindingLevel.OK, "CONNECTED")
+    ]
 
 
-async def test_check_names_the_locations_when_the_chosen_one_does_not_exist(shop: EcforceSimulator, connect):
+async def test_check_names_the_locations_when_the_chosen_one_does_not_exist(
+    shop: EcforceSimulator, connect
+):
     shop.add_listings([NewListing("A", 1, extra={"locations": {"osaka": 1}})])
 
     findings = await connect(location_code="tokyo").check()
 
-    assert [(finding.level, finding.reason) for finding in findings] == [(FindingLevel.ERROR, "UNKNOWN_LOCATION")]
+    assert [(finding.level, finding.reason) for finding in findings] == [
+        (FindingLevel.ERROR, "UNKNOWN_LOCATION")
+    ]
     assert "default, osaka" in findings[0].message
 
 
 async def test_check_reports_a_refused_token_as_a_finding(shop: EcforceSimulator, connect):
     findings = await connect(token="wrong").check()
 
-    assert [(finding.level, finding.reason) for finding in findings] == [(FindingLevel.ERROR, "CREDENTIALS_REJECTED")]
+    assert [(finding.level, finding.reason) for finding in findings] == [
+        (FindingLevel.ERROR, "CREDENTIALS_REJECTED")
+    ]
     assert "API 認証トークン" in findings[0].message

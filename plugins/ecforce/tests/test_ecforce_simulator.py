@@ -8,7 +8,12 @@ import httpx
 import pytest
 from zaiko_ecforce.simulator import EcforceSimulator
 from zaiko_ecforce.simulator.shop import EMAIL, PASSWORD, TOKEN
-from zaiko_sdk.testing.simulator import NewListing, SimulationError, SimulatorClient, SimulatorServer
+from zaiko_sdk.testing.simulator import (
+    NewListing,
+    SimulationError,
+    SimulatorClient,
+    SimulatorServer,
+)
 
 AUTH = f'Token token="{TOKEN}"'
 
@@ -26,9 +31,18 @@ def _sign_in(api: httpx.Client) -> httpx.Response:
 
 @pytest.mark.parametrize(
     ("header", "status"),
-    [(AUTH, 200), (f"Token token={TOKEN}", 200), (f"Bearer {TOKEN}", 401), ("", 401), ('Token token=""', 401), ("Token", 401)],
+    [
+        (AUTH, 200),
+        (f"Token token={TOKEN}", 200),
+        (f"Bearer {TOKEN}", 401),
+        ("", 401),
+        ('Token token=""', 401),
+        ("Token", 401),
+    ],
 )
-def test_only_the_token_scheme_is_taken_with_or_without_quotes(api: httpx.Client, header: str, status: int):
+def test_only_the_token_scheme_is_taken_with_or_without_quotes(
+    api: httpx.Client, header: str, status: int
+):
     reply = api.get("/admin/orders.json", headers={"authorization": header})
 
     assert reply.status_code == status
@@ -49,11 +63,17 @@ def test_five_sign_ins_an_hour_and_signing_out_revokes(api: httpx.Client, shop: 
     assert api.get("/admin/orders.json", headers=session).status_code == 401
 
 
-def test_requests_too_many_get_html_with_and_without_a_wait(api: httpx.Client, shop: EcforceSimulator):
+def test_requests_too_many_get_html_with_and_without_a_wait(
+    api: httpx.Client, shop: EcforceSimulator
+):
     shop.switch("quotas", True)
     shop.switch("requests_per_second", 0.001)
 
-    refused = [reply for reply in (api.get("/admin/orders.json") for _ in range(14)) if reply.status_code == 429]
+    refused = [
+        reply
+        for reply in (api.get("/admin/orders.json") for _ in range(14))
+        if reply.status_code == 429
+    ]
 
     assert len(refused) >= 3
     assert {"retry-after" in reply.headers for reply in refused} == {True, False}
@@ -64,7 +84,9 @@ def test_a_request_without_an_agent_is_blocked_in_front(api: httpx.Client):
     assert api.get("/admin/orders.json", headers={"user-agent": ""}).status_code == 403
 
 
-def test_pages_are_capped_at_a_hundred_rows_and_total_pages_is_not_always_there(api: httpx.Client, shop: EcforceSimulator):
+def test_pages_are_capped_at_a_hundred_rows_and_total_pages_is_not_always_there(
+    api: httpx.Client, shop: EcforceSimulator
+):
     shop.add_listings([NewListing(f"S{number}") for number in range(130)])
 
     replies = [api.get("/admin/stock_items", params={"per": "1000"}).json() for _ in range(3)]
@@ -74,7 +96,9 @@ def test_pages_are_capped_at_a_hundred_rows_and_total_pages_is_not_always_there(
     assert len(api.get("/admin/stock_items.json").json()["data"]) == 25
 
 
-def test_ids_are_text_outside_and_numbers_inside_and_times_are_japan_time(api: httpx.Client, shop: EcforceSimulator):
+def test_ids_are_text_outside_and_numbers_inside_and_times_are_japan_time(
+    api: httpx.Client, shop: EcforceSimulator
+):
     shop.add_listings([NewListing("A", 3)])
     shop.place_order({"A": 1})
 
@@ -85,41 +109,69 @@ def test_ids_are_text_outside_and_numbers_inside_and_times_are_japan_time(api: h
     assert "relationships" not in row
 
 
-def test_unknown_filters_and_body_keys_are_ignored_with_a_200(api: httpx.Client, shop: EcforceSimulator):
+def test_unknown_filters_and_body_keys_are_ignored_with_a_200(
+    api: httpx.Client, shop: EcforceSimulator
+):
     shop.add_listings([NewListing("A", 3), NewListing("B", 4)])
 
-    everything = api.get("/admin/stock_items.json", params={"q[colour_eq]": "red", "q[variant_sku_sounds]": "A"}).json()
-    nested_wrongly = api.put("/admin/stock_items.json", json={"items": [{"variant_sku": "A", "stock": 9}]})
+    everything = api.get(
+        "/admin/stock_items.json", params={"q[colour_eq]": "red", "q[variant_sku_sounds]": "A"}
+    ).json()
+    nested_wrongly = api.put(
+        "/admin/stock_items.json", json={"items": [{"variant_sku": "A", "stock": 9}]}
+    )
 
     assert len(everything["data"]) == 2
     assert nested_wrongly.status_code == 200
     assert shop.stock() == {"A": 3, "B": 4}
 
 
-def test_a_partly_refused_write_is_a_200_with_text_in_success_and_numbers_in_failure(api: httpx.Client, shop: EcforceSimulator):
+def test_a_partly_refused_write_is_a_200_with_text_in_success_and_numbers_in_failure(
+    api: httpx.Client, shop: EcforceSimulator
+):
     shop.add_listings([NewListing("A", 3), NewListing("B", 4), NewListing("C", 5)])
     rows = [("A", 7), ("NONE", 8), ("B", -1), ("C", "9")]
-    body = {"stock_items": [{"variant_sku": s, "stock_location_code": "default", "stock": n} for s, n in rows]}
+    body = {
+        "stock_items": [
+            {"variant_sku": s, "stock_location_code": "default", "stock": n} for s, n in rows
+        ]
+    }
 
     reply = api.put("/admin/stock_items.json", json=body)
 
     assert reply.status_code == 200
     assert [row["stock"] for row in reply.json()["success"]] == ["7"]
     assert [row["stock"] for row in reply.json()["failure"]] == [8, -1, "9"]
-    assert [row["errors"][0]["code"] for row in reply.json()["errors"]] == ["ASI2001", "ASI3002", "ASI3002"]
+    assert [row["errors"][0]["code"] for row in reply.json()["errors"]] == [
+        "ASI2001",
+        "ASI3002",
+        "ASI3002",
+    ]
 
 
-def test_deleted_orders_are_hidden_and_only_cancelled_ones_can_be_deleted(api: httpx.Client, shop: EcforceSimulator):
+def test_deleted_orders_are_hidden_and_only_cancelled_ones_can_be_deleted(
+    api: httpx.Client, shop: EcforceSimulator
+):
     shop.add_listings([NewListing("A", 9)])
     order, kept = int(shop.place_order({"A": 1})), int(shop.place_order({"A": 1}))
 
-    refused = api.request("DELETE", "/admin/orders/bulk_destroy.json", json={"order_ids": [order]}).json()
-    api.post("/admin/orders/payment_status/bulk_update.json", json={"method": "void", "order_ids": [order]})
-    deleted = api.request("DELETE", "/admin/orders/bulk_destroy.json", json={"order_ids": [order]}).json()
+    refused = api.request(
+        "DELETE", "/admin/orders/bulk_destroy.json", json={"order_ids": [order]}
+    ).json()
+    api.post(
+        "/admin/orders/payment_status/bulk_update.json",
+        json={"method": "void", "order_ids": [order]},
+    )
+    deleted = api.request(
+        "DELETE", "/admin/orders/bulk_destroy.json", json={"order_ids": [order]}
+    ).json()
 
     assert (refused["failure"], deleted["success"]) == ([order], [order])
     shown = [row["attributes"]["id"] for row in api.get("/admin/orders.json").json()["data"]]
-    hidden_too = [row["attributes"]["id"] for row in api.get("/admin/orders.json", params={"q[with_deleted]": "1"}).json()["data"]]
+    hidden_too = [
+        row["attributes"]["id"]
+        for row in api.get("/admin/orders.json", params={"q[with_deleted]": "1"}).json()["data"]
+    ]
     assert (shown, hidden_too) == ([kept], [order, kept])
     assert api.get(f"/admin/orders/{order}.json").status_code == 404
 
@@ -129,10 +181,14 @@ def test_shipping_reports_and_state_changes_are_taken(api: httpx.Client, shop: E
     order, other = int(shop.place_order({"A": 1})), int(shop.place_order({"A": 1}))
 
     shipped = api.put(
-        "/admin/orders/shipping.json", json={"orders": [{"id": order, "shipped_at": "2026/11/23 10:00:00"}, {"id": 1}]}
+        "/admin/orders/shipping.json",
+        json={"orders": [{"id": order, "shipped_at": "2026/11/23 10:00:00"}, {"id": 1}]},
     )
     changed = api.put(f"/admin/orders/{other}.json", json={"order": {"state": "wmswait", "tbc": 1}})
-    many = api.put("/admin/orders/bulk_update.json", json={"orders": [{"id": other, "state": "calling"}, {"id": 1}]})
+    many = api.put(
+        "/admin/orders/bulk_update.json",
+        json={"orders": [{"id": other, "state": "calling"}, {"id": 1}]},
+    )
 
     assert (shipped.json()["success"], shipped.json()["failure"]) == ([order], [1])
     assert shop.order(str(order)).state == "shipped"

@@ -82,13 +82,17 @@ def clock() -> NowClock:
 
 @pytest.fixture
 def state() -> MemoryState:
-    """What the shop remembers over restarts; shared by all connectors of a test, as the host shares it."""
+    """What the shop remembers over restarts; shared by all connectors of a test, as the host shares
+    it."""
     return MemoryState()
 
 
 @pytest.fixture
-async def connect(server: SimulatorServer, log: KeptLog, clock: NowClock, state: MemoryState) -> AsyncIterator[Open]:
-    """Open connectors to the simulated shop, as a restarted process would; they are closed at the end."""
+async def connect(
+    server: SimulatorServer, log: KeptLog, clock: NowClock, state: MemoryState
+) -> AsyncIterator[Open]:
+    """Open connectors to the simulated shop, as a restarted process would; they are closed at the
+    end."""
     async with AsyncExitStack() as stack:
         settings = server.settings()
 

@@ -1,4 +1,5 @@
-"""Listings and levels: goods by their code, sets as what cannot be set, and フリー在庫数 as the number."""
+"""Listings and levels: goods by their code, sets as what cannot be set, and フリー在庫数 as the
+number."""
 
 from __future__ import annotations
 
@@ -31,13 +32,23 @@ async def listed(connector: NextEngineConnector, cursor: str | None = None) -> l
 
 
 async def test_goods_are_listed_with_what_is_free(connect: Open, shop: NextEngineSimulator) -> None:
-    shop.add_listings([NewListing("towel-wm", 40, "タオル 白 M", "4900000000001", {"parent": "towel"})])
+    shop.add_listings(
+        [NewListing("towel-wm", 40, "タオル 白 M", "4900000000001", {"parent": "towel"})]
+    )
     shop.place_order({"towel-wm": 6})
 
     (goods, _) = await listed(connect())
 
     assert goods == [
-        Listing(ListingRef("towel-wm"), "タオル 白 M", "towel-wm", "4900000000001", "towel", 34, frozenset()),
+        Listing(
+            ListingRef("towel-wm"),
+            "タオル 白 M",
+            "towel-wm",
+            "4900000000001",
+            "towel",
+            34,
+            frozenset(),
+        ),
     ]
 
 
@@ -61,8 +72,16 @@ async def test_what_a_person_should_know_is_told(connect: Open, shop: NextEngine
     }
 
 
-async def test_a_set_is_listed_once_read_only_and_neither_read_nor_written(connect: Open, shop: NextEngineSimulator) -> None:
-    shop.add_listings([NewListing("A", 5), NewListing("B", 5), NewListing("box", extra={"parts": {"A": 1, "B": 2}})])
+async def test_a_set_is_listed_once_read_only_and_neither_read_nor_written(
+    connect: Open, shop: NextEngineSimulator
+) -> None:
+    shop.add_listings(
+        [
+            NewListing("A", 5),
+            NewListing("B", 5),
+            NewListing("box", extra={"parts": {"A": 1, "B": 2}}),
+        ]
+    )
     connector = connect()
     (box,) = (await listed(connector))[-1]
 
@@ -76,9 +95,13 @@ async def test_a_set_is_listed_once_read_only_and_neither_read_nor_written(conne
     assert "upload" not in shop.counters()
 
 
-async def test_a_catalogue_continues_after_any_page_also_in_the_middle_of_a_set(connect: Open, shop: NextEngineSimulator) -> None:
+async def test_a_catalogue_continues_after_any_page_also_in_the_middle_of_a_set(
+    connect: Open, shop: NextEngineSimulator
+) -> None:
     shop.add_listings([NewListing(f"S{number:02}", number) for number in range(11)])
-    shop.add_listings([NewListing(f"box{n}", extra={"parts": {"S01": 1, "S02": 1, "S03": 1}}) for n in range(3)])
+    shop.add_listings(
+        [NewListing(f"box{n}", extra={"parts": {"S01": 1, "S02": 1, "S03": 1}}) for n in range(3)]
+    )
     everything = {*shop.goods, *shop.sets}
     connector = connect(rows_per_call=2)
     pages = [page async for page in connector.list_listings(None)]
@@ -86,7 +109,11 @@ async def test_a_catalogue_continues_after_any_page_also_in_the_middle_of_a_set(
     assert len(pages) > 8
     for number, page in enumerate(pages):
         before = {listing.sku for earlier in pages[: number + 1] for listing in earlier.listings}
-        after = {listing.sku for rest in await listed(connect(rows_per_call=2), page.cursor) for listing in rest}
+        after = {
+            listing.sku
+            for rest in await listed(connect(rows_per_call=2), page.cursor)
+            for listing in rest
+        }
         assert before | after == everything
 
     calls = shop.counters()["goods"]
@@ -94,7 +121,9 @@ async def test_a_catalogue_continues_after_any_page_also_in_the_middle_of_a_set(
     assert shop.counters()["goods"] == calls
 
 
-async def test_codes_that_look_like_numbers_are_all_listed(connect: Open, shop: NextEngineSimulator) -> None:
+async def test_codes_that_look_like_numbers_are_all_listed(
+    connect: Open, shop: NextEngineSimulator
+) -> None:
     codes = [str(number) for number in range(95, 106)]
     shop.add_listings([NewListing(code, 1) for code in codes])
 
@@ -103,7 +132,9 @@ async def test_codes_that_look_like_numbers_are_all_listed(connect: Open, shop: 
     assert {listing.sku for page in pages for listing in page} == {*codes}
 
 
-async def test_goods_that_go_while_paging_hide_no_others(connect: Open, shop: NextEngineSimulator) -> None:
+async def test_goods_that_go_while_paging_hide_no_others(
+    connect: Open, shop: NextEngineSimulator
+) -> None:
     shop.add_listings([NewListing(f"S{number:02}", number) for number in range(12)])
     seen = set()
     async for page in connect(rows_per_call=3).list_listings(None):
@@ -117,7 +148,9 @@ async def test_goods_that_go_while_paging_hide_no_others(connect: Open, shop: Ne
 
 
 @pytest.mark.parametrize("count_tells", ["matching", "returned"])
-async def test_pages_end_whatever_count_tells(connect: Open, shop: NextEngineSimulator, count_tells: str) -> None:
+async def test_pages_end_whatever_count_tells(
+    connect: Open, shop: NextEngineSimulator, count_tells: str
+) -> None:
     shop.switch("count_tells", count_tells)
     shop.add_listings([NewListing(f"S{number:02}", number) for number in range(9)])
 
@@ -127,7 +160,9 @@ async def test_pages_end_whatever_count_tells(connect: Open, shop: NextEngineSim
     assert shop.counters()["goods"] <= 5
 
 
-async def test_a_row_that_cannot_be_read_costs_itself_only(connect: Open, server: SimulatorServer, log: object) -> None:
+async def test_a_row_that_cannot_be_read_costs_itself_only(
+    connect: Open, server: SimulatorServer, log: object
+) -> None:
     rows = [{"goods_id": None}, {"goods_id": "B", "goods_name": "b", "stock_free_quantity": "3"}]
     body = json.dumps({"result": "success", "count": "2", "data": rows})
     server.inject(Fault(FaultKind.REFUSE, match="master_goods", status=200, body=body))
@@ -138,7 +173,9 @@ async def test_a_row_that_cannot_be_read_costs_itself_only(connect: Open, server
     assert "goods_not_understood" in log.events  # type: ignore[attr-defined]
 
 
-async def test_a_level_is_what_is_free_and_not_what_is_registered(connect: Open, shop: NextEngineSimulator) -> None:
+async def test_a_level_is_what_is_free_and_not_what_is_registered(
+    connect: Open, shop: NextEngineSimulator
+) -> None:
     shop.add_listings([NewListing("A", 10)])
     order = shop.place_order({"A": 4})
     connector = connect()
@@ -164,7 +201,9 @@ async def test_a_code_that_is_not_there_is_gone_and_one_that_cannot_be_asked_for
 ) -> None:
     shop.add_listings([NewListing("A", 10)])
 
-    gone, odd, good = await connect().read_inventory([ListingRef("X"), ListingRef("A,B"), ListingRef("A")])
+    gone, odd, good = await connect().read_inventory(
+        [ListingRef("X"), ListingRef("A,B"), ListingRef("A")]
+    )
 
     assert isinstance(gone.error, ListingGone)
     assert isinstance(odd.error, ItemRefused)
@@ -180,7 +219,9 @@ async def test_a_code_that_is_not_there_is_gone_and_one_that_cannot_be_asked_for
         [None],
     ],
 )
-async def test_rows_of_other_goods_do_not_make_a_listing_gone(connect: Open, server: SimulatorServer, rows: list[object]) -> None:
+async def test_rows_of_other_goods_do_not_make_a_listing_gone(
+    connect: Open, server: SimulatorServer, rows: list[object]
+) -> None:
     body = json.dumps({"result": "success", "count": "1", "data": rows})
     server.inject(Fault(FaultKind.REFUSE, match="master_stock", status=200, body=body))
 
@@ -188,7 +229,9 @@ async def test_rows_of_other_goods_do_not_make_a_listing_gone(connect: Open, ser
         await connect().read_inventory([ListingRef("A")])
 
 
-@pytest.mark.parametrize(("value", "flag"), [("", "0"), (None, "0"), ("5.5", "0"), ("x", "0"), (True, "0"), ("5", "1")])
+@pytest.mark.parametrize(
+    ("value", "flag"), [("", "0"), (None, "0"), ("5.5", "0"), ("x", "0"), (True, "0"), ("5", "1")]
+)
 async def test_a_number_that_cannot_be_read_is_an_error_of_its_listing(
     connect: Open, server: SimulatorServer, value: object, flag: str
 ) -> None:

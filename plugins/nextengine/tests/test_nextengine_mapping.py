@@ -32,7 +32,9 @@ ROW: dict[str, Any] = {
 
 def order_of(*changes: dict[str, Any]) -> Order:
     """The order of one row, or of one row per change."""
-    return order_from([read_row(OrderRow, ROW | change, what="a row") for change in changes or ({},)], read_at=NOW)
+    return order_from(
+        [read_row(OrderRow, ROW | change, what="a row") for change in changes or ({},)], read_at=NOW
+    )
 
 
 def to_leave(order: Order) -> int:
@@ -64,7 +66,11 @@ def test_a_slip_holds_its_units_until_it_is_shipped(status: str) -> None:
 def test_a_shipped_slip_has_left() -> None:
     order = order_of({"receive_order_order_status_id": "50"})
 
-    assert (order.state, order.lines[0].fulfilled, order.lines[0].cancelled) == (OrderState.SHIPPED, 2, 0)
+    assert (order.state, order.lines[0].fulfilled, order.lines[0].cancelled) == (
+        OrderState.SHIPPED,
+        2,
+        0,
+    )
 
 
 def test_a_slip_cancelled_after_it_was_shipped_has_left_all_the_same() -> None:
@@ -87,7 +93,9 @@ def test_an_unknown_status_holds_its_units_and_is_shown_to_a_person() -> None:
     assert (order.state, order.state_known, to_leave(order)) == (OrderState.OPEN, False, 2)
 
 
-@pytest.mark.parametrize("flag", ["receive_order_row_cancel_flag", "receive_order_row_deleted_flag"])
+@pytest.mark.parametrize(
+    "flag", ["receive_order_row_cancel_flag", "receive_order_row_deleted_flag"]
+)
 def test_a_cancelled_or_deleted_line_releases_only_itself(flag: str) -> None:
     order = order_of({}, {"receive_order_row_no": "2", flag: "1"})
 
@@ -96,10 +104,15 @@ def test_a_cancelled_or_deleted_line_releases_only_itself(flag: str) -> None:
 
 
 def test_a_slip_of_which_every_line_is_cancelled_or_deleted_has_ended() -> None:
-    cancelled, deleted = {"receive_order_row_cancel_flag": "1"}, {"receive_order_row_deleted_flag": "1"}
+    cancelled, deleted = (
+        {"receive_order_row_cancel_flag": "1"},
+        {"receive_order_row_deleted_flag": "1"},
+    )
 
     assert order_of(deleted, {"receive_order_row_no": "2"} | deleted).state is OrderState.DELETED
-    assert order_of(cancelled, {"receive_order_row_no": "2"} | deleted).state is OrderState.CANCELLED
+    assert (
+        order_of(cancelled, {"receive_order_row_no": "2"} | deleted).state is OrderState.CANCELLED
+    )
 
 
 def test_a_line_without_a_code_is_kept_without_a_listing() -> None:
@@ -109,13 +122,22 @@ def test_a_line_without_a_code_is_kept_without_a_listing() -> None:
 
 
 def test_the_version_is_the_newest_change_of_any_line() -> None:
-    order = order_of({}, {"receive_order_row_no": "2", "receive_order_row_last_modified_newest_date": "2026-11-23 09:00:00"})
+    order = order_of(
+        {},
+        {
+            "receive_order_row_no": "2",
+            "receive_order_row_last_modified_newest_date": "2026-11-23 09:00:00",
+        },
+    )
 
     assert order.version == datetime(2026, 11, 23, 0, 0, tzinfo=UTC)
 
 
 def test_empty_dates_are_none() -> None:
-    empty = {"receive_order_date": "0000-00-00 00:00:00", "receive_order_row_last_modified_newest_date": None}
+    empty = {
+        "receive_order_date": "0000-00-00 00:00:00",
+        "receive_order_row_last_modified_newest_date": None,
+    }
 
     order = order_of(empty)
 
@@ -152,11 +174,21 @@ def test_an_error_shows_no_value_of_a_row() -> None:
 
 @pytest.mark.parametrize(("text", "number"), [("170", 170), ("170.00", 170), ("-3", -3), ("0", 0)])
 def test_numbers_come_as_text(text: str, number: int) -> None:
-    assert read_row(StockRow, {"stock_goods_id": "A", "stock_free_quantity": text}, what="a row").stock_free_quantity == number
+    assert (
+        read_row(
+            StockRow, {"stock_goods_id": "A", "stock_free_quantity": text}, what="a row"
+        ).stock_free_quantity
+        == number
+    )
 
 
 def test_goods_without_a_stock_number_are_read() -> None:
-    assert read_row(GoodsRow, {"goods_id": "A", "stock_free_quantity": None}, what="a row").stock_free_quantity is None
+    assert (
+        read_row(
+            GoodsRow, {"goods_id": "A", "stock_free_quantity": None}, what="a row"
+        ).stock_free_quantity
+        is None
+    )
 
 
 @pytest.mark.parametrize(
@@ -170,12 +202,24 @@ def test_goods_without_a_stock_number_are_read() -> None:
         ("", {}),
     ],
 )
-def test_a_complaint_is_about_the_code_that_it_names_as_a_whole(message: str, named: dict[str, str]) -> None:
+def test_a_complaint_is_about_the_code_that_it_names_as_a_whole(
+    message: str, named: dict[str, str]
+) -> None:
     assert complaints(message, ["A", "A-1", "B"]) == named
 
 
 @pytest.mark.parametrize(
-    "text", ["", "x", "[]", "{}", '{"changed":"x"}', '{"changed":[]}', '{"changed":1e999}', '{"changed":99999999999999}']
+    "text",
+    [
+        "",
+        "x",
+        "[]",
+        "{}",
+        '{"changed":"x"}',
+        '{"changed":[]}',
+        '{"changed":1e999}',
+        '{"changed":99999999999999}',
+    ],
 )
 def test_a_cursor_that_cannot_be_understood_is_told_from_the_beginning(text: str) -> None:
     assert read_cursor(text) is None

@@ -50,7 +50,9 @@ async def test_the_first_fetch_delivers_open_orders_however_old_and_no_ended_one
     assert set(orders_of(await fetched(connect()))) == {old}
 
 
-async def test_an_order_with_one_changed_line_is_delivered_whole(connect: Open, stocked: NextEngineSimulator) -> None:
+async def test_an_order_with_one_changed_line_is_delivered_whole(
+    connect: Open, stocked: NextEngineSimulator
+) -> None:
     order = stocked.place_order({"A": 2, "B": 3}, days_ago=1)
     newer = stocked.place_order({"A": 1})
     connector = connect()
@@ -65,7 +67,9 @@ async def test_an_order_with_one_changed_line_is_delivered_whole(connect: Open, 
     assert set(orders_of([page])) == {order, newer}
 
 
-async def test_a_cancelled_line_and_an_added_one_are_seen(connect: Open, stocked: NextEngineSimulator) -> None:
+async def test_a_cancelled_line_and_an_added_one_are_seen(
+    connect: Open, stocked: NextEngineSimulator
+) -> None:
     order = stocked.place_order({"A": 2})
     connector = connect()
     cursor = (await fetched(connector))[-1].cursor
@@ -76,7 +80,9 @@ async def test_a_cancelled_line_and_an_added_one_are_seen(connect: Open, stocked
     assert to_leave(found) == 4
 
 
-async def test_shipping_and_cancelling_are_seen(connect: Open, stocked: NextEngineSimulator) -> None:
+async def test_shipping_and_cancelling_are_seen(
+    connect: Open, stocked: NextEngineSimulator
+) -> None:
     shipped, cancelled = stocked.place_order({"A": 2}), stocked.place_order({"A": 3})
     connector = connect()
     cursor = (await fetched(connector))[-1].cursor
@@ -85,7 +91,10 @@ async def test_shipping_and_cancelling_are_seen(connect: Open, stocked: NextEngi
 
     found = orders_of(await fetched(connector, cursor))
 
-    assert (found[shipped].state, found[cancelled].state) == (OrderState.SHIPPED, OrderState.CANCELLED)
+    assert (found[shipped].state, found[cancelled].state) == (
+        OrderState.SHIPPED,
+        OrderState.CANCELLED,
+    )
 
 
 async def test_merged_units_count_once_and_their_new_slip_comes_with_the_old_one(
@@ -99,10 +108,14 @@ async def test_merged_units_count_once_and_their_new_slip_comes_with_the_old_one
     pages = await fetched(connector, cursor)
 
     found = orders_of(pages)
-    assert (found[first].state, to_leave(found[first]), to_leave(found[second])) == (OrderState.CANCELLED, 0, 5)
+    assert (found[first].state, to_leave(found[first]), to_leave(found[second])) == (
+        OrderState.CANCELLED,
+        0,
+        5,
+    )
 
 
-async def test_a_slip_that_took_over_units_is_read_with_it_even_when_the_search_does_not_show_it_yet(
+async def test_a_slip_that_took_over_units_is_read_with_it_even_when_the_search_does_not_show_it_yet(  # noqa: E501
     connect: Open, stocked: NextEngineSimulator, server: SimulatorServer
 ) -> None:
     first, second = stocked.place_order({"A": 2}), stocked.place_order({"A": 3})
@@ -116,7 +129,12 @@ async def test_a_slip_that_took_over_units_is_read_with_it_even_when_the_search_
         ],
     }
     server.inject(
-        Fault(FaultKind.REFUSE, match="newest_date-gte", status=200, body=json.dumps({"result": "success", "data": [row]}))
+        Fault(
+            FaultKind.REFUSE,
+            match="newest_date-gte",
+            status=200,
+            body=json.dumps({"result": "success", "data": [row]}),
+        )
     )
 
     (page,) = await fetched(connector, cursor)
@@ -126,7 +144,9 @@ async def test_a_slip_that_took_over_units_is_read_with_it_even_when_the_search_
 
 
 @pytest.mark.parametrize("rows", [1, 2, 7, 1000])
-async def test_orders_over_several_pages_are_all_delivered_whole(connect: Open, stocked: NextEngineSimulator, rows: int) -> None:
+async def test_orders_over_several_pages_are_all_delivered_whole(
+    connect: Open, stocked: NextEngineSimulator, rows: int
+) -> None:
     placed = [stocked.place_order({"A": 1, "B": 2}) for _ in range(9)]
 
     found = orders_of(await fetched(connect(rows_per_call=rows)))
@@ -138,7 +158,8 @@ async def test_orders_over_several_pages_are_all_delivered_whole(connect: Open, 
 async def test_orders_that_ship_while_they_are_listed_hide_no_others(
     connect: Open, stocked: NextEngineSimulator, server: SimulatorServer
 ) -> None:
-    """The first fetch lists open orders: each that ends meanwhile would push one past the edge of a page by offset."""
+    """The first fetch lists open orders: each that ends meanwhile would push one past the edge of a
+    page by offset."""
     placed = [stocked.place_order({"A": 1}) for _ in range(9)]
     connector = connect(rows_per_call=3)
     listing = connector._client.search
@@ -171,7 +192,9 @@ async def test_pages_are_in_the_order_of_change_and_a_crash_after_any_loses_noth
         assert set(orders_of(pages[: number + 1])) | set(orders_of(rest)) == {*placed}
 
 
-async def test_an_unchanged_order_is_not_read_again(connect: Open, stocked: NextEngineSimulator) -> None:
+async def test_an_unchanged_order_is_not_read_again(
+    connect: Open, stocked: NextEngineSimulator
+) -> None:
     stocked.place_order({"A": 1}, days_ago=0.003)
     connector = connect()
     cursor = (await fetched(connector))[-1].cursor
@@ -183,7 +206,9 @@ async def test_an_unchanged_order_is_not_read_again(connect: Open, stocked: Next
     assert stocked.counters()["rows"] == calls + 1
 
 
-async def test_a_change_of_one_line_counts_whichever_line_comes_last(connect: Open, stocked: NextEngineSimulator) -> None:
+async def test_a_change_of_one_line_counts_whichever_line_comes_last(
+    connect: Open, stocked: NextEngineSimulator
+) -> None:
     order = stocked.place_order({"A": 2, "B": 2}, days_ago=0.003)
     connector = connect()
     cursor = (await fetched(connector))[-1].cursor
@@ -192,7 +217,9 @@ async def test_a_change_of_one_line_counts_whichever_line_comes_last(connect: Op
     assert to_leave(orders_of(await fetched(connector, cursor))[order]) == 3
 
 
-async def test_a_cursor_that_the_host_did_not_keep_is_read_from_again(connect: Open, stocked: NextEngineSimulator) -> None:
+async def test_a_cursor_that_the_host_did_not_keep_is_read_from_again(
+    connect: Open, stocked: NextEngineSimulator
+) -> None:
     order = stocked.place_order({"A": 1}, days_ago=0.003)
     connector = connect()
     first = (await fetched(connector))[-1].cursor
@@ -202,7 +229,9 @@ async def test_a_cursor_that_the_host_did_not_keep_is_read_from_again(connect: O
     assert order in orders_of(await fetched(connector, first))
 
 
-async def test_an_order_that_shows_late_is_within_the_overlap(connect: Open, stocked: NextEngineSimulator) -> None:
+async def test_an_order_that_shows_late_is_within_the_overlap(
+    connect: Open, stocked: NextEngineSimulator
+) -> None:
     late = stocked.place_order({"A": 1}, visible_after=3600)
     stocked.place_order({"A": 1})
     connector = connect()
@@ -214,7 +243,9 @@ async def test_an_order_that_shows_late_is_within_the_overlap(connect: Open, sto
     assert late in orders_of(await fetched(connector, cursor))
 
 
-async def test_a_shop_without_open_orders_is_looked_at_a_day_back(connect: Open, stocked: NextEngineSimulator) -> None:
+async def test_a_shop_without_open_orders_is_looked_at_a_day_back(
+    connect: Open, stocked: NextEngineSimulator
+) -> None:
     connector = connect()
     (page,) = await fetched(connector)
     shipped = stocked.place_order({"A": 1})
@@ -224,7 +255,9 @@ async def test_a_shop_without_open_orders_is_looked_at_a_day_back(connect: Open,
     assert orders_of(await fetched(connector, page.cursor))[shipped].state is OrderState.SHIPPED
 
 
-async def test_a_time_in_the_future_does_not_move_the_cursor_there(connect: Open, stocked: NextEngineSimulator) -> None:
+async def test_a_time_in_the_future_does_not_move_the_cursor_there(
+    connect: Open, stocked: NextEngineSimulator
+) -> None:
     stocked.switch("clock_skew_seconds", 86_400)
     early = stocked.place_order({"A": 1})
     stocked.switch("clock_skew_seconds", 0)
@@ -238,7 +271,9 @@ async def test_a_time_in_the_future_does_not_move_the_cursor_there(connect: Open
     assert order in orders_of(await fetched(connector, cursor))
 
 
-async def test_an_order_that_cannot_be_understood_stops_nothing(connect: Open, stocked: NextEngineSimulator, log: object) -> None:
+async def test_an_order_that_cannot_be_understood_stops_nothing(
+    connect: Open, stocked: NextEngineSimulator, log: object
+) -> None:
     bad, good = stocked.place_order({"A": 1}), stocked.place_order({"A": 1})
     stocked.slips[bad].status = ""
 
@@ -252,42 +287,69 @@ async def test_an_order_whose_time_cannot_be_understood_is_delivered(
     connect: Open, stocked: NextEngineSimulator, server: SimulatorServer
 ) -> None:
     order = stocked.place_order({"A": 1})
-    rows = [{"receive_order_row_receive_order_id": order, "receive_order_row_last_modified_newest_date": "soon"}, {}]
-    server.inject(Fault(FaultKind.REFUSE, match="status_id-neq", status=200, body=json.dumps({"result": "success", "data": rows})))
+    rows = [
+        {
+            "receive_order_row_receive_order_id": order,
+            "receive_order_row_last_modified_newest_date": "soon",
+        },
+        {},
+    ]
+    server.inject(
+        Fault(
+            FaultKind.REFUSE,
+            match="status_id-neq",
+            status=200,
+            body=json.dumps({"result": "success", "data": rows}),
+        )
+    )
 
     assert set(orders_of(await fetched(connect()))) == {order}
 
 
-async def test_chosen_orders_are_read_and_vanished_ones_left_out(connect: Open, stocked: NextEngineSimulator) -> None:
+async def test_chosen_orders_are_read_and_vanished_ones_left_out(
+    connect: Open, stocked: NextEngineSimulator
+) -> None:
     kept, flagged, gone = (stocked.place_order({"A": 1}) for _ in range(3))
     stocked.delete_order(flagged)
     stocked.switch("deleted_slips", "gone")
     stocked.delete_order(gone)
 
-    found = {order.external_id: order for order in await connect().read_orders([kept, flagged, gone, "999999", "x"])}
+    found = {
+        order.external_id: order
+        for order in await connect().read_orders([kept, flagged, gone, "999999", "x"])
+    }
 
-    assert {order: found[order].state for order in found} == {kept: OrderState.OPEN, flagged: OrderState.DELETED}
+    assert {order: found[order].state for order in found} == {
+        kept: OrderState.OPEN,
+        flagged: OrderState.DELETED,
+    }
 
 
 async def test_rows_of_other_orders_do_not_make_one_vanish(
     connect: Open, stocked: NextEngineSimulator, server: SimulatorServer
 ) -> None:
     first, second = stocked.place_order({"A": 1}), stocked.place_order({"A": 1})
-    body = json.dumps({"result": "success", "count": "1", "data": stocked.slips[second].documents({})})
+    body = json.dumps(
+        {"result": "success", "count": "1", "data": stocked.slips[second].documents({})}
+    )
     server.inject(Fault(FaultKind.REFUSE, match="receiveorder", status=200, body=body))
 
     with pytest.raises(ContractBroken):
         await connect().read_orders([first])
 
 
-async def test_many_chosen_orders_cost_one_call(connect: Open, stocked: NextEngineSimulator) -> None:
+async def test_many_chosen_orders_cost_one_call(
+    connect: Open, stocked: NextEngineSimulator
+) -> None:
     placed = [stocked.place_order({"A": 1, "B": 1}) for _ in range(200)]
 
     assert len(await connect().read_orders(placed)) == 200
     assert stocked.counters()["rows"] == 1
 
 
-async def test_a_cursor_of_an_older_version_begins_anew(connect: Open, stocked: NextEngineSimulator, log: object) -> None:
+async def test_a_cursor_of_an_older_version_begins_anew(
+    connect: Open, stocked: NextEngineSimulator, log: object
+) -> None:
     order = stocked.place_order({"A": 1})
 
     assert order in orders_of(await fetched(connect(), "v0"))

@@ -1,4 +1,5 @@
-"""Every recorded body is understood as exactly what it says, and the simulator speaks in the same form."""
+"""Every recorded body is understood as exactly what it says, and the simulator speaks in the same
+form."""
 
 from __future__ import annotations
 
@@ -11,7 +12,15 @@ from urllib.parse import parse_qs
 import httpx
 import pytest
 from zaiko_nextengine.connector import NextEngineConnector
-from zaiko_nextengine.rows import ChangedRow, GoodsRow, OrderRow, QueueRow, SetRow, StockRow, fields_of
+from zaiko_nextengine.rows import (
+    ChangedRow,
+    GoodsRow,
+    OrderRow,
+    QueueRow,
+    SetRow,
+    StockRow,
+    fields_of,
+)
 from zaiko_nextengine.settings import NextEngineSettings
 from zaiko_nextengine.simulator import NextEngineSimulator
 from zaiko_sdk import (
@@ -53,15 +62,26 @@ class Quiet:
 
 
 class Played:
-    """A connector to Next Engine as it was recorded: `bodies` by a part of a path; of a list the last one is repeated."""
+    """A connector to Next Engine as it was recorded: `bodies` by a part of a path; of a list the
+    last one is repeated."""
 
     def __init__(self, bodies: dict[str, str | list[str]], **settings: Any) -> None:
-        self._bodies = {path: [given] if isinstance(given, str) else list(given) for path, given in bodies.items()}
+        self._bodies = {
+            path: [given] if isinstance(given, str) else list(given)
+            for path, given in bodies.items()
+        }
         self.asked: list[tuple[str, dict[str, str]]] = []
         self.state = MemoryState()
         transport = httpx.MockTransport(self._answer)
         clock = FakeClock(datetime(2026, 11, 23, tzinfo=UTC))
-        context = ShopContext("s", clock, Quiet(), lambda: httpx.AsyncClient(transport=transport), lambda: "id", self.state)
+        context = ShopContext(
+            "s",
+            clock,
+            Quiet(),
+            lambda: httpx.AsyncClient(transport=transport),
+            lambda: "id",
+            self.state,
+        )
         given = settings or {"access_token": "aaa000", "refresh_token": "bbb000"}
         self.connector = NextEngineConnector(context, NextEngineSettings.model_validate(given))
 
@@ -104,19 +124,30 @@ async def test_the_recorded_tokens_are_kept_and_used() -> None:
 
 async def test_the_recorded_login_gives_tokens() -> None:
     played = Played(
-        {"neauth": "login", "stock": "stock"}, uid="sim-uid", state="sim-state", client_id="id", client_secret="secret-of-app"
+        {"neauth": "login", "stock": "stock"},
+        uid="sim-uid",
+        state="sim-state",
+        client_id="id",
+        client_secret="secret-of-app",
     )
 
     await played.connector.read_inventory([TOWEL])
 
-    assert played.asked[0][1] == {"uid": "sim-uid", "state": "sim-state", "client_id": "id", "client_secret": "secret-of-app"}
+    assert played.asked[0][1] == {
+        "uid": "sim-uid",
+        "state": "sim-state",
+        "client_id": "id",
+        "client_secret": "secret-of-app",
+    }
     assert played.asked[1][1]["access_token"] == "aaa111"
 
 
 async def test_the_recorded_catalogue_is_understood() -> None:
     played = Played({"setgoods": "sets", "goods": "goods"})
 
-    listings = [listing async for page in played.connector.list_listings(None) for listing in page.listings]
+    listings = [
+        listing async for page in played.connector.list_listings(None) for listing in page.listings
+    ]
 
     assert listings == [
         Listing(TOWEL, "タオル 白 M", "towel-wm", "4900000000001", "towel", 34),
@@ -128,7 +159,10 @@ async def test_the_recorded_catalogue_is_understood() -> None:
             warnings=frozenset({ListingWarning.OFF_SALE, ListingWarning.SELLS_BELOW_ZERO}),
         ),
         Listing(
-            ListingRef("towel-set", {"kind": "set"}), "タオル 2枚", "towel-set", warnings=frozenset({ListingWarning.READ_ONLY})
+            ListingRef("towel-set", {"kind": "set"}),
+            "タオル 2枚",
+            "towel-set",
+            warnings=frozenset({ListingWarning.READ_ONLY}),
         ),
     ]
 
@@ -179,7 +213,10 @@ async def test_a_recorded_upload_is_followed_to_its_end() -> None:
     (result,) = await played.connector.set_inventory([InventoryWrite(TOWEL, 31, 34)], "key")
 
     assert result.outcome is WriteOutcome.APPLIED
-    assert [path.rpartition("/")[0] for path, _ in played.asked] == ["/api_v1_master_goods", *["/api_v1_system_que"] * 3]
+    assert [path.rpartition("/")[0] for path, _ in played.asked] == [
+        "/api_v1_master_goods",
+        *["/api_v1_system_que"] * 3,
+    ]
     form = played.asked[0][1]
     assert (form["data_type"], form["wait_flag"]) == ("csv", "0")
     assert form["data"] == "syohin_code,zaiko_su,nyusyukko_riyu\ntowel-wm,-3,zaiko\n"
@@ -237,7 +274,10 @@ class Asked:
         self.order = sim.place_order({"towel-wm": 2, "towel-gm": 1})
         sim.edit_order(self.order, {"towel-gm": 0})
         assert sim.grants.live is not None
-        self.tokens = {"access_token": sim.grants.live.access, "refresh_token": sim.grants.live.refresh}
+        self.tokens = {
+            "access_token": sim.grants.live.access,
+            "refresh_token": sim.grants.live.refresh,
+        }
 
     def __call__(self, path: str, **form: str) -> httpx.Response:
         return httpx.post(f"{self._origin}/{path}", data=self.tokens | form)
@@ -261,7 +301,13 @@ class Asked:
 
     def login(self, uid: str = "sim-uid") -> httpx.Response:
         _, state = self.sim.grants.redirect(self.sim.now())
-        return self("api_neauth", uid=uid, state=state, client_id="sim-client-21", client_secret="sim-client-secret-7f")
+        return self(
+            "api_neauth",
+            uid=uid,
+            state=state,
+            client_id="sim-client-21",
+            client_secret="sim-client-secret-7f",
+        )
 
     def shipped(self) -> Asked:
         self.sim.fulfil_order(self.order)

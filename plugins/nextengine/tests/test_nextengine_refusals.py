@@ -31,7 +31,9 @@ from zaiko_sdk.testing.simulator import NewListing, SimulatorServer
 Open = Callable[..., NextEngineConnector]
 
 
-def _refused(status: int, body: object, *, writing: bool, headers: dict[bytes, bytes] | None = None) -> ConnectorError | None:
+def _refused(
+    status: int, body: object, *, writing: bool, headers: dict[bytes, bytes] | None = None
+) -> ConnectorError | None:
     reply = httpx.Response(status, json=body, headers=headers)
     return refusal(reply, reported(body), path="/x", words="words", writing=writing)
 
@@ -53,7 +55,11 @@ def _refused(status: int, body: object, *, writing: bool, headers: dict[bytes, b
 )
 @pytest.mark.parametrize("status", [200, 400, 503])
 def test_a_code_says_what_to_do_whatever_the_status(
-    status: int, result: str, code: str, reading: type[ConnectorError], writing: type[ConnectorError]
+    status: int,
+    result: str,
+    code: str,
+    reading: type[ConnectorError],
+    writing: type[ConnectorError],
 ) -> None:
     body = {"result": result, "code": code, "message": "m"}
 
@@ -93,7 +99,10 @@ def test_a_status_from_in_front_of_the_api_says_what_to_do(
     assert type(_refused(status, None, writing=True)) is writing
 
 
-@pytest.mark.parametrize(("text", "wait"), [("7", 7), ("soon", 60), ("", 60), ("99999999", 86_400), ("-3", 60), ("²", 60)])
+@pytest.mark.parametrize(
+    ("text", "wait"),
+    [("7", 7), ("soon", 60), ("", 60), ("99999999", 86_400), ("-3", 60), ("²", 60)],
+)
 def test_the_announced_wait_is_kept_within_a_day(text: str, wait: float) -> None:
     error = _refused(429, None, writing=False, headers={b"retry-after": text.encode("latin-1")})
 
@@ -121,8 +130,21 @@ def test_a_message_may_be_text_or_a_list(body: object, message: str) -> None:
 
 
 @pytest.mark.anyio
-@pytest.mark.parametrize("body", ["", "null", "[]", "{}", '{"result":"success"}', '{"result":"success","data":{}}', "[" * 100_000])
-async def test_a_read_without_result_and_rows_is_not_believed(connect: Open, server: SimulatorServer, body: str) -> None:
+@pytest.mark.parametrize(
+    "body",
+    [
+        "",
+        "null",
+        "[]",
+        "{}",
+        '{"result":"success"}',
+        '{"result":"success","data":{}}',
+        "[" * 100_000,
+    ],
+)
+async def test_a_read_without_result_and_rows_is_not_believed(
+    connect: Open, server: SimulatorServer, body: str
+) -> None:
     server.inject(Fault(FaultKind.REFUSE, status=200, body=body))
 
     with pytest.raises(ContractBroken):
@@ -136,7 +158,12 @@ async def test_an_upload_without_a_queue_is_left_open(
 ) -> None:
     shop.add_listings([NewListing("A", 5)])
     server.inject(
-        Fault(FaultKind.REFUSE_AFTER, match="/upload", status=200, body=json.dumps({"result": "success", "que_id": queue}))
+        Fault(
+            FaultKind.REFUSE_AFTER,
+            match="/upload",
+            status=200,
+            body=json.dumps({"result": "success", "que_id": queue}),
+        )
     )
 
     with pytest.raises(Timeout) as caught:
@@ -146,8 +173,14 @@ async def test_an_upload_without_a_queue_is_left_open(
 
 
 @pytest.mark.anyio
-async def test_check_lets_an_overload_pass_and_tells_a_missing_permission(connect: Open, server: SimulatorServer) -> None:
-    server.inject(Fault(FaultKind.REFUSE, status=200, body='{"result":"error","code":"003002","message":"busy"}'))
+async def test_check_lets_an_overload_pass_and_tells_a_missing_permission(
+    connect: Open, server: SimulatorServer
+) -> None:
+    server.inject(
+        Fault(
+            FaultKind.REFUSE, status=200, body='{"result":"error","code":"003002","message":"busy"}'
+        )
+    )
     with pytest.raises(Throttled):
         await connect().check()
 
@@ -159,7 +192,9 @@ async def test_check_lets_an_overload_pass_and_tells_a_missing_permission(connec
 
 
 @pytest.mark.anyio
-async def test_calls_take_turns(connect: Open, server: SimulatorServer, shop: NextEngineSimulator) -> None:
+async def test_calls_take_turns(
+    connect: Open, server: SimulatorServer, shop: NextEngineSimulator
+) -> None:
     """The vendor advises against parallel calls for one user."""
     server.inject(Fault(FaultKind.LATENCY, match="receiveorder", seconds=0.3))
     connector = connect()

@@ -1,4 +1,5 @@
-"""The simulated account keeps the platform's rules: what a connector's tests are worth depends on it."""
+"""The simulated account keeps the platform's rules: what a connector's tests are worth depends on
+it."""
 
 from __future__ import annotations
 
@@ -27,7 +28,9 @@ def registered(shop: NextEngineSimulator, code: str = "A") -> tuple[int, int, in
     return goods.registered, goods.allocated, goods.free
 
 
-def test_an_order_takes_what_is_free_and_shipping_what_is_registered(stocked: NextEngineSimulator) -> None:
+def test_an_order_takes_what_is_free_and_shipping_what_is_registered(
+    stocked: NextEngineSimulator,
+) -> None:
     order = stocked.place_order({"A": 3})
     assert registered(stocked) == (10, 3, 7)
 
@@ -37,13 +40,17 @@ def test_an_order_takes_what_is_free_and_shipping_what_is_registered(stocked: Ne
 
 
 @pytest.mark.parametrize("restock", [True, False])
-def test_a_cancelled_order_gives_its_units_back_in_any_case(stocked: NextEngineSimulator, restock: bool) -> None:
+def test_a_cancelled_order_gives_its_units_back_in_any_case(
+    stocked: NextEngineSimulator, restock: bool
+) -> None:
     stocked.cancel_order(stocked.place_order({"A": 3}), restock=restock)
 
     assert registered(stocked) == (10, 0, 10)
 
 
-def test_an_order_cancelled_after_it_was_shipped_gives_nothing_back(stocked: NextEngineSimulator) -> None:
+def test_an_order_cancelled_after_it_was_shipped_gives_nothing_back(
+    stocked: NextEngineSimulator,
+) -> None:
     order = stocked.place_order({"A": 3})
     stocked.fulfil_order(order)
 
@@ -52,7 +59,9 @@ def test_an_order_cancelled_after_it_was_shipped_gives_nothing_back(stocked: Nex
     assert registered(stocked) == (7, 0, 7)
 
 
-def test_what_is_not_there_is_short_and_is_served_by_the_next_receipt(stocked: NextEngineSimulator) -> None:
+def test_what_is_not_there_is_short_and_is_served_by_the_next_receipt(
+    stocked: NextEngineSimulator,
+) -> None:
     order = stocked.place_order({"A": 14}, force=True)
     assert (registered(stocked), stocked.goods["A"].short) == ((10, 10, 0), 4)
     with pytest.raises(SimulationError, match="waits for stock"):
@@ -106,10 +115,17 @@ def test_nothing_is_sold_that_is_not_there(stocked: NextEngineSimulator) -> None
     assert stocked.stock() == {"A": 10, "B": 10}
 
 
-def test_uploads_are_worked_off_in_order_when_their_time_has_come(server: SimulatorServer, stocked: NextEngineSimulator) -> None:
+def test_uploads_are_worked_off_in_order_when_their_time_has_come(
+    server: SimulatorServer, stocked: NextEngineSimulator
+) -> None:
     stocked.switch("queue_stuck", True)
     for units in ("-10", "4"):
-        ask(server, "api_v1_master_goods/upload", data_type="csv", data=f"syohin_code,zaiko_su\nA,{units}\n")
+        ask(
+            server,
+            "api_v1_master_goods/upload",
+            data_type="csv",
+            data=f"syohin_code,zaiko_su\nA,{units}\n",
+        )
     waiting = ask(server, "api_v1_system_que/search", fields="que_id,que_status_id")
     assert [row["que_status_id"] for row in waiting["data"]] == ["1", "0"]
     assert stocked.stock()["A"] == 10
@@ -122,7 +138,9 @@ def test_uploads_are_worked_off_in_order_when_their_time_has_come(server: Simula
     assert [row["que_status_id"] for row in done["data"]] == ["2", "2"]
 
 
-def test_a_job_takes_the_time_that_the_switch_says(server: SimulatorServer, stocked: NextEngineSimulator) -> None:
+def test_a_job_takes_the_time_that_the_switch_says(
+    server: SimulatorServer, stocked: NextEngineSimulator
+) -> None:
     stocked.switch("queue_seconds", 3600)
     ask(server, "api_v1_master_goods/upload", data_type="csv", data="syohin_code,zaiko_su\nA,1\n")
     assert stocked.stock()["A"] == 10
@@ -132,7 +150,9 @@ def test_a_job_takes_the_time_that_the_switch_says(server: SimulatorServer, stoc
     assert stocked.stock()["A"] == 11
 
 
-def test_the_good_lines_of_a_bad_file_are_applied(server: SimulatorServer, stocked: NextEngineSimulator) -> None:
+def test_the_good_lines_of_a_bad_file_are_applied(
+    server: SimulatorServer, stocked: NextEngineSimulator
+) -> None:
     data = "syohin_code,zaiko_su\nA,1\nX,1\nB,-11\nA,x\nB,\n"
 
     ask(server, "api_v1_master_goods/upload", data_type="csv", data=data)
@@ -174,16 +194,23 @@ def test_searches_meet_all_conditions_and_show_only_the_fields_asked_for(
         {"fields": "goods_id", "goods_id-in": "," * 1000},
     ],
 )
-def test_a_search_that_makes_no_sense_is_refused(server: SimulatorServer, shop: NextEngineSimulator, form: dict[str, str]) -> None:
+def test_a_search_that_makes_no_sense_is_refused(
+    server: SimulatorServer, shop: NextEngineSimulator, form: dict[str, str]
+) -> None:
     assert ask(server, "api_v1_master_goods/search", **form)["result"] == "error"
 
 
-def test_load_is_refused_beyond_the_limit_of_a_second(server: SimulatorServer, stocked: NextEngineSimulator) -> None:
+def test_load_is_refused_beyond_the_limit_of_a_second(
+    server: SimulatorServer, stocked: NextEngineSimulator
+) -> None:
     stocked.switch("quotas", True)
     stocked.switch("calls_per_second", 3)
     stocked.quotas.monotonic = lambda: 5.0
 
-    codes = [ask(server, "api_v1_master_stock/search", fields="stock_goods_id").get("code") for _ in range(4)]
+    codes = [
+        ask(server, "api_v1_master_stock/search", fields="stock_goods_id").get("code")
+        for _ in range(4)
+    ]
     stocked.quotas.monotonic = lambda: 6.0
     codes.append(ask(server, "api_v1_master_stock/search", fields="stock_goods_id").get("code"))
 
@@ -197,7 +224,10 @@ def test_a_login_elsewhere_kills_the_pair_and_settings_show_the_new_one(
     old = server.settings()["access_token"]
     stocked.switch("log_in_elsewhere", True)
 
-    reply = httpx.post(f"{server.base_url}/api_v1_master_stock/search", data={"access_token": old, "refresh_token": "x"}).json()
+    reply = httpx.post(
+        f"{server.base_url}/api_v1_master_stock/search",
+        data={"access_token": old, "refresh_token": "x"},
+    ).json()
 
     assert (reply["code"], server.settings()["access_token"] != old) == ("002002", True)
 

@@ -1,4 +1,5 @@
-"""Tokens that Next Engine replaces by itself: the only copy of the new pair stands in a reply, and is never lost."""
+"""Tokens that Next Engine replaces by itself: the only copy of the new pair stands in a reply, and
+is never lost."""
 
 from __future__ import annotations
 
@@ -60,14 +61,18 @@ async def test_a_renewed_pair_is_saved_with_the_reply_that_brought_it(
     assert state.values["access"] == live(shop)
 
 
-async def test_a_restarted_process_goes_on_with_the_pair_that_was_saved(connect: Open, shop: NextEngineSimulator) -> None:
+async def test_a_restarted_process_goes_on_with_the_pair_that_was_saved(
+    connect: Open, shop: NextEngineSimulator
+) -> None:
     shop.switch("end_access", True)
     await connect().read_orders(["1"])
 
     assert (await connect().check())[0].level is FindingLevel.OK
 
 
-async def test_a_pair_that_comes_with_an_error_is_kept(connect: Open, shop: NextEngineSimulator, state: MemoryState) -> None:
+async def test_a_pair_that_comes_with_an_error_is_kept(
+    connect: Open, shop: NextEngineSimulator, state: MemoryState
+) -> None:
     connector = connect()
     shop.switch("end_access", True)
     shop.switch("maintenance", True)
@@ -78,7 +83,9 @@ async def test_a_pair_that_comes_with_an_error_is_kept(connect: Open, shop: Next
     assert state.values["access"] == live(shop)
 
 
-async def test_a_pair_that_comes_with_an_error_status_is_kept(connect: Open, shop: NextEngineSimulator, state: MemoryState) -> None:
+async def test_a_pair_that_comes_with_an_error_status_is_kept(
+    connect: Open, shop: NextEngineSimulator, state: MemoryState
+) -> None:
     shop.switch("error_status", 400)
     shop.switch("end_access", True)
     shop.exhaust_quota()
@@ -89,7 +96,9 @@ async def test_a_pair_that_comes_with_an_error_status_is_kept(connect: Open, sho
     assert state.values["access"] == live(shop)
 
 
-async def test_many_calls_with_an_ended_token_renew_it_once_and_all_succeed(connect: Open, shop: NextEngineSimulator) -> None:
+async def test_many_calls_with_an_ended_token_renew_it_once_and_all_succeed(
+    connect: Open, shop: NextEngineSimulator
+) -> None:
     connector = connect()
     shop.switch("end_access", True)
 
@@ -98,7 +107,9 @@ async def test_many_calls_with_an_ended_token_renew_it_once_and_all_succeed(conn
     assert shop.grants.renewals == 1
 
 
-async def test_a_pair_that_another_process_was_given_is_taken_over(connect: Open, shop: NextEngineSimulator) -> None:
+async def test_a_pair_that_another_process_was_given_is_taken_over(
+    connect: Open, shop: NextEngineSimulator
+) -> None:
     first, second = connect(), connect()
     await first.read_orders(["1"])
     await second.read_orders(["1"])
@@ -129,7 +140,9 @@ async def test_a_pair_that_another_process_is_about_to_save_is_waited_for(
     assert await second.read_orders(["1"]) == []
 
 
-async def test_a_login_elsewhere_holds_the_shop_and_says_what_to_do(connect: Open, shop: NextEngineSimulator) -> None:
+async def test_a_login_elsewhere_holds_the_shop_and_says_what_to_do(
+    connect: Open, shop: NextEngineSimulator
+) -> None:
     connector = connect()
     await connector.check()
     shop.switch("log_in_elsewhere", True)
@@ -149,7 +162,7 @@ async def test_an_ended_login_holds_the_shop(connect: Open, shop: NextEngineSimu
         await connector.read_orders(["1"])
 
 
-async def test_a_pair_that_could_not_be_saved_is_no_failure_of_the_call_and_is_saved_before_the_next(
+async def test_a_pair_that_could_not_be_saved_is_no_failure_of_the_call_and_is_saved_before_the_next(  # noqa: E501
     connect: Open, shop: NextEngineSimulator
 ) -> None:
     memory = Refusing()
@@ -242,10 +255,14 @@ async def test_an_upload_whose_renewing_call_gets_no_answer_was_not_sent(
         await connector.set_inventory([InventoryWrite(ListingRef("A"), 4, 5)], "key")
 
     assert "upload" not in shop.counters()
-    assert (await connector.set_inventory([InventoryWrite(ListingRef("A"), 4, 5)], "key"))[0].outcome is WriteOutcome.APPLIED
+    assert (await connector.set_inventory([InventoryWrite(ListingRef("A"), 4, 5)], "key"))[
+        0
+    ].outcome is WriteOutcome.APPLIED
 
 
-async def test_uid_and_state_are_exchanged_once_and_never_needed_again(connect: Open, shop: NextEngineSimulator) -> None:
+async def test_uid_and_state_are_exchanged_once_and_never_needed_again(
+    connect: Open, shop: NextEngineSimulator
+) -> None:
     uid, given = shop.grants.redirect(shop.now())
     login = {"access_token": None, "refresh_token": None, "uid": uid, "state": given}
     await connect(**login).check()
@@ -256,7 +273,9 @@ async def test_uid_and_state_are_exchanged_once_and_never_needed_again(connect: 
     assert shop.counters()["login"] == 1
 
 
-async def test_a_state_that_is_too_old_holds_the_shop(connect: Open, shop: NextEngineSimulator) -> None:
+async def test_a_state_that_is_too_old_holds_the_shop(
+    connect: Open, shop: NextEngineSimulator
+) -> None:
     uid, given = shop.grants.redirect(shop.now() - timedelta(minutes=6))
 
     (finding,) = await connect(access_token=None, refresh_token=None, uid=uid, state=given).check()
@@ -275,14 +294,18 @@ async def test_a_lost_reply_to_the_login_leaves_no_write_open(
         await connector.set_inventory([InventoryWrite(ListingRef("A"), 4, 5)], "key")
 
 
-async def test_the_finding_says_when_an_unused_login_ends_and_calls_nobody_to_renew_it(connect: Open) -> None:
+async def test_the_finding_says_when_an_unused_login_ends_and_calls_nobody_to_renew_it(
+    connect: Open,
+) -> None:
     (finding,) = await connect().check()
 
     assert "3 days" in finding.message
     assert finding.expires_at is None
 
 
-async def test_tokens_are_in_no_repr_and_no_error(connect: Open, server: SimulatorServer, shop: NextEngineSimulator) -> None:
+async def test_tokens_are_in_no_repr_and_no_error(
+    connect: Open, server: SimulatorServer, shop: NextEngineSimulator
+) -> None:
     connector = connect()
     await connector.check()
     shop.switch("end_access", True)

@@ -1,4 +1,5 @@
-"""The queue of uploads: one result per write, nothing added twice, and no number read while one of ours waits."""
+"""The queue of uploads: one result per write, nothing added twice, and no number read while one of
+ours waits."""
 
 from __future__ import annotations
 
@@ -34,7 +35,9 @@ pytestmark = pytest.mark.anyio
 
 def writes(*changes: tuple[str, int, int]) -> list[InventoryWrite]:
     """(code, expected, quantity)"""
-    return [InventoryWrite(ListingRef(code), quantity, expected) for code, expected, quantity in changes]
+    return [
+        InventoryWrite(ListingRef(code), quantity, expected) for code, expected, quantity in changes
+    ]
 
 
 def by_code(results: object) -> dict[str, WriteResult]:
@@ -49,12 +52,21 @@ def stocked(shop: NextEngineSimulator) -> NextEngineSimulator:
     return shop
 
 
-async def test_a_batch_is_one_upload_of_differences(connect: Open, stocked: NextEngineSimulator) -> None:
-    results = by_code(await connect(reason="same, day").set_inventory(writes(("A", 5, 9), ("B", 5, 0), ("C", 5, 5)), "key"))
+async def test_a_batch_is_one_upload_of_differences(
+    connect: Open, stocked: NextEngineSimulator
+) -> None:
+    results = by_code(
+        await connect(reason="same, day").set_inventory(
+            writes(("A", 5, 9), ("B", 5, 0), ("C", 5, 5)), "key"
+        )
+    )
 
     assert {result.outcome for result in results.values()} == {WriteOutcome.APPLIED}
     assert stocked.stock() == {"A": 9, "B": 0, "C": 5}
-    assert stocked.queue.jobs[0].data == 'syohin_code,zaiko_su,nyusyukko_riyu\nA,4,"same, day"\nB,-5,"same, day"\n'
+    assert (
+        stocked.queue.jobs[0].data
+        == 'syohin_code,zaiko_su,nyusyukko_riyu\nA,4,"same, day"\nB,-5,"same, day"\n'
+    )
     assert stocked.counters()["upload"] == 1
 
 
@@ -65,10 +77,14 @@ async def test_no_difference_is_no_upload(connect: Open, stocked: NextEngineSimu
     assert "upload" not in stocked.counters()
 
 
-async def test_a_bad_line_is_refused_and_the_good_ones_are_left_to_be_read(connect: Open, stocked: NextEngineSimulator) -> None:
+async def test_a_bad_line_is_refused_and_the_good_ones_are_left_to_be_read(
+    connect: Open, stocked: NextEngineSimulator
+) -> None:
     stocked.remove_listing("B")
 
-    results = by_code(await connect().set_inventory(writes(("A", 5, 6), ("B", 5, 6), ("C", 5, 6)), "key"))
+    results = by_code(
+        await connect().set_inventory(writes(("A", 5, 6), ("B", 5, 6), ("C", 5, 6)), "key")
+    )
 
     assert {code: result.outcome for code, result in results.items()} == {
         "A": WriteOutcome.UNKNOWN,
@@ -103,7 +119,9 @@ async def test_a_failed_file_that_names_no_code_leaves_every_line_open(
 
 
 @pytest.mark.parametrize("form", ["row", "none"])
-async def test_the_only_line_of_a_failed_file_is_the_bad_one(connect: Open, stocked: NextEngineSimulator, form: str) -> None:
+async def test_the_only_line_of_a_failed_file_is_the_bad_one(
+    connect: Open, stocked: NextEngineSimulator, form: str
+) -> None:
     stocked.switch("que_message_form", form)
     stocked.remove_listing("B")
 
@@ -116,9 +134,7 @@ async def test_the_only_line_of_a_failed_file_is_the_bad_one(connect: Open, stoc
 async def test_a_refused_line_whose_listing_is_there_says_the_platforms_words(
     connect: Open, stocked: NextEngineSimulator, server: SimulatorServer
 ) -> None:
-    body = (
-        '{"result":"success","count":"1","data":[{"que_id":"8801","que_status_id":"-1","que_message":"A: 在庫管理しない商品です"}]}'
-    )
+    body = '{"result":"success","count":"1","data":[{"que_id":"8801","que_status_id":"-1","que_message":"A: 在庫管理しない商品です"}]}'  # noqa: E501
     server.inject(Fault(FaultKind.REFUSE, match="system_que", status=200, body=body))
 
     results = by_code(await connect().set_inventory(writes(("A", 5, 6), ("B", 5, 6)), "key"))
@@ -151,7 +167,9 @@ async def test_an_unknown_status_leaves_every_line_open_and_blocks_nothing(
     assert (await connector.read_inventory([ListingRef("A")]))[0].quantity == 6
 
 
-async def test_a_slow_queue_leaves_the_writes_open_and_they_are_not_sent_again(connect: Open, stocked: NextEngineSimulator) -> None:
+async def test_a_slow_queue_leaves_the_writes_open_and_they_are_not_sent_again(
+    connect: Open, stocked: NextEngineSimulator
+) -> None:
     stocked.switch("queue_stuck", True)
     connector = connect(queue_poll_seconds=10.0)
     (result,) = await connector.set_inventory(writes(("A", 5, 6)), "key")
@@ -168,7 +186,9 @@ async def test_a_slow_queue_leaves_the_writes_open_and_they_are_not_sent_again(c
     assert (level.quantity, stocked.counters()["upload"]) == (6, 1)
 
 
-async def test_a_change_computed_before_an_upload_ended_is_stale(connect: Open, stocked: NextEngineSimulator) -> None:
+async def test_a_change_computed_before_an_upload_ended_is_stale(
+    connect: Open, stocked: NextEngineSimulator
+) -> None:
     stocked.switch("queue_stuck", True)
     await connect(queue_poll_seconds=10.0).set_inventory(writes(("A", 5, 6)), "key")
     stocked.switch("queue_stuck", False)
@@ -182,7 +202,9 @@ async def test_a_change_computed_before_an_upload_ended_is_stale(connect: Open, 
     assert (fresh.outcome, stocked.stock()["A"]) == (WriteOutcome.APPLIED, 8)
 
 
-@pytest.mark.parametrize("kind", [FaultKind.DROP_AFTER, FaultKind.MALFORMED, FaultKind.REFUSE_AFTER])
+@pytest.mark.parametrize(
+    "kind", [FaultKind.DROP_AFTER, FaultKind.MALFORMED, FaultKind.REFUSE_AFTER]
+)
 async def test_an_upload_whose_reply_is_lost_is_left_open_and_waited_for(
     connect: Open, stocked: NextEngineSimulator, server: SimulatorServer, kind: FaultKind
 ) -> None:
@@ -217,7 +239,9 @@ async def test_a_lost_upload_that_never_arrived_is_waited_for_a_moment_only(
     assert 15 <= clock.monotonic() - before <= 20
 
 
-async def test_an_upload_is_noted_before_it_is_sent(connect: Open, stocked: NextEngineSimulator) -> None:
+async def test_an_upload_is_noted_before_it_is_sent(
+    connect: Open, stocked: NextEngineSimulator
+) -> None:
     class Away(MemoryState):
         async def save(self, values: Mapping[str, str]) -> None:
             if "upload" in values:
@@ -251,7 +275,9 @@ async def test_a_process_that_dies_while_it_waits_leaves_a_note_for_the_next(
     connect: Open, stocked: NextEngineSimulator, state: MemoryState
 ) -> None:
     stocked.switch("queue_stuck", True)
-    dying = asyncio.ensure_future(connect(queue_poll_seconds=0.1).set_inventory(writes(("A", 5, 6)), "key"))
+    dying = asyncio.ensure_future(
+        connect(queue_poll_seconds=0.1).set_inventory(writes(("A", 5, 6)), "key")
+    )
     while "upload" not in stocked.counters():  # noqa: ASYNC110 - the server is in another thread
         await asyncio.sleep(0.01)
     dying.cancel()
@@ -318,9 +344,21 @@ async def test_a_queue_that_cannot_be_looked_at_leaves_the_writes_open(
     ],
 )
 async def test_a_refused_upload_leaves_no_note(
-    connect: Open, stocked: NextEngineSimulator, server: SimulatorServer, state: MemoryState, code: str, error: type[Exception]
+    connect: Open,
+    stocked: NextEngineSimulator,
+    server: SimulatorServer,
+    state: MemoryState,
+    code: str,
+    error: type[Exception],
 ) -> None:
-    server.inject(Fault(FaultKind.REFUSE, match="/upload", status=200, body=f'{{"result":"error","code":"{code}","message":"x"}}'))
+    server.inject(
+        Fault(
+            FaultKind.REFUSE,
+            match="/upload",
+            status=200,
+            body=f'{{"result":"error","code":"{code}","message":"x"}}',
+        )
+    )
 
     with pytest.raises(error):
         await connect().set_inventory(writes(("A", 5, 6)), "key")
@@ -329,7 +367,9 @@ async def test_a_refused_upload_leaves_no_note(
     assert stocked.stock()["A"] == 5
 
 
-async def test_stocktaking_refuses_an_upload_and_passes(connect: Open, stocked: NextEngineSimulator) -> None:
+async def test_stocktaking_refuses_an_upload_and_passes(
+    connect: Open, stocked: NextEngineSimulator
+) -> None:
     stocked.switch("stocktaking", True)
     connector = connect()
     with pytest.raises(PlatformDown) as caught:

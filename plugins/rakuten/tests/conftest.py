@@ -36,7 +36,8 @@ class KeptLog:
 
 
 class NowClock(FakeClock):
-    """Waiting takes no time; the wall clock begins at the real one, as the simulated shop's does."""
+    """Waiting takes no time; the wall clock begins at the real one, as the simulated shop's
+    does."""
 
     def __init__(self) -> None:
         super().__init__(datetime.now(UTC))
@@ -61,12 +62,15 @@ def running() -> Iterator[SimulatorServer]:
 
 @pytest.fixture
 def server(running: SimulatorServer) -> SimulatorServer:
-    """One server for all tests, because stopping one takes a fifth of a second; its shop begins anew with each."""
+    """One server for all tests, because stopping one takes a fifth of a second; its shop begins
+    anew with each."""
     simulator = running.simulator
     simulator.__init__()
     running.clear_faults()
     simulator.switch("quotas", False)
-    simulator.add_listings([NewListing("TEA-100", 10, "煎茶"), NewListing("CUP-200", 5), NewListing("BOX-300", 0)])
+    simulator.add_listings(
+        [NewListing("TEA-100", 10, "煎茶"), NewListing("CUP-200", 5), NewListing("BOX-300", 0)]
+    )
     return running
 
 
@@ -88,7 +92,8 @@ def clock() -> NowClock:
 
 @pytest.fixture
 async def connect(server: SimulatorServer, log: KeptLog, clock: NowClock) -> AsyncIterator[Open]:
-    """Open connectors to the simulated shop, with changed settings if wanted; they are closed at the end."""
+    """Open connectors to the simulated shop, with changed settings if wanted; they are closed at
+    the end."""
     async with AsyncExitStack() as stack:
 
         def http() -> httpx.AsyncClient:
@@ -96,7 +101,9 @@ async def connect(server: SimulatorServer, log: KeptLog, clock: NowClock) -> Asy
 
         def open_one(**changes: Any) -> RakutenConnector:
             context = ShopContext("merchants/m/shops/s", clock, log, http, lambda: "id")
-            connector = RakutenConnector(context, RakutenSettings.model_validate(server.settings() | changes))
+            connector = RakutenConnector(
+                context, RakutenSettings.model_validate(server.settings() | changes)
+            )
             stack.push_async_callback(connector.aclose)
             return connector
 

@@ -35,18 +35,28 @@ from zaiko_sdk.testing.simulator import SimulatorServer
 pytestmark = pytest.mark.anyio
 
 TEA = ListingRef("tea-100/TEA-100")
-REFUSALS = json.loads((Path(__file__).parent / "data" / "refusals.json").read_text(encoding="utf-8"))
+REFUSALS = json.loads(
+    (Path(__file__).parent / "data" / "refusals.json").read_text(encoding="utf-8")
+)
 
 
 def reply(status: int, text: str) -> Reply:
     return Reply(status, text.encode(), problems=problems_in(status, text.encode()))
 
 
-@pytest.mark.parametrize(("status", "text", "wanted"), [row[1:] for row in REFUSALS], ids=[row[0] for row in REFUSALS])
-async def test_every_shape_of_a_refusal_says_what_to_do(status: int, text: str, wanted: str) -> None:
+@pytest.mark.parametrize(
+    ("status", "text", "wanted"), [row[1:] for row in REFUSALS], ids=[row[0] for row in REFUSALS]
+)
+async def test_every_shape_of_a_refusal_says_what_to_do(
+    status: int, text: str, wanted: str
+) -> None:
     got = reply(status, text)
 
-    found = "access" if is_access_refused(got) else type(refusal(got, SEARCH_ORDERS, busy_wait=60)).__name__
+    found = (
+        "access"
+        if is_access_refused(got)
+        else type(refusal(got, SEARCH_ORDERS, busy_wait=60)).__name__
+    )
 
     assert found == wanted
 
@@ -65,7 +75,9 @@ async def test_an_unreadable_error_shows_only_its_beginning() -> None:
     assert len(error.platform_message) == 200
 
 
-async def test_a_key_that_never_worked_here_may_be_too_new(connector: RakutenConnector, shop: RakutenSimulator, clock: Any) -> None:
+async def test_a_key_that_never_worked_here_may_be_too_new(
+    connector: RakutenConnector, shop: RakutenSimulator, clock: Any
+) -> None:
     shop.issue_key()
 
     with pytest.raises(PlatformDown, match="30 minutes") as raised:
@@ -107,7 +119,9 @@ async def test_a_function_that_is_not_enabled_is_told_apart_from_a_dead_key(
         await connector.read_inventory([TEA])
 
 
-async def test_it_is_told_apart_without_the_licence_function_too(connector: RakutenConnector, shop: RakutenSimulator) -> None:
+async def test_it_is_told_apart_without_the_licence_function_too(
+    connector: RakutenConnector, shop: RakutenSimulator
+) -> None:
     shop.switch("disabled_functions", ["inventories.bulk.get", "licence.expiryDate"])
     assert [page async for page in connector.fetch_orders(None)]
 
@@ -122,7 +136,10 @@ async def test_check_finds_a_good_shop_connected(connector: RakutenConnector) ->
     assert (licence.level, licence.reason) == (FindingLevel.OK, "LICENSE_KEY_VALID")
 
 
-@pytest.mark.parametrize(("days", "level"), [(20, FindingLevel.OK), (14, FindingLevel.WARNING), (0.5, FindingLevel.WARNING)])
+@pytest.mark.parametrize(
+    ("days", "level"),
+    [(20, FindingLevel.OK), (14, FindingLevel.WARNING), (0.5, FindingLevel.WARNING)],
+)
 async def test_check_tells_how_long_the_licence_key_lives(
     connector: RakutenConnector, shop: RakutenSimulator, days: float, level: FindingLevel
 ) -> None:
@@ -136,7 +153,9 @@ async def test_check_tells_how_long_the_licence_key_lives(
     assert f"{int(days)} days left" in licence.message
 
 
-async def test_check_says_that_a_dead_key_is_dead_at_once(connector: RakutenConnector, shop: RakutenSimulator) -> None:
+async def test_check_says_that_a_dead_key_is_dead_at_once(
+    connector: RakutenConnector, shop: RakutenSimulator
+) -> None:
     shop.issue_key()
 
     [finding] = await connector.check()
@@ -144,7 +163,9 @@ async def test_check_says_that_a_dead_key_is_dead_at_once(connector: RakutenConn
     assert (finding.level, finding.reason) == (FindingLevel.ERROR, "CREDENTIALS_REJECTED")
 
 
-async def test_check_names_the_function_that_is_not_enabled(connector: RakutenConnector, shop: RakutenSimulator) -> None:
+async def test_check_names_the_function_that_is_not_enabled(
+    connector: RakutenConnector, shop: RakutenSimulator
+) -> None:
     shop.switch("disabled_functions", ["items.search"])
 
     findings = {finding.reason: finding for finding in await connector.check()}
@@ -153,7 +174,9 @@ async def test_check_names_the_function_that_is_not_enabled(connector: RakutenCo
     assert "CONNECTED" not in findings
 
 
-async def test_check_warns_when_the_end_of_the_key_cannot_be_read(connector: RakutenConnector, shop: RakutenSimulator) -> None:
+async def test_check_warns_when_the_end_of_the_key_cannot_be_read(
+    connector: RakutenConnector, shop: RakutenSimulator
+) -> None:
     shop.switch("disabled_functions", ["licence.expiryDate"])
 
     connected, licence = await connector.check()
@@ -161,14 +184,18 @@ async def test_check_warns_when_the_end_of_the_key_cannot_be_read(connector: Rak
     assert (connected.reason, licence.reason) == ("CONNECTED", "LICENSE_KEY_EXPIRY_UNKNOWN")
 
 
-async def test_check_raises_only_when_nobody_answers(connector: RakutenConnector, shop: RakutenSimulator) -> None:
+async def test_check_raises_only_when_nobody_answers(
+    connector: RakutenConnector, shop: RakutenSimulator
+) -> None:
     shop.switch("maintenance", "html")
 
     with pytest.raises(PlatformDown):
         await connector.check()
 
 
-async def test_each_refusal_for_maintenance_asks_for_a_longer_wait(connector: RakutenConnector, shop: RakutenSimulator) -> None:
+async def test_each_refusal_for_maintenance_asks_for_a_longer_wait(
+    connector: RakutenConnector, shop: RakutenSimulator
+) -> None:
     shop.switch("maintenance", "html")
     waits = []
     for _ in range(5):
@@ -179,7 +206,9 @@ async def test_each_refusal_for_maintenance_asks_for_a_longer_wait(connector: Ra
     assert waits == [60, 120, 240, 300, 300]
 
 
-async def test_a_read_is_repeated_after_a_passing_fault(connector: RakutenConnector, server: SimulatorServer) -> None:
+async def test_a_read_is_repeated_after_a_passing_fault(
+    connector: RakutenConnector, server: SimulatorServer
+) -> None:
     server.inject(Fault(FaultKind.REFUSE, match="bulk-get", status=502, body=""))
     server.inject(Fault(FaultKind.DROP, match="bulk-get"))
 
@@ -192,7 +221,11 @@ async def test_a_shop_that_cannot_be_reached_is_down(connect: Any) -> None:
 
 
 async def test_no_secret_and_no_buyer_is_shown_anywhere(
-    connect: Any, server: SimulatorServer, shop: RakutenSimulator, log: Any, caplog: pytest.LogCaptureFixture
+    connect: Any,
+    server: SimulatorServer,
+    shop: RakutenSimulator,
+    log: Any,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level(logging.DEBUG)
     connector = connect(order_source="orders")
@@ -210,11 +243,18 @@ async def test_no_secret_and_no_buyer_is_shown_anywhere(
             try:
                 shown.append(repr(await question()))
             except ConnectorError as error:
-                shown.append(f"{error!r} {error.message} {error.platform_message} {error.__cause__!r}")
+                shown.append(
+                    f"{error!r} {error.message} {error.platform_message} {error.__cause__!r}"
+                )
     shop.issue_key()
     shown.append(repr(await connector.check()))
-    shown.append(repr(await connector.set_inventory([InventoryWrite(ListingRef("x/y"), 1, 1)], "key")))
-    shown += [repr(vars(connector)), repr(server.settings() and RakutenSettings.model_validate(server.settings()))]
+    shown.append(
+        repr(await connector.set_inventory([InventoryWrite(ListingRef("x/y"), 1, 1)], "key"))
+    )
+    shown += [
+        repr(vars(connector)),
+        repr(server.settings() and RakutenSettings.model_validate(server.settings())),
+    ]
 
     text = "\n".join([*shown, repr(log.lines), caplog.text])
 
@@ -227,7 +267,9 @@ async def test_no_secret_and_no_buyer_is_shown_anywhere(
     assert len(shown) > 8
 
 
-async def test_the_licence_key_is_sent_in_the_query_nevertheless(connector: RakutenConnector) -> None:
+async def test_the_licence_key_is_sent_in_the_query_nevertheless(
+    connector: RakutenConnector,
+) -> None:
     await connector.check()
 
     assert LICENCE_EXPIRY.path.endswith("expiry-date")
@@ -248,13 +290,17 @@ async def test_the_licence_key_is_sent_in_the_query_nevertheless(connector: Raku
 )
 async def test_wrong_settings_say_what_to_do(change: dict[str, Any], words: str) -> None:
     with pytest.raises(ValidationError, match=words) as raised:
-        RakutenSettings.model_validate({"service_secret": "SP1_secret", "license_key": "SL1_hidden"} | change)
+        RakutenSettings.model_validate(
+            {"service_secret": "SP1_secret", "license_key": "SL1_hidden"} | change
+        )
 
     assert "SL1_hidden" not in str(raised.value)
 
 
 async def test_settings_for_the_real_platform_need_the_two_keys_only() -> None:
-    settings = RakutenSettings.model_validate({"service_secret": " SP1_secret\n", "license_key": "SL1_hidden"})
+    settings = RakutenSettings.model_validate(
+        {"service_secret": " SP1_secret\n", "license_key": "SL1_hidden"}
+    )
 
     assert settings.origin == "https://api.rms.rakuten.co.jp"
     assert settings.service_secret.get_secret_value() == "SP1_secret"
@@ -266,4 +312,9 @@ async def test_what_the_platform_cannot_do_is_not_declared() -> None:
     assert {Capability.READ_ORDERS, Capability.SET_INVENTORY} < RAKUTEN.capabilities
     assert Capability.ORDER_UPDATES not in RAKUTEN.capabilities
     limits = RAKUTEN.limits
-    assert (limits.write_batch, limits.read_batch, limits.order_batch, limits.max_quantity) == (400, 1000, 100, 99_999)
+    assert (limits.write_batch, limits.read_batch, limits.order_batch, limits.max_quantity) == (
+        400,
+        1000,
+        100,
+        99_999,
+    )

@@ -17,11 +17,17 @@ async def pages_of(connector: RakutenConnector, cursor: str | None = None) -> li
 
 
 async def listings_of(connector: RakutenConnector, cursor: str | None = None) -> dict[str, Listing]:
-    return {listing.ref.external_id: listing for page in await pages_of(connector, cursor) for listing in page.listings}
+    return {
+        listing.ref.external_id: listing
+        for page in await pages_of(connector, cursor)
+        for listing in page.listings
+    }
 
 
 @pytest.mark.parametrize("last", ["same", "missing"])
-async def test_a_catalogue_of_many_pages_is_delivered_whole(connector: RakutenConnector, shop: RakutenSimulator, last: str) -> None:
+async def test_a_catalogue_of_many_pages_is_delivered_whole(
+    connector: RakutenConnector, shop: RakutenSimulator, last: str
+) -> None:
     shop.switch("last_cursor", last)
     ids = shop.add_listings([NewListing(f"S{index}", index) for index in range(450)])
 
@@ -29,7 +35,9 @@ async def test_a_catalogue_of_many_pages_is_delivered_whole(connector: RakutenCo
     assert len(await listings_of(connector)) == 453
 
 
-async def test_reading_goes_on_after_any_page(connector: RakutenConnector, shop: RakutenSimulator) -> None:
+async def test_reading_goes_on_after_any_page(
+    connector: RakutenConnector, shop: RakutenSimulator
+) -> None:
     shop.add_listings([NewListing(f"S{index}", index) for index in range(250)])
     whole = await listings_of(connector)
 
@@ -42,9 +50,15 @@ async def test_reading_goes_on_after_any_page(connector: RakutenConnector, shop:
     assert not seen & rest.keys()
 
 
-async def test_items_with_many_skus_make_pages_of_a_bearable_size(connector: RakutenConnector, shop: RakutenSimulator) -> None:
+async def test_items_with_many_skus_make_pages_of_a_bearable_size(
+    connector: RakutenConnector, shop: RakutenSimulator
+) -> None:
     shop.add_listings(
-        [NewListing(f"S{item}-{sku}", extra={"manage_number": f"m{item}"}) for item in range(7) for sku in range(400)]
+        [
+            NewListing(f"S{item}-{sku}", extra={"manage_number": f"m{item}"})
+            for item in range(7)
+            for sku in range(400)
+        ]
     )
 
     pages = await pages_of(connector)
@@ -75,15 +89,25 @@ async def test_flags_become_warnings(connector: RakutenConnector, shop: RakutenS
     }
 
 
-async def test_a_code_that_two_skus_carry_is_marked(connector: RakutenConnector, shop: RakutenSimulator) -> None:
-    shop.add_listings([NewListing("A", extra={"code": "SAME"}), NewListing("B", extra={"code": "SAME"})])
+async def test_a_code_that_two_skus_carry_is_marked(
+    connector: RakutenConnector, shop: RakutenSimulator
+) -> None:
+    shop.add_listings(
+        [NewListing("A", extra={"code": "SAME"}), NewListing("B", extra={"code": "SAME"})]
+    )
 
     listings = await listings_of(connector)
 
-    assert [name for name, listing in listings.items() if ListingWarning.DUPLICATE_SKU in listing.warnings] == ["a/A", "b/B"]
+    assert [
+        name
+        for name, listing in listings.items()
+        if ListingWarning.DUPLICATE_SKU in listing.warnings
+    ] == ["a/A", "b/B"]
 
 
-async def test_a_deleted_item_that_search_still_shows_is_left_out(connector: RakutenConnector, shop: RakutenSimulator) -> None:
+async def test_a_deleted_item_that_search_still_shows_is_left_out(
+    connector: RakutenConnector, shop: RakutenSimulator
+) -> None:
     shop.delete_item("TEA-100")
 
     assert "tea-100/TEA-100" not in await listings_of(connector)
@@ -93,8 +117,19 @@ async def test_an_item_that_cannot_be_read_never_stops_the_page(
     connector: RakutenConnector, server: SimulatorServer, log: object
 ) -> None:
     good = '{"item":{"manageNumber":"good","variants":{"v":{}}}}'
-    bad = ",".join(['{"item":{"manageNumber":"bad","variants":"?"}}', "null", "{}", '{"item":{"manageNumber":["x"]}}'])
-    server.inject(Fault(FaultKind.REFUSE, match="items/search", status=200, body=f'{{"results":[{bad},{good}]}}'))
+    bad = ",".join(
+        [
+            '{"item":{"manageNumber":"bad","variants":"?"}}',
+            "null",
+            "{}",
+            '{"item":{"manageNumber":["x"]}}',
+        ]
+    )
+    server.inject(
+        Fault(
+            FaultKind.REFUSE, match="items/search", status=200, body=f'{{"results":[{bad},{good}]}}'
+        )
+    )
 
     assert list(await listings_of(connector)) == ["good/v"]
     assert log.events.count("item_unreadable") == 4  # type: ignore[attr-defined]

@@ -75,7 +75,9 @@ def test_each_state_holds_or_releases_stock(progress: int, state: OrderState) ->
     order = order_from(recorded_order() | {"orderProgress": progress}, read_at=READ_AT)
 
     assert (order.state, order.state_known) == (state, True)
-    assert [line.fulfilled for line in order.lines] == ([2, 1, 3] if state is OrderState.SHIPPED else [0, 0, 0])
+    assert [line.fulfilled for line in order.lines] == (
+        [2, 1, 3] if state is OrderState.SHIPPED else [0, 0, 0]
+    )
 
 
 @pytest.mark.parametrize("progress", [150, None, "neu"])
@@ -93,7 +95,9 @@ def test_an_unknown_state_holds_stock_and_is_shown(progress: Any) -> None:
 
 def test_an_order_from_before_the_move_to_skus_names_no_listing() -> None:
     row = recorded_order()
-    row["PackageModelList"][0]["ItemModelList"][0]["SkuModelList"] = [{"variantId": "", "merchantDefinedSkuId": None}]
+    row["PackageModelList"][0]["ItemModelList"][0]["SkuModelList"] = [
+        {"variantId": "", "merchantDefinedSkuId": None}
+    ]
     row["PackageModelList"][0]["ItemModelList"][1]["SkuModelList"] = None
 
     first, second, _ = order_from(row, read_at=READ_AT).lines
@@ -106,12 +110,18 @@ def test_a_deleted_package_counts_no_units() -> None:
     row = recorded_order()
     row["PackageModelList"][1]["packageDeleteFlag"] = 1
 
-    assert [line.ordered - line.cancelled for line in order_from(row, read_at=READ_AT).lines] == [2, 1, 0]
+    assert [line.ordered - line.cancelled for line in order_from(row, read_at=READ_AT).lines] == [
+        2,
+        1,
+        0,
+    ]
 
 
 def test_a_line_with_several_skus_counts_each() -> None:
     row = recorded_order()
-    row["PackageModelList"][1]["ItemModelList"][0]["SkuModelList"].append({"variantId": "tea-001-300"})
+    row["PackageModelList"][1]["ItemModelList"][0]["SkuModelList"].append(
+        {"variantId": "tea-001-300"}
+    )
 
     lines = order_from(row, read_at=READ_AT).lines
 
@@ -125,7 +135,11 @@ def test_ids_that_occur_twice_stay_two_lines() -> None:
     row = recorded_order()
     row["PackageModelList"][1]["ItemModelList"][0]["itemDetailId"] = 950100001
 
-    assert [line.external_id for line in order_from(row, read_at=READ_AT).lines] == ["950100001", "950100002", "950100001#2"]
+    assert [line.external_id for line in order_from(row, read_at=READ_AT).lines] == [
+        "950100001",
+        "950100002",
+        "950100001#2",
+    ]
 
 
 @pytest.mark.parametrize("units", [None, "two", -1, 1.5, True, [2]])
@@ -139,7 +153,11 @@ def test_an_order_with_a_line_that_cannot_be_counted_is_not_half_understood(unit
 
 def test_flags_and_numbers_as_text_are_understood() -> None:
     row = recorded_order()
-    row["PackageModelList"][0]["ItemModelList"][0] |= {"units": "2", "itemDetailId": "950100001", "deleteItemFlag": "0"}
+    row["PackageModelList"][0]["ItemModelList"][0] |= {
+        "units": "2",
+        "itemDetailId": "950100001",
+        "deleteItemFlag": "0",
+    }
 
     assert order_from(row, read_at=READ_AT) == order_from(recorded_order(), read_at=READ_AT)
 
@@ -148,7 +166,11 @@ def test_a_recorded_item_becomes_a_listing_per_sku() -> None:
     tea_small, tea_large = listings_from(recorded_items()[0])
 
     assert (tea_small.ref.external_id, tea_small.group_id) == ("tea-001/tea-001-100", "tea-001")
-    assert (tea_small.sku, tea_small.barcode, tea_small.title) == ("TEA-100", "4900000000001", "煎茶 / 100g")
+    assert (tea_small.sku, tea_small.barcode, tea_small.title) == (
+        "TEA-100",
+        "4900000000001",
+        "煎茶 / 100g",
+    )
     assert tea_small.warnings == {ListingWarning.RESTOCKS_ON_CANCEL}
     assert tea_large.ref.external_id == "tea-001/Tea-001-300"
     assert tea_large.warnings == {ListingWarning.OFF_SALE, ListingWarning.SELLS_BELOW_ZERO}
@@ -177,26 +199,45 @@ def test_an_order_and_a_listing_name_a_sku_alike() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["2026-11-23T09:05:07+0900", "2026-11-23T09:05:07+09:00", "2026-11-23T00:05:07Z", "2026-11-23T09:05:07"]
+    "text",
+    [
+        "2026-11-23T09:05:07+0900",
+        "2026-11-23T09:05:07+09:00",
+        "2026-11-23T00:05:07Z",
+        "2026-11-23T09:05:07",
+    ],
 )
 def test_every_form_of_time_is_read(text: str) -> None:
     assert moment(text) == datetime(2026, 11, 23, 0, 5, 7, tzinfo=UTC)
 
 
 def test_times_are_sent_in_the_one_form_that_orders_take() -> None:
-    assert order_time(datetime(2026, 11, 23, 0, 5, 7, 999_999, tzinfo=UTC)) == "2026-11-23T09:05:07+0900"
+    assert (
+        order_time(datetime(2026, 11, 23, 0, 5, 7, 999_999, tzinfo=UTC))
+        == "2026-11-23T09:05:07+0900"
+    )
 
 
 _json = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3)
+    ),
     max_leaves=5,
 )
 
 
 def _places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    return [place for key, member in inner for place in [(*path, key), *_places(member, (*path, key))]]
+    inner = (
+        value.items()
+        if isinstance(value, dict)
+        else enumerate(value)
+        if isinstance(value, list)
+        else ()
+    )
+    return [
+        place for key, member in inner for place in [(*path, key), *_places(member, (*path, key))]
+    ]
 
 
 def _broken(whole: Any, place: tuple[Any, ...], value: Any) -> Any:
@@ -210,7 +251,9 @@ def _broken(whole: Any, place: tuple[Any, ...], value: Any) -> Any:
 
 @settings(max_examples=300, deadline=None)
 @given(st.sampled_from(_places(recorded_order())), _json)
-def test_whatever_stands_in_an_order_it_is_read_or_refused_as_broken(place: tuple[Any, ...], value: Any) -> None:
+def test_whatever_stands_in_an_order_it_is_read_or_refused_as_broken(
+    place: tuple[Any, ...], value: Any
+) -> None:
     try:
         order = order_from(_broken(recorded_order(), place, value), read_at=READ_AT)
     except ContractBroken:
@@ -219,8 +262,15 @@ def test_whatever_stands_in_an_order_it_is_read_or_refused_as_broken(place: tupl
 
 
 @settings(max_examples=300, deadline=None)
-@given(st.sampled_from([(number, *place) for number in range(3) for place in _places(recorded_items()[number])]), _json)
-def test_whatever_stands_in_an_item_it_is_read_or_refused_as_broken(place: tuple[Any, ...], value: Any) -> None:
+@given(
+    st.sampled_from(
+        [(number, *place) for number in range(3) for place in _places(recorded_items()[number])]
+    ),
+    _json,
+)
+def test_whatever_stands_in_an_item_it_is_read_or_refused_as_broken(
+    place: tuple[Any, ...], value: Any
+) -> None:
     number, *rest = place
     try:
         listings = listings_from(_broken(recorded_items()[number], tuple(rest), value))

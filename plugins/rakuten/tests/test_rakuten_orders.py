@@ -24,7 +24,9 @@ async def orders_of(connector: RakutenConnector, cursor: str | None = None) -> l
     return [order for page in await pages_of(connector, cursor) for order in page.orders]
 
 
-async def test_an_order_is_delivered_with_the_listing_that_was_sold(connector: RakutenConnector, shop: RakutenSimulator) -> None:
+async def test_an_order_is_delivered_with_the_listing_that_was_sold(
+    connector: RakutenConnector, shop: RakutenSimulator
+) -> None:
     number = shop.place_order({"TEA-100": 2, "CUP-200": 1})
 
     [order] = await orders_of(connector)
@@ -37,11 +39,15 @@ async def test_an_order_is_delivered_with_the_listing_that_was_sold(connector: R
     assert order.platform_state == "100 注文確認待ち"
 
 
-async def test_a_listing_is_named_alike_by_orders_catalogue_and_stock(connector: RakutenConnector, shop: RakutenSimulator) -> None:
+async def test_a_listing_is_named_alike_by_orders_catalogue_and_stock(
+    connector: RakutenConnector, shop: RakutenSimulator
+) -> None:
     shop.place_order({"TEA-100": 2})
 
     [order] = await orders_of(connector)
-    listings = [listing async for page in connector.list_listings(None) for listing in page.listings]
+    listings = [
+        listing async for page in connector.list_listings(None) for listing in page.listings
+    ]
     [tea] = [listing for listing in listings if listing.sku == "TEA-100"]
     [level] = await connector.read_inventory([tea.ref])
 
@@ -66,7 +72,9 @@ async def test_the_next_fetch_overlaps_so_that_a_late_order_is_found(
     assert [order.external_id for order in await orders_of(connector, page.cursor)] == [number]
 
 
-async def test_an_order_that_is_not_visible_yet_comes_when_it_is(connector: RakutenConnector, shop: RakutenSimulator) -> None:
+async def test_an_order_that_is_not_visible_yet_comes_when_it_is(
+    connector: RakutenConnector, shop: RakutenSimulator
+) -> None:
     number = shop.place_order({"TEA-100": 1}, visible_after=30)
     [page] = await pages_of(connector)
     assert page.orders == []
@@ -77,7 +85,9 @@ async def test_an_order_that_is_not_visible_yet_comes_when_it_is(connector: Raku
     assert [order.external_id for order in await orders_of(connector, page.cursor)] == [number]
 
 
-async def test_the_cursor_is_never_ahead_of_the_platforms_clock(connector: RakutenConnector, shop: RakutenSimulator) -> None:
+async def test_the_cursor_is_never_ahead_of_the_platforms_clock(
+    connector: RakutenConnector, shop: RakutenSimulator
+) -> None:
     shop.switch("clock_skew_seconds", -1800)
 
     [page] = await pages_of(connector)
@@ -86,7 +96,9 @@ async def test_the_cursor_is_never_ahead_of_the_platforms_clock(connector: Rakut
     assert [order.external_id for order in await orders_of(connector, page.cursor)] == [number]
 
 
-async def test_more_than_a_hundred_orders_come_in_pages_oldest_first(connector: RakutenConnector, shop: RakutenSimulator) -> None:
+async def test_more_than_a_hundred_orders_come_in_pages_oldest_first(
+    connector: RakutenConnector, shop: RakutenSimulator
+) -> None:
     shop.set_stock("TEA-100", 1000)
     numbers = [shop.place_order({"TEA-100": 1}, placed_ago=3000 - index) for index in range(250)]
 
@@ -97,9 +109,13 @@ async def test_more_than_a_hundred_orders_come_in_pages_oldest_first(connector: 
     assert [page.cursor for page in pages] == sorted(page.cursor for page in pages)
 
 
-async def test_a_crash_after_a_page_loses_nothing(connector: RakutenConnector, shop: RakutenSimulator) -> None:
+async def test_a_crash_after_a_page_loses_nothing(
+    connector: RakutenConnector, shop: RakutenSimulator
+) -> None:
     shop.set_stock("TEA-100", 1000)
-    numbers = {shop.place_order({"TEA-100": 1}, placed_ago=90_000 - 100 * index) for index in range(250)}
+    numbers = {
+        shop.place_order({"TEA-100": 1}, placed_ago=90_000 - 100 * index) for index in range(250)
+    }
 
     first, *_ = await pages_of(connector)
     again = await orders_of(connector, first.cursor)
@@ -121,7 +137,9 @@ async def test_a_window_with_more_orders_than_can_be_paged_is_split(
     assert shop.counters()["purchaseItem.searchOrderItem"] > 5
 
 
-async def test_more_days_than_one_search_may_span_are_searched_one_after_the_other(connect: Any, shop: RakutenSimulator) -> None:
+async def test_more_days_than_one_search_may_span_are_searched_one_after_the_other(
+    connect: Any, shop: RakutenSimulator
+) -> None:
     old = shop.place_order({"TEA-100": 1}, placed_ago=199 * 86400)
     middle = shop.place_order({"TEA-100": 1}, placed_ago=100 * 86400)
 
@@ -166,14 +184,18 @@ async def test_both_apis_name_lines_alike(connect: Any, shop: RakutenSimulator) 
     assert by_item.lines == by_order.lines
 
 
-async def test_no_order_api_enabled_is_a_missing_permission(connector: RakutenConnector, shop: RakutenSimulator) -> None:
+async def test_no_order_api_enabled_is_a_missing_permission(
+    connector: RakutenConnector, shop: RakutenSimulator
+) -> None:
     shop.switch("disabled_functions", ["purchaseItem.searchOrderItem", "order.searchOrder"])
 
     with pytest.raises(PermissionMissing, match="楽天ペイ受注API"):
         await orders_of(connector)
 
 
-async def test_edits_and_cancels_show_when_an_order_is_read_again(connector: RakutenConnector, shop: RakutenSimulator) -> None:
+async def test_edits_and_cancels_show_when_an_order_is_read_again(
+    connector: RakutenConnector, shop: RakutenSimulator
+) -> None:
     number = shop.place_order({"TEA-100": 3, "CUP-200": 1})
     shop.edit_order(number, {"TEA-100": 1, "CUP-200": 0})
     [edited] = await connector.read_orders([number])
@@ -185,17 +207,24 @@ async def test_edits_and_cancels_show_when_an_order_is_read_again(connector: Rak
     assert cancelled.state is OrderState.CANCELLED
 
 
-async def test_a_removed_line_that_is_flagged_counts_no_units(connect: Any, shop: RakutenSimulator) -> None:
+async def test_a_removed_line_that_is_flagged_counts_no_units(
+    connect: Any, shop: RakutenSimulator
+) -> None:
     shop.switch("removed_lines", "flagged")
     number = shop.place_order({"TEA-100": 3, "CUP-200": 1})
     shop.edit_order(number, {"TEA-100": 0})
 
     [order] = await connect(order_source="orders").read_orders([number])
 
-    assert [(line.sku, line.ordered - line.cancelled) for line in order.lines] == [("TEA-100", 0), ("CUP-200", 1)]
+    assert [(line.sku, line.ordered - line.cancelled) for line in order.lines] == [
+        ("TEA-100", 0),
+        ("CUP-200", 1),
+    ]
 
 
-async def test_orders_in_every_state_are_found(connector: RakutenConnector, shop: RakutenSimulator) -> None:
+async def test_orders_in_every_state_are_found(
+    connector: RakutenConnector, shop: RakutenSimulator
+) -> None:
     shop.set_stock("TEA-100", 100)
     states = (100, 200, 300, 400, 500, 600, 700, 800, 900)
     for progress in states:
@@ -218,11 +247,17 @@ async def test_an_order_that_cannot_be_read_is_shown_and_never_stops_the_page(
 
     for orders in (found, again):
         assert (orders[good].lines[0].ordered, orders[good].state_known) == (1, True)
-        assert (orders[bad].lines, orders[bad].lines_known, orders[bad].state_known) == ((), False, False)
+        assert (orders[bad].lines, orders[bad].lines_known, orders[bad].state_known) == (
+            (),
+            False,
+            False,
+        )
     assert log.events.count("order_unreadable") == 2
 
 
-async def test_shipping_fulfils_every_unit(connector: RakutenConnector, shop: RakutenSimulator) -> None:
+async def test_shipping_fulfils_every_unit(
+    connector: RakutenConnector, shop: RakutenSimulator
+) -> None:
     number = shop.place_order({"TEA-100": 3})
     shop.fulfil_order(number)
 
@@ -232,15 +267,24 @@ async def test_shipping_fulfils_every_unit(connector: RakutenConnector, shop: Ra
 
 
 @pytest.mark.parametrize("mode", ["warning", "silent", "error"])
-async def test_an_unknown_number_is_missing_in_the_answer(connector: RakutenConnector, shop: RakutenSimulator, mode: str) -> None:
+async def test_an_unknown_number_is_missing_in_the_answer(
+    connector: RakutenConnector, shop: RakutenSimulator, mode: str
+) -> None:
     shop.switch("unknown_orders", mode)
     number = shop.place_order({"TEA-100": 3})
 
-    assert [order.external_id for order in await connector.read_orders(["987001-20200101-0000000001", number])] == [number]
+    assert [
+        order.external_id
+        for order in await connector.read_orders(["987001-20200101-0000000001", number])
+    ] == [number]
 
 
 async def test_an_order_that_was_found_but_not_returned_is_reported_and_asked_for_again(
-    connector: RakutenConnector, server: SimulatorServer, shop: RakutenSimulator, log: Any, clock: Any
+    connector: RakutenConnector,
+    server: SimulatorServer,
+    shop: RakutenSimulator,
+    log: Any,
+    clock: Any,
 ) -> None:
     number = shop.place_order({"TEA-100": 1}, placed_ago=300)
     nothing = '{"MessageModelList":[],"OrderModelList":[]}'
@@ -259,14 +303,23 @@ async def test_a_reply_without_the_list_of_orders_is_not_taken_for_vanished_orde
     connector: RakutenConnector, server: SimulatorServer, shop: RakutenSimulator
 ) -> None:
     number = shop.place_order({"TEA-100": 1})
-    server.inject(Fault(FaultKind.REFUSE, match="getOrderItem", status=200, body='{"MessageModelList":[],"OrderModelList":null}'))
+    server.inject(
+        Fault(
+            FaultKind.REFUSE,
+            match="getOrderItem",
+            status=200,
+            body='{"MessageModelList":[],"OrderModelList":null}',
+        )
+    )
 
     with pytest.raises(ContractBroken):
         await connector.read_orders([number])
 
 
-async def test_an_error_message_inside_a_success_is_an_error(connector: RakutenConnector, server: SimulatorServer) -> None:
-    body = '{"MessageModelList":[{"messageType":"ERROR","messageCode":"ORDER_EXT_API_SEARCH_ORDER_ERROR_011","message":"m"}]}'
+async def test_an_error_message_inside_a_success_is_an_error(
+    connector: RakutenConnector, server: SimulatorServer
+) -> None:
+    body = '{"MessageModelList":[{"messageType":"ERROR","messageCode":"ORDER_EXT_API_SEARCH_ORDER_ERROR_011","message":"m"}]}'  # noqa: E501
     server.inject(Fault(FaultKind.REFUSE, match="searchOrder", status=200, body=body))
 
     with pytest.raises(ContractBroken) as raised:
@@ -275,7 +328,9 @@ async def test_an_error_message_inside_a_success_is_an_error(connector: RakutenC
     assert "ERROR_011" in raised.value.platform_message
 
 
-async def test_a_cut_reply_is_asked_for_again(connector: RakutenConnector, server: SimulatorServer, shop: RakutenSimulator) -> None:
+async def test_a_cut_reply_is_asked_for_again(
+    connector: RakutenConnector, server: SimulatorServer, shop: RakutenSimulator
+) -> None:
     number = shop.place_order({"TEA-100": 1})
     server.inject(Fault(FaultKind.MALFORMED, match="getOrderItem"))
 

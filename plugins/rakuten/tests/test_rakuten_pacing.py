@@ -1,4 +1,5 @@
-"""The limits of RMS: used, and not overstepped. The simulator counts on the connector's virtual clock here."""
+"""The limits of RMS: used, and not overstepped. The simulator counts on the connector's virtual
+clock here."""
 
 from __future__ import annotations
 
@@ -26,7 +27,9 @@ def strict(shop: RakutenSimulator, clock: Any, monkeypatch: pytest.MonkeyPatch) 
     return shop
 
 
-async def test_reading_and_writing_keep_to_their_limits_and_use_them(connect: Any, strict: RakutenSimulator, clock: Any) -> None:
+async def test_reading_and_writing_keep_to_their_limits_and_use_them(
+    connect: Any, strict: RakutenSimulator, clock: Any
+) -> None:
     connector, begun = connect(), clock.monotonic()
     for quantity in range(20):
         await connector.set_inventory([InventoryWrite(TEA, 10 + quantity, 9 + quantity)], "key")
@@ -47,7 +50,9 @@ async def test_checks_and_runs_share_the_limit(connect: Any, strict: RakutenSimu
     assert strict.counters()["throttled"] == 0
 
 
-async def test_another_tool_on_the_same_key_costs_waiting_only(connect: Any, strict: RakutenSimulator, clock: Any) -> None:
+async def test_another_tool_on_the_same_key_costs_waiting_only(
+    connect: Any, strict: RakutenSimulator, clock: Any
+) -> None:
     other = connect(quota_share=0.5)
     connector = connect()
     for quantity in range(3):
@@ -58,7 +63,9 @@ async def test_another_tool_on_the_same_key_costs_waiting_only(connect: Any, str
     assert strict.stock()["TEA-100"] == 10
 
 
-async def test_a_large_catalogue_is_written_at_four_hundred_a_second(connect: Any, strict: RakutenSimulator, clock: Any) -> None:
+async def test_a_large_catalogue_is_written_at_four_hundred_a_second(
+    connect: Any, strict: RakutenSimulator, clock: Any
+) -> None:
     strict.add_listings([NewListing(f"S{index}", 5) for index in range(4000)])
     connector, begun = connect(), clock.monotonic()
     writes = [InventoryWrite(ListingRef(f"s{index}/S{index}"), 7, 5) for index in range(4000)]
@@ -74,7 +81,9 @@ async def test_a_large_catalogue_is_written_at_four_hundred_a_second(connect: An
     ("rate", "wanted"),
     [(1, [0, 1.1, 2.7, 3.7, 4.7, 5.7, 6.7, 7.7]), (5, [0, 0.15, 0.85, 1.0, 1.15, 1.3, 1.75, 1.9])],
 )
-async def test_a_call_that_took_long_may_have_arrived_late(rate: float, wanted: list[float]) -> None:
+async def test_a_call_that_took_long_may_have_arrived_late(
+    rate: float, wanted: list[float]
+) -> None:
     clock = FakeClock()
     lane, sent = Lane(clock, rate=rate, share=1.0), []
     for took in (0.1, 0.7, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1):
@@ -88,7 +97,10 @@ async def test_a_call_that_took_long_may_have_arrived_late(rate: float, wanted: 
 async def test_lanes_belong_to_a_key() -> None:
     clock = FakeClock()
     one, same, other = (
-        lanes_of(RakutenSettings.model_validate({"service_secret": "SP", "license_key": key}), clock) for key in ("a", "a", "b")
+        lanes_of(
+            RakutenSettings.model_validate({"service_secret": "SP", "license_key": key}), clock
+        )
+        for key in ("a", "a", "b")
     )
 
     assert one is same
@@ -96,7 +108,9 @@ async def test_lanes_belong_to_a_key() -> None:
     assert one.to(GET_STOCK) is not one.to(SET_STOCK)
 
 
-async def test_the_simulator_refuses_the_second_call_in_a_second(strict: RakutenSimulator, connect: Any) -> None:
+async def test_the_simulator_refuses_the_second_call_in_a_second(
+    strict: RakutenSimulator, connect: Any
+) -> None:
     rude = connect(quota_share=0.98)
     await rude.read_orders(["987001-20261123-0000000001"])
     rude._client._lanes._lanes.clear()

@@ -1,4 +1,5 @@
-"""Every recorded body is understood as exactly what it says, and the simulator speaks in the same form."""
+"""Every recorded body is understood as exactly what it says, and the simulator speaks in the same
+form."""
 
 from __future__ import annotations
 
@@ -60,10 +61,14 @@ class Quiet:
 
 
 class Played:
-    """A connector to RMS as it was recorded: `bodies` by the end of a path; of a list the last one is repeated."""
+    """A connector to RMS as it was recorded: `bodies` by the end of a path; of a list the last one
+    is repeated."""
 
     def __init__(self, bodies: dict[str, str | list[str]], **settings: Any) -> None:
-        self._bodies = {path: [given] if isinstance(given, str) else list(given) for path, given in bodies.items()}
+        self._bodies = {
+            path: [given] if isinstance(given, str) else list(given)
+            for path, given in bodies.items()
+        }
         self.asked: list[str] = []
         transport = httpx.MockTransport(self._answer)
         now = datetime(2026, 11, 23, tzinfo=UTC)
@@ -74,7 +79,9 @@ class Played:
             lambda: httpx.AsyncClient(transport=transport),
             lambda: "00000000-0000-4000-8000-000000000000",
         )
-        self.settings = RakutenSettings.model_validate(KEYS | {"origin": "https://rms.example"} | settings)
+        self.settings = RakutenSettings.model_validate(
+            KEYS | {"origin": "https://rms.example"} | settings
+        )
         self.connector = RakutenConnector(self.context, self.settings)
 
     def _answer(self, request: httpx.Request) -> httpx.Response:
@@ -90,7 +97,9 @@ ORDER = Order(
     number=NUMBER,
     state=OrderState.OPEN,
     placed_at=datetime(2026, 11, 20, 11, 3, 43, tzinfo=UTC),
-    lines=[OrderLine("950100001", "tea-001/tea-001-100", 2, sku="TEA-100", title="煎茶 サイズ:100g")],
+    lines=[
+        OrderLine("950100001", "tea-001/tea-001-100", 2, sku="TEA-100", title="煎茶 サイズ:100g")
+    ],
     platform_state="300 発送待ち",
 )
 LISTINGS = [
@@ -111,10 +120,19 @@ LISTINGS = [
     [
         ("orders", {"/searchOrder": "search", "/getOrder": "order"}),
         ("purchased_items", {"/searchOrderItem": "search", "/getOrderItem": "purchase"}),
-        ("auto", {"/searchOrderItem": "refused_function_old", "/searchOrder": "search", "/getOrder": "order"}),
+        (
+            "auto",
+            {
+                "/searchOrderItem": "refused_function_old",
+                "/searchOrder": "search",
+                "/getOrder": "order",
+            },
+        ),
     ],
 )
-async def test_the_recorded_orders_are_understood_from_either_api(source: str, bodies: dict[str, str | list[str]]) -> None:
+async def test_the_recorded_orders_are_understood_from_either_api(
+    source: str, bodies: dict[str, str | list[str]]
+) -> None:
     played = Played(bodies, order_source=source)
 
     orders = [order async for page in played.connector.fetch_orders(None) for order in page.orders]
@@ -141,7 +159,9 @@ async def test_a_recorded_warning_of_an_unknown_number_is_an_order_that_is_missi
 async def test_the_recorded_items_are_understood_until_the_mark_repeats() -> None:
     played = Played({"/search": ["items_search", "items_search_end"]})
 
-    listings = [listing async for page in played.connector.list_listings(None) for listing in page.listings]
+    listings = [
+        listing async for page in played.connector.list_listings(None) for listing in page.listings
+    ]
 
     assert listings == LISTINGS
     assert played.asked == ["search", "search"]
@@ -160,7 +180,9 @@ async def test_the_recorded_stock_is_understood_and_a_missing_row_was_never_regi
 
 
 async def test_the_recorded_success_of_a_write_is_applied() -> None:
-    (result,) = await Played({"/bulk-upsert": "written"}).connector.set_inventory([InventoryWrite(TEA, 30, 37)], "k")
+    (result,) = await Played({"/bulk-upsert": "written"}).connector.set_inventory(
+        [InventoryWrite(TEA, 30, 37)], "k"
+    )
 
     assert (result.outcome, result.error) == (WriteOutcome.APPLIED, None)
 
@@ -169,9 +191,15 @@ async def test_a_first_registration_asks_the_recorded_items_whether_the_sku_exis
     gone = ListingRef("tea-001/tea-001-999")
     played = Played({"/items/bulk-get": "items_bulk", "/bulk-upsert": "written"})
 
-    known, unknown = await played.connector.set_inventory([InventoryWrite(TEA, 3, None), InventoryWrite(gone, 3, None)], "k")
+    known, unknown = await played.connector.set_inventory(
+        [InventoryWrite(TEA, 3, None), InventoryWrite(gone, 3, None)], "k"
+    )
 
-    assert (known.outcome, unknown.outcome, type(unknown.error)) == (WriteOutcome.APPLIED, WriteOutcome.REFUSED, ListingGone)
+    assert (known.outcome, unknown.outcome, type(unknown.error)) == (
+        WriteOutcome.APPLIED,
+        WriteOutcome.REFUSED,
+        ListingGone,
+    )
 
 
 @pytest.mark.parametrize(
@@ -181,9 +209,13 @@ async def test_a_first_registration_asks_the_recorded_items_whether_the_sku_exis
         ("write_too_many_skus", ItemRefused),
     ],
 )
-async def test_each_recorded_refusal_of_a_row_is_that_rows_after_reading_back(body: str, error: type | None) -> None:
+async def test_each_recorded_refusal_of_a_row_is_that_rows_after_reading_back(
+    body: str, error: type | None
+) -> None:
     # The number that was read back is the one expected, so nothing was applied.
-    played = Played({"/bulk-upsert": body, "/inventories/bulk-get": "stock", "/items/bulk-get": "items_bulk"})
+    played = Played(
+        {"/bulk-upsert": body, "/inventories/bulk-get": "stock", "/items/bulk-get": "items_bulk"}
+    )
 
     (result,) = await played.connector.set_inventory([InventoryWrite(TEA, 30, 37)], "k")
 
@@ -192,7 +224,13 @@ async def test_each_recorded_refusal_of_a_row_is_that_rows_after_reading_back(bo
 
 
 async def test_a_recorded_refusal_of_a_sku_without_stock_data_leaves_it_to_be_registered() -> None:
-    played = Played({"/bulk-upsert": "write_unregistered", "/inventories/bulk-get": "stock_none", "/items/bulk-get": "items_bulk"})
+    played = Played(
+        {
+            "/bulk-upsert": "write_unregistered",
+            "/inventories/bulk-get": "stock_none",
+            "/items/bulk-get": "items_bulk",
+        }
+    )
 
     (result,) = await played.connector.set_inventory([InventoryWrite(TEA, 30, 37)], "k")
 
@@ -201,7 +239,12 @@ async def test_a_recorded_refusal_of_a_sku_without_stock_data_leaves_it_to_be_re
 
 async def test_the_recorded_end_of_the_licence_key_is_shown_in_days() -> None:
     played = Played(
-        {"/expiry-date": "licence", "/searchOrder": "search_none", "/search": "items_search", "/bulk-get": "stock_none"},
+        {
+            "/expiry-date": "licence",
+            "/searchOrder": "search_none",
+            "/search": "items_search",
+            "/bulk-get": "stock_none",
+        },
         order_source="orders",
     )
 
@@ -258,7 +301,9 @@ async def test_each_recorded_refusal_says_what_to_do_next(name: str) -> None:
 
     assert [type(error) for error in raised] == kinds
     if BODIES[name].body.startswith(b'{"errors"') and not isinstance(raised[0], ACCESS):
-        assert raised[0].platform_message == "{code} {message}".format(**BODIES[name].json()["errors"][0])
+        assert raised[0].platform_message == "{code} {message}".format(
+            **BODIES[name].json()["errors"][0]
+        )
     if isinstance(raised[1], Timeout):
         assert raised[1].sent is None
 
@@ -289,7 +334,12 @@ class Asked:
         self.key = self.settings["license_key"]
 
     def __call__(
-        self, method: str, path: str, body: Any = None, *, kind: str = "application/json; charset=utf-8"
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        kind: str = "application/json; charset=utf-8",
     ) -> httpx.Response:
         authorization = "ESA " + b64(f"{self.settings['service_secret']}:{self.key}")
         headers = {"authorization": authorization, "content-type": kind}
@@ -307,12 +357,23 @@ class Asked:
         return [self.write({"quantity": 0}) for _ in range(2)][-1]
 
     def write(self, *rows: dict[str, Any]) -> httpx.Response:
-        row = {"manageNumber": "tea-001", "variantId": "tea-001-100", "mode": "RELATIVE", "quantity": -1}
-        given = [{name: value for name, value in (row | change).items() if value != "left out"} for change in rows]
+        row = {
+            "manageNumber": "tea-001",
+            "variantId": "tea-001-100",
+            "mode": "RELATIVE",
+            "quantity": -1,
+        }
+        given = [
+            {name: value for name, value in (row | change).items() if value != "left out"}
+            for change in rows
+        ]
         return self("POST", "2.0/inventories/bulk-upsert", {"inventories": given})
 
     def read(self) -> httpx.Response:
-        pairs = [{"manageNumber": "tea-001", "variantId": name} for name in ("tea-001-100", "tea-001-300")]
+        pairs = [
+            {"manageNumber": "tea-001", "variantId": name}
+            for name in ("tea-001-100", "tea-001-300")
+        ]
         return self("POST", "2.0/inventories/bulk-get", {"inventories": pairs})
 
     def search(self, **change: Any) -> httpx.Response:
@@ -337,8 +398,18 @@ def asked(server: SimulatorServer, shop: RakutenSimulator) -> Asked:
     of_one = {"manage_number": "tea-001", "item_number": "T1"}
     shop.add_listings(
         [
-            NewListing("TEA-100", 10, "煎茶", "4900000000001", {**of_one, "variant_id": "tea-001-100", "choice": "100g"}),
-            NewListing("TEA-300", 0, extra={**of_one, "variant_id": "tea-001-300", "choice": "300g", "code": None}),
+            NewListing(
+                "TEA-100",
+                10,
+                "煎茶",
+                "4900000000001",
+                {**of_one, "variant_id": "tea-001-100", "choice": "100g"},
+            ),
+            NewListing(
+                "TEA-300",
+                0,
+                extra={**of_one, "variant_id": "tea-001-300", "choice": "300g", "code": None},
+            ),
             NewListing("GONE", 0),
         ]
     )
@@ -348,7 +419,9 @@ def asked(server: SimulatorServer, shop: RakutenSimulator) -> Asked:
 
 ONE = "2.0/inventories/manage-numbers/tea-001/variants/"
 SIMULATED: dict[str, Callable[[Asked], httpx.Response]] = {
-    "licence": lambda shop: shop("GET", f"1.0/license-management/license-key/expiry-date?licenseKey={shop.key}"),
+    "licence": lambda shop: shop(
+        "GET", f"1.0/license-management/license-key/expiry-date?licenseKey={shop.key}"
+    ),
     "items_search": lambda shop: shop("GET", "2.0/items/search?cursorMark=*&hits=100"),
     "items_search_end": lambda shop: shop("GET", "2.0/items/search?cursorMark=AoE2&hits=100"),
     "items_bulk": lambda shop: shop("POST", "2.0/items/bulk-get", {"manageNumbers": ["tea-001"]}),
@@ -357,7 +430,9 @@ SIMULATED: dict[str, Callable[[Asked], httpx.Response]] = {
     "stock_none": lambda shop: (shop.sim.stock_rows.clear(), shop.read())[1],
     "stock_one": lambda shop: shop("GET", f"{ONE}tea-001-100"),
     "stock_one_missing": lambda shop: shop("GET", f"{ONE}tea-001-999"),
-    "variant_list": lambda shop: shop("GET", "2.1/inventories/variant-lists/manage-numbers/tea-001"),
+    "variant_list": lambda shop: shop(
+        "GET", "2.1/inventories/variant-lists/manage-numbers/tea-001"
+    ),
     "written": lambda shop: shop.write({}),
     "write_out_of_range": lambda shop: shop.write({"quantity": -99}),
     "write_unregistered": lambda shop: shop.write({"variantId": "other"}),
@@ -378,14 +453,21 @@ SIMULATED: dict[str, Callable[[Asked], httpx.Response]] = {
     "order": lambda shop: shop.order(shop.number, version=10),
     "order_unknown": lambda shop: shop.order("987001-20261120-0412300099", version=10),
     "order_without_version": lambda shop: shop.order(shop.number),
-    "purchase": lambda shop: shop("POST", "2.0/purchaseItem/getOrderItem/", {"orderNumberList": [shop.number]}),
+    "purchase": lambda shop: shop(
+        "POST", "2.0/purchaseItem/getOrderItem/", {"orderNumberList": [shop.number]}
+    ),
     "refused_key": lambda shop: (setattr(shop, "key", "SL987001_wrong"), shop.read())[1],
-    "refused_key_old": lambda shop: (setattr(shop, "key", "SL987001_wrong"), shop.switched(auth_error_shape="results").search())[1],
+    "refused_key_old": lambda shop: (
+        setattr(shop, "key", "SL987001_wrong"),
+        shop.switched(auth_error_shape="results").search(),
+    )[1],
     "refused_function_old": lambda shop: shop.switched(
         auth_error_shape="results", disabled_functions=["order.searchOrder"]
     ).search(),
     "content_type": lambda shop: shop("POST", "2.0/inventories/bulk-get", {}, kind="text/plain"),
-    "content_type_old": lambda shop: shop("POST", "2.0/order/searchOrder/", {}, kind="application/json"),
+    "content_type_old": lambda shop: shop(
+        "POST", "2.0/order/searchOrder/", {}, kind="application/json"
+    ),
     "throttled": lambda shop: shop.throttled(),
     "throttled_old": lambda shop: shop.throttled(throttle_shape="403"),
     "maintenance": lambda shop: shop.switched(maintenance="html").read(),
@@ -394,7 +476,8 @@ SIMULATED: dict[str, Callable[[Asked], httpx.Response]] = {
 BY_FAULT = {"conflict", "lookup_failed", "system_error", "bad_gateway"}
 """What a test injects as a fault, with the recorded body itself."""
 BUYERS = ("OrdererModel", "SenderModel", "SettlementModel", "WrappingModel1")
-"""Left out of the recorded bodies on purpose; the simulator sends invented ones, which must show nowhere."""
+"""Left out of the recorded bodies on purpose; the simulator sends invented ones, which must show
+nowhere."""
 
 
 def test_every_recorded_body_is_either_simulated_or_injected() -> None:

@@ -11,7 +11,12 @@ import httpx
 import pytest
 from zaiko_rakuten.simulator import RakutenSimulator
 from zaiko_rakuten.times import order_time
-from zaiko_sdk.testing.simulator import NewListing, SimulationError, SimulatorClient, SimulatorServer
+from zaiko_sdk.testing.simulator import (
+    NewListing,
+    SimulationError,
+    SimulatorClient,
+    SimulatorServer,
+)
 
 
 @pytest.fixture
@@ -25,24 +30,37 @@ def rms(server: SimulatorServer) -> Iterator[httpx.Client]:
 
 def search_body(**changes: Any) -> dict[str, Any]:
     now = datetime.now(UTC)
-    return {"dateType": 1, "startDatetime": order_time(now - timedelta(days=1)), "endDatetime": order_time(now)} | changes
+    return {
+        "dateType": 1,
+        "startDatetime": order_time(now - timedelta(days=1)),
+        "endDatetime": order_time(now),
+    } | changes
 
 
 def codes(reply: httpx.Response) -> list[str]:
     body = reply.json()
-    return [row.get("code") or row.get("messageCode") for row in body.get("errors") or body.get("MessageModelList")]
+    return [
+        row.get("code") or row.get("messageCode")
+        for row in body.get("errors") or body.get("MessageModelList")
+    ]
 
 
-def upsert(rms: httpx.Client, *rows: tuple[str, str, str, int], version: str = "2.0") -> httpx.Response:
+def upsert(
+    rms: httpx.Client, *rows: tuple[str, str, str, int], version: str = "2.0"
+) -> httpx.Response:
     names = ("manageNumber", "variantId", "mode", "quantity")
     body = {"inventories": [dict(zip(names, row, strict=True)) for row in rows]}
     return rms.post(f"/es/{version}/inventories/bulk-upsert", json=body)
 
 
-def test_an_unknown_sku_is_registered_silently_and_purged_a_day_later(rms: httpx.Client, shop: RakutenSimulator) -> None:
+def test_an_unknown_sku_is_registered_silently_and_purged_a_day_later(
+    rms: httpx.Client, shop: RakutenSimulator
+) -> None:
     assert upsert(rms, ("nobody", "NOBODY", "ABSOLUTE", 5)).status_code == 204
     assert shop.orphans() == [("nobody", "NOBODY")]
-    assert rms.get("/es/2.0/inventories/manage-numbers/nobody/variants/NOBODY").json()["quantity"] == 5
+    assert (
+        rms.get("/es/2.0/inventories/manage-numbers/nobody/variants/NOBODY").json()["quantity"] == 5
+    )
 
     shop.switch("clock_skew_seconds", 25 * 3600)
 
@@ -74,8 +92,14 @@ def test_wrong_changes_are_refused_by_their_code(rms: httpx.Client, row: Any, co
     assert (reply.status_code, codes(reply)) == (400, [code])
 
 
-def test_a_refused_call_changes_nothing_or_what_came_before_by_the_switch(rms: httpx.Client, shop: RakutenSimulator) -> None:
-    rows = [("tea-100", "TEA-100", "RELATIVE", -1), ("cup-200", "CUP-200", "RELATIVE", -99), ("box-300", "BOX-300", "RELATIVE", 1)]
+def test_a_refused_call_changes_nothing_or_what_came_before_by_the_switch(
+    rms: httpx.Client, shop: RakutenSimulator
+) -> None:
+    rows = [
+        ("tea-100", "TEA-100", "RELATIVE", -1),
+        ("cup-200", "CUP-200", "RELATIVE", -99),
+        ("box-300", "BOX-300", "RELATIVE", 1),
+    ]
     upsert(rms, *rows)
     assert shop.stock() == {"TEA-100": 10, "CUP-200": 5, "BOX-300": 0}
 
@@ -86,7 +110,9 @@ def test_a_refused_call_changes_nothing_or_what_came_before_by_the_switch(rms: h
 
 
 def test_the_same_sku_twice_is_refused_also_when_written_differently(rms: httpx.Client) -> None:
-    assert codes(upsert(rms, ("tea-100", "TEA-100", "RELATIVE", 1), ("TEA-100", "TEA-100", "RELATIVE", 1))) == ["IE1102"]
+    assert codes(
+        upsert(rms, ("tea-100", "TEA-100", "RELATIVE", 1), ("TEA-100", "TEA-100", "RELATIVE", 1))
+    ) == ["IE1102"]
     many = [("tea-100", f"V{index}", "ABSOLUTE", 1) for index in range(60)]
     assert codes(upsert(rms, *many, many[0])) == ["IE1102"]
 
@@ -102,7 +128,9 @@ def test_the_newer_version_erases_lead_times(rms: httpx.Client, shop: RakutenSim
     assert row.lead_time is None
 
 
-def test_single_reads_and_writes_and_the_list_of_variants(rms: httpx.Client, shop: RakutenSimulator) -> None:
+def test_single_reads_and_writes_and_the_list_of_variants(
+    rms: httpx.Client, shop: RakutenSimulator
+) -> None:
     one = "/es/2.1/inventories/manage-numbers/TEA-100/variants/TEA-100"
     assert rms.put(one, json={"mode": "ABSOLUTE", "quantity": 3}).status_code == 204
     assert rms.get(one).json()["quantity"] == 3
@@ -118,9 +146,16 @@ def test_single_reads_and_writes_and_the_list_of_variants(rms: httpx.Client, sho
 
 @pytest.mark.parametrize(
     ("query", "code"),
-    [({}, "IE0105"), ({"minQuantity": -1}, "IE0003"), ({"minQuantity": 5, "maxQuantity": 4}, "IE0113"), ({"maxQuantity": 9}, None)],
+    [
+        ({}, "IE0105"),
+        ({"minQuantity": -1}, "IE0003"),
+        ({"minQuantity": 5, "maxQuantity": 4}, "IE0113"),
+        ({"maxQuantity": 9}, None),
+    ],
 )
-def test_a_range_needs_good_bounds(rms: httpx.Client, query: dict[str, int], code: str | None) -> None:
+def test_a_range_needs_good_bounds(
+    rms: httpx.Client, query: dict[str, int], code: str | None
+) -> None:
     reply = rms.get("/es/2.0/inventories/bulk-get/range", params=query)
 
     if code:
@@ -132,10 +167,15 @@ def test_a_range_needs_good_bounds(rms: httpx.Client, query: dict[str, int], cod
 def test_a_range_with_too_many_hits_is_refused(rms: httpx.Client, shop: RakutenSimulator) -> None:
     shop.add_listings([NewListing(f"S{index}", 50) for index in range(1001)])
 
-    assert codes(rms.get("/es/2.0/inventories/bulk-get/range", params={"minQuantity": 50})) == ["IE0116"]
+    assert codes(rms.get("/es/2.0/inventories/bulk-get/range", params={"minQuantity": 50})) == [
+        "IE0116"
+    ]
 
 
-@pytest.mark.parametrize("form", ["2026-11-20T00:00:00+09:00", "2026-11-20T00:00:00Z", "2026-11-20T00:00:00+0000", "2026-11-20"])
+@pytest.mark.parametrize(
+    "form",
+    ["2026-11-20T00:00:00+09:00", "2026-11-20T00:00:00Z", "2026-11-20T00:00:00+0000", "2026-11-20"],
+)
 def test_order_times_are_taken_in_one_form_only(rms: httpx.Client, form: str) -> None:
     reply = rms.post("/es/2.0/order/searchOrder/", json=search_body(startDatetime=form))
 
@@ -147,35 +187,56 @@ def test_order_times_are_taken_in_one_form_only(rms: httpx.Client, form: str) ->
 def test_a_search_spans_63_days_at_most(rms: httpx.Client, days: int, good: bool) -> None:
     start = order_time(datetime.now(UTC) - timedelta(days=days))
 
-    assert (rms.post("/es/2.0/order/searchOrder/", json=search_body(startDatetime=start)).status_code == 200) is good
+    assert (
+        rms.post("/es/2.0/order/searchOrder/", json=search_body(startDatetime=start)).status_code
+        == 200
+    ) is good
 
 
 def test_a_search_without_hits_tells_nulls(rms: httpx.Client) -> None:
     body = rms.post("/es/2.0/order/searchOrder", json=search_body()).json()
 
-    assert body["PaginationResponseModel"] == {"totalRecordsAmount": None, "totalPages": None, "requestPage": None}
+    assert body["PaginationResponseModel"] == {
+        "totalRecordsAmount": None,
+        "totalPages": None,
+        "requestPage": None,
+    }
     assert body["orderNumberList"] == []
 
 
 def test_the_order_api_wants_the_charset(rms: httpx.Client) -> None:
-    reply = rms.post("/es/2.0/order/searchOrder/", json=search_body(), headers={"content-type": "application/json"})
+    reply = rms.post(
+        "/es/2.0/order/searchOrder/",
+        json=search_body(),
+        headers={"content-type": "application/json"},
+    )
 
     assert (reply.status_code, reply.json()["Results"]["errorCode"]) == (415, "ES04-03")
 
 
-@pytest.mark.parametrize(("version", "status"), [(None, 400), (2, 400), (7, 200), ("10", 200), (11, 400)])
-def test_get_order_wants_a_known_version(rms: httpx.Client, shop: RakutenSimulator, version: Any, status: int) -> None:
+@pytest.mark.parametrize(
+    ("version", "status"), [(None, 400), (2, 400), (7, 200), ("10", 200), (11, 400)]
+)
+def test_get_order_wants_a_known_version(
+    rms: httpx.Client, shop: RakutenSimulator, version: Any, status: int
+) -> None:
     number = shop.place_order({"TEA-100": 1})
     body = {"orderNumberList": [number]} | ({"version": version} if version else {})
 
     assert rms.post("/es/2.0/order/getOrder/", json=body).status_code == status
 
 
-def test_the_purchased_item_api_tells_nothing_of_the_buyer(rms: httpx.Client, shop: RakutenSimulator) -> None:
+def test_the_purchased_item_api_tells_nothing_of_the_buyer(
+    rms: httpx.Client, shop: RakutenSimulator
+) -> None:
     number = shop.place_order({"TEA-100": 1})
 
-    with_buyer = rms.post("/es/2.0/order/getOrder/", json={"orderNumberList": [number], "version": 10}).text
-    without = rms.post("/es/2.0/purchaseItem/getOrderItem/", json={"orderNumberList": [number]}).text
+    with_buyer = rms.post(
+        "/es/2.0/order/getOrder/", json={"orderNumberList": [number], "version": 10}
+    ).text
+    without = rms.post(
+        "/es/2.0/purchaseItem/getOrderItem/", json={"orderNumberList": [number]}
+    ).text
 
     assert "購入者" in with_buyer
     assert "購入者" not in without
@@ -206,7 +267,9 @@ def test_an_old_key_may_live_on_by_the_switch(rms: httpx.Client, shop: RakutenSi
         ({"hits": "101"}, "IE0003"),
     ],
 )
-def test_wrong_searches_for_items_are_refused(rms: httpx.Client, query: dict[str, str], code: str) -> None:
+def test_wrong_searches_for_items_are_refused(
+    rms: httpx.Client, query: dict[str, str], code: str
+) -> None:
     assert codes(rms.get("/es/2.0/items/search", params=query)) == [code]
 
 
@@ -241,7 +304,10 @@ def test_stock_that_is_not_tracked_does_not_move(shop: RakutenSimulator) -> None
     assert shop.stock()["FREE"] == 1
 
 
-@pytest.mark.parametrize(("restocks", "choice", "left"), [(True, None, 10), (False, None, 7), (True, False, 7), (False, True, 10)])
+@pytest.mark.parametrize(
+    ("restocks", "choice", "left"),
+    [(True, None, 10), (False, None, 7), (True, False, 7), (False, True, 10)],
+)
 @pytest.mark.parametrize("at", [800, 900])
 def test_a_cancel_gives_back_by_the_item_or_by_the_staffs_choice(
     shop: RakutenSimulator, restocks: bool, choice: bool | None, left: int, at: int
@@ -264,7 +330,9 @@ def test_fewer_units_are_given_back_only_where_the_sku_restocks(shop: RakutenSim
     assert shop.stock() == {"TEA-100": 7, "CUP-200": 3, "BOX-300": 0, "R": 9}
 
 
-def test_the_control_api_plays_buyers_and_staff(server: SimulatorServer, shop: RakutenSimulator) -> None:
+def test_the_control_api_plays_buyers_and_staff(
+    server: SimulatorServer, shop: RakutenSimulator
+) -> None:
     control = SimulatorClient(server.base_url)
     try:
         control.add_listings([NewListing("X", 4)])

@@ -70,10 +70,16 @@ class Bench:
 
     async def listings(self) -> dict[str, Listing]:
         """By sku."""
-        return {row.sku: row async for page in self.connector.list_listings(None) for row in page.listings}
+        return {
+            row.sku: row
+            async for page in self.connector.list_listings(None)
+            for row in page.listings
+        }
 
     async def orders(self, cursor: str | None = None) -> list[Order]:
-        return [order async for page in self.connector.fetch_orders(cursor) for order in page.orders]
+        return [
+            order async for page in self.connector.fetch_orders(cursor) for order in page.orders
+        ]
 
     async def order(self) -> Order:
         """The only order."""
@@ -81,7 +87,9 @@ class Bench:
         return order
 
 
-def context_of(clock: FakeClock, log: MemoryLog, transport: httpx.AsyncBaseTransport | None = None) -> ShopContext:
+def context_of(
+    clock: FakeClock, log: MemoryLog, transport: httpx.AsyncBaseTransport | None = None
+) -> ShopContext:
     def http() -> httpx.AsyncClient:
         return httpx.AsyncClient(transport=transport, timeout=5, follow_redirects=False)
 
@@ -105,15 +113,20 @@ def simulated() -> Iterator[tuple[ShopifySimulator, SimulatorServer]]:
 
 @pytest.fixture
 def open_bench(simulated: tuple[ShopifySimulator, SimulatorServer]) -> Open:
-    """Opens a connector to a shop with `stock` (sku → number); `static` uses the static token, the rest are settings."""
+    """Opens a connector to a shop with `stock` (sku → number); `static` uses the static token, the
+    rest are settings."""
     sim, server = simulated
 
     @contextlib.asynccontextmanager
-    async def open_(stock: dict[str, int] | None = None, *, static: bool = False, **settings: Any) -> AsyncIterator[Bench]:
+    async def open_(
+        stock: dict[str, int] | None = None, *, static: bool = False, **settings: Any
+    ) -> AsyncIterator[Bench]:
         sim.add_listings([NewListing(sku, units) for sku, units in (stock or {}).items()])
         base = sim.static_settings(server.base_url) if static else server.settings()
         clock, log = SharedClock(sim.shop), MemoryLog()
-        connector = ShopifyConnector(context_of(clock, log), ShopifySettings(**{**base, **settings}))
+        connector = ShopifyConnector(
+            context_of(clock, log), ShopifySettings(**{**base, **settings})
+        )
         try:
             yield Bench(server, sim, connector, clock, log)
         finally:

@@ -26,7 +26,9 @@ def skus(found: list[Any]) -> list[str]:
     return [listing.sku for page in found for listing in page.listings]
 
 
-async def test_the_whole_catalogue_comes_in_pages_that_can_be_resumed(open_bench: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_whole_catalogue_comes_in_pages_that_can_be_resumed(
+    open_bench: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(catalogue, "LISTINGS_PAGE", 12)
     async with open_bench(STOCK) as bench:
         found = await pages(bench)
@@ -61,7 +63,9 @@ async def test_a_large_catalogue_is_read_by_a_bulk_operation(open_bench: Open, a
     assert [page.listings for page in found] == [page.listings for page in plain]
 
 
-async def test_a_bulk_file_is_resumed_after_the_last_page_that_came(open_bench: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_bulk_file_is_resumed_after_the_last_page_that_came(
+    open_bench: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(catalogue, "_BULK_PAGE", 8)
     async with open_bench(STOCK, bulk_listings_above=0) as bench:
         found = await pages(bench)
@@ -124,11 +128,25 @@ async def test_a_broken_listing_never_stops_the_page(open_bench: Open) -> None:
 @pytest.mark.parametrize("above", [0, 10_000])
 async def test_a_code_that_two_variants_carry_is_warned_about(open_bench: Open, above: int) -> None:
     async with open_bench(bulk_listings_above=above) as bench:
-        bench.sim.add_listings([NewListing("A", 1), NewListing("A", 2), NewListing("B", 3), NewListing("", 4), NewListing("", 5)])
+        bench.sim.add_listings(
+            [
+                NewListing("A", 1),
+                NewListing("A", 2),
+                NewListing("B", 3),
+                NewListing("", 4),
+                NewListing("", 5),
+            ]
+        )
 
-        listings = [listing async for page in bench.connector.list_listings(None) for listing in page.listings]
+        listings = [
+            listing
+            async for page in bench.connector.list_listings(None)
+            for listing in page.listings
+        ]
 
-    warned = [(listing.sku, ListingWarning.DUPLICATE_SKU in listing.warnings) for listing in listings]
+    warned = [
+        (listing.sku, ListingWarning.DUPLICATE_SKU in listing.warnings) for listing in listings
+    ]
     assert warned == [("A", True), ("A", True), ("B", False), ("", False), ("", False)]
 
 
@@ -139,7 +157,11 @@ async def test_rows_that_come_twice_while_paging_are_told_twice_and_none_is_lost
     async with open_bench(dict.fromkeys("ABCDE", 1)) as bench:
         bench.sim.switch("pages", "duplicate")
 
-        listings = [listing.sku async for page in bench.connector.list_listings(None) for listing in page.listings]
+        listings = [
+            listing.sku
+            async for page in bench.connector.list_listings(None)
+            for listing in page.listings
+        ]
 
     assert set(listings) == set("ABCDE")
     assert len(listings) > 5

@@ -15,7 +15,10 @@ pytestmark = pytest.mark.anyio
 
 
 async def found(bench: Bench) -> dict[str, tuple[FindingLevel, str]]:
-    return {finding.reason: (finding.level, finding.message) for finding in await bench.connector.check()}
+    return {
+        finding.reason: (finding.level, finding.message)
+        for finding in await bench.connector.check()
+    }
 
 
 async def test_a_good_shop_has_no_complaints(open_bench: Open) -> None:
@@ -57,7 +60,9 @@ async def test_a_missing_approval_for_orders_is_found(open_bench: Open) -> None:
         ("grant_refusal", "shop_not_permitted", "CREDENTIALS_REJECTED"),
     ],
 )
-async def test_a_shop_that_says_no_is_a_finding(open_bench: Open, switch: str, value: str, reason: str) -> None:
+async def test_a_shop_that_says_no_is_a_finding(
+    open_bench: Open, switch: str, value: str, reason: str
+) -> None:
     async with open_bench() as bench:
         bench.sim.switch(switch, value)
 
@@ -76,7 +81,9 @@ async def test_several_locations_are_a_finding_that_lists_them(open_bench: Open)
 
 
 @pytest.mark.parametrize(("location", "words"), [("99", "no location 99"), ("4", "deactivated")])
-async def test_a_location_that_cannot_be_used_is_found(open_bench: Open, location: str, words: str) -> None:
+async def test_a_location_that_cannot_be_used_is_found(
+    open_bench: Open, location: str, words: str
+) -> None:
     async with open_bench(location=location) as bench:
         bench.sim.shop.main.active = False
 

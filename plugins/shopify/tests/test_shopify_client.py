@@ -59,7 +59,9 @@ class Wire:
         self.clock, self.log = FakeClock(), _Log()
         given = {"shop": "example.myshopify.com", **(settings or {"access_token": TOKEN})}
         transport = httpx.MockTransport(self._answer)
-        context = ShopContext("s", self.clock, self.log, lambda: httpx.AsyncClient(transport=transport), lambda: "id")
+        context = ShopContext(
+            "s", self.clock, self.log, lambda: httpx.AsyncClient(transport=transport), lambda: "id"
+        )
         self.client = Client(context, ShopifySettings(**given))
 
     async def _answer(self, request: httpx.Request) -> httpx.Response:
@@ -96,11 +98,20 @@ async def wire() -> AsyncIterator[Callable[..., Wire]]:
 
 def reply(status: int = 200, body: Any = None, **headers: str) -> httpx.Response:
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
-    return httpx.Response(status, content=content, headers={name.replace("_", "-"): value for name, value in headers.items()})
+    return httpx.Response(
+        status,
+        content=content,
+        headers={name.replace("_", "-"): value for name, value in headers.items()},
+    )
 
 
 def refused(code: str, message: str = "No.", **extensions: Any) -> httpx.Response:
-    return reply(body={"data": None, "errors": [{"message": message, "extensions": {"code": code, **extensions}}]})
+    return reply(
+        body={
+            "data": None,
+            "errors": [{"message": message, "extensions": {"code": code, **extensions}}],
+        }
+    )
 
 
 GRANT = {"client_id": "c", "client_secret": "s"}
@@ -111,11 +122,30 @@ HTML = b"<!DOCTYPE html><html>"
 @pytest.mark.parametrize(
     ("answer", "kind"),
     [
-        (reply(400, {"errors": {"query": "Required parameter missing or invalid"}}), ContractBroken),
+        (
+            reply(400, {"errors": {"query": "Required parameter missing or invalid"}}),
+            ContractBroken,
+        ),
         (reply(401, {"errors": "[API] Invalid API key or access token"}), CredentialsRejected),
         (reply(402, {"errors": "Unavailable Shop"}), PlanTooLow),
-        (reply(402, {"errors": [{"message": "Unavailable Shop", "extensions": {"code": "PAYMENT_REQUIRED"}}]}), PlanTooLow),
-        (reply(403, {"errors": "[API] This action requires merchant approval for read_orders scope."}), PermissionMissing),
+        (
+            reply(
+                402,
+                {
+                    "errors": [
+                        {"message": "Unavailable Shop", "extensions": {"code": "PAYMENT_REQUIRED"}}
+                    ]
+                },
+            ),
+            PlanTooLow,
+        ),
+        (
+            reply(
+                403,
+                {"errors": "[API] This action requires merchant approval for read_orders scope."},
+            ),
+            PermissionMissing,
+        ),
         (reply(404, {"errors": "Not Found"}), SettingsInvalid),
         (reply(404, HTML), SettingsInvalid),
         (reply(301, HTML, location="https://other.example"), SettingsInvalid),
@@ -140,12 +170,18 @@ HTML = b"<!DOCTYPE html><html>"
         (httpx.RemoteProtocolError("x"), Timeout),
     ],
 )
-async def test_each_refusal_becomes_the_error_that_says_what_to_do_next(wire: Any, answer: Any, kind: type[ConnectorError]) -> None:
+async def test_each_refusal_becomes_the_error_that_says_what_to_do_next(
+    wire: Any, answer: Any, kind: type[ConnectorError]
+) -> None:
     assert type(await wire(answer).error()) is kind
 
 
 async def test_a_missing_scope_is_named(wire: Any) -> None:
-    answer = refused("ACCESS_DENIED", "Access denied for orders field.", requiredAccess="`read_orders` access scope.")
+    answer = refused(
+        "ACCESS_DENIED",
+        "Access denied for orders field.",
+        requiredAccess="`read_orders` access scope.",
+    )
 
     error = await wire(answer).error()
 
@@ -154,14 +190,19 @@ async def test_a_missing_scope_is_named(wire: Any) -> None:
 
 
 async def test_a_missing_approval_for_protected_data_is_explained(wire: Any) -> None:
-    error = await wire(refused("ACCESS_DENIED", "This app is not approved to access the Order object. See ..")).error()
+    error = await wire(
+        refused("ACCESS_DENIED", "This app is not approved to access the Order object. See ..")
+    ).error()
 
     assert isinstance(error, PermissionMissing)
     assert "protected customer data" in error.message
 
 
 async def test_data_that_comes_with_an_error_is_not_used(wire: Any) -> None:
-    body = {"data": {"locations": {"nodes": []}}, "errors": [{"message": "x", "extensions": {"code": "ACCESS_DENIED"}}]}
+    body = {
+        "data": {"locations": {"nodes": []}},
+        "errors": [{"message": "x", "extensions": {"code": "ACCESS_DENIED"}}],
+    }
 
     assert isinstance(await wire(reply(body=body)).error(), PermissionMissing)
 
@@ -177,7 +218,9 @@ async def test_data_that_comes_with_an_error_is_not_used(wire: Any) -> None:
         httpx.ReadError("x"),
     ],
 )
-async def test_a_write_without_a_usable_answer_is_repeated_with_the_same_bytes_then_unknown(wire: Any, answer: Any) -> None:
+async def test_a_write_without_a_usable_answer_is_repeated_with_the_same_bytes_then_unknown(
+    wire: Any, answer: Any
+) -> None:
     line = wire(answer)
 
     error = await line.error(writing=True)
@@ -188,11 +231,20 @@ async def test_a_write_without_a_usable_answer_is_repeated_with_the_same_bytes_t
     assert len({request.content for request in line.requests}) == 1
 
 
-DENIED = [reply(401), reply(402), reply(403), reply(423), refused("ACCESS_DENIED"), refused("undefinedField")]
+DENIED = [
+    reply(401),
+    reply(402),
+    reply(403),
+    reply(423),
+    refused("ACCESS_DENIED"),
+    refused("undefinedField"),
+]
 
 
 @pytest.mark.parametrize("answer", DENIED)
-async def test_a_write_that_was_refused_is_not_repeated_and_not_in_doubt(wire: Any, answer: Any) -> None:
+async def test_a_write_that_was_refused_is_not_repeated_and_not_in_doubt(
+    wire: Any, answer: Any
+) -> None:
     line = wire(answer)
 
     error = await line.error(writing=True)
@@ -248,10 +300,19 @@ async def test_another_api_version_is_noticed(wire: Any) -> None:
 async def test_nothing_that_is_logged_or_raised_holds_a_secret(wire: Any) -> None:
     grant = {"client_id": "c", "client_secret": "shpss_secret"}
     for settings in ({"access_token": TOKEN}, grant):
-        for answer in (reply(401), reply(500), reply(403, {"errors": "no"}), httpx.ReadTimeout("x"), reply(200, HTML)):
+        for answer in (
+            reply(401),
+            reply(500),
+            reply(403, {"errors": "no"}),
+            httpx.ReadTimeout("x"),
+            reply(200, HTML),
+        ):
             line = wire(answer, **settings)
             error = await line.error(writing=True)
-            said = f"{error!r} {error.message} {error.platform_message} {line.log.text} {error.__cause__!r} {vars(line.client)}"
+            said = (
+                f"{error!r} {error.message} {error.platform_message} {line.log.text} "
+                f"{error.__cause__!r} {vars(line.client)}"
+            )
             assert TOKEN not in said
             assert "shpss_secret" not in said
 
@@ -260,10 +321,14 @@ async def test_nothing_that_is_logged_or_raised_holds_a_secret(wire: Any) -> Non
 
 
 def token_reply(number: int, life: float = 86_399) -> httpx.Response:
-    return reply(body={"access_token": f"shpat_{number}", "scope": "read_orders", "expires_in": life})
+    return reply(
+        body={"access_token": f"shpat_{number}", "scope": "read_orders", "expires_in": life}
+    )
 
 
-def granting(life: float = 86_399, refuse: frozenset[str] = frozenset()) -> tuple[Answer, list[str]]:
+def granting(
+    life: float = 86_399, refuse: frozenset[str] = frozenset()
+) -> tuple[Answer, list[str]]:
     granted: list[str] = []
 
     def answer(request: httpx.Request) -> httpx.Response:
@@ -314,7 +379,10 @@ async def test_tokens_that_are_all_refused_are_not_asked_for_without_end(wire: A
 
 async def test_the_old_token_serves_while_a_new_one_cannot_be_had(wire: Any) -> None:
     answer, granted = granting(life=1000)
-    line = wire(lambda request: reply(503) if granted and "oauth" in request.url.path else answer(request), **GRANT)
+    line = wire(
+        lambda request: reply(503) if granted and "oauth" in request.url.path else answer(request),
+        **GRANT,
+    )
     await line.client.query(LOCATIONS)
 
     line.clock.advance(900)
@@ -337,7 +405,9 @@ async def test_the_old_token_serves_while_a_new_one_cannot_be_had(wire: Any) -> 
         (reply(200, {"access_token": None}), ContractBroken, "expires_in"),
     ],
 )
-async def test_a_refused_grant_says_what_to_do(wire: Any, answer: Any, kind: type[ConnectorError], words: str) -> None:
+async def test_a_refused_grant_says_what_to_do(
+    wire: Any, answer: Any, kind: type[ConnectorError], words: str
+) -> None:
     error = await wire(answer, **GRANT).error()
 
     assert isinstance(error, kind)

@@ -36,9 +36,14 @@ def test_every_document_is_valid_against_the_simulators_schema(document: Documen
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda document: document.name)
 def test_every_document_costs_what_it_says(document: Document) -> None:
     parsed = parse(document.text)
-    operation = next(node for node in parsed.definitions if isinstance(node, OperationDefinitionNode))
+    operation = next(
+        node for node in parsed.definitions if isinstance(node, OperationDefinitionNode)
+    )
 
-    assert CostModel(SCHEMA, parsed, operation, {"first": PAGES.get(document.name)}).requested() == document.cost
+    assert (
+        CostModel(SCHEMA, parsed, operation, {"first": PAGES.get(document.name)}).requested()
+        == document.cost
+    )
     assert document.cost <= 1000
 
 
@@ -46,17 +51,27 @@ def test_the_bulk_query_is_valid() -> None:
     assert validate(SCHEMA, parse(bulk_listings("gid://shopify/Location/4"))) == []
 
 
-@pytest.mark.skipif(not REAL, reason="needs Shopify's full schema: set ZAIKO_SHOPIFY_SCHEMA to admin_2026-10.json.gz")
+@pytest.mark.skipif(
+    not REAL,
+    reason="needs Shopify's full schema: set ZAIKO_SHOPIFY_SCHEMA to admin_2026-10.json.gz",
+)
 def test_documents_and_the_simulators_schema_agree_with_shopifys_own() -> None:
-    real = build_client_schema(json.loads(gzip.decompress(Path(REAL).read_bytes()))["data"], assume_valid=True)
+    real = build_client_schema(
+        json.loads(gzip.decompress(Path(REAL).read_bytes()))["data"], assume_valid=True
+    )
 
-    for text in [*(document.text for document in DOCUMENTS), bulk_listings("gid://shopify/Location/4")]:
+    for text in [
+        *(document.text for document in DOCUMENTS),
+        bulk_listings("gid://shopify/Location/4"),
+    ]:
         assert validate(real, parse(text)) == []
     assert _differences(SCHEMA, real) == []
 
 
 def test_no_document_asks_for_a_buyers_personal_data() -> None:
-    words = re.compile(r"customer|email|phone|address|firstName|lastName|note|browserIp", re.IGNORECASE)
+    words = re.compile(
+        r"customer|email|phone|address|firstName|lastName|note|browserIp", re.IGNORECASE
+    )
 
     assert [document.name for document in DOCUMENTS if words.search(document.text)] == []
 
@@ -83,7 +98,12 @@ def _differences(mine: GraphQLSchema, real: GraphQLSchema) -> list[str]:
             found += [
                 f"{name}.{field}({argument})"
                 for argument in arguments
-                if argument not in other.args or str(other.args[argument].type) != str(arguments[argument].type)
+                if argument not in other.args
+                or str(other.args[argument].type) != str(arguments[argument].type)
             ]
-        found += [f"{name}.{value}" for value in getattr(kind, "values", {}) if value not in getattr(theirs, "values", {})]
+        found += [
+            f"{name}.{value}"
+            for value in getattr(kind, "values", {})
+            if value not in getattr(theirs, "values", {})
+        ]
     return found

@@ -17,17 +17,23 @@ def lives(draw: st.DrawFn) -> tuple[int, int, int, int]:
     return ordered, shipped, before, returned
 
 
-def seen(life: tuple[int, int, int, int], *, includes_refunded: bool = False, returns: str = "RETURN") -> Units:
+def seen(
+    life: tuple[int, int, int, int], *, includes_refunded: bool = False, returns: str = "RETURN"
+) -> Units:
     ordered, shipped, before, returned = life
     left = ordered - shipped - before
-    counters = Counters(ordered, ordered - before - returned, left + (before if includes_refunded else 0))
+    counters = Counters(
+        ordered, ordered - before - returned, left + (before if includes_refunded else 0)
+    )
     refunded = Refunded(returned=returned) if returns == "RETURN" else Refunded(unclear=returned)
     return units(counters, refunded, untouched=shipped == 0, cancelled=False)
 
 
 @settings(deadline=None)
 @given(lives())
-def test_units_that_came_back_are_never_counted_as_cancelled_before_shipping(life: tuple[int, int, int, int]) -> None:
+def test_units_that_came_back_are_never_counted_as_cancelled_before_shipping(
+    life: tuple[int, int, int, int],
+) -> None:
     ordered, shipped, before, _ = life
 
     assert seen(life) == Units(ordered, cancelled=before, fulfilled=shipped)
@@ -35,7 +41,9 @@ def test_units_that_came_back_are_never_counted_as_cancelled_before_shipping(lif
 
 @settings(deadline=None)
 @given(lives())
-def test_open_units_are_exact_when_unfulfilled_leaves_out_refunded_ones(life: tuple[int, int, int, int]) -> None:
+def test_open_units_are_exact_when_unfulfilled_leaves_out_refunded_ones(
+    life: tuple[int, int, int, int],
+) -> None:
     ordered, shipped, before, _ = life
 
     found = seen(life, returns="NO_RESTOCK")
@@ -45,7 +53,9 @@ def test_open_units_are_exact_when_unfulfilled_leaves_out_refunded_ones(life: tu
 
 @settings(deadline=None)
 @given(lives(), st.sampled_from(["RETURN", "NO_RESTOCK"]))
-def test_open_units_are_never_too_few_whatever_unfulfilled_includes(life: tuple[int, int, int, int], returns: str) -> None:
+def test_open_units_are_never_too_few_whatever_unfulfilled_includes(
+    life: tuple[int, int, int, int], returns: str
+) -> None:
     ordered, shipped, before, _ = life
 
     found = seen(life, includes_refunded=True, returns=returns)
@@ -57,7 +67,9 @@ def test_open_units_are_never_too_few_whatever_unfulfilled_includes(life: tuple[
 
 @settings(deadline=None)
 @given(lives().filter(lambda life: life[1] == 0))
-def test_while_nothing_has_left_open_units_are_exact_whatever_unfulfilled_includes(life: tuple[int, int, int, int]) -> None:
+def test_while_nothing_has_left_open_units_are_exact_whatever_unfulfilled_includes(
+    life: tuple[int, int, int, int],
+) -> None:
     ordered, _, before, _ = life
 
     assert seen(life, includes_refunded=True) == Units(ordered, cancelled=before, fulfilled=0)
@@ -77,5 +89,7 @@ def test_a_cancelled_order_wants_nothing_but_what_has_left() -> None:
 
 def test_counters_out_of_range_never_give_negative_units() -> None:
     assert units(Counters(2, 5, 9), Refunded(), untouched=False, cancelled=False) == Units(2, 0, 0)
-    assert units(Counters(2, -1, -4), Refunded(returned=-0), untouched=False, cancelled=False) == Units(2, 2, 0)
+    assert units(
+        Counters(2, -1, -4), Refunded(returned=-0), untouched=False, cancelled=False
+    ) == Units(2, 2, 0)
     assert units(Counters(-2, 0, 0), Refunded(), untouched=False, cancelled=False) == Units(0, 0, 0)

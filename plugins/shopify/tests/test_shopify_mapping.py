@@ -70,7 +70,11 @@ def test_a_cancelled_order_releases_everything_although_it_stays_unfulfilled() -
 
     order, _ = mapped(row)
 
-    assert (order.state, order.archived, order.lines[0].cancelled) == (OrderState.CANCELLED, False, 3)
+    assert (order.state, order.archived, order.lines[0].cancelled) == (
+        OrderState.CANCELLED,
+        False,
+        3,
+    )
 
 
 def test_a_closed_order_is_archived_and_keeps_its_units() -> None:
@@ -92,11 +96,16 @@ def test_a_fulfilled_order_is_shipped_unless_a_line_still_holds_units() -> None:
 def test_a_fulfilment_status_that_is_new_keeps_the_order_open_and_is_shown() -> None:
     order, _ = mapped(body("order") | {"displayFulfillmentStatus": "TELEPORTED"})
 
-    assert (order.state, order.state_known, order.platform_state) == (OrderState.OPEN, False, "TELEPORTED/PARTIALLY_REFUNDED")
+    assert (order.state, order.state_known, order.platform_state) == (
+        OrderState.OPEN,
+        False,
+        "TELEPORTED/PARTIALLY_REFUNDED",
+    )
 
 
 @pytest.mark.parametrize(
-    ("status", "paid"), [("PENDING", False), ("AUTHORIZED", False), ("PAID", True), (None, None), ("NEW", None)]
+    ("status", "paid"),
+    [("PENDING", False), ("AUTHORIZED", False), ("PAID", True), (None, None), ("NEW", None)],
 )
 def test_paid_is_what_shopify_says_or_unknown(status: str | None, paid: bool | None) -> None:
     assert mapped(body("order") | {"displayFinancialStatus": status})[0].paid is paid
@@ -110,7 +119,11 @@ def test_a_custom_line_and_a_deleted_variant_have_no_listing() -> None:
 
 
 @pytest.mark.parametrize(
-    "variant", [None, {"id": "gid://shopify/ProductVariant/1", "inventoryItem": {"id": "i", "tracked": False}}]
+    "variant",
+    [
+        None,
+        {"id": "gid://shopify/ProductVariant/1", "inventoryItem": {"id": "i", "tracked": False}},
+    ],
 )
 def test_a_gift_card_or_fee_is_left_out(variant: dict[str, Any] | None) -> None:
     row = body("order")
@@ -180,7 +193,9 @@ def test_a_wrong_field_is_reported_and_does_not_lose_the_order(name: str, value:
     assert order.lines[0].ordered - order.lines[0].cancelled - order.lines[0].fulfilled == 1
 
 
-@pytest.mark.parametrize("row", [None, [], "x", {}, {"id": 7}, {"id": "gid://shopify/Order/1", "lineItems": None}])
+@pytest.mark.parametrize(
+    "row", [None, [], "x", {}, {"id": 7}, {"id": "gid://shopify/Order/1", "lineItems": None}]
+)
 def test_an_order_without_id_or_lines_is_refused_in_words(row: Any) -> None:
     with pytest.raises(ContractBroken, match="Shopify's reply has"):
         draft_of(row, "orders[0]")
@@ -213,7 +228,9 @@ def test_the_variant_of_the_fact_sheet_is_understood() -> None:
         (("inventoryItem", "inventoryLevel", "isActive"), False, ListingWarning.NOT_STOCKED),
     ],
 )
-def test_a_listing_carries_the_warning_that_fits(path: tuple[str, ...], value: Any, warning: ListingWarning) -> None:
+def test_a_listing_carries_the_warning_that_fits(
+    path: tuple[str, ...], value: Any, warning: ListingWarning
+) -> None:
     row = copy.deepcopy(body("variant"))
     at = row
     for name in path[:-1]:
@@ -227,7 +244,11 @@ def test_a_listing_carries_the_warning_that_fits(path: tuple[str, ...], value: A
 
 
 def test_a_level_without_the_number_asked_for_is_refused_in_words() -> None:
-    row = {"id": "i", "tracked": True, "inventoryLevel": {"isActive": True, "quantities": [{"name": "on_hand", "quantity": 1}]}}
+    row = {
+        "id": "i",
+        "tracked": True,
+        "inventoryLevel": {"isActive": True, "quantities": [{"name": "on_hand", "quantity": 1}]},
+    }
 
     with pytest.raises(ContractBroken, match="available"):
         level_of(row, "nodes[0]")

@@ -30,7 +30,11 @@ async def test_an_order_names_the_listing_that_was_sold(open_bench: Open) -> Non
         listings = await bench.listings()
 
     assert order.external_id == placed
-    assert [line.listing for line in order.lines] == [listings["A"].ref.external_id, listings["B"].ref.external_id, None]
+    assert [line.listing for line in order.lines] == [
+        listings["A"].ref.external_id,
+        listings["B"].ref.external_id,
+        None,
+    ]
     assert counts(order) == [(2, 0, 0), (1, 0, 0), (1, 0, 0)]
     assert (order.state, order.paid, order.archived) == (OrderState.OPEN, True, False)
 
@@ -74,7 +78,9 @@ async def test_a_cancelled_order_releases_everything(open_bench: Open, restock: 
     assert (order.state, counts(order)) == (OrderState.CANCELLED, [(2, 2, 0)])
 
 
-async def test_units_still_open_are_never_too_few_when_unfulfilled_includes_refunded_ones(open_bench: Open) -> None:
+async def test_units_still_open_are_never_too_few_when_unfulfilled_includes_refunded_ones(
+    open_bench: Open,
+) -> None:
     async with open_bench({"A": 5}) as bench:
         bench.sim.switch("unfulfilled_includes_refunded", True)
         placed = bench.sim.place_order({"A": 3})
@@ -93,14 +99,17 @@ async def test_a_changed_order_comes_again_within_the_overlap_only(open_bench: O
         cursor = [page.cursor async for page in bench.connector.fetch_orders(None)][-1]
         again = await bench.orders(cursor)
         bench.sim.order(again[0].external_id).indexed[:] = [
-            (moment, moment.replace(year=moment.year - 1)) for moment, _ in bench.sim.order(again[0].external_id).indexed
+            (moment, moment.replace(year=moment.year - 1))
+            for moment, _ in bench.sim.order(again[0].external_id).indexed
         ]
         later = await bench.orders(cursor)
 
     assert (len(again), later) == (1, [])
 
 
-async def test_an_order_that_the_search_shows_late_is_fetched_when_it_does(open_bench: Open) -> None:
+async def test_an_order_that_the_search_shows_late_is_fetched_when_it_does(
+    open_bench: Open,
+) -> None:
     async with open_bench({"A": 5}) as bench:
         placed = bench.sim.place_order({"A": 2}, visible_after=30)
         assert bench.sim.stock() == {"A": 3}
@@ -127,7 +136,9 @@ async def test_many_orders_come_in_pages_and_a_crash_repeats_one_page_at_most(
     assert [page.complete_until is not None for page in pages] == [False, False, True]
 
 
-async def test_a_sequence_too_long_for_shopify_goes_on_with_a_new_search(open_bench: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_sequence_too_long_for_shopify_goes_on_with_a_new_search(
+    open_bench: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(feed, "CHANGES_PAGE", 2)
     monkeypatch.setattr(feed, "_LONGEST_SEQUENCE", 4)
     async with open_bench({"A": 500}) as bench:
@@ -143,7 +154,9 @@ async def test_a_sequence_too_long_for_shopify_goes_on_with_a_new_search(open_be
     assert len({json.loads(page.cursor)["since"] for page in pages}) > 1
 
 
-async def test_a_cursor_that_shopify_no_longer_takes_begins_the_sequence_again(open_bench: Open) -> None:
+async def test_a_cursor_that_shopify_no_longer_takes_begins_the_sequence_again(
+    open_bench: Open,
+) -> None:
     async with open_bench({"A": 5}) as bench:
         placed = bench.sim.place_order({"A": 1})
         since = bench.sim.order(placed).created_at.isoformat()
@@ -154,9 +167,20 @@ async def test_a_cursor_that_shopify_no_longer_takes_begins_the_sequence_again(o
 
 
 @pytest.mark.parametrize(
-    "cursor", ["", "x", "[]", "7", '{"since": 1}', '{"since": "2026-11-23"}', '{"other": "2026-11-23T00:00:00Z"}']
+    "cursor",
+    [
+        "",
+        "x",
+        "[]",
+        "7",
+        '{"since": 1}',
+        '{"since": "2026-11-23"}',
+        '{"other": "2026-11-23T00:00:00Z"}',
+    ],
 )
-async def test_a_cursor_of_another_kind_begins_from_the_start(open_bench: Open, cursor: str) -> None:
+async def test_a_cursor_of_another_kind_begins_from_the_start(
+    open_bench: Open, cursor: str
+) -> None:
     async with open_bench({"A": 5}) as bench:
         placed = bench.sim.place_order({"A": 1})
 
@@ -176,7 +200,9 @@ async def test_an_order_with_many_lines_is_read_whole(open_bench: Open) -> None:
 
 
 @pytest.mark.parametrize(("setting", "found"), [("ignore", 0), ("count", 1)])
-async def test_test_orders_are_left_out_unless_the_setting_counts_them(open_bench: Open, setting: str, found: int) -> None:
+async def test_test_orders_are_left_out_unless_the_setting_counts_them(
+    open_bench: Open, setting: str, found: int
+) -> None:
     async with open_bench({"A": 5}, test_orders=setting) as bench:
         placed = bench.sim.place_order({"A": 1}, test=True)
 
@@ -200,7 +226,9 @@ async def test_an_order_is_read_by_id_before_the_search_knows_it(open_bench: Ope
     async with open_bench({"A": 5}) as bench:
         placed = bench.sim.place_order({"A": 1}, visible_after=600)
 
-        assert [order.external_id for order in await bench.connector.read_orders([placed])] == [placed]
+        assert [order.external_id for order in await bench.connector.read_orders([placed])] == [
+            placed
+        ]
 
 
 Spoil = Callable[[list[Any]], None]
@@ -213,13 +241,17 @@ def spoil(bench: Bench, monkeypatch: pytest.MonkeyPatch, operation: str, change:
     async def spoiled(document: Document, *arguments: Any) -> Any:
         data = await query(document, *arguments)
         if document.name == operation:
-            change(data.values["nodes"] if "nodes" in data.values else data.values["orders"]["nodes"])
+            change(
+                data.values["nodes"] if "nodes" in data.values else data.values["orders"]["nodes"]
+            )
         return data
 
     monkeypatch.setattr(bench.connector._client, "query", spoiled)
 
 
-async def test_a_change_without_an_order_id_never_stops_the_page(open_bench: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_change_without_an_order_id_never_stops_the_page(
+    open_bench: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async with open_bench({"A": 9}) as bench:
         good = [bench.sim.place_order({"A": 1}) for _ in range(2)]
 
@@ -240,7 +272,9 @@ async def test_a_change_without_an_order_id_never_stops_the_page(open_bench: Ope
         lambda row: row.update(id="gid://shopify/Order/1"),
         lambda row: row["lineItems"]["nodes"].append(None),
         lambda row: row["lineItems"]["nodes"][0].pop("id"),
-        lambda row: row["lineItems"]["nodes"][0].update(quantity="x", currentQuantity=None, unfulfilledQuantity=[]),
+        lambda row: row["lineItems"]["nodes"][0].update(
+            quantity="x", currentQuantity=None, unfulfilledQuantity=[]
+        ),
     ],
 )
 async def test_an_order_that_cannot_be_understood_is_told_without_guessed_lines(
@@ -254,7 +288,9 @@ async def test_an_order_that_cannot_be_understood_is_told_without_guessed_lines(
         again = await bench.connector.read_orders([bad, good])
 
         for orders in (fetched, again):
-            assert [(order.external_id, order.lines_known, order.state_known) for order in orders] == [
+            assert [
+                (order.external_id, order.lines_known, order.state_known) for order in orders
+            ] == [
                 (bad, False, False),
                 (good, True, True),
             ]
@@ -307,7 +343,9 @@ async def test_orders_of_a_page_that_the_host_did_not_take_are_told_again(
         assert [order.external_id for order in await bench.orders(None)] == placed
 
 
-async def test_a_host_that_stops_after_the_last_page_proves_by_its_cursor_that_it_has_it(open_bench: Open) -> None:
+async def test_a_host_that_stops_after_the_last_page_proves_by_its_cursor_that_it_has_it(
+    open_bench: Open,
+) -> None:
     async with open_bench({"A": 99}) as bench:
         bench.sim.place_order({"A": 1})
         bench.sim.switch("time_offset", 60.0)
@@ -318,24 +356,36 @@ async def test_a_host_that_stops_after_the_last_page_proves_by_its_cursor_that_i
         assert await bench.orders(last.cursor) == []
 
 
-async def test_an_order_understood_in_part_is_read_again(open_bench: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_order_understood_in_part_is_read_again(
+    open_bench: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async with open_bench({"A": 99}) as bench:
         placed = bench.sim.place_order({"A": 1})
         bench.sim.switch("time_offset", 60.0)
         with monkeypatch.context() as patched:
-            spoil(bench, patched, "OrdersById", lambda rows: rows[0]["lineItems"]["nodes"][0].update(currentQuantity="x"))
+            spoil(
+                bench,
+                patched,
+                "OrdersById",
+                lambda rows: rows[0]["lineItems"]["nodes"][0].update(currentQuantity="x"),
+            )
             cursor = await taken(bench, None, [placed])
 
         await taken(bench, cursor, [placed])
 
 
-async def test_no_two_pages_have_the_same_cursor(open_bench: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_no_two_pages_have_the_same_cursor(
+    open_bench: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(feed, "CHANGES_PAGE", 2)
     async with open_bench({"A": 99}) as bench:
         for _ in range(4):
             bench.sim.place_order({"A": 1})
-        # Also within one second of Shopify's clock: a page that the host could not store must not look stored by its cursor.
-        cursors = [page.cursor for _ in range(3) async for page in bench.connector.fetch_orders(None)]
+        # Also within one second of Shopify's clock: a page that the host could not store must not
+        # look stored by its cursor.
+        cursors = [
+            page.cursor for _ in range(3) async for page in bench.connector.fetch_orders(None)
+        ]
 
     assert len(set(cursors)) == len(cursors) == 6
 
@@ -347,7 +397,9 @@ async def taken(bench: Bench, cursor: str | None, expected: list[str]) -> str:
     return pages[-1].cursor
 
 
-async def test_a_search_that_ignores_our_filter_is_an_error(open_bench: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_search_that_ignores_our_filter_is_an_error(
+    open_bench: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async with open_bench({"A": 5}) as bench:
         monkeypatch.setattr(feed, "_text", lambda moment: "' bogus:'")
 

@@ -16,7 +16,9 @@ pytestmark = pytest.mark.anyio
 _RESTORE = 100
 
 
-async def test_a_long_run_uses_95_percent_of_the_quota_without_being_throttled(open_bench: Open) -> None:
+async def test_a_long_run_uses_95_percent_of_the_quota_without_being_throttled(
+    open_bench: Open,
+) -> None:
     async with open_bench({"A": 0}) as bench:
         listing = (await bench.listings())["A"]
         await bench.connector.read_inventory([listing.ref])
@@ -26,7 +28,9 @@ async def test_a_long_run_uses_95_percent_of_the_quota_without_being_throttled(o
         begun, calls = bench.clock.monotonic(), 60
 
         for number in range(calls):
-            await bench.connector.set_inventory([InventoryWrite(listing.ref, number + 1, number)], f"k{number}")
+            await bench.connector.set_inventory(
+                [InventoryWrite(listing.ref, number + 1, number)], f"k{number}"
+            )
 
         took = bench.clock.monotonic() - begun
         points = calls * 13 - 100

@@ -1,4 +1,5 @@
-"""Every recorded body is understood as exactly what it says, and the simulator speaks in the same form."""
+"""Every recorded body is understood as exactly what it says, and the simulator speaks in the same
+form."""
 
 from __future__ import annotations
 
@@ -55,9 +56,15 @@ from zaiko_shopify.settings import ShopifySettings
 from zaiko_shopify.simulator import ShopifySimulator
 
 BODIES = recorded(Path(__file__).parent / "data" / "recorded")
-ITEM, LOCATION, VARIANT = "gid://shopify/InventoryItem/91", "gid://shopify/Location/4", "gid://shopify/ProductVariant/51"
+ITEM, LOCATION, VARIANT = (
+    "gid://shopify/InventoryItem/91",
+    "gid://shopify/Location/4",
+    "gid://shopify/ProductVariant/51",
+)
 REF = ListingRef(VARIANT, {"inventory_item": ITEM})
-GONE = ListingRef("gid://shopify/ProductVariant/52", {"inventory_item": "gid://shopify/InventoryItem/92"})
+GONE = ListingRef(
+    "gid://shopify/ProductVariant/52", {"inventory_item": "gid://shopify/InventoryItem/92"}
+)
 
 CLIENT_KEYS = {"client_id": "c", "client_secret": "shpss_1"}
 
@@ -71,13 +78,19 @@ class Quiet:
 
 
 class Played:
-    """A connector to a shop that answers each operation with a recorded body; the last one of an operation is repeated."""
+    """A connector to a shop that answers each operation with a recorded body; the last one of an
+    operation is repeated."""
 
     def __init__(self, settings: dict[str, Any] | None = None, **bodies: str | list[str]) -> None:
-        self._bodies = {name: [given] if isinstance(given, str) else list(given) for name, given in bodies.items()}
+        self._bodies = {
+            name: [given] if isinstance(given, str) else list(given)
+            for name, given in bodies.items()
+        }
         self.clock = FakeClock()
         transport = httpx.MockTransport(self._answer)
-        context = ShopContext("s", self.clock, Quiet(), lambda: httpx.AsyncClient(transport=transport), lambda: "id")
+        context = ShopContext(
+            "s", self.clock, Quiet(), lambda: httpx.AsyncClient(transport=transport), lambda: "id"
+        )
         given = {"shop": "example.myshopify.com", **(settings or {"access_token": "shpat_1"})}
         self.connector = ShopifyConnector(context, ShopifySettings(**given))
 
@@ -94,13 +107,17 @@ class Played:
         if name == "Levels":
             # One row for each item that is asked for.
             document, ids = body.json(), json.loads(request.content)["variables"]["ids"]
-            content = json.dumps(document | {"data": {"nodes": document["data"]["nodes"][: len(ids)]}}).encode()
+            content = json.dumps(
+                document | {"data": {"nodes": document["data"]["nodes"][: len(ids)]}}
+            ).encode()
         return httpx.Response(body.status, content=content, headers=dict(body.headers))
 
     async def write(self) -> WriteResult:
         """Set the recorded item from the recorded 3 to 7, beside one that is gone."""
         writes = [InventoryWrite(REF, 7, 3), InventoryWrite(GONE, 7, 3)]
-        results = {result.external_id: result for result in await self.connector.set_inventory(writes, "k")}
+        results = {
+            result.external_id: result for result in await self.connector.set_inventory(writes, "k")
+        }
         assert type(results[GONE.external_id].error) is ListingGone
         return results[VARIANT]
 
@@ -114,12 +131,24 @@ ORDER = Order(
     number="#1042",
     state=OrderState.OPEN,
     placed_at=at("2026-11-22T03:10:00"),
-    lines=[OrderLine("gid://shopify/LineItem/9", VARIANT, 3, cancelled=1, fulfilled=1, sku="TEE-M-R", title="Tee - M / red")],
+    lines=[
+        OrderLine(
+            "gid://shopify/LineItem/9",
+            VARIANT,
+            3,
+            cancelled=1,
+            fulfilled=1,
+            sku="TEE-M-R",
+            title="Tee - M / red",
+        )
+    ],
     version=at("2026-11-23T00:41:07"),
     paid=True,
     platform_state="PARTIALLY_FULFILLED/PARTIALLY_REFUNDED",
 )
-LISTING = Listing(REF, "Tee - M / red", sku="TEE-M-R", group_id="gid://shopify/Product/7", quantity=5)
+LISTING = Listing(
+    REF, "Tee - M / red", sku="TEE-M-R", group_id="gid://shopify/Product/7", quantity=5
+)
 
 
 @pytest.mark.anyio
@@ -135,9 +164,15 @@ async def test_the_recorded_orders_are_understood() -> None:
 async def test_the_recorded_cancelled_order_holds_nothing_and_the_deleted_one_is_missing() -> None:
     played = Played(OrdersById="order_cancelled")
 
-    (order,) = await played.connector.read_orders(["gid://shopify/Order/802", "gid://shopify/Order/803"])
+    (order,) = await played.connector.read_orders(
+        ["gid://shopify/Order/802", "gid://shopify/Order/803"]
+    )
 
-    assert (order.external_id, order.state, order.platform_state) == ("gid://shopify/Order/802", OrderState.CANCELLED, "cancelled")
+    assert (order.external_id, order.state, order.platform_state) == (
+        "gid://shopify/Order/802",
+        OrderState.CANCELLED,
+        "cancelled",
+    )
     assert [(line.ordered, line.cancelled, line.fulfilled) for line in order.lines] == [(3, 3, 0)]
 
 
@@ -145,18 +180,29 @@ async def test_the_recorded_cancelled_order_holds_nothing_and_the_deleted_one_is
 async def test_the_recorded_listings_are_understood_page_by_page_and_in_bulk() -> None:
     plain = Played(Listings="listings", ListingCount="http_404")
     (page,) = [page async for page in plain.connector._catalogue._plain("")]
-    bulk = Played({"access_token": "t", "bulk_listings_above": 0}, BulkRun="bulk_begun", BulkStatus="bulk_done", File="bulk_lines")
+    bulk = Played(
+        {"access_token": "t", "bulk_listings_above": 0},
+        BulkRun="bulk_begun",
+        BulkStatus="bulk_done",
+        File="bulk_lines",
+    )
 
-    in_bulk = [listing async for found in bulk.connector.list_listings(None) for listing in found.listings]
+    in_bulk = [
+        listing async for found in bulk.connector.list_listings(None) for listing in found.listings
+    ]
 
     assert list(page.listings) == in_bulk == [LISTING]
 
 
 @pytest.mark.anyio
 async def test_a_recorded_refusal_of_a_bulk_operation_leads_to_plain_pages() -> None:
-    played = Played({"access_token": "t", "bulk_listings_above": 0}, BulkRun="bulk_busy", Listings="listings")
+    played = Played(
+        {"access_token": "t", "bulk_listings_above": 0}, BulkRun="bulk_busy", Listings="listings"
+    )
 
-    assert [listing async for page in played.connector.list_listings(None) for listing in page.listings] == [LISTING]
+    assert [
+        listing async for page in played.connector.list_listings(None) for listing in page.listings
+    ] == [LISTING]
 
 
 @pytest.mark.anyio
@@ -164,7 +210,11 @@ async def test_the_recorded_levels_are_understood_and_a_null_is_an_item_that_is_
     first, gone = await Played(Levels="levels").connector.read_inventory([REF, GONE])
 
     assert first == InventoryLevel(VARIANT, 3)
-    assert (gone.external_id, gone.quantity, type(gone.error)) == (GONE.external_id, None, ListingGone)
+    assert (gone.external_id, gone.quantity, type(gone.error)) == (
+        GONE.external_id,
+        None,
+        ListingGone,
+    )
 
 
 @pytest.mark.anyio
@@ -191,7 +241,9 @@ async def test_the_recorded_shop_passes_the_check() -> None:
         ("set_too_high", WriteOutcome.REFUSED, ItemRefused),
     ],
 )
-async def test_each_recorded_answer_to_a_write_has_its_outcome(body: str, outcome: WriteOutcome, error: Any) -> None:
+async def test_each_recorded_answer_to_a_write_has_its_outcome(
+    body: str, outcome: WriteOutcome, error: Any
+) -> None:
     result = await Played(Levels="levels", SetStock=body).write()
 
     assert (result.external_id, result.outcome) == (VARIANT, outcome)
@@ -275,12 +327,17 @@ async def test_each_recorded_refusal_says_what_to_do_next(
 async def test_the_recorded_waits_are_taken_as_announced() -> None:
     for body, seconds in (("http_429", 2.0), ("throttled", 5.2)):
         with pytest.raises(Throttled) as raised:
-            await Played(Locations=body).connector._client._once(LOCATIONS, b'{"operationName":"Locations"}', writing=False)
+            await Played(Locations=body).connector._client._once(
+                LOCATIONS, b'{"operationName":"Locations"}', writing=False
+            )
         assert raised.value.retry_after == pytest.approx(seconds)
 
 
 @pytest.mark.anyio
-@pytest.mark.parametrize(("body", "word"), [("grant_not_permitted", "organisation"), ("grant_not_installed", "not installed")])
+@pytest.mark.parametrize(
+    ("body", "word"),
+    [("grant_not_permitted", "organisation"), ("grant_not_installed", "not installed")],
+)
 async def test_a_recorded_refusal_of_a_token_says_what_to_change(body: str, word: str) -> None:
     with pytest.raises(CredentialsRejected) as raised:
         await Played(CLIENT_KEYS, Token=body).connector.read_orders(["gid://shopify/Order/801"])
@@ -290,7 +347,10 @@ async def test_a_recorded_refusal_of_a_token_says_what_to_change(body: str, word
 
 @pytest.mark.anyio
 async def test_the_recorded_token_is_used() -> None:
-    assert await Played(CLIENT_KEYS, Token="token").connector._client._credentials.token() == "shpat_0a1b2c"
+    assert (
+        await Played(CLIENT_KEYS, Token="token").connector._client._credentials.token()
+        == "shpat_0a1b2c"
+    )
 
 
 @pytest.mark.anyio
@@ -303,7 +363,9 @@ async def test_the_recorded_answers_to_activating_are_understood() -> None:
     refused = await again.connector._client.mutate(ACTIVATE, variables)
 
     assert done.data.node("inventoryActivate").rows("userErrors") == []
-    assert "already active" in refused.data.node("inventoryActivate").nodes("userErrors")[0].text("message")
+    assert "already active" in refused.data.node("inventoryActivate").nodes("userErrors")[0].text(
+        "message"
+    )
 
 
 # The simulator
@@ -324,12 +386,28 @@ class Asked:
 
     def __call__(self, text: str, **variables: Any) -> httpx.Response:
         headers = {"x-shopify-access-token": self.token}
-        return self.http.post("/admin/api/2026-10/graphql.json", json={"query": text, "variables": variables}, headers=headers)
+        return self.http.post(
+            "/admin/api/2026-10/graphql.json",
+            json={"query": text, "variables": variables},
+            headers=headers,
+        )
 
-    def set(self, key: str | None = "k", text: str = SET_STOCK.text, **change: Any) -> httpx.Response:
-        entry = {"inventoryItemId": self.item, "locationId": LOCATION, "quantity": 7, "changeFromQuantity": 3} | change
+    def set(
+        self, key: str | None = "k", text: str = SET_STOCK.text, **change: Any
+    ) -> httpx.Response:
+        entry = {
+            "inventoryItemId": self.item,
+            "locationId": LOCATION,
+            "quantity": 7,
+            "changeFromQuantity": 3,
+        } | change
         entry = {name: value for name, value in entry.items() if value != "left out"}
-        given = {"name": "available", "reason": "correction", "referenceDocumentUri": "gid://zaiko/Push/1", "quantities": [entry]}
+        given = {
+            "name": "available",
+            "reason": "correction",
+            "referenceDocumentUri": "gid://zaiko/Push/1",
+            "quantities": [entry],
+        }
         return self(text, input=given, **({} if key is None else {"key": key}))
 
     def switched(self, **switches: Any) -> Asked:
@@ -338,7 +416,11 @@ class Asked:
         return self
 
     def grant(self, **form: str) -> httpx.Response:
-        keys = {"grant_type": "client_credentials", "client_id": "simulated-client", "client_secret": "shpss_simulated_3d4e5f"}
+        keys = {
+            "grant_type": "client_credentials",
+            "client_id": "simulated-client",
+            "client_secret": "shpss_simulated_3d4e5f",
+        }
         return self.http.post("/admin/oauth/access_token", data=keys | form)
 
     def bulk(self) -> httpx.Response:
@@ -351,7 +433,9 @@ class Asked:
     def bulk_lines(self) -> httpx.Response:
         return self.http.get(self.bulk_done().json()["data"]["bulkOperation"]["url"])
 
-    def changes(self, q: str = "updated_at:>='2020-01-01T00:00:00Z'", after: str | None = None) -> httpx.Response:
+    def changes(
+        self, q: str = "updated_at:>='2020-01-01T00:00:00Z'", after: str | None = None
+    ) -> httpx.Response:
         return self(ORDER_CHANGES.text, first=250, after=after, q=q)
 
     def exhausted(self) -> httpx.Response:
@@ -370,13 +454,20 @@ def asked(simulated: tuple[ShopifySimulator, SimulatorServer]) -> Iterator[Asked
 
 
 UNKEYED = SET_STOCK.text.replace("@idempotent(key: $key)", "").replace(", $key: String!", "")
-OLD_FIELD = {"name": "available", "reason": "correction", "quantities": [], "ignoreCompareQuantity": True}
+OLD_FIELD = {
+    "name": "available",
+    "reason": "correction",
+    "quantities": [],
+    "ignoreCompareQuantity": True,
+}
 SIMULATED: dict[str, Callable[[Asked], httpx.Response]] = {
     "token": lambda shop: shop.grant(),
     "shop": lambda shop: shop(SHOP.text),
     "locations": lambda shop: shop(LOCATIONS.text),
     "listings": lambda shop: shop(LISTINGS.text, first=250, after=None, location=LOCATION),
-    "levels": lambda shop: shop(LEVELS.text, ids=[shop.item, "gid://shopify/InventoryItem/1"], location=LOCATION),
+    "levels": lambda shop: shop(
+        LEVELS.text, ids=[shop.item, "gid://shopify/InventoryItem/1"], location=LOCATION
+    ),
     "order_changes": lambda shop: shop.changes(),
     "orders_by_id": lambda shop: shop(ORDERS_BY_ID.text, ids=[shop.order]),
     "order_cancelled": lambda shop: (
@@ -400,7 +491,9 @@ SIMULATED: dict[str, Callable[[Asked], httpx.Response]] = {
         shop.variant.levels.clear(),
         shop(ACTIVATE.text, item=shop.item, location=LOCATION, available=7, key="k"),
     )[1],
-    "already_active": lambda shop: shop(ACTIVATE.text, item=shop.item, location=LOCATION, available=7, key="k"),
+    "already_active": lambda shop: shop(
+        ACTIVATE.text, item=shop.item, location=LOCATION, available=7, key="k"
+    ),
     "throttled": lambda shop: shop.exhausted(),
     "too_dear": lambda shop: shop.switched(max_cost=5)(LOCATIONS.text),
     "access_denied": lambda shop: shop.switched(scopes="read_products").changes(),
@@ -422,7 +515,15 @@ SIMULATED: dict[str, Callable[[Asked], httpx.Response]] = {
     "grant_not_permitted": lambda shop: shop.switched(grant_refusal="shop_not_permitted").grant(),
     "grant_not_installed": lambda shop: shop.switched(grant_refusal="app_not_installed").grant(),
 }
-BY_FAULT = {"http_402_list", "http_403_approval", "http_404_page", "http_429", "http_430", "http_500", "http_502"}
+BY_FAULT = {
+    "http_402_list",
+    "http_403_approval",
+    "http_404_page",
+    "http_429",
+    "http_430",
+    "http_500",
+    "http_502",
+}
 """What a test injects as a fault, with the recorded body itself."""
 
 
@@ -444,7 +545,12 @@ def test_the_simulator_answers_in_the_recorded_form(name: str, asked: Asked) -> 
 
 
 def _comparable(body: Any) -> Any:
-    """Without what depends on the query's text, which was abridged: where an error stands, and how a search was parsed."""
+    """Without what depends on the query's text, which was abridged: where an error stands, and how
+    a search was parsed."""
     if isinstance(body, dict):
-        return {name: _comparable(value) for name, value in body.items() if name not in ("locations", "parsed", "value")}
+        return {
+            name: _comparable(value)
+            for name, value in body.items()
+            if name not in ("locations", "parsed", "value")
+        }
     return [_comparable(entry) for entry in body] if isinstance(body, list) else body

@@ -13,7 +13,9 @@ STATIC = {"shop": "example.myshopify.com", "access_token": "shpat_1"}
 GRANT = {"shop": "example.myshopify.com", "client_id": "c", "client_secret": "shpss_1"}
 
 
-@pytest.mark.parametrize("shop", ["example.myshopify.com", " Example.myshopify.com ", "https://example.myshopify.com/"])
+@pytest.mark.parametrize(
+    "shop", ["example.myshopify.com", " Example.myshopify.com ", "https://example.myshopify.com/"]
+)
 def test_the_domain_is_taken_as_people_write_it(shop: str) -> None:
     settings = ShopifySettings(**{**STATIC, "shop": shop})
 
@@ -48,7 +50,9 @@ def test_empty_text_is_no_choice() -> None:
         ({"first_fetch_days": 5}, "30"),
     ],
 )
-def test_settings_that_cannot_work_are_refused_with_what_to_enter(changes: dict[str, Any], words: str) -> None:
+def test_settings_that_cannot_work_are_refused_with_what_to_enter(
+    changes: dict[str, Any], words: str
+) -> None:
     with pytest.raises(ValidationError) as raised:
         ShopifySettings(**{**STATIC, **changes})
 
@@ -63,14 +67,22 @@ def test_a_static_token_may_have_a_client_secret_for_webhooks() -> None:
 def test_credentials_are_marked_and_never_shown() -> None:
     settings = ShopifySettings(**GRANT, previous_client_secret="shpss_0")
 
-    assert ShopifySettings.secret_fields() == {"access_token", "client_secret", "previous_client_secret"}
+    assert ShopifySettings.secret_fields() == {
+        "access_token",
+        "client_secret",
+        "previous_client_secret",
+    }
     assert "shpss" not in f"{settings!r} {settings} {settings.model_dump()}"
 
 
 def test_every_setting_is_explained() -> None:
     document = ShopifySettings.schema_document()
 
-    assert [name for name, field in document["properties"].items() if len(field.get("description", "")) < 20] == []
+    assert [
+        name
+        for name, field in document["properties"].items()
+        if len(field.get("description", "")) < 20
+    ] == []
 
 
 def test_the_connector_promises_what_it_does() -> None:

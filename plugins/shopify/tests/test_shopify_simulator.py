@@ -8,7 +8,12 @@ from typing import Any
 
 import httpx
 import pytest
-from zaiko_sdk.testing.simulator import NewListing, SimulationError, SimulatorClient, SimulatorServer
+from zaiko_sdk.testing.simulator import (
+    NewListing,
+    SimulationError,
+    SimulatorClient,
+    SimulatorServer,
+)
 from zaiko_shopify.documents import LEVELS, SET_STOCK
 from zaiko_shopify.simulator import ShopifySimulator
 
@@ -16,7 +21,7 @@ LISTINGS_OF_SHEET = """query Listings($after: String, $q: String) {
   productVariants(first: 250, after: $after, query: $q, sortKey: ID) {
     pageInfo { hasNextPage endCursor }
     nodes { id legacyResourceId title displayName sku barcode updatedAt inventoryPolicy inventoryQuantity
-            inventoryItem { id tracked } product { id title status } } } }"""
+            inventoryItem { id tracked } product { id title status } } } }"""  # noqa: E501
 ORDERS_OF_SHEET = """query Orders($q: String!, $after: String) {
   orders(first: 50, after: $after, query: $q, sortKey: UPDATED_AT) {
     pageInfo { hasNextPage endCursor }
@@ -24,7 +29,7 @@ ORDERS_OF_SHEET = """query Orders($q: String!, $after: String) {
       displayFulfillmentStatus displayFinancialStatus sourceName
       lineItems(first: 100) { pageInfo { hasNextPage endCursor }
         nodes { id sku name quantity currentQuantity unfulfilledQuantity nonFulfillableQuantity requiresShipping
-                variant { id inventoryItem { id } } } } } } }"""
+                variant { id inventoryItem { id } } } } } } }"""  # noqa: E501
 
 
 class Shopper:
@@ -35,9 +40,15 @@ class Shopper:
         self.token = sim.static_settings(server.base_url)["access_token"]
         self.http = httpx.Client(base_url=server.base_url, timeout=5)
 
-    def post(self, query: str, *, version: str = "2026-10", token: str | None = None, **variables: Any) -> httpx.Response:
+    def post(
+        self, query: str, *, version: str = "2026-10", token: str | None = None, **variables: Any
+    ) -> httpx.Response:
         headers = {"x-shopify-access-token": self.token if token is None else token}
-        return self.http.post(f"/admin/api/{version}/graphql.json", json={"query": query, "variables": variables}, headers=headers)
+        return self.http.post(
+            f"/admin/api/{version}/graphql.json",
+            json={"query": query, "variables": variables},
+            headers=headers,
+        )
 
     def ask(self, query: str, **variables: Any) -> Any:
         response = self.post(query, **variables)
@@ -48,10 +59,16 @@ class Shopper:
         return self.ask(query, **variables)["errors"][0]
 
     def orders(self, search: str) -> Any:
-        return self.ask("query Q($q: String) { orders(first: 50, query: $q) { nodes { name } } }", q=search)
+        return self.ask(
+            "query Q($q: String) { orders(first: 50, query: $q) { nodes { name } } }", q=search
+        )
 
-    def set(self, key: str | None = "k", name: str = "available", **changes: tuple[int | None, int]) -> Any:
-        return self.ask(SET_STOCK.text, key=key, input=self.input(name, **changes))["data"]["inventorySetQuantities"]
+    def set(
+        self, key: str | None = "k", name: str = "available", **changes: tuple[int | None, int]
+    ) -> Any:
+        return self.ask(SET_STOCK.text, key=key, input=self.input(name, **changes))["data"][
+            "inventorySetQuantities"
+        ]
 
     def input(self, name: str = "available", **changes: tuple[int | None, int]) -> dict[str, Any]:
         rows = [
@@ -71,7 +88,9 @@ class Shopper:
     def states(self, sku: str) -> list[int]:
         """available, on_hand, committed."""
         reply = self.ask(LEVELS.text, ids=[self.item(sku)], location="gid://shopify/Location/4")
-        return [row["quantity"] for row in reply["data"]["nodes"][0]["inventoryLevel"]["quantities"]]
+        return [
+            row["quantity"] for row in reply["data"]["nodes"][0]["inventoryLevel"]["quantities"]
+        ]
 
 
 @pytest.fixture
@@ -91,12 +110,18 @@ def shop(simulated: tuple[ShopifySimulator, SimulatorServer]) -> Iterator[Shoppe
     [
         (LISTINGS_OF_SHEET, {}, 35),
         (ORDERS_OF_SHEET, {"q": "updated_at:>='2026-11-23T00:00:00Z'"}, 212),
-        (LEVELS.text, {"ids": ["gid://shopify/InventoryItem/1"], "location": "gid://shopify/Location/4"}, 3),
+        (
+            LEVELS.text,
+            {"ids": ["gid://shopify/InventoryItem/1"], "location": "gid://shopify/Location/4"},
+            3,
+        ),
         ("{ locations(first: 10) { nodes { id } } }", {}, 6),
         ("{ shop { name } }", {}, 1),
     ],
 )
-def test_requests_cost_what_the_fact_sheet_says(shop: Shopper, query: str, variables: dict[str, Any], cost: int) -> None:
+def test_requests_cost_what_the_fact_sheet_says(
+    shop: Shopper, query: str, variables: dict[str, Any], cost: int
+) -> None:
     assert shop.ask(query, **variables)["extensions"]["cost"]["requestedQueryCost"] == cost
 
 
@@ -109,7 +134,10 @@ def test_setting_stock_costs_13_and_a_refused_mutation_10(shop: Shopper) -> None
 
 
 def test_an_empty_connection_costs_2_and_rows_by_their_number(shop: Shopper) -> None:
-    query = "query Q($q: String) { productVariants(first: 250, query: $q) { nodes { product { id } } } }"
+    query = (
+        "query Q($q: String) { productVariants(first: 250, query: $q) { nodes { product { id } "
+        "} } }"
+    )
 
     assert shop.ask(query, q="sku:none")["extensions"]["cost"]["actualQueryCost"] == 2
     assert shop.ask(query)["extensions"]["cost"]["actualQueryCost"] == 2 + 1 * 2
@@ -145,14 +173,21 @@ def test_quotas_can_be_switched_off(shop: Shopper) -> None:
 
 def test_a_request_that_is_too_dear_is_refused(shop: Shopper) -> None:
     place = 'locationId: "gid://shopify/Location/4"'
-    level = f"inventoryLevel({place}) {{ location {{ id }} quantities(names: []) {{ name }} item {{ variant {{ id }} }} }}"
+    level = (
+        f"inventoryLevel({place}) {{ location {{ id }} quantities(names: []) {{ name }} item {{ "
+        f"variant {{ id }} }} }}"
+    )
     line = "variant { product { id } inventoryItem { " + level + " } }"
 
-    error = shop.error("{ orders(first: 250) { nodes { lineItems(first: 250) { nodes { " + line + " } } } } }")
+    error = shop.error(
+        "{ orders(first: 250) { nodes { lineItems(first: 250) { nodes { " + line + " } } } } }"
+    )
 
     assert error["extensions"]["code"] == "MAX_COST_EXCEEDED"
     assert error["extensions"]["cost"] == 2 + 11 * (1 + 2 + 11 * (1 + 8))
-    assert error["message"].startswith("Query cost is 1124, which exceeds the single query max cost limit (1000).")
+    assert error["message"].startswith(
+        "Query cost is 1124, which exceeds the single query max cost limit (1000)."
+    )
 
 
 # Documents, variables, pages
@@ -173,7 +208,9 @@ def test_a_request_that_is_too_dear_is_refused(shop: Shopper) -> None:
         ("mutation { inventoryActivate { userErrors { code } } }", "undefinedField"),
     ],
 )
-def test_a_document_that_is_wrong_is_refused_with_the_platforms_code(shop: Shopper, query: str, code: str) -> None:
+def test_a_document_that_is_wrong_is_refused_with_the_platforms_code(
+    shop: Shopper, query: str, code: str
+) -> None:
     reply = shop.ask(query)
 
     assert "data" not in reply
@@ -181,16 +218,22 @@ def test_a_document_that_is_wrong_is_refused_with_the_platforms_code(shop: Shopp
 
 
 def test_a_missing_input_field_has_its_own_code(shop: Shopper) -> None:
-    literal = 'mutation { inventorySetQuantities(input: {name: "available", reason: "correction"}) { userErrors { message } } }'
+    literal = (
+        'mutation { inventorySetQuantities(input: {name: "available", reason: "correction"}) { '
+        "userErrors { message } } }"
+    )
 
     assert shop.error(literal)["extensions"]["code"] == "missingRequiredInputObjectAttribute"
 
 
 def test_an_old_field_is_an_invalid_variable_in_the_platforms_words(shop: Shopper) -> None:
-    error = shop.error(SET_STOCK.text, key="k", input={**shop.input(A=(5, 7)), "ignoreCompareQuantity": True})
+    error = shop.error(
+        SET_STOCK.text, key="k", input={**shop.input(A=(5, 7)), "ignoreCompareQuantity": True}
+    )
 
     assert error["message"] == (
-        "Variable $input of type InventorySetQuantitiesInput! was provided invalid value for ignoreCompareQuantity "
+        "Variable $input of type InventorySetQuantitiesInput! was provided invalid value "
+        "for ignoreCompareQuantity "
         "(Field is not defined on InventorySetQuantitiesInput)"
     )
     assert error["extensions"]["code"] == "INVALID_VARIABLE"
@@ -199,10 +242,19 @@ def test_an_old_field_is_an_invalid_variable_in_the_platforms_words(shop: Shoppe
 def test_a_malformed_id_is_an_invalid_variable_and_an_unknown_one_is_null(shop: Shopper) -> None:
     query = "query Q($id: ID!) { order(id: $id) { id } }"
 
-    assert shop.error(query, id="801")["extensions"]["problems"][0]["explanation"] == "Invalid global id '801'"
-    assert shop.ask(query, id="gid://shopify/Order/1") == {"data": {"order": None}, **_extensions(shop, query)}
+    assert (
+        shop.error(query, id="801")["extensions"]["problems"][0]["explanation"]
+        == "Invalid global id '801'"
+    )
+    assert shop.ask(query, id="gid://shopify/Order/1") == {
+        "data": {"order": None},
+        **_extensions(shop, query),
+    }
     wrong = shop.ask(query, id="gid://shopify/Product/1")
-    assert (wrong["data"], wrong["errors"][0]["extensions"]["code"]) == ({"order": None}, "RESOURCE_NOT_FOUND")
+    assert (wrong["data"], wrong["errors"][0]["extensions"]["code"]) == (
+        {"order": None},
+        "RESOURCE_NOT_FOUND",
+    )
 
 
 def _extensions(shop: Shopper, query: str) -> dict[str, Any]:
@@ -214,7 +266,10 @@ def test_lists_of_more_than_250_are_refused(shop: Shopper) -> None:
 
     error = shop.error(SET_STOCK.text, key="k", input={**shop.input(), "quantities": rows})
 
-    assert error["message"] == "The input array size of 251 is greater than the maximum allowed of 250."
+    assert (
+        error["message"]
+        == "The input array size of 251 is greater than the maximum allowed of 250."
+    )
     assert error["path"] == ["inventorySetQuantities", "input", "quantities"]
 
 
@@ -226,7 +281,9 @@ def test_lists_of_more_than_250_are_refused(shop: Shopper) -> None:
         ('(first: 1, after: "bogus")', "Malformed cursor"),
     ],
 )
-def test_paging_mistakes_are_answered_in_the_platforms_words(shop: Shopper, paging: str, message: str) -> None:
+def test_paging_mistakes_are_answered_in_the_platforms_words(
+    shop: Shopper, paging: str, message: str
+) -> None:
     reply = shop.ask(f"{{ orders{paging} {{ nodes {{ id }} }} }}")
 
     assert (reply["data"], reply["errors"][0]["message"]) == (None, message)
@@ -246,10 +303,22 @@ def test_pages_follow_each_other_both_ways(shop: Shopper) -> None:
     back = page(f'last: 2, before: "{second["pageInfo"]["startCursor"]}"')
     reverse = page("first: 2, reverse: true")
 
-    assert [row["sku"] for row in first["nodes"] + second["nodes"]] == ["A", "B", "S0", "S1", "S2", "S3", "S4"]
+    assert [row["sku"] for row in first["nodes"] + second["nodes"]] == [
+        "A",
+        "B",
+        "S0",
+        "S1",
+        "S2",
+        "S3",
+        "S4",
+    ]
     assert [row["sku"] for row in back["nodes"]] == ["B", "S0"]
     assert [row["sku"] for row in reverse["nodes"]] == ["S4", "S3"]
-    assert (first["pageInfo"]["hasNextPage"], second["pageInfo"]["hasNextPage"], back["pageInfo"]["hasPreviousPage"]) == (
+    assert (
+        first["pageInfo"]["hasNextPage"],
+        second["pageInfo"]["hasNextPage"],
+        back["pageInfo"]["hasPreviousPage"],
+    ) == (
         True,
         False,
         True,
@@ -266,7 +335,11 @@ def test_a_filter_that_is_not_known_finds_everything_and_only_warns(shop: Shoppe
 
     assert len(reply["data"]["orders"]["nodes"]) == 1
     assert reply["extensions"]["search"][0]["warnings"] == [
-        {"field": "bogus", "message": "Invalid search field for this query.", "code": "invalid_field"}
+        {
+            "field": "bogus",
+            "message": "Invalid search field for this query.",
+            "code": "invalid_field",
+        }
     ]
 
 
@@ -305,7 +378,10 @@ def test_searches_find_what_they_should(shop: Shopper, search: str, count: int) 
 
 
 def test_a_status_that_is_not_known_warns(shop: Shopper) -> None:
-    assert shop.orders("status:bogus")["extensions"]["search"][0]["warnings"][0]["code"] == "invalid_value"
+    assert (
+        shop.orders("status:bogus")["extensions"]["search"][0]["warnings"][0]["code"]
+        == "invalid_value"
+    )
 
 
 def test_the_index_lags_while_rows_are_fresh(shop: Shopper) -> None:
@@ -333,7 +409,9 @@ def test_a_set_moves_available_and_on_hand_alike(shop: Shopper) -> None:
 
     group = shop.set(A=(3, 7))["inventoryAdjustmentGroup"]
 
-    assert [(row["name"], row["delta"], row["quantityAfterChange"]) for row in group["changes"]] == [
+    assert [
+        (row["name"], row["delta"], row["quantityAfterChange"]) for row in group["changes"]
+    ] == [
         ("available", 4, None),
         ("on_hand", 4, None),
     ]
@@ -345,14 +423,18 @@ def test_on_hand_can_be_set_and_never_below_zero(shop: Shopper) -> None:
 
     assert shop.set("k1", "on_hand", A=(5, 9))["userErrors"] == []
     assert shop.states("A") == [7, 9, 2]
-    assert shop.set("k2", "on_hand", A=(9, -1))["userErrors"][0]["code"] == "INVALID_QUANTITY_NEGATIVE"
+    assert (
+        shop.set("k2", "on_hand", A=(9, -1))["userErrors"][0]["code"] == "INVALID_QUANTITY_NEGATIVE"
+    )
 
 
 def test_one_stale_entry_refuses_the_whole_batch_and_is_not_named(shop: Shopper) -> None:
     payload = shop.set(A=(5, 7), B=(4, 7))
 
     assert payload["inventoryAdjustmentGroup"] is None
-    assert [(error["code"], error["field"]) for error in payload["userErrors"]] == [("CHANGE_FROM_QUANTITY_STALE", None)]
+    assert [(error["code"], error["field"]) for error in payload["userErrors"]] == [
+        ("CHANGE_FROM_QUANTITY_STALE", None)
+    ]
     assert shop.sim.stock() == {"A": 5, "B": 5}
 
 
@@ -372,7 +454,10 @@ def test_the_same_key_answers_again_without_doing_it_again_for_a_day(shop: Shopp
     assert shop.set(A=(5, 7)) == first
     assert shop.sim.stock()["A"] == 5
     shop.sim.switch("time_offset", 24 * 3600.0 + 1)
-    assert shop.set(A=(5, 7))["inventoryAdjustmentGroup"]["id"] != first["inventoryAdjustmentGroup"]["id"]
+    assert (
+        shop.set(A=(5, 7))["inventoryAdjustmentGroup"]["id"]
+        != first["inventoryAdjustmentGroup"]["id"]
+    )
 
 
 def test_the_same_key_for_something_else_is_refused(shop: Shopper) -> None:
@@ -390,7 +475,10 @@ def test_the_key_and_the_condition_are_mandatory_at_run_time(shop: Shopper) -> N
     no_key, neither = shop.ask(bare, input=given), shop.ask(bare, input=without)
 
     assert no_key["data"] == neither["data"] == {"inventorySetQuantities": None}
-    assert no_key["errors"][0]["message"] == "The @idempotent directive is required for this mutation but was not provided."
+    assert (
+        no_key["errors"][0]["message"]
+        == "The @idempotent directive is required for this mutation but was not provided."
+    )
     assert no_key["errors"][0]["path"] == ["inventorySetQuantities"]
     assert neither["errors"][0]["extensions"]["code"] == "INVALID_FIELD_ARGUMENTS"
 
@@ -400,20 +488,42 @@ def test_the_key_and_the_condition_are_mandatory_at_run_time(shop: Shopper) -> N
     [
         ({"name": "reserved"}, "INVALID_NAME", ["input", "name"]),
         ({"reason": "because"}, "INVALID_REASON", ["input", "reason"]),
-        ({"referenceDocumentUri": "no uri"}, "INVALID_REFERENCE_DOCUMENT", ["input", "referenceDocumentUri"]),
+        (
+            {"referenceDocumentUri": "no uri"},
+            "INVALID_REFERENCE_DOCUMENT",
+            ["input", "referenceDocumentUri"],
+        ),
         (
             {"inventoryItemId": "gid://shopify/InventoryItem/1"},
             "INVALID_INVENTORY_ITEM",
             ["input", "quantities", "0", "inventoryItemId"],
         ),
-        ({"locationId": "gid://shopify/Location/1"}, "INVALID_LOCATION", ["input", "quantities", "0", "locationId"]),
-        ({"quantity": 1_000_000_001}, "INVALID_QUANTITY_TOO_HIGH", ["input", "quantities", "0", "quantity"]),
-        ({"quantity": -1_000_000_001}, "INVALID_QUANTITY_TOO_LOW", ["input", "quantities", "0", "quantity"]),
+        (
+            {"locationId": "gid://shopify/Location/1"},
+            "INVALID_LOCATION",
+            ["input", "quantities", "0", "locationId"],
+        ),
+        (
+            {"quantity": 1_000_000_001},
+            "INVALID_QUANTITY_TOO_HIGH",
+            ["input", "quantities", "0", "quantity"],
+        ),
+        (
+            {"quantity": -1_000_000_001},
+            "INVALID_QUANTITY_TOO_LOW",
+            ["input", "quantities", "0", "quantity"],
+        ),
     ],
 )
-def test_wrong_input_is_a_user_error_that_points_to_it(shop: Shopper, change: dict[str, Any], code: str, field: list[str]) -> None:
+def test_wrong_input_is_a_user_error_that_points_to_it(
+    shop: Shopper, change: dict[str, Any], code: str, field: list[str]
+) -> None:
     given = shop.input(A=(5, 7), B=(5, 7))
-    target = given if next(iter(change)) in ("name", "reason", "referenceDocumentUri") else given["quantities"][0]
+    target = (
+        given
+        if next(iter(change)) in ("name", "reason", "referenceDocumentUri")
+        else given["quantities"][0]
+    )
     target.update(change)
 
     payload = shop.ask(SET_STOCK.text, key="k", input=given)["data"]["inventorySetQuantities"]
@@ -426,12 +536,16 @@ def test_twins_in_a_batch_are_each_refused(shop: Shopper) -> None:
     given = shop.input(A=(5, 7))
     given["quantities"] *= 2
 
-    errors = shop.ask(SET_STOCK.text, key="k", input=given)["data"]["inventorySetQuantities"]["userErrors"]
+    errors = shop.ask(SET_STOCK.text, key="k", input=given)["data"]["inventorySetQuantities"][
+        "userErrors"
+    ]
 
     assert [error["field"][2] for error in errors] == ["0", "1"]
 
 
-def test_a_number_at_a_place_where_it_is_not_stocked_is_accepted_and_not_sold_from(shop: Shopper) -> None:
+def test_a_number_at_a_place_where_it_is_not_stocked_is_accepted_and_not_sold_from(
+    shop: Shopper,
+) -> None:
     shop.sim.add_listings([NewListing("C", extra={"stocked": False})])
 
     assert shop.set(C=(0, 9))["userErrors"] == []
@@ -461,7 +575,9 @@ def test_a_number_at_a_place_where_it_is_not_stocked_is_accepted_and_not_sold_fr
         (lambda sim, order: sim.delete_order(order), [3, 5, 2]),
     ],
 )
-def test_orders_move_available_committed_and_on_hand(shop: Shopper, event: Any, states: list[int]) -> None:
+def test_orders_move_available_committed_and_on_hand(
+    shop: Shopper, event: Any, states: list[int]
+) -> None:
     event(shop.sim, shop.sim.place_order({"A": 2}))
 
     assert shop.states("A") == states
@@ -511,16 +627,27 @@ def test_orders_older_than_60_days_need_a_scope(shop: Shopper) -> None:
 # HTTP
 
 
-def test_a_wrong_token_is_401_with_a_text_and_a_wrong_body_400_with_an_object(shop: Shopper) -> None:
+def test_a_wrong_token_is_401_with_a_text_and_a_wrong_body_400_with_an_object(
+    shop: Shopper,
+) -> None:
     wrong = shop.post("{ shop { name } }", token="shpat_x")
-    bare = shop.http.post("/admin/api/2026-10/graphql.json", json={}, headers={"x-shopify-access-token": shop.token})
+    bare = shop.http.post(
+        "/admin/api/2026-10/graphql.json", json={}, headers={"x-shopify-access-token": shop.token}
+    )
 
     assert (wrong.status_code, wrong.json()["errors"][:5]) == (401, "[API]")
-    assert (bare.status_code, bare.json()) == (400, {"errors": {"query": "Required parameter missing or invalid"}})
+    assert (bare.status_code, bare.json()) == (
+        400,
+        {"errors": {"query": "Required parameter missing or invalid"}},
+    )
 
 
-@pytest.mark.parametrize(("asked", "served"), [("2026-10", "2026-10"), ("2026-01", "2026-01"), ("2019-04", "2026-01")])
-def test_an_ended_version_is_served_by_the_oldest_one(shop: Shopper, asked: str, served: str) -> None:
+@pytest.mark.parametrize(
+    ("asked", "served"), [("2026-10", "2026-10"), ("2026-01", "2026-01"), ("2019-04", "2026-01")]
+)
+def test_an_ended_version_is_served_by_the_oldest_one(
+    shop: Shopper, asked: str, served: str
+) -> None:
     response = shop.post("{ shop { name } }", version=asked)
 
     assert response.headers["x-shopify-api-version"] == served
@@ -533,7 +660,10 @@ def test_a_missing_scope_nulls_the_data_and_names_itself(shop: Shopper) -> None:
     reply = shop.orders("")
 
     assert reply["data"] is None
-    assert reply["errors"][0]["message"] == "Access denied for orders field. Required access: `read_orders` access scope."
+    assert (
+        reply["errors"][0]["message"]
+        == "Access denied for orders field. Required access: `read_orders` access scope."
+    )
 
 
 @pytest.mark.parametrize(
@@ -542,12 +672,20 @@ def test_a_missing_scope_nulls_the_data_and_names_itself(shop: Shopper) -> None:
         ("{ shop { name } }", "at least one connection"),
         ("{ productVariants { nodes { id } } }", "not nodes"),
         ("{ shop { name } productVariants { edges { node { id } } } }", "exactly one"),
-        ("query Q($q: String) { productVariants(query: $q) { edges { node { id } } } }", "variables"),
+        (
+            "query Q($q: String) { productVariants(query: $q) { edges { node { id } } } }",
+            "variables",
+        ),
         ("{ productVariants { edges { node { bogus } } } }", "bogus"),
     ],
 )
-def test_a_bulk_query_that_breaks_the_rules_is_refused(shop: Shopper, query: str, words: str) -> None:
-    mutation = "mutation M($q: String!) { bulkOperationRunQuery(query: $q) { bulkOperation { id } userErrors { code message } } }"
+def test_a_bulk_query_that_breaks_the_rules_is_refused(
+    shop: Shopper, query: str, words: str
+) -> None:
+    mutation = (
+        "mutation M($q: String!) { bulkOperationRunQuery(query: $q) { bulkOperation { id } "
+        "userErrors { code message } } }"
+    )
 
     (error,) = shop.ask(mutation, q=query)["data"]["bulkOperationRunQuery"]["userErrors"]
 
@@ -557,7 +695,9 @@ def test_a_bulk_query_that_breaks_the_rules_is_refused(shop: Shopper, query: str
 
 def test_children_of_a_bulk_result_follow_their_parent(shop: Shopper) -> None:
     shop.sim.place_order({"A": 1, "B": 2})
-    operation, _ = shop.sim.platform.bulk.begin("{ orders { edges { node { id name lineItems { edges { node { sku } } } } } } }")
+    operation, _ = shop.sim.platform.bulk.begin(
+        "{ orders { edges { node { id name lineItems { edges { node { sku } } } } } } }"
+    )
     assert operation is not None
     url = shop.sim.platform.bulk.polled(operation.id).url
 
@@ -594,7 +734,9 @@ def test_the_control_api_plays_buyers_and_staff(shop: Shopper) -> None:
 
 
 @pytest.mark.parametrize(("how", "shown"), [("CANCEL", 5), ("NO_RESTOCK", 4)])
-def test_the_control_api_refunds_with_and_without_restocking(shop: Shopper, how: str, shown: int) -> None:
+def test_the_control_api_refunds_with_and_without_restocking(
+    shop: Shopper, how: str, shown: int
+) -> None:
     client = SimulatorClient(shop.server.base_url)
     placed = client.place_order({"A": 1})
 

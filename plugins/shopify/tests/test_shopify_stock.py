@@ -27,19 +27,31 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.anyio
 
-APPLIED, STALE, REFUSED, UNKNOWN = WriteOutcome.APPLIED, WriteOutcome.STALE, WriteOutcome.REFUSED, WriteOutcome.UNKNOWN
+APPLIED, STALE, REFUSED, UNKNOWN = (
+    WriteOutcome.APPLIED,
+    WriteOutcome.STALE,
+    WriteOutcome.REFUSED,
+    WriteOutcome.UNKNOWN,
+)
 
 
 async def refs(bench: Bench) -> dict[str, ListingRef]:
     return {sku: listing.ref for sku, listing in (await bench.listings()).items()}
 
 
-async def push(bench: Bench, key: str = "run-1", **changes: tuple[int | None, int]) -> dict[str, tuple[WriteOutcome, int | None]]:
+async def push(
+    bench: Bench, key: str = "run-1", **changes: tuple[int | None, int]
+) -> dict[str, tuple[WriteOutcome, int | None]]:
     """Ask for changes (sku = (expected, quantity)); the outcomes by sku."""
     known = await refs(bench)
-    writes = [InventoryWrite(known[sku], quantity, expected) for sku, (expected, quantity) in changes.items()]
+    writes = [
+        InventoryWrite(known[sku], quantity, expected)
+        for sku, (expected, quantity) in changes.items()
+    ]
     results = await bench.connector.set_inventory(writes, key)
-    assert sorted(result.external_id for result in results) == sorted(write.ref.external_id for write in writes)
+    assert sorted(result.external_id for result in results) == sorted(
+        write.ref.external_id for write in writes
+    )
     names = {ref.external_id: sku for sku, ref in known.items()}
     return {names[result.external_id]: (result.outcome, result.quantity) for result in results}
 
@@ -51,7 +63,10 @@ async def test_what_is_read_leaves_out_units_of_open_orders(open_bench: Open) ->
 
         levels = await bench.connector.read_inventory(list(known.values()))
 
-    assert {level.external_id: level.quantity for level in levels} == {known["A"].external_id: 3, known["B"].external_id: 0}
+    assert {level.external_id: level.quantity for level in levels} == {
+        known["A"].external_id: 3,
+        known["B"].external_id: 0,
+    }
 
 
 async def test_a_number_is_set_when_the_shop_still_shows_the_expected_one(open_bench: Open) -> None:
@@ -120,8 +135,12 @@ async def test_a_key_used_for_something_else_leaves_the_outcome_unknown(open_ben
         assert bench.sim.stock() == {"A": 8}
 
 
-@pytest.mark.parametrize("kind", [FaultKind.DROP_AFTER, FaultKind.REFUSE_AFTER, FaultKind.MALFORMED])
-async def test_a_lost_answer_is_asked_for_again_and_nothing_is_applied_twice(open_bench: Open, kind: FaultKind) -> None:
+@pytest.mark.parametrize(
+    "kind", [FaultKind.DROP_AFTER, FaultKind.REFUSE_AFTER, FaultKind.MALFORMED]
+)
+async def test_a_lost_answer_is_asked_for_again_and_nothing_is_applied_twice(
+    open_bench: Open, kind: FaultKind
+) -> None:
     async with open_bench({"A": 5}) as bench:
         bench.server.inject(Fault(kind, match="SetStock"))
 
@@ -131,7 +150,9 @@ async def test_a_lost_answer_is_asked_for_again_and_nothing_is_applied_twice(ope
 
 
 @pytest.mark.parametrize("kind", [FaultKind.DROP, FaultKind.REFUSE])
-async def test_a_request_that_failed_before_it_was_applied_is_repeated(open_bench: Open, kind: FaultKind) -> None:
+async def test_a_request_that_failed_before_it_was_applied_is_repeated(
+    open_bench: Open, kind: FaultKind
+) -> None:
     async with open_bench({"A": 5}) as bench:
         bench.server.inject(Fault(kind, match="SetStock", times=2))
 
@@ -140,7 +161,9 @@ async def test_a_request_that_failed_before_it_was_applied_is_repeated(open_benc
 
 
 @pytest.mark.parametrize("kind", [FaultKind.DROP_AFTER, FaultKind.REFUSE_AFTER, FaultKind.DROP])
-async def test_an_outcome_that_stays_unknown_is_told_after_a_bounded_number_of_tries(open_bench: Open, kind: FaultKind) -> None:
+async def test_an_outcome_that_stays_unknown_is_told_after_a_bounded_number_of_tries(
+    open_bench: Open, kind: FaultKind
+) -> None:
     async with open_bench({"A": 5}) as bench:
         bench.server.inject(Fault(kind, match="SetStock", times=99))
 
@@ -160,7 +183,9 @@ async def test_a_refusal_after_a_lost_answer_is_not_taken_for_certain(open_bench
         assert bench.sim.stock() == {"A": 8, "B": 1}
 
 
-async def test_losing_access_after_a_lost_answer_is_still_an_unknown_outcome(open_bench: Open) -> None:
+async def test_losing_access_after_a_lost_answer_is_still_an_unknown_outcome(
+    open_bench: Open,
+) -> None:
     async with open_bench({"A": 5}) as bench:
         bench.server.inject(Fault(FaultKind.DROP_AFTER, match="SetStock"))
         bench.server.inject(Fault(FaultKind.REFUSE, match="SetStock", status=402))
@@ -182,7 +207,9 @@ async def test_shopifys_internal_error_is_repeated_under_the_same_key(open_bench
     assert results == [WriteResult(known["A"].external_id, APPLIED)]
 
 
-async def test_a_failed_attempt_that_shopify_remembers_is_settled_with_a_new_key(open_bench: Open) -> None:
+async def test_a_failed_attempt_that_shopify_remembers_is_settled_with_a_new_key(
+    open_bench: Open,
+) -> None:
     async with open_bench({"A": 5, "B": 5}) as bench:
         bench.sim.switch("failed_keys_remembered", True)
         known = await refs(bench)
@@ -221,7 +248,10 @@ async def test_one_bad_item_is_refused_alone(open_bench: Open) -> None:
         bench.sim.shop.delete_variant(bench.sim.shop.by_sku("B"))
 
         writes = [InventoryWrite(known[sku], 9, 5) for sku in ("A", "B", "SET")]
-        results = {result.external_id: result for result in await bench.connector.set_inventory(writes, "k")}
+        results = {
+            result.external_id: result
+            for result in await bench.connector.set_inventory(writes, "k")
+        }
 
         assert results[known["A"].external_id].outcome is APPLIED
         assert isinstance(results[known["B"].external_id].error, ListingGone)
@@ -239,7 +269,9 @@ async def test_a_listing_that_is_gone_is_told_when_read(open_bench: Open) -> Non
     assert isinstance(level.error, ListingGone)
 
 
-async def test_a_ref_without_its_inventory_item_is_refused_with_what_to_do(open_bench: Open) -> None:
+async def test_a_ref_without_its_inventory_item_is_refused_with_what_to_do(
+    open_bench: Open,
+) -> None:
     async with open_bench({"A": 5}) as bench:
         ref = ListingRef("gid://shopify/ProductVariant/1")
 
@@ -252,7 +284,9 @@ async def test_a_ref_without_its_inventory_item_is_refused_with_what_to_do(open_
 
 
 @pytest.mark.parametrize("extra", [{"stocked": False}, {"tracked": False}])
-async def test_what_cannot_be_synced_is_reported_and_never_written(open_bench: Open, extra: dict[str, Any]) -> None:
+async def test_what_cannot_be_synced_is_reported_and_never_written(
+    open_bench: Open, extra: dict[str, Any]
+) -> None:
     async with open_bench() as bench:
         bench.sim.add_listings([NewListing("A", 4, extra=extra)])
         known = await refs(bench)
@@ -265,7 +299,9 @@ async def test_what_cannot_be_synced_is_reported_and_never_written(open_bench: O
         assert "inventorySetQuantities" not in bench.sim.counters()
 
 
-async def test_an_unstocked_variant_is_stocked_with_its_first_number_when_the_setting_says_so(open_bench: Open) -> None:
+async def test_an_unstocked_variant_is_stocked_with_its_first_number_when_the_setting_says_so(
+    open_bench: Open,
+) -> None:
     async with open_bench(unstocked="activate") as bench:
         bench.sim.add_listings([NewListing("A", extra={"stocked": False})])
         known = await refs(bench)
@@ -278,7 +314,9 @@ async def test_an_unstocked_variant_is_stocked_with_its_first_number_when_the_se
         assert bench.sim.stock() == {"A": 6}
 
 
-async def test_an_untracked_variant_is_tracked_and_its_old_number_compared_first(open_bench: Open) -> None:
+async def test_an_untracked_variant_is_tracked_and_its_old_number_compared_first(
+    open_bench: Open,
+) -> None:
     async with open_bench(untracked="track") as bench:
         bench.sim.add_listings([NewListing("A", 4, extra={"tracked": False})])
 
@@ -309,7 +347,8 @@ async def test_a_number_is_never_set_on_an_inactive_level(open_bench: Open) -> N
         level = bench.sim.shop.by_sku("A").levels[bench.sim.shop.main.number]
         level.active = False
 
-        # The inactive level holds 5 as expected, so Shopify would accept the number and not sell from it.
+        # The inactive level holds 5 as expected, so Shopify would accept the number and not sell
+        # from it.
         assert await push(bench, A=(5, 9)) == {"A": (STALE, None)}
         assert level.available == 5
 
@@ -324,7 +363,9 @@ async def test_a_deleted_location_stops_the_shop_and_names_the_setting(open_benc
             await bench.connector.set_inventory([InventoryWrite(known["A"], 9, 5)], "k")
 
 
-async def test_without_a_choice_the_only_location_that_sells_online_is_taken(open_bench: Open) -> None:
+async def test_without_a_choice_the_only_location_that_sells_online_is_taken(
+    open_bench: Open,
+) -> None:
     async with open_bench({"A": 5}) as bench:
         bench.sim.shop.add_location("Shop floor", sells_online=False)
         bench.sim.shop.add_location("Closed", active=False)
@@ -332,7 +373,9 @@ async def test_without_a_choice_the_only_location_that_sells_online_is_taken(ope
         assert await push(bench, A=(5, 6)) == {"A": (APPLIED, None)}
 
 
-async def test_several_possible_locations_are_listed_for_the_merchant_to_choose(open_bench: Open) -> None:
+async def test_several_possible_locations_are_listed_for_the_merchant_to_choose(
+    open_bench: Open,
+) -> None:
     async with open_bench({"A": 5}) as bench:
         tokyo = bench.sim.shop.add_location("Tokyo")
 
@@ -343,7 +386,9 @@ async def test_several_possible_locations_are_listed_for_the_merchant_to_choose(
 async def test_the_chosen_location_is_the_one_that_is_written_to(open_bench: Open) -> None:
     async with open_bench({"A": 5}) as bench:
         tokyo = bench.sim.shop.add_location("Tokyo")
-        chosen = ShopifySettings(**{**bench.server.settings(), "location": str(tokyo.number), "unstocked": "activate"})
+        chosen = ShopifySettings(
+            **{**bench.server.settings(), "location": str(tokyo.number), "unstocked": "activate"}
+        )
         other = type(bench.connector)(bench.context, chosen)
         try:
             listings = [row async for page in other.list_listings(None) for row in page.listings]
@@ -361,7 +406,9 @@ async def test_a_whole_batch_of_250_goes_in_one_request(open_bench: Open) -> Non
         known = await refs(bench)
         await bench.connector.read_inventory(list(known.values()))
 
-        results = await bench.connector.set_inventory([InventoryWrite(ref, 2, 1) for ref in known.values()], "k")
+        results = await bench.connector.set_inventory(
+            [InventoryWrite(ref, 2, 1) for ref in known.values()], "k"
+        )
 
         assert {result.outcome for result in results} == {APPLIED}
         assert bench.sim.counters()["inventorySetQuantities"] == 1
@@ -380,10 +427,14 @@ async def test_a_throttled_write_waits_for_its_points_and_goes_through(open_benc
         assert bench.sim.counters()["throttled"] == 1
 
 
-async def test_a_long_throttle_is_left_to_the_host_and_nothing_was_applied(open_bench: Open) -> None:
+async def test_a_long_throttle_is_left_to_the_host_and_nothing_was_applied(
+    open_bench: Open,
+) -> None:
     async with open_bench({"A": 5}) as bench:
         headers = (("retry-after", "120"),)
-        bench.server.inject(Fault(FaultKind.REFUSE, match="SetStock", status=429, body="<html>", headers=headers))
+        bench.server.inject(
+            Fault(FaultKind.REFUSE, match="SetStock", status=429, body="<html>", headers=headers)
+        )
 
         with pytest.raises(Throttled) as raised:
             await push(bench, A=(5, 8))

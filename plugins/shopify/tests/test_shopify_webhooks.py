@@ -21,23 +21,39 @@ if TYPE_CHECKING:
     from conftest import Open
 
 SETTINGS = ShopifySettings(
-    shop="example.myshopify.com", access_token="shpat_1", client_secret="new-secret", previous_client_secret="old-secret"
+    shop="example.myshopify.com",
+    access_token="shpat_1",
+    client_secret="new-secret",
+    previous_client_secret="old-secret",
 )
-BODY = b'{"id": 801, "admin_graphql_api_id": "gid://shopify/Order/801", "email": "buyer@example.com"}'
+BODY = (
+    b'{"id": 801, "admin_graphql_api_id": "gid://shopify/Order/801", "email": "buyer@example.com"}'
+)
 
 
-def headers(body: bytes = BODY, *, secret: str = "new-secret", topic: str = "orders/updated", **more: str) -> dict[str, str]:
+def headers(
+    body: bytes = BODY, *, secret: str = "new-secret", topic: str = "orders/updated", **more: str
+) -> dict[str, str]:
     signature = base64.b64encode(hmac.new(secret.encode(), body, hashlib.sha256).digest()).decode()
-    named = {"X-Shopify-Topic": topic, "X-Shopify-Hmac-Sha256": signature, "X-Shopify-Webhook-Id": "w1"}
+    named = {
+        "X-Shopify-Topic": topic,
+        "X-Shopify-Hmac-Sha256": signature,
+        "X-Shopify-Webhook-Id": "w1",
+    }
     return {**named, "X-Shopify-Shop-Domain": "example.myshopify.com", **more}
 
 
 def test_a_verified_order_is_a_hint() -> None:
-    assert hint_of(SETTINGS, headers(), BODY) == WebhookHint("w1", "orders/updated", ("gid://shopify/Order/801",))
+    assert hint_of(SETTINGS, headers(), BODY) == WebhookHint(
+        "w1", "orders/updated", ("gid://shopify/Order/801",)
+    )
 
 
 def test_names_of_headers_may_be_written_in_any_case() -> None:
-    assert hint_of(SETTINGS, {name.lower(): value for name, value in headers().items()}, BODY) is not None
+    assert (
+        hint_of(SETTINGS, {name.lower(): value for name, value in headers().items()}, BODY)
+        is not None
+    )
 
 
 @pytest.mark.parametrize(
@@ -51,7 +67,9 @@ def test_names_of_headers_may_be_written_in_any_case() -> None:
         ("orders/create", b'{"id": true}', ()),
     ],
 )
-def test_a_hint_names_the_orders_that_it_can(topic: str, body: bytes, orders: tuple[str, ...]) -> None:
+def test_a_hint_names_the_orders_that_it_can(
+    topic: str, body: bytes, orders: tuple[str, ...]
+) -> None:
     hint = hint_of(SETTINGS, headers(body, topic=topic), body)
 
     assert hint is not None
@@ -64,7 +82,9 @@ def test_what_our_own_writes_cause_is_not_followed(topic: str) -> None:
 
 
 def test_another_shops_notification_is_not_followed() -> None:
-    assert hint_of(SETTINGS, headers(**{"X-Shopify-Shop-Domain": "other.myshopify.com"}), BODY) is None
+    assert (
+        hint_of(SETTINGS, headers(**{"X-Shopify-Shop-Domain": "other.myshopify.com"}), BODY) is None
+    )
 
 
 def test_the_secret_before_a_rotation_still_verifies() -> None:
@@ -72,7 +92,13 @@ def test_the_secret_before_a_rotation_still_verifies() -> None:
 
 
 @pytest.mark.parametrize(
-    "given", [headers(secret="other"), {"X-Shopify-Topic": "orders/create"}, headers(b"{}"), {"X-Shopify-Hmac-Sha256": "é"}]
+    "given",
+    [
+        headers(secret="other"),
+        {"X-Shopify-Topic": "orders/create"},
+        headers(b"{}"),
+        {"X-Shopify-Hmac-Sha256": "é"},
+    ],
 )
 def test_a_wrong_signature_is_refused(given: dict[str, str]) -> None:
     with pytest.raises(CredentialsRejected):
@@ -89,13 +115,21 @@ def test_without_a_secret_nothing_is_believed() -> None:
 @pytest.mark.anyio
 async def test_what_the_simulated_shop_sends_is_verified(open_bench: Open) -> None:
     async with open_bench({"A": 5}) as bench:
-        bench.sim.platform.webhooks.subscriptions.update({"ORDERS_CREATE": "https://h", "INVENTORY_LEVELS_UPDATE": "https://h"})
+        bench.sim.platform.webhooks.subscriptions.update(
+            {"ORDERS_CREATE": "https://h", "INVENTORY_LEVELS_UPDATE": "https://h"}
+        )
         placed = bench.sim.place_order({"A": 1})
         bench.sim.set_stock("A", 9)
 
-        hints = [bench.connector.parse_webhook(sent.headers, sent.body) for sent in bench.sim.platform.webhooks.sent]
+        hints = [
+            bench.connector.parse_webhook(sent.headers, sent.body)
+            for sent in bench.sim.platform.webhooks.sent
+        ]
 
-    assert [hint and (hint.topic, hint.order_ids) for hint in hints] == [("orders/create", (placed,)), None]
+    assert [hint and (hint.topic, hint.order_ids) for hint in hints] == [
+        ("orders/create", (placed,)),
+        None,
+    ]
 
 
 @dataclass
@@ -129,7 +163,9 @@ def listener() -> Iterator[Listener]:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     found.url = f"http://127.0.0.1:{server.server_port}/webhooks"
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+    thread = threading.Thread(
+        target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True
+    )
     thread.start()
     yield found
     server.shutdown()
@@ -138,9 +174,15 @@ def listener() -> Iterator[Listener]:
 
 
 @pytest.mark.anyio
-async def test_the_simulated_shop_posts_duplicates_and_repeats_what_was_refused(open_bench: Open, listener: Listener) -> None:
+async def test_the_simulated_shop_posts_duplicates_and_repeats_what_was_refused(
+    open_bench: Open, listener: Listener
+) -> None:
     async with open_bench({"A": 5}) as bench:
-        for name, value in {"webhook_url": listener.url, "webhook_copies": 2, "webhook_retry_after": 0.01}.items():
+        for name, value in {
+            "webhook_url": listener.url,
+            "webhook_copies": 2,
+            "webhook_retry_after": 0.01,
+        }.items():
             bench.sim.switch(name, value)
         listener.refusing, listener.wanted = 1, 3
 
@@ -148,8 +190,12 @@ async def test_the_simulated_shop_posts_duplicates_and_repeats_what_was_refused(
 
         assert await anyio.to_thread.run_sync(listener.settled.wait, 10)
         hints = [bench.connector.parse_webhook(headers, body) for headers, body in listener.heard]
-    assert [hint and (hint.topic, tuple(hint.order_ids)) for hint in hints] == [("orders/create", (placed,))] * 3
-    assert len({hint.delivery_id for hint in hints if hint}) == 1, "a retry and a duplicate are known by their id"
+    assert [hint and (hint.topic, tuple(hint.order_ids)) for hint in hints] == [
+        ("orders/create", (placed,))
+    ] * 3
+    assert len({hint.delivery_id for hint in hints if hint}) == 1, (
+        "a retry and a duplicate are known by their id"
+    )
 
 
 @pytest.mark.anyio

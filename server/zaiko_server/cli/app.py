@@ -29,7 +29,7 @@ app = typer.Typer(
 
     `zaiko demo` shows it at work. `zaiko serve` starts a server; every other command speaks to one over gRPC.
 
-    --address, --merchant, --output and those about TLS and tokens may stand anywhere on the line.""",
+    --address, --merchant, --output and those about TLS and tokens may stand anywhere on the line.""",  # noqa: E501
 )
 
 
@@ -37,18 +37,39 @@ app = typer.Typer(
 def _options(
     context: typer.Context,
     address: Annotated[
-        str, typer.Option(envvar="ZAIKO_ADDRESS", metavar="HOST:PORT", help="The server.", show_default=True)
+        str,
+        typer.Option(
+            envvar="ZAIKO_ADDRESS", metavar="HOST:PORT", help="The server.", show_default=True
+        ),
     ] = DEFAULT_ADDRESS,
     merchant: Annotated[
-        str, typer.Option(envvar="ZAIKO_MERCHANT", metavar="ID", help="The merchant; not needed where there is only one.")
+        str,
+        typer.Option(
+            envvar="ZAIKO_MERCHANT",
+            metavar="ID",
+            help="The merchant; not needed where there is only one.",
+        ),
     ] = "",
-    output: Annotated[Output, typer.Option(help="Tables for people, or JSON for scripts.")] = Output.TABLE,
-    tls: Annotated[bool, typer.Option("--tls", envvar="ZAIKO_TLS", help="Speak TLS, trusting the system's CAs.")] = False,
-    ca: Annotated[Path | None, typer.Option(envvar="ZAIKO_CA", metavar="FILE", help="Speak TLS, trusting this CA (PEM).")] = None,
-    cert: Annotated[
-        Path | None, typer.Option(envvar="ZAIKO_CERT", metavar="FILE", help="Our certificate (PEM), for mutual TLS.")
+    output: Annotated[
+        Output, typer.Option(help="Tables for people, or JSON for scripts.")
+    ] = Output.TABLE,
+    tls: Annotated[
+        bool,
+        typer.Option("--tls", envvar="ZAIKO_TLS", help="Speak TLS, trusting the system's CAs."),
+    ] = False,
+    ca: Annotated[
+        Path | None,
+        typer.Option(envvar="ZAIKO_CA", metavar="FILE", help="Speak TLS, trusting this CA (PEM)."),
     ] = None,
-    key: Annotated[Path | None, typer.Option(envvar="ZAIKO_KEY", metavar="FILE", help="Its key (PEM).")] = None,
+    cert: Annotated[
+        Path | None,
+        typer.Option(
+            envvar="ZAIKO_CERT", metavar="FILE", help="Our certificate (PEM), for mutual TLS."
+        ),
+    ] = None,
+    key: Annotated[
+        Path | None, typer.Option(envvar="ZAIKO_KEY", metavar="FILE", help="Its key (PEM).")
+    ] = None,
     token_file: Annotated[
         Path | None,
         typer.Option(
@@ -64,7 +85,16 @@ def _options(
 
 
 commands.add_to(app)
-_ANYWHERE = ("--address", "--merchant", "--output", "--tls", "--ca", "--cert", "--key", "--token-file")
+_ANYWHERE = (
+    "--address",
+    "--merchant",
+    "--output",
+    "--tls",
+    "--ca",
+    "--cert",
+    "--key",
+    "--token-file",
+)
 
 
 def _token(path: Path | None) -> str:
@@ -74,11 +104,18 @@ def _token(path: Path | None) -> str:
     try:
         return path.read_text().strip()
     except OSError as error:
-        raise Failed(f"{path} cannot be read ({error.strerror}). Name the file with the token with --token-file.", USAGE) from None
+        raise Failed(
+            (
+                f"{path} cannot be read ({error.strerror}). Name the file with the token with "
+                "--token-file."
+            ),
+            USAGE,
+        ) from None
 
 
 def run(arguments: Sequence[str] | None = None) -> None:
-    """Run one command and exit. Refusals are one sentence on standard error and an exit code that is not 0."""
+    """Run one command and exit. Refusals are one sentence on standard error and an exit code that
+    is not 0."""
     given = hoisted(list(sys.argv[1:] if arguments is None else arguments))
     address = _address(given)
     try:

@@ -25,7 +25,9 @@ from zaiko_server.cli.show import last, optional, word, words
 if TYPE_CHECKING:
     from zaiko_core.plugin_host.loader import Registry
 
-merchants = typer.Typer(no_args_is_help=True, help="Merchants: who owns warehouses, products and shops.")
+merchants = typer.Typer(
+    no_args_is_help=True, help="Merchants: who owns warehouses, products and shops."
+)
 warehouses = typer.Typer(no_args_is_help=True, help="Warehouses: where stock is.")
 products = typer.Typer(no_args_is_help=True, help="Products: what is stocked, known by its code.")
 
@@ -36,7 +38,14 @@ def connectors(
     context: typer.Context,
     connector: Annotated[str, typer.Argument(help="Show one of them, with its settings.")] = "",
     local: Annotated[
-        bool, typer.Option("--local", help="What is installed here, without asking a server. Ends with 1 when one failed to load.")
+        bool,
+        typer.Option(
+            "--local",
+            help=(
+                "What is installed here, without asking a server. Ends with 1 when one failed "
+                "to load."
+            ),
+        ),
     ] = False,
 ) -> None:
     """The platforms that the server can speak to, and plugins that failed to load."""
@@ -44,13 +53,27 @@ def connectors(
     client, show = command.client, command.show
     if not connector:
         request = connector_service_pb2.ListConnectorsRequest()
-        known = _installed() if local else list(client.pages(client.connectors.ListConnectors, request, "connectors"))
+        known = (
+            _installed()
+            if local
+            else list(client.pages(client.connectors.ListConnectors, request, "connectors"))
+        )
         show.items(
             "Connectors",
             ["connector", "state", "version", "inventory", "distribution", "problem"],
             known,
-            lambda c: (last(c.name), word(c, "state"), c.version, word(c, "inventory_mode"), c.distribution, _failure(c)),
-            empty="No connector is installed. Install one, such as the distribution zaiko-shopify, and restart the server.",
+            lambda c: (
+                last(c.name),
+                word(c, "state"),
+                c.version,
+                word(c, "inventory_mode"),
+                c.distribution,
+                _failure(c),
+            ),
+            empty=(
+                "No connector is installed. Install one, such as the distribution "
+                "zaiko-shopify, and restart the server."
+            ),
         )
         if local and any(item.HasField("failure") for item in known):
             raise typer.Exit(1)
@@ -59,10 +82,15 @@ def connectors(
     if local:
         here = {item.name: item for item in _installed()}
         if name not in here:
-            raise Failed(f"{last(name)} is not installed here; there are {', '.join(map(last, here)) or 'none'}.")
+            raise Failed(
+                f"{last(name)} is not installed here; there are "
+                f"{', '.join(map(last, here)) or 'none'}."
+            )
         found = here[name]
     else:
-        found = client.call(client.connectors.GetConnector, connector_service_pb2.GetConnectorRequest(name=name)).connector
+        found = client.call(
+            client.connectors.GetConnector, connector_service_pb2.GetConnectorRequest(name=name)
+        ).connector
     facts = [
         ("connector", last(found.name)),
         ("platform", found.display_name),
@@ -112,12 +140,16 @@ def installed(registry: Registry) -> list[connector_pb2.Connector]:
 def _failure(connector: connector_pb2.Connector) -> str:
     if not connector.HasField("failure"):
         return ""
-    return f"{word(connector.failure, 'stage')}: {connector.failure.message} {connector.failure.hint}"
+    return (
+        f"{word(connector.failure, 'stage')}: {connector.failure.message} {connector.failure.hint}"
+    )
 
 
 @merchants.command("create")
 def create_merchant(
-    context: typer.Context, merchant: Annotated[str, typer.Argument(help="Its id, such as acme.")], name: Name = ""
+    context: typer.Context,
+    merchant: Annotated[str, typer.Argument(help="Its id, such as acme.")],
+    name: Name = "",
 ) -> None:
     """Create a merchant."""
     command: Command = context.obj
@@ -137,7 +169,9 @@ def list_merchants(context: typer.Context) -> None:
     command.show.items(
         "Merchants",
         ["merchant", "name", "sync offered", "revision#"],
-        client.pages(client.merchants.ListMerchants, merchant_service_pb2.ListMerchantsRequest(), "merchants"),
+        client.pages(
+            client.merchants.ListMerchants, merchant_service_pb2.ListMerchantsRequest(), "merchants"
+        ),
         lambda m: (last(m.name), m.display_name, m.inventory_sync_available, m.revision),
         empty="There is no merchant yet. Create one with `zaiko merchants create ID`.",
     )
@@ -156,12 +190,17 @@ def get_merchant(context: typer.Context) -> None:
 def update_merchant(
     context: typer.Context,
     name: Annotated[str | None, typer.Option("--name", help="What people call it.")] = None,
-    sync: Annotated[bool | None, typer.Option("--sync/--no-sync", help="Whether inventory sync is offered to it.")] = None,
+    sync: Annotated[
+        bool | None,
+        typer.Option("--sync/--no-sync", help="Whether inventory sync is offered to it."),
+    ] = None,
 ) -> None:
     """Rename the merchant, or offer or withdraw inventory sync."""
     command: Command = context.obj
     client = command.client
-    changed = merchant_pb2.Merchant(name=client.parent, display_name=name or "", inventory_sync_available=sync)
+    changed = merchant_pb2.Merchant(
+        name=client.parent, display_name=name or "", inventory_sync_available=sync
+    )
     request = merchant_service_pb2.UpdateMerchantRequest(merchant=changed)
     _show_merchant(command, client.call(client.merchants.UpdateMerchant, request).merchant)
 
@@ -181,13 +220,17 @@ def _show_merchant(command: Command, merchant: merchant_pb2.Merchant) -> None:
 
 @warehouses.command("create")
 def create_warehouse(
-    context: typer.Context, warehouse: Annotated[str, typer.Argument(help="Its id, such as tokyo.")], name: Name = ""
+    context: typer.Context,
+    warehouse: Annotated[str, typer.Argument(help="Its id, such as tokyo.")],
+    name: Name = "",
 ) -> None:
     """Create a warehouse."""
     command: Command = context.obj
     client = command.client
     request = warehouse_service_pb2.CreateWarehouseRequest(
-        parent=client.parent, warehouse_id=warehouse, warehouse=warehouse_pb2.Warehouse(display_name=name or warehouse)
+        parent=client.parent,
+        warehouse_id=warehouse,
+        warehouse=warehouse_pb2.Warehouse(display_name=name or warehouse),
     )
     made = client.call(client.warehouses.CreateWarehouse, request).warehouse
     command.show.done(made, f"Created {made.name}.")
@@ -212,7 +255,10 @@ def list_warehouses(context: typer.Context) -> None:
 def create_product(
     context: typer.Context,
     code: Annotated[str, typer.Argument(help="Its code; shops' skus are matched with it.")],
-    product: Annotated[str, typer.Option("--id", help="The last part of its name; without it, the server makes one.")] = "",
+    product: Annotated[
+        str,
+        typer.Option("--id", help="The last part of its name; without it, the server makes one."),
+    ] = "",
     barcode: Annotated[str, typer.Option(help="JAN, EAN or UPC.")] = "",
     name: Annotated[str, typer.Option("--name", help="What people call it.")] = "",
 ) -> None:
@@ -252,7 +298,9 @@ def list_products(
 
 
 @products.command("get")
-def get_product(context: typer.Context, product: Annotated[str, typer.Argument(help="Code or id.")]) -> None:
+def get_product(
+    context: typer.Context, product: Annotated[str, typer.Argument(help="Code or id.")]
+) -> None:
     """Show one product."""
     command: Command = context.obj
     client = command.client
@@ -261,7 +309,9 @@ def get_product(context: typer.Context, product: Annotated[str, typer.Argument(h
 
 
 @products.command("archive")
-def archive_product(context: typer.Context, product: Annotated[str, typer.Argument(help="Code or id.")]) -> None:
+def archive_product(
+    context: typer.Context, product: Annotated[str, typer.Argument(help="Code or id.")]
+) -> None:
     """Archive a product that no listing is linked to. Its history stays."""
     command: Command = context.obj
     client = command.client

@@ -47,7 +47,8 @@ FINAL = frozenset(
 
 
 class Client:
-    """One server, and the merchant whose data is meant. Opens its connection when it is first used; close it."""
+    """One server, and the merchant whose data is meant. Opens its connection when it is first used;
+    close it."""
 
     def __init__(self, connection: Connection, merchant: str = "") -> None:
         self.connection, self._merchant = connection, merchant
@@ -123,27 +124,39 @@ class Client:
     def parent(self) -> str:
         """The merchant's name: the one that was chosen, or the only one there is."""
         if self._merchant:
-            return self._merchant if self._merchant.startswith("merchants/") else f"merchants/{self._merchant}"
-        reply = self.call(self.merchants.ListMerchants, merchant_service_pb2.ListMerchantsRequest(page_size=10))
+            return (
+                self._merchant
+                if self._merchant.startswith("merchants/")
+                else f"merchants/{self._merchant}"
+            )
+        reply = self.call(
+            self.merchants.ListMerchants, merchant_service_pb2.ListMerchantsRequest(page_size=10)
+        )
         names = [merchant.name for merchant in reply.merchants]
         if len(names) == 1:
             return names[0]
         if not names:
             raise Failed("There is no merchant yet. Create one with `zaiko merchants create ID`.")
         ids = ", ".join(name.split("/")[1] for name in names)
-        raise Failed(f"Which merchant? Say it with --merchant or ZAIKO_MERCHANT; there are {ids}.", USAGE)
+        raise Failed(
+            f"Which merchant? Say it with --merchant or ZAIKO_MERCHANT; there are {ids}.", USAGE
+        )
 
     def name(self, collection: str, thing: str) -> str:
         """The name of a thing of the merchant, from its id or its name."""
         return thing if thing.startswith("merchants/") else f"{self.parent}/{collection}/{thing}"
 
-    def call(self, method: Callable[..., Answer], request: Message, *, seconds: float = _SECONDS) -> Answer:
+    def call(
+        self, method: Callable[..., Answer], request: Message, *, seconds: float = _SECONDS
+    ) -> Answer:
         """One call. A mutation gets a request id, so that it may be repeated."""
         if "request_id" in request.DESCRIPTOR.fields_by_name and not request.request_id:  # type: ignore[attr-defined]
             request.request_id = str(uuid.uuid4())  # type: ignore[attr-defined]
         return method(request, timeout=seconds, metadata=self.connection.metadata)
 
-    def pages(self, method: Callable[..., Any], request: Any, field: str, *, limit: int = 0) -> Iterator[Any]:
+    def pages(
+        self, method: Callable[..., Any], request: Any, field: str, *, limit: int = 0
+    ) -> Iterator[Any]:
         """The items of a list, page by page; at most `limit` when it is set."""
         seen = 0
         while True:
@@ -156,9 +169,11 @@ class Client:
             if not reply.next_page_token or (limit and seen >= limit):
                 return
 
-    def wait(self, operation: operation_pb2.Operation, *, seconds: float = 3600) -> Iterator[operation_pb2.Operation]:
-        """The operation again and again until it has ended; the last one is final. It goes on while the server is started anew, so
-        that is waited for too."""
+    def wait(
+        self, operation: operation_pb2.Operation, *, seconds: float = 3600
+    ) -> Iterator[operation_pb2.Operation]:
+        """The operation again and again until it has ended; the last one is final. It goes on while
+        the server is started anew, so that is waited for too."""
         yield operation
         silent = 0.0
         while operation.state not in FINAL and seconds > 0:

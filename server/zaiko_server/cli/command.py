@@ -18,7 +18,8 @@ class Output(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """The server that was chosen, and the way to show what it answers. Every command finds it in its context."""
+    """The server that was chosen, and the way to show what it answers. Every command finds it in
+    its context."""
 
     client: Client
     show: Show

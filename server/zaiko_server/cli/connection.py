@@ -16,7 +16,8 @@ DEFAULT_ADDRESS = "localhost:50051"
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """`ca`, `cert` or `tls` mean TLS: with this CA (else the system's), as this client. `token` goes with every call."""
+    """`ca`, `cert` or `tls` mean TLS: with this CA (else the system's), as this client. `token`
+    goes with every call."""
 
     address: str = DEFAULT_ADDRESS
     tls: bool = False
@@ -37,17 +38,27 @@ class Connection:
         return (client, ("authorization", f"Bearer {self.token}")) if self.token else (client,)
 
     def channel(self) -> grpc.Channel:
-        """A connection, opened when it is first used. Raises Failed for what cannot work, and for a token that others could read on
-        its way."""
+        """A connection, opened when it is first used. Raises Failed for what cannot work, and for a
+        token that others could read on its way."""
         options = [("grpc.primary_user_agent", "zaiko-cli")]
         if (self.cert is None) != (self.key is None):
-            raise Failed("--cert and --key go together: the certificate and its key, both PEM.", USAGE)
+            raise Failed(
+                "--cert and --key go together: the certificate and its key, both PEM.", USAGE
+            )
         if not self.secure:
             if self.token and not is_local(self.address):
-                raise Failed(f"The token would go to {self.address} unencrypted. Add --tls, or --ca with the server's CA.", USAGE)
+                raise Failed(
+                    (
+                        f"The token would go to {self.address} unencrypted. Add --tls, or --ca "
+                        "with the server's CA."
+                    ),
+                    USAGE,
+                )
             return grpc.insecure_channel(self.address, options=options)
         read = [None if path is None else _read(path) for path in (self.ca, self.key, self.cert)]
-        return grpc.secure_channel(self.address, grpc.ssl_channel_credentials(*read), options=options)
+        return grpc.secure_channel(
+            self.address, grpc.ssl_channel_credentials(*read), options=options
+        )
 
 
 def _read(path: Path) -> bytes:

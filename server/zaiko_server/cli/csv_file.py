@@ -13,9 +13,11 @@ from zaiko_server.cli.failure import USAGE, Failed
 
 
 @contextmanager
-def opened(file: Path, columns: Sequence[str], *, needed: Sequence[str]) -> Iterator[csv.DictReader[str]]:
-    """Its lines; `-` is standard input. Raises Failed for a file that cannot be read, or whose header lacks a needed column or has
-    one that is not in `columns`."""
+def opened(
+    file: Path, columns: Sequence[str], *, needed: Sequence[str]
+) -> Iterator[csv.DictReader[str]]:
+    """Its lines; `-` is standard input. Raises Failed for a file that cannot be read, or whose
+    header lacks a needed column or has one that is not in `columns`."""
     if str(file) == "-":
         yield _table(sys.stdin, columns, needed)
         return
@@ -31,6 +33,10 @@ def _table(source: TextIO, columns: Sequence[str], needed: Sequence[str]) -> csv
     missing = [name for name in needed if name not in (table.fieldnames or ())]
     unknown = [name for name in table.fieldnames or () if name not in columns]
     if missing or unknown:
-        wrong = f"lacks {', '.join(missing)}" if missing else f"has {', '.join(unknown)}, which is not known"
+        wrong = (
+            f"lacks {', '.join(missing)}"
+            if missing
+            else f"has {', '.join(unknown)}, which is not known"
+        )
         raise Failed(f"The header {wrong}; columns are {', '.join(columns)}.", USAGE)
     return table

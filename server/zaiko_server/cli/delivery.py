@@ -23,14 +23,23 @@ _NEEDED = ("sku", "units")
 
 def deliver(
     context: typer.Context,
-    file: Annotated[Path, typer.Argument(help="CSV with a header; - is standard input.", allow_dash=True)],
-    cause: Annotated[str, typer.Option(metavar="KEY", help="Your own key of this delivery: told again, it changes nothing.")],
-    warehouse: Annotated[str, typer.Option(help="Of lines that name none. Not needed where there is only one.")] = "",
+    file: Annotated[
+        Path, typer.Argument(help="CSV with a header; - is standard input.", allow_dash=True)
+    ],
+    cause: Annotated[
+        str,
+        typer.Option(
+            metavar="KEY", help="Your own key of this delivery: told again, it changes nothing."
+        ),
+    ],
+    warehouse: Annotated[
+        str, typer.Option(help="Of lines that name none. Not needed where there is only one.")
+    ] = "",
 ) -> None:
     """Record a delivery note from a CSV file, at most 1,000 lines, all or none.
 
-    Columns: sku, units, and where they apply warehouse, note. A product may stand in several lines. Where one line is wrong,
-    nothing is recorded.
+    Columns: sku, units, and where they apply warehouse, note. A product may stand in several lines.
+    Where one line is wrong, nothing is recorded.
     """
     command: Command = context.obj
     client = command.client
@@ -70,7 +79,9 @@ def _units(number: int, typed: str) -> int:
     try:
         return int(typed)
     except ValueError:
-        raise Failed(f"Line {number}: units are a whole number, not {typed[:50]!r}.", USAGE) from None
+        raise Failed(
+            f"Line {number}: units are a whole number, not {typed[:50]!r}.", USAGE
+        ) from None
 
 
 def _show(command: Command, reply: Any, products: Sequence[str]) -> None:
@@ -78,7 +89,9 @@ def _show(command: Command, reply: Any, products: Sequence[str]) -> None:
         command.show.done(reply, "")
         return
     codes = find.codes(command.client, products)
-    rows = [(codes[stock.product], stock.physical, stock.free, stock.synced) for stock in reply.stocks]
+    rows = [
+        (codes[stock.product], stock.physical, stock.free, stock.synced) for stock in reply.stocks
+    ]
     command.show.table("", ["product", "physical#", "free#", "synced#"], rows)
     known = sum(result.already_recorded for result in reply.results)
     command.show.note(f"{len(reply.results) - known} recorded, {known} had been recorded before.")

@@ -13,7 +13,12 @@ from typing import Annotated
 
 import grpc
 import typer
-from zaiko.v1 import connector_service_pb2, merchant_service_pb2, merchant_service_pb2_grpc, sync_service_pb2
+from zaiko.v1 import (
+    connector_service_pb2,
+    merchant_service_pb2,
+    merchant_service_pb2_grpc,
+    sync_service_pb2,
+)
 
 from zaiko_server.cli.catalogue import installed
 from zaiko_server.cli.client import Client
@@ -30,14 +35,22 @@ def doctor(
     context: typer.Context,
     db: Annotated[
         str,
-        typer.Option("--db", metavar="PATH|URL", help="Look at this database, without a server; else at the server, by its RPCs."),
+        typer.Option(
+            "--db",
+            metavar="PATH|URL",
+            help="Look at this database, without a server; else at the server, by its RPCs.",
+        ),
     ] = "",
     secret_key_file: Annotated[
-        Path, typer.Option(envvar="ZAIKO_SECRET_KEY_FILE", help="With --db: the key that seals shops' credentials.")
+        Path,
+        typer.Option(
+            envvar="ZAIKO_SECRET_KEY_FILE", help="With --db: the key that seals shops' credentials."
+        ),
     ] = Path("zaiko.key"),
     quiet: Annotated[bool, typer.Option("--quiet", help="Only what is not well.")] = False,
 ) -> None:
-    """Check an installation. Each finding says what to do. Ends with 0 when all is well, 1 with warnings, 2 with problems."""
+    """Check an installation. Each finding says what to do. Ends with 0 when all is well, 1 with
+    warnings, 2 with problems."""
     # Late, here and below: no other command needs them, and they take a second to load.
     from zaiko_server.doctor import installation
 
@@ -45,7 +58,11 @@ def doctor(
     chosen = str(context.find_root().params.get("merchant") or "").removeprefix("merchants/")
     found = [*installation.versions(sys.version_info[:3], _installed())]
     found += _of_database(db, secret_key_file, chosen) if db else _of_server(command.client, chosen)
-    _tell(command.show, [finding for finding in found if not quiet or finding.level is not Level.OK], worst(found))
+    _tell(
+        command.show,
+        [finding for finding in found if not quiet or finding.level is not Level.OK],
+        worst(found),
+    )
     raise typer.Exit(int(worst(found)))
 
 
@@ -78,12 +95,18 @@ def _merchants(client: Client, chosen: str) -> Iterator[Finding]:
         names = [f"merchants/{chosen}"]
     else:
         request = merchant_service_pb2.ListMerchantsRequest()
-        names = [found.name for found in client.pages(client.merchants.ListMerchants, request, "merchants")]
+        names = [
+            found.name
+            for found in client.pages(client.merchants.ListMerchants, request, "merchants")
+        ]
     if not names:
         yield ok("merchants", "there is none yet")
     for name in names:
         yield from merchant.check(
-            last(name), client.call(client.syncs.GetSyncStatus, sync_service_pb2.GetSyncStatusRequest(parent=name))
+            last(name),
+            client.call(
+                client.syncs.GetSyncStatus, sync_service_pb2.GetSyncStatusRequest(parent=name)
+            ),
         )
 
 
@@ -92,7 +115,13 @@ def _asked(client: Client, check: str, ask: Callable[[], Iterable[Finding]]) -> 
     try:
         return list(ask())
     except grpc.RpcError as error:
-        return [problem(check, failed(error, client.address).sentence, "See docs/troubleshooting.md for the reason.")]
+        return [
+            problem(
+                check,
+                failed(error, client.address).sentence,
+                "See docs/troubleshooting.md for the reason.",
+            )
+        ]
 
 
 def _anonymous(address: str) -> bool:
@@ -100,7 +129,9 @@ def _anonymous(address: str) -> bool:
     with grpc.insecure_channel(address) as channel:
         stub = merchant_service_pb2_grpc.MerchantServiceStub(channel)
         try:
-            stub.ListMerchants(merchant_service_pb2.ListMerchantsRequest(page_size=1), timeout=_PROBE)
+            stub.ListMerchants(
+                merchant_service_pb2.ListMerchantsRequest(page_size=1), timeout=_PROBE
+            )
         except grpc.RpcError:
             return False
     return True
@@ -135,12 +166,16 @@ def _of_database(db: str, key_file: Path, chosen: str) -> Iterator[Finding]:
         kept = store.read(database)
         yield from store.clock(time.time(), kept.now / 1e6)
         yield from store.disk(database)
-        given = [key for key in os.environ.get("ZAIKO_SECRET_KEYS", "").replace(",", " ").split() if key]
+        given = [
+            key for key in os.environ.get("ZAIKO_SECRET_KEYS", "").replace(",", " ").split() if key
+        ]
         yield from installation.keys(key_file, given, kept.sealed)
         yield from store.notifications(kept)
         for name in kept.merchants:
             if chosen in ("", name):
-                yield from merchant.check(name, database.read_sync(name, lambda uow: sync_status(uow, can_sync)))
+                yield from merchant.check(
+                    name, database.read_sync(name, lambda uow: sync_status(uow, can_sync))
+                )
     finally:
         database.close()
 
@@ -154,7 +189,20 @@ def _tell(show: Show, found: list[Finding], level: Level) -> None:
         plain = [{**asdict(finding), "level": finding.level.name} for finding in found]
         show.done({"level": level.name, "findings": plain}, "")
         return
-    rows = [(finding.level.name, finding.check, finding.subject, finding.message, finding.owner, finding.do) for finding in found]
+    rows = [
+        (
+            finding.level.name,
+            finding.check,
+            finding.subject,
+            finding.message,
+            finding.owner,
+            finding.do,
+        )
+        for finding in found
+    ]
     show.table("", ["level", "check", "subject", "what is so", "owner", "what to do"], rows)
-    counts = {each: sum(finding.level is each for finding in found) for each in (Level.PROBLEM, Level.WARNING)}
+    counts = {
+        each: sum(finding.level is each for finding in found)
+        for each in (Level.PROBLEM, Level.WARNING)
+    }
     show.note(f"{counts[Level.PROBLEM]} problems, {counts[Level.WARNING]} warnings.")

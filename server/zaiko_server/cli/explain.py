@@ -15,8 +15,12 @@ from zaiko_server.cli.show import Show, last, optional, part, word
 def explain(
     context: typer.Context,
     product: Annotated[str, typer.Argument(metavar="SKU", help="Code or id of the product.")],
-    at_revision: Annotated[int, typer.Option(min=0, help="As it was at this revision; 0 = now.")] = 0,
-    limit: Annotated[int, typer.Option(min=1, max=1000, help="At most so many orders one by one.")] = 20,
+    at_revision: Annotated[
+        int, typer.Option(min=0, help="As it was at this revision; 0 = now.")
+    ] = 0,
+    limit: Annotated[
+        int, typer.Option(min=1, max=1000, help="At most so many orders one by one.")
+    ] = 20,
 ) -> None:
     """Show what a product's numbers are made of, and what each shop was sent because of them."""
     command: Command = context.obj
@@ -32,10 +36,21 @@ def explain(
         _stock(show, found)
     show.table(
         "Shops",
-        ["shop", "target#", "why another number", "sent#", "outcome", "when", "acknowledged#", "revision#"],
+        [
+            "shop",
+            "target#",
+            "why another number",
+            "sent#",
+            "outcome",
+            "when",
+            "acknowledged#",
+            "revision#",
+        ],
         [_sent(link) for link in reply.links],
     )
-    show.note(f"Revision {reply.revision}. Each `revision` above can be explained with --at-revision.")
+    show.note(
+        f"Revision {reply.revision}. Each `revision` above can be explained with --at-revision."
+    )
 
 
 def oversells(
@@ -44,7 +59,8 @@ def oversells(
     open_only: Annotated[bool, typer.Option("--open", help="Only what is oversold now.")] = False,
     limit: Annotated[int, typer.Option(min=0, help="At most so many; 0 = all.")] = 20,
 ) -> None:
-    """What was sold and was not there: the order, why, and what would have prevented it. Newest first."""
+    """What was sold and was not there: the order, why, and what would have prevented it. Newest
+    first."""
     command: Command = context.obj
     client, show = command.client, command.show
     request = stock_service_pb2.ListOversellsRequest(parent=client.parent)
@@ -74,18 +90,33 @@ def oversells(
 
 def _stock(show: Show, found: explanation_pb2.StockExplanation) -> None:
     shelves = [
-        (last(shelf.warehouse), shelf.received, shelf.adjusted, shelf.shipped, shelf.physical, shelf.allocated)
+        (
+            last(shelf.warehouse),
+            shelf.received,
+            shelf.adjusted,
+            shelf.shipped,
+            shelf.physical,
+            shelf.allocated,
+        )
         for shelf in found.shelves
     ]
     columns = ["warehouse", "received#", "adjusted#", "shipped#", "physical#", "allocated#"]
     show.table(f"Physical {found.stock.physical}", columns, shelves)
     promises: list[tuple[Any, ...]] = [
-        (_whose(item.demand, item.order_number), item.since_time, item.ordered, item.allocated, item.unallocated)
+        (
+            _whose(item.demand, item.order_number),
+            item.since_time,
+            item.ordered,
+            item.allocated,
+            item.unallocated,
+        )
         for item in found.promises
     ]
     if found.rest.promise_count:
         rest = found.rest
-        promises.append((f"and {rest.promise_count} more", "", rest.ordered, rest.allocated, rest.unallocated))
+        promises.append(
+            (f"and {rest.promise_count} more", "", rest.ordered, rest.allocated, rest.unallocated)
+        )
     columns = ["for", "since", "ordered#", "allocated#", "unallocated#"]
     show.table(f"Ordered {found.stock.ordered}", columns, promises)
     stock = found.stock
@@ -93,7 +124,10 @@ def _stock(show: Show, found: explanation_pb2.StockExplanation) -> None:
         f"free {stock.free} = physical {stock.physical} − ordered {stock.ordered} "
         f"= deliverable {stock.deliverable} − unallocated {stock.unallocated}"
     )
-    show.note(f"synced {stock.synced} = free {stock.free} − reserve {stock.reserve}; a shop is to show {stock.sent}")
+    show.note(
+        f"synced {stock.synced} = free {stock.free} − reserve {stock.reserve}; a shop is to "
+        f"show {stock.sent}"
+    )
 
 
 def _sent(link: explanation_pb2.LinkExplanation) -> tuple[Any, ...]:
@@ -103,7 +137,16 @@ def _sent(link: explanation_pb2.LinkExplanation) -> tuple[Any, ...]:
         return (shop, optional(link.status, "target"), "", "", "", "", shown, "")
     push = link.last_push
     terms = ", ".join(f"{-term.units:+d} {term.label}" for term in push.terms)
-    return (shop, push.target, terms, push.quantity, word(push, "outcome"), push.record_time, shown, push.revision)
+    return (
+        shop,
+        push.target,
+        terms,
+        push.quantity,
+        word(push, "outcome"),
+        push.record_time,
+        shown,
+        push.revision,
+    )
 
 
 def _whose(demand: movement_pb2.Demand, number: str) -> str:

@@ -1,4 +1,5 @@
-"""What a person is told when a call was refused: one sentence, the reason, and what to do; and the exit code."""
+"""What a person is told when a call was refused: one sentence, the reason, and what to do; and the
+exit code."""
 
 from __future__ import annotations
 
@@ -45,7 +46,9 @@ class Refused:
                 if detail.Unpack(info):
                     reason, metadata = info.reason, dict(info.metadata)
                 elif detail.Unpack(bad):
-                    violations = [f"{item.field}: {item.description}" for item in bad.field_violations]
+                    violations = [
+                        f"{item.field}: {item.description}" for item in bad.field_violations
+                    ]
         return Refused(call.code(), reason, call.details() or "", metadata, tuple(violations))
 
 
@@ -55,13 +58,20 @@ def failed(error: grpc.RpcError, address: str) -> Failed:
     if not refused.reason and refused.code is grpc.StatusCode.UNAVAILABLE:
         return Failed(_unreachable(refused.message, address), UNREACHABLE)
     if not refused.reason and refused.code is grpc.StatusCode.UNIMPLEMENTED:
-        return Failed(f"What answers at {address} does not know this call. Is it a zaiko server, and not older than this command?")
+        return Failed(
+            f"What answers at {address} does not know this call. Is it a zaiko server, and "
+            "not older than this command?"
+        )
     if refused.reason == "TOKEN_MISSING":
         return Failed(
-            f"The server at {address} wants a token: put it into ZAIKO_TOKEN, or into a file for --token-file. [TOKEN_MISSING]"
+            f"The server at {address} wants a token: put it into ZAIKO_TOKEN, or into a "
+            "file for --token-file. [TOKEN_MISSING]"
         )
     if refused.code is grpc.StatusCode.DEADLINE_EXCEEDED:
-        return Failed(f"The server at {address} did not answer in time. Try again; what was asked for may have been done.")
+        return Failed(
+            f"The server at {address} did not answer in time. Try again; what was asked for "
+            "may have been done."
+        )
     message = refused.message
     if message.split(" ")[0].isalpha():
         message = message[:1].upper() + message[1:]
@@ -75,15 +85,21 @@ def _unreachable(said: str, address: str) -> str:
     """What to do, from the words of the network; gRPC has the same code for all of them."""
     if "WRONG_VERSION_NUMBER" in said:
         return (
-            f"What answers at {address} does not speak TLS. Leave out --tls, --ca and --cert (or ZAIKO_TLS, ZAIKO_CA, ZAIKO_CERT)."
+            f"What answers at {address} does not speak TLS. Leave out --tls, --ca and --cert "
+            "(or ZAIKO_TLS, ZAIKO_CA, ZAIKO_CERT)."
         )
     if "handshake failed" in said or "Hostname Verification" in said:
         return (
-            f"The certificate that {address} shows cannot be trusted. Give the CA that issued it with --ca, and use the name in it."
+            f"The certificate that {address} shows cannot be trusted. Give the CA that issued "
+            "it with --ca, and use the name in it."
         )
     if "Socket closed" in said or "reset by peer" in said or "Broken pipe" in said:
         return (
-            f"What is at {address} hung up. If it speaks TLS, add --ca with its CA's file, or --tls; if it wants a certificate of "
+            f"What is at {address} hung up. If it speaks TLS, add --ca with its CA's file, "
+            "or --tls; if it wants a certificate of "
             "yours, --cert and --key."
         )
-    return f"No zaiko server answers at {address}. Start one with `zaiko serve`, or name another with --address (or ZAIKO_ADDRESS)."
+    return (
+        f"No zaiko server answers at {address}. Start one with `zaiko serve`, or name another "
+        "with --address (or ZAIKO_ADDRESS)."
+    )

@@ -50,12 +50,16 @@ class Outcome:
 
 def feed(
     context: typer.Context,
-    file: Annotated[Path, typer.Argument(help="CSV with a header; - is standard input.", allow_dash=True)],
+    file: Annotated[
+        Path, typer.Argument(help="CSV with a header; - is standard input.", allow_dash=True)
+    ],
 ) -> None:
-    """Record many facts of a warehouse from a CSV file: receipt, adjustment, allocation, deallocation, shipment.
+    """Record many facts of a warehouse from a CSV file: receipt, adjustment, allocation,
+    deallocation, shipment.
 
-    Columns: fact, sku, units, cause (your own key: told again, a fact changes nothing), and where they apply warehouse, order
-    (SHOP/ORDER), shipment, note. Lines that are refused stop nothing: they are listed, and the command ends with 1.
+    Columns: fact, sku, units, cause (your own key: told again, a fact changes nothing), and where
+    they apply warehouse, order (SHOP/ORDER), shipment, note. Lines that are refused stop nothing:
+    they are listed, and the command ends with 1.
     """
     command: Command = context.obj
     with opened(file, COLUMNS, needed=_NEEDED) as table:
@@ -72,7 +76,9 @@ def _send(client: Client, table: csv.DictReader[str]) -> Outcome:
         try:
             _stream(client, lines, waiting, outcome)
         except grpc.RpcError as error:
-            tries = 1 if outcome.recorded + outcome.known + len(outcome.refused) > before else tries + 1
+            tries = (
+                1 if outcome.recorded + outcome.known + len(outcome.refused) > before else tries + 1
+            )
             if Refused.of(error).code is not grpc.StatusCode.UNAVAILABLE or tries == _TRIES:
                 raise
             # From the first unanswered one: the cause keys make it harmless.
@@ -117,11 +123,19 @@ def _stream(client: Client, lines: Iterator[Line], waiting: deque[Line], outcome
 
 
 def _read(client: Client, table: csv.DictReader[str]) -> Iterator[Line]:
-    product, warehouse = cache(lambda sku: find.product(client, sku)), cache(lambda typed: find.warehouse(client, typed))
+    product, warehouse = (
+        cache(lambda sku: find.product(client, sku)),
+        cache(lambda typed: find.warehouse(client, typed)),
+    )
     for row in table:
         line = Line(table.line_num, (row["cause"] or "").strip())
         try:
-            line.fact = _fact(client, {name: (row.get(name) or "").strip() for name in COLUMNS}, product, warehouse)
+            line.fact = _fact(
+                client,
+                {name: (row.get(name) or "").strip() for name in COLUMNS},
+                product,
+                warehouse,
+            )
         except Failed as error:
             line.problem = error.sentence
         yield line
@@ -144,13 +158,28 @@ def _fact(client: Client, row: dict[str, str], product: Any, warehouse: Any) -> 
         case "adjustment":
             return {"adjustment": stock_service_pb2.AdjustStockRequest(delta=units, **common)}
         case "allocation":
-            return {"allocation": stock_service_pb2.AllocateStockRequest(quantity=units, demand=_demand(client, row), **common)}
+            return {
+                "allocation": stock_service_pb2.AllocateStockRequest(
+                    quantity=units, demand=_demand(client, row), **common
+                )
+            }
         case "deallocation":
-            return {"deallocation": stock_service_pb2.DeallocateStockRequest(quantity=units, demand=_demand(client, row), **common)}
+            return {
+                "deallocation": stock_service_pb2.DeallocateStockRequest(
+                    quantity=units, demand=_demand(client, row), **common
+                )
+            }
         case "shipment":
-            return {"shipment": stock_service_pb2.ShipStockRequest(quantity=units, demand=_demand(client, row), **common)}
+            return {
+                "shipment": stock_service_pb2.ShipStockRequest(
+                    quantity=units, demand=_demand(client, row), **common
+                )
+            }
         case other:
-            raise Failed(f"{other[:50]!r} is no fact: receipt, adjustment, allocation, deallocation, shipment.")
+            raise Failed(
+                f"{other[:50]!r} is no fact: receipt, adjustment, allocation, deallocation, "
+                "shipment."
+            )
 
 
 def _demand(client: Client, row: dict[str, str]) -> movement_pb2.Demand:
@@ -159,19 +188,33 @@ def _demand(client: Client, row: dict[str, str]) -> movement_pb2.Demand:
         raise Failed("say whom the units are for: order as SHOP/ORDER, or shipment.")
     if row["shipment"]:
         return movement_pb2.Demand(shipment=row["shipment"])
-    reference = movement_pb2.Demand.OrderReference(shop=client.name("shops", shop), external_order_id=number)
+    reference = movement_pb2.Demand.OrderReference(
+        shop=client.name("shops", shop), external_order_id=number
+    )
     return movement_pb2.Demand(order=reference)
 
 
 def _show(command: Command, outcome: Outcome) -> None:
     show, refused = command.show, sorted(outcome.refused)
     if show.as_json:
-        rows = [{"line": number, "cause": cause, "problem": problem} for number, cause, problem in refused]
-        show.document({"recorded": outcome.recorded, "alreadyRecorded": outcome.known, "refused": rows})
+        rows = [
+            {"line": number, "cause": cause, "problem": problem}
+            for number, cause, problem in refused
+        ]
+        show.document(
+            {"recorded": outcome.recorded, "alreadyRecorded": outcome.known, "refused": rows}
+        )
     else:
         if refused:
             show.table("Refused", ["line#", "cause", "problem"], refused[:_MANY])
-        more = f" {len(refused) - _MANY} more are not shown; --output json has all." if len(refused) > _MANY else ""
-        show.note(f"{outcome.recorded} recorded, {outcome.known} had been recorded before, {len(refused)} refused.{more}")
+        more = (
+            f" {len(refused) - _MANY} more are not shown; --output json has all."
+            if len(refused) > _MANY
+            else ""
+        )
+        show.note(
+            f"{outcome.recorded} recorded, {outcome.known} had been recorded before, "
+            f"{len(refused)} refused.{more}"
+        )
     if refused:
         raise typer.Exit(1)

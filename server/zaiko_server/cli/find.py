@@ -1,4 +1,5 @@
-"""From what a person types to resource names: products by code or id, listings by sku or id, the only warehouse there is."""
+"""From what a person types to resource names: products by code or id, listings by sku or id, the
+only warehouse there is."""
 
 from __future__ import annotations
 
@@ -28,7 +29,9 @@ def products(client: Client, typed: Iterable[str]) -> list[str]:
     request = product_service_pb2.ListProductsRequest(parent=client.parent)
     request.filter.codes.extend({item for item in wanted if not item.startswith("merchants/")})
     found = (
-        {p.code: p.name for p in client.pages(client.products.ListProducts, request, "products")} if request.filter.codes else {}
+        {p.code: p.name for p in client.pages(client.products.ListProducts, request, "products")}
+        if request.filter.codes
+        else {}
     )
     return [found.get(item) or _as_id(client, item) for item in wanted]
 
@@ -41,7 +44,10 @@ def _as_id(client: Client, typed: str) -> str:
         request = product_service_pb2.BatchGetProductsRequest(parent=client.parent, names=[name])
         with contextlib.suppress(grpc.RpcError):
             return client.call(client.products.BatchGetProducts, request).products[0].name
-    raise Failed(f"No product has the code or id {typed!r}. See `zaiko products list`, or create it with `zaiko products create`.")
+    raise Failed(
+        f"No product has the code or id {typed!r}. See `zaiko products list`, or create it "
+        "with `zaiko products create`."
+    )
 
 
 def codes(client: Client, names: Iterable[str]) -> dict[str, str]:
@@ -49,8 +55,13 @@ def codes(client: Client, names: Iterable[str]) -> dict[str, str]:
     wanted = sorted(set(names))
     found: dict[str, str] = {}
     for start in range(0, len(wanted), _BATCH):
-        request = product_service_pb2.BatchGetProductsRequest(parent=client.parent, names=wanted[start : start + _BATCH])
-        found |= {item.name: item.code for item in client.call(client.products.BatchGetProducts, request).products}
+        request = product_service_pb2.BatchGetProductsRequest(
+            parent=client.parent, names=wanted[start : start + _BATCH]
+        )
+        found |= {
+            item.name: item.code
+            for item in client.call(client.products.BatchGetProducts, request).products
+        }
     return found
 
 
@@ -59,12 +70,16 @@ def warehouse(client: Client, typed: str) -> str:
     if typed:
         return client.name("warehouses", typed)
     request = warehouse_service_pb2.ListWarehousesRequest(parent=client.parent, page_size=10)
-    names = [item.name for item in client.call(client.warehouses.ListWarehouses, request).warehouses]
+    names = [
+        item.name for item in client.call(client.warehouses.ListWarehouses, request).warehouses
+    ]
     if len(names) == 1:
         return names[0]
     if not names:
         raise Failed("There is no warehouse yet. Create one with `zaiko warehouses create ID`.")
-    raise Failed(f"Which warehouse? Say it with --warehouse; there are {', '.join(map(last, names))}.", USAGE)
+    raise Failed(
+        f"Which warehouse? Say it with --warehouse; there are {', '.join(map(last, names))}.", USAGE
+    )
 
 
 def listing(client: Client, shop: str, typed: str) -> str:
@@ -76,14 +91,24 @@ def listing(client: Client, shop: str, typed: str) -> str:
         return candidates[0].name
     if candidates:
         ids = ", ".join(last(item.name) for item in candidates)
-        raise Failed(f"{len(candidates)} listings of {last(shop)} have the sku {typed!r}. Name one by its id: {ids}.")
+        raise Failed(
+            f"{len(candidates)} listings of {last(shop)} have the sku {typed!r}. Name one "
+            f"by its id: {ids}."
+        )
     name = f"{shop}/listings/{typed}"
     if LISTING.matches(name):
         return name
-    raise Failed(f"No listing of {last(shop)} has the sku or id {typed!r}. See `zaiko listings list {last(shop)}`.")
+    raise Failed(
+        f"No listing of {last(shop)} has the sku or id {typed!r}. See `zaiko listings list "
+        f"{last(shop)}`."
+    )
 
 
 def _with_sku(client: Client, shop: str, sku: str) -> list[listing_pb2.Listing]:
     request = shop_service_pb2.ListListingsRequest(parent=shop)
     request.filter.query = sku[:100]
-    return [item for item in client.pages(client.shops.ListListings, request, "listings") if item.sku == sku]
+    return [
+        item
+        for item in client.pages(client.shops.ListListings, request, "listings")
+        if item.sku == sku
+    ]

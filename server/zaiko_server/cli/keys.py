@@ -14,27 +14,42 @@ from zaiko_server.cli.failure import USAGE, Failed
 from zaiko_server.cli.serve import Database, database_url
 from zaiko_server.cli.show import console
 
-keys = typer.Typer(no_args_is_help=True, help="The keys that seal shops' credentials. Works on the files, without a server.")
+keys = typer.Typer(
+    no_args_is_help=True,
+    help="The keys that seal shops' credentials. Works on the files, without a server.",
+)
 
 KeyFile = Annotated[
-    Path, typer.Option(envvar="ZAIKO_SECRET_KEY_FILE", help="The file with the keys: one per line, the first one seals.")
+    Path,
+    typer.Option(
+        envvar="ZAIKO_SECRET_KEY_FILE",
+        help="The file with the keys: one per line, the first one seals.",
+    ),
 ]
 _DEFAULT = Path("zaiko.key")
 
 
 @keys.command("add")
 def add_key(secret_key_file: KeyFile = _DEFAULT) -> None:
-    """Put a fresh key in front; the old ones still open what they sealed. Then restart every server, and `zaiko keys reseal`."""
+    """Put a fresh key in front; the old ones still open what they sealed. Then restart every
+    server, and `zaiko keys reseal`."""
     known = _read(secret_key_file)
     _write(secret_key_file, [SecretBox.new_key(), *known])
-    _say(f"{secret_key_file} has {len(known) + 1} keys now. Restart every server with it, then run `zaiko keys reseal`.")
+    _say(
+        f"{secret_key_file} has {len(known) + 1} keys now. Restart every server with it, "
+        "then run `zaiko keys reseal`."
+    )
 
 
 @keys.command("reseal")
 def reseal(secret_key_file: KeyFile = _DEFAULT, db: Database = "zaiko.db") -> None:
-    """Seal everything that is stored with the first key. Servers may run meanwhile, if they have been restarted with it."""
+    """Seal everything that is stored with the first key. Servers may run meanwhile, if they have
+    been restarted with it."""
     changed = _reseal(_read(secret_key_file), db)
-    _say(f"{changed} stored secrets were sealed again. `zaiko keys drop-old` forgets the keys that are needed no more.")
+    _say(
+        f"{changed} stored secrets were sealed again. `zaiko keys drop-old` forgets the "
+        "keys that are needed no more."
+    )
 
 
 @keys.command("drop-old")
@@ -43,7 +58,10 @@ def drop_old(secret_key_file: KeyFile = _DEFAULT, db: Database = "zaiko.db") -> 
     known = _read(secret_key_file)
     _reseal(known, db)
     _write(secret_key_file, known[:1])
-    _say(f"{secret_key_file} has one key now; {len(known) - 1} were dropped. Back-ups of before need them: keep those as long.")
+    _say(
+        f"{secret_key_file} has one key now; {len(known) - 1} were dropped. Back-ups of "
+        "before need them: keep those as long."
+    )
 
 
 def _reseal(known: list[str], db: str) -> int:
@@ -67,7 +85,9 @@ def _reseal(known: list[str], db: str) -> int:
     except Refusal as error:
         raise Failed(f"{error.message} [{error.reason}]") from None
     except DBAPIError:
-        raise Failed(f"{db} is no database of zaiko's. Name the server's with --db.", USAGE) from None
+        raise Failed(
+            f"{db} is no database of zaiko's. Name the server's with --db.", USAGE
+        ) from None
 
 
 def _read(path: Path) -> list[str]:
@@ -75,7 +95,11 @@ def _read(path: Path) -> list[str]:
         known = path.read_text().split()
     except OSError as error:
         raise Failed(
-            f"{path} cannot be read ({error.strerror}). Name the server's key file with --secret-key-file.", USAGE
+            (
+                f"{path} cannot be read ({error.strerror}). Name the server's key file with "
+                "--secret-key-file."
+            ),
+            USAGE,
         ) from None
     if not known:
         raise Failed(f"{path} has no key in it.", USAGE)
@@ -83,7 +107,8 @@ def _read(path: Path) -> list[str]:
 
 
 def _write(path: Path, known: list[str]) -> None:
-    """Whole or not at all, and never readable by others: whoever loses this file loses every credential."""
+    """Whole or not at all, and never readable by others: whoever loses this file loses every
+    credential."""
     half = path.with_name(path.name + ".new")
     with os.fdopen(os.open(half, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
         file.write("".join(f"{key}\n" for key in known))

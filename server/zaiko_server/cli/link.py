@@ -15,11 +15,19 @@ from zaiko_server.cli.failure import USAGE, Failed
 from zaiko_server.cli.operations import follow
 from zaiko_server.cli.show import last, optional, part, trouble, word
 
-link = typer.Typer(no_args_is_help=True, help="Links: which listing sells which product, and whether its number is kept in step.")
+link = typer.Typer(
+    no_args_is_help=True,
+    help="Links: which listing sells which product, and whether its number is kept in step.",
+)
 
 Shop = Annotated[str, typer.Argument(help="The shop's id.")]
 Listing = Annotated[str, typer.Argument(metavar="LISTING", help="The listing's sku or id.")]
-Release = Annotated[bool, typer.Option("--release-orders", help="Also stop counting what was ordered and is not shipped yet.")]
+Release = Annotated[
+    bool,
+    typer.Option(
+        "--release-orders", help="Also stop counting what was ordered and is not shipped yet."
+    ),
+]
 
 
 @link.command("create")
@@ -30,10 +38,13 @@ def create_link(
     products: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[SKU[:COUNT]]...", help="The product; several make a bundle. Without it, the one with the same code."
+            metavar="[SKU[:COUNT]]...",
+            help="The product; several make a bundle. Without it, the one with the same code.",
         ),
     ] = None,
-    enable_sync: Annotated[bool, typer.Option("--enable-sync", help="Keep the shop's number in step from now on.")] = False,
+    enable_sync: Annotated[
+        bool, typer.Option("--enable-sync", help="Keep the shop's number in step from now on.")
+    ] = False,
 ) -> None:
     """Link one listing to a product, or to several as a bundle (セット商品)."""
     command: Command = context.obj
@@ -47,28 +58,43 @@ def create_link(
         made.product = names[0]
     else:
         made.bundle.parts.extend(
-            link_pb2.Bundle.Part(product=name, count=count) for name, (_, count) in zip(names, parts, strict=True)
+            link_pb2.Bundle.Part(product=name, count=count)
+            for name, (_, count) in zip(names, parts, strict=True)
         )
-    reply = client.call(client.links.CreateLink, link_service_pb2.CreateLinkRequest(parent=parent, link=made))
+    reply = client.call(
+        client.links.CreateLink, link_service_pb2.CreateLinkRequest(parent=parent, link=made)
+    )
     _table(command, [reply.link], message=reply)
     if reply.counted_units:
-        command.show.note(f"{reply.counted_units} units of orders that were waiting for it are counted from now on.")
+        command.show.note(
+            f"{reply.counted_units} units of orders that were waiting for it are counted "
+            "from now on."
+        )
 
 
 @link.command("bulk")
 def bulk_link(
     context: typer.Context,
     shop: Shop,
-    enable_sync: Annotated[bool, typer.Option("--enable-sync", help="Keep the shop's numbers in step from now on.")] = False,
-    barcode: Annotated[bool, typer.Option("--barcode", help="Where no code matches, try barcodes.")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would be done.")] = False,
+    enable_sync: Annotated[
+        bool, typer.Option("--enable-sync", help="Keep the shop's numbers in step from now on.")
+    ] = False,
+    barcode: Annotated[
+        bool, typer.Option("--barcode", help="Where no code matches, try barcodes.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only show what would be done.")
+    ] = False,
     all_rows: Annotated[bool, typer.Option("--all", help="Also show what matched.")] = False,
 ) -> None:
     """Link every unlinked listing of a shop to the product whose code is its sku. Never guesses."""
     command: Command = context.obj
     client = command.client
     request = link_service_pb2.BulkLinkRequest(
-        parent=client.name("shops", shop), match_barcode=barcode, enable_sync=enable_sync, dry_run=dry_run
+        parent=client.name("shops", shop),
+        match_barcode=barcode,
+        enable_sync=enable_sync,
+        dry_run=dry_run,
     )
     done = follow(command, client.call(client.links.BulkLink, request).operation)
     report, show = done.bulk_link_report, command.show
@@ -78,7 +104,10 @@ def bulk_link(
     matched = bulk_link_pb2.BulkLinkReport.Row.OUTCOME_MATCHED
     rows = [row for row in report.rows if all_rows or dry_run or row.outcome != matched]
     if rows:
-        codes = find.codes(client, [name for row in rows for name in ([row.product] if row.product else row.candidates)])
+        codes = find.codes(
+            client,
+            [name for row in rows for name in ([row.product] if row.product else row.candidates)],
+        )
         show.table(
             "",
             ["sku", "outcome", "by", "product", "title", "problem"],
@@ -96,7 +125,8 @@ def bulk_link(
         )
     would = "would be linked" if report.dry_run else "linked"
     show.note(
-        f"{report.matched_count} {would}, {report.ambiguous_count} ambiguous, {report.unmatched_count} without a product, "
+        f"{report.matched_count} {would}, {report.ambiguous_count} ambiguous, "
+        f"{report.unmatched_count} without a product, "
         f"{report.refused_count} refused; {report.counted_units} ordered units counted."
     )
 
@@ -106,7 +136,9 @@ def list_links(
     context: typer.Context,
     shop: Annotated[str, typer.Argument(help="The shop's id; without it, all shops.")] = "-",
     product: Annotated[str, typer.Option(metavar="SKU", help="Only links to this product.")] = "",
-    state: Annotated[list[str] | None, typer.Option(help="Only in this state, such as FAILED; may be repeated.")] = None,
+    state: Annotated[
+        list[str] | None, typer.Option(help="Only in this state, such as FAILED; may be repeated.")
+    ] = None,
     limit: Annotated[int, typer.Option(min=0, help="At most so many; 0 = all.")] = 0,
 ) -> None:
     """List links and how their sync is going."""
@@ -124,7 +156,9 @@ def get_link(context: typer.Context, shop: Shop, listing: Listing) -> None:
     """Show one link."""
     command: Command = context.obj
     client = command.client
-    found = client.call(client.links.GetLink, link_service_pb2.GetLinkRequest(name=_name(client, shop, listing))).link
+    found = client.call(
+        client.links.GetLink, link_service_pb2.GetLinkRequest(name=_name(client, shop, listing))
+    ).link
     status = found.status
     codes = find.codes(client, _products(found))
     command.show.item(
@@ -159,13 +193,23 @@ def disable(context: typer.Context, shop: Shop, listing: Listing) -> None:
 
 
 @link.command("delete")
-def delete_link(context: typer.Context, shop: Shop, listing: Listing, release_orders: Release = False) -> None:
+def delete_link(
+    context: typer.Context, shop: Shop, listing: Listing, release_orders: Release = False
+) -> None:
     """Unlink a listing. The shop's number stays as it is."""
     command: Command = context.obj
     client = command.client
-    request = link_service_pb2.DeleteLinkRequest(name=_name(client, shop, listing), release_orders=release_orders)
+    request = link_service_pb2.DeleteLinkRequest(
+        name=_name(client, shop, listing), release_orders=release_orders
+    )
     reply = client.call(client.links.DeleteLink, request)
-    command.show.done(reply, f"Unlinked {listing} of {shop}. {reply.released_units} ordered units are not counted any more.")
+    command.show.done(
+        reply,
+        (
+            f"Unlinked {listing} of {shop}. {reply.released_units} ordered units are not "
+            "counted any more."
+        ),
+    )
 
 
 def _switch(command: Command, shop: str, listing: str, *, enabled: bool) -> None:
@@ -176,7 +220,9 @@ def _switch(command: Command, shop: str, listing: str, *, enabled: bool) -> None
 
 
 def _name(client: Client, shop: str, listing: str) -> str:
-    return find.listing(client, client.name("shops", shop), listing).replace("/listings/", "/links/")
+    return find.listing(client, client.name("shops", shop), listing).replace(
+        "/listings/", "/links/"
+    )
 
 
 def _part(typed: str) -> tuple[str, int]:
@@ -193,13 +239,20 @@ def _state(name: str) -> link_pb2.LinkStatus.State.ValueType:
 
 
 def _products(found: link_pb2.Link) -> list[str]:
-    return [found.product] if found.WhichOneof("target") == "product" else [part.product for part in found.bundle.parts]
+    return (
+        [found.product]
+        if found.WhichOneof("target") == "product"
+        else [part.product for part in found.bundle.parts]
+    )
 
 
 def _sells(found: link_pb2.Link, codes: dict[str, str]) -> str:
     if found.WhichOneof("target") == "product":
         return codes.get(found.product, last(found.product))
-    return " + ".join(f"{part.count} × {codes.get(part.product, last(part.product))}" for part in found.bundle.parts)
+    return " + ".join(
+        f"{part.count} × {codes.get(part.product, last(part.product))}"
+        for part in found.bundle.parts
+    )
 
 
 def _table(command: Command, links: Sequence[link_pb2.Link], *, message: Any = None) -> None:
@@ -207,10 +260,24 @@ def _table(command: Command, links: Sequence[link_pb2.Link], *, message: Any = N
     if show.as_json and message is not None:
         show.done(message, "")
         return
-    codes = {} if show.as_json else find.codes(command.client, (name for found in links for name in _products(found)))
+    codes = (
+        {}
+        if show.as_json
+        else find.codes(command.client, (name for found in links for name in _products(found)))
+    )
     show.items(
         "Links",
-        ["shop", "sku", "sells", "sync", "state", "should show#", "acknowledged#", "last success", "problem"],
+        [
+            "shop",
+            "sku",
+            "sells",
+            "sync",
+            "state",
+            "should show#",
+            "acknowledged#",
+            "last success",
+            "problem",
+        ],
         links,
         lambda found: (
             part(found.name, "shops"),

@@ -14,10 +14,15 @@ from zaiko_server.cli.show import console
 def migrate(
     db: Database = "zaiko.db",
     finish: Annotated[
-        bool, typer.Option("--finish", help="Also take away what older releases need: once every server runs this release.")
+        bool,
+        typer.Option(
+            "--finish",
+            help="Also take away what older releases need: once every server runs this release.",
+        ),
     ] = False,
 ) -> None:
-    """Bring the database to this release, as a server does when it starts. A second call changes nothing."""
+    """Bring the database to this release, as a server does when it starts. A second call changes
+    nothing."""
     # Late: no other command needs them, and they take a second to load.
     from sqlalchemy.exc import DBAPIError
     from zaiko_core.domain.errors import Refusal
@@ -32,8 +37,13 @@ def migrate(
     except Refusal as error:
         raise Failed(f"{error.message} [{error.reason}]") from None
     except DBAPIError as error:
-        raise Failed(f"The database cannot be migrated: {str(error.orig).strip().partition(chr(10))[0]}", USAGE) from None
+        raise Failed(
+            f"The database cannot be migrated: {str(error.orig).strip().partition(chr(10))[0]}",
+            USAGE,
+        ) from None
     finally:
         store.close()
     more = " Once every server runs this release: `zaiko migrate --finish`." if waits else ""
-    console().print(f"The database has schema {current}.{more}", soft_wrap=True, markup=False, highlight=False)
+    console().print(
+        f"The database has schema {current}.{more}", soft_wrap=True, markup=False, highlight=False
+    )

@@ -12,17 +12,22 @@ from zaiko_server.cli.command import Command
 from zaiko_server.cli.failure import Failed
 from zaiko_server.cli.show import console, last, trouble, word
 
-operations = typer.Typer(no_args_is_help=True, help="Long-running work: bulk linking, reading a catalogue.")
+operations = typer.Typer(
+    no_args_is_help=True, help="Long-running work: bulk linking, reading a catalogue."
+)
 
 Operation = Annotated[str, typer.Argument(help="Its id.")]
 
 
 def follow(command: Command, operation: operation_pb2.Operation) -> operation_pb2.Operation:
-    """Wait for its end, with a progress bar on a terminal. An operation that did not succeed raises Failed."""
+    """Wait for its end, with a progress bar on a terminal. An operation that did not succeed raises
+    Failed."""
     done = operation
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     screen = console(stderr=True)
-    with Progress(*columns, console=screen, transient=True, disable=not screen.is_terminal) as progress:
+    with Progress(
+        *columns, console=screen, transient=True, disable=not screen.is_terminal
+    ) as progress:
         task = progress.add_task(word(operation, "kind").replace("_", " ").lower(), total=None)
         for done in command.client.wait(operation):
             total = done.progress.total if done.progress.HasField("total") else None
@@ -30,13 +35,17 @@ def follow(command: Command, operation: operation_pb2.Operation) -> operation_pb
     if done.state == operation_pb2.Operation.STATE_FAILED:
         raise Failed(trouble(done) or f"The operation {last(done.name)} failed.")
     if done.state != operation_pb2.Operation.STATE_SUCCEEDED:
-        raise Failed(f"The operation {last(done.name)} is {word(done, 'state')}. What was done until then stays.")
+        raise Failed(
+            f"The operation {last(done.name)} is {word(done, 'state')}. What was done until "
+            "then stays."
+        )
     return done
 
 
 @operations.command("list")
 def list_operations(
-    context: typer.Context, limit: Annotated[int, typer.Option(min=0, help="At most so many; 0 = all.")] = 20
+    context: typer.Context,
+    limit: Annotated[int, typer.Option(min=0, help="At most so many; 0 = all.")] = 20,
 ) -> None:
     """List operations, newest first."""
     command: Command = context.obj
@@ -83,7 +92,9 @@ def cancel_operation(context: typer.Context, operation: Operation) -> None:
     """Ask an operation to stop. What was done stays done."""
     command: Command = context.obj
     client = command.client
-    request = operation_service_pb2.CancelOperationRequest(name=client.name("operations", operation))
+    request = operation_service_pb2.CancelOperationRequest(
+        name=client.name("operations", operation)
+    )
     _show(command, client.call(client.operations.CancelOperation, request).operation)
 
 

@@ -40,7 +40,9 @@ class Screen(ABC):
             self.revision, self.told = response.mark.revision, response.mark.send_time
             if response.mark.snapshot_complete and self._snapshot is not None:
                 # What a second snapshot did not bring has gone meanwhile.
-                self.known = {name: state for name, state in self.known.items() if name in self._snapshot}
+                self.known = {
+                    name: state for name, state in self.known.items() if name in self._snapshot
+                }
                 self._snapshot = None
             return []
         changes = response.changes
@@ -77,8 +79,15 @@ class Screen(ABC):
         """How fresh the picture is. Above the rest, so that it is not what is cut off."""
         told = f"as of {when(self.told)}" if self.told is not None else "reading"
         if self.interrupted:
-            return Text(f"{told}. {self.interrupted}", style="yellow", no_wrap=True, overflow="ellipsis")
-        return Text(f"revision {self.revision}, {told}. Ctrl-C ends it.", style="dim", no_wrap=True, overflow="ellipsis")
+            return Text(
+                f"{told}. {self.interrupted}", style="yellow", no_wrap=True, overflow="ellipsis"
+            )
+        return Text(
+            f"revision {self.revision}, {told}. Ctrl-C ends it.",
+            style="dim",
+            no_wrap=True,
+            overflow="ellipsis",
+        )
 
 
 class SyncScreen(Screen):
@@ -86,7 +95,9 @@ class SyncScreen(Screen):
 
     def keep(self, name: str, state: Any) -> None:
         # A merchant may have a hundred thousand links; those that are well are not shown.
-        if "/runs/" in name or ("/links/" in name and word(state, "state") in ("SYNCED", "DISABLED")):
+        if "/runs/" in name or (
+            "/links/" in name and word(state, "state") in ("SYNCED", "DISABLED")
+        ):
             self.known.pop(name, None)
         else:
             self.known[name] = state
@@ -104,18 +115,34 @@ class SyncScreen(Screen):
     def line(self, name: str, state: Any) -> str:
         shop = part(name, "shops")
         if "/links/" in name:
-            facts = f"should show {_number(state, 'target')}, acknowledged {_number(state, 'confirmed')}"
-            return f"link   {shop}/{state.sku or last(name)}  {word(state, 'state')}  {facts}  {trouble(state)}".rstrip()
+            facts = (
+                f"should show {_number(state, 'target')}, acknowledged "
+                f"{_number(state, 'confirmed')}"
+            )
+            return (
+                f"link   {shop}/{state.sku or last(name)}  {word(state, 'state')}  {facts}  "
+                f"{trouble(state)}"
+            ).rstrip()
         if "/runs/" in name:
-            facts = f"{state.orders_fetched} orders, {state.links_pushed} pushed, {state.links_failed} failed"
-            return f"run    {shop}  {word(state, 'state')}  {word(state, 'trigger')}  {facts}  {trouble(state)}".rstrip()
+            facts = (
+                f"{state.orders_fetched} orders, {state.links_pushed} pushed, "
+                f"{state.links_failed} failed"
+            )
+            return (
+                f"run    {shop}  {word(state, 'state')}  {word(state, 'trigger')}  {facts}  "
+                f"{trouble(state)}"
+            ).rstrip()
         counts = state.link_counts
         waiting = counts.pending + counts.syncing
-        facts = f"{counts.synced} synced, {waiting} waiting, {counts.failed} failed, {counts.held} held"
+        facts = (
+            f"{counts.synced} synced, {waiting} waiting, {counts.failed} failed, {counts.held} held"
+        )
         return f"shop   {shop}  {word(state, 'state')}  {facts}  {trouble(state)}".rstrip()
 
     def picture(self, height: int) -> Group:
-        shops = [(name, state) for name, state in sorted(self.known.items()) if "/links/" not in name]
+        shops = [
+            (name, state) for name, state in sorted(self.known.items()) if "/links/" not in name
+        ]
         links = [(name, state) for name, state in sorted(self.known.items()) if "/links/" in name]
         room = max(8, height - 3)
         # Trouble is seen first where not everything is seen.
@@ -130,7 +157,9 @@ class SyncScreen(Screen):
         return Group(*parts, Text(recent, style="dim", no_wrap=True, overflow="ellipsis"))
 
 
-def _first(known: list[tuple[str, Any]], room: int, urgent: Callable[[Any], bool]) -> list[tuple[str, Any]]:
+def _first(
+    known: list[tuple[str, Any]], room: int, urgent: Callable[[Any], bool]
+) -> list[tuple[str, Any]]:
     """As many as there is room for, in their order; urgent ones before others."""
     chosen = {name for name, _ in sorted(known, key=lambda pair: not urgent(pair[1]))[:room]}
     return [pair for pair in known if pair[0] in chosen]
@@ -138,30 +167,62 @@ def _first(known: list[tuple[str, Any]], room: int, urgent: Callable[[Any], bool
 
 def _shops(shown: list[tuple[str, Any]], total: int) -> Table:
     table = _table("Shops", len(shown), total)
-    for column in ("shop", "state", "synced", "waiting", "failed", "held", "last success", "next run", "problem"):
-        table.add_column(column, justify="right" if column in ("synced", "waiting", "failed", "held") else "left")
+    for column in (
+        "shop",
+        "state",
+        "synced",
+        "waiting",
+        "failed",
+        "held",
+        "last success",
+        "next run",
+        "problem",
+    ):
+        table.add_column(
+            column, justify="right" if column in ("synced", "waiting", "failed", "held") else "left"
+        )
     for name, state in shown:
         counts = state.link_counts
         numbers = (counts.synced, counts.pending + counts.syncing, counts.failed, counts.held)
         times = (state.last_success_time, state.next_run_time)
-        table.add_row(*map(text, (last(name), word(state, "state"), *numbers, *times, trouble(state))))
+        table.add_row(
+            *map(text, (last(name), word(state, "state"), *numbers, *times, trouble(state)))
+        )
     return table
 
 
 def _links(shown: list[tuple[str, Any]], total: int) -> Table:
     table = _table("Links to look at", len(shown), total)
-    for column in ("shop", "sku", "state", "should show", "acknowledged", "last success", "problem"):
-        table.add_column(column, justify="right" if column in ("should show", "acknowledged") else "left")
+    for column in (
+        "shop",
+        "sku",
+        "state",
+        "should show",
+        "acknowledged",
+        "last success",
+        "problem",
+    ):
+        table.add_column(
+            column, justify="right" if column in ("should show", "acknowledged") else "left"
+        )
     for name, state in shown:
         numbers = (optional(state, "target"), optional(state, "confirmed"))
-        row = (part(name, "shops"), state.sku or last(name), word(state, "state"), *numbers, state.last_success_time)
+        row = (
+            part(name, "shops"),
+            state.sku or last(name),
+            word(state, "state"),
+            *numbers,
+            state.last_success_time,
+        )
         table.add_row(*map(text, (*row, trouble(state))))
     return table
 
 
 def _table(title: str, shown: int, total: int) -> Table:
     more = f" ({total - shown} more)" if total > shown else ""
-    return Table(title=f"{title}{more}", title_justify="left", title_style="bold", box=None, pad_edge=False)
+    return Table(
+        title=f"{title}{more}", title_justify="left", title_style="bold", box=None, pad_edge=False
+    )
 
 
 class StockScreen(Screen):
@@ -178,7 +239,10 @@ class StockScreen(Screen):
             yield stock.name, stock
 
     def line(self, name: str, state: Any) -> str:
-        facts = f"physical {state.physical}, ordered {state.ordered}, free {state.free}, reserve {state.reserve}, sent {state.sent}"
+        facts = (
+            f"physical {state.physical}, ordered {state.ordered}, free {state.free}, reserve "
+            f"{state.reserve}, sent {state.sent}"
+        )
         oversold = f", OVERSOLD {state.oversold}" if state.oversold else ""
         return f"stock  {self._codes.get(state.product, last(state.product))}  {facts}{oversold}"
 
@@ -191,7 +255,10 @@ class StockScreen(Screen):
         for column in columns:
             table.add_column(column, justify="right")
         for _, state in shown:
-            row = (self._codes.get(state.product, last(state.product)), *(str(getattr(state, column)) for column in columns))
+            row = (
+                self._codes.get(state.product, last(state.product)),
+                *(str(getattr(state, column)) for column in columns),
+            )
             table.add_row(*row, style="red" if state.oversold else "")
         return Group(self.head(), table)
 

@@ -20,13 +20,22 @@ from zaiko_server.cli.failure import USAGE, Failed
 from zaiko_server.cli.show import console
 
 PortFile = Annotated[
-    Path | None, typer.Option(help="Write the address here once it is known; for scripts that let the system choose the port.")
+    Path | None,
+    typer.Option(
+        help=(
+            "Write the address here once it is known; for scripts that let the system choose "
+            "the port."
+        )
+    ),
 ]
 
 Database = Annotated[
     str,
     typer.Option(
-        "--db", envvar="ZAIKO_DATABASE", metavar="PATH|URL", help="A SQLite file, or postgresql://user:password@host/name."
+        "--db",
+        envvar="ZAIKO_DATABASE",
+        metavar="PATH|URL",
+        help="A SQLite file, or postgresql://user:password@host/name.",
     ),
 ]
 
@@ -41,18 +50,36 @@ class Auth(StrEnum):
 def serve(
     db: Database = "zaiko.db",
     listen: Annotated[
-        str, typer.Option(envvar="ZAIKO_LISTEN", metavar="HOST:PORT", help="Where to listen; port 0 takes a free one.")
+        str,
+        typer.Option(
+            envvar="ZAIKO_LISTEN",
+            metavar="HOST:PORT",
+            help="Where to listen; port 0 takes a free one.",
+        ),
     ] = "127.0.0.1:50051",
     tls_cert: Annotated[
         Path | None,
-        typer.Option(envvar="ZAIKO_TLS_CERT", help="Serve TLS with this certificate chain (PEM); read again when it changes."),
+        typer.Option(
+            envvar="ZAIKO_TLS_CERT",
+            help="Serve TLS with this certificate chain (PEM); read again when it changes.",
+        ),
     ] = None,
-    tls_key: Annotated[Path | None, typer.Option(envvar="ZAIKO_TLS_KEY", help="The certificate's key (PEM).")] = None,
+    tls_key: Annotated[
+        Path | None, typer.Option(envvar="ZAIKO_TLS_KEY", help="The certificate's key (PEM).")
+    ] = None,
     client_ca: Annotated[
-        Path | None, typer.Option(envvar="ZAIKO_CLIENT_CA", help="Let in only clients with a certificate of this CA (PEM).")
+        Path | None,
+        typer.Option(
+            envvar="ZAIKO_CLIENT_CA",
+            help="Let in only clients with a certificate of this CA (PEM).",
+        ),
     ] = None,
     auth: Annotated[
-        Auth | None, typer.Option(envvar="ZAIKO_AUTH", help="Whether callers need a token (`zaiko tokens`). [default: none]")
+        Auth | None,
+        typer.Option(
+            envvar="ZAIKO_AUTH",
+            help="Whether callers need a token (`zaiko tokens`). [default: none]",
+        ),
     ] = None,
     insecure: Annotated[
         bool | None,
@@ -67,22 +94,36 @@ def serve(
         typer.Option(
             envvar="ZAIKO_WEBHOOKS",
             metavar="HOST:PORT",
-            help="Take in platforms' notifications over HTTP, at /webhooks/merchants/M/shops/S. [default: nowhere]",
+            help=(
+                "Take in platforms' notifications over HTTP, at /webhooks/merchants/M/shops/S. "
+                "[default: nowhere]"
+            ),
         ),
     ] = None,
     metrics: Annotated[
         str | None,
-        typer.Option(envvar="ZAIKO_METRICS", metavar="HOST:PORT", help="Show /metrics for Prometheus. [default: nowhere]"),
+        typer.Option(
+            envvar="ZAIKO_METRICS",
+            metavar="HOST:PORT",
+            help="Show /metrics for Prometheus. [default: nowhere]",
+        ),
     ] = None,
     otlp: Annotated[
         str | None,
-        typer.Option(envvar="ZAIKO_OTLP", metavar="URL", help="Send traces to this collector. [default: as OTEL_* says]"),
+        typer.Option(
+            envvar="ZAIKO_OTLP",
+            metavar="URL",
+            help="Send traces to this collector. [default: as OTEL_* says]",
+        ),
     ] = None,
     secret_key_file: Annotated[
         Path | None,
         typer.Option(
             envvar="ZAIKO_SECRET_KEY_FILE",
-            help="The key that seals shops' credentials; made when it does not exist. [default: zaiko.key]",
+            help=(
+                "The key that seals shops' credentials; made when it does not exist. [default: "
+                "zaiko.key]"
+            ),
         ),
     ] = None,
     port_file: PortFile = None,
@@ -91,20 +132,35 @@ def serve(
         typer.Option(
             min=1,
             envvar="ZAIKO_PROCESSES",
-            help="Server processes that share the port, to use several cores; takes PostgreSQL. [default: 1]",
+            help=(
+                "Server processes that share the port, to use several cores; takes PostgreSQL. "
+                "[default: 1]"
+            ),
         ),
     ] = None,
-    run_shops: Annotated[bool, typer.Option("--run-shops/--answer-only", help="Whether this server also runs the sync.")] = True,
+    run_shops: Annotated[
+        bool,
+        typer.Option("--run-shops/--answer-only", help="Whether this server also runs the sync."),
+    ] = True,
     grace: Annotated[
         float | None,
-        typer.Option(min=0, envvar="ZAIKO_GRACE", help="Seconds that calls and runs have to end when it stops. [default: 20]"),
+        typer.Option(
+            min=0,
+            envvar="ZAIKO_GRACE",
+            help="Seconds that calls and runs have to end when it stops. [default: 20]",
+        ),
     ] = None,
     log_format: Annotated[
-        logs.Format, typer.Option(envvar="ZAIKO_LOG_FORMAT", help="Auto: text on a terminal, else a JSON document per line.")
+        logs.Format,
+        typer.Option(
+            envvar="ZAIKO_LOG_FORMAT",
+            help="Auto: text on a terminal, else a JSON document per line.",
+        ),
     ] = logs.Format.AUTO,
     quiet: Annotated[bool, typer.Option("--quiet", help="Log warnings only.")] = False,
 ) -> None:
-    """Run a server. Brings the database to this version first. SIGTERM or Ctrl-C drains it; a second one stops it at once."""
+    """Run a server. Brings the database to this version first. SIGTERM or Ctrl-C drains it; a
+    second one stops it at once."""
     from pydantic import ValidationError
 
     from zaiko_server.config import Config
@@ -136,14 +192,20 @@ def serve(
         if not quiet and not config.share_port:
             plain = f". Try `zaiko merchants list --address {address}`."
             console(stderr=True).print(
-                f"zaiko serves at [bold]{address}[/]{' over TLS: call it with --ca or --tls.' if config.tls_cert else plain}"
+                "zaiko serves at "
+                f"[bold]{address}[/]{' over TLS: call it with --ca or --tls.' if config.tls_cert else plain}"  # noqa: E501
             )
 
     try:
         config = Config.read(options)
         if config.processes > 1:
             config.check()
-            given = [*(["--quiet"] if quiet else []), *([] if run_shops else ["--answer-only"]), "--log-format", log_format.value]
+            given = [
+                *(["--quiet"] if quiet else []),
+                *([] if run_shops else ["--answer-only"]),
+                "--log-format",
+                log_format.value,
+            ]
             code = asyncio.run(Processes(config, given).serve(ready))
             if code:
                 raise Failed("A process did not end well; its log says why.", code)
@@ -161,43 +223,66 @@ def serve(
         if "Failed to bind" not in str(error):
             raise
         if " for " in str(error):
-            raise Failed(f"{error}. Choose another with --{str(error).rpartition(' for ')[2].partition(':')[0]}.") from None
-        raise Failed(f"{listen} cannot be listened on; is another server running there? Choose another with --listen.") from None
+            raise Failed(
+                f"{error}. Choose another with "
+                f"--{str(error).rpartition(' for ')[2].partition(':')[0]}."
+            ) from None
+        raise Failed(
+            f"{listen} cannot be listened on; is another server running there? Choose "
+            "another with --listen."
+        ) from None
     finally:
         if port_file is not None:
             port_file.unlink(missing_ok=True)
 
 
 def simulate(
-    platform: Annotated[str, typer.Argument(help="The connector's id, such as shopify; without it, those there are.")] = "",
+    platform: Annotated[
+        str,
+        typer.Argument(help="The connector's id, such as shopify; without it, those there are."),
+    ] = "",
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 0,
     listing: Annotated[
-        list[str] | None, typer.Option(metavar="SKU=UNITS", help="Put this listing into the shop; may be repeated.")
+        list[str] | None,
+        typer.Option(metavar="SKU=UNITS", help="Put this listing into the shop; may be repeated."),
     ] = None,
     switch: Annotated[
-        list[str] | None, typer.Option(metavar="NAME=VALUE", help="Set one of the simulator's behaviours; may be repeated.")
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=VALUE", help="Set one of the simulator's behaviours; may be repeated."
+        ),
     ] = None,
     port_file: PortFile = None,
 ) -> None:
-    """Run a simulated shop: the platform's own API over HTTP, and a control API under /_sim that plays buyers and staff."""
+    """Run a simulated shop: the platform's own API over HTTP, and a control API under /_sim that
+    plays buyers and staff."""
     from zaiko_core.plugin_host.loader import load
 
     registry = load()
     try:
         kinds = registry.simulators()
     except ImportError as error:
-        raise Failed(f"Simulators need {error.name}. Install zaiko with its extra: pip install 'zaiko[simulators]'.") from None
+        raise Failed(
+            f"Simulators need {error.name}. Install zaiko with its extra: pip install "
+            "'zaiko[simulators]'."
+        ) from None
     if platform not in kinds:
         known = ", ".join(sorted(kinds)) or "none; install a connector first"
         raise Failed(
-            f"{'There is no simulator of ' + repr(platform) if platform else 'Say which platform'}: there are {known}.", USAGE
+            f"{'There is no simulator of ' + repr(platform) if platform else 'Say which platform'}: there are {known}.",  # noqa: E501
+            USAGE,
         )
     from zaiko_sdk.testing.simulator import NewListing, SimulatorServer
 
     simulator = kinds[platform].create()
     for name, value in _pairs(switch, "--switch"):
         simulator.switch(name, _value(value))
-    simulator.add_listings([NewListing(sku=sku, quantity=int(units), title=sku) for sku, units in _pairs(listing, "--listing")])
+    simulator.add_listings(
+        [
+            NewListing(sku=sku, quantity=int(units), title=sku)
+            for sku, units in _pairs(listing, "--listing")
+        ]
+    )
     # A person who stops it with Ctrl-C and a script that ends it mean the same.
     stopped = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -206,9 +291,13 @@ def simulate(
         _write(port_file, server.base_url)
         screen = console(stderr=True)
         screen.print(
-            f"A simulated {platform} shop answers at [bold]{server.base_url}[/]; play with it under {server.base_url}/_sim/."
+            f"A simulated {platform} shop answers at [bold]{server.base_url}[/]; play with "
+            f"it under {server.base_url}/_sim/."
         )
-        screen.print(f"Create it as a shop: zaiko shops create my-{platform} --connector {platform} --simulator {server.base_url}")
+        screen.print(
+            f"Create it as a shop: zaiko shops create my-{platform} --connector {platform} "
+            f"--simulator {server.base_url}"
+        )
         while not stopped.wait(0.5):
             pass
     if port_file is not None:

@@ -27,11 +27,16 @@ def shadow(
     """Do everything for a shop but write to it; or write again, after every number was read."""
     command: Command = context.obj
     client, on = command.client, to is Switch.ON
-    request = shop_service_pb2.UpdateShopRequest(shop=shop_pb2.Shop(name=client.name("shops", shop), shadow=on))
+    request = shop_service_pb2.UpdateShopRequest(
+        shop=shop_pb2.Shop(name=client.name("shops", shop), shadow=on)
+    )
     request.update_mask.paths.append("shadow")
     changed = client.call(client.shops.UpdateShop, request).shop
     said = (
-        f"{shop} is in shadow mode: nothing is sent to it. `zaiko shops differences {shop}` shows what would be."
+        (
+            f"{shop} is in shadow mode: nothing is sent to it. `zaiko shops differences {shop}` "
+            "shows what would be."
+        )
         if on
         else f"{shop} is written to again, link by link, as soon as each was read."
     )
@@ -41,7 +46,9 @@ def shadow(
 def differences(
     context: typer.Context,
     shop: Annotated[str, typer.Argument(help="Only this shop.")] = "-",
-    every: Annotated[bool, typer.Option("--all", help="Also links that show what would be sent.")] = False,
+    every: Annotated[
+        bool, typer.Option("--all", help="Also links that show what would be sent.")
+    ] = False,
 ) -> None:
     """What shadow mode would change: what each shop shows, and what would be sent."""
     command: Command = context.obj
@@ -61,5 +68,8 @@ def differences(
             when(d.read_time),
             when(d.differ_time),
         ),
-        empty="Nothing would change, or no shop is in shadow mode, or nothing was compared yet: `zaiko sync` compares now.",
+        empty=(
+            "Nothing would change, or no shop is in shadow mode, or nothing was compared yet: "
+            "`zaiko sync` compares now."
+        ),
     )

@@ -7,7 +7,14 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from zaiko.v1 import connector_service_pb2, listing_pb2, order_pb2, order_service_pb2, shop_pb2, shop_service_pb2
+from zaiko.v1 import (
+    connector_service_pb2,
+    listing_pb2,
+    order_pb2,
+    order_service_pb2,
+    shop_pb2,
+    shop_service_pb2,
+)
 
 from zaiko_server.cli import find
 from zaiko_server.cli.client import Client
@@ -18,14 +25,23 @@ from zaiko_server.cli.shadow import differences, shadow
 from zaiko_server.cli.show import expiring, last, optional, part, trouble, when, word, words
 from zaiko_server.cli.suspects import hold_order, release_order, suspects
 
-shops = typer.Typer(no_args_is_help=True, help="Shops: an account on a platform, its credentials and how its sync is going.")
-listings = typer.Typer(no_args_is_help=True, help="Listings: what a shop sells, as last read from it.")
+shops = typer.Typer(
+    no_args_is_help=True,
+    help="Shops: an account on a platform, its credentials and how its sync is going.",
+)
+listings = typer.Typer(
+    no_args_is_help=True, help="Listings: what a shop sells, as last read from it."
+)
 orders = typer.Typer(no_args_is_help=True, help="Orders of the shops, as last read from them.")
 
 Shop = Annotated[str, typer.Argument(help="The shop's id.")]
 Set = Annotated[
     list[str] | None,
-    typer.Option("--set", metavar="NAME=VALUE", help="A setting or credential, as `zaiko connectors CONNECTOR` names them."),
+    typer.Option(
+        "--set",
+        metavar="NAME=VALUE",
+        help="A setting or credential, as `zaiko connectors CONNECTOR` names them.",
+    ),
 ]
 SettingsFile = Annotated[
     Path | None,
@@ -37,9 +53,15 @@ SettingsFile = Annotated[
     ),
 ]
 Simulator = Annotated[
-    str, typer.Option(metavar="URL", help="Take settings and credentials from a shop that `zaiko simulate` runs.")
+    str,
+    typer.Option(
+        metavar="URL", help="Take settings and credentials from a shop that `zaiko simulate` runs."
+    ),
 ]
-Interval = Annotated[int, typer.Option(min=10, max=86400, help="Seconds between two readings of its orders, at most.")]
+Interval = Annotated[
+    int,
+    typer.Option(min=10, max=86400, help="Seconds between two readings of its orders, at most."),
+]
 
 
 @shops.command("create")
@@ -50,13 +72,18 @@ def create_shop(
     settings: SettingsFile = None,
     set_: Set = None,
     simulator: Simulator = "",
-    name: Annotated[str, typer.Option("--name", help="What people call it; without it, the id.")] = "",
+    name: Annotated[
+        str, typer.Option("--name", help="What people call it; without it, the id.")
+    ] = "",
     interval: Interval = 600,
 ) -> None:
-    """Create a shop. What the connector marks as secret is stored encrypted and never shown again."""
+    """Create a shop. What the connector marks as secret is stored encrypted and never shown
+    again."""
     command: Command = context.obj
     client = command.client
-    made = shop_pb2.Shop(connector=f"connectors/{connector.removeprefix('connectors/')}", display_name=name or shop)
+    made = shop_pb2.Shop(
+        connector=f"connectors/{connector.removeprefix('connectors/')}", display_name=name or shop
+    )
     made.sync_interval.FromSeconds(interval)
     _fill(client, made, _given(settings, set_, simulator))
     request = shop_service_pb2.CreateShopRequest(parent=client.parent, shop_id=shop, shop=made)
@@ -72,22 +99,34 @@ def update_shop(
     set_: Set = None,
     simulator: Simulator = "",
     name: Annotated[str, typer.Option("--name", help="What people call it.")] = "",
-    interval: Annotated[int | None, typer.Option(min=10, max=86400, help="Seconds between two readings of its orders.")] = None,
+    interval: Annotated[
+        int | None,
+        typer.Option(min=10, max=86400, help="Seconds between two readings of its orders."),
+    ] = None,
     hold_drift: Annotated[
-        bool | None, typer.Option("--hold-drift/--heal-drift", help="Whether a number edited in the shop waits for a person.")
+        bool | None,
+        typer.Option(
+            "--hold-drift/--heal-drift",
+            help="Whether a number edited in the shop waits for a person.",
+        ),
     ] = None,
 ) -> None:
-    """Change a shop's name, interval, drift policy, settings or credentials. Those that are not given stay."""
+    """Change a shop's name, interval, drift policy, settings or credentials. Those that are not
+    given stay."""
     command: Command = context.obj
     client = command.client
     current = _get(client, shop)
-    changed = shop_pb2.Shop(name=current.name, connector=current.connector, display_name=name, etag=current.etag)
+    changed = shop_pb2.Shop(
+        name=current.name, connector=current.connector, display_name=name, etag=current.etag
+    )
     paths = ["display_name"] if name else []
     if interval is not None:
         changed.sync_interval.FromSeconds(interval)
         paths.append("sync_interval")
     if hold_drift is not None:
-        changed.drift_policy = shop_pb2.Shop.DRIFT_POLICY_HOLD if hold_drift else shop_pb2.Shop.DRIFT_POLICY_HEAL
+        changed.drift_policy = (
+            shop_pb2.Shop.DRIFT_POLICY_HOLD if hold_drift else shop_pb2.Shop.DRIFT_POLICY_HEAL
+        )
         paths.append("drift_policy")
     given = _given(settings, set_, simulator)
     if given:
@@ -95,7 +134,13 @@ def update_shop(
         _fill(client, changed, given)
         paths += ["settings", "secrets"] if changed.secrets else ["settings"]
     if not paths:
-        raise Failed("Nothing to change: give --name, --interval, --hold-drift, --set, --settings or --simulator.", USAGE)
+        raise Failed(
+            (
+                "Nothing to change: give --name, --interval, --hold-drift, --set, --settings or "
+                "--simulator."
+            ),
+            USAGE,
+        )
     request = shop_service_pb2.UpdateShopRequest(shop=changed)
     request.update_mask.paths.extend(paths)
     _show(command, client.call(client.shops.UpdateShop, request).shop)
@@ -108,10 +153,25 @@ def list_shops(context: typer.Context) -> None:
     client = command.client
     command.show.items(
         "Shops",
-        ["shop", "connector", "state", "synced#", "waiting#", "failed#", "held#", "last success", "next run", "problem"],
-        client.pages(client.shops.ListShops, shop_service_pb2.ListShopsRequest(parent=client.parent), "shops"),
+        [
+            "shop",
+            "connector",
+            "state",
+            "synced#",
+            "waiting#",
+            "failed#",
+            "held#",
+            "last success",
+            "next run",
+            "problem",
+        ],
+        client.pages(
+            client.shops.ListShops, shop_service_pb2.ListShopsRequest(parent=client.parent), "shops"
+        ),
         lambda s: (last(s.name), last(s.connector), *_status_row(s.status)),
-        empty="There is no shop yet. Create one with `zaiko shops create ID --connector CONNECTOR`.",
+        empty=(
+            "There is no shop yet. Create one with `zaiko shops create ID --connector CONNECTOR`."
+        ),
     )
 
 
@@ -124,7 +184,8 @@ def get_shop(context: typer.Context, shop: Shop) -> None:
 
 @shops.command("check")
 def check_shop(context: typer.Context, shop: Shop) -> None:
-    """Try a shop's credentials, permissions and settings. Ends with 1 when it cannot be synced as it is."""
+    """Try a shop's credentials, permissions and settings. Ends with 1 when it cannot be synced as
+    it is."""
     command: Command = context.obj
     client = command.client
     request = shop_service_pb2.CheckShopRequest(name=client.name("shops", shop))
@@ -172,7 +233,9 @@ def delete_shop(context: typer.Context, shop: Shop) -> None:
     """Delete a shop that nothing is linked in. Nothing is changed on the platform."""
     command: Command = context.obj
     client = command.client
-    reply = client.call(client.shops.DeleteShop, shop_service_pb2.DeleteShopRequest(name=client.name("shops", shop)))
+    reply = client.call(
+        client.shops.DeleteShop, shop_service_pb2.DeleteShopRequest(name=client.name("shops", shop))
+    )
     command.show.done(reply, f"Deleted {shop}.")
 
 
@@ -180,7 +243,9 @@ def delete_shop(context: typer.Context, shop: Shop) -> None:
 def list_listings(
     context: typer.Context,
     shop: Annotated[str, typer.Argument(help="The shop's id; without it, all shops.")] = "-",
-    unlinked: Annotated[bool, typer.Option("--unlinked", help="Only those without a link.")] = False,
+    unlinked: Annotated[
+        bool, typer.Option("--unlinked", help="Only those without a link.")
+    ] = False,
     prefix: Annotated[str, typer.Option(help="Only skus that begin with this.")] = "",
     limit: Annotated[int, typer.Option(min=0, help="At most so many; 0 = all.")] = 0,
 ) -> None:
@@ -216,7 +281,11 @@ def refresh_listings(context: typer.Context, shop: Shop) -> None:
     request = shop_service_pb2.RefreshListingsRequest(parent=client.name("shops", shop))
     done = follow(command, client.call(client.shops.RefreshListings, request).operation)
     report = done.refresh_listings_report
-    news = [f"{number} {what}" for number, what in ((report.new_count, "new"), (report.changed_count, "changed")) if number]
+    news = [
+        f"{number} {what}"
+        for number, what in ((report.new_count, "new"), (report.changed_count, "changed"))
+        if number
+    ]
     facts = ", ".join([*news, f"{report.vanished_count} vanished"])
     command.show.done(done, f"{report.listing_count} listings were read: {facts}.")
 
@@ -225,9 +294,15 @@ def refresh_listings(context: typer.Context, shop: Shop) -> None:
 def list_orders(
     context: typer.Context,
     shop: Annotated[str, typer.Argument(help="The shop's id; without it, all shops.")] = "-",
-    open_: Annotated[bool, typer.Option("--open", help="Only those that may still hold units.")] = False,
-    suspect: Annotated[bool, typer.Option("--suspect", help="Only those whose open units a person should look at.")] = False,
-    unlinked: Annotated[bool, typer.Option("--unlinked", help="Only those with lines that are not linked.")] = False,
+    open_: Annotated[
+        bool, typer.Option("--open", help="Only those that may still hold units.")
+    ] = False,
+    suspect: Annotated[
+        bool, typer.Option("--suspect", help="Only those whose open units a person should look at.")
+    ] = False,
+    unlinked: Annotated[
+        bool, typer.Option("--unlinked", help="Only those with lines that are not linked.")
+    ] = False,
     limit: Annotated[int, typer.Option(min=0, help="At most so many; 0 = all.")] = 100,
 ) -> None:
     """List orders as last read from the shops."""
@@ -257,7 +332,9 @@ def list_orders(
 
 @orders.command("get")
 def get_order(
-    context: typer.Context, shop: Shop, order: Annotated[str, typer.Argument(help="The platform's own id of the order.")]
+    context: typer.Context,
+    shop: Shop,
+    order: Annotated[str, typer.Argument(help="The platform's own id of the order.")],
 ) -> None:
     """Show one order with its lines."""
     command: Command = context.obj
@@ -291,11 +368,14 @@ def get_order(
             )
             for line in found.lines
         ]
-        command.show.table("", ["sku", "ordered#", "cancelled#", "fulfilled#", "open#", "counts as"], rows)
+        command.show.table(
+            "", ["sku", "ordered#", "cancelled#", "fulfilled#", "open#", "counts as"], rows
+        )
 
 
 def _given(path: Path | None, pairs: list[str] | None, simulator: str) -> dict[str, Any]:
-    """Settings and credentials together, from everywhere that they may come from; later ones win."""
+    """Settings and credentials together, from everywhere that they may come from; later ones
+    win."""
     given: dict[str, Any] = {}
     if simulator:
         import httpx
@@ -304,7 +384,10 @@ def _given(path: Path | None, pairs: list[str] | None, simulator: str) -> dict[s
             reply = httpx.get(simulator.rstrip("/") + "/_sim/settings", timeout=5)
             reply.raise_for_status()
         except httpx.HTTPError as error:
-            raise Failed(f"No simulated shop answers at {simulator}: {error}. Start one with `zaiko simulate PLATFORM`.") from None
+            raise Failed(
+                f"No simulated shop answers at {simulator}: {error}. Start one with `zaiko "
+                "simulate PLATFORM`."
+            ) from None
         given |= reply.json()
     if path is not None:
         try:
@@ -326,9 +409,12 @@ def _given(path: Path | None, pairs: list[str] | None, simulator: str) -> dict[s
 
 
 def _fill(client: Client, shop: shop_pb2.Shop, given: dict[str, Any]) -> None:
-    """Put settings and credentials where they belong: the connector's schema says which are secret."""
+    """Put settings and credentials where they belong: the connector's schema says which are
+    secret."""
     request = connector_service_pb2.GetConnectorRequest(name=shop.connector)
-    schema = json.loads(client.call(client.connectors.GetConnector, request).connector.settings_schema or "{}")
+    schema = json.loads(
+        client.call(client.connectors.GetConnector, request).connector.settings_schema or "{}"
+    )
     fields = schema.get("properties", {})
     for name, value in given.items():
         if fields.get(name, {}).get("writeOnly"):
@@ -338,12 +424,16 @@ def _fill(client: Client, shop: shop_pb2.Shop, given: dict[str, Any]) -> None:
 
 
 def _get(client: Client, shop: str) -> shop_pb2.Shop:
-    return client.call(client.shops.GetShop, shop_service_pb2.GetShopRequest(name=client.name("shops", shop))).shop
+    return client.call(
+        client.shops.GetShop, shop_service_pb2.GetShopRequest(name=client.name("shops", shop))
+    ).shop
 
 
 def _show(command: Command, shop: shop_pb2.Shop) -> None:
     status = shop.status
-    counts = ", ".join(f"{number} {field.name}" for field, number in status.link_counts.ListFields())
+    counts = ", ".join(
+        f"{number} {field.name}" for field, number in status.link_counts.ListFields()
+    )
     command.show.item(
         shop,
         [

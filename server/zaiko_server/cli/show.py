@@ -50,7 +50,12 @@ _COLOURS = {
 def console(*, stderr: bool = False) -> Console:
     """Where to write. Without a terminal nothing is wrapped, so that lines can be searched."""
     stream = sys.stderr if stderr else sys.stdout
-    return Console(stderr=stderr, soft_wrap=False, width=None if stream.isatty() else _PLAIN_WIDTH, highlight=False)
+    return Console(
+        stderr=stderr,
+        soft_wrap=False,
+        width=None if stream.isatty() else _PLAIN_WIDTH,
+        highlight=False,
+    )
 
 
 class Show:
@@ -60,8 +65,11 @@ class Show:
         self.as_json = as_json
         self.console = console()
 
-    def items(self, title: str, columns: Sequence[str], messages: Iterable[Any], row: Any, *, empty: str) -> None:
-        """Messages as a table, one row each by `row(message)`; `empty` is said when there are none."""
+    def items(
+        self, title: str, columns: Sequence[str], messages: Iterable[Any], row: Any, *, empty: str
+    ) -> None:
+        """Messages as a table, one row each by `row(message)`; `empty` is said when there are
+        none."""
         found = list(messages)
         if self.as_json:
             self._json([_plain(message) for message in found])
@@ -97,10 +105,21 @@ class Show:
 
     def table(self, title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
         """Rows under `columns`; a column whose name ends in # holds numbers."""
-        table = Table(title=title or None, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, title_style="bold")
+        table = Table(
+            title=title or None,
+            title_justify="left",
+            box=box.SIMPLE_HEAD,
+            pad_edge=False,
+            title_style="bold",
+        )
         for column in columns:
             name = column.removesuffix("#")
-            table.add_column(name, justify="right" if column.endswith("#") else "left", no_wrap=name not in _PROSE, overflow="fold")
+            table.add_column(
+                name,
+                justify="right" if column.endswith("#") else "left",
+                no_wrap=name not in _PROSE,
+                overflow="fold",
+            )
         for row in rows:
             table.add_row(*(text(value) for value in row))
         self.console.print(table)
@@ -192,10 +211,15 @@ def expiring(status: Any) -> str:
 
 def _prefix(kind: Any) -> str:
     """What the names of an enum's values begin with: ERROR_REASON_ of ErrorReason."""
-    return "".join(f"_{char}" if char.isupper() else char.upper() for char in kind.name).lstrip("_") + "_"
+    return (
+        "".join(f"_{char}" if char.isupper() else char.upper() for char in kind.name).lstrip("_")
+        + "_"
+    )
 
 
 def _plain(message: Any) -> Any:
     if isinstance(message, (dict, list)):
         return message
-    return MessageToDict(message, preserving_proto_field_name=True, always_print_fields_with_no_presence=True)
+    return MessageToDict(
+        message, preserving_proto_field_name=True, always_print_fields_with_no_presence=True
+    )

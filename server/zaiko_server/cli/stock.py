@@ -16,28 +16,51 @@ from zaiko_server.cli.failure import USAGE, Failed
 from zaiko_server.cli.feed import feed
 from zaiko_server.cli.show import last, part, word
 
-stock = typer.Typer(no_args_is_help=True, help="Stock: what there is, what is promised, what moved.")
+stock = typer.Typer(
+    no_args_is_help=True, help="Stock: what there is, what is promised, what moved."
+)
 stock.command("feed")(feed)
 stock.command("deliver")(deliver)
 
 Product = Annotated[str, typer.Argument(metavar="SKU", help="Code or id of the product.")]
 Units = Annotated[int, typer.Argument(min=1, metavar="UNITS", help="How many.")]
 Warehouse = Annotated[str, typer.Option(help="Not needed where there is only one.")]
-Cause = Annotated[str, typer.Option(help="Your own key of this fact: the same key again changes nothing.")]
+Cause = Annotated[
+    str, typer.Option(help="Your own key of this fact: the same key again changes nothing.")
+]
 Note = Annotated[str, typer.Option(help="A remark for people.")]
-Order = Annotated[str, typer.Option("--order", metavar="SHOP/ORDER", help="The order that they are for, by the platform's id.")]
+Order = Annotated[
+    str,
+    typer.Option(
+        "--order", metavar="SHOP/ORDER", help="The order that they are for, by the platform's id."
+    ),
+]
 Shipment = Annotated[str, typer.Option(help="Or: the warehouse's own reference.")]
 
-NUMBERS = ("physical", "allocated", "deliverable", "ordered", "free", "oversold", "reserve", "synced", "sent")
+NUMBERS = (
+    "physical",
+    "allocated",
+    "deliverable",
+    "ordered",
+    "free",
+    "oversold",
+    "reserve",
+    "synced",
+    "sent",
+)
 
 
 @stock.command("list")
 def list_stocks(
     context: typer.Context,
-    products: Annotated[list[str] | None, typer.Argument(metavar="[SKU]...", help="Only these.")] = None,
-    oversold: Annotated[bool, typer.Option("--oversold", help="Only what was sold more often than it exists.")] = False,
+    products: Annotated[
+        list[str] | None, typer.Argument(metavar="[SKU]...", help="Only these.")
+    ] = None,
+    oversold: Annotated[
+        bool, typer.Option("--oversold", help="Only what was sold more often than it exists.")
+    ] = False,
 ) -> None:
-    """List stocks: 実在庫 physical, 受注済 ordered, フリー在庫 free, 予備在庫 reserve, 同期 synced."""
+    """List stocks: 実在庫 physical, 受注済 ordered, フリー在庫 free, 予備在庫 reserve, 同期 synced."""  # noqa: E501
     command: Command = context.obj
     client = command.client
     request = stock_service_pb2.ListStocksRequest(parent=client.parent)
@@ -53,15 +76,24 @@ def get_stock(context: typer.Context, product: Product) -> None:
     client = command.client
     request = stock_service_pb2.GetStockRequest(name=find.product(client, product) + "/stock")
     found = client.call(client.stocks.GetStock, request).stock
-    command.show.item(found, [("product", product), *((name, getattr(found, name)) for name in NUMBERS)])
+    command.show.item(
+        found, [("product", product), *((name, getattr(found, name)) for name in NUMBERS)]
+    )
     if not command.show.as_json and found.warehouses:
-        rows = [(last(w.warehouse), w.physical, w.allocated, w.deliverable) for w in found.warehouses]
+        rows = [
+            (last(w.warehouse), w.physical, w.allocated, w.deliverable) for w in found.warehouses
+        ]
         command.show.table("", ["warehouse", "physical#", "allocated#", "deliverable#"], rows)
 
 
 @stock.command()
 def receive(
-    context: typer.Context, product: Product, units: Units, warehouse: Warehouse = "", cause: Cause = "", note: Note = ""
+    context: typer.Context,
+    product: Product,
+    units: Units,
+    warehouse: Warehouse = "",
+    cause: Cause = "",
+    note: Note = "",
 ) -> None:
     """Record that units arrived."""
     command: Command = context.obj
@@ -81,7 +113,9 @@ def adjust(
     context: typer.Context,
     product: Product,
     by: Annotated[int | None, typer.Option(help="Add so many units; negative to remove.")] = None,
-    counted: Annotated[int | None, typer.Option(min=0, help="Or: what was counted on the shelf.")] = None,
+    counted: Annotated[
+        int | None, typer.Option(min=0, help="Or: what was counted on the shelf.")
+    ] = None,
     warehouse: Warehouse = "",
     cause: Cause = "",
     note: Note = "",
@@ -100,7 +134,9 @@ def adjust(
     else:
         assert counted is not None
         request.counted = counted
-        current = client.call(client.stocks.GetStock, stock_service_pb2.GetStockRequest(name=name + "/stock"))
+        current = client.call(
+            client.stocks.GetStock, stock_service_pb2.GetStockRequest(name=name + "/stock")
+        )
         request.etag = current.stock.etag
     _moved(command, client.call(client.stocks.AdjustStock, request))
 
@@ -119,7 +155,12 @@ def allocate(
     """Hold units of a warehouse for an order or a shipment."""
     command: Command = context.obj
     fields = _binding(command.client, product, units, order, shipment, warehouse, cause, note)
-    _moved(command, command.client.call(command.client.stocks.AllocateStock, stock_service_pb2.AllocateStockRequest(**fields)))
+    _moved(
+        command,
+        command.client.call(
+            command.client.stocks.AllocateStock, stock_service_pb2.AllocateStockRequest(**fields)
+        ),
+    )
 
 
 @stock.command()
@@ -154,7 +195,12 @@ def ship(
     """Record that held units left the warehouse."""
     command: Command = context.obj
     fields = _binding(command.client, product, units, order, shipment, warehouse, cause, note)
-    _moved(command, command.client.call(command.client.stocks.ShipStock, stock_service_pb2.ShipStockRequest(**fields)))
+    _moved(
+        command,
+        command.client.call(
+            command.client.stocks.ShipStock, stock_service_pb2.ShipStockRequest(**fields)
+        ),
+    )
 
 
 @stock.command()
@@ -173,7 +219,18 @@ def movements(
     codes = {} if command.show.as_json else find.codes(client, (item.product for item in found))
     command.show.items(
         "Movements",
-        ["time", "product", "kind", "physical#", "allocated#", "ordered#", "for", "warehouse", "cause", "note"],
+        [
+            "time",
+            "product",
+            "kind",
+            "physical#",
+            "allocated#",
+            "ordered#",
+            "for",
+            "warehouse",
+            "cause",
+            "note",
+        ],
         found,
         lambda m: (
             m.occur_time,
@@ -194,12 +251,19 @@ def movements(
 def reserve(
     context: typer.Context,
     product: Product,
-    units: Annotated[int, typer.Argument(min=0, metavar="UNITS", help="Units to keep back from every shop; 0 = none.")],
+    units: Annotated[
+        int,
+        typer.Argument(
+            min=0, metavar="UNITS", help="Units to keep back from every shop; 0 = none."
+        ),
+    ],
 ) -> None:
     """Keep units of a product back from every shop (予備在庫)."""
     command: Command = context.obj
     client = command.client
-    request = stock_service_pb2.SetReserveRequest(product=find.product(client, product), reserve=units)
+    request = stock_service_pb2.SetReserveRequest(
+        product=find.product(client, product), reserve=units
+    )
     reply = client.call(client.stocks.SetReserve, request)
     _table(command, [reply.stock], message=reply)
     command.show.note(f"{reply.scheduled_link_count} links will be synced.")
@@ -208,27 +272,52 @@ def reserve(
 def escrow(
     context: typer.Context,
     product: Product,
-    below: Annotated[int, typer.Argument(min=0, metavar="UNITS", help="While so few or fewer may be sold; 0 = never.")],
+    below: Annotated[
+        int,
+        typer.Argument(
+            min=0, metavar="UNITS", help="While so few or fewer may be sold; 0 = never."
+        ),
+    ],
 ) -> None:
-    """Give each shop units of its own while a product is scarce, so that no two shops sell the same unit."""
+    """Give each shop units of its own while a product is scarce, so that no two shops sell the same
+    unit."""
     command: Command = context.obj
     client = command.client
-    request = stock_service_pb2.SetEscrowRequest(product=find.product(client, product), escrow_below=below)
+    request = stock_service_pb2.SetEscrowRequest(
+        product=find.product(client, product), escrow_below=below
+    )
     reply = client.call(client.stocks.SetEscrow, request)
     _table(command, [reply.stock], message=reply)
     command.show.note(f"{reply.scheduled_link_count} links will be synced.")
 
 
 def _binding(
-    client: Client, product: str, units: int, order: str, shipment: str, warehouse: str, cause: str, note: str
+    client: Client,
+    product: str,
+    units: int,
+    order: str,
+    shipment: str,
+    warehouse: str,
+    cause: str,
+    note: str,
 ) -> dict[str, Any]:
     if bool(order) == bool(shipment):
-        raise Failed("Say whom they are for: either --order SHOP/ORDER or --shipment REFERENCE.", USAGE)
+        raise Failed(
+            "Say whom they are for: either --order SHOP/ORDER or --shipment REFERENCE.", USAGE
+        )
     shop, slash, number = order.partition("/")
     if order and not (slash and number):
-        raise Failed("--order has the form SHOP/ORDER, with the shop's id and the platform's id of the order.", USAGE)
+        raise Failed(
+            (
+                "--order has the form SHOP/ORDER, with the shop's id and the platform's id of "
+                "the order."
+            ),
+            USAGE,
+        )
     if order:
-        reference = movement_pb2.Demand.OrderReference(shop=client.name("shops", shop), external_order_id=number)
+        reference = movement_pb2.Demand.OrderReference(
+            shop=client.name("shops", shop), external_order_id=number
+        )
         demand = movement_pb2.Demand(order=reference)
     else:
         demand = movement_pb2.Demand(shipment=shipment)
@@ -270,5 +359,7 @@ def _signed(number: int) -> str:
 
 def _demand(movement: movement_pb2.Movement) -> str:
     if movement.demand.WhichOneof("reference") == "order":
-        return f"{part(movement.demand.order.shop, 'shops')}/{movement.demand.order.external_order_id}"
+        return (
+            f"{part(movement.demand.order.shop, 'shops')}/{movement.demand.order.external_order_id}"
+        )
     return movement.demand.shipment

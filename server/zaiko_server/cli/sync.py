@@ -17,10 +17,16 @@ from zaiko_server.cli.show import expiring, last, part, trouble, word
 
 def sync(
     context: typer.Context,
-    shops: Annotated[list[str] | None, typer.Argument(metavar="[SHOP]...", help="The shops.")] = None,
-    product: Annotated[str, typer.Option(metavar="SKU", help="Or: every shop that sells this product.")] = "",
+    shops: Annotated[
+        list[str] | None, typer.Argument(metavar="[SHOP]...", help="The shops.")
+    ] = None,
+    product: Annotated[
+        str, typer.Option(metavar="SKU", help="Or: every shop that sells this product.")
+    ] = "",
     all_: Annotated[bool, typer.Option("--all", help="Or: every shop.")] = False,
-    wait: Annotated[bool, typer.Option("--wait", help="Wait for the runs; ends with 1 when one fails.")] = False,
+    wait: Annotated[
+        bool, typer.Option("--wait", help="Wait for the runs; ends with 1 when one fails.")
+    ] = False,
 ) -> None:
     """Read orders and push numbers now, instead of waiting for the interval."""
     command: Command = context.obj
@@ -31,16 +37,23 @@ def sync(
     if product:
         requests.append(sync_service_pb2.SyncNowRequest(product=find.product(client, product)))
     elif all_:
-        found = client.pages(client.shops.ListShops, shop_service_pb2.ListShopsRequest(parent=client.parent), "shops")
+        found = client.pages(
+            client.shops.ListShops, shop_service_pb2.ListShopsRequest(parent=client.parent), "shops"
+        )
         requests += [sync_service_pb2.SyncNowRequest(shop=shop.name) for shop in found]
     else:
-        requests += [sync_service_pb2.SyncNowRequest(shop=client.name("shops", shop)) for shop in shops or []]
+        requests += [
+            sync_service_pb2.SyncNowRequest(shop=client.name("shops", shop)) for shop in shops or []
+        ]
     replies = [client.call(client.syncs.SyncNow, request) for request in requests]
     scheduled = {shop.shop: reply.revision for reply in replies for shop in reply.shops}
     if not wait:
         show.done(
             {"shops": sorted(scheduled)},
-            f"{len(scheduled)} shops will run: {', '.join(map(last, sorted(scheduled))) or 'none'}.",
+            (
+                f"{len(scheduled)} shops will run: "
+                f"{', '.join(map(last, sorted(scheduled))) or 'none'}."
+            ),
         )
         return
     ended = [_ended(command, shop, revision) for shop, revision in scheduled.items()]
@@ -70,19 +83,24 @@ def list_runs(
     command: Command = context.obj
     client = command.client
     request = sync_service_pb2.ListSyncRunsRequest(parent=client.name("shops", shop))
-    _runs_table(command, list(client.pages(client.syncs.ListSyncRuns, request, "sync_runs", limit=limit)))
+    _runs_table(
+        command, list(client.pages(client.syncs.ListSyncRuns, request, "sync_runs", limit=limit))
+    )
 
 
 @runs.command("cancel")
 def cancel_run(
-    context: typer.Context, name: Annotated[str, typer.Argument(help="Its name, merchants/…/shops/…/runs/…, or SHOP/RUN.")]
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(help="Its name, merchants/…/shops/…/runs/…, or SHOP/RUN.")],
 ) -> None:
     """Ask a run to end before its next step. What it has settled stays."""
     command: Command = context.obj
     client = command.client
     shop, _, run = name.partition("/")
     full = name if name.startswith("merchants/") else f"{client.name('shops', shop)}/runs/{run}"
-    answer = client.call(client.syncs.CancelSyncRun, sync_service_pb2.CancelSyncRunRequest(name=full)).sync_run
+    answer = client.call(
+        client.syncs.CancelSyncRun, sync_service_pb2.CancelSyncRunRequest(name=full)
+    ).sync_run
     command.show.item(
         answer,
         [
@@ -120,10 +138,26 @@ def status(context: typer.Context) -> None:
             )
             for shop in reply.shop_statuses
         ]
-        show.table("", ["shop", "state", "synced#", "waiting#", "failed#", "held#", "last success", "next run", "problem"], rows)
+        show.table(
+            "",
+            [
+                "shop",
+                "state",
+                "synced#",
+                "waiting#",
+                "failed#",
+                "held#",
+                "last success",
+                "next run",
+                "problem",
+            ],
+            rows,
+        )
         show.note(
-            f"{counts.synced} links synced, {counts.pending + counts.syncing} waiting, {counts.failed} failed, {counts.held} held, "
-            f"{counts.disabled} without sync. {reply.oversold_product_count} products oversold, {reply.suspect_order_count} orders "
+            f"{counts.synced} links synced, {counts.pending + counts.syncing} waiting, "
+            f"{counts.failed} failed, {counts.held} held, "
+            f"{counts.disabled} without sync. {reply.oversold_product_count} products "
+            f"oversold, {reply.suspect_order_count} orders "
             f"to look at, {reply.unlinked_order_count} orders with lines that are not linked."
         )
     if counts.failed or counts.held or held or reply.oversold_product_count:
@@ -160,7 +194,8 @@ def audit(
         empty="No difference was found.",
     )
     show.note(
-        f"{reply.verified_link_count} of {reply.enabled_link_count} enabled links ({reply.verified_share:.1%}) were read from "
+        f"{reply.verified_link_count} of {reply.enabled_link_count} enabled links "
+        f"({reply.verified_share:.1%}) were read from "
         f"their shops within {hours:g} h."
     )
 
@@ -171,11 +206,17 @@ def _ended(command: Command, shop: str, revision: int) -> sync_run_pb2.SyncRun:
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline:
         request = sync_service_pb2.ListSyncRunsRequest(parent=shop, page_size=20)
-        found = [run for run in client.call(client.syncs.ListSyncRuns, request).sync_runs if run.start_revision >= revision]
+        found = [
+            run
+            for run in client.call(client.syncs.ListSyncRuns, request).sync_runs
+            if run.start_revision >= revision
+        ]
         if found and word(found[-1], "state") != "RUNNING":
             return found[-1]
         time.sleep(0.1)
-    raise Failed(f"The run of {last(shop)} has not ended within two minutes. See `zaiko runs {last(shop)}`.")
+    raise Failed(
+        f"The run of {last(shop)} has not ended within two minutes. See `zaiko runs {last(shop)}`."
+    )
 
 
 def _runs_table(command: Command, found: list[sync_run_pb2.SyncRun]) -> None:

@@ -27,7 +27,9 @@ from zaiko_server.security.secret import new_secret, new_token_id
 
 T = TypeVar("T")
 
-tokens = typer.Typer(no_args_is_help=True, help="Who may call a server that runs with --auth tokens.")
+tokens = typer.Typer(
+    no_args_is_help=True, help="Who may call a server that runs with --auth tokens."
+)
 
 
 class RoleName(StrEnum):
@@ -44,7 +46,10 @@ Db = Annotated[
     typer.Option(
         "--db",
         metavar="PATH|URL",
-        help="Work on the database itself instead of asking a server: for the first token, and when all are lost.",
+        help=(
+            "Work on the database itself instead of asking a server: for the first token, and "
+            "when all are lost."
+        ),
     ),
 ]
 
@@ -53,23 +58,36 @@ Db = Annotated[
 def create(
     context: typer.Context,
     name: Annotated[str, typer.Argument(help="Who has it, such as 'WMS in Osaka'.")],
-    role: Annotated[RoleName, typer.Option(help="What it allows; each holds all of the one before it.")],
+    role: Annotated[
+        RoleName, typer.Option(help="What it allows; each holds all of the one before it.")
+    ],
     for_merchant: Annotated[
-        list[str] | None, typer.Option("--for", metavar="MERCHANT", help="Good for this merchant; may be repeated.")
+        list[str] | None,
+        typer.Option("--for", metavar="MERCHANT", help="Good for this merchant; may be repeated."),
     ] = None,
     all_merchants: Annotated[
-        bool, typer.Option("--all-merchants", help="Good for every merchant, also for those to come.")
+        bool,
+        typer.Option("--all-merchants", help="Good for every merchant, also for those to come."),
     ] = False,
-    days: Annotated[int | None, typer.Option(min=1, max=3650, help="Ends after so many days. [default: never]")] = None,
+    days: Annotated[
+        int | None, typer.Option(min=1, max=3650, help="Ends after so many days. [default: never]")
+    ] = None,
     certificate: Annotated[
         str,
-        typer.Option(metavar="IDENTITY", help="Instead of a secret: who has a client certificate with this name, over mutual TLS."),
+        typer.Option(
+            metavar="IDENTITY",
+            help=(
+                "Instead of a secret: who has a client certificate with this name, over mutual TLS."
+            ),
+        ),
     ] = "",
     db: Db = None,
 ) -> None:
     """Create a token and show its secret, this once."""
     if all_merchants == bool(for_merchant):
-        raise Failed("Say for whom it is good: --for MERCHANT, once for each, or --all-merchants.", USAGE)
+        raise Failed(
+            "Say for whom it is good: --for MERCHANT, once for each, or --all-merchants.", USAGE
+        )
     wanted = token_pb2.Token(
         display_name=name,
         role=token_pb2.Token.Role.Value(f"ROLE_{role.name}"),
@@ -79,7 +97,11 @@ def create(
     )
     if days is not None:
         wanted.expire_time.FromSeconds(int(time.time()) + days * 86_400)
-    made = _create_beside(db, wanted) if db else _ask(context).call(_stub(context).CreateToken, pb.CreateTokenRequest(token=wanted))
+    made = (
+        _create_beside(db, wanted)
+        if db
+        else _ask(context).call(_stub(context).CreateToken, pb.CreateTokenRequest(token=wanted))
+    )
     command: Command = context.obj
     if not db:
         _warn_of_nobody(_ask(context), wanted.merchants)
@@ -89,17 +111,24 @@ def create(
         console(stderr=True).print(told, soft_wrap=True, markup=False)
         typer.echo(made.secret)
         return
-    command.show.done(made, f"{made.token.name} is made, for who has a certificate of {made.token.certificate}.")
+    command.show.done(
+        made, f"{made.token.name} is made, for who has a certificate of {made.token.certificate}."
+    )
 
 
 def _warn_of_nobody(client: Client, merchants: Iterable[str]) -> None:
     """A slip of the pen makes a token that is good for nobody, or for who comes later."""
     for merchant in merchants:
         try:
-            client.call(client.merchants.GetMerchant, merchant_service_pb2.GetMerchantRequest(name=merchant))
+            client.call(
+                client.merchants.GetMerchant, merchant_service_pb2.GetMerchantRequest(name=merchant)
+            )
         except grpc.RpcError as error:
             if Refused.of(error).reason == "RESOURCE_NOT_FOUND":
-                told = f"There is no {merchant} yet: the token is good for it from the moment that it is created."
+                told = (
+                    f"There is no {merchant} yet: the token is good for it from the moment that "
+                    "it is created."
+                )
                 console(stderr=True).print(told, soft_wrap=True, markup=False)
 
 
@@ -107,9 +136,14 @@ def _warn_of_nobody(client: Client, merchants: Iterable[str]) -> None:
 def list_tokens(context: typer.Context, db: Db = None) -> None:
     """Show the tokens that there are, never their secrets."""
     if db:
-        found = [token_message(row) for row in _beside(db, lambda rows: use_cases.page(rows, Page(100_000), by=LOCAL))]
+        found = [
+            token_message(row)
+            for row in _beside(db, lambda rows: use_cases.page(rows, Page(100_000), by=LOCAL))
+        ]
     else:
-        found = list(_ask(context).pages(_stub(context).ListTokens, pb.ListTokensRequest(), "tokens"))
+        found = list(
+            _ask(context).pages(_stub(context).ListTokens, pb.ListTokensRequest(), "tokens")
+        )
     command: Command = context.obj
     command.show.items(
         "Tokens",
@@ -124,13 +158,18 @@ def list_tokens(context: typer.Context, db: Db = None) -> None:
             when(token.last_use_time),
             token.certificate,
         ),
-        empty="There is no token. Make the first one with `zaiko tokens create NAME --role admin --all-merchants --db DATABASE`.",
+        empty=(
+            "There is no token. Make the first one with `zaiko tokens create NAME --role admin "
+            "--all-merchants --db DATABASE`."
+        ),
     )
 
 
 @tokens.command("revoke")
 def revoke(
-    context: typer.Context, token: Annotated[str, typer.Argument(help="Its id, as `list` shows it.")], db: Db = None
+    context: typer.Context,
+    token: Annotated[str, typer.Argument(help="Its id, as `list` shows it.")],
+    db: Db = None,
 ) -> None:
     """End a token for good. Watches that it opened end within 30 seconds."""
     name = token.removeprefix("tokens/")
@@ -138,7 +177,11 @@ def revoke(
         record = _beside(db, lambda rows: use_cases.revoke(rows, name, by=LOCAL), writing=True)
         ended = token_message(record)
     else:
-        ended = _ask(context).call(_stub(context).RevokeToken, pb.RevokeTokenRequest(name=f"tokens/{name}")).token
+        ended = (
+            _ask(context)
+            .call(_stub(context).RevokeToken, pb.RevokeTokenRequest(name=f"tokens/{name}"))
+            .token
+        )
     command: Command = context.obj
     command.show.done(ended, f"{ended.name} is revoked.")
 
@@ -171,7 +214,9 @@ def _beside(db: str, work: Callable[[Any], T], *, writing: bool = False) -> T:
     except Refusal as error:
         raise Failed(f"{error.message} [{error.reason}]") from None
     except DBAPIError:
-        raise Failed(f"{db} is no database of zaiko's. Name the server's with --db.", USAGE) from None
+        raise Failed(
+            f"{db} is no database of zaiko's. Name the server's with --db.", USAGE
+        ) from None
 
 
 def _ask(context: typer.Context) -> Any:

@@ -1,4 +1,5 @@
-"""`zaiko watch`: a live table on a terminal, a line per change elsewhere. Resumes after every interruption."""
+"""`zaiko watch`: a live table on a terminal, a line per change elsewhere. Resumes after every
+interruption."""
 
 from __future__ import annotations
 
@@ -22,8 +23,12 @@ from zaiko_server.cli.failure import Refused, failed
 from zaiko_server.cli.screens import Screen, StockScreen, SyncScreen
 from zaiko_server.cli.show import console
 
-_BEGIN_AGAIN = frozenset({"RESUME_TOKEN_INVALID", "REVISION_COMPACTED", "HISTORY_REPLACED", "REVISION_IN_FUTURE"})
-_RESUME = frozenset({grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.RESOURCE_EXHAUSTED, grpc.StatusCode.INTERNAL})
+_BEGIN_AGAIN = frozenset(
+    {"RESUME_TOKEN_INVALID", "REVISION_COMPACTED", "HISTORY_REPLACED", "REVISION_IN_FUTURE"}
+)
+_RESUME = frozenset(
+    {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.RESOURCE_EXHAUSTED, grpc.StatusCode.INTERNAL}
+)
 _LONGEST_PAUSE = 5.0
 
 Lost = Callable[[str], None]
@@ -31,11 +36,22 @@ Lost = Callable[[str], None]
 
 def watch(
     context: typer.Context,
-    shops: Annotated[list[str] | None, typer.Argument(metavar="[SHOP]...", help="Only these shops.")] = None,
-    stocks: Annotated[bool, typer.Option("--stocks", help="Watch stocks instead of the sync.")] = False,
-    products: Annotated[list[str] | None, typer.Option("--product", metavar="SKU", help="With --stocks: only these.")] = None,
-    lines: Annotated[bool, typer.Option("--lines", help="A line per change, also on a terminal.")] = False,
-    once: Annotated[bool, typer.Option("--once", help="End when everything there is has been shown once.")] = False,
+    shops: Annotated[
+        list[str] | None, typer.Argument(metavar="[SHOP]...", help="Only these shops.")
+    ] = None,
+    stocks: Annotated[
+        bool, typer.Option("--stocks", help="Watch stocks instead of the sync.")
+    ] = False,
+    products: Annotated[
+        list[str] | None,
+        typer.Option("--product", metavar="SKU", help="With --stocks: only these."),
+    ] = None,
+    lines: Annotated[
+        bool, typer.Option("--lines", help="A line per change, also on a terminal.")
+    ] = False,
+    once: Annotated[
+        bool, typer.Option("--once", help="End when everything there is has been shown once.")
+    ] = False,
 ) -> None:
     """Watch the sync as it goes on: shops, links and runs; or stocks. Ctrl-C ends it."""
     command: Command = context.obj
@@ -76,14 +92,18 @@ def _lines(screen: Screen, responses: Iterator[Any], *, once: bool) -> None:
 
 
 def _live(terminal: Console, screen: Screen, responses: Iterator[Any]) -> None:
-    """Drawn anew eight times a second by a thread of rich's, in the size that the terminal has then."""
+    """Drawn anew eight times a second by a thread of rich's, in the size that the terminal has
+    then."""
     lock = threading.Lock()
 
     def draw() -> Group:
         with lock:
             return screen.picture(terminal.size.height)
 
-    with contextlib.suppress(KeyboardInterrupt), Live(console=terminal, refresh_per_second=8, get_renderable=draw):
+    with (
+        contextlib.suppress(KeyboardInterrupt),
+        Live(console=terminal, refresh_per_second=8, get_renderable=draw),
+    ):
         for response in responses:
             with lock:
                 screen.take(response)
@@ -97,12 +117,19 @@ def _json_lines(command: Command, responses: Iterator[Any], *, once: bool) -> No
     for response in responses:
         if response is None:
             continue
-        print(json.dumps(MessageToDict(response, preserving_proto_field_name=True), ensure_ascii=False), flush=True)
+        print(
+            json.dumps(
+                MessageToDict(response, preserving_proto_field_name=True), ensure_ascii=False
+            ),
+            flush=True,
+        )
         if once and _complete(response):
             return
 
 
-def _sync_responses(client: Client, shops: list[str], lost: Lost) -> Iterator[sync_service_pb2.WatchSyncResponse]:
+def _sync_responses(
+    client: Client, shops: list[str], lost: Lost
+) -> Iterator[sync_service_pb2.WatchSyncResponse]:
     def begin(start: watch_pb2.WatchStart) -> Any:
         request = sync_service_pb2.WatchSyncRequest(parent=client.parent, start=start)
         request.filter.shops.extend(shops)
@@ -111,7 +138,9 @@ def _sync_responses(client: Client, shops: list[str], lost: Lost) -> Iterator[sy
     return _resuming(client, begin, lost)
 
 
-def _stock_responses(client: Client, products: list[str], lost: Lost) -> Iterator[stock_service_pb2.WatchStocksResponse]:
+def _stock_responses(
+    client: Client, products: list[str], lost: Lost
+) -> Iterator[stock_service_pb2.WatchStocksResponse]:
     def begin(start: watch_pb2.WatchStart) -> Any:
         request = stock_service_pb2.WatchStocksRequest(parent=client.parent, start=start)
         request.filter.products.extend(products)
@@ -120,14 +149,21 @@ def _stock_responses(client: Client, products: list[str], lost: Lost) -> Iterato
     return _resuming(client, begin, lost)
 
 
-def _resuming(client: Client, begin: Callable[[watch_pb2.WatchStart], Any], lost: Lost) -> Iterator[Any]:
-    """Everything that a watch delivers, over as many calls as it takes: resumed with the last token after an interruption, begun
-    again when there is no such token yet or it is of no use any more. None stands for the beginning of a snapshot."""
+def _resuming(
+    client: Client, begin: Callable[[watch_pb2.WatchStart], Any], lost: Lost
+) -> Iterator[Any]:
+    """Everything that a watch delivers, over as many calls as it takes: resumed with the last token
+    after an interruption, begun again when there is no such token yet or it is of no use any more.
+    None stands for the beginning of a snapshot."""
     token, pause, quiet = "", 0.0, False
     while True:
         if not token:
             yield None
-        start = watch_pb2.WatchStart(resume_token=token) if token else watch_pb2.WatchStart(snapshot=watch_pb2.WatchSnapshot())
+        start = (
+            watch_pb2.WatchStart(resume_token=token)
+            if token
+            else watch_pb2.WatchStart(snapshot=watch_pb2.WatchSnapshot())
+        )
         call = begin(start)
         try:
             for response in call:
@@ -145,7 +181,11 @@ def _resuming(client: Client, begin: Callable[[watch_pb2.WatchStart], Any], lost
             if refused.code not in _RESUME or not (token or refused.reason):
                 raise failed(error, client.address) from None
             if not quiet:
-                why = refused.message.rstrip(".") if refused.reason else f"{client.address} cannot be reached"
+                why = (
+                    refused.message.rstrip(".")
+                    if refused.reason
+                    else f"{client.address} cannot be reached"
+                )
                 lost(f"Interrupted: {why}. Resuming.")
             quiet = True
         finally:
@@ -155,4 +195,6 @@ def _resuming(client: Client, begin: Callable[[watch_pb2.WatchStart], Any], lost
 
 
 def _complete(response: Any) -> bool:
-    return response is not None and bool(response.WhichOneof("delivery") == "mark" and response.mark.snapshot_complete)
+    return response is not None and bool(
+        response.WhichOneof("delivery") == "mark" and response.mark.snapshot_complete
+    )

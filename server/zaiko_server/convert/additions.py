@@ -11,7 +11,9 @@ from zaiko_server.convert.problems import problem
 from zaiko_server.convert.times import set_time, timestamp
 
 
-def addition(merchant: str, record: AdditionRecord, trouble: Problem | None) -> addition_pb2.Addition:
+def addition(
+    merchant: str, record: AdditionRecord, trouble: Problem | None
+) -> addition_pb2.Addition:
     """An addition. `trouble` is that of its place."""
     return addition_pb2.Addition(
         name=names.ADDITION(merchant, record.addition),
@@ -19,7 +21,9 @@ def addition(merchant: str, record: AdditionRecord, trouble: Problem | None) -> 
         listing=names.LISTING(merchant, record.shop, record.listing) if record.listing else "",
         units=record.units,
         state=addition_pb2.Addition.State.Value(f"STATE_{record.state.value}"),
-        movement=names.MOVEMENT(merchant, names.movement_id(int(record.addition))) if record.addition.isdigit() else "",
+        movement=names.MOVEMENT(merchant, names.movement_id(int(record.addition)))
+        if record.addition.isdigit()
+        else "",
         create_time=set_time(record.created_at),
         settle_time=timestamp(record.settled_at),
         revision=record.revision,

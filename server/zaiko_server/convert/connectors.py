@@ -13,7 +13,11 @@ from zaiko_server import names
 
 def loaded(kind: ConnectorType, report: PluginReport | None) -> connector_pb2.Connector:
     """One that can be used."""
-    mode = f"INVENTORY_MODE_{kind.inventory_mode.name}" if kind.inventory_mode else "INVENTORY_MODE_UNSPECIFIED"
+    mode = (
+        f"INVENTORY_MODE_{kind.inventory_mode.name}"
+        if kind.inventory_mode
+        else "INVENTORY_MODE_UNSPECIFIED"
+    )
     return connector_pb2.Connector(
         name=names.CONNECTOR(kind.id),
         display_name=kind.display_name,

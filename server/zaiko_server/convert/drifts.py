@@ -36,6 +36,9 @@ def summary(found: Summary, revision: int) -> sync_service_pb2.GetAuditSummaryRe
         verified_link_count=found.verified,
         verified_share=found.verified / found.enabled if found.enabled else 1.0,
         oldest_verify_time=set_time(found.oldest or 0),
-        cause_counts=[sync_service_pb2.GetAuditSummaryResponse.CauseCount(cause=reason, count=number) for reason, number in counts],
+        cause_counts=[
+            sync_service_pb2.GetAuditSummaryResponse.CauseCount(cause=reason, count=number)
+            for reason, number in counts
+        ],
         revision=revision,
     )

@@ -79,7 +79,9 @@ def push(record: PushRecord | None) -> explanation_pb2.Push | None:
     return explanation_pb2.Push(
         believed=record.believed,
         target=record.target,
-        terms=[explanation_pb2.Push.Term(label=term.label, units=term.units) for term in record.terms],
+        terms=[
+            explanation_pb2.Push.Term(label=term.label, units=term.units) for term in record.terms
+        ],
         quantity=record.quantity,
         outcome=explanation_pb2.Push.Outcome.Value(f"OUTCOME_{record.outcome.value}"),
         shown=record.shown,

@@ -19,7 +19,9 @@ from zaiko_server.etags import etag
 COUNTED_SHOWN = 1000
 
 
-def link(merchant: str, record: LinkRecord, status: link_pb2.LinkStatus, *, receiving_only: bool) -> link_pb2.Link:
+def link(
+    merchant: str, record: LinkRecord, status: link_pb2.LinkStatus, *, receiving_only: bool
+) -> link_pb2.Link:
     """A link with its status. `receiving_only`: a product of it is."""
     message = link_pb2.Link(
         name=names.LINK(merchant, record.shop, record.listing),
@@ -36,12 +38,15 @@ def link(merchant: str, record: LinkRecord, status: link_pb2.LinkStatus, *, rece
         message.product = names.PRODUCT(merchant, record.parts[0].product)
     else:
         message.bundle.parts.extend(
-            link_pb2.Bundle.Part(product=names.PRODUCT(merchant, part.product), count=part.count) for part in record.parts
+            link_pb2.Bundle.Part(product=names.PRODUCT(merchant, part.product), count=part.count)
+            for part in record.parts
         )
     return message
 
 
-def status(merchant: str, record: LinkRecord, *, sku: str, held_by: Problem | None) -> link_pb2.LinkStatus:
+def status(
+    merchant: str, record: LinkRecord, *, sku: str, held_by: Problem | None
+) -> link_pb2.LinkStatus:
     """How a link's sync goes. `held_by` is why its shop or merchant holds it, if something does."""
     why = record.problem or (held_by if record.state is LinkState.HELD else None)
     return link_pb2.LinkStatus(
@@ -51,7 +56,9 @@ def status(merchant: str, record: LinkRecord, *, sku: str, held_by: Problem | No
         confirmed=record.confirmed,
         last_success_time=timestamp(record.last_success_at),
         last_attempt_time=timestamp(record.last_attempt_at),
-        next_attempt_time=timestamp(record.due_at) if record.sync_enabled and record.state is not LinkState.HELD else None,
+        next_attempt_time=timestamp(record.due_at)
+        if record.sync_enabled and record.state is not LinkState.HELD
+        else None,
         problem=problem(why),
         sku=sku,
         revision=record.revision,
@@ -84,7 +91,9 @@ def drafted(message: link_pb2.Link) -> LinkDraft:
     if message.WhichOneof("target") == "product":
         parts = (Part(names.PRODUCT.ids(message.product)[1]),)
     else:
-        parts = tuple(Part(names.PRODUCT.ids(part.product)[1], part.count) for part in message.bundle.parts)
+        parts = tuple(
+            Part(names.PRODUCT.ids(part.product)[1], part.count) for part in message.bundle.parts
+        )
     return LinkDraft(shop, listing, parts, message.sync_enabled)
 
 

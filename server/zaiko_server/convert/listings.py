@@ -24,7 +24,9 @@ def listing(merchant: str, record: ListingRecord, refusal: Refusal | None) -> li
         title=record.title,
         link=names.LINK(merchant, record.shop, record.listing) if record.linked else "",
         warnings=[
-            listing_pb2.Listing.Warning.Value(f"WARNING_{warning}") for warning in record.warnings if f"WARNING_{warning}" in known
+            listing_pb2.Listing.Warning.Value(f"WARNING_{warning}")
+            for warning in record.warnings
+            if f"WARNING_{warning}" in known
         ],
         vanished=record.vanished,
         quantity=record.quantity,

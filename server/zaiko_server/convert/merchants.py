@@ -25,5 +25,7 @@ def merchant(record: MerchantRecord) -> merchant_pb2.Merchant:
 
 def drafted(merchant_id: str, message: merchant_pb2.Merchant) -> MerchantRecord:
     """A merchant that is to be created."""
-    available = message.inventory_sync_available if message.HasField("inventory_sync_available") else True
+    available = (
+        message.inventory_sync_available if message.HasField("inventory_sync_available") else True
+    )
     return MerchantRecord(merchant_id, message.display_name, available)

@@ -36,7 +36,9 @@ def demand(merchant: str, ref: DemandRef) -> movement_pb2.Demand:
     """Whose units: an order of a shop, or the warehouse's own shipment."""
     if not ref.shop:
         return movement_pb2.Demand(shipment=ref.order)
-    order = movement_pb2.Demand.OrderReference(shop=names.SHOP(merchant, ref.shop), external_order_id=ref.order)
+    order = movement_pb2.Demand.OrderReference(
+        shop=names.SHOP(merchant, ref.shop), external_order_id=ref.order
+    )
     return movement_pb2.Demand(order=order)
 
 

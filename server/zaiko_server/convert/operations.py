@@ -19,13 +19,17 @@ CANDIDATES_SHOWN = 10
 _ORDER = ("AMBIGUOUS", "REFUSED", "UNMATCHED", "MATCHED")
 
 
-def operation(merchant: str, record: OperationRecord, *, rows: bool = True) -> operation_pb2.Operation:
+def operation(
+    merchant: str, record: OperationRecord, *, rows: bool = True
+) -> operation_pb2.Operation:
     """An operation; its report without rows for lists."""
     message = operation_pb2.Operation(
         name=names.OPERATION(merchant, record.operation),
         kind=operation_pb2.Operation.Kind.Value(f"KIND_{record.kind}"),
         state=operation_pb2.Operation.State.Value(f"STATE_{record.state.value}"),
-        progress=operation_pb2.Operation.Progress(done=record.done, total=record.total or None, unit="listings"),
+        progress=operation_pb2.Operation.Progress(
+            done=record.done, total=record.total or None, unit="listings"
+        ),
         create_time=set_time(record.created_at),
         start_time=timestamp(record.started_at),
         end_time=timestamp(record.ended_at),
@@ -38,7 +42,9 @@ def operation(merchant: str, record: OperationRecord, *, rows: bool = True) -> o
     elif record.kind == REFRESH_LISTINGS:
         message.refresh_listings.shop = shop
     elif record.kind == CUT_OVER:
-        message.cut_over.CopyFrom(addition_pb2.CutOverMetadata(shop=shop, dry_run=record.arguments["dry_run"]))
+        message.cut_over.CopyFrom(
+            addition_pb2.CutOverMetadata(shop=shop, dry_run=record.arguments["dry_run"])
+        )
     trouble = problem(record.problem)
     if trouble is not None:
         message.problem.CopyFrom(trouble)
@@ -62,7 +68,11 @@ def _refresh(result: Mapping[str, Any]) -> operation_pb2.RefreshListingsReport:
 
 def _bulk_link(merchant: str, record: OperationRecord, rows: bool) -> bulk_link_pb2.BulkLinkReport:
     result: Mapping[str, Any] = record.result or {}
-    shown = sorted(result["rows"], key=lambda row: (_ORDER.index(row["outcome"]), row["sku"])) if rows else []
+    shown = (
+        sorted(result["rows"], key=lambda row: (_ORDER.index(row["outcome"]), row["sku"]))
+        if rows
+        else []
+    )
     return bulk_link_pb2.BulkLinkReport(
         dry_run=result["dry_run"],
         matched_count=result["matched"],

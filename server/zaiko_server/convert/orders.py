@@ -25,8 +25,8 @@ def order(
     external_ids: Mapping[str, str],
     odd: Iterable[Suspicion],
 ) -> order_pb2.Order:
-    """An order. `demands` are by product; `external_ids` are the platform's ids of the listings that are known; `odd` says why a
-    person should look."""
+    """An order. `demands` are by product; `external_ids` are the platform's ids of the listings
+    that are known; `odd` says why a person should look."""
     record = stored.record
     return order_pb2.Order(
         name=names.ORDER(merchant, stored.shop, names.order_id(record.order)),
@@ -46,7 +46,10 @@ def order(
         lines=[_line(merchant, stored.shop, record, line, external_ids) for line in record.lines],
         demands=[
             order_pb2.Order.ProductDemand(
-                product=names.PRODUCT(merchant, product), open=demand.open, allocated=demand.alloc, shipped=demand.shipped
+                product=names.PRODUCT(merchant, product),
+                open=demand.open,
+                allocated=demand.alloc,
+                shipped=demand.shipped,
             )
             for product, demand in sorted(demands.items())
         ],
@@ -59,7 +62,9 @@ def order(
     )
 
 
-def _line(merchant: str, shop: str, record: OrderRecord, line: Line, external_ids: Mapping[str, str]) -> order_pb2.Order.Line:
+def _line(
+    merchant: str, shop: str, record: OrderRecord, line: Line, external_ids: Mapping[str, str]
+) -> order_pb2.Order.Line:
     known = line.listing in external_ids
     return order_pb2.Order.Line(
         external_id=line.line,
@@ -72,7 +77,9 @@ def _line(merchant: str, shop: str, record: OrderRecord, line: Line, external_id
         fulfilled=line.fulfilled,
         open=max(0, line.wanted - line.fulfilled) if record.state is OrderState.OPEN else 0,
         products=[
-            order_pb2.Order.Line.LinkedProduct(product=names.PRODUCT(merchant, part.product), count=part.count)
+            order_pb2.Order.Line.LinkedProduct(
+                product=names.PRODUCT(merchant, part.product), count=part.count
+            )
             for part in line.parts or ()
         ],
     )
@@ -81,7 +88,11 @@ def _line(merchant: str, shop: str, record: OrderRecord, line: Line, external_id
 def suspicion(name: str) -> order_pb2.Order.Suspicion.ValueType:
     """By its name; unspecified for everything that is none."""
     known = f"SUSPICION_{name}" in order_pb2.Order.Suspicion.keys()  # noqa: SIM118 - no mapping
-    return order_pb2.Order.Suspicion.Value(f"SUSPICION_{name}") if known else order_pb2.Order.SUSPICION_UNSPECIFIED
+    return (
+        order_pb2.Order.Suspicion.Value(f"SUSPICION_{name}")
+        if known
+        else order_pb2.Order.SUSPICION_UNSPECIFIED
+    )
 
 
 def preview(
@@ -93,7 +104,9 @@ def preview(
     return kind(
         releases=[
             kind.Release(
-                order=names.ORDER(merchant, item.stored.shop, names.order_id(item.stored.record.order)),
+                order=names.ORDER(
+                    merchant, item.stored.shop, names.order_id(item.stored.record.order)
+                ),
                 number=item.stored.record.number,
                 suspicion=suspicion(item.suspicion),
                 release_time=timestamp(item.at),
@@ -106,7 +119,9 @@ def preview(
     )
 
 
-def _effect(merchant: str, product: str, effect: Effect) -> order_service_pb2.PreviewSuspectPolicyResponse.Effect:
+def _effect(
+    merchant: str, product: str, effect: Effect
+) -> order_service_pb2.PreviewSuspectPolicyResponse.Effect:
     return order_service_pb2.PreviewSuspectPolicyResponse.Effect(
         product=names.PRODUCT(merchant, product),
         units_now=effect.now,

@@ -32,7 +32,9 @@ def oversell(merchant: str, record: OversellRecord) -> oversell_pb2.Oversell:
         taken=[_taken(merchant, other) for other in record.taken],
         time=timestamp(record.at),
         clear_time=timestamp(record.cleared_at),
-        cleared_by="" if record.cleared_by is None else names.MOVEMENT(merchant, names.movement_id(record.cleared_by)),
+        cleared_by=""
+        if record.cleared_by is None
+        else names.MOVEMENT(merchant, names.movement_id(record.cleared_by)),
         revision=record.revision,
     )
 

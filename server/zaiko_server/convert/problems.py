@@ -31,7 +31,8 @@ def problem(record: Problem | None) -> error_pb2.Problem | None:
 
 
 def refused(refusal: Refusal) -> error_pb2.Problem:
-    """A refusal of one of many things that a stream asks for, where it is not the end of the call."""
+    """A refusal of one of many things that a stream asks for, where it is not the end of the
+    call."""
     action = remedies.of_call(refusal.reason)
     return error_pb2.Problem(
         code=code_for(refusal).value[0],
@@ -45,7 +46,8 @@ def refused(refusal: Refusal) -> error_pb2.Problem:
 
 
 def reason(name: str) -> error_pb2.ErrorReason.ValueType:
-    """The enum's value of a reason; one that the list does not have yet (of a third party's connector) is CONNECTOR_ERROR."""
+    """The enum's value of a reason; one that the list does not have yet (of a third party's
+    connector) is CONNECTOR_ERROR."""
     key = f"ERROR_REASON_{name}"
     if key not in error_pb2.ErrorReason.keys():  # noqa: SIM118 - an enum wrapper, not a mapping
         return error_pb2.ERROR_REASON_CONNECTOR_ERROR

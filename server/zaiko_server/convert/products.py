@@ -17,8 +17,12 @@ def product(merchant: str, record: ProductRecord) -> product_pb2.Product:
         code=record.code,
         barcode=record.barcode,
         display_name=record.display_name,
-        state=product_pb2.Product.STATE_ARCHIVED if record.archived else product_pb2.Product.STATE_ACTIVE,
-        receiving_only=product_pb2.Product.ReceivingOnly.Value(f"RECEIVING_ONLY_{record.receiving_only.value}"),
+        state=product_pb2.Product.STATE_ARCHIVED
+        if record.archived
+        else product_pb2.Product.STATE_ACTIVE,
+        receiving_only=product_pb2.Product.ReceivingOnly.Value(
+            f"RECEIVING_ONLY_{record.receiving_only.value}"
+        ),
         create_time=set_time(record.created_at),
         update_time=set_time(record.updated_at),
         revision=record.revision,

@@ -10,7 +10,9 @@ from zaiko_server import names
 from zaiko_server.convert.problems import problem
 from zaiko_server.convert.times import timestamp
 
-_ABANDONED = Problem("RUN_ABANDONED", "the server that ran it died or lost its lease; another run takes over")
+_ABANDONED = Problem(
+    "RUN_ABANDONED", "the server that ran it died or lost its lease; another run takes over"
+)
 
 
 def run(merchant: str, record: RunRecord) -> sync_run_pb2.SyncRun:
@@ -23,7 +25,9 @@ def run(merchant: str, record: RunRecord) -> sync_run_pb2.SyncRun:
         name=names.RUN(merchant, record.shop, record.run),
         shop=names.SHOP(merchant, record.shop),
         state=sync_run_pb2.SyncRun.State.Value(f"STATE_{record.state.value}"),
-        trigger=sync_run_pb2.SyncRun.Trigger.Value(trigger) if known else sync_run_pb2.SyncRun.TRIGGER_UNSPECIFIED,
+        trigger=sync_run_pb2.SyncRun.Trigger.Value(trigger)
+        if known
+        else sync_run_pb2.SyncRun.TRIGGER_UNSPECIFIED,
         start_time=timestamp(record.started_at),
         end_time=timestamp(record.ended_at),
         start_revision=record.started_revision,

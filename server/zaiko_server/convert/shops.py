@@ -33,7 +33,9 @@ _HOLDING = frozenset(
 """Problems that hold a shop until a person acts."""
 
 
-def shop(merchant: str, record: ShopRecord, secret_names: Sequence[str], status: shop_pb2.ShopStatus) -> shop_pb2.Shop:
+def shop(
+    merchant: str, record: ShopRecord, secret_names: Sequence[str], status: shop_pb2.ShopStatus
+) -> shop_pb2.Shop:
     """A shop without its secrets; `secret_names` say which are stored."""
     settings = Struct()
     json_format.ParseDict(dict(record.settings), settings)
@@ -47,7 +49,9 @@ def shop(merchant: str, record: ShopRecord, secret_names: Sequence[str], status:
         sync_interval=duration(record.interval),
         shadow=record.shadow,
         suspect_policy=policy(record.suspect_policy),
-        drift_policy=shop_pb2.Shop.DRIFT_POLICY_HOLD if record.hold_drift else shop_pb2.Shop.DRIFT_POLICY_HEAL,
+        drift_policy=shop_pb2.Shop.DRIFT_POLICY_HOLD
+        if record.hold_drift
+        else shop_pb2.Shop.DRIFT_POLICY_HEAL,
         status=status,
         create_time=set_time(record.created_at),
         update_time=set_time(record.updated_at),
@@ -81,13 +85,22 @@ def policy_of(given: shop_pb2.SuspectPolicy) -> SuspectPolicy:
 
 
 def status(
-    merchant: str, record: ShopRecord, links: Mapping[LinkState, int], *, differing: int, missing: Problem | None, now: int
+    merchant: str,
+    record: ShopRecord,
+    links: Mapping[LinkState, int],
+    *,
+    differing: int,
+    missing: Problem | None,
+    now: int,
 ) -> shop_pb2.ShopStatus:
-    """How a shop's sync goes. `missing` says that its connector is not loaded; `now` in µs since 1970."""
+    """How a shop's sync goes. `missing` says that its connector is not loaded; `now` in µs since
+    1970."""
     trouble = missing or record.problem
     lag = None
     if record.orders_complete_until is not None:
-        lag = duration(max(0, (record.last_run_at or record.updated_at) - record.orders_complete_until))
+        lag = duration(
+            max(0, (record.last_run_at or record.updated_at) - record.orders_complete_until)
+        )
     return shop_pb2.ShopStatus(
         shop=names.SHOP(merchant, record.shop),
         state=_state(record, trouble, now),
@@ -105,7 +118,9 @@ def status(
     )
 
 
-def _state(record: ShopRecord, trouble: Problem | None, now: int) -> shop_pb2.ShopStatus.State.ValueType:
+def _state(
+    record: ShopRecord, trouble: Problem | None, now: int
+) -> shop_pb2.ShopStatus.State.ValueType:
     if record.paused:
         return shop_pb2.ShopStatus.STATE_PAUSED
     if record.running:
@@ -116,7 +131,11 @@ def _state(record: ShopRecord, trouble: Problem | None, now: int) -> shop_pb2.Sh
         return shop_pb2.ShopStatus.STATE_SCHEDULED
     if trouble is None:
         return shop_pb2.ShopStatus.STATE_IDLE
-    return shop_pb2.ShopStatus.STATE_HELD if trouble.reason in _HOLDING else shop_pb2.ShopStatus.STATE_BACKING_OFF
+    return (
+        shop_pb2.ShopStatus.STATE_HELD
+        if trouble.reason in _HOLDING
+        else shop_pb2.ShopStatus.STATE_BACKING_OFF
+    )
 
 
 def _credentials(record: ShopRecord, now: int) -> shop_pb2.ShopStatus.CredentialsState.ValueType:
@@ -145,5 +164,8 @@ def finding(found: Finding) -> shop_service_pb2.CheckShopResponse.Finding:
         expires.FromDatetime(found.expires_at)
     kind = shop_service_pb2.CheckShopResponse.Finding
     return kind(
-        level=kind.Level.Value(f"LEVEL_{found.level.value}"), reason=found.reason, message=found.message, expire_time=expires
+        level=kind.Level.Value(f"LEVEL_{found.level.value}"),
+        reason=found.reason,
+        message=found.message,
+        expire_time=expires,
     )

@@ -9,8 +9,13 @@ MICROS = 1_000_000
 
 
 def timestamp(micros: int | None) -> Timestamp | None:
-    """µs since 1970 as a Timestamp; None (unset) stays None, which leaves a message's field unset."""
-    return None if micros is None else Timestamp(seconds=micros // MICROS, nanos=micros % MICROS * 1000)
+    """µs since 1970 as a Timestamp; None (unset) stays None, which leaves a message's field
+    unset."""
+    return (
+        None
+        if micros is None
+        else Timestamp(seconds=micros // MICROS, nanos=micros % MICROS * 1000)
+    )
 
 
 def set_time(micros: int) -> Timestamp | None:

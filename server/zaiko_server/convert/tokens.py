@@ -32,7 +32,9 @@ def drafted(token_id: str, message: token_pb2.Token) -> TokenRecord:
     return TokenRecord(
         token_id,
         Role(token_pb2.Token.Role.Name(message.role).removeprefix("ROLE_")),
-        None if message.all_merchants else tuple(sorted({names.MERCHANT.ids(name)[0] for name in message.merchants})),
+        None
+        if message.all_merchants
+        else tuple(sorted({names.MERCHANT.ids(name)[0] for name in message.merchants})),
         message.display_name,
         message.certificate,
         micros_of(message.expire_time) if message.HasField("expire_time") else None,

@@ -1,4 +1,5 @@
-"""The demo's hands: zaiko over gRPC, the shops over their simulators' control API; and the checks."""
+"""The demo's hands: zaiko over gRPC, the shops over their simulators' control API; and the
+checks."""
 
 from __future__ import annotations
 
@@ -62,12 +63,15 @@ class Bench:
         client = self.client
         merchant = merchant_pb2.Merchant(display_name="Demo")
         client.call(
-            client.merchants.CreateMerchant, merchant_service_pb2.CreateMerchantRequest(merchant_id=MERCHANT, merchant=merchant)
+            client.merchants.CreateMerchant,
+            merchant_service_pb2.CreateMerchantRequest(merchant_id=MERCHANT, merchant=merchant),
         )
         warehouse = warehouse_pb2.Warehouse(display_name="Tokyo")
         client.call(
             client.warehouses.CreateWarehouse,
-            warehouse_service_pb2.CreateWarehouseRequest(parent=self.parent, warehouse_id=WAREHOUSE, warehouse=warehouse),
+            warehouse_service_pb2.CreateWarehouseRequest(
+                parent=self.parent, warehouse_id=WAREHOUSE, warehouse=warehouse
+            ),
         )
         for sku, units in products.items():
             request = product_service_pb2.CreateProductRequest(
@@ -85,7 +89,9 @@ class Bench:
         # The server knows which of them are secrets.
         made.settings.update(settings)
         client = self.client
-        request = shop_service_pb2.CreateShopRequest(parent=self.parent, shop_id=shop.name, shop=made)
+        request = shop_service_pb2.CreateShopRequest(
+            parent=self.parent, shop_id=shop.name, shop=made
+        )
         client.call(client.shops.CreateShop, request)
         refresh = shop_service_pb2.RefreshListingsRequest(parent=self.name(shop))
         self._ended(client.call(client.shops.RefreshListings, refresh).operation)
@@ -100,7 +106,9 @@ class Bench:
     def receive(self, sku: str, units: int) -> None:
         """Units arrive."""
         request = stock_service_pb2.RecordReceiptRequest(
-            product=self.product(sku), warehouse=f"{self.parent}/warehouses/{WAREHOUSE}", quantity=units
+            product=self.product(sku),
+            warehouse=f"{self.parent}/warehouses/{WAREHOUSE}",
+            quantity=units,
         )
         self.client.call(self.client.stocks.RecordReceipt, request)
 
@@ -111,7 +119,9 @@ class Bench:
 
     def notify(self, shop: Shop) -> None:
         """Tell zaiko that something happened in a shop, as the shop's webhook would."""
-        self.client.call(self.client.syncs.SyncNow, sync_service_pb2.SyncNowRequest(shop=self.name(shop)))
+        self.client.call(
+            self.client.syncs.SyncNow, sync_service_pb2.SyncNowRequest(shop=self.name(shop))
+        )
 
     # What is so
 
@@ -127,13 +137,20 @@ class Bench:
     def problems(self) -> list[str]:
         """What zaiko says is wrong with shops and links."""
         client = self.client
-        status = client.call(client.syncs.GetSyncStatus, sync_service_pb2.GetSyncStatusRequest(parent=self.parent))
-        found = [f"{last(shop.shop)}: {trouble(shop)}" for shop in status.shop_statuses if trouble(shop)]
+        status = client.call(
+            client.syncs.GetSyncStatus, sync_service_pb2.GetSyncStatusRequest(parent=self.parent)
+        )
+        found = [
+            f"{last(shop.shop)}: {trouble(shop)}" for shop in status.shop_statuses if trouble(shop)
+        ]
         request = sync_service_pb2.ListLinkStatusesRequest(parent=f"{self.parent}/shops/-")
         links = client.pages(client.syncs.ListLinkStatuses, request, "link_statuses")
         waiting = [link for link in links if word(link, "state") != "SYNCED"]
         return found + [
-            f"{part(link.link, 'shops')}/{link.sku} is {word(link, 'state')} {trouble(link)}".rstrip() for link in waiting
+            (
+                f"{part(link.link, 'shops')}/{link.sku} is {word(link, 'state')} {trouble(link)}"
+            ).rstrip()
+            for link in waiting
         ]
 
     def picture(self, shown: Mapping[str, Mapping[str, int]] | None = None) -> None:
@@ -143,14 +160,17 @@ class Bench:
         for sku in self.watched:
             stock = self.stock(sku)
             ours = {name: int(getattr(stock, name)) for name in _NUMBERS}
-            rows[sku] = (ours, {shop: numbers[sku] for shop, numbers in shown.items() if sku in numbers})
+            rows[sku] = (
+                ours,
+                {shop: numbers[sku] for shop, numbers in shown.items() if sku in numbers},
+            )
         self.screen.numbers([shop.name for shop in self.shops], rows)
 
     # Checks
 
     def expect_shown(self, sku: str, units: int, since: float | None = None) -> dict[str, float]:
-        """Wait until every shop shows `units` of a product; the milliseconds that each took since `since` (time.monotonic).
-        Raises Wrong, naming the shop that does not."""
+        """Wait until every shop shows `units` of a product; the milliseconds that each took since
+        `since` (time.monotonic). Raises Wrong, naming the shop that does not."""
         begun = time.monotonic() if since is None else since
         arrived: dict[str, float] = {}
         shown: dict[str, dict[str, int]] = {}
@@ -173,14 +193,16 @@ class Bench:
             self.checks += 1
             if shop.name not in arrived:
                 raise Wrong(
-                    f"{shop.name} shows {shown[shop.name].get(sku)} × {sku}, not {units}, after {_PATIENCE:.0f} s. "
+                    f"{shop.name} shows {shown[shop.name].get(sku)} × {sku}, not {units}, "
+                    f"after {_PATIENCE:.0f} s. "
                     f"zaiko says: {'; '.join(self.problems()) or 'nothing is wrong'}"
                 )
         self.picture(shown)
         return arrived
 
     def expect_stock(self, sku: str, **expected: int) -> None:
-        """Compare zaiko's numbers of a product with what they should be. Raises Wrong, naming the first that differs."""
+        """Compare zaiko's numbers of a product with what they should be. Raises Wrong, naming the
+        first that differs."""
         stock = self.stock(sku)
         for name, units in expected.items():
             self.checks += 1
@@ -193,7 +215,10 @@ class Bench:
         deadline = time.monotonic() + _PATIENCE
         while not condition():
             if time.monotonic() > deadline:
-                raise Wrong(f"it is not so after {_PATIENCE:.0f} s that {what}. zaiko says: {'; '.join(self.problems())}")
+                raise Wrong(
+                    f"it is not so after {_PATIENCE:.0f} s that {what}. zaiko says: "
+                    f"{'; '.join(self.problems())}"
+                )
             time.sleep(_POLL * 2)
         self.checks += 1
 
@@ -208,7 +233,9 @@ class Bench:
     def _ended(self, operation: operation_pb2.Operation) -> operation_pb2.Operation:
         done = operation
         for done in self.client.wait(operation, seconds=_PATIENCE):
-            self.screen.doing(f"{word(done, 'kind').lower().replace('_', ' ')}: {done.progress.done}")
+            self.screen.doing(
+                f"{word(done, 'kind').lower().replace('_', ' ')}: {done.progress.done}"
+            )
         if done.state != operation_pb2.Operation.STATE_SUCCEEDED:
             raise Wrong(f"{word(done, 'kind')} is {word(done, 'state')}: {trouble(done)}")
         return done

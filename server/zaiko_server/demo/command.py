@@ -39,7 +39,9 @@ def run(*, plain: bool, keep: bool) -> int:
         except (Wrong, NotStarted) as error:
             screen.wrong(str(error))
             for name in processes.dead():
-                screen.line(f"`{name}` has ended by itself. The end of its log:\n{processes.log_end(name)}")
+                screen.line(
+                    f"`{name}` has ended by itself. The end of its log:\n{processes.log_end(name)}"
+                )
             return 1
         except Failed as error:
             screen.wrong(error.sentence)
@@ -52,7 +54,9 @@ def run(*, plain: bool, keep: bool) -> int:
 
 def _start(processes: Processes, screen: Screen, stack: contextlib.ExitStack) -> Bench:
     screen.title("Starting a server on SQLite and three simulated shops, each a process of its own")
-    processes.start("server", ["serve", "--db", "zaiko.db", "--listen", "127.0.0.1:0", "--grace", "2"])
+    processes.start(
+        "server", ["serve", "--db", "zaiko.db", "--listen", "127.0.0.1:0", "--grace", "2"]
+    )
     for platform in SHOPS:
         processes.start(platform, ["simulate", platform])
     screen.doing("waiting for them")
@@ -71,7 +75,9 @@ def _start(processes: Processes, screen: Screen, stack: contextlib.ExitStack) ->
 
 
 def _wait(bench: Bench, screen: Screen) -> None:
-    screen.line(f"Everything goes on until Ctrl-C. Try `zaiko watch --address {bench.client.address}`.")
+    screen.line(
+        f"Everything goes on until Ctrl-C. Try `zaiko watch --address {bench.client.address}`."
+    )
     with contextlib.suppress(KeyboardInterrupt):
         while True:
             bench.picture()

@@ -17,7 +17,8 @@ class NotStarted(Exception):
 
 
 class Processes:
-    """Starts `zaiko …` in subprocesses whose files are in one folder. As a context manager it ends them all, whatever happens."""
+    """Starts `zaiko …` in subprocesses whose files are in one folder. As a context manager it ends
+    them all, whatever happens."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -26,8 +27,14 @@ class Processes:
     def __enter__(self) -> Processes:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        # In the order of their start: the server goes first, while the shops that its runs speak to still answer.
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        # In the order of their start: the server goes first, while the shops that its runs speak to
+        # still answer.
         deadline = time.monotonic() + _END
         for process in self._running.values():
             process.terminate()
@@ -38,8 +45,16 @@ class Processes:
                 process.wait()
 
     def start(self, name: str, arguments: Sequence[str]) -> subprocess.Popen[bytes]:
-        """Begin a program; `address` waits for it. Its output goes to a log. It may be killed from outside."""
-        command = [sys.executable, "-m", "zaiko_server.cli", *arguments, "--port-file", str(self._port(name))]
+        """Begin a program; `address` waits for it. Its output goes to a log. It may be killed from
+        outside."""
+        command = [
+            sys.executable,
+            "-m",
+            "zaiko_server.cli",
+            *arguments,
+            "--port-file",
+            str(self._port(name)),
+        ]
         with self._log(name).open("wb") as log:
             self._running[name] = subprocess.Popen(  # noqa: S603 - our own interpreter and our own arguments
                 command, cwd=self._folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log
@@ -51,7 +66,9 @@ class Processes:
         deadline = time.monotonic() + _START
         while not self._port(name).exists():
             if self._running[name].poll() is not None or time.monotonic() > deadline:
-                raise NotStarted(f"`{name}` did not start. The end of its log:\n{self.log_end(name)}")
+                raise NotStarted(
+                    f"`{name}` did not start. The end of its log:\n{self.log_end(name)}"
+                )
             time.sleep(0.02)
         return self._port(name).read_text()
 

@@ -17,7 +17,8 @@ from zaiko_server.cli.show import console
 
 
 class Screen:
-    """Lines as the story goes on, and on a terminal a table with what zaiko and the shops hold, below them."""
+    """Lines as the story goes on, and on a terminal a table with what zaiko and the shops hold,
+    below them."""
 
     def __init__(self, *, plain: bool = False) -> None:
         self._console: Console = console()
@@ -39,7 +40,12 @@ class Screen:
             self._live.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         if self._live is not None:
             self._live.stop()
             if self._rows:
@@ -67,7 +73,9 @@ class Screen:
         self._doing = text
         self._refresh()
 
-    def numbers(self, shops: Sequence[str], rows: Mapping[str, tuple[Mapping[str, int], Mapping[str, int]]]) -> None:
+    def numbers(
+        self, shops: Sequence[str], rows: Mapping[str, tuple[Mapping[str, int], Mapping[str, int]]]
+    ) -> None:
         """By product: zaiko's numbers by name, and what each shop shows."""
         self._shops, self._rows = shops, dict(rows)
         self._refresh()

@@ -17,10 +17,14 @@ OLD_NUMBERS = ({TEA: 3, CUP: 4, BOX: 0}, {TEA: 12, CUP: 0, BOX: 9}, {TEA: 0, CUP
 
 
 PACES = {
-    "ecforce": "ecforce publishes no quota; zaiko asks it once a second by default, which is what its times below are made of",
+    "ecforce": (
+        "ecforce publishes no quota; zaiko asks it once a second by default, which is what its "
+        "times below are made of"
+    ),
     "rakuten": "楽天市場 allows one call a second for each kind of call, and zaiko keeps to it",
 }
-"""What makes a platform slower than zaiko. No quota is switched off, neither in zaiko nor in the simulators."""
+"""What makes a platform slower than zaiko. No quota is switched off, neither in zaiko nor in the
+simulators."""
 
 
 def tell(bench: Bench) -> None:
@@ -33,22 +37,33 @@ def _begin(bench: Bench) -> None:
     screen, shops = bench.screen, bench.shops
     screen.title("One stock, three shops")
     for shop, numbers in zip(shops, OLD_NUMBERS, strict=True):
-        shop.simulator.add_listings([NewListing(sku=sku, quantity=units, title=sku) for sku, units in numbers.items()])
+        shop.simulator.add_listings(
+            [NewListing(sku=sku, quantity=units, title=sku) for sku, units in numbers.items()]
+        )
         screen.line(
-            f"{shop.name} shows {', '.join(f'{units} × {sku}' for sku, units in numbers.items())}, whatever it was told last"
+            f"{shop.name} shows "
+            f"{', '.join(f'{units} × {sku}' for sku, units in numbers.items())}, "
+            "whatever it was told last"
         )
     bench.create(STOCK)
-    screen.line(f"in the warehouse there are {', '.join(f'{units} × {sku}' for sku, units in STOCK.items())}")
+    screen.line(
+        "in the warehouse there are "
+        f"{', '.join(f'{units} × {sku}' for sku, units in STOCK.items())}"
+    )
     begun = time.monotonic()
     for shop in shops:
         bench.open_shop(shop)
         linked = bench.link_all(shop)
         bench.checks += 1
-        screen.checked(f"{shop.name}: {linked} listings linked in bulk by their code, with sync enabled")
+        screen.checked(
+            f"{shop.name}: {linked} listings linked in bulk by their code, with sync enabled"
+        )
     for sku, units in STOCK.items():
         bench.expect_shown(sku, units, begun)
     bench.expect_stock(TEA, physical=10, ordered=0, free=10, sent=10)
-    screen.checked(f"every shop shows {STOCK[TEA]} × {TEA}, {STOCK[CUP]} × {CUP}, {STOCK[BOX]} × {BOX}")
+    screen.checked(
+        f"every shop shows {STOCK[TEA]} × {TEA}, {STOCK[CUP]} × {CUP}, {STOCK[BOX]} × {BOX}"
+    )
     for pace in (PACES[shop.connector] for shop in shops if shop.connector in PACES):
         screen.line(pace)
 
@@ -61,16 +76,23 @@ def _sell(bench: Bench) -> None:
     order = first.simulator.place_order({TEA: 2})
     visible = time.monotonic()
     bench.notify(first)
-    screen.line(f"order {order}; {first.name} lowers its own number, and SyncNow tells zaiko, as the shop's webhook would")
+    screen.line(
+        f"order {order}; {first.name} lowers its own number, and SyncNow tells zaiko, as "
+        "the shop's webhook would"
+    )
     took = bench.expect_shown(TEA, 8, begun)
     before = (visible - begun) * 1000
     for shop in others:
         screen.checked(
-            f"{shop.name} shows 8 after {took[shop.name]:.0f} ms from the sale, {took[shop.name] - before:.0f} ms from when the "
+            f"{shop.name} shows 8 after {took[shop.name]:.0f} ms from the sale, "
+            f"{took[shop.name] - before:.0f} ms from when the "
             "order could be seen"
         )
     bench.expect_stock(TEA, physical=10, ordered=2, free=8, oversold=0, sent=8)
-    screen.checked("zaiko: 10 on the shelf, 2 ordered, 8 free. Nothing was shipped yet, and the order counts once")
+    screen.checked(
+        "zaiko: 10 on the shelf, 2 ordered, 8 free. Nothing was shipped yet, and the order "
+        "counts once"
+    )
 
 
 def _receive(bench: Bench) -> None:
@@ -97,7 +119,9 @@ def _reserve(bench: Bench) -> None:
 def _oversell(bench: Bench) -> None:
     screen, shops = bench.screen, bench.shops
     first, second, *others = shops
-    screen.title(f"The last 2 × {BOX} are bought in {first.name} and in {second.name} at the same moment")
+    screen.title(
+        f"The last 2 × {BOX} are bought in {first.name} and in {second.name} at the same moment"
+    )
     begun = time.monotonic()
     with ThreadPoolExecutor(2) as buyers:
         list(buyers.map(lambda shop: shop.simulator.place_order({BOX: 2}), (first, second)))
@@ -107,7 +131,8 @@ def _oversell(bench: Bench) -> None:
     bench.until(f"zaiko has counted both orders of {BOX}", lambda: bench.stock(BOX).ordered == 4)
     bench.expect_stock(BOX, physical=2, ordered=4, free=-2, oversold=2, synced=-2, sent=0)
     screen.checked(
-        f"zaiko does not hide it: free is −2, oversold 2; every shop shows 0, the two by their own sales, "
+        "zaiko does not hide it: free is −2, oversold 2; every shop shows 0, the two by "
+        "their own sales, "
         f"{_times({shop.name: took[shop.name] for shop in others})}"
     )
     bench.receive(BOX, 2)
@@ -123,7 +148,9 @@ def _end(bench: Bench) -> None:
     for sku, units in ((TEA, 8), (CUP, 90), (BOX, 0)):
         bench.expect_stock(sku, sent=units)
         bench.expect_shown(sku, units)
-        screen.checked(f"{sku}: zaiko says {units}, and so do {', '.join(shop.name for shop in bench.shops)}")
+        screen.checked(
+            f"{sku}: zaiko says {units}, and so do {', '.join(shop.name for shop in bench.shops)}"
+        )
 
 
 def _times(took: Mapping[str, float]) -> str:

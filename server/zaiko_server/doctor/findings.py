@@ -19,8 +19,9 @@ class Level(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """`check` says what was looked at, `subject` whose it is (a shop, a file), `message` what is so, `owner` who must act
-    (MERCHANT, PLATFORM, SYSTEM), `do` what to do. Nothing of it holds a credential."""
+    """`check` says what was looked at, `subject` whose it is (a shop, a file), `message` what is
+    so, `owner` who must act (MERCHANT, PLATFORM, SYSTEM), `do` what to do. Nothing of it holds a
+    credential."""
 
     level: Level
     check: str

@@ -14,7 +14,8 @@ Status = sync_service_pb2.GetSyncStatusResponse
 Check = Callable[[str, Status], Iterator[Finding]]
 
 _LATE = 6 * 3600
-"""Seconds for which a shop may be unread before buyers notice: numbers and orders are as old as that."""
+"""Seconds for which a shop may be unread before buyers notice: numbers and orders are as old as
+that."""
 
 
 def check(merchant: str, status: Status) -> list[Finding]:
@@ -32,7 +33,14 @@ def shops(merchant: str, status: Status) -> Iterator[Finding]:
         trouble = shop.problem
         message = f"{word(shop, 'state')}: {word(trouble, 'reason')}: {trouble.message}"
         level = Level.PROBLEM if word(shop, "state") == "HELD" else Level.WARNING
-        yield Finding(level, "shops", message, trouble.action_en, _shop(merchant, shop), word(trouble, "owner"))
+        yield Finding(
+            level,
+            "shops",
+            message,
+            trouble.action_en,
+            _shop(merchant, shop),
+            word(trouble, "owner"),
+        )
 
 
 def lags(merchant: str, status: Status) -> Iterator[Finding]:
@@ -67,11 +75,19 @@ def links(merchant: str, status: Status) -> Iterator[Finding]:
         counts = shop.link_counts
         if counts.held:
             yield problem(
-                "links", f"{counts.held} links are held", "See each with its remedy: `zaiko link list`.", _shop(merchant, shop), ""
+                "links",
+                f"{counts.held} links are held",
+                "See each with its remedy: `zaiko link list`.",
+                _shop(merchant, shop),
+                "",
             )
         if counts.failed:
             yield warning(
-                "links", f"{counts.failed} links failed and are tried again", "See `zaiko link list`.", _shop(merchant, shop), ""
+                "links",
+                f"{counts.failed} links failed and are tried again",
+                "See `zaiko link list`.",
+                _shop(merchant, shop),
+                "",
             )
 
 
@@ -81,7 +97,10 @@ def oversold(merchant: str, status: Status) -> Iterator[Finding]:
         yield problem(
             "stock",
             f"{status.oversold_product_count} products are oversold",
-            "See what happened with `zaiko oversells`; receive stock, or cancel orders in the shops.",
+            (
+                "See what happened with `zaiko oversells`; receive stock, or cancel orders in "
+                "the shops."
+            ),
             merchant,
             "MERCHANT",
         )
@@ -100,7 +119,10 @@ def orders(merchant: str, status: Status) -> Iterator[Finding]:
     if status.unlinked_order_count:
         yield warning(
             "orders",
-            f"{status.unlinked_order_count} orders are for listings without a link, and count nowhere",
+            (
+                f"{status.unlinked_order_count} orders are for listings without a link, and "
+                "count nowhere"
+            ),
             "See `zaiko orders list --unlinked`, and link what they sell.",
             merchant,
             "MERCHANT",

@@ -23,12 +23,22 @@ def health(client: Client) -> Iterator[Finding]:
         stub = health_pb2_grpc.HealthStub(client.channel)
         reply = client.call(stub.Check, health_pb2.HealthCheckRequest(), seconds=_SECONDS)
     except grpc.RpcError as error:
-        yield problem("server", failed(error, client.address).sentence, "Start it, or name it with --address.", client.address)
+        yield problem(
+            "server",
+            failed(error, client.address).sentence,
+            "Start it, or name it with --address.",
+            client.address,
+        )
         return
     if reply.status == health_pb2.HealthCheckResponse.SERVING:
         yield ok("server", "answers and serves", client.address)
     else:
-        yield problem("server", "answers, and does not serve", "It starts or stops: try again in a minute.", client.address)
+        yield problem(
+            "server",
+            "answers, and does not serve",
+            "It starts or stops: try again in a minute.",
+            client.address,
+        )
 
 
 def exposure(address: str, *, anonymous: bool) -> Iterator[Finding]:
@@ -41,7 +51,10 @@ def exposure(address: str, *, anonymous: bool) -> Iterator[Finding]:
         yield problem(
             "access",
             "answers everybody who reaches it",
-            "Start it with --tls-cert, --tls-key and --auth tokens (docs/operations/deploy.md), unless a proxy protects it.",
+            (
+                "Start it with --tls-cert, --tls-key and --auth tokens "
+                "(docs/operations/deploy.md), unless a proxy protects it."
+            ),
             address,
         )
 
@@ -49,13 +62,23 @@ def exposure(address: str, *, anonymous: bool) -> Iterator[Finding]:
 def version(theirs: str, mine: str) -> Iterator[Finding]:
     """The server's release against this command's."""
     if not theirs:
-        yield warning("version", "the server does not say its release: it is older than 0.1.0 or no zaiko server", "Upgrade it.")
+        yield warning(
+            "version",
+            "the server does not say its release: it is older than 0.1.0 or no zaiko server",
+            "Upgrade it.",
+        )
     elif theirs != mine:
-        yield warning("version", f"the server is {theirs}, this command {mine}", "Install the same release on both.")
+        yield warning(
+            "version",
+            f"the server is {theirs}, this command {mine}",
+            "Install the same release on both.",
+        )
     else:
         yield ok("version", f"server and command are {mine}")
 
 
 def told_version(call: Any) -> str:
     """What a call's trailing metadata say of the server's release."""
-    return next((str(value) for key, value in call.trailing_metadata() or () if key == VERSION_KEY), "")
+    return next(
+        (str(value) for key, value in call.trailing_metadata() or () if key == VERSION_KEY), ""
+    )

@@ -16,47 +16,73 @@ from zaiko_core.storage.migrate import versions
 from zaiko_server.doctor.findings import Finding, ok, problem, warning
 
 _SKEW = 5.0
-"""Seconds. Leases and back-offs are by the database's clock, times in platforms' answers by this machine's."""
+"""Seconds. Leases and back-offs are by the database's clock, times in platforms' answers by this
+machine's."""
 _ROOM = 500 << 20
 _QUIET = 2 * 24 * 3_600_000_000
 
 
 def database(db: Database) -> Iterator[Finding]:
-    """Whether it answers, can be written, and has this release's schema; the first thing that is wrong ends it."""
+    """Whether it answers, can be written, and has this release's schema; the first thing that is
+    wrong ends it."""
     shown = db.url.render_as_string(hide_password=True)
     if not db.is_postgresql and not Path(str(db.url.database)).exists():
-        yield problem("database", "there is no such file", "Name the server's with --db; `zaiko serve` makes a new one.", shown)
+        yield problem(
+            "database",
+            "there is no such file",
+            "Name the server's with --db; `zaiko serve` makes a new one.",
+            shown,
+        )
         return
     try:
         current, newest, known = versions(db.engine)
         if current is None:
-            yield problem("database", "it is not zaiko's, or was never migrated", "Name the server's with --db.", shown)
+            yield problem(
+                "database",
+                "it is not zaiko's, or was never migrated",
+                "Name the server's with --db.",
+                shown,
+            )
             return
         if not known:
             yield problem(
-                "database", f"its schema ({current}) is newer than this release", "Install the newer release again.", shown
+                "database",
+                f"its schema ({current}) is newer than this release",
+                "Install the newer release again.",
+                shown,
             )
             return
         if current < newest:
-            remedy = "Start the server, which migrates; `zaiko migrate --finish` once no older server runs."
-            yield problem("database", f"its schema is {current}, this release has {newest}", remedy, shown)
+            remedy = (
+                "Start the server, which migrates; `zaiko migrate --finish` once no older "
+                "server runs."
+            )
+            yield problem(
+                "database", f"its schema is {current}, this release has {newest}", remedy, shown
+            )
             return
         if current > newest:
             words = f"its schema ({current}) is of a newer release, and this one can live with it"
             yield warning("database", words, "Bring every server to the newer release.", shown)
         if refusal := _unwritable(db):
-            yield problem("database", refusal, "Let the server's user write it, or use the primary.", shown)
+            yield problem(
+                "database", refusal, "Let the server's user write it, or use the primary.", shown
+            )
             return
     except SQLAlchemyError as error:
-        # The cause, without the statement: `hide_parameters` and the URL without a password keep secrets out.
+        # The cause, without the statement: `hide_parameters` and the URL without a password keep
+        # secrets out.
         cause = str(getattr(error, "orig", None) or type(error).__name__).strip().partition("\n")[0]
-        yield problem("database", f"it does not answer: {cause}", "Is it running, and is --db right?", shown)
+        yield problem(
+            "database", f"it does not answer: {cause}", "Is it running, and is --db right?", shown
+        )
         return
     yield ok("database", f"schema {current}, writable", shown)
 
 
 def _unwritable(db: Database) -> str:
-    """Why not. What is written is taken back; the statement changes no row, and needs every right that a real one needs."""
+    """Why not. What is written is taken back; the statement changes no row, and needs every right
+    that a real one needs."""
     with db.engine.connect() as connection:
         if not db.is_postgresql:
             connection.info["begin"] = "BEGIN IMMEDIATE"
@@ -75,7 +101,11 @@ def clock(here: float, there: float) -> Iterator[Finding]:
     """This machine's clock against the database's; both in seconds since 1970."""
     skew = abs(here - there)
     if skew > _SKEW:
-        yield problem("clock", f"this machine and the database are {skew:.0f} s apart", "Let both follow the time by NTP.")
+        yield problem(
+            "clock",
+            f"this machine and the database are {skew:.0f} s apart",
+            "Let both follow the time by NTP.",
+        )
     else:
         yield ok("clock", f"this machine and the database agree within {max(1.0, skew):.0f} s")
 
@@ -113,9 +143,17 @@ def read(db: Database) -> Kept:
     """Read it, in one transaction."""
     shops, deliveries = schema.shops, schema.webhook_deliveries
     with db.engine.connect() as connection, connection.begin():
-        merchants = connection.scalars(select(schema.merchants.c.merchant).order_by(schema.merchants.c.merchant)).all()
-        sealed = connection.execute(select(shops.c.merchant, shops.c.shop, shops.c.secrets).where(shops.c.secrets.is_not(None)))
-        newest = select(deliveries.c.merchant, deliveries.c.shop, func.max(deliveries.c.at).label("at"))
+        merchants = connection.scalars(
+            select(schema.merchants.c.merchant).order_by(schema.merchants.c.merchant)
+        ).all()
+        sealed = connection.execute(
+            select(shops.c.merchant, shops.c.shop, shops.c.secrets).where(
+                shops.c.secrets.is_not(None)
+            )
+        )
+        newest = select(
+            deliveries.c.merchant, deliveries.c.shop, func.max(deliveries.c.at).label("at")
+        )
         came = connection.execute(newest.group_by(deliveries.c.merchant, deliveries.c.shop))
         return Kept(
             list(merchants),
@@ -133,9 +171,17 @@ def notifications(kept: Kept) -> Iterator[Finding]:
         yield warning(
             "webhooks",
             f"no notification for {days} days",
-            "Is there no business, or has the platform given up the subscription? See docs/connectors.md.",
+            (
+                "Is there no business, or has the platform given up the subscription? See "
+                "docs/connectors.md."
+            ),
             shop,
             "MERCHANT",
         )
     if not quiet:
-        yield ok("webhooks", f"notifications come from {len(kept.deliveries)} shops" if kept.deliveries else "none came yet")
+        yield ok(
+            "webhooks",
+            f"notifications come from {len(kept.deliveries)} shops"
+            if kept.deliveries
+            else "none came yet",
+        )

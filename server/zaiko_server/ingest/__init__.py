@@ -1,4 +1,5 @@
-"""Feeds of facts: many in one transaction, each with an answer of its own (ADR 0016). `groups` knows no gRPC and no facts."""
+"""Feeds of facts: many in one transaction, each with an answer of its own (ADR 0016). `groups`
+knows no gRPC and no facts."""
 
 from zaiko_server.ingest.stream import MovementStream
 

@@ -1,7 +1,8 @@
 """Group commit: items of one stream, many in one go, answered one by one and in order.
 
-Three parts that wait for each other: reading (stops when `unanswered` items have no answer yet), committing (one group at a time),
-and the caller, who takes the answers. The caller's taking makes room, so a client that does not read stops the reading.
+Three parts that wait for each other: reading (stops when `unanswered` items have no answer yet),
+committing (one group at a time), and the caller, who takes the answers. The caller's taking makes
+room, so a client that does not read stops the reading.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ Answer = TypeVar("Answer")
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Items of one group; seconds that the first of a group waits for others; items without an answer."""
+    """Items of one group; seconds that the first of a group waits for others; items without an
+    answer."""
 
     group: int = 128
     window: float = 0.020
@@ -39,8 +41,8 @@ class _End:
 
 
 class Groups(Generic[Item, Answer]):
-    """One stream. `commit` gives an answer for every item that it is given, in their order, when all of them are durable; what it
-    raises ends the stream, and its group has no answers."""
+    """One stream. `commit` gives an answer for every item that it is given, in their order, when
+    all of them are durable; what it raises ends the stream, and its group has no answers."""
 
     def __init__(
         self,
@@ -58,8 +60,9 @@ class Groups(Generic[Item, Answer]):
         self._tasks: list[asyncio.Task[None]] = []
 
     async def answers(self, items: AsyncIterator[Item]) -> AsyncGenerator[Answer, None]:
-        """One for each item, until `items` end or `finish` is called. Raises what `items` raised or `finish` was given, after the
-        answers to everything before it, and what `commit` raises. Once only."""
+        """One for each item, until `items` end or `finish` is called. Raises what `items` raised or
+        `finish` was given, after the answers to everything before it, and what `commit` raises.
+        Once only."""
         self._tasks = [
             asyncio.create_task(self._read(items), name="zaiko ingest: read"),
             asyncio.create_task(self._commit_all(), name="zaiko ingest: commit"),
@@ -75,13 +78,15 @@ class Groups(Generic[Item, Answer]):
             await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def finish(self, error: BaseException | None = None) -> None:
-        """Take nothing in any more; what was taken in is committed and answered. Only the first call counts."""
+        """Take nothing in any more; what was taken in is committed and answered. Only the first
+        call counts."""
         if self._end is None:
             self._end = _End(error)
         self._news.set()
 
     def close(self) -> None:
-        """Stop at once. A group whose commit has begun is recorded or not as a whole. A second call does nothing."""
+        """Stop at once. A group whose commit has begun is recorded or not as a whole. A second call
+        does nothing."""
         for task in self._tasks:
             task.cancel()
 
@@ -121,14 +126,18 @@ class Groups(Generic[Item, Answer]):
                     await self._wait()
             finally:
                 window.cancel()
-        return [self._waiting.popleft()[1] for _ in range(min(len(self._waiting), self._limits.group))]
+        return [
+            self._waiting.popleft()[1] for _ in range(min(len(self._waiting), self._limits.group))
+        ]
 
     def _full(self) -> bool:
         return len(self._waiting) >= self._limits.group or self._end is not None
 
     async def _window(self) -> None:
         try:
-            await self._time.sleep(max(0.0, self._waiting[0][0] + self._limits.window - self._time.clock()))
+            await self._time.sleep(
+                max(0.0, self._waiting[0][0] + self._limits.window - self._time.clock())
+            )
         finally:
             self._news.set()
 

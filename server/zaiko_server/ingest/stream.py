@@ -1,4 +1,5 @@
-"""StreamMovements: sequence, parent and rules of each request, a transaction per group, and the end (stock_service.proto)."""
+"""StreamMovements: sequence, parent and rules of each request, a transaction per group, and the end
+(stock_service.proto)."""
 
 from __future__ import annotations
 
@@ -24,14 +25,16 @@ from zaiko_server.validate.check import check
 Response = stock_service_pb2.StreamMovementsResponse
 Post = Callable[[UnitOfWork], Posting]
 Fact = Receipt | Post
-"""Receipts, of which there may be thousands, are recorded many in one go; what depends on what was recorded before it, one by
-one."""
+"""Receipts, of which there may be thousands, are recorded many in one go; what depends on what was
+recorded before it, one by one."""
 
 
 class Record(Protocol):
     """One transaction of a merchant (services.calls.Calls.record)."""
 
-    def __call__(self, merchant: str, work: Callable[[UnitOfWork], list[Response]]) -> Awaitable[list[Response]]: ...
+    def __call__(
+        self, merchant: str, work: Callable[[UnitOfWork], list[Response]]
+    ) -> Awaitable[list[Response]]: ...
 
 
 class Seats(Protocol):
@@ -50,7 +53,8 @@ class _Fact:
 
 
 class MovementStream:
-    """One call. `posting` makes of a fact's message what it is, or what records it; `now` gives µs since 1970."""
+    """One call. `posting` makes of a fact's message what it is, or what records it; `now` gives µs
+    since 1970."""
 
     def __init__(
         self,
@@ -68,8 +72,8 @@ class MovementStream:
     async def responses(
         self, requests: AsyncIterator[stock_service_pb2.StreamMovementsRequest], context: Any
     ) -> AsyncGenerator[Response, None]:
-        """Until the client ends its requests. Raises ServerDraining, and what ends a call as the proto says, after the answers to
-        everything that was recorded."""
+        """Until the client ends its requests. Raises ServerDraining, and what ends a call as the
+        proto says, after the answers to everything that was recorded."""
         leave = self._seats.take_seat(caller().id)
         draining = asyncio.create_task(self._drain(), name="zaiko ingest: drain")
 
@@ -78,7 +82,8 @@ class MovementStream:
             self._groups.close()
             leave()
 
-        # A call that is cancelled while its handler is stuck in a write may never come back into this generator.
+        # A call that is cancelled while its handler is stuck in a write may never come back into
+        # this generator.
         context.add_done_callback(end)
         try:
             async with aclosing(self._groups.answers(self._facts(requests))) as answers:
@@ -91,13 +96,23 @@ class MovementStream:
         await self._seats.drained.wait()
         self._groups.finish(ServerDraining(1.0))
 
-    async def _facts(self, requests: AsyncIterator[stock_service_pb2.StreamMovementsRequest]) -> AsyncGenerator[_Fact, None]:
+    async def _facts(
+        self, requests: AsyncIterator[stock_service_pb2.StreamMovementsRequest]
+    ) -> AsyncGenerator[_Fact, None]:
         expected, parent = 1, ""
         async for request in requests:
             if request.sequence != expected:
                 raise SequenceGap(expected, request.sequence)
             if parent and request.parent not in ("", parent):
-                raise InvalidName([("parent", "name.parent", f"is not {parent}, of which this stream is; open another one")])
+                raise InvalidName(
+                    [
+                        (
+                            "parent",
+                            "name.parent",
+                            f"is not {parent}, of which this stream is; open another one",
+                        )
+                    ]
+                )
             # Rules of the fact's names are about the merchant of the whole stream.
             request.parent = parent or request.parent
             found: Fact | Refusal
@@ -121,11 +136,14 @@ class MovementStream:
         try:
             return await self._record(merchant, work)
         except WriteConflict as conflict:
-            raise StorageUnavailable("other writers won too often; send again from the first unanswered item") from conflict
+            raise StorageUnavailable(
+                "other writers won too often; send again from the first unanswered item"
+            ) from conflict
 
 
 def _runs(facts: Sequence[_Fact]) -> Iterator[list[_Fact]]:
-    """Facts in their order: receipts beside each other with a cause each together, everything else alone."""
+    """Facts in their order: receipts beside each other with a cause each together, everything else
+    alone."""
     run: list[_Fact] = []
     causes: set[str] = set()
     for fact in facts:
@@ -143,8 +161,9 @@ def _runs(facts: Sequence[_Fact]) -> Iterator[list[_Fact]]:
 
 
 def _outcomes(uow: UnitOfWork, merchant: str, run: Sequence[_Fact]) -> Iterator[Response]:
-    """Record a run. A refused fact has written nothing, since the use cases check before they write: no savepoint is needed, and
-    where one of many is refused, each can be recorded by itself (ADR 0016)."""
+    """Record a run. A refused fact has written nothing, since the use cases check before they
+    write: no savepoint is needed, and where one of many is refused, each can be recorded by itself
+    (ADR 0016)."""
     receipts = [fact.found for fact in run if isinstance(fact.found, Receipt)]
     if len(receipts) > 1:
         try:
@@ -165,7 +184,9 @@ def _outcome(uow: UnitOfWork, merchant: str, fact: _Fact) -> Response:
     if isinstance(fact.found, Refusal):
         return _refused(fact.sequence, fact.found)
     try:
-        posting = receive(uow, [fact.found])[0] if isinstance(fact.found, Receipt) else fact.found(uow)
+        posting = (
+            receive(uow, [fact.found])[0] if isinstance(fact.found, Receipt) else fact.found(uow)
+        )
     except Denied:
         raise
     except Refusal as refusal:

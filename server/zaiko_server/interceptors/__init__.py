@@ -1,1 +1,2 @@
-"""What surrounds every call, outermost first: access log, errors, (authentication, limits,) deadline, validation."""
+"""What surrounds every call, outermost first: access log, errors, (authentication, limits,)
+deadline, validation."""

@@ -1,4 +1,5 @@
-"""One log line per call, and an id that finds it. Never a request's content: requests carry credentials."""
+"""One log line per call, and an id that finds it. Never a request's content: requests carry
+credentials."""
 
 from __future__ import annotations
 
@@ -25,7 +26,8 @@ _QUIET = frozenset({"/grpc.health.v1.Health/Check", "/grpc.health.v1.Health/Watc
 
 
 class AccessLog(Around):
-    """Gives each call an id (trailer `zaiko-request`), binds it to every log line of the call, and logs how the call ended."""
+    """Gives each call an id (trailer `zaiko-request`), binds it to every log line of the call, and
+    logs how the call ended."""
 
     def __init__(self, new_id: Callable[[], str], metrics: Metrics | None = None) -> None:
         self._new_id, self._metrics = new_id, metrics
@@ -54,7 +56,9 @@ class AccessLog(Around):
     def _line(self, call: Call, code: str, seconds: float) -> None:
         if self._metrics is not None:
             # A stranger may call any number of methods that are not there.
-            self._metrics.add(RPCS, method=_NOBODYS if code == "UNIMPLEMENTED" else call.method, code=code)
+            self._metrics.add(
+                RPCS, method=_NOBODYS if code == "UNIMPLEMENTED" else call.method, code=code
+            )
             if not call.streams and code != "UNIMPLEMENTED":
                 self._metrics.observe(RPC_SECONDS, seconds, method=call.method)
         self._log.info(

@@ -17,7 +17,8 @@ Context = Any
 """grpc.aio.ServicerContext; its type arguments say nothing to an interceptor."""
 
 Proceed = Callable[[], Awaitable[Any]]
-"""The rest of a call, to be awaited once: to its reply, or, where the server streams, until its last message is sent."""
+"""The rest of a call, to be awaited once: to its reply, or, where the server streams, until its
+last message is sent."""
 
 Surround = Callable[["Call", Proceed], Awaitable[Any]]
 
@@ -28,8 +29,8 @@ class Call:
     def __init__(self, method: str, request: Any, context: Context, *, streams: bool) -> None:
         self.method, self.request, self.context, self.streams = method, request, context, streams
         self.checks: list[Callable[[Any], None]] = []
-        """For a client that streams: each is called with every message before the handler gets it, and ends the stream by
-        raising."""
+        """For a client that streams: each is called with every message before the handler gets it,
+        and ends the stream by raising."""
 
     @property
     def name(self) -> str:
@@ -43,7 +44,8 @@ class Call:
 
     @cached_property
     def merchant(self) -> str:
-        """The merchant that a request is about, from the first of its fields that names one; else empty. Nothing is checked yet."""
+        """The merchant that a request is about, from the first of its fields that names one; else
+        empty. Nothing is checked yet."""
         # A client that streams has none, and of what could not be read nothing is known.
         kind = getattr(self.request, "DESCRIPTOR", None)
         for field in () if kind is None else _naming(kind):
@@ -57,18 +59,25 @@ class Call:
 @cache
 def _naming(kind: Descriptor) -> tuple[str, ...]:
     """Those fields of a kind of request that may name a merchant."""
-    return tuple(field for field in ("parent", "name", "product", "shop", "link", "merchant") if field in kind.fields_by_name)
+    return tuple(
+        field
+        for field in ("parent", "name", "product", "shop", "link", "merchant")
+        if field in kind.fields_by_name
+    )
 
 
 class Around:
-    """Surrounds the handlers of a server (surrounded.py): what a handler raises is raised inside of it."""
+    """Surrounds the handlers of a server (surrounded.py): what a handler raises is raised inside of
+    it."""
 
     async def around(self, call: Call, proceed: Proceed) -> Any:
-        """Called once for each call. Awaits `proceed()` once and returns what it returns, or raises, before or after."""
+        """Called once for each call. Awaits `proceed()` once and returns what it returns, or
+        raises, before or after."""
         return await proceed()
 
     def prepare(self, handler: Any, method: str) -> Any:
-        """What is wrapped instead of a handler; None, for a method that nobody has, lets gRPC answer."""
+        """What is wrapped instead of a handler; None, for a method that nobody has, lets gRPC
+        answer."""
         return handler
 
 
@@ -88,8 +97,11 @@ def wrap(handler: Any, method: str, around: Surround) -> Any:
         call = Call(method, None if many else request, context, streams=streams)
 
         async def proceed() -> Any:
-            result = inner(_checked(call.checks, request) if many and call.checks else request, context)
-            # Servicers of other packages may be plain functions; one that streams may write instead of yielding.
+            result = inner(
+                _checked(call.checks, request) if many and call.checks else request, context
+            )
+            # Servicers of other packages may be plain functions; one that streams may write instead
+            # of yielding.
             if inspect.isawaitable(result):
                 return await result
             if not streams:
@@ -101,10 +113,16 @@ def wrap(handler: Any, method: str, around: Surround) -> Any:
 
         return await around(call, proceed)
 
-    return make(behave, request_deserializer=handler.request_deserializer, response_serializer=handler.response_serializer)
+    return make(
+        behave,
+        request_deserializer=handler.request_deserializer,
+        response_serializer=handler.response_serializer,
+    )
 
 
-async def _checked(checks: list[Callable[[Any], None]], requests: AsyncIterator[Any]) -> AsyncIterator[Any]:
+async def _checked(
+    checks: list[Callable[[Any], None]], requests: AsyncIterator[Any]
+) -> AsyncIterator[Any]:
     async for request in requests:
         for check in checks:
             check(request)

@@ -1,4 +1,5 @@
-"""Who calls, whether they may, and whether everything that the request names is theirs (docs/adr/0015)."""
+"""Who calls, whether they may, and whether everything that the request names is theirs
+(docs/adr/0015)."""
 
 from __future__ import annotations
 
@@ -22,13 +23,14 @@ from zaiko_server.validate.rules import Named
 from zaiko_server.validate.table import TABLE
 
 RATE = 500.0
-"""Calls a second of one token in the long run; twice as many at once. A stream counts as one, and so does each watch that begins on
-a session."""
+"""Calls a second of one token in the long run; twice as many at once. A stream counts as one, and
+so does each watch that begins on a session."""
 
 
 class Authentication(Around):
-    """Behind Errors, before everything that does work. `rate` None: as many calls as they like. A stream looks at its credentials
-    again every `again` seconds, and ends with the refusal that a new call would get."""
+    """Behind Errors, before everything that does work. `rate` None: as many calls as they like. A
+    stream looks at its credentials again every `again` seconds, and ends with the refusal that a
+    new call would get."""
 
     def __init__(
         self,
@@ -44,7 +46,10 @@ class Authentication(Around):
     async def around(self, call: Call, proceed: Proceed) -> Any:
         """See Around."""
         if call.method not in RULES:
-            raise PermissionMissing("none", f"nobody may call {call.method[:200]} here; tell the operator that it has no rule")
+            raise PermissionMissing(
+                "none",
+                f"nobody may call {call.method[:200]} here; tell the operator that it has no rule",
+            )
         permission = RULES[call.method]
         if permission is None:
             return await proceed()
@@ -87,8 +92,8 @@ class Authentication(Around):
 
 
 def check_names(principal: Principal, request: Any) -> None:
-    """Refuse a request that names a merchant which the caller does not reach, in any field that takes a name. Raises
-    PermissionMissing, without looking whether there is such a merchant."""
+    """Refuse a request that names a merchant which the caller does not reach, in any field that
+    takes a name. Raises PermissionMissing, without looking whether there is such a merchant."""
     if principal.merchants is None or request.DESCRIPTOR.name not in TABLE:
         return
     for name in named(request):

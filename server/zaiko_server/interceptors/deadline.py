@@ -12,8 +12,9 @@ UNARY, BATCH = 30.0, 60.0
 
 
 class Deadline(Around):
-    """Unary calls get `unary` seconds, batches and checks of a platform `batch`; streams last as long as the client wants. The
-    client's own deadline is gRPC's to keep: it cancels the handler."""
+    """Unary calls get `unary` seconds, batches and checks of a platform `batch`; streams last as
+    long as the client wants. The client's own deadline is gRPC's to keep: it cancels the
+    handler."""
 
     def __init__(self, *, unary: float = UNARY, batch: float = BATCH) -> None:
         self._unary, self._batch = unary, batch
@@ -30,6 +31,9 @@ class Deadline(Around):
             if not scope.expired():
                 raise
             raise Expired(
-                f"the call took longer than the server's limit of {limit:g} s; repeat it with the same request_id",
+                (
+                    f"the call took longer than the server's limit of {limit:g} s; repeat it "
+                    "with the same request_id"
+                ),
                 limit=f"{limit:g}",
             ) from None

@@ -13,7 +13,9 @@ from zaiko_core.domain.errors import Refusal
 from zaiko_server.interceptors.around import Around, Call, Proceed
 from zaiko_server.refusals import ServerDraining
 
-_WAITING = frozenset({"/zaiko.v1.OperationService/WaitOperation", "/zaiko.v1.OperationService/WatchOperation"})
+_WAITING = frozenset(
+    {"/zaiko.v1.OperationService/WaitOperation", "/zaiko.v1.OperationService/WatchOperation"}
+)
 """Our other streams end by themselves when the server drains, after a last mark or answer."""
 _WORD = 0.05
 """Seconds in which those who watch the health are told that it is over before their call is."""
@@ -21,7 +23,8 @@ _WORD = 0.05
 
 @asynccontextmanager
 async def ended_by(wait: Callable[[], Awaitable[Refusal]], *, name: str) -> AsyncIterator[None]:
-    """Inside, the current task is cancelled as soon as `wait` ends, and what it returned, or raised, is raised instead."""
+    """Inside, the current task is cancelled as soon as `wait` ends, and what it returned, or
+    raised, is raised instead."""
     handler = asyncio.current_task()
     ended: list[Exception] = []
 
@@ -47,15 +50,18 @@ async def ended_by(wait: Callable[[], Awaitable[Refusal]], *, name: str) -> Asyn
 
 
 class Draining(Around):
-    """Calls that only wait, and streams of other packages' services (health, reflection), end with SERVER_DRAINING once `drained`
-    is set. A server that stops lets calls under way end, and would wait out its whole grace for these."""
+    """Calls that only wait, and streams of other packages' services (health, reflection), end with
+    SERVER_DRAINING once `drained` is set. A server that stops lets calls under way end, and would
+    wait out its whole grace for these."""
 
     def __init__(self, drained: asyncio.Event) -> None:
         self._drained = drained
 
     async def around(self, call: Call, proceed: Proceed) -> Any:
         """See Around."""
-        if call.method not in _WAITING and (call.method.startswith("/zaiko.") or not (call.streams or call.request is None)):
+        if call.method not in _WAITING and (
+            call.method.startswith("/zaiko.") or not (call.streams or call.request is None)
+        ):
             return await proceed()
         if self._drained.is_set():
             raise _draining()

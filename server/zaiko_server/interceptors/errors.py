@@ -19,7 +19,8 @@ from zaiko_server.refusals import Internal, Unimplemented
 
 
 class Errors(Around):
-    """Refusals become their status. Anything else is logged with its traceback under an incident id, and only the id is told."""
+    """Refusals become their status. Anything else is logged with its traceback under an incident
+    id, and only the id is told."""
 
     def __init__(self, new_id: Callable[[], str]) -> None:
         self._new_id = new_id
@@ -36,18 +37,27 @@ class Errors(Around):
             raise
         except Refusal as refusal:
             if isinstance(refusal, Internal):
-                self._log.error("refused", method=call.method, reason=refusal.reason, message=refusal.message)
+                self._log.error(
+                    "refused", method=call.method, reason=refusal.reason, message=refusal.message
+                )
             await end(call.context, refusal)
         except Exception as error:  # noqa: BLE001 - the last place to catch a bug
             incident = self._new_id()
-            # The text and not `exc_info`: some renderers show the variables of every frame, and requests carry credentials.
+            # The text and not `exc_info`: some renderers show the variables of every frame, and
+            # requests carry credentials.
             where = traceback.format_exc()
-            self._log.error("incident", method=call.method, incident=incident, error=type(error).__name__, exception=where)
+            self._log.error(
+                "incident",
+                method=call.method,
+                incident=incident,
+                error=type(error).__name__,
+                exception=where,
+            )
             await end(call.context, Internal(incident))
 
     def prepare(self, handler: Any, method: str) -> Any:
-        """A method that this server does not have, and bytes that are no message, are refused like everything else, with a reason;
-        gRPC by itself calls the latter INTERNAL."""
+        """A method that this server does not have, and bytes that are no message, are refused like
+        everything else, with a reason; gRPC by itself calls the latter INTERNAL."""
         if handler is None:
             return grpc.unary_unary_rpc_method_handler(_refusing(method))
         return handler if handler.request_deserializer is None else _lenient(handler)
@@ -82,12 +92,19 @@ def _lenient(handler: Any) -> Any:
 def _check_readable(request: Any) -> None:
     if isinstance(request, _Unreadable):
         raise InvalidField(
-            [("request", "message.encoding", "is not a message of this method; make the client's stubs from the protos")]
+            [
+                (
+                    "request",
+                    "message.encoding",
+                    "is not a message of this method; make the client's stubs from the protos",
+                )
+            ]
         )
 
 
 async def end(context: Any, refusal: Refusal) -> None:
-    """End a call with a refusal's status, keeping the trailing metadata so far. Always raises AbortError."""
+    """End a call with a refusal's status, keeping the trailing metadata so far. Always raises
+    AbortError."""
     found = status.status_for(refusal)
     trailers = status.trailers_for(refusal, japanese=status.wants_japanese(context))
     metadata = (*(context.trailing_metadata() or ()), *trailers)

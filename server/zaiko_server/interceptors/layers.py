@@ -9,12 +9,15 @@ from zaiko_server.interceptors.around import Around, Call, Proceed
 
 
 class Layers(Around):
-    """The outermost first. A streamed message goes through the wrapper of each: this is one. Those behind Errors are another one: a
-    method that nobody has is refused before anybody asks for its rule."""
+    """The outermost first. A streamed message goes through the wrapper of each: this is one. Those
+    behind Errors are another one: a method that nobody has is refused before anybody asks for its
+    rule."""
 
     def __init__(self, *layers: Around) -> None:
         self._layers = layers
-        self._innermost_first = [layer.around for layer in reversed(layers) if type(layer).around is not Around.around]
+        self._innermost_first = [
+            layer.around for layer in reversed(layers) if type(layer).around is not Around.around
+        ]
 
     async def around(self, call: Call, proceed: Proceed) -> Any:
         """See Around."""

@@ -9,7 +9,8 @@ from typing import Any
 from zaiko_server.interceptors.around import Around
 
 _KEPT = 16
-"""Messages of each method. Watches of the same thing get the same object within moments of each other."""
+"""Messages of each method. Watches of the same thing get the same object within moments of each
+other."""
 _LARGEST = 64 << 10
 """Bytes of one that is kept; what is larger is a snapshot, which no two watches share."""
 

@@ -11,20 +11,25 @@ from zaiko_server.interceptors.around import Around, wrap
 
 
 class Surrounded(grpc.GenericRpcHandler):
-    """Servicers are added to it as to a server, and it is given to a server as its only handler, before it starts. `layers`, the
-    outermost first, surround each method once and for all: gRPC itself goes through its interceptors anew for each call, which
-    takes longer than what ours do."""
+    """Servicers are added to it as to a server, and it is given to a server as its only handler,
+    before it starts. `layers`, the outermost first, surround each method once and for all: gRPC
+    itself goes through its interceptors anew for each call, which takes longer than what ours
+    do."""
 
     def __init__(self, *layers: Around) -> None:
         self._layers = layers
         self._services: list[grpc.GenericRpcHandler] = []
         self._known: dict[str, Any] = {}
 
-    def add_generic_rpc_handlers(self, generic_rpc_handlers: Sequence[grpc.GenericRpcHandler]) -> None:
+    def add_generic_rpc_handlers(
+        self, generic_rpc_handlers: Sequence[grpc.GenericRpcHandler]
+    ) -> None:
         """See grpc.aio.Server."""
         self._services += generic_rpc_handlers
 
-    def add_registered_method_handlers(self, service_name: str, method_handlers: Mapping[str, Any]) -> None:
+    def add_registered_method_handlers(
+        self, service_name: str, method_handlers: Mapping[str, Any]
+    ) -> None:
         """See grpc.aio.Server, which does without them as well."""
 
     def service(self, handler_call_details: grpc.HandlerCallDetails) -> Any:

@@ -15,13 +15,16 @@ from zaiko_server.interceptors.around import Around, Call, Proceed
 
 TRACEPARENT = "traceparent"
 
-_OURS = frozenset({"UNKNOWN", "DEADLINE_EXCEEDED", "UNIMPLEMENTED", "INTERNAL", "UNAVAILABLE", "DATA_LOSS"})
+_OURS = frozenset(
+    {"UNKNOWN", "DEADLINE_EXCEEDED", "UNIMPLEMENTED", "INTERNAL", "UNAVAILABLE", "DATA_LOSS"}
+)
 """Codes that are a server's fault; the others are answers."""
 
 
 class Traces(Around):
-    """The outermost interceptor. A client's `traceparent` is the span's parent and means nothing else; `tracestate` and `baggage`
-    are not read. The span of a call whose server streams has no children: a watch of days would make a trace without end."""
+    """The outermost interceptor. A client's `traceparent` is the span's parent and means nothing
+    else; `tracestate` and `baggage` are not read. The span of a call whose server streams has no
+    children: a watch of days would make a trace without end."""
 
     def __init__(self, tracer: Tracer) -> None:
         self._tracer = tracer

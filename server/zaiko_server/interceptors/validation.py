@@ -15,15 +15,19 @@ LARGEST_REQUEST = 4 << 20
 
 
 class Validation(Around):
-    """Refuses what is too large, or with every violation at once. Requests of other packages' services (health, reflection) pass.
-    `now` gives µs since 1970."""
+    """Refuses what is too large, or with every violation at once. Requests of other packages'
+    services (health, reflection) pass. `now` gives µs since 1970."""
 
     def __init__(self, now: Callable[[], int], *, largest: int = LARGEST_REQUEST) -> None:
         self._now, self._largest = now, largest
 
     async def around(self, call: Call, proceed: Proceed) -> Any:
         """See Around."""
-        if call.request is not None and call.method.startswith("/zaiko.") and call.request.DESCRIPTOR.name in TABLE:
+        if (
+            call.request is not None
+            and call.method.startswith("/zaiko.")
+            and call.request.DESCRIPTOR.name in TABLE
+        ):
             size = call.request.ByteSize()
             if size > self._largest:
                 raise MessageTooLarge(self._largest, size)

@@ -20,8 +20,9 @@ from zaiko_server.security.buckets import Buckets
 T = TypeVar("T")
 
 FRESH = 15.0
-"""Seconds for which what was read of a token is believed. A stream looks as often, at what may then be as old: so twice as long
-after a token was revoked, nothing that it opened goes on, on any server."""
+"""Seconds for which what was read of a token is believed. A stream looks as often, at what may then
+be as old: so twice as long after a token was revoked, nothing that it opened goes on, on any
+server."""
 _KEPT = 10_000
 _USE_NOTED = 3600 * 1_000_000
 _FAILURES = 20.0
@@ -41,7 +42,8 @@ class Authority(Protocol):
 
 
 class Everybody:
-    """Asks for nothing: whoever reaches the server may do everything. For servers that only this machine reaches."""
+    """Asks for nothing: whoever reaches the server may do everything. For servers that only this
+    machine reaches."""
 
     async def principal(self, context: Any) -> Principal:
         """See Authority."""
@@ -55,14 +57,19 @@ class _Read:
 
 
 class TokenAuthority:
-    """Asks for a token, or for a client certificate that has one. Revocations on this process count at once (`forget`), those on
-    others after FRESH seconds. `now` gives µs since 1970, `clock` seconds that never go back."""
+    """Asks for a token, or for a client certificate that has one. Revocations on this process count
+    at once (`forget`), those on others after FRESH seconds. `now` gives µs since 1970, `clock`
+    seconds that never go back."""
 
-    def __init__(self, store: Store, *, now: Callable[[], int], clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, store: Store, *, now: Callable[[], int], clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._store, self._now, self._clock = store, now, clock
         self._read: OrderedDict[tuple[str, ...], _Read] = OrderedDict()
         self._used: OrderedDict[str, int] = OrderedDict()
-        self._failures = Buckets(rate=_FAILURES, burst=_FAILURES, clock=clock, refusal=TooManyGuesses)
+        self._failures = Buckets(
+            rate=_FAILURES, burst=_FAILURES, clock=clock, refusal=TooManyGuesses
+        )
 
     async def principal(self, context: Any) -> Principal:
         """See Authority."""
@@ -90,8 +97,8 @@ class TokenAuthority:
         read = self._read.get(key)
         if read is not None and self._clock() - read.at <= FRESH:
             return read.records
-        # Guessing may cost the guesser's host its turn, never somebody whose token is known here, however long ago it was read:
-        # behind a proxy all have the same host.
+        # Guessing may cost the guesser's host its turn, never somebody whose token is known here,
+        # however long ago it was read: behind a proxy all have the same host.
         if read is None:
             self._failures.check(host)
         kind, *values = key
@@ -127,7 +134,8 @@ class TokenAuthority:
 
 
 def _bearer(context: Any) -> str | None:
-    """What came as a token; raises TokenInvalid for more than one, or for something else than a bearer token."""
+    """What came as a token; raises TokenInvalid for more than one, or for something else than a
+    bearer token."""
     given = [value for key, value in context.invocation_metadata() or () if key == "authorization"]
     if not given:
         return None
@@ -138,8 +146,16 @@ def _bearer(context: Any) -> str | None:
 
 
 def _identities(context: Any) -> tuple[str, ...]:
-    """What the client's certificate, which TLS has checked, says of its owner: its alternative names, else its common name."""
-    return tuple(sorted({identity.decode(errors="replace")[:500] for identity in context.peer_identities() or ()}))[:20]
+    """What the client's certificate, which TLS has checked, says of its owner: its alternative
+    names, else its common name."""
+    return tuple(
+        sorted(
+            {
+                identity.decode(errors="replace")[:500]
+                for identity in context.peer_identities() or ()
+            }
+        )
+    )[:20]
 
 
 def _host(peer: str) -> str:

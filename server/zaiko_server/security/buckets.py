@@ -11,12 +11,17 @@ _KEPT = 10_000
 
 
 class Buckets:
-    """A token bucket for each key: `burst` at once, `rate` a second in the long run. Keeps the 10,000 that were used last; one
-    that was forgotten begins full. `clock` gives seconds that never go back; `refusal` is made of the rate and of the seconds to
-    wait. Of one event loop."""
+    """A token bucket for each key: `burst` at once, `rate` a second in the long run. Keeps the
+    10,000 that were used last; one that was forgotten begins full. `clock` gives seconds that never
+    go back; `refusal` is made of the rate and of the seconds to wait. Of one event loop."""
 
     def __init__(
-        self, *, rate: float, burst: float, clock: Callable[[], float], refusal: Callable[[float, float], RateLimited] = RateLimited
+        self,
+        *,
+        rate: float,
+        burst: float,
+        clock: Callable[[], float],
+        refusal: Callable[[float, float], RateLimited] = RateLimited,
     ) -> None:
         self.rate, self.burst, self._clock, self._refusal = rate, burst, clock, refusal
         self._levels: OrderedDict[str, tuple[float, float]] = OrderedDict()

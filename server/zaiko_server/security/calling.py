@@ -1,4 +1,5 @@
-"""The one who calls, for whatever runs for the call: each call is a task of its own, so that a context variable holds it."""
+"""The one who calls, for whatever runs for the call: each call is a task of its own, so that a
+context variable holds it."""
 
 from __future__ import annotations
 
@@ -21,8 +22,8 @@ def called_by(principal: Principal) -> None:
 
 
 def check_reach(merchant: str) -> None:
-    """The second lock: refuse a merchant that the caller does not reach, wherever its name came from. Raises PermissionMissing,
-    with the same words whether there is such a merchant or not."""
+    """The second lock: refuse a merchant that the caller does not reach, wherever its name came
+    from. Raises PermissionMissing, with the same words whether there is such a merchant or not."""
     if not caller().reaches(merchant):
         raise foreign(merchant)
 
@@ -30,5 +31,6 @@ def check_reach(merchant: str) -> None:
 def foreign(merchant: str) -> PermissionMissing:
     """The refusal of a merchant that is not the caller's."""
     return PermissionMissing(
-        "merchants.read", f"the token is not good for merchants/{merchant[:64]}; check the name, or ask the operator"
+        "merchants.read",
+        f"the token is not good for merchants/{merchant[:64]}; check the name, or ask the operator",
     )

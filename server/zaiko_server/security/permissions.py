@@ -1,4 +1,5 @@
-"""Which permission each method needs. A method without an entry is refused for everybody (a test compares with what is served)."""
+"""Which permission each method needs. A method without an entry is refused for everybody (a test
+compares with what is served)."""
 
 from __future__ import annotations
 
@@ -15,7 +16,14 @@ _SERVICES: Mapping[str, Mapping[P, tuple[str, ...]]] = {
     "ConnectorService": {P.CONNECTORS_READ: ("ListConnectors", "GetConnector")},
     "LinkService": {
         P.LINKS_READ: ("GetLink", "ListLinks"),
-        P.LINKS_WRITE: ("CreateLink", "BatchCreateLinks", "UpdateLink", "DeleteLink", "BatchDeleteLinks", "BulkLink"),
+        P.LINKS_WRITE: (
+            "CreateLink",
+            "BatchCreateLinks",
+            "UpdateLink",
+            "DeleteLink",
+            "BatchDeleteLinks",
+            "BulkLink",
+        ),
     },
     "MerchantService": {
         P.MERCHANTS_CREATE: ("CreateMerchant",),
@@ -32,7 +40,12 @@ _SERVICES: Mapping[str, Mapping[P, tuple[str, ...]]] = {
     },
     "ProductService": {
         P.PRODUCTS_READ: ("GetProduct", "BatchGetProducts", "ListProducts"),
-        P.PRODUCTS_WRITE: ("CreateProduct", "BatchCreateProducts", "UpdateProduct", "ArchiveProduct"),
+        P.PRODUCTS_WRITE: (
+            "CreateProduct",
+            "BatchCreateProducts",
+            "UpdateProduct",
+            "ArchiveProduct",
+        ),
     },
     "ReceivingService": {
         P.LINKS_READ: ("GetAddition", "ListAdditions"),
@@ -78,10 +91,24 @@ _SERVICES: Mapping[str, Mapping[P, tuple[str, ...]]] = {
         ),
         P.SYNC_RUN: ("SyncNow", "CancelSyncRun"),
     },
-    "TokenService": {P.TOKENS_READ: ("GetToken", "ListTokens"), P.TOKENS_WRITE: ("CreateToken", "RevokeToken")},
-    "WarehouseService": {P.WAREHOUSES_READ: ("GetWarehouse", "ListWarehouses"), P.WAREHOUSES_WRITE: ("CreateWarehouse",)},
+    "TokenService": {
+        P.TOKENS_READ: ("GetToken", "ListTokens"),
+        P.TOKENS_WRITE: ("CreateToken", "RevokeToken"),
+    },
+    "WarehouseService": {
+        P.WAREHOUSES_READ: ("GetWarehouse", "ListWarehouses"),
+        P.WAREHOUSES_WRITE: ("CreateWarehouse",),
+    },
 }
-_CHANNELZ = ("GetTopChannels", "GetServers", "GetServer", "GetServerSockets", "GetChannel", "GetSubchannel", "GetSocket")
+_CHANNELZ = (
+    "GetTopChannels",
+    "GetServers",
+    "GetServer",
+    "GetServerSockets",
+    "GetChannel",
+    "GetSubchannel",
+    "GetSocket",
+)
 
 RULES: Final[Mapping[str, P | None]] = {
     **{

@@ -9,7 +9,11 @@ from typing import Any
 import grpc
 import structlog
 from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    PublicFormat,
+    load_pem_private_key,
+)
 
 _log: Any = structlog.get_logger("zaiko.tls")
 
@@ -39,17 +43,24 @@ def check_exposure(listen: str, *, tls: bool, tokens: bool) -> None:
     """Raises Exposed when others than this machine could call, and TLS or tokens are missing."""
     if is_local(listen) or (tls and tokens):
         return
-    missing = [text for given, text in ((tls, "--tls-cert and --tls-key"), (tokens, "--auth tokens")) if not given]
+    missing = [
+        text
+        for given, text in ((tls, "--tls-cert and --tls-key"), (tokens, "--auth tokens"))
+        if not given
+    ]
     raise Exposed(
-        f"{listen} can be reached from other machines, and everybody there could read and change everything. "
-        f"Add {' and '.join(missing)}, listen on 127.0.0.1, or say --insecure if something else protects it."
+        f"{listen} can be reached from other machines, and everybody there could read and "
+        "change everything. "
+        f"Add {' and '.join(missing)}, listen on 127.0.0.1, or say --insecure if something "
+        "else protects it."
     )
 
 
 class ServerTls:
-    """TLS of the server: its certificate chain and key (PEM), and, for mutual TLS, the CA whose clients are let in. The files are
-    looked at for each new connection and read again when they have changed; what does not fit together is logged, and the last
-    good pair stays. Raises CertificateUnusable at once for a first pair that does not."""
+    """TLS of the server: its certificate chain and key (PEM), and, for mutual TLS, the CA whose
+    clients are let in. The files are looked at for each new connection and read again when they
+    have changed; what does not fit together is logged, and the last good pair stays. Raises
+    CertificateUnusable at once for a first pair that does not."""
 
     def __init__(self, certificate: Path, key: Path, client_ca: Path | None = None) -> None:
         self._files = [path for path in (certificate, key, client_ca) if path is not None]
@@ -90,18 +101,24 @@ class ServerTls:
         try:
             found = x509.load_pem_x509_certificates(chain)[0]
         except ValueError as error:
-            raise CertificateUnusable(f"{self._certificate} is not a certificate in PEM: {error}") from None
+            raise CertificateUnusable(
+                f"{self._certificate} is not a certificate in PEM: {error}"
+            ) from None
         try:
             private = load_pem_private_key(key, None)
         except (ValueError, TypeError) as error:
-            raise CertificateUnusable(f"{self._key} is not a key in PEM without a password: {error}") from None
+            raise CertificateUnusable(
+                f"{self._key} is not a key in PEM without a password: {error}"
+            ) from None
         if _public(private.public_key()) != _public(found.public_key()):
             raise CertificateUnusable(f"{self._key} is not the key of {self._certificate}")
         if ca is not None:
             try:
                 x509.load_pem_x509_certificates(ca)
             except ValueError as error:
-                raise CertificateUnusable(f"{self._client_ca} is not a certificate in PEM: {error}") from None
+                raise CertificateUnusable(
+                    f"{self._client_ca} is not a certificate in PEM: {error}"
+                ) from None
         return grpc.ssl_server_certificate_configuration([(key, chain)], root_certificates=ca)
 
 

@@ -9,9 +9,12 @@ from zaiko_core.domain.errors import Refusal
 
 
 @contextmanager
-def indexed(items: Sequence[Sequence[str]]) -> Iterator[Callable[[int], AbstractContextManager[None]]]:
-    """Inside, a refusal that names something (in full, or by its id under the word of its kind) gets the index of the first item
-    that has it. `items` are the names that each item has. What is yielded marks work on one item, whose refusals get its index."""
+def indexed(
+    items: Sequence[Sequence[str]],
+) -> Iterator[Callable[[int], AbstractContextManager[None]]]:
+    """Inside, a refusal that names something (in full, or by its id under the word of its kind)
+    gets the index of the first item that has it. `items` are the names that each item has. What is
+    yielded marks work on one item, whose refusals get its index."""
     try:
         yield _at
     except Refusal as refusal:

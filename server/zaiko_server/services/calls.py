@@ -30,10 +30,17 @@ class Store(Protocol):
     """Transactions (zaiko_core.storage.engine.Database)."""
 
     async def read(self, merchant: str, work: Callable[[Any], T]) -> T: ...
-    async def look(self, merchant: str, look: Callable[[Any, Collection[K]], Mapping[K, T]], key: K) -> T | None: ...
+    async def look(
+        self, merchant: str, look: Callable[[Any, Collection[K]], Mapping[K, T]], key: K
+    ) -> T | None: ...
     async def write_together(self, merchant: str, work: Callable[[Any], T]) -> T: ...
     async def act(
-        self, merchant: str, act: Callable[[Any, Sequence[K]], Sequence[T]], what: K, *, claims: Collection[str]
+        self,
+        merchant: str,
+        act: Callable[[Any, Sequence[K]], Sequence[T]],
+        what: K,
+        *,
+        claims: Collection[str],
     ) -> T: ...
     async def found(self, merchant: MerchantRecord, work: Callable[[Any, bool], T]) -> T: ...
     async def directory(self, work: Callable[[Any], T]) -> T: ...
@@ -69,8 +76,9 @@ class Backend(Protocol):
 
 
 class Calls:
-    """One per server. `new_id` draws a fresh UUID as text. Every way to a merchant's data goes through here or through the watch,
-    and both refuse a merchant that the caller does not reach (PermissionMissing)."""
+    """One per server. `new_id` draws a fresh UUID as text. Every way to a merchant's data goes
+    through here or through the watch, and both refuse a merchant that the caller does not reach
+    (PermissionMissing)."""
 
     def __init__(self, engine: Backend, pages: Pages, *, new_id: Callable[[], str]) -> None:
         self.engine, self.pages, self.new_id = engine, pages, new_id
@@ -80,8 +88,11 @@ class Calls:
         check_reach(merchant)
         return await self.engine.db.read(merchant, work)
 
-    async def look(self, merchant: str, look: Callable[[UnitOfWork, Collection[K]], Mapping[K, T]], key: K) -> T | None:
-        """What `look` finds for `key` in one snapshot of a merchant, or None; calls that wait share it (Database.look)."""
+    async def look(
+        self, merchant: str, look: Callable[[UnitOfWork, Collection[K]], Mapping[K, T]], key: K
+    ) -> T | None:
+        """What `look` finds for `key` in one snapshot of a merchant, or None; calls that wait share
+        it (Database.look)."""
         check_reach(merchant)
         return await self.engine.db.look(merchant, look, key)
 
@@ -89,8 +100,16 @@ class Calls:
         """Run `work` over the merchants."""
         return await self.engine.db.directory(work)
 
-    async def write(self, context: Context, merchant: str, request: Any, reply: type[M], work: Callable[[UnitOfWork], M]) -> M:
-        """Run a mutation in one transaction, once per request id: a repeat gets the first answer and a trailer that says so."""
+    async def write(
+        self,
+        context: Context,
+        merchant: str,
+        request: Any,
+        reply: type[M],
+        work: Callable[[UnitOfWork], M],
+    ) -> M:
+        """Run a mutation in one transaction, once per request id: a repeat gets the first answer
+        and a trailer that says so."""
         check_reach(merchant)
         if not request.request_id:
             return await self.engine.db.write_together(merchant, work)
@@ -106,23 +125,34 @@ class Calls:
         return reply.FromString(response)
 
     async def record(self, merchant: str, work: Callable[[UnitOfWork], T]) -> T:
-        """Run facts in one transaction, each of which has a cause key of its own and so needs no request id."""
+        """Run facts in one transaction, each of which has a cause key of its own and so needs no
+        request id."""
         check_reach(merchant)
         return await self.engine.db.write_together(merchant, work)
 
     async def act(
-        self, merchant: str, act: Callable[[UnitOfWork, Sequence[K]], Sequence[T]], what: K, *, claims: Collection[str]
+        self,
+        merchant: str,
+        act: Callable[[UnitOfWork, Sequence[K]], Sequence[T]],
+        what: K,
+        *,
+        claims: Collection[str],
     ) -> T:
-        """What `act` answers to `what`, for a request without a request id; calls that wait and claim other things share one unit
-        of work (Database.act)."""
+        """What `act` answers to `what`, for a request without a request id; calls that wait and
+        claim other things share one unit of work (Database.act)."""
         check_reach(merchant)
         return await self.engine.db.act(merchant, act, what, claims=claims)
 
     async def found(
-        self, context: Context, merchant: MerchantRecord, request: Any, reply: type[M], work: Callable[[UnitOfWork], M]
+        self,
+        context: Context,
+        merchant: MerchantRecord,
+        request: Any,
+        reply: type[M],
+        work: Callable[[UnitOfWork], M],
     ) -> M:
-        """Make a merchant and answer, in one transaction and once per request id. Raises ResourceExists for one that is there,
-        unless this very request has made it."""
+        """Make a merchant and answer, in one transaction and once per request id. Raises
+        ResourceExists for one that is there, unless this very request has made it."""
         check_reach(merchant.merchant)
         key = self.key(request) if request.request_id else None
 
@@ -147,4 +177,6 @@ class Calls:
         bare.CopyFrom(request)
         bare.ClearField("request_id")
         digest = hashlib.sha256(bare.SerializeToString(deterministic=True)).digest()
-        return RequestKey(caller().id, request.DESCRIPTOR.full_name, request.request_id.lower(), digest)
+        return RequestKey(
+            caller().id, request.DESCRIPTOR.full_name, request.request_id.lower(), digest
+        )

@@ -23,7 +23,9 @@ class ConnectorServicer(connector_service_pb2_grpc.ConnectorServiceServicer):
     def __init__(self, calls: Calls) -> None:
         self._calls = calls
 
-    async def ListConnectors(self, request: pb.ListConnectorsRequest, context: Context) -> pb.ListConnectorsResponse:
+    async def ListConnectors(
+        self, request: pb.ListConnectorsRequest, context: Context
+    ) -> pb.ListConnectorsResponse:
         trailers.add(context, (VERSION_KEY, version("zaiko")))
         position = self._calls.pages.begin("", request)
         found = self._connectors()
@@ -32,7 +34,9 @@ class ConnectorServicer(connector_service_pb2_grpc.ConnectorServiceServicer):
         cut = self._calls.pages.cut(position, rows, lambda row: (row.name,), rows, 0)
         return pb.ListConnectorsResponse(connectors=cut.items, next_page_token=cut.next_page_token)
 
-    async def GetConnector(self, request: pb.GetConnectorRequest, context: Context) -> pb.GetConnectorResponse:
+    async def GetConnector(
+        self, request: pb.GetConnectorRequest, context: Context
+    ) -> pb.GetConnectorResponse:
         connector = self._connectors().get(request.name)
         if connector is None:
             raise NotFound(request.name)
@@ -40,7 +44,11 @@ class ConnectorServicer(connector_service_pb2_grpc.ConnectorServiceServicer):
 
     def _connectors(self) -> dict[str, connector_pb2.Connector]:
         registry = self._calls.engine.registry
-        found = [connectors.loaded(kind, registry.report_of(kind.id)) for kind in registry.types.values()]
-        found += [connectors.failed(report) for report in registry.plugins if report.failure is not None]
+        found = [
+            connectors.loaded(kind, registry.report_of(kind.id)) for kind in registry.types.values()
+        ]
+        found += [
+            connectors.failed(report) for report in registry.plugins if report.failure is not None
+        ]
         # A plugin that failed under the id of a loaded connector does not hide it.
         return {connector.name: connector for connector in reversed(found)}

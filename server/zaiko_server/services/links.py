@@ -13,7 +13,13 @@ from zaiko_core.app.bulk_link import BulkLinkOrder
 from zaiko_core.app.links import LinkDraft
 from zaiko_core.app.ports import UnitOfWork
 from zaiko_core.app.records import LinkRecord, LinkState
-from zaiko_core.domain.errors import ConnectorCannotSetInventory, ConnectorNotLoaded, NotFound, Refusal, SyncNotOffered
+from zaiko_core.domain.errors import (
+    ConnectorCannotSetInventory,
+    ConnectorNotLoaded,
+    NotFound,
+    Refusal,
+    SyncNotOffered,
+)
 
 from zaiko_server import etags, masks, names, views
 from zaiko_server.convert import links as messages
@@ -29,7 +35,9 @@ class LinkServicer(link_service_pb2_grpc.LinkServiceServicer):
         self._calls = calls
         self._can_sync = calls.engine.can_sync
 
-    async def CreateLink(self, request: pb.CreateLinkRequest, context: Context) -> pb.CreateLinkResponse:
+    async def CreateLink(
+        self, request: pb.CreateLinkRequest, context: Context
+    ) -> pb.CreateLinkResponse:
         merchant, _ = names.SHOP.ids(request.parent)
         draft = messages.drafted(request.link)
 
@@ -44,7 +52,9 @@ class LinkServicer(link_service_pb2_grpc.LinkServiceServicer):
 
         return await self._calls.write(context, merchant, request, pb.CreateLinkResponse, work)
 
-    async def BatchCreateLinks(self, request: pb.BatchCreateLinksRequest, context: Context) -> pb.BatchCreateLinksResponse:
+    async def BatchCreateLinks(
+        self, request: pb.BatchCreateLinksRequest, context: Context
+    ) -> pb.BatchCreateLinksResponse:
         merchant, _ = names.SHOP.ids(request.parent, wildcard=True)
         drafts = [messages.drafted(item.link) for item in request.requests]
 
@@ -62,9 +72,13 @@ class LinkServicer(link_service_pb2_grpc.LinkServiceServicer):
                 revision=uow.answer_revision,
             )
 
-        return await self._calls.write(context, merchant, request, pb.BatchCreateLinksResponse, work)
+        return await self._calls.write(
+            context, merchant, request, pb.BatchCreateLinksResponse, work
+        )
 
-    async def UpdateLink(self, request: pb.UpdateLinkRequest, context: Context) -> pb.UpdateLinkResponse:
+    async def UpdateLink(
+        self, request: pb.UpdateLinkRequest, context: Context
+    ) -> pb.UpdateLinkResponse:
         merchant, shop, listing = names.LINK.ids(request.link.name)
         mask = masks.mask_of(request)
 
@@ -73,12 +87,18 @@ class LinkServicer(link_service_pb2_grpc.LinkServiceServicer):
             etags.check(request.link.etag, record.revision)
             masks.check_fixed(mask, request.link, self._shown(uow, [record])[0])
             if "sync_enabled" in mask.changes:
-                record = links.set_sync(uow, shop, listing, request.link.sync_enabled, can_sync=self._can_sync)
-            return pb.UpdateLinkResponse(link=self._shown(uow, [record])[0], revision=uow.answer_revision)
+                record = links.set_sync(
+                    uow, shop, listing, request.link.sync_enabled, can_sync=self._can_sync
+                )
+            return pb.UpdateLinkResponse(
+                link=self._shown(uow, [record])[0], revision=uow.answer_revision
+            )
 
         return await self._calls.write(context, merchant, request, pb.UpdateLinkResponse, work)
 
-    async def DeleteLink(self, request: pb.DeleteLinkRequest, context: Context) -> pb.DeleteLinkResponse:
+    async def DeleteLink(
+        self, request: pb.DeleteLinkRequest, context: Context
+    ) -> pb.DeleteLinkResponse:
         merchant, shop, listing = names.LINK.ids(request.name)
 
         def work(uow: UnitOfWork) -> pb.DeleteLinkResponse:
@@ -92,20 +112,28 @@ class LinkServicer(link_service_pb2_grpc.LinkServiceServicer):
 
         return await self._calls.write(context, merchant, request, pb.DeleteLinkResponse, work)
 
-    async def BatchDeleteLinks(self, request: pb.BatchDeleteLinksRequest, context: Context) -> pb.BatchDeleteLinksResponse:
+    async def BatchDeleteLinks(
+        self, request: pb.BatchDeleteLinksRequest, context: Context
+    ) -> pb.BatchDeleteLinksResponse:
         merchant, _ = names.SHOP.ids(request.parent, wildcard=True)
         keys = [names.LINK.ids(name)[1:] for name in request.names]
 
         def work(uow: UnitOfWork) -> pb.BatchDeleteLinksResponse:
             with indexed([(name,) for name in request.names]):
-                released = links.delete(uow, [(shop, listing) for shop, listing in keys], release_orders=request.release_orders)
+                released = links.delete(
+                    uow,
+                    [(shop, listing) for shop, listing in keys],
+                    release_orders=request.release_orders,
+                )
             return pb.BatchDeleteLinksResponse(
                 released=messages.counted(merchant, released),
                 released_units=sum(item.units for item in released),
                 revision=uow.answer_revision,
             )
 
-        return await self._calls.write(context, merchant, request, pb.BatchDeleteLinksResponse, work)
+        return await self._calls.write(
+            context, merchant, request, pb.BatchDeleteLinksResponse, work
+        )
 
     async def GetLink(self, request: pb.GetLinkRequest, context: Context) -> pb.GetLinkResponse:
         merchant, shop, listing = names.LINK.ids(request.name)
@@ -114,7 +142,9 @@ class LinkServicer(link_service_pb2_grpc.LinkServiceServicer):
             raise NotFound(f"merchants/{merchant}/shops/{shop}/links/{listing}")
         return reply
 
-    async def ListLinks(self, request: pb.ListLinksRequest, context: Context) -> pb.ListLinksResponse:
+    async def ListLinks(
+        self, request: pb.ListLinksRequest, context: Context
+    ) -> pb.ListLinksResponse:
         merchant, shop = names.SHOP.ids(request.parent, wildcard=True)
         position, wanted = self._calls.pages.begin(merchant, request), request.filter
         enabled = wanted.sync_enabled if wanted.HasField("sync_enabled") else None
@@ -127,8 +157,16 @@ class LinkServicer(link_service_pb2_grpc.LinkServiceServicer):
                 states=states_of(wanted.states),
                 sync_enabled=enabled,
             )
-            cut = self._calls.pages.cut(position, rows, lambda row: (row.shop, row.listing), self._shown(uow, rows), uow.revision)
-            return pb.ListLinksResponse(links=cut.items, next_page_token=cut.next_page_token, revision=uow.revision)
+            cut = self._calls.pages.cut(
+                position,
+                rows,
+                lambda row: (row.shop, row.listing),
+                self._shown(uow, rows),
+                uow.revision,
+            )
+            return pb.ListLinksResponse(
+                links=cut.items, next_page_token=cut.next_page_token, revision=uow.revision
+            )
 
         return await self._calls.read(merchant, work)
 
@@ -139,17 +177,28 @@ class LinkServicer(link_service_pb2_grpc.LinkServiceServicer):
 
         def work(uow: UnitOfWork) -> pb.BulkLinkResponse:
             begun = operations.bulk_link(uow, asked, drawn=drawn, can_sync=self._can_sync)
-            return pb.BulkLinkResponse(operation=operation(merchant, begun), revision=uow.answer_revision)
+            return pb.BulkLinkResponse(
+                operation=operation(merchant, begun), revision=uow.answer_revision
+            )
 
         return await self._calls.write(context, merchant, request, pb.BulkLinkResponse, work)
 
-    def _replies(self, uow: UnitOfWork, keys: Collection[tuple[str, str]]) -> dict[tuple[str, str], pb.GetLinkResponse]:
+    def _replies(
+        self, uow: UnitOfWork, keys: Collection[tuple[str, str]]
+    ) -> dict[tuple[str, str], pb.GetLinkResponse]:
         by_shop: dict[str, list[str]] = defaultdict(list)
         for shop, listing in keys:
             by_shop[shop].append(listing)
-        records = [record for shop, wanted in by_shop.items() for record in uow.links.get(shop, wanted).values()]
+        records = [
+            record
+            for shop, wanted in by_shop.items()
+            for record in uow.links.get(shop, wanted).values()
+        ]
         shown = zip(records, self._shown(uow, records), strict=True)
-        return {(record.shop, record.listing): pb.GetLinkResponse(link=link, revision=uow.revision) for record, link in shown}
+        return {
+            (record.shop, record.listing): pb.GetLinkResponse(link=link, revision=uow.revision)
+            for record, link in shown
+        }
 
     def _shown(self, uow: UnitOfWork, records: Sequence[LinkRecord]) -> list[link_pb2.Link]:
         return views.links(uow, records, self._can_sync)
@@ -157,18 +206,24 @@ class LinkServicer(link_service_pb2_grpc.LinkServiceServicer):
 
 def states_of(states: Sequence[link_pb2.LinkStatus.State.ValueType]) -> list[LinkState]:
     """A filter on states."""
-    return [LinkState(link_pb2.LinkStatus.State.Name(state).removeprefix("STATE_")) for state in states]
+    return [
+        LinkState(link_pb2.LinkStatus.State.Name(state).removeprefix("STATE_")) for state in states
+    ]
 
 
 def _named_by(merchant: str, draft: LinkDraft) -> list[str]:
     """What a refusal of this link may name."""
-    own = [names.LISTING(merchant, draft.shop, draft.listing), names.LINK(merchant, draft.shop, draft.listing)]
+    own = [
+        names.LISTING(merchant, draft.shop, draft.listing),
+        names.LINK(merchant, draft.shop, draft.listing),
+    ]
     products = [names.PRODUCT(merchant, part.product) for part in draft.parts]
     return [*own, *products, names.SHOP(merchant, draft.shop)]
 
 
 def _point_at_sync(uow: UnitOfWork, refusal: Refusal, drafts: Sequence[LinkDraft]) -> None:
-    """Sync cannot be enabled: on the first link that asks for it, of the connector that the refusal names."""
+    """Sync cannot be enabled: on the first link that asks for it, of the connector that the refusal
+    names."""
     connector = refusal.metadata.get("connector")
     owners = uow.shops.get({draft.shop for draft in drafts})
     for index, draft in enumerate(drafts):

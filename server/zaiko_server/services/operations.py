@@ -31,62 +31,97 @@ class OperationServicer(operation_service_pb2_grpc.OperationServiceServicer):
     def __init__(self, calls: Calls, watcher: SyncWatcher) -> None:
         self._calls, self._watcher = calls, watcher
 
-    async def GetOperation(self, request: pb.GetOperationRequest, context: Context) -> pb.GetOperationResponse:
+    async def GetOperation(
+        self, request: pb.GetOperationRequest, context: Context
+    ) -> pb.GetOperationResponse:
         merchant, name = names.OPERATION.ids(request.name)
 
         def work(uow: UnitOfWork) -> pb.GetOperationResponse:
             found = operations.get(uow, name)
-            return pb.GetOperationResponse(operation=operation(merchant, found), revision=uow.revision)
+            return pb.GetOperationResponse(
+                operation=operation(merchant, found), revision=uow.revision
+            )
 
         return await self._calls.read(merchant, work)
 
-    async def ListOperations(self, request: pb.ListOperationsRequest, context: Context) -> pb.ListOperationsResponse:
+    async def ListOperations(
+        self, request: pb.ListOperationsRequest, context: Context
+    ) -> pb.ListOperationsResponse:
         (merchant,) = names.MERCHANT.ids(request.parent)
         position, wanted = self._calls.pages.begin(merchant, request), request.filter
-        kinds = {operation_pb2.Operation.Kind.Name(kind).removeprefix("KIND_") for kind in wanted.kinds}
-        states = {operation_pb2.Operation.State.Name(state).removeprefix("STATE_") for state in wanted.states}
+        kinds = {
+            operation_pb2.Operation.Kind.Name(kind).removeprefix("KIND_") for kind in wanted.kinds
+        }
+        states = {
+            operation_pb2.Operation.State.Name(state).removeprefix("STATE_")
+            for state in wanted.states
+        }
 
         def work(uow: UnitOfWork) -> pb.ListOperationsResponse:
             rows = uow.operations.page(position.page, kinds=kinds, states=states)
             messages = (operation(merchant, row, rows=False) for row in rows)
-            cut = self._calls.pages.cut(position, rows, lambda row: (row.operation,), messages, uow.revision)
-            return pb.ListOperationsResponse(operations=cut.items, next_page_token=cut.next_page_token, revision=uow.revision)
+            cut = self._calls.pages.cut(
+                position, rows, lambda row: (row.operation,), messages, uow.revision
+            )
+            return pb.ListOperationsResponse(
+                operations=cut.items, next_page_token=cut.next_page_token, revision=uow.revision
+            )
 
         return await self._calls.read(merchant, work)
 
-    async def CancelOperation(self, request: pb.CancelOperationRequest, context: Context) -> pb.CancelOperationResponse:
+    async def CancelOperation(
+        self, request: pb.CancelOperationRequest, context: Context
+    ) -> pb.CancelOperationResponse:
         merchant, name = names.OPERATION.ids(request.name)
 
         def work(uow: UnitOfWork) -> pb.CancelOperationResponse:
             changed = operations.cancel(uow, name)
-            return pb.CancelOperationResponse(operation=operation(merchant, changed), revision=uow.answer_revision)
+            return pb.CancelOperationResponse(
+                operation=operation(merchant, changed), revision=uow.answer_revision
+            )
 
         return await self._calls.write(context, merchant, request, pb.CancelOperationResponse, work)
 
-    async def WaitOperation(self, request: pb.WaitOperationRequest, context: Context) -> pb.WaitOperationResponse:
+    async def WaitOperation(
+        self, request: pb.WaitOperationRequest, context: Context
+    ) -> pb.WaitOperationResponse:
         merchant, name = names.OPERATION.ids(request.name)
         asked = span_of(request.timeout) / MICROS if request.HasField("timeout") else LONGEST_WAIT
         left = context.time_remaining()
-        until = _clock() + min(asked, LONGEST_WAIT, LONGEST_WAIT if left is None else left - _MARGIN)
+        until = _clock() + min(
+            asked, LONGEST_WAIT, LONGEST_WAIT if left is None else left - _MARGIN
+        )
         while True:
-            found, revision = await self._calls.read(merchant, lambda uow: (operations.get(uow, name), uow.revision))
+            found, revision = await self._calls.read(
+                merchant, lambda uow: (operations.get(uow, name), uow.revision)
+            )
             if found.ended_at is not None or _clock() >= until:
-                return pb.WaitOperationResponse(operation=operation(merchant, found), revision=revision)
+                return pb.WaitOperationResponse(
+                    operation=operation(merchant, found), revision=revision
+                )
             await self._calls.engine.feed.wait(merchant, revision, until - _clock())
 
-    async def WatchOperation(self, request: pb.WatchOperationRequest, context: Context) -> AsyncIterator[pb.WatchOperationResponse]:
+    async def WatchOperation(
+        self, request: pb.WatchOperationRequest, context: Context
+    ) -> AsyncIterator[pb.WatchOperationResponse]:
         async with aclosing(self._watcher.guarded(self._states(request), context)) as responses:
             async for response in responses:
                 yield response
 
-    async def _states(self, request: pb.WatchOperationRequest) -> AsyncGenerator[pb.WatchOperationResponse, None]:
+    async def _states(
+        self, request: pb.WatchOperationRequest
+    ) -> AsyncGenerator[pb.WatchOperationResponse, None]:
         merchant, name = names.OPERATION.ids(request.name)
         shown = -1
         while True:
-            found, revision = await self._calls.read(merchant, lambda uow: (operations.get(uow, name), uow.revision))
+            found, revision = await self._calls.read(
+                merchant, lambda uow: (operations.get(uow, name), uow.revision)
+            )
             if found.revision != shown:
                 shown = found.revision
-                yield pb.WatchOperationResponse(operation=operation(merchant, found), revision=revision)
+                yield pb.WatchOperationResponse(
+                    operation=operation(merchant, found), revision=revision
+                )
             if found.ended_at is not None:
                 return
             await self._calls.engine.feed.wait(merchant, revision, _WAIT)

@@ -42,30 +42,52 @@ class OrderServicer(order_service_pb2_grpc.OrderServiceServicer):
 
         return await self._calls.read(merchant, work)
 
-    async def ListOrders(self, request: pb.ListOrdersRequest, context: Context) -> pb.ListOrdersResponse:
+    async def ListOrders(
+        self, request: pb.ListOrdersRequest, context: Context
+    ) -> pb.ListOrdersResponse:
         merchant, shop = names.SHOP.ids(request.parent, wildcard=True)
         position, wanted = self._calls.pages.begin(merchant, request), request.filter
-        states = [order_pb2.Order.State.Name(state).removeprefix("STATE_") for state in wanted.states]
+        states = [
+            order_pb2.Order.State.Name(state).removeprefix("STATE_") for state in wanted.states
+        ]
 
         def work(uow: UnitOfWork) -> pb.ListOrdersResponse:
             one = "" if shop == names.ANY else shops.get(uow, shop).shop
             if wanted.external_ids:
                 after = position.after[1] if position.after else ""
-                found = _stored(uow, shop, sorted(order for order in set(wanted.external_ids) if order > after))
+                found = _stored(
+                    uow, shop, sorted(order for order in set(wanted.external_ids) if order > after)
+                )
                 policy = shops.get(uow, shop).suspect_policy
-                rows = [row for row in found if _matches(row, wanted, policy, uow.now)][: position.size + 1]
+                rows = [row for row in found if _matches(row, wanted, policy, uow.now)][
+                    : position.size + 1
+                ]
             else:
-                rows = uow.orders.page(position.page, shop=one, states=states, suspect=wanted.suspect, uncounted=wanted.unlinked)
+                rows = uow.orders.page(
+                    position.page,
+                    shop=one,
+                    states=states,
+                    suspect=wanted.suspect,
+                    uncounted=wanted.unlinked,
+                )
             messages = views.orders(uow, rows)
-            cut = self._calls.pages.cut(position, rows, lambda row: (row.shop, row.record.order), messages, uow.revision)
-            return pb.ListOrdersResponse(orders=cut.items, next_page_token=cut.next_page_token, revision=uow.revision)
+            cut = self._calls.pages.cut(
+                position, rows, lambda row: (row.shop, row.record.order), messages, uow.revision
+            )
+            return pb.ListOrdersResponse(
+                orders=cut.items, next_page_token=cut.next_page_token, revision=uow.revision
+            )
 
         return await self._calls.read(merchant, work)
 
-    async def ReleaseOrder(self, request: pb.ReleaseOrderRequest, context: Context) -> pb.ReleaseOrderResponse:
+    async def ReleaseOrder(
+        self, request: pb.ReleaseOrderRequest, context: Context
+    ) -> pb.ReleaseOrderResponse:
         return await self._decide(context, request, pb.ReleaseOrderResponse, suspects.release)
 
-    async def HoldOrder(self, request: pb.HoldOrderRequest, context: Context) -> pb.HoldOrderResponse:
+    async def HoldOrder(
+        self, request: pb.HoldOrderRequest, context: Context
+    ) -> pb.HoldOrderResponse:
         return await self._decide(context, request, pb.HoldOrderResponse, suspects.hold)
 
     async def PreviewSuspectPolicy(
@@ -102,7 +124,9 @@ def _stored(uow: UnitOfWork, shop: str, orders: Sequence[str]) -> list[StoredOrd
     return [found[order] for order in orders if order in found]
 
 
-def _matches(row: StoredOrder, wanted: pb.ListOrdersRequest.Filter, policy: SuspectPolicy, now: int) -> bool:
+def _matches(
+    row: StoredOrder, wanted: pb.ListOrdersRequest.Filter, policy: SuspectPolicy, now: int
+) -> bool:
     """The filter of the store, for rows that were not read through it."""
     state = order_pb2.Order.State.Value(f"STATE_{row.record.state.value}")
     return (

@@ -24,17 +24,23 @@ class ProductServicer(product_service_pb2_grpc.ProductServiceServicer):
     def __init__(self, calls: Calls) -> None:
         self._calls = calls
 
-    async def CreateProduct(self, request: pb.CreateProductRequest, context: Context) -> pb.CreateProductResponse:
+    async def CreateProduct(
+        self, request: pb.CreateProductRequest, context: Context
+    ) -> pb.CreateProductResponse:
         (merchant,) = names.MERCHANT.ids(request.parent)
         drafts = self._drafts([request])
 
         def work(uow: UnitOfWork) -> pb.CreateProductResponse:
             (record,) = catalogue.create_products(uow, drafts)
-            return pb.CreateProductResponse(product=products.product(merchant, record), revision=uow.answer_revision)
+            return pb.CreateProductResponse(
+                product=products.product(merchant, record), revision=uow.answer_revision
+            )
 
         return await self._calls.write(context, merchant, request, pb.CreateProductResponse, work)
 
-    async def BatchCreateProducts(self, request: pb.BatchCreateProductsRequest, context: Context) -> pb.BatchCreateProductsResponse:
+    async def BatchCreateProducts(
+        self, request: pb.BatchCreateProductsRequest, context: Context
+    ) -> pb.BatchCreateProductsResponse:
         (merchant,) = names.MERCHANT.ids(request.parent)
         drafts = self._drafts(request.requests)
 
@@ -43,9 +49,13 @@ class ProductServicer(product_service_pb2_grpc.ProductServiceServicer):
             made = [products.product(merchant, record) for record in records]
             return pb.BatchCreateProductsResponse(products=made, revision=uow.answer_revision)
 
-        return await self._calls.write(context, merchant, request, pb.BatchCreateProductsResponse, work)
+        return await self._calls.write(
+            context, merchant, request, pb.BatchCreateProductsResponse, work
+        )
 
-    async def UpdateProduct(self, request: pb.UpdateProductRequest, context: Context) -> pb.UpdateProductResponse:
+    async def UpdateProduct(
+        self, request: pb.UpdateProductRequest, context: Context
+    ) -> pb.UpdateProductResponse:
         merchant, product = names.PRODUCT.ids(request.product.name)
         changes = {path: getattr(request.product, path) for path in mask_of(request).changes}
 
@@ -53,30 +63,42 @@ class ProductServicer(product_service_pb2_grpc.ProductServiceServicer):
             record = catalogue.product(uow, product)
             etags.check(request.product.etag, record.revision)
             record = catalogue.update_product(uow, replace(record, **changes))
-            return pb.UpdateProductResponse(product=products.product(merchant, record), revision=uow.answer_revision)
+            return pb.UpdateProductResponse(
+                product=products.product(merchant, record), revision=uow.answer_revision
+            )
 
         return await self._calls.write(context, merchant, request, pb.UpdateProductResponse, work)
 
-    async def ArchiveProduct(self, request: pb.ArchiveProductRequest, context: Context) -> pb.ArchiveProductResponse:
+    async def ArchiveProduct(
+        self, request: pb.ArchiveProductRequest, context: Context
+    ) -> pb.ArchiveProductResponse:
         merchant, product = names.PRODUCT.ids(request.name)
 
         def work(uow: UnitOfWork) -> pb.ArchiveProductResponse:
             etags.check(request.etag, catalogue.product(uow, product).revision)
             record = catalogue.archive_product(uow, product)
-            return pb.ArchiveProductResponse(product=products.product(merchant, record), revision=uow.answer_revision)
+            return pb.ArchiveProductResponse(
+                product=products.product(merchant, record), revision=uow.answer_revision
+            )
 
         return await self._calls.write(context, merchant, request, pb.ArchiveProductResponse, work)
 
-    async def GetProduct(self, request: pb.GetProductRequest, context: Context) -> pb.GetProductResponse:
+    async def GetProduct(
+        self, request: pb.GetProductRequest, context: Context
+    ) -> pb.GetProductResponse:
         merchant, product = names.PRODUCT.ids(request.name)
 
         def work(uow: UnitOfWork) -> pb.GetProductResponse:
             record = catalogue.product(uow, product)
-            return pb.GetProductResponse(product=products.product(merchant, record), revision=uow.revision)
+            return pb.GetProductResponse(
+                product=products.product(merchant, record), revision=uow.revision
+            )
 
         return await self._calls.read(merchant, work)
 
-    async def BatchGetProducts(self, request: pb.BatchGetProductsRequest, context: Context) -> pb.BatchGetProductsResponse:
+    async def BatchGetProducts(
+        self, request: pb.BatchGetProductsRequest, context: Context
+    ) -> pb.BatchGetProductsResponse:
         (merchant,) = names.MERCHANT.ids(request.parent)
         ids = [names.PRODUCT.ids(name)[1] for name in request.names]
 
@@ -86,7 +108,9 @@ class ProductServicer(product_service_pb2_grpc.ProductServiceServicer):
 
         return await self._calls.read(merchant, work)
 
-    async def ListProducts(self, request: pb.ListProductsRequest, context: Context) -> pb.ListProductsResponse:
+    async def ListProducts(
+        self, request: pb.ListProductsRequest, context: Context
+    ) -> pb.ListProductsResponse:
         (merchant,) = names.MERCHANT.ids(request.parent)
         position, wanted = self._calls.pages.begin(merchant, request), request.filter
         states = set(wanted.states)
@@ -96,15 +120,26 @@ class ProductServicer(product_service_pb2_grpc.ProductServiceServicer):
             # SQLite's LIKE ignores case, the contract does not.
             rows = pages.collect(
                 position,
-                lambda page: uow.products.page(page, codes=list(wanted.codes), prefix=wanted.query, archived=archived),
+                lambda page: uow.products.page(
+                    page, codes=list(wanted.codes), prefix=wanted.query, archived=archived
+                ),
                 lambda row: (row.product,),
                 lambda row: row.code.startswith(wanted.query),
             )
             messages = (products.product(merchant, row) for row in rows)
-            cut = self._calls.pages.cut(position, rows, lambda row: (row.product,), messages, uow.revision)
-            return pb.ListProductsResponse(products=cut.items, next_page_token=cut.next_page_token, revision=uow.revision)
+            cut = self._calls.pages.cut(
+                position, rows, lambda row: (row.product,), messages, uow.revision
+            )
+            return pb.ListProductsResponse(
+                products=cut.items, next_page_token=cut.next_page_token, revision=uow.revision
+            )
 
         return await self._calls.read(merchant, work)
 
     def _drafts(self, requests: Sequence[pb.CreateProductRequest]) -> list[ProductRecord]:
-        return [products.drafted(item.product_id or f"p{self._calls.new_id().replace('-', '')}", item.product) for item in requests]
+        return [
+            products.drafted(
+                item.product_id or f"p{self._calls.new_id().replace('-', '')}", item.product
+            )
+            for item in requests
+        ]

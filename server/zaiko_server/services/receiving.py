@@ -21,17 +21,25 @@ class ReceivingServicer(receiving_service_pb2_grpc.ReceivingServiceServicer):
     def __init__(self, calls: Calls) -> None:
         self._calls, self._can_sync = calls, calls.engine.can_sync
 
-    async def SetReceivingOnly(self, request: pb.SetReceivingOnlyRequest, context: Context) -> pb.SetReceivingOnlyResponse:
+    async def SetReceivingOnly(
+        self, request: pb.SetReceivingOnlyRequest, context: Context
+    ) -> pb.SetReceivingOnlyResponse:
         merchant, product = names.PRODUCT.ids(request.product)
 
         def work(uow: UnitOfWork) -> pb.SetReceivingOnlyResponse:
             etags.check(request.etag, catalogue.product(uow, product).revision)
             record = receiving.switch(uow, product, request.enabled, can_sync=self._can_sync)
-            return pb.SetReceivingOnlyResponse(product=products.product(merchant, record), revision=uow.answer_revision)
+            return pb.SetReceivingOnlyResponse(
+                product=products.product(merchant, record), revision=uow.answer_revision
+            )
 
-        return await self._calls.write(context, merchant, request, pb.SetReceivingOnlyResponse, work)
+        return await self._calls.write(
+            context, merchant, request, pb.SetReceivingOnlyResponse, work
+        )
 
-    async def GetAddition(self, request: pb.GetAdditionRequest, context: Context) -> pb.GetAdditionResponse:
+    async def GetAddition(
+        self, request: pb.GetAdditionRequest, context: Context
+    ) -> pb.GetAdditionResponse:
         merchant, addition = names.ADDITION.ids(request.name)
 
         def work(uow: UnitOfWork) -> pb.GetAdditionResponse:
@@ -40,22 +48,34 @@ class ReceivingServicer(receiving_service_pb2_grpc.ReceivingServiceServicer):
 
         return await self._calls.read(merchant, work)
 
-    async def ListAdditions(self, request: pb.ListAdditionsRequest, context: Context) -> pb.ListAdditionsResponse:
+    async def ListAdditions(
+        self, request: pb.ListAdditionsRequest, context: Context
+    ) -> pb.ListAdditionsResponse:
         (merchant,) = names.MERCHANT.ids(request.parent)
         position, wanted = self._calls.pages.begin(merchant, request), request.filter
         product = names.PRODUCT.ids(wanted.product)[1] if wanted.product else ""
         shop = names.SHOP.ids(wanted.shop)[1] if wanted.shop else ""
-        states = [AdditionState(addition_pb2.Addition.State.Name(state).removeprefix("STATE_")) for state in wanted.states if state]
+        states = [
+            AdditionState(addition_pb2.Addition.State.Name(state).removeprefix("STATE_"))
+            for state in wanted.states
+            if state
+        ]
 
         def work(uow: UnitOfWork) -> pb.ListAdditionsResponse:
             rows = uow.additions.page(position.page, product=product, shop=shop, states=states)
             messages = views.additions(uow, rows)
-            cut = self._calls.pages.cut(position, rows, lambda row: (row.created_at, row.addition), messages, uow.revision)
-            return pb.ListAdditionsResponse(additions=cut.items, next_page_token=cut.next_page_token, revision=uow.revision)
+            cut = self._calls.pages.cut(
+                position, rows, lambda row: (row.created_at, row.addition), messages, uow.revision
+            )
+            return pb.ListAdditionsResponse(
+                additions=cut.items, next_page_token=cut.next_page_token, revision=uow.revision
+            )
 
         return await self._calls.read(merchant, work)
 
-    async def ResolveAddition(self, request: pb.ResolveAdditionRequest, context: Context) -> pb.ResolveAdditionResponse:
+    async def ResolveAddition(
+        self, request: pb.ResolveAdditionRequest, context: Context
+    ) -> pb.ResolveAdditionResponse:
         merchant, addition = names.ADDITION.ids(request.name)
         added = request.outcome == pb.ResolveAdditionRequest.OUTCOME_ADDED
 
@@ -70,7 +90,11 @@ class ReceivingServicer(receiving_service_pb2_grpc.ReceivingServiceServicer):
         drawn = self._calls.new_id()
 
         def work(uow: UnitOfWork) -> pb.CutOverResponse:
-            begun = operations.cut_over(uow, shop, dry_run=request.dry_run, drawn=drawn, can_sync=self._can_sync)
-            return pb.CutOverResponse(operation=operation(merchant, begun), revision=uow.answer_revision)
+            begun = operations.cut_over(
+                uow, shop, dry_run=request.dry_run, drawn=drawn, can_sync=self._can_sync
+            )
+            return pb.CutOverResponse(
+                operation=operation(merchant, begun), revision=uow.answer_revision
+            )
 
         return await self._calls.write(context, merchant, request, pb.CutOverResponse, work)

@@ -33,10 +33,14 @@ class ShopServicer(shop_service_pb2_grpc.ShopServiceServicer):
     def __init__(self, calls: Calls) -> None:
         self._calls = calls
 
-    async def CreateShop(self, request: pb.CreateShopRequest, context: Context) -> pb.CreateShopResponse:
+    async def CreateShop(
+        self, request: pb.CreateShopRequest, context: Context
+    ) -> pb.CreateShopResponse:
         (merchant,) = names.MERCHANT.ids(request.parent)
         kind = self._kind(names.CONNECTOR.ids(request.shop.connector)[0])
-        open_settings, secrets = settings.divided(kind, settings.settings_of(request.shop.settings), request.shop.secrets)
+        open_settings, secrets = settings.divided(
+            kind, settings.settings_of(request.shop.settings), request.shop.secrets
+        )
         secrets = settings.merged({}, secrets)
         settings.check(kind, open_settings, secrets)
         draft = ShopRecord(
@@ -48,21 +52,29 @@ class ShopServicer(shop_service_pb2_grpc.ShopServiceServicer):
             hold_drift=request.shop.drift_policy == shop_pb2.Shop.DRIFT_POLICY_HOLD,
             secrets=self._calls.engine.secrets.seal(secrets) if secrets else None,
         )
-        return await self._change(context, merchant, request, pb.CreateShopResponse, lambda uow: shops.create(uow, draft))
+        return await self._change(
+            context, merchant, request, pb.CreateShopResponse, lambda uow: shops.create(uow, draft)
+        )
 
-    async def UpdateShop(self, request: pb.UpdateShopRequest, context: Context) -> pb.UpdateShopResponse:
+    async def UpdateShop(
+        self, request: pb.UpdateShopRequest, context: Context
+    ) -> pb.UpdateShopResponse:
         merchant, shop = names.SHOP.ids(request.shop.name)
         mask = masks.mask_of(request)
 
         def work(uow: UnitOfWork) -> ShopRecord:
             record = shops.get(uow, shop)
             etags.check(request.shop.etag, record.revision)
-            masks.check_fixed(mask, request.shop, shop_pb2.Shop(connector=names.CONNECTOR(record.connector)))
+            masks.check_fixed(
+                mask, request.shop, shop_pb2.Shop(connector=names.CONNECTOR(record.connector))
+            )
             return shops.update(uow, self._changed(record, request.shop, mask.changes))
 
         return await self._change(context, merchant, request, pb.UpdateShopResponse, work)
 
-    async def DeleteShop(self, request: pb.DeleteShopRequest, context: Context) -> pb.DeleteShopResponse:
+    async def DeleteShop(
+        self, request: pb.DeleteShopRequest, context: Context
+    ) -> pb.DeleteShopResponse:
         merchant, shop = names.SHOP.ids(request.name)
 
         def work(uow: UnitOfWork) -> pb.DeleteShopResponse:
@@ -76,23 +88,33 @@ class ShopServicer(shop_service_pb2_grpc.ShopServiceServicer):
         merchant, shop = names.SHOP.ids(request.name)
 
         def work(uow: UnitOfWork) -> pb.GetShopResponse:
-            return pb.GetShopResponse(shop=self._shown(uow, shops.get(uow, shop)), revision=uow.revision)
+            return pb.GetShopResponse(
+                shop=self._shown(uow, shops.get(uow, shop)), revision=uow.revision
+            )
 
         return await self._calls.read(merchant, work)
 
-    async def ListShops(self, request: pb.ListShopsRequest, context: Context) -> pb.ListShopsResponse:
+    async def ListShops(
+        self, request: pb.ListShopsRequest, context: Context
+    ) -> pb.ListShopsResponse:
         (merchant,) = names.MERCHANT.ids(request.parent)
         position = self._calls.pages.begin(merchant, request)
 
         def work(uow: UnitOfWork) -> pb.ListShopsResponse:
             rows = uow.shops.page(position.page)
             shown = views.shops(uow, rows, self._calls.engine.can_sync, self._secret_names)
-            cut = self._calls.pages.cut(position, rows, lambda row: (row.shop,), shown, uow.revision)
-            return pb.ListShopsResponse(shops=cut.items, next_page_token=cut.next_page_token, revision=uow.revision)
+            cut = self._calls.pages.cut(
+                position, rows, lambda row: (row.shop,), shown, uow.revision
+            )
+            return pb.ListShopsResponse(
+                shops=cut.items, next_page_token=cut.next_page_token, revision=uow.revision
+            )
 
         return await self._calls.read(merchant, work)
 
-    async def CheckShop(self, request: pb.CheckShopRequest, context: Context) -> pb.CheckShopResponse:
+    async def CheckShop(
+        self, request: pb.CheckShopRequest, context: Context
+    ) -> pb.CheckShopResponse:
         merchant, shop = names.SHOP.ids(request.name)
         record = await self._calls.read(merchant, lambda uow: shops.get(uow, shop))
         try:
@@ -100,19 +122,27 @@ class ShopServicer(shop_service_pb2_grpc.ShopServiceServicer):
         except ConnectorBug as error:
             raise ConnectorContractBroken(record.connector, error.message) from error
         except Retry as error:
-            raise PlatformUnavailable(f"the platform could not be asked: {error.message}; try again later") from error
+            raise PlatformUnavailable(
+                f"the platform could not be asked: {error.message}; try again later"
+            ) from error
         except ConnectorError as error:
             found = [Finding(FindingLevel.ERROR, error.reason, error.message)]
         head = await self._calls.read(merchant, lambda uow: uow.revision)
         return pb.CheckShopResponse(findings=messages.findings(found), revision=head)
 
-    async def PauseShop(self, request: pb.PauseShopRequest, context: Context) -> pb.PauseShopResponse:
+    async def PauseShop(
+        self, request: pb.PauseShopRequest, context: Context
+    ) -> pb.PauseShopResponse:
         return await self._turn(context, request, pb.PauseShopResponse, shops.pause)
 
-    async def ResumeShop(self, request: pb.ResumeShopRequest, context: Context) -> pb.ResumeShopResponse:
+    async def ResumeShop(
+        self, request: pb.ResumeShopRequest, context: Context
+    ) -> pb.ResumeShopResponse:
         return await self._turn(context, request, pb.ResumeShopResponse, shops.resume)
 
-    async def ListListings(self, request: pb.ListListingsRequest, context: Context) -> pb.ListListingsResponse:
+    async def ListListings(
+        self, request: pb.ListListingsRequest, context: Context
+    ) -> pb.ListListingsResponse:
         merchant, shop = names.SHOP.ids(request.parent, wildcard=True)
         position, wanted = self._calls.pages.begin(merchant, request), request.filter
         linked = wanted.linked if wanted.HasField("linked") else None
@@ -129,14 +159,20 @@ class ShopServicer(shop_service_pb2_grpc.ShopServiceServicer):
 
             rows = pages.collect(
                 position,
-                lambda page: uow.listings.page(page, shop=one, linked=linked, sku=wanted.query, vanished=vanished),
+                lambda page: uow.listings.page(
+                    page, shop=one, linked=linked, sku=wanted.query, vanished=vanished
+                ),
                 lambda row: (row.shop, row.listing),
                 # SQLite's LIKE ignores case, the contract does not.
                 lambda row: is_alive(row.shop) and row.sku.startswith(wanted.query),
             )
             shown = views.listings(uow, rows, self._calls.engine.can_sync)
-            cut = self._calls.pages.cut(position, rows, lambda row: (row.shop, row.listing), shown, uow.revision)
-            return pb.ListListingsResponse(listings=cut.items, next_page_token=cut.next_page_token, revision=uow.revision)
+            cut = self._calls.pages.cut(
+                position, rows, lambda row: (row.shop, row.listing), shown, uow.revision
+            )
+            return pb.ListListingsResponse(
+                listings=cut.items, next_page_token=cut.next_page_token, revision=uow.revision
+            )
 
         return await self._calls.read(merchant, work)
 
@@ -156,25 +192,37 @@ class ShopServicer(shop_service_pb2_grpc.ShopServiceServicer):
                 differing=not every,
             )
             shown = views.shadow_differences(uow, rows)
-            cut = self._calls.pages.cut(position, rows, lambda row: (row.shop, row.listing), shown, uow.revision)
+            cut = self._calls.pages.cut(
+                position, rows, lambda row: (row.shop, row.listing), shown, uow.revision
+            )
             return pb.ListShadowDifferencesResponse(
                 differences=cut.items, next_page_token=cut.next_page_token, revision=uow.revision
             )
 
         return await self._calls.read(merchant, work)
 
-    async def RefreshListings(self, request: pb.RefreshListingsRequest, context: Context) -> pb.RefreshListingsResponse:
+    async def RefreshListings(
+        self, request: pb.RefreshListingsRequest, context: Context
+    ) -> pb.RefreshListingsResponse:
         merchant, shop = names.SHOP.ids(request.parent)
         drawn = self._calls.new_id()
 
         def work(uow: UnitOfWork) -> pb.RefreshListingsResponse:
-            begun = operations.refresh_listings(uow, shop, drawn=drawn, can_sync=self._calls.engine.can_sync)
-            return pb.RefreshListingsResponse(operation=operation(merchant, begun), revision=uow.answer_revision)
+            begun = operations.refresh_listings(
+                uow, shop, drawn=drawn, can_sync=self._calls.engine.can_sync
+            )
+            return pb.RefreshListingsResponse(
+                operation=operation(merchant, begun), revision=uow.answer_revision
+            )
 
         return await self._calls.write(context, merchant, request, pb.RefreshListingsResponse, work)
 
     async def _turn(
-        self, context: Context, request: Any, reply: type[Reply], turn: Callable[[UnitOfWork, str], ShopRecord]
+        self,
+        context: Context,
+        request: Any,
+        reply: type[Reply],
+        turn: Callable[[UnitOfWork, str], ShopRecord],
     ) -> Reply:
         merchant, shop = names.SHOP.ids(request.name)
 
@@ -185,7 +233,12 @@ class ShopServicer(shop_service_pb2_grpc.ShopServiceServicer):
         return await self._change(context, merchant, request, reply, work)
 
     async def _change(
-        self, context: Context, merchant: str, request: Any, reply: type[Reply], work: Callable[[UnitOfWork], ShopRecord]
+        self,
+        context: Context,
+        merchant: str,
+        request: Any,
+        reply: type[Reply],
+        work: Callable[[UnitOfWork], ShopRecord],
     ) -> Reply:
         """Run a mutation of a shop, and answer with the shop."""
 
@@ -195,14 +248,18 @@ class ShopServicer(shop_service_pb2_grpc.ShopServiceServicer):
 
         return await self._calls.write(context, merchant, request, reply, run)
 
-    def _changed(self, record: ShopRecord, given: shop_pb2.Shop, changes: frozenset[str]) -> ShopRecord:
+    def _changed(
+        self, record: ShopRecord, given: shop_pb2.Shop, changes: frozenset[str]
+    ) -> ShopRecord:
         """The shop with what the request gives, checked by the connector when that concerns it."""
         if "display_name" in changes:
             record = replace(record, display_name=given.display_name)
         if "sync_interval" in changes:
             record = replace(record, interval=_interval(given))
         if "drift_policy" in changes:
-            record = replace(record, hold_drift=given.drift_policy == shop_pb2.Shop.DRIFT_POLICY_HOLD)
+            record = replace(
+                record, hold_drift=given.drift_policy == shop_pb2.Shop.DRIFT_POLICY_HOLD
+            )
         if "shadow" in changes:
             record = replace(record, shadow=given.shadow)
         if "suspect_policy" in changes:
@@ -210,14 +267,18 @@ class ShopServicer(shop_service_pb2_grpc.ShopServiceServicer):
         if not changes & {"settings", "secrets"}:
             return record
         kind = self._kind(record.connector)
-        new_settings = settings.settings_of(given.settings) if "settings" in changes else record.settings
+        new_settings = (
+            settings.settings_of(given.settings) if "settings" in changes else record.settings
+        )
         new_secrets = given.secrets if "secrets" in changes else {}
         stored = self._opened(record.secrets)
         open_settings, strays = settings.divided(kind, new_settings, new_secrets)
         secrets = settings.merged(stored, strays)
         settings.check(kind, open_settings, secrets)
         if secrets != stored:
-            record = replace(record, secrets=self._calls.engine.secrets.seal(secrets) if secrets else None)
+            record = replace(
+                record, secrets=self._calls.engine.secrets.seal(secrets) if secrets else None
+            )
         return replace(record, settings=open_settings)
 
     def _shown(self, uow: UnitOfWork, record: ShopRecord) -> shop_pb2.Shop:
@@ -227,8 +288,8 @@ class ShopServicer(shop_service_pb2_grpc.ShopServiceServicer):
         return sorted(self._opened(sealed))
 
     def _opened(self, sealed: bytes | None) -> dict[str, str]:
-        """Nothing, where this server does not have the key: the shop can be looked at, and its credentials entered again, which
-        must then be all that the connector needs."""
+        """Nothing, where this server does not have the key: the shop can be looked at, and its
+        credentials entered again, which must then be all that the connector needs."""
         try:
             return self._calls.engine.secrets.open(sealed)
         except SecretKeyMissing:
@@ -247,4 +308,6 @@ class ShopServicer(shop_service_pb2_grpc.ShopServiceServicer):
 
 
 def _interval(given: shop_pb2.Shop) -> int:
-    return span_of(given.sync_interval) if given.HasField("sync_interval") else shops.DEFAULT_INTERVAL
+    return (
+        span_of(given.sync_interval) if given.HasField("sync_interval") else shops.DEFAULT_INTERVAL
+    )

@@ -31,7 +31,8 @@ from zaiko_server.watch import SyncWatcher
 Reply = TypeVar("Reply", bound=Message)
 
 LARGEST_REPLY = 4 << 20
-"""Bytes. gRPC clients refuse larger messages, if they are not told otherwise, and would not learn what was recorded."""
+"""Bytes. gRPC clients refuse larger messages, if they are not told otherwise, and would not learn
+what was recorded."""
 _PROMISES, _MOST_PROMISES = 100, 1_000
 """Demands that an explanation lists one by one, when nothing is said and at the most."""
 
@@ -55,7 +56,9 @@ class StockServicer(stock_service_pb2_grpc.StockServiceServicer):
             raise NotFound(f"merchants/{merchant}/products/{product}")
         return reply
 
-    async def BatchGetStocks(self, request: pb.BatchGetStocksRequest, context: Context) -> pb.BatchGetStocksResponse:
+    async def BatchGetStocks(
+        self, request: pb.BatchGetStocksRequest, context: Context
+    ) -> pb.BatchGetStocksResponse:
         (merchant,) = names.MERCHANT.ids(request.parent)
         ids = [names.STOCK.ids(name)[1] for name in request.names]
 
@@ -65,27 +68,41 @@ class StockServicer(stock_service_pb2_grpc.StockServiceServicer):
 
         return await self._calls.read(merchant, work)
 
-    async def ListStocks(self, request: pb.ListStocksRequest, context: Context) -> pb.ListStocksResponse:
+    async def ListStocks(
+        self, request: pb.ListStocksRequest, context: Context
+    ) -> pb.ListStocksResponse:
         (merchant,) = names.MERCHANT.ids(request.parent)
         position = self._calls.pages.begin(merchant, request)
         products = [names.PRODUCT.ids(name)[1] for name in request.filter.products]
 
         def work(uow: UnitOfWork) -> pb.ListStocksResponse:
-            rows = uow.stocks.page(position.page, products=products, oversold=request.filter.oversold)
+            rows = uow.stocks.page(
+                position.page, products=products, oversold=request.filter.oversold
+            )
             messages = (stocks.stock(merchant, row) for row in rows)
-            cut = self._calls.pages.cut(position, rows, lambda row: (row.product,), messages, uow.revision)
-            return pb.ListStocksResponse(stocks=cut.items, next_page_token=cut.next_page_token, revision=uow.revision)
+            cut = self._calls.pages.cut(
+                position, rows, lambda row: (row.product,), messages, uow.revision
+            )
+            return pb.ListStocksResponse(
+                stocks=cut.items, next_page_token=cut.next_page_token, revision=uow.revision
+            )
 
         return await self._calls.read(merchant, work)
 
-    async def SetReserve(self, request: pb.SetReserveRequest, context: Context) -> pb.SetReserveResponse:
+    async def SetReserve(
+        self, request: pb.SetReserveRequest, context: Context
+    ) -> pb.SetReserveResponse:
         merchant, product = names.PRODUCT.ids(request.product)
         if request.request_id:
             reply = pb.SetReserveResponse
-            return await self._calls.write(context, merchant, request, reply, lambda uow: _reserved(uow, [request])[0])
+            return await self._calls.write(
+                context, merchant, request, reply, lambda uow: _reserved(uow, [request])[0]
+            )
         return await self._calls.act(merchant, _reserved, request, claims=(product,))
 
-    async def BatchSetReserves(self, request: pb.BatchSetReservesRequest, context: Context) -> pb.BatchSetReservesResponse:
+    async def BatchSetReserves(
+        self, request: pb.BatchSetReservesRequest, context: Context
+    ) -> pb.BatchSetReservesResponse:
         (merchant,) = names.MERCHANT.ids(request.parent)
 
         def work(uow: UnitOfWork) -> pb.BatchSetReservesResponse:
@@ -97,9 +114,13 @@ class StockServicer(stock_service_pb2_grpc.StockServiceServicer):
                 revision=uow.answer_revision,
             )
 
-        return await self._calls.write(context, merchant, request, pb.BatchSetReservesResponse, work)
+        return await self._calls.write(
+            context, merchant, request, pb.BatchSetReservesResponse, work
+        )
 
-    async def SetEscrow(self, request: pb.SetEscrowRequest, context: Context) -> pb.SetEscrowResponse:
+    async def SetEscrow(
+        self, request: pb.SetEscrowRequest, context: Context
+    ) -> pb.SetEscrowResponse:
         merchant, product = names.PRODUCT.ids(request.product)
 
         def work(uow: UnitOfWork) -> pb.SetEscrowResponse:
@@ -107,39 +128,60 @@ class StockServicer(stock_service_pb2_grpc.StockServiceServicer):
             etags.check(request.etag, before.revision)
             record, scheduled = stock.set_escrow(uow, product, request.escrow_below)
             return pb.SetEscrowResponse(
-                stock=stocks.stock(merchant, record), scheduled_link_count=scheduled, revision=uow.answer_revision
+                stock=stocks.stock(merchant, record),
+                scheduled_link_count=scheduled,
+                revision=uow.answer_revision,
             )
 
         return await self._calls.write(context, merchant, request, pb.SetEscrowResponse, work)
 
-    async def RecordReceipt(self, request: pb.RecordReceiptRequest, context: Context) -> pb.RecordReceiptResponse:
+    async def RecordReceipt(
+        self, request: pb.RecordReceiptRequest, context: Context
+    ) -> pb.RecordReceiptResponse:
         receipt = Receipt(**self._fact(request), quantity=request.quantity)
         if request.request_id:
-            return await self._post(context, request, pb.RecordReceiptResponse, lambda uow: stock.receive(uow, [receipt])[0])
+            return await self._post(
+                context,
+                request,
+                pb.RecordReceiptResponse,
+                lambda uow: stock.receive(uow, [receipt])[0],
+            )
         merchant, product = names.PRODUCT.ids(request.product)
         claims = (f"product {product}", f"cause {receipt.cause}")
         return await self._calls.act(merchant, _received, receipt, claims=claims)
 
-    async def BatchRecordReceipts(self, request: pb.BatchRecordReceiptsRequest, context: Context) -> pb.BatchRecordReceiptsResponse:
+    async def BatchRecordReceipts(
+        self, request: pb.BatchRecordReceiptsRequest, context: Context
+    ) -> pb.BatchRecordReceiptsResponse:
         (merchant,) = names.MERCHANT.ids(request.parent)
-        receipts = [Receipt(**self._fact(item), quantity=item.quantity) for item in request.requests]
+        receipts = [
+            Receipt(**self._fact(item), quantity=item.quantity) for item in request.requests
+        ]
 
         def work(uow: UnitOfWork) -> pb.BatchRecordReceiptsResponse:
             with indexed([(item.product, item.warehouse) for item in request.requests]) as item_at:
                 try:
                     postings = stock.receive(uow, receipts)
                 except CauseKeyReused as refusal:
-                    with item_at([receipt.cause for receipt in receipts].index(refusal.metadata["cause"])):
+                    with item_at(
+                        [receipt.cause for receipt in receipts].index(refusal.metadata["cause"])
+                    ):
                         raise
             reply = _all_recorded(uow, postings)
             if (size := reply.ByteSize()) > LARGEST_REPLY:
                 raise MessageTooLarge(LARGEST_REPLY, size, "answer")
             return reply
 
-        return await self._calls.write(context, merchant, request, pb.BatchRecordReceiptsResponse, work)
+        return await self._calls.write(
+            context, merchant, request, pb.BatchRecordReceiptsResponse, work
+        )
 
-    async def AdjustStock(self, request: pb.AdjustStockRequest, context: Context) -> pb.AdjustStockResponse:
-        change: dict[str, Any] = {str(request.WhichOneof("change")): getattr(request, str(request.WhichOneof("change")))}
+    async def AdjustStock(
+        self, request: pb.AdjustStockRequest, context: Context
+    ) -> pb.AdjustStockResponse:
+        change: dict[str, Any] = {
+            str(request.WhichOneof("change")): getattr(request, str(request.WhichOneof("change")))
+        }
         adjustment = Adjustment(**self._fact(request), **change)
 
         def post(uow: UnitOfWork) -> Posting:
@@ -150,17 +192,29 @@ class StockServicer(stock_service_pb2_grpc.StockServiceServicer):
 
         return await self._post(context, request, pb.AdjustStockResponse, post)
 
-    async def AllocateStock(self, request: pb.AllocateStockRequest, context: Context) -> pb.AllocateStockResponse:
+    async def AllocateStock(
+        self, request: pb.AllocateStockRequest, context: Context
+    ) -> pb.AllocateStockResponse:
         binding = self._binding(request)
-        return await self._post(context, request, pb.AllocateStockResponse, lambda uow: stock.allocate(uow, binding))
+        return await self._post(
+            context, request, pb.AllocateStockResponse, lambda uow: stock.allocate(uow, binding)
+        )
 
-    async def DeallocateStock(self, request: pb.DeallocateStockRequest, context: Context) -> pb.DeallocateStockResponse:
+    async def DeallocateStock(
+        self, request: pb.DeallocateStockRequest, context: Context
+    ) -> pb.DeallocateStockResponse:
         binding = self._binding(request)
-        return await self._post(context, request, pb.DeallocateStockResponse, lambda uow: stock.deallocate(uow, binding))
+        return await self._post(
+            context, request, pb.DeallocateStockResponse, lambda uow: stock.deallocate(uow, binding)
+        )
 
-    async def ShipStock(self, request: pb.ShipStockRequest, context: Context) -> pb.ShipStockResponse:
+    async def ShipStock(
+        self, request: pb.ShipStockRequest, context: Context
+    ) -> pb.ShipStockResponse:
         binding = self._binding(request)
-        return await self._post(context, request, pb.ShipStockResponse, lambda uow: stock.ship(uow, binding))
+        return await self._post(
+            context, request, pb.ShipStockResponse, lambda uow: stock.ship(uow, binding)
+        )
 
     async def StreamMovements(
         self, request_iterator: AsyncIterator[pb.StreamMovementsRequest], context: Context
@@ -170,30 +224,47 @@ class StockServicer(stock_service_pb2_grpc.StockServiceServicer):
             async for response in responses:
                 yield response
 
-    async def ListMovements(self, request: pb.ListMovementsRequest, context: Context) -> pb.ListMovementsResponse:
+    async def ListMovements(
+        self, request: pb.ListMovementsRequest, context: Context
+    ) -> pb.ListMovementsResponse:
         (merchant,) = names.MERCHANT.ids(request.parent)
         position, wanted = self._calls.pages.begin(merchant, request), request.filter
         products = [names.PRODUCT.ids(wanted.product)[1]] if wanted.product else []
         warehouse = names.WAREHOUSE.ids(wanted.warehouse)[1] if wanted.warehouse else ""
-        kinds = [MovementKind(movement_pb2.Movement.Kind.Name(kind).removeprefix("KIND_")) for kind in wanted.kinds]
+        kinds = [
+            MovementKind(movement_pb2.Movement.Kind.Name(kind).removeprefix("KIND_"))
+            for kind in wanted.kinds
+        ]
 
         def work(uow: UnitOfWork) -> pb.ListMovementsResponse:
-            rows = uow.stocks.movements(position.page, products=products, warehouse=warehouse, kinds=kinds)
+            rows = uow.stocks.movements(
+                position.page, products=products, warehouse=warehouse, kinds=kinds
+            )
             messages = (movements.movement(merchant, row) for row in rows)
-            cut = self._calls.pages.cut(position, rows, lambda row: (row.seq,), messages, uow.revision)
-            return pb.ListMovementsResponse(movements=cut.items, next_page_token=cut.next_page_token, revision=uow.revision)
+            cut = self._calls.pages.cut(
+                position, rows, lambda row: (row.seq,), messages, uow.revision
+            )
+            return pb.ListMovementsResponse(
+                movements=cut.items, next_page_token=cut.next_page_token, revision=uow.revision
+            )
 
         return await self._calls.read(merchant, work)
 
-    async def ExplainStock(self, request: pb.ExplainStockRequest, context: Context) -> pb.ExplainStockResponse:
+    async def ExplainStock(
+        self, request: pb.ExplainStockRequest, context: Context
+    ) -> pb.ExplainStockResponse:
         of_link = request.WhichOneof("subject") == "link"
-        merchant, *ids = names.LINK.ids(request.link) if of_link else names.PRODUCT.ids(request.product)
+        merchant, *ids = (
+            names.LINK.ids(request.link) if of_link else names.PRODUCT.ids(request.product)
+        )
         limit = min(request.promise_limit or _PROMISES, _MOST_PROMISES)
         finding = explain.link if of_link else explain.product
 
         def work(uow: UnitOfWork) -> pb.ExplainStockResponse:
             found = finding(uow, *ids, at_revision=request.at_revision, limit=limit)
-            statuses = views.link_statuses(uow, [item.link for item in found.links], self._calls.engine.can_sync)
+            statuses = views.link_statuses(
+                uow, [item.link for item in found.links], self._calls.engine.can_sync
+            )
             return pb.ExplainStockResponse(
                 stocks=[stock_explained(merchant, item) for item in found.stocks],
                 links=[
@@ -206,12 +277,16 @@ class StockServicer(stock_service_pb2_grpc.StockServiceServicer):
 
         return await self._calls.read(merchant, work)
 
-    async def GetOversell(self, request: pb.GetOversellRequest, context: Context) -> pb.GetOversellResponse:
+    async def GetOversell(
+        self, request: pb.GetOversellRequest, context: Context
+    ) -> pb.GetOversellResponse:
         merchant, movement = names.OVERSELL.ids(request.name)
 
         def work(uow: UnitOfWork) -> pb.GetOversellResponse:
             found = (
-                uow.oversells.get(int(movement)) if movement.isdecimal() and len(movement) <= len(names.movement_id(0)) else None
+                uow.oversells.get(int(movement))
+                if movement.isdecimal() and len(movement) <= len(names.movement_id(0))
+                else None
             )
             if found is None:
                 raise NotFound(request.name)
@@ -219,28 +294,41 @@ class StockServicer(stock_service_pb2_grpc.StockServiceServicer):
 
         return await self._calls.read(merchant, work)
 
-    async def ListOversells(self, request: pb.ListOversellsRequest, context: Context) -> pb.ListOversellsResponse:
+    async def ListOversells(
+        self, request: pb.ListOversellsRequest, context: Context
+    ) -> pb.ListOversellsResponse:
         (merchant,) = names.MERCHANT.ids(request.parent)
         position, wanted = self._calls.pages.begin(merchant, request), request.filter
         product = names.PRODUCT.ids(wanted.product)[1] if wanted.product else ""
-        causes = [oversell_pb2.Oversell.Cause.Name(cause).removeprefix("CAUSE_") for cause in wanted.causes]
+        causes = [
+            oversell_pb2.Oversell.Cause.Name(cause).removeprefix("CAUSE_")
+            for cause in wanted.causes
+        ]
 
         def work(uow: UnitOfWork) -> pb.ListOversellsResponse:
-            rows = uow.oversells.page(position.page, product=product, causes=causes, open_only=wanted.open)
+            rows = uow.oversells.page(
+                position.page, product=product, causes=causes, open_only=wanted.open
+            )
             messages = (oversell(merchant, row) for row in rows)
-            cut = self._calls.pages.cut(position, rows, lambda row: (row.by.seq,), messages, uow.revision)
-            return pb.ListOversellsResponse(oversells=cut.items, next_page_token=cut.next_page_token, revision=uow.revision)
+            cut = self._calls.pages.cut(
+                position, rows, lambda row: (row.by.seq,), messages, uow.revision
+            )
+            return pb.ListOversellsResponse(
+                oversells=cut.items, next_page_token=cut.next_page_token, revision=uow.revision
+            )
 
         return await self._calls.read(merchant, work)
 
-    async def WatchStocks(self, request: pb.WatchStocksRequest, context: Context) -> AsyncIterator[pb.WatchStocksResponse]:
+    async def WatchStocks(
+        self, request: pb.WatchStocksRequest, context: Context
+    ) -> AsyncIterator[pb.WatchStocksResponse]:
         async with aclosing(self._watcher.watch_stocks(request, context)) as responses:
             async for response in responses:
                 yield response
 
     def _posting(self, request: Any) -> Receipt | Callable[[UnitOfWork], Posting]:
-        """What a streamed fact is, or how it is recorded. Everything that `zaiko_core.app.stock` refuses is refused before it
-        writes."""
+        """What a streamed fact is, or how it is recorded. Everything that `zaiko_core.app.stock`
+        refuses is refused before it writes."""
         if isinstance(request, pb.RecordReceiptRequest):
             return Receipt(**self._fact(request), quantity=request.quantity)
         if isinstance(request, pb.AdjustStockRequest):
@@ -260,12 +348,24 @@ class StockServicer(stock_service_pb2_grpc.StockServiceServicer):
         }
 
     def _binding(self, request: Any) -> Binding:
-        return Binding(**self._fact(request), demand=movements.demand_ref(request.demand), quantity=request.quantity)
+        return Binding(
+            **self._fact(request),
+            demand=movements.demand_ref(request.demand),
+            quantity=request.quantity,
+        )
 
-    async def _post(self, context: Context, request: Any, reply: type[Reply], post: Callable[[UnitOfWork], Posting]) -> Reply:
+    async def _post(
+        self,
+        context: Context,
+        request: Any,
+        reply: type[Reply],
+        post: Callable[[UnitOfWork], Posting],
+    ) -> Reply:
         merchant, _ = names.PRODUCT.ids(request.product)
 
-        return await self._calls.write(context, merchant, request, reply, lambda uow: _recorded(uow, reply, post(uow)))
+        return await self._calls.write(
+            context, merchant, request, reply, lambda uow: _recorded(uow, reply, post(uow))
+        )
 
 
 def _recorded(uow: UnitOfWork, reply: type[Reply], posting: Posting) -> Reply:
@@ -282,7 +382,8 @@ def _all_recorded(uow: UnitOfWork, postings: Sequence[Posting]) -> pb.BatchRecor
     return pb.BatchRecordReceiptsResponse(
         results=[
             pb.BatchRecordReceiptsResponse.Result(
-                movement=movements.movement(uow.merchant, posting.movement), already_recorded=posting.already_recorded
+                movement=movements.movement(uow.merchant, posting.movement),
+                already_recorded=posting.already_recorded,
             )
             for posting in postings
         ],
@@ -292,12 +393,17 @@ def _all_recorded(uow: UnitOfWork, postings: Sequence[Posting]) -> pb.BatchRecor
 
 
 def _received(uow: UnitOfWork, receipts: Sequence[Receipt]) -> list[pb.RecordReceiptResponse]:
-    return [_recorded(uow, pb.RecordReceiptResponse, posting) for posting in stock.receive(uow, receipts)]
+    return [
+        _recorded(uow, pb.RecordReceiptResponse, posting)
+        for posting in stock.receive(uow, receipts)
+    ]
 
 
 def _replies(uow: UnitOfWork, products: Collection[str]) -> dict[str, pb.GetStockResponse]:
     return {
-        product: pb.GetStockResponse(stock=stocks.stock(uow.merchant, record), revision=uow.revision)
+        product: pb.GetStockResponse(
+            stock=stocks.stock(uow.merchant, record), revision=uow.revision
+        )
         for product, record in uow.stocks.get(products).items()
     }
 
@@ -309,9 +415,13 @@ def _stocks(uow: UnitOfWork, products: Sequence[str]) -> list[StockRecord]:
     return [found[product] for product in products]
 
 
-def _reserved(uow: UnitOfWork, requests: Sequence[pb.SetReserveRequest]) -> list[pb.SetReserveResponse]:
+def _reserved(
+    uow: UnitOfWork, requests: Sequence[pb.SetReserveRequest]
+) -> list[pb.SetReserveResponse]:
     records, _ = _set_reserves(uow, requests, lambda index: nullcontext())
-    scheduled = uow.links.synced([record.product for record in records if record.revision == uow.revision])
+    scheduled = uow.links.synced(
+        [record.product for record in records if record.revision == uow.revision]
+    )
     return [
         pb.SetReserveResponse(
             stock=stocks.stock(uow.merchant, record),
@@ -323,11 +433,15 @@ def _reserved(uow: UnitOfWork, requests: Sequence[pb.SetReserveRequest]) -> list
 
 
 def _set_reserves(
-    uow: UnitOfWork, requests: Sequence[pb.SetReserveRequest], item_at: Callable[[int], AbstractContextManager[None]]
+    uow: UnitOfWork,
+    requests: Sequence[pb.SetReserveRequest],
+    item_at: Callable[[int], AbstractContextManager[None]],
 ) -> tuple[list[StockRecord], int]:
     ids = [names.PRODUCT.ids(item.product)[1] for item in requests]
     for index, (item, record) in enumerate(zip(requests, _stocks(uow, ids), strict=True)):
         with item_at(index):
             etags.check(item.etag, record.revision)
-    records, scheduled = stock.set_reserves(uow, {product: item.reserve for product, item in zip(ids, requests, strict=True)})
+    records, scheduled = stock.set_reserves(
+        uow, {product: item.reserve for product, item in zip(ids, requests, strict=True)}
+    )
     return [records[product] for product in ids], scheduled

@@ -60,10 +60,14 @@ class SyncServicer(sync_service_pb2_grpc.SyncServiceServicer):
             else:
                 triggered = self._sync_product(uow, names.PRODUCT.ids(request.product)[1])
             records = uow.shops.get(triggered)
-            statuses = views.shop_statuses(uow, [records[shop] for shop in triggered], self._can_sync)
+            statuses = views.shop_statuses(
+                uow, [records[shop] for shop in triggered], self._can_sync
+            )
             scheduled = [
                 pb.SyncNowResponse.ScheduledShop(
-                    shop=status.shop, joined_run=_running(uow, shop) if records[shop].running else None, status=status
+                    shop=status.shop,
+                    joined_run=_running(uow, shop) if records[shop].running else None,
+                    status=status,
                 )
                 for shop, status in zip(triggered, statuses, strict=True)
             ]
@@ -71,45 +75,66 @@ class SyncServicer(sync_service_pb2_grpc.SyncServiceServicer):
 
         return await self._calls.write(context, merchant, request, pb.SyncNowResponse, work)
 
-    async def GetSyncRun(self, request: pb.GetSyncRunRequest, context: Context) -> pb.GetSyncRunResponse:
+    async def GetSyncRun(
+        self, request: pb.GetSyncRunRequest, context: Context
+    ) -> pb.GetSyncRunResponse:
         merchant, shop, run = names.RUN.ids(request.name)
 
         def work(uow: UnitOfWork) -> pb.GetSyncRunResponse:
             record = uow.runs.get(shop, run)
             if record is None:
                 raise NotFound(request.name)
-            return pb.GetSyncRunResponse(sync_run=run_message(merchant, record), revision=uow.revision)
+            return pb.GetSyncRunResponse(
+                sync_run=run_message(merchant, record), revision=uow.revision
+            )
 
         return await self._calls.read(merchant, work)
 
-    async def CancelSyncRun(self, request: pb.CancelSyncRunRequest, context: Context) -> pb.CancelSyncRunResponse:
+    async def CancelSyncRun(
+        self, request: pb.CancelSyncRunRequest, context: Context
+    ) -> pb.CancelSyncRunResponse:
         merchant, shop, run = names.RUN.ids(request.name)
 
         def work(uow: UnitOfWork) -> pb.CancelSyncRunResponse:
             found = sync.cancel_run(uow, shop, run)
-            return pb.CancelSyncRunResponse(sync_run=run_message(merchant, found), revision=uow.answer_revision)
+            return pb.CancelSyncRunResponse(
+                sync_run=run_message(merchant, found), revision=uow.answer_revision
+            )
 
         return await self._calls.write(context, merchant, request, pb.CancelSyncRunResponse, work)
 
-    async def ListSyncRuns(self, request: pb.ListSyncRunsRequest, context: Context) -> pb.ListSyncRunsResponse:
+    async def ListSyncRuns(
+        self, request: pb.ListSyncRunsRequest, context: Context
+    ) -> pb.ListSyncRunsResponse:
         merchant, shop = names.SHOP.ids(request.parent, wildcard=True)
         position = self._calls.pages.begin(merchant, request)
-        states = {sync_run_pb2.SyncRun.State.Name(state).removeprefix("STATE_") for state in request.filter.states}
+        states = {
+            sync_run_pb2.SyncRun.State.Name(state).removeprefix("STATE_")
+            for state in request.filter.states
+        }
 
         def work(uow: UnitOfWork) -> pb.ListSyncRunsResponse:
             one = "" if shop == names.ANY else shops.get(uow, shop).shop
             rows = uow.runs.page(position.page, shop=one, states=states)
             messages = (run_message(merchant, row) for row in rows)
-            cut = self._calls.pages.cut(position, rows, lambda row: (row.run, row.shop), messages, uow.revision)
-            return pb.ListSyncRunsResponse(sync_runs=cut.items, next_page_token=cut.next_page_token, revision=uow.revision)
+            cut = self._calls.pages.cut(
+                position, rows, lambda row: (row.run, row.shop), messages, uow.revision
+            )
+            return pb.ListSyncRunsResponse(
+                sync_runs=cut.items, next_page_token=cut.next_page_token, revision=uow.revision
+            )
 
         return await self._calls.read(merchant, work)
 
-    async def GetSyncStatus(self, request: pb.GetSyncStatusRequest, context: Context) -> pb.GetSyncStatusResponse:
+    async def GetSyncStatus(
+        self, request: pb.GetSyncStatusRequest, context: Context
+    ) -> pb.GetSyncStatusResponse:
         (merchant,) = names.MERCHANT.ids(request.parent)
         return await self._calls.read(merchant, lambda uow: sync_status(uow, self._can_sync))
 
-    async def GetAuditSummary(self, request: pb.GetAuditSummaryRequest, context: Context) -> pb.GetAuditSummaryResponse:
+    async def GetAuditSummary(
+        self, request: pb.GetAuditSummaryRequest, context: Context
+    ) -> pb.GetAuditSummaryResponse:
         merchant, shop = names.SHOP.ids(request.parent, wildcard=True)
         window = span_of(request.window) if request.HasField("window") else audit.PERIOD
 
@@ -119,10 +144,14 @@ class SyncServicer(sync_service_pb2_grpc.SyncServiceServicer):
 
         return await self._calls.read(merchant, work)
 
-    async def ListDrifts(self, request: pb.ListDriftsRequest, context: Context) -> pb.ListDriftsResponse:
+    async def ListDrifts(
+        self, request: pb.ListDriftsRequest, context: Context
+    ) -> pb.ListDriftsResponse:
         merchant, shop = names.SHOP.ids(request.parent, wildcard=True)
         position, wanted = self._calls.pages.begin(merchant, request), request.filter
-        causes = [drift_pb2.Drift.Cause.Name(cause).removeprefix("CAUSE_") for cause in wanted.causes]
+        causes = [
+            drift_pb2.Drift.Cause.Name(cause).removeprefix("CAUSE_") for cause in wanted.causes
+        ]
 
         def work(uow: UnitOfWork) -> pb.ListDriftsResponse:
             one, listing = "" if shop == names.ANY else shops.get(uow, shop).shop, ""
@@ -130,12 +159,18 @@ class SyncServicer(sync_service_pb2_grpc.SyncServiceServicer):
                 _, one, listing = names.LINK.ids(wanted.link)
             rows = uow.drifts.page(position.page, shop=one, listing=listing, causes=causes)
             messages = (drifts.drift(merchant, row) for row in rows)
-            cut = self._calls.pages.cut(position, rows, lambda row: (row.at, row.shop, row.listing), messages, uow.revision)
-            return pb.ListDriftsResponse(drifts=cut.items, next_page_token=cut.next_page_token, revision=uow.revision)
+            cut = self._calls.pages.cut(
+                position, rows, lambda row: (row.at, row.shop, row.listing), messages, uow.revision
+            )
+            return pb.ListDriftsResponse(
+                drifts=cut.items, next_page_token=cut.next_page_token, revision=uow.revision
+            )
 
         return await self._calls.read(merchant, work)
 
-    async def ListLinkStatuses(self, request: pb.ListLinkStatusesRequest, context: Context) -> pb.ListLinkStatusesResponse:
+    async def ListLinkStatuses(
+        self, request: pb.ListLinkStatusesRequest, context: Context
+    ) -> pb.ListLinkStatusesResponse:
         merchant, shop = names.SHOP.ids(request.parent, wildcard=True)
         position, wanted = self._calls.pages.begin(merchant, request), request.filter
 
@@ -148,12 +183,18 @@ class SyncServicer(sync_service_pb2_grpc.SyncServiceServicer):
                 sync_enabled=None,
             )
             statuses: list[link_pb2.LinkStatus] = views.link_statuses(uow, rows, self._can_sync)
-            cut = self._calls.pages.cut(position, rows, lambda row: (row.shop, row.listing), statuses, uow.revision)
-            return pb.ListLinkStatusesResponse(link_statuses=cut.items, next_page_token=cut.next_page_token, revision=uow.revision)
+            cut = self._calls.pages.cut(
+                position, rows, lambda row: (row.shop, row.listing), statuses, uow.revision
+            )
+            return pb.ListLinkStatusesResponse(
+                link_statuses=cut.items, next_page_token=cut.next_page_token, revision=uow.revision
+            )
 
         return await self._calls.read(merchant, work)
 
-    async def WatchSync(self, request: pb.WatchSyncRequest, context: Context) -> AsyncIterator[pb.WatchSyncResponse]:
+    async def WatchSync(
+        self, request: pb.WatchSyncRequest, context: Context
+    ) -> AsyncIterator[pb.WatchSyncResponse]:
         async with aclosing(self._watcher.watch_sync(request, context)) as responses:
             async for response in responses:
                 yield response
@@ -161,7 +202,9 @@ class SyncServicer(sync_service_pb2_grpc.SyncServiceServicer):
     async def WatchSyncSession(
         self, request_iterator: AsyncIterator[pb.WatchSyncSessionRequest], context: Context
     ) -> AsyncIterator[pb.WatchSyncSessionResponse]:
-        async with aclosing(self._watcher.watch_sync_session(request_iterator, context)) as responses:
+        async with aclosing(
+            self._watcher.watch_sync_session(request_iterator, context)
+        ) as responses:
             async for response in responses:
                 yield response
 

@@ -24,11 +24,17 @@ class TokenServicer(token_service_pb2_grpc.TokenServiceServicer):
     def __init__(self, calls: Calls, forget: Callable[[], None]) -> None:
         self._calls, self._forget = calls, forget
 
-    async def CreateToken(self, request: pb.CreateTokenRequest, context: Context) -> pb.CreateTokenResponse:
+    async def CreateToken(
+        self, request: pb.CreateTokenRequest, context: Context
+    ) -> pb.CreateTokenResponse:
         if request.token.all_merchants == bool(request.token.merchants):
-            raise InvalidField([("token.merchants", "one_of", "give either merchants, or all_merchants")])
+            raise InvalidField(
+                [("token.merchants", "one_of", "give either merchants, or all_merchants")]
+            )
         draft, secret, by = drafted(new_token_id(), request.token), new_secret(), caller()
-        record = await self._calls.engine.db.tokens(lambda rows: tokens.create(rows, draft, secret, by=by), writing=True)
+        record = await self._calls.engine.db.tokens(
+            lambda rows: tokens.create(rows, draft, secret, by=by), writing=True
+        )
         told = "" if record.certificate else tokens.text_of(record.token, secret)
         return pb.CreateTokenResponse(token=token_message(record), secret=told)
 
@@ -37,15 +43,25 @@ class TokenServicer(token_service_pb2_grpc.TokenServiceServicer):
         record = await self._calls.engine.db.tokens(lambda rows: tokens.get(rows, token, by=by))
         return pb.GetTokenResponse(token=token_message(record))
 
-    async def ListTokens(self, request: pb.ListTokensRequest, context: Context) -> pb.ListTokensResponse:
+    async def ListTokens(
+        self, request: pb.ListTokensRequest, context: Context
+    ) -> pb.ListTokensResponse:
         by = caller()
         position = self._calls.pages.begin(f"caller {by.id}", request)
-        rows = await self._calls.engine.db.tokens(lambda rows: tokens.page(rows, position.page, by=by))
-        cut = self._calls.pages.cut(position, rows, lambda row: (row.token,), (token_message(row) for row in rows), 0)
+        rows = await self._calls.engine.db.tokens(
+            lambda rows: tokens.page(rows, position.page, by=by)
+        )
+        cut = self._calls.pages.cut(
+            position, rows, lambda row: (row.token,), (token_message(row) for row in rows), 0
+        )
         return pb.ListTokensResponse(tokens=cut.items, next_page_token=cut.next_page_token)
 
-    async def RevokeToken(self, request: pb.RevokeTokenRequest, context: Context) -> pb.RevokeTokenResponse:
+    async def RevokeToken(
+        self, request: pb.RevokeTokenRequest, context: Context
+    ) -> pb.RevokeTokenResponse:
         (token,), by = names.TOKEN.ids(request.name), caller()
-        record = await self._calls.engine.db.tokens(lambda rows: tokens.revoke(rows, token, by=by), writing=True)
+        record = await self._calls.engine.db.tokens(
+            lambda rows: tokens.revoke(rows, token, by=by), writing=True
+        )
         self._forget()
         return pb.RevokeTokenResponse(token=token_message(record))

@@ -20,33 +20,47 @@ class WarehouseServicer(warehouse_service_pb2_grpc.WarehouseServiceServicer):
     def __init__(self, calls: Calls) -> None:
         self._calls = calls
 
-    async def CreateWarehouse(self, request: pb.CreateWarehouseRequest, context: Context) -> pb.CreateWarehouseResponse:
+    async def CreateWarehouse(
+        self, request: pb.CreateWarehouseRequest, context: Context
+    ) -> pb.CreateWarehouseResponse:
         (merchant,) = names.MERCHANT.ids(request.parent)
         draft = WarehouseRecord(request.warehouse_id, request.warehouse.display_name)
 
         def work(uow: UnitOfWork) -> pb.CreateWarehouseResponse:
             record = catalogue.create_warehouse(uow, draft)
-            return pb.CreateWarehouseResponse(warehouse=warehouses.warehouse(merchant, record), revision=uow.answer_revision)
+            return pb.CreateWarehouseResponse(
+                warehouse=warehouses.warehouse(merchant, record), revision=uow.answer_revision
+            )
 
         return await self._calls.write(context, merchant, request, pb.CreateWarehouseResponse, work)
 
-    async def GetWarehouse(self, request: pb.GetWarehouseRequest, context: Context) -> pb.GetWarehouseResponse:
+    async def GetWarehouse(
+        self, request: pb.GetWarehouseRequest, context: Context
+    ) -> pb.GetWarehouseResponse:
         merchant, warehouse = names.WAREHOUSE.ids(request.name)
 
         def work(uow: UnitOfWork) -> pb.GetWarehouseResponse:
             record = catalogue.warehouse(uow, warehouse)
-            return pb.GetWarehouseResponse(warehouse=warehouses.warehouse(merchant, record), revision=uow.answer_revision)
+            return pb.GetWarehouseResponse(
+                warehouse=warehouses.warehouse(merchant, record), revision=uow.answer_revision
+            )
 
         return await self._calls.read(merchant, work)
 
-    async def ListWarehouses(self, request: pb.ListWarehousesRequest, context: Context) -> pb.ListWarehousesResponse:
+    async def ListWarehouses(
+        self, request: pb.ListWarehousesRequest, context: Context
+    ) -> pb.ListWarehousesResponse:
         (merchant,) = names.MERCHANT.ids(request.parent)
         position = self._calls.pages.begin(merchant, request)
 
         def work(uow: UnitOfWork) -> pb.ListWarehousesResponse:
             rows = uow.warehouses.page(position.page)
             messages = (warehouses.warehouse(merchant, row) for row in rows)
-            cut = self._calls.pages.cut(position, rows, lambda row: (row.warehouse,), messages, uow.revision)
-            return pb.ListWarehousesResponse(warehouses=cut.items, next_page_token=cut.next_page_token, revision=uow.revision)
+            cut = self._calls.pages.cut(
+                position, rows, lambda row: (row.warehouse,), messages, uow.revision
+            )
+            return pb.ListWarehousesResponse(
+                warehouses=cut.items, next_page_token=cut.next_page_token, revision=uow.revision
+            )
 
         return await self._calls.read(merchant, work)

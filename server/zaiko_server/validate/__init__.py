@@ -1,1 +1,2 @@
-"""Request validation: rules, the table of which field has which, and what interprets both over descriptors."""
+"""Request validation: rules, the table of which field has which, and what interprets both over
+descriptors."""

@@ -15,14 +15,26 @@ from zaiko_core.domain.errors import InvalidField
 from zaiko_server import names
 from zaiko_server.masks import UPDATES, mask_of
 from zaiko_server.refusals import BatchTooLarge, InvalidName, Repeated, Violation
-from zaiko_server.validate.rules import Ignored, Items, Named, NotFuture, OneShop, Required, Rule, SameAs, Unique, With
+from zaiko_server.validate.rules import (
+    Ignored,
+    Items,
+    Named,
+    NotFuture,
+    OneShop,
+    Required,
+    Rule,
+    SameAs,
+    Unique,
+    With,
+)
 from zaiko_server.validate.table import TABLE
 
 _FIRST_SECOND, _LAST_SECOND, _LONGEST = -62_135_596_800, 253_402_300_799, 315_576_000_000
 
 
 def check(request: Message, *, now: int) -> None:
-    """Raises BatchTooLarge, InvalidName, Repeated, MaskInvalid or InvalidField, each with all it has to say. `now` in µs."""
+    """Raises BatchTooLarge, InvalidName, Repeated, MaskInvalid or InvalidField, each with all it
+    has to say. `now` in µs."""
     _check_sizes(request)
     walk = _Walk(request, now)
     if request.DESCRIPTOR.name in UPDATES:
@@ -30,13 +42,19 @@ def check(request: Message, *, now: int) -> None:
         if request.HasField(holder):
             mask = mask_of(request)
             walk.skipped = frozenset(
-                f"{holder}.{name}" for name in (*updates.changeable, *updates.fixed) if name not in mask.changes
+                f"{holder}.{name}"
+                for name in (*updates.changeable, *updates.fixed)
+                if name not in mask.changes
             )
     walk.message(request, "", "")
     walk.families()
     if walk.others or (walk.names and walk.repeats):
         raise InvalidField(
-            [*walk.others, *walk.names, *((path, "repeated.unique", f"repeats {what}") for path, _, what in walk.repeats)]
+            [
+                *walk.others,
+                *walk.names,
+                *((path, "repeated.unique", f"repeats {what}") for path, _, what in walk.repeats),
+            ]
         )
     if walk.names:
         raise InvalidName(walk.names)
@@ -67,20 +85,28 @@ class _Field:
     rules: Sequence[Rule]
     look: Callable[[_Walk, Any, _Field, Any, str], None]
     present: bool
-    """Whether a message tells it from absent. Else an empty value counts as absent; see rules.py."""
+    """Whether a message tells it from absent. Else an empty value counts as absent; see
+    rules.py."""
     may_lack: bool
     """Whether nothing is asked of it then."""
 
 
 @cache
-def _shape(root: str, pattern: str, descriptor: Descriptor) -> tuple[Sequence[tuple[str, Sequence[Rule]]], Sequence[_Field]]:
+def _shape(
+    root: str, pattern: str, descriptor: Descriptor
+) -> tuple[Sequence[tuple[str, Sequence[Rule]]], Sequence[_Field]]:
     """Choices and fields of the messages at this place of a request."""
     table = TABLE[root]
     # A field with explicit presence has a choice of its own, named _field.
     choices = [
-        (choice.name, table[f"{pattern}{choice.name}"]) for choice in descriptor.oneofs if f"{pattern}{choice.name}" in table
+        (choice.name, table[f"{pattern}{choice.name}"])
+        for choice in descriptor.oneofs
+        if f"{pattern}{choice.name}" in table
     ]
-    fields = [_field(found, pattern + found.name, table[pattern + found.name]) for found in descriptor.fields]
+    fields = [
+        _field(found, pattern + found.name, table[pattern + found.name])
+        for found in descriptor.fields
+    ]
     return choices, [field for field in fields if not isinstance(field.rules[0], Ignored)]
 
 
@@ -92,7 +118,12 @@ def _field(descriptor: FieldDescriptor, key: str, rules: Sequence[Rule]) -> _Fie
         look = _Walk.entries
     present = single and descriptor.has_presence
     asked = (complaint for rule in rules for complaint in rule.complaints(descriptor.default_value))
-    may_lack = single and not present and not any(isinstance(rule, With) for rule in rules) and not any(asked)
+    may_lack = (
+        single
+        and not present
+        and not any(isinstance(rule, With) for rule in rules)
+        and not any(asked)
+    )
     return _Field(descriptor, descriptor.name, key, rules, look, present, may_lack)
 
 
@@ -115,7 +146,11 @@ class _Walk:
                 self.values(None, rules, path + choice)
         for each in fields:
             value = getattr(message, each.name)
-            if (each.may_lack and not value) or (each.present and not message.HasField(each.name)) or each.key in self.skipped:
+            if (
+                (each.may_lack and not value)
+                or (each.present and not message.HasField(each.name))
+                or each.key in self.skipped
+            ):
                 continue
             each.look(self, message, each, value, path + each.name)
 
@@ -128,7 +163,9 @@ class _Walk:
     def items(self, message: Any, field: _Field, value: Any, path: str) -> None:
         """A list: rules about it, then about each item."""
         for rule in field.rules:
-            if isinstance(rule, Items) or (isinstance(rule, OneShop) and self.root.parent.endswith(f"/{names.ANY}")):
+            if isinstance(rule, Items) or (
+                isinstance(rule, OneShop) and self.root.parent.endswith(f"/{names.ANY}")
+            ):
                 self.values(value, [rule], path)
             elif isinstance(rule, Unique):
                 self.unique(rule, value, path)
@@ -136,7 +173,10 @@ class _Walk:
             for index, item in enumerate(value):
                 self.message(item, f"{field.key}[].", f"{path}[{index}].")
             return
-        each = replace(field, rules=[rule for rule in field.rules if not isinstance(rule, (Items, OneShop, Unique))])
+        each = replace(
+            field,
+            rules=[rule for rule in field.rules if not isinstance(rule, (Items, OneShop, Unique))],
+        )
         for index, item in enumerate(value):
             self.single(message, each, item, f"{path}[{index}]")
 
@@ -159,24 +199,49 @@ class _Walk:
         is_moment = kind.endswith("Timestamp")
         low, high = (_FIRST_SECOND, _LAST_SECOND) if is_moment else (-_LONGEST, _LONGEST)
         signs = value.seconds * value.nanos >= 0 or is_moment
-        if not (low <= value.seconds <= high and (0 if is_moment else -999_999_999) <= value.nanos <= 999_999_999 and signs):
-            self.others.append((path, "timestamp.valid" if is_moment else "duration.valid", f"is not a valid {kind}"))
+        if not (
+            low <= value.seconds <= high
+            and (0 if is_moment else -999_999_999) <= value.nanos <= 999_999_999
+            and signs
+        ):
+            self.others.append(
+                (
+                    path,
+                    "timestamp.valid" if is_moment else "duration.valid",
+                    f"is not a valid {kind}",
+                )
+            )
             return
         for rule in rules:
-            complaints = rule.complaints_at(value, self.now) if isinstance(rule, NotFuture) else rule.complaints(value)
+            complaints = (
+                rule.complaints_at(value, self.now)
+                if isinstance(rule, NotFuture)
+                else rule.complaints(value)
+            )
             self.others += [(path, *complaint) for complaint in complaints]
 
     def single(self, message: Any, field: _Field, value: Any, path: str) -> None:
         """One value, of a field or of a list."""
         if isinstance(value, str):
             self.text(value, path)
-        elif field.descriptor.enum_type is not None and value not in field.descriptor.enum_type.values_by_number:
-            self.others.append((path, "enum.defined_only", f"is {value}, which this server does not know; choose another"))
+        elif (
+            field.descriptor.enum_type is not None
+            and value not in field.descriptor.enum_type.values_by_number
+        ):
+            self.others.append(
+                (
+                    path,
+                    "enum.defined_only",
+                    f"is {value}, which this server does not know; choose another",
+                )
+            )
             return
         for rule in field.rules:
             if isinstance(rule, SameAs):
                 if value and value != getattr(self.root, rule.other):
-                    self.names.append((path, "name.parent", f"differs from {rule.other}; leave it empty"))
+                    self.names.append(
+                        (path, "name.parent", f"differs from {rule.other}; leave it empty")
+                    )
             elif not isinstance(rule, With) or message.WhichOneof("change") == rule.other:
                 self.value(value, rule, path)
 
@@ -195,11 +260,17 @@ class _Walk:
 
     def unique(self, rule: Unique, value: Any, path: str) -> None:
         """Items that come twice."""
-        repeats = [(f"{path}[{index}]" + (f".{by}" if by else ""), index, what) for index, by, what in rule.repeated(value)]
+        repeats = [
+            (f"{path}[{index}]" + (f".{by}" if by else ""), index, what)
+            for index, by, what in rule.repeated(value)
+        ]
         if rule.batch:
             self.repeats += repeats
         else:
-            self.others += [(place, "repeated.unique", f"repeats {what}; remove one") for place, _, what in repeats]
+            self.others += [
+                (place, "repeated.unique", f"repeats {what}; remove one")
+                for place, _, what in repeats
+            ]
 
     def text(self, value: str, path: str) -> None:
         """What no text may contain."""
@@ -207,15 +278,20 @@ class _Walk:
             self.others.append((path, "string.no_nul", "contains a NUL character; remove it"))
 
     def families(self) -> None:
-        """All names of a request are of one merchant, and those below a shop are of the shop in `parent`."""
+        """All names of a request are of one merchant, and those below a shop are of the shop in
+        `parent`."""
         if not self.found:
             return
-        first_path, first = next(((path, name) for path, name in self.found if path == "parent"), self.found[0])
+        first_path, first = next(
+            ((path, name) for path, name in self.found if path == "parent"), self.found[0]
+        )
         merchant = names.merchant_of(first)
         of_shop = first_path == "parent" and names.SHOP.matches(first)
         for path, name in self.found:
             if names.merchant_of(name) not in (merchant, ""):
-                self.names.append((path, "name.merchant", f"is of another merchant than {first_path}"))
+                self.names.append(
+                    (path, "name.merchant", f"is of another merchant than {first_path}")
+                )
             elif of_shop and _is_below_shop(name) and not name.startswith(f"{first}/"):
                 self.names.append((path, "name.parent", f"is not of the shop {first}"))
 

@@ -1,7 +1,8 @@
-"""The rules that a field can have. Each says what it demands as a rule id (protovalidate's, where it has one) and a sentence.
+"""The rules that a field can have. Each says what it demands as a rule id (protovalidate's, where
+it has one) and a sentence.
 
-A rule looks at one value. An empty value of a field without presence counts as absent: only `Required` and rules on numbers
-refuse it.
+A rule looks at one value. An empty value of a field without presence counts as absent: only
+`Required` and rules on numbers refuse it.
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ Complaint = tuple[str, str]
 
 
 class Rule:
-    """One demand on one field. Not an ABC: each value is asked for its kind of rule, which takes an ABC five times as long."""
+    """One demand on one field. Not an ABC: each value is asked for its kind of rule, which takes an
+    ABC five times as long."""
 
     def complaints(self, value: Any) -> Iterator[Complaint]:
         """What is wrong with a value; nothing when it is as it should be."""
@@ -64,9 +66,15 @@ class Text(Rule):
 
     def complaints(self, value: str) -> Iterator[Complaint]:
         if value and len(value) > self.longest:
-            yield "string.max_len", f"has {len(value)} characters, at most {self.longest} are allowed"
+            yield (
+                "string.max_len",
+                f"has {len(value)} characters, at most {self.longest} are allowed",
+            )
         if value and len(value) < self.shortest:
-            yield "string.min_len", f"has {len(value)} characters, at least {self.shortest} are needed"
+            yield (
+                "string.min_len",
+                f"has {len(value)} characters, at least {self.shortest} are needed",
+            )
 
 
 @dataclass(frozen=True)
@@ -151,7 +159,8 @@ class Items(Rule):
 
 @dataclass(frozen=True)
 class Unique(Rule):
-    """No item twice; of messages, compared by `by`, where empty values do not count. Twice in a batch is DUPLICATE_IN_BATCH."""
+    """No item twice; of messages, compared by `by`, where empty values do not count. Twice in a
+    batch is DUPLICATE_IN_BATCH."""
 
     by: tuple[str, ...] = ()
     batch: bool = True
@@ -172,7 +181,8 @@ class Unique(Rule):
 
 @dataclass(frozen=True)
 class Known(Rule):
-    """A value of an enum that this version knows, other than unspecified unless `unspecified`, and other than those in `never`."""
+    """A value of an enum that this version knows, other than unspecified unless `unspecified`, and
+    other than those in `never`."""
 
     unspecified: bool = False
     never: tuple[int, ...] = ()
@@ -187,7 +197,8 @@ class Known(Rule):
 
 @dataclass(frozen=True)
 class Within(Rule):
-    """A span of time within bounds in seconds, when it is given; a longer or shorter one is refused."""
+    """A span of time within bounds in seconds, when it is given; a longer or shorter one is
+    refused."""
 
     least: float
     most: float
@@ -209,7 +220,10 @@ class NotFuture(Rule):
     def complaints_at(self, value: Any, now: int) -> Iterator[Complaint]:
         """Like `complaints`, with the time."""
         if micros_of(value) > now + int(self.ahead * MICROS):
-            yield "timestamp.lt_now", f"is more than {self.ahead:g} s from now; check the clock that told it"
+            yield (
+                "timestamp.lt_now",
+                f"is more than {self.ahead:g} s from now; check the clock that told it",
+            )
         if value.seconds < 0:
             yield "timestamp.gte", "is before 1970"
 
@@ -230,9 +244,18 @@ class Entries(Rule):
             yield "map.max_pairs", f"has {len(value)} entries, at most {self.most} are allowed"
         for key, text in value.items():
             if not 0 < len(key) <= self.longest_key:
-                yield "map.keys", f"has a key of {len(key)} characters, 1 to {self.longest_key} are allowed"
+                yield (
+                    "map.keys",
+                    f"has a key of {len(key)} characters, 1 to {self.longest_key} are allowed",
+                )
             if len(text) > self.longest:
-                yield "map.values", f"has {len(text)} characters under {key[:50]!r}, at most {self.longest} are allowed"
+                yield (
+                    "map.values",
+                    (
+                        f"has {len(text)} characters under {key[:50]!r}, at most {self.longest} "
+                        "are allowed"
+                    ),
+                )
 
 
 @dataclass(frozen=True)
@@ -283,7 +306,13 @@ class OneShop(Rule):
 
     def complaints(self, value: Any) -> Iterator[Complaint]:
         if value:
-            yield "parent", "needs one shop in parent instead of -, since platform ids are unique in one shop only"
+            yield (
+                "parent",
+                (
+                    "needs one shop in parent instead of -, since platform ids are unique in "
+                    "one shop only"
+                ),
+            )
 
 
 def _at(item: Any, path: str) -> Any:

@@ -1,7 +1,9 @@
-"""Which field of which request has which rules: an entry for every field of every request, also for free ones.
+"""Which field of which request has which rules: an entry for every field of every request, also for
+free ones.
 
-Paths are dotted; `[]` stands for every item of a list. The entry of a message or of a list is about itself, the entries below it
-are about what it holds. A name of a oneof stands for the choice. Below `Ignored` nothing has an entry.
+Paths are dotted; `[]` stands for every item of a list. The entry of a message or of a list is about
+itself, the entries below it are about what it holds. A name of a oneof stands for the choice. Below
+`Ignored` nothing has an entry.
 """
 
 from __future__ import annotations
@@ -62,7 +64,10 @@ def _maybe(kind: Name) -> Rules:
 
 
 def _new_id(*, required: bool = True) -> Rules:
-    form = Pattern(CHOSEN_ID, "use 2 to 63 lower-case letters, digits and dashes, a letter first and no dash last")
+    form = Pattern(
+        CHOSEN_ID,
+        "use 2 to 63 lower-case letters, digits and dashes, a letter first and no dash last",
+    )
     return (Required(), form) if required else (form,)
 
 
@@ -124,7 +129,12 @@ _DAYS: Rules = (Range(1, 365),)
 
 
 def _policy(prefix: str) -> Fields:
-    days = ("archived_release_days", "vanished_release_days", "unpaid_release_days", "unpaid_suspect_days")
+    days = (
+        "archived_release_days",
+        "vanished_release_days",
+        "unpaid_release_days",
+        "unpaid_suspect_days",
+    )
     return _below(prefix, dict.fromkeys(days, _DAYS))
 
 
@@ -152,7 +162,13 @@ _NEW_LINK: Fields = {
     "bundle.parts[].product": _name(names.PRODUCT),
     "bundle.parts[].count": (Range(1, 10_000),),
     "sync_enabled": (Free("unset = false"),),
-    "mode": (Known(unspecified=True, never=(link_pb2.Link.MODE_RECEIVING_ONLY,), instead="call SetReceivingOnly for its product"),),
+    "mode": (
+        Known(
+            unspecified=True,
+            never=(link_pb2.Link.MODE_RECEIVING_ONLY,),
+            instead="call SetReceivingOnly for its product",
+        ),
+    ),
     "status": _OUTPUT,
     "etag": _OUTPUT,
     **_STAMPS,
@@ -236,7 +252,9 @@ TABLE: Mapping[str, Fields] = {
         **_REQUEST_ID,
     },
     "GetLinkRequest": _by_name(names.LINK),
-    "ListLinksRequest": _in_shops(_filter({"product": _maybe(names.PRODUCT), "sync_enabled": _FREE, "states": _KINDS})),
+    "ListLinksRequest": _in_shops(
+        _filter({"product": _maybe(names.PRODUCT), "sync_enabled": _FREE, "states": _KINDS})
+    ),
     "BulkLinkRequest": {
         "parent": _name(names.SHOP),
         "match_barcode": _FREE,
@@ -264,7 +282,10 @@ TABLE: Mapping[str, Fields] = {
     "ListOperationsRequest": _in_merchant(_filter({"kinds": _KINDS, "states": _KINDS})),
     "CancelOperationRequest": {"name": _name(names.OPERATION), **_REQUEST_ID},
     "WatchOperationRequest": {"name": _name(names.OPERATION)},
-    "WaitOperationRequest": {"name": _name(names.OPERATION), "timeout": (Within(0, 315_576_000_000),)},
+    "WaitOperationRequest": {
+        "name": _name(names.OPERATION),
+        "timeout": (Within(0, 315_576_000_000),),
+    },
     # OrderService
     "GetOrderRequest": _by_name(names.ORDER),
     "ListOrdersRequest": _in_shops(
@@ -279,7 +300,11 @@ TABLE: Mapping[str, Fields] = {
     ),
     "ReleaseOrderRequest": {"name": _name(names.ORDER), **_VERB},
     "HoldOrderRequest": {"name": _name(names.ORDER), **_VERB},
-    "PreviewSuspectPolicyRequest": {"shop": _name(names.SHOP), "policy": (Required(),), **_policy("policy")},
+    "PreviewSuspectPolicyRequest": {
+        "shop": _name(names.SHOP),
+        "policy": (Required(),),
+        **_policy("policy"),
+    },
     # ProductService
     "CreateProductRequest": {"parent": _name(names.MERCHANT), **_CREATE_PRODUCT, **_REQUEST_ID},
     "BatchCreateProductsRequest": {
@@ -300,11 +325,20 @@ TABLE: Mapping[str, Fields] = {
         "parent": _name(names.MERCHANT),
         "names": (Items(BATCH, least=1, batch=True), Unique(), Required(), Named(names.PRODUCT)),
     },
-    "ListProductsRequest": _in_merchant(_filter({"codes": _CODES, "states": _KINDS, "query": _PREFIX})),
+    "ListProductsRequest": _in_merchant(
+        _filter({"codes": _CODES, "states": _KINDS, "query": _PREFIX})
+    ),
     # ReceivingService
-    "SetReceivingOnlyRequest": {"product": _name(names.PRODUCT), "enabled": (Free("unset = false"),), "etag": _ETAG, **_REQUEST_ID},
+    "SetReceivingOnlyRequest": {
+        "product": _name(names.PRODUCT),
+        "enabled": (Free("unset = false"),),
+        "etag": _ETAG,
+        **_REQUEST_ID,
+    },
     "GetAdditionRequest": _by_name(names.ADDITION),
-    "ListAdditionsRequest": _in_merchant(_filter({"product": _maybe(names.PRODUCT), "shop": _maybe(names.SHOP), "states": _KINDS})),
+    "ListAdditionsRequest": _in_merchant(
+        _filter({"product": _maybe(names.PRODUCT), "shop": _maybe(names.SHOP), "states": _KINDS})
+    ),
     "ResolveAdditionRequest": {"name": _name(names.ADDITION), "outcome": (Known(),), **_REQUEST_ID},
     "CutOverRequest": {"parent": _name(names.SHOP), "dry_run": _FREE, **_REQUEST_ID},
     # ShopService
@@ -312,14 +346,21 @@ TABLE: Mapping[str, Fields] = {
         "parent": _name(names.MERCHANT),
         "shop_id": _new_id(),
         "shop": (Required(),),
-        **_below("shop", {"name": _OUTPUT, "connector": _name(names.CONNECTOR), "etag": _OUTPUT, **_SHOP}),
+        **_below(
+            "shop", {"name": _OUTPUT, "connector": _name(names.CONNECTOR), "etag": _OUTPUT, **_SHOP}
+        ),
         **_REQUEST_ID,
     },
     "UpdateShopRequest": {
         "shop": (Required(),),
         **_below(
             "shop",
-            {"name": _name(names.SHOP), "connector": (Free("compared with what is stored"),), "etag": _ETAG, **_SHOP},
+            {
+                "name": _name(names.SHOP),
+                "connector": (Free("compared with what is stored"),),
+                "etag": _ETAG,
+                **_SHOP,
+            },
         ),
         "update_mask": (Free("see masks.py"),),
         **_REQUEST_ID,
@@ -330,7 +371,9 @@ TABLE: Mapping[str, Fields] = {
     "CheckShopRequest": _by_name(names.SHOP),
     "PauseShopRequest": {"name": _name(names.SHOP), **_VERB},
     "ResumeShopRequest": {"name": _name(names.SHOP), **_VERB},
-    "ListListingsRequest": _in_shops(_filter({"linked": _FREE, "query": _PREFIX, "vanished": _FREE})),
+    "ListListingsRequest": _in_shops(
+        _filter({"linked": _FREE, "query": _PREFIX, "vanished": _FREE})
+    ),
     "ListShadowDifferencesRequest": _in_shops(_filter({"include_equal": _FREE})),
     "RefreshListingsRequest": {"parent": _name(names.SHOP), **_REQUEST_ID},
     # StockService
@@ -339,7 +382,9 @@ TABLE: Mapping[str, Fields] = {
         "parent": _name(names.MERCHANT),
         "names": (Items(BATCH, least=1, batch=True), Unique(), Required(), Named(names.STOCK)),
     },
-    "ListStocksRequest": _in_merchant(_filter({"oversold": _FREE, "products": (Items(BATCH), Required(), Named(names.PRODUCT))})),
+    "ListStocksRequest": _in_merchant(
+        _filter({"oversold": _FREE, "products": (Items(BATCH), Required(), Named(names.PRODUCT))})
+    ),
     "SetReserveRequest": {**_SET_RESERVE, **_REQUEST_ID},
     "SetEscrowRequest": {
         "product": _name(names.PRODUCT),
@@ -390,7 +435,13 @@ TABLE: Mapping[str, Fields] = {
     "DeallocateStockRequest": _BINDING,
     "ShipStockRequest": _BINDING,
     "ListMovementsRequest": _in_merchant(
-        _filter({"product": _maybe(names.PRODUCT), "warehouse": _maybe(names.WAREHOUSE), "kinds": _KINDS})
+        _filter(
+            {
+                "product": _maybe(names.PRODUCT),
+                "warehouse": _maybe(names.WAREHOUSE),
+                "kinds": _KINDS,
+            }
+        )
     ),
     "ExplainStockRequest": {
         "subject": (Required(),),
@@ -401,7 +452,9 @@ TABLE: Mapping[str, Fields] = {
     },
     "GetOversellRequest": _by_name(names.OVERSELL),
     "ListOversellsRequest": _in_merchant(
-        _filter({"product": _maybe(names.PRODUCT), "causes": _KINDS, "open": (Free("unset = all"),)})
+        _filter(
+            {"product": _maybe(names.PRODUCT), "causes": _KINDS, "open": (Free("unset = all"),)}
+        )
     ),
     "WatchStocksRequest": {
         "parent": _name(names.MERCHANT),
@@ -419,10 +472,15 @@ TABLE: Mapping[str, Fields] = {
     "GetSyncRunRequest": _by_name(names.RUN),
     "CancelSyncRunRequest": {"name": _name(names.RUN), **_REQUEST_ID},
     "ListSyncRunsRequest": _in_shops(_filter({"states": _KINDS})),
-    "GetAuditSummaryRequest": {"parent": _name(names.SHOP, wildcard=True), "window": (Within(1, 30 * 86_400),)},
+    "GetAuditSummaryRequest": {
+        "parent": _name(names.SHOP, wildcard=True),
+        "window": (Within(1, 30 * 86_400),),
+    },
     "ListDriftsRequest": _in_shops(_filter({"link": _maybe(names.LINK), "causes": _KINDS})),
     "GetSyncStatusRequest": {"parent": _name(names.MERCHANT)},
-    "ListLinkStatusesRequest": _in_shops(_filter({"product": _maybe(names.PRODUCT), "states": _KINDS})),
+    "ListLinkStatusesRequest": _in_shops(
+        _filter({"product": _maybe(names.PRODUCT), "states": _KINDS})
+    ),
     "WatchSyncRequest": _WATCH_SYNC,
     "WatchSyncSessionRequest": {
         "watch_id": (Range(1, 2**31 - 1),),

@@ -1,4 +1,5 @@
-"""Many watches on one stream, told apart by the client's ids (the promises are with WatchSyncSession in sync_service.proto)."""
+"""Many watches on one stream, told apart by the client's ids (the promises are with
+WatchSyncSession in sync_service.proto)."""
 
 from __future__ import annotations
 
@@ -22,10 +23,13 @@ _Open = Callable[[pb.WatchSyncRequest], Session[pb.WatchSyncResponse]]
 
 
 class Conversation:
-    """One stream. `open_watch` makes a watch of a request that `check` has passed; both raise Refusals. A watch that waits for
-    acknowledgements holds its position and the rest of the reading that it was in, whatever changes meanwhile."""
+    """One stream. `open_watch` makes a watch of a request that `check` has passed; both raise
+    Refusals. A watch that waits for acknowledgements holds its position and the rest of the reading
+    that it was in, whatever changes meanwhile."""
 
-    def __init__(self, hub: Hub, open_watch: _Open, *, check: Callable[[pb.WatchSyncSessionRequest], None]) -> None:
+    def __init__(
+        self, hub: Hub, open_watch: _Open, *, check: Callable[[pb.WatchSyncSessionRequest], None]
+    ) -> None:
         self._hub, self._open, self._check = hub, open_watch, check
         self._watches: dict[int, _Watch] = {}
         self._newest = 0
@@ -33,9 +37,11 @@ class Conversation:
         # One place: whoever has something to send waits until the client takes what is before it.
         self._outbox: asyncio.Queue[_Response | BaseException | None] = asyncio.Queue(1)
 
-    async def responses(self, requests: AsyncIterator[pb.WatchSyncSessionRequest]) -> AsyncGenerator[_Response, None]:
-        """Until the client ends its requests. Raises ServerDraining when every watch has sent its last mark, and what reading the
-        requests raises."""
+    async def responses(
+        self, requests: AsyncIterator[pb.WatchSyncSessionRequest]
+    ) -> AsyncGenerator[_Response, None]:
+        """Until the client ends its requests. Raises ServerDraining when every watch has sent its
+        last mark, and what reading the requests raises."""
         self._tasks = [
             asyncio.create_task(self._reading(requests), name="zaiko watch session: requests"),
             asyncio.create_task(self._draining(), name="zaiko watch session: drain"),
@@ -47,10 +53,15 @@ class Conversation:
                 yield item
         finally:
             self.close()
-            await asyncio.gather(*self._tasks, *(watch.task for watch in self._watches.values()), return_exceptions=True)
+            await asyncio.gather(
+                *self._tasks,
+                *(watch.task for watch in self._watches.values()),
+                return_exceptions=True,
+            )
 
     def close(self) -> None:
-        """End everything now, also where the stream is stuck in a write and never comes back here. A second call does nothing."""
+        """End everything now, also where the stream is stuck in a write and never comes back here.
+        A second call does nothing."""
         for task in [*self._tasks, *(watch.task for watch in self._watches.values())]:
             task.cancel()
 
@@ -90,14 +101,22 @@ class Conversation:
         if watch_id <= self._newest:
             last = self._newest
             raise InvalidField(
-                [("watch_id", "watch_id.rising", f"is not larger than {last}, which was created before; choose another")]
+                [
+                    (
+                        "watch_id",
+                        "watch_id.rising",
+                        f"is not larger than {last}, which was created before; choose another",
+                    )
+                ]
             )
         if len(self._watches) >= WATCHES:
             raise TooManyStreams(WATCHES)
         self._newest = watch_id
         watch = _Watch(self._hub)
         self._watches[watch_id] = watch
-        watch.task = asyncio.create_task(self._pump(watch_id, watch, request), name=f"zaiko watch session: {watch_id}")
+        watch.task = asyncio.create_task(
+            self._pump(watch_id, watch, request), name=f"zaiko watch session: {watch_id}"
+        )
 
     async def _pump(self, watch_id: int, watch: _Watch, request: pb.WatchSyncRequest) -> None:
         """One watch, from `created` to its end."""
@@ -112,7 +131,9 @@ class Conversation:
                         await watch.room()
                         update = await anext(messages)
                         watch.sent += 1
-                        await self._outbox.put(_Response(watch_id=watch_id, delivery=watch.sent, update=update))
+                        await self._outbox.put(
+                            _Response(watch_id=watch_id, delivery=watch.sent, update=update)
+                        )
             finally:
                 leave()
         except ServerDraining:
@@ -150,7 +171,15 @@ class _Watch:
     def acknowledge(self, delivery: int) -> None:
         """Raises InvalidField for what was not sent yet."""
         if delivery > self.sent:
-            raise InvalidField([("ack.delivery", "ack.sent", f"is {delivery}, but the last delivery of this watch is {self.sent}")])
+            raise InvalidField(
+                [
+                    (
+                        "ack.delivery",
+                        "ack.sent",
+                        f"is {delivery}, but the last delivery of this watch is {self.sent}",
+                    )
+                ]
+            )
         self._acknowledged = max(self._acknowledged, delivery)
         self.wake()
 
@@ -164,7 +193,8 @@ class _Watch:
         self._news.set()
 
     async def room(self) -> None:
-        """Until one more delivery may be sent; while the server drains, at once: last marks are not held back."""
+        """Until one more delivery may be sent; while the server drains, at once: last marks are not
+        held back."""
         while self.sent - self._acknowledged >= UNACKNOWLEDGED and not self._hub.draining:
             self._news.clear()
             await self._news.wait()

@@ -1,9 +1,11 @@
 """The resume token: a position in the history of one database, for one merchant and one filter.
 
-Opaque to clients, versioned, and signed, so that a client can neither make one up nor use it for something else. It grants nothing:
-permission is checked again on every call. 48 bytes, in urlsafe base64 without padding:
+Opaque to clients, versioned, and signed, so that a client can neither make one up nor use it for
+something else. It grants nothing: permission is checked again on every call. 48 bytes, in urlsafe
+base64 without padding:
 
-    version (1) | kind (1) | revision (8) | digest of the database's epoch (8) | digest of merchant and filter (14) | MAC (16)
+    version (1) | kind (1) | revision (8) | digest of the database's epoch (8) | digest of merchant
+    and filter (14) | MAC (16)
 """
 
 from __future__ import annotations
@@ -21,13 +23,16 @@ _LAYOUT = struct.Struct(">BBq8s14s")
 _MAC = 16
 _VERSION = 1
 _AT, _SNAPSHOT = 0, 1
-_INVALID = "the resume token is broken, or belongs to another filter or merchant; start again with a snapshot"
+_INVALID = (
+    "the resume token is broken, or belongs to another filter or merchant; start again with a "
+    "snapshot"
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Cursors:
-    """Makes and reads the tokens of one watch. `key` and `epoch` are the database's; `scope` is what is watched, in words that
-    differ whenever the merchant or the filter differs."""
+    """Makes and reads the tokens of one watch. `key` and `epoch` are the database's; `scope` is
+    what is watched, in words that differ whenever the merchant or the filter differs."""
 
     key: bytes
     epoch: str
@@ -38,13 +43,17 @@ class Cursors:
         return self._seal(_AT, revision)
 
     def snapshot(self) -> str:
-        """Resumes with a new snapshot: the position of a client that has not got all of the first one."""
+        """Resumes with a new snapshot: the position of a client that has not got all of the first
+        one."""
         return self._seal(_SNAPSHOT, 0)
 
     def read(self, token: str) -> int | None:
-        """The revision to go on after, or None for a new snapshot. Raises ResumeTokenInvalid and HistoryReplaced."""
+        """The revision to go on after, or None for a new snapshot. Raises ResumeTokenInvalid and
+        HistoryReplaced."""
         try:
-            sealed = base64.b64decode(token.encode() + b"=" * (-len(token) % 4), altchars=b"-_", validate=True)
+            sealed = base64.b64decode(
+                token.encode() + b"=" * (-len(token) % 4), altchars=b"-_", validate=True
+            )
         except (UnicodeEncodeError, binascii.Error):
             raise ResumeTokenInvalid(_INVALID) from None
         payload, mac = sealed[:-_MAC], sealed[-_MAC:]
@@ -55,7 +64,8 @@ class Cursors:
             raise ResumeTokenInvalid(_INVALID)
         if epoch != self._epoch():
             raise HistoryReplaced(
-                "the database was restored from a backup since then; forget what was read and start again with a snapshot"
+                "the database was restored from a backup since then; forget what was read "
+                "and start again with a snapshot"
             )
         return None if kind == _SNAPSHOT else int(revision)
 

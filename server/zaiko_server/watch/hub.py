@@ -1,7 +1,8 @@
 """What all watches of one process share: wake-ups, reads of the feed, seats, and the end.
 
-A watch holds a position, never a queue: the hub only tells that there is something newer, and the watch reads it when it comes to
-that. So a watch that is stuck costs what it is writing, and delays nobody.
+A watch holds a position, never a queue: the hub only tells that there is something newer, and the
+watch reads it when it comes to that. So a watch that is stuck costs what it is writing, and delays
+nobody.
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ from zaiko_server.watch.topics import Delivery, Response, Topic
 T = TypeVar("T")
 _FOLLOW = 60.0
 _BREATH, _LONGEST_BREATH = 0.0003, 0.5
-"""Seconds per watch, and at most, that the next telling of one merchant's changes waits for those who were told."""
+"""Seconds per watch, and at most, that the next telling of one merchant's changes waits for those
+who were told."""
 _MOST = 0.9
 """The share of them that it waits for: the others are slow, or stuck."""
 
@@ -65,7 +67,8 @@ class Hub:
         return self._seats.total()
 
     def take_seat(self, principal: str) -> Callable[[], None]:
-        """Admit one more watch; call what is returned when it has ended, once or more. Raises TooManyStreams and ServerDraining."""
+        """Admit one more watch; call what is returned when it has ended, once or more. Raises
+        TooManyStreams and ServerDraining."""
         if self.draining:
             raise ServerDraining(1.0)
         if self.watches >= self.limits.process:
@@ -90,21 +93,29 @@ class Hub:
         return leave
 
     async def snapshot(self, topic: Topic[Response], cursors: Cursors) -> Delivery[Response]:
-        """Everything that matches. Never shared: a snapshot from before the call may be older than what its caller knows."""
+        """Everything that matches. Never shared: a snapshot from before the call may be older than
+        what its caller knows."""
         return await self._store.read(topic.merchant, topic.snapshot(cursors))
 
-    async def changes(self, topic: Topic[Response], cursors: Cursors, position: int) -> Delivery[Response]:
-        """What changed after `position`. Watches of the same thing at the same position share one reading and its messages."""
+    async def changes(
+        self, topic: Topic[Response], cursors: Cursors, position: int
+    ) -> Delivery[Response]:
+        """What changed after `position`. Watches of the same thing at the same position share one
+        reading and its messages."""
         key = (topic.scope, position)
         task = self._reading.get(key)
         if task is None:
             reading = self._store.read(topic.merchant, topic.changes(cursors, position))
-            task = self._reading[key] = asyncio.create_task(reading, name=f"zaiko watch {topic.merchant}@{position}")
+            task = self._reading[key] = asyncio.create_task(
+                reading, name=f"zaiko watch {topic.merchant}@{position}"
+            )
             task.add_done_callback(lambda done: self._read(key, done))
         # One watch that is cancelled does not take the reading from the others.
         return await asyncio.shield(task)
 
-    async def fresh_changes(self, topic: Topic[Response], cursors: Cursors, position: int) -> Delivery[Response]:
+    async def fresh_changes(
+        self, topic: Topic[Response], cursors: Cursors, position: int
+    ) -> Delivery[Response]:
         """As `changes`, and never of a reading that began before this call."""
         return await self._store.read(topic.merchant, topic.changes(cursors, position))
 
@@ -114,7 +125,9 @@ class Hub:
         followed = self._followed.get(merchant)
         if followed is None:
             followed = self._followed[merchant] = _Merchant(merchant)
-            followed.task = asyncio.create_task(self._follow(followed), name=f"zaiko watch of {merchant}")
+            followed.task = asyncio.create_task(
+                self._follow(followed), name=f"zaiko watch of {merchant}"
+            )
         listener = Listener(self, followed)
         followed.listeners.add(listener)
         try:
@@ -144,7 +157,8 @@ class Hub:
             if newest > followed.known:
                 followed.known = newest
                 followed.wake()
-                # With many watches the changes that come while these are told go together, as one message to each.
+                # With many watches the changes that come while these are told go together, as one
+                # message to each.
                 await followed.told(min(_LONGEST_BREATH, _BREATH * len(followed.listeners)))
 
     def _read(self, key: tuple[bytes, int], task: asyncio.Task[Delivery[Any]]) -> None:
@@ -188,7 +202,8 @@ class Listener:
         self._hub, self._followed, self.wake = hub, followed, asyncio.Event()
 
     async def wait(self, after: int, timeout: float) -> int:
-        """The newest known revision, as soon as it exceeds `after`, the hub drains, or `timeout` seconds have passed."""
+        """The newest known revision, as soon as it exceeds `after`, the hub drains, or `timeout`
+        seconds have passed."""
         if self._followed.known <= after and not self._hub.draining:
             self.wake.clear()
             self._followed.back()

@@ -22,7 +22,8 @@ _STALE = 0.05
 
 @dataclass(frozen=True, slots=True)
 class Chance:
-    """What varies between two runs of the same watch: the wall clock in µs since 1970, and a number in [0, 1)."""
+    """What varies between two runs of the same watch: the wall clock in µs since 1970, and a number
+    in [0, 1)."""
 
     now: Callable[[], int] = lambda: time.time_ns() // 1000
     random: Callable[[], float] = random.random
@@ -37,7 +38,14 @@ class Session(Generic[Response]):
     """`start` is the revision to go on after, or None for a snapshot."""
 
     def __init__(
-        self, hub: Hub, topic: Topic[Response], cursors: Cursors, *, start: int | None, interval: float, chance: Chance
+        self,
+        hub: Hub,
+        topic: Topic[Response],
+        cursors: Cursors,
+        *,
+        start: int | None,
+        interval: float,
+        chance: Chance,
     ) -> None:
         self._hub, self._topic, self._cursors = hub, topic, cursors
         self._start, self._interval, self._chance = start, interval, chance
@@ -45,13 +53,15 @@ class Session(Generic[Response]):
         self._listener: Listener | None = None
 
     def ask_mark(self) -> None:
-        """Send a mark as soon as everything up to now is delivered. Several calls before it are answered by one."""
+        """Send a mark as soon as everything up to now is delivered. Several calls before it are
+        answered by one."""
         self._asked = True
         if self._listener is not None:
             self._listener.wake.set()
 
     async def messages(self) -> AsyncGenerator[Response, None]:
-        """Never ends by itself: raises ServerDraining, RevisionCompacted, RevisionInFuture, or what the store raises."""
+        """Never ends by itself: raises ServerDraining, RevisionCompacted, RevisionInFuture, or what
+        the store raises."""
         clock = asyncio.get_running_loop().time
         if self._start is None:
             delivery = await self._hub.snapshot(self._topic, self._cursors)
@@ -61,7 +71,8 @@ class Session(Generic[Response]):
         for response in delivery.responses:
             yield response
         position = delivery.revision
-        # An idle watch would keep its whole snapshot for as long as it lasts (350 KiB of 800 products; 53 without).
+        # An idle watch would keep its whole snapshot for as long as it lasts (350 KiB of 800
+        # products; 53 without).
         del delivery, response
         # Also a client that resumes is told at once that it has caught up.
         yield self._mark(position, snapshot_complete=self._start is None)
@@ -87,7 +98,9 @@ class Session(Generic[Response]):
         raise ServerDraining(2 * self._chance.random())
 
     def _mark(self, revision: int, *, snapshot_complete: bool = False) -> Response:
-        return self._topic.marked(self._cursors, revision, now=self._chance.now(), snapshot_complete=snapshot_complete)
+        return self._topic.marked(
+            self._cursors, revision, now=self._chance.now(), snapshot_complete=snapshot_complete
+        )
 
     def _pause(self) -> float:
         return self._interval * (1 - _JITTER + 2 * _JITTER * self._chance.random())

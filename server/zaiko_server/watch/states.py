@@ -28,7 +28,10 @@ def all_stocks(uow: UnitOfWork, products: Collection[str]) -> Iterator[stock_pb2
 
 def stocks(uow: UnitOfWork, products: Collection[str]) -> dict[str, stock_pb2.Stock]:
     """Stocks of those products that exist."""
-    return {product: stock_message(uow.merchant, record) for product, record in sorted(uow.stocks.get(products).items())}
+    return {
+        product: stock_message(uow.merchant, record)
+        for product, record in sorted(uow.stocks.get(products).items())
+    }
 
 
 def shop_ids(uow: UnitOfWork, wanted: Collection[str]) -> list[str]:
@@ -43,14 +46,18 @@ def shop_ids(uow: UnitOfWork, wanted: Collection[str]) -> list[str]:
     return found
 
 
-def shop_statuses(uow: UnitOfWork, shops: Collection[str], can_sync: CanSync) -> dict[str, shop_pb2.ShopStatus]:
+def shop_statuses(
+    uow: UnitOfWork, shops: Collection[str], can_sync: CanSync
+) -> dict[str, shop_pb2.ShopStatus]:
     """Statuses of those shops that exist."""
     records = [record for _, record in sorted(uow.shops.get(shops).items())] if shops else []
     messages = views.shop_statuses(uow, records, can_sync)
     return {record.shop: message for record, message in zip(records, messages, strict=True)}
 
 
-def all_link_statuses(uow: UnitOfWork, shops: Sequence[str], can_sync: CanSync) -> Iterator[link_pb2.LinkStatus]:
+def all_link_statuses(
+    uow: UnitOfWork, shops: Sequence[str], can_sync: CanSync
+) -> Iterator[link_pb2.LinkStatus]:
     """Statuses of every link of these shops; by name."""
     for shop in shops:
         page = Page(_PAGE)
@@ -70,7 +77,10 @@ def link_statuses(
     for shop, ids in sorted(by_shop.items()):
         records += [record for _, record in sorted(uow.links.get(shop, ids).items())]
     messages = views.link_statuses(uow, records, can_sync)
-    return {(record.shop, record.listing): message for record, message in zip(records, messages, strict=True)}
+    return {
+        (record.shop, record.listing): message
+        for record, message in zip(records, messages, strict=True)
+    }
 
 
 def last_runs(uow: UnitOfWork, shops: Sequence[str]) -> Iterator[sync_run_pb2.SyncRun]:
@@ -80,7 +90,9 @@ def last_runs(uow: UnitOfWork, shops: Sequence[str]) -> Iterator[sync_run_pb2.Sy
             yield run_message(uow.merchant, record)
 
 
-def runs(uow: UnitOfWork, keys: Sequence[tuple[str, str]]) -> dict[tuple[str, str], sync_run_pb2.SyncRun]:
+def runs(
+    uow: UnitOfWork, keys: Sequence[tuple[str, str]]
+) -> dict[tuple[str, str], sync_run_pb2.SyncRun]:
     """Those runs (shop, run) that exist."""
     found = {}
     for shop, run in keys:

@@ -1,4 +1,5 @@
-"""What can be watched. A topic reads its states in one snapshot, and puts them into messages of at most about 1 MiB."""
+"""What can be watched. A topic reads its states in one snapshot, and puts them into messages of at
+most about 1 MiB."""
 
 from __future__ import annotations
 
@@ -30,7 +31,8 @@ Response = TypeVar("Response", bound=Message)
 
 @dataclass(frozen=True, slots=True)
 class Delivery(Generic[Response]):
-    """Everything that a watch is to be told on its way to `revision`. No responses: nothing of it matched."""
+    """Everything that a watch is to be told on its way to `revision`. No responses: nothing of it
+    matched."""
 
     revision: int
     responses: Sequence[Response]
@@ -45,7 +47,8 @@ class Content:
 
 
 class Topic(ABC, Generic[Response]):
-    """One merchant's states of some kind, filtered. Reads run on worker threads; a topic is immutable."""
+    """One merchant's states of some kind, filtered. Reads run on worker threads; a topic is
+    immutable."""
 
     merchant: str
     scope: bytes
@@ -59,10 +62,19 @@ class Topic(ABC, Generic[Response]):
 
     @abstractmethod
     def changed(self, uow: UnitOfWork, told: dict[ChangeKind, list[str]]) -> Content:
-        """The present states of what changed. `told` has names from the change feed (`ChangeKind`)."""
+        """The present states of what changed. `told` has names from the change feed
+        (`ChangeKind`)."""
 
     @abstractmethod
-    def piece(self, revision: int, items: Sequence[Message], deleted: Sequence[str], *, continued: bool, token: str) -> Response:
+    def piece(
+        self,
+        revision: int,
+        items: Sequence[Message],
+        deleted: Sequence[str],
+        *,
+        continued: bool,
+        token: str,
+    ) -> Response:
         """One message with states."""
 
     @abstractmethod
@@ -70,48 +82,78 @@ class Topic(ABC, Generic[Response]):
         """One message with a mark."""
 
     def snapshot(self, cursors: Cursors) -> Callable[[UnitOfWork], Delivery[Response]]:
-        """Reads all states. Until the mark after them has come, a client can only start over: it would not know what it lacks."""
+        """Reads all states. Until the mark after them has come, a client can only start over: it
+        would not know what it lacks."""
 
         def read(uow: UnitOfWork) -> Delivery[Response]:
             token = cursors.snapshot()
-            return Delivery(uow.revision, self._pieces(uow.revision, self.everything(uow), before=token, after=token))
+            return Delivery(
+                uow.revision,
+                self._pieces(uow.revision, self.everything(uow), before=token, after=token),
+            )
 
         return read
 
-    def changes(self, cursors: Cursors, position: int) -> Callable[[UnitOfWork], Delivery[Response]]:
-        """Reads what changed after `position`, as it is now. Raises RevisionCompacted and RevisionInFuture."""
+    def changes(
+        self, cursors: Cursors, position: int
+    ) -> Callable[[UnitOfWork], Delivery[Response]]:
+        """Reads what changed after `position`, as it is now. Raises RevisionCompacted and
+        RevisionInFuture."""
 
         def read(uow: UnitOfWork) -> Delivery[Response]:
             revision, compacted = uow.revision, uow.feed.compacted()
             if position > revision:
                 raise RevisionInFuture(
-                    f"revision {position} does not exist yet, the newest is {revision}; resume with a token of this server",
+                    (
+                        f"revision {position} does not exist yet, the newest is {revision}; "
+                        "resume with a token of this server"
+                    ),
                     currentRevision=str(revision),
                 )
             if position < compacted:
                 raise RevisionCompacted(
-                    f"changes up to revision {compacted} are not kept any more; start again with a snapshot",
+                    (
+                        f"changes up to revision {compacted} are not kept any more; start again "
+                        "with a snapshot"
+                    ),
                     compactRevision=str(compacted),
                 )
-            told = {kind: sorted(found) for kind, found in uow.feed.between(position, revision, self.kinds).items()}
+            told = {
+                kind: sorted(found)
+                for kind, found in uow.feed.between(position, revision, self.kinds).items()
+            }
             content = self.changed(uow, told) if told else Content(())
-            pieces = self._pieces(revision, content, before=cursors.at(position), after=cursors.at(revision))
+            pieces = self._pieces(
+                revision, content, before=cursors.at(position), after=cursors.at(revision)
+            )
             return Delivery(revision, pieces)
 
         return read
 
-    def marked(self, cursors: Cursors, revision: int, *, now: int, snapshot_complete: bool = False) -> Response:
+    def marked(
+        self, cursors: Cursors, revision: int, *, now: int, snapshot_complete: bool = False
+    ) -> Response:
         """A mark at `revision`; `now` in µs since 1970."""
         send_time = Timestamp(seconds=now // 1_000_000, nanos=now % 1_000_000 * 1000)
-        mark = watch_pb2.WatchMark(revision=revision, snapshot_complete=snapshot_complete, send_time=send_time)
+        mark = watch_pb2.WatchMark(
+            revision=revision, snapshot_complete=snapshot_complete, send_time=send_time
+        )
         return self.mark(mark, cursors.at(revision))
 
-    def _pieces(self, revision: int, content: Content, *, before: str, after: str) -> list[Response]:
+    def _pieces(
+        self, revision: int, content: Content, *, before: str, after: str
+    ) -> list[Response]:
         """A token in the middle of a revision resumes before it, the last one after it."""
         batches = list(_batches(content))
         last = len(batches) - 1
         return [
-            self.piece(revision, items, deleted, continued=place < last, token=after if place == last else before)
+            self.piece(
+                revision,
+                items,
+                deleted,
+                continued=place < last,
+                token=after if place == last else before,
+            )
             for place, (items, deleted) in enumerate(batches)
         ]
 
@@ -152,15 +194,27 @@ class StockTopic(Topic[stock_service_pb2.WatchStocksResponse]):
         return Content(states.all_stocks(uow, self._products))
 
     def changed(self, uow: UnitOfWork, told: dict[ChangeKind, list[str]]) -> Content:
-        products = [name for name in told.get(ChangeKind.STOCK, ()) if not self._products or name in self._products]
+        products = [
+            name
+            for name in told.get(ChangeKind.STOCK, ())
+            if not self._products or name in self._products
+        ]
         found = states.stocks(uow, products)
         gone = [names.STOCK(self.merchant, product) for product in products if product not in found]
         return Content(found.values(), gone)
 
     def piece(
-        self, revision: int, items: Sequence[Message], deleted: Sequence[str], *, continued: bool, token: str
+        self,
+        revision: int,
+        items: Sequence[Message],
+        deleted: Sequence[str],
+        *,
+        continued: bool,
+        token: str,
     ) -> stock_service_pb2.WatchStocksResponse:
-        changes = stock_service_pb2.StockChanges(revision=revision, deleted_names=deleted, continued=continued)
+        changes = stock_service_pb2.StockChanges(
+            revision=revision, deleted_names=deleted, continued=continued
+        )
         changes.stocks.extend(items)  # type: ignore[arg-type] # a topic's own items
         return stock_service_pb2.WatchStocksResponse(changes=changes, resume_token=token)
 
@@ -179,7 +233,12 @@ class SyncTopic(Topic[sync_service_pb2.WatchSyncResponse]):
         *,
         can_sync: CanSync,
     ) -> None:
-        self.merchant, self._shops, self._subjects, self._can_sync = merchant, shops, subjects, can_sync
+        self.merchant, self._shops, self._subjects, self._can_sync = (
+            merchant,
+            shops,
+            subjects,
+            can_sync,
+        )
         # A shop's status counts its links by state, so it changes with them.
         self.kinds = subjects | {ChangeKind.LINK} if ChangeKind.SHOP in subjects else subjects
         self.scope = _scope("sync", merchant, sorted(shops), sorted(subjects))
@@ -221,9 +280,17 @@ class SyncTopic(Topic[sync_service_pb2.WatchSyncResponse]):
         return Content(items, gone)
 
     def piece(
-        self, revision: int, items: Sequence[Message], deleted: Sequence[str], *, continued: bool, token: str
+        self,
+        revision: int,
+        items: Sequence[Message],
+        deleted: Sequence[str],
+        *,
+        continued: bool,
+        token: str,
     ) -> sync_service_pb2.WatchSyncResponse:
-        changes = sync_service_pb2.SyncChanges(revision=revision, deleted_names=deleted, continued=continued)
+        changes = sync_service_pb2.SyncChanges(
+            revision=revision, deleted_names=deleted, continued=continued
+        )
         changes.items.extend(items)  # type: ignore[arg-type] # a topic's own items
         return sync_service_pb2.WatchSyncResponse(changes=changes, resume_token=token)
 

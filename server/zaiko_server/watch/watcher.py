@@ -45,11 +45,12 @@ class Owner(Protocol):
 
 
 class SyncWatcher:
-    """Serves WatchSync, WatchSyncSession and WatchStocks, and guards other streams. One per process; `drain` before the server
-    stops.
+    """Serves WatchSync, WatchSyncSession and WatchStocks, and guards other streams. One per
+    process; `drain` before the server stops.
 
-    Refusals are raised, for the interceptor that maps them. Only SLOW_CONSUMER ends the call from outside, because the handler is
-    then stuck in a write. Who calls (`security/calling.py`) is counted for the cap per caller, and must reach the merchant.
+    Refusals are raised, for the interceptor that maps them. Only SLOW_CONSUMER ends the call from
+    outside, because the handler is then stuck in a write. Who calls (`security/calling.py`) is
+    counted for the cap per caller, and must reach the merchant.
     """
 
     def __init__(
@@ -67,16 +68,23 @@ class SyncWatcher:
         self, request: sync_service_pb2.WatchSyncRequest, context: Context
     ) -> AsyncGenerator[sync_service_pb2.WatchSyncResponse, None]:
         """SyncService.WatchSync."""
-        async with contextlib.aclosing(self.guarded(self._sync_session(request).messages(), context)) as responses:
+        async with contextlib.aclosing(
+            self.guarded(self._sync_session(request).messages(), context)
+        ) as responses:
             async for response in responses:
                 yield response
 
     async def watch_sync_session(
         self, requests: AsyncIterator[sync_service_pb2.WatchSyncSessionRequest], context: Context
     ) -> AsyncGenerator[sync_service_pb2.WatchSyncSessionResponse, None]:
-        """SyncService.WatchSyncSession. The stream takes a seat, and so does each of its watches."""
-        conversation = Conversation(self.hub, self._sync_session, check=lambda r: check(r, now=self._chance.now()))
-        async with contextlib.aclosing(self.guarded(conversation.responses(requests), context, conversation.close)) as responses:
+        """SyncService.WatchSyncSession. The stream takes a seat, and so does each of its
+        watches."""
+        conversation = Conversation(
+            self.hub, self._sync_session, check=lambda r: check(r, now=self._chance.now())
+        )
+        async with contextlib.aclosing(
+            self.guarded(conversation.responses(requests), context, conversation.close)
+        ) as responses:
             async for response in responses:
                 yield response
 
@@ -92,21 +100,32 @@ class SyncWatcher:
                 yield response
 
     async def drain(self, grace: float = 5.0) -> bool:
-        """End every watch with a mark and SERVER_DRAINING, and admit no more; whether all had ended within `grace` seconds. Call it
-        before `grpc.aio.Server.stop`, which would only cancel them."""
+        """End every watch with a mark and SERVER_DRAINING, and admit no more; whether all had ended
+        within `grace` seconds. Call it before `grpc.aio.Server.stop`, which would only cancel
+        them."""
         return await self.hub.drain(grace)
 
-    def _sync_session(self, request: sync_service_pb2.WatchSyncRequest) -> Session[sync_service_pb2.WatchSyncResponse]:
+    def _sync_session(
+        self, request: sync_service_pb2.WatchSyncRequest
+    ) -> Session[sync_service_pb2.WatchSyncResponse]:
         [merchant] = names.MERCHANT.ids(request.parent)
         shops = _ids(names.SHOP, merchant, "filter.shops", request.filter.shops)
-        subjects = frozenset(_SUBJECTS[subject] for subject in request.filter.subjects) or frozenset(_SUBJECTS.values())
-        return self._session(SyncTopic(merchant, shops, subjects, can_sync=self._owner.can_sync), request.start)
+        subjects = frozenset(
+            _SUBJECTS[subject] for subject in request.filter.subjects
+        ) or frozenset(_SUBJECTS.values())
+        return self._session(
+            SyncTopic(merchant, shops, subjects, can_sync=self._owner.can_sync), request.start
+        )
 
     def _session(self, topic: Topic[Response], start: watch_pb2.WatchStart) -> Session[Response]:
         check_reach(topic.merchant)
         cursors = Cursors(self._owner.token_key.encode(), self._owner.epoch, topic.scope)
         resumed = start.WhichOneof("position") == "resume_token"
-        seconds = start.bookmark_interval.ToTimedelta().total_seconds() if start.HasField("bookmark_interval") else None
+        seconds = (
+            start.bookmark_interval.ToTimedelta().total_seconds()
+            if start.HasField("bookmark_interval")
+            else None
+        )
         return Session(
             self.hub,
             topic,
@@ -117,9 +136,13 @@ class SyncWatcher:
         )
 
     async def guarded(
-        self, responses: AsyncGenerator[Any, None], context: Context, close: Callable[[], None] = lambda: None
+        self,
+        responses: AsyncGenerator[Any, None],
+        context: Context,
+        close: Callable[[], None] = lambda: None,
     ) -> AsyncGenerator[Any, None]:
-        """One stream: it has a seat while it lasts, and ends when its client does not read. `close` ends what else it began."""
+        """One stream: it has a seat while it lasts, and ends when its client does not read. `close`
+        ends what else it began."""
         leave = self.hub.take_seat(caller().id)
         guard = WriteGuard(context, self._limits.blocked)
 
@@ -128,7 +151,8 @@ class SyncWatcher:
             guard.disarm()
             leave()
 
-        # A call that is cancelled while its handler is stuck in a write may never come back into this generator.
+        # A call that is cancelled while its handler is stuck in a write may never come back into
+        # this generator.
         context.add_done_callback(end)  # type: ignore[arg-type] # the stubs make a class of the callback's type
         try:
             async with contextlib.aclosing(responses) as messages:
@@ -147,7 +171,13 @@ def _ids(kind: names.Name, merchant: str, field: str, given: Iterable[str]) -> f
         if not kind.matches(name):
             wrong.append((f"{field}[{place}]", "name.form", kind.complaint(name)))
         elif kind.ids(name)[0] != merchant:
-            wrong.append((f"{field}[{place}]", "name.parent", f"{name!r} belongs to another merchant than the parent"))
+            wrong.append(
+                (
+                    f"{field}[{place}]",
+                    "name.parent",
+                    f"{name!r} belongs to another merchant than the parent",
+                )
+            )
         else:
             found.add(kind.ids(name)[-1])
     if wrong:

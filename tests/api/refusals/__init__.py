@@ -1,5 +1,5 @@
-"""Every reason that the protos document for an RPC, made to happen, in a module for each noun. `tests/api/test_refusals.py` walks
-the cases."""
+"""Every reason that the protos document for an RPC, made to happen, in a module for each noun.
+`tests/api/test_refusals.py` walks the cases."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ Setup = Callable[[Api, World], Awaitable[Any]]
 
 @dataclass(frozen=True)
 class Case:
-    """`setup` makes the state and gives the request; `metadata` is what the error must tell, `{}` standing for the merchant."""
+    """`setup` makes the state and gives the request; `metadata` is what the error must tell, `{}`
+    standing for the merchant."""
 
     rpc: str
     reason: str
@@ -29,7 +30,10 @@ CASES: list[Case] = []
 
 
 def case(
-    rpc: str, reason: str, metadata: dict[str, str] | None = None, violations: dict[str, str] | None = None
+    rpc: str,
+    reason: str,
+    metadata: dict[str, str] | None = None,
+    violations: dict[str, str] | None = None,
 ) -> Callable[[Setup], Setup]:
     """Registers the setup of one case; may be used several times on one."""
 

@@ -11,9 +11,13 @@ from api.requests import furnish
 from zaiko.v1 import link_pb2, link_service_pb2
 
 
-def _create(world: World, listing: str = "one/listings/l1", product: str = "apple", sync: bool = False) -> Any:
+def _create(
+    world: World, listing: str = "one/listings/l1", product: str = "apple", sync: bool = False
+) -> Any:
     shop = listing.partition("/")[0]
-    made = link_pb2.Link(listing=world(f"shops/{listing}"), product=world(f"products/{product}"), sync_enabled=sync)
+    made = link_pb2.Link(
+        listing=world(f"shops/{listing}"), product=world(f"products/{product}"), sync_enabled=sync
+    )
     return link_service_pb2.CreateLinkRequest(parent=world(f"shops/{shop}"), link=made)
 
 
@@ -44,7 +48,11 @@ async def connector_not_loaded(api: Api, world: World) -> Any:
     return _create(world, "lost/listings/l8", sync=True)
 
 
-@case("LinkService.CreateLink", "CONNECTOR_CANNOT_SET_INVENTORY", {"connector": "toy-readonly", "owner": "PLATFORM"})
+@case(
+    "LinkService.CreateLink",
+    "CONNECTOR_CANNOT_SET_INVENTORY",
+    {"connector": "toy-readonly", "owner": "PLATFORM"},
+)
 async def connector_cannot_set(api: Api, world: World) -> Any:
     return _create(world, "look/listings/l7", sync=True)
 
@@ -73,7 +81,11 @@ async def linking_no_listing(api: Api, world: World) -> Any:
     return _create(world, "one/listings/l9")
 
 
-@case("LinkService.CreateLink", "INVALID_FIELD", violations={"link.bundle.parts[1].product": "repeated.unique"})
+@case(
+    "LinkService.CreateLink",
+    "INVALID_FIELD",
+    violations={"link.bundle.parts[1].product": "repeated.unique"},
+)
 async def bundle_with_a_product_twice(api: Api, world: World) -> Any:
     request = _create(world)
     part = link_pb2.Bundle.Part(product=world("products/apple"), count=1)
@@ -97,18 +109,35 @@ async def one_of_a_batch_has_vanished(api: Api, world: World) -> Any:
     return _batch(world, _create(world), _create(world, "one/listings/l4"))
 
 
-@case("LinkService.BatchCreateLinks", "RESOURCE_NOT_FOUND", {"index": "2", "resource": "{}/products/kiwi"})
+@case(
+    "LinkService.BatchCreateLinks",
+    "RESOURCE_NOT_FOUND",
+    {"index": "2", "resource": "{}/products/kiwi"},
+)
 async def one_of_a_batch_has_no_product(api: Api, world: World) -> Any:
-    return _batch(world, _create(world), _create(world, "one/listings/l2"), _create(world, "one/listings/l3", "kiwi"))
+    return _batch(
+        world,
+        _create(world),
+        _create(world, "one/listings/l2"),
+        _create(world, "one/listings/l3", "kiwi"),
+    )
 
 
 @case("LinkService.BatchCreateLinks", "CONNECTOR_CANNOT_SET_INVENTORY", {"index": "2"})
 async def one_of_a_batch_cannot_be_synced(api: Api, world: World) -> Any:
-    links = [_create(world, sync=True), _create(world, "two/listings/l6", sync=True), _create(world, "look/listings/l7", sync=True)]
+    links = [
+        _create(world, sync=True),
+        _create(world, "two/listings/l6", sync=True),
+        _create(world, "look/listings/l7", sync=True),
+    ]
     return _batch(world, *links)
 
 
-@case("LinkService.BatchCreateLinks", "LISTING_ALREADY_LINKED", {"index": "1", "link": "{}/shops/one/links/l5"})
+@case(
+    "LinkService.BatchCreateLinks",
+    "LISTING_ALREADY_LINKED",
+    {"index": "1", "link": "{}/shops/one/links/l5"},
+)
 async def one_of_a_batch_is_linked(api: Api, world: World) -> Any:
     await world.write(furnish)
     return _batch(world, _create(world, "two/listings/l6"), _create(world, "one/listings/l5"))
@@ -136,7 +165,9 @@ async def too_many_links(api: Api, world: World) -> Any:
 
 
 def update_link(world: World, listing: str, shop: str = "one", **fields: Any) -> Any:
-    return link_service_pb2.UpdateLinkRequest(link=link_pb2.Link(name=world(f"shops/{shop}/links/{listing}"), **fields))
+    return link_service_pb2.UpdateLinkRequest(
+        link=link_pb2.Link(name=world(f"shops/{shop}/links/{listing}"), **fields)
+    )
 
 
 @case("LinkService.UpdateLink", "FIELD_MASK_INVALID", {"paths": "status,nothing"})
@@ -184,7 +215,11 @@ async def unlinking_nothing(api: Api, world: World) -> Any:
     return link_service_pb2.DeleteLinkRequest(name=world("shops/one/links/l1"))
 
 
-@case("LinkService.BatchDeleteLinks", "RESOURCE_NOT_FOUND", {"resource": "{}/shops/one/links/l1", "index": "1"})
+@case(
+    "LinkService.BatchDeleteLinks",
+    "RESOURCE_NOT_FOUND",
+    {"resource": "{}/shops/one/links/l1", "index": "1"},
+)
 async def unlinking_one_that_is_not_linked(api: Api, world: World) -> Any:
     await world.write(furnish)
     names = [world("shops/one/links/l5"), world("shops/one/links/l1")]
@@ -193,12 +228,16 @@ async def unlinking_one_that_is_not_linked(api: Api, world: World) -> Any:
 
 @case("LinkService.BatchDeleteLinks", "DUPLICATE_IN_BATCH", {"index": "1"})
 async def unlinking_twice(api: Api, world: World) -> Any:
-    return link_service_pb2.BatchDeleteLinksRequest(parent=world("shops/one"), names=[world("shops/one/links/l5")] * 2)
+    return link_service_pb2.BatchDeleteLinksRequest(
+        parent=world("shops/one"), names=[world("shops/one/links/l5")] * 2
+    )
 
 
 @case("LinkService.BatchDeleteLinks", "INVALID_NAME", violations={"names[0]": "name.parent"})
 async def unlinking_in_another_shop(api: Api, world: World) -> Any:
-    return link_service_pb2.BatchDeleteLinksRequest(parent=world("shops/two"), names=[world("shops/one/links/l5")])
+    return link_service_pb2.BatchDeleteLinksRequest(
+        parent=world("shops/two"), names=[world("shops/one/links/l5")]
+    )
 
 
 @case("LinkService.BulkLink", "OPERATION_ACTIVE")

@@ -1,4 +1,5 @@
-"""Merchants that are there already, fields that do not change; and sync that a merchant does not offer."""
+"""Merchants that are there already, fields that do not change; and sync that a merchant does not
+offer."""
 
 from __future__ import annotations
 
@@ -11,7 +12,10 @@ from zaiko.v1 import merchant_pb2, merchant_service_pb2
 
 async def withdraw_sync(api: Api, world: World) -> None:
     merchant = merchant_pb2.Merchant(name=world.name, inventory_sync_available=False)
-    await api.call("MerchantService.UpdateMerchant", merchant_service_pb2.UpdateMerchantRequest(merchant=merchant))
+    await api.call(
+        "MerchantService.UpdateMerchant",
+        merchant_service_pb2.UpdateMerchantRequest(merchant=merchant),
+    )
 
 
 @case("MerchantService.CreateMerchant", "RESOURCE_EXISTS", {"resource": "{}"})
@@ -22,6 +26,8 @@ async def merchant_exists(api: Api, world: World) -> Any:
 
 @case("MerchantService.UpdateMerchant", "FIELD_MASK_INVALID", {"paths": "create_time"})
 async def updating_a_merchants_time(api: Api, world: World) -> Any:
-    request = merchant_service_pb2.UpdateMerchantRequest(merchant=merchant_pb2.Merchant(name=world.name))
+    request = merchant_service_pb2.UpdateMerchantRequest(
+        merchant=merchant_pb2.Merchant(name=world.name)
+    )
     request.update_mask.paths.append("create_time")
     return request

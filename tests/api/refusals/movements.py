@@ -12,7 +12,11 @@ from zaiko_core.app.records import WarehouseRecord
 
 
 def _receipt(world: World, **fields: Any) -> Any:
-    values = {"product": world("products/apple"), "warehouse": world("warehouses/tokyo"), "quantity": 1}
+    values = {
+        "product": world("products/apple"),
+        "warehouse": world("warehouses/tokyo"),
+        "quantity": 1,
+    }
     return stock_service_pb2.RecordReceiptRequest(**values | fields)
 
 
@@ -31,7 +35,11 @@ async def cause_of_another_receipt(api: Api, world: World) -> Any:
     return _receipt(world, cause_key="seed", quantity=11)
 
 
-@case("StockService.RecordReceipt", "INVALID_FIELD", violations={"occur_time": "timestamp.lt_now", "quantity": "int32.gte"})
+@case(
+    "StockService.RecordReceipt",
+    "INVALID_FIELD",
+    violations={"occur_time": "timestamp.lt_now", "quantity": "int32.gte"},
+)
 async def a_receipt_of_tomorrow(api: Api, world: World) -> Any:
     request = _receipt(world, quantity=0)
     request.occur_time.GetCurrentTime()
@@ -43,9 +51,15 @@ def _delivery(world: World, *items: Any) -> Any:
     return stock_service_pb2.BatchRecordReceiptsRequest(parent=world.name, requests=items)
 
 
-@case("StockService.BatchRecordReceipts", "DUPLICATE_IN_BATCH", {"index": "2", "field": "requests[2].cause_key"})
+@case(
+    "StockService.BatchRecordReceipts",
+    "DUPLICATE_IN_BATCH",
+    {"index": "2", "field": "requests[2].cause_key"},
+)
 async def a_delivery_with_a_cause_twice(api: Api, world: World) -> Any:
-    return _delivery(world, _receipt(world, cause_key="k"), _receipt(world), _receipt(world, cause_key="k"))
+    return _delivery(
+        world, _receipt(world, cause_key="k"), _receipt(world), _receipt(world, cause_key="k")
+    )
 
 
 @case("StockService.BatchRecordReceipts", "CAUSE_KEY_REUSED", {"cause": "seed", "index": "1"})
@@ -61,19 +75,29 @@ async def a_delivery_with_an_archived_product(api: Api, world: World) -> Any:
     return _delivery(world, *others, _receipt(world, product=world("products/old")))
 
 
-@case("StockService.BatchRecordReceipts", "STOCK_LIMIT_EXCEEDED", {"product": "apple", "index": "1"})
+@case(
+    "StockService.BatchRecordReceipts", "STOCK_LIMIT_EXCEEDED", {"product": "apple", "index": "1"}
+)
 async def a_delivery_that_is_too_much_in_sum(api: Api, world: World) -> Any:
     half = {"quantity": 500_000_000}
     pear = _receipt(world, product=world("products/pear"))
     return _delivery(world, pear, _receipt(world, **half), _receipt(world, **half))
 
 
-@case("StockService.BatchRecordReceipts", "RESOURCE_NOT_FOUND", {"resource": "{}/warehouses/kobe", "index": "1"})
+@case(
+    "StockService.BatchRecordReceipts",
+    "RESOURCE_NOT_FOUND",
+    {"resource": "{}/warehouses/kobe", "index": "1"},
+)
 async def a_delivery_to_nowhere(api: Api, world: World) -> Any:
     return _delivery(world, _receipt(world), _receipt(world, warehouse=world("warehouses/kobe")))
 
 
-@case("StockService.BatchRecordReceipts", "INVALID_FIELD", violations={"requests[1].request_id": "string.const"})
+@case(
+    "StockService.BatchRecordReceipts",
+    "INVALID_FIELD",
+    violations={"requests[1].request_id": "string.const"},
+)
 async def a_delivery_with_an_id_inside(api: Api, world: World) -> Any:
     return _delivery(world, _receipt(world), _receipt(world, request_id=str(uuid.uuid4())))
 
@@ -81,7 +105,9 @@ async def a_delivery_with_an_id_inside(api: Api, world: World) -> Any:
 @case("StockService.BatchRecordReceipts", "MESSAGE_TOO_LARGE", {"limit": str(4 << 20)})
 async def a_delivery_whose_answer_a_client_would_not_take(api: Api, world: World) -> Any:
     note = "\N{CJK UNIFIED IDEOGRAPH-20BB7}" * 1000
-    request = _delivery(world, *(_receipt(world, note=note, cause_key=f"{number:064d}") for number in range(1000)))
+    request = _delivery(
+        world, *(_receipt(world, note=note, cause_key=f"{number:064d}") for number in range(1000))
+    )
     assert request.ByteSize() < 4 << 20
     return request
 
@@ -134,7 +160,9 @@ async def deallocating_what_is_not_held(api: Api, world: World) -> Any:
 
 @case("StockService.ShipStock", "DEMAND_EXCEEDED", {"held": "2"})
 async def shipping_more_than_is_held(api: Api, world: World) -> Any:
-    await api.call("StockService.AllocateStock", _binding(world, stock_service_pb2.AllocateStockRequest, 2))
+    await api.call(
+        "StockService.AllocateStock", _binding(world, stock_service_pb2.AllocateStockRequest, 2)
+    )
     return _binding(world, stock_service_pb2.ShipStockRequest, 3)
 
 

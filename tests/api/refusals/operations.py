@@ -18,7 +18,11 @@ async def cancelling_what_has_ended(api: Api, world: World) -> Any:
 
     def end(uow: Any) -> None:
         record = uow.operations.get(OPERATION)
-        uow.operations.put(replace(record, state=OperationState.SUCCEEDED, ended_at=uow.now, result={"listings": 0}))
+        uow.operations.put(
+            replace(
+                record, state=OperationState.SUCCEEDED, ended_at=uow.now, result={"listings": 0}
+            )
+        )
 
     await world.write(end)
     return operation_service_pb2.CancelOperationRequest(name=world(f"operations/{OPERATION}"))

@@ -19,13 +19,19 @@ from zaiko_core.domain.demand import OrderState
 async def an_order_with_nothing_open(api: Api, world: World) -> Any:
     def close(uow: UnitOfWork) -> None:
         record = uow.orders.get("one", ["gid://toy/1"])["gid://toy/1"]
-        orders.ingest(uow, "one", [replace(record, state=OrderState.CANCELLED, version=record.version + 1)])
+        orders.ingest(
+            uow, "one", [replace(record, state=OrderState.CANCELLED, version=record.version + 1)]
+        )
 
     await world.write(close)
     return order_service_pb2.ReleaseOrderRequest(name=world(ORDER))
 
 
-@case("OrderService.PreviewSuspectPolicy", "INVALID_FIELD", violations={"policy.archived_release_days": "int32.lte"})
+@case(
+    "OrderService.PreviewSuspectPolicy",
+    "INVALID_FIELD",
+    violations={"policy.archived_release_days": "int32.lte"},
+)
 async def a_policy_of_too_many_days(api: Api, world: World) -> Any:
     request = REQUESTS["OrderService.PreviewSuspectPolicy"](world)
     request.policy.archived_release_days = 366

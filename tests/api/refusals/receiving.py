@@ -1,4 +1,5 @@
-"""Products that are synced already, additions that are settled, and shops that cannot be cut over."""
+"""Products that are synced already, additions that are settled, and shops that cannot be cut
+over."""
 
 from __future__ import annotations
 
@@ -13,7 +14,9 @@ from zaiko.v1 import receiving_service_pb2, shop_service_pb2
 
 
 def _receiving(world: World, product: str = "fig", enabled: bool = True) -> Any:
-    return receiving_service_pb2.SetReceivingOnlyRequest(product=world(f"products/{product}"), enabled=enabled)
+    return receiving_service_pb2.SetReceivingOnlyRequest(
+        product=world(f"products/{product}"), enabled=enabled
+    )
 
 
 @case("ReceivingService.SetReceivingOnly", "MODE_CONFLICT", {"link": "{}/shops/one/links/l5"})
@@ -53,7 +56,9 @@ async def cutting_over_twice(api: Api, world: World) -> Any:
 
 @case("ReceivingService.CutOver", "SHOP_PAUSED")
 async def cutting_over_a_paused_shop(api: Api, world: World) -> Any:
-    await api.call("ShopService.PauseShop", shop_service_pb2.PauseShopRequest(name=world("shops/one")))
+    await api.call(
+        "ShopService.PauseShop", shop_service_pb2.PauseShopRequest(name=world("shops/one"))
+    )
     return REQUESTS["ReceivingService.CutOver"](world)
 
 

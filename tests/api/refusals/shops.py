@@ -45,7 +45,9 @@ async def settings_that_do_not_fit(api: Api, world: World) -> Any:
 
 
 def _update_shop(world: World, shop: str = "one", **fields: Any) -> Any:
-    return shop_service_pb2.UpdateShopRequest(shop=shop_pb2.Shop(name=world(f"shops/{shop}"), **fields))
+    return shop_service_pb2.UpdateShopRequest(
+        shop=shop_pb2.Shop(name=world(f"shops/{shop}"), **fields)
+    )
 
 
 @case("ShopService.UpdateShop", "FIELD_MASK_INVALID", {"paths": "connector"})
@@ -53,7 +55,9 @@ async def moving_a_shop_to_another_platform(api: Api, world: World) -> Any:
     return _update_shop(world, display_name="Other", connector="connectors/toy-readonly")
 
 
-@case("ShopService.UpdateShop", "INVALID_FIELD", violations={"shop.secrets.token": "settings.missing"})
+@case(
+    "ShopService.UpdateShop", "INVALID_FIELD", violations={"shop.secrets.token": "settings.missing"}
+)
 async def removing_a_secret_that_is_needed(api: Api, world: World) -> Any:
     return _update_shop(world, secrets={"token": ""})
 
@@ -110,5 +114,7 @@ async def refreshing_a_lost_shop(api: Api, world: World) -> Any:
 
 @case("ShopService.RefreshListings", "SHOP_PAUSED", {"owner": "MERCHANT"})
 async def refreshing_a_paused_shop(api: Api, world: World) -> Any:
-    await api.call("ShopService.PauseShop", shop_service_pb2.PauseShopRequest(name=world("shops/one")))
+    await api.call(
+        "ShopService.PauseShop", shop_service_pb2.PauseShopRequest(name=world("shops/one"))
+    )
     return shop_service_pb2.RefreshListingsRequest(parent=world("shops/one"))

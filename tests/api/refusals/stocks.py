@@ -1,4 +1,5 @@
-"""Stocks that are not there or have changed, revisions that are not known, and oversells that never were."""
+"""Stocks that are not there or have changed, revisions that are not known, and oversells that never
+were."""
 
 from __future__ import annotations
 
@@ -12,10 +13,14 @@ from zaiko.v1 import stock_service_pb2
 
 @case("StockService.ExplainStock", "REVISION_IN_FUTURE", {"owner": "SYSTEM"})
 async def explaining_what_is_to_come(api: Api, world: World) -> Any:
-    return stock_service_pb2.ExplainStockRequest(product=world("products/apple"), at_revision=1_000_000)
+    return stock_service_pb2.ExplainStockRequest(
+        product=world("products/apple"), at_revision=1_000_000
+    )
 
 
-@case("StockService.ExplainStock", "REVISION_COMPACTED", {"compactRevision": "9", "owner": "SYSTEM"})
+@case(
+    "StockService.ExplainStock", "REVISION_COMPACTED", {"compactRevision": "9", "owner": "SYSTEM"}
+)
 async def explaining_what_is_forgotten(api: Api, world: World) -> Any:
     await world.write(lambda uow: uow.ledger.forget(older_than=0, known_from=9))
     await world.write(furnish)
@@ -29,7 +34,9 @@ async def explaining_no_product(api: Api, world: World) -> Any:
     return stock_service_pb2.ExplainStockRequest(product=world("products/kiwi"))
 
 
-@case("StockService.GetOversell", "RESOURCE_NOT_FOUND", {"resource": "{}/oversells/0000000000000099"})
+@case(
+    "StockService.GetOversell", "RESOURCE_NOT_FOUND", {"resource": "{}/oversells/0000000000000099"}
+)
 async def no_oversell(api: Api, world: World) -> Any:
     return stock_service_pb2.GetOversellRequest(name=world("oversells/0000000000000099"))
 
@@ -41,7 +48,10 @@ async def one_of_several_stocks_is_missing(api: Api, world: World) -> Any:
 
 
 def _reserves(world: World, *products: str) -> Any:
-    items = [stock_service_pb2.SetReserveRequest(product=world(f"products/{product}"), reserve=1) for product in products]
+    items = [
+        stock_service_pb2.SetReserveRequest(product=world(f"products/{product}"), reserve=1)
+        for product in products
+    ]
     return stock_service_pb2.BatchSetReservesRequest(parent=world.name, requests=items)
 
 

@@ -21,7 +21,9 @@ async def no_such_run_to_cancel(api: Api, world: World) -> Any:
 
 @case("SyncService.SyncNow", "SHOP_PAUSED", {"shop": "{}/shops/one"})
 async def syncing_a_paused_shop(api: Api, world: World) -> Any:
-    await api.call("ShopService.PauseShop", shop_service_pb2.PauseShopRequest(name=world("shops/one")))
+    await api.call(
+        "ShopService.PauseShop", shop_service_pb2.PauseShopRequest(name=world("shops/one"))
+    )
     return sync_service_pb2.SyncNowRequest(shop=world("shops/one"))
 
 

@@ -24,7 +24,11 @@ async def a_token_for_nobody(api: Api, world: World) -> Any:
     return request
 
 
-@case("TokenService.CreateToken", "INVALID_FIELD", violations={"token.expire_time": "timestamp.future"})
+@case(
+    "TokenService.CreateToken",
+    "INVALID_FIELD",
+    violations={"token.expire_time": "timestamp.future"},
+)
 async def a_token_that_has_ended(api: Api, world: World) -> Any:
     request = REQUESTS["TokenService.CreateToken"](world)
     request.token.expire_time.FromSeconds(1)

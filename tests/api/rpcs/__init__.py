@@ -1,5 +1,5 @@
-"""The happy path of every RPC, in a module for each noun: that an RPC does what its comment says, and answers in the documented
-shape. `tests/api/test_rpcs.py` walks them."""
+"""The happy path of every RPC, in a module for each noun: that an RPC does what its comment says,
+and answers in the documented shape. `tests/api/test_rpcs.py` walks them."""
 
 from __future__ import annotations
 

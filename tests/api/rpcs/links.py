@@ -9,13 +9,23 @@ from api.rpcs import happy
 from zaiko.v1 import link_pb2, link_service_pb2, operation_pb2, order_service_pb2, stock_service_pb2
 
 
-def link(world: World, listing: str = "l1", product: str = "apple", *, sync: bool = False) -> link_pb2.Link:
-    return link_pb2.Link(listing=world(f"shops/one/listings/{listing}"), product=world(f"products/{product}"), sync_enabled=sync)
+def link(
+    world: World, listing: str = "l1", product: str = "apple", *, sync: bool = False
+) -> link_pb2.Link:
+    return link_pb2.Link(
+        listing=world(f"shops/one/listings/{listing}"),
+        product=world(f"products/{product}"),
+        sync_enabled=sync,
+    )
 
 
-async def linked(api: Api, world: World, listing: str = "l1", product: str = "apple", *, sync: bool = True) -> Any:
+async def linked(
+    api: Api, world: World, listing: str = "l1", product: str = "apple", *, sync: bool = True
+) -> Any:
     """A link that was just made."""
-    request = link_service_pb2.CreateLinkRequest(parent=world("shops/one"), link=link(world, listing, product, sync=sync))
+    request = link_service_pb2.CreateLinkRequest(
+        parent=world("shops/one"), link=link(world, listing, product, sync=sync)
+    )
     return await api.call("LinkService.CreateLink", request)
 
 
@@ -29,7 +39,9 @@ async def create_link(api: Api, world: World) -> None:
     assert answer.link.status.sku == "A-1"
     (counted,) = answer.counted
     assert (counted.order_number, counted.quantity, answer.counted_units) == ("#1", 2, 2)
-    order = await api.call("OrderService.GetOrder", order_service_pb2.GetOrderRequest(name=counted.order))
+    order = await api.call(
+        "OrderService.GetOrder", order_service_pb2.GetOrderRequest(name=counted.order)
+    )
     assert order.order.external_id == "gid://toy/1"
 
 
@@ -41,7 +53,10 @@ async def batch_create_links(api: Api, world: World) -> None:
             link_pb2.Bundle.Part(product=world("products/pear"), count=1),
         ]
     )
-    links = [link(world, "l3"), link_pb2.Link(listing=world("shops/two/listings/l6"), bundle=bundle, sync_enabled=True)]
+    links = [
+        link(world, "l3"),
+        link_pb2.Link(listing=world("shops/two/listings/l6"), bundle=bundle, sync_enabled=True),
+    ]
     requests = [link_service_pb2.CreateLinkRequest(link=item) for item in links]
 
     answer = await api.call(
@@ -49,7 +64,10 @@ async def batch_create_links(api: Api, world: World) -> None:
         link_service_pb2.BatchCreateLinksRequest(parent=world("shops/-"), requests=requests),
     )
 
-    assert [item.name for item in answer.links] == [world("shops/one/links/l3"), world("shops/two/links/l6")]
+    assert [item.name for item in answer.links] == [
+        world("shops/one/links/l3"),
+        world("shops/two/links/l6"),
+    ]
     assert sorted((part.product, part.count) for part in answer.links[1].bundle.parts) == [
         (world("products/apple"), 2),
         (world("products/pear"), 1),
@@ -74,12 +92,17 @@ async def update_link(api: Api, world: World) -> None:
 @happy("LinkService.DeleteLink")
 async def delete_link(api: Api, world: World) -> None:
     made = await linked(api, world)
-    request = link_service_pb2.DeleteLinkRequest(name=made.link.name, release_orders=True, etag=made.link.etag)
+    request = link_service_pb2.DeleteLinkRequest(
+        name=made.link.name, release_orders=True, etag=made.link.etag
+    )
 
     answer = await api.call("LinkService.DeleteLink", request)
 
     assert answer.released_units == 2
-    stock = await api.call("StockService.GetStock", stock_service_pb2.GetStockRequest(name=world("products/apple/stock")))
+    stock = await api.call(
+        "StockService.GetStock",
+        stock_service_pb2.GetStockRequest(name=world("products/apple/stock")),
+    )
     assert stock.stock.free == 10
 
 
@@ -90,9 +113,14 @@ async def batch_delete_links(api: Api, world: World) -> None:
 
     await api.call("LinkService.BatchDeleteLinks", request)
 
-    left = await api.call("LinkService.ListLinks", link_service_pb2.ListLinksRequest(parent=world("shops/-")))
+    left = await api.call(
+        "LinkService.ListLinks", link_service_pb2.ListLinksRequest(parent=world("shops/-"))
+    )
     assert not left.links
-    stock = await api.call("StockService.GetStock", stock_service_pb2.GetStockRequest(name=world("products/apple/stock")))
+    stock = await api.call(
+        "StockService.GetStock",
+        stock_service_pb2.GetStockRequest(name=world("products/apple/stock")),
+    )
     assert stock.stock.free == 8  # what was ordered is still to be shipped
 
 
@@ -111,18 +139,25 @@ async def list_links(api: Api, world: World) -> None:
     async def found(**fields: Any) -> list[str]:
         wanted = link_service_pb2.ListLinksRequest.Filter(**fields)
         request = link_service_pb2.ListLinksRequest(parent=world("shops/one"), filter=wanted)
-        return [item.name.rpartition("/")[2] for item in (await api.call("LinkService.ListLinks", request)).links]
+        return [
+            item.name.rpartition("/")[2]
+            for item in (await api.call("LinkService.ListLinks", request)).links
+        ]
 
     assert await found() == ["l1", "l2"]
     assert await found(product=world("products/pear")) == ["l2"]
     assert await found(sync_enabled=True) == ["l1"]
     assert await found(sync_enabled=False) == ["l2"]
-    assert await found(states=[link_pb2.LinkStatus.STATE_DISABLED, link_pb2.LinkStatus.STATE_HELD]) == ["l2"]
+    assert await found(
+        states=[link_pb2.LinkStatus.STATE_DISABLED, link_pb2.LinkStatus.STATE_HELD]
+    ) == ["l2"]
 
 
 @happy("LinkService.BulkLink")
 async def bulk_link(api: Api, world: World) -> None:
-    request = link_service_pb2.BulkLinkRequest(parent=world("shops/one"), enable_sync=True, dry_run=True)
+    request = link_service_pb2.BulkLinkRequest(
+        parent=world("shops/one"), enable_sync=True, dry_run=True
+    )
 
     answer = await api.call("LinkService.BulkLink", request)
 

@@ -26,7 +26,9 @@ async def create_merchant(api: Api, world: World) -> None:
 
 @happy("MerchantService.GetMerchant")
 async def get_merchant(api: Api, world: World) -> None:
-    answer = await api.call("MerchantService.GetMerchant", merchant_service_pb2.GetMerchantRequest(name=world.name))
+    answer = await api.call(
+        "MerchantService.GetMerchant", merchant_service_pb2.GetMerchantRequest(name=world.name)
+    )
 
     assert answer.merchant.display_name == "Acme"
     assert answer.revision > answer.merchant.revision
@@ -34,7 +36,9 @@ async def get_merchant(api: Api, world: World) -> None:
 
 @happy("MerchantService.ListMerchants")
 async def list_merchants(api: Api, world: World) -> None:
-    answer = await api.call("MerchantService.ListMerchants", merchant_service_pb2.ListMerchantsRequest(page_size=1000))
+    answer = await api.call(
+        "MerchantService.ListMerchants", merchant_service_pb2.ListMerchantsRequest(page_size=1000)
+    )
 
     names = [merchant.name for merchant in answer.merchants]
     assert world.name in names
@@ -46,17 +50,25 @@ async def update_merchant(api: Api, world: World) -> None:
     await linked(api, world, sync=True)
     off = merchant_pb2.Merchant(name=world.name, inventory_sync_available=False)
 
-    answer = await api.call("MerchantService.UpdateMerchant", merchant_service_pb2.UpdateMerchantRequest(merchant=off))
+    answer = await api.call(
+        "MerchantService.UpdateMerchant", merchant_service_pb2.UpdateMerchantRequest(merchant=off)
+    )
 
     assert answer.merchant.inventory_sync_available is False
     assert answer.merchant.display_name == "Acme"
-    held = await api.call("LinkService.GetLink", link_service_pb2.GetLinkRequest(name=world("shops/one/links/l1")))
+    held = await api.call(
+        "LinkService.GetLink", link_service_pb2.GetLinkRequest(name=world("shops/one/links/l1"))
+    )
     assert held.link.sync_enabled
     assert held.link.status.state == link_pb2.LinkStatus.STATE_HELD
     assert held.link.status.problem.owner == 1  # the merchant's, who asks the operator
 
     on = merchant_pb2.Merchant(name=world.name, inventory_sync_available=True)
-    await api.call("MerchantService.UpdateMerchant", merchant_service_pb2.UpdateMerchantRequest(merchant=on))
-    again = await api.call("LinkService.GetLink", link_service_pb2.GetLinkRequest(name=world("shops/one/links/l1")))
+    await api.call(
+        "MerchantService.UpdateMerchant", merchant_service_pb2.UpdateMerchantRequest(merchant=on)
+    )
+    again = await api.call(
+        "LinkService.GetLink", link_service_pb2.GetLinkRequest(name=world("shops/one/links/l1"))
+    )
     assert again.link.status.state == link_pb2.LinkStatus.STATE_PENDING
     assert not again.link.status.HasField("problem")

@@ -12,7 +12,9 @@ from zaiko.v1 import movement_pb2, stock_service_pb2
 
 
 def binding(world: World, units: int, **extra: Any) -> dict[str, Any]:
-    order = movement_pb2.Demand.OrderReference(shop=world("shops/one"), external_order_id="gid://toy/1")
+    order = movement_pb2.Demand.OrderReference(
+        shop=world("shops/one"), external_order_id="gid://toy/1"
+    )
     return {
         "demand": movement_pb2.Demand(order=order),
         "product": world("products/apple"),
@@ -24,13 +26,20 @@ def binding(world: World, units: int, **extra: Any) -> dict[str, Any]:
 @happy("StockService.RecordReceipt")
 async def record_receipt(api: Api, world: World) -> None:
     request = stock_service_pb2.RecordReceiptRequest(
-        product=world("products/apple"), warehouse=world("warehouses/osaka"), quantity=5, cause_key="receipt-1", note="pallet 7"
+        product=world("products/apple"),
+        warehouse=world("warehouses/osaka"),
+        quantity=5,
+        cause_key="receipt-1",
+        note="pallet 7",
     )
 
     answer = await api.call("StockService.RecordReceipt", request)
     again = await api.call("StockService.RecordReceipt", request)
 
-    assert (answer.movement.physical_delta, answer.movement.kind) == (5, movement_pb2.Movement.KIND_RECEIVE)
+    assert (answer.movement.physical_delta, answer.movement.kind) == (
+        5,
+        movement_pb2.Movement.KIND_RECEIVE,
+    )
     assert (answer.movement.cause_key, answer.movement.note) == ("receipt-1", "pallet 7")
     assert answer.stock.physical == 15
     assert not answer.already_recorded
@@ -44,7 +53,10 @@ async def batch_record_receipts(api: Api, world: World) -> None:
     lines = (("pear", "tokyo", 3, "d1/1"), ("apple", "osaka", 4, "d1/2"), ("pear", "tokyo", 5, ""))
     requests = [
         stock_service_pb2.RecordReceiptRequest(
-            product=world(f"products/{product}"), warehouse=world(f"warehouses/{warehouse}"), quantity=units, cause_key=cause
+            product=world(f"products/{product}"),
+            warehouse=world(f"warehouses/{warehouse}"),
+            quantity=units,
+            cause_key=cause,
         )
         for product, warehouse, units, cause in lines
     ]
@@ -65,11 +77,17 @@ async def batch_record_receipts(api: Api, world: World) -> None:
 
 @happy("StockService.StreamMovements")
 async def stream_movements(api: Api, world: World) -> None:
-    stream = api.method("StockService.StreamMovements")(REQUESTS["StockService.StreamMovements"](world), timeout=60)
+    stream = api.method("StockService.StreamMovements")(
+        REQUESTS["StockService.StreamMovements"](world), timeout=60
+    )
 
     answer = await stream.read()
 
-    assert (answer.sequence, answer.already_recorded, answer.WhichOneof("outcome")) == (1, False, "stock")
+    assert (answer.sequence, answer.already_recorded, answer.WhichOneof("outcome")) == (
+        1,
+        False,
+        "stock",
+    )
     assert answer.revision == answer.stock.revision
     stream.cancel()
 
@@ -77,11 +95,17 @@ async def stream_movements(api: Api, world: World) -> None:
 @happy("StockService.AdjustStock")
 async def adjust_stock(api: Api, world: World) -> None:
     place = {"product": world("products/apple"), "warehouse": world("warehouses/tokyo")}
-    lost = await api.call("StockService.AdjustStock", stock_service_pb2.AdjustStockRequest(**place, delta=-2))
-    counting = stock_service_pb2.AdjustStockRequest(**place, counted=7, etag=lost.stock.etag, cause_key="count-1")
+    lost = await api.call(
+        "StockService.AdjustStock", stock_service_pb2.AdjustStockRequest(**place, delta=-2)
+    )
+    counting = stock_service_pb2.AdjustStockRequest(
+        **place, counted=7, etag=lost.stock.etag, cause_key="count-1"
+    )
 
     counted = await api.call("StockService.AdjustStock", counting)
-    again = await api.call("StockService.AdjustStock", counting)  # the etag is stale by now, the fact is known
+    again = await api.call(
+        "StockService.AdjustStock", counting
+    )  # the etag is stale by now, the fact is known
 
     assert lost.stock.physical == 8
     assert (counted.stock.physical, counted.movement.physical_delta) == (7, -1)
@@ -92,7 +116,9 @@ async def adjust_stock(api: Api, world: World) -> None:
 async def allocate_stock(api: Api, world: World) -> None:
     await linked(api, world)
 
-    answer = await api.call("StockService.AllocateStock", stock_service_pb2.AllocateStockRequest(**binding(world, 2)))
+    answer = await api.call(
+        "StockService.AllocateStock", stock_service_pb2.AllocateStockRequest(**binding(world, 2))
+    )
 
     assert (answer.stock.allocated, answer.stock.ordered, answer.stock.free) == (2, 2, 8)
     assert answer.movement.demand.order.external_order_id == "gid://toy/1"
@@ -100,9 +126,14 @@ async def allocate_stock(api: Api, world: World) -> None:
 
 @happy("StockService.DeallocateStock")
 async def deallocate_stock(api: Api, world: World) -> None:
-    await api.call("StockService.AllocateStock", stock_service_pb2.AllocateStockRequest(**binding(world, 2)))
+    await api.call(
+        "StockService.AllocateStock", stock_service_pb2.AllocateStockRequest(**binding(world, 2))
+    )
 
-    answer = await api.call("StockService.DeallocateStock", stock_service_pb2.DeallocateStockRequest(**binding(world, 1)))
+    answer = await api.call(
+        "StockService.DeallocateStock",
+        stock_service_pb2.DeallocateStockRequest(**binding(world, 1)),
+    )
 
     assert answer.stock.allocated == 1
 
@@ -110,9 +141,14 @@ async def deallocate_stock(api: Api, world: World) -> None:
 @happy("StockService.ShipStock")
 async def ship_stock(api: Api, world: World) -> None:
     shipment = {"demand": movement_pb2.Demand(shipment="wholesale-9")}
-    held = await api.call("StockService.AllocateStock", stock_service_pb2.AllocateStockRequest(**binding(world, 2) | shipment))
+    held = await api.call(
+        "StockService.AllocateStock",
+        stock_service_pb2.AllocateStockRequest(**binding(world, 2) | shipment),
+    )
 
-    answer = await api.call("StockService.ShipStock", stock_service_pb2.ShipStockRequest(**binding(world, 2) | shipment))
+    answer = await api.call(
+        "StockService.ShipStock", stock_service_pb2.ShipStockRequest(**binding(world, 2) | shipment)
+    )
 
     assert (answer.stock.physical, answer.stock.allocated, answer.stock.free) == (8, 0, 8)
     assert held.stock.free == 8
@@ -126,7 +162,9 @@ async def list_movements(api: Api, world: World) -> None:
     async def kinds(**fields: Any) -> list[int]:
         wanted = stock_service_pb2.ListMovementsRequest.Filter(**fields)
         request = stock_service_pb2.ListMovementsRequest(parent=world.name, filter=wanted)
-        return [item.kind for item in (await api.call("StockService.ListMovements", request)).movements]
+        return [
+            item.kind for item in (await api.call("StockService.ListMovements", request)).movements
+        ]
 
     kind = movement_pb2.Movement
     assert await kinds() == [kind.KIND_ORDER_LINKED, kind.KIND_RECEIVE]

@@ -24,12 +24,16 @@ async def refreshing(api: Api, world: World, shop: str = "one") -> Any:
     return (await api.call("ShopService.RefreshListings", request)).operation
 
 
-async def end_operation(world: World, name: str, state: OperationState, result: dict[str, Any] | None = None) -> None:
+async def end_operation(
+    world: World, name: str, state: OperationState, result: dict[str, Any] | None = None
+) -> None:
     """What the engine does at the end of one."""
 
     def end(uow: Any) -> None:
         record = uow.operations.get(name.rpartition("/")[2])
-        uow.operations.put(replace(record, state=state, started_at=uow.now, ended_at=uow.now, result=result))
+        uow.operations.put(
+            replace(record, state=state, started_at=uow.now, ended_at=uow.now, result=result)
+        )
         uow.advance()
 
     await world.write(end)
@@ -66,10 +70,14 @@ async def cancel_operation(api: Api, world: World) -> None:
 @happy("OperationService.WaitOperation")
 async def wait_operation(api: Api, world: World) -> None:
     begun = await refreshing(api, world)
-    asked = operation_service_pb2.WaitOperationRequest(name=begun.name, timeout=duration_pb2.Duration(nanos=50_000_000))
+    asked = operation_service_pb2.WaitOperationRequest(
+        name=begun.name, timeout=duration_pb2.Duration(nanos=50_000_000)
+    )
 
     waiting = await api.call("OperationService.WaitOperation", asked)
-    call = api.method("OperationService.WaitOperation")(operation_service_pb2.WaitOperationRequest(name=begun.name), timeout=20)
+    call = api.method("OperationService.WaitOperation")(
+        operation_service_pb2.WaitOperationRequest(name=begun.name), timeout=20
+    )
     await end_operation(world, begun.name, OperationState.SUCCEEDED, {"listings": 5, "vanished": 0})
     done = await call
 
@@ -81,7 +89,9 @@ async def wait_operation(api: Api, world: World) -> None:
 @happy("OperationService.WatchOperation")
 async def watch_operation(api: Api, world: World) -> None:
     begun = await refreshing(api, world)
-    stream = api.method("OperationService.WatchOperation")(operation_service_pb2.WatchOperationRequest(name=begun.name), timeout=20)
+    stream = api.method("OperationService.WatchOperation")(
+        operation_service_pb2.WatchOperationRequest(name=begun.name), timeout=20
+    )
 
     states = aiter(stream)
     first = await anext(states)
@@ -90,4 +100,6 @@ async def watch_operation(api: Api, world: World) -> None:
 
     assert first.operation.state == operation_pb2.Operation.STATE_QUEUED
     assert rest[-1].operation.state == operation_pb2.Operation.STATE_SUCCEEDED
-    assert [response.revision for response in rest] == sorted({response.revision for response in rest})
+    assert [response.revision for response in rest] == sorted(
+        {response.revision for response in rest}
+    )

@@ -11,20 +11,27 @@ from zaiko.v1 import product_pb2, product_service_pb2, stock_service_pb2
 
 @happy("ProductService.CreateProduct")
 async def create_product(api: Api, world: World) -> None:
-    request = product_service_pb2.CreateProductRequest(parent=world.name, product=product_pb2.Product(code="N-1"))
+    request = product_service_pb2.CreateProductRequest(
+        parent=world.name, product=product_pb2.Product(code="N-1")
+    )
 
     answer = await api.call("ProductService.CreateProduct", request)
 
     assert answer.product.name.startswith(world("products/p"))
     assert answer.product.state == product_pb2.Product.STATE_ACTIVE
-    stock = await api.call("StockService.GetStock", stock_service_pb2.GetStockRequest(name=answer.product.name + "/stock"))
+    stock = await api.call(
+        "StockService.GetStock",
+        stock_service_pb2.GetStockRequest(name=answer.product.name + "/stock"),
+    )
     assert stock.stock.physical == 0
 
 
 @happy("ProductService.BatchCreateProducts")
 async def batch_create_products(api: Api, world: World) -> None:
     requests = [
-        product_service_pb2.CreateProductRequest(product_id=f"n{i}-x", product=product_pb2.Product(code=f"N-{i}"))
+        product_service_pb2.CreateProductRequest(
+            product_id=f"n{i}-x", product=product_pb2.Product(code=f"N-{i}")
+        )
         for i in (3, 1, 2)
     ]
 
@@ -41,7 +48,9 @@ async def batch_create_products(api: Api, world: World) -> None:
 async def update_product(api: Api, world: World) -> None:
     product = product_pb2.Product(name=world("products/apple"), code="A-2")
 
-    answer = await api.call("ProductService.UpdateProduct", product_service_pb2.UpdateProductRequest(product=product))
+    answer = await api.call(
+        "ProductService.UpdateProduct", product_service_pb2.UpdateProductRequest(product=product)
+    )
 
     assert (answer.product.code, answer.product.barcode) == ("A-2", "4900000000011")
     assert answer.product.etag == f'W/"r{answer.revision}"'
@@ -61,14 +70,19 @@ async def archive_product(api: Api, world: World) -> None:
 @happy("ProductService.GetProduct")
 async def get_product(api: Api, world: World) -> None:
     request = product_service_pb2.GetProductRequest(name=world("products/old"))
-    assert (await api.call("ProductService.GetProduct", request)).product.state == product_pb2.Product.STATE_ARCHIVED
+    assert (
+        await api.call("ProductService.GetProduct", request)
+    ).product.state == product_pb2.Product.STATE_ARCHIVED
 
 
 @happy("ProductService.BatchGetProducts")
 async def batch_get_products(api: Api, world: World) -> None:
     names = [world("products/pear"), world("products/apple")]
     request = product_service_pb2.BatchGetProductsRequest(parent=world.name, names=names)
-    assert [product.name for product in (await api.call("ProductService.BatchGetProducts", request)).products] == names
+    assert [
+        product.name
+        for product in (await api.call("ProductService.BatchGetProducts", request)).products
+    ] == names
 
 
 @happy("ProductService.ListProducts")
@@ -76,7 +90,10 @@ async def list_products(api: Api, world: World) -> None:
     async def codes(**fields: Any) -> list[str]:
         wanted = product_service_pb2.ListProductsRequest.Filter(**fields)
         request = product_service_pb2.ListProductsRequest(parent=world.name, filter=wanted)
-        return [product.code for product in (await api.call("ProductService.ListProducts", request)).products]
+        return [
+            product.code
+            for product in (await api.call("ProductService.ListProducts", request)).products
+        ]
 
     assert await codes() == ["A-1", "O-1", "P-1"]
     assert await codes(codes=["P-1", "A-1", "none"]) == ["A-1", "P-1"]

@@ -8,18 +8,32 @@ from api.bench import Api, World
 from api.requests import furnish
 from api.rpcs import happy
 from api.rpcs.links import linked
-from zaiko.v1 import addition_pb2, link_pb2, link_service_pb2, operation_pb2, product_pb2, receiving_service_pb2, stock_service_pb2
+from zaiko.v1 import (
+    addition_pb2,
+    link_pb2,
+    link_service_pb2,
+    operation_pb2,
+    product_pb2,
+    receiving_service_pb2,
+    stock_service_pb2,
+)
 
 
 @happy("ReceivingService.SetReceivingOnly")
 async def set_receiving_only(api: Api, world: World) -> None:
     await linked(api, world, sync=False)
-    request = receiving_service_pb2.SetReceivingOnlyRequest(product=world("products/apple"), enabled=True)
+    request = receiving_service_pb2.SetReceivingOnlyRequest(
+        product=world("products/apple"), enabled=True
+    )
 
     product = (await api.call("ReceivingService.SetReceivingOnly", request)).product
 
     assert product.receiving_only == product_pb2.Product.RECEIVING_ONLY_ON
-    listed = (await api.call("LinkService.ListLinks", link_service_pb2.ListLinksRequest(parent=world("shops/one")))).links
+    listed = (
+        await api.call(
+            "LinkService.ListLinks", link_service_pb2.ListLinksRequest(parent=world("shops/one"))
+        )
+    ).links
     assert [link.mode for link in listed] == [link_pb2.Link.MODE_RECEIVING_ONLY]
     assert (await api.call("ReceivingService.SetReceivingOnly", request)).product == product
 
@@ -28,10 +42,15 @@ async def set_receiving_only(api: Api, world: World) -> None:
 @happy("ReceivingService.GetAddition")
 async def a_receipt_of_a_receiving_only_product(api: Api, world: World) -> None:
     await linked(api, world, sync=False)
-    switch = receiving_service_pb2.SetReceivingOnlyRequest(product=world("products/apple"), enabled=True)
+    switch = receiving_service_pb2.SetReceivingOnlyRequest(
+        product=world("products/apple"), enabled=True
+    )
     await api.call("ReceivingService.SetReceivingOnly", switch)
     receipt = stock_service_pb2.RecordReceiptRequest(
-        product=world("products/apple"), warehouse=world("warehouses/tokyo"), quantity=4, cause_key="r-1"
+        product=world("products/apple"),
+        warehouse=world("warehouses/tokyo"),
+        quantity=4,
+        cause_key="r-1",
     )
     movement = (await api.call("StockService.RecordReceipt", receipt)).movement
 
@@ -46,7 +65,9 @@ async def a_receipt_of_a_receiving_only_product(api: Api, world: World) -> None:
     assert addition.movement == movement.name
     assert await found(product=world("products/pear")) == await found(shop=world("shops/two")) == []
     assert await found(states=[addition_pb2.Addition.STATE_ADDED]) == []
-    assert await found(states=[addition_pb2.Addition.STATE_QUEUED], shop=world("shops/one")) == [addition]
+    assert await found(states=[addition_pb2.Addition.STATE_QUEUED], shop=world("shops/one")) == [
+        addition
+    ]
     request = receiving_service_pb2.GetAdditionRequest(name=addition.name)
     assert (await api.call("ReceivingService.GetAddition", request)).addition == addition
 
@@ -55,7 +76,8 @@ async def a_receipt_of_a_receiving_only_product(api: Api, world: World) -> None:
 async def resolve_addition(api: Api, world: World) -> None:
     await world.write(furnish)
     request = receiving_service_pb2.ResolveAdditionRequest(
-        name=world("additions/77"), outcome=receiving_service_pb2.ResolveAdditionRequest.OUTCOME_NOT_ADDED
+        name=world("additions/77"),
+        outcome=receiving_service_pb2.ResolveAdditionRequest.OUTCOME_NOT_ADDED,
     )
 
     addition = (await api.call("ReceivingService.ResolveAddition", request)).addition

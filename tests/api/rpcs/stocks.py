@@ -17,31 +17,47 @@ from zaiko_core.domain.push import Term
 
 @happy("StockService.GetStock")
 async def get_stock(api: Api, world: World) -> None:
-    answer = await api.call("StockService.GetStock", stock_service_pb2.GetStockRequest(name=world("products/apple/stock")))
+    answer = await api.call(
+        "StockService.GetStock",
+        stock_service_pb2.GetStockRequest(name=world("products/apple/stock")),
+    )
 
     stock = answer.stock
     assert (stock.physical, stock.free, stock.sent, stock.oversold) == (10, 10, 10, 0)
     assert stock.product == world("products/apple")
-    assert [(item.warehouse, item.physical) for item in stock.warehouses] == [(world("warehouses/tokyo"), 10)]
+    assert [(item.warehouse, item.physical) for item in stock.warehouses] == [
+        (world("warehouses/tokyo"), 10)
+    ]
 
 
 @happy("StockService.BatchGetStocks")
 async def batch_get_stocks(api: Api, world: World) -> None:
     names = [world("products/pear/stock"), world("products/apple/stock")]
     request = stock_service_pb2.BatchGetStocksRequest(parent=world.name, names=names)
-    assert [stock.physical for stock in (await api.call("StockService.BatchGetStocks", request)).stocks] == [0, 10]
+    assert [
+        stock.physical for stock in (await api.call("StockService.BatchGetStocks", request)).stocks
+    ] == [0, 10]
 
 
 @happy("StockService.ListStocks")
 async def list_stocks(api: Api, world: World) -> None:
-    await linked(api, world, "l2", "pear")  # its order of 1 × pear is counted, of which there is none
+    await linked(
+        api, world, "l2", "pear"
+    )  # its order of 1 × pear is counted, of which there is none
 
     async def found(**fields: Any) -> list[tuple[str, int]]:
         wanted = stock_service_pb2.ListStocksRequest.Filter(**fields)
         request = stock_service_pb2.ListStocksRequest(parent=world.name, filter=wanted)
-        return [(item.product, item.free) for item in (await api.call("StockService.ListStocks", request)).stocks]
+        return [
+            (item.product, item.free)
+            for item in (await api.call("StockService.ListStocks", request)).stocks
+        ]
 
-    assert await found() == [(world("products/apple"), 10), (world("products/old"), 0), (world("products/pear"), -1)]
+    assert await found() == [
+        (world("products/apple"), 10),
+        (world("products/old"), 0),
+        (world("products/pear"), -1),
+    ]
     assert await found(oversold=True) == [(world("products/pear"), -1)]
     assert await found(products=[world("products/apple")]) == [(world("products/apple"), 10)]
 
@@ -68,11 +84,21 @@ async def set_escrow(api: Api, world: World) -> None:
     answer = await api.call("StockService.SetEscrow", request)
     again = await api.call("StockService.SetEscrow", request)
     looser = await api.call(
-        "StockService.SetEscrow", stock_service_pb2.SetEscrowRequest(product=world("products/apple"), escrow_below=7)
+        "StockService.SetEscrow",
+        stock_service_pb2.SetEscrowRequest(product=world("products/apple"), escrow_below=7),
     )
 
-    assert (answer.stock.free, answer.stock.synced, answer.stock.escrow_below, answer.stock.in_escrow) == (8, 8, 8, True)
-    assert (answer.scheduled_link_count, again.scheduled_link_count, again.revision) == (1, 0, answer.revision)
+    assert (
+        answer.stock.free,
+        answer.stock.synced,
+        answer.stock.escrow_below,
+        answer.stock.in_escrow,
+    ) == (8, 8, 8, True)
+    assert (answer.scheduled_link_count, again.scheduled_link_count, again.revision) == (
+        1,
+        0,
+        answer.revision,
+    )
     assert not looser.stock.in_escrow
 
 
@@ -83,12 +109,16 @@ async def batch_set_reserves(api: Api, world: World) -> None:
         for product, units in (("pear", 1), ("apple", 2))
     ]
     request = stock_service_pb2.BatchSetReservesRequest(parent=world.name, requests=requests)
-    assert [stock.synced for stock in (await api.call("StockService.BatchSetReserves", request)).stocks] == [-1, 8]
+    assert [
+        stock.synced for stock in (await api.call("StockService.BatchSetReserves", request)).stocks
+    ] == [-1, 8]
 
 
 @happy("StockService.WatchStocks")
 async def watch_stocks(api: Api, world: World) -> None:
-    stream = api.method("StockService.WatchStocks")(stock_service_pb2.WatchStocksRequest(parent=world.name), timeout=60)
+    stream = api.method("StockService.WatchStocks")(
+        stock_service_pb2.WatchStocksRequest(parent=world.name), timeout=60
+    )
 
     first = await stream.read()
 
@@ -97,7 +127,9 @@ async def watch_stocks(api: Api, world: World) -> None:
 
 
 async def explained(api: Api, **fields: Any) -> Any:
-    return await api.call("StockService.ExplainStock", stock_service_pb2.ExplainStockRequest(**fields))
+    return await api.call(
+        "StockService.ExplainStock", stock_service_pb2.ExplainStockRequest(**fields)
+    )
 
 
 @happy("StockService.ExplainStock")
@@ -114,8 +146,16 @@ async def explain_stock(api: Api, world: World) -> None:
 
     found = await explained(api, product=world("products/apple"))
     (shown,) = found.stocks
-    assert (shown.stock.physical, shown.stock.ordered, shown.stock.free, shown.stock.etag) == (10, 2, 8, "")
-    assert [(shelf.warehouse.rpartition("/")[2], shelf.received, shelf.physical) for shelf in shown.shelves] == [("tokyo", 10, 10)]
+    assert (shown.stock.physical, shown.stock.ordered, shown.stock.free, shown.stock.etag) == (
+        10,
+        2,
+        8,
+        "",
+    )
+    assert [
+        (shelf.warehouse.rpartition("/")[2], shelf.received, shelf.physical)
+        for shelf in shown.shelves
+    ] == [("tokyo", 10, 10)]
     (promise,) = shown.promises
     assert (promise.order_number, promise.ordered, promise.unallocated) == ("#1", 2, 2)
     assert promise.demand.order.external_order_id == "gid://toy/1"
@@ -153,20 +193,29 @@ async def first_oversell(api: Api, world: World) -> Any:
 async def get_oversell(api: Api, world: World) -> None:
     listed = await first_oversell(api, world)
 
-    answer = await api.call("StockService.GetOversell", stock_service_pb2.GetOversellRequest(name=listed.name))
+    answer = await api.call(
+        "StockService.GetOversell", stock_service_pb2.GetOversellRequest(name=listed.name)
+    )
 
     found = answer.oversell
     assert found == listed
     assert (found.product, found.units, found.short_units) == (world("products/pear"), 1, 1)
     assert found.cause == oversell_pb2.Oversell.CAUSE_ORDER_BEFORE_LINKING
-    assert (found.by.order_number, found.by.units, found.by.kind) == ("#1", 1, movement_pb2.Movement.KIND_ORDER_LINKED)
+    assert (found.by.order_number, found.by.units, found.by.kind) == (
+        "#1",
+        1,
+        movement_pb2.Movement.KIND_ORDER_LINKED,
+    )
     assert [showing.link for showing in found.showings] == [world("shops/one/links/l2")]
     assert found.action_en
     assert found.action_ja
     assert not found.HasField("clear_time")
     for missing in ("0000000000000099", "none", "9" * 80):
         with pytest.raises(grpc.aio.AioRpcError) as error:
-            await api.call("StockService.GetOversell", stock_service_pb2.GetOversellRequest(name=world(f"oversells/{missing}")))
+            await api.call(
+                "StockService.GetOversell",
+                stock_service_pb2.GetOversellRequest(name=world(f"oversells/{missing}")),
+            )
         assert refused(error.value).reason == "RESOURCE_NOT_FOUND"
 
 
@@ -177,7 +226,9 @@ async def list_oversells(api: Api, world: World) -> None:
     async def found(**fields: Any) -> list[str]:
         wanted = stock_service_pb2.ListOversellsRequest.Filter(**fields)
         request = stock_service_pb2.ListOversellsRequest(parent=world.name, filter=wanted)
-        return [item.name for item in (await api.call("StockService.ListOversells", request)).oversells]
+        return [
+            item.name for item in (await api.call("StockService.ListOversells", request)).oversells
+        ]
 
     assert await found(product=world("products/pear")) == await found(open=True) == [only.name]
     assert await found(product=world("products/apple")) == []
@@ -187,5 +238,9 @@ async def list_oversells(api: Api, world: World) -> None:
     )
     reply = await api.call("StockService.RecordReceipt", receipt)
     assert await found(open=True) == []
-    (cleared,) = (await api.call("StockService.ListOversells", stock_service_pb2.ListOversellsRequest(parent=world.name))).oversells
+    (cleared,) = (
+        await api.call(
+            "StockService.ListOversells", stock_service_pb2.ListOversellsRequest(parent=world.name)
+        )
+    ).oversells
     assert cleared.cleared_by == reply.movement.name

@@ -45,7 +45,9 @@ async def cancel_sync_run(api: Api, world: World) -> None:
     again = await api.call("SyncService.CancelSyncRun", request)
 
     assert answer.sync_run == again.sync_run
-    assert answer.sync_run.state == sync_run_pb2.SyncRun.STATE_RUNNING  # until it comes to the end of its step
+    assert (
+        answer.sync_run.state == sync_run_pb2.SyncRun.STATE_RUNNING
+    )  # until it comes to the end of its step
 
 
 @happy("SyncService.ListSyncRuns")
@@ -53,7 +55,10 @@ async def list_sync_runs(api: Api, world: World) -> None:
     async def found(parent: str, **fields: Any) -> list[str]:
         wanted = sync_service_pb2.ListSyncRunsRequest.Filter(**fields)
         request = sync_service_pb2.ListSyncRunsRequest(parent=world(parent), filter=wanted)
-        return [item.name.rpartition("/")[2] for item in (await api.call("SyncService.ListSyncRuns", request)).sync_runs]
+        return [
+            item.name.rpartition("/")[2]
+            for item in (await api.call("SyncService.ListSyncRuns", request)).sync_runs
+        ]
 
     assert await found("shops/one") == await found("shops/-") == ["0002-bbbb", "0001-aaaa"]
     assert await found("shops/one", states=[sync_run_pb2.SyncRun.STATE_FAILED]) == ["0002-bbbb"]
@@ -96,23 +101,38 @@ async def list_drifts(api: Api, world: World) -> None:
 async def get_sync_status(api: Api, world: World) -> None:
     await linked(api, world, "l2", "pear")
 
-    answer = await api.call("SyncService.GetSyncStatus", sync_service_pb2.GetSyncStatusRequest(parent=world.name))
+    answer = await api.call(
+        "SyncService.GetSyncStatus", sync_service_pb2.GetSyncStatusRequest(parent=world.name)
+    )
 
     assert answer.link_counts.pending == 1
-    assert [status.shop.rpartition("/")[2] for status in answer.shop_statuses] == ["look", "lost", "one", "two"]
-    assert (answer.oversold_product_count, answer.unlinked_order_count, answer.suspect_order_count) == (1, 1, 0)
+    assert [status.shop.rpartition("/")[2] for status in answer.shop_statuses] == [
+        "look",
+        "lost",
+        "one",
+        "two",
+    ]
+    assert (
+        answer.oversold_product_count,
+        answer.unlinked_order_count,
+        answer.suspect_order_count,
+    ) == (1, 1, 0)
 
 
 @happy("SyncService.ListLinkStatuses")
 async def list_link_statuses(api: Api, world: World) -> None:
     made = await linked(api, world)
     request = sync_service_pb2.ListLinkStatusesRequest(parent=world("shops/-"))
-    assert list((await api.call("SyncService.ListLinkStatuses", request)).link_statuses) == [made.link.status]
+    assert list((await api.call("SyncService.ListLinkStatuses", request)).link_statuses) == [
+        made.link.status
+    ]
 
 
 @happy("SyncService.WatchSync")
 async def watch_sync(api: Api, world: World) -> None:
-    stream = api.method("SyncService.WatchSync")(sync_service_pb2.WatchSyncRequest(parent=world.name), timeout=60)
+    stream = api.method("SyncService.WatchSync")(
+        sync_service_pb2.WatchSyncRequest(parent=world.name), timeout=60
+    )
 
     first = await stream.read()
 
@@ -123,12 +143,17 @@ async def watch_sync(api: Api, world: World) -> None:
 
 @happy("SyncService.WatchSyncSession")
 async def watch_sync_session(api: Api, world: World) -> None:
-    stream = api.method("SyncService.WatchSyncSession")(REQUESTS["SyncService.WatchSyncSession"](world), timeout=60)
+    stream = api.method("SyncService.WatchSyncSession")(
+        REQUESTS["SyncService.WatchSyncSession"](world), timeout=60
+    )
 
     created, states, mark = [await stream.read() for _ in range(3)]
 
     assert [event.watch_id for event in (created, states, mark)] == [1, 1, 1]
     assert created.HasField("created")
-    assert [(event.delivery, event.update.WhichOneof("delivery")) for event in (states, mark)] == [(1, "changes"), (2, "mark")]
+    assert [(event.delivery, event.update.WhichOneof("delivery")) for event in (states, mark)] == [
+        (1, "changes"),
+        (2, "mark"),
+    ]
     assert mark.update.mark.snapshot_complete
     stream.cancel()

@@ -1,4 +1,5 @@
-"""Connectors that are broken on purpose, one for each rule of the contract, each in a way that somebody would write."""
+"""Connectors that are broken on purpose, one for each rule of the contract, each in a way that
+somebody would write."""
 
 from contract.broken import description, hostile, inventory, listings, notifications, orders, shop
 from contract.broken.around import CAS, CHANGES, MUTANTS, Around, Mutant

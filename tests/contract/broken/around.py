@@ -31,7 +31,11 @@ from zaiko_sdk import (
 Change = Callable[[InventoryWrite], dict[str, Any]]
 CAS, ADJUST, SET = InventoryMode.COMPARE_AND_SET, InventoryMode.ADJUST, InventoryMode.SET
 CHANGES: Mapping[InventoryMode, Change] = {
-    CAS: lambda write: {"id": write.ref.external_id, "quantity": write.quantity, "if_quantity": write.expected},
+    CAS: lambda write: {
+        "id": write.ref.external_id,
+        "quantity": write.quantity,
+        "if_quantity": write.expected,
+    },
     ADJUST: lambda write: {"id": write.ref.external_id, "change": write.delta},
     SET: lambda write: {"id": write.ref.external_id, "quantity": write.quantity},
 }
@@ -40,7 +44,8 @@ CHANGES: Mapping[InventoryMode, Change] = {
 
 @dataclasses.dataclass(frozen=True)
 class Mutant:
-    """`kind` is the broken connector. `sends` is the mode in which it really writes, `says` the one that it declares."""
+    """`kind` is the broken connector. `sends` is the mode in which it really writes, `says` the one
+    that it declares."""
 
     kind: ConnectorType
     says: InventoryMode = CAS
@@ -61,7 +66,9 @@ def behaves(rule: str, **options: Any) -> Callable[[type[Around]], type[Around]]
 
     def mark(broken: type[Around]) -> type[Around]:
         said = options.get("says", CAS)
-        kind = replace(EXAMPLE, inventory_mode=said, open=lambda context, settings: broken(context, settings))
+        kind = replace(
+            EXAMPLE, inventory_mode=said, open=lambda context, settings: broken(context, settings)
+        )
         MUTANTS[rule] = Mutant(kind, **options)
         return broken
 
@@ -90,7 +97,9 @@ class Around(Connector):
     async def read_inventory(self, refs: Sequence[ListingRef]) -> Sequence[InventoryLevel]:
         return await self.inner.read_inventory(refs)
 
-    async def set_inventory(self, writes: Sequence[InventoryWrite], key: str) -> Sequence[WriteResult]:
+    async def set_inventory(
+        self, writes: Sequence[InventoryWrite], key: str
+    ) -> Sequence[WriteResult]:
         return await self.inner.set_inventory(writes, key)
 
     def parse_webhook(self, headers: Mapping[str, str], body: bytes) -> WebhookHint | None:
@@ -120,7 +129,11 @@ class AroundLines(AroundOrders):
     without: ClassVar[Mapping[str, Any]] = {}
 
     def change(self, order: Order) -> Order:
-        return replace(order, state=OrderState.OPEN, lines=[replace(line, **self.without) for line in order.lines])
+        return replace(
+            order,
+            state=OrderState.OPEN,
+            lines=[replace(line, **self.without) for line in order.lines],
+        )
 
 
 def later(moment: datetime) -> str:

@@ -43,16 +43,24 @@ class Talkative(ExampleSettings):
 
 described("a_connector_has_a_name_and_a_version", replace(EXAMPLE, id="Example Shop"))
 described("limits_are_sizes", replace(EXAMPLE, limits=replace(EXAMPLE.limits, order_batch=0)))
-described("capabilities_fit_together", replace(EXAMPLE, capabilities=EXAMPLE.capabilities - {Capability.READ_INVENTORY}))
+described(
+    "capabilities_fit_together",
+    replace(EXAMPLE, capabilities=EXAMPLE.capabilities - {Capability.READ_INVENTORY}),
+)
 described("declared_capabilities_are_implemented", replace(EXAMPLE, open=Bare))
 described("every_setting_says_where_it_is_found", replace(EXAMPLE, settings=Undescribed))
 described("a_misspelt_setting_is_refused", replace(EXAMPLE, settings=Lenient))
 described("credentials_are_never_shown", replace(EXAMPLE, settings=Talkative))
-described("the_largest_number_is_taken", replace(EXAMPLE, limits=replace(EXAMPLE.limits, max_quantity=10_000_000)))
+described(
+    "the_largest_number_is_taken",
+    replace(EXAMPLE, limits=replace(EXAMPLE.limits, max_quantity=10_000_000)),
+)
 described(
     "the_quota_is_kept",
     replace(
         EXAMPLE,
-        open=lambda context, settings: EXAMPLE.open(context, settings.model_copy(update={"requests_per_second": 100_000.0})),
+        open=lambda context, settings: EXAMPLE.open(
+            context, settings.model_copy(update={"requests_per_second": 100_000.0})
+        ),
     ),
 )

@@ -63,7 +63,9 @@ class IndexesReplies(Around):
 
 @behaves("a_refused_write_is_told_truly")
 class HopesForTheBest(Around):
-    async def set_inventory(self, writes: Sequence[InventoryWrite], key: str) -> Sequence[WriteResult]:
+    async def set_inventory(
+        self, writes: Sequence[InventoryWrite], key: str
+    ) -> Sequence[WriteResult]:
         try:
             return await self.inner.set_inventory(writes, key)
         except PlatformDown:
@@ -72,7 +74,9 @@ class HopesForTheBest(Around):
 
 @behaves("a_lost_reply_to_a_write_is_told_truly", says=ADJUST, sends=ADJUST)
 class SendsAgain(Around):
-    async def set_inventory(self, writes: Sequence[InventoryWrite], key: str) -> Sequence[WriteResult]:
+    async def set_inventory(
+        self, writes: Sequence[InventoryWrite], key: str
+    ) -> Sequence[WriteResult]:
         try:
             return await self.inner.set_inventory(writes, key)
         except Timeout:
@@ -81,7 +85,9 @@ class SendsAgain(Around):
 
 @behaves("a_slow_reply_to_a_write_is_told_truly")
 class TakesSlowForRefused(Around):
-    async def set_inventory(self, writes: Sequence[InventoryWrite], key: str) -> Sequence[WriteResult]:
+    async def set_inventory(
+        self, writes: Sequence[InventoryWrite], key: str
+    ) -> Sequence[WriteResult]:
         try:
             return await self.inner.set_inventory(writes, key)
         except Timeout as error:

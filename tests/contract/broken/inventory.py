@@ -16,13 +16,17 @@ from zaiko_sdk import (
 
 @behaves("a_number_is_set")
 class OnlySaysSo(Around):
-    async def set_inventory(self, writes: Sequence[InventoryWrite], key: str) -> Sequence[WriteResult]:
+    async def set_inventory(
+        self, writes: Sequence[InventoryWrite], key: str
+    ) -> Sequence[WriteResult]:
         return [WriteResult(write.ref.external_id, WriteOutcome.APPLIED) for write in writes]
 
 
 @behaves("a_full_batch_is_written")
 class AnswersForMost(Around):
-    async def set_inventory(self, writes: Sequence[InventoryWrite], key: str) -> Sequence[WriteResult]:
+    async def set_inventory(
+        self, writes: Sequence[InventoryWrite], key: str
+    ) -> Sequence[WriteResult]:
         return list(await self.inner.set_inventory(writes, key))[: max(1, len(writes) - 1)]
 
 
@@ -33,10 +37,16 @@ class ReadsAndCompares(Around):
 
 @behaves("one_stale_item_is_its_own")
 class CallsAllStale(Around):
-    async def set_inventory(self, writes: Sequence[InventoryWrite], key: str) -> Sequence[WriteResult]:
+    async def set_inventory(
+        self, writes: Sequence[InventoryWrite], key: str
+    ) -> Sequence[WriteResult]:
         results = await self.inner.set_inventory(writes, key)
         stale = any(result.outcome is WriteOutcome.STALE for result in results)
-        return [replace(result, outcome=WriteOutcome.STALE) for result in results] if stale else results
+        return (
+            [replace(result, outcome=WriteOutcome.STALE) for result in results]
+            if stale
+            else results
+        )
 
 
 @behaves("a_change_keeps_what_was_sold_meanwhile", says=ADJUST, sends=SET)
@@ -46,8 +56,13 @@ class SendsAbsoluteNumbers(Around):
 
 @behaves("a_change_below_zero_is_told", says=ADJUST, sends=ADJUST)
 class TakesStaleForDone(Around):
-    async def set_inventory(self, writes: Sequence[InventoryWrite], key: str) -> Sequence[WriteResult]:
-        return [replace(result, outcome=WriteOutcome.APPLIED) for result in await self.inner.set_inventory(writes, key)]
+    async def set_inventory(
+        self, writes: Sequence[InventoryWrite], key: str
+    ) -> Sequence[WriteResult]:
+        return [
+            replace(result, outcome=WriteOutcome.APPLIED)
+            for result in await self.inner.set_inventory(writes, key)
+        ]
 
 
 @behaves("a_number_is_set_whatever_was_there", says=SET, sends=ADJUST)
@@ -57,7 +72,9 @@ class SendsDifferences(Around):
 
 @behaves("one_refused_item_is_its_own")
 class RaisesForOne(Around):
-    async def set_inventory(self, writes: Sequence[InventoryWrite], key: str) -> Sequence[WriteResult]:
+    async def set_inventory(
+        self, writes: Sequence[InventoryWrite], key: str
+    ) -> Sequence[WriteResult]:
         results = await self.inner.set_inventory(writes, key)
         if any(result.outcome is WriteOutcome.REFUSED for result in results):
             raise ItemRefused("something in this batch was refused")

@@ -37,7 +37,12 @@ class NumbersItsListings(Around):
 
     async def list_listings(self, cursor: str | None) -> AsyncIterator[ListingPage]:
         async for page in self.inner.list_listings(cursor):
-            yield replace(page, listings=[replace(row, ref=ListingRef(str(next(self.numbers)))) for row in page.listings])
+            yield replace(
+                page,
+                listings=[
+                    replace(row, ref=ListingRef(str(next(self.numbers)))) for row in page.listings
+                ],
+            )
 
 
 @behaves("a_code_used_twice_hides_no_listing")
@@ -65,4 +70,7 @@ class ReadsFifty(Around):
 @behaves("a_listing_that_is_gone_is_told")
 class CallsItZero(Around):
     async def read_inventory(self, refs: Sequence[ListingRef]) -> Sequence[InventoryLevel]:
-        return [replace(level, quantity=level.quantity or 0, error=None) for level in await self.inner.read_inventory(refs)]
+        return [
+            replace(level, quantity=level.quantity or 0, error=None)
+            for level in await self.inner.read_inventory(refs)
+        ]

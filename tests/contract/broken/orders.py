@@ -34,7 +34,9 @@ class ReadsOneLine(AroundOrders):
 @behaves("orders_over_several_pages_are_all_delivered")
 class FetchesOnePage(Around):
     async def fetch_orders(self, cursor: str | None) -> AsyncIterator[OrderPage]:
-        yield replace(await anext(self.inner.fetch_orders(cursor)), cursor=later(self.context.clock.now()))
+        yield replace(
+            await anext(self.inner.fetch_orders(cursor)), cursor=later(self.context.clock.now())
+        )
 
 
 @behaves("a_crash_after_any_page_loses_no_order")
@@ -48,7 +50,9 @@ class MovesTheCursorAtOnce(Around):
 class PagesByNumber(Around):
     async def fetch_orders(self, cursor: str | None) -> AsyncIterator[OrderPage]:
         for number in count():
-            every = [order async for page in self.inner.fetch_orders(cursor) for order in page.orders]
+            every = [
+                order async for page in self.inner.fetch_orders(cursor) for order in page.orders
+            ]
             now = self.context.clock.now()
             yield OrderPage(every[number * 5 : number * 5 + 5], later(now), now)
             if number * 5 + 5 >= len(every):
@@ -114,14 +118,21 @@ class Archiving(ExampleSimulator):
 @behaves("an_archived_order_keeps_its_units", simulator=Archiving)
 class TakesArchivedForDone(AroundOrders):
     def change(self, order: Order) -> Order:
-        return replace(order, state=OrderState.SHIPPED) if order.platform_state == "archived" else order
+        return (
+            replace(order, state=OrderState.SHIPPED)
+            if order.platform_state == "archived"
+            else order
+        )
 
 
 @behaves("a_deleted_order_has_vanished")
 class RemembersOrders(Around):
     async def read_orders(self, external_ids: Sequence[str]) -> Sequence[Order]:
         found = {order.external_id: order for order in await self.inner.read_orders(external_ids)}
-        known = [found.get(order) or Order.unreadable(order, read_at=self.context.clock.now()) for order in external_ids]
+        known = [
+            found.get(order) or Order.unreadable(order, read_at=self.context.clock.now())
+            for order in external_ids
+        ]
         return [replace(order, state=OrderState.OPEN) for order in known]
 
 

@@ -64,7 +64,9 @@ class TriesWithADeadKey(Around):
 @behaves("no_error_and_no_log_line_holds_a_credential")
 class LogsItsHeaders(Around):
     async def check(self) -> Sequence[Finding]:
-        self.context.log.debug("request", authorization=f"Bearer {self.settings.token.get_secret_value()}")
+        self.context.log.debug(
+            "request", authorization=f"Bearer {self.settings.token.get_secret_value()}"
+        )
         return await self.inner.check()
 
 

@@ -1,8 +1,9 @@
 """What the use cases need from a store. One unit of work is one transaction of one merchant.
 
-In a unit of work made by `Database.write` the merchant's row is locked, so nothing of this merchant changes beside it, and
-`revision` is the revision that its changes will carry. In one made by `Database.read` everything is one snapshot and `revision` is
-the newest that it shows; writing there is a bug. Lookups answer a mapping that lacks what does not exist. All writes are set-based.
+In a unit of work made by `Database.write` the merchant's row is locked, so nothing of this merchant
+changes beside it, and `revision` is the revision that its changes will carry. In one made by
+`Database.read` everything is one snapshot and `revision` is the newest that it shows; writing there
+is a bug. Lookups answer a mapping that lacks what does not exist. All writes are set-based.
 """
 
 from zaiko_core.app.ports.additions import Additions

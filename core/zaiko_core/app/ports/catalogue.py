@@ -43,6 +43,8 @@ class Products(Protocol):
         """Products, not archived, that have one of the codes or one of the barcodes."""
         ...
 
-    def page(self, page: Page, *, codes: Collection[str], prefix: str, archived: bool | None) -> list[ProductRecord]:
+    def page(
+        self, page: Page, *, codes: Collection[str], prefix: str, archived: bool | None
+    ) -> list[ProductRecord]:
         """By id."""
         ...

@@ -1,5 +1,5 @@
-"""What is kept for people and for callers that repeat themselves: runs, operations, answered requests, notifications that
-have come, and the change feed."""
+"""What is kept for people and for callers that repeat themselves: runs, operations, answered
+requests, notifications that have come, and the change feed."""
 
 from __future__ import annotations
 
@@ -12,19 +12,23 @@ from zaiko_core.app.records import ChangeKind, OperationRecord, Page, RunRecord
 class Runs(Protocol):
     def put(self, record: RunRecord) -> None: ...
     def abandon(self, shop: str, *, before_token: int) -> list[str]:
-        """Runs of this shop that say RUNNING under an older token have died with their process; which."""
+        """Runs of this shop that say RUNNING under an older token have died with their process;
+        which."""
         ...
 
     def get(self, shop: str, run: str) -> RunRecord | None: ...
     def page(self, page: Page, *, shop: str, states: Collection[str] = ()) -> list[RunRecord]:
-        """Newest first, of one shop or (empty) of all, in one of these states (empty: in any); the key is (run, shop)."""
+        """Newest first, of one shop or (empty) of all, in one of these states (empty: in any); the
+        key is (run, shop)."""
         ...
 
 
 class Operations(Protocol):
     def put(self, record: OperationRecord) -> None: ...
     def get(self, operation: str) -> OperationRecord | None: ...
-    def page(self, page: Page, *, kinds: Collection[str] = (), states: Collection[str] = ()) -> list[OperationRecord]:
+    def page(
+        self, page: Page, *, kinds: Collection[str] = (), states: Collection[str] = ()
+    ) -> list[OperationRecord]:
         """Newest first, of these kinds and in one of these states (empty: any)."""
         ...
 
@@ -36,7 +40,9 @@ class Requests(Protocol):
         """(digest, response, revision)"""
         ...
 
-    def put(self, principal: str, method: str, request_id: str, digest: bytes, response: bytes) -> None: ...
+    def put(
+        self, principal: str, method: str, request_id: str, digest: bytes, response: bytes
+    ) -> None: ...
     def forget(self, *, older_than: int) -> None:
         """Delete answers given before that time."""
         ...
@@ -51,7 +57,9 @@ class Webhooks(Protocol):
 
 
 class Feed(Protocol):
-    def between(self, after: int, upto: int, kinds: Collection[ChangeKind]) -> dict[ChangeKind, dict[str, int]]:
+    def between(
+        self, after: int, upto: int, kinds: Collection[ChangeKind]
+    ) -> dict[ChangeKind, dict[str, int]]:
         """Names changed in (after, upto], each with the revision of its last change, by kind."""
         ...
 
@@ -60,5 +68,6 @@ class Feed(Protocol):
         ...
 
     def compact(self, *, older_than: int, keep: int) -> int:
-        """Drop rows that are both older than that time and beyond the newest `keep` revisions; the new watermark."""
+        """Drop rows that are both older than that time and beyond the newest `keep` revisions; the
+        new watermark."""
         ...

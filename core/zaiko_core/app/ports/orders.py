@@ -16,7 +16,8 @@ class Orders(Protocol):
         ...
 
     def put(self, shop: str, records: Sequence[OrderRecord], *, known: Collection[str]) -> None:
-        """Insert or replace orders with all their lines; `known` are those that are stored already."""
+        """Insert or replace orders with all their lines; `known` are those that are stored
+        already."""
         ...
 
     def seen(self, shop: str, records: Sequence[OrderRecord]) -> None:
@@ -24,11 +25,15 @@ class Orders(Protocol):
         ...
 
     def sold_unlinked(self, shop: str, *, since: int) -> bool:
-        """Whether an order of the shop that was changed at or after `since` has a line that is counted for no product."""
+        """Whether an order of the shop that was changed at or after `since` has a line that is
+        counted for no product."""
         ...
 
-    def with_listings(self, shop: str, listings: Collection[str], *, counted: bool, limit: int, after: str) -> list[str]:
-        """Ids of orders that have a line of one of these listings which is (not) counted, by id, after `after`."""
+    def with_listings(
+        self, shop: str, listings: Collection[str], *, counted: bool, limit: int, after: str
+    ) -> list[str]:
+        """Ids of orders that have a line of one of these listings which is (not) counted, by id,
+        after `after`."""
         ...
 
     def holding(self, shop: str, *, limit: int, after: str) -> list[str]:
@@ -43,6 +48,9 @@ class Orders(Protocol):
         """Orders with open units; only those that `page` would give."""
         ...
 
-    def page(self, page: Page, *, shop: str, states: Collection[str], suspect: bool, uncounted: bool) -> list[StoredOrder]:
-        """By (shop, order). Suspect: holding units while archived, vanished or of an unknown state."""
+    def page(
+        self, page: Page, *, shop: str, states: Collection[str], suspect: bool, uncounted: bool
+    ) -> list[StoredOrder]:
+        """By (shop, order). Suspect: holding units while archived, vanished or of an unknown
+        state."""
         ...

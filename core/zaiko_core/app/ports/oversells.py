@@ -12,7 +12,8 @@ from zaiko_core.domain.stock import Balance
 
 class Oversells(Protocol):
     def concerned(self, products: Collection[str]) -> dict[str, Balance]:
-        """Those of these products that are oversold, or that have an oversell which was not cleared."""
+        """Those of these products that are oversold, or that have an oversell which was not
+        cleared."""
         ...
 
     def showing(self, products: Collection[str]) -> list[ShownLink]:
@@ -20,8 +21,8 @@ class Oversells(Protocol):
         ...
 
     def taken(self, since: Mapping[str, int], *, limit: int) -> dict[str, list[tuple[int, Taken]]]:
-        """Per product the movements after the given revision that took free units, the newest first, with their revisions; at most
-        `limit` of each product."""
+        """Per product the movements after the given revision that took free units, the newest
+        first, with their revisions; at most `limit` of each product."""
         ...
 
     def orders(self, refs: Collection[tuple[str, str]]) -> dict[tuple[str, str], tuple[str, int]]:
@@ -30,11 +31,14 @@ class Oversells(Protocol):
 
     def insert(self, records: Sequence[OversellRecord]) -> None: ...
     def clear(self, products: Mapping[str, int]) -> dict[str, tuple[int, ...]]:
-        """What is open of these products has been ended by the movement with that number. What was open, by product."""
+        """What is open of these products has been ended by the movement with that number. What was
+        open, by product."""
         ...
 
     def get(self, seq: int) -> OversellRecord | None: ...
-    def page(self, page: Page, *, product: str, causes: Collection[str], open_only: bool) -> list[OversellRecord]:
+    def page(
+        self, page: Page, *, product: str, causes: Collection[str], open_only: bool
+    ) -> list[OversellRecord]:
         """Newest first; the key is (seq,)."""
         ...
 

@@ -20,15 +20,19 @@ class Shops(Protocol):
         ...
 
     def update(self, record: ShopRecord) -> None:
-        """Everything but ingestion progress and the job; a shop that is not paused any more is due at once."""
+        """Everything but ingestion progress and the job; a shop that is not paused any more is due
+        at once."""
         ...
 
     def give_back(self, shop: str, token: int, end: GivenBack) -> int | None:
-        """The run under `token` has ended: status, lease and next turn at once; the settings' revision stays. When the shop is due
-        again (µs); None: paused. Raises LeaseLost when the shop is no longer held under it. Locks the shop's row."""
+        """The run under `token` has ended: status, lease and next turn at once; the settings'
+        revision stays. When the shop is due again (µs); None: paused. Raises LeaseLost when the
+        shop is no longer held under it. Locks the shop's row."""
         ...
 
-    def save_progress(self, shop: str, *, cursor: str, complete_until: int | None, news: bool = False) -> None:
+    def save_progress(
+        self, shop: str, *, cursor: str, complete_until: int | None, news: bool = False
+    ) -> None:
         """`news`: the orders up to the cursor brought something new."""
         ...
 
@@ -37,7 +41,8 @@ class Shops(Protocol):
         ...
 
     def difference_counts(self, shops: Collection[str]) -> dict[str, int]:
-        """Links in shadow whose shop shows another number than the target, by shop; shops without any are left out."""
+        """Links in shadow whose shop shows another number than the target, by shop; shops without
+        any are left out."""
         ...
 
     def save_reread(self, shop: str) -> None: ...
@@ -46,8 +51,8 @@ class Shops(Protocol):
         ...
 
     def cancel(self, shop: str, token: int) -> None:
-        """The run under `token` is to end, if it holds the shop; what has asked for a run until now does not ask for another. A
-        second call changes nothing."""
+        """The run under `token` is to end, if it holds the shop; what has asked for a run until now
+        does not ask for another. A second call changes nothing."""
         ...
 
     def save_audited(self, shop: str) -> None: ...
@@ -66,7 +71,8 @@ class Shops(Protocol):
         ...
 
     def save_sealed(self, shop: str, secrets: bytes) -> None:
-        """The same credentials under another key: neither the revision nor what the connector remembers changes."""
+        """The same credentials under another key: neither the revision nor what the connector
+        remembers changes."""
         ...
 
     def forget_state(self, shop: str) -> None: ...
@@ -84,6 +90,8 @@ class Listings(Protocol):
         """Mark listings that a full reading did not deliver; how many."""
         ...
 
-    def page(self, page: Page, *, shop: str, linked: bool | None, sku: str, vanished: bool | None) -> list[ListingRecord]:
+    def page(
+        self, page: Page, *, shop: str, linked: bool | None, sku: str, vanished: bool | None
+    ) -> list[ListingRecord]:
         """By (shop, listing); an empty shop means all."""
         ...

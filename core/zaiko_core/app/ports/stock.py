@@ -27,16 +27,23 @@ class Stocks(Protocol):
         ...
 
     def exceeding(self, most: Mapping[str, int]) -> set[str]:
-        """Those of these products that have more physical units than given for each; that may be below 0."""
+        """Those of these products that have more physical units than given for each; that may be
+        below 0."""
         ...
 
     def post(self, entries: Sequence[Entry]) -> list[Movement]:
-        """Write entries into the journal and add their deltas to the balances; the caller has checked that no cause is known."""
+        """Write entries into the journal and add their deltas to the balances; the caller has
+        checked that no cause is known."""
         ...
 
     def by_cause(self, causes: Collection[str]) -> dict[str, Movement]: ...
     def movements(
-        self, page: Page, *, products: Collection[str], warehouse: str, kinds: Collection[MovementKind]
+        self,
+        page: Page,
+        *,
+        products: Collection[str],
+        warehouse: str,
+        kinds: Collection[MovementKind],
     ) -> list[Movement]:
         """Newest first; the key is (seq,)."""
         ...
@@ -80,5 +87,6 @@ class Ledger(Protocol):
 
     def settings(self, product: str, *, upto: int) -> StockSettings: ...
     def forget(self, *, older_than: int, known_from: int) -> None:
-        """Delete changes of settings made before that time; from now on `known_from` is at least the one given."""
+        """Delete changes of settings made before that time; from now on `known_from` is at least
+        the one given."""
         ...

@@ -1,10 +1,27 @@
-"""What is stored, as immutable values. Times are µs since 1970; `revision` is that of the last change."""
+"""What is stored, as immutable values. Times are µs since 1970; `revision` is that of the last
+change."""
 
 from zaiko_core.app.records.additions import AdditionRecord, PlaceRecord
 from zaiko_core.app.records.catalogue import MerchantRecord, ProductRecord, WarehouseRecord
-from zaiko_core.app.records.history import ChangeKind, OperationRecord, OperationState, RunCounts, RunRecord, RunState, Trigger
+from zaiko_core.app.records.history import (
+    ChangeKind,
+    OperationRecord,
+    OperationState,
+    RunCounts,
+    RunRecord,
+    RunState,
+    Trigger,
+)
 from zaiko_core.app.records.jobs import FEW, FoundShop, GivenBack, JobClaim, Renewal
-from zaiko_core.app.records.links import DriftRecord, DueLink, Holding, LinkRecord, LinkState, PushRecord, PushResult
+from zaiko_core.app.records.links import (
+    DriftRecord,
+    DueLink,
+    Holding,
+    LinkRecord,
+    LinkState,
+    PushRecord,
+    PushResult,
+)
 from zaiko_core.app.records.orders import StoredOrder
 from zaiko_core.app.records.oversells import ClearedRecord, OversellRecord, ShownLink
 from zaiko_core.app.records.pages import Page

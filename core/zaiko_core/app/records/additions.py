@@ -10,8 +10,9 @@ from zaiko_core.domain.problem import Problem
 
 @dataclass(frozen=True, slots=True)
 class AdditionRecord:
-    """Units of one receipt that are added to the number of a shop; `shop` and `listing` are empty while the product has no link
-    that takes them. Units < 0 are taken off again, because an addition overwrote orders."""
+    """Units of one receipt that are added to the number of a shop; `shop` and `listing` are empty
+    while the product has no link that takes them. Units < 0 are taken off again, because an
+    addition overwrote orders."""
 
     addition: str
     product: str
@@ -27,8 +28,8 @@ class AdditionRecord:
 
 @dataclass(frozen=True, slots=True)
 class PlaceRecord:
-    """A listing that units are to be added to. `under_way`, recorded as `key`, may have been applied; `seen` is what a reading
-    after it showed."""
+    """A listing that units are to be added to. `under_way`, recorded as `key`, may have been
+    applied; `seen` is what a reading after it showed."""
 
     shop: str
     listing: str

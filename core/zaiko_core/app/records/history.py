@@ -20,8 +20,9 @@ class RunState(enum.StrEnum):
 
 
 class Trigger(enum.StrEnum):
-    """What makes a run begin, the strongest first. Notifications and changes do not hasten a shop that backs off or whose run was
-    abandoned, so such a run is RETRY or RECOVERY whatever came meanwhile; a person's request begins it at once."""
+    """What makes a run begin, the strongest first. Notifications and changes do not hasten a shop
+    that backs off or whose run was abandoned, so such a run is RETRY or RECOVERY whatever came
+    meanwhile; a person's request begins it at once."""
 
     REQUEST = "REQUEST"
     RECOVERY = "RECOVERY"

@@ -9,13 +9,15 @@ from zaiko_core.app.records.shops import ShopRecord
 from zaiko_core.domain.problem import Problem
 
 FEW = 20
-"""Orders or links of a transaction of a run that others of the merchant need not be kept apart from: it is as short as a call's."""
+"""Orders or links of a transaction of a run that others of the merchant need not be kept apart
+from: it is as short as a call's."""
 
 
 @dataclass(frozen=True, slots=True)
 class FoundShop:
-    """What a claim found (ADR 0025), at `at` (µs): the shop, when the first of its links is due, and its place (0 …) among the
-    merchant's shops that are not paused, of which there are `shops` (≥ 1)."""
+    """What a claim found (ADR 0025), at `at` (µs): the shop, when the first of its links is due,
+    and its place (0 …) among the merchant's shops that are not paused, of which there are `shops`
+    (≥ 1)."""
 
     shop: ShopRecord
     at: int
@@ -32,8 +34,9 @@ class FoundShop:
 
 @dataclass(frozen=True, slots=True)
 class GivenBack:
-    """What is kept of a run with the shop that it gives back. `next_in` µs (None: its interval) until it is due again, at once when
-    it was triggered meanwhile, unless `attempt`, the runs that failed in a row, is more than 0."""
+    """What is kept of a run with the shop that it gives back. `next_in` µs (None: its interval)
+    until it is due again, at once when it was triggered meanwhile, unless `attempt`, the runs that
+    failed in a row, is more than 0."""
 
     next_in: int | None
     attempt: int
@@ -57,7 +60,8 @@ class JobClaim:
     found: FoundShop = field(compare=False)
     trigger: Trigger = Trigger.INTERVAL
     cause: str | None = None
-    """The trace of the newest change that made it due, as a W3C `traceparent`; None where it was not traced."""
+    """The trace of the newest change that made it due, as a W3C `traceparent`; None where it was
+    not traced."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,8 +57,8 @@ class LinkRecord:
 
 @dataclass(frozen=True, slots=True)
 class PushRecord:
-    """A number that was sent to a shop: `target − Σ terms = quantity`. `revision` is the one that it was computed at, `believed`
-    what the shop was taken to show before."""
+    """A number that was sent to a shop: `target − Σ terms = quantity`. `revision` is the one that
+    it was computed at, `believed` what the shop was taken to show before."""
 
     shop: str
     listing: str
@@ -88,8 +88,8 @@ class PushResult:
 
 @dataclass(frozen=True, slots=True)
 class DriftRecord:
-    """A difference between what a shop showed and what was expected, and whether it was left for a person. `at` is when it was
-    settled."""
+    """A difference between what a shop showed and what was expected, and whether it was left for a
+    person. `at` is when it was settled."""
 
     at: int
     shop: str
@@ -101,8 +101,8 @@ class DriftRecord:
 
 @dataclass(frozen=True, slots=True)
 class DueLink:
-    """A link that a run is to handle, with what it needs to: the listing as the connector names it and the balances of its
-    parts at this moment."""
+    """A link that a run is to handle, with what it needs to: the listing as the connector names it
+    and the balances of its parts at this moment."""
 
     link: LinkRecord
     external_id: str
@@ -112,7 +112,8 @@ class DueLink:
 
 @dataclass(frozen=True, slots=True)
 class Holding:
-    """An enabled link as a holder of one product: what decides its quota (ADR 0012). `count` units go into one of the listing."""
+    """An enabled link as a holder of one product: what decides its quota (ADR 0012). `count` units
+    go into one of the listing."""
 
     product: str
     shop: str

@@ -34,7 +34,8 @@ class ShopRecord:
     additions_due_at: int | None = None
     """When units are to be added to one of its numbers, or looked after (ADR 0017)."""
     hold_drift: bool = False
-    """Whether a number that was edited in the shop waits for a person instead of being set right."""
+    """Whether a number that was edited in the shop waits for a person instead of being set
+    right."""
     shadow: bool = False
     """Everything but the write (ADR 0018)."""
     suspect_policy: SuspectPolicy = field(default_factory=SuspectPolicy)

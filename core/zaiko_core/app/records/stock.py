@@ -21,7 +21,8 @@ class StockRecord:
 
 @dataclass(frozen=True, slots=True)
 class Shelf:
-    """One product in one warehouse, as its movements add up: received + adjusted + shipped (≤ 0) = physical."""
+    """One product in one warehouse, as its movements add up: received + adjusted + shipped (≤ 0) =
+    physical."""
 
     warehouse: str
     received: int
@@ -33,8 +34,8 @@ class Shelf:
 
 @dataclass(frozen=True, slots=True)
 class Promise:
-    """One demand as its movements add up. `number` is the shop's, empty where the order was never read; `since` is when it was
-    placed, or first heard of."""
+    """One demand as its movements add up. `number` is the shop's, empty where the order was never
+    read; `since` is when it was placed, or first heard of."""
 
     demand: DemandRef
     number: str

@@ -4,13 +4,23 @@ from __future__ import annotations
 
 from sqlalchemy import Column, Index, Integer, PrimaryKeyConstraint, Table, Text, text
 
-from zaiko_core.storage.schema.columns import JSON_VALUE, count, id_, maybe_time, metadata, string, time
+from zaiko_core.storage.schema.columns import (
+    JSON_VALUE,
+    count,
+    id_,
+    maybe_time,
+    metadata,
+    string,
+    time,
+)
 
 additions = Table(
     "additions",  # receipts whose units are added to one shop's number (ADR 0017)
     metadata,
     id_("merchant"),
-    id_("addition"),  # the receipt's movement, or r… for units that an addition overwrote and that are taken off again
+    id_(
+        "addition"
+    ),  # the receipt's movement, or r… for units that an addition overwrote and that are taken off again  # noqa: E501
     id_("product"),
     count("units"),
     string("shop"),  # empty: no listing of the product is linked
@@ -33,7 +43,7 @@ additions = Table(
 )
 
 addition_places = Table(
-    "addition_places",  # listings that units are to be added to, with the one attempt that each may have under way
+    "addition_places",  # listings that units are to be added to, with the one attempt that each may have under way  # noqa: E501
     metadata,
     id_("merchant"),
     id_("shop"),

@@ -1,11 +1,30 @@
-"""What is kept for people and for callers that repeat themselves: runs, operations, answered requests, notifications that
-have come, and the change feed."""
+"""What is kept for people and for callers that repeat themselves: runs, operations, answered
+requests, notifications that have come, and the change feed."""
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Boolean, Column, Index, LargeBinary, PrimaryKeyConstraint, Table, Text, false, text
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Index,
+    LargeBinary,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+    false,
+    text,
+)
 
-from zaiko_core.storage.schema.columns import JSON_VALUE, count, id_, maybe_time, metadata, string, time
+from zaiko_core.storage.schema.columns import (
+    JSON_VALUE,
+    count,
+    id_,
+    maybe_time,
+    metadata,
+    string,
+    time,
+)
 
 runs = Table(
     "runs",
@@ -23,7 +42,13 @@ runs = Table(
     Column("problem", JSON_VALUE),
     time("revision"),
     PrimaryKeyConstraint("merchant", "shop", "run"),
-    Index(None, "merchant", "shop", postgresql_where=text("state = 'RUNNING'"), sqlite_where=text("state = 'RUNNING'")),
+    Index(
+        None,
+        "merchant",
+        "shop",
+        postgresql_where=text("state = 'RUNNING'"),
+        sqlite_where=text("state = 'RUNNING'"),
+    ),
 )
 
 operations = Table(

@@ -6,10 +6,12 @@ from sqlalchemy import Column, Index, LargeBinary, PrimaryKeyConstraint, Table, 
 
 from zaiko_core.storage.schema.columns import JSON_VALUE, id_, maybe_time, metadata, string, time
 
-system = Table("system", metadata, Column("key", Text, primary_key=True), Column("value", Text, nullable=False))
+system = Table(
+    "system", metadata, Column("key", Text, primary_key=True), Column("value", Text, nullable=False)
+)
 
 tokens = Table(
-    "tokens",  # who may call (ADR 0015). Of the whole installation: a token may be good for many merchants.
+    "tokens",  # who may call (ADR 0015). Of the whole installation: a token may be good for many merchants.  # noqa: E501
     metadata,
     id_("token"),
     Column("hash", LargeBinary),  # SHA-256 of the secret; null: a certificate instead

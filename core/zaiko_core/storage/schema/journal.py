@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, CheckConstraint, Column, Index, PrimaryKeyConstraint, Table, UniqueConstraint
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    Index,
+    PrimaryKeyConstraint,
+    Table,
+    UniqueConstraint,
+)
 
 from zaiko_core.storage.schema.columns import count, id_, metadata, string, time
 
@@ -21,7 +29,10 @@ stock = Table(
     time("revision"),
     PrimaryKeyConstraint("merchant", "product"),
     CheckConstraint("ordered = allocated + unallocated", name="both_forms_of_free_agree"),
-    CheckConstraint("physical >= 0 AND allocated >= 0 AND unallocated >= 0 AND reserve >= 0", name="not_negative"),
+    CheckConstraint(
+        "physical >= 0 AND allocated >= 0 AND unallocated >= 0 AND reserve >= 0",
+        name="not_negative",
+    ),
 )
 
 warehouse_stock = Table(

@@ -1,8 +1,21 @@
-"""Links with their fences, the numbers that were sent to them, and the differences that were found."""
+"""Links with their fences, the numbers that were sent to them, and the differences that were
+found."""
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Boolean, CheckConstraint, Column, Index, Integer, PrimaryKeyConstraint, Table, Text, text, true
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Index,
+    Integer,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+    text,
+    true,
+)
 
 from zaiko_core.storage.schema.columns import JSON_VALUE, count, id_, maybe_time, metadata, time
 
@@ -28,11 +41,13 @@ links = Table(
     Column("replaced", Integer),
     time("read_at"),  # when the shop's number was last read and settled (ADR 0013)
     maybe_time("differ_since"),  # in shadow (ADR 0018)
-    # What the shop sold lately: units of the present period and of the one before (domain/escrow.py).
+    # What the shop sold lately: units of the present period and of the one before
+    # (domain/escrow.py).
     time("sold_period"),
     count("sold_now"),
     count("sold_before"),
-    # Work: when the link is to be handled next (null: nothing to do), and the revision of the change that asked for it.
+    # Work: when the link is to be handled next (null: nothing to do), and the revision of the
+    # change that asked for it.
     maybe_time("due_at"),
     time("touched"),
     count("attempt"),
@@ -74,7 +89,9 @@ link_parts = Table(
     id_("product"),
     count("units", 1),
     PrimaryKeyConstraint("merchant", "shop", "listing", "product"),
-    Index("ix_link_parts_product", "merchant", "product", "shop", "listing"),  # covers what is asked of a product
+    Index(
+        "ix_link_parts_product", "merchant", "product", "shop", "listing"
+    ),  # covers what is asked of a product
     CheckConstraint("units >= 1", name="at_least_one"),
 )
 

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from sqlalchemy import Boolean, Column, Index, PrimaryKeyConstraint, Table, false, text, true
 
-from zaiko_core.storage.schema.columns import JSON_VALUE, count, id_, maybe_time, metadata, string, time
+from zaiko_core.storage.schema.columns import (
+    JSON_VALUE,
+    count,
+    id_,
+    maybe_time,
+    metadata,
+    string,
+    time,
+)
 
 orders = Table(
     "orders",
@@ -28,7 +36,9 @@ orders = Table(
     Column("kept", Boolean, nullable=False, server_default=false()),
     count("applied"),
     count("holds"),  # units still open by the shop's account
-    Column("uncounted", Boolean, nullable=False, server_default=false()),  # has a line that is counted for no product
+    Column(
+        "uncounted", Boolean, nullable=False, server_default=false()
+    ),  # has a line that is counted for no product
     time("created_at"),
     time("updated_at"),
     time("revision"),

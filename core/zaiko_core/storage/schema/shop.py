@@ -2,9 +2,29 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, LargeBinary, PrimaryKeyConstraint, Table, Text, false, text
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Index,
+    Integer,
+    LargeBinary,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+    false,
+    text,
+)
 
-from zaiko_core.storage.schema.columns import JSON_VALUE, count, id_, maybe_time, metadata, string, time
+from zaiko_core.storage.schema.columns import (
+    JSON_VALUE,
+    count,
+    id_,
+    maybe_time,
+    metadata,
+    string,
+    time,
+)
 
 shops = Table(
     "shops",
@@ -40,7 +60,9 @@ shops = Table(
     string("last_run"),
     maybe_time("last_run_at"),
     maybe_time("last_success_at"),
-    time("status_revision"),  # apart from `revision`, so that a run does not make the settings look changed
+    time(
+        "status_revision"
+    ),  # apart from `revision`, so that a run does not make the settings look changed
     # The job (ADR 0005).
     maybe_time("due_at"),  # null: never by itself (paused, deleted, held)
     Column("wanted", BigInteger, nullable=False, server_default="0"),
@@ -56,8 +78,18 @@ shops = Table(
     time("updated_at"),
     time("revision"),
     PrimaryKeyConstraint("merchant", "shop"),
-    Index("ix_shops_due", "due_at", postgresql_where=text("due_at IS NOT NULL"), sqlite_where=text("due_at IS NOT NULL")),
-    Index(None, "lease_until", postgresql_where=text("owner IS NOT NULL"), sqlite_where=text("owner IS NOT NULL")),
+    Index(
+        "ix_shops_due",
+        "due_at",
+        postgresql_where=text("due_at IS NOT NULL"),
+        sqlite_where=text("due_at IS NOT NULL"),
+    ),
+    Index(
+        None,
+        "lease_until",
+        postgresql_where=text("owner IS NOT NULL"),
+        sqlite_where=text("owner IS NOT NULL"),
+    ),
 )
 
 shop_states = Table(

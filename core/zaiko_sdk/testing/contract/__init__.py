@@ -1,4 +1,5 @@
-"""The conformance kit: what zaiko relies on, as tests that any connector runs against its own simulator.
+"""The conformance kit: what zaiko relies on, as tests that any connector runs against its own
+simulator.
 
     from zaiko_sdk.testing.contract import ConnectorContract
 
@@ -11,8 +12,8 @@
         def simulator_type(self) -> SimulatorType:
             return SimulatorType("my-mall", MyMallSimulator)
 
-Name `zaiko_sdk.testing.pytest_plugin` in `pytest_plugins` of the conftest.py at the root of your tests: it prints the report, and
-with each failure why the rule exists and what to do.
+Name `zaiko_sdk.testing.pytest_plugin` in `pytest_plugins` of the conftest.py at the root of your
+tests: it prints the report, and with each failure why the rule exists and what to do.
 """
 
 from __future__ import annotations
@@ -42,12 +43,21 @@ FINDING = "zaiko_contract"
 
 
 class ConnectorContract(
-    DescriptionRules, ShopRules, ListingRules, OrderRules, InventoryRules, HostileRules, WebhookRules, PaceRules
+    DescriptionRules,
+    ShopRules,
+    ListingRules,
+    OrderRules,
+    InventoryRules,
+    HostileRules,
+    WebhookRules,
+    PaceRules,
 ):
-    """Derive a test class of your own from it, with the two fixtures `connector_type` and `simulator_type`.
+    """Derive a test class of your own from it, with the two fixtures `connector_type` and
+    `simulator_type`.
 
-    A rule about a capability that the connector does not declare, or about another inventory mode, is skipped with that reason; so
-    is one that the simulator cannot play. Each test has a simulated shop of its own.
+    A rule about a capability that the connector does not declare, or about another inventory mode,
+    is skipped with that reason; so is one that the simulator cannot play. Each test has a simulated
+    shop of its own.
     """
 
     @pytest.fixture
@@ -66,12 +76,16 @@ class ConnectorContract(
         rule: Rule | None = getattr(request.function, "contract_rule", None)
         if rule is None:
             return
-        request.node.user_properties.append((FINDING, {"connector": connector_type.id, "rule": rule.name, "tier": rule.tier.value}))
+        request.node.user_properties.append(
+            (FINDING, {"connector": connector_type.id, "rule": rule.name, "tier": rule.tier.value})
+        )
         if reason := rule.not_for(connector_type.capabilities, connector_type.inventory_mode):
             pytest.skip(reason)
 
     @pytest.fixture
-    def bench(self, concerned: None, connector_type: ConnectorType, simulator_type: SimulatorType) -> Iterator[Bench]:
+    def bench(
+        self, concerned: None, connector_type: ConnectorType, simulator_type: SimulatorType
+    ) -> Iterator[Bench]:
         """One simulated shop and connectors to it."""
         bench = Bench(connector_type, simulator_type)
         try:

@@ -1,4 +1,5 @@
-"""What a rule works with: the platform's own simulator on a port, and connectors to it over real HTTP."""
+"""What a rule works with: the platform's own simulator on a port, and connectors to it over real
+HTTP."""
 
 from __future__ import annotations
 
@@ -31,7 +32,13 @@ from zaiko_sdk import (
     WriteResult,
 )
 from zaiko_sdk.testing.faults import Fault
-from zaiko_sdk.testing.simulator import NewListing, SimulationError, Simulator, SimulatorServer, SimulatorType
+from zaiko_sdk.testing.simulator import (
+    NewListing,
+    SimulationError,
+    Simulator,
+    SimulatorServer,
+    SimulatorType,
+)
 
 T = TypeVar("T")
 _MOST_REQUESTS = 8
@@ -39,8 +46,9 @@ _MOST_REQUESTS = 8
 
 
 class HurriedClock:
-    """The real wall clock; what is slept is skipped on the monotonic one, so that a connector's patience costs no time.
-    `skipped` are the seconds slept so far. `offset` is what a rule adds to both: hours that pass, or a clock that is wrong."""
+    """The real wall clock; what is slept is skipped on the monotonic one, so that a connector's
+    patience costs no time. `skipped` are the seconds slept so far. `offset` is what a rule adds to
+    both: hours that pass, or a clock that is wrong."""
 
     def __init__(self) -> None:
         self.skipped = self.offset = 0.0
@@ -69,7 +77,8 @@ class KeptLog:
 
 
 class Bench:
-    """One simulated shop and what speaks to it. Everything asynchronous runs in one event loop, by `run`."""
+    """One simulated shop and what speaks to it. Everything asynchronous runs in one event loop, by
+    `run`."""
 
     def __init__(self, kind: ConnectorType, simulator: SimulatorType) -> None:
         self.kind = kind
@@ -82,7 +91,8 @@ class Bench:
         self._runner = asyncio.Runner()
         self._opened: list[Connector] = []
         self._missed = False
-        # The rules look at what is right, not at how fast it is: those about the pace switch the quotas on again.
+        # The rules look at what is right, not at how fast it is: those about the pace switch the
+        # quotas on again.
         self.try_switch("quotas", False)
         self.settings = self.server.settings()
 
@@ -98,16 +108,20 @@ class Bench:
         return self._runner.run(work)
 
     def attempt(self, what: str, work: Coroutine[Any, Any, T]) -> T | ConnectorError:
-        """The result of a call, or the ConnectorError that it raised. Anything else that it raises fails the rule."""
+        """The result of a call, or the ConnectorError that it raised. Anything else that it raises
+        fails the rule."""
         try:
             return self.run(work)
         except ConnectorError as error:
             return error
         except Exception as error:
-            raise AssertionError(f"{what}: raised {type(error).__name__}, which is no ConnectorError: {error}") from error
+            raise AssertionError(
+                f"{what}: raised {type(error).__name__}, which is no ConnectorError: {error}"
+            ) from error
 
     def offered(self, work: Callable[..., T], *arguments: Any, **options: Any) -> T:
-        """What the simulator answers; the rule is skipped where this platform does not know such a thing."""
+        """What the simulator answers; the rule is skipped where this platform does not know such a
+        thing."""
         try:
             return work(*arguments, **options)
         except SimulationError as error:
@@ -127,7 +141,8 @@ class Bench:
     # Connectors
 
     def open(self, *, clock: Clock | None = None, secrets: bool = True) -> Connector:
-        """A connector to the shop, as another process would open it; with credentials that the platform does not know, if asked."""
+        """A connector to the shop, as another process would open it; with credentials that the
+        platform does not know, if asked."""
         given = self._given(known=secrets)
         context = self.context(self.state if secrets else MemoryState(), clock)
         connector = self.kind.open(context, self.kind.settings.model_validate(given))
@@ -140,19 +155,38 @@ class Bench:
         def http() -> httpx.AsyncClient:
             return httpx.AsyncClient(timeout=self.patience, follow_redirects=False)
 
-        return ShopContext("merchants/m/shops/contract", clock or self.clock, self.log, http, lambda: str(uuid.uuid4()), state)
+        return ShopContext(
+            "merchants/m/shops/contract",
+            clock or self.clock,
+            self.log,
+            http,
+            lambda: str(uuid.uuid4()),
+            state,
+        )
 
     def secrets(self, *, known: bool = True) -> list[str]:
         """The credentials of the shop, as text; or those that `open(secrets=False)` uses."""
         settings = self.kind.settings.model_validate(self._given(known=known))
         found = [getattr(settings, name) for name in self.kind.settings.secret_fields()]
-        return [value.get_secret_value() for value in found if isinstance(value, SecretStr) and value.get_secret_value()]
+        return [
+            value.get_secret_value()
+            for value in found
+            if isinstance(value, SecretStr) and value.get_secret_value()
+        ]
 
     def _given(self, *, known: bool) -> dict[str, Any]:
-        return self.settings if known else {name: self._blunt(name, value) for name, value in self.settings.items()}
+        return (
+            self.settings
+            if known
+            else {name: self._blunt(name, value) for name, value in self.settings.items()}
+        )
 
     def _blunt(self, name: str, value: Any) -> Any:
-        if name not in self.kind.settings.secret_fields() or not isinstance(value, str) or not value:
+        if (
+            name not in self.kind.settings.secret_fields()
+            or not isinstance(value, str)
+            or not value
+        ):
             return value
         return value[:-1] + ("0" if value[-1] != "0" else "1")
 
@@ -162,16 +196,25 @@ class Bench:
         """New listings that show these numbers; their skus."""
         known = len(self.shop.stock())
         skus = [f"SKU-{known + place:04d}" for place in range(len(quantities))]
-        self.shop.add_listings([NewListing(sku, units, f"Title {sku}") for sku, units in zip(skus, quantities, strict=True)])
+        self.shop.add_listings(
+            [
+                NewListing(sku, units, f"Title {sku}")
+                for sku, units in zip(skus, quantities, strict=True)
+            ]
+        )
         return skus
 
     def listings(self, connector: Connector) -> dict[str, Listing]:
         """The catalogue by sku."""
         return self.run(self.reading_listings(connector))
 
-    async def reading_listings(self, connector: Connector, cursor: str | None = None) -> dict[str, Listing]:
+    async def reading_listings(
+        self, connector: Connector, cursor: str | None = None
+    ) -> dict[str, Listing]:
         """The catalogue by sku, after a cursor."""
-        return {row.sku: row async for page in connector.list_listings(cursor) for row in page.listings}
+        return {
+            row.sku: row async for page in connector.list_listings(cursor) for row in page.listings
+        }
 
     def pages(self, connector: Connector, cursor: str | None = None) -> list[OrderPage]:
         """One fetch of orders."""
@@ -183,16 +226,27 @@ class Bench:
 
     def orders(self, connector: Connector, cursor: str | None = None) -> dict[str, Order]:
         """One fetch of orders: the last reading of each."""
-        return {order.external_id: order for page in self.pages(connector, cursor) for order in page.orders}
+        return {
+            order.external_id: order
+            for page in self.pages(connector, cursor)
+            for order in page.orders
+        }
 
-    def readings(self, connector: Connector, cursor: str, order: str) -> list[tuple[str, Order | None]]:
-        """The order as each way tells it that the connector declares: the next fetch after `cursor`, and reading it by its id."""
+    def readings(
+        self, connector: Connector, cursor: str, order: str
+    ) -> list[tuple[str, Order | None]]:
+        """The order as each way tells it that the connector declares: the next fetch after
+        `cursor`, and reading it by its id."""
         found: list[tuple[str, Order | None]] = []
         if self.can(Capability.ORDER_UPDATES):
-            found.append(("fetch_orders (ORDER_UPDATES)", self.orders(connector, cursor).get(order)))
+            found.append(
+                ("fetch_orders (ORDER_UPDATES)", self.orders(connector, cursor).get(order))
+            )
         if self.can(Capability.READ_ORDERS):
             read = self.run(self.reading_orders(connector, [order]))
-            found.append(("read_orders", next((each for each in read if each.external_id == order), None)))
+            found.append(
+                ("read_orders", next((each for each in read if each.external_id == order), None))
+            )
         return found
 
     @staticmethod
@@ -211,14 +265,21 @@ class Bench:
         """Connector.read_inventory."""
         return await connector.read_inventory([listing.ref for listing in listings])
 
-    def write(self, connector: Connector, *changes: tuple[Listing, int, int]) -> dict[str, WriteResult]:
+    def write(
+        self, connector: Connector, *changes: tuple[Listing, int, int]
+    ) -> dict[str, WriteResult]:
         """Set listings: (listing, expected, quantity). The results by sku."""
         return by_sku(changes, self.run(self.writing(connector, *changes)))
 
     @staticmethod
-    async def writing(connector: Connector, *changes: tuple[Listing, int, int]) -> Sequence[WriteResult]:
+    async def writing(
+        connector: Connector, *changes: tuple[Listing, int, int]
+    ) -> Sequence[WriteResult]:
         """Connector.set_inventory under a new key."""
-        writes = [InventoryWrite(listing.ref, quantity, expected) for listing, expected, quantity in changes]
+        writes = [
+            InventoryWrite(listing.ref, quantity, expected)
+            for listing, expected, quantity in changes
+        ]
         return await connector.set_inventory(writes, str(uuid.uuid4()))
 
     def settle(self, seconds: float) -> None:
@@ -228,8 +289,9 @@ class Bench:
     # Faults
 
     def hits(self, fault: Callable[[int], Fault]) -> Iterator[int]:
-        """Inject a fault into the first request of a call, then into the second, and so on, until the call has no such request.
-        The loop's body makes the call, and lifts the fault before it calls for something else."""
+        """Inject a fault into the first request of a call, then into the second, and so on, until
+        the call has no such request. The loop's body makes the call, and lifts the fault before it
+        calls for something else."""
         for place in range(_MOST_REQUESTS):
             self._missed = False
             self.server.inject(fault(place))
@@ -244,27 +306,39 @@ class Bench:
         self.server.clear_faults()
 
 
-def by_sku(changes: Sequence[tuple[Listing, int, int]], results: Sequence[WriteResult]) -> dict[str, WriteResult]:
+def by_sku(
+    changes: Sequence[tuple[Listing, int, int]], results: Sequence[WriteResult]
+) -> dict[str, WriteResult]:
     """The results of a call by sku. Exactly one per write, else the rule fails."""
     told = sorted(result.external_id for result in results)
     asked = sorted(listing.ref.external_id for listing, _, _ in changes)
-    assert told == asked, f"set_inventory was asked for {asked} and answered for {told}: exactly one result per write"
+    assert told == asked, (
+        f"set_inventory was asked for {asked} and answered for {told}: exactly one result per write"
+    )
     by_id = {result.external_id: result for result in results}
     return {listing.sku: by_id[listing.ref.external_id] for listing, _, _ in changes}
 
 
-def check_claim(what: str, shown: int, before: int, applied: int, outcome: WriteResult | ConnectorError) -> None:
-    """What was said of a write is true of the shop, which shows `shown` after it showed `before` and shows `applied` when the write
-    was applied once. UNKNOWN, and Timeout that may have been sent, claim nothing."""
+def check_claim(
+    what: str, shown: int, before: int, applied: int, outcome: WriteResult | ConnectorError
+) -> None:
+    """What was said of a write is true of the shop, which shows `shown` after it showed `before`
+    and shows `applied` when the write was applied once. UNKNOWN, and Timeout that may have been
+    sent, claim nothing."""
     if isinstance(outcome, WriteResult):
-        claim: bool | None = {WriteOutcome.APPLIED: True, WriteOutcome.UNKNOWN: None}.get(outcome.outcome, False)
+        claim: bool | None = {WriteOutcome.APPLIED: True, WriteOutcome.UNKNOWN: None}.get(
+            outcome.outcome, False
+        )
         said = outcome.outcome.value
     else:
         claim = None if isinstance(outcome, Timeout) and outcome.sent is not False else False
         said = type(outcome).__name__
-    assert shown in (before, applied), f"{what}: a change from {before} to {applied} left {shown}; it was applied more than once"
+    assert shown in (before, applied), (
+        f"{what}: a change from {before} to {applied} left {shown}; it was applied more than once"
+    )
     if claim is not None:
         expected = applied if claim else before
         assert shown == expected, (
-            f"{what}: the connector said {said}, which promises that the shop shows {expected}; it shows {shown}"
+            f"{what}: the connector said {said}, which promises that the shop shows "
+            f"{expected}; it shows {shown}"
         )

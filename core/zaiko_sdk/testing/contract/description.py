@@ -24,17 +24,30 @@ class DescriptionRules:
     """What the host lists of a connector."""
 
     @rule(
-        why="The id is part of resource names and of stored shops; a name that changes form orphans them.",
-        fix="ConnectorType.id: lower-case letters, digits and dashes, beginning with a letter; a display name; a version.",
+        why=(
+            "The id is part of resource names and of stored shops; a name that changes form "
+            "orphans them."
+        ),
+        fix=(
+            "ConnectorType.id: lower-case letters, digits and dashes, beginning with a letter; "
+            "a display name; a version."
+        ),
     )
     def test_a_connector_has_a_name_and_a_version(self, bench: Bench) -> None:
-        """The id is a resource name's part; display name and version are there; sdk_api fits this SDK."""
+        """The id is a resource name's part; display name and version are there; sdk_api fits this
+        SDK."""
         kind = bench.kind
-        assert re.fullmatch(r"[a-z][a-z0-9-]{0,62}", kind.id), f"the id {kind.id!r} cannot be part of a resource name"
+        assert re.fullmatch(r"[a-z][a-z0-9-]{0,62}", kind.id), (
+            f"the id {kind.id!r} cannot be part of a resource name"
+        )
         assert kind.display_name.strip(), "display_name is empty"
         assert kind.version.strip(), "version is empty"
-        assert kind.sdk_api[0] == SDK_API[0], f"sdk_api {kind.sdk_api} has another major than the SDK's {SDK_API}"
-        assert kind.sdk_api[1] <= SDK_API[1], f"sdk_api {kind.sdk_api} is newer than the SDK's {SDK_API}"
+        assert kind.sdk_api[0] == SDK_API[0], (
+            f"sdk_api {kind.sdk_api} has another major than the SDK's {SDK_API}"
+        )
+        assert kind.sdk_api[1] <= SDK_API[1], (
+            f"sdk_api {kind.sdk_api} is newer than the SDK's {SDK_API}"
+        )
 
     @rule(
         why="The host cuts its calls to these sizes; 0 would call for nothing for ever.",
@@ -48,11 +61,18 @@ class DescriptionRules:
         assert limits.order_visibility.total_seconds() >= 0, "order_visibility is negative"
 
     @rule(
-        why="A number cannot be written safely without reading it, nor fenced without knowing how the platform changes it.",
-        fix="With SET_INVENTORY declare READ_INVENTORY and an inventory_mode (docs/connectors.md §3).",
+        why=(
+            "A number cannot be written safely without reading it, nor fenced without knowing "
+            "how the platform changes it."
+        ),
+        fix=(
+            "With SET_INVENTORY declare READ_INVENTORY and an inventory_mode "
+            "(docs/connectors.md §3)."
+        ),
     )
     def test_capabilities_fit_together(self, bench: Bench) -> None:
-        """SET_INVENTORY comes with READ_INVENTORY and a mode; ORDER_UPDATES comes with FETCH_ORDERS."""
+        """SET_INVENTORY comes with READ_INVENTORY and a mode; ORDER_UPDATES comes with
+        FETCH_ORDERS."""
         if bench.can(Capability.SET_INVENTORY):
             assert bench.can(Capability.READ_INVENTORY), "SET_INVENTORY without READ_INVENTORY"
             assert bench.kind.inventory_mode is not None, "SET_INVENTORY without an inventory_mode"
@@ -60,23 +80,44 @@ class DescriptionRules:
             assert bench.can(Capability.FETCH_ORDERS), "ORDER_UPDATES without FETCH_ORDERS"
 
     @rule(
-        why="The host relies on what is declared, and finds out in the middle of a sale that it is not there.",
-        fix="Implement the method, or do not declare the capability: zaiko works around what is missing.",
+        why=(
+            "The host relies on what is declared, and finds out in the middle of a sale that it "
+            "is not there."
+        ),
+        fix=(
+            "Implement the method, or do not declare the capability: zaiko works around what is "
+            "missing."
+        ),
     )
     def test_declared_capabilities_are_implemented(self, bench: Bench) -> None:
         """Each declared capability's method is the connector's own."""
         kind = type(bench.open())
-        bare = [capability.value for capability, method in _METHODS.items() if _inherited(kind, method) and bench.can(capability)]
+        bare = [
+            capability.value
+            for capability, method in _METHODS.items()
+            if _inherited(kind, method) and bench.can(capability)
+        ]
         assert not bare, f"declared, and not implemented: {', '.join(bare)}"
 
     @rule(
-        why="User interfaces draw the settings from their JSON Schema; a merchant reads the descriptions to find each value.",
-        fix="Give every field of the settings a Field(description=…) that says where in the platform the value is found.",
+        why=(
+            "User interfaces draw the settings from their JSON Schema; a merchant reads the "
+            "descriptions to find each value."
+        ),
+        fix=(
+            "Give every field of the settings a Field(description=…) that says where in the "
+            "platform the value is found."
+        ),
     )
     def test_every_setting_says_where_it_is_found(self, bench: Bench) -> None:
-        """The settings have a JSON Schema in which every field has a description, and credentials are write-only."""
+        """The settings have a JSON Schema in which every field has a description, and credentials
+        are write-only."""
         document = json.loads(json.dumps(bench.kind.settings.schema_document()))
-        silent = [name for name, field in document["properties"].items() if not field.get("description", "").strip()]
+        silent = [
+            name
+            for name, field in document["properties"].items()
+            if not field.get("description", "").strip()
+        ]
         assert not silent, f"no description: {', '.join(silent)}"
 
     @rule(
@@ -96,11 +137,18 @@ class DescriptionRules:
         """There is a secret among the settings, and no text of settings or connector holds it."""
         settings = bench.kind.settings.model_validate(bench.settings)
         secrets = bench.secrets()
-        assert secrets, "no field of the settings is a SecretStr; with what does the connector prove who it is?"
+        assert secrets, (
+            "no field of the settings is a SecretStr; with what does the connector prove who it is?"
+        )
         connector = bench.open()
-        texts = {"the settings": f"{settings!r} {settings}", "the connector": f"{connector!r} {vars(connector)!r}"}
+        texts = {
+            "the settings": f"{settings!r} {settings}",
+            "the connector": f"{connector!r} {vars(connector)!r}",
+        }
         for what, text in texts.items():
-            assert not any(secret in text for secret in secrets), f"the repr of {what} shows a credential"
+            assert not any(secret in text for secret in secrets), (
+                f"the repr of {what} shows a credential"
+            )
 
 
 def _inherited(kind: type[Connector], method: str) -> bool:

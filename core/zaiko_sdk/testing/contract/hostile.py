@@ -1,11 +1,21 @@
-"""Rules about a platform that fails: in any request, in any way, before or after it did what it was asked."""
+"""Rules about a platform that fails: in any request, in any way, before or after it did what it was
+asked."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import partial
 
-from zaiko_sdk import Capability, Connector, ConnectorError, Listing, ListingGone, PlatformDown, Retry, Throttled
+from zaiko_sdk import (
+    Capability,
+    Connector,
+    ConnectorError,
+    Listing,
+    ListingGone,
+    PlatformDown,
+    Retry,
+    Throttled,
+)
 from zaiko_sdk.testing.contract.bench import Bench, by_sku, check_claim
 from zaiko_sdk.testing.contract.rule import rule
 from zaiko_sdk.testing.faults import Fault, FaultKind
@@ -16,7 +26,18 @@ _MOST_REQUESTS = 20
 _LONGEST = 120.0
 """Seconds after which the host gives a call up."""
 _STATUSES = (400, 401, 402, 403, 405, 409, 423, 429, 430, 500, 502, 503, 504)
-_BODIES = ("", "null", "[]", "{}", "0", '"ok"', '{"data":null}', '{"errors":null}', "<html>Maintenance</html>", "[" * 100_000)
+_BODIES = (
+    "",
+    "null",
+    "[]",
+    "{}",
+    "0",
+    '"ok"',
+    '{"data":null}',
+    '{"errors":null}',
+    "<html>Maintenance</html>",
+    "[" * 100_000,
+)
 
 
 def _refusals() -> Iterator[Fault]:
@@ -31,8 +52,8 @@ def _refusals() -> Iterator[Fault]:
 
 
 def _lost_replies() -> Iterator[Fault]:
-    """The platform does what it is asked, and its answer does not arrive. 503 is not among them: it says that the request was not
-    handled (RFC 9110 §15.6.4)."""
+    """The platform does what it is asked, and its answer does not arrive. 503 is not among them: it
+    says that the request was not handled (RFC 9110 §15.6.4)."""
     for status in (500, 502, 504):
         yield Fault(FaultKind.REFUSE_AFTER, status=status)
     for body in _BODIES:
@@ -46,11 +67,18 @@ class HostileRules:
 
     @rule(
         Capability.LIST_LISTINGS,
-        why="An exception that is no ConnectorError counts as a bug; a half catalogue makes listings vanish.",
-        fix="Validate replies before using them: not as documented is ContractBroken, no answer is Timeout or PlatformDown.",
+        why=(
+            "An exception that is no ConnectorError counts as a bug; a half catalogue makes "
+            "listings vanish."
+        ),
+        fix=(
+            "Validate replies before using them: not as documented is ContractBroken, no answer "
+            "is Timeout or PlatformDown."
+        ),
     )
     def test_a_broken_reply_is_never_a_catalogue(self, bench: Bench) -> None:
-        """With a fault in any request, `list_listings` delivers the whole catalogue or raises a ConnectorError."""
+        """With a fault in any request, `list_listings` delivers the whole catalogue or raises a
+        ConnectorError."""
         skus = bench.stock_up(4, 5)
         connector = bench.open()
         for what in _each(bench):
@@ -63,22 +91,32 @@ class HostileRules:
     @rule(
         Capability.FETCH_ORDERS,
         Capability.LIST_LISTINGS,
-        why="A reply that cannot be understood, taken for «no orders», moves the cursor past orders that nobody has read.",
+        why=(
+            "A reply that cannot be understood, taken for «no orders», moves the cursor past "
+            "orders that nobody has read."
+        ),
         fix="Raise ContractBroken for a page that is not as documented, and never yield it.",
     )
     def test_a_broken_reply_is_never_an_order_page(self, bench: Bench) -> None:
-        """With a fault in any request, `fetch_orders` delivers the order or raises a ConnectorError."""
+        """With a fault in any request, `fetch_orders` delivers the order or raises a
+        ConnectorError."""
         (sku,) = bench.stock_up(50)
         connector = bench.open()
         placed = bench.shop.place_order({sku: 1})
 
         async def fetch() -> set[str]:
-            return {order.external_id async for page in connector.fetch_orders(None) for order in page.orders}
+            return {
+                order.external_id
+                async for page in connector.fetch_orders(None)
+                for order in page.orders
+            }
 
         for what in _each(bench):
             found = bench.attempt(f"fetch_orders, {what}", fetch())
             bench.lift()
-            assert isinstance(found, ConnectorError) or placed in found, f"fetch_orders, {what}: ended as if there were no order"
+            assert isinstance(found, ConnectorError) or placed in found, (
+                f"fetch_orders, {what}: ended as if there were no order"
+            )
         assert placed in bench.run(fetch()), "afterwards, the order is not delivered"
 
     @rule(
@@ -86,10 +124,14 @@ class HostileRules:
         Capability.LIST_LISTINGS,
         Capability.READ_ORDERS,
         why="An id that is missing in the answer is taken for vanished.",
-        fix="Raise for a reply that is not as documented; leave an id out only when the platform says that it is not there.",
+        fix=(
+            "Raise for a reply that is not as documented; leave an id out only when the "
+            "platform says that it is not there."
+        ),
     )
     def test_a_broken_reply_is_never_a_vanished_order(self, bench: Bench) -> None:
-        """With a fault in any request, `read_orders` answers for the order or raises a ConnectorError."""
+        """With a fault in any request, `read_orders` answers for the order or raises a
+        ConnectorError."""
         (sku,) = bench.stock_up(50)
         connector = bench.open()
         placed = bench.shop.place_order({sku: 1})
@@ -97,17 +139,25 @@ class HostileRules:
         for what in _each(bench):
             found = bench.attempt(f"read_orders, {what}", bench.reading_orders(connector, [placed]))
             bench.lift()
-            told = isinstance(found, ConnectorError) or [order.external_id for order in found] == [placed]
-            assert told, f"read_orders, {what}: the order was left out, which means that it vanished"
+            told = isinstance(found, ConnectorError) or [order.external_id for order in found] == [
+                placed
+            ]
+            assert told, (
+                f"read_orders, {what}: the order was left out, which means that it vanished"
+            )
 
     @rule(
         Capability.LIST_LISTINGS,
         Capability.READ_INVENTORY,
         why="A number that nobody showed is compared with, and written from.",
-        fix="Validate each row; raise, or answer with an error for that listing. ListingGone only on the platform's word.",
+        fix=(
+            "Validate each row; raise, or answer with an error for that listing. ListingGone "
+            "only on the platform's word."
+        ),
     )
     def test_a_broken_reply_is_never_a_number(self, bench: Bench) -> None:
-        """With a fault in any request, `read_inventory` tells the number or an error of the listing, or raises a ConnectorError."""
+        """With a fault in any request, `read_inventory` tells the number or an error of the
+        listing, or raises a ConnectorError."""
         (sku,) = bench.stock_up(5)
         connector = bench.open()
         listing = bench.listings(connector)[sku]
@@ -119,26 +169,39 @@ class HostileRules:
             assert len(found) == 1, f"read_inventory, {what}: {len(found)} levels for one ref"
             gone = isinstance(found[0].error, ListingGone)
             assert not gone, f"read_inventory, {what}: the listing was called gone"
-            told = found[0].quantity == 5 or (found[0].quantity is None and found[0].error is not None)
+            told = found[0].quantity == 5 or (
+                found[0].quantity is None and found[0].error is not None
+            )
             assert told, f"read_inventory, {what}: told {found[0]}, while the shop shows 5"
         _check_recovered(bench, connector, [sku])
 
     @rule(
         *_WRITES,
-        why="Raising anything but Timeout promises that nothing was applied; the host computes with that promise.",
-        fix="See docs/connectors.md §6: what may have been applied is Timeout(sent=None) or UNKNOWN.",
+        why=(
+            "Raising anything but Timeout promises that nothing was applied; the host computes "
+            "with that promise."
+        ),
+        fix=(
+            "See docs/connectors.md §6: what may have been applied is Timeout(sent=None) or "
+            "UNKNOWN."
+        ),
     )
     def test_a_refused_write_is_told_truly(self, bench: Bench) -> None:
-        """When the platform refuses any request of a write, what the connector says of it is true of the shop."""
+        """When the platform refuses any request of a write, what the connector says of it is true
+        of the shop."""
         _write_through(bench, list(_refusals()))
 
     @rule(
         *_WRITES,
         why="It is the most dangerous moment: the number was changed, and nobody heard of it.",
-        fix="After the request has left, no answer is Timeout(sent=None) or UNKNOWN; never send again without an idempotency key.",
+        fix=(
+            "After the request has left, no answer is Timeout(sent=None) or UNKNOWN; never send "
+            "again without an idempotency key."
+        ),
     )
     def test_a_lost_reply_to_a_write_is_told_truly(self, bench: Bench) -> None:
-        """When the reply to any request of a write is lost, what is said of it is true, and it was applied once at most."""
+        """When the reply to any request of a write is lost, what is said of it is true, and it was
+        applied once at most."""
         _write_through(bench, list(_lost_replies()))
 
     @rule(
@@ -147,26 +210,38 @@ class HostileRules:
         fix="Turn the HTTP client's time-outs into Timeout; for a write with sent=None.",
     )
     def test_a_slow_reply_to_a_write_is_told_truly(self, bench: Bench) -> None:
-        """When the platform answers a write after the client gave up, what the connector said of it is true."""
+        """When the platform answers a write after the client gave up, what the connector said of it
+        is true."""
         bench.patience = 0.3
         (sku,) = bench.stock_up(50)
         connector = bench.open()
         listing = bench.listings(connector)[sku]
         for place in bench.hits(lambda place: Fault(FaultKind.LATENCY, skip=place, seconds=0.5)):
-            _write_once(bench, connector, listing, f"request {place + 1} answered too late", settle=0.4)
+            _write_once(
+                bench, connector, listing, f"request {place + 1} answered too late", settle=0.4
+            )
 
     @rule(
         Capability.LIST_LISTINGS,
-        why="The platform refuses for load before it does anything; the host waits as long as it says.",
-        fix="Turn its refusal for load into Throttled with retry_after in seconds; keep to the pace yourself.",
+        why=(
+            "The platform refuses for load before it does anything; the host waits as long as "
+            "it says."
+        ),
+        fix=(
+            "Turn its refusal for load into Throttled with retry_after in seconds; keep to the "
+            "pace yourself."
+        ),
     )
     def test_a_refusal_for_load_is_throttled(self, bench: Bench) -> None:
-        """When the quota is used up, a call raises Throttled with a wait of more than 0 and at most a day; later, all works."""
+        """When the quota is used up, a call raises Throttled with a wait of more than 0 and at most
+        a day; later, all works."""
         skus = bench.stock_up(5)
         connector = bench.open()
         bench.offered(bench.shop.exhaust_quota)
         found = bench.attempt("list_listings without quota", bench.reading_listings(connector))
-        assert isinstance(found, Throttled), f"the platform refused for load, and list_listings is {found!r}"
+        assert isinstance(found, Throttled), (
+            f"the platform refused for load, and list_listings is {found!r}"
+        )
         assert 0 < found.retry_after <= 86_400, f"retry_after is {found.retry_after} s"
         bench.shop.switch("quotas", False)
         bench.clock.offset += found.retry_after
@@ -175,10 +250,14 @@ class HostileRules:
     @rule(
         Capability.LIST_LISTINGS,
         why="Maintenance passes by itself: nobody needs to act, and no shop needs to be stopped.",
-        fix="Turn the platform's words for maintenance into PlatformDown, with retry_after where it announces the end.",
+        fix=(
+            "Turn the platform's words for maintenance into PlatformDown, with retry_after "
+            "where it announces the end."
+        ),
     )
     def test_maintenance_passes(self, bench: Bench) -> None:
-        """During maintenance calls raise Retry, writes change nothing, and afterwards all works again."""
+        """During maintenance calls raise Retry, writes change nothing, and afterwards all works
+        again."""
         skus = bench.stock_up(5)
         connector = bench.open()
         listings = bench.listings(connector)
@@ -186,7 +265,9 @@ class HostileRules:
         found = bench.attempt("list_listings in maintenance", bench.reading_listings(connector))
         assert isinstance(found, Retry), f"maintenance is {found!r}"
         if bench.can(Capability.SET_INVENTORY):
-            changed = bench.attempt("set_inventory in maintenance", bench.writing(connector, (listings[skus[0]], 5, 9)))
+            changed = bench.attempt(
+                "set_inventory in maintenance", bench.writing(connector, (listings[skus[0]], 5, 9))
+            )
             assert isinstance(changed, Retry), f"a write in maintenance is {changed!r}"
             assert bench.shop.stock()[skus[0]] == 5, "a write in maintenance was applied"
         bench.shop.close_for_maintenance(False)
@@ -197,20 +278,29 @@ class HostileRules:
         fix="Raise after a try or two; leave the waiting to the host.",
     )
     def test_patience_is_the_hosts(self, bench: Bench) -> None:
-        """A call to a platform that refuses everything ends within two minutes, after few requests."""
+        """A call to a platform that refuses everything ends within two minutes, after few
+        requests."""
         connector = bench.open()
-        for fault in (Fault(FaultKind.REFUSE, status=500, times=_MANY), Fault(FaultKind.REFUSE, status=429, times=_MANY)):
+        for fault in (
+            Fault(FaultKind.REFUSE, status=500, times=_MANY),
+            Fault(FaultKind.REFUSE, status=429, times=_MANY),
+        ):
             bench.server.inject(fault)
             before = bench.clock.skipped
             found = bench.attempt("check", connector.check())
             waited, sent = bench.clock.skipped - before, _MANY - fault.times
             bench.server.clear_faults()
-            assert isinstance(found, ConnectorError), f"the platform refused everything, and check said {found}"
+            assert isinstance(found, ConnectorError), (
+                f"the platform refused everything, and check said {found}"
+            )
             assert waited <= _LONGEST, f"the call waited {waited:.0f} s"
             assert sent <= _MOST_REQUESTS, f"the call sent {sent} requests"
 
     @rule(
-        why="A connection that is refused certainly changed nothing, so the host need not settle anything.",
+        why=(
+            "A connection that is refused certainly changed nothing, so the host need not "
+            "settle anything."
+        ),
         fix="Turn the HTTP client's connect errors into PlatformDown.",
     )
     def test_a_platform_that_cannot_be_reached_is_down(self, bench: Bench) -> None:
@@ -237,25 +327,37 @@ def _write_through(bench: Bench, faults: list[Fault]) -> None:
             _write_once(bench, connector, listing, f"{_name(kind)} in request {place + 1}")
 
 
-def _write_once(bench: Bench, connector: Connector, listing: Listing, what: str, settle: float = 0.0) -> None:
+def _write_once(
+    bench: Bench, connector: Connector, listing: Listing, what: str, settle: float = 0.0
+) -> None:
     before = bench.shop.stock()[listing.sku]
     wanted = before - 1
-    outcome = bench.attempt(f"set_inventory, {what}", bench.writing(connector, (listing, before, wanted)))
+    outcome = bench.attempt(
+        f"set_inventory, {what}", bench.writing(connector, (listing, before, wanted))
+    )
     bench.lift()
     if settle:
         bench.settle(settle)
-    told = outcome if isinstance(outcome, ConnectorError) else by_sku([(listing, before, wanted)], outcome)[listing.sku]
+    told = (
+        outcome
+        if isinstance(outcome, ConnectorError)
+        else by_sku([(listing, before, wanted)], outcome)[listing.sku]
+    )
     check_claim(f"set_inventory, {what}", bench.shop.stock()[listing.sku], before, wanted, told)
 
 
 def _check_recovered(bench: Bench, connector: Connector, skus: list[str]) -> None:
     found = bench.attempt("list_listings afterwards", bench.reading_listings(connector))
-    assert not isinstance(found, ConnectorError), f"the platform works again, and the connector does not: {found!r}"
+    assert not isinstance(found, ConnectorError), (
+        f"the platform works again, and the connector does not: {found!r}"
+    )
     assert sorted(found) == sorted(skus)
 
 
 def _copy(fault: Fault, place: int) -> Fault:
-    return Fault(fault.kind, skip=place, status=fault.status, body=fault.body, headers=fault.headers)
+    return Fault(
+        fault.kind, skip=place, status=fault.status, body=fault.body, headers=fault.headers
+    )
 
 
 def _name(fault: Fault) -> str:

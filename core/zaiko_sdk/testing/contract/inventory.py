@@ -25,7 +25,10 @@ class InventoryRules:
     @rule(
         *_WRITES,
         why="It is what the shop is connected for.",
-        fix="Send the change in the form of the mode, and say APPLIED when the platform has acknowledged it.",
+        fix=(
+            "Send the change in the form of the mode, and say APPLIED when the platform has "
+            "acknowledged it."
+        ),
     )
     def test_a_number_is_set(self, bench: Bench) -> None:
         """Raising, lowering and setting to 0 are APPLIED, and the shop shows the numbers."""
@@ -33,30 +36,50 @@ class InventoryRules:
         connector = bench.open()
         listings = bench.listings(connector)
         wanted = dict(zip(skus, (9, 2, 0), strict=True))
-        results = _write_each(bench, connector, *((listings[sku], 5, quantity) for sku, quantity in wanted.items()))
-        assert all(result.outcome is WriteOutcome.APPLIED for result in results.values()), f"{results}"
+        results = _write_each(
+            bench, connector, *((listings[sku], 5, quantity) for sku, quantity in wanted.items())
+        )
+        assert all(result.outcome is WriteOutcome.APPLIED for result in results.values()), (
+            f"{results}"
+        )
         assert bench.shop.stock() == wanted, f"the shop shows {bench.shop.stock()}, not {wanted}"
 
     @rule(
         *_WRITES,
-        why="The host cuts its calls to Limits.write_batch, and settles each write that has no result by reading it again.",
-        fix="Lower Limits.write_batch to what the platform takes; answer with exactly one result per write.",
+        why=(
+            "The host cuts its calls to Limits.write_batch, and settles each write that has no "
+            "result by reading it again."
+        ),
+        fix=(
+            "Lower Limits.write_batch to what the platform takes; answer with exactly one "
+            "result per write."
+        ),
     )
     def test_a_full_batch_is_written(self, bench: Bench) -> None:
-        """`set_inventory` of Limits.write_batch changes (at most 300 here) has one APPLIED result for each."""
+        """`set_inventory` of Limits.write_batch changes (at most 300 here) has one APPLIED result
+        for each."""
         most = min(bench.kind.limits.write_batch, 300)
         skus = bench.stock_up(*[5] * most)
         connector = bench.open()
         listings = bench.listings(connector)
-        results = bench.write(connector, *((listings[sku], 5, 6 + place % 3) for place, sku in enumerate(skus)))
+        results = bench.write(
+            connector, *((listings[sku], 5, 6 + place % 3) for place, sku in enumerate(skus))
+        )
         failed = [sku for sku in skus if results[sku].outcome is not WriteOutcome.APPLIED]
-        assert not failed, f"{len(failed)} of {most} were not applied: {[results[sku] for sku in failed[:3]]}"
+        assert not failed, (
+            f"{len(failed)} of {most} were not applied: {[results[sku] for sku in failed[:3]]}"
+        )
         wrong = [sku for place, sku in enumerate(skus) if bench.shop.stock()[sku] != 6 + place % 3]
-        assert not wrong, f"{len(wrong)} of {most} listings show another number than was acknowledged"
+        assert not wrong, (
+            f"{len(wrong)} of {most} listings show another number than was acknowledged"
+        )
 
     @rule(
         *_WRITES,
-        why="The host cuts numbers to Limits.max_quantity, and would send one that is refused for ever.",
+        why=(
+            "The host cuts numbers to Limits.max_quantity, and would send one that is refused "
+            "for ever."
+        ),
         fix="Limits.max_quantity is the largest number that the platform takes.",
     )
     def test_the_largest_number_is_taken(self, bench: Bench) -> None:
@@ -71,41 +94,63 @@ class InventoryRules:
     @rule(
         *_WRITES,
         modes=(InventoryMode.COMPARE_AND_SET,),
-        why="The condition is all that stands between an order nobody has seen and a number that overwrites it.",
-        fix="Send `expected` as the platform's condition, and answer STALE when it did not hold. Never read and compare yourself.",
+        why=(
+            "The condition is all that stands between an order nobody has seen and a number "
+            "that overwrites it."
+        ),
+        fix=(
+            "Send `expected` as the platform's condition, and answer STALE when it did not "
+            "hold. Never read and compare yourself."
+        ),
     )
     def test_a_condition_that_does_not_hold_changes_nothing(self, bench: Bench) -> None:
-        """With an `expected` that the shop does not show, the write is STALE, and the shop's number stays."""
+        """With an `expected` that the shop does not show, the write is STALE, and the shop's number
+        stays."""
         (sku,) = bench.stock_up(10)
         connector = bench.open()
         listing = bench.listings(connector)[sku]
         bench.shop.place_order({sku: 3})
         result = bench.write(connector, (listing, 10, 8))[sku]
-        assert bench.shop.stock()[sku] == 7, f"the shop showed 7 and was overwritten with {bench.shop.stock()[sku]}"
+        assert bench.shop.stock()[sku] == 7, (
+            f"the shop showed 7 and was overwritten with {bench.shop.stock()[sku]}"
+        )
         assert result.outcome is WriteOutcome.STALE, f"not applied, and called {result.outcome}"
 
     @rule(
         *_WRITES,
         modes=(InventoryMode.COMPARE_AND_SET,),
         why="One listing that was sold meanwhile must neither hold up nor falsify the others.",
-        fix="Read the platform's per-item errors; where it refuses the batch as a whole, send the others again.",
+        fix=(
+            "Read the platform's per-item errors; where it refuses the batch as a whole, send "
+            "the others again."
+        ),
     )
     def test_one_stale_item_is_its_own(self, bench: Bench) -> None:
-        """In a batch in which one condition does not hold, that one is STALE, and what is said of the others is true."""
+        """In a batch in which one condition does not hold, that one is STALE, and what is said of
+        the others is true."""
         skus = bench.stock_up(10, 10, 10)
         connector = bench.open()
         listings = bench.listings(connector)
         bench.shop.place_order({skus[1]: 3})
         changes = [(listings[sku], 10, 8) for sku in skus]
-        results = bench.write(connector, *changes) if bench.kind.limits.write_batch > 1 else _write_each(bench, connector, *changes)
-        assert results[skus[1]].outcome is WriteOutcome.STALE, f"the sold one is {results[skus[1]].outcome}"
+        results = (
+            bench.write(connector, *changes)
+            if bench.kind.limits.write_batch > 1
+            else _write_each(bench, connector, *changes)
+        )
+        assert results[skus[1]].outcome is WriteOutcome.STALE, (
+            f"the sold one is {results[skus[1]].outcome}"
+        )
         for sku, before in zip(skus, (10, 7, 10), strict=True):
             check_claim(sku, bench.shop.stock()[sku], before, 8, results[sku])
 
     @rule(
         *_WRITES,
         modes=(InventoryMode.ADJUST,),
-        why="A relative change keeps the orders that nobody has fetched yet; an absolute one would undo them.",
+        why=(
+            "A relative change keeps the orders that nobody has fetched yet; an absolute one "
+            "would undo them."
+        ),
         fix="Send `InventoryWrite.delta` through the platform's relative call.",
     )
     def test_a_change_keeps_what_was_sold_meanwhile(self, bench: Bench) -> None:
@@ -116,16 +161,25 @@ class InventoryRules:
         bench.shop.place_order({sku: 3})
         result = bench.write(connector, (listing, 10, 8))[sku]
         assert result.outcome is WriteOutcome.APPLIED, f"the change was not applied: {result}"
-        assert bench.shop.stock()[sku] == 5, f"7 lowered by 2 is 5; the shop shows {bench.shop.stock()[sku]}"
+        assert bench.shop.stock()[sku] == 5, (
+            f"7 lowered by 2 is 5; the shop shows {bench.shop.stock()[sku]}"
+        )
 
     @rule(
         *_WRITES,
         modes=(InventoryMode.ADJUST,),
-        why="A number below 0 is not what anybody asked for, and the next reading would explain it wrongly.",
-        fix="When the platform refuses the change, answer STALE; when it cuts it off at 0, give the number seen.",
+        why=(
+            "A number below 0 is not what anybody asked for, and the next reading would explain "
+            "it wrongly."
+        ),
+        fix=(
+            "When the platform refuses the change, answer STALE; when it cuts it off at 0, give "
+            "the number seen."
+        ),
     )
     def test_a_change_below_zero_is_told(self, bench: Bench) -> None:
-        """Lowering by more than is there leaves the shop's number or 0, never less, and no change is not called APPLIED."""
+        """Lowering by more than is there leaves the shop's number or 0, never less, and no change
+        is not called APPLIED."""
         (sku,) = bench.stock_up(10)
         connector = bench.open()
         listing = bench.listings(connector)[sku]
@@ -133,7 +187,11 @@ class InventoryRules:
         result = bench.attempt("set_inventory", bench.writing(connector, (listing, 10, 3)))
         shown = bench.shop.stock()[sku]
         assert shown in (0, 2), f"2 lowered by 7 left {shown}"
-        outcome = result if isinstance(result, ConnectorError) else by_sku([(listing, 10, 3)], result)[sku]
+        outcome = (
+            result
+            if isinstance(result, ConnectorError)
+            else by_sku([(listing, 10, 3)], result)[sku]
+        )
         applied = isinstance(outcome, WriteResult) and outcome.outcome is WriteOutcome.APPLIED
         assert not (applied and shown == 2), "nothing was changed, and the connector said APPLIED"
 
@@ -156,10 +214,14 @@ class InventoryRules:
     @rule(
         *_WRITES,
         why="One bad item stops a whole shop when nobody says which one it is.",
-        fix="REFUSED with a Skip for that item; where the platform does not say which, raise ItemRefused: the host splits.",
+        fix=(
+            "REFUSED with a Skip for that item; where the platform does not say which, raise "
+            "ItemRefused: the host splits."
+        ),
     )
     def test_one_refused_item_is_its_own(self, bench: Bench) -> None:
-        """A deleted listing in a batch is refused with a Skip, or the call raises Skip and nothing of it was applied."""
+        """A deleted listing in a batch is refused with a Skip, or the call raises Skip and nothing
+        of it was applied."""
         skus = bench.stock_up(5, 5, 5)
         connector = bench.open()
         listings = bench.listings(connector)
@@ -170,17 +232,27 @@ class InventoryRules:
         if isinstance(results, ConnectorError):
             assert isinstance(results, ItemRefused | ListingGone), f"the batch raised {results!r}"
             applied = [sku for sku in kept if bench.shop.stock()[sku] != 5]
-            assert not applied, f"the call raised {type(results).__name__}, and these were applied: {applied}"
+            assert not applied, (
+                f"the call raised {type(results).__name__}, and these were applied: {applied}"
+            )
             return
         gone = results[skus[1]]
-        assert gone.outcome in (WriteOutcome.REFUSED, WriteOutcome.UNKNOWN), f"the deleted listing is {gone.outcome}"
-        assert gone.outcome is WriteOutcome.UNKNOWN or gone.error is not None, "REFUSED without an error"
+        assert gone.outcome in (WriteOutcome.REFUSED, WriteOutcome.UNKNOWN), (
+            f"the deleted listing is {gone.outcome}"
+        )
+        assert gone.outcome is WriteOutcome.UNKNOWN or gone.error is not None, (
+            "REFUSED without an error"
+        )
         for sku in kept:
             check_claim(sku, bench.shop.stock()[sku], 5, 6, results[sku])
-            assert results[sku].outcome is not WriteOutcome.REFUSED, "a good item was refused because of a bad one"
+            assert results[sku].outcome is not WriteOutcome.REFUSED, (
+                "a good item was refused because of a bad one"
+            )
 
 
-def _write_each(bench: Bench, connector: Connector, *changes: tuple[Listing, int, int]) -> dict[str, WriteResult]:
+def _write_each(
+    bench: Bench, connector: Connector, *changes: tuple[Listing, int, int]
+) -> dict[str, WriteResult]:
     """In calls of the connector's own size."""
     size = bench.kind.limits.write_batch
     results: dict[str, WriteResult] = {}
@@ -192,7 +264,8 @@ def _write_each(bench: Bench, connector: Connector, *changes: tuple[Listing, int
 def _results(
     bench: Bench, connector: Connector, changes: list[tuple[Listing, int, int]]
 ) -> dict[str, WriteResult] | ConnectorError:
-    """As `_write_each`; where each item is a call of its own, a Skip that it raises is that item's result."""
+    """As `_write_each`; where each item is a call of its own, a Skip that it raises is that item's
+    result."""
     if bench.kind.limits.write_batch > 1:
         results = bench.attempt("set_inventory", bench.writing(connector, *changes))
         return results if isinstance(results, ConnectorError) else by_sku(changes, results)
@@ -200,7 +273,9 @@ def _results(
     for change in changes:
         one = bench.attempt("set_inventory", bench.writing(connector, change))
         if isinstance(one, ItemRefused | ListingGone):
-            found[change[0].sku] = WriteResult(change[0].ref.external_id, WriteOutcome.REFUSED, error=one)
+            found[change[0].sku] = WriteResult(
+                change[0].ref.external_id, WriteOutcome.REFUSED, error=one
+            )
         elif isinstance(one, ConnectorError):
             return one
         else:

@@ -18,14 +18,19 @@ class ListingRules:
     @rule(
         Capability.LIST_LISTINGS,
         why="A listing that is left out can neither be linked nor seen; its stock is sold blindly.",
-        fix="Read every page; continue after the last row rather than by number where the platform can.",
+        fix=(
+            "Read every page; continue after the last row rather than by number where the "
+            "platform can."
+        ),
     )
     def test_the_catalogue_is_whole(self, bench: Bench) -> None:
         """Every listing of a catalogue of several pages is delivered, with its code and title."""
         skus = bench.stock_up(*range(_MANY))
         bench.try_switch("page_size", _PAGE)
         found = bench.listings(bench.open())
-        assert sorted(found) == sorted(skus), f"{len(found)} of {len(skus)} listings; missing: {sorted({*skus} - found.keys())[:5]}"
+        assert sorted(found) == sorted(skus), (
+            f"{len(found)} of {len(skus)} listings; missing: {sorted({*skus} - found.keys())[:5]}"
+        )
         assert all(listing.title.strip() for listing in found.values()), "a listing without a title"
         wrong = [sku for place, sku in enumerate(skus) if found[sku].quantity not in (None, place)]
         assert not wrong, f"a quantity that the shop does not show: {wrong[:5]}"
@@ -36,7 +41,8 @@ class ListingRules:
         fix="Put all that is needed to go on into the cursor, and nothing into memory.",
     )
     def test_the_catalogue_continues_after_any_page(self, bench: Bench) -> None:
-        """What comes up to a page, and what comes after its cursor in a fresh connector, is the whole catalogue."""
+        """What comes up to a page, and what comes after its cursor in a fresh connector, is the
+        whole catalogue."""
         skus = bench.stock_up(*[1] * _MANY)
         bench.try_switch("page_size", _PAGE)
         pages = bench.run(_pages(bench))
@@ -44,12 +50,20 @@ class ListingRules:
             before = {listing.sku for page in pages[: number + 1] for listing in page.listings}
             after = bench.run(bench.reading_listings(bench.open(), pages[number].cursor))
             missing = {*skus} - before - after.keys()
-            assert not missing, f"continued after page {number + 1}, these never came: {sorted(missing)[:5]}"
+            assert not missing, (
+                f"continued after page {number + 1}, these never came: {sorted(missing)[:5]}"
+            )
 
     @rule(
         Capability.LIST_LISTINGS,
-        why="Links are kept by the listing's id; one that changes or is used twice sends numbers to the wrong listing.",
-        fix="Use the platform's own id of the variant as ListingRef.external_id, never its code or its place.",
+        why=(
+            "Links are kept by the listing's id; one that changes or is used twice sends "
+            "numbers to the wrong listing."
+        ),
+        fix=(
+            "Use the platform's own id of the variant as ListingRef.external_id, never its code "
+            "or its place."
+        ),
     )
     def test_a_listing_keeps_its_id(self, bench: Bench) -> None:
         """Ids are unique, and the same in every reading and every connector."""
@@ -65,17 +79,37 @@ class ListingRules:
 
     @rule(
         Capability.LIST_LISTINGS,
-        why="Owners use one code for several variants; one that hides another is neither linked nor seen.",
-        fix="Keep both, each with its own id; where the platform lets you know it, with ListingWarning.DUPLICATE_SKU.",
+        why=(
+            "Owners use one code for several variants; one that hides another is neither linked "
+            "nor seen."
+        ),
+        fix=(
+            "Keep both, each with its own id; where the platform lets you know it, with "
+            "ListingWarning.DUPLICATE_SKU."
+        ),
     )
     def test_a_code_used_twice_hides_no_listing(self, bench: Bench) -> None:
-        """Two listings with one code are two listings with two ids; or one that says DUPLICATE_SKU, where the code is the id."""
+        """Two listings with one code are two listings with two ids; or one that says DUPLICATE_SKU,
+        where the code is the id."""
         bench.stock_up(1)
-        bench.offered(bench.shop.add_listings, [NewListing("TWICE", 1, "One"), NewListing("TWICE", 2, "Two")])
+        bench.offered(
+            bench.shop.add_listings, [NewListing("TWICE", 1, "One"), NewListing("TWICE", 2, "Two")]
+        )
         pages = bench.run(_pages(bench))
-        twice = {listing.ref.external_id: listing for page in pages for listing in page.listings if listing.sku == "TWICE"}
-        told = [listing for listing in twice.values() if ListingWarning.DUPLICATE_SKU in listing.warnings]
-        assert len(twice) == 2 or told, f"of two listings with one code, {len(twice)} came, and no warning"
+        twice = {
+            listing.ref.external_id: listing
+            for page in pages
+            for listing in page.listings
+            if listing.sku == "TWICE"
+        }
+        told = [
+            listing
+            for listing in twice.values()
+            if ListingWarning.DUPLICATE_SKU in listing.warnings
+        ]
+        assert len(twice) == 2 or told, (
+            f"of two listings with one code, {len(twice)} came, and no warning"
+        )
 
     @rule(
         *_NUMBERS,
@@ -93,11 +127,16 @@ class ListingRules:
             levels = bench.run(bench.reading(connector, *(listings[sku] for sku in skus)))
             shown = {level.external_id: level.quantity for level in levels}
             assert len(levels) == 3, f"{len(levels)} levels for 3 refs"
-            assert shown == {listings[sku].ref.external_id: n for sku, n in zip(skus, numbers, strict=True)}, f"{shown}"
+            assert shown == {
+                listings[sku].ref.external_id: n for sku, n in zip(skus, numbers, strict=True)
+            }, f"{shown}"
 
     @rule(
         *_NUMBERS,
-        why="The host cuts its calls to Limits.read_batch; a level that is missing at that size stalls its link.",
+        why=(
+            "The host cuts its calls to Limits.read_batch; a level that is missing at that size "
+            "stalls its link."
+        ),
         fix="Lower Limits.read_batch to what the platform takes, or page within the call.",
     )
     def test_a_full_batch_is_read(self, bench: Bench) -> None:
@@ -108,26 +147,39 @@ class ListingRules:
         listings = bench.listings(connector)
         levels = bench.levels(connector, *listings.values())
         wrong = [
-            sku for n, sku in enumerate(skus) if (lv := levels.get(listings[sku].ref.external_id)) is None or lv.quantity != n % 50
+            sku
+            for n, sku in enumerate(skus)
+            if (lv := levels.get(listings[sku].ref.external_id)) is None or lv.quantity != n % 50
         ]
         assert not wrong, f"{len(wrong)} of {most} levels are missing or wrong"
 
     @rule(
         *_NUMBERS,
-        why="One deleted listing must not stop the others, and its number is not zero: nobody knows it.",
-        fix="Answer for it with a level whose error is ListingGone; without a number where the platform cannot tell.",
+        why=(
+            "One deleted listing must not stop the others, and its number is not zero: nobody "
+            "knows it."
+        ),
+        fix=(
+            "Answer for it with a level whose error is ListingGone; without a number where the "
+            "platform cannot tell."
+        ),
     )
     def test_a_listing_that_is_gone_is_told(self, bench: Bench) -> None:
-        """The level of a deleted listing has the error ListingGone, or at least no number; the others are read."""
+        """The level of a deleted listing has the error ListingGone, or at least no number; the
+        others are read."""
         kept, gone = bench.stock_up(4, 6)
         connector = bench.open()
         listings = bench.listings(connector)
         bench.offered(bench.shop.remove_listing, gone)
         levels = bench.levels(connector, listings[kept], listings[gone])
-        assert levels[listings[kept].ref.external_id].quantity == 4, "the listing beside the deleted one was not read"
+        assert levels[listings[kept].ref.external_id].quantity == 4, (
+            "the listing beside the deleted one was not read"
+        )
         level = levels[listings[gone].ref.external_id]
         assert level.quantity is None, f"the deleted listing is said to show {level.quantity}"
-        assert isinstance(level.error, ListingGone | None), f"the deleted listing's level says {level.error!r}"
+        assert isinstance(level.error, ListingGone | None), (
+            f"the deleted listing's level says {level.error!r}"
+        )
 
 
 async def _pages(bench: Bench) -> list[ListingPage]:

@@ -1,4 +1,5 @@
-"""Rules about orders: none is lost, none is changed on the way, whatever the platform's search does meanwhile."""
+"""Rules about orders: none is lost, none is changed on the way, whatever the platform's search does
+meanwhile."""
 
 from __future__ import annotations
 
@@ -17,7 +18,8 @@ _ORDERS = (Capability.FETCH_ORDERS, Capability.LIST_LISTINGS)
 _MANY = 23
 _PAGE = 5
 _LAG = 1.6
-"""Seconds by which an order comes late into the search: more than a second, the step of many platforms' times."""
+"""Seconds by which an order comes late into the search: more than a second, the step of many
+platforms' times."""
 
 
 class OrderRules:
@@ -25,16 +27,27 @@ class OrderRules:
 
     @rule(
         Capability.FETCH_ORDERS,
-        why="Without a cursor the next fetch begins from the start again, and the lag of the shop's orders cannot be told.",
-        fix="Yield at least one page, empty if need be, with a cursor and the time at which the request was sent.",
+        why=(
+            "Without a cursor the next fetch begins from the start again, and the lag of the "
+            "shop's orders cannot be told."
+        ),
+        fix=(
+            "Yield at least one page, empty if need be, with a cursor and the time at which the "
+            "request was sent."
+        ),
     )
     def test_a_shop_without_orders_has_a_cursor(self, bench: Bench) -> None:
-        """A fetch delivers at least one page, each with a cursor, and a fetch from that cursor works."""
+        """A fetch delivers at least one page, each with a cursor, and a fetch from that cursor
+        works."""
         connector = bench.open()
         pages = bench.pages(connector)
         assert pages, "no page at all"
-        assert not [order for page in pages for order in page.orders], "orders in a shop without any"
-        assert all(page.cursor and page.read_at.tzinfo for page in pages), "a page without a cursor, or read_at without a time zone"
+        assert not [order for page in pages for order in page.orders], (
+            "orders in a shop without any"
+        )
+        assert all(page.cursor and page.read_at.tzinfo for page in pages), (
+            "a page without a cursor, or read_at without a time zone"
+        )
         assert bench.pages(connector, pages[-1].cursor), "no page from the cursor on"
 
     @rule(
@@ -43,7 +56,8 @@ class OrderRules:
         fix="Deliver every line with the listing's external id, and `ordered` as bought.",
     )
     def test_a_new_order_is_delivered_whole(self, bench: Bench) -> None:
-        """Each line of a new order is there with its listing and units; the order is open and has a time with a zone."""
+        """Each line of a new order is there with its listing and units; the order is open and has a
+        time with a zone."""
         skus = bench.stock_up(10, 10, 10)
         connector = bench.open()
         listings = bench.listings(connector)
@@ -52,10 +66,14 @@ class OrderRules:
         assert order.state is OrderState.OPEN, f"a new order is {order.state}"
         assert order.state_known, f"the state {order.platform_state!r} of a new order is not known"
         assert order.placed_at.tzinfo is not None, "placed_at without a time zone"
-        assert order.version is None or order.version.tzinfo is not None, "version without a time zone"
+        assert order.version is None or order.version.tzinfo is not None, (
+            "version without a time zone"
+        )
         assert order.number, "an order without a number for people"
         _check_units(order, listings, {skus[0]: 1, skus[1]: 3})
-        assert len({line.external_id for line in order.lines}) == len(order.lines), "two lines with one id"
+        assert len({line.external_id for line in order.lines}) == len(order.lines), (
+            "two lines with one id"
+        )
 
     @rule(
         *_ORDERS,
@@ -76,10 +94,14 @@ class OrderRules:
     @rule(
         *_ORDERS,
         why="The host stores a page and its cursor together, and is killed at any moment.",
-        fix="Move the cursor only past what has been delivered; when the platform sorts newest first, only with the last page.",
+        fix=(
+            "Move the cursor only past what has been delivered; when the platform sorts newest "
+            "first, only with the last page."
+        ),
     )
     def test_a_crash_after_any_page_loses_no_order(self, bench: Bench) -> None:
-        """What came up to a page, and what a fresh connector fetches from its cursor, are all orders."""
+        """What came up to a page, and what a fresh connector fetches from its cursor, are all
+        orders."""
         (sku,) = bench.stock_up(1_000)
         bench.try_switch("page_size", _PAGE)
         placed = [bench.shop.place_order({sku: 1}) for _ in range(_MANY)]
@@ -90,8 +112,14 @@ class OrderRules:
 
     @rule(
         *_ORDERS,
-        why="Buyers and staff do not wait for a fetch to end: rows that move push others past the edge of a page.",
-        fix="Page by the last key rather than by number, or overlap the pages; do not trust that a list stands still.",
+        why=(
+            "Buyers and staff do not wait for a fetch to end: rows that move push others past "
+            "the edge of a page."
+        ),
+        fix=(
+            "Page by the last key rather than by number, or overlap the pages; do not trust "
+            "that a list stands still."
+        ),
     )
     def test_orders_that_move_while_paging_are_not_lost(self, bench: Bench) -> None:
         """An order that is changed, and one that is placed, between two pages hide no other one."""
@@ -115,7 +143,10 @@ class OrderRules:
     @rule(
         *_ORDERS,
         why="Search indexes lag: an order that was placed earlier shows up after later ones.",
-        fix="Reach back behind the cursor by more than the platform's lag; the host removes duplicates.",
+        fix=(
+            "Reach back behind the cursor by more than the platform's lag; the host removes "
+            "duplicates."
+        ),
     )
     def test_an_order_that_shows_late_is_delivered(self, bench: Bench) -> None:
         """An order that the search shows only after a later one is delivered by a later fetch."""
@@ -132,8 +163,14 @@ class OrderRules:
 
     @rule(
         *_ORDERS,
-        why="A laptop's clock is off by an hour, and nobody notices but the orders that are never fetched.",
-        fix="Take the times of the platform into the cursor, never your own; ask for an open end, not «until now».",
+        why=(
+            "A laptop's clock is off by an hour, and nobody notices but the orders that are "
+            "never fetched."
+        ),
+        fix=(
+            "Take the times of the platform into the cursor, never your own; ask for an open "
+            "end, not «until now»."
+        ),
     )
     @pytest.mark.parametrize("ahead", [3600.0, -3600.0], ids=["fast", "slow"])
     def test_a_wrong_clock_of_ours_hides_no_order(self, bench: Bench, ahead: float) -> None:
@@ -149,11 +186,18 @@ class OrderRules:
 
     @rule(
         *_ORDERS,
-        why="A cursor that is ahead of the platform's clock skips every order until the clock has caught up.",
-        fix="Never move the cursor beyond your own clock: one order dated tomorrow would hide all that come before.",
+        why=(
+            "A cursor that is ahead of the platform's clock skips every order until the clock "
+            "has caught up."
+        ),
+        fix=(
+            "Never move the cursor beyond your own clock: one order dated tomorrow would hide "
+            "all that come before."
+        ),
     )
     def test_a_wrong_clock_of_the_platform_hides_no_order(self, bench: Bench) -> None:
-        """Orders of an hour in which the platform's clock was fast, and those after it, are delivered in time."""
+        """Orders of an hour in which the platform's clock was fast, and those after it, are
+        delivered in time."""
         (sku,) = bench.stock_up(100)
         bench.offered(bench.shop.switch, "clock_skew_seconds", 3600)
         connector = bench.open()
@@ -172,10 +216,14 @@ class OrderRules:
     @rule(
         *_ORDERS,
         why="A page that cannot be read must not be skipped: the orders on it would be lost.",
-        fix="Raise; the host goes on from the last page's cursor. Never end the iteration as if that were all.",
+        fix=(
+            "Raise; the host goes on from the last page's cursor. Never end the iteration as if "
+            "that were all."
+        ),
     )
     def test_a_fault_between_pages_loses_no_order(self, bench: Bench) -> None:
-        """After a fault in any request of a fetch, what came before it and a fetch from there on are all orders."""
+        """After a fault in any request of a fetch, what came before it and a fetch from there on
+        are all orders."""
         (sku,) = bench.stock_up(1_000)
         bench.try_switch("page_size", _PAGE)
         placed = [bench.shop.place_order({sku: 1}) for _ in range(_MANY)]
@@ -183,7 +231,9 @@ class OrderRules:
         for kind in (FaultKind.REFUSE, FaultKind.MALFORMED, FaultKind.DROP_AFTER):
             for place in bench.hits(partial(_fault, kind)):
                 pages: list[OrderPage] = []
-                error = bench.attempt(f"fetch_orders with {kind} in request {place + 1}", _read_into(pages, connector))
+                error = bench.attempt(
+                    f"fetch_orders with {kind} in request {place + 1}", _read_into(pages, connector)
+                )
                 bench.lift()
                 if isinstance(error, ConnectorError):
                     pages += bench.pages(connector, pages[-1].cursor if pages else None)
@@ -191,7 +241,10 @@ class OrderRules:
 
     @rule(
         *_ORDERS,
-        why="A cancelled order holds stock for ever, or is released twice, when its units are not told apart.",
+        why=(
+            "A cancelled order holds stock for ever, or is released twice, when its units are "
+            "not told apart."
+        ),
         fix="State CANCELLED, or every unit in `cancelled`; `ordered` stays as it was.",
     )
     def test_a_cancelled_order_releases_its_units(self, bench: Bench) -> None:
@@ -202,12 +255,19 @@ class OrderRules:
         bench.shop.cancel_order(order, restock=True)
         for way, reading in bench.readings(connector, cursor, order):
             assert reading is not None, f"{way} does not deliver the cancelled order"
-            assert _left(reading) == 0, f"{way}: {_left(reading)} units are still to leave: {reading}"
+            assert _left(reading) == 0, (
+                f"{way}: {_left(reading)} units are still to leave: {reading}"
+            )
 
     @rule(
         *_ORDERS,
-        why="Shipped units have left the warehouse: counted as open they would be subtracted twice.",
-        fix="Count shipped units in `fulfilled`, or set the state SHIPPED when all of them have left.",
+        why=(
+            "Shipped units have left the warehouse: counted as open they would be subtracted twice."
+        ),
+        fix=(
+            "Count shipped units in `fulfilled`, or set the state SHIPPED when all of them have "
+            "left."
+        ),
     )
     def test_shipped_units_have_left(self, bench: Bench) -> None:
         """After an order was shipped, nothing of it is still to leave, and it was not cancelled."""
@@ -217,7 +277,9 @@ class OrderRules:
         bench.offered(bench.shop.fulfil_order, order)
         for way, reading in bench.readings(connector, cursor, order):
             assert reading is not None, f"{way} does not deliver the shipped order"
-            assert _left(reading) == 0, f"{way}: {_left(reading)} units are still to leave: {reading}"
+            assert _left(reading) == 0, (
+                f"{way}: {_left(reading)} units are still to leave: {reading}"
+            )
             cancelled = sum(line.cancelled for line in reading.lines)
             assert reading.state is not OrderState.CANCELLED, f"{way}: a shipped order is CANCELLED"
             assert cancelled == 0, f"{way}: {cancelled} shipped units count as cancelled"
@@ -225,7 +287,10 @@ class OrderRules:
     @rule(
         *_ORDERS,
         why="An edit that is not seen keeps units off sale, or sells them twice.",
-        fix="Read the units of each line anew; units that were taken away are `cancelled`, or no longer `ordered`.",
+        fix=(
+            "Read the units of each line anew; units that were taken away are `cancelled`, or "
+            "no longer `ordered`."
+        ),
     )
     def test_an_edited_order_has_its_new_units(self, bench: Bench) -> None:
         """After the staff lowered the units of a line, the new number of them is still to leave."""
@@ -235,7 +300,9 @@ class OrderRules:
         bench.offered(bench.shop.edit_order, order, {sku: 2})
         for way, reading in bench.readings(connector, cursor, order):
             assert reading is not None, f"{way} does not deliver the edited order"
-            assert _left(reading) == 2, f"{way}: {_left(reading)} units are still to leave, not 2: {reading}"
+            assert _left(reading) == 2, (
+                f"{way}: {_left(reading)} units are still to leave, not 2: {reading}"
+            )
 
     @rule(
         *_ORDERS,
@@ -250,13 +317,21 @@ class OrderRules:
         bench.offered(bench.shop.archive_order, order)
         for way, reading in bench.readings(connector, cursor, order):
             assert reading is not None, f"{way} does not deliver the archived order"
-            assert _left(reading) == 3, f"{way}: {_left(reading)} units are still to leave, not 3: {reading}"
+            assert _left(reading) == 3, (
+                f"{way}: {_left(reading)} units are still to leave, not 3: {reading}"
+            )
 
     @rule(
         *_ORDERS,
         Capability.READ_ORDERS,
-        why="An order that vanished is suspect demand, which a person decides on; guessing would hold its units for ever.",
-        fix="Leave it out of the answer of `read_orders`, or deliver it as DELETED; answer for all others.",
+        why=(
+            "An order that vanished is suspect demand, which a person decides on; guessing "
+            "would hold its units for ever."
+        ),
+        fix=(
+            "Leave it out of the answer of `read_orders`, or deliver it as DELETED; answer for "
+            "all others."
+        ),
     )
     def test_a_deleted_order_has_vanished(self, bench: Bench) -> None:
         """`read_orders` leaves out a deleted order or says DELETED, and reads the others."""
@@ -265,11 +340,18 @@ class OrderRules:
         gone, _ = _placed(bench, connector, {sku: 1})
         kept, _ = _placed(bench, connector, {sku: 2})
         bench.offered(bench.shop.delete_order, gone)
-        found = {order.external_id: order for order in bench.run(bench.reading_orders(connector, [gone, kept]))}
+        found = {
+            order.external_id: order
+            for order in bench.run(bench.reading_orders(connector, [gone, kept]))
+        }
         assert kept in found, "the order beside the deleted one was not read"
-        assert _left(found[kept]) == 2, f"the order beside the deleted one was read wrongly: {found[kept]}"
+        assert _left(found[kept]) == 2, (
+            f"the order beside the deleted one was read wrongly: {found[kept]}"
+        )
         ended = (OrderState.DELETED, OrderState.CANCELLED)
-        assert gone not in found or found[gone].state in ended, f"a deleted order is {found[gone].state}"
+        assert gone not in found or found[gone].state in ended, (
+            f"a deleted order is {found[gone].state}"
+        )
 
     @rule(
         *_ORDERS,
@@ -288,8 +370,14 @@ class OrderRules:
 
     @rule(
         *_ORDERS,
-        why="Two readings of an order are told apart by their version: one that stands still hides the change.",
-        fix="Order.version is the platform's time of the last change of the order, or None when it has none.",
+        why=(
+            "Two readings of an order are told apart by their version: one that stands still "
+            "hides the change."
+        ),
+        fix=(
+            "Order.version is the platform's time of the last change of the order, or None when "
+            "it has none."
+        ),
     )
     def test_a_later_reading_has_no_older_version(self, bench: Bench) -> None:
         """The version of an order that was changed is later than before, or there is none."""
@@ -304,7 +392,9 @@ class OrderRules:
             told = (before is None) == (reading.version is None)
             assert told, f"{way}: the version was {before} and is {reading.version}"
             if before is not None and reading.version is not None:
-                assert reading.version > before, f"{way}: the version was {before}, and after a change it is {reading.version}"
+                assert reading.version > before, (
+                    f"{way}: the version was {before}, and after a change it is {reading.version}"
+                )
 
 
 def _placed(bench: Bench, connector: Connector, lines: Mapping[str, int]) -> tuple[str, str]:
@@ -342,7 +432,9 @@ def _check_units(order: Order, listings: Mapping[str, Listing], wanted: Mapping[
         found[line.listing] = found.get(line.listing, 0) + line.ordered
     expected = {listings[sku].ref.external_id: units for sku, units in wanted.items()}
     assert found == expected, f"the order's units by listing are {found}, not {expected}"
-    assert _left(order) == sum(wanted.values()), f"{_left(order)} units of a new order are still to leave"
+    assert _left(order) == sum(wanted.values()), (
+        f"{_left(order)} units of a new order are still to leave"
+    )
 
 
 def _left(order: Order) -> int:

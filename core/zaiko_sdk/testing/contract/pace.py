@@ -21,8 +21,14 @@ class PaceRules:
     @rule(
         Capability.LIST_LISTINGS,
         Capability.READ_INVENTORY,
-        why="Refused calls count too, and a platform that is overrun closes the door for all apps of the shop.",
-        fix="Send every request through RateLimiter or CostBucket (docs/connectors.md §8), also those of `check` and of sign-in.",
+        why=(
+            "Refused calls count too, and a platform that is overrun closes the door for all "
+            "apps of the shop."
+        ),
+        fix=(
+            "Send every request through RateLimiter or CostBucket (docs/connectors.md §8), also "
+            "those of `check` and of sign-in."
+        ),
     )
     def test_the_quota_is_kept(self, bench: Bench) -> None:
         """Three tasks that read as fast as they can for 1.5 seconds are never refused for load."""

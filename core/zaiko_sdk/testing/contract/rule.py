@@ -23,7 +23,8 @@ class Tier(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """`statement` is the first line of the test's docstring; `needs` and `modes` say whom it concerns (empty: everybody)."""
+    """`statement` is the first line of the test's docstring; `needs` and `modes` say whom it
+    concerns (empty: everybody)."""
 
     name: str
     statement: str
@@ -47,7 +48,9 @@ class Rule:
         return ""
 
 
-def rule(*needs: Capability, modes: tuple[InventoryMode, ...] = (), why: str, fix: str) -> Callable[[F], F]:
+def rule(
+    *needs: Capability, modes: tuple[InventoryMode, ...] = (), why: str, fix: str
+) -> Callable[[F], F]:
     """Make a method of the contract a rule."""
 
     def mark(function: F) -> F:

@@ -6,7 +6,15 @@ import asyncio
 import traceback
 from collections.abc import Sequence
 
-from zaiko_sdk import Capability, ConnectorError, CredentialsRejected, Finding, FindingLevel, Listing, Retry
+from zaiko_sdk import (
+    Capability,
+    ConnectorError,
+    CredentialsRejected,
+    Finding,
+    FindingLevel,
+    Listing,
+    Retry,
+)
 from zaiko_sdk.testing.contract.bench import Bench
 from zaiko_sdk.testing.contract.rule import rule
 from zaiko_sdk.testing.faults import Fault, FaultKind
@@ -18,13 +26,20 @@ class ShopRules:
     """One opened shop, as a whole."""
 
     @rule(
-        why="The host opens thousands of shops at its start; one that asks its platform then would hold up all others.",
+        why=(
+            "The host opens thousands of shops at its start; one that asks its platform then "
+            "would hold up all others."
+        ),
         fix="`open` and __init__ only build objects; ask the platform in the methods.",
     )
     def test_opening_asks_the_platform_nothing(self, bench: Bench) -> None:
         """Opening and closing a shop sends no request."""
         before = sum(bench.shop.counters().values())
-        bench.run(bench.kind.open(bench.context(bench.state), bench.kind.settings.model_validate(bench.settings)).aclose())
+        bench.run(
+            bench.kind.open(
+                bench.context(bench.state), bench.kind.settings.model_validate(bench.settings)
+            ).aclose()
+        )
         assert sum(bench.shop.counters().values()) == before, "a request was sent"
 
     @rule(
@@ -32,26 +47,38 @@ class ShopRules:
         fix="`check` answers with at least one finding of level OK when all is well.",
     )
     def test_check_finds_a_good_shop_good(self, bench: Bench) -> None:
-        """`check` of a shop that is set up right has findings, none of them an error, each with a reason and a message."""
+        """`check` of a shop that is set up right has findings, none of them an error, each with a
+        reason and a message."""
         findings = bench.run(_check(bench))
         assert findings, "no finding at all"
         bad = [finding.message for finding in findings if finding.level is FindingLevel.ERROR]
         assert not bad, f"errors: {bad}"
-        assert all(finding.reason and finding.message for finding in findings), "a finding without a reason or a message"
-        assert all(finding.expires_at is None or finding.expires_at.tzinfo for finding in findings), (
-            "expires_at without a time zone"
+        assert all(finding.reason and finding.message for finding in findings), (
+            "a finding without a reason or a message"
         )
+        assert all(
+            finding.expires_at is None or finding.expires_at.tzinfo for finding in findings
+        ), "expires_at without a time zone"
 
     @rule(
-        why="The merchant must read in the form's own place that the key is wrong; an exception would read as an outage.",
-        fix="In `check`, turn Pause, Skip and Stop into a finding of level ERROR with the error's reason and message.",
+        why=(
+            "The merchant must read in the form's own place that the key is wrong; an exception "
+            "would read as an outage."
+        ),
+        fix=(
+            "In `check`, turn Pause, Skip and Stop into a finding of level ERROR with the "
+            "error's reason and message."
+        ),
     )
     def test_check_tells_wrong_credentials_as_a_finding(self, bench: Bench) -> None:
-        """`check` with credentials that the platform refuses answers with a finding of level ERROR."""
+        """`check` with credentials that the platform refuses answers with a finding of level
+        ERROR."""
         connector = bench.open(secrets=False)
         found = bench.attempt("check", connector.check())
         assert not isinstance(found, ConnectorError), f"check raised {type(found).__name__}"
-        assert any(finding.level is FindingLevel.ERROR for finding in found), f"check found nothing wrong: {list(found)}"
+        assert any(finding.level is FindingLevel.ERROR for finding in found), (
+            f"check found nothing wrong: {list(found)}"
+        )
 
     @rule(
         why="An outage of the platform must not read as a fault of the merchant's.",
@@ -65,16 +92,21 @@ class ShopRules:
         assert isinstance(found, Retry), f"the platform did not answer, and check said {found!r}"
 
     @rule(
-        why="Only Pause holds the shop and tells the merchant; anything else is tried again and again with a dead key.",
+        why=(
+            "Only Pause holds the shop and tells the merchant; anything else is tried again and "
+            "again with a dead key."
+        ),
         fix="Turn the platform's refusal of the credentials into CredentialsRejected.",
     )
     def test_wrong_credentials_hold_the_shop(self, bench: Bench) -> None:
-        """Reading with credentials that the platform refuses raises CredentialsRejected, within two hours."""
+        """Reading with credentials that the platform refuses raises CredentialsRejected, within two
+        hours."""
         connector = bench.open(secrets=False)
         for _ in range(3):
             found = bench.attempt("list_listings", bench.reading_listings(connector))
             assert isinstance(found, ConnectorError), "read all the same"
-            # Some platforms take a while until a new key works; until then it is not known to be wrong.
+            # Some platforms take a while until a new key works; until then it is not known to be
+            # wrong.
             if not isinstance(found, Retry):
                 break
             bench.clock.offset += 3600
@@ -82,10 +114,14 @@ class ShopRules:
 
     @rule(
         why="Logs and errors are read by more people than the credentials are for.",
-        fix="Raise `from None` out of httpx, whose errors hold the request; log no headers and no URL with a token.",
+        fix=(
+            "Raise `from None` out of httpx, whose errors hold the request; log no headers and "
+            "no URL with a token."
+        ),
     )
     def test_no_error_and_no_log_line_holds_a_credential(self, bench: Bench) -> None:
-        """Whatever the platform answers, errors with their traceback and log lines hold no credential."""
+        """Whatever the platform answers, errors with their traceback and log lines hold no
+        credential."""
         told: list[str] = []
         for known in (True, False):
             secrets = bench.secrets(known=known)
@@ -98,13 +134,21 @@ class ShopRules:
                 if isinstance(found, ConnectorError):
                     text += "".join(traceback.format_exception(found)) + found.platform_message
                 told += [f"{type(found).__name__} of check" for secret in secrets if secret in text]
-            told += [f"log line {line.partition(' ')[0]}" for line in bench.log.lines for secret in secrets if secret in line]
+            told += [
+                f"log line {line.partition(' ')[0]}"
+                for line in bench.log.lines
+                for secret in secrets
+                if secret in line
+            ]
         assert not told, f"these hold a credential: {sorted(set(told))}"
 
     @rule(
         Capability.LIST_LISTINGS,
         why="A person checks the shop while it runs.",
-        fix="Guard shared state (a token that is being renewed) with an asyncio.Lock; keep no state of a call on self.",
+        fix=(
+            "Guard shared state (a token that is being renewed) with an asyncio.Lock; keep no "
+            "state of a call on self."
+        ),
     )
     def test_check_and_listings_may_overlap_a_run(self, bench: Bench) -> None:
         """Calls of several tasks at once, from the first request on, are all answered rightly."""
@@ -115,17 +159,27 @@ class ShopRules:
         async def together() -> list[dict[str, Listing]]:
             checking = asyncio.create_task(connector.check())
             found = await asyncio.gather(*(bench.reading_listings(connector) for _ in range(3)))
-            assert not any(finding.level is FindingLevel.ERROR for finding in await checking), "check found an error"
+            assert not any(finding.level is FindingLevel.ERROR for finding in await checking), (
+                "check found an error"
+            )
             return found
 
         found = bench.attempt("check and list_listings at once", together())
         assert not isinstance(found, ConnectorError), f"raised {found!r}"
-        assert all(sorted(reading) == sorted(skus) for reading in found), "readings at once disturbed each other"
+        assert all(sorted(reading) == sorted(skus) for reading in found), (
+            "readings at once disturbed each other"
+        )
 
     @rule(
         Capability.LIST_LISTINGS,
-        why="A run in one process and a check in another hold the same credentials; single-use tokens are refused to the second.",
-        fix="Keep rotated tokens in ShopContext.state; when one is refused, load again before giving up (docs/connectors.md §9).",
+        why=(
+            "A run in one process and a check in another hold the same credentials; single-use "
+            "tokens are refused to the second."
+        ),
+        fix=(
+            "Keep rotated tokens in ShopContext.state; when one is refused, load again before "
+            "giving up (docs/connectors.md §9)."
+        ),
     )
     def test_two_processes_may_hold_one_shop(self, bench: Bench) -> None:
         """Two connectors with one state take turns, and a third opened later goes on from there."""
@@ -133,13 +187,18 @@ class ShopRules:
         one, other = bench.open(), bench.open()
         for connector in (one, other, one, other, bench.open()):
             found = bench.attempt("list_listings", bench.reading_listings(connector))
-            assert not isinstance(found, ConnectorError), f"the shop's credentials were lost between two processes: {found!r}"
+            assert not isinstance(found, ConnectorError), (
+                f"the shop's credentials were lost between two processes: {found!r}"
+            )
             assert list(found) == skus
 
     @rule(
         Capability.LIST_LISTINGS,
         why="Runs are cancelled: at shutdown, at a lost lease, by a person.",
-        fix="Keep no half-done state: use `async with` for locks and limiters, shield the saving of a rotated token.",
+        fix=(
+            "Keep no half-done state: use `async with` for locks and limiters, shield the "
+            "saving of a rotated token."
+        ),
     )
     def test_a_cancelled_call_leaves_the_shop_usable(self, bench: Bench) -> None:
         """After a call was cancelled in any of its requests, the next one is answered."""
@@ -154,17 +213,24 @@ class ShopRules:
                 await asyncio.wait([reading])
 
             bench.run(cut_short())
-            found = bench.attempt("list_listings after a cancelled one", bench.reading_listings(connector))
+            found = bench.attempt(
+                "list_listings after a cancelled one", bench.reading_listings(connector)
+            )
             assert not isinstance(found, ConnectorError), f"raised {found!r}"
             assert list(found) == skus
 
     @rule(
-        why="It is called once at the end, also after an error, and what it raises would hide the error.",
+        why=(
+            "It is called once at the end, also after an error, and what it raises would hide "
+            "the error."
+        ),
         fix="Close what was opened; expect that the platform is gone.",
     )
     def test_closing_never_fails(self, bench: Bench) -> None:
         """`aclose` after failed calls raises nothing."""
-        connector = bench.kind.open(bench.context(bench.state), bench.kind.settings.model_validate(bench.settings))
+        connector = bench.kind.open(
+            bench.context(bench.state), bench.kind.settings.model_validate(bench.settings)
+        )
         bench.server.inject(Fault(FaultKind.DROP, times=_MANY))
         bench.attempt("check", connector.check())
         try:
@@ -180,7 +246,12 @@ async def _check(bench: Bench) -> Sequence[Finding]:
 def _echoes(words: str) -> list[Fault]:
     """A platform that quotes what it was sent."""
     return [
-        Fault(FaultKind.REFUSE, status=401, body='{"errors":[{"message":"bad token ' + words + '"}]}', times=_MANY),
+        Fault(
+            FaultKind.REFUSE,
+            status=401,
+            body='{"errors":[{"message":"bad token ' + words + '"}]}',
+            times=_MANY,
+        ),
         Fault(FaultKind.REFUSE, status=500, body=words, times=_MANY),
         Fault(FaultKind.REFUSE, status=200, body='{"data":"' + words + '"}', times=_MANY),
         Fault(FaultKind.DROP, times=_MANY),

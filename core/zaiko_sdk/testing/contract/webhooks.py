@@ -17,7 +17,10 @@ class WebhookRules:
     @rule(
         Capability.WEBHOOKS,
         why="A hint that names the order makes zaiko read it within seconds.",
-        fix="Verify the signature over the raw body, then answer with a WebhookHint that names the orders.",
+        fix=(
+            "Verify the signature over the raw body, then answer with a WebhookHint that names "
+            "the orders."
+        ),
     )
     def test_a_signed_notification_is_a_hint(self, bench: Bench) -> None:
         """A notification that the platform signed is a hint with a topic and the order's id."""
@@ -25,7 +28,9 @@ class WebhookRules:
         hint = _parse(bench, headers, body)
         assert isinstance(hint, WebhookHint), f"a good notification of an order is {hint!r}"
         assert hint.topic, "a hint without a topic"
-        assert order in hint.order_ids or not hint.order_ids, f"the hint names {list(hint.order_ids)}, not {order}"
+        assert order in hint.order_ids or not hint.order_ids, (
+            f"the hint names {list(hint.order_ids)}, not {order}"
+        )
 
     @rule(
         Capability.WEBHOOKS,
@@ -37,26 +42,38 @@ class WebhookRules:
         _, headers, body = _notification(bench)
         for case in (str.lower, str.upper):
             hint = _parse(bench, {case(name): value for name, value in headers.items()}, body)
-            assert isinstance(hint, WebhookHint), f"with header names in {case.__name__} case: {hint!r}"
+            assert isinstance(hint, WebhookHint), (
+                f"with header names in {case.__name__} case: {hint!r}"
+            )
 
     @rule(
         Capability.WEBHOOKS,
         why="Whoever can forge a notification can make zaiko read and work as often as they like.",
-        fix="Compare with hmac.compare_digest before anything is read; a missing or wrong proof is CredentialsRejected.",
+        fix=(
+            "Compare with hmac.compare_digest before anything is read; a missing or wrong proof "
+            "is CredentialsRejected."
+        ),
     )
     def test_a_forged_notification_is_refused(self, bench: Bench) -> None:
-        """A notification that was proven with another secret than the shop's is CredentialsRejected."""
+        """A notification that was proven with another secret than the shop's is
+        CredentialsRejected."""
         _, headers, body = _notification(bench)
         found = _parse(bench, headers, body, secrets=False)
-        assert isinstance(found, CredentialsRejected), f"a notification with another secret's proof is {found!r}"
+        assert isinstance(found, CredentialsRejected), (
+            f"a notification with another secret's proof is {found!r}"
+        )
 
     @rule(
         Capability.WEBHOOKS,
         why="Anybody can post anything to the address.",
-        fix="Verify before parsing; what is unreadable is a ConnectorError, never another exception.",
+        fix=(
+            "Verify before parsing; what is unreadable is a ConnectorError, never another "
+            "exception."
+        ),
     )
     def test_garbage_is_never_believed(self, bench: Bench) -> None:
-        """Bodies of any kind under the headers of another notification are refused, never a crash."""
+        """Bodies of any kind under the headers of another notification are refused, never a
+        crash."""
         _, headers, body = _notification(bench)
         for garbage in (*_GARBAGE, body[:-1], body[::-1]):
             for given in (headers, {}, dict.fromkeys(headers, "é")):
@@ -71,7 +88,9 @@ def _notification(bench: Bench) -> tuple[str, Mapping[str, str], bytes]:
     return order, *bench.offered(bench.shop.notification, order)
 
 
-def _parse(bench: Bench, headers: Mapping[str, str], body: bytes, *, secrets: bool = True) -> WebhookHint | ConnectorError | None:
+def _parse(
+    bench: Bench, headers: Mapping[str, str], body: bytes, *, secrets: bool = True
+) -> WebhookHint | ConnectorError | None:
     connector = bench.open(secrets=secrets)
 
     async def parse() -> WebhookHint | None:

@@ -21,7 +21,8 @@ class Catalogue:
         self._client = client
 
     async def pages(self, cursor: str | None) -> AsyncIterator[ListingPage]:
-        """See Connector.list_listings. The cursor is the platform's own `next`, which continues after the last id."""
+        """See Connector.list_listings. The cursor is the platform's own `next`, which continues
+        after the last id."""
         after, seen = cursor or "", set[str]()
         while True:
             reply = read_row(Rows, await self._client.get(_PATH, after=after), what=_PATH)

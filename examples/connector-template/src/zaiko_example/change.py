@@ -1,4 +1,5 @@
-"""How a number is changed: on condition of the old one. This module decides which fence zaiko uses (docs/connectors.md)."""
+"""How a number is changed: on condition of the old one. This module decides which fence zaiko uses
+(docs/connectors.md)."""
 
 from __future__ import annotations
 
@@ -10,5 +11,6 @@ MODE = InventoryMode.COMPARE_AND_SET
 
 
 def change_from(write: InventoryWrite) -> dict[str, Any]:
-    """The platform refuses the change as `stale` unless the listing still shows `if_quantity` (null: no number yet)."""
+    """The platform refuses the change as `stale` unless the listing still shows `if_quantity`
+    (null: no number yet)."""
     return {"id": write.ref.external_id, "quantity": write.quantity, "if_quantity": write.expected}

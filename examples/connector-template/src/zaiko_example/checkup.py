@@ -11,7 +11,8 @@ _SCOPES = ("orders:read", "listings:read", "stock:write")
 
 
 async def check_shop(client: Client) -> list[Finding]:
-    """See Connector.check. A shop that says no is a finding; only one that cannot be asked (Retry) is an error."""
+    """See Connector.check. A shop that says no is a finding; only one that cannot be asked (Retry)
+    is an error."""
     try:
         shop = read_row(ShopRow, await client.get("/api/shop"), what="/api/shop")
     except (Pause, Skip, Stop) as error:
@@ -20,4 +21,11 @@ async def check_shop(client: Client) -> list[Finding]:
     if missing:
         message = f"The API token lacks {', '.join(missing)}. Make a new one with all scopes."
         return [Finding(FindingLevel.ERROR, "PERMISSION_MISSING", message)]
-    return [Finding(FindingLevel.OK, "CONNECTED", f"{shop.name} can be read and written.", expires_at=shop.token_expires_at)]
+    return [
+        Finding(
+            FindingLevel.OK,
+            "CONNECTED",
+            f"{shop.name} can be read and written.",
+            expires_at=shop.token_expires_at,
+        )
+    ]

@@ -1,7 +1,8 @@
-"""HTTP to one shop: at the pace that it allows, and with every way to fail turned into an error of zaiko_sdk.
+"""HTTP to one shop: at the pace that it allows, and with every way to fail turned into an error of
+zaiko_sdk.
 
-Nothing is repeated here. zaiko repeats a whole call with growing delays, shows the reason meanwhile, and after a write
-settles first what became of it.
+Nothing is repeated here. zaiko repeats a whole call with growing delays, shows the reason
+meanwhile, and after a write settles first what became of it.
 """
 
 from __future__ import annotations
@@ -17,14 +18,15 @@ from zaiko_example.refusals import refusal
 from zaiko_example.settings import ExampleSettings
 
 _BURST = 8
-"""Requests sent at once after a pause. The platform takes 10 (its documentation, «Rate limits»); two are room for requests that the
-network delays and then delivers together."""
+"""Requests sent at once after a pause. The platform takes 10 (its documentation, «Rate limits»);
+two are room for requests that the network delays and then delivers together."""
 
 Params = Mapping[str, str] | None
 
 
 class Client:
-    """Requests to one shop. Safe for several tasks at once: the host may check a shop while it runs."""
+    """Requests to one shop. Safe for several tasks at once: the host may check a shop while it
+    runs."""
 
     def __init__(self, context: ShopContext, settings: ExampleSettings) -> None:
         self.clock, self.log = context.clock, context.log
@@ -38,20 +40,26 @@ class Client:
         await self._http.aclose()
 
     async def get(self, path: str, **params: str) -> Any:
-        """The JSON of a reply to a read. Raises Throttled, PlatformDown, Timeout, Pause and Stop."""
+        """The JSON of a reply to a read. Raises Throttled, PlatformDown, Timeout, Pause and
+        Stop."""
         reply = await self._exchange("GET", path, params=params)
         try:
             return json.loads(reply.content)
         except (ValueError, RecursionError):
-            raise ContractBroken(f"Example Shop answered {path} with something that is not JSON") from None
+            raise ContractBroken(
+                f"Example Shop answered {path} with something that is not JSON"
+            ) from None
 
     async def post(self, path: str, body: Any) -> Any:
-        """The JSON of a reply to a write, sent once. Whatever leaves open whether it was applied is Timeout(sent=True)."""
+        """The JSON of a reply to a write, sent once. Whatever leaves open whether it was applied is
+        Timeout(sent=True)."""
         reply = await self._exchange("POST", path, body=body)
         try:
             return json.loads(reply.content)
         except (ValueError, RecursionError):
-            raise Timeout(f"Example Shop took the change at {path}, but its reply cannot be read", sent=True) from None
+            raise Timeout(
+                f"Example Shop took the change at {path}, but its reply cannot be read", sent=True
+            ) from None
 
     async def _exchange(
         self, method: str, path: str, *, params: Mapping[str, str] | None = None, body: Any = None
@@ -68,10 +76,16 @@ class Client:
     async def _send(self, method: str, path: str, params: Params, body: Any) -> httpx.Response:
         # `from None`: an httpx error holds the request, and with it the token.
         try:
-            return await self._http.request(method, self._origin + path, params=params, json=body, headers=self._headers)
+            return await self._http.request(
+                method, self._origin + path, params=params, json=body, headers=self._headers
+            )
         except httpx.ConnectTimeout:
-            raise Timeout(f"{self._origin} did not take the connection in time", sent=False) from None
+            raise Timeout(
+                f"{self._origin} did not take the connection in time", sent=False
+            ) from None
         except (httpx.ConnectError, httpx.PoolTimeout) as error:
-            raise PlatformDown(f"could not connect to {self._origin} ({type(error).__name__})") from None
+            raise PlatformDown(
+                f"could not connect to {self._origin} ({type(error).__name__})"
+            ) from None
         except httpx.HTTPError as error:
             raise Timeout(f"no whole reply to {path} ({type(error).__name__})", sent=None) from None

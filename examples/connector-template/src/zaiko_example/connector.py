@@ -1,4 +1,5 @@
-"""The connector of one shop. Each method is one line: what it does is in the module that it names."""
+"""The connector of one shop. Each method is one line: what it does is in the module that it
+names."""
 
 from __future__ import annotations
 
@@ -52,8 +53,11 @@ class ExampleConnector(Connector):
     async def read_inventory(self, refs: Sequence[ListingRef]) -> Sequence[InventoryLevel]:
         return await self._stock.read(refs)
 
-    async def set_inventory(self, writes: Sequence[InventoryWrite], key: str) -> Sequence[WriteResult]:
-        # This platform knows no idempotency keys, so `key` has nowhere to go and no write is ever repeated.
+    async def set_inventory(
+        self, writes: Sequence[InventoryWrite], key: str
+    ) -> Sequence[WriteResult]:
+        # This platform knows no idempotency keys, so `key` has nowhere to go and no write is ever
+        # repeated.
         return await self._stock.write(writes)
 
     def parse_webhook(self, headers: Mapping[str, str], body: bytes) -> WebhookHint | None:

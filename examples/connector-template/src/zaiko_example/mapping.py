@@ -80,17 +80,24 @@ def listing_from(row: ListingRow) -> Listing:
 def level_from(ref: ListingRef, row: StockRow | None) -> InventoryLevel:
     """What a listing shows; the platform leaves out ids that it does not know."""
     if row is None:
-        return InventoryLevel(ref.external_id, None, ListingGone("The shop has no such listing any more."))
+        return InventoryLevel(
+            ref.external_id, None, ListingGone("The shop has no such listing any more.")
+        )
     return InventoryLevel(ref.external_id, row.quantity)
 
 
 def result_from(listing: str, row: ResultRow | None) -> WriteResult:
-    """The outcome of one change. What the reply does not tell, or tells in a new word, is settled by reading."""
+    """The outcome of one change. What the reply does not tell, or tells in a new word, is settled
+    by reading."""
     outcome = _OUTCOMES.get(row.status) if row is not None else None
     if row is None or outcome is None:
         return WriteResult(listing, WriteOutcome.UNKNOWN)
     error: Skip | None = None
     if outcome is WriteOutcome.REFUSED:
         gone = row.reason == "unknown_listing"
-        error = ListingGone("The shop has no such listing any more.") if gone else ItemRefused(f"The shop refused it: {row.reason}")
+        error = (
+            ListingGone("The shop has no such listing any more.")
+            if gone
+            else ItemRefused(f"The shop refused it: {row.reason}")
+        )
     return WriteResult(listing, outcome, row.quantity, error)

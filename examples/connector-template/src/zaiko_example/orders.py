@@ -14,7 +14,8 @@ from zaiko_example.rows import OrderRow, Rows, read_row
 
 _PATH = "/api/orders"
 OVERLAP = timedelta(minutes=5)
-"""How far a fetch reaches back behind the last one. UNCONFIRMED: the platform's search shows a change within a minute."""
+"""How far a fetch reaches back behind the last one. UNCONFIRMED: the platform's search shows a
+change within a minute."""
 _FIRST_FETCH = timedelta(days=60)
 
 
@@ -25,18 +26,26 @@ class Orders:
         self._client = client
 
     async def changed(self, cursor: str | None) -> AsyncIterator[OrderPage]:
-        """See Connector.fetch_orders. The cursor is the newest `updated_at` seen: the platform's own clock, so that a wrong one
-        on either side loses nothing. Pages continue after the last row rather than by number, so an order that changes
-        meanwhile moves to the end and pushes no other one out of sight."""
+        """See Connector.fetch_orders. The cursor is the newest `updated_at` seen: the platform's
+        own clock, so that a wrong one on either side loses nothing. Pages continue after the last
+        row rather than by number, so an order that changes meanwhile moves to the end and pushes no
+        other one out of sight."""
         reached = self._reached(cursor)
         since, after, seen = (reached - OVERLAP).isoformat(), "", set[str]()
         while True:
             read_at = self._client.clock.now()
-            reply = read_row(Rows, await self._client.get(_PATH, updated_since=since, after=after), what=_PATH)
+            reply = read_row(
+                Rows, await self._client.get(_PATH, updated_since=since, after=after), what=_PATH
+            )
             orders = self._readings(reply.rows, read_at)
-            # Never beyond our own clock: one order dated in the future would hide all that come after it.
-            reached = max([reached, *(min(order.version, read_at) for order in orders if order.version)])
-            yield OrderPage(orders, reached.isoformat(), read_at, complete_until=None if reply.next else read_at)
+            # Never beyond our own clock: one order dated in the future would hide all that come
+            # after it.
+            reached = max(
+                [reached, *(min(order.version, read_at) for order in orders if order.version)]
+            )
+            yield OrderPage(
+                orders, reached.isoformat(), read_at, complete_until=None if reply.next else read_at
+            )
             if not reply.next:
                 return
             if reply.next in seen:
@@ -49,14 +58,20 @@ class Orders:
         if not external_ids:
             return []
         read_at = self._client.clock.now()
-        reply = read_row(Rows, await self._client.get(_PATH, ids=",".join(external_ids)), what=_PATH)
+        reply = read_row(
+            Rows, await self._client.get(_PATH, ids=",".join(external_ids)), what=_PATH
+        )
         orders = self._readings(reply.rows, read_at)
         if len(orders) < len(reply.rows):
-            raise ContractBroken(f"{_PATH} answers with orders without an id; a missing one would be taken for vanished")
+            raise ContractBroken(
+                f"{_PATH} answers with orders without an id; a missing one would be taken "
+                "for vanished"
+            )
         return orders
 
     def _readings(self, rows: Sequence[Any], read_at: datetime) -> list[Order]:
-        """One bad order never stops the page, and its lines are never guessed: both would move stock wrongly."""
+        """One bad order never stops the page, and its lines are never guessed: both would move
+        stock wrongly."""
         orders = []
         for row in rows:
             try:

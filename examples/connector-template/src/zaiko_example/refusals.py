@@ -1,6 +1,7 @@
 """What a reply that is not a success means: which error of zaiko_sdk it becomes.
 
-Ask of each reply what zaiko is to do next: try later, wait for a person, set one item aside, or stop.
+Ask of each reply what zaiko is to do next: try later, wait for a person, set one item aside, or
+stop.
 """
 
 from __future__ import annotations
@@ -26,35 +27,49 @@ _UNANNOUNCED_WAIT = 30.0
 
 
 def refusal(reply: httpx.Response, *, path: str, writing: bool) -> ConnectorError | None:
-    """The error that this reply means, or None for a success. After a write, only what was certainly not applied becomes
-    anything but Timeout."""
+    """The error that this reply means, or None for a success. After a write, only what was
+    certainly not applied becomes anything but Timeout."""
     status = reply.status_code
     if 200 <= status < 300:
         return None
     words, where = _words(reply), f"Example Shop answered {status} to {path}"
     match status:
         case 401:
-            return CredentialsRejected("The API token was refused. Make a new one and enter it here.", platform_message=words)
+            return CredentialsRejected(
+                "The API token was refused. Make a new one and enter it here.",
+                platform_message=words,
+            )
         case 402:
             return PlanTooLow("The shop's plan does not include the API.", platform_message=words)
         case 403:
-            return PermissionMissing("The API token lacks a scope. Make one with all scopes.", platform_message=words)
+            return PermissionMissing(
+                "The API token lacks a scope. Make one with all scopes.", platform_message=words
+            )
         case 404:
-            return SettingsInvalid("There is no API at this address. Check the origin.", platform_message=words)
+            return SettingsInvalid(
+                "There is no API at this address. Check the origin.", platform_message=words
+            )
         case 429:
-            return Throttled(where, retry_after=_wait(reply) or _UNANNOUNCED_WAIT, platform_message=words)
+            return Throttled(
+                where, retry_after=_wait(reply) or _UNANNOUNCED_WAIT, platform_message=words
+            )
         case 503:
             # Maintenance; the documentation promises that nothing was done.
             return PlatformDown(where, retry_after=_wait(reply), platform_message=words)
     if status >= 500:
         if writing:
-            return Timeout(f"{where}; the change may have been applied", sent=True, platform_message=words)
+            return Timeout(
+                f"{where}; the change may have been applied", sent=True, platform_message=words
+            )
         return PlatformDown(where, platform_message=words)
     if writing and status == 422:
-        # Something in the batch is refused and the reply does not say what: zaiko splits the batch until it stands alone.
+        # Something in the batch is refused and the reply does not say what: zaiko splits the batch
+        # until it stands alone.
         return ItemRefused(where, platform_message=words)
     if 300 <= status < 400:
-        return SettingsInvalid(f"{reply.url.host} redirects. Enter the address that it redirects to as the origin.")
+        return SettingsInvalid(
+            f"{reply.url.host} redirects. Enter the address that it redirects to as the origin."
+        )
     return ContractBroken(f"{where}, which is not documented for it", platform_message=words)
 
 

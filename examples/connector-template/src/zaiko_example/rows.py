@@ -1,6 +1,7 @@
 """What the platform sends, row by row, checked before anything is believed.
 
-Unknown fields are ignored: platforms add them without notice. A field that is used must be there and make sense.
+Unknown fields are ignored: platforms add them without notice. A field that is used must be there
+and make sense.
 """
 
 from __future__ import annotations
@@ -8,7 +9,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated, Any, TypeVar
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StrictBool, StrictInt, ValidationError
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StrictBool,
+    StrictInt,
+    ValidationError,
+)
 from zaiko_sdk import ContractBroken
 
 Id = Annotated[str, Field(min_length=1, max_length=200)]
@@ -83,7 +92,8 @@ class ResultRow(Row):
 
 
 class Rows(Row):
-    """A reply with many rows. They are checked one by one, so that a bad one does not hide the others."""
+    """A reply with many rows. They are checked one by one, so that a bad one does not hide the
+    others."""
 
     rows: Sequence[Any]
     next: str | None = None
@@ -93,11 +103,15 @@ R = TypeVar("R", bound=Row)
 
 
 def read_row(kind: type[R], value: Any, *, what: str) -> R:
-    """`value` as a row of this kind. Raises ContractBroken, which names the fields that do not fit and no value."""
+    """`value` as a row of this kind. Raises ContractBroken, which names the fields that do not fit
+    and no value."""
     try:
         return kind.model_validate(value)
     except ValidationError as error:
-        problems = "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['type']}" for item in error.errors(include_input=False)[:5])
+        problems = "; ".join(
+            f"{'.'.join(map(str, item['loc']))}: {item['type']}"
+            for item in error.errors(include_input=False)[:5]
+        )
         raise ContractBroken(f"{what} is not as documented ({problems})") from None
     except RecursionError:
         raise ContractBroken(f"{what} is nested too deeply") from None

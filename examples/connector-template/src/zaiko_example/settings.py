@@ -8,15 +8,27 @@ from zaiko_sdk import ConnectorSettings
 
 
 class ExampleSettings(ConnectorSettings):
-    """The shop's address and credentials. The descriptions are shown to the merchant: say where each value is found."""
+    """The shop's address and credentials. The descriptions are shown to the merchant: say where
+    each value is found."""
 
-    origin: str = Field(description="Address of the shop without a path.", examples=["https://my-shop.test"])
-    token: SecretStr = Field(description="API token: Settings > Apps > API > New token, with all scopes.")
+    origin: str = Field(
+        description="Address of the shop without a path.", examples=["https://my-shop.test"]
+    )
+    token: SecretStr = Field(
+        description="API token: Settings > Apps > API > New token, with all scopes."
+    )
     webhook_secret: SecretStr | None = Field(
-        default=None, description="Secret of the webhook, when one is set up: Settings > Apps > Webhooks. zaiko polls anyway."
+        default=None,
+        description=(
+            "Secret of the webhook, when one is set up: Settings > Apps > Webhooks. zaiko polls "
+            "anyway."
+        ),
     )
     requests_per_second: float = Field(
-        default=10.0, gt=0, le=1000, description="The quota of the shop's plan. The platform counts all apps together."
+        default=10.0,
+        gt=0,
+        le=1000,
+        description="The quota of the shop's plan. The platform counts all apps together.",
     )
 
     @field_validator("origin")
@@ -26,8 +38,17 @@ class ExampleSettings(ConnectorSettings):
             url = httpx.URL(value.strip())
         except httpx.InvalidURL as error:
             raise ValueError("origin must be an address such as https://my-shop.test") from error
-        if url.scheme not in ("https", "http") or not url.host or url.path != "/" or url.query or url.fragment or url.userinfo:
-            raise ValueError("origin must be an address such as https://my-shop.test, without a path")
+        if (
+            url.scheme not in ("https", "http")
+            or not url.host
+            or url.path != "/"
+            or url.query
+            or url.fragment
+            or url.userinfo
+        ):
+            raise ValueError(
+                "origin must be an address such as https://my-shop.test, without a path"
+            )
         return str(url).rstrip("/")
 
     @field_validator("token")

@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
-from zaiko_sdk import ContractBroken, InventoryLevel, InventoryWrite, ListingRef, WriteOutcome, WriteResult
+from zaiko_sdk import (
+    ContractBroken,
+    InventoryLevel,
+    InventoryWrite,
+    ListingRef,
+    WriteOutcome,
+    WriteResult,
+)
 
 from zaiko_example.change import change_from
 from zaiko_example.client import Client
@@ -27,7 +34,8 @@ class Stock:
             return []
         body = await self._client.get(_PATH, ids=",".join(ref.external_id for ref in refs))
         reply = read_row(Rows, body, what=_PATH)
-        # A row that cannot be understood stops the call: a missing one would be taken for a listing that is gone.
+        # A row that cannot be understood stops the call: a missing one would be taken for a listing
+        # that is gone.
         shown = _by_id([read_row(StockRow, row, what="a stock row") for row in reply.rows])
         return [level_from(ref, shown.get(ref.external_id)) for ref in refs]
 
@@ -39,12 +47,17 @@ class Stock:
         told: dict[str, ResultRow] = {}
         try:
             reply = read_row(Rows, body, what=_PATH)
-            told = dict(_by_id([read_row(ResultRow, row, what="a result row") for row in reply.rows]))
+            told = dict(
+                _by_id([read_row(ResultRow, row, what="a result row") for row in reply.rows])
+            )
         except ContractBroken as error:
-            # The platform may have applied it all, so this must not be raised: it would say that nothing was.
+            # The platform may have applied it all, so this must not be raised: it would say that
+            # nothing was.
             self._client.log.error("write_reply_not_understood", problem=str(error))
             return [WriteResult(write.ref.external_id, WriteOutcome.UNKNOWN) for write in writes]
-        return [result_from(write.ref.external_id, told.get(write.ref.external_id)) for write in writes]
+        return [
+            result_from(write.ref.external_id, told.get(write.ref.external_id)) for write in writes
+        ]
 
 
 T = TypeVar("T", StockRow, ResultRow)

@@ -1,4 +1,5 @@
-"""The platform's own notifications: HMAC-SHA256 of the raw body, in hex, under the shop's webhook secret."""
+"""The platform's own notifications: HMAC-SHA256 of the raw body, in hex, under the shop's webhook
+secret."""
 
 from __future__ import annotations
 
@@ -16,19 +17,24 @@ SIGNATURE = "x-example-signature"
 
 
 class Notification(Row):
-    """The body of a notification. Only what it points to is used; the numbers are read through the API."""
+    """The body of a notification. Only what it points to is used; the numbers are read through the
+    API."""
 
     delivery_id: Id
     topic: str
     order_id: Id | None = None
 
 
-def read_webhook(secret: SecretStr | None, headers: Mapping[str, str], body: bytes) -> WebhookHint | None:
+def read_webhook(
+    secret: SecretStr | None, headers: Mapping[str, str], body: bytes
+) -> WebhookHint | None:
     """See Connector.parse_webhook. The signature is compared before anything is read."""
     if secret is None:
         raise CredentialsRejected("this shop has no webhook_secret; enter the one of the webhook")
     sent = next((value for name, value in headers.items() if name.lower() == SIGNATURE), "")
-    if not hmac.compare_digest(sent.encode("utf-8", "replace"), sign(secret.get_secret_value(), body).encode()):
+    if not hmac.compare_digest(
+        sent.encode("utf-8", "replace"), sign(secret.get_secret_value(), body).encode()
+    ):
         raise CredentialsRejected("the notification is not signed with this shop's webhook_secret")
     try:
         content = json.loads(body)

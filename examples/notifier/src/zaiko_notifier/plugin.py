@@ -1,6 +1,8 @@
-"""The hooks. ZAIKO_NOTIFIER_URL and ZAIKO_NOTIFIER_SECRET say where to and signed with what; without both nothing is posted.
+"""The hooks. ZAIKO_NOTIFIER_URL and ZAIKO_NOTIFIER_SECRET say where to and signed with what;
+without both nothing is posted.
 
-Hooks run on this plugin's own thread, one after the other: waiting for the receiver delays nobody else.
+Hooks run on this plugin's own thread, one after the other: waiting for the receiver delays nobody
+else.
 """
 
 from __future__ import annotations
@@ -10,7 +12,15 @@ import os
 from dataclasses import asdict
 from typing import Any
 
-from zaiko_sdk import CredentialsExpiring, Oversold, OversoldCleared, RunFinished, ShopHeld, ShopResumed, hookimpl
+from zaiko_sdk import (
+    CredentialsExpiring,
+    Oversold,
+    OversoldCleared,
+    RunFinished,
+    ShopHeld,
+    ShopResumed,
+    hookimpl,
+)
 
 from zaiko_notifier.webhook import Webhook
 
@@ -63,6 +73,11 @@ def _post(kind: str, fields: dict[str, Any]) -> None:
     url, secret = os.environ.get("ZAIKO_NOTIFIER_URL"), os.environ.get("ZAIKO_NOTIFIER_SECRET")
     if not url or not secret:
         return
-    document = {name: value.isoformat() if hasattr(value, "isoformat") else value for name, value in fields.items()}
+    document = {
+        name: value.isoformat() if hasattr(value, "isoformat") else value
+        for name, value in fields.items()
+    }
     if not Webhook(url, secret).post({"kind": kind, **document}):
-        _log.error("the receiver did not take %s of %s", kind, fields.get("shop") or fields["product"])
+        _log.error(
+            "the receiver did not take %s of %s", kind, fields.get("shop") or fields["product"]
+        )

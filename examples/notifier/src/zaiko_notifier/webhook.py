@@ -17,24 +17,35 @@ WAITS = (1.0, 4.0)
 
 
 def signature(secret: str, body: bytes) -> str:
-    """`sha256=` and the HMAC-SHA256 of the raw body in hex. A receiver compares it in constant time."""
+    """`sha256=` and the HMAC-SHA256 of the raw body in hex. A receiver compares it in constant
+    time."""
     return "sha256=" + hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
 
 
 class Webhook:
     """Posts to one address. `sleep` is how a retry waits."""
 
-    def __init__(self, url: str, secret: str, *, sleep: Callable[[float], None] = time.sleep, timeout: float = 10.0) -> None:
+    def __init__(
+        self,
+        url: str,
+        secret: str,
+        *,
+        sleep: Callable[[float], None] = time.sleep,
+        timeout: float = 10.0,
+    ) -> None:
         self._url, self._secret, self._sleep, self._timeout = url, secret, sleep, timeout
 
     def post(self, document: Mapping[str, Any]) -> bool:
-        """Whether the receiver took it (2xx). Tried again after a lost connection, 429 and 5xx, three times in all; the
-        receiver may get it twice. Never raises for what the network does."""
+        """Whether the receiver took it (2xx). Tried again after a lost connection, 429 and 5xx,
+        three times in all; the receiver may get it twice. Never raises for what the network
+        does."""
         body = json.dumps(document, ensure_ascii=False, sort_keys=True).encode()
         headers = {"content-type": "application/json", SIGNATURE: signature(self._secret, body)}
         for wait in (*WAITS, None):
             try:
-                status = httpx.post(self._url, content=body, headers=headers, timeout=self._timeout).status_code
+                status = httpx.post(
+                    self._url, content=body, headers=headers, timeout=self._timeout
+                ).status_code
             except httpx.TransportError:
                 status = 0
             if 200 <= status < 300:

@@ -1,7 +1,8 @@
-"""BASE's quotas: calls per clock hour, which begins anew at minute 00, and per day, which ends at midnight in Japan (UNCONFIRMED).
+"""BASE's quotas: calls per clock hour, which begins anew at minute 00, and per day, which ends at
+midnight in Japan (UNCONFIRMED).
 
-They are counted for all apps of the shop's owner together, so we can only count our own calls and believe BASE when it says
-that nothing is left.
+They are counted for all apps of the shop's owner together, so we can only count our own calls and
+believe BASE when it says that nothing is left.
 """
 
 from __future__ import annotations
@@ -27,7 +28,8 @@ class Budget:
         self._began = self._windows()
 
     def take(self, *, for_orders: bool = False) -> None:
-        """Count one call. Raises Throttled, with the time until the quota begins anew, when it is used up."""
+        """Count one call. Raises Throttled, with the time until the quota begins anew, when it is
+        used up."""
         self._roll()
         for window, most in self._most.items():
             allowed = most if for_orders else most - max(1, int(most * _KEPT_FOR_ORDERS))
@@ -37,7 +39,8 @@ class Budget:
             self._used[window] += 1
 
     def used_up(self, window: str, words: str = "") -> Throttled:
-        """BASE says that the quota of this `hour` or `day` is used up: nothing goes before it begins anew."""
+        """BASE says that the quota of this `hour` or `day` is used up: nothing goes before it
+        begins anew."""
         self._roll()
         self._used[window] = max(self._used[window], self._most[window])
         return self._throttled(window, words)
@@ -46,7 +49,9 @@ class Budget:
         now = self._clock.now().astimezone(JAPAN)
         length = timedelta(hours=1) if window == "hour" else timedelta(days=1)
         wait = (self._windows()[window] + length - now).total_seconds() + _MARGIN
-        return Throttled(f"BASE's calls of this {window} are used up", retry_after=wait, platform_message=words)
+        return Throttled(
+            f"BASE's calls of this {window} are used up", retry_after=wait, platform_message=words
+        )
 
     def _roll(self) -> None:
         for window, began in self._windows().items():

@@ -13,7 +13,8 @@ from zaiko_base.paging import pages_of
 from zaiko_base.rows import ItemRow, read_row
 
 PATH = "/1/items"
-# The oldest first, so that new items come at the end; one picture each, as none cannot be asked for.
+# The oldest first, so that new items come at the end; one picture each, as none cannot be asked
+# for.
 PARAMS = {"order": "created", "sort": "asc", "max_image_no": "1"}
 
 
@@ -27,9 +28,14 @@ class Catalogue:
         """See Connector.list_listings. The cursor is the offset of the next page."""
         offset = int(cursor) if cursor and cursor.isascii() and cursor.isdigit() else 0
         codes: dict[str, str] = {}
-        async for rows, following in pages_of(self._client, PATH, "items", PARAMS, item_key, offset=offset):
+        async for rows, following in pages_of(
+            self._client, PATH, "items", PARAMS, item_key, offset=offset
+        ):
             offset = offset + len(rows) if following is None else following
-            yield ListingPage([self._warned(listing, codes) for row in rows for listing in self._listings(row)], str(offset))
+            yield ListingPage(
+                [self._warned(listing, codes) for row in rows for listing in self._listings(row)],
+                str(offset),
+            )
 
     def _listings(self, row: Any) -> list[Listing]:
         try:
@@ -39,12 +45,21 @@ class Catalogue:
             return []
 
     def _warned(self, listing: Listing, codes: dict[str, str]) -> Listing:
-        """BASE lets two listings have the same code; the second and later ones of a pass are marked."""
+        """BASE lets two listings have the same code; the second and later ones of a pass are
+        marked."""
         identifier = listing.ref.external_id
         if not listing.sku or codes.setdefault(listing.sku, identifier) == identifier:
             return listing
         warnings = listing.warnings | {ListingWarning.DUPLICATE_SKU}
-        return Listing(listing.ref, listing.title, listing.sku, listing.barcode, listing.group_id, listing.quantity, warnings)
+        return Listing(
+            listing.ref,
+            listing.title,
+            listing.sku,
+            listing.barcode,
+            listing.group_id,
+            listing.quantity,
+            warnings,
+        )
 
 
 def item_key(row: Any) -> str:

@@ -14,14 +14,24 @@ _READS = ("/1/items", "/1/orders")
 async def check_shop(client: Client, settings: BaseSettings) -> list[Finding]:
     """See Connector.check. That numbers can be set cannot be tried without setting one."""
     try:
-        user = read_row(UserRow, part_of(await client.get("/1/users/me"), "user", what="/1/users/me"), what="/1/users/me")
+        user = read_row(
+            UserRow,
+            part_of(await client.get("/1/users/me"), "user", what="/1/users/me"),
+            what="/1/users/me",
+        )
         for path in _READS:
             await client.get(path, {"limit": "1"})
         await client.tokens.current()
     except (Pause, Skip, Stop) as error:
         return [Finding(FindingLevel.ERROR, error.reason, error.message)]
     if settings.shop_id and user.shop_id != settings.shop_id:
-        message = f"The consent is for the shop {user.shop_id}, not for {settings.shop_id}. Let the right owner agree."
+        message = (
+            f"The consent is for the shop {user.shop_id}, not for {settings.shop_id}. Let the "
+            "right owner agree."
+        )
         return [Finding(FindingLevel.ERROR, "ANOTHER_SHOP", message)]
-    message = f"{user.shop_name or user.shop_id} can be read. The consent ends when it is not used for 30 days."
+    message = (
+        f"{user.shop_name or user.shop_id} can be read. The consent ends when it is not used "
+        "for 30 days."
+    )
     return [Finding(FindingLevel.OK, "CONNECTED", message)]

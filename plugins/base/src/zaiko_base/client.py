@@ -1,4 +1,5 @@
-"""HTTP to BASE for one shop: with a token that works, within the quotas, and with every refusal turned into an error.
+"""HTTP to BASE for one shop: with a token that works, within the quotas, and with every refusal
+turned into an error.
 
 Nothing is repeated here but the one call whose token was refused.
 """
@@ -29,7 +30,9 @@ class Client:
         self._http = context.http()
         self._origin = settings.api_origin
         self._pace = RateLimiter(context.clock, rate=settings.requests_per_second, burst=_BURST)
-        self._budget = Budget(context.clock, per_hour=settings.calls_per_hour, per_day=settings.calls_per_day)
+        self._budget = Budget(
+            context.clock, per_hour=settings.calls_per_hour, per_day=settings.calls_per_day
+        )
         self.tokens = TokenKeeper(context, settings, self._ask_for_tokens)
 
     async def aclose(self) -> None:
@@ -37,7 +40,9 @@ class Client:
         await self.tokens.aclose()
         await self._http.aclose()
 
-    async def get(self, path: str, params: Mapping[str, str] | None = None, *, for_orders: bool = False) -> Any:
+    async def get(
+        self, path: str, params: Mapping[str, str] | None = None, *, for_orders: bool = False
+    ) -> Any:
         """The JSON of a reply to a read. Raises Retry, Skip, Pause and Stop."""
         reply = await self._authorised("GET", path, params or {}, for_orders=for_orders)
         try:
@@ -46,19 +51,23 @@ class Client:
             raise ContractBroken(f"BASE answered {path} with something that is not JSON") from None
 
     async def post(self, path: str, form: Mapping[str, str]) -> Any:
-        """The JSON of a reply to a write; None when it cannot be read. Whatever leaves open whether it was applied is Timeout."""
+        """The JSON of a reply to a write; None when it cannot be read. Whatever leaves open whether
+        it was applied is Timeout."""
         reply = await self._authorised("POST", path, form)
         try:
             return json.loads(reply.content)
         except (ValueError, RecursionError):
             return None
 
-    async def _authorised(self, method: str, path: str, values: Mapping[str, str], *, for_orders: bool = False) -> httpx.Response:
+    async def _authorised(
+        self, method: str, path: str, values: Mapping[str, str], *, for_orders: bool = False
+    ) -> httpx.Response:
         tokens = await self.tokens.current()
         reply = await self._send(method, path, values, tokens.access, for_orders=for_orders)
         error = reported(reply)
         if error.code == INVALID or reply.status_code == 401:
-            # It says both "this token has ended" and "these parameters are wrong"; with a fresh token it can only be the latter.
+            # It says both "this token has ended" and "these parameters are wrong"; with a fresh
+            # token it can only be the latter.
             tokens = await self.tokens.renewed(tokens.access)
             reply = await self._send(method, path, values, tokens.access, for_orders=for_orders)
             error = reported(reply)
@@ -72,7 +81,9 @@ class Client:
             reply = await self._send("POST", _TOKEN, form, "", for_orders=True)
         except Timeout as error:
             # The call that wanted the token was not sent, so its outcome is not open.
-            raise PlatformDown(f"BASE did not answer when asked for a token: {error.message}") from None
+            raise PlatformDown(
+                f"BASE did not answer when asked for a token: {error.message}"
+            ) from None
         problem = grant_refusal(reply, budget=self._budget)
         if problem is not None:
             raise problem
@@ -81,18 +92,26 @@ class Client:
         except (ValueError, RecursionError):
             raise PlatformDown("BASE's reply with tokens cannot be read") from None
 
-    async def _send(self, method: str, path: str, values: Mapping[str, str], token: str, *, for_orders: bool) -> httpx.Response:
+    async def _send(
+        self, method: str, path: str, values: Mapping[str, str], token: str, *, for_orders: bool
+    ) -> httpx.Response:
         self._budget.take(for_orders=for_orders)
         headers = {"authorization": f"Bearer {token}"} if token else {}
         try:
             async with self._pace:
                 if method == "GET":
                     return await self._http.get(self._origin + path, params=values, headers=headers)
-                return await self._http.post(self._origin + path, data=dict(values), headers=headers)
+                return await self._http.post(
+                    self._origin + path, data=dict(values), headers=headers
+                )
         # `from None`: an httpx error holds the request, and with it the tokens.
         except httpx.ConnectTimeout:
-            raise Timeout(f"{self._origin} did not take the connection in time", sent=False) from None
+            raise Timeout(
+                f"{self._origin} did not take the connection in time", sent=False
+            ) from None
         except (httpx.ConnectError, httpx.PoolTimeout) as error:
-            raise PlatformDown(f"could not connect to {self._origin} ({type(error).__name__})") from None
+            raise PlatformDown(
+                f"could not connect to {self._origin} ({type(error).__name__})"
+            ) from None
         except httpx.HTTPError as error:
             raise Timeout(f"no whole reply to {path} ({type(error).__name__})", sent=None) from None

@@ -1,4 +1,5 @@
-"""The connector of one shop. Each method is one line: what it does is in the module that it names."""
+"""The connector of one shop. Each method is one line: what it does is in the module that it
+names."""
 
 from __future__ import annotations
 
@@ -50,7 +51,9 @@ class BaseConnector(Connector):
     async def read_inventory(self, refs: Sequence[ListingRef]) -> Sequence[InventoryLevel]:
         return await self._stock.read(refs)
 
-    async def set_inventory(self, writes: Sequence[InventoryWrite], key: str) -> Sequence[WriteResult]:
+    async def set_inventory(
+        self, writes: Sequence[InventoryWrite], key: str
+    ) -> Sequence[WriteResult]:
         # BASE knows no idempotency keys, so `key` has nowhere to go and no write is ever repeated.
         return await self._stock.write(writes)
 

@@ -14,7 +14,8 @@ _LINE_STATES = frozenset({"ordered", DISPATCHED, CANCELLED})
 
 
 def listing_id(item: int, variation: int | None) -> str:
-    """A listing's id: BASE's own product codes are free text, may be missing and need not be unique."""
+    """A listing's id: BASE's own product codes are free text, may be missing and need not be
+    unique."""
     return f"{item}-{variation}" if variation else str(item)
 
 
@@ -25,8 +26,8 @@ def parts_of(listing: str) -> tuple[str, str]:
 
 
 def order_from(row: OrderRow) -> Order:
-    """One order, whole. Lines are dispatched and cancelled one by one, so they decide; only a cancelled order is cancelled
-    whatever its lines say."""
+    """One order, whole. Lines are dispatched and cancelled one by one, so they decide; only a
+    cancelled order is cancelled whatever its lines say."""
     states = {line.status for line in row.order_items}
     known = row.dispatch_status in OPEN_STATES | {CANCELLED, DISPATCHED} and states <= _LINE_STATES
     if row.dispatch_status == CANCELLED or (states and states == {CANCELLED}):
@@ -91,4 +92,8 @@ def listings_from(row: ItemRow) -> Iterator[Listing]:
 
 def numbers_of(row: ItemRow) -> dict[str, int]:
     """What each listing of an item shows."""
-    return {listing.ref.external_id: listing.quantity for listing in listings_from(row) if listing.quantity is not None}
+    return {
+        listing.ref.external_id: listing.quantity
+        for listing in listings_from(row)
+        if listing.quantity is not None
+    }

@@ -1,8 +1,9 @@
 """Orders that are new or changed, and chosen orders (fact sheet §6).
 
-BASE filters its list by the time of placing only, and tells no lines in it. So the list is looked through for headers whose
-`modified` moved, and each of those orders is read by itself. New orders are one page; looking through the whole window for
-changes to older ones is many in a large shop, so there it is done less often: sweeps may use a tenth of the quota.
+BASE filters its list by the time of placing only, and tells no lines in it. So the list is looked
+through for headers whose `modified` moved, and each of those orders is read by itself. New orders
+are one page; looking through the whole window for changes to older ones is many in a large shop, so
+there it is done less often: sweeps may use a tenth of the quota.
 """
 
 from __future__ import annotations
@@ -25,13 +26,16 @@ from zaiko_base.settings import BaseSettings
 
 _LIST, _DETAIL = "/1/orders", "/1/orders/detail/"
 OVERLAP = 600
-"""Seconds by which each look reaches back behind the last. UNCONFIRMED: an order is listed within a minute of being placed."""
+"""Seconds by which each look reaches back behind the last. UNCONFIRMED: an order is listed within a
+minute of being placed."""
 _SWEEPS = 0.1
 """Share of the hourly quota that sweeps may use."""
 _PART = 25
-"""Orders per delivered page: each is a call, and what was delivered is not read again after a failure."""
+"""Orders per delivered page: each is a call, and what was delivered is not read again after a
+failure."""
 _SETTLED = 10
-"""Seconds after which no further change can carry the same `modified`, which counts whole seconds."""
+"""Seconds after which no further change can carry the same `modified`, which counts whole
+seconds."""
 
 _PATIENCE = 100
 """Pages of the list after which the host is shown that we are still at work."""
@@ -56,7 +60,8 @@ class Orders:
         self._window = timedelta(days=settings.window_days)
         self._seconds_per_page = 3600 / (settings.calls_per_hour * _SWEEPS)
         self._delivered: dict[str, Signature] = {}
-        """What the host has, by header: saves reading it again within the overlap. Valid for `_cursor` only."""
+        """What the host has, by header: saves reading it again within the overlap. Valid for
+        `_cursor` only."""
         self._cursor: str | None = None
 
     async def changed(self, cursor: str | None) -> AsyncIterator[OrderPage]:
@@ -69,7 +74,11 @@ class Orders:
             # Not what we delivered last: the host may have less than we remember.
             self._delivered.clear()
         began = self._client.clock.now()
-        sweeping = start.first or start.pages <= 1 or began.timestamp() - start.swept_at >= start.pages * self._seconds_per_page
+        sweeping = (
+            start.first
+            or start.pages <= 1
+            or began.timestamp() - start.swept_at >= start.pages * self._seconds_per_page
+        )
         since = began - self._window if sweeping else _time(start.ordered - OVERLAP)
         found = _Found()
         async for _ in self._look(since, found):
@@ -77,7 +86,10 @@ class Orders:
                 # A sign of life: the host gives each page of ours two minutes.
                 yield OrderPage([], start.text(), began)
         headers = found.headers.values()
-        due = sorted((h for h in headers if self._is_due(h, start, sweeping=sweeping)), key=lambda h: (h.modified, h.unique_key))
+        due = sorted(
+            (h for h in headers if self._is_due(h, start, sweeping=sweeping)),
+            key=lambda h: (h.modified, h.unique_key),
+        )
         ended = self._ended(start, found, began, sweeping=sweeping)
         position = start
         for first in range(0, max(1, len(due)), _PART):
@@ -85,12 +97,19 @@ class Orders:
             orders = [order for header in part for order in await self._read(header.unique_key)]
             last = first + _PART >= len(due)
             if last:
-                orders += [Order.unreadable(key, read_at=read_at) for key in found.unreadable - found.headers.keys()]
+                orders += [
+                    Order.unreadable(key, read_at=read_at)
+                    for key in found.unreadable - found.headers.keys()
+                ]
                 position = ended
             elif sweeping:
-                position = position.at(modified=min(_seconds(part[-1].modified), int(began.timestamp())))
+                position = position.at(
+                    modified=min(_seconds(part[-1].modified), int(began.timestamp()))
+                )
             self._cursor = position.text()
-            yield OrderPage(orders, self._cursor, read_at, complete_until=began if last and sweeping else None)
+            yield OrderPage(
+                orders, self._cursor, read_at, complete_until=began if last and sweeping else None
+            )
             # Only now: the host has taken the page when it comes back.
             self._remember(part, read_at)
         self._forget(ended)
@@ -122,14 +141,24 @@ class Orders:
             return False
         return not sweeping or _seconds(header.modified) >= start.modified - OVERLAP
 
-    def _ended(self, start: OrderCursor, found: _Found, began: datetime, *, sweeping: bool) -> OrderCursor:
-        """The cursor after all that was found. Never beyond our own clock: one order dated in the future would hide all that
-        come after it."""
+    def _ended(
+        self, start: OrderCursor, found: _Found, began: datetime, *, sweeping: bool
+    ) -> OrderCursor:
+        """The cursor after all that was found. Never beyond our own clock: one order dated in the
+        future would hide all that come after it."""
         now = int(began.timestamp())
-        ordered = min(now, max([start.ordered, *(_seconds(header.ordered) for header in found.headers.values())]))
+        ordered = min(
+            now,
+            max([start.ordered, *(_seconds(header.ordered) for header in found.headers.values())]),
+        )
         if not sweeping:
             return start.at(ordered=ordered)
-        modified = min(now, max([start.modified, *(_seconds(header.modified) for header in found.headers.values())]))
+        modified = min(
+            now,
+            max(
+                [start.modified, *(_seconds(header.modified) for header in found.headers.values())]
+            ),
+        )
         return OrderCursor(ordered or now, modified, began.timestamp(), found.pages, first=False)
 
     async def _read(self, key: str) -> list[Order]:
@@ -150,7 +179,11 @@ class Orders:
 
     def _remember(self, part: Sequence[OrderHeader], read_at: datetime) -> None:
         settled = read_at.timestamp() - _SETTLED
-        self._delivered |= {header.unique_key: _signature(header) for header in part if _seconds(header.modified) <= settled}
+        self._delivered |= {
+            header.unique_key: _signature(header)
+            for header in part
+            if _seconds(header.modified) <= settled
+        }
 
     def _forget(self, ended: OrderCursor) -> None:
         """What no later look would read again anyway."""

@@ -1,7 +1,9 @@
-"""Lists by offset, which shift while they are read (fact sheet §2): no total, no next link, at most 100 rows.
+"""Lists by offset, which shift while they are read (fact sheet §2): no total, no next link, at most
+100 rows.
 
-Rows that are added push others towards the end, where they come twice. Rows that are removed pull others forward, past the
-page's edge. So each page begins a few rows before the end of the last one, and when it shows none of those rows, further back.
+Rows that are added push others towards the end, where they come twice. Rows that are removed pull
+others forward, past the page's edge. So each page begins a few rows before the end of the last one,
+and when it shows none of those rows, further back.
 """
 
 from __future__ import annotations
@@ -29,8 +31,8 @@ async def pages_of(
     offset: int = 0,
     for_orders: bool = False,
 ) -> AsyncIterator[tuple[list[Any], int | None]]:
-    """The rows of each page, some of them again, and the offset at which the next one begins (None: that was the last).
-    `key` tells rows apart."""
+    """The rows of each page, some of them again, and the offset at which the next one begins (None:
+    that was the last). `key` tells rows apart."""
     edge: set[Any] = set()
     for _ in range(_MOST_PAGES):
         query = {**params, "limit": str(LIMIT), "offset": str(offset)}

@@ -25,9 +25,11 @@ BASE = ConnectorType(
     capabilities=frozenset(Capability) - {Capability.WEBHOOKS},
     inventory_mode=InventoryMode.SET,
     limits=Limits(
-        # At worst two calls each (list and item), which at our pace stays below the 120 s that the host gives one call.
+        # At worst two calls each (list and item), which at our pace stays below the 120 s that the
+        # host gives one call.
         read_batch=200,
-        # One number per call: with more in a batch, a call that fails in the middle would leave the others' outcome open.
+        # One number per call: with more in a batch, a call that fails in the middle would leave the
+        # others' outcome open.
         write_batch=1,
         order_batch=50,
         # UNCONFIRMED: BASE states no upper bound.

@@ -1,5 +1,5 @@
-"""What BASE's refusals mean (fact sheet §2 and §8): every error of the application is a 400 with a code; other statuses come
-from what stands in front of it."""
+"""What BASE's refusals mean (fact sheet §2 and §8): every error of the application is a 400 with a
+code; other statuses come from what stands in front of it."""
 
 from __future__ import annotations
 
@@ -28,7 +28,8 @@ _GONE = frozenset({"no_item", "no_item_id", "bad_item_id", "bad_variation_id"})
 _NO_ORDER = frozenset({"no_order", "no_unique_key"})
 _TROUBLE = frozenset({"db_error", "server_error", "search_error"})
 _UNANNOUNCED_WAIT = 60.0
-"""Seconds to wait after a refusal for load from in front of the API that does not say for how long."""
+"""Seconds to wait after a refusal for load from in front of the API that does not say for how
+long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +64,14 @@ def reported(reply: httpx.Response) -> Reported:
     if not isinstance(body, dict):
         return Reported()
     code, message = body.get("error"), body.get("error_description")
-    return Reported(code if isinstance(code, str) else "", message if isinstance(message, str) else "")
+    return Reported(
+        code if isinstance(code, str) else "", message if isinstance(message, str) else ""
+    )
 
 
-def refusal(reply: httpx.Response, error: Reported, *, path: str, writing: bool, budget: Budget) -> ConnectorError | None:
+def refusal(
+    reply: httpx.Response, error: Reported, *, path: str, writing: bool, budget: Budget
+) -> ConnectorError | None:
     """The error that a reply to a call means, or None for a success."""
     if reply.is_success:
         return None
@@ -78,11 +83,16 @@ def refusal(reply: httpx.Response, error: Reported, *, path: str, writing: bool,
             return budget.used_up("day", words)
         case "invalid_scope":
             return PermissionMissing(
-                "The owner's consent lacks a scope. Let the owner agree again, to read_items, read_orders and write_items.",
+                (
+                    "The owner's consent lacks a scope. Let the owner agree again, to "
+                    "read_items, read_orders and write_items."
+                ),
                 platform_message=words,
             )
         case "access_denied":
-            return SettingsInvalid(f"{where}: BASE wants https. Check api_origin.", platform_message=words)
+            return SettingsInvalid(
+                f"{where}: BASE wants https. Check api_origin.", platform_message=words
+            )
         case code if code in _NO_ORDER:
             return NoOrder(where, platform_message=words)
         case code if code in _GONE:
@@ -91,9 +101,13 @@ def refusal(reply: httpx.Response, error: Reported, *, path: str, writing: bool,
             return _trouble(reply, where, words, writing=writing)
         case code if code and reply.status_code == 400:
             if writing:
-                return ItemRefused(f"{where}: BASE does not let this stock be set", platform_message=words)
+                return ItemRefused(
+                    f"{where}: BASE does not let this stock be set", platform_message=words
+                )
             if code == INVALID:
-                return CredentialsRejected(f"{where} even with a fresh token", platform_message=words)
+                return CredentialsRejected(
+                    f"{where} even with a fresh token", platform_message=words
+                )
             return ContractBroken(where, platform_message=words)
     return _in_front(reply, where, words, writing=writing)
 
@@ -108,8 +122,12 @@ def grant_refusal(reply: httpx.Response, *, budget: Budget) -> ConnectorError | 
         case "invalid_request" | "invalid_grant" | "access_denied":
             return GrantRefused("BASE refuses the code or refresh token", platform_message=words)
         case "unauthorized_client" | "invalid_client":
-            return CredentialsRejected("BASE does not know this app, or has suspended it: check client_id.", platform_message=words)
-    # What else a call may meet; whether a refresh was done does not matter to the call that needed it.
+            return CredentialsRejected(
+                "BASE does not know this app, or has suspended it: check client_id.",
+                platform_message=words,
+            )
+    # What else a call may meet; whether a refresh was done does not matter to the call that needed
+    # it.
     return refusal(reply, error, path="the token URL", writing=False, budget=budget)
 
 
@@ -118,7 +136,9 @@ def _in_front(reply: httpx.Response, where: str, words: str, *, writing: bool) -
     if status == 401:
         return CredentialsRejected(where, platform_message=words)
     if status == 429:
-        return Throttled(where, retry_after=_wait(reply) or _UNANNOUNCED_WAIT, platform_message=words)
+        return Throttled(
+            where, retry_after=_wait(reply) or _UNANNOUNCED_WAIT, platform_message=words
+        )
     if status == 403:
         return PlatformDown(f"{where}, from in front of the API", retry_after=_UNANNOUNCED_WAIT)
     if status == 503:
@@ -126,13 +146,17 @@ def _in_front(reply: httpx.Response, where: str, words: str, *, writing: bool) -
     if status >= 500 or status == 408:
         return _trouble(reply, where, words, writing=writing)
     if 300 <= status < 400 or status == 404:
-        return SettingsInvalid(f"{where}: there is no API at this address. Check api_origin.", platform_message=words)
+        return SettingsInvalid(
+            f"{where}: there is no API at this address. Check api_origin.", platform_message=words
+        )
     return ContractBroken(f"{where}, which is not documented for it", platform_message=words)
 
 
 def _trouble(reply: httpx.Response, where: str, words: str, *, writing: bool) -> ConnectorError:
     if writing:
-        return Timeout(f"{where}; the change may have been applied", sent=True, platform_message=words)
+        return Timeout(
+            f"{where}; the change may have been applied", sent=True, platform_message=words
+        )
     return PlatformDown(where, retry_after=_wait(reply), platform_message=words)
 
 

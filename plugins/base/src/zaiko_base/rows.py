@@ -1,6 +1,7 @@
 """What BASE sends, row by row, checked before anything is believed (fact sheet §4 and §6).
 
-Unknown fields are ignored: BASE adds them without notice. Numbers may come as text, as PHP is apt to send them.
+Unknown fields are ignored: BASE adds them without notice. Numbers may come as text, as PHP is apt
+to send them.
 """
 
 from __future__ import annotations
@@ -45,7 +46,9 @@ Whole = Annotated[int, BeforeValidator(_not_a_flag), Field(ge=-_MOST, le=_MOST)]
 Units = Annotated[int, BeforeValidator(_not_a_flag), Field(ge=0, le=_MOST)]
 Number = Annotated[int, BeforeValidator(_not_a_flag), Field(gt=0)]
 """An id of BASE's."""
-OptionalNumber = Annotated[int | None, BeforeValidator(lambda value: None if value in (0, "0", "") else _not_a_flag(value))]
+OptionalNumber = Annotated[
+    int | None, BeforeValidator(lambda value: None if value in (0, "0", "") else _not_a_flag(value))
+]
 Moment = Annotated[datetime, BeforeValidator(_time)]
 OptionalMoment = Annotated[datetime | None, BeforeValidator(_time)]
 Key = Annotated[str, Field(min_length=1, max_length=64)]
@@ -114,18 +117,23 @@ class OrderRow(OrderHeader):
     """`order` of GET /1/orders/detail."""
 
     order_items: Annotated[Sequence[LineRow], Field(min_length=1)]
-    """An order without lines would give back what is sold, so it counts as one that cannot be understood."""
+    """An order without lines would give back what is sold, so it counts as one that cannot be
+    understood."""
 
 
 R = TypeVar("R", bound=Row)
 
 
 def read_row(kind: type[R], value: Any, *, what: str) -> R:
-    """`value` as a row of this kind. Raises ContractBroken, which names the fields that do not fit and no value."""
+    """`value` as a row of this kind. Raises ContractBroken, which names the fields that do not fit
+    and no value."""
     try:
         return kind.model_validate(value)
     except ValidationError as error:
-        problems = "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['type']}" for item in error.errors(include_input=False)[:5])
+        problems = "; ".join(
+            f"{'.'.join(map(str, item['loc']))}: {item['type']}"
+            for item in error.errors(include_input=False)[:5]
+        )
         raise ContractBroken(f"{what} is not as documented ({problems})") from None
     except RecursionError:
         raise ContractBroken(f"{what} is nested too deeply") from None

@@ -12,33 +12,63 @@ from zaiko_sdk import ConnectorSettings
 class BaseSettings(ConnectorSettings):
     """The app at BASE Developers, and the owner's consent to it."""
 
-    client_id: str = Field(min_length=1, description="client_id of the app at developers.thebase.in.")
+    client_id: str = Field(
+        min_length=1, description="client_id of the app at developers.thebase.in."
+    )
     client_secret: SecretStr = Field(description="client_secret of the app.")
     redirect_uri: str = Field(
-        min_length=1, description="Callback URL of the app, exactly as registered: BASE wants it again with every refresh."
+        min_length=1,
+        description=(
+            "Callback URL of the app, exactly as registered: BASE wants it again with every "
+            "refresh."
+        ),
     )
     code: SecretStr | None = Field(
         default=None,
-        description="The code that BASE appended to the callback URL when the shop's owner agreed (see README). Good for an hour, "
+        description="The code that BASE appended to the callback URL when the shop's owner agreed "
+        "(see "
+        "README). Good for an hour, "
         "and once: zaiko turns it into tokens and keeps those.",
     )
     refresh_token: SecretStr | None = Field(
-        default=None, description="A refresh token instead of a code. Nothing else may use it: each use makes it worthless."
+        default=None,
+        description=(
+            "A refresh token instead of a code. Nothing else may use it: each use makes it "
+            "worthless."
+        ),
     )
     shop_id: str = Field(
         default="",
-        description="The shop that is meant, as BASE calls it. When given, `check` tells of a consent for another.",
+        description=(
+            "The shop that is meant, as BASE calls it. When given, `check` tells of a consent "
+            "for another."
+        ),
     )
-    api_origin: str = Field(default="https://api.thebase.in", description="Address of BASE's API; another one only for tests.")
+    api_origin: str = Field(
+        default="https://api.thebase.in",
+        description="Address of BASE's API; another one only for tests.",
+    )
     window_days: int = Field(
         default=70,
         ge=30,
         le=365,
-        description="How many days back orders are looked through for changes. BASE closes unshipped orders after 60 days.",
+        description=(
+            "How many days back orders are looked through for changes. BASE closes unshipped "
+            "orders after 60 days."
+        ),
     )
-    calls_per_hour: int = Field(default=5000, ge=10, le=1_000_000, description="BASE's quota for this shop, of all apps together.")
-    calls_per_day: int = Field(default=100_000, ge=100, le=10_000_000, description="Likewise, until midnight in Japan.")
-    requests_per_second: float = Field(default=5.0, ge=4, le=1000, description="Our own speed limit; BASE publishes none.")
+    calls_per_hour: int = Field(
+        default=5000,
+        ge=10,
+        le=1_000_000,
+        description="BASE's quota for this shop, of all apps together.",
+    )
+    calls_per_day: int = Field(
+        default=100_000, ge=100, le=10_000_000, description="Likewise, until midnight in Japan."
+    )
+    requests_per_second: float = Field(
+        default=5.0, ge=4, le=1000, description="Our own speed limit; BASE publishes none."
+    )
 
     @field_validator("api_origin")
     @classmethod
@@ -46,9 +76,20 @@ class BaseSettings(ConnectorSettings):
         try:
             url = httpx.URL(value.strip())
         except httpx.InvalidURL as error:
-            raise ValueError("api_origin must be an address such as https://api.thebase.in") from error
-        if url.scheme not in ("https", "http") or not url.host or url.path != "/" or url.query or url.fragment or url.userinfo:
-            raise ValueError("api_origin must be an address such as https://api.thebase.in, without a path")
+            raise ValueError(
+                "api_origin must be an address such as https://api.thebase.in"
+            ) from error
+        if (
+            url.scheme not in ("https", "http")
+            or not url.host
+            or url.path != "/"
+            or url.query
+            or url.fragment
+            or url.userinfo
+        ):
+            raise ValueError(
+                "api_origin must be an address such as https://api.thebase.in, without a path"
+            )
         return str(url).rstrip("/")
 
     @field_validator("client_secret", "code", "refresh_token")

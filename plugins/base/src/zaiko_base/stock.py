@@ -38,7 +38,8 @@ class Stock:
         """How many pages the list of items has, as far as it is known."""
 
     async def read(self, refs: Sequence[ListingRef]) -> list[InventoryLevel]:
-        """See Connector.read_inventory. Many items are cheaper to find in the list, 100 a call, few by themselves, one a call."""
+        """See Connector.read_inventory. Many items are cheaper to find in the list, 100 a call, few
+        by themselves, one a call."""
         wanted = dict.fromkeys(parts_of(ref.external_id)[0] for ref in refs)
         found = await self._in_list(wanted) if len(wanted) > max(_FEW, self._pages) else {}
         for item in wanted:
@@ -47,8 +48,9 @@ class Stock:
         return [_level(ref.external_id, found[parts_of(ref.external_id)[0]]) for ref in refs]
 
     async def write(self, writes: Sequence[InventoryWrite]) -> list[WriteResult]:
-        """See Connector.set_inventory. One number is one call, so `Limits.write_batch` is 1; of more, those after a failure are
-        left open, because an error that is raised says that nothing was applied."""
+        """See Connector.set_inventory. One number is one call, so `Limits.write_batch` is 1; of
+        more, those after a failure are left open, because an error that is raised says that nothing
+        was applied."""
         results: list[WriteResult] = []
         for write in writes:
             try:
@@ -58,11 +60,14 @@ class Stock:
                     raise
                 self._client.log.warning("stock_write_stopped", reason=error.reason)
                 rest = writes[len(results) :]
-                return results + [WriteResult(left.ref.external_id, WriteOutcome.UNKNOWN) for left in rest]
+                return results + [
+                    WriteResult(left.ref.external_id, WriteOutcome.UNKNOWN) for left in rest
+                ]
         return results
 
     async def _in_list(self, wanted: dict[str, None]) -> dict[str, dict[str, int] | Skip]:
-        """What the list shows, read until all is found, or as many calls were made as reading one by one would take."""
+        """What the list shows, read until all is found, or as many calls were made as reading one
+        by one would take."""
         found: dict[str, dict[str, int] | Skip] = {}
         number = 0
         async for rows, following in pages_of(self._client, PATH, "items", PARAMS, item_key):
@@ -95,20 +100,27 @@ class Stock:
         item, variation = parts_of(listing)
         form = {"item_id": item}
         # `stock` is never sent for an item with variations: BASE computes it.
-        form |= {"variation_id": variation, "variation_stock": str(write.quantity)} if variation else {"stock": str(write.quantity)}
+        form |= (
+            {"variation_id": variation, "variation_stock": str(write.quantity)}
+            if variation
+            else {"stock": str(write.quantity)}
+        )
         try:
             body = await self._client.post(_EDIT, form)
         except Skip as error:
             return WriteResult(listing, WriteOutcome.REFUSED, error=error)
         shown = self._echoed(body, listing)
-        # A 200 with another number: an order came in between, or the write was not taken. Reading tells.
+        # A 200 with another number: an order came in between, or the write was not taken. Reading
+        # tells.
         outcome = WriteOutcome.APPLIED if shown == write.quantity else WriteOutcome.UNKNOWN
         return WriteResult(listing, outcome, shown)
 
     def _echoed(self, body: Any, listing: str) -> int | None:
         """The number that the reply shows for this listing, or None when it tells none."""
         try:
-            row = read_row(ItemRow, part_of(body, "item", what="a reply to a write"), what="a reply to a write")
+            row = read_row(
+                ItemRow, part_of(body, "item", what="a reply to a write"), what="a reply to a write"
+            )
         except ContractBroken as error:
             self._client.log.error("write_reply_not_understood", problem=str(error))
             return None
@@ -120,4 +132,8 @@ def _level(listing: str, found: dict[str, int] | Skip) -> InventoryLevel:
         return InventoryLevel(listing, None, found)
     if listing in found:
         return InventoryLevel(listing, found[listing])
-    return InventoryLevel(listing, None, ListingGone("The item is there, but this variation of it is not; refresh the listings."))
+    return InventoryLevel(
+        listing,
+        None,
+        ListingGone("The item is there, but this variation of it is not; refresh the listings."),
+    )

@@ -1,5 +1,6 @@
-"""The tokens of one shop (fact sheet §1). BASE rotates them: a refresh token works once, and its successor comes with the
-access token. The successor is saved before it is used, so that a crash at any moment loses at most the reply of one refresh.
+"""The tokens of one shop (fact sheet §1). BASE rotates them: a refresh token works once, and its
+successor comes with the access token. The successor is saved before it is used, so that a crash at
+any moment loses at most the reply of one refresh.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ REFRESH_LIFE = timedelta(days=30)
 _EARLY = timedelta(seconds=60)
 """How long before its end an access token is replaced."""
 _SECOND_LOOKS = (1.0, 3.0)
-"""Seconds to wait for another process that may have used the same refresh token to save its successor."""
+"""Seconds to wait for another process that may have used the same refresh token to save its
+successor."""
 
 Ask = Callable[[Mapping[str, str]], Awaitable[Any]]
 """Sends a form to the token URL; the reply's body. Raises GrantRefused and Retry."""
@@ -78,7 +80,8 @@ class TokenKeeper:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def _uninterrupted(self, work: Any) -> Tokens:
-        # A run that is cancelled between BASE's reply and our saving it would lose the shop's only valid token.
+        # A run that is cancelled between BASE's reply and our saving it would lose the shop's only
+        # valid token.
         task: asyncio.Task[Tokens] = asyncio.ensure_future(work)
         self._tasks.add(task)
         task.add_done_callback(self._done)
@@ -102,9 +105,15 @@ class TokenKeeper:
     async def _renewed(self, refused: str) -> Tokens:
         async with self._turn:
             await self._save()
-            if self._tokens is None or self._tokens.access == refused:  # else another task was quicker
+            if (
+                self._tokens is None or self._tokens.access == refused
+            ):  # else another task was quicker
                 saved = await self._saved()
-                if saved is not None and saved.access != refused and saved.ends_at > self.context.clock.now():
+                if (
+                    saved is not None
+                    and saved.access != refused
+                    and saved.ends_at > self.context.clock.now()
+                ):
                     self._tokens = saved
                 else:
                     await self._refresh()
@@ -117,7 +126,8 @@ class TokenKeeper:
         try:
             self._take(await self.ask(self._grant(tried)))
         except GrantRefused as error:
-            # Another process may have been quicker with the same token: then its successor is, or soon will be, in the memory.
+            # Another process may have been quicker with the same token: then its successor is, or
+            # soon will be, in the memory.
             for delay in (0.0, *_SECOND_LOOKS):
                 await self.context.clock.sleep(delay)
                 saved = await self._saved()
@@ -125,7 +135,8 @@ class TokenKeeper:
                     self._tokens = saved
                     return
             raise CredentialsRejected(
-                "BASE refuses the owner's consent: it was withdrawn, was not used for 30 days, or its token was used elsewhere. "
+                "BASE refuses the owner's consent: it was withdrawn, was not used for 30 "
+                "days, or its token was used elsewhere. "
                 "Let the owner agree again and enter the new code (see README of zaiko-base).",
                 platform_message=error.platform_message,
             ) from None
@@ -138,7 +149,11 @@ class TokenKeeper:
             "redirect_uri": self.settings.redirect_uri,
         }
         if refresh is None and self.settings.code is not None:
-            return {"grant_type": "authorization_code", "code": self.settings.code.get_secret_value(), **app}
+            return {
+                "grant_type": "authorization_code",
+                "code": self.settings.code.get_secret_value(),
+                **app,
+            }
         if refresh is None:
             assert self.settings.refresh_token is not None
             refresh = self.settings.refresh_token.get_secret_value()
@@ -152,7 +167,9 @@ class TokenKeeper:
             raise PlatformDown(str(error)) from None
         now = self.context.clock.now()
         ends_at = now + timedelta(seconds=reply.expires_in)
-        self._tokens = Tokens(access=reply.access_token, refresh=reply.refresh_token, got_at=now, ends_at=ends_at)
+        self._tokens = Tokens(
+            access=reply.access_token, refresh=reply.refresh_token, got_at=now, ends_at=ends_at
+        )
         self._unsaved = True
 
     async def _save(self) -> None:

@@ -1,8 +1,9 @@
 """The token of a request: entered by the merchant, or got by signing in.
 
-Signing in is limited to five times an hour, so its token is kept for the process (the host opens a connector of its own for
-each check), fetched by one task while the others wait, and renewed only when the platform refused that very token. Signing
-out is never called: it would revoke a token that others use.
+Signing in is limited to five times an hour, so its token is kept for the process (the host opens a
+connector of its own for each check), fetched by one task while the others wait, and renewed only
+when the platform refused that very token. Signing out is never called: it would revoke a token that
+others use.
 """
 
 from __future__ import annotations
@@ -57,7 +58,9 @@ class Credentials:
     def __init__(self, settings: EcforceSettings, clock: Clock, post: Post) -> None:
         self._settings, self._clock, self._post = settings, clock, post
         self._static = settings.token.get_secret_value() if settings.token else None
-        self._session = Session() if self._static else sessions.setdefault(_digest(settings), Session())
+        self._session = (
+            Session() if self._static else sessions.setdefault(_digest(settings), Session())
+        )
 
     async def token(self) -> str:
         """The token to send. Raises what signing in raises."""
@@ -83,20 +86,28 @@ class Credentials:
         recent = [at for at in self._session.sign_ins if timedelta(0) <= now - at < _HOUR]
         if len(recent) >= SIGN_INS_PER_HOUR:
             raise Throttled(
-                "ecforce allows five sign-ins an hour and they are used up. If another system signs in with the same member, "
+                "ecforce allows five sign-ins an hour and they are used up. If another "
+                "system signs in with the same member, "
                 "give zaiko a member of its own or a static token.",
                 retry_after=(_HOUR - (now - recent[0])).total_seconds(),
             )
         self._session.sign_ins = [*recent, now]
         assert self._settings.email is not None
         assert self._settings.password is not None
-        login = {"email": self._settings.email, "password": self._settings.password.get_secret_value()}
+        login = {
+            "email": self._settings.email,
+            "password": self._settings.password.get_secret_value(),
+        }
         response = await self._post(SIGN_IN_PATH, {"admin": login})
         body = body_of(response)
         if response.status_code in (400, 401, 403, 422) and reported_errors(body):
-            words = " / ".join(f"{error.code} {error.message}".strip() for error in reported_errors(body))
+            words = " / ".join(
+                f"{error.code} {error.message}".strip() for error in reported_errors(body)
+            )
             words = self._settings.redact(words)
-            raise CredentialsRejected("ecforce refused the e-mail and password of this shop", platform_message=words)
+            raise CredentialsRejected(
+                "ecforce refused the e-mail and password of this shop", platform_message=words
+            )
         error = refusal(response, path=SIGN_IN_PATH, writing=False, clock=self._clock)
         if error is not None:
             raise error
@@ -108,4 +119,6 @@ class Credentials:
 
 def _digest(settings: EcforceSettings) -> str:
     password = settings.password.get_secret_value() if settings.password else ""
-    return hashlib.sha256("\0".join((settings.origin, settings.email or "", password)).encode()).hexdigest()
+    return hashlib.sha256(
+        "\0".join((settings.origin, settings.email or "", password)).encode()
+    ).hexdigest()

@@ -37,16 +37,23 @@ class Catalogue:
     """The listings of one shop."""
 
     def __init__(self, client: Client, settings: EcforceSettings) -> None:
-        self._client, self._items, self._location = client, StockItems(client), settings.location_code
+        self._client, self._items, self._location = (
+            client,
+            StockItems(client),
+            settings.location_code,
+        )
 
     async def pages(self, cursor: str | None) -> AsyncIterator[ListingPage]:
-        """See Connector.list_listings. Asks for the products after the last id, so that a product deleted meanwhile moves
-        nothing out of sight; by page number where the shop ignores that filter."""
+        """See Connector.list_listings. Asks for the products after the last id, so that a product
+        deleted meanwhile moves nothing out of sight; by page number where the shop ignores that
+        filter."""
         after, number = _parse(cursor)
         variants: dict[str, str] = {}
         for _ in range(_MOST_PAGES):
             filters = [] if number else [("q[id_gt]", str(after))]
-            document = await self._client.list("products", filters, page=number or 1, sort="id", include="variants")
+            document = await self._client.list(
+                "products", filters, page=number or 1, sort="id", include="variants"
+            )
             ids = [int(row.id) for row in document.rows if row.id.isascii() and row.id.isdigit()]
             if not number and any(identifier <= after for identifier in ids):
                 self._client.log.warning("product_filter_ignored")
@@ -54,14 +61,20 @@ class Catalogue:
                 continue
             last = document.is_last(number or 1, PER)
             if not ids and not number and not last:
-                raise ContractBroken("no product of a full page has a number as its id, so the next page cannot be asked for")
+                raise ContractBroken(
+                    "no product of a full page has a number as its id, so the next page "
+                    "cannot be asked for"
+                )
             offers, here = self._offers(document, variants), _position(after, number)
             after, number = max([after, *ids]), number + 1 if number else 0
-            # Products with many variants: delivered in parts, and continued after the page only once all of it is.
+            # Products with many variants: delivered in parts, and continued after the page only
+            # once all of it is.
             for first in range(0, max(1, len(offers)), _PART):
                 part = offers[first : first + _PART]
                 whole = first + _PART >= len(offers)
-                yield ListingPage(await self._listings(part), _position(after, number) if whole else here)
+                yield ListingPage(
+                    await self._listings(part), _position(after, number) if whole else here
+                )
             if last or not document.rows:
                 return
         raise ContractBroken(f"ecforce delivers products without end: {_MOST_PAGES} pages")
@@ -71,7 +84,8 @@ class Catalogue:
         return [listing_from(offer, stock[offer.sku], twice=twice) for offer, twice in offers]
 
     def _offers(self, document: Document, variants: dict[str, str]) -> list[tuple[Offer, bool]]:
-        """One offer per SKU of the page, and whether another variant has been seen with that SKU. `variants` remembers."""
+        """One offer per SKU of the page, and whether another variant has been seen with that SKU.
+        `variants` remembers."""
         offers: dict[str, Offer] = {}
         twice: set[str] = set()
         for row in document.rows:
@@ -91,7 +105,8 @@ class Catalogue:
 
 
 def offers_of(document: Document, row: Resource) -> list[Offer]:
-    """The live variants of a product, and its master SKU where no variant has it. Raises ContractBroken."""
+    """The live variants of a product, and its master SKU where no variant has it. Raises
+    ContractBroken."""
     product = row.fields
     if product.text("deleted_at"):
         return []
@@ -102,7 +117,11 @@ def offers_of(document: Document, row: Resource) -> list[Offer]:
         fields = variant.fields
         if fields.text("deleted_at"):
             continue
-        sells = on_sale and fields.text("state") in ("", "active") and fields.flag("for_sale", default=True)
+        sells = (
+            on_sale
+            and fields.text("state") in ("", "active")
+            and fields.flag("for_sale", default=True)
+        )
         full = " ".join([title or fields.text("name"), *_options(variant.attributes)])
         found.append(Offer(fields.text("sku"), variant.id, row.id, full, sells))
     master = product.text("master_sku")
@@ -135,7 +154,11 @@ def listing_from(offer: Offer, stock: Sequence[StockItem], *, twice: bool) -> Li
 def _options(attributes: Mapping[str, Any]) -> list[str]:
     """The values that tell variants of a product apart."""
     options = attributes.get("options")
-    values = [option.get("option_value") for option in options if isinstance(option, dict)] if isinstance(options, list) else []
+    values = (
+        [option.get("option_value") for option in options if isinstance(option, dict)]
+        if isinstance(options, list)
+        else []
+    )
     return [value for value in values if isinstance(value, str) and value]
 
 

@@ -14,7 +14,8 @@ _READS = (("orders", "order_items"), ("products", "variants"))
 
 
 async def check_shop(client: Client, settings: EcforceSettings) -> Sequence[Finding]:
-    """Reads one row of everything that a run needs. Raises Retry when the shop could not be asked."""
+    """Reads one row of everything that a run needs. Raises Retry when the shop could not be
+    asked."""
     findings: list[Finding] = []
     try:
         findings += await _location(StockItems(client), settings.location_code)
@@ -27,7 +28,9 @@ async def check_shop(client: Client, settings: EcforceSettings) -> Sequence[Find
         except (Pause, Skip, Stop) as error:
             findings.append(_failure(resource, error))
     if not any(finding.level is FindingLevel.ERROR for finding in findings):
-        findings.append(Finding(FindingLevel.OK, "CONNECTED", "Orders, products and stock can be read."))
+        findings.append(
+            Finding(FindingLevel.OK, "CONNECTED", "Orders, products and stock can be read.")
+        )
     return findings
 
 
@@ -37,14 +40,23 @@ async def _location(items: StockItems, code: str) -> list[Finding]:
     if not here:
         others, _ = await items.first()
         codes = ", ".join(sorted({item.location for item in others})) or "none"
-        message = f"No stock record has the location {code!r}. Locations seen: {codes}. Set location_code to one of them."
+        message = (
+            f"No stock record has the location {code!r}. Locations seen: {codes}. Set "
+            "location_code to one of them."
+        )
         # A shop without any stock record yet may have the location all the same.
-        return [Finding(FindingLevel.ERROR if others else FindingLevel.WARNING, "UNKNOWN_LOCATION", message)]
+        return [
+            Finding(
+                FindingLevel.ERROR if others else FindingLevel.WARNING, "UNKNOWN_LOCATION", message
+            )
+        ]
     unlimited = sum(item.unlimited for item in here)
     if not unlimited:
         return []
     count = f"{unlimited} of the {'' if complete else 'first '}{len(here)} stock records"
-    message = f"{count} at {code!r} are set to unlimited stock (在庫無制限); these cannot be synced."
+    message = (
+        f"{count} at {code!r} are set to unlimited stock (在庫無制限); these cannot be synced."
+    )
     return [Finding(FindingLevel.WARNING, "UNLIMITED_STOCK", message)]
 
 

@@ -1,4 +1,5 @@
-"""HTTP to one shop: one request at a time, at the pace of the settings, with the short repeats that are safe."""
+"""HTTP to one shop: one request at a time, at the pace of the settings, with the short repeats that
+are safe."""
 
 from __future__ import annotations
 
@@ -39,15 +40,26 @@ class Client:
         """Close the connections."""
         await self._http.aclose()
 
-    async def list(self, resource: str, params: Params, *, page: int, sort: str, include: str = "", per: int = PER) -> Document:
-        """One page of a list. `lighter=0` always: without it the shop's default decides which attributes come."""
+    async def list(
+        self,
+        resource: str,
+        params: Params,
+        *,
+        page: int,
+        sort: str,
+        include: str = "",
+        per: int = PER,
+    ) -> Document:
+        """One page of a list. `lighter=0` always: without it the shop's default decides which
+        attributes come."""
         path = f"/api/v2/admin/{resource}.json"
         common = [("page", str(page)), ("per", str(per)), ("sort", sort), ("lighter", "0")]
         if include:
             common.append(("include", include))
         body = await self._read(path, [*common, *params])
         if isinstance(body, dict) and "data" in body and body["data"] is None:
-            # Where a list is empty ecforce sends [] or leaves the key out; null would read as «there are none» for no reason.
+            # Where a list is empty ecforce sends [] or leaves the key out; null would read as
+            # «there are none» for no reason.
             raise ContractBroken(f"the reply for {path} has no list in `data`")
         document = read_document(body, what=path)
         if document.malformed:
@@ -57,15 +69,17 @@ class Client:
     async def one(self, resource: str, identifier: str, *, include: str = "") -> Document | None:
         """One resource by id, or None when the platform says that there is none."""
         path = f"/api/v2/admin/{resource}/{identifier}.json"
-        response = await self._exchange("GET", path, params=[("lighter", "0"), ("include", include)])
+        response = await self._exchange(
+            "GET", path, params=[("lighter", "0"), ("include", include)]
+        )
         if response.status_code == 404:
             return None
         self._raise(response, path, writing=False)
         return read_document(body_of(response), what=path)
 
     async def put(self, resource: str, body: Any) -> httpx.Response:
-        """Send a change once; it is repeated only after replies that say it was not taken (401, 429). Any status is
-        returned. Raises Timeout(sent=…) when no reply came."""
+        """Send a change once; it is repeated only after replies that say it was not taken (401,
+        429). Any status is returned. Raises Timeout(sent=…) when no reply came."""
         return await self._exchange("PUT", f"/api/v2/admin/{resource}.json", body=body)
 
     async def _read(self, path: str, params: Params) -> Any:
@@ -82,7 +96,9 @@ class Client:
             error.platform_message = self._settings.redact(error.platform_message)
             raise error
 
-    async def _exchange(self, method: str, path: str, *, params: Params = (), body: Any = None) -> httpx.Response:
+    async def _exchange(
+        self, method: str, path: str, *, params: Params = (), body: Any = None
+    ) -> httpx.Response:
         reading = method == "GET"
         async with self._lane.turn:
             for delay in _DELAYS:
@@ -105,7 +121,9 @@ class Client:
                 await self.clock.sleep(delay if wait is None else wait)
             return await self._authorised(method, path, params, body)
 
-    async def _authorised(self, method: str, path: str, params: Params, body: Any) -> httpx.Response:
+    async def _authorised(
+        self, method: str, path: str, params: Params, body: Any
+    ) -> httpx.Response:
         token = await self._credentials.token()
         response = await self._send(method, path, params, body, token)
         if response.status_code == 401:
@@ -117,7 +135,9 @@ class Client:
     async def _post_login(self, path: str, body: Any) -> httpx.Response:
         return await self._send("POST", path, (), body, None)
 
-    async def _send(self, method: str, path: str, params: Params, body: Any, token: str | None) -> httpx.Response:
+    async def _send(
+        self, method: str, path: str, params: Params, body: Any, token: str | None
+    ) -> httpx.Response:
         headers = {"accept": "application/json", "cache-control": "no-cache"}
         if token is not None:
             headers["authorization"] = f'Token token="{token}"'
@@ -132,19 +152,32 @@ class Client:
                     headers=headers,
                 )
         except (httpx.ConnectError, httpx.PoolTimeout) as error:
-            raise PlatformDown(f"could not connect to {self._origin} ({type(error).__name__})") from None
+            raise PlatformDown(
+                f"could not connect to {self._origin} ({type(error).__name__})"
+            ) from None
         except httpx.ConnectTimeout:
-            raise Timeout(f"{self._origin} did not accept the connection in time", sent=False) from None
+            raise Timeout(
+                f"{self._origin} did not accept the connection in time", sent=False
+            ) from None
         except httpx.TimeoutException as error:
-            raise Timeout(f"ecforce did not answer {path} in time ({type(error).__name__})", sent=True) from None
+            raise Timeout(
+                f"ecforce did not answer {path} in time ({type(error).__name__})", sent=True
+            ) from None
         except httpx.TransportError as error:
             if isinstance(error, httpx.UnsupportedProtocol):
-                raise SettingsInvalid(f"the origin {self._origin} is not an address that can be called") from None
-            raise Timeout(f"the connection broke while calling {path} ({type(error).__name__})", sent=None) from None
+                raise SettingsInvalid(
+                    f"the origin {self._origin} is not an address that can be called"
+                ) from None
+            raise Timeout(
+                f"the connection broke while calling {path} ({type(error).__name__})", sent=None
+            ) from None
         except httpx.HTTPError as error:
-            raise Timeout(f"the reply to {path} could not be read ({type(error).__name__})", sent=None) from None
+            raise Timeout(
+                f"the reply to {path} could not be read ({type(error).__name__})", sent=None
+            ) from None
 
 
 def _is_trouble(response: httpx.Response) -> bool:
-    """A reply to a read that may be better next time: the platform failed, or the body was cut or is a page for people."""
+    """A reply to a read that may be better next time: the platform failed, or the body was cut or
+    is a page for people."""
     return response.status_code >= 500 or (response.is_success and body_of(response) is None)

@@ -52,7 +52,9 @@ class EcforceConnector(Connector):
     async def read_inventory(self, refs: Sequence[ListingRef]) -> Sequence[InventoryLevel]:
         return await self._inventory.read(refs)
 
-    async def set_inventory(self, writes: Sequence[InventoryWrite], key: str) -> Sequence[WriteResult]:
+    async def set_inventory(
+        self, writes: Sequence[InventoryWrite], key: str
+    ) -> Sequence[WriteResult]:
         # ecforce has no idempotency keys, so `key` has nowhere to go and no write is ever repeated.
         return await self._inventory.write(writes)
 

@@ -1,4 +1,5 @@
-"""ecforce's JSON:API-like documents: rows, what is included with them, and the paging that their `meta` tells."""
+"""ecforce's JSON:API-like documents: rows, what is included with them, and the paging that their
+`meta` tells."""
 
 from __future__ import annotations
 
@@ -28,7 +29,8 @@ class Resource:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """One reply of a list (or of one resource: a list of one). `malformed` counts rows that had no usable id."""
+    """One reply of a list (or of one resource: a list of one). `malformed` counts rows that had no
+    usable id."""
 
     rows: Sequence[Resource]
     included: Mapping[tuple[str, str], Resource]
@@ -36,7 +38,8 @@ class Document:
     malformed: int = 0
 
     def is_last(self, page: int, per: int) -> bool:
-        """Whether nothing follows page number `page`, asked for with `per` rows. `total_pages` may be missing or 0."""
+        """Whether nothing follows page number `page`, asked for with `per` rows. `total_pages` may
+        be missing or 0."""
         total = whole(self.meta.get("total_pages")) or 0
         if total > 0:
             return page >= total
@@ -44,8 +47,8 @@ class Document:
         return len(self.rows) + self.malformed < min(per, capped if capped > 0 else per)
 
     def linked(self, row: Resource, name: str) -> list[Resource] | None:
-        """What `row` points to under `name`, or None when the row says nothing of it. Raises ContractBroken when something
-        pointed to was not included."""
+        """What `row` points to under `name`, or None when the row says nothing of it. Raises
+        ContractBroken when something pointed to was not included."""
         for key, relation in row.relationships.items():
             if _plain(key) == _plain(name):
                 return [self._resolve(row, name, link) for link in _links(row, name, relation)]
@@ -58,19 +61,26 @@ class Document:
             raise ContractBroken(f"{row.type} {row.id} points to {name} without an id")
         key = (_plain(kind if isinstance(kind, str) else name), str(identifier))
         if key not in self.included:
-            raise ContractBroken(f"{row.type} {row.id} points to {name} {key[1]}, which was not included")
+            raise ContractBroken(
+                f"{row.type} {row.id} points to {name} {key[1]}, which was not included"
+            )
         return self.included[key]
 
 
 def read_document(body: Any, *, what: str) -> Document:
-    """Take a reply apart. Raises ContractBroken when it is no such document; single bad rows are only counted."""
+    """Take a reply apart. Raises ContractBroken when it is no such document; single bad rows are
+    only counted."""
     if not isinstance(body, dict) or "data" not in body:
         raise ContractBroken(f"the reply for {what} has no `data`")
     data = body["data"]
     rows = data if isinstance(data, list) else [] if data is None else [data]
     good = [row for row in map(_resource, rows) if row is not None]
     included = body.get("included")
-    extra = [row for row in map(_resource, included if isinstance(included, list) else []) if row is not None]
+    extra = [
+        row
+        for row in map(_resource, included if isinstance(included, list) else [])
+        if row is not None
+    ]
     meta = body.get("meta")
     return Document(
         rows=good,
@@ -83,10 +93,18 @@ def read_document(body: Any, *, what: str) -> Document:
 def _resource(row: Any) -> Resource | None:
     if not isinstance(row, dict):
         return None
-    attributes, relationships, kind = row.get("attributes"), row.get("relationships"), row.get("type")
+    attributes, relationships, kind = (
+        row.get("attributes"),
+        row.get("relationships"),
+        row.get("type"),
+    )
     attributes = attributes if isinstance(attributes, dict) else {}
     for identifier in (row.get("id"), attributes.get("id")):
-        if isinstance(identifier, str | int) and not isinstance(identifier, bool) and str(identifier):
+        if (
+            isinstance(identifier, str | int)
+            and not isinstance(identifier, bool)
+            and str(identifier)
+        ):
             return Resource(
                 id=str(identifier),
                 type=kind if isinstance(kind, str) else "",

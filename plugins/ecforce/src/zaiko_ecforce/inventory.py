@@ -24,8 +24,8 @@ from zaiko_ecforce.verdict import Verdict, verdict
 from zaiko_ecforce.write_reply import WriteReply, read_write_reply
 
 _INEFFECTIVE = 2
-"""Acknowledged writes in a row that leave the number as it was, after which the item is refused. Once may have been a sale
-of exactly the difference."""
+"""Acknowledged writes in a row that leave the number as it was, after which the item is refused.
+Once may have been a sale of exactly the difference."""
 
 
 class Inventory:
@@ -45,7 +45,8 @@ class Inventory:
         return [self._level(sku, here[sku], elsewhere.get(sku, ())) for sku in skus]
 
     async def write(self, writes: Sequence[InventoryWrite]) -> list[WriteResult]:
-        """See Connector.set_inventory. What was sent is read back: ecforce answers 200 also when it did nothing."""
+        """See Connector.set_inventory. What was sent is read back: ecforce answers 200 also when it
+        did nothing."""
         results: list[WriteResult] = []
         sent: list[InventoryWrite] = []
         for first in range(0, len(writes), self._batch):
@@ -55,9 +56,15 @@ class Inventory:
             except ConnectorError as error:
                 if first == 0:
                     raise
-                # The parts before were applied, so this may not be raised: it would say that nothing was.
-                self._client.log.warning("stock_write_stopped", reason=error.reason, unsettled=len(writes) - first)
-                results += [WriteResult(write.ref.external_id, WriteOutcome.UNKNOWN) for write in writes[first:]]
+                # The parts before were applied, so this may not be raised: it would say that
+                # nothing was.
+                self._client.log.warning(
+                    "stock_write_stopped", reason=error.reason, unsettled=len(writes) - first
+                )
+                results += [
+                    WriteResult(write.ref.external_id, WriteOutcome.UNKNOWN)
+                    for write in writes[first:]
+                ]
                 break
             for write in part:
                 problem = reply.problem(write.ref.external_id)
@@ -69,11 +76,16 @@ class Inventory:
 
     async def _put(self, writes: Sequence[InventoryWrite]) -> WriteReply:
         rows = [
-            {"variant_sku": write.ref.external_id, "stock_location_code": self._location, "stock": max(0, write.quantity)}
+            {
+                "variant_sku": write.ref.external_id,
+                "stock_location_code": self._location,
+                "stock": max(0, write.quantity),
+            }
             for write in writes
         ]
         response = await self._client.put("stock_items", {"stock_items": rows})
-        # A reply that tells of single rows counts, whatever its status: nobody knows the status when all rows fail.
+        # A reply that tells of single rows counts, whatever its status: nobody knows the status
+        # when all rows fail.
         reply = read_write_reply(body_of(response))
         error = refusal(response, path="stock_items", writing=True, clock=self._client.clock)
         if error is not None and not reply.tells_of_rows:
@@ -84,13 +96,17 @@ class Inventory:
         if not writes:
             return []
         try:
-            found = await self._items.find([write.ref.external_id for write in writes], location=self._location)
+            found = await self._items.find(
+                [write.ref.external_id for write in writes], location=self._location
+            )
         except ConnectorError as error:
             self._client.log.warning("stock_not_read_back", reason=error.reason, writes=len(writes))
             return [WriteResult(write.ref.external_id, WriteOutcome.UNKNOWN) for write in writes]
         return [self._result(write, found) for write in writes]
 
-    def _result(self, write: InventoryWrite, found: Mapping[str, Sequence[StockItem]]) -> WriteResult:
+    def _result(
+        self, write: InventoryWrite, found: Mapping[str, Sequence[StockItem]]
+    ) -> WriteResult:
         sku = write.ref.external_id
         level = self._level(sku, found[sku], ())
         if level.error is not None:
@@ -105,22 +121,35 @@ class Inventory:
         if self._ineffective[sku] < _INEFFECTIVE:
             return WriteResult(sku, WriteOutcome.UNKNOWN, shown)
         del self._ineffective[sku]
-        return _refused(write, ItemRefused(f"ecforce accepted {write.quantity} for {sku!r} but still shows {shown}"), shown)
+        return _refused(
+            write,
+            ItemRefused(f"ecforce accepted {write.quantity} for {sku!r} but still shows {shown}"),
+            shown,
+        )
 
-    def _level(self, sku: str, here: Sequence[StockItem], elsewhere: Sequence[StockItem]) -> InventoryLevel:
+    def _level(
+        self, sku: str, here: Sequence[StockItem], elsewhere: Sequence[StockItem]
+    ) -> InventoryLevel:
         error: Skip | None = None
         if not here and elsewhere:
             places = ", ".join(sorted({item.location for item in elsewhere}))
             error = ItemRefused(
-                f"{sku!r} has no stock record at the location {self._location!r}, only at {places}. Add one in ecforce, or "
+                f"{sku!r} has no stock record at the location {self._location!r}, only at "
+                f"{places}. Add one in ecforce, or "
                 "change location_code."
             )
         elif not here:
             error = ListingGone(f"ecforce has no stock record of {sku!r}")
         elif len(here) > 1:
-            error = ItemRefused(f"{len(here)} variants carry the SKU {sku!r}; give each its own, so that one can be addressed")
+            error = ItemRefused(
+                f"{len(here)} variants carry the SKU {sku!r}; give each its own, so that "
+                "one can be addressed"
+            )
         elif here[0].unlimited:
-            error = ItemRefused(f"{sku!r} is set to unlimited stock (在庫無制限); switch that off in ecforce to have it synced")
+            error = ItemRefused(
+                f"{sku!r} is set to unlimited stock (在庫無制限); switch that off in ecforce to "
+                "have it synced"
+            )
         elif here[0].problem:
             error = ItemRefused(here[0].problem)
         return InventoryLevel(sku, None if error else here[0].stock, error)

@@ -1,6 +1,8 @@
-"""One lane per shop: its requests go one after another at the shop's pace, whichever connector sends them.
+"""One lane per shop: its requests go one after another at the shop's pace, whichever connector
+sends them.
 
-The host opens a second connector beside the one of the runs for a check or a listing, and the platform counts them together.
+The host opens a second connector beside the one of the runs for a check or a listing, and the
+platform counts them together.
 """
 
 from __future__ import annotations
@@ -27,8 +29,8 @@ _lanes: WeakValueDictionary[tuple[str, float, int, int], Lane] = WeakValueDictio
 
 
 def lane_of(settings: EcforceSettings, clock: Clock) -> Lane:
-    """The lane of this shop, shared by its open connectors in this process. A lane keeps its clock alive, so the clock's
-    identity cannot be taken for another's."""
+    """The lane of this shop, shared by its open connectors in this process. A lane keeps its clock
+    alive, so the clock's identity cannot be taken for another's."""
     key = (settings.origin, settings.requests_per_second, settings.burst, id(clock))
     lane = _lanes.get(key)
     if lane is None:

@@ -10,39 +10,63 @@ from zaiko_ecforce.documents import Document, Resource
 from zaiko_ecforce.settings import EcforceSettings
 
 _PAID = frozenset({"authed", "captured", "completed", "paid"})
-"""Payment states in which the money is there or promised by the card company, as which shops here ship."""
-_UNPAID = frozenset({"auth_failed", "credit_exam_failed", "failed", "registration_failed", "sales_failed"})
+"""Payment states in which the money is there or promised by the card company, as which shops here
+ship."""
+_UNPAID = frozenset(
+    {"auth_failed", "credit_exam_failed", "failed", "registration_failed", "sales_failed"}
+)
 
 
 class LinesMissing(ContractBroken):
     """An order says nothing of its lines."""
 
 
-def order_from(document: Document, row: Resource, settings: EcforceSettings, *, read_at: datetime, location_id: str = "") -> Order:
-    """One order, whole; of its lines those that ecforce takes from `location_id`, all when it is empty. Raises ContractBroken when
-    its lines cannot be told: an order with fewer lines than it has would give back stock that is sold."""
+def order_from(
+    document: Document,
+    row: Resource,
+    settings: EcforceSettings,
+    *,
+    read_at: datetime,
+    location_id: str = "",
+) -> Order:
+    """One order, whole; of its lines those that ecforce takes from `location_id`, all when it is
+    empty. Raises ContractBroken when its lines cannot be told: an order with fewer lines than it
+    has would give back stock that is sold."""
     fields = row.fields
     items = document.linked(row, "order_items")
     if items is None:
         raise LinesMissing(f"{fields.what} came without order_items although they were asked for")
     platform_state, payment = fields.text("state"), fields.text("payment_state")
-    has_left = fields.moment("shipped_at") is not None or platform_state in settings.shipped_states | settings.returned_states
+    has_left = (
+        fields.moment("shipped_at") is not None
+        or platform_state in settings.shipped_states | settings.returned_states
+    )
     changed = fields.moment("updated_at")
     confirmed = fields.moment("completed_at") or fields.moment("created_at")
     return Order(
         external_id=row.id,
         number=fields.text("number") or row.id,
-        state=_state(settings, platform_state, payment, has_left=has_left, deleted=bool(fields.text("deleted_at"))),
+        state=_state(
+            settings,
+            platform_state,
+            payment,
+            has_left=has_left,
+            deleted=bool(fields.text("deleted_at")),
+        ),
         placed_at=confirmed or changed or read_at,
         lines=[_line(item, has_left=has_left) for item in items if _is_at(item, location_id)],
         version=changed,
         paid=True if payment in _PAID else False if payment in _UNPAID else None,
-        platform_state=" / ".join(part for part in (fields.text("human_state") or platform_state, payment) if part),
+        platform_state=" / ".join(
+            part for part in (fields.text("human_state") or platform_state, payment) if part
+        ),
         state_known=_is_known(settings, platform_state),
     )
 
 
-def _state(settings: EcforceSettings, state: str, payment: str, *, has_left: bool, deleted: bool) -> OrderState:
+def _state(
+    settings: EcforceSettings, state: str, payment: str, *, has_left: bool, deleted: bool
+) -> OrderState:
     if deleted:
         return OrderState.DELETED
     if state in settings.cancelled_states or payment in settings.cancelled_payment_states:
@@ -51,7 +75,12 @@ def _state(settings: EcforceSettings, state: str, payment: str, *, has_left: boo
 
 
 def _is_known(settings: EcforceSettings, state: str) -> bool:
-    known = settings.open_states, settings.shipped_states, settings.returned_states, settings.cancelled_states
+    known = (
+        settings.open_states,
+        settings.shipped_states,
+        settings.returned_states,
+        settings.cancelled_states,
+    )
     return any(state in states for states in known)
 
 

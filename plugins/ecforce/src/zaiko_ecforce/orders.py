@@ -1,7 +1,8 @@
 """Orders that changed since a moment, and chosen orders.
 
-Pages are cut by `updated_at`, never by id (an id is given before checkout ends) and never by page number alone: an order
-that changes while we page leaves its place, and everything behind it moves up by one past the page boundary.
+Pages are cut by `updated_at`, never by id (an id is given before checkout ends) and never by page
+number alone: an order that changes while we page leaves its place, and everything behind it moves
+up by one past the page boundary.
 """
 
 from __future__ import annotations
@@ -36,13 +37,15 @@ class Orders:
         self._location_id: str | None = None
 
     async def changed(self, cursor: str | None) -> AsyncIterator[OrderPage]:
-        """See Connector.fetch_orders. The cursor is the newest `updated_at` seen: the shop's own clock, so that a wrong one
-        on either side loses nothing."""
+        """See Connector.fetch_orders. The cursor is the newest `updated_at` seen: the shop's own
+        clock, so that a wrong one on either side loses nothing."""
         reached = _parse(cursor)
         if reached is None:
             if cursor:
                 self._client.log.error("order_cursor_not_understood", cursor=cursor)
-            reached = since = self._client.clock.now() - timedelta(days=self._settings.first_fetch_days)
+            reached = since = self._client.clock.now() - timedelta(
+                days=self._settings.first_fetch_days
+            )
         else:
             since = reached - self._overlap
         since = since.replace(microsecond=0)
@@ -56,15 +59,22 @@ class Orders:
 
     async def read(self, external_ids: Sequence[str]) -> list[Order]:
         """See Connector.read_orders. Found only among the deleted means deleted."""
-        ids = [identifier for identifier in external_ids if identifier.isascii() and identifier.isdigit()]
+        ids = [
+            identifier
+            for identifier in external_ids
+            if identifier.isascii() and identifier.isdigit()
+        ]
         await self._find_location()
         found, shown = await self._by_id(ids, with_deleted=False)
-        hidden, _ = await self._by_id([identifier for identifier in ids if identifier not in shown], with_deleted=True)
+        hidden, _ = await self._by_id(
+            [identifier for identifier in ids if identifier not in shown], with_deleted=True
+        )
         return [*found, *(replace(order, state=OrderState.DELETED) for order in hidden)]
 
     async def _find_location(self) -> None:
-        """Orders name locations by id, people by code; stock records know both. Asked once. Raises SettingsInvalid when no stock
-        record is at the location: counting nothing would sell what is sold."""
+        """Orders name locations by id, people by code; stock records know both. Asked once. Raises
+        SettingsInvalid when no stock record is at the location: counting nothing would sell what is
+        sold."""
         if self._settings.count_orders_of == "every_location" or self._location_id is not None:
             return
         code = self._settings.location_code
@@ -72,7 +82,8 @@ class Orders:
         ids = {item.location_id for item in found if item.location == code and item.location_id}
         if len(ids) != 1:
             raise SettingsInvalid(
-                f"ecforce names no id of the stock location {code!r}, by which orders name theirs. Correct `location_code`, or let "
+                f"ecforce names no id of the stock location {code!r}, by which orders name "
+                "theirs. Correct `location_code`, or let "
                 "`count_orders_of` be every_location."
             )
         self._location_id = ids.pop()
@@ -86,7 +97,8 @@ class Orders:
             document = await self._list(filters, page=number, sort="updated_at,id")
             times = _times(document)
             if not _is_sorted(times) or (times and times[0] < position):
-                # Detected on the first page as a rule. What was delivered before is right all the same.
+                # Detected on the first page as a rule. What was delivered before is right all the
+                # same.
                 self._client.log.warning("order_filter_ignored", since=query_time(position))
                 self._filter_works = False
                 return
@@ -94,16 +106,26 @@ class Orders:
             fresh = [order for order in orders if delivered.get(order.external_id) != order]
             newest = times[-1] if times else position
             if document.rows and not times and not document.is_last(number, PER):
-                raise ContractBroken("no order of a full page says when it was updated, so the next page cannot be asked for")
+                raise ContractBroken(
+                    "no order of a full page says when it was updated, so the next page "
+                    "cannot be asked for"
+                )
             reached = max(reached, min(newest, read_at))
             last = document.is_last(number, PER)
-            yield OrderPage(fresh, reached.isoformat(), read_at, complete_until=read_at if last else None)
+            yield OrderPage(
+                fresh, reached.isoformat(), read_at, complete_until=read_at if last else None
+            )
             if last:
                 return
-            # Continue at the last second seen; page numbers only serve seconds with more orders than a page holds.
+            # Continue at the last second seen; page numbers only serve seconds with more orders
+            # than a page holds.
             second = newest.replace(microsecond=0)
             if second > position:
-                delivered = {order.external_id: order for order in orders if order.version and order.version >= second}
+                delivered = {
+                    order.external_id: order
+                    for order in orders
+                    if order.version and order.version >= second
+                }
                 position, number = second, 1
             else:
                 delivered |= {order.external_id: order for order in orders}
@@ -111,8 +133,9 @@ class Orders:
         raise ContractBroken(f"ecforce delivers orders without end: {_MOST_PAGES} pages")
 
     async def _newest_first(self, since: datetime, reached: datetime) -> AsyncIterator[OrderPage]:
-        """The way round a shop that ignores the filter: down from the newest until they are old enough. The cursor moves only
-        with the last page, because only then nothing is missing in between."""
+        """The way round a shop that ignores the filter: down from the newest until they are old
+        enough. The cursor moves only with the last page, because only then nothing is missing in
+        between."""
         newest: datetime | None = None
         for number in range(1, _MOST_PAGES + 1):
             read_at = self._client.clock.now()
@@ -120,14 +143,22 @@ class Orders:
             times = _times(document)
             if newest is None and (times or document.is_last(number, PER)):
                 newest = min(max([reached, *times]), read_at)
-            orders = [o for o in await self._orders(document, read_at) if o.version is None or o.version >= since]
+            orders = [
+                o
+                for o in await self._orders(document, read_at)
+                if o.version is None or o.version >= since
+            ]
             sorted_down = _is_sorted(times[::-1])
-            last = document.is_last(number, PER) or (sorted_down and bool(times) and times[-1] < since)
+            last = document.is_last(number, PER) or (
+                sorted_down and bool(times) and times[-1] < since
+            )
             cursor = max(reached, newest) if last and newest is not None else reached
             yield OrderPage(orders, cursor.isoformat(), read_at, complete_until=None)
             if last:
                 return
-        raise ContractBroken(f"ecforce ignores the filter on updated_at and has more than {_MOST_PAGES * PER} orders")
+        raise ContractBroken(
+            f"ecforce ignores the filter on updated_at and has more than {_MOST_PAGES * PER} orders"
+        )
 
     async def _list(self, filters: Params, *, page: int, sort: str) -> Document:
         return await self._client.list("orders", filters, page=page, sort=sort, include=_INCLUDE)
@@ -137,12 +168,18 @@ class Orders:
         orders = self._readings(document, read_at)
         rows = {row.id: row for row in document.rows}
         cancelled = [order.external_id for order in orders if order.state is OrderState.CANCELLED]
-        gone = await self._deleted_among([name for name in cancelled if "deleted_at" not in rows[name].fields])
-        return [replace(order, state=OrderState.DELETED) if order.external_id in gone else order for order in orders]
+        gone = await self._deleted_among(
+            [name for name in cancelled if "deleted_at" not in rows[name].fields]
+        )
+        return [
+            replace(order, state=OrderState.DELETED) if order.external_id in gone else order
+            for order in orders
+        ]
 
     async def _deleted_among(self, ids: Sequence[str]) -> set[str]:
-        """Which of these orders are only shown with `with_deleted`. Only cancelled ones are asked for: ecforce deletes no
-        others, and a wrong answer about them releases nothing that is not released already."""
+        """Which of these orders are only shown with `with_deleted`. Only cancelled ones are asked
+        for: ecforce deletes no others, and a wrong answer about them releases nothing that is not
+        released already."""
         if not ids:
             return set()
         document = await self._client.list("orders", _id_filter(ids), page=1, sort="id")
@@ -151,7 +188,9 @@ class Orders:
             return set()
         return set(ids) - shown
 
-    async def _by_id(self, ids: Sequence[str], *, with_deleted: bool) -> tuple[list[Order], set[str]]:
+    async def _by_id(
+        self, ids: Sequence[str], *, with_deleted: bool
+    ) -> tuple[list[Order], set[str]]:
         """Readings of these orders, and the ids of those that exist, understood or not."""
         if not ids:
             return [], set()
@@ -160,11 +199,14 @@ class Orders:
         document = await self._list(filters, page=1, sort="id")
         shown = {row.id for row in document.rows}
         if document.malformed or not shown <= set(ids) or not document.is_last(1, PER):
-            # A missing id would be taken for a vanished order, so an ignored filter must not make one missing.
+            # A missing id would be taken for a vanished order, so an ignored filter must not make
+            # one missing.
             return await self._one_by_one(ids, read_at)
         return self._readings(document, read_at), shown
 
-    async def _one_by_one(self, ids: Sequence[str], read_at: datetime) -> tuple[list[Order], set[str]]:
+    async def _one_by_one(
+        self, ids: Sequence[str], read_at: datetime
+    ) -> tuple[list[Order], set[str]]:
         found: list[Order] = []
         shown: set[str] = set()
         for identifier in ids:
@@ -175,20 +217,24 @@ class Orders:
         return found, shown
 
     def _readings(self, document: Document, read_at: datetime) -> list[Order]:
-        """The orders of a page. One that cannot be understood is told as that: with guessed lines it would give back stock that is
-        sold. When no row has lines, nothing is right."""
+        """The orders of a page. One that cannot be understood is told as that: with guessed lines
+        it would give back stock that is sold. When no row has lines, nothing is right."""
         orders: list[Order] = []
         without_lines = 0
         for row in document.rows:
             try:
                 location = self._location_id or ""
-                orders.append(order_from(document, row, self._settings, read_at=read_at, location_id=location))
+                orders.append(
+                    order_from(document, row, self._settings, read_at=read_at, location_id=location)
+                )
             except ContractBroken as error:
                 without_lines += isinstance(error, LinesMissing)
                 self._client.log.error("order_not_understood", order=row.id, problem=str(error))
                 orders.append(Order.unreadable(row.id, read_at=read_at))
         if without_lines and without_lines == len(document.rows):
-            raise LinesMissing("ecforce sends orders without order_items although they were asked for")
+            raise LinesMissing(
+                "ecforce sends orders without order_items although they were asked for"
+            )
         return orders
 
 

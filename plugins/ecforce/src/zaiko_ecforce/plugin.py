@@ -23,8 +23,9 @@ ECFORCE = ConnectorType(
     open=open_shop,
     capabilities=frozenset(Capability),
     inventory_mode=InventoryMode.SET,
-    # 100 is the API's own page size. An order and its effect on stock are one transaction there; the minute covers a
-    # delayed replica. An order id that has to be read alone costs a request each, hence the smaller order batch.
+    # 100 is the API's own page size. An order and its effect on stock are one transaction there;
+    # the minute covers a delayed replica. An order id that has to be read alone costs a request
+    # each, hence the smaller order batch.
     limits=Limits(
         read_batch=100,
         write_batch=100,

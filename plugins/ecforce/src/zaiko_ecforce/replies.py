@@ -1,4 +1,5 @@
-"""What a reply that is not a success means: which error of zaiko_sdk it becomes (fact sheet §3 and §4)."""
+"""What a reply that is not a success means: which error of zaiko_sdk it becomes (fact sheet §3 and
+§4)."""
 
 from __future__ import annotations
 
@@ -23,7 +24,8 @@ from zaiko_sdk import (
 from zaiko_sdk.context import Clock
 
 UNANNOUNCED_WAIT = 60.0
-"""Seconds to leave the platform alone after a 429 that announced none (what its users settled on)."""
+"""Seconds to leave the platform alone after a 429 that announced none (what its users settled
+on)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +51,12 @@ def reported_errors(body: Any) -> list[ReportedError]:
     for entry in entries if isinstance(entries, list) else []:
         if isinstance(entry, dict):
             code, message = entry.get("code"), entry.get("message")
-            found.append(ReportedError(code if isinstance(code, str) else "", message if isinstance(message, str) else ""))
+            found.append(
+                ReportedError(
+                    code if isinstance(code, str) else "",
+                    message if isinstance(message, str) else "",
+                )
+            )
     return found
 
 
@@ -68,9 +75,11 @@ def announced_wait(response: httpx.Response, clock: Clock) -> float | None:
         return None
 
 
-def refusal(response: httpx.Response, *, path: str, writing: bool, clock: Clock) -> ConnectorError | None:
-    """The error that this reply means, or None for a success. After a write only what certainly was not applied becomes
-    anything but Timeout."""
+def refusal(
+    response: httpx.Response, *, path: str, writing: bool, clock: Clock
+) -> ConnectorError | None:
+    """The error that this reply means, or None for a success. After a write only what certainly was
+    not applied becomes anything but Timeout."""
     status, body = response.status_code, body_of(response)
     if 200 <= status < 300:
         return None
@@ -79,28 +88,43 @@ def refusal(response: httpx.Response, *, path: str, writing: bool, clock: Clock)
     where = f"ecforce answered {status} to {path}"
     if status == 401:
         return CredentialsRejected(
-            "ecforce refused the token or login. Make a new API 認証トークン (設定 > メンバー管理) and enter it here.",
+            (
+                "ecforce refused the token or login. Make a new API 認証トークン (設定 > メンバー管理) and "  # noqa: E501
+                "enter it here."
+            ),
             platform_message=words,
         )
     if status == 402:
-        return PlanTooLow(f"{where}: the shop's contract does not allow this", platform_message=words)
+        return PlanTooLow(
+            f"{where}: the shop's contract does not allow this", platform_message=words
+        )
     if status == 403 and errors:
         return PermissionMissing(
-            f"{where}: ask SUPER STUDIO whether 外部サービスAPI連携 covers this call and this sender", platform_message=words
+            f"{where}: ask SUPER STUDIO whether 外部サービスAPI連携 covers this call and this sender",  # noqa: E501
+            platform_message=words,
         )
     if status == 429:
         wait = announced_wait(response, clock)
-        return Throttled(f"{where}: too many requests", retry_after=UNANNOUNCED_WAIT if wait is None else wait)
+        return Throttled(
+            f"{where}: too many requests", retry_after=UNANNOUNCED_WAIT if wait is None else wait
+        )
     if status == 403:
         # Without the API's envelope it is the CDN in front of it, which does so under bursts.
         return PlatformDown(f"{where} from in front of the API", retry_after=UNANNOUNCED_WAIT)
     if status >= 500 or status == 408:
         if writing:
-            return Timeout(f"{where}; the change may have been applied", sent=True, platform_message=words)
-        return PlatformDown(where, retry_after=announced_wait(response, clock), platform_message=words)
-    if 300 <= status < 400 or (status == 404 and not any(error.code[-4:-3] == "2" for error in errors)):
+            return Timeout(
+                f"{where}; the change may have been applied", sent=True, platform_message=words
+            )
+        return PlatformDown(
+            where, retry_after=announced_wait(response, clock), platform_message=words
+        )
+    if 300 <= status < 400 or (
+        status == 404 and not any(error.code[-4:-3] == "2" for error in errors)
+    ):
         return SettingsInvalid(
-            f"{where}: there is no API at this address. Enter the endpoint that SUPER STUDIO gave you as the origin, and check "
+            f"{where}: there is no API at this address. Enter the endpoint that SUPER "
+            "STUDIO gave you as the origin, and check "
             "that 外部サービスAPI連携 is contracted.",
             platform_message=words,
         )

@@ -13,14 +13,17 @@ from zaiko_ecforce.documents import Resource
 from zaiko_ecforce.fields import whole
 
 _QUERY_BYTES = 5_000
-"""What the filters of one request may take: web servers commonly stop at 8 kB for the whole line."""
+"""What the filters of one request may take: web servers commonly stop at 8 kB for the whole
+line."""
 _PAGES = 100
-"""Pages read when the shop ignores the SKU filter; a larger shop cannot be served in time without it."""
+"""Pages read when the shop ignores the SKU filter; a larger shop cannot be served in time without
+it."""
 
 
 @dataclass(frozen=True, slots=True)
 class StockItem:
-    """One record. `stock` is None when the record holds no readable number; `problem` then says why."""
+    """One record. `stock` is None when the record holds no readable number; `problem` then says
+    why."""
 
     sku: str
     location: str
@@ -32,7 +35,8 @@ class StockItem:
 
 
 def stock_item(row: Resource) -> StockItem | None:
-    """A record from its row, or None for a deleted one. Raises ContractBroken when it does not say which one it is."""
+    """A record from its row, or None for a deleted one. Raises ContractBroken when it does not say
+    which one it is."""
     fields = row.fields
     if fields.text("deleted_at"):
         return None
@@ -42,7 +46,9 @@ def stock_item(row: Resource) -> StockItem | None:
     variant, location_id = fields.text("variant_id"), fields.text("stock_location_id")
     unlimited = fields.flag("stock_unlimited")
     try:
-        return StockItem(sku, location, variant, fields.whole("stock"), unlimited, location_id=location_id)
+        return StockItem(
+            sku, location, variant, fields.whole("stock"), unlimited, location_id=location_id
+        )
     except ContractBroken as error:
         return StockItem(sku, location, variant, None, unlimited, str(error), location_id)
 
@@ -53,7 +59,9 @@ class StockItems:
     def __init__(self, client: Client) -> None:
         self._client = client
 
-    async def find(self, skus: Sequence[str], *, location: str | None) -> dict[str, list[StockItem]]:
+    async def find(
+        self, skus: Sequence[str], *, location: str | None
+    ) -> dict[str, list[StockItem]]:
         """The live records of these SKUs, by SKU; an SKU without any has an empty list."""
         found: dict[str, list[StockItem]] = {sku: [] for sku in skus}
         for part in _parts(list(found)):
@@ -63,9 +71,13 @@ class StockItems:
     async def first(self, location: str | None = None) -> tuple[list[StockItem], bool]:
         """One page of records, and whether it is all there is."""
         document = await self._client.list("stock_items", _filters((), location), page=1, sort="id")
-        return [item for item in map(self._item, document.rows) if item is not None], document.is_last(1, PER)
+        return [
+            item for item in map(self._item, document.rows) if item is not None
+        ], document.is_last(1, PER)
 
-    async def _find(self, skus: Sequence[str], location: str | None, found: dict[str, list[StockItem]]) -> None:
+    async def _find(
+        self, skus: Sequence[str], location: str | None, found: dict[str, list[StockItem]]
+    ) -> None:
         filters, wanted, seen = _filters(skus, location), set(skus), set[str]()
         for page in range(1, _PAGES + 1):
             document = await self._client.list("stock_items", filters, page=page, sort="id")
@@ -74,13 +86,23 @@ class StockItems:
                 item = None if row.id in seen else self._item(row)
                 seen.add(row.id)
                 # Re-checked by ourselves: an ignored filter returns every record of the shop.
-                if item is not None and item.sku in wanted and (location is None or item.location == location):
+                if (
+                    item is not None
+                    and item.sku in wanted
+                    and (location is None or item.location == location)
+                ):
                     found[item.sku].append(item)
-            # A full page of exactly what was asked for needs no second one to prove that it was all.
-            complete = all(found[sku] for sku in skus) and len(seen) == whole(document.meta.get("total_count"))
+            # A full page of exactly what was asked for needs no second one to prove that it was
+            # all.
+            complete = all(found[sku] for sku in skus) and len(seen) == whole(
+                document.meta.get("total_count")
+            )
             if complete or document.is_last(page, PER):
                 return
-        raise ContractBroken(f"ecforce returned more than {_PAGES * PER} stock records for {len(skus)} SKUs: it ignores the filter")
+        raise ContractBroken(
+            f"ecforce returned more than {_PAGES * PER} stock records for {len(skus)} SKUs: "
+            "it ignores the filter"
+        )
 
     def _item(self, row: Resource) -> StockItem | None:
         try:

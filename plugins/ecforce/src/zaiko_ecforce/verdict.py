@@ -1,8 +1,8 @@
 """What a number read back after an acknowledged write says of that write. Pure.
 
-ecforce drops what it does not like and still answers 200, and orders go on lowering the number meanwhile. The number can
-only have come from one of two: what was shown before (`expected`), or what was written. Orders lower it, so it came from
-the smallest of the two that is not below it.
+ecforce drops what it does not like and still answers 200, and orders go on lowering the number
+meanwhile. The number can only have come from one of two: what was shown before (`expected`), or
+what was written. Orders lower it, so it came from the smallest of the two that is not below it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ class Verdict(enum.Enum):
     APPLIED = enum.auto()
     """The number is the written one, or can only have come from it."""
     UNCHANGED = enum.auto()
-    """The number is still the one before: not applied, unless exactly the difference was sold since."""
+    """The number is still the one before: not applied, unless exactly the difference was sold
+    since."""
     UNCLEAR = enum.auto()
 
 

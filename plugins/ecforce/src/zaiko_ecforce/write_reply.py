@@ -15,8 +15,9 @@ _UNKNOWN_SKU, _NO_RECORD = "ASI2001", "ASI2002"
 
 @dataclass(frozen=True, slots=True)
 class WriteReply:
-    """`refused` holds the rows that certainly failed, by SKU. A row that the reply does not mention, mentions on both sides or
-    failed for the platform's own trouble is in neither: reading back tells."""
+    """`refused` holds the rows that certainly failed, by SKU. A row that the reply does not
+    mention, mentions on both sides or failed for the platform's own trouble is in neither: reading
+    back tells."""
 
     refused: Mapping[str, Skip] = field(default_factory=dict)
     tells_of_rows: bool = False
@@ -43,12 +44,17 @@ def read_write_reply(body: Any) -> WriteReply:
 
 
 def _skus(rows: Any) -> set[str]:
-    skus = (_text(row.get("variant_sku")) for row in rows if isinstance(row, dict)) if isinstance(rows, list) else ()
+    skus = (
+        (_text(row.get("variant_sku")) for row in rows if isinstance(row, dict))
+        if isinstance(rows, list)
+        else ()
+    )
     return {sku for sku in skus if sku}
 
 
 def _causes(body: Mapping[str, Any]) -> dict[str, list[ReportedError]]:
-    """The errors of each row, by the SKU that ecforce puts into `id`. An entry without one concerns the whole request."""
+    """The errors of each row, by the SKU that ecforce puts into `id`. An entry without one concerns
+    the whole request."""
     entries = body.get("errors")
     causes: dict[str, list[ReportedError]] = {}
     for entry in entries if isinstance(entries, list) else []:
@@ -67,7 +73,9 @@ def _problem(sku: str, causes: list[ReportedError]) -> Skip | None:
     if _UNKNOWN_SKU in codes:
         return ListingGone(f"ecforce knows no variant with the SKU {sku!r}", platform_message=words)
     if _NO_RECORD in codes:
-        return ItemRefused(f"{sku!r} has no stock record at the chosen location", platform_message=words)
+        return ItemRefused(
+            f"{sku!r} has no stock record at the chosen location", platform_message=words
+        )
     return ItemRefused(f"ecforce refused the stock of {sku!r}", platform_message=words)
 
 

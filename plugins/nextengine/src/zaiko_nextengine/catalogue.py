@@ -23,16 +23,23 @@ class Catalogue:
         self._client, self._limit = client, settings.rows_per_call
 
     async def pages(self, cursor: str | None) -> AsyncIterator[ListingPage]:
-        """See Connector.list_listings. The cursor is `goods:` or `sets:`, and the last code seen."""
+        """See Connector.list_listings. The cursor is `goods:` or `sets:`, and the last code
+        seen."""
         part, _, after = (cursor or "").partition(":")
         if part != "sets":
             form = {"fields": fields_of(GoodsRow)}
             begin = after if part == "goods" else ""
-            async for rows, last in pages_of(self._client, _GOODS, form, "goods_id", limit=self._limit, after=begin):
-                yield ListingPage([listing for row in rows for listing in self._goods(row)], f"goods:{last}")
+            async for rows, last in pages_of(
+                self._client, _GOODS, form, "goods_id", limit=self._limit, after=begin
+            ):
+                yield ListingPage(
+                    [listing for row in rows for listing in self._goods(row)], f"goods:{last}"
+                )
         form = {"fields": fields_of(SetRow)}
         begin = after if part == "sets" else ""
-        async for rows, last in pages_of(self._client, _SETS, form, "set_goods_id", limit=self._limit, after=begin):
+        async for rows, last in pages_of(
+            self._client, _SETS, form, "set_goods_id", limit=self._limit, after=begin
+        ):
             # One row per component: the set is named by each.
             sets = {listing.ref.external_id: listing for row in rows for listing in self._set(row)}
             yield ListingPage(list(sets.values()), f"sets:{last}")

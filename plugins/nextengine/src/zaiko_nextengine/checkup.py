@@ -23,7 +23,8 @@ async def check_shop(client: Client) -> list[Finding]:
     except (Pause, Skip, Stop) as error:
         return [Finding(FindingLevel.ERROR, error.reason, error.message)]
     message = (
-        f"Next Engine can be read; it serves {len(shops)} shops. Do not connect the same shops to zaiko directly: their orders "
+        f"Next Engine can be read; it serves {len(shops)} shops. Do not connect the same "
+        "shops to zaiko directly: their orders "
         "would count twice. The login ends when it is not used for 3 days."
     )
     return [Finding(FindingLevel.OK, "CONNECTED", message)]

@@ -1,4 +1,5 @@
-"""HTTP to Next Engine for one shop: one call at a time, with tokens that work, and with every refusal turned into an error.
+"""HTTP to Next Engine for one shop: one call at a time, with tokens that work, and with every
+refusal turned into an error.
 
 Nothing is repeated here but the one call whose tokens were refused, which has not been done.
 """
@@ -25,8 +26,9 @@ T = TypeVar("T")
 
 
 class Client:
-    """Calls to one shop's API. Safe for several tasks at once: they take turns, because the vendor advises against parallel calls
-    for one user, and because two calls with tokens that have just ended would lose the new ones."""
+    """Calls to one shop's API. Safe for several tasks at once: they take turns, because the vendor
+    advises against parallel calls for one user, and because two calls with tokens that have just
+    ended would lose the new ones."""
 
     def __init__(self, context: ShopContext, settings: NextEngineSettings, memory: Memory) -> None:
         self.clock, self.log = context.clock, context.log
@@ -36,28 +38,40 @@ class Client:
         self._turn = asyncio.Lock()
         self._tasks: set[asyncio.Task[Any]] = set()
         self._tried = ""
-        """The access token last taken for ended: a clock of ours that is fast costs one call a day, not each call twice."""
+        """The access token last taken for ended: a clock of ours that is fast costs one call a day,
+        not each call twice."""
         self.tokens = TokenKeeper(context, settings, memory, self._log_in)
 
     async def aclose(self) -> None:
-        """Wait for the call that is under way, whose reply may hold the only copy of new tokens; close the connections."""
+        """Wait for the call that is under way, whose reply may hold the only copy of new tokens;
+        close the connections."""
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._http.aclose()
 
     async def search(self, path: str, form: Mapping[str, str]) -> tuple[list[Any], int | None]:
-        """The rows of a reply to a search, and its `count` where it is a number. Raises Retry, Pause and Stop."""
+        """The rows of a reply to a search, and its `count` where it is a number. Raises Retry,
+        Pause and Stop."""
         body = await self._uninterrupted(self._call(path, form, writing=False))
-        rows = body.get("data") if isinstance(body, dict) and body.get("result") == "success" else None
+        rows = (
+            body.get("data") if isinstance(body, dict) and body.get("result") == "success" else None
+        )
         if not isinstance(rows, list):
             raise ContractBroken(f"Next Engine answered {path} without result and data")
         count = body.get("count")
-        return rows, int(count) if isinstance(count, str) and count.isascii() and count.isdigit() else None
+        return rows, int(count) if isinstance(
+            count, str
+        ) and count.isascii() and count.isdigit() else None
 
     async def upload(self, path: str, data: str) -> str:
-        """Hand over a CSV; the id of the queue in which it waits. Whatever leaves open whether it was taken is Timeout."""
+        """Hand over a CSV; the id of the queue in which it waits. Whatever leaves open whether it
+        was taken is Timeout."""
         form = {"data_type": "csv", "data": data, "wait_flag": "0"}
         body = await self._uninterrupted(self._call(path, form, writing=True))
-        queue = body.get("que_id") if isinstance(body, dict) and body.get("result") == "success" else None
+        queue = (
+            body.get("que_id")
+            if isinstance(body, dict) and body.get("result") == "success"
+            else None
+        )
         if isinstance(queue, int) and not isinstance(queue, bool):
             queue = str(queue)
         if not isinstance(queue, str) or not queue.isascii() or not queue.isdigit():
@@ -65,7 +79,8 @@ class Client:
         return queue
 
     async def _uninterrupted(self, work: Coroutine[Any, Any, T]) -> T:
-        # A run that is cancelled between a reply and the saving of its tokens would lose the shop's only valid pair.
+        # A run that is cancelled between a reply and the saving of its tokens would lose the shop's
+        # only valid pair.
         task = asyncio.ensure_future(work)
         self._tasks.add(task)
         task.add_done_callback(self._done)
@@ -86,13 +101,15 @@ class Client:
             return await self._exchange(path, form, writing=writing)
 
     async def _renew(self) -> None:
-        """Let the new pair come with a reply that is small and matters to nobody, not with one that may be lost: an upload's, or a
-        thousand rows'."""
+        """Let the new pair come with a reply that is small and matters to nobody, not with one that
+        may be lost: an upload's, or a thousand rows'."""
         try:
             await self._exchange(SHOPS, {"fields": "shop_id", "limit": "1"}, writing=False)
         except Timeout as error:
             # The call that is to come was not sent, so its outcome is not open.
-            raise PlatformDown(f"Next Engine did not answer when tokens had ended: {error.message}") from None
+            raise PlatformDown(
+                f"Next Engine did not answer when tokens had ended: {error.message}"
+            ) from None
 
     async def _exchange(self, path: str, form: Mapping[str, str], *, writing: bool) -> Any:
         tokens = await self.tokens.current()
@@ -121,15 +138,20 @@ class Client:
         return body
 
     async def _send(self, path: str, form: Mapping[str, str]) -> tuple[httpx.Response, Any]:
-        """The reply and its JSON, None when it is none. Tokens in it are kept, whatever else it says."""
+        """The reply and its JSON, None when it is none. Tokens in it are kept, whatever else it
+        says."""
         try:
             async with self._pace:
                 reply = await self._http.post(self._origin + path, data=dict(form))
         # `from None`: an httpx error holds the request, and with it the tokens.
         except httpx.ConnectTimeout:
-            raise Timeout(f"{self._origin} did not take the connection in time", sent=False) from None
+            raise Timeout(
+                f"{self._origin} did not take the connection in time", sent=False
+            ) from None
         except (httpx.ConnectError, httpx.PoolTimeout) as error:
-            raise PlatformDown(f"could not connect to {self._origin} ({type(error).__name__})") from None
+            raise PlatformDown(
+                f"could not connect to {self._origin} ({type(error).__name__})"
+            ) from None
         except httpx.HTTPError as error:
             raise Timeout(f"no whole reply to {path} ({type(error).__name__})", sent=None) from None
         try:

@@ -1,4 +1,5 @@
-"""The connector of one shop. Each method is one line: what it does is in the module that it names."""
+"""The connector of one shop. Each method is one line: what it does is in the module that it
+names."""
 
 from __future__ import annotations
 
@@ -35,7 +36,9 @@ class NextEngineConnector(Connector):
         self._client = Client(context, settings, memory)
         self._orders = Orders(self._client, settings)
         self._catalogue = Catalogue(self._client, settings)
-        self._stock = Stock(self._client, Uploads(context, self._client, memory, settings), settings)
+        self._stock = Stock(
+            self._client, Uploads(context, self._client, memory, settings), settings
+        )
 
     async def check(self) -> Sequence[Finding]:
         return await check_shop(self._client)
@@ -52,8 +55,11 @@ class NextEngineConnector(Connector):
     async def read_inventory(self, refs: Sequence[ListingRef]) -> Sequence[InventoryLevel]:
         return await self._stock.read(refs)
 
-    async def set_inventory(self, writes: Sequence[InventoryWrite], key: str) -> Sequence[WriteResult]:
-        # Next Engine knows no idempotency keys, so `key` has nowhere to go and no upload is ever repeated.
+    async def set_inventory(
+        self, writes: Sequence[InventoryWrite], key: str
+    ) -> Sequence[WriteResult]:
+        # Next Engine knows no idempotency keys, so `key` has nowhere to go and no upload is ever
+        # repeated.
         return await self._stock.write(writes)
 
     async def aclose(self) -> None:

@@ -1,4 +1,5 @@
-"""From Next Engine's words to zaiko's. Pure functions. A slip (受注伝票) is an order; the buyer's data is never asked for."""
+"""From Next Engine's words to zaiko's. Pure functions. A slip (受注伝票) is an order; the buyer's data
+is never asked for."""  # noqa: E501
 
 from __future__ import annotations
 
@@ -23,7 +24,8 @@ def order_from(rows: Sequence[OrderRow], *, read_at: datetime) -> Order:
     slip = rows[0]
     status, cancel = slip.receive_order_order_status_id, slip.receive_order_cancel_type_id
     if status == SHIPPED:
-        # Also when it was cancelled later: the units have left. What comes back is the warehouse's to receive.
+        # Also when it was cancelled later: the units have left. What comes back is the warehouse's
+        # to receive.
         state = OrderState.SHIPPED
     elif cancel != NOT_CANCELLED:
         state = OrderState.CANCELLED
@@ -43,7 +45,10 @@ def order_from(rows: Sequence[OrderRow], *, read_at: datetime) -> Order:
         state=state,
         placed_at=slip.receive_order_date or slip.receive_order_import_date or read_at,
         lines=[_line(row) for row in rows],
-        version=max((moment for row in rows if (moment := row.receive_order_row_last_modified_newest_date)), default=None),
+        version=max(
+            (moment for row in rows if (moment := row.receive_order_row_last_modified_newest_date)),
+            default=None,
+        ),
         platform_state=" ".join(word for word in words if word),
         state_known=status == SHIPPED or status in _OPEN,
     )
@@ -72,7 +77,8 @@ def _is_cancelled(row: OrderRow) -> bool:
 
 
 def listing_from(row: GoodsRow) -> Listing:
-    """One goods row. Its code is its id: Next Engine keeps one row per code, and order rows name nothing else."""
+    """One goods row. Its code is its id: Next Engine keeps one row per code, and order rows name
+    nothing else."""
     warnings = set()
     if row.goods_stock_management_flag == "0":
         warnings.add(ListingWarning.UNTRACKED)
@@ -94,6 +100,12 @@ def listing_from(row: GoodsRow) -> Listing:
 
 
 def set_from(row: SetRow) -> Listing:
-    """A set, which Next Engine computes from its parts. It is listed because an order may name it (UNCONFIRMED)."""
+    """A set, which Next Engine computes from its parts. It is listed because an order may name it
+    (UNCONFIRMED)."""
     ref = ListingRef(row.set_goods_id, SET)
-    return Listing(ref, row.set_goods_name or row.set_goods_id, row.set_goods_id, warnings=frozenset({ListingWarning.READ_ONLY}))
+    return Listing(
+        ref,
+        row.set_goods_name or row.set_goods_id,
+        row.set_goods_id,
+        warnings=frozenset({ListingWarning.READ_ONLY}),
+    )

@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 
 @dataclass(frozen=True, slots=True)
 class OrderCursor:
-    """`changed`, in unix seconds of Next Engine's clock: every change up to then has been delivered. None before the first fetch
-    has begun to deliver."""
+    """`changed`, in unix seconds of Next Engine's clock: every change up to then has been
+    delivered. None before the first fetch has begun to deliver."""
 
     changed: int | None = None
 
@@ -25,6 +25,8 @@ def read_cursor(text: str | None) -> OrderCursor | None:
         return OrderCursor()
     try:
         changed = json.loads(text)["changed"]
-        return OrderCursor(None if changed is None else int(datetime.fromtimestamp(changed, UTC).timestamp()))
+        return OrderCursor(
+            None if changed is None else int(datetime.fromtimestamp(changed, UTC).timestamp())
+        )
     except (ValueError, TypeError, KeyError, OverflowError, OSError, RecursionError):
         return None

@@ -1,7 +1,8 @@
 """Orders that are new or changed, and chosen orders (fact sheet §7).
 
-A search by the time of change finds lines, not whole orders, and it is sorted by number. So the changed slips are looked for
-first, with little of each, and then read whole in the order in which they changed.
+A search by the time of change finds lines, not whole orders, and it is sorted by number. So the
+changed slips are looked for first, with little of each, and then read whole in the order in which
+they changed.
 """
 
 from __future__ import annotations
@@ -19,11 +20,15 @@ from zaiko_nextengine.rows import ChangedRow, OrderRow, fields_of, japanese, rea
 from zaiko_nextengine.settings import NextEngineSettings
 
 _PATH = "/api_v1_receiveorder_row/search"
-_SLIP, _CHANGED = "receive_order_row_receive_order_id", "receive_order_row_last_modified_newest_date"
+_SLIP, _CHANGED = (
+    "receive_order_row_receive_order_id",
+    "receive_order_row_last_modified_newest_date",
+)
 OVERLAP = 600
 """Seconds by which each look reaches back behind the last."""
 _FIRST = timedelta(days=1)
-"""How far back the second look reaches when the first found no open order, and with it no time of Next Engine's clock."""
+"""How far back the second look reaches when the first found no open order, and with it no time of
+Next Engine's clock."""
 _PART = 100
 """Orders per delivered page."""
 _SETTLED = 10
@@ -38,11 +43,13 @@ class Orders:
     def __init__(self, client: Client, settings: NextEngineSettings) -> None:
         self._client, self._limit = client, settings.rows_per_call
         self._delivered: dict[str, datetime] = {}
-        """What the host has, by slip: saves reading it again within the overlap. Valid for `_cursor` only."""
+        """What the host has, by slip: saves reading it again within the overlap. Valid for
+        `_cursor` only."""
         self._cursor: str | None = None
 
     async def changed(self, cursor: str | None) -> AsyncIterator[OrderPage]:
-        """See Connector.fetch_orders. The first fetch delivers all orders that are open, however old."""
+        """See Connector.fetch_orders. The first fetch delivers all orders that are open, however
+        old."""
         start = read_cursor(cursor)
         if start is None:
             self._client.log.error("order_cursor_not_understood", cursor=cursor)
@@ -58,7 +65,10 @@ class Orders:
             if pages % _PATIENCE == 0:
                 # A sign of life: the host gives each page of ours two minutes.
                 yield OrderPage([], start.text(), began)
-        due = sorted((slip for slip in found if self._delivered.get(slip) != found[slip]), key=lambda slip: (found[slip], slip))
+        due = sorted(
+            (slip for slip in found if self._delivered.get(slip) != found[slip]),
+            key=lambda slip: (found[slip], slip),
+        )
         for first in range(0, max(1, len(due)), _PART):
             part, read_at = due[first : first + _PART], self._client.clock.now()
             orders = await self._whole(part)
@@ -69,26 +79,37 @@ class Orders:
             # Only now: the host has taken the page when it comes back.
             settled = read_at - timedelta(seconds=_SETTLED)
             self._delivered |= {slip: found[slip] for slip in part if found[slip] <= settled}
-        self._delivered = {slip: changed for slip, changed in self._delivered.items() if slip in found}
+        self._delivered = {
+            slip: changed for slip, changed in self._delivered.items() if slip in found
+        }
 
     async def read(self, external_ids: Sequence[str]) -> list[Order]:
         """See Connector.read_orders."""
         return list((await self._read(external_ids)).values())
 
-    async def _look(self, start: OrderCursor, found: dict[str, datetime], began: datetime) -> AsyncIterator[None]:
+    async def _look(
+        self, start: OrderCursor, found: dict[str, datetime], began: datetime
+    ) -> AsyncIterator[None]:
         """Find the slips that are due, with the time of their last change, page by page."""
         form = {"fields": fields_of(ChangedRow)}
         if start.changed is None:
-            form |= {"receive_order_order_status_id-neq": SHIPPED, "receive_order_cancel_type_id-eq": NOT_CANCELLED}
+            form |= {
+                "receive_order_order_status_id-neq": SHIPPED,
+                "receive_order_cancel_type_id-eq": NOT_CANCELLED,
+            }
         else:
-            form[f"{_CHANGED}-gte"] = japanese(datetime.fromtimestamp(max(0, start.changed - OVERLAP), UTC))
+            form[f"{_CHANGED}-gte"] = japanese(
+                datetime.fromtimestamp(max(0, start.changed - OVERLAP), UTC)
+            )
         async for rows, _ in pages_of(self._client, _PATH, form, _SLIP, limit=self._limit):
             for value in rows:
                 slip = _slip_of(value)
                 try:
                     row = read_row(ChangedRow, value, what="a line of an order")
                 except ContractBroken as error:
-                    self._client.log.error("order_row_not_understood", order=slip, problem=str(error))
+                    self._client.log.error(
+                        "order_row_not_understood", order=slip, problem=str(error)
+                    )
                     if slip:
                         # It is there; what is wrong with it, reading it whole will tell.
                         found.setdefault(slip, began)
@@ -98,21 +119,26 @@ class Orders:
             yield
 
     async def _whole(self, slips: Sequence[str]) -> list[Order]:
-        """These orders, and those into which some of them were merged, so that their units are seen to move at once."""
+        """These orders, and those into which some of them were merged, so that their units are seen
+        to move at once."""
         rows: dict[str, list[OrderRow]] = {}
         orders = await self._read(slips, rows)
         heirs = {
             row.receive_order_include_to_order_id
             for slip in rows.values()
             for row in slip
-            if row.receive_order_cancel_type_id == MERGED and row.receive_order_include_to_order_id.strip("0")
+            if row.receive_order_cancel_type_id == MERGED
+            and row.receive_order_include_to_order_id.strip("0")
         }
         missing = sorted(heirs - orders.keys())
         # The heirs first: until their units count, those of the merged one must.
         return [*(await self._read(missing)).values(), *orders.values()]
 
-    async def _read(self, slips: Sequence[str], kept: dict[str, list[OrderRow]] | None = None) -> dict[str, Order]:
-        """The orders by slip; one that Next Engine does not know is left out. `kept` gets the rows of those understood."""
+    async def _read(
+        self, slips: Sequence[str], kept: dict[str, list[OrderRow]] | None = None
+    ) -> dict[str, Order]:
+        """The orders by slip; one that Next Engine does not know is left out. `kept` gets the rows
+        of those understood."""
         asked = dict.fromkeys(slip for slip in slips if slip.isascii() and slip.isdigit())
         if not asked:
             return {}
@@ -127,15 +153,29 @@ class Orders:
                     strange += 1
                     continue
                 number = value.get("receive_order_row_no")
-                values.setdefault(slip, {})[number if isinstance(number, str) else repr(number)] = value
+                values.setdefault(slip, {})[number if isinstance(number, str) else repr(number)] = (
+                    value
+                )
         if strange and len(values) < len(asked):
             # An order whose rows were not understood would look as if it had vanished.
-            raise ContractBroken(f"{_PATH} told {strange} rows that are not of the orders asked for")
-        return {slip: self._order(slip, values[slip], read_at, kept) for slip in asked if slip in values}
+            raise ContractBroken(
+                f"{_PATH} told {strange} rows that are not of the orders asked for"
+            )
+        return {
+            slip: self._order(slip, values[slip], read_at, kept) for slip in asked if slip in values
+        }
 
-    def _order(self, slip: str, values: Mapping[str, object], read_at: datetime, kept: dict[str, list[OrderRow]] | None) -> Order:
+    def _order(
+        self,
+        slip: str,
+        values: Mapping[str, object],
+        read_at: datetime,
+        kept: dict[str, list[OrderRow]] | None,
+    ) -> Order:
         try:
-            rows = [read_row(OrderRow, value, what="a line of an order") for value in values.values()]
+            rows = [
+                read_row(OrderRow, value, what="a line of an order") for value in values.values()
+            ]
         except ContractBroken as error:
             self._client.log.error("order_not_understood", order=slip, problem=str(error))
             return Order.unreadable(slip, read_at=read_at)
@@ -145,12 +185,14 @@ class Orders:
 
 
 def _moved(start: OrderCursor, reached: datetime | None, began: datetime) -> OrderCursor:
-    """The cursor behind what was reached. Never beyond our own clock: one order dated in the future would hide all that come
-    after it."""
+    """The cursor behind what was reached. Never beyond our own clock: one order dated in the future
+    would hide all that come after it."""
     if reached is None and start.changed is None:
         return OrderCursor(int((began - _FIRST).timestamp()))
     known = start.changed or 0
-    return OrderCursor(max(known, min(int(reached.timestamp()), int(began.timestamp()))) if reached else known)
+    return OrderCursor(
+        max(known, min(int(reached.timestamp()), int(began.timestamp()))) if reached else known
+    )
 
 
 def _slip_of(value: object) -> str:

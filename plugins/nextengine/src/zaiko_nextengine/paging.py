@@ -1,5 +1,6 @@
-"""Searches in pages (fact sheet §2). Their order is fixed, ascending by the key, so each page begins at the last key seen instead
-of at an offset: rows that come or go meanwhile push none past a page's edge. Only within one key is the offset used.
+"""Searches in pages (fact sheet §2). Their order is fixed, ascending by the key, so each page
+begins at the last key seen instead of at an offset: rows that come or go meanwhile push none past a
+page's edge. Only within one key is the offset used.
 """
 
 from __future__ import annotations
@@ -17,15 +18,19 @@ _MOST_PAGES = 20_000
 async def pages_of(
     client: Client, path: str, form: Mapping[str, str], key: str, *, limit: int, after: str = ""
 ) -> AsyncIterator[tuple[list[Any], str]]:
-    """The rows of each page, those of the last key of a page again on the next, and that key. `form` holds fields and conditions;
-    `key` is the field that the search is sorted by. Begins with the rows of the key `after`."""
+    """The rows of each page, those of the last key of a page again on the next, and that key.
+    `form` holds fields and conditions; `key` is the field that the search is sorted by. Begins with
+    the rows of the key `after`."""
     offset = 0
     for _ in range(_MOST_PAGES):
         begin = {f"{key}-gte": after} if after else {}
-        rows, count = await client.search(path, {**form, **begin, "offset": str(offset), "limit": str(limit)})
+        rows, count = await client.search(
+            path, {**form, **begin, "offset": str(offset), "limit": str(limit)}
+        )
         last = _key(rows[-1], key) if rows else ""
         yield rows, last or after
-        # Whether `count` tells the rows returned or all that match is UNCONFIRMED; in the latter case it shows a cut below `limit`.
+        # Whether `count` tells the rows returned or all that match is UNCONFIRMED; in the latter
+        # case it shows a cut below `limit`.
         if not rows or (len(rows) < limit and (count is None or count <= offset + len(rows))):
             return
         if not last:
@@ -39,4 +44,10 @@ async def pages_of(
 
 def _key(row: Any, key: str) -> str:
     value = row.get(key) if isinstance(row, dict) else None
-    return value if isinstance(value, str) else str(value) if isinstance(value, int) and not isinstance(value, bool) else ""
+    return (
+        value
+        if isinstance(value, str)
+        else str(value)
+        if isinstance(value, int) and not isinstance(value, bool)
+        else ""
+    )

@@ -27,7 +27,8 @@ NEXT_ENGINE = ConnectorType(
     limits=Limits(
         # The most values in one condition.
         read_batch=1000,
-        # One upload takes far more; but of a file that fails without saying where, every line's outcome is open.
+        # One upload takes far more; but of a file that fails without saying where, every line's
+        # outcome is open.
         write_batch=200,
         order_batch=200,
         # UNCONFIRMED: Next Engine states no upper bound.

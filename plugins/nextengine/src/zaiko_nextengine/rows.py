@@ -1,6 +1,8 @@
-"""What Next Engine sends, row by row, checked before anything is believed (fact sheet §2, §4, §5 and §7).
+"""What Next Engine sends, row by row, checked before anything is believed (fact sheet §2, §4, §5
+and §7).
 
-Every value is text or null, numbers too. Unknown fields are ignored: a reply holds only the fields that were asked for, and tokens.
+Every value is text or null, numbers too. Unknown fields are ignored: a reply holds only the fields
+that were asked for, and tokens.
 """
 
 from __future__ import annotations
@@ -40,7 +42,13 @@ def _time(value: Any) -> Any:
 
 
 def _text(value: Any) -> Any:
-    return "" if value is None else str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+    return (
+        ""
+        if value is None
+        else str(value)
+        if isinstance(value, int) and not isinstance(value, bool)
+        else value
+    )
 
 
 Whole = Annotated[int, BeforeValidator(_whole), Field(ge=-_MOST, le=_MOST)]
@@ -107,7 +115,8 @@ class ChangedRow(Row):
 
 
 class OrderRow(Row):
-    """A line of an order, with what is needed of its slip: a row of /api_v1_receiveorder_row/search."""
+    """A line of an order, with what is needed of its slip: a row of
+    /api_v1_receiveorder_row/search."""
 
     receive_order_row_receive_order_id: Key
     receive_order_row_no: Key
@@ -136,11 +145,15 @@ def fields_of(kind: type[Row]) -> str:
 
 
 def read_row(kind: type[R], value: Any, *, what: str) -> R:
-    """`value` as a row of this kind. Raises ContractBroken, which names the fields that do not fit and no value."""
+    """`value` as a row of this kind. Raises ContractBroken, which names the fields that do not fit
+    and no value."""
     try:
         return kind.model_validate(value)
     except ValidationError as error:
-        problems = "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['type']}" for item in error.errors(include_input=False)[:5])
+        problems = "; ".join(
+            f"{'.'.join(map(str, item['loc']))}: {item['type']}"
+            for item in error.errors(include_input=False)[:5]
+        )
         raise ContractBroken(f"{what} is not as documented ({problems})") from None
     except RecursionError:
         raise ContractBroken(f"{what} is nested too deeply") from None

@@ -1,4 +1,5 @@
-"""Reading and changing what the shop shows (fact sheet §5 and §6): フリー在庫数, the number that Next Engine sends to its malls."""
+"""Reading and changing what the shop shows (fact sheet §5 and §6): フリー在庫数, the number that Next
+Engine sends to its malls."""  # noqa: E501
 
 from __future__ import annotations
 
@@ -38,7 +39,8 @@ class Stock:
         self._client, self._uploads, self._settings = client, uploads, settings
 
     async def read(self, refs: Sequence[ListingRef]) -> list[InventoryLevel]:
-        """See Connector.read_inventory. Waits for an upload of ours that is under way: no number is true before its end."""
+        """See Connector.read_inventory. Waits for an upload of ours that is under way: no number is
+        true before its end."""
         await self._uploads.settle()
         shown = await self._shown([ref.external_id for ref in refs if _trouble(ref) is None])
         return [_level(ref, shown) for ref in refs]
@@ -46,13 +48,16 @@ class Stock:
     async def write(self, writes: Sequence[InventoryWrite]) -> list[WriteResult]:
         """See Connector.set_inventory: one upload with a line per write."""
         if await self._uploads.settle():
-            # The host may have read before that upload was applied, and computed these changes from it.
+            # The host may have read before that upload was applied, and computed these changes from
+            # it.
             return [WriteResult(write.ref.external_id, WriteOutcome.STALE) for write in writes]
         results, lines = [], {}
         for write in writes:
             trouble = _trouble(write.ref)
             if trouble is not None:
-                results.append(WriteResult(write.ref.external_id, WriteOutcome.REFUSED, error=trouble))
+                results.append(
+                    WriteResult(write.ref.external_id, WriteOutcome.REFUSED, error=trouble)
+                )
             elif write.delta == 0:
                 results.append(WriteResult(write.ref.external_id, WriteOutcome.APPLIED))
             else:
@@ -60,7 +65,9 @@ class Stock:
         return [*results, *(await self._change(lines) if lines else [])]
 
     async def _change(self, lines: Mapping[str, int]) -> list[WriteResult]:
-        ended = await self._uploads.send(_csv((code, str(units), self._settings.reason) for code, units in lines.items()))
+        ended = await self._uploads.send(
+            _csv((code, str(units), self._settings.reason) for code, units in lines.items())
+        )
         if ended is None or not (ended.whole or ended.told):
             return [WriteResult(code, WriteOutcome.UNKNOWN) for code in lines]
         if ended.whole:
@@ -73,22 +80,33 @@ class Stock:
         shown = await self._seen(list(named))
         # A line that nobody complains of has most likely been applied. Reading tells.
         unnamed = [WriteResult(code, WriteOutcome.UNKNOWN) for code in lines if code not in named]
-        return unnamed + [self._refused(code, lines[code], words, shown) for code, words in named.items()]
+        return unnamed + [
+            self._refused(code, lines[code], words, shown) for code, words in named.items()
+        ]
 
-    def _refused(self, code: str, units: int, words: str, shown: Mapping[str, int | Skip] | None) -> WriteResult:
+    def _refused(
+        self, code: str, units: int, words: str, shown: Mapping[str, int | Skip] | None
+    ) -> WriteResult:
         number = None if shown is None else shown.get(code)
         if isinstance(number, int) and units < 0 and number < -units:
             # It would have fallen below what is free: an order came in between.
             return WriteResult(code, WriteOutcome.STALE, number)
         words = self._client.tokens.hide(words)
         if shown is not None and number is None:
-            gone = ListingGone("Next Engine has no goods with this code any more", platform_message=words)
+            gone = ListingGone(
+                "Next Engine has no goods with this code any more", platform_message=words
+            )
             return WriteResult(code, WriteOutcome.REFUSED, error=gone)
-        error = number if isinstance(number, Skip) else ItemRefused("Next Engine refuses this line", platform_message=words)
+        error = (
+            number
+            if isinstance(number, Skip)
+            else ItemRefused("Next Engine refuses this line", platform_message=words)
+        )
         return WriteResult(code, WriteOutcome.REFUSED, error=error)
 
     async def _seen(self, codes: Sequence[str]) -> Mapping[str, int | Skip] | None:
-        """As `_shown`; None when it cannot be read now. The outcome of the upload is known all the same."""
+        """As `_shown`; None when it cannot be read now. The outcome of the upload is known all the
+        same."""
         try:
             return await self._shown(codes)
         except ConnectorError as error:
@@ -96,17 +114,26 @@ class Stock:
             return None
 
     async def _shown(self, codes: Sequence[str]) -> dict[str, int | Skip]:
-        """What is free of each; codes that Next Engine does not know are missing. Raises ConnectorError."""
+        """What is free of each; codes that Next Engine does not know are missing. Raises
+        ConnectorError."""
         shown: dict[str, int | Skip] = {}
         for first in range(0, len(codes), _MOST):
             asked = dict.fromkeys(codes[first : first + _MOST])
-            form = {"fields": fields_of(StockRow), "stock_goods_id-in": ",".join(asked), "limit": str(_MOST)}
+            form = {
+                "fields": fields_of(StockRow),
+                "stock_goods_id-in": ",".join(asked),
+                "limit": str(_MOST),
+            }
             rows, count = await self._client.search(_PATH, form)
             found = {_code(row): self._number(row) for row in rows}
             strange = found.keys() - asked.keys()
-            if len(found) - len(strange) < len(asked) and (strange or (count is not None and count > len(rows))):
+            if len(found) - len(strange) < len(asked) and (
+                strange or (count is not None and count > len(rows))
+            ):
                 # A listing whose row was not understood, or cut off, would look as if it were gone.
-                raise ContractBroken(f"{_PATH} told other rows than those asked for, or not all of them")
+                raise ContractBroken(
+                    f"{_PATH} told other rows than those asked for, or not all of them"
+                )
             shown |= {code: number for code, number in found.items() if code in asked}
         return shown
 
@@ -125,13 +152,20 @@ def _level(ref: ListingRef, shown: Mapping[str, int | Skip]) -> InventoryLevel:
     number = _trouble(ref) or shown.get(ref.external_id)
     if number is None:
         number = ListingGone("Next Engine has no goods with this code any more")
-    return InventoryLevel(ref.external_id, None, number) if isinstance(number, Skip) else InventoryLevel(ref.external_id, number)
+    return (
+        InventoryLevel(ref.external_id, None, number)
+        if isinstance(number, Skip)
+        else InventoryLevel(ref.external_id, number)
+    )
 
 
 def _trouble(ref: ListingRef) -> Skip | None:
     """Why this listing has no number that could be read or changed."""
     if dict(ref.data) == SET:
-        return ItemRefused("A set has no stock of its own: Next Engine computes it from its parts. Link it as a bundle.")
+        return ItemRefused(
+            "A set has no stock of its own: Next Engine computes it from its parts. Link it "
+            "as a bundle."
+        )
     if "," in ref.external_id or not ref.external_id.isprintable():
         return ItemRefused("This code cannot be asked for: it holds a comma or a control character")
     return None

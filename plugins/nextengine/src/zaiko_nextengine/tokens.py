@@ -1,5 +1,6 @@
-"""The tokens of one shop (fact sheet §1). Next Engine has no call to refresh them: the first call after the access token's end
-succeeds, and a new pair stands in its reply, also when the reply is an error. That reply is the only copy of it.
+"""The tokens of one shop (fact sheet §1). Next Engine has no call to refresh them: the first call
+after the access token's end succeeds, and a new pair stands in its reply, also when the reply is an
+error. That reply is the only copy of it.
 """
 
 from __future__ import annotations
@@ -55,7 +56,8 @@ class Tokens:
 
 @dataclass(slots=True)
 class TokenKeeper:
-    """Gives the tokens for a call and takes over those in its reply. Used by one call at a time: its client sees to that."""
+    """Gives the tokens for a call and takes over those in its reply. Used by one call at a time:
+    its client sees to that."""
 
     context: ShopContext
     settings: NextEngineSettings
@@ -75,8 +77,8 @@ class TokenKeeper:
         return self._tokens
 
     async def take(self, body: Any) -> None:
-        """Keep the pair that stands in a reply, if it is another one. Never raises: the reply was an answer all the same; what
-        could not be saved is saved before the next call."""
+        """Keep the pair that stands in a reply, if it is another one. Never raises: the reply was
+        an answer all the same; what could not be saved is saved before the next call."""
         if not isinstance(body, dict) or "access_token" not in body:
             return
         try:
@@ -85,7 +87,11 @@ class TokenKeeper:
             self.context.log.error("tokens_not_understood", problem=str(error))
             return
         known = self._tokens
-        if known is not None and given.form() == known.form() and (given.access_ends is None or given == known):
+        if (
+            known is not None
+            and given.form() == known.form()
+            and (given.access_ends is None or given == known)
+        ):
             return
         self._tokens, self._unsaved = given, True
         try:
@@ -94,7 +100,8 @@ class TokenKeeper:
             self.context.log.warning("tokens_not_saved")
 
     async def newer_than(self, refused: Tokens) -> Tokens | None:
-        """Another pair than the one just refused, if another process has been given it; waits a little for it to be saved."""
+        """Another pair than the one just refused, if another process has been given it; waits a
+        little for it to be saved."""
         for delay in _SECOND_LOOKS:
             await self.context.clock.sleep(delay)
             saved = await self._saved()
@@ -111,7 +118,10 @@ class TokenKeeper:
 
     async def _first(self) -> Tokens:
         if self.settings.access_token is not None and self.settings.refresh_token is not None:
-            return Tokens(self.settings.access_token.get_secret_value(), self.settings.refresh_token.get_secret_value())
+            return Tokens(
+                self.settings.access_token.get_secret_value(),
+                self.settings.refresh_token.get_secret_value(),
+            )
         assert self.settings.state is not None
         assert self.settings.client_secret is not None
         form = {
@@ -161,4 +171,9 @@ def _utc(moment: datetime | None) -> datetime | None:
 
 def _pair(body: Any) -> Tokens:
     reply = read_row(PairReply, body, what="Next Engine's reply with tokens")
-    return Tokens(reply.access_token, reply.refresh_token, reply.access_token_end_date, reply.refresh_token_end_date)
+    return Tokens(
+        reply.access_token,
+        reply.refresh_token,
+        reply.access_token_end_date,
+        reply.refresh_token_end_date,
+    )

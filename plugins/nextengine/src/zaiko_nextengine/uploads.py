@@ -1,8 +1,10 @@
-"""Uploads, which Next Engine takes into a queue and works off later (fact sheet §6), each of them at most once.
+"""Uploads, which Next Engine takes into a queue and works off later (fact sheet §6), each of them
+at most once.
 
-An upload that was sent twice is added twice, and a number that is read while one waits is soon wrong. So an upload is written
-into the shop's memory before it is sent, and struck out when its end was seen. While one stands there, nothing is read or sent:
-whoever comes next, in whatever process, first waits until Next Engine has finished.
+An upload that was sent twice is added twice, and a number that is read while one waits is soon
+wrong. So an upload is written into the shop's memory before it is sent, and struck out when its end
+was seen. While one stands there, nothing is read or sent: whoever comes next, in whatever process,
+first waits until Next Engine has finished.
 """
 
 from __future__ import annotations
@@ -24,15 +26,16 @@ _LOST = "?"
 _GRACE = 15.0
 """Seconds after which an upload whose reply was lost must stand in the queue, if it arrived."""
 _GIVEN_UP = timedelta(hours=6)
-"""Next Engine may hold a job for an hour. One that is unfinished after six is taken for dropped, so that the shop goes on."""
+"""Next Engine may hold a job for an hour. One that is unfinished after six is taken for dropped, so
+that the shop goes on."""
 _RETRY_AFTER = 30.0
 _QUEUE_FIELD, _TIME_FIELD = "upload", "upload_at"
 
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """How an upload ended. `whole` when every line was applied; else `message` is what Next Engine says of those that were not.
-    `told` is False when its status is none that we know."""
+    """How an upload ended. `whole` when every line was applied; else `message` is what Next Engine
+    says of those that were not. `told` is False when its status is none that we know."""
 
     whole: bool
     message: str = ""
@@ -48,28 +51,34 @@ class _Pending:
 class Uploads:
     """The uploads of one shop. Runs of a shop do not overlap, so no two are sent at once."""
 
-    def __init__(self, context: ShopContext, client: Client, memory: Memory, settings: NextEngineSettings) -> None:
+    def __init__(
+        self, context: ShopContext, client: Client, memory: Memory, settings: NextEngineSettings
+    ) -> None:
         self._clock, self._log = context.clock, context.log
         self._client, self._memory = client, memory
         self._pause, self._patience = settings.queue_poll_seconds, settings.queue_patience_seconds
 
     async def settle(self) -> bool:
-        """Wait until an earlier upload whose end was not seen is finished; whether there was one. What was read before then is
-        worthless. Raises PlatformDown when it goes on for longer than our patience, and what reading the queue raises."""
+        """Wait until an earlier upload whose end was not seen is finished; whether there was one.
+        What was read before then is worthless. Raises PlatformDown when it goes on for longer than
+        our patience, and what reading the queue raises."""
         pending = await self._pending()
         if pending is None:
             return False
         began = self._clock.monotonic()
         while not await self._is_over(pending, waited=self._clock.monotonic() - began):
             if self._clock.monotonic() - began >= self._patience:
-                raise PlatformDown("Next Engine has not finished an earlier upload of ours", retry_after=_RETRY_AFTER)
+                raise PlatformDown(
+                    "Next Engine has not finished an earlier upload of ours",
+                    retry_after=_RETRY_AFTER,
+                )
             await self._clock.sleep(self._pause)
         await self._memory.change({}, forget=(_QUEUE_FIELD, _TIME_FIELD))
         return True
 
     async def send(self, csv: str) -> Ended | None:
-        """Upload, and wait for the end; None when it was not seen. Raises Timeout when it may have been taken, anything else
-        when it certainly was not."""
+        """Upload, and wait for the end; None when it was not seen. Raises Timeout when it may have
+        been taken, anything else when it certainly was not."""
         await self._memory.change({_QUEUE_FIELD: _LOST, _TIME_FIELD: self._clock.now().isoformat()})
         try:
             queue = await self._client.upload(_UPLOAD, csv)
@@ -88,7 +97,8 @@ class Uploads:
         return ended
 
     async def _strike_out(self) -> None:
-        """Left standing, it costs the next call a look at the queue, so a failure is not the outcome of this call."""
+        """Left standing, it costs the next call a look at the queue, so a failure is not the
+        outcome of this call."""
         try:
             await self._memory.change({}, forget=(_QUEUE_FIELD, _TIME_FIELD))
         except StateUnavailable:
@@ -101,7 +111,8 @@ class Uploads:
             try:
                 row = await self._look(queue)
             except ConnectorError as error:
-                # It was taken, so an error would claim too much. Whoever reads next waits for its end.
+                # It was taken, so an error would claim too much. Whoever reads next waits for its
+                # end.
                 self._log.warning("upload_not_followed", queue=queue, reason=error.reason)
                 return None
             if row is None or row.que_status_id in (_WAITING, _RUNNING):
@@ -116,12 +127,20 @@ class Uploads:
 
     async def _is_over(self, pending: _Pending, *, waited: float) -> bool:
         row = await self._look(pending.queue) if pending.queue != _LOST else None
-        age = (self._clock.now() - pending.sent_at).total_seconds() if pending.sent_at is not None else 0.0
+        age = (
+            (self._clock.now() - pending.sent_at).total_seconds()
+            if pending.sent_at is not None
+            else 0.0
+        )
         if row is not None:
             over = row.que_status_id not in (_WAITING, _RUNNING)
         else:
             # Which one is ours cannot be told; when none is left unfinished, ours is not.
-            form = {"fields": fields_of(QueueRow), "que_status_id-in": f"{_WAITING},{_RUNNING}", "limit": "1"}
+            form = {
+                "fields": fields_of(QueueRow),
+                "que_status_id-in": f"{_WAITING},{_RUNNING}",
+                "limit": "1",
+            }
             rows, _ = await self._client.search(_QUEUE, form)
             over = not rows and max(age, waited) >= _GRACE
         if not over and age > _GIVEN_UP.total_seconds():
@@ -130,7 +149,9 @@ class Uploads:
         return over
 
     async def _look(self, queue: str) -> QueueRow | None:
-        rows, _ = await self._client.search(_QUEUE, {"fields": fields_of(QueueRow), "que_id-eq": queue, "limit": "1"})
+        rows, _ = await self._client.search(
+            _QUEUE, {"fields": fields_of(QueueRow), "que_id-eq": queue, "limit": "1"}
+        )
         found = [read_row(QueueRow, row, what="a queue") for row in rows]
         return next((row for row in found if row.que_id == queue), None)
 

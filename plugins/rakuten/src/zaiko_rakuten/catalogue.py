@@ -34,8 +34,8 @@ class Catalogue:
         self._bulk_refused_until = float("-inf")
 
     async def pages(self, cursor: str | None) -> AsyncIterator[ListingPage]:
-        """Every listing. An item holds up to 400 SKUs, so a page of RMS may make several; all but the last of them carry the mark
-        that repeats it."""
+        """Every listing. An item holds up to 400 SKUs, so a page of RMS may make several; all but
+        the last of them carry the mark that repeats it."""
         mark = cursor or FIRST_MARK
         codes: dict[str, str] = {}
         while True:
@@ -45,7 +45,9 @@ class Catalogue:
             ends = not rows or following is None or following == mark
             for first in range(0, max(1, len(listings)), _PAGE):
                 done = first + _PAGE >= len(listings)
-                page = ListingPage(listings[first : first + _PAGE], following if done and following else mark)
+                page = ListingPage(
+                    listings[first : first + _PAGE], following if done and following else mark
+                )
                 if page.listings or not done:
                     yield page
             if ends or following is None:
@@ -53,11 +55,13 @@ class Catalogue:
             mark = following
 
     async def which_exist(self, pairs: Iterable[Pair], *, until: float) -> dict[Pair, bool | None]:
-        """Which of these SKUs exist as items, asked of RMS; None where that could not be found out before `until` (by the monotonic
-        clock). Raises ConnectorError."""
+        """Which of these SKUs exist as items, asked of RMS; None where that could not be found out
+        before `until` (by the monotonic clock). Raises ConnectorError."""
         now = self._clock.monotonic()
         wanted = set(pairs)
-        answer: dict[Pair, bool | None] = {pair: True for pair in wanted if self._seen.get(pair, -_REMEMBERED) > now - _REMEMBERED}
+        answer: dict[Pair, bool | None] = {
+            pair: True for pair in wanted if self._seen.get(pair, -_REMEMBERED) > now - _REMEMBERED
+        }
         by_item: dict[str, set[Pair]] = {}
         for pair in sorted(wanted - answer.keys()):
             by_item.setdefault(pair[0], set()).add(pair)
@@ -70,13 +74,16 @@ class Catalogue:
                 variants = {asked[0]: await self._one(asked[0])}
             for name in asked:
                 known = variants.get(name, frozenset())
-                answer |= {pair: None if known is None else pair[1] in known for pair in by_item[name]}
+                answer |= {
+                    pair: None if known is None else pair[1] in known for pair in by_item[name]
+                }
             names = names[len(asked) :]
         self._seen |= {pair: self._clock.monotonic() for pair, exists in answer.items() if exists}
         return {pair: answer.get(pair) for pair in wanted}
 
     async def _bulk(self, names: Sequence[str]) -> dict[str, frozenset[str] | None] | None:
-        """The variants of these items; missing ones do not exist. None when the shop has not booked 商品一括編集."""
+        """The variants of these items; missing ones do not exist. None when the shop has not booked
+        商品一括編集."""
         if self._clock.monotonic() < self._bulk_refused_until:
             return None
         reply = await self._client.ask(GET_ITEMS, body={"manageNumbers": list(names)})
@@ -86,13 +93,19 @@ class Catalogue:
         fields = Fields(GET_ITEMS.name, reply.document(GET_ITEMS.name))
         if "results" not in fields:
             raise ContractBroken(f"{GET_ITEMS.name} answered without results")
-        return dict(variant_ids(row.get("item", row) if isinstance(row, dict) else row) for row in fields.raw_list("results"))
+        return dict(
+            variant_ids(row.get("item", row) if isinstance(row, dict) else row)
+            for row in fields.raw_list("results")
+        )
 
     async def _one(self, name: str) -> frozenset[str] | None:
-        """The variants of one item, by search; None when too many items have its number as a part of theirs."""
+        """The variants of one item, by search; None when too many items have its number as a part
+        of theirs."""
         mark: str | None = FIRST_MARK
         for _ in range(_SEARCH_PAGES):
-            rows, following = await self._search({"manageNumber": name, "cursorMark": mark or FIRST_MARK})
+            rows, following = await self._search(
+                {"manageNumber": name, "cursorMark": mark or FIRST_MARK}
+            )
             for row in rows:
                 found, variants = variant_ids(row)
                 if found == name:
@@ -126,12 +139,19 @@ class Catalogue:
 
 
 def _mark_duplicates(listings: Sequence[Listing], codes: dict[str, str]) -> list[Listing]:
-    """`listings` with a warning on each whose code another listing carries. `codes` are those seen so far."""
+    """`listings` with a warning on each whose code another listing carries. `codes` are those seen
+    so far."""
     owners = dict(codes)
     twice = set()
     for listing in listings:
-        if listing.sku and owners.setdefault(listing.sku, listing.ref.external_id) != listing.ref.external_id:
+        if (
+            listing.sku
+            and owners.setdefault(listing.sku, listing.ref.external_id) != listing.ref.external_id
+        ):
             twice.add(listing.sku)
     codes |= owners
     duplicate = frozenset({ListingWarning.DUPLICATE_SKU})
-    return [replace(item, warnings=item.warnings | duplicate) if item.sku in twice else item for item in listings]
+    return [
+        replace(item, warnings=item.warnings | duplicate) if item.sku in twice else item
+        for item in listings
+    ]

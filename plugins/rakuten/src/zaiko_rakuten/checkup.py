@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
 
-from zaiko_sdk import ConnectorError, CredentialsRejected, Finding, FindingLevel, Pause, ShopContext, Skip, Stop
+from zaiko_sdk import (
+    ConnectorError,
+    CredentialsRejected,
+    Finding,
+    FindingLevel,
+    Pause,
+    ShopContext,
+    Skip,
+    Stop,
+)
 
 from zaiko_rakuten.catalogue import FIRST_MARK
 from zaiko_rakuten.client import Client, KeyNotLiveYet
@@ -15,16 +24,21 @@ from zaiko_rakuten.stock import Stock
 from zaiko_rakuten.times import JAPAN
 
 WARN_DAYS = 14
-"""Days before its end from which the licence key is warned about. Rakuten mails the shop 7 days before."""
+"""Days before its end from which the licence key is warned about. Rakuten mails the shop 7 days
+before."""
 _NOBODY = ("zaiko-check", "zaiko-check")
 """A SKU that no shop has: reading its stock shows whether stock can be read."""
 _REJECTED = (
-    "RMS does not accept the keys. Check in RMS (WEB APIサービス) that the licence key has not expired and that both keys were "
-    "entered as shown there. A key issued within the last 30 minutes may not work yet: then try again a little later."
+    "RMS does not accept the keys. Check in RMS (WEB APIサービス) that the licence key has not "
+    "expired and that both keys were "
+    "entered as shown there. A key issued within the last 30 minutes may not work yet: then "
+    "try again a little later."
 )
 
 
-async def check_shop(context: ShopContext, client: Client, orders: OrderApi, stock: Stock) -> Sequence[Finding]:
+async def check_shop(
+    context: ShopContext, client: Client, orders: OrderApi, stock: Stock
+) -> Sequence[Finding]:
     """Try everything that a run needs. Raises Retry when RMS could not be asked."""
     now = context.clock.now()
     findings: list[Finding] = []
@@ -39,12 +53,21 @@ async def check_shop(context: ShopContext, client: Client, orders: OrderApi, sto
     async def read_stock() -> object:
         return await stock.numbers([_NOBODY])
 
-    for what, question in (("orders", search_orders), ("items", search_items), ("stock", read_stock)):
+    for what, question in (
+        ("orders", search_orders),
+        ("items", search_items),
+        ("stock", read_stock),
+    ):
         findings += await _asked(what, question)
-    if all(finding.reason == CredentialsRejected.reason for finding in findings) and len(findings) == 3:
+    if (
+        all(finding.reason == CredentialsRejected.reason for finding in findings)
+        and len(findings) == 3
+    ):
         return [Finding(FindingLevel.ERROR, CredentialsRejected.reason, _REJECTED)]
     if not findings:
-        findings.append(Finding(FindingLevel.OK, "CONNECTED", "Orders, items and stock can be read."))
+        findings.append(
+            Finding(FindingLevel.OK, "CONNECTED", "Orders, items and stock can be read.")
+        )
     return [*findings, expiry]
 
 
@@ -64,20 +87,33 @@ async def _licence(client: Client, now: datetime) -> Finding:
         expiry = await client.licence_expiry()
     except (Pause, Skip, Stop) as error:
         return Finding(
-            FindingLevel.WARNING, "LICENSE_KEY_EXPIRY_UNKNOWN", f"the licence key's end could not be read: {error.message}"
+            FindingLevel.WARNING,
+            "LICENSE_KEY_EXPIRY_UNKNOWN",
+            f"the licence key's end could not be read: {error.message}",
         )
     if expiry is None:
-        message = f"RMS does not tell when the licence key ends. Enable {LICENCE_EXPIRY.api} for it, to be warned in time."
+        message = (
+            f"RMS does not tell when the licence key ends. Enable {LICENCE_EXPIRY.api} for it, "
+            "to be warned in time."
+        )
         return Finding(FindingLevel.WARNING, "LICENSE_KEY_EXPIRY_UNKNOWN", message)
     days = (expiry - now) // timedelta(days=1)
     when = expiry.astimezone(JAPAN).strftime("%Y-%m-%d %H:%M:%S")
     if expiry <= now:
-        message = f"The licence key ended on {when} (Japan time). Issue a new one in RMS and enter it here."
+        message = (
+            f"The licence key ended on {when} (Japan time). Issue a new one in RMS and enter it "
+            "here."
+        )
         return Finding(FindingLevel.ERROR, "LICENSE_KEY_EXPIRED", message, expiry.astimezone(UTC))
     message = f"The licence key works until {when} (Japan time): {days} days left."
     if days <= WARN_DAYS:
-        message += " Issue a new one in RMS (WEB APIサービス) and enter it here; it may take 30 minutes until it works."
-        return Finding(FindingLevel.WARNING, "LICENSE_KEY_EXPIRES_SOON", message, expiry.astimezone(UTC))
+        message += (
+            " Issue a new one in RMS (WEB APIサービス) and enter it here; it may take 30 minutes "
+            "until it works."
+        )
+        return Finding(
+            FindingLevel.WARNING, "LICENSE_KEY_EXPIRES_SOON", message, expiry.astimezone(UTC)
+        )
     return Finding(FindingLevel.OK, "LICENSE_KEY_VALID", message, expiry.astimezone(UTC))
 
 

@@ -1,4 +1,5 @@
-"""HTTP to RMS: signed, at the pace of each function's limit, with the short repeats that are safe."""
+"""HTTP to RMS: signed, at the pace of each function's limit, with the short repeats that are
+safe."""
 
 from __future__ import annotations
 
@@ -23,13 +24,20 @@ from zaiko_sdk import (
 
 from zaiko_rakuten.functions import LICENCE_EXPIRY, Function
 from zaiko_rakuten.lane import Lane, lanes_of
-from zaiko_rakuten.refusals import MAINTENANCE_WAIT, is_access_refused, is_down, is_throttled, refusal
+from zaiko_rakuten.refusals import (
+    MAINTENANCE_WAIT,
+    is_access_refused,
+    is_down,
+    is_throttled,
+    refusal,
+)
 from zaiko_rakuten.replies import Reply, problems_in
 from zaiko_rakuten.settings import RakutenSettings
 from zaiko_rakuten.times import moment, served_at
 
 KEY_GRACE = 40 * 60.0
-"""Seconds in which a key that never worked here may still be too new: RMS needs up to 30 minutes to know a new one."""
+"""Seconds in which a key that never worked here may still be too new: RMS needs up to 30 minutes to
+know a new one."""
 _KEY_RETRY = 120.0
 _JUST_NOW = 60.0
 _DELAYS = (1.0, 3.0)
@@ -39,7 +47,8 @@ _REPEATING = 20.0
 _PATIENCE = 10.0
 """The longest wait that is sat out here; the host has the patience for longer ones."""
 _KEY_HELP = (
-    "Check in RMS (WEB APIサービス) that the licence key has not expired and that it and the service secret were entered as "
+    "Check in RMS (WEB APIサービス) that the licence key has not expired and that it and the "
+    "service secret were entered as "
     "shown; enter a new key here when there is one"
 )
 
@@ -52,7 +61,11 @@ class _HiddenUrl(httpx.URL):
     """A URL whose query never shows in a log line or a trace: the licence key travels in it."""
 
     def __str__(self) -> str:
-        return str(httpx.URL(self, query=b"licenseKey=hidden")) if b"licenseKey" in self.query else super().__str__()
+        return (
+            str(httpx.URL(self, query=b"licenseKey=hidden"))
+            if b"licenseKey" in self.query
+            else super().__str__()
+        )
 
     def __repr__(self) -> str:
         return f"URL({str(self)!r})"
@@ -66,7 +79,7 @@ class Client:
         self._http = context.http()
         self._origin, self._lanes = settings.origin, lanes_of(settings, context.clock)
         self._settings, self._key = settings, settings.license_key
-        pair = f"{settings.service_secret.get_secret_value()}:{settings.license_key.get_secret_value()}"
+        pair = f"{settings.service_secret.get_secret_value()}:{settings.license_key.get_secret_value()}"  # noqa: E501
         self._authorization = "ESA " + base64.b64encode(pair.encode()).decode()
         self._opened_at = self.clock.monotonic()
         self._key_worked_at, self._licence_told = float("-inf"), False
@@ -84,7 +97,8 @@ class Client:
         query: Mapping[str, str] | None = None,
         accept: Collection[int] = (),
     ) -> Reply:
-        """A successful reply, or one with a status in `accept`. Raises ConnectorError for any other."""
+        """A successful reply, or one with a status in `accept`. Raises ConnectorError for any
+        other."""
         reply = await self.ask(function, body=body, query=query, accept=accept)
         if reply is None:
             raise await self._access_error(function)
@@ -98,7 +112,8 @@ class Client:
         query: Mapping[str, str] | None = None,
         accept: Collection[int] = (),
     ) -> Reply | None:
-        """Like `call`, but None when RMS refuses access to this function, for a caller that knows another way."""
+        """Like `call`, but None when RMS refuses access to this function, for a caller that knows
+        another way."""
         reply = await self._repeated(function, body, query, accept)
         if is_access_refused(reply):
             return None
@@ -110,7 +125,13 @@ class Client:
             return reply
         if reply.status == 503:
             self._busy_in_a_row += 1
-        raise self._discreet(refusal(reply, function, busy_wait=min(30.0 * 2 ** min(self._busy_in_a_row, 4), MAINTENANCE_WAIT)))
+        raise self._discreet(
+            refusal(
+                reply,
+                function,
+                busy_wait=min(30.0 * 2 ** min(self._busy_in_a_row, 4), MAINTENANCE_WAIT),
+            )
+        )
 
     def _discreet(self, error: ConnectorError) -> ConnectorError:
         """Without the keys, should RMS quote what it was sent."""
@@ -119,7 +140,8 @@ class Client:
         return error
 
     async def licence_expiry(self) -> datetime | None:
-        """When the licence key ends, or None when RMS refuses to say, which it does to a dead key. Raises ConnectorError."""
+        """When the licence key ends, or None when RMS refuses to say, which it does to a dead key.
+        Raises ConnectorError."""
         reply = await self.ask(LICENCE_EXPIRY, query={"licenseKey": self._key.get_secret_value()})
         if reply is None:
             return None
@@ -131,27 +153,38 @@ class Client:
         return expiry
 
     async def _access_error(self, function: Function) -> ConnectorError:
-        """What a refused access means: RMS gives one answer to a dead key and to a function that is not enabled, so the licence
-        API is asked about the key."""
+        """What a refused access means: RMS gives one answer to a dead key and to a function that is
+        not enabled, so the licence API is asked about the key."""
         now = self.clock.monotonic()
-        # The licence API may itself not be enabled: then what another function said a moment ago counts.
+        # The licence API may itself not be enabled: then what another function said a moment ago
+        # counts.
         key_is_good = not self._licence_told and now - self._key_worked_at < _JUST_NOW
         with contextlib.suppress(ConnectorError):
             key_is_good = await self.licence_expiry() is not None or key_is_good
         if key_is_good:
             return PermissionMissing(
-                f"the function {function.name} ({function.api}) is not enabled for the licence key. Enable it in RMS: WEB API"
+                f"the function {function.name} ({function.api}) is not enabled for the "
+                "licence key. Enable it in RMS: WEB API"
                 "サービス > 利用機能編集"
             )
         if self._key_worked_at < self._opened_at and now - self._opened_at < KEY_GRACE:
             return KeyNotLiveYet(
-                "RMS does not accept the keys yet. A new licence key takes up to 30 minutes to work. If this one is older: "
+                (
+                    "RMS does not accept the keys yet. A new licence key takes up to 30 minutes "
+                    "to work. If this one is older: "
+                )
                 + _KEY_HELP,
                 retry_after=_KEY_RETRY,
             )
         return CredentialsRejected(f"RMS does not accept the keys. {_KEY_HELP}")
 
-    async def _repeated(self, function: Function, body: Any, query: Mapping[str, str] | None, accept: Collection[int]) -> Reply:
+    async def _repeated(
+        self,
+        function: Function,
+        body: Any,
+        query: Mapping[str, str] | None,
+        accept: Collection[int],
+    ) -> Reply:
         lane = self._lanes.to(function)
         until = self.clock.monotonic() + _REPEATING
         for delay in _DELAYS:
@@ -166,9 +199,19 @@ class Client:
                 wait = max(1.0, reply.retry_after if reply.retry_after is not None else delay)
                 lane.hold(wait)
                 if wait > _PATIENCE:
-                    raise self._discreet(Throttled(f"RMS limits {function.name}", retry_after=wait, platform_message=reply.words()))
+                    raise self._discreet(
+                        Throttled(
+                            f"RMS limits {function.name}",
+                            retry_after=wait,
+                            platform_message=reply.words(),
+                        )
+                    )
                 self.log.info("throttled", function=function.name, wait=wait)
-            elif not function.writes and (is_down(reply) or reply.is_cut) and reply.status not in accept:
+            elif (
+                not function.writes
+                and (is_down(reply) or reply.is_cut)
+                and reply.status not in accept
+            ):
                 if (reply.retry_after or 0) > _PATIENCE or self.clock.monotonic() > until:
                     return reply
                 await self.clock.sleep(delay if reply.retry_after is None else reply.retry_after)
@@ -176,9 +219,13 @@ class Client:
                 return reply
         return await self._send(lane, function, body, query)
 
-    async def _send(self, lane: Lane, function: Function, body: Any, query: Mapping[str, str] | None) -> Reply:
+    async def _send(
+        self, lane: Lane, function: Function, body: Any, query: Mapping[str, str] | None
+    ) -> Reply:
         headers = {"authorization": self._authorization, "accept": "application/json"}
-        request = self._http.build_request(function.method, self._origin + function.path, params=query, json=body, headers=headers)
+        request = self._http.build_request(
+            function.method, self._origin + function.path, params=query, json=body, headers=headers
+        )
         if body is not None:
             # The order API answers 415 without the charset.
             request.headers["content-type"] = "application/json; charset=utf-8"
@@ -187,13 +234,21 @@ class Client:
             async with lane:
                 response = await self._http.send(request)
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
-            raise PlatformDown(f"could not connect to {self._origin} ({type(error).__name__})") from None
+            raise PlatformDown(
+                f"could not connect to {self._origin} ({type(error).__name__})"
+            ) from None
         except httpx.TimeoutException as error:
-            raise Timeout(f"{function.name} was not answered in time ({type(error).__name__})", sent=None) from None
+            raise Timeout(
+                f"{function.name} was not answered in time ({type(error).__name__})", sent=None
+            ) from None
         except httpx.UnsupportedProtocol:
-            raise SettingsInvalid(f"the origin {self._origin} is not an address that can be called") from None
+            raise SettingsInvalid(
+                f"the origin {self._origin} is not an address that can be called"
+            ) from None
         except httpx.HTTPError as error:
-            raise Timeout(f"the connection broke during {function.name} ({type(error).__name__})", sent=None) from None
+            raise Timeout(
+                f"the connection broke during {function.name} ({type(error).__name__})", sent=None
+            ) from None
         return _reply(response)
 
 

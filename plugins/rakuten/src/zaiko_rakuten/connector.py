@@ -56,7 +56,9 @@ class RakutenConnector(Connector):
     async def read_inventory(self, refs: Sequence[ListingRef]) -> Sequence[InventoryLevel]:
         return await self._stock.read(refs)
 
-    async def set_inventory(self, writes: Sequence[InventoryWrite], key: str) -> Sequence[WriteResult]:
+    async def set_inventory(
+        self, writes: Sequence[InventoryWrite], key: str
+    ) -> Sequence[WriteResult]:
         # RMS has no idempotency keys, so `key` has nowhere to go and no write is ever repeated.
         return await self._writing.write(writes)
 

@@ -1,6 +1,7 @@
 """Reading single values out of what RMS sent, trusting nothing about their types.
 
-Texts that come out of an error name the field and the type, never the value: a row may hold a buyer's data.
+Texts that come out of an error name the field and the type, never the value: a row may hold a
+buyer's data.
 """
 
 from __future__ import annotations
@@ -56,7 +57,8 @@ class Fields:
         return number
 
     def flag(self, name: str) -> bool:
-        """A flag, which is 0 or 1 in orders, true or false in items; off for null or a missing key."""
+        """A flag, which is 0 or 1 in orders, true or false in items; off for null or a missing
+        key."""
         value = self._values.get(name)
         if value is None:
             return False
@@ -104,7 +106,11 @@ class Fields:
     def texts(self, name: str) -> list[str]:
         """The values of a map of texts, in its order; what is not text is left out."""
         value = self._values.get(name)
-        return [text for text in value.values() if isinstance(text, str) and text] if isinstance(value, Mapping) else []
+        return (
+            [text for text in value.values() if isinstance(text, str) and text]
+            if isinstance(value, Mapping)
+            else []
+        )
 
     def _broken(self, name: str, wanted: str, value: Any) -> ContractBroken:
         return ContractBroken(f"{self.what}: {name} should be {wanted}, not {type(value).__name__}")

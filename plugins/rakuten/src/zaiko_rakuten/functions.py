@@ -1,4 +1,5 @@
-"""The functions (機能) of RMS that the connector calls: path, limit, and what a merchant knows them by."""
+"""The functions (機能) of RMS that the connector calls: path, limit, and what a merchant knows them
+by."""
 
 from __future__ import annotations
 
@@ -10,7 +11,7 @@ class Function:
     """One function. `rate` is RMS's own limit in calls a second; `api` is the name under 利用機能編集.
 
     `writes` calls are never repeated after an outcome that is not certain.
-    """
+    """  # noqa: E501
 
     name: str
     method: str
@@ -20,14 +21,42 @@ class Function:
     writes: bool = False
 
 
-# UNCONFIRMED: the rate of the purchased-item API and of the licence API. The order API's 1/s is taken.
-SEARCH_PURCHASES = Function("purchaseItem.searchOrderItem", "POST", "/es/2.0/purchaseItem/searchOrderItem/", 1, "購入商品API")
-GET_PURCHASES = Function("purchaseItem.getOrderItem", "POST", "/es/2.0/purchaseItem/getOrderItem/", 1, "購入商品API")
-SEARCH_ORDERS = Function("order.searchOrder", "POST", "/es/2.0/order/searchOrder/", 1, "楽天ペイ受注API")
+# UNCONFIRMED: the rate of the purchased-item API and of the licence API. The order API's 1/s is
+# taken.
+SEARCH_PURCHASES = Function(
+    "purchaseItem.searchOrderItem",
+    "POST",
+    "/es/2.0/purchaseItem/searchOrderItem/",
+    1,
+    "購入商品API",
+)
+GET_PURCHASES = Function(
+    "purchaseItem.getOrderItem", "POST", "/es/2.0/purchaseItem/getOrderItem/", 1, "購入商品API"
+)
+SEARCH_ORDERS = Function(
+    "order.searchOrder", "POST", "/es/2.0/order/searchOrder/", 1, "楽天ペイ受注API"
+)
 GET_ORDERS = Function("order.getOrder", "POST", "/es/2.0/order/getOrder/", 1, "楽天ペイ受注API")
 SEARCH_ITEMS = Function("items.search", "GET", "/es/2.0/items/search", 5, "商品API 2.0")
-GET_ITEMS = Function("items.bulk.get", "POST", "/es/2.0/items/bulk-get", 1, "商品API 2.0 + 商品一括編集")
+GET_ITEMS = Function(
+    "items.bulk.get", "POST", "/es/2.0/items/bulk-get", 1, "商品API 2.0 + 商品一括編集"
+)
 # 2.0, not 2.1: a 2.1 write erases the lead times that it leaves out.
-GET_STOCK = Function("inventories.bulk.get", "POST", "/es/2.0/inventories/bulk-get", 5, "在庫API 2.0")
-SET_STOCK = Function("inventories.bulk.upsert", "POST", "/es/2.0/inventories/bulk-upsert", 1, "在庫API 2.0", writes=True)
-LICENCE_EXPIRY = Function("licence.expiryDate", "GET", "/es/1.0/license-management/license-key/expiry-date", 1, "ライセンス管理API")
+GET_STOCK = Function(
+    "inventories.bulk.get", "POST", "/es/2.0/inventories/bulk-get", 5, "在庫API 2.0"
+)
+SET_STOCK = Function(
+    "inventories.bulk.upsert",
+    "POST",
+    "/es/2.0/inventories/bulk-upsert",
+    1,
+    "在庫API 2.0",
+    writes=True,
+)
+LICENCE_EXPIRY = Function(
+    "licence.expiryDate",
+    "GET",
+    "/es/1.0/license-management/license-key/expiry-date",
+    1,
+    "ライセンス管理API",
+)

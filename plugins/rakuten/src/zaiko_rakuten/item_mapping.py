@@ -17,8 +17,8 @@ _FLAGS = (
 
 
 def listings_from(row: Any) -> list[Listing]:
-    """The listings of one item; none for an item that was deleted, which search may go on showing with its number only.
-    Raises ContractBroken."""
+    """The listings of one item; none for an item that was deleted, which search may go on showing
+    with its number only. Raises ContractBroken."""
     item = Fields("an item", row)
     manage_number = item.text("manageNumber").lower()
     if not manage_number:
@@ -37,7 +37,9 @@ def listings_from(row: Any) -> list[Listing]:
             sku=_code(item, variant, only_one=len(variants) == 1),
             barcode=_barcode(variant),
             group_id=manage_number,
-            warnings=frozenset(warnings | {warning for name, warning in _FLAGS if variant.flag(name)}),
+            warnings=frozenset(
+                warnings | {warning for name, warning in _FLAGS if variant.flag(name)}
+            ),
         )
         for variant_id, variant in variants
     ]
@@ -46,14 +48,18 @@ def listings_from(row: Any) -> list[Listing]:
 def variant_ids(row: Any) -> tuple[str, frozenset[str]]:
     """The manage number of an item, lowered, and its variants. Raises ContractBroken."""
     item = Fields("an item", row)
-    return item.text("manageNumber").lower(), frozenset(variant_id for variant_id, _ in item.members("variants"))
+    return item.text("manageNumber").lower(), frozenset(
+        variant_id for variant_id, _ in item.members("variants")
+    )
 
 
 def _code(item: Fields, variant: Fields, *, only_one: bool) -> str:
-    """What vendors take for the product code: システム連携用SKU番号, else 商品番号, else 商品管理番号. The last two name an item,
-    so they name a SKU only where the item has one."""
+    """What vendors take for the product code: システム連携用SKU番号, else 商品番号, else 商品管理番号. The last two
+    name an item, so they name a SKU only where the item has one."""  # noqa: E501
     code = variant.text("merchantDefinedSkuId")
-    return code or ((item.text("itemNumber") or item.text("manageNumber").lower()) if only_one else "")
+    return code or (
+        (item.text("itemNumber") or item.text("manageNumber").lower()) if only_one else ""
+    )
 
 
 def _barcode(variant: Fields) -> str:
@@ -62,4 +68,6 @@ def _barcode(variant: Fields) -> str:
 
 
 def _title(item: Fields, variant: Fields) -> str:
-    return " / ".join(part for part in (item.text("title"), *variant.texts("selectorValues")) if part)
+    return " / ".join(
+        part for part in (item.text("title"), *variant.texts("selectorValues")) if part
+    )

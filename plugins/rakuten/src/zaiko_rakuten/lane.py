@@ -1,7 +1,7 @@
 """Keeping to the limit of each function: calls a second, counted by RMS when they arrive.
 
-All connectors of a shop in this process share the lanes of its key: the host opens one of its own for each check and each
-reading of the catalogue.
+All connectors of a shop in this process share the lanes of its key: the host opens one of its own
+for each check and each reading of the catalogue.
 """
 
 from __future__ import annotations
@@ -18,15 +18,16 @@ from zaiko_rakuten.functions import Function
 from zaiko_rakuten.settings import RakutenSettings
 
 _SPREAD = 0.75
-"""How evenly calls are spread, 1 being evenly. Less lets a lane make up for calls that left late; the limit holds all the same."""
+"""How evenly calls are spread, 1 being evenly. Less lets a lane make up for calls that left late;
+the limit holds all the same."""
 
 
 class Lane:
-    """The way to one function: one call in flight (UNCONFIRMED whether RMS takes more), spread out, and never more than `rate`
-    calls in any second; `share` of that is used.
+    """The way to one function: one call in flight (UNCONFIRMED whether RMS takes more), spread out,
+    and never more than `rate` calls in any second; `share` of that is used.
 
-    `async with lane:` around a call waits for its turn. What counts is when a call arrives: one that took longer than usual may
-    have arrived late, so it counts from as much later.
+    `async with lane:` around a call waits for its turn. What counts is when a call arrives: one
+    that took longer than usual may have arrived late, so it counts from as much later.
     """
 
     def __init__(self, clock: Clock, rate: float, share: float) -> None:
@@ -46,7 +47,12 @@ class Lane:
         self._sent = self._clock.monotonic()
         return self
 
-    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         took = self._clock.monotonic() - self._sent
         self._arrived.append(self._sent + took - min(took, self._usual or 0.0))
         self._usual = took if self._usual is None else min(self._usual * 1.05, took)

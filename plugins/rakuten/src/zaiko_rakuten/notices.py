@@ -1,4 +1,5 @@
-"""システムイベント通知: the XML that Rakuten posts to who has a contract for it (fact sheet §5.4). Hints to poll, never data."""
+"""システムイベント通知: the XML that Rakuten posts to who has a contract for it (fact sheet §5.4). Hints to
+poll, never data."""  # noqa: E501
 
 from __future__ import annotations
 
@@ -13,15 +14,18 @@ from zaiko_sdk import CredentialsRejected, WebhookHint
 
 _ORDER = re.compile(r"\d{1,10}-\d{8}-\d{8,10}")
 _EVENTS = {("4000", "1100"): "order_edited", ("5000", "1100"): "order_authorised"}
-"""(serviceId, functionId) of a notifyModel: the buyer's edit or cancel, and the result of an authorisation."""
+"""(serviceId, functionId) of a notifyModel: the buyer's edit or cancel, and the result of an
+authorisation."""
 _LARGEST = 1_000_000
 
 
 def hint_of(auth_key: SecretStr | None, body: bytes) -> WebhookHint | None:
-    """See Connector.parse_webhook. Rakuten signs nothing: the key that was agreed on stands in the body (`authKey`)."""
+    """See Connector.parse_webhook. Rakuten signs nothing: the key that was agreed on stands in the
+    body (`authKey`)."""
     if auth_key is None:
         raise CredentialsRejected(
-            "No authKey is set, so no notification of Rakuten can be verified; enter it as `notice_auth_key`."
+            "No authKey is set, so no notification of Rakuten can be verified; enter it as "
+            "`notice_auth_key`."
         )
     root = _root(body)
     sent = _text(root, "authKey").encode("utf-8", "replace")
@@ -33,7 +37,8 @@ def hint_of(auth_key: SecretStr | None, body: bytes) -> WebhookHint | None:
         topic = "order_placed"
     if not topic:
         return None
-    # There is no id of the delivery; the same body is the same event, because each order has its seqId in it.
+    # There is no id of the delivery; the same body is the same event, because each order has its
+    # seqId in it.
     return WebhookHint(hashlib.sha256(body).hexdigest(), topic, orders)
 
 
@@ -50,12 +55,16 @@ def _root(body: bytes) -> ElementTree.Element:
 def _orders(root: ElementTree.Element) -> Iterator[str]:
     for element in root.iter():
         name = _name(element)
-        if (name == "orderNumber" or name.startswith("value")) and _ORDER.fullmatch((element.text or "").strip()):
+        if (name == "orderNumber" or name.startswith("value")) and _ORDER.fullmatch(
+            (element.text or "").strip()
+        ):
             yield (element.text or "").strip()
 
 
 def _text(root: ElementTree.Element, name: str) -> str:
-    return next(((element.text or "").strip() for element in root.iter() if _name(element) == name), "")
+    return next(
+        ((element.text or "").strip() for element in root.iter() if _name(element) == name), ""
+    )
 
 
 def _name(element: ElementTree.Element) -> str:

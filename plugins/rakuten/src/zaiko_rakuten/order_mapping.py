@@ -1,4 +1,5 @@
-"""From an order of RMS to zaiko's. Pure; of a row only what stock needs is looked at, never the buyer."""
+"""From an order of RMS to zaiko's. Pure; of a row only what stock needs is looked at, never the
+buyer."""
 
 from __future__ import annotations
 
@@ -10,7 +11,13 @@ from zaiko_sdk import ContractBroken, Order, OrderLine, OrderState
 
 from zaiko_rakuten.fields import Fields
 
-HOLDING = {100: "注文確認待ち", 200: "楽天処理中", 300: "発送待ち", 400: "変更確定待ち", 800: "キャンセル確定待ち"}
+HOLDING = {
+    100: "注文確認待ち",
+    200: "楽天処理中",
+    300: "発送待ち",
+    400: "変更確定待ち",
+    800: "キャンセル確定待ち",
+}
 SHIPPED = {500: "発送済", 600: "支払手続き中", 700: "支払手続き済"}
 CANCELLED = {900: "キャンセル確定"}
 STATES = HOLDING | SHIPPED | CANCELLED
@@ -29,8 +36,8 @@ def order_number(row: Any) -> str:
 
 
 def order_from(row: Any, *, read_at: datetime) -> Order:
-    """One order, whole. Raises ContractBroken when a line cannot be told: an order with fewer lines than it has would give back
-    stock that is sold."""
+    """One order, whole. Raises ContractBroken when a line cannot be told: an order with fewer lines
+    than it has would give back stock that is sold."""
     number = order_number(row)
     if not number:
         raise ContractBroken("an order without an orderNumber")
@@ -42,11 +49,21 @@ def order_from(row: Any, *, read_at: datetime) -> Order:
     return Order(
         external_id=number,
         number=number,
-        state=OrderState.SHIPPED if shipped else OrderState.CANCELLED if progress in CANCELLED else OrderState.OPEN,
+        state=OrderState.SHIPPED
+        if shipped
+        else OrderState.CANCELLED
+        if progress in CANCELLED
+        else OrderState.OPEN,
         placed_at=fields.moment("orderDatetime") or read_at,
-        lines=_unique(line for package in fields.each("PackageModelList") for line in _lines(package, shipped=shipped)),
+        lines=_unique(
+            line
+            for package in fields.each("PackageModelList")
+            for line in _lines(package, shipped=shipped)
+        ),
         paid=True if progress == 700 else None,
-        platform_state=" ".join(part for part in (str(progress or ""), STATES.get(progress or 0, "")) if part),
+        platform_state=" ".join(
+            part for part in (str(progress or ""), STATES.get(progress or 0, "")) if part
+        ),
         state_known=progress in STATES,
     )
 
@@ -54,26 +71,32 @@ def order_from(row: Any, *, read_at: datetime) -> Order:
 def _lines(package: Fields, *, shipped: bool) -> Iterator[OrderLine]:
     package_deleted = package.flag("packageDeleteFlag")
     for item in package.each("ItemModelList"):
-        # Lines that Rakuten does not count (inventoryType 0) are kept: the goods leave the warehouse all the same.
+        # Lines that Rakuten does not count (inventoryType 0) are kept: the goods leave the
+        # warehouse all the same.
         units = item.units("units")
-        # UNCONFIRMED: answers have been seen with 0 only; a line that is flagged counts as zero units.
+        # UNCONFIRMED: answers have been seen with 0 only; a line that is flagged counts as zero
+        # units.
         cancelled = units if package_deleted or item.flag("deleteItemFlag") else 0
         skus = list(item.each("SkuModelList")) or [Fields(f"{item.what}.SkuModelList[]", {})]
         manage_number = item.text("manageNumber")
         own = item.text("itemDetailId") or f"{package.text('basketId')}/{manage_number}"
         for sku in skus:
             variant = sku.text("variantId")
-            # UNCONFIRMED: more than one SKU in a line has not been seen; each would be sold `units` times.
+            # UNCONFIRMED: more than one SKU in a line has not been seen; each would be sold `units`
+            # times.
             name = own if len(skus) == 1 else f"{own}/{variant}"
             yield OrderLine(
                 external_id=name,
-                # Orders from before the shop's move to SKUs have no variantId: nobody can say which listing was sold.
+                # Orders from before the shop's move to SKUs have no variantId: nobody can say which
+                # listing was sold.
                 listing=listing_id(manage_number, variant) if manage_number and variant else None,
                 ordered=units,
                 cancelled=cancelled,
                 fulfilled=units - cancelled if shipped else 0,
                 sku=sku.text("merchantDefinedSkuId") or item.text("itemNumber") or manage_number,
-                title=" ".join(part for part in (item.text("itemName"), sku.text("skuInfo")) if part),
+                title=" ".join(
+                    part for part in (item.text("itemName"), sku.text("skuInfo")) if part
+                ),
             )
 
 
@@ -88,4 +111,6 @@ def _unique(lines: Iterator[OrderLine]) -> list[OrderLine]:
 
 
 def _renamed(line: OrderLine, name: str) -> OrderLine:
-    return OrderLine(name, line.listing, line.ordered, line.cancelled, line.fulfilled, line.sku, line.title)
+    return OrderLine(
+        name, line.listing, line.ordered, line.cancelled, line.fulfilled, line.sku, line.title
+    )

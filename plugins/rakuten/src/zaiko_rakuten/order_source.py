@@ -1,4 +1,5 @@
-"""The two order APIs of RMS, which answer alike: the purchased-item API without buyer data, and the order API with it."""
+"""The two order APIs of RMS, which answer alike: the purchased-item API without buyer data, and the
+order API with it."""
 
 from __future__ import annotations
 
@@ -11,7 +12,13 @@ from zaiko_sdk import ContractBroken, ShopContext
 
 from zaiko_rakuten.client import Client
 from zaiko_rakuten.fields import Fields
-from zaiko_rakuten.functions import GET_ORDERS, GET_PURCHASES, SEARCH_ORDERS, SEARCH_PURCHASES, Function
+from zaiko_rakuten.functions import (
+    GET_ORDERS,
+    GET_PURCHASES,
+    SEARCH_ORDERS,
+    SEARCH_PURCHASES,
+    Function,
+)
 from zaiko_rakuten.order_mapping import STATES, order_number
 from zaiko_rakuten.replies import Reply
 from zaiko_rakuten.settings import OrderSource, RakutenSettings
@@ -53,7 +60,8 @@ _ORDERS = _Api(SEARCH_ORDERS, GET_ORDERS, versioned=True)
 
 
 class OrderApi:
-    """Searches and gets orders by the API that the settings name; with `auto` by the first that the key is enabled for."""
+    """Searches and gets orders by the API that the settings name; with `auto` by the first that the
+    key is enabled for."""
 
     def __init__(self, context: ShopContext, client: Client, settings: RakutenSettings) -> None:
         self._clock, self._log, self._client = context.clock, context.log, client
@@ -61,7 +69,8 @@ class OrderApi:
         self._purchases_refused_until = float("-inf")
 
     async def search(self, window: Window, page: int) -> NumberPage:
-        """The numbers of the orders placed in `window`, oldest first, one page. Raises ConnectorError."""
+        """The numbers of the orders placed in `window`, oldest first, one page. Raises
+        ConnectorError."""
         body = {
             "dateType": 1,
             "startDatetime": order_time(window.start),
@@ -87,10 +96,12 @@ class OrderApi:
         return NumberPage(numbers, total, pagination.whole("totalPages") or 1, reply.served_at)
 
     async def get(self, numbers: Sequence[str]) -> list[Any]:
-        """The rows of these orders (at most 100) as RMS sent them, in any order; unknown numbers are missing."""
+        """The rows of these orders (at most 100) as RMS sent them, in any order; unknown numbers
+        are missing."""
         rows, refused = await self._get(numbers)
         if refused:
-            # UNCONFIRMED: unknown numbers are most plausibly left out. Should RMS refuse the whole call for them, it names them.
+            # UNCONFIRMED: unknown numbers are most plausibly left out. Should RMS refuse the whole
+            # call for them, it names them.
             rest = [number for number in numbers if number not in refused]
             rows = (await self._get(rest))[0] if rest else []
         return rows
@@ -100,11 +111,14 @@ class OrderApi:
         if reply.status == 400:
             refused = {problem.order for problem in reply.problems} & set(numbers)
             if not refused:
-                raise ContractBroken(f"{api.get.name} was answered with status 400", platform_message=reply.words())
+                raise ContractBroken(
+                    f"{api.get.name} was answered with status 400", platform_message=reply.words()
+                )
             return [], refused
         fields = Fields(api.get.name, reply.document(api.get.name))
         if "OrderModelList" not in fields and numbers:
-            # An empty list is an answer, no list is not: every order that was asked for would be taken for vanished.
+            # An empty list is an answer, no list is not: every order that was asked for would be
+            # taken for vanished.
             raise ContractBroken(f"{api.get.name} answered without OrderModelList")
         asked = set(numbers)
         rows = []
@@ -115,7 +129,9 @@ class OrderApi:
                 self._log.error("order_without_number", function=api.get.name)
         return rows, set()
 
-    async def _ask(self, what: str, body: dict[str, Any], accept: Sequence[int] = ()) -> tuple[Reply, _Api]:
+    async def _ask(
+        self, what: str, body: dict[str, Any], accept: Sequence[int] = ()
+    ) -> tuple[Reply, _Api]:
         apis = self._apis()
         for api in apis:
             function = api.search if what == "search" else api.get
@@ -135,6 +151,9 @@ class OrderApi:
     def _apis(self) -> list[_Api]:
         if self._setting is OrderSource.PURCHASED_ITEMS:
             return [_PURCHASES]
-        if self._setting is OrderSource.ORDERS or self._clock.monotonic() < self._purchases_refused_until:
+        if (
+            self._setting is OrderSource.ORDERS
+            or self._clock.monotonic() < self._purchases_refused_until
+        ):
             return [_ORDERS]
         return [_PURCHASES, _ORDERS]

@@ -1,4 +1,5 @@
-"""Following the orders of a shop by the time at which they were placed: RMS knows no other "since"."""
+"""Following the orders of a shop by the time at which they were placed: RMS knows no other
+"since"."""
 
 from __future__ import annotations
 
@@ -15,10 +16,12 @@ from zaiko_rakuten.settings import RakutenSettings
 from zaiko_rakuten.times import moment
 
 ORDER_VISIBILITY = timedelta(minutes=3)
-"""UNCONFIRMED how late a search finds an order after the number fell; taken as seconds, with room for a busy sale."""
+"""UNCONFIRMED how late a search finds an order after the number fell; taken as seconds, with room
+for a busy sale."""
 _WINDOW, _HISTORY = timedelta(days=63) - timedelta(minutes=1), timedelta(days=729, hours=20)
 _AHEAD = timedelta(hours=12)
-"""How far a search reaches into the future, in case our clock is behind that of RMS, by hours where nobody looks after it."""
+"""How far a search reaches into the future, in case our clock is behind that of RMS, by hours where
+nobody looks after it."""
 _SMALLEST = timedelta(minutes=1)
 _GIVE_UP_MISSING = timedelta(hours=24)
 
@@ -47,12 +50,16 @@ class Orders:
         read_at = self._clock.now()
         orders = []
         for first in range(0, len(numbers), GET_AT_MOST):
-            orders += [self._order(row, read_at) for row in await self._api.get(numbers[first : first + GET_AT_MOST])]
+            orders += [
+                self._order(row, read_at)
+                for row in await self._api.get(numbers[first : first + GET_AT_MOST])
+            ]
         return orders
 
     async def changed(self, cursor: str | None) -> AsyncIterator[OrderPage]:
-        """Every order placed since `cursor`, oldest first. The cursor is the time up to which orders were searched; within a window
-        it follows the orders, as long as RMS sorts them as asked."""
+        """Every order placed since `cursor`, oldest first. The cursor is the time up to which
+        orders were searched; within a window it follows the orders, as long as RMS sorts them as
+        asked."""
         now = self._clock.now()
         since = self._since(cursor, now)
         pending: OrderPage | None = None
@@ -72,29 +79,40 @@ class Orders:
                 else:
                     searched = reached
                 reached = max(reached, searched)
-                pending = replace(page, cursor=_cursor(reached), complete_until=reached - ORDER_VISIBILITY)
+                pending = replace(
+                    page, cursor=_cursor(reached), complete_until=reached - ORDER_VISIBILITY
+                )
         assert pending is not None
         yield pending
         self._forget(now)
-        late_ones = [number for number, missed_at in self._missing.items() if missed_at < now][:GET_AT_MOST]
+        late_ones = [number for number, missed_at in self._missing.items() if missed_at < now][
+            :GET_AT_MOST
+        ]
         if late_ones:
             late = await self._page(late_ones, missing_too=True)
             if late.orders:
                 yield replace(late, cursor=pending.cursor, complete_until=pending.complete_until)
 
     async def _numbers(self, window: Window) -> AsyncIterator[_Numbers]:
-        """The numbers in a window, a hundred at a time; a window with more than RMS can page through is halved."""
+        """The numbers in a window, a hundred at a time; a window with more than RMS can page
+        through is halved."""
         windows = [window]
         while windows:
             part = windows.pop()
             found = await self._api.search(part, 1)
             if found.total > SPLIT_AT and part.end - part.start > _SMALLEST:
                 middle = (part.start + (part.end - part.start) / 2).replace(microsecond=0)
-                # Both ends of a search are included; an order in the second between would be missed otherwise.
+                # Both ends of a search are included; an order in the second between would be missed
+                # otherwise.
                 windows += [Window(middle, part.end), Window(part.start, middle)]
                 continue
             if found.total > CEILING:
-                self._log.error("orders_beyond_reach", total=found.total, start=str(part.start), end=str(part.end))
+                self._log.error(
+                    "orders_beyond_reach",
+                    total=found.total,
+                    start=str(part.start),
+                    end=str(part.end),
+                )
             seen: set[str] = set()
             page = 1
             while True:
@@ -102,7 +120,9 @@ class Orders:
                 seen.update(numbers)
                 more = page < min(found.pages, CEILING // SEARCH_PAGE) and bool(found.numbers)
                 for chunk, ends_page in _chunks(numbers):
-                    yield _Numbers(chunk, part, found.served_at, ends_page and not more and not windows)
+                    yield _Numbers(
+                        chunk, part, found.served_at, ends_page and not more and not windows
+                    )
                 if not more:
                     break
                 page += 1
@@ -119,7 +139,8 @@ class Orders:
                 orders.append(self._order(by_number[number], read_at))
         missing = [number for number in numbers if number not in by_number]
         if missing and not missing_too:
-            # Asked for again with every fetch: a search that is ahead of the orders must not lose one.
+            # Asked for again with every fetch: a search that is ahead of the orders must not lose
+            # one.
             self._log.warning("orders_not_returned", orders=missing[:20], count=len(missing))
             for number in missing:
                 self._missing.setdefault(number, read_at)
@@ -155,9 +176,13 @@ def _windows(start: datetime, end: datetime) -> list[Window]:
 
 
 def _chunks(numbers: Sequence[str]) -> list[tuple[Sequence[str], bool]]:
-    """A hundred numbers at a time, each with whether it is the last; one empty chunk for a search without hits."""
+    """A hundred numbers at a time, each with whether it is the last; one empty chunk for a search
+    without hits."""
     firsts = range(0, max(1, len(numbers)), GET_AT_MOST)
-    return [(numbers[first : first + GET_AT_MOST], first + GET_AT_MOST >= len(numbers)) for first in firsts]
+    return [
+        (numbers[first : first + GET_AT_MOST], first + GET_AT_MOST >= len(numbers))
+        for first in firsts
+    ]
 
 
 def _cursor(reached: datetime) -> str:

@@ -35,7 +35,10 @@ RAKUTEN = ConnectorType(
         order_visibility=ORDER_VISIBILITY,
     ),
     webhook_reply=WebhookReply(
-        b'<?xml version="1.0" encoding="UTF-8"?><responseModel><resultCode>N-000-000</resultCode></responseModel>',
+        (
+            b'<?xml version="1.0" '
+            b'encoding="UTF-8"?><responseModel><resultCode>N-000-000</resultCode></responseModel>'
+        ),
         "text/xml; charset=utf-8",
     ),
 )

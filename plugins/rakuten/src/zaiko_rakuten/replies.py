@@ -1,9 +1,10 @@
-"""What RMS answered, and the problems in it. RMS has three shapes of an error (and any text in front of them):
+"""What RMS answered, and the problems in it. RMS has three shapes of an error (and any text in
+front of them):
 
 {"errors":[{"code","message","metadata":{"propertyPath"}}]}              items, stock, the gateway
 {"MessageModelList":[{"messageType","messageCode","message"}], ...}      order APIs, also with status 200
 {"Results":{"errorCode","message"}}                                      the older gateway of the order API
-"""
+"""  # noqa: E501
 
 from __future__ import annotations
 
@@ -22,7 +23,8 @@ _UNREADABLE = object()
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One error in a reply. `entry` is the index of the row that it is about, `order` the order number, where RMS says so."""
+    """One error in a reply. `entry` is the index of the row that it is about, `order` the order
+    number, where RMS says so."""
 
     code: str
     message: str = ""
@@ -35,7 +37,8 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A whole reply. `retry_after` in seconds and `served_at` by the platform's clock, where its headers tell."""
+    """A whole reply. `retry_after` in seconds and `served_at` by the platform's clock, where its
+    headers tell."""
 
     status: int
     body: bytes
@@ -62,7 +65,8 @@ class Reply:
         return value
 
     def words(self) -> str:
-        """The platform's own words of what is wrong, for a person: its messages, or the first 200 characters of the text."""
+        """The platform's own words of what is wrong, for a person: its messages, or the first 200
+        characters of the text."""
         if self.problems:
             return "; ".join(str(problem) for problem in self.problems[:5])
         if 200 <= self.status < 300:
@@ -87,14 +91,22 @@ def _gateway(value: Mapping[str, Any]) -> Iterator[Problem]:
             metadata = error.get("metadata")
             path = metadata.get("propertyPath") if isinstance(metadata, Mapping) else None
             found = _ENTRY.search(path) if isinstance(path, str) else None
-            yield Problem(_word(error, "code"), _word(error, "message"), int(found.group(1)) if found else None)
+            yield Problem(
+                _word(error, "code"),
+                _word(error, "message"),
+                int(found.group(1)) if found else None,
+            )
 
 
 def _messages(value: Mapping[str, Any]) -> Iterator[Problem]:
     messages = value.get("MessageModelList")
     for message in messages if isinstance(messages, list) else []:
         if isinstance(message, Mapping) and message.get("messageType") == "ERROR":
-            yield Problem(_word(message, "messageCode"), _word(message, "message"), order=_word(message, "orderNumber"))
+            yield Problem(
+                _word(message, "messageCode"),
+                _word(message, "message"),
+                order=_word(message, "orderNumber"),
+            )
 
 
 def _old_gateway(value: Mapping[str, Any]) -> Iterator[Problem]:

@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from zaiko_sdk import ContractBroken, InventoryLevel, ItemRefused, ListingGone, ListingRef, ShopContext
+from zaiko_sdk import (
+    ContractBroken,
+    InventoryLevel,
+    ItemRefused,
+    ListingGone,
+    ListingRef,
+    ShopContext,
+)
 
 from zaiko_rakuten.catalogue import Pair
 from zaiko_rakuten.client import Client
@@ -19,12 +26,18 @@ READ_AT_MOST = 1000
 def pair_of(external_id: str) -> Pair | None:
     """The SKU behind a listing's id, or None when it is not one of ours."""
     manage_number, slash, variant_id = external_id.partition("/")
-    return (manage_number, variant_id) if manage_number and slash and variant_id and "/" not in variant_id else None
+    return (
+        (manage_number, variant_id)
+        if manage_number and slash and variant_id and "/" not in variant_id
+        else None
+    )
 
 
 def not_ours(external_id: str) -> ListingGone:
     """What is wrong with a ref that `pair_of` does not know."""
-    return ListingGone(f"{external_id!r:.80} is not a listing of a Rakuten shop (商品管理番号/SKU管理番号)")
+    return ListingGone(
+        f"{external_id!r:.80} is not a listing of a Rakuten shop (商品管理番号/SKU管理番号)"
+    )
 
 
 class Stock:
@@ -41,19 +54,24 @@ class Stock:
         return [_level(external_id, pair, shown) for external_id, pair in pairs.items()]
 
     async def numbers(self, pairs: Sequence[Pair]) -> dict[Pair, int | None]:
-        """What RMS shows for these SKUs (no duplicates): those without stock data are missing, None stands for a number that cannot
-        be read. Raises ConnectorError."""
+        """What RMS shows for these SKUs (no duplicates): those without stock data are missing, None
+        stands for a number that cannot be read. Raises ConnectorError."""
         shown: dict[Pair, int | None] = {}
         for first in range(0, len(pairs), READ_AT_MOST):
             shown |= await self._read(pairs[first : first + READ_AT_MOST])
         return shown
 
     async def _read(self, pairs: Sequence[Pair]) -> dict[Pair, int | None]:
-        body = {"inventories": [{"manageNumber": manage, "variantId": variant} for manage, variant in pairs]}
+        body = {
+            "inventories": [
+                {"manageNumber": manage, "variantId": variant} for manage, variant in pairs
+            ]
+        }
         reply = await self._client.call(GET_STOCK, body=body)
         fields = Fields(GET_STOCK.name, reply.document(GET_STOCK.name))
         if "inventories" not in fields:
-            # An empty list is an answer, no list is not: every number would be taken for never registered.
+            # An empty list is an answer, no list is not: every number would be taken for never
+            # registered.
             raise ContractBroken(f"{GET_STOCK.name} answered without inventories")
         asked, strange = set(pairs), 0
         shown: dict[Pair, int | None] = {}
@@ -64,8 +82,11 @@ class Stock:
             elif shown.setdefault(pair, quantity) != quantity:
                 shown[pair] = None
         if strange and len(shown) < len(asked):
-            # A SKU whose row was not understood would look as if it were never registered, and be registered anew.
-            raise ContractBroken(f"{GET_STOCK.name} told {strange} rows that are not of the SKUs asked for")
+            # A SKU whose row was not understood would look as if it were never registered, and be
+            # registered anew.
+            raise ContractBroken(
+                f"{GET_STOCK.name} told {strange} rows that are not of the SKUs asked for"
+            )
         return shown
 
     def _row(self, row: Any) -> tuple[Pair | None, int | None]:
@@ -78,7 +99,9 @@ class Stock:
         try:
             return pair, fields.units("quantity")
         except ContractBroken as error:
-            self._log.error("stock_row_unreadable", listing=listing_id(*pair), problem=error.message)
+            self._log.error(
+                "stock_row_unreadable", listing=listing_id(*pair), problem=error.message
+            )
             return pair, None
 
 
@@ -86,5 +109,9 @@ def _level(external_id: str, pair: Pair | None, shown: Mapping[Pair, int | None]
     if pair is None:
         return InventoryLevel(external_id, None, not_ours(external_id))
     if pair in shown and shown[pair] is None:
-        return InventoryLevel(external_id, None, ItemRefused(f"RMS told a stock number for {external_id} that cannot be read"))
+        return InventoryLevel(
+            external_id,
+            None,
+            ItemRefused(f"RMS told a stock number for {external_id} that cannot be read"),
+        )
     return InventoryLevel(external_id, shown.get(pair))

@@ -1,4 +1,5 @@
-"""Times as RMS writes and takes them. The order APIs know one form only, `2026-11-23T09:05:07+0900`."""
+"""Times as RMS writes and takes them. The order APIs know one form only,
+`2026-11-23T09:05:07+0900`."""
 
 from __future__ import annotations
 
@@ -19,7 +20,8 @@ def served_at(value: Any) -> datetime | None:
 
 
 def order_time(value: datetime) -> str:
-    """A bound of an order search: whole seconds, Japan time, an offset without a colon; RMS refuses any other form."""
+    """A bound of an order search: whole seconds, Japan time, an offset without a colon; RMS refuses
+    any other form."""
     return value.astimezone(JAPAN).strftime("%Y-%m-%dT%H:%M:%S%z")
 
 

@@ -1,8 +1,8 @@
-"""Changing the numbers that the shop shows: relative changes by inventories.bulk.upsert, which RMS takes or refuses without
-saying clearly how much of a refused call it did (UNCONFIRMED: nothing).
+"""Changing the numbers that the shop shows: relative changes by inventories.bulk.upsert, which RMS
+takes or refuses without saying clearly how much of a refused call it did (UNCONFIRMED: nothing).
 
-RMS has no idempotency keys, so no call is repeated whose outcome is not certain. After a refused call all its SKUs are read
-back, and only entries that are seen to be untouched are sent again.
+RMS has no idempotency keys, so no call is repeated whose outcome is not certain. After a refused
+call all its SKUs are read back, and only entries that are seen to be untouched are sent again.
 """
 
 from __future__ import annotations
@@ -32,7 +32,8 @@ from zaiko_rakuten.stock import Stock, not_ours, pair_of
 WRITE_AT_MOST, MAX_QUANTITY = 400, 99_999
 OUT_OF_RANGE, NO_STOCK_DATA, TOO_MANY_SKUS = "IE0117", "IE0500", "IE0121"
 _OF_THE_CALL = frozenset({NOT_MIGRATED, READ_ONLY, "GE0007", "GE0011", "IE1101", "IE1102"})
-"""Codes that speak of the call as a whole, so that nothing of it was applied and no entry is to blame."""
+"""Codes that speak of the call as a whole, so that nothing of it was applied and no entry is to
+blame."""
 _CHECK_TIME, _WRITE_TIME = 20.0, 30.0
 """Seconds for finding out which new SKUs exist, and for the whole of one call."""
 _CONFLICT_WAIT, _CONFLICTS = 1.0, 2
@@ -40,7 +41,8 @@ _CONFLICT_WAIT, _CONFLICTS = 1.0, 2
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
-    """A row of a call. `expected` None: the first registration, ABSOLUTE; else RELATIVE by `change`."""
+    """A row of a call. `expected` None: the first registration, ABSOLUTE; else RELATIVE by
+    `change`."""
 
     external_id: str
     pair: Pair
@@ -50,18 +52,30 @@ class _Entry:
     def body(self) -> dict[str, object]:
         """The row as RMS takes it."""
         mode = "ABSOLUTE" if self.expected is None else "RELATIVE"
-        return {"manageNumber": self.pair[0], "variantId": self.pair[1], "mode": mode, "quantity": self.change}
+        return {
+            "manageNumber": self.pair[0],
+            "variantId": self.pair[1],
+            "mode": mode,
+            "quantity": self.change,
+        }
 
 
 class Writing:
     """Writes to one shop."""
 
-    def __init__(self, context: ShopContext, client: Client, stock: Stock, catalogue: Catalogue) -> None:
-        self._context, self._client, self._stock, self._catalogue = context, client, stock, catalogue
+    def __init__(
+        self, context: ShopContext, client: Client, stock: Stock, catalogue: Catalogue
+    ) -> None:
+        self._context, self._client, self._stock, self._catalogue = (
+            context,
+            client,
+            stock,
+            catalogue,
+        )
 
     async def write(self, writes: Sequence[InventoryWrite]) -> list[WriteResult]:
-        """One result per write. Raises only when nothing of `writes` was applied, or Timeout(sent=None) when nothing is known of
-        any that was sent."""
+        """One result per write. Raises only when nothing of `writes` was applied, or
+        Timeout(sent=None) when nothing is known of any that was sent."""
         call = _Call(self._context, self._client, self._stock, self._catalogue)
         await call.run(writes)
         return [call.results[write.ref.external_id] for write in writes]
@@ -70,12 +84,15 @@ class Writing:
 class _Call:
     """One `set_inventory`."""
 
-    def __init__(self, context: ShopContext, client: Client, stock: Stock, catalogue: Catalogue) -> None:
+    def __init__(
+        self, context: ShopContext, client: Client, stock: Stock, catalogue: Catalogue
+    ) -> None:
         self._clock, self._log = context.clock, context.log
         self._client, self._stock, self._catalogue = client, stock, catalogue
         self._until = self._clock.monotonic() + _WRITE_TIME
         self._answered = False
-        """Whether RMS answered a call with an outcome of ours: from then on nothing may be raised any more."""
+        """Whether RMS answered a call with an outcome of ours: from then on nothing may be raised
+        any more."""
         self._conflicts = 0
         self.results: dict[str, WriteResult] = {}
 
@@ -91,7 +108,10 @@ class _Call:
         if pair is None:
             self._refuse(external_id, not_ours(external_id))
         elif not 0 <= write.quantity <= MAX_QUANTITY:
-            self._refuse(external_id, ItemRefused(f"RMS takes quantities from 0 to {MAX_QUANTITY}, not {write.quantity}"))
+            self._refuse(
+                external_id,
+                ItemRefused(f"RMS takes quantities from 0 to {MAX_QUANTITY}, not {write.quantity}"),
+            )
         elif write.expected is not None and write.delta == 0:
             self._say(external_id, WriteOutcome.APPLIED)
         else:
@@ -99,7 +119,8 @@ class _Call:
         return None
 
     async def _without_unknown_skus(self, entries: Sequence[_Entry]) -> list[_Entry]:
-        """RMS takes a first registration for any SKU, silently, also for one that does not exist: so it is checked before."""
+        """RMS takes a first registration for any SKU, silently, also for one that does not exist:
+        so it is checked before."""
         new = [entry.pair for entry in entries if entry.expected is None]
         if not new:
             return list(entries)
@@ -122,10 +143,18 @@ class _Call:
             self._stale(entries)  # not sent any more in this call
             return
         try:
-            reply = await self._client.call(SET_STOCK, body={"inventories": [entry.body() for entry in entries]}, accept=(400, 409))
+            reply = await self._client.call(
+                SET_STOCK,
+                body={"inventories": [entry.body() for entry in entries]},
+                accept=(400, 409),
+            )
             if reply.status not in (204, 400, 409):
-                raise Timeout(f"RMS answered a write with status {reply.status} instead of 204", sent=None)
-            if reply.status != 204 and (reply.codes & _OF_THE_CALL or (reply.status == 400 and not reply.problems)):
+                raise Timeout(
+                    f"RMS answered a write with status {reply.status} instead of 204", sent=None
+                )
+            if reply.status != 204 and (
+                reply.codes & _OF_THE_CALL or (reply.status == 400 and not reply.problems)
+            ):
                 raise refusal(reply, SET_STOCK, busy_wait=0)
         except ConnectorError as error:
             self._failed(entries, error)
@@ -135,14 +164,22 @@ class _Call:
             for entry in entries:
                 self._say(entry.external_id, WriteOutcome.APPLIED)
             return
-        self._log.warning("write_refused", entries=len(entries), problem=reply.words(), request_id=reply.request_id)
+        self._log.warning(
+            "write_refused",
+            entries=len(entries),
+            problem=reply.words(),
+            request_id=reply.request_id,
+        )
         await self._follow_up(entries, reply)
 
     def _failed(self, entries: Sequence[_Entry], error: ConnectorError) -> None:
-        """No outcome came. Raised on, unless other writes of this call have one that must not be lost."""
+        """No outcome came. Raised on, unless other writes of this call have one that must not be
+        lost."""
         if not self._answered:
             raise error
-        self._log.warning("write_failed", entries=len(entries), reason=error.reason, problem=error.message)
+        self._log.warning(
+            "write_failed", entries=len(entries), reason=error.reason, problem=error.message
+        )
         if isinstance(error, Timeout) and error.sent is not False:
             for entry in entries:
                 self._say(entry.external_id, WriteOutcome.UNKNOWN)
@@ -154,7 +191,9 @@ class _Call:
         try:
             shown = await self._stock.numbers([entry.pair for entry in entries])
         except ConnectorError as error:
-            self._log.warning("read_back_failed", entries=len(entries), reason=error.reason, problem=error.message)
+            self._log.warning(
+                "read_back_failed", entries=len(entries), reason=error.reason, problem=error.message
+            )
             for entry in entries:
                 self._say(entry.external_id, WriteOutcome.UNKNOWN)
             return
@@ -180,11 +219,14 @@ class _Call:
     def _sort(
         self, entries: Sequence[_Entry], named: dict[int, str], shown: dict[Pair, int | None]
     ) -> tuple[list[_Entry], list[_Entry]]:
-        """Give results where they are certain; the entries that are untouched, and those whose stock data is gone."""
-        # If not even one number is what its change would have made of it, then nothing of the call was applied, and numbers
-        # that moved were moved by buyers.
+        """Give results where they are certain; the entries that are untouched, and those whose
+        stock data is gone."""
+        # If not even one number is what its change would have made of it, then nothing of the call
+        # was applied, and numbers that moved were moved by buyers.
         nothing_applied = not any(
-            index not in named and entry.expected is not None and shown.get(entry.pair) == entry.expected + entry.change
+            index not in named
+            and entry.expected is not None
+            and shown.get(entry.pair) == entry.expected + entry.change
             for index, entry in enumerate(entries)
         )
         untouched, vanished = [], []
@@ -201,7 +243,9 @@ class _Call:
                     self._say(entry.external_id, WriteOutcome.UNKNOWN)
             elif number is None:
                 vanished.append(entry)
-            elif code in (OUT_OF_RANGE, NO_STOCK_DATA) or (number != entry.expected and nothing_applied):
+            elif code in (OUT_OF_RANGE, NO_STOCK_DATA) or (
+                number != entry.expected and nothing_applied
+            ):
                 self._say(entry.external_id, WriteOutcome.STALE, number)
             elif number == entry.expected:
                 untouched.append(entry)
@@ -210,12 +254,14 @@ class _Call:
         return untouched, vanished
 
     async def _settle_vanished(self, entries: Sequence[_Entry]) -> None:
-        """RMS keeps no number for these any more, so nothing was applied. If the SKU still exists, the host will find that there
-        is no number and register it; if not, its link is wrong."""
+        """RMS keeps no number for these any more, so nothing was applied. If the SKU still exists,
+        the host will find that there is no number and register it; if not, its link is wrong."""
         if not entries:
             return
         try:
-            exists = await self._catalogue.which_exist([entry.pair for entry in entries], until=self._until)
+            exists = await self._catalogue.which_exist(
+                [entry.pair for entry in entries], until=self._until
+            )
         except ConnectorError as error:
             self._log.warning("existence_unknown", entries=len(entries), reason=error.reason)
             exists = {}
@@ -232,7 +278,13 @@ class _Call:
     def _refuse(self, external_id: str, error: Skip) -> None:
         self._say(external_id, WriteOutcome.REFUSED, error=error)
 
-    def _say(self, external_id: str, outcome: WriteOutcome, quantity: int | None = None, error: Skip | None = None) -> None:
+    def _say(
+        self,
+        external_id: str,
+        outcome: WriteOutcome,
+        quantity: int | None = None,
+        error: Skip | None = None,
+    ) -> None:
         self.results[external_id] = WriteResult(external_id, outcome, quantity, error)
 
 
@@ -246,10 +298,17 @@ def _named(entries: Sequence[_Entry], reply: Reply) -> dict[int, str]:
 
 def _gone(entry: _Entry) -> ListingGone:
     manage_number, variant_id = entry.pair
-    return ListingGone(f"there is no SKU {variant_id} of the item {manage_number} in the shop (any more)")
+    return ListingGone(
+        f"there is no SKU {variant_id} of the item {manage_number} in the shop (any more)"
+    )
 
 
 def _refused(entry: _Entry, code: str) -> ItemRefused:
     if code == TOO_MANY_SKUS:
-        return ItemRefused(f"RMS keeps stock for at most 400 SKUs of one item, and {entry.pair[0]} has more", platform_message=code)
-    return ItemRefused(f"RMS refuses the change of {entry.external_id} ({code})", platform_message=code)
+        return ItemRefused(
+            f"RMS keeps stock for at most 400 SKUs of one item, and {entry.pair[0]} has more",
+            platform_message=code,
+        )
+    return ItemRefused(
+        f"RMS refuses the change of {entry.external_id} ({code})", platform_message=code
+    )

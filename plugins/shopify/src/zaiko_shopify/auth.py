@@ -1,4 +1,5 @@
-"""The access token of a request: entered by the merchant, or got by the client-credentials grant and renewed in time."""
+"""The access token of a request: entered by the merchant, or got by the client-credentials grant
+and renewed in time."""
 
 from __future__ import annotations
 
@@ -16,7 +17,8 @@ from zaiko_shopify.settings import ShopifySettings
 
 TOKEN_PATH = "/admin/oauth/access_token"  # noqa: S105 - a path, not a password
 _SHARE_OF_LIFE = 0.8
-"""A token is renewed when it has lived so much of its life, so that a run never starts with one about to end."""
+"""A token is renewed when it has lived so much of its life, so that a run never starts with one
+about to end."""
 
 Post = Callable[[str, Mapping[str, str]], Awaitable[httpx.Response]]
 """Sends a form to a path, without a token."""
@@ -30,8 +32,8 @@ class _Granted:
 
 
 class Credentials:
-    """Gives the token for a request, and another one after a refusal where there is a way to get one. One renewal at a
-    time; who comes meanwhile waits for it."""
+    """Gives the token for a request, and another one after a refusal where there is a way to get
+    one. One renewal at a time; who comes meanwhile waits for it."""
 
     def __init__(self, settings: ShopifySettings, clock: Clock, post: Post) -> None:
         self._settings, self._clock, self._post = settings, clock, post
@@ -83,7 +85,9 @@ class Credentials:
         _refuse(response)
         body = body_of(response)
         if body is None:
-            raise PlatformDown("Shopify answered the request for a token with something that is not JSON")
+            raise PlatformDown(
+                "Shopify answered the request for a token with something that is not JSON"
+            )
         granted = node_of(body, "token")
         life = granted.number("expires_in")
         self._given.append(granted.text("access_token"))
@@ -94,17 +98,22 @@ def _refuse(response: httpx.Response) -> None:
     text = response.text if response.status_code in (400, 401, 403) else ""
     if "shop_not_permitted" in text:
         raise CredentialsRejected(
-            "Shopify gives this app no token for this shop: app and shop must belong to the same organisation. Make the app in the "
+            "Shopify gives this app no token for this shop: app and shop must belong to the "
+            "same organisation. Make the app in the "
             "organisation that owns the shop.",
             platform_message="shop_not_permitted",
         )
     if "app_not_installed" in text:
         raise CredentialsRejected(
-            "The app is not installed in this shop; install it from the Dev Dashboard.", platform_message="app_not_installed"
+            "The app is not installed in this shop; install it from the Dev Dashboard.",
+            platform_message="app_not_installed",
         )
     if response.status_code in (400, 401, 403):
         raise CredentialsRejected(
-            "Shopify refused client ID and client secret. Copy both again from the app's settings in the Dev Dashboard.",
+            (
+                "Shopify refused client ID and client secret. Copy both again from the app's "
+                "settings in the Dev Dashboard."
+            ),
             platform_message=words_of(body_of(response)),
         )
     error = refusal_by_status(response, what="the request for a token", writing=False)

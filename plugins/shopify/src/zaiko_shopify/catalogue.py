@@ -10,7 +10,14 @@ from urllib.parse import urlsplit
 from zaiko_sdk import ContractBroken, Listing, ListingPage, PlatformDown
 
 from zaiko_shopify.client import Client
-from zaiko_shopify.documents import BULK_RUN, BULK_STATUS, LISTING_COUNT, LISTINGS, LISTINGS_PAGE, bulk_listings
+from zaiko_shopify.documents import (
+    BULK_RUN,
+    BULK_STATUS,
+    LISTING_COUNT,
+    LISTINGS,
+    LISTINGS_PAGE,
+    bulk_listings,
+)
 from zaiko_shopify.fields import Node, connection, node_of
 from zaiko_shopify.listings import listing_of
 from zaiko_shopify.locations import Locations
@@ -20,7 +27,8 @@ from zaiko_shopify.settings import ShopifySettings
 _BULK_PAGE = 1_000
 _POLL = 2.0
 _POLLS_A_PAGE = 8
-"""An empty page is delivered now and then while a bulk operation runs, so that no single page takes long."""
+"""An empty page is delivered now and then while a bulk operation runs, so that no single page takes
+long."""
 _RUNNING = frozenset({"CREATED", "RUNNING", "CANCELING"})
 
 
@@ -80,7 +88,9 @@ class Catalogue:
         """Start a bulk operation; None when Shopify does not want one now."""
         query = bulk_listings(await self._locations.chosen())
         try:
-            payload = (await self._client.mutate(BULK_RUN, {"query": query})).data.node("bulkOperationRunQuery")
+            payload = (await self._client.mutate(BULK_RUN, {"query": query})).data.node(
+                "bulkOperationRunQuery"
+            )
         except GraphqlRefused as error:
             self._client.log.warning("shopify_bulk_refused", problem=error.platform_message)
             return None
@@ -91,7 +101,8 @@ class Catalogue:
         return payload.node("bulkOperation").text("id")
 
     async def _bulk(self, operation: str, line: int) -> AsyncIterator[ListingPage]:
-        """Pages of the operation's file; a page with the cursor of plain paging when there will be no file."""
+        """Pages of the operation's file; a page with the cursor of plain paging when there will be
+        no file."""
         give_up = ListingPage([], json.dumps({"after": ""}))
         polls = 0
         while True:
@@ -122,7 +133,9 @@ class Catalogue:
             yield give_up
 
     async def _status(self, operation: str) -> Node | None:
-        return (await self._client.query(BULK_STATUS, {"id": operation})).node_or_none("bulkOperation")
+        return (await self._client.query(BULK_STATUS, {"id": operation})).node_or_none(
+            "bulkOperation"
+        )
 
     async def _file(self, operation: str, url: str, skip: int) -> AsyncIterator[ListingPage]:
         rows: list[Any] = []
@@ -134,7 +147,9 @@ class Catalogue:
                     continue
                 rows.append(_json(text))
                 if len(rows) == _BULK_PAGE:
-                    yield ListingPage(self._listings(rows), json.dumps({"bulk": operation, "line": number}))
+                    yield ListingPage(
+                        self._listings(rows), json.dumps({"bulk": operation, "line": number})
+                    )
                     rows = []
         yield ListingPage(self._listings(rows), json.dumps({"bulk": operation, "line": number}))
 
@@ -145,7 +160,9 @@ class Catalogue:
                 listings.append(listing_of(node_of(row, f"productVariants[{index}]")))
             except ContractBroken as error:
                 identity = row.get("id") if isinstance(row, dict) else None
-                self._client.log.error("shopify_listing_not_read", listing=str(identity)[:100], problem=error.message)
+                self._client.log.error(
+                    "shopify_listing_not_read", listing=str(identity)[:100], problem=error.message
+                )
         return listings
 
 

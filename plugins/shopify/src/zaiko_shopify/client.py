@@ -37,22 +37,26 @@ from zaiko_shopify.settings import ShopifySettings
 
 _DELAYS = (1.0, 2.0, 4.0)
 """Seconds before the repeats of a request that failed."""
-_OF_THE_BODY = frozenset({"content-length", "content-encoding", "content-type", "transfer-encoding"})
+_OF_THE_BODY = frozenset(
+    {"content-length", "content-encoding", "content-type", "transfer-encoding"}
+)
 _PATIENCE = 25.0
-"""Seconds that one request is repeated or waits for its quota here; the host has the patience for more."""
+"""Seconds that one request is repeated or waits for its quota here; the host has the patience for
+more."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """`data` of a mutation's reply. `doubtful`: an earlier attempt at the same request got no usable answer and may have been
-    applied, so a refusal now does not prove that nothing was."""
+    """`data` of a mutation's reply. `doubtful`: an earlier attempt at the same request got no
+    usable answer and may have been applied, so a refusal now does not prove that nothing was."""
 
     data: Node
     doubtful: bool
 
 
 class Client:
-    """Requests to one shop. Many tasks may use it at once; they share the token and the cost bucket."""
+    """Requests to one shop. Many tasks may use it at once; they share the token and the cost
+    bucket."""
 
     def __init__(self, context: ShopContext, settings: ShopifySettings) -> None:
         self.clock, self.log = context.clock, context.log
@@ -77,49 +81,73 @@ class Client:
         return (await self._run(document, variables or {}, writing=False)).data
 
     async def mutate(self, document: Document, variables: Mapping[str, Any]) -> Answer:
-        """Change. After a failure the very same bytes are sent again, so the document must carry an idempotency key or have the
-        same effect when repeated. Raises Timeout(sent=None) when it may have been applied; any other error promises that it
-        was not."""
+        """Change. After a failure the very same bytes are sent again, so the document must carry an
+        idempotency key or have the same effect when repeated. Raises Timeout(sent=None) when it may
+        have been applied; any other error promises that it was not."""
         return await self._run(document, variables, writing=True)
 
     @asynccontextmanager
     async def download(self, url: str) -> AsyncIterator[AsyncIterator[str]]:
-        """The lines of a bulk operation's file; the URL is signed and must not be sent the token."""
+        """The lines of a bulk operation's file; the URL is signed and must not be sent the
+        token."""
         try:
             async with self._http.stream("GET", url) as response:
                 if response.status_code != 200:
-                    raise PlatformDown(f"Shopify answered {response.status_code} for the file of a bulk operation")
+                    raise PlatformDown(
+                        f"Shopify answered {response.status_code} for the file of a bulk operation"
+                    )
                 yield response.aiter_lines()
         except httpx.HTTPError as error:
-            raise PlatformDown(f"the file of a bulk operation could not be read ({type(error).__name__})") from None
+            raise PlatformDown(
+                f"the file of a bulk operation could not be read ({type(error).__name__})"
+            ) from None
 
-    async def _run(self, document: Document, variables: Mapping[str, Any], *, writing: bool) -> Answer:
-        body = json.dumps({"query": document.text, "variables": variables, "operationName": document.name}).encode()
+    async def _run(
+        self, document: Document, variables: Mapping[str, Any], *, writing: bool
+    ) -> Answer:
+        body = json.dumps(
+            {"query": document.text, "variables": variables, "operationName": document.name}
+        ).encode()
         deadline = self.clock.monotonic() + _PATIENCE
         delays = iter(_DELAYS)
         doubtful: ConnectorError | None = None
         while True:
             try:
-                return Answer(await self._once(document, body, writing=writing), doubtful is not None)
+                return Answer(
+                    await self._once(document, body, writing=writing), doubtful is not None
+                )
             except Throttled as error:
                 failure: ConnectorError = error
                 wait: float | None = error.retry_after
             except (PlatformDown, Timeout, Garbled) as error:
                 failure = error
                 wait = next(delays, None)
-                if writing and (isinstance(error, Garbled) or (isinstance(error, Timeout) and error.sent is not False)):
+                if writing and (
+                    isinstance(error, Garbled)
+                    or (isinstance(error, Timeout) and error.sent is not False)
+                ):
                     doubtful = error
             except ConnectorError as error:
                 failure, wait = error, None
             if wait is None or self.clock.monotonic() + wait > deadline:
-                if doubtful is not None and not (isinstance(failure, Timeout) and failure is doubtful):
+                if doubtful is not None and not (
+                    isinstance(failure, Timeout) and failure is doubtful
+                ):
                     raise Timeout(
-                        f"{doubtful.message}; asking again under the same key did not settle it ({failure.reason})",
+                        (
+                            f"{doubtful.message}; asking again under the same key did not "
+                            f"settle it ({failure.reason})"
+                        ),
                         sent=None,
                         platform_message=failure.platform_message,
                     ) from failure
                 raise failure
-            self.log.info("shopify_repeats", operation=document.name, reason=failure.reason, wait=round(wait, 2))
+            self.log.info(
+                "shopify_repeats",
+                operation=document.name,
+                reason=failure.reason,
+                wait=round(wait, 2),
+            )
             await self.clock.sleep(wait)
 
     async def _once(self, document: Document, body: bytes, *, writing: bool) -> Node:
@@ -131,12 +159,16 @@ class Client:
             raise error
         reply = body_of(response)
         if not isinstance(reply, dict):
-            raise Garbled(f"Shopify answered {document.name} with something that is not a JSON object")
+            raise Garbled(
+                f"Shopify answered {document.name} with something that is not a JSON object"
+            )
         quota = quota_of(reply)
         if quota is not None:
             # What other tasks have sent may not be in that number yet.
             available = quota.available - self._flying
-            self._bucket.report(available=available, maximum=quota.maximum, restore_rate=quota.restore_rate)
+            self._bucket.report(
+                available=available, maximum=quota.maximum, restore_rate=quota.restore_rate
+            )
             if quota.requested > 0:
                 self._costs[document.name] = quota.requested
         error = refusal_by_errors(reply, what=document.name, writing=writing)
@@ -145,7 +177,9 @@ class Client:
             raise error
         ignored = search_warnings(reply)
         if ignored:
-            raise ContractBroken(f"Shopify's search ignored a filter of {document.name}", platform_message=ignored)
+            raise ContractBroken(
+                f"Shopify's search ignored a filter of {document.name}", platform_message=ignored
+            )
         if reply.get("data") is None:
             raise Garbled(f"Shopify's reply to {document.name} has no data and no errors")
         return node_of(reply["data"], document.name)
@@ -178,22 +212,41 @@ class Client:
         if self.served_at is not None and self.served_at.tzinfo is None:
             self.served_at = None
 
-    def _log_refusal(self, document: Document, response: httpx.Response, error: ConnectorError) -> None:
+    def _log_refusal(
+        self, document: Document, response: httpx.Response, error: ConnectorError
+    ) -> None:
         request = response.headers.get("x-request-id", "")
-        self.log.info("shopify_refused", operation=document.name, reason=error.reason, status=response.status_code, request=request)
+        self.log.info(
+            "shopify_refused",
+            operation=document.name,
+            reason=error.reason,
+            status=response.status_code,
+            request=request,
+        )
 
     async def _post(self, what: str, body: bytes, token: str) -> httpx.Response:
-        headers = {"x-shopify-access-token": token, "content-type": "application/json", "accept": "application/json"}
+        headers = {
+            "x-shopify-access-token": token,
+            "content-type": "application/json",
+            "accept": "application/json",
+        }
         return await self._send(what, self._endpoint, headers, content=body)
 
     async def _post_form(self, path: str, form: Mapping[str, str]) -> httpx.Response:
         try:
-            return await self._send("the request for a token", self._url + path, {"accept": "application/json"}, data=dict(form))
+            return await self._send(
+                "the request for a token",
+                self._url + path,
+                {"accept": "application/json"},
+                data=dict(form),
+            )
         except Timeout as error:
             # Asking for a token changes nothing, and the request that needs it was not sent.
             raise PlatformDown(error.message) from None
 
-    async def _send(self, what: str, url: str, headers: Mapping[str, str], **body: Any) -> httpx.Response:
+    async def _send(
+        self, what: str, url: str, headers: Mapping[str, str], **body: Any
+    ) -> httpx.Response:
         try:
             response = await self._http.post(url, headers=dict(headers), **body)
         except (httpx.ConnectError, httpx.PoolTimeout) as error:
@@ -201,19 +254,29 @@ class Client:
         except httpx.ConnectTimeout:
             raise Timeout("Shopify did not accept the connection in time", sent=False) from None
         except httpx.UnsupportedProtocol:
-            raise SettingsInvalid("the origin in the settings is not an address that can be called") from None
+            raise SettingsInvalid(
+                "the origin in the settings is not an address that can be called"
+            ) from None
         except httpx.TimeoutException as error:
-            raise Timeout(f"Shopify did not answer {what} in time ({type(error).__name__})", sent=None) from None
+            raise Timeout(
+                f"Shopify did not answer {what} in time ({type(error).__name__})", sent=None
+            ) from None
         except httpx.HTTPError as error:
-            raise Timeout(f"the connection broke during {what} ({type(error).__name__})", sent=None) from None
+            raise Timeout(
+                f"the connection broke during {what} ({type(error).__name__})", sent=None
+            ) from None
         return self._discreet(response)
 
     def _discreet(self, response: httpx.Response) -> httpx.Response:
-        """The reply without the credentials, should it quote what was sent. Cleaned before anything is cut to length. A token that
-        it grants is not known yet and stays."""
+        """The reply without the credentials, should it quote what was sent. Cleaned before anything
+        is cut to length. A token that it grants is not known yet and stays."""
         said = response.text
         clean = self._credentials.redact(said)
         if clean == said:
             return response
-        headers = {name: value for name, value in response.headers.items() if name not in _OF_THE_BODY}
-        return httpx.Response(response.status_code, headers=headers, content=clean.encode(), request=response.request)
+        headers = {
+            name: value for name, value in response.headers.items() if name not in _OF_THE_BODY
+        }
+        return httpx.Response(
+            response.status_code, headers=headers, content=clean.encode(), request=response.request
+        )

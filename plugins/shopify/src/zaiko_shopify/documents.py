@@ -1,7 +1,8 @@
-"""Every GraphQL document that this connector sends, and the version of the API that they are written for.
+"""Every GraphQL document that this connector sends, and the version of the API that they are
+written for.
 
-`cost` is what Shopify will ask for (fact sheet §7), needed before the first reply has told it; a test compares them.
-No field of a customer, e-mail, phone or address is ever selected.
+`cost` is what Shopify will ask for (fact sheet §7), needed before the first reply has told it; a
+test compares them. No field of a customer, e-mail, phone or address is ever selected.
 """
 
 from __future__ import annotations
@@ -34,7 +35,9 @@ SHOP = Document(
     3,
 )
 
-ORDER_ACCESS = Document("OrderAccess", "query OrderAccess { orders(first: 1, sortKey: UPDATED_AT) { nodes { id } } }", 3)
+ORDER_ACCESS = Document(
+    "OrderAccess", "query OrderAccess { orders(first: 1, sortKey: UPDATED_AT) { nodes { id } } }", 3
+)
 
 LOCATIONS = Document(
     "Locations",
@@ -51,7 +54,7 @@ _VARIANT = """id title displayName sku barcode inventoryPolicy requiresComponent
         id tracked duplicateSkuCount
         inventoryLevel(locationId: $location, includeInactive: true) { isActive quantities(names: ["available"]) { name quantity } }
       }
-      product { id title status }"""
+      product { id title status }"""  # noqa: E501
 
 LISTINGS = Document(
     "Listings",
@@ -68,13 +71,17 @@ LISTINGS = Document(
     57,
 )
 
-LISTING_COUNT = Document("ListingCount", "query ListingCount { productVariantsCount(limit: null) { count precision } }", 10)
+LISTING_COUNT = Document(
+    "ListingCount",
+    "query ListingCount { productVariantsCount(limit: null) { count precision } }",
+    10,
+)
 
 BULK_RUN = Document(
     "BulkRun",
     """mutation BulkRun($query: String!) {
   bulkOperationRunQuery(query: $query) { bulkOperation { id status } userErrors { code field message } }
-}""",
+}""",  # noqa: E501
     10,
 )
 
@@ -123,7 +130,7 @@ ACTIVATE = Document(
     inventoryLevel { id isActive }
     userErrors { field message }
   }
-}""",
+}""",  # noqa: E501
     10,
 )
 
@@ -154,7 +161,7 @@ fragment Whole on Order {
     refundLineItems(first: 50) { pageInfo { hasNextPage } nodes { quantity restockType lineItem { id } } }
   }
   lineItems(first: 100) { pageInfo { hasNextPage endCursor } nodes { ...Line } }
-}"""
+}"""  # noqa: E501
     + _LINE
 )
 
@@ -169,7 +176,9 @@ ORDER_CHANGES = Document(
     13,
 )
 
-ORDERS_BY_ID = Document("OrdersById", "query OrdersById($ids: [ID!]!) { nodes(ids: $ids) { ...Whole } }" + _ORDER, 47)
+ORDERS_BY_ID = Document(
+    "OrdersById", "query OrdersById($ids: [ID!]!) { nodes(ids: $ids) { ...Whole } }" + _ORDER, 47
+)
 
 ORDER_LINES = Document(
     "OrderLines",
@@ -203,6 +212,10 @@ DOCUMENTS = (
 
 
 def bulk_listings(location: str) -> str:
-    """The query of a bulk operation that reads the catalogue. Bulk queries take no variables, so the location stands in the
-    text; it was checked to be a plain global id."""
-    return "{ productVariants { edges { node { " + _VARIANT.replace("$location", f'"{location}"') + " } } } }"
+    """The query of a bulk operation that reads the catalogue. Bulk queries take no variables, so
+    the location stands in the text; it was checked to be a plain global id."""
+    return (
+        "{ productVariants { edges { node { "
+        + _VARIANT.replace("$location", f'"{location}"')
+        + " } } } }"
+    )

@@ -1,12 +1,12 @@
 """Orders that changed: the pages of `fetch_orders`, and orders by id.
 
-One sequence of pages reads everything that was updated since a moment. Its cursor tells where in the sequence the host is; the
-cursor after its last page tells when the sequence began by Shopify's clock, and the next one starts there, less an
-overlap, because the search runs behind the orders.
+One sequence of pages reads everything that was updated since a moment. Its cursor tells where in
+the sequence the host is; the cursor after its last page tells when the sequence began by Shopify's
+clock, and the next one starts there, less an overlap, because the search runs behind the orders.
 
-Each page is read in two steps: first which orders changed and when, which costs next to nothing (13 points for 250 orders), then,
-by id, those of them that the host does not have at that version. Whole orders in the search would cost 331 points for 50, again
-and again within the overlap.
+Each page is read in two steps: first which orders changed and when, which costs next to nothing (13
+points for 250 orders), then, by id, those of them that the host does not have at that version.
+Whole orders in the search would cost 331 points for 50, again and again within the overlap.
 """
 
 from __future__ import annotations
@@ -20,7 +20,14 @@ from typing import Any
 from zaiko_sdk import ContractBroken, Order, OrderPage
 
 from zaiko_shopify.client import Client
-from zaiko_shopify.documents import CHANGES_PAGE, LINES_PAGE, ORDER_CHANGES, ORDER_LINES, ORDERS_AT_ONCE, ORDERS_BY_ID
+from zaiko_shopify.documents import (
+    CHANGES_PAGE,
+    LINES_PAGE,
+    ORDER_CHANGES,
+    ORDER_LINES,
+    ORDERS_AT_ONCE,
+    ORDERS_BY_ID,
+)
 from zaiko_shopify.fields import connection, node_of
 from zaiko_shopify.order_versions import OrderVersions
 from zaiko_shopify.orders import draft_of, is_test, order_of
@@ -28,7 +35,8 @@ from zaiko_shopify.replies import Garbled, GraphqlRefused, TooDear
 from zaiko_shopify.settings import ShopifySettings
 
 SEARCH_LAG = timedelta(seconds=120)
-"""How late, at the latest expected, the search knows an order. Shopify names no bound (UNCONFIRMED)."""
+"""How late, at the latest expected, the search knows an order. Shopify names no bound
+(UNCONFIRMED)."""
 _LONGEST_SEQUENCE = 20_000
 """Orders after which a new sequence is begun: Shopify stops paging at 25,000."""
 _MOST_LINE_PAGES = 200
@@ -36,9 +44,9 @@ _MOST_LINE_PAGES = 200
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """Where reading goes on. Between sequences: `since` is when the last one began. Within one: its `since`, when it `began`,
-    the page `after`, and how many orders were `seen`. `mark` is of this page only, so that the host's coming back with it proves
-    that it has the page."""
+    """Where reading goes on. Between sequences: `since` is when the last one began. Within one: its
+    `since`, when it `began`, the page `after`, and how many orders were `seen`. `mark` is of this
+    page only, so that the host's coming back with it proves that it has the page."""
 
     since: str
     began: str = ""
@@ -101,14 +109,25 @@ class OrderFeed:
             served_at = self._client.served_at or read_at
             began = position.began or _text(served_at)
             orders, versions = await self._news(changes)
-            seen, oldest = position.seen + len(changes), min((change.at for change in changes if change.at), default=None)
+            seen, oldest = (
+                position.seen + len(changes),
+                min((change.at for change in changes if change.at), default=None),
+            )
             if after is None:
                 position = Position(since=began, mark=self._marks())
-                page = OrderPage(orders, position.cursor(), read_at, datetime.fromisoformat(began) - SEARCH_LAG)
+                page = OrderPage(
+                    orders, position.cursor(), read_at, datetime.fromisoformat(began) - SEARCH_LAG
+                )
                 self._delivered.forget_before(self._reached_from(position))
             else:
-                position = replace(position, began=began, after=after, seen=seen, mark=self._marks())
-                if seen >= _LONGEST_SEQUENCE and oldest is not None and _text(oldest) > position.since:
+                position = replace(
+                    position, began=began, after=after, seen=seen, mark=self._marks()
+                )
+                if (
+                    seen >= _LONGEST_SEQUENCE
+                    and oldest is not None
+                    and _text(oldest) > position.since
+                ):
                     position = Position(since=_text(oldest), began=began, mark=self._marks())
                 page = OrderPage(orders, position.cursor(), read_at)
             self._delivered.delivered(page.cursor, versions, served_at=served_at)
@@ -134,11 +153,17 @@ class OrderFeed:
 
     def _reached_from(self, position: Position) -> datetime:
         """How far back the next sequence reaches."""
-        return datetime.fromisoformat(position.since) - timedelta(minutes=self._settings.order_overlap_minutes)
+        return datetime.fromisoformat(position.since) - timedelta(
+            minutes=self._settings.order_overlap_minutes
+        )
 
     async def _changes(self, position: Position) -> tuple[list[Change], str | None]:
         while True:
-            variables = {"first": self._page, "after": position.after or None, "q": f"updated_at:>='{position.since}'"}
+            variables = {
+                "first": self._page,
+                "after": position.after or None,
+                "q": f"updated_at:>='{position.since}'",
+            }
             try:
                 data = await self._client.query(ORDER_CHANGES, variables)
             except TooDear:
@@ -165,9 +190,16 @@ class OrderFeed:
         except ContractBroken:
             return Change(identity, None)
 
-    async def _news(self, changes: Sequence[Change]) -> tuple[list[Order], list[tuple[str, datetime]]]:
-        """The orders among these that the host does not have as they are, and the versions of those that were understood."""
-        wanted = [change.order for change in changes if change.at is None or not self._delivered.knows(change.order, change.at)]
+    async def _news(
+        self, changes: Sequence[Change]
+    ) -> tuple[list[Order], list[tuple[str, datetime]]]:
+        """The orders among these that the host does not have as they are, and the versions of those
+        that were understood."""
+        wanted = [
+            change.order
+            for change in changes
+            if change.at is None or not self._delivered.knows(change.order, change.at)
+        ]
         wanted = list(dict.fromkeys(wanted))
         orders: list[Order] = []
         versions: list[tuple[str, datetime]] = []
@@ -180,8 +212,9 @@ class OrderFeed:
         return orders, versions
 
     async def _whole(self, ids: Sequence[str]) -> list[tuple[Order, bool]]:
-        """These orders now, each with whether it is a test; what Shopify does not know is left out, what cannot be understood is
-        unreadable: with fewer lines than it has it would release stock."""
+        """These orders now, each with whether it is a test; what Shopify does not know is left out,
+        what cannot be understood is unreadable: with fewer lines than it has it would release
+        stock."""
         if not ids:
             return []
         read_at = self._client.clock.now()
@@ -205,11 +238,17 @@ class OrderFeed:
                 # Not this order's fault.
                 raise
             except ContractBroken as error:
-                self._client.log.error("shopify_order_not_read", order=identity[:100], problem=error.message)
+                self._client.log.error(
+                    "shopify_order_not_read", order=identity[:100], problem=error.message
+                )
                 found.append((Order.unreadable(identity, read_at=read_at), False))
                 continue
             if draft.problems:
-                self._client.log.error("shopify_order_partly_read", order=order.external_id, problems=draft.problems[:5])
+                self._client.log.error(
+                    "shopify_order_partly_read",
+                    order=order.external_id,
+                    problems=draft.problems[:5],
+                )
             found.append((order, is_test(draft)))
         return found
 
@@ -230,5 +269,6 @@ class OrderFeed:
 
 
 def _text(moment: datetime) -> str:
-    """As Shopify's search takes it: UTC, whole seconds, rounded down so that a lower bound never moves up."""
+    """As Shopify's search takes it: UTC, whole seconds, rounded down so that a lower bound never
+    moves up."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

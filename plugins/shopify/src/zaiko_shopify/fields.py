@@ -1,4 +1,5 @@
-"""Reading Shopify's JSON with care: nothing in it is trusted, and what is wrong is named by where it stands."""
+"""Reading Shopify's JSON with care: nothing in it is trusted, and what is wrong is named by where
+it stands."""
 
 from __future__ import annotations
 
@@ -12,8 +13,8 @@ from zaiko_sdk import ContractBroken
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """One JSON object of a reply. `where` names it in errors. Each reader raises ContractBroken when the value is not of
-    the type that the schema promises."""
+    """One JSON object of a reply. `where` names it in errors. Each reader raises ContractBroken
+    when the value is not of the type that the schema promises."""
 
     where: str
     values: Mapping[str, Any]
@@ -95,17 +96,30 @@ class Node:
 
     def nodes(self, name: str) -> list[Node]:
         """A list of objects."""
-        return [node_of(row, f"{self.where}.{name}[{index}]") for index, row in enumerate(self.rows(name))]
+        return [
+            node_of(row, f"{self.where}.{name}[{index}]")
+            for index, row in enumerate(self.rows(name))
+        ]
 
     def _broken(self, name: str, wanted: str, value: object) -> ContractBroken:
-        given = "nothing" if name not in self.values else f"{type(value).__name__}" if value is not None else "null"
-        return ContractBroken(f"Shopify's reply has {given} at {self.where}.{name}, where {wanted} belongs")
+        given = (
+            "nothing"
+            if name not in self.values
+            else f"{type(value).__name__}"
+            if value is not None
+            else "null"
+        )
+        return ContractBroken(
+            f"Shopify's reply has {given} at {self.where}.{name}, where {wanted} belongs"
+        )
 
 
 def node_of(value: object, where: str) -> Node:
     """The object `value`. Raises ContractBroken when it is none."""
     if not isinstance(value, dict):
-        raise ContractBroken(f"Shopify's reply has {type(value).__name__} at {where}, where an object belongs")
+        raise ContractBroken(
+            f"Shopify's reply has {type(value).__name__} at {where}, where an object belongs"
+        )
     return Node(where, value)
 
 
@@ -121,4 +135,6 @@ def connection(parent: Node, name: str) -> Connection:
     """Read a page. Raises ContractBroken, also when there is more but no cursor to get it with."""
     page = parent.node(name)
     info = page.node("pageInfo")
-    return Connection(page.rows("nodes"), info.text("endCursor") if info.flag("hasNextPage") else None)
+    return Connection(
+        page.rows("nodes"), info.text("endCursor") if info.flag("hasNextPage") else None
+    )

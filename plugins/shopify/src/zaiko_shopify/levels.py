@@ -13,8 +13,9 @@ _AVAILABLE = "available"
 
 @dataclass(frozen=True, slots=True)
 class Level:
-    """An inventory item as read. `available` is None when it is not stocked at the location: it never was, or the level is
-    inactive, which the shop does not sell from although a number can be written to it."""
+    """An inventory item as read. `available` is None when it is not stocked at the location: it
+    never was, or the level is inactive, which the shop does not sell from although a number can be
+    written to it."""
 
     item: str
     tracked: bool
@@ -22,17 +23,23 @@ class Level:
 
 
 def level_of(row: object, where: str) -> Level | None:
-    """Read one row of the document Levels; None when the item does not exist any more. Raises ContractBroken."""
+    """Read one row of the document Levels; None when the item does not exist any more. Raises
+    ContractBroken."""
     if row is None or row == {}:
         return None
     node = node_of(row, where)
     level = node.node_or_none("inventoryLevel")
     stocked = level is not None and level.flag("isActive")
-    return Level(node.text("id"), node.flag("tracked"), available_of(level) if level is not None and stocked else None)
+    return Level(
+        node.text("id"),
+        node.flag("tracked"),
+        available_of(level) if level is not None and stocked else None,
+    )
 
 
 def available_of(level: Node) -> int:
-    """The number that the shop sells from; orders that were not shipped are already subtracted. May be negative."""
+    """The number that the shop sells from; orders that were not shipped are already subtracted. May
+    be negative."""
     for row in level.nodes("quantities"):
         if row.text("name") == _AVAILABLE:
             return row.whole("quantity")

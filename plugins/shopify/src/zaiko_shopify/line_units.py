@@ -1,17 +1,23 @@
 """How many units of an order line will never ship, and how many have left (fact sheet §6). Pure.
 
-Shopify gives three counters: `quantity` (as ordered), `currentQuantity` (less all that was refunded, removed by an edit or
-returned) and `unfulfilledQuantity`. It gives no counter of units refunded before shipping, which is what releases stock, apart
-from units that were shipped and came back, which must not release any: the warehouse's shipment has done so already. So:
+Shopify gives three counters: `quantity` (as ordered), `currentQuantity` (less all that was
+refunded, removed by an edit or returned) and `unfulfilledQuantity`. It gives no counter of units
+refunded before shipping, which is what releases stock, apart from units that were shipped and came
+back, which must not release any: the warehouse's shipment has done so already. So:
 
-- still open: min(unfulfilled, current), 0 when the order is cancelled. An upper bound whether or not `unfulfilledQuantity` leaves
+- still open: min(unfulfilled, current), 0 when the order is cancelled. An upper bound whether or
+  not `unfulfilledQuantity` leaves
   out refunded units (UNCONFIRMED).
 - `ordered − open` units are settled: they left, or never will.
-- `ordered − current` units are gone. Of these, those whose refund says RETURN had left. Those whose refund does not say
-  (NO_RESTOCK, LEGACY_RESTOCK) had too, as far as anything of the order has left: taken for cancelled, they would be sold
-  again while they may still have to be shipped. The others were cancelled, refunded or edited away before shipping.
+- `ordered − current` units are gone. Of these, those whose refund says RETURN had left. Those whose
+  refund does not say
+  (NO_RESTOCK, LEGACY_RESTOCK) had too, as far as anything of the order has left: taken for
+  cancelled, they would be sold
+  again while they may still have to be shipped. The others were cancelled, refunded or edited away
+  before shipping.
 
-The split between cancelled and fulfilled never changes `open`; it matters where the warehouse reports shipments of its own.
+The split between cancelled and fulfilled never changes `open`; it matters where the warehouse
+reports shipments of its own.
 """
 
 from __future__ import annotations
@@ -21,8 +27,8 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Refunded:
-    """Units of one line in refunds: `returned` after shipping, `unclear` before or after. Units refunded before shipping
-    need no count of their own: they are what remains."""
+    """Units of one line in refunds: `returned` after shipping, `unclear` before or after. Units
+    refunded before shipping need no count of their own: they are what remains."""
 
     returned: int = 0
     unclear: int = 0

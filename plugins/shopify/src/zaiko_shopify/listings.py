@@ -13,7 +13,8 @@ _ON_SALE = frozenset({"ACTIVE", "UNLISTED"})
 
 
 def listing_of(node: Node) -> Listing:
-    """One variant. Raises ContractBroken when its id or its inventory item cannot be read; it cannot be named without."""
+    """One variant. Raises ContractBroken when its id or its inventory item cannot be read; it
+    cannot be named without."""
     identity, item = node.text("id"), node.node("inventoryItem")
     product = node.node("product")
     warnings = set()
@@ -25,7 +26,8 @@ def listing_of(node: Node) -> Listing:
         warnings.add(ListingWarning.OFF_SALE)
     if node.values.get("requiresComponents") is True:
         warnings.add(ListingWarning.READ_ONLY)
-    # UNCONFIRMED: how many *other* items carry the same SKU. Empty ones are no duplicates of each other.
+    # UNCONFIRMED: how many *other* items carry the same SKU. Empty ones are no duplicates of each
+    # other.
     twins = item.values.get("duplicateSkuCount")
     if isinstance(twins, int) and twins > 0 and node.text_or_empty("sku"):
         warnings.add(ListingWarning.DUPLICATE_SKU)

@@ -36,35 +36,46 @@ class Locations:
         self._turn = asyncio.Lock()
 
     async def chosen(self) -> str:
-        """The location's id. Raises SettingsInvalid, listing the locations, when it has to be chosen by a person."""
+        """The location's id. Raises SettingsInvalid, listing the locations, when it has to be
+        chosen by a person."""
         async with self._turn:
             if self._chosen is None:
                 self._chosen = (await self.find()).id
             return self._chosen
 
     async def find(self) -> Location:
-        """Ask Shopify. Raises SettingsInvalid when the setting names none of the shop's locations, or there is none and several
-        could be meant."""
+        """Ask Shopify. Raises SettingsInvalid when the setting names none of the shop's locations,
+        or there is none and several could be meant."""
         data = await self._client.query(LOCATIONS)
         known = [_location(node) for node in data.node("locations").nodes("nodes")]
         if self._settings.location is not None:
             return _named(self._settings.location, known)
-        meant = [place for place in known if place.active and place.sells_online and not place.of_service]
+        meant = [
+            place for place in known if place.active and place.sells_online and not place.of_service
+        ]
         if len(meant) == 1:
             return meant[0]
         listed = ", ".join(str(place) for place in (meant or known)) or "none"
         which = "More than one location fulfils" if meant else "No active location fulfils"
-        raise SettingsInvalid(f"{which} online orders: {listed}. Enter the number of the one that zaiko keeps as `location`.")
+        raise SettingsInvalid(
+            f"{which} online orders: {listed}. Enter the number of the one that zaiko keeps "
+            "as `location`."
+        )
 
 
 def _named(location: str, known: list[Location]) -> Location:
     for place in known:
         if place.id == location:
             if not place.active:
-                raise SettingsInvalid(f"The location {place} is deactivated; activate it, or choose another as `location`.")
+                raise SettingsInvalid(
+                    f"The location {place} is deactivated; activate it, or choose another "
+                    "as `location`."
+                )
             return place
     listed = ", ".join(str(place) for place in known if place.active) or "none"
-    raise SettingsInvalid(f"The shop has no location {location.rsplit('/', 1)[-1]}; there are: {listed}.")
+    raise SettingsInvalid(
+        f"The shop has no location {location.rsplit('/', 1)[-1]}; there are: {listed}."
+    )
 
 
 def _location(node: Node) -> Location:

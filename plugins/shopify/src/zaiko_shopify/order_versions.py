@@ -1,4 +1,5 @@
-"""Which orders the host has been told of, and at which `updatedAt`: those need not be read again within the overlap."""
+"""Which orders the host has been told of, and at which `updatedAt`: those need not be read again
+within the overlap."""
 
 from __future__ import annotations
 
@@ -6,18 +7,21 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 SETTLED = timedelta(seconds=10)
-"""`updatedAt` counts whole seconds, so a second change within that second looks like the first. A reading is remembered only
-when Shopify's clock was so far past its `updatedAt` that no further change can carry the same."""
+"""`updatedAt` counts whole seconds, so a second change within that second looks like the first. A
+reading is remembered only when Shopify's clock was so far past its `updatedAt` that no further
+change can carry the same."""
 _MOST = 50_000
-"""Orders remembered at the most; the ones changed longest ago are forgotten first, which costs a reading and loses nothing."""
+"""Orders remembered at the most; the ones changed longest ago are forgotten first, which costs a
+reading and loses nothing."""
 
 
 class OrderVersions:
     """Memory of what one connector has delivered.
 
-    A page counts as delivered when the host comes back with its cursor, which no other page has. A host that begins with any other
-    cursor (a page that it could not store, a new first fetch, a store set back) starts with an empty memory. Lives as long as
-    the connector; not for concurrent fetches.
+    A page counts as delivered when the host comes back with its cursor, which no other page has. A
+    host that begins with any other cursor (a page that it could not store, a new first fetch, a
+    store set back) starts with an empty memory. Lives as long as the connector; not for concurrent
+    fetches.
     """
 
     def __init__(self) -> None:
@@ -29,9 +33,11 @@ class OrderVersions:
         if cursor is None or cursor != self._cursor:
             self._known.clear()
 
-    def delivered(self, cursor: str, readings: Iterable[tuple[str, datetime]], *, served_at: datetime) -> None:
-        """A page with this cursor goes to the host; `readings` are the orders in it with their `updatedAt`, `served_at` is when
-        they were asked for by Shopify's clock."""
+    def delivered(
+        self, cursor: str, readings: Iterable[tuple[str, datetime]], *, served_at: datetime
+    ) -> None:
+        """A page with this cursor goes to the host; `readings` are the orders in it with their
+        `updatedAt`, `served_at` is when they were asked for by Shopify's clock."""
         for order, version in readings:
             # Put last: the order of insertion is the order of forgetting.
             self._known.pop(order, None)
@@ -47,4 +53,6 @@ class OrderVersions:
 
     def forget_before(self, moment: datetime) -> None:
         """Orders changed before `moment` will not be asked for again."""
-        self._known = {order: version for order, version in self._known.items() if version >= moment}
+        self._known = {
+            order: version for order, version in self._known.items() if version >= moment
+        }

@@ -1,5 +1,5 @@
-"""From Shopify's orders to zaiko's. Pure. A line of which only a part can be understood keeps the rest of its units on hold; an
-order with a line of which nothing can be is unreadable as a whole."""
+"""From Shopify's orders to zaiko's. Pure. A line of which only a part can be understood keeps the
+rest of its units on hold; an order with a line of which nothing can be is unreadable as a whole."""
 
 from __future__ import annotations
 
@@ -36,7 +36,8 @@ _BEFORE_SHIPPING, _RETURNED = "CANCEL", "RETURN"
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """An order as one reply shows it. `more_lines` is where its further lines begin, None when all are there."""
+    """An order as one reply shows it. `more_lines` is where its further lines begin, None when all
+    are there."""
 
     external_id: str
     node: Node
@@ -59,8 +60,8 @@ def is_test(draft: Draft) -> bool:
 
 
 def order_of(draft: Draft, more: Sequence[Any] = ()) -> Order:
-    """The order; `more` are the lines that were read after the first page. What could not be understood is added to
-    `draft.problems`. Raises ContractBroken when a line cannot be told."""
+    """The order; `more` are the lines that were read after the first page. What could not be
+    understood is added to `draft.problems`. Raises ContractBroken when a line cannot be told."""
     node, problems = draft.node, draft.problems
     cancelled_at = _tried(problems, lambda: node.moment_or_none("cancelledAt"), None)
     fulfilment = _tried(problems, lambda: node.text("displayFulfillmentStatus"), "")
@@ -72,7 +73,12 @@ def order_of(draft: Draft, more: Sequence[Any] = ()) -> Order:
         raise ContractBroken(f"order {draft.external_id} has neither createdAt nor updatedAt")
     nothing: tuple[dict[str, Refunded], bool] = ({}, True)
     refunded, truncated = _tried(problems, lambda: _refunds(node), nothing)
-    reader = _LineReader(refunded, truncated, untouched=fulfilment == "UNFULFILLED", cancelled=cancelled_at is not None)
+    reader = _LineReader(
+        refunded,
+        truncated,
+        untouched=fulfilment == "UNFULFILLED",
+        cancelled=cancelled_at is not None,
+    )
     lines = []
     for index, row in enumerate([*draft.lines, *more]):
         line = reader.read(row, index, problems)
@@ -81,8 +87,11 @@ def order_of(draft: Draft, more: Sequence[Any] = ()) -> Order:
     state = OrderState.OPEN
     if cancelled_at is not None:
         state = OrderState.CANCELLED
-    elif fulfilment == "FULFILLED" and not any(line.ordered - line.cancelled - line.fulfilled for line in lines):
-        # Only when the lines agree: an order that was fulfilled and then extended by an edit still holds units.
+    elif fulfilment == "FULFILLED" and not any(
+        line.ordered - line.cancelled - line.fulfilled for line in lines
+    ):
+        # Only when the lines agree: an order that was fulfilled and then extended by an edit still
+        # holds units.
         state = OrderState.SHIPPED
     return Order(
         external_id=draft.external_id,
@@ -93,7 +102,9 @@ def order_of(draft: Draft, more: Sequence[Any] = ()) -> Order:
         version=version,
         archived=closed and cancelled_at is None,
         paid=True if financial in _PAID else False if financial in _UNPAID else None,
-        platform_state="cancelled" if cancelled_at is not None else "/".join(word for word in (fulfilment, financial) if word),
+        platform_state="cancelled"
+        if cancelled_at is not None
+        else "/".join(word for word in (fulfilment, financial) if word),
         state_known=fulfilment in _FULFILMENT and not problems,
     )
 
@@ -106,8 +117,8 @@ class _LineReader:
     cancelled: bool
 
     def read(self, row: object, index: int, problems: list[str]) -> OrderLine | None:
-        """The line, or None when it needs no stock. Raises ContractBroken when it cannot be told which line it is, or nothing of
-        its units: the order without it would release them."""
+        """The line, or None when it needs no stock. Raises ContractBroken when it cannot be told
+        which line it is, or nothing of its units: the order without it would release them."""
         node = node_of(row, f"lineItems[{index}]")
         identity = node.text("id")
         variant = _tried(problems, lambda: node.node_or_none("variant"), None)
@@ -116,9 +127,14 @@ class _LineReader:
         listing = _tried(problems, lambda: variant.text("id") if variant else None, None)
         found = self.refunded.get(identity, Refunded())
         try:
-            counters = Counters(node.whole("quantity"), node.whole("currentQuantity"), node.whole("unfulfilledQuantity"))
+            counters = Counters(
+                node.whole("quantity"),
+                node.whole("currentQuantity"),
+                node.whole("unfulfilledQuantity"),
+            )
             if self.truncated:
-                # There are more refunds than were read: each unit that is gone may have left before.
+                # There are more refunds than were read: each unit that is gone may have left
+                # before.
                 found = Refunded(returned=found.returned, unclear=counters.quantity)
             counted = units(counters, found, untouched=self.untouched, cancelled=self.cancelled)
         except ContractBroken as error:
@@ -136,8 +152,8 @@ class _LineReader:
 
 
 def _needs_no_stock(node: Node, variant: Node | None) -> bool:
-    """A gift card, a service, a fee: nothing is shipped, and Shopify counts no stock of it. What it does count is kept,
-    because Shopify has lowered its number for it."""
+    """A gift card, a service, a fee: nothing is shipped, and Shopify counts no stock of it. What it
+    does count is kept, because Shopify has lowered its number for it."""
     if node.values.get("requiresShipping") is not False:
         return False
     item = variant.values.get("inventoryItem") if variant is not None else None
@@ -146,7 +162,9 @@ def _needs_no_stock(node: Node, variant: Node | None) -> bool:
 
 def _held(node: Node) -> Counters:
     """The most that a line with unreadable counters may hold."""
-    seen = [node.values.get(name) for name in ("quantity", "currentQuantity", "unfulfilledQuantity")]
+    seen = [
+        node.values.get(name) for name in ("quantity", "currentQuantity", "unfulfilledQuantity")
+    ]
     counts = [value for value in seen if isinstance(value, int) and not isinstance(value, bool)]
     if not counts:
         raise ContractBroken(f"{node.where} has no counter that can be read")
@@ -162,7 +180,11 @@ def _refunds(node: Node) -> tuple[dict[str, Refunded], bool]:
         page = refund.node("refundLineItems")
         truncated = truncated or page.node("pageInfo").flag("hasNextPage")
         for entry in page.nodes("nodes"):
-            kind, count, line = entry.text("restockType"), entry.whole("quantity"), entry.node("lineItem").text("id")
+            kind, count, line = (
+                entry.text("restockType"),
+                entry.whole("quantity"),
+                entry.node("lineItem").text("id"),
+            )
             before = found.get(line, Refunded())
             if kind == _RETURNED:
                 found[line] = Refunded(before.returned + count, before.unclear)

@@ -1,4 +1,5 @@
-"""What a reply means: the error of zaiko_sdk that it becomes (fact sheet §8), and the quota that it reports."""
+"""What a reply means: the error of zaiko_sdk that it becomes (fact sheet §8), and the quota that it
+reports."""
 
 from __future__ import annotations
 
@@ -24,7 +25,8 @@ _SHOWN = 300
 
 
 class Garbled(ContractBroken):
-    """The reply is not the JSON that it should be; often a broken connection, so it is worth asking again."""
+    """The reply is not the JSON that it should be; often a broken connection, so it is worth asking
+    again."""
 
 
 class TooDear(ContractBroken):
@@ -67,7 +69,9 @@ def quota_of(body: Any) -> Quota | None:
         _dig(status, "restoreRate"),
         _dig(cost, "requestedQueryCost"),
     ]
-    if not all(isinstance(number, int | float) and not isinstance(number, bool) for number in numbers[:3]):
+    if not all(
+        isinstance(number, int | float) and not isinstance(number, bool) for number in numbers[:3]
+    ):
         return None
     requested = numbers[3] if isinstance(numbers[3], int | float) else 0.0
     return Quota(float(numbers[0]), float(numbers[1]), float(numbers[2]), float(requested))
@@ -81,9 +85,11 @@ def announced_wait(response: httpx.Response) -> float | None:
         return None
 
 
-def refusal_by_status(response: httpx.Response, *, what: str, writing: bool) -> ConnectorError | None:
-    """The error that the HTTP status means, or None for 2xx. After a write everything of which nobody knows whether it was
-    applied becomes Timeout."""
+def refusal_by_status(
+    response: httpx.Response, *, what: str, writing: bool
+) -> ConnectorError | None:
+    """The error that the HTTP status means, or None for 2xx. After a write everything of which
+    nobody knows whether it was applied becomes Timeout."""
     status = response.status_code
     if 200 <= status < 300:
         return None
@@ -91,56 +97,86 @@ def refusal_by_status(response: httpx.Response, *, what: str, writing: bool) -> 
     said = f"Shopify answered {status} to {what}"
     if status == 401:
         return CredentialsRejected(
-            "Shopify does not accept the token: it is wrong, was revoked, or the app was uninstalled. Enter a valid one.",
+            (
+                "Shopify does not accept the token: it is wrong, was revoked, or the app was "
+                "uninstalled. Enter a valid one."
+            ),
             platform_message=words,
         )
     if status == 402:
-        return PlanTooLow("The shop is frozen, or its plan lacks this: settle it in Shopify's admin.", platform_message=words)
+        return PlanTooLow(
+            "The shop is frozen, or its plan lacks this: settle it in Shopify's admin.",
+            platform_message=words,
+        )
     if status == 403:
         return PermissionMissing(
-            f"{said}: the app lacks a scope or the merchant's approval, or the shop was closed.", platform_message=words
+            f"{said}: the app lacks a scope or the merchant's approval, or the shop was closed.",
+            platform_message=words,
         )
     if status == 423:
-        return PlanTooLow("Shopify has locked the shop; ask Shopify's support.", platform_message=words)
+        return PlanTooLow(
+            "Shopify has locked the shop; ask Shopify's support.", platform_message=words
+        )
     if status in (429, 430):
         wait = announced_wait(response)
         unannounced = _UNANNOUNCED_WAIT if status == 429 else _SECURITY_WAIT
-        return Throttled(said, retry_after=unannounced if wait is None else wait, platform_message=words)
+        return Throttled(
+            said, retry_after=unannounced if wait is None else wait, platform_message=words
+        )
     if status >= 500 or status == 408:
         if writing:
             return Timeout(f"{said}; it may have been applied", sent=None, platform_message=words)
         return PlatformDown(said, retry_after=announced_wait(response), platform_message=words)
     if status == 404 or 300 <= status < 400:
-        return SettingsInvalid(f"{said}: there is no such shop. Check the domain in the settings.", platform_message=words)
+        return SettingsInvalid(
+            f"{said}: there is no such shop. Check the domain in the settings.",
+            platform_message=words,
+        )
     return ContractBroken(said, platform_message=words)
 
 
 def refusal_by_errors(body: dict[str, Any], *, what: str, writing: bool) -> ConnectorError | None:
-    """The error that `errors` in a GraphQL reply means, or None when there are none. Data that came beside is not used."""
+    """The error that `errors` in a GraphQL reply means, or None when there are none. Data that came
+    beside is not used."""
     errors = body.get("errors")
     if not errors:
         return None
     words = words_of(body)
-    listed = [error for error in errors if isinstance(error, dict)] if isinstance(errors, list) else []
+    listed = (
+        [error for error in errors if isinstance(error, dict)] if isinstance(errors, list) else []
+    )
     codes = [_code(error) for error in listed]
     if "THROTTLED" in codes:
-        return Throttled(f"Shopify's quota is used up for {what}", retry_after=_missing_points(body), platform_message=words)
+        return Throttled(
+            f"Shopify's quota is used up for {what}",
+            retry_after=_missing_points(body),
+            platform_message=words,
+        )
     if "MAX_COST_EXCEEDED" in codes:
         return TooDear(f"{what} asks for more than one request may cost", platform_message=words)
     if "SHOP_INACTIVE" in codes or "PAYMENT_REQUIRED" in codes:
-        return PlanTooLow("The shop is not active: settle it in Shopify's admin.", platform_message=words)
+        return PlanTooLow(
+            "The shop is not active: settle it in Shopify's admin.", platform_message=words
+        )
     if "INTERNAL_SERVER_ERROR" in codes:
         if writing:
-            return Timeout(f"Shopify failed during {what}; it may have been applied", sent=None, platform_message=words)
+            return Timeout(
+                f"Shopify failed during {what}; it may have been applied",
+                sent=None,
+                platform_message=words,
+            )
         return PlatformDown(f"Shopify failed during {what}", platform_message=words)
     if "ACCESS_DENIED" in codes:
         return _denied(listed, words)
     code = next((code for code in codes if code), "")
-    return GraphqlRefused(f"Shopify refused {what} ({code or 'no code'})", code=code, platform_message=words)
+    return GraphqlRefused(
+        f"Shopify refused {what} ({code or 'no code'})", code=code, platform_message=words
+    )
 
 
 def search_warnings(body: dict[str, Any]) -> str:
-    """What Shopify's search ignored, or an empty text. It answers with *everything* when it does not know a filter."""
+    """What Shopify's search ignored, or an empty text. It answers with *everything* when it does
+    not know a filter."""
     blocks = _dig(body, "extensions", "search")
     found: list[str] = []
     for block in blocks if isinstance(blocks, list) else []:
@@ -165,13 +201,24 @@ def words_of(body: Any) -> str:
 def _denied(errors: list[dict[str, Any]], words: str) -> PermissionMissing:
     if "not approved to access" in words:
         return PermissionMissing(
-            "The app is not approved for protected customer data, without which Shopify shows no orders at all. Request access in "
+            "The app is not approved for protected customer data, without which Shopify "
+            "shows no orders at all. Request access in "
             "the Dev Dashboard under API access; zaiko reads no customer fields.",
             platform_message=words,
         )
-    wanted = next((text for error in errors if isinstance(text := _dig(error, "extensions", "requiredAccess"), str)), "")
+    wanted = next(
+        (
+            text
+            for error in errors
+            if isinstance(text := _dig(error, "extensions", "requiredAccess"), str)
+        ),
+        "",
+    )
     needed = f": {wanted}" if wanted else ""
-    return PermissionMissing(f"The app lacks a scope{needed}. Grant it and install the app again.", platform_message=words)
+    return PermissionMissing(
+        f"The app lacks a scope{needed}. Grant it and install the app again.",
+        platform_message=words,
+    )
 
 
 def _missing_points(body: dict[str, Any]) -> float:

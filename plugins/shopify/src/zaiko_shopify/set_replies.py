@@ -1,17 +1,27 @@
-"""What Shopify's answer to inventorySetQuantities means (fact sheet §5.3, the table of codes). Pure."""
+"""What Shopify's answer to inventorySetQuantities means (fact sheet §5.3, the table of codes).
+Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from zaiko_sdk import ConnectorError, ContractBroken, ItemRefused, ListingGone, SettingsInvalid, Skip
+from zaiko_sdk import (
+    ConnectorError,
+    ContractBroken,
+    ItemRefused,
+    ListingGone,
+    SettingsInvalid,
+    Skip,
+)
 
 from zaiko_shopify.fields import Node
 
 _STALE = frozenset({"CHANGE_FROM_QUANTITY_STALE", "COMPARE_QUANTITY_STALE"})
 _ITEM_TEXTS = {
-    "NON_MUTABLE_INVENTORY_ITEM": "Shopify does not let its stock be set (a bundle is made of other variants).",
+    "NON_MUTABLE_INVENTORY_ITEM": (
+        "Shopify does not let its stock be set (a bundle is made of other variants)."
+    ),
     "ITEM_NOT_STOCKED_AT_LOCATION": "It is not stocked at the location. Stock it there in Shopify.",
     "INVALID_QUANTITY_TOO_HIGH": "The number is larger than Shopify allows.",
     "INVALID_QUANTITY_TOO_LOW": "The number is smaller than Shopify allows.",
@@ -21,9 +31,12 @@ _ITEM_TEXTS = {
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Nothing of the batch was applied. `items` are the entries that are wrong by themselves, by their index; `whole` is an error
-    of the whole call. With neither, some entry was stale and nobody knows which. `busy`: ask again under the same key.
-    `doubtful`: an earlier call under the same key may have been applied. `earlier_failed`: it certainly was not."""
+    """Nothing of the batch was applied. `items` are the entries that are wrong by themselves, by
+    their index; `whole` is an error
+    of the whole call. With neither, some entry was stale and nobody knows which. `busy`: ask again
+    under the same key.
+    `doubtful`: an earlier call under the same key may have been applied. `earlier_failed`: it
+    certainly was not."""
 
     items: Mapping[int, Skip] = field(default_factory=dict)
     whole: ConnectorError | None = None
@@ -33,13 +46,15 @@ class Refusal:
 
 
 def refusal_of(payload: Node, count: int) -> Refusal | None:
-    """None when the batch of `count` entries was applied; no change at all counts as applied. Raises ContractBroken when the
-    answer is not understood, and then nobody knows."""
+    """None when the batch of `count` entries was applied; no change at all counts as applied.
+    Raises ContractBroken when the answer is not understood, and then nobody knows."""
     errors = payload.nodes("userErrors")
     if not errors:
         return None
     codes = {error.text_or_empty("code") for error in errors}
-    words = "; ".join(f"{error.text_or_empty('code')}: {error.text_or_empty('message')}" for error in errors[:5])
+    words = "; ".join(
+        f"{error.text_or_empty('code')}: {error.text_or_empty('message')}" for error in errors[:5]
+    )
     if "IDEMPOTENCY_CONCURRENT_REQUEST" in codes:
         return Refusal(busy=True)
     if "IDEMPOTENCY_KEY_PARAMETER_MISMATCH" in codes:
@@ -47,15 +62,24 @@ def refusal_of(payload: Node, count: int) -> Refusal | None:
     if "IDEMPOTENCY_PREVIOUS_ATTEMPT_FAILED" in codes:
         return Refusal(earlier_failed=True)
     if "INVALID_LOCATION" in codes:
-        return Refusal(whole=SettingsInvalid("The location does not exist any more; choose another one.", platform_message=words))
+        return Refusal(
+            whole=SettingsInvalid(
+                "The location does not exist any more; choose another one.", platform_message=words
+            )
+        )
     items = {index: _skip(error) for error in errors if (index := _index(error, count)) is not None}
     if items:
         return Refusal(items=items)
     if codes & _STALE:
         return Refusal()
-    if codes & (_ITEM_TEXTS.keys() | {"INVALID_INVENTORY_ITEM", "NO_DUPLICATE_INVENTORY_ITEM_ID_GROUP_ID_PAIR"}):
+    if codes & (
+        _ITEM_TEXTS.keys()
+        | {"INVALID_INVENTORY_ITEM", "NO_DUPLICATE_INVENTORY_ITEM_ID_GROUP_ID_PAIR"}
+    ):
         # Of some item, but not said which: the host finds it by splitting.
-        return Refusal(whole=ItemRefused("Shopify refuses something in this batch.", platform_message=words))
+        return Refusal(
+            whole=ItemRefused("Shopify refuses something in this batch.", platform_message=words)
+        )
     return Refusal(whole=ContractBroken("Shopify refused to set stock", platform_message=words))
 
 
@@ -74,5 +98,9 @@ def _index(error: Node, count: int) -> int | None:
 def _skip(error: Node) -> Skip:
     code, words = error.text_or_empty("code"), error.text_or_empty("message")
     if code == "INVALID_INVENTORY_ITEM":
-        return ListingGone("Shopify does not know this variant's inventory item any more.", platform_message=words)
-    return ItemRefused(_ITEM_TEXTS.get(code, f"Shopify refuses it ({code or 'no code'})."), platform_message=words)
+        return ListingGone(
+            "Shopify does not know this variant's inventory item any more.", platform_message=words
+        )
+    return ItemRefused(
+        _ITEM_TEXTS.get(code, f"Shopify refuses it ({code or 'no code'})."), platform_message=words
+    )

@@ -14,32 +14,47 @@ _LOCATION = re.compile(r"(?:gid://shopify/Location/)?(\d+)")
 
 
 class ShopifySettings(ConnectorSettings):
-    """The shop's domain and credentials, the location whose stock is kept, and how orders are understood."""
+    """The shop's domain and credentials, the location whose stock is kept, and how orders are
+    understood."""
 
     shop: str = Field(
-        description="The shop's permanent domain, as in the address of its admin.", examples=["example.myshopify.com"]
+        description="The shop's permanent domain, as in the address of its admin.",
+        examples=["example.myshopify.com"],
     )
     access_token: SecretStr | None = Field(
         default=None,
-        description="Admin API access token (begins with shpat_) of a custom app made in the shop's admin before 2026. Leave empty "
+        description="Admin API access token (begins with shpat_) of a custom app made in the "
+        "shop's "
+        "admin before 2026. Leave empty "
         "when you give client ID and client secret.",
     )
     client_id: str | None = Field(
         default=None,
-        description="Client ID of your app in the Dev Dashboard (Settings). The app must belong to the same organisation as the "
+        description="Client ID of your app in the Dev Dashboard (Settings). The app must belong to "
+        "the "
+        "same organisation as the "
         "shop and be installed in it.",
     )
     client_secret: SecretStr | None = Field(
         default=None,
-        description="Client secret of the app. Fetches tokens together with the client ID, and verifies webhooks.",
+        description=(
+            "Client secret of the app. Fetches tokens together with the client ID, and verifies "
+            "webhooks."
+        ),
     )
     previous_client_secret: SecretStr | None = Field(
         default=None,
-        description="The secret before the last rotation; webhooks may be signed with it for an hour. Leave empty otherwise.",
+        description=(
+            "The secret before the last rotation; webhooks may be signed with it for an hour. "
+            "Leave empty otherwise."
+        ),
     )
     location: str | None = Field(
         default=None,
-        description="The location whose stock zaiko keeps: its number, the last part of its address in Settings > Locations. May "
+        description="The location whose stock zaiko keeps: its number, the last part of its "
+        "address "
+        "in "
+        "Settings > Locations. May "
         "be left empty when only one active location fulfils online orders.",
         examples=["61234567890"],
     )
@@ -47,33 +62,51 @@ class ShopifySettings(ConnectorSettings):
         default=10,
         ge=1,
         le=1440,
-        description="How far each fetch of orders reaches back behind the last one, in minutes: Shopify's search runs behind.",
+        description=(
+            "How far each fetch of orders reaches back behind the last one, in minutes: "
+            "Shopify's search runs behind."
+        ),
     )
     first_fetch_days: int = Field(
         default=60,
         ge=30,
         le=730,
-        description="How many days back orders are read when the shop is connected. More than 60 needs the scope read_all_orders.",
+        description=(
+            "How many days back orders are read when the shop is connected. More than 60 needs "
+            "the scope read_all_orders."
+        ),
     )
-    test_orders: Literal["ignore", "count"] = Field(default="ignore", description="Whether orders made in test mode hold stock.")
+    test_orders: Literal["ignore", "count"] = Field(
+        default="ignore", description="Whether orders made in test mode hold stock."
+    )
     unstocked: Literal["report", "activate"] = Field(
         default="report",
-        description="What to do with a variant that is not stocked at the location: report it, or stock it there with its number.",
+        description=(
+            "What to do with a variant that is not stocked at the location: report it, or stock "
+            "it there with its number."
+        ),
     )
     untracked: Literal["report", "track"] = Field(
         default="report",
-        description="What to do with a variant whose quantity Shopify does not track (it sells without limit): report it, or turn "
+        description="What to do with a variant whose quantity Shopify does not track (it sells "
+        "without "
+        "limit): report it, or turn "
         "tracking on with the first number.",
     )
     bulk_listings_above: int = Field(
         default=10_000,
         ge=0,
-        description="From how many variants on the catalogue is read by a bulk operation instead of page by page, which would use "
+        description="From how many variants on the catalogue is read by a bulk operation instead "
+        "of "
+        "page by page, which would use "
         "up the quota that pushes need.",
     )
     origin: str | None = Field(
         default=None,
-        description="Another address to call instead of the shop's own, for a simulator or a proxy. Leave empty.",
+        description=(
+            "Another address to call instead of the shop's own, for a simulator or a proxy. "
+            "Leave empty."
+        ),
     )
 
     @property
@@ -86,7 +119,9 @@ class ShopifySettings(ConnectorSettings):
     def _shop_is_a_domain(cls, value: str) -> str:
         domain = value.strip().lower().removeprefix("https://").rstrip("/")
         if not _DOMAIN.fullmatch(domain):
-            raise ValueError("enter the domain that ends with .myshopify.com, such as example.myshopify.com")
+            raise ValueError(
+                "enter the domain that ends with .myshopify.com, such as example.myshopify.com"
+            )
         return domain
 
     @field_validator("location")
@@ -96,7 +131,10 @@ class ShopifySettings(ConnectorSettings):
             return None
         match = _LOCATION.fullmatch(value.strip())
         if match is None:
-            raise ValueError("enter the number at the end of the location's address in Settings > Locations, such as 61234567890")
+            raise ValueError(
+                "enter the number at the end of the location's address in Settings > "
+                "Locations, such as 61234567890"
+            )
         return f"gid://shopify/Location/{match[1]}"
 
     @field_validator("origin")
@@ -106,12 +144,21 @@ class ShopifySettings(ConnectorSettings):
             return None
         parts = urlsplit(value.strip().rstrip("/"))
         if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise ValueError("enter an address that begins with http:// or https://, or leave it empty")
+            raise ValueError(
+                "enter an address that begins with http:// or https://, or leave it empty"
+            )
         if parts.path or parts.query or parts.fragment or parts.username:
             raise ValueError("enter the address alone, without a path and without a user name")
-        # Plain http is for a simulator on this machine or in a neighbouring container: the token must not cross a network.
-        if parts.scheme == "http" and "." in parts.hostname and not parts.hostname.startswith("127."):
-            raise ValueError("the address must begin with https://, because the token is sent to it")
+        # Plain http is for a simulator on this machine or in a neighbouring container: the token
+        # must not cross a network.
+        if (
+            parts.scheme == "http"
+            and "." in parts.hostname
+            and not parts.hostname.startswith("127.")
+        ):
+            raise ValueError(
+                "the address must begin with https://, because the token is sent to it"
+            )
         return f"{parts.scheme}://{parts.netloc}"
 
     @field_validator("access_token", "client_secret", "previous_client_secret")
@@ -128,7 +175,9 @@ class ShopifySettings(ConnectorSettings):
     def _one_way_in(self) -> Self:
         by_grant = bool(self.client_id) and self.client_secret is not None
         if self.access_token is not None and self.client_id:
-            raise ValueError("give either the access token, or client ID and client secret; not both")
+            raise ValueError(
+                "give either the access token, or client ID and client secret; not both"
+            )
         if self.access_token is None and not by_grant:
             raise ValueError("give the access token, or both client ID and client secret")
         return self

@@ -1,7 +1,8 @@
 """The numbers that the shop shows: reading them, and setting them on condition of what they were.
 
-Shopify applies a batch as a whole or not at all, and does not say which entry was stale. So after a refusal the batch is
-read again, the entries that changed are reported, and the rest is sent under a new key that follows from the given one.
+Shopify applies a batch as a whole or not at all, and does not say which entry was stale. So after a
+refusal the batch is read again, the entries that changed are reported, and the rest is sent under a
+new key that follows from the given one.
 """
 
 from __future__ import annotations
@@ -36,8 +37,8 @@ from zaiko_shopify.settings import ShopifySettings
 _KEYS = uuid.UUID("5f0c6a55-4f5e-5c1f-9a63-0d2f9f3f7a10")
 """The namespace of our idempotency keys."""
 _CHECKED_FOR = 600.0
-"""Seconds for which an item that was seen tracked and stocked is taken to be so still. A number set at a location where the item
-is not stocked would be accepted and never shown."""
+"""Seconds for which an item that was seen tracked and stocked is taken to be so still. A number set
+at a location where the item is not stocked would be accepted and never shown."""
 _ATTEMPTS = 5
 _BUSY_WAITS = (1.0, 2.0, 4.0)
 
@@ -57,8 +58,14 @@ class Stock:
 
     async def set(self, writes: Sequence[InventoryWrite], key: str) -> list[WriteResult]:
         """See Connector.set_inventory."""
-        unchecked = [write.ref for write in writes if write.expected is None or not self._is_fit(write.ref.data.get(ITEM, ""))]
-        seen = {level.external_id: level for level in await self.read(unchecked)} if unchecked else {}
+        unchecked = [
+            write.ref
+            for write in writes
+            if write.expected is None or not self._is_fit(write.ref.data.get(ITEM, ""))
+        ]
+        seen = (
+            {level.external_id: level for level in await self.read(unchecked)} if unchecked else {}
+        )
         results: list[WriteResult] = []
         ready: list[InventoryWrite] = []
         first: list[InventoryWrite] = []
@@ -73,7 +80,9 @@ class Stock:
             else:
                 ready.append(write)
         if ready:
-            results.extend(await _Batch(self, self._client, await self._locations.chosen(), key).send(ready))
+            results.extend(
+                await _Batch(self, self._client, await self._locations.chosen(), key).send(ready)
+            )
         for write in first:
             try:
                 results.append(await self._begin(write, key))
@@ -91,20 +100,34 @@ class Stock:
     def _told(self, external_id: str, item: str, levels: Mapping[str, Level]) -> InventoryLevel:
         level = levels.get(item)
         if not item:
-            return InventoryLevel(external_id, None, ItemRefused("Its inventory item is not known; refresh the shop's listings."))
+            return InventoryLevel(
+                external_id,
+                None,
+                ItemRefused("Its inventory item is not known; refresh the shop's listings."),
+            )
         if level is None:
-            return InventoryLevel(external_id, None, ListingGone("Shopify does not know this variant's inventory item any more."))
+            return InventoryLevel(
+                external_id,
+                None,
+                ListingGone("Shopify does not know this variant's inventory item any more."),
+            )
         if not level.tracked and self._settings.untracked == "report":
             return InventoryLevel(
                 external_id,
                 None,
-                ItemRefused("Shopify does not track its quantity. Turn on «Track quantity», or set `untracked` to `track`."),
+                ItemRefused(
+                    "Shopify does not track its quantity. Turn on «Track quantity», or set "
+                    "`untracked` to `track`."
+                ),
             )
         if level.available is None and self._settings.unstocked == "report":
             return InventoryLevel(
                 external_id,
                 None,
-                ItemRefused("It is not stocked at the location. Stock it there in Shopify, or set `unstocked` to `activate`."),
+                ItemRefused(
+                    "It is not stocked at the location. Stock it there in Shopify, or set "
+                    "`unstocked` to `activate`."
+                ),
             )
         if not level.tracked or level.available is None:
             # The first number makes it tracked and stocked.
@@ -120,9 +143,13 @@ class Stock:
         if not items:
             return {}
         location = await self._locations.chosen()
-        rows = (await self._client.query(LEVELS, {"ids": list(items), "location": location})).rows("nodes")
+        rows = (await self._client.query(LEVELS, {"ids": list(items), "location": location})).rows(
+            "nodes"
+        )
         if len(rows) != len(items):
-            raise ContractBroken(f"Shopify answered {len(rows)} rows for {len(items)} inventory items")
+            raise ContractBroken(
+                f"Shopify answered {len(rows)} rows for {len(items)} inventory items"
+            )
         read = [level_of(row, f"nodes[{index}]") for index, row in enumerate(rows)]
         return {level.item: level for level in read if level is not None}
 
@@ -131,16 +158,28 @@ class Stock:
         item = write.ref.data[ITEM]
         level = (await self._levels([item])).get(item)
         if level is None:
-            return _refused(write, ListingGone("Shopify does not know this variant's inventory item any more."))
+            return _refused(
+                write, ListingGone("Shopify does not know this variant's inventory item any more.")
+            )
         location = await self._locations.chosen()
         if not level.tracked:
-            words = _user_errors(await self._client.mutate(TRACK, {"item": item}), "inventoryItemUpdate")
+            words = _user_errors(
+                await self._client.mutate(TRACK, {"item": item}), "inventoryItemUpdate"
+            )
             if words:
-                return _refused(write, ItemRefused("Shopify does not let it be tracked.", platform_message=words))
+                return _refused(
+                    write,
+                    ItemRefused("Shopify does not let it be tracked.", platform_message=words),
+                )
         if level.available is not None:
             # It had a number all along, which counts from now on: the host compares with that one.
             return _stale(write, level.available)
-        variables = {"item": item, "location": location, "available": write.quantity, "key": derived_key(key, f"activate/{item}")}
+        variables = {
+            "item": item,
+            "location": location,
+            "available": write.quantity,
+            "key": derived_key(key, f"activate/{item}"),
+        }
         answer = await self._client.mutate(ACTIVATE, variables)
         words = _user_errors(answer, "inventoryActivate")
         if words and answer.doubtful:
@@ -148,7 +187,12 @@ class Stock:
         if "already active" in words:
             return _stale(write, None)
         if words:
-            return _refused(write, ItemRefused("Shopify does not let it be stocked at the location.", platform_message=words))
+            return _refused(
+                write,
+                ItemRefused(
+                    "Shopify does not let it be stocked at the location.", platform_message=words
+                ),
+            )
         self._fit[item] = self._client.clock.monotonic()
         return WriteResult(write.ref.external_id, WriteOutcome.APPLIED)
 
@@ -168,14 +212,21 @@ class _Batch:
             self._doubtful = False
             refusal = await self._ask(left, attempt)
             if refusal is None:
-                self._results += [WriteResult(write.ref.external_id, WriteOutcome.APPLIED) for write in left]
+                self._results += [
+                    WriteResult(write.ref.external_id, WriteOutcome.APPLIED) for write in left
+                ]
                 return self._results
             if refusal.doubtful or (self._doubtful and not refusal.earlier_failed):
-                # A refusal does not prove that an attempt whose answer was lost was not applied: reading must tell.
-                self._results += [WriteResult(write.ref.external_id, WriteOutcome.UNKNOWN) for write in left]
+                # A refusal does not prove that an attempt whose answer was lost was not applied:
+                # reading must tell.
+                self._results += [
+                    WriteResult(write.ref.external_id, WriteOutcome.UNKNOWN) for write in left
+                ]
                 return self._results
             if refusal.items:
-                self._results += [_refused(left[index], error) for index, error in refusal.items.items()]
+                self._results += [
+                    _refused(left[index], error) for index, error in refusal.items.items()
+                ]
                 left = [write for index, write in enumerate(left) if index not in refusal.items]
             elif refusal.whole is not None:
                 raise refusal.whole
@@ -199,7 +250,12 @@ class _Batch:
             for write in writes
         ]
         document = f"gid://zaiko/Push/{quote(self._key, safe='')}"
-        given = {"name": "available", "reason": "correction", "referenceDocumentUri": document, "quantities": entries}
+        given = {
+            "name": "available",
+            "reason": "correction",
+            "referenceDocumentUri": document,
+            "quantities": entries,
+        }
         for wait in (*_BUSY_WAITS, None):
             answer = await self._client.mutate(SET_STOCK, {"input": given, "key": key})
             self._doubtful = self._doubtful or answer.doubtful
@@ -218,7 +274,14 @@ class _Batch:
         for write in writes:
             level = levels.get(write.ref.data[ITEM])
             if level is None:
-                self._results.append(_refused(write, ListingGone("Shopify does not know this variant's inventory item any more.")))
+                self._results.append(
+                    _refused(
+                        write,
+                        ListingGone(
+                            "Shopify does not know this variant's inventory item any more."
+                        ),
+                    )
+                )
             elif level.available == write.expected:
                 same.append(write)
             else:
@@ -227,7 +290,8 @@ class _Batch:
 
 
 def derived_key(key: str, part: str) -> str:
-    """The idempotency key of one request within the call that has `key`: the same whenever the same is asked."""
+    """The idempotency key of one request within the call that has `key`: the same whenever the same
+    is asked."""
     return str(uuid.uuid5(_KEYS, f"{key}/{part}"))
 
 

@@ -1,4 +1,5 @@
-"""Shopify's notifications: verified over the raw body, and taken as hints only. Their numbers may be old when they arrive."""
+"""Shopify's notifications: verified over the raw body, and taken as hints only. Their numbers may
+be old when they arrive."""
 
 from __future__ import annotations
 
@@ -15,17 +16,30 @@ from zaiko_shopify.settings import ShopifySettings
 
 _ORDER_TOPICS = "orders/"
 _REFUND_TOPIC, _UNINSTALLED = "refunds/create", "app/uninstalled"
-"""inventory_levels/update is not followed: our own writes cause it too, and the payload does not say by whom it was caused."""
+"""inventory_levels/update is not followed: our own writes cause it too, and the payload does not
+say by whom it was caused."""
 
 
-def hint_of(settings: ShopifySettings, headers: Mapping[str, str], body: bytes) -> WebhookHint | None:
+def hint_of(
+    settings: ShopifySettings, headers: Mapping[str, str], body: bytes
+) -> WebhookHint | None:
     """See Connector.parse_webhook."""
     given = {name.lower(): value for name, value in headers.items()}
-    secrets = [secret for secret in (settings.client_secret, settings.previous_client_secret) if secret is not None]
+    secrets = [
+        secret
+        for secret in (settings.client_secret, settings.previous_client_secret)
+        if secret is not None
+    ]
     if not secrets:
-        raise CredentialsRejected("No client secret is set, so no notification can be verified; enter the app's client secret.")
+        raise CredentialsRejected(
+            "No client secret is set, so no notification can be verified; enter the app's "
+            "client secret."
+        )
     signature = given.get("x-shopify-hmac-sha256", "").encode("utf-8", "replace")
-    if not any(hmac.compare_digest(_signature(secret.get_secret_value(), body), signature) for secret in secrets):
+    if not any(
+        hmac.compare_digest(_signature(secret.get_secret_value(), body), signature)
+        for secret in secrets
+    ):
         raise CredentialsRejected("The signature of a notification is missing or wrong")
     # The headers are not signed: one app's secret signs for all of its shops.
     if given.get("x-shopify-shop-domain", settings.shop).lower() != settings.shop:
@@ -33,7 +47,9 @@ def hint_of(settings: ShopifySettings, headers: Mapping[str, str], body: bytes) 
     topic = given.get("x-shopify-topic", "")
     if not (topic.startswith(_ORDER_TOPICS) or topic in (_REFUND_TOPIC, _UNINSTALLED)):
         return None
-    delivery = given.get("x-shopify-webhook-id") or hashlib.sha256(topic.encode() + body).hexdigest()
+    delivery = (
+        given.get("x-shopify-webhook-id") or hashlib.sha256(topic.encode() + body).hexdigest()
+    )
     return WebhookHint(delivery, topic, _orders(topic, body))
 
 
@@ -50,7 +66,13 @@ def _orders(topic: str, body: bytes) -> tuple[str, ...]:
         return ()
     if not isinstance(payload, dict):
         return ()
-    if topic.startswith(_ORDER_TOPICS) and isinstance(identity := payload.get("admin_graphql_api_id"), str):
+    if topic.startswith(_ORDER_TOPICS) and isinstance(
+        identity := payload.get("admin_graphql_api_id"), str
+    ):
         return (identity,)
     number = payload.get("id" if topic.startswith(_ORDER_TOPICS) else "order_id")
-    return (f"gid://shopify/Order/{number}",) if isinstance(number, int) and not isinstance(number, bool) else ()
+    return (
+        (f"gid://shopify/Order/{number}",)
+        if isinstance(number, int) and not isinstance(number, bool)
+        else ()
+    )

@@ -1,4 +1,5 @@
-"""an index that has all that is asked of a product's links: without it SQLite reads all parts of the merchant"""
+"""an index that has all that is asked of a product's links: without it SQLite reads all parts of
+the merchant"""
 
 from alembic import op
 

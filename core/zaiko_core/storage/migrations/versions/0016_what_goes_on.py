@@ -1,4 +1,5 @@
-"""indexes of the runs that have not ended and of the shops that are held: every claim asks for both"""
+"""indexes of the runs that have not ended and of the shops that are held: every claim asks for
+both"""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,5 @@
-"""The simulated platform's HTTP API: authentication, quota, pages, and the three ways to change a number."""
+"""The simulated platform's HTTP API: authentication, quota, pages, and the three ways to change a
+number."""
 
 from __future__ import annotations
 
@@ -24,7 +25,9 @@ Work = Callable[[Mapping[str, str], Any], Any]
 class Refusal(Exception):
     """The platform says no, with this status."""
 
-    def __init__(self, status: int, code: str, message: str, headers: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, status: int, code: str, message: str, headers: Mapping[str, str] | None = None
+    ) -> None:
         super().__init__(message)
         self.reply = JSONResponse({"error": {"code": code, "message": message}}, status, headers)
 
@@ -55,12 +58,22 @@ def routes_of(shop: ExampleSimulator) -> Sequence[BaseRoute]:
             ids = _ids(query)
             return {"rows": [_order(order) for order in visible if order.id in ids]}
         since = _moment(query.get("updated_since", ""))
-        found = [(f"{order.updated_at.isoformat()} {order.id}", _order(order)) for order in visible if order.updated_at >= since]
+        found = [
+            (f"{order.updated_at.isoformat()} {order.id}", _order(order))
+            for order in visible
+            if order.updated_at >= since
+        ]
         return _page(shop, sorted(found, key=lambda row: row[0]), query)
 
     def stock(query: Mapping[str, str], _: Any) -> Any:
         ids = _ids(query)
-        return {"rows": [{"id": row.id, "quantity": row.stock} for row in shop.listings.values() if row.id in ids]}
+        return {
+            "rows": [
+                {"id": row.id, "quantity": row.stock}
+                for row in shop.listings.values()
+                if row.id in ids
+            ]
+        }
 
     def change(_: Mapping[str, str], body: Any) -> Any:
         changes = body.get("changes") if isinstance(body, dict) else None
@@ -69,7 +82,11 @@ def routes_of(shop: ExampleSimulator) -> Sequence[BaseRoute]:
         return {"rows": [_change(shop, item) for item in changes]}
 
     def about(_: Mapping[str, str], __: Any) -> Any:
-        return {"name": "Simulated Example Shop", "scopes": shop.behaviour["scopes"], "token_expires_at": None}
+        return {
+            "name": "Simulated Example Shop",
+            "scopes": shop.behaviour["scopes"],
+            "token_expires_at": None,
+        }
 
     return [
         Route("/api/shop", answer("shop", about), methods=["GET"]),
@@ -93,11 +110,18 @@ class _Gate:
         if behaviour["maintenance"]:
             raise Refusal(503, "maintenance", "We are back soon", {"retry-after": "600"})
         now = time.monotonic()
-        self._places = min(float(_BURST), self._places + (now - self._at) * behaviour["requests_per_second"])
+        self._places = min(
+            float(_BURST), self._places + (now - self._at) * behaviour["requests_per_second"]
+        )
         self._at = now
         if behaviour["quotas"] and (self._places < 1 or self._shop.exhausted):
             calls["throttled"] += 1
-            raise Refusal(429, "too_many_requests", "Slow down", {"retry-after": "1"} if behaviour["retry_after"] else None)
+            raise Refusal(
+                429,
+                "too_many_requests",
+                "Slow down",
+                {"retry-after": "1"} if behaviour["retry_after"] else None,
+            )
         self._places -= 1
         if request.headers.get("authorization") != f"Bearer {behaviour['token']}":
             raise Refusal(401, "invalid_token", "The token is not valid")
@@ -119,11 +143,16 @@ def _change(shop: ExampleSimulator, item: Any) -> dict[str, Any]:
     return {"id": listing.id, "status": "applied", "quantity": quantity}
 
 
-def _page(shop: ExampleSimulator, rows: Sequence[tuple[str, dict[str, Any]]], query: Mapping[str, str]) -> dict[str, Any]:
+def _page(
+    shop: ExampleSimulator, rows: Sequence[tuple[str, dict[str, Any]]], query: Mapping[str, str]
+) -> dict[str, Any]:
     """The rows behind the one named `after`, by their keys, and where the next page continues."""
     rest = [row for row in rows if row[0] > query.get("after", "")]
     page = rest[: shop.behaviour["page_size"]]
-    return {"rows": [row for _, row in page], "next": page[-1][0] if len(page) < len(rest) else None}
+    return {
+        "rows": [row for _, row in page],
+        "next": page[-1][0] if len(page) < len(rest) else None,
+    }
 
 
 def _listing(row: SimListing) -> dict[str, Any]:

@@ -20,7 +20,8 @@ TOKEN, WEBHOOK_SECRET = "sim-token-4f1c", "sim-webhook-secret-88d0"
 
 @dataclass(slots=True)
 class SimListing:
-    """A variant on sale. `stock` is None until somebody sets it, and may fall below 0 when oversold."""
+    """A variant on sale. `stock` is None until somebody sets it, and may fall below 0 when
+    oversold."""
 
     id: str
     sku: str
@@ -57,11 +58,13 @@ class SimOrder:
 
 
 class ExampleSimulator(Simulator):
-    """One shop. `extra` of a NewListing: `product`, `on_sale`, `stocked` (false: no number yet). Options of an order:
-    `visible_after`, `paid`, `status` (a word that the connector does not know, say).
+    """One shop. `extra` of a NewListing: `product`, `on_sale`, `stocked` (false: no number yet).
+    Options of an order: `visible_after`, `paid`, `status` (a word that the connector does not know,
+    say).
 
-    Switches: `quotas` and `requests_per_second`; `token` and `scopes` of the API; `retry_after` (whether a 429 announces its
-    wait: UNCONFIRMED); `edit_moves_stock` (UNCONFIRMED); `page_size`; `clock_skew_seconds`; `maintenance`.
+    Switches: `quotas` and `requests_per_second`; `token` and `scopes` of the API; `retry_after`
+    (whether a 429 announces its wait: UNCONFIRMED); `edit_moves_stock` (UNCONFIRMED); `page_size`;
+    `clock_skew_seconds`; `maintenance`.
     """
 
     def __init__(self) -> None:
@@ -113,8 +116,16 @@ class ExampleSimulator(Simulator):
     def place_order(self, lines: Mapping[str, int], **options: Any) -> str:
         with self.lock:
             now = self.now()
-            order = SimOrder(str(next(self._ids)), now, now, now + timedelta(seconds=float(options.get("visible_after", 0))))
-            order.paid, order.status = bool(options.get("paid", True)), str(options.get("status", "open"))
+            order = SimOrder(
+                str(next(self._ids)),
+                now,
+                now,
+                now + timedelta(seconds=float(options.get("visible_after", 0))),
+            )
+            order.paid, order.status = (
+                bool(options.get("paid", True)),
+                str(options.get("status", "open")),
+            )
             wanted = [(self._listing(sku), units) for sku, units in lines.items()]
             for number, (listing, units) in enumerate(wanted, 1):
                 order.lines.append(SimLine(f"{order.id}-{number}", listing, units))
@@ -131,7 +142,10 @@ class ExampleSimulator(Simulator):
                     line = SimLine(f"{found.id}-{len(found.lines) + 1}", self._listing(sku), 0)
                     found.lines.append(line)
                 change = units - (line.quantity - line.cancelled)
-                line.quantity, line.cancelled = line.quantity + max(0, change), line.cancelled + max(0, -change)
+                line.quantity, line.cancelled = (
+                    line.quantity + max(0, change),
+                    line.cancelled + max(0, -change),
+                )
                 if self.behaviour["edit_moves_stock"]:
                     _move(line.listing, -change)
             found.updated_at = self.now()
@@ -149,7 +163,9 @@ class ExampleSimulator(Simulator):
         with self.lock:
             found = self._order(order)
             for line in found.lines:
-                line.shipped += line.open if lines is None else min(line.open, lines.get(line.listing.sku, 0))
+                line.shipped += (
+                    line.open if lines is None else min(line.open, lines.get(line.listing.sku, 0))
+                )
             if not any(line.open for line in found.lines):
                 found.status = "shipped"
             found.updated_at = self.now()
@@ -158,7 +174,8 @@ class ExampleSimulator(Simulator):
         raise SimulationError("Example Shop has no archive")
 
     def delete_order(self, order: str) -> None:
-        """It vanishes: no list and no call by id shows it again. Its units do not come back by themselves."""
+        """It vanishes: no list and no call by id shows it again. Its units do not come back by
+        themselves."""
         with self.lock:
             del self.orders[self._order(order).id]
 
@@ -170,7 +187,13 @@ class ExampleSimulator(Simulator):
         self.behaviour["quotas"] = self.exhausted = True
 
     def notification(self, order: str) -> tuple[dict[str, str], bytes]:
-        body = json.dumps({"delivery_id": f"d-{next(self._ids)}", "topic": "order.updated", "order_id": self._order(order).id})
+        body = json.dumps(
+            {
+                "delivery_id": f"d-{next(self._ids)}",
+                "topic": "order.updated",
+                "order_id": self._order(order).id,
+            }
+        )
         return {"X-Example-Signature": sign(WEBHOOK_SECRET, body.encode())}, body.encode()
 
     def switches(self) -> dict[str, Any]:

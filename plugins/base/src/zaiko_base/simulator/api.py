@@ -1,5 +1,5 @@
-"""The simulated API of BASE (fact sheet §2 to §8): every error is a 400 with a code, lists have no total, lines come only with
-the single order, and one number is set per call."""
+"""The simulated API of BASE (fact sheet §2 to §8): every error is a 400 with a code, lists have no
+total, lines come only with the single order, and one number is set per call."""
 
 from __future__ import annotations
 
@@ -40,7 +40,9 @@ def routes_of(shop: BaseSimulator) -> Sequence[BaseRoute]:
 
     def answer(name: str, work: Work, scope: str = "") -> Callable[[Request], Any]:
         async def endpoint(request: Request) -> Response:
-            form = dict(parse_qsl((await request.body()).decode("utf-8", "replace"), keep_blank_values=True))
+            form = dict(
+                parse_qsl((await request.body()).decode("utf-8", "replace"), keep_blank_values=True)
+            )
             with shop.lock:
                 shop.calls[name] = shop.calls.get(name, 0) + 1
                 if shop.behaviour["maintenance"]:
@@ -48,10 +50,18 @@ def routes_of(shop: BaseSimulator) -> Sequence[BaseRoute]:
                 try:
                     if scope:
                         _let_in(shop, request, scope)
-                    return JSONResponse(work({**request.query_params, **form, **request.path_params}))
+                    return JSONResponse(
+                        work({**request.query_params, **form, **request.path_params})
+                    )
                 except Refusal as refusal:
                     code = str(refusal)
-                    return JSONResponse({"error": code, "error_description": _WORDS.get(code, "エラーが発生しました。")}, 400)
+                    return JSONResponse(
+                        {
+                            "error": code,
+                            "error_description": _WORDS.get(code, "エラーが発生しました。"),
+                        },
+                        400,
+                    )
 
         return endpoint
 
@@ -60,7 +70,11 @@ def routes_of(shop: BaseSimulator) -> Sequence[BaseRoute]:
 
         if (form.get("client_id"), form.get("client_secret")) != (CLIENT_ID, CLIENT_SECRET):
             raise Refusal("unauthorized_client")
-        given = shop.grants.exchange(form, shop.now()) if form.get("redirect_uri") == REDIRECT_URI else None
+        given = (
+            shop.grants.exchange(form, shop.now())
+            if form.get("redirect_uri") == REDIRECT_URI
+            else None
+        )
         if given is None:
             raise Refusal("invalid_request")
         return given
@@ -68,7 +82,11 @@ def routes_of(shop: BaseSimulator) -> Sequence[BaseRoute]:
     def me(_: Mapping[str, str]) -> Any:
         from zaiko_base.simulator.shop import SHOP_ID
 
-        user = {"shop_id": SHOP_ID, "shop_name": "模擬ショップ", "shop_url": "https://sim-shop.thebase.test"}
+        user = {
+            "shop_id": SHOP_ID,
+            "shop_name": "模擬ショップ",
+            "shop_url": "https://sim-shop.thebase.test",
+        }
         return {"user": user}
 
     def items(query: Mapping[str, str]) -> Any:
@@ -105,8 +123,15 @@ def routes_of(shop: BaseSimulator) -> Sequence[BaseRoute]:
         first = _time(query.get("start_ordered"), datetime.min.replace(tzinfo=UTC))
         last = _time(query.get("end_ordered"), datetime.max.replace(tzinfo=UTC))
         now = shop.now()
-        found = [order for order in shop.orders.values() if order.visible_at <= now and first <= order.ordered_at <= last]
-        found.sort(key=lambda order: (order.ordered_at, order.key), reverse=shop.behaviour["orders_sort"] == "newest")
+        found = [
+            order
+            for order in shop.orders.values()
+            if order.visible_at <= now and first <= order.ordered_at <= last
+        ]
+        found.sort(
+            key=lambda order: (order.ordered_at, order.key),
+            reverse=shop.behaviour["orders_sort"] == "newest",
+        )
         return {"orders": [order.header() for order in _page(shop, found, query)]}
 
     def order(query: Mapping[str, str]) -> Any:
@@ -123,8 +148,12 @@ def routes_of(shop: BaseSimulator) -> Sequence[BaseRoute]:
         Route("/1/users/me", answer("me", me, "read_users"), methods=["GET"]),
         Route("/1/items", answer("items", items, "read_items"), methods=["GET"]),
         Route("/1/items/detail/{item_id}", answer("item", item, "read_items"), methods=["GET"]),
-        Route("/1/items/edit_stock", answer("edit_stock", edit_stock, "write_items"), methods=["POST"]),
-        Route("/1/items/edit_stock", answer("edit_stock", refuse_get, "write_items"), methods=["GET"]),
+        Route(
+            "/1/items/edit_stock", answer("edit_stock", edit_stock, "write_items"), methods=["POST"]
+        ),
+        Route(
+            "/1/items/edit_stock", answer("edit_stock", refuse_get, "write_items"), methods=["GET"]
+        ),
         Route("/1/orders", answer("orders", orders, "read_orders"), methods=["GET"]),
         Route("/1/orders/detail/{key}", answer("order", order, "read_orders"), methods=["GET"]),
     ]

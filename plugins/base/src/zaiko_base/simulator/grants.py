@@ -75,4 +75,9 @@ class Grants:
         access, refresh = f"sim-access-{number}-c3", f"sim-refresh-{number}-e9"
         self.access[access] = _Given(now + timedelta(seconds=self.access_life), scopes)
         self.refresh[refresh] = _Given(now + timedelta(seconds=self.refresh_life), scopes)
-        return {"access_token": access, "token_type": "bearer", "expires_in": int(self.access_life), "refresh_token": refresh}
+        return {
+            "access_token": access,
+            "token_type": "bearer",
+            "expires_in": int(self.access_life),
+            "refresh_token": refresh,
+        }

@@ -1,4 +1,5 @@
-"""The simulated quotas: calls per clock hour and per day in Japan, all apps of the shop together (fact sheet §3)."""
+"""The simulated quotas: calls per clock hour and per day in Japan, all apps of the shop together
+(fact sheet §3)."""
 
 from __future__ import annotations
 
@@ -31,7 +32,13 @@ class Quotas:
             self._hour, self._in_hour = hour, 0
         if day != self._day:
             self._day, self._in_day = day, 0
-        error = HOUR_LIMIT if self._in_hour >= self.per_hour else DAY_LIMIT if self._in_day >= self.per_day else None
+        error = (
+            HOUR_LIMIT
+            if self._in_hour >= self.per_hour
+            else DAY_LIMIT
+            if self._in_day >= self.per_day
+            else None
+        )
         if self.enforced and error is not None:
             self.throttled += 1
             return error

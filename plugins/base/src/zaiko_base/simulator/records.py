@@ -32,7 +32,9 @@ class SimItem:
 
     def document(self) -> dict[str, Any]:
         """As the API shows it."""
-        shown = [_variation(variation) for variation in self.variations] if self.has_variations else []
+        shown = (
+            [_variation(variation) for variation in self.variations] if self.has_variations else []
+        )
         return {
             "item_id": self.id,
             "title": self.title,

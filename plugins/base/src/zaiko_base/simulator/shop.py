@@ -1,4 +1,5 @@
-"""The simulated BASE shop: its records, its own rules of stock, and what buyers and staff do there."""
+"""The simulated BASE shop: its records, its own rules of stock, and what buyers and staff do
+there."""
 
 from __future__ import annotations
 
@@ -22,14 +23,16 @@ SHOP_ID = "sim-shop"
 
 
 class BaseSimulator(Simulator):
-    """One shop. `extra` of a NewListing: `item` (variations of one item share it), `variation` (label), `visible`, `editable`
-    (false: digital goods and the like), `no_code` (the owner gave it no product code). Options of an order: `visible_after`,
-    `payment`, `status` (`unpaid`, `unshippable` …), `days_ago`, `force` (sell below zero).
+    """One shop. `extra` of a NewListing: `item` (variations of one item share it), `variation`
+    (label), `visible`, `editable` (false: digital goods and the like), `no_code` (the owner gave it
+    no product code). Options of an order: `visible_after`, `payment`, `status` (`unpaid`,
+    `unshippable` …), `days_ago`, `force` (sell below zero).
 
-    Switches. UNCONFIRMED facts: `old_refresh_works`, `orders_sort` (newest, oldest), `no_variation_id` (null, 0, ""),
-    `limit_above_100` (cap, refuse), `line_change_bumps_header`, `sale_bumps_modified`. Others: `quotas`, `calls_per_hour`,
-    `calls_per_day`, `access_life_seconds`, `scopes` (of the next consent), `maintenance`, `clock_skew_seconds`. Acts, whatever
-    their value: `end_access`, `withdraw_consent`, `exhaust_hour`.
+    Switches. UNCONFIRMED facts: `old_refresh_works`, `orders_sort` (newest, oldest),
+    `no_variation_id` (null, 0, ""), `limit_above_100` (cap, refuse), `line_change_bumps_header`,
+    `sale_bumps_modified`. Others: `quotas`, `calls_per_hour`, `calls_per_day`,
+    `access_life_seconds`, `scopes` (of the next consent), `maintenance`, `clock_skew_seconds`.
+    Acts, whatever their value: `end_access`, `withdraw_consent`, `exhaust_hour`.
     """
 
     def __init__(self) -> None:
@@ -55,7 +58,8 @@ class BaseSimulator(Simulator):
         return routes_of(self)
 
     def shop_settings(self, base_url: str) -> dict[str, Any]:
-        """With a refresh token of its own each time: a token works once. Faster than a real shop."""
+        """With a refresh token of its own each time: a token works once. Faster than a real
+        shop."""
         with self.lock:
             return {
                 "api_origin": base_url,
@@ -101,7 +105,9 @@ class BaseSimulator(Simulator):
         with self.lock:
             item, _ = self._find(sku)
             del self.items[item.id]
-            self._by_sku = {code: pair for code, pair in self._by_sku.items() if pair[0] is not item}
+            self._by_sku = {
+                code: pair for code, pair in self._by_sku.items() if pair[0] is not item
+            }
 
     def place_order(self, lines: Mapping[str, int], **options: Any) -> str:
         with self.lock:

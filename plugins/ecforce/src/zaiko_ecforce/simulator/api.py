@@ -37,17 +37,31 @@ def routes_of(shop: EcforceSimulator) -> Sequence[BaseRoute]:
         ("GET", "/admin/orders", "list_orders", _list_orders),
         ("PUT", "/admin/orders/shipping", "put_shipping", changes.put_shipping),
         ("PUT", "/admin/orders/bulk_update", "bulk_update_orders", changes.bulk_update_orders),
-        ("DELETE", "/admin/orders/bulk_destroy", "bulk_destroy_orders", changes.bulk_destroy_orders),
-        ("POST", "/admin/orders/payment_status/bulk_update", "bulk_update_payments", changes.bulk_update_payments),
+        (
+            "DELETE",
+            "/admin/orders/bulk_destroy",
+            "bulk_destroy_orders",
+            changes.bulk_destroy_orders,
+        ),
+        (
+            "POST",
+            "/admin/orders/payment_status/bulk_update",
+            "bulk_update_payments",
+            changes.bulk_update_payments,
+        ),
         ("GET", "/admin/orders/{id:int}", "get_order", _get_order),
         ("PUT", "/admin/orders/{id:int}", "put_order", changes.put_order),
     ]
     routes: list[BaseRoute] = []
     for suffix in (".json", ""):
         path = f"/api/v2/admins/sign_in{suffix}"
-        routes.append(Route(path, _endpoint(shop, "sign_in", _sign_in, public=True), methods=["POST"]))
+        routes.append(
+            Route(path, _endpoint(shop, "sign_in", _sign_in, public=True), methods=["POST"])
+        )
         for method, path, name, handler in table:
-            routes.append(Route(f"/api/v2{path}{suffix}", _endpoint(shop, name, handler), methods=[method]))
+            routes.append(
+                Route(f"/api/v2{path}{suffix}", _endpoint(shop, name, handler), methods=[method])
+            )
     return routes
 
 
@@ -56,10 +70,14 @@ def failure(status: int, code: str, message: str) -> JSONResponse:
     return JSONResponse({"errors": [{"code": code, "message": message}]}, status)
 
 
-def _endpoint(shop: EcforceSimulator, name: str, handler: Handler, *, public: bool = False) -> Callable[[Request], Any]:
+def _endpoint(
+    shop: EcforceSimulator, name: str, handler: Handler, *, public: bool = False
+) -> Callable[[Request], Any]:
     async def endpoint(request: Request) -> Response:
         if not request.headers.get("user-agent"):
-            return HTMLResponse("<html><title>Access denied</title><body>error code: 1020</body></html>", 403)
+            return HTMLResponse(
+                "<html><title>Access denied</title><body>error code: 1020</body></html>", 403
+            )
         try:
             body = await request.json() if await request.body() else {}
         except ValueError:
@@ -82,7 +100,12 @@ def _is_authorised(shop: EcforceSimulator, header: str) -> bool:
     scheme, _, value = header.partition(" ")
     name, _, token = value.strip().partition("=")
     given = token.strip().strip('"')
-    return scheme == "Token" and name == "token" and bool(given) and given in (shop.static_token, shop.session_token)
+    return (
+        scheme == "Token"
+        and name == "token"
+        and bool(given)
+        and given in (shop.static_token, shop.session_token)
+    )
 
 
 def _sign_in(shop: EcforceSimulator, request: Request, body: Any) -> Response:
@@ -107,9 +130,15 @@ def _list_stock_items(shop: EcforceSimulator, request: Request, body: Any) -> Re
     rows: Sequence[SimStockItem] = shop.items
     if "variant_sku_in" in filters and "variant_sku" in _known(shop, "stock_items"):
         # By index: a large shop is filtered a hundred SKUs at a time, thousands of times.
-        rows = [item for sku in dict.fromkeys(filters["variant_sku_in"]) for item in shop.items_by_sku.get(sku, ())]
+        rows = [
+            item
+            for sku in dict.fromkeys(filters["variant_sku_in"])
+            for item in shop.items_by_sku.get(sku, ())
+        ]
     page = _page(shop, request, "stock_items", rows)
-    return JSONResponse(page.document([_resource("stock_item", item, item.attributes()) for item in page.rows], []))
+    return JSONResponse(
+        page.document([_resource("stock_item", item, item.attributes()) for item in page.rows], [])
+    )
 
 
 def _list_products(shop: EcforceSimulator, request: Request, body: Any) -> Response:
@@ -120,8 +149,14 @@ def _list_products(shop: EcforceSimulator, request: Request, body: Any) -> Respo
         assert isinstance(product, SimProduct)
         row = _resource("product", product, product.attributes())
         if with_variants:
-            variants = [v for v in product.variants if shop.behaviour["master_in_variants"] or not v.is_master]
-            row["relationships"] = {"variants": {"data": [{"id": str(v.id), "type": "variant"} for v in variants]}}
+            variants = [
+                v
+                for v in product.variants
+                if shop.behaviour["master_in_variants"] or not v.is_master
+            ]
+            row["relationships"] = {
+                "variants": {"data": [{"id": str(v.id), "type": "variant"} for v in variants]}
+            }
             included += [_resource("variant", v, v.attributes()) for v in variants]
         rows.append(row)
     return JSONResponse(page.document(rows, included))
@@ -129,7 +164,12 @@ def _list_products(shop: EcforceSimulator, request: Request, body: Any) -> Respo
 
 def _list_orders(shop: EcforceSimulator, request: Request, body: Any) -> Response:
     now = shop.now()
-    page = _page(shop, request, "orders", [order for order in shop.orders.values() if order.visible_at <= now])
+    page = _page(
+        shop,
+        request,
+        "orders",
+        [order for order in shop.orders.values() if order.visible_at <= now],
+    )
     rows, included = _order_rows(shop, request, page.rows)
     return JSONResponse(page.document(rows, included))
 
@@ -142,19 +182,30 @@ def _get_order(shop: EcforceSimulator, request: Request, body: Any) -> Response:
     return JSONResponse({"data": rows[0], "included": included})
 
 
-def _order_rows(shop: EcforceSimulator, request: Request, orders: Sequence[Any]) -> tuple[list[Any], list[Any]]:
+def _order_rows(
+    shop: EcforceSimulator, request: Request, orders: Sequence[Any]
+) -> tuple[list[Any], list[Any]]:
     query = request.query_params
-    lighter = query["lighter"] == "1" if "lighter" in query else bool(shop.behaviour["lighter_default"])
+    lighter = (
+        query["lighter"] == "1" if "lighter" in query else bool(shop.behaviour["lighter_default"])
+    )
     with_items = "order_items" in query.get("include", "").split(",")
     rows, included = [], []
     for order in orders:
         assert isinstance(order, SimOrder)
-        attributes = order.attributes(tells_deletion=shop.behaviour["deleted_at_on_orders"], lighter=lighter)
+        attributes = order.attributes(
+            tells_deletion=shop.behaviour["deleted_at_on_orders"], lighter=lighter
+        )
         row = _resource("order", order, attributes)
         if with_items:
-            links = [{"id": str(line.id), "type": shop.behaviour["linkage_type"]} for line in order.lines]
+            links = [
+                {"id": str(line.id), "type": shop.behaviour["linkage_type"]} for line in order.lines
+            ]
             row["relationships"] = {"order_items": {"data": links}}
-            included += [_resource(shop.behaviour["included_type"], line, line.attributes()) for line in order.lines]
+            included += [
+                _resource(shop.behaviour["included_type"], line, line.attributes())
+                for line in order.lines
+            ]
         rows.append(row)
     return rows, included
 
@@ -167,20 +218,32 @@ def _known(shop: EcforceSimulator, resource: str) -> tuple[str, ...]:
     """The attributes that filters work on. UNCONFIRMED for `updated_at` of orders."""
     if shop.behaviour["unknown_filters"] == "all":
         return ()
-    extra = ("updated_at",) if resource == "orders" and shop.behaviour["orders_updated_at_filter"] else ()
+    extra = (
+        ("updated_at",)
+        if resource == "orders" and shop.behaviour["orders_updated_at_filter"]
+        else ()
+    )
     return (*_FILTERS[resource], *extra)
 
 
 class _Page:
     """One page of a list and the `meta` and `links` that go with it."""
 
-    def __init__(self, rows: Sequence[Any], total: int, page: int, per: int, path: str, tells_pages: str) -> None:
+    def __init__(
+        self, rows: Sequence[Any], total: int, page: int, per: int, path: str, tells_pages: str
+    ) -> None:
         self.rows, self._total, self._page, self._per, self._path = rows, total, page, per, path
         self._tells_pages = tells_pages
 
     def document(self, rows: list[Any], included: list[Any]) -> dict[str, Any]:
         pages = max(1, -(-self._total // self._per))
-        meta = {"total_count": self._total, "page": self._page, "per": self._per, "count": len(rows), "total_pages": pages}
+        meta = {
+            "total_count": self._total,
+            "page": self._page,
+            "per": self._per,
+            "count": len(rows),
+            "total_pages": pages,
+        }
         if self._tells_pages == "missing":
             del meta["total_pages"]
         elif self._tells_pages == "zero":
@@ -192,7 +255,9 @@ class _Page:
             "next": self._link(self._page + 1) if self._page < pages else None,
             "last": self._link(pages),
         }
-        return {"data": rows, "meta": meta, "links": links} | ({"included": included} if included else {})
+        return {"data": rows, "meta": meta, "links": links} | (
+            {"included": included} if included else {}
+        )
 
     def _link(self, page: int) -> str:
         return f"{self._path}?page={page}"
@@ -203,7 +268,9 @@ def _page(shop: EcforceSimulator, request: Request, resource: str, rows: Sequenc
     filters = filters_of(query.multi_items())
     if "1" not in filters.get("with_deleted", []):
         rows = [row for row in rows if row.deleted_at is None]
-    kept = apply_sort(apply_filters(rows, filters, _known(shop, resource)), query.get("sort", ""), _SORTS)
+    kept = apply_sort(
+        apply_filters(rows, filters, _known(shop, resource)), query.get("sort", ""), _SORTS
+    )
     page = max(1, _number(query.get("page"), 1))
     per = min(_MOST_PER, max(1, _number(query.get("per"), _DEFAULT_PER)))
     shift = {"duplicate": -1, "missing": 1}.get(shop.behaviour["pages"], 0) if page > 1 else 0
@@ -212,7 +279,9 @@ def _page(shop: EcforceSimulator, request: Request, resource: str, rows: Sequenc
         shop.calls["lists"] = shop.calls.get("lists", 0) + 1
         tells = ("given", "missing", "zero")[shop.calls["lists"] % 3]
     path = f"/api/v2/admin/{resource}"
-    return _Page(kept[(page + shift - 1) * per : (page + shift) * per], len(kept), page, per, path, tells)
+    return _Page(
+        kept[(page + shift - 1) * per : (page + shift) * per], len(kept), page, per, path, tells
+    )
 
 
 def _number(text: str | None, default: int) -> int:

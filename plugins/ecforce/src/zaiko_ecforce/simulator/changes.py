@@ -20,10 +20,16 @@ def put_stock_items(shop: EcforceSimulator, request: Request, body: Any) -> Resp
     rows = _rows(body, "stock_items")
     most = shop.behaviour["most_write_rows"]
     if most and len(rows) > most:
-        return JSONResponse({"errors": [{"code": "ASI3001", "message": "件数が上限を超えています"}]}, 422)
+        return JSONResponse(
+            {"errors": [{"code": "ASI3001", "message": "件数が上限を超えています"}]}, 422
+        )
     success, failed, errors = [], [], []
     for row in rows:
-        sku, location, stock = row.get("variant_sku"), row.get("stock_location_code"), row.get("stock")
+        sku, location, stock = (
+            row.get("variant_sku"),
+            row.get("stock_location_code"),
+            row.get("stock"),
+        )
         code = _write(shop, sku, location, stock)
         echo = {"variant_sku": sku, "stock_location_code": location}
         if code is None:
@@ -31,7 +37,9 @@ def put_stock_items(shop: EcforceSimulator, request: Request, body: Any) -> Resp
         else:
             failed.append(echo | {"stock": stock})
             cause = {"code": code, "message": "在庫を更新できませんでした"}
-            errors.append({"id": sku, "code": "ASI0000", "message": "更新に失敗しました", "errors": [cause]})
+            errors.append(
+                {"id": sku, "code": "ASI0000", "message": "更新に失敗しました", "errors": [cause]}
+            )
     status = shop.behaviour["all_failed_status"] if failed and not success else 200
     return JSONResponse(_filled(shop, success=success, failure=failed, errors=errors), status)
 
@@ -56,11 +64,21 @@ def put_order(shop: EcforceSimulator, request: Request, body: Any) -> Response:
     """Change one order; only `state` does anything here, other keys are dropped silently."""
     order = _order(shop, request.path_params["id"])
     if order is None:
-        return JSONResponse({"errors": [{"code": "AOR2001", "message": "受注が見つかりません"}]}, 404)
+        return JSONResponse(
+            {"errors": [{"code": "AOR2001", "message": "受注が見つかりません"}]}, 404
+        )
     change = body.get("order") if isinstance(body, dict) else None
     if isinstance(change, dict):
         _change(shop, order, change)
-    return JSONResponse({"data": {"id": str(order.id), "type": "order", "attributes": {"id": order.id, "state": order.state}}})
+    return JSONResponse(
+        {
+            "data": {
+                "id": str(order.id),
+                "type": "order",
+                "attributes": {"id": order.id, "state": order.state},
+            }
+        }
+    )
 
 
 def bulk_update_orders(shop: EcforceSimulator, request: Request, body: Any) -> Response:
@@ -94,7 +112,8 @@ def bulk_destroy_orders(shop: EcforceSimulator, request: Request, body: Any) -> 
 
 
 def bulk_update_payments(shop: EcforceSimulator, request: Request, body: Any) -> Response:
-    """Cancel or capture payments. The platform does it in a job some seconds later; here it is done at once."""
+    """Cancel or capture payments. The platform does it in a job some seconds later; here it is done
+    at once."""
     content = body if isinstance(body, dict) else {}
     for identifier in content.get("order_ids", []):
         order = _order(shop, identifier)
@@ -108,7 +127,9 @@ def bulk_update_payments(shop: EcforceSimulator, request: Request, body: Any) ->
 def _write(shop: EcforceSimulator, sku: Any, location: Any, stock: Any) -> str | None:
     """The error code of one row, or None when it is taken."""
     items = shop.items_by_sku.get(sku, []) if isinstance(sku, str) else []
-    known = bool(items) or any(variant.sku == sku for product in shop.products for variant in product.variants)
+    known = bool(items) or any(
+        variant.sku == sku for product in shop.products for variant in product.variants
+    )
     here = [item for item in items if item.stock_location_code == location]
     if not known:
         return "ASI2001"

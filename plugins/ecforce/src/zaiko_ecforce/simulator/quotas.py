@@ -1,5 +1,5 @@
-"""The limits of the simulated platform. Five sign-ins an hour is the platform's own; it publishes no other figure, so one
-request a second with bursts of ten stands for what its users report."""
+"""The limits of the simulated platform. Five sign-ins an hour is the platform's own; it publishes
+no other figure, so one request a second with bursts of ten stands for what its users report."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ from starlette.responses import HTMLResponse, Response
 
 SIGN_INS_PER_HOUR = 5
 _BURST = 10
-_HTML = "<html><head><title>429 Too Many Requests</title></head><body><center><h1>429</h1></center></body></html>"
+_HTML = (
+    "<html><head><title>429 Too Many "
+    "Requests</title></head><body><center><h1>429</h1></center></body></html>"
+)
 
 
 class Quotas:
@@ -51,5 +54,9 @@ class Quotas:
 
     def _refusal(self, seconds: int = 1) -> Response:
         self.throttled += 1
-        announces = self.retry_after == "always" or (self.retry_after == "alternate" and self.throttled % 2 == 0)
-        return HTMLResponse(_HTML, 429, headers={"retry-after": str(seconds)} if announces else None)
+        announces = self.retry_after == "always" or (
+            self.retry_after == "alternate" and self.throttled % 2 == 0
+        )
+        return HTMLResponse(
+            _HTML, 429, headers={"retry-after": str(seconds)} if announces else None
+        )

@@ -1,5 +1,5 @@
-"""Filters and sorting as the API's Ransack understands them: a known attribute with a known predicate filters, anything else
-is ignored without a word."""
+"""Filters and sorting as the API's Ransack understands them: a known attribute with a known
+predicate filters, anything else is ignored without a word."""
 
 from __future__ import annotations
 
@@ -34,7 +34,9 @@ def filters_of(query: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
     return filters
 
 
-def apply_filters(rows: Iterable[T], filters: dict[str, list[str]], known: Sequence[str]) -> list[T]:
+def apply_filters(
+    rows: Iterable[T], filters: dict[str, list[str]], known: Sequence[str]
+) -> list[T]:
     """The rows that pass every filter on a `known` attribute."""
     kept = list(rows)
     for name, values in filters.items():
@@ -71,12 +73,16 @@ def _test(name: str, values: list[str], known: Sequence[str]) -> Callable[[Any],
     return None
 
 
-def _comparison(attribute: str, compare: Callable[[Any, Any], bool], text: str) -> Callable[[Any], bool]:
+def _comparison(
+    attribute: str, compare: Callable[[Any, Any], bool], text: str
+) -> Callable[[Any], bool]:
     number, time = whole(text), moment(text)
 
     def test(row: Any) -> bool:
         value = getattr(row, attribute)
-        bound: Any = number if isinstance(value, int) else time if isinstance(value, datetime) else text
+        bound: Any = (
+            number if isinstance(value, int) else time if isinstance(value, datetime) else text
+        )
         return value is not None and bound is not None and compare(value, bound)
 
     return test

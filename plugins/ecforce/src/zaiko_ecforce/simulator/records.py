@@ -1,4 +1,5 @@
-"""What the simulated shop stores, and how each record is shown. Times inside are aware; shown in Japan time."""
+"""What the simulated shop stores, and how each record is shown. Times inside are aware; shown in
+Japan time."""
 
 from __future__ import annotations
 
@@ -36,7 +37,11 @@ class Record:
     deleted_at: datetime | None = field(default=None, kw_only=True)
 
     def _common(self) -> dict[str, Any]:
-        return {"id": self.id, "created_at": shown(self.created_at), "updated_at": shown(self.updated_at)}
+        return {
+            "id": self.id,
+            "created_at": shown(self.created_at),
+            "updated_at": shown(self.updated_at),
+        }
 
 
 @dataclass(slots=True)

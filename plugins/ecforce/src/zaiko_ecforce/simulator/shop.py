@@ -21,10 +21,11 @@ WEBHOOK_SECRET = "sim-webhook-secret-5d20"  # noqa: S105 - of nobody
 
 
 class EcforceSimulator(Simulator):
-    """One ecforce shop. `extra` of a NewListing: `product` (number; variants of one product share it), `product_name`,
-    `is_recurring`, `state`, `for_sale`, `stock_unlimited`, `locations` (code → quantity beside the default one), `stocked`
-    (false: no stock record). Options of an order: `visible_after`, `old_id` (the id was given out long before), `state`,
-    `payment_state`, `kind`, `bundled` (SKUs of enclosed lines), `force` (sell below zero), `location`."""
+    """One ecforce shop. `extra` of a NewListing: `product` (number; variants of one product share
+    it), `product_name`, `is_recurring`, `state`, `for_sale`, `stock_unlimited`, `locations` (code →
+    quantity beside the default one), `stocked` (false: no stock record). Options of an order:
+    `visible_after`, `old_id` (the id was given out long before), `state`, `payment_state`, `kind`,
+    `bundled` (SKUs of enclosed lines), `force` (sell below zero), `location`."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -57,7 +58,14 @@ class EcforceSimulator(Simulator):
             "maintenance": False,
             "pages": "right",
         }
-        self._ids = {"product": 500, "variant": 900, "item": 70_000, "order": 31_000, "line": 0, "session": 0}
+        self._ids = {
+            "product": 500,
+            "variant": 900,
+            "item": 70_000,
+            "order": 31_000,
+            "line": 0,
+            "session": 0,
+        }
         self._locations = {LOCATION: 1}
         self._products_by_number: dict[str, SimProduct] = {}
 
@@ -65,10 +73,21 @@ class EcforceSimulator(Simulator):
         return routes_of(self)
 
     def shop_settings(self, base_url: str) -> dict[str, Any]:
-        """By token or by login, as the switch `auth` says; faster than a real shop while `quotas` is off."""
-        login = {"email": EMAIL, "password": PASSWORD} if self.behaviour["auth"] == "sign_in" else {"token": self.static_token}
+        """By token or by login, as the switch `auth` says; faster than a real shop while `quotas`
+        is off."""
+        login = (
+            {"email": EMAIL, "password": PASSWORD}
+            if self.behaviour["auth"] == "sign_in"
+            else {"token": self.static_token}
+        )
         pace = {} if self.quotas.enforced else {"requests_per_second": 100.0, "burst": 100}
-        return {"origin": base_url, "location_code": LOCATION, "webhook_secret": WEBHOOK_SECRET, **login, **pace}
+        return {
+            "origin": base_url,
+            "location_code": LOCATION,
+            "webhook_secret": WEBHOOK_SECRET,
+            **login,
+            **pace,
+        }
 
     def now(self) -> datetime:
         """The shop's clock."""
@@ -94,7 +113,11 @@ class EcforceSimulator(Simulator):
 
     def stock(self) -> dict[str, int]:
         with self.lock:
-            return {item.variant_sku: item.stock for item in reversed(self.items) if item.stock_location_code == LOCATION}
+            return {
+                item.variant_sku: item.stock
+                for item in reversed(self.items)
+                if item.stock_location_code == LOCATION
+            }
 
     def place_order(self, lines: Mapping[str, int], **options: Any) -> str:
         with self.lock:
@@ -143,8 +166,8 @@ class EcforceSimulator(Simulator):
             found.updated_at = self.now()
 
     def cancel_order(self, order: str, *, restock: bool) -> None:
-        """With `restock` the payment is cancelled, which moves the state and, by the switch, the stock; without, the staff only
-        sets the state, which moves nothing else."""
+        """With `restock` the payment is cancelled, which moves the state and, by the switch, the
+        stock; without, the staff only sets the state, which moves nothing else."""
         with self.lock:
             found = self.order(order)
             if restock:
@@ -186,7 +209,9 @@ class EcforceSimulator(Simulator):
         """By the template that the connector's README asks for."""
         with self.lock:
             body = {"secret": WEBHOOK_SECRET, "order_id": self.order(order).id}
-        return {"Content-Type": "application/json", "X-ECF-Event": "order_updated"}, json.dumps(body).encode()
+        return {"Content-Type": "application/json", "X-ECF-Event": "order_updated"}, json.dumps(
+            body
+        ).encode()
 
     def set_state(self, order: str, state: str, payment_state: str | None = None) -> None:
         """The staff moves the order to a state, which may be one of the shop's own."""
@@ -249,7 +274,8 @@ class EcforceSimulator(Simulator):
         }
 
     def switch(self, name: str, value: Any) -> None:
-        """`static_token` replaces the token as 更新 does; `session: expired` revokes what a sign-in gave."""
+        """`static_token` replaces the token as 更新 does; `session: expired` revokes what a sign-in
+        gave."""
         if name == "quotas":
             self.quotas.enforced, self.quotas.exhausted = bool(value), False
         elif name == "requests_per_second":
@@ -301,15 +327,25 @@ class EcforceSimulator(Simulator):
             name=title,
             position=len(product.variants) + 1,
             is_master=not product.variants,
-            options=[{"option_type": "種類", "option_value": str(extra["option"])}] if "option" in extra else [],
+            options=[{"option_type": "種類", "option_value": str(extra["option"])}]
+            if "option" in extra
+            else [],
         )
         product.variants.append(variant)
         if extra.get("stocked", True):
-            self._stock(variant, number, LOCATION, listing.quantity, bool(extra.get("stock_unlimited", False)))
+            self._stock(
+                variant,
+                number,
+                LOCATION,
+                listing.quantity,
+                bool(extra.get("stock_unlimited", False)),
+            )
         for code, quantity in dict(extra.get("locations", {})).items():
             self._stock(variant, number, code, quantity, False)
 
-    def _stock(self, variant: SimVariant, number: str, code: str, quantity: int, unlimited: bool) -> None:
+    def _stock(
+        self, variant: SimVariant, number: str, code: str, quantity: int, unlimited: bool
+    ) -> None:
         now = self.now()
         item = SimStockItem(
             self.new_id("item"),
@@ -325,6 +361,8 @@ class EcforceSimulator(Simulator):
         self.items.append(item)
         self.items_by_sku.setdefault(variant.sku, []).append(item)
 
-    def _line(self, item: SimStockItem, units: int, now: datetime, options: Mapping[str, Any]) -> SimLine:
+    def _line(
+        self, item: SimStockItem, units: int, now: datetime, options: Mapping[str, Any]
+    ) -> SimLine:
         bundled = item.variant_sku in options.get("bundled", ())
         return SimLine(self.new_id("line"), now, now, item=item, quantity=units, bundled=bundled)

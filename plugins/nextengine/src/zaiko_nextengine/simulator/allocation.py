@@ -1,4 +1,5 @@
-"""How the simulated Next Engine gives stock to slips (引当): what no slip holds is free (fact sheet §5)."""
+"""How the simulated Next Engine gives stock to slips (引当): what no slip holds is free (fact sheet
+§5)."""
 
 from __future__ import annotations
 
@@ -9,8 +10,9 @@ from zaiko_nextengine.simulator.records import SimGoods, SimSlip
 
 
 def allocate(code: str, goods: SimGoods | None, slips: Iterable[SimSlip], now: datetime) -> None:
-    """Give the stock of a code to the lines that want it, oldest slip first; lines that have some keep it. A cancelled line gives
-    its units back; a shipped one has taken them along. What a line wants and there is not, is short (欠品)."""
+    """Give the stock of a code to the lines that want it, oldest slip first; lines that have some
+    keep it. A cancelled line gives its units back; a shipped one has taken them along. What a line
+    wants and there is not, is short (欠品)."""
     lines = [(slip, line) for slip in slips for line in slip.lines if line.code == code]
     wanting = []
     for slip, line in lines:

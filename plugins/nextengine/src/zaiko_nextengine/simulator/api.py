@@ -1,4 +1,5 @@
-"""The simulated API of Next Engine (fact sheet §1 to §8): every call is a form by POST, every answer a 200 with tokens."""
+"""The simulated API of Next Engine (fact sheet §1 to §8): every call is a form by POST, every
+answer a 200 with tokens."""
 
 from __future__ import annotations
 
@@ -33,9 +34,13 @@ Rows = Callable[[], Sequence[Mapping[str, Any]]]
 def routes_of(shop: NextEngineSimulator) -> Sequence[BaseRoute]:
     """The routes of one account's API."""
 
-    def answer(name: str, work: Callable[[Mapping[str, str]], dict[str, Any]], *, login: bool = True) -> Callable[[Request], Any]:
+    def answer(
+        name: str, work: Callable[[Mapping[str, str]], dict[str, Any]], *, login: bool = True
+    ) -> Callable[[Request], Any]:
         async def endpoint(request: Request) -> Response:
-            form = dict(parse_qsl((await request.body()).decode("utf-8", "replace"), keep_blank_values=True))
+            form = dict(
+                parse_qsl((await request.body()).decode("utf-8", "replace"), keep_blank_values=True)
+            )
             with shop.lock:
                 shop.calls[name] = shop.calls.get(name, 0) + 1
                 shop.queue.work(shop.now())
@@ -67,7 +72,12 @@ def routes_of(shop: NextEngineSimulator) -> Sequence[BaseRoute]:
             raise Refusal("001003")
         if not shop.grants.exchange(form, shop.now()):
             raise Refusal("001002")
-        return {"company_ne_id": "NE000001", "company_name": "模擬商店", "uid": form["uid"], "pic_ne_id": "1"}
+        return {
+            "company_ne_id": "NE000001",
+            "company_name": "模擬商店",
+            "uid": form["uid"],
+            "pic_ne_id": "1",
+        }
 
     def upload(form: Mapping[str, str]) -> dict[str, Any]:
         if shop.behaviour["stocktaking"]:
@@ -95,30 +105,66 @@ def routes_of(shop: NextEngineSimulator) -> Sequence[BaseRoute]:
 
     def lines() -> list[dict[str, Any]]:
         now, names = shop.now(), {code: goods.name for code, goods in shop.goods.items()}
-        slips = sorted((slip for slip in shop.slips.values() if slip.visible_at <= now), key=lambda slip: int(slip.id))
+        slips = sorted(
+            (slip for slip in shop.slips.values() if slip.visible_at <= now),
+            key=lambda slip: int(slip.id),
+        )
         return [row for slip in slips for row in slip.documents(names)]
 
     def jobs() -> list[dict[str, Any]]:
         return [job.document() for job in shop.queue.jobs]
 
     def shops() -> list[dict[str, Any]]:
-        return [{"shop_id": "1", "shop_name": "楽天市場店", "shop_mall_id": "2", "shop_deleted_flag": "0"}]
+        return [
+            {
+                "shop_id": "1",
+                "shop_name": "楽天市場店",
+                "shop_mall_id": "2",
+                "shop_deleted_flag": "0",
+            }
+        ]
 
     now = shop.now()
     goods_fields = frozenset(SimGoods("", "", "", "", 0, now).document())
-    row_fields = frozenset(SimSlip("", "", now, now, now, lines=[SimLine(1, "", 0, now)]).documents({})[0])
+    row_fields = frozenset(
+        SimSlip("", "", now, now, now, lines=[SimLine(1, "", 0, now)]).documents({})[0]
+    )
     shop_fields = frozenset(shops()[0])
-    set_fields = frozenset({"set_goods_id", "set_goods_name", "set_goods_detail_goods_id", "set_goods_detail_quantity"})
+    set_fields = frozenset(
+        {"set_goods_id", "set_goods_name", "set_goods_detail_goods_id", "set_goods_detail_quantity"}
+    )
     return [
         Route("/api_neauth", answer("login", log_in, login=False), methods=["POST"]),
-        Route("/api_v1_master_shop/search", answer("shops", search(shops, shop_fields)), methods=["POST"]),
-        Route("/api_v1_master_goods/search", answer("goods", search(goods, goods_fields)), methods=["POST"]),
-        Route("/api_v1_master_goods/upload", answer("upload", upload), methods=["POST"]),
-        Route("/api_v1_master_setgoods/search", answer("sets", search(sets, set_fields)), methods=["POST"]),
-        Route("/api_v1_master_stock/search", answer("stock", search(goods, goods_fields)), methods=["POST"]),
-        Route("/api_v1_receiveorder_row/search", answer("rows", search(lines, row_fields)), methods=["POST"]),
         Route(
-            "/api_v1_system_que/search", answer("queue", search(jobs, frozenset(SimJob("", "", now).document()))), methods=["POST"]
+            "/api_v1_master_shop/search",
+            answer("shops", search(shops, shop_fields)),
+            methods=["POST"],
+        ),
+        Route(
+            "/api_v1_master_goods/search",
+            answer("goods", search(goods, goods_fields)),
+            methods=["POST"],
+        ),
+        Route("/api_v1_master_goods/upload", answer("upload", upload), methods=["POST"]),
+        Route(
+            "/api_v1_master_setgoods/search",
+            answer("sets", search(sets, set_fields)),
+            methods=["POST"],
+        ),
+        Route(
+            "/api_v1_master_stock/search",
+            answer("stock", search(goods, goods_fields)),
+            methods=["POST"],
+        ),
+        Route(
+            "/api_v1_receiveorder_row/search",
+            answer("rows", search(lines, row_fields)),
+            methods=["POST"],
+        ),
+        Route(
+            "/api_v1_system_que/search",
+            answer("queue", search(jobs, frozenset(SimJob("", "", now).document()))),
+            methods=["POST"],
         ),
     ]
 
@@ -139,5 +185,10 @@ def _refused(shop: NextEngineSimulator, code: str) -> Response:
     told = [{"message": message}] if shop.behaviour["message_form"] == "list" else message
     # The tokens stand in an error's reply too, but not for one who proves nothing.
     tokens = {} if code[:3] in ("001", "002") else shop.grants.told()
-    body = {"result": "redirect" if code == ENDED else "error", "code": code, "message": told, **tokens}
+    body = {
+        "result": "redirect" if code == ENDED else "error",
+        "code": code,
+        "message": told,
+        **tokens,
+    }
     return JSONResponse(body, shop.behaviour["error_status"])

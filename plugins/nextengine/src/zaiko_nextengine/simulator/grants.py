@@ -33,13 +33,15 @@ class Grants:
     _numbers: Any = field(default_factory=itertools.count)
 
     def redirect(self, now: datetime) -> tuple[str, str]:
-        """The user logs in in the browser: uid and state, as they are appended to the redirect address."""
+        """The user logs in in the browser: uid and state, as they are appended to the redirect
+        address."""
         state = f"sim-state-{next(self._numbers)}-b7"
         self._states[state] = ("sim-uid", now + _STATE_LIFE)
         return "sim-uid", state
 
     def exchange(self, form: Mapping[str, str], now: datetime) -> bool:
-        """A login for uid and state; whether they are worth anything. The tokens of earlier logins of the user die."""
+        """A login for uid and state; whether they are worth anything. The tokens of earlier logins
+        of the user die."""
         uid, ends = self._states.pop(form.get("state", ""), ("", now))
         if not uid or uid != form.get("uid") or ends <= now:
             return False
@@ -58,7 +60,8 @@ class Grants:
         return self.live
 
     def refuse(self, form: Mapping[str, str], now: datetime) -> str | None:
-        """The code with which a call is refused; None lets it in. A call with a pair whose access token has ended renews it."""
+        """The code with which a call is refused; None lets it in. A call with a pair whose access
+        token has ended renews it."""
         access = form.get("access_token", "")
         if not access:
             return MISSING

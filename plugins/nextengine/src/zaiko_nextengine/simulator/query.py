@@ -1,4 +1,5 @@
-"""The simulated search (fact sheet §2): named fields, conditions that must all hold, a fixed order."""
+"""The simulated search (fact sheet §2): named fields, conditions that must all hold, a fixed
+order."""
 
 from __future__ import annotations
 
@@ -17,8 +18,11 @@ class Refusal(Exception):
     """Next Engine says no, with this code."""
 
 
-def found(rows: Sequence[Mapping[str, Any]], form: Mapping[str, str], known: frozenset[str]) -> list[Mapping[str, Any]]:
-    """The rows that meet every condition of the form, in their order. Raises Refusal for a condition that makes no sense."""
+def found(
+    rows: Sequence[Mapping[str, Any]], form: Mapping[str, str], known: frozenset[str]
+) -> list[Mapping[str, Any]]:
+    """The rows that meet every condition of the form, in their order. Raises Refusal for a
+    condition that makes no sense."""
     for name, value in form.items():
         if name in _PAGING:
             continue
@@ -28,12 +32,18 @@ def found(rows: Sequence[Mapping[str, Any]], form: Mapping[str, str], known: fro
         if operator in ("in", "nin") and value.count(",") >= MOST_VALUES:
             raise Refusal("004002")
         # Codes are text, also those that look like numbers: they compare as they sort.
-        test = _TEXT_OPERATORS.get(operator, _OPERATORS[operator]) if column.endswith("goods_id") else _OPERATORS[operator]
+        test = (
+            _TEXT_OPERATORS.get(operator, _OPERATORS[operator])
+            if column.endswith("goods_id")
+            else _OPERATORS[operator]
+        )
         rows = [row for row in rows if test(row.get(column), value)]
     return list(rows)
 
 
-def page(rows: Sequence[Mapping[str, Any]], form: Mapping[str, str], known: frozenset[str], *, cap: int) -> list[dict[str, Any]]:
+def page(
+    rows: Sequence[Mapping[str, Any]], form: Mapping[str, str], known: frozenset[str], *, cap: int
+) -> list[dict[str, Any]]:
     """The part of the rows that is asked for, with the fields that are asked for."""
     fields = [name for name in form.get("fields", "").split(",") if name]
     if not fields or not known.issuperset(fields):
@@ -68,7 +78,9 @@ _COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
     "gt": lambda value, given: value > given,
     "gte": lambda value, given: value >= given,
 }
-_TEXT_OPERATORS: dict[str, Callable[[Any, str], bool]] = {name: _as_text(test) for name, test in _COMPARISONS.items()}
+_TEXT_OPERATORS: dict[str, Callable[[Any, str], bool]] = {
+    name: _as_text(test) for name, test in _COMPARISONS.items()
+}
 _OPERATORS: dict[str, Callable[[Any, str], bool]] = {
     **{name: _as_number(test) for name, test in _COMPARISONS.items()},
     "in": lambda value, given: value in given.split(","),

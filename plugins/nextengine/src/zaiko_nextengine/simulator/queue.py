@@ -1,4 +1,5 @@
-"""The simulated queue of uploads (fact sheet §6): worked off in order, later than asked, good lines of a bad file included."""
+"""The simulated queue of uploads (fact sheet §6): worked off in order, later than asked, good lines
+of a bad file included."""
 
 from __future__ import annotations
 
@@ -27,7 +28,8 @@ Apply = Callable[[str, int], str]
 
 @dataclass(slots=True)
 class Queue:
-    """`seconds` is how long a job takes. `stuck`: none is finished. `message_form`: `code`, `row` or `none` (UNCONFIRMED)."""
+    """`seconds` is how long a job takes. `stuck`: none is finished. `message_form`: `code`, `row`
+    or `none` (UNCONFIRMED)."""
 
     apply: Apply
     seconds: float = 0.0
@@ -40,7 +42,11 @@ class Queue:
     def add(self, data: str, now: datetime) -> str:
         """Take an upload; the id of its job. Raises Refusal when it is no file of goods at all."""
         header = data.partition("\n")[0].strip().split(",")
-        if len(data.encode()) > _MOST_BYTES or "syohin_code" not in header or "zaiko_su" not in header:
+        if (
+            len(data.encode()) > _MOST_BYTES
+            or "syohin_code" not in header
+            or "zaiko_su" not in header
+        ):
             raise Refusal("020500")
         job = SimJob(str(next(self._numbers)), data, now)
         self.jobs.append(job)
@@ -56,7 +62,11 @@ class Queue:
             ends = begins + timedelta(seconds=self.seconds)
             if self.stuck or ends > now:
                 job.status = 1 if free_at is None else 0
-                free_at = datetime.max.replace(tzinfo=now.tzinfo) - timedelta(days=1) if self.stuck else ends
+                free_at = (
+                    datetime.max.replace(tzinfo=now.tzinfo) - timedelta(days=1)
+                    if self.stuck
+                    else ends
+                )
                 continue
             self._run(job)
             free_at = ends
@@ -67,9 +77,15 @@ class Queue:
             code, units = row.get("syohin_code") or "", row.get("zaiko_su") or ""
             if not units:
                 continue
-            why = self.apply(code, int(units)) if re.fullmatch(r"-?\d{1,9}", units) else "在庫数は数字で指定してください"
+            why = (
+                self.apply(code, int(units))
+                if re.fullmatch(r"-?\d{1,9}", units)
+                else "在庫数は数字で指定してください"
+            )
             if why:
-                complaints.append(_COMPLAINT[self.message_form].format(code=code, number=number, why=why))
+                complaints.append(
+                    _COMPLAINT[self.message_form].format(code=code, number=number, why=why)
+                )
         job.ended, job.message = True, "\n".join(dict.fromkeys(complaints))
         job.status = -1 if complaints else 2
         if self.unknown_status is not None:

@@ -1,4 +1,5 @@
-"""The simulated load limit. Next Engine publishes none; it answers 003002 when it is overloaded (fact sheet §2 and §3)."""
+"""The simulated load limit. Next Engine publishes none; it answers 003002 when it is overloaded
+(fact sheet §2 and §3)."""
 
 from __future__ import annotations
 
@@ -12,7 +13,8 @@ OVERLOADED = "003002"
 
 @dataclass(slots=True)
 class Quotas:
-    """At most `per_second` calls within any second. `used_up`: none at all, until the limit is set anew."""
+    """At most `per_second` calls within any second. `used_up`: none at all, until the limit is set
+    anew."""
 
     enforced: bool = True
     per_second: int = 50

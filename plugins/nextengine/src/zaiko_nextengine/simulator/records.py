@@ -1,4 +1,5 @@
-"""What the simulated Next Engine keeps, and the form in which its API shows it (fact sheet §4, §5 and §7): all values are text."""
+"""What the simulated Next Engine keeps, and the form in which its API shows it (fact sheet §4, §5
+and §7): all values are text."""
 
 from __future__ import annotations
 
@@ -121,7 +122,9 @@ class SimSlip:
             "receive_order_row_returned_good_quantity": "0",
             "receive_order_include_from_order_id": line.came_from or None,
             "receive_order_row_last_modified_date": shown(line.changed_at),
-            "receive_order_row_last_modified_newest_date": shown(max(self.changed_at, line.changed_at)),
+            "receive_order_row_last_modified_newest_date": shown(
+                max(self.changed_at, line.changed_at)
+            ),
             "receive_order_shop_id": "1",
             "receive_order_date": shown(self.placed_at),
             "receive_order_import_date": shown(self.placed_at),

@@ -1,4 +1,5 @@
-"""The simulated account of Next Engine: its records, its own rules of stock, and what buyers and staff do there."""
+"""The simulated account of Next Engine: its records, its own rules of stock, and what buyers and
+staff do there."""
 
 from __future__ import annotations
 
@@ -21,15 +22,17 @@ CLIENT_ID, CLIENT_SECRET = "sim-client-21", "sim-client-secret-7f"
 
 
 class NextEngineSimulator(Simulator):
-    """One account. `extra` of a NewListing: `parent` (代表商品コード), `type_id`, `managed`, `visible`, `parts` (of a set:
-    code → units). Options of an order: `visible_after`, `status`, `days_ago`, `shop_number`, `force` (sell what is not free).
+    """One account. `extra` of a NewListing: `parent` (代表商品コード), `type_id`, `managed`, `visible`,
+    `parts` (of a set: code → units). Options of an order: `visible_after`, `status`, `days_ago`,
+    `shop_number`, `force` (sell what is not free).
 
-    Switches. UNCONFIRMED facts: `que_message_form` (code, row, none), `code_on_success`, `error_status`, `message_form` (text,
-    list), `count_tells` (matching, returned), `deleted_slips` (flag, gone), `maintenance_code`. Others: `quotas`,
-    `calls_per_second`, `page_size` (most rows of a reply), `queue_seconds`, `queue_stuck`, `queue_status` (an unknown one),
-    `stocktaking`, `maintenance`, `access_life_seconds`, `clock_skew_seconds`. Acts, whatever their value: `end_access`,
-    `end_login`, `log_in_elsewhere`.
-    """
+    Switches. UNCONFIRMED facts: `que_message_form` (code, row, none), `code_on_success`,
+    `error_status`, `message_form` (text, list), `count_tells` (matching, returned), `deleted_slips`
+    (flag, gone), `maintenance_code`. Others: `quotas`, `calls_per_second`, `page_size` (most rows
+    of a reply), `queue_seconds`, `queue_stuck`, `queue_status` (an unknown one), `stocktaking`,
+    `maintenance`, `access_life_seconds`, `clock_skew_seconds`. Acts, whatever their value:
+    `end_access`, `end_login`, `log_in_elsewhere`.
+    """  # noqa: E501
 
     def __init__(self) -> None:
         super().__init__()
@@ -66,7 +69,9 @@ class NextEngineSimulator(Simulator):
                 "client_secret": CLIENT_SECRET,
                 "access_token": pair.access,
                 "refresh_token": pair.refresh,
-                "requests_per_second": max(1.0, self.quotas.per_second * 0.8) if self.quotas.enforced else 500.0,
+                "requests_per_second": max(1.0, self.quotas.per_second * 0.8)
+                if self.quotas.enforced
+                else 500.0,
                 "queue_poll_seconds": 0.1,
             }
 
@@ -106,7 +111,8 @@ class NextEngineSimulator(Simulator):
             self.quotas.used_up = True
 
     def place_order(self, lines: Mapping[str, int], **options: Any) -> str:
-        """A mall's order is imported: a slip, which takes what is free. A set is expanded into its parts."""
+        """A mall's order is imported: a slip, which takes what is free. A set is expanded into its
+        parts."""
         with self.lock:
             self.queue.work(self.now())
             units = self._expanded(lines)
@@ -116,7 +122,10 @@ class NextEngineSimulator(Simulator):
                 if self._find(code).free < wanted and not options.get("force"):
                     raise SimulationError(f"{code} is sold out: {self._find(code).free} left")
             now = self.now()
-            placed, number = now - timedelta(days=float(options.get("days_ago", 0))), str(next(self._numbers))
+            placed, number = (
+                now - timedelta(days=float(options.get("days_ago", 0))),
+                str(next(self._numbers)),
+            )
             slip = SimSlip(
                 number,
                 str(options.get("shop_number", f"R-{number}")),
@@ -125,7 +134,10 @@ class NextEngineSimulator(Simulator):
                 now + timedelta(seconds=float(options.get("visible_after", 0))),
                 str(options.get("status", "2")),
             )
-            slip.lines = [SimLine(no, code, wanted, placed) for no, (code, wanted) in enumerate(units.items(), start=1)]
+            slip.lines = [
+                SimLine(no, code, wanted, placed)
+                for no, (code, wanted) in enumerate(units.items(), start=1)
+            ]
             self.slips[number] = slip
             self._allocate(*units)
             return number
@@ -136,7 +148,9 @@ class NextEngineSimulator(Simulator):
             slip, now = self._holding(order), self.now()
             for code, units in lines.items():
                 self._find(code)
-                line = next((line for line in slip.lines if line.code == code and not line.cancelled), None)
+                line = next(
+                    (line for line in slip.lines if line.code == code and not line.cancelled), None
+                )
                 if line is None:
                     slip.lines.append(SimLine(len(slip.lines) + 1, code, units, now))
                     continue
@@ -148,19 +162,23 @@ class NextEngineSimulator(Simulator):
             self._allocate(*lines)
 
     def cancel_order(self, order: str, *, restock: bool) -> None:
-        """Next Engine gives the units back whatever one wishes: free is what no slip holds. A shipped slip keeps its status."""
+        """Next Engine gives the units back whatever one wishes: free is what no slip holds. A
+        shipped slip keeps its status."""
         with self.lock:
             slip = self._slip(order)
             slip.cancel_type, slip.changed_at = "1", self.now()
             self._allocate(*(line.code for line in slip.lines))
 
     def merge_order(self, order: str, into: str) -> None:
-        """The staff packs two orders together: the lines of one move into the other, and it is cancelled with type 3."""
+        """The staff packs two orders together: the lines of one move into the other, and it is
+        cancelled with type 3."""
         with self.lock:
             slip, heir, now = self._holding(order), self._holding(into), self.now()
             for line in slip.lines:
                 if not (line.cancelled or line.deleted):
-                    heir.lines.append(SimLine(len(heir.lines) + 1, line.code, line.units, now, came_from=slip.id))
+                    heir.lines.append(
+                        SimLine(len(heir.lines) + 1, line.code, line.units, now, came_from=slip.id)
+                    )
             slip.cancel_type, slip.merged_into, slip.changed_at = "3", heir.id, now
             self._allocate(*(line.code for line in slip.lines))
 
@@ -182,7 +200,8 @@ class NextEngineSimulator(Simulator):
         raise SimulationError("Next Engine has no archive")
 
     def delete_order(self, order: str) -> None:
-        """UNCONFIRMED: a deleted slip still shows, with its lines flagged, or is gone (switch `deleted_slips`)."""
+        """UNCONFIRMED: a deleted slip still shows, with its lines flagged, or is gone (switch
+        `deleted_slips`)."""
         with self.lock:
             slip, now = self._slip(order), self.now()
             for line in slip.lines:
@@ -254,7 +273,9 @@ class NextEngineSimulator(Simulator):
     def _add(self, listing: NewListing) -> None:
         extra = listing.extra
         if "parts" in extra:
-            self.sets[listing.sku] = {str(code): int(units) for code, units in extra["parts"].items()}
+            self.sets[listing.sku] = {
+                str(code): int(units) for code, units in extra["parts"].items()
+            }
             return
         self.goods[listing.sku] = SimGoods(
             listing.sku,

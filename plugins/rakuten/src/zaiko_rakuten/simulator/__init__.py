@@ -1,4 +1,5 @@
-"""A simulated shop on Rakuten Ichiba: RMS as a real HTTP server, with the choices for UNCONFIRMED facts as switches."""
+"""A simulated shop on Rakuten Ichiba: RMS as a real HTTP server, with the choices for UNCONFIRMED
+facts as switches."""
 
 from zaiko_rakuten.simulator.shop import RakutenSimulator
 

@@ -1,4 +1,5 @@
-"""The simulated gateway: keys, functions that are switched on, limits, and the shapes of refusals."""
+"""The simulated gateway: keys, functions that are switched on, limits, and the shapes of
+refusals."""
 
 from __future__ import annotations
 
@@ -73,14 +74,18 @@ def errors(status: int, code: str, message: str, path: str | None = None) -> JSO
     return JSONResponse({"errors": [row]}, status)
 
 
-def endpoint(shop: RakutenSimulator, function: Served, handler: Handler) -> Callable[[Request], Any]:
+def endpoint(
+    shop: RakutenSimulator, function: Served, handler: Handler
+) -> Callable[[Request], Any]:
     """A route's endpoint: what the gateway does before and after the function itself."""
 
     async def serve(request: Request) -> Response:
         raw = await request.body()
         with shop.lock:
             shop.calls[function.name] = shop.calls.get(function.name, 0) + 1
-            response = _refused(shop, function, request) or _content(shop, function, request, raw, handler)
+            response = _refused(shop, function, request) or _content(
+                shop, function, request, raw, handler
+            )
             response.headers["RequestId"] = str(uuid4())
             response.headers["Timestamp"] = shop.now().strftime("%Y-%m-%dT%H:%M:%S")
             response.headers["Cache-Control"] = "no-cache,no-store"
@@ -92,7 +97,9 @@ def endpoint(shop: RakutenSimulator, function: Served, handler: Handler) -> Call
 def _refused(shop: RakutenSimulator, function: Served, request: Request) -> Response | None:
     maintenance = shop.behaviour["maintenance"]
     if maintenance == "html":
-        return HTMLResponse("<html><head><title>メンテナンス中</title></head><body>503</body></html>", 503)
+        return HTMLResponse(
+            "<html><head><title>メンテナンス中</title></head><body>503</body></html>", 503
+        )
     if maintenance == "json":
         return errors(503, "GE0001", "Service Unavailable")
     if maintenance == "read_only" and function.writes:
@@ -101,7 +108,10 @@ def _refused(shop: RakutenSimulator, function: Served, request: Request) -> Resp
         wait = shop.behaviour["retry_after"]
         headers = {} if wait is None else {"Retry-After": str(wait)}
         if shop.behaviour["throttle_shape"] == "403":
-            return Response("<result><status><systemStatus>NG</systemStatus><message>QPSLimit</message></status></result>", 403)
+            return Response(
+                "<result><status><systemStatus>NG</systemStatus><message>QPSLimit</message></status></result>",
+                403,
+            )
         # UNCONFIRMED: the body; `errors[]` with a code of our own.
         refusal = errors(429, "GA0429", "Too Many Requests")
         refusal.headers.update(headers)
@@ -113,9 +123,14 @@ def _refused(shop: RakutenSimulator, function: Served, request: Request) -> Resp
     return None
 
 
-def _unauthorised(shop: RakutenSimulator, function: Served, old_code: str, old_words: str) -> Response:
+def _unauthorised(
+    shop: RakutenSimulator, function: Served, old_code: str, old_words: str
+) -> Response:
     if shop.behaviour["auth_error_shape"] == "results" and function.orders:
-        return JSONResponse({"Results": {"errorCode": old_code, "message": old_words}}, 401 if old_code == "ES01-01" else 400)
+        return JSONResponse(
+            {"Results": {"errorCode": old_code, "message": old_words}},
+            401 if old_code == "ES01-01" else 400,
+        )
     return errors(401, "GA0001", "Un-Authorised")
 
 
@@ -128,14 +143,22 @@ def _is_authorised(shop: RakutenSimulator, header: str) -> bool:
     return scheme == "ESA" and secret == shop.service_secret and shop.is_live(key)
 
 
-def _content(shop: RakutenSimulator, function: Served, request: Request, raw: bytes, handler: Handler) -> Response:
+def _content(
+    shop: RakutenSimulator, function: Served, request: Request, raw: bytes, handler: Handler
+) -> Response:
     if request.method in ("GET", "DELETE"):
         return handler(shop, request, None)
     kind = request.headers.get("content-type", "").lower().replace(" ", "")
     if not kind.startswith("application/json"):
         return errors(415, "GE0012", "Unsupported Media Type")
-    if function.orders and shop.behaviour["orders_need_charset"] and kind != "application/json;charset=utf-8":
-        return JSONResponse({"Results": {"errorCode": "ES04-03", "message": "Unsupported Media Type"}}, 415)
+    if (
+        function.orders
+        and shop.behaviour["orders_need_charset"]
+        and kind != "application/json;charset=utf-8"
+    ):
+        return JSONResponse(
+            {"Results": {"errorCode": "ES04-03", "message": "Unsupported Media Type"}}, 415
+        )
     if not raw.strip():
         return errors(400, "GE0011", "request body is missing")
     try:

@@ -15,9 +15,36 @@ if TYPE_CHECKING:
     from zaiko_rakuten.simulator.shop import RakutenSimulator
 
 _KNOWN = frozenset(
-    {"title", "tagline", "manageNumber", "itemNumber", "articleNumber", "variantId", "merchantDefinedSkuId", "genreId", "itemType"}
-    | {"standardPriceFrom", "standardPriceTo", "isItemStockout", "isVariantStockout", "isHiddenItem", "isHiddenVariant"}
-    | {"isBackOrder", "createdFrom", "createdTo", "updatedFrom", "updatedTo", "sortKey", "sortOrder", "offset", "hits"}
+    {
+        "title",
+        "tagline",
+        "manageNumber",
+        "itemNumber",
+        "articleNumber",
+        "variantId",
+        "merchantDefinedSkuId",
+        "genreId",
+        "itemType",
+    }
+    | {
+        "standardPriceFrom",
+        "standardPriceTo",
+        "isItemStockout",
+        "isVariantStockout",
+        "isHiddenItem",
+        "isHiddenVariant",
+    }
+    | {
+        "isBackOrder",
+        "createdFrom",
+        "createdTo",
+        "updatedFrom",
+        "updatedTo",
+        "sortKey",
+        "sortOrder",
+        "offset",
+        "hits",
+    }
     | {"cursorMark", "isCategoryIncluded", "isReviewIncluded", "isInventoryIncluded"}
 )
 
@@ -29,7 +56,10 @@ def routes_of(shop: RakutenSimulator) -> Sequence[BaseRoute]:
         ("POST", "/es/2.0/items/bulk-get", Served("items.bulk.get", 1), _bulk_get),
         ("GET", "/es/2.0/items/manage-numbers/{manage_number}", Served("items.get", 5), _get),
     ]
-    return [Route(path, endpoint(shop, function, handler), methods=[method]) for method, path, function, handler in table]
+    return [
+        Route(path, endpoint(shop, function, handler), methods=[method])
+        for method, path, function, handler in table
+    ]
 
 
 def _search(shop: RakutenSimulator, request: Request, body: Any) -> Response:
@@ -55,7 +85,11 @@ def _search(shop: RakutenSimulator, request: Request, body: Any) -> Response:
     if start:
         start = max(0, start + {"duplicate": -1, "missing": 1}.get(shop.behaviour["pages"], 0))
     page = found[start : start + hits]
-    reply: dict[str, Any] = {"numFound": len(found), "offset": offset, "results": [{"item": item.as_json()} for item in page]}
+    reply: dict[str, Any] = {
+        "numFound": len(found),
+        "offset": offset,
+        "results": [{"item": item.as_json()} for item in page],
+    }
     if mark is not None:
         # The mark of the last page is the one that was sent, with no rows (UNCONFIRMED).
         reply["nextCursorMark"] = f"AoE{start + len(page)}" if page else mark
@@ -73,7 +107,9 @@ def _bulk_get(shop: RakutenSimulator, request: Request, body: Any) -> Response:
     if len(set(names)) < len(names):
         return errors(400, "IE1106", "duplicate")
     items = [shop.items.get(str(name).lower()) for name in names]
-    return JSONResponse({"results": [item.as_json() for item in items if item is not None and not item.deleted]})
+    return JSONResponse(
+        {"results": [item.as_json() for item in items if item is not None and not item.deleted]}
+    )
 
 
 def _get(shop: RakutenSimulator, request: Request, body: Any) -> Response:

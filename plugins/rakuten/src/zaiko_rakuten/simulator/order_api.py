@@ -18,7 +18,13 @@ if TYPE_CHECKING:
 
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+0900")
 _STATES = (100, 200, 300, 400, 500, 600, 700, 800, 900)
-CEILING, WINDOW, HISTORY, GET_AT_MOST, PAGE = 15_000, timedelta(days=63), timedelta(days=730), 100, 1000
+CEILING, WINDOW, HISTORY, GET_AT_MOST, PAGE = (
+    15_000,
+    timedelta(days=63),
+    timedelta(days=730),
+    100,
+    1000,
+)
 
 
 def routes_of(shop: RakutenSimulator) -> Sequence[BaseRoute]:
@@ -32,15 +38,23 @@ def routes_of(shop: RakutenSimulator) -> Sequence[BaseRoute]:
     routes: list[BaseRoute] = []
     for api, name, handler in table:
         served = endpoint(shop, Served(f"{api}.{name}", 1, orders=True), handler)
-        routes += [Route(f"/es/2.0/{api}/{name}{slash}", served, methods=["POST"]) for slash in ("/", "")]
+        routes += [
+            Route(f"/es/2.0/{api}/{name}{slash}", served, methods=["POST"]) for slash in ("/", "")
+        ]
     return routes
 
 
 def _search(shop: RakutenSimulator, request: Request, body: Any) -> Response:
     wrong = _faults(shop, body)
     if wrong:
-        rows = [_message("ERROR", f"ORDER_EXT_API_SEARCH_ORDER_ERROR_{code}", words) for code, words in wrong]
-        return JSONResponse({"orderNumberList": None, "MessageModelList": rows, "PaginationResponseModel": None}, 400)
+        rows = [
+            _message("ERROR", f"ORDER_EXT_API_SEARCH_ORDER_ERROR_{code}", words)
+            for code, words in wrong
+        ]
+        return JSONResponse(
+            {"orderNumberList": None, "MessageModelList": rows, "PaginationResponseModel": None},
+            400,
+        )
     start, end = _time(body["startDatetime"]), _time(body["endDatetime"])
     assert start is not None
     assert end is not None
@@ -66,8 +80,12 @@ def _search(shop: RakutenSimulator, request: Request, body: Any) -> Response:
     return JSONResponse(
         {
             "orderNumberList": [order.number for order in shown],
-            "MessageModelList": [_message("INFO", f"ORDER_EXT_API_SEARCH_ORDER_{code}", "注文検索に成功しました。")],
-            "PaginationResponseModel": dict(zip(("totalRecordsAmount", "totalPages", "requestPage"), told, strict=True)),
+            "MessageModelList": [
+                _message("INFO", f"ORDER_EXT_API_SEARCH_ORDER_{code}", "注文検索に成功しました。")
+            ],
+            "PaginationResponseModel": dict(
+                zip(("totalRecordsAmount", "totalPages", "requestPage"), told, strict=True)
+            ),
         }
     )
 
@@ -87,7 +105,10 @@ def _get(shop: RakutenSimulator, request: Request, body: Any) -> Response:
         elif str(version) not in {str(number) for number in range(3, 11)}:
             wrong.append(("011", "version is wrong"))
     if wrong:
-        rows = [_message("ERROR", f"ORDER_EXT_API_GET_ORDER_ERROR_{code}", words) for code, words in wrong]
+        rows = [
+            _message("ERROR", f"ORDER_EXT_API_GET_ORDER_ERROR_{code}", words)
+            for code, words in wrong
+        ]
         return JSONResponse({"MessageModelList": rows, "OrderModelList": None}, 400)
     assert isinstance(numbers, list)
     now = shop.now()
@@ -100,13 +121,25 @@ def _get(shop: RakutenSimulator, request: Request, body: Any) -> Response:
             found.append(order.as_json(shop.variants, personal=personal))
             if personal and int(body["version"]) < 7:
                 _without_skus(found[-1])
-    rows = [_message("INFO", "ORDER_EXT_API_GET_ORDER_INFO_101", f"受注情報取得に成功しました。(取得件数{len(found)}件)")]
+    rows = [
+        _message(
+            "INFO",
+            "ORDER_EXT_API_GET_ORDER_INFO_101",
+            f"受注情報取得に成功しました。(取得件数{len(found)}件)",
+        )
+    ]
     mode = shop.behaviour["unknown_orders"]
     if messages and mode == "error":
-        rows = [_message("ERROR", "ORDER_EXT_API_GET_ORDER_ERROR_011", "no such order", number) for number in messages]
+        rows = [
+            _message("ERROR", "ORDER_EXT_API_GET_ORDER_ERROR_011", "no such order", number)
+            for number in messages
+        ]
         return JSONResponse({"MessageModelList": rows, "OrderModelList": None}, 400)
     if messages and mode == "warning":
-        rows += [_message("WARNING", "ORDER_EXT_API_GET_ORDER_WARNING_101", "no such order", number) for number in messages]
+        rows += [
+            _message("WARNING", "ORDER_EXT_API_GET_ORDER_WARNING_101", "no such order", number)
+            for number in messages
+        ]
     reply: dict[str, Any] = {"MessageModelList": rows, "OrderModelList": found[::-1]}
     if personal:
         reply["version"] = int(body["version"])
@@ -117,7 +150,11 @@ def _faults(shop: RakutenSimulator, body: Any) -> list[tuple[str, str]]:
     """Code and words of everything that is wrong with a search."""
     if not isinstance(body, dict):
         return [("009", "dateType is required")]
-    wrong = [("009", f"{name} is required") for name in ("dateType", "startDatetime", "endDatetime") if name not in body]
+    wrong = [
+        ("009", f"{name} is required")
+        for name in ("dateType", "startDatetime", "endDatetime")
+        if name not in body
+    ]
     if wrong:
         return wrong
     start, end = _time(body["startDatetime"]), _time(body["endDatetime"])
@@ -129,7 +166,10 @@ def _faults(shop: RakutenSimulator, body: Any) -> list[tuple[str, str]]:
     if start > end or end - start > WINDOW or start < shop.now() - HISTORY:
         wrong.append(("023", "the window is wrong"))
     pagination = body.get("PaginationRequestModel") or {}
-    if not 1 <= pagination.get("requestRecordsAmount", 30) <= PAGE or pagination.get("requestPage", 1) < 1:
+    if (
+        not 1 <= pagination.get("requestRecordsAmount", 30) <= PAGE
+        or pagination.get("requestPage", 1) < 1
+    ):
         wrong.append(("011", "the pagination is wrong"))
     if any(state not in _STATES for state in body.get("orderProgressList") or ()):
         wrong.append(("011", "orderProgressList is wrong"))
@@ -137,7 +177,9 @@ def _faults(shop: RakutenSimulator, body: Any) -> list[tuple[str, str]]:
 
 
 def _time(value: Any) -> datetime | None:
-    return datetime.fromisoformat(value) if isinstance(value, str) and _TIME.fullmatch(value) else None
+    return (
+        datetime.fromisoformat(value) if isinstance(value, str) and _TIME.fullmatch(value) else None
+    )
 
 
 def _without_skus(order: dict[str, Any]) -> None:

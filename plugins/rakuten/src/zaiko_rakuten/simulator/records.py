@@ -65,7 +65,9 @@ class SimItem:
             "hideItem": self.hide_item,
             "unlimitedInventoryFlag": self.unlimited,
             "variantSelectors": self._selectors(),
-            "variants": {variant_id: variant.as_json() for variant_id, variant in self.variants.items()},
+            "variants": {
+                variant_id: variant.as_json() for variant_id, variant in self.variants.items()
+            },
             "created": stock_time(self.created),
             "updated": stock_time(self.created),
         }
@@ -74,7 +76,9 @@ class SimItem:
         return row
 
     def _selectors(self) -> list[dict[str, Any]]:
-        choices = [{"displayValue": variant.choice} for variant in self.variants.values() if variant.choice]
+        choices = [
+            {"displayValue": variant.choice} for variant in self.variants.values() if variant.choice
+        ]
         return [{"key": "size", "displayName": "サイズ", "values": choices}] if choices else []
 
 
@@ -152,10 +156,16 @@ class SimOrder:
         packages = []
         for number in sorted({line.package for line in self.lines}):
             lines = [line for line in self.lines if line.package == number]
-            rows = [line.as_json(personal=personal, variant=variants.get(line.pair)) for line in lines]
+            rows = [
+                line.as_json(personal=personal, variant=variants.get(line.pair)) for line in lines
+            ]
             package: dict[str, Any] = {"basketId": lines[0].detail_id, "ItemModelList": rows}
             if personal:
-                package |= {"packageDeleteFlag": 0, "SenderModel": dict(_BUYER), "ShippingModelList": self._shipments()}
+                package |= {
+                    "packageDeleteFlag": 0,
+                    "SenderModel": dict(_BUYER),
+                    "ShippingModelList": self._shipments(),
+                }
             packages.append(package)
         confirmed = None if self.progress == 100 else order_time(self.placed_at)
         price = -9999 if self.progress == 100 else 900 * sum(line.units for line in self.lines)
@@ -167,7 +177,9 @@ class SimOrder:
             "shopOrderCfmDatetime": confirmed,
             "orderFixDatetime": confirmed,
             "shippingInstDatetime": confirmed,
-            "shippingCmplRptDatetime": order_time(self.placed_at) if self.progress in (500, 600, 700) else None,
+            "shippingCmplRptDatetime": order_time(self.placed_at)
+            if self.progress in (500, 600, 700)
+            else None,
             "cancelDueDate": None,
             "orderType": 1,
             "rakutenConfirmFlag": 0,
@@ -178,8 +190,15 @@ class SimOrder:
             "PackageModelList": packages,
         }
         if personal:
-            row |= {"OrdererModel": dict(_BUYER), "SettlementModel": {"cardNumber": "XXXX-XXXX-XXXX-4242"}, "modifyFlag": 0}
-            row |= {"WrappingModel1": None, "ChangeReasonModelList": [] if confirmed is None else [self._change(confirmed)]}
+            row |= {
+                "OrdererModel": dict(_BUYER),
+                "SettlementModel": {"cardNumber": "XXXX-XXXX-XXXX-4242"},
+                "modifyFlag": 0,
+            }
+            row |= {
+                "WrappingModel1": None,
+                "ChangeReasonModelList": [] if confirmed is None else [self._change(confirmed)],
+            }
         return row
 
     def _shipments(self) -> list[dict[str, Any]] | None:
@@ -187,12 +206,23 @@ class SimOrder:
             return None
         date = self.placed_at.astimezone(JAPAN).strftime("%Y-%m-%d")
         company = {"deliveryCompany": "1001", "deliveryCompanyName": "(運送会社)"}
-        return [{"shippingDetailId": self.lines[0].detail_id, "shippingNumber": "4400-0000-0000", **company, "shippingDate": date}]
+        return [
+            {
+                "shippingDetailId": self.lines[0].detail_id,
+                "shippingNumber": "4400-0000-0000",
+                **company,
+                "shippingDate": date,
+            }
+        ]
 
     def _change(self, confirmed: str) -> dict[str, Any]:
         """The change 8, which every confirmed order has."""
         detail = {"changeTypeDetail": None, "changeReason": None, "changeReasonDetail": None}
-        times = {"changeApplyDatetime": confirmed, "changeFixDatetime": confirmed, "changeCmplDatetime": confirmed}
+        times = {
+            "changeApplyDatetime": confirmed,
+            "changeFixDatetime": confirmed,
+            "changeCmplDatetime": confirmed,
+        }
         return {"changeId": 700_800_900, "changeType": 8, **detail, **times}
 
 

@@ -1,4 +1,5 @@
-"""The simulated shop: its records, Rakuten's own rules of stock, and what buyers and staff do there."""
+"""The simulated shop: its records, Rakuten's own rules of stock, and what buyers and staff do
+there."""
 
 from __future__ import annotations
 
@@ -24,11 +25,12 @@ _SHOP = 987001
 
 
 class RakutenSimulator(Simulator):
-    """One shop. `extra` of a NewListing: `manage_number` (SKUs of one item share it), `variant_id`, `code` (the
-    システム連携用SKU番号; None for none, the sku by default), `item_number`, `choice`, `hidden`, `hide_item`, `back_order`,
-    `restock_on_cancel`, `unlimited`, `item_type`, `registered` (false: no stock row), `searchable_after` (seconds).
-    Options of an order: `visible_after`, `progress` (100), `packages` (number of addresses that the lines are spread over),
-    `placed_ago` (seconds), `force` (sell below zero: the number stays 0)."""
+    """One shop. `extra` of a NewListing: `manage_number` (SKUs of one item share it), `variant_id`,
+    `code` (the システム連携用SKU番号; None for none, the sku by default), `item_number`, `choice`, `hidden`,
+    `hide_item`, `back_order`, `restock_on_cancel`, `unlimited`, `item_type`, `registered` (false:
+    no stock row), `searchable_after` (seconds). Options of an order: `visible_after`, `progress`
+    (100), `packages` (number of addresses that the lines are spread over), `placed_ago` (seconds),
+    `force` (sell below zero: the number stays 0)."""  # noqa: E501
 
     def __init__(self) -> None:
         super().__init__()
@@ -39,7 +41,13 @@ class RakutenSimulator(Simulator):
         self.quotas = Quotas()
         self.calls: dict[str, int] = {}
         self.service_secret = SERVICE_SECRET
-        self.keys = [Key(FIRST_KEY, datetime(2020, 1, 1, tzinfo=UTC), self._end_of_day(datetime.now(UTC) + KEY_LIFE))]
+        self.keys = [
+            Key(
+                FIRST_KEY,
+                datetime(2020, 1, 1, tzinfo=UTC),
+                self._end_of_day(datetime.now(UTC) + KEY_LIFE),
+            )
+        ]
         self.behaviour: dict[str, Any] = {
             "all_visible_after": 0.0,
             "auth_error_shape": "errors",
@@ -73,7 +81,12 @@ class RakutenSimulator(Simulator):
             endpoint(self, Served("licence.expiryDate", 1), _licence_expiry),
             methods=["GET"],
         )
-        return [licence, *stock_api.routes_of(self), *item_api.routes_of(self), *order_api.routes_of(self)]
+        return [
+            licence,
+            *stock_api.routes_of(self),
+            *item_api.routes_of(self),
+            *order_api.routes_of(self),
+        ]
 
     def shop_settings(self, base_url: str) -> dict[str, Any]:
         return {
@@ -101,7 +114,11 @@ class RakutenSimulator(Simulator):
 
     def stock(self) -> dict[str, int]:
         with self.lock:
-            return {sku: self.stock_rows[pair].quantity for sku, pair in self._pairs.items() if pair in self.stock_rows}
+            return {
+                sku: self.stock_rows[pair].quantity
+                for sku, pair in self._pairs.items()
+                if pair in self.stock_rows
+            }
 
     def place_order(self, lines: Mapping[str, int], **options: Any) -> str:
         with self.lock:
@@ -118,23 +135,31 @@ class RakutenSimulator(Simulator):
                 self._move(pair, -units)
             self._number += 1
             number = f"{_SHOP}-{placed_at.astimezone(JAPAN):%Y%m%d}-{self._number:010d}"
-            hidden = max(float(options.get("visible_after", 0)), float(self.behaviour["all_visible_after"]))
+            hidden = max(
+                float(options.get("visible_after", 0)), float(self.behaviour["all_visible_after"])
+            )
             packages = max(1, int(options.get("packages", 1)))
             self.orders[number] = SimOrder(
                 number,
                 placed_at,
                 now + timedelta(seconds=hidden),
-                [self._line(sku, pair, units, index % packages) for index, (sku, pair, units) in enumerate(taken)],
+                [
+                    self._line(sku, pair, units, index % packages)
+                    for index, (sku, pair, units) in enumerate(taken)
+                ],
                 progress=int(options.get("progress", 100)),
             )
             return number
 
     def edit_order(self, order: str, lines: Mapping[str, int]) -> None:
-        """The shop's staff changes units; what is taken off goes back only where the SKU has 在庫戻し."""
+        """The shop's staff changes units; what is taken off goes back only where the SKU has
+        在庫戻し."""
         with self.lock:
             found = self._order(order)
             for sku, units in lines.items():
-                line = next((line for line in found.lines if line.sku == sku and not line.removed), None)
+                line = next(
+                    (line for line in found.lines if line.sku == sku and not line.removed), None
+                )
                 if line is None:
                     line = self._line(sku, self._pair(sku), 0, 0)
                     found.lines.append(line)
@@ -149,7 +174,8 @@ class RakutenSimulator(Simulator):
                     found.lines.remove(line)
 
     def cancel_order(self, order: str, *, restock: bool | None) -> None:
-        """Cancel as the order API does: `restock` is its inventoryRestoreType 1 or 2; None follows the SKU's 在庫戻し (0)."""
+        """Cancel as the order API does: `restock` is its inventoryRestoreType 1 or 2; None follows
+        the SKU's 在庫戻し (0)."""
         with self.lock:
             self.set_progress(order, 800)
             found = self._order(order)
@@ -197,7 +223,8 @@ class RakutenSimulator(Simulator):
             return {"Content-Type": "text/xml; charset=UTF-8"}, order_placed(self._order(order))
 
     def delete_item(self, sku: str) -> None:
-        """The staff deletes an item. Its stock rows stay, as orphans, and search goes on showing its number."""
+        """The staff deletes an item. Its stock rows stay, as orphans, and search goes on showing
+        its number."""
         with self.lock:
             item = self.items[self._pair(sku)[0]]
             item.deleted = True
@@ -215,7 +242,9 @@ class RakutenSimulator(Simulator):
             if self.behaviour["old_key_dies"]:
                 self.keys[-1].dies_at = now
             text = f"SL{_SHOP}_sim0licence0{len(self.keys):03d}"
-            self.keys.append(Key(text, now + timedelta(seconds=live_after), self._end_of_day(now + KEY_LIFE)))
+            self.keys.append(
+                Key(text, now + timedelta(seconds=live_after), self._end_of_day(now + KEY_LIFE))
+            )
             return text
 
     # What the platform does.
@@ -223,14 +252,20 @@ class RakutenSimulator(Simulator):
     def is_live(self, key: str) -> bool:
         """Whether this licence key works now."""
         now = self.now()
-        return any(known.text == key and known.live_from <= now < known.dies_at for known in self.keys)
+        return any(
+            known.text == key and known.live_from <= now < known.dies_at for known in self.keys
+        )
 
     def searchable(self) -> list[SimItem]:
         """The items that a search finds."""
         if not self._searchable_at:
             return list(self.items.values())
         now = self.now()
-        return [item for item in self.items.values() if self._searchable_at.get(item.manage_number, now) <= now]
+        return [
+            item
+            for item in self.items.values()
+            if self._searchable_at.get(item.manage_number, now) <= now
+        ]
 
     def new_stock(self, pair: Pair, quantity: int) -> SimStock:
         """Register a SKU's stock, whether or not there is such a SKU."""
@@ -264,11 +299,15 @@ class RakutenSimulator(Simulator):
                 self.drop_stock(pair)
 
     def switches(self) -> dict[str, Any]:
-        return self.behaviour | {"quotas": self.quotas.enforced, "license_days_left": self._days_left(), "new_key_live_after": None}
+        return self.behaviour | {
+            "quotas": self.quotas.enforced,
+            "license_days_left": self._days_left(),
+            "new_key_live_after": None,
+        }
 
     def switch(self, name: str, value: Any) -> None:
-        """`new_key_live_after` issues a new licence key that works after so many seconds; `license_days_left` moves the end of the
-        present key."""
+        """`new_key_live_after` issues a new licence key that works after so many seconds;
+        `license_days_left` moves the end of the present key."""
         if name == "quotas":
             self.quotas.enforced, self.quotas.exhausted = bool(value), False
         elif name == "license_days_left":
@@ -302,7 +341,9 @@ class RakutenSimulator(Simulator):
                 item_type=str(extra.get("item_type", "NORMAL")),
             )
             if extra.get("searchable_after"):
-                self._searchable_at[manage_number] = now + timedelta(seconds=float(extra["searchable_after"]))
+                self._searchable_at[manage_number] = now + timedelta(
+                    seconds=float(extra["searchable_after"])
+                )
         item.hide_item = item.hide_item or bool(extra.get("hide_item"))
         item.unlimited = item.unlimited or bool(extra.get("unlimited"))
         self.variants[pair] = item.variants[pair[1]] = SimVariant(
@@ -332,7 +373,10 @@ class RakutenSimulator(Simulator):
         """The number never falls below 0, and an item without stock control has none to change."""
         row = self.stock_rows.get(pair)
         if row is not None and not self.items[pair[0]].unlimited:
-            row.quantity, row.updated = min(stock_api.MOST, max(0, row.quantity + units)), self.now()
+            row.quantity, row.updated = (
+                min(stock_api.MOST, max(0, row.quantity + units)),
+                self.now(),
+            )
 
     def _restocks(self, pair: Pair) -> bool:
         variant = self.variants.get(pair)
@@ -372,5 +416,7 @@ def _licence_expiry(shop: RakutenSimulator, request: Request, body: Any) -> Resp
         return errors(400, "IE0001", "licenseKey is required")  # UNCONFIRMED
     for key in shop.keys:
         if key.text == asked and shop.is_live(asked):
-            return JSONResponse({"expiryDate": key.dies_at.astimezone(JAPAN).strftime("%Y-%m-%dT%H:%M:%S")})
+            return JSONResponse(
+                {"expiryDate": key.dies_at.astimezone(JAPAN).strftime("%Y-%m-%dT%H:%M:%S")}
+            )
     return errors(401, "GA0001", "Un-Authorised")

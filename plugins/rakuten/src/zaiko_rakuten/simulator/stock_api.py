@@ -29,7 +29,9 @@ class Wrong(Exception):
     def response(self, *, with_path: bool) -> Response:
         """As RMS answers it."""
         path = f"inventories[{self.index}]" + (f".{self.member}" if self.member else "")
-        return errors(400, self.code, self.message, path if with_path and self.index is not None else None)
+        return errors(
+            400, self.code, self.message, path if with_path and self.index is not None else None
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +51,12 @@ def routes_of(shop: RakutenSimulator) -> Sequence[BaseRoute]:
         table: list[tuple[str, str, Served, Any]] = [
             ("POST", f"{base}/bulk-get", Served("inventories.bulk.get", 5), _bulk_get),
             ("GET", f"{base}/bulk-get/range", Served("inventories.bulk.get.range", 5), _range),
-            ("POST", f"{base}/bulk-upsert", Served("inventories.bulk.upsert", 1, writes=True), _bulk_upsert),
+            (
+                "POST",
+                f"{base}/bulk-upsert",
+                Served("inventories.bulk.upsert", 1, writes=True),
+                _bulk_upsert,
+            ),
             ("GET", one, Served("inventories.variants.get", 1), _get),
             ("PUT", one, Served("inventories.variants.upsert", 1, writes=True), _upsert),
             ("DELETE", one, Served("inventories.variants.delete", 1, writes=True), _delete),
@@ -82,7 +89,9 @@ def _bulk_upsert(shop: RakutenSimulator, request: Request, body: Any) -> Respons
     try:
         rows = _rows(body, WRITE_AT_MOST)
         newer = "/es/2.1/" in request.url.path
-        changes = [_change(row, _pair(row, index), index, newer=newer) for index, row in enumerate(rows)]
+        changes = [
+            _change(row, _pair(row, index), index, newer=newer) for index, row in enumerate(rows)
+        ]
         _unique([change.pair for change in changes])
     except Wrong as wrong:
         return wrong.response(with_path=True)
@@ -116,7 +125,11 @@ def _range(shop: RakutenSimulator, request: Request, body: Any) -> Response:
     if bounds[0] > bounds[1]:
         return errors(400, "IE0113", "minQuantity is larger than maxQuantity")
     shop.purge_orphans()
-    found = [(row.updated, pair) for pair, row in shop.stock_rows.items() if bounds[0] <= row.quantity <= bounds[1]]
+    found = [
+        (row.updated, pair)
+        for pair, row in shop.stock_rows.items()
+        if bounds[0] <= row.quantity <= bounds[1]
+    ]
     if len(found) > RANGE_AT_MOST:
         return errors(400, "IE0116", "more than 1000 hits")
     newest = [pair for _, pair in sorted(found, reverse=True)]
@@ -150,10 +163,17 @@ def _delete(shop: RakutenSimulator, request: Request, body: Any) -> Response:
 def _variant_lists(shop: RakutenSimulator, request: Request, body: Any) -> Response:
     manage_number = request.path_params["manage_number"].lower()
     shop.purge_orphans()
-    found = {pair[1]: row.as_json(pair) for pair, row in shop.stock_rows.items() if pair[0] == manage_number}
+    found = {
+        pair[1]: row.as_json(pair)
+        for pair, row in shop.stock_rows.items()
+        if pair[0] == manage_number
+    }
     if not found:
         return errors(404, "GE0014", f"not found: manageNumber={manage_number}")
-    times = {"created": min(row["created"] for row in found.values()), "updated": max(row["updated"] for row in found.values())}
+    times = {
+        "created": min(row["created"] for row in found.values()),
+        "updated": max(row["updated"] for row in found.values()),
+    }
     return JSONResponse({"manageNumber": manage_number, "variantList": list(found), **times})
 
 
@@ -174,7 +194,11 @@ def _pair(row: Any, index: int) -> Pair:
         value = row.get(name) if isinstance(row, dict) else None
         if value is None:
             raise Wrong("IE0001", f"{name} is required", index, name)
-        if not isinstance(value, str) or not value or not value.replace("-", "").replace("_", "").isalnum():
+        if (
+            not isinstance(value, str)
+            or not value
+            or not value.replace("-", "").replace("_", "").isalnum()
+        ):
             raise Wrong("IE0002", f"{name} has a wrong form", index, name)
         if len(value.encode()) > 32:
             raise Wrong("IE0004", f"{name} is too long", index, name)
@@ -183,7 +207,9 @@ def _pair(row: Any, index: int) -> Pair:
 
 
 def _change(row: Any, pair: Pair, index: int | None, *, newer: bool) -> _Change:
-    known = {"manageNumber", "variantId", "mode", "quantity"} | ({"operationLeadTime", "shipFromIds"} if newer else set())
+    known = {"manageNumber", "variantId", "mode", "quantity"} | (
+        {"operationLeadTime", "shipFromIds"} if newer else set()
+    )
     for name in row:
         if name not in known:
             raise Wrong("IE0002", f"unknown field {name}", index, name)

@@ -9,7 +9,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from graphql import DocumentNode, FieldNode, GraphQLObjectType, OperationDefinitionNode, get_named_type
+from graphql import (
+    DocumentNode,
+    FieldNode,
+    GraphQLObjectType,
+    OperationDefinitionNode,
+    get_named_type,
+)
 
 from zaiko_shopify.simulator.documents import SCHEMA, checked
 from zaiko_shopify.simulator.run import gid, text_of
@@ -53,11 +59,16 @@ class BulkOperations:
         problem = errors[0]["message"] if errors else _broken_rule(document)
         if document is None or problem:
             return None, {"code": "INVALID", "field": ["query"], "message": problem}
-        if sum(1 for row in self.operations.values() if self._state(row) in ("CREATED", "RUNNING")) >= _AT_ONCE:
+        if (
+            sum(1 for row in self.operations.values() if self._state(row) in ("CREATED", "RUNNING"))
+            >= _AT_ONCE
+        ):
             text = "The maximum number of bulk query operations is already running."
             return None, {"code": "OPERATION_IN_PROGRESS", "field": None, "message": text}
         done_at = self._shop.monotonic() + self.seconds
-        operation = BulkOperation(gid("BulkOperation", self._shop.number()), document, text_of(self._shop.now()), done_at)
+        operation = BulkOperation(
+            gid("BulkOperation", self._shop.number()), document, text_of(self._shop.now()), done_at
+        )
         self.operations[operation.id] = operation
         return operation, None
 
@@ -81,8 +92,13 @@ class BulkOperations:
         operation.completedAt, operation.objectCount = text_of(now), str(len(lines))
         if lines:
             name = secrets.token_hex(16)
-            self.files[name] = "\n".join(json.dumps(line, separators=(",", ":")) for line in lines) + "\n"
-            operation.url, operation.fileSize = f"{self.base_url}/bulk/{name}.jsonl", str(len(self.files[name]))
+            self.files[name] = (
+                "\n".join(json.dumps(line, separators=(",", ":")) for line in lines) + "\n"
+            )
+            operation.url, operation.fileSize = (
+                f"{self.base_url}/bulk/{name}.jsonl",
+                str(len(self.files[name])),
+            )
 
 
 def _lines(data: Any) -> Iterator[dict[str, Any]]:
@@ -93,7 +109,11 @@ def _lines(data: Any) -> Iterator[dict[str, Any]]:
 def _connection_lines(connection: Any, parent: str | None) -> Iterator[dict[str, Any]]:
     for edge in connection["edges"]:
         node = edge["node"]
-        plain = {name: value for name, value in node.items() if not (isinstance(value, dict) and "edges" in value)}
+        plain = {
+            name: value
+            for name, value in node.items()
+            if not (isinstance(value, dict) and "edges" in value)
+        }
         yield plain if parent is None else {**plain, "__parentId": parent}
         for value in node.values():
             if isinstance(value, dict) and "edges" in value:
@@ -102,7 +122,11 @@ def _connection_lines(connection: Any, parent: str | None) -> Iterator[dict[str,
 
 def _broken_rule(document: DocumentNode | None) -> str:
     """The platform's rules for bulk queries that this document breaks; empty when none."""
-    operations = [node for node in document.definitions if isinstance(node, OperationDefinitionNode)] if document else []
+    operations = (
+        [node for node in document.definitions if isinstance(node, OperationDefinitionNode)]
+        if document
+        else []
+    )
     if len(operations) != 1 or operations[0].variable_definitions:
         return "Bulk queries must be a single operation without variables."
     roots = [node for node in operations[0].selection_set.selections if isinstance(node, FieldNode)]
@@ -114,14 +138,22 @@ def _broken_rule(document: DocumentNode | None) -> str:
         return problem
     if not found:
         return "Bulk queries must contain at least one connection."
-    return "Bulk queries cannot contain more than 5 connections." if len(found) > _MOST_CONNECTIONS else ""
+    return (
+        "Bulk queries cannot contain more than 5 connections."
+        if len(found) > _MOST_CONNECTIONS
+        else ""
+    )
 
 
 def _walk(node: FieldNode, parent: Any, depth: int, found: list[int]) -> str:
     kind = get_named_type(parent.fields[node.name.value].type)
     if not isinstance(kind, GraphQLObjectType):
         return ""
-    children = [child for child in node.selection_set.selections if isinstance(child, FieldNode)] if node.selection_set else []
+    children = (
+        [child for child in node.selection_set.selections if isinstance(child, FieldNode)]
+        if node.selection_set
+        else []
+    )
     if kind.name.endswith("Connection"):
         depth += 1
         found.append(depth)

@@ -1,4 +1,5 @@
-"""Pages of lists: `first` and `after`, or `last` and `before`; cursors as the platform builds them."""
+"""Pages of lists: `first` and `after`, or `last` and `before`; cursors as the platform builds
+them."""
 
 from __future__ import annotations
 
@@ -36,8 +37,9 @@ def page_of(
     pages: str = "right",
     **paging: int | str | None,
 ) -> Page:
-    """The page of `rows`, which need not be sorted. Bulk operations get everything. With `pages` "duplicate" or "missing" a
-    later page begins one row too early or too late, as when rows move meanwhile. Raises GraphQLError in the platform's words."""
+    """The page of `rows`, which need not be sorted. Bulk operations get everything. With `pages`
+    "duplicate" or "missing" a later page begins one row too early or too late, as when rows move
+    meanwhile. Raises GraphQLError in the platform's words."""
     first, last = paging.get("first"), paging.get("last")
     ordered = sorted(rows, key=key, reverse=reverse)
     if bulk:
@@ -56,12 +58,16 @@ def page_of(
         start = max(0, start + {"duplicate": -1, "missing": 1}.get(pages, 0))
     if paging.get("before"):
         end = max(start, _position(ordered, key, str(paging["before"]), reverse=reverse) - 1)
-    low, high = (start, min(end, start + size)) if first is not None else (max(start, end - size), end)
+    low, high = (
+        (start, min(end, start + size)) if first is not None else (max(start, end - size), end)
+    )
     nodes = ordered[low:high]
     return Page(nodes, [_cursor(key(row)) for row in nodes], high < len(ordered), low > 0)
 
 
-def _position(ordered: Sequence[Any], key: Callable[[Any], Key], cursor: str, *, reverse: bool) -> int:
+def _position(
+    ordered: Sequence[Any], key: Callable[[Any], Key], cursor: str, *, reverse: bool
+) -> int:
     """The index after the row that the cursor names, also when that row has moved or is gone."""
     try:
         place = json.loads(base64.b64decode(cursor, validate=True))

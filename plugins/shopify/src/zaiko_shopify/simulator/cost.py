@@ -1,4 +1,5 @@
-"""What a request costs (the fitted model of fact sheet §7), and the bucket that it is taken from."""
+"""What a request costs (the fitted model of fact sheet §7), and the bucket that it is taken
+from."""
 
 from __future__ import annotations
 
@@ -65,10 +66,18 @@ class CostModel:
     """Prices one operation of one document."""
 
     def __init__(
-        self, schema: GraphQLSchema, document: DocumentNode, operation: OperationDefinitionNode, variables: Mapping[str, Any]
+        self,
+        schema: GraphQLSchema,
+        document: DocumentNode,
+        operation: OperationDefinitionNode,
+        variables: Mapping[str, Any],
     ) -> None:
         self._schema, self._operation, self._variables = schema, operation, variables
-        self._fragments = {node.name.value: node for node in document.definitions if isinstance(node, FragmentDefinitionNode)}
+        self._fragments = {
+            node.name.value: node
+            for node in document.definitions
+            if isinstance(node, FragmentDefinitionNode)
+        }
 
     def requested(self) -> int:
         """What it may cost at the most; the bucket must hold it before it runs."""
@@ -110,7 +119,10 @@ class CostModel:
             return self._connection(node, named, value, known=known)
         if is_list_type(get_nullable_type(kind)):
             rows = [row for row in value if row is not None] if known else [None]
-            return 1 + max((self._children(node.selection_set, named, row, known=known) for row in rows), default=0)
+            return 1 + max(
+                (self._children(node.selection_set, named, row, known=known) for row in rows),
+                default=0,
+            )
         return 1 + self._children(node.selection_set, named, value, known=known)
 
     def _connection(self, node: FieldNode, named: Any, value: Any, *, known: bool) -> int:
@@ -131,10 +143,25 @@ class CostModel:
         count = len(rows) if known else self._size(node)
         return 2 if known and count == 0 else 2 + _factor(count) * (1 + each)
 
-    def _most(self, selections: SelectionSetNode | None, kind: Any, rows: Any, *, known: bool) -> int:
-        return max((self._children(selections, kind, row, known=known) for row in (rows if known else [None])), default=0)
+    def _most(
+        self, selections: SelectionSetNode | None, kind: Any, rows: Any, *, known: bool
+    ) -> int:
+        return max(
+            (
+                self._children(selections, kind, row, known=known)
+                for row in (rows if known else [None])
+            ),
+            default=0,
+        )
 
-    def _children(self, selections: SelectionSetNode | None, kind: GraphQLNamedType, value: Any, *, known: bool) -> int:
+    def _children(
+        self,
+        selections: SelectionSetNode | None,
+        kind: GraphQLNamedType,
+        value: Any,
+        *,
+        known: bool,
+    ) -> int:
         """The sum over an object's fields; of fragments on several types the dearest."""
         plain = 0
         branches: dict[str, int] = {}
@@ -147,17 +174,26 @@ class CostModel:
                 branches[owner.name] = branches.get(owner.name, 0) + price
         return plain + max(branches.values(), default=0)
 
-    def _fields(self, selections: SelectionSetNode | None, kind: Any) -> list[tuple[FieldNode, Any]]:
+    def _fields(
+        self, selections: SelectionSetNode | None, kind: Any
+    ) -> list[tuple[FieldNode, Any]]:
         found: list[tuple[FieldNode, Any]] = []
         for node in selections.selections if selections else ():
             if isinstance(node, FieldNode):
                 found.append((node, kind))
             elif isinstance(node, InlineFragmentNode):
-                on = self._schema.get_type(node.type_condition.name.value) if node.type_condition else kind
+                on = (
+                    self._schema.get_type(node.type_condition.name.value)
+                    if node.type_condition
+                    else kind
+                )
                 found += self._fields(node.selection_set, on)
             elif isinstance(node, FragmentSpreadNode):
                 fragment = self._fragments[node.name.value]
-                found += self._fields(fragment.selection_set, self._schema.get_type(fragment.type_condition.name.value))
+                found += self._fields(
+                    fragment.selection_set,
+                    self._schema.get_type(fragment.type_condition.name.value),
+                )
         return found
 
     def _size(self, node: FieldNode) -> int:

@@ -1,4 +1,5 @@
-"""Parses and validates the documents that are sent, with the platform's codes for what is wrong with them."""
+"""Parses and validates the documents that are sent, with the platform's codes for what is wrong
+with them."""
 
 from __future__ import annotations
 
@@ -41,7 +42,9 @@ _CODES = {
 
 def load_schema() -> GraphQLSchema:
     """A fresh copy of the schema; resolvers are attached to it."""
-    return build_schema(resources.files("zaiko_shopify.simulator").joinpath("schema.graphql").read_text("utf-8"))
+    return build_schema(
+        resources.files("zaiko_shopify.simulator").joinpath("schema.graphql").read_text("utf-8")
+    )
 
 
 SCHEMA = load_schema()
@@ -49,7 +52,8 @@ SCHEMA = load_schema()
 
 @lru_cache(maxsize=256)
 def checked(text: str) -> tuple[DocumentNode | None, tuple[dict[str, Any], ...]]:
-    """The document, or what is wrong with it. The texts of validation are graphql-core's, the codes the platform's."""
+    """The document, or what is wrong with it. The texts of validation are graphql-core's, the codes
+    the platform's."""
     try:
         document = parse(text)
     except GraphQLSyntaxError as broken:
@@ -58,7 +62,9 @@ def checked(text: str) -> tuple[DocumentNode | None, tuple[dict[str, Any], ...]]
     for rule in specified_rules:
         code = _CODES.get(rule, rule.__name__.removesuffix("Rule"))
         for error in validate(SCHEMA, document, [rule]):
-            missing = rule is ValuesOfCorrectTypeRule and ("was not provided" in error.message or "required field" in error.message)
+            missing = rule is ValuesOfCorrectTypeRule and (
+                "was not provided" in error.message or "required field" in error.message
+            )
             errors.append(_shape(error, "missingRequiredInputObjectAttribute" if missing else code))
     return (None, tuple(errors)) if errors else (document, ())
 

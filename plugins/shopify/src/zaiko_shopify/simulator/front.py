@@ -19,7 +19,11 @@ from zaiko_shopify.documents import API_VERSION
 from zaiko_shopify.simulator.platform import Platform, internal_error
 from zaiko_shopify.simulator.shop import Shop
 
-STATIC_TOKEN, CLIENT_ID, CLIENT_SECRET = "shpat_simulated_0a1b2c", "simulated-client", "shpss_simulated_3d4e5f"
+STATIC_TOKEN, CLIENT_ID, CLIENT_SECRET = (
+    "shpat_simulated_0a1b2c",
+    "simulated-client",
+    "shpss_simulated_3d4e5f",
+)
 _VERSIONS = ("2026-01", "2026-04", "2026-07", "2026-10", "2027-01")
 STATES = {
     "active": None,
@@ -28,7 +32,10 @@ STATES = {
     "banned": (403, "User does not have access"),
     "missing": (404, "Not Found"),
     "locked": (423, "This shop is unavailable"),
-    "maintenance": (503, "<html><head><title>503 Service Unavailable</title></head><body></body></html>"),
+    "maintenance": (
+        503,
+        "<html><head><title>503 Service Unavailable</title></head><body></body></html>",
+    ),
 }
 """What a shop can be, and how it refuses everything then. Only `inactive` is told by GraphQL."""
 
@@ -62,20 +69,32 @@ class Front:
     def _answer(self, request: Request, raw: bytes) -> Response:
         with self.lock:
             served_at = format_datetime(self.shop.now(), usegmt=True)
-            headers = {"Date": served_at, "X-Request-Id": str(uuid.uuid4()), "X-Shopify-API-Version": self._version(request)}
+            headers = {
+                "Date": served_at,
+                "X-Request-Id": str(uuid.uuid4()),
+                "X-Shopify-API-Version": self._version(request),
+            }
             refused = STATES[self.state]
             if refused is not None:
                 status, words = refused
-                return HTMLResponse(words, status) if words.startswith("<") else JSONResponse({"errors": words}, status, headers)
+                return (
+                    HTMLResponse(words, status)
+                    if words.startswith("<")
+                    else JSONResponse({"errors": words}, status, headers)
+                )
             if not self._knows(request.headers.get("x-shopify-access-token", "")):
-                text = "[API] Invalid API key or access token (unrecognized login or wrong password)"
+                text = (
+                    "[API] Invalid API key or access token (unrecognized login or wrong password)"
+                )
                 return JSONResponse({"errors": text}, 401, headers)
             try:
                 body = json.loads(raw)
             except ValueError:
                 body = None
             if not isinstance(body, dict) or not isinstance(body.get("query"), str):
-                return JSONResponse({"errors": {"query": "Required parameter missing or invalid"}}, 400, headers)
+                return JSONResponse(
+                    {"errors": {"query": "Required parameter missing or invalid"}}, 400, headers
+                )
             if self.internal_errors > 0:
                 self.internal_errors -= 1
                 return JSONResponse(internal_error(), 200, headers)
@@ -89,9 +108,15 @@ class Front:
         raw = await request.body()
         with self.lock:
             self.platform.counts["access_token"] += 1
-            form = {name: values[0] for name, values in parse_qs(raw.decode("utf-8", "replace")).items()}
+            form = {
+                name: values[0] for name, values in parse_qs(raw.decode("utf-8", "replace")).items()
+            }
             if self.grant_refusal:
-                return PlainTextResponse(f"<html><body>Oauth error {self.grant_refusal}</body></html>", 400, media_type="text/html")
+                return PlainTextResponse(
+                    f"<html><body>Oauth error {self.grant_refusal}</body></html>",
+                    400,
+                    media_type="text/html",
+                )
             if form.get("grant_type") != "client_credentials":
                 return JSONResponse({"error": "unsupported_grant_type"}, 400)
             if (form.get("client_id"), form.get("client_secret")) != (CLIENT_ID, CLIENT_SECRET):
@@ -99,7 +124,9 @@ class Front:
             token = f"shpat_{secrets.token_hex(16)}"
             self.grants[token] = self.shop.monotonic() + self.token_life
             scope = ",".join(sorted(self.platform.scopes))
-            return JSONResponse({"access_token": token, "scope": scope, "expires_in": self.token_life})
+            return JSONResponse(
+                {"access_token": token, "scope": scope, "expires_in": self.token_life}
+            )
 
     async def _file(self, request: Request) -> Response:
         with self.lock:

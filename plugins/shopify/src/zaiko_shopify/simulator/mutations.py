@@ -1,4 +1,5 @@
-"""What changes the shop through the API: setting stock with its conditions and keys, activating, tracking."""
+"""What changes the shop through the API: setting stock with its conditions and keys, activating,
+tracking."""
 
 from __future__ import annotations
 
@@ -52,12 +53,24 @@ def set_quantities(_: Any, info: Info, input: dict[str, Any]) -> dict[str, Any]:
     return _once(info, run, input, lambda: _set(run, input), _stale_key)
 
 
-def activate(_: Any, info: Info, inventoryItemId: str, locationId: str, **options: Any) -> dict[str, Any]:  # noqa: N803
+def activate(
+    _: Any,
+    info: Info,
+    inventoryItemId: str,  # noqa: N803
+    locationId: str,  # noqa: N803
+    **options: Any,
+) -> dict[str, Any]:
     """inventoryActivate: stock an item at a location."""
     run: Run = info.context
     require(run, "write_inventory", "inventoryActivate")
     arguments = {"item": inventoryItemId, "location": locationId, **options}
-    return _once(info, run, arguments, lambda: _activate(run, inventoryItemId, locationId, options), _plain_key_error)
+    return _once(
+        info,
+        run,
+        arguments,
+        lambda: _activate(run, inventoryItemId, locationId, options),
+        _plain_key_error,
+    )
 
 
 def update_item(_: Any, info: Info, id: str, input: dict[str, Any]) -> dict[str, Any]:  # noqa: A002 - the arguments' names
@@ -66,7 +79,10 @@ def update_item(_: Any, info: Info, id: str, input: dict[str, Any]) -> dict[str,
     require(run, "write_inventory", "inventoryItemUpdate")
     variant = run.shop.items.get(number_of(id, "InventoryItem") or 0)
     if variant is None:
-        return {"inventoryItem": None, "userErrors": [_error(None, "The inventory item does not exist.", ["id"])]}
+        return {
+            "inventoryItem": None,
+            "userErrors": [_error(None, "The inventory item does not exist.", ["id"])],
+        }
     variant.tracked = input.get("tracked", variant.tracked)
     return {"inventoryItem": Item(variant), "userErrors": []}
 
@@ -78,13 +94,21 @@ def run_bulk(_: Any, info: Info, query: str, groupObjects: bool = False) -> dict
     return {"bulkOperation": operation, "userErrors": [] if error is None else [error]}
 
 
-def subscribe(_: Any, info: Info, topic: str, webhookSubscription: dict[str, Any]) -> dict[str, Any]:  # noqa: N803
+def subscribe(
+    _: Any,
+    info: Info,
+    topic: str,
+    webhookSubscription: dict[str, Any],  # noqa: N803
+) -> dict[str, Any]:
     """webhookSubscriptionCreate."""
     run: Run = info.context
     uri = webhookSubscription.get("uri") or ""
     if not uri.startswith("https://"):
         message = f"Address protocol {uri.split('//')[0]}// is not supported"
-        return {"webhookSubscription": None, "userErrors": [_error(None, message, ["webhookSubscription", "callbackUrl"])]}
+        return {
+            "webhookSubscription": None,
+            "userErrors": [_error(None, message, ["webhookSubscription", "callbackUrl"])],
+        }
     number = run.shop.number()
     run.platform.webhooks.subscriptions[topic] = uri
     made = {"id": gid("WebhookSubscription", number), "topic": topic, "uri": uri}
@@ -109,7 +133,8 @@ def _once(
     work: Callable[[], dict[str, Any]],
     refusal: Callable[[str, str], dict[str, Any]],
 ) -> dict[str, Any]:
-    """The directive @idempotent: successes are remembered for a day; refusals too, when the switch says so."""
+    """The directive @idempotent: successes are remembered for a day; refusals too, when the switch
+    says so."""
     directive = info.schema.get_directive("idempotent")
     assert directive is not None
     given = get_directive_values(directive, info.field_nodes[0], info.variable_values)
@@ -125,12 +150,18 @@ def _once(
             text = "The same idempotency key cannot be used with different operation parameters."
             return refusal("IDEMPOTENCY_KEY_PARAMETER_MISMATCH", text)
         if kept.payload is None:
-            text = "A previous request with this idempotency key failed. Retry with a new idempotency key."
+            text = (
+                "A previous request with this idempotency key failed. Retry with a new "
+                "idempotency key."
+            )
             return refusal("IDEMPOTENCY_PREVIOUS_ATTEMPT_FAILED", text)
         return kept.payload
     if platform.busy_keys > 0:
         platform.busy_keys -= 1
-        return refusal("IDEMPOTENCY_CONCURRENT_REQUEST", "This request is currently in progress, please try again.")
+        return refusal(
+            "IDEMPOTENCY_CONCURRENT_REQUEST",
+            "This request is currently in progress, please try again.",
+        )
     payload = work()
     if not payload["userErrors"]:
         platform.remember(key, fingerprint, payload, now)
@@ -159,7 +190,12 @@ def _set(run: Run, given: dict[str, Any]) -> dict[str, Any]:
         delta = run.shop.set_available(level, wanted) if wanted != level.available else 0
         variant.levels.setdefault(level.location.number, level)
         if delta:
-            row = {"delta": delta, "quantityAfterChange": None, "item": Item(variant), "location": level.location}
+            row = {
+                "delta": delta,
+                "quantityAfterChange": None,
+                "item": Item(variant),
+                "location": level.location,
+            }
             changes += [{"name": "available", **row}, {"name": "on_hand", **row}]
             run.platform.counts["quantities_changed"] += 1
             run.platform.webhooks.level_changed(variant, level)
@@ -175,7 +211,9 @@ def _set(run: Run, given: dict[str, Any]) -> dict[str, Any]:
     return {"inventoryAdjustmentGroup": group, "userErrors": []}
 
 
-def _judge(run: Run, given: dict[str, Any]) -> tuple[list[Error], list[tuple[Variant, Level, dict[str, Any]]]]:
+def _judge(
+    run: Run, given: dict[str, Any]
+) -> tuple[list[Error], list[tuple[Variant, Level, dict[str, Any]]]]:
     errors: list[Error] = []
     targets = []
     name, uri = given["name"], given.get("referenceDocumentUri")
@@ -194,7 +232,9 @@ def _judge(run: Run, given: dict[str, Any]) -> tuple[list[Error], list[tuple[Var
         at = ["input", "quantities", str(index)]
         variant = run.shop.items.get(number_of(entry["inventoryItemId"], "InventoryItem") or 0)
         place = run.shop.locations.get(number_of(entry["locationId"], "Location") or 0)
-        found = _entry_error(entry, variant is None, place is None, variant is not None and variant.bundle, name)
+        found = _entry_error(
+            entry, variant is None, place is None, variant is not None and variant.bundle, name
+        )
         if pairs.count(pairs[index]) > 1:
             code, text = (
                 "NO_DUPLICATE_INVENTORY_ITEM_ID_GROUP_ID_PAIR",
@@ -206,7 +246,8 @@ def _judge(run: Run, given: dict[str, Any]) -> tuple[list[Error], list[tuple[Var
             continue
         assert variant is not None
         assert place is not None
-        # A level that was never there is written to all the same, and the shop does not sell from it.
+        # A level that was never there is written to all the same, and the shop does not sell from
+        # it.
         level = variant.levels.get(place.number) or Level(place, active=False)
         held = level.on_hand if name == "on_hand" else level.available
         wanted = entry["changeFromQuantity"]
@@ -218,10 +259,16 @@ def _judge(run: Run, given: dict[str, Any]) -> tuple[list[Error], list[tuple[Var
     return errors, targets
 
 
-def _entry_error(entry: dict[str, Any], no_item: bool, no_place: bool, bundle: bool, name: str) -> tuple[str, str, str] | None:
+def _entry_error(
+    entry: dict[str, Any], no_item: bool, no_place: bool, bundle: bool, name: str
+) -> tuple[str, str, str] | None:
     quantity = entry["quantity"]
     if no_item:
-        return "INVALID_INVENTORY_ITEM", "The specified inventory item could not be found.", "inventoryItemId"
+        return (
+            "INVALID_INVENTORY_ITEM",
+            "The specified inventory item could not be found.",
+            "inventoryItemId",
+        )
     if no_place:
         return "INVALID_LOCATION", "The specified location could not be found.", "locationId"
     if bundle:
@@ -231,9 +278,17 @@ def _entry_error(entry: dict[str, Any], no_item: bool, no_place: bool, bundle: b
             "inventoryItemId",
         )
     if quantity > HIGHEST:
-        return "INVALID_QUANTITY_TOO_HIGH", "The quantity can't be higher than 1,000,000,000.", "quantity"
+        return (
+            "INVALID_QUANTITY_TOO_HIGH",
+            "The quantity can't be higher than 1,000,000,000.",
+            "quantity",
+        )
     if quantity < LOWEST:
-        return "INVALID_QUANTITY_TOO_LOW", "The quantity can't be lower than -1,000,000,000.", "quantity"
+        return (
+            "INVALID_QUANTITY_TOO_LOW",
+            "The quantity can't be lower than -1,000,000,000.",
+            "quantity",
+        )
     if quantity < 0 and name == "on_hand":
         return "INVALID_QUANTITY_NEGATIVE", "The quantity can't be negative.", "quantity"
     return None
@@ -245,12 +300,19 @@ def _activate(run: Run, item: str, location: str, options: dict[str, Any]) -> di
     place = shop.locations.get(number_of(location, "Location") or 0)
 
     def refused(message: str, *fields: str) -> dict[str, Any]:
-        return {"inventoryLevel": None, "userErrors": [_error(None, message, [name]) for name in fields]}
+        return {
+            "inventoryLevel": None,
+            "userErrors": [_error(None, message, [name]) for name in fields],
+        }
 
     if variant is None:
-        return refused("The product couldn't be stocked because the product was deleted.", "inventoryItemId")
+        return refused(
+            "The product couldn't be stocked because the product was deleted.", "inventoryItemId"
+        )
     if place is None:
-        return refused("The product couldn't be stocked because the location wasn't found.", "locationId")
+        return refused(
+            "The product couldn't be stocked because the location wasn't found.", "locationId"
+        )
     if available is not None and on_hand is not None:
         return refused("Cannot set both available and on hand quantities.", "available", "onHand")
     level = variant.levels.get(place.number)
@@ -258,8 +320,13 @@ def _activate(run: Run, item: str, location: str, options: dict[str, Any]) -> di
     if level is not None and level.active:
         if available is None and on_hand is None:
             return {"inventoryLevel": row, "userErrors": []}
-        message = "Not allowed to set available quantity when the item is already active at the location."
-        return {"inventoryLevel": row, "userErrors": [_error(None, message, ["available" if on_hand is None else "onHand"])]}
+        message = (
+            "Not allowed to set available quantity when the item is already active at the location."
+        )
+        return {
+            "inventoryLevel": row,
+            "userErrors": [_error(None, message, ["available" if on_hand is None else "onHand"])],
+        }
     level = level or Level(place)
     level.active = True
     variant.levels[place.number] = level

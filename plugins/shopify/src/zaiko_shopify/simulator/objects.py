@@ -7,10 +7,24 @@ from typing import Any
 
 from zaiko_shopify.simulator.connections import Page, page_of
 from zaiko_shopify.simulator.records import Line, Order, Refund
-from zaiko_shopify.simulator.run import Info, Item, ItemLevel, gid, number_of, require, run_of, text_of
+from zaiko_shopify.simulator.run import (
+    Info,
+    Item,
+    ItemLevel,
+    gid,
+    number_of,
+    require,
+    run_of,
+    text_of,
+)
 
 
-def _level(item: Item, info: Info, locationId: str, includeInactive: bool = False) -> ItemLevel | None:  # noqa: N803
+def _level(
+    item: Item,
+    info: Info,
+    locationId: str,  # noqa: N803
+    includeInactive: bool = False,  # noqa: N803
+) -> ItemLevel | None:
     require(run_of(info), "read_inventory", "inventoryLevel")
     level = item.variant.levels.get(number_of(locationId, "Location") or 0)
     if level is None or not (level.active or includeInactive):
@@ -23,31 +37,45 @@ def _quantities(row: ItemLevel, info: Info, names: list[str]) -> list[dict[str, 
     values = {"available": level.available, "committed": level.committed, "on_hand": level.on_hand}
     touched = text_of(level.touched_at)
     return [
-        {"name": name, "quantity": values.get(name, 0), "updatedAt": touched if name in ("available", "committed") else None}
+        {
+            "name": name,
+            "quantity": values.get(name, 0),
+            "updatedAt": touched if name in ("available", "committed") else None,
+        }
         for name in names
     ]
 
 
 def _unfulfilled(line: Line, info: Info) -> int:
-    return line.to_ship + (line.removed if run_of(info).platform.unfulfilled_includes_refunded else 0)
+    return line.to_ship + (
+        line.removed if run_of(info).platform.unfulfilled_includes_refunded else 0
+    )
 
 
 def _line_page(order: Order, info: Info, **paging: Any) -> Page:
-    return page_of(order.lines, lambda line: (line.number, line.number), bulk=run_of(info).bulk, **paging)
+    return page_of(
+        order.lines, lambda line: (line.number, line.number), bulk=run_of(info).bulk, **paging
+    )
 
 
 def _refund_page(refund: Refund, info: Info, **paging: Any) -> Page:
-    return page_of(refund.lines, lambda row: (row.number, row.number), bulk=run_of(info).bulk, **paging)
+    return page_of(
+        refund.lines, lambda row: (row.number, row.number), bulk=run_of(info).bulk, **paging
+    )
 
 
 def _named(kind: str) -> dict[str, Callable[..., Any]]:
-    return {"id": lambda row, _: gid(kind, row.number), "legacyResourceId": lambda row, _: str(row.number)}
+    return {
+        "id": lambda row, _: gid(kind, row.number),
+        "legacyResourceId": lambda row, _: str(row.number),
+    }
 
 
 _CONNECTION: dict[str, Callable[..., Any]] = {
     "nodes": lambda page, _: page.nodes,
     "edges": lambda page, _: [
-        {"node": node, "cursor": page.cursors[index] if page.cursors else ""} for index, node in enumerate(page.nodes)
+        {"node": node, "cursor": page.cursors[index] if page.cursors else ""}
+        for index, node in enumerate(page.nodes)
     ],
     "pageInfo": lambda page, _: {
         "hasNextPage": page.has_next,
@@ -74,7 +102,9 @@ OBJECTS: dict[str, dict[str, Callable[..., Any]]] = {
     "ProductVariant": {
         **_named("ProductVariant"),
         "displayName": lambda variant, _: (
-            variant.product.title if variant.title == "Default Title" else f"{variant.product.title} - {variant.title}"
+            variant.product.title
+            if variant.title == "Default Title"
+            else f"{variant.product.title} - {variant.title}"
         ),
         "updatedAt": lambda variant, _: text_of(variant.updated_at),
         "inventoryPolicy": lambda variant, _: variant.policy,

@@ -1,4 +1,5 @@
-"""Executes GraphQL the way the platform does: document and variables checked, priced, taken from the bucket, run, billed."""
+"""Executes GraphQL the way the platform does: document and variables checked, priced, taken from
+the bucket, run, billed."""
 
 from __future__ import annotations
 
@@ -29,7 +30,12 @@ from zaiko_shopify.simulator.shop import Shop
 from zaiko_shopify.simulator.variables import size_error, variable_errors
 from zaiko_shopify.simulator.webhooks import Webhooks
 
-PLANS = {"standard": (2_000, 100), "advanced": (4_000, 200), "plus": (20_000, 1_000), "enterprise": (40_000, 2_000)}
+PLANS = {
+    "standard": (2_000, 100),
+    "advanced": (4_000, 200),
+    "plus": (20_000, 1_000),
+    "enterprise": (40_000, 2_000),
+}
 """Bucket and points a second."""
 SCOPES = frozenset({"read_products", "write_inventory", "read_locations", "read_orders"})
 _LIMITS_PAGE = "https://shopify.dev/api/usage/rate-limits"
@@ -73,7 +79,9 @@ class Platform:
         maximum, restore = PLANS[name]
         self.plan, self.bucket = name, Bucket(maximum, restore, self.shop.monotonic)
 
-    def remember(self, key: str, fingerprint: str, payload: dict[str, Any] | None, at: float) -> None:
+    def remember(
+        self, key: str, fingerprint: str, payload: dict[str, Any] | None, at: float
+    ) -> None:
         """Keep the outcome under an idempotency key."""
         self.keys[key] = KeptKey(fingerprint, payload, at)
 
@@ -84,7 +92,11 @@ class Platform:
             return {"errors": list(errors)}
         operation = _operation(document, body.get("operationName"))
         if operation is None:
-            return {"errors": [{"message": "No operation named so", "extensions": {"code": "BAD_REQUEST"}}]}
+            return {
+                "errors": [
+                    {"message": "No operation named so", "extensions": {"code": "BAD_REQUEST"}}
+                ]
+            }
         variables = body.get("variables") or {}
         wrong = variable_errors(self.schema, operation, variables)
         if wrong:
@@ -98,7 +110,10 @@ class Platform:
             return {"errors": [self._too_dear(requested)]}
         if self.quotas and (self.exhausted or not self.bucket.take(requested)):
             self.counts["throttled"] += 1
-            error = {"message": "Throttled", "extensions": {"code": "THROTTLED", "documentation": _LIMITS_PAGE}}
+            error = {
+                "message": "Throttled",
+                "extensions": {"code": "THROTTLED", "documentation": _LIMITS_PAGE},
+            }
             return {"errors": [error], "extensions": self._cost(requested, None)}
         return self._execute(document, operation, variables, model, requested, debug=debug)
 
@@ -116,7 +131,9 @@ class Platform:
         for node in operation.selection_set.selections:
             self.counts[getattr(getattr(node, "name", None), "value", "?")] += 1
         run = Run(self, debug=debug)
-        result = execute_sync(self.schema, document, context_value=run, variable_values=variables, operation_name=name)
+        result = execute_sync(
+            self.schema, document, context_value=run, variable_values=variables, operation_name=name
+        )
         actual = model.actual(result.data)
         if self.quotas:
             self.bucket.give_back(requested - actual)
@@ -142,16 +159,30 @@ class Platform:
         self.bucket.refill()
         status = {
             "maximumAvailable": float(self.bucket.maximum),
-            "currentlyAvailable": int(self.bucket.available) if self.quotas else int(self.bucket.maximum),
+            "currentlyAvailable": int(self.bucket.available)
+            if self.quotas
+            else int(self.bucket.maximum),
             "restoreRate": float(self.bucket.restore),
         }
-        return {"cost": {"requestedQueryCost": requested, "actualQueryCost": actual, "throttleStatus": status}}
+        return {
+            "cost": {
+                "requestedQueryCost": requested,
+                "actualQueryCost": actual,
+                "throttleStatus": status,
+            }
+        }
 
     def _too_dear(self, cost: int) -> dict[str, Any]:
         return {
-            "message": f"Query cost is {cost}, which exceeds the single query max cost limit ({self.max_cost}). "
+            "message": f"Query cost is {cost}, which exceeds the single query max cost limit "
+            f"({self.max_cost}). "
             f"See {_LIMITS_PAGE} for more information on how the cost of a query is calculated.",
-            "extensions": {"code": "MAX_COST_EXCEEDED", "cost": cost, "maxCost": self.max_cost, "documentation": _LIMITS_PAGE},
+            "extensions": {
+                "code": "MAX_COST_EXCEEDED",
+                "cost": cost,
+                "maxCost": self.max_cost,
+                "documentation": _LIMITS_PAGE,
+            },
         }
 
 
@@ -171,12 +202,22 @@ def _resolved_schema() -> GraphQLSchema:
 def internal_error() -> dict[str, Any]:
     """The platform's own failure, as a reply."""
     request = f"{uuid.uuid4()}-1795392000"
-    text = f"Internal error. Looks like something went wrong on our end.\nRequest ID: {request} (include this in support requests)."
-    return {"errors": [{"message": text, "extensions": {"code": "INTERNAL_SERVER_ERROR", "requestId": request}}], "data": None}
+    text = (
+        f"Internal error. Looks like something went wrong on our end.\nRequest ID: {request} "
+        "(include this in support requests)."
+    )
+    return {
+        "errors": [
+            {"message": text, "extensions": {"code": "INTERNAL_SERVER_ERROR", "requestId": request}}
+        ],
+        "data": None,
+    }
 
 
 def _operation(document: DocumentNode, name: object) -> OperationDefinitionNode | None:
-    operations = [node for node in document.definitions if isinstance(node, OperationDefinitionNode)]
+    operations = [
+        node for node in document.definitions if isinstance(node, OperationDefinitionNode)
+    ]
     if name is None:
         return operations[0] if len(operations) == 1 else None
     return next((node for node in operations if node.name and node.name.value == name), None)

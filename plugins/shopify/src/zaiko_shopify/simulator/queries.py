@@ -21,7 +21,10 @@ def _require_approval(run: Run) -> None:
         raise GraphQLError(
             "This app is not approved to access the Order object. "
             "See https://shopify.dev/docs/apps/launch/protected-customer-data for more details.",
-            extensions={"code": "ACCESS_DENIED", "documentation": "https://shopify.dev/api/usage/access-scopes"},
+            extensions={
+                "code": "ACCESS_DENIED",
+                "documentation": "https://shopify.dev/api/usage/access-scopes",
+            },
         )
 
 
@@ -42,7 +45,11 @@ def _searched(
 
 
 _ORDER_STATUS = frozenset({"open", "closed", "cancelled", "not_closed", "any"})
-_SHIPPED = {"UNFULFILLED": {"unshipped", "unfulfilled"}, "PARTIALLY_FULFILLED": {"partial"}, "FULFILLED": {"shipped", "fulfilled"}}
+_SHIPPED = {
+    "UNFULFILLED": {"unshipped", "unfulfilled"},
+    "PARTIALLY_FULFILLED": {"partial"},
+    "FULFILLED": {"shipped", "fulfilled"},
+}
 
 
 def _status(order: Order) -> frozenset[str]:
@@ -51,14 +58,24 @@ def _status(order: Order) -> frozenset[str]:
     return frozenset({"closed", "any"} if order.closed_at else {"open", "not_closed", "any"})
 
 
-def _orders(_: Any, info: Info, query: str | None = None, sortKey: str = "PROCESSED_AT", **paging: Any) -> Page:  # noqa: N803
+def _orders(
+    _: Any,
+    info: Info,
+    query: str | None = None,
+    sortKey: str = "PROCESSED_AT",  # noqa: N803
+    **paging: Any,
+) -> Page:
     run = run_of(info)
     require(run, "read_orders", "orders")
     _require_approval(run)
     now = run.shop.precise_now()
     known = {order.number: order.indexed_at(now) for order in run.shop.orders.values()}
     oldest = now - (_EVER if "read_all_orders" in run.platform.scopes else _RECENT)
-    rows = [order for order in run.shop.orders.values() if known[order.number] is not None and order.created_at >= oldest]
+    rows = [
+        order
+        for order in run.shop.orders.values()
+        if known[order.number] is not None and order.created_at >= oldest
+    ]
     readers: dict[str, search.Reader] = {
         "updated_at": lambda order: known[order.number],
         "created_at": lambda order: order.created_at,
@@ -84,7 +101,13 @@ def _orders(_: Any, info: Info, query: str | None = None, sortKey: str = "PROCES
     return page_of(rows, key, bulk=run.bulk, pages=run.platform.pages, **paging)
 
 
-def _variants(_: Any, info: Info, query: str | None = None, sortKey: str = "ID", **paging: Any) -> Page:  # noqa: N803
+def _variants(
+    _: Any,
+    info: Info,
+    query: str | None = None,
+    sortKey: str = "ID",  # noqa: N803
+    **paging: Any,
+) -> Page:
     run = run_of(info)
     require(run, "read_products", "productVariants")
     rows = _searched(info, list(run.shop.variants.values()), query, _VARIANT_READERS, {})
@@ -107,7 +130,9 @@ _VARIANT_READERS: dict[str, search.Reader] = {
 }
 
 
-def _variant_count(_: Any, info: Info, query: str | None = None, limit: int | None = 10_000) -> dict[str, Any]:
+def _variant_count(
+    _: Any, info: Info, query: str | None = None, limit: int | None = 10_000
+) -> dict[str, Any]:
     run = run_of(info)
     require(run, "read_products", "productVariantsCount")
     count = len(_searched(info, list(run.shop.variants.values()), query, _VARIANT_READERS, {}))
@@ -115,7 +140,13 @@ def _variant_count(_: Any, info: Info, query: str | None = None, limit: int | No
     return {"count": limit if capped else count, "precision": "AT_LEAST" if capped else "EXACT"}
 
 
-def _locations(_: Any, info: Info, includeInactive: bool = False, includeLegacy: bool = False, **paging: Any) -> Page:  # noqa: N803
+def _locations(
+    _: Any,
+    info: Info,
+    includeInactive: bool = False,  # noqa: N803
+    includeLegacy: bool = False,  # noqa: N803
+    **paging: Any,
+) -> Page:
     run = run_of(info)
     require(run, "read_locations", "locations")
     rows = [
@@ -142,7 +173,10 @@ def _nodes(_: Any, info: Info, ids: list[str]) -> list[Any]:
     found = [node_of(run, identity) for identity in ids]
     if any(isinstance(node, Order) for node in found):
         _require_approval(run)
-    for kind, scope, name in ((Order, "read_orders", "Order"), (Item, "read_inventory", "InventoryItem")):
+    for kind, scope, name in (
+        (Order, "read_orders", "Order"),
+        (Item, "read_inventory", "InventoryItem"),
+    ):
         if any(isinstance(node, kind) for node in found):
             require(run, scope, name)
     return found
@@ -157,10 +191,15 @@ QUERIES: dict[str, dict[str, Callable[..., Any]]] = {
         "bulkOperation": _bulk_operation,
         "currentAppInstallation": lambda _, info: {
             "id": gid("AppInstallation", 1),
-            "accessScopes": [{"handle": scope, "description": scope} for scope in sorted(run_of(info).platform.scopes)],
+            "accessScopes": [
+                {"handle": scope, "description": scope}
+                for scope in sorted(run_of(info).platform.scopes)
+            ],
         },
         "inventoryItem": _by_id("InventoryItem", "read_inventory"),
-        "location": lambda _, info, id=None: node_of(run_of(info), id) if id else run_of(info).shop.main,  # noqa: A006 - the argument's name
+        "location": lambda _, info, id=None: (  # noqa: A006
+            node_of(run_of(info), id) if id else run_of(info).shop.main
+        ),
         "locations": _locations,
         "node": lambda _, info, id: _nodes(_, info, [id])[0],  # noqa: A006 - the argument's name
         "nodes": _nodes,

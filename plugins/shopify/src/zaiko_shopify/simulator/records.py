@@ -1,4 +1,5 @@
-"""What the simulated shop consists of: places, variants with their levels, orders with their lines and refunds."""
+"""What the simulated shop consists of: places, variants with their levels, orders with their lines
+and refunds."""
 
 from __future__ import annotations
 
@@ -41,7 +42,8 @@ class Product:
 
 @dataclass(slots=True)
 class Variant:
-    """A variant and its inventory item, which are one to one. The item's number differs from the variant's."""
+    """A variant and its inventory item, which are one to one. The item's number differs from the
+    variant's."""
 
     number: int
     item_number: int
@@ -59,7 +61,8 @@ class Variant:
 
 @dataclass(slots=True)
 class Line:
-    """One order line. `removed`: refunded or edited away before shipping; `returned`: came back; `moves_stock` at `location`."""
+    """One order line. `removed`: refunded or edited away before shipping; `returned`: came back;
+    `moves_stock` at `location`."""
 
     number: int
     variant: Variant | None

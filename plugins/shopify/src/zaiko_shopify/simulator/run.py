@@ -70,7 +70,9 @@ def number_of(identity: str, kind: str) -> int | None:
 def node_of(run: Run, identity: str) -> Any:
     """What a global id names, or None."""
     shop = run.shop
-    found: Callable[[str, Mapping[int, Any]], Any] = lambda kind, rows: rows.get(number_of(identity, kind) or 0)  # noqa: E731
+    found: Callable[[str, Mapping[int, Any]], Any] = lambda kind, rows: rows.get(  # noqa: E731
+        number_of(identity, kind) or 0
+    )
     variant = found("InventoryItem", shop.items)
     if variant is not None:
         return Item(variant)
@@ -97,7 +99,9 @@ def require(run: Run, scope: str, what: str) -> None:
     )
 
 
-def attach(schema: GraphQLSchema, resolvers: Mapping[str, Mapping[str, Callable[..., Any]]]) -> None:
+def attach(
+    schema: GraphQLSchema, resolvers: Mapping[str, Mapping[str, Callable[..., Any]]]
+) -> None:
     """Put resolvers on the fields of a schema."""
     for name, fields in resolvers.items():
         kind: Any = schema.type_map[name]

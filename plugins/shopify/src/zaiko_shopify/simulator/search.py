@@ -1,4 +1,5 @@
-"""Shopify's search syntax, as far as fact sheet §2 tells it: what it does not know it ignores with a warning, so it finds all."""
+"""Shopify's search syntax, as far as fact sheet §2 tells it: what it does not know it ignores with
+a warning, so it finds all."""
 
 from __future__ import annotations
 
@@ -10,7 +11,8 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 Reader = Callable[[Any], Any]
-"""Gets the value that a filter compares: a text, a number, a flag, a datetime, or a set of texts (any of which may match)."""
+"""Gets the value that a filter compares: a text, a number, a flag, a datetime, or a set of texts
+(any of which may match)."""
 
 _TERM = re.compile(
     r"""\s*(?P<negated>-|NOT\s+)?(?P<field>[A-Za-z0-9_.]+):(?P<compare><=|>=|<|>)?(?:'(?P<quoted>[^']*)'|"(?P<double>[^"]*)"|(?P<plain>[^\s:]*))"""
@@ -30,14 +32,21 @@ class Search:
         """Whether `row` is found."""
         return all(
             any(
-                _compares(readers[name](row), compare, value, zone) is not negated for name, compare, value, negated in alternatives
+                _compares(readers[name](row), compare, value, zone) is not negated
+                for name, compare, value, negated in alternatives
             )
             for alternatives in self.groups
         )
 
     def extension(self, path: Sequence[str]) -> dict[str, Any]:
         """The block of `extensions.search`."""
-        parsed = {"and": [{"field": name, "match_value": value} for group in self.groups for name, _, value, _ in group]}
+        parsed = {
+            "and": [
+                {"field": name, "match_value": value}
+                for group in self.groups
+                for name, _, value, _ in group
+            ]
+        }
         return {"path": list(path), "query": self.text, "parsed": parsed, "warnings": self.warnings}
 
 
@@ -53,17 +62,26 @@ def parse(text: str, known: Mapping[str, Reader], enums: Mapping[str, frozenset[
             position = word.end()
             joined = word[1] == "OR"
             if word[1] not in ("OR", "AND"):
-                # What is left of an unquoted time after its second colon is read as a field of its own.
+                # What is left of an unquoted time after its second colon is read as a field of its
+                # own.
                 name = word[1].lstrip(":").split(":", 1)[0]
-                search.warnings.append(_warning(name, "Invalid search field for this query.", "invalid_field"))
+                search.warnings.append(
+                    _warning(name, "Invalid search field for this query.", "invalid_field")
+                )
             continue
         position = match.end()
         name, compare = match["field"], match["compare"] or ""
-        value = next(part for part in (match["quoted"], match["double"], match["plain"]) if part is not None)
+        value = next(
+            part for part in (match["quoted"], match["double"], match["plain"]) if part is not None
+        )
         if name not in known:
-            search.warnings.append(_warning(name, "Invalid search field for this query.", "invalid_field"))
+            search.warnings.append(
+                _warning(name, "Invalid search field for this query.", "invalid_field")
+            )
         elif name in enums and not set(value.lower().split(",")) <= enums[name]:
-            search.warnings.append(_warning(name, f"Input `{value}` is not an accepted value.", "invalid_value"))
+            search.warnings.append(
+                _warning(name, f"Input `{value}` is not an accepted value.", "invalid_value")
+            )
         else:
             term = (name, compare, value, bool(match["negated"]))
             if joined and search.groups:

@@ -9,7 +9,16 @@ from datetime import UTC, datetime, timedelta
 
 from zaiko_sdk.testing.simulator import SimulationError
 
-from zaiko_shopify.simulator.records import Level, Line, Location, Order, Product, Refund, RefundedLine, Variant
+from zaiko_shopify.simulator.records import (
+    Level,
+    Line,
+    Location,
+    Order,
+    Product,
+    Refund,
+    RefundedLine,
+    Variant,
+)
 
 LOWEST, HIGHEST = -1_000_000_000, 1_000_000_000
 
@@ -18,7 +27,11 @@ class Shop:
     """One shop, played by buyers and staff. Callers hold the simulator's lock."""
 
     def __init__(self) -> None:
-        self.domain, self.title, self.zone = "simulated.myshopify.com", "Simulated shop", "Asia/Tokyo"
+        self.domain, self.title, self.zone = (
+            "simulated.myshopify.com",
+            "Simulated shop",
+            "Asia/Tokyo",
+        )
         self.time_offset = 0.0
         self.index_lag = 0.0
         self.restock_on_delete = False
@@ -49,17 +62,34 @@ class Shop:
 
     # The catalogue
 
-    def add_location(self, name: str, *, active: bool = True, sells_online: bool = True) -> Location:
+    def add_location(
+        self, name: str, *, active: bool = True, sells_online: bool = True
+    ) -> Location:
         place = Location(self.number(), name, active, sells_online)
         self.locations[place.number] = place
         return place
 
     def add_variant(
-        self, sku: str | None, quantity: int, *, title: str, barcode: str | None, stocked: bool = True, status: str = "ACTIVE"
+        self,
+        sku: str | None,
+        quantity: int,
+        *,
+        title: str,
+        barcode: str | None,
+        stocked: bool = True,
+        status: str = "ACTIVE",
     ) -> Variant:
         """A product with this one variant, stocked at the main location."""
         product = Product(self.number(), title, status)
-        variant = Variant(self.number(), self.number() + 500_000, product, "Default Title", sku, barcode, self.now())
+        variant = Variant(
+            self.number(),
+            self.number() + 500_000,
+            product,
+            "Default Title",
+            sku,
+            barcode,
+            self.now(),
+        )
         if stocked:
             variant.levels[self.main.number] = Level(self.main, quantity)
         self.variants[variant.number] = variant
@@ -95,16 +125,24 @@ class Shop:
         custom: Mapping[str, int],
         moves_stock: bool,
     ) -> Order:
-        """A buyer orders. Available falls and committed rises at once, wherever the order can be seen already."""
+        """A buyer orders. Available falls and committed rises at once, wherever the order can be
+        seen already."""
         taken = [(self.by_sku(sku), units) for sku, units in lines.items()]
         for variant, units in taken:
             level = self._source(variant)
-            sold_out = variant.tracked and variant.policy == "DENY" and (level is None or level.available < units)
+            sold_out = (
+                variant.tracked
+                and variant.policy == "DENY"
+                and (level is None or level.available < units)
+            )
             if sold_out and self.refuse_sold_out:
                 raise SimulationError(f"{variant.sku} is sold out")
         now, number = self.now(), self.number()
         rows = [self._line(variant, units, moves_stock=moves_stock) for variant, units in taken]
-        rows += [Line(self.number(), None, None, title, units, True, None) for title, units in custom.items()]
+        rows += [
+            Line(self.number(), None, None, title, units, True, None)
+            for title, units in custom.items()
+        ]
         order = Order(number, f"#{number}", now, now, rows, test=test, financial=financial)
         visible = self.precise_now() + timedelta(seconds=max(visible_after, self.index_lag))
         order.indexed.append((visible, now))
@@ -112,7 +150,8 @@ class Shop:
         return order
 
     def edit(self, order: Order, lines: Mapping[str, int]) -> None:
-        """The staff edits: a reduced line keeps its quantity, a removed one stays with current 0, an added one is new."""
+        """The staff edits: a reduced line keeps its quantity, a removed one stays with current 0,
+        an added one is new."""
         for sku, units in lines.items():
             line = next((line for line in order.lines if line.sku == sku), None)
             if line is None:
@@ -130,17 +169,21 @@ class Shop:
         self.touch(order)
 
     def refund(self, order: Order, lines: Mapping[str, int], restock_type: str) -> None:
-        """Money and units back: CANCEL before shipping with restock, RETURN after, NO_RESTOCK whichever fits (before, if there
-        is anything left to ship)."""
+        """Money and units back: CANCEL before shipping with restock, RETURN after, NO_RESTOCK
+        whichever fits (before, if there is anything left to ship)."""
         rows = []
         for sku, units in lines.items():
             line = self._line_of(order, sku)
-            before = restock_type == "CANCEL" or (restock_type != "RETURN" and line.to_ship >= units)
+            before = restock_type == "CANCEL" or (
+                restock_type != "RETURN" and line.to_ship >= units
+            )
             if units > (line.to_ship if before else line.fulfilled - line.returned):
                 raise SimulationError(f"{units} × {sku} cannot be refunded as {restock_type}")
             if before:
                 line.removed += units
-                self._move(line, available=units if restock_type == "CANCEL" else 0, committed=-units)
+                self._move(
+                    line, available=units if restock_type == "CANCEL" else 0, committed=-units
+                )
             else:
                 line.returned += units
                 self._move(line, available=units if restock_type == "RETURN" else 0)
@@ -162,7 +205,9 @@ class Shop:
         if order.cancelled_at is not None:
             raise SimulationError(f"{order.name} is cancelled")
         for line in order.lines:
-            units = line.to_ship if lines is None else min(line.to_ship, lines.get(line.sku or "", 0))
+            units = (
+                line.to_ship if lines is None else min(line.to_ship, lines.get(line.sku or "", 0))
+            )
             line.fulfilled += units
             self._move(line, committed=-units)
         self.touch(order)
@@ -200,20 +245,29 @@ class Shop:
 
     def levels(self) -> Sequence[tuple[Variant, Level]]:
         """All levels."""
-        return [(variant, level) for variant in self.variants.values() for level in variant.levels.values()]
+        return [
+            (variant, level)
+            for variant in self.variants.values()
+            for level in variant.levels.values()
+        ]
 
     def _line(self, variant: Variant, units: int, *, moves_stock: bool) -> Line:
         level = self._source(variant) if moves_stock and variant.tracked else None
         name = variant.product.title
         place = level.location if level else None
-        line = Line(self.number(), variant, variant.sku, name, units, variant.requires_shipping, place)
+        line = Line(
+            self.number(), variant, variant.sku, name, units, variant.requires_shipping, place
+        )
         self._move(line, available=-units, committed=units)
         return line
 
     def _source(self, variant: Variant) -> Level | None:
         """The level that an order takes from: the main location's, else the first active one."""
         active = [level for level in variant.levels.values() if level.active]
-        return next((level for level in active if level.location is self.main), active[0] if active else None)
+        return next(
+            (level for level in active if level.location is self.main),
+            active[0] if active else None,
+        )
 
     def _line_of(self, order: Order, sku: str) -> Line:
         for line in order.lines:

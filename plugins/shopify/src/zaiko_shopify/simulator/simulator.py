@@ -42,13 +42,18 @@ _SWITCHES = {
     "webhook_retry_after": "platform.webhooks.retry_after",
 }
 """Each switch beside `scopes`, and the attribute that it is."""
-_CHOICES: dict[str, Collection[Any]] = {"plan": PLANS, "state": STATES, "pages": ("right", "duplicate", "missing")}
+_CHOICES: dict[str, Collection[Any]] = {
+    "plan": PLANS,
+    "state": STATES,
+    "pages": ("right", "duplicate", "missing"),
+}
 
 
 class ShopifySimulator(Simulator):
-    """One simulated shop. `extra` of a new listing: `stocked`, `tracked`, `policy`, `status`, `bundle`, `requires_shipping`,
-    `variant_title`. Options of place_order beside `visible_after`: `test`, `financial`, `custom` (title → units of lines without
-    a variant), `moves_stock` (False: created by API with default options)."""
+    """One simulated shop. `extra` of a new listing: `stocked`, `tracked`, `policy`, `status`,
+    `bundle`, `requires_shipping`, `variant_title`. Options of place_order beside `visible_after`:
+    `test`, `financial`, `custom` (title → units of lines without a variant), `moves_stock` (False:
+    created by API with default options)."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -61,7 +66,12 @@ class ShopifySimulator(Simulator):
 
     def shop_settings(self, base_url: str) -> dict[str, Any]:
         self.platform.bulk.base_url = base_url
-        return {"shop": self.shop.domain, "origin": base_url, "client_id": CLIENT_ID, "client_secret": CLIENT_SECRET}
+        return {
+            "shop": self.shop.domain,
+            "origin": base_url,
+            "client_id": CLIENT_ID,
+            "client_secret": CLIENT_SECRET,
+        }
 
     def static_settings(self, base_url: str) -> dict[str, Any]:
         """Settings with a token that never ends."""
@@ -85,7 +95,11 @@ class ShopifySimulator(Simulator):
 
     def stock(self) -> dict[str, int]:
         with self.lock:
-            return {variant.sku: self.shop.sellable(variant) for variant in self.shop.variants.values() if variant.sku}
+            return {
+                variant.sku: self.shop.sellable(variant)
+                for variant in self.shop.variants.values()
+                if variant.sku
+            }
 
     def place_order(self, lines: Mapping[str, int], **options: Any) -> str:
         with self.lock:
@@ -176,14 +190,19 @@ class ShopifySimulator(Simulator):
             if name == "plan":
                 self.platform.use_plan(value)
             elif name == "scopes":
-                self.platform.scopes = frozenset(value.split(",") if isinstance(value, str) else value)
+                self.platform.scopes = frozenset(
+                    value.split(",") if isinstance(value, str) else value
+                )
             else:
                 owner, _, attribute = _SWITCHES[name].rpartition(".")
                 setattr(attrgetter(owner)(self), attribute, type(known[name])(value))
 
     def counters(self) -> dict[str, int]:
         with self.lock:
-            webhooks = {"webhooks_delivered": self.platform.webhooks.delivered, "webhooks_failed": self.platform.webhooks.failed}
+            webhooks = {
+                "webhooks_delivered": self.platform.webhooks.delivered,
+                "webhooks_failed": self.platform.webhooks.failed,
+            }
             return {"throttled": 0, **webhooks, **self.platform.counts}
 
     def _add(self, listing: NewListing) -> Variant:

@@ -31,14 +31,18 @@ def is_gid(value: object) -> bool:
     return isinstance(value, str) and _GID.fullmatch(value) is not None
 
 
-def variable_errors(schema: GraphQLSchema, operation: OperationDefinitionNode, given: Mapping[str, Any]) -> list[dict[str, Any]]:
+def variable_errors(
+    schema: GraphQLSchema, operation: OperationDefinitionNode, given: Mapping[str, Any]
+) -> list[dict[str, Any]]:
     """The errors of all variables; empty when all fit."""
     errors = []
     for definition in operation.variable_definitions or ():
         name = definition.variable.name.value
         kind: Any = type_from_ast(schema, definition.type)
         value = given.get(name, Undefined)
-        if value is Undefined and (definition.default_value is not None or not isinstance(kind, GraphQLNonNull)):
+        if value is Undefined and (
+            definition.default_value is not None or not isinstance(kind, GraphQLNonNull)
+        ):
             continue
         problems = list(_problems(kind, None if value is Undefined else value, []))
         if problems:
@@ -46,26 +50,35 @@ def variable_errors(schema: GraphQLSchema, operation: OperationDefinitionNode, g
             about = f" for {'.'.join(str(part) for part in where)}" if where else ""
             errors.append(
                 {
-                    "message": f"Variable ${name} of type {print_ast(definition.type)} was provided invalid value"
+                    "message": f"Variable ${name} of type {print_ast(definition.type)} was "
+                    "provided "
+                    "invalid value"
                     f"{about} ({problems[0][1]})",
                     "locations": _location(definition),
                     "extensions": {
                         "code": "INVALID_VARIABLE",
                         "value": None if value is Undefined else value,
-                        "problems": [{"path": path, "explanation": text} for path, text in problems],
+                        "problems": [
+                            {"path": path, "explanation": text} for path, text in problems
+                        ],
                     },
                 }
             )
     return errors
 
 
-def size_error(operation: OperationDefinitionNode, given: Mapping[str, Any]) -> dict[str, Any] | None:
+def size_error(
+    operation: OperationDefinitionNode, given: Mapping[str, Any]
+) -> dict[str, Any] | None:
     """The error of the first list that is too long."""
     for name, value in given.items():
         for path, length in _lists(value, []):
             if length > MAX_INPUT:
                 return {
-                    "message": f"The input array size of {length} is greater than the maximum allowed of {MAX_INPUT}.",
+                    "message": (
+                        f"The input array size of {length} is greater than the maximum allowed "
+                        f"of {MAX_INPUT}."
+                    ),
                     "path": [*_used_at(operation, name), *path],
                     "extensions": {"code": "MAX_INPUT_SIZE_EXCEEDED"},
                 }
@@ -92,7 +105,9 @@ def _problems(kind: Any, value: Any, path: list[Any]) -> Iterator[Problem]:
             if name not in kind.fields:
                 yield [*path, name], f"Field is not defined on {kind.name}"
         for name, declared in kind.fields.items():
-            if name in value or (isinstance(declared.type, GraphQLNonNull) and declared.default_value is Undefined):
+            if name in value or (
+                isinstance(declared.type, GraphQLNonNull) and declared.default_value is Undefined
+            ):
                 yield from _problems(declared.type, value.get(name), [*path, name])
     elif isinstance(kind, GraphQLEnumType):
         if value not in kind.values:
@@ -124,7 +139,10 @@ def _used_at(operation: OperationDefinitionNode, variable: str) -> list[str]:
     for node in operation.selection_set.selections:
         if isinstance(node, FieldNode):
             for argument in node.arguments or ():
-                if isinstance(argument.value, VariableNode) and argument.value.name.value == variable:
+                if (
+                    isinstance(argument.value, VariableNode)
+                    and argument.value.name.value == variable
+                ):
                     return [node.name.value, argument.name.value]
     return [variable]
 

@@ -1,4 +1,5 @@
-"""The notifications that the shop sends: signed, kept for tests to look at, and posted where a switch or a subscription says."""
+"""The notifications that the shop sends: signed, kept for tests to look at, and posted where a
+switch or a subscription says."""
 
 from __future__ import annotations
 
@@ -35,9 +36,10 @@ class Delivery:
 class Webhooks:
     """Subscriptions by topic (as in the API's enum), and what was sent.
 
-    `url` receives every topic, whatever is subscribed to, and may be plain http, for a server on this machine. `copies` says how
-    often each delivery is made: 2 for duplicates, 0 for loss. `reordered` delivers what is waiting newest first. `retry_after` is
-    how long the first retry waits after a delivery was not answered with 2xx in time; each further one waits twice as long.
+    `url` receives every topic, whatever is subscribed to, and may be plain http, for a server on
+    this machine. `copies` says how often each delivery is made: 2 for duplicates, 0 for loss.
+    `reordered` delivers what is waiting newest first. `retry_after` is how long the first retry
+    waits after a delivery was not answered with 2xx in time; each further one waits twice as long.
     """
 
     def __init__(self, shop: Shop, secret: str, version: str) -> None:
@@ -79,7 +81,8 @@ class Webhooks:
             return
         delivery = self._signed(topic, payload, uri)
         self.sent.append(delivery)
-        # Subscriptions made through the API name https addresses of the outside world: those are only kept.
+        # Subscriptions made through the API name https addresses of the outside world: those are
+        # only kept.
         if self.url:
             self._post([delivery] * self.copies)
 
@@ -93,7 +96,9 @@ class Webhooks:
         headers = {
             "Content-Type": "application/json",
             "X-Shopify-Topic": f"{head}/{tail}",
-            "X-Shopify-Hmac-Sha256": base64.b64encode(hmac.new(self._secret.encode(), body, hashlib.sha256).digest()).decode(),
+            "X-Shopify-Hmac-Sha256": base64.b64encode(
+                hmac.new(self._secret.encode(), body, hashlib.sha256).digest()
+            ).decode(),
             "X-Shopify-Shop-Domain": self._shop.domain,
             "X-Shopify-API-Version": self._version,
             "X-Shopify-Webhook-Id": str(uuid.uuid4()),
@@ -108,10 +113,13 @@ class Webhooks:
             if self._busy or not self._waiting:
                 return
             self._busy = True
-        threading.Thread(target=self._deliver, name="simulated Shopify webhooks", daemon=True).start()
+        threading.Thread(
+            target=self._deliver, name="simulated Shopify webhooks", daemon=True
+        ).start()
 
     def _deliver(self) -> None:
-        """On a thread of its own, until nothing is waiting: the shop does not wait for who listens."""
+        """On a thread of its own, until nothing is waiting: the shop does not wait for who
+        listens."""
         with httpx.Client(timeout=ANSWER_WITHIN) as http:
             while True:
                 with self._turn:
@@ -129,7 +137,9 @@ class Webhooks:
             if attempt:
                 time.sleep(self.retry_after * 2 ** (attempt - 1))
             try:
-                if http.post(delivery.uri, content=delivery.body, headers=delivery.headers).is_success:
+                if http.post(
+                    delivery.uri, content=delivery.body, headers=delivery.headers
+                ).is_success:
                     return True
             except httpx.HTTPError:
                 continue
@@ -141,5 +151,7 @@ def _payload(order: Order) -> dict[str, Any]:
         "id": order.number,
         "admin_graphql_api_id": gid("Order", order.number),
         "updated_at": text_of(order.updated_at),
-        "line_items": [{"id": line.number, "sku": line.sku, "quantity": line.quantity} for line in order.lines],
+        "line_items": [
+            {"id": line.number, "sku": line.sku, "quantity": line.quantity} for line in order.lines
+        ],
     }

@@ -23,7 +23,9 @@ DESCRIPTOR: descriptor.FileDescriptor
 
 @typing.final
 class Addition(message.Message):
-    """Units of one receipt (入荷) that are added to the number of one shop, because the product is receiving-only."""
+    """Units of one receipt (入荷) that are added to the number of one shop, because the product is
+    receiving-only.
+    """
 
     DESCRIPTOR: descriptor.Descriptor
 
@@ -38,7 +40,9 @@ class Addition(message.Message):
         STATE_QUEUED: Addition._State.ValueType  # 1
         """They wait for the next run of the shop, or, while `listing` is empty, for a link."""
         STATE_SENT: Addition._State.ValueType  # 2
-        """They were sent, or are about to be; it is found out whether they arrived. Never sent again before that."""
+        """They were sent, or are about to be; it is found out whether they arrived. Never sent again
+        before that.
+        """
         STATE_ADDED: Addition._State.ValueType  # 3
         """The shop's number contains them."""
         STATE_UNDECIDED: Addition._State.ValueType  # 4
@@ -54,7 +58,9 @@ class Addition(message.Message):
     STATE_QUEUED: Addition.State.ValueType  # 1
     """They wait for the next run of the shop, or, while `listing` is empty, for a link."""
     STATE_SENT: Addition.State.ValueType  # 2
-    """They were sent, or are about to be; it is found out whether they arrived. Never sent again before that."""
+    """They were sent, or are about to be; it is found out whether they arrived. Never sent again
+    before that.
+    """
     STATE_ADDED: Addition.State.ValueType  # 3
     """The shop's number contains them."""
     STATE_UNDECIDED: Addition.State.ValueType  # 4
@@ -77,11 +83,14 @@ class Addition(message.Message):
     product: builtins.str
     """Output only. `merchants/{merchant}/products/{product}`."""
     listing: builtins.str
-    """Output only. The listing whose number they are added to, `merchants/{merchant}/shops/{shop}/listings/{listing}`. Empty
-    while no listing is linked to one unit of the product alone.
+    """Output only. The listing whose number they are added to,
+    `merchants/{merchant}/shops/{shop}/listings/{listing}`. Empty while no listing is linked to one
+    unit of the product alone.
     """
     units: builtins.int
-    """Output only. Units. Below 0: units that orders took and an unconditional write put back are taken off again."""
+    """Output only. Units. Below 0: units that orders took and an unconditional write put back are
+    taken off again.
+    """
     state: Addition.State.ValueType
     """Output only. What has become of them."""
     movement: builtins.str
@@ -163,7 +172,9 @@ class CutOverReport(message.Message):
         link: builtins.str
         """Output only. `merchants/{merchant}/shops/{shop}/links/{listing}`."""
         shown: builtins.int
-        """Output only. What the shop showed when it was read; unset when it shows no number or could not be read."""
+        """Output only. What the shop showed when it was read; unset when it shows no number or could
+        not be read.
+        """
         target: builtins.int
         """Output only. What sync makes of it: free − reserve."""
         @builtins.property

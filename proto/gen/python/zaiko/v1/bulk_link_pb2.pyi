@@ -75,7 +75,9 @@ class BulkLinkReport(message.Message):
             OUTCOME_MATCHED: BulkLinkReport.Row._Outcome.ValueType  # 1
             """Exactly one product matched; it was linked (dry run: would be)."""
             OUTCOME_AMBIGUOUS: BulkLinkReport.Row._Outcome.ValueType  # 2
-            """Several products matched, or several listings have the code: never guessed. See `candidates`."""
+            """Several products matched, or several listings have the code: never guessed. See
+            `candidates`.
+            """
             OUTCOME_UNMATCHED: BulkLinkReport.Row._Outcome.ValueType  # 3
             """No product matched."""
             OUTCOME_REFUSED: BulkLinkReport.Row._Outcome.ValueType  # 4
@@ -89,7 +91,9 @@ class BulkLinkReport(message.Message):
         OUTCOME_MATCHED: BulkLinkReport.Row.Outcome.ValueType  # 1
         """Exactly one product matched; it was linked (dry run: would be)."""
         OUTCOME_AMBIGUOUS: BulkLinkReport.Row.Outcome.ValueType  # 2
-        """Several products matched, or several listings have the code: never guessed. See `candidates`."""
+        """Several products matched, or several listings have the code: never guessed. See
+        `candidates`.
+        """
         OUTCOME_UNMATCHED: BulkLinkReport.Row.Outcome.ValueType  # 3
         """No product matched."""
         OUTCOME_REFUSED: BulkLinkReport.Row.Outcome.ValueType  # 4
@@ -140,7 +144,9 @@ class BulkLinkReport(message.Message):
         matched_by: BulkLinkReport.Row.MatchedBy.ValueType
         """Output only. What it matched by."""
         product: builtins.str
-        """Output only. The product that matched, `merchants/{merchant}/products/{product}`; empty unless exactly one did."""
+        """Output only. The product that matched, `merchants/{merchant}/products/{product}`; empty
+        unless exactly one did.
+        """
         @builtins.property
         def candidates(self) -> containers.RepeatedScalarFieldContainer[builtins.str]:
             """Output only. When AMBIGUOUS: the products that matched, at most 10."""
@@ -192,7 +198,9 @@ class BulkLinkReport(message.Message):
     """Output only. True when there were more than that. ListListings tells the rest."""
     @builtins.property
     def rows(self) -> containers.RepeatedCompositeFieldContainer[BulkLinkReport.Row]:
-        """Output only. At most 1,000 rows: ambiguous first, then refused, unmatched, matched; by sku within each."""
+        """Output only. At most 1,000 rows: ambiguous first, then refused, unmatched, matched; by sku
+        within each.
+        """
 
     def __init__(
         self,

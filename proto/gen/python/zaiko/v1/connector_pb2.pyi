@@ -21,8 +21,8 @@ DESCRIPTOR: descriptor.FileDescriptor
 
 @typing.final
 class Connector(message.Message):
-    """A connector: a plugin that speaks to one platform. Global, not of a merchant. One that failed to load is shown as
-    well, with the reason; shops of it are held and never deleted.
+    """A connector: a plugin that speaks to one platform. Global, not of a merchant. One that failed to
+    load is shown as well, with the reason; shops of it are held and never deleted.
     """
 
     DESCRIPTOR: descriptor.Descriptor
@@ -61,8 +61,8 @@ class Connector(message.Message):
         CAPABILITY_FETCH_ORDERS: Connector._Capability.ValueType  # 1
         """Reads new orders."""
         CAPABILITY_ORDER_UPDATES: Connector._Capability.ValueType  # 2
-        """Is told of orders again when they are edited, shipped or cancelled; without it every open order is read in each
-        run.
+        """Is told of orders again when they are edited, shipped or cancelled; without it every open
+        order is read in each run.
         """
         CAPABILITY_READ_ORDERS: Connector._Capability.ValueType  # 3
         """Reads chosen orders by id, and so notices those that vanished."""
@@ -71,7 +71,9 @@ class Connector(message.Message):
         CAPABILITY_READ_INVENTORY: Connector._Capability.ValueType  # 5
         """Reads the number that the shop shows."""
         CAPABILITY_SET_INVENTORY: Connector._Capability.ValueType  # 6
-        """Changes the number that the shop shows. Without it links cannot be synced (CONNECTOR_CANNOT_SET_INVENTORY)."""
+        """Changes the number that the shop shows. Without it links cannot be synced
+        (CONNECTOR_CANNOT_SET_INVENTORY).
+        """
         CAPABILITY_WEBHOOKS: Connector._Capability.ValueType  # 7
         """Understands the platform's own notifications."""
 
@@ -83,8 +85,8 @@ class Connector(message.Message):
     CAPABILITY_FETCH_ORDERS: Connector.Capability.ValueType  # 1
     """Reads new orders."""
     CAPABILITY_ORDER_UPDATES: Connector.Capability.ValueType  # 2
-    """Is told of orders again when they are edited, shipped or cancelled; without it every open order is read in each
-    run.
+    """Is told of orders again when they are edited, shipped or cancelled; without it every open
+    order is read in each run.
     """
     CAPABILITY_READ_ORDERS: Connector.Capability.ValueType  # 3
     """Reads chosen orders by id, and so notices those that vanished."""
@@ -93,7 +95,9 @@ class Connector(message.Message):
     CAPABILITY_READ_INVENTORY: Connector.Capability.ValueType  # 5
     """Reads the number that the shop shows."""
     CAPABILITY_SET_INVENTORY: Connector.Capability.ValueType  # 6
-    """Changes the number that the shop shows. Without it links cannot be synced (CONNECTOR_CANNOT_SET_INVENTORY)."""
+    """Changes the number that the shop shows. Without it links cannot be synced
+    (CONNECTOR_CANNOT_SET_INVENTORY).
+    """
     CAPABILITY_WEBHOOKS: Connector.Capability.ValueType  # 7
     """Understands the platform's own notifications."""
 
@@ -206,8 +210,8 @@ class Connector(message.Message):
     inventory_mode: Connector.InventoryMode.ValueType
     """Output only. How numbers are changed."""
     settings_schema: builtins.str
-    """Output only. What a shop's settings and secrets must be: a JSON Schema (2020-12) as JSON text. Secrets are marked
-    `writeOnly`.
+    """Output only. What a shop's settings and secrets must be: a JSON Schema (2020-12) as JSON text.
+    Secrets are marked `writeOnly`.
     """
     state: Connector.State.ValueType
     """Output only. Whether it can be used."""

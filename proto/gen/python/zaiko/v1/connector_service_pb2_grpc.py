@@ -26,7 +26,8 @@ if _version_not_supported:
 
 
 class ConnectorServiceStub(object):
-    """Shows which connectors are installed. They are loaded when the server starts and do not change while it runs.
+    """Shows which connectors are installed. They are loaded when the server starts and do not change
+    while it runs.
     """
 
     def __init__(self, channel):
@@ -48,7 +49,8 @@ class ConnectorServiceStub(object):
 
 
 class ConnectorServiceServicer(object):
-    """Shows which connectors are installed. They are loaded when the server starts and do not change while it runs.
+    """Shows which connectors are installed. They are loaded when the server starts and do not change
+    while it runs.
     """
 
     def ListConnectors(self, request, context):
@@ -87,7 +89,8 @@ def add_ConnectorServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class ConnectorService(object):
-    """Shows which connectors are installed. They are loaded when the server starts and do not change while it runs.
+    """Shows which connectors are installed. They are loaded when the server starts and do not change
+    while it runs.
     """
 
     @staticmethod

@@ -27,7 +27,9 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class ConnectorServiceStub:
-    """Shows which connectors are installed. They are loaded when the server starts and do not change while it runs."""
+    """Shows which connectors are installed. They are loaded when the server starts and do not change
+    while it runs.
+    """
 
     @typing.overload
     def __new__(cls, channel: grpc.Channel) -> _Self: ...
@@ -40,7 +42,9 @@ class ConnectorServiceStub:
 
 @typing.type_check_only
 class ConnectorServiceAsyncStub(ConnectorServiceStub):
-    """Shows which connectors are installed. They are loaded when the server starts and do not change while it runs."""
+    """Shows which connectors are installed. They are loaded when the server starts and do not change
+    while it runs.
+    """
 
     def __init__(self, channel: aio.Channel) -> None: ...
     ListConnectors: aio.UnaryUnaryMultiCallable[connector_service_pb2.ListConnectorsRequest, connector_service_pb2.ListConnectorsResponse]  # type: ignore[assignment]
@@ -49,7 +53,9 @@ class ConnectorServiceAsyncStub(ConnectorServiceStub):
     """Reads one connector."""
 
 class ConnectorServiceServicer(metaclass=abc_1.ABCMeta):
-    """Shows which connectors are installed. They are loaded when the server starts and do not change while it runs."""
+    """Shows which connectors are installed. They are loaded when the server starts and do not change
+    while it runs.
+    """
 
     @abc_1.abstractmethod
     def ListConnectors(

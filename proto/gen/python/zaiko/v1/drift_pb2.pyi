@@ -20,8 +20,8 @@ DESCRIPTOR: descriptor.FileDescriptor
 
 @typing.final
 class Drift(message.Message):
-    """A difference between the number that a shop showed and the one that was expected, found by reading the shop. A
-    number that an order of the shop explains in time is none.
+    """A difference between the number that a shop showed and the one that was expected, found by
+    reading the shop. A number that an order of the shop explains in time is none.
     """
 
     DESCRIPTOR: descriptor.Descriptor
@@ -43,11 +43,13 @@ class Drift(message.Message):
         CAUSE_ORDER_NOT_INGESTED: Drift._Cause.ValueType  # 4
         """Lower, while the shop's orders were known to be incomplete."""
         CAUSE_BUNDLE_PART: Drift._Cause.ValueType  # 5
-        """Lower, while the shop sold listings that are not linked: probably as a part of one of them. Link that listing as
-        a bundle.
+        """Lower, while the shop sold listings that are not linked: probably as a part of one of them.
+        Link that listing as a bundle.
         """
         CAUSE_WRONG_LINK: Drift._Cause.ValueType  # 6
-        """Changed again and again, and the listing's code is not that of its product: probably linked to the wrong one."""
+        """Changed again and again, and the listing's code is not that of its product: probably linked
+        to the wrong one.
+        """
 
     class Cause(_Cause, metaclass=_CauseEnumTypeWrapper):
         """Why the numbers differed."""
@@ -63,11 +65,13 @@ class Drift(message.Message):
     CAUSE_ORDER_NOT_INGESTED: Drift.Cause.ValueType  # 4
     """Lower, while the shop's orders were known to be incomplete."""
     CAUSE_BUNDLE_PART: Drift.Cause.ValueType  # 5
-    """Lower, while the shop sold listings that are not linked: probably as a part of one of them. Link that listing as
-    a bundle.
+    """Lower, while the shop sold listings that are not linked: probably as a part of one of them.
+    Link that listing as a bundle.
     """
     CAUSE_WRONG_LINK: Drift.Cause.ValueType  # 6
-    """Changed again and again, and the listing's code is not that of its product: probably linked to the wrong one."""
+    """Changed again and again, and the listing's code is not that of its product: probably linked
+    to the wrong one.
+    """
 
     LINK_FIELD_NUMBER: builtins.int
     CAUSE_FIELD_NUMBER: builtins.int
@@ -77,7 +81,9 @@ class Drift(message.Message):
     TIME_FIELD_NUMBER: builtins.int
     REVISION_FIELD_NUMBER: builtins.int
     link: builtins.str
-    """Output only. The link, `merchants/{merchant}/shops/{shop}/links/{listing}`; it may have been deleted since."""
+    """Output only. The link, `merchants/{merchant}/shops/{shop}/links/{listing}`; it may have been
+    deleted since.
+    """
     cause: Drift.Cause.ValueType
     """Output only. Why."""
     expected: builtins.int
@@ -85,7 +91,9 @@ class Drift(message.Message):
     shown: builtins.int
     """Output only. What it showed."""
     held: builtins.bool
-    """Output only. Whether it was left for a person (Shop.drift_policy); otherwise the shop was set right."""
+    """Output only. Whether it was left for a person (Shop.drift_policy); otherwise the shop was set
+    right.
+    """
     revision: builtins.int
     """Output only. The merchant's revision at which it was decided."""
     @builtins.property

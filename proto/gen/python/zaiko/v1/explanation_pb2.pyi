@@ -25,7 +25,9 @@ DESCRIPTOR: descriptor.FileDescriptor
 
 @typing.final
 class StockExplanation(message.Message):
-    """What the numbers of one product were made of at one revision. The parts add up to the numbers of `stock`, always."""
+    """What the numbers of one product were made of at one revision. The parts add up to the numbers of
+    `stock`, always.
+    """
 
     DESCRIPTOR: descriptor.Descriptor
 
@@ -82,7 +84,9 @@ class StockExplanation(message.Message):
         UNALLOCATED_FIELD_NUMBER: builtins.int
         SINCE_TIME_FIELD_NUMBER: builtins.int
         order_number: builtins.str
-        """Output only. What the shop calls the order; empty for shipments, and for orders that were never read."""
+        """Output only. What the shop calls the order; empty for shipments, and for orders that were
+        never read.
+        """
         ordered: builtins.int
         """Output only. Units promised and not shipped. At least 0."""
         allocated: builtins.int
@@ -155,7 +159,9 @@ class StockExplanation(message.Message):
     """Output only. `merchants/{merchant}/products/{product}`."""
     @builtins.property
     def stock(self) -> stock_pb2.Stock:
-        """Output only. The numbers at the revision. `warehouses`, `update_time`, `revision` and `etag` are left out."""
+        """Output only. The numbers at the revision. `warehouses`, `update_time`, `revision` and `etag`
+        are left out.
+        """
 
     @builtins.property
     def shelves(self) -> containers.RepeatedCompositeFieldContainer[StockExplanation.Shelf]:
@@ -163,7 +169,9 @@ class StockExplanation(message.Message):
 
     @builtins.property
     def promises(self) -> containers.RepeatedCompositeFieldContainer[StockExplanation.Promise]:
-        """Output only. `stock.ordered`, `allocated` and `unallocated`, demand by demand, the largest first."""
+        """Output only. `stock.ordered`, `allocated` and `unallocated`, demand by demand, the largest
+        first.
+        """
 
     @builtins.property
     def rest(self) -> StockExplanation.Rest:
@@ -171,8 +179,8 @@ class StockExplanation(message.Message):
 
     @builtins.property
     def settings_since_time(self) -> timestamp_pb2.Timestamp:
-        """Output only. When the reserve and the limit of the escrow were set to what they were; unset when they were not
-        changed within the last 30 days.
+        """Output only. When the reserve and the limit of the escrow were set to what they were; unset
+        when they were not changed within the last 30 days.
         """
 
     def __init__(
@@ -249,10 +257,11 @@ class Push(message.Message):
         LABEL_FIELD_NUMBER: builtins.int
         UNITS_FIELD_NUMBER: builtins.int
         label: builtins.str
-        """Output only. UPPER_SNAKE. Known: PLATFORM_MAXIMUM (the platform takes no larger number), ESCROW (on sale in other
-        shops), ADJUSTMENT/<plugin> (a plugin shows another number), SUSPECTED (missing in the shop, probably sold by an
-        order that cannot be read yet), DOUBT (perhaps sold already, not offered again before that is clear). More may
-        come: show unknown ones as they are.
+        """Output only. UPPER_SNAKE. Known: PLATFORM_MAXIMUM (the platform takes no larger number),
+        ESCROW (on sale in other shops), ADJUSTMENT/<plugin> (a plugin shows another number),
+        SUSPECTED (missing in the shop, probably sold by an order that cannot be read yet), DOUBT
+        (perhaps sold already, not offered again before that is clear). More may come: show unknown
+        ones as they are.
         """
         units: builtins.int
         """Output only. Units taken off; negative = added."""
@@ -288,7 +297,9 @@ class Push(message.Message):
     shown: builtins.int
     """Output only. What the reading showed that settled it."""
     revision: builtins.int
-    """Output only. The merchant's revision that it was computed from. ExplainStock at this revision explains `target`."""
+    """Output only. The merchant's revision that it was computed from. ExplainStock at this revision
+    explains `target`.
+    """
     @builtins.property
     def terms(self) -> containers.RepeatedCompositeFieldContainer[Push.Term]:
         """Output only. Why another number was sent."""
@@ -344,8 +355,8 @@ class LinkExplanation(message.Message):
     link: builtins.str
     """Output only. `merchants/{merchant}/shops/{shop}/links/{listing}`."""
     believed: builtins.int
-    """Output only. What the shop is taken to show now; unset when that is not known. Only when the newest revision is
-    explained, as the fields that follow.
+    """Output only. What the shop is taken to show now; unset when that is not known. Only when the
+    newest revision is explained, as the fields that follow.
     """
     suspected: builtins.int
     """Output only. Units missing in the shop now that no order explains yet."""
@@ -357,8 +368,8 @@ class LinkExplanation(message.Message):
 
     @builtins.property
     def last_push(self) -> Push:
-        """Output only. The last push up to the revision, as it was known at the revision; unset when there was none since the
-        link was made.
+        """Output only. The last push up to the revision, as it was known at the revision; unset when
+        there was none since the link was made.
         """
 
     @builtins.property

@@ -23,9 +23,9 @@ DESCRIPTOR: descriptor.FileDescriptor
 
 @typing.final
 class Link(message.Message):
-    """A link (商品連携): binds a listing to the product that it sells, or to a bundle of products. A listing has at most one,
-    since the link's id is the listing's. What is linked is counted: open order lines of the listing hold the product's
-    stock, with or without sync.
+    """A link (商品連携): binds a listing to the product that it sells, or to a bundle of products. A
+    listing has at most one, since the link's id is the listing's. What is linked is counted: open
+    order lines of the listing hold the product's stock, with or without sync.
     """
 
     DESCRIPTOR: descriptor.Descriptor
@@ -41,8 +41,8 @@ class Link(message.Message):
         MODE_SYNC: Link._Mode.ValueType  # 1
         """The shop shows what may still be sold."""
         MODE_RECEIVING_ONLY: Link._Mode.ValueType  # 2
-        """Never on input: it is the product that is receiving-only (SetReceivingOnly). Each receipt adds its units to the number of
-        the product's first link; the shop's number is its own.
+        """Never on input: it is the product that is receiving-only (SetReceivingOnly). Each receipt
+        adds its units to the number of the product's first link; the shop's number is its own.
         """
 
     class Mode(_Mode, metaclass=_ModeEnumTypeWrapper):
@@ -53,8 +53,8 @@ class Link(message.Message):
     MODE_SYNC: Link.Mode.ValueType  # 1
     """The shop shows what may still be sold."""
     MODE_RECEIVING_ONLY: Link.Mode.ValueType  # 2
-    """Never on input: it is the product that is receiving-only (SetReceivingOnly). Each receipt adds its units to the number of
-    the product's first link; the shop's number is its own.
+    """Never on input: it is the product that is receiving-only (SetReceivingOnly). Each receipt
+    adds its units to the number of the product's first link; the shop's number is its own.
     """
 
     NAME_FIELD_NUMBER: builtins.int
@@ -71,18 +71,22 @@ class Link(message.Message):
     name: builtins.str
     """Output only. Resource name, `merchants/{merchant}/shops/{shop}/links/{listing}`."""
     listing: builtins.str
-    """Required. The listing, `merchants/{merchant}/shops/{shop}/listings/{listing}`. Cannot be changed."""
+    """Required. The listing, `merchants/{merchant}/shops/{shop}/listings/{listing}`. Cannot be
+    changed.
+    """
     product: builtins.str
     """One unit of this product, `merchants/{merchant}/products/{product}`."""
     sync_enabled: builtins.bool
-    """Optional. Whether the shop's number is kept equal to what may be sold; default false. Enabling it schedules a push."""
+    """Optional. Whether the shop's number is kept equal to what may be sold; default false. Enabling
+    it schedules a push.
+    """
     mode: Link.Mode.ValueType
     """Optional. Default SYNC."""
     revision: builtins.int
     """Output only. The merchant's revision at which it last changed."""
     etag: builtins.str
-    """Optional. Changes with every change of the resource. Set on an update, it must be the current one; otherwise it is
-    ignored.
+    """Optional. Changes with every change of the resource. Set on an update, it must be the current
+    one; otherwise it is ignored.
     """
     @builtins.property
     def bundle(self) -> Bundle:
@@ -130,8 +134,8 @@ class Link(message.Message):
 
 @typing.final
 class Bundle(message.Message):
-    """Several products that are sold as one (セット商品). The shop shows the smallest over the parts of ⌊max(0, synced) /
-    count⌋.
+    """Several products that are sold as one (セット商品). The shop shows the smallest over the parts of
+    ⌊max(0, synced) / count⌋.
     """
 
     DESCRIPTOR: descriptor.Descriptor
@@ -195,18 +199,21 @@ class LinkStatus(message.Message):
         STATE_PENDING: LinkStatus._State.ValueType  # 2
         """A number is waiting to be sent."""
         STATE_SYNCING: LinkStatus._State.ValueType  # 3
-        """A number has been sent and is not acknowledged yet, or its outcome is being settled by reading."""
+        """A number has been sent and is not acknowledged yet, or its outcome is being settled by
+        reading.
+        """
         STATE_SYNCED: LinkStatus._State.ValueType  # 4
         """The shop has acknowledged the number that it should show."""
         STATE_FAILED: LinkStatus._State.ValueType  # 5
         """The last try failed; the next is at `next_attempt_time`. See `problem`."""
         STATE_HELD: LinkStatus._State.ValueType  # 6
-        """Nothing is sent before something changes: the shop is paused or held, the listing has vanished, the connector is
-        not loaded, or sync is not offered to the merchant any more. See `problem`.
+        """Nothing is sent before something changes: the shop is paused or held, the listing has
+        vanished, the connector is not loaded, or sync is not offered to the merchant any more. See
+        `problem`.
         """
         STATE_SHADOW: LinkStatus._State.ValueType  # 7
-        """The shop is in shadow mode: nothing is sent to it. `target` is what would be sent, `confirmed` what the shop showed when it
-        was read at `last_attempt_time`.
+        """The shop is in shadow mode: nothing is sent to it. `target` is what would be sent,
+        `confirmed` what the shop showed when it was read at `last_attempt_time`.
         """
 
     class State(_State, metaclass=_StateEnumTypeWrapper):
@@ -219,18 +226,21 @@ class LinkStatus(message.Message):
     STATE_PENDING: LinkStatus.State.ValueType  # 2
     """A number is waiting to be sent."""
     STATE_SYNCING: LinkStatus.State.ValueType  # 3
-    """A number has been sent and is not acknowledged yet, or its outcome is being settled by reading."""
+    """A number has been sent and is not acknowledged yet, or its outcome is being settled by
+    reading.
+    """
     STATE_SYNCED: LinkStatus.State.ValueType  # 4
     """The shop has acknowledged the number that it should show."""
     STATE_FAILED: LinkStatus.State.ValueType  # 5
     """The last try failed; the next is at `next_attempt_time`. See `problem`."""
     STATE_HELD: LinkStatus.State.ValueType  # 6
-    """Nothing is sent before something changes: the shop is paused or held, the listing has vanished, the connector is
-    not loaded, or sync is not offered to the merchant any more. See `problem`.
+    """Nothing is sent before something changes: the shop is paused or held, the listing has
+    vanished, the connector is not loaded, or sync is not offered to the merchant any more. See
+    `problem`.
     """
     STATE_SHADOW: LinkStatus.State.ValueType  # 7
-    """The shop is in shadow mode: nothing is sent to it. `target` is what would be sent, `confirmed` what the shop showed when it
-    was read at `last_attempt_time`.
+    """The shop is in shadow mode: nothing is sent to it. `target` is what would be sent,
+    `confirmed` what the shop showed when it was read at `last_attempt_time`.
     """
 
     LINK_FIELD_NUMBER: builtins.int

@@ -33,11 +33,13 @@ class CreateLinkRequest(message.Message):
     parent: builtins.str
     """Required. `merchants/{merchant}/shops/{shop}`."""
     request_id: builtins.str
-    """Optional. A UUID that makes the call safe to repeat for 24 h: a repeat gets the first answer. See proto/README.md."""
+    """Optional. A UUID that makes the call safe to repeat for 24 h: a repeat gets the first answer.
+    See proto/README.md.
+    """
     @builtins.property
     def link(self) -> link_pb2.Link:
-        """Required. The link to create: `listing` (of this shop), `product` or `bundle`, and `sync_enabled` to enable sync
-        while linking. Output-only fields are ignored.
+        """Required. The link to create: `listing` (of this shop), `product` or `bundle`, and
+        `sync_enabled` to enable sync while linking. Output-only fields are ignored.
         """
 
     def __init__(
@@ -73,7 +75,9 @@ class CreateLinkResponse(message.Message):
 
     @builtins.property
     def counted(self) -> containers.RepeatedCompositeFieldContainer[link_pb2.CountedUnits]:
-        """Open units of orders that were already fetched and are counted from now on; at most 1,000 entries, oldest first."""
+        """Open units of orders that were already fetched and are counted from now on; at most 1,000
+        entries, oldest first.
+        """
 
     def __init__(
         self,
@@ -99,14 +103,18 @@ class BatchCreateLinksRequest(message.Message):
     REQUESTS_FIELD_NUMBER: builtins.int
     REQUEST_ID_FIELD_NUMBER: builtins.int
     parent: builtins.str
-    """Required. `merchants/{merchant}/shops/{shop}`, or `-` in place of the shop's id when the listings are of several
-    shops.
+    """Required. `merchants/{merchant}/shops/{shop}`, or `-` in place of the shop's id when the
+    listings are of several shops.
     """
     request_id: builtins.str
-    """Optional. A UUID that makes the call safe to repeat for 24 h: a repeat gets the first answer. See proto/README.md."""
+    """Optional. A UUID that makes the call safe to repeat for 24 h: a repeat gets the first answer.
+    See proto/README.md.
+    """
     @builtins.property
     def requests(self) -> containers.RepeatedCompositeFieldContainer[CreateLinkRequest]:
-        """Required. 1 to 1,000 links. In each, `parent` is empty or the one above, and `request_id` is empty."""
+        """Required. 1 to 1,000 links. In each, `parent` is empty or the one above, and `request_id` is
+        empty.
+        """
 
     def __init__(
         self,
@@ -167,14 +175,18 @@ class UpdateLinkRequest(message.Message):
     UPDATE_MASK_FIELD_NUMBER: builtins.int
     REQUEST_ID_FIELD_NUMBER: builtins.int
     request_id: builtins.str
-    """Optional. A UUID that makes the call safe to repeat for 24 h: a repeat gets the first answer. See proto/README.md."""
+    """Optional. A UUID that makes the call safe to repeat for 24 h: a repeat gets the first answer.
+    See proto/README.md.
+    """
     @builtins.property
     def link(self) -> link_pb2.Link:
         """Required. `name` says which one; `etag`, when it is set, must be the current one."""
 
     @builtins.property
     def update_mask(self) -> field_mask_pb2.FieldMask:
-        """Optional. The fields to change: `sync_enabled`. Unset = it, when it is set. `*` = all that can be changed."""
+        """Optional. The fields to change: `sync_enabled`. Unset = it, when it is set. `*` = all that can
+        be changed.
+        """
 
     def __init__(
         self,
@@ -228,13 +240,15 @@ class DeleteLinkRequest(message.Message):
     name: builtins.str
     """Required. `merchants/{merchant}/shops/{shop}/links/{listing}`."""
     etag: builtins.str
-    """Optional. The resource's etag as last read; refused with ETAG_MISMATCH when it has changed since. Empty = do not
-    compare.
+    """Optional. The resource's etag as last read; refused with ETAG_MISMATCH when it has changed
+    since. Empty = do not compare.
     """
     release_orders: builtins.bool
     """Optional. True = open units of the listing's orders are not counted any more. Default false."""
     request_id: builtins.str
-    """Optional. A UUID that makes the call safe to repeat for 24 h: a repeat gets the first answer. See proto/README.md."""
+    """Optional. A UUID that makes the call safe to repeat for 24 h: a repeat gets the first answer.
+    See proto/README.md.
+    """
     def __init__(
         self,
         *,
@@ -264,7 +278,9 @@ class DeleteLinkResponse(message.Message):
     """The merchant's revision that this answer reflects."""
     @builtins.property
     def released(self) -> containers.RepeatedCompositeFieldContainer[link_pb2.CountedUnits]:
-        """With `release_orders`: open units that are not counted any more; at most 1,000 entries, oldest first."""
+        """With `release_orders`: open units that are not counted any more; at most 1,000 entries, oldest
+        first.
+        """
 
     def __init__(
         self,
@@ -290,13 +306,15 @@ class BatchDeleteLinksRequest(message.Message):
     RELEASE_ORDERS_FIELD_NUMBER: builtins.int
     REQUEST_ID_FIELD_NUMBER: builtins.int
     parent: builtins.str
-    """Required. `merchants/{merchant}/shops/{shop}`, or `-` in place of the shop's id when the links are of several
-    shops.
+    """Required. `merchants/{merchant}/shops/{shop}`, or `-` in place of the shop's id when the links
+    are of several shops.
     """
     release_orders: builtins.bool
     """Optional. True = open units of the listings' orders are not counted any more. Default false."""
     request_id: builtins.str
-    """Optional. A UUID that makes the call safe to repeat for 24 h: a repeat gets the first answer. See proto/README.md."""
+    """Optional. A UUID that makes the call safe to repeat for 24 h: a repeat gets the first answer.
+    See proto/README.md.
+    """
     @builtins.property
     def names(self) -> containers.RepeatedScalarFieldContainer[builtins.str]:
         """Required. 1 to 1,000 names of links of `parent`, no duplicates."""
@@ -330,7 +348,9 @@ class BatchDeleteLinksResponse(message.Message):
     """The merchant's revision that this answer reflects."""
     @builtins.property
     def released(self) -> containers.RepeatedCompositeFieldContainer[link_pb2.CountedUnits]:
-        """With `release_orders`: open units that are not counted any more; at most 1,000 entries, oldest first."""
+        """With `release_orders`: open units that are not counted any more; at most 1,000 entries, oldest
+        first.
+        """
 
     def __init__(
         self,
@@ -407,7 +427,9 @@ class ListLinksRequest(message.Message):
         SYNC_ENABLED_FIELD_NUMBER: builtins.int
         STATES_FIELD_NUMBER: builtins.int
         product: builtins.str
-        """Optional. Only links to this product, alone or in a bundle; `merchants/{merchant}/products/{product}`."""
+        """Optional. Only links to this product, alone or in a bundle;
+        `merchants/{merchant}/products/{product}`.
+        """
         sync_enabled: builtins.bool
         """Optional. True = only with sync enabled, false = only without, unset = both."""
         @builtins.property
@@ -438,7 +460,9 @@ class ListLinksRequest(message.Message):
     page_size: builtins.int
     """Optional. At most so many are returned. 0 = 100; more than 1,000 is treated as 1,000."""
     page_token: builtins.str
-    """Optional. `next_page_token` of the previous page; everything else must be as in the first request."""
+    """Optional. `next_page_token` of the previous page; everything else must be as in the first
+    request.
+    """
     @builtins.property
     def filter(self) -> ListLinksRequest.Filter:
         """Optional. Unset = all links."""
@@ -507,7 +531,9 @@ class BulkLinkRequest(message.Message):
     dry_run: builtins.bool
     """Optional. True = change nothing and report what would be done. Default false."""
     request_id: builtins.str
-    """Optional. A UUID that makes the call safe to repeat for 24 h: a repeat gets the first answer. See proto/README.md."""
+    """Optional. A UUID that makes the call safe to repeat for 24 h: a repeat gets the first answer.
+    See proto/README.md.
+    """
     def __init__(
         self,
         *,

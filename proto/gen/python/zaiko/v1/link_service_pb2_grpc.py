@@ -82,43 +82,47 @@ class LinkServiceServicer(object):
     """
 
     def CreateLink(self, request, context):
-        """Links a listing. In the same commit, open order lines of the listing that were already fetched are counted; the
-        response lists them. Refused with LISTING_ALREADY_LINKED, PRODUCT_ARCHIVED, LISTING_GONE (it has vanished), and
-        where sync is to be enabled with SYNC_NOT_OFFERED, CONNECTOR_NOT_LOADED and CONNECTOR_CANNOT_SET_INVENTORY.
+        """Links a listing. In the same commit, open order lines of the listing that were already fetched
+        are counted; the response lists them. Refused with LISTING_ALREADY_LINKED, PRODUCT_ARCHIVED,
+        LISTING_GONE (it has vanished), and where sync is to be enabled with SYNC_NOT_OFFERED,
+        CONNECTOR_NOT_LOADED and CONNECTOR_CANNOT_SET_INVENTORY.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def BatchCreateLinks(self, request, context):
-        """Links up to 1,000 listings, all or none. Refused with DUPLICATE_IN_BATCH when a listing comes twice; the refusal of
-        one refuses all, its index is in the metadata (`index`): LISTING_ALREADY_LINKED, PRODUCT_ARCHIVED, LISTING_GONE,
-        SYNC_NOT_OFFERED, CONNECTOR_NOT_LOADED and CONNECTOR_CANNOT_SET_INVENTORY as of CreateLink.
+        """Links up to 1,000 listings, all or none. Refused with DUPLICATE_IN_BATCH when a listing comes
+        twice; the refusal of one refuses all, its index is in the metadata (`index`):
+        LISTING_ALREADY_LINKED, PRODUCT_ARCHIVED, LISTING_GONE, SYNC_NOT_OFFERED, CONNECTOR_NOT_LOADED
+        and CONNECTOR_CANNOT_SET_INVENTORY as of CreateLink.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def UpdateLink(self, request, context):
-        """Turns sync on or off. Turning it on schedules a push; turning it off leaves the shop's number as it is. Refused
-        with ETAG_MISMATCH, FIELD_MASK_INVALID, SYNC_NOT_OFFERED, CONNECTOR_NOT_LOADED, CONNECTOR_CANNOT_SET_INVENTORY.
+        """Turns sync on or off. Turning it on schedules a push; turning it off leaves the shop's number
+        as it is. Refused with ETAG_MISMATCH, FIELD_MASK_INVALID, SYNC_NOT_OFFERED,
+        CONNECTOR_NOT_LOADED, CONNECTOR_CANNOT_SET_INVENTORY.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def DeleteLink(self, request, context):
-        """Unlinks a listing. The shop's number stays as it is. What was ordered stays counted as what it was sold as, since
-        it is still to be shipped, unless `release_orders`: then open units are given back, except those that a warehouse
-        holds. Later orders of the listing count nowhere. Refused with ETAG_MISMATCH.
+        """Unlinks a listing. The shop's number stays as it is. What was ordered stays counted as what it
+        was sold as, since it is still to be shipped, unless `release_orders`: then open units are
+        given back, except those that a warehouse holds. Later orders of the listing count nowhere.
+        Refused with ETAG_MISMATCH.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def BatchDeleteLinks(self, request, context):
-        """Unlinks up to 1,000 listings, all or none, each as by DeleteLink. Refused with RESOURCE_NOT_FOUND when one is not
-        linked, and with DUPLICATE_IN_BATCH.
+        """Unlinks up to 1,000 listings, all or none, each as by DeleteLink. Refused with
+        RESOURCE_NOT_FOUND when one is not linked, and with DUPLICATE_IN_BATCH.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -139,11 +143,11 @@ class LinkServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def BulkLink(self, request, context):
-        """Links all unlinked listings of a shop to the products whose code equals their sku, as an operation of kind
-        BULK_LINK. A listing with several candidates is never guessed. Each found link is created as by CreateLink, in
-        batches: cancelling keeps what was linked. Refused with OPERATION_ACTIVE while another one is going on for the
-        shop, and where sync is to be enabled with SYNC_NOT_OFFERED, CONNECTOR_NOT_LOADED and
-        CONNECTOR_CANNOT_SET_INVENTORY.
+        """Links all unlinked listings of a shop to the products whose code equals their sku, as an
+        operation of kind BULK_LINK. A listing with several candidates is never guessed. Each found
+        link is created as by CreateLink, in batches: cancelling keeps what was linked. Refused with
+        OPERATION_ACTIVE while another one is going on for the shop, and where sync is to be enabled
+        with SYNC_NOT_OFFERED, CONNECTOR_NOT_LOADED and CONNECTOR_CANNOT_SET_INVENTORY.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -23,8 +23,8 @@ DESCRIPTOR: descriptor.FileDescriptor
 
 @typing.final
 class Listing(message.Message):
-    """A listing (出品): one sellable variant in a shop, as last read from the platform. Read-only here: listings come and
-    change by RefreshListings and by runs.
+    """A listing (出品): one sellable variant in a shop, as last read from the platform. Read-only here:
+    listings come and change by RefreshListings and by runs.
     """
 
     DESCRIPTOR: descriptor.Descriptor
@@ -89,8 +89,8 @@ class Listing(message.Message):
     REVISION_FIELD_NUMBER: builtins.int
     ETAG_FIELD_NUMBER: builtins.int
     name: builtins.str
-    """Output only. Resource name, `merchants/{merchant}/shops/{shop}/listings/{listing}`; the id is the server's and
-    stable.
+    """Output only. Resource name, `merchants/{merchant}/shops/{shop}/listings/{listing}`; the id is
+    the server's and stable.
     """
     external_id: builtins.str
     """Output only. The platform's own id of the variant."""
@@ -103,20 +103,27 @@ class Listing(message.Message):
     title: builtins.str
     """Output only. The title that the shop shows."""
     link: builtins.str
-    """Output only. The link, `merchants/{merchant}/shops/{shop}/links/{listing}`; empty when it is not linked."""
+    """Output only. The link, `merchants/{merchant}/shops/{shop}/links/{listing}`; empty when it is
+    not linked.
+    """
     vanished: builtins.bool
-    """Output only. True when the last full reading did not find it any more. Its link is held until it is seen again."""
+    """Output only. True when the last full reading did not find it any more. Its link is held until
+    it is seen again.
+    """
     quantity: builtins.int
-    """Output only. The number that the shop showed when last read; unset when the shop keeps none or did not tell."""
+    """Output only. The number that the shop showed when last read; unset when the shop keeps none or
+    did not tell.
+    """
     sync_refusal: error_pb2.ErrorReason.ValueType
-    """Output only. Why sync cannot be enabled on this listing (SYNC_NOT_OFFERED, CONNECTOR_NOT_LOADED,
-    CONNECTOR_CANNOT_SET_INVENTORY); unspecified when it can. Linking without sync is possible either way.
+    """Output only. Why sync cannot be enabled on this listing (SYNC_NOT_OFFERED,
+    CONNECTOR_NOT_LOADED, CONNECTOR_CANNOT_SET_INVENTORY); unspecified when it can. Linking without
+    sync is possible either way.
     """
     revision: builtins.int
     """Output only. The merchant's revision at which it last changed."""
     etag: builtins.str
-    """Optional. Changes with every change of the resource. Set on an update, it must be the current one; otherwise it is
-    ignored.
+    """Optional. Changes with every change of the resource. Set on an update, it must be the current
+    one; otherwise it is ignored.
     """
     @builtins.property
     def warnings(self) -> containers.RepeatedScalarFieldContainer[Listing.Warning.ValueType]:

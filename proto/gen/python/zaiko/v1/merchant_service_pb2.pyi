@@ -30,9 +30,13 @@ class CreateMerchantRequest(message.Message):
     MERCHANT_FIELD_NUMBER: builtins.int
     REQUEST_ID_FIELD_NUMBER: builtins.int
     merchant_id: builtins.str
-    """Required. The last part of the new name; `[a-z][a-z0-9-]{0,61}[a-z0-9]`. Never reused and never changed."""
+    """Required. The last part of the new name; `[a-z][a-z0-9-]{0,61}[a-z0-9]`. Never reused and never
+    changed.
+    """
     request_id: builtins.str
-    """Optional. A UUID that makes the call safe to repeat for 24 h: a repeat gets the first answer. See proto/README.md."""
+    """Optional. A UUID that makes the call safe to repeat for 24 h: a repeat gets the first answer.
+    See proto/README.md.
+    """
     @builtins.property
     def merchant(self) -> merchant_pb2.Merchant:
         """Required. The merchant to create; output-only fields are ignored."""
@@ -133,7 +137,9 @@ class ListMerchantsRequest(message.Message):
     page_size: builtins.int
     """Optional. At most so many are returned. 0 = 100; more than 1,000 is treated as 1,000."""
     page_token: builtins.str
-    """Optional. `next_page_token` of the previous page; everything else must be as in the first request."""
+    """Optional. `next_page_token` of the previous page; everything else must be as in the first
+    request.
+    """
     def __init__(
         self,
         *,
@@ -148,7 +154,9 @@ class ListMerchantsRequest(message.Message):
 
 @typing.final
 class ListMerchantsResponse(message.Message):
-    """A page of merchants. There is no revision here, since revisions are per merchant: see `Merchant.revision`."""
+    """A page of merchants. There is no revision here, since revisions are per merchant: see
+    `Merchant.revision`.
+    """
 
     DESCRIPTOR: descriptor.Descriptor
 
@@ -182,15 +190,18 @@ class UpdateMerchantRequest(message.Message):
     UPDATE_MASK_FIELD_NUMBER: builtins.int
     REQUEST_ID_FIELD_NUMBER: builtins.int
     request_id: builtins.str
-    """Optional. A UUID that makes the call safe to repeat for 24 h: a repeat gets the first answer. See proto/README.md."""
+    """Optional. A UUID that makes the call safe to repeat for 24 h: a repeat gets the first answer.
+    See proto/README.md.
+    """
     @builtins.property
     def merchant(self) -> merchant_pb2.Merchant:
         """Required. `name` says which one; `etag`, when it is set, must be the current one."""
 
     @builtins.property
     def update_mask(self) -> field_mask_pb2.FieldMask:
-        """Optional. The fields to change: `display_name`, `inventory_sync_available`. Unset = those that are present in
-        `merchant`: a `display_name` that is not empty, an `inventory_sync_available` that is set. `*` = all of them.
+        """Optional. The fields to change: `display_name`, `inventory_sync_available`. Unset = those that
+        are present in `merchant`: a `display_name` that is not empty, an `inventory_sync_available`
+        that is set. `*` = all of them.
         """
 
     def __init__(

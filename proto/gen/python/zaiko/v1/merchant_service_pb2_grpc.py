@@ -83,8 +83,9 @@ class MerchantServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def UpdateMerchant(self, request, context):
-        """Changes `display_name` or `inventory_sync_available`. Refused with ETAG_MISMATCH when `merchant.etag` is given and
-        is not the current one, and with FIELD_MASK_INVALID when the mask names a field that cannot be changed.
+        """Changes `display_name` or `inventory_sync_available`. Refused with ETAG_MISMATCH when
+        `merchant.etag` is given and is not the current one, and with FIELD_MASK_INVALID when the mask
+        names a field that cannot be changed.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

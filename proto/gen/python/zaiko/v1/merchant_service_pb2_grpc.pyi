@@ -40,8 +40,9 @@ class MerchantServiceStub:
     ListMerchants: grpc.UnaryUnaryMultiCallable[merchant_service_pb2.ListMerchantsRequest, merchant_service_pb2.ListMerchantsResponse]
     """Lists the merchants that the caller may see, ordered by name."""
     UpdateMerchant: grpc.UnaryUnaryMultiCallable[merchant_service_pb2.UpdateMerchantRequest, merchant_service_pb2.UpdateMerchantResponse]
-    """Changes `display_name` or `inventory_sync_available`. Refused with ETAG_MISMATCH when `merchant.etag` is given and
-    is not the current one, and with FIELD_MASK_INVALID when the mask names a field that cannot be changed.
+    """Changes `display_name` or `inventory_sync_available`. Refused with ETAG_MISMATCH when
+    `merchant.etag` is given and is not the current one, and with FIELD_MASK_INVALID when the mask
+    names a field that cannot be changed.
     """
 
 @typing.type_check_only
@@ -56,8 +57,9 @@ class MerchantServiceAsyncStub(MerchantServiceStub):
     ListMerchants: aio.UnaryUnaryMultiCallable[merchant_service_pb2.ListMerchantsRequest, merchant_service_pb2.ListMerchantsResponse]  # type: ignore[assignment]
     """Lists the merchants that the caller may see, ordered by name."""
     UpdateMerchant: aio.UnaryUnaryMultiCallable[merchant_service_pb2.UpdateMerchantRequest, merchant_service_pb2.UpdateMerchantResponse]  # type: ignore[assignment]
-    """Changes `display_name` or `inventory_sync_available`. Refused with ETAG_MISMATCH when `merchant.etag` is given and
-    is not the current one, and with FIELD_MASK_INVALID when the mask names a field that cannot be changed.
+    """Changes `display_name` or `inventory_sync_available`. Refused with ETAG_MISMATCH when
+    `merchant.etag` is given and is not the current one, and with FIELD_MASK_INVALID when the mask
+    names a field that cannot be changed.
     """
 
 class MerchantServiceServicer(metaclass=abc_1.ABCMeta):
@@ -93,8 +95,9 @@ class MerchantServiceServicer(metaclass=abc_1.ABCMeta):
         request: merchant_service_pb2.UpdateMerchantRequest,
         context: _ServicerContext,
     ) -> typing.Union[merchant_service_pb2.UpdateMerchantResponse, abc.Awaitable[merchant_service_pb2.UpdateMerchantResponse]]:
-        """Changes `display_name` or `inventory_sync_available`. Refused with ETAG_MISMATCH when `merchant.etag` is given and
-        is not the current one, and with FIELD_MASK_INVALID when the mask names a field that cannot be changed.
+        """Changes `display_name` or `inventory_sync_available`. Refused with ETAG_MISMATCH when
+        `merchant.etag` is given and is not the current one, and with FIELD_MASK_INVALID when the mask
+        names a field that cannot be changed.
         """
 
 def add_MerchantServiceServicer_to_server(servicer: MerchantServiceServicer, server: typing.Union[grpc.Server, aio.Server]) -> None: ...

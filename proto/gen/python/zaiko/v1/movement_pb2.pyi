@@ -20,8 +20,9 @@ DESCRIPTOR: descriptor.FileDescriptor
 
 @typing.final
 class Demand(message.Message):
-    """What units are promised to: an order of a shop, or a shipment of the warehouse's own that no shop knows of. Demands
-    are joined by their reference, so a warehouse may name an order before zaiko has read it from the shop.
+    """What units are promised to: an order of a shop, or a shipment of the warehouse's own that no shop
+    knows of. Demands are joined by their reference, so a warehouse may name an order before zaiko
+    has read it from the shop.
     """
 
     DESCRIPTOR: descriptor.Descriptor
@@ -53,12 +54,14 @@ class Demand(message.Message):
     ORDER_FIELD_NUMBER: builtins.int
     SHIPMENT_FIELD_NUMBER: builtins.int
     shipment: builtins.str
-    """A warehouse's own reference, unique in the merchant; 1 to 200 characters. Units held for it count as ordered
-    while they are held, so allocating them lowers `free`.
+    """A warehouse's own reference, unique in the merchant; 1 to 200 characters. Units held for it
+    count as ordered while they are held, so allocating them lowers `free`.
     """
     @builtins.property
     def order(self) -> Demand.OrderReference:
-        """An order of a shop. Units held for it count once, together with what the shop says was ordered."""
+        """An order of a shop. Units held for it count once, together with what the shop says was
+        ordered.
+        """
 
     def __init__(
         self,
@@ -76,7 +79,9 @@ class Demand(message.Message):
 
 @typing.final
 class Movement(message.Message):
-    """One entry of a product's journal. Entries are never changed or removed; the sum of all of them is the stock."""
+    """One entry of a product's journal. Entries are never changed or removed; the sum of all of them is
+    the stock.
+    """
 
     DESCRIPTOR: descriptor.Descriptor
 
@@ -105,15 +110,21 @@ class Movement(message.Message):
         KIND_ORDER_CANCELLED: Movement._Kind.ValueType  # 8
         """Units of an order were cancelled, or refunded before shipping. Lowers ordered."""
         KIND_ORDER_RELEASED: Movement._Kind.ValueType  # 9
-        """Units of an order were shipped as the shop says, without ShipStock. Lowers ordered, leaves physical."""
+        """Units of an order were shipped as the shop says, without ShipStock. Lowers ordered, leaves
+        physical.
+        """
         KIND_ORDER_DELETED: Movement._Kind.ValueType  # 10
         """An order was deleted in the shop. Lowers ordered."""
         KIND_ORDER_LINKED: Movement._Kind.ValueType  # 11
         """A listing was linked and its open order lines were counted. Raises ordered."""
         KIND_ORDER_UNLINKED: Movement._Kind.ValueType  # 12
-        """A link was deleted with `release_orders`, and its open order lines are not counted any more. Lowers ordered."""
+        """A link was deleted with `release_orders`, and its open order lines are not counted any more.
+        Lowers ordered.
+        """
         KIND_ORDER_WRITTEN_OFF: Movement._Kind.ValueType  # 13
-        """Open units of an order are not promised any more: ReleaseOrder, or the shop's suspect policy. Lowers ordered."""
+        """Open units of an order are not promised any more: ReleaseOrder, or the shop's suspect policy.
+        Lowers ordered.
+        """
         KIND_ORDER_RESTORED: Movement._Kind.ValueType  # 14
         """HoldOrder took that back. Raises ordered."""
 
@@ -139,15 +150,21 @@ class Movement(message.Message):
     KIND_ORDER_CANCELLED: Movement.Kind.ValueType  # 8
     """Units of an order were cancelled, or refunded before shipping. Lowers ordered."""
     KIND_ORDER_RELEASED: Movement.Kind.ValueType  # 9
-    """Units of an order were shipped as the shop says, without ShipStock. Lowers ordered, leaves physical."""
+    """Units of an order were shipped as the shop says, without ShipStock. Lowers ordered, leaves
+    physical.
+    """
     KIND_ORDER_DELETED: Movement.Kind.ValueType  # 10
     """An order was deleted in the shop. Lowers ordered."""
     KIND_ORDER_LINKED: Movement.Kind.ValueType  # 11
     """A listing was linked and its open order lines were counted. Raises ordered."""
     KIND_ORDER_UNLINKED: Movement.Kind.ValueType  # 12
-    """A link was deleted with `release_orders`, and its open order lines are not counted any more. Lowers ordered."""
+    """A link was deleted with `release_orders`, and its open order lines are not counted any more.
+    Lowers ordered.
+    """
     KIND_ORDER_WRITTEN_OFF: Movement.Kind.ValueType  # 13
-    """Open units of an order are not promised any more: ReleaseOrder, or the shop's suspect policy. Lowers ordered."""
+    """Open units of an order are not promised any more: ReleaseOrder, or the shop's suspect policy.
+    Lowers ordered.
+    """
     KIND_ORDER_RESTORED: Movement.Kind.ValueType  # 14
     """HoldOrder took that back. Raises ordered."""
 
@@ -166,11 +183,15 @@ class Movement(message.Message):
     RECORD_TIME_FIELD_NUMBER: builtins.int
     REVISION_FIELD_NUMBER: builtins.int
     name: builtins.str
-    """Output only. Resource name, `merchants/{merchant}/movements/{movement}`. Names sort in the order of recording."""
+    """Output only. Resource name, `merchants/{merchant}/movements/{movement}`. Names sort in the
+    order of recording.
+    """
     product: builtins.str
     """Output only. `merchants/{merchant}/products/{product}`."""
     warehouse: builtins.str
-    """Output only. `merchants/{merchant}/warehouses/{warehouse}`; empty when no warehouse took part, as with orders."""
+    """Output only. `merchants/{merchant}/warehouses/{warehouse}`; empty when no warehouse took part,
+    as with orders.
+    """
     kind: Movement.Kind.ValueType
     """Output only. Why."""
     physical_delta: builtins.int
@@ -182,7 +203,9 @@ class Movement(message.Message):
     unallocated_delta: builtins.int
     """Output only. By how much `Stock.unallocated` changed."""
     cause_key: builtins.str
-    """Output only. What caused it, unique in the merchant: the client's key, or one that the server made."""
+    """Output only. What caused it, unique in the merchant: the client's key, or one that the server
+    made.
+    """
     note: builtins.str
     """Output only. The client's remark."""
     revision: builtins.int

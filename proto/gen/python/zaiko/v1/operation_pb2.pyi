@@ -23,7 +23,9 @@ DESCRIPTOR: descriptor.FileDescriptor
 
 @typing.final
 class Operation(message.Message):
-    """Work that takes longer than a call. Survives the server's restart; kept for 30 days after its end."""
+    """Work that takes longer than a call. Survives the server's restart; kept for 30 days after its
+    end.
+    """
 
     DESCRIPTOR: descriptor.Descriptor
 

@@ -109,7 +109,9 @@ class ListOperationsRequest(message.Message):
     page_size: builtins.int
     """Optional. At most so many are returned. 0 = 100; more than 1,000 is treated as 1,000."""
     page_token: builtins.str
-    """Optional. `next_page_token` of the previous page; everything else must be as in the first request."""
+    """Optional. `next_page_token` of the previous page; everything else must be as in the first
+    request.
+    """
     @builtins.property
     def filter(self) -> ListOperationsRequest.Filter:
         """Optional. Unset = all operations."""
@@ -169,7 +171,9 @@ class CancelOperationRequest(message.Message):
     name: builtins.str
     """Required. `merchants/{merchant}/operations/{operation}`."""
     request_id: builtins.str
-    """Optional. A UUID that makes the call safe to repeat for 24 h: a repeat gets the first answer. See proto/README.md."""
+    """Optional. A UUID that makes the call safe to repeat for 24 h: a repeat gets the first answer.
+    See proto/README.md.
+    """
     def __init__(
         self,
         *,

@@ -22,8 +22,8 @@ DESCRIPTOR: descriptor.FileDescriptor
 
 @typing.final
 class Order(message.Message):
-    """An order of a shop, as last read. Its identity is (shop, external_id); an older reading never undoes a newer one.
-    Read-only here.
+    """An order of a shop, as last read. Its identity is (shop, external_id); an older reading never
+    undoes a newer one. Read-only here.
     """
 
     DESCRIPTOR: descriptor.Descriptor
@@ -37,7 +37,9 @@ class Order(message.Message):
         STATE_UNSPECIFIED: Order._State.ValueType  # 0
         """Unknown; never sent by this version. Treat as OPEN."""
         STATE_OPEN: Order._State.ValueType  # 1
-        """Units may still be open. Also an order whose state the connector does not know (see `state_known`)."""
+        """Units may still be open. Also an order whose state the connector does not know (see
+        `state_known`).
+        """
         STATE_SHIPPED: Order._State.ValueType  # 2
         """All that was to be shipped has been: nothing is open."""
         STATE_CANCELLED: Order._State.ValueType  # 3
@@ -51,7 +53,9 @@ class Order(message.Message):
     STATE_UNSPECIFIED: Order.State.ValueType  # 0
     """Unknown; never sent by this version. Treat as OPEN."""
     STATE_OPEN: Order.State.ValueType  # 1
-    """Units may still be open. Also an order whose state the connector does not know (see `state_known`)."""
+    """Units may still be open. Also an order whose state the connector does not know (see
+    `state_known`).
+    """
     STATE_SHIPPED: Order.State.ValueType  # 2
     """All that was to be shipped has been: nothing is open."""
     STATE_CANCELLED: Order.State.ValueType  # 3
@@ -133,7 +137,9 @@ class Order(message.Message):
         external_id: builtins.str
         """Output only. The platform's own id of the line, unique in the order."""
         listing: builtins.str
-        """Output only. `merchants/{merchant}/shops/{shop}/listings/{listing}`; empty when the listing is not known (yet)."""
+        """Output only. `merchants/{merchant}/shops/{shop}/listings/{listing}`; empty when the listing
+        is not known (yet).
+        """
         external_listing_id: builtins.str
         """Output only. The platform's own id of the listing; empty when the shop does not say."""
         sku: builtins.str
@@ -143,19 +149,21 @@ class Order(message.Message):
         ordered: builtins.int
         """Output only. Units as bought. At least 0."""
         cancelled: builtins.int
-        """Output only. Units that will never ship: cancelled, removed by an edit, or refunded before shipping. 0 to
-        `ordered`.
+        """Output only. Units that will never ship: cancelled, removed by an edit, or refunded before
+        shipping. 0 to `ordered`.
         """
         fulfilled: builtins.int
         """Output only. Units that have left, as the shop says."""
         open: builtins.int
-        """Output only. Units still to ship as the shop says: max(0, ordered − cancelled − fulfilled), 0 when the order's
-        state releases it. What the warehouse shipped beyond that shows in `Order.demands`.
+        """Output only. Units still to ship as the shop says: max(0, ordered − cancelled − fulfilled), 0
+        when the order's state releases it. What the warehouse shipped beyond that shows in
+        `Order.demands`.
         """
         @builtins.property
         def products(self) -> containers.RepeatedCompositeFieldContainer[Order.Line.LinkedProduct]:
-            """Output only. What the line counts as: what its listing was linked to when it was first counted, whatever became
-            of the link. Empty when it was never linked; then the line counts nowhere yet.
+            """Output only. What the line counts as: what its listing was linked to when it was first
+            counted, whatever became of the link. Empty when it was never linked; then the line counts
+            nowhere yet.
             """
 
         def __init__(
@@ -180,7 +188,9 @@ class Order(message.Message):
 
     @typing.final
     class ProductDemand(message.Message):
-        """What the order holds of one product, over all its lines. Counts towards `Stock.ordered` as max(open, allocated)."""
+        """What the order holds of one product, over all its lines. Counts towards `Stock.ordered` as
+        max(open, allocated).
+        """
 
         DESCRIPTOR: descriptor.Descriptor
 
@@ -191,8 +201,8 @@ class Order(message.Message):
         product: builtins.str
         """Output only. `merchants/{merchant}/products/{product}`."""
         open: builtins.int
-        """Output only. Units that are still to ship: ordered − cancelled − max(shipped here, fulfilled in the shop), never
-        below 0.
+        """Output only. Units that are still to ship: ordered − cancelled − max(shipped here, fulfilled
+        in the shop), never below 0.
         """
         allocated: builtins.int
         """Output only. Units that warehouses hold for it."""
@@ -235,7 +245,9 @@ class Order(message.Message):
     RELEASED_FOR_FIELD_NUMBER: builtins.int
     HELD_BY_HAND_FIELD_NUMBER: builtins.int
     name: builtins.str
-    """Output only. Resource name, `merchants/{merchant}/shops/{shop}/orders/{order}`; the id is the server's."""
+    """Output only. Resource name, `merchants/{merchant}/shops/{shop}/orders/{order}`; the id is the
+    server's.
+    """
     external_id: builtins.str
     """Output only. The platform's own id of the order."""
     number: builtins.str
@@ -245,26 +257,34 @@ class Order(message.Message):
     platform_state: builtins.str
     """Output only. The platform's own word for its state."""
     state_known: builtins.bool
-    """Output only. False when the connector does not know `platform_state`; the order is then kept OPEN."""
+    """Output only. False when the connector does not know `platform_state`; the order is then kept
+    OPEN.
+    """
     archived: builtins.bool
     """Output only. Archived in the shop: a label, which releases nothing."""
     paid: builtins.bool
     """Output only. Whether it is paid; unset when the shop does not say."""
     has_unlinked_lines: builtins.bool
-    """Output only. True when a line has units and counts nowhere yet, since its listing is not known or not linked."""
+    """Output only. True when a line has units and counts nowhere yet, since its listing is not known
+    or not linked.
+    """
     revision: builtins.int
     """Output only. The merchant's revision at which it last changed."""
     etag: builtins.str
-    """Optional. Changes with every change of the resource. Set on an update, it must be the current one; otherwise it is
-    ignored.
+    """Optional. Changes with every change of the resource. Set on an update, it must be the current
+    one; otherwise it is ignored.
     """
     released_for: Order.Suspicion.ValueType
-    """Output only. What the shop's policy released it for; unspecified when a person did, or when it was not released."""
+    """Output only. What the shop's policy released it for; unspecified when a person did, or when it
+    was not released.
+    """
     held_by_hand: builtins.bool
     """Output only. True when a person held it (HoldOrder), so that the shop's policy leaves it alone."""
     @builtins.property
     def suspicions(self) -> containers.RepeatedScalarFieldContainer[Order.Suspicion.ValueType]:
-        """Output only. Why its open units should be looked at; empty when nothing is open or nothing is odd."""
+        """Output only. Why its open units should be looked at; empty when nothing is open or nothing is
+        odd.
+        """
 
     @builtins.property
     def vanish_time(self) -> timestamp_pb2.Timestamp:
@@ -296,7 +316,9 @@ class Order(message.Message):
 
     @builtins.property
     def release_time(self) -> timestamp_pb2.Timestamp:
-        """Output only. When its open units were released although the shop says that they are open; unset while they count."""
+        """Output only. When its open units were released although the shop says that they are open; unset
+        while they count.
+        """
 
     def __init__(
         self,

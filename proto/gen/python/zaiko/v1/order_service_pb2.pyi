@@ -93,8 +93,8 @@ class ListOrdersRequest(message.Message):
 
         @builtins.property
         def external_ids(self) -> containers.RepeatedScalarFieldContainer[builtins.str]:
-            """Optional. Only orders with one of these platform ids, exactly; at most 1,000. Needs one shop in `parent`, not
-            `-`.
+            """Optional. Only orders with one of these platform ids, exactly; at most 1,000. Needs one shop
+            in `parent`, not `-`.
             """
 
         def __init__(
@@ -120,7 +120,9 @@ class ListOrdersRequest(message.Message):
     page_size: builtins.int
     """Optional. At most so many are returned. 0 = 100; more than 1,000 is treated as 1,000."""
     page_token: builtins.str
-    """Optional. `next_page_token` of the previous page; everything else must be as in the first request."""
+    """Optional. `next_page_token` of the previous page; everything else must be as in the first
+    request.
+    """
     @builtins.property
     def filter(self) -> ListOrdersRequest.Filter:
         """Optional. Unset = all orders."""
@@ -183,7 +185,9 @@ class ReleaseOrderRequest(message.Message):
     etag: builtins.str
     """Optional. Set, it must be the order's current one."""
     request_id: builtins.str
-    """Optional. A UUID that makes the call safe to repeat for 24 h: a repeat gets the first answer. See proto/README.md."""
+    """Optional. A UUID that makes the call safe to repeat for 24 h: a repeat gets the first answer.
+    See proto/README.md.
+    """
     def __init__(
         self,
         *,
@@ -237,7 +241,9 @@ class HoldOrderRequest(message.Message):
     etag: builtins.str
     """Optional. Set, it must be the order's current one."""
     request_id: builtins.str
-    """Optional. A UUID that makes the call safe to repeat for 24 h: a repeat gets the first answer. See proto/README.md."""
+    """Optional. A UUID that makes the call safe to repeat for 24 h: a repeat gets the first answer.
+    See proto/README.md.
+    """
     def __init__(
         self,
         *,
@@ -367,7 +373,9 @@ class PreviewSuspectPolicyResponse(message.Message):
         """How many more links there are."""
         @builtins.property
         def links(self) -> containers.RepeatedScalarFieldContainer[builtins.str]:
-            """Links that show the product, alone or in a bundle, in any shop: their targets may rise. At most 1,000."""
+            """Links that show the product, alone or in a bundle, in any shop: their targets may rise. At
+            most 1,000.
+            """
 
         def __init__(
             self,

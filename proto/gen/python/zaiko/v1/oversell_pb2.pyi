@@ -25,9 +25,9 @@ DESCRIPTOR: descriptor.FileDescriptor
 
 @typing.final
 class Oversell(message.Message):
-    """One movement that took units which are not there (売り越し), examined in the transaction that recorded it: what was
-    known at that moment, the cause, and what would have prevented it. A product that sinks further gets another one for
-    each movement.
+    """One movement that took units which are not there (売り越し), examined in the transaction that
+    recorded it: what was known at that moment, the cause, and what would have prevented it. A
+    product that sinks further gets another one for each movement.
     """
 
     DESCRIPTOR: descriptor.Descriptor
@@ -216,7 +216,9 @@ class Oversell(message.Message):
         LAST_SUCCESS_TIME_FIELD_NUMBER: builtins.int
         SHOP_READ_TIME_FIELD_NUMBER: builtins.int
         link: builtins.str
-        """Output only. `merchants/{merchant}/shops/{shop}/links/{listing}`; it may have been deleted since."""
+        """Output only. `merchants/{merchant}/shops/{shop}/links/{listing}`; it may have been deleted
+        since.
+        """
         count: builtins.int
         """Output only. Units of the product in one unit of the listing; at least 1."""
         sync_enabled: builtins.bool
@@ -290,7 +292,9 @@ class Oversell(message.Message):
     CLEARED_BY_FIELD_NUMBER: builtins.int
     REVISION_FIELD_NUMBER: builtins.int
     name: builtins.str
-    """Output only. Resource name, `merchants/{merchant}/oversells/{oversell}`. Names sort in the order of time."""
+    """Output only. Resource name, `merchants/{merchant}/oversells/{oversell}`. Names sort in the
+    order of time.
+    """
     product: builtins.str
     """Output only. `merchants/{merchant}/products/{product}`."""
     units: builtins.int
@@ -312,7 +316,9 @@ class Oversell(message.Message):
     action_ja: builtins.str
     """Output only. What to do, in Japanese."""
     cleared_by: builtins.str
-    """Output only. The movement that ended it, `merchants/{merchant}/movements/{movement}`; empty while it lasts."""
+    """Output only. The movement that ended it, `merchants/{merchant}/movements/{movement}`; empty
+    while it lasts.
+    """
     revision: builtins.int
     """Output only. The merchant's revision at which it was recorded or cleared."""
     @builtins.property
@@ -325,7 +331,9 @@ class Oversell(message.Message):
 
     @builtins.property
     def taken(self) -> containers.RepeatedCompositeFieldContainer[Oversell.Taken]:
-        """Output only. What took units after the selling shop's number was computed, newest first; at most 20."""
+        """Output only. What took units after the selling shop's number was computed, newest first; at
+        most 20.
+        """
 
     @builtins.property
     def time(self) -> timestamp_pb2.Timestamp:

@@ -20,7 +20,9 @@ DESCRIPTOR: descriptor.FileDescriptor
 
 @typing.final
 class Product(message.Message):
-    """A product (商品): a warehouse SKU. Its stock is the singleton `{product}/stock` (see StockService) and begins at zero."""
+    """A product (商品): a warehouse SKU. Its stock is the singleton `{product}/stock` (see StockService)
+    and begins at zero.
+    """
 
     DESCRIPTOR: descriptor.Descriptor
 
@@ -35,7 +37,9 @@ class Product(message.Message):
         STATE_ACTIVE: Product._State.ValueType  # 1
         """May be received, linked and sold."""
         STATE_ARCHIVED: Product._State.ValueType  # 2
-        """Kept for its history: cannot be linked or received any more. Its orders and movements stay readable."""
+        """Kept for its history: cannot be linked or received any more. Its orders and movements stay
+        readable.
+        """
 
     class State(_State, metaclass=_StateEnumTypeWrapper):
         """The life cycle of a product."""
@@ -45,7 +49,9 @@ class Product(message.Message):
     STATE_ACTIVE: Product.State.ValueType  # 1
     """May be received, linked and sold."""
     STATE_ARCHIVED: Product.State.ValueType  # 2
-    """Kept for its history: cannot be linked or received any more. Its orders and movements stay readable."""
+    """Kept for its history: cannot be linked or received any more. Its orders and movements stay
+    readable.
+    """
 
     class _ReceivingOnly:
         ValueType = typing.NewType("ValueType", builtins.int)
@@ -63,7 +69,9 @@ class Product(message.Message):
         """It was, until a link of the product was synced. It cannot be again."""
 
     class ReceivingOnly(_ReceivingOnly, metaclass=_ReceivingOnlyEnumTypeWrapper):
-        """Whether receipts are added to one shop instead of the product being synced. See ReceivingService."""
+        """Whether receipts are added to one shop instead of the product being synced. See
+        ReceivingService.
+        """
 
     RECEIVING_ONLY_UNSPECIFIED: Product.ReceivingOnly.ValueType  # 0
     """Unknown; never sent by this version. Treat as OFF."""
@@ -87,12 +95,13 @@ class Product(message.Message):
     name: builtins.str
     """Output only. Resource name, `merchants/{merchant}/products/{product}`."""
     code: builtins.str
-    """Required. The code that people and shops know it by; 1 to 100 characters, case counts, no leading or trailing
-    space, unique in the merchant. May be changed. Bulk linking matches it with a listing's `sku`.
+    """Required. The code that people and shops know it by; 1 to 100 characters, case counts, no
+    leading or trailing space, unique in the merchant. May be changed. Bulk linking matches it with
+    a listing's `sku`.
     """
     barcode: builtins.str
-    """Optional. The barcode (JAN, EAN, UPC), at most 100 characters; not necessarily unique. Bulk linking can match it as
-    well.
+    """Optional. The barcode (JAN, EAN, UPC), at most 100 characters; not necessarily unique. Bulk
+    linking can match it as well.
     """
     display_name: builtins.str
     """Optional. What people call it; at most 500 characters."""
@@ -101,8 +110,8 @@ class Product(message.Message):
     revision: builtins.int
     """Output only. The merchant's revision at which it last changed."""
     etag: builtins.str
-    """Optional. Changes with every change of the resource. Set on an update, it must be the current one; otherwise it is
-    ignored.
+    """Optional. Changes with every change of the resource. Set on an update, it must be the current
+    one; otherwise it is ignored.
     """
     receiving_only: Product.ReceivingOnly.ValueType
     """Output only. Changed by SetReceivingOnly, and ended by enabling sync on a link of the product."""

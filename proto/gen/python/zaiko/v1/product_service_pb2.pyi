@@ -33,9 +33,13 @@ class CreateProductRequest(message.Message):
     parent: builtins.str
     """Required. `merchants/{merchant}`."""
     product_id: builtins.str
-    """Optional. The last part of the new name; `[a-z][a-z0-9-]{0,61}[a-z0-9]`. Empty = the server makes one."""
+    """Optional. The last part of the new name; `[a-z][a-z0-9-]{0,61}[a-z0-9]`. Empty = the server
+    makes one.
+    """
     request_id: builtins.str
-    """Optional. A UUID that makes the call safe to repeat for 24 h: a repeat gets the first answer. See proto/README.md."""
+    """Optional. A UUID that makes the call safe to repeat for 24 h: a repeat gets the first answer.
+    See proto/README.md.
+    """
     @builtins.property
     def product(self) -> product_pb2.Product:
         """Required. The product to create; output-only fields are ignored."""
@@ -92,10 +96,14 @@ class BatchCreateProductsRequest(message.Message):
     parent: builtins.str
     """Required. `merchants/{merchant}`."""
     request_id: builtins.str
-    """Optional. A UUID that makes the call safe to repeat for 24 h: a repeat gets the first answer. See proto/README.md."""
+    """Optional. A UUID that makes the call safe to repeat for 24 h: a repeat gets the first answer.
+    See proto/README.md.
+    """
     @builtins.property
     def requests(self) -> containers.RepeatedCompositeFieldContainer[CreateProductRequest]:
-        """Required. 1 to 1,000 products. In each, `parent` is empty or the one above, and `request_id` is empty."""
+        """Required. 1 to 1,000 products. In each, `parent` is empty or the one above, and `request_id` is
+        empty.
+        """
 
     def __init__(
         self,
@@ -146,15 +154,17 @@ class UpdateProductRequest(message.Message):
     UPDATE_MASK_FIELD_NUMBER: builtins.int
     REQUEST_ID_FIELD_NUMBER: builtins.int
     request_id: builtins.str
-    """Optional. A UUID that makes the call safe to repeat for 24 h: a repeat gets the first answer. See proto/README.md."""
+    """Optional. A UUID that makes the call safe to repeat for 24 h: a repeat gets the first answer.
+    See proto/README.md.
+    """
     @builtins.property
     def product(self) -> product_pb2.Product:
         """Required. `name` says which one; `etag`, when it is set, must be the current one."""
 
     @builtins.property
     def update_mask(self) -> field_mask_pb2.FieldMask:
-        """Optional. The fields to change: `code`, `barcode`, `display_name`. Unset = those that are not empty in `product`.
-        `*` = all of them.
+        """Optional. The fields to change: `code`, `barcode`, `display_name`. Unset = those that are not
+        empty in `product`. `*` = all of them.
         """
 
     def __init__(
@@ -208,11 +218,13 @@ class ArchiveProductRequest(message.Message):
     name: builtins.str
     """Required. `merchants/{merchant}/products/{product}`."""
     etag: builtins.str
-    """Optional. The resource's etag as last read; refused with ETAG_MISMATCH when it has changed since. Empty = do not
-    compare.
+    """Optional. The resource's etag as last read; refused with ETAG_MISMATCH when it has changed
+    since. Empty = do not compare.
     """
     request_id: builtins.str
-    """Optional. A UUID that makes the call safe to repeat for 24 h: a repeat gets the first answer. See proto/README.md."""
+    """Optional. A UUID that makes the call safe to repeat for 24 h: a repeat gets the first answer.
+    See proto/README.md.
+    """
     def __init__(
         self,
         *,
@@ -397,7 +409,9 @@ class ListProductsRequest(message.Message):
     page_size: builtins.int
     """Optional. At most so many are returned. 0 = 100; more than 1,000 is treated as 1,000."""
     page_token: builtins.str
-    """Optional. `next_page_token` of the previous page; everything else must be as in the first request."""
+    """Optional. `next_page_token` of the previous page; everything else must be as in the first
+    request.
+    """
     @builtins.property
     def filter(self) -> ListProductsRequest.Filter:
         """Optional. Unset = all products."""

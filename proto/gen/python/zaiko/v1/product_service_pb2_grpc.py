@@ -77,33 +77,33 @@ class ProductServiceServicer(object):
     """
 
     def CreateProduct(self, request, context):
-        """Creates a product, with a stock of zero. Refused with CODE_TAKEN when another product of the merchant has the code,
-        also an archived one, and with RESOURCE_EXISTS when the id is taken.
+        """Creates a product, with a stock of zero. Refused with CODE_TAKEN when another product of the
+        merchant has the code, also an archived one, and with RESOURCE_EXISTS when the id is taken.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def BatchCreateProducts(self, request, context):
-        """Creates up to 1,000 products, all or none. The refusal of one refuses all; its index is in the metadata (`index`).
-        Refused with DUPLICATE_IN_BATCH when two items have the same code or id, and with CODE_TAKEN and RESOURCE_EXISTS as
-        CreateProduct is.
+        """Creates up to 1,000 products, all or none. The refusal of one refuses all; its index is in the
+        metadata (`index`). Refused with DUPLICATE_IN_BATCH when two items have the same code or id,
+        and with CODE_TAKEN and RESOURCE_EXISTS as CreateProduct is.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def UpdateProduct(self, request, context):
-        """Changes `code`, `barcode` or `display_name`. Existing links stay. Refused with CODE_TAKEN, ETAG_MISMATCH,
-        FIELD_MASK_INVALID.
+        """Changes `code`, `barcode` or `display_name`. Existing links stay. Refused with CODE_TAKEN,
+        ETAG_MISMATCH, FIELD_MASK_INVALID.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ArchiveProduct(self, request, context):
-        """Makes a product ARCHIVED. Refused with PRODUCT_HAS_LINKS while a listing is linked to it or to a bundle with it;
-        archiving an archived product changes nothing.
+        """Makes a product ARCHIVED. Refused with PRODUCT_HAS_LINKS while a listing is linked to it or to
+        a bundle with it; archiving an archived product changes nothing.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -117,8 +117,8 @@ class ProductServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def BatchGetProducts(self, request, context):
-        """Reads up to 1,000 products, in the order asked for. Refused with RESOURCE_NOT_FOUND as a whole when one does not
-        exist.
+        """Reads up to 1,000 products, in the order asked for. Refused with RESOURCE_NOT_FOUND as a whole
+        when one does not exist.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

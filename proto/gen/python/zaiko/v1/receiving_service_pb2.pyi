@@ -37,9 +37,13 @@ class SetReceivingOnlyRequest(message.Message):
     enabled: builtins.bool
     """Optional. True = each receipt is added to one shop. False = no more."""
     etag: builtins.str
-    """Optional. The product's etag as last read; refused with ETAG_MISMATCH when it has changed since. Empty = do not compare."""
+    """Optional. The product's etag as last read; refused with ETAG_MISMATCH when it has changed
+    since. Empty = do not compare.
+    """
     request_id: builtins.str
-    """Optional. A UUID that makes the call safe to repeat for 24 h: a repeat gets the first answer. See proto/README.md."""
+    """Optional. A UUID that makes the call safe to repeat for 24 h: a repeat gets the first answer.
+    See proto/README.md.
+    """
     def __init__(
         self,
         *,
@@ -171,7 +175,9 @@ class ListAdditionsRequest(message.Message):
     page_size: builtins.int
     """Optional. At most so many are returned. 0 = 100; more than 1,000 is treated as 1,000."""
     page_token: builtins.str
-    """Optional. `next_page_token` of the previous page; everything else must be as in the first request."""
+    """Optional. `next_page_token` of the previous page; everything else must be as in the first
+    request.
+    """
     @builtins.property
     def filter(self) -> ListAdditionsRequest.Filter:
         """Optional. Unset = all additions."""
@@ -257,7 +263,9 @@ class ResolveAdditionRequest(message.Message):
     outcome: ResolveAdditionRequest.Outcome.ValueType
     """Required. What was found."""
     request_id: builtins.str
-    """Optional. A UUID that makes the call safe to repeat for 24 h: a repeat gets the first answer. See proto/README.md."""
+    """Optional. A UUID that makes the call safe to repeat for 24 h: a repeat gets the first answer.
+    See proto/README.md.
+    """
     def __init__(
         self,
         *,
@@ -311,7 +319,9 @@ class CutOverRequest(message.Message):
     dry_run: builtins.bool
     """Optional. True = only compare; nothing is changed. Do this first. False = switch."""
     request_id: builtins.str
-    """Optional. A UUID that makes the call safe to repeat for 24 h: a repeat gets the first answer. See proto/README.md."""
+    """Optional. A UUID that makes the call safe to repeat for 24 h: a repeat gets the first answer.
+    See proto/README.md.
+    """
     def __init__(
         self,
         *,

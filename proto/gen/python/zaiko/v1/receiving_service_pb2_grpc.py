@@ -26,9 +26,10 @@ if _version_not_supported:
 
 
 class ReceivingServiceStub(object):
-    """Receiving-only (入荷実績連携): instead of sync, each receipt of a product adds its units to the number of one shop, exactly once.
-    The shop is that of the link that was made first, of one unit of the product and nothing else. For merchants who come from it:
-    sync is the better way, and CutOver leads there.
+    """Receiving-only (入荷実績連携): instead of sync, each receipt of a product adds its units to the number
+    of one shop, exactly once. The shop is that of the link that was made first, of one unit of the
+    product and nothing else. For merchants who come from it: sync is the better way, and CutOver
+    leads there.
     """
 
     def __init__(self, channel):
@@ -65,15 +66,17 @@ class ReceivingServiceStub(object):
 
 
 class ReceivingServiceServicer(object):
-    """Receiving-only (入荷実績連携): instead of sync, each receipt of a product adds its units to the number of one shop, exactly once.
-    The shop is that of the link that was made first, of one unit of the product and nothing else. For merchants who come from it:
-    sync is the better way, and CutOver leads there.
+    """Receiving-only (入荷実績連携): instead of sync, each receipt of a product adds its units to the number
+    of one shop, exactly once. The shop is that of the link that was made first, of one unit of the
+    product and nothing else. For merchants who come from it: sync is the better way, and CutOver
+    leads there.
     """
 
     def SetReceivingOnly(self, request, context):
-        """Switches receiving-only on or off for a product. Refused with MODE_CONFLICT when a link of the product is synced or none can
-        take receipts, and with RECEIVING_ONLY_ENDED once any link of it has been synced. Switched off, what was received before is
-        still added. What is so already changes nothing. Refused with ETAG_MISMATCH when `etag` is given and is not the current one.
+        """Switches receiving-only on or off for a product. Refused with MODE_CONFLICT when a link of the
+        product is synced or none can take receipts, and with RECEIVING_ONLY_ENDED once any link of it
+        has been synced. Switched off, what was received before is still added. What is so already
+        changes nothing. Refused with ETAG_MISMATCH when `etag` is given and is not the current one.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -94,17 +97,19 @@ class ReceivingServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def ResolveAddition(self, request, context):
-        """Decides an addition that is UNDECIDED, after a person has looked at the shop. Refused with ADDITION_SETTLED when there is
-        nothing to decide; deciding again that it was added changes nothing.
+        """Decides an addition that is UNDECIDED, after a person has looked at the shop. Refused with
+        ADDITION_SETTLED when there is nothing to decide; deciding again that it was added changes
+        nothing.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def CutOver(self, request, context):
-        """Reads the numbers of all links of a shop whose products are or were receiving-only, compares them with what may be sold, and unless it
-        is a dry run enables their sync, which ends receiving-only of these products for good. Refused with OPERATION_ACTIVE,
-        SHOP_PAUSED, SYNC_NOT_OFFERED, CONNECTOR_CANNOT_SET_INVENTORY, CONNECTOR_NOT_LOADED.
+        """Reads the numbers of all links of a shop whose products are or were receiving-only, compares
+        them with what may be sold, and unless it is a dry run enables their sync, which ends
+        receiving-only of these products for good. Refused with OPERATION_ACTIVE, SHOP_PAUSED,
+        SYNC_NOT_OFFERED, CONNECTOR_CANNOT_SET_INVENTORY, CONNECTOR_NOT_LOADED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -147,9 +152,10 @@ def add_ReceivingServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class ReceivingService(object):
-    """Receiving-only (入荷実績連携): instead of sync, each receipt of a product adds its units to the number of one shop, exactly once.
-    The shop is that of the link that was made first, of one unit of the product and nothing else. For merchants who come from it:
-    sync is the better way, and CutOver leads there.
+    """Receiving-only (入荷実績連携): instead of sync, each receipt of a product adds its units to the number
+    of one shop, exactly once. The shop is that of the link that was made first, of one unit of the
+    product and nothing else. For merchants who come from it: sync is the better way, and CutOver
+    leads there.
     """
 
     @staticmethod

@@ -41,7 +41,9 @@ class Shop(message.Message):
         STATE_ACTIVE: Shop._State.ValueType  # 1
         """Runs are scheduled."""
         STATE_PAUSED: Shop._State.ValueType  # 2
-        """PauseShop: no runs until ResumeShop. Orders are not read either, so the other shops do not learn of them."""
+        """PauseShop: no runs until ResumeShop. Orders are not read either, so the other shops do not
+        learn of them.
+        """
 
     class State(_State, metaclass=_StateEnumTypeWrapper):
         """Whether people want the shop to be synced."""
@@ -51,7 +53,9 @@ class Shop(message.Message):
     STATE_ACTIVE: Shop.State.ValueType  # 1
     """Runs are scheduled."""
     STATE_PAUSED: Shop.State.ValueType  # 2
-    """PauseShop: no runs until ResumeShop. Orders are not read either, so the other shops do not learn of them."""
+    """PauseShop: no runs until ResumeShop. Orders are not read either, so the other shops do not
+    learn of them.
+    """
 
     class _DriftPolicy:
         ValueType = typing.NewType("ValueType", builtins.int)
@@ -123,26 +127,29 @@ class Shop(message.Message):
     revision: builtins.int
     """Output only. The merchant's revision at which it last changed."""
     etag: builtins.str
-    """Optional. Changes with every change of the resource. Set on an update, it must be the current one; otherwise it is
-    ignored.
+    """Optional. Changes with every change of the resource. Set on an update, it must be the current
+    one; otherwise it is ignored.
     """
     drift_policy: Shop.DriftPolicy.ValueType
-    """Optional. What happens to a number that was edited in the shop; default HEAL. A write that was lost or not applied
-    is always sent again.
+    """Optional. What happens to a number that was edited in the shop; default HEAL. A write that was
+    lost or not applied is always sent again.
     """
     shadow: builtins.bool
-    """Optional. Shadow mode: orders are read and counted, numbers are read and computed, and nothing is ever written to the
-    shop; ListShadowDifferences tells what would be. Default false. Switching it reads every link of the shop again.
+    """Optional. Shadow mode: orders are read and counted, numbers are read and computed, and nothing
+    is ever written to the shop; ListShadowDifferences tells what would be. Default false.
+    Switching it reads every link of the shop again.
     """
     @builtins.property
     def settings(self) -> struct_pb2.Struct:
-        """Optional. What the connector needs to know that is not secret; must fit Connector.settings_schema."""
+        """Optional. What the connector needs to know that is not secret; must fit
+        Connector.settings_schema.
+        """
 
     @builtins.property
     def secrets(self) -> containers.ScalarMap[builtins.str, builtins.str]:
-        """Optional. Input only. Credentials by the name of the setting (`writeOnly` in the schema); stored encrypted, never
-        returned. On update, given names replace what is stored, an empty value removes it, and names that are not given
-        stay. At most 50 entries of 10,000 characters.
+        """Optional. Input only. Credentials by the name of the setting (`writeOnly` in the schema);
+        stored encrypted, never returned. On update, given names replace what is stored, an empty value
+        removes it, and names that are not given stay. At most 50 entries of 10,000 characters.
         """
 
     @builtins.property
@@ -151,8 +158,8 @@ class Shop(message.Message):
 
     @builtins.property
     def sync_interval(self) -> duration_pb2.Duration:
-        """Optional. How often orders are read at least; 10 s to 24 h, default 10 min. Changes of stock are pushed at once
-        whatever it is.
+        """Optional. How often orders are read at least; 10 s to 24 h, default 10 min. Changes of stock
+        are pushed at once whatever it is.
         """
 
     @builtins.property
@@ -169,7 +176,9 @@ class Shop(message.Message):
 
     @builtins.property
     def suspect_policy(self) -> SuspectPolicy:
-        """Optional. What becomes of orders whose open units may not be promised any more; default: they are held."""
+        """Optional. What becomes of orders whose open units may not be promised any more; default: they
+        are held.
+        """
 
     def __init__(
         self,
@@ -201,9 +210,9 @@ class Shop(message.Message):
 
 @typing.final
 class SuspectPolicy(message.Message):
-    """What becomes of suspect demand (Order.suspicions) of a shop: held, or released after some days, counted from when the
-    suspicion began. A released order counts again when the shop says something new of it, unless what it was released for
-    still holds. All days 1 to 365; unset = held.
+    """What becomes of suspect demand (Order.suspicions) of a shop: held, or released after some days,
+    counted from when the suspicion began. A released order counts again when the shop says something
+    new of it, unless what it was released for still holds. All days 1 to 365; unset = held.
     """
 
     DESCRIPTOR: descriptor.Descriptor
@@ -270,12 +279,14 @@ class ShopStatus(message.Message):
         STATE_RUNNING: ShopStatus._State.ValueType  # 3
         """A run is going on."""
         STATE_BACKING_OFF: ShopStatus._State.ValueType  # 4
-        """The last run failed for a reason that may pass; the next try is at `next_run_time`. See `problem`."""
+        """The last run failed for a reason that may pass; the next try is at `next_run_time`. See
+        `problem`.
+        """
         STATE_PAUSED: ShopStatus._State.ValueType  # 5
         """Paused by PauseShop."""
         STATE_HELD: ShopStatus._State.ValueType  # 6
-        """Cannot run before a person acts: credentials, permissions, plan, settings, or a connector that is not loaded. See
-        `problem`.
+        """Cannot run before a person acts: credentials, permissions, plan, settings, or a connector
+        that is not loaded. See `problem`.
         """
 
     class State(_State, metaclass=_StateEnumTypeWrapper):
@@ -290,12 +301,14 @@ class ShopStatus(message.Message):
     STATE_RUNNING: ShopStatus.State.ValueType  # 3
     """A run is going on."""
     STATE_BACKING_OFF: ShopStatus.State.ValueType  # 4
-    """The last run failed for a reason that may pass; the next try is at `next_run_time`. See `problem`."""
+    """The last run failed for a reason that may pass; the next try is at `next_run_time`. See
+    `problem`.
+    """
     STATE_PAUSED: ShopStatus.State.ValueType  # 5
     """Paused by PauseShop."""
     STATE_HELD: ShopStatus.State.ValueType  # 6
-    """Cannot run before a person acts: credentials, permissions, plan, settings, or a connector that is not loaded. See
-    `problem`.
+    """Cannot run before a person acts: credentials, permissions, plan, settings, or a connector
+    that is not loaded. See `problem`.
     """
 
     class _CredentialsState:
@@ -343,15 +356,17 @@ class ShopStatus(message.Message):
     state: ShopStatus.State.ValueType
     """Output only. What the scheduler does."""
     last_run: builtins.str
-    """Output only. The run that is going on, or the last one; empty before the first. A run that finds nothing to do is not
-    kept: `last_success_time` tells that it took place.
+    """Output only. The run that is going on, or the last one; empty before the first. A run that
+    finds nothing to do is not kept: `last_success_time` tells that it took place.
     """
     credentials_state: ShopStatus.CredentialsState.ValueType
     """Output only. What is known of the credentials."""
     revision: builtins.int
     """Output only. The merchant's revision at which this status last changed."""
     shadow_difference_count: builtins.int
-    """Output only. In shadow mode: links whose shop shows another number than would be sent. See ListShadowDifferences."""
+    """Output only. In shadow mode: links whose shop shows another number than would be sent. See
+    ListShadowDifferences.
+    """
     @builtins.property
     def last_success_time(self) -> timestamp_pb2.Timestamp:
         """Output only. When the last run that succeeded ended; unset before the first."""
@@ -362,12 +377,14 @@ class ShopStatus(message.Message):
 
     @builtins.property
     def order_cursor_time(self) -> timestamp_pb2.Timestamp:
-        """Output only. Every order that was changed in the shop before this moment has been counted; unset when not known."""
+        """Output only. Every order that was changed in the shop before this moment has been counted;
+        unset when not known.
+        """
 
     @builtins.property
     def order_lag(self) -> duration_pb2.Duration:
-        """Output only. How far `order_cursor_time` was behind when this status was written. For the lag now, subtract from
-        the clock.
+        """Output only. How far `order_cursor_time` was behind when this status was written. For the lag
+        now, subtract from the clock.
         """
 
     @builtins.property

@@ -37,9 +37,13 @@ class CreateShopRequest(message.Message):
     parent: builtins.str
     """Required. `merchants/{merchant}`."""
     shop_id: builtins.str
-    """Required. The last part of the new name; `[a-z][a-z0-9-]{0,61}[a-z0-9]`. Never reused and never changed."""
+    """Required. The last part of the new name; `[a-z][a-z0-9-]{0,61}[a-z0-9]`. Never reused and never
+    changed.
+    """
     request_id: builtins.str
-    """Optional. A UUID that makes the call safe to repeat for 24 h: a repeat gets the first answer. See proto/README.md."""
+    """Optional. A UUID that makes the call safe to repeat for 24 h: a repeat gets the first answer.
+    See proto/README.md.
+    """
     @builtins.property
     def shop(self) -> shop_pb2.Shop:
         """Required. The shop to create; output-only fields are ignored."""
@@ -94,16 +98,18 @@ class UpdateShopRequest(message.Message):
     UPDATE_MASK_FIELD_NUMBER: builtins.int
     REQUEST_ID_FIELD_NUMBER: builtins.int
     request_id: builtins.str
-    """Optional. A UUID that makes the call safe to repeat for 24 h: a repeat gets the first answer. See proto/README.md."""
+    """Optional. A UUID that makes the call safe to repeat for 24 h: a repeat gets the first answer.
+    See proto/README.md.
+    """
     @builtins.property
     def shop(self) -> shop_pb2.Shop:
         """Required. `name` says which one; `etag`, when it is set, must be the current one."""
 
     @builtins.property
     def update_mask(self) -> field_mask_pb2.FieldMask:
-        """Optional. The fields to change: `display_name`, `settings` (replaced as a whole), `secrets` (merged by name, see
-        there), `sync_interval`, `drift_policy`, `shadow`, `suspect_policy` (replaced as a whole). Unset = those that are
-        present in `shop`. `*` = all of them.
+        """Optional. The fields to change: `display_name`, `settings` (replaced as a whole), `secrets`
+        (merged by name, see there), `sync_interval`, `drift_policy`, `shadow`, `suspect_policy`
+        (replaced as a whole). Unset = those that are present in `shop`. `*` = all of them.
         """
 
     def __init__(
@@ -157,11 +163,13 @@ class DeleteShopRequest(message.Message):
     name: builtins.str
     """Required. `merchants/{merchant}/shops/{shop}`."""
     etag: builtins.str
-    """Optional. The resource's etag as last read; refused with ETAG_MISMATCH when it has changed since. Empty = do not
-    compare.
+    """Optional. The resource's etag as last read; refused with ETAG_MISMATCH when it has changed
+    since. Empty = do not compare.
     """
     request_id: builtins.str
-    """Optional. A UUID that makes the call safe to repeat for 24 h: a repeat gets the first answer. See proto/README.md."""
+    """Optional. A UUID that makes the call safe to repeat for 24 h: a repeat gets the first answer.
+    See proto/README.md.
+    """
     def __init__(
         self,
         *,
@@ -255,7 +263,9 @@ class ListShopsRequest(message.Message):
     page_size: builtins.int
     """Optional. At most so many are returned. 0 = 100; more than 1,000 is treated as 1,000."""
     page_token: builtins.str
-    """Optional. `next_page_token` of the previous page; everything else must be as in the first request."""
+    """Optional. `next_page_token` of the previous page; everything else must be as in the first
+    request.
+    """
     def __init__(
         self,
         *,
@@ -365,7 +375,9 @@ class CheckShopResponse(message.Message):
         level: CheckShopResponse.Finding.Level.ValueType
         """How bad it is."""
         reason: builtins.str
-        """What it is about, UPPER_SNAKE; the connector's own word or one of ErrorReason without its prefix."""
+        """What it is about, UPPER_SNAKE; the connector's own word or one of ErrorReason without its
+        prefix.
+        """
         message: builtins.str
         """A sentence that says what is so and what to do."""
         @builtins.property
@@ -418,11 +430,13 @@ class PauseShopRequest(message.Message):
     name: builtins.str
     """Required. `merchants/{merchant}/shops/{shop}`."""
     etag: builtins.str
-    """Optional. The resource's etag as last read; refused with ETAG_MISMATCH when it has changed since. Empty = do not
-    compare.
+    """Optional. The resource's etag as last read; refused with ETAG_MISMATCH when it has changed
+    since. Empty = do not compare.
     """
     request_id: builtins.str
-    """Optional. A UUID that makes the call safe to repeat for 24 h: a repeat gets the first answer. See proto/README.md."""
+    """Optional. A UUID that makes the call safe to repeat for 24 h: a repeat gets the first answer.
+    See proto/README.md.
+    """
     def __init__(
         self,
         *,
@@ -474,11 +488,13 @@ class ResumeShopRequest(message.Message):
     name: builtins.str
     """Required. `merchants/{merchant}/shops/{shop}`."""
     etag: builtins.str
-    """Optional. The resource's etag as last read; refused with ETAG_MISMATCH when it has changed since. Empty = do not
-    compare.
+    """Optional. The resource's etag as last read; refused with ETAG_MISMATCH when it has changed
+    since. Empty = do not compare.
     """
     request_id: builtins.str
-    """Optional. A UUID that makes the call safe to repeat for 24 h: a repeat gets the first answer. See proto/README.md."""
+    """Optional. A UUID that makes the call safe to repeat for 24 h: a repeat gets the first answer.
+    See proto/README.md.
+    """
     def __init__(
         self,
         *,
@@ -568,7 +584,9 @@ class ListListingsRequest(message.Message):
     page_size: builtins.int
     """Optional. At most so many are returned. 0 = 100; more than 1,000 is treated as 1,000."""
     page_token: builtins.str
-    """Optional. `next_page_token` of the previous page; everything else must be as in the first request."""
+    """Optional. `next_page_token` of the previous page; everything else must be as in the first
+    request.
+    """
     @builtins.property
     def filter(self) -> ListListingsRequest.Filter:
         """Optional. Unset = all listings."""
@@ -628,7 +646,9 @@ class RefreshListingsRequest(message.Message):
     parent: builtins.str
     """Required. `merchants/{merchant}/shops/{shop}`."""
     request_id: builtins.str
-    """Optional. A UUID that makes the call safe to repeat for 24 h: a repeat gets the first answer. See proto/README.md."""
+    """Optional. A UUID that makes the call safe to repeat for 24 h: a repeat gets the first answer.
+    See proto/README.md.
+    """
     def __init__(
         self,
         *,
@@ -702,7 +722,9 @@ class ListShadowDifferencesRequest(message.Message):
     page_size: builtins.int
     """Optional. At most so many are returned. 0 = 100; more than 1,000 is treated as 1,000."""
     page_token: builtins.str
-    """Optional. `next_page_token` of the previous page; everything else must be as in the first request."""
+    """Optional. `next_page_token` of the previous page; everything else must be as in the first
+    request.
+    """
     @builtins.property
     def filter(self) -> ListShadowDifferencesRequest.Filter:
         """Optional. Which of them."""

@@ -97,26 +97,27 @@ class ShopServiceServicer(object):
     """
 
     def CreateShop(self, request, context):
-        """Creates a shop and schedules its first run. Does not call the platform: use CheckShop for that. Refused with
-        RESOURCE_EXISTS, CONNECTOR_NOT_LOADED, and INVALID_FIELD when settings and secrets do not fit the connector's
-        schema.
+        """Creates a shop and schedules its first run. Does not call the platform: use CheckShop for that.
+        Refused with RESOURCE_EXISTS, CONNECTOR_NOT_LOADED, and INVALID_FIELD when settings and secrets
+        do not fit the connector's schema.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def UpdateShop(self, request, context):
-        """Changes what `update_mask` lists. New settings or secrets end a hold and schedule a run. Refused with ETAG_MISMATCH,
-        FIELD_MASK_INVALID, INVALID_FIELD (as CreateShop), CONNECTOR_NOT_LOADED.
+        """Changes what `update_mask` lists. New settings or secrets end a hold and schedule a run.
+        Refused with ETAG_MISMATCH, FIELD_MASK_INVALID, INVALID_FIELD (as CreateShop),
+        CONNECTOR_NOT_LOADED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def DeleteShop(self, request, context):
-        """Deletes a shop with its listings and credentials. Refused with SHOP_HAS_LINKS while a listing is linked, and with
-        ETAG_MISMATCH: what becomes of its open orders is decided when the links are deleted (`release_orders`). The
-        journal stays. Nothing is changed on the platform.
+        """Deletes a shop with its listings and credentials. Refused with SHOP_HAS_LINKS while a listing
+        is linked, and with ETAG_MISMATCH: what becomes of its open orders is decided when the links
+        are deleted (`release_orders`). The journal stays. Nothing is changed on the platform.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -137,48 +138,52 @@ class ShopServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def CheckShop(self, request, context):
-        """Tries the stored credentials, permissions and settings by reading from the platform. What the shop says is a list
-        of findings, not an error. Changes nothing. Refused with CONNECTOR_NOT_LOADED, with SECRET_KEY_MISSING, with
-        CONNECTOR_CONTRACT_BROKEN when the connector fails in a way that it may not, and with PLATFORM_UNAVAILABLE when the
-        platform could not be asked.
+        """Tries the stored credentials, permissions and settings by reading from the platform. What the
+        shop says is a list of findings, not an error. Changes nothing. Refused with
+        CONNECTOR_NOT_LOADED, with SECRET_KEY_MISSING, with CONNECTOR_CONTRACT_BROKEN when the
+        connector fails in a way that it may not, and with PLATFORM_UNAVAILABLE when the platform could
+        not be asked.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def PauseShop(self, request, context):
-        """Stops runs after the one that is going on. Pausing a paused shop changes nothing. Refused with ETAG_MISMATCH.
-        """
-        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
-        context.set_details('Method not implemented!')
-        raise NotImplementedError('Method not implemented!')
-
-    def ResumeShop(self, request, context):
-        """Lets runs go on, ends a hold, and schedules one at once. Resuming an active shop schedules a run. Refused with
+        """Stops runs after the one that is going on. Pausing a paused shop changes nothing. Refused with
         ETAG_MISMATCH.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ResumeShop(self, request, context):
+        """Lets runs go on, ends a hold, and schedules one at once. Resuming an active shop schedules a
+        run. Refused with ETAG_MISMATCH.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListListings(self, request, context):
-        """Lists the listings of a shop as last read, ordered by name. `shops/-` = of all shops of the merchant.
+        """Lists the listings of a shop as last read, ordered by name. `shops/-` = of all shops of the
+        merchant.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def RefreshListings(self, request, context):
-        """Reads the whole catalogue of a shop anew, as an operation of kind REFRESH_LISTINGS. While one is going on for the
-        shop, the same operation is answered. Refused with CONNECTOR_NOT_LOADED, SHOP_PAUSED.
+        """Reads the whole catalogue of a shop anew, as an operation of kind REFRESH_LISTINGS. While one
+        is going on for the shop, the same operation is answered. Refused with CONNECTOR_NOT_LOADED,
+        SHOP_PAUSED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListShadowDifferences(self, request, context):
-        """Lists what shadow mode found in a shop, or with `-` in every shop of the merchant, ordered by name. A link that was not
-        compared yet is not listed.
+        """Lists what shadow mode found in a shop, or with `-` in every shop of the merchant, ordered by
+        name. A link that was not compared yet is not listed.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -21,11 +21,11 @@ DESCRIPTOR: descriptor.FileDescriptor
 
 @typing.final
 class Stock(message.Message):
-    """The stock of one product: how much there is, how much is promised, and what shops may show. All numbers are whole
-    sellable units and hold at one revision. Always true: `deliverable = physical − allocated`, `free = physical −
-    ordered = deliverable − unallocated`, `synced = free − reserve`, `sent = max(0, synced)`, `oversold = max(0, −free)`,
-    and the sums over `warehouses`. Allocating and shipping what an order holds never change `free`; a reserve never
-    changes `free`.
+    """The stock of one product: how much there is, how much is promised, and what shops may show. All
+    numbers are whole sellable units and hold at one revision. Always true: `deliverable = physical −
+    allocated`, `free = physical − ordered = deliverable − unallocated`, `synced = free − reserve`,
+    `sent = max(0, synced)`, `oversold = max(0, −free)`, and the sums over `warehouses`. Allocating
+    and shipping what an order holds never change `free`; a reserve never changes `free`.
     """
 
     DESCRIPTOR: descriptor.Descriptor
@@ -49,7 +49,9 @@ class Stock(message.Message):
     ESCROW_BELOW_FIELD_NUMBER: builtins.int
     IN_ESCROW_FIELD_NUMBER: builtins.int
     name: builtins.str
-    """Output only. Resource name, `merchants/{merchant}/products/{product}/stock`. Exists as long as its product."""
+    """Output only. Resource name, `merchants/{merchant}/products/{product}/stock`. Exists as long as
+    its product.
+    """
     product: builtins.str
     """Output only. The product, `merchants/{merchant}/products/{product}`."""
     physical: builtins.int
@@ -59,7 +61,9 @@ class Stock(message.Message):
     deliverable: builtins.int
     """Output only. 配送可在庫: physical − allocated. At least 0."""
     ordered: builtins.int
-    """Output only. 受注済: units promised and not yet shipped, each counted once, whether allocated or not. At least 0."""
+    """Output only. 受注済: units promised and not yet shipped, each counted once, whether allocated or
+    not. At least 0.
+    """
     unallocated: builtins.int
     """Output only. The part of `ordered` that no warehouse holds yet. At least 0."""
     free: builtins.int
@@ -67,7 +71,9 @@ class Stock(message.Message):
     oversold: builtins.int
     """Output only. 売り越し: units sold that do not exist, max(0, −free)."""
     reserve: builtins.int
-    """Output only. 予備在庫: units kept back from every shop, 0 to 1,000,000,000. Changed by SetReserve; default 0."""
+    """Output only. 予備在庫: units kept back from every shop, 0 to 1,000,000,000. Changed by SetReserve;
+    default 0.
+    """
     synced: builtins.int
     """Output only. 同期される在庫: free − reserve. May be negative."""
     sent: builtins.int
@@ -77,14 +83,18 @@ class Stock(message.Message):
     etag: builtins.str
     """Output only. Changes with every change of the stock. Counted values need it (AdjustStock)."""
     escrow_below: builtins.int
-    """Output only. The product is in escrow while `synced` is at most this; 0 = never. Changed by SetEscrow; default 0."""
+    """Output only. The product is in escrow while `synced` is at most this; 0 = never. Changed by
+    SetEscrow; default 0.
+    """
     in_escrow: builtins.bool
-    """Output only. Whether the product is in escrow now: each link shows a quota of its own instead of `sent`, and the
-    quotas of all links add up to at most `sent`.
+    """Output only. Whether the product is in escrow now: each link shows a quota of its own instead
+    of `sent`, and the quotas of all links add up to at most `sent`.
     """
     @builtins.property
     def warehouses(self) -> containers.RepeatedCompositeFieldContainer[WarehouseStock]:
-        """Output only. The same per warehouse, ordered by name; warehouses that never held the product are left out."""
+        """Output only. The same per warehouse, ordered by name; warehouses that never held the product
+        are left out.
+        """
 
     @builtins.property
     def update_time(self) -> timestamp_pb2.Timestamp:

@@ -141,7 +141,9 @@ class ListStocksRequest(message.Message):
         """Optional. True = only stocks with `oversold` above 0. False = all."""
         @builtins.property
         def products(self) -> containers.RepeatedScalarFieldContainer[builtins.str]:
-            """Optional. Only stocks of these products, `merchants/{merchant}/products/{product}`; at most 1,000."""
+            """Optional. Only stocks of these products, `merchants/{merchant}/products/{product}`; at most
+            1,000.
+            """
 
         def __init__(
             self,
@@ -164,7 +166,9 @@ class ListStocksRequest(message.Message):
     page_size: builtins.int
     """Optional. At most so many are returned. 0 = 100; more than 1,000 is treated as 1,000."""
     page_token: builtins.str
-    """Optional. `next_page_token` of the previous page; everything else must be as in the first request."""
+    """Optional. `next_page_token` of the previous page; everything else must be as in the first
+    request.
+    """
     @builtins.property
     def filter(self) -> ListStocksRequest.Filter:
         """Optional. Unset = all stocks."""
@@ -228,11 +232,13 @@ class SetReserveRequest(message.Message):
     reserve: builtins.int
     """Optional. Units to keep back, 0 to 1,000,000,000; default 0 = none."""
     etag: builtins.str
-    """Optional. Stock.etag as last read; refused with ETAG_MISMATCH when the stock has changed since. Empty = do not
-    compare.
+    """Optional. Stock.etag as last read; refused with ETAG_MISMATCH when the stock has changed since.
+    Empty = do not compare.
     """
     request_id: builtins.str
-    """Optional. A UUID that makes the call safe to repeat for 24 h: a repeat gets the first answer. See proto/README.md."""
+    """Optional. A UUID that makes the call safe to repeat for 24 h: a repeat gets the first answer.
+    See proto/README.md.
+    """
     def __init__(
         self,
         *,
@@ -289,10 +295,14 @@ class BatchSetReservesRequest(message.Message):
     parent: builtins.str
     """Required. `merchants/{merchant}`."""
     request_id: builtins.str
-    """Optional. A UUID that makes the call safe to repeat for 24 h: a repeat gets the first answer. See proto/README.md."""
+    """Optional. A UUID that makes the call safe to repeat for 24 h: a repeat gets the first answer.
+    See proto/README.md.
+    """
     @builtins.property
     def requests(self) -> containers.RepeatedCompositeFieldContainer[SetReserveRequest]:
-        """Required. 1 to 1,000 reserves, each of another product of `parent`. In each, `request_id` is empty."""
+        """Required. 1 to 1,000 reserves, each of another product of `parent`. In each, `request_id` is
+        empty.
+        """
 
     def __init__(
         self,
@@ -317,7 +327,9 @@ class BatchSetReservesResponse(message.Message):
     SCHEDULED_LINK_COUNT_FIELD_NUMBER: builtins.int
     REVISION_FIELD_NUMBER: builtins.int
     scheduled_link_count: builtins.int
-    """How many enabled links were scheduled in all; a bundle with several of the products counts once."""
+    """How many enabled links were scheduled in all; a bundle with several of the products counts
+    once.
+    """
     revision: builtins.int
     """The merchant's revision that this answer reflects."""
     @builtins.property
@@ -350,13 +362,17 @@ class SetEscrowRequest(message.Message):
     product: builtins.str
     """Required. `merchants/{merchant}/products/{product}`."""
     escrow_below: builtins.int
-    """Optional. In escrow while `synced` is at most this, 0 to 1,000,000,000; default 0 = never, 1,000,000,000 = always."""
+    """Optional. In escrow while `synced` is at most this, 0 to 1,000,000,000; default 0 = never,
+    1,000,000,000 = always.
+    """
     etag: builtins.str
-    """Optional. Stock.etag as last read; refused with ETAG_MISMATCH when the stock has changed since. Empty = do not
-    compare.
+    """Optional. Stock.etag as last read; refused with ETAG_MISMATCH when the stock has changed since.
+    Empty = do not compare.
     """
     request_id: builtins.str
-    """Optional. A UUID that makes the call safe to repeat for 24 h: a repeat gets the first answer. See proto/README.md."""
+    """Optional. A UUID that makes the call safe to repeat for 24 h: a repeat gets the first answer.
+    See proto/README.md.
+    """
     def __init__(
         self,
         *,
@@ -421,13 +437,15 @@ class RecordReceiptRequest(message.Message):
     quantity: builtins.int
     """Required. Units that arrived, 1 to 1,000,000,000."""
     cause_key: builtins.str
-    """Optional. The client's own key of this fact, unique in the merchant; 1 to 200 characters. Records the fact once:
-    see above. Empty = the server makes one.
+    """Optional. The client's own key of this fact, unique in the merchant; 1 to 200 characters.
+    Records the fact once: see above. Empty = the server makes one.
     """
     note: builtins.str
     """Optional. A remark for people, at most 1,000 characters."""
     request_id: builtins.str
-    """Optional. A UUID that makes the call safe to repeat for 24 h: a repeat gets the first answer. See proto/README.md."""
+    """Optional. A UUID that makes the call safe to repeat for 24 h: a repeat gets the first answer.
+    See proto/README.md.
+    """
     @builtins.property
     def occur_time(self) -> timestamp_pb2.Timestamp:
         """Optional. When it happened, not later than five minutes from now; default now."""
@@ -497,7 +515,9 @@ class BatchRecordReceiptsRequest(message.Message):
     parent: builtins.str
     """Required. `merchants/{merchant}`."""
     request_id: builtins.str
-    """Optional. A UUID that makes the call safe to repeat for 24 h: a repeat gets the first answer. See proto/README.md."""
+    """Optional. A UUID that makes the call safe to repeat for 24 h: a repeat gets the first answer.
+    See proto/README.md.
+    """
     @builtins.property
     def requests(self) -> containers.RepeatedCompositeFieldContainer[RecordReceiptRequest]:
         """Required. 1 to 1,000 receipts of `parent`, no cause key twice. In each, `request_id` is empty."""
@@ -558,8 +578,8 @@ class BatchRecordReceiptsResponse(message.Message):
 
     @builtins.property
     def stocks(self) -> containers.RepeatedCompositeFieldContainer[stock_pb2.Stock]:
-        """The stock of each product after the whole batch: each product once, in the order in which the requests name them
-        first.
+        """The stock of each product after the whole batch: each product once, in the order in which the
+        requests name them first.
         """
 
     def __init__(
@@ -597,19 +617,23 @@ class AdjustStockRequest(message.Message):
     delta: builtins.int
     """By a difference: −1,000,000,000 to 1,000,000,000, not 0."""
     counted: builtins.int
-    """To a counted value, 0 to 1,000,000,000. Needs `etag`: a count holds only for the stock that was counted."""
+    """To a counted value, 0 to 1,000,000,000. Needs `etag`: a count holds only for the stock that
+    was counted.
+    """
     etag: builtins.str
-    """Optional. Stock.etag as read when the count began; required with `counted`. Refused with ETAG_MISMATCH when the
-    stock has changed since: read it and count again.
+    """Optional. Stock.etag as read when the count began; required with `counted`. Refused with
+    ETAG_MISMATCH when the stock has changed since: read it and count again.
     """
     cause_key: builtins.str
-    """Optional. The client's own key of this fact, unique in the merchant; 1 to 200 characters. Records the fact once:
-    see above. Empty = the server makes one.
+    """Optional. The client's own key of this fact, unique in the merchant; 1 to 200 characters.
+    Records the fact once: see above. Empty = the server makes one.
     """
     note: builtins.str
     """Optional. A remark for people, at most 1,000 characters."""
     request_id: builtins.str
-    """Optional. A UUID that makes the call safe to repeat for 24 h: a repeat gets the first answer. See proto/README.md."""
+    """Optional. A UUID that makes the call safe to repeat for 24 h: a repeat gets the first answer.
+    See proto/README.md.
+    """
     @builtins.property
     def occur_time(self) -> timestamp_pb2.Timestamp:
         """Optional. When it happened, not later than five minutes from now; default now."""
@@ -692,13 +716,15 @@ class AllocateStockRequest(message.Message):
     quantity: builtins.int
     """Required. Units to hold, in addition to those already held; 1 to 1,000,000,000."""
     cause_key: builtins.str
-    """Optional. The client's own key of this fact, unique in the merchant; 1 to 200 characters. Records the fact once:
-    see above. Empty = the server makes one.
+    """Optional. The client's own key of this fact, unique in the merchant; 1 to 200 characters.
+    Records the fact once: see above. Empty = the server makes one.
     """
     note: builtins.str
     """Optional. A remark for people, at most 1,000 characters."""
     request_id: builtins.str
-    """Optional. A UUID that makes the call safe to repeat for 24 h: a repeat gets the first answer. See proto/README.md."""
+    """Optional. A UUID that makes the call safe to repeat for 24 h: a repeat gets the first answer.
+    See proto/README.md.
+    """
     @builtins.property
     def demand(self) -> movement_pb2.Demand:
         """Required. Whose units."""
@@ -780,15 +806,19 @@ class DeallocateStockRequest(message.Message):
     warehouse: builtins.str
     """Required. `merchants/{merchant}/warehouses/{warehouse}`."""
     quantity: builtins.int
-    """Required. Units to let go of, 1 to 1,000,000,000; at most what the demand holds in this warehouse."""
+    """Required. Units to let go of, 1 to 1,000,000,000; at most what the demand holds in this
+    warehouse.
+    """
     cause_key: builtins.str
-    """Optional. The client's own key of this fact, unique in the merchant; 1 to 200 characters. Records the fact once:
-    see above. Empty = the server makes one.
+    """Optional. The client's own key of this fact, unique in the merchant; 1 to 200 characters.
+    Records the fact once: see above. Empty = the server makes one.
     """
     note: builtins.str
     """Optional. A remark for people, at most 1,000 characters."""
     request_id: builtins.str
-    """Optional. A UUID that makes the call safe to repeat for 24 h: a repeat gets the first answer. See proto/README.md."""
+    """Optional. A UUID that makes the call safe to repeat for 24 h: a repeat gets the first answer.
+    See proto/README.md.
+    """
     @builtins.property
     def demand(self) -> movement_pb2.Demand:
         """Required. Whose units."""
@@ -872,13 +902,15 @@ class ShipStockRequest(message.Message):
     quantity: builtins.int
     """Required. Units that left, 1 to 1,000,000,000; at most what the demand holds in this warehouse."""
     cause_key: builtins.str
-    """Optional. The client's own key of this fact, unique in the merchant; 1 to 200 characters. Records the fact once:
-    see above. Empty = the server makes one.
+    """Optional. The client's own key of this fact, unique in the merchant; 1 to 200 characters.
+    Records the fact once: see above. Empty = the server makes one.
     """
     note: builtins.str
     """Optional. A remark for people, at most 1,000 characters."""
     request_id: builtins.str
-    """Optional. A UUID that makes the call safe to repeat for 24 h: a repeat gets the first answer. See proto/README.md."""
+    """Optional. A UUID that makes the call safe to repeat for 24 h: a repeat gets the first answer.
+    See proto/README.md.
+    """
     @builtins.property
     def demand(self) -> movement_pb2.Demand:
         """Required. Whose units."""
@@ -955,10 +987,12 @@ class StreamMovementsRequest(message.Message):
     DEALLOCATION_FIELD_NUMBER: builtins.int
     SHIPMENT_FIELD_NUMBER: builtins.int
     sequence: builtins.int
-    """Required. 1 for the first fact of the call, then one more each time. Anything else ends the call with SEQUENCE_GAP."""
+    """Required. 1 for the first fact of the call, then one more each time. Anything else ends the
+    call with SEQUENCE_GAP.
+    """
     parent: builtins.str
-    """Required. `merchants/{merchant}`. May be empty after the first request, and is always the same: another one ends
-    the call with INVALID_NAME.
+    """Required. `merchants/{merchant}`. May be empty after the first request, and is always the same:
+    another one ends the call with INVALID_NAME.
     """
     @builtins.property
     def receipt(self) -> RecordReceiptRequest:
@@ -1018,12 +1052,14 @@ class StreamMovementsResponse(message.Message):
     """The merchant's revision that this answer reflects; 0 with a problem."""
     @builtins.property
     def stock(self) -> stock_pb2.Stock:
-        """It is recorded: the stock of the product as of `revision`, which facts that were sent shortly after it may share."""
+        """It is recorded: the stock of the product as of `revision`, which facts that were sent shortly
+        after it may share.
+        """
 
     @builtins.property
     def problem(self) -> error_pb2.Problem:
-        """It is refused, and nothing of it is recorded. For INVALID_FIELD and INVALID_NAME, metadata has
-        `violation.{path}` for each field, with the rule and what is wrong.
+        """It is refused, and nothing of it is recorded. For INVALID_FIELD and INVALID_NAME, metadata
+        has `violation.{path}` for each field, with the rule and what is wrong.
         """
 
     def __init__(
@@ -1088,7 +1124,9 @@ class ListMovementsRequest(message.Message):
     page_size: builtins.int
     """Optional. At most so many are returned. 0 = 100; more than 1,000 is treated as 1,000."""
     page_token: builtins.str
-    """Optional. `next_page_token` of the previous page; everything else must be as in the first request."""
+    """Optional. `next_page_token` of the previous page; everything else must be as in the first
+    request.
+    """
     @builtins.property
     def filter(self) -> ListMovementsRequest.Filter:
         """Optional. Unset = all movements."""
@@ -1154,8 +1192,8 @@ class ExplainStockRequest(message.Message):
     at_revision: builtins.int
     """Optional. The merchant's revision to explain; 0 = the newest one."""
     promise_limit: builtins.int
-    """Optional. At most so many demands of each product are listed one by one, and the others are summed up. Default 100;
-    more than 1,000 is treated as 1,000.
+    """Optional. At most so many demands of each product are listed one by one, and the others are
+    summed up. Default 100; more than 1,000 is treated as 1,000.
     """
     def __init__(
         self,
@@ -1300,7 +1338,9 @@ class ListOversellsRequest(message.Message):
     page_size: builtins.int
     """Optional. At most so many are returned. 0 = 100; more than 1,000 is treated as 1,000."""
     page_token: builtins.str
-    """Optional. `next_page_token` of the previous page; everything else must be as in the first request."""
+    """Optional. `next_page_token` of the previous page; everything else must be as in the first
+    request.
+    """
     @builtins.property
     def filter(self) -> ListOversellsRequest.Filter:
         """Optional. Unset = all oversells."""
@@ -1364,7 +1404,9 @@ class WatchStocksRequest(message.Message):
         PRODUCTS_FIELD_NUMBER: builtins.int
         @builtins.property
         def products(self) -> containers.RepeatedScalarFieldContainer[builtins.str]:
-            """Optional. Only stocks of these products, `merchants/{merchant}/products/{product}`; at most 1,000. Empty = all."""
+            """Optional. Only stocks of these products, `merchants/{merchant}/products/{product}`; at most
+            1,000. Empty = all.
+            """
 
         def __init__(
             self,
@@ -1414,7 +1456,9 @@ class StockChanges(message.Message):
     DELETED_NAMES_FIELD_NUMBER: builtins.int
     CONTINUED_FIELD_NUMBER: builtins.int
     revision: builtins.int
-    """The revision at which these states hold: with them the client has everything up to it. May cover several commits."""
+    """The revision at which these states hold: with them the client has everything up to it. May
+    cover several commits.
+    """
     continued: builtins.bool
     """True when more of the same revision follows in the next delivery."""
     @builtins.property

@@ -26,12 +26,13 @@ if _version_not_supported:
 
 
 class StockServiceStub(object):
-    """Reads and moves stock. Every mutation is one atomic journal entry (or one per item of a batch), returns the stock
-    after it, and makes the shops concerned sync within about a second.
+    """Reads and moves stock. Every mutation is one atomic journal entry (or one per item of a batch),
+    returns the stock after it, and makes the shops concerned sync within about a second.
 
-    Mutations that take a `cause_key` record a fact once: a repeated key changes nothing and answers the first movement
-    with `already_recorded = true`, for ever, whichever `request_id` it comes with. The same key with another kind,
-    product, warehouse, quantity or demand is refused with CAUSE_KEY_REUSED.
+    Mutations that take a `cause_key` record a fact once: a repeated key changes nothing and answers
+    the first movement with `already_recorded = true`, for ever, whichever `request_id` it comes
+    with. The same key with another kind, product, warehouse, quantity or demand is refused with
+    CAUSE_KEY_REUSED.
     """
 
     def __init__(self, channel):
@@ -133,12 +134,13 @@ class StockServiceStub(object):
 
 
 class StockServiceServicer(object):
-    """Reads and moves stock. Every mutation is one atomic journal entry (or one per item of a batch), returns the stock
-    after it, and makes the shops concerned sync within about a second.
+    """Reads and moves stock. Every mutation is one atomic journal entry (or one per item of a batch),
+    returns the stock after it, and makes the shops concerned sync within about a second.
 
-    Mutations that take a `cause_key` record a fact once: a repeated key changes nothing and answers the first movement
-    with `already_recorded = true`, for ever, whichever `request_id` it comes with. The same key with another kind,
-    product, warehouse, quantity or demand is refused with CAUSE_KEY_REUSED.
+    Mutations that take a `cause_key` record a fact once: a repeated key changes nothing and answers
+    the first movement with `already_recorded = true`, for ever, whichever `request_id` it comes
+    with. The same key with another kind, product, warehouse, quantity or demand is refused with
+    CAUSE_KEY_REUSED.
     """
 
     def GetStock(self, request, context):
@@ -149,8 +151,8 @@ class StockServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def BatchGetStocks(self, request, context):
-        """Reads up to 1,000 stocks at one revision, in the order asked for. Refused with RESOURCE_NOT_FOUND as a whole when
-        one product does not exist.
+        """Reads up to 1,000 stocks at one revision, in the order asked for. Refused with
+        RESOURCE_NOT_FOUND as a whole when one product does not exist.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -164,92 +166,98 @@ class StockServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def SetReserve(self, request, context):
-        """Sets how many units of one product are kept back from every shop of the merchant. Changes `synced` and `sent`,
-        never `free`; every enabled link of the product is scheduled. Setting the same number again changes nothing.
-        Refused with ETAG_MISMATCH.
+        """Sets how many units of one product are kept back from every shop of the merchant. Changes
+        `synced` and `sent`, never `free`; every enabled link of the product is scheduled. Setting the
+        same number again changes nothing. Refused with ETAG_MISMATCH.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def BatchSetReserves(self, request, context):
-        """Sets up to 1,000 reserves, all or none. Refused with DUPLICATE_IN_BATCH when a product comes twice, and
-        with ETAG_MISMATCH when an item has an etag and its stock has changed since.
+        """Sets up to 1,000 reserves, all or none. Refused with DUPLICATE_IN_BATCH when a product comes
+        twice, and with ETAG_MISMATCH when an item has an etag and its stock has changed since.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def SetEscrow(self, request, context):
-        """Sets when a product is in escrow: while `synced` is at most `escrow_below`, shops are given disjoint quotas that
-        follow demand, so that two shops cannot sell the same unit. Links are lowered first and raised after that was
-        acknowledged. Never changes `free`; every enabled link of the product is scheduled. Setting the same limit again
-        changes nothing. Refused with ETAG_MISMATCH.
+        """Sets when a product is in escrow: while `synced` is at most `escrow_below`, shops are given
+        disjoint quotas that follow demand, so that two shops cannot sell the same unit. Links are
+        lowered first and raised after that was acknowledged. Never changes `free`; every enabled link
+        of the product is scheduled. Setting the same limit again changes nothing. Refused with
+        ETAG_MISMATCH.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def RecordReceipt(self, request, context):
-        """Records that units arrived. Raises physical and free. Refused with CAUSE_KEY_REUSED, PRODUCT_ARCHIVED and
-        STOCK_LIMIT_EXCEEDED.
+        """Records that units arrived. Raises physical and free. Refused with CAUSE_KEY_REUSED,
+        PRODUCT_ARCHIVED and STOCK_LIMIT_EXCEEDED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def BatchRecordReceipts(self, request, context):
-        """Records up to 1,000 receipts of one merchant, a delivery note for instance, all or none, in one transaction under
-        one revision. A product may come several times, also in the same warehouse. A receipt whose cause key was recorded
-        by an earlier call changes nothing, and the others are recorded. Refused with DUPLICATE_IN_BATCH when a cause key
-        comes twice in the batch, with CAUSE_KEY_REUSED, PRODUCT_ARCHIVED and STOCK_LIMIT_EXCEEDED as RecordReceipt is
-        (metadata `index` = which item), and with MESSAGE_TOO_LARGE when the answer would exceed 4 MiB.
+        """Records up to 1,000 receipts of one merchant, a delivery note for instance, all or none, in one
+        transaction under one revision. A product may come several times, also in the same warehouse. A
+        receipt whose cause key was recorded by an earlier call changes nothing, and the others are
+        recorded. Refused with DUPLICATE_IN_BATCH when a cause key comes twice in the batch, with
+        CAUSE_KEY_REUSED, PRODUCT_ARCHIVED and STOCK_LIMIT_EXCEEDED as RecordReceipt is (metadata
+        `index` = which item), and with MESSAGE_TOO_LARGE when the answer would exceed 4 MiB.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def AdjustStock(self, request, context):
-        """Corrects physical in one warehouse, by a difference or to a counted value. A counted value that equals the current
-        one records a movement of zero. Refused with INSUFFICIENT_STOCK when physical would fall below what the warehouse
-        has allocated (deallocate first), with ETAG_MISMATCH, and with STOCK_LIMIT_EXCEEDED.
+        """Corrects physical in one warehouse, by a difference or to a counted value. A counted value that
+        equals the current one records a movement of zero. Refused with INSUFFICIENT_STOCK when
+        physical would fall below what the warehouse has allocated (deallocate first), with
+        ETAG_MISMATCH, and with STOCK_LIMIT_EXCEEDED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def AllocateStock(self, request, context):
-        """Holds units of one warehouse for a demand. Never changes `free` while the demand is an order with that many units
-        open and not yet held; units beyond that count as ordered until they are deallocated. Refused with
-        INSUFFICIENT_STOCK when the warehouse has fewer deliverable units.
+        """Holds units of one warehouse for a demand. Never changes `free` while the demand is an order
+        with that many units open and not yet held; units beyond that count as ordered until they are
+        deallocated. Refused with INSUFFICIENT_STOCK when the warehouse has fewer deliverable units.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def DeallocateStock(self, request, context):
-        """Lets go of units held for a demand in one warehouse. Refused with DEMAND_EXCEEDED when the demand holds fewer
-        there.
+        """Lets go of units held for a demand in one warehouse. Refused with DEMAND_EXCEEDED when the
+        demand holds fewer there.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ShipStock(self, request, context):
-        """Records that held units left the warehouse: physical, allocated and ordered fall together, `free` stays. Refused
-        with DEMAND_EXCEEDED when the demand holds fewer units there (allocate first).
+        """Records that held units left the warehouse: physical, allocated and ordered fall together,
+        `free` stays. Refused with DEMAND_EXCEEDED when the demand holds fewer units there (allocate
+        first).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def StreamMovements(self, request_iterator, context):
-        """Records a feed of facts of one merchant, many in one transaction. Each is answered once, in the order of the
-        requests, and an answer means that it is durable. A fact that is refused is answered by its problem; it ends
-        nothing and undoes nothing of its neighbours. With 256 facts unanswered the server does not read on until the
-        client has read answers. When the client ends its requests, the rest is recorded and answered. A call that breaks
-        off says nothing of what was not answered: send that again on a new call, under the same cause keys. Ended with
-        SEQUENCE_GAP, with SERVER_DRAINING and with STORAGE_UNAVAILABLE, each after the answers to what was recorded.
+        """Records a feed of facts of one merchant, many in one transaction. Each is answered once, in the
+        order of the requests, and an answer means that it is durable. A fact that is refused is
+        answered by its problem; it ends nothing and undoes nothing of its neighbours. With 256 facts
+        unanswered the server does not read on until the client has read answers. When the client ends
+        its requests, the rest is recorded and answered. A call that breaks off says nothing of what
+        was not answered: send that again on a new call, under the same cause keys. Ended with
+        SEQUENCE_GAP, with SERVER_DRAINING and with STORAGE_UNAVAILABLE, each after the answers to what
+        was recorded.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -263,9 +271,10 @@ class StockServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def ExplainStock(self, request, context):
-        """Explains the numbers of a product, or of the products behind a link, and what was sent to shops because of them: now
-        or at an earlier revision. What is listed adds up, and each push to what was sent. Refused with REVISION_IN_FUTURE,
-        and with REVISION_COMPACTED for a revision of more than 30 days ago (ListMovements still has the journal).
+        """Explains the numbers of a product, or of the products behind a link, and what was sent to shops
+        because of them: now or at an earlier revision. What is listed adds up, and each push to what
+        was sent. Refused with REVISION_IN_FUTURE, and with REVISION_COMPACTED for a revision of more
+        than 30 days ago (ListMovements still has the journal).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -286,9 +295,9 @@ class StockServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def WatchStocks(self, request, context):
-        """Streams stocks: all that match, then every change in commit order, until the client ends the call. States are
-        coalesced: a reader that lags gets the newest state of each stock, not every one between. See watch.proto for the
-        rules and WatchStart for how a call may be refused.
+        """Streams stocks: all that match, then every change in commit order, until the client ends the
+        call. States are coalesced: a reader that lags gets the newest state of each stock, not every
+        one between. See watch.proto for the rules and WatchStart for how a call may be refused.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -396,12 +405,13 @@ def add_StockServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class StockService(object):
-    """Reads and moves stock. Every mutation is one atomic journal entry (or one per item of a batch), returns the stock
-    after it, and makes the shops concerned sync within about a second.
+    """Reads and moves stock. Every mutation is one atomic journal entry (or one per item of a batch),
+    returns the stock after it, and makes the shops concerned sync within about a second.
 
-    Mutations that take a `cause_key` record a fact once: a repeated key changes nothing and answers the first movement
-    with `already_recorded = true`, for ever, whichever `request_id` it comes with. The same key with another kind,
-    product, warehouse, quantity or demand is refused with CAUSE_KEY_REUSED.
+    Mutations that take a `cause_key` record a fact once: a repeated key changes nothing and answers
+    the first movement with `already_recorded = true`, for ever, whichever `request_id` it comes
+    with. The same key with another kind, product, warehouse, quantity or demand is refused with
+    CAUSE_KEY_REUSED.
     """
 
     @staticmethod

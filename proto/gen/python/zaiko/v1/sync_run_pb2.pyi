@@ -21,9 +21,9 @@ DESCRIPTOR: descriptor.FileDescriptor
 
 @typing.final
 class SyncRun(message.Message):
-    """One run of the sync of one shop: fetch orders, count them, compute what changed, push it with the fence, record the
-    outcome. At most one run per shop goes on at a time. A run that began at or after a revision (`start_revision`) takes
-    account of everything up to it.
+    """One run of the sync of one shop: fetch orders, count them, compute what changed, push it with the
+    fence, record the outcome. At most one run per shop goes on at a time. A run that began at or
+    after a revision (`start_revision`) takes account of everything up to it.
     """
 
     DESCRIPTOR: descriptor.Descriptor
@@ -45,9 +45,13 @@ class SyncRun(message.Message):
         STATE_FAILED: SyncRun._State.ValueType  # 4
         """It stopped before its end. See `problem`."""
         STATE_ABANDONED: SyncRun._State.ValueType  # 5
-        """The server that ran it died or lost its lease; another run has taken over or will. Nothing is lost."""
+        """The server that ran it died or lost its lease; another run has taken over or will. Nothing is
+        lost.
+        """
         STATE_CANCELLED: SyncRun._State.ValueType  # 6
-        """CancelSyncRun ended it before it was done. What it had settled stays; the rest waits for the next run."""
+        """CancelSyncRun ended it before it was done. What it had settled stays; the rest waits for the
+        next run.
+        """
 
     class State(_State, metaclass=_StateEnumTypeWrapper):
         """How it went."""
@@ -63,9 +67,13 @@ class SyncRun(message.Message):
     STATE_FAILED: SyncRun.State.ValueType  # 4
     """It stopped before its end. See `problem`."""
     STATE_ABANDONED: SyncRun.State.ValueType  # 5
-    """The server that ran it died or lost its lease; another run has taken over or will. Nothing is lost."""
+    """The server that ran it died or lost its lease; another run has taken over or will. Nothing is
+    lost.
+    """
     STATE_CANCELLED: SyncRun.State.ValueType  # 6
-    """CancelSyncRun ended it before it was done. What it had settled stays; the rest waits for the next run."""
+    """CancelSyncRun ended it before it was done. What it had settled stays; the rest waits for the
+    next run.
+    """
 
     class _Trigger:
         ValueType = typing.NewType("ValueType", builtins.int)
@@ -89,9 +97,10 @@ class SyncRun(message.Message):
         """It takes over from a run that was abandoned."""
 
     class Trigger(_Trigger, metaclass=_TriggerEnumTypeWrapper):
-        """What made it begin: the strongest since the run before it began, in the order REQUEST, RECOVERY, RETRY, WEBHOOK,
-        CHANGE, INTERVAL. Changes and notifications do not hasten a shop that waits after a failure or whose run was
-        abandoned, so such a run is RETRY or RECOVERY whatever came meanwhile; a request begins it at once.
+        """What made it begin: the strongest since the run before it began, in the order REQUEST,
+        RECOVERY, RETRY, WEBHOOK, CHANGE, INTERVAL. Changes and notifications do not hasten a shop that
+        waits after a failure or whose run was abandoned, so such a run is RETRY or RECOVERY whatever
+        came meanwhile; a request begins it at once.
         """
 
     TRIGGER_UNSPECIFIED: SyncRun.Trigger.ValueType  # 0
@@ -126,7 +135,9 @@ class SyncRun(message.Message):
     PROBLEM_FIELD_NUMBER: builtins.int
     REVISION_FIELD_NUMBER: builtins.int
     name: builtins.str
-    """Output only. Resource name, `merchants/{merchant}/shops/{shop}/runs/{run}`. Names of one shop sort by time."""
+    """Output only. Resource name, `merchants/{merchant}/shops/{shop}/runs/{run}`. Names of one shop
+    sort by time.
+    """
     shop: builtins.str
     """Output only. `merchants/{merchant}/shops/{shop}`."""
     state: SyncRun.State.ValueType

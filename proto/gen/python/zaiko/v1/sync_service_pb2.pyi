@@ -40,11 +40,15 @@ class SyncNowRequest(message.Message):
     shop: builtins.str
     """A whole shop, `merchants/{merchant}/shops/{shop}`."""
     link: builtins.str
-    """One link, `merchants/{merchant}/shops/{shop}/links/{listing}`. Its shop's orders are read as well."""
+    """One link, `merchants/{merchant}/shops/{shop}/links/{listing}`. Its shop's orders are read as
+    well.
+    """
     product: builtins.str
     """All enabled links of a product, `merchants/{merchant}/products/{product}`."""
     request_id: builtins.str
-    """Optional. A UUID that makes the call safe to repeat for 24 h: a repeat gets the first answer. See proto/README.md."""
+    """Optional. A UUID that makes the call safe to repeat for 24 h: a repeat gets the first answer.
+    See proto/README.md.
+    """
     def __init__(
         self,
         *,
@@ -105,8 +109,8 @@ class SyncNowResponse(message.Message):
     """The merchant's revision that this answer reflects."""
     @builtins.property
     def shops(self) -> containers.RepeatedCompositeFieldContainer[SyncNowResponse.ScheduledShop]:
-        """The shops that will run, ordered by name. One, or several for a product; none when no link of the product is
-        enabled.
+        """The shops that will run, ordered by name. One, or several for a product; none when no link of
+        the product is enabled.
         """
 
     def __init__(
@@ -204,7 +208,9 @@ class ListSyncRunsRequest(message.Message):
     page_size: builtins.int
     """Optional. At most so many are returned. 0 = 100; more than 1,000 is treated as 1,000."""
     page_token: builtins.str
-    """Optional. `next_page_token` of the previous page; everything else must be as in the first request."""
+    """Optional. `next_page_token` of the previous page; everything else must be as in the first
+    request.
+    """
     @builtins.property
     def filter(self) -> ListSyncRunsRequest.Filter:
         """Optional. Unset = all runs."""
@@ -264,7 +270,9 @@ class CancelSyncRunRequest(message.Message):
     name: builtins.str
     """Required. `merchants/{merchant}/shops/{shop}/runs/{run}`."""
     request_id: builtins.str
-    """Optional. A UUID that makes the call safe to repeat for 24 h: a repeat gets the first answer. See proto/README.md."""
+    """Optional. A UUID that makes the call safe to repeat for 24 h: a repeat gets the first answer.
+    See proto/README.md.
+    """
     def __init__(
         self,
         *,
@@ -289,7 +297,9 @@ class CancelSyncRunResponse(message.Message):
     """The merchant's revision that this answer reflects."""
     @builtins.property
     def sync_run(self) -> sync_run_pb2.SyncRun:
-        """The run; still RUNNING until it has come to the end of its step. Follow WatchSync (or GetSyncRun) to see it end."""
+        """The run; still RUNNING until it has come to the end of its step. Follow WatchSync (or
+        GetSyncRun) to see it end.
+        """
 
     def __init__(
         self,
@@ -382,7 +392,9 @@ class ListLinkStatusesRequest(message.Message):
         PRODUCT_FIELD_NUMBER: builtins.int
         STATES_FIELD_NUMBER: builtins.int
         product: builtins.str
-        """Optional. Only links to this product, alone or in a bundle; `merchants/{merchant}/products/{product}`."""
+        """Optional. Only links to this product, alone or in a bundle;
+        `merchants/{merchant}/products/{product}`.
+        """
         @builtins.property
         def states(self) -> containers.RepeatedScalarFieldContainer[link_pb2.LinkStatus.State.ValueType]:
             """Optional. Only statuses in one of these states. Empty = all."""
@@ -408,7 +420,9 @@ class ListLinkStatusesRequest(message.Message):
     page_size: builtins.int
     """Optional. At most so many are returned. 0 = 100; more than 1,000 is treated as 1,000."""
     page_token: builtins.str
-    """Optional. `next_page_token` of the previous page; everything else must be as in the first request."""
+    """Optional. `next_page_token` of the previous page; everything else must be as in the first
+    request.
+    """
     @builtins.property
     def filter(self) -> ListLinkStatusesRequest.Filter:
         """Optional. Unset = all links."""
@@ -529,11 +543,15 @@ class GetAuditSummaryResponse(message.Message):
     """The merchant's revision that this answer reflects."""
     @builtins.property
     def oldest_verify_time(self) -> timestamp_pb2.Timestamp:
-        """When the link was read that was read longest ago; unset when one was never read, or none is enabled."""
+        """When the link was read that was read longest ago; unset when one was never read, or none is
+        enabled.
+        """
 
     @builtins.property
     def cause_counts(self) -> containers.RepeatedCompositeFieldContainer[GetAuditSummaryResponse.CauseCount]:
-        """Differences decided within the window, by cause; ordered by cause, causes without any are left out."""
+        """Differences decided within the window, by cause; ordered by cause, causes without any are left
+        out.
+        """
 
     def __init__(
         self,
@@ -559,7 +577,9 @@ class ListDriftsRequest(message.Message):
 
     @typing.final
     class Filter(message.Message):
-        """Which differences; fields combine with AND, repeated values with OR, unset fields do not filter."""
+        """Which differences; fields combine with AND, repeated values with OR, unset fields do not
+        filter.
+        """
 
         DESCRIPTOR: descriptor.Descriptor
 
@@ -592,7 +612,9 @@ class ListDriftsRequest(message.Message):
     page_size: builtins.int
     """Optional. At most so many are returned. 0 = 100; more than 1,000 is treated as 1,000."""
     page_token: builtins.str
-    """Optional. `next_page_token` of the previous page; everything else must be as in the first request."""
+    """Optional. `next_page_token` of the previous page; everything else must be as in the first
+    request.
+    """
     @builtins.property
     def filter(self) -> ListDriftsRequest.Filter:
         """Optional. Unset = all differences."""
@@ -712,8 +734,8 @@ class WatchSyncRequest(message.Message):
 
     @typing.final
     class Filter(message.Message):
-        """Which items; fields combine with AND, repeated values with OR. An item cannot come to match or cease to match while
-        it exists.
+        """Which items; fields combine with AND, repeated values with OR. An item cannot come to match or
+        cease to match while it exists.
         """
 
         DESCRIPTOR: descriptor.Descriptor
@@ -722,7 +744,9 @@ class WatchSyncRequest(message.Message):
         SUBJECTS_FIELD_NUMBER: builtins.int
         @builtins.property
         def shops(self) -> containers.RepeatedScalarFieldContainer[builtins.str]:
-            """Optional. Only items of one of these shops, `merchants/{merchant}/shops/{shop}`; at most 100. Empty = all."""
+            """Optional. Only items of one of these shops, `merchants/{merchant}/shops/{shop}`; at most 100.
+            Empty = all.
+            """
 
         @builtins.property
         def subjects(self) -> containers.RepeatedScalarFieldContainer[WatchSyncRequest.Subject.ValueType]:
@@ -777,7 +801,9 @@ class SyncChanges(message.Message):
     DELETED_NAMES_FIELD_NUMBER: builtins.int
     CONTINUED_FIELD_NUMBER: builtins.int
     revision: builtins.int
-    """The revision at which these states hold: with them the client has everything up to it. May cover several commits."""
+    """The revision at which these states hold: with them the client has everything up to it. May
+    cover several commits.
+    """
     continued: builtins.bool
     """True when more of the same revision follows in the next delivery."""
     @builtins.property
@@ -786,7 +812,9 @@ class SyncChanges(message.Message):
 
     @builtins.property
     def deleted_names(self) -> containers.RepeatedScalarFieldContainer[builtins.str]:
-        """Names of links, shops and runs that ceased to exist. Runs that are only old enough to be dropped are not told of."""
+        """Names of links, shops and runs that ceased to exist. Runs that are only old enough to be
+        dropped are not told of.
+        """
 
     def __init__(
         self,
@@ -850,8 +878,9 @@ class WatchSyncSessionRequest(message.Message):
 
         DELIVERY_FIELD_NUMBER: builtins.int
         delivery: builtins.int
-        """Required. The `delivery` up to which the client is done with everything; at least 1. One that was acknowledged
-        before changes nothing; one that was not sent yet is refused with INVALID_FIELD.
+        """Required. The `delivery` up to which the client is done with everything; at least 1. One that
+        was acknowledged before changes nothing; one that was not sent yet is refused with
+        INVALID_FIELD.
         """
         def __init__(
             self,
@@ -900,8 +929,9 @@ class WatchSyncSessionRequest(message.Message):
     ACK_FIELD_NUMBER: builtins.int
     PROGRESS_FIELD_NUMBER: builtins.int
     watch_id: builtins.int
-    """Required. Which watch: chosen by the client in `create`, at least 1, and larger than every one that the session has
-    created before (INVALID_FIELD when it is not). In the others a watch that goes on, or RESOURCE_NOT_FOUND.
+    """Required. Which watch: chosen by the client in `create`, at least 1, and larger than every one
+    that the session has created before (INVALID_FIELD when it is not). In the others a watch that
+    goes on, or RESOURCE_NOT_FOUND.
     """
     @builtins.property
     def create(self) -> WatchSyncRequest:
@@ -966,8 +996,8 @@ class WatchSyncSessionResponse(message.Message):
         PROBLEM_FIELD_NUMBER: builtins.int
         @builtins.property
         def problem(self) -> error_pb2.Problem:
-            """Why; unset when the client asked for it. With RESUME_TOKEN_INVALID, REVISION_COMPACTED and HISTORY_REPLACED begin
-            a watch with a snapshot.
+            """Why; unset when the client asked for it. With RESUME_TOKEN_INVALID, REVISION_COMPACTED and
+            HISTORY_REPLACED begin a watch with a snapshot.
             """
 
         def __init__(

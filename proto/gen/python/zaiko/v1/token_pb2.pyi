@@ -22,8 +22,8 @@ DESCRIPTOR: descriptor.FileDescriptor
 
 @typing.final
 class Token(message.Message):
-    """Lets a program or a person call this server. Its secret is told once, by CreateToken, and kept as a hash only. Send it
-    as `authorization: Bearer <secret>`.
+    """Lets a program or a person call this server. Its secret is told once, by CreateToken, and kept as
+    a hash only. Send it as `authorization: Bearer <secret>`.
     """
 
     DESCRIPTOR: descriptor.Descriptor
@@ -43,7 +43,9 @@ class Token(message.Message):
         ROLE_INTEGRATOR: Token._Role.ValueType  # 3
         """What systems do: products, warehouses, movements of stock, shops and their credentials."""
         ROLE_ADMIN: Token._Role.ValueType  # 4
-        """Merchants' settings and tokens; with all merchants also CreateMerchant, reflection and channelz."""
+        """Merchants' settings and tokens; with all merchants also CreateMerchant, reflection and
+        channelz.
+        """
 
     class Role(_Role, metaclass=_RoleEnumTypeWrapper):
         """What may be done in the token's merchants. Each role holds all of the one before it."""
@@ -57,7 +59,9 @@ class Token(message.Message):
     ROLE_INTEGRATOR: Token.Role.ValueType  # 3
     """What systems do: products, warehouses, movements of stock, shops and their credentials."""
     ROLE_ADMIN: Token.Role.ValueType  # 4
-    """Merchants' settings and tokens; with all merchants also CreateMerchant, reflection and channelz."""
+    """Merchants' settings and tokens; with all merchants also CreateMerchant, reflection and
+    channelz.
+    """
 
     NAME_FIELD_NUMBER: builtins.int
     DISPLAY_NAME_FIELD_NUMBER: builtins.int
@@ -79,16 +83,19 @@ class Token(message.Message):
     all_merchants: builtins.bool
     """Optional. Good for every merchant, also for those to come. Default false."""
     certificate: builtins.str
-    """Optional. An identity of a client certificate, 1 to 500 characters: a subject alternative name (DNS name, URI or IP
-    address), or the common name of a certificate without one. Calls over mutual TLS with such a certificate have this
-    token's rights without sending a secret; there is no secret then. Only a token with all merchants can set it.
+    """Optional. An identity of a client certificate, 1 to 500 characters: a subject alternative name
+    (DNS name, URI or IP address), or the common name of a certificate without one. Calls over
+    mutual TLS with such a certificate have this token's rights without sending a secret; there is
+    no secret then. Only a token with all merchants can set it.
     """
     creator: builtins.str
-    """Output only. The token that created it, `tokens/{token}`; empty when it was created without one."""
+    """Output only. The token that created it, `tokens/{token}`; empty when it was created without
+    one.
+    """
     @builtins.property
     def merchants(self) -> containers.RepeatedScalarFieldContainer[builtins.str]:
-        """Optional. The merchants that it is good for, `merchants/{merchant}`, at most 1,000. They need not exist yet. Either
-        these or `all_merchants` must be given.
+        """Optional. The merchants that it is good for, `merchants/{merchant}`, at most 1,000. They need
+        not exist yet. Either these or `all_merchants` must be given.
         """
 
     @builtins.property

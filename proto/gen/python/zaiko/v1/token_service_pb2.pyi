@@ -50,8 +50,8 @@ class CreateTokenResponse(message.Message):
     TOKEN_FIELD_NUMBER: builtins.int
     SECRET_FIELD_NUMBER: builtins.int
     secret: builtins.str
-    """What to send as `authorization: Bearer <secret>`; `zk_…`, 47 to 110 characters. Empty when `token.certificate` is set. It
-    is not told again.
+    """What to send as `authorization: Bearer <secret>`; `zk_…`, 47 to 110 characters. Empty when
+    `token.certificate` is set. It is not told again.
     """
     @builtins.property
     def token(self) -> token_pb2.Token:
@@ -122,7 +122,9 @@ class ListTokensRequest(message.Message):
     page_size: builtins.int
     """Optional. At most so many are returned. 0 = 100; more than 1,000 is treated as 1,000."""
     page_token: builtins.str
-    """Optional. `next_page_token` of the previous page; everything else must be as in the first request."""
+    """Optional. `next_page_token` of the previous page; everything else must be as in the first
+    request.
+    """
     def __init__(
         self,
         *,

@@ -26,7 +26,8 @@ if _version_not_supported:
 
 
 class TokenServiceStub(object):
-    """Makes, shows and ends tokens. Needs role ADMIN; shows only tokens whose merchants are all the caller's own.
+    """Makes, shows and ends tokens. Needs role ADMIN; shows only tokens whose merchants are all the
+    caller's own.
     """
 
     def __init__(self, channel):
@@ -58,13 +59,14 @@ class TokenServiceStub(object):
 
 
 class TokenServiceServicer(object):
-    """Makes, shows and ends tokens. Needs role ADMIN; shows only tokens whose merchants are all the caller's own.
+    """Makes, shows and ends tokens. Needs role ADMIN; shows only tokens whose merchants are all the
+    caller's own.
     """
 
     def CreateToken(self, request, context):
-        """Creates a token. The reply is the only time that its secret is told, so a lost reply means: revoke it and create
-        another; that is why there is no `request_id`. Refused with PERMISSION_MISSING when it would allow more than the
-        caller's own.
+        """Creates a token. The reply is the only time that its secret is told, so a lost reply means:
+        revoke it and create another; that is why there is no `request_id`. Refused with
+        PERMISSION_MISSING when it would allow more than the caller's own.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -85,9 +87,10 @@ class TokenServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def RevokeToken(self, request, context):
-        """Ends a token for good: calls with it are refused at once on this server and within 30 s on every other, and watches
-        that it opened end within 30 s. Repeating it changes nothing, so there is no `request_id`. Refused with
-        PERMISSION_MISSING when the token allows more than the caller's own.
+        """Ends a token for good: calls with it are refused at once on this server and within 30 s on
+        every other, and watches that it opened end within 30 s. Repeating it changes nothing, so there
+        is no `request_id`. Refused with PERMISSION_MISSING when the token allows more than the
+        caller's own.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -125,7 +128,8 @@ def add_TokenServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class TokenService(object):
-    """Makes, shows and ends tokens. Needs role ADMIN; shows only tokens whose merchants are all the caller's own.
+    """Makes, shows and ends tokens. Needs role ADMIN; shows only tokens whose merchants are all the
+    caller's own.
     """
 
     @staticmethod

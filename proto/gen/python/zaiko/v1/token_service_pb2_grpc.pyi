@@ -27,49 +27,57 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class TokenServiceStub:
-    """Makes, shows and ends tokens. Needs role ADMIN; shows only tokens whose merchants are all the caller's own."""
+    """Makes, shows and ends tokens. Needs role ADMIN; shows only tokens whose merchants are all the
+    caller's own.
+    """
 
     @typing.overload
     def __new__(cls, channel: grpc.Channel) -> _Self: ...
     @typing.overload
     def __new__(cls, channel: aio.Channel) -> TokenServiceAsyncStub: ...
     CreateToken: grpc.UnaryUnaryMultiCallable[token_service_pb2.CreateTokenRequest, token_service_pb2.CreateTokenResponse]
-    """Creates a token. The reply is the only time that its secret is told, so a lost reply means: revoke it and create
-    another; that is why there is no `request_id`. Refused with PERMISSION_MISSING when it would allow more than the
-    caller's own.
+    """Creates a token. The reply is the only time that its secret is told, so a lost reply means:
+    revoke it and create another; that is why there is no `request_id`. Refused with
+    PERMISSION_MISSING when it would allow more than the caller's own.
     """
     GetToken: grpc.UnaryUnaryMultiCallable[token_service_pb2.GetTokenRequest, token_service_pb2.GetTokenResponse]
     """Reads one token."""
     ListTokens: grpc.UnaryUnaryMultiCallable[token_service_pb2.ListTokensRequest, token_service_pb2.ListTokensResponse]
     """Lists tokens, also revoked and expired ones, ordered by name."""
     RevokeToken: grpc.UnaryUnaryMultiCallable[token_service_pb2.RevokeTokenRequest, token_service_pb2.RevokeTokenResponse]
-    """Ends a token for good: calls with it are refused at once on this server and within 30 s on every other, and watches
-    that it opened end within 30 s. Repeating it changes nothing, so there is no `request_id`. Refused with
-    PERMISSION_MISSING when the token allows more than the caller's own.
+    """Ends a token for good: calls with it are refused at once on this server and within 30 s on
+    every other, and watches that it opened end within 30 s. Repeating it changes nothing, so there
+    is no `request_id`. Refused with PERMISSION_MISSING when the token allows more than the
+    caller's own.
     """
 
 @typing.type_check_only
 class TokenServiceAsyncStub(TokenServiceStub):
-    """Makes, shows and ends tokens. Needs role ADMIN; shows only tokens whose merchants are all the caller's own."""
+    """Makes, shows and ends tokens. Needs role ADMIN; shows only tokens whose merchants are all the
+    caller's own.
+    """
 
     def __init__(self, channel: aio.Channel) -> None: ...
     CreateToken: aio.UnaryUnaryMultiCallable[token_service_pb2.CreateTokenRequest, token_service_pb2.CreateTokenResponse]  # type: ignore[assignment]
-    """Creates a token. The reply is the only time that its secret is told, so a lost reply means: revoke it and create
-    another; that is why there is no `request_id`. Refused with PERMISSION_MISSING when it would allow more than the
-    caller's own.
+    """Creates a token. The reply is the only time that its secret is told, so a lost reply means:
+    revoke it and create another; that is why there is no `request_id`. Refused with
+    PERMISSION_MISSING when it would allow more than the caller's own.
     """
     GetToken: aio.UnaryUnaryMultiCallable[token_service_pb2.GetTokenRequest, token_service_pb2.GetTokenResponse]  # type: ignore[assignment]
     """Reads one token."""
     ListTokens: aio.UnaryUnaryMultiCallable[token_service_pb2.ListTokensRequest, token_service_pb2.ListTokensResponse]  # type: ignore[assignment]
     """Lists tokens, also revoked and expired ones, ordered by name."""
     RevokeToken: aio.UnaryUnaryMultiCallable[token_service_pb2.RevokeTokenRequest, token_service_pb2.RevokeTokenResponse]  # type: ignore[assignment]
-    """Ends a token for good: calls with it are refused at once on this server and within 30 s on every other, and watches
-    that it opened end within 30 s. Repeating it changes nothing, so there is no `request_id`. Refused with
-    PERMISSION_MISSING when the token allows more than the caller's own.
+    """Ends a token for good: calls with it are refused at once on this server and within 30 s on
+    every other, and watches that it opened end within 30 s. Repeating it changes nothing, so there
+    is no `request_id`. Refused with PERMISSION_MISSING when the token allows more than the
+    caller's own.
     """
 
 class TokenServiceServicer(metaclass=abc_1.ABCMeta):
-    """Makes, shows and ends tokens. Needs role ADMIN; shows only tokens whose merchants are all the caller's own."""
+    """Makes, shows and ends tokens. Needs role ADMIN; shows only tokens whose merchants are all the
+    caller's own.
+    """
 
     @abc_1.abstractmethod
     def CreateToken(
@@ -77,9 +85,9 @@ class TokenServiceServicer(metaclass=abc_1.ABCMeta):
         request: token_service_pb2.CreateTokenRequest,
         context: _ServicerContext,
     ) -> typing.Union[token_service_pb2.CreateTokenResponse, abc.Awaitable[token_service_pb2.CreateTokenResponse]]:
-        """Creates a token. The reply is the only time that its secret is told, so a lost reply means: revoke it and create
-        another; that is why there is no `request_id`. Refused with PERMISSION_MISSING when it would allow more than the
-        caller's own.
+        """Creates a token. The reply is the only time that its secret is told, so a lost reply means:
+        revoke it and create another; that is why there is no `request_id`. Refused with
+        PERMISSION_MISSING when it would allow more than the caller's own.
         """
 
     @abc_1.abstractmethod
@@ -104,9 +112,10 @@ class TokenServiceServicer(metaclass=abc_1.ABCMeta):
         request: token_service_pb2.RevokeTokenRequest,
         context: _ServicerContext,
     ) -> typing.Union[token_service_pb2.RevokeTokenResponse, abc.Awaitable[token_service_pb2.RevokeTokenResponse]]:
-        """Ends a token for good: calls with it are refused at once on this server and within 30 s on every other, and watches
-        that it opened end within 30 s. Repeating it changes nothing, so there is no `request_id`. Refused with
-        PERMISSION_MISSING when the token allows more than the caller's own.
+        """Ends a token for good: calls with it are refused at once on this server and within 30 s on
+        every other, and watches that it opened end within 30 s. Repeating it changes nothing, so there
+        is no `request_id`. Refused with PERMISSION_MISSING when the token allows more than the
+        caller's own.
         """
 
 def add_TokenServiceServicer_to_server(servicer: TokenServiceServicer, server: typing.Union[grpc.Server, aio.Server]) -> None: ...

@@ -36,8 +36,8 @@ class Warehouse(message.Message):
     revision: builtins.int
     """Output only. The merchant's revision at which it last changed."""
     etag: builtins.str
-    """Optional. Changes with every change of the resource. Set on an update, it must be the current one; otherwise it is
-    ignored.
+    """Optional. Changes with every change of the resource. Set on an update, it must be the current
+    one; otherwise it is ignored.
     """
     @builtins.property
     def create_time(self) -> timestamp_pb2.Timestamp:

@@ -32,9 +32,13 @@ class CreateWarehouseRequest(message.Message):
     parent: builtins.str
     """Required. `merchants/{merchant}`."""
     warehouse_id: builtins.str
-    """Required. The last part of the new name; `[a-z][a-z0-9-]{0,61}[a-z0-9]`. Never reused and never changed."""
+    """Required. The last part of the new name; `[a-z][a-z0-9-]{0,61}[a-z0-9]`. Never reused and never
+    changed.
+    """
     request_id: builtins.str
-    """Optional. A UUID that makes the call safe to repeat for 24 h: a repeat gets the first answer. See proto/README.md."""
+    """Optional. A UUID that makes the call safe to repeat for 24 h: a repeat gets the first answer.
+    See proto/README.md.
+    """
     @builtins.property
     def warehouse(self) -> warehouse_pb2.Warehouse:
         """Required. The warehouse to create; output-only fields are ignored."""
@@ -139,7 +143,9 @@ class ListWarehousesRequest(message.Message):
     page_size: builtins.int
     """Optional. At most so many are returned. 0 = 100; more than 1,000 is treated as 1,000."""
     page_token: builtins.str
-    """Optional. `next_page_token` of the previous page; everything else must be as in the first request."""
+    """Optional. `next_page_token` of the previous page; everything else must be as in the first
+    request.
+    """
     def __init__(
         self,
         *,

@@ -22,17 +22,19 @@ DESCRIPTOR: descriptor.FileDescriptor
 class WatchStart(message.Message):
     """Where a watch begins, and how often it says that it is alive.
 
-    Every watch keeps these promises. Snapshot: all states that match as of one revision R, then a mark with
-    `snapshot_complete`; afterwards only revisions above R, with nothing missed or doubled at the seam. Ordered:
-    revisions never go back. Atomic: what one revision changed comes together, perhaps with what its neighbours changed;
-    when that is too large for one message, all pieces but the last are `continued`. Resumable: a token resumes on any
-    replica, also after a restart; given in the middle of a revision it repeats that revision from its start.
-    Bookmarkable: a mark at R promises that everything up to R that matches was delivered.
+    Every watch keeps these promises. Snapshot: all states that match as of one revision R, then a
+    mark with `snapshot_complete`; afterwards only revisions above R, with nothing missed or doubled
+    at the seam. Ordered: revisions never go back. Atomic: what one revision changed comes together,
+    perhaps with what its neighbours changed; when that is too large for one message, all pieces but
+    the last are `continued`. Resumable: a token resumes on any replica, also after a restart; given
+    in the middle of a revision it repeats that revision from its start. Bookmarkable: a mark at R
+    promises that everything up to R that matches was delivered.
 
-    A watch is refused with RESUME_TOKEN_INVALID (the token is broken, or belongs to another filter or merchant),
-    REVISION_COMPACTED (too long ago), HISTORY_REPLACED (the database was restored from a backup), TOO_MANY_STREAMS; it
-    is ended with SLOW_CONSUMER (nothing was read for 30 s) and SERVER_DRAINING. After the first three start again with a
-    snapshot; after the last two resume with the last token.
+    A watch is refused with RESUME_TOKEN_INVALID (the token is broken, or belongs to another filter
+    or merchant), REVISION_COMPACTED (too long ago), HISTORY_REPLACED (the database was restored from
+    a backup), TOO_MANY_STREAMS; it is ended with SLOW_CONSUMER (nothing was read for 30 s) and
+    SERVER_DRAINING. After the first three start again with a snapshot; after the last two resume
+    with the last token.
     """
 
     DESCRIPTOR: descriptor.Descriptor
@@ -48,8 +50,8 @@ class WatchStart(message.Message):
 
     @builtins.property
     def bookmark_interval(self) -> duration_pb2.Duration:
-        """Optional. A mark comes at least this often, give or take a tenth; 1 s to 5 min, values outside are moved to the
-        nearest; default 10 s.
+        """Optional. A mark comes at least this often, give or take a tenth; 1 s to 5 min, values outside
+        are moved to the nearest; default 10 s.
         """
 
     def __init__(
@@ -84,8 +86,8 @@ class WatchSnapshot(message.Message):
 
 @typing.final
 class WatchMark(message.Message):
-    """Says how far a watch has come. Sent after a snapshot, then at least each `bookmark_interval`, also when nothing
-    matched.
+    """Says how far a watch has come. Sent after a snapshot, then at least each `bookmark_interval`,
+    also when nothing matched.
     """
 
     DESCRIPTOR: descriptor.Descriptor
