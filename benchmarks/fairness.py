@@ -162,7 +162,7 @@ def enable(uow, shop: str, names: Sequence[str]) -> None:  # type: ignore[no-unt
     from dataclasses import replace
 
     uow.links.save(
-        [replace(link, sync_enabled=True, touched=uow.revision) for link in stored.values()]
+        [replace(link, sync_enabled=True, due_revision=uow.revision) for link in stored.values()]
     )
     sync.sync_now(uow, shops=[shop])
 

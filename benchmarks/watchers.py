@@ -42,7 +42,7 @@ async def watch(address: str, number: int) -> tuple[list[Any], list[grpc.aio.Cha
         request = sync_service_pb2.WatchSyncRequest(parent="merchants/acme")
         request.start.bookmark_interval.FromSeconds(300)
         calls.append(stub.WatchSync(request))
-        while not (await calls[-1].read()).mark.snapshot_complete:
+        while not (await calls[-1].read()).bookmark.snapshot_complete:
             pass
     return calls, channels
 

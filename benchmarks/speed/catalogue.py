@@ -127,7 +127,7 @@ def fill(url: str, catalogue: Catalogue, *, due_in: int = INTERVAL) -> None:
             (
                 "links",
                 (
-                    "merchant shop listing sync_enabled expected must_read read_at touched "
+                    "merchant shop listing sync_enabled expected must_read read_at due_revision "
                     "state target confirmed created_at revision"
                 ),
                 (

@@ -150,7 +150,7 @@ async def caught_up(address: str) -> str:
         call: Any = stock_service_pb2_grpc.StockServiceStub(channel).WatchStocks(
             pb.WatchStocksRequest(parent=f"merchants/{MERCHANT}")
         )
-        while not (response := await call.read()).mark.snapshot_complete:
+        while not (response := await call.read()).bookmark.snapshot_complete:
             pass
         token: str = response.resume_token
         return token

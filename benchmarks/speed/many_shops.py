@@ -62,7 +62,7 @@ def fill(url: str, merchants: int, *, audited: bool) -> None:
             "merchant shop connector settings interval order_cursor last_run reread_at "
             "audited_at checked_at due_at created_at"
         )
-        # Turns of one merchant's shops are not next to each other.
+        # KeyedLock of one merchant's shops are not next to each other.
         shops = [
             (
                 *key,
@@ -84,7 +84,8 @@ def fill(url: str, merchants: int, *, audited: bool) -> None:
         rows = [(*key, listing, _PRODUCT, "{}", _PRODUCT, "[]", now, 1) for key in keys]
         insert(connection, "listings", columns, rows, sqlite=sqlite)
         columns = (
-            "merchant shop listing sync_enabled expected must_read read_at touched state target "
+            "merchant shop listing sync_enabled expected must_read read_at due_revision state "
+            "target "
             "confirmed created_at revision"
         )
         links = [

@@ -30,9 +30,9 @@ from typing import Any
 import grpc
 from sqlalchemy import func, insert, select, update
 from zaiko.v1 import sync_service_pb2, sync_service_pb2_grpc
+from zaiko_core.app.due_marks import COALESCE
 from zaiko_core.app.ports import UnitOfWork
 from zaiko_core.app.records import JobClaim, Trigger
-from zaiko_core.app.touching import COALESCE
 from zaiko_core.storage import schema
 from zaiko_core.storage.engine import Database
 from zaiko_core.storage.jobs import Jobs
@@ -284,7 +284,7 @@ def _hold(url: str, merchant: str, shop: str) -> None:
         held = {
             "owner": "gone",
             "lease_until": now + int(LEASE * 1_000_000),
-            "fence": table.c.fence + 1,
+            "lease_token": table.c.lease_token + 1,
             "due_at": now,
         }
         connection.execute(update(table).where(*mine).values(held))

@@ -50,8 +50,8 @@ from zaiko_core.domain.errors import (
     ConnectorNotLoaded,
     LeaseLost,
     NotFound,
-    Refusal,
     SecretKeyMissing,
+    ServiceError,
     Unavailable,
     WriteConflict,
 )
@@ -71,9 +71,9 @@ from zaiko_core.sync.cycle import Cycle
 from zaiko_core.sync.feed import ChangeFeed
 from zaiko_core.sync.gauges import Gauges
 from zaiko_core.sync.guard import ConnectorBug, GuardedConnector
-from zaiko_core.sync.lookout import Lookout, distrust
 from zaiko_core.sync.maintenance import Maintenance
 from zaiko_core.sync.operations import Operations
+from zaiko_core.sync.restore_detector import RestoreDetector, quarantine
 from zaiko_core.sync.run import Run
 from zaiko_core.sync.scheduler import Scheduler, SchedulerConfig
 from zaiko_core.sync.state import StoredState
@@ -135,7 +135,7 @@ class Engine:
             lost=self._lose,
             tracer=self.tracer,
         )
-        self._lookout = Lookout(
+        self._lookout = RestoreDetector(
             self.db, lambda: Database(config.url, now=now), rest=self.rest, log=self.log
         )
         self.feed = ChangeFeed(self.db, poll=config.poll)
@@ -203,8 +203,8 @@ class Engine:
         nothing of that merchant was changed."""
         changed, page = 0, Page(size=500)
         while merchants := await self.db.directory(
-            lambda directory, page=page: directory.page(page)
-        ):  # type: ignore[misc]
+            lambda directory, page=page: directory.page(page)  # type: ignore[misc]
+        ):
             for record in merchants:
                 changed += await self.db.write(
                     record.merchant, lambda uow: resealing.reseal(uow, self.secrets.reseal)
@@ -217,9 +217,9 @@ class Engine:
         """Set when the database was replaced under this process: stop, and start anew."""
         return self._lookout.replaced
 
-    async def distrust(self) -> int:
+    async def quarantine(self) -> int:
         """See lookout.distrust."""
-        shops, self.epoch = await distrust(self.db, self.epoch)
+        shops, self.epoch = await quarantine(self.db, self.epoch)
         return shops
 
     def _lose(self) -> None:
@@ -239,7 +239,7 @@ class Engine:
         if due_in is not None:
             self._scheduler.wake(due_in / 1_000_000)
 
-    def can_sync(self, connector: str) -> Refusal | None:
+    def can_sync(self, connector: str) -> ServiceError | None:
         """Why shops of this connector cannot be synced, or None."""
         kind = self.registry.types.get(connector)
         can_set = kind is not None and Capability.SET_INVENTORY in kind.capabilities
@@ -340,7 +340,7 @@ class Engine:
                 await self._daily_check(claim, shop, connector, end)
         except (ConnectorNotLoaded, SettingsInvalid, ConnectorBug, SecretKeyMissing) as error:
             # It could not be opened; what a connector does wrong in a run, the cycle handles.
-            varying = error.metadata if isinstance(error, Refusal) else {}
+            varying = error.metadata if isinstance(error, ServiceError) else {}
             problem = Problem(error.reason, error.message, metadata=varying)
             # Another server, or this one when it is started anew, may have the key.
             next_in = _MINUTE if isinstance(error, SecretKeyMissing) else _HOUR
@@ -373,7 +373,7 @@ class Engine:
     def _crashed(self, claim: JobClaim, run: str, error: Exception) -> RunEnd:
         """A fault of ours: people see it, and it is tried again, ever less often."""
         attempt = claim.attempt + 1
-        if isinstance(error, Refusal):
+        if isinstance(error, ServiceError):
             problem = Problem(error.reason, error.message, metadata=error.metadata)
         else:
             told = f"the run failed unexpectedly; tell the operator the incident {run}"

@@ -47,9 +47,9 @@ from zaiko_server.interceptors.authentication import RATE, Authentication
 from zaiko_server.interceptors.deadline import Deadline
 from zaiko_server.interceptors.ending import Draining
 from zaiko_server.interceptors.errors import Errors
-from zaiko_server.interceptors.layers import Layers
+from zaiko_server.interceptors.layers import InterceptorChain
 from zaiko_server.interceptors.sent_once import SentOnce
-from zaiko_server.interceptors.surrounded import Surrounded
+from zaiko_server.interceptors.surrounded import InterceptedHandlers
 from zaiko_server.interceptors.traces import Traces
 from zaiko_server.interceptors.validation import LARGEST_REQUEST, Validation
 from zaiko_server.pages import Pages
@@ -125,10 +125,12 @@ def build(
     one; `rate` is how many calls a second each may make with it; `again` after how many seconds a
     stream's is looked at again."""
     authority = TokenAuthority(engine.db, now=now) if tokens else None
-    outer = Layers(Traces(engine.tracer), AccessLog(new_id, engine.metrics), Errors(new_id))
+    outer = InterceptorChain(
+        Traces(engine.tracer), AccessLog(new_id, engine.metrics), Errors(new_id)
+    )
     authentication = Authentication(authority or Everybody(), rate=rate, again=again)
     watcher = SyncWatcher(engine)
-    inner = Layers(
+    inner = InterceptorChain(
         Draining(watcher.hub.drained),
         authentication,
         deadline or Deadline(),
@@ -136,7 +138,7 @@ def build(
         SentOnce(),
     )
     # Any: the stubs ask for a server, and of it only what this has.
-    methods: Any = Surrounded(outer, inner)
+    methods: Any = InterceptedHandlers(outer, inner)
     engine.metrics.follow(WATCHES, lambda: watcher.hub.watches)
     calls = Calls(engine, Pages(bytes.fromhex(engine.token_key)), new_id=new_id)
     _add_services(methods, calls, watcher)

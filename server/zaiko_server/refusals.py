@@ -10,7 +10,7 @@ from zaiko_core.domain.errors import (
     DuplicateInBatch,
     FieldMaskInvalid,
     Invalid,
-    Refusal,
+    ServiceError,
     Unavailable,
 )
 
@@ -81,13 +81,13 @@ class MaskInvalid(FieldMaskInvalid):
         ]
 
 
-class Expired(Refusal):
+class Expired(ServiceError):
     """The time ran out. `limit` is told when it was the server's own."""
 
     reason = "DEADLINE_EXCEEDED"
 
 
-class Exhausted(Refusal):
+class Exhausted(ServiceError):
     """Too much is asked for at once."""
 
 
@@ -153,7 +153,7 @@ class ServerDraining(Unavailable):
         self.retry_after = retry_after
 
 
-class Unimplemented(Refusal):
+class Unimplemented(ServiceError):
     reason = "NOT_IMPLEMENTED"
 
     def __init__(self, method: str) -> None:
@@ -163,7 +163,7 @@ class Unimplemented(Refusal):
         )
 
 
-class Internal(Refusal):
+class Internal(ServiceError):
     """A bug of ours; only the incident's id is told."""
 
     reason: ClassVar[str] = "INTERNAL"
@@ -180,7 +180,7 @@ class ConnectorContractBroken(Internal):
     reason = "CONNECTOR_CONTRACT_BROKEN"
 
     def __init__(self, connector: str, message: str) -> None:
-        Refusal.__init__(
+        ServiceError.__init__(
             self,
             f"the connector {connector!r} is broken: {message}; tell its author",
             connector=connector,

@@ -25,7 +25,7 @@ from zaiko_core.domain.errors import (
     NotFound,
     OutOfRange,
     Precondition,
-    Refusal,
+    ServiceError,
     Unauthenticated,
     Unavailable,
     WriteConflict,
@@ -40,7 +40,7 @@ DETAILS_KEY = "grpc-status-details-bin"
 PUSHBACK_KEY = "grpc-retry-pushback-ms"
 LANGUAGE_KEY = "accept-language"
 
-_CODES: Mapping[type[Refusal], StatusCode] = {
+_CODES: Mapping[type[ServiceError], StatusCode] = {
     Unauthenticated: StatusCode.UNAUTHENTICATED,
     Denied: StatusCode.PERMISSION_DENIED,
     Invalid: StatusCode.INVALID_ARGUMENT,
@@ -65,7 +65,7 @@ _RETRY_AFTER = 1.0
 """Seconds, where the refusal says nothing better."""
 
 
-def code_for(refusal: Refusal) -> StatusCode:
+def code_for(refusal: ServiceError) -> StatusCode:
     """The status code, by the refusal's place in the tree of refusals; for one that stands at its
     root, by its reason."""
     for kind in type(refusal).__mro__:
@@ -98,7 +98,7 @@ def _weight(parameters: str) -> float:
         return 0.0
 
 
-def status_for(refusal: Refusal, *, japanese: bool = False) -> status_pb2.Status:
+def status_for(refusal: ServiceError, *, japanese: bool = False) -> status_pb2.Status:
     """The refusal as clients in every language decode it; `japanese` adds what to do in
     Japanese."""
     message = refusal.message
@@ -134,7 +134,7 @@ def _fit(detail: Message, room: int) -> None:
 
 
 def trailers_for(
-    refusal: Refusal, *, japanese: bool = False
+    refusal: ServiceError, *, japanese: bool = False
 ) -> tuple[tuple[str, str | bytes], ...]:
     """What goes into the trailing metadata: the details, and when to try again for clients that
     retry by themselves."""
@@ -145,13 +145,13 @@ def trailers_for(
     return tuple(trailers)
 
 
-def retry_after(refusal: Refusal) -> float:
+def retry_after(refusal: ServiceError) -> float:
     """Seconds after which the same call may work."""
     after: float = getattr(refusal, "retry_after", _RETRY_AFTER)
     return after
 
 
-def _details(refusal: Refusal, *, japanese: bool) -> Iterable[Message]:
+def _details(refusal: ServiceError, *, japanese: bool) -> Iterable[Message]:
     # In a call it is the caller's token that lacks it; as a shop's Problem, the shop's credentials.
     owner = "SYSTEM" if isinstance(refusal, Denied) else owner_of(refusal.reason)
     metadata = {"owner": owner} | {

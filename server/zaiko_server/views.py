@@ -21,7 +21,7 @@ from zaiko_core.app.records import (
 )
 from zaiko_core.domain.addition import ReceivingOnly
 from zaiko_core.domain.demand import Demand
-from zaiko_core.domain.errors import Refusal, SyncNotOffered
+from zaiko_core.domain.errors import ServiceError, SyncNotOffered
 from zaiko_core.domain.problem import Problem
 from zaiko_core.domain.suspicion import SuspectPolicy, suspicions
 
@@ -187,7 +187,7 @@ def orders(uow: UnitOfWork, records: Sequence[StoredOrder]) -> list[order_pb2.Or
     ]
 
 
-def sync_refusal(uow: UnitOfWork, connector: str, can_sync: CanSync) -> Refusal | None:
+def sync_refusal(uow: UnitOfWork, connector: str, can_sync: CanSync) -> ServiceError | None:
     """Why sync cannot be enabled on links of shops of this connector, or None."""
     if not uow.merchants.sync_available:
         return SyncNotOffered(

@@ -18,7 +18,7 @@ from starlette.routing import Route
 from structlog.contextvars import bound_contextvars
 from zaiko_core import tracing
 from zaiko_core.bootstrap import Engine
-from zaiko_core.domain.errors import Refusal, StorageUnavailable
+from zaiko_core.domain.errors import ServiceError, StorageUnavailable
 from zaiko_core.metrics import WEBHOOKS
 from zaiko_sdk import ConnectorError, CredentialsRejected
 
@@ -138,7 +138,7 @@ class WebhookServer:
             return PlainTextResponse("The notification cannot be understood.", 400)
         except StorageUnavailable:
             return PlainTextResponse("Try again later.", 503, {"retry-after": "30"})
-        except Refusal:
+        except ServiceError:
             return PlainTextResponse(_NOBODY, 404)
         return Response(reply.body, media_type=reply.content_type)
 

@@ -244,7 +244,7 @@ async def test_a_watch_goes_on_as_long_as_its_token_does(guarded: Api, ours: Wor
     async for message in guarded.method("SyncService.WatchSync")(
         request, metadata=token, timeout=20
     ):
-        marks += message.HasField("mark")
+        marks += message.HasField("bookmark")
         if marks == 2:
             return
 

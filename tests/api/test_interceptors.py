@@ -18,11 +18,11 @@ from zaiko_core.domain.errors import CodeTaken, StorageUnavailable
 from zaiko_core.metrics import Metrics
 from zaiko_server.interceptors import sent_once
 from zaiko_server.interceptors.access_log import AccessLog
-from zaiko_server.interceptors.around import Around, Call, Proceed
+from zaiko_server.interceptors.around import Call, Interceptor, Proceed
 from zaiko_server.interceptors.deadline import Deadline
 from zaiko_server.interceptors.errors import Errors
-from zaiko_server.interceptors.layers import Layers
-from zaiko_server.interceptors.surrounded import Surrounded
+from zaiko_server.interceptors.layers import InterceptorChain
+from zaiko_server.interceptors.surrounded import InterceptedHandlers
 
 pytestmark = pytest.mark.anyio
 
@@ -84,7 +84,7 @@ class Four:
         )
 
 
-class Seen(Around):
+class Seen(Interceptor):
     """Remembers what it was put around."""
 
     def __init__(self) -> None:
@@ -100,9 +100,9 @@ class Seen(Around):
 
 
 @asynccontextmanager
-async def serving(*interceptors: Around) -> AsyncIterator[Callable[[str, str], Any]]:
+async def serving(*interceptors: Interceptor) -> AsyncIterator[Callable[[str, str], Any]]:
     """A server of Four; what is given calls a kind with a word and answers every message."""
-    methods = Surrounded(*interceptors)
+    methods = InterceptedHandlers(*interceptors)
     methods.add_generic_rpc_handlers((Four().handlers(),))
     server = grpc.aio.server(handlers=[methods])
     port = server.add_insecure_port("127.0.0.1:0")
@@ -325,7 +325,7 @@ async def test_trying_again_is_told_to_clients_that_retry_by_themselves() -> Non
 @pytest.mark.parametrize("kind", [*KINDS, "Writing"])
 @pytest.mark.parametrize("word", ["ok", "refuse", "abort"])
 async def test_layers_are_what_their_interceptors_are_one_by_one(kind: str, word: str) -> None:
-    async def outcome(*interceptors: Around) -> Any:
+    async def outcome(*interceptors: Interceptor) -> Any:
         async with serving(*interceptors) as call:
             try:
                 return await call(kind, word)
@@ -334,13 +334,13 @@ async def test_layers_are_what_their_interceptors_are_one_by_one(kind: str, word
 
     one, other, both = Seen(), Seen(), (Seen(), Seen())
     apart = await outcome(one, Errors(lambda: "id"), other)
-    assert await outcome(Layers(both[0], Errors(lambda: "id"), both[1])) == apart
+    assert await outcome(InterceptorChain(both[0], Errors(lambda: "id"), both[1])) == apart
     await ended(one, other, *both)
     assert [seen.calls for seen in both] == [one.calls, other.calls]
 
 
 async def test_a_method_that_nobody_has_is_refused_by_layers_with_errors() -> None:
-    async with serving(Layers(Errors(lambda: "id"))) as call:
+    async with serving(InterceptorChain(Errors(lambda: "id"))) as call:
         with pytest.raises(grpc.aio.AioRpcError) as caught:
             await call("../Nothing", "ok")
     assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED
@@ -349,7 +349,7 @@ async def test_a_method_that_nobody_has_is_refused_by_layers_with_errors() -> No
 async def test_each_method_is_surrounded_once_and_nothing_is_kept_of_those_that_nobody_has() -> (
     None
 ):
-    class Counting(Around):
+    class Counting(Interceptor):
         prepared = 0
 
         def prepare(self, handler: Any, method: str) -> Any:
@@ -357,7 +357,7 @@ async def test_each_method_is_surrounded_once_and_nothing_is_kept_of_those_that_
             return Errors(lambda: "id").prepare(handler, method)
 
     counting = Counting()
-    methods = Surrounded(counting)
+    methods = InterceptedHandlers(counting)
     methods.add_generic_rpc_handlers((Four().handlers(),))
 
     def asked(name: str) -> Any:

@@ -16,7 +16,7 @@ from zaiko.v1 import (
 from zaiko_core.app import tokens
 from zaiko_core.app.records import TokenRecord
 from zaiko_core.domain.access import Principal, Role
-from zaiko_core.domain.errors import Refusal, TokenInvalid
+from zaiko_core.domain.errors import ServiceError, TokenInvalid
 from zaiko_server.security.authority import FRESH, TokenAuthority
 
 pytestmark = pytest.mark.anyio
@@ -131,7 +131,7 @@ async def test_who_is_known_is_not_hindered_by_guesses_of_the_same_host_also_whe
 
     reasons = []
     for number in range(40):
-        with pytest.raises(Refusal) as caught:
+        with pytest.raises(ServiceError) as caught:
             await authority.principal(From(f"guess{number}"))
         reasons.append(caught.value.reason)
 

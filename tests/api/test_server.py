@@ -124,7 +124,7 @@ async def test_stopping_ends_watches_with_a_mark_and_a_reason(sqlite_url: str) -
         stream = stock_service_pb2_grpc.StockServiceStub(channel).WatchStocks(
             stock_service_pb2.WatchStocksRequest(parent=world.name)
         )
-        snapshot, mark = await stream.read(), await stream.read()
+        snapshot, bookmark = await stream.read(), await stream.read()
 
         await server.stop()
 
@@ -132,8 +132,8 @@ async def test_stopping_ends_watches_with_a_mark_and_a_reason(sqlite_url: str) -
         with pytest.raises(grpc.aio.AioRpcError) as caught:
             await stream.read()
     assert snapshot.HasField("changes")
-    assert mark.mark.snapshot_complete
-    assert last.HasField("mark")
+    assert bookmark.bookmark.snapshot_complete
+    assert last.HasField("bookmark")
     assert refused(caught.value).reason == "SERVER_DRAINING"
 
 

@@ -30,9 +30,9 @@ def comments() -> dict[str, str]:
     }
 
 
-def every_refusal() -> list[type[errors.Refusal]]:
-    found: list[type[errors.Refusal]] = []
-    todo: list[type[errors.Refusal]] = [errors.Refusal]
+def every_refusal() -> list[type[errors.ServiceError]]:
+    found: list[type[errors.ServiceError]] = []
+    todo: list[type[errors.ServiceError]] = [errors.ServiceError]
     while todo:
         kind = todo.pop()
         todo += kind.__subclasses__()
@@ -60,14 +60,16 @@ def test_owner_and_code_are_those_of_the_comment(reason: str) -> None:
 
 
 @pytest.mark.parametrize("kind", every_refusal(), ids=lambda kind: kind.__name__)
-def test_every_refusal_has_a_reason_of_the_table_and_its_code(kind: type[errors.Refusal]) -> None:
+def test_every_refusal_has_a_reason_of_the_table_and_its_code(
+    kind: type[errors.ServiceError],
+) -> None:
     refusal = kind.__new__(kind)
     assert kind.reason in REASONS
     if kind is not errors.LeaseLost:
         assert status.code_for(refusal) == REASONS[kind.reason][1]
 
 
-def details(refusal: errors.Refusal) -> dict[str, Message]:
+def details(refusal: errors.ServiceError) -> dict[str, Message]:
     found = {}
     for packed in status.status_for(refusal).details:
         message = getattr(error_details_pb2, packed.type_url.rpartition(".")[2])()

@@ -11,7 +11,7 @@ import grpc
 import pytest
 from api.bench import Api, World, refused, served
 from zaiko.v1 import error_pb2, movement_pb2, stock_service_pb2
-from zaiko_core.domain.errors import Refusal, StorageUnavailable, WriteConflict
+from zaiko_core.domain.errors import ServiceError, StorageUnavailable, WriteConflict
 
 pytestmark = pytest.mark.anyio
 Request = stock_service_pb2.StreamMovementsRequest
@@ -261,7 +261,7 @@ async def test_a_client_that_goes_away_leaves_whole_facts_and_can_send_all_again
 
 @pytest.mark.parametrize("trouble", [StorageUnavailable, WriteConflict])
 async def test_a_store_that_fails_a_group_ends_the_stream_and_answers_none_of_it(
-    trouble: type[Refusal], api: Api, world: World, monkeypatch: pytest.MonkeyPatch
+    trouble: type[ServiceError], api: Api, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stream = open_stream(api)
     await stream.write(receipt(world, 1))

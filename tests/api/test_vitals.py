@@ -80,7 +80,7 @@ async def test_without_its_database_a_server_is_not_serving_and_comes_back_by_it
 
 async def _until_complete(watch: Any) -> None:
     async for message in watch:
-        if message.mark.snapshot_complete:
+        if message.bookmark.snapshot_complete:
             return
 
 

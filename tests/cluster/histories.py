@@ -50,11 +50,11 @@ BEGIN
 END $$;
 CREATE FUNCTION tell_claim() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-  INSERT INTO told (merchant, shop, token, what, held_for) VALUES (NEW.merchant, NEW.shop, NEW.fence, 'CLAIM',
+  INSERT INTO told (merchant, shop, token, what, held_for) VALUES (NEW.merchant, NEW.shop, NEW.lease_token, 'CLAIM',
     CASE WHEN OLD.owner IS NOT NULL THEN OLD.lease_until - (extract(epoch FROM clock_timestamp()) * 1000000)::bigint END);
   RETURN NULL;
 END $$;
-CREATE TRIGGER tell_claim AFTER UPDATE ON shops FOR EACH ROW WHEN (NEW.fence <> OLD.fence) EXECUTE FUNCTION tell_claim();
+CREATE TRIGGER tell_claim AFTER UPDATE ON shops FOR EACH ROW WHEN (NEW.lease_token <> OLD.lease_token) EXECUTE FUNCTION tell_claim();
 """  # noqa: E501
 _TELL = """
 CREATE TRIGGER tell_write AFTER INSERT OR UPDATE OR DELETE ON {table}

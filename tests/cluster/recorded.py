@@ -87,7 +87,7 @@ def held_by_anybody() -> None:
         ).one()
         if row.owner is None:
             raise LeaseLost(f"shops/{shop}")
-        honest(self, shop, row.fence)
+        honest(self, shop, row.lease_token)
 
     StorageUnitOfWork.hold_lease = hold_lease  # type: ignore[method-assign]
 

@@ -70,7 +70,7 @@ class Watcher(threading.Thread):
             self._token, self._reached = delivery.resume_token, revision_of(delivery)
             if not self.streams or self.streams[-1] is not stream:
                 # A snapshot that broke off is none: the next call begins it again.
-                self._whole = self._whole or delivery.mark.snapshot_complete
+                self._whole = self._whole or delivery.bookmark.snapshot_complete
                 if self._whole:
                     self.streams.append(stream)
             if self._done.is_set():

@@ -216,11 +216,11 @@ def test_the_calls_from_a_shell_need_no_proto(stage: Stage) -> None:
             # A watch does not end by itself.
             said.append(first_mark(command) if "Watch" in call else shell(command, stage.folder))
         assert bench.stock("TEA-100").reserve == 10
-    methods, products, stock, mark = said
+    methods, products, stock, bookmark = said
     assert "zaiko.v1.StockService/SetReserve" in methods
     assert json.loads(products)["products"][0]["code"] == "TEA-100"
     assert json.loads(stock)["stock"]["synced"] == 90
-    assert '"snapshotComplete": true' in mark
+    assert '"snapshotComplete": true' in bookmark
 
 
 def first_mark(command: str) -> str:

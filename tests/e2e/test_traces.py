@@ -255,7 +255,7 @@ def test_polling_and_watching_make_no_spans_but_the_watchs_own(stage: Stage) -> 
         parent=PARENT, start=watch_pb2.WatchStart(snapshot=watch_pb2.WatchSnapshot())
     )
     watch = stage.client.syncs.WatchSync(request, timeout=30)
-    next(response for response in watch if response.mark.snapshot_complete)
+    next(response for response in watch if response.bookmark.snapshot_complete)
     watch.cancel()
     [own] = until(lambda: stage.named("zaiko.v1.SyncService/WatchSync"))
     assert stage.trace(own) == [own]

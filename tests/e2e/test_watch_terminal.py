@@ -150,8 +150,8 @@ def test_json_is_one_document_per_delivery(zaiko: Zaiko) -> None:
         json.loads(line) for line in zaiko("--output", "json", "watch", "--once").out.splitlines()
     ]
 
-    assert all({"changes", "mark"} & set(document) for document in documents)
-    assert documents[-1]["mark"]["snapshot_complete"] is True
+    assert all({"changes", "bookmark"} & set(document) for document in documents)
+    assert documents[-1]["bookmark"]["snapshot_complete"] is True
     items = [item for one in documents for item in one.get("changes", {}).get("items", [])]
     names = {item["shop_status"]["shop"] for item in items if "shop_status" in item}
     assert names == {"merchants/acme/shops/mall"}

@@ -372,7 +372,7 @@ def test_watches_start_and_resume_alike(api: Api) -> None:
         answers = {entry.name: entry.type_name for entry in api.message(method.output_type).field}
 
         assert starts["start"] == ".zaiko.v1.WatchStart", name
-        assert answers["mark"] == ".zaiko.v1.WatchMark", name
+        assert answers["bookmark"] == ".zaiko.v1.WatchBookmark", name
         assert {"changes", "resume_token"} <= answers.keys(), name
         changes = {entry.name for entry in api.message(answers["changes"]).field}
         assert {"revision", "deleted_names", "continued"} <= changes, name

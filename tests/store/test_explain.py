@@ -193,7 +193,7 @@ def test_a_push_is_recorded_before_it_is_sent_and_after_its_outcome(world: World
 
     assert before is not None
     assert after is not None
-    assert (before.outcome, before.believed, before.target, before.quantity) == (
+    assert (before.outcome, before.expected, before.target, before.quantity) == (
         PushOutcome.SENT,
         4,
         10,

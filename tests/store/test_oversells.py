@@ -113,7 +113,7 @@ def test_two_shops_that_sell_the_same_unit_within_seconds_are_told_to_use_escrow
     world.ingest("b", placed(clock, "7", 2))
 
     found = only(world)
-    assert (found.autopsy.cause, found.autopsy.setting, found.autopsy.value) == (
+    assert (found.root_cause.cause, found.root_cause.setting, found.root_cause.value) == (
         Cause.SOLD_TWICE,
         Setting.ESCROW,
         3,
@@ -125,12 +125,14 @@ def test_two_shops_that_sell_the_same_unit_within_seconds_are_told_to_use_escrow
         "#7",
         2,
     )
-    assert [(other.shop, other.number, other.units) for other in found.taken] == [("a", "#1", 3)]
-    showing = {showing.shop: showing for showing in found.showings}
-    assert (showing["b"].shown, showing["b"].acknowledged, showing["a"].shown) == (3, 3, 0)
-    assert showing["b"].since is not None
-    assert showing["b"].since < found.by.at
-    assert "took 2 units, 2 of them are not there" in found.autopsy.message
+    assert [(other.shop, other.number, other.units) for other in found.consumptions] == [
+        ("a", "#1", 3)
+    ]
+    snapshot = {snapshot.shop: snapshot for snapshot in found.snapshots}
+    assert (snapshot["b"].shown, snapshot["b"].acknowledged, snapshot["a"].shown) == (3, 3, 0)
+    assert snapshot["b"].since is not None
+    assert snapshot["b"].since < found.by.at
+    assert "took 2 units, 2 of them are not there" in found.root_cause.message
     assert found.at - found.by.at < 4 * SECOND
 
 
@@ -141,7 +143,7 @@ def test_an_order_that_was_read_minutes_late_asks_for_webhooks_or_a_shorter_inte
     world.ingest("a", placed(clock, "1", 3))
     world.ingest("b", placed(clock, "7", 2, ago=200))
 
-    assert (only(world).autopsy.cause, only(world).autopsy.setting) == (
+    assert (only(world).root_cause.cause, only(world).root_cause.setting) == (
         Cause.ORDER_READ_LATE,
         Setting.SHORTER_INTERVAL,
     )
@@ -155,8 +157,11 @@ def test_a_shop_whose_key_had_expired_is_told_to_replace_it(
     world.ingest("b", placed(clock, "7", 2))
 
     found = only(world)
-    assert (found.autopsy.cause, found.autopsy.setting) == (Cause.SHOP_FAILING, Setting.REPAIR_SHOP)
-    assert "CREDENTIALS_REJECTED" in found.autopsy.message
+    assert (found.root_cause.cause, found.root_cause.setting) == (
+        Cause.SHOP_FAILING,
+        Setting.REPAIR_SHOP,
+    )
+    assert "CREDENTIALS_REJECTED" in found.root_cause.message
 
 
 def test_a_shop_that_nobody_read_for_longer_than_its_interval_was_paused_or_forgotten(
@@ -166,7 +171,7 @@ def test_a_shop_that_nobody_read_for_longer_than_its_interval_was_paused_or_forg
     world.ingest("a", placed(clock, "1", 3))
     world.ingest("b", placed(clock, "7", 2))
 
-    assert (only(world).autopsy.cause, only(world).autopsy.setting) == (
+    assert (only(world).root_cause.cause, only(world).root_cause.setting) == (
         Cause.SHOP_NOT_READ,
         Setting.RESUME_SHOP,
     )
@@ -180,11 +185,11 @@ def test_a_number_that_the_platform_refuses_asks_for_the_listing_to_be_repaired(
     world.ingest("b", placed(clock, "7", 2))
 
     found = only(world)
-    assert (found.autopsy.cause, found.autopsy.setting) == (
+    assert (found.root_cause.cause, found.root_cause.setting) == (
         Cause.LINK_FAILING,
         Setting.REPAIR_LISTING,
     )
-    assert {showing.shop: showing.state for showing in found.showings}["b"] == "FAILED"
+    assert {snapshot.shop: snapshot.state for snapshot in found.snapshots}["b"] == "FAILED"
 
 
 def test_a_listing_that_is_sold_without_sync_asks_for_sync(
@@ -196,7 +201,7 @@ def test_a_listing_that_is_sold_without_sync_asks_for_sync(
     world.ingest("a", placed(clock, "1", 3))
     world.ingest("b", placed(clock, "7", 2))
 
-    assert (only(world).autopsy.cause, only(world).autopsy.setting) == (
+    assert (only(world).root_cause.cause, only(world).root_cause.setting) == (
         Cause.SYNC_DISABLED,
         Setting.ENABLE_SYNC,
     )
@@ -211,11 +216,11 @@ def test_a_shop_that_sells_more_than_it_shows_takes_orders_without_stock(
     world.ingest("b", placed(clock, "7", 2, ago=1))
 
     found = only(world)
-    assert (found.autopsy.cause, found.autopsy.setting) == (
+    assert (found.root_cause.cause, found.root_cause.setting) == (
         Cause.SELLS_BELOW_ZERO,
         Setting.STOP_BACK_ORDERS,
     )
-    assert {showing.shop: showing.shown for showing in found.showings}["b"] == 0
+    assert {snapshot.shop: snapshot.shown for snapshot in found.snapshots}["b"] == 0
 
 
 def test_two_orders_of_one_page_that_sell_more_than_the_shop_shows_are_not_blamed_on_others(
@@ -224,7 +229,7 @@ def test_two_orders_of_one_page_that_sell_more_than_the_shop_shows_are_not_blame
     world.ingest("b", placed(clock, "7", 2), placed(clock, "8", 2, ago=1))
 
     found = only(world)
-    assert (found.by.order, found.units, found.by.units, found.autopsy.cause) == (
+    assert (found.by.order, found.units, found.by.units, found.root_cause.cause) == (
         "8",
         1,
         2,
@@ -241,7 +246,7 @@ def test_an_order_that_was_missing_in_the_shop_before_it_was_read_is_no_back_ord
     world.ingest("a", placed(clock, "1", 3))
     world.ingest("b", placed(clock, "7", 3))
 
-    assert only(world).autopsy.cause is Cause.SOLD_TWICE
+    assert only(world).root_cause.cause is Cause.SOLD_TWICE
 
 
 def test_a_shop_that_never_acknowledged_a_number_is_not_yet_synced(
@@ -251,7 +256,7 @@ def test_a_shop_that_never_acknowledged_a_number_is_not_yet_synced(
     clock.forward(1)
     world.ingest("a", placed(clock, "1", 1, ago=0.5))
 
-    assert only(world).autopsy.cause is Cause.NOT_YET_SYNCED
+    assert only(world).root_cause.cause is Cause.NOT_YET_SYNCED
 
 
 def test_orders_counted_by_linking_are_older_than_the_link(world: World, clock: Clock) -> None:
@@ -260,7 +265,7 @@ def test_orders_counted_by_linking_are_older_than_the_link(world: World, clock: 
     world.link("a", "tea")
 
     found = only(world)
-    assert (found.autopsy.cause, found.by.number, found.units) == (
+    assert (found.root_cause.cause, found.by.number, found.units) == (
         Cause.ORDER_BEFORE_LINKING,
         "#1",
         2,
@@ -273,7 +278,7 @@ def test_an_order_placed_before_the_link_and_read_after_it_is_older_than_the_lin
     world.link("a", "tea")
     world.ingest("a", placed(clock, "1", 1, ago=600))
 
-    assert only(world).autopsy.cause is Cause.ORDER_BEFORE_LINKING
+    assert only(world).root_cause.cause is Cause.ORDER_BEFORE_LINKING
 
 
 def test_an_order_that_was_made_larger_asks_for_a_reserve(
@@ -285,7 +290,7 @@ def test_an_order_that_was_made_larger_asks_for_a_reserve(
     world.ingest("a", placed(clock, "1", 5, ago=12, version=clock.micros))
 
     found = only(world)
-    assert (found.autopsy.cause, found.autopsy.setting, found.autopsy.value) == (
+    assert (found.root_cause.cause, found.root_cause.setting, found.root_cause.value) == (
         Cause.ORDER_EDITED,
         Setting.RESERVE,
         3,
@@ -300,12 +305,12 @@ def test_a_count_that_finds_fewer_units_asks_for_a_reserve(
     world.adjust("tea", counted=1)
 
     found = only(world)
-    assert (found.autopsy.cause, found.autopsy.setting, found.autopsy.value) == (
+    assert (found.root_cause.cause, found.root_cause.setting, found.root_cause.value) == (
         Cause.STOCK_CORRECTED,
         Setting.RESERVE,
         2,
     )
-    assert [(other.shop, other.units) for other in found.taken] == [("a", 3)]
+    assert [(other.shop, other.units) for other in found.consumptions] == [("a", 3)]
 
 
 def test_units_that_a_count_did_not_find_and_a_shop_sold_are_a_correction_of_stock(
@@ -314,7 +319,7 @@ def test_units_that_a_count_did_not_find_and_a_shop_sold_are_a_correction_of_sto
     world.adjust("tea", counted=0)
     world.ingest("b", placed(clock, "7", 2))
 
-    assert only(world).autopsy.cause is Cause.STOCK_CORRECTED
+    assert only(world).root_cause.cause is Cause.STOCK_CORRECTED
 
 
 def test_units_held_for_a_shipment_that_no_shop_told_of_ask_for_a_reserve(
@@ -324,7 +329,7 @@ def test_units_held_for_a_shipment_that_no_shop_told_of_ask_for_a_reserve(
     world.bind("allocate", "", "out-1", "tea", 3)
 
     found = only(world)
-    assert (found.autopsy.cause, found.by.order, found.units) == (
+    assert (found.root_cause.cause, found.by.order, found.units) == (
         Cause.HELD_WITHOUT_ORDER,
         "out-1",
         2,
@@ -339,7 +344,7 @@ def test_a_shop_that_showed_more_than_it_was_told_was_edited_by_hand(
     world.ingest("b", placed(clock, "7", 9))
 
     found = only(world)
-    assert (found.autopsy.cause, found.autopsy.setting) == (
+    assert (found.root_cause.cause, found.root_cause.setting) == (
         Cause.SHOWED_TOO_MUCH,
         Setting.HOLD_DRIFT,
     )
@@ -447,7 +452,7 @@ def test_a_thousand_oversold_products_are_examined_in_as_many_statements_as_one(
 
     assert statements("a", products) == statements("b", products[:1])
     assert len(oversells(world)) == 61
-    assert {found.autopsy.cause for found in oversells(world)} == {Cause.ORDER_BEFORE_LINKING}
+    assert {found.root_cause.cause for found in oversells(world)} == {Cause.ORDER_BEFORE_LINKING}
 
 
 def test_what_was_cleared_long_ago_is_forgotten_and_what_is_open_is_kept(

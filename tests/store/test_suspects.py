@@ -238,10 +238,10 @@ def test_what_has_no_open_units_can_be_neither_released_nor_held(shop: Shop) -> 
 
 def test_a_release_moves_no_fence(shop: Shop) -> None:
     shop.read("1", archived=True)
-    before = shop.world.link_of("a", "tea").fence
+    before = shop.world.link_of("a", "tea").belief
     shop.release("1")
     shop.hold("1")
-    assert shop.world.link_of("a", "tea").fence == before
+    assert shop.world.link_of("a", "tea").belief == before
 
 
 def test_the_preview_is_what_the_pass_does(shop: Shop) -> None:

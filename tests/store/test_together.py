@@ -16,7 +16,7 @@ from sqlalchemy import event, select, text
 from support.world import MERCHANT, WAREHOUSE, World
 from zaiko_core.app import stock
 from zaiko_core.app.records import MerchantRecord
-from zaiko_core.domain.errors import NotFound, Refusal, StorageUnavailable
+from zaiko_core.domain.errors import NotFound, ServiceError, StorageUnavailable
 from zaiko_core.storage import schema
 from zaiko_core.storage.engine import Database
 from zaiko_core.storage.together import MOST, Item, Outcome, Together
@@ -183,7 +183,7 @@ def test_a_reading_that_is_refused_is_refused_alone(world: World) -> None:
     assert (answers[0], answers[4], list(answers[2])) == (1, 5, ["tea"])
     assert isinstance(answers[1], NotFound)
     assert isinstance(answers[3], Exception)
-    assert not isinstance(answers[3], Refusal)
+    assert not isinstance(answers[3], ServiceError)
 
 
 def test_acts_that_wait_are_one_unit_of_work_unless_their_claims_meet(

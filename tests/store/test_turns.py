@@ -6,11 +6,11 @@ import threading
 
 import pytest
 from zaiko_core.domain.errors import StorageUnavailable
-from zaiko_core.storage.turns import Turns
+from zaiko_core.storage.turns import KeyedLock
 
 
 def test_one_at_a_time_and_others_are_not_waited_for() -> None:
-    turns, at_work, most = Turns(10), 0, 0
+    turns, at_work, most = KeyedLock(10), 0, 0
     lock = threading.Lock()
 
     def work() -> None:
@@ -34,7 +34,7 @@ def test_one_at_a_time_and_others_are_not_waited_for() -> None:
 
 
 def test_who_waits_too_long_is_told_and_takes_nothing() -> None:
-    turns = Turns(0.05)
+    turns = KeyedLock(0.05)
     refused: list[bool] = []
 
     def wait() -> None:
@@ -53,7 +53,7 @@ def test_who_waits_too_long_is_told_and_takes_nothing() -> None:
 
 
 def test_a_turn_ends_with_an_error_too_and_nothing_is_kept_of_it() -> None:
-    turns = Turns(0.05)
+    turns = KeyedLock(0.05)
 
     with pytest.raises(KeyError), turns.taken("aoi"):
         raise KeyError

@@ -180,8 +180,8 @@ async def test_a_run_cancelled_while_a_push_is_on_its_way_records_its_outcome_an
         name: 5 if name in sent else 0 for name in GOODS
     }
     # The fence has nothing in the air, and knows of everything that arrived.
-    assert all(link.fence.flight is None for link in links.values())
-    assert {links[name].fence.expected for name in sent} == {5}
+    assert all(link.belief.pending is None for link in links.values())
+    assert {links[name].belief.expected for name in sent} == {5}
     assert shop.due_at is not None
     assert ended.ended_at is not None
     assert ended.ended_at + INTERVAL <= shop.due_at <= now + INTERVAL

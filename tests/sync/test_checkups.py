@@ -60,7 +60,7 @@ class Checked(Simulation):
         uow._connection.execute(
             update(schema.shops)
             .where(schema.shops.c.shop == SHOP)
-            .values(fence=schema.shops.c.fence + 1)
+            .values(belief=schema.shops.c.lease_token + 1)
         )
 
     def ends_in(self, days: float) -> datetime:

@@ -140,7 +140,7 @@ def test_a_write_that_was_prepared_before_is_not_sent_after(
 
     assert stage.shown(shop) == 10
     assert stage.link(shop).state is LinkState.SHADOW
-    assert stage.link(shop).fence.flight is None
+    assert stage.link(shop).belief.pending is None
 
 
 @pytest.mark.parametrize("shop", SHOPS)
@@ -164,7 +164,11 @@ def test_a_write_that_was_on_its_way_is_settled_by_reading(stage: Stage, shop: s
     stage.runs()
 
     assert stage.shown(shop) == 15
-    assert (stage.link(shop).state, stage.link(shop).confirmed, stage.link(shop).fence.flight) == (
+    assert (
+        stage.link(shop).state,
+        stage.link(shop).confirmed,
+        stage.link(shop).belief.pending,
+    ) == (
         LinkState.SHADOW,
         15,
         None,

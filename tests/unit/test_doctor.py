@@ -240,7 +240,8 @@ def test_another_schema_is_told(db: Database, revision: str, words: str) -> None
     with db.engine.begin() as connection:
         connection.exec_driver_sql(f"UPDATE alembic_version SET version_num = '{revision}'")
         connection.exec_driver_sql(
-            f"INSERT INTO system (key, value) VALUES ('oldest_schema', '{revision}')"
+            f"INSERT INTO system (key, value) VALUES ('oldest_schema', '{revision}') "
+            "ON CONFLICT (key) DO UPDATE SET value = excluded.value"
         )
 
     [found] = store.database(db)

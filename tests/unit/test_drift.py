@@ -13,19 +13,19 @@ from zaiko_core.domain.drift import (
     on_reading,
     weighed,
 )
-from zaiko_core.domain.fence import Drift, Fence, Flight, observe
+from zaiko_core.domain.fence import Drift, InventoryBelief, PendingWrite, observe
 
-CALM = Fence(expected=10, must_read=False)
+CALM = InventoryBelief(expected=10, must_read=False)
 
 
-def read(fence: Fence, quantity: int | None) -> Difference | None:
-    after, verdict = observe(fence, quantity, at=5, now=6)
-    return on_reading(fence, after, verdict, quantity)
+def read(belief: InventoryBelief, quantity: int | None) -> Difference | None:
+    after, verdict = observe(belief, quantity, at=5, now=6)
+    return on_reading(belief, after, verdict, quantity)
 
 
 def test_a_number_as_expected_is_no_difference() -> None:
     assert read(CALM, 10) is None
-    assert read(Fence(), 10) is None
+    assert read(InventoryBelief(), 10) is None
     assert read(CALM, None) is None
 
 
@@ -38,12 +38,14 @@ def test_a_lower_number_waits_for_an_order_to_explain_it() -> None:
 
 
 def test_suspected_units_that_came_back_are_no_edit() -> None:
-    assert read(replace(CALM, suspected=2), 12) is None
+    assert read(replace(CALM, unexplained=2), 12) is None
 
 
 def test_a_write_that_was_lost() -> None:
-    assert read(replace(CALM, flight=Flight("k", 15, 0)), 10) == Difference(Cause.PUSH_LOST, 15, 10)
-    assert read(replace(CALM, flight=Flight("k", 15, 0)), 15) is None
+    assert read(replace(CALM, pending=PendingWrite("k", 15, 0)), 10) == Difference(
+        Cause.PUSH_LOST, 15, 10
+    )
+    assert read(replace(CALM, pending=PendingWrite("k", 15, 0)), 15) is None
 
 
 def test_a_write_that_was_acknowledged_and_not_applied() -> None:
@@ -60,12 +62,12 @@ def test_a_write_that_was_acknowledged_and_not_applied() -> None:
     ],
 )
 def test_a_number_that_no_order_explained_in_time(around: Circumstances, cause: Cause) -> None:
-    missing = replace(CALM, suspected=3)
+    missing = replace(CALM, unexplained=3)
     assert on_outlived(missing, CALM, around) == Difference(cause, 13, 10)
 
 
 def test_a_suspicion_that_goes_on_is_no_difference_yet() -> None:
-    missing = replace(CALM, suspected=3)
+    missing = replace(CALM, unexplained=3)
     assert on_outlived(missing, missing, Circumstances()) is None
 
 

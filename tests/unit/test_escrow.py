@@ -8,7 +8,7 @@ from dataclasses import replace
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from zaiko_core.domain.escrow import PERIOD, Holder, Sales, allowed, apportion, exposed, quotas
-from zaiko_core.domain.fence import Fence, Flight
+from zaiko_core.domain.fence import InventoryBelief, PendingWrite
 
 units = st.integers(0, 50)
 holders = st.lists(
@@ -109,10 +109,10 @@ def test_the_sum_never_exceeds_what_is_free_and_all_of_it_gets_on_sale(
     """Shops that apply, lose or delay writes: the sum of what they show stays within what is free
     at every step."""
     shown = [0] * shops
-    flight: list[int | None] = [None] * shops
+    pending: list[int | None] = [None] * shops
 
     def state() -> list[Holder]:
-        return [Holder((f"s{n}", "l"), max(shown[n], flight[n] or 0)) for n in range(shops)]
+        return [Holder((f"s{n}", "l"), max(shown[n], pending[n] or 0)) for n in range(shops)]
 
     for where, what, count in steps:
         n = where % shops
@@ -122,31 +122,31 @@ def test_the_sum_never_exceeds_what_is_free_and_all_of_it_gets_on_sale(
             count = min(count, shown[n])
             shown[n] -= count
             free -= count
-            flight[n] = None if flight[n] is None else max(0, flight[n] - count)
-        elif flight[n] is None:
-            flight[n] = allowed(free, state(), (f"s{n}", "l"))
+            pending[n] = None if pending[n] is None else max(0, pending[n] - count)
+        elif pending[n] is None:
+            pending[n] = allowed(free, state(), (f"s{n}", "l"))
         else:
             if what == "push":
-                shown[n] = flight[n]
-            flight[n] = None
+                shown[n] = pending[n]
+            pending[n] = None
         assert sum(shown) <= free
     for _ in range(2 * shops + 2):
         for n in range(shops):
-            flight[n] = None
+            pending[n] = None
             shown[n] = allowed(free, state(), (f"s{n}", "l"))
             assert sum(shown) <= free
     assert sum(shown) == free
 
 
 def test_exposed_counts_whatever_the_shop_may_show_or_have_sold_unseen() -> None:
-    calm = Fence(expected=5, must_read=False)
+    calm = InventoryBelief(expected=5, must_read=False)
     assert exposed(calm) == 5
-    assert exposed(replace(calm, flight=Flight("k", 9, 0))) == 9
-    assert exposed(replace(calm, flight=Flight("k", 2, 0))) == 5
-    assert exposed(replace(calm, flight=Flight("k", 2, 0, absolute=7))) == 7
-    assert exposed(replace(calm, suspected=2, doubt=1, released=3)) == 11
-    assert exposed(Fence()) is None
-    assert exposed(Fence(must_read=False)) == 0
+    assert exposed(replace(calm, pending=PendingWrite("k", 9, 0))) == 9
+    assert exposed(replace(calm, pending=PendingWrite("k", 2, 0))) == 5
+    assert exposed(replace(calm, pending=PendingWrite("k", 2, 0, absolute=7))) == 7
+    assert exposed(replace(calm, unexplained=2, uncertain=1, released=3)) == 11
+    assert exposed(InventoryBelief()) is None
+    assert exposed(InventoryBelief(must_read=False)) == 0
 
 
 def test_sales_fade_as_their_period_passes() -> None:

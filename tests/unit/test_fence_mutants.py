@@ -20,74 +20,80 @@ TESTS = Path(__file__).parents[1]
 
 FENCE: dict[str, tuple[str, str]] = {
     "an order explains what was missing": (
-        "absorbed = min(own.units, fence.suspected)",
+        "absorbed = min(own.units, belief.unexplained)",
         "absorbed = 0",
     ),
     "an order lowers what is expected": (
-        "expected=None if fence.expected is None else fence.expected - rest",
-        "expected=fence.expected",
+        "expected=None if belief.expected is None else belief.expected - rest",
+        "expected=belief.expected",
     ),
-    "an order lowers the write in flight": (
-        "replace(flight, quantity=flight.quantity - rest)",
-        "flight",
+    "an order lowers the pending write": (
+        "replace(pending, quantity=pending.quantity - rest)",
+        "pending",
     ),
     "an order older than a taken-over number is in it": ("contained = rest if", "contained = 0 if"),
-    "a doubted order is not subtracted twice": (
-        "doubted = min(rest, fence.doubt) if own.at <= fence.suspected_since else 0",
-        "doubted = 0",
+    "an uncertain order is not subtracted twice": (
+        "uncertain_added = min(rest, belief.uncertain) if own.at <= belief.unexplained_since else 0",  # noqa: E501
+        "uncertain_added = 0",
     ),
     "released units make the number to be read": ("or own.released > 0 or contained > 0", ""),
     "units given back are an explanation": (
-        "bases | {base + fence.released for base in bases}",
+        "bases | {base + belief.released for base in bases}",
         "bases",
     ),
-    "a write in flight is an explanation": (
-        "value in (fence.expected, *flown)",
-        "value in (fence.expected,)",
+    "a pending write is an explanation": (
+        "value in (belief.expected, *pending)",
+        "value in (belief.expected,)",
     ),
     "an unconditional write may come late": (
-        "(fence.flight.quantity, fence.flight.absolute)",
-        "(fence.flight.quantity,)",
+        "(belief.pending.quantity, belief.pending.absolute)",
+        "(belief.pending.quantity,)",
     ),
     "the likely explanation is the smallest": (
-        "missing, doubted = possible[0] - quantity",
-        "missing, doubted = possible[-1] - quantity",
+        "missing, uncertain_added = possible[0] - quantity",
+        "missing, uncertain_added = possible[-1] - quantity",
     ),
-    "the less likely explanation is doubted": ("possible[-1] - possible[0]", "0"),
+    "the less likely explanation is uncertain": ("possible[-1] - possible[0]", "0"),
     "what was suspected may come back": (
-        "missing, doubted = -min(fence.suspected,",
-        "missing, doubted = -min(0,",
+        "missing, uncertain_added = -min(belief.unexplained,",
+        "missing, uncertain_added = -min(0,",
     ),
     "a new suspicion has its full time": (
-        "since = now if missing > 0 or doubted > 0 else",
+        "since = now if missing > 0 or uncertain_added > 0 else",
         "since =",
     ),
     "a taken-over number is dated": (
-        "taken_over_at=at if drift is Drift.EXTRA else",
-        "taken_over_at=",
+        "adopted_at=at if drift is Drift.EXTRA else",
+        "adopted_at=",
     ),
     "nothing is sent while a write is unsettled": (
-        "return fence.flight is not None or fence.must_read",
-        "return fence.must_read",
+        "return belief.pending is not None or belief.must_read",
+        "return belief.must_read",
     ),
     "what must be read is read": (
-        "return fence.flight is not None or fence.must_read or",
-        "return fence.flight is not None or",
+        "return belief.pending is not None or belief.must_read or",
+        "return belief.pending is not None or",
     ),
     "only compare-and-set writes unread": (
         "(mode is not Mode.COMPARE_AND_SET and not fresh)",
         "False",
     ),
-    "a suspicion ends": ("or now - fence.suspected_since < visibility", "or True"),
-    "a suspicion lasts": ("or now - fence.suspected_since < visibility", ""),
-    "suspected units are not offered": ("want = max(0, target - fence.suspected)", "want = target"),
-    "a raise is held back by doubt": ("want = max(fence.expected, want - fence.doubt)", "pass"),
+    "a suspicion ends": ("or now - belief.unexplained_since < visibility", "or True"),
+    "a suspicion lasts": ("or now - belief.unexplained_since < visibility", ""),
+    "suspected units are not offered": (
+        "want = max(0, target - belief.unexplained)",
+        "want = target",
+    ),
+    "a raise is held back by doubt": (
+        "want = max(belief.expected, want - belief.uncertain)",
+        "pass",
+    ),
     "a lowering is not": (
-        "if fence.expected is not None and want > fence.expected:",
-        "if fence.expected is not None:",
+        "if belief.expected is not None and want > belief.expected:",
+        "if belief.expected is not None:",
     ),
     "a suspicion is looked at again": (
-        "recheck_at = fence.suspected_since + visibility if waiting else None",
+        "recheck_at = belief.unexplained_since + visibility if waiting else None",
         "recheck_at = None",
     ),
     "an unconditional write carries its number": (
@@ -95,12 +101,12 @@ FENCE: dict[str, tuple[str, str]] = {
         "absolute = None",
     ),
     "an unconditional write is read back": (
-        "flight=None, must_read=True, replaced",
-        "flight=None, must_read=False, replaced",
+        "pending=None, must_read=True, replaced",
+        "pending=None, must_read=False, replaced",
     ),
     "a refused write is followed by a reading": (
-        "return replace(fence, flight=None, must_read=True)\n",
-        "return replace(fence, flight=None, must_read=False)\n",
+        "return replace(belief, pending=None, must_read=True)\n",
+        "return replace(belief, pending=None, must_read=False)\n",
     ),
 }
 ESCROW: dict[str, tuple[str, str]] = {
@@ -112,17 +118,17 @@ ESCROW: dict[str, tuple[str, str]] = {
         "if any(other is None for other in others):",
         "if False:",
     ),
-    "a write in flight is exposed": (
-        "flown = (fence.flight.quantity, fence.flight.absolute or 0) if",
-        "flown = () if",
+    "a pending write is exposed": (
+        "pending = (belief.pending.quantity, belief.pending.absolute or 0) if",
+        "pending = () if",
     ),
     "units that may come back are exposed": (
-        "+ fence.released + fence.suspected + fence.doubt",
-        "+ fence.suspected + fence.doubt",
+        "+ belief.released + belief.unexplained + belief.uncertain",
+        "+ belief.unexplained + belief.uncertain",
     ),
     "units sold unseen are exposed": (
-        "+ fence.released + fence.suspected + fence.doubt",
-        "+ fence.released + fence.doubt",
+        "+ belief.released + belief.unexplained + belief.uncertain",
+        "+ belief.released + belief.uncertain",
     ),
     "an unmovable shop keeps its units": ("units = max(0, units - fixed)", "units = max(0, units)"),
     "quotas follow demand": ("holder.key: holder.recent + 1", "holder.key: 1"),

@@ -37,7 +37,7 @@ def changes(*items: Any, revision: int = 1, deleted: tuple[str, ...] = ()) -> An
 
 def complete() -> Any:
     return sync_service_pb2.WatchSyncResponse(
-        mark=watch_pb2.WatchMark(revision=1, snapshot_complete=True)
+        bookmark=watch_pb2.WatchBookmark(revision=1, snapshot_complete=True)
     )
 
 

@@ -52,12 +52,12 @@ class History:
 
 def is_mark(delivery: Any) -> bool:
     """Whether it is a mark rather than states."""
-    return bool(delivery.WhichOneof("delivery") == "mark")
+    return bool(delivery.WhichOneof("delivery") == "bookmark")
 
 
 def revision_of(delivery: Any) -> int:
     """The revision that a delivery is of."""
-    return int(delivery.mark.revision if is_mark(delivery) else delivery.changes.revision)
+    return int(delivery.bookmark.revision if is_mark(delivery) else delivery.changes.revision)
 
 
 def states(delivery: Any) -> dict[str, State]:
@@ -87,7 +87,7 @@ def snapshot(history: History) -> list[str]:
         ends = [
             place
             for place, delivery in enumerate(stream.deliveries)
-            if delivery.mark.snapshot_complete
+            if delivery.bookmark.snapshot_complete
         ]
         if len(ends) != (stream.resumed_at is None) and not (
             stream.resumed_at is None and not stream.deliveries
@@ -190,10 +190,10 @@ def resumable(history: History) -> list[str]:
                 )
             if is_mark(delivery):
                 missing.discard(id(stream))
-                if known != history.at(delivery.mark.revision):
+                if known != history.at(delivery.bookmark.revision):
                     wrong.append(
                         f"{name}: the token of {stream.resumed_at} did not bring everything "
-                        f"up to {delivery.mark.revision}"
+                        f"up to {delivery.bookmark.revision}"
                     )
     return wrong
 
@@ -201,10 +201,10 @@ def resumable(history: History) -> list[str]:
 def bookmarkable(history: History) -> list[str]:
     """At a mark the client has what the store had."""
     return [
-        f"{name}: at the mark {delivery.mark.revision} something is missing"
+        f"{name}: at the mark {delivery.bookmark.revision} something is missing"
         for name, streams in history.clients.items()
         for _, delivery, known in walk(streams)
-        if is_mark(delivery) and known != history.at(delivery.mark.revision)
+        if is_mark(delivery) and known != history.at(delivery.bookmark.revision)
     ]
 
 

@@ -89,7 +89,7 @@ class Client:
         resumes = bool(self._token) and not fresh
         start = watch_pb2.WatchStart(resume_token=self._token) if resumes else SNAPSHOT
         if resumes and not any(
-            item.mark.snapshot_complete for stream in self.streams for item in stream.deliveries
+            item.bookmark.snapshot_complete for stream in self.streams for item in stream.deliveries
         ):
             resumes = False  # a token from within a snapshot begins it again
         last = next(
@@ -162,7 +162,7 @@ async def _record(url: str, folder: Path) -> History:
             await client.begin(first if name in ("bereft", "wandering") else second)
         late, bereft, wandering = clients["late"], clients["bereft"], clients["wandering"]
         for client in (late, bereft, wandering):
-            while not (await client.read()).mark.snapshot_complete:
+            while not (await client.read()).bookmark.snapshot_complete:
                 pass
         await late.leave()
         writers = [

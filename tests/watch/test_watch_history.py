@@ -158,8 +158,8 @@ def _walk(reader: Reader) -> Iterator[tuple[Any, dict[str, tuple[int, int]]]]:
 
 def _revision(delivery: Any) -> int:
     return int(
-        delivery.mark.revision
-        if delivery.WhichOneof("delivery") == "mark"
+        delivery.bookmark.revision
+        if delivery.WhichOneof("delivery") == "bookmark"
         else delivery.changes.revision
     )
 
@@ -174,7 +174,7 @@ def test_snapshot_has_all_states_of_one_revision_and_then_a_mark(history: Histor
     ends = [
         place
         for place, delivery in enumerate(history.steady.deliveries)
-        if delivery.mark.snapshot_complete
+        if delivery.bookmark.snapshot_complete
     ]
     before = history.steady.deliveries[: ends[0] + 1]
 
@@ -188,7 +188,7 @@ def test_after_the_snapshot_only_newer_revisions_come(history: History) -> None:
     place = next(
         place
         for place, delivery in enumerate(history.steady.deliveries)
-        if delivery.mark.snapshot_complete
+        if delivery.bookmark.snapshot_complete
     )
 
     assert all(
@@ -221,12 +221,12 @@ def test_bookmarkable_at_a_mark_the_client_has_what_the_store_had(
     marks = [
         (delivery, known)
         for delivery, known in _walk(reader)
-        if delivery.WhichOneof("delivery") == "mark"
+        if delivery.WhichOneof("delivery") == "bookmark"
     ]
 
     assert marks
     for delivery, known in marks:
-        assert known == history.at(delivery.mark.revision)
+        assert known == history.at(delivery.bookmark.revision)
 
 
 def test_reliable_and_resumable_the_last_state_of_every_key_is_the_stores(

@@ -13,7 +13,7 @@ from zaiko.v1 import sync_service_pb2, watch_pb2
 from zaiko_core.app.records import ChangeKind
 from zaiko_core.domain.ids import listing_id
 from zaiko_server.watch import topics
-from zaiko_server.watch.conversation import UNACKNOWLEDGED, Conversation
+from zaiko_server.watch.conversation import UNACKNOWLEDGED, WatchStream
 
 pytestmark = pytest.mark.anyio
 GOODS = [f"p{number:02d}" for number in range(20)]
@@ -69,7 +69,7 @@ async def test_a_watcher_that_never_acknowledges_holds_one_reading_of_at_most_th
             while (request := await orders.get()) is not None:
                 yield request
 
-        conversation = Conversation(
+        conversation = WatchStream(
             bench.watcher.hub, bench.watcher._sync_session, check=lambda request: None
         )
         start = watch_pb2.WatchStart(snapshot=watch_pb2.WatchSnapshot())
@@ -119,7 +119,7 @@ async def test_a_plain_watch_that_is_not_taken_reads_nothing_more(
             bench.world.link("aa", name)
         request = sync_service_pb2.WatchSyncRequest(parent=f"merchants/{MERCHANT}")
         messages = bench.watcher._sync_session(request).messages()
-        while not (await anext(messages)).mark.snapshot_complete:
+        while not (await anext(messages)).bookmark.snapshot_complete:
             pass
         await _change_all(bench, 1)
         await anext(messages)

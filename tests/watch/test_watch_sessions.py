@@ -80,10 +80,10 @@ class Client:
         while True:
             event = await self.until("update", watch_id)
             if (
-                event.update.WhichOneof("delivery") == "mark"
-                and event.update.mark.revision >= revision
+                event.update.WhichOneof("delivery") == "bookmark"
+                and event.update.bookmark.revision >= revision
             ):
-                return int(event.update.mark.revision)
+                return int(event.update.bookmark.revision)
 
 
 def reason(event: Any) -> str:
@@ -231,9 +231,9 @@ async def test_a_watch_resumes_where_a_watch_of_another_call_was(bench: Bench) -
 
     assert [delivery.WhichOneof("delivery") for delivery in client.readers[1].deliveries] == [
         "changes",
-        "mark",
+        "bookmark",
     ]
-    assert not client.readers[1].deliveries[-1].mark.snapshot_complete
+    assert not client.readers[1].deliveries[-1].bookmark.snapshot_complete
 
 
 async def test_requests_that_make_no_sense_are_refused_and_the_stream_goes_on(bench: Bench) -> None:
@@ -262,9 +262,9 @@ async def test_requests_that_make_no_sense_are_refused_and_the_stream_goes_on(be
         ),
     ]:
         await client.call.write(request)
-        event = await client.until("refused", request.watch_id)
+        event = await client.until("rejected", request.watch_id)
         assert reason(event) == expected, request
-        assert event.refused.problem.message
+        assert event.rejected.problem.message
     await client.call.write(Request(watch_id=5, progress=Request.Question()))
 
     assert await client.until_mark(5)
@@ -278,7 +278,7 @@ async def test_a_watch_id_is_not_used_again_after_its_watch_has_ended(bench: Ben
     await client.until("cancelled", 1)
     await client.create(1, "aa")
 
-    assert reason(await client.until("refused", 1)) == "INVALID_FIELD"
+    assert reason(await client.until("rejected", 1)) == "INVALID_FIELD"
 
 
 async def test_more_watches_than_a_stream_may_have_are_refused(bench: Bench) -> None:
@@ -289,11 +289,11 @@ async def test_more_watches_than_a_stream_may_have_are_refused(bench: Bench) -> 
             await client.create(number, "aa")
 
     writing = asyncio.create_task(create_all())
-    refused = await client.until("refused", WATCHES + 1)
+    refused = await client.until("rejected", WATCHES + 1)
     await writing
 
     assert reason(refused) == "TOO_MANY_STREAMS"
-    assert refused.refused.problem.metadata["limit"] == str(WATCHES)
+    assert refused.rejected.problem.metadata["limit"] == str(WATCHES)
 
 
 async def test_the_stream_and_each_of_its_watches_take_a_seat_and_give_it_back(
@@ -350,8 +350,8 @@ async def test_drain_sends_each_watch_a_last_mark_also_past_its_limit_and_then_e
     assert (await refusal_of(client.call))[:2] == (grpc.StatusCode.UNAVAILABLE, "SERVER_DRAINING")
     assert ended.value.code() is grpc.StatusCode.UNAVAILABLE
     assert {watch_id: update.WhichOneof("delivery") for watch_id, update in last.items()} == {
-        1: "mark",
-        2: "mark",
+        1: "bookmark",
+        2: "bookmark",
     }
 
 

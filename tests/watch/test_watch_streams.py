@@ -76,7 +76,7 @@ async def test_resume_is_told_at_once_that_it_has_caught_up(bench: Bench) -> Non
     again = Reader(bench.watch_stocks(every(300, reader.token)))
     first = await again.next()
 
-    assert (first.mark.revision, first.mark.snapshot_complete) == (revision, False)
+    assert (first.bookmark.revision, first.bookmark.snapshot_complete) == (revision, False)
 
 
 async def test_resume_after_a_restart_of_the_server_brings_what_was_missed(sqlite_url: str) -> None:
@@ -244,8 +244,10 @@ async def test_marks_come_while_nothing_happens(bench: Bench) -> None:
     reader = Reader(bench.watch_stocks(every(1)))
     told = []
     for _ in range(3):
-        mark = await reader.until(lambda response: response.WhichOneof("delivery") == "mark")
-        told.append(mark.mark.send_time.ToNanoseconds() / 1e9)
+        bookmark = await reader.until(
+            lambda response: response.WhichOneof("delivery") == "bookmark"
+        )
+        told.append(bookmark.bookmark.send_time.ToNanoseconds() / 1e9)
 
     assert told[2] - told[0] >= 1.8
 
@@ -256,11 +258,11 @@ async def test_marks_tell_the_time_and_only_the_first_ends_a_snapshot(bench: Ben
     await reader.until_mark()
 
     ends = [
-        delivery.mark.snapshot_complete
+        delivery.bookmark.snapshot_complete
         for delivery in reader.deliveries
-        if delivery.WhichOneof("delivery") == "mark"
+        if delivery.WhichOneof("delivery") == "bookmark"
     ]
-    lag = time.time() - reader.deliveries[-1].mark.send_time.ToNanoseconds() / 1e9
+    lag = time.time() - reader.deliveries[-1].bookmark.send_time.ToNanoseconds() / 1e9
     assert ends == [True, False]
     assert -1 < lag < 60
 
@@ -271,7 +273,7 @@ async def test_an_empty_snapshot_is_a_mark(bench: Bench) -> None:
     reader = Reader(bench.watch_stocks(parent="merchants/other"))
     first = await reader.next()
 
-    assert first.mark.snapshot_complete
+    assert first.bookmark.snapshot_complete
 
 
 # Large revisions
@@ -318,7 +320,7 @@ async def test_a_token_from_within_a_snapshot_begins_it_again(
         again = Reader(bench.watch_stocks(reader.resume()))
         await again.until_mark()
 
-    assert again.deliveries[-1].mark.snapshot_complete
+    assert again.deliveries[-1].bookmark.snapshot_complete
     assert len(again.known) == 100
 
 
@@ -516,7 +518,7 @@ async def test_drain_ends_every_watch_with_a_mark_and_admits_no_more(bench: Benc
     assert drained
     for reader in readers:
         last = await reader.next()
-        assert last.WhichOneof("delivery") == "mark"
+        assert last.WhichOneof("delivery") == "bookmark"
         assert (await refusal_of(reader.call))[:2] == (
             grpc.StatusCode.UNAVAILABLE,
             "SERVER_DRAINING",
@@ -534,4 +536,4 @@ async def test_changes_that_no_watch_shows_are_passed_over(bench: Bench) -> None
 
     await reader.until_mark(newest)
 
-    assert all(delivery.WhichOneof("delivery") == "mark" for delivery in reader.deliveries[1:])
+    assert all(delivery.WhichOneof("delivery") == "bookmark" for delivery in reader.deliveries[1:])

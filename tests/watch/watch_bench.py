@@ -20,7 +20,7 @@ from zaiko.v1 import (
     watch_pb2,
 )
 from zaiko_core.app import stock
-from zaiko_core.domain.errors import Refusal
+from zaiko_core.domain.errors import ServiceError
 from zaiko_core.storage.engine import Database
 from zaiko_core.storage.migrate import migrate
 from zaiko_core.sync.feed import ChangeFeed
@@ -57,7 +57,7 @@ class Services(
         try:
             async for response in responses:
                 yield response
-        except Refusal as refusal:
+        except ServiceError as refusal:
             await context.abort(
                 code_for(refusal), status_for(refusal).message, trailers_for(refusal)
             )
@@ -178,16 +178,16 @@ class Reader:
     async def until_mark(self, revision: int = 0) -> int:
         """Read on until a mark at or above `revision`; its revision."""
         response = await self.until(
-            lambda r: r.WhichOneof("delivery") == "mark" and r.mark.revision >= revision
+            lambda r: r.WhichOneof("delivery") == "bookmark" and r.bookmark.revision >= revision
         )
-        return int(response.mark.revision)
+        return int(response.bookmark.revision)
 
     async def until_revision(self, revision: int) -> None:
         """Read on until everything up to `revision` has come."""
 
         def reached(response: Any) -> bool:
-            if response.WhichOneof("delivery") == "mark":
-                return bool(response.mark.revision >= revision)
+            if response.WhichOneof("delivery") == "bookmark":
+                return bool(response.bookmark.revision >= revision)
             return bool(response.changes.revision >= revision and not response.changes.continued)
 
         await self.until(reached)

@@ -10,7 +10,7 @@ from zaiko_core.app.ports import UnitOfWork
 from zaiko_core.app.records import DriftRecord, DueLink, ShopRecord
 from zaiko_core.domain import drift
 from zaiko_core.domain.drift import Cause, Circumstances, Difference
-from zaiko_core.domain.fence import Drift, Fence
+from zaiko_core.domain.fence import Drift, InventoryBelief
 from zaiko_core.domain.problem import Problem
 
 PERIOD = 24 * 3_600_000_000
@@ -62,21 +62,28 @@ class Findings:
     _found: dict[str, DriftRecord] = field(default_factory=dict)
 
     def reading(
-        self, item: DueLink, before: Fence, after: Fence, verdict: Drift, quantity: int | None
+        self,
+        item: DueLink,
+        before: InventoryBelief,
+        after: InventoryBelief,
+        verdict: Drift,
+        quantity: int | None,
     ) -> Difference | None:
         """The link was read."""
         found = drift.on_reading(before, after, verdict, quantity)
         return None if found is None else self._add(item, found, Circumstances())
 
-    def outlived(self, item: DueLink, before: Fence, after: Fence) -> Difference | None:
+    def expired(
+        self, item: DueLink, before: InventoryBelief, after: InventoryBelief
+    ) -> Difference | None:
         """A suspicion of the link was dropped."""
-        if before.suspected <= after.suspected:
+        if before.unexplained <= after.unexplained:
             return None
         complete = self._record().orders_complete_until
         around = Circumstances(
-            orders_complete=complete is None or complete >= before.suspected_since,
+            orders_complete=complete is None or complete >= before.unexplained_since,
             sold_unlinked=self.uow.orders.sold_unlinked(
-                self.shop, since=before.suspected_since - PERIOD
+                self.shop, since=before.unexplained_since - PERIOD
             ),
         )
         found = drift.on_outlived(before, after, around)

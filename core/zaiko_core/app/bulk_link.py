@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from zaiko_core.app.links import CanSync, LinkDraft, create
 from zaiko_core.app.ports import UnitOfWork
 from zaiko_core.app.records import ListingRecord, Page
-from zaiko_core.domain.errors import Refusal
+from zaiko_core.domain.errors import ServiceError
 from zaiko_core.domain.links import Part
 from zaiko_core.domain.matching import Coded, Match, Matcher, Outcome
 
@@ -84,7 +84,7 @@ def link_batch(
     )
     coded = [Coded(product.product, product.code, product.barcode) for product in products]
     matches = matcher.match([_coded(listing) for listing in batch], coded)
-    refusal: Refusal | None = None
+    refusal: ServiceError | None = None
     drafts = [
         LinkDraft(asked.shop, match.listing, (Part(match.candidates[0]),), asked.enable_sync)
         for match in matches
@@ -99,7 +99,7 @@ def link_batch(
         try:
             _, counted = create(uow, drafts, can_sync=can_sync)
             report.counted_units += sum(item.units for item in counted)
-        except Refusal as error:
+        except ServiceError as error:
             refusal = error
     linked = {draft.listing for draft in drafts}
     for listing, match in zip(batch, matches, strict=True):
@@ -108,7 +108,7 @@ def link_batch(
 
 
 def _add(
-    report: BulkLinkReport, listing: ListingRecord, match: Match, refusal: Refusal | None
+    report: BulkLinkReport, listing: ListingRecord, match: Match, refusal: ServiceError | None
 ) -> None:
     row: dict[str, object] = {
         "listing": listing.listing,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 
+from zaiko_core.app.due_marks import link_names, mark_links_due
 from zaiko_core.app.ports import UnitOfWork
 from zaiko_core.app.records import (
     ChangeKind,
@@ -14,7 +15,6 @@ from zaiko_core.app.records import (
     ShopRecord,
     WarehouseRecord,
 )
-from zaiko_core.app.touching import link_names, touch_links
 from zaiko_core.domain.errors import CodeTaken, NotFound, ProductHasLinks, ResourceExists
 
 _ALL = 1000
@@ -38,7 +38,7 @@ def hold_links(uow: UnitOfWork, shop: str, *, held: bool) -> None:
     uow.changed(ChangeKind.LINK, link_names(moved))
     uow.changed(ChangeKind.SHOP, [shop])
     if not held:
-        touch_links(uow, shop, [listing for _, listing in moved])
+        mark_links_due(uow, shop, [listing for _, listing in moved])
 
 
 def create_warehouse(uow: UnitOfWork, draft: WarehouseRecord) -> WarehouseRecord:

@@ -10,7 +10,7 @@ from zaiko_core.app import links
 from zaiko_core.app.links import CanSync
 from zaiko_core.app.ports import UnitOfWork
 from zaiko_core.app.records import LinkRecord, ListingRecord, Page
-from zaiko_core.domain.errors import Refusal
+from zaiko_core.domain.errors import ServiceError
 from zaiko_core.domain.links import target
 from zaiko_core.domain.problem import Problem
 from zaiko_core.domain.stock import LARGEST
@@ -73,7 +73,7 @@ def switch_batch(
         elif not report.dry_run:
             try:
                 links.set_sync(uow, shop, listing, True, can_sync=can_sync)
-            except Refusal as error:
+            except ServiceError as error:
                 problem = Problem(error.reason, error.message, metadata=error.metadata)
         wanted = target(link.parts, balances, maximum=LARGEST)
         refused += problem is not None

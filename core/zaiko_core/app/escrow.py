@@ -6,12 +6,12 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
+from zaiko_core.app.due_marks import touch_holders
 from zaiko_core.app.ports import UnitOfWork
 from zaiko_core.app.records import DueLink, Holding, LinkRecord
-from zaiko_core.app.touching import touch_holders
 from zaiko_core.domain import escrow
 from zaiko_core.domain.escrow import Holder, Key
-from zaiko_core.domain.fence import Fence
+from zaiko_core.domain.fence import InventoryBelief
 from zaiko_core.domain.links import Part
 
 RECHECK = 10_000_000
@@ -27,7 +27,7 @@ class Quotas:
         self._holders: dict[str, dict[Key, Holder]] = defaultdict(dict)
         for holding in holdings:
             key = (holding.shop, holding.listing)
-            shown = escrow.exposed(holding.fence)
+            shown = escrow.exposed(holding.belief)
             self._holders[holding.product][key] = Holder(
                 key,
                 exposed=None if shown is None else shown * holding.count,
@@ -39,7 +39,7 @@ class Quotas:
         """Whether this part's product is in escrow."""
         return part.product in self._units
 
-    def allowed(self, link: LinkRecord, belief: Fence) -> tuple[int | None, bool]:
+    def allowed(self, link: LinkRecord, belief: InventoryBelief) -> tuple[int | None, bool]:
         """How many the link may show by its scarce parts, suspected units included (None: it has
         none), and whether it waits for units that others still show."""
         limits: list[int] = []
@@ -54,7 +54,7 @@ class Quotas:
             limits.append(now // part.count)
         return (min(limits) if limits else None), waits
 
-    def note(self, link: LinkRecord, belief: Fence, *, movable: bool = True) -> None:
+    def note(self, link: LinkRecord, belief: InventoryBelief, *, movable: bool = True) -> None:
         """The link is being handled, so it is not stuck whatever its state said before, and its
         fence is now `belief`. One in shadow is not `movable`: it goes on showing what it shows."""
         shown = escrow.exposed(belief)
@@ -79,13 +79,15 @@ def quotas_of(uow: UnitOfWork, due: Sequence[DueLink]) -> Quotas:
     return Quotas(units, uow.links.holders(units) if units else (), uow.now)
 
 
-def freed(uow: UnitOfWork, before: Mapping[Key, Fence], after: Collection[LinkRecord]) -> None:
+def freed(
+    uow: UnitOfWork, before: Mapping[Key, InventoryBelief], after: Collection[LinkRecord]
+) -> None:
     """These fences were saved. Where one exposes less of a scarce product than before, whoever
     waits for its units goes on."""
     products = {
         part.product
         for link in after
-        if _less(before.get((link.shop, link.listing)), link.fence)
+        if _less(before.get((link.shop, link.listing)), link.belief)
         for part in link.parts
     }
     wake(uow, products)
@@ -97,7 +99,7 @@ def wake(uow: UnitOfWork, products: Collection[str]) -> None:
         touch_holders(uow, uow.stocks.in_escrow(products))
 
 
-def _less(before: Fence | None, after: Fence) -> bool:
+def _less(before: InventoryBelief | None, after: InventoryBelief) -> bool:
     was, now = (None if before is None else escrow.exposed(before)), escrow.exposed(after)
     if now is None:
         return False

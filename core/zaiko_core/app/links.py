@@ -7,10 +7,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from zaiko_core.app import escrow, receiving
+from zaiko_core.app.due_marks import link_names, mark_links_due
 from zaiko_core.app.orders import Counted, count_listings, release_listings
 from zaiko_core.app.ports import UnitOfWork
 from zaiko_core.app.records import ChangeKind, LinkRecord, LinkState, ListingRecord, ShopRecord
-from zaiko_core.app.touching import link_names, touch_links
 from zaiko_core.domain.errors import (
     ConnectorCannotSetInventory,
     ConnectorNotLoaded,
@@ -18,13 +18,13 @@ from zaiko_core.domain.errors import (
     ListingVanished,
     NotFound,
     ProductArchived,
-    Refusal,
+    ServiceError,
     SyncNotOffered,
 )
-from zaiko_core.domain.fence import Fence
+from zaiko_core.domain.fence import InventoryBelief
 from zaiko_core.domain.links import Part
 
-CanSync = Callable[[str], Refusal | None]
+CanSync = Callable[[str], ServiceError | None]
 """Whether shops of a connector can be synced: None, or the refusal that says why not (see
 `sync_refusal`)."""
 
@@ -39,7 +39,7 @@ class LinkDraft:
     sync_enabled: bool
 
 
-def sync_refusal(connector: str, *, loaded: bool, can_set: bool) -> Refusal | None:
+def sync_refusal(connector: str, *, loaded: bool, can_set: bool) -> ServiceError | None:
     """The one place that says why a connector's shops cannot be synced."""
     if not loaded:
         return ConnectorNotLoaded(
@@ -77,7 +77,7 @@ def create(
             _check_listing(uow, draft, listings)
         uow.links.insert([_new(uow, draft) for draft in wanted])
         counted += count_listings(uow, shop, {draft.listing for draft in wanted})
-        touch_links(uow, shop, [draft.listing for draft in wanted if draft.sync_enabled])
+        mark_links_due(uow, shop, [draft.listing for draft in wanted if draft.sync_enabled])
     uow.changed(ChangeKind.LINK, link_names((draft.shop, draft.listing) for draft in drafts))
     synced = {part.product for draft in drafts if draft.sync_enabled for part in draft.parts}
     receiving.end(uow, synced)
@@ -105,16 +105,16 @@ def set_sync(
         link,
         sync_enabled=enabled,
         state=state,
-        fence=Fence(),
+        belief=InventoryBelief(),
         due_at=None,
         attempt=0,
         problem=None,
-        touched=uow.revision,
+        due_revision=uow.revision,
     )
     uow.links.save([changed])
     uow.changed(ChangeKind.LINK, link_names([(shop, listing)]))
     if enabled:
-        touch_links(uow, shop, [listing])
+        mark_links_due(uow, shop, [listing])
         receiving.end(uow, {part.product for part in link.parts})
     escrow.wake(uow, {part.product for part in link.parts})
     return get(uow, shop, listing)

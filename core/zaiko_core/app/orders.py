@@ -6,10 +6,10 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from zaiko_core.app import autopsy
+from zaiko_core.app import root_cause
+from zaiko_core.app.due_marks import mark_links_due, mark_products_due
 from zaiko_core.app.ports import UnitOfWork
-from zaiko_core.app.touching import touch_links, touch_products
-from zaiko_core.domain import fence as fences
+from zaiko_core.domain import fence as fence
 from zaiko_core.domain.demand import Demand, Line, OrderRecord, Reconciled, reconcile
 from zaiko_core.domain.links import Part
 from zaiko_core.domain.stock import MovementKind
@@ -199,37 +199,37 @@ def _apply(
     }
     uow.demands.put(shop, changed)
     entries = [entry for result in results for entry in result.entries]
-    autopsy.examine(uow, uow.stocks.post(entries))
+    root_cause.examine(uow, uow.stocks.post(entries))
     moved = {entry.product for entry in entries}
     if selling:
-        touched = {
+        due_revision = {
             listing
             for listing, parts in parts_of.items()
             if any(part.product in moved for part in parts)
         }
-        _lower_fences(uow, shop, results, touched)
-    touch_products(uow, moved)
+        _lower_fences(uow, shop, results, due_revision)
+    mark_products_due(uow, moved)
     return results
 
 
 def _lower_fences(
-    uow: UnitOfWork, shop: str, results: Sequence[Reconciled], touched: Collection[str]
+    uow: UnitOfWork, shop: str, results: Sequence[Reconciled], due_revision: Collection[str]
 ) -> None:
     """The shop's own orders moved its own number. Links that may have been given units back are
     handled as well, though no balance of theirs may have changed; those of `touched` are in any
     case."""
     sold = [own for result in results for own in result.sold]
-    known = uow.links.fences(shop, {own.listing for own in sold})
+    known = uow.links.fence(shop, {own.listing for own in sold})
     for own in sold:
         if own.listing in known:
-            known[own.listing] = fences.sold(known[own.listing], own)
+            known[own.listing] = fence.sold(known[own.listing], own)
     sales = dict.fromkeys(known, 0)
     for own in sold:
         if own.listing in sales:
             sales[own.listing] += own.units
     uow.links.save_sold(shop, known, sales)
-    if others := known.keys() - touched:
-        touch_links(uow, shop, others)
+    if others := known.keys() - due_revision:
+        mark_links_due(uow, shop, others)
 
 
 def _orders_with(

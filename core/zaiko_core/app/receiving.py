@@ -19,7 +19,7 @@ from zaiko_core.domain.errors import (
     ModeConflict,
     NotFound,
     ReceivingOnlyEnded,
-    Refusal,
+    ServiceError,
 )
 from zaiko_core.domain.stock import Movement
 
@@ -28,7 +28,7 @@ _COALESCE = 20_000
 
 
 def switch(
-    uow: UnitOfWork, product: str, on: bool, *, can_sync: Callable[[str], Refusal | None]
+    uow: UnitOfWork, product: str, on: bool, *, can_sync: Callable[[str], ServiceError | None]
 ) -> ProductRecord:
     """Switch the mode of a product. Switched off, what was received before is still added. What is
     so already changes nothing. Raises NotFound, ReceivingOnlyEnded, and for on ModeConflict (a link
@@ -161,7 +161,7 @@ def _call(uow: UnitOfWork, places: Collection[tuple[str, str]]) -> None:
 
 
 def _check_may_begin(
-    uow: UnitOfWork, product: str, can_sync: Callable[[str], Refusal | None]
+    uow: UnitOfWork, product: str, can_sync: Callable[[str], ServiceError | None]
 ) -> None:
     synced = uow.links.page(Page(1), shop="", products=[product], states=(), sync_enabled=True)
     if synced:

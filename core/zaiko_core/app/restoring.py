@@ -4,14 +4,14 @@
 from __future__ import annotations
 
 from zaiko_core.app import shops
+from zaiko_core.app.due_marks import link_names
 from zaiko_core.app.ports import UnitOfWork
 from zaiko_core.app.records import ChangeKind, Page
-from zaiko_core.app.touching import link_names
 
 _PAGE = 1_000
 
 
-def distrust(uow: UnitOfWork) -> int:
+def quarantine(uow: UnitOfWork) -> int:
     """Forget what the merchant's shops were believed to show, and send nothing to any of them
     before a person says so; how many shops. A second call changes nothing that the first did
     not."""

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from zaiko_core.app.catalogue import hold_links
+from zaiko_core.app.due_marks import link_names, mark_links_due
 from zaiko_core.app.links import CanSync
 from zaiko_core.app.ports import UnitOfWork
 from zaiko_core.app.records import ChangeKind, ListingRecord, Page, ShopRecord, Trigger
-from zaiko_core.app.touching import link_names, touch_links
 from zaiko_core.domain.errors import ConnectorNotLoaded, NotFound, ResourceExists, ShopHasLinks
 
 _ALL = 1000
@@ -101,7 +101,7 @@ def take_listings(uow: UnitOfWork, shop: str, read: Sequence[ListingRecord]) -> 
     known = uow.listings.get(shop, latest)
     uow.listings.upsert(shop, list(latest.values()))
     uow.changed(ChangeKind.SHOP, [shop])
-    touch_links(uow, shop, [name for name, before in known.items() if before.vanished])
+    mark_links_due(uow, shop, [name for name, before in known.items() if before.vanished])
     changed = [name for name, before in known.items() if _content(before) != _content(latest[name])]
     return len(latest) - len(known), len(changed)
 
@@ -130,7 +130,7 @@ def sync_product(uow: UnitOfWork, product: str, *, can_sync: CanSync) -> list[st
         if not owner.paused and not _not_loaded(owner, can_sync)
     )
     for shop in runnable:
-        touch_links(uow, shop, listings[shop])
+        mark_links_due(uow, shop, listings[shop])
     uow.trigger(runnable, by=Trigger.REQUEST)
     return runnable
 

@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from zaiko_core.app import autopsy, receiving
+from zaiko_core.app import receiving, root_cause
+from zaiko_core.app.due_marks import mark_products_due
 from zaiko_core.app.ports import UnitOfWork
 from zaiko_core.app.records import ProductRecord, StockRecord
-from zaiko_core.app.touching import touch_products
 from zaiko_core.domain.demand import Demand, difference
 from zaiko_core.domain.errors import (
     CauseKeyReused,
@@ -96,7 +96,7 @@ def set_reserves(
     if not changing:
         return stocks, 0
     uow.stocks.set_reserves(changing)
-    scheduled = touch_products(uow, changing)
+    scheduled = mark_products_due(uow, changing)
     return uow.stocks.get(reserves), scheduled
 
 
@@ -108,7 +108,7 @@ def set_escrow(uow: UnitOfWork, product: str, below: int) -> tuple[StockRecord, 
     if known.balance.escrow_below == below:
         return known, 0
     uow.stocks.set_escrow(product, below)
-    scheduled = touch_products(uow, [product])
+    scheduled = mark_products_due(uow, [product])
     return uow.stocks.get([product])[product], scheduled
 
 
@@ -262,10 +262,10 @@ def _post(uow: UnitOfWork, entries: Sequence[Entry]) -> list[Posting]:
     fresh = [entry for entry in entries if entry.cause not in known]
     _check_limit(uow, fresh)
     posted = uow.stocks.post(fresh)
-    autopsy.examine(uow, posted)
+    root_cause.examine(uow, posted)
     moved = {movement.entry.cause: movement for movement in posted}
     if fresh:
-        touch_products(uow, {entry.product for entry in fresh})
+        mark_products_due(uow, {entry.product for entry in fresh})
     stocks = uow.stocks.get({entry.product for entry in entries})
     return [
         Posting(

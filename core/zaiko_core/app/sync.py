@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 
 from zaiko_core.app import escrow
 from zaiko_core.app.audit import HOLD, Findings
+from zaiko_core.app.due_marks import link_names, mark_links_due, mark_shop_due
 from zaiko_core.app.ports import UnitOfWork
 from zaiko_core.app.records import (
     ChangeKind,
@@ -28,14 +29,13 @@ from zaiko_core.app.records import (
     RunState,
     Trigger,
 )
-from zaiko_core.app.touching import link_names, touch_links, touch_shop
-from zaiko_core.domain import fence as fences
+from zaiko_core.domain import fence as fence
 from zaiko_core.domain.errors import NotFound, OperationDone
 from zaiko_core.domain.fence import Mode, Step
 from zaiko_core.domain.links import target
 from zaiko_core.domain.polling import next_fetch
 from zaiko_core.domain.problem import Problem
-from zaiko_core.domain.push import Label, PushOutcome, Reckoning
+from zaiko_core.domain.push import Breakdown, Label, PushOutcome
 from zaiko_core.domain.stock import LARGEST
 
 _SECOND = 1_000_000
@@ -84,7 +84,7 @@ class Write:
     quantity: int
     expected: int | None
     key: str
-    touched: int
+    due_revision: int
     at: int = 0
     """When it was recorded (µs)."""
 
@@ -151,9 +151,9 @@ def sync_now(
     progress is joined. (A product: `shops.sync_product`.)"""
     triggered = set(shops)
     for shop in shops:
-        touch_shop(uow, shop)
+        mark_shop_due(uow, shop)
     if link is not None:
-        touch_links(uow, link[0], [link[1]])
+        mark_links_due(uow, link[0], [link[1]])
         triggered.add(link[0])
     uow.trigger(triggered, by=Trigger.REQUEST)
     return sorted(triggered)
@@ -256,7 +256,7 @@ def needs_reading(
     return [
         item
         for item in due
-        if every or item.link.fence.must_read or item.link.fence.flight is not None
+        if every or item.link.belief.must_read or item.link.belief.pending is not None
     ], len(due)
 
 
@@ -297,36 +297,38 @@ def prepare(
             saved.append(failing(link, seen.problem, uow.now))
             failed += 1
             continue
-        belief, read_at = link.fence, link.read_at
+        belief, read_at = link.belief, link.read_at
         if seen is not None:
-            belief, verdict = fences.observe(link.fence, seen.quantity, at=seen.at, now=uow.now)
+            belief, verdict = fence.observe(link.belief, seen.quantity, at=seen.at, now=uow.now)
             if not shadow:
-                findings.reading(item, link.fence, belief, verdict, seen.quantity)
+                findings.reading(item, link.belief, belief, verdict, seen.quantity)
             read_at = seen.at
-            if (flight := link.fence.flight) is not None:
+            if (pending := link.belief.pending) is not None:
                 read.append(
-                    PushResult(link.listing, flight.at, flight.key, PushOutcome.READ, seen.quantity)
+                    PushResult(
+                        link.listing, pending.at, pending.key, PushOutcome.READ, seen.quantity
+                    )
                 )
         # A suspicion that is dropped must not count as units that the link holds already.
         suspicious = belief
-        belief = fences.without_outlived(
+        belief = fence.without_expired(
             belief, policy.mode, fresh=seen is not None, visibility=policy.visibility, now=uow.now
         )
         if not shadow:
-            findings.outlived(item, suspicious, belief)
-        reckoning = Reckoning(target(link.parts, item.balances, maximum=LARGEST))
-        for plugin, quantity in adjust(item, reckoning.target, uow.now):
-            reckoning.then(f"{Label.ADJUSTMENT}/{plugin}", min(max(0, quantity), reckoning.target))
-        wanted = reckoning.then(Label.MAXIMUM, min(reckoning.quantity, policy.maximum))
+            findings.expired(item, suspicious, belief)
+        breakdown = Breakdown(target(link.parts, item.balances, maximum=LARGEST))
+        for plugin, quantity in adjust(item, breakdown.target, uow.now):
+            breakdown.then(f"{Label.ADJUSTMENT}/{plugin}", min(max(0, quantity), breakdown.target))
+        wanted = breakdown.then(Label.MAXIMUM, min(breakdown.quantity, policy.maximum))
         scarce, waits = quotas.allowed(link, belief)
-        wanted = reckoning.then(Label.ESCROW, wanted if scarce is None else min(wanted, scarce))
+        wanted = breakdown.then(Label.ESCROW, wanted if scarce is None else min(wanted, scarce))
         if shadow:
             quotas.note(link, belief, movable=False)
             if seen is None:
                 waiting += 1
                 continue
             compared = _compared(
-                replace(link, fence=belief, target=wanted, read_at=read_at), seen.quantity, uow.now
+                replace(link, belief=belief, target=wanted, read_at=read_at), seen.quantity, uow.now
             )
             unchanged = (link.state, link.target, link.confirmed) == (
                 compared.state,
@@ -336,7 +338,7 @@ def prepare(
             (verified if unchanged else saved).append(compared)
             confirmed += 1
             continue
-        belief, plan = fences.plan(
+        belief, plan = fence.plan(
             belief,
             wanted,
             policy.mode,
@@ -348,7 +350,7 @@ def prepare(
             wanted,
             plan.quantity,
         )
-        link = replace(link, fence=belief, target=wanted, read_at=read_at)
+        link = replace(link, belief=belief, target=wanted, read_at=read_at)
         problem = findings.left_to_people(item)
         if problem is not None:
             saved.append(replace(failing(link, problem, uow.now), due_at=uow.now + HOLD))
@@ -364,19 +366,21 @@ def prepare(
             confirmed += 1
         elif plan.step is Step.READ:
             waiting += 1
-            if seen is not None or tired.get(link.listing) == link.touched:
+            if seen is not None or tired.get(link.listing) == link.due_revision:
                 saved.append(replace(link, due_at=uow.now + 2 * _SECOND))
-        elif tired.get(link.listing) == link.touched:
+        elif tired.get(link.listing) == link.due_revision:
             saved.append(replace(link, due_at=uow.now + 2 * _SECOND))
         else:
             name = f"{key}.{len(writes)}"
-            flown = fences.launch(belief, plan.quantity, policy.mode, key=name, now=uow.now)
-            quotas.note(link, flown)
-            saved.append(
-                replace(link, fence=flown, state=LinkState.SYNCING, last_attempt_at=uow.now)
+            launched = fence.record_pending(
+                belief, plan.quantity, policy.mode, key=name, now=uow.now
             )
-            reckoning.then(Label.SUSPECTED, max(0, wanted - belief.suspected))
-            reckoning.then(Label.DOUBT, plan.quantity)
+            quotas.note(link, launched)
+            saved.append(
+                replace(link, belief=launched, state=LinkState.SYNCING, last_attempt_at=uow.now)
+            )
+            breakdown.then(Label.SUSPECTED, max(0, wanted - belief.unexplained))
+            breakdown.then(Label.DOUBT, plan.quantity)
             pushes.append(
                 PushRecord(
                     shop,
@@ -384,8 +388,8 @@ def prepare(
                     uow.now,
                     name,
                     belief.expected,
-                    reckoning.target,
-                    tuple(reckoning.terms),
+                    breakdown.target,
+                    tuple(breakdown.terms),
                     plan.quantity,
                 )
             )
@@ -397,7 +401,7 @@ def prepare(
                     plan.quantity,
                     belief.expected,
                     name,
-                    link.touched,
+                    link.due_revision,
                     uow.now,
                 )
             )
@@ -409,7 +413,7 @@ def prepare(
     uow.changed(ChangeKind.LINK, link_names((link.shop, link.listing) for link in saved))
     escrow.freed(
         uow,
-        {(item.link.shop, item.link.listing): item.link.fence for item in due},
+        {(item.link.shop, item.link.listing): item.link.belief for item in due},
         [*saved, *verified],
     )
     return Prepared(writes, {item.link.listing for item in due}, confirmed, failed, waiting)
@@ -430,35 +434,37 @@ def settle(
     confirmed = failed = 0
     for write, outcome in outcomes:
         link = links.get(write.listing)
-        if link is None or link.fence.flight is None or link.fence.flight.key != write.key:
+        if link is None or link.belief.pending is None or link.belief.pending.key != write.key:
             continue
-        link = replace(link, touched=write.touched)
+        link = replace(link, due_revision=write.due_revision)
         if outcome.problem is not None:
             saved.append(
-                failing(replace(link, fence=fences.refused(link.fence)), outcome.problem, uow.now)
+                failing(replace(link, belief=fence.refused(link.belief)), outcome.problem, uow.now)
             )
             failed += 1
         elif outcome.applied:
-            belief = fences.applied(link.fence, policy.mode)
+            belief = fence.applied(link.belief, policy.mode)
             if belief.must_read:
-                saved.append(replace(link, fence=belief, due_at=uow.now))
+                saved.append(replace(link, belief=belief, due_at=uow.now))
             else:
                 recheck = (
-                    belief.suspected_since + policy.visibility if belief.suspected_since else None
+                    belief.unexplained_since + policy.visibility
+                    if belief.unexplained_since
+                    else None
                 )
-                saved.append(_done(replace(link, fence=belief), write.quantity, recheck, uow.now))
+                saved.append(_done(replace(link, belief=belief), write.quantity, recheck, uow.now))
                 confirmed += 1
         elif outcome.unsent:
             saved.append(
                 replace(
                     link,
-                    fence=replace(link.fence, flight=None),
+                    belief=replace(link.belief, pending=None),
                     state=LinkState.PENDING,
                     due_at=uow.now,
                 )
             )
         elif outcome.stale:
-            saved.append(replace(link, fence=fences.refused(link.fence), due_at=uow.now))
+            saved.append(replace(link, belief=fence.refused(link.belief), due_at=uow.now))
         else:
             # Unknown: the flight stays; the next round reads.
             saved.append(replace(link, due_at=uow.now))
@@ -471,7 +477,7 @@ def settle(
         ],
     )
     uow.changed(ChangeKind.LINK, link_names((link.shop, link.listing) for link in saved))
-    escrow.freed(uow, {(link.shop, link.listing): link.fence for link in links.values()}, saved)
+    escrow.freed(uow, {(link.shop, link.listing): link.belief for link in links.values()}, saved)
     return confirmed, failed
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass
 
-from zaiko_core.domain.fence import Drift, Fence
+from zaiko_core.domain.fence import Drift, InventoryBelief
 
 EDITS, WITHIN = 3, 24 * 3_600_000_000
 """So many unexplained edits within so many µs of a listing with another code than its product's
@@ -55,31 +55,33 @@ class Circumstances:
 
 
 def on_reading(
-    before: Fence, after: Fence, drift: Drift, quantity: int | None
+    before: InventoryBelief, after: InventoryBelief, drift: Drift, quantity: int | None
 ) -> Difference | None:
     """The difference that a reading shows at once: `before` and `after` are the fence around
     `fence.observe`, `drift` its verdict. A number that is too low is not decided here: an order may
     still come (see `on_outlived`)."""
     if quantity is None or before.expected is None:
         return None
-    flight = before.flight
-    if flight is not None and flight.quantity != before.expected and quantity == before.expected:
-        return Difference(Cause.PUSH_LOST, flight.quantity, quantity)
+    pending = before.pending
+    if pending is not None and pending.quantity != before.expected and quantity == before.expected:
+        return Difference(Cause.PUSH_LOST, pending.quantity, quantity)
     if (
         before.replaced is not None
         and before.replaced != before.expected
         and quantity == before.replaced
     ):
         return Difference(Cause.NOT_APPLIED, before.expected, quantity)
-    if drift is Drift.EXTRA and quantity != before.expected + before.suspected:
+    if drift is Drift.EXTRA and quantity != before.expected + before.unexplained:
         return Difference(Cause.EDITED_IN_SHOP, before.expected, quantity)
     return None
 
 
-def on_outlived(before: Fence, after: Fence, around: Circumstances) -> Difference | None:
+def on_outlived(
+    before: InventoryBelief, after: InventoryBelief, around: Circumstances
+) -> Difference | None:
     """The difference that is settled when a suspicion is dropped because no order came to explain
     it."""
-    missing = before.suspected - after.suspected
+    missing = before.unexplained - after.unexplained
     if missing <= 0 or after.expected is None:
         return None
     if not around.orders_complete:

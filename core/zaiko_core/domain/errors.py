@@ -3,7 +3,7 @@ as metadata.
 
 Mapped to gRPC in one place (`zaiko_server/status.py`), by the class's place in this tree:
 
-    Refusal
+    ServiceError
     ├── Unauthenticated  nobody knows who calls; come back with a token that holds
     ├── Denied           the caller may not do it, whether it exists or not
     ├── Invalid          the request itself is wrong; the same request will never work
@@ -20,7 +20,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 
-class Refusal(Exception):
+class ServiceError(Exception):
     """Base of every refusal. `reason` is UPPER_SNAKE and stable; metadata keys are never
     removed."""
 
@@ -31,7 +31,7 @@ class Refusal(Exception):
         self.message, self.metadata = message, metadata
 
 
-class Unauthenticated(Refusal):
+class Unauthenticated(ServiceError):
     """Who calls is not known."""
 
 
@@ -61,7 +61,7 @@ class TokenExpired(Unauthenticated):
         super().__init__("the token has expired; get another one from the operator")
 
 
-class Denied(Refusal):
+class Denied(ServiceError):
     """The caller may not do it."""
 
 
@@ -77,7 +77,7 @@ class PermissionMissing(Denied):
         super().__init__(text, permission=permission)
 
 
-class Invalid(Refusal):
+class Invalid(ServiceError):
     """The request is wrong."""
 
 
@@ -117,7 +117,7 @@ class DuplicateInBatch(Invalid):
     reason = "DUPLICATE_IN_BATCH"
 
 
-class NotFound(Refusal):
+class NotFound(ServiceError):
     """`resource` is the full name."""
 
     reason = "RESOURCE_NOT_FOUND"
@@ -128,7 +128,7 @@ class NotFound(Refusal):
         )
 
 
-class Exists(Refusal):
+class Exists(ServiceError):
     """It is there already."""
 
 
@@ -160,7 +160,7 @@ class ListingAlreadyLinked(Exists):
         )
 
 
-class Conflict(Refusal):
+class Conflict(ServiceError):
     """Somebody was faster."""
 
 
@@ -184,7 +184,7 @@ class LeaseLost(Conflict):
     reason = "WRITE_CONFLICT"
 
 
-class Precondition(Refusal):
+class Precondition(ServiceError):
     """Not in this state."""
 
 
@@ -267,7 +267,7 @@ class OperationActive(Precondition):
     reason = "OPERATION_ACTIVE"
 
 
-class OutOfRange(Refusal):
+class OutOfRange(ServiceError):
     """A position outside of what is kept."""
 
 
@@ -283,7 +283,7 @@ class HistoryReplaced(OutOfRange):
     reason = "HISTORY_REPLACED"
 
 
-class Unavailable(Refusal):
+class Unavailable(ServiceError):
     """Try again."""
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from zaiko_core.domain.fence import Fence
+from zaiko_core.domain.fence import InventoryBelief
 
 Key = tuple[str, str]
 """(shop, listing)"""
@@ -53,13 +53,18 @@ class Holder:
     movable: bool = True
 
 
-def exposed(fence: Fence) -> int | None:
+def exposed(belief: InventoryBelief) -> int | None:
     """The most units of the listing that the shop may sell before we hear of it, in units of the
     listing; None when unknown."""
-    if fence.expected is None and fence.must_read:
+    if belief.expected is None and belief.must_read:
         return None
-    flown = (fence.flight.quantity, fence.flight.absolute or 0) if fence.flight else ()
-    return max(0, fence.expected or 0, *flown) + fence.released + fence.suspected + fence.doubt
+    pending = (belief.pending.quantity, belief.pending.absolute or 0) if belief.pending else ()
+    return (
+        max(0, belief.expected or 0, *pending)
+        + belief.released
+        + belief.unexplained
+        + belief.uncertain
+    )
 
 
 def apportion(units: int, holders: Sequence[Holder]) -> dict[Key, int]:

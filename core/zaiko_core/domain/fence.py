@@ -27,7 +27,7 @@ class Mode(enum.StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Flight:
+class PendingWrite:
     """A write that was recorded before it was sent and has no recorded outcome. `quantity` is what
     the shop shows if it was applied; the fence's `expected` is what it shows if not. Own orders
     counted meanwhile lower both. `absolute` is the number that an unconditional write carries: it
@@ -40,7 +40,7 @@ class Flight:
 
 
 @dataclass(frozen=True, slots=True)
-class Fence:
+class InventoryBelief:
     """What is known of the number that a shop shows for one link. Times in µs since 1970.
 
     `expected` None: the shop has no number yet (when `must_read` is off) or none is known (when it
@@ -48,20 +48,20 @@ class Fence:
     """
 
     expected: int | None = None
-    suspected: int = 0
+    unexplained: int = 0
     """Units missing from the shop's number that no order explains yet."""
-    suspected_since: int = 0
-    doubt: int = 0
+    unexplained_since: int = 0
+    uncertain: int = 0
     """Units that would be missing as well if the less likely explanation of an ambiguous number
     were true: they are not offered again, but nothing is taken off sale for them."""
     released: int = 0
     """Units of cancelled or edited orders that the shop may have given back since the number was
     last settled."""
-    taken_over_at: int = 0
+    adopted_at: int = 0
     """When a number that nothing explained was last taken over as it was: orders placed before that
     were in it."""
     must_read: bool = True
-    flight: Flight | None = None
+    pending: PendingWrite | None = None
     replaced: int | None = None
     """What the shop showed before a write that was acknowledged and is still to be read back."""
 
@@ -96,120 +96,135 @@ class Plan:
     """When a suspicion ends and the link must be looked at again, or None."""
 
 
-def sold(fence: Fence, own: Sold) -> Fence:
+def sold(belief: InventoryBelief, own: Sold) -> InventoryBelief:
     """One of the shop's own orders was counted. It explains what was suspected; what it took beyond
     that lowers what is expected, unless the order was in the number already: when it is older than
     the doubt, or than the taking over of a number. The shop's clock decides that, so the number is
     read again."""
-    absorbed = min(own.units, fence.suspected)
+    absorbed = min(own.units, belief.unexplained)
     rest = own.units - absorbed
-    doubted = min(rest, fence.doubt) if own.at <= fence.suspected_since else 0
-    contained = rest if own.at + _WHOLE_SECOND <= fence.taken_over_at else doubted
+    uncertain_added = min(rest, belief.uncertain) if own.at <= belief.unexplained_since else 0
+    contained = rest if own.at + _WHOLE_SECOND <= belief.adopted_at else uncertain_added
     rest -= contained
-    flight = fence.flight
+    pending = belief.pending
     return replace(
-        fence,
-        suspected=fence.suspected - absorbed,
-        doubt=fence.doubt - doubted,
-        expected=None if fence.expected is None else fence.expected - rest,
-        flight=None if flight is None else replace(flight, quantity=flight.quantity - rest),
-        replaced=None if fence.replaced is None else fence.replaced - rest,
-        released=fence.released + own.released,
-        must_read=fence.must_read or own.uncertain or own.released > 0 or contained > 0,
+        belief,
+        unexplained=belief.unexplained - absorbed,
+        uncertain=belief.uncertain - uncertain_added,
+        expected=None if belief.expected is None else belief.expected - rest,
+        pending=None if pending is None else replace(pending, quantity=pending.quantity - rest),
+        replaced=None if belief.replaced is None else belief.replaced - rest,
+        released=belief.released + own.released,
+        must_read=belief.must_read or own.uncertain or own.released > 0 or contained > 0,
     )
 
 
-def observe(fence: Fence, quantity: int | None, *, at: int, now: int) -> tuple[Fence, Drift]:
+def observe(
+    belief: InventoryBelief, quantity: int | None, *, at: int, now: int
+) -> tuple[InventoryBelief, Drift]:
     """The shop was read at `at`, then orders were fetched. What it could show is known: a write in
     flight applied or not, released units given back or not. The value that is exactly the number,
     else the smallest above it, is the likely explanation, and what is missing from it is suspected;
     what would be missing from the largest is doubted."""
     if quantity is None:
-        return Fence(taken_over_at=at, must_read=False), Drift.FIRST
-    flown = (fence.flight.quantity, fence.flight.absolute) if fence.flight else ()
-    bases = {value for value in (fence.expected, *flown) if value is not None}
+        return InventoryBelief(adopted_at=at, must_read=False), Drift.FIRST
+    pending = (belief.pending.quantity, belief.pending.absolute) if belief.pending else ()
+    bases = {value for value in (belief.expected, *pending) if value is not None}
     possible = sorted(
-        value for value in bases | {base + fence.released for base in bases} if value >= quantity
+        value for value in bases | {base + belief.released for base in bases} if value >= quantity
     )
     if not bases:
-        return Fence(expected=quantity, taken_over_at=at, must_read=False), Drift.FIRST
+        return InventoryBelief(expected=quantity, adopted_at=at, must_read=False), Drift.FIRST
     if possible:
-        missing, doubted = possible[0] - quantity, possible[-1] - possible[0]
+        missing, uncertain_added = possible[0] - quantity, possible[-1] - possible[0]
         drift = Drift.MISSING if missing else Drift.NONE
     else:
         # Higher than anything explains. What was suspected has come back with it, at most to the
         # full.
-        missing, doubted = -min(fence.suspected, quantity - max(bases) - fence.released), 0
+        missing, uncertain_added = (
+            -min(belief.unexplained, quantity - max(bases) - belief.released),
+            0,
+        )
         drift = Drift.EXTRA
     # More suspected than before is a new suspicion, with its own full time to be explained.
-    suspected, doubt = fence.suspected + missing, fence.doubt + doubted
-    since = now if missing > 0 or doubted > 0 else fence.suspected_since
-    settled = Fence(
+    unexplained, uncertain = belief.unexplained + missing, belief.uncertain + uncertain_added
+    since = now if missing > 0 or uncertain_added > 0 else belief.unexplained_since
+    settled = InventoryBelief(
         expected=quantity,
-        suspected=suspected,
-        suspected_since=since if suspected or doubt else 0,
-        doubt=doubt,
-        taken_over_at=at if drift is Drift.EXTRA else fence.taken_over_at,
+        unexplained=unexplained,
+        unexplained_since=since if unexplained or uncertain else 0,
+        uncertain=uncertain,
+        adopted_at=at if drift is Drift.EXTRA else belief.adopted_at,
         must_read=False,
     )
     return settled, drift
 
 
-def needs_reading(fence: Fence, mode: Mode, *, fresh: bool) -> bool:
+def needs_reading(belief: InventoryBelief, mode: Mode, *, fresh: bool) -> bool:
     """Whether the number must be read before a write can be planned. `fresh` says that it was
     observed in this round, before orders were last fetched."""
     return (
-        fence.flight is not None
-        or fence.must_read
+        belief.pending is not None
+        or belief.must_read
         or (mode is not Mode.COMPARE_AND_SET and not fresh)
     )
 
 
-def without_outlived(fence: Fence, mode: Mode, *, fresh: bool, visibility: int, now: int) -> Fence:
+def without_expired(
+    belief: InventoryBelief, mode: Mode, *, fresh: bool, visibility: int, now: int
+) -> InventoryBelief:
     """The fence without a suspicion that no order has explained for `visibility` µs: it was a
     change by hand. What is in doubt until a reading settles it stays."""
-    if needs_reading(fence, mode, fresh=fresh) or now - fence.suspected_since < visibility:
-        return fence
-    return replace(fence, suspected=0, suspected_since=0, doubt=0)
+    if needs_reading(belief, mode, fresh=fresh) or now - belief.unexplained_since < visibility:
+        return belief
+    return replace(belief, unexplained=0, unexplained_since=0, uncertain=0)
 
 
 def plan(
-    fence: Fence, target: int, mode: Mode, *, fresh: bool, visibility: int, now: int
-) -> tuple[Fence, Plan]:
+    belief: InventoryBelief, target: int, mode: Mode, *, fresh: bool, visibility: int, now: int
+) -> tuple[InventoryBelief, Plan]:
     """The next step towards showing `target` (≥ 0), and the fence with an outlived suspicion
     dropped. `visibility` is in µs."""
-    if needs_reading(fence, mode, fresh=fresh):
-        return fence, Plan(Step.READ)
-    fence = without_outlived(fence, mode, fresh=fresh, visibility=visibility, now=now)
-    waiting = fence.suspected > 0 or fence.doubt > 0
-    want = max(0, target - fence.suspected)
-    if fence.expected is not None and want > fence.expected:
-        want = max(fence.expected, want - fence.doubt)
-    recheck_at = fence.suspected_since + visibility if waiting else None
-    if fence.expected == want:
-        return fence, Plan(Step.DONE, want, recheck_at)
-    return fence, Plan(Step.WRITE, want, recheck_at)
+    if needs_reading(belief, mode, fresh=fresh):
+        return belief, Plan(Step.READ)
+    belief = without_expired(belief, mode, fresh=fresh, visibility=visibility, now=now)
+    waiting = belief.unexplained > 0 or belief.uncertain > 0
+    want = max(0, target - belief.unexplained)
+    if belief.expected is not None and want > belief.expected:
+        want = max(belief.expected, want - belief.uncertain)
+    recheck_at = belief.unexplained_since + visibility if waiting else None
+    if belief.expected == want:
+        return belief, Plan(Step.DONE, want, recheck_at)
+    return belief, Plan(Step.WRITE, want, recheck_at)
 
 
-def launch(fence: Fence, quantity: int, mode: Mode, *, key: str, now: int) -> Fence:
+def record_pending(
+    belief: InventoryBelief, quantity: int, mode: Mode, *, key: str, now: int
+) -> InventoryBelief:
     """A write is about to be sent; stored before it is."""
     absolute = quantity if mode is Mode.SET else None
-    return replace(fence, flight=Flight(key=key, quantity=quantity, at=now, absolute=absolute))
-
-
-def applied(fence: Fence, mode: Mode) -> Fence:
-    """The platform acknowledged the write in flight. Where it could not be conditional, the next
-    round reads it back."""
-    if fence.flight is None:
-        return fence
-    if mode is Mode.COMPARE_AND_SET:
-        return replace(fence, expected=fence.flight.quantity, flight=None, must_read=False)
     return replace(
-        fence, expected=fence.flight.quantity, flight=None, must_read=True, replaced=fence.expected
+        belief, pending=PendingWrite(key=key, quantity=quantity, at=now, absolute=absolute)
     )
 
 
-def refused(fence: Fence) -> Fence:
+def applied(belief: InventoryBelief, mode: Mode) -> InventoryBelief:
+    """The platform acknowledged the write in flight. Where it could not be conditional, the next
+    round reads it back."""
+    if belief.pending is None:
+        return belief
+    if mode is Mode.COMPARE_AND_SET:
+        return replace(belief, expected=belief.pending.quantity, pending=None, must_read=False)
+    return replace(
+        belief,
+        expected=belief.pending.quantity,
+        pending=None,
+        must_read=True,
+        replaced=belief.expected,
+    )
+
+
+def refused(belief: InventoryBelief) -> InventoryBelief:
     """The write in flight was certainly not applied, and the belief may be wrong: read before the
     next one."""
-    return replace(fence, flight=None, must_read=True)
+    return replace(belief, pending=None, must_read=True)

@@ -70,7 +70,7 @@ class Setting(enum.StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
+class Consumption:
     """`units` of free stock that one movement took. `shop` is empty when no shop did; `order` is
     the platform's id, or the warehouse's reference."""
 
@@ -85,7 +85,7 @@ class Taken:
 
 
 @dataclass(frozen=True, slots=True)
-class Showing:
+class LinkSnapshot:
     """What was known of one link of the product just before. Numbers are of the listing, which
     takes `count` units of the product; `shown` is the most that the shop can have shown (None:
     unknown), `acknowledged` the last number that it confirmed, `since` when."""
@@ -107,13 +107,13 @@ class Showing:
 
 
 @dataclass(frozen=True, slots=True)
-class Sinking:
+class OversellEvent:
     """One movement that took `units` (≥ 1) which are not there, `short` units being missing after
     it. `taken` are the units that it took in all, together with those that the same shop took in
     the same page before it. `read_at` is when we heard of it."""
 
     product: str
-    by: Taken
+    by: Consumption
     units: int
     short: int
     taken: int
@@ -122,7 +122,7 @@ class Sinking:
 
 
 @dataclass(frozen=True, slots=True)
-class Autopsy:
+class RootCause:
     """The finding: the cause, what would have prevented it, and the numbers in words."""
 
     cause: Cause
@@ -213,22 +213,26 @@ REMEDIES: Mapping[Cause, Remedy] = {
 }
 
 
-def examine(sinking: Sinking, showings: Sequence[Showing], taken: Sequence[Taken]) -> Autopsy:
-    """Find the cause. `showings` are the product's links; `taken` what others took since the
+def examine(
+    sinking: OversellEvent, snapshots: Sequence[LinkSnapshot], taken: Sequence[Consumption]
+) -> RootCause:
+    """Find the cause. `snapshots` are the product's links; `taken` what others took since the
     selling shop last acknowledged a number."""
-    seller = _seller(sinking, showings)
+    seller = _seller(sinking, snapshots)
     others = [other for other in taken if other.shop != sinking.by.shop or not sinking.by.shop]
     cause = _cause(sinking, seller, others)
     setting, value = _setting(cause, sinking, seller)
-    return Autopsy(cause, setting, value, _message(sinking, seller, others))
+    return RootCause(cause, setting, value, _message(sinking, seller, others))
 
 
-def _seller(sinking: Sinking, showings: Sequence[Showing]) -> Showing | None:
-    own = [showing for showing in showings if showing.shop == sinking.by.shop]
-    return max(own, key=lambda showing: (showing.shown or 0) * showing.count, default=None)
+def _seller(sinking: OversellEvent, snapshots: Sequence[LinkSnapshot]) -> LinkSnapshot | None:
+    own = [snapshot for snapshot in snapshots if snapshot.shop == sinking.by.shop]
+    return max(own, key=lambda snapshot: (snapshot.shown or 0) * snapshot.count, default=None)
 
 
-def _cause(sinking: Sinking, seller: Showing | None, others: Sequence[Taken]) -> Cause:
+def _cause(
+    sinking: OversellEvent, seller: LinkSnapshot | None, others: Sequence[Consumption]
+) -> Cause:
     kind, by = sinking.by.kind, sinking.by
     if kind is MovementKind.ALLOCATE:
         return Cause.HELD_WITHOUT_ORDER
@@ -268,7 +272,9 @@ def _cause(sinking: Sinking, seller: Showing | None, others: Sequence[Taken]) ->
     return Cause.ORDER_READ_LATE if late > LATE else Cause.SOLD_TWICE
 
 
-def _setting(cause: Cause, sinking: Sinking, seller: Showing | None) -> tuple[Setting, int]:
+def _setting(
+    cause: Cause, sinking: OversellEvent, seller: LinkSnapshot | None
+) -> tuple[Setting, int]:
     if cause is Cause.SOLD_TWICE:
         shown = (seller.shown or 0) * seller.count if seller else 0
         return Setting.ESCROW, max(shown, sinking.taken)
@@ -286,7 +292,9 @@ def _setting(cause: Cause, sinking: Sinking, seller: Showing | None) -> tuple[Se
     }.get(cause, Setting.NONE), 0
 
 
-def _message(sinking: Sinking, seller: Showing | None, others: Sequence[Taken]) -> str:
+def _message(
+    sinking: OversellEvent, seller: LinkSnapshot | None, others: Sequence[Consumption]
+) -> str:
     by = sinking.by
     name = by.number or by.order
     what = (

@@ -51,7 +51,7 @@ class PushOutcome(enum.StrEnum):
     """It was not answered; a reading told what the shop shows."""
 
 
-class Reckoning:
+class Breakdown:
     """The way from a target to the number that is sent, step by step."""
 
     def __init__(self, target: int) -> None:

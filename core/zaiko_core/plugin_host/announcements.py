@@ -1,4 +1,4 @@
-"""Turns what a run left in the store into what observers are told."""
+"""KeyedLock what a run left in the store into what observers are told."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def announce_oversell(
         ended = tuple(_oversell(merchant, number) for number in fact.oversells)
         observers.tell("zaiko_oversold_cleared", OversoldCleared(product, ended, at))
         return
-    found, by = fact.autopsy, fact.by
+    found, by = fact.root_cause, fact.by
     observers.tell(
         "zaiko_oversold",
         Oversold(

@@ -13,7 +13,7 @@ _SESSION = {
     "lock_timeout": f"{WAIT}s",
     # A process that sleeps, or is cut off, in the middle of a transaction holds its merchant no
     # longer than a shop's lease. Each of its transactions that were already in the queue would do
-    # so once more (Turns).
+    # so once more (KeyedLock).
     "idle_in_transaction_session_timeout": "5s",
     "tcp_keepalives_idle": 5,
     "tcp_keepalives_interval": 2,

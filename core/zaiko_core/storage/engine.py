@@ -32,7 +32,7 @@ from zaiko_core.storage.jobs import Due, Jobs
 from zaiko_core.storage.migrate import migrate
 from zaiko_core.storage.together import Item, Outcome, Together, acted, looked_up, runs
 from zaiko_core.storage.tokens import TokenRows
-from zaiko_core.storage.turns import Turns
+from zaiko_core.storage.turns import KeyedLock
 from zaiko_core.storage.uow import StorageUnitOfWork, finish, following, opened, soonest
 from zaiko_core.storage.witness import Seen
 
@@ -112,7 +112,7 @@ class Database:
             window=_WINDOW,
         )
         self._writing = Together(functools.partial(self._group, writing=True), self._writers)
-        self._turns = Turns(connections.WAIT)
+        self._turns = KeyedLock(connections.WAIT)
         self._closed = threading.Event()
         self._unwritable = False
 
@@ -463,17 +463,18 @@ class Database:
             )
 
         return [
-            _outcome(lambda item=item: item.context.run(alone, item), alone=True) for item in items
-        ]  # type: ignore[misc]
+            _outcome(lambda item=item: item.context.run(alone, item), alone=True)  # type: ignore[misc]
+            for item in items
+        ]
 
     def _read_group(self, merchant: str, items: Sequence[Item]) -> list[Outcome]:
         with self._transaction(writing=False) as connection:
             uow = opened(connection, merchant, self._known_now(), writing=False)
             found = looked_up(uow, items)
             return [
-                found.get(item) or _outcome(lambda item=item: item.context.run(item.work, uow))
+                found.get(item) or _outcome(lambda item=item: item.context.run(item.work, uow))  # type: ignore[misc]
                 for item in items
-            ]  # type: ignore[misc]
+            ]
 
     def _write_group(self, merchant: str, items: Sequence[Item]) -> list[Outcome]:
         with self._turns.taken(merchant), self._transaction(writing=True) as connection:

@@ -102,7 +102,10 @@ _FOUND = (
 _FINISHED = (
     update(_SHOPS)
     .where(
-        *(_SHOPS.c[name] == the(_SHOPS.c[name]) for name in ("merchant", "shop", "fence", "owner"))
+        *(
+            _SHOPS.c[name] == the(_SHOPS.c[name])
+            for name in ("merchant", "shop", "lease_token", "owner")
+        )
     )
     .values(FREED)
 )
@@ -133,7 +136,7 @@ def _finding(clocked: bool) -> tuple[Any, ...]:
     )
     reading = (
         exists()
-        .where(*mine, or_(_LINKS.c.must_read, _LINKS.c.flight_key.is_not(None)))
+        .where(*mine, or_(_LINKS.c.must_read, _LINKS.c.pending_key.is_not(None)))
         .correlate(_SHOPS)
     )
     beyond = (
@@ -172,10 +175,10 @@ def _claimed(dialect: str, clocked: bool) -> Executable:
         .values(
             owner=the(_SHOPS.c.owner),
             lease_until=the(_SHOPS.c.lease_until),
-            fence=_SHOPS.c.fence + 1,
-            taken=_SHOPS.c.wanted,
-            triggered=0,
-            cause=None,
+            lease_token=_SHOPS.c.lease_token + 1,
+            claimed_seq=_SHOPS.c.trigger_seq,
+            pending_trigger=0,
+            trace_parent=None,
         )
     )
     return (
@@ -264,7 +267,7 @@ class Jobs:
         table = schema.shops
         batch = self._batch(claims)
         query = select(table.c.merchant, table.c.shop).where(
-            self._held(batch), table.c.cancelled == table.c.fence
+            self._held(batch), table.c.cancelled_token == table.c.lease_token
         )
         asked = {(row.merchant, row.shop) for row in self._connection.execute(query)}
         return [claim for claim in claims if (claim.merchant, claim.shop) in asked]
@@ -274,7 +277,7 @@ class Jobs:
         mine = given(
             merchant=claim.merchant,
             shop=claim.shop,
-            fence=claim.token,
+            lease_token=claim.token,
             owner=self._owner,
             attempt=attempt,
         )
@@ -357,16 +360,18 @@ class Jobs:
         return and_(
             table.c.merchant == batch.c.merchant,
             table.c.shop == batch.c.shop,
-            table.c.fence == batch.c.fence,
+            table.c.lease_token == batch.c.lease_token,
             table.c.owner == literal(self._owner, Text),
         )
 
     def _batch(self, claims: Sequence[JobClaim]) -> Any:
         rows = [
-            {"merchant": claim.merchant, "shop": claim.shop, "fence": claim.token}
+            {"merchant": claim.merchant, "shop": claim.shop, "lease_token": claim.token}
             for claim in claims
         ]
-        return rowset(self._connection, typed(schema.shops, "merchant", "shop", "fence"), rows)
+        return rowset(
+            self._connection, typed(schema.shops, "merchant", "shop", "lease_token"), rows
+        )
 
 
 def _claim(row: Any, found: Any) -> JobClaim:
@@ -381,12 +386,14 @@ def _claim(row: Any, found: Any) -> JobClaim:
         unended=bool(found.unended),
     )
     trigger = triggers.because(
-        rank=row.triggered,
-        pending=row.wanted > row.taken,
+        rank=row.pending_trigger,
+        pending=row.trigger_seq > row.claimed_seq,
         held=row.owner is not None,
         failed=row.attempt > 0,
     )
-    return JobClaim(row.merchant, row.shop, row.fence + 1, row.attempt, shop, trigger, row.cause)
+    return JobClaim(
+        row.merchant, row.shop, row.lease_token + 1, row.attempt, shop, trigger, row.trace_parent
+    )
 
 
 def _until(now: int, *moments: int | None) -> int | None:

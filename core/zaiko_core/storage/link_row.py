@@ -7,21 +7,21 @@ from typing import Any
 from sqlalchemy import Row
 
 from zaiko_core.app.records import LinkRecord, LinkState
-from zaiko_core.domain.fence import Fence, Flight
+from zaiko_core.domain.fence import InventoryBelief, PendingWrite
 from zaiko_core.domain.problem import problem_from
 
 FENCE = (
     "expected",
-    "suspected",
-    "suspected_since",
-    "doubt",
+    "unexplained",
+    "unexplained_since",
+    "uncertain",
     "released",
-    "taken_over_at",
+    "adopted_at",
     "must_read",
-    "flight_key",
-    "flight_quantity",
-    "flight_absolute",
-    "flight_at",
+    "pending_key",
+    "pending_quantity",
+    "pending_absolute",
+    "pending_at",
     "replaced",
 )
 STATUS = (
@@ -40,41 +40,43 @@ STATUS = (
 )
 
 
-def fence_values(fence: Fence) -> dict[str, Any]:
+def belief_values(belief: InventoryBelief) -> dict[str, Any]:
     """The columns of FENCE."""
-    flight = fence.flight
+    pending = belief.pending
     return {
-        "expected": fence.expected,
-        "suspected": fence.suspected,
-        "suspected_since": fence.suspected_since,
-        "doubt": fence.doubt,
-        "released": fence.released,
-        "taken_over_at": fence.taken_over_at,
-        "must_read": fence.must_read,
-        "flight_key": flight.key if flight else None,
-        "flight_quantity": flight.quantity if flight else None,
-        "flight_absolute": flight.absolute if flight else None,
-        "flight_at": flight.at if flight else None,
-        "replaced": fence.replaced,
+        "expected": belief.expected,
+        "unexplained": belief.unexplained,
+        "unexplained_since": belief.unexplained_since,
+        "uncertain": belief.uncertain,
+        "released": belief.released,
+        "adopted_at": belief.adopted_at,
+        "must_read": belief.must_read,
+        "pending_key": pending.key if pending else None,
+        "pending_quantity": pending.quantity if pending else None,
+        "pending_absolute": pending.absolute if pending else None,
+        "pending_at": pending.at if pending else None,
+        "replaced": belief.replaced,
     }
 
 
-def fence_from(row: Row[Any]) -> Fence:
+def belief_from(row: Row[Any]) -> InventoryBelief:
     """The fence in a row that has the columns of FENCE."""
-    flight = (
+    pending = (
         None
-        if row.flight_key is None
-        else Flight(row.flight_key, row.flight_quantity, row.flight_at, row.flight_absolute)
+        if row.pending_key is None
+        else PendingWrite(
+            row.pending_key, row.pending_quantity, row.pending_at, row.pending_absolute
+        )
     )
-    return Fence(
+    return InventoryBelief(
         expected=row.expected,
-        suspected=row.suspected,
-        suspected_since=row.suspected_since,
-        doubt=row.doubt,
+        unexplained=row.unexplained,
+        unexplained_since=row.unexplained_since,
+        uncertain=row.uncertain,
         released=row.released,
-        taken_over_at=row.taken_over_at,
+        adopted_at=row.adopted_at,
         must_read=row.must_read,
-        flight=flight,
+        pending=pending,
         replaced=row.replaced,
     )
 
@@ -87,9 +89,9 @@ def link_from(row: Row[Any]) -> LinkRecord:
         parts=(),
         sync_enabled=row.sync_enabled,
         state=LinkState(row.state),
-        fence=fence_from(row),
+        belief=belief_from(row),
         due_at=row.due_at,
-        touched=row.touched,
+        due_revision=row.due_revision,
         attempt=row.attempt,
         target=row.target,
         confirmed=row.confirmed,

@@ -25,11 +25,11 @@ from sqlalchemy import (
 
 from zaiko_core.app.records import DueLink, Holding, LinkRecord, LinkState, Page
 from zaiko_core.domain.escrow import PERIOD, Sales
-from zaiko_core.domain.fence import Fence
+from zaiko_core.domain.fence import InventoryBelief
 from zaiko_core.domain.links import Part
 from zaiko_core.domain.stock import Balance
 from zaiko_core.storage import schema
-from zaiko_core.storage.link_row import FENCE, STATUS, fence_from, fence_values, link_from
+from zaiko_core.storage.link_row import FENCE, STATUS, belief_from, belief_values, link_from
 from zaiko_core.storage.prepared import run
 from zaiko_core.storage.rowset import (
     given,
@@ -104,7 +104,7 @@ def _touching(condition: Any, due_at: Any) -> Executable:
         .where(links.c.merchant == the(links.c.merchant), links.c.sync_enabled, condition)
         .values(
             due_at=due_at,
-            touched=the(links.c.touched),
+            due_revision=the(links.c.due_revision),
             state=case((calm, LinkState.PENDING.value), else_=links.c.state),
             updated_at=the(links.c.updated_at),
             revision=the(links.c.revision),
@@ -120,7 +120,7 @@ def _saved(dialect: str, names: tuple[str, ...]) -> Executable:
     values: dict[str, Any] = {name: batch.c[name] for name in (*FENCE, *STATUS)}
     # Something changed the link's product after this record was read: the link stays due, and is
     # shown as pending.
-    overtaken = table.c.touched > batch.c.touched
+    overtaken = table.c.due_revision > batch.c.due_revision
     done = and_(overtaken, batch.c.state == LinkState.SYNCED.value)
     values["due_at"] = case((overtaken, table.c.due_at), else_=batch.c.due_at)
     values["state"] = case((done, LinkState.PENDING.value), else_=batch.c.state)
@@ -166,7 +166,7 @@ class LinkRows(Scope):
     def insert(self, records: Sequence[LinkRecord]) -> None:
         rows = [
             self._values(record)
-            | {"created_at": self.now, "due_at": record.due_at, "touched": self.revision}
+            | {"created_at": self.now, "due_at": record.due_at, "due_revision": self.revision}
             for record in records
         ]
         insert_rows(self.connection, schema.links, rows)
@@ -260,7 +260,7 @@ class LinkRows(Scope):
         rows = [{"listing": item} for item in set(listings)]
         return self._touch(_touched_listings(self.connection.dialect.name), rows, shop=shop)
 
-    def touch_shop(self, shop: str) -> list[tuple[str, str]]:
+    def mark_shop_due(self, shop: str) -> list[tuple[str, str]]:
         return self._touch(_touched_shop(), None, shop=shop)
 
     def _touch(
@@ -270,7 +270,7 @@ class LinkRows(Scope):
             merchant=self.merchant,
             due_at=self.now,
             updated_at=self.now,
-            touched=self.revision,
+            due_revision=self.revision,
             revision=self.revision,
         )
         found = run(
@@ -302,20 +302,22 @@ class LinkRows(Scope):
         ((value,),) = run(self.connection, _NEXT_DUE, given(merchant=self.merchant, shop=shop))
         return None if value is None else int(value)
 
-    def fences(self, shop: str, listings: Collection[str]) -> dict[str, Fence]:
+    def fence(self, shop: str, listings: Collection[str]) -> dict[str, InventoryBelief]:
         if not listings:
             return {}
         rows = [{"listing": item} for item in set(listings)]
         mine = {"merchant": self.merchant, "shop": shop}
         found = lookup(self.connection, schema.links, mine, rows, columns=("listing", *FENCE))
-        return {row.listing: fence_from(row) for row in found}
+        return {row.listing: belief_from(row) for row in found}
 
-    def save_sold(self, shop: str, fences: Mapping[str, Fence], units: Mapping[str, int]) -> None:
-        if not fences:
+    def save_sold(
+        self, shop: str, fence: Mapping[str, InventoryBelief], units: Mapping[str, int]
+    ) -> None:
+        if not fence:
             return
         rows = [
-            self._key(shop, listing) | fence_values(fence) | {"units": units[listing]}
-            for listing, fence in fences.items()
+            self._key(shop, listing) | belief_values(belief) | {"units": units[listing]}
+            for listing, belief in fence.items()
         ]
         period = {"period": self.now // PERIOD, "last": self.now // PERIOD - 1}
         run(self.connection, _sold(self.connection.dialect.name), rows_of(rows) | period)
@@ -324,7 +326,7 @@ class LinkRows(Scope):
         if not records:
             return
         rows = [
-            self._values(record) | {"due_at": record.due_at, "touched": record.touched}
+            self._values(record) | {"due_at": record.due_at, "due_revision": record.due_revision}
             for record in records
         ]
         run(self.connection, _saved(self.connection.dialect.name, tuple(rows[0])), rows_of(rows))
@@ -352,7 +354,7 @@ class LinkRows(Scope):
                 shop=row.shop,
                 listing=row.listing,
                 count=row.units,
-                fence=fence_from(row),
+                belief=belief_from(row),
                 sales=Sales(row.sold_period, row.sold_now, row.sold_before),
                 movable=not row.paused and not row.shadow and row.state not in stuck,
             )
@@ -362,7 +364,7 @@ class LinkRows(Scope):
     def save_verified(self, records: Sequence[LinkRecord]) -> None:
         rows = [
             self._key(record.shop, record.listing)
-            | fence_values(record.fence)
+            | belief_values(record.belief)
             | {"due_at": record.due_at, "read_at": record.read_at}
             for record in records
         ]
@@ -415,7 +417,7 @@ class LinkRows(Scope):
             .values(
                 state=state.value,
                 due_at=self.now,
-                touched=self.revision,
+                due_revision=self.revision,
                 updated_at=self.now,
                 revision=self.revision,
             )
@@ -432,7 +434,7 @@ class LinkRows(Scope):
             differ_since=None,
             due_at=self.now,
             attempt=0,
-            touched=self.revision,
+            due_revision=self.revision,
             state=case((calm, LinkState.PENDING.value), else_=table.c.state),
             updated_at=self.now,
             revision=self.revision,
@@ -481,7 +483,7 @@ class LinkRows(Scope):
     def _values(self, record: LinkRecord) -> dict[str, Any]:
         return (
             self._key(record.shop, record.listing)
-            | fence_values(record.fence)
+            | belief_values(record.belief)
             | {
                 "sync_enabled": record.sync_enabled,
                 "attempt": record.attempt,
@@ -500,14 +502,18 @@ class LinkRows(Scope):
 
     def start_over(self) -> list[tuple[str, str]]:
         table = schema.links
-        unknown = fence_values(Fence()) | {"confirmed": None, "differ_since": None, "attempt": 0}
+        unknown = belief_values(InventoryBelief()) | {
+            "confirmed": None,
+            "differ_since": None,
+            "attempt": 0,
+        }
         unknown |= {"updated_at": self.now, "revision": self.revision}
         state = case((table.c.sync_enabled, LinkState.PENDING.value), else_=table.c.state)
         due = case((table.c.sync_enabled, self.now), else_=None)
         changing = (
             update(table)
             .where(self.mine(table))
-            .values(unknown | {"state": state, "due_at": due, "touched": self.revision})
+            .values(unknown | {"state": state, "due_at": due, "due_revision": self.revision})
         )
         return [
             (row.shop, row.listing)

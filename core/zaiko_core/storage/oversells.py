@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import BigInteger, Executable, Row, Text, and_, delete, func, or_, select, update
 
 from zaiko_core.app.records import OversellRecord, Page, ShownLink
-from zaiko_core.domain.oversell import Autopsy, Cause, Setting, Showing, Taken
+from zaiko_core.domain.oversell import Cause, Consumption, LinkSnapshot, RootCause, Setting
 from zaiko_core.domain.problem import problem_from
 from zaiko_core.domain.stock import Balance, MovementKind
 from zaiko_core.storage import schema
@@ -57,7 +57,7 @@ class OversellRows(Scope):
         )
         return {row.product: balance_from(row) for row in found}
 
-    def showing(self, products: Collection[str]) -> list[ShownLink]:
+    def snapshot(self, products: Collection[str]) -> list[ShownLink]:
         links, parts, shops = schema.links, schema.link_parts, schema.shops
         batch = rowset(
             self.connection,
@@ -92,7 +92,9 @@ class OversellRows(Scope):
             )
         return found
 
-    def taken(self, since: Mapping[str, int], *, limit: int) -> dict[str, list[tuple[int, Taken]]]:
+    def taken(
+        self, since: Mapping[str, int], *, limit: int
+    ) -> dict[str, list[tuple[int, Consumption]]]:
         table, orders = schema.movements, schema.orders
         rows = [{"product": product, "since": revision} for product, revision in since.items()]
         if not rows:
@@ -129,9 +131,9 @@ class OversellRows(Scope):
             .where(ranked.c.place <= limit)
             .order_by(ranked.c.seq.desc())
         )
-        found: dict[str, list[tuple[int, Taken]]] = defaultdict(list)
+        found: dict[str, list[tuple[int, Consumption]]] = defaultdict(list)
         for row in self.connection.execute(query):
-            other = Taken(
+            other = Consumption(
                 seq=row.seq,
                 kind=MovementKind(row.kind),
                 units=row.ordered - row.physical,
@@ -169,14 +171,14 @@ class OversellRows(Scope):
                 "at": record.at,
                 "units": record.units,
                 "short": record.short,
-                "cause": record.autopsy.cause.value,
+                "cause": record.root_cause.cause.value,
                 "evidence": {
                     "by": asdict(record.by),
-                    "setting": record.autopsy.setting.value,
-                    "value": record.autopsy.value,
-                    "message": record.autopsy.message,
-                    "showings": [asdict(showing) for showing in record.showings],
-                    "taken": [asdict(other) for other in record.taken],
+                    "setting": record.root_cause.setting.value,
+                    "value": record.root_cause.value,
+                    "message": record.root_cause.message,
+                    "showings": [asdict(snapshot) for snapshot in record.snapshots],
+                    "taken": [asdict(other) for other in record.consumptions],
                 },
                 "revision": self.revision,
             }
@@ -240,14 +242,16 @@ def _oversell(row: Row[Any]) -> OversellRecord:
         units=row.units,
         short=row.short,
         by=_taken(told["by"]),
-        autopsy=Autopsy(Cause(row.cause), Setting(told["setting"]), told["value"], told["message"]),
-        showings=tuple(Showing(**showing) for showing in told["showings"]),
-        taken=tuple(_taken(other) for other in told["taken"]),
+        root_cause=RootCause(
+            Cause(row.cause), Setting(told["setting"]), told["value"], told["message"]
+        ),
+        snapshots=tuple(LinkSnapshot(**snapshot) for snapshot in told["showings"]),
+        consumptions=tuple(_taken(other) for other in told["taken"]),
         cleared_at=row.cleared_at,
         cleared_by=row.cleared_by,
         revision=row.revision,
     )
 
 
-def _taken(document: Mapping[str, Any]) -> Taken:
-    return Taken(**(dict(document) | {"kind": MovementKind(document["kind"])}))
+def _taken(document: Mapping[str, Any]) -> Consumption:
+    return Consumption(**(dict(document) | {"kind": MovementKind(document["kind"])}))

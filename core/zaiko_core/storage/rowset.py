@@ -228,9 +228,9 @@ def _insert(
     statement = words.insert(table).from_select((*same, *names), chosen)
     keys = [key.name for key in table.primary_key.columns]
     if update:
-        return statement.on_conflict_do_update(
+        return statement.on_conflict_do_update(  # type: ignore[no-any-return]
             index_elements=keys, set_={name: statement.excluded[name] for name in update}
-        )  # type: ignore[no-any-return]
+        )
     return statement.on_conflict_do_nothing(index_elements=keys) if ignore else statement  # type: ignore[no-any-return]
 
 

@@ -33,7 +33,7 @@ from zaiko_core.storage.scope import Scope, after
 _SHOPS = schema.shops
 _NOW, _LATER = bindparam("now", type_=BigInteger), bindparam("later", type_=BigInteger)
 # Triggered meanwhile: at once, unless the run failed and has to back off.
-_AGAIN = and_(_SHOPS.c.wanted > _SHOPS.c.taken, the(_SHOPS.c.attempt) == 0)
+_AGAIN = and_(_SHOPS.c.trigger_seq > _SHOPS.c.claimed_seq, the(_SHOPS.c.attempt) == 0)
 _SHADOW = select(_SHOPS.c.shadow).where(
     *(_SHOPS.c[name] == the(_SHOPS.c[name]) for name in ("merchant", "shop")), ~_SHOPS.c.deleted
 )
@@ -52,7 +52,7 @@ after its interval)."""
 _GIVE_BACK = (
     update(_SHOPS)
     .where(
-        *(_SHOPS.c[name] == the(_SHOPS.c[name]) for name in ("merchant", "shop", "fence")),
+        *(_SHOPS.c[name] == the(_SHOPS.c[name]) for name in ("merchant", "shop", "lease_token")),
         _SHOPS.c.owner.is_not(None),
     )
     .values(
@@ -139,7 +139,7 @@ class ShopRows(Scope):
         values = given(
             merchant=self.merchant,
             shop=shop,
-            fence=token,
+            lease_token=token,
             attempt=end.attempt,
             problem=end.problem.document() if end.problem else None,
             last_run=end.run,
@@ -195,11 +195,13 @@ class ShopRows(Scope):
         held = and_(
             self.mine(table),
             table.c.shop == shop,
-            table.c.fence == token,
-            table.c.cancelled != token,
+            table.c.lease_token == token,
+            table.c.cancelled_token != token,
         )
         self.connection.execute(
-            update(table).where(held).values(cancelled=token, taken=table.c.wanted, triggered=0)
+            update(table)
+            .where(held)
+            .values(cancelled_token=token, claimed_seq=table.c.trigger_seq, pending_trigger=0)
         )
 
     def save_audited(self, shop: str) -> None:

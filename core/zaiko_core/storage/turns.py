@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from zaiko_core.domain.errors import StorageUnavailable
 
 
-class Turns:
+class KeyedLock:
     """For each key one thread at a time, for any number of keys; one that waits `patience` seconds
     is told."""
 

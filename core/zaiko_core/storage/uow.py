@@ -71,7 +71,7 @@ def _advancing(dialect: str) -> Executable:
 
 
 _LEASE = (
-    select(schema.shops.c.fence, schema.shops.c.owner)
+    select(schema.shops.c.lease_token, schema.shops.c.owner)
     .where(
         schema.shops.c.merchant == the(schema.shops.c.merchant),
         schema.shops.c.shop == the(schema.shops.c.shop),
@@ -88,9 +88,9 @@ def _triggering(dialect: str, by: Trigger, traced: bool) -> Executable:
     if by is not Trigger.REQUEST:
         stays = or_(stays, table.c.attempt > 0)
     values = {
-        "wanted": table.c.wanted + 1,
+        "trigger_seq": table.c.trigger_seq + 1,
         "due_at": case((stays, table.c.due_at), else_=the(table.c.due_at)),
-        "triggered": triggers.stronger(table.c.triggered, by),
+        "pending_trigger": triggers.stronger(table.c.pending_trigger, by),
     }
     same = (
         table.c.merchant == the(table.c.merchant),
@@ -100,7 +100,7 @@ def _triggering(dialect: str, by: Trigger, traced: bool) -> Executable:
     triggered = (
         update(table)
         .where(*same)
-        .values(values | ({"cause": the(table.c.cause)} if traced else {}))
+        .values(values | ({"trace_parent": the(table.c.trace_parent)} if traced else {}))
     )
     return triggered.returning(NOTIFIED) if dialect == "postgresql" else triggered
 
@@ -247,7 +247,7 @@ class StorageUnitOfWork:
             return
         cause = written()
         values = given(merchant=self.merchant, due_at=self.now + delay) | (
-            given(cause=cause) if cause else {}
+            given(trace_parent=cause) if cause else {}
         )
         dialect = self._connection.dialect.name
         rows = rows_of([{"shop": shop} for shop in names])
@@ -265,7 +265,7 @@ class StorageUnitOfWork:
         if self._held == (shop, token):
             return
         row = only(run(self._connection, _LEASE, given(merchant=self.merchant, shop=shop)))
-        if row is None or row.fence != token or row.owner is None:
+        if row is None or row.lease_token != token or row.owner is None:
             raise LeaseLost(f"shops/{shop} is no longer held under token {token}")
         self._held = (shop, token)
 

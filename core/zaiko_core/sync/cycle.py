@@ -466,8 +466,11 @@ class Cycle:
         """Send one batch and record its outcomes. A batch refused without saying for which item is
         split."""
         for write in writes:
-            change, times = self._sent.get(write.listing, (write.touched, 0))
-            self._sent[write.listing] = (write.touched, times + 1 if change == write.touched else 1)
+            change, times = self._sent.get(write.listing, (write.due_revision, 0))
+            self._sent[write.listing] = (
+                write.due_revision,
+                times + 1 if change == write.due_revision else 1,
+            )
         at = translation.micros(self.clock.now())
         asked = [
             InventoryWrite(ListingRef(w.external_id, w.data), w.quantity, w.expected)

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import asyncio
 
-from zaiko_core.domain.errors import Refusal
+from zaiko_core.domain.errors import ServiceError
 from zaiko_core.storage.engine import Database
 
 
@@ -64,7 +64,7 @@ class ChangeFeed:
             if merchants:
                 try:
                     heads = await self._db.heads(merchants)
-                except Refusal:
+                except ServiceError:
                     # The store does not answer; watchers wait, and are told by their next read.
                     heads = {}
                 moved = {

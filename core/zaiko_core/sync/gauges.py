@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from zaiko_sdk import Clock, Log
 
 from zaiko_core import metrics as m
-from zaiko_core.domain.errors import Refusal
+from zaiko_core.domain.errors import ServiceError
 from zaiko_core.metrics import Metrics
 from zaiko_core.storage.engine import Database
 
@@ -66,5 +66,5 @@ class Gauges:
     async def _try(self, work: Callable[[], Awaitable[None]]) -> None:
         try:
             await work()
-        except Refusal as error:
+        except ServiceError as error:
             self._log.error("gauges_failed", reason=error.reason)

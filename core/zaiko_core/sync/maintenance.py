@@ -9,7 +9,7 @@ from zaiko_sdk import Clock, Log
 
 from zaiko_core.app.ports import UnitOfWork
 from zaiko_core.app.records import Page
-from zaiko_core.domain.errors import Refusal
+from zaiko_core.domain.errors import ServiceError
 from zaiko_core.storage.engine import Database
 
 _HOUR = 3600.0
@@ -49,8 +49,8 @@ class Maintenance:
         """Forget what is old, merchant by merchant."""
         page = Page(size=500)
         while merchants := await self._db.directory(
-            lambda directory, page=page: directory.page(page)
-        ):  # type: ignore[misc]
+            lambda directory, page=page: directory.page(page)  # type: ignore[misc]
+        ):
             for record in merchants:
                 await self._db.write(record.merchant, _forget)
             page = Page(size=500, after=(merchants[-1].merchant,))
@@ -60,7 +60,7 @@ class Maintenance:
             await self._clock.sleep(_HOUR)
             try:
                 await self.round()
-            except Refusal as error:
+            except ServiceError as error:
                 self._log.error("maintenance_failed", reason=error.reason)
 
 

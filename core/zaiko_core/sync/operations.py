@@ -23,7 +23,7 @@ from zaiko_core.app.cut_over import CutOverReport, candidates, switch_batch
 from zaiko_core.app.links import CanSync
 from zaiko_core.app.operations import BULK_LINK, CUT_OVER, REFRESH_LISTINGS
 from zaiko_core.app.records import ChangeKind, ListingRecord, OperationRecord, OperationState
-from zaiko_core.domain.errors import Refusal
+from zaiko_core.domain.errors import ServiceError
 from zaiko_core.domain.problem import Problem
 from zaiko_core.storage.engine import Database
 from zaiko_core.storage.jobs import OperationClaim
@@ -65,7 +65,7 @@ class Operations:
             await self._save(
                 claim, state=OperationState.FAILED, problem=translation.problem_of(error)
             )
-        except Refusal as error:
+        except ServiceError as error:
             await self._save(
                 claim,
                 state=OperationState.FAILED,

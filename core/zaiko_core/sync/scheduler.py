@@ -14,7 +14,7 @@ from structlog.contextvars import bound_contextvars, unbind_contextvars
 from zaiko_sdk import Clock, Log
 
 from zaiko_core.app.records import JobClaim, Renewal
-from zaiko_core.domain.errors import LeaseLost, NotFound, Refusal
+from zaiko_core.domain.errors import LeaseLost, NotFound, ServiceError
 from zaiko_core.storage.engine import Database
 from zaiko_core.storage.jobs import Due, Jobs, OperationClaim
 
@@ -142,7 +142,7 @@ class Scheduler:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        with contextlib.suppress(Refusal):
+        with contextlib.suppress(ServiceError):
             await self._jobs(lambda jobs: jobs.release(), loud=True)
 
     async def _claiming(self) -> None:
@@ -151,7 +151,7 @@ class Scheduler:
             self._look_at = asyncio.get_running_loop().time() + self._config.poll
             try:
                 self._expect(await self._claim())
-            except Refusal as error:
+            except ServiceError as error:
                 self._log.error("claim_failed", reason=error.reason)
             await self._rest_until_due()
 
@@ -229,7 +229,7 @@ class Scheduler:
         if crashed:
             attempt = claim.attempt + 1
             next_in = min(2 ** min(attempt, 6), 60) * 1_000_000
-            with contextlib.suppress(Refusal):
+            with contextlib.suppress(ServiceError):
                 await self._jobs(lambda jobs: jobs.finish(claim, next_in=next_in, attempt=attempt))
             self._expect(0.0)
 
@@ -278,7 +278,7 @@ class Scheduler:
 
         try:
             renewal = await self._jobs(renew)
-        except Refusal as error:
+        except ServiceError as error:
             self._log.error("renew_failed", reason=error.reason)
             return ()
         for claim in renewal.lost:
@@ -301,7 +301,7 @@ class Scheduler:
                 continue
             try:
                 asked = await self._jobs(lambda jobs, claims=claims: jobs.cancelled(claims))  # type: ignore[misc]
-            except Refusal as error:
+            except ServiceError as error:
                 self._log.error("cancel_not_read", reason=error.reason)
                 continue
             self._cancelled |= {

@@ -57,7 +57,7 @@ def watch(syncs, request):
                     print("resumed" if token else "began again")
                     interrupted, resumed = False, True
                 # Half a snapshot is nothing to resume: what is lacking would never come.
-                if token or delivery.mark.snapshot_complete:
+                if token or delivery.bookmark.snapshot_complete:
                     token = delivery.resume_token
                 yield delivery, resumed
         except grpc.RpcError as error:
@@ -136,7 +136,7 @@ def main(address, shop, sku):
         shown = next(
             (state.confirmed for state in states if state.state == LinkStatus.STATE_SYNCED), shown
         )
-        if delivery.mark.snapshot_complete:
+        if delivery.bookmark.snapshot_complete:
             print("snapshot complete")
             told = 0
         if told is not None and shown not in (None, told):

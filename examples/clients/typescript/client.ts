@@ -36,7 +36,7 @@ async function* watch(syncs: Client<typeof SyncService>, parent: string, filter:
           [interrupted, resumed] = [false, true];
         }
         // Half a snapshot is nothing to resume: what is lacking would never come.
-        const complete = delivery.delivery.case === "mark" && delivery.delivery.value.snapshotComplete;
+        const complete = delivery.delivery.case === "bookmark" && delivery.delivery.value.snapshotComplete;
         if (token || complete) token = delivery.resumeToken;
         yield { delivery: delivery.delivery, complete, resumed };
       }

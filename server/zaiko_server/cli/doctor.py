@@ -140,7 +140,7 @@ def _anonymous(address: str) -> bool:
 def _of_database(db: str, key_file: Path, chosen: str) -> Iterator[Finding]:
     # Late, as in `zaiko keys`: no other command needs them.
     from zaiko_core.app.links import sync_refusal
-    from zaiko_core.domain.errors import Refusal
+    from zaiko_core.domain.errors import ServiceError
     from zaiko_core.plugin_host.loader import load
     from zaiko_core.storage.engine import Database
     from zaiko_sdk import Capability
@@ -152,7 +152,7 @@ def _of_database(db: str, key_file: Path, chosen: str) -> Iterator[Finding]:
     registry = load()
     yield from installation.connectors(installed(registry))
 
-    def can_sync(connector: str) -> Refusal | None:
+    def can_sync(connector: str) -> ServiceError | None:
         kind = registry.types.get(connector)
         can_set = kind is not None and Capability.SET_INVENTORY in kind.capabilities
         return sync_refusal(connector, loaded=kind is not None, can_set=can_set)

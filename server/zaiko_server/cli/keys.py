@@ -68,7 +68,7 @@ def _reseal(known: list[str], db: str) -> int:
     # Late: no other command needs them, and they take a second to load.
     from sqlalchemy.exc import DBAPIError
     from zaiko_core.bootstrap import Engine, EngineConfig
-    from zaiko_core.domain.errors import Refusal
+    from zaiko_core.domain.errors import ServiceError
 
     if "://" not in db and not Path(db).exists():
         raise Failed(f"There is no database {db}. Name the server's with --db.", USAGE)
@@ -82,7 +82,7 @@ def _reseal(known: list[str], db: str) -> int:
 
     try:
         return asyncio.run(work())
-    except Refusal as error:
+    except ServiceError as error:
         raise Failed(f"{error.message} [{error.reason}]") from None
     except DBAPIError:
         raise Failed(

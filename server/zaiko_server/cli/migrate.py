@@ -25,7 +25,7 @@ def migrate(
     nothing."""
     # Late: no other command needs them, and they take a second to load.
     from sqlalchemy.exc import DBAPIError
-    from zaiko_core.domain.errors import Refusal
+    from zaiko_core.domain.errors import ServiceError
     from zaiko_core.storage import migrate as schemas
     from zaiko_core.storage.engine import Database as Store
 
@@ -34,7 +34,7 @@ def migrate(
         schemas.migrate(store.engine, finish=finish)
         current, _, _ = schemas.versions(store.engine)
         waits = schemas.pending(store.engine)
-    except Refusal as error:
+    except ServiceError as error:
         raise Failed(f"{error.message} [{error.reason}]") from None
     except DBAPIError as error:
         raise Failed(

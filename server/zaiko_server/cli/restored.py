@@ -21,7 +21,7 @@ def restored(
     # Late: no other command needs them, and they take a second to load.
     from sqlalchemy.exc import DBAPIError
     from zaiko_core.bootstrap import Engine, EngineConfig
-    from zaiko_core.domain.errors import Refusal
+    from zaiko_core.domain.errors import ServiceError
     from zaiko_core.storage.secrets import SecretBox
 
     if not yes:
@@ -40,13 +40,13 @@ def restored(
         )
         try:
             engine.epoch = (await engine.db.migrate())["epoch"]
-            return await engine.distrust()
+            return await engine.quarantine()
         finally:
             await asyncio.to_thread(engine.db.close)
 
     try:
         shops = asyncio.run(work())
-    except Refusal as error:
+    except ServiceError as error:
         raise Failed(f"{error.message} [{error.reason}]") from None
     except DBAPIError:
         raise Failed(

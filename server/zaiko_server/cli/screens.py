@@ -36,9 +36,9 @@ class Screen(ABC):
             self._snapshot = set()
             return []
         self.interrupted = ""
-        if response.WhichOneof("delivery") == "mark":
-            self.revision, self.told = response.mark.revision, response.mark.send_time
-            if response.mark.snapshot_complete and self._snapshot is not None:
+        if response.WhichOneof("delivery") == "bookmark":
+            self.revision, self.told = response.bookmark.revision, response.bookmark.send_time
+            if response.bookmark.snapshot_complete and self._snapshot is not None:
                 # What a second snapshot did not bring has gone meanwhile.
                 self.known = {
                     name: state for name, state in self.known.items() if name in self._snapshot

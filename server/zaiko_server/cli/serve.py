@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from zaiko_core.domain.errors import Refusal
+from zaiko_core.domain.errors import ServiceError
 
 from zaiko_server import logs
 from zaiko_server.cli.failure import USAGE, Failed
@@ -215,7 +215,7 @@ def serve(
         first = error.errors(include_input=False, include_url=False)[0]
         where, what = ".".join(map(str, first["loc"])), first["msg"].removeprefix("Value error, ")
         raise Failed(f"{where}: {what}." if where else f"{what}.", USAGE) from None
-    except Refusal as error:
+    except ServiceError as error:
         raise Failed(f"{error.message} [{error.reason}]") from None
     except (CertificateUnusable, Exposed, ExtraMissing) as error:
         raise Failed(str(error), USAGE) from None

@@ -197,7 +197,7 @@ def _beside(db: str, work: Callable[[Any], T], *, writing: bool = False) -> T:
     """Run `work` on the database, which is brought to this version first."""
     # Late: no other command needs them, and they take a second to load.
     from sqlalchemy.exc import DBAPIError
-    from zaiko_core.domain.errors import Refusal
+    from zaiko_core.domain.errors import ServiceError
     from zaiko_core.storage.engine import Database as Store
     from zaiko_core.storage.migrate import migrate
 
@@ -211,7 +211,7 @@ def _beside(db: str, work: Callable[[Any], T], *, writing: bool = False) -> T:
 
     try:
         return asyncio.run(run())
-    except Refusal as error:
+    except ServiceError as error:
         raise Failed(f"{error.message} [{error.reason}]") from None
     except DBAPIError:
         raise Failed(

@@ -196,5 +196,5 @@ def _resuming(
 
 def _complete(response: Any) -> bool:
     return response is not None and bool(
-        response.WhichOneof("delivery") == "mark" and response.mark.snapshot_complete
+        response.WhichOneof("delivery") == "bookmark" and response.bookmark.snapshot_complete
     )

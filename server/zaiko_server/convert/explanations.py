@@ -63,10 +63,10 @@ def link_explained(
         last_acknowledged_push=push(found.acknowledged),
     )
     if current:
-        fence = found.link.fence
-        message.suspected, message.doubt = fence.suspected, fence.doubt
-        if fence.expected is not None:
-            message.believed = fence.expected
+        belief = found.link.belief
+        message.unexplained, message.uncertain = belief.unexplained, belief.uncertain
+        if belief.expected is not None:
+            message.expected = belief.expected
         if found.link.read_at:
             message.read_time.FromMicroseconds(found.link.read_at)
     return message
@@ -77,7 +77,7 @@ def push(record: PushRecord | None) -> explanation_pb2.Push | None:
     if record is None:
         return None
     return explanation_pb2.Push(
-        believed=record.believed,
+        expected=record.expected,
         target=record.target,
         terms=[
             explanation_pb2.Push.Term(label=term.label, units=term.units) for term in record.terms

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from zaiko.v1 import listing_pb2
 from zaiko_core.app.records import ListingRecord
-from zaiko_core.domain.errors import Refusal
+from zaiko_core.domain.errors import ServiceError
 
 from zaiko_server import names
 from zaiko_server.convert.problems import reason
@@ -12,7 +12,9 @@ from zaiko_server.convert.times import set_time
 from zaiko_server.etags import etag
 
 
-def listing(merchant: str, record: ListingRecord, refusal: Refusal | None) -> listing_pb2.Listing:
+def listing(
+    merchant: str, record: ListingRecord, refusal: ServiceError | None
+) -> listing_pb2.Listing:
     """A listing; `refusal` says why its sync cannot be enabled, None that it can."""
     known = listing_pb2.Listing.Warning.keys()
     return listing_pb2.Listing(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from zaiko.v1 import error_pb2, link_pb2, movement_pb2, oversell_pb2
 from zaiko_core.app.records import OversellRecord
-from zaiko_core.domain.oversell import REMEDIES, Showing, Taken
+from zaiko_core.domain.oversell import REMEDIES, Consumption, LinkSnapshot
 from zaiko_core.domain.stock import DemandRef
 
 from zaiko_server import names
@@ -14,13 +14,13 @@ from zaiko_server.convert.times import set_time, timestamp
 
 def oversell(merchant: str, record: OversellRecord) -> oversell_pb2.Oversell:
     """One oversell with its finding."""
-    found, remedy = record.autopsy, REMEDIES[record.autopsy.cause]
+    found, remedy = record.root_cause, REMEDIES[record.root_cause.cause]
     return oversell_pb2.Oversell(
         name=names.OVERSELL(merchant, names.movement_id(record.by.seq)),
         product=names.PRODUCT(merchant, record.product),
         units=record.units,
         short_units=record.short,
-        by=_taken(merchant, record.by),
+        by=_consumption(merchant, record.by),
         cause=oversell_pb2.Oversell.Cause.Value(f"CAUSE_{found.cause.value}"),
         setting=oversell_pb2.Oversell.Setting.Value(f"SETTING_{found.setting.value}"),
         setting_number=found.value,
@@ -28,8 +28,8 @@ def oversell(merchant: str, record: OversellRecord) -> oversell_pb2.Oversell:
         message=found.message,
         action_en=remedy.action_en,
         action_ja=remedy.action_ja,
-        showings=[_showing(merchant, showing) for showing in record.showings],
-        taken=[_taken(merchant, other) for other in record.taken],
+        snapshots=[_snapshot(merchant, snapshot) for snapshot in record.snapshots],
+        consumptions=[_consumption(merchant, other) for other in record.consumptions],
         time=timestamp(record.at),
         clear_time=timestamp(record.cleared_at),
         cleared_by=""
@@ -39,8 +39,8 @@ def oversell(merchant: str, record: OversellRecord) -> oversell_pb2.Oversell:
     )
 
 
-def _taken(merchant: str, taken: Taken) -> oversell_pb2.Oversell.Taken:
-    return oversell_pb2.Oversell.Taken(
+def _consumption(merchant: str, taken: Consumption) -> oversell_pb2.Oversell.Consumption:
+    return oversell_pb2.Oversell.Consumption(
         movement=names.MOVEMENT(merchant, names.movement_id(taken.seq)),
         kind=movement_pb2.Movement.Kind.Value(f"KIND_{taken.kind.value}"),
         units=taken.units,
@@ -50,17 +50,17 @@ def _taken(merchant: str, taken: Taken) -> oversell_pb2.Oversell.Taken:
     )
 
 
-def _showing(merchant: str, showing: Showing) -> oversell_pb2.Oversell.Showing:
-    return oversell_pb2.Oversell.Showing(
-        link=names.LINK(merchant, showing.shop, showing.listing),
-        count=showing.count,
-        sync_enabled=showing.sync_enabled,
-        state=link_pb2.LinkStatus.State.Value(f"STATE_{showing.state}"),
-        link_problem=showing.problem,
-        shop_problem=showing.shop_problem,
-        shown=showing.shown,
-        acknowledged=showing.acknowledged,
-        acknowledge_time=timestamp(showing.since),
-        last_success_time=timestamp(showing.last_success_at),
-        shop_read_time=timestamp(showing.shop_read_at),
+def _snapshot(merchant: str, snapshot: LinkSnapshot) -> oversell_pb2.Oversell.LinkSnapshot:
+    return oversell_pb2.Oversell.LinkSnapshot(
+        link=names.LINK(merchant, snapshot.shop, snapshot.listing),
+        count=snapshot.count,
+        sync_enabled=snapshot.sync_enabled,
+        state=link_pb2.LinkStatus.State.Value(f"STATE_{snapshot.state}"),
+        link_problem=snapshot.problem,
+        shop_problem=snapshot.shop_problem,
+        shown=snapshot.shown,
+        acknowledged=snapshot.acknowledged,
+        acknowledge_time=timestamp(snapshot.since),
+        last_success_time=timestamp(snapshot.last_success_at),
+        shop_read_time=timestamp(snapshot.shop_read_at),
     )

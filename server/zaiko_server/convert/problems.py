@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from zaiko.v1 import error_pb2
-from zaiko_core.domain.errors import Refusal
+from zaiko_core.domain.errors import ServiceError
 from zaiko_core.domain.problem import Problem
 
 from zaiko_server import remedies
@@ -30,7 +30,7 @@ def problem(record: Problem | None) -> error_pb2.Problem | None:
     )
 
 
-def refused(refusal: Refusal) -> error_pb2.Problem:
+def refused(refusal: ServiceError) -> error_pb2.Problem:
     """A refusal of one of many things that a stream asks for, where it is not the end of the
     call."""
     action = remedies.of_call(refusal.reason)

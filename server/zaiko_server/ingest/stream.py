@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from zaiko.v1 import error_pb2, stock_service_pb2
 from zaiko_core.app.ports import UnitOfWork
 from zaiko_core.app.stock import Posting, Receipt, receive
-from zaiko_core.domain.errors import Denied, Refusal, StorageUnavailable, WriteConflict
+from zaiko_core.domain.errors import Denied, ServiceError, StorageUnavailable, WriteConflict
 from zaiko_core.storage.engine import system_now
 
 from zaiko_server import names
@@ -49,7 +49,7 @@ class Seats(Protocol):
 class _Fact:
     sequence: int
     merchant: str
-    found: Fact | Refusal
+    found: Fact | ServiceError
 
 
 class MovementStream:
@@ -115,11 +115,11 @@ class MovementStream:
                 )
             # Rules of the fact's names are about the merchant of the whole stream.
             request.parent = parent or request.parent
-            found: Fact | Refusal
+            found: Fact | ServiceError
             try:
                 check(request, now=self._now())
                 found = self._posting(getattr(request, str(request.WhichOneof("fact"))))
-            except Refusal as refusal:
+            except ServiceError as refusal:
                 if any(path == "parent" for path, *_ in getattr(refusal, "violations", ())):
                     raise
                 found = refusal
@@ -170,7 +170,7 @@ def _outcomes(uow: UnitOfWork, merchant: str, run: Sequence[_Fact]) -> Iterator[
             postings = receive(uow, receipts)
         except Denied:
             raise
-        except Refusal:
+        except ServiceError:
             pass
         else:
             for fact, posting in zip(run, postings, strict=True):
@@ -181,7 +181,7 @@ def _outcomes(uow: UnitOfWork, merchant: str, run: Sequence[_Fact]) -> Iterator[
 
 
 def _outcome(uow: UnitOfWork, merchant: str, fact: _Fact) -> Response:
-    if isinstance(fact.found, Refusal):
+    if isinstance(fact.found, ServiceError):
         return _refused(fact.sequence, fact.found)
     try:
         posting = (
@@ -189,7 +189,7 @@ def _outcome(uow: UnitOfWork, merchant: str, fact: _Fact) -> Response:
         )
     except Denied:
         raise
-    except Refusal as refusal:
+    except ServiceError as refusal:
         return _refused(fact.sequence, refusal)
     return _recorded(uow, merchant, fact.sequence, posting)
 
@@ -203,7 +203,7 @@ def _recorded(uow: UnitOfWork, merchant: str, sequence: int, posting: Posting) -
     )
 
 
-def _refused(sequence: int, refusal: Refusal) -> Response:
+def _refused(sequence: int, refusal: ServiceError) -> Response:
     problem: error_pb2.Problem = problems.refused(refusal)
     for path, rule, text in getattr(refusal, "violations", ()):
         problem.metadata[f"violation.{path}"] = f"{rule}: {text}"

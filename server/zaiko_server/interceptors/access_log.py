@@ -15,7 +15,7 @@ from structlog.contextvars import bind_contextvars
 from zaiko_core.metrics import RPC_SECONDS, RPCS, Metrics
 
 from zaiko_server.interceptors import trailers
-from zaiko_server.interceptors.around import Around, Call, Proceed
+from zaiko_server.interceptors.around import Call, Interceptor, Proceed
 
 REQUEST_KEY = "zaiko-request"
 CLIENT_KEY = "zaiko-client"
@@ -25,7 +25,7 @@ _NOBODYS = "unknown"
 _QUIET = frozenset({"/grpc.health.v1.Health/Check", "/grpc.health.v1.Health/Watch"})
 
 
-class AccessLog(Around):
+class AccessLog(Interceptor):
     """Gives each call an id (trailer `zaiko-request`), binds it to every log line of the call, and
     logs how the call ended."""
 

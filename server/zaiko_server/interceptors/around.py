@@ -66,7 +66,7 @@ def _naming(kind: Descriptor) -> tuple[str, ...]:
     )
 
 
-class Around:
+class Interceptor:
     """Surrounds the handlers of a server (surrounded.py): what a handler raises is raised inside of
     it."""
 

@@ -10,10 +10,10 @@ from functools import cache, partial
 from typing import Any
 
 from zaiko_core.domain.access import Principal
-from zaiko_core.domain.errors import PermissionMissing, Refusal, Unavailable
+from zaiko_core.domain.errors import PermissionMissing, ServiceError, Unavailable
 
 from zaiko_server import names
-from zaiko_server.interceptors.around import Around, Call, Proceed
+from zaiko_server.interceptors.around import Call, Interceptor, Proceed
 from zaiko_server.interceptors.ending import ended_by
 from zaiko_server.security.authority import FRESH, Authority
 from zaiko_server.security.buckets import Buckets
@@ -27,7 +27,7 @@ RATE = 500.0
 so does each watch that begins on a session."""
 
 
-class Authentication(Around):
+class Authentication(Interceptor):
     """Behind Errors, before everything that does work. `rate` None: as many calls as they like. A
     stream looks at its credentials again every `again` seconds, and ends with the refusal that a
     new call would get."""
@@ -78,7 +78,7 @@ class Authentication(Around):
             self._buckets.check(principal.id)
             self._buckets.take(principal.id)
 
-    async def _refused_later(self, call: Call) -> Refusal:
+    async def _refused_later(self, call: Call) -> ServiceError:
         """Returns when the caller's token does not hold any more."""
         while True:
             await asyncio.sleep(self._again)
@@ -87,7 +87,7 @@ class Authentication(Around):
             except Unavailable:
                 # The store is away: what was allowed goes on, as the watch's own reads decide.
                 continue
-            except Refusal as refusal:
+            except ServiceError as refusal:
                 return refusal
 
 

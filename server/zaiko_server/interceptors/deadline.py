@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from zaiko_server.interceptors.around import Around, Call, Proceed
+from zaiko_server.interceptors.around import Call, Interceptor, Proceed
 from zaiko_server.refusals import Expired
 
 UNARY, BATCH = 30.0, 60.0
 
 
-class Deadline(Around):
+class Deadline(Interceptor):
     """Unary calls get `unary` seconds, batches and checks of a platform `batch`; streams last as
     long as the client wants. The client's own deadline is gRPC's to keep: it cancels the
     handler."""

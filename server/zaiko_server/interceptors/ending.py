@@ -8,9 +8,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
-from zaiko_core.domain.errors import Refusal
+from zaiko_core.domain.errors import ServiceError
 
-from zaiko_server.interceptors.around import Around, Call, Proceed
+from zaiko_server.interceptors.around import Call, Interceptor, Proceed
 from zaiko_server.refusals import ServerDraining
 
 _WAITING = frozenset(
@@ -22,7 +22,9 @@ _WORD = 0.05
 
 
 @asynccontextmanager
-async def ended_by(wait: Callable[[], Awaitable[Refusal]], *, name: str) -> AsyncIterator[None]:
+async def ended_by(
+    wait: Callable[[], Awaitable[ServiceError]], *, name: str
+) -> AsyncIterator[None]:
     """Inside, the current task is cancelled as soon as `wait` ends, and what it returned, or
     raised, is raised instead."""
     handler = asyncio.current_task()
@@ -49,7 +51,7 @@ async def ended_by(wait: Callable[[], Awaitable[Refusal]], *, name: str) -> Asyn
         beside.cancel()
 
 
-class Draining(Around):
+class Draining(Interceptor):
     """Calls that only wait, and streams of other packages' services (health, reflection), end with
     SERVER_DRAINING once `drained` is set. A server that stops lets calls under way end, and would
     wait out its whole grace for these."""
@@ -68,7 +70,7 @@ class Draining(Around):
         async with ended_by(self._drain, name=f"zaiko drain of {call.name}"):
             return await proceed()
 
-    async def _drain(self) -> Refusal:
+    async def _drain(self) -> ServiceError:
         await self._drained.wait()
         await asyncio.sleep(_WORD)
         return _draining()

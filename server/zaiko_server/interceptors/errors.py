@@ -11,14 +11,14 @@ from typing import Any
 import grpc
 import structlog
 from google.protobuf.message import DecodeError
-from zaiko_core.domain.errors import InvalidField, Refusal
+from zaiko_core.domain.errors import InvalidField, ServiceError
 
 from zaiko_server import status
-from zaiko_server.interceptors.around import Around, Call, Proceed
+from zaiko_server.interceptors.around import Call, Interceptor, Proceed
 from zaiko_server.refusals import Internal, Unimplemented
 
 
-class Errors(Around):
+class Errors(Interceptor):
     """Refusals become their status. Anything else is logged with its traceback under an incident
     id, and only the id is told."""
 
@@ -35,7 +35,7 @@ class Errors(Around):
             return await proceed()
         except (grpc.aio.AbortError, asyncio.CancelledError, GeneratorExit):
             raise
-        except Refusal as refusal:
+        except ServiceError as refusal:
             if isinstance(refusal, Internal):
                 self._log.error(
                     "refused", method=call.method, reason=refusal.reason, message=refusal.message
@@ -102,7 +102,7 @@ def _check_readable(request: Any) -> None:
         )
 
 
-async def end(context: Any, refusal: Refusal) -> None:
+async def end(context: Any, refusal: ServiceError) -> None:
     """End a call with a refusal's status, keeping the trailing metadata so far. Always raises
     AbortError."""
     found = status.status_for(refusal)

@@ -6,7 +6,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any
 
-from zaiko_server.interceptors.around import Around
+from zaiko_server.interceptors.around import Interceptor
 
 _KEPT = 16
 """Messages of each method. Watches of the same thing get the same object within moments of each
@@ -15,7 +15,7 @@ _LARGEST = 64 << 10
 """Bytes of one that is kept; what is larger is a snapshot, which no two watches share."""
 
 
-class SentOnce(Around):
+class SentOnce(Interceptor):
     """For our watches: what they send is never changed afterwards."""
 
     def prepare(self, handler: Any, method: str) -> Any:

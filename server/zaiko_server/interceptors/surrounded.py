@@ -7,16 +7,16 @@ from typing import Any
 
 import grpc
 
-from zaiko_server.interceptors.around import Around, wrap
+from zaiko_server.interceptors.around import Interceptor, wrap
 
 
-class Surrounded(grpc.GenericRpcHandler):
+class InterceptedHandlers(grpc.GenericRpcHandler):
     """Servicers are added to it as to a server, and it is given to a server as its only handler,
     before it starts. `layers`, the outermost first, surround each method once and for all: gRPC
     itself goes through its interceptors anew for each call, which takes longer than what ours
     do."""
 
-    def __init__(self, *layers: Around) -> None:
+    def __init__(self, *layers: Interceptor) -> None:
         self._layers = layers
         self._services: list[grpc.GenericRpcHandler] = []
         self._known: dict[str, Any] = {}

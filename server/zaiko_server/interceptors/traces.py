@@ -11,7 +11,7 @@ from structlog.contextvars import bound_contextvars
 from zaiko_core import tracing
 
 from zaiko_server.interceptors.access_log import code_of
-from zaiko_server.interceptors.around import Around, Call, Proceed
+from zaiko_server.interceptors.around import Call, Interceptor, Proceed
 
 TRACEPARENT = "traceparent"
 
@@ -21,7 +21,7 @@ _OURS = frozenset(
 """Codes that are a server's fault; the others are answers."""
 
 
-class Traces(Around):
+class Traces(Interceptor):
     """The outermost interceptor. A client's `traceparent` is the span's parent and means nothing
     else; `tracestate` and `baggage` are not read. The span of a call whose server streams has no
     children: a watch of days would make a trace without end."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from zaiko_server.interceptors.around import Around, Call, Proceed
+from zaiko_server.interceptors.around import Call, Interceptor, Proceed
 from zaiko_server.refusals import MessageTooLarge
 from zaiko_server.validate.check import check
 from zaiko_server.validate.table import TABLE
@@ -14,7 +14,7 @@ LARGEST_REQUEST = 4 << 20
 """Bytes."""
 
 
-class Validation(Around):
+class Validation(Interceptor):
     """Refuses what is too large, or with every violation at once. Requests of other packages'
     services (health, reflection) pass. `now` gives µs since 1970."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 
-from zaiko_core.domain.errors import Refusal
+from zaiko_core.domain.errors import ServiceError
 
 
 @contextmanager
@@ -17,7 +17,7 @@ def indexed(
     yielded marks work on one item, whose refusals get its index."""
     try:
         yield _at
-    except Refusal as refusal:
+    except ServiceError as refusal:
         if "index" not in refusal.metadata:
             told = set(refusal.metadata.values())
             for index, names in enumerate(items):
@@ -27,7 +27,7 @@ def indexed(
         raise
 
 
-def _is_told_by_id(name: str, refusal: Refusal) -> bool:
+def _is_told_by_id(name: str, refusal: ServiceError) -> bool:
     *_, collection, last = name.split("/")
     return refusal.metadata.get(collection.removesuffix("s")) == last
 
@@ -36,6 +36,6 @@ def _is_told_by_id(name: str, refusal: Refusal) -> bool:
 def _at(index: int) -> Iterator[None]:
     try:
         yield
-    except Refusal as refusal:
+    except ServiceError as refusal:
         refusal.metadata.setdefault("index", str(index))
         raise

@@ -10,7 +10,7 @@ from google.protobuf.message import Message
 from zaiko_core.app.idempotency import RequestKey, answered, once
 from zaiko_core.app.ports import Directory, UnitOfWork
 from zaiko_core.app.records import MerchantRecord
-from zaiko_core.domain.errors import Refusal, ResourceExists
+from zaiko_core.domain.errors import ResourceExists, ServiceError
 from zaiko_core.plugin_host.loader import Registry
 from zaiko_sdk import Finding
 
@@ -71,7 +71,7 @@ class Backend(Protocol):
     def registry(self) -> Registry: ...
     @property
     def secrets(self) -> Secrets: ...
-    def can_sync(self, connector: str) -> Refusal | None: ...
+    def can_sync(self, connector: str) -> ServiceError | None: ...
     def check_shop(self, merchant: str, shop: str) -> Awaitable[Sequence[Finding]]: ...
 
 

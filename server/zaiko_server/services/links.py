@@ -17,7 +17,7 @@ from zaiko_core.domain.errors import (
     ConnectorCannotSetInventory,
     ConnectorNotLoaded,
     NotFound,
-    Refusal,
+    ServiceError,
     SyncNotOffered,
 )
 
@@ -221,7 +221,7 @@ def _named_by(merchant: str, draft: LinkDraft) -> list[str]:
     return [*own, *products, names.SHOP(merchant, draft.shop)]
 
 
-def _point_at_sync(uow: UnitOfWork, refusal: Refusal, drafts: Sequence[LinkDraft]) -> None:
+def _point_at_sync(uow: UnitOfWork, refusal: ServiceError, drafts: Sequence[LinkDraft]) -> None:
     """Sync cannot be enabled: on the first link that asks for it, of the connector that the refusal
     names."""
     connector = refusal.metadata.get("connector")

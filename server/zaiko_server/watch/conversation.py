@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing
 
 from zaiko.v1 import sync_service_pb2 as pb
-from zaiko_core.domain.errors import Denied, InvalidField, NotFound, Refusal
+from zaiko_core.domain.errors import Denied, InvalidField, NotFound, ServiceError
 
 from zaiko_server.convert.problems import refused
 from zaiko_server.security.calling import caller
@@ -22,7 +22,7 @@ _Response = pb.WatchSyncSessionResponse
 _Open = Callable[[pb.WatchSyncRequest], Session[pb.WatchSyncResponse]]
 
 
-class Conversation:
+class WatchStream:
     """One stream. `open_watch` makes a watch of a request that `check` has passed; both raise
     Refusals. A watch that waits for acknowledgements holds its position and the rest of the reading
     that it was in, whatever changes meanwhile."""
@@ -71,9 +71,9 @@ class Conversation:
                 try:
                     self._check(request)
                     await self._take(request)
-                except Refusal as refusal:
-                    problem = _Response.Refusal(problem=refused(refusal))
-                    await self._outbox.put(_Response(watch_id=request.watch_id, refused=problem))
+                except ServiceError as refusal:
+                    problem = _Response.Rejection(problem=refused(refusal))
+                    await self._outbox.put(_Response(watch_id=request.watch_id, rejected=problem))
         except Exception as error:  # noqa: BLE001 - it is the stream's end, whatever it is: told by the generator
             await self._outbox.put(error)
         else:
@@ -141,7 +141,7 @@ class Conversation:
         except Denied as denied:
             # As at the door: whose name is not the caller's ends the call, not one part of it.
             await self._outbox.put(denied)
-        except Refusal as refusal:
+        except ServiceError as refusal:
             self._watches.pop(watch_id, None)
             ended = _Response.End(problem=refused(refusal))
             await self._outbox.put(_Response(watch_id=watch_id, cancelled=ended))

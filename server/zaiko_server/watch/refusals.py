@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from zaiko_core.domain.errors import Refusal, Unavailable
+from zaiko_core.domain.errors import ServiceError, Unavailable
 
 
-class TooManyStreams(Refusal):
+class TooManyStreams(ServiceError):
     reason = "TOO_MANY_STREAMS"
 
     def __init__(self, limit: int) -> None:
@@ -14,7 +14,7 @@ class TooManyStreams(Refusal):
         )
 
 
-class SlowConsumer(Refusal):
+class SlowConsumer(ServiceError):
     reason = "SLOW_CONSUMER"
 
     def __init__(self, seconds: float) -> None:

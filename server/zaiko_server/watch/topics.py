@@ -78,7 +78,7 @@ class Topic(ABC, Generic[Response]):
         """One message with states."""
 
     @abstractmethod
-    def mark(self, mark: watch_pb2.WatchMark, token: str) -> Response:
+    def bookmark(self, bookmark: watch_pb2.WatchBookmark, token: str) -> Response:
         """One message with a mark."""
 
     def snapshot(self, cursors: Cursors) -> Callable[[UnitOfWork], Delivery[Response]]:
@@ -135,10 +135,10 @@ class Topic(ABC, Generic[Response]):
     ) -> Response:
         """A mark at `revision`; `now` in µs since 1970."""
         send_time = Timestamp(seconds=now // 1_000_000, nanos=now % 1_000_000 * 1000)
-        mark = watch_pb2.WatchMark(
+        bookmark = watch_pb2.WatchBookmark(
             revision=revision, snapshot_complete=snapshot_complete, send_time=send_time
         )
-        return self.mark(mark, cursors.at(revision))
+        return self.bookmark(bookmark, cursors.at(revision))
 
     def _pieces(
         self, revision: int, content: Content, *, before: str, after: str
@@ -218,8 +218,10 @@ class StockTopic(Topic[stock_service_pb2.WatchStocksResponse]):
         changes.stocks.extend(items)  # type: ignore[arg-type] # a topic's own items
         return stock_service_pb2.WatchStocksResponse(changes=changes, resume_token=token)
 
-    def mark(self, mark: watch_pb2.WatchMark, token: str) -> stock_service_pb2.WatchStocksResponse:
-        return stock_service_pb2.WatchStocksResponse(mark=mark, resume_token=token)
+    def bookmark(
+        self, bookmark: watch_pb2.WatchBookmark, token: str
+    ) -> stock_service_pb2.WatchStocksResponse:
+        return stock_service_pb2.WatchStocksResponse(bookmark=bookmark, resume_token=token)
 
 
 class SyncTopic(Topic[sync_service_pb2.WatchSyncResponse]):
@@ -294,8 +296,10 @@ class SyncTopic(Topic[sync_service_pb2.WatchSyncResponse]):
         changes.items.extend(items)  # type: ignore[arg-type] # a topic's own items
         return sync_service_pb2.WatchSyncResponse(changes=changes, resume_token=token)
 
-    def mark(self, mark: watch_pb2.WatchMark, token: str) -> sync_service_pb2.WatchSyncResponse:
-        return sync_service_pb2.WatchSyncResponse(mark=mark, resume_token=token)
+    def bookmark(
+        self, bookmark: watch_pb2.WatchBookmark, token: str
+    ) -> sync_service_pb2.WatchSyncResponse:
+        return sync_service_pb2.WatchSyncResponse(bookmark=bookmark, resume_token=token)
 
     def _matches(self, shop: str) -> bool:
         return not self._shops or shop in self._shops

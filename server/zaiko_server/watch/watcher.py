@@ -9,13 +9,13 @@ from typing import Any, Protocol
 import grpc
 from zaiko.v1 import stock_service_pb2, sync_service_pb2, watch_pb2
 from zaiko_core.app.records import ChangeKind
-from zaiko_core.domain.errors import Refusal
+from zaiko_core.domain.errors import ServiceError
 
 from zaiko_server import names
 from zaiko_server.refusals import InvalidName
 from zaiko_server.security.calling import caller, check_reach
 from zaiko_server.validate.check import check
-from zaiko_server.watch.conversation import Conversation
+from zaiko_server.watch.conversation import WatchStream
 from zaiko_server.watch.cursor import Cursors
 from zaiko_server.watch.hub import Feed, Hub, Limits, Store
 from zaiko_server.watch.session import Chance, Session, bookmark_interval
@@ -41,7 +41,7 @@ class Owner(Protocol):
     def epoch(self) -> str: ...
     @property
     def token_key(self) -> str: ...
-    def can_sync(self, connector: str) -> Refusal | None: ...
+    def can_sync(self, connector: str) -> ServiceError | None: ...
 
 
 class SyncWatcher:
@@ -79,7 +79,7 @@ class SyncWatcher:
     ) -> AsyncGenerator[sync_service_pb2.WatchSyncSessionResponse, None]:
         """SyncService.WatchSyncSession. The stream takes a seat, and so does each of its
         watches."""
-        conversation = Conversation(
+        conversation = WatchStream(
             self.hub, self._sync_session, check=lambda r: check(r, now=self._chance.now())
         )
         async with contextlib.aclosing(

@@ -206,7 +206,7 @@ async def get_oversell(api: Api, world: World) -> None:
         1,
         movement_pb2.Movement.KIND_ORDER_LINKED,
     )
-    assert [showing.link for showing in found.showings] == [world("shops/one/links/l2")]
+    assert [snapshot.link for snapshot in found.snapshots] == [world("shops/one/links/l2")]
     assert found.action_en
     assert found.action_ja
     assert not found.HasField("clear_time")

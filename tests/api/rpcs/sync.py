@@ -147,13 +147,15 @@ async def watch_sync_session(api: Api, world: World) -> None:
         REQUESTS["SyncService.WatchSyncSession"](world), timeout=60
     )
 
-    created, states, mark = [await stream.read() for _ in range(3)]
+    created, states, bookmark = [await stream.read() for _ in range(3)]
 
-    assert [event.watch_id for event in (created, states, mark)] == [1, 1, 1]
+    assert [event.watch_id for event in (created, states, bookmark)] == [1, 1, 1]
     assert created.HasField("created")
-    assert [(event.delivery, event.update.WhichOneof("delivery")) for event in (states, mark)] == [
+    assert [
+        (event.delivery, event.update.WhichOneof("delivery")) for event in (states, bookmark)
+    ] == [
         (1, "changes"),
-        (2, "mark"),
+        (2, "bookmark"),
     ]
-    assert mark.update.mark.snapshot_complete
+    assert bookmark.update.bookmark.snapshot_complete
     stream.cancel()

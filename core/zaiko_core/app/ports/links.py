@@ -16,7 +16,7 @@ from zaiko_core.app.records import (
     PushRecord,
     PushResult,
 )
-from zaiko_core.domain.fence import Fence
+from zaiko_core.domain.fence import InventoryBelief
 from zaiko_core.domain.links import Part
 
 
@@ -57,7 +57,7 @@ class Links(Protocol):
         listing)."""
         ...
 
-    def touch_shop(self, shop: str) -> list[tuple[str, str]]:
+    def mark_shop_due(self, shop: str) -> list[tuple[str, str]]:
         """As `touch_listings`, for every link of the shop."""
         ...
 
@@ -70,8 +70,10 @@ class Links(Protocol):
         """When the shop's next link becomes due, or None."""
         ...
 
-    def fences(self, shop: str, listings: Collection[str]) -> dict[str, Fence]: ...
-    def save_sold(self, shop: str, fences: Mapping[str, Fence], units: Mapping[str, int]) -> None:
+    def fence(self, shop: str, listings: Collection[str]) -> dict[str, InventoryBelief]: ...
+    def save_sold(
+        self, shop: str, fence: Mapping[str, InventoryBelief], units: Mapping[str, int]
+    ) -> None:
         """The fences after orders of the shop, and how many units (≥ 0, of the listing) it sold now
         through these links, for the quotas of an escrow. No revision; nobody is told."""
         ...
@@ -92,8 +94,8 @@ class Links(Protocol):
         ...
 
     def save_verified(self, records: Sequence[LinkRecord]) -> None:
-        """Fence, due time and time of reading of links that are as they were: no revision, nobody
-        is told."""
+        """InventoryBelief, due time and time of reading of links that are as they were: no
+        revision, nobody is told."""
         ...
 
     def audit(self, shop: str, *, period: int, interval: int, least: int) -> int:

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol
 
 from zaiko_core.app.records import OversellRecord, Page, ShownLink
-from zaiko_core.domain.oversell import Taken
+from zaiko_core.domain.oversell import Consumption
 from zaiko_core.domain.stock import Balance
 
 
@@ -16,11 +16,13 @@ class Oversells(Protocol):
         cleared."""
         ...
 
-    def showing(self, products: Collection[str]) -> list[ShownLink]:
+    def snapshot(self, products: Collection[str]) -> list[ShownLink]:
         """Every link of these products, once per product."""
         ...
 
-    def taken(self, since: Mapping[str, int], *, limit: int) -> dict[str, list[tuple[int, Taken]]]:
+    def taken(
+        self, since: Mapping[str, int], *, limit: int
+    ) -> dict[str, list[tuple[int, Consumption]]]:
         """Per product the movements after the given revision that took free units, the newest
         first, with their revisions; at most `limit` of each product."""
         ...

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from zaiko_core.domain.drift import Difference
 from zaiko_core.domain.escrow import Sales
-from zaiko_core.domain.fence import Fence
+from zaiko_core.domain.fence import InventoryBelief
 from zaiko_core.domain.links import Part
 from zaiko_core.domain.problem import Problem
 from zaiko_core.domain.push import PushOutcome, Term
@@ -37,9 +37,9 @@ class LinkRecord:
     parts: tuple[Part, ...]
     sync_enabled: bool
     state: LinkState
-    fence: Fence = field(default_factory=Fence)
+    belief: InventoryBelief = field(default_factory=InventoryBelief)
     due_at: int | None = None
-    touched: int = 0
+    due_revision: int = 0
     attempt: int = 0
     target: int | None = None
     confirmed: int | None = None
@@ -58,13 +58,13 @@ class LinkRecord:
 @dataclass(frozen=True, slots=True)
 class PushRecord:
     """A number that was sent to a shop: `target − Σ terms = quantity`. `revision` is the one that
-    it was computed at, `believed` what the shop was taken to show before."""
+    it was computed at, `expected` what the shop was taken to show before."""
 
     shop: str
     listing: str
     at: int
     key: str
-    believed: int | None
+    expected: int | None
     target: int
     terms: tuple[Term, ...]
     quantity: int
@@ -119,6 +119,6 @@ class Holding:
     shop: str
     listing: str
     count: int
-    fence: Fence
+    belief: InventoryBelief
     sales: Sales
     movable: bool

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from zaiko_core.app.records.links import LinkRecord
-from zaiko_core.domain.oversell import Autopsy, Showing, Taken
+from zaiko_core.domain.oversell import Consumption, LinkSnapshot, RootCause
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,17 +24,17 @@ class ShownLink:
 @dataclass(frozen=True, slots=True)
 class OversellRecord:
     """One movement (`by`) that took `units` which are not there; `short` units were missing after
-    it. `taken` are movements that took units since the seller's number was computed, the newest
-    first. `cleared_by` is the movement that ended it."""
+    it. `consumptions` are movements that took units since the seller's number was computed, the
+    newest first. `cleared_by` is the movement that ended it."""
 
     product: str
     at: int
     units: int
     short: int
-    by: Taken
-    autopsy: Autopsy
-    showings: tuple[Showing, ...]
-    taken: tuple[Taken, ...]
+    by: Consumption
+    root_cause: RootCause
+    snapshots: tuple[LinkSnapshot, ...]
+    consumptions: tuple[Consumption, ...]
     cleared_at: int | None = None
     cleared_by: int | None = None
     revision: int = 0

@@ -28,16 +28,16 @@ links = Table(
     Column("sync_enabled", Boolean, nullable=False),
     # The fence (domain/fence.py).
     Column("expected", Integer),
-    count("suspected"),
-    time("suspected_since"),
-    count("doubt"),
+    count("unexplained"),
+    time("unexplained_since"),
+    count("uncertain"),
     count("released"),
-    time("taken_over_at"),
+    time("adopted_at"),
     Column("must_read", Boolean, nullable=False, server_default=true()),
-    Column("flight_key", Text),
-    Column("flight_quantity", Integer),
-    Column("flight_absolute", Integer),
-    maybe_time("flight_at"),
+    Column("pending_key", Text),
+    Column("pending_quantity", Integer),
+    Column("pending_absolute", Integer),
+    maybe_time("pending_at"),
     Column("replaced", Integer),
     time("read_at"),  # when the shop's number was last read and settled (ADR 0013)
     maybe_time("differ_since"),  # in shadow (ADR 0018)
@@ -49,7 +49,7 @@ links = Table(
     # Work: when the link is to be handled next (null: nothing to do), and the revision of the
     # change that asked for it.
     maybe_time("due_at"),
-    time("touched"),
+    time("due_revision"),
     count("attempt"),
     # Status.
     id_("state"),
@@ -103,7 +103,7 @@ pushes = Table(
     id_("listing"),
     Column("at", BigInteger, nullable=False),
     id_("key"),
-    Column("believed", Integer),  # what the shop was taken to show
+    Column("expected", Integer),  # what the shop was taken to show
     Column("target", Integer, nullable=False),
     Column("terms", JSON_VALUE, nullable=False),  # [[label, units], …]: target − Σ units = quantity
     Column("quantity", Integer, nullable=False),

@@ -65,15 +65,17 @@ shops = Table(
     ),  # apart from `revision`, so that a run does not make the settings look changed
     # The job (ADR 0005).
     maybe_time("due_at"),  # null: never by itself (paused, deleted, held)
-    Column("wanted", BigInteger, nullable=False, server_default="0"),
-    Column("taken", BigInteger, nullable=False, server_default="0"),
-    count("triggered"),  # the strongest trigger since the last run began (storage/triggers.py)
-    time("cancelled"),  # the token of the last run that was asked to end
+    Column("trigger_seq", BigInteger, nullable=False, server_default="0"),
+    Column("claimed_seq", BigInteger, nullable=False, server_default="0"),
+    count(
+        "pending_trigger"
+    ),  # the strongest trigger since the last run began (storage/triggers.py)
+    time("cancelled_token"),  # the token of the last run that was asked to end
     Column("owner", Text),
     maybe_time("lease_until"),
-    Column("fence", BigInteger, nullable=False, server_default="0"),
+    Column("lease_token", BigInteger, nullable=False, server_default="0"),
     count("attempt"),
-    Column("cause", Text),  # the trace of the newest change that made it due (ADR 0019)
+    Column("trace_parent", Text),  # the trace of the newest change that made it due (ADR 0019)
     time("created_at"),
     time("updated_at"),
     time("revision"),

@@ -22,7 +22,7 @@ Work = Callable[[Mapping[str, str], Any], Any]
 """Takes the query and the body, gives the reply's body."""
 
 
-class Refusal(Exception):
+class ServiceError(Exception):
     """The platform says no, with this status."""
 
     def __init__(
@@ -43,7 +43,7 @@ def routes_of(shop: ExampleSimulator) -> Sequence[BaseRoute]:
                 try:
                     gate.pass_through(request, name, scope)
                     return JSONResponse(work(request.query_params, _body(content)))
-                except Refusal as refusal:
+                except ServiceError as refusal:
                     return refusal.reply
 
         return endpoint
@@ -78,7 +78,9 @@ def routes_of(shop: ExampleSimulator) -> Sequence[BaseRoute]:
     def change(_: Mapping[str, str], body: Any) -> Any:
         changes = body.get("changes") if isinstance(body, dict) else None
         if not isinstance(changes, list) or not 1 <= len(changes) <= _MOST_IDS:
-            raise Refusal(422, "invalid_changes", f"changes must be a list of 1 to {_MOST_IDS}")
+            raise ServiceError(
+                422, "invalid_changes", f"changes must be a list of 1 to {_MOST_IDS}"
+            )
         return {"rows": [_change(shop, item) for item in changes]}
 
     def about(_: Mapping[str, str], __: Any) -> Any:
@@ -104,11 +106,11 @@ class _Gate:
         self._shop, self._places, self._at = shop, float(_BURST), time.monotonic()
 
     def pass_through(self, request: Request, name: str, scope: str) -> None:
-        """Raises Refusal."""
+        """Raises ServiceError."""
         behaviour, calls = self._shop.behaviour, self._shop.calls
         calls[name] = calls.get(name, 0) + 1
         if behaviour["maintenance"]:
-            raise Refusal(503, "maintenance", "We are back soon", {"retry-after": "600"})
+            raise ServiceError(503, "maintenance", "We are back soon", {"retry-after": "600"})
         now = time.monotonic()
         self._places = min(
             float(_BURST), self._places + (now - self._at) * behaviour["requests_per_second"]
@@ -116,7 +118,7 @@ class _Gate:
         self._at = now
         if behaviour["quotas"] and (self._places < 1 or self._shop.exhausted):
             calls["throttled"] += 1
-            raise Refusal(
+            raise ServiceError(
                 429,
                 "too_many_requests",
                 "Slow down",
@@ -124,9 +126,9 @@ class _Gate:
             )
         self._places -= 1
         if request.headers.get("authorization") != f"Bearer {behaviour['token']}":
-            raise Refusal(401, "invalid_token", "The token is not valid")
+            raise ServiceError(401, "invalid_token", "The token is not valid")
         if scope and scope not in behaviour["scopes"]:
-            raise Refusal(403, "missing_scope", f"The token lacks {scope}")
+            raise ServiceError(403, "missing_scope", f"The token lacks {scope}")
 
 
 def _change(shop: ExampleSimulator, item: Any) -> dict[str, Any]:
@@ -195,7 +197,7 @@ def _line(line: SimLine) -> dict[str, Any]:
 def _ids(query: Mapping[str, str]) -> Iterable[str]:
     ids = frozenset(query.get("ids", "").split(","))
     if len(ids) > _MOST_IDS:
-        raise Refusal(422, "too_many_ids", f"at most {_MOST_IDS} ids")
+        raise ServiceError(422, "too_many_ids", f"at most {_MOST_IDS} ids")
     return ids
 
 
@@ -203,11 +205,11 @@ def _moment(text: str) -> datetime:
     try:
         return datetime.fromisoformat(text).astimezone(UTC)
     except ValueError:
-        raise Refusal(422, "invalid_time", "updated_since must be ISO 8601") from None
+        raise ServiceError(422, "invalid_time", "updated_since must be ISO 8601") from None
 
 
 def _body(content: bytes) -> Any:
     try:
         return json.loads(content) if content else None
     except ValueError:
-        raise Refusal(400, "invalid_json", "The body is not JSON") from None
+        raise ServiceError(400, "invalid_json", "The body is not JSON") from None

@@ -277,7 +277,7 @@ class Push(message.Message):
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-    BELIEVED_FIELD_NUMBER: builtins.int
+    EXPECTED_FIELD_NUMBER: builtins.int
     TARGET_FIELD_NUMBER: builtins.int
     TERMS_FIELD_NUMBER: builtins.int
     QUANTITY_FIELD_NUMBER: builtins.int
@@ -286,7 +286,7 @@ class Push(message.Message):
     RECORD_TIME_FIELD_NUMBER: builtins.int
     SETTLE_TIME_FIELD_NUMBER: builtins.int
     REVISION_FIELD_NUMBER: builtins.int
-    believed: builtins.int
+    expected: builtins.int
     """Output only. What the shop was taken to show before; unset when that was not known."""
     target: builtins.int
     """Output only. What the stock allowed to show: of a bundle, the smallest over its parts."""
@@ -315,7 +315,7 @@ class Push(message.Message):
     def __init__(
         self,
         *,
-        believed: builtins.int | None = ...,
+        expected: builtins.int | None = ...,
         target: builtins.int = ...,
         terms: abc.Iterable[Push.Term] | None = ...,
         quantity: builtins.int = ...,
@@ -325,16 +325,16 @@ class Push(message.Message):
         settle_time: timestamp_pb2.Timestamp | None = ...,
         revision: builtins.int = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["_believed", b"_believed", "_shown", b"_shown", "believed", b"believed", "record_time", b"record_time", "settle_time", b"settle_time", "shown", b"shown"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = typing.Literal["_expected", b"_expected", "_shown", b"_shown", "expected", b"expected", "record_time", b"record_time", "settle_time", b"settle_time", "shown", b"shown"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["_believed", b"_believed", "_shown", b"_shown", "believed", b"believed", "outcome", b"outcome", "quantity", b"quantity", "record_time", b"record_time", "revision", b"revision", "settle_time", b"settle_time", "shown", b"shown", "target", b"target", "terms", b"terms"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["_expected", b"_expected", "_shown", b"_shown", "expected", b"expected", "outcome", b"outcome", "quantity", b"quantity", "record_time", b"record_time", "revision", b"revision", "settle_time", b"settle_time", "shown", b"shown", "target", b"target", "terms", b"terms"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType__believed: _TypeAlias = typing.Literal["believed"]  # noqa: Y015
-    _WhichOneofArgType__believed: _TypeAlias = typing.Literal["_believed", b"_believed"]  # noqa: Y015
+    _WhichOneofReturnType__expected: _TypeAlias = typing.Literal["expected"]  # noqa: Y015
+    _WhichOneofArgType__expected: _TypeAlias = typing.Literal["_expected", b"_expected"]  # noqa: Y015
     _WhichOneofReturnType__shown: _TypeAlias = typing.Literal["shown"]  # noqa: Y015
     _WhichOneofArgType__shown: _TypeAlias = typing.Literal["_shown", b"_shown"]  # noqa: Y015
     @typing.overload
-    def WhichOneof(self, oneof_group: _WhichOneofArgType__believed) -> _WhichOneofReturnType__believed | None: ...
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__expected) -> _WhichOneofReturnType__expected | None: ...
     @typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__shown) -> _WhichOneofReturnType__shown | None: ...
 
@@ -348,19 +348,19 @@ class LinkExplanation(message.Message):
     STATUS_FIELD_NUMBER: builtins.int
     LAST_PUSH_FIELD_NUMBER: builtins.int
     LAST_ACKNOWLEDGED_PUSH_FIELD_NUMBER: builtins.int
-    BELIEVED_FIELD_NUMBER: builtins.int
-    SUSPECTED_FIELD_NUMBER: builtins.int
-    DOUBT_FIELD_NUMBER: builtins.int
+    EXPECTED_FIELD_NUMBER: builtins.int
+    UNEXPLAINED_FIELD_NUMBER: builtins.int
+    UNCERTAIN_FIELD_NUMBER: builtins.int
     READ_TIME_FIELD_NUMBER: builtins.int
     link: builtins.str
     """Output only. `merchants/{merchant}/shops/{shop}/links/{listing}`."""
-    believed: builtins.int
+    expected: builtins.int
     """Output only. What the shop is taken to show now; unset when that is not known. Only when the
     newest revision is explained, as the fields that follow.
     """
-    suspected: builtins.int
+    unexplained: builtins.int
     """Output only. Units missing in the shop now that no order explains yet."""
-    doubt: builtins.int
+    uncertain: builtins.int
     """Output only. Units that may be sold already and are not offered again before that is clear."""
     @builtins.property
     def status(self) -> link_pb2.LinkStatus:
@@ -387,15 +387,15 @@ class LinkExplanation(message.Message):
         status: link_pb2.LinkStatus | None = ...,
         last_push: Push | None = ...,
         last_acknowledged_push: Push | None = ...,
-        believed: builtins.int | None = ...,
-        suspected: builtins.int = ...,
-        doubt: builtins.int = ...,
+        expected: builtins.int | None = ...,
+        unexplained: builtins.int = ...,
+        uncertain: builtins.int = ...,
         read_time: timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["_believed", b"_believed", "believed", b"believed", "last_acknowledged_push", b"last_acknowledged_push", "last_push", b"last_push", "read_time", b"read_time", "status", b"status"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = typing.Literal["_expected", b"_expected", "expected", b"expected", "last_acknowledged_push", b"last_acknowledged_push", "last_push", b"last_push", "read_time", b"read_time", "status", b"status"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["_believed", b"_believed", "believed", b"believed", "doubt", b"doubt", "last_acknowledged_push", b"last_acknowledged_push", "last_push", b"last_push", "link", b"link", "read_time", b"read_time", "status", b"status", "suspected", b"suspected"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["_expected", b"_expected", "expected", b"expected", "last_acknowledged_push", b"last_acknowledged_push", "last_push", b"last_push", "link", b"link", "read_time", b"read_time", "status", b"status", "uncertain", b"uncertain", "unexplained", b"unexplained"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType__believed: _TypeAlias = typing.Literal["believed"]  # noqa: Y015
-    _WhichOneofArgType__believed: _TypeAlias = typing.Literal["_believed", b"_believed"]  # noqa: Y015
-    def WhichOneof(self, oneof_group: _WhichOneofArgType__believed) -> _WhichOneofReturnType__believed | None: ...
+    _WhichOneofReturnType__expected: _TypeAlias = typing.Literal["expected"]  # noqa: Y015
+    _WhichOneofArgType__expected: _TypeAlias = typing.Literal["_expected", b"_expected"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__expected) -> _WhichOneofReturnType__expected | None: ...

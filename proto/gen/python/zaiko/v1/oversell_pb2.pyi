@@ -155,7 +155,7 @@ class Oversell(message.Message):
     """Shop.drift_policy HOLD."""
 
     @typing.final
-    class Taken(message.Message):
+    class Consumption(message.Message):
         """A movement that took units."""
 
         DESCRIPTOR: descriptor.Descriptor
@@ -199,7 +199,7 @@ class Oversell(message.Message):
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 
     @typing.final
-    class Showing(message.Message):
+    class LinkSnapshot(message.Message):
         """What was known of one link of the product just before."""
 
         DESCRIPTOR: descriptor.Descriptor
@@ -285,8 +285,8 @@ class Oversell(message.Message):
     MESSAGE_FIELD_NUMBER: builtins.int
     ACTION_EN_FIELD_NUMBER: builtins.int
     ACTION_JA_FIELD_NUMBER: builtins.int
-    SHOWINGS_FIELD_NUMBER: builtins.int
-    TAKEN_FIELD_NUMBER: builtins.int
+    SNAPSHOTS_FIELD_NUMBER: builtins.int
+    CONSUMPTIONS_FIELD_NUMBER: builtins.int
     TIME_FIELD_NUMBER: builtins.int
     CLEAR_TIME_FIELD_NUMBER: builtins.int
     CLEARED_BY_FIELD_NUMBER: builtins.int
@@ -322,15 +322,15 @@ class Oversell(message.Message):
     revision: builtins.int
     """Output only. The merchant's revision at which it was recorded or cleared."""
     @builtins.property
-    def by(self) -> Oversell.Taken:
+    def by(self) -> Oversell.Consumption:
         """Output only. The movement that did it."""
 
     @builtins.property
-    def showings(self) -> containers.RepeatedCompositeFieldContainer[Oversell.Showing]:
+    def snapshots(self) -> containers.RepeatedCompositeFieldContainer[Oversell.LinkSnapshot]:
         """Output only. Every link of the product, ordered by name."""
 
     @builtins.property
-    def taken(self) -> containers.RepeatedCompositeFieldContainer[Oversell.Taken]:
+    def consumptions(self) -> containers.RepeatedCompositeFieldContainer[Oversell.Consumption]:
         """Output only. What took units after the selling shop's number was computed, newest first; at
         most 20.
         """
@@ -350,7 +350,7 @@ class Oversell(message.Message):
         product: builtins.str = ...,
         units: builtins.int = ...,
         short_units: builtins.int = ...,
-        by: Oversell.Taken | None = ...,
+        by: Oversell.Consumption | None = ...,
         cause: Oversell.Cause.ValueType = ...,
         setting: Oversell.Setting.ValueType = ...,
         setting_number: builtins.int = ...,
@@ -358,8 +358,8 @@ class Oversell(message.Message):
         message: builtins.str = ...,
         action_en: builtins.str = ...,
         action_ja: builtins.str = ...,
-        showings: abc.Iterable[Oversell.Showing] | None = ...,
-        taken: abc.Iterable[Oversell.Taken] | None = ...,
+        snapshots: abc.Iterable[Oversell.LinkSnapshot] | None = ...,
+        consumptions: abc.Iterable[Oversell.Consumption] | None = ...,
         time: timestamp_pb2.Timestamp | None = ...,
         clear_time: timestamp_pb2.Timestamp | None = ...,
         cleared_by: builtins.str = ...,
@@ -367,6 +367,6 @@ class Oversell(message.Message):
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = typing.Literal["by", b"by", "clear_time", b"clear_time", "time", b"time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["action_en", b"action_en", "action_ja", b"action_ja", "by", b"by", "cause", b"cause", "clear_time", b"clear_time", "cleared_by", b"cleared_by", "message", b"message", "name", b"name", "owner", b"owner", "product", b"product", "revision", b"revision", "setting", b"setting", "setting_number", b"setting_number", "short_units", b"short_units", "showings", b"showings", "taken", b"taken", "time", b"time", "units", b"units"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["action_en", b"action_en", "action_ja", b"action_ja", "by", b"by", "cause", b"cause", "clear_time", b"clear_time", "cleared_by", b"cleared_by", "consumptions", b"consumptions", "message", b"message", "name", b"name", "owner", b"owner", "product", b"product", "revision", b"revision", "setting", b"setting", "setting_number", b"setting_number", "short_units", b"short_units", "snapshots", b"snapshots", "time", b"time", "units", b"units"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...

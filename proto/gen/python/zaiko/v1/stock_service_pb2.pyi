@@ -1490,7 +1490,7 @@ class WatchStocksResponse(message.Message):
     DESCRIPTOR: descriptor.Descriptor
 
     CHANGES_FIELD_NUMBER: builtins.int
-    MARK_FIELD_NUMBER: builtins.int
+    BOOKMARK_FIELD_NUMBER: builtins.int
     RESUME_TOKEN_FIELD_NUMBER: builtins.int
     resume_token: builtins.str
     """Put into `WatchStart.resume_token` to go on after this delivery."""
@@ -1499,20 +1499,20 @@ class WatchStocksResponse(message.Message):
         """States of the snapshot, or changes after it."""
 
     @builtins.property
-    def mark(self) -> watch_pb2.WatchMark:
+    def bookmark(self) -> watch_pb2.WatchBookmark:
         """Everything up to a revision has been delivered."""
 
     def __init__(
         self,
         *,
         changes: StockChanges | None = ...,
-        mark: watch_pb2.WatchMark | None = ...,
+        bookmark: watch_pb2.WatchBookmark | None = ...,
         resume_token: builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["changes", b"changes", "delivery", b"delivery", "mark", b"mark"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = typing.Literal["bookmark", b"bookmark", "changes", b"changes", "delivery", b"delivery"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["changes", b"changes", "delivery", b"delivery", "mark", b"mark", "resume_token", b"resume_token"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["bookmark", b"bookmark", "changes", b"changes", "delivery", b"delivery", "resume_token", b"resume_token"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_delivery: _TypeAlias = typing.Literal["changes", "mark"]  # noqa: Y015
+    _WhichOneofReturnType_delivery: _TypeAlias = typing.Literal["changes", "bookmark"]  # noqa: Y015
     _WhichOneofArgType_delivery: _TypeAlias = typing.Literal["delivery", b"delivery"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_delivery) -> _WhichOneofReturnType_delivery | None: ...

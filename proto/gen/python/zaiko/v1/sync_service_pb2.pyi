@@ -837,7 +837,7 @@ class WatchSyncResponse(message.Message):
     DESCRIPTOR: descriptor.Descriptor
 
     CHANGES_FIELD_NUMBER: builtins.int
-    MARK_FIELD_NUMBER: builtins.int
+    BOOKMARK_FIELD_NUMBER: builtins.int
     RESUME_TOKEN_FIELD_NUMBER: builtins.int
     resume_token: builtins.str
     """Put into `WatchStart.resume_token` to go on after this delivery."""
@@ -846,21 +846,21 @@ class WatchSyncResponse(message.Message):
         """States of the snapshot, or changes after it."""
 
     @builtins.property
-    def mark(self) -> watch_pb2.WatchMark:
+    def bookmark(self) -> watch_pb2.WatchBookmark:
         """Everything up to a revision has been delivered."""
 
     def __init__(
         self,
         *,
         changes: SyncChanges | None = ...,
-        mark: watch_pb2.WatchMark | None = ...,
+        bookmark: watch_pb2.WatchBookmark | None = ...,
         resume_token: builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["changes", b"changes", "delivery", b"delivery", "mark", b"mark"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = typing.Literal["bookmark", b"bookmark", "changes", b"changes", "delivery", b"delivery"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["changes", b"changes", "delivery", b"delivery", "mark", b"mark", "resume_token", b"resume_token"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["bookmark", b"bookmark", "changes", b"changes", "delivery", b"delivery", "resume_token", b"resume_token"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_delivery: _TypeAlias = typing.Literal["changes", "mark"]  # noqa: Y015
+    _WhichOneofReturnType_delivery: _TypeAlias = typing.Literal["changes", "bookmark"]  # noqa: Y015
     _WhichOneofArgType_delivery: _TypeAlias = typing.Literal["delivery", b"delivery"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_delivery) -> _WhichOneofReturnType_delivery | None: ...
 
@@ -1012,7 +1012,7 @@ class WatchSyncSessionResponse(message.Message):
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 
     @typing.final
-    class Refusal(message.Message):
+    class Rejection(message.Message):
         """A request was refused; the watch, if there is one, is as it was."""
 
         DESCRIPTOR: descriptor.Descriptor
@@ -1038,7 +1038,7 @@ class WatchSyncSessionResponse(message.Message):
     CREATED_FIELD_NUMBER: builtins.int
     UPDATE_FIELD_NUMBER: builtins.int
     CANCELLED_FIELD_NUMBER: builtins.int
-    REFUSED_FIELD_NUMBER: builtins.int
+    REJECTED_FIELD_NUMBER: builtins.int
     watch_id: builtins.int
     """Which watch; that of the request, for a request that was refused."""
     delivery: builtins.int
@@ -1056,7 +1056,7 @@ class WatchSyncSessionResponse(message.Message):
         """It ended."""
 
     @builtins.property
-    def refused(self) -> WatchSyncSessionResponse.Refusal:
+    def rejected(self) -> WatchSyncSessionResponse.Rejection:
         """A request was refused."""
 
     def __init__(
@@ -1067,12 +1067,12 @@ class WatchSyncSessionResponse(message.Message):
         created: WatchSyncSessionResponse.Beginning | None = ...,
         update: WatchSyncResponse | None = ...,
         cancelled: WatchSyncSessionResponse.End | None = ...,
-        refused: WatchSyncSessionResponse.Refusal | None = ...,
+        rejected: WatchSyncSessionResponse.Rejection | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["cancelled", b"cancelled", "created", b"created", "event", b"event", "refused", b"refused", "update", b"update"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = typing.Literal["cancelled", b"cancelled", "created", b"created", "event", b"event", "rejected", b"rejected", "update", b"update"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["cancelled", b"cancelled", "created", b"created", "delivery", b"delivery", "event", b"event", "refused", b"refused", "update", b"update", "watch_id", b"watch_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["cancelled", b"cancelled", "created", b"created", "delivery", b"delivery", "event", b"event", "rejected", b"rejected", "update", b"update", "watch_id", b"watch_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_event: _TypeAlias = typing.Literal["created", "update", "cancelled", "refused"]  # noqa: Y015
+    _WhichOneofReturnType_event: _TypeAlias = typing.Literal["created", "update", "cancelled", "rejected"]  # noqa: Y015
     _WhichOneofArgType_event: _TypeAlias = typing.Literal["event", b"event"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_event) -> _WhichOneofReturnType_event | None: ...

@@ -85,7 +85,7 @@ class WatchSnapshot(message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 @typing.final
-class WatchMark(message.Message):
+class WatchBookmark(message.Message):
     """Says how far a watch has come. Sent after a snapshot, then at least each `bookmark_interval`,
     also when nothing matched.
     """

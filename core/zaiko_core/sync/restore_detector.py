@@ -12,7 +12,7 @@ from zaiko_sdk import Log
 
 from zaiko_core.app import restoring
 from zaiko_core.app.records import Page
-from zaiko_core.domain.errors import Refusal
+from zaiko_core.domain.errors import ServiceError
 from zaiko_core.storage.engine import Database
 from zaiko_core.storage.witness import Seen, Witness, has_gone_back
 
@@ -22,20 +22,20 @@ _BEYOND = 2**63 - 1
 """More revisions than any database has."""
 
 
-async def distrust(db: Database, epoch: str) -> tuple[int, str]:
+async def quarantine(db: Database, epoch: str) -> tuple[int, str]:
     """After a restore: let nothing be sent to any shop before a person says so, refuse what
     watchers resume from, and read every link first; how many shops, and the new epoch. A second
     call begins it anew."""
     shops, page = 0, Page(size=500)
     while merchants := await db.directory(lambda directory, page=page: directory.page(page)):  # type: ignore[misc]
         for record in merchants:
-            shops += await db.write(record.merchant, restoring.distrust)
+            shops += await db.write(record.merchant, restoring.quarantine)
         page = Page(size=500, after=(merchants[-1].merchant,))
     # Last: who dies before it does all of it again.
     return shops, await db.new_epoch(epoch)
 
 
-class Lookout:
+class RestoreDetector:
     """One per process. `begin` before anything runs, `end` once; `lose` from any thread. When the
     database was replaced under this process it calls `rest`, prepares the database, over a
     connection of `again` that holds nothing against it, and sets `replaced`."""
@@ -72,7 +72,7 @@ class Lookout:
         self._task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)
         if not self.replaced.is_set() and not self._lost.is_set():
-            with contextlib.suppress(Refusal):
+            with contextlib.suppress(ServiceError):
                 self._remember(await self._db.seen())
 
     def lose(self) -> None:
@@ -91,7 +91,7 @@ class Lookout:
             before = self._seen if self._witness is None else self._witness.read()
             try:
                 now = await self._db.seen()
-            except Refusal:
+            except ServiceError:
                 continue
             if replaced := has_gone_back(before, now) or now.epoch != self._epoch:
                 break
@@ -113,14 +113,14 @@ class Lookout:
                 if (await db.seen()).epoch == self._epoch:
                     await self._prepare(db)
                 return
-            except Refusal as error:
+            except ServiceError as error:
                 self._log.error("database_not_prepared", reason=error.reason)
                 await asyncio.sleep(_AGAIN)
             finally:
                 await asyncio.to_thread(db.close)
 
     async def _prepare(self, db: Database) -> None:
-        shops, self._epoch = await distrust(db, self._epoch)
+        shops, self._epoch = await quarantine(db, self._epoch)
         self._log.error(
             "database_restored",
             shops=shops,

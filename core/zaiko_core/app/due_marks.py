@@ -12,7 +12,7 @@ COALESCE = 20_000
 """µs that a triggered shop waits, so that a burst of changes becomes one run."""
 
 
-def touch_products(uow: UnitOfWork, products: Collection[str]) -> int:
+def mark_products_due(uow: UnitOfWork, products: Collection[str]) -> int:
     """The free stock or the reserve of these products changed. How many enabled links are due
     because of it."""
     if not products:
@@ -30,16 +30,16 @@ def touch_holders(uow: UnitOfWork, products: Collection[str]) -> None:
         _announce(uow, uow.links.touch(products))
 
 
-def touch_links(uow: UnitOfWork, shop: str, listings: Collection[str]) -> int:
+def mark_links_due(uow: UnitOfWork, shop: str, listings: Collection[str]) -> int:
     """These links are to be handled now, also when they are backing off. How many are enabled."""
     links = uow.links.touch_listings(shop, listings)
     _announce(uow, links)
     return len(links)
 
 
-def touch_shop(uow: UnitOfWork, shop: str) -> None:
+def mark_shop_due(uow: UnitOfWork, shop: str) -> None:
     """Every enabled link of the shop is to be handled now, also when it is backing off."""
-    _announce(uow, uow.links.touch_shop(shop))
+    _announce(uow, uow.links.mark_shop_due(shop))
 
 
 def link_names(links: Iterable[tuple[str, str]]) -> list[str]:

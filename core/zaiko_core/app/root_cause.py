@@ -10,7 +10,7 @@ from dataclasses import replace
 from zaiko_core.app.ports import UnitOfWork
 from zaiko_core.app.records import ClearedRecord, OversellRecord, PushRecord, ShownLink
 from zaiko_core.domain import escrow, oversell
-from zaiko_core.domain.oversell import Showing, Sinking, Taken
+from zaiko_core.domain.oversell import Consumption, LinkSnapshot, OversellEvent
 from zaiko_core.domain.stock import Balance, Movement
 
 TAKERS = 20
@@ -51,11 +51,11 @@ def examine(uow: UnitOfWork, movements: Sequence[Movement]) -> list[OversellReco
     return records
 
 
-def _sinking(balance: Balance, movements: Sequence[Movement]) -> list[Sinking]:
+def _sinking(balance: Balance, movements: Sequence[Movement]) -> list[OversellEvent]:
     """The last movements of the page that together made the product sink by what it sank."""
     short = -balance.free
     missing = short - max(0, short + sum(movement.entry.delta.free for movement in movements))
-    found: list[Sinking] = []
+    found: list[OversellEvent] = []
     for place in range(len(movements) - 1, -1, -1):
         movement = movements[place]
         taken = -movement.entry.delta.free
@@ -69,7 +69,7 @@ def _sinking(balance: Balance, movements: Sequence[Movement]) -> list[Sinking]:
         )
         units = min(taken, missing)
         found.append(
-            Sinking(
+            OversellEvent(
                 movement.entry.product,
                 by,
                 units,
@@ -84,9 +84,9 @@ def _sinking(balance: Balance, movements: Sequence[Movement]) -> list[Sinking]:
     return found[::-1]
 
 
-def _examined(uow: UnitOfWork, sinking: Sequence[Sinking]) -> list[OversellRecord]:
+def _examined(uow: UnitOfWork, sinking: Sequence[OversellEvent]) -> list[OversellRecord]:
     links: dict[str, list[ShownLink]] = defaultdict(list)
-    for link in uow.oversells.showing({found.product for found in sinking}):
+    for link in uow.oversells.snapshot({found.product for found in sinking}):
         links[link.product].append(link)
     pushes = uow.pushes.newest(
         {
@@ -98,14 +98,14 @@ def _examined(uow: UnitOfWork, sinking: Sequence[Sinking]) -> list[OversellRecor
         acknowledged=True,
     )
     since: dict[str, int] = {}
-    showings: dict[str, list[Showing]] = {}
+    snapshots: dict[str, list[LinkSnapshot]] = {}
     for product, shown in links.items():
         known = [pushes.get((link.link.shop, link.link.listing)) for link in shown]
         since[product] = min(
             (push.revision for push in known if push is not None), default=uow.revision
         )
-        showings[product] = [
-            _showing(
+        snapshots[product] = [
+            _snapshot(
                 link,
                 None if push is None else push.quantity,
                 None if push is None else push.settled_at,
@@ -121,9 +121,9 @@ def _examined(uow: UnitOfWork, sinking: Sequence[Sinking]) -> list[OversellRecor
         number, placed_at = orders.get((found.by.shop, found.by.order), ("", found.by.at))
         told = replace(found, by=replace(found.by, number=number, at=placed_at))
         others = _since_acknowledged(
-            told, showings.get(found.product, ()), pushes, taken.get(found.product, ())
+            told, snapshots.get(found.product, ()), pushes, taken.get(found.product, ())
         )
-        autopsy = oversell.examine(told, showings.get(found.product, ()), others)
+        root_cause = oversell.examine(told, snapshots.get(found.product, ()), others)
         records.append(
             OversellRecord(
                 product=found.product,
@@ -131,9 +131,9 @@ def _examined(uow: UnitOfWork, sinking: Sequence[Sinking]) -> list[OversellRecor
                 units=found.units,
                 short=found.short,
                 by=told.by,
-                autopsy=autopsy,
-                showings=tuple(showings.get(found.product, ())),
-                taken=tuple(others[:TAKERS]),
+                root_cause=root_cause,
+                snapshots=tuple(snapshots.get(found.product, ())),
+                consumptions=tuple(others[:TAKERS]),
                 revision=uow.revision,
             )
         )
@@ -141,31 +141,33 @@ def _examined(uow: UnitOfWork, sinking: Sequence[Sinking]) -> list[OversellRecor
 
 
 def _since_acknowledged(
-    sinking: Sinking,
-    showings: Sequence[Showing],
+    sinking: OversellEvent,
+    snapshots: Sequence[LinkSnapshot],
     pushes: Mapping[tuple[str, str], PushRecord],
-    taken: Sequence[tuple[int, Taken]],
-) -> list[Taken]:
+    taken: Sequence[tuple[int, Consumption]],
+) -> list[Consumption]:
     """What others took after the revision that the selling shop's number was computed at; for no
     shop's movement, since the oldest number that any shop shows."""
     own = [
         pushes[key]
-        for showing in showings
-        if (key := (showing.shop, showing.listing)) in pushes and showing.shop == sinking.by.shop
+        for snapshot in snapshots
+        if (key := (snapshot.shop, snapshot.listing)) in pushes and snapshot.shop == sinking.by.shop
     ]
     after = max((push.revision for push in own), default=0)
     return [other for revision, other in taken if other.seq < sinking.by.seq and revision > after]
 
 
-def _taken(movement: Movement) -> Taken:
+def _taken(movement: Movement) -> Consumption:
     entry = movement.entry
     shop, order = (entry.demand.shop, entry.demand.order) if entry.demand else ("", "")
-    return Taken(movement.seq, entry.kind, -entry.delta.free, shop, order, "", entry.occurred_at)
+    return Consumption(
+        movement.seq, entry.kind, -entry.delta.free, shop, order, "", entry.occurred_at
+    )
 
 
-def _showing(shown: ShownLink, acknowledged: int | None, since: int | None) -> Showing:
+def _snapshot(shown: ShownLink, acknowledged: int | None, since: int | None) -> LinkSnapshot:
     link = shown.link
-    return Showing(
+    return LinkSnapshot(
         shop=link.shop,
         listing=link.listing,
         count=shown.count,
@@ -173,7 +175,7 @@ def _showing(shown: ShownLink, acknowledged: int | None, since: int | None) -> S
         state=link.state.value,
         problem=link.problem.reason if link.problem else "",
         shop_problem=shown.shop_problem,
-        shown=escrow.exposed(link.fence),
+        shown=escrow.exposed(link.belief),
         acknowledged=acknowledged,
         since=since,
         last_success_at=link.last_success_at,
