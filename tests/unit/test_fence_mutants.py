@@ -55,8 +55,8 @@ FENCE: dict[str, tuple[str, str]] = {
     ),
     "the less likely explanation is uncertain": ("possible[-1] - possible[0]", "0"),
     "what was suspected may come back": (
-        "missing, uncertain_added = -min(belief.unexplained,",
-        "missing, uncertain_added = -min(0,",
+        "-min(belief.unexplained,",
+        "-min(0,",
     ),
     "a new suspicion has its full time": (
         "since = now if missing > 0 or uncertain_added > 0 else",
@@ -67,12 +67,12 @@ FENCE: dict[str, tuple[str, str]] = {
         "adopted_at=",
     ),
     "nothing is sent while a write is unsettled": (
-        "return belief.pending is not None or belief.must_read",
-        "return belief.must_read",
+        "belief.pending is not None or belief.must_read",
+        "belief.must_read",
     ),
     "what must be read is read": (
-        "return belief.pending is not None or belief.must_read or",
-        "return belief.pending is not None or",
+        "belief.pending is not None or belief.must_read or",
+        "belief.pending is not None or",
     ),
     "only compare-and-set writes unread": (
         "(mode is not Mode.COMPARE_AND_SET and not fresh)",
@@ -138,7 +138,7 @@ ESCROW: dict[str, tuple[str, str]] = {
 }
 DRIFT: dict[str, tuple[str, str]] = {
     "a lost push": ("quantity == before.expected:", "False:"),
-    "an acknowledged push that was not applied": ("quantity == before.replaced:", "False:"),
+    "an acknowledged push that was not applied": ("and quantity == before.replaced", "and False"),
     "an edit": ("if drift is Drift.EXTRA and", "if False and"),
     "an order that is still to come is no drift": (
         "if missing <= 0 or after.expected is None:",
@@ -147,8 +147,8 @@ DRIFT: dict[str, tuple[str, str]] = {
     "orders that are not complete": ("if not around.orders_complete:", "if False:"),
     "a part of a bundle": ("elif around.sold_unlinked:", "elif False:"),
     "a wrong link": (
-        "if difference.cause is Cause.EDITED_IN_SHOP and around",
-        "if False and around",
+        "difference.cause is Cause.EDITED_IN_SHOP and around",
+        "False and around",
     ),
 }
 
