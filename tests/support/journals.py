@@ -18,7 +18,6 @@ import json
 import os
 import sys
 import tempfile
-from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -34,8 +33,8 @@ from zaiko_core.plugin_host.loader import load
 from zaiko_sdk import LinkView
 from zaiko_sdk.hooks import hookimpl
 
-from support.storm import Storm, weather
 from support.stores import new_database
+from support.storm import Storm, weather
 from support.world import MERCHANT, can_sync
 
 STEPS = 25
@@ -86,7 +85,7 @@ class WideStorm(Storm):
         super().begin(units)
         self.calm = True
         for shop in self.shops.values():
-            shop.stock |= {name: 0 for name in (*ITEMS, CUP)}
+            shop.stock |= dict.fromkeys((*ITEMS, CUP), 0)
         taker = sorted(self.shops)[self.seed % 3]
 
         def build(uow: Any) -> None:
