@@ -1,5 +1,5 @@
-"""The watch: a snapshot, then every change in commit order, over a server-streaming call (api.md
-§10, ADR 0006).
+"""The watch: a snapshot, then every change in commit order, over a server-streaming call
+(ADR 0006).
 
 `topics` says what is watched and reads it, `cursor` is the resume token, `session` is one watch
 from its first message to its last, `conversation` is many of them on one stream, `hub` is what all
