@@ -9,9 +9,9 @@ from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
 from typing import Generic
 
+from zaiko_server.refusals import ServerDraining
 from zaiko_server.watch.cursor import Cursors
 from zaiko_server.watch.hub import Hub, Listener
-from zaiko_server.watch.refusals import ServerDraining
 from zaiko_server.watch.topics import Response, Topic
 
 _SHORTEST, _LONGEST = 1.0, 300.0
