@@ -44,12 +44,12 @@ from zaiko_core.storage.engine import system_now
 
 from zaiko_server.interceptors.access_log import AccessLog
 from zaiko_server.interceptors.authentication import RATE, Authentication
+from zaiko_server.interceptors.chain import InterceptorChain
 from zaiko_server.interceptors.deadline import Deadline
-from zaiko_server.interceptors.ending import Draining
+from zaiko_server.interceptors.draining import Draining
 from zaiko_server.interceptors.errors import Errors
-from zaiko_server.interceptors.layers import InterceptorChain
-from zaiko_server.interceptors.sent_once import SentOnce
-from zaiko_server.interceptors.surrounded import InterceptedHandlers
+from zaiko_server.interceptors.intercepted_handlers import InterceptedHandlers
+from zaiko_server.interceptors.serialize_once import SerializeOnce
 from zaiko_server.interceptors.traces import Traces
 from zaiko_server.interceptors.validation import LARGEST_REQUEST, Validation
 from zaiko_server.pages import Pages
@@ -135,7 +135,7 @@ def build(
         authentication,
         deadline or Deadline(),
         Validation(now),
-        SentOnce(),
+        SerializeOnce(),
     )
     # Any: the stubs ask for a server, and of it only what this has.
     methods: Any = InterceptedHandlers(outer, inner)
@@ -159,7 +159,7 @@ def build(
         reflection.aio.ReflectionServicer(reflected), methods
     )
     # Two servers on one port would share its connections unnoticed, unless it is meant
-    # (processes.py).
+    # (process_group.py).
     server = grpc.aio.server(
         handlers=[methods], options=[*OPTIONS, ("grpc.so_reuseport", int(share_port))]
     )

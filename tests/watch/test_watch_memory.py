@@ -13,7 +13,7 @@ from zaiko.v1 import sync_service_pb2, watch_pb2
 from zaiko_core.app.records import ChangeKind
 from zaiko_core.domain.ids import listing_id
 from zaiko_server.watch import topics
-from zaiko_server.watch.conversation import UNACKNOWLEDGED, WatchStream
+from zaiko_server.watch.watch_stream import UNACKNOWLEDGED, WatchStream
 
 pytestmark = pytest.mark.anyio
 GOODS = [f"p{number:02d}" for number in range(20)]

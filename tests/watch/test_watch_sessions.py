@@ -16,8 +16,8 @@ from zaiko.v1 import error_pb2, sync_service_pb2, watch_pb2
 from zaiko_core.app.records import ChangeKind
 from zaiko_core.domain.ids import listing_id
 from zaiko_core.storage.engine import Database
-from zaiko_server.watch.conversation import UNACKNOWLEDGED, WATCHES
-from zaiko_server.watch.hub import Limits
+from zaiko_server.watch.hub import WatchLimits
+from zaiko_server.watch.watch_stream import UNACKNOWLEDGED, WATCHES
 
 pytestmark = pytest.mark.anyio
 SHOPS = ["aa", "bb", "cc"]
@@ -300,7 +300,9 @@ async def test_the_stream_and_each_of_its_watches_take_a_seat_and_give_it_back(
     sqlite_url: str,
 ) -> None:
     async with serve(
-        sqlite_url, lambda world: world.begin(shops=SHOPS), limits=Limits(process=5, principal=2)
+        sqlite_url,
+        lambda world: world.begin(shops=SHOPS),
+        limits=WatchLimits(process=5, principal=2),
     ) as bench:
         client = Client(bench.syncs.WatchSyncSession())
         await client.create(1, "aa")
@@ -360,7 +362,7 @@ async def test_a_stream_that_is_not_read_is_ended_and_leaves_nothing_behind(
 ) -> None:
     names = [f"p{number:03d}" for number in range(150)]
     async with serve(
-        sqlite_url, lambda world: world.begin(names, ["aa"]), limits=Limits(blocked=0.5)
+        sqlite_url, lambda world: world.begin(names, ["aa"]), limits=WatchLimits(blocked=0.5)
     ) as bench:
         for name in names:
             bench.world.link("aa", name)

@@ -19,7 +19,7 @@ from zaiko_core.app.records import ChangeKind, MerchantRecord, RunState
 from zaiko_core.domain.ids import listing_id
 from zaiko_core.sync.run import Run
 from zaiko_server.watch import topics
-from zaiko_server.watch.hub import Limits
+from zaiko_server.watch.hub import WatchLimits
 
 pytestmark = pytest.mark.anyio
 SHOPS = ["aa", "bb", "cc"]
@@ -451,7 +451,7 @@ async def test_a_slow_consumer_delays_nobody(sqlite_url: str) -> None:
     patience = 120.0
     names = [f"p{number:03d}" for number in range(150)]
     async with serve(
-        sqlite_url, lambda world: world.begin(names, shops=()), limits=Limits(blocked=patience)
+        sqlite_url, lambda world: world.begin(names, shops=()), limits=WatchLimits(blocked=patience)
     ) as bench:
         stuck, brisk = Reader(bench.watch_stocks()), Reader(bench.watch_stocks())
         await stuck.until_mark()
@@ -467,7 +467,7 @@ async def test_a_slow_consumer_delays_nobody(sqlite_url: str) -> None:
 async def test_a_slow_consumer_is_ended_and_may_resume(sqlite_url: str) -> None:
     names = [f"p{number:03d}" for number in range(150)]
     async with serve(
-        sqlite_url, lambda world: world.begin(names, shops=()), limits=Limits(blocked=0.5)
+        sqlite_url, lambda world: world.begin(names, shops=()), limits=WatchLimits(blocked=0.5)
     ) as bench:
         stuck = Reader(bench.watch_stocks())
         await stuck.until_mark()
@@ -489,7 +489,7 @@ async def test_a_slow_consumer_is_ended_and_may_resume(sqlite_url: str) -> None:
 
 async def test_caps_on_watches_and_a_seat_is_given_back(sqlite_url: str) -> None:
     async with serve(
-        sqlite_url, lambda world: world.begin(), limits=Limits(process=5, principal=2)
+        sqlite_url, lambda world: world.begin(), limits=WatchLimits(process=5, principal=2)
     ) as bench:
         first, second = Reader(bench.watch_stocks()), Reader(bench.watch_stocks())
         await first.until_mark()

@@ -13,8 +13,8 @@ from zaiko_core.domain.access import Principal
 from zaiko_core.domain.errors import PermissionDenied, ServiceError, Unavailable
 
 from zaiko_server import names
-from zaiko_server.interceptors.around import Call, Interceptor, Proceed
-from zaiko_server.interceptors.ending import ended_by
+from zaiko_server.interceptors.cancellation import cancelled_when
+from zaiko_server.interceptors.interceptor import Call, Interceptor, Proceed
 from zaiko_server.security.authority import FRESH, Authority
 from zaiko_server.security.buckets import Buckets
 from zaiko_server.security.calling import called_by, foreign
@@ -43,8 +43,8 @@ class Authentication(Interceptor):
         self._authority, self._again = authority, again
         self._buckets = Buckets(rate=rate, burst=2 * rate, clock=clock) if rate else None
 
-    async def around(self, call: Call, proceed: Proceed) -> Any:
-        """See Around."""
+    async def intercept(self, call: Call, proceed: Proceed) -> Any:
+        """See Interceptor."""
         if call.method not in RULES:
             raise PermissionDenied(
                 "none",
@@ -64,7 +64,9 @@ class Authentication(Interceptor):
             call.checks.append(partial(self._check_message, principal))
         if not principal.id or not (call.streams or call.request is None):
             return await proceed()
-        async with ended_by(partial(self._refused_later, call), name=f"zaiko token of {call.name}"):
+        async with cancelled_when(
+            partial(self._refused_later, call), name=f"zaiko token of {call.name}"
+        ):
             return await proceed()
 
     def _check_message(self, principal: Principal, request: Any) -> None:

@@ -16,7 +16,7 @@ from typing import Any, Protocol, TypeVar
 
 from zaiko_server.refusals import ServerDraining, TooManyStreams
 from zaiko_server.watch.cursor import Cursors
-from zaiko_server.watch.topics import Delivery, Response, Topic
+from zaiko_server.watch.topics import Response, Topic, TopicDelivery
 
 T = TypeVar("T")
 _FOLLOW = 60.0
@@ -40,7 +40,7 @@ class Feed(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class WatchLimits:
     """Watches at once, in this process and for one caller; seconds that a write may be blocked."""
 
     process: int = 10_000
@@ -51,55 +51,55 @@ class Limits:
 class Hub:
     """One per process."""
 
-    def __init__(self, store: Store, feed: Feed, limits: Limits) -> None:
+    def __init__(self, store: Store, feed: Feed, limits: WatchLimits) -> None:
         self._store, self._feed, self.limits = store, feed, limits
         self.draining = False
         self.drained = asyncio.Event()
-        self._seats: Counter[str] = Counter()
+        self._slots: Counter[str] = Counter()
         self._empty = asyncio.Event()
         self._empty.set()
         self._followed: dict[str, _Merchant] = {}
-        self._reading: dict[tuple[bytes, int], asyncio.Task[Delivery[Any]]] = {}
+        self._reading: dict[tuple[bytes, int], asyncio.Task[TopicDelivery[Any]]] = {}
 
     @property
     def watches(self) -> int:
         """How many are open."""
-        return self._seats.total()
+        return self._slots.total()
 
-    def take_seat(self, principal: str) -> Callable[[], None]:
+    def take_slot(self, principal: str) -> Callable[[], None]:
         """Admit one more watch; call what is returned when it has ended, once or more. Raises
         TooManyStreams and ServerDraining."""
         if self.draining:
             raise ServerDraining(1.0)
         if self.watches >= self.limits.process:
             raise TooManyStreams(self.limits.process)
-        if self._seats[principal] >= self.limits.principal:
+        if self._slots[principal] >= self.limits.principal:
             raise TooManyStreams(self.limits.principal)
-        self._seats[principal] += 1
+        self._slots[principal] += 1
         self._empty.clear()
         taken = True
 
-        def leave() -> None:
+        def release() -> None:
             nonlocal taken
             if not taken:
                 return
             taken = False
-            self._seats[principal] -= 1
-            if not self._seats[principal]:
-                del self._seats[principal]
+            self._slots[principal] -= 1
+            if not self._slots[principal]:
+                del self._slots[principal]
             if not self.watches:
                 self._empty.set()
 
-        return leave
+        return release
 
-    async def snapshot(self, topic: Topic[Response], cursors: Cursors) -> Delivery[Response]:
+    async def snapshot(self, topic: Topic[Response], cursors: Cursors) -> TopicDelivery[Response]:
         """Everything that matches. Never shared: a snapshot from before the call may be older than
         what its caller knows."""
         return await self._store.read(topic.merchant, topic.snapshot(cursors))
 
     async def changes(
         self, topic: Topic[Response], cursors: Cursors, position: int
-    ) -> Delivery[Response]:
+    ) -> TopicDelivery[Response]:
         """What changed after `position`. Watches of the same thing at the same position share one
         reading and its messages."""
         key = (topic.scope, position)
@@ -115,12 +115,12 @@ class Hub:
 
     async def fresh_changes(
         self, topic: Topic[Response], cursors: Cursors, position: int
-    ) -> Delivery[Response]:
+    ) -> TopicDelivery[Response]:
         """As `changes`, and never of a reading that began before this call."""
         return await self._store.read(topic.merchant, topic.changes(cursors, position))
 
     @contextlib.contextmanager
-    def listen(self, merchant: str) -> Iterator[Listener]:
+    def subscribe(self, merchant: str) -> Iterator[Subscriber]:
         """Wake-ups of one merchant, for one watch."""
         followed = self._followed.get(merchant)
         if followed is None:
@@ -128,13 +128,13 @@ class Hub:
             followed.task = asyncio.create_task(
                 self._follow(followed), name=f"zaiko watch of {merchant}"
             )
-        listener = Listener(self, followed)
-        followed.listeners.add(listener)
+        subscriber = Subscriber(self, followed)
+        followed.subscribers.add(subscriber)
         try:
-            yield listener
+            yield subscriber
         finally:
-            followed.listeners.discard(listener)
-            if not followed.listeners and followed.task is not None:
+            followed.subscribers.discard(subscriber)
+            if not followed.subscribers and followed.task is not None:
                 followed.task.cancel()
                 self._followed.pop(merchant, None)
 
@@ -159,9 +159,9 @@ class Hub:
                 followed.wake()
                 # With many watches the changes that come while these are told go together, as one
                 # message to each.
-                await followed.told(min(_LONGEST_BREATH, _BREATH * len(followed.listeners)))
+                await followed.told(min(_LONGEST_BREATH, _BREATH * len(followed.subscribers)))
 
-    def _read(self, key: tuple[bytes, int], task: asyncio.Task[Delivery[Any]]) -> None:
+    def _read(self, key: tuple[bytes, int], task: asyncio.Task[TopicDelivery[Any]]) -> None:
         self._reading.pop(key, None)
         if not task.cancelled():
             task.exception()  # looked at, also when every watch that waited for it has gone
@@ -172,20 +172,20 @@ class _Merchant:
 
     def __init__(self, merchant: str) -> None:
         self.merchant, self.known = merchant, 0
-        self.listeners: set[Listener] = set()
+        self.subscribers: set[Subscriber] = set()
         self._back, self._most_back = 0, asyncio.Event()
         self.task: asyncio.Task[None] | None = None
 
     def wake(self) -> None:
         self._back = 0
         self._most_back.clear()
-        for listener in self.listeners:
-            listener.wake.set()
+        for subscriber in self.subscribers:
+            subscriber.wake.set()
 
     def back(self) -> None:
         """A listener has told its watch everything, and waits again."""
         self._back += 1
-        if self._back >= _MOST * len(self.listeners):
+        if self._back >= _MOST * len(self.subscribers):
             self._most_back.set()
 
     async def told(self, patience: float) -> None:
@@ -195,7 +195,7 @@ class _Merchant:
                 await self._most_back.wait()
 
 
-class Listener:
+class Subscriber:
     """One watch's ear."""
 
     def __init__(self, hub: Hub, followed: _Merchant) -> None:

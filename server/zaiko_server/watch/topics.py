@@ -30,7 +30,7 @@ Response = TypeVar("Response", bound=Message)
 
 
 @dataclass(frozen=True, slots=True)
-class Delivery(Generic[Response]):
+class TopicDelivery(Generic[Response]):
     """Everything that a watch is to be told on its way to `revision`. No responses: nothing of it
     matched."""
 
@@ -81,13 +81,13 @@ class Topic(ABC, Generic[Response]):
     def bookmark(self, bookmark: watch_pb2.WatchBookmark, token: str) -> Response:
         """One message with a mark."""
 
-    def snapshot(self, cursors: Cursors) -> Callable[[UnitOfWork], Delivery[Response]]:
+    def snapshot(self, cursors: Cursors) -> Callable[[UnitOfWork], TopicDelivery[Response]]:
         """Reads all states. Until the mark after them has come, a client can only start over: it
         would not know what it lacks."""
 
-        def read(uow: UnitOfWork) -> Delivery[Response]:
+        def read(uow: UnitOfWork) -> TopicDelivery[Response]:
             token = cursors.snapshot()
-            return Delivery(
+            return TopicDelivery(
                 uow.revision,
                 self._pieces(uow.revision, self.everything(uow), before=token, after=token),
             )
@@ -96,11 +96,11 @@ class Topic(ABC, Generic[Response]):
 
     def changes(
         self, cursors: Cursors, position: int
-    ) -> Callable[[UnitOfWork], Delivery[Response]]:
+    ) -> Callable[[UnitOfWork], TopicDelivery[Response]]:
         """Reads what changed after `position`, as it is now. Raises RevisionCompacted and
         RevisionInFuture."""
 
-        def read(uow: UnitOfWork) -> Delivery[Response]:
+        def read(uow: UnitOfWork) -> TopicDelivery[Response]:
             revision, compacted = uow.revision, uow.feed.compacted()
             if position > revision:
                 raise RevisionInFuture(
@@ -126,7 +126,7 @@ class Topic(ABC, Generic[Response]):
             pieces = self._pieces(
                 revision, content, before=cursors.at(position), after=cursors.at(revision)
             )
-            return Delivery(revision, pieces)
+            return TopicDelivery(revision, pieces)
 
         return read
 

@@ -15,11 +15,11 @@ from zaiko_server import names
 from zaiko_server.refusals import InvalidName
 from zaiko_server.security.calling import caller, check_reach
 from zaiko_server.validate.check import check
-from zaiko_server.watch.conversation import WatchStream
 from zaiko_server.watch.cursor import Cursors
-from zaiko_server.watch.hub import Feed, Hub, Limits, Store
-from zaiko_server.watch.session import Chance, Session, bookmark_interval
+from zaiko_server.watch.hub import Feed, Hub, Store, WatchLimits
 from zaiko_server.watch.topics import Response, StockTopic, SyncTopic, Topic
+from zaiko_server.watch.watch import JitteredClock, Watch, bookmark_interval
+from zaiko_server.watch.watch_stream import WatchStream
 from zaiko_server.watch.write_guard import WriteGuard
 
 Context = grpc.aio.ServicerContext[Any, Any]
@@ -57,11 +57,11 @@ class SyncWatcher:
         self,
         owner: Owner,
         *,
-        limits: Limits | None = None,
-        chance: Chance | None = None,
+        limits: WatchLimits | None = None,
+        clock: JitteredClock | None = None,
     ) -> None:
         self._owner = owner
-        self._limits, self._chance = limits or Limits(), chance or Chance()
+        self._limits, self._clock = limits or WatchLimits(), clock or JitteredClock()
         self.hub = Hub(owner.db, owner.feed, self._limits)
 
     async def watch_sync(
@@ -80,7 +80,7 @@ class SyncWatcher:
         """SyncService.WatchSyncSession. The stream takes a seat, and so does each of its
         watches."""
         conversation = WatchStream(
-            self.hub, self._sync_session, check=lambda r: check(r, now=self._chance.now())
+            self.hub, self._sync_session, check=lambda r: check(r, now=self._clock.now())
         )
         async with contextlib.aclosing(
             self.guarded(conversation.responses(requests), context, conversation.close)
@@ -107,7 +107,7 @@ class SyncWatcher:
 
     def _sync_session(
         self, request: sync_service_pb2.WatchSyncRequest
-    ) -> Session[sync_service_pb2.WatchSyncResponse]:
+    ) -> Watch[sync_service_pb2.WatchSyncResponse]:
         [merchant] = names.MERCHANT.ids(request.parent)
         shops = _ids(names.SHOP, merchant, "filter.shops", request.filter.shops)
         subjects = frozenset(
@@ -117,7 +117,7 @@ class SyncWatcher:
             SyncTopic(merchant, shops, subjects, can_sync=self._owner.can_sync), request.start
         )
 
-    def _session(self, topic: Topic[Response], start: watch_pb2.WatchStart) -> Session[Response]:
+    def _session(self, topic: Topic[Response], start: watch_pb2.WatchStart) -> Watch[Response]:
         check_reach(topic.merchant)
         cursors = Cursors(self._owner.token_key.encode(), self._owner.epoch, topic.scope)
         resumed = start.WhichOneof("position") == "resume_token"
@@ -126,13 +126,13 @@ class SyncWatcher:
             if start.HasField("bookmark_interval")
             else None
         )
-        return Session(
+        return Watch(
             self.hub,
             topic,
             cursors,
             start=cursors.read(start.resume_token) if resumed else None,
             interval=bookmark_interval(seconds),
-            chance=self._chance,
+            clock=self._clock,
         )
 
     async def guarded(
@@ -143,13 +143,13 @@ class SyncWatcher:
     ) -> AsyncGenerator[Any, None]:
         """One stream: it has a seat while it lasts, and ends when its client does not read. `close`
         ends what else it began."""
-        leave = self.hub.take_seat(caller().id)
+        release = self.hub.take_slot(caller().id)
         guard = WriteGuard(context, self._limits.blocked)
 
         def end(_: Any = None) -> None:
             close()
             guard.disarm()
-            leave()
+            release()
 
         # A call that is cancelled while its handler is stuck in a write may never come back into
         # this generator.

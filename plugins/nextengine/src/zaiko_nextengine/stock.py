@@ -1,4 +1,4 @@
-"""Reading and changing what the shop shows (fact sheet §5 and §6): フリー在庫数, the number that Next
+"""Reading and changing what the shop shows (FACTS.md §5 and §6): フリー在庫数, the number that Next
 Engine sends to its malls."""  # noqa: E501
 
 from __future__ import annotations

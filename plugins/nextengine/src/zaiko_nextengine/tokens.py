@@ -1,4 +1,4 @@
-"""The tokens of one shop (fact sheet §1). Next Engine has no call to refresh them: the first call
+"""The tokens of one shop (FACTS.md §1). Next Engine has no call to refresh them: the first call
 after the access token's end succeeds, and a new pair stands in its reply, also when the reply is an
 error. That reply is the only copy of it.
 """

@@ -1,4 +1,4 @@
-"""Uploads, which Next Engine takes into a queue and works off later (fact sheet §6), each of them
+"""Uploads, which Next Engine takes into a queue and works off later (FACTS.md §6), each of them
 at most once.
 
 An upload that was sent twice is added twice, and a number that is read while one waits is soon

@@ -1,4 +1,4 @@
-"""What Shopify's answer to inventorySetQuantities means (fact sheet §5.3, the table of codes).
+"""What Shopify's answer to inventorySetQuantities means (FACTS.md §5.3, the table of codes).
 Pure."""
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The simulated API of BASE (fact sheet §2 to §8): every error is a 400 with a code, lists have no
+"""The simulated API of BASE (FACTS.md §2 to §8): every error is a 400 with a code, lists have no
 total, lines come only with the single order, and one number is set per call."""
 
 from __future__ import annotations

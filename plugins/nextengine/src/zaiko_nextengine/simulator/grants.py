@@ -1,4 +1,4 @@
-"""The simulated logins, and tokens that replace themselves (fact sheet §1)."""
+"""The simulated logins, and tokens that replace themselves (FACTS.md §1)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The simulated search (fact sheet §2): named fields, conditions that must all hold, a fixed
+"""The simulated search (FACTS.md §2): named fields, conditions that must all hold, a fixed
 order."""
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The simulated queue of uploads (fact sheet §6): worked off in order, later than asked, good lines
+"""The simulated queue of uploads (FACTS.md §6): worked off in order, later than asked, good lines
 of a bad file included."""
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a request costs (the fitted model of fact sheet §7), and the bucket that it is taken
+"""What a request costs (the fitted model of FACTS.md §7), and the bucket that it is taken
 from."""
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The simulated shop's state, and what moves its numbers (fact sheet §5.1 and §6)."""
+"""The simulated shop's state, and what moves its numbers (FACTS.md §5.1 and §6)."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ from zaiko_shopify.simulator.run import gid, text_of
 from zaiko_shopify.simulator.shop import Shop
 
 ATTEMPTS, ANSWER_WITHIN = 9, 5.0
-"""Tries of one delivery, and seconds that each may take (fact sheet §9: one and 8 retries)."""
+"""Tries of one delivery, and seconds that each may take (FACTS.md §9: one and 8 retries)."""
 
 
 @dataclass(frozen=True, slots=True)

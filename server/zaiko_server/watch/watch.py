@@ -11,7 +11,7 @@ from typing import Generic
 
 from zaiko_server.refusals import ServerDraining
 from zaiko_server.watch.cursor import Cursors
-from zaiko_server.watch.hub import Hub, Listener
+from zaiko_server.watch.hub import Hub, Subscriber
 from zaiko_server.watch.topics import Response, Topic
 
 _SHORTEST, _LONGEST = 1.0, 300.0
@@ -21,7 +21,7 @@ _STALE = 0.05
 
 
 @dataclass(frozen=True, slots=True)
-class Chance:
+class JitteredClock:
     """What varies between two runs of the same watch: the wall clock in µs since 1970, and a number
     in [0, 1)."""
 
@@ -34,7 +34,7 @@ def bookmark_interval(seconds: float | None) -> float:
     return _DEFAULT if seconds is None else min(max(seconds, _SHORTEST), _LONGEST)
 
 
-class Session(Generic[Response]):
+class Watch(Generic[Response]):
     """`start` is the revision to go on after, or None for a snapshot."""
 
     def __init__(
@@ -45,24 +45,24 @@ class Session(Generic[Response]):
         *,
         start: int | None,
         interval: float,
-        chance: Chance,
+        clock: JitteredClock,
     ) -> None:
         self._hub, self._topic, self._cursors = hub, topic, cursors
-        self._start, self._interval, self._chance = start, interval, chance
+        self._start, self._interval, self._clock = start, interval, clock
         self._asked = False
-        self._listener: Listener | None = None
+        self._subscriber: Subscriber | None = None
 
-    def ask_mark(self) -> None:
+    def request_progress(self) -> None:
         """Send a mark as soon as everything up to now is delivered. Several calls before it are
         answered by one."""
         self._asked = True
-        if self._listener is not None:
-            self._listener.wake.set()
+        if self._subscriber is not None:
+            self._subscriber.wake.set()
 
     async def messages(self) -> AsyncGenerator[Response, None]:
         """Never ends by itself: raises ServerDraining, RevisionCompacted, RevisionInFuture, or what
         the store raises."""
-        clock = asyncio.get_running_loop().time
+        monotonic = asyncio.get_running_loop().time
         if self._start is None:
             delivery = await self._hub.snapshot(self._topic, self._cursors)
         else:
@@ -76,11 +76,11 @@ class Session(Generic[Response]):
         del delivery, response
         # Also a client that resumes is told at once that it has caught up.
         yield self._mark(position, snapshot_complete=self._start is None)
-        due = clock() + self._pause()
-        with self._hub.listen(self._topic.merchant) as listener:
-            self._listener = listener
+        due = monotonic() + self._pause()
+        with self._hub.subscribe(self._topic.merchant) as subscriber:
+            self._subscriber = subscriber
             while not self._hub.draining:
-                newest = await listener.wait(position, 0 if self._asked else due - clock())
+                newest = await subscriber.wait(position, 0 if self._asked else due - monotonic())
                 asked, self._asked = self._asked, False
                 if newest > position or asked:
                     read = self._hub.fresh_changes if asked else self._hub.changes
@@ -91,16 +91,16 @@ class Session(Generic[Response]):
                         # A replica that was read is behind the one that told of the change.
                         await asyncio.sleep(_STALE)
                     position = delivery.revision
-                if asked or clock() >= due:
+                if asked or monotonic() >= due:
                     yield self._mark(position)
-                    due = clock() + self._pause()
+                    due = monotonic() + self._pause()
         yield self._mark(position)
-        raise ServerDraining(2 * self._chance.random())
+        raise ServerDraining(2 * self._clock.random())
 
     def _mark(self, revision: int, *, snapshot_complete: bool = False) -> Response:
         return self._topic.marked(
-            self._cursors, revision, now=self._chance.now(), snapshot_complete=snapshot_complete
+            self._cursors, revision, now=self._clock.now(), snapshot_complete=snapshot_complete
         )
 
     def _pause(self) -> float:
-        return self._interval * (1 - _JITTER + 2 * _JITTER * self._chance.random())
+        return self._interval * (1 - _JITTER + 2 * _JITTER * self._clock.random())

@@ -18,7 +18,7 @@ Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class StreamLimits:
     """Items of one group; seconds that the first of a group waits for others; items without an
     answer."""
 
@@ -28,7 +28,7 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
-class Time:
+class StreamClock:
     """Seconds on a clock that never goes back, and how to wait for some."""
 
     clock: Callable[[], float] = lambda: asyncio.get_running_loop().time()
@@ -40,7 +40,7 @@ class _End:
     error: BaseException | None
 
 
-class Groups(Generic[Item, Answer]):
+class GroupCommit(Generic[Item, Answer]):
     """One stream. `commit` gives an answer for every item that it is given, in their order, when
     all of them are durable; what it raises ends the stream, and its group has no answers."""
 
@@ -48,10 +48,14 @@ class Groups(Generic[Item, Answer]):
         self,
         commit: Callable[[Sequence[Item]], Awaitable[Sequence[Answer]]],
         *,
-        limits: Limits | None = None,
-        time: Time | None = None,
+        limits: StreamLimits | None = None,
+        time: StreamClock | None = None,
     ) -> None:
-        self._commit, self._limits, self._time = commit, limits or Limits(), time or Time()
+        self._commit, self._limits, self._time = (
+            commit,
+            limits or StreamLimits(),
+            time or StreamClock(),
+        )
         self._room = asyncio.Semaphore(self._limits.unanswered)
         self._waiting: deque[tuple[float, Item]] = deque()
         self._news = asyncio.Event()

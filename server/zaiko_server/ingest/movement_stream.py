@@ -17,7 +17,7 @@ from zaiko_core.storage.engine import system_now
 
 from zaiko_server import names
 from zaiko_server.convert import problems, stocks
-from zaiko_server.ingest.groups import Groups, Limits, Time
+from zaiko_server.ingest.group_commit import GroupCommit, StreamClock, StreamLimits
 from zaiko_server.refusals import InvalidName, SequenceGap, ServerDraining
 from zaiko_server.security.calling import caller
 from zaiko_server.validate.check import check
@@ -37,12 +37,12 @@ class Record(Protocol):
     ) -> Awaitable[list[Response]]: ...
 
 
-class Seats(Protocol):
+class Slots(Protocol):
     """Who may stay, and until when (watch.hub.Hub)."""
 
     @property
     def drained(self) -> asyncio.Event: ...
-    def take_seat(self, principal: str) -> Callable[[], None]: ...
+    def take_slot(self, principal: str) -> Callable[[], None]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,21 +60,23 @@ class MovementStream:
         self,
         record: Record,
         posting: Callable[[Any], Fact],
-        seats: Seats,
+        seats: Slots,
         *,
         now: Callable[[], int] = system_now,
-        limits: Limits | None = None,
-        time: Time | None = None,
+        limits: StreamLimits | None = None,
+        time: StreamClock | None = None,
     ) -> None:
-        self._record, self._posting, self._seats, self._now = record, posting, seats, now
-        self._groups: Groups[_Fact, Response] = Groups(self._commit, limits=limits, time=time)
+        self._record, self._posting, self._slots, self._now = record, posting, seats, now
+        self._groups: GroupCommit[_Fact, Response] = GroupCommit(
+            self._commit, limits=limits, time=time
+        )
 
     async def responses(
         self, requests: AsyncIterator[stock_service_pb2.StreamMovementsRequest], context: Any
     ) -> AsyncGenerator[Response, None]:
         """Until the client ends its requests. Raises ServerDraining, and what ends a call as the
         proto says, after the answers to everything that was recorded."""
-        leave = self._seats.take_seat(caller().id)
+        leave = self._slots.take_slot(caller().id)
         draining = asyncio.create_task(self._drain(), name="zaiko ingest: drain")
 
         def end(_: Any = None) -> None:
@@ -93,7 +95,7 @@ class MovementStream:
             end()
 
     async def _drain(self) -> None:
-        await self._seats.drained.wait()
+        await self._slots.drained.wait()
         self._groups.finish(ServerDraining(1.0))
 
     async def _facts(

@@ -14,12 +14,12 @@ from zaiko_server.convert.problems import refused
 from zaiko_server.refusals import ServerDraining, TooManyStreams
 from zaiko_server.security.calling import caller
 from zaiko_server.watch.hub import Hub
-from zaiko_server.watch.session import Session
+from zaiko_server.watch.watch import Watch
 
 UNACKNOWLEDGED, WATCHES = 64, 100
 
 _Response = pb.WatchSyncSessionResponse
-_Open = Callable[[pb.WatchSyncRequest], Session[pb.WatchSyncResponse]]
+_Open = Callable[[pb.WatchSyncRequest], Watch[pb.WatchSyncResponse]]
 
 
 class WatchStream:
@@ -90,7 +90,7 @@ class WatchStream:
         if kind == "ack":
             watch.acknowledge(request.ack.delivery)
         elif kind == "progress":
-            watch.ask_mark()
+            watch.request_progress()
         else:
             watch.task.cancel()
             await asyncio.wait([watch.task])
@@ -122,7 +122,7 @@ class WatchStream:
         """One watch, from `created` to its end."""
         try:
             session = self._open(request)
-            leave = self._hub.take_seat(caller().id)
+            release = self._hub.take_slot(caller().id)
             try:
                 await self._outbox.put(_Response(watch_id=watch_id, created=_Response.Beginning()))
                 watch.session = session
@@ -135,7 +135,7 @@ class WatchStream:
                             _Response(watch_id=watch_id, delivery=watch.sent, update=update)
                         )
             finally:
-                leave()
+                release()
         except ServerDraining:
             return
         except Denied as denied:
@@ -164,7 +164,7 @@ class _Watch:
 
     def __init__(self, hub: Hub) -> None:
         self._hub = hub
-        self.session: Session[pb.WatchSyncResponse] | None = None
+        self.session: Watch[pb.WatchSyncResponse] | None = None
         self.sent = self._acknowledged = 0
         self._news = asyncio.Event()
 
@@ -183,10 +183,10 @@ class _Watch:
         self._acknowledged = max(self._acknowledged, delivery)
         self.wake()
 
-    def ask_mark(self) -> None:
+    def request_progress(self) -> None:
         """Before it has begun there is nothing to ask for: its first mark comes by itself."""
         if self.session is not None:
-            self.session.ask_mark()
+            self.session.request_progress()
 
     def wake(self) -> None:
         """Look again whether there is room."""
