@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from zaiko_server.watch.errors import ServerDraining, TooManyStreams
+from zaiko_server.refusals import ServerDraining, TooManyStreams
 
 
 @dataclass(frozen=True, slots=True)

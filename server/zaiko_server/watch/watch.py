@@ -9,7 +9,7 @@ from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
 from typing import Generic
 
-from zaiko_server.watch.errors import ServerDraining
+from zaiko_server.refusals import ServerDraining
 from zaiko_server.watch.hub import Hub, Subscriber
 from zaiko_server.watch.resume_tokens import ResumeTokens
 from zaiko_server.watch.topics import Response, Topic
