@@ -14,8 +14,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
+from zaiko_server.refusals import ServerDraining, TooManyStreams
 from zaiko_server.watch.cursor import Cursors
-from zaiko_server.watch.errors import ServerDraining, TooManyStreams
 from zaiko_server.watch.topics import Response, Topic, TopicDelivery
 
 T = TypeVar("T")

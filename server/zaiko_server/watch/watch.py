@@ -9,8 +9,8 @@ from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
 from typing import Generic
 
+from zaiko_server.refusals import ServerDraining
 from zaiko_server.watch.cursor import Cursors
-from zaiko_server.watch.errors import ServerDraining
 from zaiko_server.watch.hub import Hub, Subscriber
 from zaiko_server.watch.topics import Response, Topic
 

@@ -11,8 +11,8 @@ from zaiko.v1 import sync_service_pb2 as pb
 from zaiko_core.domain.errors import Denied, InvalidField, NotFound, ServiceError
 
 from zaiko_server.convert.problems import refused
+from zaiko_server.refusals import ServerDraining, TooManyStreams
 from zaiko_server.security.calling import caller
-from zaiko_server.watch.errors import ServerDraining, TooManyStreams
 from zaiko_server.watch.hub import Hub
 from zaiko_server.watch.watch import Watch
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import grpc
 
+from zaiko_server.refusals import SlowConsumer
 from zaiko_server.status import code_for, status_for, trailers_for, wants_japanese
-from zaiko_server.watch.errors import SlowConsumer
 
 _SLICES = 8
 _LAST_WORDS = 2.0
