@@ -28,7 +28,8 @@ READ = (
     "Makefile",
     ".ci/run",
 )
-EXEMPT = ("proto/gen/", "tests/repo/test_references.py", "package-lock.json", "tests/data/schema")
+EXEMPT = ("proto/gen/", "tests/repo/")
+"""What is generated, and examples of tests."""
 
 _GAP = r"\s+(?:(?://|#)\s*)?"
 """White space, also across the lines of a comment."""
@@ -56,6 +57,11 @@ class Tree:
         """The names of the files and of their folders."""
         folders = {str(folder) for name in self.names for folder in Path(name).parents}
         return frozenset(self.names) | folders
+
+    @cached_property
+    def bare(self) -> frozenset[str]:
+        """The names of the files without their folders: «each README.md» means any of them."""
+        return frozenset(Path(name).name for name in self.names)
 
     def text(self, name: str) -> str:
         """Return the text of a file."""
@@ -100,12 +106,12 @@ def dangling(tree: Tree, names: Iterable[str]) -> list[str]:
         text = tree.text(name)
         for at, what in _dangling_of(tree, name, text):
             found.append(f"{name}:{text.count(chr(10), 0, at) + 1}: {what}")
-    return found
+    return list(dict.fromkeys(found))
 
 
 def _dangling_of(tree: Tree, name: str, text: str) -> Iterator[tuple[int, str]]:
     for match in _PAGE.finditer(text):
-        if tree.page(name, match[1]) is None:
+        if tree.page(name, match[1]) is None and match[1] not in tree.bare:
             yield match.start(), match[1]
     for match in _SECTIONS.finditer(text):
         for number in re.findall(_NUMBER, match[0]):
@@ -192,6 +198,8 @@ FILES = {
         ("core/stock.py", '"""Arithmetic (api.md\n§10)."""', ["1: api.md", "2: api.md §10"]),
         ("core/stock.py", "# See ADRs 0004 and\n# 0099.\n", ["1: ADR 0099"]),
         ("core/stock.py", "# See §3.\n", ["1: §3 of which document?"]),
+        ("core/stock.py", "# Each FACTS.md has a §9 (FACTS.md §5).\n",
+         ["1: §9 of which document?", "1: FACTS.md §5"]),
         ("core/stock.py", "# See RFC 9110 §15.6.4.\n", []),
         ("core/stock.py", "# Since migration 0017, not 0016 (migration 0018).\n",
          ["1: migration 0018"]),

@@ -10,7 +10,7 @@ from functools import cache, partial
 from typing import Any
 
 from zaiko_core.domain.access import Principal
-from zaiko_core.domain.errors import PermissionMissing, ServiceError, Unavailable
+from zaiko_core.domain.errors import PermissionDenied, ServiceError, Unavailable
 
 from zaiko_server import names
 from zaiko_server.interceptors.cancellation import cancelled_when
@@ -46,7 +46,7 @@ class Authentication(Interceptor):
     async def intercept(self, call: Call, proceed: Proceed) -> Any:
         """See Interceptor."""
         if call.method not in RULES:
-            raise PermissionMissing(
+            raise PermissionDenied(
                 "none",
                 f"nobody may call {call.method[:200]} here; tell the operator that it has no rule",
             )
@@ -56,7 +56,7 @@ class Authentication(Interceptor):
         principal = await self._authority.principal(call.context)
         self._count(principal)
         if not principal.may(permission):
-            raise PermissionMissing(permission)
+            raise PermissionDenied(permission)
         called_by(principal)
         if call.request is not None:
             check_names(principal, call.request)
@@ -95,7 +95,7 @@ class Authentication(Interceptor):
 
 def check_names(principal: Principal, request: Any) -> None:
     """Refuse a request that names a merchant which the caller does not reach, in any field that
-    takes a name. Raises PermissionMissing, without looking whether there is such a merchant."""
+    takes a name. Raises PermissionDenied, without looking whether there is such a merchant."""
     if principal.merchants is None or request.DESCRIPTOR.name not in TABLE:
         return
     for name in named(request):
