@@ -143,7 +143,7 @@ def serve(
 
     from zaiko_server.config import Config
     from zaiko_server.lifecycle import serve as serve_until_stopped
-    from zaiko_server.processes import Processes
+    from zaiko_server.process_group import ProcessGroup
     from zaiko_server.security.transport import CertificateUnusable, Exposed
     from zaiko_server.telemetry import ExtraMissing
 
@@ -184,7 +184,7 @@ def serve(
                 "--log-format",
                 log_format.value,
             ]
-            code = asyncio.run(Processes(config, given).serve(ready))
+            code = asyncio.run(ProcessGroup(config, given).serve(ready))
             if code:
                 raise Failed("A process did not end well; its log says why.", code)
             return

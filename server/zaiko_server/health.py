@@ -21,7 +21,7 @@ class Store(Protocol):
     async def ping(self) -> None: ...
 
 
-class Vitals:
+class HealthReporter:
     """Tells `tell(serving)` when it changes. `start` once the server serves, `stop` first thing in
     a drain."""
 

@@ -10,7 +10,7 @@ from prometheus_client import start_http_server
 from zaiko_core.metrics import Metrics
 
 
-class Exposition:
+class MetricsEndpoint:
     """Serves the metrics of this process from a thread. Binds when made; `stop` once."""
 
     def __init__(self, metrics: Metrics, listen: str) -> None:

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 import pytest
-from zaiko_server.ingest.groups import Groups, Limits, Time
+from zaiko_server.ingest.group_commit import GroupCommit, StreamClock, StreamLimits
 
 pytestmark = pytest.mark.anyio
 
@@ -23,8 +23,10 @@ class Stage:
         self.taken: list[int] = []
         self.committed: list[list[int]] = []
         self.failing: Exception | None = None
-        self.groups: Groups[int, int] = Groups(
-            self.commit, limits=Limits(**limits), time=Time(lambda: self.now, self.sleep)
+        self.groups: GroupCommit[int, int] = GroupCommit(
+            self.commit,
+            limits=StreamLimits(**limits),
+            time=StreamClock(lambda: self.now, self.sleep),
         )
         self.answers = self.groups.answers(self.items())
 

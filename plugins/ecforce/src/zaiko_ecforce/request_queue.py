@@ -16,7 +16,7 @@ from zaiko_sdk.context import Clock
 from zaiko_ecforce.settings import EcforceSettings
 
 
-class Lane:
+class RequestQueue:
     """`turn` is held for a whole exchange, repeats included; `pace` is passed by each request."""
 
     def __init__(self, settings: EcforceSettings, clock: Clock) -> None:
@@ -25,14 +25,14 @@ class Lane:
         self.clock = clock
 
 
-_lanes: WeakValueDictionary[tuple[str, float, int, int], Lane] = WeakValueDictionary()
+_queues: WeakValueDictionary[tuple[str, float, int, int], RequestQueue] = WeakValueDictionary()
 
 
-def lane_of(settings: EcforceSettings, clock: Clock) -> Lane:
+def queue_of(settings: EcforceSettings, clock: Clock) -> RequestQueue:
     """The lane of this shop, shared by its open connectors in this process. A lane keeps its clock
     alive, so the clock's identity cannot be taken for another's."""
     key = (settings.origin, settings.requests_per_second, settings.burst, id(clock))
-    lane = _lanes.get(key)
-    if lane is None:
-        lane = _lanes[key] = Lane(settings, clock)
-    return lane
+    queue = _queues.get(key)
+    if queue is None:
+        queue = _queues[key] = RequestQueue(settings, clock)
+    return queue

@@ -22,7 +22,7 @@ _SPREAD = 0.75
 the limit holds all the same."""
 
 
-class Lane:
+class FunctionQueue:
     """The way to one function: one call in flight (UNCONFIRMED whether RMS takes more), spread out,
     and never more than `rate` calls in any second; `share` of that is used.
 
@@ -37,7 +37,7 @@ class Lane:
         self._sent = self._free_at = clock.monotonic()
         self._usual: float | None = None
 
-    async def __aenter__(self) -> Lane:
+    async def __aenter__(self) -> FunctionQueue:
         await self._turn.acquire()
         try:
             await self._clock.sleep(self._free_at - self._clock.monotonic())
@@ -66,29 +66,31 @@ class Lane:
         self._free_at = max(self._free_at, self._clock.monotonic() + seconds)
 
 
-class Lanes:
+class FunctionQueues:
     """The lanes of one licence key."""
 
     def __init__(self, clock: Clock, share: float) -> None:
         self._clock, self._share = clock, share
-        self._lanes: dict[str, Lane] = {}
+        self._queues: dict[str, FunctionQueue] = {}
 
-    def to(self, function: Function) -> Lane:
+    def to(self, function: Function) -> FunctionQueue:
         """The lane of a function (UNCONFIRMED: limits are per function and key)."""
-        lane = self._lanes.get(function.name)
-        if lane is None:
-            lane = self._lanes[function.name] = Lane(self._clock, function.rate, self._share)
-        return lane
+        queue = self._queues.get(function.name)
+        if queue is None:
+            queue = self._queues[function.name] = FunctionQueue(
+                self._clock, function.rate, self._share
+            )
+        return queue
 
 
-_shared: WeakValueDictionary[tuple[str, int], Lanes] = WeakValueDictionary()
+_shared: WeakValueDictionary[tuple[str, int], FunctionQueues] = WeakValueDictionary()
 
 
-def lanes_of(settings: RakutenSettings, clock: Clock) -> Lanes:
+def queues_of(settings: RakutenSettings, clock: Clock) -> FunctionQueues:
     """The lanes of a shop, which live as long as somebody holds them."""
     words = (settings.origin, str(settings.quota_share), settings.license_key.get_secret_value())
     identity = hashlib.sha256("\0".join(words).encode()).hexdigest(), id(clock)
-    lanes = _shared.get(identity)
-    if lanes is None:
-        lanes = _shared[identity] = Lanes(clock, settings.quota_share)
-    return lanes
+    queues = _shared.get(identity)
+    if queues is None:
+        queues = _shared[identity] = FunctionQueues(clock, settings.quota_share)
+    return queues

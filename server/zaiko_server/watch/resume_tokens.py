@@ -1,7 +1,7 @@
-"""The resume token: a position in the history of one database, for one merchant and one filter.
+"""Resume tokens: a position in the history of one database, for one merchant and one filter.
 
-Opaque to clients, versioned, and signed, so that a client can neither make one up nor use it for
-something else. It grants nothing: permission is checked again on every call. 48 bytes, in urlsafe
+A token is opaque to clients, versioned and signed: a client can neither forge one nor use it with
+another filter. It grants nothing, because every call checks permission again. 48 bytes, in URL-safe
 base64 without padding:
 
     version (1) | kind (1) | revision (8) | digest of the database's epoch (8) | digest of merchant
@@ -30,26 +30,26 @@ _INVALID = (
 
 
 @dataclass(frozen=True, slots=True)
-class Cursors:
-    """Makes and reads the tokens of one watch. `key` and `epoch` are the database's; `scope` is
-    what is watched, in words that differ whenever the merchant or the filter differs."""
+class ResumeTokens:
+    """Makes and reads the resume tokens of one topic. `key` and `epoch` are the database's; `scope`
+    is the topic's, and differs whenever the merchant or the filter differs."""
 
     key: bytes
     epoch: str
     scope: bytes
 
     def at(self, revision: int) -> str:
-        """Resumes with what was changed after `revision`."""
+        """Return a token that resumes after `revision`."""
         return self._seal(_AT, revision)
 
     def snapshot(self) -> str:
-        """Resumes with a new snapshot: the position of a client that has not got all of the first
-        one."""
+        """Return a token that resumes with a new snapshot. A client that has read only part of a
+        snapshot holds this one."""
         return self._seal(_SNAPSHOT, 0)
 
     def read(self, token: str) -> int | None:
-        """The revision to go on after, or None for a new snapshot. Raises ResumeTokenInvalid and
-        HistoryReplaced."""
+        """Return the revision to resume after, or None for a new snapshot. Raises
+        ResumeTokenInvalid, and HistoryReplaced for a token from before a restored backup."""
         try:
             sealed = base64.b64decode(
                 token.encode() + b"=" * (-len(token) % 4), altchars=b"-_", validate=True
@@ -64,8 +64,8 @@ class Cursors:
             raise ResumeTokenInvalid(_INVALID)
         if epoch != self._epoch():
             raise HistoryReplaced(
-                "the database was restored from a backup since then; forget what was read "
-                "and start again with a snapshot"
+                "the database was restored from a backup after this token was issued; discard what "
+                "was read and start again with a snapshot"
             )
         return None if kind == _SNAPSHOT else int(revision)
 

@@ -20,7 +20,7 @@ Proceed = Callable[[], Awaitable[Any]]
 """The rest of a call, to be awaited once: to its reply, or, where the server streams, until its
 last message is sent."""
 
-Surround = Callable[["Call", Proceed], Awaitable[Any]]
+Intercept = Callable[["Call", Proceed], Awaitable[Any]]
 
 
 class Call:
@@ -70,7 +70,7 @@ class Interceptor:
     """Surrounds the handlers of a server (surrounded.py): what a handler raises is raised inside of
     it."""
 
-    async def around(self, call: Call, proceed: Proceed) -> Any:
+    async def intercept(self, call: Call, proceed: Proceed) -> Any:
         """Called once for each call. Awaits `proceed()` once and returns what it returns, or
         raises, before or after."""
         return await proceed()
@@ -81,7 +81,7 @@ class Interceptor:
         return handler
 
 
-def wrap(handler: Any, method: str, around: Surround) -> Any:
+def wrap(handler: Any, method: str, intercept: Intercept) -> Any:
     """`handler` with `around` around it, of the same kind and with the same serialisers."""
     if handler.request_streaming and handler.response_streaming:
         make, inner = grpc.stream_stream_rpc_method_handler, handler.stream_stream
@@ -111,7 +111,7 @@ def wrap(handler: Any, method: str, around: Surround) -> Any:
                     await context.write(message)
             return None
 
-        return await around(call, proceed)
+        return await intercept(call, proceed)
 
     return make(
         behave,

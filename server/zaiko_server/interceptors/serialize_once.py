@@ -6,7 +6,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any
 
-from zaiko_server.interceptors.around import Interceptor
+from zaiko_server.interceptors.interceptor import Interceptor
 
 _KEPT = 16
 """Messages of each method. Watches of the same thing get the same object within moments of each
@@ -15,18 +15,18 @@ _LARGEST = 64 << 10
 """Bytes of one that is kept; what is larger is a snapshot, which no two watches share."""
 
 
-class SentOnce(Interceptor):
+class SerializeOnce(Interceptor):
     """For our watches: what they send is never changed afterwards."""
 
     def prepare(self, handler: Any, method: str) -> Any:
-        """See Around."""
+        """See Interceptor."""
         service, _, name = method.rpartition("/")
         if handler is None or not service.startswith("/zaiko.") or not name.startswith("Watch"):
             return handler
-        return handler._replace(response_serializer=remembering(handler.response_serializer))
+        return handler._replace(response_serializer=memoized(handler.response_serializer))
 
 
-def remembering(serialize: Callable[[Any], bytes]) -> Callable[[Any], bytes]:
+def memoized(serialize: Callable[[Any], bytes]) -> Callable[[Any], bytes]:
     """As `serialize`, for messages that nobody changes any more."""
     known: OrderedDict[int, tuple[Any, bytes]] = OrderedDict()
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import grpc
 
-from zaiko_server.interceptors.around import Interceptor, wrap
+from zaiko_server.interceptors.interceptor import Interceptor, wrap
 
 
 class InterceptedHandlers(grpc.GenericRpcHandler):
@@ -16,8 +16,8 @@ class InterceptedHandlers(grpc.GenericRpcHandler):
     itself goes through its interceptors anew for each call, which takes longer than what ours
     do."""
 
-    def __init__(self, *layers: Interceptor) -> None:
-        self._layers = layers
+    def __init__(self, *interceptors: Interceptor) -> None:
+        self._interceptors = interceptors
         self._services: list[grpc.GenericRpcHandler] = []
         self._known: dict[str, Any] = {}
 
@@ -39,11 +39,13 @@ class InterceptedHandlers(grpc.GenericRpcHandler):
             return known
         found = (service.service(handler_call_details) for service in self._services)
         handler = next((each for each in found if each is not None), None)
-        surrounded = handler
-        for layer in reversed(self._layers):
-            prepared = layer.prepare(surrounded, method)
-            surrounded = None if prepared is None else wrap(prepared, method, layer.around)
+        intercepted = handler
+        for interceptor in reversed(self._interceptors):
+            prepared = interceptor.prepare(intercepted, method)
+            intercepted = (
+                None if prepared is None else wrap(prepared, method, interceptor.intercept)
+            )
         if handler is not None:
             # Only those: a stranger may call any number of methods that are not there.
-            self._known[method] = surrounded
-        return surrounded
+            self._known[method] = intercepted
+        return intercepted

@@ -18,8 +18,8 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from support.stores import PostgreSQL
 from zaiko.v1 import sync_service_pb2
 from zaiko_core.domain.errors import StorageUnavailable
-from zaiko_server import vitals
-from zaiko_server.vitals import Vitals
+from zaiko_server import health
+from zaiko_server.health import HealthReporter
 
 pytestmark = pytest.mark.anyio
 
@@ -43,7 +43,7 @@ def own_postgresql() -> Iterator[PostgreSQL]:
 async def api(
     own_postgresql: PostgreSQL, monkeypatch: pytest.MonkeyPatch, anyio_backend: str
 ) -> AsyncIterator[Api]:
-    monkeypatch.setattr(vitals, "EVERY", 0.05)
+    monkeypatch.setattr(health, "EVERY", 0.05)
     async with served(own_postgresql.new_url()) as running:
         yield running
 
@@ -125,12 +125,12 @@ async def test_one_failed_look_moves_nobody_and_two_in_a_row_do(
             done.set()
             await asyncio.sleep(3600)
 
-    await _run(Vitals(_Store(answers), tell, sleep=sleep), done.wait)
+    await _run(HealthReporter(_Store(answers), tell, sleep=sleep), done.wait)
 
     assert heard == told
 
 
-async def _run(vitals: Vitals, until: Callable[[], Awaitable[Any]]) -> None:
-    vitals.start()
+async def _run(health: HealthReporter, until: Callable[[], Awaitable[Any]]) -> None:
+    health.start()
     await until()
-    await vitals.stop()
+    await health.stop()

@@ -22,7 +22,7 @@ _WELL = 60.0
 """A process that lived so many seconds is started again at once when it dies; others ever later."""
 
 
-class Processes:
+class ProcessGroup:
     """`config.processes` of them, each with the same settings but for what they cannot share.
     `arguments` are options of `zaiko serve` that are no settings."""
 

@@ -61,10 +61,10 @@ def described(rule: str, kind: ConnectorType, **options: Any) -> None:
     MUTANTS[rule] = Mutant(kind, **options)
 
 
-def behaves(rule: str, **options: Any) -> Callable[[type[Around]], type[Around]]:
+def behaves(rule: str, **options: Any) -> Callable[[type[Delegating]], type[Delegating]]:
     """A mutant that lies in what it does."""
 
-    def mark(broken: type[Around]) -> type[Around]:
+    def mark(broken: type[Delegating]) -> type[Delegating]:
         said = options.get("says", CAS)
         kind = replace(
             EXAMPLE, inventory_mode=said, open=lambda context, settings: broken(context, settings)
@@ -75,7 +75,7 @@ def behaves(rule: str, **options: Any) -> Callable[[type[Around]], type[Around]]
     return mark
 
 
-class Around(Connector):
+class Delegating(Connector):
     """The template's connector, with nothing changed."""
 
     def __init__(self, context: ShopContext, settings: ExampleSettings) -> None:
@@ -109,7 +109,7 @@ class Around(Connector):
         await self.inner.aclose()
 
 
-class AroundOrders(Around):
+class ChangesOrders(Delegating):
     """Changes each order."""
 
     def change(self, order: Order) -> Order:
@@ -123,7 +123,7 @@ class AroundOrders(Around):
         return [self.change(order) for order in await self.inner.read_orders(external_ids)]
 
 
-class AroundLines(AroundOrders):
+class ChangesLines(ChangesOrders):
     """Changes each line."""
 
     without: ClassVar[Mapping[str, Any]] = {}
