@@ -20,11 +20,11 @@ import structlog
 from zaiko_core.bootstrap import Engine
 from zaiko_core.domain.errors import StorageUnavailable
 
-from zaiko_server import collector, telemetry
+from zaiko_server import gc_tuning, telemetry
 from zaiko_server.app import App, build, tell_health
 from zaiko_server.config import Config
-from zaiko_server.exposition import Exposition
-from zaiko_server.vitals import Vitals
+from zaiko_server.health import HealthReporter
+from zaiko_server.metrics_endpoint import MetricsEndpoint
 
 if TYPE_CHECKING:
     from zaiko_server.webhooks import WebhookServer
@@ -41,8 +41,8 @@ class Server:
         self._options = options
         self._app: App | None = None
         self._webhooks: WebhookServer | None = None
-        self._exposition: Exposition | None = None
-        self._vitals: Vitals | None = None
+        self._metrics_endpoint: MetricsEndpoint | None = None
+        self._health_reporter: HealthReporter | None = None
         self.webhooks = self.metrics = ""
         """Where notifications are taken in and where metrics are shown, with the ports that were
         taken."""
@@ -70,11 +70,13 @@ class Server:
                 self._webhooks = _webhook_server(self.engine, self.config.webhooks)
                 self.webhooks = await self._webhooks.start()
             if self.config.metrics:
-                self._exposition = Exposition(self.engine.metrics, self.config.metrics)
-                self.metrics = self._exposition.address
+                self._metrics_endpoint = MetricsEndpoint(self.engine.metrics, self.config.metrics)
+                self.metrics = self._metrics_endpoint.address
             await tell_health(app, serving=True)
-            self._vitals = Vitals(self.engine.db, lambda serving: tell_health(app, serving=serving))
-            self._vitals.start()
+            self._health_reporter = HealthReporter(
+                self.engine.db, lambda serving: tell_health(app, serving=serving)
+            )
+            self._health_reporter.start()
         except BaseException:
             await self.engine.stop(grace=0)
             raise
@@ -89,18 +91,18 @@ class Server:
         app, self._app = self._app, None
         if app is not None:
             self._log.info("draining", grace=grace)
-            if self._vitals is not None:
-                await self._vitals.stop()
+            if self._health_reporter is not None:
+                await self._health_reporter.stop()
             await tell_health(app, serving=False)
             if self._webhooks is not None:
                 await self._webhooks.stop()
             self.engine.rest()
-            await app.watcher.drain(min(grace, _WATCHES))
+            await app.watch_server.drain(min(grace, _WATCHES))
             await app.server.stop(grace)
             await app.server.wait_for_termination()
         await self.engine.stop(grace=grace)
-        if self._exposition is not None:
-            await asyncio.to_thread(self._exposition.stop)
+        if self._metrics_endpoint is not None:
+            await asyncio.to_thread(self._metrics_endpoint.stop)
         self._log.info("stopped")
 
 
@@ -148,7 +150,7 @@ async def serve(
         loop.add_reader(sys.stdin, left_alone)
     try:
         address = await server.start()
-        collector.settle()
+        gc_tuning.settle()
         ready(address)
         await _either(stopping, server.engine.replaced)
         await _stop(server, hurry)

@@ -43,7 +43,7 @@ class Cut(Generic[M]):
 
 
 @dataclass(frozen=True, slots=True)
-class Position:
+class PagePosition:
     """Where a list request begins."""
 
     merchant: str
@@ -65,7 +65,7 @@ class Pages:
     def __init__(self, key: bytes) -> None:
         self._key = key
 
-    def begin(self, merchant: str, request: Any) -> Position:
+    def begin(self, merchant: str, request: Any) -> PagePosition:
         """Where `request`, a list request with `page_size` and `page_token`, begins. Raises
         InvalidPageToken."""
         kind = request.DESCRIPTOR.name
@@ -76,11 +76,11 @@ class Pages:
             if request.page_token
             else None
         )
-        return Position(merchant, kind, filter_hash, size, after)
+        return PagePosition(merchant, kind, filter_hash, size, after)
 
     def cut(
         self,
-        position: Position,
+        position: PagePosition,
         rows: Sequence[R],
         key: Callable[[R], Key],
         messages: Iterable[M],
@@ -98,7 +98,7 @@ class Pages:
             return Cut(items, "")
         return Cut(items, self._seal(position, key(rows[len(items) - 1]), revision))
 
-    def _seal(self, position: Position, after: Key, revision: int) -> str:
+    def _seal(self, position: PagePosition, after: Key, revision: int) -> str:
         content = [_VERSION, position.kind, list(after), position.filter_hash, revision]
         payload = json.dumps(content, separators=(",", ":")).encode()
         return (
@@ -130,7 +130,7 @@ class Pages:
 
 
 def collect(
-    position: Position,
+    position: PagePosition,
     fetch: Callable[[Page], list[R]],
     key: Callable[[R], Key],
     keep: Callable[[R], bool],

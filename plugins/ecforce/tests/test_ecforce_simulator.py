@@ -1,4 +1,4 @@
-"""The simulated platform has the habits that the fact sheet tells of."""
+"""The simulated platform has the habits that FACTS.md tells of."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from structlog.contextvars import bind_contextvars
 from zaiko_core.metrics import RPC_SECONDS, RPCS, Metrics
 
 from zaiko_server.interceptors import trailers
-from zaiko_server.interceptors.around import Call, Interceptor, Proceed
+from zaiko_server.interceptors.interceptor import Call, Interceptor, Proceed
 
 REQUEST_KEY = "zaiko-request"
 CLIENT_KEY = "zaiko-client"
@@ -37,8 +37,8 @@ class AccessLog(Interceptor):
         # Bound once, and late: when the process has said how it logs.
         return structlog.get_logger("zaiko.calls").bind()
 
-    async def around(self, call: Call, proceed: Proceed) -> Any:
-        """See Around."""
+    async def intercept(self, call: Call, proceed: Proceed) -> Any:
+        """See Interceptor."""
         call_id, began = self._new_id(), time.monotonic()
         trailers.add(call.context, (REQUEST_KEY, call_id))
         outcome: Any = None

@@ -10,11 +10,11 @@ from functools import cache, partial
 from typing import Any
 
 from zaiko_core.domain.access import Principal
-from zaiko_core.domain.errors import PermissionMissing, ServiceError, Unavailable
+from zaiko_core.domain.errors import PermissionDenied, ServiceError, Unavailable
 
 from zaiko_server import names
-from zaiko_server.interceptors.around import Call, Interceptor, Proceed
-from zaiko_server.interceptors.ending import ended_by
+from zaiko_server.interceptors.cancellation import cancelled_when
+from zaiko_server.interceptors.interceptor import Call, Interceptor, Proceed
 from zaiko_server.security.authority import FRESH, Authority
 from zaiko_server.security.buckets import Buckets
 from zaiko_server.security.calling import called_by, foreign
@@ -43,10 +43,10 @@ class Authentication(Interceptor):
         self._authority, self._again = authority, again
         self._buckets = Buckets(rate=rate, burst=2 * rate, clock=clock) if rate else None
 
-    async def around(self, call: Call, proceed: Proceed) -> Any:
-        """See Around."""
+    async def intercept(self, call: Call, proceed: Proceed) -> Any:
+        """See Interceptor."""
         if call.method not in RULES:
-            raise PermissionMissing(
+            raise PermissionDenied(
                 "none",
                 f"nobody may call {call.method[:200]} here; tell the operator that it has no rule",
             )
@@ -56,7 +56,7 @@ class Authentication(Interceptor):
         principal = await self._authority.principal(call.context)
         self._count(principal)
         if not principal.may(permission):
-            raise PermissionMissing(permission)
+            raise PermissionDenied(permission)
         called_by(principal)
         if call.request is not None:
             check_names(principal, call.request)
@@ -64,7 +64,9 @@ class Authentication(Interceptor):
             call.checks.append(partial(self._check_message, principal))
         if not principal.id or not (call.streams or call.request is None):
             return await proceed()
-        async with ended_by(partial(self._refused_later, call), name=f"zaiko token of {call.name}"):
+        async with cancelled_when(
+            partial(self._refused_later, call), name=f"zaiko token of {call.name}"
+        ):
             return await proceed()
 
     def _check_message(self, principal: Principal, request: Any) -> None:
@@ -93,7 +95,7 @@ class Authentication(Interceptor):
 
 def check_names(principal: Principal, request: Any) -> None:
     """Refuse a request that names a merchant which the caller does not reach, in any field that
-    takes a name. Raises PermissionMissing, without looking whether there is such a merchant."""
+    takes a name. Raises PermissionDenied, without looking whether there is such a merchant."""
     if principal.merchants is None or request.DESCRIPTOR.name not in TABLE:
         return
     for name in named(request):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from zaiko_server.interceptors.around import Call, Interceptor, Proceed
+from zaiko_server.interceptors.interceptor import Call, Interceptor, Proceed
 from zaiko_server.refusals import Expired
 
 UNARY, BATCH = 30.0, 60.0
@@ -19,8 +19,8 @@ class Deadline(Interceptor):
     def __init__(self, *, unary: float = UNARY, batch: float = BATCH) -> None:
         self._unary, self._batch = unary, batch
 
-    async def around(self, call: Call, proceed: Proceed) -> Any:
-        """See Around."""
+    async def intercept(self, call: Call, proceed: Proceed) -> Any:
+        """See Interceptor."""
         if call.streams or call.request is None:
             return await proceed()
         limit = self._batch if call.name.startswith(("Batch", "Check")) else self._unary

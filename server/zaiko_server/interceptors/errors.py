@@ -14,7 +14,7 @@ from google.protobuf.message import DecodeError
 from zaiko_core.domain.errors import InvalidField, ServiceError
 
 from zaiko_server import status
-from zaiko_server.interceptors.around import Call, Interceptor, Proceed
+from zaiko_server.interceptors.interceptor import Call, Interceptor, Proceed
 from zaiko_server.refusals import Internal, Unimplemented
 
 
@@ -26,8 +26,8 @@ class Errors(Interceptor):
         self._new_id = new_id
         self._log: Any = structlog.get_logger("zaiko.errors")
 
-    async def around(self, call: Call, proceed: Proceed) -> Any:
-        """See Around."""
+    async def intercept(self, call: Call, proceed: Proceed) -> Any:
+        """See Interceptor."""
         if call.request is None:
             call.checks.append(_check_readable)
         try:

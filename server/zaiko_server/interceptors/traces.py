@@ -11,7 +11,7 @@ from structlog.contextvars import bound_contextvars
 from zaiko_core import tracing
 
 from zaiko_server.interceptors.access_log import code_of
-from zaiko_server.interceptors.around import Call, Interceptor, Proceed
+from zaiko_server.interceptors.interceptor import Call, Interceptor, Proceed
 
 TRACEPARENT = "traceparent"
 
@@ -29,8 +29,8 @@ class Traces(Interceptor):
     def __init__(self, tracer: Tracer) -> None:
         self._tracer = tracer
 
-    async def around(self, call: Call, proceed: Proceed) -> Any:
-        """See Around."""
+    async def intercept(self, call: Call, proceed: Proceed) -> Any:
+        """See Interceptor."""
         parent = str(call.headers.get(TRACEPARENT, ""))
         if not call.method.startswith("/zaiko.") or (self._tracer is tracing.OFF and not parent):
             return await proceed()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from zaiko_server.interceptors.around import Call, Interceptor, Proceed
+from zaiko_server.interceptors.interceptor import Call, Interceptor, Proceed
 from zaiko_server.refusals import MessageTooLarge
 from zaiko_server.validate.check import check
 from zaiko_server.validate.table import TABLE
@@ -21,8 +21,8 @@ class Validation(Interceptor):
     def __init__(self, now: Callable[[], int], *, largest: int = LARGEST_REQUEST) -> None:
         self._now, self._largest = now, largest
 
-    async def around(self, call: Call, proceed: Proceed) -> Any:
-        """See Around."""
+    async def intercept(self, call: Call, proceed: Proceed) -> Any:
+        """See Interceptor."""
         if (
             call.request is not None
             and call.method.startswith("/zaiko.")

@@ -6,7 +6,7 @@ from __future__ import annotations
 from contextvars import ContextVar
 
 from zaiko_core.domain.access import LOCAL, Principal
-from zaiko_core.domain.errors import PermissionMissing
+from zaiko_core.domain.errors import PermissionDenied
 
 _principal: ContextVar[Principal] = ContextVar("zaiko_principal", default=LOCAL)
 
@@ -23,14 +23,14 @@ def called_by(principal: Principal) -> None:
 
 def check_reach(merchant: str) -> None:
     """The second lock: refuse a merchant that the caller does not reach, wherever its name came
-    from. Raises PermissionMissing, with the same words whether there is such a merchant or not."""
+    from. Raises PermissionDenied, with the same words whether there is such a merchant or not."""
     if not caller().reaches(merchant):
         raise foreign(merchant)
 
 
-def foreign(merchant: str) -> PermissionMissing:
+def foreign(merchant: str) -> PermissionDenied:
     """The refusal of a merchant that is not the caller's."""
-    return PermissionMissing(
+    return PermissionDenied(
         "merchants.read",
         f"the token is not good for merchants/{merchant[:64]}; check the name, or ask the operator",
     )

@@ -78,7 +78,7 @@ class Backend(Protocol):
 class Calls:
     """One per server. `new_id` draws a fresh UUID as text. Every way to a merchant's data goes
     through here or through the watch, and both refuse a merchant that the caller does not reach
-    (PermissionMissing)."""
+    (PermissionDenied)."""
 
     def __init__(self, engine: Backend, pages: Pages, *, new_id: Callable[[], str]) -> None:
         self.engine, self.pages, self.new_id = engine, pages, new_id

@@ -1,4 +1,4 @@
-"""An ecforce shop to test against, made from the same fact sheet as the connector."""
+"""An ecforce shop to test against, made from the same FACTS.md as the connector."""
 
 from zaiko_ecforce.simulator.shop import EcforceSimulator
 

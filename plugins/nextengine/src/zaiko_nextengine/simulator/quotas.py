@@ -1,5 +1,5 @@
 """The simulated load limit. Next Engine publishes none; it answers 003002 when it is overloaded
-(fact sheet §2 and §3)."""
+(FACTS.md §2 and §3)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Bulk operations: a query that runs by itself, and its result as a JSONL file (fact sheet §10)."""
+"""Bulk operations: a query that runs by itself, and its result as a JSONL file (FACTS.md §10)."""
 
 from __future__ import annotations
 

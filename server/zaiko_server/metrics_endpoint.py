@@ -1,0 +1,31 @@
+"""`/metrics` for Prometheus, on a listener of its own: it is for the operator's network, not for
+clients or platforms."""
+
+from __future__ import annotations
+
+from threading import Thread
+from wsgiref.simple_server import WSGIServer
+
+from prometheus_client import start_http_server
+from zaiko_core.metrics import Metrics
+
+
+class MetricsEndpoint:
+    """Serves the metrics of this process from a thread. Binds when made; `stop` once."""
+
+    def __init__(self, metrics: Metrics, listen: str) -> None:
+        host, _, port = listen.rpartition(":")
+        try:
+            served: tuple[WSGIServer, Thread] = start_http_server(
+                int(port), addr=host.strip("[]"), registry=metrics.registry
+            )
+        except (OSError, ValueError) as error:
+            raise RuntimeError(f"Failed to bind {listen} for metrics: {error}") from None
+        self._server, self._thread = served
+        self.address = f"{host}:{self._server.server_port}"
+
+    def stop(self) -> None:
+        """Close."""
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join(timeout=5)

@@ -1,0 +1,136 @@
+"""Several server processes on one port of one host, to use its cores. They know of each other as
+replicas on other hosts do: by the database alone, so every rule about replicas holds. This process
+only starts them, starts again what died, and hands signals on."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import structlog
+
+from zaiko_server.config import PREFIX, Config
+
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 30.0
+_WELL = 60.0
+"""A process that lived so many seconds is started again at once when it dies; others ever later."""
+
+
+class ProcessGroup:
+    """`config.processes` of them, each with the same settings but for what they cannot share.
+    `arguments` are options of `zaiko serve` that are no settings."""
+
+    def __init__(self, config: Config, arguments: Sequence[str] = ()) -> None:
+        self._config, self._arguments = config, list(arguments)
+        self._running: dict[int, asyncio.subprocess.Process] = {}
+        self._stopping = asyncio.Event()
+        self._log: Any = structlog.get_logger("zaiko.processes")
+
+    async def serve(self, ready: Callable[[str], None]) -> int:
+        """Until SIGTERM or SIGINT, which all of them get; then until all have drained. `ready` is
+        told the address as soon as one of them answers there. 0, or the worst exit code of those
+        that were told to stop. Raises RuntimeError for a port that is taken."""
+        loop = asyncio.get_running_loop()
+        with _reserved(self._config.listen) as address:
+            for number in (signal.SIGTERM, signal.SIGINT):
+                loop.add_signal_handler(number, self._hand_on)
+            try:
+                keepers = [
+                    asyncio.create_task(self._keep(index, address))
+                    for index in range(self._config.processes)
+                ]
+                await self._answering(address)
+                ready(address)
+                codes = await asyncio.gather(*keepers)
+            finally:
+                for number in (signal.SIGTERM, signal.SIGINT):
+                    loop.remove_signal_handler(number)
+        return max(codes)
+
+    async def _keep(self, index: int, address: str) -> int:
+        pause = _FIRST_PAUSE
+        while True:
+            began = asyncio.get_running_loop().time()
+            command = [sys.executable, "-m", "zaiko_cli", "serve", *self._arguments]
+            # Nothing is ever written to it. It ends when this process does, however it does, and
+            # theirs end with it (lifecycle.py).
+            process = await asyncio.create_subprocess_exec(
+                *command, env=self._environment(index, address), stdin=asyncio.subprocess.PIPE
+            )
+            self._running[index] = process
+            if self._stopping.is_set():
+                process.terminate()
+            code = await process.wait()
+            del self._running[index]
+            if self._stopping.is_set():
+                return max(code, 0)
+            lived = asyncio.get_running_loop().time() - began
+            pause = _FIRST_PAUSE if lived > _WELL else min(pause * 2, _LONGEST_PAUSE)
+            self._log.error("process_died", process=index, code=code, again_in=pause)
+            await self._sleep(pause)
+            if self._stopping.is_set():
+                return 0
+
+    async def _sleep(self, seconds: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._stopping.wait()
+
+    async def _answering(self, address: str) -> None:
+        host, _, port = address.rpartition(":")
+        while not self._stopping.is_set():
+            with contextlib.suppress(OSError):
+                _, writer = await asyncio.open_connection(_reachable(host), int(port))
+                writer.close()
+                return
+            await self._sleep(0.05)
+
+    def _environment(self, index: int, address: str) -> dict[str, str]:
+        """The settings of one of them. Not on its command line, where everybody could read the
+        database's password."""
+        own = {"listen": address, "processes": 1, "share_port": True}
+        if self._config.metrics:
+            host, _, port = self._config.metrics.rpartition(":")
+            own["metrics"] = f"{host}:{int(port) + index if int(port) else 0}"
+        # Notifications are few, and one process is enough to take them in.
+        own["webhooks"] = self._config.webhooks if index == 0 else ""
+        given = self._config.model_dump(exclude={"secret_keys"}, exclude_none=True) | own
+        return dict(os.environ) | {
+            PREFIX + name.upper(): str(value) for name, value in given.items()
+        }
+
+    def _hand_on(self) -> None:
+        self._stopping.set()
+        for process in self._running.values():
+            with contextlib.suppress(ProcessLookupError):
+                process.terminate()
+
+
+def _reachable(host: str) -> str:
+    """Where a server that listens on `host` answers on this machine."""
+    plain = host.strip("[]")
+    return {"0.0.0.0": "127.0.0.1", "": "127.0.0.1", "::": "::1"}.get(plain, plain)  # noqa: S104 - compared, not bound
+
+
+@contextlib.contextmanager
+def _reserved(listen: str) -> Iterator[str]:
+    """The address with a port that is ours for as long as the context lasts, also when 0 was asked
+    for: held by a socket that does not listen, so it takes no connection away from those that
+    do."""
+    host, _, port = listen.rpartition(":")
+    family, kind, protocol, _, where = socket.getaddrinfo(
+        host.strip("[]") or None, int(port), type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+    )[0]
+    with socket.socket(family, kind, protocol) as holder:
+        holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        try:
+            holder.bind(where)
+        except OSError:
+            raise RuntimeError(f"Failed to bind to {listen}") from None
+        yield f"{host}:{holder.getsockname()[1]}"
