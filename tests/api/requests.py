@@ -41,7 +41,7 @@ from zaiko_core.app.records import (
 from zaiko_core.app.stock import Binding, allocate
 from zaiko_core.domain.addition import AdditionState
 from zaiko_core.domain.links import Part
-from zaiko_core.domain.oversell import OversellCause, Consumption, RootCause, Setting
+from zaiko_core.domain.oversell import Consumption, OversellCause, RootCause, Setting
 from zaiko_core.domain.stock import DemandRef, MovementKind
 from zaiko_server.app import FILES
 

@@ -452,7 +452,9 @@ def test_a_thousand_oversold_products_are_examined_in_as_many_statements_as_one(
 
     assert statements("a", products) == statements("b", products[:1])
     assert len(oversells(world)) == 61
-    assert {found.root_cause.cause for found in oversells(world)} == {OversellCause.ORDER_BEFORE_LINKING}
+    assert {found.root_cause.cause for found in oversells(world)} == {
+        OversellCause.ORDER_BEFORE_LINKING
+    }
 
 
 def test_what_was_cleared_long_ago_is_forgotten_and_what_is_open_is_kept(
