@@ -153,7 +153,7 @@ class Installation:
     def __post_init__(self) -> None:
         self.world = self.release.world
         self.clock = FakeClock(datetime.fromisoformat(self.world["time"]))
-        self.shops = {name: _shop(self.clock, told) for name, told in self.world["shops"].items()}
+        self.shops = {name: _shop(self.clock, facts) for name, facts in self.world["shops"].items()}
         self.said = {name: [] for name in self.shops}
         registry = load([("dozens", Dozens())], entry_points=[])
         for name, shop in self.shops.items():
@@ -222,30 +222,30 @@ def _callable(channel: grpc.aio.Channel, rpc: str) -> Any:
     )
 
 
-def _shop(clock: FakeClock, told: dict[str, Any]) -> FakeShop:
-    shop = FakeShop(clock, InventoryMode(told["mode"]), dict(told["stock"]))
-    for key, placed in told["orders"].items():
+def _shop(clock: FakeClock, facts: dict[str, Any]) -> FakeShop:
+    shop = FakeShop(clock, InventoryMode(facts["mode"]), dict(facts["stock"]))
+    for key, placed in facts["orders"].items():
         # The shop has a class of its own for orders, which is made by placing one.
         name = shop.place({})
         found = shop.orders.pop(name)
         found.order, found.visible_at = _order(placed["order"]), _time(placed["visible_at"])
         shop.orders[key] = found
-    for key, results in told["keys"].items():
+    for key, results in facts["keys"].items():
         shop.keys[key] = [WriteResult(name, WriteOutcome(outcome)) for name, outcome in results]
     return shop
 
 
-def _order(told: dict[str, Any]) -> Order:
+def _order(facts: dict[str, Any]) -> Order:
     return Order(
-        **told
+        **facts
         | {
-            "state": OrderState(told["state"]),
-            "placed_at": _time(told["placed_at"]),
-            "version": _time(told["version"]),
-            "lines": [OrderLine(**line) for line in told["lines"]],
+            "state": OrderState(facts["state"]),
+            "placed_at": _time(facts["placed_at"]),
+            "version": _time(facts["version"]),
+            "lines": [OrderLine(**line) for line in facts["lines"]],
         }
     )
 
 
-def _time(told: str) -> datetime:
-    return datetime.fromisoformat(told)
+def _time(facts: str) -> datetime:
+    return datetime.fromisoformat(facts)
