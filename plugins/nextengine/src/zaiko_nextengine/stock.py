@@ -1,5 +1,5 @@
 """Reading and changing what the shop shows (FACTS.md §5 and §6): フリー在庫数, the number that Next
-Engine sends to its malls."""  # noqa: E501
+Engine sends to its malls."""
 
 from __future__ import annotations
 
