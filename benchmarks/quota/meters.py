@@ -44,8 +44,8 @@ class _MeteredBucket(Bucket):
         self.spent += cost if taken else 0.0
         return taken
 
-    def give_back(self, cost: float) -> None:
-        super().give_back(cost)
+    def refund_points(self, cost: float) -> None:
+        super().refund_points(cost)
         self.spent -= cost
 
 

@@ -58,7 +58,7 @@ class ProcessGroup:
         pause = _FIRST_PAUSE
         while True:
             began = asyncio.get_running_loop().time()
-            command = [sys.executable, "-m", "zaiko_server.cli", "serve", *self._arguments]
+            command = [sys.executable, "-m", "zaiko_cli", "serve", *self._arguments]
             # Nothing is ever written to stdin. The pipe closes when this process dies, however it
             # dies, and then the child stops too (lifecycle.py).
             process = await asyncio.create_subprocess_exec(

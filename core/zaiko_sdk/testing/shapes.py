@@ -15,7 +15,7 @@ class Recorded:
     """One recorded reply of a platform: a file beside an `index.json` that tells where it comes
     from.
 
-    `source` is the section of the connector's FACTS.md, `grade` its grade of evidence there, or
+    `source` is the section of the connector's FACTS.md. `grade` is the grade of evidence there, or
     UNCONFIRMED where the form is the most plausible one. `body` is the file as it is.
     """
 

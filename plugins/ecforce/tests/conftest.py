@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 import pytest
-from zaiko_ecforce.auth import sessions
+from zaiko_ecforce.auth import shared_logins
 from zaiko_ecforce.connector import EcforceConnector
 from zaiko_ecforce.settings import EcforceSettings
 from zaiko_ecforce.simulator import EcforceSimulator
@@ -52,7 +52,7 @@ def running() -> Iterator[SimulatorServer]:
 def server(running: SimulatorServer) -> SimulatorServer:
     """The server with an empty shop behind it that refuses nobody for load."""
     running.clear_faults()
-    sessions.clear()
+    shared_logins.clear()
     running.simulator.__init__()  # type: ignore[misc]
     running.simulator.switch("quotas", False)
     return running

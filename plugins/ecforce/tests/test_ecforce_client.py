@@ -6,7 +6,7 @@ import asyncio
 
 import httpx
 import pytest
-from zaiko_ecforce.auth import Credentials, sessions
+from zaiko_ecforce.auth import Credentials, shared_logins
 from zaiko_ecforce.settings import EcforceSettings
 from zaiko_ecforce.simulator import EcforceSimulator
 from zaiko_ecforce.simulator.shop import PASSWORD, TOKEN
@@ -53,7 +53,7 @@ async def test_one_sign_in_serves_all_who_were_refused_the_same_token():
         return httpx.Response(200, json={"authentication_token": next(tokens)})
 
     login = {"origin": "https://s.example.test", "email": "a@example.test", "password": "p"}
-    sessions.clear()
+    shared_logins.clear()
     credentials = Credentials(EcforceSettings.model_validate(login), FakeClock(), post)
 
     assert await asyncio.gather(*(credentials.token() for _ in range(3))) == ["first"] * 3

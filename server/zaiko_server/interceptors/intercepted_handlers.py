@@ -14,7 +14,7 @@ class InterceptedHandlers(grpc.GenericRpcHandler):
     """Takes servicers like a server, and is a server's only handler. Add the servicers before the
     server starts. `interceptors` are outermost first. Each method is wrapped once, on its first
     call: gRPC's own interceptors are run again for every call, which takes longer than ours take
-    (ADR 0027)."""
+    (ADR 0021)."""
 
     def __init__(self, *interceptors: Interceptor) -> None:
         self._interceptors = interceptors

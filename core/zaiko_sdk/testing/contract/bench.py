@@ -76,7 +76,7 @@ class KeptLog:
     debug = info = warning = error = _keep
 
 
-class Bench:
+class ContractBench:
     """One simulated shop and what speaks to it. Everything asynchronous runs in one event loop, by
     `run`."""
 
@@ -310,10 +310,11 @@ def by_sku(
     changes: Sequence[tuple[Listing, int, int]], results: Sequence[WriteResult]
 ) -> dict[str, WriteResult]:
     """The results of a call by sku. Exactly one per write, else the rule fails."""
-    told = sorted(result.external_id for result in results)
+    answered = sorted(result.external_id for result in results)
     asked = sorted(listing.ref.external_id for listing, _, _ in changes)
-    assert told == asked, (
-        f"set_inventory was asked for {asked} and answered for {told}: exactly one result per write"
+    assert answered == asked, (
+        f"set_inventory was asked for {asked} and answered for {answered}: exactly one result per "
+        "write"
     )
     by_id = {result.external_id: result for result in results}
     return {listing.sku: by_id[listing.ref.external_id] for listing, _, _ in changes}

@@ -68,7 +68,7 @@ class Stock:
         ended = await self._uploads.send(
             _csv((code, str(units), self._settings.reason) for code, units in lines.items())
         )
-        if ended is None or not (ended.whole or ended.told):
+        if ended is None or not (ended.whole or ended.status_known):
             return [WriteResult(code, WriteOutcome.UNKNOWN) for code in lines]
         if ended.whole:
             return [WriteResult(code, WriteOutcome.APPLIED) for code in lines]

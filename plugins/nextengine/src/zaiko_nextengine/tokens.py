@@ -50,8 +50,8 @@ class Tokens:
     def document(self) -> dict[str, str]:
         """For the memory."""
         ends = {"access_ends": self.access_ends, "refresh_ends": self.refresh_ends}
-        told = {name: moment.isoformat() for name, moment in ends.items() if moment is not None}
-        return {"access": self.access, "refresh": self.refresh, **told}
+        known = {name: moment.isoformat() for name, moment in ends.items() if moment is not None}
+        return {"access": self.access, "refresh": self.refresh, **known}
 
 
 @dataclass(slots=True)

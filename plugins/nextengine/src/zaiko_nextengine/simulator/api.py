@@ -12,7 +12,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from zaiko_nextengine.simulator.grants import ENDED
-from zaiko_nextengine.simulator.query import Refusal, found, page
+from zaiko_nextengine.simulator.query import ApiError, found, page
 from zaiko_nextengine.simulator.quotas import OVERLOADED
 from zaiko_nextengine.simulator.records import SimGoods, SimJob, SimLine, SimSlip
 
@@ -47,10 +47,12 @@ def routes_of(shop: NextEngineSimulator) -> Sequence[BaseRoute]:
                 try:
                     _let_in(shop, form, login=login)
                     body = work(form)
-                except Refusal as refusal:
+                except ApiError as refusal:
                     return _refused(shop, str(refusal))
-                told = {"code": "000000"} if shop.behaviour["code_on_success"] else {}
-                return JSONResponse({"result": "success", **told, **body, **shop.grants.told()})
+                code = {"code": "000000"} if shop.behaviour["code_on_success"] else {}
+                return JSONResponse(
+                    {"result": "success", **code, **body, **shop.grants.reply_fields()}
+                )
 
         return endpoint
 
@@ -67,11 +69,11 @@ def routes_of(shop: NextEngineSimulator) -> Sequence[BaseRoute]:
         from zaiko_nextengine.simulator.shop import CLIENT_ID, CLIENT_SECRET
 
         if not form.get("uid"):
-            raise Refusal("001001")
+            raise ApiError("001001")
         if (form.get("client_id"), form.get("client_secret")) != (CLIENT_ID, CLIENT_SECRET):
-            raise Refusal("001003")
+            raise ApiError("001003")
         if not shop.grants.exchange(form, shop.now()):
-            raise Refusal("001002")
+            raise ApiError("001002")
         return {
             "company_ne_id": "NE000001",
             "company_name": "模擬商店",
@@ -81,9 +83,9 @@ def routes_of(shop: NextEngineSimulator) -> Sequence[BaseRoute]:
 
     def upload(form: Mapping[str, str]) -> dict[str, Any]:
         if shop.behaviour["stocktaking"]:
-            raise Refusal("003003")
+            raise ApiError("003003")
         if form.get("data_type") != "csv" or not form.get("data"):
-            raise Refusal("020500")
+            raise ApiError("020500")
         queue = shop.queue.add(form["data"], shop.now())
         shop.queue.work(shop.now())
         return {"que_id": queue}
@@ -173,22 +175,22 @@ def _let_in(shop: NextEngineSimulator, form: Mapping[str, str], *, login: bool) 
     # Tokens are renewed also when the call is then refused.
     code = shop.grants.refuse(form, shop.now()) if login else None
     if code is not None:
-        raise Refusal(code)
+        raise ApiError(code)
     if shop.behaviour["maintenance"]:
-        raise Refusal(shop.behaviour["maintenance_code"])
+        raise ApiError(shop.behaviour["maintenance_code"])
     if shop.quotas.refuse():
-        raise Refusal(OVERLOADED)
+        raise ApiError(OVERLOADED)
 
 
 def _refused(shop: NextEngineSimulator, code: str) -> Response:
     message = _WORDS.get(code, "エラーが発生しました。")
-    told = [{"message": message}] if shop.behaviour["message_form"] == "list" else message
+    text = [{"message": message}] if shop.behaviour["message_form"] == "list" else message
     # The tokens stand in an error's reply too, but not for one who proves nothing.
-    tokens = {} if code[:3] in ("001", "002") else shop.grants.told()
+    tokens = {} if code[:3] in ("001", "002") else shop.grants.reply_fields()
     body = {
         "result": "redirect" if code == ENDED else "error",
         "code": code,
-        "message": told,
+        "message": text,
         **tokens,
     }
     return JSONResponse(body, shop.behaviour["error_status"])

@@ -76,7 +76,7 @@ def _search(shop: RakutenSimulator, request: Request, body: Any) -> Response:
     shown = found[:CEILING][(page - 1) * amount + shift : page * amount + shift]
     code = "INFO_101" if found else "INFO_102"
     pages = -(-min(len(found), CEILING) // amount)
-    told = (len(found), pages, page) if found else (None, None, None)
+    numbers = (len(found), pages, page) if found else (None, None, None)
     return JSONResponse(
         {
             "orderNumberList": [order.number for order in shown],
@@ -84,7 +84,7 @@ def _search(shop: RakutenSimulator, request: Request, body: Any) -> Response:
                 _message("INFO", f"ORDER_EXT_API_SEARCH_ORDER_{code}", "注文検索に成功しました。")
             ],
             "PaginationResponseModel": dict(
-                zip(("totalRecordsAmount", "totalPages", "requestPage"), told, strict=True)
+                zip(("totalRecordsAmount", "totalPages", "requestPage"), numbers, strict=True)
             ),
         }
     )

@@ -51,7 +51,7 @@ class Bucket:
         self.available -= cost
         return True
 
-    def give_back(self, cost: float) -> None:
+    def refund_points(self, cost: float) -> None:
         """What was not used."""
         self.available = min(self.maximum, self.available + cost)
 

@@ -136,7 +136,7 @@ class Platform:
         )
         actual = model.actual(result.data)
         if self.quotas:
-            self.bucket.give_back(requested - actual)
+            self.bucket.refund_points(requested - actual)
         reply: dict[str, Any] = {"data": result.data}
         if result.errors:
             reply["errors"] = [self._shape(error) for error in result.errors]

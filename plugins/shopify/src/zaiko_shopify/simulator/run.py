@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from graphql import GraphQLError, GraphQLResolveInfo, GraphQLSchema
 
-from zaiko_shopify.simulator.records import Level, Variant
+from zaiko_shopify.simulator.records import SimLevel, SimLocation, SimOrder, SimProduct, SimVariant
 from zaiko_shopify.simulator.shop import Shop
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ else:
 class Item:
     """The inventory item side of a variant."""
 
-    variant: Variant
+    variant: SimVariant
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class ItemLevel:
     """A level, knowing its item."""
 
     item: Item
-    level: Level
+    level: SimLevel
 
 
 @dataclass(slots=True)
@@ -109,10 +109,19 @@ def attach(
             kind.fields[each].resolve = resolve
 
 
+_TYPE_NAMES = {
+    Item: "InventoryItem",
+    ItemLevel: "InventoryLevel",
+    SimLocation: "Location",
+    SimOrder: "Order",
+    SimProduct: "Product",
+    SimVariant: "ProductVariant",
+}
+
+
 def type_name(value: Any, *_: Any) -> str:
     """Which type of the schema implements Node for this object."""
-    names = {Item: "InventoryItem", ItemLevel: "InventoryLevel", Variant: "ProductVariant"}
-    return names.get(type(value), type(value).__name__)
+    return _TYPE_NAMES.get(type(value), type(value).__name__)
 
 
 def run_of(info: Info) -> Run:

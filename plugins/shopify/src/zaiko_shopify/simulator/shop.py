@@ -10,14 +10,14 @@ from datetime import UTC, datetime, timedelta
 from zaiko_sdk.testing.simulator import SimulationError
 
 from zaiko_shopify.simulator.records import (
-    Level,
-    Line,
-    Location,
-    Order,
-    Product,
-    Refund,
-    RefundedLine,
-    Variant,
+    SimLevel,
+    SimLine,
+    SimLocation,
+    SimOrder,
+    SimProduct,
+    SimRefund,
+    SimRefundedLine,
+    SimVariant,
 )
 
 LOWEST, HIGHEST = -1_000_000_000, 1_000_000_000
@@ -37,12 +37,12 @@ class Shop:
         self.restock_on_delete = False
         self.refuse_sold_out = False
         self._numbers = itertools.count(1001)
-        self.main = Location(4, "Osaka")
-        self.locations: dict[int, Location] = {self.main.number: self.main}
-        self.variants: dict[int, Variant] = {}
-        self._by_sku: dict[str, list[Variant]] = {}
-        self.items: dict[int, Variant] = {}
-        self.orders: dict[int, Order] = {}
+        self.main = SimLocation(4, "Osaka")
+        self.locations: dict[int, SimLocation] = {self.main.number: self.main}
+        self.variants: dict[int, SimVariant] = {}
+        self._by_sku: dict[str, list[SimVariant]] = {}
+        self.items: dict[int, SimVariant] = {}
+        self.orders: dict[int, SimOrder] = {}
 
     def number(self) -> int:
         """A number that nothing has yet."""
@@ -64,8 +64,8 @@ class Shop:
 
     def add_location(
         self, name: str, *, active: bool = True, sells_online: bool = True
-    ) -> Location:
-        place = Location(self.number(), name, active, sells_online)
+    ) -> SimLocation:
+        place = SimLocation(self.number(), name, active, sells_online)
         self.locations[place.number] = place
         return place
 
@@ -78,10 +78,10 @@ class Shop:
         barcode: str | None,
         stocked: bool = True,
         status: str = "ACTIVE",
-    ) -> Variant:
+    ) -> SimVariant:
         """A product with this one variant, stocked at the main location."""
-        product = Product(self.number(), title, status)
-        variant = Variant(
+        product = SimProduct(self.number(), title, status)
+        variant = SimVariant(
             self.number(),
             self.number() + 500_000,
             product,
@@ -91,14 +91,14 @@ class Shop:
             self.now(),
         )
         if stocked:
-            variant.levels[self.main.number] = Level(self.main, quantity)
+            variant.levels[self.main.number] = SimLevel(self.main, quantity)
         self.variants[variant.number] = variant
         self.items[variant.item_number] = variant
         if sku:
             self._by_sku.setdefault(sku, []).append(variant)
         return variant
 
-    def delete_variant(self, variant: Variant) -> None:
+    def delete_variant(self, variant: SimVariant) -> None:
         del self.variants[variant.number], self.items[variant.item_number]
         if variant.sku:
             self._by_sku[variant.sku].remove(variant)
@@ -107,7 +107,7 @@ class Shop:
                 if line.variant is variant:
                     line.variant = None
 
-    def by_sku(self, sku: str) -> Variant:
+    def by_sku(self, sku: str) -> SimVariant:
         """Raises SimulationError."""
         for variant in self._by_sku.get(sku, ()):
             return variant
@@ -124,7 +124,7 @@ class Shop:
         financial: str | None,
         custom: Mapping[str, int],
         moves_stock: bool,
-    ) -> Order:
+    ) -> SimOrder:
         """A buyer orders. Available falls and committed rises at once, wherever the order can be
         seen already."""
         taken = [(self.by_sku(sku), units) for sku, units in lines.items()]
@@ -140,16 +140,16 @@ class Shop:
         now, number = self.now(), self.number()
         rows = [self._line(variant, units, moves_stock=moves_stock) for variant, units in taken]
         rows += [
-            Line(self.number(), None, None, title, units, True, None)
+            SimLine(self.number(), None, None, title, units, True, None)
             for title, units in custom.items()
         ]
-        order = Order(number, f"#{number}", now, now, rows, test=test, financial=financial)
+        order = SimOrder(number, f"#{number}", now, now, rows, test=test, financial=financial)
         visible = self.precise_now() + timedelta(seconds=max(visible_after, self.index_lag))
         order.indexed.append((visible, now))
         self.orders[number] = order
         return order
 
-    def edit(self, order: Order, lines: Mapping[str, int]) -> None:
+    def edit(self, order: SimOrder, lines: Mapping[str, int]) -> None:
         """The staff edits: a reduced line keeps its quantity, a removed one stays with current 0,
         an added one is new."""
         for sku, units in lines.items():
@@ -166,9 +166,9 @@ class Shop:
                 line.removed += fewer
                 self._move(line, available=fewer, committed=-fewer)
         order.edited = True
-        self.touch(order)
+        self.order_changed(order)
 
-    def refund(self, order: Order, lines: Mapping[str, int], restock_type: str) -> None:
+    def refund(self, order: SimOrder, lines: Mapping[str, int], restock_type: str) -> None:
         """Money and units back: CANCEL before shipping with restock, RETURN after, NO_RESTOCK
         whichever fits (before, if there is anything left to ship)."""
         rows = []
@@ -187,21 +187,21 @@ class Shop:
             else:
                 line.returned += units
                 self._move(line, available=units if restock_type == "RETURN" else 0)
-            rows.append(RefundedLine(self.number(), line, units, restock_type))
-        order.refunds.append(Refund(self.number(), self.now(), rows))
+            rows.append(SimRefundedLine(self.number(), line, units, restock_type))
+        order.refunds.append(SimRefund(self.number(), self.now(), rows))
         order.financial = "PARTIALLY_REFUNDED"
-        self.touch(order)
+        self.order_changed(order)
 
-    def cancel(self, order: Order, *, restock: bool) -> None:
+    def cancel(self, order: SimOrder, *, restock: bool) -> None:
         if order.cancelled_at is not None:
             return
         for line in order.lines:
             self._move(line, available=line.to_ship if restock else 0, committed=-line.to_ship)
         order.cancelled_at = order.closed_at = self.now()
         order.cancel_reason = "CUSTOMER"
-        self.touch(order)
+        self.order_changed(order)
 
-    def fulfil(self, order: Order, lines: Mapping[str, int] | None) -> None:
+    def fulfil(self, order: SimOrder, lines: Mapping[str, int] | None) -> None:
         if order.cancelled_at is not None:
             raise SimulationError(f"{order.name} is cancelled")
         for line in order.lines:
@@ -210,40 +210,40 @@ class Shop:
             )
             line.fulfilled += units
             self._move(line, committed=-units)
-        self.touch(order)
+        self.order_changed(order)
 
-    def archive(self, order: Order) -> None:
+    def archive(self, order: SimOrder) -> None:
         order.closed_at = self.now()
-        self.touch(order)
+        self.order_changed(order)
 
-    def delete(self, order: Order) -> None:
+    def delete(self, order: SimOrder) -> None:
         if self.restock_on_delete and order.cancelled_at is None:
             for line in order.lines:
                 self._move(line, available=line.to_ship, committed=-line.to_ship)
         del self.orders[order.number]
 
-    def touch(self, order: Order) -> None:
+    def order_changed(self, order: SimOrder) -> None:
         """The order changed."""
         order.updated_at = self.now()
         visible = self.precise_now() + timedelta(seconds=self.index_lag)
         order.indexed.append((max(visible, order.indexed[0][0]), order.updated_at))
 
-    def set_available(self, level: Level, quantity: int) -> int:
+    def set_available(self, level: SimLevel, quantity: int) -> int:
         """Set `available`, and with it on_hand; the change."""
         delta = quantity - level.available
         level.available = quantity
-        level.touched_at = self.now()
+        level.changed_at = self.now()
         return delta
 
-    def sellable(self, variant: Variant) -> int:
+    def sellable(self, variant: SimVariant) -> int:
         """inventoryQuantity: the sum of available over active levels."""
         return sum(level.available for level in variant.levels.values() if level.active)
 
-    def duplicates(self, variant: Variant) -> int:
+    def duplicates(self, variant: SimVariant) -> int:
         """Other items with the same sku."""
         return max(0, len(self._by_sku.get(variant.sku or "", ())) - 1)
 
-    def levels(self) -> Sequence[tuple[Variant, Level]]:
+    def levels(self) -> Sequence[tuple[SimVariant, SimLevel]]:
         """All levels."""
         return [
             (variant, level)
@@ -251,17 +251,17 @@ class Shop:
             for level in variant.levels.values()
         ]
 
-    def _line(self, variant: Variant, units: int, *, moves_stock: bool) -> Line:
+    def _line(self, variant: SimVariant, units: int, *, moves_stock: bool) -> SimLine:
         level = self._source(variant) if moves_stock and variant.tracked else None
         name = variant.product.title
         place = level.location if level else None
-        line = Line(
+        line = SimLine(
             self.number(), variant, variant.sku, name, units, variant.requires_shipping, place
         )
         self._move(line, available=-units, committed=units)
         return line
 
-    def _source(self, variant: Variant) -> Level | None:
+    def _source(self, variant: SimVariant) -> SimLevel | None:
         """The level that an order takes from: the main location's, else the first active one."""
         active = [level for level in variant.levels.values() if level.active]
         return next(
@@ -269,16 +269,16 @@ class Shop:
             active[0] if active else None,
         )
 
-    def _line_of(self, order: Order, sku: str) -> Line:
+    def _line_of(self, order: SimOrder, sku: str) -> SimLine:
         for line in order.lines:
             if line.sku == sku:
                 return line
         raise SimulationError(f"{order.name} has no line with the sku {sku!r}")
 
-    def _move(self, line: Line, *, available: int = 0, committed: int = 0) -> None:
+    def _move(self, line: SimLine, *, available: int = 0, committed: int = 0) -> None:
         level = line.level
         if level is None or not (available or committed):
             return
         level.available += available
         level.committed += committed
-        level.touched_at = self.now()
+        level.changed_at = self.now()
