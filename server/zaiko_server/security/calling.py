@@ -33,5 +33,6 @@ def foreign(merchant: str) -> PermissionDenied:
     """Return the error for a merchant out of the caller's reach."""
     return PermissionDenied(
         "merchants.read",
-        f"merchants/{merchant[:64]} is out of the token's reach; check the name or ask the operator",
+        f"merchants/{merchant[:64]} is not in the token's reach; check its name, or ask the "
+        "operator",
     )
