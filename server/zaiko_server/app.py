@@ -67,7 +67,7 @@ from zaiko_server.services.stocks import StockServicer
 from zaiko_server.services.sync import SyncServicer
 from zaiko_server.services.tokens import TokenServicer
 from zaiko_server.services.warehouses import WarehouseServicer
-from zaiko_server.watch import SyncWatcher
+from zaiko_server.watch import WatchServer
 
 FILES = (
     connector_service_pb2,
@@ -107,7 +107,7 @@ class App:
 
     server: grpc.aio.Server
     health: Any
-    watcher: SyncWatcher
+    watch_server: WatchServer
 
 
 def build(
@@ -129,9 +129,9 @@ def build(
         Traces(engine.tracer), AccessLog(new_id, engine.metrics), Errors(new_id)
     )
     authentication = Authentication(authority or Everybody(), rate=rate, again=again)
-    watcher = SyncWatcher(engine)
+    watch_server = WatchServer(engine)
     inner = InterceptorChain(
-        Draining(watcher.hub.drained),
+        Draining(watch_server.hub.slots.drained),
         authentication,
         deadline or Deadline(),
         Validation(now),
@@ -139,9 +139,9 @@ def build(
     )
     # Any: the stubs ask for a server, and of it only what this has.
     methods: Any = InterceptedHandlers(outer, inner)
-    engine.metrics.follow(WATCHES, lambda: watcher.hub.watches)
+    engine.metrics.follow(WATCHES, lambda: watch_server.hub.slots.taken)
     calls = Calls(engine, Pages(bytes.fromhex(engine.token_key)), new_id=new_id)
-    _add_services(methods, calls, watcher)
+    _add_services(methods, calls, watch_server)
     token_servicer = TokenServicer(
         calls, authority.forget if authority is not None else lambda: None
     )
@@ -163,10 +163,10 @@ def build(
     server = grpc.aio.server(
         handlers=[methods], options=[*OPTIONS, ("grpc.so_reuseport", int(share_port))]
     )
-    return App(server, health_servicer, watcher)
+    return App(server, health_servicer, watch_server)
 
 
-def _add_services(methods: Any, calls: Calls, watcher: SyncWatcher) -> None:
+def _add_services(methods: Any, calls: Calls, watch_server: WatchServer) -> None:
     connector_service_pb2_grpc.add_ConnectorServiceServicer_to_server(
         ConnectorServicer(calls), methods
     )
@@ -175,7 +175,7 @@ def _add_services(methods: Any, calls: Calls, watcher: SyncWatcher) -> None:
         MerchantServicer(calls), methods
     )
     operation_service_pb2_grpc.add_OperationServiceServicer_to_server(
-        OperationServicer(calls, watcher), methods
+        OperationServicer(calls, watch_server), methods
     )
     order_service_pb2_grpc.add_OrderServiceServicer_to_server(OrderServicer(calls), methods)
     product_service_pb2_grpc.add_ProductServiceServicer_to_server(ProductServicer(calls), methods)
@@ -184,9 +184,11 @@ def _add_services(methods: Any, calls: Calls, watcher: SyncWatcher) -> None:
     )
     shop_service_pb2_grpc.add_ShopServiceServicer_to_server(ShopServicer(calls), methods)
     stock_service_pb2_grpc.add_StockServiceServicer_to_server(
-        StockServicer(calls, watcher), methods
+        StockServicer(calls, watch_server), methods
     )
-    sync_service_pb2_grpc.add_SyncServiceServicer_to_server(SyncServicer(calls, watcher), methods)
+    sync_service_pb2_grpc.add_SyncServiceServicer_to_server(
+        SyncServicer(calls, watch_server), methods
+    )
     warehouse_service_pb2_grpc.add_WarehouseServiceServicer_to_server(
         WarehouseServicer(calls), methods
     )

@@ -97,7 +97,7 @@ class Server:
             if self._webhooks is not None:
                 await self._webhooks.stop()
             self.engine.rest()
-            await app.watcher.drain(min(grace, _WATCHES))
+            await app.watch_server.drain(min(grace, _WATCHES))
             await app.server.stop(grace)
             await app.server.wait_for_termination()
         await self.engine.stop(grace=grace)

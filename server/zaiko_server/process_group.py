@@ -57,7 +57,7 @@ class ProcessGroup:
         pause = _FIRST_PAUSE
         while True:
             began = asyncio.get_running_loop().time()
-            command = [sys.executable, "-m", "zaiko_server.cli", "serve", *self._arguments]
+            command = [sys.executable, "-m", "zaiko_cli", "serve", *self._arguments]
             # Nothing is ever written to it. It ends when this process does, however it does, and
             # theirs end with it (lifecycle.py).
             process = await asyncio.create_subprocess_exec(

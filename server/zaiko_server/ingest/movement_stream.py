@@ -1,5 +1,5 @@
-"""StreamMovements: sequence, parent and rules of each request, a transaction per group, and the end
-(stock_service.proto)."""
+"""Serve StreamMovements: check the sequence, parent and rules of each request, and record each
+group in one transaction (stock_service.proto)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from zaiko.v1 import error_pb2, stock_service_pb2
 from zaiko_core.app.ports import UnitOfWork
@@ -21,68 +21,59 @@ from zaiko_server.ingest.group_commit import GroupCommit, StreamClock, StreamLim
 from zaiko_server.refusals import InvalidName, SequenceGap, ServerDraining
 from zaiko_server.security.calling import caller
 from zaiko_server.validate.check import check
+from zaiko_server.watch.slots import StreamSlots
 
 Response = stock_service_pb2.StreamMovementsResponse
 Post = Callable[[UnitOfWork], Posting]
 Fact = Receipt | Post
-"""Receipts, of which there may be thousands, are recorded many in one go; what depends on what was
-recorded before it, one by one."""
+"""Receipts may come in thousands and are recorded many at a time. Other facts depend on what was
+recorded before them, and are recorded one by one."""
 
-
-class Record(Protocol):
-    """One transaction of a merchant (services.calls.Calls.record)."""
-
-    def __call__(
-        self, merchant: str, work: Callable[[UnitOfWork], list[Response]]
-    ) -> Awaitable[list[Response]]: ...
-
-
-class Slots(Protocol):
-    """Who may stay, and until when (watch.hub.Hub)."""
-
-    @property
-    def drained(self) -> asyncio.Event: ...
-    def take_slot(self, principal: str) -> Callable[[], None]: ...
+RecordGroup = Callable[[str, Callable[[UnitOfWork], list[Response]]], Awaitable[list[Response]]]
+"""Runs one transaction of a merchant (services.calls.Calls.record)."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Fact:
+class _Streamed:
+    """A fact of the stream, or the error that refuses it."""
+
     sequence: int
     merchant: str
     found: Fact | ServiceError
 
 
 class MovementStream:
-    """One call. `posting` makes of a fact's message what it is, or what records it; `now` gives µs
-    since 1970."""
+    """One call. `posting` converts a fact's message to a Fact. `now` returns µs since 1970."""
 
     def __init__(
         self,
-        record: Record,
+        record: RecordGroup,
         posting: Callable[[Any], Fact],
-        seats: Slots,
+        slots: StreamSlots,
         *,
         now: Callable[[], int] = system_now,
         limits: StreamLimits | None = None,
         time: StreamClock | None = None,
     ) -> None:
-        self._record, self._posting, self._slots, self._now = record, posting, seats, now
-        self._groups: GroupCommit[_Fact, Response] = GroupCommit(
+        self._record, self._posting = record, posting
+        self._slots, self._now = slots, now
+        self._groups: GroupCommit[_Streamed, Response] = GroupCommit(
             self._commit, limits=limits, time=time
         )
 
     async def responses(
         self, requests: AsyncIterator[stock_service_pb2.StreamMovementsRequest], context: Any
     ) -> AsyncGenerator[Response, None]:
-        """Until the client ends its requests. Raises ServerDraining, and what ends a call as the
-        proto says, after the answers to everything that was recorded."""
-        leave = self._slots.take_slot(caller().id)
+        """Yield the answers until the client ends its requests. Raises ServerDraining and the
+        errors that end the call (see the proto), after the answers to everything that was
+        recorded."""
+        release = self._slots.take(caller().id)
         draining = asyncio.create_task(self._drain(), name="zaiko ingest: drain")
 
         def end(_: Any = None) -> None:
             draining.cancel()
             self._groups.close()
-            leave()
+            release()
 
         # A call that is cancelled while its handler is stuck in a write may never come back into
         # this generator.
@@ -100,40 +91,35 @@ class MovementStream:
 
     async def _facts(
         self, requests: AsyncIterator[stock_service_pb2.StreamMovementsRequest]
-    ) -> AsyncGenerator[_Fact, None]:
+    ) -> AsyncGenerator[_Streamed, None]:
         expected, parent = 1, ""
         async for request in requests:
             if request.sequence != expected:
                 raise SequenceGap(expected, request.sequence)
             if parent and request.parent not in ("", parent):
-                raise InvalidName(
-                    [
-                        (
-                            "parent",
-                            "name.parent",
-                            f"is not {parent}, of which this stream is; open another one",
-                        )
-                    ]
-                )
-            # Rules of the fact's names are about the merchant of the whole stream.
+                text = f"is not {parent}, the merchant of this stream; open another stream"
+                raise InvalidName([("parent", "name.parent", text)])
+            # The rules check the fact's names against the merchant of the whole stream.
             request.parent = parent or request.parent
             found: Fact | ServiceError
             try:
                 check(request, now=self._now())
                 found = self._posting(getattr(request, str(request.WhichOneof("fact"))))
-            except ServiceError as refusal:
-                if any(path == "parent" for path, *_ in getattr(refusal, "violations", ())):
+            except ServiceError as error:
+                if any(path == "parent" for path, *_ in getattr(error, "violations", ())):
                     raise
-                found = refusal
+                found = error
             parent = request.parent
-            yield _Fact(expected, names.MERCHANT.ids(parent)[0], found)
+            yield _Streamed(expected, names.MERCHANT.ids(parent)[0], found)
             expected += 1
 
-    async def _commit(self, facts: Sequence[_Fact]) -> Sequence[Response]:
+    async def _commit(self, facts: Sequence[_Streamed]) -> Sequence[Response]:
         merchant = facts[0].merchant
 
         def work(uow: UnitOfWork) -> list[Response]:
-            return [response for run in _runs(facts) for response in _outcomes(uow, merchant, run)]
+            return [
+                response for batch in _batches(facts) for response in _record(uow, merchant, batch)
+            ]
 
         try:
             return await self._record(merchant, work)
@@ -143,30 +129,30 @@ class MovementStream:
             ) from conflict
 
 
-def _runs(facts: Sequence[_Fact]) -> Iterator[list[_Fact]]:
-    """Facts in their order: receipts beside each other with a cause each together, everything else
-    alone."""
-    run: list[_Fact] = []
+def _batches(facts: Sequence[_Streamed]) -> Iterator[list[_Streamed]]:
+    """Split facts, in their order, into those that are recorded together: consecutive receipts with
+    different cause keys. Every other fact is alone."""
+    batch: list[_Streamed] = []
     causes: set[str] = set()
     for fact in facts:
         cause = fact.found.cause if isinstance(fact.found, Receipt) else None
-        if run and (cause is None or cause in causes):
-            yield run
-            run, causes = [], set()
+        if batch and (cause is None or cause in causes):
+            yield batch
+            batch, causes = [], set()
         if cause is None:
             yield [fact]
         else:
-            run.append(fact)
+            batch.append(fact)
             causes.add(cause)
-    if run:
-        yield run
+    if batch:
+        yield batch
 
 
-def _outcomes(uow: UnitOfWork, merchant: str, run: Sequence[_Fact]) -> Iterator[Response]:
-    """Record a run. A refused fact has written nothing, since the use cases check before they
-    write: no savepoint is needed, and where one of many is refused, each can be recorded by itself
-    (ADR 0016)."""
-    receipts = [fact.found for fact in run if isinstance(fact.found, Receipt)]
+def _record(uow: UnitOfWork, merchant: str, batch: Sequence[_Streamed]) -> Iterator[Response]:
+    """Record facts together, and yield their responses. Use cases check before they write, so a
+    refused fact has written nothing: no savepoint is needed, and when one of many is refused, each
+    is recorded alone (ADR 0016)."""
+    receipts = [fact.found for fact in batch if isinstance(fact.found, Receipt)]
     if len(receipts) > 1:
         try:
             postings = receive(uow, receipts)
@@ -175,14 +161,14 @@ def _outcomes(uow: UnitOfWork, merchant: str, run: Sequence[_Fact]) -> Iterator[
         except ServiceError:
             pass
         else:
-            for fact, posting in zip(run, postings, strict=True):
+            for fact, posting in zip(batch, postings, strict=True):
                 yield _recorded(uow, merchant, fact.sequence, posting)
             return
-    for fact in run:
-        yield _outcome(uow, merchant, fact)
+    for fact in batch:
+        yield _record_one(uow, merchant, fact)
 
 
-def _outcome(uow: UnitOfWork, merchant: str, fact: _Fact) -> Response:
+def _record_one(uow: UnitOfWork, merchant: str, fact: _Streamed) -> Response:
     if isinstance(fact.found, ServiceError):
         return _refused(fact.sequence, fact.found)
     try:
@@ -191,8 +177,8 @@ def _outcome(uow: UnitOfWork, merchant: str, fact: _Fact) -> Response:
         )
     except Denied:
         raise
-    except ServiceError as refusal:
-        return _refused(fact.sequence, refusal)
+    except ServiceError as error:
+        return _refused(fact.sequence, error)
     return _recorded(uow, merchant, fact.sequence, posting)
 
 
@@ -205,9 +191,9 @@ def _recorded(uow: UnitOfWork, merchant: str, sequence: int, posting: Posting) -
     )
 
 
-def _refused(sequence: int, refusal: ServiceError) -> Response:
-    problem: error_pb2.Problem = problems.refused(refusal)
-    for path, rule, text in getattr(refusal, "violations", ()):
+def _refused(sequence: int, error: ServiceError) -> Response:
+    problem: error_pb2.Problem = problems.refused(error)
+    for path, rule, text in getattr(error, "violations", ()):
         problem.metadata[f"violation.{path}"] = f"{rule}: {text}"
     problem.metadata["owner"] = error_pb2.Owner.Name(problem.owner).removeprefix("OWNER_")
     return Response(sequence=sequence, problem=problem)

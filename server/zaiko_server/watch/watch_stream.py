@@ -1,5 +1,5 @@
-"""Many watches on one stream, told apart by the client's ids (the promises are with
-WatchSyncSession in sync_service.proto)."""
+"""Many watches on one stream, identified by the client's watch ids. The guarantees are at
+WatchSyncSession in sync_service.proto."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ from zaiko_core.domain.errors import Denied, InvalidField, NotFound, ServiceErro
 from zaiko_server.convert.problems import refused
 from zaiko_server.refusals import ServerDraining, TooManyStreams
 from zaiko_server.security.calling import caller
-from zaiko_server.watch.hub import Hub
+from zaiko_server.watch.slots import StreamSlots
 from zaiko_server.watch.watch import Watch
 
 UNACKNOWLEDGED, WATCHES = 64, 100
+"""Deliveries of one watch without an acknowledgement, and watches on one stream, at most."""
 
 _Response = pb.WatchSyncSessionResponse
 _Open = Callable[[pb.WatchSyncRequest], Watch[pb.WatchSyncResponse]]
@@ -24,27 +25,32 @@ _Open = Callable[[pb.WatchSyncRequest], Watch[pb.WatchSyncResponse]]
 
 class WatchStream:
     """One stream. `open_watch` makes a watch of a request that `check` has passed; both raise
-    Refusals. A watch that waits for acknowledgements holds its position and the rest of the reading
-    that it was in, whatever changes meanwhile."""
+    ServiceErrors. A watch that waits for acknowledgements holds its position and the undelivered
+    rest of one read, however much changes meanwhile."""
 
     def __init__(
-        self, hub: Hub, open_watch: _Open, *, check: Callable[[pb.WatchSyncSessionRequest], None]
+        self,
+        slots: StreamSlots,
+        open_watch: _Open,
+        *,
+        check: Callable[[pb.WatchSyncSessionRequest], None],
     ) -> None:
-        self._hub, self._open, self._check = hub, open_watch, check
-        self._watches: dict[int, _Watch] = {}
+        self._slots, self._open, self._check = slots, open_watch, check
+        self._watches: dict[int, _StreamedWatch] = {}
         self._newest = 0
         self._tasks: list[asyncio.Task[None]] = []
-        # One place: whoever has something to send waits until the client takes what is before it.
+        # A queue of one: a sender waits until the client has taken the response before its own.
         self._outbox: asyncio.Queue[_Response | BaseException | None] = asyncio.Queue(1)
 
     async def responses(
         self, requests: AsyncIterator[pb.WatchSyncSessionRequest]
     ) -> AsyncGenerator[_Response, None]:
-        """Until the client ends its requests. Raises ServerDraining when every watch has sent its
-        last mark, and what reading the requests raises."""
+        """Yield the responses of all watches until the client ends its requests. Raises
+        ServerDraining once every watch has sent its last bookmark, and whatever reading the
+        requests raises."""
         self._tasks = [
-            asyncio.create_task(self._reading(requests), name="zaiko watch session: requests"),
-            asyncio.create_task(self._draining(), name="zaiko watch session: drain"),
+            asyncio.create_task(self._read(requests), name="zaiko watch stream: requests"),
+            asyncio.create_task(self._drain(), name="zaiko watch stream: drain"),
         ]
         try:
             while (item := await self._outbox.get()) is not None:
@@ -60,26 +66,26 @@ class WatchStream:
             )
 
     def close(self) -> None:
-        """End everything now, also where the stream is stuck in a write and never comes back here.
-        A second call does nothing."""
+        """Cancel every task of the stream now, even while the stream is stuck in a write. A second
+        call does nothing."""
         for task in [*self._tasks, *(watch.task for watch in self._watches.values())]:
             task.cancel()
 
-    async def _reading(self, requests: AsyncIterator[pb.WatchSyncSessionRequest]) -> None:
+    async def _read(self, requests: AsyncIterator[pb.WatchSyncSessionRequest]) -> None:
         try:
             async for request in requests:
                 try:
                     self._check(request)
-                    await self._take(request)
-                except ServiceError as refusal:
-                    problem = _Response.Rejection(problem=refused(refusal))
-                    await self._outbox.put(_Response(watch_id=request.watch_id, rejected=problem))
-        except Exception as error:  # noqa: BLE001 - it is the stream's end, whatever it is: told by the generator
+                    await self._handle(request)
+                except ServiceError as error:
+                    rejection = _Response.Rejection(problem=refused(error))
+                    await self._outbox.put(_Response(watch_id=request.watch_id, rejected=rejection))
+        except Exception as error:  # noqa: BLE001 - any error ends the stream: `responses` raises it
             await self._outbox.put(error)
         else:
             await self._outbox.put(None)
 
-    async def _take(self, request: pb.WatchSyncSessionRequest) -> None:
+    async def _handle(self, request: pb.WatchSyncSessionRequest) -> None:
         kind, watch_id = request.WhichOneof("request"), request.watch_id
         if kind == "create":
             self._create(watch_id, request.create)
@@ -99,36 +105,33 @@ class WatchStream:
 
     def _create(self, watch_id: int, request: pb.WatchSyncRequest) -> None:
         if watch_id <= self._newest:
-            last = self._newest
-            raise InvalidField(
-                [
-                    (
-                        "watch_id",
-                        "watch_id.rising",
-                        f"is not larger than {last}, which was created before; choose another",
-                    )
-                ]
+            text = (
+                f"is not larger than {self._newest}, the newest watch of this stream; choose a "
+                "larger one"
             )
+            raise InvalidField([("watch_id", "watch_id.rising", text)])
         if len(self._watches) >= WATCHES:
             raise TooManyStreams(WATCHES)
         self._newest = watch_id
-        watch = _Watch(self._hub)
+        watch = _StreamedWatch(self._slots)
         self._watches[watch_id] = watch
         watch.task = asyncio.create_task(
-            self._pump(watch_id, watch, request), name=f"zaiko watch session: {watch_id}"
+            self._send(watch_id, watch, request), name=f"zaiko watch stream: {watch_id}"
         )
 
-    async def _pump(self, watch_id: int, watch: _Watch, request: pb.WatchSyncRequest) -> None:
-        """One watch, from `created` to its end."""
+    async def _send(
+        self, watch_id: int, watch: _StreamedWatch, request: pb.WatchSyncRequest
+    ) -> None:
+        """Send one watch's responses, from `created` to its end."""
         try:
-            session = self._open(request)
-            release = self._hub.take_slot(caller().id)
+            opened = self._open(request)
+            release = self._slots.take(caller().id)
             try:
                 await self._outbox.put(_Response(watch_id=watch_id, created=_Response.Beginning()))
-                watch.session = session
-                async with aclosing(session.messages()) as messages:
+                watch.watch = opened
+                async with aclosing(opened.messages()) as messages:
                     while True:
-                        await watch.room()
+                        await watch.wait_for_room()
                         update = await anext(messages)
                         watch.sent += 1
                         await self._outbox.put(
@@ -139,17 +142,17 @@ class WatchStream:
         except ServerDraining:
             return
         except Denied as denied:
-            # As at the door: whose name is not the caller's ends the call, not one part of it.
+            # A name out of the caller's reach ends the whole call, as it does for every RPC.
             await self._outbox.put(denied)
-        except ServiceError as refusal:
+        except ServiceError as error:
             self._watches.pop(watch_id, None)
-            ended = _Response.End(problem=refused(refusal))
-            await self._outbox.put(_Response(watch_id=watch_id, cancelled=ended))
-        except Exception as error:  # noqa: BLE001 - a fault of ours ends the stream, as it ends a WatchSync
+            end = _Response.End(problem=refused(error))
+            await self._outbox.put(_Response(watch_id=watch_id, cancelled=end))
+        except Exception as error:  # noqa: BLE001 - a bug ends the stream, as it ends a WatchSync
             await self._outbox.put(error)
 
-    async def _draining(self) -> None:
-        await self._hub.drained.wait()
+    async def _drain(self) -> None:
+        await self._slots.drained.wait()
         watches = list(self._watches.values())
         for watch in watches:
             watch.wake()
@@ -157,44 +160,39 @@ class WatchStream:
         await self._outbox.put(ServerDraining(1.0))
 
 
-class _Watch:
-    """How far one watch is, and how far its client is."""
+class _StreamedWatch:
+    """One watch of the stream: what was sent, and what the client has acknowledged."""
 
     task: asyncio.Task[None]
 
-    def __init__(self, hub: Hub) -> None:
-        self._hub = hub
-        self.session: Watch[pb.WatchSyncResponse] | None = None
+    def __init__(self, slots: StreamSlots) -> None:
+        self._slots = slots
+        self.watch: Watch[pb.WatchSyncResponse] | None = None
         self.sent = self._acknowledged = 0
-        self._news = asyncio.Event()
+        self._changed = asyncio.Event()
 
     def acknowledge(self, delivery: int) -> None:
-        """Raises InvalidField for what was not sent yet."""
+        """Record that the client is done with everything up to `delivery`. Raises InvalidField for
+        a delivery that was not sent yet."""
         if delivery > self.sent:
-            raise InvalidField(
-                [
-                    (
-                        "ack.delivery",
-                        "ack.sent",
-                        f"is {delivery}, but the last delivery of this watch is {self.sent}",
-                    )
-                ]
-            )
+            text = f"is {delivery}, but the last delivery of this watch is {self.sent}"
+            raise InvalidField([("ack.delivery", "ack.sent", text)])
         self._acknowledged = max(self._acknowledged, delivery)
         self.wake()
 
     def request_progress(self) -> None:
-        """Before it has begun there is nothing to ask for: its first mark comes by itself."""
-        if self.session is not None:
-            self.session.request_progress()
+        """Ask for a bookmark. A watch that has not begun ignores it: its first bookmark comes
+        anyway."""
+        if self.watch is not None:
+            self.watch.request_progress()
 
     def wake(self) -> None:
-        """Look again whether there is room."""
-        self._news.set()
+        """Make `wait_for_room` check its condition again."""
+        self._changed.set()
 
-    async def room(self) -> None:
-        """Until one more delivery may be sent; while the server drains, at once: last marks are not
-        held back."""
-        while self.sent - self._acknowledged >= UNACKNOWLEDGED and not self._hub.draining:
-            self._news.clear()
-            await self._news.wait()
+    async def wait_for_room(self) -> None:
+        """Wait until one more delivery may be sent. Returns at once while the server drains: last
+        bookmarks are not held back."""
+        while self.sent - self._acknowledged >= UNACKNOWLEDGED and not self._slots.draining:
+            self._changed.clear()
+            await self._changed.wait()
