@@ -102,7 +102,7 @@ MUTANTS: dict[str, Callable[[], None]] = {
 }
 
 if __name__ == "__main__":
-    from zaiko_server.cli import main
+    from zaiko_cli import main
 
     record()
     if (name := sys.argv.pop(1)) != "none":

@@ -44,7 +44,7 @@ class Server:
         command = [
             sys.executable,
             "-m",
-            "zaiko_server.cli",
+            "zaiko_cli",
             "serve",
             "--db",
             url,
