@@ -15,8 +15,7 @@ from typing import Any, TypeVar
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from zaiko_core.app.records import RunRecord, ShopRecord
-from zaiko_core.app.sync import RunEnd
+from zaiko_core.app.records import RunRecord, RunResult, ShopRecord
 
 
 class Kind(enum.StrEnum):
@@ -186,15 +185,17 @@ def _made(kind: type[T], metric: Definition, registry: CollectorRegistry) -> T:
     return kind(metric.name, metric.help, metric.labels, registry=registry)
 
 
-def measure(metrics: Metrics, shop: ShopRecord, run: RunRecord, end: RunEnd, ended_at: int) -> None:
+def measure(
+    metrics: Metrics, shop: ShopRecord, run: RunRecord, result: RunResult, ended_at: int
+) -> None:
     """Count a run that has ended. `ended_at` in µs."""
-    connector, counts = shop.connector, end.counts
-    metrics.add(RUNS, connector=connector, trigger=run.trigger, state=end.state.value)
+    connector, counts = shop.connector, result.counts
+    metrics.add(RUNS, connector=connector, trigger=run.trigger, state=result.state.value)
     metrics.observe(RUN_SECONDS, max(0, ended_at - run.started_at) / 1_000_000, connector=connector)
     metrics.add(ORDERS, counts.orders_fetched, connector=connector, result="read")
     metrics.add(ORDERS, counts.orders_changed, connector=connector, result="new")
     metrics.add(READINGS, counts.read, connector=connector)
     for outcome in ("confirmed", "stale", "unknown", "failed"):
         metrics.add(PUSHES, getattr(counts, outcome), connector=connector, outcome=outcome)
-    if end.held and end.problem is not None:
-        metrics.add(HELD, connector=connector, reason=end.problem.reason)
+    if result.held and result.problem is not None:
+        metrics.add(HELD, connector=connector, reason=result.problem.reason)

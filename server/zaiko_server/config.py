@@ -144,7 +144,7 @@ class Config(BaseModel):
             capacity=self.capacity,
             http_timeout=self.http_timeout,
             run_shops=self.run_shops,
-            witness=self.witness(),
+            high_water_mark=self.witness(),
         )
 
     def witness(self) -> Path | None:

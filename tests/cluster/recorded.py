@@ -25,7 +25,7 @@ from zaiko_core.domain.errors import LeaseLost
 from zaiko_core.storage import jobs, schema
 from zaiko_core.storage.engine import Database
 from zaiko_core.storage.uow import StorageUnitOfWork
-from zaiko_core.sync import cycle
+from zaiko_core.sync import shop_run
 from zaiko_core.sync.scheduler import Scheduler
 from zaiko_sdk import ConnectorType
 
@@ -41,7 +41,7 @@ def record() -> None:
     transaction, run_claimed, policy_of = (
         Database._transaction,
         Scheduler._run_claimed,
-        cycle.policy_of,
+        shop_run.policy_of,
     )
 
     @contextlib.contextmanager
@@ -62,7 +62,7 @@ def record() -> None:
 
     Database._transaction = told  # type: ignore[method-assign]
     Scheduler._run_claimed = running  # type: ignore[method-assign]
-    cycle.policy_of = prompt
+    shop_run.policy_of = prompt
 
 
 def unfenced() -> None:

@@ -201,9 +201,9 @@ def test_a_rule_that_changed_holds_after_sync_now(sqlite_url: str) -> None:
     simulation = peaceful(sqlite_url, cut=Adjusting(lambda view: limit[0]))
     try:
         limit[0] = 0
-        from zaiko_core.app import sync
+        from zaiko_core.app import runs
 
-        simulation.world.db.write_sync(MERCHANT, lambda uow: sync.sync_now(uow, shops=[SHOP]))
+        simulation.world.db.write_sync(MERCHANT, lambda uow: runs.sync_now(uow, shops=[SHOP]))
         simulation.clock.advance(1)
         simulation.run_due()
         assert simulation.shops[SHOP].stock["tea"] == 0

@@ -14,13 +14,13 @@ from zaiko_core.domain.oversell import Consumption, LinkSnapshot, OversellEvent
 from zaiko_core.domain.stock import Balance, Movement
 
 TAKERS = 20
-"""Movements that an oversell names at the most as having taken the units."""
+"""Movements that an oversell names at most as having taken the units."""
 
 
 def examine(uow: UnitOfWork, movements: Sequence[Movement]) -> list[OversellRecord]:
-    """These movements were just posted, and fences are still as before them. Records what sank
-    below zero or sank further, marks cleared what is no longer oversold; the records that are new.
-    One statement when there is nothing of either."""
+    """Record which products sank below zero, or further below it, by movements that were just
+    posted, while beliefs are still as before them; mark cleared what is no longer oversold. Return
+    the new records. It takes one statement when there is nothing of either."""
     changing: dict[str, list[Movement]] = defaultdict(list)
     for movement in movements:
         if movement.entry.delta.free:
@@ -52,7 +52,8 @@ def examine(uow: UnitOfWork, movements: Sequence[Movement]) -> list[OversellReco
 
 
 def _sinking(balance: Balance, movements: Sequence[Movement]) -> list[OversellEvent]:
-    """The last movements of the page that together made the product sink by what it sank."""
+    """Return the last movements of the page that together account for the sinking of the
+    product."""
     short = -balance.free
     missing = short - max(0, short + sum(movement.entry.delta.free for movement in movements))
     found: list[OversellEvent] = []
@@ -146,8 +147,8 @@ def _since_acknowledged(
     pushes: Mapping[tuple[str, str], PushRecord],
     taken: Sequence[tuple[int, Consumption]],
 ) -> list[Consumption]:
-    """What others took after the revision that the selling shop's number was computed at; for no
-    shop's movement, since the oldest number that any shop shows."""
+    """Return what others took after the revision that the selling shop's number was computed at;
+    where no shop's movement is at fault, since the oldest number that a shop shows."""
     own = [
         pushes[key]
         for snapshot in snapshots

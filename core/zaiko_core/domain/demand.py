@@ -1,4 +1,4 @@
-"""Orders as demands: what one reading of an order means for the stock (domain.md §2, ADR 0002).
+"""Orders as demands: what one reading of an order means for the stock (docs/domain.md §2, ADR 0002).
 Pure."""
 
 from __future__ import annotations
@@ -75,12 +75,13 @@ class OrderRecord:
     """A person said that its open units are promised."""
 
     def supersedes(self, stored: OrderRecord) -> bool:
-        """Whether this reading is newer than the stored one. Equal versions (platforms count whole
-        seconds) are decided by which was read later."""
+        """Return whether this reading is newer than the stored one. Of equal versions (platforms
+        count whole seconds) the later reading wins."""
         return (self.version, self.read_at) >= (stored.version, stored.read_at)
 
     def says_the_same(self, stored: OrderRecord) -> bool:
-        """Whether this reading changes nothing: all facts equal, apart from when it was read."""
+        """Return whether this reading changes nothing: all facts are equal, apart from when it was
+        read."""
         mine = {line.line for line in self.lines}
         # A line that an earlier reading removed altogether is stored with no units left; its
         # absence is nothing new.
@@ -98,9 +99,9 @@ class OrderRecord:
         )
 
     def settled(self, stored: OrderRecord | None) -> OrderRecord:
-        """This reading as it counts: one that could not tell the lines leaves all that was known,
-        apart from being shown to a person, and nothing when nothing was. It has no version, so that
-        whatever is understood later supersedes it."""
+        """Return this reading as it counts. One that could not read the lines keeps all that was
+        known, apart from being shown to a person, and counts nothing when nothing was known. It has
+        no version, so that any later reading supersedes it."""
         if self.lines_known:
             return self
         base = stored or replace(self, version=0, lines=(), lines_known=True)
@@ -133,7 +134,8 @@ class Demand:
 
     @property
     def open(self) -> int:
-        """Units promised and not gone: each counted once, whoever reported that it left."""
+        """Units promised and not gone: each counted once, whether the shop or the warehouse reported that it
+        left."""
         return max(0, self.wanted - max(self.shipped, self.fulfilled))
 
     @property
@@ -147,7 +149,7 @@ class Demand:
 
 
 def difference(old: Demand, new: Demand) -> Delta:
-    """The delta that turns the contribution of `old` into that of `new`."""
+    """Return the delta that turns the contribution of `old` into that of `new`."""
     was, now = old.delta, new.delta
     return Delta(
         allocated=now.allocated - was.allocated,
@@ -243,7 +245,7 @@ def _counted(line: Line, stored: Line | None, parts_of: Mapping[str, tuple[Part,
 
 def _by_product(record: OrderRecord) -> dict[str, tuple[int, int]]:
     """Units wanted and fulfilled per product. An order that was cancelled, deleted or released
-    wants nothing any more; one shipped as a whole has every unit fulfilled, whatever its lines
+    wants nothing any longer; one shipped as a whole has every unit fulfilled, whatever its lines
     say."""
     totals: dict[str, tuple[int, int]] = {}
     for line in record.lines:
@@ -274,8 +276,8 @@ def _kind(record: OrderRecord, old: Demand, new: Demand, *, known: bool) -> Move
 
 
 def _sold(record: OrderRecord, stored: OrderRecord | None) -> list[Sold]:
-    """What the shop's own number felt. Shipping does not move it; a released order may or may not
-    have been restocked."""
+    """Return how the order moved the shop's own number. Shipping does not move it; a released order
+    may or may not have been restocked."""
     before = {line.line: line for line in stored.lines} if stored else {}
     closed = record.state in (OrderState.CANCELLED, OrderState.DELETED)
     was_closed = stored is not None and stored.state in (OrderState.CANCELLED, OrderState.DELETED)

@@ -50,7 +50,8 @@ class Matcher:
         self._barcodes = Counter(listing.barcode.strip() for listing in listings)
 
     def match(self, listings: Sequence[Coded], products: Sequence[Coded]) -> list[Match]:
-        """One match per listing, against products that have one of their codes or barcodes."""
+        """Return one match per listing, against products that have one of their codes or
+        barcodes."""
         codes: dict[str, list[str]] = defaultdict(list)
         barcodes: dict[str, list[str]] = defaultdict(list)
         for product in products:

@@ -1,4 +1,4 @@
-"""Trouble of a link, shop or run, as people are shown it (domain.md §5): a stable reason, who must
+"""Trouble of a link, shop or run, as people are shown it (docs/domain.md §5): a stable reason, who must
 act, and what to do."""
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ REMEDIES: Mapping[str, Remedy] = {
     ),
     "ITEM_REFUSED": Remedy(
         "MERCHANT",
-        "Correct this listing on the platform as its message says; zaiko tries again by itself.",
+        "Correct this listing on the platform as its message says; zaiko tries again automatically.",
         "プラットフォームのメッセージに従って出品を修正してください。自動的に再試行します。",
     ),
     "LISTING_GONE": Remedy(
@@ -118,8 +118,8 @@ REMEDIES: Mapping[str, Remedy] = {
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """What went wrong. `retry_at` (µs since 1970) is when zaiko tries again by itself, or None when
-    it waits for a person. `metadata` has by name what varies in a message of ours; a connector's
+    """What went wrong. `retry_at` (µs since 1970) is when zaiko tries again automatically, or None
+    when it waits for a person. `metadata` has by name what varies in a message of ours; a connector's
     words are its own."""
 
     reason: str
@@ -135,13 +135,13 @@ class Problem:
         return REMEDIES.get(self.reason, REMEDIES["CONNECTOR_ERROR"])
 
     def document(self) -> dict[str, Any]:
-        """As stored."""
+        """Return the problem as it is stored."""
         return asdict(self)
 
 
 def problem_from(document: Mapping[str, Any] | None) -> Problem | None:
-    """As read back. What a newer release wrote beside it is left out: two of them may share a
-    database."""
+    """Read a stored problem. Fields that a newer release added are ignored: two releases may share
+    a database."""
     return (
         None
         if document is None

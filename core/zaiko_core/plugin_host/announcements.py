@@ -20,8 +20,14 @@ from zaiko_sdk import (
     Trouble,
 )
 
-from zaiko_core.app.records import ClearedRecord, OversellRecord, RunRecord, RunState, ShopRecord
-from zaiko_core.app.sync import RunEnd
+from zaiko_core.app.records import (
+    ClearedRecord,
+    OversellRecord,
+    RunRecord,
+    RunResult,
+    RunState,
+    ShopRecord,
+)
 from zaiko_core.domain.expiry import newly_reached
 from zaiko_core.domain.oversell import REMEDIES
 from zaiko_core.domain.problem import Problem
@@ -36,14 +42,14 @@ def announce(
     merchant: str,
     before: ShopRecord,
     run: RunRecord,
-    end: RunEnd,
+    result: RunResult,
     ended_at: datetime,
 ) -> None:
     """Tell of a run after its end was committed. `before` is the shop as the run found it under its
     lease: the store remembers what the shop waited for, so a change is told by whichever process
     ran the shop, and by that one only."""
     shop = f"merchants/{merchant}/shops/{before.shop}"
-    trouble = None if end.problem is None else _trouble(end.problem)
+    trouble = None if result.problem is None else _trouble(result.problem)
     observers.tell(
         "zaiko_run_finished",
         RunFinished(
@@ -51,13 +57,13 @@ def announce(
             connector=before.connector,
             run=run.run,
             trigger=run.trigger,
-            state=end.state.value,
+            state=result.state.value,
             started_at=_EPOCH + timedelta(microseconds=run.started_at or 0),
             ended_at=ended_at,
-            orders_changed=end.counts.orders_changed,
-            pushed=end.counts.pushed,
-            confirmed=end.counts.confirmed,
-            failed=end.counts.failed,
+            orders_changed=result.counts.orders_changed,
+            pushed=result.counts.pushed,
+            confirmed=result.counts.confirmed,
+            failed=result.counts.failed,
             trouble=trouble,
         ),
     )
@@ -66,10 +72,10 @@ def announce(
         if before.problem is not None and before.problem.reason in waiting_reasons()
         else None
     )
-    if end.held and trouble is not None:
+    if result.held and trouble is not None:
         if trouble.reason != waited_for:
             observers.tell("zaiko_shop_held", ShopHeld(shop, before.connector, trouble, ended_at))
-    elif waited_for is not None and end.state is not RunState.FAILED:
+    elif waited_for is not None and result.state is not RunState.FAILED:
         observers.tell(
             "zaiko_shop_resumed", ShopResumed(shop, before.connector, waited_for, ended_at)
         )

@@ -21,7 +21,7 @@ from sqlalchemy import (
     update,
 )
 
-from zaiko_core.app.records import GivenBack, LinkState, Page, ShopRecord
+from zaiko_core.app.records import LinkState, Page, RunResult, ShopRecord
 from zaiko_core.domain.errors import LeaseLost
 from zaiko_core.domain.problem import problem_from
 from zaiko_core.domain.suspicion import SuspectPolicy
@@ -135,20 +135,22 @@ class ShopRows(Scope):
             update(table).where(self.mine(table), table.c.shop == record.shop).values(values)
         )
 
-    def give_back(self, shop: str, token: int, end: GivenBack) -> int | None:
+    def release(
+        self, shop: str, token: int, result: RunResult, *, next_in: int | None, run_id: str | None
+    ) -> int | None:
         values = given(
             merchant=self.merchant,
             shop=shop,
             lease_token=token,
-            attempt=end.attempt,
-            problem=end.problem.document() if end.problem else None,
-            last_run=end.run,
-            last_success_at=self.now if end.succeeded else None,
+            attempt=result.attempt,
+            problem=result.problem.document() if result.problem else None,
+            last_run=run_id,
+            last_success_at=self.now if result.succeeded else None,
             status_revision=self.revision,
-            order_cursor=end.cursor,
-            orders_complete_until=end.complete_until,
+            order_cursor=result.order_cursor,
+            orders_complete_until=result.orders_complete_until,
         )
-        times = {"now": self.now, "later": None if end.next_in is None else self.now + end.next_in}
+        times = {"now": self.now, "later": None if next_in is None else self.now + next_in}
         row = only(run(self.connection, _GIVE_BACK, values | times))
         if row is None:
             raise LeaseLost(f"shops/{shop} is no longer held under token {token}")

@@ -23,12 +23,12 @@ class JobQueue(Protocol):
         ...
 
     def cancelled(self, claims: Sequence[JobClaim]) -> list[JobClaim]:
-        """Those of these runs that were asked to end (`sync.cancel_run`), also on another
+        """Those of these runs that were asked to end (`runs.cancel_run`), also on another
         replica."""
         ...
 
     def finish(self, claim: JobClaim, *, next_in: int | None, attempt: int) -> None:
-        """Give back a shop whose run could not end by itself (`Shops.give_back`), due again in
+        """Give back a shop whose run could not end by itself (`Shops.release`), due again in
         `next_in` µs (None: at its interval), at once if it was triggered meanwhile. Without effect
         when the lease was lost."""
         ...

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Protocol
 
-from zaiko_core.app.records import GivenBack, LinkState, ListingRecord, Page, ShopRecord
+from zaiko_core.app.records import LinkState, ListingRecord, Page, RunResult, ShopRecord
 
 
 class Shops(Protocol):
@@ -24,10 +24,14 @@ class Shops(Protocol):
         at once."""
         ...
 
-    def give_back(self, shop: str, token: int, end: GivenBack) -> int | None:
-        """The run under `token` has ended: status, lease and next turn at once; the settings'
-        revision stays. When the shop is due again (µs); None: paused. Raises LeaseLost when the
-        shop is no longer held under it. Locks the shop's row."""
+    def release(
+        self, shop: str, token: int, result: RunResult, *, next_in: int | None, run_id: str | None
+    ) -> int | None:
+        """End the run under `token`: save status, lease and next turn at once; the settings'
+        revision stays. The shop is due again in `next_in` µs (None: its interval), at once when it
+        was triggered meanwhile, unless runs have failed. `run_id`: None where the run did nothing
+        and is not written down. Return when the shop is due again (µs); None: paused. Raises
+        LeaseLost when the shop is no longer held under `token`. Locks the shop's row."""
         ...
 
     def save_progress(
