@@ -151,26 +151,27 @@ class Metrics:
         self._of(self._counters, metric, labels).inc(amount)
 
     def observe(self, metric: Definition, value: float, **labels: str) -> None:
-        """One more value of a histogram."""
+        """Add one value to a histogram."""
         self._of(self._histograms, metric, labels).observe(value)
 
     def set(self, metric: Definition, value: float, **labels: str) -> None:
-        """What a gauge shows from now on."""
+        """Set a gauge."""
         gauge = self._gauges[metric]
         (gauge.labels(**labels) if labels else gauge).set(value)
 
     def forget(self, metric: Definition) -> None:
-        """A gauge shows nothing any more, for what is gone."""
+        """Clear a gauge, for what is gone."""
         self._gauges[metric].clear()
 
     def follow(self, metric: Definition, value: Callable[[], float]) -> None:
-        """A gauge without labels that asks for its value when it is read."""
+        """Let a gauge without labels ask for its value when it is read."""
         self._gauges[metric].set_function(value)
 
     def _of(
         self, made: Mapping[Definition, Any], metric: Definition, labels: Mapping[str, str]
     ) -> Any:
-        """What counts for these labels. Of counters and histograms, which forget nothing."""
+        """Return the child that counts for these labels, of counters and histograms, which forget
+        nothing."""
         key = (metric.name, *labels.items())
         known = self._known.get(key)
         if known is None:

@@ -13,7 +13,7 @@ from support.world import MERCHANT, World, can_sync, order
 from zaiko_core.app import links, orders
 from zaiko_core.app.records import OversellRecord, Page
 from zaiko_core.app.sync import SendOutcome
-from zaiko_core.domain.demand import OrderRecord, OrderState
+from zaiko_core.domain.demand import DemandState, OrderRecord
 from zaiko_core.domain.ids import listing_id
 from zaiko_core.domain.oversell import OversellCause, Setting
 from zaiko_core.domain.problem import Problem
@@ -389,7 +389,7 @@ def test_a_cancelled_order_clears_too_and_the_next_oversell_is_a_new_one(
     world.ingest("b", placed(clock, "7", 2))
     clock.forward(1)
     world.ingest(
-        "b", placed(clock, "7", 2, ago=3, version=clock.micros, state=OrderState.CANCELLED)
+        "b", placed(clock, "7", 2, ago=3, version=clock.micros, state=DemandState.CANCELLED)
     )
     assert oversells(world, open_only=True) == []
 

@@ -88,7 +88,7 @@ class Hooked(Simulation):
     def told(self, recorder: Recorder) -> list[Any]:
         """What was told when everything queued has been."""
         self.engine._observers.close(grace=10)
-        self.engine._observers._lanes.clear()
+        self.engine._observers._queues.clear()
         events, recorder.events = recorder.events, []
         return events
 

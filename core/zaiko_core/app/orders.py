@@ -10,7 +10,7 @@ from zaiko_core.app import root_cause
 from zaiko_core.app.due_marks import mark_links_due, mark_products_due
 from zaiko_core.app.ports import UnitOfWork
 from zaiko_core.domain import fence as fence
-from zaiko_core.domain.demand import Demand, Line, OrderRecord, Reconciled, reconcile
+from zaiko_core.domain.demand import Demand, DemandLine, OrderRecord, Reconciled, reconcile
 from zaiko_core.domain.links import Part
 from zaiko_core.domain.stock import MovementKind
 from zaiko_core.domain.suspicion import still_released
@@ -57,9 +57,9 @@ def ingest(uow: UnitOfWork, shop: str, readings: Sequence[OrderRecord]) -> Inges
     same: list[OrderRecord] = []
     changing: list[OrderRecord] = []
     outdated = len(readings) - len(newest)
-    for order, told in newest.items():
+    for order, latest in newest.items():
         known = stored.get(order)
-        reading = told.settled(known)
+        reading = latest.settled(known)
         if known is not None and not reading.supersedes(known):
             outdated += 1
         elif known is not None and reading.says_the_same(known):
@@ -243,7 +243,7 @@ def _orders_with(
         after = orders[-1]
 
 
-def _uncounted(line: Line, listings: Collection[str]) -> Line:
+def _uncounted(line: DemandLine, listings: Collection[str]) -> DemandLine:
     return replace(line, parts=None) if line.listing in listings else line
 
 

@@ -107,4 +107,4 @@ class Principal:
 
 
 LOCAL: Final = Principal("", Role.ADMIN, None)
-"""Whoever reaches a server that asks for no tokens, and the one who holds the database."""
+"""Any caller of a server that asks for no tokens, and the operator who holds the database."""

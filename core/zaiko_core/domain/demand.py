@@ -1,5 +1,5 @@
-"""Orders as demands: what one reading of an order means for the stock (docs/domain.md §2, ADR 0002).
-Pure."""
+"""Orders as demands: what one reading of an order means for the stock (docs/domain.md §2, ADR
+0002). Pure."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from zaiko_core.domain.links import Part
 from zaiko_core.domain.stock import Delta, DemandRef, Entry, MovementKind
 
 
-class OrderState(enum.StrEnum):
+class DemandState(enum.StrEnum):
     """The state of an order as a whole; all but OPEN release what is still open."""
 
     OPEN = "OPEN"
@@ -22,7 +22,7 @@ class OrderState(enum.StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class DemandLine:
     """One line of an order as last read, and the parts that it was counted as (None: not counted,
     its listing was not linked when it was read). `listing` is our listing id, empty when the shop
     does not say what was sold."""
@@ -52,9 +52,9 @@ class OrderRecord:
     """µs since 1970 of the platform's last change, or of the reading where the platform has no such
     time."""
     read_at: int
-    state: OrderState
+    state: DemandState
     placed_at: int
-    lines: tuple[Line, ...]
+    lines: tuple[DemandLine, ...]
     state_known: bool = True
     platform_state: str = ""
     archived: bool = False
@@ -113,12 +113,12 @@ class OrderRecord:
     @property
     def holds(self) -> int:
         """Units of this order still open by the shop's own account."""
-        if self.state is not OrderState.OPEN:
+        if self.state is not DemandState.OPEN:
             return 0
         return sum(max(0, line.wanted - line.fulfilled) for line in self.lines)
 
 
-def _facts(lines: Sequence[Line]) -> tuple[Line, ...]:
+def _facts(lines: Sequence[DemandLine]) -> tuple[DemandLine, ...]:
     return tuple(sorted((replace(line, parts=None) for line in lines), key=lambda line: line.line))
 
 
@@ -134,8 +134,8 @@ class Demand:
 
     @property
     def open(self) -> int:
-        """Units promised and not gone: each counted once, whether the shop or the warehouse reported that it
-        left."""
+        """Units promised and not gone: each counted once, whether the shop or the warehouse
+        reported that it left."""
         return max(0, self.wanted - max(self.shipped, self.fulfilled))
 
     @property
@@ -234,7 +234,9 @@ def reconcile(
     return Reconciled(record, changed, entries, _sold(record, stored))
 
 
-def _counted(line: Line, stored: Line | None, parts_of: Mapping[str, tuple[Part, ...]]) -> Line:
+def _counted(
+    line: DemandLine, stored: DemandLine | None, parts_of: Mapping[str, tuple[Part, ...]]
+) -> DemandLine:
     parts = (
         stored.parts
         if stored is not None and stored.parts is not None
@@ -250,12 +252,12 @@ def _by_product(record: OrderRecord) -> dict[str, tuple[int, int]]:
     totals: dict[str, tuple[int, int]] = {}
     for line in record.lines:
         nothing = (
-            record.state in (OrderState.CANCELLED, OrderState.DELETED)
+            record.state in (DemandState.CANCELLED, DemandState.DELETED)
             or record.released_at is not None
         )
         wanted = 0 if nothing else line.wanted
         fulfilled = (
-            wanted if record.state is OrderState.SHIPPED else min(line.fulfilled, line.ordered)
+            wanted if record.state is DemandState.SHIPPED else min(line.fulfilled, line.ordered)
         )
         for part in line.parts or ():
             units, done = totals.get(part.product, (0, 0))
@@ -264,9 +266,9 @@ def _by_product(record: OrderRecord) -> dict[str, tuple[int, int]]:
 
 
 def _kind(record: OrderRecord, old: Demand, new: Demand, *, known: bool) -> MovementKind:
-    if record.state is OrderState.DELETED:
+    if record.state is DemandState.DELETED:
         return MovementKind.ORDER_DELETED
-    if record.state is OrderState.CANCELLED:
+    if record.state is DemandState.CANCELLED:
         return MovementKind.ORDER_CANCELLED
     if not known or (old.wanted == 0 and new.wanted > 0):
         return MovementKind.ORDER_PLACED
@@ -279,8 +281,8 @@ def _sold(record: OrderRecord, stored: OrderRecord | None) -> list[Sold]:
     """Return how the order moved the shop's own number. Shipping does not move it; a released order
     may or may not have been restocked."""
     before = {line.line: line for line in stored.lines} if stored else {}
-    closed = record.state in (OrderState.CANCELLED, OrderState.DELETED)
-    was_closed = stored is not None and stored.state in (OrderState.CANCELLED, OrderState.DELETED)
+    closed = record.state in (DemandState.CANCELLED, DemandState.DELETED)
+    was_closed = stored is not None and stored.state in (DemandState.CANCELLED, DemandState.DELETED)
     at = record.placed_at if stored is None else record.version
     result: list[Sold] = []
     for line in record.lines:

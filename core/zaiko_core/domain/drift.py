@@ -70,9 +70,9 @@ _LEFT_TO_PEOPLE = {DriftCause.EDITED_IN_SHOP, DriftCause.WRONG_LINK, DriftCause.
 def on_reading(
     before: InventoryBelief, after: InventoryBelief, drift: Drift, quantity: int | None
 ) -> Difference | None:
-    """The difference that a reading shows at once: `before` and `after` are the fence around
-    `fence.observe`, `drift` its verdict. A number that is too low is not decided here: an order may
-    still come (see `on_expiry`)."""
+    """Return the difference that a reading shows at once: `before` and `after` are the belief
+    around `fence.observe`, `drift` its verdict. A number that is too low is not decided here: an
+    order may still come (see `on_expiry`)."""
     if quantity is None or before.expected is None:
         return None
     pending = before.pending

@@ -1,5 +1,5 @@
-"""The fence of a push (docs/domain.md §3, ADR 0004): what zaiko believes a shop shows, and what it may
-send. Pure.
+"""The fence of a push (docs/domain.md §3, ADR 0004): what zaiko believes a shop shows, and what it
+may send. Pure.
 
 A number lower than explained is taken for an order that cannot be seen yet, as long as the
 connector says that orders may take to become visible; only after that it is a change by hand. A

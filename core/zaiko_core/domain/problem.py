@@ -1,4 +1,4 @@
-"""Trouble of a link, shop or run, as people are shown it (docs/domain.md §5): a stable reason, who must
+"""Trouble of a link, shop or run, as people see it (docs/domain.md §5): a stable reason, who must
 act, and what to do."""
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ REMEDIES: Mapping[str, Remedy] = {
     ),
     "ITEM_REFUSED": Remedy(
         "MERCHANT",
-        "Correct this listing on the platform as its message says; zaiko tries again automatically.",
+        "Correct this listing on the platform as its message says; zaiko retries automatically.",
         "プラットフォームのメッセージに従って出品を修正してください。自動的に再試行します。",
     ),
     "LISTING_GONE": Remedy(
@@ -119,8 +119,8 @@ REMEDIES: Mapping[str, Remedy] = {
 @dataclass(frozen=True, slots=True)
 class Problem:
     """What went wrong. `retry_at` (µs since 1970) is when zaiko tries again automatically, or None
-    when it waits for a person. `metadata` has by name what varies in a message of ours; a connector's
-    words are its own."""
+    when it waits for a person. `metadata` has by name what varies in a message of ours; a
+    connector's words are its own."""
 
     reason: str
     message: str

@@ -1,4 +1,4 @@
-"""KeyedLock what a run left in the store into what observers are told."""
+"""Turns what a run left in the store into the events that observers receive."""
 
 from __future__ import annotations
 
@@ -45,12 +45,12 @@ def announce(
     result: RunResult,
     ended_at: datetime,
 ) -> None:
-    """Tell of a run after its end was committed. `before` is the shop as the run found it under its
-    lease: the store remembers what the shop waited for, so a change is told by whichever process
-    ran the shop, and by that one only."""
+    """Tell observers of a run after its end was committed. `before` is the shop as the run found it
+    under its lease: the store remembers what the shop waited for, so a change is announced by the
+    process that ran the shop, and only by that one."""
     shop = f"merchants/{merchant}/shops/{before.shop}"
     trouble = None if result.problem is None else _trouble(result.problem)
-    observers.tell(
+    observers.publish(
         "zaiko_run_finished",
         RunFinished(
             shop=shop,
@@ -74,9 +74,11 @@ def announce(
     )
     if result.held and trouble is not None:
         if trouble.reason != waited_for:
-            observers.tell("zaiko_shop_held", ShopHeld(shop, before.connector, trouble, ended_at))
+            observers.publish(
+                "zaiko_shop_held", ShopHeld(shop, before.connector, trouble, ended_at)
+            )
     elif waited_for is not None and result.state is not RunState.FAILED:
-        observers.tell(
+        observers.publish(
             "zaiko_shop_resumed", ShopResumed(shop, before.connector, waited_for, ended_at)
         )
 
@@ -84,37 +86,35 @@ def announce(
 def announce_expiry(
     observers: Observers, merchant: str, before: ShopRecord, expire_at: int | None, at: int
 ) -> None:
-    """Tell of credentials that end soon, once for each step, after the look was recorded. `before`
-    is the shop as it was then."""
+    """Tell observers of credentials that end soon, once for each step, after the check was
+    recorded. `before` is the shop as it was then."""
     days = newly_reached(
         expire_at, at, known=before.credentials_expire_at, known_at=before.checked_at
     )
     if days is not None and expire_at is not None:
-        shop, told = (
-            f"merchants/{merchant}/shops/{before.shop}",
-            _EPOCH + timedelta(microseconds=at),
-        )
+        shop = f"merchants/{merchant}/shops/{before.shop}"
+        announced_at = _EPOCH + timedelta(microseconds=at)
         ends = _EPOCH + timedelta(microseconds=expire_at)
-        observers.tell(
+        observers.publish(
             "zaiko_credentials_expiring",
-            CredentialsExpiring(shop, before.connector, days, ends, told),
+            CredentialsExpiring(shop, before.connector, days, ends, announced_at),
         )
 
 
 def announce_oversell(
     observers: Observers, merchant: str, fact: OversellRecord | ClearedRecord
 ) -> None:
-    """Tell of an oversell, or of its end, after the commit that recorded it."""
+    """Tell observers of an oversell, or of its end, after the commit that recorded it."""
     product, at = (
         f"merchants/{merchant}/products/{fact.product}",
         _EPOCH + timedelta(microseconds=fact.at),
     )
     if isinstance(fact, ClearedRecord):
         ended = tuple(_oversell(merchant, number) for number in fact.oversells)
-        observers.tell("zaiko_oversold_cleared", OversoldCleared(product, ended, at))
+        observers.publish("zaiko_oversold_cleared", OversoldCleared(product, ended, at))
         return
     found, by = fact.root_cause, fact.by
-    observers.tell(
+    observers.publish(
         "zaiko_oversold",
         Oversold(
             oversell=_oversell(merchant, by.seq),
@@ -138,8 +138,8 @@ def _oversell(merchant: str, movement: int) -> str:
 
 
 def waiting_reasons() -> frozenset[str]:
-    """The reasons for which a shop waits for a person, those of third parties' error classes
-    included."""
+    """Return the reasons for which a shop waits for a person, including those of third parties'
+    error classes."""
     waits = (
         kind
         for base in (Pause, Stop)

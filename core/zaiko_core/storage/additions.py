@@ -10,7 +10,7 @@ from sqlalchemy import Row, and_, case, delete, func, or_, select, update
 
 from zaiko_core.app.records import AdditionRecord, Page, PlaceRecord
 from zaiko_core.domain.addition import AdditionState, Attempt, Reading, ReceivingOnly, Sale
-from zaiko_core.domain.demand import OrderState
+from zaiko_core.domain.demand import DemandState
 from zaiko_core.domain.problem import problem_from
 from zaiko_core.storage import schema
 from zaiko_core.storage.rowset import insert_rows, rowset, typed, update_rows
@@ -247,7 +247,7 @@ class AdditionRows(Scope):
 
     def sales(self, shop: str, listing: str, *, since: int) -> list[Sale]:
         orders, lines = schema.orders, schema.order_lines
-        gone = orders.c.state.in_([OrderState.CANCELLED.value, OrderState.DELETED.value])
+        gone = orders.c.state.in_([DemandState.CANCELLED.value, DemandState.DELETED.value])
         cancelled = case((gone, lines.c.ordered), else_=lines.c.cancelled).label("cancelled")
         query = (
             select(lines.c.ordered, cancelled, orders.c.placed_at, orders.c.version)

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import BigInteger, Executable, Row, and_, cast, delete, func, or_, select
 
 from zaiko_core.app.records import Page, StoredOrder
-from zaiko_core.domain.demand import Line, OrderRecord, OrderState
+from zaiko_core.domain.demand import DemandLine, DemandState, OrderRecord
 from zaiko_core.domain.links import Part
 from zaiko_core.domain.suspicion import DAY, UNPAID_AFTER
 from zaiko_core.storage import schema
@@ -194,9 +194,11 @@ class OrderRows(Scope):
             Page(limit, (shop, after)), shop=shop, states=(), suspect=True, uncounted=False
         )
 
-    def _lines(self, orders: Iterable[tuple[str, str]]) -> dict[tuple[str, str], tuple[Line, ...]]:
+    def _lines(
+        self, orders: Iterable[tuple[str, str]]
+    ) -> dict[tuple[str, str], tuple[DemandLine, ...]]:
         keys = [{"shop": shop, "order_id": order} for shop, order in orders]
-        found: dict[tuple[str, str], list[Line]] = defaultdict(list)
+        found: dict[tuple[str, str], list[DemandLine]] = defaultdict(list)
         for row in lookup(
             self.connection,
             schema.order_lines,
@@ -210,7 +212,7 @@ class OrderRows(Scope):
                 else tuple(Part(product, count) for product, count in row.parts)
             )
             found[row.shop, row.order_id].append(
-                Line(
+                DemandLine(
                     line=row.line,
                     listing=row.listing,
                     ordered=row.ordered,
@@ -248,7 +250,7 @@ class OrderRows(Scope):
             }
         )
 
-    def _line_row(self, shop: str, order: str, line: Line) -> dict[str, Any]:
+    def _line_row(self, shop: str, order: str, line: DemandLine) -> dict[str, Any]:
         return {
             "merchant": self.merchant,
             "shop": shop,
@@ -266,20 +268,20 @@ class OrderRows(Scope):
         }
 
 
-def _stored(row: Row[Any], lines: Sequence[Line]) -> StoredOrder:
+def _stored(row: Row[Any], lines: Sequence[DemandLine]) -> StoredOrder:
     record = _order(row, lines)
     return StoredOrder(
         row.shop, record, row.holds, row.uncounted, row.created_at, row.updated_at, row.revision
     )
 
 
-def _order(row: Row[Any], lines: Sequence[Line]) -> OrderRecord:
+def _order(row: Row[Any], lines: Sequence[DemandLine]) -> OrderRecord:
     return OrderRecord(
         order=row.order_id,
         number=row.number,
         version=row.version,
         read_at=row.read_at,
-        state=OrderState(row.state),
+        state=DemandState(row.state),
         placed_at=row.placed_at,
         lines=tuple(lines),
         state_known=row.state_known,

@@ -1,5 +1,5 @@
-"""Once an hour: forget what is kept for a while only: old change-feed rows, answers to repeated
-requests, pushes."""
+"""Forgets once an hour what is kept for a while only: old rows of the change feed, answers to
+repeated requests, pushes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _HOUR = 3600.0
 KEPT = 24 * 3_600_000_000
 """µs for which changes and answers are kept at least."""
 PUSHES_KEPT = 30 * KEPT
-"""µs for which what was sent, and so any number, can be explained."""
+"""µs for which pushes are kept, so that any number can be explained."""
 OVERSELLS_KEPT = 90 * KEPT
 """µs for which an oversell is kept after it was cleared."""
 WEBHOOKS_KEPT = 3 * KEPT

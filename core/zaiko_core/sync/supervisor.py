@@ -131,7 +131,7 @@ def _not_opened(
     claim: JobClaim,
     error: ConnectorNotLoaded | SettingsInvalid | ConnectorBug | SecretKeyMissing,
 ) -> RunResult:
-    """The shop's connector could not be opened: a person must act."""
+    """Return the result of a run whose connector could not be opened: a person must act."""
     metadata = error.metadata if isinstance(error, ServiceError) else {}
     retry = backoff.after_refused_opening(error)
     return RunResult(
@@ -144,7 +144,8 @@ def _not_opened(
 
 
 def _crashed(claim: JobClaim, run: str, error: Exception) -> RunResult:
-    """A fault of ours: people see it, and it is tried again, less and less often."""
+    """Return the result of a run that a fault of ours broke off: people see it, and it is repeated,
+    less and less often."""
     attempt = claim.attempt + 1
     if isinstance(error, ServiceError):
         problem = Problem(error.reason, error.message, metadata=error.metadata)
