@@ -24,7 +24,7 @@ import grpc
 
 
 def handler(told: dict[str, Any], go: Path) -> Any:
-    """The handler of one method."""
+    """Return the handler of one method."""
     messages = importlib.import_module(f"zaiko.v1.{told['module']}")
     answer_type = getattr(messages, told["type"])
     request_type = getattr(messages, told["type"].removesuffix("Response") + "Request")
@@ -51,7 +51,7 @@ def handler(told: dict[str, Any], go: Path) -> Any:
 
 
 async def serve(answers: dict[str, Any], go: Path, port_file: Path) -> None:
-    """Until killed."""
+    """Serve until the process is killed."""
     server = grpc.aio.server()
     for path, told in answers.items():
         service, name = path.strip("/").split("/")

@@ -1,4 +1,4 @@
-"""Orders that buyers place, as a platform's page tells them."""
+"""Orders of buyers, as the page of a platform shows them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from zaiko_sdk import Order, OrderLine, OrderState
 
 
 def written(orders: Sequence[tuple[str, Sequence[str]]]) -> str:
-    """A page in JSON: each order's id, and the listings of which it has one unit."""
+    """Return a page as JSON: each order's id, and the listings of which it has one unit."""
     moment = datetime.now(UTC).isoformat()
     told = [
         {
@@ -27,7 +27,7 @@ def written(orders: Sequence[tuple[str, Sequence[str]]]) -> str:
 
 
 def parsed(text: str) -> Sequence[Order]:
-    """What a connector makes of such a page."""
+    """Parse such a page as a connector does."""
     found = []
     for told in json.loads(text):
         moment = datetime.fromisoformat(told["at"])
@@ -42,5 +42,5 @@ def parsed(text: str) -> Sequence[Order]:
 
 
 def unparsed(text: str) -> Callable[[], Sequence[Order]]:
-    """A page that has come and is parsed when it is looked at."""
+    """Return a function that parses the page when it is called."""
     return lambda: parsed(text)

@@ -25,12 +25,12 @@ from benchmarks.speed.stores import Store
 GOAL = 10.0
 _TICK = 0.001
 _FIRST = 1_000_000
-"""Orders of this figure are numbered from here on: the store is shared."""
+"""The first order number of this figure; the store is shared with others."""
 
 
 @contextlib.asynccontextmanager
 async def ticking() -> AsyncIterator[list[float]]:
-    """How much too late each tick came, in ms, for as long as the context lasts."""
+    """Collect how late each tick came, in ms, while the context lasts."""
     late: list[float] = []
 
     async def tick() -> None:
@@ -47,7 +47,7 @@ async def ticking() -> AsyncIterator[list[float]]:
 
 
 async def measure(store: Store, quick: bool) -> list[Figure]:
-    """One run over many pages."""
+    """Measure one run over many pages."""
     shop, pages = InstantShop(), 10 if quick else 15
     async with driven(filled(store, CATALOGUE), instant({shop_name(0): shop})) as engine:
         texts = [CATALOGUE.page(_FIRST + number * ORDERS, ORDERS) for number in range(pages)]

@@ -28,14 +28,14 @@ from benchmarks.speed.instant import InstantShop, instant
 
 
 class Shops(dict[str, InstantShop]):
-    """Shops of the platform, which note what is written to them."""
+    """The shops of the platform. They record what is written to them."""
 
     def __init__(self, notes: TextIO | None) -> None:
         super().__init__()
         self._notes = notes
 
     def setdefault(self, name: str, shop: InstantShop) -> InstantShop:
-        """A shop that notes its writes."""
+        """Return the shop, which records its writes."""
         if name not in self and self._notes is not None:
             notes = self._notes
             shop.written = lambda listing, quantity: print(
@@ -45,7 +45,7 @@ class Shops(dict[str, InstantShop]):
 
 
 async def serve(options: argparse.Namespace, notes: TextIO | None) -> None:
-    """Until killed."""
+    """Serve until the process is killed."""
     webhooks = "127.0.0.1:0" if options.webhooks_file else ""
     given = {
         "listen": "127.0.0.1:0",

@@ -34,7 +34,7 @@ _SHOP = shop_name(0)
 
 
 async def take(engine: Engine, told: list[Order]) -> None:
-    """One page, as the run takes it in."""
+    """Ingest one page, as a run does."""
     readings, bad = translation.orders_from(told, read_at=datetime.now(UTC))
     assert not bad
 
@@ -50,7 +50,7 @@ async def take(engine: Engine, told: list[Order]) -> None:
 
 
 async def measure(store: Store, quick: bool) -> list[Figure]:
-    """Both catalogues."""
+    """Measure both catalogues."""
     return [
         await lines_a_second(store, catalogue, 3 if quick else 5)
         for catalogue in (_ALONE, CATALOGUE)
@@ -58,7 +58,7 @@ async def measure(store: Store, quick: bool) -> list[Figure]:
 
 
 async def lines_a_second(store: Store, catalogue: Catalogue, pages: int) -> Figure:
-    """The median of several groups of pages."""
+    """Return the median of several groups of pages."""
     speeds, first = [], 1
     async with driven(filled(store, catalogue), instant()) as engine:
         for _ in range(4):

@@ -31,7 +31,8 @@ _PRODUCT = "tea"
 
 
 def fill(url: str, merchants: int, *, audited: bool) -> None:
-    """Each shop has one link. `audited`: all were compared with their shops a moment ago."""
+    """Fill a store in which each shop has one link. With `audited`, all links were compared with
+    their shops just now."""
     now = time.time_ns() // 1000
     compared = now if audited else now - INTERVAL
     names = [f"m{number:05d}" for number in range(merchants)]
@@ -104,7 +105,7 @@ def fill(url: str, merchants: int, *, audited: bool) -> None:
 
 
 def seen(db: Database) -> int:
-    """How many shops were looked at."""
+    """Return the number of shops that have run."""
     with db.engine.connect() as connection:
         return (
             connection.scalar(select(func.count()).where(schema.shops.c.last_run_at.is_not(None)))
@@ -113,12 +114,12 @@ def seen(db: Database) -> int:
 
 
 async def measure(store: Store, quick: bool) -> list[Figure]:
-    """Without the audit, and with it."""
+    """Measure without the audit, and with it."""
     return [await idling(store, quick, audited=True), await idling(store, quick, audited=False)]
 
 
 async def idling(store: Store, quick: bool, *, audited: bool) -> Figure:
-    """One server process, watched from outside."""
+    """Measure one server process from outside."""
     url, seconds, merchants = (
         store.fresh(),
         10 if quick else 20,

@@ -31,8 +31,8 @@ _PATIENCE = 120.0
 
 
 def last_run(db: Database) -> int:
-    """When the newest run of the first shop ended, written down or not (µs since 1970; 0: none
-    has)."""
+    """Return when the newest run of the first shop ended, in µs since 1970, whether it was recorded
+    or not; 0 for none."""
     table = schema.shops
     query = select(table.c.last_run_at).where(
         table.c.merchant == MERCHANT, table.c.shop == shop_name(0)
@@ -42,7 +42,7 @@ def last_run(db: Database) -> int:
 
 
 async def work(server: Running, calls: int) -> None:
-    """So many readings, abreast, and a tenth as many receipts; then a moment for the runs that
+    """Make `calls` concurrent reads and a tenth as many receipts, then wait for the runs that
     follow."""
     async with grpc.aio.insecure_channel(server.address) as channel:
         stub = stock_service_pb2_grpc.StockServiceStub(channel)
@@ -59,7 +59,7 @@ async def work(server: Running, calls: int) -> None:
 
 
 async def measure(store: Store, quick: bool) -> list[Figure]:
-    """Start, work, look."""
+    """Start a server, use it, and measure it."""
     catalogue = big(quick)
     url = filled(store, catalogue)
     db, shops = Database(url), schema.shops

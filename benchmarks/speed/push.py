@@ -38,13 +38,13 @@ _COURSES = (
     ("rakuten", 40_000, 30.0, 4.0),
     ("shopify", 120_000, 90.0, 1.0),
 )
-"""Platform, listings, seconds for each phase at the most (listing at Shopify takes most of them in
-CPU), and how much faster than real time. Long enough that the platform's burst at the start, of
-which connectors leave a part, is little of all."""
+"""Platform, listings, seconds for each phase at most (at Shopify, listing needs most of them as CPU
+time), and the factor of time. The phases are long enough that the platform's burst at the start, of
+which connectors leave a part unused, hardly matters."""
 
 
 class InstantShopify(httpx.AsyncBaseTransport):
-    """Every mutation is applied, for nothing."""
+    """Applies every mutation at no cost."""
 
     def __init__(self) -> None:
         throttle = {"maximumAvailable": 1e9, "currentlyAvailable": 1e9, "restoreRate": 1e9}
@@ -78,7 +78,8 @@ def _level(item: str) -> dict[str, object]:
 
 
 async def quantities_a_second(rounds: int, batches: int) -> list[float]:
-    """Of one core: the connector and the transport share the process with nothing else."""
+    """Return the quantities per second on one core. Only the connector and the transport use the
+    process."""
     kind = load().types["shopify"]
     settings = kind.settings.model_validate(
         {
@@ -115,7 +116,7 @@ async def quantities_a_second(rounds: int, batches: int) -> list[float]:
 
 
 def shares(courses: Sequence[tuple[str, int, float, float]]) -> list[Figure]:
-    """Each platform in a process of its own."""
+    """Run each platform in a separate process."""
     found = []
     for platform, listings, seconds, factor in courses:
         with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as process:
@@ -132,7 +133,7 @@ def shares(courses: Sequence[tuple[str, int, float, float]]) -> list[Figure]:
 
 
 async def measure(store: Store, quick: bool) -> list[Figure]:
-    """The speed in this process, then the shares."""
+    """Measure the speed in this process, then the shares."""
     speeds = await quantities_a_second(3 if quick else 7, 40)
     note = f"Shopify, {BATCH} a call, httpx in process"
     fast = Figure(
