@@ -10,7 +10,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import structlog
@@ -23,11 +23,10 @@ _WELL = 60.0
 
 
 class ProcessGroup:
-    """`config.processes` of them, each with the same settings but for what they cannot share.
-    `arguments` are options of `zaiko serve` that are no settings."""
+    """`config.processes` of them, each with the same settings but for what they cannot share."""
 
-    def __init__(self, config: Config, arguments: Sequence[str] = ()) -> None:
-        self._config, self._arguments = config, list(arguments)
+    def __init__(self, config: Config) -> None:
+        self._config = config
         self._running: dict[int, asyncio.subprocess.Process] = {}
         self._stopping = asyncio.Event()
         self._log: Any = structlog.get_logger("zaiko.processes")
@@ -57,7 +56,7 @@ class ProcessGroup:
         pause = _FIRST_PAUSE
         while True:
             began = asyncio.get_running_loop().time()
-            command = [sys.executable, "-m", "zaiko_cli", "serve", *self._arguments]
+            command = [sys.executable, "-m", "zaiko_cli", "serve"]
             # Nothing is ever written to it. It ends when this process does, however it does, and
             # theirs end with it (lifecycle.py).
             process = await asyncio.create_subprocess_exec(
