@@ -20,7 +20,7 @@ from typing import Any
 
 from sqlalchemy import Connection, text, true
 from zaiko_core.app.records import JobClaim
-from zaiko_core.app.sync import Policy
+from zaiko_core.domain.decision import Policy
 from zaiko_core.domain.errors import LeaseLost
 from zaiko_core.storage import jobs, schema
 from zaiko_core.storage.engine import Database

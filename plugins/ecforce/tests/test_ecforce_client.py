@@ -9,7 +9,7 @@ import pytest
 from zaiko_ecforce.auth import Credentials, shared_logins
 from zaiko_ecforce.settings import EcforceSettings
 from zaiko_ecforce.simulator import EcforceSimulator
-from zaiko_ecforce.simulator.shop import PASSWORD, TOKEN
+from zaiko_ecforce.simulator.state import PASSWORD, TOKEN
 from zaiko_sdk import (
     ContractBroken,
     CredentialsRejected,
@@ -157,7 +157,7 @@ async def test_sign_ins_used_up_by_another_system_throttle_the_shop(shop, connec
     shop.switch("auth", "sign_in")
     connector = connect()
     shop.switch("quotas", True)
-    shop.quotas.rate = 1000
+    shop.quotas.requests.rate = 1000
     for _ in range(5):
         assert shop.quotas.refuse_sign_in() is None
 

@@ -137,10 +137,10 @@ class ShopRules:
                     f"{type(found).__name__} of check" for secret in secrets if secret in text
                 ]
             leaks += [
-                f"log line {line.partition(' ')[0]}"
-                for line in bench.log.lines
+                f"log line {event}"
+                for event, fields in bench.log.lines
                 for secret in secrets
-                if secret in line
+                if secret in f"{event} {fields!r}"
             ]
         assert not leaks, f"these hold a credential: {sorted(set(leaks))}"
 

@@ -6,17 +6,19 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta, timezone
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import parse_qsl
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
-if TYPE_CHECKING:
-    from zaiko_base.simulator.records import SimItem, SimVariation
-    from zaiko_base.simulator.shop import BaseSimulator
+from zaiko_base.simulator.records import SimItem, SimVariation
+from zaiko_base.simulator.state import BaseShop
 
+CLIENT_ID, CLIENT_SECRET = "sim-client-11", "sim-client-secret-5d"
+REDIRECT_URI = "https://zaiko.test/callback"
+SHOP_ID = "sim-shop"
 _JAPAN = timezone(timedelta(hours=9))
 _MOST = 100
 _WORDS = {
@@ -35,7 +37,7 @@ class ApiError(Exception):
     """BASE says no, with this code."""
 
 
-def routes_of(shop: BaseSimulator) -> Sequence[BaseRoute]:
+def routes_of(shop: BaseShop) -> Sequence[BaseRoute]:
     """The routes of one shop's API."""
 
     def answer(name: str, work: Work, scope: str = "") -> Callable[[Request], Any]:
@@ -44,7 +46,7 @@ def routes_of(shop: BaseSimulator) -> Sequence[BaseRoute]:
                 parse_qsl((await request.body()).decode("utf-8", "replace"), keep_blank_values=True)
             )
             with shop.lock:
-                shop.calls[name] = shop.calls.get(name, 0) + 1
+                shop.count(name)
                 if shop.behaviour["maintenance"]:
                     return HTMLResponse("<html><body>メンテナンス中</body></html>", 503)
                 try:
@@ -66,8 +68,6 @@ def routes_of(shop: BaseSimulator) -> Sequence[BaseRoute]:
         return endpoint
 
     def token(form: Mapping[str, str]) -> Any:
-        from zaiko_base.simulator.shop import CLIENT_ID, CLIENT_SECRET, REDIRECT_URI
-
         if (form.get("client_id"), form.get("client_secret")) != (CLIENT_ID, CLIENT_SECRET):
             raise ApiError("unauthorized_client")
         given = (
@@ -80,8 +80,6 @@ def routes_of(shop: BaseSimulator) -> Sequence[BaseRoute]:
         return given
 
     def me(_: Mapping[str, str]) -> Any:
-        from zaiko_base.simulator.shop import SHOP_ID
-
         user = {
             "shop_id": SHOP_ID,
             "shop_name": "模擬ショップ",
@@ -159,7 +157,7 @@ def routes_of(shop: BaseSimulator) -> Sequence[BaseRoute]:
     ]
 
 
-def _let_in(shop: BaseSimulator, request: Request, scope: str) -> None:
+def _let_in(shop: BaseShop, request: Request, scope: str) -> None:
     kind, _, token = request.headers.get("authorization", "").partition(" ")
     scopes = shop.grants.scopes_of(token, shop.now()) if kind == "Bearer" else None
     if scopes is None:
@@ -171,7 +169,7 @@ def _let_in(shop: BaseSimulator, request: Request, scope: str) -> None:
         raise ApiError("invalid_scope")
 
 
-def _page(shop: BaseSimulator, rows: Sequence[Any], query: Mapping[str, str]) -> Sequence[Any]:
+def _page(shop: BaseShop, rows: Sequence[Any], query: Mapping[str, str]) -> Sequence[Any]:
     limit, offset = query.get("limit", "20"), query.get("offset", "0")
     if not limit.isdigit() or not offset.isdigit() or int(limit) < 1:
         raise ApiError("bad_params")
@@ -180,7 +178,7 @@ def _page(shop: BaseSimulator, rows: Sequence[Any], query: Mapping[str, str]) ->
     return rows[int(offset) : int(offset) + min(int(limit), _MOST)]
 
 
-def _item(shop: BaseSimulator, query: Mapping[str, str]) -> SimItem:
+def _item(shop: BaseShop, query: Mapping[str, str]) -> SimItem:
     text = query.get("item_id", "")
     if not text:
         raise ApiError("no_item_id")

@@ -4,7 +4,7 @@ answer a 200 with tokens."""
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import parse_qsl
 
 from starlette.requests import Request
@@ -13,12 +13,11 @@ from starlette.routing import BaseRoute, Route
 
 from zaiko_nextengine.simulator.grants import ENDED
 from zaiko_nextengine.simulator.query import ApiError, found, page
-from zaiko_nextengine.simulator.quotas import OVERLOADED
 from zaiko_nextengine.simulator.records import SimGoods, SimJob, SimLine, SimSlip
+from zaiko_nextengine.simulator.state import NextEngineAccount
 
-if TYPE_CHECKING:
-    from zaiko_nextengine.simulator.shop import NextEngineSimulator
-
+CLIENT_ID, CLIENT_SECRET = "sim-client-21", "sim-client-secret-7f"
+OVERLOADED = "003002"
 _WORDS = {
     "001001": "uidがありません。",
     "002002": "アクセストークンが古いです。",
@@ -31,7 +30,7 @@ _WORDS = {
 Rows = Callable[[], Sequence[Mapping[str, Any]]]
 
 
-def routes_of(shop: NextEngineSimulator) -> Sequence[BaseRoute]:
+def routes_of(shop: NextEngineAccount) -> Sequence[BaseRoute]:
     """The routes of one account's API."""
 
     def answer(
@@ -42,7 +41,7 @@ def routes_of(shop: NextEngineSimulator) -> Sequence[BaseRoute]:
                 parse_qsl((await request.body()).decode("utf-8", "replace"), keep_blank_values=True)
             )
             with shop.lock:
-                shop.calls[name] = shop.calls.get(name, 0) + 1
+                shop.count(name)
                 shop.queue.work(shop.now())
                 try:
                     _let_in(shop, form, login=login)
@@ -66,8 +65,6 @@ def routes_of(shop: NextEngineSimulator) -> Sequence[BaseRoute]:
         return work
 
     def log_in(form: Mapping[str, str]) -> dict[str, Any]:
-        from zaiko_nextengine.simulator.shop import CLIENT_ID, CLIENT_SECRET
-
         if not form.get("uid"):
             raise ApiError("001001")
         if (form.get("client_id"), form.get("client_secret")) != (CLIENT_ID, CLIENT_SECRET):
@@ -171,18 +168,18 @@ def routes_of(shop: NextEngineSimulator) -> Sequence[BaseRoute]:
     ]
 
 
-def _let_in(shop: NextEngineSimulator, form: Mapping[str, str], *, login: bool) -> None:
+def _let_in(shop: NextEngineAccount, form: Mapping[str, str], *, login: bool) -> None:
     # Tokens are renewed also when the call is then refused.
     code = shop.grants.refuse(form, shop.now()) if login else None
     if code is not None:
         raise ApiError(code)
     if shop.behaviour["maintenance"]:
         raise ApiError(shop.behaviour["maintenance_code"])
-    if shop.quotas.refuse():
+    if not shop.quotas.take():
         raise ApiError(OVERLOADED)
 
 
-def _refused(shop: NextEngineSimulator, code: str) -> Response:
+def _refused(shop: NextEngineAccount, code: str) -> Response:
     message = _WORDS.get(code, "エラーが発生しました。")
     text = [{"message": message}] if shop.behaviour["message_form"] == "list" else message
     # The tokens stand in an error's reply too, but not for one who proves nothing.

@@ -18,8 +18,8 @@ from graphql import (
 )
 
 from zaiko_shopify.simulator.documents import SCHEMA, checked
-from zaiko_shopify.simulator.run import gid, text_of
-from zaiko_shopify.simulator.shop import Shop
+from zaiko_shopify.simulator.ids import gid, text_of
+from zaiko_shopify.simulator.state import Shop
 
 _AT_ONCE = 5
 _MOST_CONNECTIONS, _DEEPEST = 5, 2

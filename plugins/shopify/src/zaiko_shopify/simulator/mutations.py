@@ -11,9 +11,10 @@ from typing import Any
 from graphql import GraphQLError
 from graphql.execution import get_directive_values
 
+from zaiko_shopify.simulator.ids import gid, number_of, text_of
 from zaiko_shopify.simulator.records import SimLevel, SimVariant
-from zaiko_shopify.simulator.run import Info, Item, ItemLevel, Run, gid, number_of, require, text_of
-from zaiko_shopify.simulator.shop import HIGHEST, LOWEST
+from zaiko_shopify.simulator.run import Info, Item, ItemLevel, Run, require
+from zaiko_shopify.simulator.state import HIGHEST, LOWEST
 
 _KEY_LIFE = 24 * 3600.0
 _URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:\S+")

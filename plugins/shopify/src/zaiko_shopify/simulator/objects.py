@@ -6,17 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 from zaiko_shopify.simulator.connections import Page, page_of
+from zaiko_shopify.simulator.ids import gid, number_of, text_of
 from zaiko_shopify.simulator.records import SimLine, SimOrder, SimRefund
-from zaiko_shopify.simulator.run import (
-    Info,
-    Item,
-    ItemLevel,
-    gid,
-    number_of,
-    require,
-    run_of,
-    text_of,
-)
+from zaiko_shopify.simulator.run import Info, Item, ItemLevel, require, run_of
 
 
 def _level(

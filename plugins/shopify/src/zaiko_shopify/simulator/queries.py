@@ -10,8 +10,9 @@ from graphql import GraphQLError
 
 from zaiko_shopify.simulator import search
 from zaiko_shopify.simulator.connections import Page, page_of
+from zaiko_shopify.simulator.ids import gid, number_of
 from zaiko_shopify.simulator.records import SimOrder, SimVariant
-from zaiko_shopify.simulator.run import Info, Item, Run, gid, node_of, number_of, require, run_of
+from zaiko_shopify.simulator.run import Info, Item, Run, node_of, require, run_of
 
 _RECENT, _EVER = timedelta(days=60), timedelta(days=36_500)
 

@@ -10,10 +10,11 @@ from starlette.routing import BaseRoute
 from zaiko_sdk.testing.simulator import NewListing, SimulationError, Simulator
 
 from zaiko_shopify.simulator.front import CLIENT_ID, CLIENT_SECRET, STATES, STATIC_TOKEN, Front
-from zaiko_shopify.simulator.platform import PLANS, Platform
+from zaiko_shopify.simulator.ids import gid, number_of
+from zaiko_shopify.simulator.platform import Platform
+from zaiko_shopify.simulator.platform_state import PLANS
 from zaiko_shopify.simulator.records import SimOrder, SimVariant
-from zaiko_shopify.simulator.run import gid, number_of
-from zaiko_shopify.simulator.shop import Shop
+from zaiko_shopify.simulator.state import Shop
 
 _SWITCHES = {
     "quotas": "platform.quotas",

@@ -16,9 +16,9 @@ from typing import Any
 
 import httpx
 
+from zaiko_shopify.simulator.ids import gid, text_of
 from zaiko_shopify.simulator.records import SimLevel, SimOrder, SimVariant
-from zaiko_shopify.simulator.run import gid, text_of
-from zaiko_shopify.simulator.shop import Shop
+from zaiko_shopify.simulator.state import Shop
 
 ATTEMPTS, ANSWER_WITHIN = 9, 5.0
 """Tries of one delivery, and seconds that each may take (FACTS.md §9: one and 8 retries)."""

@@ -1,5 +1,5 @@
-"""The simulated shop: its records, Rakuten's own rules of stock, and what buyers and staff do
-there."""
+"""The state of the simulated shop: its records, Rakuten's own rules of stock, and what buyers and
+staff do there."""
 
 from __future__ import annotations
 
@@ -8,23 +8,29 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
-from starlette.routing import BaseRoute, Route
-from zaiko_sdk.testing.simulator import NewListing, SimulationError, Simulator
+from zaiko_sdk.testing.simulator import NewListing, SimulatedShop, SimulationError
 
-from zaiko_rakuten.simulator import item_api, order_api, stock_api
-from zaiko_rakuten.simulator.gateway import Key, Quotas, Served, endpoint, errors
-from zaiko_rakuten.simulator.notices import AUTH_KEY, order_placed
-from zaiko_rakuten.simulator.records import Pair, SimItem, SimLine, SimOrder, SimStock, SimVariant
+from zaiko_rakuten.simulator.notices import order_placed
+from zaiko_rakuten.simulator.quotas import Quotas
+from zaiko_rakuten.simulator.records import (
+    Key,
+    Pair,
+    SimItem,
+    SimLine,
+    SimOrder,
+    SimStock,
+    SimVariant,
+)
 from zaiko_rakuten.times import JAPAN
 
 SERVICE_SECRET, FIRST_KEY = "SP987001_sim0service0se", "SL987001_sim0licence0key"
 KEY_LIFE = timedelta(days=90)
+MOST = 99_999
+"""The largest number that the platform keeps."""
 _SHOP = 987001
 
 
-class RakutenSimulator(Simulator):
+class RakutenShop(SimulatedShop):
     """One shop. `extra` of a NewListing: `manage_number` (SKUs of one item share it), `variant_id`,
     `code` (the システム連携用SKU番号; None for none, the sku by default), `item_number`, `choice`, `hidden`,
     `hide_item`, `back_order`, `restock_on_cancel`, `unlimited`, `item_type`, `registered` (false:
@@ -33,13 +39,34 @@ class RakutenSimulator(Simulator):
     `force` (sell below zero: the number stays 0)."""  # noqa: E501
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__(
+            {
+                "all_visible_after": 0.0,
+                "auth_error_shape": "errors",
+                "bulk_upsert_atomic": True,
+                "clock_skew_seconds": 0.0,
+                # 商品一括編集 costs extra; most shops have not booked it.
+                "disabled_functions": ["items.get", "items.bulk.get"],
+                "last_cursor": "same",
+                "maintenance": "",
+                "migrated": True,
+                "old_key_dies": True,
+                "orders_need_charset": True,
+                "orphans_live_hours": 24.0,
+                "pages": "right",
+                "property_path": True,
+                "removed_lines": "gone",
+                "restore_at": 900,
+                "retry_after": None,
+                "throttle_shape": "429",
+                "unknown_orders": "warning",
+            }
+        )
         self.items: dict[str, SimItem] = {}
         self.variants: dict[Pair, SimVariant] = {}
         self.stock_rows: dict[Pair, SimStock] = {}
         self.orders: dict[str, SimOrder] = {}
         self.quotas = Quotas()
-        self.calls: dict[str, int] = {}
         self.service_secret = SERVICE_SECRET
         self.keys = [
             Key(
@@ -48,57 +75,11 @@ class RakutenSimulator(Simulator):
                 self._end_of_day(datetime.now(UTC) + KEY_LIFE),
             )
         ]
-        self.behaviour: dict[str, Any] = {
-            "all_visible_after": 0.0,
-            "auth_error_shape": "errors",
-            "bulk_upsert_atomic": True,
-            "clock_skew_seconds": 0.0,
-            # 商品一括編集 costs extra; most shops have not booked it.
-            "disabled_functions": ["items.get", "items.bulk.get"],
-            "last_cursor": "same",
-            "maintenance": "",
-            "migrated": True,
-            "old_key_dies": True,
-            "orders_need_charset": True,
-            "orphans_live_hours": 24.0,
-            "pages": "right",
-            "property_path": True,
-            "removed_lines": "gone",
-            "restore_at": 900,
-            "retry_after": None,
-            "throttle_shape": "429",
-            "unknown_orders": "warning",
-        }
         self._pairs: dict[str, Pair] = {}
         self._searchable_at: dict[str, datetime] = {}
         self._number, self._detail = 412_300_000, 950_100_000
         self._registered: dict[str, int] = {}
         self._orphans: set[Pair] = set()
-
-    def routes(self) -> Sequence[BaseRoute]:
-        licence = Route(
-            "/es/1.0/license-management/license-key/expiry-date",
-            endpoint(self, Served("licence.expiryDate", 1), _licence_expiry),
-            methods=["GET"],
-        )
-        return [
-            licence,
-            *stock_api.routes_of(self),
-            *item_api.routes_of(self),
-            *order_api.routes_of(self),
-        ]
-
-    def shop_settings(self, base_url: str) -> dict[str, Any]:
-        return {
-            "origin": base_url,
-            "service_secret": self.service_secret,
-            "license_key": self.keys[-1].text,
-            "notice_auth_key": AUTH_KEY,
-        }
-
-    def now(self) -> datetime:
-        """The shop's clock."""
-        return datetime.now(UTC) + timedelta(seconds=self.behaviour["clock_skew_seconds"])
 
     # What buyers and staff do.
 
@@ -299,7 +280,7 @@ class RakutenSimulator(Simulator):
                 self.drop_stock(pair)
 
     def switches(self) -> dict[str, Any]:
-        return self.behaviour | {
+        return super().switches() | {
             "quotas": self.quotas.enforced,
             "license_days_left": self._days_left(),
             "new_key_live_after": None,
@@ -314,14 +295,12 @@ class RakutenSimulator(Simulator):
             self.keys[-1].dies_at = self.now() + timedelta(days=float(value))
         elif name == "new_key_live_after":
             self.issue_key(live_after=float(value))
-        elif name in self.behaviour:
-            self.behaviour[name] = value
         else:
             super().switch(name, value)
 
     def counters(self) -> dict[str, int]:
         throttled = {f"throttled {name}": count for name, count in self.quotas.throttled.items()}
-        return self.calls | throttled | {"throttled": sum(throttled.values())}
+        return super().counters() | throttled | {"throttled": sum(throttled.values())}
 
     def _add(self, listing: NewListing) -> str:
         extra, now = dict(listing.extra), self.now()
@@ -374,7 +353,7 @@ class RakutenSimulator(Simulator):
         row = self.stock_rows.get(pair)
         if row is not None and not self.items[pair[0]].unlimited:
             row.quantity, row.updated = (
-                min(stock_api.MOST, max(0, row.quantity + units)),
+                min(MOST, max(0, row.quantity + units)),
                 self.now(),
             )
 
@@ -408,15 +387,3 @@ class RakutenSimulator(Simulator):
     @staticmethod
     def _end_of_day(moment: datetime) -> datetime:
         return moment.astimezone(JAPAN).replace(hour=23, minute=59, second=59, microsecond=0)
-
-
-def _licence_expiry(shop: RakutenSimulator, request: Request, body: Any) -> Response:
-    asked = request.query_params.get("licenseKey")
-    if not asked:
-        return errors(400, "IE0001", "licenseKey is required")  # UNCONFIRMED
-    for key in shop.keys:
-        if key.text == asked and shop.is_live(asked):
-            return JSONResponse(
-                {"expiryDate": key.dies_at.astimezone(JAPAN).strftime("%Y-%m-%dT%H:%M:%S")}
-            )
-    return errors(401, "GA0001", "Un-Authorised")

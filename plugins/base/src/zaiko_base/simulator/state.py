@@ -1,28 +1,22 @@
-"""The simulated BASE shop: its records, its own rules of stock, and what buyers and staff do
-there."""
+"""The state of the simulated BASE shop: its records, its own rules of stock, and what buyers and
+staff do there."""
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
-from starlette.routing import BaseRoute
-from zaiko_sdk.testing.simulator import NewListing, SimulationError, Simulator
+from zaiko_sdk.testing.simulator import NewListing, SimulatedShop, SimulationError
 
 from zaiko_base.mapping import listing_id
-from zaiko_base.simulator.api import routes_of
 from zaiko_base.simulator.grants import Grants
 from zaiko_base.simulator.quotas import Quotas
 from zaiko_base.simulator.records import SimItem, SimLine, SimOrder, SimVariation
 
-CLIENT_ID, CLIENT_SECRET = "sim-client-11", "sim-client-secret-5d"
-REDIRECT_URI = "https://zaiko.test/callback"
-SHOP_ID = "sim-shop"
 
-
-class BaseSimulator(Simulator):
+class BaseShop(SimulatedShop):
     """One shop. `extra` of a NewListing: `item` (variations of one item share it), `variation`
     (label), `visible`, `editable` (false: digital goods and the like), `no_code` (the owner gave it
     no product code). Options of an order: `visible_after`, `payment`, `status` (`unpaid`,
@@ -36,46 +30,23 @@ class BaseSimulator(Simulator):
     """
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__(
+            {
+                "orders_sort": "newest",
+                "no_variation_id": None,
+                "limit_above_100": "cap",
+                "line_change_bumps_header": True,
+                "sale_bumps_modified": True,
+                "maintenance": False,
+                "clock_skew_seconds": 0,
+            }
+        )
         self.items: dict[int, SimItem] = {}
         self.orders: dict[str, SimOrder] = {}
         self.grants, self.quotas = Grants(), Quotas()
-        self.calls: dict[str, int] = {}
-        self.behaviour: dict[str, Any] = {
-            "orders_sort": "newest",
-            "no_variation_id": None,
-            "limit_above_100": "cap",
-            "line_change_bumps_header": True,
-            "sale_bumps_modified": True,
-            "maintenance": False,
-            "clock_skew_seconds": 0,
-        }
         self._numbers = itertools.count(70_001)
         self._by_sku: dict[str, tuple[SimItem, SimVariation]] = {}
         self._groups: dict[str, SimItem] = {}
-
-    def routes(self) -> Sequence[BaseRoute]:
-        return routes_of(self)
-
-    def shop_settings(self, base_url: str) -> dict[str, Any]:
-        """With a refresh token of its own each time: a token works once. Faster than a real
-        shop."""
-        with self.lock:
-            return {
-                "api_origin": base_url,
-                "client_id": CLIENT_ID,
-                "client_secret": CLIENT_SECRET,
-                "redirect_uri": REDIRECT_URI,
-                "refresh_token": self.grants.refresh_token(self.now()),
-                "shop_id": SHOP_ID,
-                "calls_per_hour": self.quotas.per_hour,
-                "calls_per_day": self.quotas.per_day,
-                "requests_per_second": 200.0,
-            }
-
-    def now(self) -> datetime:
-        """BASE's clock."""
-        return datetime.now(UTC) + timedelta(seconds=self.behaviour["clock_skew_seconds"])
 
     # What buyers and staff do.
 
@@ -169,7 +140,7 @@ class BaseSimulator(Simulator):
         raise SimulationError("BASE deletes no orders")
 
     def switches(self) -> dict[str, Any]:
-        return self.behaviour | {
+        return super().switches() | {
             "quotas": self.quotas.enforced,
             "calls_per_hour": self.quotas.per_hour,
             "calls_per_day": self.quotas.per_day,
@@ -202,13 +173,11 @@ class BaseSimulator(Simulator):
             case "exhaust_hour":
                 self.quotas.refuse(self.now())
                 self.quotas.exhaust(self.now())
-            case _ if name in self.behaviour:
-                self.behaviour[name] = value
             case _:
                 super().switch(name, value)
 
     def counters(self) -> dict[str, int]:
-        return self.calls | {"throttled": self.quotas.throttled}
+        return super().counters() | {"throttled": self.quotas.throttled}
 
     # What BASE does.
 

@@ -1,16 +1,15 @@
-"""The simulated shop: its records, its own rules of stock, and what buyers and staff do there."""
+"""The state of the simulated shop: its records, its own rules of stock, and what buyers and staff
+do there."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
-from starlette.routing import BaseRoute
-from zaiko_sdk.testing.simulator import NewListing, SimulationError, Simulator
+from zaiko_sdk.testing.simulator import NewListing, SimulatedShop, SimulationError
 
-from zaiko_ecforce.simulator.api import routes_of
 from zaiko_ecforce.simulator.quotas import Quotas
 from zaiko_ecforce.simulator.records import SimLine, SimOrder, SimProduct, SimStockItem, SimVariant
 
@@ -20,7 +19,7 @@ LOCATION = "default"
 WEBHOOK_SECRET = "sim-webhook-secret-5d20"  # noqa: S105 - of nobody
 
 
-class EcforceSimulator(Simulator):
+class EcforceShop(SimulatedShop):
     """One ecforce shop. `extra` of a NewListing: `product` (number; variants of one product share
     it), `product_name`, `is_recurring`, `state`, `for_sale`, `stock_unlimited`, `locations` (code →
     quantity beside the default one), `stocked` (false: no stock record). Options of an order:
@@ -28,7 +27,29 @@ class EcforceSimulator(Simulator):
     `bundled` (SKUs of enclosed lines), `force` (sell below zero), `location`."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__(
+            {
+                "auth": "token",
+                "total_pages": "sometimes",
+                "lighter_default": True,
+                "orders_updated_at_filter": True,
+                "unknown_filters": "ignored",
+                "master_in_variants": True,
+                "linkage_type": "order_item",
+                "included_type": "order_item",
+                "put_is": "absolute",
+                "empty_keys": "missing",
+                "all_failed_status": 200,
+                "most_write_rows": 0,
+                "restock_on_payment_cancel": True,
+                "edit_moves_stock": True,
+                "deleted_at_on_orders": False,
+                "delete_bumps_updated_at": False,
+                "clock_skew_seconds": 0,
+                "maintenance": False,
+                "pages": "right",
+            }
+        )
         self.products: list[SimProduct] = []
         self.items: list[SimStockItem] = []
         self.items_by_sku: dict[str, list[SimStockItem]] = {}
@@ -36,28 +57,6 @@ class EcforceSimulator(Simulator):
         self.quotas = Quotas()
         self.static_token = TOKEN
         self.session_token: str | None = None
-        self.calls: dict[str, int] = {}
-        self.behaviour: dict[str, Any] = {
-            "auth": "token",
-            "total_pages": "sometimes",
-            "lighter_default": True,
-            "orders_updated_at_filter": True,
-            "unknown_filters": "ignored",
-            "master_in_variants": True,
-            "linkage_type": "order_item",
-            "included_type": "order_item",
-            "put_is": "absolute",
-            "empty_keys": "missing",
-            "all_failed_status": 200,
-            "most_write_rows": 0,
-            "restock_on_payment_cancel": True,
-            "edit_moves_stock": True,
-            "deleted_at_on_orders": False,
-            "delete_bumps_updated_at": False,
-            "clock_skew_seconds": 0,
-            "maintenance": False,
-            "pages": "right",
-        }
         self._ids = {
             "product": 500,
             "variant": 900,
@@ -68,30 +67,6 @@ class EcforceSimulator(Simulator):
         }
         self._locations = {LOCATION: 1}
         self._products_by_number: dict[str, SimProduct] = {}
-
-    def routes(self) -> Sequence[BaseRoute]:
-        return routes_of(self)
-
-    def shop_settings(self, base_url: str) -> dict[str, Any]:
-        """By token or by login, as the switch `auth` says; faster than a real shop while `quotas`
-        is off."""
-        login = (
-            {"email": EMAIL, "password": PASSWORD}
-            if self.behaviour["auth"] == "sign_in"
-            else {"token": self.static_token}
-        )
-        pace = {} if self.quotas.enforced else {"requests_per_second": 100.0, "burst": 100}
-        return {
-            "origin": base_url,
-            "location_code": LOCATION,
-            "webhook_secret": WEBHOOK_SECRET,
-            **login,
-            **pace,
-        }
-
-    def now(self) -> datetime:
-        """The shop's clock."""
-        return datetime.now(UTC) + timedelta(seconds=self.behaviour["clock_skew_seconds"])
 
     def new_id(self, kind: str) -> int:
         """The next id of a kind of record."""
@@ -203,7 +178,7 @@ class EcforceSimulator(Simulator):
 
     def exhaust_quota(self) -> None:
         with self.lock:
-            self.quotas.enforced = self.quotas.exhausted = True
+            self.quotas.exhaust()
 
     def notification(self, order: str) -> tuple[dict[str, str], bytes]:
         """By the template that the connector's README asks for."""
@@ -265,9 +240,9 @@ class EcforceSimulator(Simulator):
         return found
 
     def switches(self) -> dict[str, Any]:
-        return self.behaviour | {
+        return super().switches() | {
             "quotas": self.quotas.enforced,
-            "requests_per_second": self.quotas.rate,
+            "requests_per_second": self.quotas.requests.rate,
             "retry_after": self.quotas.retry_after,
             "static_token": self.static_token,
             "session": "open" if self.session_token else "expired",
@@ -277,22 +252,20 @@ class EcforceSimulator(Simulator):
         """`static_token` replaces the token as 更新 does; `session: expired` revokes what a sign-in
         gave."""
         if name == "quotas":
-            self.quotas.enforced, self.quotas.exhausted = bool(value), False
+            self.quotas.enforce(bool(value))
         elif name == "requests_per_second":
-            self.quotas.rate = float(value)
+            self.quotas.requests.rate = float(value)
         elif name == "retry_after":
             self.quotas.retry_after = str(value)
         elif name == "static_token":
             self.static_token = str(value)
         elif name == "session":
             self.session_token = None
-        elif name in self.behaviour:
-            self.behaviour[name] = value
         else:
             super().switch(name, value)
 
     def counters(self) -> dict[str, int]:
-        return self.calls | {"throttled": self.quotas.throttled}
+        return super().counters() | {"throttled": self.quotas.throttled}
 
     def new_session(self) -> str:
         """The token that a sign-in gives: the same one as long as it lives."""

@@ -1,27 +1,25 @@
-"""The simulated account of Next Engine: its records, its own rules of stock, and what buyers and
-staff do there."""
+"""The state of the simulated account of Next Engine: its records, its own rules of stock, and what
+buyers and staff do there."""
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
-from starlette.routing import BaseRoute
-from zaiko_sdk.testing.simulator import NewListing, SimulationError, Simulator
+from zaiko_sdk.testing.simulator import CallWindow, NewListing, SimulatedShop, SimulationError
 
 from zaiko_nextengine.simulator.allocation import allocate
-from zaiko_nextengine.simulator.api import routes_of
 from zaiko_nextengine.simulator.grants import Grants
 from zaiko_nextengine.simulator.queue import Queue
-from zaiko_nextengine.simulator.quotas import Quotas
 from zaiko_nextengine.simulator.records import SimGoods, SimLine, SimSlip
 
-CLIENT_ID, CLIENT_SECRET = "sim-client-21", "sim-client-secret-7f"
+CALLS_PER_SECOND = 50
+"""Next Engine publishes no limit. It answers 003002 when it is overloaded (FACTS.md §2 and §3)."""
 
 
-class NextEngineSimulator(Simulator):
+class NextEngineAccount(SimulatedShop):
     """One account. `extra` of a NewListing: `parent` (代表商品コード), `type_id`, `managed`, `visible`,
     `parts` (of a set: code → units). Options of an order: `visible_after`, `status`, `days_ago`,
     `shop_number`, `force` (sell what is not free).
@@ -35,49 +33,26 @@ class NextEngineSimulator(Simulator):
     """  # noqa: E501
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__(
+            {
+                "code_on_success": False,
+                "error_status": 200,
+                "message_form": "text",
+                "count_tells": "matching",
+                "deleted_slips": "flag",
+                "maintenance_code": "003004",
+                "page_size": 10_000,
+                "stocktaking": False,
+                "maintenance": False,
+                "clock_skew_seconds": 0,
+            }
+        )
         self.goods: dict[str, SimGoods] = {}
         self.sets: dict[str, dict[str, int]] = {}
         self.slips: dict[str, SimSlip] = {}
-        self.grants, self.quotas = Grants(), Quotas()
+        self.grants, self.quotas = Grants(), CallWindow(most=CALLS_PER_SECOND)
         self.queue = Queue(self._add_units)
-        self.calls: dict[str, int] = {}
-        self.behaviour: dict[str, Any] = {
-            "code_on_success": False,
-            "error_status": 200,
-            "message_form": "text",
-            "count_tells": "matching",
-            "deleted_slips": "flag",
-            "maintenance_code": "003004",
-            "page_size": 10_000,
-            "stocktaking": False,
-            "maintenance": False,
-            "clock_skew_seconds": 0,
-        }
         self._numbers = itertools.count(5120)
-
-    def routes(self) -> Sequence[BaseRoute]:
-        return routes_of(self)
-
-    def shop_settings(self, base_url: str) -> dict[str, Any]:
-        """With the pair of tokens that lives now. Faster than the real one."""
-        with self.lock:
-            pair = self.grants.live or self.grants.log_in(self.now())
-            return {
-                "api_origin": base_url,
-                "client_id": CLIENT_ID,
-                "client_secret": CLIENT_SECRET,
-                "access_token": pair.access,
-                "refresh_token": pair.refresh,
-                "requests_per_second": max(1.0, self.quotas.per_second * 0.8)
-                if self.quotas.enforced
-                else 500.0,
-                "queue_poll_seconds": 0.1,
-            }
-
-    def now(self) -> datetime:
-        """Next Engine's clock."""
-        return datetime.now(UTC) + timedelta(seconds=self.behaviour["clock_skew_seconds"])
 
     # What buyers and staff do.
 
@@ -108,7 +83,7 @@ class NextEngineSimulator(Simulator):
 
     def exhaust_quota(self) -> None:
         with self.lock:
-            self.quotas.used_up = True
+            self.quotas.exhaust()
 
     def place_order(self, lines: Mapping[str, int], **options: Any) -> str:
         """A mall's order is imported: a slip, which takes what is free. A set is expanded into its
@@ -211,9 +186,9 @@ class NextEngineSimulator(Simulator):
             self._allocate(*(line.code for line in slip.lines))
 
     def switches(self) -> dict[str, Any]:
-        return self.behaviour | {
+        return super().switches() | {
             "quotas": self.quotas.enforced,
-            "calls_per_second": self.quotas.per_second,
+            "calls_per_second": self.quotas.most,
             "que_message_form": self.queue.message_form,
             "queue_seconds": self.queue.seconds,
             "queue_stuck": self.queue.stuck,
@@ -227,9 +202,9 @@ class NextEngineSimulator(Simulator):
     def switch(self, name: str, value: Any) -> None:
         match name:
             case "quotas":
-                self.quotas.set(enforced=bool(value))
+                self.quotas.enforce(bool(value))
             case "calls_per_second":
-                self.quotas.per_second = int(value)
+                self.quotas.most = int(value)
             case "que_message_form":
                 self.queue.message_form = str(value)
             case "queue_seconds":
@@ -246,13 +221,11 @@ class NextEngineSimulator(Simulator):
                 self.grants.end_all()
             case "log_in_elsewhere":
                 self.grants.log_in(self.now())
-            case _ if name in self.behaviour:
-                self.behaviour[name] = value
             case _:
                 super().switch(name, value)
 
     def counters(self) -> dict[str, int]:
-        return self.calls | {"throttled": self.quotas.throttled}
+        return super().counters() | {"throttled": self.quotas.throttled}
 
     # What Next Engine does.
 

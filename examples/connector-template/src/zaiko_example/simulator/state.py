@@ -1,4 +1,5 @@
-"""The simulated shop: its records, its own rules of stock, and what buyers and staff do there."""
+"""The state of the simulated shop: its records, its own rules of stock, and what buyers and staff
+do there. The API stands above it and changes it through these names."""
 
 from __future__ import annotations
 
@@ -6,16 +7,15 @@ import itertools
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
-from starlette.routing import BaseRoute
-from zaiko_sdk.testing.simulator import NewListing, SimulationError, Simulator
+from zaiko_sdk.testing.simulator import NewListing, SimulatedShop, SimulationError, TokenBucket
 
-from zaiko_example.simulator.api import routes_of
 from zaiko_example.webhooks import sign
 
 TOKEN, WEBHOOK_SECRET = "sim-token-4f1c", "sim-webhook-secret-88d0"
+_RATE, _BURST = 100.0, 10.0
 
 
 @dataclass(slots=True)
@@ -57,7 +57,7 @@ class SimOrder:
     paid: bool = True
 
 
-class ExampleSimulator(Simulator):
+class ExampleShop(SimulatedShop):
     """One shop. `extra` of a NewListing: `product`, `on_sale`, `stocked` (false: no number yet).
     Options of an order: `visible_after`, `paid`, `status` (a word that the connector does not know,
     say).
@@ -68,38 +68,21 @@ class ExampleSimulator(Simulator):
     """
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__(
+            {
+                "token": TOKEN,
+                "scopes": ["orders:read", "listings:read", "stock:write"],
+                "retry_after": True,
+                "edit_moves_stock": True,
+                "page_size": 100,
+                "clock_skew_seconds": 0,
+                "maintenance": False,
+            }
+        )
         self.listings: dict[str, SimListing] = {}
         self.orders: dict[str, SimOrder] = {}
-        self.calls: dict[str, int] = {"throttled": 0}
-        self.exhausted = False
-        self.behaviour: dict[str, Any] = {
-            "quotas": True,
-            "requests_per_second": 100.0,
-            "token": TOKEN,
-            "scopes": ["orders:read", "listings:read", "stock:write"],
-            "retry_after": True,
-            "edit_moves_stock": True,
-            "page_size": 100,
-            "clock_skew_seconds": 0,
-            "maintenance": False,
-        }
+        self.quota = TokenBucket(rate=_RATE, burst=_BURST)
         self._ids = itertools.count(1001)
-
-    def routes(self) -> Sequence[BaseRoute]:
-        return routes_of(self)
-
-    def shop_settings(self, base_url: str) -> dict[str, Any]:
-        return {
-            "origin": base_url,
-            "token": self.behaviour["token"],
-            "webhook_secret": WEBHOOK_SECRET,
-            "requests_per_second": self.behaviour["requests_per_second"],
-        }
-
-    def now(self) -> datetime:
-        """The shop's clock."""
-        return datetime.now(UTC) + timedelta(seconds=self.behaviour["clock_skew_seconds"])
 
     def add_listings(self, listings: Sequence[NewListing]) -> list[str]:
         with self.lock:
@@ -184,7 +167,7 @@ class ExampleSimulator(Simulator):
             del self.listings[self._listing(sku).id]
 
     def exhaust_quota(self) -> None:
-        self.behaviour["quotas"] = self.exhausted = True
+        self.quota.exhaust()
 
     def notification(self, order: str) -> tuple[dict[str, str], bytes]:
         body = json.dumps(
@@ -197,16 +180,20 @@ class ExampleSimulator(Simulator):
         return {"X-Example-Signature": sign(WEBHOOK_SECRET, body.encode())}, body.encode()
 
     def switches(self) -> dict[str, Any]:
-        return dict(self.behaviour)
+        quota = {"quotas": self.quota.enforced, "requests_per_second": self.quota.rate}
+        return super().switches() | quota
 
     def switch(self, name: str, value: Any) -> None:
-        if name not in self.behaviour:
-            super().switch(name, value)
-        self.behaviour[name] = value
-        self.exhausted = self.exhausted and name != "quotas"
+        match name:
+            case "quotas":
+                self.quota.enforce(bool(value))
+            case "requests_per_second":
+                self.quota.rate = float(value)
+            case _:
+                super().switch(name, value)
 
     def counters(self) -> dict[str, int]:
-        return dict(self.calls)
+        return super().counters() | {"throttled": self.quota.throttled}
 
     def _add(self, listing: NewListing) -> str:
         extra, identifier = listing.extra, str(next(self._ids))
