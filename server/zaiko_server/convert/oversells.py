@@ -1,4 +1,4 @@
-"""What was sold and is not there."""
+"""Convert oversells, with their root cause."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from zaiko_core.domain.stock import DemandRef
 
 from zaiko_server import names
 from zaiko_server.convert.movements import demand
-from zaiko_server.convert.times import set_time, timestamp
+from zaiko_server.times import nonzero_timestamp, timestamp
 
 
 def oversell(merchant: str, record: OversellRecord) -> oversell_pb2.Oversell:
-    """One oversell with its finding."""
+    """Return an oversell with its root cause and advice."""
     found, remedy = record.root_cause, REMEDIES[record.root_cause.cause]
     return oversell_pb2.Oversell(
         name=names.OVERSELL(merchant, names.movement_id(record.by.seq)),
@@ -46,7 +46,7 @@ def _consumption(merchant: str, taken: Consumption) -> oversell_pb2.Oversell.Con
         units=taken.units,
         demand=demand(merchant, DemandRef(taken.shop, taken.order)) if taken.order else None,
         order_number=taken.number,
-        time=set_time(taken.at),
+        time=nonzero_timestamp(taken.at),
     )
 
 

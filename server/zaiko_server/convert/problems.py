@@ -7,9 +7,9 @@ from zaiko_core.domain.errors import ServiceError
 from zaiko_core.domain.problem import Problem
 
 from zaiko_server import remedies
-from zaiko_server.convert.times import timestamp
 from zaiko_server.reasons import code_of, owner_of
 from zaiko_server.status import code_for
+from zaiko_server.times import timestamp
 
 
 def problem(record: Problem | None) -> error_pb2.Problem | None:

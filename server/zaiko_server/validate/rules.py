@@ -13,8 +13,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from zaiko_server.convert.times import MICROS, micros_of, span_of
 from zaiko_server.names import Name
+from zaiko_server.times import MICROS, micros_of, span_of
 
 Complaint = tuple[str, str]
 """(rule id, what is wrong and what to do)"""
