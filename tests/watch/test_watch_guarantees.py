@@ -73,7 +73,8 @@ class Server:
 
 
 class Client:
-    """One client of the stock watch, call after call, wherever it is told to go."""
+    """One client of the stock watch that makes call after call, to the servers that it is sent
+    to."""
 
     def __init__(self) -> None:
         self.streams: list[Stream] = []
