@@ -30,8 +30,10 @@ from zaiko_core.plugin_host.observers import Observers
 from zaiko_core.storage.engine import Database, Now
 from zaiko_core.storage.listener import Listener
 from zaiko_core.storage.secrets import SecretBox
-from zaiko_core.sync.checks import ShopChecks
-from zaiko_core.sync.connector_factory import ConnectorFactory, Http, default_transport
+from zaiko_core.supervision.checks import ShopChecks
+from zaiko_core.supervision.connector_factory import ConnectorFactory, Http, default_transport
+from zaiko_core.supervision.supervisor import RunSupervisor
+from zaiko_core.supervision.webhooks import WebhookReceiver
 from zaiko_core.sync.connectors import Connectors
 from zaiko_core.sync.environment import Environment
 from zaiko_core.sync.feed import ChangeFeed
@@ -43,8 +45,6 @@ from zaiko_core.sync.operations import OperationRunner
 from zaiko_core.sync.restore_detector import RestoreDetector, quarantine
 from zaiko_core.sync.scheduler import Scheduler, SchedulerConfig
 from zaiko_core.sync.shop_access import ShopAccess
-from zaiko_core.sync.supervisor import RunSupervisor
-from zaiko_core.sync.webhooks import WebhookReceiver
 
 _random = SystemRandom()
 _OBSERVERS_GRACE = 2.0

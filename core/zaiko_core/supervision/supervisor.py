@@ -28,9 +28,9 @@ from zaiko_core.plugin_host.announcements import announce
 from zaiko_core.plugin_host.loader import Registry
 from zaiko_core.plugin_host.observers import Observers
 from zaiko_core.storage.engine import Database
+from zaiko_core.supervision.checks import ShopChecks
+from zaiko_core.supervision.connector_factory import ConnectorFactory
 from zaiko_core.sync import backoff
-from zaiko_core.sync.checks import ShopChecks
-from zaiko_core.sync.connector_factory import ConnectorFactory
 from zaiko_core.sync.connectors import Connectors
 from zaiko_core.sync.environment import Environment
 from zaiko_core.sync.guard import ConnectorBug
