@@ -40,11 +40,11 @@ class OversellCause(enum.StrEnum):
     ORDER_EDITED = "ORDER_EDITED"
     """An order was made larger in the shop."""
     STOCK_CORRECTED = "STOCK_CORRECTED"
-    """The warehouse found fewer units than it had told."""
+    """The warehouse found fewer units than it had recorded."""
     HELD_WITHOUT_ORDER = "HELD_WITHOUT_ORDER"
-    """The warehouse held units for a shipment that no shop told of."""
+    """The warehouse held units for a shipment that no shop has an order for."""
     SHOWED_TOO_MUCH = "SHOWED_TOO_MUCH"
-    """Nobody else took the units: the shop showed more than it had been told to."""
+    """Nobody else took the units: the shop showed more than it had been sent."""
 
 
 class Setting(enum.StrEnum):

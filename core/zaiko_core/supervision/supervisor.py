@@ -122,7 +122,7 @@ class RunSupervisor:
                 is_cancelled,
             )
             adjust = Adjusters(self.registry.hooks(HOOK), claim.merchant, kind.id, environment.log)
-            result = await ShopRun(context, shop, adjust, environment.tracer).execute()
+            result = await ShopRun(context, adjust, environment.tracer).execute()
             await self.checks.after_run(claim, connector, result)
             return result
 

@@ -16,7 +16,7 @@ _LONGEST_CRASH_WAIT = 60 * _SECOND
 
 
 @dataclass(frozen=True, slots=True)
-class Retry:
+class RetryDelay:
     """Try again in `wait` µs. `holds`: the shop's links wait for a person meanwhile."""
 
     wait: int
@@ -25,7 +25,7 @@ class Retry:
 
 def after_error(
     error: ConnectorError, attempt: int, interval: int, jitter: Callable[[], float]
-) -> Retry:
+) -> RetryDelay:
     """Return the wait after the `attempt`th failed run in a row (1 …) of a shop whose `interval` is
     in µs: what the platform asked for, else 1 s, doubling up to the interval. A shop that waits for
     a person is tried hourly. Up to a fifth is added at random, so that shops do not come back
@@ -38,16 +38,16 @@ def after_error(
         wait = min(asked, 3600.0)
     else:
         wait = min(2.0 ** min(attempt - 1, 12), interval / _SECOND)
-    return Retry(int(wait * (1 + jitter() / 5) * _SECOND), holds)
+    return RetryDelay(int(wait * (1 + jitter() / 5) * _SECOND), holds)
 
 
-def after_crash(attempt: int) -> Retry:
+def after_crash(attempt: int) -> RetryDelay:
     """Return the wait after a fault of ours: 2 s, doubling to one minute."""
-    return Retry(min(2 ** min(attempt, 6) * _SECOND, _LONGEST_CRASH_WAIT))
+    return RetryDelay(min(2 ** min(attempt, 6) * _SECOND, _LONGEST_CRASH_WAIT))
 
 
-def after_refused_opening(error: Exception) -> Retry:
+def after_refused_opening(error: Exception) -> RetryDelay:
     """Return the wait after a connector could not be opened: a person must act. A missing secret
     key may be present on another server, or on this one after its restart, so that is tried
     sooner."""
-    return Retry(_MINUTE if isinstance(error, SecretKeyMissing) else _HOUR, holds=True)
+    return RetryDelay(_MINUTE if isinstance(error, SecretKeyMissing) else _HOUR, holds=True)

@@ -12,7 +12,7 @@ from zaiko_sdk import Capability, Order
 from zaiko_core.app import orders
 from zaiko_core.app.orders import Ingested
 from zaiko_core.app.ports import UnitOfWork
-from zaiko_core.app.records import FEW, ShopRecord, Trigger
+from zaiko_core.app.records import FEW, Trigger
 from zaiko_core.domain.demand import OrderRecord
 from zaiko_core.sync import translation
 from zaiko_core.sync.run_context import RunContext
@@ -46,9 +46,9 @@ class OrderFeed:
     """The orders of one run. `unstored` is the progress through pages that brought nothing new: it
     is stored with the end of the run."""
 
-    def __init__(self, context: RunContext, shop: ShopRecord) -> None:
-        self._context, self._shop = context, shop
-        self._cursor = shop.order_cursor
+    def __init__(self, context: RunContext) -> None:
+        self._context, self._shop = context, context.shop
+        self._cursor = context.shop.order_cursor
         self.unstored: Progress | None = None
 
     async def fetch(self) -> Fetched:

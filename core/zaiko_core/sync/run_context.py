@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from zaiko_sdk import Capability, Clock, ConnectorType, Log
 
-from zaiko_core.app.records import RunCounts
+from zaiko_core.app.records import RunCounts, ShopRecord
 from zaiko_core.domain.decision import Policy
 from zaiko_core.domain.fence import WriteMode
 from zaiko_core.sync import translation
@@ -42,6 +42,11 @@ class RunContext:
     jitter: Callable[[], float]
     is_cancelled: Callable[[], bool] = never
     counts: RunCounts = field(default_factory=RunCounts)
+
+    @property
+    def shop(self) -> ShopRecord:
+        """The shop as the claim found it."""
+        return self.run.found.shop
 
     @property
     def now(self) -> int:

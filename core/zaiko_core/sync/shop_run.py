@@ -6,41 +6,38 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from opentelemetry.trace import Tracer
-from zaiko_sdk import Capability, ConnectorError, ListingRef
+from zaiko_sdk import Capability, ConnectorError
 
 from zaiko_core import tracing
 from zaiko_core.app import audit, suspects, sync
-from zaiko_core.app.records import FEW, RunResult, RunState, ShopRecord
+from zaiko_core.app.records import RunResult, RunState
 from zaiko_core.domain.decision import Policy
-from zaiko_core.domain.fence import WriteMode
 from zaiko_core.sync import backoff, translation
 from zaiko_core.sync.addition_sender import AdditionSender
-from zaiko_core.sync.link_pusher import SHARE, LinkPusher
+from zaiko_core.sync.link_pusher import LinkPusher
 from zaiko_core.sync.order_feed import OrderFeed
-from zaiko_core.sync.readings import read_batch
+from zaiko_core.sync.reading import read_for_additions, read_links
 from zaiko_core.sync.round import Round
-from zaiko_core.sync.run_context import RunCancelled, RunContext, chunks, policy_of
+from zaiko_core.sync.run_context import RunCancelled, RunContext, policy_of
 
 _ROUNDS = 200
 _DURATION = 60.0
 """Seconds after which a run releases the shop, to go on at once; keeps runs short for draining and
 fairness."""
-_WHOLE_SECOND = 1_000_000
 
 
 @dataclass(slots=True)
 class ShopRun:
-    """One run, used once. `shop` is as the claim found it; `adjust` asks the plugins."""
+    """One run, used once. `adjust` asks the plugins."""
 
     context: RunContext
-    shop: ShopRecord
     adjust: sync.Adjust = sync.unadjusted
     tracer: Tracer = tracing.OFF
 
     async def execute(self) -> RunResult:
         """Run to the end, and return how it ended. Only LeaseLost, cancellation of the task and
         storage trouble are raised."""
-        orders = OrderFeed(self.context, self.shop)
+        orders = OrderFeed(self.context)
         try:
             is_finished = await self._rounds(orders)
         except ConnectorError as error:
@@ -73,8 +70,7 @@ class ShopRun:
             if policy is None:
                 await self._fetch(orders, this)
                 return True
-            this = await self._read(policy, this, is_first=number == 1)
-            additions, this = await self._read_for_additions(policy, this)
+            additions, this = await self._read(policy, this, is_first=number == 1)
             this = await self._fetch(orders, this)
             is_unfinished = additions is not None and await self._add(additions, this)
             # What becomes due after this look triggers the shop: another run begins when this one
@@ -92,54 +88,14 @@ class ShopRun:
                 return False
         return False
 
-    # Read
-
-    async def _read(self, policy: Policy, this: Round, *, is_first: bool) -> Round:
-        """Read the numbers that the due links need, before orders are fetched. In its first round a
-        run knows from its claim what is due."""
-        with tracing.part(self.tracer, "read"):
-            found, context = self.context.run.found, self.context
-            if is_first:
-                if found.links_due_at is None or found.links_due_at > found.at:
-                    return replace(this, is_due=False)
-                is_read_needed = (
-                    policy.mode is not WriteMode.COMPARE_AND_SET
-                    or self.shop.shadow
-                    or found.reading_due
-                )
-                if not is_read_needed:
-                    return replace(this, is_due=True, is_many=found.many_due)
-            shop = self.shop.shop
-            due, number = await context.run.read(
-                lambda uow: sync.needs_reading(uow, shop, policy, limit=SHARE)
-            )
-            refs = {
-                item.link.listing: ListingRef(item.external_id, item.data)
-                for item in due
-                if item.link.listing not in this.readings
-            }
-            readings = dict(this.readings)
-            for chunk in chunks(list(refs.values()), context.kind.limits.read_batch):
-                context.may_end()
-                readings |= await read_batch(context, chunk)
-            return Round(readings, is_due=number > 0, is_many=number > FEW)
-
-    async def _read_for_additions(
-        self, policy: Policy, this: Round
+    async def _read(
+        self, policy: Policy, this: Round, *, is_first: bool
     ) -> tuple[AdditionSender | None, Round]:
-        """Read the numbers that received units are to be added to; None when there is nothing to
-        add."""
-        context, due_at = self.context, self.shop.additions_due_at
-        if due_at is None or due_at > context.now + _WHOLE_SECOND:
-            return None, this
-        context.may_end()
-        additions = AdditionSender(context, policy, f"{context.run.id}-a{context.counts.rounds}")
-        readings = dict(this.readings)
-        for chunk in chunks(await additions.to_read(), context.kind.limits.read_batch):
-            readings |= await read_batch(context, chunk)
-        return additions, replace(this, readings=readings)
-
-    # Fetch
+        """Read what links need, and what received units are to be added to, where there are
+        any."""
+        with tracing.part(self.tracer, "read"):
+            this = await read_links(self.context, policy, this, is_first=is_first)
+        return await read_for_additions(self.context, policy, this)
 
     async def _fetch(self, orders: OrderFeed, this: Round) -> Round:
         with tracing.part(self.tracer, "fetch"):
@@ -159,13 +115,13 @@ class ShopRun:
     # With nothing left to do
 
     def _is_audit_due(self) -> bool:
-        last = self.shop.audited_at
-        return last is None or self.context.now - last >= self.shop.interval
+        shop = self.context.shop
+        return shop.audited_at is None or self.context.now - shop.audited_at >= shop.interval
 
     async def _audit(self) -> int:
         """Make some links due that have not been compared with the shop for long; return how
         many. At most once per run."""
-        shop, token = self.shop.shop, self.context.run.claim.token
+        shop, token = self.context.shop.shop, self.context.run.claim.token
         least = self.context.kind.limits.read_batch
         with tracing.part(self.tracer, "audit"):
             return await self.context.run.write(
@@ -175,14 +131,15 @@ class ShopRun:
     async def _write_off(self) -> int:
         """Release the orders that the shop's policy no longer holds; return how many. Only where
         every order was fetched."""
-        shop, token, policy = self.shop.shop, self.context.run.claim.token, self.shop.suspect_policy
+        shop, token = self.context.shop.shop, self.context.run.claim.token
+        policy = self.context.shop.suspect_policy
         if not policy.releases or Capability.FETCH_ORDERS not in self.context.kind.capabilities:
             return 0
         return await self.context.run.write(lambda uow: suspects.apply_policy(uow, shop, token))
 
     def _failed(self, error: ConnectorError) -> RunResult:
         context, attempt = self.context, self.context.run.claim.attempt + 1
-        retry = backoff.after_error(error, attempt, self.shop.interval, context.jitter)
+        retry = backoff.after_error(error, attempt, self.context.shop.interval, context.jitter)
         problem = replace(translation.problem_of(error), retry_at=context.now + retry.wait)
         context.log.warning(
             "run_failed",
