@@ -28,7 +28,7 @@ from zaiko.v1 import (
     warehouse_service_pb2_grpc,
 )
 
-from zaiko_cli.connection import Connection
+from zaiko_cli.connection import ServerConnection
 from zaiko_cli.failure import USAGE, Failed
 
 Answer = TypeVar("Answer", bound=Message)
@@ -46,11 +46,11 @@ FINAL = frozenset(
 )
 
 
-class Client:
+class ApiClient:
     """One server, and the merchant whose data is meant. Opens its connection when it is first used;
     close it."""
 
-    def __init__(self, connection: Connection, merchant: str = "") -> None:
+    def __init__(self, connection: ServerConnection, merchant: str = "") -> None:
         self.connection, self._merchant = connection, merchant
         self._channel: grpc.Channel | None = None
 

@@ -17,7 +17,7 @@ from zaiko.v1 import (
 )
 
 from zaiko_cli import find
-from zaiko_cli.client import Client
+from zaiko_cli.client import ApiClient
 from zaiko_cli.command import Command
 from zaiko_cli.failure import USAGE, Failed
 from zaiko_cli.operations import follow
@@ -408,7 +408,7 @@ def _given(path: Path | None, pairs: list[str] | None, simulator: str) -> dict[s
     return given
 
 
-def _fill(client: Client, shop: shop_pb2.Shop, given: dict[str, Any]) -> None:
+def _fill(client: ApiClient, shop: shop_pb2.Shop, given: dict[str, Any]) -> None:
     """Put settings and credentials where they belong: the connector's schema says which are
     secret."""
     request = connector_service_pb2.GetConnectorRequest(name=shop.connector)
@@ -423,7 +423,7 @@ def _fill(client: Client, shop: shop_pb2.Shop, given: dict[str, Any]) -> None:
             shop.settings.update({name: value})
 
 
-def _get(client: Client, shop: str) -> shop_pb2.Shop:
+def _get(client: ApiClient, shop: str) -> shop_pb2.Shop:
     return client.call(
         client.shops.GetShop, shop_service_pb2.GetShopRequest(name=client.name("shops", shop))
     ).shop

@@ -13,7 +13,7 @@ from zaiko.v1 import merchant_service_pb2, token_pb2
 from zaiko.v1 import token_service_pb2 as pb
 
 from zaiko_cli import contributions
-from zaiko_cli.client import Client
+from zaiko_cli.client import ApiClient
 from zaiko_cli.command import Command
 from zaiko_cli.failure import USAGE, Failed, Refused
 from zaiko_cli.show import console, last, when, word
@@ -107,7 +107,7 @@ def create(
     )
 
 
-def _warn_of_nobody(client: Client, merchants: Iterable[str]) -> None:
+def _warn_of_nobody(client: ApiClient, merchants: Iterable[str]) -> None:
     """A slip of the pen makes a token that is good for nobody, or for who comes later."""
     for merchant in merchants:
         try:

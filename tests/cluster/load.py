@@ -21,7 +21,7 @@ from zaiko.v1 import (
     sync_service_pb2_grpc,
 )
 from zaiko_sdk.testing.faults import Fault, FaultKind
-from zaiko_server.demo.bench import WAREHOUSE, Shop
+from zaiko_server.demo.shops import WAREHOUSE, DemoShop
 
 _WRITES = {
     "shopify": "inventorySetQuantities",
@@ -74,7 +74,7 @@ class Load:
         if self._errors:
             raise self._errors[0]
 
-    def notify(self, stand: Stand, shop: Shop, draw: random.Random) -> None:
+    def notify(self, stand: Stand, shop: DemoShop, draw: random.Random) -> None:
         """Tell some replica that something happened in a shop, as its webhook would; it may not
         hear."""
         request = sync_service_pb2.SyncNowRequest(shop=stand.name(shop))
