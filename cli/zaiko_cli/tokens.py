@@ -45,6 +45,9 @@ Db = Annotated[
 ]
 
 
+TokenId = Annotated[str, typer.Argument(help="Its id, as `list` shows it.")]
+
+
 @tokens.command("create")
 def create(
     context: typer.Context,
@@ -141,7 +144,7 @@ def list_tokens(context: typer.Context, db: Db = None) -> None:
             last(token.name),
             token.display_name,
             word(token, "role").lower(),
-            "all" if token.all_merchants else ", ".join(map(last, token.merchants)),
+            _merchants(token),
             _state(token),
             when(token.last_use_time),
             token.certificate,
@@ -153,10 +156,36 @@ def list_tokens(context: typer.Context, db: Db = None) -> None:
     )
 
 
+@tokens.command("get")
+def get_token(context: typer.Context, token: TokenId, db: Db = None) -> None:
+    """Show one token, never its secret."""
+    command: Command = context.obj
+    name = token.removeprefix("tokens/")
+    if db:
+        found = _local(db, "get").get(name)
+    else:
+        request = pb.GetTokenRequest(name=f"tokens/{name}")
+        found = _ask(context).call(_stub(context).GetToken, request).token
+    command.show.item(
+        found,
+        [
+            ("token", last(found.name)),
+            ("who", found.display_name),
+            ("role", word(found, "role").lower()),
+            ("merchants", _merchants(found)),
+            ("state", _state(found)),
+            ("created", found.create_time),
+            ("created by", last(found.creator)),
+            ("last used", found.last_use_time),
+            ("certificate", found.certificate),
+        ],
+    )
+
+
 @tokens.command("revoke")
 def revoke(
     context: typer.Context,
-    token: Annotated[str, typer.Argument(help="Its id, as `list` shows it.")],
+    token: TokenId,
     db: Db = None,
 ) -> None:
     """End a token for good. Watches that it opened end within 30 seconds."""
@@ -186,6 +215,10 @@ def _ask(context: typer.Context) -> Any:
 
 def _stub(context: typer.Context) -> Any:
     return _ask(context).tokens
+
+
+def _merchants(token: token_pb2.Token) -> str:
+    return "all" if token.all_merchants else ", ".join(map(last, token.merchants))
 
 
 def _state(token: token_pb2.Token) -> str:
