@@ -34,6 +34,7 @@ from zaiko_sdk.events import (
     ShopResumed,
     Trouble,
 )
+from zaiko_sdk.fields import Fields, LooseFields
 from zaiko_sdk.hooks import hookimpl
 from zaiko_sdk.model import (
     Finding,
@@ -53,6 +54,10 @@ from zaiko_sdk.model import (
     WriteResult,
 )
 from zaiko_sdk.pacing import CostBucket, RateLimiter
+from zaiko_sdk.paging import PageTrail
+from zaiko_sdk.repeats import Repeats
+from zaiko_sdk.replies import announced_wait, read_json, transport_errors
+from zaiko_sdk.rows import Row, read_row
 from zaiko_sdk.settings import ConnectorSettings
 
 __all__ = [
@@ -68,6 +73,7 @@ __all__ = [
     "CostBucket",
     "CredentialsExpiring",
     "CredentialsRejected",
+    "Fields",
     "Finding",
     "FindingLevel",
     "InventoryLevel",
@@ -82,6 +88,7 @@ __all__ = [
     "ListingRef",
     "ListingWarning",
     "Log",
+    "LooseFields",
     "MemoryState",
     "Order",
     "OrderLine",
@@ -90,13 +97,16 @@ __all__ = [
     "Oversold",
     "OversoldCleared",
     "Owner",
+    "PageTrail",
     "PartView",
     "Pause",
     "PermissionMissing",
     "PlanTooLow",
     "PlatformDown",
     "RateLimiter",
+    "Repeats",
     "Retry",
+    "Row",
     "RunFinished",
     "SettingsInvalid",
     "ShopContext",
@@ -113,5 +123,9 @@ __all__ = [
     "WebhookReply",
     "WriteOutcome",
     "WriteResult",
+    "announced_wait",
     "hookimpl",
+    "read_json",
+    "read_row",
+    "transport_errors",
 ]

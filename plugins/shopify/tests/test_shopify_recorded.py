@@ -362,8 +362,8 @@ async def test_the_recorded_answers_to_activating_are_understood() -> None:
     done = await stocked.connector._client.mutate(ACTIVATE, variables)
     refused = await again.connector._client.mutate(ACTIVATE, variables)
 
-    assert done.data.node("inventoryActivate").rows("userErrors") == []
-    assert "already active" in refused.data.node("inventoryActivate").nodes("userErrors")[0].text(
+    assert done.data.inner("inventoryActivate").rows("userErrors") == []
+    assert "already active" in refused.data.inner("inventoryActivate").each("userErrors")[0].text(
         "message"
     )
 

@@ -9,9 +9,9 @@ import json
 from collections.abc import Mapping
 
 from pydantic import SecretStr
-from zaiko_sdk import ContractBroken, CredentialsRejected, WebhookHint
+from zaiko_sdk import ContractBroken, CredentialsRejected, Row, WebhookHint, read_row
 
-from zaiko_example.rows import Id, Row, read_row
+from zaiko_example.rows import Id
 
 SIGNATURE = "x-example-signature"
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from zaiko_sdk import ContractBroken, Order, OrderPage
+from zaiko_sdk import ContractBroken, Order, OrderPage, read_row
 
 from zaiko_base.budget import JAPAN
 from zaiko_base.client import Client
@@ -21,7 +21,7 @@ from zaiko_base.mapping import CANCELLED, DISPATCHED, order_from
 from zaiko_base.order_cursor import OrderCursor, read_cursor
 from zaiko_base.paging import pages_of
 from zaiko_base.refusals import NoOrder
-from zaiko_base.rows import OrderHeader, OrderRow, part_of, read_row
+from zaiko_base.rows import OrderHeader, OrderRow, part_of
 from zaiko_base.settings import BaseSettings
 
 _LIST, _DETAIL = "/1/orders", "/1/orders/detail/"

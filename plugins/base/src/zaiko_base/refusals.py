@@ -3,7 +3,6 @@ code; other statuses come from what stands in front of it."""
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +18,8 @@ from zaiko_sdk import (
     SettingsInvalid,
     Throttled,
     Timeout,
+    announced_wait,
+    read_json,
 )
 
 from zaiko_base.budget import Budget
@@ -58,8 +59,8 @@ def reported(reply: httpx.Response) -> Reported:
     if reply.is_success:
         return Reported()
     try:
-        body: Any = json.loads(reply.content)
-    except (ValueError, RecursionError):
+        body: Any = read_json(reply.content)
+    except ValueError:
         return Reported()
     if not isinstance(body, dict):
         return Reported()
@@ -137,12 +138,12 @@ def _in_front(reply: httpx.Response, where: str, words: str, *, writing: bool) -
         return CredentialsRejected(where, platform_message=words)
     if status == 429:
         return Throttled(
-            where, retry_after=_wait(reply) or _UNANNOUNCED_WAIT, platform_message=words
+            where, retry_after=announced_wait(reply) or _UNANNOUNCED_WAIT, platform_message=words
         )
     if status == 403:
         return PlatformDown(f"{where}, from in front of the API", retry_after=_UNANNOUNCED_WAIT)
     if status == 503:
-        return PlatformDown(where, retry_after=_wait(reply), platform_message=words)
+        return PlatformDown(where, retry_after=announced_wait(reply), platform_message=words)
     if status >= 500 or status == 408:
         return _trouble(reply, where, words, writing=writing)
     if 300 <= status < 400 or status == 404:
@@ -157,10 +158,4 @@ def _trouble(reply: httpx.Response, where: str, words: str, *, writing: bool) ->
         return Timeout(
             f"{where}; the change may have been applied", sent=True, platform_message=words
         )
-    return PlatformDown(where, retry_after=_wait(reply), platform_message=words)
-
-
-def _wait(reply: httpx.Response) -> float | None:
-    """Seconds of `Retry-After`, between 0 and a day; None when it is missing or no number."""
-    text = reply.headers.get("retry-after", "").strip()
-    return min(float(text), 86_400.0) if text.isascii() and text.isdigit() else None
+    return PlatformDown(where, retry_after=announced_wait(reply), platform_message=words)

@@ -16,13 +16,14 @@ from zaiko_sdk import (
     Skip,
     WriteOutcome,
     WriteResult,
+    read_row,
 )
 
 from zaiko_base.catalogue import PARAMS, PATH, item_key
 from zaiko_base.client import Client
 from zaiko_base.mapping import numbers_of, parts_of
 from zaiko_base.paging import pages_of
-from zaiko_base.rows import ItemRow, part_of, read_row
+from zaiko_base.rows import ItemRow, part_of
 
 _DETAIL, _EDIT = "/1/items/detail/", "/1/items/edit_stock"
 _FEW = 3

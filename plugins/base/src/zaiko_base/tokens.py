@@ -12,10 +12,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from pydantic import Field, ValidationError
-from zaiko_sdk import ContractBroken, CredentialsRejected, PlatformDown, ShopContext
+from zaiko_sdk import ContractBroken, CredentialsRejected, PlatformDown, Row, ShopContext, read_row
 
 from zaiko_base.refusals import GrantRefused
-from zaiko_base.rows import Row, read_row
 from zaiko_base.settings import BaseSettings
 
 REFRESH_LIFE = timedelta(days=30)

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from zaiko_sdk import ContractBroken, Listing, ListingPage, ListingRef, ListingWarning
+from zaiko_sdk import ContractBroken, Listing, ListingPage, ListingRef, ListingWarning, PageTrail
 
 from zaiko_ecforce.client import PER, Client
 from zaiko_ecforce.documents import Document, Resource
@@ -49,7 +49,8 @@ class Catalogue:
         filter."""
         after, number = _parse(cursor)
         variants: dict[str, str] = {}
-        for _ in range(_MOST_PAGES):
+        trail = PageTrail("ecforce's products", most=_MOST_PAGES)
+        while True:
             filters = [] if number else [("q[id_gt]", str(after))]
             document = await self._client.list(
                 "products", filters, page=number or 1, sort="id", include="variants"
@@ -57,7 +58,7 @@ class Catalogue:
             ids = [int(row.id) for row in document.rows if row.id.isascii() and row.id.isdigit()]
             if not number and any(identifier <= after for identifier in ids):
                 self._client.log.warning("product_filter_ignored")
-                number = 1
+                after, number = trail.follow((after, 1))
                 continue
             last = document.is_last(number or 1, PER)
             if not ids and not number and not last:
@@ -77,7 +78,7 @@ class Catalogue:
                 )
             if last or not document.rows:
                 return
-        raise ContractBroken(f"ecforce delivers products without end: {_MOST_PAGES} pages")
+            trail.follow((after, number))
 
     async def _listings(self, offers: Sequence[tuple[Offer, bool]]) -> list[Listing]:
         stock = await self._items.find([offer.sku for offer, _ in offers], location=self._location)
@@ -108,23 +109,23 @@ def offers_of(document: Document, row: Resource) -> list[Offer]:
     """The live variants of a product, and its master SKU where no variant has it. Raises
     ContractBroken."""
     product = row.fields
-    if product.text("deleted_at"):
+    if product.text_or_empty("deleted_at"):
         return []
-    title = product.text("name")
-    on_sale = product.text("state") in ("", "active") and product.flag("for_sale", default=True)
+    title = product.text_or_empty("name")
+    on_sale = product.text_or_empty("state") in ("", "active") and product.flag_or("for_sale", True)
     found: list[Offer] = []
     for variant in document.linked(row, "variants") or []:
         fields = variant.fields
-        if fields.text("deleted_at"):
+        if fields.text_or_empty("deleted_at"):
             continue
         sells = (
             on_sale
-            and fields.text("state") in ("", "active")
-            and fields.flag("for_sale", default=True)
+            and fields.text_or_empty("state") in ("", "active")
+            and fields.flag_or("for_sale", True)
         )
-        full = " ".join([title or fields.text("name"), *_options(variant.attributes)])
-        found.append(Offer(fields.text("sku"), variant.id, row.id, full, sells))
-    master = product.text("master_sku")
+        full = " ".join([title or fields.text_or_empty("name"), *_options(variant.attributes)])
+        found.append(Offer(fields.text_or_empty("sku"), variant.id, row.id, full, sells))
+    master = product.text_or_empty("master_sku")
     if master and master not in {offer.sku for offer in found}:
         found.append(Offer(master, f"master of {row.id}", row.id, title, on_sale))
     return found

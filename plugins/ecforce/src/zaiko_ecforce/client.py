@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import httpx
-from zaiko_sdk import ContractBroken, PlatformDown, SettingsInvalid, ShopContext, Timeout
+from zaiko_sdk import ContractBroken, PlatformDown, Repeats, SettingsInvalid, ShopContext, Timeout
 
 from zaiko_ecforce.auth import Credentials
 from zaiko_ecforce.documents import Document, read_document
@@ -101,25 +101,23 @@ class Client:
     ) -> httpx.Response:
         reading = method == "GET"
         async with self._queue.turn:
-            for delay in _DELAYS:
+            repeats = Repeats(self.clock, _DELAYS, longest_wait=_PATIENCE)
+            while True:
                 try:
                     response = await self._authorised(method, path, params, body)
-                except PlatformDown:
-                    await self.clock.sleep(delay)
-                    continue
-                except Timeout as error:
-                    if not (reading and error.sent is None):
+                except (PlatformDown, Timeout) as error:
+                    # A read may simply be repeated when the connection broke.
+                    is_safe = isinstance(error, PlatformDown) or (reading and error.sent is None)
+                    delay = repeats.after_failure() if is_safe else None
+                    if delay is None:
                         raise
-                    # The connection broke; a read may simply be repeated.
-                    await self.clock.sleep(delay)
-                    continue
-                if response.status_code != 429 and not (reading and _is_trouble(response)):
-                    return response
-                wait = announced_wait(response, self.clock)
-                if wait is not None and wait > _PATIENCE:
-                    return response
-                await self.clock.sleep(delay if wait is None else wait)
-            return await self._authorised(method, path, params, body)
+                else:
+                    if response.status_code != 429 and not (reading and _is_trouble(response)):
+                        return response
+                    delay = repeats.after_failure(announced_wait(response, self.clock))
+                    if delay is None:
+                        return response
+                await self.clock.sleep(delay)
 
     async def _authorised(
         self, method: str, path: str, params: Params, body: Any

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from zaiko_sdk import ContractBroken
+from zaiko_sdk.fields import whole
 
-from zaiko_ecforce.fields import Fields, whole
+from zaiko_ecforce.fields import EcforceFields
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,9 +23,9 @@ class Resource:
     relationships: Mapping[str, Any]
 
     @property
-    def fields(self) -> Fields:
+    def fields(self) -> EcforceFields:
         """The attributes, read with care."""
-        return Fields(f"{self.type} {self.id}", self.attributes)
+        return EcforceFields(f"{self.type} {self.id}", self.attributes)
 
 
 @dataclass(frozen=True, slots=True)

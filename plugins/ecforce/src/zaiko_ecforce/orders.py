@@ -12,7 +12,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
-from zaiko_sdk import ContractBroken, Order, OrderPage, OrderState, SettingsInvalid
+from zaiko_sdk import ContractBroken, Order, OrderPage, OrderState, PageTrail, SettingsInvalid
 
 from zaiko_ecforce.client import PER, Client, Params
 from zaiko_ecforce.documents import Document
@@ -91,7 +91,8 @@ class Orders:
     async def _oldest_first(self, since: datetime, reached: datetime) -> AsyncIterator[OrderPage]:
         position, number = since, 1
         delivered: dict[str, Order] = {}
-        for _ in range(_MOST_PAGES):
+        trail = PageTrail("ecforce's orders", most=_MOST_PAGES)
+        while True:
             read_at = self._client.clock.now()
             filters = [("q[updated_at_gteq]", query_time(position)), _WITH_DELETED]
             document = await self._list(filters, page=number, sort="updated_at,id")
@@ -126,11 +127,11 @@ class Orders:
                     for order in orders
                     if order.version and order.version >= second
                 }
-                position, number = second, 1
+                following = (second, 1)
             else:
                 delivered |= {order.external_id: order for order in orders}
-                number += 1
-        raise ContractBroken(f"ecforce delivers orders without end: {_MOST_PAGES} pages")
+                following = (position, number + 1)
+            position, number = trail.follow(following)
 
     async def _newest_first(self, since: datetime, reached: datetime) -> AsyncIterator[OrderPage]:
         """The way round a shop that ignores the filter: down from the newest until they are old
@@ -169,7 +170,7 @@ class Orders:
         rows = {row.id: row for row in document.rows}
         cancelled = [order.external_id for order in orders if order.state is OrderState.CANCELLED]
         gone = await self._deleted_among(
-            [name for name in cancelled if "deleted_at" not in rows[name].fields]
+            [name for name in cancelled if not rows[name].fields.names("deleted_at")]
         )
         return [
             replace(order, state=OrderState.DELETED) if order.external_id in gone else order
@@ -244,7 +245,7 @@ def _id_filter(ids: Sequence[str]) -> list[tuple[str, str]]:
 
 def _times(document: Document) -> list[datetime]:
     """When the rows changed, in the order of the rows; rows that do not say are left out."""
-    times = (row.fields.moment("updated_at") for row in document.rows)
+    times = (row.fields.moment_or_none("updated_at") for row in document.rows)
     return [time for time in times if time is not None]
 
 

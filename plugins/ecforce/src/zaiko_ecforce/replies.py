@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -20,6 +19,7 @@ from zaiko_sdk import (
     SettingsInvalid,
     Throttled,
     Timeout,
+    read_json,
 )
 from zaiko_sdk.context import Clock
 
@@ -39,8 +39,8 @@ class ReportedError:
 def body_of(response: httpx.Response) -> Any:
     """The JSON of a reply, or None when it is something else (the CDN answers with HTML)."""
     try:
-        return json.loads(response.content)
-    except (ValueError, RecursionError):
+        return read_json(response.content)
+    except ValueError:
         return None
 
 

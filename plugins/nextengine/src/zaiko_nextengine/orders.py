@@ -10,13 +10,13 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
-from zaiko_sdk import ContractBroken, Order, OrderPage
+from zaiko_sdk import ContractBroken, Order, OrderPage, read_row
 
 from zaiko_nextengine.client import Client
 from zaiko_nextengine.mapping import MERGED, NOT_CANCELLED, SHIPPED, order_from
 from zaiko_nextengine.order_cursor import OrderCursor, read_cursor
 from zaiko_nextengine.paging import pages_of
-from zaiko_nextengine.rows import ChangedRow, OrderRow, fields_of, japanese, read_row
+from zaiko_nextengine.rows import ChangedRow, OrderRow, fields_of, japanese
 from zaiko_nextengine.settings import NextEngineSettings
 
 _PATH = "/api_v1_receiveorder_row/search"

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
-from zaiko_sdk import ContractBroken
+from zaiko_sdk import ContractBroken, PageTrail
 
 from zaiko_nextengine.client import Client
 
@@ -22,7 +22,8 @@ async def pages_of(
     `form` holds fields and conditions; `key` is the field that the search is sorted by. Begins with
     the rows of the key `after`."""
     offset = 0
-    for _ in range(_MOST_PAGES):
+    trail = PageTrail(path, start=(after, offset), most=_MOST_PAGES)
+    while True:
         begin = {f"{key}-gte": after} if after else {}
         rows, count = await client.search(
             path, {**form, **begin, "offset": str(offset), "limit": str(limit)}
@@ -35,11 +36,8 @@ async def pages_of(
             return
         if not last:
             raise ContractBroken(f"the last row of a page of {path} has no {key}")
-        if last == after:
-            offset += len(rows)
-        else:
-            after, offset = last, 0
-    raise ContractBroken(f"Next Engine delivers {path} without end: {_MOST_PAGES} pages")
+        following = (after, offset + len(rows)) if last == after else (last, 0)
+        after, offset = trail.follow(following)
 
 
 def _key(row: Any, key: str) -> str:

@@ -18,6 +18,7 @@ from zaiko_sdk import (
     SettingsInvalid,
     Throttled,
     Timeout,
+    announced_wait,
 )
 
 _TOKEN_CODES = frozenset({"002001", "002002", "002003", "002004"})
@@ -105,26 +106,20 @@ def _in_front(reply: httpx.Response, where: str, words: str, *, writing: bool) -
         return CredentialsRejected(where, platform_message=words)
     if status == 429:
         return Throttled(
-            where, retry_after=_wait(reply) or _UNANNOUNCED_WAIT, platform_message=words
+            where, retry_after=announced_wait(reply) or _UNANNOUNCED_WAIT, platform_message=words
         )
     if status == 403:
         return PlatformDown(f"{where}, from in front of the API", retry_after=_UNANNOUNCED_WAIT)
     if status == 503:
-        return PlatformDown(where, retry_after=_wait(reply), platform_message=words)
+        return PlatformDown(where, retry_after=announced_wait(reply), platform_message=words)
     if status >= 500 or status == 408:
         if writing:
             return Timeout(
                 f"{where}; the change may have been taken", sent=True, platform_message=words
             )
-        return PlatformDown(where, retry_after=_wait(reply), platform_message=words)
+        return PlatformDown(where, retry_after=announced_wait(reply), platform_message=words)
     if 300 <= status < 400 or status == 404:
         return SettingsInvalid(
             f"{where}: there is no API at this address. Check api_origin.", platform_message=words
         )
     return ContractBroken(f"{where}, which is not documented", platform_message=words)
-
-
-def _wait(reply: httpx.Response) -> float | None:
-    """Seconds of `Retry-After`, between 0 and a day; None when it is missing or no number."""
-    text = reply.headers.get("retry-after", "").strip()
-    return min(float(text), 86_400.0) if text.isascii() and text.isdigit() else None

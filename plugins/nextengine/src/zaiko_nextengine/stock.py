@@ -18,12 +18,13 @@ from zaiko_sdk import (
     Skip,
     WriteOutcome,
     WriteResult,
+    read_row,
 )
 
 from zaiko_nextengine.client import Client
 from zaiko_nextengine.mapping import SET
 from zaiko_nextengine.report import complaints
-from zaiko_nextengine.rows import StockRow, fields_of, read_row
+from zaiko_nextengine.rows import StockRow, fields_of
 from zaiko_nextengine.settings import NextEngineSettings
 from zaiko_nextengine.uploads import Uploads
 

@@ -11,10 +11,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from pydantic import Field, ValidationError
-from zaiko_sdk import ContractBroken, PlatformDown, ShopContext, StateUnavailable
+from zaiko_sdk import ContractBroken, PlatformDown, Row, ShopContext, StateUnavailable, read_row
 
 from zaiko_nextengine.memory import Memory
-from zaiko_nextengine.rows import OptionalMoment, Row, read_row
+from zaiko_nextengine.rows import OptionalMoment
 from zaiko_nextengine.settings import NextEngineSettings
 
 _FIELDS = ("access", "refresh", "access_ends", "refresh_ends")

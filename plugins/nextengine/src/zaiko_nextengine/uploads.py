@@ -12,11 +12,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from zaiko_sdk import ConnectorError, PlatformDown, ShopContext, StateUnavailable, Timeout
+from zaiko_sdk import ConnectorError, PlatformDown, ShopContext, StateUnavailable, Timeout, read_row
 
 from zaiko_nextengine.client import Client
 from zaiko_nextengine.memory import Memory
-from zaiko_nextengine.rows import QueueRow, fields_of, read_row
+from zaiko_nextengine.rows import QueueRow, fields_of
 from zaiko_nextengine.settings import NextEngineSettings
 
 _UPLOAD, _QUEUE = "/api_v1_master_goods/upload", "/api_v1_system_que/search"

@@ -16,6 +16,7 @@ from zaiko_sdk import (
     CredentialsRejected,
     PermissionMissing,
     PlatformDown,
+    Repeats,
     SettingsInvalid,
     ShopContext,
     Throttled,
@@ -186,38 +187,42 @@ class Client:
         accept: Collection[int],
     ) -> Reply:
         queue = self._queues.to(function)
-        until = self.clock.monotonic() + _REPEATING
-        for delay in _DELAYS:
+        repeats = Repeats(self.clock, _DELAYS)
+        while True:
             try:
                 reply = await self._send(queue, function, body, query)
             except Timeout:
-                if function.writes or self.clock.monotonic() > until:
+                delay = repeats.after_failure()
+                if delay is None or function.writes or repeats.age > _REPEATING:
                     raise
                 await self.clock.sleep(delay)
                 continue
-            if is_throttled(reply):
-                wait = max(1.0, reply.retry_after if reply.retry_after is not None else delay)
-                queue.hold(wait)
-                if wait > _PATIENCE:
-                    raise self._discreet(
-                        Throttled(
-                            f"RMS limits {function.name}",
-                            retry_after=wait,
-                            platform_message=reply.words(),
-                        )
-                    )
-                self.log.info("throttled", function=function.name, wait=wait)
-            elif (
-                not function.writes
-                and (is_down(reply) or reply.is_cut)
-                and reply.status not in accept
-            ):
-                if (reply.retry_after or 0) > _PATIENCE or self.clock.monotonic() > until:
-                    return reply
-                await self.clock.sleep(delay if reply.retry_after is None else reply.retry_after)
-            else:
+            down = not function.writes and (is_down(reply) or reply.is_cut)
+            if not is_throttled(reply) and (not down or reply.status in accept):
                 return reply
-        return await self._send(queue, function, body, query)
+            wait = repeats.after_failure(reply.retry_after)
+            if wait is None:
+                return reply
+            if is_throttled(reply):
+                await self._hold(queue, function, reply, max(1.0, wait))
+            elif wait > _PATIENCE or repeats.age > _REPEATING:
+                return reply
+            else:
+                await self.clock.sleep(wait)
+
+    async def _hold(
+        self, queue: FunctionQueue, function: Function, reply: Reply, wait: float
+    ) -> None:
+        """Let no call to this function through for `wait` seconds. Raises Throttled when that is
+        too long to wait for here."""
+        queue.hold(wait)
+        if wait > _PATIENCE:
+            raise self._discreet(
+                Throttled(
+                    f"RMS limits {function.name}", retry_after=wait, platform_message=reply.words()
+                )
+            )
+        self.log.info("throttled", function=function.name, wait=wait)
 
     async def _send(
         self, queue: FunctionQueue, function: Function, body: Any, query: Mapping[str, str] | None

@@ -8,14 +8,13 @@ front of them):
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from zaiko_sdk import ContractBroken
+from zaiko_sdk import ContractBroken, read_json
 
 _ENTRY = re.compile(r"inventories\[(\d{1,4})\]")
 _UNREADABLE = object()
@@ -121,6 +120,6 @@ def _word(value: Mapping[str, Any], name: str) -> str:
 
 def _json(body: bytes) -> Any:
     try:
-        return json.loads(body)
-    except (ValueError, RecursionError):
+        return read_json(body)
+    except ValueError:
         return _UNREADABLE

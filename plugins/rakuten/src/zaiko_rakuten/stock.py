@@ -16,7 +16,7 @@ from zaiko_sdk import (
 
 from zaiko_rakuten.catalogue import Pair
 from zaiko_rakuten.client import Client
-from zaiko_rakuten.fields import Fields
+from zaiko_rakuten.fields import RmsFields
 from zaiko_rakuten.functions import GET_STOCK
 from zaiko_rakuten.order_mapping import listing_id
 
@@ -68,14 +68,14 @@ class Stock:
             ]
         }
         reply = await self._client.call(GET_STOCK, body=body)
-        fields = Fields(GET_STOCK.name, reply.document(GET_STOCK.name))
+        fields = RmsFields(GET_STOCK.name, reply.document(GET_STOCK.name))
         if "inventories" not in fields:
             # An empty list is an answer, no list is not: every number would be taken for never
             # registered.
             raise ContractBroken(f"{GET_STOCK.name} answered without inventories")
         asked, strange = set(pairs), 0
         shown: dict[Pair, int | None] = {}
-        for row in fields.raw_list("inventories"):
+        for row in fields.rows_or_empty("inventories"):
             pair, quantity = self._row(row)
             if pair not in asked:
                 strange += 1
@@ -91,8 +91,8 @@ class Stock:
 
     def _row(self, row: Any) -> tuple[Pair | None, int | None]:
         try:
-            fields = Fields("a stock row", row)
-            pair = fields.text("manageNumber").lower(), fields.text("variantId")
+            fields = RmsFields("a stock row", row)
+            pair = fields.text_or_empty("manageNumber").lower(), fields.text_or_empty("variantId")
         except ContractBroken as error:
             self._log.error("stock_row_unreadable", problem=error.message)
             return None, None

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from zaiko_sdk import ContractBroken
-
-from zaiko_shopify.fields import Node, node_of
+from zaiko_sdk import ContractBroken, Fields
 
 _AVAILABLE = "available"
 
@@ -27,8 +25,8 @@ def level_of(row: object, where: str) -> Level | None:
     ContractBroken."""
     if row is None or row == {}:
         return None
-    node = node_of(row, where)
-    level = node.node_or_none("inventoryLevel")
+    node = Fields(where, row)
+    level = node.inner_or_none("inventoryLevel")
     stocked = level is not None and level.flag("isActive")
     return Level(
         node.text("id"),
@@ -37,10 +35,10 @@ def level_of(row: object, where: str) -> Level | None:
     )
 
 
-def available_of(level: Node) -> int:
+def available_of(level: Fields) -> int:
     """The number that the shop sells from; orders that were not shipped are already subtracted. May
     be negative."""
-    for row in level.nodes("quantities"):
+    for row in level.each("quantities"):
         if row.text("name") == _AVAILABLE:
             return row.whole("quantity")
     raise ContractBroken(f"{level.where} has no quantity named {_AVAILABLE}")

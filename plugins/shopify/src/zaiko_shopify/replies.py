@@ -3,7 +3,6 @@ reports."""
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +17,7 @@ from zaiko_sdk import (
     SettingsInvalid,
     Throttled,
     Timeout,
+    read_json,
 )
 
 _UNANNOUNCED_WAIT, _SECURITY_WAIT = 2.0, 60.0
@@ -54,8 +54,8 @@ class Quota:
 def body_of(response: httpx.Response) -> Any:
     """The JSON of a reply, or None when it is something else (HTML from in front of the API)."""
     try:
-        return json.loads(response.content)
-    except (ValueError, RecursionError):
+        return read_json(response.content)
+    except ValueError:
         return None
 
 

@@ -9,13 +9,12 @@ from dataclasses import dataclass, field
 from zaiko_sdk import (
     ConnectorError,
     ContractBroken,
+    Fields,
     ItemRefused,
     ListingGone,
     SettingsInvalid,
     Skip,
 )
-
-from zaiko_shopify.fields import Node
 
 _STALE = frozenset({"CHANGE_FROM_QUANTITY_STALE", "COMPARE_QUANTITY_STALE"})
 _ITEM_TEXTS = {
@@ -45,10 +44,10 @@ class BatchRefusal:
     earlier_failed: bool = False
 
 
-def refusal_of(payload: Node, count: int) -> BatchRefusal | None:
+def refusal_of(payload: Fields, count: int) -> BatchRefusal | None:
     """None when the batch of `count` entries was applied; no change at all counts as applied.
     Raises ContractBroken when the answer is not understood, and then nobody knows."""
-    errors = payload.nodes("userErrors")
+    errors = payload.each("userErrors")
     if not errors:
         return None
     codes = {error.text_or_empty("code") for error in errors}
@@ -85,9 +84,9 @@ def refusal_of(payload: Node, count: int) -> BatchRefusal | None:
     )
 
 
-def _index(error: Node, count: int) -> int | None:
+def _index(error: Fields, count: int) -> int | None:
     """The entry that `field` points to: ["input", "quantities", "0", "locationId"]."""
-    path = error.values.get("field")
+    path = error.raw("field")
     if not isinstance(path, list) or len(path) < 3 or path[1] != "quantities":
         return None
     try:
@@ -97,7 +96,7 @@ def _index(error: Node, count: int) -> int | None:
     return index if 0 <= index < count else None
 
 
-def _skip(error: Node) -> Skip:
+def _skip(error: Fields) -> Skip:
     code, words = error.text_or_empty("code"), error.text_or_empty("message")
     if code == "INVALID_INVENTORY_ITEM":
         return ListingGone(

@@ -260,7 +260,7 @@ class _Batch:
             answer = await self._client.mutate(SET_STOCK, {"input": given, "key": key})
             self._doubtful = self._doubtful or answer.doubtful
             with _applied_unless_refused():
-                refusal = refusal_of(answer.data.node("inventorySetQuantities"), len(writes))
+                refusal = refusal_of(answer.data.inner("inventorySetQuantities"), len(writes))
             if refusal is None or not refusal.busy:
                 return refusal
             if wait is not None:
@@ -306,7 +306,7 @@ def _applied_unless_refused() -> Iterator[None]:
 
 def _user_errors(answer: Answer, mutation: str) -> str:
     with _applied_unless_refused():
-        errors = answer.data.node(mutation).nodes("userErrors")
+        errors = answer.data.inner(mutation).each("userErrors")
         return "; ".join(error.text_or_empty("message") or "refused" for error in errors)
 
 

@@ -9,7 +9,9 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Any, TypeVar
 
-from zaiko_ecforce.fields import moment, whole
+from zaiko_sdk.fields import whole
+
+from zaiko_ecforce.fields import moment
 
 T = TypeVar("T")
 
