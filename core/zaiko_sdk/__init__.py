@@ -1,5 +1,15 @@
-"""The contract between zaiko and its connectors. Everything an author needs is importable from
-here."""
+"""The contract between zaiko and its connectors. Everything that an author needs can be imported
+from here.
+
+To read in this order: `Connector` and `ConnectorType` (what a connector is), the values of `model`
+(what it says), `ConnectorError` and its kinds (what went wrong), `ShopContext` (what the host
+provides), `ConnectorSettings` (what a merchant enters).
+
+Helpers for connectors: `RateLimiter` and `CostBucket` keep a quota, `Repeats` bounds the repeats of
+a request, `PageTrail` follows pages, `Row` and `read_row` or `Fields` and `LooseFields` read
+replies, `transport_errors`, `read_json` and `announced_wait` handle HTTP. The guide is
+docs/connectors.md.
+"""
 
 from zaiko_sdk.capabilities import Capability, InventoryMode
 from zaiko_sdk.connector import SDK_API, Connector, ConnectorType, Limits, WebhookReply

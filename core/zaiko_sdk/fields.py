@@ -1,4 +1,4 @@
-"""Reading single fields of a reply, trusting nothing about their types.
+"""Reading single fields of a reply without trusting their types.
 
 Errors name the path of a field and the type that was found, never a value: a reply may hold a
 buyer's data.

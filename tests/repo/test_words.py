@@ -85,6 +85,8 @@ def docstrings(path: Path) -> Iterator[tuple[int, str]]:
     """Yield the line and docstring of each function and method."""
     for node in ast.walk(ast.parse(path.read_text("utf-8"))):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            if node.name.startswith("test_"):
+                continue  # a rule of the connector contract: its docstring is the rule's statement
             text = ast.get_docstring(node)
             is_property = any(
                 isinstance(item, ast.Name) and item.id in ("property", "cached_property")

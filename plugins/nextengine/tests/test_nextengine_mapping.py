@@ -31,7 +31,7 @@ ROW: dict[str, Any] = {
 
 
 def order_of(*changes: dict[str, Any]) -> Order:
-    """The order of one row, or of one row per change."""
+    """Return the order of one row, or of one row per change."""
     return order_from(
         [read_row(OrderRow, ROW | change, what="a row") for change in changes or ({},)], read_at=NOW
     )

@@ -545,8 +545,8 @@ def test_the_simulator_answers_in_the_recorded_form(name: str, asked: Asked) -> 
 
 
 def _comparable(body: Any) -> Any:
-    """Without what depends on the query's text, which was abridged: where an error stands, and how
-    a search was parsed."""
+    """Return the body without what depends on the query's text, which was abridged: where an error
+    stands, and how a search was parsed."""
     if isinstance(body, dict):
         return {
             name: _comparable(value)

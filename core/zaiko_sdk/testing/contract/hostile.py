@@ -41,7 +41,7 @@ _BODIES = (
 
 
 def _refusals() -> Iterator[Fault]:
-    """The platform does nothing, and says so in many ways."""
+    """Yield faults in which the platform does nothing and says so in many ways."""
     for status in _STATUSES:
         yield Fault(FaultKind.REFUSE, status=status)
     for body in _BODIES:
@@ -52,8 +52,8 @@ def _refusals() -> Iterator[Fault]:
 
 
 def _lost_replies() -> Iterator[Fault]:
-    """The platform does what it is asked, and its answer does not arrive. 503 is not among them: it
-    says that the request was not handled (RFC 9110 §15.6.4)."""
+    """Yield faults in which the platform does what it is asked and its answer does not arrive. 503
+    is not among them: it says that the request was not handled (RFC 9110 §15.6.4)."""
     for status in (500, 502, 504):
         yield Fault(FaultKind.REFUSE_AFTER, status=status)
     for body in _BODIES:
@@ -312,7 +312,7 @@ class HostileRules:
 
 
 def _each(bench: ContractBench) -> Iterator[str]:
-    """Every fault in every request of a call; the loop's body makes the call once."""
+    """Inject every fault into every request of a call. The loop's body makes the call once."""
     for kind in [*_refusals(), *_lost_replies()]:
         for place in bench.hits(partial(_copy, kind)):
             yield f"{_name(kind)} in request {place + 1}"

@@ -253,7 +253,7 @@ class InventoryRules:
 def _write_each(
     bench: ContractBench, connector: Connector, *changes: tuple[Listing, int, int]
 ) -> dict[str, WriteResult]:
-    """In calls of the connector's own size."""
+    """Write in calls of the connector's own size."""
     size = bench.kind.limits.write_batch
     results: dict[str, WriteResult] = {}
     for start in range(0, len(changes), size):
@@ -264,8 +264,8 @@ def _write_each(
 def _results(
     bench: ContractBench, connector: Connector, changes: list[tuple[Listing, int, int]]
 ) -> dict[str, WriteResult] | ConnectorError:
-    """As `_write_each`; where each item is a call of its own, a Skip that it raises is that item's
-    result."""
+    """Write like `_write_each`. Where each item is a call of its own, a Skip that the call raises
+    becomes that item's result."""
     if bench.kind.limits.write_batch > 1:
         results = bench.attempt("set_inventory", bench.writing(connector, *changes))
         return results if isinstance(results, ConnectorError) else by_sku(changes, results)

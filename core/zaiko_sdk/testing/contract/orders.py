@@ -400,7 +400,7 @@ class OrderRules:
 def _placed(
     bench: ContractBench, connector: Connector, lines: Mapping[str, int]
 ) -> tuple[str, str]:
-    """A new order that was fetched; its id and the cursor behind it."""
+    """Place an order and fetch it. Return its id and the cursor after it."""
     order = bench.shop.place_order(lines)
     pages = bench.pages(connector)
     _check_all(pages, [order])
@@ -412,7 +412,7 @@ def _fault(kind: FaultKind, place: int) -> Fault:
 
 
 async def _read_into(pages: list[OrderPage], connector: Connector) -> None:
-    """What was read before an error counts."""
+    """Read pages one by one, so that those before an error count."""
     async for page in connector.fetch_orders(None):
         pages.append(page)  # noqa: PERF401
 
@@ -440,7 +440,7 @@ def _check_units(order: Order, listings: Mapping[str, Listing], wanted: Mapping[
 
 
 def _left(order: Order) -> int:
-    """Units that the host takes for still to leave (domain.md: an ended order holds nothing)."""
+    """Return the units that the host takes for still to leave. An ended order holds nothing."""
     if order.state is not OrderState.OPEN:
         return 0
     return sum(max(0, line.ordered - line.cancelled - line.fulfilled) for line in order.lines)

@@ -246,7 +246,7 @@ async def _check(bench: ContractBench) -> Sequence[Finding]:
 
 
 def _echoes(words: str) -> list[Fault]:
-    """A platform that quotes what it was sent."""
+    """Return faults in which the platform quotes what it was sent."""
     return [
         Fault(
             FaultKind.REFUSE,

@@ -47,7 +47,7 @@ class Client:
         await self._http.aclose()
 
     async def get(self, path: str, **params: str) -> Any:
-        """The JSON of a reply to a read. Raises Throttled, Timeout, Pause and
+        """Return the JSON of a reply to a read. Raises Throttled, PlatformDown, Timeout, Pause and
         Stop."""
         reply = await self._exchange("GET", path, params=params)
         try:
@@ -58,8 +58,8 @@ class Client:
             ) from None
 
     async def post(self, path: str, body: Any) -> Any:
-        """The JSON of a reply to a write, sent once. Whatever leaves open whether it was applied is
-        Timeout(sent=True)."""
+        """Send a write once and return the JSON of the reply. Raises Timeout(sent=True) whenever it
+        is not certain whether the write was applied."""
         reply = await self._exchange("POST", path, body=body)
         try:
             return read_json(reply.content)

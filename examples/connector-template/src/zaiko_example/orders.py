@@ -67,8 +67,8 @@ class Orders:
         return orders
 
     def _readings(self, rows: Sequence[Any], read_at: datetime) -> list[Order]:
-        """One bad order never stops the page, and its lines are never guessed: both would move
-        stock wrongly."""
+        """Return the orders of a page. One bad order never stops the page, and its lines are never
+        guessed: both would move stock wrongly."""
         orders = []
         for row in rows:
             try:

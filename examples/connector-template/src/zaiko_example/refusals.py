@@ -27,8 +27,8 @@ _UNANNOUNCED_WAIT = 30.0
 
 
 def refusal(reply: httpx.Response, *, path: str, writing: bool) -> ConnectorError | None:
-    """The error that this reply means, or None for a success. After a write, only what was
-    certainly not applied becomes anything but Timeout."""
+    """Return the error that this reply means, or None for a success. After a write, everything that
+    may have been applied becomes Timeout."""
     status = reply.status_code
     if 200 <= status < 300:
         return None
@@ -76,7 +76,7 @@ def refusal(reply: httpx.Response, *, path: str, writing: bool) -> ConnectorErro
 
 
 def _words(reply: httpx.Response) -> str:
-    """The platform's own message, where there is one."""
+    """Return the platform's own message, or an empty text."""
     try:
         message = read_json(reply.content)["error"]["message"]
     except (ValueError, LookupError, TypeError):

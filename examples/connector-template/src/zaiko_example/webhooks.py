@@ -47,5 +47,5 @@ def read_webhook(
 
 
 def sign(secret: str, body: bytes) -> str:
-    """The signature of a body."""
+    """Return the signature of a body."""
     return hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()

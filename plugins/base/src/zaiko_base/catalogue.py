@@ -63,6 +63,6 @@ class Catalogue:
 
 
 def item_key(row: Any) -> str:
-    """The item's id, as text; empty when there is none."""
+    """Return the item's id as text, or an empty text."""
     value = row.get("item_id") if isinstance(row, dict) else None
     return str(value) if isinstance(value, int | str) and not isinstance(value, bool) else ""

@@ -50,7 +50,7 @@ class Client:
     async def get(
         self, path: str, params: Mapping[str, str] | None = None, *, for_orders: bool = False
     ) -> Any:
-        """The JSON of a reply to a read. Raises Retry, Skip, Pause and Stop."""
+        """Return the JSON of a reply to a read. Raises Retry, Skip, Pause and Stop."""
         reply = await self._authorised("GET", path, params or {}, for_orders=for_orders)
         try:
             return read_json(reply.content)
@@ -58,8 +58,8 @@ class Client:
             raise ContractBroken(f"BASE answered {path} with something that is not JSON") from None
 
     async def post(self, path: str, form: Mapping[str, str]) -> Any:
-        """The JSON of a reply to a write; None when it cannot be read. Whatever leaves open whether
-        it was applied is Timeout."""
+        """Send a write and return the JSON of the reply, or None when it cannot be read. Raises
+        Timeout whenever it is not certain whether the write was applied."""
         reply = await self._authorised("POST", path, form)
         try:
             return read_json(reply.content)

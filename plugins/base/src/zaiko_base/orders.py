@@ -144,8 +144,8 @@ class Orders:
     def _ended(
         self, start: OrderCursor, found: _Found, began: datetime, *, sweeping: bool
     ) -> OrderCursor:
-        """The cursor after all that was found. Never beyond our own clock: one order dated in the
-        future would hide all that come after it."""
+        """Return the cursor after all that was found. It never passes our own clock: one order
+        dated in the future would hide all later ones."""
         now = int(began.timestamp())
         ordered = min(
             now,
@@ -162,7 +162,7 @@ class Orders:
         return OrderCursor(ordered or now, modified, began.timestamp(), found.pages, first=False)
 
     async def _read(self, key: str) -> list[Order]:
-        """The order with this key, in a list, which is empty when BASE has none."""
+        """Return a list with the order of this key, or an empty one when BASE has none."""
         read_at = self._client.clock.now()
         try:
             body = await self._client.get(_DETAIL + key, for_orders=True)
@@ -186,7 +186,7 @@ class Orders:
         }
 
     def _forget(self, ended: OrderCursor) -> None:
-        """What no later look would read again anyway."""
+        """Drop what no later pass would read again."""
         oldest = min(ended.modified, ended.ordered) - OVERLAP
         self._delivered = {key: seen for key, seen in self._delivered.items() if seen[0] >= oldest}
 

@@ -32,8 +32,8 @@ async def pages_of(
     offset: int = 0,
     for_orders: bool = False,
 ) -> AsyncIterator[tuple[list[Any], int | None]]:
-    """The rows of each page, some of them again, and the offset at which the next one begins (None:
-    that was the last). `key` tells rows apart."""
+    """Yield the rows of each page, some of them again, and the offset of the next page (None after
+    the last). `key` tells rows apart."""
     edge: set[Any] = set()
     trail = PageTrail(path, most=_MOST_PAGES)
     for number in count():

@@ -42,7 +42,8 @@ class Reported:
 
     @property
     def words(self) -> str:
-        """For people."""
+        """The reply that the platform expects when its notification was accepted: a body, with
+        status 200."""
         return f"{self.code} {self.message}".strip()
 
 
@@ -55,7 +56,7 @@ class NoOrder(ContractBroken):
 
 
 def reported(reply: httpx.Response) -> Reported:
-    """What a reply says of an error. A success says nothing, whatever is in it."""
+    """Return the error that a reply reports. A success reports none, whatever is in it."""
     if reply.is_success:
         return Reported()
     try:
@@ -73,7 +74,7 @@ def reported(reply: httpx.Response) -> Reported:
 def refusal(
     reply: httpx.Response, error: Reported, *, path: str, writing: bool, budget: Budget
 ) -> ConnectorError | None:
-    """The error that a reply to a call means, or None for a success."""
+    """Return the error that a reply to a call means, or None for a success."""
     if reply.is_success:
         return None
     where, words = f"BASE answered {error.code or reply.status_code} to {path}", error.words
@@ -114,7 +115,7 @@ def refusal(
 
 
 def grant_refusal(reply: httpx.Response, *, budget: Budget) -> ConnectorError | None:
-    """The error that a reply of the token URL means, or None for a success."""
+    """Return the error that a reply of the token URL means, or None for a success."""
     if reply.is_success:
         return None
     error = reported(reply)

@@ -116,14 +116,14 @@ class OrderRow(OrderHeader):
 
 
 def part_of(body: Any, name: str, *, what: str) -> Any:
-    """The one value that BASE wraps a reply in. Raises ContractBroken."""
+    """Return the one value that BASE wraps a reply in. Raises ContractBroken."""
     if not isinstance(body, dict) or name not in body:
         raise ContractBroken(f"{what} has no {name}")
     return body[name]
 
 
 def rows_of(body: Any, name: str, *, what: str) -> list[Any]:
-    """The list of that name. Raises ContractBroken."""
+    """Return the list of that name. Raises ContractBroken."""
     rows = part_of(body, name, what=what)
     if not isinstance(rows, list):
         raise ContractBroken(f"{name} of {what} is not a list")

@@ -67,8 +67,8 @@ class Stock:
         return results
 
     async def _in_list(self, wanted: dict[str, None]) -> dict[str, dict[str, int] | Skip]:
-        """What the list shows, read until all is found, or as many calls were made as reading one
-        by one would take."""
+        """Return what the list shows of these items. Stops when all are found, or when it has taken
+        as many calls as reading them one by one would."""
         found: dict[str, dict[str, int] | Skip] = {}
         number = 0
         async for rows, following in pages_of(self._client, PATH, "items", PARAMS, item_key):
@@ -117,7 +117,7 @@ class Stock:
         return WriteResult(listing, outcome, shown)
 
     def _echoed(self, body: Any, listing: str) -> int | None:
-        """The number that the reply shows for this listing, or None when it tells none."""
+        """Return the number that the reply shows for this listing, or None."""
         try:
             row = read_row(
                 ItemRow, part_of(body, "item", what="a reply to a write"), what="a reply to a write"

@@ -45,7 +45,7 @@ class Tokens(Row):
     ends_at: datetime
 
     def document(self) -> dict[str, str]:
-        """For ConnectorState."""
+        """Return the tokens as ConnectorState keeps them."""
         return {
             "access": self.access,
             "refresh": self.refresh,
@@ -177,7 +177,8 @@ class TokenKeeper:
             self._unsaved = False
 
     async def _saved(self) -> Tokens | None:
-        """What is in the memory; nothing when it cannot be understood, as after a downgrade."""
+        """Return the tokens that were saved, or None when there are none or they cannot be
+        understood, as after a downgrade."""
         document = await self.context.state.load()
         if not document:
             return None

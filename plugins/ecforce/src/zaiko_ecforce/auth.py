@@ -65,7 +65,7 @@ class Credentials:
         )
 
     async def token(self) -> str:
-        """The token to send. Raises what signing in raises."""
+        """Return the token to send. Raises what signing in raises."""
         if self._static is not None:
             return self._static
         async with self._session.turn:
@@ -74,7 +74,8 @@ class Credentials:
             return self._session.token
 
     async def renew(self, refused: str) -> str | None:
-        """A token other than the one just refused, or None when there is no way to get one."""
+        """Return a token other than the one just refused, or None when there is no way to get
+        one."""
         if self._static is not None:
             return None
         async with self._session.turn:

@@ -85,8 +85,8 @@ class Catalogue:
         return [listing_from(offer, stock[offer.sku], twice=twice) for offer, twice in offers]
 
     def _offers(self, document: Document, variants: dict[str, str]) -> list[tuple[Offer, bool]]:
-        """One offer per SKU of the page, and whether another variant has been seen with that SKU.
-        `variants` remembers."""
+        """Return one offer per SKU of the page, each with whether another variant has been seen
+        with that SKU. `variants` remembers what was seen."""
         offers: dict[str, Offer] = {}
         twice: set[str] = set()
         for row in document.rows:
@@ -106,7 +106,7 @@ class Catalogue:
 
 
 def offers_of(document: Document, row: Resource) -> list[Offer]:
-    """The live variants of a product, and its master SKU where no variant has it. Raises
+    """Return the live variants of a product, and its master SKU where no variant has it. Raises
     ContractBroken."""
     product = row.fields
     if product.text_or_empty("deleted_at"):
@@ -132,7 +132,7 @@ def offers_of(document: Document, row: Resource) -> list[Offer]:
 
 
 def listing_from(offer: Offer, stock: Sequence[StockItem], *, twice: bool) -> Listing:
-    """A listing with what a person should know of it before linking."""
+    """Return a listing with what a person should know about it before linking it."""
     warnings = set()
     if twice or len({item.variant for item in stock}) > 1:
         warnings.add(ListingWarning.DUPLICATE_SKU)
@@ -153,7 +153,7 @@ def listing_from(offer: Offer, stock: Sequence[StockItem], *, twice: bool) -> Li
 
 
 def _options(attributes: Mapping[str, Any]) -> list[str]:
-    """The values that tell variants of a product apart."""
+    """Return the values that tell variants of a product apart."""
     options = attributes.get("options")
     values = (
         [option.get("option_value") for option in options if isinstance(option, dict)]
@@ -168,7 +168,8 @@ def _position(after: int, number: int) -> str:
 
 
 def _parse(cursor: str | None) -> tuple[int, int]:
-    """The id of the last product delivered, or the number of the next page (0: not by pages)."""
+    """Return the id of the last product delivered, or the number of the next page (0: not by
+    pages)."""
     try:
         position = json.loads(cursor) if cursor else {}
         return int(position.get("after", 0)), int(position.get("page", 0))

@@ -50,8 +50,8 @@ class Client:
         include: str = "",
         per: int = PER,
     ) -> Document:
-        """One page of a list. `lighter=0` always: without it the shop's default decides which
-        attributes come."""
+        """Return one page of a list. Sends `lighter=0` always: without it the shop's default
+        decides which attributes come."""
         path = f"/api/v2/admin/{resource}.json"
         common = [("page", str(page)), ("per", str(per)), ("sort", sort), ("lighter", "0")]
         if include:
@@ -67,7 +67,7 @@ class Client:
         return document
 
     async def one(self, resource: str, identifier: str, *, include: str = "") -> Document | None:
-        """One resource by id, or None when the platform says that there is none."""
+        """Return one resource by id, or None when the platform says that there is none."""
         path = f"/api/v2/admin/{resource}/{identifier}.json"
         response = await self._exchange(
             "GET", path, params=[("lighter", "0"), ("include", include)]
@@ -176,6 +176,6 @@ class Client:
 
 
 def _is_trouble(response: httpx.Response) -> bool:
-    """A reply to a read that may be better next time: the platform failed, or the body was cut or
-    is a page for people."""
+    """Return whether a reply to a read may be better next time: the platform failed, the body was
+    cut, or it is a page for people."""
     return response.status_code >= 500 or (response.is_success and body_of(response) is None)

@@ -20,8 +20,8 @@ class EcforceFields(LooseFields):
 
 
 def moment(value: Any) -> datetime | None:
-    """A time as ecforce writes it: slashes without an offset are Japan time; a few resources send
-    ISO 8601."""
+    """Return a time as ecforce writes it, or None. Slashes without an offset are Japan time; a few
+    resources send ISO 8601."""
     if not isinstance(value, str) or not value.strip():
         return None
     text = value.strip()
@@ -40,6 +40,6 @@ def moment(value: Any) -> datetime | None:
 
 
 def query_time(value: datetime) -> str:
-    """A time as filters take it: Japan time, whole seconds (rounded down, so that a lower bound
-    never moves up)."""
+    """Return a time as filters take it: Japan time in whole seconds, rounded down, so that a lower
+    bound never moves up."""
     return value.astimezone(JAPAN).strftime("%Y-%m-%d %H:%M:%S")

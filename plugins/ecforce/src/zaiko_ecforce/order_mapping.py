@@ -29,9 +29,12 @@ def order_from(
     read_at: datetime,
     location_id: str = "",
 ) -> Order:
-    """One order, whole; of its lines those that ecforce takes from `location_id`, all when it is
-    empty. Raises ContractBroken when its lines cannot be told: an order with fewer lines than it
-    has would give back stock that is sold."""
+    """Return one order, whole, with the lines that ecforce takes from `location_id`, or all lines
+    when it is empty.
+
+    Raises ContractBroken when its lines cannot be told: an order with fewer lines than it has would
+    give back stock that is sold.
+    """
     fields = row.fields
     items = document.linked(row, "order_items")
     if items is None:
@@ -87,7 +90,8 @@ def _is_known(settings: EcforceSettings, state: str) -> bool:
 
 
 def _is_at(item: Resource, location_id: str) -> bool:
-    """A line that does not say where it is taken from is counted: it may be ours."""
+    """Return whether a line is taken from the location. A line that does not say where it is taken
+    from is counted, because it may be ours."""
     own = item.fields.text_or_empty("stock_location_id")
     return not location_id or not own or own == location_id
 

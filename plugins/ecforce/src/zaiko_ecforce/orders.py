@@ -134,7 +134,7 @@ class Orders:
             position, number = trail.follow(following)
 
     async def _newest_first(self, since: datetime, reached: datetime) -> AsyncIterator[OrderPage]:
-        """The way round a shop that ignores the filter: down from the newest until they are old
+        """Read a shop that ignores the filter: down from the newest order until orders are old
         enough. The cursor moves only with the last page, because only then nothing is missing in
         between."""
         newest: datetime | None = None
@@ -165,7 +165,7 @@ class Orders:
         return await self._client.list("orders", filters, page=page, sort=sort, include=_INCLUDE)
 
     async def _orders(self, document: Document, read_at: datetime) -> list[Order]:
-        """The orders of a page, with the deleted ones found out."""
+        """Return the orders of a page, with the deleted ones marked."""
         orders = self._readings(document, read_at)
         rows = {row.id: row for row in document.rows}
         cancelled = [order.external_id for order in orders if order.state is OrderState.CANCELLED]
@@ -178,9 +178,11 @@ class Orders:
         ]
 
     async def _deleted_among(self, ids: Sequence[str]) -> set[str]:
-        """Which of these orders are only shown with `with_deleted`. Only cancelled ones are asked
-        for: ecforce deletes no others, and a wrong answer about them releases nothing that is not
-        released already."""
+        """Return which of these orders are shown only with `with_deleted`.
+
+        Only cancelled orders are asked about: ecforce deletes no others, and a wrong answer about
+        them releases nothing that was not released already.
+        """
         if not ids:
             return set()
         document = await self._client.list("orders", _id_filter(ids), page=1, sort="id")
@@ -218,8 +220,9 @@ class Orders:
         return found, shown
 
     def _readings(self, document: Document, read_at: datetime) -> list[Order]:
-        """The orders of a page. One that cannot be understood is told as that: with guessed lines
-        it would give back stock that is sold. When no row has lines, nothing is right."""
+        """Return the orders of a page. An order that cannot be understood is delivered as
+        unreadable, since guessed lines would give back stock that is sold. Raises LinesMissing when
+        no row has lines."""
         orders: list[Order] = []
         without_lines = 0
         for row in document.rows:
@@ -244,7 +247,7 @@ def _id_filter(ids: Sequence[str]) -> list[tuple[str, str]]:
 
 
 def _times(document: Document) -> list[datetime]:
-    """When the rows changed, in the order of the rows; rows that do not say are left out."""
+    """Return when the rows changed, in their order, without rows that do not say it."""
     times = (row.fields.moment_or_none("updated_at") for row in document.rows)
     return [time for time in times if time is not None]
 

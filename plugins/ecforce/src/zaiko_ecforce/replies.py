@@ -37,7 +37,7 @@ class ReportedError:
 
 
 def body_of(response: httpx.Response) -> Any:
-    """The JSON of a reply, or None when it is something else (the CDN answers with HTML)."""
+    """Return the JSON of a reply, or None when it is something else (the CDN answers with HTML)."""
     try:
         return read_json(response.content)
     except ValueError:
@@ -45,7 +45,7 @@ def body_of(response: httpx.Response) -> Any:
 
 
 def reported_errors(body: Any) -> list[ReportedError]:
-    """The entries of `errors`, whatever else the body holds."""
+    """Return the entries of `errors`, whatever else the body holds."""
     entries = body.get("errors") if isinstance(body, dict) else None
     found = []
     for entry in entries if isinstance(entries, list) else []:
@@ -78,8 +78,8 @@ def announced_wait(response: httpx.Response, clock: Clock) -> float | None:
 def refusal(
     response: httpx.Response, *, path: str, writing: bool, clock: Clock
 ) -> ConnectorError | None:
-    """The error that this reply means, or None for a success. After a write only what certainly was
-    not applied becomes anything but Timeout."""
+    """Return the error that this reply means, or None for a success. After a write, everything that
+    may have been applied becomes Timeout."""
     status, body = response.status_code, body_of(response)
     if 200 <= status < 300:
         return None

@@ -35,8 +35,8 @@ class StockItem:
 
 
 def stock_item(row: Resource) -> StockItem | None:
-    """A record from its row, or None for a deleted one. Raises ContractBroken when it does not say
-    which one it is."""
+    """Return a record from its row, or None for a deleted one. Raises ContractBroken when the row
+    does not say which record it is."""
     fields = row.fields
     if fields.text_or_empty("deleted_at"):
         return None
@@ -70,14 +70,14 @@ class StockItems:
     async def find(
         self, skus: Sequence[str], *, location: str | None
     ) -> dict[str, list[StockItem]]:
-        """The live records of these SKUs, by SKU; an SKU without any has an empty list."""
+        """Return the live records of these SKUs, by SKU. An SKU without any has an empty list."""
         found: dict[str, list[StockItem]] = {sku: [] for sku in skus}
         for part in _parts(list(found)):
             await self._find(part, location, found)
         return found
 
     async def first(self, location: str | None = None) -> tuple[list[StockItem], bool]:
-        """One page of records, and whether it is all there is."""
+        """Return one page of records, and whether there are no others."""
         document = await self._client.list("stock_items", _filters((), location), page=1, sort="id")
         return [
             item for item in map(self._item, document.rows) if item is not None

@@ -56,8 +56,8 @@ class Client:
         await self._http.aclose()
 
     async def search(self, path: str, form: Mapping[str, str]) -> tuple[list[Any], int | None]:
-        """The rows of a reply to a search, and its `count` where it is a number. Raises Retry,
-        Pause and Stop."""
+        """Return the rows of a reply to a search, and its `count` where it is a number. Raises
+        Retry, Pause and Stop."""
         body = await self._uninterrupted(self._call(path, form, writing=False))
         rows = (
             body.get("data") if isinstance(body, dict) and body.get("result") == "success" else None
@@ -145,8 +145,8 @@ class Client:
         return body
 
     async def _send(self, path: str, form: Mapping[str, str]) -> tuple[httpx.Response, Any]:
-        """The reply and its JSON, None when it is none. Tokens in it are kept, whatever else it
-        says."""
+        """Return the reply and its JSON, or None when it is none. Tokens in it are kept, whatever
+        else it says."""
         with transport_errors(self._origin, path):
             async with self._pace:
                 reply = await self._http.post(self._origin + path, data=dict(form))

@@ -18,9 +18,12 @@ _MOST_PAGES = 20_000
 async def pages_of(
     client: Client, path: str, form: Mapping[str, str], key: str, *, limit: int, after: str = ""
 ) -> AsyncIterator[tuple[list[Any], str]]:
-    """The rows of each page, those of the last key of a page again on the next, and that key.
-    `form` holds fields and conditions; `key` is the field that the search is sorted by. Begins with
-    the rows of the key `after`."""
+    """Yield the rows of each page and the last key of the page. The rows of that key come again on
+    the next page.
+
+    `form` holds fields and conditions, `key` is the field that the search is sorted by. Begins with
+    the rows of the key `after`.
+    """
     offset = 0
     trail = PageTrail(path, start=(after, offset), most=_MOST_PAGES)
     while True:

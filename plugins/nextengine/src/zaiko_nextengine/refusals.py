@@ -45,7 +45,7 @@ class Reported:
 
 
 def reported(body: Any) -> Reported:
-    """What this body says."""
+    """Return what this body says about its success."""
     if not isinstance(body, dict):
         return Reported()
     result, code, message = body.get("result"), body.get("code"), body.get("message")
@@ -63,7 +63,7 @@ def reported(body: Any) -> Reported:
 def refusal(
     reply: httpx.Response, error: Reported, *, path: str, words: str, writing: bool
 ) -> ConnectorError | None:
-    """The error that a reply means, or None when it says success, or says nothing of it with a
+    """Return the error that a reply means, or None when it says success, or says nothing with a
     status of success. `words` are the platform's, without secrets."""
     where = f"Next Engine answered {error.code or error.result or reply.status_code} to {path}"
     if error.refused_tokens or (error.result == "error" and error.code.startswith("001")):

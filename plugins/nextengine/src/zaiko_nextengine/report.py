@@ -16,8 +16,8 @@ _WORD = re.compile(r"[0-9A-Za-z_-]+")
 
 
 def complaints(message: str, codes: Collection[str]) -> dict[str, str]:
-    """The complaint about each of `codes` that the message names as a whole word. A line that names
-    several is about each."""
+    """Return the complaint about each of `codes` that the message names as a whole word. A line
+    that names several codes is about each of them."""
     found: dict[str, str] = {}
     for line in _APART.split(message):
         words = set(_WORD.findall(line))

@@ -61,7 +61,7 @@ Key = Annotated[str, BeforeValidator(_text), Field(min_length=1, max_length=100)
 
 
 def japanese(moment: datetime) -> str:
-    """As Next Engine takes it in a condition."""
+    """Return a time as Next Engine takes it in a condition."""
     return moment.astimezone(JAPAN).strftime(_FORMAT)
 
 
@@ -131,5 +131,5 @@ class OrderRow(Row):
 
 
 def fields_of(kind: type[Row]) -> str:
-    """The fields to ask for, so that a row of this kind can be read."""
+    """Return the fields to ask for, so that a row of this kind can be read."""
     return ",".join(kind.model_fields)

@@ -106,8 +106,8 @@ class Stock:
         return WriteResult(code, WriteOutcome.REFUSED, error=error)
 
     async def _seen(self, codes: Sequence[str]) -> Mapping[str, int | Skip] | None:
-        """As `_shown`; None when it cannot be read now. The outcome of the upload is known all the
-        same."""
+        """Return what `_shown` returns, or None when it cannot be read now. The outcome of the
+        upload is known all the same."""
         try:
             return await self._shown(codes)
         except ConnectorError as error:
@@ -115,7 +115,7 @@ class Stock:
             return None
 
     async def _shown(self, codes: Sequence[str]) -> dict[str, int | Skip]:
-        """What is free of each; codes that Next Engine does not know are missing. Raises
+        """Return what is free of each code, without codes that Next Engine does not know. Raises
         ConnectorError."""
         shown: dict[str, int | Skip] = {}
         for first in range(0, len(codes), _MOST):
@@ -161,7 +161,7 @@ def _level(ref: ListingRef, shown: Mapping[str, int | Skip]) -> InventoryLevel:
 
 
 def _trouble(ref: ListingRef) -> Skip | None:
-    """Why this listing has no number that could be read or changed."""
+    """Return why the number of this listing can be neither read nor changed, or None."""
     if dict(ref.data) == SET:
         return ItemRefused(
             "A set has no stock of its own: Next Engine computes it from its parts. Link it "

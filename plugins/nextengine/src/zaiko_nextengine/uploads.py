@@ -49,7 +49,7 @@ class _Pending:
 
 
 class Uploads:
-    """The uploads of one shop. Runs of a shop do not overlap, so no two are sent at once."""
+    """Return the rows and fields that the form asks for."""
 
     def __init__(
         self, context: ShopContext, client: Client, memory: Memory, settings: NextEngineSettings

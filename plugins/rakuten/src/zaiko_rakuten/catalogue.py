@@ -34,8 +34,8 @@ class Catalogue:
         self._bulk_refused_until = float("-inf")
 
     async def pages(self, cursor: str | None) -> AsyncIterator[ListingPage]:
-        """Every listing. An item holds up to 400 SKUs, so a page of RMS may make several; all but
-        the last of them carry the mark that repeats it."""
+        """Yield every listing. An item holds up to 400 SKUs, so that a page of RMS may make several
+        pages; all but the last of them carry the cursor that repeats it."""
         mark = cursor or FIRST_MARK
         codes: dict[str, str] = {}
         trail = PageTrail(SEARCH_ITEMS.name, start=mark)
@@ -56,8 +56,8 @@ class Catalogue:
             mark = trail.follow(following)
 
     async def which_exist(self, pairs: Iterable[Pair], *, until: float) -> dict[Pair, bool | None]:
-        """Which of these SKUs exist as items, asked of RMS; None where that could not be found out
-        before `until` (by the monotonic clock). Raises ConnectorError."""
+        """Return which of these SKUs exist as items, as RMS says it, and None where that could not
+        be found out before `until` (by the monotonic clock). Raises ConnectorError."""
         now = self._clock.monotonic()
         wanted = set(pairs)
         answer: dict[Pair, bool | None] = {
@@ -83,8 +83,8 @@ class Catalogue:
         return {pair: answer.get(pair) for pair in wanted}
 
     async def _bulk(self, names: Sequence[str]) -> dict[str, frozenset[str] | None] | None:
-        """The variants of these items; missing ones do not exist. None when the shop has not booked
-        商品一括編集."""
+        """Return the variants of these items; missing items do not exist. Returns None when the
+        shop has not booked 商品一括編集."""
         if self._clock.monotonic() < self._bulk_refused_until:
             return None
         reply = await self._client.ask(GET_ITEMS, body={"manageNumbers": list(names)})
@@ -100,8 +100,8 @@ class Catalogue:
         )
 
     async def _one(self, name: str) -> frozenset[str] | None:
-        """The variants of one item, by search; None when too many items have its number as a part
-        of theirs."""
+        """Return the variants of one item, by search, or None when too many items have its number
+        as a part of theirs."""
         mark: str | None = FIRST_MARK
         for _ in range(_SEARCH_PAGES):
             rows, following = await self._search(
@@ -117,7 +117,7 @@ class Catalogue:
         return None
 
     async def _search(self, query: dict[str, str]) -> tuple[list[Any], str | None]:
-        """The items of one page, and the mark of the next."""
+        """Return the items of one page, and the cursor of the next."""
         reply = await self._client.call(SEARCH_ITEMS, query=query | {"hits": str(_HITS)})
         fields = RmsFields(SEARCH_ITEMS.name, reply.document(SEARCH_ITEMS.name))
         if "results" not in fields:

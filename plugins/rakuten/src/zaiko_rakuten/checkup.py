@@ -82,7 +82,7 @@ async def _asked(what: str, question: Callable[[], Awaitable[object]]) -> list[F
 
 
 async def _licence(client: Client, now: datetime) -> Finding:
-    """How long the licence key still works."""
+    """Return how long the licence key still works."""
     try:
         expiry = await client.licence_expiry()
     except (Pause, Skip, Stop) as error:

@@ -98,8 +98,8 @@ class Client:
         query: Mapping[str, str] | None = None,
         accept: Collection[int] = (),
     ) -> Reply:
-        """A successful reply, or one with a status in `accept`. Raises ConnectorError for any
-        other."""
+        """Return a successful reply, or one with a status in `accept`. Raises ConnectorError for
+        any other."""
         reply = await self.ask(function, body=body, query=query, accept=accept)
         if reply is None:
             raise await self._access_error(function)
@@ -135,14 +135,14 @@ class Client:
         )
 
     def _discreet(self, error: ConnectorError) -> ConnectorError:
-        """Without the keys, should RMS quote what it was sent."""
+        """Return the error without the keys, in case RMS quotes what it was sent."""
         words = self._settings.redact(error.platform_message)
         error.platform_message = words.replace(self._authorization.removeprefix("ESA "), "[secret]")
         return error
 
     async def licence_expiry(self) -> datetime | None:
-        """When the licence key ends, or None when RMS refuses to say, which it does to a dead key.
-        Raises ConnectorError."""
+        """Return when the licence key ends, or None when RMS refuses to say, which it does to a
+        dead key. Raises ConnectorError."""
         reply = await self.ask(LICENCE_EXPIRY, query={"licenseKey": self._key.get_secret_value()})
         if reply is None:
             return None
@@ -154,8 +154,8 @@ class Client:
         return expiry
 
     async def _access_error(self, function: Function) -> ConnectorError:
-        """What a refused access means: RMS gives one answer to a dead key and to a function that is
-        not enabled, so the licence API is asked about the key."""
+        """Return what a refused access means. RMS gives one answer to a dead key and to a function
+        that is not enabled, so that the licence API is asked about the key."""
         now = self.clock.monotonic()
         # The licence API may itself not be enabled: then what another function said a moment ago
         # counts.

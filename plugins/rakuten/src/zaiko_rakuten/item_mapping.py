@@ -18,8 +18,8 @@ _FLAGS = (
 
 
 def listings_from(row: Any) -> list[Listing]:
-    """The listings of one item; none for an item that was deleted, which search may go on showing
-    with its number only. Raises ContractBroken."""
+    """Return the listings of one item; none for a deleted item, of which search may still show the
+    number. Raises ContractBroken."""
     item = RmsFields("an item", row)
     manage_number = item.text_or_empty("manageNumber").lower()
     if not manage_number:
@@ -47,7 +47,8 @@ def listings_from(row: Any) -> list[Listing]:
 
 
 def variant_ids(row: Any) -> tuple[str, frozenset[str]]:
-    """The manage number of an item, lowered, and its variants. Raises ContractBroken."""
+    """Return the manage number of an item in lower case, and its variants. Raises
+    ContractBroken."""
     item = RmsFields("an item", row)
     return item.text_or_empty("manageNumber").lower(), frozenset(
         variant_id for variant_id, _ in item.members("variants")
@@ -55,8 +56,8 @@ def variant_ids(row: Any) -> tuple[str, frozenset[str]]:
 
 
 def _code(item: RmsFields, variant: RmsFields, *, only_one: bool) -> str:
-    """What vendors take for the product code: システム連携用SKU番号, else 商品番号, else 商品管理番号. The last two
-    name an item, so they name a SKU only where the item has one."""  # noqa: E501
+    """Return what vendors take for the product code: システム連携用SKU番号, else 商品番号, else
+    商品管理番号. The last two name an item, so that they name a SKU only where the item has one."""
     code = variant.text_or_empty("merchantDefinedSkuId")
     return code or (
         (item.text_or_empty("itemNumber") or item.text_or_empty("manageNumber").lower())

@@ -68,5 +68,5 @@ def _text(root: ElementTree.Element, name: str) -> str:
 
 
 def _name(element: ElementTree.Element) -> str:
-    """Without a namespace: whether there is one is not known."""
+    """Return the name of an element without a namespace: whether there is one is not known."""
     return element.tag.rpartition("}")[2]

@@ -25,19 +25,20 @@ STATES = HOLDING | SHIPPED | CANCELLED
 
 
 def listing_id(manage_number: str, variant_id: str) -> str:
-    """How a SKU is named: RMS lowers manage numbers, and tells variants apart by case."""
+    """Return the name of a SKU. RMS writes manage numbers in lower case and tells variants apart by
+    case."""
     return f"{manage_number.lower()}/{variant_id}"
 
 
 def order_number(row: Any) -> str:
-    """The id of an order row, or "" when it has none."""
+    """Return the id of an order row, or "" when it has none."""
     number = row.get("orderNumber") if isinstance(row, dict) else None
     return number if isinstance(number, str) else ""
 
 
 def order_from(row: Any, *, read_at: datetime) -> Order:
-    """One order, whole. Raises ContractBroken when a line cannot be told: an order with fewer lines
-    than it has would give back stock that is sold."""
+    """Return one order, whole. Raises ContractBroken when a line cannot be told: an order with
+    fewer lines than it has would give back stock that is sold."""
     number = order_number(row)
     if not number:
         raise ContractBroken("an order without an orderNumber")
@@ -110,7 +111,7 @@ def _lines(package: RmsFields, *, shipped: bool) -> Iterator[OrderLine]:
 
 
 def _unique(lines: Iterator[OrderLine]) -> list[OrderLine]:
-    """The lines, with a count behind ids that RMS uses twice in one order."""
+    """Return the lines, with a count after ids that RMS uses twice in one order."""
     seen: dict[str, int] = {}
     unique = []
     for line in lines:

@@ -69,7 +69,7 @@ class OrderApi:
         self._purchases_refused_until = float("-inf")
 
     async def search(self, window: Window, page: int) -> NumberPage:
-        """The numbers of the orders placed in `window`, oldest first, one page. Raises
+        """Return the numbers of the orders placed in `window`, oldest first, one page. Raises
         ConnectorError."""
         body = {
             "dateType": 1,
@@ -100,8 +100,8 @@ class OrderApi:
         )
 
     async def get(self, numbers: Sequence[str]) -> list[Any]:
-        """The rows of these orders (at most 100) as RMS sent them, in any order; unknown numbers
-        are missing."""
+        """Return the rows of these orders (at most 100) as RMS sent them, in any order. Unknown
+        numbers are missing."""
         rows, refused = await self._get(numbers)
         if refused:
             # UNCONFIRMED: unknown numbers are most plausibly left out. Should RMS refuse the whole

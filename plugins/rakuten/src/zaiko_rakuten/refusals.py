@@ -46,8 +46,8 @@ def is_down(reply: Reply) -> bool:
 
 
 def refusal(reply: Reply, function: Function, *, busy_wait: float) -> ConnectorError:
-    """The error that this reply is, access apart (see Access). `busy_wait` is for a 503 that does
-    not say how long."""
+    """Return the error that this reply means, except for a refused access (see Client). `busy_wait`
+    is for a 503 that announces no wait."""
     status, words = reply.status, reply.words()
     where = f"{function.name} was answered with status {status}"
     if is_throttled(reply):

@@ -57,15 +57,16 @@ class Reply:
         return self.status == 200 and not self.body.rstrip().endswith(b"}")
 
     def document(self, what: str) -> Any:
-        """The JSON. Raises ContractBroken without showing any of it: it may hold a buyer's data."""
+        """Return the JSON. Raises ContractBroken without showing any of it: it may hold a buyer's
+        data."""
         value = _json(self.body)
         if value is _UNREADABLE:
             raise ContractBroken(f"{what} answered with {len(self.body)} bytes that are not JSON")
         return value
 
     def words(self) -> str:
-        """The platform's own words of what is wrong, for a person: its messages, or the first 200
-        characters of the text."""
+        """Return the platform's own words for a person: its messages, or the first 200 characters
+        of the text."""
         if self.problems:
             return "; ".join(str(problem) for problem in self.problems[:5])
         if 200 <= self.status < 300:
@@ -74,7 +75,7 @@ class Reply:
 
 
 def problems_in(status: int, body: bytes) -> list[Problem]:
-    """The errors that a reply tells, in whatever shape."""
+    """Return the errors that a reply reports, in whatever shape."""
     if 200 <= status < 300 and b'"ERROR"' not in body and b'"errors"' not in body:
         return []  # a success that is not worth parsing twice
     value = _json(body)

@@ -24,7 +24,7 @@ READ_AT_MOST = 1000
 
 
 def pair_of(external_id: str) -> Pair | None:
-    """The SKU behind a listing's id, or None when it is not one of ours."""
+    """Return the SKU behind a listing's id, or None when the id is not one of ours."""
     manage_number, slash, variant_id = external_id.partition("/")
     return (
         (manage_number, variant_id)
@@ -34,7 +34,7 @@ def pair_of(external_id: str) -> Pair | None:
 
 
 def not_ours(external_id: str) -> ListingGone:
-    """What is wrong with a ref that `pair_of` does not know."""
+    """Return the error for a ref that `pair_of` does not know."""
     return ListingGone(
         f"{external_id!r:.80} is not a listing of a Rakuten shop (商品管理番号/SKU管理番号)"
     )
@@ -47,15 +47,16 @@ class Stock:
         self._log, self._client = context.log, client
 
     async def read(self, refs: Sequence[ListingRef]) -> list[InventoryLevel]:
-        """One level per ref; a SKU that RMS keeps no number for was never registered (None)."""
+        """Return one level per ref. A SKU for which RMS keeps no number was never registered
+        (None)."""
         pairs = {ref.external_id: pair_of(ref.external_id) for ref in refs}
         known = [pair for pair in pairs.values() if pair is not None]
         shown = await self.numbers(known)
         return [_level(external_id, pair, shown) for external_id, pair in pairs.items()]
 
     async def numbers(self, pairs: Sequence[Pair]) -> dict[Pair, int | None]:
-        """What RMS shows for these SKUs (no duplicates): those without stock data are missing, None
-        stands for a number that cannot be read. Raises ConnectorError."""
+        """Return what RMS shows for these SKUs (no duplicates), without those that have no stock
+        data. None stands for a number that cannot be read. Raises ConnectorError."""
         shown: dict[Pair, int | None] = {}
         for first in range(0, len(pairs), READ_AT_MOST):
             shown |= await self._read(pairs[first : first + READ_AT_MOST])

@@ -42,7 +42,7 @@ class Credentials:
         self._turn = asyncio.Lock()
 
     async def token(self) -> str:
-        """The token to send. Raises what getting one raises."""
+        """Return the token to send. Raises what getting one raises."""
         if self._settings.access_token is not None:
             return self._settings.access_token.get_secret_value()
         async with self._turn:
@@ -61,7 +61,8 @@ class Credentials:
         return self._settings.redact(text, *self._given)
 
     async def another(self, refused: str) -> str | None:
-        """A token other than the one just refused, or None when there is no way to get one."""
+        """Return a token other than the one just refused, or None when there is no way to get
+        one."""
         if self._settings.access_token is not None:
             return None
         async with self._turn:

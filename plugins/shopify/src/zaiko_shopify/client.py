@@ -89,7 +89,7 @@ class Client:
 
     @asynccontextmanager
     async def download(self, url: str) -> AsyncIterator[AsyncIterator[str]]:
-        """The lines of a bulk operation's file; the URL is signed and must not be sent the
+        """Yield the lines of a bulk operation's file. Its URL is signed and must not receive the
         token."""
         try:
             async with self._http.stream("GET", url) as response:
@@ -252,8 +252,9 @@ class Client:
         return self._discreet(response)
 
     def _discreet(self, response: httpx.Response) -> httpx.Response:
-        """The reply without the credentials, should it quote what was sent. Cleaned before anything
-        is cut to length. A token that it grants is not known yet and stays."""
+        """Return the reply without the credentials, in case it quotes what was sent. It is cleaned
+        before anything is cut to length. A token that the reply grants is not known yet and
+        stays."""
         said = response.text
         clean = self._credentials.redact(said)
         if clean == said:

@@ -212,8 +212,8 @@ DOCUMENTS = (
 
 
 def bulk_listings(location: str) -> str:
-    """The query of a bulk operation that reads the catalogue. Bulk queries take no variables, so
-    the location stands in the text; it was checked to be a plain global id."""
+    """Return the query of a bulk operation that reads the catalogue. Bulk queries take no
+    variables, so that the location stands in the text; it was checked to be a plain global id."""
     return (
         "{ productVariants { edges { node { "
         + _VARIANT.replace("$location", f'"{location}"')

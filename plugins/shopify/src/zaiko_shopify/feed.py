@@ -60,12 +60,12 @@ class Position:
         return bool(self.began)
 
     def cursor(self) -> str:
-        """As the host stores it."""
+        """Return the position as the host stores it."""
         return json.dumps(asdict(self))
 
     @staticmethod
     def parse(cursor: str) -> Position | None:
-        """From what the host stored; None when it is not ours."""
+        """Return the position that the host stored, or None when it is not one of ours."""
         try:
             position = Position(**json.loads(cursor))
             for moment in (position.since, position.began or position.since):
@@ -139,7 +139,7 @@ class OrderFeed:
                 return
 
     async def by_id(self, external_ids: Sequence[str]) -> list[Order]:
-        """The orders with these ids; those that Shopify does not know are left out."""
+        """Return the orders with these ids, without those that Shopify does not know."""
         return [order for order, _ in await self._whole(external_ids)]
 
     def _start(self, cursor: str | None) -> Position:
@@ -155,7 +155,7 @@ class OrderFeed:
         return Position(since=_text(self._reached_from(position)))
 
     def _reached_from(self, position: Position) -> datetime:
-        """How far back the next sequence reaches."""
+        """Return how far back the next sequence reaches."""
         return datetime.fromisoformat(position.since) - timedelta(
             minutes=self._settings.order_overlap_minutes
         )
@@ -194,8 +194,8 @@ class OrderFeed:
     async def _news(
         self, changes: Sequence[Change]
     ) -> tuple[list[Order], list[tuple[str, datetime]]]:
-        """The orders among these that the host does not have as they are, and the versions of those
-        that were understood."""
+        """Return the orders among these that the host does not have at that version, and the
+        versions of those that were understood."""
         wanted = [
             change.order
             for change in changes
@@ -213,9 +213,11 @@ class OrderFeed:
         return orders, versions
 
     async def _whole(self, ids: Sequence[str]) -> list[tuple[Order, bool]]:
-        """These orders now, each with whether it is a test; what Shopify does not know is left out,
-        what cannot be understood is unreadable: with fewer lines than it has it would release
-        stock."""
+        """Return these orders now, each with whether it is a test.
+
+        An order that Shopify does not know is left out. One that cannot be understood is
+        unreadable: with fewer lines than it has it would release stock.
+        """
         if not ids:
             return []
         read_at = self._client.clock.now()
@@ -254,7 +256,7 @@ class OrderFeed:
         return found
 
     async def _more_lines(self, order: str, after: str | None) -> list[Any] | None:
-        """The lines after the first page; None when the order has vanished meanwhile."""
+        """Return the lines after the first page, or None when the order has vanished meanwhile."""
         found: list[Any] = []
         trail = PageTrail(f"the lines of {order}", most=_MOST_LINE_PAGES)
         while after is not None:
@@ -273,6 +275,6 @@ def _trail(position: Position) -> PageTrail:
 
 
 def _text(moment: datetime) -> str:
-    """As Shopify's search takes it: UTC, whole seconds, rounded down so that a lower bound never
-    moves up."""
+    """Return a time as Shopify's search takes it: UTC in whole seconds, rounded down, so that a
+    lower bound never moves up."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

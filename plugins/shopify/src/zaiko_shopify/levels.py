@@ -36,8 +36,8 @@ def level_of(row: object, where: str) -> Level | None:
 
 
 def available_of(level: Fields) -> int:
-    """The number that the shop sells from; orders that were not shipped are already subtracted. May
-    be negative."""
+    """Return the number that the shop sells from. Orders that were not shipped are already
+    subtracted, so that it may be negative."""
     for row in level.each("quantities"):
         if row.text("name") == _AVAILABLE:
             return row.whole("quantity")

@@ -12,8 +12,8 @@ _ON_SALE = frozenset({"ACTIVE", "UNLISTED"})
 
 
 def listing_of(node: Fields) -> Listing:
-    """One variant. Raises ContractBroken when its id or its inventory item cannot be read; it
-    cannot be named without."""
+    """Return one variant as a listing. Raises ContractBroken when its id or its inventory item
+    cannot be read, without which it cannot be named."""
     identity, item = node.text("id"), node.inner("inventoryItem")
     product = node.inner("product")
     warnings = set()

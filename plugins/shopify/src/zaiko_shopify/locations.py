@@ -35,8 +35,8 @@ class Locations:
         self._turn = asyncio.Lock()
 
     async def chosen(self) -> str:
-        """The location's id. Raises SettingsInvalid, listing the locations, when it has to be
-        chosen by a person."""
+        """Return the location's id. Raises SettingsInvalid with the list of locations when a person
+        has to choose one."""
         async with self._turn:
             if self._chosen is None:
                 self._chosen = (await self.find()).id

@@ -55,13 +55,16 @@ def draft_of(row: object, where: str) -> Draft:
 
 
 def is_test(draft: Draft) -> bool:
-    """Whether the order was made in test mode. An order that does not say is none."""
+    """Return whether the order was made in test mode. An order that does not say it is none."""
     return draft.node.raw("test") is True
 
 
 def order_of(draft: Draft, more: Sequence[Any] = ()) -> Order:
-    """The order; `more` are the lines that were read after the first page. What could not be
-    understood is added to `draft.problems`. Raises ContractBroken when a line cannot be told."""
+    """Return the order. `more` are the lines that were read after the first page.
+
+    What could not be understood is added to `draft.problems`. Raises ContractBroken when a line
+    cannot be told.
+    """
     node, problems = draft.node, draft.problems
     cancelled_at = _tried(problems, lambda: node.moment_or_none("cancelledAt"), None)
     fulfilment = _tried(problems, lambda: node.text("displayFulfillmentStatus"), "")
@@ -117,8 +120,8 @@ class _LineReader:
     cancelled: bool
 
     def read(self, row: object, index: int, problems: list[str]) -> OrderLine | None:
-        """The line, or None when it needs no stock. Raises ContractBroken when it cannot be told
-        which line it is, or nothing of its units: the order without it would release them."""
+        """Return the line, or None when it needs no stock. Raises ContractBroken when it cannot be
+        told which line it is, or how many units it has: the order without it would release them."""
         node = Fields(f"lineItems[{index}]", row)
         identity = node.text("id")
         variant = _tried(problems, lambda: node.inner_or_none("variant"), None)
@@ -152,8 +155,9 @@ class _LineReader:
 
 
 def _needs_no_stock(node: Fields, variant: Fields | None) -> bool:
-    """A gift card, a service, a fee: nothing is shipped, and Shopify counts no stock of it. What it
-    does count is kept, because Shopify has lowered its number for it."""
+    """Return whether a line is a gift card, a service or a fee: nothing is shipped, and Shopify
+    counts no stock of it. What Shopify does count is kept, because Shopify has lowered its number
+    for it."""
     if node.raw("requiresShipping") is not False:
         return False
     item = variant.raw("inventoryItem") if variant is not None else None
@@ -161,7 +165,7 @@ def _needs_no_stock(node: Fields, variant: Fields | None) -> bool:
 
 
 def _held(node: Fields) -> Counters:
-    """The most that a line with unreadable counters may hold."""
+    """Return the most that a line with unreadable counters may hold."""
     seen = [node.raw(name) for name in ("quantity", "currentQuantity", "unfulfilledQuantity")]
     counts = [value for value in seen if isinstance(value, int) and not isinstance(value, bool)]
     if not counts:
@@ -192,7 +196,7 @@ def _refunds(node: Fields) -> tuple[dict[str, Refunded], bool]:
 
 
 def _tried(problems: list[str], read: Callable[[], T], otherwise: T) -> T:
-    """What `read` gives, or `otherwise` with the problem noted."""
+    """Return what `read` returns, or `otherwise` with the problem noted."""
     try:
         return read()
     except ContractBroken as error:

@@ -52,7 +52,8 @@ class Quota:
 
 
 def body_of(response: httpx.Response) -> Any:
-    """The JSON of a reply, or None when it is something else (HTML from in front of the API)."""
+    """Return the JSON of a reply, or None when it is something else (HTML from in front of the
+    API)."""
     try:
         return read_json(response.content)
     except ValueError:
@@ -60,7 +61,7 @@ def body_of(response: httpx.Response) -> Any:
 
 
 def quota_of(body: Any) -> Quota | None:
-    """What a reply says of the quota; None when it says nothing usable."""
+    """Return what a reply says about the quota, or None when it says nothing usable."""
     cost = _dig(body, "extensions", "cost")
     status = _dig(cost, "throttleStatus")
     numbers = [
@@ -88,8 +89,8 @@ def announced_wait(response: httpx.Response) -> float | None:
 def refusal_by_status(
     response: httpx.Response, *, what: str, writing: bool
 ) -> ConnectorError | None:
-    """The error that the HTTP status means, or None for 2xx. After a write everything of which
-    nobody knows whether it was applied becomes Timeout."""
+    """Return the error that the HTTP status means, or None for 2xx. After a write, everything that
+    may have been applied becomes Timeout."""
     status = response.status_code
     if 200 <= status < 300:
         return None
@@ -136,8 +137,8 @@ def refusal_by_status(
 
 
 def refusal_by_errors(body: dict[str, Any], *, what: str, writing: bool) -> ConnectorError | None:
-    """The error that `errors` in a GraphQL reply means, or None when there are none. Data that came
-    beside is not used."""
+    """Return the error that `errors` in a GraphQL reply means, or None when there are none. Data
+    that comes with errors is not used."""
     errors = body.get("errors")
     if not errors:
         return None
@@ -175,8 +176,8 @@ def refusal_by_errors(body: dict[str, Any], *, what: str, writing: bool) -> Conn
 
 
 def search_warnings(body: dict[str, Any]) -> str:
-    """What Shopify's search ignored, or an empty text. It answers with *everything* when it does
-    not know a filter."""
+    """Return what Shopify's search ignored, or an empty text. When Shopify does not know a filter
+    it answers with *everything*."""
     blocks = _dig(body, "extensions", "search")
     found: list[str] = []
     for block in blocks if isinstance(blocks, list) else []:

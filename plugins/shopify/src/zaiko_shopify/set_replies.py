@@ -85,7 +85,7 @@ def refusal_of(payload: Fields, count: int) -> BatchRefusal | None:
 
 
 def _index(error: Fields, count: int) -> int | None:
-    """The entry that `field` points to: ["input", "quantities", "0", "locationId"]."""
+    """Return the entry that `field` points to: ["input", "quantities", "0", "locationId"]."""
     path = error.raw("field")
     if not isinstance(path, list) or len(path) < 3 or path[1] != "quantities":
         return None

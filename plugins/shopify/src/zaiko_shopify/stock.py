@@ -94,7 +94,7 @@ class Stock:
         return results
 
     async def levels_of(self, writes: Sequence[InventoryWrite]) -> dict[str, Level]:
-        """The levels behind these writes, by inventory item; items that are gone are left out."""
+        """Return the levels behind these writes by inventory item, without items that are gone."""
         return await self._levels([write.ref.data[ITEM] for write in writes])
 
     def _told(self, external_id: str, item: str, levels: Mapping[str, Level]) -> InventoryLevel:
@@ -154,7 +154,7 @@ class Stock:
         return {level.item: level for level in read if level is not None}
 
     async def _begin(self, write: InventoryWrite, key: str) -> WriteResult:
-        """The first number of an item that is not tracked or not stocked."""
+        """Set the first number of an item that is not tracked or not stocked."""
         item = write.ref.data[ITEM]
         level = (await self._levels([item])).get(item)
         if level is None:
@@ -290,14 +290,14 @@ class _Batch:
 
 
 def derived_key(key: str, part: str) -> str:
-    """The idempotency key of one request within the call that has `key`: the same whenever the same
-    is asked."""
+    """Return the idempotency key of one request within the call that has `key`: the same whenever
+    the same is asked."""
     return str(uuid.uuid5(_KEYS, f"{key}/{part}"))
 
 
 @contextlib.contextmanager
 def _applied_unless_refused() -> Iterator[None]:
-    """An answer that is not understood may be that of a change that was applied."""
+    """Turn an answer that is not understood into Timeout: the change may have been applied."""
     try:
         yield
     except ContractBroken as error:

@@ -27,7 +27,7 @@ _ORDERED: dict[str, Callable[[Any, Any], bool]] = {
 
 
 def filters_of(query: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
-    """The `q[...]` parameters by name, repeated keys together."""
+    """Return the `q[...]` parameters by name, repeated keys together."""
     filters: dict[str, list[str]] = {}
     for key, value in query:
         match = _KEY.match(key)
@@ -39,7 +39,7 @@ def filters_of(query: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
 def apply_filters(
     rows: Iterable[T], filters: dict[str, list[str]], known: Sequence[str]
 ) -> list[T]:
-    """The rows that pass every filter on a `known` attribute."""
+    """Return the rows that pass every filter on a `known` attribute."""
     kept = list(rows)
     for name, values in filters.items():
         test = _test(name, values, known)

@@ -31,7 +31,7 @@ Rows = Callable[[], Sequence[Mapping[str, Any]]]
 
 
 def routes_of(shop: NextEngineAccount) -> Sequence[BaseRoute]:
-    """The routes of one account's API."""
+    """Return the routes of one account's API."""
 
     def answer(
         name: str, work: Callable[[Mapping[str, str]], dict[str, Any]], *, login: bool = True

@@ -27,14 +27,14 @@ Problem = tuple[list[Any], str]
 
 
 def is_gid(value: object) -> bool:
-    """Whether this is written like a global id."""
+    """Return whether this is written like a global id."""
     return isinstance(value, str) and _GID.fullmatch(value) is not None
 
 
 def variable_errors(
     schema: GraphQLSchema, operation: OperationDefinitionNode, given: Mapping[str, Any]
 ) -> list[dict[str, Any]]:
-    """The errors of all variables; empty when all fit."""
+    """Return the errors of all variables; none when all fit."""
     errors = []
     for definition in operation.variable_definitions or ():
         name = definition.variable.name.value
@@ -70,7 +70,7 @@ def variable_errors(
 def size_error(
     operation: OperationDefinitionNode, given: Mapping[str, Any]
 ) -> dict[str, Any] | None:
-    """The error of the first list that is too long."""
+    """Return the error of the first list that is too long."""
     for name, value in given.items():
         for path, length in _lists(value, []):
             if length > MAX_INPUT:
