@@ -1,5 +1,4 @@
-"""Faults that a simulator commits when it is told to, once or often, on the requests that they
-match."""
+"""Faults that a test injects into a simulator, once or often, on the requests that they match."""
 
 from __future__ import annotations
 

@@ -24,8 +24,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--contract-report",
         metavar="FILE",
         help=(
-            "write what each connector keeps of zaiko's contract to FILE: Markdown, or JSON "
-            "when it ends in .json"
+            "write what each connector keeps of zaiko's contract to FILE: Markdown, or JSON when "
+            "it ends in .json"
         ),
     )
 

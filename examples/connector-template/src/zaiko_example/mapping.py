@@ -82,7 +82,7 @@ def level_from(ref: ListingRef, row: StockRow | None) -> InventoryLevel:
     """Return what a listing shows. The platform leaves out ids that it does not know."""
     if row is None:
         return InventoryLevel(
-            ref.external_id, None, ListingGone("The shop has no such listing any more.")
+            ref.external_id, None, ListingGone("The shop no longer has this listing.")
         )
     return InventoryLevel(ref.external_id, row.quantity)
 
@@ -97,7 +97,7 @@ def result_from(listing: str, row: ResultRow | None) -> WriteResult:
     if outcome is WriteOutcome.REFUSED:
         gone = row.reason == "unknown_listing"
         error = (
-            ListingGone("The shop has no such listing any more.")
+            ListingGone("The shop no longer has this listing.")
             if gone
             else ItemRefused(f"The shop refused it: {row.reason}")
         )

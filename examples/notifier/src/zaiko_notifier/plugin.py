@@ -26,7 +26,7 @@ from zaiko_notifier.webhook import Webhook
 
 _log = logging.getLogger(__name__)
 _failing: dict[str, str] = {}
-"""Why each shop's last run failed: the same reason is told once, not at every try."""
+"""Why each shop's last run failed: the same reason is reported once, not at every run."""
 
 
 @hookimpl

@@ -1,9 +1,10 @@
 """Orders that are new or changed, and chosen orders (FACTS.md §6).
 
-BASE filters its list by the time of placing only, and tells no lines in it. So the list is looked
-through for headers whose `modified` moved, and each of those orders is read by itself. New orders
-are one page; looking through the whole window for changes to older ones is many in a large shop, so
-there it is done less often: sweeps may use a tenth of the quota.
+BASE filters its list by the time of placing only, and the list contains no lines. So the connector
+looks through the list for headers whose `modified` changed, and reads each of those orders with a
+request of its own. New orders are one page. Looking for changes to older ones takes the whole
+window, which is many pages in a large shop, so it happens less often there: these sweeps may use a
+tenth of the quota.
 """
 
 from __future__ import annotations

@@ -42,8 +42,7 @@ class Reported:
 
     @property
     def words(self) -> str:
-        """The reply that the platform expects when its notification was accepted: a body, with
-        status 200."""
+        """The code and the message, for people."""
         return f"{self.code} {self.message}".strip()
 
 
@@ -85,10 +84,8 @@ def refusal(
             return budget.used_up("day", words)
         case "invalid_scope":
             return PermissionMissing(
-                (
-                    "The owner's consent lacks a scope. Let the owner agree again, to "
-                    "read_items, read_orders and write_items."
-                ),
+                "The owner's consent lacks a scope. Let the owner agree again, to read_items, "
+                "read_orders and write_items.",
                 platform_message=words,
             )
         case "access_denied":

@@ -134,9 +134,9 @@ class TokenKeeper:
                     self._tokens = saved
                     return
             raise CredentialsRejected(
-                "BASE refuses the owner's consent: it was withdrawn, was not used for 30 "
-                "days, or its token was used elsewhere. "
-                "Let the owner agree again and enter the new code (see README of zaiko-base).",
+                "BASE refuses the owner's consent: it was withdrawn, was not used for 30 days, or "
+                "its token was used elsewhere. Let the owner agree again and enter the new code "
+                "(see README of zaiko-base).",
                 platform_message=error.platform_message,
             ) from None
         await self._save()

@@ -63,8 +63,8 @@ class Catalogue:
             last = document.is_last(number or 1, PER)
             if not ids and not number and not last:
                 raise ContractBroken(
-                    "no product of a full page has a number as its id, so the next page "
-                    "cannot be asked for"
+                    "no product of a full page has a number as its id, so the next page cannot be "
+                    "asked for"
                 )
             offers, here = self._offers(document, variants), _position(after, number)
             after, number = max([after, *ids]), number + 1 if number else 0

@@ -83,8 +83,7 @@ class Orders:
         if len(ids) != 1:
             raise SettingsInvalid(
                 f"ecforce names no id of the stock location {code!r}, by which orders name "
-                "theirs. Correct `location_code`, or let "
-                "`count_orders_of` be every_location."
+                "theirs. Correct `location_code`, or let `count_orders_of` be every_location."
             )
         self._location_id = ids.pop()
 
@@ -108,8 +107,8 @@ class Orders:
             newest = times[-1] if times else position
             if document.rows and not times and not document.is_last(number, PER):
                 raise ContractBroken(
-                    "no order of a full page says when it was updated, so the next page "
-                    "cannot be asked for"
+                    "no order of a full page says when it was updated, so the next page cannot be "
+                    "asked for"
                 )
             reached = max(reached, min(newest, read_at))
             last = document.is_last(number, PER)

@@ -88,10 +88,8 @@ def refusal(
     where = f"ecforce answered {status} to {path}"
     if status == 401:
         return CredentialsRejected(
-            (
-                "ecforce refused the token or login. Make a new API 認証トークン (設定 > メンバー管理) and "  # noqa: E501
-                "enter it here."
-            ),
+            "ecforce refused the token or login. Make a new API 認証トークン (設定 > "
+            "メンバー管理) and enter it here.",
             platform_message=words,
         )
     if status == 402:
@@ -100,7 +98,8 @@ def refusal(
         )
     if status == 403 and errors:
         return PermissionMissing(
-            f"{where}: ask SUPER STUDIO whether 外部サービスAPI連携 covers this call and this sender",  # noqa: E501
+            f"{where}: ask SUPER STUDIO whether 外部サービスAPI連携 covers this call and "
+            "this sender",
             platform_message=words,
         )
     if status == 429:
@@ -124,8 +123,7 @@ def refusal(
     ):
         return SettingsInvalid(
             f"{where}: there is no API at this address. Enter the endpoint that SUPER "
-            "STUDIO gave you as the origin, and check "
-            "that 外部サービスAPI連携 is contracted.",
+            "STUDIO gave you as the origin, and check that 外部サービスAPI連携 is contracted.",
             platform_message=words,
         )
     if writing and status in (400, 404, 409, 413, 422):

@@ -1,5 +1,5 @@
-"""From Next Engine's words to zaiko's. Pure functions. A slip (受注伝票) is an order; the buyer's data
-is never asked for."""  # noqa: E501
+"""From Next Engine's words to zaiko's. Pure functions. A slip (受注伝票) is an order; the buyer's
+data is never asked for."""
 
 from __future__ import annotations
 

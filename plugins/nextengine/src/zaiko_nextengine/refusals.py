@@ -1,5 +1,5 @@
-"""What Next Engine's refusals mean (FACTS.md §2 and §8): its own come in a body with `result` and
-a code of six digits, whatever the status (UNCONFIRMED: assumed 200); other statuses come from what
+"""What Next Engine's refusals mean (FACTS.md §2 and §8): its own come in a body with `result` and a
+code of six digits, whatever the status (UNCONFIRMED: assumed 200); other statuses come from what
 stands in front of it."""
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from zaiko_sdk import (
 
 _TOKEN_CODES = frozenset({"002001", "002002", "002003", "002004"})
 _WAITS = {"003001": 300.0, "003002": 60.0}
-"""Seconds to wait when Next Engine is overloaded: at once refused, or even after it had waited by
-itself."""
+"""Seconds to wait when Next Engine is overloaded: 003001 refuses after Next Engine had
+waited, 003002 at once."""
 _BUSY_WAIT = 300.0
 """For maintenance, stocktaking and a running import, which last minutes."""
 _UNANNOUNCED_WAIT = 60.0
@@ -69,8 +69,7 @@ def refusal(
     if error.refused_tokens or (error.result == "error" and error.code.startswith("001")):
         return CredentialsRejected(
             f"{where}: the login has ended, or was replaced by another login of the same "
-            "user. Log in again and enter the new "
-            "uid and state (see README of zaiko-nextengine).",
+            "user. Log in again and enter the new uid and state (see README of zaiko-nextengine).",
             platform_message=words,
         )
     if error.result == "error":

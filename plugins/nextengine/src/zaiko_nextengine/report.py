@@ -1,5 +1,5 @@
-"""What a failed upload says of its lines (FACTS.md §6): good lines of a failed file are applied
-all the same.
+"""What a failed upload says of its lines (FACTS.md §6): good lines of a failed file are applied all
+the same.
 
 UNCONFIRMED: the form of `que_message`. Assumed: text in which each complaint stands on a line of
 its own and names the goods code. A number of a row is not believed, since nobody knows whether the

@@ -95,7 +95,7 @@ class Stock:
         words = self._client.tokens.hide(words)
         if shown is not None and number is None:
             gone = ListingGone(
-                "Next Engine has no goods with this code any more", platform_message=words
+                "Next Engine no longer has goods with this code", platform_message=words
             )
             return WriteResult(code, WriteOutcome.REFUSED, error=gone)
         error = (
@@ -152,7 +152,7 @@ class Stock:
 def _level(ref: ListingRef, shown: Mapping[str, int | Skip]) -> InventoryLevel:
     number = _trouble(ref) or shown.get(ref.external_id)
     if number is None:
-        number = ListingGone("Next Engine has no goods with this code any more")
+        number = ListingGone("Next Engine no longer has goods with this code")
     return (
         InventoryLevel(ref.external_id, None, number)
         if isinstance(number, Skip)
@@ -164,8 +164,8 @@ def _trouble(ref: ListingRef) -> Skip | None:
     """Return why the number of this listing can be neither read nor changed, or None."""
     if dict(ref.data) == SET:
         return ItemRefused(
-            "A set has no stock of its own: Next Engine computes it from its parts. Link it "
-            "as a bundle."
+            "A set has no stock of its own: Next Engine computes it from its parts. Link it as a "
+            "bundle."
         )
     if "," in ref.external_id or not ref.external_id.isprintable():
         return ItemRefused("This code cannot be asked for: it holds a comma or a control character")

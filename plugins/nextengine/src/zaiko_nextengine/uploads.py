@@ -1,10 +1,10 @@
-"""Uploads, which Next Engine takes into a queue and works off later (FACTS.md §6), each of them
-at most once.
+"""Uploads, which Next Engine takes into a queue and works off later (FACTS.md §6), each of them at
+most once.
 
 An upload that was sent twice is added twice, and a number that is read while one waits is soon
-wrong. So an upload is written into the shop's memory before it is sent, and struck out when its end
-was seen. While one stands there, nothing is read or sent: whoever comes next, in whatever process,
-first waits until Next Engine has finished.
+wrong. So an upload is written into the shop's memory before it is sent, and removed when its end
+was seen. While one is noted there, nothing is read or sent: the next call, in any process, first
+waits until Next Engine has finished.
 """
 
 from __future__ import annotations
@@ -111,8 +111,8 @@ class Uploads:
             try:
                 row = await self._look(queue)
             except ConnectorError as error:
-                # It was taken, so an error would claim too much. Whoever reads next waits for its
-                # end.
+                # Next Engine accepted it, so an error would claim too much. The next reader waits
+                # for its end.
                 self._log.warning("upload_not_followed", queue=queue, reason=error.reason)
                 return None
             if row is None or row.que_status_id in (_WAITING, _RUNNING):

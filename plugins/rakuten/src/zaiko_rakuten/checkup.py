@@ -30,9 +30,8 @@ _NOBODY = ("zaiko-check", "zaiko-check")
 """A SKU that no shop has: reading its stock shows whether stock can be read."""
 _REJECTED = (
     "RMS does not accept the keys. Check in RMS (WEB APIサービス) that the licence key has not "
-    "expired and that both keys were "
-    "entered as shown there. A key issued within the last 30 minutes may not work yet: then "
-    "try again a little later."
+    "expired and that both keys were entered as shown there. A key issued within the last 30 "
+    "minutes may not work yet: then try again a little later."
 )
 
 

@@ -49,8 +49,7 @@ _PATIENCE = 10.0
 """The longest wait that is sat out here; the host has the patience for longer ones."""
 _KEY_HELP = (
     "Check in RMS (WEB APIサービス) that the licence key has not expired and that it and the "
-    "service secret were entered as "
-    "shown; enter a new key here when there is one"
+    "service secret were entered as shown; enter a new key here when there is one"
 )
 
 
@@ -80,7 +79,9 @@ class Client:
         self._http = context.http()
         self._origin, self._queues = settings.origin, queues_of(settings, context.clock)
         self._settings, self._key = settings, settings.license_key
-        pair = f"{settings.service_secret.get_secret_value()}:{settings.license_key.get_secret_value()}"  # noqa: E501
+        pair = ":".join(
+            key.get_secret_value() for key in (settings.service_secret, settings.license_key)
+        )
         self._authorization = "ESA " + base64.b64encode(pair.encode()).decode()
         self._opened_at = self.clock.monotonic()
         self._key_worked_at, self._licence_told = float("-inf"), False
@@ -165,8 +166,7 @@ class Client:
         if key_is_good:
             return PermissionMissing(
                 f"the function {function.name} ({function.api}) is not enabled for the "
-                "licence key. Enable it in RMS: WEB API"
-                "サービス > 利用機能編集"
+                "licence key. Enable it in RMS: WEB APIサービス > 利用機能編集"
             )
         if self._key_worked_at < self._opened_at and now - self._opened_at < KEY_GRACE:
             return KeyNotLiveYet(

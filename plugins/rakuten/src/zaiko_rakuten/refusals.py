@@ -70,9 +70,8 @@ def refusal(reply: Reply, function: Function, *, busy_wait: float) -> ConnectorE
         return PlatformDown(where, platform_message=words)
     if NOT_MIGRATED in reply.codes:
         return PlanTooLow(
-            "the shop has not been migrated to SKUs, and RMS offers the stock API to "
-            "migrated shops only. Migrate it in RMS "
-            "(SKU移行), then resume the shop",
+            "the shop has not been migrated to SKUs, and RMS offers the stock API to migrated "
+            "shops only. Migrate it in RMS (SKU移行), then resume the shop",
             platform_message=words,
         )
     if reply.codes & _WRONG_CONTENT_TYPE or status == 415:

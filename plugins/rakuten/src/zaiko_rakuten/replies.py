@@ -1,10 +1,10 @@
 """What RMS answered, and the problems in it. RMS has three shapes of an error (and any text in
 front of them):
 
-{"errors":[{"code","message","metadata":{"propertyPath"}}]}              items, stock, the gateway
-{"MessageModelList":[{"messageType","messageCode","message"}], ...}      order APIs, also with status 200
-{"Results":{"errorCode","message"}}                                      the older gateway of the order API
-"""  # noqa: E501
+{"errors":[{"code","message","metadata":{"propertyPath"}}]}          items, stock, the gateway
+{"MessageModelList":[{"messageType","messageCode","message"}], ...}  orders, also with status 200
+{"Results":{"errorCode","message"}}                                  the older gateway of orders
+"""
 
 from __future__ import annotations
 

@@ -83,10 +83,10 @@ class Stock:
             elif shown.setdefault(pair, quantity) != quantity:
                 shown[pair] = None
         if strange and len(shown) < len(asked):
-            # A SKU whose row was not understood would look as if it were never registered, and be
-            # registered anew.
+            # A SKU whose row was not understood would look as if it were never registered, and
+            # would be registered again.
             raise ContractBroken(
-                f"{GET_STOCK.name} told {strange} rows that are not of the SKUs asked for"
+                f"{GET_STOCK.name} returned {strange} rows of SKUs that were not asked for"
             )
         return shown
 

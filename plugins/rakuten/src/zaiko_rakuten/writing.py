@@ -91,8 +91,8 @@ class _Call:
         self._client, self._stock, self._catalogue = client, stock, catalogue
         self._until = self._clock.monotonic() + _WRITE_TIME
         self._answered = False
-        """Whether RMS answered a call with an outcome of ours: from then on nothing may be raised
-        any more."""
+        """Whether RMS answered a call with an outcome of ours: from then on no error may be
+        raised."""
         self._conflicts = 0
         self.results: dict[str, WriteResult] = {}
 
@@ -140,7 +140,7 @@ class _Call:
         if not entries:
             return
         if self._clock.monotonic() > self._until:
-            self._stale(entries)  # not sent any more in this call
+            self._stale(entries)  # no longer sent in this call
             return
         try:
             reply = await self._client.call(
@@ -255,8 +255,9 @@ class _Call:
         return untouched, vanished
 
     async def _settle_vanished(self, entries: Sequence[_Entry]) -> None:
-        """RMS keeps no number for these any more, so nothing was applied. If the SKU still exists,
-        the host will find that there is no number and register it; if not, its link is wrong."""
+        """Settle the writes of SKUs for which RMS no longer keeps a number: nothing was applied. If
+        the SKU still exists, the host will find that there is no number and register it; if not,
+        its link is wrong."""
         if not entries:
             return
         try:
@@ -300,7 +301,7 @@ def _named(entries: Sequence[_Entry], reply: Reply) -> dict[int, str]:
 def _gone(entry: _Entry) -> ListingGone:
     manage_number, variant_id = entry.pair
     return ListingGone(
-        f"there is no SKU {variant_id} of the item {manage_number} in the shop (any more)"
+        f"there is no SKU {variant_id} of the item {manage_number} in the shop (or no longer)"
     )
 
 

@@ -98,9 +98,8 @@ def _refuse(response: httpx.Response) -> None:
     text = response.text if response.status_code in (400, 401, 403) else ""
     if "shop_not_permitted" in text:
         raise CredentialsRejected(
-            "Shopify gives this app no token for this shop: app and shop must belong to the "
-            "same organisation. Make the app in the "
-            "organisation that owns the shop.",
+            "Shopify gives this app no token for this shop: app and shop must belong to the same "
+            "organisation. Make the app in the organisation that owns the shop.",
             platform_message="shop_not_permitted",
         )
     if "app_not_installed" in text:
@@ -110,10 +109,8 @@ def _refuse(response: httpx.Response) -> None:
         )
     if response.status_code in (400, 401, 403):
         raise CredentialsRejected(
-            (
-                "Shopify refused client ID and client secret. Copy both again from the app's "
-                "settings in the Dev Dashboard."
-            ),
+            "Shopify refused client ID and client secret. Copy both again from the app's "
+            "settings in the Dev Dashboard.",
             platform_message=words_of(body_of(response)),
         )
     error = refusal_by_status(response, what="the request for a token", writing=False)

@@ -1,8 +1,8 @@
 """Every GraphQL document that this connector sends, and the version of the API that they are
 written for.
 
-`cost` is what Shopify will ask for (FACTS.md §7), needed before the first reply has told it; a
-test compares them. No field of a customer, e-mail, phone or address is ever selected.
+`cost` is what Shopify will ask for (FACTS.md §7), needed before the first reply has told it; a test
+compares them. No field of a customer, e-mail, phone or address is ever selected.
 """
 
 from __future__ import annotations

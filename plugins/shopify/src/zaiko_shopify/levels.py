@@ -21,7 +21,7 @@ class Level:
 
 
 def level_of(row: object, where: str) -> Level | None:
-    """Read one row of the document Levels; None when the item does not exist any more. Raises
+    """Read one row of the document Levels; None when the item no longer exists. Raises
     ContractBroken."""
     if row is None or row == {}:
         return None

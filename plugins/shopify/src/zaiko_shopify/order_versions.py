@@ -11,8 +11,8 @@ SETTLED = timedelta(seconds=10)
 reading is remembered only when Shopify's clock was so far past its `updatedAt` that no further
 change can carry the same."""
 _MOST = 50_000
-"""Orders remembered at the most; the ones changed longest ago are forgotten first, which costs a
-reading and loses nothing."""
+"""At most this many orders are remembered; the ones changed longest ago are forgotten first, which
+costs a reading and loses nothing."""
 
 
 class OrderVersions:

@@ -98,10 +98,8 @@ def refusal_by_status(
     said = f"Shopify answered {status} to {what}"
     if status == 401:
         return CredentialsRejected(
-            (
-                "Shopify does not accept the token: it is wrong, was revoked, or the app was "
-                "uninstalled. Enter a valid one."
-            ),
+            "Shopify does not accept the token: it is wrong, was revoked, or the app was "
+            "uninstalled. Enter a valid one.",
             platform_message=words,
         )
     if status == 402:
@@ -202,9 +200,9 @@ def words_of(body: Any) -> str:
 def _denied(errors: list[dict[str, Any]], words: str) -> PermissionMissing:
     if "not approved to access" in words:
         return PermissionMissing(
-            "The app is not approved for protected customer data, without which Shopify "
-            "shows no orders at all. Request access in "
-            "the Dev Dashboard under API access; zaiko reads no customer fields.",
+            "The app is not approved for protected customer data, without which Shopify shows no "
+            "orders at all. Request access in the Dev Dashboard under API access; zaiko reads no "
+            "customer fields.",
             platform_message=words,
         )
     wanted = next(

@@ -31,11 +31,9 @@ _ITEM_TEXTS = {
 @dataclass(frozen=True, slots=True)
 class BatchRefusal:
     """Nothing of the batch was applied. `items` are the entries that are wrong by themselves, by
-    their index; `whole` is an error
-    of the whole call. With neither, some entry was stale and nobody knows which. `busy`: ask again
-    under the same key.
-    `doubtful`: an earlier call under the same key may have been applied. `earlier_failed`: it
-    certainly was not."""
+    their index; `whole` is an error of the whole call. With neither, some entry was stale and
+    nobody knows which. `busy`: ask again under the same key. `doubtful`: an earlier call under the
+    same key may have been applied. `earlier_failed`: it certainly was not."""
 
     items: Mapping[int, Skip] = field(default_factory=dict)
     whole: ConnectorError | None = None
@@ -63,7 +61,7 @@ def refusal_of(payload: Fields, count: int) -> BatchRefusal | None:
     if "INVALID_LOCATION" in codes:
         return BatchRefusal(
             whole=SettingsInvalid(
-                "The location does not exist any more; choose another one.", platform_message=words
+                "The location no longer exists; choose another one.", platform_message=words
             )
         )
     items = {index: _skip(error) for error in errors if (index := _index(error, count)) is not None}
@@ -100,7 +98,7 @@ def _skip(error: Fields) -> Skip:
     code, words = error.text_or_empty("code"), error.text_or_empty("message")
     if code == "INVALID_INVENTORY_ITEM":
         return ListingGone(
-            "Shopify does not know this variant's inventory item any more.", platform_message=words
+            "Shopify no longer knows this variant's inventory item.", platform_message=words
         )
     return ItemRefused(
         _ITEM_TEXTS.get(code, f"Shopify refuses it ({code or 'no code'})."), platform_message=words

@@ -89,7 +89,7 @@ class Stock:
             except ConnectorError as error:
                 if not results:
                     raise
-                # Something was already applied, so nothing may be raised any more.
+                # Something was already applied, so no error may be raised.
                 results.append(_unsettled(write, error))
         return results
 
@@ -109,7 +109,7 @@ class Stock:
             return InventoryLevel(
                 external_id,
                 None,
-                ListingGone("Shopify does not know this variant's inventory item any more."),
+                ListingGone("Shopify no longer knows this variant's inventory item."),
             )
         if not level.tracked and self._settings.untracked == "report":
             return InventoryLevel(
@@ -159,7 +159,7 @@ class Stock:
         level = (await self._levels([item])).get(item)
         if level is None:
             return _refused(
-                write, ListingGone("Shopify does not know this variant's inventory item any more.")
+                write, ListingGone("Shopify no longer knows this variant's inventory item.")
             )
         location = await self._locations.chosen()
         if not level.tracked:
@@ -277,9 +277,7 @@ class _Batch:
                 self._results.append(
                     _refused(
                         write,
-                        ListingGone(
-                            "Shopify does not know this variant's inventory item any more."
-                        ),
+                        ListingGone("Shopify no longer knows this variant's inventory item."),
                     )
                 )
             elif level.available == write.expected:

@@ -1,5 +1,5 @@
-"""What the simulated Next Engine keeps, and the form in which its API shows it (FACTS.md §4, §5
-and §7): all values are text."""
+"""What the simulated Next Engine keeps, and the form in which its API shows it (FACTS.md §4, §5 and
+§7): all values are text."""
 
 from __future__ import annotations
 

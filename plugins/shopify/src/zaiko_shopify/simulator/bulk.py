@@ -1,4 +1,5 @@
-"""Bulk operations: a query that runs by itself, and its result as a JSONL file (FACTS.md §10)."""
+"""Bulk operations: a query that runs in the background, and its result as a JSONL file (FACTS.md
+§10)."""
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
-"""What a request costs (the fitted model of FACTS.md §7), and the bucket that it is taken
-from."""
+"""What a request costs (the fitted model of FACTS.md §7), and the bucket that it is taken from."""
 
 from __future__ import annotations
 

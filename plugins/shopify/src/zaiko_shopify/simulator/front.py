@@ -37,7 +37,8 @@ STATES = {
         "<html><head><title>503 Service Unavailable</title></head><body></body></html>",
     ),
 }
-"""What a shop can be, and how it refuses everything then. Only `inactive` is told by GraphQL."""
+"""The states a shop can be in, and how it then refuses everything. Only `inactive` is reported by
+GraphQL."""
 
 
 class Front:

@@ -51,8 +51,7 @@ def variable_errors(
             errors.append(
                 {
                     "message": f"Variable ${name} of type {print_ast(definition.type)} was "
-                    "provided "
-                    "invalid value"
+                    "provided invalid value"
                     f"{about} ({problems[0][1]})",
                     "locations": _location(definition),
                     "extensions": {

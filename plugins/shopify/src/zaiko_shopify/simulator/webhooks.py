@@ -64,7 +64,7 @@ class Webhooks:
             self._send(topic, {"order_id": order.number} if topic == "REFUNDS_CREATE" else body)
 
     def level_changed(self, variant: SimVariant, level: SimLevel) -> None:
-        """Send the notification that a number changed, whoever changed it."""
+        """Send the notification that a number changed, no matter who changed it."""
         identity = f"gid://shopify/InventoryLevel/{level.location.number}?inventory_item_id={variant.item_number}"
         payload = {
             "inventory_item_id": variant.item_number,
