@@ -1,5 +1,5 @@
-"""Builds the gRPC server: every service, its interceptors, and the official health, reflection and
-channelz."""
+"""Build the gRPC server: every service, its interceptors, and the standard health, reflection and
+channelz services."""
 
 from __future__ import annotations
 
@@ -13,29 +13,17 @@ from grpc_channelz.v1 import channelz, channelz_pb2_grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection, reflection_pb2_grpc
 from zaiko.v1 import (
-    connector_service_pb2,
     connector_service_pb2_grpc,
-    link_service_pb2,
     link_service_pb2_grpc,
-    merchant_service_pb2,
     merchant_service_pb2_grpc,
-    operation_service_pb2,
     operation_service_pb2_grpc,
-    order_service_pb2,
     order_service_pb2_grpc,
-    product_service_pb2,
     product_service_pb2_grpc,
-    receiving_service_pb2,
     receiving_service_pb2_grpc,
-    shop_service_pb2,
     shop_service_pb2_grpc,
-    stock_service_pb2,
     stock_service_pb2_grpc,
-    sync_service_pb2,
     sync_service_pb2_grpc,
-    token_service_pb2,
     token_service_pb2_grpc,
-    warehouse_service_pb2,
     warehouse_service_pb2_grpc,
 )
 from zaiko_core.bootstrap import Engine
@@ -52,6 +40,7 @@ from zaiko_server.interceptors.intercepted_handlers import InterceptedHandlers
 from zaiko_server.interceptors.serialize_once import SerializeOnce
 from zaiko_server.interceptors.traces import Traces
 from zaiko_server.interceptors.validation import LARGEST_REQUEST, Validation
+from zaiko_server.options import FILES
 from zaiko_server.pages import Pages
 from zaiko_server.security.authority import FRESH, Everybody, TokenAuthority
 from zaiko_server.services.calls import Calls
@@ -69,33 +58,20 @@ from zaiko_server.services.tokens import TokenServicer
 from zaiko_server.services.warehouses import WarehouseServicer
 from zaiko_server.watch import WatchServer
 
-FILES = (
-    connector_service_pb2,
-    link_service_pb2,
-    merchant_service_pb2,
-    operation_service_pb2,
-    order_service_pb2,
-    product_service_pb2,
-    receiving_service_pb2,
-    shop_service_pb2,
-    stock_service_pb2,
-    sync_service_pb2,
-    token_service_pb2,
-    warehouse_service_pb2,
-)
 SERVICES = tuple(
     service.full_name for file in FILES for service in file.DESCRIPTOR.services_by_name.values()
 )
-"""Every service of ours, by its full name."""
+"""The full names of this server's own services."""
 
 OPTIONS: Sequence[tuple[str, Any]] = (
-    # gRPC itself refuses without a reason, so it is left what is far too large.
+    # gRPC refuses without a reason, so it only handles what is far too large; Validation does the
+    # rest.
     ("grpc.max_receive_message_length", 2 * LARGEST_REQUEST),
     ("grpc.keepalive_time_ms", 60_000),
     ("grpc.keepalive_timeout_ms", 20_000),
     ("grpc.http2.min_recv_ping_interval_without_data_ms", 20_000),
     ("grpc.keepalive_permit_without_calls", 1),
-    # Load balancers spread connections anew; watches resume.
+    # Clients reconnect from time to time, so that a load balancer can spread them; watches resume.
     ("grpc.max_connection_age_ms", 30 * 60_000),
     ("grpc.max_connection_age_grace_ms", 60_000),
 )
@@ -103,7 +79,7 @@ OPTIONS: Sequence[tuple[str, Any]] = (
 
 @dataclass(frozen=True, slots=True)
 class App:
-    """A server that is built and not started, with what its life needs."""
+    """A server that is built but not started, with the parts that its lifecycle needs."""
 
     server: grpc.aio.Server
     health: Any
@@ -118,17 +94,17 @@ def build(
     deadline: Deadline | None = None,
     tokens: bool = False,
     rate: float | None = RATE,
-    again: float = FRESH,
+    recheck: float = FRESH,
     share_port: bool = False,
 ) -> App:
-    """The server of a started engine. Bind a port, then start it. `tokens`: whether callers need
-    one; `rate` is how many calls a second each may make with it; `again` after how many seconds a
-    stream's is looked at again."""
+    """Build the server of a started engine. The caller binds a port and starts it. `tokens` says
+    whether callers need a token, `rate` is the calls per second of each, and `recheck` the seconds
+    after which a stream's token is checked again."""
     authority = TokenAuthority(engine.db, now=now) if tokens else None
     outer = InterceptorChain(
         Traces(engine.tracer), AccessLog(new_id, engine.metrics), Errors(new_id)
     )
-    authentication = Authentication(authority or Everybody(), rate=rate, again=again)
+    authentication = Authentication(authority or Everybody(), rate=rate, recheck=recheck)
     watch_server = WatchServer(engine)
     inner = InterceptorChain(
         Draining(watch_server.hub.slots.drained),
@@ -137,7 +113,7 @@ def build(
         Validation(now),
         SerializeOnce(),
     )
-    # Any: the stubs ask for a server, and of it only what this has.
+    # Any: the stubs ask for a whole server, but use only what this class has.
     methods: Any = InterceptedHandlers(outer, inner)
     engine.metrics.follow(WATCHES, lambda: watch_server.hub.slots.taken)
     calls = Calls(engine, Pages(bytes.fromhex(engine.token_key)), new_id=new_id)
@@ -158,8 +134,8 @@ def build(
     reflection_pb2_grpc.add_ServerReflectionServicer_to_server(
         reflection.aio.ReflectionServicer(reflected), methods
     )
-    # Two servers on one port would share its connections unnoticed, unless it is meant
-    # (process_group.py).
+    # Only a process group shares its port on purpose (process_group.py). Otherwise two servers on
+    # one port would split its connections unnoticed.
     server = grpc.aio.server(
         handlers=[methods], options=[*OPTIONS, ("grpc.so_reuseport", int(share_port))]
     )
@@ -194,8 +170,8 @@ def _add_services(methods: Any, calls: Calls, watch_server: WatchServer) -> None
     )
 
 
-async def tell_health(app: App, *, serving: bool) -> None:
-    """Say for the whole server and for each service whether it serves."""
+async def publish_health(app: App, *, serving: bool) -> None:
+    """Publish for the whole server and for each service whether it serves."""
     state = (
         health_pb2.HealthCheckResponse.SERVING
         if serving

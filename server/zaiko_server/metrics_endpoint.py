@@ -1,5 +1,5 @@
-"""`/metrics` for Prometheus, on a listener of its own: it is for the operator's network, not for
-clients or platforms."""
+"""Serve `/metrics` for Prometheus on a separate listener: it belongs to the operator's network, not
+to clients or platforms."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from zaiko_core.metrics import Metrics
 
 
 class MetricsEndpoint:
-    """Serves the metrics of this process from a thread. Binds when made; `stop` once."""
+    """Serves the metrics of this process from a thread. The constructor binds the address. Call
+    `stop` once."""
 
     def __init__(self, metrics: Metrics, listen: str) -> None:
         host, _, port = listen.rpartition(":")
@@ -25,7 +26,7 @@ class MetricsEndpoint:
         self.address = f"{host}:{self._server.server_port}"
 
     def stop(self) -> None:
-        """Close."""
+        """Close the listener and end the thread."""
         self._server.shutdown()
         self._server.server_close()
         self._thread.join(timeout=5)

@@ -41,7 +41,7 @@ MANY = 1_000_000.0
 @pytest.fixture(scope="module")
 async def guarded(module_store: str, anyio_backend: str) -> AsyncIterator[Api]:
     """A server that wants tokens; watches look at theirs ten times a second."""
-    async with served(module_store, auth="tokens", again=0.1, rate=MANY) as api:
+    async with served(module_store, auth="tokens", recheck=0.1, rate=MANY) as api:
         yield api
 
 
@@ -341,7 +341,7 @@ async def test_health_asks_for_nothing_and_the_inside_for_an_admin_of_all(
         await health.Check(health_pb2.HealthCheckRequest())
     ).status == health_pb2.HealthCheckResponse.SERVING
 
-    async def look(metadata: Any) -> tuple[Any, Any]:
+    async def list_servers(metadata: Any) -> tuple[Any, Any]:
         channelz = channelz_pb2_grpc.ChannelzStub(guarded.channel).GetServers(
             channelz_pb2.GetServersRequest(), metadata=metadata, timeout=60
         )
@@ -352,7 +352,7 @@ async def test_health_asks_for_nothing_and_the_inside_for_an_admin_of_all(
         )
         return await channelz, [answer async for answer in listing]
 
-    servers, answers = await look(bearing(await token_of(guarded, Role.ADMIN, None)))
+    servers, answers = await list_servers(bearing(await token_of(guarded, Role.ADMIN, None)))
     assert servers.server
     assert answers
     for metadata in (
@@ -361,7 +361,7 @@ async def test_health_asks_for_nothing_and_the_inside_for_an_admin_of_all(
         bearing(await token_of(guarded, Role.READER, None)),
     ):
         with pytest.raises(grpc.aio.AioRpcError) as error:
-            await look(metadata)
+            await list_servers(metadata)
         assert error.value.code() in (
             grpc.StatusCode.UNAUTHENTICATED,
             grpc.StatusCode.PERMISSION_DENIED,
@@ -407,7 +407,7 @@ async def test_a_stream_whose_token_cannot_be_looked_at_any_more_ends(
     module_store: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(app, "TokenAuthority", lambda db, now: BrokenLater())
-    async with served(module_store, auth="tokens", again=0.05) as api:
+    async with served(module_store, auth="tokens", recheck=0.05) as api:
         world = await api.merchant()
         watch = api.method("SyncService.WatchSync")(
             REQUESTS["SyncService.WatchSync"](world), timeout=60

@@ -1,13 +1,10 @@
-"""Health follows the store: a server without its database says so, refuses with a reason, and comes
-back by itself."""
+"""Health follows the store: a server without its database reports NOT_SERVING, refuses calls with a
+reason, and recovers without help."""
 
 from __future__ import annotations
 
 import asyncio
-import shutil
-import tempfile
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from pathlib import Path
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import grpc
@@ -31,24 +28,15 @@ GET = "MerchantService.GetMerchant"
 
 
 @pytest.fixture
-def own_postgresql() -> Iterator[PostgreSQL]:
-    folder = Path(tempfile.mkdtemp(prefix="zaiko-pg-"))
-    server = PostgreSQL(folder / "data", durable=True)
-    yield server
-    server.stop()
-    shutil.rmtree(folder, ignore_errors=True)
-
-
-@pytest.fixture
 async def api(
     own_postgresql: PostgreSQL, monkeypatch: pytest.MonkeyPatch, anyio_backend: str
 ) -> AsyncIterator[Api]:
-    monkeypatch.setattr(health, "EVERY", 0.05)
+    monkeypatch.setattr(health, "INTERVAL", 0.05)
     async with served(own_postgresql.new_url()) as running:
         yield running
 
 
-async def test_without_its_database_a_server_is_not_serving_and_comes_back_by_itself(
+async def test_without_its_database_a_server_is_not_serving_and_recovers_without_help(
     api: Api, own_postgresql: PostgreSQL
 ) -> None:
     world = await api.merchant()
@@ -71,7 +59,7 @@ async def test_without_its_database_a_server_is_not_serving_and_comes_back_by_it
     await asyncio.to_thread(own_postgresql.resume)
     assert (await anext(seen)).status == SERVING
     await api.call(GET, REQUESTS[GET](world))
-    # A watch that was quiet meanwhile has not ended, and tells what comes.
+    # A watch that was idle meanwhile has not ended, and delivers the next change.
     await api.call("ShopService.PauseShop", REQUESTS["ShopService.PauseShop"](world))
     async for message in watch:
         if message.HasField("changes"):
@@ -85,7 +73,7 @@ async def _until_complete(watch: Any) -> None:
 
 
 class _Store:
-    """Answers as it is told, look by look."""
+    """Answers each check by the next character: x = StorageUnavailable."""
 
     def __init__(self, answers: str) -> None:
         self._answers = iter(answers)
@@ -99,7 +87,7 @@ class _Store:
 
 
 @pytest.mark.parametrize(
-    ("answers", "told"),
+    ("answers", "published"),
     [
         ("....", []),
         (".x.x.x.", []),
@@ -108,26 +96,26 @@ class _Store:
         (".xx..xx.", [False, True, False, True]),
     ],
 )
-async def test_one_failed_look_moves_nobody_and_two_in_a_row_do(
-    answers: str, told: list[bool]
+async def test_one_failed_check_changes_nothing_and_two_in_a_row_make_it_unhealthy(
+    answers: str, published: list[bool]
 ) -> None:
     heard: list[bool] = []
-    looks = 0
+    checks = 0
     done = asyncio.Event()
 
-    async def tell(serving: bool) -> None:
+    async def publish(serving: bool) -> None:
         heard.append(serving)
 
     async def sleep(seconds: float) -> None:
-        nonlocal looks
-        looks += 1
-        if looks > len(answers):
+        nonlocal checks
+        checks += 1
+        if checks > len(answers):
             done.set()
             await asyncio.sleep(3600)
 
-    await _run(HealthReporter(_Store(answers), tell, sleep=sleep), done.wait)
+    await _run(HealthReporter(_Store(answers).ping, publish, sleep=sleep), done.wait)
 
-    assert heard == told
+    assert heard == published
 
 
 async def _run(health: HealthReporter, until: Callable[[], Awaitable[Any]]) -> None:

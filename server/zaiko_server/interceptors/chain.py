@@ -9,9 +9,10 @@ from zaiko_server.interceptors.interceptor import Call, Interceptor, Proceed
 
 
 class InterceptorChain(Interceptor):
-    """The outermost first. A streamed message goes through the wrapper of each: this is one. Those
-    behind Errors are another one: a method that nobody has is refused before anybody asks for its
-    rule."""
+    """Runs interceptors in order, the first one outermost. Each interceptor that wraps a handler
+    costs one more function per streamed message; a chain costs one for all. The interceptors inside
+    Errors form a chain of their own, so that a method that does not exist is refused before its
+    permission and rules are looked up."""
 
     def __init__(self, *interceptors: Interceptor) -> None:
         self._interceptors = interceptors

@@ -1,4 +1,4 @@
-"""The server's own cap on the time of a call whose client sets none, or a longer one."""
+"""Limit the time of a call whose client sets no deadline, or a longer one."""
 
 from __future__ import annotations
 
@@ -12,9 +12,8 @@ UNARY, BATCH = 30.0, 60.0
 
 
 class Deadline(Interceptor):
-    """Unary calls get `unary` seconds, batches and checks of a platform `batch`; streams last as
-    long as the client wants. The client's own deadline is gRPC's to keep: it cancels the
-    handler."""
+    """Unary calls get `unary` seconds, batches and platform checks `batch`. Streams have no limit.
+    gRPC enforces the client's own deadline by cancelling the handler."""
 
     def __init__(self, *, unary: float = UNARY, batch: float = BATCH) -> None:
         self._unary, self._batch = unary, batch

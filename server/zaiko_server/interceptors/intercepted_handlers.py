@@ -1,4 +1,4 @@
-"""Every method of a server, each with what surrounds it."""
+"""Every method of a server, wrapped in its interceptors once."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from zaiko_server.interceptors.interceptor import Interceptor, wrap
 
 
 class InterceptedHandlers(grpc.GenericRpcHandler):
-    """Servicers are added to it as to a server, and it is given to a server as its only handler,
-    before it starts. `layers`, the outermost first, surround each method once and for all: gRPC
-    itself goes through its interceptors anew for each call, which takes longer than what ours
-    do."""
+    """Takes servicers like a server, and is a server's only handler. Add the servicers before the
+    server starts. `interceptors` are outermost first. Each method is wrapped once, on its first
+    call: gRPC's own interceptors are run again for every call, which takes longer than ours take
+    (ADR 0021)."""
 
     def __init__(self, *interceptors: Interceptor) -> None:
         self._interceptors = interceptors
@@ -30,10 +30,11 @@ class InterceptedHandlers(grpc.GenericRpcHandler):
     def add_registered_method_handlers(
         self, service_name: str, method_handlers: Mapping[str, Any]
     ) -> None:
-        """See grpc.aio.Server, which does without them as well."""
+        """See grpc.aio.Server. The generic handlers suffice."""
 
     def service(self, handler_call_details: grpc.HandlerCallDetails) -> Any:
-        """See grpc.GenericRpcHandler. A method that nobody has is what the layers make of it."""
+        """See grpc.GenericRpcHandler. The interceptors decide about a method that does not
+        exist."""
         method = handler_call_details.method
         if (known := self._known.get(method)) is not None:
             return known
@@ -46,6 +47,6 @@ class InterceptedHandlers(grpc.GenericRpcHandler):
                 None if prepared is None else wrap(prepared, method, interceptor.intercept)
             )
         if handler is not None:
-            # Only those: a stranger may call any number of methods that are not there.
+            # Methods that do not exist are not kept: a client may call any number of them.
             self._known[method] = intercepted
         return intercepted

@@ -1,4 +1,4 @@
-"""One helper that puts a coroutine around a handler of any of the four kinds of calls."""
+"""The interface of an interceptor, and how it wraps a handler of any of the four kinds of calls."""
 
 from __future__ import annotations
 
@@ -14,23 +14,25 @@ from google.protobuf.descriptor import Descriptor
 from zaiko_server import names
 
 Context = Any
-"""grpc.aio.ServicerContext; its type arguments say nothing to an interceptor."""
+"""grpc.aio.ServicerContext. Its type arguments mean nothing to an interceptor."""
 
 Proceed = Callable[[], Awaitable[Any]]
-"""The rest of a call, to be awaited once: to its reply, or, where the server streams, until its
-last message is sent."""
+"""The rest of a call. Await it once: it returns the reply or, where the server streams, ends after
+the last message is sent."""
 
 Intercept = Callable[["Call", Proceed], Awaitable[Any]]
 
 
 class Call:
-    """One call. `request` is None when the client streams; `streams`: whether the server does."""
+    """One call. `request` is None when the client streams. `streams` says whether the server
+    does."""
 
     def __init__(self, method: str, request: Any, context: Context, *, streams: bool) -> None:
-        self.method, self.request, self.context, self.streams = method, request, context, streams
+        self.method, self.request = method, request
+        self.context, self.streams = context, streams
         self.checks: list[Callable[[Any], None]] = []
-        """For a client that streams: each is called with every message before the handler gets it,
-        and ends the stream by raising."""
+        """For a client that streams: each check is called with every message before the handler
+        receives it, and ends the stream by raising."""
 
     @property
     def name(self) -> str:
@@ -39,16 +41,16 @@ class Call:
 
     @cached_property
     def headers(self) -> dict[str, str | bytes]:
-        """What the client sent beside its messages; of a key that comes twice, the first."""
+        """The call's metadata. Of a key that occurs twice, the first value."""
         return dict(reversed(tuple(self.context.invocation_metadata() or ())))
 
     @cached_property
     def merchant(self) -> str:
-        """The merchant that a request is about, from the first of its fields that names one; else
-        empty. Nothing is checked yet."""
-        # A client that streams has none, and of what could not be read nothing is known.
+        """The merchant of the request, from the first field that names one, or empty. Not checked
+        yet."""
+        # None for a client that streams; an unreadable request has no descriptor.
         kind = getattr(self.request, "DESCRIPTOR", None)
-        for field in () if kind is None else _naming(kind):
+        for field in () if kind is None else _naming_fields(kind):
             value = getattr(self.request, field)
             name = value if isinstance(value, str) else getattr(value, "name", "")
             if merchant := names.merchant_of(name):
@@ -57,8 +59,8 @@ class Call:
 
 
 @cache
-def _naming(kind: Descriptor) -> tuple[str, ...]:
-    """Those fields of a kind of request that may name a merchant."""
+def _naming_fields(kind: Descriptor) -> tuple[str, ...]:
+    """Return the fields of a kind of request that may name a merchant."""
     return tuple(
         field
         for field in ("parent", "name", "product", "shop", "link", "merchant")
@@ -67,22 +69,22 @@ def _naming(kind: Descriptor) -> tuple[str, ...]:
 
 
 class Interceptor:
-    """Surrounds the handlers of a server (surrounded.py): what a handler raises is raised inside of
-    it."""
+    """Wraps the handlers of a server (intercepted_handlers.py). An error of the handler is raised
+    inside `intercept`."""
 
     async def intercept(self, call: Call, proceed: Proceed) -> Any:
-        """Called once for each call. Awaits `proceed()` once and returns what it returns, or
-        raises, before or after."""
+        """Run one call: await `proceed()` once and return its result, or raise before or after it.
+        Called once per call."""
         return await proceed()
 
     def prepare(self, handler: Any, method: str) -> Any:
-        """What is wrapped instead of a handler; None, for a method that nobody has, lets gRPC
-        answer."""
+        """Return the handler to wrap in place of this one. None, for a method that does not exist,
+        lets gRPC answer."""
         return handler
 
 
 def wrap(handler: Any, method: str, intercept: Intercept) -> Any:
-    """`handler` with `around` around it, of the same kind and with the same serialisers."""
+    """Return a handler of the same kind, with the same serializers, that calls `intercept`."""
     if handler.request_streaming and handler.response_streaming:
         make, inner = grpc.stream_stream_rpc_method_handler, handler.stream_stream
     elif handler.request_streaming:
@@ -91,17 +93,16 @@ def wrap(handler: Any, method: str, intercept: Intercept) -> Any:
         make, inner = grpc.unary_stream_rpc_method_handler, handler.unary_stream
     else:
         make, inner = grpc.unary_unary_rpc_method_handler, handler.unary_unary
-    many, streams = handler.request_streaming, handler.response_streaming
+    client_streams, streams = handler.request_streaming, handler.response_streaming
 
-    async def behave(request: Any, context: Context) -> Any:
-        call = Call(method, None if many else request, context, streams=streams)
+    async def behavior(request: Any, context: Context) -> Any:
+        call = Call(method, None if client_streams else request, context, streams=streams)
 
         async def proceed() -> Any:
-            result = inner(
-                _checked(call.checks, request) if many and call.checks else request, context
-            )
-            # Servicers of other packages may be plain functions; one that streams may write instead
-            # of yielding.
+            checked = client_streams and call.checks
+            result = inner(_checked(call.checks, request) if checked else request, context)
+            # Servicers of other packages may be plain functions, and a streaming one may write
+            # instead of yielding.
             if inspect.isawaitable(result):
                 return await result
             if not streams:
@@ -114,7 +115,7 @@ def wrap(handler: Any, method: str, intercept: Intercept) -> Any:
         return await intercept(call, proceed)
 
     return make(
-        behave,
+        behavior,
         request_deserializer=handler.request_deserializer,
         response_serializer=handler.response_serializer,
     )

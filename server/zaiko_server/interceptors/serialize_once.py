@@ -1,4 +1,4 @@
-"""Messages of watches are made into bytes once, however many streams they go to."""
+"""Serialize each message of a watch once, however many streams send it."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from typing import Any
 from zaiko_server.interceptors.interceptor import Interceptor
 
 _KEPT = 16
-"""Messages of each method. Watches of the same thing get the same object within moments of each
-other."""
+"""Messages kept per method. Watches of the same topic send the same object within moments."""
 _LARGEST = 64 << 10
-"""Bytes of one that is kept; what is larger is a snapshot, which no two watches share."""
+"""The size in bytes above which a message is not kept. Such a message is part of a snapshot, which
+no two watches share."""
 
 
 class SerializeOnce(Interceptor):
-    """For our watches: what they send is never changed afterwards."""
+    """For the watches of this server: they never change a message after sending it."""
 
     def prepare(self, handler: Any, method: str) -> Any:
         """See Interceptor."""
@@ -27,12 +27,12 @@ class SerializeOnce(Interceptor):
 
 
 def memoized(serialize: Callable[[Any], bytes]) -> Callable[[Any], bytes]:
-    """As `serialize`, for messages that nobody changes any more."""
+    """Return `serialize` with a cache, for messages that are never changed afterwards."""
     known: OrderedDict[int, tuple[Any, bytes]] = OrderedDict()
 
     def serialized(message: Any) -> bytes:
         found = known.get(id(message))
-        # The message is kept beside its bytes, so the id is nobody else's.
+        # The cache keeps the message alive, so no other object can have its id.
         if found is not None and found[0] is message:
             return found[1]
         data = serialize(message)
