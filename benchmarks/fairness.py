@@ -1,10 +1,11 @@
-"""Does one dead shop, or one shop with 100,000 changes, delay the others?   python -m
-benchmarks.fairness [--changes N]
+"""Measure whether one dead shop, or one shop with 100,000 changes, delays the others.
 
-The real engine on real time and SQLite: 100 small shops with one link each, one shop whose calls
-hang, one whose links all became due at once. A receipt concerns the 100 small shops; printed is how
-long until each shows it, alone and beside the two others. Shops are in memory and answer a write
-after 20 ms. The last table is in benchmarks/README.md.
+    python -m benchmarks.fairness [--changes N]
+
+The real engine runs on real time and SQLite: 100 small shops with one link each, one shop whose
+calls hang, and one whose links all became due at once. A receipt concerns the 100 small shops. The
+output is how long it takes until each shows it, alone and beside the two others. Shops are in
+memory and answer a write after 20 ms. The last table is in benchmarks/README.md.
 """
 
 from __future__ import annotations

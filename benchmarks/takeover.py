@@ -1,17 +1,18 @@
-"""How soon another replica runs a shop whose replica was killed, or is stopped in good order;
-printed as JSON.
+"""How soon another replica runs a shop whose replica was killed, or was stopped in good order.
+Prints JSON.
 
     python -m benchmarks.takeover [--kills 20] [--drains 5] [--all]
 
-Real server processes on a real PostgreSQL with fsync, lease 5 s. The shop's platform takes `CALL` s
-to answer, so that the replica is in the middle of a run, and renews its lease, when it is killed.
-Which replica that is, and when the other one's run began, is read from the database; the moment of
-the signal is this machine's clock, which is the database's. Seconds each time; goals: killed, lease
-+ 1 s at the most; stopped, `GRACE` (what a run is given to end) + 1 s. Each repetition waits up to
-a third of a lease first, so that the kill falls anywhere between two renewals.
+Real server processes run on a real PostgreSQL with fsync and a lease of 5 s. The shop's platform
+takes `CALL` s to answer, so that the replica is in the middle of a run, and renews its lease, when
+it is killed. The database says which replica that is, and when the other one's run began. The
+moment of the signal is this machine's clock, which is also the database's. The result is in
+seconds; the goals are lease + 1 s at most after a kill, and `GRACE` (the time that a run gets to
+end) + 1 s after a stop. Each repetition first waits up to a third of a lease, so that the kill
+falls anywhere between two renewals.
 
 --all: also what benchmarks.speed.replicas measures of the queue: trigger to run at 200 triggers/s
-on two replicas (ms), runs that 1,000 triggers of one shop become, and claims/s of 1, 2 and 3
+on two replicas (ms), the runs of 1,000 triggers of one shop, and the claims/s of 1, 2 and 3
 processes.
 """
 

@@ -21,9 +21,9 @@ _BY_HOUR = (3, 2, 1, 1, 1, 1, 2, 4, 5, 5, 6, 6, 8, 6, 5, 5, 5, 6, 7, 9, 12, 13, 
 
 @dataclass(frozen=True, slots=True)
 class Quota:
-    """Calls per second after a burst. The functions of `lanes` share one quota."""
+    """Calls per second after a burst. The functions of a group share one quota."""
 
-    lanes: tuple[tuple[str, ...], ...]
+    groups: tuple[tuple[str, ...], ...]
     rates: tuple[float, ...]
     burst: int
 
@@ -45,7 +45,7 @@ class ShopPlan:
 
 
 # As the connectors find them: Shopify's cost bucket holds about 20 calls and regains 2 a second,
-# Rakuten limits each function by itself, ecforce tolerates one call a second.
+# Rakuten limits each function separately, ecforce tolerates one call a second.
 _BUCKET, _FUNCTIONS, _SLOW = (
     Quota(SHARED, (2.0,), 20),
     Quota(APART, (1.0, 5.0, 1.0), 1),

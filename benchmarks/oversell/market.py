@@ -106,7 +106,7 @@ class Market:
         """Return the score. A product on which shops still disagree counts as if they agreed
         now."""
         for product in self.day.stock:
-            self.look(product)
+            self.account(product)
             waiting = self._pending.pop(product, [])
             self.score.astray += bool(waiting)
             self.score.agreed_after += [self.clock.monotonic() - at for at in waiting]
@@ -116,7 +116,7 @@ class Market:
         self.score.calls = sum(sum(platform.calls.values()) for platform in self.platforms.values())
         return self.score
 
-    def look(self, product: str) -> None:
+    def account(self, product: str) -> None:
         """Account for the time since the last change of a product, and check whether the shops
         agree now."""
         now, sellable = self.clock.monotonic(), max(0, self.free(product))
@@ -133,7 +133,7 @@ class Market:
     def wrote(self, shop: str, product: str, before: int, after: int) -> None:
         """Check a write of the strategy: did it offer again what an order, unseen by the strategy,
         had just taken?"""
-        self.look(product)
+        self.account(product)
         if after <= before:
             return
         unseen = [
@@ -194,7 +194,7 @@ class Market:
 
     def _happened(self, product: str) -> None:
         self._pending[product].append(self.clock.monotonic())
-        self.look(product)
+        self.account(product)
 
     def _notify(self, shop: str, after: float | None) -> None:
         if after is not None:

@@ -50,13 +50,13 @@ class Platform:
     fragile: bool = True
     calls: Counter[str] = field(default_factory=Counter)
     sent: int = 0
-    _lanes: dict[str, RateLimiter] = field(default_factory=dict)
+    _limiters: dict[str, RateLimiter] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         quota = self.plan.quota
-        for operations, rate in zip(quota.lanes, quota.rates, strict=True):
-            lane = RateLimiter(self.clock, rate=rate, burst=quota.burst)
-            self._lanes |= dict.fromkeys(operations, lane)
+        for operations, rate in zip(quota.groups, quota.rates, strict=True):
+            limiter = RateLimiter(self.clock, rate=rate, burst=quota.burst)
+            self._limiters |= dict.fromkeys(operations, limiter)
 
     @property
     def name(self) -> str:
@@ -75,7 +75,7 @@ class Platform:
         """Make one request: it waits for the quota, travels, is served (the body), and its reply
         travels back. Of 1,000 calls, 4 are lost on the way, the replies of 4 are lost, and 4 are
         refused for load."""
-        async with self._lanes[operation]:
+        async with self._limiters[operation]:
             pass
         self.calls[operation] += 1
         way = self.plan.latency * self.random.lognormvariate(0, 0.35) / 2

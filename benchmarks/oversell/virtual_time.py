@@ -55,7 +55,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         done = self.create_future()
         try:
             result = func(*args)
-        except Exception as error:  # noqa: BLE001 - it belongs to whoever waits for the result
+        except Exception as error:  # noqa: BLE001 - the caller that awaits the result gets it
             self.call_later(TRANSACTION, _unless_cancelled, done, done.set_exception, error)
         else:
             self.call_later(TRANSACTION, _unless_cancelled, done, done.set_result, result)

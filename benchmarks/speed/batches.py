@@ -1,12 +1,12 @@
-"""Facts in batches of 1,000, rows a second, beside the drivers' own bulk upsert of the rows that
+"""Facts in batches of 1,000, in rows per second, beside the driver's bulk upsert of the rows that
 these facts left in the store.
 
 Receipts go through StreamMovements (1,000 are sent, and all answers awaited) and through
-BatchRecordReceipts of 1,000, reserves through BatchSetReserves of 1,000. The limit writes the same
-rows into the same tables, indices included, of an empty store of that kind: one transaction,
-executemany, nothing read and nothing checked. For receipts those are the movements, the sums per
-product and per warehouse, the change feed, and the links that became due; for reserves the history
-of settings instead of movements. Goal ≥ 40 %.
+BatchRecordReceipts of 1,000; reserves go through BatchSetReserves of 1,000. The limit writes the
+same rows into the same tables, with their indexes, of an empty store of the same kind: one
+transaction, executemany, nothing read and nothing checked. For receipts these are the movements,
+the sums per product and warehouse, the change feed, and the links that became due. For reserves it
+is the history of settings instead of movements. Goal: ≥ 40 %.
 """
 
 from __future__ import annotations

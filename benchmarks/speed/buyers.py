@@ -12,7 +12,7 @@ from zaiko_sdk import Order, OrderLine, OrderState
 def written(orders: Sequence[tuple[str, Sequence[str]]]) -> str:
     """Return a page as JSON: each order's id, and the listings of which it has one unit."""
     moment = datetime.now(UTC).isoformat()
-    told = [
+    document = [
         {
             "id": order,
             "at": moment,
@@ -23,20 +23,22 @@ def written(orders: Sequence[tuple[str, Sequence[str]]]) -> str:
         }
         for order, listings in orders
     ]
-    return json.dumps(told)
+    return json.dumps(document)
 
 
 def parsed(text: str) -> Sequence[Order]:
     """Parse such a page as a connector does."""
     found = []
-    for told in json.loads(text):
-        moment = datetime.fromisoformat(told["at"])
+    for document in json.loads(text):
+        moment = datetime.fromisoformat(document["at"])
         lines = [
             OrderLine(line["id"], line["listing"], line["units"], sku=line["listing"])
-            for line in told["lines"]
+            for line in document["lines"]
         ]
         found.append(
-            Order(told["id"], f"#{told['id']}", OrderState.OPEN, moment, lines, version=moment)
+            Order(
+                document["id"], f"#{document['id']}", OrderState.OPEN, moment, lines, version=moment
+            )
         )
     return found
 

@@ -85,8 +85,8 @@ def fill(url: str, catalogue: Catalogue, *, due_in: int = INTERVAL) -> None:
     shops = [shop_name(number) for number in range(catalogue.shops)]
     listing = {name: listing_id(name) for name in names}
     job = (INTERVAL, "here", now, now, now, now, now + due_in, now)
-    # In the order of the tables' keys: at random places the index of a million rows is written
-    # again and again.
+    # In key order: at random places, the index of a million rows would be written
+    # repeatedly.
     listed = sorted((shop, listing[name], name) for shop, name in catalogue.listed())
     with connected(url) as connection:
         if url.startswith("sqlite"):
@@ -156,7 +156,7 @@ def fill(url: str, catalogue: Catalogue, *, due_in: int = INTERVAL) -> None:
             ),
         ):
             insert(connection, table, columns, rows, sqlite=url.startswith("sqlite"))
-        # As autovacuum does by itself after some minutes; SQLite has nothing like it.
+        # Autovacuum does this after some minutes; SQLite has nothing like it.
         connection.execute(
             "PRAGMA wal_checkpoint(TRUNCATE)" if url.startswith("sqlite") else "ANALYZE"
         )

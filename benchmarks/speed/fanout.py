@@ -1,20 +1,20 @@
 """1,000 watchers of one merchant's stock: is everything delivered, how late, and how fast beside a
-server that only sends.
+server that only sends?
 
-The server is a process of its own, the watchers are this one: 100 streams on a connection. All but
-the first resume from its token, as clients that connect again do, so that beginning them takes no
-snapshot each.
+The server is a separate process, and the watchers are in this one: 100 streams on a connection. All
+but the first resume from its token, like reconnecting clients, so beginning them takes no snapshot
+each.
 
-At first 100 receipts a second of different products, through one StreamMovements. Every watcher
-must come to see every product's new number; lag is from the sending of the receipt to when the
-watcher has read it (goal: p99 < 1 s, all delivered). The same once more beside a watcher that never
-reads (goal: at most 1.3 times the p99 without). Then as many receipts as one StreamMovements takes:
-messages a second, from the first to the last that arrives, beside a bare grpc.aio server that sends
-the very messages that one of the watchers got to as many streams, read by the same client (goal ≥
-70 %).
+First, 100 receipts a second of different products go through one StreamMovements. Every watcher
+must receive every product's new number. The lag is from the sending of the receipt until the
+watcher has read the number (goal: p99 < 1 s, everything delivered). The same is repeated beside a
+watcher that never reads (goal: at most 1.3 times the p99 without it). Then one StreamMovements
+sends receipts as fast as it can: messages per second, from the first to the last that arrives,
+beside a bare grpc.aio server that sends the messages of one of the watchers to as many streams,
+read by the same client (goal: ≥ 70 %).
 
-Without goals: what the server's resident set grows by for each watch that is open and has caught up
-(see benchmarks/watchers.py), and for each that began with a snapshot.
+Without goals: how much the server's resident set grows for each open watch that has caught up (see
+benchmarks/watchers.py), and for each that began with a snapshot.
 """
 
 from __future__ import annotations
@@ -181,10 +181,10 @@ async def bare_speed(messages: Sequence[bytes], number: int) -> float:
     streams."""
     with tempfile.TemporaryDirectory() as folder:
         answers = Path(folder) / "answers.json"
-        told = {"module": "stock_service_pb2", "type": "WatchStocksResponse", "streams": True}
-        # The first is what a watcher reads when it begins.
+        kind = {"module": "stock_service_pb2", "type": "WatchStocksResponse", "streams": True}
+        # The first is what a watcher reads as it begins.
         texts = [message.hex() for message in (messages[0], *messages)]
-        answers.write_text(json.dumps({_METHOD: told | {"answers": texts}}))
+        answers.write_text(json.dumps({_METHOD: kind | {"answers": texts}}))
         with bare("--answers", str(answers)) as server:
             watchers = Watchers()
             await watchers.open(server.address, number)
@@ -251,7 +251,7 @@ async def measure(store: Store, quick: bool) -> list[Figure]:
     p99s, hindered_p99s = (
         [quantile(found, 0.99) for found, _ in each_time] for each_time in (alone, hindered)
     )
-    told = (
+    note_with_p50 = (
         f"{note}; p50 {statistics.median(quantile(found, 0.5) for found, _ in alone) * 1000:.0f} ms"
     )
     delivered = min(share for _, share in (*alone, *hindered))
@@ -264,7 +264,13 @@ async def measure(store: Store, quick: bool) -> list[Figure]:
     return [
         Figure("changes delivered", store.name, "of all", delivered, 1.0, note=note),
         Figure(
-            "watch lag, p99", store.name, "s", statistics.median(p99s), 1.0, at_most=True, note=told
+            "watch lag, p99",
+            store.name,
+            "s",
+            statistics.median(p99s),
+            1.0,
+            at_most=True,
+            note=note_with_p50,
         ),
         beside(lagged, store.name, "s", 1.3, hindered_p99s, p99s, at_most=True, note=note),
         beside("watch messages", store.name, "messages/s", 0.7, mine, theirs, note=per_watcher),

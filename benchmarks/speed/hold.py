@@ -1,10 +1,10 @@
-"""How long the event loop is held while a run parses and ingests pages of orders: nobody else's
-call is answered meanwhile.
+"""How long the event loop is blocked while a run parses and ingests pages of orders. No other call
+is answered meanwhile.
 
-A task sleeps 1 ms again and again and notes how much later it wakes, while the real engine runs a
-shop in the same loop: its connector parses JSON when a page is fetched, and transactions run on the
-store's threads, as in a server. Told beside it is the same task while nothing runs, which is what
-the machine does by itself. Goal: p99 ≤ 10 ms.
+A task sleeps 1 ms repeatedly and records how late it wakes, while the real engine runs a shop in
+the same loop. The connector parses JSON when a page is fetched, and transactions run on the store's
+threads, as in a server. The same task while nothing runs is reported beside it: that is what the
+machine itself adds. Goal: p99 ≤ 10 ms.
 """
 
 from __future__ import annotations

@@ -1,11 +1,11 @@
-"""A zaiko server whose platform is in memory, for figures that need the server in a process of its
-own.
+"""A zaiko server whose platform is in memory, for figures that need the server in a separate
+process.
 
     python -m benchmarks.speed.host --db URL --port-file FILE [--webhooks-file FILE] [--written
     FILE] [--answer-only]
 
-It is `zaiko serve` but for its connectors: one, `instant`. With --written, every write that a shop
-applies is noted there: moment (time.monotonic, which the processes of a machine share), shop,
+It is `zaiko serve` with one connector, `instant`. With --written, every write that a shop applies
+is recorded there: the moment (time.monotonic, which all processes of a machine share), shop,
 listing, quantity.
 """
 

@@ -1,12 +1,11 @@
-"""20,000 shops that are due every ten minutes, on one server process, while nothing changes: how
-much of a core it takes.
+"""20,000 shops that are due every ten minutes, on one server process, while nothing changes: the
+share of a core that it takes.
 
-2,000 merchants have ten shops each, their turns spread evenly over the ten minutes; fetching orders
-brings an empty page, as it has for long. Measured is the process's own processor time over some
-time after a warm-up. The shops that were looked at in that time are counted in the store: 33 a
-second are due, and a process that falls behind would look cheap. Goal ≤ 30 % of a core. The drift
-audit (ADR 0013) reads some numbers of each shop once per interval, which is work though nothing
-changes: it is measured apart, with the same goal.
+2,000 merchants have ten shops each, spread evenly over the ten minutes. Fetching orders returns an
+empty page. The process's own CPU time is measured for some time after a warm-up. The shops that ran
+in that time are counted in the store: 33 a second are due, and a process that falls behind would
+look cheap. Goal: ≤ 30 % of a core. The drift audit (ADR 0013) reads some numbers of each shop once
+per interval, which is work although nothing changes. It is measured separately, with the same goal.
 """
 
 from __future__ import annotations

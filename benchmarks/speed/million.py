@@ -1,10 +1,10 @@
-"""A server process with 1,000,000 links: seconds from its start to the end of the first sync, and
-what it holds in memory then.
+"""A server process with 1,000,000 links: the seconds from its start to the end of the first sync,
+and its memory then.
 
 One shop is due when the process starts. The first sync is over when the store says that its run has
-ended, which this process looks at. The steady state is after some hundred writes and reads of
-different products and the runs that follow from them; the resident set is the process's own, so
-PostgreSQL's is not in it. Goals: < 5 s, < 300 MiB.
+ended, which this process polls. The steady state is after some hundred writes and reads of
+different products and the runs that follow. The resident set is that of the process, so it does not
+include PostgreSQL's. Goals: < 5 s, < 300 MiB.
 """
 
 from __future__ import annotations

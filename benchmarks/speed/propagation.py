@@ -1,13 +1,13 @@
-"""From a change to the other shops: an order in shop A until B, C and D show it, and a call until
-the new number is on the wire.
+"""The time from a change to the other shops: from an order in shop A until B, C and D show it, and
+from a call until the new number is sent.
 
-The server is a process of its own with shops in memory that answer at once; it notes when a shop
+The server is a separate process with shops in memory that answer at once. It records when a shop
 applies a write, by the clock that all processes of a machine share. Buyers place 50 orders a second
-in shop A, of one unit of a product that nobody else buys; each is told by a notification over HTTP,
-and from its sending until B, C and D show the number is measured (goals: p50 100 ms, p99 500 ms).
-An order that is not shown within 20 s counts as 20 s. Then RecordReceipt, one call after the other
-and the next when all is calm: from the sending of the call until the first shop gets the new number
-(goal: p50 50 ms).
+in shop A, each of one unit of a different product. A notification over HTTP announces each order,
+and the time from its sending until B, C and D show the number is measured (goals: p50 100 ms, p99
+500 ms). An order that is not shown within 20 s counts as 20 s. Then RecordReceipt is called, each
+time once everything is idle: the time is from the sending of the call until the first shop receives
+the new number (goal: p50 50 ms).
 """
 
 from __future__ import annotations

@@ -1,15 +1,15 @@
-"""How fast numbers go out: the share of a platform's quota that is used while there is work, and
-quantities a second without one.
+"""How fast numbers are sent: the share of a platform's quota that is used while there is work, and
+quantities per second without a quota.
 
-The share is that of benchmarks/quota (write phase, same functions, a part of a catalogue: see its
-README for whole ones). Goal: ≥ 95 %.
+The share is that of benchmarks/quota (write phase, same functions, a part of a catalogue; its
+README has whole ones). Goal: ≥ 95 %.
 
-Without a quota: Shopify's connector sets 250 numbers a call through an in-process httpx transport
-that answers at once (no socket; the request is built and the answer parsed), on one core, beside
-nothing else in the process. Goal ≥ 20,000/s. Told beside it is the same through the whole engine:
-links that are due are computed, recorded, sent through the same connector and recorded again.
+Without a quota, Shopify's connector sets 250 numbers per call through an in-process httpx transport
+that answers at once (no socket; the request is built and the answer parsed), on one core and with
+nothing else in the process. Goal: ≥ 20,000/s. Reported beside it is the same through the whole
+engine: due links are computed, recorded, sent through the same connector and settled.
 
-Neither knows a store; they are measured once, in the rows of SQLite.
+Neither uses a store. They are measured once, in the rows of SQLite.
 """
 
 from __future__ import annotations

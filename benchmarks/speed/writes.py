@@ -1,9 +1,9 @@
-"""SetReserve and RecordReceipt, calls a second, beside commits of one row by the driver alone on
-the same store.
+"""SetReserve and RecordReceipt, in calls per second, beside commits of one row by the driver alone
+on the same store.
 
-Both are durable: answered means on disk. Many calls are in flight, each for a product of its own of
-one merchant; the limit is one connection that inserts a row and commits, again and again. Goal ≥ 50
-%.
+Both are durable: an answer means that the change is on disk. Many calls are in flight, each for a
+different product of one merchant. The limit is one connection that inserts a row and commits,
+repeatedly. Goal: ≥ 50 %.
 """
 
 from __future__ import annotations

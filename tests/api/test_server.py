@@ -33,8 +33,9 @@ from zaiko.v1 import (
 )
 from zaiko_core.bootstrap import Engine
 from zaiko_server import lifecycle
-from zaiko_server.app import FILES, SERVICES
+from zaiko_server.app import SERVICES
 from zaiko_server.config import Config
+from zaiko_server.options import FILES
 from zaiko_server.watch import watch_server
 from zaiko_server.watch.slots import WatchLimits
 

@@ -83,7 +83,7 @@ def uses(kind: type) -> list[Any]:
     return sorted(found, key=repr)
 
 
-def ids(rule: rules.Rule, value: Any) -> list[str]:
+def ids(rule: rules.FieldRule, value: Any) -> list[str]:
     return [rule_id for rule_id, _ in rule.complaints(value)]
 
 
