@@ -100,7 +100,7 @@ OVERSOLD = Definition(
 RPCS = Definition(
     "zaiko_rpcs",
     Kind.COUNTER,
-    "Calls that have ended; of methods that nobody has, as `unknown`.",
+    "Calls that have ended; of methods that do not exist, as `unknown`.",
     ("method", "code"),
 )
 RPC_SECONDS = Definition(

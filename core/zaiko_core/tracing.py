@@ -32,7 +32,7 @@ may be an id, or a secret."""
 
 
 OFF = trace.NoOpTracerProvider().get_tracer("zaiko")
-"""Every span is a shadow of its parent, and told to nobody."""
+"""Every span is a shadow of its parent, and is not exported."""
 
 
 def tracer(provider: TracerProvider | None) -> Tracer:

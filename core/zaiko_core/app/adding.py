@@ -39,8 +39,8 @@ _BECOMES = {
     Verdict.UNDECIDED: AdditionState.UNDECIDED,
 }
 _MARGIN = 300 * _SECOND
-"""µs before an attempt was recorded from when orders are looked at: it was read, and orders were
-taken in, shortly before."""
+"""µs before an attempt was recorded from when orders count for it: it was read, and orders were
+ingested, shortly before."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Order ingestion: pages of readings become demands, movements and fences, in a fixed number of
+"""Order ingestion: pages of readings become demands, movements and beliefs, in a fixed number of
 statements per page."""
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from zaiko_core.app import root_cause
 from zaiko_core.app.due_marks import mark_links_due, mark_products_due
 from zaiko_core.app.ports import UnitOfWork
-from zaiko_core.domain import fence as fence
+from zaiko_core.domain import fence
 from zaiko_core.domain.demand import Demand, DemandLine, OrderRecord, Reconciled, reconcile
 from zaiko_core.domain.links import Part
 from zaiko_core.domain.stock import MovementKind
@@ -44,7 +44,7 @@ class Counted:
 
 
 def ingest(uow: UnitOfWork, shop: str, readings: Sequence[OrderRecord]) -> Ingested:
-    """Take in one page of orders of one shop. The page may repeat, overlap and reorder earlier
+    """Ingest one page of orders of one shop. The page may repeat, overlap and reorder earlier
     ones."""
     newest: dict[str, OrderRecord] = {}
     for reading in readings:
@@ -207,12 +207,12 @@ def _apply(
             for listing, parts in parts_of.items()
             if any(part.product in moved for part in parts)
         }
-        _lower_fences(uow, shop, results, due_revision)
+        _lower_beliefs(uow, shop, results, due_revision)
     mark_products_due(uow, moved)
     return results
 
 
-def _lower_fences(
+def _lower_beliefs(
     uow: UnitOfWork, shop: str, results: Sequence[Reconciled], due_revision: Collection[str]
 ) -> None:
     """Lower what is expected of links by the shop's own orders, which moved its own number. Links

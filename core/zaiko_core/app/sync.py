@@ -144,28 +144,28 @@ def plan(uow: UnitOfWork, shop: str, token: int, request: PlanRequest) -> PushPl
     uow.hold_lease(shop, token)
     due, shadow = uow.links.due(shop, limit=request.limit), in_shadow(uow, shop)
     quotas, reader = escrow.quotas_of(uow, due), audit.CircumstanceReader(uow, shop)
-    made = _Made(uow, shop, request)
+    recorder = _PlanRecorder(uow, shop, request)
     for item in due:
         seen = request.readings.get(item.link.listing)
         facts = _facts(item, seen, reader, request, shadow=shadow, now=uow.now)
         decision = decide(
             facts, seen, item.balances, quotas.quota(item.link), request.policy, uow.now
         )
-        belief = made.add(item, seen, decision)
+        belief = recorder.add(item, seen, decision)
         if decision.assessment.target is not None:
             quotas.note(item.link, belief, movable=not shadow)
-    made.save()
+    recorder.save()
     escrow.freed(
         uow,
         {(item.link.shop, item.link.listing): item.link.belief for item in due},
-        [*made.changed, *made.verified],
+        [*recorder.changed, *recorder.verified],
     )
     return PushPlan(
-        made.writes,
+        recorder.writes,
         {item.link.listing for item in due},
-        made.confirmed,
-        made.failed,
-        made.unread,
+        recorder.confirmed,
+        recorder.failed,
+        recorder.unread,
     )
 
 
@@ -196,7 +196,7 @@ def _facts(
     return replace(facts, circumstances=reader.read(link, perceived))
 
 
-class _Made:
+class _PlanRecorder:
     """What one plan writes down: links as the decisions leave them, pushes, differences."""
 
     def __init__(self, uow: UnitOfWork, shop: str, request: PlanRequest) -> None:
@@ -206,7 +206,7 @@ class _Made:
         self._drifts: list[DriftRecord] = []
         self.changed: list[LinkRecord] = []
         self.verified: list[LinkRecord] = []
-        """Links that were looked at and are as they were: watchers are not notified."""
+        """Links that were decided and are as they were: watchers are not notified."""
         self.writes: list[Write] = []
         self.confirmed = self.failed = self.unread = 0
 
@@ -365,7 +365,7 @@ def settle(
         elif outcome.stale:
             saved.append(replace(link, belief=fence.refused(link.belief), due_at=uow.now))
         else:
-            # Unknown: the flight stays; the next round reads.
+            # Unknown: the write stays pending; the next round reads.
             saved.append(replace(link, due_at=uow.now))
     uow.links.save(saved)
     uow.pushes.settle(

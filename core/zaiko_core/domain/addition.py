@@ -1,8 +1,8 @@
 """What became of units that were added to a shop's number, when no answer said so (ADR 0017). Pure.
 
 Here the number belongs to the shop: there is no target, only a sum. An addition that was certainly
-not applied is made again; one that may have been applied never is. What cannot be told from the
-numbers is left to a person.
+not applied is made again; one that may have been applied never is. What the numbers do not
+say is left to a person.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class AdditionState(enum.StrEnum):
     """On their way, or sent without an answer: read before anything else is sent."""
     ADDED = "ADDED"
     UNDECIDED = "UNDECIDED"
-    """Nobody can tell from the numbers; a person looks (`receiving.resolve`)."""
+    """The numbers do not say; a person decides (`receiving.resolve`)."""
     SUPERSEDED = "SUPERSEDED"
     """Sync took over: free − reserve contains the receipt."""
 
@@ -79,7 +79,7 @@ class Sale:
 
 
 class Verdict(enum.StrEnum):
-    """What the numbers and orders of a shop say of a write that nobody saw the answer of."""
+    """What the numbers and orders of a shop say of a write whose answer was lost."""
 
     APPLIED = "APPLIED"
     NOT_APPLIED = "NOT_APPLIED"

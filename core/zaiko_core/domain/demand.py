@@ -63,7 +63,7 @@ class OrderRecord:
     applied: int = 0
     """How many readings have changed this order; makes the cause keys of its movements unique."""
     lines_known: bool = True
-    """False only in a reading that could not tell what is in the order; never in what is stored."""
+    """False only in a reading that could not read what is in the order; never in what is stored."""
     archived_at: int | None = None
     """When it was first read as archived (µs since 1970)."""
     released_at: int | None = None

@@ -16,7 +16,7 @@ class DriftCause(enum.StrEnum):
     """Why a number differed."""
 
     EDITED_IN_SHOP = "EDITED_IN_SHOP"
-    """Nothing that we know of explains it: somebody, or another tool, changed it in the shop."""
+    """Nothing that we know explains it: a person, or another tool, changed it in the shop."""
     PUSH_LOST = "PUSH_LOST"
     """A write whose answer was lost was not applied."""
     NOT_APPLIED = "NOT_APPLIED"

@@ -29,7 +29,7 @@ class WriteMode(enum.StrEnum):
 @dataclass(frozen=True, slots=True)
 class PendingWrite:
     """A write that was recorded before it was sent and has no recorded outcome. `quantity` is what
-    the shop shows if it was applied; the fence's `expected` is what it shows if not. Own orders
+    the shop shows if it was applied; the belief's `expected` is what it shows if not. Own orders
     counted meanwhile lower both. `absolute` is the number that an unconditional write carries: it
     may have come after those orders, and have overwritten what they took."""
 
@@ -58,7 +58,7 @@ class InventoryBelief:
     """Units of cancelled or edited orders that the shop may have given back since the number was
     last settled."""
     adopted_at: int = 0
-    """When a number that nothing explained was last taken over as it was: orders placed before that
+    """When a number that nothing explained was last adopted as it was: orders placed before that
     were in it."""
     must_read: bool = True
     pending: PendingWrite | None = None
@@ -75,7 +75,7 @@ class Drift(enum.StrEnum):
     MISSING = "MISSING"
     """Lower: an order that is still to come, or a change by hand."""
     EXTRA = "EXTRA"
-    """Higher: restocked or changed by hand; taken over."""
+    """Higher: restocked or changed by hand; adopted."""
 
 
 class Step(enum.StrEnum):
@@ -93,7 +93,7 @@ class Plan:
     step: Step
     quantity: int = 0
     recheck_at: int | None = None
-    """When a suspicion ends and the link must be looked at again, or None."""
+    """When a suspicion ends and the link must be decided again, or None."""
 
 
 def sold(belief: InventoryBelief, own: Sold) -> InventoryBelief:
@@ -139,14 +139,14 @@ def observe(
         missing, uncertain_added = possible[0] - quantity, possible[-1] - possible[0]
         drift = Drift.MISSING if missing else Drift.NONE
     else:
-        # Higher than anything explains. What was suspected has come back with it, at most to the
+        # Higher than anything explains. What was unexplained has come back with it, at most to the
         # full.
         missing, uncertain_added = (
             -min(belief.unexplained, quantity - max(bases) - belief.released),
             0,
         )
         drift = Drift.EXTRA
-    # More suspected than before is a new suspicion, with its own full time to be explained.
+    # More unexplained than before is a new suspicion, with its own full time to be explained.
     unexplained, uncertain = belief.unexplained + missing, belief.uncertain + uncertain_added
     since = now if missing > 0 or uncertain_added > 0 else belief.unexplained_since
     settled = InventoryBelief(

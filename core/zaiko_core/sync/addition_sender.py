@@ -15,7 +15,7 @@ from zaiko_core.sync.run_context import RunContext, chunks
 from zaiko_core.sync.sender import Batch, Ending, Outcomes, Sender
 
 _LIMIT = 250
-"""Places that one round looks after."""
+"""Places that one round handles at most."""
 _HURRY = 4.0
 """Seconds within which a recorded attempt must be sent, or is not sent at all: a process that slept
 since may have lost the shop, and its successor judges the attempt by what the shop shows."""
