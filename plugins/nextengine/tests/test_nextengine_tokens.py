@@ -1,5 +1,5 @@
-"""Tokens that Next Engine replaces by itself: the only copy of the new pair stands in a reply, and
-is never lost."""
+"""Tokens that Next Engine replaces without a request: the only copy of the new pair is in a reply,
+and is never lost."""
 
 from __future__ import annotations
 
