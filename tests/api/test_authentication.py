@@ -383,7 +383,7 @@ async def test_request_ids_are_each_callers_own(guarded: Api) -> None:
 
 def test_streams_of_a_revoked_token_end_within_thirty_seconds_on_every_server() -> None:
     # A look at a stream's token may itself be answered from what was read FRESH seconds before.
-    again = inspect.signature(build).parameters["again"].default
+    again = inspect.signature(build).parameters["recheck"].default
     assert again + FRESH <= 30
 
 
