@@ -382,9 +382,9 @@ async def test_request_ids_are_each_callers_own(guarded: Api) -> None:
 
 
 def test_streams_of_a_revoked_token_end_within_thirty_seconds_on_every_server() -> None:
-    # A look at a stream's token may itself be answered from what was read FRESH seconds before.
-    again = inspect.signature(build).parameters["recheck"].default
-    assert again + FRESH <= 30
+    # A check of a stream's token may use one that was cached up to FRESH seconds before.
+    recheck = inspect.signature(build).parameters["recheck"].default
+    assert recheck + FRESH <= 30
 
 
 class BrokenLater(Everybody):
