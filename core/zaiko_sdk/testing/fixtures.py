@@ -1,8 +1,8 @@
 """The fixtures that every connector's tests need. Import the ones that you use into conftest.py:
 
-    from zaiko_sdk.testing.fixtures import anyio_backend, clock, log, state
+from zaiko_sdk.testing.fixtures import anyio_backend, clock, log, state
 
-    __all__ = ["anyio_backend", "clock", "log", "state"]
+__all__ = ["anyio_backend", "clock", "log", "state"]
 """
 
 from __future__ import annotations
