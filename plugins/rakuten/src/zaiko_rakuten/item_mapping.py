@@ -56,8 +56,8 @@ def variant_ids(row: Any) -> tuple[str, frozenset[str]]:
 
 
 def _code(item: RmsFields, variant: RmsFields, *, only_one: bool) -> str:
-    """Return what vendors use as the product code: システム連携用SKU番号, else 商品番号, else 商品管理番号. The last
-    two name an item, so they name a SKU only where the item has one."""
+    """Return what vendors use as the product code: システム連携用SKU番号, else 商品番号, else
+    商品管理番号. The last two name an item, so they name a SKU only where the item has one."""
     code = variant.text_or_empty("merchantDefinedSkuId")
     return code or (
         (item.text_or_empty("itemNumber") or item.text_or_empty("manageNumber").lower())

@@ -1,5 +1,5 @@
-"""システムイベント通知: the XML that Rakuten posts to shops with a contract for it (FACTS.md §5.4). A
-notification is a hint to fetch orders, never data."""
+"""システムイベント通知: the XML that Rakuten posts to shops with a contract for it (FACTS.md §5.4).
+A notification is a hint to fetch orders, never data."""
 
 from __future__ import annotations
 

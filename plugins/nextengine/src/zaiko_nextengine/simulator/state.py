@@ -20,9 +20,9 @@ CALLS_PER_SECOND = 50
 
 
 class NextEngineAccount(SimulatedShop):
-    """One account. `extra` of a NewListing: `parent` (代表商品コード), `type_id`, `managed`, `visible`,
-    `parts` (of a set: code → units). Options of an order: `visible_after`, `status`, `days_ago`,
-    `shop_number`, `force` (sell what is not free).
+    """One account. `extra` of a NewListing: `parent` (代表商品コード), `type_id`, `managed`,
+    `visible`, `parts` (of a set: code → units). Options of an order: `visible_after`, `status`,
+    `days_ago`, `shop_number`, `force` (sell what is not free).
 
     Switches. UNCONFIRMED facts: `que_message_form` (code, row, none), `code_on_success`,
     `error_status`, `message_form` (text, list), `count_tells` (matching, returned), `deleted_slips`

@@ -32,11 +32,11 @@ _SHOP = 987001
 
 class RakutenShop(SimulatedShop):
     """One shop. `extra` of a NewListing: `manage_number` (SKUs of one item share it), `variant_id`,
-    `code` (the システム連携用SKU番号; None for none, the sku by default), `item_number`, `choice`, `hidden`,
-    `hide_item`, `back_order`, `restock_on_cancel`, `unlimited`, `item_type`, `registered` (false:
-    no stock row), `searchable_after` (seconds). Options of an order: `visible_after`, `progress`
-    (100), `packages` (number of addresses that the lines are spread over), `placed_ago` (seconds),
-    `force` (sell below zero: the number stays 0)."""
+    `code` (the システム連携用SKU番号; None for none, the sku by default), `item_number`, `choice`,
+    `hidden`, `hide_item`, `back_order`, `restock_on_cancel`, `unlimited`, `item_type`, `registered`
+    (false: no stock row), `searchable_after` (seconds). Options of an order: `visible_after`,
+    `progress` (100), `packages` (number of addresses that the lines are spread over), `placed_ago`
+    (seconds), `force` (sell below zero: the number stays 0)."""
 
     def __init__(self) -> None:
         super().__init__(
