@@ -64,6 +64,13 @@ class FaultInjector:
     def __init__(self, app: ASGIApp, *, control_prefix: str) -> None:
         self._app, self._control_prefix = app, control_prefix
         self.faults: list[Fault] = []
+        self._resets = 0
+
+    def reset(self) -> None:
+        """Forget the faults that were not committed yet, and break the connection of every request
+        that a fault still delays: its client has given up, and the platform is another's now."""
+        self.faults.clear()
+        self._resets += 1
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if (
@@ -85,7 +92,10 @@ class FaultInjector:
             await self._app(scope, replay, send)
             return
         if fault.seconds:
+            resets = self._resets
             await asyncio.sleep(fault.seconds)
+            if resets != self._resets:
+                raise Dropped
         applies = fault.kind not in (FaultKind.REFUSE, FaultKind.DROP)
         if fault.kind is FaultKind.LATENCY:
             await self._app(scope, replay, send)
