@@ -1,11 +1,10 @@
-"""`zaiko …` as it is, but for two things: every transaction of a run tells the database under which
-token it runs, so that triggers can write down what was written under it (histories.py); and every
-shop is said to show its orders within `VISIBILITY`, so that a test sees the end of what is held
-back.
+"""The command `zaiko` with two changes. Every transaction of a run sets its token in the database,
+so that triggers can record what was written under it (histories.py). And every platform promises to
+show orders within `VISIBILITY`, so that a test sees the end of holding units back.
 
     python recorded.py MUTANT serve …
 
-MUTANT takes one rule out of the server (MUTANTS), or is `none`. The cluster tests must notice each
+MUTANT removes one rule from the server (MUTANTS), or is `none`. The cluster tests must notice each
 of them.
 """
 
@@ -32,12 +31,11 @@ from zaiko_sdk import ConnectorType
 VISIBILITY = 6_000_000
 """µs; the connectors say 60 s, which is longer than a seed may take."""
 _RUN: ContextVar[str] = ContextVar("run", default="")
-_TELL = text("SELECT set_config('cluster.run', :run, true)")
+_SET_RUN = text("SELECT set_config('cluster.run', :run, true)")
 
 
 def record() -> None:
-    """Let every transaction of a run say whose it is, also one that forgets to look at its
-    token."""
+    """Make every transaction of a run set its token, also one that forgets to check it."""
     transaction, run_claimed, policy_of = (
         Database._transaction,
         Scheduler._run_claimed,
@@ -45,14 +43,14 @@ def record() -> None:
     )
 
     @contextlib.contextmanager
-    def told(self: Database, *, writing: bool) -> Iterator[Connection]:
+    def marked(self: Database, *, writing: bool) -> Iterator[Connection]:
         with transaction(self, writing=writing) as connection:
             if writing and _RUN.get():
-                connection.execute(_TELL, {"run": _RUN.get()})
+                connection.execute(_SET_RUN, {"run": _RUN.get()})
             yield connection
 
     async def running(self: Scheduler, claim: JobClaim) -> None:
-        # A run is a task of its own, and worker threads are given its context.
+        # A run is a task of its own; its worker threads inherit the context.
         _RUN.set(f"{claim.merchant}/{claim.shop}/{claim.token}")
         await run_claimed(self, claim)
 
@@ -60,13 +58,13 @@ def record() -> None:
         policy = policy_of(kind)
         return None if policy is None else replace(policy, visibility=VISIBILITY)
 
-    Database._transaction = told  # type: ignore[method-assign]
+    Database._transaction = marked  # type: ignore[method-assign]
     Scheduler._run_claimed = running  # type: ignore[method-assign]
     cycle.policy_of = prompt
 
 
 def unfenced() -> None:
-    """No transaction of a run looks at its token."""
+    """No transaction of a run checks its token."""
 
     def hold_lease(self: StorageUnitOfWork, shop: str, token: int) -> None:
         self._running = shop
@@ -75,7 +73,7 @@ def unfenced() -> None:
 
 
 def held_by_anybody() -> None:
-    """A transaction of a run looks whether the shop is held, not under which token."""
+    """A transaction of a run checks that the shop is held, not under which token."""
     honest = StorageUnitOfWork.hold_lease
 
     def hold_lease(self: StorageUnitOfWork, shop: str, token: int) -> None:
@@ -93,7 +91,7 @@ def held_by_anybody() -> None:
 
 
 def greedy() -> None:
-    """A claim takes shops that are due, whether another replica holds them or not."""
+    """A claim takes due shops, whether or not another replica holds them."""
     jobs._unheld = lambda now: true()
 
 

@@ -5,7 +5,6 @@ happen."""
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,6 +12,7 @@ import pytest
 from sqlalchemy import event, text
 from store.test_jobs import LEASE
 from support.stores import PostgreSQL
+from support.waiting import until
 from support.world import World
 from zaiko_core.app.records import JobClaim
 from zaiko_core.storage.engine import Database
@@ -37,11 +37,17 @@ def world(postgresql: PostgreSQL) -> Iterator[World]:
 def test_a_change_that_commits_while_a_claim_looks_is_not_lost(world: World) -> None:
     looking = _slow_looks(world.db)
     claims: list[JobClaim] = []
-    claiming = threading.Thread(target=lambda: claims.extend(_claim(world.db)))
+
+    def claim() -> None:
+        # A look that meets the change under way passes over the shop, and the next one finds it.
+        while not claims:
+            claims.extend(_claim(world.db))
+
+    claiming = threading.Thread(target=claim)
 
     claiming.start()
-    assert looking.wait(10)
-    time.sleep(0.1)
+    assert looking.wait(60)
+    until(lambda: _looks(world.db) or claims, "the look has its snapshot, and no locks")
     world.receive("tea", 1)
     claiming.join()
 
@@ -49,6 +55,12 @@ def test_a_change_that_commits_while_a_claim_looks_is_not_lost(world: World) -> 
     with world.db.engine.connect() as connection:
         again = connection.scalar(text("SELECT trigger_seq > claimed_seq FROM shops"))
     assert again or (found.links_due_at is not None and found.links_due_at <= found.at)
+
+
+def _looks(db: Database) -> bool:
+    query = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'"
+    with db.engine.connect() as connection:
+        return bool(connection.scalar(text(query)))
 
 
 def _claim(db: Database) -> list[JobClaim]:

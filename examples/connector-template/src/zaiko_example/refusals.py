@@ -1,12 +1,10 @@
-"""What a reply that is not a success means: which error of zaiko_sdk it becomes.
+"""What a reply that is not a success means: the error of zaiko_sdk that it becomes.
 
-Ask of each reply what zaiko is to do next: try later, wait for a person, set one item aside, or
+Ask for each reply what zaiko should do next: try later, wait for a person, set one item aside, or
 stop.
 """
 
 from __future__ import annotations
-
-import json
 
 import httpx
 from zaiko_sdk import (
@@ -20,15 +18,17 @@ from zaiko_sdk import (
     SettingsInvalid,
     Throttled,
     Timeout,
+    announced_wait,
+    read_json,
 )
 
 _UNANNOUNCED_WAIT = 30.0
-"""Seconds to wait after a 429 that does not say for how long."""
+"""Seconds to wait after a 429 that announces no wait."""
 
 
 def refusal(reply: httpx.Response, *, path: str, writing: bool) -> ConnectorError | None:
-    """The error that this reply means, or None for a success. After a write, only what was
-    certainly not applied becomes anything but Timeout."""
+    """Return the error that this reply means, or None for a success. After a write, everything that
+    may have been applied becomes Timeout."""
     status = reply.status_code
     if 200 <= status < 300:
         return None
@@ -51,11 +51,13 @@ def refusal(reply: httpx.Response, *, path: str, writing: bool) -> ConnectorErro
             )
         case 429:
             return Throttled(
-                where, retry_after=_wait(reply) or _UNANNOUNCED_WAIT, platform_message=words
+                where,
+                retry_after=announced_wait(reply) or _UNANNOUNCED_WAIT,
+                platform_message=words,
             )
         case 503:
             # Maintenance; the documentation promises that nothing was done.
-            return PlatformDown(where, retry_after=_wait(reply), platform_message=words)
+            return PlatformDown(where, retry_after=announced_wait(reply), platform_message=words)
     if status >= 500:
         if writing:
             return Timeout(
@@ -74,15 +76,9 @@ def refusal(reply: httpx.Response, *, path: str, writing: bool) -> ConnectorErro
 
 
 def _words(reply: httpx.Response) -> str:
-    """The platform's own message, where there is one."""
+    """Return the platform's own message, or an empty text."""
     try:
-        message = json.loads(reply.content)["error"]["message"]
-    except (ValueError, RecursionError, LookupError, TypeError):
+        message = read_json(reply.content)["error"]["message"]
+    except (ValueError, LookupError, TypeError):
         return ""
     return message if isinstance(message, str) else ""
-
-
-def _wait(reply: httpx.Response) -> float | None:
-    """Seconds of `Retry-After`, between 0 and a day; None when it is missing or no number."""
-    text = reply.headers.get("retry-after", "").strip()
-    return min(float(text), 86_400.0) if text.isascii() and text.isdigit() else None

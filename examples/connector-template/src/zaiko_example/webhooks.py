@@ -1,5 +1,5 @@
-"""The platform's own notifications: HMAC-SHA256 of the raw body, in hex, under the shop's webhook
-secret."""
+"""The platform's own notifications. Their signature is the HMAC-SHA256 of the raw body, in hex,
+with the shop's webhook secret as the key."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ import json
 from collections.abc import Mapping
 
 from pydantic import SecretStr
-from zaiko_sdk import ContractBroken, CredentialsRejected, WebhookHint
+from zaiko_sdk import ContractBroken, CredentialsRejected, Row, WebhookHint, read_row
 
-from zaiko_example.rows import Id, Row, read_row
+from zaiko_example.rows import Id
 
 SIGNATURE = "x-example-signature"
 
 
 class Notification(Row):
-    """The body of a notification. Only what it points to is used; the numbers are read through the
-    API."""
+    """The body of a notification. Only the thing that it points to is used; numbers are read
+    through the API."""
 
     delivery_id: Id
     topic: str
@@ -47,5 +47,5 @@ def read_webhook(
 
 
 def sign(secret: str, body: bytes) -> str:
-    """The signature of a body."""
+    """Return the signature of a body."""
     return hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()

@@ -1,7 +1,7 @@
-"""The hooks. ZAIKO_NOTIFIER_URL and ZAIKO_NOTIFIER_SECRET say where to and signed with what;
-without both nothing is posted.
+"""The hooks. ZAIKO_NOTIFIER_URL is where they post, ZAIKO_NOTIFIER_SECRET signs; without both
+nothing is posted.
 
-Hooks run on this plugin's own thread, one after the other: waiting for the receiver delays nobody
+Hooks run on this plugin's own thread, one after the other: waiting for the receiver delays nothing
 else.
 """
 
@@ -26,42 +26,42 @@ from zaiko_notifier.webhook import Webhook
 
 _log = logging.getLogger(__name__)
 _failing: dict[str, str] = {}
-"""Why each shop's last run failed: the same reason is told once, not at every try."""
+"""Why each shop's last run failed: the same reason is reported once, not at every run."""
 
 
 @hookimpl
 def zaiko_shop_held(event: ShopHeld) -> None:
-    """A person must act."""
+    """Post that a person must act."""
     _post("shop_held", asdict(event))
 
 
 @hookimpl
 def zaiko_shop_resumed(event: ShopResumed) -> None:
-    """All is well again."""
+    """Post that the shop is synced again."""
     _post("shop_resumed", asdict(event))
 
 
 @hookimpl
 def zaiko_credentials_expiring(event: CredentialsExpiring) -> None:
-    """New ones are needed before that day."""
+    """Post that new credentials are needed before that day."""
     _post("credentials_expiring", asdict(event))
 
 
 @hookimpl
 def zaiko_oversold(event: Oversold) -> None:
-    """Somebody waits for goods that are not there."""
+    """Post that a buyer waits for goods that are not there."""
     _post("oversold", asdict(event))
 
 
 @hookimpl
 def zaiko_oversold_cleared(event: OversoldCleared) -> None:
-    """Everybody gets theirs."""
+    """Post that there are goods for every buyer again."""
     _post("oversold_cleared", asdict(event))
 
 
 @hookimpl
 def zaiko_run_finished(event: RunFinished) -> None:
-    """Only runs that begin to fail."""
+    """Post that a shop's runs begin to fail."""
     if event.trouble is None:
         _failing.pop(event.shop, None)
     elif _failing.get(event.shop) != event.trouble.reason:

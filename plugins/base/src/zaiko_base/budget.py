@@ -1,8 +1,8 @@
-"""BASE's quotas: calls per clock hour, which begins anew at minute 00, and per day, which ends at
+"""BASE's quotas: calls per clock hour, which starts at minute 00, and per day, which ends at
 midnight in Japan (UNCONFIRMED).
 
-They are counted for all apps of the shop's owner together, so we can only count our own calls and
-believe BASE when it says that nothing is left.
+All apps of the shop's owner share them, so we can only count our own calls, and believe BASE when
+it says that nothing is left.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from zaiko_sdk import Clock, Throttled
 
 JAPAN = timezone(timedelta(hours=9), "JST")
 _KEPT_FOR_ORDERS = 0.1
-"""Share of each quota that only orders may use: an order that is read late is what oversells."""
+"""Share of each quota that only orders may use: an order that is read late oversells."""
 _MARGIN = 2.0
 """Seconds waited beyond the reset, for clocks that differ."""
 
 
 class Budget:
-    """Calls of one shop. Not for several threads."""
+    """The calls of one shop. Not safe for several threads."""
 
     def __init__(self, clock: Clock, *, per_hour: int, per_day: int) -> None:
         self._clock = clock
@@ -28,7 +28,7 @@ class Budget:
         self._began = self._windows()
 
     def take(self, *, for_orders: bool = False) -> None:
-        """Count one call. Raises Throttled, with the time until the quota begins anew, when it is
+        """Count one call. Raises Throttled, with the time until the quota starts again, when it is
         used up."""
         self._roll()
         for window, most in self._most.items():
@@ -39,8 +39,8 @@ class Budget:
             self._used[window] += 1
 
     def used_up(self, window: str, words: str = "") -> Throttled:
-        """BASE says that the quota of this `hour` or `day` is used up: nothing goes before it
-        begins anew."""
+        """Note that BASE reports the quota of this `hour` or `day` as used up: no call is sent
+        before it starts again."""
         self._roll()
         self._used[window] = max(self._used[window], self._most[window])
         return self._throttled(window, words)

@@ -1,21 +1,21 @@
 """What BASE sends, row by row, checked before anything is believed (FACTS.md §4 and §6).
 
-Unknown fields are ignored: BASE adds them without notice. Numbers may come as text, as PHP is apt
-to send them.
+Unknown fields are ignored: BASE adds them without notice. Numbers may come as text, as PHP often
+sends them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
-from zaiko_sdk import ContractBroken
+from pydantic import BeforeValidator, Field
+from zaiko_sdk import ContractBroken, Row
 
 _MOST = 1_000_000_000
 _LAST_TIME = 32_503_680_000
-"""The year 3000: a later time is a wrong one."""
+"""The year 3000. A later time is wrong."""
 
 
 def _not_a_flag(value: Any) -> Any:
@@ -25,7 +25,7 @@ def _not_a_flag(value: Any) -> Any:
 
 
 def _time(value: Any) -> Any:
-    """Unix seconds. 0 and text of 0 stand for none, as null does."""
+    """Return unix seconds. 0, "0" and null mean that there is no time."""
     if value is None or value in (0, "0", ""):
         return None
     if isinstance(value, bool) or not isinstance(value, int | str):
@@ -52,12 +52,6 @@ OptionalNumber = Annotated[
 Moment = Annotated[datetime, BeforeValidator(_time)]
 OptionalMoment = Annotated[datetime | None, BeforeValidator(_time)]
 Key = Annotated[str, Field(min_length=1, max_length=64)]
-
-
-class Row(BaseModel):
-    """Base of all rows. Errors never show a value: a row may hold a buyer's data."""
-
-    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
 
 
 class UserRow(Row):
@@ -117,37 +111,19 @@ class OrderRow(OrderHeader):
     """`order` of GET /1/orders/detail."""
 
     order_items: Annotated[Sequence[LineRow], Field(min_length=1)]
-    """An order without lines would give back what is sold, so it counts as one that cannot be
-    understood."""
-
-
-R = TypeVar("R", bound=Row)
-
-
-def read_row(kind: type[R], value: Any, *, what: str) -> R:
-    """`value` as a row of this kind. Raises ContractBroken, which names the fields that do not fit
-    and no value."""
-    try:
-        return kind.model_validate(value)
-    except ValidationError as error:
-        problems = "; ".join(
-            f"{'.'.join(map(str, item['loc']))}: {item['type']}"
-            for item in error.errors(include_input=False)[:5]
-        )
-        raise ContractBroken(f"{what} is not as documented ({problems})") from None
-    except RecursionError:
-        raise ContractBroken(f"{what} is nested too deeply") from None
+    """At least one line. An order without lines would return sold units to stock, so it counts as
+    one that cannot be understood."""
 
 
 def part_of(body: Any, name: str, *, what: str) -> Any:
-    """The one value that BASE wraps a reply in. Raises ContractBroken."""
+    """Return the one value that BASE wraps a reply in. Raises ContractBroken."""
     if not isinstance(body, dict) or name not in body:
         raise ContractBroken(f"{what} has no {name}")
     return body[name]
 
 
 def rows_of(body: Any, name: str, *, what: str) -> list[Any]:
-    """The list of that name. Raises ContractBroken."""
+    """Return the list of that name. Raises ContractBroken."""
     rows = part_of(body, name, what=what)
     if not isinstance(rows, list):
         raise ContractBroken(f"{name} of {what} is not a list")

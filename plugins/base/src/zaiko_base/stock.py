@@ -16,17 +16,18 @@ from zaiko_sdk import (
     Skip,
     WriteOutcome,
     WriteResult,
+    read_row,
 )
 
 from zaiko_base.catalogue import PARAMS, PATH, item_key
 from zaiko_base.client import Client
 from zaiko_base.mapping import numbers_of, parts_of
 from zaiko_base.paging import pages_of
-from zaiko_base.rows import ItemRow, part_of, read_row
+from zaiko_base.rows import ItemRow, part_of
 
 _DETAIL, _EDIT = "/1/items/detail/", "/1/items/edit_stock"
 _FEW = 3
-"""Up to so many items are read one by one without a look at the list."""
+"""Up to this many items are read one by one, without a search of the list."""
 
 
 class Stock:
@@ -35,11 +36,11 @@ class Stock:
     def __init__(self, client: Client) -> None:
         self._client = client
         self._pages = 0
-        """How many pages the list of items has, as far as it is known."""
+        """How many pages the list of items has, if known."""
 
     async def read(self, refs: Sequence[ListingRef]) -> list[InventoryLevel]:
-        """See Connector.read_inventory. Many items are cheaper to find in the list, 100 a call, few
-        by themselves, one a call."""
+        """See Connector.read_inventory. Many items are cheaper to find in the list, 100 a call; a
+        few are cheaper one by one."""
         wanted = dict.fromkeys(parts_of(ref.external_id)[0] for ref in refs)
         found = await self._in_list(wanted) if len(wanted) > max(_FEW, self._pages) else {}
         for item in wanted:
@@ -48,9 +49,9 @@ class Stock:
         return [_level(ref.external_id, found[parts_of(ref.external_id)[0]]) for ref in refs]
 
     async def write(self, writes: Sequence[InventoryWrite]) -> list[WriteResult]:
-        """See Connector.set_inventory. One number is one call, so `Limits.write_batch` is 1; of
-        more, those after a failure are left open, because an error that is raised says that nothing
-        was applied."""
+        """See Connector.set_inventory. One number is one call, so `Limits.write_batch` is 1. If
+        there are more, those after a failure are UNKNOWN, because a raised error would say that
+        nothing was applied."""
         results: list[WriteResult] = []
         for write in writes:
             try:
@@ -66,8 +67,8 @@ class Stock:
         return results
 
     async def _in_list(self, wanted: dict[str, None]) -> dict[str, dict[str, int] | Skip]:
-        """What the list shows, read until all is found, or as many calls were made as reading one
-        by one would take."""
+        """Return what the list shows of these items. Stops when all are found, or when it has taken
+        as many calls as reading them one by one would."""
         found: dict[str, dict[str, int] | Skip] = {}
         number = 0
         async for rows, following in pages_of(self._client, PATH, "items", PARAMS, item_key):
@@ -116,7 +117,7 @@ class Stock:
         return WriteResult(listing, outcome, shown)
 
     def _echoed(self, body: Any, listing: str) -> int | None:
-        """The number that the reply shows for this listing, or None when it tells none."""
+        """Return the number that the reply shows for this listing, or None."""
         try:
             row = read_row(
                 ItemRow, part_of(body, "item", what="a reply to a write"), what="a reply to a write"

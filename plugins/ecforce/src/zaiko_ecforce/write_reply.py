@@ -15,20 +15,20 @@ _UNKNOWN_SKU, _NO_RECORD = "ASI2001", "ASI2002"
 
 @dataclass(frozen=True, slots=True)
 class WriteReply:
-    """`refused` holds the rows that certainly failed, by SKU. A row that the reply does not
-    mention, mentions on both sides or failed for the platform's own trouble is in neither: reading
-    back tells."""
+    """`refused` holds the rows that certainly failed, by SKU. Reading back decides about all other
+    rows: those that the reply does not mention, mentions on both sides, or reports as the
+    platform's own trouble."""
 
     refused: Mapping[str, Skip] = field(default_factory=dict)
     tells_of_rows: bool = False
 
     def problem(self, sku: str) -> Skip | None:
-        """Why this row was refused, or None."""
+        """Return why this row was refused, or None."""
         return self.refused.get(sku)
 
 
 def read_write_reply(body: Any) -> WriteReply:
-    """Take a reply apart; any key may be missing, and nothing in it has a sure type."""
+    """Parse a reply. Any key may be missing, and no value has a certain type."""
     if not isinstance(body, dict):
         return WriteReply()
     succeeded, failed = _skus(body.get("success")), _skus(body.get("failure"))
@@ -53,8 +53,8 @@ def _skus(rows: Any) -> set[str]:
 
 
 def _causes(body: Mapping[str, Any]) -> dict[str, list[ReportedError]]:
-    """The errors of each row, by the SKU that ecforce puts into `id`. An entry without one concerns
-    the whole request."""
+    """Return the errors of each row, by the SKU that ecforce puts into `id`. An entry without one
+    concerns the whole request."""
     entries = body.get("errors")
     causes: dict[str, list[ReportedError]] = {}
     for entry in entries if isinstance(entries, list) else []:

@@ -1,4 +1,4 @@
-"""How far the orders of a shop have been read; what `OrderPage.cursor` holds."""
+"""How far the orders of an account were read: the content of `OrderPage.cursor`."""
 
 from __future__ import annotations
 
@@ -9,18 +9,19 @@ from datetime import UTC, datetime
 
 @dataclass(frozen=True, slots=True)
 class OrderCursor:
-    """`changed`, in unix seconds of Next Engine's clock: every change up to then has been
-    delivered. None before the first fetch has begun to deliver."""
+    """`changed`, in unix seconds of Next Engine's clock: every change up to then was delivered.
+    None before the first fetch has delivered anything."""
 
     changed: int | None = None
 
     def text(self) -> str:
-        """As the host keeps it."""
+        """Return the cursor as the host keeps it."""
         return json.dumps(asdict(self))
 
 
 def read_cursor(text: str | None) -> OrderCursor | None:
-    """The cursor that `text` is, the beginning for None; None when it cannot be understood."""
+    """Return the cursor in `text`: the beginning for None, and None when it cannot be
+    understood."""
     if text is None:
         return OrderCursor()
     try:

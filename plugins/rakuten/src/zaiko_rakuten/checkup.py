@@ -24,15 +24,14 @@ from zaiko_rakuten.stock import Stock
 from zaiko_rakuten.times import JAPAN
 
 WARN_DAYS = 14
-"""Days before its end from which the licence key is warned about. Rakuten mails the shop 7 days
-before."""
+"""From so many days before its end, `check` warns about the licence key. Rakuten mails the shop 7
+days before."""
 _NOBODY = ("zaiko-check", "zaiko-check")
 """A SKU that no shop has: reading its stock shows whether stock can be read."""
 _REJECTED = (
     "RMS does not accept the keys. Check in RMS (WEB APIサービス) that the licence key has not "
-    "expired and that both keys were "
-    "entered as shown there. A key issued within the last 30 minutes may not work yet: then "
-    "try again a little later."
+    "expired and that both keys were entered as shown there. A key issued within the last 30 "
+    "minutes may not work yet: then try again a little later."
 )
 
 
@@ -82,7 +81,7 @@ async def _asked(what: str, question: Callable[[], Awaitable[object]]) -> list[F
 
 
 async def _licence(client: Client, now: datetime) -> Finding:
-    """How long the licence key still works."""
+    """Return how long the licence key still works."""
     try:
         expiry = await client.licence_expiry()
     except (Pause, Skip, Stop) as error:

@@ -1,5 +1,5 @@
-"""Following the orders of a shop by the time at which they were placed: RMS knows no other
-"since"."""
+"""Following the orders of a shop by the time at which they were placed: RMS has no filter by
+change."""
 
 from __future__ import annotations
 
@@ -16,19 +16,18 @@ from zaiko_rakuten.settings import RakutenSettings
 from zaiko_rakuten.times import moment
 
 ORDER_VISIBILITY = timedelta(minutes=3)
-"""UNCONFIRMED how late a search finds an order after the number fell; taken as seconds, with room
-for a busy sale."""
+"""UNCONFIRMED: how late a search finds an order after the number fell. Assumed to be seconds, with
+room for a busy sale."""
 _WINDOW, _HISTORY = timedelta(days=63) - timedelta(minutes=1), timedelta(days=729, hours=20)
 _AHEAD = timedelta(hours=12)
-"""How far a search reaches into the future, in case our clock is behind that of RMS, by hours where
-nobody looks after it."""
+"""How far a search reaches into the future, in case our clock is behind that of RMS."""
 _SMALLEST = timedelta(minutes=1)
 _GIVE_UP_MISSING = timedelta(hours=24)
 
 
 @dataclass(frozen=True, slots=True)
 class _Numbers:
-    """Up to 100 order numbers found in `window`; `last` of them."""
+    """Up to 100 order numbers found in `window`; `last` when they are the last of it."""
 
     numbers: Sequence[str]
     window: Window
@@ -46,7 +45,7 @@ class Orders:
         self._missing: dict[str, datetime] = {}
 
     async def read(self, numbers: Sequence[str]) -> list[Order]:
-        """These orders now."""
+        """See Connector.read_orders."""
         read_at = self._clock.now()
         orders = []
         for first in range(0, len(numbers), GET_AT_MOST):
@@ -57,9 +56,11 @@ class Orders:
         return orders
 
     async def changed(self, cursor: str | None) -> AsyncIterator[OrderPage]:
-        """Every order placed since `cursor`, oldest first. The cursor is the time up to which
-        orders were searched; within a window it follows the orders, as long as RMS sorts them as
-        asked."""
+        """Yield every order placed since `cursor`, oldest first.
+
+        The cursor is the time up to which orders were searched. Within a window it follows the
+        orders, as long as RMS sorts them as requested.
+        """
         now = self._clock.now()
         since = self._since(cursor, now)
         pending: OrderPage | None = None
@@ -94,7 +95,7 @@ class Orders:
                 yield replace(late, cursor=pending.cursor, complete_until=pending.complete_until)
 
     async def _numbers(self, window: Window) -> AsyncIterator[_Numbers]:
-        """The numbers in a window, a hundred at a time; a window with more than RMS can page
+        """Yield the numbers in a window, a hundred at a time. A window with more than RMS can page
         through is halved."""
         windows = [window]
         while windows:
@@ -176,8 +177,8 @@ def _windows(start: datetime, end: datetime) -> list[Window]:
 
 
 def _chunks(numbers: Sequence[str]) -> list[tuple[Sequence[str], bool]]:
-    """A hundred numbers at a time, each with whether it is the last; one empty chunk for a search
-    without hits."""
+    """Return a hundred numbers at a time, each with whether it is the last; one empty chunk for a
+    search without hits."""
     firsts = range(0, max(1, len(numbers)), GET_AT_MOST)
     return [
         (numbers[first : first + GET_AT_MOST], first + GET_AT_MOST >= len(numbers))

@@ -1,5 +1,5 @@
-"""The access token of a request: entered by the merchant, or got by the client-credentials grant
-and renewed in time."""
+"""The access token of a request: entered by the merchant, or obtained by the client-credentials
+grant and renewed in time."""
 
 from __future__ import annotations
 
@@ -9,16 +9,15 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
 import httpx
-from zaiko_sdk import Clock, CredentialsRejected, PlatformDown, Retry
+from zaiko_sdk import Clock, CredentialsRejected, Fields, PlatformDown, Retry
 
-from zaiko_shopify.fields import node_of
 from zaiko_shopify.replies import body_of, refusal_by_status, words_of
 from zaiko_shopify.settings import ShopifySettings
 
 TOKEN_PATH = "/admin/oauth/access_token"  # noqa: S105 - a path, not a password
 _SHARE_OF_LIFE = 0.8
-"""A token is renewed when it has lived so much of its life, so that a run never starts with one
-about to end."""
+"""A token is renewed after this share of its life, so a run never starts with one that is about to
+end."""
 
 Post = Callable[[str, Mapping[str, str]], Awaitable[httpx.Response]]
 """Sends a form to a path, without a token."""
@@ -32,8 +31,8 @@ class _Granted:
 
 
 class Credentials:
-    """Gives the token for a request, and another one after a refusal where there is a way to get
-    one. One renewal at a time; who comes meanwhile waits for it."""
+    """Provides the token of a request, and another one after a refusal where that is possible. One
+    renewal runs at a time; other tasks wait for it."""
 
     def __init__(self, settings: ShopifySettings, clock: Clock, post: Post) -> None:
         self._settings, self._clock, self._post = settings, clock, post
@@ -43,7 +42,7 @@ class Credentials:
         self._turn = asyncio.Lock()
 
     async def token(self) -> str:
-        """The token to send. Raises what getting one raises."""
+        """Return the token to send. Raises the errors of getting one."""
         if self._settings.access_token is not None:
             return self._settings.access_token.get_secret_value()
         async with self._turn:
@@ -58,11 +57,12 @@ class Credentials:
             return self._granted.token
 
     def redact(self, text: str) -> str:
-        """`text` without the credentials and the tokens that they got."""
+        """Return `text` without the credentials and the tokens that they got."""
         return self._settings.redact(text, *self._given)
 
     async def another(self, refused: str) -> str | None:
-        """A token other than the one just refused, or None when there is no way to get one."""
+        """Return a token other than the one just refused, or None when there is no way to get
+        one."""
         if self._settings.access_token is not None:
             return None
         async with self._turn:
@@ -88,7 +88,7 @@ class Credentials:
             raise PlatformDown(
                 "Shopify answered the request for a token with something that is not JSON"
             )
-        granted = node_of(body, "token")
+        granted = Fields("Shopify's token", body)
         life = granted.number("expires_in")
         self._given.append(granted.text("access_token"))
         return _Granted(granted.text("access_token"), asked + life * _SHARE_OF_LIFE, asked + life)
@@ -98,9 +98,8 @@ def _refuse(response: httpx.Response) -> None:
     text = response.text if response.status_code in (400, 401, 403) else ""
     if "shop_not_permitted" in text:
         raise CredentialsRejected(
-            "Shopify gives this app no token for this shop: app and shop must belong to the "
-            "same organisation. Make the app in the "
-            "organisation that owns the shop.",
+            "Shopify gives this app no token for this shop: app and shop must belong to the same "
+            "organisation. Make the app in the organisation that owns the shop.",
             platform_message="shop_not_permitted",
         )
     if "app_not_installed" in text:
@@ -110,10 +109,8 @@ def _refuse(response: httpx.Response) -> None:
         )
     if response.status_code in (400, 401, 403):
         raise CredentialsRejected(
-            (
-                "Shopify refused client ID and client secret. Copy both again from the app's "
-                "settings in the Dev Dashboard."
-            ),
+            "Shopify refused client ID and client secret. Copy both again from the app's "
+            "settings in the Dev Dashboard.",
             platform_message=words_of(body_of(response)),
         )
     error = refusal_by_status(response, what="the request for a token", writing=False)

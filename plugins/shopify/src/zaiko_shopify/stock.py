@@ -2,7 +2,7 @@
 
 Shopify applies a batch as a whole or not at all, and does not say which entry was stale. So after a
 refusal the batch is read again, the entries that changed are reported, and the rest is sent under a
-new key that follows from the given one.
+new key that is derived from the given one.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from zaiko_shopify.settings import ShopifySettings
 _KEYS = uuid.UUID("5f0c6a55-4f5e-5c1f-9a63-0d2f9f3f7a10")
 """The namespace of our idempotency keys."""
 _CHECKED_FOR = 600.0
-"""Seconds for which an item that was seen tracked and stocked is taken to be so still. A number set
+"""For so many seconds an item that was tracked and stocked is assumed to be so still. A number set
 at a location where the item is not stocked would be accepted and never shown."""
 _ATTEMPTS = 5
 _BUSY_WAITS = (1.0, 2.0, 4.0)
@@ -89,12 +89,12 @@ class Stock:
             except ConnectorError as error:
                 if not results:
                     raise
-                # Something was already applied, so nothing may be raised any more.
+                # Something was already applied, so no error may be raised.
                 results.append(_unsettled(write, error))
         return results
 
     async def levels_of(self, writes: Sequence[InventoryWrite]) -> dict[str, Level]:
-        """The levels behind these writes, by inventory item; items that are gone are left out."""
+        """Return the levels behind these writes by inventory item, without items that are gone."""
         return await self._levels([write.ref.data[ITEM] for write in writes])
 
     def _told(self, external_id: str, item: str, levels: Mapping[str, Level]) -> InventoryLevel:
@@ -109,7 +109,7 @@ class Stock:
             return InventoryLevel(
                 external_id,
                 None,
-                ListingGone("Shopify does not know this variant's inventory item any more."),
+                ListingGone("Shopify no longer knows this variant's inventory item."),
             )
         if not level.tracked and self._settings.untracked == "report":
             return InventoryLevel(
@@ -154,12 +154,12 @@ class Stock:
         return {level.item: level for level in read if level is not None}
 
     async def _begin(self, write: InventoryWrite, key: str) -> WriteResult:
-        """The first number of an item that is not tracked or not stocked."""
+        """Set the first number of an item that is not tracked or not stocked."""
         item = write.ref.data[ITEM]
         level = (await self._levels([item])).get(item)
         if level is None:
             return _refused(
-                write, ListingGone("Shopify does not know this variant's inventory item any more.")
+                write, ListingGone("Shopify no longer knows this variant's inventory item.")
             )
         location = await self._locations.chosen()
         if not level.tracked:
@@ -206,7 +206,8 @@ class _Batch:
         self._doubtful = False
 
     async def send(self, writes: Sequence[InventoryWrite]) -> list[WriteResult]:
-        """Exactly one result per write. Raises only while nothing was applied, except Timeout."""
+        """Return exactly one result per write. Raises only while nothing was applied, except
+        Timeout."""
         left = sorted(writes, key=lambda write: write.ref.data[ITEM])
         for attempt in range(_ATTEMPTS):
             self._doubtful = False
@@ -260,7 +261,7 @@ class _Batch:
             answer = await self._client.mutate(SET_STOCK, {"input": given, "key": key})
             self._doubtful = self._doubtful or answer.doubtful
             with _applied_unless_refused():
-                refusal = refusal_of(answer.data.node("inventorySetQuantities"), len(writes))
+                refusal = refusal_of(answer.data.inner("inventorySetQuantities"), len(writes))
             if refusal is None or not refusal.busy:
                 return refusal
             if wait is not None:
@@ -277,9 +278,7 @@ class _Batch:
                 self._results.append(
                     _refused(
                         write,
-                        ListingGone(
-                            "Shopify does not know this variant's inventory item any more."
-                        ),
+                        ListingGone("Shopify no longer knows this variant's inventory item."),
                     )
                 )
             elif level.available == write.expected:
@@ -290,14 +289,14 @@ class _Batch:
 
 
 def derived_key(key: str, part: str) -> str:
-    """The idempotency key of one request within the call that has `key`: the same whenever the same
-    is asked."""
+    """Return the idempotency key of one request within the call that has `key`: the same request
+    always gets the same."""
     return str(uuid.uuid5(_KEYS, f"{key}/{part}"))
 
 
 @contextlib.contextmanager
 def _applied_unless_refused() -> Iterator[None]:
-    """An answer that is not understood may be that of a change that was applied."""
+    """Turn a reply that is not understood into Timeout: the change may have been applied."""
     try:
         yield
     except ContractBroken as error:
@@ -306,7 +305,7 @@ def _applied_unless_refused() -> Iterator[None]:
 
 def _user_errors(answer: Answer, mutation: str) -> str:
     with _applied_unless_refused():
-        errors = answer.data.node(mutation).nodes("userErrors")
+        errors = answer.data.inner(mutation).each("userErrors")
         return "; ".join(error.text_or_empty("message") or "refused" for error in errors)
 
 

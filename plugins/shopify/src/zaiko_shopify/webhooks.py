@@ -1,5 +1,5 @@
-"""Shopify's notifications: verified over the raw body, and taken as hints only. Their numbers may
-be old when they arrive."""
+"""Shopify's notifications: verified over the raw body, and used as hints only. Their numbers may be
+old when they arrive."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from zaiko_shopify.settings import ShopifySettings
 _ORDER_TOPICS = "orders/"
 _REFUND_TOPIC, _UNINSTALLED = "refunds/create", "app/uninstalled"
 """inventory_levels/update is not followed: our own writes cause it too, and the payload does not
-say by whom it was caused."""
+say who caused it."""
 
 
 def hint_of(
@@ -32,8 +32,8 @@ def hint_of(
     ]
     if not secrets:
         raise CredentialsRejected(
-            "No client secret is set, so no notification can be verified; enter the app's "
-            "client secret."
+            "No client secret is set, so no notification can be verified; enter the app's client "
+            "secret."
         )
     signature = given.get("x-shopify-hmac-sha256", "").encode("utf-8", "replace")
     if not any(

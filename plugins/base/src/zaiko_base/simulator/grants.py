@@ -1,4 +1,4 @@
-"""The simulated consent of a shop's owner: codes, and tokens that rotate (FACTS.md §1)."""
+"""The simulated consent of a shop's owner: codes, and rotating tokens (FACTS.md §1)."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ class _Given:
 
 @dataclass(slots=True)
 class Grants:
-    """All codes and tokens given out. `access_life` and `refresh_life` in seconds."""
+    """All issued codes and tokens. `access_life` and `refresh_life` are in seconds."""
 
     access_life: float = 3600.0
     refresh_life: float = 30 * 86_400.0
     old_refresh_works: bool = False
-    """Whether a refresh token works again after its use (UNCONFIRMED: assumed not)."""
+    """Whether a used refresh token works again (UNCONFIRMED: assumed not)."""
     scopes: tuple[str, ...] = SCOPES
     codes: dict[str, _Given] = field(default_factory=dict)
     access: dict[str, _Given] = field(default_factory=dict)
@@ -34,22 +34,22 @@ class Grants:
     _numbers: Any = field(default_factory=itertools.count)
 
     def agree(self, now: datetime) -> str:
-        """The owner agrees in the browser: a code."""
+        """Return the code of an owner who agrees in the browser."""
         code = f"sim-code-{next(self._numbers)}-a7"
         self.codes[code] = _Given(now + _CODE_LIFE, self.scopes)
         return code
 
     def refresh_token(self, now: datetime) -> str:
-        """A refresh token as an earlier consent gave it."""
+        """Return a refresh token of an earlier consent."""
         return str(self._tokens(now, self.scopes)["refresh_token"])
 
     def scopes_of(self, access: str, now: datetime) -> tuple[str, ...] | None:
-        """What this access token may do; None when it is unknown or has ended."""
+        """Return the scopes of this access token, or None when it is unknown or has ended."""
         given = self.access.get(access)
         return given.scopes if given is not None and given.ends_at > now else None
 
     def exchange(self, form: Mapping[str, str], now: datetime) -> dict[str, Any] | None:
-        """Tokens for a code or a refresh token; None when it is not worth anything."""
+        """Return tokens for a code or a refresh token, or None when it is invalid."""
         if form.get("grant_type") == "authorization_code":
             given = self.codes.get(form.get("code", ""))
         elif form.get("grant_type") == "refresh_token":
@@ -62,11 +62,11 @@ class Grants:
         return self._tokens(now, given.scopes)
 
     def end_access(self) -> None:
-        """Every access token ends now."""
+        """End every access token now."""
         self.access.clear()
 
     def withdraw(self) -> None:
-        """The owner takes the consent back."""
+        """Withdraw the owner's consent."""
         for given in (self.codes, self.access, self.refresh):
             given.clear()
 

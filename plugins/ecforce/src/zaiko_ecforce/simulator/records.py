@@ -1,5 +1,5 @@
-"""What the simulated shop stores, and how each record is shown. Times inside are aware; shown in
-Japan time."""
+"""What the simulated shop stores, and how each record is shown. Times have zones inside, and are
+shown in Japan time."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ def _shown_state(state: str) -> str:
 
 
 def shown(moment: datetime | None) -> str | None:
-    """A time as the API writes it."""
+    """Return a time as the API writes it."""
     return None if moment is None else moment.astimezone(JAPAN).strftime("%Y/%m/%d %H:%M:%S")
 
 
 @dataclass(slots=True)
 class Record:
-    """What every record has."""
+    """The fields of every record."""
 
     id: int
     created_at: datetime

@@ -1,5 +1,4 @@
-"""The simulated gateway: keys, functions that are switched on, limits, and the shapes of
-refusals."""
+"""The simulated gateway: keys, enabled functions, limits, and the forms of refusals."""
 
 from __future__ import annotations
 
@@ -19,7 +18,7 @@ Handler = Callable[[RakutenShop, Request, Any], Response]
 
 
 def errors(status: int, code: str, message: str, path: str | None = None) -> JSONResponse:
-    """The shape of items, stock and the gateway."""
+    """Return an error in the shape of items, stock and the gateway."""
     row: dict[str, Any] = {"code": code, "message": message}
     if path is not None:
         row["metadata"] = {"propertyPath": path}
@@ -27,7 +26,7 @@ def errors(status: int, code: str, message: str, path: str | None = None) -> JSO
 
 
 def endpoint(shop: RakutenShop, function: Served, handler: Handler) -> Callable[[Request], Any]:
-    """A route's endpoint: what the gateway does before and after the function itself."""
+    """Return a route's endpoint: what the gateway does before and after the function itself."""
 
     async def serve(request: Request) -> Response:
         raw = await request.body()

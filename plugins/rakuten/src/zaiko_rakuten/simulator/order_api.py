@@ -1,4 +1,4 @@
-"""The simulated order API and purchased-item API, which differ in what they tell of the buyer."""
+"""The simulated order API and purchased-item API, which differ in the buyer data that they show."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ CEILING, WINDOW, HISTORY, GET_AT_MOST, PAGE = (
 
 
 def routes_of(shop: RakutenShop) -> Sequence[BaseRoute]:
-    """Each path with and without the slash at its end."""
+    """Return each path with and without the slash at its end."""
     table: list[tuple[str, str, Any]] = [
         ("order", "searchOrder", _search),
         ("order", "getOrder", _get),
@@ -146,7 +146,7 @@ def _get(shop: RakutenShop, request: Request, body: Any) -> Response:
 
 
 def _faults(shop: RakutenShop, body: Any) -> list[tuple[str, str]]:
-    """Code and words of everything that is wrong with a search."""
+    """Return code and words of everything that is wrong with a search."""
     if not isinstance(body, dict):
         return [("009", "dateType is required")]
     wrong = [

@@ -1,4 +1,5 @@
-"""Bulk operations: a query that runs by itself, and its result as a JSONL file (FACTS.md §10)."""
+"""Bulk operations: a query that runs in the background, and its result as a JSONL file (FACTS.md
+§10)."""
 
 from __future__ import annotations
 
@@ -43,7 +44,7 @@ class BulkOperation:
 
 
 class BulkOperations:
-    """The shop's bulk operations. `execute` runs a document without paging and gives its data."""
+    """The shop's bulk operations. `execute` runs a document without paging and returns its data."""
 
     def __init__(self, shop: Shop, execute: Callable[[DocumentNode], Any]) -> None:
         self._shop, self._execute = shop, execute
@@ -54,7 +55,7 @@ class BulkOperations:
         self.outcome = "COMPLETED"
 
     def begin(self, query: str) -> tuple[BulkOperation | None, dict[str, Any] | None]:
-        """Start one; or the user error that says why not."""
+        """Start an operation, and return it, or the user error that says why not."""
         document, errors = checked(query)
         problem = errors[0]["message"] if errors else _broken_rule(document)
         if document is None or problem:
@@ -73,7 +74,7 @@ class BulkOperations:
         return operation, None
 
     def polled(self, identity: str) -> BulkOperation | None:
-        """The operation as it is now."""
+        """Return the operation as it is now."""
         operation = self.operations.get(identity)
         if operation is not None:
             operation.status = self._state(operation)
@@ -121,7 +122,7 @@ def _connection_lines(connection: Any, parent: str | None) -> Iterator[dict[str,
 
 
 def _broken_rule(document: DocumentNode | None) -> str:
-    """The platform's rules for bulk queries that this document breaks; empty when none."""
+    """Return the platform's rule for bulk queries that this document breaks, or an empty text."""
     operations = (
         [node for node in document.definitions if isinstance(node, OperationDefinitionNode)]
         if document

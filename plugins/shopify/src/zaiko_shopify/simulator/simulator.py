@@ -1,4 +1,4 @@
-"""The simulator's face: what buyers and staff do for tests, and the switches."""
+"""What buyers and staff do for tests, and the switches."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ class ShopifySimulator(Simulator):
         }
 
     def static_settings(self, base_url: str) -> dict[str, Any]:
-        """Settings with a token that never ends."""
+        """Return settings with a token that never ends."""
         self.platform.bulk.base_url = base_url
         return {"shop": self.shop.domain, "origin": base_url, "access_token": STATIC_TOKEN}
 
@@ -153,7 +153,7 @@ class ShopifySimulator(Simulator):
             self.platform.webhooks.order_changed(found, "ORDERS_DELETE")
 
     def order(self, identity: str) -> SimOrder:
-        """An order by the id that the connector reports."""
+        """Return an order by the id that the connector reports."""
         found = self.shop.orders.get(number_of(identity, "Order") or 0)
         if found is None:
             raise SimulationError(f"there is no order {identity!r}")

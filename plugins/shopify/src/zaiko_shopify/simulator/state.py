@@ -45,19 +45,19 @@ class Shop:
         self.orders: dict[int, SimOrder] = {}
 
     def number(self) -> int:
-        """A number that nothing has yet."""
+        """Return a number that nothing has yet."""
         return next(self._numbers)
 
     def now(self) -> datetime:
-        """The shop's clock, in whole seconds as Shopify keeps it."""
+        """Return the shop's clock in whole seconds, as Shopify keeps it."""
         return self.precise_now().replace(microsecond=0)
 
     def precise_now(self) -> datetime:
-        """The shop's clock."""
+        """Return the shop's clock."""
         return datetime.now(UTC) + timedelta(seconds=self.time_offset)
 
     def monotonic(self) -> float:
-        """Seconds for quotas and lives of tokens."""
+        """Return seconds for quotas and lives of tokens."""
         return time.monotonic() + self.time_offset
 
     # The catalogue
@@ -79,7 +79,7 @@ class Shop:
         stocked: bool = True,
         status: str = "ACTIVE",
     ) -> SimVariant:
-        """A product with this one variant, stocked at the main location."""
+        """Add a product with this one variant, stocked at the main location."""
         product = SimProduct(self.number(), title, status)
         variant = SimVariant(
             self.number(),
@@ -108,7 +108,7 @@ class Shop:
                     line.variant = None
 
     def by_sku(self, sku: str) -> SimVariant:
-        """Raises SimulationError."""
+        """Return the variant with this SKU. Raises SimulationError."""
         for variant in self._by_sku.get(sku, ()):
             return variant
         raise SimulationError(f"no variant has the sku {sku!r}")
@@ -125,8 +125,8 @@ class Shop:
         custom: Mapping[str, int],
         moves_stock: bool,
     ) -> SimOrder:
-        """A buyer orders. Available falls and committed rises at once, wherever the order can be
-        seen already."""
+        """Place an order. Available falls and committed rises at once, even before the order can be
+        seen."""
         taken = [(self.by_sku(sku), units) for sku, units in lines.items()]
         for variant, units in taken:
             level = self._source(variant)
@@ -150,8 +150,8 @@ class Shop:
         return order
 
     def edit(self, order: SimOrder, lines: Mapping[str, int]) -> None:
-        """The staff edits: a reduced line keeps its quantity, a removed one stays with current 0,
-        an added one is new."""
+        """Edit an order, as the staff does: a reduced line keeps its quantity, a removed one stays
+        with current 0, an added one is new."""
         for sku, units in lines.items():
             line = next((line for line in order.lines if line.sku == sku), None)
             if line is None:
@@ -169,8 +169,8 @@ class Shop:
         self.order_changed(order)
 
     def refund(self, order: SimOrder, lines: Mapping[str, int], restock_type: str) -> None:
-        """Money and units back: CANCEL before shipping with restock, RETURN after, NO_RESTOCK
-        whichever fits (before, if there is anything left to ship)."""
+        """Refund units: CANCEL before shipping with restock, RETURN after, NO_RESTOCK whichever
+        fits (before, if there is anything left to ship)."""
         rows = []
         for sku, units in lines.items():
             line = self._line_of(order, sku)
@@ -223,28 +223,28 @@ class Shop:
         del self.orders[order.number]
 
     def order_changed(self, order: SimOrder) -> None:
-        """The order changed."""
+        """Note that the order changed."""
         order.updated_at = self.now()
         visible = self.precise_now() + timedelta(seconds=self.index_lag)
         order.indexed.append((max(visible, order.indexed[0][0]), order.updated_at))
 
     def set_available(self, level: SimLevel, quantity: int) -> int:
-        """Set `available`, and with it on_hand; the change."""
+        """Set `available`, and with it on_hand; return the change."""
         delta = quantity - level.available
         level.available = quantity
         level.changed_at = self.now()
         return delta
 
     def sellable(self, variant: SimVariant) -> int:
-        """inventoryQuantity: the sum of available over active levels."""
+        """Return inventoryQuantity: the sum of available over active levels."""
         return sum(level.available for level in variant.levels.values() if level.active)
 
     def duplicates(self, variant: SimVariant) -> int:
-        """Other items with the same sku."""
+        """Return the other items with the same sku."""
         return max(0, len(self._by_sku.get(variant.sku or "", ())) - 1)
 
     def levels(self) -> Sequence[tuple[SimVariant, SimLevel]]:
-        """All levels."""
+        """Return all levels."""
         return [
             (variant, level)
             for variant in self.variants.values()
@@ -262,7 +262,8 @@ class Shop:
         return line
 
     def _source(self, variant: SimVariant) -> SimLevel | None:
-        """The level that an order takes from: the main location's, else the first active one."""
+        """Return the level that an order takes from: the main location's, else the first active
+        one."""
         active = [level for level in variant.levels.values() if level.active]
         return next(
             (level for level in active if level.location is self.main),
