@@ -61,8 +61,8 @@ class ContractBench:
         self._runner = asyncio.Runner()
         self._opened: list[Connector] = []
         self._missed = False
-        # The rules look at what is right, not at how fast it is: those about the pace switch the
-        # quotas on again.
+        # The rules test what is right, not how fast it is. Rules about the pace switch the quotas
+        # on again.
         self.try_switch("quotas", False)
         self.settings = self.server.settings()
 

@@ -113,7 +113,7 @@ class Client:
         try:
             await self._exchange(SHOPS, {"fields": "shop_id", "limit": "1"}, writing=False)
         except Timeout as error:
-            # The call that is to come was not sent, so its outcome is not open.
+            # The actual call was not sent, so its outcome is not open.
             raise PlatformDown(
                 f"Next Engine did not answer when tokens had ended: {error.message}"
             ) from None
