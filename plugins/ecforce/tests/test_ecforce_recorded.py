@@ -105,7 +105,7 @@ async def test_the_recorded_orders_are_understood() -> None:
         ("orders_own_state", OrderState.OPEN, False, 0),
     ],
 )
-async def test_each_recorded_state_is_told(
+async def test_each_recorded_state_is_reported(
     body: str, state: OrderState, known: bool, fulfilled: int
 ) -> None:
     (order,) = await Played({"GET orders": body}).connector.read_orders(["31005"])
@@ -114,7 +114,7 @@ async def test_each_recorded_state_is_told(
 
 
 async def test_the_recorded_single_order_is_the_way_round_a_list_that_ignores_its_filter() -> None:
-    # The list tells 31005, which is not what was asked for, so the order is asked for alone.
+    # The list returns 31005, which was not asked for, so the order is read alone.
     played = Played({"GET orders": "orders", "GET 31006": "order_missing", "GET 31007": "order"})
 
     orders = await played.connector.read_orders(["31006", "31007"])

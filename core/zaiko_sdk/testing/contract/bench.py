@@ -206,7 +206,7 @@ class ContractBench:
     def readings(
         self, connector: Connector, cursor: str, order: str
     ) -> list[tuple[str, Order | None]]:
-        """Return the order as each declared way tells it: the next fetch after `cursor`, and
+        """Return the order as each declared call reports it: the next fetch after `cursor`, and
         reading it by its id."""
         found: list[tuple[str, Order | None]] = []
         if self.can(Capability.ORDER_UPDATES):

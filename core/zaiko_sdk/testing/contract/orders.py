@@ -29,7 +29,7 @@ class OrderRules:
         Capability.FETCH_ORDERS,
         why=(
             "Without a cursor the next fetch begins from the start again, and the lag of the "
-            "shop's orders cannot be told."
+            "shop's orders cannot be distinguished."
         ),
         fix=(
             "Yield at least one page, empty if need be, with a cursor and the time at which the "

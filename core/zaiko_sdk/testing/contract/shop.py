@@ -93,7 +93,7 @@ class ShopRules:
 
     @rule(
         why=(
-            "Only Pause holds the shop and tells the merchant; anything else is tried again and "
+            "Only Pause holds the shop and notifies the merchant; anything else is tried again and "
             "again with a dead key."
         ),
         fix="Turn the platform's refusal of the credentials into CredentialsRejected.",

@@ -82,7 +82,7 @@ class Client:
         if isinstance(queue, int) and not isinstance(queue, bool):
             queue = str(queue)
         if not isinstance(queue, str) or not queue.isascii() or not queue.isdigit():
-            raise Timeout("Next Engine's reply to an upload tells no queue", sent=True)
+            raise Timeout("Next Engine's reply to an upload names no job", sent=True)
         return queue
 
     async def _uninterrupted(self, work: Coroutine[Any, Any, T]) -> T:

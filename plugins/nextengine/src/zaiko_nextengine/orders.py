@@ -159,7 +159,7 @@ class Orders:
         if strange and len(values) < len(asked):
             # An order whose rows were not understood would look as if it had vanished.
             raise ContractBroken(
-                f"{_PATH} told {strange} rows that are not of the orders asked for"
+                f"{_PATH} returned {strange} rows of orders that were not asked for"
             )
         return {
             slip: self._order(slip, values[slip], read_at, kept) for slip in asked if slip in values

@@ -133,7 +133,7 @@ class Stock:
             ):
                 # A listing whose row was not understood, or cut off, would look as if it were gone.
                 raise ContractBroken(
-                    f"{_PATH} told other rows than those asked for, or not all of them"
+                    f"{_PATH} returned rows that were not asked for, or not all of them"
                 )
             shown |= {code: number for code, number in found.items() if code in asked}
         return shown

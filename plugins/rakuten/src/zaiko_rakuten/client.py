@@ -150,7 +150,7 @@ class Client:
         document = reply.document(LICENCE_EXPIRY.name)
         expiry = moment(document.get("expiryDate")) if isinstance(document, dict) else None
         if expiry is None:
-            raise ContractBroken(f"{LICENCE_EXPIRY.name} did not tell a date")
+            raise ContractBroken(f"{LICENCE_EXPIRY.name} returned no date")
         self._licence_told = True
         return expiry
 

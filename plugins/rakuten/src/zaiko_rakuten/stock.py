@@ -113,6 +113,6 @@ def _level(external_id: str, pair: Pair | None, shown: Mapping[Pair, int | None]
         return InventoryLevel(
             external_id,
             None,
-            ItemRefused(f"RMS told a stock number for {external_id} that cannot be read"),
+            ItemRefused(f"RMS returned a stock number for {external_id} that cannot be read"),
         )
     return InventoryLevel(external_id, shown.get(pair))
