@@ -1,5 +1,5 @@
-"""Every recorded body is understood as exactly what it says, and the simulator speaks in the same
-form."""
+"""The connector understands every recorded body as exactly what it says, and the simulator's
+replies have the same form."""
 
 from __future__ import annotations
 
@@ -35,6 +35,7 @@ from zaiko_sdk import (
     WriteOutcome,
 )
 from zaiko_sdk.testing.clock import FakeClock
+from zaiko_sdk.testing.kept_log import KeptLog
 from zaiko_sdk.testing.shapes import differences, recorded
 from zaiko_sdk.testing.simulator import NewListing, SimulatorServer
 
@@ -42,14 +43,6 @@ pytestmark = pytest.mark.anyio
 
 BODIES = recorded(Path(__file__).parent / "data" / "recorded")
 SERUM = ListingRef("SERUM-30")
-
-
-class Quiet:
-    """A log for whom nothing is worth keeping."""
-
-    def debug(self, event: str, **fields: Any) -> None: ...
-
-    info = warning = error = debug
 
 
 class Played:
@@ -63,7 +56,7 @@ class Played:
         transport = httpx.MockTransport(self._answer)
         clock = FakeClock(datetime(2026, 11, 23, 9, tzinfo=UTC))
         context = ShopContext(
-            "s", clock, Quiet(), lambda: httpx.AsyncClient(transport=transport), lambda: "id"
+            "s", clock, KeptLog(), lambda: httpx.AsyncClient(transport=transport), lambda: "id"
         )
         given = {
             "origin": "https://shop.example",
