@@ -1,13 +1,13 @@
 """A run of a shop with 100,000 links in which nothing has changed: how many statements it takes,
-and which of them read all.
+and which of them read a whole table.
 
-Counted is what the engine sends to the store from the claim of the shop to the end of the
-transaction that releases it, but BEGIN and COMMIT, and printed to stderr. Each statement is then
-explained with the parameters that it had. What reads a whole table: on PostgreSQL a Seq Scan; on
-SQLite a SCAN that uses no index, or a SEARCH by the merchant alone, who owns everything in this
-store; in either case of a table with more than 1,000 rows, since smaller ones are read whole
-because that is faster. What reads all links of one shop by an index is not found by that: the time
-of a run, which is told beside it, would show it. Goals: ≤ 5 statements, none of a whole table.
+The statements of the engine are counted from the claim of the shop to the end of the transaction
+that releases it, without BEGIN and COMMIT, and printed to stderr. Each is then explained with its
+parameters. A statement reads a whole table when PostgreSQL shows a Seq Scan, or when SQLite shows a
+SCAN without an index or a SEARCH by the merchant alone, who owns everything in this store. Tables
+of up to 1,000 rows do not count, because reading them whole is faster. A statement that reads all
+links of one shop by an index is not found this way, but the time of the run, which is reported too,
+would show it. Goals: ≤ 5 statements, none of a whole table.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from benchmarks.speed.stores import Store
 
 STATEMENTS = 5
 _SMALL = 1_000
-_TOLD = re.compile(
+_SCAN = re.compile(
     r"Seq Scan on (\w+)|^SCAN (\w+)(?! USING (?:COVERING )?INDEX)|^SEARCH (\w+) USING "
     r".*\(merchant=\?\)$"
 )
@@ -77,8 +77,8 @@ def read_whole(url: str, heard: list[tuple[str, Any]]) -> dict[str, list[str]]:
             ):
                 continue
             for row in connection.execute(explain + statement, parameters).fetchall():
-                told = _TOLD.search(str(row[-1]))
-                table = next((name for name in told.groups() if name), "") if told else ""
+                scan = _SCAN.search(str(row[-1]))
+                table = next((name for name in scan.groups() if name), "") if scan else ""
                 if table in schema.metadata.tables:
                     count = connection.execute(f"SELECT count(*) FROM {table}").fetchone()
                     if count[0] > _SMALL:
