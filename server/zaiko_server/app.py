@@ -124,7 +124,7 @@ def build(
     """The server of a started engine. Bind a port, then start it. `tokens`: whether callers need
     one; `rate` is how many calls a second each may make with it; `again` after how many seconds a
     stream's is looked at again."""
-    authority = TokenAuthority(engine.db, now=now) if tokens else None
+    authority = TokenAuthority(engine.db.tokens, now=now) if tokens else None
     outer = InterceptorChain(
         Traces(engine.tracer), AccessLog(new_id, engine.metrics), Errors(new_id)
     )

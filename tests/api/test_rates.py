@@ -99,8 +99,11 @@ class Kept:
         self.record = TokenRecord("known", "READER", ("acme",), "Known")
         self.read = 0
 
-    async def tokens(self, work: Any, *, writing: bool = False) -> Any:
-        return None if writing else work(self)
+    async def read(self, query: Any) -> Any:
+        return query(self)
+
+    async def write(self, command: Any) -> None:
+        """Forget when it was used."""
 
     def get(self, token: str) -> TokenRecord | None:
         self.read += 1

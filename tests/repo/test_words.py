@@ -2,7 +2,7 @@
 with a verb, no phrase that a reader stumbles over.
 
 `python tests/repo/test_words.py PATH...` prints what is left below these paths.
-"""  # noqa: E501
+"""
 
 from __future__ import annotations
 

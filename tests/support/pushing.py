@@ -11,6 +11,7 @@ from zaiko_core.app.records import PushRecord
 from zaiko_core.app.sync import Observation, Outcome, Policy, Prepared
 from zaiko_core.domain.fence import Mode
 from zaiko_core.domain.ids import listing_id
+from zaiko_core.storage.jobs import job_door
 
 from support.world import MERCHANT, World
 
@@ -24,7 +25,9 @@ class Pusher:
     def __init__(self, world: World) -> None:
         self.world, self._keys = world, count(1)
         claims = asyncio.run(
-            world.db.jobs(lambda jobs: jobs.claim(100), owner="test", lease=10**15)
+            job_door(world.db.transactions, owner="test", lease=10**15).write(
+                lambda jobs: jobs.claim(100)
+            )
         )
         self._tokens = {claim.shop: claim.token for claim in claims}
 

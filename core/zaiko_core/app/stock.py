@@ -44,6 +44,12 @@ class Receipt:
     note: str = ""
     occurred_at: int = 0
 
+    @property
+    def conflict_keys(self) -> frozenset[str]:
+        """What two receipts of one unit of work must not share (ports.Mergeable): the product's
+        etag, and the cause key."""
+        return frozenset({f"product {self.product}", f"cause {self.cause}"})
+
 
 @dataclass(frozen=True, slots=True)
 class Adjustment:

@@ -7,8 +7,8 @@ import hmac
 import re
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
-from zaiko_core.app.ports import Tokens
 from zaiko_core.app.records import Page, TokenRecord
 from zaiko_core.domain.access import Permission, Principal, Role
 from zaiko_core.domain.errors import (
@@ -18,6 +18,9 @@ from zaiko_core.domain.errors import (
     TokenExpired,
     TokenInvalid,
 )
+
+if TYPE_CHECKING:
+    from zaiko_core.storage.tokens import TokenRows
 
 _FORM = re.compile(r"zk_([a-z][a-z0-9-]{0,61}[a-z0-9])_([A-Za-z0-9_-]{43})")
 _FETCH = 500
@@ -36,7 +39,7 @@ def parsed(text: str) -> tuple[str, str]:
     return found[1], found[2]
 
 
-def create(tokens: Tokens, draft: TokenRecord, secret: str, *, by: Principal) -> TokenRecord:
+def create(tokens: TokenRows, draft: TokenRecord, secret: str, *, by: Principal) -> TokenRecord:
     """Keep a new token: its secret's hash only, or none when it stands for a certificate. Raises
     PermissionMissing when `by` would give more than it has, InvalidField for an end that has passed
     or a certificate that another token has."""
@@ -88,7 +91,7 @@ def principal_of_certificate(records: Sequence[TokenRecord], now: int) -> Princi
     return _live(live[0], now) if live else None
 
 
-def get(tokens: Tokens, token: str, *, by: Principal) -> TokenRecord:
+def get(tokens: TokenRows, token: str, *, by: Principal) -> TokenRecord:
     """One token that `by` may see; raises NotFound, also for one that it may not."""
     record = tokens.get(token)
     if record is None or not _visible(record, by):
@@ -96,7 +99,7 @@ def get(tokens: Tokens, token: str, *, by: Principal) -> TokenRecord:
     return record
 
 
-def page(tokens: Tokens, wanted: Page, *, by: Principal) -> list[TokenRecord]:
+def page(tokens: TokenRows, wanted: Page, *, by: Principal) -> list[TokenRecord]:
     """Tokens whose merchants are all `by`'s own, by id."""
     found: list[TokenRecord] = []
     after = wanted.after
@@ -108,7 +111,7 @@ def page(tokens: Tokens, wanted: Page, *, by: Principal) -> list[TokenRecord]:
         after = (rows[-1].token,)
 
 
-def revoke(tokens: Tokens, token: str, *, by: Principal) -> TokenRecord:
+def revoke(tokens: TokenRows, token: str, *, by: Principal) -> TokenRecord:
     """End a token for good. A second call changes nothing. Raises NotFound; PermissionMissing for
     one that can do more than `by`."""
     record = get(tokens, token, by=by)

@@ -13,7 +13,7 @@ from zaiko_core.domain.addition import AdditionState, Attempt, Reading, Receivin
 from zaiko_core.domain.demand import OrderState
 from zaiko_core.domain.problem import problem_from
 from zaiko_core.storage import schema
-from zaiko_core.storage.rowset import insert_rows, rowset, typed, update_rows
+from zaiko_core.storage.rowset import insert_rows, rowset, typed_columns, update_rows
 from zaiko_core.storage.scope import Scope, after
 
 _OPEN = (AdditionState.QUEUED.value, AdditionState.SENT.value)
@@ -35,7 +35,7 @@ _PLACE = (
 
 
 class AdditionRows(Scope):
-    """See ports.Additions."""
+    """Units that are added to the numbers of shops (ADR 0017)."""
 
     def insert(self, records: Sequence[AdditionRecord]) -> None:
         rows = [
@@ -55,7 +55,7 @@ class AdditionRows(Scope):
 
     def get(self, addition: str) -> AdditionRecord | None:
         table = schema.additions
-        row = self.connection.execute(
+        row = self.execute(
             select(table).where(self.mine(table), table.c.addition == addition)
         ).one_or_none()
         return None if row is None else _addition(row)
@@ -63,6 +63,7 @@ class AdditionRows(Scope):
     def page(
         self, page: Page, *, product: str, shop: str, states: Collection[AdditionState]
     ) -> list[AdditionRecord]:
+        """Oldest first; the key is (created_at, addition)."""
         table = schema.additions
         query = select(table).where(
             self.mine(table), after(page, table.c.created_at, table.c.addition)
@@ -74,9 +75,10 @@ class AdditionRows(Scope):
         if states:
             query = query.where(table.c.state.in_([state.value for state in states]))
         query = query.order_by(table.c.created_at, table.c.addition).limit(page.size)
-        return [_addition(row) for row in self.connection.execute(query)]
+        return [_addition(row) for row in self.execute(query)]
 
     def of_places(self, shop: str, listings: Collection[str]) -> dict[str, list[AdditionRecord]]:
+        """Those QUEUED or SENT, by listing, oldest first."""
         table = schema.additions
         query = select(table).where(
             self.mine(table),
@@ -85,7 +87,7 @@ class AdditionRows(Scope):
             table.c.state.in_(_OPEN),
         )
         found: dict[str, list[AdditionRecord]] = defaultdict(list)
-        for row in self.connection.execute(query.order_by(table.c.created_at, table.c.addition)):
+        for row in self.execute(query.order_by(table.c.created_at, table.c.addition)):
             found[row.listing].append(_addition(row))
         return found
 
@@ -98,10 +100,11 @@ class AdditionRows(Scope):
         )
         return [
             _addition(row)
-            for row in self.connection.execute(query.order_by(table.c.created_at, table.c.addition))
+            for row in self.execute(query.order_by(table.c.created_at, table.c.addition))
         ]
 
     def put(self, records: Sequence[AdditionRecord]) -> None:
+        """Units, place and state of additions that exist; an end is stamped now."""
         rows = [
             {
                 "merchant": self.merchant,
@@ -119,13 +122,15 @@ class AdditionRows(Scope):
         update_rows(self.connection, schema.additions, rows, keys=("merchant", "addition"))
 
     def supersede(self, products: Collection[str]) -> list[str]:
+        """Sync takes over: nothing of these products is open any more, and what was under way is
+        forgotten; the shops concerned."""
         table, places = schema.additions, schema.addition_places
         mine = (self.mine(table), table.c.product.in_(list(products)))
         unsettled = table.c.state.in_((*_OPEN, AdditionState.UNDECIDED.value))
-        where = self.connection.execute(
+        where = self.execute(
             select(table.c.shop, table.c.listing).where(*mine, table.c.state.in_(_OPEN)).distinct()
-        ).all()
-        self.connection.execute(
+        )
+        self.execute(
             update(table)
             .where(*mine, unsettled)
             .values(
@@ -136,7 +141,7 @@ class AdditionRows(Scope):
             )
         )
         for row in where:
-            self.connection.execute(
+            self.execute(
                 delete(places).where(
                     self.mine(places), places.c.shop == row.shop, places.c.listing == row.listing
                 )
@@ -147,9 +152,11 @@ class AdditionRows(Scope):
         return shops
 
     def give_up(self, shop: str, *, queued: bool = False) -> None:
+        """Nobody will find out what became of what was sent to the shop: it is UNDECIDED, also what
+        is `queued` if asked for. There are no places in it any more."""
         table, places = schema.additions, schema.addition_places
         states = _OPEN if queued else (AdditionState.SENT.value,)
-        self.connection.execute(
+        self.execute(
             update(table)
             .where(self.mine(table), table.c.shop == shop, table.c.state.in_(states))
             .values(
@@ -159,10 +166,12 @@ class AdditionRows(Scope):
                 revision=self.revision,
             )
         )
-        self.connection.execute(delete(places).where(self.mine(places), places.c.shop == shop))
+        self.execute(delete(places).where(self.mine(places), places.c.shop == shop))
         self._note_due(shop)
 
     def first_links(self, products: Collection[str]) -> dict[str, tuple[str, str]]:
+        """The link (shop, listing) of each product that was made first, among those that are of one
+        unit of it and nothing else."""
         links, parts = schema.links, schema.link_parts
         others = parts.alias("others")
         alone = ~(
@@ -195,7 +204,7 @@ class AdditionRows(Scope):
             .order_by(links.c.created_at, links.c.shop, links.c.listing)
         )
         found: dict[str, tuple[str, str]] = {}
-        for row in self.connection.execute(query):
+        for row in self.execute(query):
             found.setdefault(row.product, (row.shop, row.listing))
         return found
 
@@ -204,39 +213,43 @@ class AdditionRows(Scope):
         query = select(table).where(
             self.mine(table), table.c.shop == shop, table.c.listing.in_(list(listings))
         )
-        return {row.listing: _place(row) for row in self.connection.execute(query)}
+        return {row.listing: _place(row) for row in self.execute(query)}
 
     def due(self, shop: str, *, limit: int) -> list[PlaceRecord]:
+        """Places that are to be looked after now, longest due first."""
         table = schema.addition_places
         query = select(table).where(
             self.mine(table), table.c.shop == shop, table.c.due_at <= self.now
         )
         return [
             _place(row)
-            for row in self.connection.execute(
-                query.order_by(table.c.due_at, table.c.listing).limit(limit)
-            )
+            for row in self.execute(query.order_by(table.c.due_at, table.c.listing).limit(limit))
         ]
 
     def next_due(self, shop: str) -> int | None:
+        """When the shop's next place is due, or None."""
         table = schema.addition_places
-        due_at: int | None = self.connection.scalar(
+        due_at: int | None = self.execute(
             select(func.min(table.c.due_at)).where(self.mine(table), table.c.shop == shop)
-        )
+        ).scalar()
         return due_at
 
     def save_places(
         self, shop: str, records: Sequence[PlaceRecord], *, done: Collection[str] = ()
     ) -> None:
+        """Insert or replace places, and forget those of the listings in `done`; the shop then knows
+        when the next is due."""
         table = schema.addition_places
         insert_rows(
             self.connection, table, [self._place_row(record) for record in records], update=_PLACE
         )
         if done:
             batch = rowset(
-                self.connection, typed(table, "listing"), [{"listing": item} for item in set(done)]
+                self.connection,
+                typed_columns(table, "listing"),
+                [{"listing": item} for item in set(done)],
             )
-            self.connection.execute(
+            self.execute(
                 delete(table).where(
                     self.mine(table),
                     table.c.shop == shop,
@@ -246,6 +259,8 @@ class AdditionRows(Scope):
         self._note_due(shop)
 
     def sales(self, shop: str, listing: str, *, since: int) -> list[Sale]:
+        """Lines of the shop's orders that are of the listing, of orders that changed here at or
+        after `since`."""
         orders, lines = schema.orders, schema.order_lines
         gone = orders.c.state.in_([OrderState.CANCELLED.value, OrderState.DELETED.value])
         cancelled = case((gone, lines.c.ordered), else_=lines.c.cancelled).label("cancelled")
@@ -269,7 +284,7 @@ class AdditionRows(Scope):
         )
         return [
             Sale(row.ordered, row.cancelled, row.placed_at, row.version)
-            for row in self.connection.execute(query)
+            for row in self.execute(query)
         ]
 
     def modes(self, products: Collection[str]) -> dict[str, ReceivingOnly]:
@@ -279,9 +294,7 @@ class AdditionRows(Scope):
             table.c.product.in_(list(products)),
             table.c.receiving_only != ReceivingOnly.OFF.value,
         )
-        return {
-            row.product: ReceivingOnly(row.receiving_only) for row in self.connection.execute(query)
-        }
+        return {row.product: ReceivingOnly(row.receiving_only) for row in self.execute(query)}
 
     def _note_due(self, shop: str) -> None:
         shops, places = schema.shops, schema.addition_places
@@ -290,7 +303,7 @@ class AdditionRows(Scope):
             .where(self.mine(places), places.c.shop == shop)
             .scalar_subquery()
         )
-        self.connection.execute(
+        self.execute(
             update(shops)
             .where(self.mine(shops), shops.c.shop == shop)
             .values(additions_due_at=earliest)

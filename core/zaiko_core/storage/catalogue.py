@@ -14,6 +14,7 @@ from zaiko_core.domain.errors import ResourceExists
 from zaiko_core.storage import schema
 from zaiko_core.storage.rowset import insert_rows, lookup, rowset
 from zaiko_core.storage.scope import Scope, after
+from zaiko_core.storage.sql import execute
 
 
 def merchant_from(row: Row[Any]) -> MerchantRecord:
@@ -30,16 +31,18 @@ def merchant_from(row: Row[Any]) -> MerchantRecord:
 
 
 class MerchantDirectory:
-    """See ports.Directory."""
+    """The merchants, outside of any merchant's unit of work."""
 
     def __init__(self, connection: Connection, now: int) -> None:
         self._connection, self.now = connection, now
 
     def create(self, record: MerchantRecord) -> None:
+        """Insert; raises ResourceExists."""
         if not self.ensure(record):
             raise ResourceExists(f"merchants/{record.merchant}")
 
     def ensure(self, record: MerchantRecord) -> bool:
+        """Insert unless it is there; whether it was inserted."""
         row = {
             "merchant": record.merchant,
             "display_name": record.display_name,
@@ -51,33 +54,41 @@ class MerchantDirectory:
         }
         try:
             with self._connection.begin_nested():
-                self._connection.execute(insert(schema.merchants).values(row))
+                execute(self._connection, insert(schema.merchants).values(row))
         except IntegrityError:
             return False
         return True
 
     def get(self, merchant: str) -> MerchantRecord | None:
-        row = self._connection.execute(
-            select(schema.merchants).where(schema.merchants.c.merchant == merchant)
+        row = execute(
+            self._connection,
+            select(schema.merchants).where(schema.merchants.c.merchant == merchant),
         ).one_or_none()
         return None if row is None else merchant_from(row)
 
+    def heads(self, merchants: Collection[str]) -> dict[str, int]:
+        """Return the newest revision of each of these merchants that exists."""
+        table = schema.merchants
+        query = select(table.c.merchant, table.c.head).where(table.c.merchant.in_(list(merchants)))
+        return {row.merchant: row.head for row in execute(self._connection, query)}
+
     def page(self, page: Page, *, among: Collection[str] | None = None) -> list[MerchantRecord]:
+        """By id; only these, when they are given."""
         table = schema.merchants
         query = select(table).order_by(table.c.merchant).limit(page.size)
         if among is not None:
             query = query.where(table.c.merchant.in_(sorted(among)))
         if page.after is not None:
             query = query.where(table.c.merchant > page.after[0])
-        return [merchant_from(row) for row in self._connection.execute(query)]
+        return [merchant_from(row) for row in execute(self._connection, query)]
 
 
 class WarehouseRows(Scope):
-    """See ports.Warehouses."""
+    """TODO WarehouseRows."""
 
     def insert(self, record: WarehouseRecord) -> None:
         row = self.stamp({"warehouse": record.warehouse, "display_name": record.display_name})
-        self.connection.execute(insert(schema.warehouses).values(row))
+        self.execute(insert(schema.warehouses).values(row))
 
     def get(self, ids: Collection[str]) -> dict[str, WarehouseRecord]:
         rows = [{"warehouse": item} for item in set(ids)]
@@ -91,13 +102,14 @@ class WarehouseRows(Scope):
             .where(self.mine(table), after(page, table.c.warehouse))
             .order_by(table.c.warehouse)
         )
-        return [_warehouse(row) for row in self.connection.execute(query.limit(page.size))]
+        return [_warehouse(row) for row in self.execute(query.limit(page.size))]
 
 
 class ProductRows(Scope):
-    """See ports.Products."""
+    """TODO ProductRows."""
 
     def insert(self, records: Sequence[ProductRecord]) -> None:
+        """Insert with an empty balance each. The caller has checked ids and codes."""
         insert_rows(
             self.connection,
             schema.products,
@@ -113,7 +125,7 @@ class ProductRows(Scope):
     def update(self, record: ProductRecord) -> None:
         table = schema.products
         values = self._values(record) | {"updated_at": self.now, "revision": self.revision}
-        self.connection.execute(
+        self.execute(
             table.update().where(self.mine(table), table.c.product == record.product).values(values)
         )
 
@@ -132,6 +144,7 @@ class ProductRows(Scope):
         return {row.code: _product(row) for row in found}
 
     def match(self, codes: Collection[str], barcodes: Collection[str]) -> list[ProductRecord]:
+        """Products, not archived, that have one of the codes or one of the barcodes."""
         table = schema.products
         found: dict[str, ProductRecord] = {}
         for column, wanted in ((table.c.code, codes), (table.c.barcode, barcodes)):
@@ -145,12 +158,13 @@ class ProductRows(Scope):
                 .join(batch, and_(self.mine(table), column == batch.c.wanted))
                 .where(~table.c.archived)
             )
-            found |= {row.product: _product(row) for row in self.connection.execute(query)}
+            found |= {row.product: _product(row) for row in self.execute(query)}
         return list(found.values())
 
     def page(
         self, page: Page, *, codes: Collection[str], prefix: str, archived: bool | None
     ) -> list[ProductRecord]:
+        """By id."""
         table = schema.products
         query = (
             select(table)
@@ -163,7 +177,7 @@ class ProductRows(Scope):
             query = query.where(table.c.code.startswith(prefix, autoescape=True))
         if archived is not None:
             query = query.where(table.c.archived == archived)
-        return [_product(row) for row in self.connection.execute(query.limit(page.size))]
+        return [_product(row) for row in self.execute(query.limit(page.size))]
 
     @staticmethod
     def _values(record: ProductRecord) -> dict[str, Any]:

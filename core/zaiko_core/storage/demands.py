@@ -14,9 +14,10 @@ from zaiko_core.storage.scope import Scope
 
 
 class DemandRows(Scope):
-    """See ports.Demands."""
+    """TODO DemandRows."""
 
     def get(self, shop: str, orders: Collection[str]) -> dict[tuple[str, str], Demand]:
+        """By (order, product)."""
         if not orders:
             return {}
         rows = [{"order_id": order} for order in set(orders)]
@@ -50,6 +51,7 @@ class DemandRows(Scope):
         )
 
     def allocated(self, ref: DemandRef, product: str) -> dict[str, int]:
+        """Units that each warehouse holds for it."""
         table = schema.allocations
         query = select(table).where(
             self.mine(table),
@@ -57,7 +59,7 @@ class DemandRows(Scope):
             table.c.order_id == ref.order,
             table.c.product == product,
         )
-        return {row.warehouse: row.alloc for row in self.connection.execute(query)}
+        return {row.warehouse: row.alloc for row in self.execute(query)}
 
     def set_allocated(self, ref: DemandRef, product: str, warehouse: str, units: int) -> None:
         row = {

@@ -9,12 +9,12 @@ from sqlalchemy import and_, delete, func, or_, select
 from zaiko_core.app.records import DriftRecord, Page
 from zaiko_core.domain.drift import Cause, Difference
 from zaiko_core.storage import schema
-from zaiko_core.storage.rowset import insert_rows, rowset, typed
+from zaiko_core.storage.rowset import insert_rows, rowset, typed_columns
 from zaiko_core.storage.scope import Scope
 
 
 class DriftRows(Scope):
-    """See ports.Drifts."""
+    """TODO DriftRows."""
 
     def insert(self, records: Sequence[DriftRecord]) -> None:
         rows = [
@@ -34,9 +34,13 @@ class DriftRows(Scope):
         insert_rows(self.connection, schema.drifts, rows, ignore=True)
 
     def edits(self, shop: str, listings: Collection[str], *, since: int) -> dict[str, int]:
+        """How many unexplained edits each of these links had since then; links without any are left
+        out."""
         table = schema.drifts
         batch = rowset(
-            self.connection, typed(table, "listing"), [{"listing": item} for item in set(listings)]
+            self.connection,
+            typed_columns(table, "listing"),
+            [{"listing": item} for item in set(listings)],
         )
         query = (
             select(table.c.listing, func.count())
@@ -50,9 +54,10 @@ class DriftRows(Scope):
             )
             .group_by(table.c.listing)
         )
-        return {row[0]: row[1] for row in self.connection.execute(query)}
+        return {row[0]: row[1] for row in self.execute(query)}
 
     def counts(self, shop: str, *, since: int) -> dict[str, int]:
+        """Differences by cause; an empty shop means all."""
         table = schema.drifts
         query = (
             select(table.c.cause, func.count())
@@ -61,11 +66,12 @@ class DriftRows(Scope):
         )
         if shop:
             query = query.where(table.c.shop == shop)
-        return {row[0]: row[1] for row in self.connection.execute(query)}
+        return {row[0]: row[1] for row in self.execute(query)}
 
     def page(
         self, page: Page, *, shop: str, listing: str, causes: Collection[str]
     ) -> list[DriftRecord]:
+        """Newest first; the key is (at, shop, listing)."""
         table = schema.drifts
         key = (table.c.at, table.c.shop, table.c.listing)
         query = (
@@ -96,9 +102,9 @@ class DriftRows(Scope):
                 held=row.held,
                 revision=row.revision,
             )
-            for row in self.connection.execute(query)
+            for row in self.execute(query)
         ]
 
     def forget(self, *, older_than: int) -> None:
         table = schema.drifts
-        self.connection.execute(delete(table).where(self.mine(table), table.c.at < older_than))
+        self.execute(delete(table).where(self.mine(table), table.c.at < older_than))

@@ -21,12 +21,12 @@ from zaiko_core.app.records import (
 )
 from zaiko_core.domain.problem import problem_from
 from zaiko_core.storage import schema
-from zaiko_core.storage.rowset import insert_rows
+from zaiko_core.storage.rowset import insert_rows, lookup, param, params
 from zaiko_core.storage.scope import Scope
 
 
 class RunRows(Scope):
-    """See ports.Runs."""
+    """TODO RunRows."""
 
     def put(self, record: RunRecord) -> None:
         row = {
@@ -51,8 +51,10 @@ class RunRows(Scope):
         )
 
     def abandon(self, shop: str, *, before_token: int) -> list[str]:
+        """Runs of this shop that say RUNNING under an older token have died with their process;
+        which."""
         table = schema.runs
-        rows = self.connection.execute(
+        rows = self.execute(
             update(table)
             .where(
                 self.mine(table),
@@ -68,10 +70,12 @@ class RunRows(Scope):
     def get(self, shop: str, run: str) -> RunRecord | None:
         table = schema.runs
         query = select(table).where(self.mine(table), table.c.shop == shop, table.c.run == run)
-        row = self.connection.execute(query).one_or_none()
+        row = self.execute(query).one_or_none()
         return None if row is None else _run(row)
 
     def page(self, page: Page, *, shop: str, states: Collection[str] = ()) -> list[RunRecord]:
+        """Newest first, of one shop or (empty) of all, in one of these states (empty: in any); the
+        key is (run, shop)."""
         table = schema.runs
         query = select(table).where(self.mine(table))
         if shop:
@@ -84,11 +88,11 @@ class RunRows(Scope):
                 or_(table.c.run < run, and_(table.c.run == run, table.c.shop < last_shop))
             )
         query = query.order_by(table.c.run.desc(), table.c.shop.desc()).limit(page.size)
-        return [_run(row) for row in self.connection.execute(query)]
+        return [_run(row) for row in self.execute(query)]
 
 
 class OperationRows(Scope):
-    """See ports.Operations."""
+    """TODO OperationRows."""
 
     def put(self, record: OperationRecord) -> None:
         row = {
@@ -123,7 +127,7 @@ class OperationRows(Scope):
 
     def get(self, operation: str) -> OperationRecord | None:
         table = schema.operations
-        row = self.connection.execute(
+        row = self.execute(
             select(table).where(self.mine(table), table.c.operation == operation)
         ).one_or_none()
         return None if row is None else _operation(row)
@@ -131,6 +135,7 @@ class OperationRows(Scope):
     def page(
         self, page: Page, *, kinds: Collection[str] = (), states: Collection[str] = ()
     ) -> list[OperationRecord]:
+        """Newest first, of these kinds and in one of these states (empty: any)."""
         table = schema.operations
         query = select(table).where(self.mine(table)).order_by(table.c.operation.desc())
         if kinds:
@@ -139,61 +144,68 @@ class OperationRows(Scope):
             query = query.where(table.c.state.in_(sorted(states)))
         if page.after is not None:
             query = query.where(table.c.operation < page.after[0])
-        return [_operation(row) for row in self.connection.execute(query.limit(page.size))]
+        return [_operation(row) for row in self.execute(query.limit(page.size))]
 
     def active(self, kind: str, shop: str) -> OperationRecord | None:
         table = schema.operations
         query = select(table).where(
             self.mine(table), table.c.kind == kind, table.c.shop == shop, table.c.ended_at.is_(None)
         )
-        row = self.connection.execute(query.limit(1)).one_or_none()
+        row = self.execute(query.limit(1)).one_or_none()
         return None if row is None else _operation(row)
 
 
+_REQUEST = ("principal", "method", "request_id")
+_KEEP_REPLY = insert(schema.requests).values(
+    {
+        name: param(schema.requests.c[name])
+        for name in ("merchant", *_REQUEST, "digest", "response", "created_at", "revision")
+    }
+)
+
+
 class RequestRows(Scope):
-    """See ports.Requests."""
+    """The replies of requests that carried an id."""
 
-    def get(self, principal: str, method: str, request_id: str) -> tuple[bytes, bytes, int] | None:
-        table = schema.requests
-        row = self.connection.execute(
-            select(table).where(
-                self.mine(table),
-                table.c.principal == principal,
-                table.c.method == method,
-                table.c.request_id == request_id,
-            )
-        ).one_or_none()
-        return None if row is None else (row.digest, row.response, row.revision)
-
-    def put(
-        self, principal: str, method: str, request_id: str, digest: bytes, response: bytes
-    ) -> None:
-        self.connection.execute(
-            insert(schema.requests).values(
-                merchant=self.merchant,
-                principal=principal,
-                method=method,
-                request_id=request_id,
-                digest=digest,
-                response=response,
-                created_at=self.now,
-                revision=self.revision,
-            )
+    def get(
+        self, requests: Collection[tuple[str, str, str]]
+    ) -> dict[tuple[str, str, str], tuple[bytes, bytes]]:
+        """Return the digest and the reply of each request that was done, by principal, method and
+        request id."""
+        found = lookup(
+            self.connection,
+            schema.requests,
+            {"merchant": self.merchant},
+            [dict(zip(_REQUEST, request, strict=True)) for request in set(requests)],
         )
+        return {
+            (row.principal, row.method, row.request_id): (row.digest, row.response) for row in found
+        }
+
+    def put(self, request: tuple[str, str, str], digest: bytes, reply: bytes) -> None:
+        """Keep the reply of a request."""
+        values = dict(zip(_REQUEST, request, strict=True)) | {
+            "merchant": self.merchant,
+            "digest": digest,
+            "response": reply,
+            "created_at": self.now,
+            "revision": self.revision,
+        }
+        self.execute(_KEEP_REPLY, params(**values))
 
     def forget(self, *, older_than: int) -> None:
+        """Delete answers given before that time."""
         table = schema.requests
-        self.connection.execute(
-            delete(table).where(self.mine(table), table.c.created_at < older_than)
-        )
+        self.execute(delete(table).where(self.mine(table), table.c.created_at < older_than))
 
 
 class FeedRows(Scope):
-    """See ports.Feed."""
+    """TODO FeedRows."""
 
     def between(
         self, after: int, upto: int, kinds: Collection[ChangeKind]
     ) -> dict[ChangeKind, dict[str, int]]:
+        """Names changed in (after, upto], each with the revision of its last change, by kind."""
         table = schema.changes
         query = (
             select(table.c.kind, table.c.name, func.max(table.c.revision).label("revision"))
@@ -206,24 +218,25 @@ class FeedRows(Scope):
             .group_by(table.c.kind, table.c.name)
         )
         found: dict[ChangeKind, dict[str, int]] = defaultdict(dict)
-        for row in self.connection.execute(query):
+        for row in self.execute(query):
             found[ChangeKind(row.kind)][row.name] = row.revision
         return found
 
     def compacted(self) -> int:
+        """The newest revision that is no longer in the feed."""
         table = schema.merchants
-        return int(self.connection.scalar(select(table.c.compacted).where(self.mine(table))) or 0)
+        return int(self.execute(select(table.c.compacted).where(self.mine(table))).scalar() or 0)
 
     def compact(self, *, older_than: int, keep: int) -> int:
+        """Drop rows that are both older than that time and beyond the newest `keep` revisions; the
+        new watermark."""
         table, merchants = schema.changes, schema.merchants
         newest = select(func.max(table.c.revision)).where(self.mine(table), table.c.at < older_than)
-        mark = min(int(self.connection.scalar(newest) or 0), self.revision - keep)
+        mark = min(int(self.execute(newest).scalar() or 0), self.revision - keep)
         if mark <= self.compacted():
             return self.compacted()
-        self.connection.execute(delete(table).where(self.mine(table), table.c.revision <= mark))
-        self.connection.execute(
-            update(merchants).where(self.mine(merchants)).values(compacted=mark)
-        )
+        self.execute(delete(table).where(self.mine(table), table.c.revision <= mark))
+        self.execute(update(merchants).where(self.mine(merchants)).values(compacted=mark))
         return mark
 
 

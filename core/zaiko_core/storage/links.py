@@ -30,17 +30,16 @@ from zaiko_core.domain.links import Part
 from zaiko_core.domain.stock import Balance
 from zaiko_core.storage import schema
 from zaiko_core.storage.link_row import FENCE, STATUS, belief_from, belief_values, link_from
-from zaiko_core.storage.prepared import run
 from zaiko_core.storage.rowset import (
-    given,
+    batch_params,
+    batch_rows,
     insert_rows,
     looking,
     lookup,
-    rows_of,
+    param,
+    params,
     rowset,
-    the,
-    typed,
-    unnested,
+    typed_columns,
     update_rows,
 )
 from zaiko_core.storage.scope import Scope, after
@@ -51,17 +50,17 @@ _DUE = (
     select(schema.links, schema.listings.c.external_id, schema.listings.c.data)
     .join(schema.listings, and_(*(schema.links.c[key] == schema.listings.c[key] for key in _KEYS)))
     .where(
-        schema.links.c.merchant == the(schema.links.c.merchant),
-        schema.links.c.shop == the(schema.links.c.shop),
+        schema.links.c.merchant == param(schema.links.c.merchant),
+        schema.links.c.shop == param(schema.links.c.shop),
         schema.links.c.sync_enabled,
-        schema.links.c.due_at <= the(schema.links.c.due_at),
+        schema.links.c.due_at <= param(schema.links.c.due_at),
     )
     .order_by(schema.links.c.due_at, schema.links.c.listing)
     .limit(bindparam("most", type_=Integer))
 )
 _NEXT_DUE = select(func.min(schema.links.c.due_at)).where(
-    schema.links.c.merchant == the(schema.links.c.merchant),
-    schema.links.c.shop == the(schema.links.c.shop),
+    schema.links.c.merchant == param(schema.links.c.merchant),
+    schema.links.c.shop == param(schema.links.c.shop),
     schema.links.c.sync_enabled,
     schema.links.c.due_at.is_not(None),
 )
@@ -76,24 +75,24 @@ def _touched_products(dialect: str) -> Executable:
         dialect, schema.link_parts, ("merchant",), ("product",), ("shop", "listing")
     )
     backing_off = and_(links.c.state == LinkState.FAILED.value, links.c.due_at.is_not(None))
-    due_at = case((backing_off, links.c.due_at), else_=the(links.c.due_at))
+    due_at = case((backing_off, links.c.due_at), else_=param(links.c.due_at))
     return _touching(tuple_(links.c.shop, links.c.listing).in_(concerned), due_at)
 
 
 @lru_cache
 def _touched_listings(dialect: str) -> Executable:
     links = schema.links
-    batch = unnested(dialect, typed(links, "listing"))
+    batch = batch_rows(dialect, typed_columns(links, "listing"))
     return _touching(
-        and_(links.c.shop == the(links.c.shop), links.c.listing == batch.c.listing),
-        the(links.c.due_at),
+        and_(links.c.shop == param(links.c.shop), links.c.listing == batch.c.listing),
+        param(links.c.due_at),
     )
 
 
 @lru_cache
 def _touched_shop() -> Executable:
     links = schema.links
-    return _touching(links.c.shop == the(links.c.shop), the(links.c.due_at))
+    return _touching(links.c.shop == param(links.c.shop), param(links.c.due_at))
 
 
 def _touching(condition: Any, due_at: Any) -> Executable:
@@ -101,13 +100,13 @@ def _touching(condition: Any, due_at: Any) -> Executable:
     calm = or_(*(links.c.state == state.value for state in (LinkState.SYNCED, LinkState.PENDING)))
     return (
         update(links)
-        .where(links.c.merchant == the(links.c.merchant), links.c.sync_enabled, condition)
+        .where(links.c.merchant == param(links.c.merchant), links.c.sync_enabled, condition)
         .values(
             due_at=due_at,
-            due_revision=the(links.c.due_revision),
+            due_revision=param(links.c.due_revision),
             state=case((calm, LinkState.PENDING.value), else_=links.c.state),
-            updated_at=the(links.c.updated_at),
-            revision=the(links.c.revision),
+            updated_at=param(links.c.updated_at),
+            revision=param(links.c.revision),
         )
         .returning(links.c.shop, links.c.listing)
     )
@@ -116,7 +115,7 @@ def _touching(condition: Any, due_at: Any) -> Executable:
 @lru_cache
 def _saved(dialect: str, names: tuple[str, ...]) -> Executable:
     table = schema.links
-    batch = unnested(dialect, typed(table, *names))
+    batch = batch_rows(dialect, typed_columns(table, *names))
     values: dict[str, Any] = {name: batch.c[name] for name in (*FENCE, *STATUS)}
     # Something changed the link's product after this record was read: the link stays due, and is
     # shown as pending.
@@ -130,9 +129,9 @@ def _saved(dialect: str, names: tuple[str, ...]) -> Executable:
 @lru_cache
 def _synced(dialect: str) -> Executable:
     parts, links = schema.link_parts, schema.links
-    batch = unnested(dialect, typed(parts, "product"))
+    batch = batch_rows(dialect, typed_columns(parts, "product"))
     mine = (
-        parts.c.merchant == the(parts.c.merchant),
+        parts.c.merchant == param(parts.c.merchant),
         parts.c.product.in_(select(batch.c.product)),
         links.c.sync_enabled,
     )
@@ -145,7 +144,7 @@ def _synced(dialect: str) -> Executable:
 @lru_cache
 def _sold(dialect: str) -> Executable:
     table = schema.links
-    batch = unnested(dialect, typed(table, *_KEYS, *FENCE) | {"units": Integer()})
+    batch = batch_rows(dialect, typed_columns(table, *_KEYS, *FENCE) | {"units": Integer()})
     period, last = (bindparam(name, type_=table.c.sold_period.type) for name in ("period", "last"))
     same, next_one = table.c.sold_period == period, table.c.sold_period == last
     return (
@@ -161,7 +160,7 @@ def _sold(dialect: str) -> Executable:
 
 
 class LinkRows(Scope):
-    """See ports.Links."""
+    """TODO LinkRows."""
 
     def insert(self, records: Sequence[LinkRecord]) -> None:
         rows = [
@@ -185,10 +184,10 @@ class LinkRows(Scope):
         for table in (schema.link_parts, schema.links):
             batch = rowset(
                 self.connection,
-                typed(table, "listing"),
+                typed_columns(table, "listing"),
                 [{"listing": item} for item in set(listings)],
             )
-            self.connection.execute(
+            self.execute(
                 delete(table).where(
                     self.mine(table),
                     table.c.shop == shop,
@@ -219,6 +218,8 @@ class LinkRows(Scope):
         sync_enabled: bool | None,
         differing: bool = False,
     ) -> list[LinkRecord]:
+        """By (shop, listing); an empty shop means all. `differing`: only those in shadow whose shop
+        shows another number."""
         table = schema.links
         query = select(table).where(self.mine(table), after(page, table.c.shop, table.c.listing))
         if shop:
@@ -232,59 +233,63 @@ class LinkRows(Scope):
         if differing:
             query = query.where(table.c.differ_since.is_not(None))
         query = query.order_by(table.c.shop, table.c.listing).limit(page.size)
-        return self._records(list(self.connection.execute(query)))
+        return self._records(list(self.execute(query)))
 
     def of_products(self, products: Collection[str]) -> int:
+        """How many links have one of these products as a part."""
         table = schema.link_parts
         query = select(func.count()).where(self.mine(table), table.c.product.in_(list(products)))
-        return int(self.connection.scalar(query) or 0)
+        return int(self.execute(query).scalar() or 0)
 
     def synced(self, products: Collection[str]) -> dict[str, int]:
+        """How many links with sync enabled have each of these products."""
         if not products:
             return {}
-        found = run(
-            self.connection,
-            _synced(self.connection.dialect.name),
-            rows_of([{"product": product} for product in set(products)])
-            | given(merchant=self.merchant),
+        found = self.execute(
+            _synced(self.dialect),
+            batch_params([{"product": product} for product in set(products)])
+            | params(merchant=self.merchant),
         )
         return dict.fromkeys(products, 0) | {row.product: row.links for row in found}
 
     def touch(self, products: Collection[str]) -> list[tuple[str, str]]:
+        """Mark the enabled links of these products due; their (shop, listing). One that is backing
+        off after a failure stays so."""
         return self._touch(
-            _touched_products(self.connection.dialect.name),
+            _touched_products(self.dialect),
             [{"product": product} for product in set(products)],
         )
 
     def touch_listings(self, shop: str, listings: Collection[str]) -> list[tuple[str, str]]:
+        """Mark these links due if they are enabled, also when they are backing off; their (shop,
+        listing)."""
         rows = [{"listing": item} for item in set(listings)]
-        return self._touch(_touched_listings(self.connection.dialect.name), rows, shop=shop)
+        return self._touch(_touched_listings(self.dialect), rows, shop=shop)
 
     def mark_shop_due(self, shop: str) -> list[tuple[str, str]]:
+        """As `touch_listings`, for every link of the shop."""
         return self._touch(_touched_shop(), None, shop=shop)
 
     def _touch(
         self, statement: Executable, rows: Sequence[Mapping[str, Any]] | None, **more: Any
     ) -> list[tuple[str, str]]:
-        stamp = given(
+        stamp = params(
             merchant=self.merchant,
             due_at=self.now,
             updated_at=self.now,
             due_revision=self.revision,
             revision=self.revision,
         )
-        found = run(
-            self.connection,
-            statement,
-            ({} if rows is None else rows_of(rows)) | stamp | given(**more),
+        found = self.execute(
+            statement, ({} if rows is None else batch_params(rows)) | stamp | params(**more)
         )
         return [(row.shop, row.listing) for row in found]
 
     def due(self, shop: str, *, limit: int) -> list[DueLink]:
-        rows = run(
-            self.connection,
-            _DUE,
-            given(merchant=self.merchant, shop=shop, due_at=self.now) | {"most": limit},
+        """Enabled links that are to be handled now, longest due first, with listing and
+        balances."""
+        rows = self.execute(
+            _DUE, params(merchant=self.merchant, shop=shop, due_at=self.now) | {"most": limit}
         )
         records = self._records(rows)
         balances = self._balances({part.product for record in records for part in record.parts})
@@ -299,7 +304,8 @@ class LinkRows(Scope):
         ]
 
     def next_due(self, shop: str) -> int | None:
-        ((value,),) = run(self.connection, _NEXT_DUE, given(merchant=self.merchant, shop=shop))
+        """When the shop's next link becomes due, or None."""
+        ((value,),) = self.execute(_NEXT_DUE, params(merchant=self.merchant, shop=shop))
         return None if value is None else int(value)
 
     def fence(self, shop: str, listings: Collection[str]) -> dict[str, InventoryBelief]:
@@ -313,6 +319,8 @@ class LinkRows(Scope):
     def save_sold(
         self, shop: str, fence: Mapping[str, InventoryBelief], units: Mapping[str, int]
     ) -> None:
+        """The fences after orders of the shop, and how many units (≥ 0, of the listing) it sold now
+        through these links, for the quotas of an escrow. No revision; nobody is told."""
         if not fence:
             return
         rows = [
@@ -320,22 +328,25 @@ class LinkRows(Scope):
             for listing, belief in fence.items()
         ]
         period = {"period": self.now // PERIOD, "last": self.now // PERIOD - 1}
-        run(self.connection, _sold(self.connection.dialect.name), rows_of(rows) | period)
+        self.execute(_sold(self.dialect), batch_params(rows) | period)
 
     def save(self, records: Sequence[LinkRecord]) -> None:
+        """Fence and status. `due_at` is taken over only where the stored `touched` equals the
+        record's: a later change that marked the link due is never lost."""
         if not records:
             return
         rows = [
             self._values(record) | {"due_at": record.due_at, "due_revision": record.due_revision}
             for record in records
         ]
-        run(self.connection, _saved(self.connection.dialect.name, tuple(rows[0])), rows_of(rows))
+        self.execute(_saved(self.dialect, tuple(rows[0])), batch_params(rows))
 
     def holders(self, products: Collection[str]) -> list[Holding]:
+        """Every enabled link that has one of these products as a part, once per product."""
         links, parts, shops = schema.links, schema.link_parts, schema.shops
         batch = rowset(
             self.connection,
-            typed(parts, "product"),
+            typed_columns(parts, "product"),
             [{"product": product} for product in set(products)],
         )
         query = (
@@ -358,10 +369,12 @@ class LinkRows(Scope):
                 sales=Sales(row.sold_period, row.sold_now, row.sold_before),
                 movable=not row.paused and not row.shadow and row.state not in stuck,
             )
-            for row in self.connection.execute(query)
+            for row in self.execute(query)
         ]
 
     def save_verified(self, records: Sequence[LinkRecord]) -> None:
+        """InventoryBelief, due time and time of reading of links that are as they were: no
+        revision, nobody is told."""
         rows = [
             self._key(record.shop, record.listing)
             | belief_values(record.belief)
@@ -371,9 +384,12 @@ class LinkRows(Scope):
         update_rows(self.connection, schema.links, rows, keys=_KEYS)
 
     def audit(self, shop: str, *, period: int, interval: int, least: int) -> int:
+        """Make the synced links that were read longest ago due with a reading: as many as make all
+        enabled ones once in `period` when done every `interval` (µs), at least `least`. How
+        many."""
         table = schema.links
         mine = (self.mine(table), table.c.shop == shop, table.c.sync_enabled)
-        enabled = self.connection.scalar(select(func.count()).select_from(table).where(*mine)) or 0
+        enabled = self.execute(select(func.count()).select_from(table).where(*mine)).scalar() or 0
         settled = table.c.state.in_([LinkState.SYNCED.value, LinkState.SHADOW.value])
         resting = and_(settled, table.c.due_at.is_(None), table.c.read_at < self.now)
         oldest = (
@@ -383,7 +399,7 @@ class LinkRows(Scope):
             .limit(max(least, -(-enabled * interval // period)))
             .subquery("oldest")
         )
-        done = self.connection.execute(
+        done = self.execute(
             update(table)
             .where(
                 self.mine(table),
@@ -395,23 +411,27 @@ class LinkRows(Scope):
         return int(done.rowcount)
 
     def verified(self, shop: str, *, since: int) -> tuple[int, int, int | None]:
+        """Enabled links of the shop (empty: of all), those read at or after `since`, and when the
+        one read longest ago was read (0: never; None: no links)."""
         table = schema.links
         mine = [self.mine(table), table.c.sync_enabled]
         if shop:
             mine.append(table.c.shop == shop)
         fresh = func.coalesce(func.sum(case((table.c.read_at >= since, 1), else_=0)), 0)
-        row = self.connection.execute(
+        row = self.execute(
             select(func.count(), fresh, func.min(table.c.read_at)).where(*mine)
         ).one()
         return int(row[0]), int(row[1]), row[2]
 
     def hold(self, shop: str, held: bool) -> list[tuple[str, str]]:
+        """Show the enabled links of a shop as HELD, or as PENDING again; those that changed, as
+        (shop, listing)."""
         table = schema.links
         state = LinkState.HELD if held else LinkState.PENDING
         changing = (
             table.c.state != LinkState.HELD.value if held else table.c.state == LinkState.HELD.value
         )
-        rows = self.connection.execute(
+        rows = self.execute(
             update(table)
             .where(self.mine(table), table.c.shop == shop, table.c.sync_enabled, changing)
             .values(
@@ -426,6 +446,8 @@ class LinkRows(Scope):
         return [(row.shop, row.listing) for row in rows]
 
     def look_again(self, shop: str) -> list[tuple[str, str]]:
+        """Every enabled link of the shop is due, and read before anything is sent; their (shop,
+        listing)."""
         table = schema.links
         calm = table.c.state.in_([LinkState.SYNCED.value, LinkState.SHADOW.value])
         changing = update(table).where(self.mine(table), table.c.shop == shop, table.c.sync_enabled)
@@ -441,7 +463,7 @@ class LinkRows(Scope):
         )
         return [
             (row.shop, row.listing)
-            for row in self.connection.execute(changing.returning(table.c.shop, table.c.listing))
+            for row in self.execute(changing.returning(table.c.shop, table.c.listing))
         ]
 
     def _has_part(self, products: Collection[str]) -> Any:
@@ -501,6 +523,8 @@ class LinkRows(Scope):
         )
 
     def start_over(self) -> list[tuple[str, str]]:
+        """Every link as if it had just been created: nothing is known of what its shop shows,
+        nothing is in flight, and the enabled ones are due; their (shop, listing)."""
         table = schema.links
         unknown = belief_values(InventoryBelief()) | {
             "confirmed": None,
@@ -517,5 +541,5 @@ class LinkRows(Scope):
         )
         return [
             (row.shop, row.listing)
-            for row in self.connection.execute(changing.returning(table.c.shop, table.c.listing))
+            for row in self.execute(changing.returning(table.c.shop, table.c.listing))
         ]

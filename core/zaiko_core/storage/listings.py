@@ -10,8 +10,14 @@ from sqlalchemy import Executable, Row, and_, delete, exists, literal, select, u
 
 from zaiko_core.app.records import ListingRecord, Page
 from zaiko_core.storage import schema
-from zaiko_core.storage.prepared import run
-from zaiko_core.storage.rowset import given, insert_rows, rows_of, the, typed, unnested
+from zaiko_core.storage.rowset import (
+    batch_params,
+    batch_rows,
+    insert_rows,
+    param,
+    params,
+    typed_columns,
+)
 from zaiko_core.storage.scope import Scope, after
 
 _FACTS = (
@@ -31,7 +37,7 @@ _FACTS = (
 
 
 class ListingRows(Scope):
-    """See ports.Listings."""
+    """TODO ListingRows."""
 
     def upsert(self, shop: str, records: Sequence[ListingRecord]) -> None:
         rows = [
@@ -58,21 +64,21 @@ class ListingRows(Scope):
     def get(self, shop: str, listings: Collection[str]) -> dict[str, ListingRecord]:
         if not listings:
             return {}
-        rows = rows_of([{"listing": item} for item in set(listings)])
-        found = run(
-            self.connection,
-            _listings(self.connection.dialect.name),
-            rows | given(merchant=self.merchant, shop=shop),
+        rows = batch_params([{"listing": item} for item in set(listings)])
+        found = self.execute(
+            _listings(self.dialect), rows | params(merchant=self.merchant, shop=shop)
         )
         return {row.listing: _listing(row) for row in found}
 
     def forget(self, shop: str) -> None:
+        """Delete all listings of a shop that has no links."""
         table = schema.listings
-        self.connection.execute(delete(table).where(self.mine(table), table.c.shop == shop))
+        self.execute(delete(table).where(self.mine(table), table.c.shop == shop))
 
     def vanish(self, shop: str, *, not_seen_since: int) -> int:
+        """Mark listings that a full reading did not deliver; how many."""
         table = schema.listings
-        done = self.connection.execute(
+        done = self.execute(
             update(table)
             .where(
                 self.mine(table),
@@ -87,6 +93,7 @@ class ListingRows(Scope):
     def page(
         self, page: Page, *, shop: str, linked: bool | None, sku: str, vanished: bool | None
     ) -> list[ListingRecord]:
+        """By (shop, listing); an empty shop means all."""
         table = schema.listings
         query = select(table, _is_linked().label("linked")).where(
             self.mine(table), after(page, table.c.shop, table.c.listing)
@@ -100,7 +107,7 @@ class ListingRows(Scope):
         if vanished is not None:
             query = query.where(table.c.vanished == vanished)
         query = query.order_by(table.c.shop, table.c.listing).limit(page.size)
-        return [_listing(row) for row in self.connection.execute(query)]
+        return [_listing(row) for row in self.execute(query)]
 
 
 def _is_linked() -> Any:
@@ -115,10 +122,10 @@ def _is_linked() -> Any:
 @lru_cache
 def _listings(dialect: str) -> Executable:
     table = schema.listings
-    batch = unnested(dialect, typed(table, "listing"))
+    batch = batch_rows(dialect, typed_columns(table, "listing"))
     mine = and_(
-        table.c.merchant == the(table.c.merchant),
-        table.c.shop == the(table.c.shop),
+        table.c.merchant == param(table.c.merchant),
+        table.c.shop == param(table.c.shop),
         table.c.listing == batch.c.listing,
     )
     return select(table, _is_linked().label("linked")).join_from(table, batch, mine)

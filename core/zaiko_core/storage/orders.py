@@ -14,16 +14,15 @@ from zaiko_core.domain.demand import Line, OrderRecord, OrderState
 from zaiko_core.domain.links import Part
 from zaiko_core.domain.suspicion import DAY, UNPAID_AFTER
 from zaiko_core.storage import schema
-from zaiko_core.storage.prepared import run
 from zaiko_core.storage.rowset import (
-    given,
+    batch_params,
+    batch_rows,
     insert_rows,
     lookup,
-    rows_of,
+    param,
+    params,
     rowset,
-    the,
-    typed,
-    unnested,
+    typed_columns,
     update_rows,
 )
 from zaiko_core.storage.scope import Scope, after
@@ -55,18 +54,19 @@ _FACTS = (
 def _lines_of(dialect: str) -> Executable:
     """Deletes the lines of orders."""
     table = schema.order_lines
-    batch = unnested(dialect, typed(table, "order_id"))
-    mine = (table.c[name] == the(table.c[name]) for name in ("merchant", "shop"))
+    batch = batch_rows(dialect, typed_columns(table, "order_id"))
+    mine = (table.c[name] == param(table.c[name]) for name in ("merchant", "shop"))
     return delete(table).where(*mine, table.c.order_id.in_(select(batch.c.order_id)))
 
 
 class OrderRows(Scope):
-    """See ports.Orders."""
+    """TODO OrderRows."""
 
     def get(self, shop: str, orders: Collection[str]) -> dict[str, OrderRecord]:
         return {order: stored.record for order, stored in self.stored(shop, orders).items()}
 
     def stored(self, shop: str, orders: Collection[str]) -> dict[str, StoredOrder]:
+        """As `get`, with what is shown to people."""
         if not orders:
             return {}
         wanted = [{"order_id": order} for order in set(orders)]
@@ -77,6 +77,8 @@ class OrderRows(Scope):
         return {row.order_id: _stored(row, lines.get((shop, row.order_id), ())) for row in rows}
 
     def put(self, shop: str, records: Sequence[OrderRecord], *, known: Collection[str]) -> None:
+        """Insert or replace orders with all their lines; `known` are those that are stored
+        already."""
         if not records:
             return
         insert_rows(
@@ -86,14 +88,15 @@ class OrderRows(Scope):
             update=_FACTS,
         )
         if replaced := [{"order_id": record.order} for record in records if record.order in known]:
-            mine = given(merchant=self.merchant, shop=shop)
-            run(self.connection, _lines_of(self.connection.dialect.name), mine | rows_of(replaced))
+            mine = params(merchant=self.merchant, shop=shop)
+            self.execute(_lines_of(self.dialect), mine | batch_params(replaced))
         lines = [
             self._line_row(shop, record.order, line) for record in records for line in record.lines
         ]
         insert_rows(self.connection, schema.order_lines, lines)
 
     def seen(self, shop: str, records: Sequence[OrderRecord]) -> None:
+        """Only note a newer version and reading of orders that say the same."""
         rows = [
             {
                 "merchant": self.merchant,
@@ -109,9 +112,13 @@ class OrderRows(Scope):
     def with_listings(
         self, shop: str, listings: Collection[str], *, counted: bool, limit: int, after: str
     ) -> list[str]:
+        """Ids of orders that have a line of one of these listings which is (not) counted, by id,
+        after `after`."""
         table = schema.order_lines
         batch = rowset(
-            self.connection, typed(table, "listing"), [{"listing": item} for item in set(listings)]
+            self.connection,
+            typed_columns(table, "listing"),
+            [{"listing": item} for item in set(listings)],
         )
         is_counted = table.c.parts.is_not(None)
         query = (
@@ -124,9 +131,10 @@ class OrderRows(Scope):
             .order_by(table.c.order_id)
             .limit(limit)
         )
-        return list(self.connection.scalars(query))
+        return list(self.execute(query).scalars())
 
     def holding(self, shop: str, *, limit: int, after: str) -> list[str]:
+        """Ids of orders that hold units by the shop's account, by id."""
         table = schema.orders
         query = (
             select(table.c.order_id)
@@ -136,18 +144,22 @@ class OrderRows(Scope):
             .order_by(table.c.order_id)
             .limit(limit)
         )
-        return list(self.connection.scalars(query))
+        return list(self.execute(query).scalars())
 
     def sold_unlinked(self, shop: str, *, since: int) -> bool:
+        """Whether an order of the shop that was changed at or after `since` has a line that is
+        counted for no product."""
         table = schema.orders
         query = select(table.c.order_id).where(
             self.mine(table), table.c.shop == shop, table.c.uncounted, table.c.version >= since
         )
-        return self.connection.scalar(query.limit(1)) is not None
+        return self.execute(query.limit(1)).scalar() is not None
 
     def page(
         self, page: Page, *, shop: str, states: Collection[str], suspect: bool, uncounted: bool
     ) -> list[StoredOrder]:
+        """By (shop, order). Suspect: holding units while archived, vanished or of an unknown
+        state."""
         table = schema.orders
         query = select(table).where(self.mine(table), after(page, table.c.shop, table.c.order_id))
         if shop:
@@ -158,20 +170,19 @@ class OrderRows(Scope):
             query = query.where(self._is_suspect())
         if uncounted:
             query = query.where(table.c.uncounted, table.c.holds > 0)
-        rows = list(
-            self.connection.execute(query.order_by(table.c.shop, table.c.order_id).limit(page.size))
-        )
+        rows = list(self.execute(query.order_by(table.c.shop, table.c.order_id).limit(page.size)))
         lines = self._lines((row.shop, row.order_id) for row in rows)
         return [_stored(row, lines.get((row.shop, row.order_id), ())) for row in rows]
 
     def count(self, *, suspect: bool = False, uncounted: bool = False) -> int:
+        """Orders with open units; only those that `page` would give."""
         table = schema.orders
         query = select(func.count()).select_from(table).where(self.mine(table), table.c.holds > 0)
         if suspect:
             query = query.where(self._is_suspect())
         if uncounted:
             query = query.where(table.c.uncounted)
-        return self.connection.scalar(query) or 0
+        return self.execute(query).scalar() or 0
 
     def _is_suspect(self) -> Any:
         """What `domain.suspicion.suspicions` finds, as a condition."""
@@ -190,6 +201,7 @@ class OrderRows(Scope):
         return and_(table.c.holds > 0, table.c.released_at.is_(None), doubtful)
 
     def suspect(self, shop: str, *, limit: int, after: str) -> list[StoredOrder]:
+        """Orders of the shop that something is odd about (`domain.suspicion`), by id."""
         return self.page(
             Page(limit, (shop, after)), shop=shop, states=(), suspect=True, uncounted=False
         )

@@ -17,7 +17,7 @@ _LINK = ("shop", "listing")
 
 
 class PushRows(Scope):
-    """See ports.Pushes."""
+    """TODO PushRows."""
 
     def insert(self, records: Sequence[PushRecord]) -> None:
         rows = [
@@ -39,6 +39,8 @@ class PushRows(Scope):
         insert_rows(self.connection, schema.pushes, rows, ignore=True)
 
     def settle(self, shop: str, results: Sequence[PushResult]) -> None:
+        """Record outcomes, with this unit of work's time and revision. Pushes that are not there
+        are left out."""
         rows = [
             {
                 "merchant": self.merchant,
@@ -60,6 +62,8 @@ class PushRows(Scope):
     def newest(
         self, links: Mapping[tuple[str, str], int], *, upto: int, acknowledged: bool = False
     ) -> dict[tuple[str, str], PushRecord]:
+        """The last push of each link (shop, listing) since the given time that was recorded up to
+        revision `upto`, as it was known then; or of those that had been acknowledged by then."""
         if not links:
             return {}
         table, other = schema.pushes, schema.pushes.alias("other")
@@ -100,9 +104,11 @@ class PushRows(Scope):
         )
         if acknowledged:
             query = query.where(table.c.outcome == PushOutcome.ACKNOWLEDGED.value)
-        return {(row.shop, row.listing): _push(row, upto) for row in self.connection.execute(query)}
+        return {(row.shop, row.listing): _push(row, upto) for row in self.execute(query)}
 
     def forget(self, *, older_than: int) -> int:
+        """Delete what was recorded before that time, apart from the last acknowledged push of each
+        link and what followed it. The newest revision that this may concern, or 0."""
         table = schema.pushes
         newest = (
             select(table.c.revision)
@@ -110,7 +116,7 @@ class PushRows(Scope):
             .order_by(table.c.at.desc())
             .limit(1)
         )
-        mark = int(self.connection.scalar(newest) or 0)
+        mark = int(self.execute(newest).scalar() or 0)
         if mark:
             # The last push of each link is what the shop still shows.
             other = schema.pushes.alias("other")
@@ -122,7 +128,7 @@ class PushRows(Scope):
                 other.c.at > table.c.at,
                 other.c.at < older_than,
             )
-            self.connection.execute(
+            self.execute(
                 delete(table).where(self.mine(table), table.c.at < older_than, followed.exists())
             )
         return mark

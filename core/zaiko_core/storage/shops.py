@@ -26,21 +26,20 @@ from zaiko_core.domain.errors import LeaseLost
 from zaiko_core.domain.problem import problem_from
 from zaiko_core.domain.suspicion import SuspectPolicy
 from zaiko_core.storage import schema
-from zaiko_core.storage.prepared import only, run
-from zaiko_core.storage.rowset import given, lookup, rows_of, the, typed, unnested
+from zaiko_core.storage.rowset import batch_params, batch_rows, lookup, param, params, typed_columns
 from zaiko_core.storage.scope import Scope, after
 
 _SHOPS = schema.shops
 _NOW, _LATER = bindparam("now", type_=BigInteger), bindparam("later", type_=BigInteger)
 # Triggered meanwhile: at once, unless the run failed and has to back off.
-_AGAIN = and_(_SHOPS.c.trigger_seq > _SHOPS.c.claimed_seq, the(_SHOPS.c.attempt) == 0)
+_AGAIN = and_(_SHOPS.c.trigger_seq > _SHOPS.c.claimed_seq, param(_SHOPS.c.attempt) == 0)
 _SHADOW = select(_SHOPS.c.shadow).where(
-    *(_SHOPS.c[name] == the(_SHOPS.c[name]) for name in ("merchant", "shop")), ~_SHOPS.c.deleted
+    *(_SHOPS.c[name] == param(_SHOPS.c[name]) for name in ("merchant", "shop")), ~_SHOPS.c.deleted
 )
 FREED: dict[str, Any] = {
     "owner": None,
     "lease_until": None,
-    "attempt": the(_SHOPS.c.attempt),
+    "attempt": param(_SHOPS.c.attempt),
     "due_at": case(
         (_SHOPS.c.due_at.is_(None), None),
         (_AGAIN, _NOW),
@@ -52,31 +51,31 @@ after its interval)."""
 _GIVE_BACK = (
     update(_SHOPS)
     .where(
-        *(_SHOPS.c[name] == the(_SHOPS.c[name]) for name in ("merchant", "shop", "lease_token")),
+        *(_SHOPS.c[name] == param(_SHOPS.c[name]) for name in ("merchant", "shop", "lease_token")),
         _SHOPS.c.owner.is_not(None),
     )
     .values(
         **FREED,
-        problem=the(_SHOPS.c.problem),
-        last_run=func.coalesce(the(_SHOPS.c.last_run), _SHOPS.c.last_run),
+        problem=param(_SHOPS.c.problem),
+        last_run=func.coalesce(param(_SHOPS.c.last_run), _SHOPS.c.last_run),
         last_run_at=_NOW,
-        last_success_at=func.coalesce(the(_SHOPS.c.last_success_at), _SHOPS.c.last_success_at),
-        status_revision=the(_SHOPS.c.status_revision),
-        order_cursor=func.coalesce(the(_SHOPS.c.order_cursor), _SHOPS.c.order_cursor),
+        last_success_at=func.coalesce(param(_SHOPS.c.last_success_at), _SHOPS.c.last_success_at),
+        status_revision=param(_SHOPS.c.status_revision),
+        order_cursor=func.coalesce(param(_SHOPS.c.order_cursor), _SHOPS.c.order_cursor),
         orders_complete_until=func.coalesce(
-            the(_SHOPS.c.orders_complete_until), _SHOPS.c.orders_complete_until
+            param(_SHOPS.c.orders_complete_until), _SHOPS.c.orders_complete_until
         ),
     )
     .returning(_SHOPS.c.due_at)
 )
 _PROGRESS = (
     update(_SHOPS)
-    .where(*(_SHOPS.c[name] == the(_SHOPS.c[name]) for name in ("merchant", "shop")))
+    .where(*(_SHOPS.c[name] == param(_SHOPS.c[name]) for name in ("merchant", "shop")))
     .values(
-        order_cursor=the(_SHOPS.c.order_cursor),
-        ordered_at=func.coalesce(the(_SHOPS.c.ordered_at), _SHOPS.c.ordered_at),
+        order_cursor=param(_SHOPS.c.order_cursor),
+        ordered_at=func.coalesce(param(_SHOPS.c.ordered_at), _SHOPS.c.ordered_at),
         orders_complete_until=func.coalesce(
-            the(_SHOPS.c.orders_complete_until), _SHOPS.c.orders_complete_until
+            param(_SHOPS.c.orders_complete_until), _SHOPS.c.orders_complete_until
         ),
     )
 )
@@ -85,8 +84,8 @@ _PROGRESS = (
 @lru_cache
 def _counted(dialect: str) -> Executable:
     table = schema.links
-    batch = unnested(dialect, typed(table, "shop"))
-    of_them = (table.c.merchant == the(table.c.merchant), table.c.shop == batch.c.shop)
+    batch = batch_rows(dialect, typed_columns(table, "shop"))
+    of_them = (table.c.merchant == param(table.c.merchant), table.c.shop == batch.c.shop)
     return (
         select(table.c.shop, table.c.state, func.count().label("links"))
         .where(*of_them)
@@ -95,14 +94,14 @@ def _counted(dialect: str) -> Executable:
 
 
 class ShopRows(Scope):
-    """See ports.Shops."""
+    """TODO ShopRows."""
 
     def insert(self, record: ShopRecord) -> None:
         row = self.stamp(
             self._values(record)
             | {"shop": record.shop, "due_at": None if record.paused else self.now}
         )
-        self.connection.execute(insert(schema.shops).values(row))
+        self.execute(insert(schema.shops).values(row))
 
     def get(self, ids: Collection[str]) -> dict[str, ShopRecord]:
         found = lookup(
@@ -114,29 +113,36 @@ class ShopRows(Scope):
         return {row.shop: shop_from(row, self.now) for row in found if not row.deleted}
 
     def used(self, shop: str) -> bool:
+        """Whether a shop has, or once had, this id: ids are never used again."""
         table = schema.shops
         query = select(table.c.shop).where(self.mine(table), table.c.shop == shop)
-        return self.connection.scalar(query) is not None
+        return self.execute(query).scalar() is not None
 
     def page(self, page: Page) -> list[ShopRecord]:
+        """By id, without deleted ones."""
         table = schema.shops
         query = select(table).where(self.mine(table), ~table.c.deleted, after(page, table.c.shop))
         return [
             shop_from(row, self.now)
-            for row in self.connection.execute(query.order_by(table.c.shop).limit(page.size))
+            for row in self.execute(query.order_by(table.c.shop).limit(page.size))
         ]
 
     def update(self, record: ShopRecord) -> None:
+        """Everything but ingestion progress and the job; a shop that is not paused any more is due
+        at once."""
         table = schema.shops
         values = self._values(record) | {"updated_at": self.now, "revision": self.revision}
         resting = record.paused or record.deleted
         values["due_at"] = None if resting else func.coalesce(table.c.due_at, self.now)
-        self.connection.execute(
+        self.execute(
             update(table).where(self.mine(table), table.c.shop == record.shop).values(values)
         )
 
     def give_back(self, shop: str, token: int, end: GivenBack) -> int | None:
-        values = given(
+        """The run under `token` has ended: status, lease and next turn at once; the settings'
+        revision stays. When the shop is due again (µs); None: paused. Raises LeaseLost when the
+        shop is no longer held under it. Locks the shop's row."""
+        values = params(
             merchant=self.merchant,
             shop=shop,
             lease_token=token,
@@ -149,7 +155,7 @@ class ShopRows(Scope):
             orders_complete_until=end.complete_until,
         )
         times = {"now": self.now, "later": None if end.next_in is None else self.now + end.next_in}
-        row = only(run(self.connection, _GIVE_BACK, values | times))
+        row = self.execute(_GIVE_BACK, values | times).one_or_none()
         if row is None:
             raise LeaseLost(f"shops/{shop} is no longer held under token {token}")
         return None if row.due_at is None else int(row.due_at)
@@ -157,18 +163,22 @@ class ShopRows(Scope):
     def save_progress(
         self, shop: str, *, cursor: str, complete_until: int | None, news: bool = False
     ) -> None:
-        told = given(
+        """`news`: the orders up to the cursor brought something new."""
+        told = params(
             order_cursor=cursor,
             ordered_at=self.now if news else None,
             orders_complete_until=complete_until,
         )
-        run(self.connection, _PROGRESS, given(merchant=self.merchant, shop=shop) | told)
+        self.execute(_PROGRESS, params(merchant=self.merchant, shop=shop) | told)
 
     def in_shadow(self, shop: str) -> bool:
-        row = only(run(self.connection, _SHADOW, given(merchant=self.merchant, shop=shop)))
+        """Whether it is in shadow mode; False for a shop that is not there."""
+        row = self.execute(_SHADOW, params(merchant=self.merchant, shop=shop)).one_or_none()
         return row is not None and bool(row[0])
 
     def difference_counts(self, shops: Collection[str]) -> dict[str, int]:
+        """Links in shadow whose shop shows another number than the target, by shop; shops without
+        any are left out."""
         table = schema.links
         query = select(table.c.shop, func.count()).where(
             self.mine(table), table.c.shop.in_(list(shops))
@@ -176,21 +186,24 @@ class ShopRows(Scope):
         query = query.where(
             table.c.state == LinkState.SHADOW.value, table.c.differ_since.is_not(None)
         ).group_by(table.c.shop)
-        return {row[0]: int(row[1]) for row in self.connection.execute(query)}
+        return {row[0]: int(row[1]) for row in self.execute(query)}
 
     def save_reread(self, shop: str) -> None:
         table = schema.shops
-        self.connection.execute(
+        self.execute(
             update(table).where(self.mine(table), table.c.shop == shop).values(reread_at=self.now)
         )
 
     def ask_reread(self, shop: str) -> None:
+        """The next run reads open orders again, whenever it did last."""
         table = schema.shops
-        self.connection.execute(
+        self.execute(
             update(table).where(self.mine(table), table.c.shop == shop).values(reread_at=1)
         )
 
     def cancel(self, shop: str, token: int) -> None:
+        """The run under `token` is to end, if it holds the shop; what has asked for a run until now
+        does not ask for another. A second call changes nothing."""
         table = schema.shops
         held = and_(
             self.mine(table),
@@ -198,7 +211,7 @@ class ShopRows(Scope):
             table.c.lease_token == token,
             table.c.cancelled_token != token,
         )
-        self.connection.execute(
+        self.execute(
             update(table)
             .where(held)
             .values(cancelled_token=token, claimed_seq=table.c.trigger_seq, pending_trigger=0)
@@ -206,7 +219,7 @@ class ShopRows(Scope):
 
     def save_audited(self, shop: str) -> None:
         table = schema.shops
-        self.connection.execute(
+        self.execute(
             update(table).where(self.mine(table), table.c.shop == shop).values(audited_at=self.now)
         )
 
@@ -215,59 +228,56 @@ class ShopRows(Scope):
         values = {"checked_at": self.now, "credentials_expire_at": expire_at}
         if status_changed:
             values["status_revision"] = self.revision
-        self.connection.execute(
-            update(table).where(self.mine(table), table.c.shop == shop).values(values)
-        )
+        self.execute(update(table).where(self.mine(table), table.c.shop == shop).values(values))
 
     def forget_check(self, shop: str) -> None:
+        """Other credentials: what was found about the old ones says nothing."""
         table = schema.shops
         values = {"checked_at": None, "credentials_expire_at": None}
-        self.connection.execute(
-            update(table).where(self.mine(table), table.c.shop == shop).values(values)
-        )
+        self.execute(update(table).where(self.mine(table), table.c.shop == shop).values(values))
 
     def load_state(self, shop: str) -> bytes | None:
+        """What the shop's connector remembers, sealed, or None."""
         table = schema.shop_states
-        found: bytes | None = self.connection.scalar(
+        found: bytes | None = self.execute(
             select(table.c.sealed).where(self.mine(table), table.c.shop == shop)
-        )
+        ).scalar()
         return found
 
     def save_state(self, shop: str, sealed: bytes) -> None:
         table = schema.shop_states
         mine = (self.mine(table), table.c.shop == shop)
         values = {"sealed": sealed, "updated_at": self.now}
-        if not self.connection.execute(update(table).where(*mine).values(values)).rowcount:
-            self.connection.execute(
-                insert(table).values(values | {"merchant": self.merchant, "shop": shop})
-            )
+        if not self.execute(update(table).where(*mine).values(values)).rowcount:
+            self.execute(insert(table).values(values | {"merchant": self.merchant, "shop": shop}))
 
     def sealed(self) -> list[tuple[str, bytes | None, bytes | None]]:
+        """Each shop's credentials and its connector's state, as they are stored."""
         shops, states = schema.shops, schema.shop_states
         kept = and_(states.c.merchant == shops.c.merchant, states.c.shop == shops.c.shop)
         query = select(shops.c.shop, shops.c.secrets, states.c.sealed).select_from(
             shops.outerjoin(states, kept)
         )
-        rows = self.connection.execute(query.where(self.mine(shops)))
+        rows = self.execute(query.where(self.mine(shops)))
         return [(row.shop, row.secrets, row.sealed) for row in rows]
 
     def save_sealed(self, shop: str, secrets: bytes) -> None:
+        """The same credentials under another key: neither the revision nor what the connector
+        remembers changes."""
         table = schema.shops
-        self.connection.execute(
+        self.execute(
             update(table).where(self.mine(table), table.c.shop == shop).values(secrets=secrets)
         )
 
     def forget_state(self, shop: str) -> None:
         table = schema.shop_states
-        self.connection.execute(delete(table).where(self.mine(table), table.c.shop == shop))
+        self.execute(delete(table).where(self.mine(table), table.c.shop == shop))
 
     def link_counts(self, shops: Collection[str]) -> dict[str, dict[LinkState, int]]:
-        rows = rows_of([{"shop": shop} for shop in set(shops)])
+        rows = batch_params([{"shop": shop} for shop in set(shops)])
         counts: dict[str, dict[LinkState, int]] = defaultdict(dict)
-        for shop, state, number in run(
-            self.connection,
-            _counted(self.connection.dialect.name),
-            rows | given(merchant=self.merchant),
+        for shop, state, number in self.execute(
+            _counted(self.dialect), rows | params(merchant=self.merchant)
         ):
             counts[shop][LinkState(state)] = number
         return counts

@@ -24,8 +24,15 @@ from sqlalchemy.dialects import postgresql, sqlite
 from zaiko_core.app.records import Page, StockRecord
 from zaiko_core.domain.stock import Balance, Delta, DemandRef, Entry, Movement, MovementKind
 from zaiko_core.storage import schema
-from zaiko_core.storage.prepared import run
-from zaiko_core.storage.rowset import given, insert_rows, lookup, rows_of, the, typed, unnested
+from zaiko_core.storage.rowset import (
+    batch_params,
+    batch_rows,
+    insert_rows,
+    lookup,
+    param,
+    params,
+    typed_columns,
+)
 from zaiko_core.storage.scope import Scope, after
 
 K = TypeVar("K")
@@ -41,8 +48,10 @@ def balance_from(row: Row[Any]) -> Balance:
 
 _NUMBERED = (
     update(schema.merchants)
-    .where(schema.merchants.c.merchant == the(schema.merchants.c.merchant))
-    .values(last_movement=schema.merchants.c.last_movement + the(schema.merchants.c.last_movement))
+    .where(schema.merchants.c.merchant == param(schema.merchants.c.merchant))
+    .values(
+        last_movement=schema.merchants.c.last_movement + param(schema.merchants.c.last_movement)
+    )
     .returning(schema.merchants.c.last_movement)
 )
 
@@ -51,12 +60,12 @@ _NUMBERED = (
 def _added(dialect: str) -> Executable:
     """Add deltas to balances."""
     table = schema.stock
-    batch = unnested(dialect, typed(table, "product", *_QUANTITIES))
+    batch = batch_rows(dialect, typed_columns(table, "product", *_QUANTITIES))
     values: dict[str, Any] = {name: table.c[name] + batch.c[name] for name in _QUANTITIES}
-    values |= {name: the(table.c[name]) for name in ("updated_at", "revision")}
+    values |= {name: param(table.c[name]) for name in ("updated_at", "revision")}
     return (
         update(table)
-        .where(table.c.merchant == the(table.c.merchant), table.c.product == batch.c.product)
+        .where(table.c.merchant == param(table.c.merchant), table.c.product == batch.c.product)
         .values(values)
     )
 
@@ -64,9 +73,11 @@ def _added(dialect: str) -> Executable:
 @lru_cache
 def _added_to_warehouses(dialect: str) -> Executable:
     table = schema.warehouse_stock
-    batch = unnested(dialect, typed(table, "product", "warehouse", "physical", "allocated"))
+    batch = batch_rows(
+        dialect, typed_columns(table, "product", "warehouse", "physical", "allocated")
+    )
     same = (
-        table.c.merchant == the(table.c.merchant),
+        table.c.merchant == param(table.c.merchant),
         table.c.product == batch.c.product,
         table.c.warehouse == batch.c.warehouse,
     )
@@ -81,9 +92,9 @@ def _added_to_warehouses(dialect: str) -> Executable:
 def _scarce(dialect: str) -> Select[Any]:
     """Products in escrow."""
     table = schema.stock
-    batch = unnested(dialect, typed(table, "product"))
+    batch = batch_rows(dialect, typed_columns(table, "product"))
     scarce = table.c.physical - table.c.ordered - table.c.reserve <= table.c.escrow_below
-    same = and_(table.c.merchant == the(table.c.merchant), table.c.product == batch.c.product)
+    same = and_(table.c.merchant == param(table.c.merchant), table.c.product == batch.c.product)
     return (
         select(table.c.product)
         .join_from(table, batch, same)
@@ -95,8 +106,8 @@ def _scarce(dialect: str) -> Select[Any]:
 def _exceeding(dialect: str) -> Select[Any]:
     """Products with more units on their shelves than given for each."""
     table = schema.stock
-    batch = unnested(dialect, {"product": table.c.product.type, "physical": BigInteger})
-    same = and_(table.c.merchant == the(table.c.merchant), table.c.product == batch.c.product)
+    batch = batch_rows(dialect, {"product": table.c.product.type, "physical": BigInteger})
+    same = and_(table.c.merchant == param(table.c.merchant), table.c.product == batch.c.product)
     return (
         select(table.c.product)
         .join_from(table, batch, same)
@@ -108,8 +119,8 @@ def _exceeding(dialect: str) -> Select[Any]:
 def _reserved(dialect: str) -> tuple[Executable, Executable]:
     """The reserves before and after, and their update."""
     table = schema.stock
-    batch = unnested(dialect, typed(table, "product", "reserve"))
-    same = and_(table.c.merchant == the(table.c.merchant), table.c.product == batch.c.product)
+    batch = batch_rows(dialect, typed_columns(table, "product", "reserve"))
+    same = and_(table.c.merchant == param(table.c.merchant), table.c.product == batch.c.product)
     before = select(
         table.c.product,
         table.c.reserve,
@@ -119,8 +130,8 @@ def _reserved(dialect: str) -> tuple[Executable, Executable]:
     )
     values = {
         "reserve": batch.c.reserve,
-        "updated_at": the(table.c.updated_at),
-        "revision": the(table.c.revision),
+        "updated_at": param(table.c.updated_at),
+        "revision": param(table.c.revision),
     }
     return _noting(dialect, before.join_from(table, batch, same)), update(table).where(same).values(
         values
@@ -142,7 +153,7 @@ def _noting(dialect: str, changing: Select[Any]) -> Any:
         "revision",
         "at",
     ]
-    whole = changing.add_columns(*(the(table.c[name]) for name in ("merchant", "revision", "at")))
+    whole = changing.add_columns(*(param(table.c[name]) for name in ("merchant", "revision", "at")))
     statement = words.insert(table).from_select(names, whole.where(true()))
     again = {name: statement.excluded[name] for name in ("reserve", "escrow_below")}
     return statement.on_conflict_do_update(
@@ -151,7 +162,7 @@ def _noting(dialect: str, changing: Select[Any]) -> Any:
 
 
 class StockRows(Scope):
-    """See ports.Stocks."""
+    """TODO StockRows."""
 
     def get(self, products: Collection[str]) -> dict[str, StockRecord]:
         if not products:
@@ -162,6 +173,7 @@ class StockRows(Scope):
         )
 
     def page(self, page: Page, *, products: Collection[str], oversold: bool) -> list[StockRecord]:
+        """By product id."""
         table = schema.stock
         query = (
             select(table)
@@ -172,23 +184,24 @@ class StockRows(Scope):
             query = query.where(table.c.product.in_(list(products)))
         if oversold:
             query = query.where(table.c.physical < table.c.ordered)
-        return list(self._records(list(self.connection.execute(query.limit(page.size)))).values())
+        return list(self._records(list(self.execute(query.limit(page.size)))).values())
 
     def count_oversold(self) -> int:
+        """Products of which more was promised than there is."""
         table = schema.stock
         query = (
             select(func.count())
             .select_from(table)
             .where(self.mine(table), table.c.physical < table.c.ordered)
         )
-        return self.connection.scalar(query) or 0
+        return self.execute(query).scalar() or 0
 
     def set_reserves(self, reserves: Mapping[str, int]) -> None:
         rows = [{"product": product, "reserve": reserve} for product, reserve in reserves.items()]
-        note, change = _reserved(self.connection.dialect.name)
-        stamp = given(merchant=self.merchant, revision=self.revision)
-        run(self.connection, note, rows_of(rows) | stamp | given(at=self.now))
-        run(self.connection, change, rows_of(rows) | stamp | given(updated_at=self.now))
+        note, change = _reserved(self.dialect)
+        stamp = params(merchant=self.merchant, revision=self.revision)
+        self.execute(note, batch_params(rows) | stamp | params(at=self.now))
+        self.execute(change, batch_params(rows) | stamp | params(updated_at=self.now))
 
     def set_escrow(self, product: str, below: int) -> None:
         table = schema.stock
@@ -196,40 +209,39 @@ class StockRows(Scope):
         changing = select(
             table.c.product, table.c.reserve, table.c.reserve, table.c.escrow_below, literal(below)
         ).where(*mine)
-        stamp = given(merchant=self.merchant, revision=self.revision, at=self.now)
-        self.connection.execute(_noting(self.connection.dialect.name, changing), stamp)
+        stamp = params(merchant=self.merchant, revision=self.revision, at=self.now)
+        self.execute(_noting(self.dialect, changing), stamp)
         values = {"escrow_below": below, "updated_at": self.now, "revision": self.revision}
-        self.connection.execute(update(table).where(*mine).values(values))
+        self.execute(update(table).where(*mine).values(values))
 
     def in_escrow(self, products: Collection[str]) -> set[str]:
+        """Those of these products that are in escrow now (domain.stock.Balance.in_escrow)."""
         if not products:
             return set()
-        rows = rows_of([{"product": product} for product in set(products)])
-        found = run(
-            self.connection,
-            _scarce(self.connection.dialect.name),
-            rows | given(merchant=self.merchant),
-        )
+        rows = batch_params([{"product": product} for product in set(products)])
+        found = self.execute(_scarce(self.dialect), rows | params(merchant=self.merchant))
         return {row.product for row in found}
 
     def exceeding(self, most: Mapping[str, int]) -> set[str]:
+        """Those of these products that have more physical units than given for each; that may be
+        below 0."""
         if not most:
             return set()
-        rows = rows_of([{"product": product, "physical": units} for product, units in most.items()])
+        rows = batch_params(
+            [{"product": product, "physical": units} for product, units in most.items()]
+        )
         return {
             row.product
-            for row in run(
-                self.connection,
-                _exceeding(self.connection.dialect.name),
-                rows | given(merchant=self.merchant),
-            )
+            for row in self.execute(_exceeding(self.dialect), rows | params(merchant=self.merchant))
         }
 
     def post(self, entries: Sequence[Entry]) -> list[Movement]:
+        """Write entries into the journal and add their deltas to the balances; the caller has
+        checked that no cause is known."""
         if not entries:
             return []
-        ((last,),) = run(
-            self.connection, _NUMBERED, given(merchant=self.merchant, last_movement=len(entries))
+        ((last,),) = self.execute(
+            _NUMBERED, params(merchant=self.merchant, last_movement=len(entries))
         )
         first = last - len(entries) + 1
         movements = [
@@ -261,6 +273,7 @@ class StockRows(Scope):
         warehouse: str,
         kinds: Collection[MovementKind],
     ) -> list[Movement]:
+        """Newest first; the key is (seq,)."""
         table = schema.movements
         query = select(table).where(self.mine(table)).order_by(table.c.seq.desc())
         if page.after is not None:
@@ -271,20 +284,21 @@ class StockRows(Scope):
             query = query.where(table.c.warehouse == warehouse)
         if kinds:
             query = query.where(table.c.kind.in_([kind.value for kind in kinds]))
-        return [_movement(row) for row in self.connection.execute(query.limit(page.size))]
+        return [_movement(row) for row in self.execute(query.limit(page.size))]
 
     def recompute(self) -> dict[str, tuple[Delta, Balance]]:
+        """Products whose journal does not add up to their balance, with both: empty, always."""
         table = schema.movements
         sums = [func.coalesce(func.sum(table.c[name]), 0).label(name) for name in _QUANTITIES]
         query = select(table.c.product, *sums).where(self.mine(table)).group_by(table.c.product)
         journal = {
             row.product: Delta(*(int(getattr(row, name)) for name in _QUANTITIES))
-            for row in self.connection.execute(query)
+            for row in self.execute(query)
         }
         stock = schema.stock
         balances = {
             row.product: balance_from(row)
-            for row in self.connection.execute(select(stock).where(self.mine(stock)))
+            for row in self.execute(select(stock).where(self.mine(stock)))
         }
         wrong: dict[str, tuple[Delta, Balance]] = {}
         for product in journal.keys() | balances.keys():
@@ -304,8 +318,8 @@ class StockRows(Scope):
             {"product": product, **_delta_row(delta)}
             for product, delta in sorted(by_product.items())
         ]
-        stamp = given(merchant=self.merchant, updated_at=self.now, revision=self.revision)
-        run(self.connection, _added(self.connection.dialect.name), rows_of(rows) | stamp)
+        stamp = params(merchant=self.merchant, updated_at=self.now, revision=self.revision)
+        self.execute(_added(self.dialect), batch_params(rows) | stamp)
         if by_warehouse:
             self._add_to_warehouses(by_warehouse)
 
@@ -317,11 +331,7 @@ class StockRows(Scope):
         ]
         keys = [{"product": row["product"], "warehouse": row["warehouse"]} for row in rows]
         insert_rows(self.connection, table, keys, same=mine, ignore=True)
-        run(
-            self.connection,
-            _added_to_warehouses(self.connection.dialect.name),
-            rows_of(rows) | given(**mine),
-        )
+        self.execute(_added_to_warehouses(self.dialect), batch_params(rows) | params(**mine))
 
     def _records(self, rows: Sequence[Row[Any]]) -> dict[str, StockRecord]:
         if not rows:

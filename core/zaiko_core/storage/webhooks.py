@@ -24,17 +24,15 @@ def _insert(dialect: str) -> Executable:
 
 
 class WebhookRows(Scope):
-    """See ports.Webhooks."""
+    """TODO WebhookRows."""
 
     def insert(self, shop: str, delivery: str) -> bool:
+        """Write down that this notification has come; False when it had come before."""
         if len(delivery) > _LONGEST:
             delivery = hashlib.sha256(delivery.encode("utf-8", "replace")).hexdigest()
         values = {"merchant": self.merchant, "shop": shop, "delivery": delivery, "at": self.now}
-        return (
-            self.connection.execute(_insert(self.connection.dialect.name), values).one_or_none()
-            is not None
-        )
+        return self.execute(_insert(self.dialect), values).one_or_none() is not None
 
     def forget(self, *, older_than: int) -> None:
         table = schema.webhook_deliveries
-        self.connection.execute(delete(table).where(self.mine(table), table.c.at < older_than))
+        self.execute(delete(table).where(self.mine(table), table.c.at < older_than))

@@ -252,7 +252,7 @@ class Cycle:
                 )
                 return done
 
-            done = await self.run.write(take, short=len(readings) <= FEW)
+            done = await self.run.write(take)
             self._unstored = None
             self._last_sold |= done.sold
             self.shop = replace(self.shop, order_cursor=page.cursor)
@@ -423,7 +423,6 @@ class Cycle:
                 tired=tired,
                 adjust=self.adjust,
             ),
-            short=not self._many,
         )
         self.counts.computed += len(prepared.handled)
         self.counts.confirmed += prepared.confirmed
@@ -525,7 +524,7 @@ class Cycle:
             return
         shop, token = self.shop.shop, self.claim.token
         confirmed, failed = await self.run.write(
-            lambda uow: sync.settle(uow, shop, token, policy, outcomes), short=len(outcomes) <= FEW
+            lambda uow: sync.settle(uow, shop, token, policy, outcomes)
         )
         self.counts.confirmed += confirmed
         self.counts.failed += failed

@@ -205,7 +205,7 @@ def _beside(db: str, work: Callable[[Any], T], *, writing: bool = False) -> T:
         store = Store(database_url(db))
         try:
             await asyncio.to_thread(migrate, store.engine)
-            return await store.tokens(work, writing=writing)
+            return await (store.tokens.write(work) if writing else store.tokens.read(work))
         finally:
             await asyncio.to_thread(store.close)
 

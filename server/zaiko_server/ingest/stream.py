@@ -33,7 +33,7 @@ class Record(Protocol):
     """One transaction of a merchant (services.calls.Calls.record)."""
 
     def __call__(
-        self, merchant: str, work: Callable[[UnitOfWork], list[Response]]
+        self, merchant: str, command: Callable[[UnitOfWork], list[Response]]
     ) -> Awaitable[list[Response]]: ...
 
 

@@ -4,14 +4,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 
 from zaiko.v1 import link_pb2, link_service_pb2_grpc
 from zaiko.v1 import link_service_pb2 as pb
 from zaiko_core.app import links, operations, shops
 from zaiko_core.app.bulk_link import BulkLinkOrder
 from zaiko_core.app.links import LinkDraft
-from zaiko_core.app.ports import UnitOfWork
+from zaiko_core.app.ports import Mergeable, UnitOfWork
 from zaiko_core.app.records import LinkRecord, LinkState
 from zaiko_core.domain.errors import (
     ConnectorCannotSetInventory,
@@ -137,7 +137,7 @@ class LinkServicer(link_service_pb2_grpc.LinkServiceServicer):
 
     async def GetLink(self, request: pb.GetLinkRequest, context: Context) -> pb.GetLinkResponse:
         merchant, shop, listing = names.LINK.ids(request.name)
-        reply = await self._calls.look(merchant, self._replies, (shop, listing))
+        reply = await self._calls.read(merchant, Mergeable(self._replies, (shop, listing)))
         if reply is None:
             raise NotFound(f"merchants/{merchant}/shops/{shop}/links/{listing}")
         return reply
@@ -184,8 +184,8 @@ class LinkServicer(link_service_pb2_grpc.LinkServiceServicer):
         return await self._calls.write(context, merchant, request, pb.BulkLinkResponse, work)
 
     def _replies(
-        self, uow: UnitOfWork, keys: Collection[tuple[str, str]]
-    ) -> dict[tuple[str, str], pb.GetLinkResponse]:
+        self, uow: UnitOfWork, keys: Sequence[tuple[str, str]]
+    ) -> list[pb.GetLinkResponse | None]:
         by_shop: dict[str, list[str]] = defaultdict(list)
         for shop, listing in keys:
             by_shop[shop].append(listing)
@@ -195,10 +195,11 @@ class LinkServicer(link_service_pb2_grpc.LinkServiceServicer):
             for record in uow.links.get(shop, wanted).values()
         ]
         shown = zip(records, self._shown(uow, records), strict=True)
-        return {
+        replies = {
             (record.shop, record.listing): pb.GetLinkResponse(link=link, revision=uow.revision)
             for record, link in shown
         }
+        return [replies.get(key) for key in keys]
 
     def _shown(self, uow: UnitOfWork, records: Sequence[LinkRecord]) -> list[link_pb2.Link]:
         return views.links(uow, records, self._can_sync)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class HighWaterMark:
     """`epoch` is the database's; `revisions` the sum of its merchants' newest revisions, which
     never falls."""
 
@@ -19,28 +19,28 @@ class Seen:
     revisions: int
 
 
-class Witness:
+class HighWaterMarkFile:
     """One file, written whole or not at all."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
 
-    def read(self) -> Seen | None:
+    def read(self) -> HighWaterMark | None:
         """What was seen last; None when there is nothing that can be read."""
         with contextlib.suppress(OSError, ValueError, TypeError):
-            return Seen(**json.loads(self._path.read_text()))
+            return HighWaterMark(**json.loads(self._path.read_text()))
         return None
 
-    def write(self, seen: Seen) -> None:
+    def write(self, mark: HighWaterMark) -> None:
         """Remember. Raises OSError."""
         half = self._path.with_name(f"{self._path.name}.{os.getpid()}")
         with half.open("w") as file:
-            json.dump(asdict(seen), file)
+            json.dump(asdict(mark), file)
             file.flush()
             os.fsync(file.fileno())
         half.replace(self._path)
 
 
-def has_gone_back(before: Seen | None, now: Seen) -> bool:
+def has_gone_back(before: HighWaterMark | None, now: HighWaterMark) -> bool:
     """Whether the database is an older state of itself."""
     return before is not None and before.epoch == now.epoch and now.revisions < before.revisions
