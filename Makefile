@@ -6,10 +6,10 @@ PYTHON ?= python3
 JOBS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 2)
 VENV := .venv
 BIN := $(VENV)/bin
-LOCK := pyproject.toml uv.lock $(wildcard plugins/*/pyproject.toml)
+LOCK := pyproject.toml uv.lock cli/pyproject.toml clients/python/pyproject.toml $(wildcard plugins/*/pyproject.toml)
 # --inexact: uv itself lives in the same environment, and must not remove itself.
 SYNC := UV_PYTHON_DOWNLOADS=never $(BIN)/uv sync --frozen --inexact --all-packages --no-default-groups --quiet
-OURS := core server plugins tests examples benchmarks
+OURS := core server cli clients plugins tests examples benchmarks
 # Tests and the demo start many processes; where Python is told to keep no bytecode, each would compile everything anew, for a second or two.
 export PYTHONDONTWRITEBYTECODE :=
 

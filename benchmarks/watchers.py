@@ -80,7 +80,7 @@ def main(number: int) -> None:
         command = [
             sys.executable,
             "-m",
-            "zaiko_server.cli",
+            "zaiko_cli",
             "serve",
             "--db",
             f"{folder}/zaiko.db",

@@ -8,14 +8,11 @@ from __future__ import annotations
 
 from collections import Counter
 from datetime import datetime
-from types import SimpleNamespace
 from typing import Any, Protocol
 
 from zaiko_base.simulator.quotas import Quotas as BaseQuotas
-from zaiko_ecforce.simulator import quotas as ecforce_quotas
-from zaiko_nextengine.simulator.quotas import Quotas as NextEngineQuotas
-from zaiko_rakuten.simulator.gateway import Served
-from zaiko_sdk.testing.simulator import Simulator
+from zaiko_rakuten.simulator.quotas import Served
+from zaiko_sdk.testing.simulator import CallWindow, Simulator, TokenBucket
 from zaiko_shopify.simulator.cost import Bucket
 
 from benchmarks.quota.fast_clock import FastClock
@@ -44,8 +41,8 @@ class _MeteredBucket(Bucket):
         self.spent += cost if taken else 0.0
         return taken
 
-    def give_back(self, cost: float) -> None:
-        super().give_back(cost)
+    def refund_points(self, cost: float) -> None:
+        super().refund_points(cost)
         self.spent -= cost
 
 
@@ -76,37 +73,38 @@ class ShopifyMeter:
         return self._there + self._bucket.restore * (self._clock.monotonic() - self._at)
 
 
+class _CountedCalls(TokenBucket):
+    """Counts the calls that were let through."""
+
+    through = 0
+
+    def take(self) -> bool:
+        taken = super().take()
+        self.through += taken
+        return taken
+
+
 class EcforceMeter:
     """Calls: the burst that was there at the start, and one place for each second since."""
 
     unit = "calls"
 
     def __init__(self, shop: Any, clock: FastClock) -> None:
-        # The module's only use of `time` is this quota; the clock is put back by nobody, as the
-        # process measures and ends.
-        vars(ecforce_quotas)["time"] = SimpleNamespace(monotonic=clock.monotonic)
-        self._quotas: Any = shop.quotas
-        self._clock, self._through = clock, 0
-        self._quotas._at = clock.monotonic()
-        decide = self._quotas.refuse
-
-        def refuse() -> Any:
-            refusal = decide()
-            self._through += refusal is None
-            return refusal
-
-        self._quotas.refuse = refuse
+        self._clock = clock
+        old = shop.quotas.requests
+        self._bucket = shop.quotas.requests = _CountedCalls(
+            rate=old.rate, burst=old.burst, monotonic=clock.monotonic
+        )
 
     def begin(self) -> None:
-        self._at, self._before = self._clock.monotonic(), self._through
-        full = self._quotas._tokens + (self._at - self._quotas._at) * self._quotas.rate
-        self._there = min(float(ecforce_quotas._BURST), full)
+        self._at, self._before = self._clock.monotonic(), self._bucket.through
+        self._there = self._bucket.available()
 
     def used(self) -> float:
-        return self._through - self._before
+        return self._bucket.through - self._before
 
     def allowed(self) -> float | None:
-        return float(self._there + self._quotas.rate * (self._clock.monotonic() - self._at))
+        return self._there + self._bucket.rate * (self._clock.monotonic() - self._at)
 
 
 class RakutenMeter:
@@ -189,13 +187,13 @@ class BaseMeter:
         return self._left + (hours - 1) * self._quotas.per_hour if hours else None
 
 
-class _MeteredSeconds(NextEngineQuotas):
+class _MeteredSeconds(CallWindow):
     through = 0
 
-    def refuse(self) -> bool:
-        refused = NextEngineQuotas.refuse(self)
-        self.through += not refused
-        return refused
+    def take(self) -> bool:
+        taken = super().take()
+        self.through += taken
+        return taken
 
 
 class NextEngineMeter:
@@ -205,7 +203,9 @@ class NextEngineMeter:
     unit = "calls"
 
     def __init__(self, shop: Any, clock: FastClock) -> None:
-        self._quotas = shop.quotas = _MeteredSeconds(monotonic=clock.monotonic)
+        self._quotas = shop.quotas = _MeteredSeconds(
+            most=shop.quotas.most, monotonic=clock.monotonic
+        )
         shop.now, self._clock = clock.now, clock
 
     def begin(self) -> None:
@@ -215,7 +215,7 @@ class NextEngineMeter:
         return self._quotas.through - self._before
 
     def allowed(self) -> float | None:
-        return self._quotas.per_second * (1 + self._clock.monotonic() - self._at)
+        return self._quotas.most * (1 + self._clock.monotonic() - self._at)
 
 
 _METERS: dict[str, Any] = {

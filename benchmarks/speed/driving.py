@@ -12,7 +12,7 @@ from zaiko_core.app import stock
 from zaiko_core.bootstrap import Engine, EngineConfig
 from zaiko_core.plugin_host.loader import Registry
 from zaiko_core.storage import schema
-from zaiko_server import collector
+from zaiko_server import gc_tuning
 
 from benchmarks.speed.catalogue import MERCHANT, WAREHOUSE
 
@@ -24,7 +24,7 @@ async def driven(url: str, registry: Registry) -> AsyncIterator[Engine]:
     keys = [Fernet.generate_key().decode()]
     engine = Engine(EngineConfig(url, keys, run_shops=False), registry=registry, jitter=lambda: 0.0)
     await engine.start()
-    collector.settle()
+    gc_tuning.settle()
     try:
         yield engine
     finally:

@@ -20,7 +20,7 @@ from typing import TextIO
 
 import structlog
 from zaiko_core.bootstrap import Engine
-from zaiko_server import collector
+from zaiko_server import gc_tuning
 from zaiko_server.config import Config
 from zaiko_server.lifecycle import Server
 
@@ -56,7 +56,7 @@ async def serve(options: argparse.Namespace, notes: TextIO | None) -> None:
     config = Config.read(given)
     server = Server(Engine(config.engine(), registry=instant(Shops(notes))), config)
     address = await server.start()
-    collector.settle()
+    gc_tuning.settle()
     if options.webhooks_file:
         options.webhooks_file.write_text(server.webhooks)
     half = options.port_file.with_name("half")

@@ -43,7 +43,7 @@ class Running:
 def zaiko(url: str, *, options: Sequence[str] = ("--answer-only",)) -> Iterator[Running]:
     """`zaiko serve` as it is installed, which by default runs no shop."""
     with _server(
-        "zaiko_server.cli",
+        "zaiko_cli",
         ["serve", "--db", url, "--listen", "127.0.0.1:0", "--quiet", *options],
         "port",
     ) as running:

@@ -104,7 +104,7 @@ class StateUnavailable(Retry):
     """The host could not read or write the shop's `ConnectorState`. Raised by the host into the
     connector, which lets it pass."""
 
-    reason = "STATE_UNAVAILABLE"
+    reason = "STORAGE_UNAVAILABLE"
     owner = Owner.SYSTEM
 
 

@@ -1,5 +1,5 @@
-"""Builds the gRPC server: every service, its interceptors, and the official health, reflection and
-channelz."""
+"""Build the gRPC server: every service, its interceptors, and the standard health, reflection and
+channelz services."""
 
 from __future__ import annotations
 
@@ -44,12 +44,12 @@ from zaiko_core.storage.engine import system_now
 
 from zaiko_server.interceptors.access_log import AccessLog
 from zaiko_server.interceptors.authentication import RATE, Authentication
+from zaiko_server.interceptors.chain import InterceptorChain
 from zaiko_server.interceptors.deadline import Deadline
-from zaiko_server.interceptors.ending import Draining
+from zaiko_server.interceptors.draining import Draining
 from zaiko_server.interceptors.errors import Errors
-from zaiko_server.interceptors.layers import InterceptorChain
-from zaiko_server.interceptors.sent_once import SentOnce
-from zaiko_server.interceptors.surrounded import InterceptedHandlers
+from zaiko_server.interceptors.intercepted_handlers import InterceptedHandlers
+from zaiko_server.interceptors.serialize_once import SerializeOnce
 from zaiko_server.interceptors.traces import Traces
 from zaiko_server.interceptors.validation import LARGEST_REQUEST, Validation
 from zaiko_server.pages import Pages
@@ -67,7 +67,7 @@ from zaiko_server.services.stocks import StockServicer
 from zaiko_server.services.sync import SyncServicer
 from zaiko_server.services.tokens import TokenServicer
 from zaiko_server.services.warehouses import WarehouseServicer
-from zaiko_server.watch import SyncWatcher
+from zaiko_server.watch import WatchServer
 
 FILES = (
     connector_service_pb2,
@@ -86,16 +86,17 @@ FILES = (
 SERVICES = tuple(
     service.full_name for file in FILES for service in file.DESCRIPTOR.services_by_name.values()
 )
-"""Every service of ours, by its full name."""
+"""The full names of this server's own services."""
 
 OPTIONS: Sequence[tuple[str, Any]] = (
-    # gRPC itself refuses without a reason, so it is left what is far too large.
+    # gRPC refuses without a reason, so it only handles what is far too large; Validation does the
+    # rest.
     ("grpc.max_receive_message_length", 2 * LARGEST_REQUEST),
     ("grpc.keepalive_time_ms", 60_000),
     ("grpc.keepalive_timeout_ms", 20_000),
     ("grpc.http2.min_recv_ping_interval_without_data_ms", 20_000),
     ("grpc.keepalive_permit_without_calls", 1),
-    # Load balancers spread connections anew; watches resume.
+    # Clients reconnect from time to time, so that a load balancer can spread them; watches resume.
     ("grpc.max_connection_age_ms", 30 * 60_000),
     ("grpc.max_connection_age_grace_ms", 60_000),
 )
@@ -103,11 +104,11 @@ OPTIONS: Sequence[tuple[str, Any]] = (
 
 @dataclass(frozen=True, slots=True)
 class App:
-    """A server that is built and not started, with what its life needs."""
+    """A server that is built but not started, with the parts that its lifecycle needs."""
 
     server: grpc.aio.Server
     health: Any
-    watcher: SyncWatcher
+    watch_server: WatchServer
 
 
 def build(
@@ -118,30 +119,30 @@ def build(
     deadline: Deadline | None = None,
     tokens: bool = False,
     rate: float | None = RATE,
-    again: float = FRESH,
+    recheck: float = FRESH,
     share_port: bool = False,
 ) -> App:
-    """The server of a started engine. Bind a port, then start it. `tokens`: whether callers need
-    one; `rate` is how many calls a second each may make with it; `again` after how many seconds a
-    stream's is looked at again."""
+    """Build the server of a started engine. The caller binds a port and starts it. `tokens` says
+    whether callers need a token, `rate` is the calls per second of each, and `recheck` the seconds
+    after which a stream's token is checked again."""
     authority = TokenAuthority(engine.db.tokens, now=now) if tokens else None
     outer = InterceptorChain(
         Traces(engine.tracer), AccessLog(new_id, engine.metrics), Errors(new_id)
     )
-    authentication = Authentication(authority or Everybody(), rate=rate, again=again)
-    watcher = SyncWatcher(engine)
+    authentication = Authentication(authority or Everybody(), rate=rate, recheck=recheck)
+    watch_server = WatchServer(engine)
     inner = InterceptorChain(
-        Draining(watcher.hub.drained),
+        Draining(watch_server.hub.slots.drained),
         authentication,
         deadline or Deadline(),
         Validation(now),
-        SentOnce(),
+        SerializeOnce(),
     )
-    # Any: the stubs ask for a server, and of it only what this has.
+    # Any: the stubs ask for a whole server, but use only what this class has.
     methods: Any = InterceptedHandlers(outer, inner)
-    engine.metrics.follow(WATCHES, lambda: watcher.hub.watches)
+    engine.metrics.follow(WATCHES, lambda: watch_server.hub.slots.taken)
     calls = Calls(engine, Pages(bytes.fromhex(engine.token_key)), new_id=new_id)
-    _add_services(methods, calls, watcher)
+    _add_services(methods, calls, watch_server)
     token_servicer = TokenServicer(
         calls, authority.forget if authority is not None else lambda: None
     )
@@ -158,15 +159,15 @@ def build(
     reflection_pb2_grpc.add_ServerReflectionServicer_to_server(
         reflection.aio.ReflectionServicer(reflected), methods
     )
-    # Two servers on one port would share its connections unnoticed, unless it is meant
-    # (processes.py).
+    # Only a process group shares its port on purpose (process_group.py). Otherwise two servers on
+    # one port would split its connections unnoticed.
     server = grpc.aio.server(
         handlers=[methods], options=[*OPTIONS, ("grpc.so_reuseport", int(share_port))]
     )
-    return App(server, health_servicer, watcher)
+    return App(server, health_servicer, watch_server)
 
 
-def _add_services(methods: Any, calls: Calls, watcher: SyncWatcher) -> None:
+def _add_services(methods: Any, calls: Calls, watch_server: WatchServer) -> None:
     connector_service_pb2_grpc.add_ConnectorServiceServicer_to_server(
         ConnectorServicer(calls), methods
     )
@@ -175,7 +176,7 @@ def _add_services(methods: Any, calls: Calls, watcher: SyncWatcher) -> None:
         MerchantServicer(calls), methods
     )
     operation_service_pb2_grpc.add_OperationServiceServicer_to_server(
-        OperationServicer(calls, watcher), methods
+        OperationServicer(calls, watch_server), methods
     )
     order_service_pb2_grpc.add_OrderServiceServicer_to_server(OrderServicer(calls), methods)
     product_service_pb2_grpc.add_ProductServiceServicer_to_server(ProductServicer(calls), methods)
@@ -184,16 +185,18 @@ def _add_services(methods: Any, calls: Calls, watcher: SyncWatcher) -> None:
     )
     shop_service_pb2_grpc.add_ShopServiceServicer_to_server(ShopServicer(calls), methods)
     stock_service_pb2_grpc.add_StockServiceServicer_to_server(
-        StockServicer(calls, watcher), methods
+        StockServicer(calls, watch_server), methods
     )
-    sync_service_pb2_grpc.add_SyncServiceServicer_to_server(SyncServicer(calls, watcher), methods)
+    sync_service_pb2_grpc.add_SyncServiceServicer_to_server(
+        SyncServicer(calls, watch_server), methods
+    )
     warehouse_service_pb2_grpc.add_WarehouseServiceServicer_to_server(
         WarehouseServicer(calls), methods
     )
 
 
-async def tell_health(app: App, *, serving: bool) -> None:
-    """Say for the whole server and for each service whether it serves."""
+async def publish_health(app: App, *, serving: bool) -> None:
+    """Publish for the whole server and for each service whether it serves."""
     state = (
         health_pb2.HealthCheckResponse.SERVING
         if serving

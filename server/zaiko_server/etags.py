@@ -1,4 +1,5 @@
-"""Etags: weak, made of the revision of the last change, compared and never parsed by clients."""
+"""Weak etags, made of the revision of the last change. Clients compare them and never parse
+them."""
 
 from __future__ import annotations
 
@@ -6,11 +7,11 @@ from zaiko_core.domain.errors import EtagMismatch
 
 
 def etag(revision: int) -> str:
-    """The etag of a resource whose last change has this revision."""
+    """Return the etag of a resource that was last changed at this revision."""
     return f'W/"r{revision}"'
 
 
 def check(given: str, revision: int) -> None:
-    """Raises EtagMismatch when an etag was given and is not that of `revision`."""
+    """Raise EtagMismatch when an etag is given and is not that of `revision`."""
     if given and given != etag(revision):
         raise EtagMismatch(etag(revision))

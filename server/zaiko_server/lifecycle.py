@@ -1,9 +1,9 @@
-"""Starts and stops a server in the order that loses nothing.
+"""Start and stop a server in an order that loses nothing.
 
 Start: engine (migrations, scheduler) → services → bind → start → health. Stop: health says
-NOT_SERVING → notifications are taken in no more → no run begins any more → watches end with a mark
-→ calls under way end → engine (runs end, leases are given back, connectors and store close) →
-metrics. A second signal stops at once.
+NOT_SERVING → no notifications are accepted → no run begins → watches end with a bookmark → running
+calls end → engine (runs end, leases are released, connectors and store close) → metrics. A second
+signal stops at once.
 """
 
 from __future__ import annotations
@@ -20,37 +20,37 @@ import structlog
 from zaiko_core.bootstrap import Engine
 from zaiko_core.domain.errors import StorageUnavailable
 
-from zaiko_server import collector, telemetry
-from zaiko_server.app import App, build, tell_health
+from zaiko_server import gc_tuning, telemetry
+from zaiko_server.app import App, build, publish_health
 from zaiko_server.config import Config
-from zaiko_server.exposition import Exposition
-from zaiko_server.vitals import Vitals
+from zaiko_server.health import HealthReporter
+from zaiko_server.metrics_endpoint import MetricsEndpoint
 
 if TYPE_CHECKING:
     from zaiko_server.webhooks import WebhookServer
 
-_WATCHES = 5.0
-"""Seconds that watches have to say where they are."""
+_WATCH_GRACE = 5.0
+"""Seconds that watches have to send their last bookmarks."""
 
 
 class Server:
-    """One server on one engine. `start` once, `stop` once."""
+    """One server on one engine. Call `start` once and `stop` once."""
 
     def __init__(self, engine: Engine, config: Config, **options: Any) -> None:
         self.engine, self.config = engine, config
         self._options = options
         self._app: App | None = None
         self._webhooks: WebhookServer | None = None
-        self._exposition: Exposition | None = None
-        self._vitals: Vitals | None = None
+        self._metrics_endpoint: MetricsEndpoint | None = None
+        self._health_reporter: HealthReporter | None = None
         self.webhooks = self.metrics = ""
-        """Where notifications are taken in and where metrics are shown, with the ports that were
-        taken."""
+        """The addresses of the webhook listener and the metrics endpoint, with the ports that were
+        bound."""
         self._log: Any = structlog.get_logger("zaiko")
 
     async def start(self) -> str:
-        """Begin to serve; the address, with the port that was taken. Raises Exposed and
-        CertificateUnusable before anything else."""
+        """Begin to serve, and return the address with the port that was bound. Raises Exposed and
+        CertificateUnusable before anything is started."""
         tls = self.config.tls()
         await self.engine.start()
         try:
@@ -70,11 +70,13 @@ class Server:
                 self._webhooks = _webhook_server(self.engine, self.config.webhooks)
                 self.webhooks = await self._webhooks.start()
             if self.config.metrics:
-                self._exposition = Exposition(self.engine.metrics, self.config.metrics)
-                self.metrics = self._exposition.address
-            await tell_health(app, serving=True)
-            self._vitals = Vitals(self.engine.db, lambda serving: tell_health(app, serving=serving))
-            self._vitals.start()
+                self._metrics_endpoint = MetricsEndpoint(self.engine.metrics, self.config.metrics)
+                self.metrics = self._metrics_endpoint.address
+            await publish_health(app, serving=True)
+            self._health_reporter = HealthReporter(
+                self.engine.db.ping, lambda serving: publish_health(app, serving=serving)
+            )
+            self._health_reporter.start()
         except BaseException:
             await self.engine.stop(grace=0)
             raise
@@ -84,28 +86,29 @@ class Server:
         return address
 
     async def stop(self, *, grace: float | None = None) -> None:
-        """Stop within `grace` seconds or so; 0 = at once."""
+        """Stop within about `grace` seconds, or at once for 0. Without it the configuration
+        decides."""
         grace = self.config.grace if grace is None else grace
         app, self._app = self._app, None
         if app is not None:
             self._log.info("draining", grace=grace)
-            if self._vitals is not None:
-                await self._vitals.stop()
-            await tell_health(app, serving=False)
+            if self._health_reporter is not None:
+                await self._health_reporter.stop()
+            await publish_health(app, serving=False)
             if self._webhooks is not None:
                 await self._webhooks.stop()
             self.engine.rest()
-            await app.watcher.drain(min(grace, _WATCHES))
+            await app.watch_server.drain(min(grace, _WATCH_GRACE))
             await app.server.stop(grace)
             await app.server.wait_for_termination()
         await self.engine.stop(grace=grace)
-        if self._exposition is not None:
-            await asyncio.to_thread(self._exposition.stop)
+        if self._metrics_endpoint is not None:
+            await asyncio.to_thread(self._metrics_endpoint.stop)
         self._log.info("stopped")
 
 
 def _webhook_server(engine: Engine, listen: str) -> WebhookServer:
-    # Imported when wanted: a server that takes no notifications does without HTTP.
+    # Imported on use: a server without webhooks does not load an HTTP server.
     from zaiko_server.webhooks import WebhookServer
 
     return WebhookServer(engine, listen)
@@ -113,7 +116,7 @@ def _webhook_server(engine: Engine, listen: str) -> WebhookServer:
 
 @contextlib.asynccontextmanager
 async def running(engine: Engine, config: Config, **options: Any) -> AsyncIterator[str]:
-    """A server for as long as the context lasts; its address."""
+    """Run a server while the context lasts, and yield its address."""
     server = Server(engine, config, **options)
     address = await server.start()
     try:
@@ -128,7 +131,8 @@ async def serve(
     ready: Callable[[str], None] = lambda address: None,
     engine: Engine | None = None,
 ) -> None:
-    """Serve until SIGTERM or SIGINT. `ready` is told the address. Raises telemetry.ExtraMissing."""
+    """Serve until SIGTERM or SIGINT. `ready` gets the address. Raises telemetry.ExtraMissing, and
+    StorageUnavailable when the database was replaced under the server."""
     traces = None if engine is not None else telemetry.provider(config.otlp, os.environ)
     server = Server(engine or Engine(config.engine(), traces=traces), config)
     stopping, hurry = asyncio.Event(), asyncio.Event()
@@ -136,8 +140,8 @@ async def serve(
     def signalled() -> None:
         (hurry if stopping.is_set() else stopping).set()
 
-    def left_alone() -> None:
-        # Nobody would hand a signal on, start it again, or know of it.
+    def orphaned() -> None:
+        # The process group has died: nothing would forward a signal to this process or restart it.
         loop.remove_reader(sys.stdin)
         stopping.set()
 
@@ -145,15 +149,15 @@ async def serve(
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, signalled)
     if config.share_port:
-        loop.add_reader(sys.stdin, left_alone)
+        loop.add_reader(sys.stdin, orphaned)
     try:
         address = await server.start()
-        collector.settle()
+        gc_tuning.settle()
         ready(address)
         await _either(stopping, server.engine.replaced)
         await _stop(server, hurry)
         if not stopping.is_set():
-            raise StorageUnavailable("the database was restored under this server; start it anew")
+            raise StorageUnavailable("the database was restored under this server; restart it")
     finally:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.remove_signal_handler(number)

@@ -1,4 +1,4 @@
-"""How log lines are written: for people on a terminal, else one JSON document per line."""
+"""Configure log lines: text for people on a terminal, otherwise one JSON document per line."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import structlog
 
 
 class Format(StrEnum):
-    """The forms of a line."""
+    """The format of log lines."""
 
     AUTO = "auto"
     TEXT = "text"
@@ -18,9 +18,10 @@ class Format(StrEnum):
 
 
 def configure(form: Format, *, quiet: bool, stream: TextIO, level: int = logging.INFO) -> None:
-    """For the whole process. Each line has `event`, `level`, `timestamp` (UTC), and the ids of what
-    it belongs to: `call`, `merchant`; `merchant`, `shop`, `run`; `trace_id` where there is a trace.
-    AUTO is TEXT on a terminal, else JSON. `quiet`: warnings only."""
+    """Configure logging for the whole process. Each line has `event`, `level`, `timestamp` (UTC)
+    and the ids of its context: `call` and `merchant` in a call; `merchant`, `shop` and `run` in a
+    run; `trace_id` in a trace. AUTO means TEXT on a terminal, otherwise JSON. With `quiet` only
+    warnings and errors are logged."""
     terminal = stream.isatty()
     as_json = form is Format.JSON or (form is Format.AUTO and not terminal)
     render: list[Any] = (
@@ -29,8 +30,7 @@ def configure(form: Format, *, quiet: bool, stream: TextIO, level: int = logging
             structlog.processors.JSONRenderer(ensure_ascii=False, default=str),
         ]
         if as_json
-        # Plain tracebacks: the pretty ones show the variables of every frame, and some hold
-        # credentials.
+        # Plain tracebacks: the others show the variables of every frame, and some hold credentials.
         else [
             structlog.dev.ConsoleRenderer(
                 colors=terminal, exception_formatter=structlog.dev.plain_traceback

@@ -1,5 +1,4 @@
-"""Resource names: what they look like, and how ids come out of them. The only place that parses or
-builds a name."""
+"""Resource names: build them from ids, and parse ids from them. No other module does either."""
 
 from __future__ import annotations
 
@@ -12,7 +11,7 @@ from typing import Final
 from zaiko_server.refusals import InvalidName
 
 CHOSEN_ID: Final = r"[a-z][a-z0-9-]{0,61}[a-z0-9]"
-"""Ids that clients choose."""
+"""The ids that clients choose."""
 _MADE_ID = r"[a-z0-9][a-z0-9-]{0,79}"
 _ESCAPED_ID = r"(?:[A-Za-z0-9.-]|_[0-9a-f]{2}){1,2000}"
 
@@ -34,19 +33,19 @@ _IDS: Mapping[str, str] = {
 }
 
 ANY: Final = "-"
-"""In place of a shop's id: all shops of the merchant."""
+"""Stands for a shop's id, and means all shops of the merchant."""
 
 
 @dataclass(frozen=True)
 class Name:
-    """One kind of name: its collections in order, and a fixed last part for singletons."""
+    """One kind of name: its collections in order, and the fixed last part of a singleton."""
 
     kind: str
     collections: tuple[str, ...]
     last: str = ""
 
     def __call__(self, *ids: str) -> str:
-        """The name of the resource with these ids, outermost first."""
+        """Return the name of the resource with these ids, outermost first."""
         return self._form % ids
 
     @cached_property
@@ -55,28 +54,28 @@ class Name:
         return "/".join([*parts, self.last] if self.last else parts)
 
     def ids(self, name: str, *, wildcard: bool = False) -> tuple[str, ...]:
-        """The ids in a name, outermost first; raises InvalidName. With `wildcard` the last id may
-        be `-`, given as it is."""
+        """Return the ids in a name, outermost first. With `wildcard` the last id may be `-`, and is
+        returned as such. Raises InvalidName."""
         found = self._pattern(wildcard).fullmatch(name)
         if found is None:
             raise InvalidName([("name", "name.form", self.complaint(name, wildcard=wildcard))])
         return found.groups()
 
     def matches(self, name: str, *, wildcard: bool = False) -> bool:
-        """Whether it is a name of this kind."""
+        """Return whether it is a name of this kind."""
         return self._pattern(wildcard).fullmatch(name) is not None
 
     def complaint(self, name: str, *, wildcard: bool = False) -> str:
-        """What to say of a name that does not match."""
+        """Return the error text for a name that does not match."""
         or_all = ", or - in place of the last id" if wildcard else ""
         return (
             f"{name[:200]!r} is not the name of a {self.kind}: use {self.template}{or_all}, as "
-            "the server gave it"
+            "the server returned it"
         )
 
     @property
     def template(self) -> str:
-        """How it looks, for people."""
+        """The form of the name, for people."""
         return self(*("{" + _singular(collection) + "}" for collection in self.collections))
 
     def _pattern(self, wildcard: bool) -> re.Pattern[str]:
@@ -128,8 +127,8 @@ ALL = (
 
 
 def order_id(external_id: str) -> str:
-    """A platform's order id, which may contain anything, as the last part of a name. Reversible,
-    and the same for ever."""
+    """Escape a platform's order id, which may contain any character, as the last part of a name.
+    Reversible by `external_order_id`. Never change it: clients store these names."""
     plain = re.compile(r"[A-Za-z0-9.-]")
     return "".join(
         char if plain.fullmatch(char) else "".join(f"_{byte:02x}" for byte in char.encode())
@@ -138,35 +137,28 @@ def order_id(external_id: str) -> str:
 
 
 def external_order_id(order: str) -> str:
-    """The platform's id behind `order_id`; raises InvalidName."""
+    """Return the platform's id of an escaped order id. Raises InvalidName."""
     raw = re.sub(rb"_([0-9a-f]{2})", lambda found: bytes.fromhex(found[1].decode()), order.encode())
     try:
         return raw.decode()
     except UnicodeDecodeError:
-        raise InvalidName(
-            [
-                (
-                    "name",
-                    "name.form",
-                    f"{order!r} is not the id of an order; use names as the server gave them",
-                )
-            ]
-        ) from None
+        text = f"{order!r} is not the id of an order; use names as the server returned them"
+        raise InvalidName([("name", "name.form", text)]) from None
 
 
 def movement_id(seq: int) -> str:
-    """Padded, so that names sort in the order of recording."""
+    """Return the id of a movement, padded so that names sort in the order of recording."""
     return f"{seq:016d}"
 
 
 def merchant_of(name: str) -> str:
-    """The merchant's id in any name below a merchant, or empty."""
+    """Return the merchant's id in any name below a merchant, or an empty text."""
     parts = name.split("/", 2)
     return parts[1] if len(parts) > 1 and parts[0] == "merchants" else ""
 
 
 def kind_of(name: str) -> str:
-    """The kind of a name, or empty."""
+    """Return the kind of a name, or an empty text."""
     return next((template.kind for template in ALL if template.matches(name)), "")
 
 

@@ -1,9 +1,9 @@
-"""Pages of lists: the token says where to go on, and is good only for the merchant and the request
-that it was made for.
+"""Pages of lists. A page token names the position of the next page, and is valid only for the
+merchant and the request that it was issued for.
 
-A token is opaque to clients and grants nothing: it holds a position, the hash of the filter and the
-revision that was read, under a MAC that is bound to the merchant. Positions are keys (keyset),
-never offsets.
+A token is opaque to clients and grants nothing. It holds a position, the hash of the filter and the
+revision that was read, under a MAC that is bound to the merchant. Positions are keys (keyset
+pagination), never offsets.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from google.protobuf.message import Message
+from zaiko_core.app.ports import UnitOfWork
 from zaiko_core.app.records import Page
 from zaiko_core.domain.errors import InvalidPageToken
 
@@ -27,24 +28,24 @@ Key = tuple[Any, ...]
 
 DEFAULT_SIZE, LARGEST_SIZE = 100, 1000
 REPLY_LIMIT = 1 << 20
-"""Bytes that a page aims at: clients refuse more than 4 MiB by default. A page ends early, never
-empty, when it is reached."""
+"""The target size of a page in bytes; clients refuse more than 4 MiB by default. A page that would
+exceed it ends early, but has at least one item."""
 
 _VERSION = 1
 _MAC_SIZE = 8
 
 
 @dataclass(frozen=True, slots=True)
-class Cut(Generic[M]):
-    """The messages of one page, and where to go on; the token is empty on the last page."""
+class PageContent(Generic[M]):
+    """The messages of one page, and the token of the next one; empty on the last page."""
 
     items: list[M]
     next_page_token: str
 
 
 @dataclass(frozen=True, slots=True)
-class Position:
-    """Where a list request begins."""
+class PagePosition:
+    """The position at which a list request begins."""
 
     merchant: str
     kind: str
@@ -54,20 +55,20 @@ class Position:
 
     @property
     def page(self) -> Page:
-        """What to read: one row more than wanted tells whether there is another page."""
+        """The rows to read. One more than requested shows whether there is a next page."""
         return Page(self.size + 1, self.after)
 
 
 class Pages:
-    """Makes and checks page tokens. `key` is the database's own, so that every replica understands
-    every token."""
+    """Makes and checks page tokens. `key` is the database's, so every replica understands every
+    token."""
 
     def __init__(self, key: bytes) -> None:
         self._key = key
 
-    def begin(self, merchant: str, request: Any) -> Position:
-        """Where `request`, a list request with `page_size` and `page_token`, begins. Raises
-        InvalidPageToken."""
+    def begin(self, merchant: str, request: Any) -> PagePosition:
+        """Return the position at which `request`, a list request with `page_size` and `page_token`,
+        begins. Raises InvalidPageToken."""
         kind = request.DESCRIPTOR.name
         filter_hash = _filter_hash(request)
         size = min(request.page_size or DEFAULT_SIZE, LARGEST_SIZE)
@@ -76,17 +77,18 @@ class Pages:
             if request.page_token
             else None
         )
-        return Position(merchant, kind, filter_hash, size, after)
+        return PagePosition(merchant, kind, filter_hash, size, after)
 
     def cut(
         self,
-        position: Position,
+        position: PagePosition,
         rows: Sequence[R],
         key: Callable[[R], Key],
         messages: Iterable[M],
         revision: int,
-    ) -> Cut[M]:
-        """One page of `rows` (read with `position.page`) and their `messages`."""
+    ) -> PageContent[M]:
+        """Return one page of `rows` (read with `position.page`) and their `messages`. Messages that
+        do not fit into the page are never made."""
         items: list[M] = []
         total = 0
         for message in messages:
@@ -95,10 +97,34 @@ class Pages:
                 break
             items.append(message)
         if len(items) == len(rows):
-            return Cut(items, "")
-        return Cut(items, self._seal(position, key(rows[len(items) - 1]), revision))
+            return PageContent(items, "")
+        return PageContent(items, self._seal(position, key(rows[len(items) - 1]), revision))
 
-    def _seal(self, position: Position, after: Key, revision: int) -> str:
+    def list_of(
+        self,
+        merchant: str,
+        request: Any,
+        reply: type[M],
+        rows: Callable[[UnitOfWork, PagePosition], Sequence[R]],
+        *,
+        key: Callable[[R], Key],
+        messages: Callable[[UnitOfWork, Sequence[R]], Iterable[Message]],
+    ) -> Callable[[UnitOfWork], M]:
+        """Return the query of a List method. It reads `rows` from a position, and puts their
+        `messages` into the only repeated field of `reply`, with `next_page_token` and `revision`.
+        `key` is the position of a row. Raises InvalidPageToken at once, before anything is read."""
+        position = self.begin(merchant, request)
+        (items,) = (field.name for field in reply.DESCRIPTOR.fields if field.is_repeated)
+
+        def query(uow: UnitOfWork) -> M:
+            found = rows(uow, position)
+            page = self.cut(position, found, key, messages(uow, found), uow.revision)
+            content: dict[str, Any] = {items: page.items}
+            return reply(**content, next_page_token=page.next_page_token, revision=uow.revision)
+
+        return query
+
+    def _seal(self, position: PagePosition, after: Key, revision: int) -> str:
         content = [_VERSION, position.kind, list(after), position.filter_hash, revision]
         payload = json.dumps(content, separators=(",", ":")).encode()
         return (
@@ -118,7 +144,7 @@ class Pages:
         version, made_for, after, made_with, _ = json.loads(payload)
         if version != _VERSION or made_for != kind or made_with != filter_hash:
             raise InvalidPageToken(
-                "page_token belongs to a request with another filter or order; begin again "
+                "page_token belongs to a request with another filter or order; start again "
                 "without it"
             )
         return tuple(after)
@@ -130,13 +156,13 @@ class Pages:
 
 
 def collect(
-    position: Position,
+    position: PagePosition,
     fetch: Callable[[Page], list[R]],
     key: Callable[[R], Key],
     keep: Callable[[R], bool],
 ) -> list[R]:
-    """Rows that pass `keep`, read page by page until one more than a page is there: for filters
-    that the store does not know."""
+    """Return the rows that pass `keep`, read page by page until there is one more than a page. For
+    filters that the store cannot apply."""
     found: list[R] = []
     after = position.after
     chunk = max(position.size + 1, DEFAULT_SIZE)
@@ -158,5 +184,5 @@ def _filter_hash(request: Any) -> str:
 
 def _broken() -> InvalidPageToken:
     return InvalidPageToken(
-        "page_token is broken or belongs to another merchant; begin again without it"
+        "page_token is broken or belongs to another merchant; start again without it"
     )

@@ -6,13 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
-from zaiko_core.domain.errors import (
-    DuplicateInBatch,
-    FieldMaskInvalid,
-    Invalid,
-    ServiceError,
-    Unavailable,
-)
+from zaiko_core.domain.errors import Invalid, ServiceError, Unavailable
 
 Violation = tuple[str, str, str]
 """(dotted path with indexes, rule id, what is wrong and what to do)"""
@@ -48,8 +42,10 @@ class BatchTooLarge(Invalid):
         )
 
 
-class Repeated(DuplicateInBatch):
+class Repeated(Invalid):
     """The same thing comes twice in one request. `index` is the place of the second."""
+
+    reason = "DUPLICATE_IN_BATCH"
 
     def __init__(self, path: str, index: int, what: str) -> None:
         super().__init__(f"{path} repeats {what}; remove one", index=str(index), field=path)
@@ -68,8 +64,10 @@ class SequenceGap(Invalid):
         )
 
 
-class MaskInvalid(FieldMaskInvalid):
+class MaskInvalid(Invalid):
     """`paths` cannot be changed, or nothing is to be changed."""
+
+    reason = "FIELD_MASK_INVALID"
 
     def __init__(self, problems: Sequence[tuple[str, str]]) -> None:
         super().__init__(
@@ -128,7 +126,15 @@ class TooManyStreams(Exhausted):
 
 
 class SlowConsumer(Exhausted):
+    """A watch's client read nothing for `seconds`."""
+
     reason = "SLOW_CONSUMER"
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(
+            f"nothing was read for {seconds:g} s; resume with the last token and read faster",
+            seconds=f"{seconds:g}",
+        )
 
 
 class MessageTooLarge(Exhausted):
@@ -144,11 +150,15 @@ class MessageTooLarge(Exhausted):
 
 
 class ServerDraining(Unavailable):
+    """This process is stopping. `retry_after` (seconds) should differ from stream to stream, so
+    that clients do not all come back at once."""
+
     reason = "SERVER_DRAINING"
 
     def __init__(self, retry_after: float) -> None:
         super().__init__(
-            "this server is stopping; call again, another one or the next process will answer"
+            "the server is stopping; call again, a watch with its last resume token: another "
+            "replica or the next process will answer"
         )
         self.retry_after = retry_after
 

@@ -186,10 +186,6 @@ _OURS: Mapping[str, Action] = {
         "Call again after the time in RetryInfo: another replica or the next process answers.",
         "サーバーが停止中です。RetryInfo の時間が経過してから再度呼び出してください。",
     ),
-    "STORAGE_UNAVAILABLE": Action(
-        "Call again after the time in RetryInfo; if it goes on, tell the operator.",
-        "データベースに接続できません。RetryInfo の時間が経過してから再送し、続く場合は運用担当者に連絡してください。",  # noqa: E501
-    ),
     "REPLICA_BEHIND": _RETRY,
     "PLATFORM_UNAVAILABLE": Action(
         "Try again later.", "プラットフォームに接続できません。時間をおいて再度お試しください。"
@@ -240,6 +236,10 @@ _OF_A_CALL: Mapping[str, Action] = {
     "PERMISSION_MISSING": Action(
         "Ask the operator for a token that allows it.",
         "このトークンには権限がありません。必要な権限を持つトークンを運用担当者に依頼してください。",
+    ),
+    "STORAGE_UNAVAILABLE": Action(
+        "Call again after the time in RetryInfo; if it goes on, tell the operator.",
+        "データベースに接続できません。RetryInfo の時間が経過してから再送し、続く場合は運用担当者に連絡してください。",  # noqa: E501
     ),
     "INTERNAL": Action(
         "Tell the operator the incident.",

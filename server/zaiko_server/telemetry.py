@@ -1,4 +1,4 @@
-"""Where spans go (ADR 0019): to a collector over OTLP, when one is named and the extra `otel` is
+"""Export spans to a collector over OTLP (ADR 0019), when one is configured and the extra `otel` is
 installed."""
 
 from __future__ import annotations
@@ -17,23 +17,24 @@ _ENDPOINTS = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT
 
 
 class ExtraMissing(Exception):
-    """Traces were asked for by an option, and the libraries for them are not installed."""
+    """Traces were requested by an option, but their libraries are not installed."""
 
 
-def wanted(otlp: str, environment: Mapping[str, str]) -> bool:
-    """Whether a collector is named, by the option or by the standard variables, and traces are not
-    switched off."""
+def is_configured(otlp: str, environment: Mapping[str, str]) -> bool:
+    """Return whether a collector is configured, by the option or by the standard variables, and
+    traces are not switched off."""
     off = environment.get("OTEL_SDK_DISABLED", "").strip().lower() == "true"
     off = off or environment.get("OTEL_TRACES_EXPORTER", "").strip().lower() == "none"
     return not off and bool(otlp or any(environment.get(name) for name in _ENDPOINTS))
 
 
 def provider(otlp: str, environment: Mapping[str, str]) -> TracerProvider | None:
-    """What makes spans and sends them; None when nobody wants them. Shut it down in the end, off
-    the event loop: that sends what is queued. Sampling, headers, certificates and the resource
-    follow the standard `OTEL_*` variables. Raises ExtraMissing for an option; variables, which a
-    whole cluster may share, give a warning."""
-    if not wanted(otlp, environment):
+    """Return the provider that exports spans, or None when no collector is configured. Shut it down
+    at the end, off the event loop, because that sends the queued spans. Sampling, headers,
+    certificates and the resource follow the standard `OTEL_*` variables. Without the libraries, an
+    option raises ExtraMissing; a variable, which a whole cluster may share, only logs a
+    warning."""
+    if not is_configured(otlp, environment):
         return None
     try:
         from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter

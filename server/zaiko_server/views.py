@@ -1,5 +1,5 @@
-"""What a reply shows beyond one record, gathered in a fixed number of statements: the watch and the
-services show the same."""
+"""Gather what a reply shows beyond one record, in a fixed number of statements. The watch and the
+services share these functions, so both show the same."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ T = TypeVar("T")
 _PAGE = 1000
 
 SecretNames = Callable[[bytes | None], Sequence[str]]
-"""The names of a shop's stored secrets, from their sealed bytes."""
+"""Returns the names of a shop's stored secrets, from their sealed bytes."""
 
 
 def link_statuses(
     uow: UnitOfWork, records: Sequence[LinkRecord], can_sync: CanSync
 ) -> list[link_pb2.LinkStatus]:
-    """The status of each link, in the same order."""
+    """Return the status of each link, in the same order."""
     shops = uow.shops.get({record.shop for record in records})
     listings = _listings(uow, ((record.shop, record.listing) for record in records))
     return [
@@ -57,9 +57,9 @@ def link_statuses(
 
 
 def links(uow: UnitOfWork, records: Sequence[LinkRecord], can_sync: CanSync) -> list[link_pb2.Link]:
-    """The links with their statuses, in the same order."""
+    """Return the links with their statuses, in the same order."""
     statuses = link_statuses(uow, records, can_sync)
-    # Enabled links are synced: only the others need a look.
+    # An enabled link is never receiving-only, so only the others are read.
     others = {
         part.product for record in records if not record.sync_enabled for part in record.parts
     }
@@ -77,7 +77,7 @@ def links(uow: UnitOfWork, records: Sequence[LinkRecord], can_sync: CanSync) -> 
 
 
 def additions(uow: UnitOfWork, records: Sequence[AdditionRecord]) -> list[addition_pb2.Addition]:
-    """The additions, each that is open with the trouble of its place, in the same order."""
+    """Return the additions in the same order. An open one has the problem of its place."""
     places: dict[tuple[str, str], Problem | None] = {}
     waiting = (
         (record.shop, record.listing)
@@ -102,7 +102,7 @@ def additions(uow: UnitOfWork, records: Sequence[AdditionRecord]) -> list[additi
 def shop_statuses(
     uow: UnitOfWork, records: Sequence[ShopRecord], can_sync: CanSync
 ) -> list[shop_pb2.ShopStatus]:
-    """The status of each shop, in the same order."""
+    """Return the status of each shop, in the same order."""
     counts = uow.shops.link_counts({record.shop for record in records})
     shadows = [record.shop for record in records if record.shadow]
     differing = uow.shops.difference_counts(shadows) if shadows else {}
@@ -122,7 +122,7 @@ def shop_statuses(
 def shadow_differences(
     uow: UnitOfWork, records: Sequence[LinkRecord]
 ) -> list[shop_pb2.ShadowDifference]:
-    """What shadow mode found of these links, in the same order."""
+    """Return what shadow mode found for each link, in the same order."""
     listings = _listings(uow, {(record.shop, record.listing) for record in records})
     return [
         link_messages.difference(uow.merchant, record, sku=listing.sku if listing else "")
@@ -134,7 +134,7 @@ def shadow_differences(
 def shops(
     uow: UnitOfWork, records: Sequence[ShopRecord], can_sync: CanSync, secret_names: SecretNames
 ) -> list[shop_pb2.Shop]:
-    """The shops with their statuses, in the same order."""
+    """Return the shops with their statuses, in the same order."""
     statuses = shop_statuses(uow, records, can_sync)
     return [
         shop_messages.shop(uow.merchant, record, secret_names(record.secrets), status)
@@ -145,19 +145,17 @@ def shops(
 def listings(
     uow: UnitOfWork, records: Sequence[ListingRecord], can_sync: CanSync
 ) -> list[listing_pb2.Listing]:
-    """The listings, each with the reason why it cannot be synced, in the same order."""
+    """Return the listings in the same order, each with the reason why it cannot be synced."""
     owners = uow.shops.get({record.shop for record in records})
-    refusals = {
-        shop: sync_refusal(uow, owner.connector, can_sync) for shop, owner in owners.items()
-    }
+    errors = {shop: sync_refusal(uow, owner.connector, can_sync) for shop, owner in owners.items()}
     return [
-        listing_messages.listing(uow.merchant, record, refusals.get(record.shop))
+        listing_messages.listing(uow.merchant, record, errors.get(record.shop))
         for record in records
     ]
 
 
 def orders(uow: UnitOfWork, records: Sequence[StoredOrder]) -> list[order_pb2.Order]:
-    """The orders with their demands, in the same order."""
+    """Return the orders with their demands, in the same order."""
     demands: dict[tuple[str, str], dict[str, Demand]] = defaultdict(dict)
     for shop, ids in _grouped((record.shop, record.record.order) for record in records).items():
         for (order, product), demand in uow.demands.get(shop, ids).items():
@@ -188,7 +186,7 @@ def orders(uow: UnitOfWork, records: Sequence[StoredOrder]) -> list[order_pb2.Or
 
 
 def sync_refusal(uow: UnitOfWork, connector: str, can_sync: CanSync) -> ServiceError | None:
-    """Why sync cannot be enabled on links of shops of this connector, or None."""
+    """Return why sync cannot be enabled on links of this connector's shops, or None."""
     if not uow.merchants.sync_available:
         return SyncNotOffered(
             "inventory sync is not offered to this merchant", merchant=uow.merchant
@@ -197,7 +195,7 @@ def sync_refusal(uow: UnitOfWork, connector: str, can_sync: CanSync) -> ServiceE
 
 
 def every(fetch: Callable[[Page], list[T]], key: Callable[[T], tuple[Any, ...]]) -> Iterator[T]:
-    """All rows of a list, read page by page."""
+    """Yield all rows of a list, read page by page."""
     after: tuple[Any, ...] | None = None
     while rows := fetch(Page(_PAGE, after)):
         yield from rows
@@ -207,8 +205,8 @@ def every(fetch: Callable[[Page], list[T]], key: Callable[[T], tuple[Any, ...]])
 
 
 def _with_run(uow: UnitOfWork, record: ShopRecord) -> ShopRecord:
-    """The shop with the run that is going on as its last one; the record names only those that have
-    ended."""
+    """Return the shop with its current run as the last one. The stored record names only runs that
+    have ended."""
     newest = uow.runs.page(Page(1), shop=record.shop) if record.running else []
     return replace(record, last_run=newest[0].run) if newest else record
 
@@ -217,23 +215,21 @@ def _held_by(
     uow: UnitOfWork, shop: ShopRecord | None, listing: ListingRecord | None, can_sync: CanSync
 ) -> Problem | None:
     if not uow.merchants.sync_available:
-        return Problem(
-            "SYNC_NOT_OFFERED", "inventory sync is not offered to this merchant any more"
-        )
+        return Problem("SYNC_NOT_OFFERED", "inventory sync is no longer offered to this merchant")
     if shop is None:
         return None
     if shop.paused:
         return Problem("SHOP_PAUSED", "the shop is paused")
     if listing is not None and listing.vanished:
-        return Problem("LISTING_GONE", "the listing does not exist in the shop any more")
+        return Problem("LISTING_GONE", "the listing no longer exists in the shop")
     return _missing(shop, can_sync) or shop.problem
 
 
 def _missing(shop: ShopRecord, can_sync: CanSync) -> Problem | None:
-    refusal = can_sync(shop.connector)
-    if refusal is None or refusal.reason != "CONNECTOR_NOT_LOADED":
+    error = can_sync(shop.connector)
+    if error is None or error.reason != "CONNECTOR_NOT_LOADED":
         return None
-    return Problem(refusal.reason, refusal.message, metadata=refusal.metadata)
+    return Problem(error.reason, error.message, metadata=error.metadata)
 
 
 def _listings(

@@ -1,4 +1,4 @@
-"""The HTTP listener that platforms post their notifications to (ADR 0014)."""
+"""The HTTP listener to which platforms post their notifications (ADR 0014)."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ from zaiko_sdk import ConnectorError, CredentialsRejected
 
 PATH = "/webhooks/merchants/{merchant}/shops/{shop}"
 LARGEST_BODY = 1 << 20
-"""Bytes. Shopify's largest orders are below that; whoever sends more is answered 413, and polling
-finds the order."""
-_PATIENCE = 10.0
-"""Seconds in which a body must have come."""
-_AT_ONCE = 200
-_NOBODY = "There is no such shop, or it takes no notifications."
+"""The largest body in bytes; Shopify's largest orders are smaller. A larger one is answered with
+413, and polling finds the order."""
+_BODY_TIMEOUT = 10.0
+"""Seconds in which the whole body must arrive."""
+_MAX_CONCURRENT = 200
+_NO_SUCH_SHOP = "There is no such shop, or it takes no notifications."
 
 
 class _Server(uvicorn.Server):
-    """The process's signals are the gRPC server's to handle."""
+    """A uvicorn server that leaves the process's signals to the gRPC server."""
 
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
@@ -49,7 +49,7 @@ class _Server(uvicorn.Server):
 
 
 class WebhookServer:
-    """Serves `PATH` on one address. `start` once, `stop` once."""
+    """Serves `PATH` on one address. Call `start` once and `stop` once."""
 
     def __init__(self, engine: Engine, listen: str) -> None:
         self._engine, self._listen = engine, listen
@@ -58,7 +58,8 @@ class WebhookServer:
         self._serving: asyncio.Task[None] | None = None
 
     async def start(self) -> str:
-        """Bind and begin; the address. Raises RuntimeError when it cannot be bound."""
+        """Bind and begin to serve, and return the address. Raises RuntimeError when the address
+        cannot be bound."""
         host, _, port = self._listen.rpartition(":")
         try:
             bound = socket.create_server(
@@ -68,7 +69,7 @@ class WebhookServer:
         except (OSError, ValueError) as error:
             raise RuntimeError(f"Failed to bind {self._listen} for webhooks: {error}") from None
         app = Starlette(
-            routes=[Route(PATH, self._take, methods=["POST"]), Route("/healthz", _alive)]
+            routes=[Route(PATH, self._handle, methods=["POST"]), Route("/healthz", _alive)]
         )
         config = uvicorn.Config(
             app,
@@ -76,7 +77,7 @@ class WebhookServer:
             access_log=False,
             log_level="warning",
             server_header=False,
-            limit_concurrency=_AT_ONCE,
+            limit_concurrency=_MAX_CONCURRENT,
             timeout_keep_alive=15,
             h11_max_incomplete_event_size=32 << 10,
         )
@@ -90,13 +91,13 @@ class WebhookServer:
         return address
 
     async def stop(self) -> None:
-        """Answer what has come, then close."""
+        """Answer the requests that have arrived, then close."""
         if self._server is not None and self._serving is not None:
             self._server.should_exit = True
             await asyncio.gather(self._serving, return_exceptions=True)
 
-    async def _take(self, request: Request) -> Response:
-        # A platform's own trace is not ours to join.
+    async def _handle(self, request: Request) -> Response:
+        # A trace of the platform's is not continued here.
         about = {"http.request.method": "POST", "http.route": PATH}
         with tracing.span(
             self._engine.tracer, f"POST {PATH}", about, kind=SpanKind.SERVER, root=True
@@ -112,10 +113,10 @@ class WebhookServer:
     async def _answer(self, request: Request) -> Response:
         merchant, shop = request.path_params["merchant"], request.path_params["shop"]
         try:
-            async with asyncio.timeout(_PATIENCE):
+            async with asyncio.timeout(_BODY_TIMEOUT):
                 body = await _body(request)
         except TimeoutError:
-            return PlainTextResponse("The body did not come in time.", 408)
+            return PlainTextResponse("The body did not arrive in time.", 408)
         except ClientDisconnect:
             return Response(status_code=400)
         if body is None:
@@ -126,7 +127,7 @@ class WebhookServer:
             self._log.warning(
                 "webhook_refused", merchant=merchant, shop=shop, problem=error.message
             )
-            return PlainTextResponse("The notification is not proven.", 401)
+            return PlainTextResponse("The notification could not be authenticated.", 401)
         except ConnectorError as error:
             self._log.error(
                 "webhook_not_understood",
@@ -135,16 +136,17 @@ class WebhookServer:
                 reason=error.reason,
                 problem=error.message,
             )
-            return PlainTextResponse("The notification cannot be understood.", 400)
+            return PlainTextResponse("The notification could not be parsed.", 400)
         except StorageUnavailable:
             return PlainTextResponse("Try again later.", 503, {"retry-after": "30"})
         except ServiceError:
-            return PlainTextResponse(_NOBODY, 404)
+            return PlainTextResponse(_NO_SUCH_SHOP, 404)
         return Response(reply.body, media_type=reply.content_type)
 
 
 async def _body(request: Request) -> bytes | None:
-    """Whole, or None when it is too large; no more than that is ever kept."""
+    """Return the whole body, or None when it is too large. Never keeps more than LARGEST_BODY and
+    one chunk."""
     body = bytearray()
     async for part in request.stream():
         body += part

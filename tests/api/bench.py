@@ -47,7 +47,7 @@ from zaiko_core.app.stock import Receipt, receive
 from zaiko_core.bootstrap import Engine
 from zaiko_core.domain.access import LOCAL
 from zaiko_core.domain.demand import Line, OrderRecord, OrderState
-from zaiko_core.domain.drift import Cause, Difference
+from zaiko_core.domain.drift import Difference, DriftCause
 from zaiko_core.plugin_host.loader import Registry, load
 from zaiko_core.storage.secrets import SecretBox
 from zaiko_sdk import (
@@ -338,7 +338,10 @@ class World:
                 "one", "0001-aaaa", RunState.SUCCEEDED, "INTERVAL", 1, uow.now - 5, ended_at=uow.now
             )
         )
-        for at, listing, cause in ((1, "l1", Cause.EDITED_IN_SHOP), (2, "l2", Cause.PUSH_LOST)):
+        for at, listing, cause in (
+            (1, "l1", DriftCause.EDITED_IN_SHOP),
+            (2, "l2", DriftCause.PUSH_LOST),
+        ):
             uow.drifts.insert(
                 [DriftRecord(uow.now - 1000 + at, "one", listing, Difference(cause, 5, 9))]
             )

@@ -41,7 +41,7 @@ from zaiko_core.app.records import (
 from zaiko_core.app.stock import Binding, allocate
 from zaiko_core.domain.addition import AdditionState
 from zaiko_core.domain.links import Part
-from zaiko_core.domain.oversell import Cause, Consumption, RootCause, Setting
+from zaiko_core.domain.oversell import Consumption, OversellCause, RootCause, Setting
 from zaiko_core.domain.stock import DemandRef, MovementKind
 from zaiko_server.app import FILES
 
@@ -86,7 +86,7 @@ def furnish(uow: UnitOfWork) -> None:
         [AdditionRecord(ADDITION, "pear", 3, "one", "l5", AdditionState.UNDECIDED)]
     )
     allocate(uow, Binding(DemandRef("one", "gid://toy/1"), "apple", "tokyo", 1, "furnish"))
-    finding = RootCause(Cause.SOLD_TWICE, Setting.ESCROW, 3, "told")
+    finding = RootCause(OversellCause.SOLD_TWICE, Setting.ESCROW, 3, "told")
     uow.oversells.insert(
         [
             OversellRecord(

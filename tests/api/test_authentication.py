@@ -41,7 +41,7 @@ MANY = 1_000_000.0
 @pytest.fixture(scope="module")
 async def guarded(module_store: str, anyio_backend: str) -> AsyncIterator[Api]:
     """A server that wants tokens; watches look at theirs ten times a second."""
-    async with served(module_store, auth="tokens", again=0.1, rate=MANY) as api:
+    async with served(module_store, auth="tokens", recheck=0.1, rate=MANY) as api:
         yield api
 
 
@@ -405,7 +405,7 @@ async def test_a_stream_whose_token_cannot_be_looked_at_any_more_ends(
     module_store: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(app, "TokenAuthority", lambda db, now: BrokenLater())
-    async with served(module_store, auth="tokens", again=0.05) as api:
+    async with served(module_store, auth="tokens", recheck=0.05) as api:
         world = await api.merchant()
         watch = api.method("SyncService.WatchSync")(
             REQUESTS["SyncService.WatchSync"](world), timeout=60

@@ -16,13 +16,13 @@ from google.protobuf import wrappers_pb2
 from structlog.testing import capture_logs
 from zaiko_core.domain.errors import CodeTaken, StorageUnavailable
 from zaiko_core.metrics import Metrics
-from zaiko_server.interceptors import sent_once
+from zaiko_server.interceptors import serialize_once
 from zaiko_server.interceptors.access_log import AccessLog
-from zaiko_server.interceptors.around import Call, Interceptor, Proceed
+from zaiko_server.interceptors.chain import InterceptorChain
 from zaiko_server.interceptors.deadline import Deadline
 from zaiko_server.interceptors.errors import Errors
-from zaiko_server.interceptors.layers import InterceptorChain
-from zaiko_server.interceptors.surrounded import InterceptedHandlers
+from zaiko_server.interceptors.intercepted_handlers import InterceptedHandlers
+from zaiko_server.interceptors.interceptor import Call, Interceptor, Proceed
 
 pytestmark = pytest.mark.anyio
 
@@ -91,7 +91,7 @@ class Seen(Interceptor):
         self.calls: list[tuple[str, Any, bool]] = []
         self.ended = 0
 
-    async def around(self, call: Call, proceed: Proceed) -> Any:
+    async def intercept(self, call: Call, proceed: Proceed) -> Any:
         self.calls.append((call.name, call.request and call.request.value, call.streams))
         try:
             return await proceed()
@@ -375,7 +375,7 @@ def test_a_message_that_many_streams_send_is_made_into_bytes_once() -> None:
         made.append(message)
         return message.SerializeToString()  # type: ignore[no-any-return]
 
-    serialized, shared = sent_once.remembering(serialize), Text(value="shared")
+    serialized, shared = serialize_once.memoized(serialize), Text(value="shared")
     assert [serialized(shared) for _ in range(5)] == [shared.SerializeToString()] * 5
     assert made == [shared]
     # Equal is not the same: its sender may change it yet.
@@ -390,7 +390,7 @@ def test_few_messages_are_kept_and_no_large_one() -> None:
         made.append(message)
         return message.SerializeToString()  # type: ignore[no-any-return]
 
-    serialized = sent_once.remembering(serialize)
+    serialized = serialize_once.memoized(serialize)
     first, large = Text(value="first"), Text(value="x" * (65 << 10))
     for message in (large, large, first, *(Text(value=str(number)) for number in range(16)), first):
         serialized(message)
@@ -402,7 +402,7 @@ async def test_only_our_watches_send_once() -> None:
     handler = grpc.unary_stream_rpc_method_handler(
         Four().unary_stream, response_serializer=Text.SerializeToString
     )
-    prepare = sent_once.SentOnce().prepare
+    prepare = serialize_once.SerializeOnce().prepare
     assert (
         prepare(handler, "/zaiko.v1.SyncService/WatchSync").response_serializer
         is not handler.response_serializer

@@ -31,7 +31,7 @@ from zaiko_core.domain.access import Role
 from zaiko_server.interceptors import authentication
 from zaiko_server.interceptors.authentication import named
 from zaiko_server.services import calls
-from zaiko_server.watch import watcher
+from zaiko_server.watch import watch_server
 
 pytestmark = pytest.mark.anyio
 
@@ -124,7 +124,7 @@ def lock(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str
     if request.param == "reach only":
         monkeypatch.setattr(authentication, "check_names", lambda principal, message: None)
     if request.param == "names only":
-        for module in (calls, watcher):
+        for module in (calls, watch_server):
             monkeypatch.setattr(module, "check_reach", lambda merchant: None)
     return str(request.param)
 
@@ -167,7 +167,7 @@ async def test_these_attempts_get_through_where_there_is_no_lock(
     tried: Attempts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(authentication, "check_names", lambda principal, message: None)
-    for module in (calls, watcher):
+    for module in (calls, watch_server):
         monkeypatch.setattr(module, "check_reach", lambda merchant: None)
     open_door = replace(tried, leaks=[])
 

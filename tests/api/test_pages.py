@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -109,6 +110,40 @@ def test_a_single_row_that_is_too_large_still_comes() -> None:
     cut = PAGES.cut(PAGES.begin("acme", listing()), [(1,), (2,)], lambda row: row, [huge, huge], 1)
     assert len(cut.items) == 1
     assert cut.next_page_token
+
+
+def test_a_list_reads_one_row_more_than_a_page_and_puts_the_page_into_the_repeated_field() -> None:
+    asked: list[Any] = []
+
+    def rows(uow: Any, position: pages.PagePosition) -> list[tuple[str]]:
+        asked.append(position.page)
+        return [(name,) for name in "abc"]
+
+    query = PAGES.list_of(
+        "acme",
+        listing(),
+        product_service_pb2.ListProductsResponse,
+        rows,
+        key=lambda row: row,
+        messages=lambda uow, found: (product_pb2.Product(name=row[0]) for row in found),
+    )
+    reply = query(SimpleNamespace(revision=7))  # type: ignore[arg-type]
+
+    assert [page.size for page in asked] == [3]
+    assert ([item.name for item in reply.products], reply.revision) == (["a", "b"], 7)
+    assert reply.next_page_token == first_token()
+
+
+def test_a_list_refuses_a_broken_token_before_it_reads() -> None:
+    with pytest.raises(InvalidPageToken):
+        PAGES.list_of(
+            "acme",
+            listing("broken"),
+            product_service_pb2.ListProductsResponse,
+            lambda uow, position: [],
+            key=lambda row: row,
+            messages=lambda uow, found: (),
+        )
 
 
 def test_filters_that_the_store_does_not_know_are_applied_across_pages() -> None:

@@ -35,8 +35,8 @@ from zaiko_core.bootstrap import Engine
 from zaiko_server import lifecycle
 from zaiko_server.app import FILES, SERVICES
 from zaiko_server.config import Config
-from zaiko_server.watch import watcher
-from zaiko_server.watch.hub import Limits
+from zaiko_server.watch import watch_server
+from zaiko_server.watch.slots import WatchLimits
 
 SERVING = health_pb2.HealthCheckResponse.SERVING
 
@@ -232,7 +232,7 @@ async def _to_its_end(call: Any, told: list[Any]) -> None:
 async def test_a_watched_operation_takes_one_of_the_places_for_streams(
     sqlite_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(watcher, "Limits", lambda: Limits(principal=1))
+    monkeypatch.setattr(watch_server, "WatchLimits", lambda: WatchLimits(principal=1))
     async with served(sqlite_url) as api:
         world = await api.merchant()
         refresh = shop_service_pb2.RefreshListingsRequest(parent=world("shops/one"))

@@ -25,10 +25,10 @@ from zaiko.v1 import (
     warehouse_pb2,
     warehouse_service_pb2,
 )
+from zaiko_cli.client import Client
+from zaiko_cli.connection import Connection
 from zaiko_core.plugin_host.loader import load
 from zaiko_sdk.testing.simulator import NewListing, SimulatorClient, SimulatorServer
-from zaiko_server.cli.client import Client
-from zaiko_server.cli.connection import Connection
 from zaiko_server.demo.bench import WAREHOUSE, Bench, Shop
 from zaiko_server.demo.screen import Screen
 

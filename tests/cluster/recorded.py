@@ -20,7 +20,7 @@ from typing import Any
 
 from sqlalchemy import Connection, text, true
 from zaiko_core.app.records import JobClaim
-from zaiko_core.app.sync import Policy
+from zaiko_core.domain.decision import Policy
 from zaiko_core.domain.errors import LeaseLost
 from zaiko_core.storage import batching, jobs, schema
 from zaiko_core.storage.batching import QueuedItem, Settled
@@ -110,7 +110,7 @@ MUTANTS: dict[str, Callable[[], None]] = {
 }
 
 if __name__ == "__main__":
-    from zaiko_server.cli import main
+    from zaiko_cli import main
 
     record()
     if (name := sys.argv.pop(1)) != "none":

@@ -6,12 +6,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from contract.broken import CAS, CHANGES, MUTANTS, Around, Mutant
+from contract.broken import CAS, CHANGES, MUTANTS, Delegating, Mutant
 from zaiko_example import stock
 from zaiko_example.plugin import EXAMPLE
 from zaiko_sdk import ConnectorType
-from zaiko_sdk.testing.contract import Bench, ConnectorContract, rules
-from zaiko_sdk.testing.contract.rule import Rule
+from zaiko_sdk.testing.contract import ConnectorContract, ContractBench, rules
+from zaiko_sdk.testing.contract.rule import ContractRule
 from zaiko_sdk.testing.simulator import SimulatorType
 
 pytestmark = pytest.mark.thorough
@@ -35,7 +35,7 @@ def test_every_rule_says_what_it_is_for_and_what_to_do() -> None:
 )
 def test_the_template_keeps(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     mutant = MUTANTS[name]
-    kind = replace(EXAMPLE, open=Around, inventory_mode=mutant.says)
+    kind = replace(EXAMPLE, open=Delegating, inventory_mode=mutant.says)
     monkeypatch.setattr(stock, "change_from", CHANGES[mutant.says])
 
     _examine(name, kind, mutant)
@@ -52,14 +52,14 @@ def test_a_connector_that_breaks_it_is_found(name: str, monkeypatch: pytest.Monk
 
 def _examine(name: str, kind: ConnectorType, mutant: Mutant) -> None:
     """The rule's own code, as pytest would run it."""
-    rule: Rule = RULES[name]
+    rule: ContractRule = RULES[name]
     assert not rule.not_for(EXAMPLE.capabilities, mutant.says)
     test = getattr(ConnectorContract(), f"test_{name}")
     variants = [
         mark.args[1] for mark in getattr(test, "pytestmark", ()) if mark.name == "parametrize"
     ] or [[None]]
     for variant in variants[0]:
-        bench = Bench(kind, SimulatorType("example", mutant.simulator))
+        bench = ContractBench(kind, SimulatorType("example", mutant.simulator))
         try:
             test(bench) if variant is None else test(bench, variant)
         finally:

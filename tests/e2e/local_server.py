@@ -15,13 +15,13 @@ from typing import Any, TypeVar
 
 import pytest
 import structlog
+from zaiko_cli import main
 from zaiko_core.bootstrap import Engine
 from zaiko_core.plugin_host.loader import Registry
 from zaiko_core.storage.secrets import SecretBox
 from zaiko_sdk import InventoryMode, Limits, SystemClock
 from zaiko_sdk.testing.fakeshop import FakeShop, fake_connector
 from zaiko_sdk.testing.simulator import NewListing
-from zaiko_server.cli import main
 from zaiko_server.config import Config
 from zaiko_server.lifecycle import Server
 

@@ -27,7 +27,7 @@ def zaiko(folder: Path, *arguments: str, token: str = "") -> Said:
     """A command in a process of its own."""
     environment = {key: value for key, value in os.environ.items() if not key.startswith("ZAIKO_")}
     ended = subprocess.run(
-        [sys.executable, "-m", "zaiko_server.cli", *arguments],
+        [sys.executable, "-m", "zaiko_cli", *arguments],
         cwd=folder,
         env=environment | ({"ZAIKO_TOKEN": token} if token else {}),
         capture_output=True,

@@ -16,7 +16,8 @@ import pytest
 import typer
 from e2e.local_server import Local, Zaiko, local_server
 from support.waiting import until
-from zaiko_server.cli.app import app, hoisted
+from zaiko_cli.app import app, hoisted
+from zaiko_cli.commands import CONTRIBUTED, contributed
 
 
 @pytest.fixture(scope="module")
@@ -327,6 +328,13 @@ def test_common_options_may_stand_anywhere() -> None:
     assert hoisted(["stock", "--", "--merchant"]) == ["stock", "--", "--merchant"]
 
 
+def _whole() -> Any:
+    """Return the command line with the contributed commands in the place of their stand-ins."""
+    zaiko: Any = typer.main.get_command(app)
+    zaiko.commands |= {name: contributed(name) for name in CONTRIBUTED}
+    return zaiko
+
+
 def test_every_command_and_option_has_help() -> None:
     missing = []
 
@@ -342,7 +350,7 @@ def test_every_command_and_option_has_help() -> None:
         for name, inner in getattr(command, "commands", {}).items():
             look(inner, f"{path} {name}")
 
-    look(typer.main.get_command(app), "zaiko")
+    look(_whole(), "zaiko")
 
     assert missing == []
 
@@ -359,7 +367,7 @@ def test_every_command_and_option_in_the_documents_exists() -> None:
         for path in documents
         for line in re.findall(r"(?:^    |`)(zaiko [a-z][^`\n#]*)", path.read_text(), re.MULTILINE)
     }
-    wrong, zaiko = [], typer.main.get_command(app)
+    wrong, zaiko = [], _whole()
     for line in sorted(written):
         command: Any = zaiko
         options = {"--help", *(name for item in command.params for name in item.opts)}
@@ -386,7 +394,7 @@ def _serve(folder: Path, listen: str = "127.0.0.1:0") -> subprocess.Popen[bytes]
     command = [
         sys.executable,
         "-m",
-        "zaiko_server.cli",
+        "zaiko_cli",
         "serve",
         "--db",
         "zaiko.db",
@@ -417,7 +425,7 @@ def test_serve_drains_on_sigterm_and_a_watch_goes_on_with_the_next_process(
         arguments = ["watch", "--stocks", "--address", address, "--merchant", "acme"]
         with seen.open("wb") as out:
             watch = subprocess.Popen(
-                [sys.executable, "-m", "zaiko_server.cli", *arguments], stdout=out, stderr=out
+                [sys.executable, "-m", "zaiko_cli", *arguments], stdout=out, stderr=out
             )
         until(lambda: "physical 0" in seen.read_text())
 
@@ -444,7 +452,7 @@ def test_a_simulated_shop_is_connected_by_its_address_and_keeps_its_credentials_
     command = [
         sys.executable,
         "-m",
-        "zaiko_server.cli",
+        "zaiko_cli",
         "simulate",
         "shopify",
         "--listing",

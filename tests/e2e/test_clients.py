@@ -23,11 +23,11 @@ from typing import Any
 
 import pytest
 from zaiko.v1 import error_pb2
+from zaiko_cli.client import Client
+from zaiko_cli.connection import Connection
+from zaiko_cli.watch import _BEGIN_AGAIN as BEGIN_AGAIN
 from zaiko_core.plugin_host.loader import load
 from zaiko_sdk.testing.simulator import NewListing, SimulatorClient, SimulatorServer
-from zaiko_server.cli.client import Client
-from zaiko_server.cli.connection import Connection
-from zaiko_server.cli.watch import _BEGIN_AGAIN as BEGIN_AGAIN
 from zaiko_server.demo.bench import Bench, Shop
 from zaiko_server.demo.processes import Processes
 from zaiko_server.demo.screen import Screen

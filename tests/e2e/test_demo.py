@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 from e2e.local_server import Local, LocalShop, local_server
 from support.waiting import until
-from zaiko_server.cli.client import Client
-from zaiko_server.cli.connection import Connection
+from zaiko_cli.client import Client
+from zaiko_cli.connection import Connection
 from zaiko_server.demo import bench as demo_bench
 from zaiko_server.demo.bench import MERCHANT, Bench, Shop, Wrong
 from zaiko_server.demo.screen import Screen
@@ -89,7 +89,7 @@ def _children(process: subprocess.Popen[str]) -> list[int]:
 @pytest.mark.thorough
 def test_zaiko_demo_checks_every_number_and_ends_with_zero() -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "zaiko_server.cli", "demo"],
+        [sys.executable, "-m", "zaiko_cli", "demo"],
         capture_output=True,
         text=True,
         timeout=120,
@@ -106,7 +106,7 @@ def test_zaiko_demo_checks_every_number_and_ends_with_zero() -> None:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
 def test_zaiko_demo_that_is_interrupted_leaves_nothing_running(number: signal.Signals) -> None:
     demo = subprocess.Popen(
-        [sys.executable, "-m", "zaiko_server.cli", "demo"],
+        [sys.executable, "-m", "zaiko_cli", "demo"],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

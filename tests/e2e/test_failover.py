@@ -17,10 +17,10 @@ from e2e.test_kill_stream import MERCHANT, furnish
 from support.standby import Pair, pair
 from support.waiting import until
 from zaiko.v1 import stock_service_pb2, stock_service_pb2_grpc, watch_pb2
+from zaiko_cli.client import Client
+from zaiko_cli.connection import Connection
 from zaiko_core.app.records import MerchantRecord, ShopRecord
 from zaiko_core.storage.engine import Database
-from zaiko_server.cli.client import Client
-from zaiko_server.cli.connection import Connection
 from zaiko_server.demo.processes import Processes
 
 pytestmark = pytest.mark.thorough

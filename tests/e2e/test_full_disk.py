@@ -20,9 +20,9 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from support.stores import PostgreSQL
 from support.waiting import until
 from zaiko.v1 import stock_service_pb2
-from zaiko_server.cli.client import Client
-from zaiko_server.cli.connection import Connection
-from zaiko_server.cli.failure import Refused
+from zaiko_cli.client import Client
+from zaiko_cli.connection import Connection
+from zaiko_cli.failure import Refused
 from zaiko_server.demo.processes import Processes
 
 pytestmark = [

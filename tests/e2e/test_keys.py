@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from e2e.local_server import Said
 from support.world import MERCHANT, World
+from zaiko_cli import main
 from zaiko_core.app import resealing
 from zaiko_core.domain.errors import SecretKeyMissing
 from zaiko_core.storage.engine import Database
 from zaiko_core.storage.secrets import SecretBox
-from zaiko_server.cli import main
 
 Keys = Callable[..., Said]
 

@@ -17,11 +17,11 @@ import pytest
 from support.stores import PostgreSQL
 from support.waiting import until
 from zaiko.v1 import stock_service_pb2
+from zaiko_cli.client import Client
+from zaiko_cli.connection import Connection
 from zaiko_core.plugin_host.loader import load
 from zaiko_sdk.testing.faults import Fault, FaultKind
 from zaiko_sdk.testing.simulator import NewListing, SimulatorClient, SimulatorServer
-from zaiko_server.cli.client import Client
-from zaiko_server.cli.connection import Connection
 from zaiko_server.demo.bench import Bench, Shop
 from zaiko_server.demo.processes import Processes
 from zaiko_server.demo.screen import Screen

@@ -18,8 +18,8 @@ from zaiko.v1 import (
     warehouse_pb2,
     warehouse_service_pb2,
 )
-from zaiko_server.cli.client import Client
-from zaiko_server.cli.connection import Connection
+from zaiko_cli.client import Client
+from zaiko_cli.connection import Connection
 from zaiko_server.demo.processes import Processes
 
 FACTS = 1_000

@@ -67,7 +67,7 @@ def serving(folder: Path, *options: str, **variables: str) -> Iterator[str]:
     }
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "zaiko_server.cli", "serve", *own, *options],
+            [sys.executable, "-m", "zaiko_cli", "serve", *own, *options],
             cwd=folder,
             stdout=log,
             stderr=log,

@@ -15,8 +15,8 @@ import pytest
 from e2e.test_kill_stream import MERCHANT, furnish
 from support.stores import PostgreSQL
 from zaiko.v1 import product_pb2, product_service_pb2, stock_pb2, stock_service_pb2, watch_pb2
-from zaiko_server.cli.client import Client
-from zaiko_server.cli.connection import Connection
+from zaiko_cli.client import Client
+from zaiko_cli.connection import Connection
 from zaiko_server.demo.processes import Processes
 
 CLIENTS, ROUNDS = 12, 25

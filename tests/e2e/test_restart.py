@@ -65,7 +65,7 @@ def begun(folder: Path, address: str, *arguments: str) -> subprocess.Popen[str]:
     """A command in a process of its own."""
     environment = {key: value for key, value in os.environ.items() if not key.startswith("ZAIKO_")}
     return subprocess.Popen(
-        [sys.executable, "-m", "zaiko_server.cli", *arguments, "--address", address],
+        [sys.executable, "-m", "zaiko_cli", *arguments, "--address", address],
         cwd=folder,
         env=environment,
         stdout=subprocess.PIPE,

@@ -42,12 +42,12 @@ from zaiko.v1 import (
     stock_service_pb2,
     sync_service_pb2,
 )
+from zaiko_cli.client import Client
+from zaiko_cli.connection import Connection
 from zaiko_core.plugin_host.loader import load
 from zaiko_sdk import ConnectorError, ConnectorSettings, ConnectorType, ShopContext, SystemClock
 from zaiko_sdk.testing.faults import Fault, FaultKind
 from zaiko_sdk.testing.simulator import CONTROL, NewListing, SimulatorServer
-from zaiko_server.cli.client import Client
-from zaiko_server.cli.connection import Connection
 
 PLATFORMS = ("shopify", "ecforce", "rakuten")
 FAULTS = (401, 400, 500, 200, FaultKind.MALFORMED, FaultKind.DROP)
@@ -65,7 +65,7 @@ logging.basicConfig(level=logging.DEBUG, stream=sys.stdout)
 import asyncio
 from zaiko_sdk import SystemClock
 from zaiko_server import logs
-from zaiko_server.cli import main
+from zaiko_cli import main
 
 async def hasty(self, seconds):
     await asyncio.sleep(min(max(0.0, seconds), 0.02))

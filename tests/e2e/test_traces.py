@@ -20,6 +20,8 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.trace import SpanKind, StatusCode
 from support.waiting import until
 from zaiko.v1 import shop_service_pb2, stock_service_pb2, sync_service_pb2, watch_pb2
+from zaiko_cli.client import Client
+from zaiko_cli.connection import Connection
 from zaiko_core.bootstrap import Engine
 from zaiko_core.plugin_host.loader import load
 from zaiko_core.storage.jobs import Jobs, job_door
@@ -27,8 +29,6 @@ from zaiko_core.storage.secrets import SecretBox
 from zaiko_sdk.testing.faults import Fault
 from zaiko_sdk.testing.simulator import NewListing, SimulatorServer
 from zaiko_server import logs
-from zaiko_server.cli.client import Client
-from zaiko_server.cli.connection import Connection
 from zaiko_server.config import Config
 from zaiko_server.lifecycle import Server
 

@@ -22,7 +22,7 @@ import pytest
 from e2e.local_server import Local, Zaiko, local_server
 from support.waiting import until
 
-WATCH = [sys.executable, "-m", "zaiko_server.cli", "watch"]
+WATCH = [sys.executable, "-m", "zaiko_cli", "watch"]
 _CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 

@@ -14,7 +14,7 @@ import pytest
 import zaiko_sdk
 import zaiko_sdk.hooks
 import zaiko_sdk.testing
-from zaiko_server.cli.app import app
+from zaiko_cli.app import app
 
 ROOT = Path(__file__).parents[2]
 TEMPLATE = ROOT / "examples" / "connector-template"

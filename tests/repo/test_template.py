@@ -10,8 +10,8 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from zaiko_server.cli.failure import Failed
-from zaiko_server.cli.new_connector import Mode, generate
+from zaiko_cli.failure import Failed
+from zaiko_server.commands.new_connector import Mode, generate
 
 TEMPLATE = Path(__file__).parents[2] / "examples" / "connector-template"
 OPTIONS = ["-q", "-p", "no:cacheprovider", "-W", "error"]
@@ -163,7 +163,7 @@ def test_an_empty_folder_is_filled(tmp_path: Path) -> None:
 
 
 def test_the_command_says_what_to_do_next(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "zaiko_server.cli", "new-connector", "my-mall"]
+    command = [sys.executable, "-m", "zaiko_cli", "new-connector", "my-mall"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
 
     assert done.returncode == 0, done.stderr

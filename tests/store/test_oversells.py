@@ -15,7 +15,7 @@ from zaiko_core.app.records import OversellRecord, Page
 from zaiko_core.app.sync import Outcome
 from zaiko_core.domain.demand import OrderRecord, OrderState
 from zaiko_core.domain.ids import listing_id
-from zaiko_core.domain.oversell import Cause, Setting
+from zaiko_core.domain.oversell import OversellCause, Setting
 from zaiko_core.domain.problem import Problem
 from zaiko_core.storage import schema
 from zaiko_core.storage.engine import Database
@@ -115,7 +115,7 @@ def test_two_shops_that_sell_the_same_unit_within_seconds_are_told_to_use_escrow
 
     found = only(world)
     assert (found.root_cause.cause, found.root_cause.setting, found.root_cause.value) == (
-        Cause.SOLD_TWICE,
+        OversellCause.SOLD_TWICE,
         Setting.ESCROW,
         3,
     )
@@ -145,7 +145,7 @@ def test_an_order_that_was_read_minutes_late_asks_for_webhooks_or_a_shorter_inte
     world.ingest("b", placed(clock, "7", 2, ago=200))
 
     assert (only(world).root_cause.cause, only(world).root_cause.setting) == (
-        Cause.ORDER_READ_LATE,
+        OversellCause.ORDER_READ_LATE,
         Setting.SHORTER_INTERVAL,
     )
 
@@ -159,7 +159,7 @@ def test_a_shop_whose_key_had_expired_is_told_to_replace_it(
 
     found = only(world)
     assert (found.root_cause.cause, found.root_cause.setting) == (
-        Cause.SHOP_FAILING,
+        OversellCause.SHOP_FAILING,
         Setting.REPAIR_SHOP,
     )
     assert "CREDENTIALS_REJECTED" in found.root_cause.message
@@ -173,7 +173,7 @@ def test_a_shop_that_nobody_read_for_longer_than_its_interval_was_paused_or_forg
     world.ingest("b", placed(clock, "7", 2))
 
     assert (only(world).root_cause.cause, only(world).root_cause.setting) == (
-        Cause.SHOP_NOT_READ,
+        OversellCause.SHOP_NOT_READ,
         Setting.RESUME_SHOP,
     )
 
@@ -187,7 +187,7 @@ def test_a_number_that_the_platform_refuses_asks_for_the_listing_to_be_repaired(
 
     found = only(world)
     assert (found.root_cause.cause, found.root_cause.setting) == (
-        Cause.LINK_FAILING,
+        OversellCause.LINK_FAILING,
         Setting.REPAIR_LISTING,
     )
     assert {snapshot.shop: snapshot.state for snapshot in found.snapshots}["b"] == "FAILED"
@@ -203,7 +203,7 @@ def test_a_listing_that_is_sold_without_sync_asks_for_sync(
     world.ingest("b", placed(clock, "7", 2))
 
     assert (only(world).root_cause.cause, only(world).root_cause.setting) == (
-        Cause.SYNC_DISABLED,
+        OversellCause.SYNC_DISABLED,
         Setting.ENABLE_SYNC,
     )
 
@@ -218,7 +218,7 @@ def test_a_shop_that_sells_more_than_it_shows_takes_orders_without_stock(
 
     found = only(world)
     assert (found.root_cause.cause, found.root_cause.setting) == (
-        Cause.SELLS_BELOW_ZERO,
+        OversellCause.SELLS_BELOW_ZERO,
         Setting.STOP_BACK_ORDERS,
     )
     assert {snapshot.shop: snapshot.shown for snapshot in found.snapshots}["b"] == 0
@@ -234,7 +234,7 @@ def test_two_orders_of_one_page_that_sell_more_than_the_shop_shows_are_not_blame
         "8",
         1,
         2,
-        Cause.SELLS_BELOW_ZERO,
+        OversellCause.SELLS_BELOW_ZERO,
     )
 
 
@@ -247,7 +247,7 @@ def test_an_order_that_was_missing_in_the_shop_before_it_was_read_is_no_back_ord
     world.ingest("a", placed(clock, "1", 3))
     world.ingest("b", placed(clock, "7", 3))
 
-    assert only(world).root_cause.cause is Cause.SOLD_TWICE
+    assert only(world).root_cause.cause is OversellCause.SOLD_TWICE
 
 
 def test_a_shop_that_never_acknowledged_a_number_is_not_yet_synced(
@@ -257,7 +257,7 @@ def test_a_shop_that_never_acknowledged_a_number_is_not_yet_synced(
     clock.forward(1)
     world.ingest("a", placed(clock, "1", 1, ago=0.5))
 
-    assert only(world).root_cause.cause is Cause.NOT_YET_SYNCED
+    assert only(world).root_cause.cause is OversellCause.NOT_YET_SYNCED
 
 
 def test_orders_counted_by_linking_are_older_than_the_link(world: World, clock: Clock) -> None:
@@ -267,7 +267,7 @@ def test_orders_counted_by_linking_are_older_than_the_link(world: World, clock: 
 
     found = only(world)
     assert (found.root_cause.cause, found.by.number, found.units) == (
-        Cause.ORDER_BEFORE_LINKING,
+        OversellCause.ORDER_BEFORE_LINKING,
         "#1",
         2,
     )
@@ -279,7 +279,7 @@ def test_an_order_placed_before_the_link_and_read_after_it_is_older_than_the_lin
     world.link("a", "tea")
     world.ingest("a", placed(clock, "1", 1, ago=600))
 
-    assert only(world).root_cause.cause is Cause.ORDER_BEFORE_LINKING
+    assert only(world).root_cause.cause is OversellCause.ORDER_BEFORE_LINKING
 
 
 def test_an_order_that_was_made_larger_asks_for_a_reserve(
@@ -292,7 +292,7 @@ def test_an_order_that_was_made_larger_asks_for_a_reserve(
 
     found = only(world)
     assert (found.root_cause.cause, found.root_cause.setting, found.root_cause.value) == (
-        Cause.ORDER_EDITED,
+        OversellCause.ORDER_EDITED,
         Setting.RESERVE,
         3,
     )
@@ -307,7 +307,7 @@ def test_a_count_that_finds_fewer_units_asks_for_a_reserve(
 
     found = only(world)
     assert (found.root_cause.cause, found.root_cause.setting, found.root_cause.value) == (
-        Cause.STOCK_CORRECTED,
+        OversellCause.STOCK_CORRECTED,
         Setting.RESERVE,
         2,
     )
@@ -320,7 +320,7 @@ def test_units_that_a_count_did_not_find_and_a_shop_sold_are_a_correction_of_sto
     world.adjust("tea", counted=0)
     world.ingest("b", placed(clock, "7", 2))
 
-    assert only(world).root_cause.cause is Cause.STOCK_CORRECTED
+    assert only(world).root_cause.cause is OversellCause.STOCK_CORRECTED
 
 
 def test_units_held_for_a_shipment_that_no_shop_told_of_ask_for_a_reserve(
@@ -331,7 +331,7 @@ def test_units_held_for_a_shipment_that_no_shop_told_of_ask_for_a_reserve(
 
     found = only(world)
     assert (found.root_cause.cause, found.by.order, found.units) == (
-        Cause.HELD_WITHOUT_ORDER,
+        OversellCause.HELD_WITHOUT_ORDER,
         "out-1",
         2,
     )
@@ -346,7 +346,7 @@ def test_a_shop_that_showed_more_than_it_was_told_was_edited_by_hand(
 
     found = only(world)
     assert (found.root_cause.cause, found.root_cause.setting) == (
-        Cause.SHOWED_TOO_MUCH,
+        OversellCause.SHOWED_TOO_MUCH,
         Setting.HOLD_DRIFT,
     )
 
@@ -451,7 +451,9 @@ def test_a_thousand_oversold_products_are_examined_in_as_many_statements_as_one(
 
     assert statements("a", products) == statements("b", products[:1])
     assert len(oversells(world)) == 61
-    assert {found.root_cause.cause for found in oversells(world)} == {Cause.ORDER_BEFORE_LINKING}
+    assert {found.root_cause.cause for found in oversells(world)} == {
+        OversellCause.ORDER_BEFORE_LINKING
+    }
 
 
 def test_what_was_cleared_long_ago_is_forgotten_and_what_is_open_is_kept(

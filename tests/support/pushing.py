@@ -8,15 +8,16 @@ from itertools import count
 
 from zaiko_core.app import sync
 from zaiko_core.app.records import PushRecord
-from zaiko_core.app.sync import Observation, Outcome, Policy, Prepared
-from zaiko_core.domain.fence import Mode
+from zaiko_core.app.sync import Outcome, PlanRequest, PushPlan
+from zaiko_core.domain.decision import Observation, Policy
+from zaiko_core.domain.fence import WriteMode
 from zaiko_core.domain.ids import listing_id
 from zaiko_core.storage.jobs import job_door
 
 from support.world import MERCHANT, World
 
 APPLIED = Outcome(applied=True)
-POLICY = Policy(Mode.COMPARE_AND_SET, maximum=1_000, visibility=30_000_000)
+POLICY = Policy(WriteMode.COMPARE_AND_SET, maximum=1_000, visibility=30_000_000)
 
 
 class Pusher:
@@ -38,7 +39,7 @@ class Pusher:
         *,
         shown: dict[str, int] | None = None,
         policy: Policy = POLICY,
-    ) -> Prepared:
+    ) -> PushPlan:
         """One round of `shop`: links are read as showing `shown` by product (where they must be
         read and it says nothing: 0), what follows is sent, and answered with `outcome`."""
         prepared = self.prepare(shop, shown=shown, policy=policy)
@@ -47,7 +48,7 @@ class Pusher:
 
     def prepare(
         self, shop: str, *, shown: dict[str, int] | None = None, policy: Policy = POLICY
-    ) -> Prepared:
+    ) -> PushPlan:
         token, key = self._tokens[shop], f"run-{next(self._keys)}"
 
         def work(uow):
@@ -57,12 +58,12 @@ class Pusher:
             observed = {
                 listing: Observation(uow.now, number) for listing, number in numbers.items()
             }
-            return sync.prepare(uow, shop, token, policy, observed, key=key, limit=100)
+            return sync.plan(uow, shop, token, PlanRequest(policy, observed, key, 100))
 
         return self.world.db.write_sync(MERCHANT, work)
 
     def settle(
-        self, shop: str, prepared: Prepared, outcome: Outcome, *, policy: Policy = POLICY
+        self, shop: str, prepared: PushPlan, outcome: Outcome, *, policy: Policy = POLICY
     ) -> None:
         results = [(write, outcome) for write in prepared.writes]
         token = self._tokens[shop]

@@ -56,12 +56,12 @@ class PostgreSQL:
             connection.execute("CREATE DATABASE template_zaiko")
         new_database(self._url("template_zaiko")).close()
 
-    def new_url(self) -> str:
-        """The URL of a fresh migrated database."""
+    def new_url(self, *, template: str = "template_zaiko") -> str:
+        """Return the URL of a fresh database: a migrated one, or another copy."""
         self._number += 1
         name = f"test_{self._number}"
         with self._admin() as connection:
-            connection.execute(f"CREATE DATABASE {name} TEMPLATE template_zaiko")
+            connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
         return self._url(name)
 
     def drop(self, url: str) -> None:

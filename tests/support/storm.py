@@ -51,6 +51,8 @@ class Storm(Simulation):
     met: Counter[str] = field(default_factory=Counter)
     replays: list[tuple[str, InventoryWrite]] = field(default_factory=list)
     """Writes that a proxy may send once more."""
+    conversation: list[tuple[str, ...]] = field(default_factory=list)
+    """Every call to a platform, and every write that was sent: see support/journals.py."""
 
     @property
     def meddling(self) -> bool:
@@ -76,6 +78,7 @@ class Storm(Simulation):
 
     def interfere(self, name: str, moment: str, operation: str) -> None:
         """What happens to a shop while the engine talks with it."""
+        self.conversation.append((name, moment, operation, str(self.clock.now())))
         if moment == "after" and operation == "set_inventory" and not self.meddling:
             self.check_nothing_was_overwritten(name)
         self.clock.advance(1.1)
@@ -127,6 +130,7 @@ class Storm(Simulation):
         self, shop: str, send: Callable[..., Awaitable[Any]]
     ) -> Callable[..., Awaitable[Any]]:
         async def run(writes: Sequence[InventoryWrite], key: str) -> Any:
+            self.conversation.append((shop, key, *map(repr, writes)))
             results = await send(writes, key)
             if self.calm:
                 return results
@@ -154,9 +158,9 @@ class Storm(Simulation):
         self.met[what] += 1
 
 
-def weather(url: str, seed: int, steps: int) -> Storm:
+def weather(url: str, seed: int, steps: int, kind: type[Storm] = Storm) -> Storm:
     """A storm of `steps` turns, and the peace after it."""
-    storm = Storm(url, seed)
+    storm = kind(url, seed)
     storm.calm = True
     storm.begin(units=40)
     for _ in range(steps):

@@ -18,7 +18,7 @@ from zaiko_core.app.records import (
     ProductRecord,
     ShopRecord,
 )
-from zaiko_core.domain.drift import Cause
+from zaiko_core.domain.drift import DriftCause
 from zaiko_core.domain.ids import listing_id
 from zaiko_sdk import Timeout
 
@@ -40,7 +40,7 @@ def drifts(simulation: Simulation) -> list[DriftRecord]:
     )
 
 
-def causes(simulation: Simulation, shop: str) -> list[Cause]:
+def causes(simulation: Simulation, shop: str) -> list[DriftCause]:
     return [record.difference.cause for record in drifts(simulation) if record.shop == shop]
 
 
@@ -53,7 +53,7 @@ def test_a_number_edited_in_a_shop_that_nobody_touches_is_found_named_and_healed
     assert calm.shops[shop].stock["tea"] == 10
     (found,) = drifts(calm)
     assert (found.difference.cause, found.difference.expected, found.difference.shown) == (
-        Cause.EDITED_IN_SHOP,
+        DriftCause.EDITED_IN_SHOP,
         10,
         25,
     )
@@ -71,7 +71,7 @@ def test_a_number_that_is_too_low_is_healed_and_named_once_no_order_can_explain_
     assert calm.shops[shop].stock["tea"] == 4
     calm.clock.advance(VISIBILITY + 1)
     calm.run_due()
-    assert causes(calm, shop) == [Cause.EDITED_IN_SHOP]
+    assert causes(calm, shop) == [DriftCause.EDITED_IN_SHOP]
     calm.settle(turns=1)
     assert calm.shops[shop].stock["tea"] == 10
 
@@ -99,7 +99,7 @@ def test_a_write_that_was_acknowledged_and_not_applied_is_named_so(
     calm.world.receive("tea", 5)
     calm.clock.advance(1)
     calm.run_due()
-    assert set(causes(calm, shop)) == {Cause.NOT_APPLIED}
+    assert set(causes(calm, shop)) == {DriftCause.NOT_APPLIED}
 
 
 @pytest.mark.parametrize("shop", SHOPS)
@@ -114,7 +114,7 @@ def test_a_write_that_was_lost_is_named_so_and_sent_again(calm: Simulation, shop
     calm.interfere = lose  # type: ignore[method-assign]
     calm.world.receive("tea", 5)
     calm.settle(turns=3)
-    assert causes(calm, shop) == [Cause.PUSH_LOST]
+    assert causes(calm, shop) == [DriftCause.PUSH_LOST]
     assert calm.shops[shop].stock["tea"] == 15
 
 
@@ -127,7 +127,7 @@ def test_units_sold_as_a_part_of_an_unlinked_listing_are_named_so(calm: Simulati
     calm.run_due()
     calm.clock.advance(VISIBILITY + 1)
     calm.run_due()
-    assert causes(calm, "compare-and-set") == [Cause.BUNDLE_PART]
+    assert causes(calm, "compare-and-set") == [DriftCause.BUNDLE_PART]
 
 
 def test_a_listing_of_another_code_that_is_edited_again_and_again_is_probably_linked_wrongly(
@@ -141,7 +141,11 @@ def test_a_listing_of_another_code_that_is_edited_again_and_again_is_probably_li
     for units in (20, 30, 40):
         calm.shops["set"].stock["tea"] = units
         calm.settle(turns=1)
-    assert causes(calm, "set") == [Cause.WRONG_LINK, Cause.EDITED_IN_SHOP, Cause.EDITED_IN_SHOP]
+    assert causes(calm, "set") == [
+        DriftCause.WRONG_LINK,
+        DriftCause.EDITED_IN_SHOP,
+        DriftCause.EDITED_IN_SHOP,
+    ]
 
 
 def test_a_shop_that_holds_differences_waits_for_a_person_and_goes_on_when_asked(

@@ -21,7 +21,7 @@ from zaiko_core.storage.high_water_mark import (
     has_gone_back,
 )
 from zaiko_core.storage.system import SystemRows
-from zaiko_server.watch.cursor import Cursors
+from zaiko_server.watch.resume_tokens import ResumeTokens
 
 
 class Installation:
@@ -78,8 +78,8 @@ class Installation:
             self.simulation.run_due()
             self.simulation.clock.advance(60)
 
-    def cursors(self) -> Cursors:
-        return Cursors(self.engine.token_key.encode(), self.engine.epoch, b"scope")
+    def resume_tokens(self) -> ResumeTokens:
+        return ResumeTokens(self.engine.token_key.encode(), self.engine.epoch, b"scope")
 
 
 @pytest.fixture
@@ -131,9 +131,9 @@ def test_an_older_database_writes_to_no_shop_until_a_person_lets_it(
 
 
 def test_watchers_of_before_begin_anew(installed: Installation) -> None:
-    copy, before = installed.back_up(), installed.cursors()
+    copy, before = installed.back_up(), installed.resume_tokens()
     token = before.at(5)
-    assert installed.cursors().read(token) == 5
+    assert installed.resume_tokens().read(token) == 5
     _live_on(installed)
     installed.stop()
 
@@ -141,7 +141,7 @@ def test_watchers_of_before_begin_anew(installed: Installation) -> None:
     installed.start()
 
     with pytest.raises(HistoryReplaced):
-        installed.cursors().read(token)
+        installed.resume_tokens().read(token)
 
 
 def test_a_start_with_the_same_or_a_newer_database_is_no_alarm(installed: Installation) -> None:

@@ -124,17 +124,17 @@ def test_leaving_shadow_begins_with_a_reading(stage: Stage, shop: str) -> None:
 def test_a_write_that_was_prepared_before_is_not_sent_after(
     stage: Stage, shop: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    prepare = sync.prepare
+    plan = sync.plan
 
-    def prepared_then_shadowed(uow, name, *arguments, **options):  # type: ignore[no-untyped-def]
-        result = prepare(uow, name, *arguments, **options)
+    def planned_then_shadowed(uow, name, *arguments, **options):  # type: ignore[no-untyped-def]
+        result = plan(uow, name, *arguments, **options)
         if name == shop and result.writes:
             record = uow.shops.get([shop])[shop]
             uow.shops.update(replace(record, shadow=True))
-            monkeypatch.setattr(sync, "prepare", prepare)
+            monkeypatch.setattr(sync, "plan", plan)
         return result
 
-    monkeypatch.setattr(sync, "prepare", prepared_then_shadowed)
+    monkeypatch.setattr(sync, "plan", planned_then_shadowed)
     stage.world.receive("tea", 5)
     stage.runs()
 

@@ -10,21 +10,34 @@ import pytest
 from cryptography.fernet import Fernet
 from sqlalchemy import event
 from zaiko.v1 import connector_pb2, error_pb2, shop_pb2, sync_service_pb2
+from zaiko_cli.doctor import merchant, packages, served
+from zaiko_cli.doctor.findings import DoctorFinding, Severity, worst
 from zaiko_core.app.records import MerchantRecord, ShopRecord
 from zaiko_core.storage.engine import Database
 from zaiko_core.storage.secrets import SecretBox
-from zaiko_server.doctor import installation, merchant, served, store
-from zaiko_server.doctor.findings import Finding, Level, worst
+from zaiko_server.doctor import installation, store
 
-ALL = dict.fromkeys(("zaiko", "grpcio", "protobuf", "sqlalchemy", "httpx", "cryptography"), "1.0")
+ALL = dict.fromkeys(
+    (
+        "zaiko",
+        "zaiko-cli",
+        "zaiko-client",
+        "grpcio",
+        "protobuf",
+        "sqlalchemy",
+        "httpx",
+        "cryptography",
+    ),
+    "1.0",
+)
 SHOP = "merchants/acme/shops/mall"
 DAY = 24 * 3_600_000_000
 
 
-def levels(found: Iterable[Finding]) -> list[tuple[str, str]]:
-    """Level and check of each, and that each that is not well says what to do."""
+def levels(found: Iterable[DoctorFinding]) -> list[tuple[str, str]]:
+    """Severity and check of each, and that each that is not well says what to do."""
     found = list(found)
-    assert all(finding.do for finding in found if finding.level is not Level.OK)
+    assert all(finding.do for finding in found if finding.level is not Severity.OK)
     return [(finding.level.name, finding.check) for finding in found]
 
 
@@ -40,17 +53,17 @@ def shop(**fields: Any) -> sync_service_pb2.GetSyncStatusResponse:
 
 
 def test_an_old_python_is_a_problem() -> None:
-    assert levels(installation.versions((3, 10, 1), ALL)) == [
+    assert levels(packages.versions((3, 10, 1), ALL)) == [
         ("PROBLEM", "python"),
         ("OK", "packages"),
     ]
-    assert levels(installation.versions((3, 14, 0), ALL)) == [("OK", "packages")]
+    assert levels(packages.versions((3, 14, 0), ALL)) == [("OK", "packages")]
 
 
 def test_a_missing_package_is_a_problem() -> None:
-    [missing, _] = installation.versions((3, 11), {name: "1" for name in ALL if name != "httpx"})
+    [missing, _] = packages.versions((3, 11), {name: "1" for name in ALL if name != "httpx"})
 
-    assert missing.level is Level.PROBLEM
+    assert missing.level is Severity.PROBLEM
     assert "httpx" in missing.message
 
 
@@ -59,11 +72,11 @@ def test_a_connector_that_failed_is_a_problem_with_its_hint() -> None:
     bad = connector_pb2.Connector(name="connectors/bad", distribution="zaiko-bad")
     bad.failure.message, bad.failure.hint = "no module", "install it"
 
-    found = list(installation.connectors([good, bad]))
+    found = list(served.connectors([good, bad]))
 
     assert levels(found) == [("PROBLEM", "connectors"), ("OK", "connectors")]
     assert (found[0].subject, found[0].do) == ("bad", "install it")
-    assert levels(installation.connectors([])) == [("PROBLEM", "connectors")]
+    assert levels(served.connectors([])) == [("PROBLEM", "connectors")]
 
 
 @pytest.mark.parametrize(
@@ -117,7 +130,7 @@ def test_a_shop_that_no_key_opens_is_named(keyed: Path) -> None:
 
     found = list(installation.keys(keyed, [], sealed))
 
-    assert [finding.subject for finding in found if finding.level is Level.PROBLEM] == [
+    assert [finding.subject for finding in found if finding.level is Severity.PROBLEM] == [
         "acme/mall",
         "acme/shut",
     ]
@@ -246,7 +259,7 @@ def test_another_schema_is_told(db: Database, revision: str, words: str) -> None
 
     [found] = store.database(db)
 
-    assert found.level is Level.PROBLEM
+    assert found.level is Severity.PROBLEM
     assert words in found.message
 
 
@@ -292,7 +305,7 @@ def test_a_database_that_cannot_be_written_is_told(store_url: str) -> None:
     [found] = store.database(db)
     db.close()
 
-    assert found.level is Level.PROBLEM
+    assert found.level is Severity.PROBLEM
     assert "cannot be written" in found.message
 
 
@@ -302,7 +315,7 @@ def test_a_server_that_does_not_answer_is_told_without_the_password() -> None:
     [found] = store.database(db)
     db.close()
 
-    assert found.level is Level.PROBLEM
+    assert found.level is Severity.PROBLEM
     assert "hunter2" not in repr(found)
 
 
@@ -328,7 +341,7 @@ def test_shops_whose_notifications_stopped_are_told() -> None:
 
     [found] = store.notifications(kept)
 
-    assert (found.level, found.subject) == (Level.WARNING, "acme/old")
+    assert (found.level, found.subject) == (Severity.WARNING, "acme/old")
     assert "4 days" in found.message
     assert levels(store.notifications(store.Kept())) == [("OK", "webhooks")]
 
@@ -350,12 +363,12 @@ def test_what_is_read_of_a_database_is_what_is_in_it(db: Database) -> None:
 
 
 def test_the_worst_finding_is_the_exit_code() -> None:
-    def found(level: Level) -> Finding:
-        return Finding(level, "x", "y")
+    def found(level: Severity) -> DoctorFinding:
+        return DoctorFinding(level, "x", "y")
 
-    assert int(worst([])) == int(worst([found(Level.OK)])) == 0
-    assert int(worst([found(Level.WARNING), found(Level.OK)])) == 1
-    assert int(worst([found(Level.PROBLEM), found(Level.WARNING)])) == 2
+    assert int(worst([])) == int(worst([found(Severity.OK)])) == 0
+    assert int(worst([found(Severity.WARNING), found(Severity.OK)])) == 1
+    assert int(worst([found(Severity.PROBLEM), found(Severity.WARNING)])) == 2
 
 
 def test_a_key_is_what_fernet_says() -> None:

@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 from zaiko_core.domain.drift import (
-    Cause,
     Circumstances,
     Difference,
-    on_outlived,
+    DriftCause,
+    on_expiry,
     on_reading,
     weighed,
 )
@@ -30,7 +30,7 @@ def test_a_number_as_expected_is_no_difference() -> None:
 
 
 def test_a_higher_number_was_edited() -> None:
-    assert read(CALM, 12) == Difference(Cause.EDITED_IN_SHOP, 10, 12)
+    assert read(CALM, 12) == Difference(DriftCause.EDITED_IN_SHOP, 10, 12)
 
 
 def test_a_lower_number_waits_for_an_order_to_explain_it() -> None:
@@ -43,41 +43,44 @@ def test_suspected_units_that_came_back_are_no_edit() -> None:
 
 def test_a_write_that_was_lost() -> None:
     assert read(replace(CALM, pending=PendingWrite("k", 15, 0)), 10) == Difference(
-        Cause.PUSH_LOST, 15, 10
+        DriftCause.PUSH_LOST, 15, 10
     )
     assert read(replace(CALM, pending=PendingWrite("k", 15, 0)), 15) is None
 
 
 def test_a_write_that_was_acknowledged_and_not_applied() -> None:
-    assert read(replace(CALM, replaced=4), 4) == Difference(Cause.NOT_APPLIED, 10, 4)
+    assert read(replace(CALM, replaced=4), 4) == Difference(DriftCause.NOT_APPLIED, 10, 4)
     assert read(replace(CALM, replaced=4), 10) is None
 
 
 @pytest.mark.parametrize(
     ("around", "cause"),
     [
-        (Circumstances(), Cause.EDITED_IN_SHOP),
-        (Circumstances(sold_unlinked=True), Cause.BUNDLE_PART),
-        (Circumstances(orders_complete=False, sold_unlinked=True), Cause.ORDER_NOT_INGESTED),
+        (Circumstances(), DriftCause.EDITED_IN_SHOP),
+        (Circumstances(sold_unlinked=True), DriftCause.BUNDLE_PART),
+        (Circumstances(orders_complete=False, sold_unlinked=True), DriftCause.ORDER_NOT_INGESTED),
     ],
 )
-def test_a_number_that_no_order_explained_in_time(around: Circumstances, cause: Cause) -> None:
+def test_a_number_that_no_order_explained_in_time(around: Circumstances, cause: DriftCause) -> None:
     missing = replace(CALM, unexplained=3)
-    assert on_outlived(missing, CALM, around) == Difference(cause, 13, 10)
+    assert on_expiry(missing, CALM, around) == Difference(cause, 13, 10)
 
 
 def test_a_suspicion_that_goes_on_is_no_difference_yet() -> None:
     missing = replace(CALM, unexplained=3)
-    assert on_outlived(missing, missing, Circumstances()) is None
+    assert on_expiry(missing, missing, Circumstances()) is None
 
 
 def test_the_third_edit_of_a_listing_with_another_code_speaks_for_a_wrong_link() -> None:
-    edit, lost = Difference(Cause.EDITED_IN_SHOP, 10, 12), Difference(Cause.PUSH_LOST, 10, 12)
+    edit, lost = (
+        Difference(DriftCause.EDITED_IN_SHOP, 10, 12),
+        Difference(DriftCause.PUSH_LOST, 10, 12),
+    )
     suspicious = Circumstances(edits=2, codes_differ=True)
-    assert weighed(edit, suspicious).cause is Cause.WRONG_LINK
-    assert weighed(edit, replace(suspicious, edits=1)).cause is Cause.EDITED_IN_SHOP
-    assert weighed(edit, replace(suspicious, codes_differ=False)).cause is Cause.EDITED_IN_SHOP
-    assert weighed(lost, suspicious).cause is Cause.PUSH_LOST
+    assert weighed(edit, suspicious).cause is DriftCause.WRONG_LINK
+    assert weighed(edit, replace(suspicious, edits=1)).cause is DriftCause.EDITED_IN_SHOP
+    assert weighed(edit, replace(suspicious, codes_differ=False)).cause is DriftCause.EDITED_IN_SHOP
+    assert weighed(lost, suspicious).cause is DriftCause.PUSH_LOST
 
 
 def test_a_verdict_of_the_fence_is_taken_as_it_is() -> None:

@@ -9,9 +9,9 @@ from zaiko_core.domain.demand import Sold
 from zaiko_core.domain.fence import (
     Drift,
     InventoryBelief,
-    Mode,
     PendingWrite,
     Step,
+    WriteMode,
     applied,
     observe,
     plan,
@@ -29,7 +29,7 @@ def own(units: int, at: int = 100, **more: object) -> Sold:
     return Sold("l", units, at, **more)  # type: ignore[arg-type]
 
 
-def flying(mode: Mode = Mode.COMPARE_AND_SET) -> InventoryBelief:
+def flying(mode: WriteMode = WriteMode.COMPARE_AND_SET) -> InventoryBelief:
     """A write of 8 is on its way to a shop that shows 10."""
     return record_pending(KNOWN, 8, mode, key="k", now=1)
 
@@ -37,7 +37,7 @@ def flying(mode: Mode = Mode.COMPARE_AND_SET) -> InventoryBelief:
 def step(
     belief: InventoryBelief,
     target: int,
-    mode: Mode = Mode.COMPARE_AND_SET,
+    mode: WriteMode = WriteMode.COMPARE_AND_SET,
     *,
     fresh: bool = True,
     now: int = 100,
@@ -46,8 +46,8 @@ def step(
     return planned.step, planned.quantity
 
 
-@pytest.mark.parametrize("mode", [Mode.ADJUST, Mode.SET])
-def test_only_compare_and_set_writes_without_a_reading_of_this_round(mode: Mode) -> None:
+@pytest.mark.parametrize("mode", [WriteMode.ADJUST, WriteMode.SET])
+def test_only_compare_and_set_writes_without_a_reading_of_this_round(mode: WriteMode) -> None:
     assert step(KNOWN, 8, mode, fresh=False)[0] is Step.READ
     assert step(KNOWN, 8, mode) == (Step.WRITE, 8)
     assert step(KNOWN, 8, fresh=False) == (Step.WRITE, 8)
@@ -99,7 +99,9 @@ def test_units_that_come_back_are_suspected_no_more() -> None:
 
 def test_a_suspicion_is_looked_at_again_when_its_time_is_over() -> None:
     belief, _ = observe(KNOWN, 9, at=100, now=100)
-    _, planned = plan(belief, 10, Mode.COMPARE_AND_SET, fresh=True, visibility=VISIBILITY, now=100)
+    _, planned = plan(
+        belief, 10, WriteMode.COMPARE_AND_SET, fresh=True, visibility=VISIBILITY, now=100
+    )
     assert planned.recheck_at == 100 + VISIBILITY
 
 
@@ -126,9 +128,9 @@ def test_an_ambiguous_write_is_settled_by_reading(shown: int, expected: int) -> 
 
 
 def test_an_unconditional_write_may_have_overwritten_an_order_that_came_before_it() -> None:
-    belief, _ = observe(sold(flying(Mode.SET), own(1)), 8, at=100, now=100)
+    belief, _ = observe(sold(flying(WriteMode.SET), own(1)), 8, at=100, now=100)
     assert (belief.expected, belief.unexplained) == (8, 0)
-    assert step(belief, 7, Mode.SET) == (Step.WRITE, 7)
+    assert step(belief, 7, WriteMode.SET) == (Step.WRITE, 7)
 
 
 def test_the_less_likely_explanation_of_an_ambiguous_write_holds_back_a_raise_only() -> None:
@@ -151,9 +153,10 @@ def test_a_refused_write_is_followed_by_a_reading() -> None:
 
 
 @pytest.mark.parametrize(
-    ("mode", "reads"), [(Mode.COMPARE_AND_SET, False), (Mode.ADJUST, True), (Mode.SET, True)]
+    ("mode", "reads"),
+    [(WriteMode.COMPARE_AND_SET, False), (WriteMode.ADJUST, True), (WriteMode.SET, True)],
 )
-def test_a_write_that_was_not_conditional_is_read_back(mode: Mode, reads: bool) -> None:
+def test_a_write_that_was_not_conditional_is_read_back(mode: WriteMode, reads: bool) -> None:
     belief = applied(flying(mode), mode)
     assert (belief.expected, belief.must_read) == (8, reads)
 

@@ -1,5 +1,5 @@
-"""A test of the tests: with any one rule of the fence, the escrow or the drift audit changed, a
-test of theirs fails.
+"""A test of the tests: with any one rule of the fence, the escrow, the drift audit or the decision
+changed, a test of theirs fails.
 
 `pytest tests/unit/test_fence_mutants.py --thorough` tries a few of the rules, with `--mutants` (as
 in .ci/run) all of them.
@@ -55,8 +55,8 @@ FENCE: dict[str, tuple[str, str]] = {
     ),
     "the less likely explanation is uncertain": ("possible[-1] - possible[0]", "0"),
     "what was suspected may come back": (
-        "missing, uncertain_added = -min(belief.unexplained,",
-        "missing, uncertain_added = -min(0,",
+        "-min(belief.unexplained,",
+        "-min(0,",
     ),
     "a new suspicion has its full time": (
         "since = now if missing > 0 or uncertain_added > 0 else",
@@ -67,15 +67,15 @@ FENCE: dict[str, tuple[str, str]] = {
         "adopted_at=",
     ),
     "nothing is sent while a write is unsettled": (
-        "return belief.pending is not None or belief.must_read",
-        "return belief.must_read",
+        "belief.pending is not None or belief.must_read",
+        "belief.must_read",
     ),
     "what must be read is read": (
-        "return belief.pending is not None or belief.must_read or",
-        "return belief.pending is not None or",
+        "belief.pending is not None or belief.must_read or",
+        "belief.pending is not None or",
     ),
     "only compare-and-set writes unread": (
-        "(mode is not Mode.COMPARE_AND_SET and not fresh)",
+        "(mode is not WriteMode.COMPARE_AND_SET and not fresh)",
         "False",
     ),
     "a suspicion ends": ("or now - belief.unexplained_since < visibility", "or True"),
@@ -97,7 +97,7 @@ FENCE: dict[str, tuple[str, str]] = {
         "recheck_at = None",
     ),
     "an unconditional write carries its number": (
-        "absolute = quantity if mode is Mode.SET else None",
+        "absolute = quantity if mode is WriteMode.SET else None",
         "absolute = None",
     ),
     "an unconditional write is read back": (
@@ -138,7 +138,7 @@ ESCROW: dict[str, tuple[str, str]] = {
 }
 DRIFT: dict[str, tuple[str, str]] = {
     "a lost push": ("quantity == before.expected:", "False:"),
-    "an acknowledged push that was not applied": ("quantity == before.replaced:", "False:"),
+    "an acknowledged push that was not applied": ("and quantity == before.replaced", "and False"),
     "an edit": ("if drift is Drift.EXTRA and", "if False and"),
     "an order that is still to come is no drift": (
         "if missing <= 0 or after.expected is None:",
@@ -147,8 +147,121 @@ DRIFT: dict[str, tuple[str, str]] = {
     "orders that are not complete": ("if not around.orders_complete:", "if False:"),
     "a part of a bundle": ("elif around.sold_unlinked:", "elif False:"),
     "a wrong link": (
-        "if difference.cause is Cause.EDITED_IN_SHOP and around",
-        "if False and around",
+        "difference.cause is DriftCause.EDITED_IN_SHOP and around",
+        "False and around",
+    ),
+}
+DECISION: dict[str, tuple[str, str]] = {
+    "a link that cannot be read fails": (
+        "if seen is not None and seen.problem is not None:",
+        "if False:",
+    ),
+    "what was read is settled": (
+        "settled, verdict = fence.observe(",
+        "_, verdict = fence.observe(",
+    ),
+    "a reading shows differences": (
+        "difference = drift.on_reading(belief, settled, verdict, seen.quantity)",
+        "difference = None",
+    ),
+    "a suspicion expires before the quota is asked": (
+        "belief = perceived.belief",
+        "belief = perceived.dropped or perceived.belief",
+    ),
+    "a reading of this round is fresh": (
+        "policy.mode, fresh=seen is not None, visibility=policy.visibility, now=now, ) finding",
+        "policy.mode, fresh=True, visibility=policy.visibility, now=now)\n    finding",
+    ),
+    "dropped units are a difference": (
+        "settled if is_dropped else None",
+        "None",
+    ),
+    "escrow limits the number": (
+        "min(breakdown.quantity, limit)",
+        "breakdown.quantity",
+    ),
+    "the maximum limits the number": (
+        "min(breakdown.quantity, policy.maximum)",
+        "breakdown.quantity",
+    ),
+    "a plugin cannot raise the number": (
+        "within = min(max(0, quantity), breakdown.target)",
+        "within = max(0, quantity)",
+    ),
+    "a plugin cannot show less than nothing": (
+        "within = min(max(0, quantity), breakdown.target)",
+        "within = min(quantity, breakdown.target)",
+    ),
+    "the second plugin follows the first": (
+        "breakdown = breakdown.then(f",
+        "breakdown = Breakdown(breakdown.target).then(f",
+    ),
+    "nothing is sent in shadow": ("if link.shadow:", "if False:"),
+    "shadow compares what was read": (
+        "Read(compared) if seen is None else Compared(compared, seen.quantity)",
+        "Read(compared)",
+    ),
+    "shadow waits for a reading": (
+        "Read(compared) if seen is None else Compared(compared, seen.quantity)",
+        "Compared(compared, seen and seen.quantity)",
+    ),
+    "a held difference is left to people": (
+        "if finding is not None and finding.held:",
+        "if False:",
+    ),
+    "only a held difference is": (
+        "if finding is not None and finding.held:",
+        "if finding is not None:",
+    ),
+    "a held difference waits for a day": ("due_at=now + HOLD", "due_at=None"),
+    "a link that waits for units looks again": (
+        "now + QUOTA_RECHECK if waits else None",
+        "None",
+    ),
+    "only such a link does": ("now + QUOTA_RECHECK if waits else None", "now + QUOTA_RECHECK"),
+    "the earlier time to look again counts": (
+        "min(filter(None, recheck), default=None)",
+        "max(filter(None, recheck), default=None)",
+    ),
+    "a link sent too often waits": ("if pause_until is not None:", "if False:"),
+    "so does one that must be read": (
+        "return Read(assessment, pause_until)",
+        "return Read(assessment)",
+    ),
+    "what must be read is not sent": ("if plan.step is Step.READ:", "if False:"),
+    "a number that is right is not sent": ("if plan.step is Step.DONE:", "if False:"),
+    "unexplained units are named": (
+        "breakdown.then(Label.SUSPECTED, max(0, wanted - belief.unexplained))",
+        "breakdown",
+    ),
+    "the breakdown ends at the number": ("sent.then(Label.DOUBT, plan.quantity)", "sent"),
+    "what expired says more than a reading": (
+        "drift.on_expiry(perceived.dropped, perceived.belief, around) or found",
+        "found or drift.on_expiry(perceived.dropped, perceived.belief, around)",
+    ),
+    "a difference that was dropped is found": (
+        "if perceived.dropped is not None: found",
+        "if False: found",
+    ),
+    "people are told the number that is shown": (
+        "shown, expected, cause = difference.shown, difference.expected",
+        "shown, expected, cause = difference.expected, difference.shown",
+    ),
+}
+QUOTA: dict[str, tuple[str, str]] = {
+    "a part counts in its own units": ("limits.append(now // part.count)", "limits.append(now)"),
+    "the scarcest part limits": (
+        "(min(limits) if limits else None)",
+        "(max(limits) if limits else None)",
+    ),
+    "a link below its quota waits": ("waits or now <", "waits or False and now <"),
+    "the link itself is a holder": (
+        "None if shown is None else shown * part.count, part.recent",
+        "0, part.recent",
+    ),
+    "what it sold lately counts": (
+        "None if shown is None else shown * part.count, part.recent",
+        "None if shown is None else shown * part.count, 0",
     ),
 }
 
@@ -164,6 +277,14 @@ MUTANTS = [
     *(
         ("zaiko_core.domain.drift", "unit/test_drift.py", name, *change)
         for name, change in DRIFT.items()
+    ),
+    *(
+        ("zaiko_core.domain.decision", "unit/test_decision.py", name, *change)
+        for name, change in DECISION.items()
+    ),
+    *(
+        ("zaiko_core.domain.escrow", "unit/test_decision.py", name, *change)
+        for name, change in QUOTA.items()
     ),
 ]
 

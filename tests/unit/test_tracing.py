@@ -156,7 +156,7 @@ def test_lines_have_the_clients_trace_also_without_a_collector() -> None:
 def test_traces_are_sent_only_where_a_collector_is_named(
     otlp: str, environment: dict[str, str], wanted: bool
 ) -> None:
-    assert telemetry.wanted(otlp, environment) is wanted
+    assert telemetry.is_configured(otlp, environment) is wanted
     if not wanted:
         assert telemetry.provider(otlp, environment) is None
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 from zaiko.v1 import error_pb2, link_pb2, shop_pb2, sync_run_pb2, sync_service_pb2, watch_pb2
-from zaiko_server.cli.screens import Screen, SyncScreen
+from zaiko_cli.screens import Screen, SyncScreen
 
 P = "merchants/acme/shops"
 

@@ -50,14 +50,14 @@ class History:
         return sum(len(stream.deliveries) for _, stream in self.streams())
 
 
-def is_mark(delivery: Any) -> bool:
+def is_bookmark(delivery: Any) -> bool:
     """Whether it is a mark rather than states."""
     return bool(delivery.WhichOneof("delivery") == "bookmark")
 
 
 def revision_of(delivery: Any) -> int:
     """The revision that a delivery is of."""
-    return int(delivery.bookmark.revision if is_mark(delivery) else delivery.changes.revision)
+    return int(delivery.bookmark.revision if is_bookmark(delivery) else delivery.changes.revision)
 
 
 def states(delivery: Any) -> dict[str, State]:
@@ -102,7 +102,9 @@ def snapshot(history: History) -> list[str]:
                 wrong.append(f"{name}: the snapshot is of several revisions")
             if known != history.at(revision):
                 wrong.append(f"{name}: the snapshot is not what the store had at {revision}")
-            later = [delivery for delivery in stream.deliveries[end + 1 :] if not is_mark(delivery)]
+            later = [
+                delivery for delivery in stream.deliveries[end + 1 :] if not is_bookmark(delivery)
+            ]
             wrong += [
                 f"{name}: {revision_of(old)} after the snapshot"
                 for old in later
@@ -129,7 +131,7 @@ def unique(history: History) -> list[str]:
         whole = [
             delivery.changes.revision
             for delivery in stream.deliveries
-            if not is_mark(delivery) and not delivery.changes.continued
+            if not is_bookmark(delivery) and not delivery.changes.continued
         ]
         wrong += [
             f"{name}: {revision} came {whole.count(revision)} times"
@@ -144,7 +146,7 @@ def atomic(history: History) -> list[str]:
     wrong = []
     for name, streams in history.clients.items():
         for _, delivery, known in walk(streams):
-            if is_mark(delivery) or delivery.changes.continued:
+            if is_bookmark(delivery) or delivery.changes.continued:
                 continue
             torn = [
                 pair
@@ -183,12 +185,12 @@ def resumable(history: History) -> list[str]:
         for stream, delivery, known in walk(streams):
             if id(stream) not in missing:
                 continue
-            if not is_mark(delivery) and delivery.changes.revision <= (stream.resumed_at or 0):
+            if not is_bookmark(delivery) and delivery.changes.revision <= (stream.resumed_at or 0):
                 wrong.append(
                     f"{name}: {delivery.changes.revision} again after a token of "
                     f"{stream.resumed_at}"
                 )
-            if is_mark(delivery):
+            if is_bookmark(delivery):
                 missing.discard(id(stream))
                 if known != history.at(delivery.bookmark.revision):
                     wrong.append(
@@ -204,7 +206,7 @@ def bookmarkable(history: History) -> list[str]:
         f"{name}: at the mark {delivery.bookmark.revision} something is missing"
         for name, streams in history.clients.items()
         for _, delivery, known in walk(streams)
-        if is_mark(delivery) and known != history.at(delivery.bookmark.revision)
+        if is_bookmark(delivery) and known != history.at(delivery.bookmark.revision)
     ]
 
 

@@ -21,7 +21,7 @@ from typing import Any
 import grpc
 import pytest
 from support.world import MERCHANT, WAREHOUSE, World
-from watch.guarantees import GUARANTEES, History, Stream, is_mark, revision_of
+from watch.guarantees import GUARANTEES, History, Stream, is_bookmark, revision_of
 from watch.watch_bench import PARENT, SNAPSHOT, refusal_of
 from zaiko.v1 import stock_service_pb2, stock_service_pb2_grpc, watch_pb2
 from zaiko_core.app import stock
@@ -44,7 +44,7 @@ class Server:
         command = [
             sys.executable,
             "-m",
-            "zaiko_server.cli",
+            "zaiko_cli",
             "serve",
             "--db",
             url,
@@ -139,14 +139,16 @@ def _change(
 
 
 async def _write(
-    db: Database, chance: random.Random, written: list[tuple[int, str, int, int]]
+    db: Database, randomness: random.Random, written: list[tuple[int, str, int, int]]
 ) -> None:
     for number in range(COMMITS):
-        units = chance.randrange(1, 50)
-        receipt = stock.Receipt(chance.choice(PRODUCTS), WAREHOUSE, units, f"{id(chance)}-{number}")
-        reserves = dict.fromkeys(chance.choice(PAIRS), units) if units % 2 else {}
+        units = randomness.randrange(1, 50)
+        receipt = stock.Receipt(
+            randomness.choice(PRODUCTS), WAREHOUSE, units, f"{id(randomness)}-{number}"
+        )
+        reserves = dict.fromkeys(randomness.choice(PAIRS), units) if units % 2 else {}
         written += await db.write(MERCHANT, partial(_change, reserves, receipt))
-        await asyncio.sleep(chance.random() * 0.12)
+        await asyncio.sleep(randomness.random() * 0.12)
 
 
 async def _record(url: str, folder: Path) -> History:
@@ -312,7 +314,7 @@ def _first(deliveries: list[Any], *, after: int = 0) -> int:
     return next(
         place
         for place, item in enumerate(deliveries)
-        if not is_mark(item) and item.changes.revision > after
+        if not is_bookmark(item) and item.changes.revision > after
     )
 
 
@@ -328,13 +330,13 @@ def _backwards(history: History) -> None:
 def _twice(history: History) -> None:
     deliveries = _steady(history)
     deliveries.append(
-        copy.deepcopy(next(item for item in reversed(deliveries) if not is_mark(item)))
+        copy.deepcopy(next(item for item in reversed(deliveries) if not is_bookmark(item)))
     )
 
 
 def _torn(history: History) -> None:
     # The last delivery sets both of a pair to 777.
-    delivery = next(item for item in reversed(_steady(history)) if not is_mark(item))
+    delivery = next(item for item in reversed(_steady(history)) if not is_bookmark(item))
     kept = [item for item in delivery.changes.stocks if not item.product.endswith("/p1")]
     assert len(kept) < len(delivery.changes.stocks)
     del delivery.changes.stocks[:]
@@ -342,14 +344,14 @@ def _torn(history: History) -> None:
 
 
 def _wrong_state(history: History) -> None:
-    next(item for item in reversed(_steady(history)) if not is_mark(item)).changes.stocks[
+    next(item for item in reversed(_steady(history)) if not is_bookmark(item)).changes.stocks[
         0
     ].physical += 1
 
 
 def _lost_on_resuming(history: History) -> None:
     for stream in history.clients["bereft"][1:]:
-        place = next(place for place, item in enumerate(stream.deliveries) if is_mark(item))
+        place = next(place for place, item in enumerate(stream.deliveries) if is_bookmark(item))
         assert place > 0, "something was missed"
         del stream.deliveries[:place]
 

@@ -43,17 +43,17 @@ class History:
 
 
 async def _write(
-    bench: Bench, chance: random.Random, truth: list[tuple[int, str, int, int]], commits: int
+    bench: Bench, randomness: random.Random, truth: list[tuple[int, str, int, int]], commits: int
 ) -> None:
     for number in range(commits):
-        units = chance.randrange(1, 50)
-        cause = f"{id(chance)}-{number}"
-        receipt = stock.Receipt(chance.choice(PRODUCTS), WAREHOUSE, units, cause)
+        units = randomness.randrange(1, 50)
+        cause = f"{id(randomness)}-{number}"
+        receipt = stock.Receipt(randomness.choice(PRODUCTS), WAREHOUSE, units, cause)
         work = partial(
-            _change, dict.fromkeys(chance.choice(PAIRS), units) if units % 2 else {}, receipt
+            _change, dict.fromkeys(randomness.choice(PAIRS), units) if units % 2 else {}, receipt
         )
         truth += await bench.db.write(MERCHANT, work)
-        await asyncio.sleep(chance.random() * 0.002)
+        await asyncio.sleep(randomness.random() * 0.002)
 
 
 def _change(
@@ -72,13 +72,13 @@ def _change(
 
 
 async def _come_and_go(
-    bench: Bench, reader: Reader, chance: random.Random, done: asyncio.Event, history: History
+    bench: Bench, reader: Reader, randomness: random.Random, done: asyncio.Event, history: History
 ) -> None:
     while not done.is_set():
-        for _ in range(chance.randrange(1, 5)):
+        for _ in range(randomness.randrange(1, 5)):
             await reader.next()
         reader.call.cancel()
-        await asyncio.sleep(chance.random() * 0.01)
+        await asyncio.sleep(randomness.random() * 0.01)
         reader.call = bench.watch_stocks(reader.resume())
         history.resumed += 1
 
@@ -92,7 +92,7 @@ async def _record(url: str) -> History:
         ]
         await asyncio.sleep(0.02)
         history = History(Reader(bench.watch_stocks()), Reader(bench.watch_stocks()))
-        history.snapshot_revision = await history.steady.until_mark()
+        history.snapshot_revision = await history.steady.until_bookmark()
         done = asyncio.Event()
         restless = asyncio.create_task(
             _come_and_go(bench, history.resuming, random.Random(5), done, history)

@@ -13,7 +13,7 @@ from zaiko.v1 import sync_service_pb2, watch_pb2
 from zaiko_core.app.records import ChangeKind
 from zaiko_core.domain.ids import listing_id
 from zaiko_server.watch import topics
-from zaiko_server.watch.conversation import UNACKNOWLEDGED, WatchStream
+from zaiko_server.watch.watch_stream import UNACKNOWLEDGED, WatchStream
 
 pytestmark = pytest.mark.anyio
 GOODS = [f"p{number:02d}" for number in range(20)]
@@ -27,7 +27,7 @@ class Readings:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.readings = 0
         self.largest = 0
-        real = topics.Topic._pieces
+        real = topics.Topic._responses
 
         def pieces(
             topic: Any, revision: int, content: Any, *, before: str, after: str
@@ -37,7 +37,7 @@ class Readings:
             self.largest = max(self.largest, sum(len(piece.changes.items) for piece in made))
             return made
 
-        monkeypatch.setattr(topics.Topic, "_pieces", pieces)
+        monkeypatch.setattr(topics.Topic, "_responses", pieces)
 
 
 async def _change_all(bench: Bench, times: int) -> int:
@@ -70,7 +70,7 @@ async def test_a_watcher_that_never_acknowledges_holds_one_reading_of_at_most_th
                 yield request
 
         conversation = WatchStream(
-            bench.watcher.hub, bench.watcher._sync_session, check=lambda request: None
+            bench.watch_server.hub.slots, bench.watch_server._sync_watch, check=lambda request: None
         )
         start = watch_pb2.WatchStart(snapshot=watch_pb2.WatchSnapshot())
         subjects = sync_service_pb2.WatchSyncRequest.Filter(
@@ -118,7 +118,7 @@ async def test_a_plain_watch_that_is_not_taken_reads_nothing_more(
         for name in GOODS:
             bench.world.link("aa", name)
         request = sync_service_pb2.WatchSyncRequest(parent=f"merchants/{MERCHANT}")
-        messages = bench.watcher._sync_session(request).messages()
+        messages = bench.watch_server._sync_watch(request).messages()
         while not (await anext(messages)).bookmark.snapshot_complete:
             pass
         await _change_all(bench, 1)

@@ -16,8 +16,8 @@ from zaiko.v1 import error_pb2, sync_service_pb2, watch_pb2
 from zaiko_core.app.records import ChangeKind
 from zaiko_core.domain.ids import listing_id
 from zaiko_core.storage.engine import Database
-from zaiko_server.watch.conversation import UNACKNOWLEDGED, WATCHES
-from zaiko_server.watch.hub import Limits
+from zaiko_server.watch.slots import WatchLimits
+from zaiko_server.watch.watch_stream import UNACKNOWLEDGED, WATCHES
 
 pytestmark = pytest.mark.anyio
 SHOPS = ["aa", "bb", "cc"]
@@ -75,7 +75,7 @@ class Client:
             pass
         return event
 
-    async def until_mark(self, watch_id: int, revision: int = 0) -> int:
+    async def until_bookmark(self, watch_id: int, revision: int = 0) -> int:
         """Read on until a mark of this watch at or above `revision`; its revision."""
         while True:
             event = await self.until("update", watch_id)
@@ -106,9 +106,9 @@ async def test_watches_of_one_stream_show_what_each_asked_for_and_number_their_d
     client = Client(bench.syncs.WatchSyncSession())
     await client.create(1, "aa")
     await client.create(7, "bb", "cc")
-    await client.until_mark(1)
+    await client.until_bookmark(1)
     if 7 not in client.readers:
-        await client.until_mark(7)
+        await client.until_bookmark(7)
     await asyncio.to_thread(bench.world.link, "bb", "tea")
     link = f"{PARENT}/shops/bb/links/{listing_id('tea')}"
     while link not in client.readers[7].known:
@@ -160,19 +160,19 @@ async def test_progress_is_answered_by_a_mark_now_at_what_is_committed_also_by_a
     slow = watch_pb2.WatchStart(snapshot=watch_pb2.WatchSnapshot())
     slow.bookmark_interval.FromSeconds(300)
     await client.create(1, "aa", start=slow)
-    await client.until_mark(1)
+    await client.until_bookmark(1)
     newest = await elsewhere.write(MERCHANT, told("bb"))
     await client.call.write(Request(watch_id=1, progress=Request.Question()))
     elsewhere.close()
 
-    assert await client.until_mark(1) == newest
+    assert await client.until_bookmark(1) == newest
 
 
 async def test_a_cancelled_watch_is_silent_and_the_other_goes_on(bench: Bench) -> None:
     client = Client(bench.syncs.WatchSyncSession())
     await client.create(1, "aa")
     await client.create(2, "aa")
-    await client.until_mark(1)
+    await client.until_bookmark(1)
     await client.call.write(Request(watch_id=1, cancel=Request.Cancellation()))
     ended = await client.until("cancelled", 1)
     place = len(client.events)
@@ -189,7 +189,7 @@ async def test_a_watch_that_cannot_begin_is_cancelled_with_its_problem_and_leave
 ) -> None:
     client = Client(bench.syncs.WatchSyncSession())
     await client.create(1, "aa")
-    await client.until_mark(1)
+    await client.until_bookmark(1)
     token = client.readers[1].token
     await client.create(2, "aa", start=watch_pb2.WatchStart(resume_token="broken"))
     await client.create(3, "bb", start=watch_pb2.WatchStart(resume_token=token))
@@ -222,12 +222,12 @@ async def test_a_watch_that_cannot_begin_is_cancelled_with_its_problem_and_leave
 
 async def test_a_watch_resumes_where_a_watch_of_another_call_was(bench: Bench) -> None:
     reader = Reader(bench.watch_sync(SNAPSHOT, "aa"))
-    await reader.until_mark()
+    await reader.until_bookmark()
     reader.call.cancel()
     newest = await bench.db.write(MERCHANT, told("aa"))
     client = Client(bench.syncs.WatchSyncSession())
     await client.create(1, "aa", start=reader.resume())
-    await client.until_mark(1, newest)
+    await client.until_bookmark(1, newest)
 
     assert [delivery.WhichOneof("delivery") for delivery in client.readers[1].deliveries] == [
         "changes",
@@ -239,7 +239,7 @@ async def test_a_watch_resumes_where_a_watch_of_another_call_was(bench: Bench) -
 async def test_requests_that_make_no_sense_are_refused_and_the_stream_goes_on(bench: Bench) -> None:
     client = Client(bench.syncs.WatchSyncSession())
     await client.create(5, "aa")
-    await client.until_mark(5)
+    await client.until_bookmark(5)
     for request, expected in [
         (Request(watch_id=9, cancel=Request.Cancellation()), "RESOURCE_NOT_FOUND"),
         (Request(watch_id=9, progress=Request.Question()), "RESOURCE_NOT_FOUND"),
@@ -267,13 +267,13 @@ async def test_requests_that_make_no_sense_are_refused_and_the_stream_goes_on(be
         assert event.rejected.problem.message
     await client.call.write(Request(watch_id=5, progress=Request.Question()))
 
-    assert await client.until_mark(5)
+    assert await client.until_bookmark(5)
 
 
 async def test_a_watch_id_is_not_used_again_after_its_watch_has_ended(bench: Bench) -> None:
     client = Client(bench.syncs.WatchSyncSession())
     await client.create(1, "aa")
-    await client.until_mark(1)
+    await client.until_bookmark(1)
     await client.call.write(Request(watch_id=1, cancel=Request.Cancellation()))
     await client.until("cancelled", 1)
     await client.create(1, "aa")
@@ -300,24 +300,26 @@ async def test_the_stream_and_each_of_its_watches_take_a_seat_and_give_it_back(
     sqlite_url: str,
 ) -> None:
     async with serve(
-        sqlite_url, lambda world: world.begin(shops=SHOPS), limits=Limits(process=5, principal=2)
+        sqlite_url,
+        lambda world: world.begin(shops=SHOPS),
+        limits=WatchLimits(process=5, principal=2),
     ) as bench:
         client = Client(bench.syncs.WatchSyncSession())
         await client.create(1, "aa")
-        await client.until_mark(1)
+        await client.until_bookmark(1)
         await client.create(2, "aa")
         over = await client.until("cancelled", 2)
         other = await refusal_of(bench.watch_sync())
         await client.call.write(Request(watch_id=1, cancel=Request.Cancellation()))
         await client.until("cancelled", 1)
         await client.create(3, "aa")
-        await client.until_mark(3)
+        await client.until_bookmark(3)
         await client.call.done_writing()
         while await client.call.read() is not grpc.aio.EOF:
             pass
         code = await client.call.code()
         async with asyncio.timeout(60):
-            while bench.watcher.hub.watches:  # noqa: ASYNC110 - seen from outside, the hub has no event for it
+            while bench.watch_server.hub.slots.taken:  # noqa: ASYNC110 - seen from outside, the hub has no event for it
                 await asyncio.sleep(0.02)
 
     assert reason(over) == other[1] == "TOO_MANY_STREAMS"
@@ -335,7 +337,7 @@ async def test_drain_sends_each_watch_a_last_mark_also_past_its_limit_and_then_e
         await client.until("update", 1)
     assert 2 in client.numbers
 
-    draining = asyncio.create_task(bench.watcher.drain(5))
+    draining = asyncio.create_task(bench.watch_server.drain(5))
     last: dict[int, Any] = {}
 
     async def until_the_end() -> None:
@@ -360,25 +362,25 @@ async def test_a_stream_that_is_not_read_is_ended_and_leaves_nothing_behind(
 ) -> None:
     names = [f"p{number:03d}" for number in range(150)]
     async with serve(
-        sqlite_url, lambda world: world.begin(names, ["aa"]), limits=Limits(blocked=0.5)
+        sqlite_url, lambda world: world.begin(names, ["aa"]), limits=WatchLimits(blocked=0.5)
     ) as bench:
         for name in names:
             bench.world.link("aa", name)
         client = Client(bench.syncs.WatchSyncSession())
         await client.create(1)
-        await client.until_mark(1)
+        await client.until_bookmark(1)
 
         def all_changed(uow: Any) -> None:
             uow.changed(ChangeKind.LINK, [f"aa/{listing_id(name)}" for name in names])
 
         async with asyncio.timeout(60):
-            while bench.watcher.hub.watches:
+            while bench.watch_server.hub.slots.taken:
                 await bench.db.write(MERCHANT, all_changed)
                 await asyncio.sleep(0.02)
         code, why, _ = await refusal_of(client.call)
 
     assert (code, why) == (grpc.StatusCode.RESOURCE_EXHAUSTED, "SLOW_CONSUMER")
     left = [
-        task for task in asyncio.all_tasks() if task.get_name().startswith("zaiko watch session")
+        task for task in asyncio.all_tasks() if task.get_name().startswith("zaiko watch stream")
     ]
     assert left == []

@@ -20,7 +20,7 @@ from zaiko_core.domain.ids import listing_id
 from zaiko_core.storage.jobs import job_door
 from zaiko_core.sync.run import Run
 from zaiko_server.watch import topics
-from zaiko_server.watch.hub import Limits
+from zaiko_server.watch.slots import WatchLimits
 
 pytestmark = pytest.mark.anyio
 SHOPS = ["aa", "bb", "cc"]
@@ -47,7 +47,7 @@ def every(seconds: float, token: str = "") -> watch_pb2.WatchStart:
 async def watches(bench: Bench, number: int) -> None:
     """Wait until so many are open."""
     async with asyncio.timeout(60):
-        while bench.watcher.hub.watches != number:  # noqa: ASYNC110 - seen from outside, the hub has no event for it
+        while bench.watch_server.hub.slots.taken != number:  # noqa: ASYNC110 - seen from outside, the hub has no event for it
             await asyncio.sleep(0.02)
 
 
@@ -58,12 +58,12 @@ async def test_resume_after_a_disconnect_brings_what_was_missed_and_nothing_else
     bench: Bench,
 ) -> None:
     reader = Reader(bench.watch_stocks())
-    await reader.until_mark()
+    await reader.until_bookmark()
     reader.call.cancel()
     missed = await bench.reserve({"tea": 5})
 
     again = Reader(bench.watch_stocks(reader.resume()))
-    await again.until_mark(missed)
+    await again.until_bookmark(missed)
 
     assert [(name, state.reserve) for name, state in again.known.items()] == [
         (f"{PARENT}/products/tea/stock", 5)
@@ -72,7 +72,7 @@ async def test_resume_after_a_disconnect_brings_what_was_missed_and_nothing_else
 
 async def test_resume_is_told_at_once_that_it_has_caught_up(bench: Bench) -> None:
     reader = Reader(bench.watch_stocks())
-    revision = await reader.until_mark()
+    revision = await reader.until_bookmark()
 
     again = Reader(bench.watch_stocks(every(300, reader.token)))
     first = await again.next()
@@ -83,12 +83,12 @@ async def test_resume_is_told_at_once_that_it_has_caught_up(bench: Bench) -> Non
 async def test_resume_after_a_restart_of_the_server_brings_what_was_missed(sqlite_url: str) -> None:
     async with serve(sqlite_url, lambda world: world.begin(["rice", "tea"])) as bench:
         reader = Reader(bench.watch_stocks())
-        await reader.until_mark()
+        await reader.until_bookmark()
         missed = await bench.reserve({"tea": 7})
 
     async with serve(sqlite_url) as bench:
         again = Reader(bench.watch_stocks(reader.resume()))
-        await again.until_mark(missed)
+        await again.until_bookmark(missed)
 
     assert [state.reserve for state in again.known.values()] == [7]
 
@@ -99,7 +99,7 @@ async def test_resume_on_another_replica_and_hear_of_its_commits(store_url: str)
         serve(store_url) as other,
     ):
         reader = Reader(one.watch_stocks())
-        await reader.until_mark()
+        await reader.until_bookmark()
         await reader.until_revision(await other.reserve({"tea": 1}))
         reader.call.cancel()
 
@@ -111,7 +111,7 @@ async def test_resume_on_another_replica_and_hear_of_its_commits(store_url: str)
 
 async def test_a_token_of_another_filter_is_refused(bench: Bench) -> None:
     reader = Reader(bench.watch_stocks())
-    await reader.until_mark()
+    await reader.until_bookmark()
 
     narrower = await refusal_of(bench.watch_stocks(reader.resume(), "tea"))
     other_watch = await refusal_of(bench.watch_sync(reader.resume()))
@@ -125,17 +125,17 @@ async def test_a_token_of_another_filter_is_refused(bench: Bench) -> None:
 
 async def test_the_order_of_a_filter_does_not_matter(bench: Bench) -> None:
     reader = Reader(bench.watch_stocks(SNAPSHOT, "tea", "rice"))
-    await reader.until_mark()
+    await reader.until_bookmark()
 
     again = Reader(bench.watch_stocks(reader.resume(), "rice", "tea", "tea"))
 
-    assert await again.until_mark()
+    assert await again.until_bookmark()
 
 
 async def test_a_token_of_another_merchant_is_refused(bench: Bench) -> None:
     await bench.db.directory.write(lambda directory: directory.create(MerchantRecord("other")))
     reader = Reader(bench.watch_stocks())
-    await reader.until_mark()
+    await reader.until_bookmark()
 
     code, reason, _ = await refusal_of(
         bench.watch_stocks(reader.resume(), parent="merchants/other")
@@ -146,7 +146,7 @@ async def test_a_token_of_another_merchant_is_refused(bench: Bench) -> None:
 
 async def test_a_restored_backup_is_told_apart(bench: Bench) -> None:
     reader = Reader(bench.watch_stocks())
-    await reader.until_mark()
+    await reader.until_bookmark()
     bench.identity.epoch = "restored"
 
     code, reason, _ = await refusal_of(bench.watch_stocks(reader.resume()))
@@ -164,7 +164,7 @@ async def test_a_revision_that_was_lost_is_told_as_being_in_the_future(
     async with serve(sqlite_url) as bench:
         await bench.reserve({"tea": 7})
         reader = Reader(bench.watch_stocks())
-        revision = await reader.until_mark()
+        revision = await reader.until_bookmark()
 
     async with serve(f"sqlite:///{older}") as bench:
         code, reason, metadata = await refusal_of(bench.watch_stocks(reader.resume()))
@@ -208,7 +208,7 @@ async def test_a_token_from_before_the_compaction_is_refused_and_a_snapshot_help
     bench: Bench,
 ) -> None:
     reader = Reader(bench.watch_stocks())
-    await reader.until_mark()
+    await reader.until_bookmark()
     reader.call.cancel()
     for units in range(1, 5):
         await bench.reserve({"tea": units})
@@ -216,7 +216,7 @@ async def test_a_token_from_before_the_compaction_is_refused_and_a_snapshot_help
 
     code, reason, metadata = await refusal_of(bench.watch_stocks(reader.resume()))
     fresh = Reader(bench.watch_stocks())
-    await fresh.until_mark()
+    await fresh.until_bookmark()
 
     assert (code, reason) == (grpc.StatusCode.OUT_OF_RANGE, "REVISION_COMPACTED")
     assert metadata["compactRevision"] == str(compacted)
@@ -225,17 +225,17 @@ async def test_a_token_from_before_the_compaction_is_refused_and_a_snapshot_help
 
 async def test_marks_keep_an_idle_watch_ahead_of_the_compaction(bench: Bench) -> None:
     reader = Reader(bench.watch_stocks(every(1), "rice"))
-    await reader.until_mark()
+    await reader.until_bookmark()
     last = 0
     for units in range(1, 5):
         last = await bench.reserve({"tea": units})
-    await reader.until_mark(last)
+    await reader.until_bookmark(last)
     await _compact(bench)
     reader.call.cancel()
 
     again = Reader(bench.watch_stocks(reader.resume(), "rice"))
 
-    assert await again.until_mark() >= last
+    assert await again.until_bookmark() >= last
 
 
 # Marks
@@ -255,8 +255,8 @@ async def test_marks_come_while_nothing_happens(bench: Bench) -> None:
 
 async def test_marks_tell_the_time_and_only_the_first_ends_a_snapshot(bench: Bench) -> None:
     reader = Reader(bench.watch_stocks(every(0.001)))
-    await reader.until_mark()
-    await reader.until_mark()
+    await reader.until_bookmark()
+    await reader.until_bookmark()
 
     ends = [
         delivery.bookmark.snapshot_complete
@@ -283,11 +283,11 @@ async def test_an_empty_snapshot_is_a_mark(bench: Bench) -> None:
 async def test_a_large_revision_comes_in_pieces_and_a_token_within_it_repeats_it(
     sqlite_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(topics, "LARGEST", 4096)
+    monkeypatch.setattr(topics, "MAX_MESSAGE_BYTES", 4096)
     names = [f"p{number:03d}" for number in range(100)]
     async with serve(sqlite_url, lambda world: world.begin(names, shops=())) as bench:
         reader = Reader(bench.watch_stocks())
-        await reader.until_mark()
+        await reader.until_bookmark()
         snapshot = reader.deliveries[:-1]
         before = reader.token
         revision = await bench.reserve(dict.fromkeys(names, 9))
@@ -311,7 +311,7 @@ async def test_a_large_revision_comes_in_pieces_and_a_token_within_it_repeats_it
 async def test_a_token_from_within_a_snapshot_begins_it_again(
     sqlite_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(topics, "LARGEST", 4096)
+    monkeypatch.setattr(topics, "MAX_MESSAGE_BYTES", 4096)
     names = [f"p{number:03d}" for number in range(100)]
     async with serve(sqlite_url, lambda world: world.begin(names, shops=())) as bench:
         reader = Reader(bench.watch_stocks())
@@ -319,14 +319,14 @@ async def test_a_token_from_within_a_snapshot_begins_it_again(
         reader.call.cancel()
 
         again = Reader(bench.watch_stocks(reader.resume()))
-        await again.until_mark()
+        await again.until_bookmark()
 
     assert again.deliveries[-1].bookmark.snapshot_complete
     assert len(again.known) == 100
 
 
 def test_pieces_are_of_one_mebibyte() -> None:
-    assert topics.LARGEST == 1 << 20
+    assert topics.MAX_MESSAGE_BYTES == 1 << 20
 
 
 # The sync watch
@@ -337,7 +337,7 @@ async def test_sync_shows_links_shops_and_runs_and_tells_of_what_ceased_to_exist
 ) -> None:
     bench.world.link("aa", "tea")
     reader = Reader(bench.watch_sync())
-    await reader.until_mark()
+    await reader.until_bookmark()
     link = f"{PARENT}/shops/aa/links/{listing_id('tea')}"
     assert reader.known[link].sku == "tea"
     assert reader.known[f"{PARENT}/shops/aa"].link_counts.pending == 1
@@ -352,7 +352,7 @@ async def test_sync_shows_links_shops_and_runs_and_tells_of_what_ceased_to_exist
 
 async def test_a_deleted_name_that_comes_back_is_a_state_again(bench: Bench) -> None:
     reader = Reader(bench.watch_sync(SNAPSHOT, subjects=[SUBJECTS.SUBJECT_LINK_STATUS]))
-    await reader.until_mark()
+    await reader.until_bookmark()
     for _ in range(2):
         await asyncio.to_thread(bench.world.link, "aa", "tea")
         await reader.until(lambda response: len(response.changes.items) == 1)
@@ -366,13 +366,13 @@ async def test_what_came_and_went_while_the_client_was_away_is_only_told_as_gone
     bench: Bench,
 ) -> None:
     reader = Reader(bench.watch_sync())
-    await reader.until_mark()
+    await reader.until_bookmark()
     reader.call.cancel()
     bench.world.link("aa", "tea")
     bench.world.unlink("aa", "tea")
 
     again = Reader(bench.watch_sync(reader.resume()))
-    await again.until_mark()
+    await again.until_bookmark()
 
     assert [list(delivery.changes.deleted_names) for delivery in again.deliveries[:-1]] == [
         [f"{PARENT}/shops/aa/links/{listing_id('tea')}"]
@@ -384,8 +384,8 @@ async def test_sync_filters_by_shop_and_by_subject(bench: Bench) -> None:
         bench.world.link(shop, "tea")
     only_b = Reader(bench.watch_sync(SNAPSHOT, "bb"))
     only_links = Reader(bench.watch_sync(SNAPSHOT, subjects=[SUBJECTS.SUBJECT_LINK_STATUS]))
-    await only_b.until_mark()
-    await only_links.until_mark()
+    await only_b.until_bookmark()
+    await only_links.until_bookmark()
     for shop in ["cc", "bb"]:
         await asyncio.to_thread(bench.world.link, shop, "rice")
     expected = f"{PARENT}/shops/bb/links/{listing_id('rice')}"
@@ -402,7 +402,7 @@ async def test_sync_shows_a_run_while_it_goes_on_and_the_last_one_in_a_snapshot(
     bench: Bench,
 ) -> None:
     reader = Reader(bench.watch_sync(SNAPSHOT, subjects=[SUBJECTS.SUBJECT_SYNC_RUN]))
-    await reader.until_mark()
+    await reader.until_bookmark()
     claim = job_door(bench.db.transactions, owner="test", lease=60_000_000).write_sync(
         lambda jobs: jobs.claim(1)
     )[0]
@@ -411,7 +411,7 @@ async def test_sync_shows_a_run_while_it_goes_on_and_the_last_one_in_a_snapshot(
     await run.begin()
     await reader.until(lambda response: bool(response.changes.items))
     fresh = Reader(bench.watch_sync(SNAPSHOT, subjects=[SUBJECTS.SUBJECT_SYNC_RUN]))
-    await fresh.until_mark()
+    await fresh.until_bookmark()
     await run.end(sync.RunEnd(RunState.SUCCEEDED))
     await reader.until(lambda response: bool(response.changes.items))
 
@@ -433,7 +433,7 @@ async def test_many_watches_of_the_same_share_one_reading(
 ) -> None:
     readers = [Reader(bench.watch_stocks()) for _ in range(20)]
     for reader in readers:
-        await reader.until_mark()
+        await reader.until_bookmark()
     readings = 0
     read = bench.db.read
 
@@ -454,26 +454,26 @@ async def test_a_slow_consumer_delays_nobody(sqlite_url: str) -> None:
     patience = 120.0
     names = [f"p{number:03d}" for number in range(150)]
     async with serve(
-        sqlite_url, lambda world: world.begin(names, shops=()), limits=Limits(blocked=patience)
+        sqlite_url, lambda world: world.begin(names, shops=()), limits=WatchLimits(blocked=patience)
     ) as bench:
         stuck, brisk = Reader(bench.watch_stocks()), Reader(bench.watch_stocks())
-        await stuck.until_mark()
-        await brisk.until_mark()
+        await stuck.until_bookmark()
+        await brisk.until_bookmark()
         async with asyncio.timeout(patience / 2):
             for units in range(1, 21):
                 await brisk.until_revision(await bench.reserve(dict.fromkeys(names, units)))
 
-        assert bench.watcher.hub.watches == 2
+        assert bench.watch_server.hub.slots.taken == 2
     assert brisk.known[f"{PARENT}/products/p000/stock"].reserve == 20
 
 
 async def test_a_slow_consumer_is_ended_and_may_resume(sqlite_url: str) -> None:
     names = [f"p{number:03d}" for number in range(150)]
     async with serve(
-        sqlite_url, lambda world: world.begin(names, shops=()), limits=Limits(blocked=0.5)
+        sqlite_url, lambda world: world.begin(names, shops=()), limits=WatchLimits(blocked=0.5)
     ) as bench:
         stuck = Reader(bench.watch_stocks())
-        await stuck.until_mark()
+        await stuck.until_bookmark()
         for units in range(1, 21):
             revision = await bench.reserve(dict.fromkeys(names, units))
         await watches(bench, 0)
@@ -484,7 +484,7 @@ async def test_a_slow_consumer_is_ended_and_may_resume(sqlite_url: str) -> None:
             await stuck.until_revision(revision)
         code, reason, _ = await refusal_of(stuck.call)
         again = Reader(bench.watch_stocks(stuck.resume()))
-        await again.until_mark(revision)
+        await again.until_bookmark(revision)
 
     assert (code, reason) == (grpc.StatusCode.RESOURCE_EXHAUSTED, "SLOW_CONSUMER")
     assert (stuck.known | again.known)[f"{PARENT}/products/p149/stock"].reserve == 20
@@ -492,17 +492,17 @@ async def test_a_slow_consumer_is_ended_and_may_resume(sqlite_url: str) -> None:
 
 async def test_caps_on_watches_and_a_seat_is_given_back(sqlite_url: str) -> None:
     async with serve(
-        sqlite_url, lambda world: world.begin(), limits=Limits(process=5, principal=2)
+        sqlite_url, lambda world: world.begin(), limits=WatchLimits(process=5, principal=2)
     ) as bench:
         first, second = Reader(bench.watch_stocks()), Reader(bench.watch_stocks())
-        await first.until_mark()
-        await second.until_mark()
+        await first.until_bookmark()
+        await second.until_bookmark()
 
         code, reason, metadata = await refusal_of(bench.watch_stocks())
         first.call.cancel()
         await watches(bench, 1)
         third = Reader(bench.watch_stocks())
-        await third.until_mark()
+        await third.until_bookmark()
 
     assert (code, reason, metadata["limit"]) == (
         grpc.StatusCode.RESOURCE_EXHAUSTED,
@@ -514,9 +514,9 @@ async def test_caps_on_watches_and_a_seat_is_given_back(sqlite_url: str) -> None
 async def test_drain_ends_every_watch_with_a_mark_and_admits_no_more(bench: Bench) -> None:
     readers = [Reader(bench.watch_stocks()), Reader(bench.watch_sync())]
     for reader in readers:
-        await reader.until_mark()
+        await reader.until_bookmark()
 
-    drained = await bench.watcher.drain(2)
+    drained = await bench.watch_server.drain(2)
 
     assert drained
     for reader in readers:
@@ -531,12 +531,12 @@ async def test_drain_ends_every_watch_with_a_mark_and_admits_no_more(bench: Benc
 
 async def test_changes_that_no_watch_shows_are_passed_over(bench: Bench) -> None:
     reader = Reader(bench.watch_stocks(every(1)))
-    await reader.until_mark()
+    await reader.until_bookmark()
     await bench.db.write(MERCHANT, lambda uow: uow.advance())
     newest = await bench.db.write(
         MERCHANT, lambda uow: (uow.changed(ChangeKind.SHOP, ["aa"]), uow.answer_revision)[1]
     )
 
-    await reader.until_mark(newest)
+    await reader.until_bookmark(newest)
 
     assert all(delivery.WhichOneof("delivery") == "bookmark" for delivery in reader.deliveries[1:])

@@ -25,7 +25,7 @@ from zaiko_core.storage.engine import Database
 from zaiko_core.storage.migrate import migrate
 from zaiko_core.sync.feed import ChangeFeed
 from zaiko_server.status import code_for, status_for, trailers_for
-from zaiko_server.watch import SyncWatcher
+from zaiko_server.watch import WatchServer
 
 PARENT = f"merchants/{MERCHANT}"
 SNAPSHOT = watch_pb2.WatchStart(snapshot=watch_pb2.WatchSnapshot())
@@ -36,20 +36,24 @@ class Services(
 ):
     """The two watches, with refusals mapped as the server does it."""
 
-    def __init__(self, watcher: SyncWatcher) -> None:
-        self._watcher = watcher
+    def __init__(self, watch_server: WatchServer) -> None:
+        self._watch_server = watch_server
 
     async def WatchStocks(self, request, context):
-        async for response in self._mapped(self._watcher.watch_stocks(request, context), context):
+        async for response in self._mapped(
+            self._watch_server.watch_stocks(request, context), context
+        ):
             yield response
 
     async def WatchSync(self, request, context):
-        async for response in self._mapped(self._watcher.watch_sync(request, context), context):
+        async for response in self._mapped(
+            self._watch_server.watch_sync(request, context), context
+        ):
             yield response
 
     async def WatchSyncSession(self, requests, context):
         async for response in self._mapped(
-            self._watcher.watch_sync_session(requests, context), context
+            self._watch_server.watch_sync_session(requests, context), context
         ):
             yield response
 
@@ -69,7 +73,7 @@ class Bench:
 
     db: Database
     world: World
-    watcher: SyncWatcher
+    watch_server: WatchServer
     stocks: stock_service_pb2_grpc.StockServiceStub
     syncs: sync_service_pb2_grpc.SyncServiceStub
     port: int
@@ -114,9 +118,9 @@ async def serve(
     identity = SimpleNamespace(
         db=db, feed=feed, epoch=stored["epoch"], token_key=stored["token_key"], can_sync=can_sync
     )
-    watcher = SyncWatcher(identity, **options)
+    watch_server = WatchServer(identity, **options)
     server = grpc.aio.server()
-    services = Services(watcher)
+    services = Services(watch_server)
     stock_service_pb2_grpc.add_StockServiceServicer_to_server(services, server)
     sync_service_pb2_grpc.add_SyncServiceServicer_to_server(services, server)
     port = server.add_insecure_port("127.0.0.1:0")
@@ -128,7 +132,7 @@ async def serve(
         yield Bench(
             db,
             world(World(db)),
-            watcher,
+            watch_server,
             stock_service_pb2_grpc.StockServiceStub(channel),
             sync_service_pb2_grpc.SyncServiceStub(channel),
             port,
@@ -175,7 +179,7 @@ class Reader:
             pass
         return response
 
-    async def until_mark(self, revision: int = 0) -> int:
+    async def until_bookmark(self, revision: int = 0) -> int:
         """Read on until a mark at or above `revision`; its revision."""
         response = await self.until(
             lambda r: r.WhichOneof("delivery") == "bookmark" and r.bookmark.revision >= revision

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 from zaiko_core.app.ports import UnitOfWork
 from zaiko_core.app.records import AdditionRecord, ListingRecord, PlaceRecord
-from zaiko_core.app.sync import Observation, Outcome, Policy, Write, in_shadow
+from zaiko_core.app.sync import Outcome, Write, in_shadow
 from zaiko_core.domain.addition import (
     ARRIVAL,
     AdditionState,
@@ -24,7 +24,8 @@ from zaiko_core.domain.addition import (
     overtaken,
     settled_by_answer,
 )
-from zaiko_core.domain.fence import Mode
+from zaiko_core.domain.decision import Observation, Policy
+from zaiko_core.domain.fence import WriteMode
 from zaiko_core.domain.problem import Problem
 
 _SECOND = 1_000_000
@@ -167,7 +168,7 @@ def settle(
         steps.append(step)
         if outcome.applied:
             answered = replace(place.under_way, answered_at=uow.now)
-            if policy.mode is Mode.SET:
+            if policy.mode is WriteMode.SET:
                 step.place = replace(place, under_way=answered, due_at=uow.now + policy.visibility)
             else:
                 step.settle(AdditionState.ADDED, uow.now)
@@ -252,7 +253,7 @@ def _may_overwrite(uow: UnitOfWork, step: _Step, policy: Policy, seen: Observati
     """Whether a plain number would stand on a reading that an order has overtaken; it is read
     again, a few times."""
     place = step.place
-    if policy.mode is not Mode.SET or place.attempt >= _OVERTAKEN:
+    if policy.mode is not WriteMode.SET or place.attempt >= _OVERTAKEN:
         return False
     base = Reading(seen.quantity or 0, seen.at, seen.until)
     if not overtaken(base, uow.additions.sales(place.shop, place.listing, since=seen.at - _MARGIN)):

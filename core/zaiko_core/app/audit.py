@@ -1,30 +1,26 @@
-"""The drift audit in the transactions of a run (ADR 0013): which links are read again, and why a
-number differed."""
+"""The drift audit in the transactions of a run (ADR 0013): which links are read again, and what is
+known about a number that differs."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
 
 from zaiko_core.app.ports import UnitOfWork
-from zaiko_core.app.records import DriftRecord, DueLink, ShopRecord
+from zaiko_core.app.records import LinkRecord, ShopRecord
 from zaiko_core.domain import drift
-from zaiko_core.domain.drift import Cause, Circumstances, Difference
-from zaiko_core.domain.fence import Drift, InventoryBelief
-from zaiko_core.domain.problem import Problem
+from zaiko_core.domain.decision import Perception
+from zaiko_core.domain.drift import Circumstances
 
 PERIOD = 24 * 3_600_000_000
 """µs in which every synced link is read at least once, where the shop's quota allows it."""
-HOLD = 24 * 3_600_000_000
-"""µs after which a held difference is looked at again by itself."""
-
-_LEFT_TO_PEOPLE = {Cause.EDITED_IN_SHOP, Cause.WRONG_LINK, Cause.BUNDLE_PART}
 
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """How well the numbers of shops were compared lately. `oldest` is when the link that was read
-    longest ago was read (0: never; None: there are no enabled links)."""
+    """How well the numbers of shops were compared lately. `oldest` is the oldest of the last
+    readings of all enabled links (0: one was never read; None: there are none)."""
 
     enabled: int
     verified: int
@@ -32,9 +28,9 @@ class Summary:
     differences: Mapping[str, int]
 
 
-def begin(uow: UnitOfWork, shop: str, token: int, *, least: int, period: int = PERIOD) -> int:
-    """Make a slice of the shop's links due with a reading, once per interval of the shop; how
-    many."""
+def begin(uow: UnitOfWork, shop: str, token: int, *, least: int) -> int:
+    """Make a slice of the shop's links due with a reading, at most once per interval of the shop.
+    Return how many. Raises LeaseLost."""
     uow.hold_lease(shop, token)
     record = uow.shops.get([shop]).get(shop)
     if record is None or (
@@ -42,92 +38,48 @@ def begin(uow: UnitOfWork, shop: str, token: int, *, least: int, period: int = P
     ):
         return 0
     uow.shops.save_audited(shop)
-    return uow.links.audit(shop, period=period, interval=record.interval, least=least)
+    return uow.links.audit(shop, period=PERIOD, interval=record.interval, least=least)
 
 
 def summary(uow: UnitOfWork, shop: str, *, since: int) -> Summary:
-    """Of one shop, or of all of the merchant when it is empty."""
+    """Return the summary of one shop, or of all shops of the merchant when `shop` is empty."""
     enabled, verified, oldest = uow.links.verified(shop, since=since)
     return Summary(enabled, verified, oldest, uow.drifts.counts(shop, since=since))
 
 
-@dataclass(slots=True)
-class Findings:
-    """Collects the differences that one transaction of a run settles. What it needs to know beside
-    the numbers is asked only when there is a difference, which is rare."""
+class CircumstanceReader:
+    """Looks up what explains the differences that one transaction of a run finds. Differences are
+    rare, so nothing is read before the first one."""
 
-    uow: UnitOfWork
-    shop: str
-    _shop: ShopRecord | None = None
-    _found: dict[str, DriftRecord] = field(default_factory=dict)
+    def __init__(self, uow: UnitOfWork, shop: str) -> None:
+        self._uow, self._name = uow, shop
 
-    def reading(
-        self,
-        item: DueLink,
-        before: InventoryBelief,
-        after: InventoryBelief,
-        verdict: Drift,
-        quantity: int | None,
-    ) -> Difference | None:
-        """The link was read."""
-        found = drift.on_reading(before, after, verdict, quantity)
-        return None if found is None else self._add(item, found, Circumstances())
+    @cached_property
+    def _shop(self) -> ShopRecord:
+        return self._uow.shops.get([self._name])[self._name]
 
-    def expired(
-        self, item: DueLink, before: InventoryBelief, after: InventoryBelief
-    ) -> Difference | None:
-        """A suspicion of the link was dropped."""
-        if before.unexplained <= after.unexplained:
-            return None
-        complete = self._record().orders_complete_until
-        around = Circumstances(
-            orders_complete=complete is None or complete >= before.unexplained_since,
-            sold_unlinked=self.uow.orders.sold_unlinked(
-                self.shop, since=before.unexplained_since - PERIOD
-            ),
-        )
-        found = drift.on_outlived(before, after, around)
-        return None if found is None else self._add(item, found, around)
-
-    def left_to_people(self, item: DueLink) -> Problem | None:
-        """Why the link is not set right by itself, or None."""
-        found = self._found.get(item.link.listing)
-        if found is None or not found.held:
-            return None
-        shown, expected = found.difference.shown, found.difference.expected
-        return Problem(
-            "DIFFERENCE_UNEXPLAINED",
-            f"the shop shows {shown} where {expected} was left; cause: {found.difference.cause}",
-            metadata={
-                "shown": str(shown),
-                "expected": str(expected),
-                "cause": str(found.difference.cause),
-            },
+    def read(self, link: LinkRecord, perceived: Perception) -> Circumstances:
+        """Return the circumstances of a link's difference."""
+        complete, sold_unlinked = True, False
+        if perceived.dropped is not None:
+            missed_at = perceived.dropped.unexplained_since
+            upto = self._shop.orders_complete_until
+            complete = upto is None or upto >= missed_at
+            sold_unlinked = self._uow.orders.sold_unlinked(self._name, since=missed_at - PERIOD)
+        edits = self._uow.drifts.edits(
+            self._name, [link.listing], since=self._uow.now - drift.WITHIN
+        ).get(link.listing, 0)
+        return Circumstances(
+            orders_complete=complete,
+            sold_unlinked=sold_unlinked,
+            edits=edits,
+            codes_differ=edits + 1 >= drift.EDITS and _codes_differ(self._uow, link),
+            hold=self._shop.hold_drift,
         )
 
-    def write(self) -> None:
-        """Write down what was found."""
-        self.uow.drifts.insert(list(self._found.values()))
 
-    def _add(self, item: DueLink, found: Difference, around: Circumstances) -> Difference:
-        name = item.link.listing
-        if found.cause is Cause.EDITED_IN_SHOP:
-            edits = self.uow.drifts.edits(self.shop, [name], since=self.uow.now - drift.WITHIN).get(
-                name, 0
-            )
-            differ = edits + 1 >= drift.EDITS and self._codes_differ(item)
-            found = drift.weighed(found, Circumstances(edits=edits, codes_differ=differ))
-        held = found.cause in _LEFT_TO_PEOPLE and self._record().hold_drift
-        self._found[name] = DriftRecord(self.uow.now, self.shop, name, found, held)
-        return found
-
-    def _record(self) -> ShopRecord:
-        if self._shop is None:
-            self._shop = self.uow.shops.get([self.shop])[self.shop]
-        return self._shop
-
-    def _codes_differ(self, item: DueLink) -> bool:
-        sku = self.uow.listings.get(self.shop, [item.link.listing])[item.link.listing].sku
-        parts: Sequence[str] = [part.product for part in item.link.parts]
-        codes = {product.code for product in self.uow.products.get(parts).values()}
-        return bool(sku) and len(parts) == 1 and sku not in codes
+def _codes_differ(uow: UnitOfWork, link: LinkRecord) -> bool:
+    sku = uow.listings.get(link.shop, [link.listing])[link.listing].sku
+    parts = [part.product for part in link.parts]
+    codes = {product.code for product in uow.products.get(parts).values()}
+    return bool(sku) and len(parts) == 1 and sku not in codes

@@ -1,5 +1,5 @@
-"""Escrow in the transactions of a run: what links of scarce goods may show now, and whom it
-concerns when one shows less."""
+"""Escrow in the transactions of a run: what links of scarce goods may show now, and which links go
+on when one shows less."""
 
 from __future__ import annotations
 
@@ -10,17 +10,14 @@ from zaiko_core.app.due_marks import touch_holders
 from zaiko_core.app.ports import UnitOfWork
 from zaiko_core.app.records import DueLink, Holding, LinkRecord
 from zaiko_core.domain import escrow
-from zaiko_core.domain.escrow import Holder, Key
+from zaiko_core.domain.escrow import Holder, Key, Quota, ScarcePart
 from zaiko_core.domain.fence import InventoryBelief
 from zaiko_core.domain.links import Part
 
-RECHECK = 10_000_000
-"""µs after which a link that waits for units of other shops looks again, should nobody wake it."""
 
-
-class Quotas:
-    """The quotas of the scarce products of some due links, within one transaction: `note` every
-    change of a fence, so that the next `allowed` takes account of it."""
+class QuotaBook:
+    """Who holds the scarce products of some due links, within one transaction: `note` each change
+    of a belief, so that the next quota takes account of it."""
 
     def __init__(self, units: Mapping[str, int], holdings: Iterable[Holding], now: int) -> None:
         self._units = units
@@ -35,55 +32,61 @@ class Quotas:
                 movable=holding.movable,
             )
 
-    def concerns(self, part: Part) -> bool:
-        """Whether this part's product is in escrow."""
-        return part.product in self._units
-
-    def allowed(self, link: LinkRecord, belief: InventoryBelief) -> tuple[int | None, bool]:
-        """How many the link may show by its scarce parts, suspected units included (None: it has
-        none), and whether it waits for units that others still show."""
-        limits: list[int] = []
-        waits = False
-        for part in link.parts:
-            if not self.concerns(part):
-                continue
-            self.note(link, belief)
-            key, holders = (link.shop, link.listing), list(self._holders[part.product].values())
-            now = escrow.allowed(self._units[part.product], holders, key)
-            waits = waits or now < escrow.quotas(self._units[part.product], holders).get(key, 0)
-            limits.append(now // part.count)
-        return (min(limits) if limits else None), waits
+    def quota(self, link: LinkRecord) -> Quota:
+        """Return what the link competes for now."""
+        key = (link.shop, link.listing)
+        return Quota(
+            key,
+            tuple(
+                ScarcePart(
+                    self._units[part.product],
+                    part.count,
+                    self._recent(part.product, key),
+                    tuple(
+                        holder
+                        for other, holder in self._holders[part.product].items()
+                        if other != key
+                    ),
+                )
+                for part in self._scarce(link)
+            ),
+        )
 
     def note(self, link: LinkRecord, belief: InventoryBelief, *, movable: bool = True) -> None:
-        """The link is being handled, so it is not stuck whatever its state said before, and its
-        fence is now `belief`. One in shadow is not `movable`: it goes on showing what it shows."""
+        """Remember the new belief of a link. It is being handled, so it is not stuck, whatever its
+        state was; one in shadow is not `movable`: it goes on showing what it shows."""
         shown = escrow.exposed(belief)
-        for part in link.parts:
-            if self.concerns(part):
-                key = (link.shop, link.listing)
-                known = self._holders[part.product].get(key)
-                units = None if shown is None else shown * part.count
-                self._holders[part.product][key] = Holder(
-                    key, units, known.recent if known else 0, movable=movable
-                )
+        key = (link.shop, link.listing)
+        for part in self._scarce(link):
+            units = None if shown is None else shown * part.count
+            self._holders[part.product][key] = Holder(
+                key, units, self._recent(part.product, key), movable=movable
+            )
+
+    def _scarce(self, link: LinkRecord) -> list[Part]:
+        return [part for part in link.parts if part.product in self._units]
+
+    def _recent(self, product: str, key: Key) -> int:
+        known = self._holders[product].get(key)
+        return known.recent if known else 0
 
 
-def quotas_of(uow: UnitOfWork, due: Sequence[DueLink]) -> Quotas:
-    """The quotas that these links need."""
+def quotas_of(uow: UnitOfWork, due: Sequence[DueLink]) -> QuotaBook:
+    """Load who holds the scarce products of these links."""
     units = {
         product: balance.sent
         for item in due
         for product, balance in item.balances.items()
         if balance.in_escrow
     }
-    return Quotas(units, uow.links.holders(units) if units else (), uow.now)
+    return QuotaBook(units, uow.links.holders(units) if units else (), uow.now)
 
 
 def freed(
     uow: UnitOfWork, before: Mapping[Key, InventoryBelief], after: Collection[LinkRecord]
 ) -> None:
-    """These fences were saved. Where one exposes less of a scarce product than before, whoever
-    waits for its units goes on."""
+    """Wake the links that wait for units of a scarce product where one of the links that were saved
+    exposes less of it than before."""
     products = {
         part.product
         for link in after
@@ -94,7 +97,7 @@ def freed(
 
 
 def wake(uow: UnitOfWork, products: Collection[str]) -> None:
-    """Let every link of those of these products that are in escrow look at its quota."""
+    """Let each link of those of these products that are in escrow look at its quota again."""
     if products:
         touch_holders(uow, uow.stocks.in_escrow(products))
 

@@ -11,12 +11,12 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from zaiko_core.app import escrow
-from zaiko_core.app.audit import HOLD, Findings
+from zaiko_core.app import audit, escrow
 from zaiko_core.app.due_marks import link_names, mark_links_due, mark_shop_due
 from zaiko_core.app.ports import UnitOfWork
 from zaiko_core.app.records import (
     ChangeKind,
+    DriftRecord,
     DueLink,
     FoundShop,
     GivenBack,
@@ -29,14 +29,27 @@ from zaiko_core.app.records import (
     RunState,
     Trigger,
 )
-from zaiko_core.domain import fence as fence
+from zaiko_core.domain import fence
+from zaiko_core.domain.decision import (
+    Compared,
+    Decision,
+    Done,
+    Fail,
+    LinkFacts,
+    Observation,
+    Policy,
+    Push,
+    Read,
+    Wait,
+    decide,
+    perceive,
+    sellable,
+)
 from zaiko_core.domain.errors import NotFound, OperationDone
-from zaiko_core.domain.fence import Mode, Step
-from zaiko_core.domain.links import target
+from zaiko_core.domain.fence import InventoryBelief, WriteMode
 from zaiko_core.domain.polling import next_fetch
 from zaiko_core.domain.problem import Problem
-from zaiko_core.domain.push import Breakdown, Label, PushOutcome
-from zaiko_core.domain.stock import LARGEST
+from zaiko_core.domain.push import PushOutcome
 
 _SECOND = 1_000_000
 _RETRY_FIRST, _RETRY_LAST = 30 * _SECOND, 3600 * _SECOND
@@ -50,27 +63,6 @@ number (ADR 0008)."""
 def unadjusted(item: DueLink, sellable: int, now: int) -> Sequence[tuple[str, int]]:
     """No plugin changes what is shown."""
     return ()
-
-
-@dataclass(frozen=True, slots=True)
-class Policy:
-    """What the connector says of its platform. `visibility` in µs."""
-
-    mode: Mode
-    maximum: int
-    visibility: int
-
-
-@dataclass(frozen=True, slots=True)
-class Observation:
-    """What the shop showed for a link when it was read at `at` (µs), before orders were fetched; or
-    why it cannot be synced."""
-
-    at: int
-    quantity: int | None = None
-    problem: Problem | None = None
-    until: int = 0
-    """When the answer had come (µs)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +104,7 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True)
-class Prepared:
+class PushPlan:
     """The writes to send, the links that were computed, and how many of them were confirmed and
     failed on the way."""
 
@@ -120,7 +112,7 @@ class Prepared:
     handled: Collection[str] = ()
     confirmed: int = 0
     failed: int = 0
-    waiting: int = 0
+    unread: int = 0
     """Links that must be read before they can go on."""
 
 
@@ -252,7 +244,7 @@ def needs_reading(
     """The due links whose number must be read before they can go on: all of them in shadow, where
     reading is all there is; and how many are due at all, up to `limit`."""
     due = uow.links.due(shop, limit=limit)
-    every = bool(due) and (policy.mode is not Mode.COMPARE_AND_SET or in_shadow(uow, shop))
+    every = bool(due) and (policy.mode is not WriteMode.COMPARE_AND_SET or in_shadow(uow, shop))
     return [
         item
         for item in due
@@ -265,158 +257,199 @@ def in_shadow(uow: UnitOfWork, shop: str) -> bool:
     return uow.shops.in_shadow(shop)
 
 
-def prepare(
-    uow: UnitOfWork,
-    shop: str,
-    token: int,
-    policy: Policy,
-    observations: Mapping[str, Observation],
-    *,
-    key: str,
-    limit: int,
-    tired: Mapping[str, int] | None = None,
-    adjust: Adjust = unadjusted,
-) -> Prepared:
-    """Settle what was observed, compute the targets of due links, and record the writes that
-    follow, before they are sent. Links in `tired` were sent too often in this run on account of the
-    change named there; they wait a little, unless a newer one has come. `key` is the beginning of
-    the writes' keys."""
+@dataclass(frozen=True, slots=True)
+class PlanRequest:
+    """What one slice of a run brings along: what was read in this round by listing, the beginning
+    of the keys of its writes, and how many links it takes."""
+
+    policy: Policy
+    readings: Mapping[str, Observation]
+    key: str
+    limit: int
+    exhausted: Mapping[str, int] = field(default_factory=dict)
+    """Links that were sent too often in this run because of the change named there. They wait a
+    little, unless a newer change has come."""
+    adjust: Adjust = unadjusted
+
+
+def plan(uow: UnitOfWork, shop: str, token: int, request: PlanRequest) -> PushPlan:
+    """Decide each due link of the shop, save what was decided, and record the writes that follow
+    before they are sent. Raises LeaseLost."""
     uow.hold_lease(shop, token)
-    tired = tired or {}
-    saved: list[LinkRecord] = []
-    verified: list[LinkRecord] = []
-    writes: list[Write] = []
-    pushes: list[PushRecord] = []
-    read: list[PushResult] = []
-    confirmed = failed = waiting = 0
-    due, shadow = uow.links.due(shop, limit=limit), in_shadow(uow, shop)
-    quotas, findings = escrow.quotas_of(uow, due), Findings(uow, shop)
+    due, shadow = uow.links.due(shop, limit=request.limit), in_shadow(uow, shop)
+    quotas, reader = escrow.quotas_of(uow, due), audit.CircumstanceReader(uow, shop)
+    made = _Made(uow, shop, request)
     for item in due:
-        link, seen = item.link, observations.get(item.link.listing)
-        if seen is not None and seen.problem is not None:
-            saved.append(failing(link, seen.problem, uow.now))
-            failed += 1
-            continue
-        belief, read_at = link.belief, link.read_at
-        if seen is not None:
-            belief, verdict = fence.observe(link.belief, seen.quantity, at=seen.at, now=uow.now)
-            if not shadow:
-                findings.reading(item, link.belief, belief, verdict, seen.quantity)
-            read_at = seen.at
-            if (pending := link.belief.pending) is not None:
-                read.append(
-                    PushResult(
-                        link.listing, pending.at, pending.key, PushOutcome.READ, seen.quantity
-                    )
-                )
-        # A suspicion that is dropped must not count as units that the link holds already.
-        suspicious = belief
-        belief = fence.without_expired(
-            belief, policy.mode, fresh=seen is not None, visibility=policy.visibility, now=uow.now
+        seen = request.readings.get(item.link.listing)
+        facts = _facts(item, seen, reader, request, shadow=shadow, now=uow.now)
+        decision = decide(
+            facts, seen, item.balances, quotas.quota(item.link), request.policy, uow.now
         )
-        if not shadow:
-            findings.expired(item, suspicious, belief)
-        breakdown = Breakdown(target(link.parts, item.balances, maximum=LARGEST))
-        for plugin, quantity in adjust(item, breakdown.target, uow.now):
-            breakdown.then(f"{Label.ADJUSTMENT}/{plugin}", min(max(0, quantity), breakdown.target))
-        wanted = breakdown.then(Label.MAXIMUM, min(breakdown.quantity, policy.maximum))
-        scarce, waits = quotas.allowed(link, belief)
-        wanted = breakdown.then(Label.ESCROW, wanted if scarce is None else min(wanted, scarce))
-        if shadow:
-            quotas.note(link, belief, movable=False)
-            if seen is None:
-                waiting += 1
-                continue
-            compared = _compared(
-                replace(link, belief=belief, target=wanted, read_at=read_at), seen.quantity, uow.now
-            )
-            unchanged = (link.state, link.target, link.confirmed) == (
-                compared.state,
-                compared.target,
-                compared.confirmed,
-            )
-            (verified if unchanged else saved).append(compared)
-            confirmed += 1
-            continue
-        belief, plan = fence.plan(
-            belief,
-            wanted,
-            policy.mode,
-            fresh=seen is not None,
-            visibility=policy.visibility,
-            now=uow.now,
-        )
-        unchanged = link.state is LinkState.SYNCED and (link.target, link.confirmed) == (
-            wanted,
-            plan.quantity,
-        )
-        link = replace(link, belief=belief, target=wanted, read_at=read_at)
-        problem = findings.left_to_people(item)
-        if problem is not None:
-            saved.append(replace(failing(link, problem, uow.now), due_at=uow.now + HOLD))
-            failed += 1
-        elif plan.step is Step.DONE:
-            recheck_at = plan.recheck_at
-            if waits:
-                recheck_at = min(recheck_at or uow.now + escrow.RECHECK, uow.now + escrow.RECHECK)
-            # A watcher is not told that a number was read and is what it was.
-            (verified if unchanged else saved).append(
-                _done(link, plan.quantity, recheck_at, uow.now)
-            )
-            confirmed += 1
-        elif plan.step is Step.READ:
-            waiting += 1
-            if seen is not None or tired.get(link.listing) == link.due_revision:
-                saved.append(replace(link, due_at=uow.now + 2 * _SECOND))
-        elif tired.get(link.listing) == link.due_revision:
-            saved.append(replace(link, due_at=uow.now + 2 * _SECOND))
-        else:
-            name = f"{key}.{len(writes)}"
-            launched = fence.record_pending(
-                belief, plan.quantity, policy.mode, key=name, now=uow.now
-            )
-            quotas.note(link, launched)
-            saved.append(
-                replace(link, belief=launched, state=LinkState.SYNCING, last_attempt_at=uow.now)
-            )
-            breakdown.then(Label.SUSPECTED, max(0, wanted - belief.unexplained))
-            breakdown.then(Label.DOUBT, plan.quantity)
-            pushes.append(
-                PushRecord(
-                    shop,
-                    link.listing,
-                    uow.now,
-                    name,
-                    belief.expected,
-                    breakdown.target,
-                    tuple(breakdown.terms),
-                    plan.quantity,
-                )
-            )
-            writes.append(
-                Write(
-                    link.listing,
-                    item.external_id,
-                    item.data,
-                    plan.quantity,
-                    belief.expected,
-                    name,
-                    link.due_revision,
-                    uow.now,
-                )
-            )
-    uow.links.save(saved)
-    uow.links.save_verified(verified)
-    uow.pushes.settle(shop, read)
-    uow.pushes.insert(pushes)
-    findings.write()
-    uow.changed(ChangeKind.LINK, link_names((link.shop, link.listing) for link in saved))
+        belief = made.add(item, seen, decision)
+        if decision.assessment.target is not None:
+            quotas.note(item.link, belief, movable=not shadow)
+    made.save()
     escrow.freed(
         uow,
         {(item.link.shop, item.link.listing): item.link.belief for item in due},
-        [*saved, *verified],
+        [*made.changed, *made.verified],
     )
-    return Prepared(writes, {item.link.listing for item in due}, confirmed, failed, waiting)
+    return PushPlan(
+        made.writes,
+        {item.link.listing for item in due},
+        made.confirmed,
+        made.failed,
+        made.unread,
+    )
+
+
+def _facts(
+    item: DueLink,
+    seen: Observation | None,
+    reader: audit.CircumstanceReader,
+    request: PlanRequest,
+    *,
+    shadow: bool,
+    now: int,
+) -> LinkFacts:
+    link = item.link
+    facts = LinkFacts(
+        link.belief,
+        link.parts,
+        shadow=shadow,
+        exhausted=request.exhausted.get(link.listing) == link.due_revision,
+    )
+    if seen is not None and seen.problem is not None:
+        return facts
+    facts = replace(
+        facts, adjustments=request.adjust(item, sellable(link.parts, item.balances), now)
+    )
+    perceived = perceive(link.belief, seen, request.policy, now)
+    if shadow or not perceived.is_different:
+        return facts
+    return replace(facts, circumstances=reader.read(link, perceived))
+
+
+class _Made:
+    """What one plan writes down: links as the decisions leave them, pushes, differences."""
+
+    def __init__(self, uow: UnitOfWork, shop: str, request: PlanRequest) -> None:
+        self._uow, self._shop, self._request = uow, shop, request
+        self._pushes: list[PushRecord] = []
+        self._read: list[PushResult] = []
+        self._drifts: list[DriftRecord] = []
+        self.changed: list[LinkRecord] = []
+        self.verified: list[LinkRecord] = []
+        """Links that were looked at and are as they were: watchers are not notified."""
+        self.writes: list[Write] = []
+        self.confirmed = self.failed = self.unread = 0
+
+    def add(self, item: DueLink, seen: Observation | None, decision: Decision) -> InventoryBelief:
+        """Note what follows from a decision. Return the belief that the link is stored with."""
+        now, before, assessment = self._uow.now, item.link, decision.assessment
+        self._note_reading(before, seen)
+        if assessment.finding is not None:
+            self._drifts.append(
+                DriftRecord(
+                    now,
+                    self._shop,
+                    before.listing,
+                    assessment.finding.difference,
+                    assessment.finding.held,
+                )
+            )
+        link = before
+        if assessment.target is not None:
+            link = replace(
+                before,
+                belief=assessment.belief,
+                target=assessment.target,
+                read_at=before.read_at if seen is None else seen.at,
+            )
+        match decision:
+            case Fail():
+                failed = failing(link, decision.problem, now)
+                if decision.due_at is not None:
+                    failed = replace(failed, due_at=decision.due_at)
+                self.changed.append(failed)
+                self.failed += 1
+            case Done():
+                self._confirm(before, _done(link, decision.shown, decision.recheck_at, now))
+            case Compared():
+                self._confirm(before, _compared(link, decision.shown, now))
+            case Read():
+                self.unread += 1
+                if decision.due_at is not None:
+                    self.changed.append(replace(link, due_at=decision.due_at))
+            case Wait():
+                self.changed.append(replace(link, due_at=decision.due_at))
+            case Push():
+                link = self._push(item, link, decision)
+                self.changed.append(link)
+        return link.belief
+
+    def save(self) -> None:
+        """Write it down."""
+        uow = self._uow
+        uow.links.save(self.changed)
+        uow.links.save_verified(self.verified)
+        uow.pushes.settle(self._shop, self._read)
+        uow.pushes.insert(self._pushes)
+        uow.drifts.insert(self._drifts)
+        uow.changed(ChangeKind.LINK, link_names((link.shop, link.listing) for link in self.changed))
+
+    def _note_reading(self, link: LinkRecord, seen: Observation | None) -> None:
+        pending = link.belief.pending
+        if seen is None or seen.problem is not None or pending is None:
+            return
+        self._read.append(
+            PushResult(link.listing, pending.at, pending.key, PushOutcome.READ, seen.quantity)
+        )
+
+    def _confirm(self, before: LinkRecord, after: LinkRecord) -> None:
+        """The link is done with. Watchers are not notified that a number was read and is what it
+        was."""
+        self.confirmed += 1
+        unchanged = (before.state, before.target, before.confirmed) == (
+            after.state,
+            after.target,
+            after.confirmed,
+        )
+        (self.verified if unchanged else self.changed).append(after)
+
+    def _push(self, item: DueLink, link: LinkRecord, push: Push) -> LinkRecord:
+        now, breakdown = self._uow.now, push.assessment.breakdown
+        assert breakdown is not None
+        key = f"{self._request.key}.{len(self.writes)}"
+        expected = link.belief.expected
+        self._pushes.append(
+            PushRecord(
+                self._shop,
+                link.listing,
+                now,
+                key,
+                expected,
+                breakdown.target,
+                breakdown.terms,
+                push.quantity,
+            )
+        )
+        self.writes.append(
+            Write(
+                link.listing,
+                item.external_id,
+                item.data,
+                push.quantity,
+                expected,
+                key,
+                link.due_revision,
+                now,
+            )
+        )
+        belief = fence.record_pending(
+            link.belief, push.quantity, self._request.policy.mode, key=key, now=now
+        )
+        return replace(link, belief=belief, state=LinkState.SYNCING, last_attempt_at=now)
 
 
 def settle(

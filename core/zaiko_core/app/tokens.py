@@ -14,7 +14,7 @@ from zaiko_core.domain.access import Permission, Principal, Role
 from zaiko_core.domain.errors import (
     InvalidField,
     NotFound,
-    PermissionMissing,
+    PermissionDenied,
     TokenExpired,
     TokenInvalid,
 )
@@ -41,7 +41,7 @@ def parsed(text: str) -> tuple[str, str]:
 
 def create(tokens: TokenRows, draft: TokenRecord, secret: str, *, by: Principal) -> TokenRecord:
     """Keep a new token: its secret's hash only, or none when it stands for a certificate. Raises
-    PermissionMissing when `by` would give more than it has, InvalidField for an end that has passed
+    PermissionDenied when `by` would give more than it has, InvalidField for an end that has passed
     or a certificate that another token has."""
     if not by.covers(Role(draft.role), _merchants(draft)):
         raise _too_much(
@@ -112,8 +112,8 @@ def page(tokens: TokenRows, wanted: Page, *, by: Principal) -> list[TokenRecord]
 
 
 def revoke(tokens: TokenRows, token: str, *, by: Principal) -> TokenRecord:
-    """End a token for good. A second call changes nothing. Raises NotFound; PermissionMissing for
-    one that can do more than `by`."""
+    """End a token permanently. A second call changes nothing. Raises NotFound, and PermissionDenied
+    for one that can do more than `by`."""
     record = get(tokens, token, by=by)
     if not by.covers(Role(record.role), _merchants(record)):
         raise _too_much(f"tokens/{token} can do more than the one that calls; ask its owner")
@@ -139,8 +139,8 @@ def _merchants(record: TokenRecord) -> frozenset[str] | None:
     return None if record.merchants is None else frozenset(record.merchants)
 
 
-def _too_much(message: str) -> PermissionMissing:
-    return PermissionMissing(Permission.TOKENS_WRITE, message)
+def _too_much(message: str) -> PermissionDenied:
+    return PermissionDenied(Permission.TOKENS_WRITE, message)
 
 
 def _hash(secret: str) -> bytes:

@@ -12,7 +12,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from zaiko_core.domain.fence import Mode
+from zaiko_core.domain.fence import WriteMode
 
 ARRIVAL = 60_000_000
 """µs after which a request that was not answered is taken not to arrive any more (UNCONFIRMED for
@@ -96,11 +96,11 @@ class Judgement:
     doubtful: int = 0
 
 
-def settled_by_answer(attempt: Attempt, mode: Mode, sales: Sequence[Sale]) -> bool:
+def settled_by_answer(attempt: Attempt, mode: WriteMode, sales: Sequence[Sale]) -> bool:
     """Whether an acknowledged attempt needs no reading: it was conditional or relative, or no order
     can have come in between."""
     return attempt.answered_at is not None and (
-        mode is not Mode.SET or not _overwritable(attempt, sales)
+        mode is not WriteMode.SET or not _overwritable(attempt, sales)
     )
 
 
@@ -110,13 +110,13 @@ def overtaken(base: Reading, sales: Sequence[Sale]) -> bool:
     return any(sale.placed_at + _WHOLE_SECOND > base.at for sale in sales)
 
 
-def judge(attempt: Attempt, mode: Mode, seen: Reading, sales: Sequence[Sale]) -> Judgement:
+def judge(attempt: Attempt, mode: WriteMode, seen: Reading, sales: Sequence[Sale]) -> Judgement:
     """What a reading tells, given every order of the listing that was changed since the base was
     read. To be called only when no request can arrive any more and orders placed before the reading
     can be seen."""
     least, most, back = _taken(attempt.base, seen, sales)
     shown = attempt.base.quantity + attempt.units
-    sums = _sums(_overwritable(attempt, sales), attempt.base) if mode is Mode.SET else {0}
+    sums = _sums(_overwritable(attempt, sales), attempt.base) if mode is WriteMode.SET else {0}
     stories = {
         units
         for units in sums

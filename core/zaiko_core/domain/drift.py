@@ -1,4 +1,4 @@
-"""Why a shop showed another number than expected (domain.md §3, ADR 0013). Pure."""
+"""Why a shop showed another number than expected (ADR 0013). Pure."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from zaiko_core.domain.fence import Drift, InventoryBelief
 
 EDITS, WITHIN = 3, 24 * 3_600_000_000
-"""So many unexplained edits within so many µs of a listing with another code than its product's
-speak for a wrong link."""
+"""As many unexplained edits within as many µs indicate a wrong link, where the listing's code
+differs from its product's."""
 
 
-class Cause(enum.StrEnum):
+class DriftCause(enum.StrEnum):
     """Why a number differed."""
 
     EDITED_IN_SHOP = "EDITED_IN_SHOP"
@@ -35,14 +35,14 @@ class Cause(enum.StrEnum):
 class Difference:
     """`shown` by the shop where `expected` was; both in units of the listing."""
 
-    cause: Cause
+    cause: DriftCause
     expected: int
     shown: int
 
 
 @dataclass(frozen=True, slots=True)
 class Circumstances:
-    """What is known beside the number when an unexplained difference is settled."""
+    """What else is known when an unexplained difference is settled."""
 
     orders_complete: bool = True
     """Whether the shop's orders are known up to when the number was first missed."""
@@ -52,6 +52,19 @@ class Circumstances:
     """Unexplained edits of this link within the last day, this one not counted."""
     codes_differ: bool = False
     """Whether the listing carries a code, and another one than its product."""
+    hold: bool = False
+    """Whether the shop's owner wants to see an edit before it is overwritten."""
+
+
+@dataclass(frozen=True, slots=True)
+class DriftFinding:
+    """A difference to write down, and whether it is left to a person instead of being set right."""
+
+    difference: Difference
+    held: bool = False
+
+
+_LEFT_TO_PEOPLE = {DriftCause.EDITED_IN_SHOP, DriftCause.WRONG_LINK, DriftCause.BUNDLE_PART}
 
 
 def on_reading(
@@ -59,47 +72,53 @@ def on_reading(
 ) -> Difference | None:
     """The difference that a reading shows at once: `before` and `after` are the fence around
     `fence.observe`, `drift` its verdict. A number that is too low is not decided here: an order may
-    still come (see `on_outlived`)."""
+    still come (see `on_expiry`)."""
     if quantity is None or before.expected is None:
         return None
     pending = before.pending
     if pending is not None and pending.quantity != before.expected and quantity == before.expected:
-        return Difference(Cause.PUSH_LOST, pending.quantity, quantity)
+        return Difference(DriftCause.PUSH_LOST, pending.quantity, quantity)
     if (
         before.replaced is not None
         and before.replaced != before.expected
         and quantity == before.replaced
     ):
-        return Difference(Cause.NOT_APPLIED, before.expected, quantity)
+        return Difference(DriftCause.NOT_APPLIED, before.expected, quantity)
     if drift is Drift.EXTRA and quantity != before.expected + before.unexplained:
-        return Difference(Cause.EDITED_IN_SHOP, before.expected, quantity)
+        return Difference(DriftCause.EDITED_IN_SHOP, before.expected, quantity)
     return None
 
 
-def on_outlived(
+def on_expiry(
     before: InventoryBelief, after: InventoryBelief, around: Circumstances
 ) -> Difference | None:
-    """The difference that is settled when a suspicion is dropped because no order came to explain
-    it."""
+    """Return the difference that is settled when a suspicion is dropped because no order came to
+    explain it."""
     missing = before.unexplained - after.unexplained
     if missing <= 0 or after.expected is None:
         return None
     if not around.orders_complete:
-        cause = Cause.ORDER_NOT_INGESTED
+        cause = DriftCause.ORDER_NOT_INGESTED
     elif around.sold_unlinked:
-        cause = Cause.BUNDLE_PART
+        cause = DriftCause.BUNDLE_PART
     else:
-        cause = Cause.EDITED_IN_SHOP
+        cause = DriftCause.EDITED_IN_SHOP
     return Difference(cause, after.expected + missing, after.expected)
 
 
 def weighed(difference: Difference, around: Circumstances) -> Difference:
-    """The difference, said to come from a wrong link where it is one of many and the codes
+    """Return the difference, attributed to a wrong link where it is one of many and the codes
     differ."""
     if (
-        difference.cause is Cause.EDITED_IN_SHOP
+        difference.cause is DriftCause.EDITED_IN_SHOP
         and around.codes_differ
         and around.edits + 1 >= EDITS
     ):
-        return Difference(Cause.WRONG_LINK, difference.expected, difference.shown)
+        return Difference(DriftCause.WRONG_LINK, difference.expected, difference.shown)
     return difference
+
+
+def judged(difference: Difference, around: Circumstances) -> DriftFinding:
+    """Weigh a difference, and say whether a person is to look at it first."""
+    found = weighed(difference, around)
+    return DriftFinding(found, around.hold and found.cause in _LEFT_TO_PEOPLE)

@@ -65,7 +65,7 @@ class Denied(ServiceError):
     """The caller may not do it."""
 
 
-class PermissionMissing(Denied):
+class PermissionDenied(Denied):
     """Says nothing of whether what was named exists."""
 
     reason = "PERMISSION_MISSING"
@@ -101,20 +101,12 @@ class ResumeTokenInvalid(Invalid):
     reason = "RESUME_TOKEN_INVALID"
 
 
-class FieldMaskInvalid(Invalid):
-    reason = "FIELD_MASK_INVALID"
-
-
 class RequestIdReused(Invalid):
     reason = "REQUEST_ID_REUSED"
 
 
 class CauseKeyReused(Invalid):
     reason = "CAUSE_KEY_REUSED"
-
-
-class DuplicateInBatch(Invalid):
-    reason = "DUPLICATE_IN_BATCH"
 
 
 class NotFound(ServiceError):
@@ -301,10 +293,6 @@ class SchemaTooNew(StorageUnavailable):
             "install the newer release",
             schema=current,
         )
-
-
-class ReplicaBehind(Unavailable):
-    reason = "REPLICA_BEHIND"
 
 
 class PlatformUnavailable(Unavailable):

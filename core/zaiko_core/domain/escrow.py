@@ -1,5 +1,5 @@
-"""Disjoint quotas for scarce goods: what all shops together may sell is never more than there is
-(ADR 0012). Pure.
+"""Disjoint quotas for scarce goods: all shops together never offer more than there is (ADR 0012).
+Pure.
 
 All numbers are units of one product. A listing that shows n of a bundle with k units of the product
 holds n × k of them.
@@ -28,8 +28,8 @@ class Sales:
     before: int = 0
 
     def recent(self, at: int) -> int:
-        """Units sold lately, as seen at `at`: those of the present period, and of the one before as
-        much as is left of the window that slides over both."""
+        """Return the units sold lately, as seen at `at`: those of the present period, and the share
+        of the previous one that a window of one period still covers."""
         period, elapsed = divmod(at, PERIOD)
         now, before = (
             (self.now, self.before)
@@ -43,8 +43,8 @@ class Sales:
 class Holder:
     """One enabled link of the product.
 
-    `exposed` is None while nobody has read the shop's number. `recent` are units that it sold
-    lately. `movable` says whether its number can be changed now.
+    `exposed` is None until the shop's number was read. `recent` are units that it sold lately.
+    `movable` says whether its number can be changed now.
     """
 
     key: Key
@@ -53,9 +53,43 @@ class Holder:
     movable: bool = True
 
 
+@dataclass(frozen=True, slots=True)
+class ScarcePart:
+    """A part of a listing whose product is in escrow: `units` of it are left for all shops,
+    `count` go into one unit of the listing. `recent` is as in Holder."""
+
+    units: int
+    count: int
+    recent: int
+    others: tuple[Holder, ...]
+    """Everyone else who shows the product."""
+
+
+@dataclass(frozen=True, slots=True)
+class Quota:
+    """What the link `key` competes for. Without parts it shows no scarce product."""
+
+    key: Key
+    parts: tuple[ScarcePart, ...] = ()
+
+    def allowed(self, belief: InventoryBelief) -> tuple[int | None, bool]:
+        """Return how many units of the listing the link may show, unexplained units included
+        (None: as many as it likes), and whether it waits for units that others still show."""
+        limits: list[int] = []
+        waits = False
+        shown = exposed(belief)
+        for part in self.parts:
+            mine = Holder(self.key, None if shown is None else shown * part.count, part.recent)
+            holders = [*part.others, mine]
+            now = allowed(part.units, holders, self.key)
+            waits = waits or now < quotas(part.units, holders).get(self.key, 0)
+            limits.append(now // part.count)
+        return (min(limits) if limits else None), waits
+
+
 def exposed(belief: InventoryBelief) -> int | None:
-    """The most units of the listing that the shop may sell before we hear of it, in units of the
-    listing; None when unknown."""
+    """Return the most units of the listing that the shop may sell before we learn of it; None when
+    unknown."""
     if belief.expected is None and belief.must_read:
         return None
     pending = (belief.pending.quantity, belief.pending.absolute or 0) if belief.pending else ()
@@ -68,8 +102,8 @@ def exposed(belief: InventoryBelief) -> int | None:
 
 
 def apportion(units: int, holders: Sequence[Holder]) -> dict[Key, int]:
-    """Share `units` by demand (`recent` + 1), by largest remainders; a tie goes to whoever holds
-    more already, then by key. The shares add up to `units` when there is a holder."""
+    """Share `units` by demand (`recent` + 1), by largest remainders. A tie goes to the holder of
+    more units, then by key. The shares add up to `units` when there is a holder."""
     weights = {holder.key: holder.recent + 1 for holder in holders}
     total = sum(weights.values())
     shares = {key: units * weight // total for key, weight in weights.items()}
@@ -82,12 +116,12 @@ def apportion(units: int, holders: Sequence[Holder]) -> dict[Key, int]:
 
 
 def quotas(units: int, holders: Sequence[Holder]) -> dict[Key, int]:
-    """How many of `units` each movable holder should have. They add up to what those that cannot be
-    moved leave of `units`.
+    """Return how many of `units` each movable holder should have. They add up to what the others
+    leave of `units`.
 
-    While nobody starves (holds less than half of its share) and no unit is missing, everybody keeps
-    what it has and only new units are shared out: units on their way from shop to shop are on sale
-    nowhere.
+    While no holder starves (holds less than half of its share) and no unit is missing, each keeps
+    what it has and only new units are shared out: units that move between shops are on sale
+    nowhere meanwhile.
     """
     fixed = sum(holder.exposed or 0 for holder in holders if not holder.movable)
     movable = [holder for holder in holders if holder.movable]
@@ -107,9 +141,9 @@ def quotas(units: int, holders: Sequence[Holder]) -> dict[Key, int]:
 
 
 def allowed(units: int, holders: Sequence[Holder], key: Key) -> int:
-    """How many units the holder `key` may expose now: down to its quota at once, up only by units
-    that nobody exposes. So the sum of what is exposed never rises above `units`, whatever becomes
-    of the writes that follow."""
+    """Return how many units the holder `key` may expose now: down to its quota at once, up only by
+    units that no holder exposes. So the sum of what is exposed never rises above `units`, whatever
+    becomes of the writes that follow."""
     quota = quotas(units, holders)
     mine = next(holder for holder in holders if holder.key == key)
     own = mine.exposed or 0

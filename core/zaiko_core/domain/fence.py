@@ -18,7 +18,7 @@ _WHOLE_SECOND = 1_000_000
 counts as placed after it."""
 
 
-class Mode(enum.StrEnum):
+class WriteMode(enum.StrEnum):
     """How the platform lets its number be changed."""
 
     COMPARE_AND_SET = "compare_and_set"
@@ -160,18 +160,18 @@ def observe(
     return settled, drift
 
 
-def needs_reading(belief: InventoryBelief, mode: Mode, *, fresh: bool) -> bool:
+def needs_reading(belief: InventoryBelief, mode: WriteMode, *, fresh: bool) -> bool:
     """Whether the number must be read before a write can be planned. `fresh` says that it was
     observed in this round, before orders were last fetched."""
     return (
         belief.pending is not None
         or belief.must_read
-        or (mode is not Mode.COMPARE_AND_SET and not fresh)
+        or (mode is not WriteMode.COMPARE_AND_SET and not fresh)
     )
 
 
 def without_expired(
-    belief: InventoryBelief, mode: Mode, *, fresh: bool, visibility: int, now: int
+    belief: InventoryBelief, mode: WriteMode, *, fresh: bool, visibility: int, now: int
 ) -> InventoryBelief:
     """The fence without a suspicion that no order has explained for `visibility` µs: it was a
     change by hand. What is in doubt until a reading settles it stays."""
@@ -181,7 +181,7 @@ def without_expired(
 
 
 def plan(
-    belief: InventoryBelief, target: int, mode: Mode, *, fresh: bool, visibility: int, now: int
+    belief: InventoryBelief, target: int, mode: WriteMode, *, fresh: bool, visibility: int, now: int
 ) -> tuple[InventoryBelief, Plan]:
     """The next step towards showing `target` (≥ 0), and the fence with an outlived suspicion
     dropped. `visibility` is in µs."""
@@ -199,21 +199,21 @@ def plan(
 
 
 def record_pending(
-    belief: InventoryBelief, quantity: int, mode: Mode, *, key: str, now: int
+    belief: InventoryBelief, quantity: int, mode: WriteMode, *, key: str, now: int
 ) -> InventoryBelief:
     """A write is about to be sent; stored before it is."""
-    absolute = quantity if mode is Mode.SET else None
+    absolute = quantity if mode is WriteMode.SET else None
     return replace(
         belief, pending=PendingWrite(key=key, quantity=quantity, at=now, absolute=absolute)
     )
 
 
-def applied(belief: InventoryBelief, mode: Mode) -> InventoryBelief:
+def applied(belief: InventoryBelief, mode: WriteMode) -> InventoryBelief:
     """The platform acknowledged the write in flight. Where it could not be conditional, the next
     round reads it back."""
     if belief.pending is None:
         return belief
-    if mode is Mode.COMPARE_AND_SET:
+    if mode is WriteMode.COMPARE_AND_SET:
         return replace(belief, expected=belief.pending.quantity, pending=None, must_read=False)
     return replace(
         belief,

@@ -16,7 +16,7 @@ LATE = 60_000_000
 """µs between placing and reading an order after which the reading is what was too slow."""
 
 
-class Cause(enum.StrEnum):
+class OversellCause(enum.StrEnum):
     """Why."""
 
     SOLD_TWICE = "SOLD_TWICE"
@@ -125,14 +125,14 @@ class OversellEvent:
 class RootCause:
     """The finding: the cause, what would have prevented it, and the numbers in words."""
 
-    cause: Cause
+    cause: OversellCause
     setting: Setting
     value: int
     message: str
 
 
-REMEDIES: Mapping[Cause, Remedy] = {
-    Cause.SOLD_TWICE: Remedy(
+REMEDIES: Mapping[OversellCause, Remedy] = {
+    OversellCause.SOLD_TWICE: Remedy(
         "MERCHANT",
         (
             "Put the product in escrow below the named number (SetEscrow), so that each shop "
@@ -140,12 +140,12 @@ REMEDIES: Mapping[Cause, Remedy] = {
         ),
         "在庫が少ない間はショップごとに在庫を割り当てる設定(エスクロー)を有効にしてください。",
     ),
-    Cause.ORDER_READ_LATE: Remedy(
+    OversellCause.ORDER_READ_LATE: Remedy(
         "MERCHANT",
         "Turn on the platform's webhooks, or shorten the shop's sync interval.",
         "Webhookを有効にするか、ショップの同期間隔を短くしてください。",
     ),
-    Cause.SHOP_FAILING: Remedy(
+    OversellCause.SHOP_FAILING: Remedy(
         "MERCHANT",
         (
             "Repair the shop as its problem says, mostly by replacing its credentials; until "
@@ -153,7 +153,7 @@ REMEDIES: Mapping[Cause, Remedy] = {
         ),
         "ショップのエラー内容に従って復旧してください(多くは認証情報の更新)。復旧までは販売を停止してください。",
     ),
-    Cause.SHOP_NOT_READ: Remedy(
+    OversellCause.SHOP_NOT_READ: Remedy(
         "MERCHANT",
         (
             "Resume the shop, or take its listings off sale while it is paused or the server is "
@@ -161,30 +161,30 @@ REMEDIES: Mapping[Cause, Remedy] = {
         ),
         "ショップを再開してください。一時停止中やサーバー停止中は販売を停止してください。",
     ),
-    Cause.LINK_FAILING: Remedy(
+    OversellCause.LINK_FAILING: Remedy(
         "MERCHANT",
         "Correct the listing as the link's problem says.",
         "連携のエラー内容に従って出品を修正してください。",
     ),
-    Cause.SYNC_DISABLED: Remedy(
+    OversellCause.SYNC_DISABLED: Remedy(
         "MERCHANT", "Enable the link's sync.", "商品連携の在庫同期を有効にしてください。"
     ),
-    Cause.NOT_YET_SYNCED: Remedy(
+    OversellCause.NOT_YET_SYNCED: Remedy(
         "MERCHANT",
         "Let the first sync of a new link end before the listing goes on sale.",
         "最初の同期が完了してから販売を開始してください。",
     ),
-    Cause.ORDER_BEFORE_LINKING: Remedy(
+    OversellCause.ORDER_BEFORE_LINKING: Remedy(
         "MERCHANT",
         "Record the stock before linking, and count it after the orders that are open already.",
         "連携前に在庫を登録し、未出荷の注文を含めて数量を確認してください。",
     ),
-    Cause.SELLS_BELOW_ZERO: Remedy(
+    OversellCause.SELLS_BELOW_ZERO: Remedy(
         "MERCHANT",
         "Switch off sales without stock (back orders) for this listing in the shop.",
         "ショップ側で在庫切れ時の販売(予約・取り寄せ販売)を無効にしてください。",
     ),
-    Cause.ORDER_EDITED: Remedy(
+    OversellCause.ORDER_EDITED: Remedy(
         "MERCHANT",
         (
             "Keep a reserve of the named number for edits, or check the stock before an order "
@@ -192,17 +192,17 @@ REMEDIES: Mapping[Cause, Remedy] = {
         ),
         "注文変更に備えて予備在庫を設定するか、数量を増やす前に在庫を確認してください。",
     ),
-    Cause.STOCK_CORRECTED: Remedy(
+    OversellCause.STOCK_CORRECTED: Remedy(
         "MERCHANT",
         "Keep a reserve of the named number for miscounts, or count more often.",
         "棚卸差異に備えて予備在庫を設定するか、棚卸の頻度を上げてください。",
     ),
-    Cause.HELD_WITHOUT_ORDER: Remedy(
+    OversellCause.HELD_WITHOUT_ORDER: Remedy(
         "MERCHANT",
         "Keep a reserve of the named number for the warehouse's own shipments.",
         "倉庫の独自出荷に備えて予備在庫を設定してください。",
     ),
-    Cause.SHOWED_TOO_MUCH: Remedy(
+    OversellCause.SHOWED_TOO_MUCH: Remedy(
         "MERCHANT",
         (
             "Nobody should edit stock in the shop; set its drift policy to HOLD to be shown "
@@ -232,63 +232,67 @@ def _seller(sinking: OversellEvent, snapshots: Sequence[LinkSnapshot]) -> LinkSn
 
 def _cause(
     sinking: OversellEvent, seller: LinkSnapshot | None, others: Sequence[Consumption]
-) -> Cause:
+) -> OversellCause:
     kind, by = sinking.by.kind, sinking.by
     if kind is MovementKind.ALLOCATE:
-        return Cause.HELD_WITHOUT_ORDER
+        return OversellCause.HELD_WITHOUT_ORDER
     if kind in (
         MovementKind.ADJUST,
         MovementKind.SHIP,
         MovementKind.DEALLOCATE,
         MovementKind.RECEIVE,
     ):
-        return Cause.STOCK_CORRECTED
+        return OversellCause.STOCK_CORRECTED
     if kind is MovementKind.ORDER_LINKED:
-        return Cause.ORDER_BEFORE_LINKING
+        return OversellCause.ORDER_BEFORE_LINKING
     if kind is not MovementKind.ORDER_PLACED:
-        return Cause.ORDER_EDITED
+        return OversellCause.ORDER_EDITED
     if seller is None or by.at < seller.linked_at:
-        return Cause.ORDER_BEFORE_LINKING
+        return OversellCause.ORDER_BEFORE_LINKING
     if not seller.sync_enabled:
-        return Cause.SYNC_DISABLED
+        return OversellCause.SYNC_DISABLED
     if seller.acknowledged is None and not seller.last_success_at:
-        return Cause.NOT_YET_SYNCED
+        return OversellCause.NOT_YET_SYNCED
     if seller.shown is not None and seller.shown * seller.count < sinking.taken:
-        return Cause.SELLS_BELOW_ZERO
+        return OversellCause.SELLS_BELOW_ZERO
     if seller.shop_problem:
-        return Cause.SHOP_FAILING
+        return OversellCause.SHOP_FAILING
     if seller.problem:
-        return Cause.LINK_FAILING
+        return OversellCause.LINK_FAILING
     if (
         seller.shop_read_at is not None
         and sinking.read_at - seller.shop_read_at > 2 * seller.interval
     ):
-        return Cause.SHOP_NOT_READ
+        return OversellCause.SHOP_NOT_READ
     if not others:
-        return Cause.SHOWED_TOO_MUCH
+        return OversellCause.SHOWED_TOO_MUCH
     if all(not other.shop for other in others):
-        return Cause.STOCK_CORRECTED
+        return OversellCause.STOCK_CORRECTED
     late = max(sinking.read_at - by.at, 0)
-    return Cause.ORDER_READ_LATE if late > LATE else Cause.SOLD_TWICE
+    return OversellCause.ORDER_READ_LATE if late > LATE else OversellCause.SOLD_TWICE
 
 
 def _setting(
-    cause: Cause, sinking: OversellEvent, seller: LinkSnapshot | None
+    cause: OversellCause, sinking: OversellEvent, seller: LinkSnapshot | None
 ) -> tuple[Setting, int]:
-    if cause is Cause.SOLD_TWICE:
+    if cause is OversellCause.SOLD_TWICE:
         shown = (seller.shown or 0) * seller.count if seller else 0
         return Setting.ESCROW, max(shown, sinking.taken)
-    if cause in (Cause.ORDER_EDITED, Cause.STOCK_CORRECTED, Cause.HELD_WITHOUT_ORDER):
+    if cause in (
+        OversellCause.ORDER_EDITED,
+        OversellCause.STOCK_CORRECTED,
+        OversellCause.HELD_WITHOUT_ORDER,
+    ):
         return Setting.RESERVE, sinking.reserve + sinking.short
-    if cause is Cause.ORDER_READ_LATE:
+    if cause is OversellCause.ORDER_READ_LATE:
         return Setting.SHORTER_INTERVAL, LATE // 1_000_000
     return {
-        Cause.SHOP_FAILING: Setting.REPAIR_SHOP,
-        Cause.SHOP_NOT_READ: Setting.RESUME_SHOP,
-        Cause.LINK_FAILING: Setting.REPAIR_LISTING,
-        Cause.SYNC_DISABLED: Setting.ENABLE_SYNC,
-        Cause.SELLS_BELOW_ZERO: Setting.STOP_BACK_ORDERS,
-        Cause.SHOWED_TOO_MUCH: Setting.HOLD_DRIFT,
+        OversellCause.SHOP_FAILING: Setting.REPAIR_SHOP,
+        OversellCause.SHOP_NOT_READ: Setting.RESUME_SHOP,
+        OversellCause.LINK_FAILING: Setting.REPAIR_LISTING,
+        OversellCause.SYNC_DISABLED: Setting.ENABLE_SYNC,
+        OversellCause.SELLS_BELOW_ZERO: Setting.STOP_BACK_ORDERS,
+        OversellCause.SHOWED_TOO_MUCH: Setting.HOLD_DRIFT,
     }.get(cause, Setting.NONE), 0
 
 

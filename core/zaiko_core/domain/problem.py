@@ -100,6 +100,14 @@ REMEDIES: Mapping[str, Remedy] = {
         ),
         "認証情報を暗号化した鍵でサーバーを起動するか、ショップの認証情報をすべて入力し直してください。",
     ),
+    "STORAGE_UNAVAILABLE": Remedy(
+        "SYSTEM",
+        (
+            "Nothing: the database does not answer, and zaiko tries again; if it goes on, tell "
+            "the operator."
+        ),
+        "対応不要です。データベースが応答しないため、自動的に再試行します。続く場合は運用担当者に連絡してください。",
+    ),
     "INTERNAL": Remedy(
         "SYSTEM",
         "Report the incident id to the operator; zaiko tries again.",

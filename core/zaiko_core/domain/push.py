@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 
 class Label:
-    """Names of terms. The set is open: whatever changes a number between target and push adds its
-    own."""
+    """Names of terms. The set is open: each rule that changes a number between target and push
+    adds its own."""
 
     MAXIMUM = "PLATFORM_MAXIMUM"
     """The platform takes no larger number."""
@@ -23,12 +23,12 @@ class Label:
     SUSPECTED = "SUSPECTED"
     """Units missing in the shop: probably sold by an order that cannot be read yet (ADR 0004)."""
     DOUBT = "DOUBT"
-    """Units that may be sold already: not offered again before that is clear."""
+    """Units that may be sold already: they are not offered again until that is known."""
 
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """`units` that were taken off the number (negative: added to it), and why."""
+    """Units taken off the number (negative: added to it), and why."""
 
     label: str
     units: int
@@ -38,34 +38,38 @@ class PushOutcome(enum.StrEnum):
     """What became of a push."""
 
     SENT = "SENT"
-    """It was recorded to be sent; nothing is known yet."""
+    """It was recorded and is about to be sent; nothing else is known."""
     ACKNOWLEDGED = "ACKNOWLEDGED"
     REFUSED = "REFUSED"
     STALE = "STALE"
-    """Not applied: the shop showed another number than believed."""
+    """Not applied: the shop showed another number than we believed."""
     UNSENT = "UNSENT"
     """It never left."""
     UNKNOWN = "UNKNOWN"
-    """It may have been applied; the next reading tells."""
+    """It may have been applied; the next reading shows whether it was."""
     READ = "READ"
-    """It was not answered; a reading told what the shop shows."""
+    """It was not answered; a later reading settled it."""
 
 
+@dataclass(frozen=True, slots=True)
 class Breakdown:
-    """The way from a target to the number that is sent, step by step."""
+    """How a target became the number that is sent: `target − Σ terms = quantity`."""
 
-    def __init__(self, target: int) -> None:
-        self.target = self.quantity = target
-        self.terms: list[Term] = []
+    target: int
+    terms: tuple[Term, ...] = ()
 
-    def then(self, label: str, quantity: int) -> int:
-        """The number is `quantity` from here on, because of `label`."""
-        if quantity != self.quantity:
-            self.terms.append(Term(label, self.quantity - quantity))
-            self.quantity = quantity
-        return quantity
+    @property
+    def quantity(self) -> int:
+        """The number after every term."""
+        return self.target - total(self.terms)
+
+    def then(self, label: str, quantity: int) -> Breakdown:
+        """Return the breakdown that ends at `quantity` because of `label`."""
+        if quantity == self.quantity:
+            return self
+        return Breakdown(self.target, (*self.terms, Term(label, self.quantity - quantity)))
 
 
 def total(terms: Iterable[Term]) -> int:
-    """The units of all terms."""
+    """Return the units of all terms."""
     return sum(term.units for term in terms)

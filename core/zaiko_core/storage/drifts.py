@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from sqlalchemy import and_, delete, func, or_, select
 
 from zaiko_core.app.records import DriftRecord, Page
-from zaiko_core.domain.drift import Cause, Difference
+from zaiko_core.domain.drift import Difference, DriftCause
 from zaiko_core.storage import schema
 from zaiko_core.storage.rowset import insert_rows, rowset, typed_columns
 from zaiko_core.storage.scope import Scope
@@ -50,7 +50,7 @@ class DriftRows(Scope):
             )
             .where(
                 table.c.at >= since,
-                table.c.cause.in_([Cause.EDITED_IN_SHOP.value, Cause.WRONG_LINK.value]),
+                table.c.cause.in_([DriftCause.EDITED_IN_SHOP.value, DriftCause.WRONG_LINK.value]),
             )
             .group_by(table.c.listing)
         )
@@ -98,7 +98,7 @@ class DriftRows(Scope):
                 at=row.at,
                 shop=row.shop,
                 listing=row.listing,
-                difference=Difference(Cause(row.cause), row.expected, row.shown),
+                difference=Difference(DriftCause(row.cause), row.expected, row.shown),
                 held=row.held,
                 revision=row.revision,
             )

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import BigInteger, Executable, Row, Text, and_, delete, func, or_, select, update
 
 from zaiko_core.app.records import OversellRecord, Page, ShownLink
-from zaiko_core.domain.oversell import Cause, Consumption, LinkSnapshot, RootCause, Setting
+from zaiko_core.domain.oversell import Consumption, LinkSnapshot, OversellCause, RootCause, Setting
 from zaiko_core.domain.problem import problem_from
 from zaiko_core.domain.stock import Balance, MovementKind
 from zaiko_core.storage import schema
@@ -251,7 +251,7 @@ def _oversell(row: Row[Any]) -> OversellRecord:
         short=row.short,
         by=_taken(told["by"]),
         root_cause=RootCause(
-            Cause(row.cause), Setting(told["setting"]), told["value"], told["message"]
+            OversellCause(row.cause), Setting(told["setting"]), told["value"], told["message"]
         ),
         snapshots=tuple(LinkSnapshot(**snapshot) for snapshot in told["showings"]),
         consumptions=tuple(_taken(other) for other in told["taken"]),

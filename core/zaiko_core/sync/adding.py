@@ -19,7 +19,8 @@ from zaiko_sdk import (
 )
 
 from zaiko_core.app import adding, sync
-from zaiko_core.app.sync import Observation, Outcome, Policy, Write
+from zaiko_core.app.sync import Outcome, Write
+from zaiko_core.domain.decision import Observation, Policy
 from zaiko_core.sync import translation
 from zaiko_core.sync.guard import GuardedConnector
 from zaiko_core.sync.run import Run

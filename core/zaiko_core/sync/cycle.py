@@ -28,9 +28,10 @@ from zaiko_core.app import audit, orders, suspects, sync
 from zaiko_core.app.orders import Ingested
 from zaiko_core.app.ports import UnitOfWork
 from zaiko_core.app.records import FEW, JobClaim, RunCounts, RunState, ShopRecord, Trigger
-from zaiko_core.app.sync import Observation, Outcome, Policy, Prepared, RunEnd, Write
+from zaiko_core.app.sync import Outcome, PlanRequest, PushPlan, RunEnd, Write
+from zaiko_core.domain.decision import Observation, Policy
 from zaiko_core.domain.demand import OrderRecord
-from zaiko_core.domain.fence import Mode
+from zaiko_core.domain.fence import WriteMode
 from zaiko_core.domain.ids import listing_id
 from zaiko_core.storage.engine import Database
 from zaiko_core.sync import translation
@@ -63,7 +64,7 @@ def policy_of(kind: ConnectorType) -> Policy | None:
     if kind.inventory_mode is None or Capability.SET_INVENTORY not in kind.capabilities:
         return None
     return Policy(
-        mode=Mode(kind.inventory_mode.value),
+        mode=WriteMode(kind.inventory_mode.value),
         maximum=kind.limits.max_quantity,
         visibility=int(kind.limits.order_visibility.total_seconds() * 1_000_000),
     )
@@ -85,7 +86,6 @@ class Cycle:
     clock: Clock
     log: Log
     jitter: Callable[[], float]
-    audit_period: int = audit.PERIOD
     adjust: sync.Adjust = sync.unadjusted
     tracer: Tracer = tracing.OFF
     is_cancelled: Callable[[], bool] = lambda: False
@@ -204,9 +204,7 @@ class Cycle:
         shop, token = self.shop.shop, self.claim.token
         with tracing.part(self.tracer, "audit"):
             return await self.run.write(
-                lambda uow: audit.begin(
-                    uow, shop, token, least=self.kind.limits.read_batch, period=self.audit_period
-                )
+                lambda uow: audit.begin(uow, shop, token, least=self.kind.limits.read_batch)
             )
 
     async def _write_off(self) -> int:
@@ -335,7 +333,7 @@ class Cycle:
         self._many = found.many_due
         if (
             first
-            and policy.mode is Mode.COMPARE_AND_SET
+            and policy.mode is WriteMode.COMPARE_AND_SET
             and not self.shop.shadow
             and not found.reading_due
         ):
@@ -396,13 +394,13 @@ class Cycle:
                 if listing not in prepared.handled
             }
             unfinished = unfinished or ended < len(prepared.handled)
-            if len(prepared.handled) < _SLICE or prepared.waiting == len(prepared.handled):
+            if len(prepared.handled) < _SLICE or prepared.unread == len(prepared.handled):
                 return unfinished
         return True
 
     async def _push_slice(
         self, policy: Policy, observed: Mapping[str, Observation], key: str
-    ) -> tuple[Prepared, int]:
+    ) -> tuple[PushPlan, int]:
         """One slice of a round: what was prepared, and how many of its links are done with,
         confirmed or failed."""
         self._may_end()
@@ -412,16 +410,11 @@ class Cycle:
             listing: change for listing, (change, times) in self._sent.items() if times >= _PUSHES
         }
         prepared = await self.run.write(
-            lambda uow: sync.prepare(
+            lambda uow: sync.plan(
                 uow,
                 shop,
                 token,
-                policy,
-                observed,
-                key=key,
-                limit=_SLICE,
-                tired=tired,
-                adjust=self.adjust,
+                PlanRequest(policy, observed, key, _SLICE, tired, self.adjust),
             ),
         )
         self.counts.computed += len(prepared.handled)

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from zaiko_sdk.testing.contract import FINDING, Rule
+from zaiko_sdk.testing.contract import FINDING, ContractRule
 
 _OUTCOMES = ("passed", "failed", "skipped")
 
@@ -36,7 +36,7 @@ def pytest_runtest_makereport(
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """A failed rule says why it exists and what to do."""
     report = yield
-    rule: Rule | None = getattr(getattr(item, "function", None), "contract_rule", None)
+    rule: ContractRule | None = getattr(getattr(item, "function", None), "contract_rule", None)
     if rule is not None and report.failed:
         report.sections.append(
             ("zaiko's contract", f"Rule: {rule.statement}\nWhy:  {rule.why}\nDo:   {rule.fix}")
@@ -67,10 +67,10 @@ def markdown(findings: list[dict[str, str]]) -> str:
     columns = _by_connector(findings)
     signs = {"passed": "✓", "failed": "✗", "skipped": "–"}
     lines = [f"| rule | tier | {' | '.join(columns)} |", "|---|---|" + "---|" * len(columns)]
-    told = {(row["connector"], row["rule"]): signs[row["outcome"]] for row in findings}
+    cells = {(row["connector"], row["rule"]): signs[row["outcome"]] for row in findings}
     tiers = {row["rule"]: row["tier"] for row in findings}
     for rule, tier in sorted(tiers.items(), key=lambda item: (item[1], item[0])):
-        marks = " | ".join(told.get((connector, rule), "") for connector in columns)
+        marks = " | ".join(cells.get((connector, rule), "") for connector in columns)
         lines.append(f"| {rule.replace('_', ' ')} | {tier} | {marks} |")
     return "\n".join(lines)
 

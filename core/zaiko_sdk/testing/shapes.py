@@ -15,8 +15,8 @@ class Recorded:
     """One recorded reply of a platform: a file beside an `index.json` that tells where it comes
     from.
 
-    `source` is the section of the fact sheet, `grade` its grade of evidence there, or UNCONFIRMED
-    where the form is the most plausible one. `body` is the file as it is.
+    `source` is the section of the connector's FACTS.md. `grade` is the grade of evidence there, or
+    UNCONFIRMED where the form is the most plausible one. `body` is the file as it is.
     """
 
     name: str

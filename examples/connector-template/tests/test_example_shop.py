@@ -8,7 +8,7 @@ import pytest
 from zaiko_example.change import MODE
 from zaiko_example.connector import ExampleConnector
 from zaiko_example.simulator import ExampleSimulator
-from zaiko_example.simulator.shop import WEBHOOK_SECRET
+from zaiko_example.simulator.state import WEBHOOK_SECRET
 from zaiko_example.webhooks import sign
 from zaiko_sdk import (
     CredentialsRejected,

@@ -6,10 +6,10 @@ import asyncio
 
 import httpx
 import pytest
-from zaiko_ecforce.auth import Credentials, sessions
+from zaiko_ecforce.auth import Credentials, shared_logins
 from zaiko_ecforce.settings import EcforceSettings
 from zaiko_ecforce.simulator import EcforceSimulator
-from zaiko_ecforce.simulator.shop import PASSWORD, TOKEN
+from zaiko_ecforce.simulator.state import PASSWORD, TOKEN
 from zaiko_sdk import (
     ContractBroken,
     CredentialsRejected,
@@ -53,7 +53,7 @@ async def test_one_sign_in_serves_all_who_were_refused_the_same_token():
         return httpx.Response(200, json={"authentication_token": next(tokens)})
 
     login = {"origin": "https://s.example.test", "email": "a@example.test", "password": "p"}
-    sessions.clear()
+    shared_logins.clear()
     credentials = Credentials(EcforceSettings.model_validate(login), FakeClock(), post)
 
     assert await asyncio.gather(*(credentials.token() for _ in range(3))) == ["first"] * 3
@@ -157,7 +157,7 @@ async def test_sign_ins_used_up_by_another_system_throttle_the_shop(shop, connec
     shop.switch("auth", "sign_in")
     connector = connect()
     shop.switch("quotas", True)
-    shop.quotas.rate = 1000
+    shop.quotas.requests.rate = 1000
     for _ in range(5):
         assert shop.quotas.refuse_sign_in() is None
 

@@ -1,4 +1,4 @@
-"""The simulated platform has the habits that the fact sheet tells of."""
+"""The simulated platform has the habits that FACTS.md tells of."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 from zaiko_ecforce.simulator import EcforceSimulator
-from zaiko_ecforce.simulator.shop import EMAIL, PASSWORD, TOKEN
+from zaiko_ecforce.simulator.state import EMAIL, PASSWORD, TOKEN
 from zaiko_sdk.testing.simulator import (
     NewListing,
     SimulationError,
@@ -52,7 +52,7 @@ def test_only_the_token_scheme_is_taken_with_or_without_quotes(
 
 def test_five_sign_ins_an_hour_and_signing_out_revokes(api: httpx.Client, shop: EcforceSimulator):
     shop.switch("quotas", True)
-    shop.quotas.rate = 1000
+    shop.quotas.requests.rate = 1000
     tokens = {_sign_in(api).json()["authentication_token"] for _ in range(5)}
 
     assert len(tokens) == 1

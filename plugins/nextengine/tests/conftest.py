@@ -2,106 +2,52 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AsyncExitStack
-from datetime import UTC, datetime
-from typing import Any
+from collections.abc import AsyncIterator, Iterator
 
-import httpx
 import pytest
 from zaiko_nextengine.connector import NextEngineConnector
 from zaiko_nextengine.settings import NextEngineSettings
 from zaiko_nextengine.simulator import NextEngineSimulator
-from zaiko_sdk import ConnectorState, MemoryState, ShopContext
-from zaiko_sdk.testing.clock import FakeClock
+from zaiko_sdk import MemoryState
+from zaiko_sdk.testing.clock import NowClock
+from zaiko_sdk.testing.fixtures import anyio_backend, clock, log, state
+from zaiko_sdk.testing.kept_log import KeptLog
+from zaiko_sdk.testing.opener import ConnectorOpener
 from zaiko_sdk.testing.simulator import SimulatorServer
 
-Open = Callable[..., NextEngineConnector]
+__all__ = ["anyio_backend", "clock", "log", "state"]
 
-
-class KeptLog:
-    """A log that a test reads."""
-
-    def __init__(self) -> None:
-        self.lines: list[tuple[str, dict[str, Any]]] = []
-
-    def _keep(self, event: str, **fields: Any) -> None:
-        self.lines.append((event, fields))
-
-    debug = info = warning = error = _keep
-
-    @property
-    def events(self) -> list[str]:
-        return [event for event, _ in self.lines]
-
-
-class NowClock(FakeClock):
-    """Waiting takes no time; the wall clock is the real one, as the simulated shop's is."""
-
-    def __init__(self) -> None:
-        super().__init__(datetime.now(UTC))
-
-
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
+Open = ConnectorOpener[NextEngineConnector]
 
 
 @pytest.fixture(scope="session")
 def running() -> Iterator[SimulatorServer]:
-    """One server for all tests: starting one takes longer than most tests."""
     with SimulatorServer(NextEngineSimulator()) as server:
         yield server
 
 
 @pytest.fixture
 def server(running: SimulatorServer) -> SimulatorServer:
-    """The server with an empty shop behind it."""
-    running.clear_faults()
-    running.simulator.__init__()  # type: ignore[misc]
+    """The one server of all tests, with an empty account."""
+    running.reset()
     return running
 
 
 @pytest.fixture
 def shop(server: SimulatorServer) -> NextEngineSimulator:
     assert isinstance(server.simulator, NextEngineSimulator)
-    # The connectors' clock is virtual, so they keep to a pace that the server does not see.
+    # The connectors' clock is virtual, so that they keep a pace that the server does not see.
     server.simulator.switch("quotas", False)
     return server.simulator
-
-
-@pytest.fixture
-def log() -> KeptLog:
-    return KeptLog()
-
-
-@pytest.fixture
-def clock() -> NowClock:
-    return NowClock()
-
-
-@pytest.fixture
-def state() -> MemoryState:
-    """What the shop remembers over restarts; shared by all connectors of a test, as the host shares
-    it."""
-    return MemoryState()
 
 
 @pytest.fixture
 async def connect(
     server: SimulatorServer, log: KeptLog, clock: NowClock, state: MemoryState
 ) -> AsyncIterator[Open]:
-    """Open connectors to the simulated shop, as a restarted process would; they are closed at the
-    end."""
-    async with AsyncExitStack() as stack:
-        settings = server.settings()
-
-        def open_one(*, remember: ConnectorState = state, **changes: Any) -> NextEngineConnector:
-            given = {key: value for key, value in (settings | changes).items() if value is not None}
-            http = lambda: httpx.AsyncClient(timeout=5)  # noqa: E731 - the host's factory, in a line
-            context = ShopContext("merchants/m/shops/s", clock, log, http, lambda: "id", remember)
-            connector = NextEngineConnector(context, NextEngineSettings.model_validate(given))
-            stack.push_async_callback(connector.aclose)
-            return connector
-
-        yield open_one
+    """Opens connectors to the simulated shop."""
+    settings = server.settings()
+    async with ConnectorOpener(
+        NextEngineConnector, NextEngineSettings, lambda: settings, clock, log, state=state
+    ) as opener:
+        yield opener

@@ -15,7 +15,7 @@ def noticed(connect) -> RakutenConnector:
     return connect(notice_auth_key=notices.AUTH_KEY)
 
 
-def told(hint: WebhookHint | None) -> tuple[str, list[str]] | None:
+def summary(hint: WebhookHint | None) -> tuple[str, list[str]] | None:
     return None if hint is None else (hint.topic, list(hint.order_ids))
 
 
@@ -24,15 +24,15 @@ async def test_a_notice_names_the_orders_to_read(
 ) -> None:
     order = shop.orders[shop.place_order({"TEA-100": 1})]
 
-    assert told(noticed.parse_webhook({}, notices.order_placed(order))) == (
+    assert summary(noticed.parse_webhook({}, notices.order_placed(order))) == (
         "order_placed",
         [order.number],
     )
-    assert told(noticed.parse_webhook({}, notices.order_edited(order))) == (
+    assert summary(noticed.parse_webhook({}, notices.order_edited(order))) == (
         "order_edited",
         [order.number],
     )
-    assert told(noticed.parse_webhook({}, notices.order_edited(order, service="5000"))) == (
+    assert summary(noticed.parse_webhook({}, notices.order_edited(order, service="5000"))) == (
         "order_authorised",
         [order.number],
     )

@@ -7,8 +7,8 @@ from typing import Any
 
 import anyio
 import pytest
+from zaiko_rakuten.function_queue import FunctionQueue, queues_of
 from zaiko_rakuten.functions import GET_STOCK, SET_STOCK
-from zaiko_rakuten.lane import Lane, lanes_of
 from zaiko_rakuten.settings import RakutenSettings
 from zaiko_rakuten.simulator import RakutenSimulator
 from zaiko_sdk import InventoryWrite, ListingRef
@@ -85,9 +85,9 @@ async def test_a_call_that_took_long_may_have_arrived_late(
     rate: float, wanted: list[float]
 ) -> None:
     clock = FakeClock()
-    lane, sent = Lane(clock, rate=rate, share=1.0), []
+    queue, sent = FunctionQueue(clock, rate=rate, share=1.0), []
     for took in (0.1, 0.7, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1):
-        async with lane:
+        async with queue:
             sent.append(round(clock.monotonic(), 2))
             clock.advance(took)
 
@@ -97,7 +97,7 @@ async def test_a_call_that_took_long_may_have_arrived_late(
 async def test_lanes_belong_to_a_key() -> None:
     clock = FakeClock()
     one, same, other = (
-        lanes_of(
+        queues_of(
             RakutenSettings.model_validate({"service_secret": "SP", "license_key": key}), clock
         )
         for key in ("a", "a", "b")
@@ -113,7 +113,7 @@ async def test_the_simulator_refuses_the_second_call_in_a_second(
 ) -> None:
     rude = connect(quota_share=0.98)
     await rude.read_orders(["987001-20261123-0000000001"])
-    rude._client._lanes._lanes.clear()
+    rude._client._queues._queues.clear()
     await rude.read_orders(["987001-20261123-0000000001"])
 
     assert strict.counters()["throttled"] == 1

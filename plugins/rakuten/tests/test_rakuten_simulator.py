@@ -1,4 +1,4 @@
-"""The simulated RMS keeps to the fact sheet: spoken to over plain HTTP, without the connector."""
+"""The simulated RMS keeps to FACTS.md: spoken to over plain HTTP, without the connector."""
 
 from __future__ import annotations
 

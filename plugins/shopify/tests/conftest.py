@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +13,15 @@ import httpx
 import pytest
 from zaiko_sdk import Listing, Order, ShopContext
 from zaiko_sdk.testing.clock import FakeClock
+from zaiko_sdk.testing.fixtures import anyio_backend
+from zaiko_sdk.testing.kept_log import KeptLog
 from zaiko_sdk.testing.simulator import NewListing, SimulatorServer
 from zaiko_shopify.connector import ShopifyConnector
 from zaiko_shopify.settings import ShopifySettings
 from zaiko_shopify.simulator import ShopifySimulator
-from zaiko_shopify.simulator.shop import Shop
+from zaiko_shopify.simulator.state import Shop
+
+__all__ = ["anyio_backend"]
 
 DATA = Path(__file__).parent / "data"
 
@@ -28,40 +32,22 @@ class SharedClock(FakeClock):
     def __init__(self, shop: Shop | None = None) -> None:
         super().__init__()
         self._shop = shop
-        self.slept: list[float] = []
 
     async def sleep(self, seconds: float) -> None:
-        self.slept.append(seconds)
         if self._shop is not None:
             self._shop.time_offset += max(0.0, seconds)
         await super().sleep(seconds)
 
 
 @dataclass
-class MemoryLog:
-    """Keeps what was logged."""
-
-    lines: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
-
-    def _keep(self, event: str, **fields: Any) -> None:
-        self.lines.append((event, fields))
-
-    debug = info = warning = error = _keep
-
-    @property
-    def events(self) -> list[str]:
-        return [event for event, _ in self.lines]
-
-
-@dataclass
-class Bench:
+class ShopifyBench:
     """A shop, its connector, and what both use."""
 
     server: SimulatorServer
     sim: ShopifySimulator
     connector: ShopifyConnector
     clock: SharedClock
-    log: MemoryLog
+    log: KeptLog
 
     @property
     def context(self) -> ShopContext:
@@ -88,7 +74,7 @@ class Bench:
 
 
 def context_of(
-    clock: FakeClock, log: MemoryLog, transport: httpx.AsyncBaseTransport | None = None
+    clock: FakeClock, log: KeptLog, transport: httpx.AsyncBaseTransport | None = None
 ) -> ShopContext:
     def http() -> httpx.AsyncClient:
         return httpx.AsyncClient(transport=transport, timeout=5, follow_redirects=False)
@@ -96,12 +82,7 @@ def context_of(
     return ShopContext("merchants/m/shops/s", clock, log, http, lambda: str(uuid.uuid4()))
 
 
-Open = Callable[..., contextlib.AbstractAsyncContextManager[Bench]]
-
-
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
+Open = Callable[..., contextlib.AbstractAsyncContextManager[ShopifyBench]]
 
 
 @pytest.fixture
@@ -120,15 +101,15 @@ def open_bench(simulated: tuple[ShopifySimulator, SimulatorServer]) -> Open:
     @contextlib.asynccontextmanager
     async def open_(
         stock: dict[str, int] | None = None, *, static: bool = False, **settings: Any
-    ) -> AsyncIterator[Bench]:
+    ) -> AsyncIterator[ShopifyBench]:
         sim.add_listings([NewListing(sku, units) for sku, units in (stock or {}).items()])
         base = sim.static_settings(server.base_url) if static else server.settings()
-        clock, log = SharedClock(sim.shop), MemoryLog()
+        clock, log = SharedClock(sim.shop), KeptLog()
         connector = ShopifyConnector(
             context_of(clock, log), ShopifySettings(**{**base, **settings})
         )
         try:
-            yield Bench(server, sim, connector, clock, log)
+            yield ShopifyBench(server, sim, connector, clock, log)
         finally:
             await connector.aclose()
 

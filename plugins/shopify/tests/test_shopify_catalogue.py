@@ -11,14 +11,14 @@ from zaiko_sdk.testing.simulator import NewListing
 from zaiko_shopify import catalogue
 
 if TYPE_CHECKING:
-    from conftest import Bench, Open
+    from conftest import Open, ShopifyBench
 
 pytestmark = pytest.mark.anyio
 
 STOCK = {f"S{number:03}": number for number in range(30)}
 
 
-async def pages(bench: Bench, cursor: str | None = None) -> list[Any]:
+async def pages(bench: ShopifyBench, cursor: str | None = None) -> list[Any]:
     return [page async for page in bench.connector.list_listings(cursor)]
 
 

@@ -9,12 +9,12 @@ from zaiko_sdk import FindingLevel, PlatformDown
 from zaiko_sdk.testing.faults import Fault, FaultKind
 
 if TYPE_CHECKING:
-    from conftest import Bench, Open
+    from conftest import Open, ShopifyBench
 
 pytestmark = pytest.mark.anyio
 
 
-async def found(bench: Bench) -> dict[str, tuple[FindingLevel, str]]:
+async def found(bench: ShopifyBench) -> dict[str, tuple[FindingLevel, str]]:
     return {
         finding.reason: (finding.level, finding.message)
         for finding in await bench.connector.check()

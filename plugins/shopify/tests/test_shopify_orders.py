@@ -13,7 +13,7 @@ from zaiko_shopify import feed
 from zaiko_shopify.documents import Document
 
 if TYPE_CHECKING:
-    from conftest import Bench, Open
+    from conftest import Open, ShopifyBench
 
 pytestmark = pytest.mark.anyio
 
@@ -234,7 +234,9 @@ async def test_an_order_is_read_by_id_before_the_search_knows_it(open_bench: Ope
 Spoil = Callable[[list[Any]], None]
 
 
-def spoil(bench: Bench, monkeypatch: pytest.MonkeyPatch, operation: str, change: Spoil) -> None:
+def spoil(
+    bench: ShopifyBench, monkeypatch: pytest.MonkeyPatch, operation: str, change: Spoil
+) -> None:
     """Let `change` work on the rows of every reply to this operation."""
     query = bench.connector._client.query
 
@@ -390,7 +392,7 @@ async def test_no_two_pages_have_the_same_cursor(
     assert len(set(cursors)) == len(cursors) == 6
 
 
-async def taken(bench: Bench, cursor: str | None, expected: list[str]) -> str:
+async def taken(bench: ShopifyBench, cursor: str | None, expected: list[str]) -> str:
     """Fetch as a host does that stores every page; the new cursor."""
     pages = [page async for page in bench.connector.fetch_orders(cursor)]
     assert [order.external_id for page in pages for order in page.orders] == expected

@@ -1,4 +1,4 @@
-"""The simulated shop answers as the fact sheet says that Shopify does."""
+"""The simulated shop answers as FACTS.md says that Shopify does."""
 
 from __future__ import annotations
 

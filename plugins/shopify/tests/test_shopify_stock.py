@@ -23,7 +23,7 @@ from zaiko_sdk.testing.simulator import NewListing
 from zaiko_shopify.settings import ShopifySettings
 
 if TYPE_CHECKING:
-    from conftest import Bench, Open
+    from conftest import Open, ShopifyBench
 
 pytestmark = pytest.mark.anyio
 
@@ -35,12 +35,12 @@ APPLIED, STALE, REFUSED, UNKNOWN = (
 )
 
 
-async def refs(bench: Bench) -> dict[str, ListingRef]:
+async def refs(bench: ShopifyBench) -> dict[str, ListingRef]:
     return {sku: listing.ref for sku, listing in (await bench.listings()).items()}
 
 
 async def push(
-    bench: Bench, key: str = "run-1", **changes: tuple[int | None, int]
+    bench: ShopifyBench, key: str = "run-1", **changes: tuple[int | None, int]
 ) -> dict[str, tuple[WriteOutcome, int | None]]:
     """Ask for changes (sku = (expected, quantity)); the outcomes by sku."""
     known = await refs(bench)

@@ -21,7 +21,7 @@ def demo(
 
     Nothing outside of a temporary folder is touched, and nothing leaves this machine. Ends with 1
     when a number is wrong."""
-    from zaiko_server.cli.failure import Failed
+    from zaiko_cli.failure import Failed
 
     try:
         # Late: what simulators are built from is not needed to serve, and need not be installed.

@@ -22,10 +22,10 @@ from zaiko.v1 import (
     warehouse_pb2,
     warehouse_service_pb2,
 )
+from zaiko_cli.client import Client
+from zaiko_cli.show import last, part, trouble, word
 from zaiko_sdk.testing.simulator import SimulatorClient
 
-from zaiko_server.cli.client import Client
-from zaiko_server.cli.show import last, part, trouble, word
 from zaiko_server.demo.screen import Screen
 
 MERCHANT, WAREHOUSE = "demo", "tokyo"

@@ -9,11 +9,11 @@ import time
 from pathlib import Path
 from typing import Any
 
+from zaiko_cli.client import Client
+from zaiko_cli.connection import Connection
+from zaiko_cli.failure import Failed
 from zaiko_sdk.testing.simulator import SimulatorClient
 
-from zaiko_server.cli.client import Client
-from zaiko_server.cli.connection import Connection
-from zaiko_server.cli.failure import Failed
 from zaiko_server.demo.bench import MERCHANT, Bench, Shop, Wrong
 from zaiko_server.demo.processes import NotStarted, Processes
 from zaiko_server.demo.screen import Screen

@@ -50,7 +50,7 @@ class Processes:
         command = [
             sys.executable,
             "-m",
-            "zaiko_server.cli",
+            "zaiko_cli",
             *arguments,
             "--port-file",
             str(self._port(name)),

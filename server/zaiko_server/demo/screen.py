@@ -12,8 +12,7 @@ from rich.live import Live
 from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
-
-from zaiko_server.cli.show import console
+from zaiko_cli.show import console
 
 
 class Screen:

@@ -1,2 +1,2 @@
-"""What `zaiko doctor` looks at: each check is a function from what was read to findings, so that a
-test can make it fail."""
+"""What `zaiko doctor --db` checks where the server is installed: its configuration, keys and
+database. The checks of what a server answers are in `zaiko_cli.doctor`."""

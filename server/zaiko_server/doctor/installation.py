@@ -7,66 +7,15 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from pydantic import ValidationError
-from zaiko.v1 import connector_pb2
+from zaiko_cli.doctor.findings import DoctorFinding, ok, problem, warning
 from zaiko_core.domain.errors import SecretKeyMissing
 from zaiko_core.storage.secrets import SecretBox
 
-from zaiko_server.cli.show import last, word
 from zaiko_server.config import Config
-from zaiko_server.doctor.findings import Finding, ok, problem, warning
 from zaiko_server.security.transport import CertificateUnusable, Exposed
 
-OLDEST_PYTHON = (3, 11)
-_NEEDED = ("zaiko", "grpcio", "protobuf", "sqlalchemy", "httpx", "cryptography")
 
-
-def versions(python: tuple[int, ...], installed: Mapping[str, str]) -> Iterator[Finding]:
-    """`installed`: versions by distribution."""
-    said = ".".join(map(str, python[:3]))
-    if tuple(python[:2]) < OLDEST_PYTHON:
-        yield problem(
-            "python",
-            f"Python {said} is too old",
-            f"Install Python {'.'.join(map(str, OLDEST_PYTHON))} or newer.",
-        )
-    missing = [name for name in _NEEDED if name not in installed]
-    if missing:
-        yield problem(
-            "packages",
-            f"not installed: {', '.join(missing)}",
-            "Install zaiko again: pip install --force-reinstall zaiko.",
-        )
-    zaikos = {
-        name: number for name, number in sorted(installed.items()) if name.startswith("zaiko")
-    }
-    yield ok(
-        "packages",
-        f"Python {said}; " + ", ".join(f"{name} {number}" for name, number in zaikos.items()),
-    )
-
-
-def connectors(found: Iterable[connector_pb2.Connector]) -> Iterator[Finding]:
-    """Those that failed to load, and why."""
-    loaded = []
-    for connector in found:
-        if connector.HasField("failure"):
-            failure = connector.failure
-            message = f"failed to load ({word(failure, 'stage')}): {failure.message}"
-            remedy = failure.hint or f"Install {connector.distribution} again, or remove it."
-            yield problem("connectors", message, remedy, last(connector.name))
-        else:
-            loaded.append(f"{last(connector.name)} {connector.version}".rstrip())
-    if loaded:
-        yield ok("connectors", ", ".join(loaded))
-    else:
-        yield problem(
-            "connectors",
-            "none is loaded, so no shop can run",
-            "Install one, such as zaiko-shopify, and restart the server.",
-        )
-
-
-def configuration(environment: Mapping[str, str]) -> Iterator[Finding]:
+def configuration(environment: Mapping[str, str]) -> Iterator[DoctorFinding]:
     """What a server that is started with this environment would refuse."""
     try:
         config = Config.read(environment=environment)
@@ -98,7 +47,7 @@ def configuration(environment: Mapping[str, str]) -> Iterator[Finding]:
             yield ok("configuration", f"listens on {config.listen}, {how}")
 
 
-def keys(path: Path, given: Iterable[str], sealed: Mapping[str, bytes]) -> Iterator[Finding]:
+def keys(path: Path, given: Iterable[str], sealed: Mapping[str, bytes]) -> Iterator[DoctorFinding]:
     """Whether the keys open what every shop has sealed. `given` are keys of the environment, which
     come before the file; `sealed` is by shop. The file is not made."""
     known = list(given)

@@ -9,11 +9,10 @@ from pathlib import Path
 
 from sqlalchemy import func, select, text
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from zaiko_cli.doctor.findings import DoctorFinding, ok, problem, warning
 from zaiko_core.storage import schema
 from zaiko_core.storage.engine import Database
 from zaiko_core.storage.migrate import versions
-
-from zaiko_server.doctor.findings import Finding, ok, problem, warning
 
 _SKEW = 5.0
 """Seconds. Leases and back-offs are by the database's clock, times in platforms' answers by this
@@ -22,7 +21,7 @@ _ROOM = 500 << 20
 _QUIET = 2 * 24 * 3_600_000_000
 
 
-def database(db: Database) -> Iterator[Finding]:
+def database(db: Database) -> Iterator[DoctorFinding]:
     """Whether it answers, can be written, and has this release's schema; the first thing that is
     wrong ends it."""
     shown = db.url.render_as_string(hide_password=True)
@@ -97,7 +96,7 @@ def _unwritable(db: Database) -> str:
     return ""
 
 
-def clock(here: float, there: float) -> Iterator[Finding]:
+def clock(here: float, there: float) -> Iterator[DoctorFinding]:
     """This machine's clock against the database's; both in seconds since 1970."""
     skew = abs(here - there)
     if skew > _SKEW:
@@ -110,7 +109,7 @@ def clock(here: float, there: float) -> Iterator[Finding]:
         yield ok("clock", f"this machine and the database agree within {max(1.0, skew):.0f} s")
 
 
-def room(free: int, size: int, path: str) -> Iterator[Finding]:
+def room(free: int, size: int, path: str) -> Iterator[DoctorFinding]:
     """Room on the disk of a SQLite file; bytes."""
     said = f"{free >> 20} MiB free, the database has {size >> 20} MiB"
     if free < max(_ROOM, size // 5):
@@ -119,7 +118,7 @@ def room(free: int, size: int, path: str) -> Iterator[Finding]:
         yield ok("disk", said, path)
 
 
-def disk(db: Database) -> Iterator[Finding]:
+def disk(db: Database) -> Iterator[DoctorFinding]:
     """See room; nothing for PostgreSQL, which has its own."""
     if not db.is_postgresql:
         path = Path(str(db.url.database)).resolve()
@@ -163,7 +162,7 @@ def read(db: Database) -> Kept:
         )
 
 
-def notifications(kept: Kept) -> Iterator[Finding]:
+def notifications(kept: Kept) -> Iterator[DoctorFinding]:
     """Shops from which notifications came, and come no more: their changes are only polled."""
     quiet = {shop: at for shop, at in kept.deliveries.items() if kept.now - at > _QUIET}
     for shop, at in sorted(quiet.items()):

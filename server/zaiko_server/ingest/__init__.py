@@ -1,6 +1,5 @@
-"""Feeds of facts: many in one transaction, each with an answer of its own (ADR 0016). `groups`
-knows no gRPC and no facts."""
+"""Streams of facts: many in one transaction, each with its own answer (ADR 0016)."""
 
-from zaiko_server.ingest.stream import MovementStream
+from zaiko_server.ingest.movement_stream import MovementStream
 
 __all__ = ["MovementStream"]

@@ -1,2 +1,2 @@
-"""What surrounds every call, outermost first: access log, errors, (authentication, limits,)
-deadline, validation."""
+"""The interceptors of every call, outermost first: traces, access log, errors, draining,
+authentication, deadline, validation, serialization. app.py puts them together (ADR 0021)."""

@@ -1,5 +1,5 @@
-"""One log line per call, and an id that finds it. Never a request's content: requests carry
-credentials."""
+"""Log one line per call, under an id that is on every log line of the call. The line never has a
+request's content: requests carry credentials."""
 
 from __future__ import annotations
 
@@ -15,34 +15,34 @@ from structlog.contextvars import bind_contextvars
 from zaiko_core.metrics import RPC_SECONDS, RPCS, Metrics
 
 from zaiko_server.interceptors import trailers
-from zaiko_server.interceptors.around import Call, Interceptor, Proceed
+from zaiko_server.interceptors.interceptor import Call, Interceptor, Proceed
 
 REQUEST_KEY = "zaiko-request"
 CLIENT_KEY = "zaiko-client"
 
 _NAMES = {status.value[0]: status.name for status in grpc.StatusCode}
-_NOBODYS = "unknown"
+_UNKNOWN_METHOD = "unknown"
 _QUIET = frozenset({"/grpc.health.v1.Health/Check", "/grpc.health.v1.Health/Watch"})
 
 
 class AccessLog(Interceptor):
-    """Gives each call an id (trailer `zaiko-request`), binds it to every log line of the call, and
-    logs how the call ended."""
+    """Gives each call an id (trailer `zaiko-request`), binds it to the call's log lines, and logs
+    how the call ended."""
 
     def __init__(self, new_id: Callable[[], str], metrics: Metrics | None = None) -> None:
         self._new_id, self._metrics = new_id, metrics
 
     @cached_property
     def _log(self) -> Any:
-        # Bound once, and late: when the process has said how it logs.
+        # Bound on first use, once the process has configured logging.
         return structlog.get_logger("zaiko.calls").bind()
 
-    async def around(self, call: Call, proceed: Proceed) -> Any:
-        """See Around."""
+    async def intercept(self, call: Call, proceed: Proceed) -> Any:
+        """See Interceptor."""
         call_id, began = self._new_id(), time.monotonic()
         trailers.add(call.context, (REQUEST_KEY, call_id))
         outcome: Any = None
-        # Never unbound: gRPC gives each call a task, and so a context, of its own.
+        # Never unbound: gRPC runs each call in its own task, and so in its own context.
         bind_contextvars(call=call_id, merchant=call.merchant)
         try:
             return await proceed()
@@ -51,13 +51,14 @@ class AccessLog(Interceptor):
             raise
         finally:
             if call.method not in _QUIET:
-                self._line(call, outcome or code_of(call.context), time.monotonic() - began)
+                self._log_call(call, outcome or code_of(call.context), time.monotonic() - began)
 
-    def _line(self, call: Call, code: str, seconds: float) -> None:
+    def _log_call(self, call: Call, code: str, seconds: float) -> None:
         if self._metrics is not None:
-            # A stranger may call any number of methods that are not there.
+            # A client may call any number of methods that do not exist; each would be a new time
+            # series.
             self._metrics.add(
-                RPCS, method=_NOBODYS if code == "UNIMPLEMENTED" else call.method, code=code
+                RPCS, method=_UNKNOWN_METHOD if code == "UNIMPLEMENTED" else call.method, code=code
             )
             if not call.streams and code != "UNIMPLEMENTED":
                 self._metrics.observe(RPC_SECONDS, seconds, method=call.method)
@@ -72,9 +73,9 @@ class AccessLog(Interceptor):
 
 
 def code_of(context: Any) -> str:
-    """The name of the status that a call has ended with."""
+    """Return the name of the status code that a call ended with."""
     code = context.code()
     if isinstance(code, grpc.StatusCode):
         return code.name
-    # grpc.aio keeps the number; 0 or none is OK.
+    # grpc.aio keeps the number; 0 and None mean OK.
     return _NAMES.get(code, "OK")

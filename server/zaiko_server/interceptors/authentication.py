@@ -1,5 +1,4 @@
-"""Who calls, whether they may, and whether everything that the request names is theirs
-(docs/adr/0015)."""
+"""Authenticate the caller, and check its permission and the names in its request (ADR 0015)."""
 
 from __future__ import annotations
 
@@ -10,11 +9,11 @@ from functools import cache, partial
 from typing import Any
 
 from zaiko_core.domain.access import Principal
-from zaiko_core.domain.errors import PermissionMissing, ServiceError, Unavailable
+from zaiko_core.domain.errors import PermissionDenied, ServiceError, Unavailable
 
 from zaiko_server import names
-from zaiko_server.interceptors.around import Call, Interceptor, Proceed
-from zaiko_server.interceptors.ending import ended_by
+from zaiko_server.interceptors.cancellation import cancelled_when
+from zaiko_server.interceptors.interceptor import Call, Interceptor, Proceed
 from zaiko_server.security.authority import FRESH, Authority
 from zaiko_server.security.buckets import Buckets
 from zaiko_server.security.calling import called_by, foreign
@@ -23,30 +22,30 @@ from zaiko_server.validate.rules import Named
 from zaiko_server.validate.table import TABLE
 
 RATE = 500.0
-"""Calls a second of one token in the long run; twice as many at once. A stream counts as one, and
-so does each watch that begins on a session."""
+"""Calls per second that one token may make on average, with bursts of twice as many. A stream
+counts as one call, and so does each watch that is created on a WatchSyncSession."""
 
 
 class Authentication(Interceptor):
-    """Behind Errors, before everything that does work. `rate` None: as many calls as they like. A
-    stream looks at its credentials again every `again` seconds, and ends with the refusal that a
-    new call would get."""
+    """Runs inside Errors and before everything that does work. `rate` is calls per second for each
+    token, or None for no limit. A stream's credentials are checked again every `recheck` seconds,
+    and the stream ends with the error that a new call would get."""
 
     def __init__(
         self,
         authority: Authority,
         *,
         rate: float | None = RATE,
-        again: float = FRESH,
+        recheck: float = FRESH,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._authority, self._again = authority, again
+        self._authority, self._recheck = authority, recheck
         self._buckets = Buckets(rate=rate, burst=2 * rate, clock=clock) if rate else None
 
-    async def around(self, call: Call, proceed: Proceed) -> Any:
-        """See Around."""
+    async def intercept(self, call: Call, proceed: Proceed) -> Any:
+        """See Interceptor."""
         if call.method not in RULES:
-            raise PermissionMissing(
+            raise PermissionDenied(
                 "none",
                 f"nobody may call {call.method[:200]} here; tell the operator that it has no rule",
             )
@@ -56,7 +55,7 @@ class Authentication(Interceptor):
         principal = await self._authority.principal(call.context)
         self._count(principal)
         if not principal.may(permission):
-            raise PermissionMissing(permission)
+            raise PermissionDenied(permission)
         called_by(principal)
         if call.request is not None:
             check_names(principal, call.request)
@@ -64,11 +63,13 @@ class Authentication(Interceptor):
             call.checks.append(partial(self._check_message, principal))
         if not principal.id or not (call.streams or call.request is None):
             return await proceed()
-        async with ended_by(partial(self._refused_later, call), name=f"zaiko token of {call.name}"):
+        async with cancelled_when(
+            partial(self._until_refused, call), name=f"zaiko token of {call.name}"
+        ):
             return await proceed()
 
     def _check_message(self, principal: Principal, request: Any) -> None:
-        # A watch that begins on a session reads a snapshot, as a call of its own would.
+        # A watch that is created on a stream reads a snapshot, as a separate call would.
         if request.DESCRIPTOR.name == "WatchSyncSessionRequest" and request.HasField("create"):
             self._count(principal)
         check_names(principal, request)
@@ -78,22 +79,23 @@ class Authentication(Interceptor):
             self._buckets.check(principal.id)
             self._buckets.take(principal.id)
 
-    async def _refused_later(self, call: Call) -> ServiceError:
-        """Returns when the caller's token does not hold any more."""
+    async def _until_refused(self, call: Call) -> ServiceError:
+        """Wait until the caller's credentials are no longer accepted, and return the error."""
         while True:
-            await asyncio.sleep(self._again)
+            await asyncio.sleep(self._recheck)
             try:
                 await self._authority.principal(call.context)
             except Unavailable:
-                # The store is away: what was allowed goes on, as the watch's own reads decide.
+                # Without the store nothing can be decided: the stream goes on, and its own reads
+                # fail if they must.
                 continue
-            except ServiceError as refusal:
-                return refusal
+            except ServiceError as error:
+                return error
 
 
 def check_names(principal: Principal, request: Any) -> None:
-    """Refuse a request that names a merchant which the caller does not reach, in any field that
-    takes a name. Raises PermissionMissing, without looking whether there is such a merchant."""
+    """Raise PermissionDenied for a request that names a merchant out of the caller's reach, in any
+    field that takes a name. Whether the merchant exists is not looked up."""
     if principal.merchants is None or request.DESCRIPTOR.name not in TABLE:
         return
     for name in named(request):
@@ -103,7 +105,7 @@ def check_names(principal: Principal, request: Any) -> None:
 
 
 def named(request: Any) -> Iterator[str]:
-    """Every resource name in a request."""
+    """Yield every resource name in a request."""
     for path in _paths(request.DESCRIPTOR.name):
         yield from _at(request, path)
 

@@ -1,26 +1,25 @@
-"""The server's own cap on the time of a call whose client sets none, or a longer one."""
+"""Limit the time of a call whose client sets no deadline, or a longer one."""
 
 from __future__ import annotations
 
 import asyncio
 from typing import Any
 
-from zaiko_server.interceptors.around import Call, Interceptor, Proceed
+from zaiko_server.interceptors.interceptor import Call, Interceptor, Proceed
 from zaiko_server.refusals import Expired
 
 UNARY, BATCH = 30.0, 60.0
 
 
 class Deadline(Interceptor):
-    """Unary calls get `unary` seconds, batches and checks of a platform `batch`; streams last as
-    long as the client wants. The client's own deadline is gRPC's to keep: it cancels the
-    handler."""
+    """Unary calls get `unary` seconds, batches and platform checks `batch`. Streams have no limit.
+    gRPC enforces the client's own deadline by cancelling the handler."""
 
     def __init__(self, *, unary: float = UNARY, batch: float = BATCH) -> None:
         self._unary, self._batch = unary, batch
 
-    async def around(self, call: Call, proceed: Proceed) -> Any:
-        """See Around."""
+    async def intercept(self, call: Call, proceed: Proceed) -> Any:
+        """See Interceptor."""
         if call.streams or call.request is None:
             return await proceed()
         limit = self._batch if call.name.startswith(("Batch", "Check")) else self._unary

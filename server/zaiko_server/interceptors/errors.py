@@ -1,4 +1,4 @@
-"""Ends a call with the status of what its handler raised (`status.py`)."""
+"""End a call with the status of the error that its handler raised (`status.py`)."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from google.protobuf.message import DecodeError
 from zaiko_core.domain.errors import InvalidField, ServiceError
 
 from zaiko_server import status
-from zaiko_server.interceptors.around import Call, Interceptor, Proceed
+from zaiko_server.interceptors.interceptor import Call, Interceptor, Proceed
 from zaiko_server.refusals import Internal, Unimplemented
 
 
 class Errors(Interceptor):
-    """Refusals become their status. Anything else is logged with its traceback under an incident
-    id, and only the id is told."""
+    """Maps a ServiceError to its status. Any other error is logged with its traceback under an
+    incident id, and the client gets only the id."""
 
     def __init__(self, new_id: Callable[[], str]) -> None:
         self._new_id = new_id
         self._log: Any = structlog.get_logger("zaiko.errors")
 
-    async def around(self, call: Call, proceed: Proceed) -> Any:
-        """See Around."""
+    async def intercept(self, call: Call, proceed: Proceed) -> Any:
+        """See Interceptor."""
         if call.request is None:
             call.checks.append(_check_readable)
         try:
@@ -35,15 +35,15 @@ class Errors(Interceptor):
             return await proceed()
         except (grpc.aio.AbortError, asyncio.CancelledError, GeneratorExit):
             raise
-        except ServiceError as refusal:
-            if isinstance(refusal, Internal):
+        except ServiceError as error:
+            if isinstance(error, Internal):
                 self._log.error(
-                    "refused", method=call.method, reason=refusal.reason, message=refusal.message
+                    "refused", method=call.method, reason=error.reason, message=error.message
                 )
-            await end(call.context, refusal)
+            await end(call.context, error)
         except Exception as error:  # noqa: BLE001 - the last place to catch a bug
             incident = self._new_id()
-            # The text and not `exc_info`: some renderers show the variables of every frame, and
+            # The text instead of `exc_info`: some renderers show the variables of every frame, and
             # requests carry credentials.
             where = traceback.format_exc()
             self._log.error(
@@ -56,8 +56,8 @@ class Errors(Interceptor):
             await end(call.context, Internal(incident))
 
     def prepare(self, handler: Any, method: str) -> Any:
-        """A method that this server does not have, and bytes that are no message, are refused like
-        everything else, with a reason; gRPC by itself calls the latter INTERNAL."""
+        """Refuse unknown methods and undecodable requests with a reason, like everything else.
+        Plain gRPC would answer INTERNAL to the latter."""
         if handler is None:
             return grpc.unary_unary_rpc_method_handler(_refusing(method))
         return handler if handler.request_deserializer is None else _lenient(handler)
@@ -72,7 +72,7 @@ def _refusing(method: str) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class _Unreadable:
-    """In place of a request whose bytes are no message."""
+    """Stands for a request that could not be decoded."""
 
     problem: str
 
@@ -91,21 +91,14 @@ def _lenient(handler: Any) -> Any:
 
 def _check_readable(request: Any) -> None:
     if isinstance(request, _Unreadable):
-        raise InvalidField(
-            [
-                (
-                    "request",
-                    "message.encoding",
-                    "is not a message of this method; make the client's stubs from the protos",
-                )
-            ]
-        )
+        text = "is not a message of this method; generate the client's stubs from the protos"
+        raise InvalidField([("request", "message.encoding", text)])
 
 
-async def end(context: Any, refusal: ServiceError) -> None:
-    """End a call with a refusal's status, keeping the trailing metadata so far. Always raises
+async def end(context: Any, error: ServiceError) -> None:
+    """End a call with the status of `error`, and keep its trailing metadata. Always raises
     AbortError."""
-    found = status.status_for(refusal)
-    trailers = status.trailers_for(refusal, japanese=status.wants_japanese(context))
+    found = status.status_for(error)
+    trailers = status.trailers_for(error, japanese=status.wants_japanese(context))
     metadata = (*(context.trailing_metadata() or ()), *trailers)
-    await context.abort(status.code_for(refusal), found.message, metadata)
+    await context.abort(status.code_for(error), found.message, metadata)

@@ -1,4 +1,4 @@
-"""A span per call (ADR 0019), by OpenTelemetry's conventions for RPC."""
+"""Record a span per call (ADR 0019), by OpenTelemetry's conventions for RPC."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ from structlog.contextvars import bound_contextvars
 from zaiko_core import tracing
 
 from zaiko_server.interceptors.access_log import code_of
-from zaiko_server.interceptors.around import Call, Interceptor, Proceed
+from zaiko_server.interceptors.interceptor import Call, Interceptor, Proceed
 
 TRACEPARENT = "traceparent"
 
-_OURS = frozenset(
+_SERVER_FAULTS = frozenset(
     {"UNKNOWN", "DEADLINE_EXCEEDED", "UNIMPLEMENTED", "INTERNAL", "UNAVAILABLE", "DATA_LOSS"}
 )
-"""Codes that are a server's fault; the others are answers."""
+"""Status codes that mean a fault of the server. The others are answers."""
 
 
 class Traces(Interceptor):
-    """The outermost interceptor. A client's `traceparent` is the span's parent and means nothing
-    else; `tracestate` and `baggage` are not read. The span of a call whose server streams has no
-    children: a watch of days would make a trace without end."""
+    """The outermost interceptor. A client's `traceparent` becomes the span's parent, and has no
+    other effect. `tracestate` and `baggage` are ignored. The span of a server-streaming call has no
+    children: a watch of several days would make an endless trace."""
 
     def __init__(self, tracer: Tracer) -> None:
         self._tracer = tracer
 
-    async def around(self, call: Call, proceed: Proceed) -> Any:
-        """See Around."""
+    async def intercept(self, call: Call, proceed: Proceed) -> Any:
+        """See Interceptor."""
         parent = str(call.headers.get(TRACEPARENT, ""))
         if not call.method.startswith("/zaiko.") or (self._tracer is tracing.OFF and not parent):
             return await proceed()
@@ -53,6 +53,6 @@ class Traces(Interceptor):
         finally:
             code = outcome or code_of(call.context)
             span.set_attribute("rpc.response.status_code", code)
-            if code in _OURS:
+            if code in _SERVER_FAULTS:
                 tracing.failed(span, code)
             span.end()

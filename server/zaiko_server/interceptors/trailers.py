@@ -1,4 +1,4 @@
-"""Trailing metadata that several parts of a call add to."""
+"""Add to a call's trailing metadata."""
 
 from __future__ import annotations
 
@@ -6,5 +6,5 @@ from typing import Any
 
 
 def add(context: Any, *entries: tuple[str, str | bytes]) -> None:
-    """Add to what the call's trailing metadata has so far."""
+    """Add entries, and keep those that are already set."""
     context.set_trailing_metadata((*(context.trailing_metadata() or ()), *entries))

@@ -1,2 +1,1 @@
-"""Who may call (docs/adr/0015): which method needs what, who has a token, what protects the
-wire."""
+"""Who may call (ADR 0015): the permission of each method, the callers' tokens, and TLS."""

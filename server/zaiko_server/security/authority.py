@@ -1,4 +1,4 @@
-"""From a call's credentials to the one who calls."""
+"""Find the caller of a call from its credentials."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from zaiko_core.storage.transactions import Door
 
 FRESH = 15.0
-"""Seconds for which what was read of a token is believed. A stream looks as often, at what may then
-be as old: so twice as long after a token was revoked, nothing that it opened goes on, on any
-server."""
+"""Seconds for which a token that was read is cached. A stream checks its token as often, and may
+see a cached one: so on every server, a stream ends at most twice this long after its token was
+revoked."""
 _KEPT = 10_000
 _USE_NOTED = 3600 * 1_000_000
 _FAILURES = 20.0
@@ -32,14 +32,14 @@ _SCHEME = "bearer "
 
 
 class Authority(Protocol):
-    """Says who calls. Raises Unauthenticated, RateLimited, StorageUnavailable."""
+    """Identifies callers. Raises Unauthenticated, RateLimited and StorageUnavailable."""
 
     async def principal(self, context: Any) -> Principal: ...
 
 
 class Everybody:
-    """Asks for nothing: whoever reaches the server may do everything. For servers that only this
-    machine reaches."""
+    """Requires no credentials: every caller may do everything. For servers that only this machine
+    can reach."""
 
     async def principal(self, context: Any) -> Principal:
         """See Authority."""
@@ -53,9 +53,9 @@ class _Read:
 
 
 class TokenAuthority:
-    """Asks for a token, or for a client certificate that has one. Revocations on this process count
-    at once (`forget`), those on others after FRESH seconds. `now` gives µs since 1970, `clock`
-    seconds that never go back."""
+    """Requires a token, or a client certificate that stands for one. A revocation takes effect at
+    once in this process (`forget`), and after FRESH seconds in others. `now` returns µs since 1970;
+    `clock` is monotonic, in seconds."""
 
     def __init__(
         self,
@@ -67,9 +67,7 @@ class TokenAuthority:
         self._rows, self._now, self._clock = rows, now, clock
         self._read: OrderedDict[tuple[str, ...], _Read] = OrderedDict()
         self._used: OrderedDict[str, int] = OrderedDict()
-        self._failures = Buckets(
-            rate=_FAILURES, burst=_FAILURES, clock=clock, refusal=TooManyGuesses
-        )
+        self._failures = Buckets(rate=_FAILURES, burst=_FAILURES, clock=clock, error=TooManyGuesses)
 
     async def principal(self, context: Any) -> Principal:
         """See Authority."""
@@ -90,29 +88,29 @@ class TokenAuthority:
         return principal
 
     def forget(self) -> None:
-        """Read every token anew: one has changed."""
+        """Drop the cache, because a token has changed."""
         self._read.clear()
 
     async def _records(self, key: tuple[str, ...], host: str) -> tuple[TokenRecord, ...]:
         read = self._read.get(key)
         if read is not None and self._clock() - read.at <= FRESH:
             return read.records
-        # Guessing may cost the guesser's host its turn, never somebody whose token is known here,
-        # however long ago it was read: behind a proxy all have the same host.
+        # Guessing is limited per host, but never for a token that was once read here: behind a
+        # proxy all callers have the same host.
         if read is None:
             self._failures.check(host)
         kind, *values = key
 
-        def look(rows: TokenRows) -> tuple[TokenRecord, ...]:
+        def find(rows: TokenRows) -> tuple[TokenRecord, ...]:
             if kind == "certificate":
                 return tuple(rows.of_certificates(values))
             record = rows.get(values[0])
             return () if record is None else (record,)
 
         began = self._clock()
-        read = _Read(await self._rows.read(look), began)
+        read = _Read(await self._rows.read(find), began)
         if not read.records:
-            # Not kept: a token works from the moment on that it is made.
+            # Not cached: a token must work as soon as it is created.
             self._failures.take(host)
             self._read.pop(key, None)
             return ()
@@ -129,13 +127,13 @@ class TokenAuthority:
         self._used.move_to_end(token)
         while len(self._used) > _KEPT:
             self._used.popitem(last=False)
-        with contextlib.suppress(Unavailable):  # a note for people; nobody is kept out for it
+        with contextlib.suppress(Unavailable):  # only informs people; a failed note refuses no call
             await self._rows.write(lambda rows: rows.used(token))
 
 
 def _bearer(context: Any) -> str | None:
-    """What came as a token; raises TokenInvalid for more than one, or for something else than a
-    bearer token."""
+    """Return the bearer token of a call, or None. Raises TokenInvalid for two of them, and for
+    another kind of credentials."""
     given = [value for key, value in context.invocation_metadata() or () if key == "authorization"]
     if not given:
         return None
@@ -146,8 +144,8 @@ def _bearer(context: Any) -> str | None:
 
 
 def _identities(context: Any) -> tuple[str, ...]:
-    """What the client's certificate, which TLS has checked, says of its owner: its alternative
-    names, else its common name."""
+    """Return the names in the client's certificate, which TLS has verified: its alternative names,
+    otherwise its common name."""
     return tuple(
         sorted(
             {
@@ -159,5 +157,5 @@ def _identities(context: Any) -> tuple[str, ...]:
 
 
 def _host(peer: str) -> str:
-    """The address without the port."""
+    """Return the address without the port."""
     return peer.rpartition(":")[0] if peer.startswith(("ipv4:", "ipv6:")) else peer

@@ -1,4 +1,4 @@
-"""How often each of many may do something."""
+"""Limit how often each of many callers may do something."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ _KEPT = 10_000
 
 
 class Buckets:
-    """A token bucket for each key: `burst` at once, `rate` a second in the long run. Keeps the
-    10,000 that were used last; one that was forgotten begins full. `clock` gives seconds that never
-    go back; `refusal` is made of the rate and of the seconds to wait. Of one event loop."""
+    """A token bucket per key: `burst` at once, and `rate` a second on average. It keeps the 10,000
+    buckets that were used last; a forgotten one starts full. `clock` is monotonic, in seconds;
+    `error` is made of the rate and the seconds to wait. Used by one event loop."""
 
     def __init__(
         self,
@@ -21,19 +21,19 @@ class Buckets:
         rate: float,
         burst: float,
         clock: Callable[[], float],
-        refusal: Callable[[float, float], RateLimited] = RateLimited,
+        error: Callable[[float, float], RateLimited] = RateLimited,
     ) -> None:
-        self.rate, self.burst, self._clock, self._refusal = rate, burst, clock, refusal
+        self.rate, self.burst, self._clock, self._error = rate, burst, clock, error
         self._levels: OrderedDict[str, tuple[float, float]] = OrderedDict()
 
     def check(self, key: str) -> None:
-        """Raises RateLimited when there is nothing left."""
+        """Raise RateLimited when the bucket is empty."""
         level = self._level(key)
         if level < 1:
-            raise self._refusal(self.rate, (1 - level) / self.rate)
+            raise self._error(self.rate, (1 - level) / self.rate)
 
     def take(self, key: str) -> None:
-        """Take one, as far as there is one."""
+        """Take one token, if there is one."""
         self._levels[key] = (max(self._level(key) - 1, 0.0), self._clock())
         self._levels.move_to_end(key)
         while len(self._levels) > _KEPT:

@@ -1,4 +1,4 @@
-"""Where secrets of tokens come from."""
+"""Generate tokens and their secrets."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ _ALPHABET = _LETTERS + string.digits
 
 
 def new_token_id() -> str:
-    """A token's id: a letter and 11 letters or digits. No secret."""
+    """Return a new token id: a letter and 11 letters or digits. It is not secret."""
     return secrets.choice(_LETTERS) + "".join(secrets.choice(_ALPHABET) for _ in range(11))
 
 
 def new_secret() -> str:
-    """256 random bits, as 43 characters."""
+    """Return 256 random bits as 43 characters."""
     return secrets.token_urlsafe(32)

@@ -1,4 +1,4 @@
-"""What protects the wire: TLS, and the refusal to do without where others could listen."""
+"""TLS of the server, and the check that a server which others can reach uses it."""
 
 from __future__ import annotations
 
@@ -19,15 +19,16 @@ _log: Any = structlog.get_logger("zaiko.tls")
 
 
 class Exposed(Exception):
-    """The server would be open to others; the message says what to do."""
+    """Other machines could call the server unprotected. The message says what to do."""
 
 
 class CertificateUnusable(Exception):
-    """The files do not make a certificate; the message says which and why."""
+    """The files are not a usable certificate and key. The message says which file, and why."""
 
 
 def is_local(listen: str) -> bool:
-    """Whether only this machine reaches it. Names other than localhost may resolve to anything."""
+    """Return whether only this machine can reach the address. A name other than localhost counts as
+    reachable, because it may resolve to anything."""
     if listen.startswith(("unix:", "unix-abstract:")):
         return True
     host = listen.rpartition(":")[0].strip("[]")
@@ -40,7 +41,7 @@ def is_local(listen: str) -> bool:
 
 
 def check_exposure(listen: str, *, tls: bool, tokens: bool) -> None:
-    """Raises Exposed when others than this machine could call, and TLS or tokens are missing."""
+    """Raise Exposed when other machines can call, and TLS or tokens are missing."""
     if is_local(listen) or (tls and tokens):
         return
     missing = [
@@ -49,7 +50,7 @@ def check_exposure(listen: str, *, tls: bool, tokens: bool) -> None:
         if not given
     ]
     raise Exposed(
-        f"{listen} can be reached from other machines, and everybody there could read and "
+        f"{listen} can be reached from other machines, and everyone there could read and "
         "change everything. "
         f"Add {' and '.join(missing)}, listen on 127.0.0.1, or say --insecure if something "
         "else protects it."
@@ -57,10 +58,10 @@ def check_exposure(listen: str, *, tls: bool, tokens: bool) -> None:
 
 
 class ServerTls:
-    """TLS of the server: its certificate chain and key (PEM), and, for mutual TLS, the CA whose
-    clients are let in. The files are looked at for each new connection and read again when they
-    have changed; what does not fit together is logged, and the last good pair stays. Raises
-    CertificateUnusable at once for a first pair that does not."""
+    """TLS of the server: its certificate chain and key (PEM) and, for mutual TLS, the CA of
+    accepted clients. Each new connection checks whether the files changed, and then reads them
+    again. Unusable files are logged, and the last good pair stays. The constructor raises
+    CertificateUnusable for a first pair that is unusable."""
 
     def __init__(self, certificate: Path, key: Path, client_ca: Path | None = None) -> None:
         self._files = [path for path in (certificate, key, client_ca) if path is not None]
@@ -69,13 +70,14 @@ class ServerTls:
         self._last = self._read()
 
     def credentials(self) -> grpc.ServerCredentials:
-        """For `add_secure_port`."""
+        """Return the credentials for `add_secure_port`."""
         return grpc.dynamic_ssl_server_credentials(
             self._last, self._fetch, require_client_authentication=self._client_ca is not None
         )
 
     def _fetch(self) -> Any:
-        """Called by gRPC's threads for every handshake; None keeps what there is."""
+        """Return the changed certificate, or None to keep the current one. gRPC calls it from its
+        own threads, for every handshake."""
         try:
             stamp = self._stamp()
             if stamp == self._seen:
@@ -97,7 +99,7 @@ class ServerTls:
     def _read(self) -> Any:
         chain, key = _bytes(self._certificate), _bytes(self._key)
         ca = None if self._client_ca is None else _bytes(self._client_ca)
-        # gRPC takes anything, and refuses every handshake later on.
+        # gRPC accepts any bytes here, and then fails every handshake.
         try:
             found = x509.load_pem_x509_certificates(chain)[0]
         except ValueError as error:

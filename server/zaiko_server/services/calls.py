@@ -27,7 +27,7 @@ REPLAYED = ("zaiko-replayed", "1")
 
 class Calls:
     """One per server. `new_id` draws a fresh UUID as text. Every way to a merchant's data goes
-    through here or through the watch. Both raise PermissionMissing for a merchant that the caller
+    through here or through the watch. Both raise PermissionDenied for a merchant that the caller
     does not reach."""
 
     def __init__(self, engine: Engine, pages: Pages, *, new_id: Callable[[], str]) -> None:

@@ -16,7 +16,7 @@ from zaiko_server import names
 from zaiko_server.convert.operations import operation
 from zaiko_server.convert.times import MICROS, span_of
 from zaiko_server.services.calls import Calls, Context
-from zaiko_server.watch import SyncWatcher
+from zaiko_server.watch import WatchServer
 
 LONGEST_WAIT = 25.0
 _WAIT = 60.0
@@ -28,7 +28,7 @@ _MARGIN = 0.25
 class OperationServicer(operation_service_pb2_grpc.OperationServiceServicer):
     """See proto/zaiko/v1/operation_service.proto."""
 
-    def __init__(self, calls: Calls, watcher: SyncWatcher) -> None:
+    def __init__(self, calls: Calls, watcher: WatchServer) -> None:
         self._calls, self._watcher = calls, watcher
 
     async def GetOperation(

@@ -26,7 +26,7 @@ from zaiko_server.ingest import MovementStream
 from zaiko_server.refusals import MessageTooLarge
 from zaiko_server.services.batches import indexed
 from zaiko_server.services.calls import Calls, Context
-from zaiko_server.watch import SyncWatcher
+from zaiko_server.watch import WatchServer
 
 Reply = TypeVar("Reply", bound=Message)
 
@@ -46,7 +46,7 @@ _BINDS: Mapping[type[Message], Callable[[UnitOfWork, Binding], Posting]] = {
 class StockServicer(stock_service_pb2_grpc.StockServiceServicer):
     """See proto/zaiko/v1/stock_service.proto."""
 
-    def __init__(self, calls: Calls, watcher: SyncWatcher) -> None:
+    def __init__(self, calls: Calls, watcher: WatchServer) -> None:
         self._calls, self._watcher = calls, watcher
 
     async def GetStock(self, request: pb.GetStockRequest, context: Context) -> pb.GetStockResponse:
@@ -210,7 +210,7 @@ class StockServicer(stock_service_pb2_grpc.StockServiceServicer):
     async def StreamMovements(
         self, request_iterator: AsyncIterator[pb.StreamMovementsRequest], context: Context
     ) -> AsyncIterator[pb.StreamMovementsResponse]:
-        stream = MovementStream(self._calls.record, self._posting, self._watcher.hub)
+        stream = MovementStream(self._calls.record, self._posting, self._watcher.hub.slots)
         async with aclosing(stream.responses(request_iterator, context)) as responses:
             async for response in responses:
                 yield response

@@ -20,7 +20,7 @@ from zaiko_server.convert.runs import run as run_message
 from zaiko_server.convert.times import span_of
 from zaiko_server.services.calls import Calls, Context
 from zaiko_server.services.links import states_of
-from zaiko_server.watch import SyncWatcher
+from zaiko_server.watch import WatchServer
 
 
 def sync_status(uow: UnitOfWork, can_sync: links.CanSync) -> pb.GetSyncStatusResponse:
@@ -44,7 +44,7 @@ def sync_status(uow: UnitOfWork, can_sync: links.CanSync) -> pb.GetSyncStatusRes
 class SyncServicer(sync_service_pb2_grpc.SyncServiceServicer):
     """See proto/zaiko/v1/sync_service.proto."""
 
-    def __init__(self, calls: Calls, watcher: SyncWatcher) -> None:
+    def __init__(self, calls: Calls, watcher: WatchServer) -> None:
         self._calls, self._watcher = calls, watcher
         self._can_sync = calls.engine.can_sync
 

@@ -1,12 +1,10 @@
-"""The watch: a snapshot, then every change in commit order, over a server-streaming call (api.md
-§10, ADR 0006).
+"""The watch: a snapshot, then every change in commit order, over a server-streaming call (ADR
+0006).
 
-`topics` says what is watched and reads it, `cursor` is the resume token, `session` is one watch
-from its first message to its last, `conversation` is many of them on one stream, `hub` is what all
-watches of this process share (wake-ups, reads, seats, drain), `watcher` is the face towards the
-services.
+A watch is a position in the change feed, never a queue: it reads its next range when its client has
+taken the last one. README.md says what each module does.
 """
 
-from zaiko_server.watch.watcher import SyncWatcher
+from zaiko_server.watch.watch_server import WatchServer
 
-__all__ = ["SyncWatcher"]
+__all__ = ["WatchServer"]

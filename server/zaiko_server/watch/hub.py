@@ -1,212 +1,161 @@
-"""What all watches of one process share: wake-ups, reads of the feed, seats, and the end.
+"""What the watches of one process share: wake-ups after commits, reads of the change feed, slots,
+and the drain.
 
-A watch holds a position, never a queue: the hub only tells that there is something newer, and the
-watch reads it when it comes to that. So a watch that is stuck costs what it is writing, and delays
-nobody.
+A watch holds a position, never a queue. The hub only wakes it; the watch reads the new range once
+its client has taken the last one. So a stuck watch costs the message that it is writing, and delays
+no other watch.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections import Counter
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from collections.abc import Iterator
+from typing import Any
 
-from zaiko_server.watch.cursor import Cursors
-from zaiko_server.watch.refusals import ServerDraining, TooManyStreams
-from zaiko_server.watch.topics import Delivery, Response, Topic
+from zaiko_core.storage.engine import Database
+from zaiko_core.sync.feed import ChangeFeed
 
-T = TypeVar("T")
-_FOLLOW = 60.0
-_BREATH, _LONGEST_BREATH = 0.0003, 0.5
-"""Seconds per watch, and at most, that the next telling of one merchant's changes waits for those
-who were told."""
-_MOST = 0.9
-"""The share of them that it waits for: the others are slow, or stuck."""
+from zaiko_server.watch.resume_tokens import ResumeTokens
+from zaiko_server.watch.slots import StreamSlots, WatchLimits
+from zaiko_server.watch.topics import Response, Topic, TopicDelivery
 
-
-class Store(Protocol):
-    """Where states are read (storage.engine.Database)."""
-
-    async def read(self, merchant: str, work: Callable[[Any], T]) -> T: ...
-
-
-class Feed(Protocol):
-    """Tells of newer revisions (sync.feed.ChangeFeed)."""
-
-    async def wait(self, merchant: str, after: int, timeout: float) -> int: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """Watches at once, in this process and for one caller; seconds that a write may be blocked."""
-
-    process: int = 10_000
-    principal: int = 1_000
-    blocked: float = 30.0
+_FEED_TIMEOUT = 60.0
+"""Seconds that one wait for a newer revision lasts, before the next wait begins."""
+_DEBOUNCE, _MAX_DEBOUNCE = 0.0003, 0.5
+"""Seconds per subscriber, and in total, that the next wake-up of a merchant is delayed at most
+while its subscribers still deliver the last changes."""
+_CAUGHT_UP = 0.9
+"""The share of subscribers that ends this delay. The others are slow consumers."""
 
 
 class Hub:
-    """One per process."""
+    """The watches of one process. Used by one event loop."""
 
-    def __init__(self, store: Store, feed: Feed, limits: Limits) -> None:
-        self._store, self._feed, self.limits = store, feed, limits
-        self.draining = False
-        self.drained = asyncio.Event()
-        self._seats: Counter[str] = Counter()
-        self._empty = asyncio.Event()
-        self._empty.set()
-        self._followed: dict[str, _Merchant] = {}
-        self._reading: dict[tuple[bytes, int], asyncio.Task[Delivery[Any]]] = {}
+    def __init__(self, db: Database, feed: ChangeFeed, limits: WatchLimits) -> None:
+        self._db, self._feed = db, feed
+        self.slots = StreamSlots(limits)
+        self._followed: dict[str, _FollowedMerchant] = {}
+        self._reads: dict[tuple[bytes, int], asyncio.Task[TopicDelivery[Any]]] = {}
 
-    @property
-    def watches(self) -> int:
-        """How many are open."""
-        return self._seats.total()
-
-    def take_seat(self, principal: str) -> Callable[[], None]:
-        """Admit one more watch; call what is returned when it has ended, once or more. Raises
-        TooManyStreams and ServerDraining."""
-        if self.draining:
-            raise ServerDraining(1.0)
-        if self.watches >= self.limits.process:
-            raise TooManyStreams(self.limits.process)
-        if self._seats[principal] >= self.limits.principal:
-            raise TooManyStreams(self.limits.principal)
-        self._seats[principal] += 1
-        self._empty.clear()
-        taken = True
-
-        def leave() -> None:
-            nonlocal taken
-            if not taken:
-                return
-            taken = False
-            self._seats[principal] -= 1
-            if not self._seats[principal]:
-                del self._seats[principal]
-            if not self.watches:
-                self._empty.set()
-
-        return leave
-
-    async def snapshot(self, topic: Topic[Response], cursors: Cursors) -> Delivery[Response]:
-        """Everything that matches. Never shared: a snapshot from before the call may be older than
-        what its caller knows."""
-        return await self._store.read(topic.merchant, topic.snapshot(cursors))
+    async def snapshot(
+        self, topic: Topic[Response], tokens: ResumeTokens
+    ) -> TopicDelivery[Response]:
+        """Read all states that match. The read is never shared: one that began before this call may
+        be older than what the caller already knows."""
+        return await self._db.read(topic.merchant, topic.read_snapshot(tokens))
 
     async def changes(
-        self, topic: Topic[Response], cursors: Cursors, position: int
-    ) -> Delivery[Response]:
-        """What changed after `position`. Watches of the same thing at the same position share one
-        reading and its messages."""
+        self, topic: Topic[Response], tokens: ResumeTokens, position: int
+    ) -> TopicDelivery[Response]:
+        """Read what changed after `position`. Watches of the same topic at the same position share
+        one read and its messages."""
         key = (topic.scope, position)
-        task = self._reading.get(key)
+        task = self._reads.get(key)
         if task is None:
-            reading = self._store.read(topic.merchant, topic.changes(cursors, position))
-            task = self._reading[key] = asyncio.create_task(
+            reading = self._db.read(topic.merchant, topic.read_changes(tokens, position))
+            task = self._reads[key] = asyncio.create_task(
                 reading, name=f"zaiko watch {topic.merchant}@{position}"
             )
-            task.add_done_callback(lambda done: self._read(key, done))
-        # One watch that is cancelled does not take the reading from the others.
+            task.add_done_callback(lambda done: self._forget(key, done))
+        # Cancelling one watch must not cancel the read for the others.
         return await asyncio.shield(task)
 
     async def fresh_changes(
-        self, topic: Topic[Response], cursors: Cursors, position: int
-    ) -> Delivery[Response]:
-        """As `changes`, and never of a reading that began before this call."""
-        return await self._store.read(topic.merchant, topic.changes(cursors, position))
+        self, topic: Topic[Response], tokens: ResumeTokens, position: int
+    ) -> TopicDelivery[Response]:
+        """Like `changes`, but never served from a read that began before this call."""
+        return await self._db.read(topic.merchant, topic.read_changes(tokens, position))
 
     @contextlib.contextmanager
-    def listen(self, merchant: str) -> Iterator[Listener]:
-        """Wake-ups of one merchant, for one watch."""
+    def subscribe(self, merchant: str) -> Iterator[Subscriber]:
+        """Subscribe one watch to the wake-ups of a merchant, while the context lasts."""
         followed = self._followed.get(merchant)
         if followed is None:
-            followed = self._followed[merchant] = _Merchant(merchant)
+            followed = self._followed[merchant] = _FollowedMerchant(merchant)
             followed.task = asyncio.create_task(
                 self._follow(followed), name=f"zaiko watch of {merchant}"
             )
-        listener = Listener(self, followed)
-        followed.listeners.add(listener)
+        subscriber = Subscriber(self.slots, followed)
+        followed.subscribers.add(subscriber)
         try:
-            yield listener
+            yield subscriber
         finally:
-            followed.listeners.discard(listener)
-            if not followed.listeners and followed.task is not None:
+            followed.subscribers.discard(subscriber)
+            if not followed.subscribers and followed.task is not None:
                 followed.task.cancel()
                 self._followed.pop(merchant, None)
 
     async def drain(self, grace: float) -> bool:
-        """Ask every watch to end with a mark; whether all did within `grace` seconds."""
-        self.draining = True
-        self.drained.set()
+        """Ask every watch to end with a bookmark, and refuse new ones. Return whether all streams
+        ended within `grace` seconds."""
+        self.slots.drained.set()
         for followed in self._followed.values():
             followed.wake()
-        try:
-            async with asyncio.timeout(grace):
-                await self._empty.wait()
-        except TimeoutError:
-            return False
-        return True
+        return await self.slots.wait_until_free(grace)
 
-    async def _follow(self, followed: _Merchant) -> None:
+    async def _follow(self, followed: _FollowedMerchant) -> None:
         while True:
-            newest = await self._feed.wait(followed.merchant, followed.known, _FOLLOW)
+            newest = await self._feed.wait(followed.merchant, followed.known, _FEED_TIMEOUT)
             if newest > followed.known:
                 followed.known = newest
                 followed.wake()
-                # With many watches the changes that come while these are told go together, as one
-                # message to each.
-                await followed.told(min(_LONGEST_BREATH, _BREATH * len(followed.listeners)))
+                # With many watches, the changes that are committed while they deliver go together,
+                # as one message to each.
+                await followed.wait_until_caught_up(
+                    min(_MAX_DEBOUNCE, _DEBOUNCE * len(followed.subscribers))
+                )
 
-    def _read(self, key: tuple[bytes, int], task: asyncio.Task[Delivery[Any]]) -> None:
-        self._reading.pop(key, None)
+    def _forget(self, key: tuple[bytes, int], task: asyncio.Task[TopicDelivery[Any]]) -> None:
+        self._reads.pop(key, None)
         if not task.cancelled():
-            task.exception()  # looked at, also when every watch that waited for it has gone
+            # Retrieved here too, because every watch that waited for it may have gone.
+            task.exception()
 
 
-class _Merchant:
-    """A merchant that somebody watches: its newest known revision and who wants to hear of it."""
+class _FollowedMerchant:
+    """A merchant that has subscribers, with the newest revision that this process knows of."""
 
     def __init__(self, merchant: str) -> None:
         self.merchant, self.known = merchant, 0
-        self.listeners: set[Listener] = set()
-        self._back, self._most_back = 0, asyncio.Event()
+        self.subscribers: set[Subscriber] = set()
         self.task: asyncio.Task[None] | None = None
+        self._caught_up = 0
+        self._most_caught_up = asyncio.Event()
 
     def wake(self) -> None:
-        self._back = 0
-        self._most_back.clear()
-        for listener in self.listeners:
-            listener.wake.set()
+        """Wake every subscriber."""
+        self._caught_up = 0
+        self._most_caught_up.clear()
+        for subscriber in self.subscribers:
+            subscriber.wake.set()
 
-    def back(self) -> None:
-        """A listener has told its watch everything, and waits again."""
-        self._back += 1
-        if self._back >= _MOST * len(self.listeners):
-            self._most_back.set()
+    def count_caught_up(self) -> None:
+        """Count a subscriber that has delivered everything and waits again."""
+        self._caught_up += 1
+        if self._caught_up >= _CAUGHT_UP * len(self.subscribers):
+            self._most_caught_up.set()
 
-    async def told(self, patience: float) -> None:
-        """Until most listeners are back since they were woken, or for `patience` seconds."""
+    async def wait_until_caught_up(self, timeout: float) -> None:
+        """Wait until most subscribers have caught up since the last wake-up, or for `timeout`
+        seconds."""
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(patience):
-                await self._most_back.wait()
+            async with asyncio.timeout(timeout):
+                await self._most_caught_up.wait()
 
 
-class Listener:
-    """One watch's ear."""
+class Subscriber:
+    """One watch's subscription to the wake-ups of its merchant."""
 
-    def __init__(self, hub: Hub, followed: _Merchant) -> None:
-        self._hub, self._followed, self.wake = hub, followed, asyncio.Event()
+    def __init__(self, slots: StreamSlots, followed: _FollowedMerchant) -> None:
+        self._slots, self._followed, self.wake = slots, followed, asyncio.Event()
 
     async def wait(self, after: int, timeout: float) -> int:
-        """The newest known revision, as soon as it exceeds `after`, the hub drains, or `timeout`
-        seconds have passed."""
-        if self._followed.known <= after and not self._hub.draining:
+        """Return the newest known revision as soon as it exceeds `after`, the hub drains, `wake` is
+        set, or `timeout` seconds have passed."""
+        if self._followed.known <= after and not self._slots.draining:
             self.wake.clear()
-            self._followed.back()
+            self._followed.count_caught_up()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(max(0.0, timeout)):
                     await self.wake.wait()

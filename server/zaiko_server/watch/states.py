@@ -1,4 +1,4 @@
-"""Reads the states that watches show, as messages, in one unit of work."""
+"""Read the states that watches send, as messages, in one unit of work."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _PAGE = 1000
 
 
 def all_stocks(uow: UnitOfWork, products: Collection[str]) -> Iterator[stock_pb2.Stock]:
-    """Stocks of these products, or of all; by name."""
+    """Yield the stocks of these products, or of all when there are none, by name."""
     page = Page(_PAGE)
     while records := uow.stocks.page(page, products=products, oversold=False):
         for record in records:
@@ -27,7 +27,7 @@ def all_stocks(uow: UnitOfWork, products: Collection[str]) -> Iterator[stock_pb2
 
 
 def stocks(uow: UnitOfWork, products: Collection[str]) -> dict[str, stock_pb2.Stock]:
-    """Stocks of those products that exist."""
+    """Return the stocks of those products that exist."""
     return {
         product: stock_message(uow.merchant, record)
         for product, record in sorted(uow.stocks.get(products).items())
@@ -35,7 +35,7 @@ def stocks(uow: UnitOfWork, products: Collection[str]) -> dict[str, stock_pb2.St
 
 
 def shop_ids(uow: UnitOfWork, wanted: Collection[str]) -> list[str]:
-    """All shops, or those of `wanted` that exist."""
+    """Return the ids of all shops, or of those in `wanted` that exist."""
     if wanted:
         return sorted(uow.shops.get(wanted))
     found: list[str] = []
@@ -49,7 +49,7 @@ def shop_ids(uow: UnitOfWork, wanted: Collection[str]) -> list[str]:
 def shop_statuses(
     uow: UnitOfWork, shops: Collection[str], can_sync: CanSync
 ) -> dict[str, shop_pb2.ShopStatus]:
-    """Statuses of those shops that exist."""
+    """Return the statuses of those shops that exist."""
     records = [record for _, record in sorted(uow.shops.get(shops).items())] if shops else []
     messages = views.shop_statuses(uow, records, can_sync)
     return {record.shop: message for record, message in zip(records, messages, strict=True)}
@@ -58,7 +58,7 @@ def shop_statuses(
 def all_link_statuses(
     uow: UnitOfWork, shops: Sequence[str], can_sync: CanSync
 ) -> Iterator[link_pb2.LinkStatus]:
-    """Statuses of every link of these shops; by name."""
+    """Yield the statuses of every link of these shops, by name."""
     for shop in shops:
         page = Page(_PAGE)
         while records := uow.links.page(page, shop=shop, products=(), states=(), sync_enabled=None):
@@ -69,7 +69,7 @@ def all_link_statuses(
 def link_statuses(
     uow: UnitOfWork, keys: Sequence[tuple[str, str]], can_sync: CanSync
 ) -> dict[tuple[str, str], link_pb2.LinkStatus]:
-    """Statuses of those links (shop, listing) that exist."""
+    """Return the statuses of those links (shop, listing) that exist."""
     by_shop: dict[str, list[str]] = defaultdict(list)
     for shop, listing in keys:
         by_shop[shop].append(listing)
@@ -84,7 +84,7 @@ def link_statuses(
 
 
 def last_runs(uow: UnitOfWork, shops: Sequence[str]) -> Iterator[sync_run_pb2.SyncRun]:
-    """Of each shop the run that is going on, or the last one."""
+    """Yield each shop's current run, or its last one."""
     for shop in shops:
         for record in uow.runs.page(Page(1), shop=shop):
             yield run_message(uow.merchant, record)
@@ -93,7 +93,7 @@ def last_runs(uow: UnitOfWork, shops: Sequence[str]) -> Iterator[sync_run_pb2.Sy
 def runs(
     uow: UnitOfWork, keys: Sequence[tuple[str, str]]
 ) -> dict[tuple[str, str], sync_run_pb2.SyncRun]:
-    """Those runs (shop, run) that exist."""
+    """Return those runs (shop, run) that exist."""
     found = {}
     for shop, run in keys:
         record = uow.runs.get(shop, run)

@@ -1,10 +1,10 @@
-"""What can be watched. A topic reads its states in one snapshot, and puts them into messages of at
-most about 1 MiB."""
+"""What can be watched. A topic reads its states in one snapshot of the store, and splits them into
+messages of about 1 MiB at most."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -18,55 +18,55 @@ from zaiko_core.domain.errors import RevisionCompacted, RevisionInFuture
 
 from zaiko_server import names
 from zaiko_server.watch import states
-from zaiko_server.watch.cursor import Cursors
+from zaiko_server.watch.resume_tokens import ResumeTokens
 
-LARGEST = 1 << 20
-"""Bytes of one message, at most, unless a single state is larger."""
+MAX_MESSAGE_BYTES = 1 << 20
+"""The size of one message at most, unless a single state is larger."""
 
-_FRAME = 512
-"""Bytes of a message beside its items: revision, token, frames."""
+_OVERHEAD_BYTES = 512
+"""The size of a message without its items: revision, token, framing."""
 
 Response = TypeVar("Response", bound=Message)
 
 
 @dataclass(frozen=True, slots=True)
-class Delivery(Generic[Response]):
-    """Everything that a watch is to be told on its way to `revision`. No responses: nothing of it
-    matched."""
+class TopicDelivery(Generic[Response]):
+    """The responses that bring a watch to `revision`; none when nothing that matches changed."""
 
     revision: int
     responses: Sequence[Response]
 
 
 @dataclass(frozen=True, slots=True)
-class Content:
-    """States of one revision, and names of what has gone."""
+class TopicStates:
+    """States as of one revision, and the names of resources that no longer exist."""
 
     items: Iterable[Message]
     deleted: Sequence[str] = ()
 
 
 class Topic(ABC, Generic[Response]):
-    """One merchant's states of some kind, filtered. Reads run on worker threads; a topic is
-    immutable."""
+    """One merchant's states of some kind, filtered. Immutable. Its reads run on worker threads."""
 
     merchant: str
     scope: bytes
-    """Differs whenever merchant or filter differs."""
+    """Differs whenever the merchant or the filter differs."""
     kinds: frozenset[ChangeKind]
-    """Changes that concern it."""
+    """The kinds of changes that it reads from the change feed."""
 
     @abstractmethod
-    def everything(self, uow: UnitOfWork) -> Content:
-        """All states that match."""
+    def all_states(self, uow: UnitOfWork) -> TopicStates:
+        """Return all states that match."""
 
     @abstractmethod
-    def changed(self, uow: UnitOfWork, told: dict[ChangeKind, list[str]]) -> Content:
-        """The present states of what changed. `told` has names from the change feed
-        (`ChangeKind`)."""
+    def changed_states(
+        self, uow: UnitOfWork, changed: Mapping[ChangeKind, Sequence[str]]
+    ) -> TopicStates:
+        """Return the present states of what changed. `changed` has the keys of the change feed (see
+        ChangeKind)."""
 
     @abstractmethod
-    def piece(
+    def changes_response(
         self,
         revision: int,
         items: Sequence[Message],
@@ -75,32 +75,34 @@ class Topic(ABC, Generic[Response]):
         continued: bool,
         token: str,
     ) -> Response:
-        """One message with states."""
+        """Return one message with states."""
 
     @abstractmethod
-    def bookmark(self, bookmark: watch_pb2.WatchBookmark, token: str) -> Response:
-        """One message with a mark."""
+    def bookmark_response(self, bookmark: watch_pb2.WatchBookmark, token: str) -> Response:
+        """Return one message with a bookmark."""
 
-    def snapshot(self, cursors: Cursors) -> Callable[[UnitOfWork], Delivery[Response]]:
-        """Reads all states. Until the mark after them has come, a client can only start over: it
-        would not know what it lacks."""
+    def read_snapshot(
+        self, tokens: ResumeTokens
+    ) -> Callable[[UnitOfWork], TopicDelivery[Response]]:
+        """Return a query for all states. Its messages all carry the snapshot token: until the
+        bookmark that follows them, a client does not know what it lacks and can only start over."""
 
-        def read(uow: UnitOfWork) -> Delivery[Response]:
-            token = cursors.snapshot()
-            return Delivery(
-                uow.revision,
-                self._pieces(uow.revision, self.everything(uow), before=token, after=token),
+        def read(uow: UnitOfWork) -> TopicDelivery[Response]:
+            token = tokens.snapshot()
+            states = self.all_states(uow)
+            return TopicDelivery(
+                uow.revision, self._responses(uow.revision, states, before=token, after=token)
             )
 
         return read
 
-    def changes(
-        self, cursors: Cursors, position: int
-    ) -> Callable[[UnitOfWork], Delivery[Response]]:
-        """Reads what changed after `position`, as it is now. Raises RevisionCompacted and
-        RevisionInFuture."""
+    def read_changes(
+        self, tokens: ResumeTokens, position: int
+    ) -> Callable[[UnitOfWork], TopicDelivery[Response]]:
+        """Return a query for the present states of what changed after `position`. It raises
+        RevisionCompacted and RevisionInFuture."""
 
-        def read(uow: UnitOfWork) -> Delivery[Response]:
+        def read(uow: UnitOfWork) -> TopicDelivery[Response]:
             revision, compacted = uow.revision, uow.feed.compacted()
             if position > revision:
                 raise RevisionInFuture(
@@ -113,41 +115,42 @@ class Topic(ABC, Generic[Response]):
             if position < compacted:
                 raise RevisionCompacted(
                     (
-                        f"changes up to revision {compacted} are not kept any more; start again "
-                        "with a snapshot"
+                        f"changes up to revision {compacted} are compacted; start again with a "
+                        "snapshot"
                     ),
                     compactRevision=str(compacted),
                 )
-            told = {
-                kind: sorted(found)
-                for kind, found in uow.feed.between(position, revision, self.kinds).items()
+            changed = {
+                kind: sorted(keys)
+                for kind, keys in uow.feed.between(position, revision, self.kinds).items()
             }
-            content = self.changed(uow, told) if told else Content(())
-            pieces = self._pieces(
-                revision, content, before=cursors.at(position), after=cursors.at(revision)
+            states = self.changed_states(uow, changed) if changed else TopicStates(())
+            responses = self._responses(
+                revision, states, before=tokens.at(position), after=tokens.at(revision)
             )
-            return Delivery(revision, pieces)
+            return TopicDelivery(revision, responses)
 
         return read
 
-    def marked(
-        self, cursors: Cursors, revision: int, *, now: int, snapshot_complete: bool = False
+    def bookmark(
+        self, tokens: ResumeTokens, revision: int, *, now: int, snapshot_complete: bool = False
     ) -> Response:
-        """A mark at `revision`; `now` in µs since 1970."""
+        """Return a bookmark at `revision`. `now` is in µs since 1970."""
         send_time = Timestamp(seconds=now // 1_000_000, nanos=now % 1_000_000 * 1000)
         bookmark = watch_pb2.WatchBookmark(
             revision=revision, snapshot_complete=snapshot_complete, send_time=send_time
         )
-        return self.bookmark(bookmark, cursors.at(revision))
+        return self.bookmark_response(bookmark, tokens.at(revision))
 
-    def _pieces(
-        self, revision: int, content: Content, *, before: str, after: str
+    def _responses(
+        self, revision: int, states: TopicStates, *, before: str, after: str
     ) -> list[Response]:
-        """A token in the middle of a revision resumes before it, the last one after it."""
-        batches = list(_batches(content))
+        """Return the states as messages. The last one's token resumes after the revision, the
+        others' before it."""
+        batches = list(_batches(states))
         last = len(batches) - 1
         return [
-            self.piece(
+            self.changes_response(
                 revision,
                 items,
                 deleted,
@@ -158,23 +161,23 @@ class Topic(ABC, Generic[Response]):
         ]
 
 
-def _batches(content: Content) -> Iterator[tuple[list[Message], list[str]]]:
-    """Items and deleted names, in portions that fit into one message."""
+def _batches(states: TopicStates) -> Iterator[tuple[list[Message], list[str]]]:
+    """Yield items and deleted names in batches that each fit into one message."""
     items: list[Message] = []
     deleted: list[str] = []
-    size = _FRAME
-    for item in content.items:
+    size = _OVERHEAD_BYTES
+    for item in states.items:
         length = item.ByteSize() + 8
-        if size + length > LARGEST and items:
+        if size + length > MAX_MESSAGE_BYTES and items:
             yield items, []
-            items, size = [], _FRAME
+            items, size = [], _OVERHEAD_BYTES
         items.append(item)
         size += length
-    for name in content.deleted:
+    for name in states.deleted:
         length = len(name.encode()) + 8
-        if size + length > LARGEST and (items or deleted):
+        if size + length > MAX_MESSAGE_BYTES and (items or deleted):
             yield items, deleted
-            items, deleted, size = [], [], _FRAME
+            items, deleted, size = [], [], _OVERHEAD_BYTES
         deleted.append(name)
         size += length
     if items or deleted:
@@ -190,20 +193,24 @@ class StockTopic(Topic[stock_service_pb2.WatchStocksResponse]):
         self.merchant, self._products = merchant, products
         self.scope = _scope("stocks", merchant, sorted(products))
 
-    def everything(self, uow: UnitOfWork) -> Content:
-        return Content(states.all_stocks(uow, self._products))
+    def all_states(self, uow: UnitOfWork) -> TopicStates:
+        return TopicStates(states.all_stocks(uow, self._products))
 
-    def changed(self, uow: UnitOfWork, told: dict[ChangeKind, list[str]]) -> Content:
+    def changed_states(
+        self, uow: UnitOfWork, changed: Mapping[ChangeKind, Sequence[str]]
+    ) -> TopicStates:
         products = [
             name
-            for name in told.get(ChangeKind.STOCK, ())
+            for name in changed.get(ChangeKind.STOCK, ())
             if not self._products or name in self._products
         ]
         found = states.stocks(uow, products)
-        gone = [names.STOCK(self.merchant, product) for product in products if product not in found]
-        return Content(found.values(), gone)
+        deleted = [
+            names.STOCK(self.merchant, product) for product in products if product not in found
+        ]
+        return TopicStates(found.values(), deleted)
 
-    def piece(
+    def changes_response(
         self,
         revision: int,
         items: Sequence[Message],
@@ -218,14 +225,14 @@ class StockTopic(Topic[stock_service_pb2.WatchStocksResponse]):
         changes.stocks.extend(items)  # type: ignore[arg-type] # a topic's own items
         return stock_service_pb2.WatchStocksResponse(changes=changes, resume_token=token)
 
-    def bookmark(
+    def bookmark_response(
         self, bookmark: watch_pb2.WatchBookmark, token: str
     ) -> stock_service_pb2.WatchStocksResponse:
         return stock_service_pb2.WatchStocksResponse(bookmark=bookmark, resume_token=token)
 
 
 class SyncTopic(Topic[sync_service_pb2.WatchSyncResponse]):
-    """How the sync is going: statuses of links and shops, and runs."""
+    """How the sync of a merchant goes: the statuses of its links and shops, and its runs."""
 
     def __init__(
         self,
@@ -235,20 +242,17 @@ class SyncTopic(Topic[sync_service_pb2.WatchSyncResponse]):
         *,
         can_sync: CanSync,
     ) -> None:
-        self.merchant, self._shops, self._subjects, self._can_sync = (
-            merchant,
-            shops,
-            subjects,
-            can_sync,
-        )
+        self.merchant = merchant
+        self._shops, self._subjects = shops, subjects
+        self._can_sync = can_sync
         # A shop's status counts its links by state, so it changes with them.
         self.kinds = subjects | {ChangeKind.LINK} if ChangeKind.SHOP in subjects else subjects
         self.scope = _scope("sync", merchant, sorted(shops), sorted(subjects))
 
-    def everything(self, uow: UnitOfWork) -> Content:
-        return Content(self._everything(uow))
+    def all_states(self, uow: UnitOfWork) -> TopicStates:
+        return TopicStates(self._all_states(uow))
 
-    def _everything(self, uow: UnitOfWork) -> Iterator[Message]:
+    def _all_states(self, uow: UnitOfWork) -> Iterator[Message]:
         shops = states.shop_ids(uow, self._shops)
         if ChangeKind.SHOP in self._subjects:
             for shop_status in states.shop_statuses(uow, shops, self._can_sync).values():
@@ -260,28 +264,32 @@ class SyncTopic(Topic[sync_service_pb2.WatchSyncResponse]):
             for run in states.last_runs(uow, shops):
                 yield sync_service_pb2.SyncItem(sync_run=run)
 
-    def changed(self, uow: UnitOfWork, told: dict[ChangeKind, list[str]]) -> Content:
+    def changed_states(
+        self, uow: UnitOfWork, changed: Mapping[ChangeKind, Sequence[str]]
+    ) -> TopicStates:
         items: list[Message] = []
-        gone: list[str] = []
-        links = self._pairs(told.get(ChangeKind.LINK, ()))
+        deleted: list[str] = []
+        links = self._pairs(changed.get(ChangeKind.LINK, ()))
         if ChangeKind.SHOP in self._subjects:
-            named = {name for name in told.get(ChangeKind.SHOP, ()) if self._matches(name)}
-            concerned = sorted(named | {shop for shop, _ in links})
-            shops = states.shop_statuses(uow, concerned, self._can_sync)
+            shops_changed = {
+                name for name in changed.get(ChangeKind.SHOP, ()) if self._matches(name)
+            }
+            affected = sorted(shops_changed | {shop for shop, _ in links})
+            shops = states.shop_statuses(uow, affected, self._can_sync)
             items += [sync_service_pb2.SyncItem(shop_status=status) for status in shops.values()]
-            gone += [names.SHOP(self.merchant, shop) for shop in concerned if shop not in shops]
+            deleted += [names.SHOP(self.merchant, shop) for shop in affected if shop not in shops]
         if ChangeKind.LINK in self._subjects:
             statuses = states.link_statuses(uow, links, self._can_sync)
             items += [sync_service_pb2.SyncItem(link_status=status) for status in statuses.values()]
-            gone += [names.LINK(self.merchant, *key) for key in links if key not in statuses]
+            deleted += [names.LINK(self.merchant, *key) for key in links if key not in statuses]
         if ChangeKind.RUN in self._subjects:
-            keys = self._pairs(told.get(ChangeKind.RUN, ()))
+            keys = self._pairs(changed.get(ChangeKind.RUN, ()))
             runs = states.runs(uow, keys)
             items += [sync_service_pb2.SyncItem(sync_run=run) for run in runs.values()]
-            gone += [names.RUN(self.merchant, *key) for key in keys if key not in runs]
-        return Content(items, gone)
+            deleted += [names.RUN(self.merchant, *key) for key in keys if key not in runs]
+        return TopicStates(items, deleted)
 
-    def piece(
+    def changes_response(
         self,
         revision: int,
         items: Sequence[Message],
@@ -296,7 +304,7 @@ class SyncTopic(Topic[sync_service_pb2.WatchSyncResponse]):
         changes.items.extend(items)  # type: ignore[arg-type] # a topic's own items
         return sync_service_pb2.WatchSyncResponse(changes=changes, resume_token=token)
 
-    def bookmark(
+    def bookmark_response(
         self, bookmark: watch_pb2.WatchBookmark, token: str
     ) -> sync_service_pb2.WatchSyncResponse:
         return sync_service_pb2.WatchSyncResponse(bookmark=bookmark, resume_token=token)
@@ -305,11 +313,11 @@ class SyncTopic(Topic[sync_service_pb2.WatchSyncResponse]):
         return not self._shops or shop in self._shops
 
     def _pairs(self, found: Iterable[str]) -> list[tuple[str, str]]:
-        """(shop, id) of names `shop/id` that match."""
+        """Return (shop, id) of the keys `shop/id` that match."""
         pairs = (name.partition("/") for name in found)
         return [(shop, thing) for shop, _, thing in pairs if self._matches(shop)]
 
 
 def _scope(kind: str, merchant: str, *filters: Sequence[str]) -> bytes:
-    # Ids contain neither of the separators.
+    # Ids contain neither of these separators, so different filters never give the same bytes.
     return "\n".join([kind, merchant, *(",".join(values) for values in filters)]).encode()

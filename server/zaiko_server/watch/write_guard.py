@@ -1,4 +1,4 @@
-"""A stream whose client does not read is ended."""
+"""End a stream whose client does not read (a slow consumer)."""
 
 from __future__ import annotations
 
@@ -8,22 +8,21 @@ from typing import Any
 
 import grpc
 
+from zaiko_server.refusals import SlowConsumer
 from zaiko_server.status import code_for, status_for, trailers_for, wants_japanese
-from zaiko_server.watch.refusals import SlowConsumer
 
 _SLICES = 8
-_LAST_WORDS = 2.0
-"""Seconds that the status of a call may take to leave; behind a client that does not read, it
-cannot."""
+_ABORT_TIMEOUT = 2.0
+"""Seconds that `abort` may take. Behind messages that the client does not read it never returns."""
 
 
 class WriteGuard:
-    """Ends the call when the client has not taken a message for `seconds`. A generator waits in
-    `yield` until flow control lets the message go, so it cannot look at the clock itself.
+    """Ends the call when the client has not taken a message for `seconds`. The generator itself
+    cannot watch the clock: it is suspended in `yield` until flow control lets the message through.
 
-    The time is counted in slices, each begun by a loop that runs: a process that was stopped for a
-    while (a machine that is moved, a long collection) has been late itself, and does not hold that
-    against every client that it was writing to.
+    The time is counted in slices, and each slice is started by a running event loop. So a process
+    that was suspended (a VM migration, a long garbage collection) does not blame the pause on every
+    client that it was writing to.
     """
 
     def __init__(self, context: grpc.aio.ServicerContext[Any, Any], seconds: float) -> None:
@@ -34,36 +33,36 @@ class WriteGuard:
         self._ending: asyncio.Task[None] | None = None
 
     def arm(self) -> None:
-        """A message is being written."""
+        """Start the clock: a message is about to be written."""
         self._slices = 0
-        self._wait()
+        self._start_slice()
 
     def disarm(self) -> None:
-        """It has gone."""
+        """Stop the clock: the message was taken."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
 
-    def _wait(self) -> None:
+    def _start_slice(self) -> None:
         self._timer = asyncio.get_running_loop().call_later(
-            self._seconds / _SLICES, self._slice_over
+            self._seconds / _SLICES, self._end_slice
         )
 
-    def _slice_over(self) -> None:
+    def _end_slice(self) -> None:
         self._slices += 1
         if self._slices < _SLICES:
-            self._wait()
+            self._start_slice()
             return
-        self._ending = asyncio.create_task(self._end(), name="zaiko watch: slow consumer")
+        self._ending = asyncio.create_task(self._end_call(), name="zaiko watch: slow consumer")
 
-    async def _end(self) -> None:
-        # The status queues up behind what the client has not read: it is what the client finds when
-        # it does read on. `abort` always raises, also when the call is over meanwhile, and waits
-        # for as long as the client does not read.
+    async def _end_call(self) -> None:
+        # The status queues behind the unread messages, so a client that reads on still finds it.
+        # `abort` always raises, even when the call has ended, and blocks while the client does not
+        # read.
         with contextlib.suppress(grpc.aio.BaseError, TimeoutError):
-            async with asyncio.timeout(_LAST_WORDS):
-                slow = SlowConsumer(self._seconds)
-                trailers = trailers_for(slow, japanese=wants_japanese(self._context))
-                await self._context.abort(code_for(slow), status_for(slow).message, trailers)
+            async with asyncio.timeout(_ABORT_TIMEOUT):
+                error = SlowConsumer(self._seconds)
+                trailers = trailers_for(error, japanese=wants_japanese(self._context))
+                await self._context.abort(code_for(error), status_for(error).message, trailers)
         if self._handler is not None:
             self._handler.cancel()

@@ -2,13 +2,13 @@
 somebody would write."""
 
 from contract.broken import description, hostile, inventory, listings, notifications, orders, shop
-from contract.broken.around import CAS, CHANGES, MUTANTS, Around, Mutant
+from contract.broken.delegating import CAS, CHANGES, MUTANTS, Delegating, Mutant
 
 __all__ = [
     "CAS",
     "CHANGES",
     "MUTANTS",
-    "Around",
+    "Delegating",
     "Mutant",
     "description",
     "hostile",

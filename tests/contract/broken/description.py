@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from contract.broken.around import Around, described
+from contract.broken.delegating import Delegating, described
 from pydantic import ConfigDict
 from zaiko_example.plugin import EXAMPLE
 from zaiko_example.settings import ExampleSettings
@@ -21,11 +21,11 @@ class Bare(Connector):
     def __init__(self, context: ShopContext, settings: ExampleSettings) -> None:
         self.inner = EXAMPLE.open(context, settings)
 
-    check = Around.check
-    fetch_orders = Around.fetch_orders
-    list_listings = Around.list_listings
-    read_inventory = Around.read_inventory
-    aclose = Around.aclose
+    check = Delegating.check
+    fetch_orders = Delegating.fetch_orders
+    list_listings = Delegating.list_listings
+    read_inventory = Delegating.read_inventory
+    aclose = Delegating.aclose
 
 
 class Undescribed(ExampleSettings):

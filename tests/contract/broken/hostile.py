@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 
-from contract.broken.around import ADJUST, Around, behaves
+from contract.broken.delegating import ADJUST, Delegating, behaves
 from zaiko_sdk import (
     ContractBroken,
     Finding,
@@ -24,7 +24,7 @@ from zaiko_sdk import (
 
 
 @behaves("a_broken_reply_is_never_a_catalogue")
-class EndsTheCatalogue(Around):
+class EndsTheCatalogue(Delegating):
     async def list_listings(self, cursor: str | None) -> AsyncIterator[ListingPage]:
         try:
             async for page in self.inner.list_listings(cursor):
@@ -34,7 +34,7 @@ class EndsTheCatalogue(Around):
 
 
 @behaves("a_broken_reply_is_never_an_order_page")
-class EndsTheOrders(Around):
+class EndsTheOrders(Delegating):
     async def fetch_orders(self, cursor: str | None) -> AsyncIterator[OrderPage]:
         try:
             async for page in self.inner.fetch_orders(cursor):
@@ -44,7 +44,7 @@ class EndsTheOrders(Around):
 
 
 @behaves("a_broken_reply_is_never_a_vanished_order")
-class FindsNoOrder(Around):
+class FindsNoOrder(Delegating):
     async def read_orders(self, external_ids: Sequence[str]) -> Sequence[Order]:
         try:
             return await self.inner.read_orders(external_ids)
@@ -53,7 +53,7 @@ class FindsNoOrder(Around):
 
 
 @behaves("a_broken_reply_is_never_a_number")
-class IndexesReplies(Around):
+class IndexesReplies(Delegating):
     async def read_inventory(self, refs: Sequence[ListingRef]) -> Sequence[InventoryLevel]:
         try:
             return await self.inner.read_inventory(refs)
@@ -62,7 +62,7 @@ class IndexesReplies(Around):
 
 
 @behaves("a_refused_write_is_told_truly")
-class HopesForTheBest(Around):
+class HopesForTheBest(Delegating):
     async def set_inventory(
         self, writes: Sequence[InventoryWrite], key: str
     ) -> Sequence[WriteResult]:
@@ -73,7 +73,7 @@ class HopesForTheBest(Around):
 
 
 @behaves("a_lost_reply_to_a_write_is_told_truly", says=ADJUST, sends=ADJUST)
-class SendsAgain(Around):
+class SendsAgain(Delegating):
     async def set_inventory(
         self, writes: Sequence[InventoryWrite], key: str
     ) -> Sequence[WriteResult]:
@@ -84,7 +84,7 @@ class SendsAgain(Around):
 
 
 @behaves("a_slow_reply_to_a_write_is_told_truly")
-class TakesSlowForRefused(Around):
+class TakesSlowForRefused(Delegating):
     async def set_inventory(
         self, writes: Sequence[InventoryWrite], key: str
     ) -> Sequence[WriteResult]:
@@ -95,7 +95,7 @@ class TakesSlowForRefused(Around):
 
 
 @behaves("a_refusal_for_load_is_throttled")
-class CallsLoadAnOutage(Around):
+class CallsLoadAnOutage(Delegating):
     async def list_listings(self, cursor: str | None) -> AsyncIterator[ListingPage]:
         try:
             async for page in self.inner.list_listings(cursor):
@@ -105,7 +105,7 @@ class CallsLoadAnOutage(Around):
 
 
 @behaves("maintenance_passes")
-class StopsAtMaintenance(Around):
+class StopsAtMaintenance(Delegating):
     async def list_listings(self, cursor: str | None) -> AsyncIterator[ListingPage]:
         try:
             async for page in self.inner.list_listings(cursor):
@@ -115,7 +115,7 @@ class StopsAtMaintenance(Around):
 
 
 @behaves("patience_is_the_hosts")
-class NeverGivesUp(Around):
+class NeverGivesUp(Delegating):
     async def check(self) -> Sequence[Finding]:
         for _ in range(50):
             try:
@@ -126,7 +126,7 @@ class NeverGivesUp(Around):
 
 
 @behaves("a_platform_that_cannot_be_reached_is_down")
-class CallsItATimeout(Around):
+class CallsItATimeout(Delegating):
     async def check(self) -> Sequence[Finding]:
         try:
             return await self.inner.check()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from contract.broken.around import ADJUST, SET, Around, behaves
+from contract.broken.delegating import ADJUST, SET, Delegating, behaves
 from zaiko_sdk import (
     InventoryWrite,
     ItemRefused,
@@ -15,7 +15,7 @@ from zaiko_sdk import (
 
 
 @behaves("a_number_is_set")
-class OnlySaysSo(Around):
+class OnlySaysSo(Delegating):
     async def set_inventory(
         self, writes: Sequence[InventoryWrite], key: str
     ) -> Sequence[WriteResult]:
@@ -23,7 +23,7 @@ class OnlySaysSo(Around):
 
 
 @behaves("a_full_batch_is_written")
-class AnswersForMost(Around):
+class AnswersForMost(Delegating):
     async def set_inventory(
         self, writes: Sequence[InventoryWrite], key: str
     ) -> Sequence[WriteResult]:
@@ -31,12 +31,12 @@ class AnswersForMost(Around):
 
 
 @behaves("a_condition_that_does_not_hold_changes_nothing", sends=SET)
-class ReadsAndCompares(Around):
+class ReadsAndCompares(Delegating):
     """The order comes between its reading and its writing; here it was read earlier."""
 
 
 @behaves("one_stale_item_is_its_own")
-class CallsAllStale(Around):
+class CallsAllStale(Delegating):
     async def set_inventory(
         self, writes: Sequence[InventoryWrite], key: str
     ) -> Sequence[WriteResult]:
@@ -50,12 +50,12 @@ class CallsAllStale(Around):
 
 
 @behaves("a_change_keeps_what_was_sold_meanwhile", says=ADJUST, sends=SET)
-class SendsAbsoluteNumbers(Around):
+class SendsAbsoluteNumbers(Delegating):
     """Says that it adjusts."""
 
 
 @behaves("a_change_below_zero_is_told", says=ADJUST, sends=ADJUST)
-class TakesStaleForDone(Around):
+class TakesStaleForDone(Delegating):
     async def set_inventory(
         self, writes: Sequence[InventoryWrite], key: str
     ) -> Sequence[WriteResult]:
@@ -66,12 +66,12 @@ class TakesStaleForDone(Around):
 
 
 @behaves("a_number_is_set_whatever_was_there", says=SET, sends=ADJUST)
-class SendsDifferences(Around):
+class SendsDifferences(Delegating):
     """Says that it sets."""
 
 
 @behaves("one_refused_item_is_its_own")
-class RaisesForOne(Around):
+class RaisesForOne(Delegating):
     async def set_inventory(
         self, writes: Sequence[InventoryWrite], key: str
     ) -> Sequence[WriteResult]:

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from itertools import count
 
-from contract.broken.around import Around, behaves
+from contract.broken.delegating import Delegating, behaves
 from zaiko_sdk import (
     InventoryLevel,
     Listing,
@@ -16,13 +16,13 @@ from zaiko_sdk import (
 
 
 @behaves("the_catalogue_is_whole")
-class ReadsOnePage(Around):
+class ReadsOnePage(Delegating):
     async def list_listings(self, cursor: str | None) -> AsyncIterator[ListingPage]:
         yield await anext(self.inner.list_listings(cursor))
 
 
 @behaves("the_catalogue_continues_after_any_page")
-class RemembersItsPages(Around):
+class RemembersItsPages(Delegating):
     async def list_listings(self, cursor: str | None) -> AsyncIterator[ListingPage]:
         async for page in self.inner.list_listings(getattr(self, "next", None)):
             self.next = page.cursor
@@ -32,7 +32,7 @@ class RemembersItsPages(Around):
 
 
 @behaves("a_listing_keeps_its_id")
-class NumbersItsListings(Around):
+class NumbersItsListings(Delegating):
     numbers = count()
 
     async def list_listings(self, cursor: str | None) -> AsyncIterator[ListingPage]:
@@ -46,7 +46,7 @@ class NumbersItsListings(Around):
 
 
 @behaves("a_code_used_twice_hides_no_listing")
-class KeysByCode(Around):
+class KeysByCode(Delegating):
     async def list_listings(self, cursor: str | None) -> AsyncIterator[ListingPage]:
         async for page in self.inner.list_listings(cursor):
             rows: dict[str, Listing] = {row.sku: row for row in page.listings}
@@ -54,7 +54,7 @@ class KeysByCode(Around):
 
 
 @behaves("levels_are_read_now")
-class Caches(Around):
+class Caches(Delegating):
     async def read_inventory(self, refs: Sequence[ListingRef]) -> Sequence[InventoryLevel]:
         known = getattr(self, "known", None)
         self.known: Sequence[InventoryLevel] = known or await self.inner.read_inventory(refs)
@@ -62,13 +62,13 @@ class Caches(Around):
 
 
 @behaves("a_full_batch_is_read")
-class ReadsFifty(Around):
+class ReadsFifty(Delegating):
     async def read_inventory(self, refs: Sequence[ListingRef]) -> Sequence[InventoryLevel]:
         return await self.inner.read_inventory(refs[:50])
 
 
 @behaves("a_listing_that_is_gone_is_told")
-class CallsItZero(Around):
+class CallsItZero(Delegating):
     async def read_inventory(self, refs: Sequence[ListingRef]) -> Sequence[InventoryLevel]:
         return [
             replace(level, quantity=level.quantity or 0, error=None)

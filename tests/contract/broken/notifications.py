@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 
-from contract.broken.around import Around, behaves
+from contract.broken.delegating import Delegating, behaves
 from zaiko_sdk import (
     CredentialsRejected,
     WebhookHint,
@@ -13,14 +13,14 @@ from zaiko_sdk import (
 
 
 @behaves("a_signed_notification_is_a_hint")
-class IgnoresNotifications(Around):
+class IgnoresNotifications(Delegating):
     def parse_webhook(self, headers: Mapping[str, str], body: bytes) -> WebhookHint | None:
         self.inner.parse_webhook(headers, body)
         return None
 
 
 @behaves("header_names_may_be_in_any_case")
-class ComparesHeaderNames(Around):
+class ComparesHeaderNames(Delegating):
     def parse_webhook(self, headers: Mapping[str, str], body: bytes) -> WebhookHint | None:
         if "X-Example-Signature" not in headers:
             raise CredentialsRejected("not signed")
@@ -28,14 +28,14 @@ class ComparesHeaderNames(Around):
 
 
 @behaves("a_forged_notification_is_refused")
-class DoesNotVerify(Around):
+class DoesNotVerify(Delegating):
     def parse_webhook(self, headers: Mapping[str, str], body: bytes) -> WebhookHint | None:
         note = json.loads(body)
         return WebhookHint(note["delivery_id"], note["topic"], [note["order_id"]])
 
 
 @behaves("garbage_is_never_believed")
-class ReadsBeforeItVerifies(Around):
+class ReadsBeforeItVerifies(Delegating):
     def parse_webhook(self, headers: Mapping[str, str], body: bytes) -> WebhookHint | None:
         json.loads(body)["order_id"]
         return self.inner.parse_webhook(headers, body)

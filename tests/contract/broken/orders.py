@@ -7,7 +7,7 @@ from dataclasses import replace
 from itertools import count
 from typing import ClassVar
 
-from contract.broken.around import Around, AroundLines, AroundOrders, behaves, later
+from contract.broken.delegating import ChangesLines, ChangesOrders, Delegating, behaves, later
 from zaiko_example.simulator import ExampleSimulator
 from zaiko_sdk import (
     ConnectorError,
@@ -18,7 +18,7 @@ from zaiko_sdk import (
 
 
 @behaves("a_shop_without_orders_has_a_cursor")
-class YieldsNothing(Around):
+class YieldsNothing(Delegating):
     async def fetch_orders(self, cursor: str | None) -> AsyncIterator[OrderPage]:
         async for page in self.inner.fetch_orders(cursor):
             if page.orders:
@@ -26,13 +26,13 @@ class YieldsNothing(Around):
 
 
 @behaves("a_new_order_is_delivered_whole")
-class ReadsOneLine(AroundOrders):
+class ReadsOneLine(ChangesOrders):
     def change(self, order: Order) -> Order:
         return replace(order, lines=order.lines[:1])
 
 
 @behaves("orders_over_several_pages_are_all_delivered")
-class FetchesOnePage(Around):
+class FetchesOnePage(Delegating):
     async def fetch_orders(self, cursor: str | None) -> AsyncIterator[OrderPage]:
         yield replace(
             await anext(self.inner.fetch_orders(cursor)), cursor=later(self.context.clock.now())
@@ -40,14 +40,14 @@ class FetchesOnePage(Around):
 
 
 @behaves("a_crash_after_any_page_loses_no_order")
-class MovesTheCursorAtOnce(Around):
+class MovesTheCursorAtOnce(Delegating):
     async def fetch_orders(self, cursor: str | None) -> AsyncIterator[OrderPage]:
         async for page in self.inner.fetch_orders(cursor):
             yield replace(page, cursor=later(self.context.clock.now()))
 
 
 @behaves("orders_that_move_while_paging_are_not_lost")
-class PagesByNumber(Around):
+class PagesByNumber(Delegating):
     async def fetch_orders(self, cursor: str | None) -> AsyncIterator[OrderPage]:
         for number in count():
             every = [
@@ -60,7 +60,7 @@ class PagesByNumber(Around):
 
 
 @behaves("an_order_that_shows_late_is_delivered")
-class DoesNotOverlap(Around):
+class DoesNotOverlap(Delegating):
     async def fetch_orders(self, cursor: str | None) -> AsyncIterator[OrderPage]:
         async for page in self.inner.fetch_orders(cursor):
             versions = [order.version for order in page.orders if order.version]
@@ -68,14 +68,14 @@ class DoesNotOverlap(Around):
 
 
 @behaves("a_wrong_clock_of_ours_hides_no_order")
-class BelievesItsOwnClock(Around):
+class BelievesItsOwnClock(Delegating):
     async def fetch_orders(self, cursor: str | None) -> AsyncIterator[OrderPage]:
         async for page in self.inner.fetch_orders(cursor):
             yield replace(page, cursor=self.context.clock.now().isoformat())
 
 
 @behaves("a_wrong_clock_of_the_platform_hides_no_order")
-class BelievesThePlatformsClock(Around):
+class BelievesThePlatformsClock(Delegating):
     async def fetch_orders(self, cursor: str | None) -> AsyncIterator[OrderPage]:
         async for page in self.inner.fetch_orders(cursor):
             versions = [order.version for order in page.orders if order.version]
@@ -83,7 +83,7 @@ class BelievesThePlatformsClock(Around):
 
 
 @behaves("a_fault_between_pages_loses_no_order")
-class EndsAtAFault(Around):
+class EndsAtAFault(Delegating):
     async def fetch_orders(self, cursor: str | None) -> AsyncIterator[OrderPage]:
         try:
             async for page in self.inner.fetch_orders(cursor):
@@ -93,17 +93,17 @@ class EndsAtAFault(Around):
 
 
 @behaves("a_cancelled_order_releases_its_units")
-class DoesNotSeeCancels(AroundLines):
+class DoesNotSeeCancels(ChangesLines):
     without: ClassVar = {"cancelled": 0}
 
 
 @behaves("shipped_units_have_left")
-class DoesNotSeeShipments(AroundLines):
+class DoesNotSeeShipments(ChangesLines):
     without: ClassVar = {"fulfilled": 0}
 
 
 @behaves("an_edited_order_has_its_new_units")
-class DoesNotSeeEdits(AroundLines):
+class DoesNotSeeEdits(ChangesLines):
     without: ClassVar = {"cancelled": 0}
 
 
@@ -116,7 +116,7 @@ class Archiving(ExampleSimulator):
 
 
 @behaves("an_archived_order_keeps_its_units", simulator=Archiving)
-class TakesArchivedForDone(AroundOrders):
+class TakesArchivedForDone(ChangesOrders):
     def change(self, order: Order) -> Order:
         return (
             replace(order, state=OrderState.SHIPPED)
@@ -126,7 +126,7 @@ class TakesArchivedForDone(AroundOrders):
 
 
 @behaves("a_deleted_order_has_vanished")
-class RemembersOrders(Around):
+class RemembersOrders(Delegating):
     async def read_orders(self, external_ids: Sequence[str]) -> Sequence[Order]:
         found = {order.external_id: order for order in await self.inner.read_orders(external_ids)}
         known = [
@@ -137,12 +137,12 @@ class RemembersOrders(Around):
 
 
 @behaves("a_full_batch_of_orders_is_read")
-class ReadsFiftyOrders(Around):
+class ReadsFiftyOrders(Delegating):
     async def read_orders(self, external_ids: Sequence[str]) -> Sequence[Order]:
         return await self.inner.read_orders(external_ids[:50])
 
 
 @behaves("a_later_reading_has_no_older_version")
-class VersionsByBirth(AroundOrders):
+class VersionsByBirth(ChangesOrders):
     def change(self, order: Order) -> Order:
         return replace(order, version=order.placed_at)

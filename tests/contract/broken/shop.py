@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 
 import httpx
-from contract.broken.around import Around, behaves
+from contract.broken.delegating import Delegating, behaves
 from zaiko_example.settings import ExampleSettings
 from zaiko_sdk import (
     ConnectorError,
@@ -19,21 +19,21 @@ from zaiko_sdk import (
 
 
 @behaves("opening_asks_the_platform_nothing")
-class AsksWhenOpened(Around):
+class AsksWhenOpened(Delegating):
     def __init__(self, context: ShopContext, settings: ExampleSettings) -> None:
         super().__init__(context, settings)
         httpx.get(f"{settings.origin}/api/shop")
 
 
 @behaves("check_finds_a_good_shop_good")
-class FindsNothing(Around):
+class FindsNothing(Delegating):
     async def check(self) -> Sequence[Finding]:
         await self.inner.check()
         return []
 
 
 @behaves("check_tells_wrong_credentials_as_a_finding")
-class RaisesWhatItFinds(Around):
+class RaisesWhatItFinds(Delegating):
     async def check(self) -> Sequence[Finding]:
         findings = await self.inner.check()
         for finding in findings:
@@ -43,7 +43,7 @@ class RaisesWhatItFinds(Around):
 
 
 @behaves("check_of_a_silent_platform_is_no_finding")
-class BlamesTheMerchant(Around):
+class BlamesTheMerchant(Delegating):
     async def check(self) -> Sequence[Finding]:
         try:
             return await self.inner.check()
@@ -52,7 +52,7 @@ class BlamesTheMerchant(Around):
 
 
 @behaves("wrong_credentials_hold_the_shop")
-class TriesWithADeadKey(Around):
+class TriesWithADeadKey(Delegating):
     async def list_listings(self, cursor: str | None) -> AsyncIterator[ListingPage]:
         try:
             async for page in self.inner.list_listings(cursor):
@@ -62,7 +62,7 @@ class TriesWithADeadKey(Around):
 
 
 @behaves("no_error_and_no_log_line_holds_a_credential")
-class LogsItsHeaders(Around):
+class LogsItsHeaders(Delegating):
     async def check(self) -> Sequence[Finding]:
         self.context.log.debug(
             "request", authorization=f"Bearer {self.settings.token.get_secret_value()}"
@@ -71,7 +71,7 @@ class LogsItsHeaders(Around):
 
 
 @behaves("check_and_listings_may_overlap_a_run")
-class KeepsItsPageOnSelf(Around):
+class KeepsItsPageOnSelf(Delegating):
     def __init__(self, context: ShopContext, settings: ExampleSettings) -> None:
         super().__init__(context, settings)
         self.cursor: str | None = None
@@ -88,7 +88,7 @@ class KeepsItsPageOnSelf(Around):
 
 
 @behaves("two_processes_may_hold_one_shop")
-class HoldsASingleUseToken(Around):
+class HoldsASingleUseToken(Delegating):
     async def list_listings(self, cursor: str | None) -> AsyncIterator[ListingPage]:
         kept = dict(await self.context.state.load())
         mine = getattr(self, "mine", None) or kept.get("token", "0")
@@ -101,7 +101,7 @@ class HoldsASingleUseToken(Around):
 
 
 @behaves("a_cancelled_call_leaves_the_shop_usable")
-class LosesItsTurn(Around):
+class LosesItsTurn(Delegating):
     turn = 0
 
     async def list_listings(self, cursor: str | None) -> AsyncIterator[ListingPage]:
@@ -114,7 +114,7 @@ class LosesItsTurn(Around):
 
 
 @behaves("closing_never_fails")
-class LogsOut(Around):
+class LogsOut(Delegating):
     async def aclose(self) -> None:
         try:
             await self.inner.check()

@@ -24,19 +24,19 @@ from collections.abc import Iterator
 import pytest
 
 from zaiko_sdk import ConnectorType
-from zaiko_sdk.testing.contract.bench import Bench
+from zaiko_sdk.testing.contract.bench import ContractBench
 from zaiko_sdk.testing.contract.description import DescriptionRules
 from zaiko_sdk.testing.contract.hostile import HostileRules
 from zaiko_sdk.testing.contract.inventory import InventoryRules
 from zaiko_sdk.testing.contract.listings import ListingRules
 from zaiko_sdk.testing.contract.orders import OrderRules
 from zaiko_sdk.testing.contract.pace import PaceRules
-from zaiko_sdk.testing.contract.rule import Rule, Tier
+from zaiko_sdk.testing.contract.rule import ContractRule, Tier
 from zaiko_sdk.testing.contract.shop import ShopRules
 from zaiko_sdk.testing.contract.webhooks import WebhookRules
 from zaiko_sdk.testing.simulator import SimulatorType
 
-__all__ = ["Bench", "ConnectorContract", "Rule", "Tier", "rules"]
+__all__ = ["FINDING", "ConnectorContract", "ContractBench", "ContractRule", "Tier", "rules"]
 
 FINDING = "zaiko_contract"
 """The name of the user property by which the pytest plugin knows a rule's test."""
@@ -73,7 +73,7 @@ class ConnectorContract(
     @pytest.fixture(autouse=True)
     def concerned(self, request: pytest.FixtureRequest, connector_type: ConnectorType) -> None:
         """Skips a rule that does not concern the connector."""
-        rule: Rule | None = getattr(request.function, "contract_rule", None)
+        rule: ContractRule | None = getattr(request.function, "contract_rule", None)
         if rule is None:
             return
         request.node.user_properties.append(
@@ -85,16 +85,16 @@ class ConnectorContract(
     @pytest.fixture
     def bench(
         self, concerned: None, connector_type: ConnectorType, simulator_type: SimulatorType
-    ) -> Iterator[Bench]:
+    ) -> Iterator[ContractBench]:
         """One simulated shop and connectors to it."""
-        bench = Bench(connector_type, simulator_type)
+        bench = ContractBench(connector_type, simulator_type)
         try:
             yield bench
         finally:
             bench.close()
 
 
-def rules() -> dict[str, Rule]:
+def rules() -> dict[str, ContractRule]:
     """Every rule of the contract by its name, in the order of the modules."""
     found = inspect.getmembers(ConnectorContract, lambda member: hasattr(member, "contract_rule"))
     return {method.contract_rule.name: method.contract_rule for _, method in found}

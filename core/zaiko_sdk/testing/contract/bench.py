@@ -7,7 +7,6 @@ import asyncio
 import time
 import uuid
 from collections.abc import Callable, Coroutine, Iterator, Sequence
-from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 import httpx
@@ -31,7 +30,9 @@ from zaiko_sdk import (
     WriteOutcome,
     WriteResult,
 )
+from zaiko_sdk.testing.clock import HurriedClock
 from zaiko_sdk.testing.faults import Fault
+from zaiko_sdk.testing.kept_log import KeptLog
 from zaiko_sdk.testing.simulator import (
     NewListing,
     SimulationError,
@@ -45,38 +46,7 @@ _MOST_REQUESTS = 8
 """A call of more requests than this is hit by faults in its first ones only."""
 
 
-class HurriedClock:
-    """The real wall clock; what is slept is skipped on the monotonic one, so that a connector's
-    patience costs no time. `skipped` are the seconds slept so far. `offset` is what a rule adds to
-    both: hours that pass, or a clock that is wrong."""
-
-    def __init__(self) -> None:
-        self.skipped = self.offset = 0.0
-
-    def now(self) -> datetime:
-        return datetime.now(UTC) + timedelta(seconds=self.offset)
-
-    def monotonic(self) -> float:
-        return time.monotonic() + self.skipped + self.offset
-
-    async def sleep(self, seconds: float) -> None:
-        self.skipped += max(0.0, seconds)
-        await asyncio.sleep(0)
-
-
-class KeptLog:
-    """A log that the rules read."""
-
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-
-    def _keep(self, event: str, **fields: Any) -> None:
-        self.lines.append(f"{event} {fields!r}")
-
-    debug = info = warning = error = _keep
-
-
-class Bench:
+class ContractBench:
     """One simulated shop and what speaks to it. Everything asynchronous runs in one event loop, by
     `run`."""
 
@@ -310,10 +280,11 @@ def by_sku(
     changes: Sequence[tuple[Listing, int, int]], results: Sequence[WriteResult]
 ) -> dict[str, WriteResult]:
     """The results of a call by sku. Exactly one per write, else the rule fails."""
-    told = sorted(result.external_id for result in results)
+    answered = sorted(result.external_id for result in results)
     asked = sorted(listing.ref.external_id for listing, _, _ in changes)
-    assert told == asked, (
-        f"set_inventory was asked for {asked} and answered for {told}: exactly one result per write"
+    assert answered == asked, (
+        f"set_inventory was asked for {asked} and answered for {answered}: exactly one result per "
+        "write"
     )
     by_id = {result.external_id: result for result in results}
     return {listing.sku: by_id[listing.ref.external_id] for listing, _, _ in changes}

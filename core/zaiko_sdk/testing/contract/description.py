@@ -9,7 +9,7 @@ import pytest
 from pydantic import ValidationError
 
 from zaiko_sdk import SDK_API, Capability, Connector
-from zaiko_sdk.testing.contract.bench import Bench
+from zaiko_sdk.testing.contract.bench import ContractBench
 from zaiko_sdk.testing.contract.rule import rule
 
 _METHODS = {
@@ -33,7 +33,7 @@ class DescriptionRules:
             "a display name; a version."
         ),
     )
-    def test_a_connector_has_a_name_and_a_version(self, bench: Bench) -> None:
+    def test_a_connector_has_a_name_and_a_version(self, bench: ContractBench) -> None:
         """The id is a resource name's part; display name and version are there; sdk_api fits this
         SDK."""
         kind = bench.kind
@@ -53,7 +53,7 @@ class DescriptionRules:
         why="The host cuts its calls to these sizes; 0 would call for nothing for ever.",
         fix="Limits: sizes ≥ 1, order_visibility ≥ 0, as the platform documents them.",
     )
-    def test_limits_are_sizes(self, bench: Bench) -> None:
+    def test_limits_are_sizes(self, bench: ContractBench) -> None:
         """Every limit is at least 1, and order_visibility is not negative."""
         limits = bench.kind.limits
         small = [name for name in _SIZES if getattr(limits, name) < 1]
@@ -70,7 +70,7 @@ class DescriptionRules:
             "(docs/connectors.md §3)."
         ),
     )
-    def test_capabilities_fit_together(self, bench: Bench) -> None:
+    def test_capabilities_fit_together(self, bench: ContractBench) -> None:
         """SET_INVENTORY comes with READ_INVENTORY and a mode; ORDER_UPDATES comes with
         FETCH_ORDERS."""
         if bench.can(Capability.SET_INVENTORY):
@@ -89,7 +89,7 @@ class DescriptionRules:
             "missing."
         ),
     )
-    def test_declared_capabilities_are_implemented(self, bench: Bench) -> None:
+    def test_declared_capabilities_are_implemented(self, bench: ContractBench) -> None:
         """Each declared capability's method is the connector's own."""
         kind = type(bench.open())
         bare = [
@@ -109,7 +109,7 @@ class DescriptionRules:
             "platform the value is found."
         ),
     )
-    def test_every_setting_says_where_it_is_found(self, bench: Bench) -> None:
+    def test_every_setting_says_where_it_is_found(self, bench: ContractBench) -> None:
         """The settings have a JSON Schema in which every field has a description, and credentials
         are write-only."""
         document = json.loads(json.dumps(bench.kind.settings.schema_document()))
@@ -124,7 +124,7 @@ class DescriptionRules:
         why="A misspelt setting that is ignored leaves the shop on a default that nobody chose.",
         fix="Derive the settings from ConnectorSettings and leave its model_config as it is.",
     )
-    def test_a_misspelt_setting_is_refused(self, bench: Bench) -> None:
+    def test_a_misspelt_setting_is_refused(self, bench: ContractBench) -> None:
         """Settings with a field that does not exist are refused."""
         with pytest.raises(ValidationError):
             bench.kind.settings.model_validate(bench.settings | {"no_such_setting": 1})
@@ -133,7 +133,7 @@ class DescriptionRules:
         why="Credentials that are plain text end up in replies and logs.",
         fix="Declare every credential as pydantic.SecretStr, and raise no error that quotes it.",
     )
-    def test_credentials_are_never_shown(self, bench: Bench) -> None:
+    def test_credentials_are_never_shown(self, bench: ContractBench) -> None:
         """There is a secret among the settings, and no text of settings or connector holds it."""
         settings = bench.kind.settings.model_validate(bench.settings)
         secrets = bench.secrets()

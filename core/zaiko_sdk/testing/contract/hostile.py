@@ -16,7 +16,7 @@ from zaiko_sdk import (
     Retry,
     Throttled,
 )
-from zaiko_sdk.testing.contract.bench import Bench, by_sku, check_claim
+from zaiko_sdk.testing.contract.bench import ContractBench, by_sku, check_claim
 from zaiko_sdk.testing.contract.rule import rule
 from zaiko_sdk.testing.faults import Fault, FaultKind
 
@@ -76,7 +76,7 @@ class HostileRules:
             "is Timeout or PlatformDown."
         ),
     )
-    def test_a_broken_reply_is_never_a_catalogue(self, bench: Bench) -> None:
+    def test_a_broken_reply_is_never_a_catalogue(self, bench: ContractBench) -> None:
         """With a fault in any request, `list_listings` delivers the whole catalogue or raises a
         ConnectorError."""
         skus = bench.stock_up(4, 5)
@@ -97,7 +97,7 @@ class HostileRules:
         ),
         fix="Raise ContractBroken for a page that is not as documented, and never yield it.",
     )
-    def test_a_broken_reply_is_never_an_order_page(self, bench: Bench) -> None:
+    def test_a_broken_reply_is_never_an_order_page(self, bench: ContractBench) -> None:
         """With a fault in any request, `fetch_orders` delivers the order or raises a
         ConnectorError."""
         (sku,) = bench.stock_up(50)
@@ -129,7 +129,7 @@ class HostileRules:
             "platform says that it is not there."
         ),
     )
-    def test_a_broken_reply_is_never_a_vanished_order(self, bench: Bench) -> None:
+    def test_a_broken_reply_is_never_a_vanished_order(self, bench: ContractBench) -> None:
         """With a fault in any request, `read_orders` answers for the order or raises a
         ConnectorError."""
         (sku,) = bench.stock_up(50)
@@ -139,10 +139,10 @@ class HostileRules:
         for what in _each(bench):
             found = bench.attempt(f"read_orders, {what}", bench.reading_orders(connector, [placed]))
             bench.lift()
-            told = isinstance(found, ConnectorError) or [order.external_id for order in found] == [
-                placed
-            ]
-            assert told, (
+            answered = isinstance(found, ConnectorError) or [
+                order.external_id for order in found
+            ] == [placed]
+            assert answered, (
                 f"read_orders, {what}: the order was left out, which means that it vanished"
             )
 
@@ -155,7 +155,7 @@ class HostileRules:
             "only on the platform's word."
         ),
     )
-    def test_a_broken_reply_is_never_a_number(self, bench: Bench) -> None:
+    def test_a_broken_reply_is_never_a_number(self, bench: ContractBench) -> None:
         """With a fault in any request, `read_inventory` tells the number or an error of the
         listing, or raises a ConnectorError."""
         (sku,) = bench.stock_up(5)
@@ -169,10 +169,10 @@ class HostileRules:
             assert len(found) == 1, f"read_inventory, {what}: {len(found)} levels for one ref"
             gone = isinstance(found[0].error, ListingGone)
             assert not gone, f"read_inventory, {what}: the listing was called gone"
-            told = found[0].quantity == 5 or (
+            truthful = found[0].quantity == 5 or (
                 found[0].quantity is None and found[0].error is not None
             )
-            assert told, f"read_inventory, {what}: told {found[0]}, while the shop shows 5"
+            assert truthful, f"read_inventory, {what}: told {found[0]}, while the shop shows 5"
         _check_recovered(bench, connector, [sku])
 
     @rule(
@@ -186,7 +186,7 @@ class HostileRules:
             "UNKNOWN."
         ),
     )
-    def test_a_refused_write_is_told_truly(self, bench: Bench) -> None:
+    def test_a_refused_write_is_told_truly(self, bench: ContractBench) -> None:
         """When the platform refuses any request of a write, what the connector says of it is true
         of the shop."""
         _write_through(bench, list(_refusals()))
@@ -199,7 +199,7 @@ class HostileRules:
             "again without an idempotency key."
         ),
     )
-    def test_a_lost_reply_to_a_write_is_told_truly(self, bench: Bench) -> None:
+    def test_a_lost_reply_to_a_write_is_told_truly(self, bench: ContractBench) -> None:
         """When the reply to any request of a write is lost, what is said of it is true, and it was
         applied once at most."""
         _write_through(bench, list(_lost_replies()))
@@ -209,7 +209,7 @@ class HostileRules:
         why="A platform that hangs is not a platform that refused.",
         fix="Turn the HTTP client's time-outs into Timeout; for a write with sent=None.",
     )
-    def test_a_slow_reply_to_a_write_is_told_truly(self, bench: Bench) -> None:
+    def test_a_slow_reply_to_a_write_is_told_truly(self, bench: ContractBench) -> None:
         """When the platform answers a write after the client gave up, what the connector said of it
         is true."""
         bench.patience = 0.3
@@ -232,7 +232,7 @@ class HostileRules:
             "pace yourself."
         ),
     )
-    def test_a_refusal_for_load_is_throttled(self, bench: Bench) -> None:
+    def test_a_refusal_for_load_is_throttled(self, bench: ContractBench) -> None:
         """When the quota is used up, a call raises Throttled with a wait of more than 0 and at most
         a day; later, all works."""
         skus = bench.stock_up(5)
@@ -255,7 +255,7 @@ class HostileRules:
             "where it announces the end."
         ),
     )
-    def test_maintenance_passes(self, bench: Bench) -> None:
+    def test_maintenance_passes(self, bench: ContractBench) -> None:
         """During maintenance calls raise Retry, writes change nothing, and afterwards all works
         again."""
         skus = bench.stock_up(5)
@@ -277,7 +277,7 @@ class HostileRules:
         why="The host has the patience: it shows the reason meanwhile, and lets other shops go on.",
         fix="Raise after a try or two; leave the waiting to the host.",
     )
-    def test_patience_is_the_hosts(self, bench: Bench) -> None:
+    def test_patience_is_the_hosts(self, bench: ContractBench) -> None:
         """A call to a platform that refuses everything ends within two minutes, after few
         requests."""
         connector = bench.open()
@@ -303,7 +303,7 @@ class HostileRules:
         ),
         fix="Turn the HTTP client's connect errors into PlatformDown.",
     )
-    def test_a_platform_that_cannot_be_reached_is_down(self, bench: Bench) -> None:
+    def test_a_platform_that_cannot_be_reached_is_down(self, bench: ContractBench) -> None:
         """When nobody listens at the platform's address, a call raises PlatformDown."""
         connector = bench.open()
         bench.server.__exit__()
@@ -311,14 +311,14 @@ class HostileRules:
         assert isinstance(found, PlatformDown), f"nobody listens, and check said {found!r}"
 
 
-def _each(bench: Bench) -> Iterator[str]:
+def _each(bench: ContractBench) -> Iterator[str]:
     """Every fault in every request of a call; the loop's body makes the call once."""
     for kind in [*_refusals(), *_lost_replies()]:
         for place in bench.hits(partial(_copy, kind)):
             yield f"{_name(kind)} in request {place + 1}"
 
 
-def _write_through(bench: Bench, faults: list[Fault]) -> None:
+def _write_through(bench: ContractBench, faults: list[Fault]) -> None:
     (sku,) = bench.stock_up(500)
     connector = bench.open()
     listing = bench.listings(connector)[sku]
@@ -328,7 +328,7 @@ def _write_through(bench: Bench, faults: list[Fault]) -> None:
 
 
 def _write_once(
-    bench: Bench, connector: Connector, listing: Listing, what: str, settle: float = 0.0
+    bench: ContractBench, connector: Connector, listing: Listing, what: str, settle: float = 0.0
 ) -> None:
     before = bench.shop.stock()[listing.sku]
     wanted = before - 1
@@ -338,15 +338,15 @@ def _write_once(
     bench.lift()
     if settle:
         bench.settle(settle)
-    told = (
+    result = (
         outcome
         if isinstance(outcome, ConnectorError)
         else by_sku([(listing, before, wanted)], outcome)[listing.sku]
     )
-    check_claim(f"set_inventory, {what}", bench.shop.stock()[listing.sku], before, wanted, told)
+    check_claim(f"set_inventory, {what}", bench.shop.stock()[listing.sku], before, wanted, result)
 
 
-def _check_recovered(bench: Bench, connector: Connector, skus: list[str]) -> None:
+def _check_recovered(bench: ContractBench, connector: Connector, skus: list[str]) -> None:
     found = bench.attempt("list_listings afterwards", bench.reading_listings(connector))
     assert not isinstance(found, ConnectorError), (
         f"the platform works again, and the connector does not: {found!r}"

@@ -13,7 +13,7 @@ from zaiko_sdk import (
     WriteOutcome,
     WriteResult,
 )
-from zaiko_sdk.testing.contract.bench import Bench, by_sku, check_claim
+from zaiko_sdk.testing.contract.bench import ContractBench, by_sku, check_claim
 from zaiko_sdk.testing.contract.rule import rule
 
 _WRITES = (Capability.LIST_LISTINGS, Capability.READ_INVENTORY, Capability.SET_INVENTORY)
@@ -30,7 +30,7 @@ class InventoryRules:
             "acknowledged it."
         ),
     )
-    def test_a_number_is_set(self, bench: Bench) -> None:
+    def test_a_number_is_set(self, bench: ContractBench) -> None:
         """Raising, lowering and setting to 0 are APPLIED, and the shop shows the numbers."""
         skus = bench.stock_up(5, 5, 5)
         connector = bench.open()
@@ -55,7 +55,7 @@ class InventoryRules:
             "result per write."
         ),
     )
-    def test_a_full_batch_is_written(self, bench: Bench) -> None:
+    def test_a_full_batch_is_written(self, bench: ContractBench) -> None:
         """`set_inventory` of Limits.write_batch changes (at most 300 here) has one APPLIED result
         for each."""
         most = min(bench.kind.limits.write_batch, 300)
@@ -82,7 +82,7 @@ class InventoryRules:
         ),
         fix="Limits.max_quantity is the largest number that the platform takes.",
     )
-    def test_the_largest_number_is_taken(self, bench: Bench) -> None:
+    def test_the_largest_number_is_taken(self, bench: ContractBench) -> None:
         """Limits.max_quantity is APPLIED."""
         (sku,) = bench.stock_up(5)
         connector = bench.open()
@@ -103,7 +103,7 @@ class InventoryRules:
             "hold. Never read and compare yourself."
         ),
     )
-    def test_a_condition_that_does_not_hold_changes_nothing(self, bench: Bench) -> None:
+    def test_a_condition_that_does_not_hold_changes_nothing(self, bench: ContractBench) -> None:
         """With an `expected` that the shop does not show, the write is STALE, and the shop's number
         stays."""
         (sku,) = bench.stock_up(10)
@@ -125,7 +125,7 @@ class InventoryRules:
             "the others again."
         ),
     )
-    def test_one_stale_item_is_its_own(self, bench: Bench) -> None:
+    def test_one_stale_item_is_its_own(self, bench: ContractBench) -> None:
         """In a batch in which one condition does not hold, that one is STALE, and what is said of
         the others is true."""
         skus = bench.stock_up(10, 10, 10)
@@ -153,7 +153,7 @@ class InventoryRules:
         ),
         fix="Send `InventoryWrite.delta` through the platform's relative call.",
     )
-    def test_a_change_keeps_what_was_sold_meanwhile(self, bench: Bench) -> None:
+    def test_a_change_keeps_what_was_sold_meanwhile(self, bench: ContractBench) -> None:
         """A change from 10 to 8 while an order took 3 leaves 5."""
         (sku,) = bench.stock_up(10)
         connector = bench.open()
@@ -177,7 +177,7 @@ class InventoryRules:
             "the number seen."
         ),
     )
-    def test_a_change_below_zero_is_told(self, bench: Bench) -> None:
+    def test_a_change_below_zero_is_told(self, bench: ContractBench) -> None:
         """Lowering by more than is there leaves the shop's number or 0, never less, and no change
         is not called APPLIED."""
         (sku,) = bench.stock_up(10)
@@ -201,7 +201,7 @@ class InventoryRules:
         why="The host reads before and after a SET, and computes with the number that it sent.",
         fix="Send `quantity` as the platform's absolute number; do not turn it into a difference.",
     )
-    def test_a_number_is_set_whatever_was_there(self, bench: Bench) -> None:
+    def test_a_number_is_set_whatever_was_there(self, bench: ContractBench) -> None:
         """A SET to 8 leaves 8, whatever the shop showed."""
         (sku,) = bench.stock_up(10)
         connector = bench.open()
@@ -219,7 +219,7 @@ class InventoryRules:
             "ItemRefused: the host splits."
         ),
     )
-    def test_one_refused_item_is_its_own(self, bench: Bench) -> None:
+    def test_one_refused_item_is_its_own(self, bench: ContractBench) -> None:
         """A deleted listing in a batch is refused with a Skip, or the call raises Skip and nothing
         of it was applied."""
         skus = bench.stock_up(5, 5, 5)
@@ -251,7 +251,7 @@ class InventoryRules:
 
 
 def _write_each(
-    bench: Bench, connector: Connector, *changes: tuple[Listing, int, int]
+    bench: ContractBench, connector: Connector, *changes: tuple[Listing, int, int]
 ) -> dict[str, WriteResult]:
     """In calls of the connector's own size."""
     size = bench.kind.limits.write_batch
@@ -262,7 +262,7 @@ def _write_each(
 
 
 def _results(
-    bench: Bench, connector: Connector, changes: list[tuple[Listing, int, int]]
+    bench: ContractBench, connector: Connector, changes: list[tuple[Listing, int, int]]
 ) -> dict[str, WriteResult] | ConnectorError:
     """As `_write_each`; where each item is a call of its own, a Skip that it raises is that item's
     result."""

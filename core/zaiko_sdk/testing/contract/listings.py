@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from zaiko_sdk import Capability, ListingGone, ListingPage, ListingWarning
-from zaiko_sdk.testing.contract.bench import Bench
+from zaiko_sdk.testing.contract.bench import ContractBench
 from zaiko_sdk.testing.contract.rule import rule
 from zaiko_sdk.testing.simulator import NewListing
 
@@ -23,7 +23,7 @@ class ListingRules:
             "platform can."
         ),
     )
-    def test_the_catalogue_is_whole(self, bench: Bench) -> None:
+    def test_the_catalogue_is_whole(self, bench: ContractBench) -> None:
         """Every listing of a catalogue of several pages is delivered, with its code and title."""
         skus = bench.stock_up(*range(_MANY))
         bench.try_switch("page_size", _PAGE)
@@ -40,7 +40,7 @@ class ListingRules:
         why="A refresh that is cut off goes on where it was, also in another process.",
         fix="Put all that is needed to go on into the cursor, and nothing into memory.",
     )
-    def test_the_catalogue_continues_after_any_page(self, bench: Bench) -> None:
+    def test_the_catalogue_continues_after_any_page(self, bench: ContractBench) -> None:
         """What comes up to a page, and what comes after its cursor in a fresh connector, is the
         whole catalogue."""
         skus = bench.stock_up(*[1] * _MANY)
@@ -65,7 +65,7 @@ class ListingRules:
             "or its place."
         ),
     )
-    def test_a_listing_keeps_its_id(self, bench: Bench) -> None:
+    def test_a_listing_keeps_its_id(self, bench: ContractBench) -> None:
         """Ids are unique, and the same in every reading and every connector."""
         skus = bench.stock_up(*range(20))
         first = bench.listings(bench.open())
@@ -88,7 +88,7 @@ class ListingRules:
             "ListingWarning.DUPLICATE_SKU."
         ),
     )
-    def test_a_code_used_twice_hides_no_listing(self, bench: Bench) -> None:
+    def test_a_code_used_twice_hides_no_listing(self, bench: ContractBench) -> None:
         """Two listings with one code are two listings with two ids; or one that says DUPLICATE_SKU,
         where the code is the id."""
         bench.stock_up(1)
@@ -102,12 +102,12 @@ class ListingRules:
             for listing in page.listings
             if listing.sku == "TWICE"
         }
-        told = [
+        warned = [
             listing
             for listing in twice.values()
             if ListingWarning.DUPLICATE_SKU in listing.warnings
         ]
-        assert len(twice) == 2 or told, (
+        assert len(twice) == 2 or warned, (
             f"of two listings with one code, {len(twice)} came, and no warning"
         )
 
@@ -116,7 +116,7 @@ class ListingRules:
         why="Every fence compares with it: an order that a cached number hides is overwritten.",
         fix="Read from the platform each time; one level per ref, by the ref's id.",
     )
-    def test_levels_are_read_now(self, bench: Bench) -> None:
+    def test_levels_are_read_now(self, bench: ContractBench) -> None:
         """Each level is what the shop shows at that moment, one per ref, by its id."""
         skus = bench.stock_up(3, 0, 7)
         connector = bench.open()
@@ -139,7 +139,7 @@ class ListingRules:
         ),
         fix="Lower Limits.read_batch to what the platform takes, or page within the call.",
     )
-    def test_a_full_batch_is_read(self, bench: Bench) -> None:
+    def test_a_full_batch_is_read(self, bench: ContractBench) -> None:
         """`read_inventory` of Limits.read_batch listings (at most 300 here) answers for each."""
         most = min(bench.kind.limits.read_batch, 300)
         skus = bench.stock_up(*[n % 50 for n in range(most)])
@@ -164,7 +164,7 @@ class ListingRules:
             "platform cannot tell."
         ),
     )
-    def test_a_listing_that_is_gone_is_told(self, bench: Bench) -> None:
+    def test_a_listing_that_is_gone_is_told(self, bench: ContractBench) -> None:
         """The level of a deleted listing has the error ListingGone, or at least no number; the
         others are read."""
         kept, gone = bench.stock_up(4, 6)
@@ -182,5 +182,5 @@ class ListingRules:
         )
 
 
-async def _pages(bench: Bench) -> list[ListingPage]:
+async def _pages(bench: ContractBench) -> list[ListingPage]:
     return [page async for page in bench.open().list_listings(None)]

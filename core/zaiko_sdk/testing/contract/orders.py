@@ -10,7 +10,7 @@ from functools import partial
 import pytest
 
 from zaiko_sdk import Capability, Connector, ConnectorError, Listing, Order, OrderPage, OrderState
-from zaiko_sdk.testing.contract.bench import Bench
+from zaiko_sdk.testing.contract.bench import ContractBench
 from zaiko_sdk.testing.contract.rule import rule
 from zaiko_sdk.testing.faults import Fault, FaultKind
 
@@ -36,7 +36,7 @@ class OrderRules:
             "request was sent."
         ),
     )
-    def test_a_shop_without_orders_has_a_cursor(self, bench: Bench) -> None:
+    def test_a_shop_without_orders_has_a_cursor(self, bench: ContractBench) -> None:
         """A fetch delivers at least one page, each with a cursor, and a fetch from that cursor
         works."""
         connector = bench.open()
@@ -55,7 +55,7 @@ class OrderRules:
         why="Units that are read wrongly are sold twice, or never.",
         fix="Deliver every line with the listing's external id, and `ordered` as bought.",
     )
-    def test_a_new_order_is_delivered_whole(self, bench: Bench) -> None:
+    def test_a_new_order_is_delivered_whole(self, bench: ContractBench) -> None:
         """Each line of a new order is there with its listing and units; the order is open and has a
         time with a zone."""
         skus = bench.stock_up(10, 10, 10)
@@ -80,7 +80,7 @@ class OrderRules:
         why="An order that is missed oversells.",
         fix="Read every page; continue after the last row, or overlap the pages.",
     )
-    def test_orders_over_several_pages_are_all_delivered(self, bench: Bench) -> None:
+    def test_orders_over_several_pages_are_all_delivered(self, bench: ContractBench) -> None:
         """Of many orders none is missing, also from one fetch to the next."""
         (sku,) = bench.stock_up(1_000)
         bench.try_switch("page_size", _PAGE)
@@ -99,7 +99,7 @@ class OrderRules:
             "first, only with the last page."
         ),
     )
-    def test_a_crash_after_any_page_loses_no_order(self, bench: Bench) -> None:
+    def test_a_crash_after_any_page_loses_no_order(self, bench: ContractBench) -> None:
         """What came up to a page, and what a fresh connector fetches from its cursor, are all
         orders."""
         (sku,) = bench.stock_up(1_000)
@@ -121,7 +121,7 @@ class OrderRules:
             "that a list stands still."
         ),
     )
-    def test_orders_that_move_while_paging_are_not_lost(self, bench: Bench) -> None:
+    def test_orders_that_move_while_paging_are_not_lost(self, bench: ContractBench) -> None:
         """An order that is changed, and one that is placed, between two pages hide no other one."""
         (sku,) = bench.stock_up(1_000)
         bench.try_switch("page_size", _PAGE)
@@ -148,7 +148,7 @@ class OrderRules:
             "duplicates."
         ),
     )
-    def test_an_order_that_shows_late_is_delivered(self, bench: Bench) -> None:
+    def test_an_order_that_shows_late_is_delivered(self, bench: ContractBench) -> None:
         """An order that the search shows only after a later one is delivered by a later fetch."""
         (sku,) = bench.stock_up(100)
         connector = bench.open()
@@ -173,7 +173,7 @@ class OrderRules:
         ),
     )
     @pytest.mark.parametrize("ahead", [3600.0, -3600.0], ids=["fast", "slow"])
-    def test_a_wrong_clock_of_ours_hides_no_order(self, bench: Bench, ahead: float) -> None:
+    def test_a_wrong_clock_of_ours_hides_no_order(self, bench: ContractBench, ahead: float) -> None:
         """While our clock is an hour fast, or slow, orders are delivered as they are placed."""
         (sku,) = bench.stock_up(100)
         bench.clock.offset = ahead
@@ -195,7 +195,7 @@ class OrderRules:
             "all that come before."
         ),
     )
-    def test_a_wrong_clock_of_the_platform_hides_no_order(self, bench: Bench) -> None:
+    def test_a_wrong_clock_of_the_platform_hides_no_order(self, bench: ContractBench) -> None:
         """Orders of an hour in which the platform's clock was fast, and those after it, are
         delivered in time."""
         (sku,) = bench.stock_up(100)
@@ -221,7 +221,7 @@ class OrderRules:
             "that were all."
         ),
     )
-    def test_a_fault_between_pages_loses_no_order(self, bench: Bench) -> None:
+    def test_a_fault_between_pages_loses_no_order(self, bench: ContractBench) -> None:
         """After a fault in any request of a fetch, what came before it and a fetch from there on
         are all orders."""
         (sku,) = bench.stock_up(1_000)
@@ -247,7 +247,7 @@ class OrderRules:
         ),
         fix="State CANCELLED, or every unit in `cancelled`; `ordered` stays as it was.",
     )
-    def test_a_cancelled_order_releases_its_units(self, bench: Bench) -> None:
+    def test_a_cancelled_order_releases_its_units(self, bench: ContractBench) -> None:
         """After a cancel, nothing of the order is still to leave, by each way of reading it."""
         (sku,) = bench.stock_up(10)
         connector = bench.open()
@@ -269,7 +269,7 @@ class OrderRules:
             "left."
         ),
     )
-    def test_shipped_units_have_left(self, bench: Bench) -> None:
+    def test_shipped_units_have_left(self, bench: ContractBench) -> None:
         """After an order was shipped, nothing of it is still to leave, and it was not cancelled."""
         (sku,) = bench.stock_up(10)
         connector = bench.open()
@@ -292,7 +292,7 @@ class OrderRules:
             "no longer `ordered`."
         ),
     )
-    def test_an_edited_order_has_its_new_units(self, bench: Bench) -> None:
+    def test_an_edited_order_has_its_new_units(self, bench: ContractBench) -> None:
         """After the staff lowered the units of a line, the new number of them is still to leave."""
         (sku,) = bench.stock_up(10)
         connector = bench.open()
@@ -309,7 +309,7 @@ class OrderRules:
         why="Archiving is tidying up; the parcels still have to leave.",
         fix="Set `archived`, and leave state and units as they are; read archived orders too.",
     )
-    def test_an_archived_order_keeps_its_units(self, bench: Bench) -> None:
+    def test_an_archived_order_keeps_its_units(self, bench: ContractBench) -> None:
         """After an order was archived, its units are still to leave."""
         (sku,) = bench.stock_up(10)
         connector = bench.open()
@@ -333,7 +333,7 @@ class OrderRules:
             "all others."
         ),
     )
-    def test_a_deleted_order_has_vanished(self, bench: Bench) -> None:
+    def test_a_deleted_order_has_vanished(self, bench: ContractBench) -> None:
         """`read_orders` leaves out a deleted order or says DELETED, and reads the others."""
         (sku,) = bench.stock_up(10)
         connector = bench.open()
@@ -359,7 +359,7 @@ class OrderRules:
         why="A missing id is taken for vanished: at a cut answer, open orders would be given up.",
         fix="Lower Limits.order_batch to what the platform takes, or page within the call.",
     )
-    def test_a_full_batch_of_orders_is_read(self, bench: Bench) -> None:
+    def test_a_full_batch_of_orders_is_read(self, bench: ContractBench) -> None:
         """`read_orders` of Limits.order_batch orders (at most 120 here) answers for each."""
         (sku,) = bench.stock_up(1_000)
         most = min(bench.kind.limits.order_batch, 120)
@@ -379,7 +379,7 @@ class OrderRules:
             "it has none."
         ),
     )
-    def test_a_later_reading_has_no_older_version(self, bench: Bench) -> None:
+    def test_a_later_reading_has_no_older_version(self, bench: ContractBench) -> None:
         """The version of an order that was changed is later than before, or there is none."""
         (sku,) = bench.stock_up(10)
         connector = bench.open()
@@ -389,15 +389,17 @@ class OrderRules:
         bench.shop.cancel_order(order, restock=True)
         for way, reading in bench.readings(connector, cursor, order):
             assert reading is not None, f"{way} does not deliver the changed order"
-            told = (before is None) == (reading.version is None)
-            assert told, f"{way}: the version was {before} and is {reading.version}"
+            consistent = (before is None) == (reading.version is None)
+            assert consistent, f"{way}: the version was {before} and is {reading.version}"
             if before is not None and reading.version is not None:
                 assert reading.version > before, (
                     f"{way}: the version was {before}, and after a change it is {reading.version}"
                 )
 
 
-def _placed(bench: Bench, connector: Connector, lines: Mapping[str, int]) -> tuple[str, str]:
+def _placed(
+    bench: ContractBench, connector: Connector, lines: Mapping[str, int]
+) -> tuple[str, str]:
     """A new order that was fetched; its id and the cursor behind it."""
     order = bench.shop.place_order(lines)
     pages = bench.pages(connector)

@@ -8,7 +8,7 @@ import time
 import pytest
 
 from zaiko_sdk import Capability, SystemClock, Throttled
-from zaiko_sdk.testing.contract.bench import Bench
+from zaiko_sdk.testing.contract.bench import ContractBench
 from zaiko_sdk.testing.contract.rule import rule
 
 _SECONDS = 1.5
@@ -30,7 +30,7 @@ class PaceRules:
             "those of `check` and of sign-in."
         ),
     )
-    def test_the_quota_is_kept(self, bench: Bench) -> None:
+    def test_the_quota_is_kept(self, bench: ContractBench) -> None:
         """Three tasks that read as fast as they can for 1.5 seconds are never refused for load."""
         skus = bench.stock_up(*[5] * 3)
         if not bench.try_switch("quotas", True):

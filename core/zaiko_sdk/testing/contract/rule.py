@@ -22,7 +22,7 @@ class Tier(enum.StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class ContractRule:
     """`statement` is the first line of the test's docstring; `needs` and `modes` say whom it
     concerns (empty: everybody)."""
 
@@ -56,7 +56,9 @@ def rule(
     def mark(function: F) -> F:
         statement = (function.__doc__ or "").strip().splitlines()[0]
         name = function.__name__.removeprefix("test_")
-        function.contract_rule = Rule(name, statement, why, fix, frozenset(needs), frozenset(modes))  # type: ignore[attr-defined]
+        function.contract_rule = ContractRule(  # type: ignore[attr-defined]
+            name, statement, why, fix, frozenset(needs), frozenset(modes)
+        )
         return function
 
     return mark

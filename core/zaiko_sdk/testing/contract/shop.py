@@ -15,7 +15,7 @@ from zaiko_sdk import (
     Listing,
     Retry,
 )
-from zaiko_sdk.testing.contract.bench import Bench
+from zaiko_sdk.testing.contract.bench import ContractBench
 from zaiko_sdk.testing.contract.rule import rule
 from zaiko_sdk.testing.faults import Fault, FaultKind
 
@@ -32,7 +32,7 @@ class ShopRules:
         ),
         fix="`open` and __init__ only build objects; ask the platform in the methods.",
     )
-    def test_opening_asks_the_platform_nothing(self, bench: Bench) -> None:
+    def test_opening_asks_the_platform_nothing(self, bench: ContractBench) -> None:
         """Opening and closing a shop sends no request."""
         before = sum(bench.shop.counters().values())
         bench.run(
@@ -46,7 +46,7 @@ class ShopRules:
         why="It is what a merchant sees after entering the settings.",
         fix="`check` answers with at least one finding of level OK when all is well.",
     )
-    def test_check_finds_a_good_shop_good(self, bench: Bench) -> None:
+    def test_check_finds_a_good_shop_good(self, bench: ContractBench) -> None:
         """`check` of a shop that is set up right has findings, none of them an error, each with a
         reason and a message."""
         findings = bench.run(_check(bench))
@@ -70,7 +70,7 @@ class ShopRules:
             "error's reason and message."
         ),
     )
-    def test_check_tells_wrong_credentials_as_a_finding(self, bench: Bench) -> None:
+    def test_check_tells_wrong_credentials_as_a_finding(self, bench: ContractBench) -> None:
         """`check` with credentials that the platform refuses answers with a finding of level
         ERROR."""
         connector = bench.open(secrets=False)
@@ -84,7 +84,7 @@ class ShopRules:
         why="An outage of the platform must not read as a fault of the merchant's.",
         fix="Let Retry errors pass out of `check`.",
     )
-    def test_check_of_a_silent_platform_is_no_finding(self, bench: Bench) -> None:
+    def test_check_of_a_silent_platform_is_no_finding(self, bench: ContractBench) -> None:
         """`check` raises Retry when the platform cannot be asked."""
         connector = bench.open()
         bench.server.inject(Fault(FaultKind.DROP, times=_MANY))
@@ -98,7 +98,7 @@ class ShopRules:
         ),
         fix="Turn the platform's refusal of the credentials into CredentialsRejected.",
     )
-    def test_wrong_credentials_hold_the_shop(self, bench: Bench) -> None:
+    def test_wrong_credentials_hold_the_shop(self, bench: ContractBench) -> None:
         """Reading with credentials that the platform refuses raises CredentialsRejected, within two
         hours."""
         connector = bench.open(secrets=False)
@@ -119,10 +119,10 @@ class ShopRules:
             "no URL with a token."
         ),
     )
-    def test_no_error_and_no_log_line_holds_a_credential(self, bench: Bench) -> None:
+    def test_no_error_and_no_log_line_holds_a_credential(self, bench: ContractBench) -> None:
         """Whatever the platform answers, errors with their traceback and log lines hold no
         credential."""
-        told: list[str] = []
+        leaks: list[str] = []
         for known in (True, False):
             secrets = bench.secrets(known=known)
             for reply in _echoes(" ".join(secrets)):
@@ -133,14 +133,16 @@ class ShopRules:
                 text = repr(found)
                 if isinstance(found, ConnectorError):
                     text += "".join(traceback.format_exception(found)) + found.platform_message
-                told += [f"{type(found).__name__} of check" for secret in secrets if secret in text]
-            told += [
-                f"log line {line.partition(' ')[0]}"
-                for line in bench.log.lines
+                leaks += [
+                    f"{type(found).__name__} of check" for secret in secrets if secret in text
+                ]
+            leaks += [
+                f"log line {event}"
+                for event, fields in bench.log.lines
                 for secret in secrets
-                if secret in line
+                if secret in f"{event} {fields!r}"
             ]
-        assert not told, f"these hold a credential: {sorted(set(told))}"
+        assert not leaks, f"these hold a credential: {sorted(set(leaks))}"
 
     @rule(
         Capability.LIST_LISTINGS,
@@ -150,13 +152,13 @@ class ShopRules:
             "state of a call on self."
         ),
     )
-    def test_check_and_listings_may_overlap_a_run(self, bench: Bench) -> None:
+    def test_check_and_listings_may_overlap_a_run(self, bench: ContractBench) -> None:
         """Calls of several tasks at once, from the first request on, are all answered rightly."""
         skus = bench.stock_up(*[5] * 25)
         bench.try_switch("page_size", 10)
         connector = bench.open()
 
-        async def together() -> list[dict[str, Listing]]:
+        async def at_once() -> list[dict[str, Listing]]:
             checking = asyncio.create_task(connector.check())
             found = await asyncio.gather(*(bench.reading_listings(connector) for _ in range(3)))
             assert not any(finding.level is FindingLevel.ERROR for finding in await checking), (
@@ -164,7 +166,7 @@ class ShopRules:
             )
             return found
 
-        found = bench.attempt("check and list_listings at once", together())
+        found = bench.attempt("check and list_listings at once", at_once())
         assert not isinstance(found, ConnectorError), f"raised {found!r}"
         assert all(sorted(reading) == sorted(skus) for reading in found), (
             "readings at once disturbed each other"
@@ -181,7 +183,7 @@ class ShopRules:
             "giving up (docs/connectors.md §9)."
         ),
     )
-    def test_two_processes_may_hold_one_shop(self, bench: Bench) -> None:
+    def test_two_processes_may_hold_one_shop(self, bench: ContractBench) -> None:
         """Two connectors with one state take turns, and a third opened later goes on from there."""
         skus = bench.stock_up(5)
         one, other = bench.open(), bench.open()
@@ -200,7 +202,7 @@ class ShopRules:
             "saving of a rotated token."
         ),
     )
-    def test_a_cancelled_call_leaves_the_shop_usable(self, bench: Bench) -> None:
+    def test_a_cancelled_call_leaves_the_shop_usable(self, bench: ContractBench) -> None:
         """After a call was cancelled in any of its requests, the next one is answered."""
         skus = bench.stock_up(5)
         connector = bench.open()
@@ -226,7 +228,7 @@ class ShopRules:
         ),
         fix="Close what was opened; expect that the platform is gone.",
     )
-    def test_closing_never_fails(self, bench: Bench) -> None:
+    def test_closing_never_fails(self, bench: ContractBench) -> None:
         """`aclose` after failed calls raises nothing."""
         connector = bench.kind.open(
             bench.context(bench.state), bench.kind.settings.model_validate(bench.settings)
@@ -239,7 +241,7 @@ class ShopRules:
             raise AssertionError(f"aclose raised {type(error).__name__}: {error}") from error
 
 
-async def _check(bench: Bench) -> Sequence[Finding]:
+async def _check(bench: ContractBench) -> Sequence[Finding]:
     return await bench.open().check()
 
 

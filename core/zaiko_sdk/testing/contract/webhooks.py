@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from zaiko_sdk import Capability, ConnectorError, CredentialsRejected, WebhookHint
-from zaiko_sdk.testing.contract.bench import Bench
+from zaiko_sdk.testing.contract.bench import ContractBench
 from zaiko_sdk.testing.contract.rule import rule
 
 _GARBAGE = (b"", b"null", b"[]", b"{}", b"\xff\xfe\x00", b"<x/>", b'{"id":1}', b"[" * 100_000)
@@ -22,7 +22,7 @@ class WebhookRules:
             "the orders."
         ),
     )
-    def test_a_signed_notification_is_a_hint(self, bench: Bench) -> None:
+    def test_a_signed_notification_is_a_hint(self, bench: ContractBench) -> None:
         """A notification that the platform signed is a hint with a topic and the order's id."""
         order, headers, body = _notification(bench)
         hint = _parse(bench, headers, body)
@@ -37,7 +37,7 @@ class WebhookRules:
         why="Proxies and servers write header names as they like.",
         fix="Compare header names in lower case.",
     )
-    def test_header_names_may_be_in_any_case(self, bench: Bench) -> None:
+    def test_header_names_may_be_in_any_case(self, bench: ContractBench) -> None:
         """Upper-case and lower-case header names are the same."""
         _, headers, body = _notification(bench)
         for case in (str.lower, str.upper):
@@ -54,7 +54,7 @@ class WebhookRules:
             "is CredentialsRejected."
         ),
     )
-    def test_a_forged_notification_is_refused(self, bench: Bench) -> None:
+    def test_a_forged_notification_is_refused(self, bench: ContractBench) -> None:
         """A notification that was proven with another secret than the shop's is
         CredentialsRejected."""
         _, headers, body = _notification(bench)
@@ -71,7 +71,7 @@ class WebhookRules:
             "exception."
         ),
     )
-    def test_garbage_is_never_believed(self, bench: Bench) -> None:
+    def test_garbage_is_never_believed(self, bench: ContractBench) -> None:
         """Bodies of any kind under the headers of another notification are refused, never a
         crash."""
         _, headers, body = _notification(bench)
@@ -82,14 +82,14 @@ class WebhookRules:
                 assert not believed, f"{garbage[:40]!r} under other headers was believed: {found}"
 
 
-def _notification(bench: Bench) -> tuple[str, Mapping[str, str], bytes]:
+def _notification(bench: ContractBench) -> tuple[str, Mapping[str, str], bytes]:
     (sku,) = bench.stock_up(10)
     order = bench.shop.place_order({sku: 1})
     return order, *bench.offered(bench.shop.notification, order)
 
 
 def _parse(
-    bench: Bench, headers: Mapping[str, str], body: bytes, *, secrets: bool = True
+    bench: ContractBench, headers: Mapping[str, str], body: bytes, *, secrets: bool = True
 ) -> WebhookHint | ConnectorError | None:
     connector = bench.open(secrets=secrets)
 

@@ -44,10 +44,10 @@ class Stock:
         if not writes:
             return []
         body = await self._client.post(_PATH, {"changes": [change_from(write) for write in writes]})
-        told: dict[str, ResultRow] = {}
+        reported: dict[str, ResultRow] = {}
         try:
             reply = read_row(Rows, body, what=_PATH)
-            told = dict(
+            reported = dict(
                 _by_id([read_row(ResultRow, row, what="a result row") for row in reply.rows])
             )
         except ContractBroken as error:
@@ -56,7 +56,8 @@ class Stock:
             self._client.log.error("write_reply_not_understood", problem=str(error))
             return [WriteResult(write.ref.external_id, WriteOutcome.UNKNOWN) for write in writes]
         return [
-            result_from(write.ref.external_id, told.get(write.ref.external_id)) for write in writes
+            result_from(write.ref.external_id, reported.get(write.ref.external_id))
+            for write in writes
         ]
 
 

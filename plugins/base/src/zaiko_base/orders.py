@@ -1,4 +1,4 @@
-"""Orders that are new or changed, and chosen orders (fact sheet §6).
+"""Orders that are new or changed, and chosen orders (FACTS.md §6).
 
 BASE filters its list by the time of placing only, and tells no lines in it. So the list is looked
 through for headers whose `modified` moved, and each of those orders is read by itself. New orders

@@ -1,4 +1,4 @@
-"""Lists by offset, which shift while they are read (fact sheet §2): no total, no next link, at most
+"""Lists by offset, which shift while they are read (FACTS.md §2): no total, no next link, at most
 100 rows.
 
 Rows that are added push others towards the end, where they come twice. Rows that are removed pull

@@ -1,4 +1,4 @@
-"""What BASE's refusals mean (fact sheet §2 and §8): every error of the application is a 400 with a
+"""What BASE's refusals mean (FACTS.md §2 and §8): every error of the application is a 400 with a
 code; other statuses come from what stands in front of it."""
 
 from __future__ import annotations

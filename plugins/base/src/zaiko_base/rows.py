@@ -1,4 +1,4 @@
-"""What BASE sends, row by row, checked before anything is believed (fact sheet §4 and §6).
+"""What BASE sends, row by row, checked before anything is believed (FACTS.md §4 and §6).
 
 Unknown fields are ignored: BASE adds them without notice. Numbers may come as text, as PHP is apt
 to send them.

@@ -1,4 +1,4 @@
-"""Reading and setting what the shop shows (fact sheet §4 and §5)."""
+"""Reading and setting what the shop shows (FACTS.md §4 and §5)."""
 
 from __future__ import annotations
 

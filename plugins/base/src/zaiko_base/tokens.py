@@ -1,4 +1,4 @@
-"""The tokens of one shop (fact sheet §1). BASE rotates them: a refresh token works once, and its
+"""The tokens of one shop (FACTS.md §1). BASE rotates them: a refresh token works once, and its
 successor comes with the access token. The successor is saved before it is used, so that a crash at
 any moment loses at most the reply of one refresh.
 """

@@ -31,7 +31,7 @@ Post = Callable[[str, Any], Awaitable[httpx.Response]]
 
 
 @dataclass(slots=True)
-class Session:
+class SharedLogin:
     """What is known of one login: the token that it gave last, and when it was used."""
 
     token: str | None = field(default=None, repr=False)
@@ -48,7 +48,7 @@ class Session:
         return self._turn
 
 
-sessions: dict[str, Session] = {}
+shared_logins: dict[str, SharedLogin] = {}
 """By a digest of address and login, so that a new password begins anew."""
 
 
@@ -59,7 +59,9 @@ class Credentials:
         self._settings, self._clock, self._post = settings, clock, post
         self._static = settings.token.get_secret_value() if settings.token else None
         self._session = (
-            Session() if self._static else sessions.setdefault(_digest(settings), Session())
+            SharedLogin()
+            if self._static
+            else shared_logins.setdefault(_digest(settings), SharedLogin())
         )
 
     async def token(self) -> str:

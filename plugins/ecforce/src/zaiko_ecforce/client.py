@@ -11,8 +11,8 @@ from zaiko_sdk import ContractBroken, PlatformDown, SettingsInvalid, ShopContext
 
 from zaiko_ecforce.auth import Credentials
 from zaiko_ecforce.documents import Document, read_document
-from zaiko_ecforce.lane import lane_of
 from zaiko_ecforce.replies import announced_wait, body_of, refusal
+from zaiko_ecforce.request_queue import queue_of
 from zaiko_ecforce.settings import EcforceSettings
 
 PER = 100
@@ -33,7 +33,7 @@ class Client:
         self.clock, self.log = context.clock, context.log
         self._http = context.http()
         self._origin, self._settings = settings.origin, settings
-        self._lane = lane_of(settings, context.clock)
+        self._queue = queue_of(settings, context.clock)
         self._credentials = Credentials(settings, context.clock, self._post_login)
 
     async def aclose(self) -> None:
@@ -100,7 +100,7 @@ class Client:
         self, method: str, path: str, *, params: Params = (), body: Any = None
     ) -> httpx.Response:
         reading = method == "GET"
-        async with self._lane.turn:
+        async with self._queue.turn:
             for delay in _DELAYS:
                 try:
                     response = await self._authorised(method, path, params, body)
@@ -143,7 +143,7 @@ class Client:
             headers["authorization"] = f'Token token="{token}"'
         query = list(params) or None
         try:
-            async with self._lane.pace:
+            async with self._queue.pace:
                 return await self._http.request(
                     method,
                     self._origin + path,

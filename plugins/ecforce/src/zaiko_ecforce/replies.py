@@ -1,4 +1,4 @@
-"""What a reply that is not a success means: which error of zaiko_sdk it becomes (fact sheet §3 and
+"""What a reply that is not a success means: which error of zaiko_sdk it becomes (FACTS.md §3 and
 §4)."""
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The reply to a stock update: which rows were refused, and why (fact sheet §7)."""
+"""The reply to a stock update: which rows were refused, and why (FACTS.md §7)."""
 
 from __future__ import annotations
 

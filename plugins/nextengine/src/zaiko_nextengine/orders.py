@@ -1,4 +1,4 @@
-"""Orders that are new or changed, and chosen orders (fact sheet §7).
+"""Orders that are new or changed, and chosen orders (FACTS.md §7).
 
 A search by the time of change finds lines, not whole orders, and it is sorted by number. So the
 changed slips are looked for first, with little of each, and then read whole in the order in which

@@ -1,4 +1,4 @@
-"""Searches in pages (fact sheet §2). Their order is fixed, ascending by the key, so each page
+"""Searches in pages (FACTS.md §2). Their order is fixed, ascending by the key, so each page
 begins at the last key seen instead of at an offset: rows that come or go meanwhile push none past a
 page's edge. Only within one key is the offset used.
 """

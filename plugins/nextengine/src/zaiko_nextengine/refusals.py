@@ -1,4 +1,4 @@
-"""What Next Engine's refusals mean (fact sheet §2 and §8): its own come in a body with `result` and
+"""What Next Engine's refusals mean (FACTS.md §2 and §8): its own come in a body with `result` and
 a code of six digits, whatever the status (UNCONFIRMED: assumed 200); other statuses come from what
 stands in front of it."""
 

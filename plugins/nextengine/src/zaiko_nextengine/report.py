@@ -1,4 +1,4 @@
-"""What a failed upload says of its lines (fact sheet §6): good lines of a failed file are applied
+"""What a failed upload says of its lines (FACTS.md §6): good lines of a failed file are applied
 all the same.
 
 UNCONFIRMED: the form of `que_message`. Assumed: text in which each complaint stands on a line of

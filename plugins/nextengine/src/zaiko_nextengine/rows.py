@@ -1,4 +1,4 @@
-"""What Next Engine sends, row by row, checked before anything is believed (fact sheet §2, §4, §5
+"""What Next Engine sends, row by row, checked before anything is believed (FACTS.md §2, §4, §5
 and §7).
 
 Every value is text or null, numbers too. Unknown fields are ignored: a reply holds only the fields

@@ -1,5 +1,5 @@
-"""Reading and changing what the shop shows (fact sheet §5 and §6): フリー在庫数, the number that Next
-Engine sends to its malls."""  # noqa: E501
+"""Reading and changing what the shop shows (FACTS.md §5 and §6): フリー在庫数, the number that Next
+Engine sends to its malls."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ class Stock:
         ended = await self._uploads.send(
             _csv((code, str(units), self._settings.reason) for code, units in lines.items())
         )
-        if ended is None or not (ended.whole or ended.told):
+        if ended is None or not (ended.whole or ended.status_known):
             return [WriteResult(code, WriteOutcome.UNKNOWN) for code in lines]
         if ended.whole:
             return [WriteResult(code, WriteOutcome.APPLIED) for code in lines]

@@ -1,4 +1,4 @@
-"""The tokens of one shop (fact sheet §1). Next Engine has no call to refresh them: the first call
+"""The tokens of one shop (FACTS.md §1). Next Engine has no call to refresh them: the first call
 after the access token's end succeeds, and a new pair stands in its reply, also when the reply is an
 error. That reply is the only copy of it.
 """
@@ -50,8 +50,8 @@ class Tokens:
     def document(self) -> dict[str, str]:
         """For the memory."""
         ends = {"access_ends": self.access_ends, "refresh_ends": self.refresh_ends}
-        told = {name: moment.isoformat() for name, moment in ends.items() if moment is not None}
-        return {"access": self.access, "refresh": self.refresh, **told}
+        known = {name: moment.isoformat() for name, moment in ends.items() if moment is not None}
+        return {"access": self.access, "refresh": self.refresh, **known}
 
 
 @dataclass(slots=True)

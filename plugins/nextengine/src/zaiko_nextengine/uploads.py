@@ -1,4 +1,4 @@
-"""Uploads, which Next Engine takes into a queue and works off later (fact sheet §6), each of them
+"""Uploads, which Next Engine takes into a queue and works off later (FACTS.md §6), each of them
 at most once.
 
 An upload that was sent twice is added twice, and a number that is read while one waits is soon
@@ -35,11 +35,11 @@ _QUEUE_FIELD, _TIME_FIELD = "upload", "upload_at"
 @dataclass(frozen=True, slots=True)
 class Ended:
     """How an upload ended. `whole` when every line was applied; else `message` is what Next Engine
-    says of those that were not. `told` is False when its status is none that we know."""
+    says of those that were not. `status_known` is False when the queue has an unknown status."""
 
     whole: bool
     message: str = ""
-    told: bool = True
+    status_known: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +121,9 @@ class Uploads:
                 return Ended(whole=True)
             if row.que_status_id != _FAILED:
                 self._log.error("upload_status_not_known", queue=queue, status=row.que_status_id)
-            return Ended(whole=False, message=row.que_message, told=row.que_status_id == _FAILED)
+            return Ended(
+                whole=False, message=row.que_message, status_known=row.que_status_id == _FAILED
+            )
         self._log.warning("upload_not_finished", queue=queue)
         return None
 

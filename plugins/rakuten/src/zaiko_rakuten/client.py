@@ -22,8 +22,8 @@ from zaiko_sdk import (
     Timeout,
 )
 
+from zaiko_rakuten.function_queue import FunctionQueue, queues_of
 from zaiko_rakuten.functions import LICENCE_EXPIRY, Function
-from zaiko_rakuten.lane import Lane, lanes_of
 from zaiko_rakuten.refusals import (
     MAINTENANCE_WAIT,
     is_access_refused,
@@ -77,7 +77,7 @@ class Client:
     def __init__(self, context: ShopContext, settings: RakutenSettings) -> None:
         self.clock, self.log = context.clock, context.log
         self._http = context.http()
-        self._origin, self._lanes = settings.origin, lanes_of(settings, context.clock)
+        self._origin, self._queues = settings.origin, queues_of(settings, context.clock)
         self._settings, self._key = settings, settings.license_key
         pair = f"{settings.service_secret.get_secret_value()}:{settings.license_key.get_secret_value()}"  # noqa: E501
         self._authorization = "ESA " + base64.b64encode(pair.encode()).decode()
@@ -185,11 +185,11 @@ class Client:
         query: Mapping[str, str] | None,
         accept: Collection[int],
     ) -> Reply:
-        lane = self._lanes.to(function)
+        queue = self._queues.to(function)
         until = self.clock.monotonic() + _REPEATING
         for delay in _DELAYS:
             try:
-                reply = await self._send(lane, function, body, query)
+                reply = await self._send(queue, function, body, query)
             except Timeout:
                 if function.writes or self.clock.monotonic() > until:
                     raise
@@ -197,7 +197,7 @@ class Client:
                 continue
             if is_throttled(reply):
                 wait = max(1.0, reply.retry_after if reply.retry_after is not None else delay)
-                lane.hold(wait)
+                queue.hold(wait)
                 if wait > _PATIENCE:
                     raise self._discreet(
                         Throttled(
@@ -217,10 +217,10 @@ class Client:
                 await self.clock.sleep(delay if reply.retry_after is None else reply.retry_after)
             else:
                 return reply
-        return await self._send(lane, function, body, query)
+        return await self._send(queue, function, body, query)
 
     async def _send(
-        self, lane: Lane, function: Function, body: Any, query: Mapping[str, str] | None
+        self, queue: FunctionQueue, function: Function, body: Any, query: Mapping[str, str] | None
     ) -> Reply:
         headers = {"authorization": self._authorization, "accept": "application/json"}
         request = self._http.build_request(
@@ -231,7 +231,7 @@ class Client:
             request.headers["content-type"] = "application/json; charset=utf-8"
         request.url = _HiddenUrl(request.url)
         try:
-            async with lane:
+            async with queue:
                 response = await self._http.send(request)
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
             raise PlatformDown(

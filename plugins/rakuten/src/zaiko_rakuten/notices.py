@@ -1,4 +1,4 @@
-"""システムイベント通知: the XML that Rakuten posts to who has a contract for it (fact sheet §5.4). Hints to
+"""システムイベント通知: the XML that Rakuten posts to who has a contract for it (FACTS.md §5.4). Hints to
 poll, never data."""  # noqa: E501
 
 from __future__ import annotations

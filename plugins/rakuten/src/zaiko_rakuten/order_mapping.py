@@ -21,7 +21,7 @@ HOLDING = {
 SHIPPED = {500: "発送済", 600: "支払手続き中", 700: "支払手続き済"}
 CANCELLED = {900: "キャンセル確定"}
 STATES = HOLDING | SHIPPED | CANCELLED
-"""Every `orderProgress`, by what it means for stock (fact sheet §5.1)."""
+"""Every `orderProgress`, by what it means for stock (FACTS.md §5.1)."""
 
 
 def listing_id(manage_number: str, variant_id: str) -> str:

@@ -1,4 +1,4 @@
-"""From a reply that is not a success to what the host is to do next (fact sheet §7)."""
+"""From a reply that is not a success to what the host is to do next (FACTS.md §7)."""
 
 from __future__ import annotations
 

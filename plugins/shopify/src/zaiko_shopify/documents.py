@@ -1,7 +1,7 @@
 """Every GraphQL document that this connector sends, and the version of the API that they are
 written for.
 
-`cost` is what Shopify will ask for (fact sheet §7), needed before the first reply has told it; a
+`cost` is what Shopify will ask for (FACTS.md §7), needed before the first reply has told it; a
 test compares them. No field of a customer, e-mail, phone or address is ever selected.
 """
 

@@ -1,4 +1,4 @@
-"""How many units of an order line will never ship, and how many have left (fact sheet §6). Pure.
+"""How many units of an order line will never ship, and how many have left (FACTS.md §6). Pure.
 
 Shopify gives three counters: `quantity` (as ordered), `currentQuantity` (less all that was
 refunded, removed by an edit or returned) and `unfulfilledQuantity`. It gives no counter of units

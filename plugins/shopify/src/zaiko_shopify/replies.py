@@ -1,4 +1,4 @@
-"""What a reply means: the error of zaiko_sdk that it becomes (fact sheet §8), and the quota that it
+"""What a reply means: the error of zaiko_sdk that it becomes (FACTS.md §8), and the quota that it
 reports."""
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What Shopify's answer to inventorySetQuantities means (fact sheet §5.3, the table of codes).
+"""What Shopify's answer to inventorySetQuantities means (FACTS.md §5.3, the table of codes).
 Pure."""
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _ITEM_TEXTS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
+class BatchRefusal:
     """Nothing of the batch was applied. `items` are the entries that are wrong by themselves, by
     their index; `whole` is an error
     of the whole call. With neither, some entry was stale and nobody knows which. `busy`: ask again
@@ -45,7 +45,7 @@ class Refusal:
     earlier_failed: bool = False
 
 
-def refusal_of(payload: Node, count: int) -> Refusal | None:
+def refusal_of(payload: Node, count: int) -> BatchRefusal | None:
     """None when the batch of `count` entries was applied; no change at all counts as applied.
     Raises ContractBroken when the answer is not understood, and then nobody knows."""
     errors = payload.nodes("userErrors")
@@ -56,31 +56,33 @@ def refusal_of(payload: Node, count: int) -> Refusal | None:
         f"{error.text_or_empty('code')}: {error.text_or_empty('message')}" for error in errors[:5]
     )
     if "IDEMPOTENCY_CONCURRENT_REQUEST" in codes:
-        return Refusal(busy=True)
+        return BatchRefusal(busy=True)
     if "IDEMPOTENCY_KEY_PARAMETER_MISMATCH" in codes:
-        return Refusal(doubtful=True)
+        return BatchRefusal(doubtful=True)
     if "IDEMPOTENCY_PREVIOUS_ATTEMPT_FAILED" in codes:
-        return Refusal(earlier_failed=True)
+        return BatchRefusal(earlier_failed=True)
     if "INVALID_LOCATION" in codes:
-        return Refusal(
+        return BatchRefusal(
             whole=SettingsInvalid(
                 "The location does not exist any more; choose another one.", platform_message=words
             )
         )
     items = {index: _skip(error) for error in errors if (index := _index(error, count)) is not None}
     if items:
-        return Refusal(items=items)
+        return BatchRefusal(items=items)
     if codes & _STALE:
-        return Refusal()
+        return BatchRefusal()
     if codes & (
         _ITEM_TEXTS.keys()
         | {"INVALID_INVENTORY_ITEM", "NO_DUPLICATE_INVENTORY_ITEM_ID_GROUP_ID_PAIR"}
     ):
         # Of some item, but not said which: the host finds it by splitting.
-        return Refusal(
+        return BatchRefusal(
             whole=ItemRefused("Shopify refuses something in this batch.", platform_message=words)
         )
-    return Refusal(whole=ContractBroken("Shopify refused to set stock", platform_message=words))
+    return BatchRefusal(
+        whole=ContractBroken("Shopify refused to set stock", platform_message=words)
+    )
 
 
 def _index(error: Node, count: int) -> int | None:

@@ -31,7 +31,7 @@ from zaiko_shopify.documents import ACTIVATE, LEVELS, SET_STOCK, TRACK
 from zaiko_shopify.levels import Level, level_of
 from zaiko_shopify.listings import ITEM
 from zaiko_shopify.locations import Locations
-from zaiko_shopify.set_replies import Refusal, refusal_of
+from zaiko_shopify.set_replies import BatchRefusal, refusal_of
 from zaiko_shopify.settings import ShopifySettings
 
 _KEYS = uuid.UUID("5f0c6a55-4f5e-5c1f-9a63-0d2f9f3f7a10")
@@ -238,7 +238,7 @@ class _Batch:
         self._results += [_stale(write, None) for write in left]
         return self._results
 
-    async def _ask(self, writes: Sequence[InventoryWrite], attempt: int) -> Refusal | None:
+    async def _ask(self, writes: Sequence[InventoryWrite], attempt: int) -> BatchRefusal | None:
         key = derived_key(self._key, str(attempt))
         entries = [
             {

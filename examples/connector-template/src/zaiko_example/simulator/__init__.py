@@ -1,5 +1,5 @@
 """A shop that behaves like the platform's, for tests, the demo and `zaiko simulate example`."""
 
-from zaiko_example.simulator.shop import ExampleSimulator
+from zaiko_example.simulator.simulator import ExampleSimulator
 
 __all__ = ["ExampleSimulator"]

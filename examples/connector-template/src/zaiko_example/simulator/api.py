@@ -4,25 +4,23 @@ number."""
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
-if TYPE_CHECKING:
-    from zaiko_example.simulator.shop import ExampleSimulator, SimLine, SimListing, SimOrder
+from zaiko_example.simulator.state import ExampleShop, SimLine, SimListing, SimOrder
 
-_BURST, _MOST_IDS, _MOST_QUANTITY = 10, 100, 999_999
+_MOST_IDS, _MOST_QUANTITY = 100, 999_999
 
 Work = Callable[[Mapping[str, str], Any], Any]
 """Takes the query and the body, gives the reply's body."""
 
 
-class ServiceError(Exception):
+class ApiError(Exception):
     """The platform says no, with this status."""
 
     def __init__(
@@ -32,18 +30,17 @@ class ServiceError(Exception):
         self.reply = JSONResponse({"error": {"code": code, "message": message}}, status, headers)
 
 
-def routes_of(shop: ExampleSimulator) -> Sequence[BaseRoute]:
+def routes_of(shop: ExampleShop) -> Sequence[BaseRoute]:
     """The routes of one shop's API."""
-    gate = _Gate(shop)
 
     def answer(name: str, work: Work, scope: str = "") -> Callable[[Request], Any]:
         async def endpoint(request: Request) -> Response:
             content = await request.body()
             with shop.lock:
                 try:
-                    gate.pass_through(request, name, scope)
+                    _let_in(shop, request, name, scope)
                     return JSONResponse(work(request.query_params, _body(content)))
-                except ServiceError as refusal:
+                except ApiError as refusal:
                     return refusal.reply
 
         return endpoint
@@ -78,9 +75,7 @@ def routes_of(shop: ExampleSimulator) -> Sequence[BaseRoute]:
     def change(_: Mapping[str, str], body: Any) -> Any:
         changes = body.get("changes") if isinstance(body, dict) else None
         if not isinstance(changes, list) or not 1 <= len(changes) <= _MOST_IDS:
-            raise ServiceError(
-                422, "invalid_changes", f"changes must be a list of 1 to {_MOST_IDS}"
-            )
+            raise ApiError(422, "invalid_changes", f"changes must be a list of 1 to {_MOST_IDS}")
         return {"rows": [_change(shop, item) for item in changes]}
 
     def about(_: Mapping[str, str], __: Any) -> Any:
@@ -99,39 +94,22 @@ def routes_of(shop: ExampleSimulator) -> Sequence[BaseRoute]:
     ]
 
 
-class _Gate:
-    """What every request passes: maintenance, quota, token, scope."""
-
-    def __init__(self, shop: ExampleSimulator) -> None:
-        self._shop, self._places, self._at = shop, float(_BURST), time.monotonic()
-
-    def pass_through(self, request: Request, name: str, scope: str) -> None:
-        """Raises ServiceError."""
-        behaviour, calls = self._shop.behaviour, self._shop.calls
-        calls[name] = calls.get(name, 0) + 1
-        if behaviour["maintenance"]:
-            raise ServiceError(503, "maintenance", "We are back soon", {"retry-after": "600"})
-        now = time.monotonic()
-        self._places = min(
-            float(_BURST), self._places + (now - self._at) * behaviour["requests_per_second"]
-        )
-        self._at = now
-        if behaviour["quotas"] and (self._places < 1 or self._shop.exhausted):
-            calls["throttled"] += 1
-            raise ServiceError(
-                429,
-                "too_many_requests",
-                "Slow down",
-                {"retry-after": "1"} if behaviour["retry_after"] else None,
-            )
-        self._places -= 1
-        if request.headers.get("authorization") != f"Bearer {behaviour['token']}":
-            raise ServiceError(401, "invalid_token", "The token is not valid")
-        if scope and scope not in behaviour["scopes"]:
-            raise ServiceError(403, "missing_scope", f"The token lacks {scope}")
+def _let_in(shop: ExampleShop, request: Request, name: str, scope: str) -> None:
+    """Check what every request must pass: maintenance, quota, token, scope. Raises ApiError."""
+    behaviour = shop.behaviour
+    shop.count(name)
+    if behaviour["maintenance"]:
+        raise ApiError(503, "maintenance", "We are back soon", {"retry-after": "600"})
+    if not shop.quota.take():
+        wait = {"retry-after": "1"} if behaviour["retry_after"] else None
+        raise ApiError(429, "too_many_requests", "Slow down", wait)
+    if request.headers.get("authorization") != f"Bearer {behaviour['token']}":
+        raise ApiError(401, "invalid_token", "The token is not valid")
+    if scope and scope not in behaviour["scopes"]:
+        raise ApiError(403, "missing_scope", f"The token lacks {scope}")
 
 
-def _change(shop: ExampleSimulator, item: Any) -> dict[str, Any]:
+def _change(shop: ExampleShop, item: Any) -> dict[str, Any]:
     identifier = item.get("id") if isinstance(item, dict) else None
     listing = shop.listings.get(identifier) if isinstance(identifier, str) else None
     if listing is None:
@@ -146,7 +124,7 @@ def _change(shop: ExampleSimulator, item: Any) -> dict[str, Any]:
 
 
 def _page(
-    shop: ExampleSimulator, rows: Sequence[tuple[str, dict[str, Any]]], query: Mapping[str, str]
+    shop: ExampleShop, rows: Sequence[tuple[str, dict[str, Any]]], query: Mapping[str, str]
 ) -> dict[str, Any]:
     """The rows behind the one named `after`, by their keys, and where the next page continues."""
     rest = [row for row in rows if row[0] > query.get("after", "")]
@@ -197,7 +175,7 @@ def _line(line: SimLine) -> dict[str, Any]:
 def _ids(query: Mapping[str, str]) -> Iterable[str]:
     ids = frozenset(query.get("ids", "").split(","))
     if len(ids) > _MOST_IDS:
-        raise ServiceError(422, "too_many_ids", f"at most {_MOST_IDS} ids")
+        raise ApiError(422, "too_many_ids", f"at most {_MOST_IDS} ids")
     return ids
 
 
@@ -205,11 +183,11 @@ def _moment(text: str) -> datetime:
     try:
         return datetime.fromisoformat(text).astimezone(UTC)
     except ValueError:
-        raise ServiceError(422, "invalid_time", "updated_since must be ISO 8601") from None
+        raise ApiError(422, "invalid_time", "updated_since must be ISO 8601") from None
 
 
 def _body(content: bytes) -> Any:
     try:
         return json.loads(content) if content else None
     except ValueError:
-        raise ServiceError(400, "invalid_json", "The body is not JSON") from None
+        raise ApiError(400, "invalid_json", "The body is not JSON") from None

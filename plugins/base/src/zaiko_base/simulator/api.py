@@ -1,4 +1,4 @@
-"""The simulated API of BASE (fact sheet §2 to §8): every error is a 400 with a code, lists have no
+"""The simulated API of BASE (FACTS.md §2 to §8): every error is a 400 with a code, lists have no
 total, lines come only with the single order, and one number is set per call."""
 
 from __future__ import annotations
@@ -6,17 +6,19 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta, timezone
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import parse_qsl
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
-if TYPE_CHECKING:
-    from zaiko_base.simulator.records import SimItem, SimVariation
-    from zaiko_base.simulator.shop import BaseSimulator
+from zaiko_base.simulator.records import SimItem, SimVariation
+from zaiko_base.simulator.state import BaseShop
 
+CLIENT_ID, CLIENT_SECRET = "sim-client-11", "sim-client-secret-5d"
+REDIRECT_URI = "https://zaiko.test/callback"
+SHOP_ID = "sim-shop"
 _JAPAN = timezone(timedelta(hours=9))
 _MOST = 100
 _WORDS = {
@@ -31,11 +33,11 @@ Work = Callable[[Mapping[str, str]], Any]
 """Takes the parameters, gives the reply's body."""
 
 
-class Refusal(Exception):
+class ApiError(Exception):
     """BASE says no, with this code."""
 
 
-def routes_of(shop: BaseSimulator) -> Sequence[BaseRoute]:
+def routes_of(shop: BaseShop) -> Sequence[BaseRoute]:
     """The routes of one shop's API."""
 
     def answer(name: str, work: Work, scope: str = "") -> Callable[[Request], Any]:
@@ -44,7 +46,7 @@ def routes_of(shop: BaseSimulator) -> Sequence[BaseRoute]:
                 parse_qsl((await request.body()).decode("utf-8", "replace"), keep_blank_values=True)
             )
             with shop.lock:
-                shop.calls[name] = shop.calls.get(name, 0) + 1
+                shop.count(name)
                 if shop.behaviour["maintenance"]:
                     return HTMLResponse("<html><body>メンテナンス中</body></html>", 503)
                 try:
@@ -53,7 +55,7 @@ def routes_of(shop: BaseSimulator) -> Sequence[BaseRoute]:
                     return JSONResponse(
                         work({**request.query_params, **form, **request.path_params})
                     )
-                except Refusal as refusal:
+                except ApiError as refusal:
                     code = str(refusal)
                     return JSONResponse(
                         {
@@ -66,22 +68,18 @@ def routes_of(shop: BaseSimulator) -> Sequence[BaseRoute]:
         return endpoint
 
     def token(form: Mapping[str, str]) -> Any:
-        from zaiko_base.simulator.shop import CLIENT_ID, CLIENT_SECRET, REDIRECT_URI
-
         if (form.get("client_id"), form.get("client_secret")) != (CLIENT_ID, CLIENT_SECRET):
-            raise Refusal("unauthorized_client")
+            raise ApiError("unauthorized_client")
         given = (
             shop.grants.exchange(form, shop.now())
             if form.get("redirect_uri") == REDIRECT_URI
             else None
         )
         if given is None:
-            raise Refusal("invalid_request")
+            raise ApiError("invalid_request")
         return given
 
     def me(_: Mapping[str, str]) -> Any:
-        from zaiko_base.simulator.shop import SHOP_ID
-
         user = {
             "shop_id": SHOP_ID,
             "shop_name": "模擬ショップ",
@@ -97,7 +95,7 @@ def routes_of(shop: BaseSimulator) -> Sequence[BaseRoute]:
         }
         order, sort = query.get("order", "list_order"), query.get("sort", "asc")
         if order not in by or sort not in ("asc", "desc"):
-            raise Refusal("bad_params")
+            raise ApiError("bad_params")
         found = sorted(shop.items.values(), key=by[order], reverse=sort == "desc")
         return {"items": [item.document() for item in _page(shop, found, query)]}
 
@@ -107,15 +105,15 @@ def routes_of(shop: BaseSimulator) -> Sequence[BaseRoute]:
     def edit_stock(form: Mapping[str, str]) -> Any:
         found = _item(shop, form)
         if not found.editable:
-            raise Refusal("invalid_request")
+            raise ApiError("invalid_request")
         if found.has_variations and not form.get("variation_id"):
-            raise Refusal("bad_params")
+            raise ApiError("bad_params")
         variation = _variation(found, form)
         text = form.get("variation_stock" if found.has_variations else "stock", "")
         if not re.fullmatch(r"-?\d{1,9}", text):
-            raise Refusal("bad_params")
+            raise ApiError("bad_params")
         if int(text) < 0:
-            raise Refusal("validation_error")
+            raise ApiError("validation_error")
         variation.stock, found.modified_at = int(text), shop.now()
         return {"item": found.document()}
 
@@ -137,11 +135,11 @@ def routes_of(shop: BaseSimulator) -> Sequence[BaseRoute]:
     def order(query: Mapping[str, str]) -> Any:
         found = shop.orders.get(query["key"])
         if found is None or found.visible_at > shop.now():
-            raise Refusal("no_order")
+            raise ApiError("no_order")
         return {"order": found.document(shop.behaviour)}
 
     def refuse_get(_: Mapping[str, str]) -> Any:
-        raise Refusal("not_post_method")
+        raise ApiError("not_post_method")
 
     return [
         Route("/1/oauth/token", answer("token", token), methods=["POST"]),
@@ -159,47 +157,47 @@ def routes_of(shop: BaseSimulator) -> Sequence[BaseRoute]:
     ]
 
 
-def _let_in(shop: BaseSimulator, request: Request, scope: str) -> None:
+def _let_in(shop: BaseShop, request: Request, scope: str) -> None:
     kind, _, token = request.headers.get("authorization", "").partition(" ")
     scopes = shop.grants.scopes_of(token, shop.now()) if kind == "Bearer" else None
     if scopes is None:
-        raise Refusal("invalid_request")
+        raise ApiError("invalid_request")
     limit = shop.quotas.refuse(shop.now())
     if limit is not None:
-        raise Refusal(limit)
+        raise ApiError(limit)
     if scope not in scopes:
-        raise Refusal("invalid_scope")
+        raise ApiError("invalid_scope")
 
 
-def _page(shop: BaseSimulator, rows: Sequence[Any], query: Mapping[str, str]) -> Sequence[Any]:
+def _page(shop: BaseShop, rows: Sequence[Any], query: Mapping[str, str]) -> Sequence[Any]:
     limit, offset = query.get("limit", "20"), query.get("offset", "0")
     if not limit.isdigit() or not offset.isdigit() or int(limit) < 1:
-        raise Refusal("bad_params")
+        raise ApiError("bad_params")
     if int(limit) > _MOST and shop.behaviour["limit_above_100"] == "refuse":
-        raise Refusal("bad_params")
+        raise ApiError("bad_params")
     return rows[int(offset) : int(offset) + min(int(limit), _MOST)]
 
 
-def _item(shop: BaseSimulator, query: Mapping[str, str]) -> SimItem:
+def _item(shop: BaseShop, query: Mapping[str, str]) -> SimItem:
     text = query.get("item_id", "")
     if not text:
-        raise Refusal("no_item_id")
+        raise ApiError("no_item_id")
     if not text.isdigit():
-        raise Refusal("bad_item_id")
+        raise ApiError("bad_item_id")
     if int(text) not in shop.items:
-        raise Refusal("no_item")
+        raise ApiError("no_item")
     return shop.items[int(text)]
 
 
 def _variation(item: SimItem, form: Mapping[str, str]) -> SimVariation:
     if not item.has_variations:
         if form.get("variation_id"):
-            raise Refusal("bad_variation_id")
+            raise ApiError("bad_variation_id")
         return item.variations[0]
     for variation in item.variations:
         if str(variation.id) == form.get("variation_id"):
             return variation
-    raise Refusal("bad_variation_id")
+    raise ApiError("bad_variation_id")
 
 
 def _time(text: str | None, default: datetime) -> datetime:
@@ -210,4 +208,4 @@ def _time(text: str | None, default: datetime) -> datetime:
             return datetime.strptime(text, form).replace(tzinfo=_JAPAN)
         except ValueError:
             continue
-    raise Refusal("bad_params")
+    raise ApiError("bad_params")

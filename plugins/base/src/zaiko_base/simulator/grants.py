@@ -1,4 +1,4 @@
-"""The simulated consent of a shop's owner: codes, and tokens that rotate (fact sheet §1)."""
+"""The simulated consent of a shop's owner: codes, and tokens that rotate (FACTS.md §1)."""
 
 from __future__ import annotations
 

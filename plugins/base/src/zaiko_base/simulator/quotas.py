@@ -1,5 +1,5 @@
 """The simulated quotas: calls per clock hour and per day in Japan, all apps of the shop together
-(fact sheet §3)."""
+(FACTS.md §3)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the simulated BASE keeps, and the form in which its API shows it (fact sheet §4 and §6)."""
+"""What the simulated BASE keeps, and the form in which its API shows it (FACTS.md §4 and §6)."""
 
 from __future__ import annotations
 

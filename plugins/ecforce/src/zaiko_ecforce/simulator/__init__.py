@@ -1,5 +1,5 @@
-"""An ecforce shop to test against, made from the same fact sheet as the connector."""
+"""An ecforce shop to test against, made from the same FACTS.md as the connector."""
 
-from zaiko_ecforce.simulator.shop import EcforceSimulator
+from zaiko_ecforce.simulator.simulator import EcforceSimulator
 
 __all__ = ["EcforceSimulator"]

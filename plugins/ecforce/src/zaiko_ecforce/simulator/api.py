@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from zaiko_ecforce.simulator import changes
+from zaiko_ecforce.simulator.quotas import TooMany
 from zaiko_ecforce.simulator.ransack import apply_filters, apply_sort, filters_of
 from zaiko_ecforce.simulator.records import Record, SimOrder, SimProduct, SimStockItem
-
-if TYPE_CHECKING:
-    from zaiko_ecforce.simulator.shop import EcforceSimulator
+from zaiko_ecforce.simulator.state import EMAIL, PASSWORD, EcforceShop
 
 _MOST_PER, _DEFAULT_PER = 100, 25
+_TOO_MANY = (
+    "<html><head><title>429 Too Many Requests</title></head>"
+    "<body><center><h1>429</h1></center></body></html>"
+)
 _SORTS = ("id", "created_at", "updated_at")
 _FILTERS = {
     "stock_items": ("variant_sku", "stock_location_code", "stock"),
@@ -24,10 +27,10 @@ _FILTERS = {
     "orders": ("id", "number", "subs_order_id", "state", "payment_state", "times"),
 }
 
-Handler = Callable[["EcforceSimulator", Request, Any], Response]
+Handler = Callable[[EcforceShop, Request, Any], Response]
 
 
-def routes_of(shop: EcforceSimulator) -> Sequence[BaseRoute]:
+def routes_of(shop: EcforceShop) -> Sequence[BaseRoute]:
     """Every path with and without the suffix `.json`."""
     table: list[tuple[str, str, str, Handler]] = [
         ("GET", "/admins/sign_out", "sign_out", _sign_out),
@@ -71,7 +74,7 @@ def failure(status: int, code: str, message: str) -> JSONResponse:
 
 
 def _endpoint(
-    shop: EcforceSimulator, name: str, handler: Handler, *, public: bool = False
+    shop: EcforceShop, name: str, handler: Handler, *, public: bool = False
 ) -> Callable[[Request], Any]:
     async def endpoint(request: Request) -> Response:
         if not request.headers.get("user-agent"):
@@ -83,12 +86,12 @@ def _endpoint(
         except ValueError:
             return failure(400, "AOR3001", "パラメータが不正です")
         with shop.lock:
-            shop.calls[name] = shop.calls.get(name, 0) + 1
+            shop.count(name)
             if shop.behaviour["maintenance"]:
                 return HTMLResponse("<html><body>ただいまメンテナンス中です</body></html>", 503)
             refused = shop.quotas.refuse()
             if refused is not None:
-                return refused
+                return _too_many(refused)
             if not public and not _is_authorised(shop, request.headers.get("authorization", "")):
                 return failure(401, "ASS1001", "認証に失敗しました")
             return handler(shop, request, body)
@@ -96,7 +99,12 @@ def _endpoint(
     return endpoint
 
 
-def _is_authorised(shop: EcforceSimulator, header: str) -> bool:
+def _too_many(refused: TooMany) -> Response:
+    wait = refused.retry_after
+    return HTMLResponse(_TOO_MANY, 429, None if wait is None else {"retry-after": str(wait)})
+
+
+def _is_authorised(shop: EcforceShop, header: str) -> bool:
     scheme, _, value = header.partition(" ")
     name, _, token = value.strip().partition("=")
     given = token.strip().strip('"')
@@ -108,24 +116,22 @@ def _is_authorised(shop: EcforceSimulator, header: str) -> bool:
     )
 
 
-def _sign_in(shop: EcforceSimulator, request: Request, body: Any) -> Response:
-    from zaiko_ecforce.simulator.shop import EMAIL, PASSWORD
-
+def _sign_in(shop: EcforceShop, request: Request, body: Any) -> Response:
     refused = shop.quotas.refuse_sign_in()
     if refused is not None:
-        return refused
+        return _too_many(refused)
     login = body.get("admin") if isinstance(body, dict) else None
     if login != {"email": EMAIL, "password": PASSWORD}:
         return failure(401, "ASS1001", "メールアドレスまたはパスワードが違います")
     return JSONResponse({"id": 1, "email": EMAIL, "authentication_token": shop.new_session()})
 
 
-def _sign_out(shop: EcforceSimulator, request: Request, body: Any) -> Response:
+def _sign_out(shop: EcforceShop, request: Request, body: Any) -> Response:
     shop.session_token, shop.static_token = None, ""
     return Response(status_code=204)
 
 
-def _list_stock_items(shop: EcforceSimulator, request: Request, body: Any) -> Response:
+def _list_stock_items(shop: EcforceShop, request: Request, body: Any) -> Response:
     filters = filters_of(request.query_params.multi_items())
     rows: Sequence[SimStockItem] = shop.items
     if "variant_sku_in" in filters and "variant_sku" in _known(shop, "stock_items"):
@@ -141,7 +147,7 @@ def _list_stock_items(shop: EcforceSimulator, request: Request, body: Any) -> Re
     )
 
 
-def _list_products(shop: EcforceSimulator, request: Request, body: Any) -> Response:
+def _list_products(shop: EcforceShop, request: Request, body: Any) -> Response:
     page = _page(shop, request, "products", shop.products)
     with_variants = "variants" in request.query_params.get("include", "").split(",")
     rows, included = [], []
@@ -162,7 +168,7 @@ def _list_products(shop: EcforceSimulator, request: Request, body: Any) -> Respo
     return JSONResponse(page.document(rows, included))
 
 
-def _list_orders(shop: EcforceSimulator, request: Request, body: Any) -> Response:
+def _list_orders(shop: EcforceShop, request: Request, body: Any) -> Response:
     now = shop.now()
     page = _page(
         shop,
@@ -174,7 +180,7 @@ def _list_orders(shop: EcforceSimulator, request: Request, body: Any) -> Respons
     return JSONResponse(page.document(rows, included))
 
 
-def _get_order(shop: EcforceSimulator, request: Request, body: Any) -> Response:
+def _get_order(shop: EcforceShop, request: Request, body: Any) -> Response:
     order = shop.orders.get(request.path_params["id"])
     if order is None or order.deleted_at is not None or order.visible_at > shop.now():
         return failure(404, "AOR2001", "受注が見つかりません")
@@ -183,7 +189,7 @@ def _get_order(shop: EcforceSimulator, request: Request, body: Any) -> Response:
 
 
 def _order_rows(
-    shop: EcforceSimulator, request: Request, orders: Sequence[Any]
+    shop: EcforceShop, request: Request, orders: Sequence[Any]
 ) -> tuple[list[Any], list[Any]]:
     query = request.query_params
     lighter = (
@@ -214,7 +220,7 @@ def _resource(kind: str, record: Record, attributes: dict[str, Any]) -> dict[str
     return {"id": str(record.id), "type": kind, "attributes": attributes}
 
 
-def _known(shop: EcforceSimulator, resource: str) -> tuple[str, ...]:
+def _known(shop: EcforceShop, resource: str) -> tuple[str, ...]:
     """The attributes that filters work on. UNCONFIRMED for `updated_at` of orders."""
     if shop.behaviour["unknown_filters"] == "all":
         return ()
@@ -263,7 +269,7 @@ class _Page:
         return f"{self._path}?page={page}"
 
 
-def _page(shop: EcforceSimulator, request: Request, resource: str, rows: Sequence[Any]) -> _Page:
+def _page(shop: EcforceShop, request: Request, resource: str, rows: Sequence[Any]) -> _Page:
     query = request.query_params
     filters = filters_of(query.multi_items())
     if "1" not in filters.get("with_deleted", []):
@@ -276,7 +282,7 @@ def _page(shop: EcforceSimulator, request: Request, resource: str, rows: Sequenc
     shift = {"duplicate": -1, "missing": 1}.get(shop.behaviour["pages"], 0) if page > 1 else 0
     tells = shop.behaviour["total_pages"]
     if tells == "sometimes":
-        shop.calls["lists"] = shop.calls.get("lists", 0) + 1
+        shop.count("lists")
         tells = ("given", "missing", "zero")[shop.calls["lists"] % 3]
     path = f"/api/v2/admin/{resource}"
     return _Page(

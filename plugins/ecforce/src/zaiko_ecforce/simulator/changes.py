@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from zaiko_sdk.testing.simulator import SimulationError
 
 from zaiko_ecforce.fields import moment
-
-if TYPE_CHECKING:
-    from zaiko_ecforce.simulator.records import SimOrder
-    from zaiko_ecforce.simulator.shop import EcforceSimulator
+from zaiko_ecforce.simulator.records import SimOrder
+from zaiko_ecforce.simulator.state import EcforceShop
 
 
-def put_stock_items(shop: EcforceSimulator, request: Request, body: Any) -> Response:
+def put_stock_items(shop: EcforceShop, request: Request, body: Any) -> Response:
     """Absolute by default; a row fails alone. A body nested wrongly is ignored, with a 200."""
     rows = _rows(body, "stock_items")
     most = shop.behaviour["most_write_rows"]
@@ -44,7 +42,7 @@ def put_stock_items(shop: EcforceSimulator, request: Request, body: Any) -> Resp
     return JSONResponse(_filled(shop, success=success, failure=failed, errors=errors), status)
 
 
-def put_shipping(shop: EcforceSimulator, request: Request, body: Any) -> Response:
+def put_shipping(shop: EcforceShop, request: Request, body: Any) -> Response:
     """Report shipments. UNCONFIRMED whether that sets the state; here it does."""
     success, failed, errors = [], [], []
     for row in _rows(body, "orders"):
@@ -60,7 +58,7 @@ def put_shipping(shop: EcforceSimulator, request: Request, body: Any) -> Respons
     return JSONResponse(_filled(shop, success=success, failure=failed, errors=errors))
 
 
-def put_order(shop: EcforceSimulator, request: Request, body: Any) -> Response:
+def put_order(shop: EcforceShop, request: Request, body: Any) -> Response:
     """Change one order; only `state` does anything here, other keys are dropped silently."""
     order = _order(shop, request.path_params["id"])
     if order is None:
@@ -81,7 +79,7 @@ def put_order(shop: EcforceSimulator, request: Request, body: Any) -> Response:
     )
 
 
-def bulk_update_orders(shop: EcforceSimulator, request: Request, body: Any) -> Response:
+def bulk_update_orders(shop: EcforceShop, request: Request, body: Any) -> Response:
     """The same for many orders."""
     success, failed, errors = [], [], []
     for row in _rows(body, "orders"):
@@ -95,7 +93,7 @@ def bulk_update_orders(shop: EcforceSimulator, request: Request, body: Any) -> R
     return JSONResponse(_filled(shop, success=success, failure=failed, errors=errors))
 
 
-def bulk_destroy_orders(shop: EcforceSimulator, request: Request, body: Any) -> Response:
+def bulk_destroy_orders(shop: EcforceShop, request: Request, body: Any) -> Response:
     """Delete orders, as far as their payment was cancelled."""
     success, failed, errors = [], [], []
     for identifier in body.get("order_ids", []) if isinstance(body, dict) else []:
@@ -111,7 +109,7 @@ def bulk_destroy_orders(shop: EcforceSimulator, request: Request, body: Any) -> 
     return JSONResponse(_filled(shop, success=success, failure=failed, errors=errors))
 
 
-def bulk_update_payments(shop: EcforceSimulator, request: Request, body: Any) -> Response:
+def bulk_update_payments(shop: EcforceShop, request: Request, body: Any) -> Response:
     """Cancel or capture payments. The platform does it in a job some seconds later; here it is done
     at once."""
     content = body if isinstance(body, dict) else {}
@@ -124,7 +122,7 @@ def bulk_update_payments(shop: EcforceSimulator, request: Request, body: Any) ->
     return JSONResponse({"id": shop.new_id("session"), "job_id": f"job-{shop.new_id('session')}"})
 
 
-def _write(shop: EcforceSimulator, sku: Any, location: Any, stock: Any) -> str | None:
+def _write(shop: EcforceShop, sku: Any, location: Any, stock: Any) -> str | None:
     """The error code of one row, or None when it is taken."""
     items = shop.items_by_sku.get(sku, []) if isinstance(sku, str) else []
     known = bool(items) or any(
@@ -146,12 +144,12 @@ def _write(shop: EcforceSimulator, sku: Any, location: Any, stock: Any) -> str |
     return None
 
 
-def _change(shop: EcforceSimulator, order: SimOrder, change: dict[str, Any]) -> None:
+def _change(shop: EcforceShop, order: SimOrder, change: dict[str, Any]) -> None:
     if isinstance(change.get("state"), str):
         order.state, order.updated_at = change["state"], shop.now()
 
 
-def _order(shop: EcforceSimulator, identifier: Any) -> SimOrder | None:
+def _order(shop: EcforceShop, identifier: Any) -> SimOrder | None:
     order = shop.orders.get(int(identifier)) if str(identifier).isdigit() else None
     return None if order is None or order.deleted_at is not None else order
 
@@ -166,7 +164,7 @@ def _rows(body: Any, key: str) -> list[dict[str, Any]]:
     return [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
 
 
-def _filled(shop: EcforceSimulator, **parts: list[Any]) -> dict[str, Any]:
+def _filled(shop: EcforceShop, **parts: list[Any]) -> dict[str, Any]:
     """Keys with nothing in them are left out, as sibling endpoints do."""
     keep_empty = shop.behaviour["empty_keys"] == "present"
     return {key: rows for key, rows in parts.items() if rows or keep_empty}

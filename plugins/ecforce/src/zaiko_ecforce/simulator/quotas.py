@@ -1,62 +1,65 @@
-"""The limits of the simulated platform. Five sign-ins an hour is the platform's own; it publishes
-no other figure, so one request a second with bursts of ten stands for what its users report."""
+"""The limits of the simulated platform (FACTS.md §4). Five sign-ins an hour is the platform's own
+figure. It publishes no other, so one request a second with bursts of ten stands for what its users
+report."""
 
 from __future__ import annotations
 
-import time
-from collections import deque
+from dataclasses import dataclass
 
-from starlette.responses import HTMLResponse, Response
+from zaiko_sdk.testing.simulator import CallWindow, TokenBucket
 
 SIGN_INS_PER_HOUR = 5
-_BURST = 10
-_HTML = (
-    "<html><head><title>429 Too Many "
-    "Requests</title></head><body><center><h1>429</h1></center></body></html>"
-)
+_HOUR = 3600.0
+_BURST = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class TooMany:
+    """A request too many. `retry_after` is in seconds, or None when the reply does not announce a
+    wait."""
+
+    retry_after: int | None
 
 
 class Quotas:
-    """Counts requests; `enforced` off lets everything through."""
+    """The quota of requests and the one of sign-ins."""
 
     def __init__(self) -> None:
-        self.enforced = True
-        self.rate = 1.0
+        self.requests = TokenBucket(rate=1.0, burst=_BURST)
+        self.sign_ins = CallWindow(most=SIGN_INS_PER_HOUR, seconds=_HOUR)
         self.retry_after = "alternate"
         """Whether a 429 announces its wait: always, never or alternate (UNCONFIRMED)."""
-        self.throttled = 0
-        self.exhausted = False
-        """Whether other clients of the shop use up every place."""
-        self._tokens, self._at = float(_BURST), time.monotonic()
-        self._sign_ins: deque[float] = deque()
 
-    def refuse(self) -> Response | None:
-        """The 429 for a request too many, or None."""
-        now = time.monotonic()
-        self._tokens = min(float(_BURST), self._tokens + (now - self._at) * self.rate)
-        self._at = now
-        if not self.enforced:
-            return None
-        if self._tokens >= 1 and not self.exhausted:
-            self._tokens -= 1
-            return None
-        return self._refusal()
+    @property
+    def enforced(self) -> bool:
+        """Whether anything is refused for load."""
+        return self.requests.enforced
 
-    def refuse_sign_in(self) -> Response | None:
-        """The 429 for the sixth sign-in within an hour, or None."""
-        now = time.monotonic()
-        while self._sign_ins and now - self._sign_ins[0] >= 3600:
-            self._sign_ins.popleft()
-        if self.enforced and len(self._sign_ins) >= SIGN_INS_PER_HOUR:
-            return self._refusal(int(3600 - (now - self._sign_ins[0])))
-        self._sign_ins.append(now)
-        return None
+    @property
+    def throttled(self) -> int:
+        """How many requests were refused for load."""
+        return self.requests.throttled + self.sign_ins.throttled
 
-    def _refusal(self, seconds: int = 1) -> Response:
-        self.throttled += 1
+    def enforce(self, enforced: bool) -> None:
+        """Switch both quotas on or off."""
+        self.requests.enforce(enforced)
+        self.sign_ins.enforce(enforced)
+
+    def exhaust(self) -> None:
+        """Let other clients of the shop use up every place."""
+        self.enforce(True)
+        self.requests.exhaust()
+
+    def refuse(self) -> TooMany | None:
+        """Count a request, and return the refusal when it is one too many."""
+        return None if self.requests.take() else self._too_many(1)
+
+    def refuse_sign_in(self) -> TooMany | None:
+        """Count a sign-in, and return the refusal of the sixth within an hour."""
+        return None if self.sign_ins.take() else self._too_many(int(self.sign_ins.free_in()))
+
+    def _too_many(self, seconds: int) -> TooMany:
         announces = self.retry_after == "always" or (
             self.retry_after == "alternate" and self.throttled % 2 == 0
         )
-        return HTMLResponse(
-            _HTML, 429, headers={"retry-after": str(seconds)} if announces else None
-        )
+        return TooMany(seconds if announces else None)

@@ -1,4 +1,4 @@
-"""How the simulated Next Engine gives stock to slips (引当): what no slip holds is free (fact sheet
+"""How the simulated Next Engine gives stock to slips (引当): what no slip holds is free (FACTS.md
 §5)."""
 
 from __future__ import annotations

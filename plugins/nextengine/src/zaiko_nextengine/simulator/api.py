@@ -1,10 +1,10 @@
-"""The simulated API of Next Engine (fact sheet §1 to §8): every call is a form by POST, every
+"""The simulated API of Next Engine (FACTS.md §1 to §8): every call is a form by POST, every
 answer a 200 with tokens."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import parse_qsl
 
 from starlette.requests import Request
@@ -12,13 +12,12 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from zaiko_nextengine.simulator.grants import ENDED
-from zaiko_nextengine.simulator.query import Refusal, found, page
-from zaiko_nextengine.simulator.quotas import OVERLOADED
+from zaiko_nextengine.simulator.query import ApiError, found, page
 from zaiko_nextengine.simulator.records import SimGoods, SimJob, SimLine, SimSlip
+from zaiko_nextengine.simulator.state import NextEngineAccount
 
-if TYPE_CHECKING:
-    from zaiko_nextengine.simulator.shop import NextEngineSimulator
-
+CLIENT_ID, CLIENT_SECRET = "sim-client-21", "sim-client-secret-7f"
+OVERLOADED = "003002"
 _WORDS = {
     "001001": "uidがありません。",
     "002002": "アクセストークンが古いです。",
@@ -31,7 +30,7 @@ _WORDS = {
 Rows = Callable[[], Sequence[Mapping[str, Any]]]
 
 
-def routes_of(shop: NextEngineSimulator) -> Sequence[BaseRoute]:
+def routes_of(shop: NextEngineAccount) -> Sequence[BaseRoute]:
     """The routes of one account's API."""
 
     def answer(
@@ -42,15 +41,17 @@ def routes_of(shop: NextEngineSimulator) -> Sequence[BaseRoute]:
                 parse_qsl((await request.body()).decode("utf-8", "replace"), keep_blank_values=True)
             )
             with shop.lock:
-                shop.calls[name] = shop.calls.get(name, 0) + 1
+                shop.count(name)
                 shop.queue.work(shop.now())
                 try:
                     _let_in(shop, form, login=login)
                     body = work(form)
-                except Refusal as refusal:
+                except ApiError as refusal:
                     return _refused(shop, str(refusal))
-                told = {"code": "000000"} if shop.behaviour["code_on_success"] else {}
-                return JSONResponse({"result": "success", **told, **body, **shop.grants.told()})
+                code = {"code": "000000"} if shop.behaviour["code_on_success"] else {}
+                return JSONResponse(
+                    {"result": "success", **code, **body, **shop.grants.reply_fields()}
+                )
 
         return endpoint
 
@@ -64,14 +65,12 @@ def routes_of(shop: NextEngineSimulator) -> Sequence[BaseRoute]:
         return work
 
     def log_in(form: Mapping[str, str]) -> dict[str, Any]:
-        from zaiko_nextengine.simulator.shop import CLIENT_ID, CLIENT_SECRET
-
         if not form.get("uid"):
-            raise Refusal("001001")
+            raise ApiError("001001")
         if (form.get("client_id"), form.get("client_secret")) != (CLIENT_ID, CLIENT_SECRET):
-            raise Refusal("001003")
+            raise ApiError("001003")
         if not shop.grants.exchange(form, shop.now()):
-            raise Refusal("001002")
+            raise ApiError("001002")
         return {
             "company_ne_id": "NE000001",
             "company_name": "模擬商店",
@@ -81,9 +80,9 @@ def routes_of(shop: NextEngineSimulator) -> Sequence[BaseRoute]:
 
     def upload(form: Mapping[str, str]) -> dict[str, Any]:
         if shop.behaviour["stocktaking"]:
-            raise Refusal("003003")
+            raise ApiError("003003")
         if form.get("data_type") != "csv" or not form.get("data"):
-            raise Refusal("020500")
+            raise ApiError("020500")
         queue = shop.queue.add(form["data"], shop.now())
         shop.queue.work(shop.now())
         return {"que_id": queue}
@@ -169,26 +168,26 @@ def routes_of(shop: NextEngineSimulator) -> Sequence[BaseRoute]:
     ]
 
 
-def _let_in(shop: NextEngineSimulator, form: Mapping[str, str], *, login: bool) -> None:
+def _let_in(shop: NextEngineAccount, form: Mapping[str, str], *, login: bool) -> None:
     # Tokens are renewed also when the call is then refused.
     code = shop.grants.refuse(form, shop.now()) if login else None
     if code is not None:
-        raise Refusal(code)
+        raise ApiError(code)
     if shop.behaviour["maintenance"]:
-        raise Refusal(shop.behaviour["maintenance_code"])
-    if shop.quotas.refuse():
-        raise Refusal(OVERLOADED)
+        raise ApiError(shop.behaviour["maintenance_code"])
+    if not shop.quotas.take():
+        raise ApiError(OVERLOADED)
 
 
-def _refused(shop: NextEngineSimulator, code: str) -> Response:
+def _refused(shop: NextEngineAccount, code: str) -> Response:
     message = _WORDS.get(code, "エラーが発生しました。")
-    told = [{"message": message}] if shop.behaviour["message_form"] == "list" else message
+    text = [{"message": message}] if shop.behaviour["message_form"] == "list" else message
     # The tokens stand in an error's reply too, but not for one who proves nothing.
-    tokens = {} if code[:3] in ("001", "002") else shop.grants.told()
+    tokens = {} if code[:3] in ("001", "002") else shop.grants.reply_fields()
     body = {
         "result": "redirect" if code == ENDED else "error",
         "code": code,
-        "message": told,
+        "message": text,
         **tokens,
     }
     return JSONResponse(body, shop.behaviour["error_status"])

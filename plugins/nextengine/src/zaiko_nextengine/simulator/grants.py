@@ -1,4 +1,4 @@
-"""The simulated logins, and tokens that replace themselves (fact sheet §1)."""
+"""The simulated logins, and tokens that replace themselves (FACTS.md §1)."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ class Grants:
         """Both tokens end now."""
         self.live = None
 
-    def told(self) -> dict[str, str]:
+    def reply_fields(self) -> dict[str, str]:
         """The part of each reply that holds the tokens."""
         if self.live is None:
             return {}

@@ -1,4 +1,4 @@
-"""The simulated search (fact sheet §2): named fields, conditions that must all hold, a fixed
+"""The simulated search (FACTS.md §2): named fields, conditions that must all hold, a fixed
 order."""
 
 from __future__ import annotations
@@ -14,23 +14,23 @@ _PAGING = frozenset({"access_token", "refresh_token", "wait_flag", "fields", "of
 _NUMBER = re.compile(r"-?\d+(\.\d+)?")
 
 
-class Refusal(Exception):
+class ApiError(Exception):
     """Next Engine says no, with this code."""
 
 
 def found(
     rows: Sequence[Mapping[str, Any]], form: Mapping[str, str], known: frozenset[str]
 ) -> list[Mapping[str, Any]]:
-    """The rows that meet every condition of the form, in their order. Raises Refusal for a
+    """The rows that meet every condition of the form, in their order. Raises ApiError for a
     condition that makes no sense."""
     for name, value in form.items():
         if name in _PAGING:
             continue
         column, _, operator = name.rpartition("-")
         if column not in known or operator not in _OPERATORS:
-            raise Refusal("004001")
+            raise ApiError("004001")
         if operator in ("in", "nin") and value.count(",") >= MOST_VALUES:
-            raise Refusal("004002")
+            raise ApiError("004002")
         # Codes are text, also those that look like numbers: they compare as they sort.
         test = (
             _TEXT_OPERATORS.get(operator, _OPERATORS[operator])
@@ -47,10 +47,10 @@ def page(
     """The part of the rows that is asked for, with the fields that are asked for."""
     fields = [name for name in form.get("fields", "").split(",") if name]
     if not fields or not known.issuperset(fields):
-        raise Refusal("004003")
+        raise ApiError("004003")
     offset, limit = form.get("offset", "0"), form.get("limit", str(DEFAULT_LIMIT))
     if not offset.isdigit() or not limit.isdigit():
-        raise Refusal("004004")
+        raise ApiError("004004")
     part = rows[int(offset) : int(offset) + min(int(limit), cap)]
     return [{name: row[name] for name in fields} for row in part]
 

@@ -1,4 +1,4 @@
-"""The simulated queue of uploads (fact sheet §6): worked off in order, later than asked, good lines
+"""The simulated queue of uploads (FACTS.md §6): worked off in order, later than asked, good lines
 of a bad file included."""
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from zaiko_nextengine.simulator.query import Refusal
+from zaiko_nextengine.simulator.query import ApiError
 from zaiko_nextengine.simulator.records import SimJob
 
 _MOST_BYTES = 5_000_000
@@ -40,14 +40,14 @@ class Queue:
     _numbers: Any = field(default_factory=lambda: itertools.count(8801))
 
     def add(self, data: str, now: datetime) -> str:
-        """Take an upload; the id of its job. Raises Refusal when it is no file of goods at all."""
+        """Take an upload; the id of its job. Raises ApiError when it is no file of goods at all."""
         header = data.partition("\n")[0].strip().split(",")
         if (
             len(data.encode()) > _MOST_BYTES
             or "syohin_code" not in header
             or "zaiko_su" not in header
         ):
-            raise Refusal("020500")
+            raise ApiError("020500")
         job = SimJob(str(next(self._numbers)), data, now)
         self.jobs.append(job)
         return job.id

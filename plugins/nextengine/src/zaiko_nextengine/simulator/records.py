@@ -1,4 +1,4 @@
-"""What the simulated Next Engine keeps, and the form in which its API shows it (fact sheet §4, §5
+"""What the simulated Next Engine keeps, and the form in which its API shows it (FACTS.md §4, §5
 and §7): all values are text."""
 
 from __future__ import annotations

@@ -5,65 +5,17 @@ from __future__ import annotations
 
 import base64
 import json
-import time
-from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import uuid4
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
-if TYPE_CHECKING:
-    from zaiko_rakuten.simulator.shop import RakutenSimulator
+from zaiko_rakuten.simulator.quotas import Served
+from zaiko_rakuten.simulator.state import RakutenShop
 
-Handler = Callable[["RakutenSimulator", Request, Any], Response]
-
-
-@dataclass(frozen=True, slots=True)
-class Served:
-    """A function as the gateway knows it: `rate` calls a second."""
-
-    name: str
-    rate: int
-    orders: bool = False
-    """Of the order APIs, which are strict about the content type and had a gateway of their own."""
-    writes: bool = False
-
-
-@dataclass(slots=True)
-class Key:
-    """A licence key."""
-
-    text: str
-    live_from: datetime
-    dies_at: datetime
-
-
-class Quotas:
-    """At most `rate` calls to a function in any second (UNCONFIRMED: per function and key)."""
-
-    def __init__(self) -> None:
-        self.enforced = True
-        self.exhausted = False
-        """Whether other systems with the same key use up every place."""
-        self.throttled: dict[str, int] = {}
-        self.monotonic = time.monotonic
-        self._calls: dict[str, deque[float]] = {}
-
-    def too_fast(self, function: Served) -> bool:
-        """Count a call; whether it is one too many."""
-        now = self.monotonic()
-        calls = self._calls.setdefault(function.name, deque())
-        while calls and now - calls[0] >= 1.0:
-            calls.popleft()
-        if self.enforced and (self.exhausted or len(calls) >= function.rate):
-            self.throttled[function.name] = self.throttled.get(function.name, 0) + 1
-            return True
-        calls.append(now)
-        return False
+Handler = Callable[[RakutenShop, Request, Any], Response]
 
 
 def errors(status: int, code: str, message: str, path: str | None = None) -> JSONResponse:
@@ -74,15 +26,13 @@ def errors(status: int, code: str, message: str, path: str | None = None) -> JSO
     return JSONResponse({"errors": [row]}, status)
 
 
-def endpoint(
-    shop: RakutenSimulator, function: Served, handler: Handler
-) -> Callable[[Request], Any]:
+def endpoint(shop: RakutenShop, function: Served, handler: Handler) -> Callable[[Request], Any]:
     """A route's endpoint: what the gateway does before and after the function itself."""
 
     async def serve(request: Request) -> Response:
         raw = await request.body()
         with shop.lock:
-            shop.calls[function.name] = shop.calls.get(function.name, 0) + 1
+            shop.count(function.name)
             response = _refused(shop, function, request) or _content(
                 shop, function, request, raw, handler
             )
@@ -94,7 +44,7 @@ def endpoint(
     return serve
 
 
-def _refused(shop: RakutenSimulator, function: Served, request: Request) -> Response | None:
+def _refused(shop: RakutenShop, function: Served, request: Request) -> Response | None:
     maintenance = shop.behaviour["maintenance"]
     if maintenance == "html":
         return HTMLResponse(
@@ -123,9 +73,7 @@ def _refused(shop: RakutenSimulator, function: Served, request: Request) -> Resp
     return None
 
 
-def _unauthorised(
-    shop: RakutenSimulator, function: Served, old_code: str, old_words: str
-) -> Response:
+def _unauthorised(shop: RakutenShop, function: Served, old_code: str, old_words: str) -> Response:
     if shop.behaviour["auth_error_shape"] == "results" and function.orders:
         return JSONResponse(
             {"Results": {"errorCode": old_code, "message": old_words}},
@@ -134,7 +82,7 @@ def _unauthorised(
     return errors(401, "GA0001", "Un-Authorised")
 
 
-def _is_authorised(shop: RakutenSimulator, header: str) -> bool:
+def _is_authorised(shop: RakutenShop, header: str) -> bool:
     scheme, _, value = header.partition(" ")
     try:
         secret, _, key = base64.b64decode(value, validate=True).decode().partition(":")
@@ -144,7 +92,7 @@ def _is_authorised(shop: RakutenSimulator, header: str) -> bool:
 
 
 def _content(
-    shop: RakutenSimulator, function: Served, request: Request, raw: bytes, handler: Handler
+    shop: RakutenShop, function: Served, request: Request, raw: bytes, handler: Handler
 ) -> Response:
     if request.method in ("GET", "DELETE"):
         return handler(shop, request, None)

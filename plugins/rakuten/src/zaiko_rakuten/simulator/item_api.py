@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from zaiko_rakuten.simulator.gateway import Served, endpoint, errors
-
-if TYPE_CHECKING:
-    from zaiko_rakuten.simulator.shop import RakutenSimulator
+from zaiko_rakuten.simulator.gateway import endpoint, errors
+from zaiko_rakuten.simulator.quotas import Served
+from zaiko_rakuten.simulator.state import RakutenShop
 
 _KNOWN = frozenset(
     {
@@ -49,7 +48,7 @@ _KNOWN = frozenset(
 )
 
 
-def routes_of(shop: RakutenSimulator) -> Sequence[BaseRoute]:
+def routes_of(shop: RakutenShop) -> Sequence[BaseRoute]:
     """The reading half of the API."""
     table: list[tuple[str, str, Served, Any]] = [
         ("GET", "/es/2.0/items/search", Served("items.search", 5), _search),
@@ -62,7 +61,7 @@ def routes_of(shop: RakutenSimulator) -> Sequence[BaseRoute]:
     ]
 
 
-def _search(shop: RakutenSimulator, request: Request, body: Any) -> Response:
+def _search(shop: RakutenShop, request: Request, body: Any) -> Response:
     query = request.query_params
     unknown = set(query) - _KNOWN
     if unknown:
@@ -98,7 +97,7 @@ def _search(shop: RakutenSimulator, request: Request, body: Any) -> Response:
     return JSONResponse(reply)
 
 
-def _bulk_get(shop: RakutenSimulator, request: Request, body: Any) -> Response:
+def _bulk_get(shop: RakutenShop, request: Request, body: Any) -> Response:
     names = body.get("manageNumbers") if isinstance(body, dict) else None
     if not isinstance(names, list) or not names:
         return errors(400, "IE0001", "manageNumbers is required")
@@ -112,7 +111,7 @@ def _bulk_get(shop: RakutenSimulator, request: Request, body: Any) -> Response:
     )
 
 
-def _get(shop: RakutenSimulator, request: Request, body: Any) -> Response:
+def _get(shop: RakutenShop, request: Request, body: Any) -> Response:
     item = shop.items.get(request.path_params["manage_number"].lower())
     if item is None or item.deleted:
         return errors(404, "GE0014", "no such item")

@@ -5,16 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from zaiko_rakuten.simulator.gateway import Served, endpoint
-
-if TYPE_CHECKING:
-    from zaiko_rakuten.simulator.shop import RakutenSimulator
+from zaiko_rakuten.simulator.gateway import endpoint
+from zaiko_rakuten.simulator.quotas import Served
+from zaiko_rakuten.simulator.state import RakutenShop
 
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+0900")
 _STATES = (100, 200, 300, 400, 500, 600, 700, 800, 900)
@@ -27,7 +26,7 @@ CEILING, WINDOW, HISTORY, GET_AT_MOST, PAGE = (
 )
 
 
-def routes_of(shop: RakutenSimulator) -> Sequence[BaseRoute]:
+def routes_of(shop: RakutenShop) -> Sequence[BaseRoute]:
     """Each path with and without the slash at its end."""
     table: list[tuple[str, str, Any]] = [
         ("order", "searchOrder", _search),
@@ -44,7 +43,7 @@ def routes_of(shop: RakutenSimulator) -> Sequence[BaseRoute]:
     return routes
 
 
-def _search(shop: RakutenSimulator, request: Request, body: Any) -> Response:
+def _search(shop: RakutenShop, request: Request, body: Any) -> Response:
     wrong = _faults(shop, body)
     if wrong:
         rows = [
@@ -76,7 +75,7 @@ def _search(shop: RakutenSimulator, request: Request, body: Any) -> Response:
     shown = found[:CEILING][(page - 1) * amount + shift : page * amount + shift]
     code = "INFO_101" if found else "INFO_102"
     pages = -(-min(len(found), CEILING) // amount)
-    told = (len(found), pages, page) if found else (None, None, None)
+    numbers = (len(found), pages, page) if found else (None, None, None)
     return JSONResponse(
         {
             "orderNumberList": [order.number for order in shown],
@@ -84,13 +83,13 @@ def _search(shop: RakutenSimulator, request: Request, body: Any) -> Response:
                 _message("INFO", f"ORDER_EXT_API_SEARCH_ORDER_{code}", "注文検索に成功しました。")
             ],
             "PaginationResponseModel": dict(
-                zip(("totalRecordsAmount", "totalPages", "requestPage"), told, strict=True)
+                zip(("totalRecordsAmount", "totalPages", "requestPage"), numbers, strict=True)
             ),
         }
     )
 
 
-def _get(shop: RakutenSimulator, request: Request, body: Any) -> Response:
+def _get(shop: RakutenShop, request: Request, body: Any) -> Response:
     personal = "/order/" in request.url.path
     numbers = body.get("orderNumberList") if isinstance(body, dict) else None
     wrong = []
@@ -146,7 +145,7 @@ def _get(shop: RakutenSimulator, request: Request, body: Any) -> Response:
     return JSONResponse(reply)
 
 
-def _faults(shop: RakutenSimulator, body: Any) -> list[tuple[str, str]]:
+def _faults(shop: RakutenShop, body: Any) -> list[tuple[str, str]]:
     """Code and words of everything that is wrong with a search."""
     if not isinstance(body, dict):
         return [("009", "dateType is required")]

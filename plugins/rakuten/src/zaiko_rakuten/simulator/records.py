@@ -12,6 +12,15 @@ Pair = tuple[str, str]
 
 
 @dataclass(slots=True)
+class Key:
+    """A licence key."""
+
+    text: str
+    live_from: datetime
+    dies_at: datetime
+
+
+@dataclass(slots=True)
 class SimVariant:
     """One SKU of an item. `code` is the システム連携用SKU番号, None when it has none."""
 

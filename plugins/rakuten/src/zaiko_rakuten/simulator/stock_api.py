@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from zaiko_rakuten.simulator.gateway import Served, endpoint, errors
+from zaiko_rakuten.simulator.gateway import endpoint, errors
+from zaiko_rakuten.simulator.quotas import Served
 from zaiko_rakuten.simulator.records import Pair
+from zaiko_rakuten.simulator.state import MOST, RakutenShop
 
-if TYPE_CHECKING:
-    from zaiko_rakuten.simulator.shop import RakutenSimulator
-
-MOST, READ_AT_MOST, WRITE_AT_MOST, SKUS_OF_AN_ITEM, RANGE_AT_MOST = 99_999, 1000, 400, 400, 1000
+READ_AT_MOST, WRITE_AT_MOST, SKUS_OF_AN_ITEM, RANGE_AT_MOST = 1000, 400, 400, 1000
 
 
 class Wrong(Exception):
@@ -42,7 +41,7 @@ class _Change:
     lead_time: dict[str, int] | None
 
 
-def routes_of(shop: RakutenSimulator) -> Sequence[BaseRoute]:
+def routes_of(shop: RakutenShop) -> Sequence[BaseRoute]:
     """Both versions; their limits are taken as shared."""
     routes: list[BaseRoute] = []
     for version in ("2.0", "2.1"):
@@ -69,7 +68,7 @@ def routes_of(shop: RakutenSimulator) -> Sequence[BaseRoute]:
     return routes
 
 
-def _bulk_get(shop: RakutenSimulator, request: Request, body: Any) -> Response:
+def _bulk_get(shop: RakutenShop, request: Request, body: Any) -> Response:
     if not shop.behaviour["migrated"]:
         return errors(400, "IE1105", "the shop has not been migrated to SKU")
     try:
@@ -83,7 +82,7 @@ def _bulk_get(shop: RakutenSimulator, request: Request, body: Any) -> Response:
     return JSONResponse({"inventories": found[::-1]})
 
 
-def _bulk_upsert(shop: RakutenSimulator, request: Request, body: Any) -> Response:
+def _bulk_upsert(shop: RakutenShop, request: Request, body: Any) -> Response:
     if not shop.behaviour["migrated"]:
         return errors(400, "IE1105", "the shop has not been migrated to SKU")
     try:
@@ -112,7 +111,7 @@ def _bulk_upsert(shop: RakutenSimulator, request: Request, body: Any) -> Respons
     return Response(status_code=204)
 
 
-def _range(shop: RakutenSimulator, request: Request, body: Any) -> Response:
+def _range(shop: RakutenShop, request: Request, body: Any) -> Response:
     low, high = request.query_params.get("minQuantity"), request.query_params.get("maxQuantity")
     if low is None and high is None:
         return errors(400, "IE0105", "minQuantity or maxQuantity is required")
@@ -136,7 +135,7 @@ def _range(shop: RakutenSimulator, request: Request, body: Any) -> Response:
     return JSONResponse({"inventories": [shop.stock_rows[pair].as_json(pair) for pair in newest]})
 
 
-def _get(shop: RakutenSimulator, request: Request, body: Any) -> Response:
+def _get(shop: RakutenShop, request: Request, body: Any) -> Response:
     pair = _path_pair(request)
     shop.purge_orphans()
     row = shop.stock_rows.get(pair)
@@ -145,7 +144,7 @@ def _get(shop: RakutenSimulator, request: Request, body: Any) -> Response:
     return JSONResponse(row.as_json(pair))
 
 
-def _upsert(shop: RakutenSimulator, request: Request, body: Any) -> Response:
+def _upsert(shop: RakutenShop, request: Request, body: Any) -> Response:
     try:
         newer = "/es/2.1/" in request.url.path
         _apply(shop, _change(body, _path_pair(request), None, newer=newer), None, newer=newer)
@@ -154,13 +153,13 @@ def _upsert(shop: RakutenSimulator, request: Request, body: Any) -> Response:
     return Response(status_code=204)
 
 
-def _delete(shop: RakutenSimulator, request: Request, body: Any) -> Response:
+def _delete(shop: RakutenShop, request: Request, body: Any) -> Response:
     if not shop.drop_stock(_path_pair(request)):
         return errors(404, "GE0014", "not found")
     return Response(status_code=204)
 
 
-def _variant_lists(shop: RakutenSimulator, request: Request, body: Any) -> Response:
+def _variant_lists(shop: RakutenShop, request: Request, body: Any) -> Response:
     manage_number = request.path_params["manage_number"].lower()
     shop.purge_orphans()
     found = {
@@ -233,7 +232,7 @@ def _unique(pairs: Sequence[Pair]) -> None:
             raise Wrong("IE1102", "the same SKU twice", index if len(pairs) < 50 else None)
 
 
-def _apply(shop: RakutenSimulator, change: _Change, index: int | None, *, newer: bool) -> None:
+def _apply(shop: RakutenShop, change: _Change, index: int | None, *, newer: bool) -> None:
     row = shop.stock_rows.get(change.pair)
     if change.mode == "RELATIVE":
         if row is None:

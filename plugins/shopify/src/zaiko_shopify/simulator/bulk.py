@@ -1,4 +1,4 @@
-"""Bulk operations: a query that runs by itself, and its result as a JSONL file (fact sheet §10)."""
+"""Bulk operations: a query that runs by itself, and its result as a JSONL file (FACTS.md §10)."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from graphql import (
 )
 
 from zaiko_shopify.simulator.documents import SCHEMA, checked
-from zaiko_shopify.simulator.run import gid, text_of
-from zaiko_shopify.simulator.shop import Shop
+from zaiko_shopify.simulator.ids import gid, text_of
+from zaiko_shopify.simulator.state import Shop
 
 _AT_ONCE = 5
 _MOST_CONNECTIONS, _DEEPEST = 5, 2

@@ -1,4 +1,4 @@
-"""What a request costs (the fitted model of fact sheet §7), and the bucket that it is taken
+"""What a request costs (the fitted model of FACTS.md §7), and the bucket that it is taken
 from."""
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class Bucket:
         self.available -= cost
         return True
 
-    def give_back(self, cost: float) -> None:
+    def refund_points(self, cost: float) -> None:
         """What was not used."""
         self.available = min(self.maximum, self.available + cost)
 

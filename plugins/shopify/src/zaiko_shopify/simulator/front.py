@@ -17,7 +17,7 @@ from starlette.routing import BaseRoute, Route
 
 from zaiko_shopify.documents import API_VERSION
 from zaiko_shopify.simulator.platform import Platform, internal_error
-from zaiko_shopify.simulator.shop import Shop
+from zaiko_shopify.simulator.state import Shop
 
 STATIC_TOKEN, CLIENT_ID, CLIENT_SECRET = (
     "shpat_simulated_0a1b2c",

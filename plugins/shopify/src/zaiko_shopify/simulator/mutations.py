@@ -11,9 +11,10 @@ from typing import Any
 from graphql import GraphQLError
 from graphql.execution import get_directive_values
 
-from zaiko_shopify.simulator.records import Level, Variant
-from zaiko_shopify.simulator.run import Info, Item, ItemLevel, Run, gid, number_of, require, text_of
-from zaiko_shopify.simulator.shop import HIGHEST, LOWEST
+from zaiko_shopify.simulator.ids import gid, number_of, text_of
+from zaiko_shopify.simulator.records import SimLevel, SimVariant
+from zaiko_shopify.simulator.run import Info, Item, ItemLevel, Run, require
+from zaiko_shopify.simulator.state import HIGHEST, LOWEST
 
 _KEY_LIFE = 24 * 3600.0
 _URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:\S+")
@@ -213,7 +214,7 @@ def _set(run: Run, given: dict[str, Any]) -> dict[str, Any]:
 
 def _judge(
     run: Run, given: dict[str, Any]
-) -> tuple[list[Error], list[tuple[Variant, Level, dict[str, Any]]]]:
+) -> tuple[list[Error], list[tuple[SimVariant, SimLevel, dict[str, Any]]]]:
     errors: list[Error] = []
     targets = []
     name, uri = given["name"], given.get("referenceDocumentUri")
@@ -248,7 +249,7 @@ def _judge(
         assert place is not None
         # A level that was never there is written to all the same, and the shop does not sell from
         # it.
-        level = variant.levels.get(place.number) or Level(place, active=False)
+        level = variant.levels.get(place.number) or SimLevel(place, active=False)
         held = level.on_hand if name == "on_hand" else level.available
         wanted = entry["changeFromQuantity"]
         stale = stale or (wanted is not None and wanted != held)
@@ -327,7 +328,7 @@ def _activate(run: Run, item: str, location: str, options: dict[str, Any]) -> di
             "inventoryLevel": row,
             "userErrors": [_error(None, message, ["available" if on_hand is None else "onHand"])],
         }
-    level = level or Level(place)
+    level = level or SimLevel(place)
     level.active = True
     variant.levels[place.number] = level
     if available is not None:

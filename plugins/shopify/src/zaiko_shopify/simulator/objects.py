@@ -6,17 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 from zaiko_shopify.simulator.connections import Page, page_of
-from zaiko_shopify.simulator.records import Line, Order, Refund
-from zaiko_shopify.simulator.run import (
-    Info,
-    Item,
-    ItemLevel,
-    gid,
-    number_of,
-    require,
-    run_of,
-    text_of,
-)
+from zaiko_shopify.simulator.ids import gid, number_of, text_of
+from zaiko_shopify.simulator.records import SimLine, SimOrder, SimRefund
+from zaiko_shopify.simulator.run import Info, Item, ItemLevel, require, run_of
 
 
 def _level(
@@ -35,30 +27,30 @@ def _level(
 def _quantities(row: ItemLevel, info: Info, names: list[str]) -> list[dict[str, Any]]:
     level = row.level
     values = {"available": level.available, "committed": level.committed, "on_hand": level.on_hand}
-    touched = text_of(level.touched_at)
+    changed = text_of(level.changed_at)
     return [
         {
             "name": name,
             "quantity": values.get(name, 0),
-            "updatedAt": touched if name in ("available", "committed") else None,
+            "updatedAt": changed if name in ("available", "committed") else None,
         }
         for name in names
     ]
 
 
-def _unfulfilled(line: Line, info: Info) -> int:
+def _unfulfilled(line: SimLine, info: Info) -> int:
     return line.to_ship + (
         line.removed if run_of(info).platform.unfulfilled_includes_refunded else 0
     )
 
 
-def _line_page(order: Order, info: Info, **paging: Any) -> Page:
+def _line_page(order: SimOrder, info: Info, **paging: Any) -> Page:
     return page_of(
         order.lines, lambda line: (line.number, line.number), bulk=run_of(info).bulk, **paging
     )
 
 
-def _refund_page(refund: Refund, info: Info, **paging: Any) -> Page:
+def _refund_page(refund: SimRefund, info: Info, **paging: Any) -> Page:
     return page_of(
         refund.lines, lambda row: (row.number, row.number), bulk=run_of(info).bulk, **paging
     )

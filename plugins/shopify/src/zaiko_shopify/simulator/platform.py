@@ -4,8 +4,6 @@ the bucket, run, billed."""
 from __future__ import annotations
 
 import uuid
-from collections import Counter
-from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -18,72 +16,25 @@ from graphql import (
     execute_sync,
 )
 
-from zaiko_shopify.documents import API_VERSION
-from zaiko_shopify.simulator.bulk import BulkOperations
-from zaiko_shopify.simulator.cost import Bucket, CostModel
+from zaiko_shopify.simulator.cost import CostModel
 from zaiko_shopify.simulator.documents import checked, load_schema
 from zaiko_shopify.simulator.mutations import MUTATIONS
 from zaiko_shopify.simulator.objects import OBJECTS
+from zaiko_shopify.simulator.platform_state import PlatformState
 from zaiko_shopify.simulator.queries import QUERIES
 from zaiko_shopify.simulator.run import Run, attach, type_name
-from zaiko_shopify.simulator.shop import Shop
+from zaiko_shopify.simulator.state import Shop
 from zaiko_shopify.simulator.variables import size_error, variable_errors
-from zaiko_shopify.simulator.webhooks import Webhooks
 
-PLANS = {
-    "standard": (2_000, 100),
-    "advanced": (4_000, 200),
-    "plus": (20_000, 1_000),
-    "enterprise": (40_000, 2_000),
-}
-"""Bucket and points a second."""
-SCOPES = frozenset({"read_products", "write_inventory", "read_locations", "read_orders"})
 _LIMITS_PAGE = "https://shopify.dev/api/usage/rate-limits"
 
 
-@dataclass(frozen=True, slots=True)
-class KeptKey:
-    """What is remembered under an idempotency key; without payload: the attempt failed."""
-
-    fingerprint: str
-    payload: dict[str, Any] | None
-    at: float
-
-
-class Platform:
+class Platform(PlatformState):
     """The GraphQL side of the simulated shop. Callers hold the simulator's lock."""
 
     def __init__(self, shop: Shop, secret: str) -> None:
-        self.shop = shop
-        self.schema = _resolved_schema()
-        self.webhooks = Webhooks(shop, secret, API_VERSION)
-        self.bulk: BulkOperations = BulkOperations(shop, self._run_bulk)
-        self.counts: Counter[str] = Counter()
-        self.keys: dict[str, KeptKey] = {}
-        self.scopes: frozenset[str] = SCOPES
-        self.quotas = True
-        self.exhausted = False
-        """Whether other apps with the same credentials empty the bucket all the time."""
-        self.max_cost = 1_000
-        self.idempotency = True
-        self.failed_keys_remembered = False
-        self.busy_keys = 0
-        self.pages = "right"
-        self.unfulfilled_includes_refunded = False
-        self.protected_data_approved = True
-        self.plan = "standard"
-        self.use_plan(self.plan)
-
-    def use_plan(self, name: str) -> None:
-        """Another plan, with its bucket full."""
-        maximum, restore = PLANS[name]
-        self.plan, self.bucket = name, Bucket(maximum, restore, self.shop.monotonic)
-
-    def remember(
-        self, key: str, fingerprint: str, payload: dict[str, Any] | None, at: float
-    ) -> None:
-        """Keep the outcome under an idempotency key."""
-        self.keys[key] = KeptKey(fingerprint, payload, at)
+        super().__init__(shop, secret, self._run_bulk)
+        self._schema = _resolved_schema()
 
     def answer(self, body: Any, *, debug: bool = False) -> dict[str, Any]:
         """The reply to one request's body, which has a `query`."""
@@ -98,10 +49,10 @@ class Platform:
                 ]
             }
         variables = body.get("variables") or {}
-        wrong = variable_errors(self.schema, operation, variables)
+        wrong = variable_errors(self._schema, operation, variables)
         if wrong:
             return {"errors": wrong}
-        model = CostModel(self.schema, document, operation, variables)
+        model = CostModel(self._schema, document, operation, variables)
         requested = model.requested()
         large = size_error(operation, variables)
         if large is not None:
@@ -132,11 +83,15 @@ class Platform:
             self.counts[getattr(getattr(node, "name", None), "value", "?")] += 1
         run = Run(self, debug=debug)
         result = execute_sync(
-            self.schema, document, context_value=run, variable_values=variables, operation_name=name
+            self._schema,
+            document,
+            context_value=run,
+            variable_values=variables,
+            operation_name=name,
         )
         actual = model.actual(result.data)
         if self.quotas:
-            self.bucket.give_back(requested - actual)
+            self.bucket.refund_points(requested - actual)
         reply: dict[str, Any] = {"data": result.data}
         if result.errors:
             reply["errors"] = [self._shape(error) for error in result.errors]
@@ -146,7 +101,7 @@ class Platform:
         return reply
 
     def _run_bulk(self, document: DocumentNode) -> Any:
-        return execute_sync(self.schema, document, context_value=Run(self, bulk=True)).data
+        return execute_sync(self._schema, document, context_value=Run(self, bulk=True)).data
 
     def _shape(self, error: GraphQLError) -> dict[str, Any]:
         if error.original_error is not None and not isinstance(error.original_error, GraphQLError):

@@ -10,8 +10,9 @@ from graphql import GraphQLError
 
 from zaiko_shopify.simulator import search
 from zaiko_shopify.simulator.connections import Page, page_of
-from zaiko_shopify.simulator.records import Order, Variant
-from zaiko_shopify.simulator.run import Info, Item, Run, gid, node_of, number_of, require, run_of
+from zaiko_shopify.simulator.ids import gid, number_of
+from zaiko_shopify.simulator.records import SimOrder, SimVariant
+from zaiko_shopify.simulator.run import Info, Item, Run, node_of, require, run_of
 
 _RECENT, _EVER = timedelta(days=60), timedelta(days=36_500)
 
@@ -52,7 +53,7 @@ _SHIPPED = {
 }
 
 
-def _status(order: Order) -> frozenset[str]:
+def _status(order: SimOrder) -> frozenset[str]:
     if order.cancelled_at is not None:
         return frozenset({"cancelled", "any"})
     return frozenset({"closed", "any"} if order.closed_at else {"open", "not_closed", "any"})
@@ -90,7 +91,7 @@ def _orders(
     }
     rows = _searched(info, rows, query, readers, {"status": _ORDER_STATUS})
 
-    def key(order: Order) -> tuple[Any, int]:
+    def key(order: SimOrder) -> tuple[Any, int]:
         match sortKey:
             case "UPDATED_AT":
                 return known[order.number] or order.updated_at, order.number
@@ -112,7 +113,7 @@ def _variants(
     require(run, "read_products", "productVariants")
     rows = _searched(info, list(run.shop.variants.values()), query, _VARIANT_READERS, {})
 
-    def key(variant: Variant) -> tuple[Any, int]:
+    def key(variant: SimVariant) -> tuple[Any, int]:
         return (variant.sku or "" if sortKey == "SKU" else variant.number), variant.number
 
     return page_of(rows, key, bulk=run.bulk, pages=run.platform.pages, **paging)
@@ -171,10 +172,10 @@ def _by_id(kind: str, scope: str) -> Callable[..., Any]:
 def _nodes(_: Any, info: Info, ids: list[str]) -> list[Any]:
     run = run_of(info)
     found = [node_of(run, identity) for identity in ids]
-    if any(isinstance(node, Order) for node in found):
+    if any(isinstance(node, SimOrder) for node in found):
         _require_approval(run)
     for kind, scope, name in (
-        (Order, "read_orders", "Order"),
+        (SimOrder, "read_orders", "Order"),
         (Item, "read_inventory", "InventoryItem"),
     ):
         if any(isinstance(node, kind) for node in found):

@@ -8,7 +8,7 @@ from datetime import datetime
 
 
 @dataclass(slots=True)
-class Location:
+class SimLocation:
     """A place that holds stock."""
 
     number: int
@@ -19,14 +19,14 @@ class Location:
 
 
 @dataclass(slots=True)
-class Level:
+class SimLevel:
     """The states of one item at one location. on_hand is their sum."""
 
-    location: Location
+    location: SimLocation
     available: int = 0
     committed: int = 0
     active: bool = True
-    touched_at: datetime | None = None
+    changed_at: datetime | None = None
 
     @property
     def on_hand(self) -> int:
@@ -34,20 +34,20 @@ class Level:
 
 
 @dataclass(slots=True)
-class Product:
+class SimProduct:
     number: int
     title: str
     status: str = "ACTIVE"
 
 
 @dataclass(slots=True)
-class Variant:
+class SimVariant:
     """A variant and its inventory item, which are one to one. The item's number differs from the
     variant's."""
 
     number: int
     item_number: int
-    product: Product
+    product: SimProduct
     title: str
     sku: str | None
     barcode: str | None
@@ -56,21 +56,21 @@ class Variant:
     bundle: bool = False
     tracked: bool = True
     requires_shipping: bool = True
-    levels: dict[int, Level] = field(default_factory=dict)
+    levels: dict[int, SimLevel] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
-class Line:
+class SimLine:
     """One order line. `removed`: refunded or edited away before shipping; `returned`: came back;
     `moves_stock` at `location`."""
 
     number: int
-    variant: Variant | None
+    variant: SimVariant | None
     sku: str | None
     name: str
     quantity: int
     requires_shipping: bool
-    location: Location | None
+    location: SimLocation | None
     fulfilled: int = 0
     removed: int = 0
     returned: int = 0
@@ -81,7 +81,7 @@ class Line:
         return self.quantity - self.fulfilled - self.removed
 
     @property
-    def level(self) -> Level | None:
+    def level(self) -> SimLevel | None:
         """Where its units were taken from; None when it moved no stock."""
         if self.variant is None or self.location is None:
             return None
@@ -89,27 +89,27 @@ class Line:
 
 
 @dataclass(slots=True)
-class RefundedLine:
+class SimRefundedLine:
     number: int
-    line: Line
+    line: SimLine
     quantity: int
     restock_type: str
 
 
 @dataclass(slots=True)
-class Refund:
+class SimRefund:
     number: int
     created_at: datetime
-    lines: list[RefundedLine]
+    lines: list[SimRefundedLine]
 
 
 @dataclass(slots=True)
-class Order:
+class SimOrder:
     number: int
     name: str
     created_at: datetime
     updated_at: datetime
-    lines: list[Line]
+    lines: list[SimLine]
     test: bool = False
     financial: str | None = "PAID"
     cancelled_at: datetime | None = None
@@ -117,7 +117,7 @@ class Order:
     closed_at: datetime | None = None
     edited: bool = False
     fulfilment_override: str | None = None
-    refunds: list[Refund] = field(default_factory=list)
+    refunds: list[SimRefund] = field(default_factory=list)
     indexed: list[tuple[datetime, datetime]] = field(default_factory=list)
     """(from when on the search knows it, the updatedAt that the search knows)."""
 

@@ -1,21 +1,19 @@
-"""One execution of a document: whose it is, what global ids name, and what the app may see."""
+"""One execution of a document: what it runs on, what global ids name, and what the app may see."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from graphql import GraphQLError, GraphQLResolveInfo, GraphQLSchema
 
-from zaiko_shopify.simulator.records import Level, Variant
-from zaiko_shopify.simulator.shop import Shop
+from zaiko_shopify.simulator.ids import number_of
+from zaiko_shopify.simulator.platform_state import PlatformState
+from zaiko_shopify.simulator.records import SimLevel, SimLocation, SimOrder, SimProduct, SimVariant
+from zaiko_shopify.simulator.state import Shop
 
 if TYPE_CHECKING:
-    from zaiko_shopify.simulator.platform import Platform
-
     Info = GraphQLResolveInfo[Any]
 else:
     Info = GraphQLResolveInfo
@@ -25,7 +23,7 @@ else:
 class Item:
     """The inventory item side of a variant."""
 
-    variant: Variant
+    variant: SimVariant
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,14 +31,14 @@ class ItemLevel:
     """A level, knowing its item."""
 
     item: Item
-    level: Level
+    level: SimLevel
 
 
 @dataclass(slots=True)
 class Run:
     """One execution. `debug`: the search block was asked for. `bulk`: paging is off."""
 
-    platform: Platform
+    platform: PlatformState
     bulk: bool = False
     debug: bool = False
     searches: list[dict[str, Any]] = field(default_factory=list)
@@ -49,22 +47,6 @@ class Run:
     def shop(self) -> Shop:
         """The shop that is asked about."""
         return self.platform.shop
-
-
-def gid(kind: str, number: object) -> str:
-    """A global id."""
-    return f"gid://shopify/{kind}/{number}"
-
-
-def text_of(moment: datetime | None) -> str | None:
-    """A DateTime."""
-    return None if moment is None else moment.strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def number_of(identity: str, kind: str) -> int | None:
-    """The number in a global id of this kind, else None."""
-    match = re.fullmatch(rf"gid://shopify/{kind}/(\d+)", identity)
-    return int(match[1]) if match else None
 
 
 def node_of(run: Run, identity: str) -> Any:
@@ -109,10 +91,19 @@ def attach(
             kind.fields[each].resolve = resolve
 
 
+_TYPE_NAMES = {
+    Item: "InventoryItem",
+    ItemLevel: "InventoryLevel",
+    SimLocation: "Location",
+    SimOrder: "Order",
+    SimProduct: "Product",
+    SimVariant: "ProductVariant",
+}
+
+
 def type_name(value: Any, *_: Any) -> str:
     """Which type of the schema implements Node for this object."""
-    names = {Item: "InventoryItem", ItemLevel: "InventoryLevel", Variant: "ProductVariant"}
-    return names.get(type(value), type(value).__name__)
+    return _TYPE_NAMES.get(type(value), type(value).__name__)
 
 
 def run_of(info: Info) -> Run:

@@ -1,4 +1,4 @@
-"""Shopify's search syntax, as far as fact sheet §2 tells it: what it does not know it ignores with
+"""Shopify's search syntax, as far as FACTS.md §2 tells it: what it does not know it ignores with
 a warning, so it finds all."""
 
 from __future__ import annotations

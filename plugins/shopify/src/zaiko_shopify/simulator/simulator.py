@@ -10,10 +10,11 @@ from starlette.routing import BaseRoute
 from zaiko_sdk.testing.simulator import NewListing, SimulationError, Simulator
 
 from zaiko_shopify.simulator.front import CLIENT_ID, CLIENT_SECRET, STATES, STATIC_TOKEN, Front
-from zaiko_shopify.simulator.platform import PLANS, Platform
-from zaiko_shopify.simulator.records import Order, Variant
-from zaiko_shopify.simulator.run import gid, number_of
-from zaiko_shopify.simulator.shop import Shop
+from zaiko_shopify.simulator.ids import gid, number_of
+from zaiko_shopify.simulator.platform import Platform
+from zaiko_shopify.simulator.platform_state import PLANS
+from zaiko_shopify.simulator.records import SimOrder, SimVariant
+from zaiko_shopify.simulator.state import Shop
 
 _SWITCHES = {
     "quotas": "platform.quotas",
@@ -151,7 +152,7 @@ class ShopifySimulator(Simulator):
             self.shop.delete(found)
             self.platform.webhooks.order_changed(found, "ORDERS_DELETE")
 
-    def order(self, identity: str) -> Order:
+    def order(self, identity: str) -> SimOrder:
         """An order by the id that the connector reports."""
         found = self.shop.orders.get(number_of(identity, "Order") or 0)
         if found is None:
@@ -205,7 +206,7 @@ class ShopifySimulator(Simulator):
             }
             return {"throttled": 0, **webhooks, **self.platform.counts}
 
-    def _add(self, listing: NewListing) -> Variant:
+    def _add(self, listing: NewListing) -> SimVariant:
         extra = listing.extra
         variant = self.shop.add_variant(
             listing.sku or None,

@@ -16,12 +16,12 @@ from typing import Any
 
 import httpx
 
-from zaiko_shopify.simulator.records import Level, Order, Variant
-from zaiko_shopify.simulator.run import gid, text_of
-from zaiko_shopify.simulator.shop import Shop
+from zaiko_shopify.simulator.ids import gid, text_of
+from zaiko_shopify.simulator.records import SimLevel, SimOrder, SimVariant
+from zaiko_shopify.simulator.state import Shop
 
 ATTEMPTS, ANSWER_WITHIN = 9, 5.0
-"""Tries of one delivery, and seconds that each may take (fact sheet §9: one and 8 retries)."""
+"""Tries of one delivery, and seconds that each may take (FACTS.md §9: one and 8 retries)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,21 +56,21 @@ class Webhooks:
         self._turn = threading.Lock()
         self._busy = False
 
-    def order_changed(self, order: Order, *topics: str) -> None:
+    def order_changed(self, order: SimOrder, *topics: str) -> None:
         """An order event."""
         payload = _payload(order)
         for topic in topics:
             body = {"id": order.number} if topic == "ORDERS_DELETE" else payload
             self._send(topic, {"order_id": order.number} if topic == "REFUNDS_CREATE" else body)
 
-    def level_changed(self, variant: Variant, level: Level) -> None:
+    def level_changed(self, variant: SimVariant, level: SimLevel) -> None:
         """A number changed, by whomever."""
         identity = f"gid://shopify/InventoryLevel/{level.location.number}?inventory_item_id={variant.item_number}"
         payload = {
             "inventory_item_id": variant.item_number,
             "location_id": level.location.number,
             "available": level.available,
-            "updated_at": text_of(level.touched_at),
+            "updated_at": text_of(level.changed_at),
             "admin_graphql_api_id": identity,
         }
         self._send("INVENTORY_LEVELS_UPDATE", payload)
@@ -86,7 +86,7 @@ class Webhooks:
         if self.url:
             self._post([delivery] * self.copies)
 
-    def delivery_of(self, order: Order) -> Delivery:
+    def delivery_of(self, order: SimOrder) -> Delivery:
         """The notification of an order that changed, as it would be posted."""
         return self._signed("ORDERS_UPDATED", _payload(order), self.url)
 
@@ -146,7 +146,7 @@ class Webhooks:
         return False
 
 
-def _payload(order: Order) -> dict[str, Any]:
+def _payload(order: SimOrder) -> dict[str, Any]:
     return {
         "id": order.number,
         "admin_graphql_api_id": gid("Order", order.number),

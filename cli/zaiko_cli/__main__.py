@@ -1,0 +1,5 @@
+"""`python -m zaiko_cli`."""
+
+from zaiko_cli import main
+
+main()

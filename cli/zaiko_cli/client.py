@@ -1,0 +1,193 @@
+"""The calls to a server, as the commands make them."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from functools import cached_property
+from typing import Any, TypeVar
+
+import grpc
+from google.protobuf.message import Message
+from zaiko.v1 import (
+    connector_service_pb2_grpc,
+    link_service_pb2_grpc,
+    merchant_service_pb2,
+    merchant_service_pb2_grpc,
+    operation_pb2,
+    operation_service_pb2,
+    operation_service_pb2_grpc,
+    order_service_pb2_grpc,
+    product_service_pb2_grpc,
+    receiving_service_pb2_grpc,
+    shop_service_pb2_grpc,
+    stock_service_pb2_grpc,
+    sync_service_pb2_grpc,
+    token_service_pb2_grpc,
+    warehouse_service_pb2_grpc,
+)
+
+from zaiko_cli.connection import Connection
+from zaiko_cli.failure import USAGE, Failed
+
+Answer = TypeVar("Answer", bound=Message)
+_SECONDS = 30.0
+_PAGE = 1000
+_SILENCE = 30.0
+"""Seconds for which a server may be away while its operation is waited for."""
+
+FINAL = frozenset(
+    {
+        operation_pb2.Operation.STATE_SUCCEEDED,
+        operation_pb2.Operation.STATE_FAILED,
+        operation_pb2.Operation.STATE_CANCELLED,
+    }
+)
+
+
+class Client:
+    """One server, and the merchant whose data is meant. Opens its connection when it is first used;
+    close it."""
+
+    def __init__(self, connection: Connection, merchant: str = "") -> None:
+        self.connection, self._merchant = connection, merchant
+        self._channel: grpc.Channel | None = None
+
+    @property
+    def address(self) -> str:
+        """The server that is meant."""
+        return self.connection.address
+
+    @property
+    def channel(self) -> grpc.Channel:
+        """The connection."""
+        if self._channel is None:
+            self._channel = self.connection.channel()
+        return self._channel
+
+    def close(self) -> None:
+        """Close the connection, if there is one."""
+        if self._channel is not None:
+            self._channel.close()
+            self._channel = None
+
+    @cached_property
+    def connectors(self) -> connector_service_pb2_grpc.ConnectorServiceStub:
+        return connector_service_pb2_grpc.ConnectorServiceStub(self.channel)
+
+    @cached_property
+    def merchants(self) -> merchant_service_pb2_grpc.MerchantServiceStub:
+        return merchant_service_pb2_grpc.MerchantServiceStub(self.channel)
+
+    @cached_property
+    def warehouses(self) -> warehouse_service_pb2_grpc.WarehouseServiceStub:
+        return warehouse_service_pb2_grpc.WarehouseServiceStub(self.channel)
+
+    @cached_property
+    def products(self) -> product_service_pb2_grpc.ProductServiceStub:
+        return product_service_pb2_grpc.ProductServiceStub(self.channel)
+
+    @cached_property
+    def stocks(self) -> stock_service_pb2_grpc.StockServiceStub:
+        return stock_service_pb2_grpc.StockServiceStub(self.channel)
+
+    @cached_property
+    def shops(self) -> shop_service_pb2_grpc.ShopServiceStub:
+        return shop_service_pb2_grpc.ShopServiceStub(self.channel)
+
+    @cached_property
+    def orders(self) -> order_service_pb2_grpc.OrderServiceStub:
+        return order_service_pb2_grpc.OrderServiceStub(self.channel)
+
+    @cached_property
+    def receiving(self) -> receiving_service_pb2_grpc.ReceivingServiceStub:
+        return receiving_service_pb2_grpc.ReceivingServiceStub(self.channel)
+
+    @cached_property
+    def links(self) -> link_service_pb2_grpc.LinkServiceStub:
+        return link_service_pb2_grpc.LinkServiceStub(self.channel)
+
+    @cached_property
+    def syncs(self) -> sync_service_pb2_grpc.SyncServiceStub:
+        return sync_service_pb2_grpc.SyncServiceStub(self.channel)
+
+    @cached_property
+    def operations(self) -> operation_service_pb2_grpc.OperationServiceStub:
+        return operation_service_pb2_grpc.OperationServiceStub(self.channel)
+
+    @cached_property
+    def tokens(self) -> token_service_pb2_grpc.TokenServiceStub:
+        return token_service_pb2_grpc.TokenServiceStub(self.channel)
+
+    @cached_property
+    def parent(self) -> str:
+        """The merchant's name: the one that was chosen, or the only one there is."""
+        if self._merchant:
+            return (
+                self._merchant
+                if self._merchant.startswith("merchants/")
+                else f"merchants/{self._merchant}"
+            )
+        reply = self.call(
+            self.merchants.ListMerchants, merchant_service_pb2.ListMerchantsRequest(page_size=10)
+        )
+        names = [merchant.name for merchant in reply.merchants]
+        if len(names) == 1:
+            return names[0]
+        if not names:
+            raise Failed("There is no merchant yet. Create one with `zaiko merchants create ID`.")
+        ids = ", ".join(name.split("/")[1] for name in names)
+        raise Failed(
+            f"Which merchant? Say it with --merchant or ZAIKO_MERCHANT; there are {ids}.", USAGE
+        )
+
+    def name(self, collection: str, thing: str) -> str:
+        """The name of a thing of the merchant, from its id or its name."""
+        return thing if thing.startswith("merchants/") else f"{self.parent}/{collection}/{thing}"
+
+    def call(
+        self, method: Callable[..., Answer], request: Message, *, seconds: float = _SECONDS
+    ) -> Answer:
+        """One call. A mutation gets a request id, so that it may be repeated."""
+        if "request_id" in request.DESCRIPTOR.fields_by_name and not request.request_id:  # type: ignore[attr-defined]
+            request.request_id = str(uuid.uuid4())  # type: ignore[attr-defined]
+        return method(request, timeout=seconds, metadata=self.connection.metadata)
+
+    def pages(
+        self, method: Callable[..., Any], request: Any, field: str, *, limit: int = 0
+    ) -> Iterator[Any]:
+        """The items of a list, page by page; at most `limit` when it is set."""
+        seen = 0
+        while True:
+            request.page_size = min(_PAGE, limit - seen) if limit else _PAGE
+            reply = self.call(method, request)
+            for item in getattr(reply, field):
+                yield item
+                seen += 1
+            request.page_token = reply.next_page_token
+            if not reply.next_page_token or (limit and seen >= limit):
+                return
+
+    def wait(
+        self, operation: operation_pb2.Operation, *, seconds: float = 3600
+    ) -> Iterator[operation_pb2.Operation]:
+        """The operation again and again until it has ended; the last one is final. It goes on while
+        the server is started anew, so that is waited for too."""
+        yield operation
+        silent = 0.0
+        while operation.state not in FINAL and seconds > 0:
+            request = operation_service_pb2.WaitOperationRequest(name=operation.name)
+            request.timeout.FromMilliseconds(500)
+            seconds -= 0.5
+            try:
+                operation = self.call(self.operations.WaitOperation, request).operation
+            except grpc.RpcError as error:
+                code: Any = error
+                if code.code() is not grpc.StatusCode.UNAVAILABLE or silent >= _SILENCE:
+                    raise
+                silent += 0.5
+                time.sleep(0.5)
+                continue
+            silent = 0.0
+            yield operation

@@ -1,0 +1,136 @@
+"""Checks of one merchant's sync: from a server's answer, or from the database when none runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from zaiko.v1 import sync_service_pb2
+
+from zaiko_cli.doctor.findings import DoctorFinding, Severity, ok, problem, warning
+from zaiko_cli.show import last, word
+
+Status = sync_service_pb2.GetSyncStatusResponse
+Check = Callable[[str, Status], Iterator[DoctorFinding]]
+
+_LATE = 6 * 3600
+"""Seconds for which a shop may be unread before buyers notice: numbers and orders are as old as
+that."""
+
+
+def check(merchant: str, status: Status) -> list[DoctorFinding]:
+    """Every check of this file; where none has anything to say, that all is well."""
+    found = [finding for look in CHECKS for finding in look(merchant, status)]
+    shops, counts = len(status.shop_statuses), status.link_counts
+    return found or [ok("sync", f"{shops} shops, {counts.synced} links synced", merchant)]
+
+
+def shops(merchant: str, status: Status) -> Iterator[DoctorFinding]:
+    """Shops in trouble, with who must act and what to do."""
+    for shop in status.shop_statuses:
+        if not shop.HasField("problem"):
+            continue
+        trouble = shop.problem
+        message = f"{word(shop, 'state')}: {word(trouble, 'reason')}: {trouble.message}"
+        level = Severity.PROBLEM if word(shop, "state") == "HELD" else Severity.WARNING
+        yield DoctorFinding(
+            level,
+            "shops",
+            message,
+            trouble.action_en,
+            _shop(merchant, shop),
+            word(trouble, "owner"),
+        )
+
+
+def lags(merchant: str, status: Status) -> Iterator[DoctorFinding]:
+    """Shops whose orders nobody has read for long."""
+    for shop in status.shop_statuses:
+        if shop.order_lag.seconds > _LATE and word(shop, "state") != "PAUSED":
+            yield problem(
+                "orders",
+                f"orders of the last {shop.order_lag.seconds // 3600} hours have not been read",
+                "See `zaiko runs` for why; until then the shop may sell what is gone.",
+                _shop(merchant, shop),
+            )
+
+
+def credentials(merchant: str, status: Status) -> Iterator[DoctorFinding]:
+    """Credentials that end soon. Rejected ones are a shop's trouble already."""
+    for shop in status.shop_statuses:
+        if word(shop, "credentials_state") == "EXPIRING":
+            day = shop.credentials_expire_time.ToDatetime().date().isoformat()
+            yield warning(
+                "credentials",
+                f"the credentials end on {day}",
+                "Make new ones on the platform and enter them with `zaiko shops update`.",
+                _shop(merchant, shop),
+                "MERCHANT",
+            )
+
+
+def links(merchant: str, status: Status) -> Iterator[DoctorFinding]:
+    """Links that are not kept: what they show may be wrong."""
+    for shop in status.shop_statuses:
+        counts = shop.link_counts
+        if counts.held:
+            yield problem(
+                "links",
+                f"{counts.held} links are held",
+                "See each with its remedy: `zaiko link list`.",
+                _shop(merchant, shop),
+                "",
+            )
+        if counts.failed:
+            yield warning(
+                "links",
+                f"{counts.failed} links failed and are tried again",
+                "See `zaiko link list`.",
+                _shop(merchant, shop),
+                "",
+            )
+
+
+def oversold(merchant: str, status: Status) -> Iterator[DoctorFinding]:
+    """Products that were sold more often than they are there."""
+    if status.oversold_product_count:
+        yield problem(
+            "stock",
+            f"{status.oversold_product_count} products are oversold",
+            (
+                "See what happened with `zaiko oversells`; receive stock, or cancel orders in "
+                "the shops."
+            ),
+            merchant,
+            "MERCHANT",
+        )
+
+
+def orders(merchant: str, status: Status) -> Iterator[DoctorFinding]:
+    """Orders that hold stock and should be looked at, or hold none although they should."""
+    if status.suspect_order_count:
+        yield warning(
+            "orders",
+            f"{status.suspect_order_count} orders hold stock and look suspect",
+            "See `zaiko orders list --suspect`.",
+            merchant,
+            "MERCHANT",
+        )
+    if status.unlinked_order_count:
+        yield warning(
+            "orders",
+            (
+                f"{status.unlinked_order_count} orders are for listings without a link, and "
+                "count nowhere"
+            ),
+            "See `zaiko orders list --unlinked`, and link what they sell.",
+            merchant,
+            "MERCHANT",
+        )
+
+
+CHECKS: Sequence[Check] = (shops, lags, credentials, links, oversold, orders)
+
+
+def _shop(merchant: str, shop: Any) -> str:
+    return f"{merchant}/{last(shop.shop)}"

@@ -1,0 +1,37 @@
+"""Checks of the distributions that are installed on this machine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from zaiko_cli.doctor.findings import DoctorFinding, ok, problem
+
+OLDEST_PYTHON = (3, 11)
+_NEEDED = ("zaiko-cli", "zaiko-client", "grpcio", "protobuf")
+_NEEDED_BY_SERVER = ("sqlalchemy", "httpx", "cryptography")
+
+
+def versions(python: tuple[int, ...], installed: Mapping[str, str]) -> Iterator[DoctorFinding]:
+    """`installed`: versions by distribution."""
+    said = ".".join(map(str, python[:3]))
+    if tuple(python[:2]) < OLDEST_PYTHON:
+        yield problem(
+            "python",
+            f"Python {said} is too old",
+            f"Install Python {'.'.join(map(str, OLDEST_PYTHON))} or newer.",
+        )
+    needed = (*_NEEDED, *(_NEEDED_BY_SERVER if "zaiko" in installed else ()))
+    missing = [name for name in needed if name not in installed]
+    if missing:
+        yield problem(
+            "packages",
+            f"not installed: {', '.join(missing)}",
+            "Install zaiko again: pip install --force-reinstall zaiko.",
+        )
+    zaikos = {
+        name: number for name, number in sorted(installed.items()) if name.startswith("zaiko")
+    }
+    yield ok(
+        "packages",
+        f"Python {said}; " + ", ".join(f"{name} {number}" for name, number in zaikos.items()),
+    )

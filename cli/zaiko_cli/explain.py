@@ -1,0 +1,160 @@
+"""Why numbers are what they are, and why more was sold than there is."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+from zaiko.v1 import explanation_pb2, movement_pb2, oversell_pb2, stock_service_pb2
+
+from zaiko_cli import find
+from zaiko_cli.command import Command
+from zaiko_cli.show import Show, last, optional, part, word
+
+
+def explain(
+    context: typer.Context,
+    product: Annotated[str, typer.Argument(metavar="SKU", help="Code or id of the product.")],
+    at_revision: Annotated[
+        int, typer.Option(min=0, help="As it was at this revision; 0 = now.")
+    ] = 0,
+    limit: Annotated[
+        int, typer.Option(min=1, max=1000, help="At most so many orders one by one.")
+    ] = 20,
+) -> None:
+    """Show what a product's numbers are made of, and what each shop was sent because of them."""
+    command: Command = context.obj
+    client, show = command.client, command.show
+    request = stock_service_pb2.ExplainStockRequest(
+        product=find.product(client, product), at_revision=at_revision, promise_limit=limit
+    )
+    reply = client.call(client.stocks.ExplainStock, request)
+    if show.as_json:
+        show.done(reply, "")
+        return
+    for found in reply.stocks:
+        _stock(show, found)
+    show.table(
+        "Shops",
+        [
+            "shop",
+            "target#",
+            "why another number",
+            "sent#",
+            "outcome",
+            "when",
+            "acknowledged#",
+            "revision#",
+        ],
+        [_sent(link) for link in reply.links],
+    )
+    show.note(
+        f"Revision {reply.revision}. Each `revision` above can be explained with --at-revision."
+    )
+
+
+def oversells(
+    context: typer.Context,
+    product: Annotated[str, typer.Argument(metavar="[SKU]", help="Only of this product.")] = "",
+    open_only: Annotated[bool, typer.Option("--open", help="Only what is oversold now.")] = False,
+    limit: Annotated[int, typer.Option(min=0, help="At most so many; 0 = all.")] = 20,
+) -> None:
+    """What was sold and was not there: the order, why, and what would have prevented it. Newest
+    first."""
+    command: Command = context.obj
+    client, show = command.client, command.show
+    request = stock_service_pb2.ListOversellsRequest(parent=client.parent)
+    if product:
+        request.filter.product = find.product(client, product)
+    request.filter.open = open_only
+    found = list(client.pages(client.stocks.ListOversells, request, "oversells", limit=limit))
+    codes = {} if show.as_json else find.codes(client, (item.product for item in found))
+    show.items(
+        "Oversells",
+        ["when", "product", "units#", "short#", "by", "cause", "setting", "cleared", "note"],
+        found,
+        lambda item: (
+            item.time,
+            codes.get(item.product, last(item.product)),
+            item.units,
+            item.short_units,
+            _whose(item.by.demand, item.by.order_number) or last(item.by.movement),
+            word(item, "cause"),
+            _setting(item),
+            item.clear_time,
+            f"{item.message}. {item.action_en}",
+        ),
+        empty="Nothing was oversold.",
+    )
+
+
+def _stock(show: Show, found: explanation_pb2.StockExplanation) -> None:
+    shelves = [
+        (
+            last(shelf.warehouse),
+            shelf.received,
+            shelf.adjusted,
+            shelf.shipped,
+            shelf.physical,
+            shelf.allocated,
+        )
+        for shelf in found.shelves
+    ]
+    columns = ["warehouse", "received#", "adjusted#", "shipped#", "physical#", "allocated#"]
+    show.table(f"Physical {found.stock.physical}", columns, shelves)
+    promises: list[tuple[Any, ...]] = [
+        (
+            _whose(item.demand, item.order_number),
+            item.since_time,
+            item.ordered,
+            item.allocated,
+            item.unallocated,
+        )
+        for item in found.promises
+    ]
+    if found.rest.promise_count:
+        rest = found.rest
+        promises.append(
+            (f"and {rest.promise_count} more", "", rest.ordered, rest.allocated, rest.unallocated)
+        )
+    columns = ["for", "since", "ordered#", "allocated#", "unallocated#"]
+    show.table(f"Ordered {found.stock.ordered}", columns, promises)
+    stock = found.stock
+    show.note(
+        f"free {stock.free} = physical {stock.physical} − ordered {stock.ordered} "
+        f"= deliverable {stock.deliverable} − unallocated {stock.unallocated}"
+    )
+    show.note(
+        f"synced {stock.synced} = free {stock.free} − reserve {stock.reserve}; a shop is to "
+        f"show {stock.sent}"
+    )
+
+
+def _sent(link: explanation_pb2.LinkExplanation) -> tuple[Any, ...]:
+    shop, acknowledged = part(link.link, "shops"), link.last_acknowledged_push
+    shown = acknowledged.quantity if link.HasField("last_acknowledged_push") else ""
+    if not link.HasField("last_push"):
+        return (shop, optional(link.status, "target"), "", "", "", "", shown, "")
+    push = link.last_push
+    terms = ", ".join(f"{-term.units:+d} {term.label}" for term in push.terms)
+    return (
+        shop,
+        push.target,
+        terms,
+        push.quantity,
+        word(push, "outcome"),
+        push.record_time,
+        shown,
+        push.revision,
+    )
+
+
+def _whose(demand: movement_pb2.Demand, number: str) -> str:
+    if demand.WhichOneof("reference") == "order":
+        return f"{part(demand.order.shop, 'shops')} {number or demand.order.external_order_id}"
+    return demand.shipment
+
+
+def _setting(item: oversell_pb2.Oversell) -> str:
+    value = f" {item.setting_number}" if item.setting_number else ""
+    return word(item, "setting") + value

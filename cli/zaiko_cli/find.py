@@ -1,0 +1,114 @@
+"""From what a person types to resource names: products by code or id, listings by sku or id, the
+only warehouse there is."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Iterable
+
+import grpc
+from zaiko.v1 import listing_pb2, product_service_pb2, shop_service_pb2, warehouse_service_pb2
+
+from zaiko_cli.client import Client
+from zaiko_cli.failure import USAGE, Failed
+from zaiko_cli.names import CHOSEN_ID, is_listing
+from zaiko_cli.show import last
+
+_BATCH = 1000
+
+
+def product(client: Client, typed: str) -> str:
+    """The name of the product with this code, or else this id."""
+    return products(client, [typed])[0]
+
+
+def products(client: Client, typed: Iterable[str]) -> list[str]:
+    """The names of several, in the same order."""
+    wanted = list(typed)
+    request = product_service_pb2.ListProductsRequest(parent=client.parent)
+    request.filter.codes.extend({item for item in wanted if not item.startswith("merchants/")})
+    found = (
+        {p.code: p.name for p in client.pages(client.products.ListProducts, request, "products")}
+        if request.filter.codes
+        else {}
+    )
+    return [found.get(item) or _as_id(client, item) for item in wanted]
+
+
+def _as_id(client: Client, typed: str) -> str:
+    if typed.startswith("merchants/"):
+        return typed
+    if re.fullmatch(CHOSEN_ID, typed):
+        name = f"{client.parent}/products/{typed}"
+        request = product_service_pb2.BatchGetProductsRequest(parent=client.parent, names=[name])
+        with contextlib.suppress(grpc.RpcError):
+            return client.call(client.products.BatchGetProducts, request).products[0].name
+    raise Failed(
+        f"No product has the code or id {typed!r}. See `zaiko products list`, or create it "
+        "with `zaiko products create`."
+    )
+
+
+def codes(client: Client, names: Iterable[str]) -> dict[str, str]:
+    """The codes of products, by name."""
+    wanted = sorted(set(names))
+    found: dict[str, str] = {}
+    for start in range(0, len(wanted), _BATCH):
+        request = product_service_pb2.BatchGetProductsRequest(
+            parent=client.parent, names=wanted[start : start + _BATCH]
+        )
+        found |= {
+            item.name: item.code
+            for item in client.call(client.products.BatchGetProducts, request).products
+        }
+    return found
+
+
+def warehouse(client: Client, typed: str) -> str:
+    """The name of the warehouse with this id; without one, the only warehouse there is."""
+    if typed:
+        return client.name("warehouses", typed)
+    request = warehouse_service_pb2.ListWarehousesRequest(parent=client.parent, page_size=10)
+    names = [
+        item.name for item in client.call(client.warehouses.ListWarehouses, request).warehouses
+    ]
+    if len(names) == 1:
+        return names[0]
+    if not names:
+        raise Failed("There is no warehouse yet. Create one with `zaiko warehouses create ID`.")
+    raise Failed(
+        f"Which warehouse? Say it with --warehouse; there are {', '.join(map(last, names))}.", USAGE
+    )
+
+
+def listing(client: Client, shop: str, typed: str) -> str:
+    """The name of the listing of a shop with this sku, or else this id."""
+    if typed.startswith("merchants/"):
+        return typed
+    candidates = [item for item in _with_sku(client, shop, typed) if not item.vanished]
+    if len(candidates) == 1:
+        return candidates[0].name
+    if candidates:
+        ids = ", ".join(last(item.name) for item in candidates)
+        raise Failed(
+            f"{len(candidates)} listings of {last(shop)} have the sku {typed!r}. Name one "
+            f"by its id: {ids}."
+        )
+    name = f"{shop}/listings/{typed}"
+    if is_listing(name):
+        return name
+    raise Failed(
+        f"No listing of {last(shop)} has the sku or id {typed!r}. See `zaiko listings list "
+        f"{last(shop)}`."
+    )
+
+
+def _with_sku(client: Client, shop: str, sku: str) -> list[listing_pb2.Listing]:
+    request = shop_service_pb2.ListListingsRequest(parent=shop)
+    request.filter.query = sku[:100]
+    return [
+        item
+        for item in client.pages(client.shops.ListListings, request, "listings")
+        if item.sku == sku
+    ]

@@ -1,0 +1,148 @@
+"""`zaiko receiving`: receipts that are added to one shop's number, and the way from there to
+sync."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+from zaiko.v1 import addition_pb2, receiving_service_pb2
+
+from zaiko_cli import find
+from zaiko_cli.command import Command
+from zaiko_cli.failure import USAGE, Failed
+from zaiko_cli.operations import follow
+from zaiko_cli.show import last, optional, part, trouble, when, word
+
+receiving = typer.Typer(
+    no_args_is_help=True,
+    help="Receiving-only products: each receipt is added to one shop's number, instead of sync.",
+)
+
+Sku = Annotated[str, typer.Argument(metavar="SKU", help="The product's code.")]
+Addition = Annotated[str, typer.Argument(help="The addition's id, as `list` shows it.")]
+_OUTCOME = receiving_service_pb2.ResolveAdditionRequest
+
+
+@receiving.command("on")
+def switch_on(context: typer.Context, sku: Sku) -> None:
+    """From now on each receipt of a product is added to the shop that it was linked in first."""
+    _switch(context.obj, sku, True)
+
+
+@receiving.command("off")
+def switch_off(context: typer.Context, sku: Sku) -> None:
+    """Add no later receipts; what was received before is still added."""
+    _switch(context.obj, sku, False)
+
+
+@receiving.command("list")
+def list_additions(
+    context: typer.Context,
+    product: Annotated[str, typer.Option(metavar="SKU", help="Only of this product.")] = "",
+    shop: Annotated[str, typer.Option(help="Only to this shop.")] = "",
+    state: Annotated[
+        list[str] | None,
+        typer.Option(help="Only in this state, such as UNDECIDED; may be repeated."),
+    ] = None,
+    limit: Annotated[int, typer.Option(min=0, help="At most so many; 0 = all.")] = 0,
+) -> None:
+    """What has become of the units of each receipt."""
+    command: Command = context.obj
+    client = command.client
+    request = receiving_service_pb2.ListAdditionsRequest(parent=client.parent)
+    if product:
+        request.filter.product = find.product(client, product)
+    if shop:
+        request.filter.shop = client.name("shops", shop)
+    request.filter.states.extend(_state(name) for name in state or [])
+    rows = list(client.pages(client.receiving.ListAdditions, request, "additions", limit=limit))
+    codes = find.codes(client, [row.product for row in rows])
+    command.show.items(
+        "",
+        ["addition", "sku", "shop", "units#", "state", "received", "settled", "problem"],
+        rows,
+        lambda row: (
+            last(row.name),
+            codes[row.product],
+            part(row.listing, "shops") if row.listing else "",
+            row.units,
+            word(row, "state"),
+            when(row.create_time),
+            when(row.settle_time) if row.HasField("settle_time") else "",
+            trouble(row),
+        ),
+        empty="No receipt of a receiving-only product yet.",
+    )
+
+
+@receiving.command("resolve")
+def resolve(
+    context: typer.Context,
+    addition: Addition,
+    added: Annotated[
+        bool,
+        typer.Option("--added/--not-added", help="Whether the shop's number contains the units."),
+    ],
+) -> None:
+    """Decide an UNDECIDED addition, after you have looked at the shop. Not added: the units are
+    added now."""
+    command: Command = context.obj
+    outcome = _OUTCOME.OUTCOME_ADDED if added else _OUTCOME.OUTCOME_NOT_ADDED
+    request = receiving_service_pb2.ResolveAdditionRequest(
+        name=command.client.name("additions", addition), outcome=outcome
+    )
+    decided = command.client.call(command.client.receiving.ResolveAddition, request).addition
+    command.show.done(decided, f"{addition} is {word(decided, 'state')}.")
+
+
+@receiving.command("cut-over")
+def cut_over(
+    context: typer.Context,
+    shop: Annotated[str, typer.Argument(help="The shop's id.")],
+    apply: Annotated[
+        bool, typer.Option("--apply", help="Enable sync; without, both sides are only compared.")
+    ] = False,
+) -> None:
+    """Compare a shop's receiving-only numbers with what may be sold, and lead them to sync."""
+    command: Command = context.obj
+    client, show = command.client, command.show
+    request = receiving_service_pb2.CutOverRequest(
+        parent=client.name("shops", shop), dry_run=not apply
+    )
+    done = follow(command, client.call(client.receiving.CutOver, request).operation)
+    report = done.cut_over_report
+    if show.as_json:
+        show.done(done, "")
+        return
+    rows = [
+        (last(row.link), optional(row, "shown"), row.target, trouble(row)) for row in report.rows
+    ]
+    if rows:
+        show.table("", ["listing", "shown#", "what sync makes of it#", "problem"], rows)
+    would = "would be synced" if report.dry_run else "are synced from now on"
+    show.note(
+        f"{report.switched_count} links {would}, {report.differing_count} of them differ; "
+        f"{report.refused_count} refused."
+    )
+    if report.dry_run and report.switched_count:
+        show.note(f"`zaiko receiving cut-over {shop} --apply` makes it so.")
+
+
+def _switch(command: Command, sku: str, enabled: bool) -> None:
+    client = command.client
+    request = receiving_service_pb2.SetReceivingOnlyRequest(
+        product=find.product(client, sku), enabled=enabled
+    )
+    product = client.call(client.receiving.SetReceivingOnly, request).product
+    command.show.done(product, f"{sku}: receiving-only is {word(product, 'receiving_only')}.")
+
+
+def _state(name: str) -> addition_pb2.Addition.State.ValueType:
+    try:
+        return addition_pb2.Addition.State.Value(f"STATE_{name.upper()}")
+    except ValueError:
+        known = ", ".join(
+            key.removeprefix("STATE_") for key in addition_pb2.Addition.State.keys()[1:]
+        )
+        raise Failed(f"There is no state {name!r}; use one of {known}.", USAGE) from None

@@ -1,0 +1,479 @@
+"""Shops, what they list, and what was ordered there."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from zaiko.v1 import (
+    connector_service_pb2,
+    listing_pb2,
+    order_pb2,
+    order_service_pb2,
+    shop_pb2,
+    shop_service_pb2,
+)
+
+from zaiko_cli import find
+from zaiko_cli.client import Client
+from zaiko_cli.command import Command
+from zaiko_cli.failure import USAGE, Failed
+from zaiko_cli.operations import follow
+from zaiko_cli.shadow import differences, shadow
+from zaiko_cli.show import expiring, last, optional, part, trouble, when, word, words
+from zaiko_cli.suspects import hold_order, release_order, suspects
+
+shops = typer.Typer(
+    no_args_is_help=True,
+    help="Shops: an account on a platform, its credentials and how its sync is going.",
+)
+listings = typer.Typer(
+    no_args_is_help=True, help="Listings: what a shop sells, as last read from it."
+)
+orders = typer.Typer(no_args_is_help=True, help="Orders of the shops, as last read from them.")
+
+Shop = Annotated[str, typer.Argument(help="The shop's id.")]
+Set = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="NAME=VALUE",
+        help="A setting or credential, as `zaiko connectors CONNECTOR` names them.",
+    ),
+]
+SettingsFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--settings",
+        exists=True,
+        dir_okay=False,
+        help="A JSON file with settings and credentials, so that no secret stands on the line.",
+    ),
+]
+Simulator = Annotated[
+    str,
+    typer.Option(
+        metavar="URL", help="Take settings and credentials from a shop that `zaiko simulate` runs."
+    ),
+]
+Interval = Annotated[
+    int,
+    typer.Option(min=10, max=86400, help="Seconds between two readings of its orders, at most."),
+]
+
+
+@shops.command("create")
+def create_shop(
+    context: typer.Context,
+    shop: Annotated[str, typer.Argument(help="Its id, such as rakuten-main.")],
+    connector: Annotated[str, typer.Option(help="Its platform; see `zaiko connectors`.")],
+    settings: SettingsFile = None,
+    set_: Set = None,
+    simulator: Simulator = "",
+    name: Annotated[
+        str, typer.Option("--name", help="What people call it; without it, the id.")
+    ] = "",
+    interval: Interval = 600,
+) -> None:
+    """Create a shop. What the connector marks as secret is stored encrypted and never shown
+    again."""
+    command: Command = context.obj
+    client = command.client
+    made = shop_pb2.Shop(
+        connector=f"connectors/{connector.removeprefix('connectors/')}", display_name=name or shop
+    )
+    made.sync_interval.FromSeconds(interval)
+    _fill(client, made, _given(settings, set_, simulator))
+    request = shop_service_pb2.CreateShopRequest(parent=client.parent, shop_id=shop, shop=made)
+    created = client.call(client.shops.CreateShop, request).shop
+    command.show.done(created, f"Created {created.name}. Try it with `zaiko shops check {shop}`.")
+
+
+@shops.command("update")
+def update_shop(
+    context: typer.Context,
+    shop: Shop,
+    settings: SettingsFile = None,
+    set_: Set = None,
+    simulator: Simulator = "",
+    name: Annotated[str, typer.Option("--name", help="What people call it.")] = "",
+    interval: Annotated[
+        int | None,
+        typer.Option(min=10, max=86400, help="Seconds between two readings of its orders."),
+    ] = None,
+    hold_drift: Annotated[
+        bool | None,
+        typer.Option(
+            "--hold-drift/--heal-drift",
+            help="Whether a number edited in the shop waits for a person.",
+        ),
+    ] = None,
+) -> None:
+    """Change a shop's name, interval, drift policy, settings or credentials. Those that are not
+    given stay."""
+    command: Command = context.obj
+    client = command.client
+    current = _get(client, shop)
+    changed = shop_pb2.Shop(
+        name=current.name, connector=current.connector, display_name=name, etag=current.etag
+    )
+    paths = ["display_name"] if name else []
+    if interval is not None:
+        changed.sync_interval.FromSeconds(interval)
+        paths.append("sync_interval")
+    if hold_drift is not None:
+        changed.drift_policy = (
+            shop_pb2.Shop.DRIFT_POLICY_HOLD if hold_drift else shop_pb2.Shop.DRIFT_POLICY_HEAL
+        )
+        paths.append("drift_policy")
+    given = _given(settings, set_, simulator)
+    if given:
+        changed.settings.CopyFrom(current.settings)
+        _fill(client, changed, given)
+        paths += ["settings", "secrets"] if changed.secrets else ["settings"]
+    if not paths:
+        raise Failed(
+            (
+                "Nothing to change: give --name, --interval, --hold-drift, --set, --settings or "
+                "--simulator."
+            ),
+            USAGE,
+        )
+    request = shop_service_pb2.UpdateShopRequest(shop=changed)
+    request.update_mask.paths.extend(paths)
+    _show(command, client.call(client.shops.UpdateShop, request).shop)
+
+
+@shops.command("list")
+def list_shops(context: typer.Context) -> None:
+    """List shops and how their sync is going."""
+    command: Command = context.obj
+    client = command.client
+    command.show.items(
+        "Shops",
+        [
+            "shop",
+            "connector",
+            "state",
+            "synced#",
+            "waiting#",
+            "failed#",
+            "held#",
+            "last success",
+            "next run",
+            "problem",
+        ],
+        client.pages(
+            client.shops.ListShops, shop_service_pb2.ListShopsRequest(parent=client.parent), "shops"
+        ),
+        lambda s: (last(s.name), last(s.connector), *_status_row(s.status)),
+        empty=(
+            "There is no shop yet. Create one with `zaiko shops create ID --connector CONNECTOR`."
+        ),
+    )
+
+
+@shops.command("get")
+def get_shop(context: typer.Context, shop: Shop) -> None:
+    """Show one shop, without its credentials."""
+    command: Command = context.obj
+    _show(command, _get(command.client, shop))
+
+
+@shops.command("check")
+def check_shop(context: typer.Context, shop: Shop) -> None:
+    """Try a shop's credentials, permissions and settings. Ends with 1 when it cannot be synced as
+    it is."""
+    command: Command = context.obj
+    client = command.client
+    request = shop_service_pb2.CheckShopRequest(name=client.name("shops", shop))
+    reply = client.call(client.shops.CheckShop, request, seconds=60)
+    command.show.items(
+        "",
+        ["", "about", "what is so", "ends"],
+        reply.findings,
+        lambda f: (word(f, "level"), f.reason, f.message, when(f.expire_time)),
+        empty="Nothing was found.",
+    )
+    if any(word(finding, "level") == "ERROR" for finding in reply.findings):
+        raise typer.Exit(1)
+
+
+@shops.command("pause")
+def pause_shop(context: typer.Context, shop: Shop) -> None:
+    """Stop syncing a shop. Its orders are not read either."""
+    command: Command = context.obj
+    client = command.client
+    request = shop_service_pb2.PauseShopRequest(name=client.name("shops", shop))
+    paused = client.call(client.shops.PauseShop, request).shop
+    command.show.done(paused, f"{shop} is paused. `zaiko shops resume {shop}` lets it go on.")
+
+
+@shops.command("resume")
+def resume_shop(context: typer.Context, shop: Shop) -> None:
+    """Let a paused or held shop go on, at once."""
+    command: Command = context.obj
+    client = command.client
+    request = shop_service_pb2.ResumeShopRequest(name=client.name("shops", shop))
+    resumed = client.call(client.shops.ResumeShop, request).shop
+    command.show.done(resumed, f"{shop} goes on.")
+
+
+shops.command("shadow")(shadow)
+shops.command("differences")(differences)
+shops.command("suspects")(suspects)
+orders.command("release")(release_order)
+orders.command("hold")(hold_order)
+
+
+@shops.command("delete")
+def delete_shop(context: typer.Context, shop: Shop) -> None:
+    """Delete a shop that nothing is linked in. Nothing is changed on the platform."""
+    command: Command = context.obj
+    client = command.client
+    reply = client.call(
+        client.shops.DeleteShop, shop_service_pb2.DeleteShopRequest(name=client.name("shops", shop))
+    )
+    command.show.done(reply, f"Deleted {shop}.")
+
+
+@listings.command("list")
+def list_listings(
+    context: typer.Context,
+    shop: Annotated[str, typer.Argument(help="The shop's id; without it, all shops.")] = "-",
+    unlinked: Annotated[
+        bool, typer.Option("--unlinked", help="Only those without a link.")
+    ] = False,
+    prefix: Annotated[str, typer.Option(help="Only skus that begin with this.")] = "",
+    limit: Annotated[int, typer.Option(min=0, help="At most so many; 0 = all.")] = 0,
+) -> None:
+    """List listings as last read; `zaiko listings refresh SHOP` reads them anew."""
+    command: Command = context.obj
+    client = command.client
+    request = shop_service_pb2.ListListingsRequest(parent=client.name("shops", shop))
+    request.filter.query = prefix
+    if unlinked:
+        request.filter.linked = False
+    command.show.items(
+        "Listings",
+        ["shop", "sku", "title", "shows#", "linked", "to know", "id"],
+        client.pages(client.shops.ListListings, request, "listings", limit=limit),
+        lambda item: (
+            part(item.name, "shops"),
+            item.sku,
+            item.title[:40],
+            optional(item, "quantity"),
+            bool(item.link),
+            _warnings(item),
+            last(item.name),
+        ),
+        empty="No listing. `zaiko listings refresh SHOP` reads a shop's catalogue.",
+    )
+
+
+@listings.command("refresh")
+def refresh_listings(context: typer.Context, shop: Shop) -> None:
+    """Read the whole catalogue of a shop anew, and wait for it."""
+    command: Command = context.obj
+    client = command.client
+    request = shop_service_pb2.RefreshListingsRequest(parent=client.name("shops", shop))
+    done = follow(command, client.call(client.shops.RefreshListings, request).operation)
+    report = done.refresh_listings_report
+    news = [
+        f"{number} {what}"
+        for number, what in ((report.new_count, "new"), (report.changed_count, "changed"))
+        if number
+    ]
+    facts = ", ".join([*news, f"{report.vanished_count} vanished"])
+    command.show.done(done, f"{report.listing_count} listings were read: {facts}.")
+
+
+@orders.command("list")
+def list_orders(
+    context: typer.Context,
+    shop: Annotated[str, typer.Argument(help="The shop's id; without it, all shops.")] = "-",
+    open_: Annotated[
+        bool, typer.Option("--open", help="Only those that may still hold units.")
+    ] = False,
+    suspect: Annotated[
+        bool, typer.Option("--suspect", help="Only those whose open units a person should look at.")
+    ] = False,
+    unlinked: Annotated[
+        bool, typer.Option("--unlinked", help="Only those with lines that are not linked.")
+    ] = False,
+    limit: Annotated[int, typer.Option(min=0, help="At most so many; 0 = all.")] = 100,
+) -> None:
+    """List orders as last read from the shops."""
+    command: Command = context.obj
+    client = command.client
+    request = order_service_pb2.ListOrdersRequest(parent=client.name("shops", shop))
+    request.filter.suspect, request.filter.unlinked = suspect, unlinked
+    if open_:
+        request.filter.states.append(order_pb2.Order.STATE_OPEN)
+    command.show.items(
+        "Orders",
+        ["shop", "number", "order", "state", "placed", "open#", "held#", "to look at"],
+        client.pages(client.orders.ListOrders, request, "orders", limit=limit),
+        lambda order: (
+            part(order.name, "shops"),
+            order.number,
+            order.external_id,
+            word(order, "state"),
+            order.place_time,
+            sum(line.open for line in order.lines),
+            sum(demand.allocated for demand in order.demands),
+            _suspicions(order),
+        ),
+        empty="No order.",
+    )
+
+
+@orders.command("get")
+def get_order(
+    context: typer.Context,
+    shop: Shop,
+    order: Annotated[str, typer.Argument(help="The platform's own id of the order.")],
+) -> None:
+    """Show one order with its lines."""
+    command: Command = context.obj
+    client = command.client
+    request = order_service_pb2.ListOrdersRequest(parent=client.name("shops", shop))
+    request.filter.external_ids.append(order)
+    found = next(client.pages(client.orders.ListOrders, request, "orders"), None)
+    if found is None:
+        raise Failed(f"No order {order!r} of {shop} has been read. See `zaiko orders list {shop}`.")
+    command.show.item(
+        found,
+        [
+            ("number", found.number),
+            ("order", found.external_id),
+            ("state", word(found, "state")),
+            ("platform says", found.platform_state),
+            ("placed", found.place_time),
+            ("to look at", _suspicions(found)),
+        ],
+    )
+    if not command.show.as_json:
+        codes = find.codes(client, (p.product for line in found.lines for p in line.products))
+        rows = [
+            (
+                line.sku,
+                line.ordered,
+                line.cancelled,
+                line.fulfilled,
+                line.open,
+                ", ".join(f"{p.count} × {codes[p.product]}" for p in line.products) or "not linked",
+            )
+            for line in found.lines
+        ]
+        command.show.table(
+            "", ["sku", "ordered#", "cancelled#", "fulfilled#", "open#", "counts as"], rows
+        )
+
+
+def _given(path: Path | None, pairs: list[str] | None, simulator: str) -> dict[str, Any]:
+    """Settings and credentials together, from everywhere that they may come from; later ones
+    win."""
+    given: dict[str, Any] = {}
+    if simulator:
+        import httpx
+
+        try:
+            reply = httpx.get(simulator.rstrip("/") + "/_sim/settings", timeout=5)
+            reply.raise_for_status()
+        except httpx.HTTPError as error:
+            raise Failed(
+                f"No simulated shop answers at {simulator}: {error}. Start one with `zaiko "
+                "simulate PLATFORM`."
+            ) from None
+        given |= reply.json()
+    if path is not None:
+        try:
+            loaded = json.loads(path.read_text())
+        except ValueError as error:
+            raise Failed(f"{path} is not JSON: {error}.", USAGE) from None
+        if not isinstance(loaded, dict):
+            raise Failed(f"{path} must hold one JSON object with the settings by name.", USAGE)
+        given |= loaded
+    for pair in pairs or []:
+        name, equals, value = pair.partition("=")
+        if not equals:
+            raise Failed(f"--set {pair!r} must have the form NAME=VALUE.", USAGE)
+        try:
+            given[name] = json.loads(value)
+        except ValueError:
+            given[name] = value
+    return given
+
+
+def _fill(client: Client, shop: shop_pb2.Shop, given: dict[str, Any]) -> None:
+    """Put settings and credentials where they belong: the connector's schema says which are
+    secret."""
+    request = connector_service_pb2.GetConnectorRequest(name=shop.connector)
+    schema = json.loads(
+        client.call(client.connectors.GetConnector, request).connector.settings_schema or "{}"
+    )
+    fields = schema.get("properties", {})
+    for name, value in given.items():
+        if fields.get(name, {}).get("writeOnly"):
+            shop.secrets[name] = str(value)
+        else:
+            shop.settings.update({name: value})
+
+
+def _get(client: Client, shop: str) -> shop_pb2.Shop:
+    return client.call(
+        client.shops.GetShop, shop_service_pb2.GetShopRequest(name=client.name("shops", shop))
+    ).shop
+
+
+def _show(command: Command, shop: shop_pb2.Shop) -> None:
+    status = shop.status
+    counts = ", ".join(
+        f"{number} {field.name}" for field, number in status.link_counts.ListFields()
+    )
+    command.show.item(
+        shop,
+        [
+            ("shop", last(shop.name)),
+            ("name", shop.display_name),
+            ("connector", last(shop.connector)),
+            ("state", word(status, "state")),
+            ("problem", trouble(status)),
+            ("links", counts),
+            ("last success", status.last_success_time),
+            ("next run", status.next_run_time),
+            ("orders read until", status.order_cursor_time),
+            ("credentials", word(status, "credentials_state")),
+            ("credentials end", status.credentials_expire_time),
+            ("interval", f"{shop.sync_interval.seconds} s"),
+            ("settings", json.dumps(dict(shop.settings.items()), ensure_ascii=False)),
+            ("secrets stored", ", ".join(shop.secret_names)),
+        ],
+    )
+
+
+def _status_row(status: shop_pb2.ShopStatus) -> tuple[Any, ...]:
+    counts = status.link_counts
+    return (
+        word(status, "state"),
+        counts.synced,
+        counts.pending + counts.syncing,
+        counts.failed,
+        counts.held,
+        status.last_success_time,
+        status.next_run_time,
+        trouble(status) or expiring(status),
+    )
+
+
+def _warnings(listing: listing_pb2.Listing) -> str:
+    found = words(listing, "warnings")
+    return ", ".join([*found, "VANISHED"] if listing.vanished else found)
+
+
+def _suspicions(order: order_pb2.Order) -> str:
+    found = words(order, "suspicions")
+    return ", ".join([*found, "NOT LINKED"] if order.has_unlinked_lines else found)

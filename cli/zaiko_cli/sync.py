@@ -1,0 +1,261 @@
+"""Syncing now, the runs, and how everything is going."""
+
+from __future__ import annotations
+
+import time
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+from zaiko.v1 import shop_service_pb2, sync_run_pb2, sync_service_pb2
+
+from zaiko_cli import find
+from zaiko_cli.command import Command
+from zaiko_cli.failure import USAGE, Failed
+from zaiko_cli.show import expiring, last, part, trouble, word
+
+
+def sync(
+    context: typer.Context,
+    shops: Annotated[
+        list[str] | None, typer.Argument(metavar="[SHOP]...", help="The shops.")
+    ] = None,
+    product: Annotated[
+        str, typer.Option(metavar="SKU", help="Or: every shop that sells this product.")
+    ] = "",
+    all_: Annotated[bool, typer.Option("--all", help="Or: every shop.")] = False,
+    wait: Annotated[
+        bool, typer.Option("--wait", help="Wait for the runs; ends with 1 when one fails.")
+    ] = False,
+) -> None:
+    """Read orders and push numbers now, instead of waiting for the interval."""
+    command: Command = context.obj
+    client, show = command.client, command.show
+    if sum((bool(shops), bool(product), all_)) != 1:
+        raise Failed("Say what to sync: one or more shops, --product SKU, or --all.", USAGE)
+    requests = []
+    if product:
+        requests.append(sync_service_pb2.SyncNowRequest(product=find.product(client, product)))
+    elif all_:
+        found = client.pages(
+            client.shops.ListShops, shop_service_pb2.ListShopsRequest(parent=client.parent), "shops"
+        )
+        requests += [sync_service_pb2.SyncNowRequest(shop=shop.name) for shop in found]
+    else:
+        requests += [
+            sync_service_pb2.SyncNowRequest(shop=client.name("shops", shop)) for shop in shops or []
+        ]
+    replies = [client.call(client.syncs.SyncNow, request) for request in requests]
+    scheduled = {shop.shop: reply.revision for reply in replies for shop in reply.shops}
+    if not wait:
+        show.done(
+            {"shops": sorted(scheduled)},
+            (
+                f"{len(scheduled)} shops will run: "
+                f"{', '.join(map(last, sorted(scheduled))) or 'none'}."
+            ),
+        )
+        return
+    ended = [_ended(command, shop, revision) for shop, revision in scheduled.items()]
+    _runs_table(command, ended)
+    if any(word(run, "state") != "SUCCEEDED" for run in ended):
+        raise typer.Exit(1)
+
+
+class _Runs(TyperGroup):
+    """`zaiko runs`, `zaiko runs SHOP` and their options are `zaiko runs list …`."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        named = bool(args) and (args[0] in self.commands or args[0] in ctx.help_option_names)
+        return super().parse_args(ctx, args if named else ["list", *args])
+
+
+runs = typer.Typer(cls=_Runs, help="The runs of the shops. `zaiko runs [SHOP]` lists them.")
+
+
+@runs.command("list")
+def list_runs(
+    context: typer.Context,
+    shop: Annotated[str, typer.Argument(help="The shop's id; without it, all shops.")] = "-",
+    limit: Annotated[int, typer.Option(min=0, help="At most so many; 0 = all.")] = 20,
+) -> None:
+    """The runs of the shops, newest first."""
+    command: Command = context.obj
+    client = command.client
+    request = sync_service_pb2.ListSyncRunsRequest(parent=client.name("shops", shop))
+    _runs_table(
+        command, list(client.pages(client.syncs.ListSyncRuns, request, "sync_runs", limit=limit))
+    )
+
+
+@runs.command("cancel")
+def cancel_run(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(help="Its name, merchants/…/shops/…/runs/…, or SHOP/RUN.")],
+) -> None:
+    """Ask a run to end before its next step. What it has settled stays."""
+    command: Command = context.obj
+    client = command.client
+    shop, _, run = name.partition("/")
+    full = name if name.startswith("merchants/") else f"{client.name('shops', shop)}/runs/{run}"
+    answer = client.call(
+        client.syncs.CancelSyncRun, sync_service_pb2.CancelSyncRunRequest(name=full)
+    ).sync_run
+    command.show.item(
+        answer,
+        [
+            ("run", f"{part(answer.name, 'shops')}/{last(answer.name)}"),
+            ("state", word(answer, "state")),
+            ("because", word(answer, "trigger")),
+            ("began", answer.start_time),
+            ("ended", answer.end_time),
+        ],
+    )
+
+
+def status(context: typer.Context) -> None:
+    """How everything is going. Ends with 1 when something needs a person."""
+    command: Command = context.obj
+    client, show = command.client, command.show
+    request = sync_service_pb2.GetSyncStatusRequest(parent=client.parent)
+    reply = client.call(client.syncs.GetSyncStatus, request)
+    counts = reply.link_counts
+    held = [shop for shop in reply.shop_statuses if word(shop, "state") == "HELD"]
+    if show.as_json:
+        show.done(reply, "")
+    else:
+        rows = [
+            (
+                last(shop.shop),
+                word(shop, "state"),
+                shop.link_counts.synced,
+                shop.link_counts.pending + shop.link_counts.syncing,
+                shop.link_counts.failed,
+                shop.link_counts.held,
+                shop.last_success_time,
+                shop.next_run_time,
+                trouble(shop) or expiring(shop),
+            )
+            for shop in reply.shop_statuses
+        ]
+        show.table(
+            "",
+            [
+                "shop",
+                "state",
+                "synced#",
+                "waiting#",
+                "failed#",
+                "held#",
+                "last success",
+                "next run",
+                "problem",
+            ],
+            rows,
+        )
+        show.note(
+            f"{counts.synced} links synced, {counts.pending + counts.syncing} waiting, "
+            f"{counts.failed} failed, {counts.held} held, "
+            f"{counts.disabled} without sync. {reply.oversold_product_count} products "
+            f"oversold, {reply.suspect_order_count} orders "
+            f"to look at, {reply.unlinked_order_count} orders with lines that are not linked."
+        )
+    if counts.failed or counts.held or held or reply.oversold_product_count:
+        raise typer.Exit(1)
+
+
+def audit(
+    context: typer.Context,
+    shop: Annotated[str, typer.Argument(help="The shop's id; without it, all shops.")] = "-",
+    hours: Annotated[float, typer.Option(min=0.01, max=720, help="How far back to look.")] = 24,
+    limit: Annotated[int, typer.Option(min=0, help="At most so many differences; 0 = all.")] = 20,
+) -> None:
+    """How many numbers were compared with the shops lately, and why any differed."""
+    command: Command = context.obj
+    client, show = command.client, command.show
+    asked = sync_service_pb2.GetAuditSummaryRequest(parent=client.name("shops", shop))
+    asked.window.FromSeconds(int(hours * 3600))
+    reply = client.call(client.syncs.GetAuditSummary, asked)
+    request = sync_service_pb2.ListDriftsRequest(parent=client.name("shops", shop))
+    found = list(client.pages(client.syncs.ListDrifts, request, "drifts", limit=limit))
+    show.items(
+        "Differences",
+        ["shop", "listing", "cause", "expected#", "shown#", "held", "when"],
+        found,
+        lambda drift: (
+            part(drift.link, "shops"),
+            last(drift.link),
+            word(drift, "cause"),
+            drift.expected,
+            drift.shown,
+            "yes" if drift.held else "",
+            drift.time,
+        ),
+        empty="No difference was found.",
+    )
+    show.note(
+        f"{reply.verified_link_count} of {reply.enabled_link_count} enabled links "
+        f"({reply.verified_share:.1%}) were read from "
+        f"their shops within {hours:g} h."
+    )
+
+
+def _ended(command: Command, shop: str, revision: int) -> sync_run_pb2.SyncRun:
+    """The first run of the shop that began at or after `revision`, once it has ended."""
+    client = command.client
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline:
+        request = sync_service_pb2.ListSyncRunsRequest(parent=shop, page_size=20)
+        found = [
+            run
+            for run in client.call(client.syncs.ListSyncRuns, request).sync_runs
+            if run.start_revision >= revision
+        ]
+        if found and word(found[-1], "state") != "RUNNING":
+            return found[-1]
+        time.sleep(0.1)
+    raise Failed(
+        f"The run of {last(shop)} has not ended within two minutes. See `zaiko runs {last(shop)}`."
+    )
+
+
+def _runs_table(command: Command, found: list[sync_run_pb2.SyncRun]) -> None:
+    command.show.items(
+        "Runs",
+        [
+            "shop",
+            "run",
+            "state",
+            "because",
+            "began",
+            "ms#",
+            "orders#",
+            "changed#",
+            "pushed#",
+            "acknowledged#",
+            "failed#",
+            "problem",
+        ],
+        found,
+        lambda run: (
+            part(run.name, "shops"),
+            last(run.name),
+            word(run, "state"),
+            word(run, "trigger"),
+            run.start_time,
+            _milliseconds(run),
+            run.orders_fetched,
+            run.orders_changed,
+            run.links_pushed,
+            run.links_confirmed,
+            run.links_failed,
+            trouble(run),
+        ),
+        empty="No run yet.",
+    )
+
+
+def _milliseconds(run: sync_run_pb2.SyncRun) -> str:
+    if not run.HasField("end_time"):
+        return ""
+    return str((run.end_time.ToNanoseconds() - run.start_time.ToNanoseconds()) // 1_000_000)

@@ -1,0 +1,59 @@
+"""`zaiko restored`: what must be done to a database that was restored from a back-up, before a
+server uses it."""
+
+from __future__ import annotations
+
+import asyncio
+
+import typer
+from zaiko_cli.failure import USAGE, Failed
+from zaiko_cli.show import console
+
+from zaiko_server.commands.database import Database, database_url
+
+
+def restored(
+    db: Database = "zaiko.db",
+    yes: bool = typer.Option(False, "--yes", help="Do not ask."),
+) -> None:
+    """Say that a database was restored from a back-up: nothing is sent to any shop before you let
+    it, and watchers begin anew."""
+    # Late: no other command needs them, and they take a second to load.
+    from sqlalchemy.exc import DBAPIError
+    from zaiko_core.bootstrap import Engine, EngineConfig
+    from zaiko_core.domain.errors import ServiceError
+    from zaiko_core.storage.secrets import SecretBox
+
+    if not yes:
+        typer.confirm(
+            (
+                f"No shop of {db} will be written to until you let it go on. Was this database "
+                "restored?"
+            ),
+            abort=True,
+        )
+
+    async def work() -> int:
+        # Nothing is opened that is sealed, so any key will do.
+        engine = Engine(
+            EngineConfig(url=database_url(db), secret_keys=[SecretBox.new_key()], run_shops=False)
+        )
+        try:
+            engine.epoch = (await engine.db.migrate())["epoch"]
+            return await engine.quarantine()
+        finally:
+            await asyncio.to_thread(engine.db.close)
+
+    try:
+        shops = asyncio.run(work())
+    except ServiceError as error:
+        raise Failed(f"{error.message} [{error.reason}]") from None
+    except DBAPIError:
+        raise Failed(
+            f"{db} is no database of zaiko's. Name the server's with --db.", USAGE
+        ) from None
+    console().print(
+        f"{shops} shops wait for you. docs/operations/backup.md says what comes now.",
+        soft_wrap=True,
+        highlight=False,
+    )
