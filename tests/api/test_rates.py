@@ -97,7 +97,7 @@ class Kept:
 
     def __init__(self) -> None:
         self.record = TokenRecord("known", "READER", ("acme",), "Known")
-        self.read = 0
+        self.reads = 0
 
     async def read(self, query: Any) -> Any:
         return query(self)
@@ -106,7 +106,7 @@ class Kept:
         """Forget when it was used."""
 
     def get(self, token: str) -> TokenRecord | None:
-        self.read += 1
+        self.reads += 1
         return self.record if token == "known" else None
 
 
@@ -141,7 +141,7 @@ async def test_who_is_known_is_not_hindered_by_guesses_of_the_same_host_also_whe
     assert (await authority.principal(From("known"))).id == "known"
     assert reasons == ["TOKEN_INVALID"] * 20 + ["RATE_LIMITED"] * 20
     assert "unknown tokens" in caught.value.message
-    assert store.read == 1 + 20 + 1
+    assert store.reads == 1 + 20 + 1
 
 
 def _known(record: TokenRecord | None) -> Principal:

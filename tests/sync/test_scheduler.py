@@ -138,7 +138,7 @@ async def test_an_operation_begins_at_once(store_url: str) -> None:
 @pytest.mark.parametrize("store_url", ["postgresql"], indirect=True)
 async def test_what_another_replica_commits_is_handled_when_it_is_due(store_url: str) -> None:
     async with stage(store_url) as side:
-        await until(lambda: side.engine.db._servers)
+        await until(lambda: side.engine.db.backends._ids)
         side.world.receive("tea", 5)
         await until(lambda: side.shown == [5, 5, 5])
 

@@ -4,33 +4,32 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Sequence
-from typing import Any
 
-from sqlalchemy import Row, and_, case, delete, func, or_, select, update
+from sqlalchemy import and_, case, delete, func, or_, select, update
 
 from zaiko_core.app.records import AdditionRecord, Page, PlaceRecord
-from zaiko_core.domain.addition import AdditionState, Attempt, Reading, ReceivingOnly, Sale
+from zaiko_core.domain.addition import AdditionState, ReceivingOnly, Sale
 from zaiko_core.domain.demand import OrderState
-from zaiko_core.domain.problem import problem_from
 from zaiko_core.storage import schema
+from zaiko_core.storage.codec import Codec
 from zaiko_core.storage.rowset import insert_rows, rowset, typed_columns, update_rows
 from zaiko_core.storage.scope import Scope, after
 
 _OPEN = (AdditionState.QUEUED.value, AdditionState.SENT.value)
-_PLACE = (
-    "due_at",
-    "attempt",
-    "key",
-    "base",
-    "units",
-    "base_at",
-    "base_until",
-    "sent_at",
-    "answered_at",
-    "seen",
-    "seen_at",
-    "seen_until",
-    "problem",
+_ADDITIONS = Codec(schema.additions, AdditionRecord)
+_PLACES = Codec(
+    schema.addition_places,
+    PlaceRecord,
+    columns={
+        "under_way.base.quantity": "base",
+        "under_way.base.at": "base_at",
+        "under_way.base.until": "base_until",
+        "under_way.units": "units",
+        "under_way.sent_at": "sent_at",
+        "under_way.answered_at": "answered_at",
+        "seen": "",
+        "seen.quantity": "seen",
+    },
 )
 
 
@@ -38,19 +37,7 @@ class AdditionRows(Scope):
     """Units that are added to the numbers of shops (ADR 0017)."""
 
     def insert(self, records: Sequence[AdditionRecord]) -> None:
-        rows = [
-            self.stamp(
-                {
-                    "addition": record.addition,
-                    "product": record.product,
-                    "units": record.units,
-                    "shop": record.shop,
-                    "listing": record.listing,
-                    "state": record.state.value,
-                }
-            )
-            for record in records
-        ]
+        rows = [self.stamp(_ADDITIONS.write(record)) for record in records]
         insert_rows(self.connection, schema.additions, rows)
 
     def get(self, addition: str) -> AdditionRecord | None:
@@ -58,7 +45,7 @@ class AdditionRows(Scope):
         row = self.execute(
             select(table).where(self.mine(table), table.c.addition == addition)
         ).one_or_none()
-        return None if row is None else _addition(row)
+        return None if row is None else _ADDITIONS.read(row)
 
     def page(
         self, page: Page, *, product: str, shop: str, states: Collection[AdditionState]
@@ -75,7 +62,7 @@ class AdditionRows(Scope):
         if states:
             query = query.where(table.c.state.in_([state.value for state in states]))
         query = query.order_by(table.c.created_at, table.c.addition).limit(page.size)
-        return [_addition(row) for row in self.execute(query)]
+        return [_ADDITIONS.read(row) for row in self.execute(query)]
 
     def of_places(self, shop: str, listings: Collection[str]) -> dict[str, list[AdditionRecord]]:
         """Those QUEUED or SENT, by listing, oldest first."""
@@ -88,7 +75,7 @@ class AdditionRows(Scope):
         )
         found: dict[str, list[AdditionRecord]] = defaultdict(list)
         for row in self.execute(query.order_by(table.c.created_at, table.c.addition)):
-            found[row.listing].append(_addition(row))
+            found[row.listing].append(_ADDITIONS.read(row))
         return found
 
     def queued(self, products: Collection[str]) -> list[AdditionRecord]:
@@ -99,7 +86,7 @@ class AdditionRows(Scope):
             table.c.state == AdditionState.QUEUED.value,
         )
         return [
-            _addition(row)
+            _ADDITIONS.read(row)
             for row in self.execute(query.order_by(table.c.created_at, table.c.addition))
         ]
 
@@ -213,7 +200,7 @@ class AdditionRows(Scope):
         query = select(table).where(
             self.mine(table), table.c.shop == shop, table.c.listing.in_(list(listings))
         )
-        return {row.listing: _place(row) for row in self.execute(query)}
+        return {row.listing: _PLACES.read(row) for row in self.execute(query)}
 
     def due(self, shop: str, *, limit: int) -> list[PlaceRecord]:
         """Places that are to be looked after now, longest due first."""
@@ -222,7 +209,7 @@ class AdditionRows(Scope):
             self.mine(table), table.c.shop == shop, table.c.due_at <= self.now
         )
         return [
-            _place(row)
+            _PLACES.read(row)
             for row in self.execute(query.order_by(table.c.due_at, table.c.listing).limit(limit))
         ]
 
@@ -241,7 +228,10 @@ class AdditionRows(Scope):
         when the next is due."""
         table = schema.addition_places
         insert_rows(
-            self.connection, table, [self._place_row(record) for record in records], update=_PLACE
+            self.connection,
+            table,
+            [{"merchant": self.merchant} | _PLACES.write(record) for record in records],
+            update=_PLACES.columns,
         )
         if done:
             batch = rowset(
@@ -308,56 +298,3 @@ class AdditionRows(Scope):
             .where(self.mine(shops), shops.c.shop == shop)
             .values(additions_due_at=earliest)
         )
-
-    def _place_row(self, record: PlaceRecord) -> dict[str, Any]:
-        under_way, seen = record.under_way, record.seen
-        return {
-            "merchant": self.merchant,
-            "shop": record.shop,
-            "listing": record.listing,
-            "due_at": record.due_at,
-            "attempt": record.attempt,
-            "key": record.key,
-            "base": under_way.base.quantity if under_way else None,
-            "units": under_way.units if under_way else None,
-            "base_at": under_way.base.at if under_way else None,
-            "base_until": under_way.base.until if under_way else None,
-            "sent_at": under_way.sent_at if under_way else None,
-            "answered_at": under_way.answered_at if under_way else None,
-            "seen": seen.quantity if seen else None,
-            "seen_at": seen.at if seen else None,
-            "seen_until": seen.until if seen else None,
-            "problem": record.problem.document() if record.problem else None,
-        }
-
-
-def _addition(row: Row[Any]) -> AdditionRecord:
-    return AdditionRecord(
-        addition=row.addition,
-        product=row.product,
-        units=row.units,
-        shop=row.shop,
-        listing=row.listing,
-        state=AdditionState(row.state),
-        settled_at=row.settled_at,
-        created_at=row.created_at,
-        updated_at=row.updated_at,
-        revision=row.revision,
-    )
-
-
-def _place(row: Row[Any]) -> PlaceRecord:
-    under_way = None
-    if row.key is not None:
-        base = Reading(row.base, row.base_at, row.base_until)
-        under_way = Attempt(base, row.units, row.sent_at, row.answered_at)
-    return PlaceRecord(
-        shop=row.shop,
-        listing=row.listing,
-        due_at=row.due_at,
-        attempt=row.attempt,
-        key=row.key,
-        under_way=under_way,
-        seen=None if row.seen_at is None else Reading(row.seen, row.seen_at, row.seen_until),
-        problem=problem_from(row.problem),
-    )

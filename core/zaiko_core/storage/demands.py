@@ -9,8 +9,11 @@ from sqlalchemy import select
 from zaiko_core.domain.demand import Demand
 from zaiko_core.domain.stock import DemandRef
 from zaiko_core.storage import schema
+from zaiko_core.storage.codec import Codec
 from zaiko_core.storage.rowset import insert_rows, lookup
 from zaiko_core.storage.scope import Scope
+
+_DEMANDS = Codec(schema.demands, Demand)
 
 
 class DemandRows(Scope):
@@ -24,10 +27,7 @@ class DemandRows(Scope):
         found = lookup(
             self.connection, schema.demands, {"merchant": self.merchant, "shop": shop}, rows
         )
-        return {
-            (row.order_id, row.product): Demand(row.wanted, row.fulfilled, row.shipped, row.alloc)
-            for row in found
-        }
+        return {(row.order_id, row.product): _DEMANDS.read(row) for row in found}
 
     def put(self, shop: str, demands: Mapping[tuple[str, str], Demand]) -> None:
         rows = [
@@ -36,10 +36,7 @@ class DemandRows(Scope):
                 "shop": shop,
                 "order_id": order,
                 "product": product,
-                "wanted": demand.wanted,
-                "fulfilled": demand.fulfilled,
-                "shipped": demand.shipped,
-                "alloc": demand.alloc,
+                **_DEMANDS.write(demand),
             }
             for (order, product), demand in demands.items()
         ]
@@ -47,7 +44,7 @@ class DemandRows(Scope):
             self.connection,
             schema.demands,
             rows,
-            update=("wanted", "fulfilled", "shipped", "alloc"),
+            update=_DEMANDS.columns,
         )
 
     def allocated(self, ref: DemandRef, product: str) -> dict[str, int]:

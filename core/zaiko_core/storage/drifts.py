@@ -7,10 +7,13 @@ from collections.abc import Collection, Sequence
 from sqlalchemy import and_, delete, func, or_, select
 
 from zaiko_core.app.records import DriftRecord, Page
-from zaiko_core.domain.drift import Difference, DriftCause
+from zaiko_core.domain.drift import DriftCause
 from zaiko_core.storage import schema
+from zaiko_core.storage.codec import Codec
 from zaiko_core.storage.rowset import insert_rows, rowset, typed_columns
 from zaiko_core.storage.scope import Scope
+
+_DRIFTS = Codec(schema.drifts, DriftRecord)
 
 
 class DriftRows(Scope):
@@ -18,17 +21,7 @@ class DriftRows(Scope):
 
     def insert(self, records: Sequence[DriftRecord]) -> None:
         rows = [
-            {
-                "merchant": self.merchant,
-                "at": record.at,
-                "shop": record.shop,
-                "listing": record.listing,
-                "cause": record.difference.cause.value,
-                "expected": record.difference.expected,
-                "shown": record.difference.shown,
-                "held": record.held,
-                "revision": self.revision,
-            }
+            _DRIFTS.write(record) | {"merchant": self.merchant, "revision": self.revision}
             for record in records
         ]
         insert_rows(self.connection, schema.drifts, rows, ignore=True)
@@ -93,17 +86,7 @@ class DriftRows(Scope):
             query = query.where(table.c.listing == listing)
         if causes:
             query = query.where(table.c.cause.in_(list(causes)))
-        return [
-            DriftRecord(
-                at=row.at,
-                shop=row.shop,
-                listing=row.listing,
-                difference=Difference(DriftCause(row.cause), row.expected, row.shown),
-                held=row.held,
-                revision=row.revision,
-            )
-            for row in self.execute(query)
-        ]
+        return [_DRIFTS.read(row) for row in self.execute(query)]
 
     def forget(self, *, older_than: int) -> None:
         table = schema.drifts

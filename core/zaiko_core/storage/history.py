@@ -5,44 +5,30 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection
-from dataclasses import asdict
-from typing import Any
 
-from sqlalchemy import Row, and_, delete, func, insert, or_, select, update
+from sqlalchemy import and_, delete, func, insert, or_, select, update
 
 from zaiko_core.app.records import (
     ChangeKind,
     OperationRecord,
-    OperationState,
     Page,
-    RunCounts,
     RunRecord,
     RunState,
 )
-from zaiko_core.domain.problem import problem_from
 from zaiko_core.storage import schema
+from zaiko_core.storage.codec import Codec
 from zaiko_core.storage.rowset import insert_rows, lookup, param, params
 from zaiko_core.storage.scope import Scope
+
+_RUNS = Codec(schema.runs, RunRecord)
+_OPERATIONS = Codec(schema.operations, OperationRecord)
 
 
 class RunRows(Scope):
     """TODO RunRows."""
 
     def put(self, record: RunRecord) -> None:
-        row = {
-            "merchant": self.merchant,
-            "shop": record.shop,
-            "run": record.run,
-            "state": record.state.value,
-            "trigger": record.trigger,
-            "token": record.token,
-            "started_at": record.started_at,
-            "started_revision": record.started_revision,
-            "ended_at": record.ended_at,
-            "counts": asdict(record.counts),
-            "problem": record.problem.document() if record.problem else None,
-            "revision": self.revision,
-        }
+        row = _RUNS.write(record) | {"merchant": self.merchant, "revision": self.revision}
         insert_rows(
             self.connection,
             schema.runs,
@@ -71,7 +57,7 @@ class RunRows(Scope):
         table = schema.runs
         query = select(table).where(self.mine(table), table.c.shop == shop, table.c.run == run)
         row = self.execute(query).one_or_none()
-        return None if row is None else _run(row)
+        return None if row is None else _RUNS.read(row)
 
     def page(self, page: Page, *, shop: str, states: Collection[str] = ()) -> list[RunRecord]:
         """Newest first, of one shop or (empty) of all, in one of these states (empty: in any); the
@@ -88,28 +74,16 @@ class RunRows(Scope):
                 or_(table.c.run < run, and_(table.c.run == run, table.c.shop < last_shop))
             )
         query = query.order_by(table.c.run.desc(), table.c.shop.desc()).limit(page.size)
-        return [_run(row) for row in self.execute(query)]
+        return [_RUNS.read(row) for row in self.execute(query)]
 
 
 class OperationRows(Scope):
     """TODO OperationRows."""
 
     def put(self, record: OperationRecord) -> None:
-        row = {
+        row = _OPERATIONS.write(record) | {
             "merchant": self.merchant,
-            "operation": record.operation,
-            "kind": record.kind,
-            "state": record.state.value,
-            "shop": record.shop,
-            "arguments": dict(record.arguments),
-            "done": record.done,
-            "total": record.total,
-            "result": record.result,
-            "problem": record.problem.document() if record.problem else None,
-            "cancel_asked": record.cancel_asked,
             "created_at": record.created_at or self.now,
-            "started_at": record.started_at,
-            "ended_at": record.ended_at,
             "revision": self.revision,
         }
         changing = (
@@ -130,7 +104,7 @@ class OperationRows(Scope):
         row = self.execute(
             select(table).where(self.mine(table), table.c.operation == operation)
         ).one_or_none()
-        return None if row is None else _operation(row)
+        return None if row is None else _OPERATIONS.read(row)
 
     def page(
         self, page: Page, *, kinds: Collection[str] = (), states: Collection[str] = ()
@@ -144,7 +118,7 @@ class OperationRows(Scope):
             query = query.where(table.c.state.in_(sorted(states)))
         if page.after is not None:
             query = query.where(table.c.operation < page.after[0])
-        return [_operation(row) for row in self.execute(query.limit(page.size))]
+        return [_OPERATIONS.read(row) for row in self.execute(query.limit(page.size))]
 
     def active(self, kind: str, shop: str) -> OperationRecord | None:
         table = schema.operations
@@ -152,7 +126,7 @@ class OperationRows(Scope):
             self.mine(table), table.c.kind == kind, table.c.shop == shop, table.c.ended_at.is_(None)
         )
         row = self.execute(query.limit(1)).one_or_none()
-        return None if row is None else _operation(row)
+        return None if row is None else _OPERATIONS.read(row)
 
 
 _REQUEST = ("principal", "method", "request_id")
@@ -238,38 +212,3 @@ class FeedRows(Scope):
         self.execute(delete(table).where(self.mine(table), table.c.revision <= mark))
         self.execute(update(merchants).where(self.mine(merchants)).values(compacted=mark))
         return mark
-
-
-def _run(row: Row[Any]) -> RunRecord:
-    return RunRecord(
-        shop=row.shop,
-        run=row.run,
-        state=RunState(row.state),
-        trigger=row.trigger,
-        token=row.token,
-        started_at=row.started_at,
-        started_revision=row.started_revision,
-        ended_at=row.ended_at,
-        counts=RunCounts(**row.counts),
-        problem=problem_from(row.problem),
-        revision=row.revision,
-    )
-
-
-def _operation(row: Row[Any]) -> OperationRecord:
-    return OperationRecord(
-        operation=row.operation,
-        kind=row.kind,
-        state=OperationState(row.state),
-        shop=row.shop,
-        arguments=row.arguments,
-        done=row.done,
-        total=row.total,
-        result=row.result,
-        problem=problem_from(row.problem),
-        cancel_asked=row.cancel_asked,
-        created_at=row.created_at,
-        started_at=row.started_at,
-        ended_at=row.ended_at,
-        revision=row.revision,
-    )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
@@ -29,7 +28,7 @@ from zaiko_core.domain.fence import InventoryBelief
 from zaiko_core.domain.links import Part
 from zaiko_core.domain.stock import Balance
 from zaiko_core.storage import schema
-from zaiko_core.storage.link_row import FENCE, STATUS, belief_from, belief_values, link_from
+from zaiko_core.storage.codec import Codec
 from zaiko_core.storage.rowset import (
     batch_params,
     batch_rows,
@@ -43,9 +42,15 @@ from zaiko_core.storage.rowset import (
     update_rows,
 )
 from zaiko_core.storage.scope import Scope, after
-from zaiko_core.storage.stocks import balance_from
+from zaiko_core.storage.stocks import BALANCES
 
 _KEYS = ("merchant", "shop", "listing")
+LINKS = Codec(schema.links, LinkRecord, derived={"parts": ()})
+BELIEFS = Codec(schema.links, InventoryBelief)
+_SAVED = [
+    name for name in LINKS.columns if name not in (*_KEYS, "due_at", "due_revision", "created_at")
+]
+"""What `LinkRows.save` overwrites in any case."""
 _DUE = (
     select(schema.links, schema.listings.c.external_id, schema.listings.c.data)
     .join(schema.listings, and_(*(schema.links.c[key] == schema.listings.c[key] for key in _KEYS)))
@@ -116,7 +121,7 @@ def _touching(condition: Any, due_at: Any) -> Executable:
 def _saved(dialect: str, names: tuple[str, ...]) -> Executable:
     table = schema.links
     batch = batch_rows(dialect, typed_columns(table, *names))
-    values: dict[str, Any] = {name: batch.c[name] for name in (*FENCE, *STATUS)}
+    values: dict[str, Any] = {name: batch.c[name] for name in _SAVED}
     # Something changed the link's product after this record was read: the link stays due, and is
     # shown as pending.
     overtaken = table.c.due_revision > batch.c.due_revision
@@ -144,13 +149,15 @@ def _synced(dialect: str) -> Executable:
 @lru_cache
 def _sold(dialect: str) -> Executable:
     table = schema.links
-    batch = batch_rows(dialect, typed_columns(table, *_KEYS, *FENCE) | {"units": Integer()})
+    batch = batch_rows(
+        dialect, typed_columns(table, *_KEYS, *BELIEFS.columns) | {"units": Integer()}
+    )
     period, last = (bindparam(name, type_=table.c.sold_period.type) for name in ("period", "last"))
     same, next_one = table.c.sold_period == period, table.c.sold_period == last
     return (
         update(table)
         .where(*(table.c[key] == batch.c[key] for key in _KEYS))
-        .values({name: batch.c[name] for name in FENCE})
+        .values({name: batch.c[name] for name in BELIEFS.columns})
         .values(
             sold_before=case((same, table.c.sold_before), (next_one, table.c.sold_now), else_=0),
             sold_now=case((same, table.c.sold_now), else_=0) + batch.c.units,
@@ -164,9 +171,7 @@ class LinkRows(Scope):
 
     def insert(self, records: Sequence[LinkRecord]) -> None:
         rows = [
-            self._values(record)
-            | {"created_at": self.now, "due_at": record.due_at, "due_revision": self.revision}
-            for record in records
+            LINKS.write(record) | self.stamp({"due_revision": self.revision}) for record in records
         ]
         insert_rows(self.connection, schema.links, rows)
         insert_rows(
@@ -313,8 +318,10 @@ class LinkRows(Scope):
             return {}
         rows = [{"listing": item} for item in set(listings)]
         mine = {"merchant": self.merchant, "shop": shop}
-        found = lookup(self.connection, schema.links, mine, rows, columns=("listing", *FENCE))
-        return {row.listing: belief_from(row) for row in found}
+        found = lookup(
+            self.connection, schema.links, mine, rows, columns=("listing", *BELIEFS.columns)
+        )
+        return {row.listing: BELIEFS.read(row) for row in found}
 
     def save_sold(
         self, shop: str, fence: Mapping[str, InventoryBelief], units: Mapping[str, int]
@@ -324,7 +331,7 @@ class LinkRows(Scope):
         if not fence:
             return
         rows = [
-            self._key(shop, listing) | belief_values(belief) | {"units": units[listing]}
+            self._key(shop, listing) | BELIEFS.write(belief) | {"units": units[listing]}
             for listing, belief in fence.items()
         ]
         period = {"period": self.now // PERIOD, "last": self.now // PERIOD - 1}
@@ -336,7 +343,8 @@ class LinkRows(Scope):
         if not records:
             return
         rows = [
-            self._values(record) | {"due_at": record.due_at, "due_revision": record.due_revision}
+            {name: value for name, value in LINKS.write(record).items() if name != "created_at"}
+            | {"merchant": self.merchant, "updated_at": self.now, "revision": self.revision}
             for record in records
         ]
         self.execute(_saved(self.dialect, tuple(rows[0])), batch_params(rows))
@@ -365,7 +373,7 @@ class LinkRows(Scope):
                 shop=row.shop,
                 listing=row.listing,
                 count=row.units,
-                belief=belief_from(row),
+                belief=BELIEFS.read(row),
                 sales=Sales(row.sold_period, row.sold_now, row.sold_before),
                 movable=not row.paused and not row.shadow and row.state not in stuck,
             )
@@ -377,7 +385,7 @@ class LinkRows(Scope):
         revision, nobody is told."""
         rows = [
             self._key(record.shop, record.listing)
-            | belief_values(record.belief)
+            | BELIEFS.write(record.belief)
             | {"due_at": record.due_at, "read_at": record.read_at}
             for record in records
         ]
@@ -489,44 +497,22 @@ class LinkRows(Scope):
     def _balances(self, products: Collection[str]) -> dict[str, Balance]:
         rows = [{"product": product} for product in products]
         return {
-            row.product: balance_from(row)
+            row.product: BALANCES.read(row)
             for row in lookup(self.connection, schema.stock, {"merchant": self.merchant}, rows)
         }
 
     def _records(self, rows: Sequence[Row[Any]]) -> list[LinkRecord]:
         parts = self._parts((row.shop, row.listing) for row in rows)
-        return [
-            replace(link_from(row), parts=parts.get((row.shop, row.listing), ())) for row in rows
-        ]
+        return [LINKS.read(row, parts=parts.get((row.shop, row.listing), ())) for row in rows]
 
     def _key(self, shop: str, listing: str) -> dict[str, Any]:
         return {"merchant": self.merchant, "shop": shop, "listing": listing}
-
-    def _values(self, record: LinkRecord) -> dict[str, Any]:
-        return (
-            self._key(record.shop, record.listing)
-            | belief_values(record.belief)
-            | {
-                "sync_enabled": record.sync_enabled,
-                "attempt": record.attempt,
-                "state": record.state.value,
-                "target": record.target,
-                "confirmed": record.confirmed,
-                "last_success_at": record.last_success_at,
-                "last_attempt_at": record.last_attempt_at,
-                "problem": record.problem.document() if record.problem else None,
-                "read_at": record.read_at,
-                "differ_since": record.differ_since,
-                "updated_at": self.now,
-                "revision": self.revision,
-            }
-        )
 
     def start_over(self) -> list[tuple[str, str]]:
         """Every link as if it had just been created: nothing is known of what its shop shows,
         nothing is in flight, and the enabled ones are due; their (shop, listing)."""
         table = schema.links
-        unknown = belief_values(InventoryBelief()) | {
+        unknown = BELIEFS.write(InventoryBelief()) | {
             "confirmed": None,
             "differ_since": None,
             "attempt": 0,

@@ -6,10 +6,11 @@ from collections.abc import Collection, Sequence
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Executable, Row, and_, delete, exists, literal, select, update
+from sqlalchemy import Executable, and_, delete, exists, literal, select, update
 
 from zaiko_core.app.records import ListingRecord, Page
 from zaiko_core.storage import schema
+from zaiko_core.storage.codec import Codec
 from zaiko_core.storage.rowset import (
     batch_params,
     batch_rows,
@@ -35,28 +36,15 @@ _FACTS = (
     "revision",
 )
 
+_LISTINGS = Codec(schema.listings, ListingRecord, derived={"linked": False})
+
 
 class ListingRows(Scope):
     """TODO ListingRows."""
 
     def upsert(self, shop: str, records: Sequence[ListingRecord]) -> None:
         rows = [
-            self.stamp(
-                {
-                    "shop": shop,
-                    "listing": record.listing,
-                    "external_id": record.external_id,
-                    "data": dict(record.data),
-                    "sku": record.sku,
-                    "barcode": record.barcode,
-                    "title": record.title,
-                    "group_id": record.group_id,
-                    "quantity": record.quantity,
-                    "warnings": list(record.warnings),
-                    "vanished": record.vanished,
-                    "seen_at": self.now,
-                }
-            )
+            self.stamp(_LISTINGS.write(record) | {"shop": shop, "seen_at": self.now})
             for record in records
         ]
         insert_rows(self.connection, schema.listings, rows, update=_FACTS)
@@ -68,7 +56,7 @@ class ListingRows(Scope):
         found = self.execute(
             _listings(self.dialect), rows | params(merchant=self.merchant, shop=shop)
         )
-        return {row.listing: _listing(row) for row in found}
+        return {row.listing: _LISTINGS.read(row, linked=row.linked) for row in found}
 
     def forget(self, shop: str) -> None:
         """Delete all listings of a shop that has no links."""
@@ -107,7 +95,7 @@ class ListingRows(Scope):
         if vanished is not None:
             query = query.where(table.c.vanished == vanished)
         query = query.order_by(table.c.shop, table.c.listing).limit(page.size)
-        return [_listing(row) for row in self.execute(query)]
+        return [_LISTINGS.read(row, linked=row.linked) for row in self.execute(query)]
 
 
 def _is_linked() -> Any:
@@ -129,24 +117,3 @@ def _listings(dialect: str) -> Executable:
         table.c.listing == batch.c.listing,
     )
     return select(table, _is_linked().label("linked")).join_from(table, batch, mine)
-
-
-def _listing(row: Row[Any]) -> ListingRecord:
-    return ListingRecord(
-        shop=row.shop,
-        listing=row.listing,
-        external_id=row.external_id,
-        data=row.data,
-        sku=row.sku,
-        barcode=row.barcode,
-        title=row.title,
-        group_id=row.group_id,
-        quantity=row.quantity,
-        warnings=tuple(row.warnings),
-        vanished=row.vanished,
-        seen_at=row.seen_at,
-        created_at=row.created_at,
-        updated_at=row.updated_at,
-        revision=row.revision,
-        linked=row.linked,
-    )

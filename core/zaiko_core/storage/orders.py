@@ -10,10 +10,11 @@ from typing import Any
 from sqlalchemy import BigInteger, Executable, Row, and_, cast, delete, func, or_, select
 
 from zaiko_core.app.records import Page, StoredOrder
-from zaiko_core.domain.demand import Line, OrderRecord, OrderState
+from zaiko_core.domain.demand import Line, OrderRecord
 from zaiko_core.domain.links import Part
 from zaiko_core.domain.suspicion import DAY, UNPAID_AFTER
 from zaiko_core.storage import schema
+from zaiko_core.storage.codec import Codec
 from zaiko_core.storage.rowset import (
     batch_params,
     batch_rows,
@@ -57,6 +58,24 @@ def _lines_of(dialect: str) -> Executable:
     batch = batch_rows(dialect, typed_columns(table, "order_id"))
     mine = (table.c[name] == param(table.c[name]) for name in ("merchant", "shop"))
     return delete(table).where(*mine, table.c.order_id.in_(select(batch.c.order_id)))
+
+
+_ORDERS = Codec(
+    schema.orders,
+    OrderRecord,
+    derived={"lines": (), "lines_known": True},
+    columns={"order": "order_id"},
+)
+_LINES = Codec(
+    schema.order_lines,
+    Line,
+    conversions={
+        "parts": (
+            lambda document: tuple(Part(product, count) for product, count in document),
+            lambda parts: [[part.product, part.count] for part in parts],
+        )
+    },
+)
 
 
 class OrderRows(Scope):
@@ -216,92 +235,30 @@ class OrderRows(Scope):
             keys,
             order_by=("line",),
         ):
-            parts = (
-                None
-                if row.parts is None
-                else tuple(Part(product, count) for product, count in row.parts)
-            )
-            found[row.shop, row.order_id].append(
-                Line(
-                    line=row.line,
-                    listing=row.listing,
-                    ordered=row.ordered,
-                    cancelled=row.cancelled,
-                    fulfilled=row.fulfilled,
-                    sku=row.sku,
-                    title=row.title,
-                    parts=parts,
-                )
-            )
+            found[row.shop, row.order_id].append(_LINES.read(row))
         return {key: tuple(lines) for key, lines in found.items()}
 
     def _row(self, shop: str, record: OrderRecord) -> dict[str, Any]:
         return self.stamp(
-            {
+            _ORDERS.write(record)
+            | {
                 "shop": shop,
-                "order_id": record.order,
-                "number": record.number,
-                "version": record.version,
-                "read_at": record.read_at,
-                "state": record.state.value,
-                "state_known": record.state_known,
-                "platform_state": record.platform_state,
-                "archived": record.archived,
-                "paid": record.paid,
-                "placed_at": record.placed_at,
-                "vanished_at": record.vanished_at,
-                "archived_at": record.archived_at,
-                "released_at": record.released_at,
-                "released_for": record.released_for,
-                "kept": record.kept,
-                "applied": record.applied,
                 "holds": record.holds,
                 "uncounted": any(line.parts is None for line in record.lines),
             }
         )
 
     def _line_row(self, shop: str, order: str, line: Line) -> dict[str, Any]:
-        return {
-            "merchant": self.merchant,
-            "shop": shop,
-            "order_id": order,
-            "line": line.line,
-            "listing": line.listing,
-            "sku": line.sku,
-            "title": line.title,
-            "ordered": line.ordered,
-            "cancelled": line.cancelled,
-            "fulfilled": line.fulfilled,
-            "parts": None
-            if line.parts is None
-            else [[part.product, part.count] for part in line.parts],
-        }
+        return _LINES.write(line) | {"merchant": self.merchant, "shop": shop, "order_id": order}
 
 
 def _stored(row: Row[Any], lines: Sequence[Line]) -> StoredOrder:
-    record = _order(row, lines)
     return StoredOrder(
-        row.shop, record, row.holds, row.uncounted, row.created_at, row.updated_at, row.revision
-    )
-
-
-def _order(row: Row[Any], lines: Sequence[Line]) -> OrderRecord:
-    return OrderRecord(
-        order=row.order_id,
-        number=row.number,
-        version=row.version,
-        read_at=row.read_at,
-        state=OrderState(row.state),
-        placed_at=row.placed_at,
-        lines=tuple(lines),
-        state_known=row.state_known,
-        platform_state=row.platform_state,
-        archived=row.archived,
-        paid=row.paid,
-        vanished_at=row.vanished_at,
-        applied=row.applied,
-        archived_at=row.archived_at,
-        released_at=row.released_at,
-        released_for=row.released_for,
-        kept=row.kept,
+        row.shop,
+        _ORDERS.read(row, lines=tuple(lines)),
+        row.holds,
+        row.uncounted,
+        row.created_at,
+        row.updated_at,
+        row.revision,
     )

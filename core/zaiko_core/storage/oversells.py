@@ -15,7 +15,7 @@ from zaiko_core.domain.oversell import Consumption, LinkSnapshot, OversellCause,
 from zaiko_core.domain.problem import problem_from
 from zaiko_core.domain.stock import Balance, MovementKind
 from zaiko_core.storage import schema
-from zaiko_core.storage.link_row import link_from
+from zaiko_core.storage.links import LINKS
 from zaiko_core.storage.rowset import (
     batch_params,
     batch_rows,
@@ -26,7 +26,7 @@ from zaiko_core.storage.rowset import (
     typed_columns,
 )
 from zaiko_core.storage.scope import Scope
-from zaiko_core.storage.stocks import balance_from
+from zaiko_core.storage.stocks import BALANCES
 
 _KEYS = ("merchant", "shop", "listing")
 
@@ -60,7 +60,7 @@ class OversellRows(Scope):
         cleared."""
         rows = batch_params([{"product": product} for product in set(products)])
         found = self.execute(_concerned(self.dialect), rows | params(merchant=self.merchant))
-        return {row.product: balance_from(row) for row in found}
+        return {row.product: BALANCES.read(row) for row in found}
 
     def snapshot(self, products: Collection[str]) -> list[ShownLink]:
         """Every link of these products, once per product."""
@@ -90,7 +90,7 @@ class OversellRows(Scope):
                 ShownLink(
                     row.product,
                     row.units,
-                    link_from(row),
+                    LINKS.read(row),
                     trouble.reason if trouble else "",
                     row.shop_read_at,
                     row.interval,

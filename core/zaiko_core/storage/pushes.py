@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import BigInteger, Row, Text, and_, delete, select, true
@@ -10,10 +11,22 @@ from sqlalchemy import BigInteger, Row, Text, and_, delete, select, true
 from zaiko_core.app.records import PushRecord, PushResult
 from zaiko_core.domain.push import PushOutcome, Term
 from zaiko_core.storage import schema
+from zaiko_core.storage.codec import Codec
 from zaiko_core.storage.rowset import insert_rows, rowset, update_rows
 from zaiko_core.storage.scope import Scope
 
 _LINK = ("shop", "listing")
+
+_PUSHES = Codec(
+    schema.pushes,
+    PushRecord,
+    conversions={
+        "terms": (
+            lambda document: tuple(Term(label, units) for label, units in document),
+            lambda terms: [[term.label, term.units] for term in terms],
+        )
+    },
+)
 
 
 class PushRows(Scope):
@@ -21,19 +34,7 @@ class PushRows(Scope):
 
     def insert(self, records: Sequence[PushRecord]) -> None:
         rows = [
-            {
-                "merchant": self.merchant,
-                "shop": record.shop,
-                "listing": record.listing,
-                "at": record.at,
-                "key": record.key,
-                "expected": record.expected,
-                "target": record.target,
-                "terms": [[term.label, term.units] for term in record.terms],
-                "quantity": record.quantity,
-                "outcome": record.outcome.value,
-                "revision": self.revision,
-            }
+            _PUSHES.write(record) | {"merchant": self.merchant, "revision": self.revision}
             for record in records
         ]
         insert_rows(self.connection, schema.pushes, rows, ignore=True)
@@ -135,18 +136,7 @@ class PushRows(Scope):
 
 
 def _push(row: Row[Any], upto: int) -> PushRecord:
-    settled = row.settled_revision is not None and row.settled_revision <= upto
-    return PushRecord(
-        shop=row.shop,
-        listing=row.listing,
-        at=row.at,
-        key=row.key,
-        expected=row.expected,
-        target=row.target,
-        terms=tuple(Term(label, units) for label, units in row.terms),
-        quantity=row.quantity,
-        outcome=PushOutcome(row.outcome) if settled else PushOutcome.SENT,
-        settled_at=row.settled_at if settled else None,
-        shown=row.shown if settled else None,
-        revision=row.revision,
-    )
+    record = _PUSHES.read(row)
+    if row.settled_revision is not None and row.settled_revision <= upto:
+        return record
+    return replace(record, outcome=PushOutcome.SENT, settled_at=None, shown=None)

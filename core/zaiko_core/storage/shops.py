@@ -23,13 +23,36 @@ from sqlalchemy import (
 
 from zaiko_core.app.records import GivenBack, LinkState, Page, ShopRecord
 from zaiko_core.domain.errors import LeaseLost
-from zaiko_core.domain.problem import problem_from
-from zaiko_core.domain.suspicion import SuspectPolicy
 from zaiko_core.storage import schema
+from zaiko_core.storage.codec import Codec
 from zaiko_core.storage.rowset import batch_params, batch_rows, lookup, param, params, typed_columns
 from zaiko_core.storage.scope import Scope, after
 
 _SHOPS = schema.shops
+_SHOP = Codec(
+    schema.shops,
+    ShopRecord,
+    derived={"running": False},
+    columns={
+        "suspect_policy.archived": "release_archived",
+        "suspect_policy.vanished": "release_vanished",
+        "suspect_policy.unpaid": "release_unpaid",
+        "suspect_policy.unpaid_after": "unpaid_after",
+    },
+)
+_OF_RUNS = {
+    "order_cursor",
+    "orders_complete_until",
+    "reread_at",
+    "ordered_at",
+    "audited_at",
+    "checked_at",
+    "credentials_expire_at",
+    "additions_due_at",
+    "status_revision",
+    "due_at",
+}
+"""Columns that only runs and what triggers them change."""
 _NOW, _LATER = bindparam("now", type_=BigInteger), bindparam("later", type_=BigInteger)
 # Triggered meanwhile: at once, unless the run failed and has to back off.
 _AGAIN = and_(_SHOPS.c.trigger_seq > _SHOPS.c.claimed_seq, param(_SHOPS.c.attempt) == 0)
@@ -98,7 +121,7 @@ class ShopRows(Scope):
 
     def insert(self, record: ShopRecord) -> None:
         row = self.stamp(
-            self._values(record)
+            self._settings(record)
             | {"shop": record.shop, "due_at": None if record.paused else self.now}
         )
         self.execute(insert(schema.shops).values(row))
@@ -131,7 +154,7 @@ class ShopRows(Scope):
         """Everything but ingestion progress and the job; a shop that is not paused any more is due
         at once."""
         table = schema.shops
-        values = self._values(record) | {"updated_at": self.now, "revision": self.revision}
+        values = self._settings(record) | {"updated_at": self.now, "revision": self.revision}
         resting = record.paused or record.deleted
         values["due_at"] = None if resting else func.coalesce(table.c.due_at, self.now)
         self.execute(
@@ -283,60 +306,15 @@ class ShopRows(Scope):
         return counts
 
     @staticmethod
-    def _values(record: ShopRecord) -> dict[str, Any]:
+    def _settings(record: ShopRecord) -> dict[str, Any]:
+        row = _SHOP.write(record)
         return {
-            "connector": record.connector,
-            "display_name": record.display_name,
-            "settings": dict(record.settings),
-            "secrets": record.secrets,
-            "paused": record.paused,
-            "deleted": record.deleted,
-            "interval": record.interval,
-            "hold_drift": record.hold_drift,
-            "shadow": record.shadow,
-            "release_archived": record.suspect_policy.archived,
-            "release_vanished": record.suspect_policy.vanished,
-            "release_unpaid": record.suspect_policy.unpaid,
-            "unpaid_after": record.suspect_policy.unpaid_after,
-            "problem": record.problem.document() if record.problem else None,
-            "last_run": record.last_run,
-            "last_run_at": record.last_run_at,
-            "last_success_at": record.last_success_at,
+            name: row[name]
+            for name in row
+            if name not in _OF_RUNS and name not in ("shop", "created_at", "updated_at", "revision")
         }
 
 
 def shop_from(row: Row[Any], now: int) -> ShopRecord:
-    """A shop's row as a value."""
-    return ShopRecord(
-        shop=row.shop,
-        connector=row.connector,
-        display_name=row.display_name,
-        settings=row.settings,
-        interval=row.interval,
-        secrets=row.secrets,
-        paused=row.paused,
-        deleted=row.deleted,
-        order_cursor=row.order_cursor,
-        orders_complete_until=row.orders_complete_until,
-        reread_at=row.reread_at,
-        ordered_at=row.ordered_at,
-        audited_at=row.audited_at,
-        checked_at=row.checked_at,
-        credentials_expire_at=row.credentials_expire_at,
-        additions_due_at=row.additions_due_at,
-        hold_drift=row.hold_drift,
-        shadow=row.shadow,
-        suspect_policy=SuspectPolicy(
-            row.release_archived, row.release_vanished, row.release_unpaid, row.unpaid_after
-        ),
-        problem=problem_from(row.problem),
-        last_run=row.last_run,
-        last_run_at=row.last_run_at,
-        last_success_at=row.last_success_at,
-        status_revision=row.status_revision,
-        due_at=row.due_at,
-        running=row.owner is not None and (row.lease_until or 0) > now,
-        created_at=row.created_at,
-        updated_at=row.updated_at,
-        revision=row.revision,
-    )
+    """Return the shop in a row that has its columns."""
+    return _SHOP.read(row, running=row.owner is not None and (row.lease_until or 0) > now)

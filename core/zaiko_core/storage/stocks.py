@@ -22,8 +22,9 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql, sqlite
 
 from zaiko_core.app.records import Page, StockRecord
-from zaiko_core.domain.stock import Balance, Delta, DemandRef, Entry, Movement, MovementKind
+from zaiko_core.domain.stock import Balance, Delta, Entry, Movement, MovementKind
 from zaiko_core.storage import schema
+from zaiko_core.storage.codec import Codec
 from zaiko_core.storage.rowset import (
     batch_params,
     batch_rows,
@@ -39,11 +40,14 @@ K = TypeVar("K")
 _QUANTITIES = ("physical", "allocated", "ordered", "unallocated")
 
 
-def balance_from(row: Row[Any]) -> Balance:
-    """The balance in a row that has the columns of `stock`."""
-    return Balance(
-        row.physical, row.allocated, row.ordered, row.unallocated, row.reserve, row.escrow_below
-    )
+BALANCES = Codec(schema.stock, Balance)
+_STOCK = Codec(schema.stock, StockRecord, derived={"warehouses": {}})
+_DELTAS = Codec(schema.movements, Delta)
+_MOVEMENTS = Codec(
+    schema.movements,
+    Movement,
+    columns={"entry.demand.shop": "shop", "entry.demand.order": "order_id"},
+)
 
 
 _NUMBERED = (
@@ -263,7 +267,7 @@ class StockRows(Scope):
             return {}
         rows = [{"cause": cause} for cause in set(causes)]
         found = lookup(self.connection, schema.movements, {"merchant": self.merchant}, rows)
-        return {row.cause: _movement(row) for row in found}
+        return {row.cause: _MOVEMENTS.read(row) for row in found}
 
     def movements(
         self,
@@ -284,7 +288,7 @@ class StockRows(Scope):
             query = query.where(table.c.warehouse == warehouse)
         if kinds:
             query = query.where(table.c.kind.in_([kind.value for kind in kinds]))
-        return [_movement(row) for row in self.execute(query.limit(page.size))]
+        return [_MOVEMENTS.read(row) for row in self.execute(query.limit(page.size))]
 
     def recompute(self) -> dict[str, tuple[Delta, Balance]]:
         """Products whose journal does not add up to their balance, with both: empty, always."""
@@ -297,7 +301,7 @@ class StockRows(Scope):
         }
         stock = schema.stock
         balances = {
-            row.product: balance_from(row)
+            row.product: BALANCES.read(row)
             for row in self.execute(select(stock).where(self.mine(stock)))
         }
         wrong: dict[str, tuple[Delta, Balance]] = {}
@@ -315,7 +319,7 @@ class StockRows(Scope):
             if entry.warehouse:
                 _sum(by_warehouse, (entry.product, entry.warehouse), entry.delta)
         rows = [
-            {"product": product, **_delta_row(delta)}
+            {"product": product, **_DELTAS.write(delta)}
             for product, delta in sorted(by_product.items())
         ]
         stamp = params(merchant=self.merchant, updated_at=self.now, revision=self.revision)
@@ -348,55 +352,16 @@ class StockRows(Scope):
         for row in held:
             per_warehouse[row.product][row.warehouse] = (row.physical, row.allocated)
         return {
-            row.product: StockRecord(
-                row.product,
-                balance_from(row),
-                per_warehouse.get(row.product, {}),
-                row.updated_at,
-                row.revision,
-            )
+            row.product: _STOCK.read(row, warehouses=per_warehouse.get(row.product, {}))
             for row in rows
         }
 
     def _row(self, movement: Movement) -> dict[str, Any]:
-        entry = movement.entry
-        return _delta_row(entry.delta) | {
-            "seq": movement.seq,
-            "product": entry.product,
-            "warehouse": entry.warehouse,
-            "kind": entry.kind.value,
-            "shop": entry.demand.shop if entry.demand else "",
-            "order_id": entry.demand.order if entry.demand else "",
-            "cause": entry.cause,
-            "note": entry.note,
-            "occurred_at": entry.occurred_at or self.now,
-        }
+        row = _MOVEMENTS.write(movement)
+        row["occurred_at"] = row["occurred_at"] or self.now
+        return {name: row[name] for name in row if name not in ("recorded_at", "revision")}
 
 
 def _sum(sums: dict[K, Delta], key: K, delta: Delta) -> None:
     known = sums.get(key)
     sums[key] = delta if known is None else known + delta
-
-
-def _delta_row(delta: Delta) -> dict[str, Any]:
-    return {
-        "physical": delta.physical,
-        "allocated": delta.allocated,
-        "ordered": delta.ordered,
-        "unallocated": delta.unallocated,
-    }
-
-
-def _movement(row: Row[Any]) -> Movement:
-    demand = DemandRef(row.shop, row.order_id) if row.order_id else None
-    entry = Entry(
-        product=row.product,
-        kind=MovementKind(row.kind),
-        cause=row.cause,
-        delta=Delta(row.physical, row.allocated, row.ordered, row.unallocated),
-        warehouse=row.warehouse,
-        demand=demand,
-        note=row.note,
-        occurred_at=row.occurred_at,
-    )
-    return Movement(row.seq, entry, row.recorded_at, row.revision)

@@ -20,7 +20,7 @@ from zaiko_core.app.records import (
 from zaiko_core.domain.errors import LeaseLost, NotFound
 from zaiko_core.storage import schema, triggers
 from zaiko_core.storage.additions import AdditionRows
-from zaiko_core.storage.catalogue import ProductRows, WarehouseRows, merchant_from
+from zaiko_core.storage.catalogue import MERCHANTS, ProductRows, WarehouseRows
 from zaiko_core.storage.channel import NOTIFIED, NOTIFY, notify_payload
 from zaiko_core.storage.clock import CLOCK
 from zaiko_core.storage.demands import DemandRows
@@ -303,7 +303,7 @@ def opened(
     row = found.one_or_none()
     if row is None:
         raise NotFound(f"merchants/{merchant}")
-    record = merchant_from(row)
+    record = MERCHANTS.read(row)
     if writing:
         record = replace(record, head=record.head - 1)
     return StorageUnitOfWork(connection, record, row.clock if now is None else now, writing=writing)
