@@ -1,10 +1,11 @@
-"""Does one dead shop, or one shop with 100,000 changes, delay the others?   python -m
-benchmarks.fairness [--changes N]
+"""Measure whether one dead shop, or one shop with 100,000 changes, delays the others.
 
-The real engine on real time and SQLite: 100 small shops with one link each, one shop whose calls
-hang, one whose links all became due at once. A receipt concerns the 100 small shops; printed is how
-long until each shows it, alone and beside the two others. Shops are in memory and answer a write
-after 20 ms. The last table is in benchmarks/README.md.
+    python -m benchmarks.fairness [--changes N]
+
+The real engine runs on real time and SQLite: 100 small shops with one link each, one shop whose
+calls hang, and one whose links all became due at once. A receipt concerns the 100 small shops. The
+output is how long it takes until each shows it, alone and beside the two others. Shops are in
+memory and answer a write after 20 ms. The last table is in benchmarks/README.md.
 """
 
 from __future__ import annotations
@@ -54,7 +55,7 @@ HANG = 10.0
 
 
 class TimedConnector(FakeConnector):
-    """Takes time over a write, and notes when the shop showed it."""
+    """Takes time for a write, and records when the shop showed it."""
 
     def __init__(self, name: str, shop: FakeShop, shown: dict[str, float]) -> None:
         super().__init__(shop, lambda moment, operation: None)
@@ -77,7 +78,7 @@ class TimedConnector(FakeConnector):
 
 
 async def main(changes: int, rounds: int) -> dict[str, object]:
-    """Build the merchant, run the rounds alone and in company, and give the figures in
+    """Build the merchant, run the rounds alone and beside the busy shops, and return the figures in
     milliseconds."""
     shown: dict[str, float] = {}
     small = [f"s{n:03d}" for n in range(SMALL)]
@@ -138,7 +139,7 @@ async def main(changes: int, rounds: int) -> dict[str, object]:
 
 
 def build(uow, kind: str, small: Sequence[str], goods: Sequence[str]) -> None:  # type: ignore[no-untyped-def]
-    """Products, shops, listings and links; sync is on for the small shops only."""
+    """Create products, shops, listings and links. Sync is enabled for the small shops only."""
     names = ["hot", *goods]
     uow.warehouses.insert(WarehouseRecord("tokyo"))
     uow.products.insert([ProductRecord(name, name) for name in names])
@@ -157,7 +158,7 @@ def build(uow, kind: str, small: Sequence[str], goods: Sequence[str]) -> None:  
 
 
 def enable(uow, shop: str, names: Sequence[str]) -> None:  # type: ignore[no-untyped-def]
-    """Switch sync on for many links at once, as a bulk link does."""
+    """Enable sync for many links at once, as a bulk link does."""
     stored = uow.links.get(shop, [listing_id(name) for name in names])
     from dataclasses import replace
 
@@ -168,7 +169,8 @@ def enable(uow, shop: str, names: Sequence[str]) -> None:  # type: ignore[no-unt
 
 
 async def one_round(engine: Engine, shown: dict[str, float], small: Sequence[str]) -> list[float]:
-    """A receipt that concerns every small shop: seconds until each shows it."""
+    """Record a receipt that concerns every small shop, and return the seconds until each shows
+    it."""
     shown.clear()
     begun = time.monotonic()
     cause = f"round/{begun}"
@@ -182,14 +184,14 @@ async def one_round(engine: Engine, shown: dict[str, float], small: Sequence[str
 
 
 async def until(done) -> None:  # type: ignore[no-untyped-def]
-    """Wait until it is so, at most ten minutes."""
+    """Wait until `done()`, at most ten minutes."""
     async with asyncio.timeout(600):
         while not done():  # noqa: ASYNC110 - what is waited for is a dictionary that connectors fill
             await asyncio.sleep(0.005)
 
 
 def figures(delays: Sequence[float]) -> dict[str, int]:
-    """Median, p99 and maximum in milliseconds."""
+    """Return the median, p99 and maximum in milliseconds."""
     cuts = statistics.quantiles(delays, n=100)
     return {
         "p50_ms": round(cuts[49] * 1000),
@@ -199,7 +201,7 @@ def figures(delays: Sequence[float]) -> dict[str, int]:
 
 
 def quiet() -> object:
-    """A log that says only what is wrong."""
+    """Return a log of errors only."""
     return structlog.get_logger(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
 
 

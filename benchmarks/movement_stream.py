@@ -32,7 +32,7 @@ WAYS = ("unary", "abreast", "stream")
 
 
 def receipt(way: str, number: int) -> stock_service_pb2.RecordReceiptRequest:
-    """One unit arrived."""
+    """Return a request that records one received unit."""
     return stock_service_pb2.RecordReceiptRequest(
         product=f"merchants/{MERCHANT}/products/{way}",
         warehouse=f"merchants/{MERCHANT}/warehouses/tokyo",
@@ -42,13 +42,13 @@ def receipt(way: str, number: int) -> stock_service_pb2.RecordReceiptRequest:
 
 
 async def unary(stub: stock_service_pb2_grpc.StockServiceAsyncStub, items: int) -> None:
-    """One after the other."""
+    """Record the facts one call after the other."""
     for number in range(items):
         await stub.RecordReceipt(receipt("unary", number))
 
 
 async def abreast(stub: stock_service_pb2_grpc.StockServiceAsyncStub, items: int) -> None:
-    """So many callers, each one after the other."""
+    """Record the facts by concurrent callers."""
     numbers = iter(range(items))
 
     async def caller() -> None:
@@ -59,7 +59,7 @@ async def abreast(stub: stock_service_pb2_grpc.StockServiceAsyncStub, items: int
 
 
 async def stream(stub: stock_service_pb2_grpc.StockServiceAsyncStub, items: int) -> None:
-    """One stream; every answer must be of a recorded fact."""
+    """Record the facts on one stream. Every answer must be of a recorded fact."""
 
     async def requests() -> AsyncIterator[stock_service_pb2.StreamMovementsRequest]:
         for number in range(items):
@@ -79,14 +79,14 @@ async def stream(stub: stock_service_pb2_grpc.StockServiceAsyncStub, items: int)
 
 
 def furnish(uow: UnitOfWork) -> None:
-    """A warehouse, and a product for each way."""
+    """Create a warehouse, and a product for each way."""
     uow.warehouses.insert(WarehouseRecord("tokyo", "Tokyo"))
     uow.products.insert([ProductRecord(way, way, "", way) for way in WAYS])
     uow.advance()
 
 
 async def measure(url: str, items: int) -> None:
-    """Print one line for each way."""
+    """Measure each way and print one line for it."""
     config = Config(
         listen="127.0.0.1:0",
         database=url,
@@ -121,7 +121,7 @@ async def measure(url: str, items: int) -> None:
 
 
 def main() -> None:
-    """The command."""
+    """Run the command."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--items", type=int, default=3000)
     parser.add_argument(

@@ -1,17 +1,18 @@
-"""How soon another replica runs a shop whose replica was killed, or is stopped in good order;
-printed as JSON.
+"""How soon another replica runs a shop whose replica was killed, or was stopped in good order.
+Prints JSON.
 
     python -m benchmarks.takeover [--kills 20] [--drains 5] [--all]
 
-Real server processes on a real PostgreSQL with fsync, lease 5 s. The shop's platform takes `CALL` s
-to answer, so that the replica is in the middle of a run, and renews its lease, when it is killed.
-Which replica that is, and when the other one's run began, is read from the database; the moment of
-the signal is this machine's clock, which is the database's. Seconds each time; goals: killed, lease
-+ 1 s at the most; stopped, `GRACE` (what a run is given to end) + 1 s. Each repetition waits up to
-a third of a lease first, so that the kill falls anywhere between two renewals.
+Real server processes run on a real PostgreSQL with fsync and a lease of 5 s. The shop's platform
+takes `CALL` s to answer, so that the replica is in the middle of a run, and renews its lease, when
+it is killed. The database says which replica that is, and when the other one's run began. The
+moment of the signal is this machine's clock, which is also the database's. The result is in
+seconds; the goals are lease + 1 s at most after a kill, and `GRACE` (the time that a run gets to
+end) + 1 s after a stop. Each repetition first waits up to a third of a lease, so that the kill
+falls anywhere between two renewals.
 
 --all: also what benchmarks.speed.replicas measures of the queue: trigger to run at 200 triggers/s
-on two replicas (ms), runs that 1,000 triggers of one shop become, and claims/s of 1, 2 and 3
+on two replicas (ms), the runs of 1,000 triggers of one shop, and the claims/s of 1, 2 and 3
 processes.
 """
 
@@ -56,14 +57,14 @@ _ROOT = Path(__file__).resolve().parents[1]
 
 
 class Pair:
-    """Two replicas, of which one is ended at a time, and is then started again."""
+    """Two replicas. One is ended at a time, and then started again."""
 
     def __init__(self, url: str, folder: Path) -> None:
         self._url, self._folder = url, folder
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
 
     def start(self) -> None:
-        """Have two that answer."""
+        """Start what is missing, and wait until both answer."""
         for name in {"one", "two"} - self.processes.keys():
             (port := self._folder / name).unlink(missing_ok=True)
             command = [sys.executable, "-m", "benchmarks.takeover", "--serve", self._url, str(port)]
@@ -77,13 +78,14 @@ class Pair:
             time.sleep(0.05)
 
     def address(self, name: str) -> str:
-        """Where it answers; empty until it does."""
+        """Return the address at which it answers, empty until it does."""
         with contextlib.suppress(FileNotFoundError):
             return (self._folder / name).read_text()
         return ""
 
     def end(self, pid: int, number: signal.Signals) -> int:
-        """Send the signal to one of them; when, in µs since 1970."""
+        """Send the signal to one replica and wait for its end. Return when it was sent, in µs since
+        1970."""
         (name,) = (name for name, process in self.processes.items() if process.pid == pid)
         at = time.time_ns() // 1000
         self.processes[name].send_signal(number)
@@ -106,7 +108,7 @@ def _pair(url: str) -> Iterator[Pair]:
 
 
 def handovers(store: Store, number: signal.Signals, times: int) -> list[float]:
-    """Seconds from each signal until another replica's run of the shop began."""
+    """Return the seconds from each signal until another replica's run of the shop began."""
     url, draw, found = store.fresh(), random.Random(1), []
     replicas.fill(url)
     db = Database(url)
@@ -147,7 +149,7 @@ def _owner(db: Database, merchant: str, shop: str) -> str | None:
 
 
 async def queue(store: Store) -> dict[str, Any]:
-    """What benchmarks.speed.replicas measures of triggers and claims."""
+    """Measure triggers and claims with benchmarks.speed.replicas."""
     url, churned = store.fresh(), store.fresh()
     replicas.fill(url)
     with host(url) as one, host(url) as two:
@@ -173,7 +175,7 @@ async def queue(store: Store) -> dict[str, Any]:
 
 
 def summary(seconds: list[float], goal: float) -> dict[str, Any]:
-    """p50 and the most, beside the goal for the most."""
+    """Return the median and the maximum, beside the goal for the maximum."""
     return {
         "p50_s": round(statistics.median(seconds), 2),
         "max_s": round(max(seconds), 2),

@@ -1,7 +1,7 @@
-"""Memory of idle watches: how much a server's resident set grows for each WatchSync that is open
-and has caught up. Linux only.
+"""Measure the memory of idle watches: how much a server's resident set grows for each open
+WatchSync that has caught up. Linux only.
 
-python benchmarks/watchers.py [number]
+    python -m benchmarks.watchers [number]
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ from zaiko.v1 import (
 
 
 def resident(pid: int) -> int:
-    """KiB."""
+    """Return the resident set of a process in KiB."""
     status = Path(f"/proc/{pid}/status").read_text()
     return int(next(line.split()[1] for line in status.splitlines() if line.startswith("VmRSS")))
 
 
 async def watch(address: str, number: int) -> tuple[list[Any], list[grpc.aio.Channel]]:
-    """So many watches, each past its first mark, 100 on a connection."""
+    """Open `number` watches, each past its first bookmark, 100 on a connection."""
     calls, channels = [], []
     for place in range(number):
         if place % 100 == 0:
@@ -48,7 +48,7 @@ async def watch(address: str, number: int) -> tuple[list[Any], list[grpc.aio.Cha
 
 
 async def measure(address: str, pid: int, number: int) -> None:
-    """Print the growth."""
+    """Print how much the resident set grows."""
     async with grpc.aio.insecure_channel(address) as channel:
         merchants: Any = merchant_service_pb2_grpc.MerchantServiceStub(channel)
         acme = merchant_pb2.Merchant(display_name="Acme")
@@ -74,7 +74,7 @@ async def measure(address: str, pid: int, number: int) -> None:
 
 
 def main(number: int) -> None:
-    """Serve an empty store, measure, stop."""
+    """Serve an empty store, measure, and stop."""
     with tempfile.TemporaryDirectory() as folder:
         port = Path(folder) / "port"
         command = [

@@ -7,9 +7,16 @@ from collections.abc import AsyncIterator
 
 import pytest
 import support.properties  # noqa: F401 - before any property
-from support.stores import db, postgresql, sqlite_template, sqlite_url, store_url
+from support.stores import (
+    db,
+    own_postgresql,
+    postgresql,
+    sqlite_template,
+    sqlite_url,
+    store_url,
+)
 
-__all__ = ["db", "postgresql", "sqlite_template", "sqlite_url", "store_url"]
+__all__ = ["db", "own_postgresql", "postgresql", "sqlite_template", "sqlite_url", "store_url"]
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # A shell's background jobs ignore it, and with them every process that a test starts and

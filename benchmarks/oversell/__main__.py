@@ -33,7 +33,7 @@ def main(
     as_json: Annotated[bool, typer.Option("--json", help="print JSON, with every seed")] = False,
     wide: Annotated[int, typer.Option(help="columns of the printed table")] = 200,
 ) -> None:
-    """Play the same days under each strategy and say what came of it."""
+    """Play the same days under each strategy, and print the result."""
     console = Console(width=wide)
     ways, names = way or list(Way), scenario or ["quiet", "normal", "flash"]
     unknown = set(names) - set(SCENARIOS)

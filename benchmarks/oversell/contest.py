@@ -1,5 +1,5 @@
-"""One day under one strategy: the same seed, the same events, the same network; only who keeps the
-shops in step differs."""
+"""One day under one strategy: the same seed, events and network. Only the program that keeps the
+shops in sync differs."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from benchmarks.oversell.virtual_time import VirtualClock, VirtualLoop
 from benchmarks.oversell.zaiko import Zaiko
 
 _WARM_UP = 1200.0
-"""Seconds before midnight in which shops are linked; nobody buys and nothing breaks."""
+"""Seconds before midnight in which shops are linked. No order and no fault occurs."""
 _REST = 1800.0
-"""Seconds after the day in which nobody buys and nothing breaks: three intervals."""
+"""Seconds after the day in which no order and no fault occurs: three intervals."""
 
 
 _SCARCE = 40
-"""With escrow: from how many units on each shop gets units of its own."""
+"""With escrow: the number of units below which each shop gets its own units."""
 
 
 class Way(enum.StrEnum):
@@ -36,7 +36,7 @@ class Way(enum.StrEnum):
     POLLING = "zaiko-polling"
     WEBHOOKS = "zaiko-webhooks"
     ESCROW = "zaiko-escrow"
-    """As WEBHOOKS, with every product in escrow while few are left."""
+    """Like WEBHOOKS, with every product in escrow while few units are left."""
 
 
 def play(scenario: str, seed: int, way: Way) -> Score:

@@ -1,8 +1,8 @@
-"""What happens in a day, drawn from a seed before anybody reacts to it: what buyers try to buy,
-receipts, changes of mind, outages.
+"""The events of a day, drawn from a seed before anything reacts to them: purchase attempts,
+receipts, changes of orders, outages.
 
-Every strategy meets the same events. Whether an attempt becomes an order is the shop's decision: it
-sells what it shows.
+Every strategy meets the same events. The shop decides whether an attempt becomes an order: it sells
+what it shows.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from zaiko_sdk import InventoryMode
 HOUR = 3600.0
 
 _BY_HOUR = (3, 2, 1, 1, 1, 1, 2, 4, 5, 5, 6, 6, 8, 6, 5, 5, 5, 6, 7, 9, 12, 13, 11, 7)
-"""Relative demand by the hour of the day: lunch and evening."""
+"""The relative demand by hour of the day, with peaks at lunch and in the evening."""
 
 
 @dataclass(frozen=True, slots=True)
 class Quota:
-    """Calls per second after a burst. The functions of `lanes` share one quota."""
+    """Calls per second after a burst. The functions of a group share one quota."""
 
-    lanes: tuple[tuple[str, ...], ...]
+    groups: tuple[tuple[str, ...], ...]
     rates: tuple[float, ...]
     burst: int
 
@@ -34,7 +34,7 @@ APART = (("fetch",), ("read",), ("write",))
 
 @dataclass(frozen=True, slots=True)
 class ShopPlan:
-    """A shop: how its platform lets numbers be changed, its share of the demand, its quota and the
+    """A shop: how its platform lets numbers be changed, its share of the demand, its quota, and the
     usual seconds of a call."""
 
     name: str
@@ -45,7 +45,7 @@ class ShopPlan:
 
 
 # As the connectors find them: Shopify's cost bucket holds about 20 calls and regains 2 a second,
-# Rakuten limits each function by itself, ecforce tolerates one call a second.
+# Rakuten limits each function separately, ecforce tolerates one call a second.
 _BUCKET, _FUNCTIONS, _SLOW = (
     Quota(SHARED, (2.0,), 20),
     Quota(APART, (1.0, 5.0, 1.0), 1),
@@ -63,9 +63,9 @@ SHOPS = (
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """A buyer tries to buy. If it becomes an order: it can be read `lag` seconds later, its
-    notification arrives after `notice` seconds (None: is lost), and after `change` seconds (None:
-    never) it is cut to `left` units, with `restock` or without; 0 left is a cancellation."""
+    """A buyer's attempt to buy. If it becomes an order, it is readable after `lag` seconds and its
+    notification arrives after `notice` seconds (None: it is lost). After `change` seconds (None:
+    never) it is reduced to `left` units, with `restock` or without. 0 left means a cancellation."""
 
     at: float
     shop: str
@@ -81,7 +81,7 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """Goods arrive in the warehouse."""
+    """Goods that arrive in the warehouse."""
 
     at: float
     product: str
@@ -90,7 +90,7 @@ class Receipt:
 
 @dataclass(frozen=True, slots=True)
 class Outage:
-    """A shop's API answers nothing from `begin` to `end`; its storefront sells on."""
+    """A shop's API answers nothing from `begin` to `end`, while its storefront still sells."""
 
     shop: str
     begin: float
@@ -99,8 +99,8 @@ class Outage:
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """How much is demanded in a day of `hours`. `sales` are the hours at which a flash sale of one
-    product each begins, with `units` (from, to) of it."""
+    """The demand of a day of `hours`. `sales` are the hours at which a flash sale of one product
+    each begins, with `units` (from, to) of it."""
 
     name: str
     attempts: int
@@ -109,7 +109,7 @@ class Scenario:
     units: tuple[int, int] = (60, 240)
     hours: int = 24
     outage: float = 0.3
-    """Chance of each shop to be down for 5 to 20 minutes once in the day."""
+    """The probability that a shop is down for 5 to 20 minutes once in the day."""
 
 
 SCENARIOS = {
@@ -125,7 +125,7 @@ SCENARIOS = {
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """All that happens. Times are seconds since midnight."""
+    """All events of a day. Times are seconds since midnight."""
 
     seconds: float
     stock: dict[str, int]
@@ -135,7 +135,7 @@ class Day:
 
 
 def draw(scenario: Scenario, seed: int) -> Day:
-    """The day of this seed."""
+    """Draw the day of this seed."""
     random = Random(f"{scenario.name}-{seed}")
     products = [f"p{number}" for number in range(scenario.products)]
     weights = [1 / (number + 1) for number in range(scenario.products)]
@@ -177,7 +177,7 @@ def draw(scenario: Scenario, seed: int) -> Day:
 def _sale(
     random: Random, product: str, at: float, stock: dict[str, int], units: tuple[int, int]
 ) -> list[Attempt]:
-    """Announced for a time; two to four times as many units are wanted as there are, most of them
+    """Draw the attempts of a flash sale: two to four times as many units as there are, most of them
     in the first minutes."""
     stock[product] += random.randint(*units)
     wanted = stock[product] * random.uniform(2, 4)

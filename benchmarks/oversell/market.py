@@ -1,5 +1,5 @@
-"""The truth that no strategy sees: what is on the shelf, what was promised to whom; and what every
-strategy is measured by."""
+"""The facts that no strategy sees: what is on the shelf, and what was promised to whom. Every
+strategy is scored by them."""
 
 from __future__ import annotations
 
@@ -16,34 +16,35 @@ from benchmarks.oversell.platform import Platform
 
 
 class Strategy(Protocol):
-    """A way to keep shops in step. It hears of receipts at once, and of orders only by asking the
-    shops, or by a notification that says no more than that something changed."""
+    """A way to keep shops in sync. It learns of receipts at once, and of orders only by fetching
+    them, or from a notification that says only that something changed."""
 
     def received(self, product: str, units: int) -> None:
-        """Goods arrived in the warehouse."""
+        """Handle goods that arrived in the warehouse."""
         ...
 
     def notified(self, shop: str) -> None:
-        """A webhook of this shop arrived."""
+        """Handle a webhook of this shop."""
         ...
 
     def knows(self, shop: str, order: str) -> int:
-        """The units that it believes this order to want now; 0 when it has not seen the order."""
+        """Return the units that the strategy believes this order to want now; 0 for an order it has
+        not seen."""
         ...
 
     def target(self, shop: str, product: str) -> int:
-        """What the shop is to show by all it knows."""
+        """Return what the shop should show by everything that the strategy knows."""
         ...
 
 
 @dataclass(slots=True)
 class Score:
-    """What a day came to. README.md defines each number."""
+    """The result of a day. README.md defines each number."""
 
     orders: int = 0
     refused: int = 0
     refused_in_vain: int = 0
-    """Units that a shop refused though they were free."""
+    """Units that a shop refused although they were free."""
     oversold: int = 0
     off_sale: float = 0.0
     """Unit × minutes."""
@@ -53,7 +54,7 @@ class Score:
     calls: int = 0
     agreed_after: list[float] = field(default_factory=list)
     astray: int = 0
-    """Products on which the shops still did not agree when all had been quiet for half an hour."""
+    """Products on which the shops still disagreed after half an hour without events."""
 
 
 @dataclass(slots=True)
@@ -65,7 +66,7 @@ class _Bought:
 
 
 class Market:
-    """Plays a day to the shops while a strategy works, and keeps the score."""
+    """Plays a day while a strategy works, and keeps the score."""
 
     def __init__(
         self, clock: Clock, day: Day, platforms: Mapping[str, Platform], *, midnight: float
@@ -83,11 +84,11 @@ class Market:
         self._later: set[asyncio.Task[None]] = set()
 
     def free(self, product: str) -> int:
-        """Units that are really there and promised to nobody; below 0 when oversold."""
+        """Return the units that are on the shelf and promised to nobody; negative when oversold."""
         return self.physical[product] - self.promised[product]
 
     async def play(self) -> None:
-        """The whole day."""
+        """Play the whole day."""
         happenings: list[Attempt | Receipt] = sorted(
             [*self.day.attempts, *self.day.receipts], key=lambda event: event.at
         )
@@ -102,9 +103,10 @@ class Market:
         await self.clock.sleep(self.midnight + self.day.seconds - self.clock.monotonic())
 
     def close(self) -> Score:
-        """The score; what has not agreed by now counts as if it agreed now."""
+        """Return the score. A product on which shops still disagree counts as if they agreed
+        now."""
         for product in self.day.stock:
-            self.look(product)
+            self.account(product)
             waiting = self._pending.pop(product, [])
             self.score.astray += bool(waiting)
             self.score.agreed_after += [self.clock.monotonic() - at for at in waiting]
@@ -114,8 +116,8 @@ class Market:
         self.score.calls = sum(sum(platform.calls.values()) for platform in self.platforms.values())
         return self.score
 
-    def look(self, product: str) -> None:
-        """Something moved: account for the time since the last look, and see whether the shops
+    def account(self, product: str) -> None:
+        """Account for the time since the last change of a product, and check whether the shops
         agree now."""
         now, sellable = self.clock.monotonic(), max(0, self.free(product))
         if now > self.midnight:
@@ -129,9 +131,9 @@ class Market:
             self.score.agreed_after += [now - at for at in self._pending.pop(product, [])]
 
     def wrote(self, shop: str, product: str, before: int, after: int) -> None:
-        """A strategy's write was applied: did it offer again what an order, unseen by the strategy,
+        """Check a write of the strategy: did it offer again what an order, unseen by the strategy,
         had just taken?"""
-        self.look(product)
+        self.account(product)
         if after <= before:
             return
         unseen = [
@@ -192,7 +194,7 @@ class Market:
 
     def _happened(self, product: str) -> None:
         self._pending[product].append(self.clock.monotonic())
-        self.look(product)
+        self.account(product)
 
     def _notify(self, shop: str, after: float | None) -> None:
         if after is not None:
@@ -209,5 +211,5 @@ class Market:
 
 
 def percentile(values: Sequence[float], share: float) -> float:
-    """The value that `share` of all do not exceed; 0 of none."""
+    """Return the value that `share` of all do not exceed; 0 for none."""
     return sorted(values)[min(len(values) - 1, int(share * len(values)))] if values else 0.0

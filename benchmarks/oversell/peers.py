@@ -1,5 +1,5 @@
-"""How it is done elsewhere, at its best: (a) overwrite every shop every ten minutes, (b) tell the
-others of each change."""
+"""What other programs do, at their best: (a) overwrite every shop every ten minutes, (b) send each
+change to the other shops."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ INTERVAL = 600.0
 
 
 class _Peer:
-    """What it knows: receipts at once, orders as fetched."""
+    """What a strategy knows: receipts at once, orders as fetched."""
 
     def __init__(
         self, clock: Clock, platforms: Mapping[str, Platform], stock: Mapping[str, int]
@@ -44,7 +44,7 @@ class _Peer:
         self.physical[product] += units
 
     def notified(self, shop: str) -> None:
-        """Not listened to."""
+        """Ignore notifications."""
 
     def knows(self, shop: str, order: str) -> int:
         return self.known.get((shop, order), ("", 0))[1]
@@ -53,7 +53,8 @@ class _Peer:
         return max(0, self.physical[product] - self.promised[product])
 
     async def fetch(self, shop: str) -> Counter[str]:
-        """Learn of what changed; by how many units each product is wanted more than before."""
+        """Fetch the changed orders, and return by how many units the demand for each product
+        rose."""
         change: Counter[str] = Counter()
         async for page in self.connectors[shop].fetch_orders(self.cursors[shop]):
             for order in page.orders:
@@ -66,18 +67,18 @@ class _Peer:
         return change
 
     async def stop(self) -> None:
-        """End its tasks."""
+        """End the tasks."""
         for task in self.tasks:
             task.cancel()
         await asyncio.gather(*self.tasks, return_exceptions=True)
 
 
 class Overwrite(_Peer):
-    """(a) Every ten minutes: fetch the orders of all shops, compute, overwrite every number in
+    """(a) Every ten minutes: fetch the orders of all shops, compute, and overwrite every number in
     every shop, one after the other."""
 
     async def start(self) -> None:
-        """Begin; the first round comes at the next full ten minutes."""
+        """Begin. The first round starts at the next full ten minutes."""
         for platform in self.platforms.values():
             platform.shop.mode = InventoryMode.SET
         self.tasks.append(asyncio.ensure_future(self._rounds()))
@@ -103,8 +104,8 @@ class Overwrite(_Peer):
 
 
 class Relative(_Peer):
-    """(b) Fetch each shop's orders every ten minutes, or at once on a webhook; add every change to
-    all other shops' numbers. What fails is sent again, as nobody knows better."""
+    """(b) Fetch each shop's orders every ten minutes, or at once on a webhook, and add every change
+    to all other shops' numbers. Failed calls are repeated."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""A shop behind a network: calls take time, keep to a quota, are lost, come twice as late, or meet
+"""A shop behind a network. Calls take time, keep to a quota, get lost, take twice as long, or meet
 a platform that is down."""
 
 from __future__ import annotations
@@ -28,17 +28,17 @@ from zaiko_sdk.testing.fakeshop import FakeConnector, FakeShop
 from benchmarks.oversell.demand import Outage, ShopPlan
 
 VISIBILITY = timedelta(seconds=60)
-"""How late an order may become readable, as the connector declares it."""
+"""How late an order may become readable, as the connector declares."""
 _TIMEOUT = 10.0
 _PAGE = 50
 
 Wrote = Callable[[str, str, int, int], None]
-"""(shop, product, number before, number after): a write was applied."""
+"""Called with (shop, product, number before, number after) when a write was applied."""
 
 
 @dataclass(slots=True)
 class Platform:
-    """One shop as its API shows it. `fragile` switches faults on. Counts calls and numbers sent."""
+    """One shop as its API shows it. `fragile` enables faults. Counts calls and the numbers sent."""
 
     plan: ShopPlan
     clock: Clock
@@ -50,13 +50,13 @@ class Platform:
     fragile: bool = True
     calls: Counter[str] = field(default_factory=Counter)
     sent: int = 0
-    _lanes: dict[str, RateLimiter] = field(default_factory=dict)
+    _limiters: dict[str, RateLimiter] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         quota = self.plan.quota
-        for operations, rate in zip(quota.lanes, quota.rates, strict=True):
-            lane = RateLimiter(self.clock, rate=rate, burst=quota.burst)
-            self._lanes |= dict.fromkeys(operations, lane)
+        for operations, rate in zip(quota.groups, quota.rates, strict=True):
+            limiter = RateLimiter(self.clock, rate=rate, burst=quota.burst)
+            self._limiters |= dict.fromkeys(operations, limiter)
 
     @property
     def name(self) -> str:
@@ -72,10 +72,10 @@ class Platform:
 
     @asynccontextmanager
     async def call(self, operation: str) -> AsyncIterator[None]:
-        """One request: it waits for its turn, travels, is served (the body), and its reply travels
-        back. Of 1,000 calls 4 are lost on the way, the reply of 4 is lost, and 4 are refused for
-        load."""
-        async with self._lanes[operation]:
+        """Make one request: it waits for the quota, travels, is served (the body), and its reply
+        travels back. Of 1,000 calls, 4 are lost on the way, the replies of 4 are lost, and 4 are
+        refused for load."""
+        async with self._limiters[operation]:
             pass
         self.calls[operation] += 1
         way = self.plan.latency * self.random.lognormvariate(0, 0.35) / 2
@@ -96,14 +96,15 @@ class Platform:
 
 
 class NetworkConnector(FakeConnector):
-    """Speaks to a platform over the simulated network."""
+    """Calls a platform over the simulated network."""
 
     def __init__(self, platform: Platform) -> None:
         super().__init__(platform.shop, lambda moment, operation: None)
         self._platform = platform
 
     async def fetch_orders(self, cursor: str | None) -> AsyncIterator[OrderPage]:
-        """What became readable since the cursor, overlapped by twice the search lag."""
+        """Yield the orders that became readable since the cursor, overlapping by twice the search
+        lag."""
         since = datetime.fromisoformat(cursor) - 2 * VISIBILITY if cursor else None
         fresh: list[Order] = []
         first, position = True, ""

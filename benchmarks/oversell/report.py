@@ -32,7 +32,7 @@ _HEADINGS = (
 
 
 def table(scenario: str, scores: Scores) -> Table:
-    """One row per strategy, summed over the seeds."""
+    """Return one row per strategy, summed over the seeds."""
     seeds = len(next(iter(scores.values())))
     result = Table(title=f"{scenario}: {seeds} days", title_justify="left")
     for number, heading in enumerate(_HEADINGS):
@@ -59,7 +59,7 @@ def table(scenario: str, scores: Scores) -> Table:
 
 
 def per_seed(scenario: str, scores: Scores) -> Table:
-    """Oversold units, one row per seed."""
+    """Return the oversold units, one row per seed."""
     result = Table(title=f"{scenario}: oversold units by seed", title_justify="left")
     result.add_column("seed", justify="right")
     for way in scores:
@@ -70,7 +70,7 @@ def per_seed(scenario: str, scores: Scores) -> Table:
 
 
 def summary(scores: Scores) -> list[dict[str, Any]]:
-    """The sums over all seeds, one entry per strategy."""
+    """Return the sums over all seeds, one entry per strategy."""
     return [_row(way, days, scores.get(Way.OVERWRITE)) for way, days in scores.items()]
 
 

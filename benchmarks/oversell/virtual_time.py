@@ -1,8 +1,7 @@
-"""An event loop on which time is a number: whoever waits is woken in order, and a day passes as
-fast as it can be computed.
+"""An event loop with virtual time. Sleepers wake in order, and a day passes as fast as it can be
+computed.
 
-Everything runs on one thread and nothing waits for the outside, so the same seed gives the same
-day.
+Everything runs on one thread and waits for nothing outside, so the same seed gives the same day.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ TRANSACTION = 0.004
 
 
 class _Skipping(selectors.SelectSelector):
-    """Instead of waiting for sockets, of which there are none, let the time pass."""
+    """Advances the time instead of waiting for sockets, of which there are none."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -35,8 +34,8 @@ class _Skipping(selectors.SelectSelector):
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):
-    """Work for other threads (transactions) is done at once, on this one, and its result takes
-    `TRANSACTION` to arrive."""
+    """Runs the work of other threads (transactions) at once, on this thread. Its result arrives
+    after `TRANSACTION`."""
 
     def __init__(self) -> None:
         self._skipping = _Skipping()
@@ -56,7 +55,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         done = self.create_future()
         try:
             result = func(*args)
-        except Exception as error:  # noqa: BLE001 - it belongs to whoever waits for the result
+        except Exception as error:  # noqa: BLE001 - the caller that awaits the result gets it
             self.call_later(TRANSACTION, _unless_cancelled, done, done.set_exception, error)
         else:
             self.call_later(TRANSACTION, _unless_cancelled, done, done.set_result, result)
@@ -71,7 +70,7 @@ def _unless_cancelled(
 
 
 class VirtualClock:
-    """The loop's time as `zaiko_sdk.Clock`."""
+    """The loop's time as a `zaiko_sdk.Clock`."""
 
     def __init__(
         self, loop: VirtualLoop, start: datetime = datetime(2026, 11, 23, tzinfo=UTC)
@@ -79,11 +78,11 @@ class VirtualClock:
         self._loop, self._start = loop, start
 
     def now(self) -> datetime:
-        """The virtual wall clock."""
+        """Return the virtual wall clock."""
         return self._start + timedelta(seconds=self._loop.time())
 
     def monotonic(self) -> float:
-        """Virtual seconds since the start."""
+        """Return the virtual seconds since the start."""
         return self._loop.time()
 
     async def sleep(self, seconds: float) -> None:

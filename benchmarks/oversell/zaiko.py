@@ -1,5 +1,5 @@
-"""(c), (d), (e): the product itself. Its engine, scheduler, cycle, fence and store run unchanged,
-on virtual time."""
+"""(c), (d), (e): zaiko itself. Its engine, scheduler, fence and store run unchanged on virtual
+time."""
 
 from __future__ import annotations
 
@@ -39,12 +39,12 @@ from benchmarks.oversell.platform import VISIBILITY, NetworkConnector, Platform
 
 MERCHANT, WAREHOUSE = "acme", "tokyo"
 INTERVAL = 600_000_000
-"""µs: the product's default."""
+"""The default interval, in µs."""
 
 
 class Zaiko:
-    """The engine with its defaults. `webhooks`: a notification asks for a run of its shop.
-    `escrow`: every product is in escrow while no more units of it than that are left (0: never)."""
+    """The engine with its defaults. With `webhooks`, a notification asks for a run of its shop.
+    `escrow` is the number of units below which a product is in escrow (0: never)."""
 
     def __init__(
         self,
@@ -80,7 +80,7 @@ class Zaiko:
         event.listen(self.engine.db.engine, "connect", _carelessly)
 
     async def start(self) -> None:
-        """A merchant with its stock; shops are added one by one at their phases, every listing
+        """Create a merchant with its stock, and add shops one by one at their phases, every listing
         linked and synced."""
         await self.engine.start()
         db = self.engine.db
@@ -114,7 +114,7 @@ class Zaiko:
             )  # type: ignore[misc]
 
     async def stop(self) -> None:
-        """Stop the engine and forget its store."""
+        """Stop the engine and delete its store."""
         await self.engine.stop()
         shutil.rmtree(self.folder, ignore_errors=True)
 
@@ -170,7 +170,7 @@ _made: list[Path] = []
 
 
 def _template() -> Path:
-    """A migrated, empty store to copy; made once per process."""
+    """Return a migrated, empty store to copy. Made once per process."""
     if not _made:
         path = Path(tempfile.mkdtemp(prefix="zaiko-oversell-template-")) / "zaiko.db"
         db = Database(f"sqlite:///{path}")
@@ -181,5 +181,5 @@ def _template() -> Path:
 
 
 def _carelessly(connection: Any, record: object) -> None:
-    """No power cut is simulated, so commits need not reach the disk."""
+    """Turn off flushing: no power cut is simulated, so commits need not reach the disk."""
     connection.execute("PRAGMA synchronous = OFF")

@@ -1,1 +1,1 @@
-"""Does a connector use the quota that its platform gives, all of it and no more?"""
+"""Measure whether a connector uses all of its platform's quota, and no more."""

@@ -22,7 +22,7 @@ _HEAD = (
 
 
 def row(phase: Phase) -> str:
-    """One line of the table, in Markdown."""
+    """Return one row of the table, in Markdown."""
     share = "–" if phase.share is None else f"{phase.share:.1%}"
     allowed = "–" if phase.allowed is None else f"{phase.allowed:,.0f}"
     cells = (
@@ -56,7 +56,8 @@ def main(
         Path | None, typer.Option("--json", help="also write the figures there")
     ] = None,
 ) -> None:
-    """List, read and write a whole catalogue with each connector, its simulator's quota on."""
+    """List, read and write a whole catalogue with each connector, with its simulator's quota
+    enforced."""
     chosen = platform or list(PLATFORMS)
     if unknown := set(chosen) - set(PLATFORMS):
         raise typer.BadParameter(f"no such platform: {', '.join(sorted(unknown))}")

@@ -1,4 +1,5 @@
-"""One connector over real HTTP against its own simulator: list all, read all, write all."""
+"""One connector over real HTTP against its own simulator: list everything, read everything, write
+everything."""
 
 from __future__ import annotations
 
@@ -32,13 +33,13 @@ from benchmarks.quota.meters import Meter, meter
 
 T = TypeVar("T")
 FACTORS = {"shopify": 1.0, "ecforce": 30.0, "rakuten": 10.0, "base": 100.0, "nextengine": 1.0}
-"""How much faster than real time each platform is played: as much as the processor stands."""
+"""The factor of time for each platform: as fast as the machine can follow."""
 
 
 @dataclass(frozen=True, slots=True)
 class Phase:
-    """One row. `seconds` are by the clock of the bench, `real` by ours; `done` of `listings` were
-    done in the time given."""
+    """One row. `seconds` are by the benchmark's clock, `real` by the real one. `done` of `listings`
+    were finished in the time given."""
 
     platform: str
     phase: str
@@ -57,13 +58,13 @@ class Phase:
 
     @property
     def share(self) -> float | None:
-        """Used, of what the quota allowed in the time taken; None where the quota had no time to
-        bind."""
+        """The used share of what the quota allowed in the time taken; None where the quota could
+        not bind."""
         return self.used / self.allowed if self.allowed else None
 
 
 class SilentLog:
-    """Logs nothing: what a connector logs is not what is measured."""
+    """Logs nothing, because logging is not measured."""
 
     def _drop(self, event: str, **fields: Any) -> None:
         return None
@@ -72,7 +73,7 @@ class SilentLog:
 
 
 class Course:
-    """One opened shop. `budget`: real seconds after which a phase stops at the next batch."""
+    """One opened shop. `budget` is the real seconds after which a phase stops at its next batch."""
 
     def __init__(
         self,
@@ -95,7 +96,7 @@ class Course:
         self.until = 0.0
 
     async def patiently(self, call: Callable[[], Awaitable[T]]) -> T:
-        """As the host does: a refused call is made again after the wait that the platform or the
+        """Call like the host: repeat a refused call after the wait that the platform or the
         connector's budget asks for."""
         while True:
             try:
@@ -107,11 +108,11 @@ class Course:
                 raise AssertionError(f"the simulator is up, the connector says: {error}") from error
 
     def late(self) -> bool:
-        """Whether the time given to this phase is over."""
+        """Whether the time of this phase is over."""
         return time.monotonic() > self.until
 
     async def list_all(self) -> int:
-        """Every page, from where the last one ended when the connector had to stop."""
+        """List every page, and continue where the connector had to stop."""
         cursor: str | None = None
         pages: AsyncIterator[Any] = self.connector.list_listings(None)
         seen: dict[str, ListingRef] = {}
@@ -132,7 +133,7 @@ class Course:
         return len(seen)
 
     async def read_all(self) -> int:
-        """What each listing shows, in batches of Limits.read_batch."""
+        """Read every listing, in batches of Limits.read_batch."""
         size, done = self.kind.limits.read_batch, 0
         for start in range(0, len(self.refs), size):
             part = self.refs[start : start + size]
@@ -153,7 +154,7 @@ class Course:
         return done
 
     async def write_all(self) -> int:
-        """One unit more everywhere, in batches of Limits.write_batch."""
+        """Write one unit more for every listing, in batches of Limits.write_batch."""
         size, done = self.kind.limits.write_batch, 0
         known = [ref for ref in self.refs if ref.external_id in self.shown]
         for start in range(0, len(known), size):
@@ -175,8 +176,8 @@ class Course:
 
 
 async def run(platform: str, listings: int, budget: float, factor: float) -> list[Phase]:
-    """The three phases of one platform. Raises ConnectorError for what no patience helps
-    against."""
+    """Run the three phases of one platform. Raises ConnectorError for an error that repeating
+    cannot cure."""
     kind, simulator = found(platform)
     clock, shop = FastClock(factor), simulator.create()
     counted = meter(platform, shop, clock)
@@ -213,7 +214,7 @@ async def run(platform: str, listings: int, budget: float, factor: float) -> lis
 async def measured(
     course: Course, platform: str, phase: str, listings: int, budget: float
 ) -> Phase:
-    """Run one phase between two looks at the meter."""
+    """Run one phase between two readings of the meter."""
     work = {"list": course.list_all, "read": course.read_all, "write": course.write_all}[phase]
     throttled = course.server.simulator.counters()["throttled"]
     course.failed = course.paused = 0
@@ -242,13 +243,13 @@ async def measured(
 
 
 def found(platform: str) -> tuple[ConnectorType, SimulatorType]:
-    """The installed connector and its simulator."""
+    """Return the installed connector and its simulator."""
     registry = load()
     return registry.types[platform], registry.simulators()[platform]
 
 
 def play(platform: str, listings: int, budget: float, factor: float | None = None) -> list[Phase]:
-    """`run`, for a process of its own: one platform's clock must not be another's."""
+    """Call `run` in a separate process: one platform's clock must not be another's."""
     try:
         return asyncio.run(run(platform, listings, budget, factor or FACTORS[platform]))
     except ConnectorError as error:

@@ -1,4 +1,4 @@
-"""One clock for both sides of the bench, faster than real time."""
+"""One clock for both sides of the benchmark, faster than real time."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ import time
 from datetime import UTC, datetime, timedelta
 
 _START = datetime(2026, 6, 1, 0, 0, tzinfo=UTC)
-"""The full hour at which every bench begins: quotas per clock hour are whole."""
+"""The full hour at which every benchmark begins, so that quotas per clock hour are whole."""
 
 
 class FastClock:
-    """`factor` seconds of its own pass in a real one. A call takes `factor` times as long by it, so
-    what is measured is the worse case of the two: a pace that holds here holds for real calls that
-    are slower by the same factor."""
+    """`factor` seconds pass in a real second. A call takes `factor` times as long by this clock, so
+    the worse case is measured: a pace that holds here also holds for real calls that are slower by
+    the same factor."""
 
     def __init__(self, factor: float) -> None:
         self.factor, self._began = factor, time.monotonic()

@@ -1,7 +1,7 @@
-"""What each platform's quota let through, and what it would have let through: read where the
+"""Count what each platform's quota let through, and what it would have let through, where the
 simulator itself decides.
 
-The simulators are used as they are, but for their clock and for the counting around the decision.
+The simulators are used unchanged, except for their clock and the counting.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from benchmarks.quota.fast_clock import FastClock
 
 
 class Meter(Protocol):
-    """`begin()` starts a phase. `used()` is what was let through since; `allowed()` what the quota
-    would have let through in the same time, or None where the phase ended before the quota could
-    bind. Both in `unit`."""
+    """`begin()` starts a phase. `used()` returns what was let through since. `allowed()` returns
+    what the quota would have let through in the same time, or None where the phase ended before the
+    quota could bind. Both are in `unit`."""
 
     unit: str
 
@@ -31,7 +31,7 @@ class Meter(Protocol):
 
 
 class _MeteredBucket(Bucket):
-    """Shopify's bucket. A call must find its highest price in it, and gets back what it did not
+    """Shopify's bucket. A call must find its highest price in it, and is refunded what it did not
     cost."""
 
     spent = 0.0
@@ -47,7 +47,7 @@ class _MeteredBucket(Bucket):
 
 
 class ShopifyMeter:
-    """Points: what lay in the bucket at the start, and what flowed in since."""
+    """Points: those in the bucket at the start, and those added since."""
 
     unit = "points"
 
@@ -85,7 +85,7 @@ class _CountedCalls(TokenBucket):
 
 
 class EcforceMeter:
-    """Calls: the burst that was there at the start, and one place for each second since."""
+    """Calls: the burst that was available at the start, and one for each second since."""
 
     unit = "calls"
 
@@ -109,7 +109,7 @@ class EcforceMeter:
 
 class RakutenMeter:
     """Calls to the function that was called for longest, measured by its own rate: each function
-    has a quota of its own."""
+    has its own quota."""
 
     unit = "calls"
 
@@ -157,8 +157,8 @@ class _MeteredHours(BaseQuotas):
 
 
 class BaseMeter:
-    """Calls in the clock hours that were over before the work was. The hour in which the work ends
-    is not counted."""
+    """Calls in the clock hours that ended before the work did. The hour in which the work ends is
+    not counted."""
 
     unit = "calls"
 
@@ -197,7 +197,7 @@ class _MeteredSeconds(CallWindow):
 
 
 class NextEngineMeter:
-    """Calls, of so many in any second. The figure is the simulator's: Next Engine publishes
+    """Calls, with a limit for any second. The figure is the simulator's: Next Engine publishes
     none."""
 
     unit = "calls"
@@ -229,7 +229,7 @@ PLATFORMS = tuple(_METERS)
 
 
 def meter(platform: str, shop: Simulator, clock: FastClock) -> Meter:
-    """Put the simulated shop on this clock and count what its quota lets through. Before its first
-    request."""
+    """Put the simulated shop on this clock and count what its quota lets through. Call it before
+    the shop's first request."""
     made: Meter = _METERS[platform](shop, clock)
     return made

@@ -55,8 +55,8 @@ def main(
         Path | None, typer.Option("--json", help="also write the figures there")
     ] = None,
 ) -> None:
-    """Measure on both stores and print the table. Exit code 1 when something could not be measured;
-    a missed goal is no failure."""
+    """Measure on both stores and print the table. Exit with 1 when a figure could not be measured;
+    a missed goal is not a failure."""
     if unknown := set(only or ()) - set(FIGURES):
         raise typer.BadParameter(
             f"no such figure: {', '.join(sorted(unknown))}; there are {', '.join(FIGURES)}"

@@ -1,13 +1,13 @@
-"""What gRPC costs in Python without zaiko: a grpc.aio server whose answers are ready. It is told
-what to answer by a JSON file.
+"""Measure what gRPC costs in Python without zaiko: a grpc.aio server with prepared answers, which
+it reads from a JSON file.
 
     python -m benchmarks.speed.bare_server --port-file FILE --answers FILE
 
-The file maps a method's path to the module and type of its answers (of zaiko.v1; the request's type
-ends in Request) and the answers in hex. A unary method answers each request with the first one. A
-streaming one sends all of them, the first at once and the others as fast as the client takes them
-when a file named as the answers' with `.go` behind it is there. Messages are parsed and serialised
-for each call, as every server must. No interceptors, no validation, no store.
+The file maps a method's path to the module and type of its answers (in zaiko.v1; the request's type
+ends in Request) and to the answers in hex. A unary method answers each request with the first one.
+A streaming method sends the first at once, and the others as fast as the client reads them, once a
+file exists that is named like the answers' file with `.go` appended. Messages are parsed and
+serialized for each call, as in every server. There are no interceptors, no validation and no store.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from typing import Any
 import grpc
 
 
-def handler(told: dict[str, Any], go: Path) -> Any:
-    """The handler of one method."""
-    messages = importlib.import_module(f"zaiko.v1.{told['module']}")
-    answer_type = getattr(messages, told["type"])
-    request_type = getattr(messages, told["type"].removesuffix("Response") + "Request")
-    answers = [answer_type.FromString(bytes.fromhex(text)) for text in told["answers"]]
+def handler(method_answers: dict[str, Any], go: Path) -> Any:
+    """Return the handler of one method."""
+    messages = importlib.import_module(f"zaiko.v1.{method_answers['module']}")
+    answer_type = getattr(messages, method_answers["type"])
+    request_type = getattr(messages, method_answers["type"].removesuffix("Response") + "Request")
+    answers = [answer_type.FromString(bytes.fromhex(text)) for text in method_answers["answers"]]
     codecs = {
         "request_deserializer": request_type.FromString,
         "response_serializer": answer_type.SerializeToString,
@@ -45,18 +45,18 @@ def handler(told: dict[str, Any], go: Path) -> Any:
         for answer in answers[1:]:
             yield answer
 
-    if told["streams"]:
+    if method_answers["streams"]:
         return grpc.unary_stream_rpc_method_handler(stream, **codecs)
     return grpc.unary_unary_rpc_method_handler(reply, **codecs)
 
 
 async def serve(answers: dict[str, Any], go: Path, port_file: Path) -> None:
-    """Until killed."""
+    """Serve until the process is killed."""
     server = grpc.aio.server()
-    for path, told in answers.items():
+    for path, method_answers in answers.items():
         service, name = path.strip("/").split("/")
         server.add_generic_rpc_handlers(
-            (grpc.method_handlers_generic_handler(service, {name: handler(told, go)}),)
+            (grpc.method_handlers_generic_handler(service, {name: handler(method_answers, go)}),)
         )
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()

@@ -1,4 +1,4 @@
-"""What a store does without zaiko: the drivers alone, with the durability that zaiko asks for."""
+"""Measure a store without zaiko: the drivers alone, with the durability that zaiko requires."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 @contextlib.contextmanager
 def connected(url: str) -> Iterator[Any]:
-    """A connection of the driver. On SQLite with the pragmas of storage/connections.py; on
-    PostgreSQL with the server's own settings, as zaiko's connections are."""
+    """Open a connection of the driver. SQLite gets the pragmas of storage/connections.py;
+    PostgreSQL keeps the server's settings, like zaiko's connections."""
     if not url.startswith("sqlite"):
         with psycopg.connect(
             url.replace("postgresql+psycopg://", "postgresql://", 1), autocommit=True
@@ -38,7 +38,7 @@ def connected(url: str) -> Iterator[Any]:
 
 
 def single_row_commits(url: str, seconds: float) -> float:
-    """Commits a second of one connection that inserts a row in each, for so long."""
+    """Return the commits per second of one connection that inserts a row in each, for `seconds`."""
     with connected(url) as connection:
         mark = "?" if url.startswith("sqlite") else "%s"
         connection.execute("CREATE TABLE IF NOT EXISTS bare (id BIGINT, value TEXT)")
@@ -54,8 +54,8 @@ def single_row_commits(url: str, seconds: float) -> float:
 def bulk_upsert(
     url: str, tables: Sequence[tuple[sqlalchemy.Table, Sequence[Sequence[Any]]]]
 ) -> float:
-    """Seconds to upsert these rows (in the tables' order of columns) in one transaction, by
-    executemany. The tables, with their indices, must exist."""
+    """Return the seconds to upsert these rows (in the column order of the tables) in one
+    transaction, by executemany. The tables and their indexes must exist."""
     dialect: Any = sqlite if url.startswith("sqlite") else postgresql
     made = []
     for table, rows in tables:

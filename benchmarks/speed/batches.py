@@ -1,12 +1,12 @@
-"""Facts in batches of 1,000, rows a second, beside the drivers' own bulk upsert of the rows that
+"""Facts in batches of 1,000, in rows per second, beside the driver's bulk upsert of the rows that
 these facts left in the store.
 
 Receipts go through StreamMovements (1,000 are sent, and all answers awaited) and through
-BatchRecordReceipts of 1,000, reserves through BatchSetReserves of 1,000. The limit writes the same
-rows into the same tables, indices included, of an empty store of that kind: one transaction,
-executemany, nothing read and nothing checked. For receipts those are the movements, the sums per
-product and per warehouse, the change feed, and the links that became due; for reserves the history
-of settings instead of movements. Goal ≥ 40 %.
+BatchRecordReceipts of 1,000; reserves go through BatchSetReserves of 1,000. The limit writes the
+same rows into the same tables, with their indexes, of an empty store of the same kind: one
+transaction, executemany, nothing read and nothing checked. For receipts these are the movements,
+the sums per product and warehouse, the change feed, and the links that became due. For reserves it
+is the history of settings instead of movements. Goal: ≥ 40 %.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _RESERVES = (schema.stock_settings, schema.stock, schema.changes, schema.links)
 
 
 def receipt(number: int) -> pb.RecordReceiptRequest:
-    """One unit of a product arrived."""
+    """Return a request that records one received unit of a product."""
     return pb.RecordReceiptRequest(
         product=f"merchants/{MERCHANT}/products/{product_name(number)}",
         warehouse=f"merchants/{MERCHANT}/warehouses/{WAREHOUSE}",
@@ -46,7 +46,7 @@ def receipt(number: int) -> pb.RecordReceiptRequest:
 
 
 async def stream(stub: Any) -> None:
-    """One unit of each of 1,000 products arrived, told one by one."""
+    """Record one received unit of each of 1,000 products, one by one."""
 
     async def requests() -> AsyncIterator[pb.StreamMovementsRequest]:
         for number in range(BATCH):
@@ -62,7 +62,7 @@ async def stream(stub: Any) -> None:
 
 
 async def delivery(stub: Any) -> None:
-    """One unit of each of 1,000 products arrived, told as a whole."""
+    """Record one received unit of each of 1,000 products in one batch."""
     requests = [receipt(number) for number in range(BATCH)]
     await stub.BatchRecordReceipts(
         pb.BatchRecordReceiptsRequest(parent=f"merchants/{MERCHANT}", requests=requests)
@@ -70,7 +70,7 @@ async def delivery(stub: Any) -> None:
 
 
 async def reserves(stub: Any) -> None:
-    """Another reserve for each of 1,000 products."""
+    """Set a new reserve for each of 1,000 products."""
     reserve = time.time_ns() % 999_983
     requests = [
         pb.SetReserveRequest(
@@ -86,7 +86,7 @@ async def reserves(stub: Any) -> None:
 def left(
     url: str, tables: Sequence[Table], since: int
 ) -> list[tuple[Table, list[tuple[Any, ...]]]]:
-    """The rows of these tables that are newer than a revision, as the driver takes them."""
+    """Return the rows of these tables above a revision, in the form that the driver takes."""
     found = []
     with connected(url) as connection:
         for table in tables:
@@ -98,7 +98,7 @@ def left(
 
 
 async def measure(store: Store, quick: bool) -> list[Figure]:
-    """Receipts and reserves."""
+    """Measure receipts and reserves."""
     url, rounds = store.fresh(), 3 if quick else 5
     fill(url, Catalogue(_LINKS))
     db = Database(url)

@@ -1,4 +1,4 @@
-"""Orders that buyers place, as a platform's page tells them."""
+"""Orders of buyers, as the page of a platform shows them."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from zaiko_sdk import Order, OrderLine, OrderState
 
 
 def written(orders: Sequence[tuple[str, Sequence[str]]]) -> str:
-    """A page in JSON: each order's id, and the listings of which it has one unit."""
+    """Return a page as JSON: each order's id, and the listings of which it has one unit."""
     moment = datetime.now(UTC).isoformat()
-    told = [
+    document = [
         {
             "id": order,
             "at": moment,
@@ -23,24 +23,26 @@ def written(orders: Sequence[tuple[str, Sequence[str]]]) -> str:
         }
         for order, listings in orders
     ]
-    return json.dumps(told)
+    return json.dumps(document)
 
 
 def parsed(text: str) -> Sequence[Order]:
-    """What a connector makes of such a page."""
+    """Parse such a page as a connector does."""
     found = []
-    for told in json.loads(text):
-        moment = datetime.fromisoformat(told["at"])
+    for document in json.loads(text):
+        moment = datetime.fromisoformat(document["at"])
         lines = [
             OrderLine(line["id"], line["listing"], line["units"], sku=line["listing"])
-            for line in told["lines"]
+            for line in document["lines"]
         ]
         found.append(
-            Order(told["id"], f"#{told['id']}", OrderState.OPEN, moment, lines, version=moment)
+            Order(
+                document["id"], f"#{document['id']}", OrderState.OPEN, moment, lines, version=moment
+            )
         )
     return found
 
 
 def unparsed(text: str) -> Callable[[], Sequence[Order]]:
-    """A page that has come and is parsed when it is looked at."""
+    """Return a function that parses the page when it is called."""
     return lambda: parsed(text)

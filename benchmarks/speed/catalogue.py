@@ -1,5 +1,5 @@
-"""Stores with many links, filled by plain inserts: through the API a million would take longer than
-what is measured on them."""
+"""Stores with many links, filled by plain inserts. Through the API a million links would take
+longer than the measurements."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from benchmarks.speed.stores import Store
 
 MERCHANT, WAREHOUSE = "acme", "tokyo"
 LINES = 3
-"""Of an order."""
+"""The lines of an order."""
 INTERVAL = 600_000_000
-"""µs between two readings of a shop's orders."""
+"""The time between two fetches of a shop's orders, in µs."""
 
 
 @dataclass(frozen=True, slots=True)
 class Catalogue:
-    """`links` over `shops` of one merchant. The first `hot` products are listed in the first shop
-    only, so that a change of each is one due link; all others are listed in every shop. Every link
-    is synced and nothing is due."""
+    """`links` links in `shops` shops of one merchant. The first `hot` products are listed only in
+    the first shop, so a change of each makes one link due. All others are listed in every shop.
+    Every link is synced, and nothing is due."""
 
     links: int
     shops: int = 10
@@ -35,12 +35,12 @@ class Catalogue:
 
     @property
     def products(self) -> int:
-        """How many products that takes."""
+        """The number of products."""
         return self.hot + (self.links - self.hot) // self.shops
 
     def page(self, first: int, orders: int) -> str:
-        """A page of so many orders with three lines each, of listings that every shop has; their
-        numbers begin at `first`."""
+        """Return a page of `orders` orders with three lines each, of listings that every shop has.
+        Their numbers start at `first`."""
         draw, everywhere = random.Random(first), range(self.hot, self.products)
         numbers = range(first, first + orders)
         return written(
@@ -51,25 +51,25 @@ class Catalogue:
         )
 
     def listed(self) -> Iterator[tuple[str, str]]:
-        """(shop, product) of every link; a listing's external id is its product's."""
+        """Yield (shop, product) of every link. A listing's external id is its product's."""
         for shop in range(self.shops):
             for number in range(0 if shop == 0 else self.hot, self.products):
                 yield shop_name(shop), product_name(number)
 
 
 def shop_name(number: int) -> str:
-    """The id of a shop."""
+    """Return the id of a shop."""
     return f"s{number:05d}"
 
 
 def product_name(number: int) -> str:
-    """The id of a product, which is its code too."""
+    """Return the id of a product, which is also its code."""
     return f"p{number:07d}"
 
 
 def filled(store: Store, catalogue: Catalogue) -> str:
-    """The URL of a store with that in it, which several figures share: what they add to it is
-    little."""
+    """Return the URL of a store with this catalogue. Several figures share it, because they add
+    little to it."""
     if catalogue not in store.kept:
         url = store.fresh()
         fill(url, catalogue)
@@ -78,15 +78,15 @@ def filled(store: Store, catalogue: Catalogue) -> str:
 
 
 def fill(url: str, catalogue: Catalogue, *, due_in: int = INTERVAL) -> None:
-    """Into an empty, migrated store. Shops are next due in `due_in` µs, and their audits and daily
-    checks are just done."""
+    """Fill an empty, migrated store. Shops are next due in `due_in` µs, and their audits and daily
+    checks have just run."""
     now = time.time_ns() // 1000
     names = [product_name(number) for number in range(catalogue.products)]
     shops = [shop_name(number) for number in range(catalogue.shops)]
     listing = {name: listing_id(name) for name in names}
     job = (INTERVAL, "here", now, now, now, now, now + due_in, now)
-    # In the order of the tables' keys: at random places the index of a million rows is written
-    # again and again.
+    # In key order: at random places, the index of a million rows would be written
+    # repeatedly.
     listed = sorted((shop, listing[name], name) for shop, name in catalogue.listed())
     with connected(url) as connection:
         if url.startswith("sqlite"):
@@ -156,7 +156,7 @@ def fill(url: str, catalogue: Catalogue, *, due_in: int = INTERVAL) -> None:
             ),
         ):
             insert(connection, table, columns, rows, sqlite=url.startswith("sqlite"))
-        # As autovacuum does by itself after some minutes; SQLite has nothing like it.
+        # Autovacuum does this after some minutes; SQLite has nothing like it.
         connection.execute(
             "PRAGMA wal_checkpoint(TRUNCATE)" if url.startswith("sqlite") else "ANALYZE"
         )
@@ -165,7 +165,7 @@ def fill(url: str, catalogue: Catalogue, *, due_in: int = INTERVAL) -> None:
 def insert(
     connection: Any, table: str, columns: str, rows: Iterable[Sequence[Any]], *, sqlite: bool
 ) -> None:
-    """Rows of a table, whose columns are named with spaces between them, in one transaction."""
+    """Insert rows into a table in one transaction. `columns` are separated by spaces."""
     names = ", ".join(f'"{column}"' for column in columns.split())
     if sqlite:
         connection.execute("BEGIN")

@@ -1,4 +1,4 @@
-"""An engine in this process whose shops run when the benchmark says so."""
+"""An engine in this process whose shops run when the benchmark asks for it."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from benchmarks.speed.catalogue import MERCHANT, WAREHOUSE
 
 @contextlib.asynccontextmanager
 async def driven(url: str, registry: Registry) -> AsyncIterator[Engine]:
-    """Started, without a scheduler of its own: `run_due` runs what is due. The collector is set as
-    in a server."""
+    """Start an engine without a scheduler: `run_due` runs what is due. The garbage collector is
+    tuned as in a server."""
     keys = [Fernet.generate_key().decode()]
     engine = Engine(EngineConfig(url, keys, run_shops=False), registry=registry, jitter=lambda: 0.0)
     await engine.start()
@@ -32,14 +32,14 @@ async def driven(url: str, registry: Registry) -> AsyncIterator[Engine]:
 
 
 async def receive(engine: Engine, products: Sequence[str]) -> None:
-    """One unit more of each, in one transaction."""
+    """Receive one unit of each product, in one transaction."""
     cause = time.time_ns()
     receipts = [stock.Receipt(product, WAREHOUSE, 1, f"{cause}/{product}") for product in products]
     await engine.db.write(MERCHANT, lambda uow: stock.receive(uow, receipts))
 
 
 def make_due(engine: Engine, shop: str) -> None:
-    """The shop's ten minutes are over."""
+    """Make the shop due, as after its interval of ten minutes."""
     table = schema.shops
     with engine.db.engine.connect() as connection, connection.begin():
         connection.execute(

@@ -1,20 +1,20 @@
 """1,000 watchers of one merchant's stock: is everything delivered, how late, and how fast beside a
-server that only sends.
+server that only sends?
 
-The server is a process of its own, the watchers are this one: 100 streams on a connection. All but
-the first resume from its token, as clients that connect again do, so that beginning them takes no
-snapshot each.
+The server is a separate process, and the watchers are in this one: 100 streams on a connection. All
+but the first resume from its token, like reconnecting clients, so beginning them takes no snapshot
+each.
 
-At first 100 receipts a second of different products, through one StreamMovements. Every watcher
-must come to see every product's new number; lag is from the sending of the receipt to when the
-watcher has read it (goal: p99 < 1 s, all delivered). The same once more beside a watcher that never
-reads (goal: at most 1.3 times the p99 without). Then as many receipts as one StreamMovements takes:
-messages a second, from the first to the last that arrives, beside a bare grpc.aio server that sends
-the very messages that one of the watchers got to as many streams, read by the same client (goal ≥
-70 %).
+First, 100 receipts a second of different products go through one StreamMovements. Every watcher
+must receive every product's new number. The lag is from the sending of the receipt until the
+watcher has read the number (goal: p99 < 1 s, everything delivered). The same is repeated beside a
+watcher that never reads (goal: at most 1.3 times the p99 without it). Then one StreamMovements
+sends receipts as fast as it can: messages per second, from the first to the last that arrives,
+beside a bare grpc.aio server that sends the messages of one of the watchers to as many streams,
+read by the same client (goal: ≥ 70 %).
 
-Without goals: what the server's resident set grows by for each watch that is open and has caught up
-(see benchmarks/watchers.py), and for each that began with a snapshot.
+Without goals: how much the server's resident set grows for each open watch that has caught up (see
+benchmarks/watchers.py), and for each that began with a snapshot.
 """
 
 from __future__ import annotations
@@ -47,8 +47,8 @@ _LOCAL = [("grpc.use_local_subchannel_pool", 1), ("grpc.max_receive_message_leng
 
 
 class Watchers:
-    """So many streams, each with what it has read and when. Messages stay bytes until they are
-    looked at: the client is not what is measured."""
+    """Many streams, each with what it has read and when. Messages stay bytes until they are needed,
+    because the client is not what is measured."""
 
     def __init__(self) -> None:
         self.read: list[list[tuple[float, bytes]]] = []
@@ -56,7 +56,8 @@ class Watchers:
         self._tasks: list[asyncio.Task[None]] = []
 
     async def open(self, address: str, number: int, token: str = "") -> None:
-        """So many more, each past its first message: from a token, or with a snapshot."""
+        """Open `number` more streams, each past its first message: from a token, or with a
+        snapshot."""
         for _ in range(number):
             if len(self.read) % _PER_CONNECTION == 0:
                 self._channels.append(grpc.aio.insecure_channel(address, options=_LOCAL))
@@ -74,7 +75,7 @@ class Watchers:
             self._tasks.append(asyncio.create_task(self._follow(call, mine)))
 
     async def quiet(self, seconds: float) -> None:
-        """Until nothing has come for so long."""
+        """Wait until nothing has arrived for `seconds`."""
         until = time.monotonic() + PATIENCE
         before = -1
         while before != (now := sum(map(len, self.read))) and time.monotonic() < until:
@@ -82,12 +83,12 @@ class Watchers:
             await asyncio.sleep(seconds)
 
     def forget(self) -> None:
-        """Begin anew, with the streams open."""
+        """Discard what was read, and keep the streams open."""
         for mine in self.read:
             mine.clear()
 
     async def close(self) -> None:
-        """End all."""
+        """Close all streams."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -100,8 +101,8 @@ class Watchers:
 
 
 async def record(address: str, products: Sequence[str], rate: float | None) -> dict[str, float]:
-    """A receipt for each product, so many a second or as fast as they are taken; when each was
-    sent."""
+    """Record a receipt for each product, `rate` a second or as fast as possible. Return when each
+    was sent."""
     sent: dict[str, float] = {}
 
     async def requests() -> AsyncIterator[pb.StreamMovementsRequest]:
@@ -130,7 +131,8 @@ async def record(address: str, products: Sequence[str], rate: float | None) -> d
 
 
 def lags(watchers: Watchers, sent: dict[str, float]) -> tuple[list[float], float]:
-    """Seconds until each watcher had each change, and the share of all that came."""
+    """Return the seconds until each watcher received each change, and the share of changes that
+    arrived."""
     found: list[float] = []
     parsed: dict[bytes, list[str]] = {}
     for mine in watchers.read:
@@ -145,7 +147,7 @@ def lags(watchers: Watchers, sent: dict[str, float]) -> tuple[list[float], float
 
 
 async def caught_up(address: str) -> str:
-    """The token of a watch that has read its snapshot."""
+    """Return the token of a watch that has read its snapshot."""
     async with grpc.aio.insecure_channel(address, options=_LOCAL) as channel:
         call: Any = stock_service_pb2_grpc.StockServiceStub(channel).WatchStocks(
             pb.WatchStocksRequest(parent=f"merchants/{MERCHANT}")
@@ -157,7 +159,7 @@ async def caught_up(address: str) -> str:
 
 
 async def growth(server: Running, number: int, token: str) -> tuple[float, Watchers]:
-    """KiB that the server holds for each of so many watches, which stay open."""
+    """Return the KiB that the server holds for each of `number` open watches."""
     watchers = Watchers()
     before = server.resident()
     await watchers.open(server.address, number, token)
@@ -166,7 +168,7 @@ async def growth(server: Running, number: int, token: str) -> tuple[float, Watch
 
 
 async def stuck(address: str) -> tuple[grpc.aio.Channel, Any]:
-    """A watch that begins and then never reads."""
+    """Open a watch and never read it."""
     channel = grpc.aio.insecure_channel(address, options=_LOCAL)
     stub = stock_service_pb2_grpc.StockServiceStub(channel)
     call: Any = stub.WatchStocks(pb.WatchStocksRequest(parent=f"merchants/{MERCHANT}"))
@@ -175,13 +177,14 @@ async def stuck(address: str) -> tuple[grpc.aio.Channel, Any]:
 
 
 async def bare_speed(messages: Sequence[bytes], number: int) -> float:
-    """Messages a second of a server that only sends these to so many streams."""
+    """Return the messages per second of a server that only sends these messages to `number`
+    streams."""
     with tempfile.TemporaryDirectory() as folder:
         answers = Path(folder) / "answers.json"
-        told = {"module": "stock_service_pb2", "type": "WatchStocksResponse", "streams": True}
-        # The first is what a watcher reads when it begins.
+        kind = {"module": "stock_service_pb2", "type": "WatchStocksResponse", "streams": True}
+        # The first is what a watcher reads as it begins.
         texts = [message.hex() for message in (messages[0], *messages)]
-        answers.write_text(json.dumps({_METHOD: told | {"answers": texts}}))
+        answers.write_text(json.dumps({_METHOD: kind | {"answers": texts}}))
         with bare("--answers", str(answers)) as server:
             watchers = Watchers()
             await watchers.open(server.address, number)
@@ -194,7 +197,7 @@ async def bare_speed(messages: Sequence[bytes], number: int) -> float:
 
 
 def messages_a_second(watchers: Watchers) -> float:
-    """From the first to the last that arrived."""
+    """Return the messages per second, from the first to the last that arrived."""
     moments = [moment for mine in watchers.read for moment, _ in mine]
     return len(moments) / (max(moments) - min(moments))
 
@@ -202,7 +205,8 @@ def messages_a_second(watchers: Watchers) -> float:
 async def burst(
     server: Running, watchers: Watchers, products: Sequence[str]
 ) -> tuple[float, float, float]:
-    """Messages a second, the bare server's, and how many messages a watcher got."""
+    """Return the messages per second, those of the bare server, and the messages that each watcher
+    received."""
     watchers.forget()
     await record(server.address, products, None)
     await watchers.quiet(2)
@@ -216,8 +220,8 @@ async def burst(
 
 
 async def measure(store: Store, quick: bool) -> list[Figure]:
-    """All parts on one server. A caller may have 1,000 streams: the stuck watch and the feed are
-    two of them."""
+    """Measure everything on one server. A caller may have 1,000 streams: the stuck watch and the
+    movement stream are two of them."""
     number, seconds = (198, 3) if quick else (998, 2)
     url = store.fresh()
     fill(url, _CATALOGUE)
@@ -247,7 +251,7 @@ async def measure(store: Store, quick: bool) -> list[Figure]:
     p99s, hindered_p99s = (
         [quantile(found, 0.99) for found, _ in each_time] for each_time in (alone, hindered)
     )
-    told = (
+    note_with_p50 = (
         f"{note}; p50 {statistics.median(quantile(found, 0.5) for found, _ in alone) * 1000:.0f} ms"
     )
     delivered = min(share for _, share in (*alone, *hindered))
@@ -260,7 +264,13 @@ async def measure(store: Store, quick: bool) -> list[Figure]:
     return [
         Figure("changes delivered", store.name, "of all", delivered, 1.0, note=note),
         Figure(
-            "watch lag, p99", store.name, "s", statistics.median(p99s), 1.0, at_most=True, note=told
+            "watch lag, p99",
+            store.name,
+            "s",
+            statistics.median(p99s),
+            1.0,
+            at_most=True,
+            note=note_with_p50,
         ),
         beside(lagged, store.name, "s", 1.3, hindered_p99s, p99s, at_most=True, note=note),
         beside("watch messages", store.name, "messages/s", 0.7, mine, theirs, note=per_watcher),

@@ -1,5 +1,4 @@
-"""One line of the table: what was measured, beside what limits it, and whether the goal is
-reached."""
+"""One row of the table: a measurement beside its limit, and whether the goal is reached."""
 
 from __future__ import annotations
 
@@ -11,8 +10,9 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """`measured` and `limit` are in `unit`. With a limit the goal is of `ratio` (measured ÷ limit),
-    else of `measured`; `at_most` says that less is better. Without a goal it is only told."""
+    """`measured` and `limit` are in `unit`. With a limit, the goal applies to `ratio` (measured ÷
+    limit), otherwise to `measured`. `at_most` says that less is better. Without a goal the figure
+    is only reported."""
 
     name: str
     store: str
@@ -26,14 +26,14 @@ class Figure:
 
     @property
     def reached(self) -> bool | None:
-        """Whether the goal is; None without one."""
+        """Whether the goal is reached; None without a goal."""
         if self.goal is None:
             return None
         compared = self.measured if self.ratio is None else self.ratio
         return compared <= self.goal if self.at_most else compared >= self.goal
 
     def as_json(self) -> dict[str, Any]:
-        """For `--json`."""
+        """Return the figure for `--json`."""
         return asdict(self) | {"reached": self.reached}
 
 
@@ -48,9 +48,9 @@ def beside(
     at_most: bool = False,
     note: str = "",
 ) -> Figure:
-    """A figure of repetitions that took turns with their limit (A B A B A B). The ratio is the
-    median of the pairs' ratios, since what else the machine does weighs on both of a pair;
-    `measured` and `limit` are medians of their own."""
+    """Return a figure from repetitions that alternate with their limit (A B A B A B). The ratio is
+    the median of the pairs' ratios, because other load of the machine affects both of a pair.
+    `measured` and `limit` are separate medians."""
     ratio = statistics.median(one / other for one, other in zip(measured, limits, strict=True))
     return Figure(
         name,
@@ -66,7 +66,7 @@ def beside(
 
 
 def quantile(values: Sequence[float], share: float) -> float:
-    """The smallest value that so large a share of all does not exceed."""
+    """Return the smallest value that at least `share` of the values do not exceed."""
     ordered = sorted(values)
     return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
 
@@ -78,7 +78,7 @@ HEAD = (
 
 
 def row(figure: Figure) -> str:
-    """One line of the table, in Markdown."""
+    """Return one row of the table, in Markdown."""
     sign = "≤" if figure.at_most else "≥"
     goal = "–"
     if figure.goal is not None:

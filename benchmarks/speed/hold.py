@@ -1,10 +1,10 @@
-"""How long the event loop is held while a run parses and ingests pages of orders: nobody else's
-call is answered meanwhile.
+"""How long the event loop is blocked while a run parses and ingests pages of orders. No other call
+is answered meanwhile.
 
-A task sleeps 1 ms again and again and notes how much later it wakes, while the real engine runs a
-shop in the same loop: its connector parses JSON when a page is fetched, and transactions run on the
-store's threads, as in a server. Told beside it is the same task while nothing runs, which is what
-the machine does by itself. Goal: p99 ≤ 10 ms.
+A task sleeps 1 ms repeatedly and records how late it wakes, while the real engine runs a shop in
+the same loop. The connector parses JSON when a page is fetched, and transactions run on the store's
+threads, as in a server. The same task while nothing runs is reported beside it: that is what the
+machine itself adds. Goal: p99 ≤ 10 ms.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ from benchmarks.speed.stores import Store
 GOAL = 10.0
 _TICK = 0.001
 _FIRST = 1_000_000
-"""Orders of this figure are numbered from here on: the store is shared."""
+"""The first order number of this figure; the store is shared with others."""
 
 
 @contextlib.asynccontextmanager
 async def ticking() -> AsyncIterator[list[float]]:
-    """How much too late each tick came, in ms, for as long as the context lasts."""
+    """Collect how late each tick came, in ms, while the context lasts."""
     late: list[float] = []
 
     async def tick() -> None:
@@ -47,7 +47,7 @@ async def ticking() -> AsyncIterator[list[float]]:
 
 
 async def measure(store: Store, quick: bool) -> list[Figure]:
-    """One run over many pages."""
+    """Measure one run over many pages."""
     shop, pages = InstantShop(), 10 if quick else 15
     async with driven(filled(store, CATALOGUE), instant({shop_name(0): shop})) as engine:
         texts = [CATALOGUE.page(_FIRST + number * ORDERS, ORDERS) for number in range(pages)]

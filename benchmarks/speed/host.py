@@ -1,11 +1,11 @@
-"""A zaiko server whose platform is in memory, for figures that need the server in a process of its
-own.
+"""A zaiko server whose platform is in memory, for figures that need the server in a separate
+process.
 
     python -m benchmarks.speed.host --db URL --port-file FILE [--webhooks-file FILE] [--written
     FILE] [--answer-only]
 
-It is `zaiko serve` but for its connectors: one, `instant`. With --written, every write that a shop
-applies is noted there: moment (time.monotonic, which the processes of a machine share), shop,
+It is `zaiko serve` with one connector, `instant`. With --written, every write that a shop applies
+is recorded there: the moment (time.monotonic, which all processes of a machine share), shop,
 listing, quantity.
 """
 
@@ -28,14 +28,14 @@ from benchmarks.speed.instant import InstantShop, instant
 
 
 class Shops(dict[str, InstantShop]):
-    """Shops of the platform, which note what is written to them."""
+    """The shops of the platform. They record what is written to them."""
 
     def __init__(self, notes: TextIO | None) -> None:
         super().__init__()
         self._notes = notes
 
     def setdefault(self, name: str, shop: InstantShop) -> InstantShop:
-        """A shop that notes its writes."""
+        """Return the shop, which records its writes."""
         if name not in self and self._notes is not None:
             notes = self._notes
             shop.written = lambda listing, quantity: print(
@@ -45,7 +45,7 @@ class Shops(dict[str, InstantShop]):
 
 
 async def serve(options: argparse.Namespace, notes: TextIO | None) -> None:
-    """Until killed."""
+    """Serve until the process is killed."""
     webhooks = "127.0.0.1:0" if options.webhooks_file else ""
     given = {
         "listen": "127.0.0.1:0",

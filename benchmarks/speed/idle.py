@@ -40,7 +40,7 @@ _TOLD = re.compile(
 
 
 async def statements(engine: Engine, shop: str) -> list[tuple[str, Any]]:
-    """What one idle run sends, with the parameters."""
+    """Return the statements of one idle run, with their parameters."""
     heard: list[Execution] = []
     make_due(engine, shop)
     with observed(engine.db.engine, heard.append):
@@ -54,7 +54,7 @@ async def statements(engine: Engine, shop: str) -> list[tuple[str, Any]]:
 
 
 def read_whole(url: str, heard: list[tuple[str, Any]]) -> dict[str, list[str]]:
-    """The statements that read whole tables, by table."""
+    """Return the statements that read a whole table, by table."""
     found: dict[str, list[str]] = {}
     explain = "EXPLAIN QUERY PLAN " if url.startswith("sqlite") else "EXPLAIN "
     with connected(url) as connection:
@@ -76,7 +76,7 @@ def read_whole(url: str, heard: list[tuple[str, Any]]) -> dict[str, list[str]]:
 
 
 async def measure(store: Store, quick: bool) -> list[Figure]:
-    """Of the second run: the first one opens the connector."""
+    """Measure the second run, because the first one opens the connector."""
     url, shop = filled(store, big(quick)), shop_name(0)
     async with driven(url, instant()) as engine:
         await statements(engine, shop)

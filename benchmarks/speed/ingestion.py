@@ -1,11 +1,11 @@
-"""Order lines a second, from parsed pages into the journal: what a run does with each page that a
+"""Order lines per second, from parsed pages into the journal: what a run does with each page that a
 connector delivers.
 
-That is the translation into readings, the look whether they are news, and the transaction that
-ingests them with the page's cursor (`sync/cycle.py`, `app/orders.py`). Orders are all new, with
-three lines of one unit each, and pages have 100 orders. Twice: of products that one shop lists, and
-of products that ten shops list, where each line makes ten links due, which is most of the work.
-Goal ≥ 5,000 lines/s.
+That is the translation into readings, the check whether they are new, and the transaction that
+ingests them with the page's cursor (`app/orders.py`). All orders are new, with three lines of one
+unit each, and pages have 100 orders. It is measured twice: for products that one shop lists, and
+for products that ten shops list. There each line makes ten links due, which is most of the work.
+Goal: ≥ 5,000 lines/s.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ _ALONE = Catalogue(5_000, shops=1, hot=0)
 _SHOP = shop_name(0)
 
 
-async def take(engine: Engine, told: list[Order]) -> None:
-    """One page, as the run takes it in."""
-    readings, bad = translation.orders_from(told, read_at=datetime.now(UTC))
+async def take(engine: Engine, page: list[Order]) -> None:
+    """Ingest one page, as a run does."""
+    readings, bad = translation.orders_from(page, read_at=datetime.now(UTC))
     assert not bad
 
     def ingest(uow: UnitOfWork) -> int:
@@ -50,7 +50,7 @@ async def take(engine: Engine, told: list[Order]) -> None:
 
 
 async def measure(store: Store, quick: bool) -> list[Figure]:
-    """Both catalogues."""
+    """Measure both catalogues."""
     return [
         await lines_a_second(store, catalogue, 3 if quick else 5)
         for catalogue in (_ALONE, CATALOGUE)
@@ -58,16 +58,16 @@ async def measure(store: Store, quick: bool) -> list[Figure]:
 
 
 async def lines_a_second(store: Store, catalogue: Catalogue, pages: int) -> Figure:
-    """The median of several groups of pages."""
+    """Return the median of several groups of pages."""
     speeds, first = [], 1
     async with driven(filled(store, catalogue), instant()) as engine:
         for _ in range(4):
-            told = []
+            fetched = []
             for _ in range(pages):
-                told.append(list(parsed(catalogue.page(first, ORDERS))))
+                fetched.append(list(parsed(catalogue.page(first, ORDERS))))
                 first += ORDERS
             began = time.perf_counter()
-            for each in told:
+            for each in fetched:
                 await take(engine, each)
             speeds.append(pages * ORDERS * LINES / (time.perf_counter() - began))
     note = f"pages of {ORDERS} orders, {LINES} lines each, listed in {catalogue.shops} shops"

@@ -1,4 +1,4 @@
-"""A platform in memory that answers at once, so that what is measured is zaiko and not a shop."""
+"""A platform in memory that answers at once, so that zaiko is measured and not a shop."""
 
 from __future__ import annotations
 
@@ -32,20 +32,20 @@ from benchmarks.speed.buyers import parsed
 
 _PAGE = 250
 CONNECTOR, SHOWN = "instant", 5
-"""SHOWN is what a listing shows that nobody has written yet."""
+"""SHOWN is the number of a listing before the first write."""
 
 
 class InstantSettings(ConnectorSettings):
-    """Which shop of the platform."""
+    """The shop on the platform."""
 
     shop: str = ""
 
 
 @dataclass(slots=True)
 class InstantShop:
-    """What one shop shows, and the orders that the next fetch delivers: those that were placed
-    since the last one, in pages of 250, as other platforms have them, and prepared pages, each made
-    when it is fetched, as a connector parses a page when it has come."""
+    """The numbers of one shop, and the orders that the next fetch returns: those placed since the
+    last fetch, in pages of 250 as on other platforms, and prepared pages. A prepared page is built
+    when it is fetched, as a connector parses a page on arrival."""
 
     placed: list[Order] = field(default_factory=list)
     shown: dict[str, int] = field(default_factory=dict)
@@ -54,7 +54,7 @@ class InstantShop:
 
 
 class InstantConnector(Connector):
-    """Compares and sets, like Shopify, and with its batch sizes."""
+    """Compares and sets like Shopify's connector, with its batch sizes."""
 
     def __init__(self, shop: InstantShop) -> None:
         self._shop = shop
@@ -88,8 +88,8 @@ class InstantConnector(Connector):
         return [self._write(write) for write in writes]
 
     def parse_webhook(self, headers: object, body: bytes) -> WebhookHint | None:
-        """The body is a page of orders, which buyers have placed at this moment: the shop's own
-        numbers fall, and the next fetch delivers them."""
+        """Place the orders of the body, a page. The shop's own numbers fall, and the next fetch
+        returns the orders."""
         orders = parsed(body.decode())
         for line in (line for order in orders for line in order.lines if line.listing is not None):
             assert line.listing is not None
@@ -109,8 +109,8 @@ class InstantConnector(Connector):
 
 
 def instant(shops: dict[str, InstantShop] | None = None) -> Registry:
-    """A registry that knows this platform only. Shops that are not in `shops` come into being when
-    they are opened."""
+    """Return a registry with this platform only. A shop that is not in `shops` is created when it
+    is opened."""
     known = {} if shops is None else shops
 
     def open_shop(context: ShopContext, settings: InstantSettings) -> Connector:

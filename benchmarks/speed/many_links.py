@@ -1,11 +1,11 @@
 """1,000,000 links beside 10,000: a run of one shop after 1,000 changes, and the transaction that
 records one change.
 
-The engine is in this process and the shop in memory answers at once. The run is measured from the
-claim of the shop to its end: 1,000 due links are computed, recorded, sent and recorded again; what
-is sent is checked. The links were made due by plain updates, so that the run is measured alone. The
-change is a receipt of one product that one shop lists, which must find its links among all. Goal
-for both: at most 1.3 times as long.
+The engine is in this process, and the shop in memory answers at once. The run is measured from the
+claim of the shop to its end: 1,000 due links are computed, recorded, sent and settled, and what is
+sent is checked. Plain updates made the links due, so only the run is measured. The change is a
+receipt of one product that one shop lists, which must find its link among all. Goal for both: at
+most 1.3 times as long.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ _HOT = [product_name(number) for number in range(CHANGES)]
 
 
 def big(quick: bool) -> Catalogue:
-    """Many links."""
+    """Return the large catalogue."""
     return Catalogue(100_000 if quick else 1_000_000)
 
 
 def change(url: str) -> None:
-    """One unit more of each hot product, and its link due, without the engine."""
+    """Add one unit of each hot product and make its link due, without the engine."""
     mark = "?" if url.startswith("sqlite") else "%s"
     with connected(url) as connection:
         cursor = connection.cursor()
@@ -58,7 +58,7 @@ def change(url: str) -> None:
 
 
 async def run_seconds(engine: Engine, url: str, shop: InstantShop) -> float:
-    """One run after the changes."""
+    """Return the seconds of one run after the changes."""
     before = dict(shop.shown)
     change(url)
     make_due(engine, shop_name(0))
@@ -72,7 +72,8 @@ async def run_seconds(engine: Engine, url: str, shop: InstantShop) -> float:
 
 
 async def change_ms(engine: Engine, number: int) -> float:
-    """One receipt, through the use case. What is due afterwards is handled before the next."""
+    """Return the ms of one receipt through the use case. The links that become due are handled
+    before the next one."""
     began = time.perf_counter()
     await receive(engine, [_HOT[number]])
     taken = (time.perf_counter() - began) * 1000
@@ -82,7 +83,7 @@ async def change_ms(engine: Engine, number: int) -> float:
 
 
 async def measure(store: Store, quick: bool) -> list[Figure]:
-    """The two take turns; the first turn of each fills caches and does not count."""
+    """Measure both in turns. The first turn of each fills caches and does not count."""
     large, small = big(quick), Catalogue(10_000)
     urls = filled(store, large), filled(store, small)
     shops = InstantShop(), InstantShop()

@@ -1,12 +1,11 @@
-"""20,000 shops that are due every ten minutes, on one server process, while nothing changes: how
-much of a core it takes.
+"""20,000 shops that are due every ten minutes, on one server process, while nothing changes: the
+share of a core that it takes.
 
-2,000 merchants have ten shops each, their turns spread evenly over the ten minutes; fetching orders
-brings an empty page, as it has for long. Measured is the process's own processor time over some
-time after a warm-up. The shops that were looked at in that time are counted in the store: 33 a
-second are due, and a process that falls behind would look cheap. Goal ≤ 30 % of a core. The drift
-audit (ADR 0013) reads some numbers of each shop once per interval, which is work though nothing
-changes: it is measured apart, with the same goal.
+2,000 merchants have ten shops each, spread evenly over the ten minutes. Fetching orders returns an
+empty page. The process's own CPU time is measured for some time after a warm-up. The shops that ran
+in that time are counted in the store: 33 a second are due, and a process that falls behind would
+look cheap. Goal: ≤ 30 % of a core. The drift audit (ADR 0013) reads some numbers of each shop once
+per interval, which is work although nothing changes. It is measured separately, with the same goal.
 """
 
 from __future__ import annotations
@@ -31,7 +30,8 @@ _PRODUCT = "tea"
 
 
 def fill(url: str, merchants: int, *, audited: bool) -> None:
-    """Each shop has one link. `audited`: all were compared with their shops a moment ago."""
+    """Fill a store in which each shop has one link. With `audited`, all links were compared with
+    their shops just now."""
     now = time.time_ns() // 1000
     compared = now if audited else now - INTERVAL
     names = [f"m{number:05d}" for number in range(merchants)]
@@ -104,7 +104,7 @@ def fill(url: str, merchants: int, *, audited: bool) -> None:
 
 
 def seen(db: Database) -> int:
-    """How many shops were looked at."""
+    """Return the number of shops that have run."""
     with db.engine.connect() as connection:
         return (
             connection.scalar(select(func.count()).where(schema.shops.c.last_run_at.is_not(None)))
@@ -113,12 +113,12 @@ def seen(db: Database) -> int:
 
 
 async def measure(store: Store, quick: bool) -> list[Figure]:
-    """Without the audit, and with it."""
+    """Measure without the audit, and with it."""
     return [await idling(store, quick, audited=True), await idling(store, quick, audited=False)]
 
 
 async def idling(store: Store, quick: bool, *, audited: bool) -> Figure:
-    """One server process, watched from outside."""
+    """Measure one server process from outside."""
     url, seconds, merchants = (
         store.fresh(),
         10 if quick else 20,

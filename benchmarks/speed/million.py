@@ -1,10 +1,10 @@
-"""A server process with 1,000,000 links: seconds from its start to the end of the first sync, and
-what it holds in memory then.
+"""A server process with 1,000,000 links: the seconds from its start to the end of the first sync,
+and its memory then.
 
 One shop is due when the process starts. The first sync is over when the store says that its run has
-ended, which this process looks at. The steady state is after some hundred writes and reads of
-different products and the runs that follow from them; the resident set is the process's own, so
-PostgreSQL's is not in it. Goals: < 5 s, < 300 MiB.
+ended, which this process polls. The steady state is after some hundred writes and reads of
+different products and the runs that follow. The resident set is that of the process, so it does not
+include PostgreSQL's. Goals: < 5 s, < 300 MiB.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ _PATIENCE = 120.0
 
 
 def last_run(db: Database) -> int:
-    """When the newest run of the first shop ended, written down or not (µs since 1970; 0: none
-    has)."""
+    """Return when the newest run of the first shop ended, in µs since 1970, whether it was recorded
+    or not; 0 for none."""
     table = schema.shops
     query = select(table.c.last_run_at).where(
         table.c.merchant == MERCHANT, table.c.shop == shop_name(0)
@@ -42,7 +42,7 @@ def last_run(db: Database) -> int:
 
 
 async def work(server: Running, calls: int) -> None:
-    """So many readings, abreast, and a tenth as many receipts; then a moment for the runs that
+    """Make `calls` concurrent reads and a tenth as many receipts, then wait for the runs that
     follow."""
     async with grpc.aio.insecure_channel(server.address) as channel:
         stub = stock_service_pb2_grpc.StockServiceStub(channel)
@@ -59,7 +59,7 @@ async def work(server: Running, calls: int) -> None:
 
 
 async def measure(store: Store, quick: bool) -> list[Figure]:
-    """Start, work, look."""
+    """Start a server, use it, and measure it."""
     catalogue = big(quick)
     url = filled(store, catalogue)
     db, shops = Database(url), schema.shops

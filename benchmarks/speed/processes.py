@@ -1,5 +1,5 @@
-"""Servers in processes of their own, as they are deployed: the client that measures does not share
-their interpreter."""
+"""Servers in separate processes, as they are deployed: the measuring client does not share their
+interpreter."""
 
 from __future__ import annotations
 
@@ -24,24 +24,24 @@ class Running:
     address: str
     pid: int
     seconds: float
-    """From the start of the process until it answered."""
+    """The time from the start of the process until it answered."""
 
     def resident(self) -> int:
-        """KiB of memory that the process holds now. Linux."""
+        """Return the resident set of the process in KiB. Linux only."""
         status = Path(f"/proc/{self.pid}/status").read_text()
         return int(
             next(line.split()[1] for line in status.splitlines() if line.startswith("VmRSS"))
         )
 
     def cpu(self) -> float:
-        """Seconds of processor time so far, of all its threads. Linux."""
+        """Return the CPU seconds of all threads of the process. Linux only."""
         fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 @contextlib.contextmanager
 def zaiko(url: str, *, options: Sequence[str] = ("--answer-only",)) -> Iterator[Running]:
-    """`zaiko serve` as it is installed, which by default runs no shop."""
+    """Run `zaiko serve` as installed. By default it runs no shop."""
     with _server(
         "zaiko_cli",
         ["serve", "--db", url, "--listen", "127.0.0.1:0", "--quiet", *options],
@@ -52,14 +52,14 @@ def zaiko(url: str, *, options: Sequence[str] = ("--answer-only",)) -> Iterator[
 
 @contextlib.contextmanager
 def host(url: str, *arguments: str) -> Iterator[Running]:
-    """The same server, with shops in memory (see host.py)."""
+    """Run the same server with shops in memory (see host.py)."""
     with _server("benchmarks.speed.host", ["--db", url, *arguments], "port") as running:
         yield running
 
 
 @contextlib.contextmanager
 def bare(*arguments: str) -> Iterator[Running]:
-    """A gRPC server that does nothing (see bare_server.py)."""
+    """Run a gRPC server that does nothing (see bare_server.py)."""
     with _server("benchmarks.speed.bare_server", list(arguments), "port") as running:
         yield running
 

@@ -1,13 +1,13 @@
-"""From a change to the other shops: an order in shop A until B, C and D show it, and a call until
-the new number is on the wire.
+"""The time from a change to the other shops: from an order in shop A until B, C and D show it, and
+from a call until the new number is sent.
 
-The server is a process of its own with shops in memory that answer at once; it notes when a shop
+The server is a separate process with shops in memory that answer at once. It records when a shop
 applies a write, by the clock that all processes of a machine share. Buyers place 50 orders a second
-in shop A, of one unit of a product that nobody else buys; each is told by a notification over HTTP,
-and from its sending until B, C and D show the number is measured (goals: p50 100 ms, p99 500 ms).
-An order that is not shown within 20 s counts as 20 s. Then RecordReceipt, one call after the other
-and the next when all is calm: from the sending of the call until the first shop gets the new number
-(goal: p50 50 ms).
+in shop A, each of one unit of a different product. A notification over HTTP announces each order,
+and the time from its sending until B, C and D show the number is measured (goals: p50 100 ms, p99
+500 ms). An order that is not shown within 20 s counts as 20 s. Then RecordReceipt is called, each
+time once everything is idle: the time is from the sending of the call until the first shop receives
+the new number (goal: p50 50 ms).
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ from benchmarks.speed.writes import record_receipt
 RATE, LATE = 50, 20.0
 _CATALOGUE = Catalogue(4_000, shops=4, hot=0)
 _CALLS = range(900, 1_000)
-"""The products that calls change; buyers take those before."""
+"""The products that calls change. Buyers buy those before them."""
 
 
 def noted(notes: Path) -> dict[tuple[str, str, int], float]:
-    """When each shop first showed each number of each listing."""
+    """Return when each shop first showed each number of each listing."""
     found: dict[tuple[str, str, int], float] = {}
     for line in notes.read_text().splitlines():
         if len(words := line.split()) == 4:
@@ -46,8 +46,8 @@ def noted(notes: Path) -> dict[tuple[str, str, int], float]:
 
 
 async def buy(address: str, orders: int) -> dict[str, float]:
-    """Place the orders at their times, whether earlier ones were answered or not; when each was, by
-    product."""
+    """Place the orders at their times, whether earlier ones were answered or not. Return when each
+    was placed, by product."""
     placed: dict[str, float] = {}
     url = f"http://{address}/webhooks/merchants/{MERCHANT}/shops/{shop_name(0)}"
     async with (
@@ -66,7 +66,7 @@ async def buy(address: str, orders: int) -> dict[str, float]:
 async def shown(
     notes: Path, wanted: Callable[[dict[tuple[str, str, int], float]], bool]
 ) -> dict[tuple[str, str, int], float]:
-    """What was noted, as soon as it has what is wanted, or late."""
+    """Return the recorded writes once they contain what is wanted, or when it is too late."""
     until = time.monotonic() + LATE
     while not wanted(found := noted(notes)) and time.monotonic() < until:  # noqa: ASYNC110 - a file, of another process
         await asyncio.sleep(0.1)
@@ -74,7 +74,7 @@ async def shown(
 
 
 async def calls(server: Running, notes: Path, number: int) -> list[float]:
-    """Seconds from each call to the first shop's write."""
+    """Return the seconds from each call to the first shop's write."""
     delays = []
     async with grpc.aio.insecure_channel(server.address) as channel:
         stub = stock_service_pb2_grpc.StockServiceStub(channel)
@@ -89,7 +89,7 @@ async def calls(server: Running, notes: Path, number: int) -> list[float]:
 
 
 async def measure(store: Store, quick: bool) -> list[Figure]:
-    """The calls first, while nothing else happens."""
+    """Measure the calls first, while nothing else happens."""
     orders, url, folder = RATE * (4 if quick else 8), store.fresh(), store.folder
     fill(url, _CATALOGUE)
     notes, webhooks = folder / f"written-{store.name}", folder / f"webhooks-{store.name}"

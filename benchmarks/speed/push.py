@@ -1,15 +1,15 @@
-"""How fast numbers go out: the share of a platform's quota that is used while there is work, and
-quantities a second without one.
+"""How fast numbers are sent: the share of a platform's quota that is used while there is work, and
+quantities per second without a quota.
 
-The share is that of benchmarks/quota (write phase, same functions, a part of a catalogue: see its
-README for whole ones). Goal: ≥ 95 %.
+The share is that of benchmarks/quota (write phase, same functions, a part of a catalogue; its
+README has whole ones). Goal: ≥ 95 %.
 
-Without a quota: Shopify's connector sets 250 numbers a call through an in-process httpx transport
-that answers at once (no socket; the request is built and the answer parsed), on one core, beside
-nothing else in the process. Goal ≥ 20,000/s. Told beside it is the same through the whole engine:
-links that are due are computed, recorded, sent through the same connector and recorded again.
+Without a quota, Shopify's connector sets 250 numbers per call through an in-process httpx transport
+that answers at once (no socket; the request is built and the answer parsed), on one core and with
+nothing else in the process. Goal: ≥ 20,000/s. Reported beside it is the same through the whole
+engine: due links are computed, recorded, sent through the same connector and settled.
 
-Neither knows a store; they are measured once, in the rows of SQLite.
+Neither uses a store. They are measured once, in the rows of SQLite.
 """
 
 from __future__ import annotations
@@ -38,13 +38,13 @@ _COURSES = (
     ("rakuten", 40_000, 30.0, 4.0),
     ("shopify", 120_000, 90.0, 1.0),
 )
-"""Platform, listings, seconds for each phase at the most (listing at Shopify takes most of them in
-CPU), and how much faster than real time. Long enough that the platform's burst at the start, of
-which connectors leave a part, is little of all."""
+"""Platform, listings, seconds for each phase at most (at Shopify, listing needs most of them as CPU
+time), and the factor of time. The phases are long enough that the platform's burst at the start, of
+which connectors leave a part unused, hardly matters."""
 
 
 class InstantShopify(httpx.AsyncBaseTransport):
-    """Every mutation is applied, for nothing."""
+    """Applies every mutation at no cost."""
 
     def __init__(self) -> None:
         throttle = {"maximumAvailable": 1e9, "currentlyAvailable": 1e9, "restoreRate": 1e9}
@@ -78,7 +78,8 @@ def _level(item: str) -> dict[str, object]:
 
 
 async def quantities_a_second(rounds: int, batches: int) -> list[float]:
-    """Of one core: the connector and the transport share the process with nothing else."""
+    """Return the quantities per second on one core. Only the connector and the transport use the
+    process."""
     kind = load().types["shopify"]
     settings = kind.settings.model_validate(
         {
@@ -115,7 +116,7 @@ async def quantities_a_second(rounds: int, batches: int) -> list[float]:
 
 
 def shares(courses: Sequence[tuple[str, int, float, float]]) -> list[Figure]:
-    """Each platform in a process of its own."""
+    """Run each platform in a separate process."""
     found = []
     for platform, listings, seconds, factor in courses:
         with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as process:
@@ -132,7 +133,7 @@ def shares(courses: Sequence[tuple[str, int, float, float]]) -> list[Figure]:
 
 
 async def measure(store: Store, quick: bool) -> list[Figure]:
-    """The speed in this process, then the shares."""
+    """Measure the speed in this process, then the shares."""
     speeds = await quantities_a_second(3 if quick else 7, 40)
     note = f"Shopify, {BATCH} a call, httpx in process"
     fast = Figure(

@@ -1,5 +1,5 @@
-"""The stores that figures are measured on: a SQLite file and a real PostgreSQL, which both keep
-commits over a power cut."""
+"""The stores that are measured: a SQLite file and a real PostgreSQL. Both keep commits across a
+power cut."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ SQLITE, POSTGRESQL = "sqlite", "postgresql"
 
 @dataclass(slots=True)
 class Store:
-    """One kind of store; `fresh` gives migrated databases, which live as long as `stores`."""
+    """One kind of store. `fresh` creates migrated databases, which live as long as `stores`."""
 
     name: str
     folder: Path
     kept: dict[Any, str] = field(default_factory=dict)
-    """Databases that several figures share, by what is in them."""
+    """Databases that several figures share, by their content."""
     _server: Any = None
     _number: int = 0
 
     def fresh(self) -> str:
-        """The URL of a new, migrated, empty database."""
+        """Return the URL of a new, migrated, empty database."""
         self._number += 1
         if self._server is None:
             url = f"sqlite:///{self.folder}/{self._number}.db"
@@ -49,8 +49,8 @@ class Store:
 
 @contextlib.contextmanager
 def stores(names: tuple[str, ...] = (SQLITE, POSTGRESQL)) -> Iterator[list[Store]]:
-    """One of each name. They lie on this machine's disk: /tmp must not be in memory, or a commit
-    costs nothing."""
+    """Open one store of each name. They are on this machine's disk. /tmp must not be in memory, or
+    a commit costs nothing."""
     folder = Path(tempfile.mkdtemp(prefix="zaiko-speed-"))
     server: Any = None
     try:

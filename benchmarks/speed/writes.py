@@ -1,9 +1,9 @@
-"""SetReserve and RecordReceipt, calls a second, beside commits of one row by the driver alone on
-the same store.
+"""SetReserve and RecordReceipt, in calls per second, beside commits of one row by the driver alone
+on the same store.
 
-Both are durable: answered means on disk. Many calls are in flight, each for a product of its own of
-one merchant; the limit is one connection that inserts a row and commits, again and again. Goal ≥ 50
-%.
+Both are durable: an answer means that the change is on disk. Many calls are in flight, each for a
+different product of one merchant. The limit is one connection that inserts a row and commits,
+repeatedly. Goal: ≥ 50 %.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ _LINKS = 10_000
 
 
 def set_reserve(number: int) -> pb.SetReserveRequest:
-    """Another reserve for one of the products, each time a new one."""
+    """Return a request that sets a new reserve of a product."""
     product = f"merchants/{MERCHANT}/products/{product_name(number % 1_000)}"
     return pb.SetReserveRequest(product=product, reserve=number % 999_983)
 
 
 def record_receipt(number: int) -> pb.RecordReceiptRequest:
-    """One unit arrived."""
+    """Return a request that records one received unit."""
     return pb.RecordReceiptRequest(
         product=f"merchants/{MERCHANT}/products/{product_name(number % 1_000)}",
         warehouse=f"merchants/{MERCHANT}/warehouses/{WAREHOUSE}",
@@ -58,7 +58,7 @@ METHODS = (
 
 
 async def measure(store: Store, quick: bool) -> list[Figure]:
-    """Both writes."""
+    """Measure both writes."""
     url, empty, seconds, rounds = store.fresh(), store.fresh(), 1.0, 3 if quick else 4
     fill(url, Catalogue(_LINKS))
     figures = []

@@ -13,29 +13,17 @@ from grpc_channelz.v1 import channelz, channelz_pb2_grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection, reflection_pb2_grpc
 from zaiko.v1 import (
-    connector_service_pb2,
     connector_service_pb2_grpc,
-    link_service_pb2,
     link_service_pb2_grpc,
-    merchant_service_pb2,
     merchant_service_pb2_grpc,
-    operation_service_pb2,
     operation_service_pb2_grpc,
-    order_service_pb2,
     order_service_pb2_grpc,
-    product_service_pb2,
     product_service_pb2_grpc,
-    receiving_service_pb2,
     receiving_service_pb2_grpc,
-    shop_service_pb2,
     shop_service_pb2_grpc,
-    stock_service_pb2,
     stock_service_pb2_grpc,
-    sync_service_pb2,
     sync_service_pb2_grpc,
-    token_service_pb2,
     token_service_pb2_grpc,
-    warehouse_service_pb2,
     warehouse_service_pb2_grpc,
 )
 from zaiko_core.bootstrap import Engine
@@ -52,6 +40,7 @@ from zaiko_server.interceptors.intercepted_handlers import InterceptedHandlers
 from zaiko_server.interceptors.serialize_once import SerializeOnce
 from zaiko_server.interceptors.traces import Traces
 from zaiko_server.interceptors.validation import LARGEST_REQUEST, Validation
+from zaiko_server.options import FILES
 from zaiko_server.pages import Pages
 from zaiko_server.security.authority import FRESH, Everybody, TokenAuthority
 from zaiko_server.services.calls import Calls
@@ -69,20 +58,6 @@ from zaiko_server.services.tokens import TokenServicer
 from zaiko_server.services.warehouses import WarehouseServicer
 from zaiko_server.watch import WatchServer
 
-FILES = (
-    connector_service_pb2,
-    link_service_pb2,
-    merchant_service_pb2,
-    operation_service_pb2,
-    order_service_pb2,
-    product_service_pb2,
-    receiving_service_pb2,
-    shop_service_pb2,
-    stock_service_pb2,
-    sync_service_pb2,
-    token_service_pb2,
-    warehouse_service_pb2,
-)
 SERVICES = tuple(
     service.full_name for file in FILES for service in file.DESCRIPTOR.services_by_name.values()
 )

@@ -1,81 +1,107 @@
-"""How a server is configured: options of the command line, then `ZAIKO_*` environment variables,
-then defaults."""
+"""How a server is configured. `Config` is the one place of a setting: its name, environment
+variable, type, default, rule, help text and option of `zaiko serve`."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from zaiko_core.bootstrap import EngineConfig
 from zaiko_core.storage.address import address
 from zaiko_core.storage.secrets import SecretBox
 
 from zaiko_server.interceptors.authentication import RATE
+from zaiko_server.logs import Format
 from zaiko_server.security.transport import ServerTls, check_exposure
 
 PREFIX = "ZAIKO_"
 
 
-class Config(BaseModel):
-    """Everything that an operator can set. The variable of a field is its name in capitals behind
-    `ZAIKO_`."""
+@dataclass(frozen=True, slots=True)
+class Option:
+    """Makes a setting an option of `zaiko serve`; its help text is the setting's docstring."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+    name: str = ""
+    """As on the command line. Empty: from the setting's name, as in `--tls-cert`."""
+    metavar: str | None = None
+    default: str = ""
+    """What help says of the default, if the value itself would not say it."""
 
-    listen: str = "127.0.0.1:50051"
-    """Where to listen: `host:port`, `[v6]:port` or `unix:path`. Port 0 takes a free one."""
-    tls_cert: Path | None = None
-    """The server's certificate chain in PEM; with `tls_key` it serves TLS. Both are read again when
-    they change."""
-    tls_key: Path | None = None
-    """The certificate's key in PEM."""
-    client_ca: Path | None = None
-    """Mutual TLS: only clients with a certificate of this CA (PEM) are let in."""
-    auth: Literal["none", "tokens"] = "none"
-    """Whether callers need a token. Without, whoever reaches the server may do everything."""
+
+class Config(BaseSettings):
+    """Everything that an operator can set. An argument wins over the environment variable (the
+    setting's name in capitals after `ZAIKO_`), which wins over the default. Raises
+    pydantic.ValidationError, which names the setting and never shows the value."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX,
+        frozen=True,
+        extra="forbid",
+        hide_input_in_errors=True,
+        use_attribute_docstrings=True,
+    )
+
+    database: Annotated[str, Option("--db", "PATH|URL")] = "zaiko.db"
+    """A SQLite file, or `postgresql://user:password@host/name`. Several hosts
+    (`host1:5432,host2:5432`) mean whichever of them is the primary."""
+    listen: Annotated[str, Option(metavar="HOST:PORT")] = "127.0.0.1:50051"
+    """Listen here: `host:port`, `[v6]:port` or `unix:path`. Port 0 takes a free one."""
+    tls_cert: Annotated[Path | None, Option()] = None
+    """Serve TLS with this certificate chain (PEM). It is read again when it changes."""
+    tls_key: Annotated[Path | None, Option()] = None
+    """The certificate's key (PEM)."""
+    client_ca: Annotated[Path | None, Option()] = None
+    """Accept only clients with a certificate of this CA (PEM)."""
+    auth: Annotated[Literal["none", "tokens"], Option()] = "none"
+    """Whether callers need a token (`zaiko tokens`). With `none`, every caller may do
+    everything."""
     rate: float = Field(default=RATE, ge=0)
-    """Calls a second of one token in the long run, twice as many at once. 0: as many as they
-    like."""
-    insecure: bool = False
-    """Listen beyond this machine although TLS or tokens are missing, because something else
-    protects it."""
-    webhooks: str = ""
-    """Where platforms' notifications are taken in over HTTP: `host:port` (a proxy in front of it
-    ends TLS). Empty: nowhere."""
-    metrics: str = ""
-    """Where Prometheus reads `/metrics`: `host:port`. Empty: nowhere."""
-    otlp: str = ""
-    """The OpenTelemetry collector that gets traces (OTLP over gRPC), such as
-    `http://localhost:4317`. Empty: what `OTEL_*` says."""
-    database: str = "sqlite:///zaiko.db"
-    """`sqlite:///path`, or `postgresql://user:password@host/name`; `host1:5432,host2:5432` is
-    whichever of them is the primary."""
-    secret_keys: tuple[SecretStr, ...] = ()
-    """Fernet keys, separated by commas in the environment: the first seals shops' credentials, all
-    open them."""
-    secret_key_file: Path = Path("zaiko.key")
-    """Where the key is, one per line, when `secret_keys` is empty. Made on the first start. Keep it
-    apart from the database."""
+    """Calls per second that one token may make on average, with bursts of twice as many. 0 sets no
+    limit."""
+    insecure: Annotated[bool, Option("--insecure")] = False
+    """Listen beyond this machine without TLS or tokens, because something else protects the
+    server."""
+    webhooks: Annotated[str, Option(metavar="HOST:PORT", default="nowhere")] = ""
+    """Accept platforms' notifications over HTTP here, at /webhooks/merchants/M/shops/S. A proxy in
+    front of it ends TLS."""
+    metrics: Annotated[str, Option(metavar="HOST:PORT", default="nowhere")] = ""
+    """Serve /metrics for Prometheus here."""
+    otlp: Annotated[str, Option(metavar="URL", default="what OTEL_* says")] = ""
+    """Send traces to this OpenTelemetry collector (OTLP over gRPC), such as
+    `http://localhost:4317`."""
+    secret_keys: Annotated[tuple[SecretStr, ...], NoDecode] = ()
+    """Fernet keys, separated by commas. The first seals shops' credentials, all of them open
+    credentials."""
+    secret_key_file: Annotated[Path, Option()] = Path("zaiko.key")
+    """The file with the keys that seal shops' credentials, one per line. The first start creates
+    it. Keep it apart from the database."""
     witness_file: Path | None = None
-    """Where this host remembers how far the database has come, to notice one that was restored.
-    Unset: `zaiko.seen` beside the key file, or nowhere when the keys come from the environment."""
+    """Where this host records how far the database has come, to detect one that was restored.
+    Unset, it is `zaiko.seen` next to the key file, or nowhere if `secret_keys` is set."""
     capacity: int = Field(default=64, ge=1, le=10_000)
-    """Shops that run at once."""
-    processes: int = Field(default=1, ge=1, le=256)
-    """Server processes that share the port; more than one takes PostgreSQL, since SQLite has one
-    writer anyway."""
+    """How many shops run at the same time."""
+    processes: Annotated[int, Option(), Field(ge=1, le=256)] = 1
+    """Run this many server processes that share the port, to use several cores. More than one
+    needs PostgreSQL, because SQLite has one writer at a time."""
     share_port: bool = False
-    """Other processes of this host may listen on the same port. Set by the process that starts
-    them."""
-    run_shops: bool = True
-    """False: only answer calls."""
+    """Allow other processes of this host to listen on the same port. The process that starts them
+    sets it."""
+    run_shops: Annotated[bool, Option("--run-shops/--answer-only")] = True
+    """Run the sync of shops, or only answer calls."""
     http_timeout: float = Field(default=30.0, gt=0)
-    """Seconds for one request to a platform."""
-    grace: float = Field(default=20.0, ge=0)
+    """Seconds that one request to a platform may take."""
+    grace: Annotated[float, Option(), Field(ge=0)] = 20.0
     """Seconds that calls and runs have to end when the server stops."""
+    log_format: Annotated[Format, Option()] = Format.AUTO
+    """How log lines are written. `auto` writes text on a terminal, and otherwise one JSON document
+    a line."""
+    quiet: Annotated[bool, Option("--quiet")] = False
+    """Log warnings and errors only."""
 
     @field_validator("secret_keys", mode="before")
     @classmethod
@@ -86,36 +112,26 @@ class Config(BaseModel):
             else value
         )
 
-    @field_validator("database")
+    @field_validator("database", mode="after")
     @classmethod
-    def _addressed(cls, value: str) -> str:
-        address(value)
-        return value
+    def _url(cls, value: str) -> str:
+        return database_url(value)
 
     @classmethod
-    def read(
-        cls, options: Mapping[str, Any] | None = None, environment: Mapping[str, str] | None = None
-    ) -> Config:
-        """From options (None = not given) and the environment. Raises pydantic.ValidationError,
-        which names the field and not the value."""
-        environment = os.environ if environment is None else environment
-        given = {
-            name: environment[PREFIX + name.upper()]
-            for name in cls.model_fields
-            if PREFIX + name.upper() in environment
-        }
-        given |= {name: value for name, value in (options or {}).items() if value is not None}
-        return cls.model_validate(given)
+    def read(cls, options: Mapping[str, Any]) -> Config:
+        """Return the configuration for these options, of which those that are None were not
+        given."""
+        return cls(**{name: value for name, value in options.items() if value is not None})
 
     def check(self) -> None:
-        """What only a start would find: raises Exposed and CertificateUnusable, and makes the key
-        file."""
+        """Check what only a start would find, and create the key file. Raises Exposed and
+        CertificateUnusable."""
         self.tls()
         self.keys()
 
     def tls(self) -> ServerTls | None:
-        """TLS, when it is set. Raises Exposed for a server that would be open to others,
-        CertificateUnusable."""
+        """Return the TLS credentials, or None if no certificate is set. Raises Exposed for a server
+        that other machines could use without TLS or tokens, and CertificateUnusable."""
         if not self.insecure:
             check_exposure(self.listen, tls=self.tls_cert is not None, tokens=self.auth == "tokens")
         if self.tls_cert is None or self.tls_key is None:
@@ -130,14 +146,15 @@ class Config(BaseModel):
             raise ValueError("client_ca needs TLS; give tls_cert and tls_key as well")
         if self.processes > 1 and not self.database.startswith("postgresql"):
             raise ValueError(
-                "processes: several need PostgreSQL (SQLite has one writer at a time); give --db postgresql://…"
+                "processes: several need PostgreSQL (SQLite has one writer at a time); "
+                "give --db postgresql://…"
             )
         if self.processes > 1 and self.listen.startswith("unix"):
             raise ValueError("processes: several cannot share a unix socket; listen on host:port")
         return self
 
     def engine(self) -> EngineConfig:
-        """The engine's part of it; reads the key file, or makes it."""
+        """Return the engine's part of the configuration. Reads the key file, or creates it."""
         return EngineConfig(
             url=self.database,
             secret_keys=self.keys(),
@@ -148,13 +165,13 @@ class Config(BaseModel):
         )
 
     def witness(self) -> Path | None:
-        """See `witness_file`."""
+        """Return the file of the high-water mark; see `witness_file`."""
         if self.witness_file is not None or self.secret_keys:
             return self.witness_file
         return self.secret_key_file.with_name("zaiko.seen")
 
     def keys(self) -> list[str]:
-        """The keys that seal credentials."""
+        """Return the keys that seal credentials. Creates the key file on the first start."""
         if self.secret_keys:
             return [key.get_secret_value() for key in self.secret_keys]
         path = self.secret_key_file
@@ -165,3 +182,11 @@ class Config(BaseModel):
         except FileExistsError:
             pass
         return path.read_text().split()
+
+
+def database_url(db: str) -> str:
+    """Return the URL of a database that is given as a URL or as the path of a SQLite file. Raises
+    ValueError if it is neither."""
+    url = db if "://" in db else f"sqlite:///{db}"
+    address(url)
+    return url

@@ -1,48 +1,54 @@
-"""Partial updates: which fields a request changes. Driven by the table below and the messages'
-descriptors."""
+"""Partial updates: which fields a request changes. Each field of a resource declares whether it is
+mutable (`use` in zaiko/v1/options.proto)."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
+from google.protobuf.descriptor import Descriptor
 from google.protobuf.message import Message
+from zaiko.v1 import options_pb2
 
+from zaiko_server.options import requests
 from zaiko_server.refusals import MaskInvalid
 
 
 @dataclass(frozen=True, slots=True)
 class Fields:
-    """`changeable` fields of a resource, and `fixed` ones: those set at creation, which may be
-    named when they stay as they are."""
+    """The fields of a resource that an update may name: `changeable` ones, and `fixed` ones, which
+    are set at creation and must stay as they are."""
 
     changeable: tuple[str, ...]
     fixed: tuple[str, ...] = ()
 
 
-UPDATES: Mapping[str, tuple[str, Fields]] = {
-    "UpdateMerchantRequest": ("merchant", Fields(("display_name", "inventory_sync_available"))),
-    "UpdateProductRequest": ("product", Fields(("code", "barcode", "display_name"))),
-    "UpdateShopRequest": (
-        "shop",
-        Fields(
-            (
-                "display_name",
-                "settings",
-                "secrets",
-                "sync_interval",
-                "drift_policy",
-                "shadow",
-                "suspect_policy",
-            ),
-            ("connector",),
-        ),
-    ),
-    "UpdateLinkRequest": ("link", Fields(("sync_enabled",), ("listing", "product", "bundle"))),
-}
-"""By request: the field that holds the resource, and what of it can be changed. Everything else is
-output-only."""
+def _fields_of(resource: Descriptor) -> Fields:
+    uses = [
+        (field.name, field.GetOptions().Extensions[options_pb2.rules].use)
+        for field in resource.fields
+    ]
+    return Fields(
+        tuple(name for name, use in uses if use == options_pb2.FieldRules.USE_UNSPECIFIED),
+        tuple(name for name, use in uses if use == options_pb2.FieldRules.USE_IMMUTABLE),
+    )
+
+
+def _updates() -> Iterator[tuple[str, tuple[str, Fields]]]:
+    for request in requests():
+        if "update_mask" in request.fields_by_name:
+            holder, resource = next(
+                (field.name, field.message_type)
+                for field in request.fields
+                if field.message_type is not None and field.name != "update_mask"
+            )
+            yield request.name, (holder, _fields_of(resource))
+
+
+UPDATES: Final[Mapping[str, tuple[str, Fields]]] = dict(_updates())
+"""By request with an update mask: the field that holds the resource, and which of the resource's
+fields can be changed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +60,8 @@ class Mask:
 
 
 def mask_of(request: Any) -> Mask:
-    """What an update request changes; raises MaskInvalid, naming every bad path. An absent or empty
-    mask means the fields that are present, `*` means all that can be changed."""
+    """Return what an update request changes. Without a mask these are the fields that are present;
+    `*` means every field that can be changed. Raises MaskInvalid, which names every bad path."""
     holder, fields = UPDATES[request.DESCRIPTOR.name]
     resource: Message = getattr(request, holder)
     paths = list(request.update_mask.paths)
@@ -85,7 +91,8 @@ def mask_of(request: Any) -> Mask:
 
 
 def check_fixed(mask: Mask, given: Message, stored: Message) -> None:
-    """Raises MaskInvalid when a fixed field that the request names differs from what is stored."""
+    """Compare the fixed fields that a request names with the stored ones. Raises MaskInvalid for
+    those that differ."""
     differing = [
         name for name in sorted(mask.fixed) if getattr(given, name) != getattr(stored, name)
     ]
@@ -101,7 +108,7 @@ def _is_set(resource: Message, name: str) -> bool:
 
 def _complaint(resource: Message, path: str) -> str:
     if path == "*":
-        return "stands alone or not at all"
+        return "must be the only path"
     name = path.split(".")[0]
     if name not in resource.DESCRIPTOR.fields_by_name:
         return f"{resource.DESCRIPTOR.name} has no such field"

@@ -10,7 +10,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import structlog
@@ -25,10 +25,10 @@ _HEALTHY_AFTER = 60.0
 
 class ProcessGroup:
     """Runs `config.processes` processes, with the same settings except for those that they cannot
-    share. `arguments` are the options of `zaiko serve` that are not settings."""
+    share."""
 
-    def __init__(self, config: Config, arguments: Sequence[str] = ()) -> None:
-        self._config, self._arguments = config, list(arguments)
+    def __init__(self, config: Config) -> None:
+        self._config = config
         self._running: dict[int, asyncio.subprocess.Process] = {}
         self._stopping = asyncio.Event()
         self._log: Any = structlog.get_logger("zaiko.processes")
@@ -58,7 +58,7 @@ class ProcessGroup:
         pause = _FIRST_PAUSE
         while True:
             began = asyncio.get_running_loop().time()
-            command = [sys.executable, "-m", "zaiko_cli", "serve", *self._arguments]
+            command = [sys.executable, "-m", "zaiko_cli", "serve"]
             # Nothing is ever written to stdin. The pipe closes when this process dies, however it
             # dies, and then the child stops too (lifecycle.py).
             process = await asyncio.create_subprocess_exec(

@@ -1,10 +1,10 @@
-"""The one mapping from refusals to gRPC: code, message, and google.rpc.Status in
+"""The one mapping from errors of calls to gRPC: code, message, and google.rpc.Status in
 `grpc-status-details-bin`.
 
-Every refusal carries ErrorInfo with its reason and who must act; BadRequest, RetryInfo,
-ResourceInfo, PreconditionFailure and QuotaFailure come with those that they fit, and
-LocalizedMessage with all when the caller prefers Japanese. What is not a refusal is a bug: it
-becomes INTERNAL with an incident id, and nothing else of it is told.
+Every error has an ErrorInfo with its reason and who must act. BadRequest, RetryInfo, ResourceInfo,
+PreconditionFailure and QuotaFailure come with the errors that they fit, and LocalizedMessage with
+every error when the caller prefers Japanese. An exception that is no ServiceError is a bug: the
+caller gets INTERNAL with an incident id, and nothing else of it.
 """
 
 from __future__ import annotations
@@ -31,8 +31,7 @@ from zaiko_core.domain.errors import (
     WriteConflict,
 )
 
-from zaiko_server import names, remedies
-from zaiko_server.reasons import REASONS, owner_of
+from zaiko_server import names, reasons
 from zaiko_server.refusals import Exhausted, Expired, Internal, RateLimited, Unimplemented
 
 DOMAIN = "zaiko.v1"
@@ -57,25 +56,25 @@ _CODES: Mapping[type[ServiceError], StatusCode] = {
 }
 
 _MESSAGE_LIMIT, _STATUS_LIMIT, _VALUE_LIMIT = 1_000, 4_500, 300
-"""Bytes: of the message as it travels (what is not printable ASCII takes three for each), of the
-details (base64 on the wire), and of one value in them. Peers drop calls whose trailers exceed 8
-KiB, so a long list of violations is cut; the message tells how many."""
+"""Limits in bytes: of the message as it travels (each byte that is not printable ASCII takes
+three), of the details (base64 on the wire), and of one value in them. Peers drop calls whose
+trailers exceed 8 KiB, so a long list of violations is cut, and the message says how many there
+are."""
 
 _RETRY_AFTER = 1.0
-"""Seconds, where the refusal says nothing better."""
+"""Seconds, unless the error has its own."""
 
 
-def code_for(refusal: ServiceError) -> StatusCode:
-    """The status code, by the refusal's place in the tree of refusals; for one that stands at its
-    root, by its reason."""
-    for kind in type(refusal).__mro__:
+def code_for(error: ServiceError) -> StatusCode:
+    """Return the status code of an error, by its class; of a class without one, by its reason."""
+    for kind in type(error).__mro__:
         if kind in _CODES:
             return _CODES[kind]
-    return REASONS[refusal.reason][1]
+    return reasons.of_call(error.reason).code
 
 
 def wants_japanese(context: Any) -> bool:
-    """Whether a call's `accept-language` (RFC 9110) has Japanese before English."""
+    """Return whether a call's `accept-language` (RFC 9110) prefers Japanese to English."""
     given = next(
         (value for key, value in context.invocation_metadata() or () if key == LANGUAGE_KEY), ""
     )
@@ -98,16 +97,16 @@ def _weight(parameters: str) -> float:
         return 0.0
 
 
-def status_for(refusal: ServiceError, *, japanese: bool = False) -> status_pb2.Status:
-    """The refusal as clients in every language decode it; `japanese` adds what to do in
+def status_for(error: ServiceError, *, japanese: bool = False) -> status_pb2.Status:
+    """Return the error as clients in every language decode it. `japanese` adds the advice in
     Japanese."""
-    message = refusal.message
+    message = error.message
     if not message.endswith((".", "!", "?")):
         message += "."
     status = status_pb2.Status(
-        code=code_for(refusal).value[0], message=_fitting(message, _MESSAGE_LIMIT)
+        code=code_for(error).value[0], message=_fitting(message, _MESSAGE_LIMIT)
     )
-    for detail in _details(refusal, japanese=japanese):
+    for detail in _details(error, japanese=japanese):
         packed = any_pb2.Any()
         _fit(detail, _STATUS_LIMIT - status.ByteSize())
         packed.Pack(detail)
@@ -117,7 +116,7 @@ def status_for(refusal: ServiceError, *, japanese: bool = False) -> status_pb2.S
 
 
 def _fitting(text: str, limit: int) -> str:
-    """As much of the text as fits into `limit` bytes when it is percent-encoded."""
+    """Return as much of the text as fits into `limit` bytes when it is percent-encoded."""
     size = 0
     for place, char in enumerate(text):
         size += 1 if " " <= char <= "~" and char != "%" else 3 * len(char.encode())
@@ -128,68 +127,67 @@ def _fitting(text: str, limit: int) -> str:
 
 def _fit(detail: Message, room: int) -> None:
     if isinstance(detail, details_pb2.BadRequest):
-        # What packs it takes some bytes as well.
+        # Packing into Any takes some bytes as well.
         while len(detail.field_violations) > 1 and detail.ByteSize() > room - 100:
             del detail.field_violations[-1]
 
 
 def trailers_for(
-    refusal: ServiceError, *, japanese: bool = False
+    error: ServiceError, *, japanese: bool = False
 ) -> tuple[tuple[str, str | bytes], ...]:
-    """What goes into the trailing metadata: the details, and when to try again for clients that
-    retry by themselves."""
-    status = status_for(refusal, japanese=japanese)
+    """Return the trailing metadata: the details, and for clients that retry automatically the time
+    after which they may."""
+    status = status_for(error, japanese=japanese)
     trailers: list[tuple[str, str | bytes]] = [(DETAILS_KEY, status.SerializeToString())]
-    if isinstance(refusal, Unavailable):
-        trailers.append((PUSHBACK_KEY, str(int(retry_after(refusal) * 1000))))
+    if isinstance(error, Unavailable):
+        trailers.append((PUSHBACK_KEY, str(int(retry_after(error) * 1000))))
     return tuple(trailers)
 
 
-def retry_after(refusal: ServiceError) -> float:
-    """Seconds after which the same call may work."""
-    after: float = getattr(refusal, "retry_after", _RETRY_AFTER)
+def retry_after(error: ServiceError) -> float:
+    """Return the seconds after which the same call may succeed."""
+    after: float = getattr(error, "retry_after", _RETRY_AFTER)
     return after
 
 
-def _details(refusal: ServiceError, *, japanese: bool) -> Iterable[Message]:
-    # In a call it is the caller's token that lacks it; as a shop's Problem, the shop's credentials.
-    owner = "SYSTEM" if isinstance(refusal, Denied) else owner_of(refusal.reason)
-    metadata = {"owner": owner} | {
-        key: _fitting(value, _VALUE_LIMIT) for key, value in refusal.metadata.items()
+def _details(error: ServiceError, *, japanese: bool) -> Iterable[Message]:
+    found = reasons.of_call(error.reason)
+    metadata = {"owner": found.owner} | {
+        key: _fitting(value, _VALUE_LIMIT) for key, value in error.metadata.items()
     }
-    yield details_pb2.ErrorInfo(reason=refusal.reason, domain=DOMAIN, metadata=metadata)
+    yield details_pb2.ErrorInfo(reason=error.reason, domain=DOMAIN, metadata=metadata)
     if japanese:
-        # Before what may be cut for its length.
-        yield details_pb2.LocalizedMessage(locale="ja", message=remedies.of_call(refusal.reason).ja)
-    violations: list[tuple[str, str, str]] = getattr(refusal, "violations", [])
+        # Before the details that may be cut for their length.
+        yield details_pb2.LocalizedMessage(locale="ja", message=found.advice.ja)
+    violations: list[tuple[str, str, str]] = getattr(error, "violations", [])
     if violations:
         yield _bad_request(violations)
-    if isinstance(refusal, RateLimited):
+    if isinstance(error, RateLimited):
         quota: Any = details_pb2.QuotaFailure()
         quota.violations.add(
-            subject="calls a second", description=_fitting(refusal.message, _VALUE_LIMIT)
+            subject="calls a second", description=_fitting(error.message, _VALUE_LIMIT)
         )
         yield quota
-    if isinstance(refusal, (Unavailable, WriteConflict, RateLimited)):
+    if isinstance(error, (Unavailable, WriteConflict, RateLimited)):
         info = details_pb2.RetryInfo()
-        info.retry_delay.FromNanoseconds(int(retry_after(refusal) * 1e9))
+        info.retry_delay.FromNanoseconds(int(retry_after(error) * 1e9))
         yield info
-    if isinstance(refusal, (NotFound, Exists)):
-        resource = refusal.metadata.get("resource") or refusal.metadata.get("link", "")
+    if isinstance(error, (NotFound, Exists)):
+        resource = error.metadata.get("resource") or error.metadata.get("link", "")
         if resource:
             kind = f"{DOMAIN}.{names.kind_of(resource).capitalize()}"
             yield details_pb2.ResourceInfo(
                 resource_type=kind,
                 resource_name=_fitting(resource, _VALUE_LIMIT),
-                description=_fitting(refusal.message, _VALUE_LIMIT),
+                description=_fitting(error.message, _VALUE_LIMIT),
             )
-    if isinstance(refusal, Precondition):
-        subject = next(iter(refusal.metadata.values()), "")
+    if isinstance(error, Precondition):
+        subject = next(iter(error.metadata.values()), "")
         failure: Any = details_pb2.PreconditionFailure()
         failure.violations.add(
-            type=refusal.reason,
+            type=error.reason,
             subject=_fitting(subject, _VALUE_LIMIT),
-            description=_fitting(refusal.message, _VALUE_LIMIT),
+            description=_fitting(error.message, _VALUE_LIMIT),
         )
         yield failure
 

@@ -1,9 +1,9 @@
-"""Presents an asynchronous servicer as the synchronous one that grpc_testing expects, for exact
-control of time and cancelling.
+"""Present an asynchronous servicer as the synchronous one that grpc_testing expects, for exact
+control of time and cancellation.
 
-grpc_testing calls a servicer directly in a thread: no interceptors, no serialisation, no flow
-control. What needs those is tested against a real server. A coroutine that nobody awaits would look
-like success there, so assert on the type of what comes back.
+grpc_testing calls a servicer directly in a thread, without interceptors, serialization or flow
+control. Tests that need those use a real server. There, a coroutine that is never awaited would
+look like success, so assert the type of each result.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ class Aborted(Exception):
 
 
 class AioContext:
-    """The awaitable face of grpc_testing's context. Its own `abort` would drop the trailing
-    metadata, so the call ends normally."""
+    """An asynchronous wrapper of grpc_testing's context. The context's own `abort` would drop the
+    trailing metadata, so the call ends normally."""
 
     def __init__(self, context: Any) -> None:
         self._context = context
@@ -58,16 +58,16 @@ class LoopThread:
         await asyncio.gather(*others, return_exceptions=True)
 
     def run(self, work: Coroutine[Any, Any, Any], context: Any) -> Any:
-        """Run a handler; a deadline or a client that gives up cancels it, as grpc.aio does."""
+        """Run a handler. A deadline or the client cancels it, as in grpc.aio."""
         future = asyncio.run_coroutine_threadsafe(work, self.loop)
         if not context.add_callback(future.cancel):
-            # The call had ended before it could be asked to tell so.
+            # The call ended before the callback could be added.
             future.cancel()
         return future.result()
 
 
-class SyncFace:
-    """A servicer with unary methods, as grpc_testing wants it."""
+class SynchronousServicer:
+    """A servicer with unary methods, as grpc_testing expects it."""
 
     def __init__(self, servicer: Any, loop: LoopThread) -> None:
         self._servicer, self._loop = servicer, loop

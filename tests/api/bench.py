@@ -1,5 +1,5 @@
-"""A real server on a real socket, with a toy platform, and a merchant that has one of
-everything."""
+"""A real server on a real socket, with a toy platform, and merchants that have one of each
+resource. README.md explains how to use it."""
 
 from __future__ import annotations
 
@@ -97,8 +97,8 @@ class ToySettings(ConnectorSettings):
 
 @dataclass
 class Answers:
-    """What the toy platform says when it is checked (findings, or an error to raise), and what it
-    sells."""
+    """What the toy platform answers to a check (findings, or an error to raise), and its
+    listings."""
 
     check: Sequence[Finding] | Exception = ()
     catalogue: Sequence[Listing] = ()
@@ -128,7 +128,7 @@ class ToyConnector(Connector):
 
 
 class ToyPlugin:
-    """Brings `toy`, and `toy-readonly` whose stock cannot be set."""
+    """Provides `toy`, and `toy-readonly` whose stock cannot be set."""
 
     def __init__(self, answers: Answers) -> None:
         self._answers = answers
@@ -166,7 +166,7 @@ class BrokenPoint:
 
 
 def toy_registry(answers: Answers) -> Registry:
-    """Two connectors that work, and one that does not."""
+    """Return a registry of two connectors that work and one that cannot be loaded."""
     return load([("toy", ToyPlugin(answers))], entry_points=[BrokenPoint()])
 
 
@@ -183,17 +183,17 @@ class Api:
     writing: set[asyncio.Task[None]] = field(default_factory=set)
 
     def method(self, rpc: str) -> Callable[..., Any]:
-        """`Service.Method` as something to call."""
+        """Return the callable of `Service.Method`."""
         service, name = rpc.split(".")
         if service not in self.stubs:
             self.stubs[service] = STUBS[service](self.channel)
         found: Callable[..., Any] = getattr(self.stubs[service], name)
         if isinstance(found, grpc.aio.StreamStreamMultiCallable):
-            return lambda request, **options: self._spoken(found(**options), request)
+            return lambda request, **options: self._with_request(found(**options), request)
         return found
 
-    def _spoken(self, call: Any, request: Any) -> Any:
-        """A stream with one request written; the client stays to hear the answer."""
+    def _with_request(self, call: Any, request: Any) -> Any:
+        """Write one request to a stream, and leave the stream open for answers."""
 
         async def write() -> None:
             with contextlib.suppress(grpc.aio.AioRpcError, asyncio.InvalidStateError):
@@ -204,11 +204,11 @@ class Api:
         return call
 
     async def call(self, rpc: str, request: Any, **options: Any) -> Any:
-        """Call a unary method; a response, or AioRpcError."""
+        """Call a unary method. Return its response, or raise AioRpcError."""
         return await self.method(rpc)(request, timeout=options.pop("timeout", 60), **options)
 
     async def refusal(self, rpc: str, request: Any, **options: Any) -> Refused:
-        """Call a method that must be refused; why it was."""
+        """Call a method that must be refused, and return why it was."""
         try:
             if rpc.endswith(
                 (
@@ -229,7 +229,7 @@ class Api:
         raise AssertionError(f"{rpc} was not refused")
 
     async def merchant(self) -> World:
-        """A fresh merchant with one of everything."""
+        """Create a new merchant with one of each resource."""
         world = World(self, f"m{next(_numbers)}")
         record = MerchantRecord(world.id, display_name="Acme")
         await self.engine.db.directory.write(lambda directory: directory.create(record))
@@ -254,8 +254,8 @@ class Refused:
 
 
 def refused(error: grpc.aio.AioRpcError) -> Refused:
-    """As a client in any language decodes it. Every error has ErrorInfo, and each detail at most
-    once."""
+    """Decode an error as a client in any language does. Asserts that it has ErrorInfo, and each
+    detail at most once."""
     status = rpc_status.from_call(error)
     assert status is not None, f"no details: {error.code()} {error.details()}"
     details: dict[str, Any] = {}
@@ -291,15 +291,15 @@ class World:
         return f"merchants/{self.id}"
 
     def __call__(self, path: str) -> str:
-        """The full name of something below this merchant."""
+        """Return the full name of a resource below this merchant."""
         return f"{self.name}/{path}"
 
     async def write(self, work: Callable[[UnitOfWork], Any]) -> Any:
-        """Change something behind the server's back."""
+        """Change the store directly, without a call."""
         return await self.api.engine.db.write(self.id, work)
 
     def seed(self, uow: UnitOfWork) -> None:
-        """See the class."""
+        """Create everything that the class describes."""
         for warehouse in ("tokyo", "osaka"):
             uow.warehouses.insert(WarehouseRecord(warehouse, warehouse.title()))
         products = [
@@ -350,7 +350,7 @@ class World:
 
     @staticmethod
     def listing(shop: str, number: int) -> ListingRecord:
-        """A listing as read from the toy platform."""
+        """Return a listing as read from the toy platform."""
         sku = {1: "A-1", 2: "P-1"}.get(number, f"X-{number}")
         return ListingRecord(
             shop,
@@ -375,7 +375,7 @@ async def served(
     client_ca: Path | None = None,
     **options: Any,
 ) -> AsyncIterator[Api]:
-    """A server on a free port of this machine, and a client without certificates."""
+    """Run a server on a free local port, and yield a client without certificates."""
     answers = Answers()
     config = Config(
         listen="127.0.0.1:0",

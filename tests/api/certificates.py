@@ -29,11 +29,11 @@ class Ca:
 
     @property
     def pem(self) -> bytes:
-        """What who trusts it needs."""
+        """The certificate in PEM, for those who trust it."""
         return self._certificate.public_bytes(Encoding.PEM)
 
     def issue(self, common_name: str, *, uri: str = "") -> Pair:
-        """A certificate for this machine, or for whoever `uri` names."""
+        """Issue a certificate for this machine, or for the client that `uri` names."""
         key = ec.generate_private_key(ec.SECP256R1())
         local = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
         certificate = self._sign(

@@ -1,4 +1,4 @@
-"""One server per module and store; each test has merchants of its own, which see nothing of each
+"""One server per module and store. Each test has its own merchants, which are isolated from each
 other."""
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from api.bench import Api, World, served
 
-# The bodies that the test modules walk show both sides of an assertion that fails, as tests do.
+# Failing assertions in these modules show both sides, as in test modules.
 pytest.register_assert_rewrite("api.rpcs", "api.refusals")
 
 
@@ -18,7 +18,7 @@ pytest.register_assert_rewrite("api.rpcs", "api.refusals")
 def module_store(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[str]:
-    """A store for the tests of one module."""
+    """Make a store for the tests of one module."""
     if request.param == "sqlite":
         path: Path = tmp_path_factory.mktemp("api") / "zaiko.db"
         shutil.copy(request.getfixturevalue("sqlite_template"), path)

@@ -43,7 +43,7 @@ from zaiko_core.domain.addition import AdditionState
 from zaiko_core.domain.links import Part
 from zaiko_core.domain.oversell import Consumption, OversellCause, RootCause, Setting
 from zaiko_core.domain.stock import DemandRef, MovementKind
-from zaiko_server.app import FILES
+from zaiko_server.options import FILES
 
 OPERATION = "0000000000000001-aaaa"
 ADDITION = "77"

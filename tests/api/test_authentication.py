@@ -339,7 +339,7 @@ async def test_health_asks_for_nothing_and_the_inside_for_an_admin_of_all(
         await health.Check(health_pb2.HealthCheckRequest())
     ).status == health_pb2.HealthCheckResponse.SERVING
 
-    async def look(metadata: Any) -> tuple[Any, Any]:
+    async def list_servers(metadata: Any) -> tuple[Any, Any]:
         channelz = channelz_pb2_grpc.ChannelzStub(guarded.channel).GetServers(
             channelz_pb2.GetServersRequest(), metadata=metadata, timeout=60
         )
@@ -350,7 +350,7 @@ async def test_health_asks_for_nothing_and_the_inside_for_an_admin_of_all(
         )
         return await channelz, [answer async for answer in listing]
 
-    servers, answers = await look(bearing(await token_of(guarded, Role.ADMIN, None)))
+    servers, answers = await list_servers(bearing(await token_of(guarded, Role.ADMIN, None)))
     assert servers.server
     assert answers
     for metadata in (
@@ -359,7 +359,7 @@ async def test_health_asks_for_nothing_and_the_inside_for_an_admin_of_all(
         bearing(await token_of(guarded, Role.READER, None)),
     ):
         with pytest.raises(grpc.aio.AioRpcError) as error:
-            await look(metadata)
+            await list_servers(metadata)
         assert error.value.code() in (
             grpc.StatusCode.UNAUTHENTICATED,
             grpc.StatusCode.PERMISSION_DENIED,

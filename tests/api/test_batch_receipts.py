@@ -90,14 +90,14 @@ async def test_a_delivery_told_again_under_its_cause_keys_changes_nothing(
 async def test_a_line_that_another_call_recorded_is_known_and_the_others_are_recorded(
     api: Api, world: World
 ) -> None:
-    told = await api.call("StockService.RecordReceipt", line(world, "pear", 1, "a"))
+    recorded = await api.call("StockService.RecordReceipt", line(world, "pear", 1, "a"))
 
     answer = await api.call(
         RPC, delivery(world, line(world, "pear", 1, "a"), line(world, "pear", 2, "b"))
     )
 
     assert [result.already_recorded for result in answer.results] == [True, False]
-    assert answer.results[0].movement == told.movement
+    assert answer.results[0].movement == recorded.movement
     assert [stock.physical for stock in answer.stocks] == [3]
 
 

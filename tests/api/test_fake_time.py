@@ -10,7 +10,7 @@ from typing import Any
 import grpc
 import grpc_testing
 import pytest
-from api.aio_bridge import LoopThread, SyncFace
+from api.aio_bridge import LoopThread, SynchronousServicer
 from zaiko.v1 import operation_service_pb2 as pb
 from zaiko_core.app.records import OperationRecord, OperationState
 from zaiko_server.services.operations import OperationServicer
@@ -64,7 +64,9 @@ def loop() -> Iterator[LoopThread]:
 def begin(engine: FakeEngine, loop: LoopThread, timeout: float | None) -> tuple[Any, Any]:
     time = grpc_testing.strict_fake_time(1_800_000_000)
     servicer: Any = OperationServicer(FakeCalls(engine), None)  # type: ignore[arg-type] # nothing is watched
-    server = grpc_testing.server_from_dictionary({SERVICE: SyncFace(servicer, loop)}, time)
+    server = grpc_testing.server_from_dictionary(
+        {SERVICE: SynchronousServicer(servicer, loop)}, time
+    )
     call = server.invoke_unary_unary(SERVICE.methods_by_name["WaitOperation"], (), REQUEST, timeout)
     return time, call
 

@@ -15,7 +15,7 @@ from api.bench import Api, World, refused
 from api.requests import REQUESTS, all_rpcs, furnish, request_type
 from google.protobuf import struct_pb2
 from google.protobuf.message import Message
-from zaiko_server.app import FILES
+from zaiko_server.options import FILES
 
 pytestmark = pytest.mark.anyio
 

@@ -4,10 +4,7 @@ reason, and recovers without help."""
 from __future__ import annotations
 
 import asyncio
-import shutil
-import tempfile
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from pathlib import Path
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import grpc
@@ -28,15 +25,6 @@ SERVING, NOT_SERVING = (
     health_pb2.HealthCheckResponse.NOT_SERVING,
 )
 GET = "MerchantService.GetMerchant"
-
-
-@pytest.fixture
-def own_postgresql() -> Iterator[PostgreSQL]:
-    folder = Path(tempfile.mkdtemp(prefix="zaiko-pg-"))
-    server = PostgreSQL(folder / "data", durable=True)
-    yield server
-    server.stop()
-    shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture

@@ -33,7 +33,7 @@ KINDS = ["UnaryUnary", "UnaryStream", "StreamUnary", "StreamStream"]
 class Four:
     """Does what the request says, in four ways: `ok`, `refuse`, `busy`, `fail`, `abort`, `wait`."""
 
-    async def act(self, word: str, context: Any) -> Any:
+    async def behave(self, word: str, context: Any) -> Any:
         if word == "refuse":
             raise CodeTaken("A-1")
         if word == "busy":
@@ -48,24 +48,24 @@ class Four:
         return Text(value=word)
 
     async def unary_unary(self, request: Any, context: Any) -> Any:
-        return await self.act(request.value, context)
+        return await self.behave(request.value, context)
 
     async def unary_stream(self, request: Any, context: Any) -> AsyncIterator[Any]:
         yield Text(value="first")
-        yield await self.act(request.value, context)
+        yield await self.behave(request.value, context)
 
     async def stream_unary(self, requests: Any, context: Any) -> Any:
         words = [request.value async for request in requests]
-        return await self.act(words[-1], context)
+        return await self.behave(words[-1], context)
 
     async def stream_stream(self, requests: Any, context: Any) -> AsyncIterator[Any]:
         async for request in requests:
-            yield await self.act(request.value, context)
+            yield await self.behave(request.value, context)
 
     async def writing(self, request: Any, context: Any) -> None:
         """A stream that is written instead of yielded, as the official health service does."""
         await context.write(Text(value="written"))
-        await self.act(request.value, context)
+        await self.behave(request.value, context)
 
     def handlers(self) -> grpc.GenericRpcHandler:
         coding = {
@@ -257,13 +257,13 @@ async def test_methods_that_nobody_has_are_counted_as_one() -> None:
 @pytest.mark.parametrize("kind", KINDS)
 async def test_who_asks_in_japanese_is_told_what_to_do_in_japanese(kind: str) -> None:
     async with serving(Errors(lambda: "id")) as call:
-        told = []
+        received = []
         for metadata in ((), (("accept-language", "ja"),)):
             with pytest.raises(grpc.aio.AioRpcError) as caught:
                 await call(kind, "refuse", metadata=metadata)
-            told.append(refused(caught.value))
+            received.append(refused(caught.value))
 
-    english, japanese = told
+    english, japanese = received
     assert "LocalizedMessage" not in english.details
     assert japanese.message == english.message
     assert japanese.details["LocalizedMessage"].locale == "ja"

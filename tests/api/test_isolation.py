@@ -138,10 +138,11 @@ async def test_nothing_of_another_merchant_can_be_reached(lock: str, tried: Atte
         whole = REQUESTS[rpc](tried.theirs)
         for request in (whole, *_mixed(REQUESTS[rpc](tried.mine), tried)):
             answer = await tried.refused(rpc, request)
-            told = None if answer is None else (answer.code, answer.reason)
-            # A token is in no merchant, so only its being nobody's is told.
-            fine = told == DENIED or (
-                rpc in ("TokenService.GetToken", "TokenService.RevokeToken") and told is not None
+            answered = None if answer is None else (answer.code, answer.reason)
+            # A token belongs to no merchant, so the answer may be NOT_FOUND.
+            fine = answered == DENIED or (
+                rpc in ("TokenService.GetToken", "TokenService.RevokeToken")
+                and answered is not None
             )
             if lock == "reach only":
                 # A feed answers a fact that it refuses, and goes on.
@@ -152,7 +153,7 @@ async def test_nothing_of_another_merchant_can_be_reached(lock: str, tried: Atte
                 )
                 fine = fine or in_stream or (answer is not None and answer.code in ONE_LOCK)
             if not fine:
-                wrong.append(f"{rpc}: {told} for {request}")
+                wrong.append(f"{rpc}: {answered} for {request}")
 
     assert wrong == []
     assert tried.leaks == []

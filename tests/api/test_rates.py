@@ -1,4 +1,4 @@
-"""How often one may call: each caller by itself, and guesses of a host."""
+"""Rates of calls: each caller has its own limit, and so have the guesses of a host."""
 
 from __future__ import annotations
 

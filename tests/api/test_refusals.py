@@ -109,8 +109,8 @@ async def test_refusal(case: Case, api: Api, world: World) -> None:
 
     assert refused.reason == case.reason
     assert refused.code == REASONS[case.reason][1]
-    told = {key: value.replace("{}", world.name) for key, value in case.metadata.items()}
-    assert told.items() <= refused.metadata.items()
+    expected = {key: value.replace("{}", world.name) for key, value in case.metadata.items()}
+    assert expected.items() <= refused.metadata.items()
     assert case.violations.items() <= refused.violations.items()
     if case.violations:
         assert refused.metadata["field"] in refused.violations

@@ -33,8 +33,9 @@ from zaiko.v1 import (
 )
 from zaiko_core.bootstrap import Engine
 from zaiko_server import lifecycle
-from zaiko_server.app import FILES, SERVICES
+from zaiko_server.app import SERVICES
 from zaiko_server.config import Config
+from zaiko_server.options import FILES
 from zaiko_server.watch import watch_server
 from zaiko_server.watch.slots import WatchLimits
 
@@ -153,7 +154,7 @@ async def test_nobody_who_only_waits_holds_up_a_server_that_stops(
         refresh = shop_service_pb2.RefreshListingsRequest(parent=world("shops/one"))
         name = (await api.call("ShopService.RefreshListings", refresh)).operation.name
         stubs = operation_service_pb2_grpc.OperationServiceStub(channel)
-        told = []
+        received = []
         if waiting == "WaitOperation":
             call: Any = stubs.WaitOperation(
                 operation_service_pb2.WaitOperationRequest(name=name), timeout=100
@@ -165,17 +166,17 @@ async def test_nobody_who_only_waits_holds_up_a_server_that_stops(
             call = stubs.WatchOperation(operation_service_pb2.WatchOperationRequest(name=name))
             if waiting == "Health.Watch":
                 call = health_pb2_grpc.HealthStub(channel).Watch(health_pb2.HealthCheckRequest())
-            told.append(await call.read())
+            received.append(await call.read())
 
         async with asyncio.timeout(60):
             await server.stop()
 
         with pytest.raises(grpc.aio.AioRpcError) as caught:
-            await _to_its_end(call, told)
+            await _to_its_end(call, received)
     assert refused(caught.value).reason == "SERVER_DRAINING"
     assert "RetryInfo" in refused(caught.value).details
     if waiting == "Health.Watch":
-        assert [answer.status for answer in told] == [
+        assert [answer.status for answer in received] == [
             SERVING,
             health_pb2.HealthCheckResponse.NOT_SERVING,
         ]
@@ -220,12 +221,12 @@ async def _end_of(call: Any) -> str:
     return refused(caught.value).reason
 
 
-async def _to_its_end(call: Any, told: list[Any]) -> None:
+async def _to_its_end(call: Any, received: list[Any]) -> None:
     if isinstance(call, grpc.aio.UnaryUnaryCall):
-        told.append(await call)
+        received.append(await call)
         return
     while (answer := await call.read()) is not grpc.aio.EOF:
-        told.append(answer)
+        received.append(answer)
 
 
 @pytest.mark.anyio
@@ -316,7 +317,9 @@ async def test_a_unix_socket(sqlite_url: str, tmp_path: Path) -> None:
         assert not listed.merchants
 
 
-def test_options_win_over_the_environment_which_wins_over_defaults() -> None:
+def test_options_win_over_the_environment_which_wins_over_defaults(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     environment = {
         "ZAIKO_LISTEN": "0.0.0.0:1",
         "ZAIKO_CAPACITY": "8",
@@ -324,7 +327,9 @@ def test_options_win_over_the_environment_which_wins_over_defaults() -> None:
         "OTHER": "x",
     }
 
-    config = Config.read({"listen": "127.0.0.1:2", "database": None}, environment)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    config = Config.read({"listen": "127.0.0.1:2", "database": None})
 
     assert (config.listen, config.capacity, config.grace) == ("127.0.0.1:2", 8, 20.0)
     assert config.keys() == [KEY, KEY]
@@ -333,14 +338,15 @@ def test_options_win_over_the_environment_which_wins_over_defaults() -> None:
 
 def test_a_setting_that_is_wrong_is_named_without_its_value() -> None:
     with pytest.raises(ValidationError) as caught:
-        Config.read({"capacity": 0, "colour": SECRET}, {})
+        Config.read({"capacity": 0, "colour": SECRET})
     assert "capacity" in str(caught.value)
     assert "colour" in str(caught.value)
     assert SECRET not in str(caught.value)
 
 
-def test_keys_are_in_no_repr() -> None:
-    config = Config.read({}, {"ZAIKO_SECRET_KEYS": KEY})
+def test_keys_are_in_no_repr(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ZAIKO_SECRET_KEYS", KEY)
+    config = Config()
     assert KEY not in repr(config)
     assert KEY not in repr(config.engine())
 

@@ -1,9 +1,6 @@
-"""Refusals as google.rpc.Status, and the table of reasons against the comments of error.proto."""
+"""Errors of calls as google.rpc.Status, and the catalogue of reasons."""
 
 from __future__ import annotations
-
-import re
-from pathlib import Path
 
 import grpc
 import pytest
@@ -11,23 +8,10 @@ from google.protobuf.message import Message
 from google.rpc import error_details_pb2
 from zaiko.v1 import error_pb2
 from zaiko_core.domain import errors
-from zaiko_core.domain.problem import REMEDIES, Problem, problem_from
-from zaiko_server import refusals, remedies, status
+from zaiko_core.domain.problem import Problem, problem_from
+from zaiko_server import reasons, refusals, status
 from zaiko_server.convert.problems import problem
-from zaiko_server.reasons import REASONS, owner_of
-
-PROTO = Path(__file__).parents[2] / "proto" / "zaiko" / "v1" / "error.proto"
-
-
-def comments() -> dict[str, str]:
-    """Each reason with its comment, on one line."""
-    text = PROTO.read_text()
-    found = re.findall(r"((?:  //.*\n)+)  ERROR_REASON_([A-Z_]+) = \d+;", text)
-    return {
-        reason: re.sub(r"\s*\n?\s*// ?", " ", comment).strip()
-        for comment, reason in found
-        if reason != "UNSPECIFIED"
-    }
+from zaiko_server.reasons import REASONS
 
 
 def every_refusal() -> list[type[errors.ServiceError]]:
@@ -39,24 +23,6 @@ def every_refusal() -> list[type[errors.ServiceError]]:
         if kind.__module__.startswith("zaiko_"):
             found.append(kind)
     return [kind for kind in found if hasattr(kind, "reason")]
-
-
-def test_the_table_has_every_reason_of_the_proto_and_no_other() -> None:
-    names = {name.removeprefix("ERROR_REASON_") for name in error_pb2.ErrorReason.keys()}  # noqa: SIM118 - an enum wrapper
-    assert set(REASONS) == names - {"UNSPECIFIED"}
-
-
-@pytest.mark.parametrize("reason", sorted(REASONS))
-def test_owner_and_code_are_those_of_the_comment(reason: str) -> None:
-    comment, (owner, code) = comments()[reason], REASONS[reason]
-    assert re.search(rf"[Oo]wner {owner}", comment)
-    calls = re.findall(
-        r"\b(INVALID_ARGUMENT|UNAUTHENTICATED|PERMISSION_DENIED|NOT_FOUND|ALREADY_EXISTS|ABORTED|FAILED_PRECONDITION"
-        r"|OUT_OF_RANGE|RESOURCE_EXHAUSTED|UNAVAILABLE|DEADLINE_EXCEEDED|UNIMPLEMENTED|INTERNAL)\b",
-        comment,
-    )
-    if calls:
-        assert code.name == calls[0]
 
 
 @pytest.mark.parametrize("kind", every_refusal(), ids=lambda kind: kind.__name__)
@@ -106,21 +72,19 @@ def test_details_stay_below_what_peers_accept_as_trailers() -> None:
 def test_every_reason_says_what_to_do_in_both_languages_in_calls_and_in_problems(
     reason: str,
 ) -> None:
-    said = {remedies.of_call(reason), remedies.of_problem(reason)}
+    said = {reasons.of_call(reason).advice, reasons.of_problem(reason).advice}
     for action in said:
         assert action.en.isascii()
         assert action.en.endswith(".")
         assert action.ja.endswith("。")
         assert not action.ja.isascii()
-    # None has only what stands in for a reason that nobody knows.
-    assert reason in remedies.ACTIONS
 
 
 def test_no_listing_is_mended_by_telling_the_operator_an_incident() -> None:
     shown = problem(Problem("DIFFERENCE_UNEXPLAINED", "the shop shows 7 where 9 was left"))
     assert shown is not None
     assert "SyncNow" in shown.action_en
-    assert Problem("DIFFERENCE_UNEXPLAINED", "").remedy.owner == "MERCHANT"
+    assert Problem("DIFFERENCE_UNEXPLAINED", "").owner == "MERCHANT"
 
 
 def test_what_varies_in_a_problem_is_kept_beside_it_and_a_newer_releases_fields_are_left_out() -> (
@@ -178,7 +142,7 @@ def test_japanese_comes_beside_everything_else_and_is_not_cut_for_a_long_list() 
     said = error_details_pb2.LocalizedMessage()
     assert kinds == ["ErrorInfo", "LocalizedMessage", "BadRequest"]
     assert found.details[1].Unpack(said)
-    assert (said.locale, said.message) == ("ja", remedies.of_call("INVALID_FIELD").ja)
+    assert (said.locale, said.message) == ("ja", reasons.of_call("INVALID_FIELD").advice.ja)
     assert (
         sum(
             len(key) + len(value)
@@ -194,14 +158,13 @@ def test_an_internal_error_tells_its_incident_and_nothing_else() -> None:
     assert found.message == "internal error; tell the operator the incident abc."
 
 
-@pytest.mark.parametrize("reason", sorted(REMEDIES))
-def test_every_problem_of_the_engine_is_shown_with_owner_and_remedy(reason: str) -> None:
+@pytest.mark.parametrize("reason", sorted(REASONS))
+def test_every_problem_is_shown_with_owner_and_advice(reason: str) -> None:
     shown = problem(Problem(reason, "it is so", retry_at=1_000_000))
 
     assert shown is not None
     assert error_pb2.ErrorReason.Name(shown.reason) == f"ERROR_REASON_{reason}"
-    assert error_pb2.Owner.Name(shown.owner) == f"OWNER_{owner_of(reason)}"
-    assert REMEDIES[reason].owner == owner_of(reason)
+    assert error_pb2.Owner.Name(shown.owner) == f"OWNER_{Problem(reason, '').owner}"
     assert shown.action_en
     assert shown.action_ja
     assert shown.retry_time.seconds == 1

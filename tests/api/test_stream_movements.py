@@ -40,7 +40,7 @@ def open_stream(api: Api) -> Any:
     return api.stubs["StockService"].StreamMovements(timeout=30)
 
 
-async def told(api: Api, requests: Sequence[Any]) -> list[Any]:
+async def answers_to(api: Api, requests: Sequence[Any]) -> list[Any]:
     """Every answer to a stream that is half-closed after `requests`."""
     stream = open_stream(api)
 
@@ -72,7 +72,7 @@ async def causes(api: Api, world: World) -> list[str]:
 async def test_answers_come_in_the_order_of_requests_with_the_stock_of_their_revision(
     api: Api, world: World
 ) -> None:
-    answers = await told(api, [receipt(world, number) for number in range(1, 301)])
+    answers = await answers_to(api, [receipt(world, number) for number in range(1, 301)])
 
     assert [answer.sequence for answer in answers] == list(range(1, 301))
     # Facts of one transaction share its revision, and so its stock; none is left out, and none
@@ -95,7 +95,7 @@ async def test_a_cause_key_that_comes_twice_in_a_row_is_recorded_once(
     facts = [receipt(world, number) for number in (1, 2, 3)]
     facts[2].receipt.cause_key = facts[0].receipt.cause_key
 
-    answers = await told(api, facts)
+    answers = await answers_to(api, facts)
 
     assert [answer.already_recorded for answer in answers] == [False, False, True]
     assert await physical(api, world) == 2
@@ -103,7 +103,7 @@ async def test_a_cause_key_that_comes_twice_in_a_row_is_recorded_once(
 
 async def test_every_kind_of_fact_is_recorded(api: Api, world: World) -> None:
     adjustment = stock_service_pb2.AdjustStockRequest(**place(world, delta=-1, cause_key="a"))
-    answers = await told(
+    answers = await answers_to(
         api,
         [
             receipt(world, 1, 10),
@@ -136,7 +136,7 @@ async def test_a_refused_fact_is_answered_by_its_problem_and_leaves_its_neighbou
     foreign = receipt(world, 10)
     foreign.receipt.product = "merchants/somebody/products/pear"
     reused = receipt(world, 11, units=7, cause="r1")
-    answers = await told(
+    answers = await answers_to(
         api,
         [
             receipt(world, 1),
@@ -222,9 +222,9 @@ async def test_what_is_sent_again_on_another_stream_is_recorded_once(
     api: Api, world: World
 ) -> None:
     facts = [receipt(world, number, 2) for number in range(1, 6)]
-    await told(api, facts)
+    await answers_to(api, facts)
 
-    again = await told(api, [*facts, receipt(world, 6, 2)])
+    again = await answers_to(api, [*facts, receipt(world, 6, 2)])
 
     assert [answer.already_recorded for answer in again] == [True] * 5 + [False]
     assert again[-1].stock.physical == 12
@@ -234,7 +234,9 @@ async def test_what_is_sent_again_on_another_stream_is_recorded_once(
 async def test_a_fact_that_comes_twice_in_one_stream_is_recorded_once(
     api: Api, world: World
 ) -> None:
-    answers = await told(api, [receipt(world, 1, cause="same"), receipt(world, 2, cause="same")])
+    answers = await answers_to(
+        api, [receipt(world, 1, cause="same"), receipt(world, 2, cause="same")]
+    )
 
     assert [(answer.already_recorded, answer.stock.physical) for answer in answers] == [
         (False, 1),
@@ -253,7 +255,7 @@ async def test_a_client_that_goes_away_leaves_whole_facts_and_can_send_all_again
     stream.cancel()
 
     assert answered == 1
-    answers = await told(api, facts)
+    answers = await answers_to(api, facts)
 
     assert answers[0].already_recorded
     assert await physical(api, world) == 200

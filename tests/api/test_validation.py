@@ -83,7 +83,7 @@ def uses(kind: type) -> list[Any]:
     return sorted(found, key=repr)
 
 
-def ids(rule: rules.Rule, value: Any) -> list[str]:
+def ids(rule: rules.FieldRule, value: Any) -> list[str]:
     return [rule_id for rule_id, _ in rule.complaints(value)]
 
 
@@ -111,7 +111,7 @@ def test_lists_are_bounded(rule: rules.Items) -> None:
 
 @pytest.mark.parametrize("rule", uses(rules.Within), ids=str)
 def test_spans_are_bounded(rule: rules.Within) -> None:
-    from zaiko_server.convert.times import duration
+    from zaiko_server.times import duration
 
     assert (
         ids(rule, duration(int(rule.least * 1e6)))
@@ -149,7 +149,7 @@ def test_every_uuid_is_one(value: uuid.UUID) -> None:
 
 @pytest.mark.parametrize("rule", uses(rules.NotFuture), ids=str)
 def test_moments_may_be_a_little_ahead(rule: rules.NotFuture) -> None:
-    from zaiko_server.convert.times import timestamp
+    from zaiko_server.times import timestamp
 
     limit = NOW + int(rule.ahead * 1e6)
     assert list(rule.complaints_at(timestamp(limit), NOW)) == []

@@ -54,7 +54,7 @@ class Verdict:
         )
 
 
-def weather(
+def storm_run(
     postgresql: PostgreSQL,
     lines: Lines,
     folder: Path,
@@ -70,13 +70,13 @@ def weather(
     try:
         listen(db)
         with Cluster(postgresql, lines, url, folder, program=program).running() as cluster:
-            return _weather(postgresql, db, cluster, Verdict(seed, lines.name), patient)
+            return _storm_run(postgresql, db, cluster, Verdict(seed, lines.name), patient)
     finally:
         db.close()
         postgresql.drop(url)
 
 
-def _weather(
+def _storm_run(
     postgresql: PostgreSQL, db: Database, cluster: Cluster, verdict: Verdict, patient: bool
 ) -> Verdict:
     began = time.monotonic()

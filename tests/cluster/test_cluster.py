@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from cluster.lines import Lines
-from cluster.storm import weather
+from cluster.storm import storm_run
 from support.stores import PostgreSQL
 
 pytestmark = pytest.mark.thorough
@@ -32,7 +32,7 @@ def test_a_storm_over_three_replicas_breaks_nothing(
     seed: int,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    verdict = weather(durable_postgresql, lines, tmp_path, seed)
+    verdict = storm_run(durable_postgresql, lines, tmp_path, seed)
     with capsys.disabled():
         print(f"\n{verdict}")
     assert verdict.wrong == []

@@ -12,7 +12,7 @@ import pytest
 from cluster.cluster import without
 from cluster.lines import Lines
 from cluster.recorded import MUTANTS
-from cluster.storm import weather
+from cluster.storm import storm_run
 from support.stores import PostgreSQL
 
 pytestmark = pytest.mark.thorough
@@ -33,7 +33,7 @@ def test_a_server_without_one_rule_is_noticed(
 ) -> None:
     for seed in range(_SEEDS):
         (folder := tmp_path / str(seed)).mkdir()
-        verdict = weather(
+        verdict = storm_run(
             durable_postgresql, lines, folder, seed, program=without(mutant), patient=False
         )
         if verdict.wrong:

@@ -15,7 +15,7 @@ from google.protobuf import json_format
 from google.protobuf.descriptor_pb2 import FileDescriptorSet
 from google.protobuf.descriptor_pool import DescriptorPool
 from google.protobuf.message_factory import GetMessageClass
-from zaiko_server.app import FILES
+from zaiko_server.options import FILES
 
 PROTO = Path(__file__).parents[2] / "proto"
 RELEASED = PROTO / "released" / "v1.binpb"
@@ -49,9 +49,9 @@ def test_nothing_breaks_a_client_of_the_last_release() -> None:
 @pytest.mark.parametrize(
     ("file", "old", "new", "said"),
     [
-        ("merchant.proto", "string display_name = 2;", "string title = 2;", "display_name"),
-        ("merchant.proto", "string display_name = 2;", "int64 display_name = 2;", "type"),
-        ("merchant.proto", "string display_name = 2;", "string display_name = 20;", "was deleted"),
+        ("merchant.proto", "string display_name = 2 ", "string title = 2 ", "display_name"),
+        ("merchant.proto", "string display_name = 2 ", "int64 display_name = 2 ", "type"),
+        ("merchant.proto", "string display_name = 2 ", "string display_name = 20 ", "was deleted"),
         ("merchant_service.proto", "rpc GetMerchant(", "rpc ReadMerchant(", "GetMerchant"),
         ("error.proto", "OWNER_PLATFORM = 2;", "OWNER_SHOP = 2;", "OWNER_PLATFORM"),
     ],
@@ -68,9 +68,9 @@ def test_a_change_that_breaks_clients_is_noticed(
 
 
 def test_an_addition_is_fine(protos: Path) -> None:
-    path, field = protos / "zaiko" / "v1" / "merchant.proto", "string display_name = 2;"
+    path, field = protos / "zaiko" / "v1" / "merchant.proto", "string display_name = 2 "
     path.write_text(
-        path.read_text().replace(field, f"{field}\n  // Optional.\n  string more = 99;")
+        path.read_text().replace(field, f"string more = 99;\n  // Required.\n  {field}")
     )
 
     assert breaking(protos) == ""

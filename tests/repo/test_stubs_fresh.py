@@ -23,6 +23,7 @@ from google.protobuf.descriptor_pb2 import (
     MethodDescriptorProto,
     ServiceDescriptorProto,
 )
+from zaiko.v1 import options_pb2
 
 PROTO = Path(__file__).resolve().parents[2] / "proto"
 SOURCES = sorted(path.relative_to(PROTO).as_posix() for path in (PROTO / "zaiko").rglob("*.proto"))
@@ -141,6 +142,8 @@ def test_committed_stubs_describe_the_proto(api: Api, source: str) -> None:
     for file in (expected, actual):
         for message in file.message_type:
             _without_json_names(message)
+        for entry in file.extension:
+            entry.ClearField("json_name")
 
     assert actual == expected, f"stale: run proto/generate ({source})"
 
@@ -253,6 +256,65 @@ def test_fields_a_client_may_send_say_whether_they_are_required(api: Api) -> Non
                 todo.append(entry.type_name)
 
     assert unclear == []
+
+
+def test_comments_and_rules_of_a_field_agree(api: Api) -> None:
+    differing = []
+    for name, entry in _fields_a_client_may_send(api):
+        comment, declared = api.field_comments[name], entry.options.Extensions[options_pb2.rules]
+        is_list = entry.label == FieldDescriptorProto.LABEL_REPEATED
+        required = declared.min_items > 0 if is_list else declared.required
+        if declared.use == options_pb2.FieldRules.USE_OUTPUT_ONLY:
+            said = comment.startswith("Output only. ")
+        elif declared.use == options_pb2.FieldRules.USE_UPDATE_ONLY:
+            said = comment.startswith(("Output only. ", "Optional. "))
+        elif required and not entry.HasField("oneof_index"):
+            said = comment.startswith("Required. ")
+        else:
+            said = not comment.startswith("Output only. ")
+        if not said:
+            differing.append(f"{name}: {comment}")
+
+    assert differing == []
+
+
+def test_whatever_a_client_may_send_of_any_size_has_a_bound(api: Api) -> None:
+    boundless = []
+    for name, entry in _fields_a_client_may_send(api):
+        declared = entry.options.Extensions[options_pb2.rules]
+        if declared.use == options_pb2.FieldRules.USE_OUTPUT_ONLY:
+            continue
+        if entry.label == FieldDescriptorProto.LABEL_REPEATED and not (
+            declared.max_items or declared.max_pairs
+        ):
+            boundless.append(name)
+        if entry.type == FieldDescriptorProto.TYPE_STRING and not (
+            declared.max_len or declared.name or declared.chosen_id or declared.uuid
+        ):
+            boundless.append(name)
+        if entry.type in {
+            FieldDescriptorProto.TYPE_INT32,
+            FieldDescriptorProto.TYPE_INT64,
+        } and not (declared.HasField("min")):
+            boundless.append(name)
+
+    assert boundless == []
+
+
+def _fields_a_client_may_send(api: Api) -> Iterator[tuple[str, FieldDescriptorProto]]:
+    """Yield every field of every request, and of what it holds, with its full name."""
+    todo, seen = [method.input_type for method in api.methods.values()], set[str]()
+    while todo:
+        name = todo.pop().removeprefix(".")
+        if name in seen or name.startswith("google.") or api.messages[name].options.map_entry:
+            continue
+        seen.add(name)
+        for entry in api.messages[name].field:
+            yield f"{name}.{entry.name}", entry
+            use = entry.options.Extensions[options_pb2.rules].use
+            is_message = entry.type == FieldDescriptorProto.TYPE_MESSAGE
+            if is_message and use != options_pb2.FieldRules.USE_OUTPUT_ONLY:
+                todo.append(entry.type_name)
 
 
 def test_optional_numbers_and_switches_state_their_default(api: Api) -> None:

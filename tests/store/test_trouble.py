@@ -4,13 +4,9 @@ nothing is half done, and it goes on by itself when the trouble is over."""
 from __future__ import annotations
 
 import contextlib
-import shutil
 import sqlite3
-import tempfile
 import threading
 import time
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -33,16 +29,6 @@ def movements(db: Database) -> int:
 
 def received(db: Database, cause: str) -> None:
     db.write_sync(MERCHANT, lambda uow: receive(uow, [Receipt("tea", "tokyo", 1, cause)]))
-
-
-@pytest.fixture
-def own_postgresql() -> Iterator[PostgreSQL]:
-    """A server that a test may stop."""
-    folder = Path(tempfile.mkdtemp(prefix="zaiko-pg-"))
-    server = PostgreSQL(folder / "data", durable=True)
-    yield server
-    server.stop()
-    shutil.rmtree(folder, ignore_errors=True)
 
 
 # PostgreSQL

@@ -34,7 +34,7 @@ from zaiko_sdk import LinkView
 from zaiko_sdk.hooks import hookimpl
 
 from support.stores import new_database
-from support.storm import Storm, weather
+from support.storm import Storm, storm_run
 from support.world import MERCHANT, can_sync
 
 STEPS = 25
@@ -176,7 +176,7 @@ def text_of(seed: int, kind: type[Storm] = Storm, steps: int = STEPS) -> str:
     with tempfile.TemporaryDirectory(dir=shm if shm.is_dir() else None) as folder:
         url = f"sqlite:///{folder}/zaiko.db"
         new_database(url).close()
-        storm = weather(url, seed, steps, kind)
+        storm = storm_run(url, seed, steps, kind)
         try:
             return json.dumps(journal(storm), sort_keys=True, indent=0)
         finally:

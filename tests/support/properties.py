@@ -1,9 +1,9 @@
-"""How long an example of a property may take: as long as a busy machine takes. Imported for its
+"""Let an example of a property take as long as a busy machine needs. Import this module for its
 effect, before any property."""
 
 from hypothesis import HealthCheck, settings
 
-# What the default profile says besides, as that nothing is drawn at random in CI, stays.
+# The rest of the default profile stays, for example that CI draws nothing at random.
 settings.register_profile(
     "patient", settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )

@@ -1,17 +1,18 @@
-"""The real engine on a real SQLite file, with shops in memory and virtual time: a day passes in a
-second, a seed repeats it."""
+"""The real engine on a real SQLite file, with shops in memory and virtual time. A day passes in a
+second, and a seed repeats it."""
 
 from __future__ import annotations
 
 import asyncio
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from itertools import count
 
 import structlog
 from cryptography.fernet import Fernet
-from zaiko_core.app.records import ListingRecord, ShopRecord
+from zaiko_core.app.records import LinkState, ListingRecord, ShopRecord
 from zaiko_core.bootstrap import Engine, EngineConfig
 from zaiko_core.domain.demand import OrderState
 from zaiko_core.domain.ids import listing_id
@@ -28,13 +29,13 @@ KEY = Fernet.generate_key().decode()
 
 
 class Killed(BaseException):
-    """The process dies here: nothing after this point happens, nothing is cleaned up."""
+    """The process dies here: nothing after this point happens, and nothing is cleaned up."""
 
 
 @dataclass
 class Simulation:
-    """Shops named by their mode, all selling `tea`. `chaos` is the chance of an event at each step
-    of a conversation."""
+    """Shops named by their mode, which all sell `tea`. `chaos` is the probability of an event at
+    each request to a shop."""
 
     url: str
     seed: int
@@ -56,7 +57,7 @@ class Simulation:
         self.world = World(self.engine.db)
 
     def new_engine(self) -> Engine:
-        """A process of its own, as far as the engine can tell."""
+        """Return an engine that stands for a new process."""
         limits = Limits(
             read_batch=10, write_batch=10, order_visibility=timedelta(seconds=VISIBILITY)
         )
@@ -80,7 +81,7 @@ class Simulation:
         )
 
     def begin(self, units: int) -> None:
-        """Stock, and every shop linked with sync enabled."""
+        """Create the stock, and link every shop with sync enabled."""
         self.world.begin(shops=())
 
         def shops(uow):
@@ -96,18 +97,17 @@ class Simulation:
         self.world.receive("tea", units)
         for name in self.shops:
             self.world.link(name, "tea")
-        # What a shop sold unseen just before its first reading cannot be told from its stock; the
-        # storm begins after that.
+        # Units that a shop sold unseen just before its first reading cannot be distinguished from
+        # its stock, so the storm begins after that.
         self.settle(turns=2)
         self.calm = False
 
     def interfere(self, name: str, moment: str, operation: str) -> None:
-        """What happens to a shop while the engine talks with it."""
+        """Let something happen before or after a request of the engine to a shop."""
         if moment == "after" and operation == "set_inventory":
             self.check_nothing_was_overwritten(name)
-        self.clock.advance(
-            1.1
-        )  # a conversation takes time: nothing here happens in the same second
+        # A request takes time: no two events happen in the same second.
+        self.clock.advance(1.1)
         if self.calm or self.random.random() > self.chaos:
             return
         choice = self.random.random()
@@ -126,7 +126,7 @@ class Simulation:
             raise PlatformDown("down") if choice < 0.93 else Throttled("slow down", retry_after=3)
 
     def shop_event(self, name: str) -> None:
-        """Something that buyers or staff do."""
+        """Let buyers or staff do something in a shop."""
         self.clock.advance(1.1)
         shop, choice = self.shops[name], self.random.random()
         if choice < 0.7 or not shop.orders:
@@ -149,8 +149,8 @@ class Simulation:
                 )
 
     def unseen(self, name: str) -> int:
-        """Units that the shop's orders want beyond what the engine has taken in (below 0 when it
-        has missed cancels)."""
+        """Return the units that the shop's orders want beyond what the engine has ingested.
+        Negative when the engine has missed cancellations."""
         total, orders = 0, self.shops[name].orders
         known_orders = self.world.db.read_sync(MERCHANT, lambda uow: uow.orders.get(name, orders))
         for order, placed in orders.items():
@@ -165,9 +165,9 @@ class Simulation:
         return total
 
     def check_nothing_was_overwritten(self, name: str) -> None:
-        """A write that raises the shop's number must not offer again what its own orders, unseen by
-        the engine when it planned, have taken. (An unconditional write cannot promise that; it is
-        corrected in the next round.)"""
+        """Record a violation for a write that raised the shop's number although its own orders,
+        unseen by the engine when it planned, have taken those units. An unconditional write cannot
+        promise that, and is corrected in the next round."""
         shop = self.shops[name]
         for _, before, after in shop.applied:
             target = self.world.link_of(name, "tea").target or 0
@@ -184,8 +184,8 @@ class Simulation:
         shop.applied.clear()
 
     def run_due(self) -> None:
-        """One turn of the scheduler; a killed process leaves its lease behind and a new one takes
-        over when it has run out."""
+        """Run one turn of the scheduler. A killed process leaves its lease behind, and a new
+        process continues once the lease has expired."""
         try:
             self.loop.run_until_complete(self.engine.run_due())
         except Killed:
@@ -195,12 +195,54 @@ class Simulation:
             self.clock.advance(6)
 
     def settle(self, turns: int = 12) -> None:
-        """Nothing happens any more: let the engine work until it rests."""
+        """Stop all events, and let the engine work until nothing is due."""
         self.calm = True
         for _ in range(turns):
             self.clock.advance(601)
             self.run_due()
 
+    def storm(self, steps: int, pauses: Sequence[float]) -> None:
+        """Take `steps` turns of the scheduler amid orders, receipts and reserves. After each turn
+        one of `pauses` (seconds) passes."""
+        for _ in range(steps):
+            for name in self.shops:
+                if self.random.random() < 0.4:
+                    self.shop_event(name)
+            choice = self.random.random()
+            if choice < 0.1:
+                self.world.receive("tea", self.random.randint(1, 10))
+            elif choice < 0.15:
+                self.world.reserve("tea", self.random.randint(0, 5))
+            self.run_due()
+            self.clock.advance(self.random.choice(pauses))
+
+    def ordered_units(self) -> int:
+        """Return the units in open orders of all shops, whether the engine has seen them or not."""
+        return sum(
+            line.ordered - line.cancelled - line.fulfilled
+            for shop in self.shops.values()
+            for placed in shop.orders.values()
+            if placed.order.state == "OPEN"
+            for line in placed.order.lines
+        )
+
+    def wrong(self) -> list[str]:
+        """Return what does not hold once everything has settled: nothing was overwritten, every
+        order counts once, the journal adds up, and every shop shows its number."""
+        balance, ordered = self.world.stock("tea").balance, self.ordered_units()
+        found = [f"fence: {violation}" for violation in self.violations]
+        if balance.ordered != ordered:
+            found.append(f"orders hold {ordered} units, counted are {balance.ordered}")
+        if self.world.db.read_sync(MERCHANT, lambda uow: uow.stocks.recompute()):
+            found.append("the journal does not add up to the balances")
+        for name, shop in self.shops.items():
+            link = self.world.link_of(name, "tea")
+            if (shop.stock["tea"], link.state) != (balance.sent, LinkState.SYNCED):
+                shown = shop.stock["tea"]
+                found.append(f"{name} shows {shown} of {balance.sent} and is {link.state}")
+        return found
+
     def close(self) -> None:
+        """Close the store and the event loop."""
         self.engine.db.close()
         self.loop.close()

@@ -1,4 +1,4 @@
-"""A PostgreSQL with a hot standby that follows it, and can take over."""
+"""A PostgreSQL with a hot standby that can be promoted."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from support.waiting import until
 
 
 class Pair:
-    """`first` is the primary, until it is halted and the other one is promoted. A database's
-    address names both."""
+    """`first` is the primary, until it is halted and the standby is promoted. The URL of a database
+    names both servers."""
 
     def __init__(self, folder: Path) -> None:
         self._one, self._two = folder / "one" / "data", folder / "two" / "data"
@@ -58,7 +58,7 @@ class Pair:
         )
 
     def wait_for_standby(self) -> None:
-        """From now on a commit is acknowledged when the standby has it."""
+        """Make commits wait for the standby from now on."""
         self._set(self._one, "synchronous_standby_names", "*")
         until(
             lambda: self._first(
@@ -67,23 +67,23 @@ class Pair:
         )
 
     def lag(self) -> None:
-        """From now on the standby hears nothing of the primary."""
+        """Cut the standby off from the primary from now on."""
         self._set(self._two, "primary_conninfo", "")
         until(lambda: not self._first("SELECT count(*) FROM pg_stat_replication"))
 
     def promote(self) -> None:
-        """Let the standby be a primary, with what it has."""
+        """Promote the standby, with the data that it has."""
         with self._second() as connection:
             connection.execute("SELECT pg_promote()")
 
     def new_url(self) -> str:
-        """The address of a fresh migrated database on both, once the standby follows. The standby
-        stands first in it."""
+        """Return the URL of a new migrated database on both servers, the standby first. Call it
+        once the standby follows."""
         one = self.first.new_url()
         return one.replace("?host=", f"?host={self._two}&host=", 1)
 
     def rows(self, table: str, database: str = "test_1") -> int:
-        """How many rows the standby has."""
+        """Return the number of rows on the standby."""
         with psycopg.connect(f"postgresql://postgres:@/{database}?host={self._two}") as connection:
             found = connection.execute(f"SELECT count(*) FROM {table}".encode()).fetchone()
             assert found is not None
@@ -127,7 +127,7 @@ class Pair:
 
 @contextmanager
 def pair() -> Iterator[Pair]:
-    """For as long as the block lasts."""
+    """Run a pair of servers while the context lasts."""
     folder = Path(tempfile.mkdtemp(prefix="zaiko-pair-"))
     folder.chmod(0o755)
     found = Pair(folder)

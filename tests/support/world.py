@@ -1,5 +1,5 @@
 """A merchant with products, a warehouse, shops and listings, built through the use cases; and
-orders as connectors tell them."""
+orders as connectors report them."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ MERCHANT, WAREHOUSE = "acme", "tokyo"
 
 
 def can_sync(connector: str) -> None:
-    """Every connector can."""
+    """Allow sync for every connector."""
 
 
 @dataclass
 class World:
-    """One merchant in one store. Products are named by id = code; a shop's listing by the product's
-    id, with external id = sku."""
+    """One merchant in one store. A product's code is its id. A shop's listing is named by the
+    product's id, and its external id is its SKU."""
 
     db: Database
     causes: int = 0
@@ -60,7 +60,7 @@ class World:
         return self
 
     def cause(self) -> str:
-        """A fresh cause key."""
+        """Return a new cause key."""
         self.causes += 1
         return f"cause-{self.causes}"
 
@@ -79,14 +79,14 @@ class World:
     def bind(
         self, verb: str, shop: str, order: str, product: str, units: int, cause: str = ""
     ) -> stock.Posting:
-        """allocate, deallocate or ship."""
+        """Allocate, deallocate or ship units of an order."""
         binding = stock.Binding(
             DemandRef(shop, order), product, WAREHOUSE, units, cause or self.cause()
         )
         return self.db.write_sync(MERCHANT, lambda uow: getattr(stock, verb)(uow, binding))
 
     def reserve(self, product: str, units: int) -> int:
-        """Set a reserve; how many links were scheduled."""
+        """Set a reserve, and return how many links became due."""
         return self.db.write_sync(MERCHANT, lambda uow: stock.set_reserves(uow, {product: units}))[
             1
         ]
@@ -102,7 +102,7 @@ class World:
         enabled: bool = True,
         parts: Mapping[str, int] | None = None,
     ) -> tuple[LinkRecord, list[orders.Counted]]:
-        """Link the shop's listing named `product`."""
+        """Link the shop's listing of `product`."""
         built = tuple(Part(name, count) for name, count in (parts or {product: 1}).items())
         draft = links.LinkDraft(shop, listing_id(product), built, enabled)
         made, counted = self.db.write_sync(
@@ -132,7 +132,7 @@ class World:
         return self.db.read_sync(MERCHANT, lambda uow: uow.orders.get(shop, [order])).get(order)
 
     def assert_consistent(self) -> None:
-        """The journal adds up to the balances, and the demands to what is ordered."""
+        """Assert that the journal adds up to the balances, and the demands to what is ordered."""
         wrong = self.db.read_sync(MERCHANT, lambda uow: uow.stocks.recompute())
         assert wrong == {}
 
@@ -149,7 +149,8 @@ def order(
     archived: bool = False,
     state_known: bool = True,
 ) -> OrderRecord:
-    """One reading of an order with a line per listing; `version` counts the shop's changes."""
+    """Return one reading of an order, with a line per listing. `version` counts the shop's
+    changes."""
     lines = tuple(
         Line(
             line=f"{number}-{name}",

@@ -146,7 +146,7 @@ def test_rejected_credentials_hold_the_shop_and_its_links_until_they_work_again(
     assert {state(simulation, name).state for name in GOODS} == {LinkState.HELD}
     shop = simulation.world.db.read_sync(MERCHANT, lambda uow: uow.shops.get([SHOP]))[SHOP]
     assert shop.problem is not None
-    assert (shop.problem.reason, shop.problem.remedy.owner) == ("CREDENTIALS_REJECTED", "MERCHANT")
+    assert (shop.problem.reason, shop.problem.owner) == ("CREDENTIALS_REJECTED", "MERCHANT")
 
     wrong[0] = False
     simulation.clock.advance(2 * 3600)

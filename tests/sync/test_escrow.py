@@ -49,14 +49,7 @@ class Scarce(Simulation):
 
     def really_free(self) -> int:
         """By what shops and warehouse know, seen by the engine or not."""
-        held = sum(
-            line.ordered - line.cancelled - line.fulfilled
-            for shop in self.shops.values()
-            for placed in shop.orders.values()
-            if placed.order.state == "OPEN"
-            for line in placed.order.lines
-        )
-        return self.received - held
+        return self.received - self.ordered_units()
 
     def look(self) -> None:
         if self.watching:

@@ -13,7 +13,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from support.storm import weather, wrong
+from support.storm import storm_run
 
 STEPS = 25
 
@@ -38,9 +38,9 @@ def test_whatever_breaks_nothing_is_lost_counted_twice_or_overwritten(
     fast_url: str,
     record_property: pytest.RecordProperty,  # type: ignore[name-defined]
 ) -> None:
-    storm = weather(fast_url, seed, STEPS)
+    storm = storm_run(fast_url, seed, STEPS)
     try:
-        assert wrong(storm) == [], f"seed {seed}"
+        assert storm.wrong() == [], f"seed {seed}"
         record_property("faults", json.dumps(storm.met))
     finally:
         storm.close()

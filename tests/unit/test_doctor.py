@@ -87,16 +87,21 @@ def test_a_connector_that_failed_is_a_problem_with_its_hint() -> None:
         ({"ZAIKO_LISTEN": "0.0.0.0:1", "ZAIKO_INSECURE": "true"}, "WARNING"),
         ({"ZAIKO_TLS_CERT": "/nowhere.pem", "ZAIKO_TLS_KEY": "/nowhere.key"}, "PROBLEM"),
         ({"ZAIKO_CAPACITY": "many"}, "PROBLEM"),
+        ({"ZAIKO_DATABASE": "zaiko.db"}, "OK"),
     ],
 )
 def test_a_configuration_that_is_open_or_refused_is_told(
-    environment: dict[str, str], level: str
+    monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], level: str
 ) -> None:
-    assert levels(installation.configuration(environment)) == [(level, "configuration")]
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+
+    assert levels(installation.configuration()) == [(level, "configuration")]
 
 
-def test_a_refused_configuration_does_not_tell_the_value() -> None:
-    [found] = installation.configuration({"ZAIKO_GRACE": "hunter2"})
+def test_a_refused_configuration_does_not_tell_the_value(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ZAIKO_GRACE", "hunter2")
+    [found] = installation.configuration()
 
     assert "ZAIKO_GRACE" in found.message
     assert "hunter2" not in repr(found)

@@ -22,7 +22,7 @@ import grpc
 import pytest
 from support.world import MERCHANT, WAREHOUSE, World
 from watch.guarantees import GUARANTEES, History, Stream, is_bookmark, revision_of
-from watch.watch_bench import PARENT, SNAPSHOT, refusal_of
+from watch.watch_bench import PARENT, SNAPSHOT, change_products, refusal_of
 from zaiko.v1 import stock_service_pb2, stock_service_pb2_grpc, watch_pb2
 from zaiko_core.app import stock
 from zaiko_core.storage.engine import Database
@@ -73,7 +73,8 @@ class Server:
 
 
 class Client:
-    """One client of the stock watch, call after call, wherever it is told to go."""
+    """One client of the stock watch that makes call after call, to the servers that it is sent
+    to."""
 
     def __init__(self) -> None:
         self.streams: list[Stream] = []
@@ -124,20 +125,6 @@ class Client:
             self._channel = None
 
 
-def _change(
-    reserves: dict[str, int], receipt: stock.Receipt, uow: Any
-) -> list[tuple[int, str, int, int]]:
-    changed = (
-        list(stock.set_reserves(uow, reserves)[0].values())
-        if reserves
-        else [stock.receive(uow, [receipt])[0].stock]
-    )
-    return [
-        (uow.answer_revision, item.product, item.balance.physical, item.balance.reserve)
-        for item in changed
-    ]
-
-
 async def _write(
     db: Database, randomness: random.Random, written: list[tuple[int, str, int, int]]
 ) -> None:
@@ -147,7 +134,7 @@ async def _write(
             randomness.choice(PRODUCTS), WAREHOUSE, units, f"{id(randomness)}-{number}"
         )
         reserves = dict.fromkeys(randomness.choice(PAIRS), units) if units % 2 else {}
-        written += await db.write(MERCHANT, partial(_change, reserves, receipt))
+        written += await db.write(MERCHANT, partial(change_products, reserves, receipt))
         await asyncio.sleep(randomness.random() * 0.12)
 
 
@@ -222,11 +209,13 @@ async def _record(url: str, folder: Path) -> History:
             number += 1
             receipt = stock.Receipt("p7", WAREHOUSE, 1, f"end-{number}")
             written += await db.write(
-                MERCHANT, partial(_change, dict.fromkeys(PAIRS[0], number), receipt)
+                MERCHANT, partial(change_products, dict.fromkeys(PAIRS[0], number), receipt)
             )
             await asyncio.sleep(0.05)
         await asyncio.gather(*following, wandered)
-        written += await db.write(MERCHANT, partial(_change, dict.fromkeys(PAIRS[0], 777), receipt))
+        written += await db.write(
+            MERCHANT, partial(change_products, dict.fromkeys(PAIRS[0], 777), receipt)
+        )
         last = max(revision for revision, *_ in written)
         await asyncio.gather(*(client.until(last) for client in clients.values()))
     finally:

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 from support.world import MERCHANT, WAREHOUSE
-from watch.watch_bench import Bench, Reader, serve
+from watch.watch_bench import Bench, Reader, change_products, serve
 from zaiko_core.app import stock
 
 PRODUCTS = [f"p{number}" for number in range(8)]
@@ -50,25 +50,12 @@ async def _write(
         cause = f"{id(randomness)}-{number}"
         receipt = stock.Receipt(randomness.choice(PRODUCTS), WAREHOUSE, units, cause)
         work = partial(
-            _change, dict.fromkeys(randomness.choice(PAIRS), units) if units % 2 else {}, receipt
+            change_products,
+            dict.fromkeys(randomness.choice(PAIRS), units) if units % 2 else {},
+            receipt,
         )
         truth += await bench.db.write(MERCHANT, work)
         await asyncio.sleep(randomness.random() * 0.002)
-
-
-def _change(
-    reserves: dict[str, int], receipt: stock.Receipt, uow: Any
-) -> list[tuple[int, str, int, int]]:
-    """Set reserves, or else receive."""
-    changed = (
-        list(stock.set_reserves(uow, reserves)[0].values())
-        if reserves
-        else [stock.receive(uow, [receipt])[0].stock]
-    )
-    return [
-        (uow.answer_revision, item.product, item.balance.physical, item.balance.reserve)
-        for item in changed
-    ]
 
 
 async def _come_and_go(

@@ -62,7 +62,7 @@ async def test_a_watcher_that_never_acknowledges_holds_one_reading_of_at_most_th
             bench.world.link("aa", name)
         readings = Readings(monkeypatch)
         # Taken one by one from the conversation itself: no socket holds anything for the client.
-        told: list[Any] = []
+        received: list[Any] = []
         orders: asyncio.Queue[Any] = asyncio.Queue()
 
         async def requests() -> Any:
@@ -83,11 +83,11 @@ async def test_a_watcher_that_never_acknowledges_holds_one_reading_of_at_most_th
         responses = conversation.responses(requests())
         async with asyncio.timeout(60):
             while (
-                len(told) < UNACKNOWLEDGED + 1
+                len(received) < UNACKNOWLEDGED + 1
             ):  # created, and what may be sent without acknowledgement
-                if len(told) > 3:
+                if len(received) > 3:
                     await _change_all(bench, 1)
-                told.append(await anext(responses))
+                received.append(await anext(responses))
             before = readings.readings
             newest = await _change_all(bench, CHANGES // len(GOODS))
             assert readings.readings == before, "nothing is read for a watch that has no room"

@@ -95,7 +95,7 @@ def reason(event: Any) -> str:
     )
 
 
-def told(shop: str) -> Any:
+def shop_changed(shop: str) -> Any:
     """A unit of work that changes what a watch shows of a shop; its revision."""
     return lambda uow: (uow.changed(ChangeKind.SHOP, [shop]), uow.answer_revision)[1]
 
@@ -132,11 +132,11 @@ async def test_without_acknowledgements_a_watch_stops_and_then_brings_the_newest
     # limit.
     while len(client.numbers.get(1, [])) < UNACKNOWLEDGED:
         if client.numbers.get(1) and client.readers[1].deliveries[-1].WhichOneof("delivery"):
-            await bench.db.write(MERCHANT, told("aa"))
+            await bench.db.write(MERCHANT, shop_changed("aa"))
         await client.until("update", 1)
     for _ in range(50):
-        newest = await bench.db.write(MERCHANT, told("aa"))
-    newest = await bench.db.write(MERCHANT, told("bb"))
+        newest = await bench.db.write(MERCHANT, shop_changed("aa"))
+    newest = await bench.db.write(MERCHANT, shop_changed("bb"))
     await client.acknowledge(2, client.numbers[2][-1])
     # The other watch goes on, and tells that the silence of the first is not that of the stream.
     while client.readers[2].deliveries[-1].changes.revision < newest:
@@ -161,7 +161,7 @@ async def test_progress_is_answered_by_a_mark_now_at_what_is_committed_also_by_a
     slow.bookmark_interval.FromSeconds(300)
     await client.create(1, "aa", start=slow)
     await client.until_bookmark(1)
-    newest = await elsewhere.write(MERCHANT, told("bb"))
+    newest = await elsewhere.write(MERCHANT, shop_changed("bb"))
     await client.call.write(Request(watch_id=1, progress=Request.Question()))
     elsewhere.close()
 
@@ -176,7 +176,7 @@ async def test_a_cancelled_watch_is_silent_and_the_other_goes_on(bench: Bench) -
     await client.call.write(Request(watch_id=1, cancel=Request.Cancellation()))
     ended = await client.until("cancelled", 1)
     place = len(client.events)
-    newest = await bench.db.write(MERCHANT, told("aa"))
+    newest = await bench.db.write(MERCHANT, shop_changed("aa"))
     while not client.readers.get(2) or client.readers[2].deliveries[-1].changes.revision < newest:
         await client.next()
 
@@ -194,7 +194,7 @@ async def test_a_watch_that_cannot_begin_is_cancelled_with_its_problem_and_leave
     await client.create(2, "aa", start=watch_pb2.WatchStart(resume_token="broken"))
     await client.create(3, "bb", start=watch_pb2.WatchStart(resume_token=token))
     for _ in range(3):
-        newest = await bench.db.write(MERCHANT, told("aa"))
+        newest = await bench.db.write(MERCHANT, shop_changed("aa"))
     while client.readers[1].deliveries[-1].changes.revision < newest:
         await client.until("update", 1)
     await bench.db.write(MERCHANT, lambda uow: uow.feed.compact(older_than=uow.now + 1, keep=1))
@@ -208,7 +208,7 @@ async def test_a_watch_that_cannot_begin_is_cancelled_with_its_problem_and_leave
             for event in client.events
             if event.WhichOneof("event") == "cancelled"
         }
-    newest = await bench.db.write(MERCHANT, told("aa"))
+    newest = await bench.db.write(MERCHANT, shop_changed("aa"))
     while client.readers[1].deliveries[-1].changes.revision < newest:
         await client.until("update", 1)
 
@@ -224,7 +224,7 @@ async def test_a_watch_resumes_where_a_watch_of_another_call_was(bench: Bench) -
     reader = Reader(bench.watch_sync(SNAPSHOT, "aa"))
     await reader.until_bookmark()
     reader.call.cancel()
-    newest = await bench.db.write(MERCHANT, told("aa"))
+    newest = await bench.db.write(MERCHANT, shop_changed("aa"))
     client = Client(bench.syncs.WatchSyncSession())
     await client.create(1, "aa", start=reader.resume())
     await client.until_bookmark(1, newest)
@@ -333,7 +333,7 @@ async def test_drain_sends_each_watch_a_last_mark_also_past_its_limit_and_then_e
     await client.create(1, "aa")
     await client.create(2, "bb")
     while len(client.numbers.get(1, [])) < UNACKNOWLEDGED:
-        await bench.db.write(MERCHANT, told("aa"))
+        await bench.db.write(MERCHANT, shop_changed("aa"))
         await client.until("update", 1)
     assert 2 in client.numbers
 

@@ -243,14 +243,14 @@ async def test_marks_keep_an_idle_watch_ahead_of_the_compaction(bench: Bench) ->
 
 async def test_marks_come_while_nothing_happens(bench: Bench) -> None:
     reader = Reader(bench.watch_stocks(every(1)))
-    told = []
+    sent_at = []
     for _ in range(3):
         bookmark = await reader.until(
             lambda response: response.WhichOneof("delivery") == "bookmark"
         )
-        told.append(bookmark.bookmark.send_time.ToNanoseconds() / 1e9)
+        sent_at.append(bookmark.bookmark.send_time.ToNanoseconds() / 1e9)
 
-    assert told[2] - told[0] >= 1.8
+    assert sent_at[2] - sent_at[0] >= 1.8
 
 
 async def test_marks_tell_the_time_and_only_the_first_ends_a_snapshot(bench: Bench) -> None:

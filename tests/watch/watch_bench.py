@@ -105,6 +105,22 @@ class Bench:
         return await self.db.write(MERCHANT, work)
 
 
+def change_products(
+    reserves: dict[str, int], receipt: stock.Receipt, uow: Any
+) -> list[tuple[int, str, int, int]]:
+    """Set reserves, or receive when there are none. Return (revision, product, physical, reserve)
+    of each product that changed."""
+    changed = (
+        list(stock.set_reserves(uow, reserves)[0].values())
+        if reserves
+        else [stock.receive(uow, [receipt])[0].stock]
+    )
+    return [
+        (uow.answer_revision, item.product, item.balance.physical, item.balance.reserve)
+        for item in changed
+    ]
+
+
 @contextlib.asynccontextmanager
 async def serve(
     url: str, world: Callable[[World], World] = lambda world: world, **options: Any

@@ -6,10 +6,9 @@ Units are units of the product; times are µs since 1970.
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from zaiko_core.domain.problem import Remedy
 from zaiko_core.domain.stock import MovementKind
 
 LATE = 60_000_000
@@ -129,88 +128,6 @@ class RootCause:
     setting: Setting
     value: int
     message: str
-
-
-REMEDIES: Mapping[OversellCause, Remedy] = {
-    OversellCause.SOLD_TWICE: Remedy(
-        "MERCHANT",
-        (
-            "Put the product in escrow below the named number (SetEscrow), so that each shop "
-            "sells units of its own."
-        ),
-        "在庫が少ない間はショップごとに在庫を割り当てる設定(エスクロー)を有効にしてください。",
-    ),
-    OversellCause.ORDER_READ_LATE: Remedy(
-        "MERCHANT",
-        "Turn on the platform's webhooks, or shorten the shop's sync interval.",
-        "Webhookを有効にするか、ショップの同期間隔を短くしてください。",
-    ),
-    OversellCause.SHOP_FAILING: Remedy(
-        "MERCHANT",
-        (
-            "Repair the shop as its problem says, mostly by replacing its credentials; until "
-            "then take its listings off sale."
-        ),
-        "ショップのエラー内容に従って復旧してください(多くは認証情報の更新)。復旧までは販売を停止してください。",
-    ),
-    OversellCause.SHOP_NOT_READ: Remedy(
-        "MERCHANT",
-        (
-            "Resume the shop, or take its listings off sale while it is paused or the server is "
-            "stopped."
-        ),
-        "ショップを再開してください。一時停止中やサーバー停止中は販売を停止してください。",
-    ),
-    OversellCause.LINK_FAILING: Remedy(
-        "MERCHANT",
-        "Correct the listing as the link's problem says.",
-        "連携のエラー内容に従って出品を修正してください。",
-    ),
-    OversellCause.SYNC_DISABLED: Remedy(
-        "MERCHANT", "Enable the link's sync.", "商品連携の在庫同期を有効にしてください。"
-    ),
-    OversellCause.NOT_YET_SYNCED: Remedy(
-        "MERCHANT",
-        "Let the first sync of a new link end before the listing goes on sale.",
-        "最初の同期が完了してから販売を開始してください。",
-    ),
-    OversellCause.ORDER_BEFORE_LINKING: Remedy(
-        "MERCHANT",
-        "Record the stock before linking, and count it after the orders that are open already.",
-        "連携前に在庫を登録し、未出荷の注文を含めて数量を確認してください。",
-    ),
-    OversellCause.SELLS_BELOW_ZERO: Remedy(
-        "MERCHANT",
-        "Switch off sales without stock (back orders) for this listing in the shop.",
-        "ショップ側で在庫切れ時の販売(予約・取り寄せ販売)を無効にしてください。",
-    ),
-    OversellCause.ORDER_EDITED: Remedy(
-        "MERCHANT",
-        (
-            "Keep a reserve of the named number for edits, or check the stock before an order "
-            "is made larger."
-        ),
-        "注文変更に備えて予備在庫を設定するか、数量を増やす前に在庫を確認してください。",
-    ),
-    OversellCause.STOCK_CORRECTED: Remedy(
-        "MERCHANT",
-        "Keep a reserve of the named number for miscounts, or count more often.",
-        "棚卸差異に備えて予備在庫を設定するか、棚卸の頻度を上げてください。",
-    ),
-    OversellCause.HELD_WITHOUT_ORDER: Remedy(
-        "MERCHANT",
-        "Keep a reserve of the named number for the warehouse's own shipments.",
-        "倉庫の独自出荷に備えて予備在庫を設定してください。",
-    ),
-    OversellCause.SHOWED_TOO_MUCH: Remedy(
-        "MERCHANT",
-        (
-            "Nobody should edit stock in the shop; set its drift policy to HOLD to be shown "
-            "such edits."
-        ),
-        "ショップ側で在庫数を直接変更しないでください。差異を保留する設定で変更を確認できます。",
-    ),
-}
 
 
 def examine(

@@ -22,8 +22,8 @@ from zaiko_sdk import (
 
 from zaiko_core.app.records import ClearedRecord, OversellRecord, RunRecord, RunState, ShopRecord
 from zaiko_core.app.sync import RunEnd
+from zaiko_core.domain import owners
 from zaiko_core.domain.expiry import newly_reached
-from zaiko_core.domain.oversell import REMEDIES
 from zaiko_core.domain.problem import Problem
 from zaiko_core.plugin_host.observers import Observers
 
@@ -119,7 +119,7 @@ def announce_oversell(
             order=by.number or by.order if by.shop else "",
             cause=found.cause.value,
             setting=found.setting.value,
-            owner=REMEDIES[found.cause].owner,
+            owner=owners.OF_CAUSES[found.cause.value],
             message=found.message,
             at=at,
         ),
@@ -150,4 +150,4 @@ def _family(kind: type[ConnectorError]) -> Iterator[type[ConnectorError]]:
 
 
 def _trouble(problem: Problem) -> Trouble:
-    return Trouble(problem.reason, problem.remedy.owner, problem.message)
+    return Trouble(problem.reason, problem.owner, problem.message)

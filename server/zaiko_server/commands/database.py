@@ -1,32 +1,23 @@
-"""The option that names a database, and what it stands for."""
+"""The option that names a database, for the commands that work on one without a server."""
 
 from __future__ import annotations
 
 from typing import Annotated
 
-import typer
 from zaiko_cli.failure import USAGE, Failed
 
-Database = Annotated[
-    str,
-    typer.Option(
-        "--db",
-        envvar="ZAIKO_DATABASE",
-        metavar="PATH|URL",
-        help="A SQLite file, or postgresql://user:password@host/name.",
-    ),
-]
+from zaiko_server import config
+from zaiko_server.commands.settings import option
+from zaiko_server.config import Config
+
+Database = Annotated[str, option("database")]
+DEFAULT: str = Config.model_fields["database"].default
 
 
 def database_url(db: str) -> str:
     """Return the URL of a database that is given as a URL or as the path of a SQLite file. Raises
     Failed if it is neither."""
-    # Late: no other command needs it.
-    from zaiko_core.storage.address import address
-
-    url = db if "://" in db else f"sqlite:///{db}"
     try:
-        address(url)
+        return config.database_url(db)
     except ValueError as error:
         raise Failed(f"--db: {error}.", USAGE) from None
-    return url

@@ -12,25 +12,21 @@ from zaiko_cli.failure import USAGE, Failed
 from zaiko_cli.show import console
 from zaiko_core.storage.secrets import SecretBox
 
-from zaiko_server.commands.database import Database, database_url
+from zaiko_server.commands.database import DEFAULT, Database, database_url
+from zaiko_server.commands.settings import option
+from zaiko_server.config import Config
 
 keys = typer.Typer(
     no_args_is_help=True,
     help="The keys that seal shops' credentials. Works on the files, without a server.",
 )
 
-KeyFile = Annotated[
-    Path,
-    typer.Option(
-        envvar="ZAIKO_SECRET_KEY_FILE",
-        help="The file with the keys: one per line, the first one seals.",
-    ),
-]
-_DEFAULT = Path("zaiko.key")
+KeyFile = Annotated[Path, option("secret_key_file")]
+DEFAULT_FILE: Path = Config.model_fields["secret_key_file"].default
 
 
 @keys.command("add")
-def add_key(secret_key_file: KeyFile = _DEFAULT) -> None:
+def add_key(secret_key_file: KeyFile = DEFAULT_FILE) -> None:
     """Put a fresh key in front; the old ones still open what they sealed. Then restart every
     server, and `zaiko keys reseal`."""
     known = _read(secret_key_file)
@@ -42,7 +38,7 @@ def add_key(secret_key_file: KeyFile = _DEFAULT) -> None:
 
 
 @keys.command("reseal")
-def reseal(secret_key_file: KeyFile = _DEFAULT, db: Database = "zaiko.db") -> None:
+def reseal(secret_key_file: KeyFile = DEFAULT_FILE, db: Database = DEFAULT) -> None:
     """Seal everything that is stored with the first key. Servers may run meanwhile, if they have
     been restarted with it."""
     changed = _reseal(_read(secret_key_file), db)
@@ -53,7 +49,7 @@ def reseal(secret_key_file: KeyFile = _DEFAULT, db: Database = "zaiko.db") -> No
 
 
 @keys.command("drop-old")
-def drop_old(secret_key_file: KeyFile = _DEFAULT, db: Database = "zaiko.db") -> None:
+def drop_old(secret_key_file: KeyFile = DEFAULT_FILE, db: Database = DEFAULT) -> None:
     """Keep the first key only, once nothing is sealed by another one."""
     known = _read(secret_key_file)
     _reseal(known, db)

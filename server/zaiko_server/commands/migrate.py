@@ -8,11 +8,11 @@ import typer
 from zaiko_cli.failure import USAGE, Failed
 from zaiko_cli.show import console
 
-from zaiko_server.commands.database import Database, database_url
+from zaiko_server.commands.database import DEFAULT, Database, database_url
 
 
 def migrate(
-    db: Database = "zaiko.db",
+    db: Database = DEFAULT,
     finish: Annotated[
         bool,
         typer.Option(

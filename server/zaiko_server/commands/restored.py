@@ -9,11 +9,11 @@ import typer
 from zaiko_cli.failure import USAGE, Failed
 from zaiko_cli.show import console
 
-from zaiko_server.commands.database import Database, database_url
+from zaiko_server.commands.database import DEFAULT, Database, database_url
 
 
 def restored(
-    db: Database = "zaiko.db",
+    db: Database = DEFAULT,
     yes: bool = typer.Option(False, "--yes", help="Do not ask."),
 ) -> None:
     """Say that a database was restored from a back-up: nothing is sent to any shop before you let

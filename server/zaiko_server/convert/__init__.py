@@ -1,2 +1,2 @@
-"""Records to protobuf messages and back, one module per noun. Pure: what a message shows beyond its
-record comes as an argument."""
+"""Convert records to protobuf messages and back, one module per noun. The functions are pure: what
+a message shows beyond its record is an argument."""

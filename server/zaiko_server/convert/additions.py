@@ -1,4 +1,4 @@
-"""Units that are added to the numbers of shops."""
+"""Convert additions: received units that are added to the numbers of shops."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from zaiko_core.domain.problem import Problem
 
 from zaiko_server import names
 from zaiko_server.convert.problems import problem
-from zaiko_server.convert.times import set_time, timestamp
+from zaiko_server.times import nonzero_timestamp, timestamp
 
 
 def addition(
     merchant: str, record: AdditionRecord, trouble: Problem | None
 ) -> addition_pb2.Addition:
-    """An addition. `trouble` is that of its place."""
+    """Return an addition. `trouble` is the problem of its place."""
     return addition_pb2.Addition(
         name=names.ADDITION(merchant, record.addition),
         product=names.PRODUCT(merchant, record.product),
@@ -24,7 +24,7 @@ def addition(
         movement=names.MOVEMENT(merchant, names.movement_id(int(record.addition)))
         if record.addition.isdigit()
         else "",
-        create_time=set_time(record.created_at),
+        create_time=nonzero_timestamp(record.created_at),
         settle_time=timestamp(record.settled_at),
         revision=record.revision,
         problem=problem(trouble),

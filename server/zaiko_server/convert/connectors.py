@@ -1,4 +1,4 @@
-"""Connectors, loaded or not."""
+"""Convert connectors, loaded or not."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from zaiko_server import names
 
 
 def loaded(kind: ConnectorType, report: PluginReport | None) -> connector_pb2.Connector:
-    """One that can be used."""
+    """Return a connector that is loaded."""
     mode = (
         f"INVENTORY_MODE_{kind.inventory_mode.name}"
         if kind.inventory_mode
@@ -36,7 +36,7 @@ def loaded(kind: ConnectorType, report: PluginReport | None) -> connector_pb2.Co
 
 
 def failed(report: PluginReport) -> connector_pb2.Connector:
-    """A plugin that was found and could not be loaded, under its entry point's name."""
+    """Return a plugin that was found but could not be loaded, under the name of its entry point."""
     assert report.failure is not None
     return connector_pb2.Connector(
         name=names.CONNECTOR(report.name),

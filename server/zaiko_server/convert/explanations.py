@@ -1,4 +1,4 @@
-"""Why a number is what it is."""
+"""Convert explanations of numbers."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from zaiko_core.app.records import PushRecord, StockRecord
 from zaiko_server import names
 from zaiko_server.convert.movements import demand
 from zaiko_server.convert.stocks import stock
-from zaiko_server.convert.times import set_time, timestamp
+from zaiko_server.times import nonzero_timestamp, timestamp
 
 
 def stock_explained(merchant: str, found: StockExplained) -> explanation_pb2.StockExplanation:
-    """One product."""
+    """Return the explanation of a product's numbers."""
     numbers = stock(merchant, StockRecord(found.product, found.balance))
     numbers.ClearField("etag")
     kinds = explanation_pb2.StockExplanation
@@ -38,7 +38,7 @@ def stock_explained(merchant: str, found: StockExplained) -> explanation_pb2.Sto
                 ordered=promise.delta.ordered,
                 allocated=promise.delta.allocated,
                 unallocated=promise.delta.unallocated,
-                since_time=set_time(promise.since),
+                since_time=nonzero_timestamp(promise.since),
             )
             for promise in found.promises
         ],
@@ -48,14 +48,15 @@ def stock_explained(merchant: str, found: StockExplained) -> explanation_pb2.Sto
             allocated=found.more.allocated,
             unallocated=found.more.unallocated,
         ),
-        settings_since_time=set_time(found.settings.since),
+        settings_since_time=nonzero_timestamp(found.settings.since),
     )
 
 
 def link_explained(
     merchant: str, found: LinkExplained, status: link_pb2.LinkStatus, *, current: bool
 ) -> explanation_pb2.LinkExplanation:
-    """One link. What is known only of now is left out unless `current`."""
+    """Return the explanation of a link's number. Without `current`, the fields that are known only
+    for the present are left out."""
     message = explanation_pb2.LinkExplanation(
         link=names.LINK(merchant, found.link.shop, found.link.listing),
         status=status,
@@ -73,7 +74,7 @@ def link_explained(
 
 
 def push(record: PushRecord | None) -> explanation_pb2.Push | None:
-    """One number that was sent; None stays None."""
+    """Return a number that was sent. None stays None."""
     if record is None:
         return None
     return explanation_pb2.Push(

@@ -1,4 +1,4 @@
-"""Links, their statuses, and what linking counted."""
+"""Convert links, their statuses, and the order units that linking counted."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from zaiko_core.domain.problem import Problem
 
 from zaiko_server import names
 from zaiko_server.convert.problems import problem
-from zaiko_server.convert.times import set_time, timestamp
 from zaiko_server.etags import etag
+from zaiko_server.times import nonzero_timestamp, timestamp
 
 COUNTED_SHOWN = 1000
 
@@ -22,15 +22,15 @@ COUNTED_SHOWN = 1000
 def link(
     merchant: str, record: LinkRecord, status: link_pb2.LinkStatus, *, receiving_only: bool
 ) -> link_pb2.Link:
-    """A link with its status. `receiving_only`: a product of it is."""
+    """Return a link with its status. `receiving_only` says whether one of its products is."""
     message = link_pb2.Link(
         name=names.LINK(merchant, record.shop, record.listing),
         listing=names.LISTING(merchant, record.shop, record.listing),
         sync_enabled=record.sync_enabled,
         mode=link_pb2.Link.MODE_RECEIVING_ONLY if receiving_only else link_pb2.Link.MODE_SYNC,
         status=status,
-        create_time=set_time(record.created_at),
-        update_time=set_time(record.updated_at),
+        create_time=nonzero_timestamp(record.created_at),
+        update_time=nonzero_timestamp(record.updated_at),
         revision=record.revision,
         etag=etag(record.revision),
     )
@@ -47,7 +47,8 @@ def link(
 def status(
     merchant: str, record: LinkRecord, *, sku: str, held_by: Problem | None
 ) -> link_pb2.LinkStatus:
-    """How a link's sync goes. `held_by` is why its shop or merchant holds it, if something does."""
+    """Return the status of a link's sync. `held_by` is why its shop or merchant holds it, or
+    None."""
     why = record.problem or (held_by if record.state is LinkState.HELD else None)
     return link_pb2.LinkStatus(
         link=names.LINK(merchant, record.shop, record.listing),
@@ -66,7 +67,7 @@ def status(
 
 
 def difference(merchant: str, record: LinkRecord, *, sku: str) -> shop_pb2.ShadowDifference:
-    """What shadow mode found of a link."""
+    """Return what shadow mode found for a link."""
     target = record.target or 0
     return shop_pb2.ShadowDifference(
         link=names.LINK(merchant, record.shop, record.listing),
@@ -80,12 +81,12 @@ def difference(merchant: str, record: LinkRecord, *, sku: str) -> shop_pb2.Shado
 
 
 def counts(states: Mapping[LinkState, int]) -> link_pb2.LinkCounts:
-    """How many links are in which state."""
+    """Return the number of links in each state."""
     return link_pb2.LinkCounts(**{state.value.lower(): number for state, number in states.items()})
 
 
 def drafted(message: link_pb2.Link) -> LinkDraft:
-    """A link that is to be created. A bundle of one unit of one product is a plain link."""
+    """Return the draft of a link to create. A bundle of one unit of one product is a plain link."""
     _, shop, listing = names.LISTING.ids(message.listing)
     parts: tuple[Part, ...]
     if message.WhichOneof("target") == "product":
@@ -98,7 +99,7 @@ def drafted(message: link_pb2.Link) -> LinkDraft:
 
 
 def counted(merchant: str, units: Sequence[Counted]) -> list[link_pb2.CountedUnits]:
-    """Units of order lines, as many as a reply shows."""
+    """Return the counted units of order lines, up to the limit of a reply."""
     return [
         link_pb2.CountedUnits(
             order=names.ORDER(merchant, item.shop, names.order_id(item.order)),

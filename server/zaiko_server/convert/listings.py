@@ -1,4 +1,4 @@
-"""Listings."""
+"""Convert listings."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from zaiko_core.domain.errors import ServiceError
 
 from zaiko_server import names
 from zaiko_server.convert.problems import reason
-from zaiko_server.convert.times import set_time
 from zaiko_server.etags import etag
+from zaiko_server.times import nonzero_timestamp
 
 
 def listing(
-    merchant: str, record: ListingRecord, refusal: ServiceError | None
+    merchant: str, record: ListingRecord, error: ServiceError | None
 ) -> listing_pb2.Listing:
-    """A listing; `refusal` says why its sync cannot be enabled, None that it can."""
+    """Return a listing. `error` is why its sync cannot be enabled, or None."""
     known = listing_pb2.Listing.Warning.keys()
     return listing_pb2.Listing(
         name=names.LISTING(merchant, record.shop, record.listing),
@@ -32,10 +32,10 @@ def listing(
         ],
         vanished=record.vanished,
         quantity=record.quantity,
-        read_time=set_time(record.seen_at),
-        sync_refusal=reason(refusal.reason if refusal else "UNSPECIFIED"),
-        create_time=set_time(record.created_at),
-        update_time=set_time(record.updated_at),
+        read_time=nonzero_timestamp(record.seen_at),
+        sync_refusal=reason(error.reason if error else "UNSPECIFIED"),
+        create_time=nonzero_timestamp(record.created_at),
+        update_time=nonzero_timestamp(record.updated_at),
         revision=record.revision,
         etag=etag(record.revision),
     )

@@ -1,4 +1,4 @@
-"""Merchants."""
+"""Convert merchants."""
 
 from __future__ import annotations
 
@@ -6,25 +6,25 @@ from zaiko.v1 import merchant_pb2
 from zaiko_core.app.records import MerchantRecord
 
 from zaiko_server import names
-from zaiko_server.convert.times import set_time
 from zaiko_server.etags import etag
+from zaiko_server.times import nonzero_timestamp
 
 
 def merchant(record: MerchantRecord) -> merchant_pb2.Merchant:
-    """A merchant."""
+    """Return a merchant."""
     return merchant_pb2.Merchant(
         name=names.MERCHANT(record.merchant),
         display_name=record.display_name,
         inventory_sync_available=record.sync_available,
-        create_time=set_time(record.created_at),
-        update_time=set_time(record.updated_at),
+        create_time=nonzero_timestamp(record.created_at),
+        update_time=nonzero_timestamp(record.updated_at),
         revision=record.revision,
         etag=etag(record.revision),
     )
 
 
 def drafted(merchant_id: str, message: merchant_pb2.Merchant) -> MerchantRecord:
-    """A merchant that is to be created."""
+    """Return the record of a merchant to create."""
     available = (
         message.inventory_sync_available if message.HasField("inventory_sync_available") else True
     )

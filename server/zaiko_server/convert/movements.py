@@ -1,4 +1,4 @@
-"""Entries of the journal, and the demands that they are for."""
+"""Convert movements (entries of the journal) and their demands."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from zaiko.v1 import movement_pb2
 from zaiko_core.domain.stock import DemandRef, Movement, MovementKind
 
 from zaiko_server import names
-from zaiko_server.convert.times import timestamp
+from zaiko_server.times import timestamp
 
 _KINDS = {kind: movement_pb2.Movement.Kind.Value(f"KIND_{kind.value}") for kind in MovementKind}
 
 
 def movement(merchant: str, record: Movement) -> movement_pb2.Movement:
-    """One entry."""
+    """Return a movement."""
     entry = record.entry
     return movement_pb2.Movement(
         name=names.MOVEMENT(merchant, names.movement_id(record.seq)),
@@ -33,7 +33,7 @@ def movement(merchant: str, record: Movement) -> movement_pb2.Movement:
 
 
 def demand(merchant: str, ref: DemandRef) -> movement_pb2.Demand:
-    """Whose units: an order of a shop, or the warehouse's own shipment."""
+    """Return the demand of an order of a shop, or of the warehouse's own shipment."""
     if not ref.shop:
         return movement_pb2.Demand(shipment=ref.order)
     order = movement_pb2.Demand.OrderReference(
@@ -43,7 +43,7 @@ def demand(merchant: str, ref: DemandRef) -> movement_pb2.Demand:
 
 
 def demand_ref(message: movement_pb2.Demand) -> DemandRef:
-    """The demand that a request names."""
+    """Return the demand that a request names."""
     if message.WhichOneof("reference") == "shipment":
         return DemandRef("", message.shipment)
     return DemandRef(names.SHOP.ids(message.order.shop)[1], message.order.external_order_id)

@@ -1,4 +1,4 @@
-"""Operations, with what was asked for and what came of it."""
+"""Convert operations, with their metadata and reports."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from zaiko_core.domain.problem import Problem
 
 from zaiko_server import names
 from zaiko_server.convert.problems import problem
-from zaiko_server.convert.times import set_time, timestamp
 from zaiko_server.etags import etag
+from zaiko_server.times import nonzero_timestamp, timestamp
 
 CANDIDATES_SHOWN = 10
 _ORDER = ("AMBIGUOUS", "REFUSED", "UNMATCHED", "MATCHED")
@@ -22,7 +22,7 @@ _ORDER = ("AMBIGUOUS", "REFUSED", "UNMATCHED", "MATCHED")
 def operation(
     merchant: str, record: OperationRecord, *, rows: bool = True
 ) -> operation_pb2.Operation:
-    """An operation; its report without rows for lists."""
+    """Return an operation. Lists leave out the rows of its report."""
     message = operation_pb2.Operation(
         name=names.OPERATION(merchant, record.operation),
         kind=operation_pb2.Operation.Kind.Value(f"KIND_{record.kind}"),
@@ -30,7 +30,7 @@ def operation(
         progress=operation_pb2.Operation.Progress(
             done=record.done, total=record.total or None, unit="listings"
         ),
-        create_time=set_time(record.created_at),
+        create_time=nonzero_timestamp(record.created_at),
         start_time=timestamp(record.started_at),
         end_time=timestamp(record.ended_at),
         revision=record.revision,

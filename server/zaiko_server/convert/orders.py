@@ -1,4 +1,4 @@
-"""Orders."""
+"""Convert orders."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from zaiko_core.domain.demand import Demand, Line, OrderRecord, OrderState
 from zaiko_core.domain.suspicion import Suspicion
 
 from zaiko_server import names
-from zaiko_server.convert.times import set_time, timestamp
 from zaiko_server.etags import etag
+from zaiko_server.times import nonzero_timestamp, timestamp
 
 SHOWN = 1_000
-"""Orders, products and links of a preview that one reply holds."""
+"""The orders, products and links of a preview that fit into one reply."""
 
 
 def order(
@@ -23,10 +23,10 @@ def order(
     stored: StoredOrder,
     demands: Mapping[str, Demand],
     external_ids: Mapping[str, str],
-    odd: Iterable[Suspicion],
+    suspect_for: Iterable[Suspicion],
 ) -> order_pb2.Order:
-    """An order. `demands` are by product; `external_ids` are the platform's ids of the listings
-    that are known; `odd` says why a person should look."""
+    """Return an order. `demands` are by product, `external_ids` are the platform's ids of known
+    listings, and `suspect_for` are the reasons for a person to check it."""
     record = stored.record
     return order_pb2.Order(
         name=names.ORDER(merchant, stored.shop, names.order_id(record.order)),
@@ -37,7 +37,7 @@ def order(
         state_known=record.state_known,
         archived=record.archived,
         paid=record.paid,
-        suspicions=[suspicion(item) for item in odd],
+        suspicions=[suspicion(item) for item in suspect_for],
         release_time=timestamp(record.released_at),
         released_for=suspicion(record.released_for),
         held_by_hand=record.kept,
@@ -53,10 +53,10 @@ def order(
             )
             for product, demand in sorted(demands.items())
         ],
-        place_time=set_time(record.placed_at),
-        version_time=set_time(record.version),
-        create_time=set_time(stored.created_at),
-        update_time=set_time(stored.updated_at),
+        place_time=nonzero_timestamp(record.placed_at),
+        version_time=nonzero_timestamp(record.version),
+        create_time=nonzero_timestamp(stored.created_at),
+        update_time=nonzero_timestamp(stored.updated_at),
         revision=stored.revision,
         etag=etag(stored.revision),
     )
@@ -86,7 +86,7 @@ def _line(
 
 
 def suspicion(name: str) -> order_pb2.Order.Suspicion.ValueType:
-    """By its name; unspecified for everything that is none."""
+    """Return the suspicion with this name, or UNSPECIFIED for any other text."""
     known = f"SUSPICION_{name}" in order_pb2.Order.Suspicion.keys()  # noqa: SIM118 - no mapping
     return (
         order_pb2.Order.Suspicion.Value(f"SUSPICION_{name}")
@@ -98,7 +98,7 @@ def suspicion(name: str) -> order_pb2.Order.Suspicion.ValueType:
 def preview(
     merchant: str, releases: Sequence[Release], effects: Mapping[str, Effect]
 ) -> order_service_pb2.PreviewSuspectPolicyResponse:
-    """What a policy would do."""
+    """Return what a policy would do."""
     kind = order_service_pb2.PreviewSuspectPolicyResponse
     products = sorted(effects)
     return kind(

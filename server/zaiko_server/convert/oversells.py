@@ -1,20 +1,21 @@
-"""What was sold and is not there."""
+"""Convert oversells, with their root cause."""
 
 from __future__ import annotations
 
 from zaiko.v1 import error_pb2, link_pb2, movement_pb2, oversell_pb2
 from zaiko_core.app.records import OversellRecord
-from zaiko_core.domain.oversell import REMEDIES, Consumption, LinkSnapshot
+from zaiko_core.domain.oversell import Consumption, LinkSnapshot
 from zaiko_core.domain.stock import DemandRef
 
-from zaiko_server import names
+from zaiko_server import names, reasons
 from zaiko_server.convert.movements import demand
-from zaiko_server.convert.times import set_time, timestamp
+from zaiko_server.times import nonzero_timestamp, timestamp
 
 
 def oversell(merchant: str, record: OversellRecord) -> oversell_pb2.Oversell:
-    """One oversell with its finding."""
-    found, remedy = record.root_cause, REMEDIES[record.root_cause.cause]
+    """Return an oversell with its root cause and advice."""
+    found = record.root_cause
+    reason = reasons.CAUSES[found.cause.value]
     return oversell_pb2.Oversell(
         name=names.OVERSELL(merchant, names.movement_id(record.by.seq)),
         product=names.PRODUCT(merchant, record.product),
@@ -24,10 +25,10 @@ def oversell(merchant: str, record: OversellRecord) -> oversell_pb2.Oversell:
         cause=oversell_pb2.Oversell.Cause.Value(f"CAUSE_{found.cause.value}"),
         setting=oversell_pb2.Oversell.Setting.Value(f"SETTING_{found.setting.value}"),
         setting_number=found.value,
-        owner=error_pb2.Owner.Value(f"OWNER_{remedy.owner}"),
+        owner=error_pb2.Owner.Value(f"OWNER_{reason.owner}"),
         message=found.message,
-        action_en=remedy.action_en,
-        action_ja=remedy.action_ja,
+        action_en=reason.advice.en,
+        action_ja=reason.advice.ja,
         snapshots=[_snapshot(merchant, snapshot) for snapshot in record.snapshots],
         consumptions=[_consumption(merchant, other) for other in record.consumptions],
         time=timestamp(record.at),
@@ -46,7 +47,7 @@ def _consumption(merchant: str, taken: Consumption) -> oversell_pb2.Oversell.Con
         units=taken.units,
         demand=demand(merchant, DemandRef(taken.shop, taken.order)) if taken.order else None,
         order_number=taken.number,
-        time=set_time(taken.at),
+        time=nonzero_timestamp(taken.at),
     )
 
 

@@ -1,4 +1,4 @@
-"""Products."""
+"""Convert products."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from zaiko.v1 import product_pb2
 from zaiko_core.app.records import ProductRecord
 
 from zaiko_server import names
-from zaiko_server.convert.times import set_time
 from zaiko_server.etags import etag
+from zaiko_server.times import nonzero_timestamp
 
 
 def product(merchant: str, record: ProductRecord) -> product_pb2.Product:
-    """A product."""
+    """Return a product."""
     return product_pb2.Product(
         name=names.PRODUCT(merchant, record.product),
         code=record.code,
@@ -23,13 +23,13 @@ def product(merchant: str, record: ProductRecord) -> product_pb2.Product:
         receiving_only=product_pb2.Product.ReceivingOnly.Value(
             f"RECEIVING_ONLY_{record.receiving_only.value}"
         ),
-        create_time=set_time(record.created_at),
-        update_time=set_time(record.updated_at),
+        create_time=nonzero_timestamp(record.created_at),
+        update_time=nonzero_timestamp(record.updated_at),
         revision=record.revision,
         etag=etag(record.revision),
     )
 
 
 def drafted(product_id: str, message: product_pb2.Product) -> ProductRecord:
-    """A product that is to be created."""
+    """Return the record of a product to create."""
     return ProductRecord(product_id, message.code, message.barcode, message.display_name)

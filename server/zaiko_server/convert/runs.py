@@ -1,4 +1,4 @@
-"""Runs."""
+"""Convert runs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from zaiko_core.domain.problem import Problem
 
 from zaiko_server import names
 from zaiko_server.convert.problems import problem
-from zaiko_server.convert.times import timestamp
+from zaiko_server.times import timestamp
 
 _ABANDONED = Problem(
     "RUN_ABANDONED", "the server that ran it died or lost its lease; another run takes over"
@@ -16,7 +16,7 @@ _ABANDONED = Problem(
 
 
 def run(merchant: str, record: RunRecord) -> sync_run_pb2.SyncRun:
-    """One run."""
+    """Return a run."""
     counts = record.counts
     trigger = f"TRIGGER_{record.trigger}"
     known = trigger in sync_run_pb2.SyncRun.Trigger.keys()  # noqa: SIM118 - an enum wrapper, not a mapping

@@ -1,4 +1,4 @@
-"""Shops, their statuses, and what trying one found."""
+"""Convert shops, their statuses, and the findings of a check."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from zaiko_sdk import Finding, FindingLevel
 from zaiko_server import names
 from zaiko_server.convert.links import counts
 from zaiko_server.convert.problems import problem
-from zaiko_server.convert.times import duration, set_time, timestamp
 from zaiko_server.etags import etag
+from zaiko_server.times import duration, nonzero_timestamp, timestamp
 
 _HOLDING = frozenset(
     {
@@ -30,13 +30,13 @@ _HOLDING = frozenset(
         "SECRET_KEY_MISSING",
     }
 )
-"""Problems that hold a shop until a person acts."""
+"""The reasons for which a shop is held until a person acts."""
 
 
 def shop(
     merchant: str, record: ShopRecord, secret_names: Sequence[str], status: shop_pb2.ShopStatus
 ) -> shop_pb2.Shop:
-    """A shop without its secrets; `secret_names` say which are stored."""
+    """Return a shop without its secrets. `secret_names` are those that are stored."""
     settings = Struct()
     json_format.ParseDict(dict(record.settings), settings)
     return shop_pb2.Shop(
@@ -53,15 +53,15 @@ def shop(
         if record.hold_drift
         else shop_pb2.Shop.DRIFT_POLICY_HEAL,
         status=status,
-        create_time=set_time(record.created_at),
-        update_time=set_time(record.updated_at),
+        create_time=nonzero_timestamp(record.created_at),
+        update_time=nonzero_timestamp(record.updated_at),
         revision=record.revision,
         etag=etag(record.revision),
     )
 
 
 def policy(found: SuspectPolicy) -> shop_pb2.SuspectPolicy:
-    """What becomes of a shop's suspect demand."""
+    """Return a shop's policy for suspect demand."""
     return shop_pb2.SuspectPolicy(
         archived_release_days=found.archived,
         vanished_release_days=found.vanished,
@@ -71,7 +71,7 @@ def policy(found: SuspectPolicy) -> shop_pb2.SuspectPolicy:
 
 
 def policy_of(given: shop_pb2.SuspectPolicy) -> SuspectPolicy:
-    """A policy that was asked for."""
+    """Return the policy in a request."""
     days = {
         name: getattr(given, field) if given.HasField(field) else None  # type: ignore[arg-type]
         for name, field in (
@@ -93,8 +93,8 @@ def status(
     missing: Problem | None,
     now: int,
 ) -> shop_pb2.ShopStatus:
-    """How a shop's sync goes. `missing` says that its connector is not loaded; `now` in µs since
-    1970."""
+    """Return the status of a shop's sync. `missing` is the problem of a connector that is not
+    loaded, or None. `now` is in µs since 1970."""
     trouble = missing or record.problem
     lag = None
     if record.orders_complete_until is not None:
@@ -151,13 +151,13 @@ def _credentials(record: ShopRecord, now: int) -> shop_pb2.ShopStatus.Credential
 
 
 def findings(found: Sequence[Finding]) -> list[shop_service_pb2.CheckShopResponse.Finding]:
-    """What trying a shop found, worst first."""
+    """Return the findings of a check, worst first."""
     worst_first = [FindingLevel.ERROR, FindingLevel.WARNING, FindingLevel.OK]
     return [finding(item) for item in sorted(found, key=lambda item: worst_first.index(item.level))]
 
 
 def finding(found: Finding) -> shop_service_pb2.CheckShopResponse.Finding:
-    """One finding."""
+    """Return one finding."""
     expires = None
     if found.expires_at is not None:
         expires = Timestamp()

@@ -1,4 +1,4 @@
-"""Stocks."""
+"""Convert stocks."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from zaiko.v1 import stock_pb2
 from zaiko_core.app.records import StockRecord
 
 from zaiko_server import names
-from zaiko_server.convert.times import set_time
 from zaiko_server.etags import etag
+from zaiko_server.times import nonzero_timestamp
 
 
 def stock(merchant: str, record: StockRecord) -> stock_pb2.Stock:
-    """A stock with every number of domain.md §2."""
+    """Return a stock with all its numbers (docs/domain.md §2)."""
     balance = record.balance
     free, synced = balance.free, balance.synced
     return stock_pb2.Stock(
@@ -36,7 +36,7 @@ def stock(merchant: str, record: StockRecord) -> stock_pb2.Stock:
             )
             for warehouse, (physical, allocated) in sorted(record.warehouses.items())
         ],
-        update_time=set_time(record.updated_at),
+        update_time=nonzero_timestamp(record.updated_at),
         revision=record.revision,
         etag=etag(record.revision),
         escrow_below=balance.escrow_below,

@@ -1,4 +1,4 @@
-"""Tokens."""
+"""Convert tokens."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from zaiko_core.app.records import TokenRecord
 from zaiko_core.domain.access import Role
 
 from zaiko_server import names
-from zaiko_server.convert.times import micros_of, set_time, timestamp
+from zaiko_server.times import micros_of, nonzero_timestamp, timestamp
 
 
 def token(record: TokenRecord) -> token_pb2.Token:
-    """A token, without what it is known by."""
+    """Return a token without its secret."""
     return token_pb2.Token(
         name=names.TOKEN(record.token),
         display_name=record.display_name,
@@ -20,7 +20,7 @@ def token(record: TokenRecord) -> token_pb2.Token:
         all_merchants=record.merchants is None,
         certificate=record.certificate,
         expire_time=timestamp(record.expires_at),
-        create_time=set_time(record.created_at),
+        create_time=nonzero_timestamp(record.created_at),
         creator=names.TOKEN(record.created_by) if record.created_by else "",
         revoke_time=timestamp(record.revoked_at),
         last_use_time=timestamp(record.last_used_at),
@@ -28,7 +28,7 @@ def token(record: TokenRecord) -> token_pb2.Token:
 
 
 def drafted(token_id: str, message: token_pb2.Token) -> TokenRecord:
-    """A token that is to be created."""
+    """Return the record of a token to create."""
     return TokenRecord(
         token_id,
         Role(token_pb2.Token.Role.Name(message.role).removeprefix("ROLE_")),

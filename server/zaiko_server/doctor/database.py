@@ -24,7 +24,7 @@ from zaiko_server.services.sync import sync_status
 def check(db: str, key_file: Path, chosen: str) -> Iterator[DoctorFinding]:
     """Check what a server would be started with and the database `db`. `chosen` is a merchant's id;
     if it is empty, every merchant is checked. Changes nothing."""
-    yield from installation.configuration(os.environ)
+    yield from installation.configuration()
     registry = load()
     yield from served.connectors(messages(registry))
 

@@ -15,10 +15,10 @@ from zaiko_server.config import Config
 from zaiko_server.security.transport import CertificateUnusable, Exposed
 
 
-def configuration(environment: Mapping[str, str]) -> Iterator[DoctorFinding]:
-    """What a server that is started with this environment would refuse."""
+def configuration() -> Iterator[DoctorFinding]:
+    """Check what a server that is started with the environment of this process would refuse."""
     try:
-        config = Config.read(environment=environment)
+        config = Config()
         config.tls()
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]

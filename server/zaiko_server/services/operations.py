@@ -14,8 +14,8 @@ from zaiko_core.app.ports import UnitOfWork
 
 from zaiko_server import names
 from zaiko_server.convert.operations import operation
-from zaiko_server.convert.times import MICROS, span_of
 from zaiko_server.services.calls import Calls, Context
+from zaiko_server.times import MICROS, span_of
 from zaiko_server.watch import WatchServer
 
 LONGEST_WAIT = 25.0

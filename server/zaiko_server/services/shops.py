@@ -20,9 +20,9 @@ from zaiko_sdk import ConnectorError, ConnectorType, Finding, FindingLevel, Retr
 from zaiko_server import etags, masks, names, pages, settings, views
 from zaiko_server.convert import shops as messages
 from zaiko_server.convert.operations import operation
-from zaiko_server.convert.times import span_of
 from zaiko_server.refusals import ConnectorContractBroken
 from zaiko_server.services.calls import Calls, Context
+from zaiko_server.times import span_of
 
 Reply = TypeVar("Reply", bound=Message)
 

@@ -21,11 +21,11 @@ from zaiko_server import etags, names, views
 from zaiko_server.convert import movements, stocks
 from zaiko_server.convert.explanations import link_explained, stock_explained
 from zaiko_server.convert.oversells import oversell
-from zaiko_server.convert.times import micros_of
 from zaiko_server.ingest import MovementStream
 from zaiko_server.refusals import MessageTooLarge
 from zaiko_server.services.batches import indexed
 from zaiko_server.services.calls import Calls, Context
+from zaiko_server.times import micros_of
 from zaiko_server.watch import WatchServer
 
 Reply = TypeVar("Reply", bound=Message)

@@ -17,9 +17,9 @@ from zaiko_core.domain.errors import NotFound
 from zaiko_server import names, views
 from zaiko_server.convert import drifts
 from zaiko_server.convert.runs import run as run_message
-from zaiko_server.convert.times import span_of
 from zaiko_server.services.calls import Calls, Context
 from zaiko_server.services.links import states_of
+from zaiko_server.times import span_of
 from zaiko_server.watch import WatchServer
 
 

@@ -1,2 +1,2 @@
-"""Request validation: rules, the table of which field has which, and what interprets both over
-descriptors."""
+"""Validation of requests: the rules, the table of which field has which (read from the protos), and
+the check of a request against it."""

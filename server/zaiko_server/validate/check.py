@@ -1,4 +1,4 @@
-"""Interprets the rule table over a request's descriptors: every violation at once, or nothing."""
+"""Checks a request against the rule table: every violation at once, or none."""
 
 from __future__ import annotations
 
@@ -16,25 +16,27 @@ from zaiko_server import names
 from zaiko_server.masks import UPDATES, mask_of
 from zaiko_server.refusals import BatchTooLarge, InvalidName, Repeated, Violation
 from zaiko_server.validate.rules import (
+    LONGEST_DURATION,
+    FieldRule,
     Ignored,
     Items,
     Named,
     NotFuture,
     OneShop,
     Required,
-    Rule,
     SameAs,
     Unique,
     With,
 )
 from zaiko_server.validate.table import TABLE
 
-_FIRST_SECOND, _LAST_SECOND, _LONGEST = -62_135_596_800, 253_402_300_799, 315_576_000_000
+_FIRST_SECOND, _LAST_SECOND = -62_135_596_800, 253_402_300_799
+"""Of a valid google.protobuf.Timestamp: the years 1 to 9999."""
 
 
 def check(request: Message, *, now: int) -> None:
-    """Raises BatchTooLarge, InvalidName, Repeated, MaskInvalid or InvalidField, each with all it
-    has to say. `now` in µs."""
+    """Check a request at the time `now` (µs). Raises BatchTooLarge, MaskInvalid, InvalidField,
+    InvalidName or Repeated, each with every violation of its kind."""
     _check_sizes(request)
     walk = _Walk(request, now)
     if request.DESCRIPTOR.name in UPDATES:
@@ -63,7 +65,7 @@ def check(request: Message, *, now: int) -> None:
 
 
 def _check_sizes(request: Message) -> None:
-    """Before anything else: a batch that is too large is not looked at."""
+    """Refuse a batch that is too large, before anything else is checked."""
     for path, rule in _batches(request.DESCRIPTOR.name):
         if (size := len(getattr(request, path))) > rule.most:
             raise BatchTooLarge(path, rule.most, size)
@@ -77,25 +79,25 @@ def _batches(message: str) -> tuple[tuple[str, Items], ...]:
 
 @dataclass(frozen=True, slots=True)
 class _Field:
-    """What is known of a field before there is a value: its rules, and how `_Walk` looks at it."""
+    """What is known of a field before there is a value: its rules, and the method of `_Walk` that
+    visits it."""
 
     descriptor: FieldDescriptor
     name: str
     key: str
-    rules: Sequence[Rule]
-    look: Callable[[_Walk, Any, _Field, Any, str], None]
+    rules: Sequence[FieldRule]
+    visit: Callable[[_Walk, Any, _Field, Any, str], None]
     present: bool
-    """Whether a message tells it from absent. Else an empty value counts as absent; see
-    rules.py."""
+    """Whether the field has presence. Without it an empty value counts as absent; see rules.py."""
     may_lack: bool
-    """Whether nothing is asked of it then."""
+    """Whether an empty value breaks no rule."""
 
 
 @cache
 def _shape(
     root: str, pattern: str, descriptor: Descriptor
-) -> tuple[Sequence[tuple[str, Sequence[Rule]]], Sequence[_Field]]:
-    """Choices and fields of the messages at this place of a request."""
+) -> tuple[Sequence[tuple[str, Sequence[FieldRule]]], Sequence[_Field]]:
+    """Return the choices and fields of the messages at this place of a request."""
     table = TABLE[root]
     # A field with explicit presence has a choice of its own, named _field.
     choices = [
@@ -110,12 +112,12 @@ def _shape(
     return choices, [field for field in fields if not isinstance(field.rules[0], Ignored)]
 
 
-def _field(descriptor: FieldDescriptor, key: str, rules: Sequence[Rule]) -> _Field:
+def _field(descriptor: FieldDescriptor, key: str, rules: Sequence[FieldRule]) -> _Field:
     kind = descriptor.message_type
     single = kind is None and not descriptor.is_repeated
-    look = _Walk.single if single else _Walk.items if descriptor.is_repeated else _Walk.nested
+    visit = _Walk.single if single else _Walk.items if descriptor.is_repeated else _Walk.nested
     if kind is not None and kind.GetOptions().map_entry:
-        look = _Walk.entries
+        visit = _Walk.entries
     present = single and descriptor.has_presence
     asked = (complaint for rule in rules for complaint in rule.complaints(descriptor.default_value))
     may_lack = (
@@ -124,7 +126,7 @@ def _field(descriptor: FieldDescriptor, key: str, rules: Sequence[Rule]) -> _Fie
         and not any(isinstance(rule, With) for rule in rules)
         and not any(asked)
     )
-    return _Field(descriptor, descriptor.name, key, rules, look, present, may_lack)
+    return _Field(descriptor, descriptor.name, key, rules, visit, present, may_lack)
 
 
 @dataclass
@@ -139,7 +141,7 @@ class _Walk:
     """(path, name) of every well-formed name."""
 
     def message(self, message: Any, pattern: str, path: str) -> None:
-        """One message: its choices, then its fields."""
+        """Visit one message: its choices, then its fields."""
         choices, fields = _shape(self.root.DESCRIPTOR.name, pattern, message.DESCRIPTOR)
         for choice, rules in choices:
             if message.WhichOneof(choice) is None:
@@ -152,16 +154,16 @@ class _Walk:
                 or each.key in self.skipped
             ):
                 continue
-            each.look(self, message, each, value, path + each.name)
+            each.visit(self, message, each, value, path + each.name)
 
     def entries(self, message: Any, field: _Field, value: Any, path: str) -> None:
-        """A map."""
+        """Visit a map."""
         self.values(value, field.rules, path)
         for entry, text in value.items():
             self.text(entry + text, path)
 
     def items(self, message: Any, field: _Field, value: Any, path: str) -> None:
-        """A list: rules about it, then about each item."""
+        """Visit a list: apply the rules about it, then those about each item."""
         for rule in field.rules:
             if isinstance(rule, Items) or (
                 isinstance(rule, OneShop) and self.root.parent.endswith(f"/{names.ANY}")
@@ -181,7 +183,7 @@ class _Walk:
             self.single(message, each, item, f"{path}[{index}]")
 
     def nested(self, message: Any, field: _Field, value: Any, path: str) -> None:
-        """A message: whether it is there, what a time says, and what it holds."""
+        """Visit a message: check its presence, a time's value, and what it holds."""
         if not message.HasField(field.name):
             self.values(None, [rule for rule in field.rules if isinstance(rule, Required)], path)
             return
@@ -194,10 +196,12 @@ class _Walk:
         elif not kind.startswith("google."):
             self.message(value, f"{field.key}.", f"{path}.")
 
-    def time(self, value: Any, rules: Sequence[Rule], path: str, kind: str) -> None:
-        """A moment or a span; first whether it is one at all."""
+    def time(self, value: Any, rules: Sequence[FieldRule], path: str, kind: str) -> None:
+        """Visit a timestamp or a duration. Its rules apply only if it is a valid one."""
         is_moment = kind.endswith("Timestamp")
-        low, high = (_FIRST_SECOND, _LAST_SECOND) if is_moment else (-_LONGEST, _LONGEST)
+        low, high = (
+            (_FIRST_SECOND, _LAST_SECOND) if is_moment else (-LONGEST_DURATION, LONGEST_DURATION)
+        )
         signs = value.seconds * value.nanos >= 0 or is_moment
         if not (
             low <= value.seconds <= high
@@ -221,7 +225,7 @@ class _Walk:
             self.others += [(path, *complaint) for complaint in complaints]
 
     def single(self, message: Any, field: _Field, value: Any, path: str) -> None:
-        """One value, of a field or of a list."""
+        """Visit one value, of a field or of a list."""
         if isinstance(value, str):
             self.text(value, path)
         elif (
@@ -245,12 +249,12 @@ class _Walk:
             elif not isinstance(rule, With) or message.WhichOneof("change") == rule.other:
                 self.value(value, rule, path)
 
-    def values(self, value: Any, rules: Sequence[Rule], path: str) -> None:
-        """Apply rules to one value, or to one that is absent."""
+    def values(self, value: Any, rules: Sequence[FieldRule], path: str) -> None:
+        """Apply rules to one value; None stands for an absent one."""
         for rule in rules:
             self.value(value, rule, path)
 
-    def value(self, value: Any, rule: Rule, path: str) -> None:
+    def value(self, value: Any, rule: FieldRule, path: str) -> None:
         """Apply one rule."""
         wrong = [(path, *complaint) for complaint in rule.complaints(value)]
         if wrong:
@@ -259,7 +263,7 @@ class _Walk:
             self.found.append((path, value))
 
     def unique(self, rule: Unique, value: Any, path: str) -> None:
-        """Items that come twice."""
+        """Note the items that come twice."""
         repeats = [
             (f"{path}[{index}]" + (f".{by}" if by else ""), index, what)
             for index, by, what in rule.repeated(value)
@@ -273,12 +277,12 @@ class _Walk:
             ]
 
     def text(self, value: str, path: str) -> None:
-        """What no text may contain."""
+        """Refuse what no text may contain."""
         if "\x00" in value:
             self.others.append((path, "string.no_nul", "contains a NUL character; remove it"))
 
     def families(self) -> None:
-        """All names of a request are of one merchant, and those below a shop are of the shop in
+        """Refuse names of several merchants, and names below another shop than the one in
         `parent`."""
         if not self.found:
             return
@@ -301,7 +305,7 @@ def _is_below_shop(name: str) -> bool:
 
 
 def _struct(value: Any) -> Iterator[tuple[str, str]]:
-    """What JSON, and so the store, cannot hold."""
+    """Yield what JSON, and so the store, cannot hold."""
     for key, item in value.fields.items():
         if "\x00" in key:
             yield "string.no_nul", "has a key with a NUL character; remove it"

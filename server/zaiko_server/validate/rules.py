@@ -1,8 +1,8 @@
-"""The rules that a field can have. Each says what it demands as a rule id (protovalidate's, where
-it has one) and a sentence.
+"""The rules that a field can have. A violation has a rule id (protovalidate's, where it has one)
+and a sentence.
 
-A rule looks at one value. An empty value of a field without presence counts as absent: only
-`Required` and rules on numbers refuse it.
+A rule checks one value. An empty value of a field without presence counts as absent: only
+`Required` and the rules for numbers and enums refuse it.
 """
 
 from __future__ import annotations
@@ -13,56 +13,56 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from zaiko_server.convert.times import MICROS, micros_of, span_of
 from zaiko_server.names import Name
+from zaiko_server.times import MICROS, micros_of, span_of
 
 Complaint = tuple[str, str]
 """(rule id, what is wrong and what to do)"""
 
+LONGEST_DURATION = 315_576_000_000
+"""Seconds: the longest valid google.protobuf.Duration."""
 
-class Rule:
-    """One demand on one field. Not an ABC: each value is asked for its kind of rule, which takes an
-    ABC five times as long."""
+
+class FieldRule:
+    """One rule of one field. Not an ABC: check.py asks for the class of a rule at each value, which
+    takes five times as long with an ABC."""
 
     def complaints(self, value: Any) -> Iterator[Complaint]:
-        """What is wrong with a value; nothing when it is as it should be."""
+        """Yield what is wrong with a value; nothing if it follows the rule."""
         raise NotImplementedError
 
 
 @dataclass(frozen=True)
-class Free(Rule):
-    """Anything goes, on purpose. `why` is for the reader."""
-
-    why: str = ""
+class Free(FieldRule):
+    """Every value is accepted."""
 
     def complaints(self, value: Any) -> Iterator[Complaint]:
         return iter(())
 
 
 @dataclass(frozen=True)
-class Ignored(Rule):
-    """Output only: whatever comes is not looked at, nor anything below it."""
+class Ignored(FieldRule):
+    """The field is ignored here, and so is everything below it."""
 
     def complaints(self, value: Any) -> Iterator[Complaint]:
         return iter(())
 
 
 @dataclass(frozen=True)
-class Required(Rule):
-    """Must be given."""
+class Required(FieldRule):
+    """The field must be set."""
 
     def complaints(self, value: Any) -> Iterator[Complaint]:
-        # Messages come here only when they are absent; see check.py.
+        # A message is passed only when it is absent; see check.py.
         if value is None or value == "":
             yield "required", "is required"
 
 
 @dataclass(frozen=True)
-class Text(Rule):
-    """A length in characters, when it is given."""
+class Text(FieldRule):
+    """A text has at most `longest` characters."""
 
     longest: int
-    shortest: int = 0
 
     def complaints(self, value: str) -> Iterator[Complaint]:
         if value and len(value) > self.longest:
@@ -70,16 +70,11 @@ class Text(Rule):
                 "string.max_len",
                 f"has {len(value)} characters, at most {self.longest} are allowed",
             )
-        if value and len(value) < self.shortest:
-            yield (
-                "string.min_len",
-                f"has {len(value)} characters, at least {self.shortest} are needed",
-            )
 
 
 @dataclass(frozen=True)
-class Pattern(Rule):
-    """A form, when it is given."""
+class Pattern(FieldRule):
+    """A text, if not empty, matches a pattern; `says` describes it."""
 
     pattern: str
     says: str
@@ -90,8 +85,8 @@ class Pattern(Rule):
 
 
 @dataclass(frozen=True)
-class Trimmed(Rule):
-    """No blanks around it."""
+class Trimmed(FieldRule):
+    """A text has no blanks around it."""
 
     def complaints(self, value: str) -> Iterator[Complaint]:
         if value != value.strip():
@@ -99,17 +94,17 @@ class Trimmed(Rule):
 
 
 @dataclass(frozen=True)
-class Uuid(Rule):
-    """A UUID in its usual form, when it is given."""
+class Uuid(FieldRule):
+    """A text, if not empty, is a UUID in its usual form."""
 
     def complaints(self, value: str) -> Iterator[Complaint]:
         if value and not _is_uuid(value):
-            yield "string.uuid", "is not a UUID; draw one for each intention"
+            yield "string.uuid", "is not a UUID; use a new one for each operation"
 
 
 @dataclass(frozen=True)
-class Named(Rule):
-    """The name of a resource of this kind, when it is given."""
+class Named(FieldRule):
+    """A text, if not empty, is the name of a resource of this kind."""
 
     kind: Name
     wildcard: bool = False
@@ -120,8 +115,8 @@ class Named(Rule):
 
 
 @dataclass(frozen=True)
-class Range(Rule):
-    """A number within bounds, both included."""
+class Range(FieldRule):
+    """A number is within bounds, both included."""
 
     least: int
     most: int
@@ -134,17 +129,17 @@ class Range(Rule):
 
 
 @dataclass(frozen=True)
-class NotZero(Rule):
-    """Any number but zero."""
+class NotZero(FieldRule):
+    """A number is not zero."""
 
     def complaints(self, value: int) -> Iterator[Complaint]:
         if value == 0:
-            yield "int32.not_in", "is 0, which changes nothing; leave the call out"
+            yield "int32.not_in", "is 0, which changes nothing; do not send it"
 
 
 @dataclass(frozen=True)
-class Items(Rule):
-    """How many items a list may have. More than `most` of a batch is BATCH_TOO_LARGE."""
+class Items(FieldRule):
+    """A list has `least` to `most` items. More than `most` in a batch is BATCH_TOO_LARGE."""
 
     most: int
     least: int = 0
@@ -158,9 +153,9 @@ class Items(Rule):
 
 
 @dataclass(frozen=True)
-class Unique(Rule):
-    """No item twice; of messages, compared by `by`, where empty values do not count. Twice in a
-    batch is DUPLICATE_IN_BATCH."""
+class Unique(FieldRule):
+    """No item comes twice. Messages are compared by the fields in `by`; empty values do not count.
+    With `batch` a repeat is DUPLICATE_IN_BATCH."""
 
     by: tuple[str, ...] = ()
     batch: bool = True
@@ -169,7 +164,7 @@ class Unique(Rule):
         return iter(())
 
     def repeated(self, value: Sequence[Any]) -> Iterator[tuple[int, str, str]]:
-        """The place of every item that was there before, the field by which, and its value."""
+        """Yield the index of every repeated item, the field by which it repeats, and its value."""
         for path in self.by or ("",):
             seen: set[Any] = set()
             for index, item in enumerate(value):
@@ -180,9 +175,9 @@ class Unique(Rule):
 
 
 @dataclass(frozen=True)
-class Known(Rule):
-    """A value of an enum that this version knows, other than unspecified unless `unspecified`, and
-    other than those in `never`."""
+class Known(FieldRule):
+    """An enum value is one that this version knows. It is not unspecified, unless `unspecified`,
+    and none of `never`."""
 
     unspecified: bool = False
     never: tuple[int, ...] = ()
@@ -196,9 +191,8 @@ class Known(Rule):
 
 
 @dataclass(frozen=True)
-class Within(Rule):
-    """A span of time within bounds in seconds, when it is given; a longer or shorter one is
-    refused."""
+class Within(FieldRule):
+    """A duration, if set, is within bounds in seconds, both included."""
 
     least: float
     most: float
@@ -212,17 +206,17 @@ class Within(Rule):
 
 
 @dataclass(frozen=True)
-class NotFuture(Rule):
-    """A moment not later than `ahead` seconds from now (clocks differ), and not before 1970."""
+class NotFuture(FieldRule):
+    """A time is not before 1970, and at most `ahead` seconds from now, since clocks differ."""
 
     ahead: float
 
     def complaints_at(self, value: Any, now: int) -> Iterator[Complaint]:
-        """Like `complaints`, with the time."""
+        """Yield what is wrong with a value at the time `now` (µs)."""
         if micros_of(value) > now + int(self.ahead * MICROS):
             yield (
                 "timestamp.lt_now",
-                f"is more than {self.ahead:g} s from now; check the clock that told it",
+                f"is more than {self.ahead:g} s from now; check the clock that it is from",
             )
         if value.seconds < 0:
             yield "timestamp.gte", "is before 1970"
@@ -232,8 +226,8 @@ class NotFuture(Rule):
 
 
 @dataclass(frozen=True)
-class Entries(Rule):
-    """A map of texts: how many entries, how long keys and values may be."""
+class Entries(FieldRule):
+    """A map of texts has at most `most` entries, and its keys and values are not too long."""
 
     most: int
     longest_key: int
@@ -259,8 +253,8 @@ class Entries(Rule):
 
 
 @dataclass(frozen=True)
-class Empty(Rule):
-    """Must not be given here."""
+class Empty(FieldRule):
+    """A field is empty here."""
 
     instead: str
 
@@ -270,18 +264,18 @@ class Empty(Rule):
 
 
 @dataclass(frozen=True)
-class Absent(Rule):
-    """A field with presence that must not be there, whatever its value."""
+class Absent(FieldRule):
+    """A field with presence is not set here, to whatever value."""
 
     instead: str
 
     def complaints(self, value: Any) -> Iterator[Complaint]:
-        yield "absent", f"is not taken here: {self.instead}"
+        yield "absent", f"is not accepted here: {self.instead}"
 
 
 @dataclass(frozen=True)
-class SameAs(Rule):
-    """Empty, or equal to the field `other` of the whole request."""
+class SameAs(FieldRule):
+    """A field is empty, or equal to the field `other` of the request."""
 
     other: str
 
@@ -290,8 +284,8 @@ class SameAs(Rule):
 
 
 @dataclass(frozen=True)
-class With(Rule):
-    """Needed when the field `other` beside it is set."""
+class With(FieldRule):
+    """A field is required when the field `other` of its message is set."""
 
     other: str
 
@@ -301,8 +295,8 @@ class With(Rule):
 
 
 @dataclass(frozen=True)
-class OneShop(Rule):
-    """Platform ids are unique in one shop only, so the request's `parent` must name one."""
+class OneShop(FieldRule):
+    """The request's `parent` names one shop: platform ids are unique in one shop only."""
 
     def complaints(self, value: Any) -> Iterator[Complaint]:
         if value:

@@ -23,9 +23,10 @@ _sym_db = _symbol_database.Default()
 
 
 from zaiko.v1 import connector_pb2 as zaiko_dot_v1_dot_connector__pb2
+from zaiko.v1 import options_pb2 as zaiko_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n zaiko/v1/connector_service.proto\x12\x08zaiko.v1\x1a\x18zaiko/v1/connector.proto\">\n\x15ListConnectorsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"Z\n\x16ListConnectorsResponse\x12\'\n\nconnectors\x18\x01 \x03(\x0b\x32\x13.zaiko.v1.Connector\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"#\n\x13GetConnectorRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\">\n\x14GetConnectorResponse\x12&\n\tconnector\x18\x01 \x01(\x0b\x32\x13.zaiko.v1.Connector2\xb6\x01\n\x10\x43onnectorService\x12S\n\x0eListConnectors\x12\x1f.zaiko.v1.ListConnectorsRequest\x1a .zaiko.v1.ListConnectorsResponse\x12M\n\x0cGetConnector\x12\x1d.zaiko.v1.GetConnectorRequest\x1a\x1e.zaiko.v1.GetConnectorResponseBA\n\x0c\x64\x65v.zaiko.v1B\x15\x43onnectorServiceProtoP\x01Z\x18zaiko.dev/api/v1;zaikov1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n zaiko/v1/connector_service.proto\x12\x08zaiko.v1\x1a\x18zaiko/v1/connector.proto\x1a\x16zaiko/v1/options.proto\"O\n\x15ListConnectorsRequest\x12\x19\n\tpage_size\x18\x01 \x01(\x05\x42\x06\x8a\xb5\x18\x02H\x00\x12\x1b\n\npage_token\x18\x02 \x01(\tB\x07\x8a\xb5\x18\x03\x38\x80 \"Z\n\x16ListConnectorsResponse\x12\'\n\nconnectors\x18\x01 \x03(\x0b\x32\x13.zaiko.v1.Connector\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"6\n\x13GetConnectorRequest\x12\x1f\n\x04name\x18\x01 \x01(\tB\x11\x8a\xb5\x18\r\x10\x01\x1a\tconnector\">\n\x14GetConnectorResponse\x12&\n\tconnector\x18\x01 \x01(\x0b\x32\x13.zaiko.v1.Connector2\xee\x01\n\x10\x43onnectorService\x12o\n\x0eListConnectors\x12\x1f.zaiko.v1.ListConnectorsRequest\x1a .zaiko.v1.ListConnectorsResponse\"\x1a\x90\x02\x01\x8a\xb5\x18\x13\n\x0f\x63onnectors.read\x10\x05\x12i\n\x0cGetConnector\x12\x1d.zaiko.v1.GetConnectorRequest\x1a\x1e.zaiko.v1.GetConnectorResponse\"\x1a\x90\x02\x01\x8a\xb5\x18\x13\n\x0f\x63onnectors.read\x10\x05\x42\x41\n\x0c\x64\x65v.zaiko.v1B\x15\x43onnectorServiceProtoP\x01Z\x18zaiko.dev/api/v1;zaikov1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -33,14 +34,24 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'zaiko.v1.connector_service_
 if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'\n\014dev.zaiko.v1B\025ConnectorServiceProtoP\001Z\030zaiko.dev/api/v1;zaikov1'
-  _globals['_LISTCONNECTORSREQUEST']._serialized_start=72
-  _globals['_LISTCONNECTORSREQUEST']._serialized_end=134
-  _globals['_LISTCONNECTORSRESPONSE']._serialized_start=136
-  _globals['_LISTCONNECTORSRESPONSE']._serialized_end=226
-  _globals['_GETCONNECTORREQUEST']._serialized_start=228
-  _globals['_GETCONNECTORREQUEST']._serialized_end=263
-  _globals['_GETCONNECTORRESPONSE']._serialized_start=265
-  _globals['_GETCONNECTORRESPONSE']._serialized_end=327
-  _globals['_CONNECTORSERVICE']._serialized_start=330
-  _globals['_CONNECTORSERVICE']._serialized_end=512
+  _globals['_LISTCONNECTORSREQUEST'].fields_by_name['page_size']._loaded_options = None
+  _globals['_LISTCONNECTORSREQUEST'].fields_by_name['page_size']._serialized_options = b'\212\265\030\002H\000'
+  _globals['_LISTCONNECTORSREQUEST'].fields_by_name['page_token']._loaded_options = None
+  _globals['_LISTCONNECTORSREQUEST'].fields_by_name['page_token']._serialized_options = b'\212\265\030\0038\200 '
+  _globals['_GETCONNECTORREQUEST'].fields_by_name['name']._loaded_options = None
+  _globals['_GETCONNECTORREQUEST'].fields_by_name['name']._serialized_options = b'\212\265\030\r\020\001\032\tconnector'
+  _globals['_CONNECTORSERVICE'].methods_by_name['ListConnectors']._loaded_options = None
+  _globals['_CONNECTORSERVICE'].methods_by_name['ListConnectors']._serialized_options = b'\220\002\001\212\265\030\023\n\017connectors.read\020\005'
+  _globals['_CONNECTORSERVICE'].methods_by_name['GetConnector']._loaded_options = None
+  _globals['_CONNECTORSERVICE'].methods_by_name['GetConnector']._serialized_options = b'\220\002\001\212\265\030\023\n\017connectors.read\020\005'
+  _globals['_LISTCONNECTORSREQUEST']._serialized_start=96
+  _globals['_LISTCONNECTORSREQUEST']._serialized_end=175
+  _globals['_LISTCONNECTORSRESPONSE']._serialized_start=177
+  _globals['_LISTCONNECTORSRESPONSE']._serialized_end=267
+  _globals['_GETCONNECTORREQUEST']._serialized_start=269
+  _globals['_GETCONNECTORREQUEST']._serialized_end=323
+  _globals['_GETCONNECTORRESPONSE']._serialized_start=325
+  _globals['_GETCONNECTORRESPONSE']._serialized_end=387
+  _globals['_CONNECTORSERVICE']._serialized_start=390
+  _globals['_CONNECTORSERVICE']._serialized_end=628
 # @@protoc_insertion_point(module_scope)

@@ -54,571 +54,399 @@ class _ErrorReason:
 class _ErrorReasonEnumTypeWrapper(enum_type_wrapper._EnumTypeWrapper[_ErrorReason.ValueType], builtins.type):
     DESCRIPTOR: descriptor.EnumDescriptor
     ERROR_REASON_UNSPECIFIED: _ErrorReason.ValueType  # 0
-    """Unknown. Handle by the status code."""
+    """Unknown. Handle it by the status code."""
     ERROR_REASON_INVALID_FIELD: _ErrorReason.ValueType  # 1
-    """Owner SYSTEM (the caller). INVALID_ARGUMENT. Fields break their documented rules; BadRequest
-    lists all of them at once. Correct them.
-    """
+    """Fields break their documented rules. BadRequest lists every violation at once."""
     ERROR_REASON_INVALID_NAME: _ErrorReason.ValueType  # 2
-    """Owner SYSTEM (the caller). INVALID_ARGUMENT. A resource name is not of the documented form, or
-    of another kind or merchant than the call needs. Use names as the server gave them.
+    """A resource name does not have the documented form, or it is of another kind or merchant than
+    the call needs.
     """
     ERROR_REASON_INVALID_PAGE_TOKEN: _ErrorReason.ValueType  # 3
-    """Owner SYSTEM (the caller). INVALID_ARGUMENT. The page token is broken, or filter, order or
-    merchant differ from the first page. Begin again without a token.
-    """
+    """The page token is damaged, or the filter, order or merchant differs from the first page."""
     ERROR_REASON_FIELD_MASK_INVALID: _ErrorReason.ValueType  # 4
-    """Owner SYSTEM (the caller). INVALID_ARGUMENT. The mask names fields that are unknown or cannot
-    be changed (metadata `paths`), or nothing is to be changed. Correct the mask.
+    """The mask names fields that do not exist or cannot be changed (metadata `paths`), or no field
+    would change.
     """
     ERROR_REASON_REQUEST_ID_REUSED: _ErrorReason.ValueType  # 5
-    """Owner SYSTEM (the caller). INVALID_ARGUMENT. The request id was used for another request. Use a
-    fresh UUID for each intention.
-    """
+    """The request id was used for another request."""
     ERROR_REASON_CAUSE_KEY_REUSED: _ErrorReason.ValueType  # 6
-    """Owner SYSTEM (the caller). INVALID_ARGUMENT. The cause key recorded something else before
-    (metadata `cause`). Use another key for another fact.
-    """
+    """The cause key has recorded something else (metadata `cause`)."""
     ERROR_REASON_BATCH_TOO_LARGE: _ErrorReason.ValueType  # 7
-    """Owner SYSTEM (the caller). INVALID_ARGUMENT. More items than allowed (metadata `limit`). Split
-    the batch.
-    """
+    """The batch has more items than allowed (metadata `limit`)."""
     ERROR_REASON_DUPLICATE_IN_BATCH: _ErrorReason.ValueType  # 8
-    """Owner SYSTEM (the caller). INVALID_ARGUMENT. The same thing comes twice (metadata `index`).
-    Remove one.
-    """
+    """The same thing comes twice (metadata `index`)."""
     ERROR_REASON_RESUME_TOKEN_INVALID: _ErrorReason.ValueType  # 9
-    """Owner SYSTEM (the caller). INVALID_ARGUMENT. The resume token is broken, or the filter or
-    merchant differ. Begin again with a snapshot.
-    """
+    """The resume token is damaged, or the filter or merchant differs."""
     ERROR_REASON_SEQUENCE_GAP: _ErrorReason.ValueType  # 10
-    """Owner SYSTEM (the caller). INVALID_ARGUMENT. A streamed item is not the one expected next
-    (metadata `expected`). Send from there.
-    """
+    """A streamed item is not the next one (metadata `expected`)."""
     ERROR_REASON_TOKEN_MISSING: _ErrorReason.ValueType  # 11
-    """Owner SYSTEM (the caller). UNAUTHENTICATED. Send `authorization: Bearer <token>`."""
+    """The call has no token."""
     ERROR_REASON_TOKEN_INVALID: _ErrorReason.ValueType  # 12
-    """Owner SYSTEM (the caller). UNAUTHENTICATED. The token is unknown or revoked. Get another one
-    from the operator.
-    """
+    """The token is unknown or revoked."""
     ERROR_REASON_TOKEN_EXPIRED: _ErrorReason.ValueType  # 13
-    """Owner SYSTEM (the caller). UNAUTHENTICATED. The token has expired. Get another one from the
-    operator.
-    """
+    """The token has expired."""
     ERROR_REASON_PERMISSION_MISSING: _ErrorReason.ValueType  # 14
-    """In a call: owner SYSTEM (the caller), PERMISSION_DENIED, the token lacks a permission (metadata
-    `permission`); ask the operator. In a Problem of a shop: owner MERCHANT, the shop's credentials
-    lack a scope or function named in the message; grant it on the platform, then ResumeShop.
+    """Of a call: the token lacks a permission (metadata `permission`); the owner is SYSTEM. Problem
+    of a shop: its credentials lack a scope or function, which the message names; the owner is
+    MERCHANT.
     """
     ERROR_REASON_RESOURCE_NOT_FOUND: _ErrorReason.ValueType  # 15
-    """Owner SYSTEM (the caller). NOT_FOUND. Nothing has that name (metadata `resource`)."""
+    """No resource has this name (metadata `resource`)."""
     ERROR_REASON_RESOURCE_EXISTS: _ErrorReason.ValueType  # 16
-    """Owner SYSTEM (the caller). ALREADY_EXISTS. The id is taken (metadata `resource`). Choose
-    another one.
-    """
+    """The id is in use (metadata `resource`)."""
     ERROR_REASON_CODE_TAKEN: _ErrorReason.ValueType  # 17
-    """Owner SYSTEM (the caller). ALREADY_EXISTS. Another product of the merchant has the code
-    (metadata `code`). Choose another one.
-    """
+    """Another product of the merchant has the code (metadata `code`)."""
     ERROR_REASON_LISTING_ALREADY_LINKED: _ErrorReason.ValueType  # 18
-    """Owner SYSTEM (the caller). ALREADY_EXISTS. The listing is linked (metadata `link`). Delete that
-    link first.
-    """
+    """The listing has a link (metadata `link`)."""
     ERROR_REASON_ETAG_MISMATCH: _ErrorReason.ValueType  # 19
-    """Owner SYSTEM (the caller). ABORTED. The resource has changed since it was read (metadata
-    `currentEtag`). Read it again and decide again.
-    """
+    """The resource has changed since it was read (metadata `currentEtag`)."""
     ERROR_REASON_WRITE_CONFLICT: _ErrorReason.ValueType  # 20
-    """Owner SYSTEM. ABORTED. Other writers won too often. Repeat the call after the time in
-    RetryInfo.
-    """
+    """Other writers won too often."""
     ERROR_REASON_REQUEST_IN_FLIGHT: _ErrorReason.ValueType  # 21
-    """Reserved: a repeat waits for the first call. Owner SYSTEM (the caller). ABORTED. The first call
-    with this request id is still at work. Repeat the call after the time in RetryInfo.
+    """Reserved: a repeat waits for the first call. The first call with this request id is still
+    running.
     """
     ERROR_REASON_SYNC_NOT_OFFERED: _ErrorReason.ValueType  # 22
-    """Owner MERCHANT. FAILED_PRECONDITION, and a Problem of a link. Inventory sync is not offered to
-    this merchant. Ask the operator to set `inventory_sync_available`.
+    """Also a Problem of a link. Inventory sync is not offered to this merchant
+    (`inventory_sync_available`).
     """
     ERROR_REASON_CONNECTOR_CANNOT_SET_INVENTORY: _ErrorReason.ValueType  # 23
-    """Owner PLATFORM. FAILED_PRECONDITION. The connector cannot change the number that the shop
-    shows. Link without sync.
-    """
+    """The connector cannot change the number that the shop shows."""
     ERROR_REASON_CONNECTOR_NOT_LOADED: _ErrorReason.ValueType  # 24
-    """Owner SYSTEM. FAILED_PRECONDITION, and a Problem of a shop. The connector is not installed or
-    failed to load (metadata `connector`, `stage`). See GetConnector; the operator must install or
-    repair it.
+    """Also a Problem of a shop. The connector is not installed, or it failed to load (metadata
+    `connector`, `stage`). GetConnector shows why.
     """
     ERROR_REASON_SHOP_PAUSED: _ErrorReason.ValueType  # 25
-    """Owner MERCHANT. FAILED_PRECONDITION, and a Problem of a link. The shop is paused. ResumeShop
-    lets it go on.
-    """
+    """Also a Problem of a link. The shop is paused."""
     ERROR_REASON_SHOP_CREDENTIALS_REJECTED: _ErrorReason.ValueType  # 26
-    """Reserved: CheckShop tells it as a finding, runs as CREDENTIALS_REJECTED. Owner MERCHANT.
-    FAILED_PRECONDITION. The platform does not accept the shop's credentials. Replace them with
-    UpdateShop.
+    """Reserved: CheckShop reports a finding, and runs report CREDENTIALS_REJECTED. The platform does
+    not accept the shop's credentials.
     """
     ERROR_REASON_SHOP_HAS_LINKS: _ErrorReason.ValueType  # 27
-    """Owner SYSTEM (the caller). FAILED_PRECONDITION. Listings of the shop are linked (metadata
-    `count`). Delete the links first.
-    """
+    """Listings of the shop have links (metadata `count`)."""
     ERROR_REASON_PRODUCT_ARCHIVED: _ErrorReason.ValueType  # 28
-    """Owner SYSTEM (the caller). FAILED_PRECONDITION. The product is archived (metadata `product`).
-    Use another one.
-    """
+    """The product is archived (metadata `product`)."""
     ERROR_REASON_PRODUCT_HAS_LINKS: _ErrorReason.ValueType  # 29
-    """Owner SYSTEM (the caller). FAILED_PRECONDITION. Listings are linked to the product (metadata
-    `count`). Delete the links first.
-    """
+    """The product has links (metadata `count`)."""
     ERROR_REASON_MODE_CONFLICT: _ErrorReason.ValueType  # 30
-    """Owner SYSTEM (the caller). FAILED_PRECONDITION. A product is either synced or receiving-only: a
-    link of it is synced (metadata `link`), or no link can take its receipts. Disable sync, or link
-    a listing to one unit of it alone.
+    """A product is either synced or receiving-only. A link of the product is synced (metadata
+    `link`), or no link can take its receipts.
     """
     ERROR_REASON_RECEIVING_ONLY_ENDED: _ErrorReason.ValueType  # 31
-    """Owner SYSTEM (the caller). FAILED_PRECONDITION. A link of the product was synced, which ended
-    receiving-only for good (metadata `product`). Its receipts reach the shops by sync.
-    """
+    """A link of the product was synced, which ended receiving-only permanently (metadata `product`)."""
     ERROR_REASON_OPERATION_DONE: _ErrorReason.ValueType  # 32
-    """Owner SYSTEM (the caller). FAILED_PRECONDITION. The operation or run has ended and cannot be
-    cancelled.
-    """
+    """The operation or run has ended and cannot be cancelled."""
     ERROR_REASON_OPERATION_ACTIVE: _ErrorReason.ValueType  # 33
-    """Owner SYSTEM (the caller). FAILED_PRECONDITION. Such an operation is going on for the shop
-    (metadata `operation`). Wait for it or cancel it.
-    """
+    """The shop has such an operation already, and it is not done (metadata `operation`)."""
     ERROR_REASON_INSUFFICIENT_STOCK: _ErrorReason.ValueType  # 34
-    """Owner SYSTEM (the caller). FAILED_PRECONDITION. The warehouse has fewer deliverable units than
-    asked for (metadata `deliverable`; for AdjustStock `physical` and `allocated`). Ask for fewer,
-    deallocate, or record what arrived.
+    """The warehouse has fewer deliverable units than the call asks for (metadata `deliverable`; of
+    AdjustStock `physical` and `allocated`).
     """
     ERROR_REASON_DEMAND_EXCEEDED: _ErrorReason.ValueType  # 35
-    """Owner SYSTEM (the caller). FAILED_PRECONDITION. The demand holds fewer units in this warehouse
-    than are to be shipped or let go of (metadata `held`). Allocate first, or ask for fewer.
+    """The demand holds fewer units in this warehouse than the call ships or releases (metadata
+    `held`).
     """
     ERROR_REASON_STOCK_LIMIT_EXCEEDED: _ErrorReason.ValueType  # 36
-    """Owner SYSTEM (the caller). FAILED_PRECONDITION. The product would have more than 1,000,000,000
-    units (metadata `product`). Correct the quantity.
-    """
+    """The product would have more than 1,000,000,000 units (metadata `product`)."""
     ERROR_REASON_REVISION_COMPACTED: _ErrorReason.ValueType  # 37
-    """Owner SYSTEM (the caller). OUT_OF_RANGE. The changes since then are not kept any more (metadata
-    `compactRevision`). Begin again with a snapshot; when explaining, ask for a later revision.
-    """
+    """The changes since this revision are no longer kept (metadata `compactRevision`)."""
     ERROR_REASON_REVISION_IN_FUTURE: _ErrorReason.ValueType  # 38
-    """Owner SYSTEM (the caller). OUT_OF_RANGE. There is no such revision yet (metadata
-    `currentRevision`).
-    """
+    """There is no such revision yet (metadata `currentRevision`)."""
     ERROR_REASON_HISTORY_REPLACED: _ErrorReason.ValueType  # 39
-    """Owner SYSTEM. OUT_OF_RANGE. The database was restored from a backup. Forget what was read and
-    begin again with a snapshot.
-    """
+    """The database was restored from a backup."""
     ERROR_REASON_RATE_LIMITED: _ErrorReason.ValueType  # 40
-    """Owner SYSTEM (the caller). RESOURCE_EXHAUSTED. Too many calls. Wait for the time in RetryInfo."""
+    """The caller sends too many calls."""
     ERROR_REASON_TOO_MANY_STREAMS: _ErrorReason.ValueType  # 41
-    """Owner SYSTEM (the caller). RESOURCE_EXHAUSTED. Too many watches at once (metadata `limit`).
-    Share one, or end others.
-    """
+    """Too many watches are open (metadata `limit`)."""
     ERROR_REASON_SLOW_CONSUMER: _ErrorReason.ValueType  # 42
-    """Owner SYSTEM (the caller). RESOURCE_EXHAUSTED. The client did not read for too long. Resume
-    with the last token and read faster.
-    """
+    """The client read nothing for too long."""
     ERROR_REASON_MESSAGE_TOO_LARGE: _ErrorReason.ValueType  # 43
-    """Owner SYSTEM (the caller). RESOURCE_EXHAUSTED. The request is larger than allowed, or its
-    answer would be (metadata `limit`). Split it.
-    """
+    """The request is larger than allowed, or its response would be (metadata `limit`)."""
     ERROR_REASON_SERVER_DRAINING: _ErrorReason.ValueType  # 44
-    """Owner SYSTEM. UNAVAILABLE. The server is stopping. Call again after the time in RetryInfo;
-    another replica or the next process will answer.
-    """
+    """The server is stopping."""
     ERROR_REASON_STORAGE_UNAVAILABLE: _ErrorReason.ValueType  # 45
-    """Owner SYSTEM. UNAVAILABLE. The database cannot be reached. Call again after the time in
-    RetryInfo.
-    """
+    """Also a Problem of a shop. The database does not answer."""
     ERROR_REASON_REPLICA_BEHIND: _ErrorReason.ValueType  # 46
-    """Reserved: all replicas read the same database. Owner SYSTEM. UNAVAILABLE. This replica does not
-    have the revision asked for yet. Call again after the time in RetryInfo.
+    """Reserved: all replicas read the same database. This replica does not have the requested
+    revision yet.
     """
     ERROR_REASON_PLATFORM_UNAVAILABLE: _ErrorReason.ValueType  # 47
-    """Owner PLATFORM. UNAVAILABLE, of CheckShop only. The platform could not be asked. Try again
-    later.
-    """
+    """Of CheckShop only. The platform did not answer."""
     ERROR_REASON_DEADLINE_EXCEEDED: _ErrorReason.ValueType  # 48
-    """Owner SYSTEM. DEADLINE_EXCEEDED. The time ran out (metadata `limit` when it was the server's
-    own). A mutation may have been done: repeat it with the same request id.
-    """
+    """The time ran out (metadata `limit` if the server set it). A mutation may have been done."""
     ERROR_REASON_NOT_IMPLEMENTED: _ErrorReason.ValueType  # 49
-    """Owner SYSTEM. UNIMPLEMENTED. This server does not have the method or the feature. Upgrade the
-    server.
-    """
+    """This server does not have the method or the feature."""
     ERROR_REASON_INTERNAL: _ErrorReason.ValueType  # 50
-    """Owner SYSTEM. INTERNAL, and a Problem. A bug of ours. Tell the operator the `incident` from the
-    metadata.
-    """
+    """Also a Problem. A bug in zaiko (metadata `incident`)."""
     ERROR_REASON_CONNECTOR_CONTRACT_BROKEN: _ErrorReason.ValueType  # 51
-    """Owner SYSTEM. INTERNAL, of a call. The connector did something that its contract forbids
-    (metadata `connector`). Tell its author.
-    """
+    """The connector did something that its contract forbids (metadata `connector`)."""
     ERROR_REASON_CREDENTIALS_REJECTED: _ErrorReason.ValueType  # 52
-    """Problem of a shop; owner MERCHANT. The key or token is expired, revoked or wrong. Replace it
-    with UpdateShop; the shop goes on by itself.
+    """Problem of a shop. The key or token is expired, revoked or wrong. The shop continues
+    automatically once it is replaced.
     """
     ERROR_REASON_SETTINGS_INVALID: _ErrorReason.ValueType  # 53
-    """Problem of a shop; owner MERCHANT. The shop's settings cannot work; the message says which and
-    what to enter. Correct them with UpdateShop.
+    """Problem of a shop. The shop's settings cannot work. The message says which setting is wrong and
+    what to enter.
     """
     ERROR_REASON_PLAN_TOO_LOW: _ErrorReason.ValueType  # 54
-    """Problem of a shop; owner MERCHANT. The shop is frozen or unpaid, or its plan does not include
-    the API. Settle that on the platform, then ResumeShop.
-    """
+    """Problem of a shop. The shop is frozen or unpaid, or its plan does not include the API."""
     ERROR_REASON_PLATFORM_DOWN: _ErrorReason.ValueType  # 55
-    """Problem of a shop; owner PLATFORM. The platform cannot serve. Retried by itself."""
+    """Problem of a shop. The platform cannot serve. zaiko retries automatically."""
     ERROR_REASON_THROTTLED: _ErrorReason.ValueType  # 56
-    """Problem of a shop; owner PLATFORM. The platform asked us to slow down. Retried by itself."""
+    """Problem of a shop. The platform asked zaiko to slow down. zaiko retries automatically."""
     ERROR_REASON_TIMEOUT: _ErrorReason.ValueType  # 57
-    """Problem of a shop or link; owner PLATFORM. The platform gave no usable answer. Settled by
-    reading, then retried by itself.
+    """Problem of a shop or link. The platform gave no usable answer. zaiko reads the result, then
+    retries automatically.
     """
     ERROR_REASON_ITEM_REFUSED: _ErrorReason.ValueType  # 58
-    """Problem of a link; owner MERCHANT. The platform refuses this listing; `platform_message` says
-    why. Put that right in the shop; retried by itself, ever less often.
+    """Problem of a link. The platform refuses this listing; `platform_message` says why. zaiko
+    retries automatically, at growing intervals.
     """
     ERROR_REASON_CONTRACT_BROKEN: _ErrorReason.ValueType  # 59
-    """Problem of a shop or run; owner SYSTEM. The platform's answer is not what its documentation
-    says, or the connector failed unexpectedly. Upgrade the connector or tell its author.
+    """Problem of a shop or run. The platform's answer is not what its documentation says, or the
+    connector failed unexpectedly. An upgrade of the connector may help.
     """
     ERROR_REASON_CONNECTOR_ERROR: _ErrorReason.ValueType  # 60
-    """Problem of a shop, run or link; owner SYSTEM. The connector failed in a way that it does not
-    explain. Tell its author.
-    """
+    """Problem of a shop, run or link. The connector failed and does not say why."""
     ERROR_REASON_LISTING_GONE: _ErrorReason.ValueType  # 61
-    """Problem of a link, and FAILED_PRECONDITION of CreateLink; owner MERCHANT. The listing does not
-    exist in the shop any more. Delete the link, or put the listing back and RefreshListings.
-    """
+    """Also a Problem of a link. The listing no longer exists in the shop."""
     ERROR_REASON_LISTING_NOT_STOCKED: _ErrorReason.ValueType  # 62
-    """Reserved: told as ITEM_REFUSED. Problem of a link; owner MERCHANT. The listing has no stock
-    record at the shop's location. Stock it there; retried by itself.
+    """Reserved: reported as ITEM_REFUSED. Problem of a link. The listing has no stock record at the
+    shop's location.
     """
     ERROR_REASON_LISTING_UNTRACKED: _ErrorReason.ValueType  # 63
-    """Reserved: told as ITEM_REFUSED. Problem of a link; owner MERCHANT. The shop does not count the
-    listing's stock. Turn tracking on in the shop; retried by itself.
+    """Reserved: reported as ITEM_REFUSED. Problem of a link. The shop does not track the listing's
+    stock.
     """
     ERROR_REASON_LISTING_READ_ONLY: _ErrorReason.ValueType  # 64
-    """Reserved: told as ITEM_REFUSED. Problem of a link; owner MERCHANT. The platform does not let
-    this listing's stock be set. Link its parts.
+    """Reserved: reported as ITEM_REFUSED. Problem of a link. The platform does not allow this
+    listing's stock to be set.
     """
     ERROR_REASON_DIFFERENCE_UNEXPLAINED: _ErrorReason.ValueType  # 65
-    """Problem of a link; owner MERCHANT. The shop shows a number that neither its orders nor our
-    writes explain, so it was probably edited there. Settled by the shop's policy, or by SyncNow.
+    """Problem of a link. Neither the shop's orders nor our writes explain the number that the shop
+    shows, so somebody probably edited it there. The shop's drift policy settles it, or SyncNow
+    does.
     """
     ERROR_REASON_OUTCOME_UNKNOWN: _ErrorReason.ValueType  # 66
-    """Reserved: the link is SYNCING until it is settled. Problem of a link; owner PLATFORM. Whether a
-    write was applied is not known. Settled by reading before anything else is sent.
+    """Reserved: the link is SYNCING until it is settled. Problem of a link. It is unknown whether a
+    write was applied. zaiko reads the shop before it sends anything else.
     """
     ERROR_REASON_RUN_ABANDONED: _ErrorReason.ValueType  # 67
-    """Problem of a run; owner SYSTEM. The server that ran it died or lost its lease. Another run
-    takes over by itself.
+    """Problem of a run. The server that ran it died or lost its lease. Another run takes over
+    automatically.
     """
     ERROR_REASON_ORDER_NOT_OPEN: _ErrorReason.ValueType  # 68
-    """Owner SYSTEM (the caller). FAILED_PRECONDITION. The order has no open units (metadata `order`),
-    so there is nothing to release or to hold.
-    """
+    """The order has no open units (metadata `order`), so there is nothing to release or to hold."""
     ERROR_REASON_ADDITION_SETTLED: _ErrorReason.ValueType  # 69
-    """Owner SYSTEM (the caller). FAILED_PRECONDITION. Nobody needs to decide the addition (metadata
-    `addition`, `state`).
-    """
+    """Nobody needs to decide this addition (metadata `addition`, `state`)."""
     ERROR_REASON_SECRET_KEY_MISSING: _ErrorReason.ValueType  # 70
-    """Owner SYSTEM. FAILED_PRECONDITION, and a Problem of a shop. The server does not have the key
-    that sealed the shop's credentials. Start it with that key, or enter all credentials again with
-    UpdateShop; tried again by itself.
+    """Also a Problem of a shop. The server does not have the key that sealed the shop's credentials.
+    zaiko retries automatically.
     """
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
-    """Why a call was refused, or why something does not work: every reason there is. On the wire of an
-    error (google.rpc.ErrorInfo.reason, domain `zaiko.v1`) the prefix `ERROR_REASON_` is left out.
-    The list grows: handle an unknown reason by the status code, and by the owner. Each comment says
-    the owner, the status code or the kind of Problem, and what to do. Metadata always has `owner`.
-    The message of an error ends with what to do, in English; a call with the metadata
-    `accept-language: ja` gets it in Japanese too, as google.rpc.LocalizedMessage. Reserved reasons
-    have their number and meaning, and this version sends none of them.
+    """Why a call was refused, or why something does not work: every reason that there is. In
+    google.rpc.ErrorInfo (domain `zaiko.v1`) a reason stands without the prefix `ERROR_REASON_`.
+
+    The option of a reason says who must act, which status code comes nearest, and what to do, in
+    English and Japanese. Its comment says what is wrong, and which metadata comes with it; `owner` is
+    always there. A reason ends a call, unless its comment says that it is a Problem. A reserved
+    reason keeps its number and its meaning, and this version never sends it.
+
+    The list grows: handle an unknown reason by the status code, and by the owner. The message of an
+    error ends with what to do, in English. A call with the metadata `accept-language: ja` gets the
+    advice in Japanese too, as google.rpc.LocalizedMessage.
     """
 
 ERROR_REASON_UNSPECIFIED: ErrorReason.ValueType  # 0
-"""Unknown. Handle by the status code."""
+"""Unknown. Handle it by the status code."""
 ERROR_REASON_INVALID_FIELD: ErrorReason.ValueType  # 1
-"""Owner SYSTEM (the caller). INVALID_ARGUMENT. Fields break their documented rules; BadRequest
-lists all of them at once. Correct them.
-"""
+"""Fields break their documented rules. BadRequest lists every violation at once."""
 ERROR_REASON_INVALID_NAME: ErrorReason.ValueType  # 2
-"""Owner SYSTEM (the caller). INVALID_ARGUMENT. A resource name is not of the documented form, or
-of another kind or merchant than the call needs. Use names as the server gave them.
+"""A resource name does not have the documented form, or it is of another kind or merchant than
+the call needs.
 """
 ERROR_REASON_INVALID_PAGE_TOKEN: ErrorReason.ValueType  # 3
-"""Owner SYSTEM (the caller). INVALID_ARGUMENT. The page token is broken, or filter, order or
-merchant differ from the first page. Begin again without a token.
-"""
+"""The page token is damaged, or the filter, order or merchant differs from the first page."""
 ERROR_REASON_FIELD_MASK_INVALID: ErrorReason.ValueType  # 4
-"""Owner SYSTEM (the caller). INVALID_ARGUMENT. The mask names fields that are unknown or cannot
-be changed (metadata `paths`), or nothing is to be changed. Correct the mask.
+"""The mask names fields that do not exist or cannot be changed (metadata `paths`), or no field
+would change.
 """
 ERROR_REASON_REQUEST_ID_REUSED: ErrorReason.ValueType  # 5
-"""Owner SYSTEM (the caller). INVALID_ARGUMENT. The request id was used for another request. Use a
-fresh UUID for each intention.
-"""
+"""The request id was used for another request."""
 ERROR_REASON_CAUSE_KEY_REUSED: ErrorReason.ValueType  # 6
-"""Owner SYSTEM (the caller). INVALID_ARGUMENT. The cause key recorded something else before
-(metadata `cause`). Use another key for another fact.
-"""
+"""The cause key has recorded something else (metadata `cause`)."""
 ERROR_REASON_BATCH_TOO_LARGE: ErrorReason.ValueType  # 7
-"""Owner SYSTEM (the caller). INVALID_ARGUMENT. More items than allowed (metadata `limit`). Split
-the batch.
-"""
+"""The batch has more items than allowed (metadata `limit`)."""
 ERROR_REASON_DUPLICATE_IN_BATCH: ErrorReason.ValueType  # 8
-"""Owner SYSTEM (the caller). INVALID_ARGUMENT. The same thing comes twice (metadata `index`).
-Remove one.
-"""
+"""The same thing comes twice (metadata `index`)."""
 ERROR_REASON_RESUME_TOKEN_INVALID: ErrorReason.ValueType  # 9
-"""Owner SYSTEM (the caller). INVALID_ARGUMENT. The resume token is broken, or the filter or
-merchant differ. Begin again with a snapshot.
-"""
+"""The resume token is damaged, or the filter or merchant differs."""
 ERROR_REASON_SEQUENCE_GAP: ErrorReason.ValueType  # 10
-"""Owner SYSTEM (the caller). INVALID_ARGUMENT. A streamed item is not the one expected next
-(metadata `expected`). Send from there.
-"""
+"""A streamed item is not the next one (metadata `expected`)."""
 ERROR_REASON_TOKEN_MISSING: ErrorReason.ValueType  # 11
-"""Owner SYSTEM (the caller). UNAUTHENTICATED. Send `authorization: Bearer <token>`."""
+"""The call has no token."""
 ERROR_REASON_TOKEN_INVALID: ErrorReason.ValueType  # 12
-"""Owner SYSTEM (the caller). UNAUTHENTICATED. The token is unknown or revoked. Get another one
-from the operator.
-"""
+"""The token is unknown or revoked."""
 ERROR_REASON_TOKEN_EXPIRED: ErrorReason.ValueType  # 13
-"""Owner SYSTEM (the caller). UNAUTHENTICATED. The token has expired. Get another one from the
-operator.
-"""
+"""The token has expired."""
 ERROR_REASON_PERMISSION_MISSING: ErrorReason.ValueType  # 14
-"""In a call: owner SYSTEM (the caller), PERMISSION_DENIED, the token lacks a permission (metadata
-`permission`); ask the operator. In a Problem of a shop: owner MERCHANT, the shop's credentials
-lack a scope or function named in the message; grant it on the platform, then ResumeShop.
+"""Of a call: the token lacks a permission (metadata `permission`); the owner is SYSTEM. Problem
+of a shop: its credentials lack a scope or function, which the message names; the owner is
+MERCHANT.
 """
 ERROR_REASON_RESOURCE_NOT_FOUND: ErrorReason.ValueType  # 15
-"""Owner SYSTEM (the caller). NOT_FOUND. Nothing has that name (metadata `resource`)."""
+"""No resource has this name (metadata `resource`)."""
 ERROR_REASON_RESOURCE_EXISTS: ErrorReason.ValueType  # 16
-"""Owner SYSTEM (the caller). ALREADY_EXISTS. The id is taken (metadata `resource`). Choose
-another one.
-"""
+"""The id is in use (metadata `resource`)."""
 ERROR_REASON_CODE_TAKEN: ErrorReason.ValueType  # 17
-"""Owner SYSTEM (the caller). ALREADY_EXISTS. Another product of the merchant has the code
-(metadata `code`). Choose another one.
-"""
+"""Another product of the merchant has the code (metadata `code`)."""
 ERROR_REASON_LISTING_ALREADY_LINKED: ErrorReason.ValueType  # 18
-"""Owner SYSTEM (the caller). ALREADY_EXISTS. The listing is linked (metadata `link`). Delete that
-link first.
-"""
+"""The listing has a link (metadata `link`)."""
 ERROR_REASON_ETAG_MISMATCH: ErrorReason.ValueType  # 19
-"""Owner SYSTEM (the caller). ABORTED. The resource has changed since it was read (metadata
-`currentEtag`). Read it again and decide again.
-"""
+"""The resource has changed since it was read (metadata `currentEtag`)."""
 ERROR_REASON_WRITE_CONFLICT: ErrorReason.ValueType  # 20
-"""Owner SYSTEM. ABORTED. Other writers won too often. Repeat the call after the time in
-RetryInfo.
-"""
+"""Other writers won too often."""
 ERROR_REASON_REQUEST_IN_FLIGHT: ErrorReason.ValueType  # 21
-"""Reserved: a repeat waits for the first call. Owner SYSTEM (the caller). ABORTED. The first call
-with this request id is still at work. Repeat the call after the time in RetryInfo.
+"""Reserved: a repeat waits for the first call. The first call with this request id is still
+running.
 """
 ERROR_REASON_SYNC_NOT_OFFERED: ErrorReason.ValueType  # 22
-"""Owner MERCHANT. FAILED_PRECONDITION, and a Problem of a link. Inventory sync is not offered to
-this merchant. Ask the operator to set `inventory_sync_available`.
+"""Also a Problem of a link. Inventory sync is not offered to this merchant
+(`inventory_sync_available`).
 """
 ERROR_REASON_CONNECTOR_CANNOT_SET_INVENTORY: ErrorReason.ValueType  # 23
-"""Owner PLATFORM. FAILED_PRECONDITION. The connector cannot change the number that the shop
-shows. Link without sync.
-"""
+"""The connector cannot change the number that the shop shows."""
 ERROR_REASON_CONNECTOR_NOT_LOADED: ErrorReason.ValueType  # 24
-"""Owner SYSTEM. FAILED_PRECONDITION, and a Problem of a shop. The connector is not installed or
-failed to load (metadata `connector`, `stage`). See GetConnector; the operator must install or
-repair it.
+"""Also a Problem of a shop. The connector is not installed, or it failed to load (metadata
+`connector`, `stage`). GetConnector shows why.
 """
 ERROR_REASON_SHOP_PAUSED: ErrorReason.ValueType  # 25
-"""Owner MERCHANT. FAILED_PRECONDITION, and a Problem of a link. The shop is paused. ResumeShop
-lets it go on.
-"""
+"""Also a Problem of a link. The shop is paused."""
 ERROR_REASON_SHOP_CREDENTIALS_REJECTED: ErrorReason.ValueType  # 26
-"""Reserved: CheckShop tells it as a finding, runs as CREDENTIALS_REJECTED. Owner MERCHANT.
-FAILED_PRECONDITION. The platform does not accept the shop's credentials. Replace them with
-UpdateShop.
+"""Reserved: CheckShop reports a finding, and runs report CREDENTIALS_REJECTED. The platform does
+not accept the shop's credentials.
 """
 ERROR_REASON_SHOP_HAS_LINKS: ErrorReason.ValueType  # 27
-"""Owner SYSTEM (the caller). FAILED_PRECONDITION. Listings of the shop are linked (metadata
-`count`). Delete the links first.
-"""
+"""Listings of the shop have links (metadata `count`)."""
 ERROR_REASON_PRODUCT_ARCHIVED: ErrorReason.ValueType  # 28
-"""Owner SYSTEM (the caller). FAILED_PRECONDITION. The product is archived (metadata `product`).
-Use another one.
-"""
+"""The product is archived (metadata `product`)."""
 ERROR_REASON_PRODUCT_HAS_LINKS: ErrorReason.ValueType  # 29
-"""Owner SYSTEM (the caller). FAILED_PRECONDITION. Listings are linked to the product (metadata
-`count`). Delete the links first.
-"""
+"""The product has links (metadata `count`)."""
 ERROR_REASON_MODE_CONFLICT: ErrorReason.ValueType  # 30
-"""Owner SYSTEM (the caller). FAILED_PRECONDITION. A product is either synced or receiving-only: a
-link of it is synced (metadata `link`), or no link can take its receipts. Disable sync, or link
-a listing to one unit of it alone.
+"""A product is either synced or receiving-only. A link of the product is synced (metadata
+`link`), or no link can take its receipts.
 """
 ERROR_REASON_RECEIVING_ONLY_ENDED: ErrorReason.ValueType  # 31
-"""Owner SYSTEM (the caller). FAILED_PRECONDITION. A link of the product was synced, which ended
-receiving-only for good (metadata `product`). Its receipts reach the shops by sync.
-"""
+"""A link of the product was synced, which ended receiving-only permanently (metadata `product`)."""
 ERROR_REASON_OPERATION_DONE: ErrorReason.ValueType  # 32
-"""Owner SYSTEM (the caller). FAILED_PRECONDITION. The operation or run has ended and cannot be
-cancelled.
-"""
+"""The operation or run has ended and cannot be cancelled."""
 ERROR_REASON_OPERATION_ACTIVE: ErrorReason.ValueType  # 33
-"""Owner SYSTEM (the caller). FAILED_PRECONDITION. Such an operation is going on for the shop
-(metadata `operation`). Wait for it or cancel it.
-"""
+"""The shop has such an operation already, and it is not done (metadata `operation`)."""
 ERROR_REASON_INSUFFICIENT_STOCK: ErrorReason.ValueType  # 34
-"""Owner SYSTEM (the caller). FAILED_PRECONDITION. The warehouse has fewer deliverable units than
-asked for (metadata `deliverable`; for AdjustStock `physical` and `allocated`). Ask for fewer,
-deallocate, or record what arrived.
+"""The warehouse has fewer deliverable units than the call asks for (metadata `deliverable`; of
+AdjustStock `physical` and `allocated`).
 """
 ERROR_REASON_DEMAND_EXCEEDED: ErrorReason.ValueType  # 35
-"""Owner SYSTEM (the caller). FAILED_PRECONDITION. The demand holds fewer units in this warehouse
-than are to be shipped or let go of (metadata `held`). Allocate first, or ask for fewer.
+"""The demand holds fewer units in this warehouse than the call ships or releases (metadata
+`held`).
 """
 ERROR_REASON_STOCK_LIMIT_EXCEEDED: ErrorReason.ValueType  # 36
-"""Owner SYSTEM (the caller). FAILED_PRECONDITION. The product would have more than 1,000,000,000
-units (metadata `product`). Correct the quantity.
-"""
+"""The product would have more than 1,000,000,000 units (metadata `product`)."""
 ERROR_REASON_REVISION_COMPACTED: ErrorReason.ValueType  # 37
-"""Owner SYSTEM (the caller). OUT_OF_RANGE. The changes since then are not kept any more (metadata
-`compactRevision`). Begin again with a snapshot; when explaining, ask for a later revision.
-"""
+"""The changes since this revision are no longer kept (metadata `compactRevision`)."""
 ERROR_REASON_REVISION_IN_FUTURE: ErrorReason.ValueType  # 38
-"""Owner SYSTEM (the caller). OUT_OF_RANGE. There is no such revision yet (metadata
-`currentRevision`).
-"""
+"""There is no such revision yet (metadata `currentRevision`)."""
 ERROR_REASON_HISTORY_REPLACED: ErrorReason.ValueType  # 39
-"""Owner SYSTEM. OUT_OF_RANGE. The database was restored from a backup. Forget what was read and
-begin again with a snapshot.
-"""
+"""The database was restored from a backup."""
 ERROR_REASON_RATE_LIMITED: ErrorReason.ValueType  # 40
-"""Owner SYSTEM (the caller). RESOURCE_EXHAUSTED. Too many calls. Wait for the time in RetryInfo."""
+"""The caller sends too many calls."""
 ERROR_REASON_TOO_MANY_STREAMS: ErrorReason.ValueType  # 41
-"""Owner SYSTEM (the caller). RESOURCE_EXHAUSTED. Too many watches at once (metadata `limit`).
-Share one, or end others.
-"""
+"""Too many watches are open (metadata `limit`)."""
 ERROR_REASON_SLOW_CONSUMER: ErrorReason.ValueType  # 42
-"""Owner SYSTEM (the caller). RESOURCE_EXHAUSTED. The client did not read for too long. Resume
-with the last token and read faster.
-"""
+"""The client read nothing for too long."""
 ERROR_REASON_MESSAGE_TOO_LARGE: ErrorReason.ValueType  # 43
-"""Owner SYSTEM (the caller). RESOURCE_EXHAUSTED. The request is larger than allowed, or its
-answer would be (metadata `limit`). Split it.
-"""
+"""The request is larger than allowed, or its response would be (metadata `limit`)."""
 ERROR_REASON_SERVER_DRAINING: ErrorReason.ValueType  # 44
-"""Owner SYSTEM. UNAVAILABLE. The server is stopping. Call again after the time in RetryInfo;
-another replica or the next process will answer.
-"""
+"""The server is stopping."""
 ERROR_REASON_STORAGE_UNAVAILABLE: ErrorReason.ValueType  # 45
-"""Owner SYSTEM. UNAVAILABLE. The database cannot be reached. Call again after the time in
-RetryInfo.
-"""
+"""Also a Problem of a shop. The database does not answer."""
 ERROR_REASON_REPLICA_BEHIND: ErrorReason.ValueType  # 46
-"""Reserved: all replicas read the same database. Owner SYSTEM. UNAVAILABLE. This replica does not
-have the revision asked for yet. Call again after the time in RetryInfo.
+"""Reserved: all replicas read the same database. This replica does not have the requested
+revision yet.
 """
 ERROR_REASON_PLATFORM_UNAVAILABLE: ErrorReason.ValueType  # 47
-"""Owner PLATFORM. UNAVAILABLE, of CheckShop only. The platform could not be asked. Try again
-later.
-"""
+"""Of CheckShop only. The platform did not answer."""
 ERROR_REASON_DEADLINE_EXCEEDED: ErrorReason.ValueType  # 48
-"""Owner SYSTEM. DEADLINE_EXCEEDED. The time ran out (metadata `limit` when it was the server's
-own). A mutation may have been done: repeat it with the same request id.
-"""
+"""The time ran out (metadata `limit` if the server set it). A mutation may have been done."""
 ERROR_REASON_NOT_IMPLEMENTED: ErrorReason.ValueType  # 49
-"""Owner SYSTEM. UNIMPLEMENTED. This server does not have the method or the feature. Upgrade the
-server.
-"""
+"""This server does not have the method or the feature."""
 ERROR_REASON_INTERNAL: ErrorReason.ValueType  # 50
-"""Owner SYSTEM. INTERNAL, and a Problem. A bug of ours. Tell the operator the `incident` from the
-metadata.
-"""
+"""Also a Problem. A bug in zaiko (metadata `incident`)."""
 ERROR_REASON_CONNECTOR_CONTRACT_BROKEN: ErrorReason.ValueType  # 51
-"""Owner SYSTEM. INTERNAL, of a call. The connector did something that its contract forbids
-(metadata `connector`). Tell its author.
-"""
+"""The connector did something that its contract forbids (metadata `connector`)."""
 ERROR_REASON_CREDENTIALS_REJECTED: ErrorReason.ValueType  # 52
-"""Problem of a shop; owner MERCHANT. The key or token is expired, revoked or wrong. Replace it
-with UpdateShop; the shop goes on by itself.
+"""Problem of a shop. The key or token is expired, revoked or wrong. The shop continues
+automatically once it is replaced.
 """
 ERROR_REASON_SETTINGS_INVALID: ErrorReason.ValueType  # 53
-"""Problem of a shop; owner MERCHANT. The shop's settings cannot work; the message says which and
-what to enter. Correct them with UpdateShop.
+"""Problem of a shop. The shop's settings cannot work. The message says which setting is wrong and
+what to enter.
 """
 ERROR_REASON_PLAN_TOO_LOW: ErrorReason.ValueType  # 54
-"""Problem of a shop; owner MERCHANT. The shop is frozen or unpaid, or its plan does not include
-the API. Settle that on the platform, then ResumeShop.
-"""
+"""Problem of a shop. The shop is frozen or unpaid, or its plan does not include the API."""
 ERROR_REASON_PLATFORM_DOWN: ErrorReason.ValueType  # 55
-"""Problem of a shop; owner PLATFORM. The platform cannot serve. Retried by itself."""
+"""Problem of a shop. The platform cannot serve. zaiko retries automatically."""
 ERROR_REASON_THROTTLED: ErrorReason.ValueType  # 56
-"""Problem of a shop; owner PLATFORM. The platform asked us to slow down. Retried by itself."""
+"""Problem of a shop. The platform asked zaiko to slow down. zaiko retries automatically."""
 ERROR_REASON_TIMEOUT: ErrorReason.ValueType  # 57
-"""Problem of a shop or link; owner PLATFORM. The platform gave no usable answer. Settled by
-reading, then retried by itself.
+"""Problem of a shop or link. The platform gave no usable answer. zaiko reads the result, then
+retries automatically.
 """
 ERROR_REASON_ITEM_REFUSED: ErrorReason.ValueType  # 58
-"""Problem of a link; owner MERCHANT. The platform refuses this listing; `platform_message` says
-why. Put that right in the shop; retried by itself, ever less often.
+"""Problem of a link. The platform refuses this listing; `platform_message` says why. zaiko
+retries automatically, at growing intervals.
 """
 ERROR_REASON_CONTRACT_BROKEN: ErrorReason.ValueType  # 59
-"""Problem of a shop or run; owner SYSTEM. The platform's answer is not what its documentation
-says, or the connector failed unexpectedly. Upgrade the connector or tell its author.
+"""Problem of a shop or run. The platform's answer is not what its documentation says, or the
+connector failed unexpectedly. An upgrade of the connector may help.
 """
 ERROR_REASON_CONNECTOR_ERROR: ErrorReason.ValueType  # 60
-"""Problem of a shop, run or link; owner SYSTEM. The connector failed in a way that it does not
-explain. Tell its author.
-"""
+"""Problem of a shop, run or link. The connector failed and does not say why."""
 ERROR_REASON_LISTING_GONE: ErrorReason.ValueType  # 61
-"""Problem of a link, and FAILED_PRECONDITION of CreateLink; owner MERCHANT. The listing does not
-exist in the shop any more. Delete the link, or put the listing back and RefreshListings.
-"""
+"""Also a Problem of a link. The listing no longer exists in the shop."""
 ERROR_REASON_LISTING_NOT_STOCKED: ErrorReason.ValueType  # 62
-"""Reserved: told as ITEM_REFUSED. Problem of a link; owner MERCHANT. The listing has no stock
-record at the shop's location. Stock it there; retried by itself.
+"""Reserved: reported as ITEM_REFUSED. Problem of a link. The listing has no stock record at the
+shop's location.
 """
 ERROR_REASON_LISTING_UNTRACKED: ErrorReason.ValueType  # 63
-"""Reserved: told as ITEM_REFUSED. Problem of a link; owner MERCHANT. The shop does not count the
-listing's stock. Turn tracking on in the shop; retried by itself.
+"""Reserved: reported as ITEM_REFUSED. Problem of a link. The shop does not track the listing's
+stock.
 """
 ERROR_REASON_LISTING_READ_ONLY: ErrorReason.ValueType  # 64
-"""Reserved: told as ITEM_REFUSED. Problem of a link; owner MERCHANT. The platform does not let
-this listing's stock be set. Link its parts.
+"""Reserved: reported as ITEM_REFUSED. Problem of a link. The platform does not allow this
+listing's stock to be set.
 """
 ERROR_REASON_DIFFERENCE_UNEXPLAINED: ErrorReason.ValueType  # 65
-"""Problem of a link; owner MERCHANT. The shop shows a number that neither its orders nor our
-writes explain, so it was probably edited there. Settled by the shop's policy, or by SyncNow.
+"""Problem of a link. Neither the shop's orders nor our writes explain the number that the shop
+shows, so somebody probably edited it there. The shop's drift policy settles it, or SyncNow
+does.
 """
 ERROR_REASON_OUTCOME_UNKNOWN: ErrorReason.ValueType  # 66
-"""Reserved: the link is SYNCING until it is settled. Problem of a link; owner PLATFORM. Whether a
-write was applied is not known. Settled by reading before anything else is sent.
+"""Reserved: the link is SYNCING until it is settled. Problem of a link. It is unknown whether a
+write was applied. zaiko reads the shop before it sends anything else.
 """
 ERROR_REASON_RUN_ABANDONED: ErrorReason.ValueType  # 67
-"""Problem of a run; owner SYSTEM. The server that ran it died or lost its lease. Another run
-takes over by itself.
+"""Problem of a run. The server that ran it died or lost its lease. Another run takes over
+automatically.
 """
 ERROR_REASON_ORDER_NOT_OPEN: ErrorReason.ValueType  # 68
-"""Owner SYSTEM (the caller). FAILED_PRECONDITION. The order has no open units (metadata `order`),
-so there is nothing to release or to hold.
-"""
+"""The order has no open units (metadata `order`), so there is nothing to release or to hold."""
 ERROR_REASON_ADDITION_SETTLED: ErrorReason.ValueType  # 69
-"""Owner SYSTEM (the caller). FAILED_PRECONDITION. Nobody needs to decide the addition (metadata
-`addition`, `state`).
-"""
+"""Nobody needs to decide this addition (metadata `addition`, `state`)."""
 ERROR_REASON_SECRET_KEY_MISSING: ErrorReason.ValueType  # 70
-"""Owner SYSTEM. FAILED_PRECONDITION, and a Problem of a shop. The server does not have the key
-that sealed the shop's credentials. Start it with that key, or enter all credentials again with
-UpdateShop; tried again by itself.
+"""Also a Problem of a shop. The server does not have the key that sealed the shop's credentials.
+zaiko retries automatically.
 """
 
 @typing.final

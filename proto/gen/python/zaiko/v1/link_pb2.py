@@ -24,9 +24,10 @@ _sym_db = _symbol_database.Default()
 
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from zaiko.v1 import error_pb2 as zaiko_dot_v1_dot_error__pb2
+from zaiko.v1 import options_pb2 as zaiko_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x13zaiko/v1/link.proto\x12\x08zaiko.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x14zaiko/v1/error.proto\"\xa7\x03\n\x04Link\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07listing\x18\x02 \x01(\t\x12\x11\n\x07product\x18\x03 \x01(\tH\x00\x12\"\n\x06\x62undle\x18\x04 \x01(\x0b\x32\x10.zaiko.v1.BundleH\x00\x12\x19\n\x0csync_enabled\x18\x05 \x01(\x08H\x01\x88\x01\x01\x12!\n\x04mode\x18\x06 \x01(\x0e\x32\x13.zaiko.v1.Link.Mode\x12$\n\x06status\x18\x07 \x01(\x0b\x32\x14.zaiko.v1.LinkStatus\x12/\n\x0b\x63reate_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bupdate_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x14\n\x08revision\x18\n \x01(\x03\x42\x02\x30\x01\x12\x0c\n\x04\x65tag\x18\x0b \x01(\t\"D\n\x04Mode\x12\x14\n\x10MODE_UNSPECIFIED\x10\x00\x12\r\n\tMODE_SYNC\x10\x01\x12\x17\n\x13MODE_RECEIVING_ONLY\x10\x02\x42\x08\n\x06targetB\x0f\n\r_sync_enabled\"V\n\x06\x42undle\x12$\n\x05parts\x18\x01 \x03(\x0b\x32\x15.zaiko.v1.Bundle.Part\x1a&\n\x04Part\x12\x0f\n\x07product\x18\x01 \x01(\t\x12\r\n\x05\x63ount\x18\x02 \x01(\x05\"\x98\x04\n\nLinkStatus\x12\x0c\n\x04link\x18\x01 \x01(\t\x12)\n\x05state\x18\x02 \x01(\x0e\x32\x1a.zaiko.v1.LinkStatus.State\x12\x13\n\x06target\x18\x03 \x01(\x05H\x00\x88\x01\x01\x12\x16\n\tconfirmed\x18\x04 \x01(\x05H\x01\x88\x01\x01\x12\x35\n\x11last_success_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x35\n\x11last_attempt_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x35\n\x11next_attempt_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\"\n\x07problem\x18\x08 \x01(\x0b\x32\x11.zaiko.v1.Problem\x12\x0b\n\x03sku\x18\t \x01(\t\x12\x14\n\x08revision\x18\n \x01(\x03\x42\x02\x30\x01\"\x9e\x01\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x12\n\x0eSTATE_DISABLED\x10\x01\x12\x11\n\rSTATE_PENDING\x10\x02\x12\x11\n\rSTATE_SYNCING\x10\x03\x12\x10\n\x0cSTATE_SYNCED\x10\x04\x12\x10\n\x0cSTATE_FAILED\x10\x05\x12\x0e\n\nSTATE_HELD\x10\x06\x12\x10\n\x0cSTATE_SHADOW\x10\x07\x42\t\n\x07_targetB\x0c\n\n_confirmed\"~\n\nLinkCounts\x12\x10\n\x08\x64isabled\x18\x01 \x01(\x05\x12\x0f\n\x07pending\x18\x02 \x01(\x05\x12\x0f\n\x07syncing\x18\x03 \x01(\x05\x12\x0e\n\x06synced\x18\x04 \x01(\x05\x12\x0e\n\x06\x66\x61iled\x18\x05 \x01(\x05\x12\x0c\n\x04held\x18\x06 \x01(\x05\x12\x0e\n\x06shadow\x18\x07 \x01(\x05\"p\n\x0c\x43ountedUnits\x12\r\n\x05order\x18\x01 \x01(\t\x12\x14\n\x0corder_number\x18\x02 \x01(\t\x12\x18\n\x10\x65xternal_line_id\x18\x03 \x01(\t\x12\x0f\n\x07product\x18\x04 \x01(\t\x12\x10\n\x08quantity\x18\x05 \x01(\x05\x42\x35\n\x0c\x64\x65v.zaiko.v1B\tLinkProtoP\x01Z\x18zaiko.dev/api/v1;zaikov1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x13zaiko/v1/link.proto\x12\x08zaiko.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x14zaiko/v1/error.proto\x1a\x16zaiko/v1/options.proto\"\xdb\x04\n\x04Link\x12\x1c\n\x04name\x18\x01 \x01(\tB\x0e\x8a\xb5\x18\n\x08\x04\x10\x01\x1a\x04link\x12\"\n\x07listing\x18\x02 \x01(\tB\x11\x8a\xb5\x18\r\x08\x02\x10\x01\x1a\x07listing\x12\"\n\x07product\x18\x03 \x01(\tB\x0f\x8a\xb5\x18\x0b\x08\x02\x1a\x07productH\x00\x12*\n\x06\x62undle\x18\x04 \x01(\x0b\x32\x10.zaiko.v1.BundleB\x06\x8a\xb5\x18\x02\x08\x02H\x00\x12\x19\n\x0csync_enabled\x18\x05 \x01(\x08H\x01\x88\x01\x01\x12i\n\x04mode\x18\x06 \x01(\x0e\x32\x13.zaiko.v1.Link.ModeBF\x8a\xb5\x18\x42\x08\x03x\x01\x82\x01\x13MODE_RECEIVING_ONLY\xda\x01%call SetReceivingOnly for its product\x12,\n\x06status\x18\x07 \x01(\x0b\x32\x14.zaiko.v1.LinkStatusB\x06\x8a\xb5\x18\x02\x08\x01\x12\x37\n\x0b\x63reate_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\x8a\xb5\x18\x02\x08\x01\x12\x37\n\x0bupdate_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\x8a\xb5\x18\x02\x08\x01\x12\x1a\n\x08revision\x18\n \x01(\x03\x42\x08\x30\x01\x8a\xb5\x18\x02\x08\x01\x12\x16\n\x04\x65tag\x18\x0b \x01(\tB\x08\x8a\xb5\x18\x04\x08\x04\x38\x64\"D\n\x04Mode\x12\x14\n\x10MODE_UNSPECIFIED\x10\x00\x12\r\n\tMODE_SYNC\x10\x01\x12\x17\n\x13MODE_RECEIVING_ONLY\x10\x02\x42\x10\n\x06target\x12\x06\x8a\xb5\x18\x02\x08\x01\x42\x0f\n\r_sync_enabled\"\x8b\x01\n\x06\x42undle\x12=\n\x05parts\x18\x01 \x03(\x0b\x32\x15.zaiko.v1.Bundle.PartB\x17\x8a\xb5\x18\x13\x88\x01\x01\x90\x01\x32\xaa\x01\x07product\xb0\x01\x01\x1a\x42\n\x04Part\x12 \n\x07product\x18\x01 \x01(\tB\x0f\x8a\xb5\x18\x0b\x10\x01\x1a\x07product\x12\x18\n\x05\x63ount\x18\x02 \x01(\x05\x42\t\x8a\xb5\x18\x05H\x01P\x90N\"\x98\x04\n\nLinkStatus\x12\x0c\n\x04link\x18\x01 \x01(\t\x12)\n\x05state\x18\x02 \x01(\x0e\x32\x1a.zaiko.v1.LinkStatus.State\x12\x13\n\x06target\x18\x03 \x01(\x05H\x00\x88\x01\x01\x12\x16\n\tconfirmed\x18\x04 \x01(\x05H\x01\x88\x01\x01\x12\x35\n\x11last_success_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x35\n\x11last_attempt_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x35\n\x11next_attempt_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\"\n\x07problem\x18\x08 \x01(\x0b\x32\x11.zaiko.v1.Problem\x12\x0b\n\x03sku\x18\t \x01(\t\x12\x14\n\x08revision\x18\n \x01(\x03\x42\x02\x30\x01\"\x9e\x01\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x12\n\x0eSTATE_DISABLED\x10\x01\x12\x11\n\rSTATE_PENDING\x10\x02\x12\x11\n\rSTATE_SYNCING\x10\x03\x12\x10\n\x0cSTATE_SYNCED\x10\x04\x12\x10\n\x0cSTATE_FAILED\x10\x05\x12\x0e\n\nSTATE_HELD\x10\x06\x12\x10\n\x0cSTATE_SHADOW\x10\x07\x42\t\n\x07_targetB\x0c\n\n_confirmed\"~\n\nLinkCounts\x12\x10\n\x08\x64isabled\x18\x01 \x01(\x05\x12\x0f\n\x07pending\x18\x02 \x01(\x05\x12\x0f\n\x07syncing\x18\x03 \x01(\x05\x12\x0e\n\x06synced\x18\x04 \x01(\x05\x12\x0e\n\x06\x66\x61iled\x18\x05 \x01(\x05\x12\x0c\n\x04held\x18\x06 \x01(\x05\x12\x0e\n\x06shadow\x18\x07 \x01(\x05\"p\n\x0c\x43ountedUnits\x12\r\n\x05order\x18\x01 \x01(\t\x12\x14\n\x0corder_number\x18\x02 \x01(\t\x12\x18\n\x10\x65xternal_line_id\x18\x03 \x01(\t\x12\x0f\n\x07product\x18\x04 \x01(\t\x12\x10\n\x08quantity\x18\x05 \x01(\x05\x42\x35\n\x0c\x64\x65v.zaiko.v1B\tLinkProtoP\x01Z\x18zaiko.dev/api/v1;zaikov1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,24 +35,50 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'zaiko.v1.link_pb2', _global
 if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'\n\014dev.zaiko.v1B\tLinkProtoP\001Z\030zaiko.dev/api/v1;zaikov1'
+  _globals['_LINK'].oneofs_by_name['target']._loaded_options = None
+  _globals['_LINK'].oneofs_by_name['target']._serialized_options = b'\212\265\030\002\010\001'
+  _globals['_LINK'].fields_by_name['name']._loaded_options = None
+  _globals['_LINK'].fields_by_name['name']._serialized_options = b'\212\265\030\n\010\004\020\001\032\004link'
+  _globals['_LINK'].fields_by_name['listing']._loaded_options = None
+  _globals['_LINK'].fields_by_name['listing']._serialized_options = b'\212\265\030\r\010\002\020\001\032\007listing'
+  _globals['_LINK'].fields_by_name['product']._loaded_options = None
+  _globals['_LINK'].fields_by_name['product']._serialized_options = b'\212\265\030\013\010\002\032\007product'
+  _globals['_LINK'].fields_by_name['bundle']._loaded_options = None
+  _globals['_LINK'].fields_by_name['bundle']._serialized_options = b'\212\265\030\002\010\002'
+  _globals['_LINK'].fields_by_name['mode']._loaded_options = None
+  _globals['_LINK'].fields_by_name['mode']._serialized_options = b'\212\265\030B\010\003x\001\202\001\023MODE_RECEIVING_ONLY\332\001%call SetReceivingOnly for its product'
+  _globals['_LINK'].fields_by_name['status']._loaded_options = None
+  _globals['_LINK'].fields_by_name['status']._serialized_options = b'\212\265\030\002\010\001'
+  _globals['_LINK'].fields_by_name['create_time']._loaded_options = None
+  _globals['_LINK'].fields_by_name['create_time']._serialized_options = b'\212\265\030\002\010\001'
+  _globals['_LINK'].fields_by_name['update_time']._loaded_options = None
+  _globals['_LINK'].fields_by_name['update_time']._serialized_options = b'\212\265\030\002\010\001'
   _globals['_LINK'].fields_by_name['revision']._loaded_options = None
-  _globals['_LINK'].fields_by_name['revision']._serialized_options = b'0\001'
+  _globals['_LINK'].fields_by_name['revision']._serialized_options = b'0\001\212\265\030\002\010\001'
+  _globals['_LINK'].fields_by_name['etag']._loaded_options = None
+  _globals['_LINK'].fields_by_name['etag']._serialized_options = b'\212\265\030\004\010\0048d'
+  _globals['_BUNDLE_PART'].fields_by_name['product']._loaded_options = None
+  _globals['_BUNDLE_PART'].fields_by_name['product']._serialized_options = b'\212\265\030\013\020\001\032\007product'
+  _globals['_BUNDLE_PART'].fields_by_name['count']._loaded_options = None
+  _globals['_BUNDLE_PART'].fields_by_name['count']._serialized_options = b'\212\265\030\005H\001P\220N'
+  _globals['_BUNDLE'].fields_by_name['parts']._loaded_options = None
+  _globals['_BUNDLE'].fields_by_name['parts']._serialized_options = b'\212\265\030\023\210\001\001\220\0012\252\001\007product\260\001\001'
   _globals['_LINKSTATUS'].fields_by_name['revision']._loaded_options = None
   _globals['_LINKSTATUS'].fields_by_name['revision']._serialized_options = b'0\001'
-  _globals['_LINK']._serialized_start=89
-  _globals['_LINK']._serialized_end=512
-  _globals['_LINK_MODE']._serialized_start=417
-  _globals['_LINK_MODE']._serialized_end=485
-  _globals['_BUNDLE']._serialized_start=514
-  _globals['_BUNDLE']._serialized_end=600
-  _globals['_BUNDLE_PART']._serialized_start=562
-  _globals['_BUNDLE_PART']._serialized_end=600
-  _globals['_LINKSTATUS']._serialized_start=603
-  _globals['_LINKSTATUS']._serialized_end=1139
-  _globals['_LINKSTATUS_STATE']._serialized_start=956
-  _globals['_LINKSTATUS_STATE']._serialized_end=1114
-  _globals['_LINKCOUNTS']._serialized_start=1141
-  _globals['_LINKCOUNTS']._serialized_end=1267
-  _globals['_COUNTEDUNITS']._serialized_start=1269
-  _globals['_COUNTEDUNITS']._serialized_end=1381
+  _globals['_LINK']._serialized_start=113
+  _globals['_LINK']._serialized_end=716
+  _globals['_LINK_MODE']._serialized_start=613
+  _globals['_LINK_MODE']._serialized_end=681
+  _globals['_BUNDLE']._serialized_start=719
+  _globals['_BUNDLE']._serialized_end=858
+  _globals['_BUNDLE_PART']._serialized_start=792
+  _globals['_BUNDLE_PART']._serialized_end=858
+  _globals['_LINKSTATUS']._serialized_start=861
+  _globals['_LINKSTATUS']._serialized_end=1397
+  _globals['_LINKSTATUS_STATE']._serialized_start=1214
+  _globals['_LINKSTATUS_STATE']._serialized_end=1372
+  _globals['_LINKCOUNTS']._serialized_start=1399
+  _globals['_LINKCOUNTS']._serialized_end=1525
+  _globals['_COUNTEDUNITS']._serialized_start=1527
+  _globals['_COUNTEDUNITS']._serialized_end=1639
 # @@protoc_insertion_point(module_scope)

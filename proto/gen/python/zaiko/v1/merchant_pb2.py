@@ -23,9 +23,10 @@ _sym_db = _symbol_database.Default()
 
 
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
+from zaiko.v1 import options_pb2 as zaiko_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17zaiko/v1/merchant.proto\x12\x08zaiko.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xf8\x01\n\x08Merchant\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x14\n\x0c\x64isplay_name\x18\x02 \x01(\t\x12%\n\x18inventory_sync_available\x18\x03 \x01(\x08H\x00\x88\x01\x01\x12/\n\x0b\x63reate_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bupdate_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x14\n\x08revision\x18\x06 \x01(\x03\x42\x02\x30\x01\x12\x0c\n\x04\x65tag\x18\x07 \x01(\tB\x1b\n\x19_inventory_sync_availableB9\n\x0c\x64\x65v.zaiko.v1B\rMerchantProtoP\x01Z\x18zaiko.dev/api/v1;zaikov1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17zaiko/v1/merchant.proto\x12\x08zaiko.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16zaiko/v1/options.proto\"\xb7\x02\n\x08Merchant\x12 \n\x04name\x18\x01 \x01(\tB\x12\x8a\xb5\x18\x0e\x08\x04\x10\x01\x1a\x08merchant\x12\x1f\n\x0c\x64isplay_name\x18\x02 \x01(\tB\t\x8a\xb5\x18\x05\x10\x01\x38\xc8\x01\x12%\n\x18inventory_sync_available\x18\x03 \x01(\x08H\x00\x88\x01\x01\x12\x37\n\x0b\x63reate_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\x8a\xb5\x18\x02\x08\x01\x12\x37\n\x0bupdate_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\x8a\xb5\x18\x02\x08\x01\x12\x1a\n\x08revision\x18\x06 \x01(\x03\x42\x08\x30\x01\x8a\xb5\x18\x02\x08\x01\x12\x16\n\x04\x65tag\x18\x07 \x01(\tB\x08\x8a\xb5\x18\x04\x08\x04\x38\x64\x42\x1b\n\x19_inventory_sync_availableB9\n\x0c\x64\x65v.zaiko.v1B\rMerchantProtoP\x01Z\x18zaiko.dev/api/v1;zaikov1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -33,8 +34,18 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'zaiko.v1.merchant_pb2', _gl
 if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'\n\014dev.zaiko.v1B\rMerchantProtoP\001Z\030zaiko.dev/api/v1;zaikov1'
+  _globals['_MERCHANT'].fields_by_name['name']._loaded_options = None
+  _globals['_MERCHANT'].fields_by_name['name']._serialized_options = b'\212\265\030\016\010\004\020\001\032\010merchant'
+  _globals['_MERCHANT'].fields_by_name['display_name']._loaded_options = None
+  _globals['_MERCHANT'].fields_by_name['display_name']._serialized_options = b'\212\265\030\005\020\0018\310\001'
+  _globals['_MERCHANT'].fields_by_name['create_time']._loaded_options = None
+  _globals['_MERCHANT'].fields_by_name['create_time']._serialized_options = b'\212\265\030\002\010\001'
+  _globals['_MERCHANT'].fields_by_name['update_time']._loaded_options = None
+  _globals['_MERCHANT'].fields_by_name['update_time']._serialized_options = b'\212\265\030\002\010\001'
   _globals['_MERCHANT'].fields_by_name['revision']._loaded_options = None
-  _globals['_MERCHANT'].fields_by_name['revision']._serialized_options = b'0\001'
-  _globals['_MERCHANT']._serialized_start=71
-  _globals['_MERCHANT']._serialized_end=319
+  _globals['_MERCHANT'].fields_by_name['revision']._serialized_options = b'0\001\212\265\030\002\010\001'
+  _globals['_MERCHANT'].fields_by_name['etag']._loaded_options = None
+  _globals['_MERCHANT'].fields_by_name['etag']._serialized_options = b'\212\265\030\004\010\0048d'
+  _globals['_MERCHANT']._serialized_start=95
+  _globals['_MERCHANT']._serialized_end=406
 # @@protoc_insertion_point(module_scope)

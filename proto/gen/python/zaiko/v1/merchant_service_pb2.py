@@ -24,9 +24,10 @@ _sym_db = _symbol_database.Default()
 
 from google.protobuf import field_mask_pb2 as google_dot_protobuf_dot_field__mask__pb2
 from zaiko.v1 import merchant_pb2 as zaiko_dot_v1_dot_merchant__pb2
+from zaiko.v1 import options_pb2 as zaiko_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fzaiko/v1/merchant_service.proto\x12\x08zaiko.v1\x1a google/protobuf/field_mask.proto\x1a\x17zaiko/v1/merchant.proto\"f\n\x15\x43reateMerchantRequest\x12\x13\n\x0bmerchant_id\x18\x01 \x01(\t\x12$\n\x08merchant\x18\x02 \x01(\x0b\x32\x12.zaiko.v1.Merchant\x12\x12\n\nrequest_id\x18\x03 \x01(\t\"T\n\x16\x43reateMerchantResponse\x12$\n\x08merchant\x18\x01 \x01(\x0b\x32\x12.zaiko.v1.Merchant\x12\x14\n\x08revision\x18\x02 \x01(\x03\x42\x02\x30\x01\"\"\n\x12GetMerchantRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"Q\n\x13GetMerchantResponse\x12$\n\x08merchant\x18\x01 \x01(\x0b\x32\x12.zaiko.v1.Merchant\x12\x14\n\x08revision\x18\x02 \x01(\x03\x42\x02\x30\x01\"=\n\x14ListMerchantsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"W\n\x15ListMerchantsResponse\x12%\n\tmerchants\x18\x01 \x03(\x0b\x32\x12.zaiko.v1.Merchant\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x82\x01\n\x15UpdateMerchantRequest\x12$\n\x08merchant\x18\x01 \x01(\x0b\x32\x12.zaiko.v1.Merchant\x12/\n\x0bupdate_mask\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\x12\x12\n\nrequest_id\x18\x03 \x01(\t\"T\n\x16UpdateMerchantResponse\x12$\n\x08merchant\x18\x01 \x01(\x0b\x32\x12.zaiko.v1.Merchant\x12\x14\n\x08revision\x18\x02 \x01(\x03\x42\x02\x30\x01\x32\xd9\x02\n\x0fMerchantService\x12S\n\x0e\x43reateMerchant\x12\x1f.zaiko.v1.CreateMerchantRequest\x1a .zaiko.v1.CreateMerchantResponse\x12J\n\x0bGetMerchant\x12\x1c.zaiko.v1.GetMerchantRequest\x1a\x1d.zaiko.v1.GetMerchantResponse\x12P\n\rListMerchants\x12\x1e.zaiko.v1.ListMerchantsRequest\x1a\x1f.zaiko.v1.ListMerchantsResponse\x12S\n\x0eUpdateMerchant\x12\x1f.zaiko.v1.UpdateMerchantRequest\x1a .zaiko.v1.UpdateMerchantResponseB@\n\x0c\x64\x65v.zaiko.v1B\x14MerchantServiceProtoP\x01Z\x18zaiko.dev/api/v1;zaikov1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fzaiko/v1/merchant_service.proto\x12\x08zaiko.v1\x1a google/protobuf/field_mask.proto\x1a\x17zaiko/v1/merchant.proto\x1a\x16zaiko/v1/options.proto\"\x80\x01\n\x15\x43reateMerchantRequest\x12\x1d\n\x0bmerchant_id\x18\x01 \x01(\tB\x08\x8a\xb5\x18\x04\x10\x01(\x01\x12,\n\x08merchant\x18\x02 \x01(\x0b\x32\x12.zaiko.v1.MerchantB\x06\x8a\xb5\x18\x02\x10\x01\x12\x1a\n\nrequest_id\x18\x03 \x01(\tB\x06\x8a\xb5\x18\x02\x30\x01\"T\n\x16\x43reateMerchantResponse\x12$\n\x08merchant\x18\x01 \x01(\x0b\x32\x12.zaiko.v1.Merchant\x12\x14\n\x08revision\x18\x02 \x01(\x03\x42\x02\x30\x01\"4\n\x12GetMerchantRequest\x12\x1e\n\x04name\x18\x01 \x01(\tB\x10\x8a\xb5\x18\x0c\x10\x01\x1a\x08merchant\"Q\n\x13GetMerchantResponse\x12$\n\x08merchant\x18\x01 \x01(\x0b\x32\x12.zaiko.v1.Merchant\x12\x14\n\x08revision\x18\x02 \x01(\x03\x42\x02\x30\x01\"N\n\x14ListMerchantsRequest\x12\x19\n\tpage_size\x18\x01 \x01(\x05\x42\x06\x8a\xb5\x18\x02H\x00\x12\x1b\n\npage_token\x18\x02 \x01(\tB\x07\x8a\xb5\x18\x03\x38\x80 \"W\n\x15ListMerchantsResponse\x12%\n\tmerchants\x18\x01 \x03(\x0b\x32\x12.zaiko.v1.Merchant\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x92\x01\n\x15UpdateMerchantRequest\x12,\n\x08merchant\x18\x01 \x01(\x0b\x32\x12.zaiko.v1.MerchantB\x06\x8a\xb5\x18\x02\x10\x01\x12/\n\x0bupdate_mask\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\x12\x1a\n\nrequest_id\x18\x03 \x01(\tB\x06\x8a\xb5\x18\x02\x30\x01\"T\n\x16UpdateMerchantResponse\x12$\n\x08merchant\x18\x01 \x01(\x0b\x32\x12.zaiko.v1.Merchant\x12\x14\n\x08revision\x18\x02 \x01(\x03\x42\x02\x30\x01\x32\xc8\x03\n\x0fMerchantService\x12p\n\x0e\x43reateMerchant\x12\x1f.zaiko.v1.CreateMerchantRequest\x1a .zaiko.v1.CreateMerchantResponse\"\x1b\x90\x02\x02\x8a\xb5\x18\x14\n\x10merchants.create\x10\n\x12\x65\n\x0bGetMerchant\x12\x1c.zaiko.v1.GetMerchantRequest\x1a\x1d.zaiko.v1.GetMerchantResponse\"\x19\x90\x02\x01\x8a\xb5\x18\x12\n\x0emerchants.read\x10\x05\x12k\n\rListMerchants\x12\x1e.zaiko.v1.ListMerchantsRequest\x1a\x1f.zaiko.v1.ListMerchantsResponse\"\x19\x90\x02\x01\x8a\xb5\x18\x12\n\x0emerchants.read\x10\x05\x12o\n\x0eUpdateMerchant\x12\x1f.zaiko.v1.UpdateMerchantRequest\x1a .zaiko.v1.UpdateMerchantResponse\"\x1a\x90\x02\x02\x8a\xb5\x18\x13\n\x0fmerchants.write\x10\nB@\n\x0c\x64\x65v.zaiko.v1B\x14MerchantServiceProtoP\x01Z\x18zaiko.dev/api/v1;zaikov1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,28 +35,52 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'zaiko.v1.merchant_service_p
 if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'\n\014dev.zaiko.v1B\024MerchantServiceProtoP\001Z\030zaiko.dev/api/v1;zaikov1'
+  _globals['_CREATEMERCHANTREQUEST'].fields_by_name['merchant_id']._loaded_options = None
+  _globals['_CREATEMERCHANTREQUEST'].fields_by_name['merchant_id']._serialized_options = b'\212\265\030\004\020\001(\001'
+  _globals['_CREATEMERCHANTREQUEST'].fields_by_name['merchant']._loaded_options = None
+  _globals['_CREATEMERCHANTREQUEST'].fields_by_name['merchant']._serialized_options = b'\212\265\030\002\020\001'
+  _globals['_CREATEMERCHANTREQUEST'].fields_by_name['request_id']._loaded_options = None
+  _globals['_CREATEMERCHANTREQUEST'].fields_by_name['request_id']._serialized_options = b'\212\265\030\0020\001'
   _globals['_CREATEMERCHANTRESPONSE'].fields_by_name['revision']._loaded_options = None
   _globals['_CREATEMERCHANTRESPONSE'].fields_by_name['revision']._serialized_options = b'0\001'
+  _globals['_GETMERCHANTREQUEST'].fields_by_name['name']._loaded_options = None
+  _globals['_GETMERCHANTREQUEST'].fields_by_name['name']._serialized_options = b'\212\265\030\014\020\001\032\010merchant'
   _globals['_GETMERCHANTRESPONSE'].fields_by_name['revision']._loaded_options = None
   _globals['_GETMERCHANTRESPONSE'].fields_by_name['revision']._serialized_options = b'0\001'
+  _globals['_LISTMERCHANTSREQUEST'].fields_by_name['page_size']._loaded_options = None
+  _globals['_LISTMERCHANTSREQUEST'].fields_by_name['page_size']._serialized_options = b'\212\265\030\002H\000'
+  _globals['_LISTMERCHANTSREQUEST'].fields_by_name['page_token']._loaded_options = None
+  _globals['_LISTMERCHANTSREQUEST'].fields_by_name['page_token']._serialized_options = b'\212\265\030\0038\200 '
+  _globals['_UPDATEMERCHANTREQUEST'].fields_by_name['merchant']._loaded_options = None
+  _globals['_UPDATEMERCHANTREQUEST'].fields_by_name['merchant']._serialized_options = b'\212\265\030\002\020\001'
+  _globals['_UPDATEMERCHANTREQUEST'].fields_by_name['request_id']._loaded_options = None
+  _globals['_UPDATEMERCHANTREQUEST'].fields_by_name['request_id']._serialized_options = b'\212\265\030\0020\001'
   _globals['_UPDATEMERCHANTRESPONSE'].fields_by_name['revision']._loaded_options = None
   _globals['_UPDATEMERCHANTRESPONSE'].fields_by_name['revision']._serialized_options = b'0\001'
-  _globals['_CREATEMERCHANTREQUEST']._serialized_start=104
-  _globals['_CREATEMERCHANTREQUEST']._serialized_end=206
-  _globals['_CREATEMERCHANTRESPONSE']._serialized_start=208
-  _globals['_CREATEMERCHANTRESPONSE']._serialized_end=292
-  _globals['_GETMERCHANTREQUEST']._serialized_start=294
-  _globals['_GETMERCHANTREQUEST']._serialized_end=328
-  _globals['_GETMERCHANTRESPONSE']._serialized_start=330
-  _globals['_GETMERCHANTRESPONSE']._serialized_end=411
-  _globals['_LISTMERCHANTSREQUEST']._serialized_start=413
-  _globals['_LISTMERCHANTSREQUEST']._serialized_end=474
-  _globals['_LISTMERCHANTSRESPONSE']._serialized_start=476
-  _globals['_LISTMERCHANTSRESPONSE']._serialized_end=563
-  _globals['_UPDATEMERCHANTREQUEST']._serialized_start=566
-  _globals['_UPDATEMERCHANTREQUEST']._serialized_end=696
-  _globals['_UPDATEMERCHANTRESPONSE']._serialized_start=698
-  _globals['_UPDATEMERCHANTRESPONSE']._serialized_end=782
-  _globals['_MERCHANTSERVICE']._serialized_start=785
-  _globals['_MERCHANTSERVICE']._serialized_end=1130
+  _globals['_MERCHANTSERVICE'].methods_by_name['CreateMerchant']._loaded_options = None
+  _globals['_MERCHANTSERVICE'].methods_by_name['CreateMerchant']._serialized_options = b'\220\002\002\212\265\030\024\n\020merchants.create\020\n'
+  _globals['_MERCHANTSERVICE'].methods_by_name['GetMerchant']._loaded_options = None
+  _globals['_MERCHANTSERVICE'].methods_by_name['GetMerchant']._serialized_options = b'\220\002\001\212\265\030\022\n\016merchants.read\020\005'
+  _globals['_MERCHANTSERVICE'].methods_by_name['ListMerchants']._loaded_options = None
+  _globals['_MERCHANTSERVICE'].methods_by_name['ListMerchants']._serialized_options = b'\220\002\001\212\265\030\022\n\016merchants.read\020\005'
+  _globals['_MERCHANTSERVICE'].methods_by_name['UpdateMerchant']._loaded_options = None
+  _globals['_MERCHANTSERVICE'].methods_by_name['UpdateMerchant']._serialized_options = b'\220\002\002\212\265\030\023\n\017merchants.write\020\n'
+  _globals['_CREATEMERCHANTREQUEST']._serialized_start=129
+  _globals['_CREATEMERCHANTREQUEST']._serialized_end=257
+  _globals['_CREATEMERCHANTRESPONSE']._serialized_start=259
+  _globals['_CREATEMERCHANTRESPONSE']._serialized_end=343
+  _globals['_GETMERCHANTREQUEST']._serialized_start=345
+  _globals['_GETMERCHANTREQUEST']._serialized_end=397
+  _globals['_GETMERCHANTRESPONSE']._serialized_start=399
+  _globals['_GETMERCHANTRESPONSE']._serialized_end=480
+  _globals['_LISTMERCHANTSREQUEST']._serialized_start=482
+  _globals['_LISTMERCHANTSREQUEST']._serialized_end=560
+  _globals['_LISTMERCHANTSRESPONSE']._serialized_start=562
+  _globals['_LISTMERCHANTSRESPONSE']._serialized_end=649
+  _globals['_UPDATEMERCHANTREQUEST']._serialized_start=652
+  _globals['_UPDATEMERCHANTREQUEST']._serialized_end=798
+  _globals['_UPDATEMERCHANTRESPONSE']._serialized_start=800
+  _globals['_UPDATEMERCHANTRESPONSE']._serialized_end=884
+  _globals['_MERCHANTSERVICE']._serialized_start=887
+  _globals['_MERCHANTSERVICE']._serialized_end=1343
 # @@protoc_insertion_point(module_scope)

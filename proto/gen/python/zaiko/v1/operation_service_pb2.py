@@ -24,9 +24,10 @@ _sym_db = _symbol_database.Default()
 
 from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 from zaiko.v1 import operation_pb2 as zaiko_dot_v1_dot_operation__pb2
+from zaiko.v1 import options_pb2 as zaiko_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n zaiko/v1/operation_service.proto\x12\x08zaiko.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x18zaiko/v1/operation.proto\"#\n\x13GetOperationRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"T\n\x14GetOperationResponse\x12&\n\toperation\x18\x01 \x01(\x0b\x32\x13.zaiko.v1.Operation\x12\x14\n\x08revision\x18\x02 \x01(\x03\x42\x02\x30\x01\"\xe4\x01\n\x15ListOperationsRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\x12\x36\n\x06\x66ilter\x18\x04 \x01(\x0b\x32&.zaiko.v1.ListOperationsRequest.Filter\x1a\\\n\x06\x46ilter\x12\'\n\x05kinds\x18\x01 \x03(\x0e\x32\x18.zaiko.v1.Operation.Kind\x12)\n\x06states\x18\x02 \x03(\x0e\x32\x19.zaiko.v1.Operation.State\"p\n\x16ListOperationsResponse\x12\'\n\noperations\x18\x01 \x03(\x0b\x32\x13.zaiko.v1.Operation\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x14\n\x08revision\x18\x03 \x01(\x03\x42\x02\x30\x01\":\n\x16\x43\x61ncelOperationRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\"W\n\x17\x43\x61ncelOperationResponse\x12&\n\toperation\x18\x01 \x01(\x0b\x32\x13.zaiko.v1.Operation\x12\x14\n\x08revision\x18\x02 \x01(\x03\x42\x02\x30\x01\"P\n\x14WaitOperationRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12*\n\x07timeout\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\"U\n\x15WaitOperationResponse\x12&\n\toperation\x18\x01 \x01(\x0b\x32\x13.zaiko.v1.Operation\x12\x14\n\x08revision\x18\x02 \x01(\x03\x42\x02\x30\x01\"%\n\x15WatchOperationRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"V\n\x16WatchOperationResponse\x12&\n\toperation\x18\x01 \x01(\x0b\x32\x13.zaiko.v1.Operation\x12\x14\n\x08revision\x18\x02 \x01(\x03\x42\x02\x30\x01\x32\xb7\x03\n\x10OperationService\x12M\n\x0cGetOperation\x12\x1d.zaiko.v1.GetOperationRequest\x1a\x1e.zaiko.v1.GetOperationResponse\x12S\n\x0eListOperations\x12\x1f.zaiko.v1.ListOperationsRequest\x1a .zaiko.v1.ListOperationsResponse\x12V\n\x0f\x43\x61ncelOperation\x12 .zaiko.v1.CancelOperationRequest\x1a!.zaiko.v1.CancelOperationResponse\x12P\n\rWaitOperation\x12\x1e.zaiko.v1.WaitOperationRequest\x1a\x1f.zaiko.v1.WaitOperationResponse\x12U\n\x0eWatchOperation\x12\x1f.zaiko.v1.WatchOperationRequest\x1a .zaiko.v1.WatchOperationResponse0\x01\x42\x41\n\x0c\x64\x65v.zaiko.v1B\x15OperationServiceProtoP\x01Z\x18zaiko.dev/api/v1;zaikov1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n zaiko/v1/operation_service.proto\x12\x08zaiko.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x18zaiko/v1/operation.proto\x1a\x16zaiko/v1/options.proto\"6\n\x13GetOperationRequest\x12\x1f\n\x04name\x18\x01 \x01(\tB\x11\x8a\xb5\x18\r\x10\x01\x1a\toperation\"T\n\x14GetOperationResponse\x12&\n\toperation\x18\x01 \x01(\x0b\x32\x13.zaiko.v1.Operation\x12\x14\n\x08revision\x18\x02 \x01(\x03\x42\x02\x30\x01\"\x99\x02\n\x15ListOperationsRequest\x12 \n\x06parent\x18\x01 \x01(\tB\x10\x8a\xb5\x18\x0c\x10\x01\x1a\x08merchant\x12\x19\n\tpage_size\x18\x02 \x01(\x05\x42\x06\x8a\xb5\x18\x02H\x00\x12\x1b\n\npage_token\x18\x03 \x01(\tB\x07\x8a\xb5\x18\x03\x38\x80 \x12\x36\n\x06\x66ilter\x18\x04 \x01(\x0b\x32&.zaiko.v1.ListOperationsRequest.Filter\x1an\n\x06\x46ilter\x12\x30\n\x05kinds\x18\x01 \x03(\x0e\x32\x18.zaiko.v1.Operation.KindB\x07\x8a\xb5\x18\x03\x90\x01\x32\x12\x32\n\x06states\x18\x02 \x03(\x0e\x32\x19.zaiko.v1.Operation.StateB\x07\x8a\xb5\x18\x03\x90\x01\x32\"p\n\x16ListOperationsResponse\x12\'\n\noperations\x18\x01 \x03(\x0b\x32\x13.zaiko.v1.Operation\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x14\n\x08revision\x18\x03 \x01(\x03\x42\x02\x30\x01\"U\n\x16\x43\x61ncelOperationRequest\x12\x1f\n\x04name\x18\x01 \x01(\tB\x11\x8a\xb5\x18\r\x10\x01\x1a\toperation\x12\x1a\n\nrequest_id\x18\x02 \x01(\tB\x06\x8a\xb5\x18\x02\x30\x01\"W\n\x17\x43\x61ncelOperationResponse\x12&\n\toperation\x18\x01 \x01(\x0b\x32\x13.zaiko.v1.Operation\x12\x14\n\x08revision\x18\x02 \x01(\x03\x42\x02\x30\x01\"k\n\x14WaitOperationRequest\x12\x1f\n\x04name\x18\x01 \x01(\tB\x11\x8a\xb5\x18\r\x10\x01\x1a\toperation\x12\x32\n\x07timeout\x18\x02 \x01(\x0b\x32\x19.google.protobuf.DurationB\x06\x8a\xb5\x18\x02`\x00\"U\n\x15WaitOperationResponse\x12&\n\toperation\x18\x01 \x01(\x0b\x32\x13.zaiko.v1.Operation\x12\x14\n\x08revision\x18\x02 \x01(\x03\x42\x02\x30\x01\"8\n\x15WatchOperationRequest\x12\x1f\n\x04name\x18\x01 \x01(\tB\x11\x8a\xb5\x18\r\x10\x01\x1a\toperation\"V\n\x16WatchOperationResponse\x12&\n\toperation\x18\x01 \x01(\x0b\x32\x13.zaiko.v1.Operation\x12\x14\n\x08revision\x18\x02 \x01(\x03\x42\x02\x30\x01\x32\xc3\x04\n\x10OperationService\x12i\n\x0cGetOperation\x12\x1d.zaiko.v1.GetOperationRequest\x1a\x1e.zaiko.v1.GetOperationResponse\"\x1a\x90\x02\x01\x8a\xb5\x18\x13\n\x0foperations.read\x10\x05\x12o\n\x0eListOperations\x12\x1f.zaiko.v1.ListOperationsRequest\x1a .zaiko.v1.ListOperationsResponse\"\x1a\x90\x02\x01\x8a\xb5\x18\x13\n\x0foperations.read\x10\x05\x12t\n\x0f\x43\x61ncelOperation\x12 .zaiko.v1.CancelOperationRequest\x1a!.zaiko.v1.CancelOperationResponse\"\x1c\x90\x02\x02\x8a\xb5\x18\x15\n\x11operations.cancel\x10\n\x12l\n\rWaitOperation\x12\x1e.zaiko.v1.WaitOperationRequest\x1a\x1f.zaiko.v1.WaitOperationResponse\"\x1a\x90\x02\x01\x8a\xb5\x18\x13\n\x0foperations.read\x10\x1e\x12o\n\x0eWatchOperation\x12\x1f.zaiko.v1.WatchOperationRequest\x1a .zaiko.v1.WatchOperationResponse\"\x18\x90\x02\x01\x8a\xb5\x18\x11\n\x0foperations.read0\x01\x42\x41\n\x0c\x64\x65v.zaiko.v1B\x15OperationServiceProtoP\x01Z\x18zaiko.dev/api/v1;zaikov1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,38 +35,70 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'zaiko.v1.operation_service_
 if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'\n\014dev.zaiko.v1B\025OperationServiceProtoP\001Z\030zaiko.dev/api/v1;zaikov1'
+  _globals['_GETOPERATIONREQUEST'].fields_by_name['name']._loaded_options = None
+  _globals['_GETOPERATIONREQUEST'].fields_by_name['name']._serialized_options = b'\212\265\030\r\020\001\032\toperation'
   _globals['_GETOPERATIONRESPONSE'].fields_by_name['revision']._loaded_options = None
   _globals['_GETOPERATIONRESPONSE'].fields_by_name['revision']._serialized_options = b'0\001'
+  _globals['_LISTOPERATIONSREQUEST_FILTER'].fields_by_name['kinds']._loaded_options = None
+  _globals['_LISTOPERATIONSREQUEST_FILTER'].fields_by_name['kinds']._serialized_options = b'\212\265\030\003\220\0012'
+  _globals['_LISTOPERATIONSREQUEST_FILTER'].fields_by_name['states']._loaded_options = None
+  _globals['_LISTOPERATIONSREQUEST_FILTER'].fields_by_name['states']._serialized_options = b'\212\265\030\003\220\0012'
+  _globals['_LISTOPERATIONSREQUEST'].fields_by_name['parent']._loaded_options = None
+  _globals['_LISTOPERATIONSREQUEST'].fields_by_name['parent']._serialized_options = b'\212\265\030\014\020\001\032\010merchant'
+  _globals['_LISTOPERATIONSREQUEST'].fields_by_name['page_size']._loaded_options = None
+  _globals['_LISTOPERATIONSREQUEST'].fields_by_name['page_size']._serialized_options = b'\212\265\030\002H\000'
+  _globals['_LISTOPERATIONSREQUEST'].fields_by_name['page_token']._loaded_options = None
+  _globals['_LISTOPERATIONSREQUEST'].fields_by_name['page_token']._serialized_options = b'\212\265\030\0038\200 '
   _globals['_LISTOPERATIONSRESPONSE'].fields_by_name['revision']._loaded_options = None
   _globals['_LISTOPERATIONSRESPONSE'].fields_by_name['revision']._serialized_options = b'0\001'
+  _globals['_CANCELOPERATIONREQUEST'].fields_by_name['name']._loaded_options = None
+  _globals['_CANCELOPERATIONREQUEST'].fields_by_name['name']._serialized_options = b'\212\265\030\r\020\001\032\toperation'
+  _globals['_CANCELOPERATIONREQUEST'].fields_by_name['request_id']._loaded_options = None
+  _globals['_CANCELOPERATIONREQUEST'].fields_by_name['request_id']._serialized_options = b'\212\265\030\0020\001'
   _globals['_CANCELOPERATIONRESPONSE'].fields_by_name['revision']._loaded_options = None
   _globals['_CANCELOPERATIONRESPONSE'].fields_by_name['revision']._serialized_options = b'0\001'
+  _globals['_WAITOPERATIONREQUEST'].fields_by_name['name']._loaded_options = None
+  _globals['_WAITOPERATIONREQUEST'].fields_by_name['name']._serialized_options = b'\212\265\030\r\020\001\032\toperation'
+  _globals['_WAITOPERATIONREQUEST'].fields_by_name['timeout']._loaded_options = None
+  _globals['_WAITOPERATIONREQUEST'].fields_by_name['timeout']._serialized_options = b'\212\265\030\002`\000'
   _globals['_WAITOPERATIONRESPONSE'].fields_by_name['revision']._loaded_options = None
   _globals['_WAITOPERATIONRESPONSE'].fields_by_name['revision']._serialized_options = b'0\001'
+  _globals['_WATCHOPERATIONREQUEST'].fields_by_name['name']._loaded_options = None
+  _globals['_WATCHOPERATIONREQUEST'].fields_by_name['name']._serialized_options = b'\212\265\030\r\020\001\032\toperation'
   _globals['_WATCHOPERATIONRESPONSE'].fields_by_name['revision']._loaded_options = None
   _globals['_WATCHOPERATIONRESPONSE'].fields_by_name['revision']._serialized_options = b'0\001'
-  _globals['_GETOPERATIONREQUEST']._serialized_start=104
-  _globals['_GETOPERATIONREQUEST']._serialized_end=139
-  _globals['_GETOPERATIONRESPONSE']._serialized_start=141
-  _globals['_GETOPERATIONRESPONSE']._serialized_end=225
-  _globals['_LISTOPERATIONSREQUEST']._serialized_start=228
-  _globals['_LISTOPERATIONSREQUEST']._serialized_end=456
-  _globals['_LISTOPERATIONSREQUEST_FILTER']._serialized_start=364
-  _globals['_LISTOPERATIONSREQUEST_FILTER']._serialized_end=456
-  _globals['_LISTOPERATIONSRESPONSE']._serialized_start=458
-  _globals['_LISTOPERATIONSRESPONSE']._serialized_end=570
-  _globals['_CANCELOPERATIONREQUEST']._serialized_start=572
-  _globals['_CANCELOPERATIONREQUEST']._serialized_end=630
-  _globals['_CANCELOPERATIONRESPONSE']._serialized_start=632
-  _globals['_CANCELOPERATIONRESPONSE']._serialized_end=719
-  _globals['_WAITOPERATIONREQUEST']._serialized_start=721
-  _globals['_WAITOPERATIONREQUEST']._serialized_end=801
-  _globals['_WAITOPERATIONRESPONSE']._serialized_start=803
-  _globals['_WAITOPERATIONRESPONSE']._serialized_end=888
-  _globals['_WATCHOPERATIONREQUEST']._serialized_start=890
-  _globals['_WATCHOPERATIONREQUEST']._serialized_end=927
-  _globals['_WATCHOPERATIONRESPONSE']._serialized_start=929
-  _globals['_WATCHOPERATIONRESPONSE']._serialized_end=1015
-  _globals['_OPERATIONSERVICE']._serialized_start=1018
-  _globals['_OPERATIONSERVICE']._serialized_end=1457
+  _globals['_OPERATIONSERVICE'].methods_by_name['GetOperation']._loaded_options = None
+  _globals['_OPERATIONSERVICE'].methods_by_name['GetOperation']._serialized_options = b'\220\002\001\212\265\030\023\n\017operations.read\020\005'
+  _globals['_OPERATIONSERVICE'].methods_by_name['ListOperations']._loaded_options = None
+  _globals['_OPERATIONSERVICE'].methods_by_name['ListOperations']._serialized_options = b'\220\002\001\212\265\030\023\n\017operations.read\020\005'
+  _globals['_OPERATIONSERVICE'].methods_by_name['CancelOperation']._loaded_options = None
+  _globals['_OPERATIONSERVICE'].methods_by_name['CancelOperation']._serialized_options = b'\220\002\002\212\265\030\025\n\021operations.cancel\020\n'
+  _globals['_OPERATIONSERVICE'].methods_by_name['WaitOperation']._loaded_options = None
+  _globals['_OPERATIONSERVICE'].methods_by_name['WaitOperation']._serialized_options = b'\220\002\001\212\265\030\023\n\017operations.read\020\036'
+  _globals['_OPERATIONSERVICE'].methods_by_name['WatchOperation']._loaded_options = None
+  _globals['_OPERATIONSERVICE'].methods_by_name['WatchOperation']._serialized_options = b'\220\002\001\212\265\030\021\n\017operations.read'
+  _globals['_GETOPERATIONREQUEST']._serialized_start=128
+  _globals['_GETOPERATIONREQUEST']._serialized_end=182
+  _globals['_GETOPERATIONRESPONSE']._serialized_start=184
+  _globals['_GETOPERATIONRESPONSE']._serialized_end=268
+  _globals['_LISTOPERATIONSREQUEST']._serialized_start=271
+  _globals['_LISTOPERATIONSREQUEST']._serialized_end=552
+  _globals['_LISTOPERATIONSREQUEST_FILTER']._serialized_start=442
+  _globals['_LISTOPERATIONSREQUEST_FILTER']._serialized_end=552
+  _globals['_LISTOPERATIONSRESPONSE']._serialized_start=554
+  _globals['_LISTOPERATIONSRESPONSE']._serialized_end=666
+  _globals['_CANCELOPERATIONREQUEST']._serialized_start=668
+  _globals['_CANCELOPERATIONREQUEST']._serialized_end=753
+  _globals['_CANCELOPERATIONRESPONSE']._serialized_start=755
+  _globals['_CANCELOPERATIONRESPONSE']._serialized_end=842
+  _globals['_WAITOPERATIONREQUEST']._serialized_start=844
+  _globals['_WAITOPERATIONREQUEST']._serialized_end=951
+  _globals['_WAITOPERATIONRESPONSE']._serialized_start=953
+  _globals['_WAITOPERATIONRESPONSE']._serialized_end=1038
+  _globals['_WATCHOPERATIONREQUEST']._serialized_start=1040
+  _globals['_WATCHOPERATIONREQUEST']._serialized_end=1096
+  _globals['_WATCHOPERATIONRESPONSE']._serialized_start=1098
+  _globals['_WATCHOPERATIONRESPONSE']._serialized_end=1184
+  _globals['_OPERATIONSERVICE']._serialized_start=1187
+  _globals['_OPERATIONSERVICE']._serialized_end=1766
 # @@protoc_insertion_point(module_scope)

@@ -23,9 +23,10 @@ _sym_db = _symbol_database.Default()
 
 
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
+from zaiko.v1 import options_pb2 as zaiko_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16zaiko/v1/product.proto\x12\x08zaiko.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xf3\x03\n\x07Product\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04\x63ode\x18\x02 \x01(\t\x12\x0f\n\x07\x62\x61rcode\x18\x03 \x01(\t\x12\x14\n\x0c\x64isplay_name\x18\x04 \x01(\t\x12&\n\x05state\x18\x05 \x01(\x0e\x32\x17.zaiko.v1.Product.State\x12/\n\x0b\x63reate_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bupdate_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x14\n\x08revision\x18\x08 \x01(\x03\x42\x02\x30\x01\x12\x0c\n\x04\x65tag\x18\t \x01(\t\x12\x37\n\x0ereceiving_only\x18\n \x01(\x0e\x32\x1f.zaiko.v1.Product.ReceivingOnly\"D\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x10\n\x0cSTATE_ACTIVE\x10\x01\x12\x12\n\x0eSTATE_ARCHIVED\x10\x02\"x\n\rReceivingOnly\x12\x1e\n\x1aRECEIVING_ONLY_UNSPECIFIED\x10\x00\x12\x16\n\x12RECEIVING_ONLY_OFF\x10\x01\x12\x15\n\x11RECEIVING_ONLY_ON\x10\x02\x12\x18\n\x14RECEIVING_ONLY_ENDED\x10\x03\x42\x38\n\x0c\x64\x65v.zaiko.v1B\x0cProductProtoP\x01Z\x18zaiko.dev/api/v1;zaikov1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16zaiko/v1/product.proto\x12\x08zaiko.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16zaiko/v1/options.proto\"\xd3\x04\n\x07Product\x12\x1f\n\x04name\x18\x01 \x01(\tB\x11\x8a\xb5\x18\r\x08\x04\x10\x01\x1a\x07product\x12\x18\n\x04\x63ode\x18\x02 \x01(\tB\n\x8a\xb5\x18\x06\x10\x01\x38\x64@\x01\x12\x17\n\x07\x62\x61rcode\x18\x03 \x01(\tB\x06\x8a\xb5\x18\x02\x38\x64\x12\x1d\n\x0c\x64isplay_name\x18\x04 \x01(\tB\x07\x8a\xb5\x18\x03\x38\xf4\x03\x12.\n\x05state\x18\x05 \x01(\x0e\x32\x17.zaiko.v1.Product.StateB\x06\x8a\xb5\x18\x02\x08\x01\x12\x37\n\x0b\x63reate_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\x8a\xb5\x18\x02\x08\x01\x12\x37\n\x0bupdate_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\x8a\xb5\x18\x02\x08\x01\x12\x1a\n\x08revision\x18\x08 \x01(\x03\x42\x08\x30\x01\x8a\xb5\x18\x02\x08\x01\x12\x16\n\x04\x65tag\x18\t \x01(\tB\x08\x8a\xb5\x18\x04\x08\x04\x38\x64\x12?\n\x0ereceiving_only\x18\n \x01(\x0e\x32\x1f.zaiko.v1.Product.ReceivingOnlyB\x06\x8a\xb5\x18\x02\x08\x01\"D\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x10\n\x0cSTATE_ACTIVE\x10\x01\x12\x12\n\x0eSTATE_ARCHIVED\x10\x02\"x\n\rReceivingOnly\x12\x1e\n\x1aRECEIVING_ONLY_UNSPECIFIED\x10\x00\x12\x16\n\x12RECEIVING_ONLY_OFF\x10\x01\x12\x15\n\x11RECEIVING_ONLY_ON\x10\x02\x12\x18\n\x14RECEIVING_ONLY_ENDED\x10\x03\x42\x38\n\x0c\x64\x65v.zaiko.v1B\x0cProductProtoP\x01Z\x18zaiko.dev/api/v1;zaikov1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -33,12 +34,30 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'zaiko.v1.product_pb2', _glo
 if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'\n\014dev.zaiko.v1B\014ProductProtoP\001Z\030zaiko.dev/api/v1;zaikov1'
+  _globals['_PRODUCT'].fields_by_name['name']._loaded_options = None
+  _globals['_PRODUCT'].fields_by_name['name']._serialized_options = b'\212\265\030\r\010\004\020\001\032\007product'
+  _globals['_PRODUCT'].fields_by_name['code']._loaded_options = None
+  _globals['_PRODUCT'].fields_by_name['code']._serialized_options = b'\212\265\030\006\020\0018d@\001'
+  _globals['_PRODUCT'].fields_by_name['barcode']._loaded_options = None
+  _globals['_PRODUCT'].fields_by_name['barcode']._serialized_options = b'\212\265\030\0028d'
+  _globals['_PRODUCT'].fields_by_name['display_name']._loaded_options = None
+  _globals['_PRODUCT'].fields_by_name['display_name']._serialized_options = b'\212\265\030\0038\364\003'
+  _globals['_PRODUCT'].fields_by_name['state']._loaded_options = None
+  _globals['_PRODUCT'].fields_by_name['state']._serialized_options = b'\212\265\030\002\010\001'
+  _globals['_PRODUCT'].fields_by_name['create_time']._loaded_options = None
+  _globals['_PRODUCT'].fields_by_name['create_time']._serialized_options = b'\212\265\030\002\010\001'
+  _globals['_PRODUCT'].fields_by_name['update_time']._loaded_options = None
+  _globals['_PRODUCT'].fields_by_name['update_time']._serialized_options = b'\212\265\030\002\010\001'
   _globals['_PRODUCT'].fields_by_name['revision']._loaded_options = None
-  _globals['_PRODUCT'].fields_by_name['revision']._serialized_options = b'0\001'
-  _globals['_PRODUCT']._serialized_start=70
-  _globals['_PRODUCT']._serialized_end=569
-  _globals['_PRODUCT_STATE']._serialized_start=379
-  _globals['_PRODUCT_STATE']._serialized_end=447
-  _globals['_PRODUCT_RECEIVINGONLY']._serialized_start=449
-  _globals['_PRODUCT_RECEIVINGONLY']._serialized_end=569
+  _globals['_PRODUCT'].fields_by_name['revision']._serialized_options = b'0\001\212\265\030\002\010\001'
+  _globals['_PRODUCT'].fields_by_name['etag']._loaded_options = None
+  _globals['_PRODUCT'].fields_by_name['etag']._serialized_options = b'\212\265\030\004\010\0048d'
+  _globals['_PRODUCT'].fields_by_name['receiving_only']._loaded_options = None
+  _globals['_PRODUCT'].fields_by_name['receiving_only']._serialized_options = b'\212\265\030\002\010\001'
+  _globals['_PRODUCT']._serialized_start=94
+  _globals['_PRODUCT']._serialized_end=689
+  _globals['_PRODUCT_STATE']._serialized_start=499
+  _globals['_PRODUCT_STATE']._serialized_end=567
+  _globals['_PRODUCT_RECEIVINGONLY']._serialized_start=569
+  _globals['_PRODUCT_RECEIVINGONLY']._serialized_end=689
 # @@protoc_insertion_point(module_scope)

@@ -24,10 +24,11 @@ _sym_db = _symbol_database.Default()
 
 from zaiko.v1 import addition_pb2 as zaiko_dot_v1_dot_addition__pb2
 from zaiko.v1 import operation_pb2 as zaiko_dot_v1_dot_operation__pb2
+from zaiko.v1 import options_pb2 as zaiko_dot_v1_dot_options__pb2
 from zaiko.v1 import product_pb2 as zaiko_dot_v1_dot_product__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n zaiko/v1/receiving_service.proto\x12\x08zaiko.v1\x1a\x17zaiko/v1/addition.proto\x1a\x18zaiko/v1/operation.proto\x1a\x16zaiko/v1/product.proto\"]\n\x17SetReceivingOnlyRequest\x12\x0f\n\x07product\x18\x01 \x01(\t\x12\x0f\n\x07\x65nabled\x18\x02 \x01(\x08\x12\x0c\n\x04\x65tag\x18\x03 \x01(\t\x12\x12\n\nrequest_id\x18\x04 \x01(\t\"T\n\x18SetReceivingOnlyResponse\x12\"\n\x07product\x18\x01 \x01(\x0b\x32\x11.zaiko.v1.Product\x12\x14\n\x08revision\x18\x02 \x01(\x03\x42\x02\x30\x01\"\"\n\x12GetAdditionRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"Q\n\x13GetAdditionResponse\x12$\n\x08\x61\x64\x64ition\x18\x01 \x01(\x0b\x32\x12.zaiko.v1.Addition\x12\x14\n\x08revision\x18\x02 \x01(\x03\x42\x02\x30\x01\"\xd7\x01\n\x14ListAdditionsRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\x12\x35\n\x06\x66ilter\x18\x04 \x01(\x0b\x32%.zaiko.v1.ListAdditionsRequest.Filter\x1aQ\n\x06\x46ilter\x12\x0f\n\x07product\x18\x01 \x01(\t\x12\x0c\n\x04shop\x18\x02 \x01(\t\x12(\n\x06states\x18\x03 \x03(\x0e\x32\x18.zaiko.v1.Addition.State\"m\n\x15ListAdditionsResponse\x12%\n\tadditions\x18\x01 \x03(\x0b\x32\x12.zaiko.v1.Addition\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x14\n\x08revision\x18\x03 \x01(\x03\x42\x02\x30\x01\"\xc3\x01\n\x16ResolveAdditionRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x39\n\x07outcome\x18\x02 \x01(\x0e\x32(.zaiko.v1.ResolveAdditionRequest.Outcome\x12\x12\n\nrequest_id\x18\x03 \x01(\t\"L\n\x07Outcome\x12\x17\n\x13OUTCOME_UNSPECIFIED\x10\x00\x12\x11\n\rOUTCOME_ADDED\x10\x01\x12\x15\n\x11OUTCOME_NOT_ADDED\x10\x02\"U\n\x17ResolveAdditionResponse\x12$\n\x08\x61\x64\x64ition\x18\x01 \x01(\x0b\x32\x12.zaiko.v1.Addition\x12\x14\n\x08revision\x18\x02 \x01(\x03\x42\x02\x30\x01\"E\n\x0e\x43utOverRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x0f\n\x07\x64ry_run\x18\x02 \x01(\x08\x12\x12\n\nrequest_id\x18\x03 \x01(\t\"O\n\x0f\x43utOverResponse\x12&\n\toperation\x18\x01 \x01(\x0b\x32\x13.zaiko.v1.Operation\x12\x14\n\x08revision\x18\x02 \x01(\x03\x42\x02\x30\x01\x32\xa3\x03\n\x10ReceivingService\x12Y\n\x10SetReceivingOnly\x12!.zaiko.v1.SetReceivingOnlyRequest\x1a\".zaiko.v1.SetReceivingOnlyResponse\x12J\n\x0bGetAddition\x12\x1c.zaiko.v1.GetAdditionRequest\x1a\x1d.zaiko.v1.GetAdditionResponse\x12P\n\rListAdditions\x12\x1e.zaiko.v1.ListAdditionsRequest\x1a\x1f.zaiko.v1.ListAdditionsResponse\x12V\n\x0fResolveAddition\x12 .zaiko.v1.ResolveAdditionRequest\x1a!.zaiko.v1.ResolveAdditionResponse\x12>\n\x07\x43utOver\x12\x18.zaiko.v1.CutOverRequest\x1a\x19.zaiko.v1.CutOverResponseBA\n\x0c\x64\x65v.zaiko.v1B\x15ReceivingServiceProtoP\x01Z\x18zaiko.dev/api/v1;zaikov1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n zaiko/v1/receiving_service.proto\x12\x08zaiko.v1\x1a\x17zaiko/v1/addition.proto\x1a\x18zaiko/v1/operation.proto\x1a\x16zaiko/v1/options.proto\x1a\x16zaiko/v1/product.proto\"~\n\x17SetReceivingOnlyRequest\x12 \n\x07product\x18\x01 \x01(\tB\x0f\x8a\xb5\x18\x0b\x10\x01\x1a\x07product\x12\x0f\n\x07\x65nabled\x18\x02 \x01(\x08\x12\x14\n\x04\x65tag\x18\x03 \x01(\tB\x06\x8a\xb5\x18\x02\x38\x64\x12\x1a\n\nrequest_id\x18\x04 \x01(\tB\x06\x8a\xb5\x18\x02\x30\x01\"T\n\x18SetReceivingOnlyResponse\x12\"\n\x07product\x18\x01 \x01(\x0b\x32\x11.zaiko.v1.Product\x12\x14\n\x08revision\x18\x02 \x01(\x03\x42\x02\x30\x01\"4\n\x12GetAdditionRequest\x12\x1e\n\x04name\x18\x01 \x01(\tB\x10\x8a\xb5\x18\x0c\x10\x01\x1a\x08\x61\x64\x64ition\"Q\n\x13GetAdditionResponse\x12$\n\x08\x61\x64\x64ition\x18\x01 \x01(\x0b\x32\x12.zaiko.v1.Addition\x12\x14\n\x08revision\x18\x02 \x01(\x03\x42\x02\x30\x01\"\x9e\x02\n\x14ListAdditionsRequest\x12 \n\x06parent\x18\x01 \x01(\tB\x10\x8a\xb5\x18\x0c\x10\x01\x1a\x08merchant\x12\x19\n\tpage_size\x18\x02 \x01(\x05\x42\x06\x8a\xb5\x18\x02H\x00\x12\x1b\n\npage_token\x18\x03 \x01(\tB\x07\x8a\xb5\x18\x03\x38\x80 \x12\x35\n\x06\x66ilter\x18\x04 \x01(\x0b\x32%.zaiko.v1.ListAdditionsRequest.Filter\x1au\n\x06\x46ilter\x12\x1e\n\x07product\x18\x01 \x01(\tB\r\x8a\xb5\x18\t\x1a\x07product\x12\x18\n\x04shop\x18\x02 \x01(\tB\n\x8a\xb5\x18\x06\x1a\x04shop\x12\x31\n\x06states\x18\x03 \x03(\x0e\x32\x18.zaiko.v1.Addition.StateB\x07\x8a\xb5\x18\x03\x90\x01\x32\"m\n\x15ListAdditionsResponse\x12%\n\tadditions\x18\x01 \x03(\x0b\x32\x12.zaiko.v1.Addition\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x14\n\x08revision\x18\x03 \x01(\x03\x42\x02\x30\x01\"\xdd\x01\n\x16ResolveAdditionRequest\x12\x1e\n\x04name\x18\x01 \x01(\tB\x10\x8a\xb5\x18\x0c\x10\x01\x1a\x08\x61\x64\x64ition\x12\x39\n\x07outcome\x18\x02 \x01(\x0e\x32(.zaiko.v1.ResolveAdditionRequest.Outcome\x12\x1a\n\nrequest_id\x18\x03 \x01(\tB\x06\x8a\xb5\x18\x02\x30\x01\"L\n\x07Outcome\x12\x17\n\x13OUTCOME_UNSPECIFIED\x10\x00\x12\x11\n\rOUTCOME_ADDED\x10\x01\x12\x15\n\x11OUTCOME_NOT_ADDED\x10\x02\"U\n\x17ResolveAdditionResponse\x12$\n\x08\x61\x64\x64ition\x18\x01 \x01(\x0b\x32\x12.zaiko.v1.Addition\x12\x14\n\x08revision\x18\x02 \x01(\x03\x42\x02\x30\x01\"[\n\x0e\x43utOverRequest\x12\x1c\n\x06parent\x18\x01 \x01(\tB\x0c\x8a\xb5\x18\x08\x10\x01\x1a\x04shop\x12\x0f\n\x07\x64ry_run\x18\x02 \x01(\x08\x12\x1a\n\nrequest_id\x18\x03 \x01(\tB\x06\x8a\xb5\x18\x02\x30\x01\"O\n\x0f\x43utOverResponse\x12&\n\toperation\x18\x01 \x01(\x0b\x32\x13.zaiko.v1.Operation\x12\x14\n\x08revision\x18\x02 \x01(\x03\x42\x02\x30\x01\x32\x99\x04\n\x10ReceivingService\x12q\n\x10SetReceivingOnly\x12!.zaiko.v1.SetReceivingOnlyRequest\x1a\".zaiko.v1.SetReceivingOnlyResponse\"\x16\x90\x02\x02\x8a\xb5\x18\x0f\n\x0blinks.write\x10\n\x12\x61\n\x0bGetAddition\x12\x1c.zaiko.v1.GetAdditionRequest\x1a\x1d.zaiko.v1.GetAdditionResponse\"\x15\x90\x02\x01\x8a\xb5\x18\x0e\n\nlinks.read\x10\x05\x12g\n\rListAdditions\x12\x1e.zaiko.v1.ListAdditionsRequest\x1a\x1f.zaiko.v1.ListAdditionsResponse\"\x15\x90\x02\x01\x8a\xb5\x18\x0e\n\nlinks.read\x10\x05\x12n\n\x0fResolveAddition\x12 .zaiko.v1.ResolveAdditionRequest\x1a!.zaiko.v1.ResolveAdditionResponse\"\x16\x90\x02\x02\x8a\xb5\x18\x0f\n\x0blinks.write\x10\n\x12V\n\x07\x43utOver\x12\x18.zaiko.v1.CutOverRequest\x1a\x19.zaiko.v1.CutOverResponse\"\x16\x90\x02\x02\x8a\xb5\x18\x0f\n\x0blinks.write\x10\nBA\n\x0c\x64\x65v.zaiko.v1B\x15ReceivingServiceProtoP\x01Z\x18zaiko.dev/api/v1;zaikov1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,40 +36,78 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'zaiko.v1.receiving_service_
 if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'\n\014dev.zaiko.v1B\025ReceivingServiceProtoP\001Z\030zaiko.dev/api/v1;zaikov1'
+  _globals['_SETRECEIVINGONLYREQUEST'].fields_by_name['product']._loaded_options = None
+  _globals['_SETRECEIVINGONLYREQUEST'].fields_by_name['product']._serialized_options = b'\212\265\030\013\020\001\032\007product'
+  _globals['_SETRECEIVINGONLYREQUEST'].fields_by_name['etag']._loaded_options = None
+  _globals['_SETRECEIVINGONLYREQUEST'].fields_by_name['etag']._serialized_options = b'\212\265\030\0028d'
+  _globals['_SETRECEIVINGONLYREQUEST'].fields_by_name['request_id']._loaded_options = None
+  _globals['_SETRECEIVINGONLYREQUEST'].fields_by_name['request_id']._serialized_options = b'\212\265\030\0020\001'
   _globals['_SETRECEIVINGONLYRESPONSE'].fields_by_name['revision']._loaded_options = None
   _globals['_SETRECEIVINGONLYRESPONSE'].fields_by_name['revision']._serialized_options = b'0\001'
+  _globals['_GETADDITIONREQUEST'].fields_by_name['name']._loaded_options = None
+  _globals['_GETADDITIONREQUEST'].fields_by_name['name']._serialized_options = b'\212\265\030\014\020\001\032\010addition'
   _globals['_GETADDITIONRESPONSE'].fields_by_name['revision']._loaded_options = None
   _globals['_GETADDITIONRESPONSE'].fields_by_name['revision']._serialized_options = b'0\001'
+  _globals['_LISTADDITIONSREQUEST_FILTER'].fields_by_name['product']._loaded_options = None
+  _globals['_LISTADDITIONSREQUEST_FILTER'].fields_by_name['product']._serialized_options = b'\212\265\030\t\032\007product'
+  _globals['_LISTADDITIONSREQUEST_FILTER'].fields_by_name['shop']._loaded_options = None
+  _globals['_LISTADDITIONSREQUEST_FILTER'].fields_by_name['shop']._serialized_options = b'\212\265\030\006\032\004shop'
+  _globals['_LISTADDITIONSREQUEST_FILTER'].fields_by_name['states']._loaded_options = None
+  _globals['_LISTADDITIONSREQUEST_FILTER'].fields_by_name['states']._serialized_options = b'\212\265\030\003\220\0012'
+  _globals['_LISTADDITIONSREQUEST'].fields_by_name['parent']._loaded_options = None
+  _globals['_LISTADDITIONSREQUEST'].fields_by_name['parent']._serialized_options = b'\212\265\030\014\020\001\032\010merchant'
+  _globals['_LISTADDITIONSREQUEST'].fields_by_name['page_size']._loaded_options = None
+  _globals['_LISTADDITIONSREQUEST'].fields_by_name['page_size']._serialized_options = b'\212\265\030\002H\000'
+  _globals['_LISTADDITIONSREQUEST'].fields_by_name['page_token']._loaded_options = None
+  _globals['_LISTADDITIONSREQUEST'].fields_by_name['page_token']._serialized_options = b'\212\265\030\0038\200 '
   _globals['_LISTADDITIONSRESPONSE'].fields_by_name['revision']._loaded_options = None
   _globals['_LISTADDITIONSRESPONSE'].fields_by_name['revision']._serialized_options = b'0\001'
+  _globals['_RESOLVEADDITIONREQUEST'].fields_by_name['name']._loaded_options = None
+  _globals['_RESOLVEADDITIONREQUEST'].fields_by_name['name']._serialized_options = b'\212\265\030\014\020\001\032\010addition'
+  _globals['_RESOLVEADDITIONREQUEST'].fields_by_name['request_id']._loaded_options = None
+  _globals['_RESOLVEADDITIONREQUEST'].fields_by_name['request_id']._serialized_options = b'\212\265\030\0020\001'
   _globals['_RESOLVEADDITIONRESPONSE'].fields_by_name['revision']._loaded_options = None
   _globals['_RESOLVEADDITIONRESPONSE'].fields_by_name['revision']._serialized_options = b'0\001'
+  _globals['_CUTOVERREQUEST'].fields_by_name['parent']._loaded_options = None
+  _globals['_CUTOVERREQUEST'].fields_by_name['parent']._serialized_options = b'\212\265\030\010\020\001\032\004shop'
+  _globals['_CUTOVERREQUEST'].fields_by_name['request_id']._loaded_options = None
+  _globals['_CUTOVERREQUEST'].fields_by_name['request_id']._serialized_options = b'\212\265\030\0020\001'
   _globals['_CUTOVERRESPONSE'].fields_by_name['revision']._loaded_options = None
   _globals['_CUTOVERRESPONSE'].fields_by_name['revision']._serialized_options = b'0\001'
-  _globals['_SETRECEIVINGONLYREQUEST']._serialized_start=121
-  _globals['_SETRECEIVINGONLYREQUEST']._serialized_end=214
-  _globals['_SETRECEIVINGONLYRESPONSE']._serialized_start=216
-  _globals['_SETRECEIVINGONLYRESPONSE']._serialized_end=300
-  _globals['_GETADDITIONREQUEST']._serialized_start=302
-  _globals['_GETADDITIONREQUEST']._serialized_end=336
-  _globals['_GETADDITIONRESPONSE']._serialized_start=338
-  _globals['_GETADDITIONRESPONSE']._serialized_end=419
-  _globals['_LISTADDITIONSREQUEST']._serialized_start=422
-  _globals['_LISTADDITIONSREQUEST']._serialized_end=637
-  _globals['_LISTADDITIONSREQUEST_FILTER']._serialized_start=556
-  _globals['_LISTADDITIONSREQUEST_FILTER']._serialized_end=637
-  _globals['_LISTADDITIONSRESPONSE']._serialized_start=639
-  _globals['_LISTADDITIONSRESPONSE']._serialized_end=748
-  _globals['_RESOLVEADDITIONREQUEST']._serialized_start=751
-  _globals['_RESOLVEADDITIONREQUEST']._serialized_end=946
-  _globals['_RESOLVEADDITIONREQUEST_OUTCOME']._serialized_start=870
-  _globals['_RESOLVEADDITIONREQUEST_OUTCOME']._serialized_end=946
-  _globals['_RESOLVEADDITIONRESPONSE']._serialized_start=948
-  _globals['_RESOLVEADDITIONRESPONSE']._serialized_end=1033
-  _globals['_CUTOVERREQUEST']._serialized_start=1035
-  _globals['_CUTOVERREQUEST']._serialized_end=1104
-  _globals['_CUTOVERRESPONSE']._serialized_start=1106
-  _globals['_CUTOVERRESPONSE']._serialized_end=1185
-  _globals['_RECEIVINGSERVICE']._serialized_start=1188
-  _globals['_RECEIVINGSERVICE']._serialized_end=1607
+  _globals['_RECEIVINGSERVICE'].methods_by_name['SetReceivingOnly']._loaded_options = None
+  _globals['_RECEIVINGSERVICE'].methods_by_name['SetReceivingOnly']._serialized_options = b'\220\002\002\212\265\030\017\n\013links.write\020\n'
+  _globals['_RECEIVINGSERVICE'].methods_by_name['GetAddition']._loaded_options = None
+  _globals['_RECEIVINGSERVICE'].methods_by_name['GetAddition']._serialized_options = b'\220\002\001\212\265\030\016\n\nlinks.read\020\005'
+  _globals['_RECEIVINGSERVICE'].methods_by_name['ListAdditions']._loaded_options = None
+  _globals['_RECEIVINGSERVICE'].methods_by_name['ListAdditions']._serialized_options = b'\220\002\001\212\265\030\016\n\nlinks.read\020\005'
+  _globals['_RECEIVINGSERVICE'].methods_by_name['ResolveAddition']._loaded_options = None
+  _globals['_RECEIVINGSERVICE'].methods_by_name['ResolveAddition']._serialized_options = b'\220\002\002\212\265\030\017\n\013links.write\020\n'
+  _globals['_RECEIVINGSERVICE'].methods_by_name['CutOver']._loaded_options = None
+  _globals['_RECEIVINGSERVICE'].methods_by_name['CutOver']._serialized_options = b'\220\002\002\212\265\030\017\n\013links.write\020\n'
+  _globals['_SETRECEIVINGONLYREQUEST']._serialized_start=145
+  _globals['_SETRECEIVINGONLYREQUEST']._serialized_end=271
+  _globals['_SETRECEIVINGONLYRESPONSE']._serialized_start=273
+  _globals['_SETRECEIVINGONLYRESPONSE']._serialized_end=357
+  _globals['_GETADDITIONREQUEST']._serialized_start=359
+  _globals['_GETADDITIONREQUEST']._serialized_end=411
+  _globals['_GETADDITIONRESPONSE']._serialized_start=413
+  _globals['_GETADDITIONRESPONSE']._serialized_end=494
+  _globals['_LISTADDITIONSREQUEST']._serialized_start=497
+  _globals['_LISTADDITIONSREQUEST']._serialized_end=783
+  _globals['_LISTADDITIONSREQUEST_FILTER']._serialized_start=666
+  _globals['_LISTADDITIONSREQUEST_FILTER']._serialized_end=783
+  _globals['_LISTADDITIONSRESPONSE']._serialized_start=785
+  _globals['_LISTADDITIONSRESPONSE']._serialized_end=894
+  _globals['_RESOLVEADDITIONREQUEST']._serialized_start=897
+  _globals['_RESOLVEADDITIONREQUEST']._serialized_end=1118
+  _globals['_RESOLVEADDITIONREQUEST_OUTCOME']._serialized_start=1042
+  _globals['_RESOLVEADDITIONREQUEST_OUTCOME']._serialized_end=1118
+  _globals['_RESOLVEADDITIONRESPONSE']._serialized_start=1120
+  _globals['_RESOLVEADDITIONRESPONSE']._serialized_end=1205
+  _globals['_CUTOVERREQUEST']._serialized_start=1207
+  _globals['_CUTOVERREQUEST']._serialized_end=1298
+  _globals['_CUTOVERRESPONSE']._serialized_start=1300
+  _globals['_CUTOVERRESPONSE']._serialized_end=1379
+  _globals['_RECEIVINGSERVICE']._serialized_start=1382
+  _globals['_RECEIVINGSERVICE']._serialized_end=1919
 # @@protoc_insertion_point(module_scope)

@@ -27,9 +27,10 @@ from google.protobuf import struct_pb2 as google_dot_protobuf_dot_struct__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from zaiko.v1 import error_pb2 as zaiko_dot_v1_dot_error__pb2
 from zaiko.v1 import link_pb2 as zaiko_dot_v1_dot_link__pb2
+from zaiko.v1 import options_pb2 as zaiko_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x13zaiko/v1/shop.proto\x12\x08zaiko.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x14zaiko/v1/error.proto\x1a\x13zaiko/v1/link.proto\"\x81\x06\n\x04Shop\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x11\n\tconnector\x18\x02 \x01(\t\x12\x14\n\x0c\x64isplay_name\x18\x03 \x01(\t\x12#\n\x05state\x18\x04 \x01(\x0e\x32\x14.zaiko.v1.Shop.State\x12)\n\x08settings\x18\x05 \x01(\x0b\x32\x17.google.protobuf.Struct\x12,\n\x07secrets\x18\x06 \x03(\x0b\x32\x1b.zaiko.v1.Shop.SecretsEntry\x12\x14\n\x0csecret_names\x18\x07 \x03(\t\x12\x30\n\rsync_interval\x18\x08 \x01(\x0b\x32\x19.google.protobuf.Duration\x12$\n\x06status\x18\t \x01(\x0b\x32\x14.zaiko.v1.ShopStatus\x12/\n\x0b\x63reate_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bupdate_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x14\n\x08revision\x18\x0c \x01(\x03\x42\x02\x30\x01\x12\x0c\n\x04\x65tag\x18\r \x01(\t\x12\x30\n\x0c\x64rift_policy\x18\x0e \x01(\x0e\x32\x1a.zaiko.v1.Shop.DriftPolicy\x12\x13\n\x06shadow\x18\x0f \x01(\x08H\x00\x88\x01\x01\x12/\n\x0esuspect_policy\x18\x10 \x01(\x0b\x32\x17.zaiko.v1.SuspectPolicy\x1a.\n\x0cSecretsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"B\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x10\n\x0cSTATE_ACTIVE\x10\x01\x12\x10\n\x0cSTATE_PAUSED\x10\x02\"Y\n\x0b\x44riftPolicy\x12\x1c\n\x18\x44RIFT_POLICY_UNSPECIFIED\x10\x00\x12\x15\n\x11\x44RIFT_POLICY_HEAL\x10\x01\x12\x15\n\x11\x44RIFT_POLICY_HOLD\x10\x02\x42\t\n\x07_shadow\"\xff\x01\n\rSuspectPolicy\x12\"\n\x15\x61rchived_release_days\x18\x01 \x01(\x05H\x00\x88\x01\x01\x12\"\n\x15vanished_release_days\x18\x02 \x01(\x05H\x01\x88\x01\x01\x12 \n\x13unpaid_release_days\x18\x03 \x01(\x05H\x02\x88\x01\x01\x12 \n\x13unpaid_suspect_days\x18\x04 \x01(\x05H\x03\x88\x01\x01\x42\x18\n\x16_archived_release_daysB\x18\n\x16_vanished_release_daysB\x16\n\x14_unpaid_release_daysB\x16\n\x14_unpaid_suspect_days\"\xd2\x06\n\nShopStatus\x12\x0c\n\x04shop\x18\x01 \x01(\t\x12)\n\x05state\x18\x02 \x01(\x0e\x32\x1a.zaiko.v1.ShopStatus.State\x12\x10\n\x08last_run\x18\x03 \x01(\t\x12\x35\n\x11last_success_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x31\n\rnext_run_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x35\n\x11order_cursor_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\torder_lag\x18\x07 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\"\n\x07problem\x18\x08 \x01(\x0b\x32\x11.zaiko.v1.Problem\x12)\n\x0blink_counts\x18\t \x01(\x0b\x32\x14.zaiko.v1.LinkCounts\x12@\n\x11\x63redentials_state\x18\n \x01(\x0e\x32%.zaiko.v1.ShopStatus.CredentialsState\x12;\n\x17\x63redentials_expire_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x14\n\x08revision\x18\x0c \x01(\x03\x42\x02\x30\x01\x12\x1f\n\x17shadow_difference_count\x18\r \x01(\x05\"\x8f\x01\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x0e\n\nSTATE_IDLE\x10\x01\x12\x13\n\x0fSTATE_SCHEDULED\x10\x02\x12\x11\n\rSTATE_RUNNING\x10\x03\x12\x15\n\x11STATE_BACKING_OFF\x10\x04\x12\x10\n\x0cSTATE_PAUSED\x10\x05\x12\x0e\n\nSTATE_HELD\x10\x06\"\x92\x01\n\x10\x43redentialsState\x12!\n\x1d\x43REDENTIALS_STATE_UNSPECIFIED\x10\x00\x12\x1b\n\x17\x43REDENTIALS_STATE_VALID\x10\x01\x12\x1e\n\x1a\x43REDENTIALS_STATE_EXPIRING\x10\x02\x12\x1e\n\x1a\x43REDENTIALS_STATE_REJECTED\x10\x03\"\xcf\x01\n\x10ShadowDifference\x12\x0c\n\x04link\x18\x01 \x01(\t\x12\x0b\n\x03sku\x18\x02 \x01(\t\x12\x12\n\x05shown\x18\x03 \x01(\x05H\x00\x88\x01\x01\x12\x0e\n\x06target\x18\x04 \x01(\x05\x12\x12\n\ndifference\x18\x05 \x01(\x05\x12-\n\tread_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x64iffer_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x08\n\x06_shownB5\n\x0c\x64\x65v.zaiko.v1B\tShopProtoP\x01Z\x18zaiko.dev/api/v1;zaikov1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x13zaiko/v1/shop.proto\x12\x08zaiko.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x14zaiko/v1/error.proto\x1a\x13zaiko/v1/link.proto\x1a\x16zaiko/v1/options.proto\"\x8c\x07\n\x04Shop\x12\x1c\n\x04name\x18\x01 \x01(\tB\x0e\x8a\xb5\x18\n\x08\x04\x10\x01\x1a\x04shop\x12&\n\tconnector\x18\x02 \x01(\tB\x13\x8a\xb5\x18\x0f\x08\x02\x10\x01\x1a\tconnector\x12\x1f\n\x0c\x64isplay_name\x18\x03 \x01(\tB\t\x8a\xb5\x18\x05\x10\x01\x38\xc8\x01\x12+\n\x05state\x18\x04 \x01(\x0e\x32\x14.zaiko.v1.Shop.StateB\x06\x8a\xb5\x18\x02\x08\x01\x12)\n\x08settings\x18\x05 \x01(\x0b\x32\x17.google.protobuf.Struct\x12;\n\x07secrets\x18\x06 \x03(\x0b\x32\x1b.zaiko.v1.Shop.SecretsEntryB\r\x8a\xb5\x18\t8\x90N\xb8\x01\x32\xc0\x01\x64\x12\x1c\n\x0csecret_names\x18\x07 \x03(\tB\x06\x8a\xb5\x18\x02\x08\x01\x12<\n\rsync_interval\x18\x08 \x01(\x0b\x32\x19.google.protobuf.DurationB\n\x8a\xb5\x18\x06`\nh\x80\xa3\x05\x12,\n\x06status\x18\t \x01(\x0b\x32\x14.zaiko.v1.ShopStatusB\x06\x8a\xb5\x18\x02\x08\x01\x12\x37\n\x0b\x63reate_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\x8a\xb5\x18\x02\x08\x01\x12\x37\n\x0bupdate_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\x8a\xb5\x18\x02\x08\x01\x12\x1a\n\x08revision\x18\x0c \x01(\x03\x42\x08\x30\x01\x8a\xb5\x18\x02\x08\x01\x12\x16\n\x04\x65tag\x18\r \x01(\tB\x08\x8a\xb5\x18\x04\x08\x04\x38\x64\x12\x38\n\x0c\x64rift_policy\x18\x0e \x01(\x0e\x32\x1a.zaiko.v1.Shop.DriftPolicyB\x06\x8a\xb5\x18\x02x\x01\x12\x13\n\x06shadow\x18\x0f \x01(\x08H\x00\x88\x01\x01\x12/\n\x0esuspect_policy\x18\x10 \x01(\x0b\x32\x17.zaiko.v1.SuspectPolicy\x1a.\n\x0cSecretsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"B\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x10\n\x0cSTATE_ACTIVE\x10\x01\x12\x10\n\x0cSTATE_PAUSED\x10\x02\"Y\n\x0b\x44riftPolicy\x12\x1c\n\x18\x44RIFT_POLICY_UNSPECIFIED\x10\x00\x12\x15\n\x11\x44RIFT_POLICY_HEAL\x10\x01\x12\x15\n\x11\x44RIFT_POLICY_HOLD\x10\x02\x42\t\n\x07_shadow\"\xab\x02\n\rSuspectPolicy\x12-\n\x15\x61rchived_release_days\x18\x01 \x01(\x05\x42\t\x8a\xb5\x18\x05H\x01P\xed\x02H\x00\x88\x01\x01\x12-\n\x15vanished_release_days\x18\x02 \x01(\x05\x42\t\x8a\xb5\x18\x05H\x01P\xed\x02H\x01\x88\x01\x01\x12+\n\x13unpaid_release_days\x18\x03 \x01(\x05\x42\t\x8a\xb5\x18\x05H\x01P\xed\x02H\x02\x88\x01\x01\x12+\n\x13unpaid_suspect_days\x18\x04 \x01(\x05\x42\t\x8a\xb5\x18\x05H\x01P\xed\x02H\x03\x88\x01\x01\x42\x18\n\x16_archived_release_daysB\x18\n\x16_vanished_release_daysB\x16\n\x14_unpaid_release_daysB\x16\n\x14_unpaid_suspect_days\"\xd2\x06\n\nShopStatus\x12\x0c\n\x04shop\x18\x01 \x01(\t\x12)\n\x05state\x18\x02 \x01(\x0e\x32\x1a.zaiko.v1.ShopStatus.State\x12\x10\n\x08last_run\x18\x03 \x01(\t\x12\x35\n\x11last_success_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x31\n\rnext_run_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x35\n\x11order_cursor_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\torder_lag\x18\x07 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\"\n\x07problem\x18\x08 \x01(\x0b\x32\x11.zaiko.v1.Problem\x12)\n\x0blink_counts\x18\t \x01(\x0b\x32\x14.zaiko.v1.LinkCounts\x12@\n\x11\x63redentials_state\x18\n \x01(\x0e\x32%.zaiko.v1.ShopStatus.CredentialsState\x12;\n\x17\x63redentials_expire_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x14\n\x08revision\x18\x0c \x01(\x03\x42\x02\x30\x01\x12\x1f\n\x17shadow_difference_count\x18\r \x01(\x05\"\x8f\x01\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x0e\n\nSTATE_IDLE\x10\x01\x12\x13\n\x0fSTATE_SCHEDULED\x10\x02\x12\x11\n\rSTATE_RUNNING\x10\x03\x12\x15\n\x11STATE_BACKING_OFF\x10\x04\x12\x10\n\x0cSTATE_PAUSED\x10\x05\x12\x0e\n\nSTATE_HELD\x10\x06\"\x92\x01\n\x10\x43redentialsState\x12!\n\x1d\x43REDENTIALS_STATE_UNSPECIFIED\x10\x00\x12\x1b\n\x17\x43REDENTIALS_STATE_VALID\x10\x01\x12\x1e\n\x1a\x43REDENTIALS_STATE_EXPIRING\x10\x02\x12\x1e\n\x1a\x43REDENTIALS_STATE_REJECTED\x10\x03\"\xcf\x01\n\x10ShadowDifference\x12\x0c\n\x04link\x18\x01 \x01(\t\x12\x0b\n\x03sku\x18\x02 \x01(\t\x12\x12\n\x05shown\x18\x03 \x01(\x05H\x00\x88\x01\x01\x12\x0e\n\x06target\x18\x04 \x01(\x05\x12\x12\n\ndifference\x18\x05 \x01(\x05\x12-\n\tread_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x64iffer_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x08\n\x06_shownB5\n\x0c\x64\x65v.zaiko.v1B\tShopProtoP\x01Z\x18zaiko.dev/api/v1;zaikov1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -39,26 +40,58 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._serialized_options = b'\n\014dev.zaiko.v1B\tShopProtoP\001Z\030zaiko.dev/api/v1;zaikov1'
   _globals['_SHOP_SECRETSENTRY']._loaded_options = None
   _globals['_SHOP_SECRETSENTRY']._serialized_options = b'8\001'
+  _globals['_SHOP'].fields_by_name['name']._loaded_options = None
+  _globals['_SHOP'].fields_by_name['name']._serialized_options = b'\212\265\030\n\010\004\020\001\032\004shop'
+  _globals['_SHOP'].fields_by_name['connector']._loaded_options = None
+  _globals['_SHOP'].fields_by_name['connector']._serialized_options = b'\212\265\030\017\010\002\020\001\032\tconnector'
+  _globals['_SHOP'].fields_by_name['display_name']._loaded_options = None
+  _globals['_SHOP'].fields_by_name['display_name']._serialized_options = b'\212\265\030\005\020\0018\310\001'
+  _globals['_SHOP'].fields_by_name['state']._loaded_options = None
+  _globals['_SHOP'].fields_by_name['state']._serialized_options = b'\212\265\030\002\010\001'
+  _globals['_SHOP'].fields_by_name['secrets']._loaded_options = None
+  _globals['_SHOP'].fields_by_name['secrets']._serialized_options = b'\212\265\030\t8\220N\270\0012\300\001d'
+  _globals['_SHOP'].fields_by_name['secret_names']._loaded_options = None
+  _globals['_SHOP'].fields_by_name['secret_names']._serialized_options = b'\212\265\030\002\010\001'
+  _globals['_SHOP'].fields_by_name['sync_interval']._loaded_options = None
+  _globals['_SHOP'].fields_by_name['sync_interval']._serialized_options = b'\212\265\030\006`\nh\200\243\005'
+  _globals['_SHOP'].fields_by_name['status']._loaded_options = None
+  _globals['_SHOP'].fields_by_name['status']._serialized_options = b'\212\265\030\002\010\001'
+  _globals['_SHOP'].fields_by_name['create_time']._loaded_options = None
+  _globals['_SHOP'].fields_by_name['create_time']._serialized_options = b'\212\265\030\002\010\001'
+  _globals['_SHOP'].fields_by_name['update_time']._loaded_options = None
+  _globals['_SHOP'].fields_by_name['update_time']._serialized_options = b'\212\265\030\002\010\001'
   _globals['_SHOP'].fields_by_name['revision']._loaded_options = None
-  _globals['_SHOP'].fields_by_name['revision']._serialized_options = b'0\001'
+  _globals['_SHOP'].fields_by_name['revision']._serialized_options = b'0\001\212\265\030\002\010\001'
+  _globals['_SHOP'].fields_by_name['etag']._loaded_options = None
+  _globals['_SHOP'].fields_by_name['etag']._serialized_options = b'\212\265\030\004\010\0048d'
+  _globals['_SHOP'].fields_by_name['drift_policy']._loaded_options = None
+  _globals['_SHOP'].fields_by_name['drift_policy']._serialized_options = b'\212\265\030\002x\001'
+  _globals['_SUSPECTPOLICY'].fields_by_name['archived_release_days']._loaded_options = None
+  _globals['_SUSPECTPOLICY'].fields_by_name['archived_release_days']._serialized_options = b'\212\265\030\005H\001P\355\002'
+  _globals['_SUSPECTPOLICY'].fields_by_name['vanished_release_days']._loaded_options = None
+  _globals['_SUSPECTPOLICY'].fields_by_name['vanished_release_days']._serialized_options = b'\212\265\030\005H\001P\355\002'
+  _globals['_SUSPECTPOLICY'].fields_by_name['unpaid_release_days']._loaded_options = None
+  _globals['_SUSPECTPOLICY'].fields_by_name['unpaid_release_days']._serialized_options = b'\212\265\030\005H\001P\355\002'
+  _globals['_SUSPECTPOLICY'].fields_by_name['unpaid_suspect_days']._loaded_options = None
+  _globals['_SUSPECTPOLICY'].fields_by_name['unpaid_suspect_days']._serialized_options = b'\212\265\030\005H\001P\355\002'
   _globals['_SHOPSTATUS'].fields_by_name['revision']._loaded_options = None
   _globals['_SHOPSTATUS'].fields_by_name['revision']._serialized_options = b'0\001'
-  _globals['_SHOP']._serialized_start=172
-  _globals['_SHOP']._serialized_end=941
-  _globals['_SHOP_SECRETSENTRY']._serialized_start=725
-  _globals['_SHOP_SECRETSENTRY']._serialized_end=771
-  _globals['_SHOP_STATE']._serialized_start=773
-  _globals['_SHOP_STATE']._serialized_end=839
-  _globals['_SHOP_DRIFTPOLICY']._serialized_start=841
-  _globals['_SHOP_DRIFTPOLICY']._serialized_end=930
-  _globals['_SUSPECTPOLICY']._serialized_start=944
-  _globals['_SUSPECTPOLICY']._serialized_end=1199
-  _globals['_SHOPSTATUS']._serialized_start=1202
-  _globals['_SHOPSTATUS']._serialized_end=2052
-  _globals['_SHOPSTATUS_STATE']._serialized_start=1760
-  _globals['_SHOPSTATUS_STATE']._serialized_end=1903
-  _globals['_SHOPSTATUS_CREDENTIALSSTATE']._serialized_start=1906
-  _globals['_SHOPSTATUS_CREDENTIALSSTATE']._serialized_end=2052
-  _globals['_SHADOWDIFFERENCE']._serialized_start=2055
-  _globals['_SHADOWDIFFERENCE']._serialized_end=2262
+  _globals['_SHOP']._serialized_start=196
+  _globals['_SHOP']._serialized_end=1104
+  _globals['_SHOP_SECRETSENTRY']._serialized_start=888
+  _globals['_SHOP_SECRETSENTRY']._serialized_end=934
+  _globals['_SHOP_STATE']._serialized_start=936
+  _globals['_SHOP_STATE']._serialized_end=1002
+  _globals['_SHOP_DRIFTPOLICY']._serialized_start=1004
+  _globals['_SHOP_DRIFTPOLICY']._serialized_end=1093
+  _globals['_SUSPECTPOLICY']._serialized_start=1107
+  _globals['_SUSPECTPOLICY']._serialized_end=1406
+  _globals['_SHOPSTATUS']._serialized_start=1409
+  _globals['_SHOPSTATUS']._serialized_end=2259
+  _globals['_SHOPSTATUS_STATE']._serialized_start=1967
+  _globals['_SHOPSTATUS_STATE']._serialized_end=2110
+  _globals['_SHOPSTATUS_CREDENTIALSSTATE']._serialized_start=2113
+  _globals['_SHOPSTATUS_CREDENTIALSSTATE']._serialized_end=2259
+  _globals['_SHADOWDIFFERENCE']._serialized_start=2262
+  _globals['_SHADOWDIFFERENCE']._serialized_end=2469
 # @@protoc_insertion_point(module_scope)

@@ -23,9 +23,10 @@ _sym_db = _symbol_database.Default()
 
 
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
+from zaiko.v1 import options_pb2 as zaiko_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x14zaiko/v1/token.proto\x12\x08zaiko.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xcc\x03\n\x05Token\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x14\n\x0c\x64isplay_name\x18\x02 \x01(\t\x12\"\n\x04role\x18\x03 \x01(\x0e\x32\x14.zaiko.v1.Token.Role\x12\x11\n\tmerchants\x18\x04 \x03(\t\x12\x15\n\rall_merchants\x18\x05 \x01(\x08\x12\x13\n\x0b\x63\x65rtificate\x18\x06 \x01(\t\x12/\n\x0b\x65xpire_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x63reate_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07\x63reator\x18\t \x01(\t\x12/\n\x0brevoke_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x31\n\rlast_use_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"e\n\x04Role\x12\x14\n\x10ROLE_UNSPECIFIED\x10\x00\x12\x0f\n\x0bROLE_READER\x10\x01\x12\x11\n\rROLE_OPERATOR\x10\x02\x12\x13\n\x0fROLE_INTEGRATOR\x10\x03\x12\x0e\n\nROLE_ADMIN\x10\x04\x42\x36\n\x0c\x64\x65v.zaiko.v1B\nTokenProtoP\x01Z\x18zaiko.dev/api/v1;zaikov1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x14zaiko/v1/token.proto\x12\x08zaiko.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16zaiko/v1/options.proto\"\xa3\x04\n\x05Token\x12\x14\n\x04name\x18\x01 \x01(\tB\x06\x8a\xb5\x18\x02\x08\x01\x12\x1f\n\x0c\x64isplay_name\x18\x02 \x01(\tB\t\x8a\xb5\x18\x05\x10\x01\x38\xc8\x01\x12\"\n\x04role\x18\x03 \x01(\x0e\x32\x14.zaiko.v1.Token.Role\x12*\n\tmerchants\x18\x04 \x03(\tB\x17\x8a\xb5\x18\x13\x10\x01\x1a\x08merchant\x90\x01\xe8\x07\xa0\x01\x01\x12\x15\n\rall_merchants\x18\x05 \x01(\x08\x12\x1e\n\x0b\x63\x65rtificate\x18\x06 \x01(\tB\t\x8a\xb5\x18\x05\x38\xf4\x03@\x01\x12/\n\x0b\x65xpire_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x37\n\x0b\x63reate_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\x8a\xb5\x18\x02\x08\x01\x12\x17\n\x07\x63reator\x18\t \x01(\tB\x06\x8a\xb5\x18\x02\x08\x01\x12\x37\n\x0brevoke_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\x8a\xb5\x18\x02\x08\x01\x12\x39\n\rlast_use_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\x8a\xb5\x18\x02\x08\x01\"e\n\x04Role\x12\x14\n\x10ROLE_UNSPECIFIED\x10\x00\x12\x0f\n\x0bROLE_READER\x10\x01\x12\x11\n\rROLE_OPERATOR\x10\x02\x12\x13\n\x0fROLE_INTEGRATOR\x10\x03\x12\x0e\n\nROLE_ADMIN\x10\x04\x42\x36\n\x0c\x64\x65v.zaiko.v1B\nTokenProtoP\x01Z\x18zaiko.dev/api/v1;zaikov1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -33,8 +34,24 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'zaiko.v1.token_pb2', _globa
 if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'\n\014dev.zaiko.v1B\nTokenProtoP\001Z\030zaiko.dev/api/v1;zaikov1'
-  _globals['_TOKEN']._serialized_start=68
-  _globals['_TOKEN']._serialized_end=528
-  _globals['_TOKEN_ROLE']._serialized_start=427
-  _globals['_TOKEN_ROLE']._serialized_end=528
+  _globals['_TOKEN'].fields_by_name['name']._loaded_options = None
+  _globals['_TOKEN'].fields_by_name['name']._serialized_options = b'\212\265\030\002\010\001'
+  _globals['_TOKEN'].fields_by_name['display_name']._loaded_options = None
+  _globals['_TOKEN'].fields_by_name['display_name']._serialized_options = b'\212\265\030\005\020\0018\310\001'
+  _globals['_TOKEN'].fields_by_name['merchants']._loaded_options = None
+  _globals['_TOKEN'].fields_by_name['merchants']._serialized_options = b'\212\265\030\023\020\001\032\010merchant\220\001\350\007\240\001\001'
+  _globals['_TOKEN'].fields_by_name['certificate']._loaded_options = None
+  _globals['_TOKEN'].fields_by_name['certificate']._serialized_options = b'\212\265\030\0058\364\003@\001'
+  _globals['_TOKEN'].fields_by_name['create_time']._loaded_options = None
+  _globals['_TOKEN'].fields_by_name['create_time']._serialized_options = b'\212\265\030\002\010\001'
+  _globals['_TOKEN'].fields_by_name['creator']._loaded_options = None
+  _globals['_TOKEN'].fields_by_name['creator']._serialized_options = b'\212\265\030\002\010\001'
+  _globals['_TOKEN'].fields_by_name['revoke_time']._loaded_options = None
+  _globals['_TOKEN'].fields_by_name['revoke_time']._serialized_options = b'\212\265\030\002\010\001'
+  _globals['_TOKEN'].fields_by_name['last_use_time']._loaded_options = None
+  _globals['_TOKEN'].fields_by_name['last_use_time']._serialized_options = b'\212\265\030\002\010\001'
+  _globals['_TOKEN']._serialized_start=92
+  _globals['_TOKEN']._serialized_end=639
+  _globals['_TOKEN_ROLE']._serialized_start=538
+  _globals['_TOKEN_ROLE']._serialized_end=639
 # @@protoc_insertion_point(module_scope)

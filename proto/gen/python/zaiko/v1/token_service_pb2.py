@@ -22,10 +22,11 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from zaiko.v1 import options_pb2 as zaiko_dot_v1_dot_options__pb2
 from zaiko.v1 import token_pb2 as zaiko_dot_v1_dot_token__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1czaiko/v1/token_service.proto\x12\x08zaiko.v1\x1a\x14zaiko/v1/token.proto\"4\n\x12\x43reateTokenRequest\x12\x1e\n\x05token\x18\x01 \x01(\x0b\x32\x0f.zaiko.v1.Token\"E\n\x13\x43reateTokenResponse\x12\x1e\n\x05token\x18\x01 \x01(\x0b\x32\x0f.zaiko.v1.Token\x12\x0e\n\x06secret\x18\x02 \x01(\t\"\x1f\n\x0fGetTokenRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"2\n\x10GetTokenResponse\x12\x1e\n\x05token\x18\x01 \x01(\x0b\x32\x0f.zaiko.v1.Token\":\n\x11ListTokensRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"N\n\x12ListTokensResponse\x12\x1f\n\x06tokens\x18\x01 \x03(\x0b\x32\x0f.zaiko.v1.Token\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\"\n\x12RevokeTokenRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"5\n\x13RevokeTokenResponse\x12\x1e\n\x05token\x18\x01 \x01(\x0b\x32\x0f.zaiko.v1.Token2\xb2\x02\n\x0cTokenService\x12J\n\x0b\x43reateToken\x12\x1c.zaiko.v1.CreateTokenRequest\x1a\x1d.zaiko.v1.CreateTokenResponse\x12\x41\n\x08GetToken\x12\x19.zaiko.v1.GetTokenRequest\x1a\x1a.zaiko.v1.GetTokenResponse\x12G\n\nListTokens\x12\x1b.zaiko.v1.ListTokensRequest\x1a\x1c.zaiko.v1.ListTokensResponse\x12J\n\x0bRevokeToken\x12\x1c.zaiko.v1.RevokeTokenRequest\x1a\x1d.zaiko.v1.RevokeTokenResponseB=\n\x0c\x64\x65v.zaiko.v1B\x11TokenServiceProtoP\x01Z\x18zaiko.dev/api/v1;zaikov1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1czaiko/v1/token_service.proto\x12\x08zaiko.v1\x1a\x16zaiko/v1/options.proto\x1a\x14zaiko/v1/token.proto\"<\n\x12\x43reateTokenRequest\x12&\n\x05token\x18\x01 \x01(\x0b\x32\x0f.zaiko.v1.TokenB\x06\x8a\xb5\x18\x02\x10\x01\"E\n\x13\x43reateTokenResponse\x12\x1e\n\x05token\x18\x01 \x01(\x0b\x32\x0f.zaiko.v1.Token\x12\x0e\n\x06secret\x18\x02 \x01(\t\".\n\x0fGetTokenRequest\x12\x1b\n\x04name\x18\x01 \x01(\tB\r\x8a\xb5\x18\t\x10\x01\x1a\x05token\"2\n\x10GetTokenResponse\x12\x1e\n\x05token\x18\x01 \x01(\x0b\x32\x0f.zaiko.v1.Token\"K\n\x11ListTokensRequest\x12\x19\n\tpage_size\x18\x01 \x01(\x05\x42\x06\x8a\xb5\x18\x02H\x00\x12\x1b\n\npage_token\x18\x02 \x01(\tB\x07\x8a\xb5\x18\x03\x38\x80 \"N\n\x12ListTokensResponse\x12\x1f\n\x06tokens\x18\x01 \x03(\x0b\x32\x0f.zaiko.v1.Token\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"1\n\x12RevokeTokenRequest\x12\x1b\n\x04name\x18\x01 \x01(\tB\r\x8a\xb5\x18\t\x10\x01\x1a\x05token\"5\n\x13RevokeTokenResponse\x12\x1e\n\x05token\x18\x01 \x01(\x0b\x32\x0f.zaiko.v1.Token2\x91\x03\n\x0cTokenService\x12`\n\x0b\x43reateToken\x12\x1c.zaiko.v1.CreateTokenRequest\x1a\x1d.zaiko.v1.CreateTokenResponse\"\x14\x8a\xb5\x18\x10\n\x0ctokens.write\x10\n\x12Y\n\x08GetToken\x12\x19.zaiko.v1.GetTokenRequest\x1a\x1a.zaiko.v1.GetTokenResponse\"\x16\x90\x02\x01\x8a\xb5\x18\x0f\n\x0btokens.read\x10\x05\x12_\n\nListTokens\x12\x1b.zaiko.v1.ListTokensRequest\x1a\x1c.zaiko.v1.ListTokensResponse\"\x16\x90\x02\x01\x8a\xb5\x18\x0f\n\x0btokens.read\x10\x05\x12\x63\n\x0bRevokeToken\x12\x1c.zaiko.v1.RevokeTokenRequest\x1a\x1d.zaiko.v1.RevokeTokenResponse\"\x17\x90\x02\x02\x8a\xb5\x18\x10\n\x0ctokens.write\x10\nB=\n\x0c\x64\x65v.zaiko.v1B\x11TokenServiceProtoP\x01Z\x18zaiko.dev/api/v1;zaikov1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -33,22 +34,40 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'zaiko.v1.token_service_pb2'
 if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'\n\014dev.zaiko.v1B\021TokenServiceProtoP\001Z\030zaiko.dev/api/v1;zaikov1'
-  _globals['_CREATETOKENREQUEST']._serialized_start=64
-  _globals['_CREATETOKENREQUEST']._serialized_end=116
-  _globals['_CREATETOKENRESPONSE']._serialized_start=118
-  _globals['_CREATETOKENRESPONSE']._serialized_end=187
-  _globals['_GETTOKENREQUEST']._serialized_start=189
-  _globals['_GETTOKENREQUEST']._serialized_end=220
-  _globals['_GETTOKENRESPONSE']._serialized_start=222
-  _globals['_GETTOKENRESPONSE']._serialized_end=272
-  _globals['_LISTTOKENSREQUEST']._serialized_start=274
-  _globals['_LISTTOKENSREQUEST']._serialized_end=332
-  _globals['_LISTTOKENSRESPONSE']._serialized_start=334
-  _globals['_LISTTOKENSRESPONSE']._serialized_end=412
-  _globals['_REVOKETOKENREQUEST']._serialized_start=414
-  _globals['_REVOKETOKENREQUEST']._serialized_end=448
-  _globals['_REVOKETOKENRESPONSE']._serialized_start=450
-  _globals['_REVOKETOKENRESPONSE']._serialized_end=503
-  _globals['_TOKENSERVICE']._serialized_start=506
-  _globals['_TOKENSERVICE']._serialized_end=812
+  _globals['_CREATETOKENREQUEST'].fields_by_name['token']._loaded_options = None
+  _globals['_CREATETOKENREQUEST'].fields_by_name['token']._serialized_options = b'\212\265\030\002\020\001'
+  _globals['_GETTOKENREQUEST'].fields_by_name['name']._loaded_options = None
+  _globals['_GETTOKENREQUEST'].fields_by_name['name']._serialized_options = b'\212\265\030\t\020\001\032\005token'
+  _globals['_LISTTOKENSREQUEST'].fields_by_name['page_size']._loaded_options = None
+  _globals['_LISTTOKENSREQUEST'].fields_by_name['page_size']._serialized_options = b'\212\265\030\002H\000'
+  _globals['_LISTTOKENSREQUEST'].fields_by_name['page_token']._loaded_options = None
+  _globals['_LISTTOKENSREQUEST'].fields_by_name['page_token']._serialized_options = b'\212\265\030\0038\200 '
+  _globals['_REVOKETOKENREQUEST'].fields_by_name['name']._loaded_options = None
+  _globals['_REVOKETOKENREQUEST'].fields_by_name['name']._serialized_options = b'\212\265\030\t\020\001\032\005token'
+  _globals['_TOKENSERVICE'].methods_by_name['CreateToken']._loaded_options = None
+  _globals['_TOKENSERVICE'].methods_by_name['CreateToken']._serialized_options = b'\212\265\030\020\n\014tokens.write\020\n'
+  _globals['_TOKENSERVICE'].methods_by_name['GetToken']._loaded_options = None
+  _globals['_TOKENSERVICE'].methods_by_name['GetToken']._serialized_options = b'\220\002\001\212\265\030\017\n\013tokens.read\020\005'
+  _globals['_TOKENSERVICE'].methods_by_name['ListTokens']._loaded_options = None
+  _globals['_TOKENSERVICE'].methods_by_name['ListTokens']._serialized_options = b'\220\002\001\212\265\030\017\n\013tokens.read\020\005'
+  _globals['_TOKENSERVICE'].methods_by_name['RevokeToken']._loaded_options = None
+  _globals['_TOKENSERVICE'].methods_by_name['RevokeToken']._serialized_options = b'\220\002\002\212\265\030\020\n\014tokens.write\020\n'
+  _globals['_CREATETOKENREQUEST']._serialized_start=88
+  _globals['_CREATETOKENREQUEST']._serialized_end=148
+  _globals['_CREATETOKENRESPONSE']._serialized_start=150
+  _globals['_CREATETOKENRESPONSE']._serialized_end=219
+  _globals['_GETTOKENREQUEST']._serialized_start=221
+  _globals['_GETTOKENREQUEST']._serialized_end=267
+  _globals['_GETTOKENRESPONSE']._serialized_start=269
+  _globals['_GETTOKENRESPONSE']._serialized_end=319
+  _globals['_LISTTOKENSREQUEST']._serialized_start=321
+  _globals['_LISTTOKENSREQUEST']._serialized_end=396
+  _globals['_LISTTOKENSRESPONSE']._serialized_start=398
+  _globals['_LISTTOKENSRESPONSE']._serialized_end=476
+  _globals['_REVOKETOKENREQUEST']._serialized_start=478
+  _globals['_REVOKETOKENREQUEST']._serialized_end=527
+  _globals['_REVOKETOKENRESPONSE']._serialized_start=529
+  _globals['_REVOKETOKENRESPONSE']._serialized_end=582
+  _globals['_TOKENSERVICE']._serialized_start=585
+  _globals['_TOKENSERVICE']._serialized_end=986
 # @@protoc_insertion_point(module_scope)

@@ -23,9 +23,10 @@ _sym_db = _symbol_database.Default()
 
 
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
+from zaiko.v1 import options_pb2 as zaiko_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18zaiko/v1/warehouse.proto\x12\x08zaiko.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xb5\x01\n\tWarehouse\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x14\n\x0c\x64isplay_name\x18\x02 \x01(\t\x12/\n\x0b\x63reate_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bupdate_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x14\n\x08revision\x18\x05 \x01(\x03\x42\x02\x30\x01\x12\x0c\n\x04\x65tag\x18\x06 \x01(\tB:\n\x0c\x64\x65v.zaiko.v1B\x0eWarehouseProtoP\x01Z\x18zaiko.dev/api/v1;zaikov1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18zaiko/v1/warehouse.proto\x12\x08zaiko.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16zaiko/v1/options.proto\"\xe6\x01\n\tWarehouse\x12\x14\n\x04name\x18\x01 \x01(\tB\x06\x8a\xb5\x18\x02\x08\x01\x12\x1f\n\x0c\x64isplay_name\x18\x02 \x01(\tB\t\x8a\xb5\x18\x05\x10\x01\x38\xc8\x01\x12\x37\n\x0b\x63reate_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\x8a\xb5\x18\x02\x08\x01\x12\x37\n\x0bupdate_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\x8a\xb5\x18\x02\x08\x01\x12\x1a\n\x08revision\x18\x05 \x01(\x03\x42\x08\x30\x01\x8a\xb5\x18\x02\x08\x01\x12\x14\n\x04\x65tag\x18\x06 \x01(\tB\x06\x8a\xb5\x18\x02\x08\x01\x42:\n\x0c\x64\x65v.zaiko.v1B\x0eWarehouseProtoP\x01Z\x18zaiko.dev/api/v1;zaikov1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -33,8 +34,18 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'zaiko.v1.warehouse_pb2', _g
 if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'\n\014dev.zaiko.v1B\016WarehouseProtoP\001Z\030zaiko.dev/api/v1;zaikov1'
+  _globals['_WAREHOUSE'].fields_by_name['name']._loaded_options = None
+  _globals['_WAREHOUSE'].fields_by_name['name']._serialized_options = b'\212\265\030\002\010\001'
+  _globals['_WAREHOUSE'].fields_by_name['display_name']._loaded_options = None
+  _globals['_WAREHOUSE'].fields_by_name['display_name']._serialized_options = b'\212\265\030\005\020\0018\310\001'
+  _globals['_WAREHOUSE'].fields_by_name['create_time']._loaded_options = None
+  _globals['_WAREHOUSE'].fields_by_name['create_time']._serialized_options = b'\212\265\030\002\010\001'
+  _globals['_WAREHOUSE'].fields_by_name['update_time']._loaded_options = None
+  _globals['_WAREHOUSE'].fields_by_name['update_time']._serialized_options = b'\212\265\030\002\010\001'
   _globals['_WAREHOUSE'].fields_by_name['revision']._loaded_options = None
-  _globals['_WAREHOUSE'].fields_by_name['revision']._serialized_options = b'0\001'
-  _globals['_WAREHOUSE']._serialized_start=72
-  _globals['_WAREHOUSE']._serialized_end=253
+  _globals['_WAREHOUSE'].fields_by_name['revision']._serialized_options = b'0\001\212\265\030\002\010\001'
+  _globals['_WAREHOUSE'].fields_by_name['etag']._loaded_options = None
+  _globals['_WAREHOUSE'].fields_by_name['etag']._serialized_options = b'\212\265\030\002\010\001'
+  _globals['_WAREHOUSE']._serialized_start=96
+  _globals['_WAREHOUSE']._serialized_end=326
 # @@protoc_insertion_point(module_scope)

@@ -22,10 +22,11 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from zaiko.v1 import options_pb2 as zaiko_dot_v1_dot_options__pb2
 from zaiko.v1 import warehouse_pb2 as zaiko_dot_v1_dot_warehouse__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n zaiko/v1/warehouse_service.proto\x12\x08zaiko.v1\x1a\x18zaiko/v1/warehouse.proto\"z\n\x16\x43reateWarehouseRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x14\n\x0cwarehouse_id\x18\x02 \x01(\t\x12&\n\twarehouse\x18\x03 \x01(\x0b\x32\x13.zaiko.v1.Warehouse\x12\x12\n\nrequest_id\x18\x04 \x01(\t\"W\n\x17\x43reateWarehouseResponse\x12&\n\twarehouse\x18\x01 \x01(\x0b\x32\x13.zaiko.v1.Warehouse\x12\x14\n\x08revision\x18\x02 \x01(\x03\x42\x02\x30\x01\"#\n\x13GetWarehouseRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"T\n\x14GetWarehouseResponse\x12&\n\twarehouse\x18\x01 \x01(\x0b\x32\x13.zaiko.v1.Warehouse\x12\x14\n\x08revision\x18\x02 \x01(\x03\x42\x02\x30\x01\"N\n\x15ListWarehousesRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"p\n\x16ListWarehousesResponse\x12\'\n\nwarehouses\x18\x01 \x03(\x0b\x32\x13.zaiko.v1.Warehouse\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x14\n\x08revision\x18\x03 \x01(\x03\x42\x02\x30\x01\x32\x8e\x02\n\x10WarehouseService\x12V\n\x0f\x43reateWarehouse\x12 .zaiko.v1.CreateWarehouseRequest\x1a!.zaiko.v1.CreateWarehouseResponse\x12M\n\x0cGetWarehouse\x12\x1d.zaiko.v1.GetWarehouseRequest\x1a\x1e.zaiko.v1.GetWarehouseResponse\x12S\n\x0eListWarehouses\x12\x1f.zaiko.v1.ListWarehousesRequest\x1a .zaiko.v1.ListWarehousesResponseBA\n\x0c\x64\x65v.zaiko.v1B\x15WarehouseServiceProtoP\x01Z\x18zaiko.dev/api/v1;zaikov1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n zaiko/v1/warehouse_service.proto\x12\x08zaiko.v1\x1a\x16zaiko/v1/options.proto\x1a\x18zaiko/v1/warehouse.proto\"\xa6\x01\n\x16\x43reateWarehouseRequest\x12 \n\x06parent\x18\x01 \x01(\tB\x10\x8a\xb5\x18\x0c\x10\x01\x1a\x08merchant\x12\x1e\n\x0cwarehouse_id\x18\x02 \x01(\tB\x08\x8a\xb5\x18\x04\x10\x01(\x01\x12.\n\twarehouse\x18\x03 \x01(\x0b\x32\x13.zaiko.v1.WarehouseB\x06\x8a\xb5\x18\x02\x10\x01\x12\x1a\n\nrequest_id\x18\x04 \x01(\tB\x06\x8a\xb5\x18\x02\x30\x01\"W\n\x17\x43reateWarehouseResponse\x12&\n\twarehouse\x18\x01 \x01(\x0b\x32\x13.zaiko.v1.Warehouse\x12\x14\n\x08revision\x18\x02 \x01(\x03\x42\x02\x30\x01\"6\n\x13GetWarehouseRequest\x12\x1f\n\x04name\x18\x01 \x01(\tB\x11\x8a\xb5\x18\r\x10\x01\x1a\twarehouse\"T\n\x14GetWarehouseResponse\x12&\n\twarehouse\x18\x01 \x01(\x0b\x32\x13.zaiko.v1.Warehouse\x12\x14\n\x08revision\x18\x02 \x01(\x03\x42\x02\x30\x01\"q\n\x15ListWarehousesRequest\x12 \n\x06parent\x18\x01 \x01(\tB\x10\x8a\xb5\x18\x0c\x10\x01\x1a\x08merchant\x12\x19\n\tpage_size\x18\x02 \x01(\x05\x42\x06\x8a\xb5\x18\x02H\x00\x12\x1b\n\npage_token\x18\x03 \x01(\tB\x07\x8a\xb5\x18\x03\x38\x80 \"p\n\x16ListWarehousesResponse\x12\'\n\nwarehouses\x18\x01 \x03(\x0b\x32\x13.zaiko.v1.Warehouse\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x14\n\x08revision\x18\x03 \x01(\x03\x42\x02\x30\x01\x32\xe3\x02\n\x10WarehouseService\x12s\n\x0f\x43reateWarehouse\x12 .zaiko.v1.CreateWarehouseRequest\x1a!.zaiko.v1.CreateWarehouseResponse\"\x1b\x90\x02\x02\x8a\xb5\x18\x14\n\x10warehouses.write\x10\n\x12i\n\x0cGetWarehouse\x12\x1d.zaiko.v1.GetWarehouseRequest\x1a\x1e.zaiko.v1.GetWarehouseResponse\"\x1a\x90\x02\x01\x8a\xb5\x18\x13\n\x0fwarehouses.read\x10\x05\x12o\n\x0eListWarehouses\x12\x1f.zaiko.v1.ListWarehousesRequest\x1a .zaiko.v1.ListWarehousesResponse\"\x1a\x90\x02\x01\x8a\xb5\x18\x13\n\x0fwarehouses.read\x10\x05\x42\x41\n\x0c\x64\x65v.zaiko.v1B\x15WarehouseServiceProtoP\x01Z\x18zaiko.dev/api/v1;zaikov1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -33,24 +34,46 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'zaiko.v1.warehouse_service_
 if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'\n\014dev.zaiko.v1B\025WarehouseServiceProtoP\001Z\030zaiko.dev/api/v1;zaikov1'
+  _globals['_CREATEWAREHOUSEREQUEST'].fields_by_name['parent']._loaded_options = None
+  _globals['_CREATEWAREHOUSEREQUEST'].fields_by_name['parent']._serialized_options = b'\212\265\030\014\020\001\032\010merchant'
+  _globals['_CREATEWAREHOUSEREQUEST'].fields_by_name['warehouse_id']._loaded_options = None
+  _globals['_CREATEWAREHOUSEREQUEST'].fields_by_name['warehouse_id']._serialized_options = b'\212\265\030\004\020\001(\001'
+  _globals['_CREATEWAREHOUSEREQUEST'].fields_by_name['warehouse']._loaded_options = None
+  _globals['_CREATEWAREHOUSEREQUEST'].fields_by_name['warehouse']._serialized_options = b'\212\265\030\002\020\001'
+  _globals['_CREATEWAREHOUSEREQUEST'].fields_by_name['request_id']._loaded_options = None
+  _globals['_CREATEWAREHOUSEREQUEST'].fields_by_name['request_id']._serialized_options = b'\212\265\030\0020\001'
   _globals['_CREATEWAREHOUSERESPONSE'].fields_by_name['revision']._loaded_options = None
   _globals['_CREATEWAREHOUSERESPONSE'].fields_by_name['revision']._serialized_options = b'0\001'
+  _globals['_GETWAREHOUSEREQUEST'].fields_by_name['name']._loaded_options = None
+  _globals['_GETWAREHOUSEREQUEST'].fields_by_name['name']._serialized_options = b'\212\265\030\r\020\001\032\twarehouse'
   _globals['_GETWAREHOUSERESPONSE'].fields_by_name['revision']._loaded_options = None
   _globals['_GETWAREHOUSERESPONSE'].fields_by_name['revision']._serialized_options = b'0\001'
+  _globals['_LISTWAREHOUSESREQUEST'].fields_by_name['parent']._loaded_options = None
+  _globals['_LISTWAREHOUSESREQUEST'].fields_by_name['parent']._serialized_options = b'\212\265\030\014\020\001\032\010merchant'
+  _globals['_LISTWAREHOUSESREQUEST'].fields_by_name['page_size']._loaded_options = None
+  _globals['_LISTWAREHOUSESREQUEST'].fields_by_name['page_size']._serialized_options = b'\212\265\030\002H\000'
+  _globals['_LISTWAREHOUSESREQUEST'].fields_by_name['page_token']._loaded_options = None
+  _globals['_LISTWAREHOUSESREQUEST'].fields_by_name['page_token']._serialized_options = b'\212\265\030\0038\200 '
   _globals['_LISTWAREHOUSESRESPONSE'].fields_by_name['revision']._loaded_options = None
   _globals['_LISTWAREHOUSESRESPONSE'].fields_by_name['revision']._serialized_options = b'0\001'
-  _globals['_CREATEWAREHOUSEREQUEST']._serialized_start=72
-  _globals['_CREATEWAREHOUSEREQUEST']._serialized_end=194
-  _globals['_CREATEWAREHOUSERESPONSE']._serialized_start=196
-  _globals['_CREATEWAREHOUSERESPONSE']._serialized_end=283
-  _globals['_GETWAREHOUSEREQUEST']._serialized_start=285
-  _globals['_GETWAREHOUSEREQUEST']._serialized_end=320
-  _globals['_GETWAREHOUSERESPONSE']._serialized_start=322
-  _globals['_GETWAREHOUSERESPONSE']._serialized_end=406
-  _globals['_LISTWAREHOUSESREQUEST']._serialized_start=408
-  _globals['_LISTWAREHOUSESREQUEST']._serialized_end=486
-  _globals['_LISTWAREHOUSESRESPONSE']._serialized_start=488
-  _globals['_LISTWAREHOUSESRESPONSE']._serialized_end=600
-  _globals['_WAREHOUSESERVICE']._serialized_start=603
-  _globals['_WAREHOUSESERVICE']._serialized_end=873
+  _globals['_WAREHOUSESERVICE'].methods_by_name['CreateWarehouse']._loaded_options = None
+  _globals['_WAREHOUSESERVICE'].methods_by_name['CreateWarehouse']._serialized_options = b'\220\002\002\212\265\030\024\n\020warehouses.write\020\n'
+  _globals['_WAREHOUSESERVICE'].methods_by_name['GetWarehouse']._loaded_options = None
+  _globals['_WAREHOUSESERVICE'].methods_by_name['GetWarehouse']._serialized_options = b'\220\002\001\212\265\030\023\n\017warehouses.read\020\005'
+  _globals['_WAREHOUSESERVICE'].methods_by_name['ListWarehouses']._loaded_options = None
+  _globals['_WAREHOUSESERVICE'].methods_by_name['ListWarehouses']._serialized_options = b'\220\002\001\212\265\030\023\n\017warehouses.read\020\005'
+  _globals['_CREATEWAREHOUSEREQUEST']._serialized_start=97
+  _globals['_CREATEWAREHOUSEREQUEST']._serialized_end=263
+  _globals['_CREATEWAREHOUSERESPONSE']._serialized_start=265
+  _globals['_CREATEWAREHOUSERESPONSE']._serialized_end=352
+  _globals['_GETWAREHOUSEREQUEST']._serialized_start=354
+  _globals['_GETWAREHOUSEREQUEST']._serialized_end=408
+  _globals['_GETWAREHOUSERESPONSE']._serialized_start=410
+  _globals['_GETWAREHOUSERESPONSE']._serialized_end=494
+  _globals['_LISTWAREHOUSESREQUEST']._serialized_start=496
+  _globals['_LISTWAREHOUSESREQUEST']._serialized_end=609
+  _globals['_LISTWAREHOUSESRESPONSE']._serialized_start=611
+  _globals['_LISTWAREHOUSESRESPONSE']._serialized_end=723
+  _globals['_WAREHOUSESERVICE']._serialized_start=726
+  _globals['_WAREHOUSESERVICE']._serialized_end=1081
 # @@protoc_insertion_point(module_scope)

@@ -24,9 +24,10 @@ _sym_db = _symbol_database.Default()
 
 from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
+from zaiko.v1 import options_pb2 as zaiko_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x14zaiko/v1/watch.proto\x12\x08zaiko.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x93\x01\n\nWatchStart\x12+\n\x08snapshot\x18\x01 \x01(\x0b\x32\x17.zaiko.v1.WatchSnapshotH\x00\x12\x16\n\x0cresume_token\x18\x02 \x01(\tH\x00\x12\x34\n\x11\x62ookmark_interval\x18\x03 \x01(\x0b\x32\x19.google.protobuf.DurationB\n\n\x08position\"\x0f\n\rWatchSnapshot\"o\n\rWatchBookmark\x12\x14\n\x08revision\x18\x01 \x01(\x03\x42\x02\x30\x01\x12\x19\n\x11snapshot_complete\x18\x02 \x01(\x08\x12-\n\tsend_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.TimestampB6\n\x0c\x64\x65v.zaiko.v1B\nWatchProtoP\x01Z\x18zaiko.dev/api/v1;zaikov1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x14zaiko/v1/watch.proto\x12\x08zaiko.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16zaiko/v1/options.proto\"\x9c\x01\n\nWatchStart\x12+\n\x08snapshot\x18\x01 \x01(\x0b\x32\x17.zaiko.v1.WatchSnapshotH\x00\x12\x1f\n\x0cresume_token\x18\x02 \x01(\tB\x07\x8a\xb5\x18\x03\x38\x80 H\x00\x12\x34\n\x11\x62ookmark_interval\x18\x03 \x01(\x0b\x32\x19.google.protobuf.DurationB\n\n\x08position\"\x0f\n\rWatchSnapshot\"o\n\rWatchBookmark\x12\x14\n\x08revision\x18\x01 \x01(\x03\x42\x02\x30\x01\x12\x19\n\x11snapshot_complete\x18\x02 \x01(\x08\x12-\n\tsend_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.TimestampB6\n\x0c\x64\x65v.zaiko.v1B\nWatchProtoP\x01Z\x18zaiko.dev/api/v1;zaikov1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,12 +35,14 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'zaiko.v1.watch_pb2', _globa
 if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'\n\014dev.zaiko.v1B\nWatchProtoP\001Z\030zaiko.dev/api/v1;zaikov1'
+  _globals['_WATCHSTART'].fields_by_name['resume_token']._loaded_options = None
+  _globals['_WATCHSTART'].fields_by_name['resume_token']._serialized_options = b'\212\265\030\0038\200 '
   _globals['_WATCHBOOKMARK'].fields_by_name['revision']._loaded_options = None
   _globals['_WATCHBOOKMARK'].fields_by_name['revision']._serialized_options = b'0\001'
-  _globals['_WATCHSTART']._serialized_start=100
-  _globals['_WATCHSTART']._serialized_end=247
-  _globals['_WATCHSNAPSHOT']._serialized_start=249
-  _globals['_WATCHSNAPSHOT']._serialized_end=264
-  _globals['_WATCHBOOKMARK']._serialized_start=266
-  _globals['_WATCHBOOKMARK']._serialized_end=377
+  _globals['_WATCHSTART']._serialized_start=124
+  _globals['_WATCHSTART']._serialized_end=280
+  _globals['_WATCHSNAPSHOT']._serialized_start=282
+  _globals['_WATCHSNAPSHOT']._serialized_end=297
+  _globals['_WATCHBOOKMARK']._serialized_start=299
+  _globals['_WATCHBOOKMARK']._serialized_end=410
 # @@protoc_insertion_point(module_scope)
