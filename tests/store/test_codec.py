@@ -61,7 +61,7 @@ class _Warehouse:
 
 
 def test_a_field_without_a_column_is_noticed_unless_it_is_derived() -> None:
-    with pytest.raises(TypeError, match="warehouses has no column for _Warehouse.colour"):
+    with pytest.raises(TypeError, match=r"warehouses has no column for _Warehouse\.colour"):
         Codec(schema.warehouses, _Warehouse)
 
     codec = Codec(schema.warehouses, _Warehouse, derived={"colour": "red"})

@@ -19,8 +19,8 @@ KEPT = 24 * 3600 * 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class RequestKey:
-    """Who asked for what: `principal` and `method` scope the id; `digest` is of everything else in
-    the request."""
+    """The identity of a request: `principal` and `method` scope the id, and `digest` is of
+    everything else in it."""
 
     principal: str
     method: str

@@ -27,12 +27,13 @@ _FETCH = 500
 
 
 def text_of(token: str, secret: str) -> str:
-    """What a client sends. `secret` is 32 random bytes in base64url without padding."""
+    """Return the text that a client sends. `secret` is 32 random bytes in base64url without
+    padding."""
     return f"zk_{token}_{secret}"
 
 
 def parsed(text: str) -> tuple[str, str]:
-    """Id and secret; raises TokenInvalid."""
+    """Return id and secret of such a text. Raises TokenInvalid."""
     found = _FORM.fullmatch(text)
     if found is None:
         raise TokenInvalid
@@ -40,9 +41,9 @@ def parsed(text: str) -> tuple[str, str]:
 
 
 def create(tokens: TokenRows, draft: TokenRecord, secret: str, *, by: Principal) -> TokenRecord:
-    """Keep a new token: its secret's hash only, or none when it stands for a certificate. Raises
-    PermissionDenied when `by` would give more than it has, InvalidField for an end that has passed
-    or a certificate that another token has."""
+    """Store a new token: the hash of its secret, or none when it stands for a certificate. Raises
+    PermissionDenied when `by` would grant more than it has, and InvalidField for an end that has
+    passed or a certificate that another token has."""
     if not by.covers(Role(draft.role), _merchants(draft)):
         raise _too_much(
             "a token can give no more than it has: choose its own role and merchants, or "
@@ -75,8 +76,8 @@ def create(tokens: TokenRows, draft: TokenRecord, secret: str, *, by: Principal)
 
 
 def principal_of(record: TokenRecord | None, secret: str, now: int) -> Principal:
-    """Who has this secret; raises TokenInvalid, TokenExpired. Takes as long for a wrong secret as
-    for the right one."""
+    """Return who has this secret, in the same time for a wrong secret as for the right one. Raises
+    TokenInvalid, TokenExpired."""
     kept = record.hash if record is not None and record.hash is not None else bytes(32)
     right = hmac.compare_digest(kept, _hash(secret))
     if record is None or record.hash is None or not right:
@@ -85,14 +86,14 @@ def principal_of(record: TokenRecord | None, secret: str, now: int) -> Principal
 
 
 def principal_of_certificate(records: Sequence[TokenRecord], now: int) -> Principal | None:
-    """Who has a certificate with one of these records' identities; None when no token stands for
-    it. Raises TokenExpired."""
+    """Return who has a certificate with one of these records' identities, or None when no token
+    stands for it. Raises TokenExpired."""
     live = [record for record in records if record.revoked_at is None and record.hash is None]
     return _live(live[0], now) if live else None
 
 
 def get(tokens: TokenRows, token: str, *, by: Principal) -> TokenRecord:
-    """One token that `by` may see; raises NotFound, also for one that it may not."""
+    """Return one token that `by` may see. Raises NotFound, also for one that it may not."""
     record = tokens.get(token)
     if record is None or not _visible(record, by):
         raise NotFound(f"tokens/{token}")
@@ -100,7 +101,7 @@ def get(tokens: TokenRows, token: str, *, by: Principal) -> TokenRecord:
 
 
 def page(tokens: TokenRows, wanted: Page, *, by: Principal) -> list[TokenRecord]:
-    """Tokens whose merchants are all `by`'s own, by id."""
+    """Return the tokens whose merchants are all `by`'s own, by id."""
     found: list[TokenRecord] = []
     after = wanted.after
     while True:

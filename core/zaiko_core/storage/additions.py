@@ -1,4 +1,4 @@
-"""Units that are added to the numbers of shops, and the places where."""
+"""Units that are added to the numbers of shops, and the listings that they are added to."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class AdditionRows(Scope):
     def page(
         self, page: Page, *, product: str, shop: str, states: Collection[AdditionState]
     ) -> list[AdditionRecord]:
-        """Oldest first; the key is (created_at, addition)."""
+        """Return a page, oldest first; the key is (created_at, addition)."""
         table = schema.additions
         query = select(table).where(
             self.mine(table), after(page, table.c.created_at, table.c.addition)
@@ -65,7 +65,7 @@ class AdditionRows(Scope):
         return [_ADDITIONS.read(row) for row in self.execute(query)]
 
     def of_places(self, shop: str, listings: Collection[str]) -> dict[str, list[AdditionRecord]]:
-        """Those QUEUED or SENT, by listing, oldest first."""
+        """Return the additions that are QUEUED or SENT, by listing, oldest first."""
         table = schema.additions
         query = select(table).where(
             self.mine(table),
@@ -91,7 +91,8 @@ class AdditionRows(Scope):
         ]
 
     def put(self, records: Sequence[AdditionRecord]) -> None:
-        """Units, place and state of additions that exist; an end is stamped now."""
+        """Update units, place and state of existing additions. One that ends gets the present
+        time."""
         rows = [
             {
                 "merchant": self.merchant,
@@ -109,8 +110,8 @@ class AdditionRows(Scope):
         update_rows(self.connection, schema.additions, rows, keys=("merchant", "addition"))
 
     def supersede(self, products: Collection[str]) -> list[str]:
-        """Sync takes over: nothing of these products is open any more, and what was under way is
-        forgotten; the shops concerned."""
+        """End the additions of products that are synced now, and forget their places. Return the
+        shops concerned."""
         table, places = schema.additions, schema.addition_places
         mine = (self.mine(table), table.c.product.in_(list(products)))
         unsettled = table.c.state.in_((*_OPEN, AdditionState.UNDECIDED.value))
@@ -139,8 +140,8 @@ class AdditionRows(Scope):
         return shops
 
     def give_up(self, shop: str, *, queued: bool = False) -> None:
-        """Nobody will find out what became of what was sent to the shop: it is UNDECIDED, also what
-        is `queued` if asked for. There are no places in it any more."""
+        """Mark additions of the shop UNDECIDED: what became of what was sent is unknown. With
+        `queued`, also those that were not sent. The shop then has no places."""
         table, places = schema.additions, schema.addition_places
         states = _OPEN if queued else (AdditionState.SENT.value,)
         self.execute(
@@ -157,8 +158,8 @@ class AdditionRows(Scope):
         self._note_due(shop)
 
     def first_links(self, products: Collection[str]) -> dict[str, tuple[str, str]]:
-        """The link (shop, listing) of each product that was made first, among those that are of one
-        unit of it and nothing else."""
+        """Return for each product the (shop, listing) of its oldest link, among those that are of
+        one unit of the product and nothing else."""
         links, parts = schema.links, schema.link_parts
         others = parts.alias("others")
         alone = ~(
@@ -203,7 +204,7 @@ class AdditionRows(Scope):
         return {row.listing: _PLACES.read(row) for row in self.execute(query)}
 
     def due(self, shop: str, *, limit: int) -> list[PlaceRecord]:
-        """Places that are to be looked after now, longest due first."""
+        """Return the places that are due now, longest due first."""
         table = schema.addition_places
         query = select(table).where(
             self.mine(table), table.c.shop == shop, table.c.due_at <= self.now
@@ -214,7 +215,7 @@ class AdditionRows(Scope):
         ]
 
     def next_due(self, shop: str) -> int | None:
-        """When the shop's next place is due, or None."""
+        """Return when the shop's next place is due, or None."""
         table = schema.addition_places
         due_at: int | None = self.execute(
             select(func.min(table.c.due_at)).where(self.mine(table), table.c.shop == shop)
@@ -224,8 +225,8 @@ class AdditionRows(Scope):
     def save_places(
         self, shop: str, records: Sequence[PlaceRecord], *, done: Collection[str] = ()
     ) -> None:
-        """Insert or replace places, and forget those of the listings in `done`; the shop then knows
-        when the next is due."""
+        """Insert or replace places, forget those of the listings in `done`, and record in the shop
+        when the next one is due."""
         table = schema.addition_places
         insert_rows(
             self.connection,
@@ -249,7 +250,7 @@ class AdditionRows(Scope):
         self._note_due(shop)
 
     def sales(self, shop: str, listing: str, *, since: int) -> list[Sale]:
-        """Lines of the shop's orders that are of the listing, of orders that changed here at or
+        """Return the lines of the listing in orders of the shop that were placed or changed at or
         after `since`."""
         orders, lines = schema.orders, schema.order_lines
         gone = orders.c.state.in_([OrderState.CANCELLED.value, OrderState.DELETED.value])
@@ -278,6 +279,7 @@ class AdditionRows(Scope):
         ]
 
     def modes(self, products: Collection[str]) -> dict[str, ReceivingOnly]:
+        """Return the products that are not OFF, with their modes."""
         table = schema.products
         query = select(table.c.product, table.c.receiving_only).where(
             self.mine(table),

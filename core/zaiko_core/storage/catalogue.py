@@ -21,18 +21,18 @@ _PRODUCTS = Codec(schema.products, ProductRecord)
 
 
 class MerchantDirectory:
-    """The merchants, outside of any merchant's unit of work."""
+    """The merchants, outside of any unit of work."""
 
     def __init__(self, connection: Connection, now: int) -> None:
         self._connection, self.now = connection, now
 
     def create(self, record: MerchantRecord) -> None:
-        """Insert; raises ResourceExists."""
+        """Insert a merchant. Raises ResourceExists."""
         if not self.ensure(record):
             raise ResourceExists(f"merchants/{record.merchant}")
 
     def ensure(self, record: MerchantRecord) -> bool:
-        """Insert unless it is there; whether it was inserted."""
+        """Insert a merchant unless it exists. Return whether it was inserted."""
         created = {"head": 1, "created_at": self.now, "updated_at": self.now, "revision": 1}
         try:
             with self._connection.begin_nested():
@@ -56,7 +56,7 @@ class MerchantDirectory:
         return {row.merchant: row.head for row in execute(self._connection, query)}
 
     def page(self, page: Page, *, among: Collection[str] | None = None) -> list[MerchantRecord]:
-        """By id; only these, when they are given."""
+        """Return a page by id; `among`: only of these merchants."""
         table = schema.merchants
         query = select(table).order_by(table.c.merchant).limit(page.size)
         if among is not None:
@@ -67,7 +67,7 @@ class MerchantDirectory:
 
 
 class WarehouseRows(Scope):
-    """TODO WarehouseRows."""
+    """A merchant's warehouses."""
 
     def insert(self, record: WarehouseRecord) -> None:
         row = self.stamp(_WAREHOUSES.write(record))
@@ -89,10 +89,10 @@ class WarehouseRows(Scope):
 
 
 class ProductRows(Scope):
-    """TODO ProductRows."""
+    """A merchant's products."""
 
     def insert(self, records: Sequence[ProductRecord]) -> None:
-        """Insert with an empty balance each. The caller has checked ids and codes."""
+        """Insert products, each with an empty balance. The caller has checked ids and codes."""
         insert_rows(
             self.connection,
             schema.products,
@@ -128,7 +128,8 @@ class ProductRows(Scope):
         return {row.code: _PRODUCTS.read(row) for row in found}
 
     def match(self, codes: Collection[str], barcodes: Collection[str]) -> list[ProductRecord]:
-        """Products, not archived, that have one of the codes or one of the barcodes."""
+        """Return the products that have one of the codes or one of the barcodes and are not
+        archived."""
         table = schema.products
         found: dict[str, ProductRecord] = {}
         for column, wanted in ((table.c.code, codes), (table.c.barcode, barcodes)):
@@ -148,7 +149,7 @@ class ProductRows(Scope):
     def page(
         self, page: Page, *, codes: Collection[str], prefix: str, archived: bool | None
     ) -> list[ProductRecord]:
-        """By id."""
+        """Return a page by id."""
         table = schema.products
         query = (
             select(table)

@@ -1,4 +1,4 @@
-"""What orders want of products, and which warehouses it is allocated in."""
+"""What orders want of products, and in which warehouses it is allocated."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _DEMANDS = Codec(schema.demands, Demand)
 
 
 class DemandRows(Scope):
-    """TODO DemandRows."""
+    """What orders and shipments want of products."""
 
     def get(self, shop: str, orders: Collection[str]) -> dict[tuple[str, str], Demand]:
-        """By (order, product)."""
+        """Return the demands of these orders, by (order, product)."""
         if not orders:
             return {}
         rows = [{"order_id": order} for order in set(orders)]
@@ -48,7 +48,7 @@ class DemandRows(Scope):
         )
 
     def allocated(self, ref: DemandRef, product: str) -> dict[str, int]:
-        """Units that each warehouse holds for it."""
+        """Return the units that each warehouse holds for one product of a demand."""
         table = schema.allocations
         query = select(table).where(
             self.mine(table),

@@ -1,4 +1,4 @@
-"""Differences that were found between shops and what was expected of them."""
+"""Differences between what shops showed and what was expected."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _DRIFTS = Codec(schema.drifts, DriftRecord)
 
 
 class DriftRows(Scope):
-    """TODO DriftRows."""
+    """Differences that were found between what shops showed and what was expected."""
 
     def insert(self, records: Sequence[DriftRecord]) -> None:
         rows = [
@@ -27,8 +27,8 @@ class DriftRows(Scope):
         insert_rows(self.connection, schema.drifts, rows, ignore=True)
 
     def edits(self, shop: str, listings: Collection[str], *, since: int) -> dict[str, int]:
-        """How many unexplained edits each of these links had since then; links without any are left
-        out."""
+        """Return how many unexplained edits each of these links has had since then. Links without
+        any are left out."""
         table = schema.drifts
         batch = rowset(
             self.connection,
@@ -50,7 +50,7 @@ class DriftRows(Scope):
         return {row[0]: row[1] for row in self.execute(query)}
 
     def counts(self, shop: str, *, since: int) -> dict[str, int]:
-        """Differences by cause; an empty shop means all."""
+        """Count differences by cause; an empty shop means all."""
         table = schema.drifts
         query = (
             select(table.c.cause, func.count())
@@ -64,7 +64,7 @@ class DriftRows(Scope):
     def page(
         self, page: Page, *, shop: str, listing: str, causes: Collection[str]
     ) -> list[DriftRecord]:
-        """Newest first; the key is (at, shop, listing)."""
+        """Return a page, newest first; the key is (at, shop, listing)."""
         table = schema.drifts
         key = (table.c.at, table.c.shop, table.c.listing)
         query = (

@@ -1,4 +1,4 @@
-"""What this host remembers of the database, outside of it, so that a database that has gone back is
+"""How far this host has seen the database come, kept outside of it, so that a restored database is
 noticed (ADR 0023)."""
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class HighWaterMark:
-    """`epoch` is the database's; `revisions` the sum of its merchants' newest revisions, which
+    """How far a database had come: its epoch, and the sum of its merchants' newest revisions, which
     never falls."""
 
     epoch: str
@@ -20,19 +20,19 @@ class HighWaterMark:
 
 
 class HighWaterMarkFile:
-    """One file, written whole or not at all."""
+    """The file that holds a mark, written whole or not at all."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
 
     def read(self) -> HighWaterMark | None:
-        """What was seen last; None when there is nothing that can be read."""
+        """Return the last mark, or None when no mark can be read."""
         with contextlib.suppress(OSError, ValueError, TypeError):
             return HighWaterMark(**json.loads(self._path.read_text()))
         return None
 
     def write(self, mark: HighWaterMark) -> None:
-        """Remember. Raises OSError."""
+        """Replace the mark. Raises OSError."""
         half = self._path.with_name(f"{self._path.name}.{os.getpid()}")
         with half.open("w") as file:
             json.dump(asdict(mark), file)
@@ -42,5 +42,5 @@ class HighWaterMarkFile:
 
 
 def has_gone_back(before: HighWaterMark | None, now: HighWaterMark) -> bool:
-    """Whether the database is an older state of itself."""
+    """Return whether the database is now an older state of itself."""
     return before is not None and before.epoch == now.epoch and now.revisions < before.revisions

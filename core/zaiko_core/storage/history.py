@@ -1,5 +1,5 @@
-"""What is kept for people and for repeating clients: runs, operations, answered requests, and the
-change feed."""
+"""Runs and operations for people, replies for clients that repeat a request, and the change
+feed."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _OPERATIONS = Codec(schema.operations, OperationRecord)
 
 
 class RunRows(Scope):
-    """TODO RunRows."""
+    """Runs of shops."""
 
     def put(self, record: RunRecord) -> None:
         row = _RUNS.write(record) | {"merchant": self.merchant, "revision": self.revision}
@@ -37,8 +37,8 @@ class RunRows(Scope):
         )
 
     def abandon(self, shop: str, *, before_token: int) -> list[str]:
-        """Runs of this shop that say RUNNING under an older token have died with their process;
-        which."""
+        """Mark the shop's RUNNING runs of older tokens ABANDONED, because their processes have
+        died. Return their ids."""
         table = schema.runs
         rows = self.execute(
             update(table)
@@ -60,8 +60,8 @@ class RunRows(Scope):
         return None if row is None else _RUNS.read(row)
 
     def page(self, page: Page, *, shop: str, states: Collection[str] = ()) -> list[RunRecord]:
-        """Newest first, of one shop or (empty) of all, in one of these states (empty: in any); the
-        key is (run, shop)."""
+        """Return a page, newest first, of one shop or (empty) of all, in one of these states
+        (empty: any). The key is (run, shop)."""
         table = schema.runs
         query = select(table).where(self.mine(table))
         if shop:
@@ -78,7 +78,7 @@ class RunRows(Scope):
 
 
 class OperationRows(Scope):
-    """TODO OperationRows."""
+    """Long-running operations."""
 
     def put(self, record: OperationRecord) -> None:
         row = _OPERATIONS.write(record) | {
@@ -109,7 +109,7 @@ class OperationRows(Scope):
     def page(
         self, page: Page, *, kinds: Collection[str] = (), states: Collection[str] = ()
     ) -> list[OperationRecord]:
-        """Newest first, of these kinds and in one of these states (empty: any)."""
+        """Return a page, newest first, of these kinds and in one of these states (empty: any)."""
         table = schema.operations
         query = select(table).where(self.mine(table)).order_by(table.c.operation.desc())
         if kinds:
@@ -121,6 +121,7 @@ class OperationRows(Scope):
         return [_OPERATIONS.read(row) for row in self.execute(query.limit(page.size))]
 
     def active(self, kind: str, shop: str) -> OperationRecord | None:
+        """Return the shop's open operation of this kind, or None."""
         table = schema.operations
         query = select(table).where(
             self.mine(table), table.c.kind == kind, table.c.shop == shop, table.c.ended_at.is_(None)
@@ -168,18 +169,19 @@ class RequestRows(Scope):
         self.execute(_KEEP_REPLY, params(**values))
 
     def forget(self, *, older_than: int) -> None:
-        """Delete answers given before that time."""
+        """Delete replies that were given before that time."""
         table = schema.requests
         self.execute(delete(table).where(self.mine(table), table.c.created_at < older_than))
 
 
 class FeedRows(Scope):
-    """TODO FeedRows."""
+    """The change feed."""
 
     def between(
         self, after: int, upto: int, kinds: Collection[ChangeKind]
     ) -> dict[ChangeKind, dict[str, int]]:
-        """Names changed in (after, upto], each with the revision of its last change, by kind."""
+        """Return the names that changed in (after, upto], by kind, each with the revision of its
+        last change."""
         table = schema.changes
         query = (
             select(table.c.kind, table.c.name, func.max(table.c.revision).label("revision"))
@@ -197,13 +199,13 @@ class FeedRows(Scope):
         return found
 
     def compacted(self) -> int:
-        """The newest revision that is no longer in the feed."""
+        """Return the newest revision that the feed no longer has."""
         table = schema.merchants
         return int(self.execute(select(table.c.compacted).where(self.mine(table))).scalar() or 0)
 
     def compact(self, *, older_than: int, keep: int) -> int:
-        """Drop rows that are both older than that time and beyond the newest `keep` revisions; the
-        new watermark."""
+        """Delete rows that are older than that time and not among the newest `keep` revisions.
+        Return the newest revision that the feed no longer has."""
         table, merchants = schema.changes, schema.merchants
         newest = select(func.max(table.c.revision)).where(self.mine(table), table.c.at < older_than)
         mark = min(int(self.execute(newest).scalar() or 0), self.revision - keep)

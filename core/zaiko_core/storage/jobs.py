@@ -1,5 +1,5 @@
-"""Which shops run now: the shop's row is its job (ADR 0005). Also the open operations, which are
-claimed the same way."""
+"""Which shops run now: the shop's row is its job (ADR 0005). Open operations are claimed the same
+way."""
 
 from __future__ import annotations
 
@@ -47,8 +47,8 @@ class OperationClaim:
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """In how many µs the next shop or lease needs looking at, and the next operation (≤ 0: now);
-    None: none."""
+    """The delays in µs until a shop or a lease needs looking at, and until an operation does (≤ 0:
+    now). None: there is none."""
 
     shops: int | None
     operations: int | None
@@ -67,14 +67,15 @@ _NOW_BY_DATABASE = select(CLOCK)
 
 
 def _unheld(now: Any) -> Any:
-    """Whether nobody runs a shop: the one rule of every claim."""
+    """Return the condition that no process holds a shop. Every claim uses this one."""
     return or_(_SHOPS.c.owner.is_(None), _SHOPS.c.lease_until <= now)
 
 
 _TAKING_TURNS = select(func.count()).where(
     _OTHERS.c.merchant == _SHOPS.c.merchant, _OTHERS.c.due_at.is_not(None)
 )
-# With each claimed shop (records.FoundShop); each looks into an index for one shop.
+# What is read with each claimed shop (records.FoundShop). Each column searches an index for one
+# shop.
 _DUE_LINKS = (
     _LINKS.c.merchant == _SHOPS.c.merchant,
     _LINKS.c.shop == _SHOPS.c.shop,
@@ -92,7 +93,7 @@ _FOUND = (
     .correlate(_SHOPS)
     .scalar_subquery()
     .label("place"),
-    # Literally, as in the condition of the index.
+    # A literal, as in the condition of the index.
     exists()
     .where(
         _RUNS.c.merchant == _SHOPS.c.merchant,
@@ -112,10 +113,10 @@ _FINISHED = (
     )
     .values(FREED)
 )
-# The earliest by the index; a shop that is held needs looking at when its lease ends, should its
-# owner be dead.
+# The earliest due time by the index. A shop that is held needs looking at when its lease ends,
+# because its owner may have died.
 _MOMENTS = select(
-    # Not min(), for which SQLite reads every shop.
+    # SQLite would read every shop for min().
     select(_SHOPS.c.due_at)
     .where(_SHOPS.c.due_at.is_not(None), _unheld(_NOW))
     .order_by(_SHOPS.c.due_at)
@@ -129,7 +130,7 @@ _MOMENTS = select(
 
 
 def _finding(clocked: bool) -> tuple[Any, ...]:
-    """What a claim finds, and when, by PostgreSQL's clock if `clocked`."""
+    """Return the columns of what a claim finds, and when, by PostgreSQL's clock if `clocked`."""
     now: Any = STATEMENT_CLOCK if clocked else _NOW
     mine = (
         _LINKS.c.merchant == _SHOPS.c.merchant,
@@ -155,9 +156,10 @@ def _finding(clocked: bool) -> tuple[Any, ...]:
 
 @lru_cache
 def _due(dialect: str, clocked: bool, well: bool) -> Select[Any]:
-    """Shops that are due and unheld, or those of them whose last run did not fail; with the time,
-    by PostgreSQL's clock if `clocked`. On SQLite, where nothing commits beside a writer, with what
-    the claim finds; its RETURNING could not tell the tables of such columns apart."""
+    """Return the query for shops that are due and not held. `well`: only where the last run did not
+    fail. It also reads the time, by PostgreSQL's clock if `clocked`. On SQLite, where no other
+    writer can commit meanwhile, it reads what the claim finds as well, because RETURNING could not
+    tell the tables of these columns apart."""
     now: Any = STATEMENT_CLOCK if clocked else _NOW
     with_it = _finding(clocked) if dialect == "sqlite" else (now.label("clock"),)
     query = select(_SHOPS, *with_it).where(_SHOPS.c.due_at <= now, _unheld(now))
@@ -168,9 +170,9 @@ def _due(dialect: str, clocked: bool, well: bool) -> Select[Any]:
 
 @lru_cache
 def _claimed(dialect: str, clocked: bool) -> Executable:
-    """Takes shops that are locked. On PostgreSQL it gives what the claim finds, of when it has the
-    locks: a change that committed while the locks were being taken is counted as taken, so it must
-    be found."""
+    """Return the statement that claims locked shops. On PostgreSQL it returns what the claim finds
+    once it has the locks: a change that committed while they were being taken counts as claimed, so
+    the claim must find it."""
     batch = batch_rows(dialect, typed_columns(_SHOPS, "merchant", "shop"))
     claimed = (
         update(_SHOPS)
@@ -217,13 +219,13 @@ class Jobs:
         if not due:
             return []
         keys = [{"merchant": row.merchant, "shop": row.shop} for row in due]
-        taken = (
+        values = (
             batch_params(keys)
             | params(owner=self._owner, lease_until=due[0].clock + self._lease)
             | self._given_now
         )
         claimed = execute(
-            self._connection, _claimed(self._connection.dialect.name, self._now is None), taken
+            self._connection, _claimed(self._connection.dialect.name, self._now is None), values
         )
         found = {(row.merchant, row.shop): row for row in claimed or due}
         return [_claim(row, found[row.merchant, row.shop]) for row in due]

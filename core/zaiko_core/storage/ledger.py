@@ -1,4 +1,4 @@
-"""The journal read back: what a product's numbers were made of at a revision."""
+"""What a product's numbers were made of at a revision, read from the journal."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ class LedgerRows(Scope):
     """What a product's numbers were made of at the revision `upto`, from the journal."""
 
     def known_from(self) -> int:
-        """Numbers of earlier revisions cannot be explained any more."""
+        """Return the oldest revision whose numbers can be explained."""
         table = schema.merchants
         return int(
             self.execute(select(table.c.explained_from).where(self.mine(table))).scalar() or 0
         )
 
     def shelves(self, product: str, *, upto: int) -> list[Shelf]:
-        """By warehouse."""
+        """Return the product's shelves, by warehouse."""
         table = schema.movements
         kinds = (MovementKind.RECEIVE, MovementKind.ADJUST, MovementKind.SHIP)
         sums = [
@@ -41,7 +41,7 @@ class LedgerRows(Scope):
         return [Shelf(row[0], *(int(number) for number in row[1:])) for row in self.execute(query)]
 
     def promises(self, product: str, *, upto: int, limit: int) -> list[Promise]:
-        """Demands that held units, the largest first."""
+        """Return the demands that held units, largest first."""
         grouped, orders = self._demands(product, upto).subquery("demands"), schema.orders
         query = (
             select(grouped, orders.c.number, orders.c.placed_at)
@@ -67,7 +67,7 @@ class LedgerRows(Scope):
         ]
 
     def promised(self, product: str, *, upto: int) -> tuple[int, Delta]:
-        """How many demands held units, and how many units."""
+        """Count the demands that held units, and those units."""
         grouped = self._demands(product, upto).subquery("demands")
         sums = [
             func.coalesce(func.sum(grouped.c[name]), 0)
@@ -98,8 +98,8 @@ class LedgerRows(Scope):
         return StockSettings(now.reserve, now.escrow_below)
 
     def forget(self, *, older_than: int, known_from: int) -> None:
-        """Delete changes of settings made before that time; from now on `known_from` is at least
-        the one given."""
+        """Delete changes of settings made before that time. From then on `known_from` is at least
+        the revision that is given."""
         settings, merchants = schema.stock_settings, schema.merchants
         newest = select(func.max(settings.c.revision)).where(
             self.mine(settings), settings.c.at < older_than
@@ -117,7 +117,7 @@ class LedgerRows(Scope):
         return and_(self.mine(table), table.c.product == product, table.c.revision <= upto)
 
     def _demands(self, product: str, upto: int) -> Any:
-        """What each demand adds to the balance: the sum of its movements."""
+        """Return the query for what each demand adds to the balance: the sum of its movements."""
         table = schema.movements
         allocated, ordered, unallocated = (
             func.sum(table.c[name]) for name in ("allocated", "ordered", "unallocated")

@@ -1,4 +1,4 @@
-"""Links with their fences, and what is due."""
+"""Links with what we believe that their shops show, and what is due."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ _NEXT_DUE = select(func.min(schema.links.c.due_at)).where(
 @lru_cache
 def _touched_products(dialect: str) -> Executable:
     links = schema.links
-    # As a list, not as a join: without statistics SQLite would rather read all links of the
+    # A list instead of a join, for which SQLite, which has no statistics, reads all links of the
     # merchant.
     concerned = looking(
         dialect, schema.link_parts, ("merchant",), ("product",), ("shop", "listing")
@@ -122,11 +122,11 @@ def _saved(dialect: str, names: tuple[str, ...]) -> Executable:
     table = schema.links
     batch = batch_rows(dialect, typed_columns(table, *names))
     values: dict[str, Any] = {name: batch.c[name] for name in _SAVED}
-    # Something changed the link's product after this record was read: the link stays due, and is
-    # shown as pending.
-    overtaken = table.c.due_revision > batch.c.due_revision
-    done = and_(overtaken, batch.c.state == LinkState.SYNCED.value)
-    values["due_at"] = case((overtaken, table.c.due_at), else_=batch.c.due_at)
+    # If the link's product changed after this record was read, the link stays due and is shown as
+    # pending.
+    superseded = table.c.due_revision > batch.c.due_revision
+    done = and_(superseded, batch.c.state == LinkState.SYNCED.value)
+    values["due_at"] = case((superseded, table.c.due_at), else_=batch.c.due_at)
     values["state"] = case((done, LinkState.PENDING.value), else_=batch.c.state)
     return update(table).where(*(table.c[key] == batch.c[key] for key in _KEYS)).values(values)
 
@@ -167,7 +167,7 @@ def _sold(dialect: str) -> Executable:
 
 
 class LinkRows(Scope):
-    """TODO LinkRows."""
+    """Links, and what is due."""
 
     def insert(self, records: Sequence[LinkRecord]) -> None:
         rows = [
@@ -223,8 +223,8 @@ class LinkRows(Scope):
         sync_enabled: bool | None,
         differing: bool = False,
     ) -> list[LinkRecord]:
-        """By (shop, listing); an empty shop means all. `differing`: only those in shadow whose shop
-        shows another number."""
+        """Return a page by (shop, listing); an empty shop means all. `differing`: only those in
+        shadow whose shop shows another number."""
         table = schema.links
         query = select(table).where(self.mine(table), after(page, table.c.shop, table.c.listing))
         if shop:
@@ -241,13 +241,13 @@ class LinkRows(Scope):
         return self._records(list(self.execute(query)))
 
     def of_products(self, products: Collection[str]) -> int:
-        """How many links have one of these products as a part."""
+        """Count the links that have one of these products as a part."""
         table = schema.link_parts
         query = select(func.count()).where(self.mine(table), table.c.product.in_(list(products)))
         return int(self.execute(query).scalar() or 0)
 
     def synced(self, products: Collection[str]) -> dict[str, int]:
-        """How many links with sync enabled have each of these products."""
+        """Count for each of these products its links with sync enabled."""
         if not products:
             return {}
         found = self.execute(
@@ -258,21 +258,22 @@ class LinkRows(Scope):
         return dict.fromkeys(products, 0) | {row.product: row.links for row in found}
 
     def touch(self, products: Collection[str]) -> list[tuple[str, str]]:
-        """Mark the enabled links of these products due; their (shop, listing). One that is backing
-        off after a failure stays so."""
+        """Mark the enabled links of these products due, and return them as (shop, listing). One
+        that backs off after a failure keeps its time."""
         return self._touch(
             _touched_products(self.dialect),
             [{"product": product} for product in set(products)],
         )
 
     def touch_listings(self, shop: str, listings: Collection[str]) -> list[tuple[str, str]]:
-        """Mark these links due if they are enabled, also when they are backing off; their (shop,
+        """Mark these links due if they are enabled, even when they back off. Return them as (shop,
         listing)."""
         rows = [{"listing": item} for item in set(listings)]
         return self._touch(_touched_listings(self.dialect), rows, shop=shop)
 
     def mark_shop_due(self, shop: str) -> list[tuple[str, str]]:
-        """As `touch_listings`, for every link of the shop."""
+        """Mark every enabled link of the shop due, even when it backs off. Return them as (shop,
+        listing)."""
         return self._touch(_touched_shop(), None, shop=shop)
 
     def _touch(
@@ -291,7 +292,7 @@ class LinkRows(Scope):
         return [(row.shop, row.listing) for row in found]
 
     def due(self, shop: str, *, limit: int) -> list[DueLink]:
-        """Enabled links that are to be handled now, longest due first, with listing and
+        """Return enabled links that are due now, longest due first, with their listings and
         balances."""
         rows = self.execute(
             _DUE, params(merchant=self.merchant, shop=shop, due_at=self.now) | {"most": limit}
@@ -309,11 +310,12 @@ class LinkRows(Scope):
         ]
 
     def next_due(self, shop: str) -> int | None:
-        """When the shop's next link becomes due, or None."""
+        """Return when the shop's next link becomes due, or None."""
         ((value,),) = self.execute(_NEXT_DUE, params(merchant=self.merchant, shop=shop))
         return None if value is None else int(value)
 
     def fence(self, shop: str, listings: Collection[str]) -> dict[str, InventoryBelief]:
+        """Return what we believe the shop shows for these listings."""
         if not listings:
             return {}
         rows = [{"listing": item} for item in set(listings)]
@@ -326,8 +328,9 @@ class LinkRows(Scope):
     def save_sold(
         self, shop: str, fence: Mapping[str, InventoryBelief], units: Mapping[str, int]
     ) -> None:
-        """The fences after orders of the shop, and how many units (≥ 0, of the listing) it sold now
-        through these links, for the quotas of an escrow. No revision; nobody is told."""
+        """Save the beliefs after orders of the shop, and add the units (≥ 0, of the listing) that
+        it sold now to the sales that decide escrow quotas. Uses no revision and notifies no
+        watcher."""
         if not fence:
             return
         rows = [
@@ -338,8 +341,8 @@ class LinkRows(Scope):
         self.execute(_sold(self.dialect), batch_params(rows) | period)
 
     def save(self, records: Sequence[LinkRecord]) -> None:
-        """Fence and status. `due_at` is taken over only where the stored `touched` equals the
-        record's: a later change that marked the link due is never lost."""
+        """Save beliefs and statuses. `due_at` is saved only where the stored `due_revision` equals
+        the record's, so a later change that marked the link due is never lost."""
         if not records:
             return
         rows = [
@@ -350,7 +353,7 @@ class LinkRows(Scope):
         self.execute(_saved(self.dialect, tuple(rows[0])), batch_params(rows))
 
     def holders(self, products: Collection[str]) -> list[Holding]:
-        """Every enabled link that has one of these products as a part, once per product."""
+        """Return every enabled link that has one of these products as a part, once per product."""
         links, parts, shops = schema.links, schema.link_parts, schema.shops
         batch = rowset(
             self.connection,
@@ -381,8 +384,8 @@ class LinkRows(Scope):
         ]
 
     def save_verified(self, records: Sequence[LinkRecord]) -> None:
-        """InventoryBelief, due time and time of reading of links that are as they were: no
-        revision, nobody is told."""
+        """Save belief, due time and time of reading of links that did not change otherwise. Uses no
+        revision and notifies no watcher."""
         rows = [
             self._key(record.shop, record.listing)
             | BELIEFS.write(record.belief)
@@ -392,9 +395,9 @@ class LinkRows(Scope):
         update_rows(self.connection, schema.links, rows, keys=_KEYS)
 
     def audit(self, shop: str, *, period: int, interval: int, least: int) -> int:
-        """Make the synced links that were read longest ago due with a reading: as many as make all
-        enabled ones once in `period` when done every `interval` (µs), at least `least`. How
-        many."""
+        """Make the synced links that were read longest ago due with a reading. As many as it takes
+        to read all enabled ones once in `period` when called every `interval` (µs), and at least
+        `least`. Return how many."""
         table = schema.links
         mine = (self.mine(table), table.c.shop == shop, table.c.sync_enabled)
         enabled = self.execute(select(func.count()).select_from(table).where(*mine)).scalar() or 0
@@ -419,8 +422,9 @@ class LinkRows(Scope):
         return int(done.rowcount)
 
     def verified(self, shop: str, *, since: int) -> tuple[int, int, int | None]:
-        """Enabled links of the shop (empty: of all), those read at or after `since`, and when the
-        one read longest ago was read (0: never; None: no links)."""
+        """Return the number of enabled links of the shop (empty: of all), the number of those read
+        at or after `since`, and when the one read longest ago was read (0: never; None: no
+        links)."""
         table = schema.links
         mine = [self.mine(table), table.c.sync_enabled]
         if shop:
@@ -432,8 +436,8 @@ class LinkRows(Scope):
         return int(row[0]), int(row[1]), row[2]
 
     def hold(self, shop: str, held: bool) -> list[tuple[str, str]]:
-        """Show the enabled links of a shop as HELD, or as PENDING again; those that changed, as
-        (shop, listing)."""
+        """Show the enabled links of a shop as HELD, or as PENDING again. Return those that changed,
+        as (shop, listing)."""
         table = schema.links
         state = LinkState.HELD if held else LinkState.PENDING
         changing = (
@@ -454,8 +458,8 @@ class LinkRows(Scope):
         return [(row.shop, row.listing) for row in rows]
 
     def look_again(self, shop: str) -> list[tuple[str, str]]:
-        """Every enabled link of the shop is due, and read before anything is sent; their (shop,
-        listing)."""
+        """Make every enabled link of the shop due, to be read before anything is sent. Return them
+        as (shop, listing)."""
         table = schema.links
         calm = table.c.state.in_([LinkState.SYNCED.value, LinkState.SHADOW.value])
         changing = update(table).where(self.mine(table), table.c.shop == shop, table.c.sync_enabled)
@@ -509,8 +513,8 @@ class LinkRows(Scope):
         return {"merchant": self.merchant, "shop": shop, "listing": listing}
 
     def start_over(self) -> list[tuple[str, str]]:
-        """Every link as if it had just been created: nothing is known of what its shop shows,
-        nothing is in flight, and the enabled ones are due; their (shop, listing)."""
+        """Reset every link as if it had just been created: nothing is known of what its shop shows,
+        no write is pending, and enabled links are due. Return them as (shop, listing)."""
         table = schema.links
         unknown = BELIEFS.write(InventoryBelief()) | {
             "confirmed": None,

@@ -1,5 +1,5 @@
-"""Wakes this process when another replica commits (PostgreSQL's LISTEN). A lost notification costs
-one poll."""
+"""Wakes this process when another replica commits (PostgreSQL's LISTEN). A lost notification delays
+its work by one poll."""
 
 from __future__ import annotations
 

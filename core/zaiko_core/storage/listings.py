@@ -1,4 +1,4 @@
-"""The listings that shops were read to have."""
+"""Listings of shops, as they were last read."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ _LISTINGS = Codec(schema.listings, ListingRecord, derived={"linked": False})
 
 
 class ListingRows(Scope):
-    """TODO ListingRows."""
+    """Listings of shops, as they were last read."""
 
     def upsert(self, shop: str, records: Sequence[ListingRecord]) -> None:
         rows = [
@@ -59,12 +59,12 @@ class ListingRows(Scope):
         return {row.listing: _LISTINGS.read(row, linked=row.linked) for row in found}
 
     def forget(self, shop: str) -> None:
-        """Delete all listings of a shop that has no links."""
+        """Delete all listings of a shop without links."""
         table = schema.listings
         self.execute(delete(table).where(self.mine(table), table.c.shop == shop))
 
     def vanish(self, shop: str, *, not_seen_since: int) -> int:
-        """Mark listings that a full reading did not deliver; how many."""
+        """Mark listings that a full reading did not deliver. Return how many."""
         table = schema.listings
         done = self.execute(
             update(table)
@@ -81,7 +81,7 @@ class ListingRows(Scope):
     def page(
         self, page: Page, *, shop: str, linked: bool | None, sku: str, vanished: bool | None
     ) -> list[ListingRecord]:
-        """By (shop, listing); an empty shop means all."""
+        """Return a page by (shop, listing); an empty shop means all."""
         table = schema.listings
         query = select(table, _is_linked().label("linked")).where(
             self.mine(table), after(page, table.c.shop, table.c.listing)

@@ -53,7 +53,7 @@ _FACTS = (
 
 @lru_cache
 def _lines_of(dialect: str) -> Executable:
-    """Deletes the lines of orders."""
+    """Return the statement that deletes the lines of orders."""
     table = schema.order_lines
     batch = batch_rows(dialect, typed_columns(table, "order_id"))
     mine = (table.c[name] == param(table.c[name]) for name in ("merchant", "shop"))
@@ -79,13 +79,13 @@ _LINES = Codec(
 
 
 class OrderRows(Scope):
-    """TODO OrderRows."""
+    """Orders of shops, with their lines."""
 
     def get(self, shop: str, orders: Collection[str]) -> dict[str, OrderRecord]:
         return {order: stored.record for order, stored in self.stored(shop, orders).items()}
 
     def stored(self, shop: str, orders: Collection[str]) -> dict[str, StoredOrder]:
-        """As `get`, with what is shown to people."""
+        """Return orders with what people are shown of them."""
         if not orders:
             return {}
         wanted = [{"order_id": order} for order in set(orders)]
@@ -96,8 +96,7 @@ class OrderRows(Scope):
         return {row.order_id: _stored(row, lines.get((shop, row.order_id), ())) for row in rows}
 
     def put(self, shop: str, records: Sequence[OrderRecord], *, known: Collection[str]) -> None:
-        """Insert or replace orders with all their lines; `known` are those that are stored
-        already."""
+        """Insert or replace orders with all their lines. `known`: those that are stored already."""
         if not records:
             return
         insert_rows(
@@ -115,7 +114,7 @@ class OrderRows(Scope):
         insert_rows(self.connection, schema.order_lines, lines)
 
     def seen(self, shop: str, records: Sequence[OrderRecord]) -> None:
-        """Only note a newer version and reading of orders that say the same."""
+        """Note a newer version and reading of orders that did not change otherwise."""
         rows = [
             {
                 "merchant": self.merchant,
@@ -131,8 +130,8 @@ class OrderRows(Scope):
     def with_listings(
         self, shop: str, listings: Collection[str], *, counted: bool, limit: int, after: str
     ) -> list[str]:
-        """Ids of orders that have a line of one of these listings which is (not) counted, by id,
-        after `after`."""
+        """Return the ids of orders that have a line of one of these listings which is (not)
+        counted, by id, after `after`."""
         table = schema.order_lines
         batch = rowset(
             self.connection,
@@ -153,7 +152,7 @@ class OrderRows(Scope):
         return list(self.execute(query).scalars())
 
     def holding(self, shop: str, *, limit: int, after: str) -> list[str]:
-        """Ids of orders that hold units by the shop's account, by id."""
+        """Return the ids of orders that hold units by the shop's account, by id."""
         table = schema.orders
         query = (
             select(table.c.order_id)
@@ -166,7 +165,7 @@ class OrderRows(Scope):
         return list(self.execute(query).scalars())
 
     def sold_unlinked(self, shop: str, *, since: int) -> bool:
-        """Whether an order of the shop that was changed at or after `since` has a line that is
+        """Return whether an order of the shop that changed at or after `since` has a line that is
         counted for no product."""
         table = schema.orders
         query = select(table.c.order_id).where(
@@ -177,8 +176,8 @@ class OrderRows(Scope):
     def page(
         self, page: Page, *, shop: str, states: Collection[str], suspect: bool, uncounted: bool
     ) -> list[StoredOrder]:
-        """By (shop, order). Suspect: holding units while archived, vanished or of an unknown
-        state."""
+        """Return a page by (shop, order). `suspect`: only orders that hold units while archived,
+        vanished or of an unknown state."""
         table = schema.orders
         query = select(table).where(self.mine(table), after(page, table.c.shop, table.c.order_id))
         if shop:
@@ -194,7 +193,7 @@ class OrderRows(Scope):
         return [_stored(row, lines.get((row.shop, row.order_id), ())) for row in rows]
 
     def count(self, *, suspect: bool = False, uncounted: bool = False) -> int:
-        """Orders with open units; only those that `page` would give."""
+        """Count orders with open units, filtered as in `page`."""
         table = schema.orders
         query = select(func.count()).select_from(table).where(self.mine(table), table.c.holds > 0)
         if suspect:
@@ -204,7 +203,7 @@ class OrderRows(Scope):
         return self.execute(query).scalar() or 0
 
     def _is_suspect(self) -> Any:
-        """What `domain.suspicion.suspicions` finds, as a condition."""
+        """Return the condition of `domain.suspicion.suspicions`."""
         table, shops = schema.orders, schema.shops
         after = (
             select(shops.c.unpaid_after)
@@ -220,7 +219,7 @@ class OrderRows(Scope):
         return and_(table.c.holds > 0, table.c.released_at.is_(None), doubtful)
 
     def suspect(self, shop: str, *, limit: int, after: str) -> list[StoredOrder]:
-        """Orders of the shop that something is odd about (`domain.suspicion`), by id."""
+        """Return orders of the shop that are suspect (`domain.suspicion`), by id."""
         return self.page(
             Page(limit, (shop, after)), shop=shop, states=(), suspect=True, uncounted=False
         )

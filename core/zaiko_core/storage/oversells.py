@@ -1,4 +1,4 @@
-"""What was sold and is not there, with what was known when it happened."""
+"""Movements that sold what is not there, with what was known when they happened."""
 
 from __future__ import annotations
 
@@ -53,17 +53,17 @@ def _concerned(dialect: str) -> Executable:
 
 
 class OversellRows(Scope):
-    """TODO OversellRows."""
+    """Movements that sold what is not there."""
 
     def concerned(self, products: Collection[str]) -> dict[str, Balance]:
-        """Those of these products that are oversold, or that have an oversell which was not
-        cleared."""
+        """Return the balances of those of these products that are oversold, or that have an
+        oversell which is not cleared."""
         rows = batch_params([{"product": product} for product in set(products)])
         found = self.execute(_concerned(self.dialect), rows | params(merchant=self.merchant))
         return {row.product: BALANCES.read(row) for row in found}
 
     def snapshot(self, products: Collection[str]) -> list[ShownLink]:
-        """Every link of these products, once per product."""
+        """Return every link of these products, once per product."""
         links, parts, shops = schema.links, schema.link_parts, schema.shops
         batch = rowset(
             self.connection,
@@ -101,8 +101,8 @@ class OversellRows(Scope):
     def taken(
         self, since: Mapping[str, int], *, limit: int
     ) -> dict[str, list[tuple[int, Consumption]]]:
-        """Per product the movements after the given revision that took free units, the newest
-        first, with their revisions; at most `limit` of each product."""
+        """Return per product the movements after the given revision that took free units, newest
+        first, at most `limit` of each product."""
         table, orders = schema.movements, schema.orders
         rows = [{"product": product, "since": revision} for product, revision in since.items()]
         if not rows:
@@ -154,7 +154,7 @@ class OversellRows(Scope):
         return found
 
     def orders(self, refs: Collection[tuple[str, str]]) -> dict[tuple[str, str], tuple[str, int]]:
-        """Number and time of placing, by (shop, order)."""
+        """Return number and time of placing, by (shop, order)."""
         table = schema.orders
         rows = [{"shop": shop, "order_id": order} for shop, order in refs]
         if not rows:
@@ -195,8 +195,8 @@ class OversellRows(Scope):
         insert_rows(self.connection, schema.oversells, rows)
 
     def clear(self, products: Mapping[str, int]) -> dict[str, tuple[int, ...]]:
-        """What is open of these products has been ended by the movement with that number. What was
-        open, by product."""
+        """Clear the open oversells of these products by the movement with that number. Return them
+        by product."""
         if not products:
             return {}
         table = schema.oversells
@@ -223,7 +223,7 @@ class OversellRows(Scope):
     def page(
         self, page: Page, *, product: str, causes: Collection[str], open_only: bool
     ) -> list[OversellRecord]:
-        """Newest first; the key is (seq,)."""
+        """Return a page, newest first; the key is (seq,)."""
         table = schema.oversells
         query = select(table).where(self.mine(table)).order_by(table.c.seq.desc())
         if page.after is not None:
@@ -237,29 +237,32 @@ class OversellRows(Scope):
         return [_oversell(row) for row in self.execute(query.limit(page.size))]
 
     def forget(self, *, older_than: int) -> None:
-        """Delete what was cleared before that time."""
+        """Delete oversells that were cleared before that time."""
         table = schema.oversells
         self.execute(delete(table).where(self.mine(table), table.c.cleared_at < older_than))
 
 
 def _oversell(row: Row[Any]) -> OversellRecord:
-    told = row.evidence
+    evidence = row.evidence
     return OversellRecord(
         product=row.product,
         at=row.at,
         units=row.units,
         short=row.short,
-        by=_taken(told["by"]),
+        by=_consumption(evidence["by"]),
         root_cause=RootCause(
-            OversellCause(row.cause), Setting(told["setting"]), told["value"], told["message"]
+            OversellCause(row.cause),
+            Setting(evidence["setting"]),
+            evidence["value"],
+            evidence["message"],
         ),
-        snapshots=tuple(LinkSnapshot(**snapshot) for snapshot in told["showings"]),
-        consumptions=tuple(_taken(other) for other in told["taken"]),
+        snapshots=tuple(LinkSnapshot(**snapshot) for snapshot in evidence["showings"]),
+        consumptions=tuple(_consumption(other) for other in evidence["taken"]),
         cleared_at=row.cleared_at,
         cleared_by=row.cleared_by,
         revision=row.revision,
     )
 
 
-def _taken(document: Mapping[str, Any]) -> Consumption:
+def _consumption(document: Mapping[str, Any]) -> Consumption:
     return Consumption(**(dict(document) | {"kind": MovementKind(document["kind"])}))

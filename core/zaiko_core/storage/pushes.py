@@ -1,4 +1,4 @@
-"""Every number that was sent, with what it was made of."""
+"""Every number that was sent to a shop, with what it was made of."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _PUSHES = Codec(
 
 
 class PushRows(Scope):
-    """TODO PushRows."""
+    """Numbers that were sent to shops."""
 
     def insert(self, records: Sequence[PushRecord]) -> None:
         rows = [
@@ -40,8 +40,8 @@ class PushRows(Scope):
         insert_rows(self.connection, schema.pushes, rows, ignore=True)
 
     def settle(self, shop: str, results: Sequence[PushResult]) -> None:
-        """Record outcomes, with this unit of work's time and revision. Pushes that are not there
-        are left out."""
+        """Record outcomes, with this unit of work's time and revision. Pushes that do not exist are
+        left out."""
         rows = [
             {
                 "merchant": self.merchant,
@@ -63,8 +63,9 @@ class PushRows(Scope):
     def newest(
         self, links: Mapping[tuple[str, str], int], *, upto: int, acknowledged: bool = False
     ) -> dict[tuple[str, str], PushRecord]:
-        """The last push of each link (shop, listing) since the given time that was recorded up to
-        revision `upto`, as it was known then; or of those that had been acknowledged by then."""
+        """Return the last push of each link (shop, listing) since the given time that was recorded
+        up to revision `upto`, as it was known then. `acknowledged`: of those that had been
+        acknowledged by then."""
         if not links:
             return {}
         table, other = schema.pushes, schema.pushes.alias("other")
@@ -79,7 +80,7 @@ class PushRows(Scope):
             )
         else:
             known = true()
-        # One step back in the primary key per link.
+        # For each link, one step back in the primary key.
         last = (
             select(other.c.at)
             .where(
@@ -108,8 +109,8 @@ class PushRows(Scope):
         return {(row.shop, row.listing): _push(row, upto) for row in self.execute(query)}
 
     def forget(self, *, older_than: int) -> int:
-        """Delete what was recorded before that time, apart from the last acknowledged push of each
-        link and what followed it. The newest revision that this may concern, or 0."""
+        """Delete pushes recorded before that time, except the last acknowledged push of each link
+        and what followed it. Return the newest revision that this may concern, or 0."""
         table = schema.pushes
         newest = (
             select(table.c.revision)

@@ -81,14 +81,14 @@ def _unnested(
         picked = [
             _postgresql(each.c.value, place, kind).label(name) for place, (name, kind) in values
         ]
-        # LIMIT tells the planner how many rows there are. Without it, it expects 100, and would
-        # rather read whole tables.
+        # LIMIT tells the planner how many rows there are. Without it, the planner expects 100 and
+        # reads whole tables.
         return select(*picked).select_from(each).limit(size).subquery(_NAME)
     each = func.json_each(document).table_valued("value", name="each_row")
     picked = [_sqlite(each.c.value, place, kind).label(name) for place, (name, kind) in values]
     # LIMIT keeps SQLite from folding this into the outer query, where it would scan the table and
-    # parse the JSON for each of its rows; so it is unnested once, and
-    # the table is looked up by its key.
+    # parse the JSON for each of its rows. With it, the batch is unnested once and the table is
+    # searched by its key.
     return select(*picked).select_from(each).limit(size).subquery(_NAME)
 
 
@@ -163,8 +163,8 @@ def looking(
     columns: tuple[str, ...] = (),
     order_by: tuple[str, ...] = (),
 ) -> Select[Any]:
-    """What `lookup` runs, for use in another statement: with the parameters of `the` for `fixed`,
-    and `batch_params`."""
+    """Return the statement of `lookup`, to be used in another one. Its parameters are `params` for
+    `fixed`, and `batch_params`."""
     batch = _given_rows(dialect, typed_columns(table, *keys))
     chosen = select(*(table.c[name] for name in columns)) if columns else select(table)
     chosen = chosen.where(*(table.c[name] == param(table.c[name]) for name in fixed))
@@ -182,8 +182,8 @@ def looking(
             .select_from(batch.join(looked, true()))
             .order_by(*(looked.c[name] for name in order_by))
         )
-    # As a list: as a join, SQLite, which has no statistics, may read all that `fixed` allows
-    # instead of using the index.
+    # A list instead of a join, for which SQLite, which has no statistics, may read all that `fixed`
+    # allows instead of using the index.
     key = table.c[keys[0]] if len(keys) == 1 else tuple_(*(table.c[name] for name in keys))
     listed = chosen.where(key.in_(select(*(batch.c[name] for name in keys))))
     return listed.order_by(*(table.c[name] for name in order_by))

@@ -1,4 +1,4 @@
-"""Shops, with what their runs left."""
+"""Shops, with their settings and what their runs recorded."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ _OF_RUNS = {
 }
 """Columns that only runs and what triggers them change."""
 _NOW, _LATER = bindparam("now", type_=BigInteger), bindparam("later", type_=BigInteger)
-# Triggered meanwhile: at once, unless the run failed and has to back off.
+# Triggered meanwhile: due at once, unless the run failed and backs off.
 _AGAIN = and_(_SHOPS.c.trigger_seq > _SHOPS.c.claimed_seq, param(_SHOPS.c.attempt) == 0)
 _SHADOW = select(_SHOPS.c.shadow).where(
     *(_SHOPS.c[name] == param(_SHOPS.c[name]) for name in ("merchant", "shop")), ~_SHOPS.c.deleted
@@ -69,7 +69,7 @@ FREED: dict[str, Any] = {
         else_=func.coalesce(_LATER, _SHOPS.c.interval + _NOW),
     ),
 }
-"""What giving a shop back sets, with the parameters `the_attempt`, `now` and `later` (µs; None:
+"""What releasing a shop sets. Parameters: `attempt` by `params`, `now`, and `later` (µs; None:
 after its interval)."""
 _GIVE_BACK = (
     update(_SHOPS)
@@ -117,7 +117,7 @@ def _counted(dialect: str) -> Executable:
 
 
 class ShopRows(Scope):
-    """TODO ShopRows."""
+    """Shops, with their settings and what their runs recorded."""
 
     def insert(self, record: ShopRecord) -> None:
         row = self.stamp(
@@ -136,13 +136,13 @@ class ShopRows(Scope):
         return {row.shop: shop_from(row, self.now) for row in found if not row.deleted}
 
     def used(self, shop: str) -> bool:
-        """Whether a shop has, or once had, this id: ids are never used again."""
+        """Return whether a shop has, or once had, this id: ids are never reused."""
         table = schema.shops
         query = select(table.c.shop).where(self.mine(table), table.c.shop == shop)
         return self.execute(query).scalar() is not None
 
     def page(self, page: Page) -> list[ShopRecord]:
-        """By id, without deleted ones."""
+        """Return a page by id, without deleted shops."""
         table = schema.shops
         query = select(table).where(self.mine(table), ~table.c.deleted, after(page, table.c.shop))
         return [
@@ -151,8 +151,8 @@ class ShopRows(Scope):
         ]
 
     def update(self, record: ShopRecord) -> None:
-        """Everything but ingestion progress and the job; a shop that is not paused any more is due
-        at once."""
+        """Update everything but the progress of fetching orders and the job. A shop that is no
+        longer paused is due at once."""
         table = schema.shops
         values = self._settings(record) | {"updated_at": self.now, "revision": self.revision}
         resting = record.paused or record.deleted
@@ -162,9 +162,10 @@ class ShopRows(Scope):
         )
 
     def give_back(self, shop: str, token: int, end: GivenBack) -> int | None:
-        """The run under `token` has ended: status, lease and next turn at once; the settings'
-        revision stays. When the shop is due again (µs); None: paused. Raises LeaseLost when the
-        shop is no longer held under it. Locks the shop's row."""
+        """End the run under `token` in one statement: save its status, release the lease, and set
+        when the shop is due again. The settings' revision stays. Return when it is due (µs), None
+        if it is paused. Raises LeaseLost when the shop is no longer held under the token. Locks the
+        shop's row."""
         values = params(
             merchant=self.merchant,
             shop=shop,
@@ -186,22 +187,23 @@ class ShopRows(Scope):
     def save_progress(
         self, shop: str, *, cursor: str, complete_until: int | None, news: bool = False
     ) -> None:
-        """`news`: the orders up to the cursor brought something new."""
-        told = params(
+        """Save how far orders were fetched. `news`: the orders up to the cursor brought something
+        new."""
+        progress = params(
             order_cursor=cursor,
             ordered_at=self.now if news else None,
             orders_complete_until=complete_until,
         )
-        self.execute(_PROGRESS, params(merchant=self.merchant, shop=shop) | told)
+        self.execute(_PROGRESS, params(merchant=self.merchant, shop=shop) | progress)
 
     def in_shadow(self, shop: str) -> bool:
-        """Whether it is in shadow mode; False for a shop that is not there."""
+        """Return whether the shop is in shadow mode; False if it does not exist."""
         row = self.execute(_SHADOW, params(merchant=self.merchant, shop=shop)).one_or_none()
         return row is not None and bool(row[0])
 
     def difference_counts(self, shops: Collection[str]) -> dict[str, int]:
-        """Links in shadow whose shop shows another number than the target, by shop; shops without
-        any are left out."""
+        """Count by shop the links in shadow whose shop shows another number than the target. Shops
+        without any are left out."""
         table = schema.links
         query = select(table.c.shop, func.count()).where(
             self.mine(table), table.c.shop.in_(list(shops))
@@ -218,15 +220,15 @@ class ShopRows(Scope):
         )
 
     def ask_reread(self, shop: str) -> None:
-        """The next run reads open orders again, whenever it did last."""
+        """Make the next run read open orders again, whenever it last did."""
         table = schema.shops
         self.execute(
             update(table).where(self.mine(table), table.c.shop == shop).values(reread_at=1)
         )
 
     def cancel(self, shop: str, token: int) -> None:
-        """The run under `token` is to end, if it holds the shop; what has asked for a run until now
-        does not ask for another. A second call changes nothing."""
+        """Ask the run under `token` to end, if it holds the shop. What triggered the shop until now
+        causes no further run. A second call changes nothing."""
         table = schema.shops
         held = and_(
             self.mine(table),
@@ -254,13 +256,13 @@ class ShopRows(Scope):
         self.execute(update(table).where(self.mine(table), table.c.shop == shop).values(values))
 
     def forget_check(self, shop: str) -> None:
-        """Other credentials: what was found about the old ones says nothing."""
+        """Forget the last check, because the credentials changed."""
         table = schema.shops
         values = {"checked_at": None, "credentials_expire_at": None}
         self.execute(update(table).where(self.mine(table), table.c.shop == shop).values(values))
 
     def load_state(self, shop: str) -> bytes | None:
-        """What the shop's connector remembers, sealed, or None."""
+        """Return what the shop's connector stored, sealed, or None."""
         table = schema.shop_states
         found: bytes | None = self.execute(
             select(table.c.sealed).where(self.mine(table), table.c.shop == shop)
@@ -275,7 +277,7 @@ class ShopRows(Scope):
             self.execute(insert(table).values(values | {"merchant": self.merchant, "shop": shop}))
 
     def sealed(self) -> list[tuple[str, bytes | None, bytes | None]]:
-        """Each shop's credentials and its connector's state, as they are stored."""
+        """Return each shop's credentials and its connector's state as they are stored."""
         shops, states = schema.shops, schema.shop_states
         kept = and_(states.c.merchant == shops.c.merchant, states.c.shop == shops.c.shop)
         query = select(shops.c.shop, shops.c.secrets, states.c.sealed).select_from(
@@ -285,8 +287,8 @@ class ShopRows(Scope):
         return [(row.shop, row.secrets, row.sealed) for row in rows]
 
     def save_sealed(self, shop: str, secrets: bytes) -> None:
-        """The same credentials under another key: neither the revision nor what the connector
-        remembers changes."""
+        """Replace the credentials by the same ones under another key. Neither the revision nor the
+        connector's state changes."""
         table = schema.shops
         self.execute(
             update(table).where(self.mine(table), table.c.shop == shop).values(secrets=secrets)

@@ -62,7 +62,7 @@ _NUMBERED = (
 
 @lru_cache
 def _added(dialect: str) -> Executable:
-    """Add deltas to balances."""
+    """Return the statement that adds deltas to balances."""
     table = schema.stock
     batch = batch_rows(dialect, typed_columns(table, "product", *_QUANTITIES))
     values: dict[str, Any] = {name: table.c[name] + batch.c[name] for name in _QUANTITIES}
@@ -94,7 +94,7 @@ def _added_to_warehouses(dialect: str) -> Executable:
 
 @lru_cache
 def _scarce(dialect: str) -> Select[Any]:
-    """Products in escrow."""
+    """Return the query for products in escrow."""
     table = schema.stock
     batch = batch_rows(dialect, typed_columns(table, "product"))
     scarce = table.c.physical - table.c.ordered - table.c.reserve <= table.c.escrow_below
@@ -108,7 +108,7 @@ def _scarce(dialect: str) -> Select[Any]:
 
 @lru_cache
 def _exceeding(dialect: str) -> Select[Any]:
-    """Products with more units on their shelves than given for each."""
+    """Return the query for products with more physical units than a given number."""
     table = schema.stock
     batch = batch_rows(dialect, {"product": table.c.product.type, "physical": BigInteger})
     same = and_(table.c.merchant == param(table.c.merchant), table.c.product == batch.c.product)
@@ -121,7 +121,7 @@ def _exceeding(dialect: str) -> Select[Any]:
 
 @lru_cache
 def _reserved(dialect: str) -> tuple[Executable, Executable]:
-    """The reserves before and after, and their update."""
+    """Return the statements that note the reserves before and after, and that update them."""
     table = schema.stock
     batch = batch_rows(dialect, typed_columns(table, "product", "reserve"))
     same = and_(table.c.merchant == param(table.c.merchant), table.c.product == batch.c.product)
@@ -143,8 +143,8 @@ def _reserved(dialect: str) -> tuple[Executable, Executable]:
 
 
 def _noting(dialect: str, changing: Select[Any]) -> Any:
-    """Writes down how settings were before; `changing` selects product, reserve and escrow limit,
-    each before and after."""
+    """Return the statement that notes what settings were before. `changing` selects product,
+    reserve and escrow limit, each before and after."""
     table = schema.stock_settings
     words: Any = postgresql if dialect == "postgresql" else sqlite
     names = [
@@ -166,7 +166,7 @@ def _noting(dialect: str, changing: Select[Any]) -> Any:
 
 
 class StockRows(Scope):
-    """TODO StockRows."""
+    """The journal and the balances. Nothing else writes them."""
 
     def get(self, products: Collection[str]) -> dict[str, StockRecord]:
         if not products:
@@ -177,7 +177,7 @@ class StockRows(Scope):
         )
 
     def page(self, page: Page, *, products: Collection[str], oversold: bool) -> list[StockRecord]:
-        """By product id."""
+        """Return a page by product id."""
         table = schema.stock
         query = (
             select(table)
@@ -191,7 +191,7 @@ class StockRows(Scope):
         return list(self._records(list(self.execute(query.limit(page.size)))).values())
 
     def count_oversold(self) -> int:
-        """Products of which more was promised than there is."""
+        """Count products of which more is promised than exists."""
         table = schema.stock
         query = (
             select(func.count())
@@ -219,7 +219,8 @@ class StockRows(Scope):
         self.execute(update(table).where(*mine).values(values))
 
     def in_escrow(self, products: Collection[str]) -> set[str]:
-        """Those of these products that are in escrow now (domain.stock.Balance.in_escrow)."""
+        """Return those of these products that are in escrow now
+        (domain.stock.Balance.in_escrow)."""
         if not products:
             return set()
         rows = batch_params([{"product": product} for product in set(products)])
@@ -227,8 +228,8 @@ class StockRows(Scope):
         return {row.product for row in found}
 
     def exceeding(self, most: Mapping[str, int]) -> set[str]:
-        """Those of these products that have more physical units than given for each; that may be
-        below 0."""
+        """Return those of these products that have more physical units than the number given for
+        each, which may be negative."""
         if not most:
             return set()
         rows = batch_params(
@@ -240,7 +241,7 @@ class StockRows(Scope):
         }
 
     def post(self, entries: Sequence[Entry]) -> list[Movement]:
-        """Write entries into the journal and add their deltas to the balances; the caller has
+        """Write entries into the journal and add their deltas to the balances. The caller has
         checked that no cause is known."""
         if not entries:
             return []
@@ -277,7 +278,7 @@ class StockRows(Scope):
         warehouse: str,
         kinds: Collection[MovementKind],
     ) -> list[Movement]:
-        """Newest first; the key is (seq,)."""
+        """Return a page, newest first; the key is (seq,)."""
         table = schema.movements
         query = select(table).where(self.mine(table)).order_by(table.c.seq.desc())
         if page.after is not None:
@@ -291,7 +292,8 @@ class StockRows(Scope):
         return [_MOVEMENTS.read(row) for row in self.execute(query.limit(page.size))]
 
     def recompute(self) -> dict[str, tuple[Delta, Balance]]:
-        """Products whose journal does not add up to their balance, with both: empty, always."""
+        """Return the products whose journal does not add up to their balance, with both. There
+        never are any."""
         table = schema.movements
         sums = [func.coalesce(func.sum(table.c[name]), 0).label(name) for name in _QUANTITIES]
         query = select(table.c.product, *sums).where(self.mine(table)).group_by(table.c.product)

@@ -30,7 +30,7 @@ class TokenRows:
         return None if row is None else _TOKENS.read(row)
 
     def of_certificates(self, identities: Collection[str]) -> list[TokenRecord]:
-        """Also those that have been revoked."""
+        """Return the tokens of these identities, revoked ones too."""
         table = schema.tokens
         query = (
             select(table)
@@ -40,7 +40,7 @@ class TokenRows:
         return [_TOKENS.read(row) for row in execute(self._connection, query)]
 
     def page(self, page: Page) -> list[TokenRecord]:
-        """By id."""
+        """Return a page by id."""
         table = schema.tokens
         query = select(table).order_by(table.c.token).limit(page.size)
         if page.after is not None:
@@ -48,7 +48,7 @@ class TokenRows:
         return [_TOKENS.read(row) for row in execute(self._connection, query)]
 
     def end(self, token: str) -> None:
-        """Revoke now; one that was revoked keeps its time."""
+        """Revoke a token now. One that was revoked keeps its time."""
         table = schema.tokens
         execute(
             self._connection,
@@ -58,7 +58,7 @@ class TokenRows:
         )
 
     def used(self, token: str) -> None:
-        """It was used now."""
+        """Note that a token was used now."""
         table = schema.tokens
         execute(
             self._connection,

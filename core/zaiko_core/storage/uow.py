@@ -114,8 +114,8 @@ def _triggering(dialect: str, by: Trigger, traced: bool) -> Executable:
 
 
 class StorageUnitOfWork:
-    """See ports.UnitOfWork. Made by `opened` and `following`, ended by `finish`; one transaction
-    has those of one merchant."""
+    """See ports.UnitOfWork. `opened` and `following` make it, `finish` ends it. All units of work
+    of one transaction are of one merchant."""
 
     def __init__(
         self,

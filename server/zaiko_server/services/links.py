@@ -206,14 +206,14 @@ class LinkServicer(link_service_pb2_grpc.LinkServiceServicer):
 
 
 def states_of(states: Sequence[link_pb2.LinkStatus.State.ValueType]) -> list[LinkState]:
-    """A filter on states."""
+    """Return the states of a filter."""
     return [
         LinkState(link_pb2.LinkStatus.State.Name(state).removeprefix("STATE_")) for state in states
     ]
 
 
 def _named_by(merchant: str, draft: LinkDraft) -> list[str]:
-    """What a refusal of this link may name."""
+    """Return the names that an error about this link may have."""
     own = [
         names.LISTING(merchant, draft.shop, draft.listing),
         names.LINK(merchant, draft.shop, draft.listing),
@@ -223,8 +223,8 @@ def _named_by(merchant: str, draft: LinkDraft) -> list[str]:
 
 
 def _point_at_sync(uow: UnitOfWork, refusal: ServiceError, drafts: Sequence[LinkDraft]) -> None:
-    """Sync cannot be enabled: on the first link that asks for it, of the connector that the refusal
-    names."""
+    """Add an index to an error that says why sync cannot be enabled: that of the first link that
+    asks for it, of the connector that the error names."""
     connector = refusal.metadata.get("connector")
     owners = uow.shops.get({draft.shop for draft in drafts})
     for index, draft in enumerate(drafts):

@@ -318,8 +318,8 @@ class StockServicer(stock_service_pb2_grpc.StockServiceServicer):
                 yield response
 
     def _posting(self, request: Any) -> Receipt | Callable[[UnitOfWork], Posting]:
-        """What a streamed fact is, or how it is recorded. Everything that `zaiko_core.app.stock`
-        refuses is refused before it writes."""
+        """Return a streamed fact, or the function that records it. `zaiko_core.app.stock` checks
+        everything before it writes."""
         if isinstance(request, pb.RecordReceiptRequest):
             return Receipt(**self._fact(request), quantity=request.quantity)
         if isinstance(request, pb.AdjustStockRequest):
@@ -329,7 +329,7 @@ class StockServicer(stock_service_pb2_grpc.StockServiceServicer):
         return lambda uow: bind(uow, binding)
 
     def _fact(self, request: Any) -> dict[str, Any]:
-        """What every fact of a warehouse tells."""
+        """Return the fields that every fact of a warehouse has."""
         return {
             "product": names.PRODUCT.ids(request.product)[1],
             "warehouse": names.WAREHOUSE.ids(request.warehouse)[1],
@@ -401,7 +401,7 @@ def _replies(uow: UnitOfWork, products: Sequence[str]) -> list[pb.GetStockRespon
 
 
 def _stocks(uow: UnitOfWork, products: Sequence[str]) -> list[StockRecord]:
-    """Stocks in the order of `products`; raises NotFound."""
+    """Return stocks in the order of `products`. Raises NotFound."""
     found = uow.stocks.get(products)
     catalogue.check_found(uow, products, found)
     return [found[product] for product in products]

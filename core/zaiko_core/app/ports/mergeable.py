@@ -27,6 +27,6 @@ class Mergeable(Generic[I_contra, T]):
     conflict_keys: frozenset[str] = frozenset()
 
     def __call__(self, uow: Any) -> T:
-        """Apply it alone."""
+        """Apply it to its item alone."""
         (answer,) = self.apply_all(uow, [self.item])
         return answer

@@ -31,7 +31,8 @@ if TYPE_CHECKING:
 
 
 class UnitOfWork(Protocol):
-    """One transaction of one merchant."""
+    """One unit of work: a transaction of one merchant, or a part of it that has a revision of its
+    own."""
 
     merchant: str
     now: int
@@ -81,44 +82,43 @@ class UnitOfWork(Protocol):
 
     @property
     def answer_revision(self) -> int:
-        """The revision that a reply reflects: `revision` when this unit of work has changed
+        """The revision that a reply reflects: `revision` once this unit of work has changed
         something, else the newest one."""
         ...
 
     def update_merchant(self, record: MerchantRecord) -> None: ...
 
     def advance(self) -> None:
-        """Use up this unit of work's revision: something that carries a revision changes. `changed`
-        does it as well. Whoever writes a product, warehouse, listing or operation, which no watch
-        shows, calls it."""
+        """Use this unit of work's revision, because something that carries a revision changes.
+        `changed` does it as well. Call it where a product, warehouse, listing or operation is
+        written, which no watch shows."""
         ...
 
     def changed(self, kind: ChangeKind, names: Iterable[str]) -> None:
-        """Tell watchers, in this transaction's revision."""
+        """Notify watchers of these names, at this unit of work's revision."""
         ...
 
     def publish(self, fact: OversellRecord | ClearedRecord) -> None:
-        """Hand a fact to observers once this transaction is committed; nobody hears of one that is
-        not."""
+        """Give a fact to observers once this transaction is committed, and only then."""
         ...
 
     def trigger(
         self, shops: Iterable[str], *, delay: int = 0, by: Trigger = Trigger.CHANGE
     ) -> None:
-        """Ask for a run of each shop `delay` µs from now, or earlier if one is due earlier. Ignored
-        for shops that are paused. A shop that backs off after a failure keeps its time, however
-        much changes, unless a person has asked for the run. `by`: REQUEST, WEBHOOK or CHANGE; the
-        strongest since the last run began is the next run's."""
+        """Ask for a run of each shop `delay` µs from now, or earlier if one is due earlier. Paused
+        shops are ignored. A shop that backs off after a failure keeps its time unless a person asks
+        for the run. `by`: REQUEST, WEBHOOK or CHANGE; the strongest one since the last run began is
+        the next run's."""
         ...
 
     def due(self, delay: int = 0) -> None:
-        """The scheduler has something to do `delay` µs from now that was not triggered: an
-        operation, or a shop that a run gives back. Other replicas may see it at their next poll
-        only."""
+        """Record that the scheduler has work `delay` µs from now which was not triggered: an
+        operation, or a shop that a run releases. Other replicas may find it only at their next
+        poll."""
         ...
 
     def hold_lease(self, shop: str, token: int) -> None:
-        """Go on only while this process holds the shop under `token`: locks the shop's row; raises
-        LeaseLost. From here on this unit of work is part of a run of the shop, which handles by
-        itself what becomes due there: `trigger` leaves it out."""
+        """Continue only while this process holds the shop under `token`. Locks the shop's row.
+        Raises LeaseLost. From here on this unit of work is part of a run of the shop, which handles
+        what becomes due there: `trigger` leaves the shop out."""
         ...
