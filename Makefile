@@ -14,7 +14,7 @@ OURS := core server cli clients plugins tests examples benchmarks
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench lint format protos released clean
+.PHONY: help demo test shake bench lint format protos released clean
 
 help: ## List what can be made
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -24,6 +24,9 @@ demo: $(VENV)/.runs ## See it work: a server, three simulated shops, every numbe
 
 test: $(VENV)/.tests ## Run the tests
 	$(BIN)/pytest -q --numprocesses=$(JOBS) --dist=loadfile --durations=15 $(ARGS)
+
+shake: $(VENV)/.tests ## Run the tests while their processes freeze at random
+	$(BIN)/python tests/support/freeze.py $(BIN)/pytest -q --numprocesses=$(JOBS) $(ARGS)
 
 bench: $(VENV)/.tests ## Measure every figure of speed beside its limit; about a quarter of an hour
 	$(BIN)/python -m benchmarks.speed $(ARGS)

@@ -1,5 +1,15 @@
-"""The contract between zaiko and its connectors. Everything an author needs is importable from
-here."""
+"""The contract between zaiko and its connectors. Everything that an author needs can be imported
+from here.
+
+To read in this order: `Connector` and `ConnectorType` (what a connector is), the values of `model`
+(what it says), `ConnectorError` and its kinds (what went wrong), `ShopContext` (what the host
+provides), `ConnectorSettings` (what a merchant enters).
+
+Helpers for connectors: `RateLimiter` and `CostBucket` keep a quota, `Repeats` bounds the repeats of
+a request, `PageTrail` follows pages, `Row` and `read_row` or `Fields` and `LooseFields` read
+replies, `transport_errors`, `read_json` and `announced_wait` handle HTTP. The guide is
+docs/connectors.md.
+"""
 
 from zaiko_sdk.capabilities import Capability, InventoryMode
 from zaiko_sdk.connector import SDK_API, Connector, ConnectorType, Limits, WebhookReply
@@ -34,6 +44,7 @@ from zaiko_sdk.events import (
     ShopResumed,
     Trouble,
 )
+from zaiko_sdk.fields import Fields, LooseFields
 from zaiko_sdk.hooks import hookimpl
 from zaiko_sdk.model import (
     Finding,
@@ -53,6 +64,10 @@ from zaiko_sdk.model import (
     WriteResult,
 )
 from zaiko_sdk.pacing import CostBucket, RateLimiter
+from zaiko_sdk.paging import PageTrail
+from zaiko_sdk.repeats import Repeats
+from zaiko_sdk.replies import announced_wait, read_json, transport_errors
+from zaiko_sdk.rows import Row, read_row
 from zaiko_sdk.settings import ConnectorSettings
 
 __all__ = [
@@ -68,6 +83,7 @@ __all__ = [
     "CostBucket",
     "CredentialsExpiring",
     "CredentialsRejected",
+    "Fields",
     "Finding",
     "FindingLevel",
     "InventoryLevel",
@@ -82,6 +98,7 @@ __all__ = [
     "ListingRef",
     "ListingWarning",
     "Log",
+    "LooseFields",
     "MemoryState",
     "Order",
     "OrderLine",
@@ -90,13 +107,16 @@ __all__ = [
     "Oversold",
     "OversoldCleared",
     "Owner",
+    "PageTrail",
     "PartView",
     "Pause",
     "PermissionMissing",
     "PlanTooLow",
     "PlatformDown",
     "RateLimiter",
+    "Repeats",
     "Retry",
+    "Row",
     "RunFinished",
     "SettingsInvalid",
     "ShopContext",
@@ -113,5 +133,9 @@ __all__ = [
     "WebhookReply",
     "WriteOutcome",
     "WriteResult",
+    "announced_wait",
     "hookimpl",
+    "read_json",
+    "read_row",
+    "transport_errors",
 ]

@@ -1,5 +1,5 @@
-"""What the host hands a connector for one shop. Everything that touches the outside world comes
-through here, so that a whole day of syncing can run in a test in a second."""
+"""What the host provides to a connector for one shop. Everything outside the connector is reached
+through here, so that a test can run a whole day of syncing in a second."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ import httpx
 
 
 class Clock(Protocol):
-    """Time as a parameter."""
+    """The time, as a parameter."""
 
     def now(self) -> datetime:
-        """The wall clock, timezone-aware, in UTC."""
+        """Return the wall clock, timezone-aware, in UTC."""
         ...
 
     def monotonic(self) -> float:
-        """Seconds since an arbitrary moment; never goes back."""
+        """Return seconds since an arbitrary moment. They never go back."""
         ...
 
     async def sleep(self, seconds: float) -> None:
-        """Return after `seconds`; at once when they are ≤ 0."""
+        """Return after `seconds`, at once when they are ≤ 0."""
         ...
 
 
@@ -43,7 +43,7 @@ class SystemClock:
 
 
 class Log(Protocol):
-    """A structured logger (structlog's). Never pass a secret or a buyer's data to it."""
+    """A structured logger (structlog's). Never log a secret or a buyer's data."""
 
     def debug(self, event: str, **fields: Any) -> Any: ...
     def info(self, event: str, **fields: Any) -> Any: ...
@@ -52,31 +52,34 @@ class Log(Protocol):
 
 
 class ConnectorState(Protocol):
-    """What a connector must remember over restarts: tokens that the platform rotates, and nothing
-    else of weight (64 KiB at most).
+    """What a connector must remember over restarts: tokens that the platform rotates, and little
+    else (64 KiB at most).
 
-    One small document per shop, encrypted at rest like the credentials, shared by every process
-    that opens the shop. It is forgotten when the shop's credentials are replaced: what was derived
-    from the old ones is worthless then.
+    It is one small document per shop, encrypted at rest like the credentials and shared by every
+    process that opens the shop. The host deletes it when the shop's credentials are replaced,
+    because what was derived from the old ones is worthless then.
 
     Two processes may hold the same single-use token for a moment (a run in one, a check in
-    another). Whoever is refused with a token that it had from `load` loads again before it gives
-    up: the other one may have saved a newer one meanwhile.
+    another). A connector whose token is refused loads again before it gives up: the other process
+    may have saved a newer token.
     """
 
     async def load(self) -> Mapping[str, str]:
-        """What was saved last, by any process; empty when nothing was. Raises StateUnavailable."""
+        """Return what any process saved last, or an empty document. Raises StateUnavailable."""
         ...
 
     async def save(self, values: Mapping[str, str]) -> None:
-        """Replace the whole document. Durable when this returns; save a rotated token before it is
-        used for the first time. Raises StateUnavailable (the old document stays) and ValueError
-        when the values are too large."""
+        """Replace the whole document. It is durable when this returns; save a rotated token before
+        using it.
+
+        Raises StateUnavailable, and the old document stays, or ValueError when the values are too
+        large.
+        """
         ...
 
 
 class MemoryState:
-    """A ConnectorState that lives as long as its process: for tests and for a connector opened by
+    """A ConnectorState that lives as long as its process, for tests and for a connector opened by
     hand."""
 
     def __init__(self, values: Mapping[str, str] | None = None) -> None:
@@ -93,10 +96,10 @@ class MemoryState:
 class ShopContext:
     """The host's side of one opened connector.
 
-    `shop` is the shop's resource name, for log lines. `http` makes a client whose transport,
-    time-outs and user agent are the host's; the connector closes it in `aclose`. `new_id` gives a
-    fresh UUID as text. `state` is the shop's own small memory over restarts; the host's is durable,
-    the default one is not.
+    `shop` is the shop's resource name, for log lines. `http` makes a client with the host's
+    transport, time-outs and user agent; the connector closes it in `aclose`. `new_id` returns a
+    fresh UUID as text. `state` is what the shop remembers over restarts; the host's is durable, the
+    default one is not.
     """
 
     shop: str

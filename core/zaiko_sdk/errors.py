@@ -1,25 +1,22 @@
-"""How a connector says what went wrong: by what the host is to do next.
+"""How a connector says what went wrong: by what the host does next.
 
-    ConnectorError
-    ├── Retry                    the same call may succeed later; the host backs off, nothing is lost
-    │   ├── Throttled            the platform told us to slow down; the host waits `retry_after`
-    │   ├── PlatformDown         5xx, maintenance, connection refused: certainly not applied
-    │   ├── Timeout              no answer; `sent` says whether the request may have been applied
-    │   └── StateUnavailable     raised by the host: the shop's ConnectorState cannot be read or written; let it pass
-    ├── Pause                    a person must act on the platform; the host pauses this shop only
-    │   ├── CredentialsRejected  key or token expired, revoked or wrong
-    │   ├── PermissionMissing    a scope or function is not granted
-    │   └── PlanTooLow           the shop is frozen, or its plan does not offer the API
-    ├── Skip                     this item cannot be done; the host sets it aside, the rest goes on
-    │   ├── ItemRefused          the platform refuses these items for a reason of theirs
-    │   └── ListingGone          the listing does not exist in the shop any more
-    └── Stop                     our fault; the host stops this shop's runs until code or settings change
-        ├── ContractBroken       the platform's reply is not what its documentation says
-        └── SettingsInvalid      the shop's settings cannot work (wrong domain, unknown location)
-
-`Skip` raised by a whole call means "something in this batch is refused and the platform does not
-say what": the host splits the batch until the bad item stands alone.
-"""  # noqa: E501
+ConnectorError
+├── Retry                    the same call may succeed later; the host backs off
+│   ├── Throttled            the platform refused for load; the host waits `retry_after`
+│   ├── PlatformDown         5xx, maintenance, connection refused: certainly not applied
+│   ├── Timeout              no answer; `sent` says whether it may have been applied
+│   └── StateUnavailable     raised by the host; let it pass
+├── Pause                    a person must act; the host pauses this shop only
+│   ├── CredentialsRejected  the key or token is expired, revoked or wrong
+│   ├── PermissionMissing    a scope or function is not granted
+│   └── PlanTooLow           the shop is frozen, or its plan does not include the API
+├── Skip                     this item cannot be done; the host sets it aside
+│   ├── ItemRefused          the platform refuses the item for a reason of its own
+│   └── ListingGone          the listing no longer exists in the shop
+└── Stop                     our fault; the host stops this shop's runs
+    ├── ContractBroken       the reply is not what the platform documents
+    └── SettingsInvalid      the settings cannot work (wrong domain, unknown location)
+"""
 
 from __future__ import annotations
 
@@ -28,7 +25,7 @@ from typing import ClassVar
 
 
 class Owner(enum.StrEnum):
-    """Who must act. A merchant reads this to know whether to do anything."""
+    """Who must act. A merchant reads this to learn whether to do anything."""
 
     MERCHANT = "MERCHANT"
     PLATFORM = "PLATFORM"
@@ -36,11 +33,11 @@ class Owner(enum.StrEnum):
 
 
 class ConnectorError(Exception):
-    """Base of everything that a connector raises on purpose; any other exception is a bug of the
+    """Base of everything that a connector raises on purpose. Any other exception is a bug of the
     connector.
 
-    `reason` is stable UPPER_SNAKE text, `owner` says who must act, `platform_message` is the
-    platform's own words (shortened, never with a secret in it), or empty.
+    `reason` is stable UPPER_SNAKE text. `owner` says who must act. `platform_message` is the
+    platform's own words, cut to 500 characters, never with a secret in it; or empty.
     """
 
     reason: ClassVar[str] = "CONNECTOR_ERROR"
@@ -53,8 +50,8 @@ class ConnectorError(Exception):
 
 
 class Retry(ConnectorError):
-    """The host repeats the work later, with growing delays. Raised before anything was applied,
-    unless it is Timeout."""
+    """The host repeats the work later, with growing delays. Nothing was applied, unless it is
+    Timeout."""
 
     owner = Owner.PLATFORM
 
@@ -71,10 +68,11 @@ class Throttled(Retry):
 
 
 class PlatformDown(Retry):
-    """The platform answered that it cannot serve, or the connection was refused: the request was
-    not applied.
+    """The platform says that it cannot serve, or refused the connection. The request was not
+    applied.
 
-    `retry_after` is in seconds where the platform announced one (a maintenance window), else None.
+    `retry_after` is the wait in seconds that the platform announced (a maintenance window), or
+    None.
     """
 
     reason = "PLATFORM_DOWN"
@@ -87,10 +85,11 @@ class PlatformDown(Retry):
 
 
 class Timeout(Retry):
-    """No usable answer came. `sent` is False when the request certainly never left, True or None
-    when it may have been applied (also for a 5xx after which the platform's state is unknown).
-    After a write with `sent` other than False the host settles the outcome by reading; it never
-    resends blindly.
+    """No usable answer came.
+
+    `sent` is False when the request certainly never left. It is True or None when the request may
+    have been applied, also after a 5xx that leaves this open. After a write with `sent` other than
+    False the host reads to settle the outcome, and never resends blindly.
     """
 
     reason = "TIMEOUT"
@@ -101,7 +100,7 @@ class Timeout(Retry):
 
 
 class StateUnavailable(Retry):
-    """The host could not read or write the shop's `ConnectorState`. Raised by the host into the
+    """The host cannot read or write the shop's `ConnectorState`. The host raises it into the
     connector, which lets it pass."""
 
     reason = "STORAGE_UNAVAILABLE"
@@ -109,21 +108,21 @@ class StateUnavailable(Retry):
 
 
 class Pause(ConnectorError):
-    """A person must act on the platform. The host pauses this shop's runs, shows the reason, and
+    """A person must act on the platform. The host pauses this shop's runs and shows the reason. It
     tries again when the settings change, on ResumeShop, and once an hour."""
 
     owner = Owner.MERCHANT
 
 
 class CredentialsRejected(Pause):
-    """The key or token is expired, revoked or wrong, and renewing it (where the connector can) did
+    """The key or token is expired, revoked or wrong, and renewing it, where the connector can, did
     not help."""
 
     reason = "CREDENTIALS_REJECTED"
 
 
 class PermissionMissing(Pause):
-    """The credentials are good but lack a scope or function; name it in the message."""
+    """The credentials are good but lack a scope or function. Name it in the message."""
 
     reason = "PERMISSION_MISSING"
 
@@ -135,8 +134,12 @@ class PlanTooLow(Pause):
 
 
 class Skip(ConnectorError):
-    """One item cannot be done. As a `WriteResult.error` it concerns that item; raised by a call it
-    makes the host split the batch. The item gets its own back-off; nothing else waits for it."""
+    """One item cannot be done. It gets a back-off of its own, and nothing else waits for it.
+
+    As a `WriteResult.error` it concerns that item. Raised by a call it means that something in the
+    batch is refused and the platform does not say what: the host splits the batch until the bad
+    item stands alone.
+    """
 
     owner = Owner.MERCHANT
 
@@ -149,14 +152,14 @@ class ItemRefused(Skip):
 
 class ListingGone(Skip):
     """The listing does not exist in the shop. The host sets its link aside like any item that
-    failed; refreshing the listings marks it as vanished, and its link is tried at once when it is
+    failed. Refreshing the listings marks it as vanished, and its link is tried at once when it is
     seen again."""
 
     reason = "LISTING_GONE"
 
 
 class Stop(ConnectorError):
-    """The host stops this shop's runs and says so; a retry cannot help before code or settings
+    """The host stops this shop's runs and shows the reason. No retry helps before code or settings
     change."""
 
 
@@ -168,7 +171,7 @@ class ContractBroken(Stop):
 
 
 class SettingsInvalid(Stop):
-    """The shop's settings cannot work; the message says which setting and what to enter."""
+    """The shop's settings cannot work. The message says which setting, and what to enter."""
 
     reason = "SETTINGS_INVALID"
     owner = Owner.MERCHANT

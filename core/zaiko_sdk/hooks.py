@@ -1,8 +1,8 @@
-"""The hooks of the pluggy project `zaiko`. Hooks are synchronous: they register and observe; work
-is async methods on the objects that they return. Implementations may take fewer arguments than the
-specification, so arguments are only ever added.
+"""The hooks of the pluggy project `zaiko`. Hooks are synchronous: they register and observe.
+Asynchronous work is for the methods of the objects that they return.
 
-A distribution names its plugin module under the entry-point group `zaiko.connectors`.
+An implementation may take fewer arguments than the specification, so that arguments are only ever
+added. A distribution names its plugin module under the entry-point group `zaiko.connectors`.
 """
 
 from __future__ import annotations
@@ -38,48 +38,57 @@ class Hooks:
 
     @hookspec
     def zaiko_connectors(self) -> Iterable[ConnectorType]:  # type: ignore[empty-body]
-        """The connector types that this plugin brings. Called once when the host starts. Must not
-        do I/O. Two plugins that bring the same id: the second is refused and listed as failed, with
-        both distributions in the message."""
+        """Return the connector types that this plugin brings.
+
+        Called once when the host starts. Must not do I/O. When two plugins bring the same id, the
+        second is refused and listed as failed, with both distributions in the message.
+        """
 
     @hookspec
     def zaiko_simulators(self) -> Iterable[SimulatorType]:  # type: ignore[empty-body]
-        """The platform simulators that this plugin brings, for `zaiko simulate`, the demo and
-        tests. Called only when a simulator is asked for, so import its dependencies inside the
-        implementation."""
+        """Return the platform simulators that this plugin brings, for `zaiko simulate`, the demo
+        and tests.
+
+        Called only when a simulator is needed, so import its dependencies inside the
+        implementation.
+        """
 
     @hookspec
     def zaiko_run_finished(self, event: RunFinished) -> None:
-        """A run of a shop has ended. An observer: see docs/hooks.md for when and where observers
-        are called."""
+        """Observe that a run of a shop has ended. docs/hooks.md says when and where observers are
+        called."""
 
     @hookspec
     def zaiko_shop_held(self, event: ShopHeld) -> None:
-        """A shop waits for a person. An observer."""
+        """Observe that a shop waits for a person."""
 
     @hookspec
     def zaiko_shop_resumed(self, event: ShopResumed) -> None:
-        """A held shop goes on. An observer."""
+        """Observe that a held shop syncs again."""
 
     @hookspec
     def zaiko_credentials_expiring(self, event: CredentialsExpiring) -> None:
-        """A shop's credentials end soon. An observer."""
+        """Observe that a shop's credentials end soon."""
 
     @hookspec
     def zaiko_oversold(self, event: Oversold) -> None:
-        """More was sold than there is. An observer."""
+        """Observe that more was sold than there is."""
 
     @hookspec
     def zaiko_oversold_cleared(self, event: OversoldCleared) -> None:
-        """There is enough again. An observer."""
+        """Observe that there is enough of a product again."""
 
     @hookspec
     def zaiko_adjust_quantity(self, view: LinkView) -> int | None:
-        """The number that the link shall show instead of `view.quantity`, or None to leave it.
+        """Return the number that the link shall show instead of `view.quantity`, or None to leave
+        it.
 
-        Cut to 0 … `view.sellable`: a plugin can hide units, also give back what a plugin before it
-        hid, and never sell what is not there. Called inside a transaction that all other writers of
-        the merchant wait for, on a worker thread, several at once, and again when the transaction
-        is repeated: be pure and quick (microseconds), do no I/O. Plugins are asked in the order of
-        their names. One that raises or answers something else is passed over for this link, and
-        logged."""
+        The host cuts the answer to 0 … `view.sellable`. A plugin can hide units, and show again
+        what a plugin before it hid, but never sell what is not there. Plugins are called in the
+        order of their names.
+
+        The call runs inside a transaction that all other writers of the merchant wait for, on a
+        worker thread, possibly several at once, and again when the transaction is repeated. Be pure
+        and quick (microseconds) and do no I/O. When a plugin raises, or answers something that is
+        no number, the host ignores it for this link and logs it.
+        """

@@ -1,6 +1,6 @@
-"""The words that a connector and the host exchange: orders, listings, levels and writes.
+"""What a connector and the host exchange: orders, listings, levels and writes.
 
-Plain immutable values. Quantities are whole sellable units. Times are timezone-aware. Ids are the
+All are immutable values. Quantities are whole sellable units. Times are timezone-aware. Ids are the
 platform's own, as text, opaque to the host.
 """
 
@@ -15,7 +15,8 @@ from zaiko_sdk.errors import Skip
 
 
 class OrderState(enum.StrEnum):
-    """What the shop says of an order as a whole. Only the last three release what is still open."""
+    """What the shop says about an order as a whole. Only the last three release units that are
+    still open."""
 
     OPEN = "OPEN"
     SHIPPED = "SHIPPED"
@@ -28,11 +29,13 @@ class OrderLine:
     """One line of an order.
 
     `external_id` is unique in its order. `listing` is the `Listing.external_id` that was sold, or
-    None when the shop does not say (a custom line, a deleted variant). `ordered` is the quantity as
-    bought (≥ 0, never reduced by the connector); `cancelled` counts units that will never ship:
-    cancelled, removed by an edit or refunded before shipping (0 ≤ cancelled ≤ ordered); `fulfilled`
-    counts units that the shop says have left (≥ 0). A line that needs no stock (a gift card, a fee)
-    is left out by the connector.
+    None when the shop does not say (a custom line, a deleted variant).
+
+    `ordered` is the quantity as bought (≥ 0); the connector never reduces it. `cancelled` counts
+    units that will never ship: cancelled, removed by an edit or refunded before shipping (0 ≤
+    cancelled ≤ ordered). `fulfilled` counts units that the shop says have left (≥ 0).
+
+    The connector leaves out a line that needs no stock (a gift card, a fee).
     """
 
     external_id: str
@@ -49,14 +52,16 @@ class Order:
     """One order as read once, whole: all its lines, also those that were cancelled.
 
     `version` orders the readings of one order: a reading with an older version never undoes a newer
-    one. None means that the platform has no such time, and the time at which the page was requested
-    is taken. `archived` is a label of the shop, never a release of stock. `paid` is None when the
-    shop does not say. `platform_state` is the platform's own word, kept for people; a state that
-    the connector does not know stays OPEN with `state_known=False`, so that a person is shown it.
-    Test orders are the connector's to leave out or keep by its settings.
+    one. None means that the platform has no such time; the host takes the time at which the page
+    was requested.
 
-    `lines_known=False` says that the order exists and that what is in it could not be told (see
-    `unreadable`): the host keeps what it last read of it, counts nothing if it never did, and shows
+    `platform_state` is the platform's own word, kept for people. A state that the connector does
+    not know stays OPEN with `state_known=False`, so that a person sees it. `archived` is a label of
+    the shop and never releases stock. `paid` is None when the shop does not say. Whether test
+    orders are delivered depends on the connector's settings.
+
+    `lines_known=False` says that the order exists and that its lines could not be read (see
+    `unreadable`). The host keeps what it last read of it, counts nothing if it never did, and shows
     the order to a person.
     """
 
@@ -74,9 +79,11 @@ class Order:
 
     @classmethod
     def unreadable(cls, external_id: str, *, read_at: datetime, number: str = "") -> Order:
-        """An order that the platform knows and the connector cannot understand, as it is delivered
-        instead of guessed lines, which would release or hold stock wrongly, and instead of silence,
-        which would lose it."""
+        """Return an order that the platform has and the connector cannot understand.
+
+        Deliver it instead of guessed lines, which would release or hold stock wrongly, and instead
+        of leaving it out, which would lose it.
+        """
         return cls(
             external_id,
             number or external_id,
@@ -93,10 +100,12 @@ class Order:
 class OrderPage:
     """A part of what `fetch_orders` delivers.
 
-    `cursor` is opaque: the host stores it in the transaction that ingests the page and passes it to
-    the next `fetch_orders`, so a crash repeats at most this page. `read_at` is when the request was
-    sent. `complete_until`, where the connector can say it, promises that every order changed before
-    that moment has been delivered by this page and its predecessors; it is shown as the lag of the
+    `cursor` is opaque. The host stores it in the transaction that ingests the page and passes it to
+    the next `fetch_orders`, so that a crash repeats at most this page. `read_at` is when the
+    request was sent.
+
+    `complete_until`, where the connector can say it, promises that this page and its predecessors
+    delivered every order that changed before that moment. The host shows it as the lag of the
     shop's orders.
     """
 
@@ -110,25 +119,25 @@ class ListingWarning(enum.StrEnum):
     """What a person should know before linking this listing."""
 
     UNTRACKED = "UNTRACKED"
-    """The shop does not count this listing's stock: it sells whatever the number."""
+    """The shop does not count this listing's stock: it sells whatever the number says."""
     SELLS_BELOW_ZERO = "SELLS_BELOW_ZERO"
-    """The shop goes on selling at zero (back order)."""
+    """The shop continues to sell at zero (back order)."""
     OFF_SALE = "OFF_SALE"
     """Hidden, draft or archived: nobody can buy it now."""
     NOT_STOCKED = "NOT_STOCKED"
-    """No stock record at the chosen location yet."""
+    """There is no stock record at the chosen location yet."""
     DUPLICATE_SKU = "DUPLICATE_SKU"
     """Another listing of the shop carries the same code; matching by code would be a guess."""
     RESTOCKS_ON_CANCEL = "RESTOCKS_ON_CANCEL"
-    """The shop adds units back by itself when an order is cancelled."""
+    """The shop adds units back on its own when an order is cancelled."""
     READ_ONLY = "READ_ONLY"
     """The platform does not let this listing's stock be set (a bundle parent)."""
 
 
 @dataclass(frozen=True, slots=True)
 class ListingRef:
-    """How the host names a listing back to its connector: its id, and the connector's own `data`,
-    stored and returned unchanged (for Shopify the inventory item behind the variant)."""
+    """How the host names a listing to its connector: the listing's id, and the connector's own
+    `data`, stored and returned unchanged (for Shopify the inventory item behind the variant)."""
 
     external_id: str
     data: Mapping[str, str] = field(default_factory=dict)
@@ -136,9 +145,11 @@ class ListingRef:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """One sellable variant as read from the shop. `sku` is what bulk linking matches with a
-    product's code, `barcode` the second try. `quantity` is the number shown when read, or None when
-    the listing call does not tell."""
+    """One sellable variant as read from the shop.
+
+    Bulk linking matches `sku` with a product's code, and `barcode` when that fails. `quantity` is
+    the number shown when read, or None when the listing call does not include it.
+    """
 
     ref: ListingRef
     title: str
@@ -151,8 +162,8 @@ class Listing:
 
 @dataclass(frozen=True, slots=True)
 class ListingPage:
-    """A part of the catalogue. `cursor` is passed back to continue after this page, also in another
-    process."""
+    """A part of the catalogue. The host passes `cursor` back to continue after this page, also in
+    another process."""
 
     listings: Sequence[Listing]
     cursor: str
@@ -160,9 +171,11 @@ class ListingPage:
 
 @dataclass(frozen=True, slots=True)
 class InventoryLevel:
-    """What a shop shows for one listing now. `quantity` is None when the shop keeps no number for
-    it yet (the first write creates it). `error` is set when this listing cannot be synced, and says
-    why."""
+    """What a shop shows for one listing now.
+
+    `quantity` is None when the shop keeps no number for it yet; the first write creates it. `error`
+    is set when this listing cannot be synced, and says why.
+    """
 
     external_id: str
     quantity: int | None
@@ -174,9 +187,9 @@ class InventoryWrite:
     """One change that the host asks for.
 
     `quantity` (≥ 0) is what the shop shall show. `expected` is what the host believes it shows now,
-    or None when it has no number there yet. COMPARE_AND_SET connectors send quantity on condition
-    of expected; ADJUST connectors send `delta` (and quantity as the first registration when
-    `expected` is None); SET connectors send quantity.
+    or None when it has no number there yet. COMPARE_AND_SET connectors send `quantity` on condition
+    of `expected`. ADJUST connectors send `delta`, or `quantity` as the first registration when
+    `expected` is None. SET connectors send `quantity`.
     """
 
     ref: ListingRef
@@ -196,17 +209,17 @@ class WriteOutcome(enum.StrEnum):
     """The platform acknowledged it."""
     STALE = "STALE"
     """Not applied: the shop does not show `expected` (compare-and-set), or the change would leave
-    the allowed range (adjust). `WriteResult.quantity` tells the number seen, if the connector read
+    the allowed range (adjust). `WriteResult.quantity` is the number seen, if the connector read
     it."""
     REFUSED = "REFUSED"
     """Not applied: `WriteResult.error` says why. Only this item is set aside."""
     UNKNOWN = "UNKNOWN"
-    """May or may not have been applied. The host settles it by reading."""
+    """It may have been applied. The host reads to settle it."""
 
 
 @dataclass(frozen=True, slots=True)
 class WriteResult:
-    """The outcome of one write, in any order, exactly one per write of the call."""
+    """The outcome of one write. A call answers with exactly one per write, in any order."""
 
     external_id: str
     outcome: WriteOutcome
@@ -222,9 +235,11 @@ class FindingLevel(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One result of `Connector.check`, written for the merchant. `expires_at` tells when a
-    credential ends that a person must replace: zaiko shows it, and warns before. Not for one that
-    the connector renews by itself."""
+    """One result of `Connector.check`, written for the merchant.
+
+    `expires_at` is when a credential ends that a person must replace; zaiko shows it and warns
+    before. Leave it out for a credential that the connector renews.
+    """
 
     level: FindingLevel
     reason: str
@@ -234,8 +249,8 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class WebhookHint:
-    """What a verified notification tells: that something changed. The host answers by reading
-    through the API; the payload's numbers are never used. `delivery_id` removes duplicates."""
+    """What a verified notification says: that something changed. The host reads through the API,
+    and never uses the numbers of a notification. `delivery_id` removes duplicates."""
 
     delivery_id: str
     topic: str

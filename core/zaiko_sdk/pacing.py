@@ -1,5 +1,5 @@
-"""Keeping to a platform's quota without wasting it. Per process and shop; one run per shop at a
-time keeps it true."""
+"""Keeping to a platform's quota without wasting it. A limiter counts the calls of one process and
+shop, which is enough because runs of a shop never overlap."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from zaiko_sdk.context import Clock
 
 
 class RateLimiter:
-    """At most `rate` calls a second, with bursts of up to `burst` after a pause (a token bucket).
+    """Allow at most `rate` calls a second, and up to `burst` at once after a pause (a token
+    bucket).
 
-    `async with limiter:` waits for a place. Fair: waiters are served in order. Safe for many tasks
-    of one event loop.
+    `async with limiter:` waits for a place. Waiters are served in order. Many tasks of one event
+    loop may use it.
     """
 
     def __init__(self, clock: Clock, *, rate: float, burst: int = 1) -> None:
@@ -35,7 +36,7 @@ class RateLimiter:
         return None
 
     def penalise(self, seconds: float) -> None:
-        """Let nobody through for `seconds`: the platform said to wait."""
+        """Let no call through for `seconds`, because the platform said to wait."""
         self._refill()
         self._tokens = min(self._tokens, 1 - seconds * self._rate)
 
@@ -48,9 +49,9 @@ class RateLimiter:
 class CostBucket:
     """A leaky bucket that the platform itself reports after each call (Shopify's `throttleStatus`).
 
-    `await reserve(cost)` waits until the bucket is believed to hold `cost`; `report` replaces the
-    belief by what the reply said. Until the first report nothing is known and calls are let through
-    one by one.
+    `await reserve(cost)` waits until the bucket is believed to hold `cost`. `report` replaces that
+    belief by what the reply said. Before the first report nothing is known, and calls are let
+    through one by one.
     """
 
     def __init__(self, clock: Clock) -> None:
@@ -61,7 +62,7 @@ class CostBucket:
         self._turn = asyncio.Lock()
 
     async def reserve(self, cost: float) -> None:
-        """Wait until `cost` points are there, and take them from the belief."""
+        """Wait until the bucket is believed to hold `cost` points, and take them."""
         async with self._turn:
             if not self._known:
                 return
@@ -73,7 +74,7 @@ class CostBucket:
             self._available -= cost
 
     def report(self, *, available: float, maximum: float, restore_rate: float) -> None:
-        """Take over what the platform's reply said of the bucket. `restore_rate` is in points per
+        """Replace the belief by what the platform's reply said. `restore_rate` is in points per
         second, > 0."""
         self._available, self._maximum, self._restore = available, maximum, max(restore_rate, 1.0)
         self._at = self._clock.monotonic()

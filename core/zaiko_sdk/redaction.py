@@ -1,4 +1,4 @@
-"""Taking credentials out of texts that others wrote."""
+"""Removing credentials from texts that others wrote."""
 
 from __future__ import annotations
 
@@ -9,16 +9,19 @@ from urllib.parse import quote, quote_plus
 
 HIDDEN = "[secret]"
 SHORTEST = 6
-"""Shorter texts are no secrets, and hiding them would tear words apart."""
+"""Shorter texts are no secrets, and hiding them would damage ordinary words."""
 _CUT = 8
-"""What is left of a secret at the end of a text tells something from so many characters on; fewer
-are a known prefix."""
+"""The beginning of a secret at the end of a text reveals something from this length on. A shorter
+one is a known prefix."""
 
 
 def redacted(text: str, secrets: Iterable[str]) -> str:
-    """`text` without `secrets`, also where they stand in a URL, a form, JSON, hex or base64 (alone,
-    or in something longer as in `Authorization: Basic`), and where the text was cut off after 8
-    characters or more of one. Secrets of fewer than 6 stay."""
+    """Return `text` without `secrets`.
+
+    Finds them in a URL, a form, JSON, hex or base64, alone or in something longer as in
+    `Authorization: Basic`, and where the text was cut off after 8 characters or more of one.
+    Secrets of fewer than 6 characters stay.
+    """
     # The longest first: one secret may be the beginning of another.
     forms = sorted(
         {form for secret in secrets if len(secret) >= SHORTEST for form in _forms(secret)},

@@ -1,8 +1,8 @@
 """How a connector declares what a shop must be configured with.
 
-A pydantic model: its JSON Schema is what `ConnectorService.GetConnector` serves and what a user
-interface draws. Fields of type `pydantic.SecretStr` are the credentials: they are given apart,
-stored encrypted, and never shown again in a reply, a log line or a repr.
+It is a pydantic model. `ConnectorService.GetConnector` serves its JSON Schema, from which a user
+interface draws the form. Fields of type `pydantic.SecretStr` are the credentials: they are given
+separately, stored encrypted, and never shown again in a reply, a log line or a repr.
 """
 
 from __future__ import annotations
@@ -23,15 +23,14 @@ class ConnectorSettings(BaseModel):
 
     @classmethod
     def secret_fields(cls) -> frozenset[str]:
-        """The names of the fields that hold credentials."""
+        """Return the names of the fields that hold credentials."""
         return frozenset(
             name for name, info in cls.model_fields.items() if _holds_secret(info.annotation)
         )
 
     def redact(self, text: str, *also: str) -> str:
-        """`text` without the credentials, however they are coded (see `redacted`): for a platform's
-        own words, which may quote what it was sent. `also`: what was got for them, such as a
-        token."""
+        """Return the platform's own words without the credentials that they may quote, in any
+        coding (see `redacted`). `also` are texts derived from the credentials, such as a token."""
         values = (getattr(self, name) for name in self.secret_fields())
         return redacted(
             text,
@@ -43,8 +42,8 @@ class ConnectorSettings(BaseModel):
 
     @classmethod
     def schema_document(cls) -> dict[str, Any]:
-        """The JSON Schema of the settings; credentials are marked `writeOnly` (JSON Schema 2020-12,
-        §9.4)."""
+        """Return the JSON Schema of the settings, in which credentials are `writeOnly` (JSON Schema
+        2020-12, §9.4)."""
         document = cls.model_json_schema()
         for name in cls.secret_fields():
             document["properties"][name]["writeOnly"] = True

@@ -1,8 +1,8 @@
-"""The network as it is: PostgreSQL runs in a network namespace of its own, and a cable, which can
-be cut, leads there from each replica. Only as root, on Linux.
+"""Lines as real networks have them: PostgreSQL runs in a network namespace of its own, and each
+replica reaches it over a cable that can be cut. They need root, and Linux.
 
-A proxy acknowledges what it does not forward. Here nobody does: the kernels of both ends send
-again, probe, and give up."""
+A proxy acknowledges what it does not forward. Over a cut cable nothing is acknowledged: the kernels
+of both ends retransmit, probe, and give up."""
 
 from __future__ import annotations
 
@@ -16,31 +16,31 @@ import subprocess
 from sqlalchemy import URL
 
 _NOBODY = "02:00:00:00:00:00"
-"""No card has it."""
+"""An address that no network card has."""
 _CLOSED = bytes([7])
 _SESSIONS = 64
 
 
 class CableError(Exception):
-    """Something that cables take cannot be done on this machine; says why."""
+    """This machine cannot have cables; the message says why."""
 
 
 class Cables:
-    """A namespace for PostgreSQL, in which commands are run with `inside` before them, and the
-    cables into it. Each session on a machine has another, from which nothing leads anywhere but to
-    this machine."""
+    """A namespace for PostgreSQL, and the cables into it. The command `inside` runs another command
+    in the namespace. Each test session has a namespace of its own, which is connected to this
+    machine only."""
 
     name = "cables"
 
     def __init__(self) -> None:
         _check()
-        # The kernel forgets such a name with the process that has it: whoever gets it may clear
-        # away what is left of another's.
+        # The kernel releases such a name with the process that holds it. So the process that gets
+        # it may remove what a killed session left under it.
         self._claim, number = _claimed()
         self.namespace = f"zaiko-{number}"
         self.inside = ("ip", "netns", "exec", self.namespace)
         self.network = f"198.18.{number}"
-        """Three of four numbers of each address; 198.18.0.0/15 is set aside for tests of networks
+        """The first three numbers of each address; 198.18.0.0/15 is reserved for tests of networks
         (RFC 2544)."""
         _clear(self.namespace)
         try:
@@ -56,7 +56,7 @@ class Cables:
         return Cable(self.namespace, number, self.network, port)
 
     def close(self) -> None:
-        """Remove all of it, with what still runs there."""
+        """Remove the namespace, and end what still runs in it."""
         _clear(self.namespace)
         self._claim.close()
 
@@ -65,16 +65,10 @@ class Cable:
     """Two network cards with nothing between them (veth), the far one in PostgreSQL's namespace."""
 
     def __init__(self, namespace: str, number: int, network: str, port: int) -> None:
-        self._namespace, self._near, self._far = (
-            namespace,
-            f"{namespace}-{number}",
-            f"replica-{number}",
-        )
-        self._here, self.host, self.port = (
-            f"{network}.{4 * number + 1}",
-            f"{network}.{4 * number + 2}",
-            port,
-        )
+        self._namespace = namespace
+        self._near, self._far = f"{namespace}-{number}", f"replica-{number}"
+        self._here = f"{network}.{4 * number + 1}"
+        self.host, self.port = f"{network}.{4 * number + 2}", port
         _ip(
             (
                 f"link add {self._near} address {_card(1)} type veth peer name {self._far} "
@@ -92,9 +86,9 @@ class Cable:
 
     def cut(self) -> None:
         """See Line."""
-        # A link that is set down takes its routes with it, and who sends is told at once that the
-        # network is unreachable. Packets to a card that does not exist are lost without a word; and
-        # as the entry stays, nobody asks for a card and is told of none.
+        # Setting the link down would remove its routes, and senders would get "network unreachable"
+        # at once. Packets to a card that does not exist are lost silently. The neighbour entry is
+        # permanent, so no kernel asks for the card and gets no answer.
         self._send_to(_NOBODY, _NOBODY)
 
     def heal(self) -> None:
@@ -102,9 +96,9 @@ class Cable:
         self._send_to(_card(2), _card(1))
 
     def drop(self) -> None:
-        """See Line. The replica's end goes. PostgreSQL's is told so at once, or, while the cable is
-        cut, not at all: it keeps its half until its own timers end it, or something that it sends
-        is refused."""
+        """See Line. The replica's end is closed. PostgreSQL notices at once, or, while the cable is
+        cut, not at all: it keeps its half until its own timers end it, or until something that it
+        sends is refused."""
         _run("ss", "--kill", "--tcp", "--no-header", "src", self._here, "dst", self.host)
 
     def close(self) -> None:
@@ -130,28 +124,28 @@ def _claimed() -> tuple[socket.socket, int]:
             claim.bind(f"\0zaiko-cables-{number}")
             return claim, number
         claim.close()
-    raise CableError(f"{_SESSIONS} sessions have theirs")
+    raise CableError(f"{_SESSIONS} test sessions run already")
 
 
 def _check() -> None:
     if not hasattr(os, "geteuid") or os.geteuid() != 0:
-        raise CableError("only root may lay cables")
+        raise CableError("cables need root")
     missing = [tool for tool in ("ip", "ss") if shutil.which(tool) is None]
     if missing:
-        raise CableError(f"there is no {' and no '.join(missing)}")
-    # Kernels can be built without what breaks a connection, and then say nothing.
+        raise CableError(f"missing: {', '.join(missing)}")
+    # A kernel can be built without the means to break a connection; `ss` then reports no error.
     with (
         socket.create_server(("127.0.0.1", 0)) as listening,
         socket.create_connection(listening.getsockname()) as one,
     ):
         _run("ss", "--kill", "--tcp", "--no-header", f"sport = :{one.getsockname()[1]}")
         if one.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1) != _CLOSED:
-            raise CableError("this kernel breaks no connections (CONFIG_INET_DIAG_DESTROY)")
+            raise CableError("this kernel cannot break connections (CONFIG_INET_DIAG_DESTROY)")
 
 
 def _clear(namespace: str) -> None:
-    """Remove a namespace, the processes in it, and what leads there; nothing where there is
-    none."""
+    """Remove a namespace, the processes in it, and the cables into it. Without such a namespace,
+    change nothing."""
     with contextlib.suppress(CableError):
         for link in _run("ip", "-brief", "link", "show", "type", "veth").splitlines():
             if (name := link.split("@")[0]).startswith(f"{namespace}-"):
@@ -164,13 +158,13 @@ def _clear(namespace: str) -> None:
 
 
 def _ip(*lines: str, namespace: str = "") -> None:
-    _run("ip", *(("-n", namespace) if namespace else ()), "-batch", "-", told="\n".join(lines))
+    _run("ip", *(("-n", namespace) if namespace else ()), "-batch", "-", given="\n".join(lines))
 
 
-def _run(*command: str, told: str = "") -> str:
+def _run(*command: str, given: str = "") -> str:
     done = subprocess.run(
-        command, input=told, capture_output=True, text=True, timeout=30, check=False
+        command, input=given, capture_output=True, text=True, timeout=30, check=False
     )
     if done.returncode:
-        raise CableError(f"{' '.join(command)} {told!r}: {done.stderr.strip()}")
+        raise CableError(f"{' '.join(command)} {given!r}: {done.stderr.strip()}")
     return done.stdout

@@ -1,5 +1,5 @@
-"""Three real server processes on one real PostgreSQL, each behind a network of its own, and the
-shops of two merchants over real HTTP."""
+"""Three real server processes on one real PostgreSQL, each over a line of its own, and the shops of
+two merchants over real HTTP."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ from zaiko.v1 import (
     warehouse_pb2,
     warehouse_service_pb2,
 )
-from zaiko_cli.client import Client
-from zaiko_cli.connection import Connection
+from zaiko_cli.client import ApiClient
+from zaiko_cli.connection import ServerConnection
 from zaiko_core.plugin_host.loader import load
 from zaiko_sdk.testing.simulator import NewListing, SimulatorClient, SimulatorServer
-from zaiko_server.demo.bench import WAREHOUSE, Bench, Shop
-from zaiko_server.demo.screen import Screen
+from zaiko_server.demo.screen import DemoScreen
+from zaiko_server.demo.shops import WAREHOUSE, DemoShop, DemoShops
 
 PLATFORMS = ("shopify", "ecforce", "rakuten")
 MERCHANTS = ("aoi", "beni")
@@ -41,7 +41,7 @@ HONEST = (_RECORDED, "none")
 
 
 def without(mutant: str) -> tuple[str, ...]:
-    """The program whose servers lack one rule (recorded.py)."""
+    """Return the program whose servers lack one rule (recorded.py)."""
     return (_RECORDED, mutant)
 
 
@@ -55,8 +55,8 @@ class Replica:
         self.name, self._folder, self._program = f"replica-{number}", folder, program
         self.role = f"replica_{number}"
         self._url = f"postgresql+psycopg://{self.role}@{line.host}:{line.port}/{database}"
-        # Bound for as long as the replica may come back, so that no connection is given its port
-        # while it is dead.
+        # Bound for as long as the replica may start again, so that no other connection gets its
+        # port meanwhile.
         self._kept = socket.socket()
         self._kept.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self._kept.bind(("127.0.0.1", 0))
@@ -64,7 +64,7 @@ class Replica:
         self.process: subprocess.Popen[bytes]
 
     def start(self) -> None:
-        """Begin the process; `ready` waits for it."""
+        """Start the process. `ready` says when it answers."""
         (self._folder / f"{self.name}.port").unlink(missing_ok=True)
         command = [
             *(
@@ -92,7 +92,7 @@ class Replica:
             )
 
     def ready(self) -> bool:
-        """Whether it answers; raises when it has ended by itself."""
+        """Return whether it answers. Raises AssertionError with its log if it has ended."""
         assert self.process.poll() is None, (self._folder / f"{self.name}.log").read_text()[-3_000:]
         return (self._folder / f"{self.name}.port").exists()
 
@@ -114,15 +114,15 @@ class Replica:
         self._kept.close()
 
 
-class Stand(Bench):
-    """One merchant, with its shops."""
+class ClusterMerchant(DemoShops):
+    """One merchant with its shops."""
 
-    def __init__(self, client: Client, merchant: str, shops: Sequence[Shop]) -> None:
-        super().__init__(client, shops, Screen(plain=True))
+    def __init__(self, client: ApiClient, merchant: str, shops: Sequence[DemoShop]) -> None:
+        super().__init__(client, shops, DemoScreen(plain=True))
         self.merchant, self.parent = merchant, f"merchants/{merchant}"
 
     def create(self, products: dict[str, int]) -> None:  # type: ignore[override]
-        """A merchant, a warehouse, products with their stock."""
+        """Create the merchant, a warehouse, and products with their stock."""
         client = self.client
         made = merchant_service_pb2.CreateMerchantRequest(
             merchant_id=self.merchant, merchant=merchant_pb2.Merchant(display_name=self.merchant)
@@ -163,19 +163,19 @@ class Cluster:
             for number in range(replicas)
         ]
         for replica in self.replicas:
-            # A role of its own, by which its sessions are told from others'.
+            # A role of its own, so that its sessions can be identified.
             with (
                 postgresql.admin() as connection,
                 contextlib.suppress(psycopg.errors.DuplicateObject),
             ):
                 connection.execute(f"CREATE ROLE {replica.role} SUPERUSER LOGIN".encode())
         self.servers: dict[str, SimulatorServer] = {}
-        self.stands: list[Stand] = []
+        self.merchants: list[ClusterMerchant] = []
         self._shop_count = shops
 
     @contextlib.contextmanager
     def running(self) -> Iterator[Cluster]:
-        """For as long as the block lasts."""
+        """Run the cluster for as long as the block lasts."""
         with contextlib.ExitStack() as stack:
             for replica in self.replicas:
                 stack.callback(replica.close)
@@ -191,18 +191,20 @@ class Cluster:
             )
             for number, (merchant, owned) in enumerate(shops.items()):
                 client = stack.enter_context(self.client(number % len(self.replicas)))
-                self.stands.append(Stand(client, merchant, owned))
+                self.merchants.append(ClusterMerchant(client, merchant, owned))
             with ThreadPoolExecutor() as pool:
-                list(pool.map(_open, self.stands))
+                list(pool.map(_open, self.merchants))
             yield self
 
     @contextlib.contextmanager
-    def client(self, number: int) -> Iterator[Client]:
-        """A client of one replica."""
-        with contextlib.closing(Client(Connection(self.replicas[number].address))) as client:
+    def client(self, number: int) -> Iterator[ApiClient]:
+        """Return a client of one replica, for as long as the block lasts."""
+        with contextlib.closing(
+            ApiClient(ServerConnection(self.replicas[number].address))
+        ) as client:
             yield client
 
-    def _shop(self, stack: contextlib.ExitStack, merchant: str, number: int) -> Shop:
+    def _shop(self, stack: contextlib.ExitStack, merchant: str, number: int) -> DemoShop:
         platform = PLATFORMS[number % len(PLATFORMS)]
         simulator = load().simulators()[platform].create()
         simulator.switch("quotas", False)
@@ -211,15 +213,15 @@ class Cluster:
         self.servers[name] = stack.enter_context(SimulatorServer(simulator))
         client = SimulatorClient(self.servers[name].base_url)
         stack.callback(client.close)
-        return Shop(name, platform, client)
+        return DemoShop(name, platform, client)
 
 
-def _open(stand: Stand) -> None:
-    stand.create(dict.fromkeys(SKUS, STOCK))
-    for shop in stand.shops:
-        stand.open_shop(shop)
-        stand.link_all(shop)
+def _open(merchant: ClusterMerchant) -> None:
+    merchant.create(dict.fromkeys(SKUS, STOCK))
+    for shop in merchant.shops:
+        merchant.open_shop(shop)
+        merchant.link_all(shop)
     until(
-        lambda: all(numbers == dict.fromkeys(SKUS, STOCK) for numbers in stand.shown().values()),
-        f"everything of {stand.merchant} is everywhere",
+        lambda: all(numbers == dict.fromkeys(SKUS, STOCK) for numbers in merchant.shown().values()),
+        f"everything of {merchant.merchant} is everywhere",
     )

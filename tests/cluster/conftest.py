@@ -1,4 +1,4 @@
-"""The database of the cluster tests, and what leads to it."""
+"""The database of the cluster tests, and the lines to it."""
 
 from __future__ import annotations
 
@@ -16,8 +16,7 @@ from support.stores import PostgreSQL
 
 @pytest.fixture(scope="session")
 def cables(request: pytest.FixtureRequest) -> Iterator[Cables | None]:
-    """Where the database of this session is; nothing where there can be no cables, or none are
-    wanted."""
+    """Yield the cables of this session, or None where cables are impossible or not wanted."""
     wanted = request.config.getoption("--lines")
     try:
         laid = None if wanted == "proxies" else Cables()
@@ -32,13 +31,13 @@ def cables(request: pytest.FixtureRequest) -> Iterator[Cables | None]:
 
 @pytest.fixture(scope="session")
 def lines(cables: Cables | None) -> Lines:
-    """Real cables where there can be some, otherwise proxies."""
+    """Return cables where they are possible, otherwise proxies."""
     return Cuts() if cables is None else cables
 
 
 @pytest.fixture(scope="session")
 def durable_postgresql(cables: Cables | None) -> Iterator[PostgreSQL]:
-    """A server that keeps every commit that it has acknowledged."""
+    """Yield a server that keeps every commit that it has acknowledged."""
     folder = Path(tempfile.mkdtemp(prefix="zaiko-cluster-"))
     server = PostgreSQL(
         folder / "data", durable=True, inside=() if cables is None else cables.inside

@@ -1,8 +1,8 @@
-"""Where there can be no cables: a TCP proxy between one replica and the database, which can be cut,
-and can drop every connection.
+"""Lines for machines that cannot have cables: a TCP proxy between one replica and the database,
+which can be cut and can drop every connection.
 
-Its kernel goes on acknowledging what is not forwarded, so that neither end finds out by itself that
-the other is gone."""
+The proxy's kernel keeps acknowledging what is not forwarded, so neither end notices that the other
+is gone."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from sqlalchemy import URL
 
 
 class Cuts:
-    """Proxies."""
+    """Lines that are proxies."""
 
     name = "proxies"
 
@@ -27,7 +27,7 @@ class Cuts:
 
 
 class Cut:
-    """Forwards `host`:`port` to what `reach` opens."""
+    """Forwards `host`:`port` to the socket that `reach` opens."""
 
     host = "127.0.0.1"
 
@@ -87,7 +87,7 @@ class Cut:
             self._pairs.discard(pair)
 
     def _forward(self, pair: tuple[socket.socket, socket.socket]) -> None:
-        """Until one side has ended."""
+        """Forward in both directions until one side ends."""
         near, far = pair
         other = {near: far, far: near}
         with contextlib.suppress(OSError, ValueError), selectors.DefaultSelector() as ready:

@@ -1,5 +1,5 @@
-"""Faults on replicas, drawn from a seed before anything runs, so that a seed is the same storm
-again as far as clocks allow."""
+"""Faults on replicas, drawn from a seed before anything runs, so that a seed repeats its storm as
+far as clocks allow."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ from support.waiting import until
 LEASE = 5.0
 """Seconds; see SchedulerConfig."""
 _PATIENCE = 10.0
-"""Seconds after which both ends of a connection give it up when nothing is acknowledged:
-tcp_user_timeout."""
+"""Seconds without an acknowledgement after which both ends give up a connection
+(tcp_user_timeout)."""
 KINDS = ("kill", "pause", "terminate", "drop", "cut", "sever")
-_ABREAST = 2
-"""Replicas that are struck at once, at most: one is left to go on."""
+_CONCURRENT = 2
+"""The most replicas that are struck at the same time: one is always left."""
 CRASH, _ALL = "crash", -1
 
 
 @dataclass(frozen=True, slots=True)
 class Strike:
-    """`kind` of KINDS on one replica, or CRASH, `at` seconds after the beginning, for so many
-    `seconds` where it lasts:
+    """One fault: a `kind` of KINDS on one replica, or CRASH, `at` seconds after the beginning. Some
+    kinds last for `seconds`.
 
     kill: SIGKILL, and a new process after `seconds`. pause: SIGSTOP, then SIGCONT. terminate:
     PostgreSQL ends every session of the replica. drop: every connection breaks. cut: nothing passes
-    between replica and database, and nobody is told; then it does, and what was sent arrives.
-    sever: the same, but before it heals the connections break, so that what was sent is lost.
-    crash: PostgreSQL itself dies, and recovers."""
+    between replica and database, silently; then the line heals and what was sent arrives. sever:
+    the same, but the connections break before the line heals, so that what was sent is lost. crash:
+    PostgreSQL itself dies, and recovers."""
 
     at: float
     kind: str
@@ -44,24 +44,24 @@ class Strike:
 
 
 def schedule(seed: int, seconds: float, replicas: int) -> list[Strike]:
-    """Every kind at least once where there is time, at most `_ABREAST` replicas at once, one fault
-    at a time on a replica."""
+    """Return the faults of a seed: every kind at least once if there is time, at most `_CONCURRENT`
+    replicas at the same time, and one fault at a time on a replica."""
     draw = random.Random(f"faults {seed}")
     first = draw.sample(KINDS, len(KINDS))
-    lanes = [0.5 + draw.random() for _ in range(_ABREAST)]
+    next_at = [0.5 + draw.random() for _ in range(_CONCURRENT)]
     free = [0.0] * replicas
     strikes: list[Strike] = []
-    while (at := min(lanes)) < seconds - 2.0:
+    while (at := min(next_at)) < seconds - 2.0:
         kind = first.pop() if first else draw.choice(KINDS)
         lasts = _lasting(kind, draw)
-        whole = [number for number in range(replicas) if free[number] <= at]
-        strikes.append(Strike(round(at, 2), kind, replica := draw.choice(whole), round(lasts, 2)))
-        # A new process needs some seconds until it answers.
-        free[replica] = lanes[lanes.index(at)] = (
+        idle = [number for number in range(replicas) if free[number] <= at]
+        strikes.append(Strike(round(at, 2), kind, replica := draw.choice(idle), round(lasts, 2)))
+        # A new process needs some seconds before it answers.
+        free[replica] = next_at[next_at.index(at)] = (
             at + lasts + (4.0 if kind == "kill" else 0.5) + draw.random()
         )
-    # Not beside another: a server that starts meanwhile would end, and its supervisor's work is not
-    # what is tested.
+    # A server that starts while PostgreSQL is down ends. Restarting it is its supervisor's work,
+    # which is not tested here: `_follow` keeps this fault apart from the others.
     strikes.append(
         Strike(
             round(seconds * draw.uniform(0.3, 0.7), 2),
@@ -85,7 +85,7 @@ def _lasting(kind: str, draw: random.Random) -> float:
 
 
 class Faults:
-    """Strikes replicas as scheduled; `met` says how often by kind."""
+    """Strikes replicas as scheduled; `met` counts the faults by kind."""
 
     def __init__(
         self, postgresql: PostgreSQL, replicas: Sequence[Replica], strikes: Sequence[Strike]
@@ -100,14 +100,14 @@ class Faults:
         ]
 
     def start(self) -> None:
-        """Begin to count the time."""
+        """Start the clock of the schedule."""
         self._began = time.monotonic()
         for thread in self._threads:
             thread.start()
 
     def finish(self) -> None:
-        """Wait until the last one is over and every replica answers again. Raises what went wrong
-        on the way."""
+        """Wait until the last fault is over and every replica answers again. Raises the first error
+        of a fault."""
         for thread in self._threads:
             thread.join()
         if self.errors:

@@ -1,11 +1,11 @@
-"""What PostgreSQL itself saw the runs of every shop do, and whether it was one run per shop at a
-time, by token.
+"""The history of all runs as PostgreSQL saw it, and whether each shop had one run at a time, by
+token.
 
-Triggers write down every claim of a shop, and every row that a run writes, with the token that the
-run says it has (recorded.py). Their order is that of the commits: a claim and a transaction that
-holds a lease both keep the shop's row locked until they have ended, and what was rolled back is not
-there. A write that took no lock at all may stand out of place by what a transaction lasts; it is
-wrong anyway.
+Triggers record every claim of a shop, and every row that a run writes, with the token that the run
+says it has (recorded.py). The records are in the order of the commits: a claim and a transaction
+that holds a lease both keep the shop's row locked until they end, and what was rolled back is not
+there. A write without any lock may be out of order by the length of a transaction; it is a
+violation anyway.
 """
 
 from __future__ import annotations
@@ -37,35 +37,35 @@ WRITTEN = (
 """Tables that a run may write to."""
 
 _BEGIN = """
-CREATE TABLE told (
+CREATE TABLE cluster_history (
   place bigserial PRIMARY KEY, merchant text NOT NULL, shop text NOT NULL, token bigint NOT NULL, what text NOT NULL,
   held_for bigint, transaction bigint NOT NULL DEFAULT txid_current(), at timestamptz NOT NULL DEFAULT clock_timestamp()
 );
-CREATE FUNCTION tell_write() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION record_write() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-  INSERT INTO told (merchant, shop, token, what)
+  INSERT INTO cluster_history (merchant, shop, token, what)
   SELECT run[1], run[2], run[3]::bigint, TG_OP || ' ' || TG_TABLE_NAME
   FROM string_to_array(current_setting('cluster.run'), '/') AS run;
   RETURN NULL;
 END $$;
-CREATE FUNCTION tell_claim() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION record_claim() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-  INSERT INTO told (merchant, shop, token, what, held_for) VALUES (NEW.merchant, NEW.shop, NEW.lease_token, 'CLAIM',
+  INSERT INTO cluster_history (merchant, shop, token, what, held_for) VALUES (NEW.merchant, NEW.shop, NEW.lease_token, 'CLAIM',
     CASE WHEN OLD.owner IS NOT NULL THEN OLD.lease_until - (extract(epoch FROM clock_timestamp()) * 1000000)::bigint END);
   RETURN NULL;
 END $$;
-CREATE TRIGGER tell_claim AFTER UPDATE ON shops FOR EACH ROW WHEN (NEW.lease_token <> OLD.lease_token) EXECUTE FUNCTION tell_claim();
+CREATE TRIGGER record_claim AFTER UPDATE ON shops FOR EACH ROW WHEN (NEW.lease_token <> OLD.lease_token) EXECUTE FUNCTION record_claim();
 """  # noqa: E501
-_TELL = """
-CREATE TRIGGER tell_write AFTER INSERT OR UPDATE OR DELETE ON {table}
-FOR EACH ROW WHEN (current_setting('cluster.run', true) <> '') EXECUTE FUNCTION tell_write();
+_RECORD_WRITES = """
+CREATE TRIGGER record_write AFTER INSERT OR UPDATE OR DELETE ON {table}
+FOR EACH ROW WHEN (current_setting('cluster.run', true) <> '') EXECUTE FUNCTION record_write();
 """
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """A claim, or a row that a run wrote. `held_for`: µs for which the lease of somebody else had
-    still to go when it was claimed."""
+class HistoryEntry:
+    """A claim, or a row that a run wrote. `held_for`: how many µs of another owner's lease were
+    left when the shop was claimed."""
 
     merchant: str
     shop: str
@@ -74,23 +74,23 @@ class Told:
     held_for: int | None = None
 
 
-def listen(db: Database) -> None:
-    """Write everything down from now on."""
+def record_history(db: Database) -> None:
+    """Install the triggers: everything is recorded from now on."""
     with db.engine.begin() as connection:
-        for statement in (_BEGIN, *(_TELL.format(table=table) for table in WRITTEN)):
+        for statement in (_BEGIN, *(_RECORD_WRITES.format(table=table) for table in WRITTEN)):
             connection.exec_driver_sql(statement)
 
 
-def told(db: Database) -> list[Told]:
-    """Everything, in the order of the commits of each shop."""
-    query = text("SELECT merchant, shop, token, what, held_for FROM told ORDER BY place")
+def recorded_history(db: Database) -> list[HistoryEntry]:
+    """Return all entries, in the order of the commits of each shop."""
+    query = text("SELECT merchant, shop, token, what, held_for FROM cluster_history ORDER BY place")
     with db.engine.connect() as connection:
-        return [Told(*row) for row in connection.execute(query)]
+        return [HistoryEntry(*row) for row in connection.execute(query)]
 
 
-def overlapping_runs(history: Iterable[Told]) -> list[str]:
-    """Claims whose token does not rise, claims of a shop that somebody held, and writes under a
-    token after a newer one was given."""
+def overlapping_runs(history: Iterable[HistoryEntry]) -> list[str]:
+    """Return the violations: claims whose token does not rise, claims of a shop that was held, and
+    writes under a token after a newer one was issued."""
     newest: dict[tuple[str, str], int] = defaultdict(int)
     wrong: list[str] = []
     stale: Counter[tuple[str, int, int, str]] = Counter()

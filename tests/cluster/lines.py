@@ -1,5 +1,5 @@
-"""What lies between a replica and the database, and what can happen to it; cut.py and cable.py are
-the two kinds there are."""
+"""The line between a replica and the database, which a test can cut and heal. There are two kinds:
+cable.py and cut.py."""
 
 from __future__ import annotations
 
@@ -9,33 +9,33 @@ from sqlalchemy import URL
 
 
 class Line(Protocol):
-    """One replica's way to the database, which is `host`:`port` at its near end. Its methods may be
-    called from any thread."""
+    """The line of one replica: it reaches the database at `host`:`port`. The methods may be called
+    from any thread."""
 
     host: str
     port: int
 
     def cut(self) -> None:
-        """Let nothing pass either way from now on, and tell nobody. What is sent meanwhile arrives
-        when it heals, unless its sender has given up by then."""
+        """Stop all traffic in both directions, silently. What is sent meanwhile arrives when the
+        line heals, unless its sender has given up by then."""
 
     def heal(self) -> None:
-        """Let everything pass again; what had been sent follows by itself."""
+        """Let traffic pass again. What was sent meanwhile arrives, without being sent again."""
 
     def drop(self) -> None:
-        """Break every connection that there is. While it is cut, what was sent and has not arrived
-        is lost with them."""
+        """Break every connection. While the line is cut, what was sent and has not arrived is
+        lost."""
 
     def close(self) -> None:
-        """There is no line any more."""
+        """Remove the line."""
 
 
 class Lines(Protocol):
     """One kind of line."""
 
     name: str
-    """As a verdict calls them."""
+    """The name in a verdict."""
 
     def lay(self, number: int, database: URL) -> Line:
-        """A line for the replica of that number to where that URL, which is a Unix socket's, leads.
-        One for a number at a time."""
+        """Return a line from the replica of this number to the database of a URL (which names a
+        Unix socket). A number has one line at a time."""

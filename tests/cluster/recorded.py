@@ -1,11 +1,10 @@
-"""`zaiko …` as it is, but for two things: every transaction of a run tells the database under which
-token it runs, so that triggers can write down what was written under it (histories.py); and every
-shop is said to show its orders within `VISIBILITY`, so that a test sees the end of what is held
-back.
+"""The command `zaiko` with two changes. Every transaction of a run sets its token in the database,
+so that triggers can record what was written under it (histories.py). And every platform promises to
+show orders within `VISIBILITY`, so that a test sees the end of holding units back.
 
     python recorded.py MUTANT serve …
 
-MUTANT takes one rule out of the server (MUTANTS), or is `none`. The cluster tests must notice each
+MUTANT removes one rule from the server (MUTANTS), or is `none`. The cluster tests must notice each
 of them.
 """
 
@@ -33,12 +32,11 @@ from zaiko_sdk import ConnectorType
 VISIBILITY = 6_000_000
 """µs; the connectors say 60 s, which is longer than a seed may take."""
 _RUN: ContextVar[str] = ContextVar("run", default="")
-_TELL = text("SELECT set_config('cluster.run', :run, true)")
+_SET_RUN = text("SELECT set_config('cluster.run', :run, true)")
 
 
 def record() -> None:
-    """Let every transaction of a run say whose it is, also one that forgets to look at its
-    token."""
+    """Make every transaction of a run set its token, also one that forgets to check it."""
     begin, apply_commands, run_claimed, policy_of = (
         Transactions.begin,
         batching.apply_commands,
@@ -50,16 +48,16 @@ def record() -> None:
     def begun(self: Transactions, *, writing: bool) -> Iterator[Connection]:
         with begin(self, writing=writing) as connection:
             if writing and _RUN.get():
-                connection.execute(_TELL, {"run": _RUN.get()})
+                connection.execute(_SET_RUN, {"run": _RUN.get()})
             yield connection
 
     def applied(uow: StorageUnitOfWork, group: Sequence[QueuedItem]) -> list[Settled]:
         # In a batch, each command is of a run of its own, or of none.
-        uow._connection.execute(_TELL, {"run": group[0].context.get(_RUN, "")})
+        uow._connection.execute(_SET_RUN, {"run": group[0].context.get(_RUN, "")})
         return apply_commands(uow, group)
 
     async def running(self: Scheduler, claim: JobClaim) -> None:
-        # A run is a task of its own, and worker threads are given its context.
+        # A run is a task of its own; its worker threads inherit the context.
         _RUN.set(f"{claim.merchant}/{claim.shop}/{claim.token}")
         await run_claimed(self, claim)
 
@@ -74,7 +72,7 @@ def record() -> None:
 
 
 def unfenced() -> None:
-    """No transaction of a run looks at its token."""
+    """No transaction of a run checks its token."""
 
     def hold_lease(self: StorageUnitOfWork, shop: str, token: int) -> None:
         self._running = shop
@@ -83,7 +81,7 @@ def unfenced() -> None:
 
 
 def held_by_anybody() -> None:
-    """A transaction of a run looks whether the shop is held, not under which token."""
+    """A transaction of a run checks that the shop is held, not under which token."""
     honest = StorageUnitOfWork.hold_lease
 
     def hold_lease(self: StorageUnitOfWork, shop: str, token: int) -> None:
@@ -101,7 +99,7 @@ def held_by_anybody() -> None:
 
 
 def greedy() -> None:
-    """A claim takes shops that are due, whether another replica holds them or not."""
+    """A claim takes due shops, whether or not another replica holds them."""
     jobs._unheld = lambda now: true()
 
 

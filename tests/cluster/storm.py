@@ -1,4 +1,4 @@
-"""One seed: a cluster, a load, faults and watchers, then calm; and the verdict on all of it."""
+"""One seed: a cluster under load and faults, with watchers; then calm; then the verdict."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 from cluster.cluster import HONEST, MERCHANTS, Cluster
 from cluster.faults import Faults, schedule
-from cluster.histories import CLAIM, listen, overlapping_runs, told
+from cluster.histories import CLAIM, overlapping_runs, record_history, recorded_history
 from cluster.lines import Lines
 from cluster.load import Load
 from cluster.verdicts import (
@@ -26,18 +26,18 @@ from support.waiting import until
 from zaiko_core.storage.engine import Database
 
 STORMY = 20.0
-"""Seconds of load and faults; a fault that began may outlast it by its own length."""
+"""Seconds of load and faults. A fault that has begun may last beyond them."""
 CALM = 40.0
-"""Seconds within which every shop shows the right number after the last fault: what a dead replica
-left (lease 5 s), what is held back for orders that may still come (6 s here), and one more round,
-on a machine that is busy."""
+"""Seconds within which every shop must show the right number after the last fault: a dead replica's
+lease (5 s), units held back for orders that may still appear (6 s here), and one more round, on a
+busy machine."""
 _WATCHERS = 2
-"""Of each merchant."""
+"""Watchers of each merchant."""
 
 
 @dataclass
 class Verdict:
-    """What a storm met, how much was judged, and what was wrong."""
+    """Which faults a storm had, how much was judged, and what was wrong."""
 
     seed: int
     lines: str
@@ -63,12 +63,12 @@ def storm_run(
     program: tuple[str, ...] = HONEST,
     patient: bool = True,
 ) -> Verdict:
-    """Go through the storm of a seed. Without patience nothing is waited for once something is
-    known to be wrong."""
+    """Run the storm of a seed, and return its verdict. If not `patient`, return as soon as a
+    violation is known."""
     url = postgresql.new_url()
     db = Database(url)
     try:
-        listen(db)
+        record_history(db)
         with Cluster(postgresql, lines, url, folder, program=program).running() as cluster:
             return _storm_run(postgresql, db, cluster, Verdict(seed, lines.name), patient)
     finally:
@@ -96,11 +96,11 @@ def _storm_run(
     load.finish()
     faults.finish()
     verdict.faults = faults.met
-    # Connections from before the storm were dropped with PostgreSQL; the product's transactions
-    # begin again by themselves.
+    # Connections from before the storm broke when PostgreSQL crashed. The product's transactions
+    # reconnect without help.
     db.engine.dispose()
     ended = time.monotonic()
-    if not patient and (wrong := overlapping_runs(told(db))):
+    if not patient and (wrong := overlapping_runs(recorded_history(db))):
         for watcher in watchers:
             watcher.stop()
         verdict.wrong = wrong
@@ -108,9 +108,9 @@ def _storm_run(
     for server in cluster.servers.values():
         server.clear_faults()
     draw = random.Random(verdict.seed)
-    for stand in cluster.stands:
-        for shop in stand.shops:
-            load.notify(stand, shop, draw)
+    for merchant in cluster.merchants:
+        for shop in merchant.shops:
+            load.notify(merchant, shop, draw)
     late: list[str] = []
     try:
         until(
@@ -123,12 +123,12 @@ def _storm_run(
     calm = time.monotonic() - ended
     for watcher in watchers:
         watcher.finish(db.read_sync(watcher.merchant, lambda uow: uow.merchants.head))
-    history = told(db)
+    history = recorded_history(db)
     verdict.judged = {
         "orders": len(load.orders),
         "receipts": load.receipts,
         "reserves": load.settings,
-        "calls made again": load.repeats,
+        "repeated calls": load.repeats,
         "claims": sum(item.what == CLAIM for item in history),
         "rows written by runs": sum(item.what != CLAIM for item in history),
         "deliveries": sum(history_of(db, merchant, watchers).deliveries for merchant in MERCHANTS),

@@ -1,8 +1,8 @@
 """Three replicas, a load, and faults, from a seed: nothing is lost, counted twice or written under
 a lost lease, every shop converges, and every watch keeps its promises.
 
-`pytest tests/cluster --thorough -s` goes through two seeds; ZAIKO_CLUSTER_SEEDS=20 through twenty,
-ZAIKO_CLUSTER_SEEDS=7,11 through those.
+`pytest tests/cluster --thorough -s` plays two seeds, ZAIKO_CLUSTER_SEEDS=20 twenty,
+ZAIKO_CLUSTER_SEEDS=7,11 those two.
 """
 
 from __future__ import annotations

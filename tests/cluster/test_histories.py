@@ -1,19 +1,19 @@
-"""The judge of a recorded history, on histories that were made up: each thing that is wrong is
-found, and nothing else is."""
+"""The judge of a recorded history, on invented histories: it finds each violation, and nothing
+else."""
 
 from __future__ import annotations
 
 import pytest
-from cluster.histories import CLAIM, Told, overlapping_runs
+from cluster.histories import CLAIM, HistoryEntry, overlapping_runs
 
 RIGHT = [
-    Told("m", "a", 1, CLAIM),
-    Told("m", "a", 1, "INSERT runs"),
-    Told("m", "b", 1, CLAIM),
-    Told("m", "a", 2, CLAIM, held_for=-1),
-    Told("m", "b", 1, "INSERT pushes"),
-    Told("m", "a", 2, "UPDATE links"),
-    Told("n", "a", 1, CLAIM),
+    HistoryEntry("m", "a", 1, CLAIM),
+    HistoryEntry("m", "a", 1, "INSERT runs"),
+    HistoryEntry("m", "b", 1, CLAIM),
+    HistoryEntry("m", "a", 2, CLAIM, held_for=-1),
+    HistoryEntry("m", "b", 1, "INSERT pushes"),
+    HistoryEntry("m", "a", 2, "UPDATE links"),
+    HistoryEntry("n", "a", 1, CLAIM),
 ]
 
 
@@ -24,14 +24,14 @@ def test_runs_one_after_the_other_are_right() -> None:
 @pytest.mark.parametrize(
     ("item", "word"),
     [
-        (Told("m", "a", 1, "INSERT orders"), "under 1 after 2"),
-        (Told("m", "a", 2, CLAIM), "claimed under token 2 after 2"),
-        (Told("m", "a", 3, CLAIM, held_for=1_500_000), "1.500 s of its lease to go"),
-        (Told("n", "a", 0, "DELETE demands"), "under 0 after 1"),
+        (HistoryEntry("m", "a", 1, "INSERT orders"), "under 1 after 2"),
+        (HistoryEntry("m", "a", 2, CLAIM), "claimed under token 2 after 2"),
+        (HistoryEntry("m", "a", 3, CLAIM, held_for=1_500_000), "1.500 s of its lease to go"),
+        (HistoryEntry("n", "a", 0, "DELETE demands"), "under 0 after 1"),
     ],
 )
 def test_a_stale_write_a_token_given_twice_and_a_claim_of_what_is_held_are_found(
-    item: Told, word: str
+    item: HistoryEntry, word: str
 ) -> None:
     (found,) = overlapping_runs([*RIGHT, item])
 

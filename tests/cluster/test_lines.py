@@ -1,4 +1,4 @@
-"""A line to the database does what a storm believes of it."""
+"""A line to the database does what a storm relies on."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ from zaiko_core.storage.engine import Database
 
 pytestmark = pytest.mark.thorough
 _PATIENCE = 10.0
-"""Seconds after which the product gives up a connection on which nothing is acknowledged: its
+"""Seconds without an acknowledgement after which the product gives up a connection: its
 tcp_user_timeout."""
 
 
 @pytest.fixture(params=["cables", "proxies"])
 def kind(request: pytest.FixtureRequest, cables: Cables | None) -> Lines:
-    """Each kind of line that this machine can have."""
+    """Return each kind of line that this machine can have."""
     if request.param == "proxies":
         return Cuts()
     if cables is None:
@@ -48,7 +48,7 @@ def kind(request: pytest.FixtureRequest, cables: Cables | None) -> Lines:
 
 @pytest.fixture
 def database(durable_postgresql: PostgreSQL) -> Iterator[URL]:
-    """A database of its own."""
+    """Yield a database of its own."""
     url = durable_postgresql.new_url()
     yield make_url(url)
     durable_postgresql.drop(url)
@@ -56,7 +56,7 @@ def database(durable_postgresql: PostgreSQL) -> Iterator[URL]:
 
 @pytest.fixture
 def only_cables(cables: Cables | None) -> Cables:
-    """A proxy's kernel answers for what lies behind it."""
+    """Skip where there are no cables: a proxy's kernel answers for what is behind it."""
     if cables is None:
         pytest.skip("no cables here")
     return cables
@@ -64,7 +64,7 @@ def only_cables(cables: Cables | None) -> Cables:
 
 @contextlib.contextmanager
 def laid(lines: Lines, database: URL) -> Iterator[tuple[Line, Database]]:
-    """A line, and the product's connections over it."""
+    """Yield a line, and the product's connections over it."""
     line = lines.lay(0, database)
     with contextlib.closing(line):
         url = URL.create(
@@ -105,7 +105,7 @@ def test_a_cut_line_is_silent_and_what_was_sent_arrives_when_it_heals(
         asking.join(_PATIENCE)
 
         assert answers == [2]
-        # What tells a cable from a proxy.
+        # This distinguishes a cable from a proxy.
         assert (unacknowledged > 0) == isinstance(kind, Cables)
 
 
@@ -147,7 +147,7 @@ def test_after_ten_seconds_of_silence_both_ends_have_given_up(
         until(lambda: not _is_there(admin, session), "PostgreSQL's end is gone", seconds=_PATIENCE)
 
 
-def test_a_merchant_stands_still_for_one_lease_when_a_replica_with_many_writers_is_gone_and_nobody_was_told(  # noqa: E501
+def test_a_merchant_waits_for_one_lease_at_most_when_a_replica_with_many_writers_vanishes_silently(
     only_cables: Cables, database: URL
 ) -> None:
     world = World(Database(database.render_as_string())).begin()

@@ -1,8 +1,7 @@
-"""The same storms over servers that lack one rule must be noticed: otherwise the verdicts are
-blind.
+"""The verdicts must notice servers that lack one rule, in the same storms.
 
-With --mutants (as in .ci/run) every mutant of recorded.py, otherwise the first: no transaction of a
-run looks at its token."""
+With --mutants (as in .ci/run) every mutant of recorded.py is tried, otherwise the first: no
+transaction of a run checks its token."""
 
 from __future__ import annotations
 
@@ -43,4 +42,4 @@ def test_a_server_without_one_rule_is_noticed(
                     f"violations, as {verdict.wrong[0]!r}"
                 )
             return
-    raise AssertionError(f"{_SEEDS} storms, and nobody noticed: {MUTANTS[mutant].__doc__}")
+    raise AssertionError(f"{_SEEDS} storms did not notice: {MUTANTS[mutant].__doc__}")

@@ -1,4 +1,4 @@
-"""What must hold of a cluster's history, whatever happened to it. Each verdict is a list of
+"""What must hold of a cluster's history, whatever happened to it. Each judge returns its list of
 violations."""
 
 from __future__ import annotations
@@ -16,20 +16,20 @@ from zaiko_core.domain.push import PushOutcome
 from zaiko_core.storage import schema
 from zaiko_core.storage.engine import Database
 
-_BY_ITS_RUN = (
+_RECORDED_BY_SENDER = (
     PushOutcome.ACKNOWLEDGED,
     PushOutcome.REFUSED,
     PushOutcome.STALE,
     PushOutcome.UNSENT,
     PushOutcome.UNKNOWN,
 )
-"""Outcomes that only the run that sent it records; READ is a later one's."""
+"""Outcomes of a push that only the run that sent it records. READ is recorded by a later run."""
 
 
 def one_run_at_a_time(db: Database) -> list[str]:
-    """By what the server itself keeps: tokens of a shop's runs rise with their beginnings, and once
-    a run has begun nothing is recorded under an older token: no push is prepared, and no answer
-    written down. Revisions say what was committed when."""
+    """Judge by what the server itself stores. The tokens of a shop's runs rise in the order in
+    which the runs began. Once a run has begun, nothing is recorded under an older token: no push is
+    prepared and no answer is recorded. Revisions give the order of the commits."""
     runs, pushes = schema.runs, schema.pushes
     with db.engine.connect() as connection:
         begun: dict[tuple[str, str], list[tuple[int, int, str]]] = defaultdict(list)
@@ -56,7 +56,7 @@ def one_run_at_a_time(db: Database) -> list[str]:
                 f"the next run began at {until}"
             )
         if (
-            push.outcome in _BY_ITS_RUN
+            push.outcome in _RECORDED_BY_SENDER
             and push.settled_revision is not None
             and push.settled_revision > until
         ):
@@ -68,8 +68,8 @@ def one_run_at_a_time(db: Database) -> list[str]:
 
 
 def every_fact_once(db: Database, load: Load) -> list[str]:
-    """Each order that a shop accepted is counted once, and each receipt; the last reserve that was
-    answered stands; the journal adds up to the balances."""
+    """Judge that each order that a shop accepted is counted once, and each receipt; that the last
+    reserve that was answered is in force; and that the journal adds up to the balances."""
     movements = schema.movements
     keys = (movements.c.merchant, movements.c.shop, movements.c.order_id, movements.c.product)
     ordered = (
@@ -104,11 +104,11 @@ def every_fact_once(db: Database, load: Load) -> list[str]:
     ]
     for merchant in MERCHANTS:
         for sku in map(str.lower, SKUS):
-            told = STOCK + load.received[merchant, sku]
-            if arrived.get((merchant, sku), 0) != told:
+            expected = STOCK + load.received[merchant, sku]
+            if arrived.get((merchant, sku), 0) != expected:
                 wrong.append(
                     f"{merchant}/{sku}: {arrived.get((merchant, sku), 0)} units were "
-                    f"received, not {told}"
+                    f"received, not {expected}"
                 )
         stocks = db.read_sync(merchant, lambda uow: uow.stocks.get([sku.lower() for sku in SKUS]))
         for sku, stock in stocks.items():
@@ -126,13 +126,13 @@ def every_fact_once(db: Database, load: Load) -> list[str]:
 
 
 def shown_wrongly(db: Database, cluster: Cluster) -> list[str]:
-    """What each shop shows, by its own account, against what may be sold now."""
+    """Compare what each shop shows, by its own account, with what may be sold now."""
     wrong = []
-    for stand in cluster.stands:
+    for merchant in cluster.merchants:
         stocks = db.read_sync(
-            stand.merchant, lambda uow: uow.stocks.get([sku.lower() for sku in SKUS])
+            merchant.merchant, lambda uow: uow.stocks.get([sku.lower() for sku in SKUS])
         )
-        for shop, shown in stand.shown().items():
+        for shop, shown in merchant.shown().items():
             for sku in SKUS:
                 wanted = stocks[sku.lower()].balance.sent
                 if shown[sku] != wanted:
@@ -141,7 +141,7 @@ def shown_wrongly(db: Database, cluster: Cluster) -> list[str]:
 
 
 def watched_wrongly(db: Database, watchers: Sequence[Watcher]) -> list[str]:
-    """The seven guarantees of every watch, through all changes of replica."""
+    """Judge every watch by the seven guarantees, through all changes of replica."""
     return [
         f"{merchant}: {name}: {found}"
         for merchant in MERCHANTS
@@ -151,8 +151,8 @@ def watched_wrongly(db: Database, watchers: Sequence[Watcher]) -> list[str]:
 
 
 def history_of(db: Database, merchant: str, watchers: Sequence[Watcher]) -> History:
-    """What a merchant's watchers were sent, and what the store held: each product's physical units
-    and reserve after each change."""
+    """Return what a merchant's watchers received, and what the store held: each product's physical
+    units and reserve after each change."""
     movements, settings = schema.movements, schema.stock_settings
     history = History(
         {watcher.name: watcher.streams for watcher in watchers if watcher.merchant == merchant},

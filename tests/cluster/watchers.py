@@ -1,4 +1,4 @@
-"""Clients that watch through every fault, and write down what they were sent."""
+"""Clients that watch through every fault, and record what they receive."""
 
 from __future__ import annotations
 
@@ -12,15 +12,14 @@ from zaiko.v1 import stock_service_pb2, stock_service_pb2_grpc, watch_pb2
 
 
 class Watcher(threading.Thread):
-    """One client of the stock watch, which goes to the next replica whenever its own leaves it
-    alone."""
+    """One client of the stock watch. Whenever its call ends, it goes on at the next replica."""
 
     def __init__(self, addresses: list[str], merchant: str, place: int) -> None:
         super().__init__(daemon=True, name=f"watcher {place} of {merchant}")
         self.merchant = merchant
         self.streams: list[Stream] = []
         self._addresses, self._place = addresses, place
-        self._token, self._whole = "", False
+        self._token, self._is_complete = "", False
         self._reached = 0
         self._done = threading.Event()
         self._call: Any = None
@@ -38,7 +37,7 @@ class Watcher(threading.Thread):
                     time.sleep(0.1)
 
     def finish(self, revision: int) -> None:
-        """Watch until that revision has been delivered, then end."""
+        """Watch until this revision has been delivered, then end. Fail after 40 s."""
         deadline = time.monotonic() + 40
         while self._reached < revision:
             assert time.monotonic() < deadline, (
@@ -48,14 +47,14 @@ class Watcher(threading.Thread):
         self.stop()
 
     def stop(self) -> None:
-        """End, wherever it is."""
+        """End the watch at once."""
         self._done.set()
         if self._call is not None:
             self._call.cancel()
         self.join(10)
 
     def _follow(self, stub: Any) -> None:
-        resumes = bool(self._token) and self._whole
+        resumes = bool(self._token) and self._is_complete
         if not resumes:
             start = watch_pb2.WatchStart(snapshot=watch_pb2.WatchSnapshot())
         else:
@@ -69,9 +68,9 @@ class Watcher(threading.Thread):
             stream.deliveries.append(delivery)
             self._token, self._reached = delivery.resume_token, revision_of(delivery)
             if not self.streams or self.streams[-1] is not stream:
-                # A snapshot that broke off is none: the next call begins it again.
-                self._whole = self._whole or delivery.bookmark.snapshot_complete
-                if self._whole:
+                # An incomplete snapshot cannot be resumed: the next call begins it again.
+                self._is_complete = self._is_complete or delivery.bookmark.snapshot_complete
+                if self._is_complete:
                     self.streams.append(stream)
             if self._done.is_set():
                 return

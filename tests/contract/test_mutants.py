@@ -51,7 +51,7 @@ def test_a_connector_that_breaks_it_is_found(name: str, monkeypatch: pytest.Monk
 
 
 def _examine(name: str, kind: ConnectorType, mutant: Mutant) -> None:
-    """The rule's own code, as pytest would run it."""
+    """Run the rule's own code as pytest would."""
     rule: ContractRule = RULES[name]
     assert not rule.not_for(EXAMPLE.capabilities, mutant.says)
     test = getattr(ConnectorContract(), f"test_{name}")

@@ -5,7 +5,6 @@ happen."""
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any
@@ -14,6 +13,7 @@ import pytest
 from sqlalchemy import Text, cast, func, text
 from store.test_jobs import LEASE
 from support.stores import PostgreSQL
+from support.waiting import until
 from support.world import World
 from zaiko_core.app.records import JobClaim
 from zaiko_core.storage import jobs
@@ -41,11 +41,17 @@ def test_a_change_that_commits_while_a_claim_looks_is_not_lost(
 ) -> None:
     claiming_now = _slow_claims(monkeypatch)
     claims: list[JobClaim] = []
-    claiming = threading.Thread(target=lambda: claims.extend(_claim(world.db)))
+
+    def claim() -> None:
+        # A look that meets the change under way passes over the shop, and the next one finds it.
+        while not claims:
+            claims.extend(_claim(world.db))
+
+    claiming = threading.Thread(target=claim)
 
     claiming.start()
-    assert claiming_now.wait(10)
-    time.sleep(0.1)
+    assert claiming_now.wait(60)
+    until(lambda: _looks(world.db) or claims, "the look has its snapshot, and no locks")
     world.receive("tea", 1)
     claiming.join()
 
@@ -53,6 +59,12 @@ def test_a_change_that_commits_while_a_claim_looks_is_not_lost(
     with world.db.engine.connect() as connection:
         again = connection.scalar(text("SELECT trigger_seq > claimed_seq FROM shops"))
     assert again or (found.links_due_at is not None and found.links_due_at <= found.at)
+
+
+def _looks(db: Database) -> bool:
+    query = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'"
+    with db.engine.connect() as connection:
+        return bool(connection.scalar(text(query)))
 
 
 def _claim(db: Database) -> list[JobClaim]:

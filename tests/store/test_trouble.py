@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from sqlalchemy import event, make_url, text
 from support.stores import PostgreSQL
+from support.waiting import until
 from support.world import MERCHANT, World
 from zaiko_core.app.stock import Receipt, receive
 from zaiko_core.domain.errors import StorageUnavailable
@@ -121,6 +122,7 @@ def test_of_the_writers_of_a_merchant_one_at_a_time_is_known_to_the_database(
         ]
         for writer in writers:
             writer.start()
+        until(lambda: _waiting(postgresql, url), "one of them is known")
         waiting = [(time.sleep(0.02), _waiting(postgresql, url))[1] for _ in range(25)]
     for writer in writers:
         writer.join()

@@ -13,7 +13,7 @@ def until(
     condition: Callable[[], T],
     what: str = "the condition was not met in time",
     *,
-    seconds: float = 60,
+    seconds: float = 120,
 ) -> T:
     """Return the result of `condition` once it is truthy. Raises AssertionError with `what` after
     `seconds`: the time that a busy machine may need, not the time that it should need."""

@@ -11,6 +11,7 @@ import pytest
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
+from support.waiting import until
 from zaiko_ecforce.simulator import EcforceSimulator
 from zaiko_sdk.testing.faults import Fault, FaultKind
 from zaiko_sdk.testing.simulator import SimulatorServer
@@ -72,3 +73,17 @@ def test_a_bug_of_a_simulator_is_printed() -> None:
         assert httpx.get(f"{server.base_url}/broken").status_code == 500
 
     assert [record.exc_info[0] for record in printed if record.exc_info] == [ZeroDivisionError]
+
+
+def test_a_request_that_comes_late_does_not_reach_the_shop_of_the_next_test() -> None:
+    simulator = Counting()
+    with SimulatorServer(simulator) as server:
+        server.inject(Fault(FaultKind.LATENCY, seconds=0.2))
+        with pytest.raises(httpx.ReadTimeout):
+            httpx.post(f"{server.base_url}/count", timeout=httpx.Timeout(60, read=0.05))
+        until(lambda: not server.pending_faults(), "the request has arrived")
+        server.reset()
+
+        # The one that was delayed would be served before this one.
+        server.inject(Fault(FaultKind.LATENCY, seconds=0.3))
+        assert httpx.post(f"{server.base_url}/count", timeout=60).json() == {"count": 1}

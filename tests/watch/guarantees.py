@@ -1,6 +1,6 @@
-"""The seven guarantees of a watch (watch.proto) as judgements of a recorded history: what a client
-was sent, against what the store held. Pure, so that a test can also judge a history that was spoilt
-on purpose. The names are those of etcd's checker."""
+"""The seven guarantees of a watch (watch.proto) as checks of a recorded history: what a client was
+sent, against what the store held. They are pure, so a test can also check a damaged history. The
+names are those of etcd's checker."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ State = tuple[int, int]
 
 @dataclass
 class Stream:
-    """One call. `resumed_at`: the revision of the token that it began with, None for a snapshot."""
+    """One call. `resumed_at` is the revision of the token that it began with, None for a
+    snapshot."""
 
     resumed_at: int | None
     deliveries: list[Any] = field(default_factory=list)
@@ -23,16 +24,16 @@ class Stream:
 
 @dataclass
 class History:
-    """What each client was sent, call after call, and every change of every product as (revision,
+    """What each client was sent, call by call, and every change of every product as (revision,
     physical, reserve)."""
 
     clients: dict[str, list[Stream]] = field(default_factory=dict)
     truth: dict[str, list[tuple[int, int, int]]] = field(default_factory=dict)
     pairs: list[tuple[str, str]] = field(default_factory=list)
-    """Products whose reserves are only ever set together, to the same number."""
+    """Products whose reserves are always set together, to the same number."""
 
     def at(self, revision: int) -> dict[str, State]:
-        """The state of every product as of a revision."""
+        """Return the state of every product as of a revision."""
         past = {
             product: [row for row in rows if row[0] <= revision]
             for product, rows in self.truth.items()
@@ -40,7 +41,7 @@ class History:
         return {product: max(rows)[1:] for product, rows in past.items() if rows}
 
     def streams(self) -> Iterator[tuple[str, Stream]]:
-        """Every call of every client."""
+        """Yield every call of every client."""
         for name, streams in self.clients.items():
             for number, stream in enumerate(streams):
                 yield f"{name}, call {number}", stream
@@ -51,17 +52,17 @@ class History:
 
 
 def is_bookmark(delivery: Any) -> bool:
-    """Whether it is a mark rather than states."""
+    """Return whether a delivery is a bookmark."""
     return bool(delivery.WhichOneof("delivery") == "bookmark")
 
 
 def revision_of(delivery: Any) -> int:
-    """The revision that a delivery is of."""
+    """Return the revision of a delivery."""
     return int(delivery.bookmark.revision if is_bookmark(delivery) else delivery.changes.revision)
 
 
 def states(delivery: Any) -> dict[str, State]:
-    """The states in a delivery, by product."""
+    """Return the states in a delivery, by product."""
     return {
         item.product.rsplit("/", 1)[1]: (item.physical, item.reserve)
         for item in delivery.changes.stocks
@@ -69,8 +70,8 @@ def states(delivery: Any) -> dict[str, State]:
 
 
 def walk(streams: list[Stream]) -> Iterator[tuple[Stream, Any, dict[str, State]]]:
-    """Each delivery of a client, with what it knows after it. A snapshot begins with nothing
-    known."""
+    """Yield each delivery of a client with what it knows afterwards. A snapshot begins with no
+    knowledge."""
     known: dict[str, State] = {}
     for stream in streams:
         if stream.resumed_at is None:
@@ -81,7 +82,8 @@ def walk(streams: list[Stream]) -> Iterator[tuple[Stream, Any, dict[str, State]]
 
 
 def snapshot(history: History) -> list[str]:
-    """All states of one revision R, then a mark with R; afterwards only newer ones."""
+    """Check: all states of one revision R, then a bookmark with R, and afterwards only newer
+    revisions."""
     wrong = []
     for name, stream in history.streams():
         ends = [
@@ -114,7 +116,7 @@ def snapshot(history: History) -> list[str]:
 
 
 def ordered(history: History) -> list[str]:
-    """Revisions never go back, in a call and from one call to the next."""
+    """Check: revisions never go back, within a call and from one call to the next."""
     wrong = []
     for name, streams in history.clients.items():
         revisions = [revision_of(delivery) for stream in streams for delivery in stream.deliveries]
@@ -125,7 +127,7 @@ def ordered(history: History) -> list[str]:
 
 
 def unique(history: History) -> list[str]:
-    """What one revision brought appears once per call."""
+    """Check: what one revision changed is delivered once per call."""
     wrong = []
     for name, stream in history.streams():
         whole = [
@@ -142,7 +144,7 @@ def unique(history: History) -> list[str]:
 
 
 def atomic(history: History) -> list[str]:
-    """What one commit changed comes together."""
+    """Check: what one commit changed is delivered together."""
     wrong = []
     for name, streams in history.clients.items():
         for _, delivery, known in walk(streams):
@@ -160,8 +162,8 @@ def atomic(history: History) -> list[str]:
 
 
 def reliable(history: History) -> list[str]:
-    """The last state of every key that a client got is the store's, and every state is that of its
-    delivery's revision."""
+    """Check: the last state of every key that a client has is the store's, and every state is that
+    of its delivery's revision."""
     wrong = []
     for name, streams in history.clients.items():
         newest, last = 0, dict[str, State]()
@@ -171,14 +173,15 @@ def reliable(history: History) -> list[str]:
             off = [
                 product for product, state in states(delivery).items() if truth[product] != state
             ]
-            wrong += [f"{name}: at {newest} {product} was not that" for product in off]
+            wrong += [f"{name}: at {newest} {product} was different" for product in off]
         if last != history.at(newest):
             wrong.append(f"{name}: what is known in the end is not what the store had at {newest}")
     return wrong
 
 
 def resumable(history: History) -> list[str]:
-    """A token brings what came after it, all of it and nothing older, from any server."""
+    """Check: a token resumes with everything that came after it and nothing older, from any
+    server."""
     wrong = []
     for name, streams in history.clients.items():
         missing = {id(stream) for stream in streams if stream.resumed_at is not None}
@@ -201,9 +204,9 @@ def resumable(history: History) -> list[str]:
 
 
 def bookmarkable(history: History) -> list[str]:
-    """At a mark the client has what the store had."""
+    """Check: at a bookmark the client has what the store had."""
     return [
-        f"{name}: at the mark {delivery.bookmark.revision} something is missing"
+        f"{name}: at the bookmark {delivery.bookmark.revision} something is missing"
         for name, streams in history.clients.items()
         for _, delivery, known in walk(streams)
         if is_bookmark(delivery) and known != history.at(delivery.bookmark.revision)

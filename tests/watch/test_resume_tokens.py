@@ -1,4 +1,4 @@
-"""The resume token."""
+"""Resume tokens: what they resume, and that they cannot be forged or reused elsewhere."""
 
 import base64
 
@@ -9,7 +9,7 @@ from zaiko_server.watch.resume_tokens import ResumeTokens
 TOKENS = ResumeTokens(b"key", "epoch", b"stocks\nacme\ntea")
 
 
-def test_a_token_says_where_it_was_made() -> None:
+def test_a_token_has_the_revision_to_resume_after() -> None:
     assert TOKENS.read(TOKENS.at(2**40)) == 2**40
     assert TOKENS.read(TOKENS.at(0)) == 0
 
@@ -26,18 +26,18 @@ def test_a_token_from_within_a_snapshot_asks_for_a_new_one() -> None:
     ],
     ids=["another database", "another filter"],
 )
-def test_a_token_of_something_else_is_refused(other: ResumeTokens) -> None:
+def test_a_token_of_another_filter_or_database_is_refused(other: ResumeTokens) -> None:
     with pytest.raises(ResumeTokenInvalid):
         TOKENS.read(other.at(7))
 
 
-def test_a_token_from_before_a_restored_backup_is_told_apart() -> None:
+def test_a_token_from_before_a_restored_backup_has_its_own_error() -> None:
     with pytest.raises(HistoryReplaced):
         ResumeTokens(b"key", "restored", TOKENS.scope).read(TOKENS.at(7))
 
 
 @pytest.mark.parametrize("token", ["", "x", "在庫", "AAAA", "a" * 64, "=" * 9, "!" * 64])
-def test_rubbish_is_refused(token: str) -> None:
+def test_any_other_text_is_refused(token: str) -> None:
     with pytest.raises(ResumeTokenInvalid):
         TOKENS.read(token)
 

@@ -1,10 +1,11 @@
-"""The seven guarantees with two server processes on one store, of which one is killed and started
-again, under concurrent writers, a client that reads late, one that changes servers all the time,
-one that was away during a compaction, and one whose server dies. Each verdict says how much it
-judged (`pytest -s`), and each judge is shown a history that was spoilt. (What is held back for a
-client that reads nothing is in test_watch_sessions.py and test_watch_memory.py: states this small
-fit into gRPC's buffers. On SQLite a process hears of what another one commits once a second, so
-there are fewer deliveries.)"""
+"""The seven guarantees with two server processes on one store, one of which is killed and
+restarted, under concurrent writers. One client reads slowly, one changes servers all the time, one
+was away during a compaction, and one loses its server.
+
+Each check prints how much it checked (`pytest -s`), and each is also shown a damaged history. What
+is held back for a client that reads nothing is in test_watch_sessions.py and test_watch_memory.py:
+states this small fit into gRPC's buffers. On SQLite a process notices the commits of another one
+once a second, so there are fewer deliveries."""
 
 from __future__ import annotations
 
@@ -73,7 +74,7 @@ class Server:
 
 
 class Client:
-    """One client of the stock watch that makes call after call, to the servers that it is sent
+    """One client of the stock watch. It makes call after call, to the servers that it is sent
     to."""
 
     def __init__(self) -> None:
@@ -83,7 +84,7 @@ class Client:
         self._token = ""
 
     async def begin(self, address: str, *, fresh: bool = False) -> None:
-        """Watch at this server, after the last delivery, or with a snapshot."""
+        """Watch at this server, after the last delivery or with a snapshot."""
         await self.leave()
         self._channel = grpc.aio.insecure_channel(address)
         stub: Any = stock_service_pb2_grpc.StockServiceStub(self._channel)
@@ -92,7 +93,7 @@ class Client:
         if resumes and not any(
             item.bookmark.snapshot_complete for stream in self.streams for item in stream.deliveries
         ):
-            resumes = False  # a token from within a snapshot begins it again
+            resumes = False  # a token from within a snapshot starts it again
         last = next(
             (stream.deliveries[-1] for stream in reversed(self.streams) if stream.deliveries), None
         )
@@ -102,7 +103,7 @@ class Client:
         )
 
     async def read(self) -> Any:
-        """One more delivery. Raises AioRpcError when the server has gone."""
+        """Read one more delivery. Raises AioRpcError when the server has gone."""
         response = await asyncio.wait_for(self._call.read(), 30)
         assert response is not grpc.aio.EOF
         self._token = response.resume_token
@@ -114,7 +115,7 @@ class Client:
             pass
 
     async def refusal(self) -> str:
-        """Why the call could not begin."""
+        """Return why the call could not begin."""
         self.streams.pop()
         return (await refusal_of(self._call))[1]
 
@@ -143,14 +144,14 @@ async def _record(url: str, folder: Path) -> History:
     migrate(db.engine)
     World(db).begin(PRODUCTS, shops=())
     one, two = Server(url, folder, "one"), Server(url, folder, "two")
-    clients = {name: Client() for name in ("steady", "slow", "wandering", "bereft", "late")}
+    clients = {name: Client() for name in ("steady", "slow", "wandering", "orphaned", "late")}
     written: list[tuple[int, str, int, int]] = [(1, product, 0, 0) for product in PRODUCTS]
     try:
         first, second = await one.address(), await two.address()
         for name, client in clients.items():
-            await client.begin(first if name in ("bereft", "wandering") else second)
-        late, bereft, wandering = clients["late"], clients["bereft"], clients["wandering"]
-        for client in (late, bereft, wandering):
+            await client.begin(first if name in ("orphaned", "wandering") else second)
+        late, orphaned, wandering = clients["late"], clients["orphaned"], clients["wandering"]
+        for client in (late, orphaned, wandering):
             while not (await client.read()).bookmark.snapshot_complete:
                 pass
         await late.leave()
@@ -176,17 +177,17 @@ async def _record(url: str, folder: Path) -> History:
                     await wandering.begin(second)
 
         async def die() -> str:
-            """The first server is killed under its client, which goes on with the next process."""
+            """Kill the first server under its client, which goes on with the next process."""
             nonlocal first, one
             for _ in range(5):
-                await bereft.read()
+                await orphaned.read()
             one.kill()
             with pytest.raises(grpc.aio.AioRpcError):
-                await bereft.until(1 << 60)
+                await orphaned.until(1 << 60)
             one = Server(url, folder, "one")
             first = await one.address()
-            await bereft.begin(first)
-            await bereft.read()
+            await orphaned.begin(first)
+            await orphaned.read()
             return first
 
         following = [
@@ -196,8 +197,8 @@ async def _record(url: str, folder: Path) -> History:
         wandered, died = asyncio.create_task(wander()), asyncio.create_task(die())
         await asyncio.gather(*writers)
         await died
-        # Everything but the newest changes is forgotten: who was away since the beginning has to
-        # start over.
+        # Only the newest changes are kept, so a client that was away since the beginning must start
+        # over.
         await db.write(MERCHANT, lambda uow: uow.feed.compact(older_than=uow.now + 1, keep=KEPT))
         await late.begin(first)
         assert await late.refusal() == "REVISION_COMPACTED"
@@ -205,7 +206,7 @@ async def _record(url: str, folder: Path) -> History:
         done.set()
         number = 0
         while not all(task.done() for task in (*following, wandered)):
-            # So that nobody who waits for a delivery is left waiting.
+            # So that no client waits for a delivery in vain.
             number += 1
             receipt = stock.Receipt("p7", WAREHOUSE, 1, f"end-{number}")
             written += await db.write(
@@ -244,54 +245,27 @@ def history(
     server.drop(url)
 
 
-def _judge(name: str, history: History) -> None:
-    violations = GUARANTEES[name](history)
+@pytest.mark.parametrize("guarantee", GUARANTEES)
+def test_the_guarantee_holds(guarantee: str, history: History) -> None:
+    violations = GUARANTEES[guarantee](history)
     calls = sum(len(streams) for streams in history.clients.values())
     print(
-        f"\n{name}: {history.deliveries:,} deliveries in {calls} calls, {len(violations)} "
+        f"\n{guarantee}: {history.deliveries:,} deliveries in {calls} calls, {len(violations)} "
         "violations"
     )
     assert violations == []
 
 
-def test_the_history_has_what_it_is_to_be_judged_on(history: History) -> None:
+def test_the_history_has_enough_calls_and_deliveries_to_check(history: History) -> None:
     streams = history.clients
     assert history.deliveries > 30
     assert len(streams["wandering"]) > 3
-    assert [stream.resumed_at is None for stream in streams["bereft"]] == [True, False]
+    assert [stream.resumed_at is None for stream in streams["orphaned"]] == [True, False]
     assert [stream.resumed_at is None for stream in streams["late"]] == [True, True]
     assert len(streams["slow"][0].deliveries) > 3
 
 
-def test_snapshot(history: History) -> None:
-    _judge("snapshot", history)
-
-
-def test_ordered(history: History) -> None:
-    _judge("ordered", history)
-
-
-def test_unique(history: History) -> None:
-    _judge("unique", history)
-
-
-def test_atomic(history: History) -> None:
-    _judge("atomic", history)
-
-
-def test_reliable(history: History) -> None:
-    _judge("reliable", history)
-
-
-def test_resumable(history: History) -> None:
-    _judge("resumable", history)
-
-
-def test_bookmarkable(history: History) -> None:
-    _judge("bookmarkable", history)
-
-
-# A judge that cannot find anything proves nothing.
+# A check that cannot find a violation proves nothing.
 
 
 def _steady(history: History) -> list[Any]:
@@ -299,7 +273,7 @@ def _steady(history: History) -> list[Any]:
 
 
 def _first(deliveries: list[Any], *, after: int = 0) -> int:
-    """The place of the first delivery of states above a revision."""
+    """Return the place of the first delivery of states above a revision."""
     return next(
         place
         for place, item in enumerate(deliveries)
@@ -339,19 +313,19 @@ def _wrong_state(history: History) -> None:
 
 
 def _lost_on_resuming(history: History) -> None:
-    for stream in history.clients["bereft"][1:]:
+    for stream in history.clients["orphaned"][1:]:
         place = next(place for place, item in enumerate(stream.deliveries) if is_bookmark(item))
         assert place > 0, "something was missed"
         del stream.deliveries[:place]
 
 
-def _lost_before_a_mark(history: History) -> None:
-    deliveries = history.clients["bereft"][1].deliveries
+def _lost_before_a_bookmark(history: History) -> None:
+    deliveries = history.clients["orphaned"][1].deliveries
     del deliveries[_first(deliveries)]
 
 
 @pytest.mark.parametrize(
-    ("name", "spoil"),
+    ("name", "damage"),
     [
         ("snapshot", _incomplete_snapshot),
         ("ordered", _backwards),
@@ -359,13 +333,13 @@ def _lost_before_a_mark(history: History) -> None:
         ("atomic", _torn),
         ("reliable", _wrong_state),
         ("resumable", _lost_on_resuming),
-        ("bookmarkable", _lost_before_a_mark),
+        ("bookmarkable", _lost_before_a_bookmark),
     ],
 )
-def test_a_spoilt_history_is_noticed(
-    name: str, spoil: Callable[[History], None], history: History
+def test_a_violation_in_the_history_is_found(
+    name: str, damage: Callable[[History], None], history: History
 ) -> None:
-    spoilt = copy.deepcopy(history)
-    spoil(spoilt)
+    damaged = copy.deepcopy(history)
+    damage(damaged)
 
-    assert GUARANTEES[name](spoilt) != []
+    assert GUARANTEES[name](damaged) != []

@@ -1,4 +1,4 @@
-"""What a watcher that never reads on holds: its position and one reading, however much changes
+"""The memory of a watch that is not read: its position and one read, however much changes
 meanwhile."""
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ Request = sync_service_pb2.WatchSyncSessionRequest
 
 
 class Readings:
-    """Counts readings, and the items of the largest."""
+    """Counts reads, and the items of the largest."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.readings = 0
@@ -41,7 +41,7 @@ class Readings:
 
 
 async def _change_all(bench: Bench, times: int) -> int:
-    """Each time every link in a commit of its own; the newest revision."""
+    """Change every link `times` times, each in a separate commit. Return the newest revision."""
     newest = 0
     for _ in range(times):
         for name in GOODS:
@@ -54,22 +54,22 @@ async def _change_all(bench: Bench, times: int) -> int:
 
 
 @pytest.mark.thorough
-async def test_a_watcher_that_never_acknowledges_holds_one_reading_of_at_most_the_matching_keys(
+async def test_a_watch_that_is_never_acknowledged_holds_one_read_of_the_matching_keys_at_most(
     sqlite_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with serve(sqlite_url, lambda world: world.begin(GOODS, ["aa"])) as bench:
         for name in GOODS:
             bench.world.link("aa", name)
         readings = Readings(monkeypatch)
-        # Taken one by one from the conversation itself: no socket holds anything for the client.
+        # Taken one by one from the stream itself: no socket buffers anything for the client.
         received: list[Any] = []
-        orders: asyncio.Queue[Any] = asyncio.Queue()
+        requested: asyncio.Queue[Any] = asyncio.Queue()
 
         async def requests() -> Any:
-            while (request := await orders.get()) is not None:
+            while (request := await requested.get()) is not None:
                 yield request
 
-        conversation = WatchStream(
+        stream = WatchStream(
             bench.watch_server.hub.slots, bench.watch_server._sync_watch, check=lambda request: None
         )
         start = watch_pb2.WatchStart(snapshot=watch_pb2.WatchSnapshot())
@@ -79,8 +79,8 @@ async def test_a_watcher_that_never_acknowledges_holds_one_reading_of_at_most_th
         wanted = sync_service_pb2.WatchSyncRequest(
             parent=f"merchants/{MERCHANT}", filter=subjects, start=start
         )
-        await orders.put(Request(watch_id=1, create=wanted))
-        responses = conversation.responses(requests())
+        await requested.put(Request(watch_id=1, create=wanted))
+        responses = stream.responses(requests())
         async with asyncio.timeout(60):
             while (
                 len(received) < UNACKNOWLEDGED + 1
@@ -90,17 +90,17 @@ async def test_a_watcher_that_never_acknowledges_holds_one_reading_of_at_most_th
                 received.append(await anext(responses))
             before = readings.readings
             newest = await _change_all(bench, CHANGES // len(GOODS))
-            assert readings.readings == before, "nothing is read for a watch that has no room"
-            [watch] = conversation._watches.values()
+            assert readings.readings == before, "nothing is read for a watch without room"
+            [watch] = stream._watches.values()
             held = {
                 name: value
                 for name, value in vars(watch).items()
                 if isinstance(value, (list, dict, set))
             }
             assert held == {}
-            assert conversation._outbox.qsize() <= 1
+            assert stream._outbox.qsize() <= 1
 
-            await orders.put(
+            await requested.put(
                 Request(watch_id=1, ack=Request.Acknowledgement(delivery=UNACKNOWLEDGED))
             )
             update = (await anext(responses)).update
@@ -111,7 +111,7 @@ async def test_a_watcher_that_never_acknowledges_holds_one_reading_of_at_most_th
     assert readings.largest == len(GOODS)
 
 
-async def test_a_plain_watch_that_is_not_taken_reads_nothing_more(
+async def test_a_watch_whose_messages_are_not_taken_reads_nothing_more(
     sqlite_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with serve(sqlite_url, lambda world: world.begin(GOODS, ["aa"])) as bench:

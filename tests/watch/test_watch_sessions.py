@@ -1,5 +1,5 @@
-"""Several watches on one stream: each has its own flow control, and trouble of one is no trouble of
-another."""
+"""Several watches on one stream: each has its own flow control, and an error of one does not affect
+the others."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ async def bench(sqlite_url: str) -> AsyncIterator[Bench]:
 
 @dataclass
 class Client:
-    """One stream: what came, by watch, with a Reader of what each knows."""
+    """One stream: its events, and a Reader of what each watch knows."""
 
     call: Any
     acknowledging: bool = True
@@ -76,7 +76,7 @@ class Client:
         return event
 
     async def until_bookmark(self, watch_id: int, revision: int = 0) -> int:
-        """Read on until a mark of this watch at or above `revision`; its revision."""
+        """Read on until a bookmark of this watch at or above `revision`. Return its revision."""
         while True:
             event = await self.until("update", watch_id)
             if (
@@ -96,11 +96,11 @@ def reason(event: Any) -> str:
 
 
 def shop_changed(shop: str) -> Any:
-    """A unit of work that changes what a watch shows of a shop; its revision."""
+    """Return a unit of work that changes what a watch shows of a shop, and returns its revision."""
     return lambda uow: (uow.changed(ChangeKind.SHOP, [shop]), uow.answer_revision)[1]
 
 
-async def test_watches_of_one_stream_show_what_each_asked_for_and_number_their_deliveries(
+async def test_each_watch_of_a_stream_has_its_own_filter_and_delivery_numbers(
     bench: Bench,
 ) -> None:
     client = Client(bench.syncs.WatchSyncSession())
@@ -122,14 +122,13 @@ async def test_watches_of_one_stream_show_what_each_asked_for_and_number_their_d
     assert sorted(created) == [1, 7]
 
 
-async def test_without_acknowledgements_a_watch_stops_and_then_brings_the_newest_states_only(
+async def test_without_acknowledgements_a_watch_pauses_and_then_delivers_only_the_newest_states(
     bench: Bench,
 ) -> None:
     client = Client(bench.syncs.WatchSyncSession(), acknowledging=False)
     await client.create(1, "aa")
     await client.create(2, "bb")
-    # Every change is read before the next one is made, so that nothing is coalesced before the
-    # limit.
+    # Each change is read before the next one is made, so that none is coalesced before the limit.
     while len(client.numbers.get(1, [])) < UNACKNOWLEDGED:
         if client.numbers.get(1) and client.readers[1].deliveries[-1].WhichOneof("delivery"):
             await bench.db.write(MERCHANT, shop_changed("aa"))
@@ -138,7 +137,7 @@ async def test_without_acknowledgements_a_watch_stops_and_then_brings_the_newest
         newest = await bench.db.write(MERCHANT, shop_changed("aa"))
     newest = await bench.db.write(MERCHANT, shop_changed("bb"))
     await client.acknowledge(2, client.numbers[2][-1])
-    # The other watch goes on, and tells that the silence of the first is not that of the stream.
+    # The other watch goes on, so only the first one is paused and not the stream.
     while client.readers[2].deliveries[-1].changes.revision < newest:
         await client.until("update", 2)
     assert len(client.numbers[1]) == UNACKNOWLEDGED
@@ -152,10 +151,10 @@ async def test_without_acknowledgements_a_watch_stops_and_then_brings_the_newest
     assert client.readers[1].deliveries[-1].changes.revision == newest
 
 
-async def test_progress_is_answered_by_a_mark_now_at_what_is_committed_also_by_another_process(
+async def test_a_progress_request_gets_a_bookmark_at_the_newest_commit_of_any_process(
     bench: Bench, sqlite_url: str
 ) -> None:
-    elsewhere = Database(sqlite_url)  # its commits wake nobody here
+    elsewhere = Database(sqlite_url)  # its commits wake no watch here
     client = Client(bench.syncs.WatchSyncSession())
     slow = watch_pb2.WatchStart(snapshot=watch_pb2.WatchSnapshot())
     slow.bookmark_interval.FromSeconds(300)
@@ -168,7 +167,7 @@ async def test_progress_is_answered_by_a_mark_now_at_what_is_committed_also_by_a
     assert await client.until_bookmark(1) == newest
 
 
-async def test_a_cancelled_watch_is_silent_and_the_other_goes_on(bench: Bench) -> None:
+async def test_a_cancelled_watch_sends_nothing_more_and_the_others_go_on(bench: Bench) -> None:
     client = Client(bench.syncs.WatchSyncSession())
     await client.create(1, "aa")
     await client.create(2, "aa")
@@ -184,7 +183,7 @@ async def test_a_cancelled_watch_is_silent_and_the_other_goes_on(bench: Bench) -
     assert {event.watch_id for event in client.events[place:]} == {2}
 
 
-async def test_a_watch_that_cannot_begin_is_cancelled_with_its_problem_and_leaves_the_others(
+async def test_a_watch_that_cannot_begin_is_cancelled_with_its_problem_and_the_others_go_on(
     bench: Bench,
 ) -> None:
     client = Client(bench.syncs.WatchSyncSession())
@@ -220,7 +219,7 @@ async def test_a_watch_that_cannot_begin_is_cancelled_with_its_problem_and_leave
     }
 
 
-async def test_a_watch_resumes_where_a_watch_of_another_call_was(bench: Bench) -> None:
+async def test_a_watch_resumes_from_the_token_of_another_call(bench: Bench) -> None:
     reader = Reader(bench.watch_sync(SNAPSHOT, "aa"))
     await reader.until_bookmark()
     reader.call.cancel()
@@ -236,7 +235,7 @@ async def test_a_watch_resumes_where_a_watch_of_another_call_was(bench: Bench) -
     assert not client.readers[1].deliveries[-1].bookmark.snapshot_complete
 
 
-async def test_requests_that_make_no_sense_are_refused_and_the_stream_goes_on(bench: Bench) -> None:
+async def test_invalid_requests_are_rejected_and_the_stream_goes_on(bench: Bench) -> None:
     client = Client(bench.syncs.WatchSyncSession())
     await client.create(5, "aa")
     await client.until_bookmark(5)
@@ -270,7 +269,7 @@ async def test_requests_that_make_no_sense_are_refused_and_the_stream_goes_on(be
     assert await client.until_bookmark(5)
 
 
-async def test_a_watch_id_is_not_used_again_after_its_watch_has_ended(bench: Bench) -> None:
+async def test_a_watch_id_cannot_be_reused_after_its_watch_has_ended(bench: Bench) -> None:
     client = Client(bench.syncs.WatchSyncSession())
     await client.create(1, "aa")
     await client.until_bookmark(1)
@@ -296,7 +295,7 @@ async def test_more_watches_than_a_stream_may_have_are_refused(bench: Bench) -> 
     assert refused.rejected.problem.metadata["limit"] == str(WATCHES)
 
 
-async def test_the_stream_and_each_of_its_watches_take_a_seat_and_give_it_back(
+async def test_the_stream_and_each_of_its_watches_take_a_slot_and_release_it(
     sqlite_url: str,
 ) -> None:
     async with serve(
@@ -326,7 +325,7 @@ async def test_the_stream_and_each_of_its_watches_take_a_seat_and_give_it_back(
     assert code is grpc.StatusCode.OK
 
 
-async def test_drain_sends_each_watch_a_last_mark_also_past_its_limit_and_then_ends_the_stream(
+async def test_drain_sends_each_watch_a_last_bookmark_even_past_its_limit_and_then_ends_the_stream(
     bench: Bench,
 ) -> None:
     client = Client(bench.syncs.WatchSyncSession(), acknowledging=False)
@@ -357,7 +356,7 @@ async def test_drain_sends_each_watch_a_last_mark_also_past_its_limit_and_then_e
     }
 
 
-async def test_a_stream_that_is_not_read_is_ended_and_leaves_nothing_behind(
+async def test_a_stream_that_is_not_read_is_ended_and_leaves_no_task(
     sqlite_url: str,
 ) -> None:
     names = [f"p{number:03d}" for number in range(150)]

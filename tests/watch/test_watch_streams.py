@@ -34,7 +34,7 @@ async def bench(sqlite_url: str) -> AsyncIterator[Bench]:
 
 
 def every(seconds: float, token: str = "") -> watch_pb2.WatchStart:
-    """A start with so many seconds between marks."""
+    """Return a start with `seconds` between bookmarks."""
     start = (
         watch_pb2.WatchStart(resume_token=token)
         if token
@@ -45,7 +45,7 @@ def every(seconds: float, token: str = "") -> watch_pb2.WatchStart:
 
 
 async def watches(bench: Bench, number: int) -> None:
-    """Wait until so many are open."""
+    """Wait until `number` watches are open."""
     async with asyncio.timeout(60):
         while bench.watch_server.hub.slots.taken != number:  # noqa: ASYNC110 - seen from outside, the hub has no event for it
             await asyncio.sleep(0.02)
@@ -54,7 +54,7 @@ async def watches(bench: Bench, number: int) -> None:
 # Resuming
 
 
-async def test_resume_after_a_disconnect_brings_what_was_missed_and_nothing_else(
+async def test_a_resumed_watch_delivers_what_was_missed_and_nothing_else(
     bench: Bench,
 ) -> None:
     reader = Reader(bench.watch_stocks())
@@ -70,7 +70,7 @@ async def test_resume_after_a_disconnect_brings_what_was_missed_and_nothing_else
     ]
 
 
-async def test_resume_is_told_at_once_that_it_has_caught_up(bench: Bench) -> None:
+async def test_a_resumed_watch_gets_a_bookmark_at_once_when_it_has_caught_up(bench: Bench) -> None:
     reader = Reader(bench.watch_stocks())
     revision = await reader.until_bookmark()
 
@@ -80,7 +80,7 @@ async def test_resume_is_told_at_once_that_it_has_caught_up(bench: Bench) -> Non
     assert (first.bookmark.revision, first.bookmark.snapshot_complete) == (revision, False)
 
 
-async def test_resume_after_a_restart_of_the_server_brings_what_was_missed(sqlite_url: str) -> None:
+async def test_a_watch_resumes_after_a_restart_of_the_server(sqlite_url: str) -> None:
     async with serve(sqlite_url, lambda world: world.begin(["rice", "tea"])) as bench:
         reader = Reader(bench.watch_stocks())
         await reader.until_bookmark()
@@ -93,7 +93,7 @@ async def test_resume_after_a_restart_of_the_server_brings_what_was_missed(sqlit
     assert [state.reserve for state in again.known.values()] == [7]
 
 
-async def test_resume_on_another_replica_and_hear_of_its_commits(store_url: str) -> None:
+async def test_a_watch_resumes_on_another_replica_and_receives_its_commits(store_url: str) -> None:
     async with (
         serve(store_url, lambda world: world.begin(["rice", "tea"])) as one,
         serve(store_url) as other,
@@ -144,7 +144,7 @@ async def test_a_token_of_another_merchant_is_refused(bench: Bench) -> None:
     assert (code, reason) == (grpc.StatusCode.INVALID_ARGUMENT, "RESUME_TOKEN_INVALID")
 
 
-async def test_a_restored_backup_is_told_apart(bench: Bench) -> None:
+async def test_a_token_from_before_a_restored_backup_is_refused(bench: Bench) -> None:
     reader = Reader(bench.watch_stocks())
     await reader.until_bookmark()
     bench.identity.epoch = "restored"
@@ -154,7 +154,7 @@ async def test_a_restored_backup_is_told_apart(bench: Bench) -> None:
     assert (code, reason) == (grpc.StatusCode.OUT_OF_RANGE, "HISTORY_REPLACED")
 
 
-async def test_a_revision_that_was_lost_is_told_as_being_in_the_future(
+async def test_a_token_of_a_revision_that_was_lost_is_refused_as_in_the_future(
     sqlite_url: str, tmp_path: Path
 ) -> None:
     older = tmp_path / "older.db"
@@ -198,13 +198,13 @@ async def test_names_of_another_merchant_in_the_filter_are_refused(bench: Bench)
 
 
 async def _compact(bench: Bench) -> int:
-    """Forget all changes but the newest."""
+    """Compact all changes but the newest."""
     return await bench.db.write(
         MERCHANT, lambda uow: uow.feed.compact(older_than=uow.now + 1, keep=1)
     )
 
 
-async def test_a_token_from_before_the_compaction_is_refused_and_a_snapshot_helps(
+async def test_a_token_from_before_the_compaction_is_refused_and_a_snapshot_succeeds(
     bench: Bench,
 ) -> None:
     reader = Reader(bench.watch_stocks())
@@ -223,7 +223,7 @@ async def test_a_token_from_before_the_compaction_is_refused_and_a_snapshot_help
     assert fresh.known[f"{PARENT}/products/tea/stock"].reserve == 4
 
 
-async def test_marks_keep_an_idle_watch_ahead_of_the_compaction(bench: Bench) -> None:
+async def test_bookmarks_keep_an_idle_watch_ahead_of_the_compaction(bench: Bench) -> None:
     reader = Reader(bench.watch_stocks(every(1), "rice"))
     await reader.until_bookmark()
     last = 0
@@ -238,10 +238,10 @@ async def test_marks_keep_an_idle_watch_ahead_of_the_compaction(bench: Bench) ->
     assert await again.until_bookmark() >= last
 
 
-# Marks
+# Bookmarks
 
 
-async def test_marks_come_while_nothing_happens(bench: Bench) -> None:
+async def test_bookmarks_come_while_nothing_happens(bench: Bench) -> None:
     reader = Reader(bench.watch_stocks(every(1)))
     sent_at = []
     for _ in range(3):
@@ -253,7 +253,7 @@ async def test_marks_come_while_nothing_happens(bench: Bench) -> None:
     assert sent_at[2] - sent_at[0] >= 1.8
 
 
-async def test_marks_tell_the_time_and_only_the_first_ends_a_snapshot(bench: Bench) -> None:
+async def test_bookmarks_have_the_time_and_only_the_first_ends_a_snapshot(bench: Bench) -> None:
     reader = Reader(bench.watch_stocks(every(0.001)))
     await reader.until_bookmark()
     await reader.until_bookmark()
@@ -268,7 +268,7 @@ async def test_marks_tell_the_time_and_only_the_first_ends_a_snapshot(bench: Ben
     assert -1 < lag < 60
 
 
-async def test_an_empty_snapshot_is_a_mark(bench: Bench) -> None:
+async def test_an_empty_snapshot_is_a_bookmark(bench: Bench) -> None:
     await bench.db.directory.write(lambda directory: directory.create(MerchantRecord("other")))
 
     reader = Reader(bench.watch_stocks(parent="merchants/other"))
@@ -280,7 +280,7 @@ async def test_an_empty_snapshot_is_a_mark(bench: Bench) -> None:
 # Large revisions
 
 
-async def test_a_large_revision_comes_in_pieces_and_a_token_within_it_repeats_it(
+async def test_a_large_revision_is_split_and_a_token_within_it_repeats_it(
     sqlite_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(topics, "MAX_MESSAGE_BYTES", 4096)
@@ -325,14 +325,14 @@ async def test_a_token_from_within_a_snapshot_begins_it_again(
     assert len(again.known) == 100
 
 
-def test_pieces_are_of_one_mebibyte() -> None:
+def test_a_message_has_one_mebibyte_at_most() -> None:
     assert topics.MAX_MESSAGE_BYTES == 1 << 20
 
 
 # The sync watch
 
 
-async def test_sync_shows_links_shops_and_runs_and_tells_of_what_ceased_to_exist(
+async def test_sync_shows_links_shops_and_runs_and_names_what_was_deleted(
     bench: Bench,
 ) -> None:
     bench.world.link("aa", "tea")
@@ -362,7 +362,7 @@ async def test_a_deleted_name_that_comes_back_is_a_state_again(bench: Bench) -> 
     assert reader.known == {}
 
 
-async def test_what_came_and_went_while_the_client_was_away_is_only_told_as_gone(
+async def test_what_was_created_and_deleted_while_the_client_was_away_is_only_named_as_deleted(
     bench: Bench,
 ) -> None:
     reader = Reader(bench.watch_sync())
@@ -428,7 +428,7 @@ async def test_sync_shows_a_run_while_it_goes_on_and_the_last_one_in_a_snapshot(
 # Sharing a process
 
 
-async def test_many_watches_of_the_same_share_one_reading(
+async def test_many_watches_of_one_topic_share_one_read(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     readers = [Reader(bench.watch_stocks()) for _ in range(20)]
@@ -450,16 +450,16 @@ async def test_many_watches_of_the_same_share_one_reading(
     assert readings <= 3
 
 
-async def test_a_slow_consumer_delays_nobody(sqlite_url: str) -> None:
-    patience = 120.0
+async def test_a_slow_consumer_delays_no_other_watch(sqlite_url: str) -> None:
+    limit = 120.0
     names = [f"p{number:03d}" for number in range(150)]
     async with serve(
-        sqlite_url, lambda world: world.begin(names, shops=()), limits=WatchLimits(blocked=patience)
+        sqlite_url, lambda world: world.begin(names, shops=()), limits=WatchLimits(blocked=limit)
     ) as bench:
         stuck, brisk = Reader(bench.watch_stocks()), Reader(bench.watch_stocks())
         await stuck.until_bookmark()
         await brisk.until_bookmark()
-        async with asyncio.timeout(patience / 2):
+        async with asyncio.timeout(limit / 2):
             for units in range(1, 21):
                 await brisk.until_revision(await bench.reserve(dict.fromkeys(names, units)))
 
@@ -478,7 +478,7 @@ async def test_a_slow_consumer_is_ended_and_may_resume(sqlite_url: str) -> None:
             revision = await bench.reserve(dict.fromkeys(names, units))
         await watches(bench, 0)
 
-        # The client that reads on finds what it had missed until then, why it was ended, and a
+        # A client that reads on finds the messages it had not read, the reason of the end, and a
         # token that still resumes.
         with pytest.raises(grpc.aio.AioRpcError):
             await stuck.until_revision(revision)
@@ -490,7 +490,7 @@ async def test_a_slow_consumer_is_ended_and_may_resume(sqlite_url: str) -> None:
     assert (stuck.known | again.known)[f"{PARENT}/products/p149/stock"].reserve == 20
 
 
-async def test_caps_on_watches_and_a_seat_is_given_back(sqlite_url: str) -> None:
+async def test_watches_have_limits_and_an_ended_one_releases_its_slot(sqlite_url: str) -> None:
     async with serve(
         sqlite_url, lambda world: world.begin(), limits=WatchLimits(process=5, principal=2)
     ) as bench:
@@ -511,7 +511,7 @@ async def test_caps_on_watches_and_a_seat_is_given_back(sqlite_url: str) -> None
     )
 
 
-async def test_drain_ends_every_watch_with_a_mark_and_admits_no_more(bench: Bench) -> None:
+async def test_drain_ends_every_watch_with_a_bookmark_and_refuses_new_ones(bench: Bench) -> None:
     readers = [Reader(bench.watch_stocks()), Reader(bench.watch_sync())]
     for reader in readers:
         await reader.until_bookmark()
@@ -529,7 +529,7 @@ async def test_drain_ends_every_watch_with_a_mark_and_admits_no_more(bench: Benc
     assert (await refusal_of(bench.watch_stocks()))[1] == "SERVER_DRAINING"
 
 
-async def test_changes_that_no_watch_shows_are_passed_over(bench: Bench) -> None:
+async def test_changes_outside_the_topic_are_skipped(bench: Bench) -> None:
     reader = Reader(bench.watch_stocks(every(1)))
     await reader.until_bookmark()
     await bench.db.write(MERCHANT, lambda uow: uow.advance())

@@ -1,5 +1,5 @@
-"""What the tests of the watch run on: a real server on a socket over a real SQLite store, and a
-client that keeps what it got."""
+"""The bench of the watch tests: a real server on a socket over a real SQLite store, and a client
+that keeps what it received."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ SNAPSHOT = watch_pb2.WatchStart(snapshot=watch_pb2.WatchSnapshot())
 class Services(
     stock_service_pb2_grpc.StockServiceServicer, sync_service_pb2_grpc.SyncServiceServicer
 ):
-    """The two watches, with refusals mapped as the server does it."""
+    """The watches, with errors mapped as the server does."""
 
     def __init__(self, watch_server: WatchServer) -> None:
         self._watch_server = watch_server
@@ -96,7 +96,7 @@ class Bench:
         return self.syncs.WatchSync(request)
 
     async def reserve(self, reserves: dict[str, int]) -> int:
-        """Set reserves in one commit; its revision."""
+        """Set reserves in one commit. Return its revision."""
 
         def work(uow):
             stock.set_reserves(uow, reserves)
@@ -125,7 +125,7 @@ def change_products(
 async def serve(
     url: str, world: Callable[[World], World] = lambda world: world, **options: Any
 ) -> AsyncIterator[Bench]:
-    """A server over the store at `url`; `world` fills it. `options` are the watcher's."""
+    """Serve the store at `url`, which `world` fills. `options` are the watch server's."""
     db = Database(url, wake=lambda due_in: feed.wake())
     stored = migrate(db.engine)
     feed = ChangeFeed(db, poll=0.2)
@@ -140,7 +140,7 @@ async def serve(
     sync_service_pb2_grpc.add_SyncServiceServicer_to_server(services, server)
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
-    # Without probing, HTTP/2 windows stay small, so that a reader that stops is noticed after 64
+    # Without probing, HTTP/2 windows stay small, so a reader that stops is noticed after 64
     # KiB instead of after MiBs.
     channel = grpc.aio.insecure_channel(f"127.0.0.1:{port}", options=[("grpc.http2.bdp_probe", 0)])
     try:
@@ -162,7 +162,7 @@ async def serve(
 
 @dataclass
 class Reader:
-    """A client: everything that came, and what it knows by now, by name."""
+    """A client: everything that it received, and what it knows now, by name."""
 
     call: Any
     deliveries: list[Any] = field(default_factory=list)
@@ -170,7 +170,7 @@ class Reader:
     token: str = ""
 
     async def next(self) -> Any:
-        """One more delivery."""
+        """Read one more delivery."""
         response = await self.call.read()
         if response is grpc.aio.EOF:
             raise AssertionError(
@@ -195,7 +195,7 @@ class Reader:
         return response
 
     async def until_bookmark(self, revision: int = 0) -> int:
-        """Read on until a mark at or above `revision`; its revision."""
+        """Read on until a bookmark at or above `revision`. Return its revision."""
         response = await self.until(
             lambda r: r.WhichOneof("delivery") == "bookmark" and r.bookmark.revision >= revision
         )
@@ -212,12 +212,12 @@ class Reader:
         await self.until(reached)
 
     def resume(self) -> watch_pb2.WatchStart:
-        """Goes on after the last delivery."""
+        """Return a start after the last delivery."""
         return watch_pb2.WatchStart(resume_token=self.token)
 
 
 def states_of(changes: Any) -> Iterable[tuple[str, Any]]:
-    """The states in one delivery, by name."""
+    """Yield the states in one delivery, by name."""
     if isinstance(changes, stock_service_pb2.StockChanges):
         yield from ((item.name, item) for item in changes.stocks)
         return
@@ -229,7 +229,7 @@ def states_of(changes: Any) -> Iterable[tuple[str, Any]]:
 
 
 async def refusal_of(call: Any) -> tuple[grpc.StatusCode, str, dict[str, str]]:
-    """How a call ended: code, reason, metadata."""
+    """Return how a call ended: code, reason, metadata."""
     try:
         while await call.read() is not grpc.aio.EOF:
             pass

@@ -67,8 +67,8 @@ class Codec(Generic[R]):
 
     `columns` names the columns of fields that are called otherwise, and `conversions` has the
     fields of other types; both by the field's path (`pending.key`). Raises TypeError for a field
-    without a column, so that whoever adds a field to a record adds it to the table, or says that it
-    is derived.
+    without a column, so that a field that is added to a record is added to its table, or declared
+    as derived.
     """
 
     def __init__(

@@ -1,7 +1,7 @@
 """A shop in memory that behaves like a platform in the chosen inventory mode, for tests and
 simulations on virtual time.
 
-For testing a connector use the platform's own simulator over HTTP; this one has no HTTP in it.
+It has no HTTP in it. To test a connector use the platform's own simulator.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class FakeShop:
     """What a check finds."""
 
     def place(self, lines: Mapping[str, int], *, visible_after: float = 0.0) -> str:
-        """A buyer orders: the number falls now, the order can be read `visible_after` seconds
+        """Place an order. The number falls now, and the order can be read `visible_after` seconds
         later."""
         name = str(len(self.orders) + 1)
         for listing, units in lines.items():
@@ -100,7 +100,7 @@ class FakeShop:
         self._change(name, replace(order, lines=rows))
 
     def ship(self, name: str) -> None:
-        """All of it has left; the number does not move."""
+        """Ship the whole order. The number does not move."""
         order = self.orders[name].order
         rows = [replace(line, fulfilled=line.ordered - line.cancelled) for line in order.lines]
         self._change(name, replace(order, lines=rows, state=OrderState.SHIPPED))
@@ -112,12 +112,12 @@ class FakeShop:
 
 
 Interfere = Callable[[str, str], None]
-"""Called as (moment, operation) with moment "before" or "after" the platform does it; may raise
-what a connector raises."""
+"""Called as (moment, operation), with moment "before" or "after" the platform does the operation.
+It may raise what a connector raises."""
 
 
 class FakeConnector(Connector):
-    """Speaks to a FakeShop. `interfere` injects faults and concurrent events."""
+    """A connector to a FakeShop. `interfere` injects faults and concurrent events."""
 
     def __init__(self, shop: FakeShop, interfere: Interfere) -> None:
         self._shop, self._interfere = shop, interfere
@@ -189,7 +189,7 @@ class FakeConnector(Connector):
 def fake_connector(
     shops: Mapping[str, FakeShop], mode: InventoryMode, interfere: Interfere, limits: Limits
 ) -> ConnectorType:
-    """A connector type for shops in memory; its id is `fake-` and the mode."""
+    """Return a connector type for shops in memory. Its id is `fake-` and the mode."""
 
     def open_shop(context: ShopContext, settings: FakeSettings) -> Connector:
         return FakeConnector(shops[settings.shop], interfere)

@@ -1,4 +1,4 @@
-"""Faults that a simulator can be told to commit, once or often, on the requests that they match."""
+"""Faults that a test injects into a simulator, once or often, on the requests that they match."""
 
 from __future__ import annotations
 
@@ -12,20 +12,21 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 
 class Dropped(Exception):
-    """Makes the server close the connection in the middle of a reply: a fault committed on
+    """Makes the server close the connection in the middle of a reply. The fault is committed on
     purpose."""
 
 
 def is_unintended(record: logging.LogRecord) -> bool:
-    """A filter for the server's log that leaves out what `Dropped` makes it say, and nothing
-    else."""
+    """Return whether the server's log should keep a record: all but those that `Dropped` causes."""
     return not (isinstance(record.exc_info, tuple) and record.exc_info[0] is Dropped)
 
 
 class FaultKind(enum.StrEnum):
-    """What goes wrong with a request. What goes wrong with a platform for a while, or in what it
-    says (maintenance, a wrong clock, pages that repeat or leave out rows), are switches of its
-    simulator."""
+    """What goes wrong with a request.
+
+    Faults that last for a while, or are in what the platform says (maintenance, a wrong clock,
+    pages that repeat or leave out rows), are switches of its simulator.
+    """
 
     LATENCY = "latency"
     """The request is served after `seconds`."""
@@ -43,8 +44,8 @@ class FaultKind(enum.StrEnum):
 
 @dataclass(slots=True)
 class Fault:
-    """One fault. `match` is a text that the request's path or body must contain (empty = any); it
-    is committed `times` times after letting `skip` matching requests through."""
+    """One fault. `match` is a text that the request's path or body must contain (empty: any). The
+    fault is committed `times` times, after letting `skip` matching requests through."""
 
     kind: FaultKind
     match: str = ""
@@ -57,12 +58,19 @@ class Fault:
 
 
 class FaultInjector:
-    """ASGI middleware around a platform. `faults` is consumed in order; the control API is never
-    hit."""
+    """ASGI middleware around a platform. It takes `faults` in their order and never touches the
+    control API."""
 
     def __init__(self, app: ASGIApp, *, control_prefix: str) -> None:
         self._app, self._control_prefix = app, control_prefix
         self.faults: list[Fault] = []
+        self._resets = 0
+
+    def reset(self) -> None:
+        """Forget the faults that were not committed yet, and break the connection of every request
+        that a fault still delays: its client has given up, and the platform is another's now."""
+        self.faults.clear()
+        self._resets += 1
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if (
@@ -84,7 +92,10 @@ class FaultInjector:
             await self._app(scope, replay, send)
             return
         if fault.seconds:
+            resets = self._resets
             await asyncio.sleep(fault.seconds)
+            if resets != self._resets:
+                raise Dropped
         applies = fault.kind not in (FaultKind.REFUSE, FaultKind.DROP)
         if fault.kind is FaultKind.LATENCY:
             await self._app(scope, replay, send)

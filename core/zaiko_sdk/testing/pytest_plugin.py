@@ -1,4 +1,4 @@
-"""The contract's report in pytest's output. Named in `pytest_plugins` of the author's conftest.py.
+"""Shows the contract's report in pytest's output. Name it in `pytest_plugins` of your conftest.py.
 
 It is no `pytest11` entry point: pytest stops when a plugin is named both there and in a
 conftest.py.
@@ -19,13 +19,13 @@ _OUTCOMES = ("passed", "failed", "skipped")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """--contract-report FILE."""
+    """Add the option `--contract-report FILE`."""
     parser.addoption(
         "--contract-report",
         metavar="FILE",
         help=(
-            "write what each connector keeps of zaiko's contract to FILE: Markdown, or JSON "
-            "when it ends in .json"
+            "write what each connector keeps of zaiko's contract to FILE: Markdown, or JSON when "
+            "it ends in .json"
         ),
     )
 
@@ -34,7 +34,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_runtest_makereport(
     item: pytest.Item,
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """A failed rule says why it exists and what to do."""
+    """Add to a failed rule's report why the rule exists and what to do."""
     report = yield
     rule: ContractRule | None = getattr(getattr(item, "function", None), "contract_rule", None)
     if rule is not None and report.failed:
@@ -45,7 +45,7 @@ def pytest_runtest_makereport(
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
-    """One line per connector, and each rule that it breaks."""
+    """Print one line per connector, and each rule that it breaks."""
     findings = list(_findings(terminalreporter.stats))
     if not findings:
         return
@@ -62,8 +62,8 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
 
 
 def markdown(findings: list[dict[str, str]]) -> str:
-    """A table of rules by connector: ✓ kept, ✗ broken, – does not concern it (or cannot be played
-    by its simulator)."""
+    """Return a table of rules by connector: ✓ kept, ✗ broken, – does not concern it or cannot be
+    played by its simulator."""
     columns = _by_connector(findings)
     signs = {"passed": "✓", "failed": "✗", "skipped": "–"}
     lines = [f"| rule | tier | {' | '.join(columns)} |", "|---|---|" + "---|" * len(columns)]

@@ -1,4 +1,4 @@
-"""Whether a simulator says things in the same form as the platform's recorded bodies: keys and
+"""Compares the form in which a simulator says things with the platform's recorded bodies: keys and
 types, never values."""
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """One recorded reply of a platform: a file beside an `index.json` that tells where it comes
+    """One recorded reply of a platform: a file beside an `index.json` that says where it comes
     from.
 
     `source` is the section of the connector's FACTS.md. `grade` is the grade of evidence there, or
@@ -27,13 +27,13 @@ class Recorded:
     headers: Mapping[str, str] = field(default_factory=dict)
 
     def json(self) -> Any:
-        """The body's JSON. Raises ValueError when it is none."""
+        """Return the body's JSON. Raises ValueError when it is none."""
         return json.loads(self.body)
 
 
 def recorded(folder: Path) -> dict[str, Recorded]:
-    """The recorded replies of a folder by file name, without its ending. Raises ValueError when a
-    file is not in the index, or an entry of the index has no file."""
+    """Return the recorded replies of a folder by file name without its ending. Raises ValueError
+    when a file is not in the index, or an entry of the index has no file."""
     index = json.loads((folder / "index.json").read_text("utf-8"))
     files = {path.name for path in folder.iterdir()} - {"index.json"}
     if files != index.keys():
@@ -52,10 +52,10 @@ def recorded(folder: Path) -> dict[str, Recorded]:
 
 
 def differences(recorded: Any, replied: Any, where: str = "$") -> list[str]:
-    """How `replied` differs in form from `recorded`; empty when it does not.
+    """Return how `replied` differs in form from `recorded`, or an empty list.
 
     Keys must be the same and values of the same type. null fits everything, since it says nothing
-    of the type; an empty list fits every list. Each entry of a list must have the form of one of
+    about the type; an empty list fits every list. Each entry of a list must have the form of one of
     the recorded entries.
     """
     return list(_differences(recorded, replied, where))

@@ -11,6 +11,6 @@ MODE = InventoryMode.ADJUST
 
 
 def change_from(write: InventoryWrite) -> dict[str, Any]:
-    """The platform adds `change` to what the listing shows, and refuses it as `stale` when that
-    would fall below 0."""
+    """Return the change as the platform takes it: it adds `change` to what the listing shows, and
+    refuses it as `stale` when the result would fall below 0."""
     return {"id": write.ref.external_id, "change": write.delta}

@@ -11,5 +11,6 @@ MODE = InventoryMode.SET
 
 
 def change_from(write: InventoryWrite) -> dict[str, Any]:
-    """The platform overwrites whatever the listing shows; zaiko reads before and after."""
+    """Return the change as the platform takes it: it overwrites what the listing shows. zaiko reads
+    before and after."""
     return {"id": write.ref.external_id, "quantity": write.quantity}

@@ -33,7 +33,7 @@ def shop(server: SimulatorServer) -> ExampleSimulator:
 
 @pytest.fixture
 async def connector(server: SimulatorServer, log: KeptLog) -> AsyncIterator[ExampleConnector]:
-    """A connector to the simulated shop, over real HTTP."""
+    """Open a connector to the simulated shop, over real HTTP."""
     async with ConnectorOpener(
         ExampleConnector, ExampleSettings, server.settings, SystemClock(), log, timeout=2
     ) as opener:

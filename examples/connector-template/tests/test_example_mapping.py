@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from zaiko_example.mapping import level_from, listing_from, order_from, result_from
-from zaiko_example.rows import ListingRow, OrderRow, ResultRow, StockRow, read_row
+from zaiko_example.rows import ListingRow, OrderRow, ResultRow, StockRow
 from zaiko_sdk import (
     ContractBroken,
     ItemRefused,
@@ -18,6 +18,7 @@ from zaiko_sdk import (
     ListingWarning,
     OrderState,
     WriteOutcome,
+    read_row,
 )
 
 RECORDED = json.loads((Path(__file__).parent / "data" / "order.json").read_text())

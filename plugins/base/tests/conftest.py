@@ -28,7 +28,7 @@ def running() -> Iterator[SimulatorServer]:
 
 @pytest.fixture
 def server(running: SimulatorServer) -> SimulatorServer:
-    """The one server of all tests, with an empty shop."""
+    """Return the one server of all tests, with an empty shop."""
     running.reset()
     return running
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 from zaiko_base.mapping import listings_from, order_from
-from zaiko_base.rows import ItemRow, OrderRow, read_row
-from zaiko_sdk import ContractBroken, ListingWarning, OrderState
+from zaiko_base.rows import ItemRow, OrderRow
+from zaiko_sdk import ContractBroken, ListingWarning, OrderState, read_row
 
 DATA = Path(__file__).parent / "data"
 ORDER: dict[str, Any] = json.loads((DATA / "order.json").read_text("utf-8"))["order"]

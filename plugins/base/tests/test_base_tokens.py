@@ -100,18 +100,20 @@ async def test_a_token_is_replaced_before_it_ends(
 
 
 async def test_a_run_that_is_cancelled_while_refreshing_loses_no_token(
-    connect: Open, server: SimulatorServer, state: MemoryState
+    connect: Open, server: SimulatorServer, shop: BaseSimulator
 ) -> None:
     server.inject(Fault(FaultKind.LATENCY, match="/oauth/token", seconds=0.3))
     connector = connect()
     run = asyncio.ensure_future(connector.check())
-    await asyncio.sleep(0.1)
+    await server.faults_met()
     run.cancel()
     await asyncio.wait([run])
 
     await connector.aclose()
-    # By now BASE has taken the old token, whether or not anybody listened.
-    await asyncio.sleep(0.4)
+    # BASE takes the old token, whether or not anybody listens.
+    async with asyncio.timeout(60):
+        while not shop.counters()["token"]:  # noqa: ASYNC110 - the server is in another thread
+            await asyncio.sleep(0.005)
 
     assert run.cancelled()
     assert (await connect().check())[0].level is FindingLevel.OK

@@ -28,7 +28,7 @@ def running() -> Iterator[SimulatorServer]:
 
 @pytest.fixture
 def server(running: SimulatorServer) -> SimulatorServer:
-    """The one server of all tests, with an empty shop that refuses nobody for load."""
+    """Return the one server of all tests, with an empty shop that refuses nobody for load."""
     shared_logins.clear()
     running.reset()
     running.simulator.switch("quotas", False)

@@ -297,8 +297,6 @@ async def test_a_shop_that_does_not_answer_times_out(server, shop, connect):
 
     with pytest.raises(Timeout):
         await connector.read_inventory(A)
-    # The late request is served meanwhile and must not be counted in the next test.
-    await asyncio.sleep(0.15)
 
 
 async def test_no_secret_is_in_an_error_a_log_line_or_a_repr(server, shop, connect, log):

@@ -12,13 +12,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from zaiko_ecforce.documents import read_document
-from zaiko_ecforce.fields import moment, query_time, whole
+from zaiko_ecforce.fields import moment, query_time
 from zaiko_ecforce.order_mapping import LinesMissing, order_from
 from zaiko_ecforce.settings import EcforceSettings
 from zaiko_ecforce.stock_items import stock_item
 from zaiko_ecforce.verdict import Verdict, verdict
 from zaiko_ecforce.write_reply import read_write_reply
 from zaiko_sdk import ContractBroken, ItemRefused, ListingGone, Order, OrderState
+from zaiko_sdk.fields import whole
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
 SETTINGS = EcforceSettings.model_validate({"origin": "https://shop.example.test", "token": "t"})
@@ -234,7 +235,7 @@ def test_a_stock_that_is_no_number_is_told_for_that_record_only():
     assert item is not None
     assert (item.stock, item.problem) == (
         None,
-        "stock_item 70021: stock should be a whole number, not str",
+        "stock_item 70021.stock should be a whole number, not str",
     )
 
 

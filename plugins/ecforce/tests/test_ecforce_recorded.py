@@ -355,7 +355,7 @@ def test_the_simulator_answers_in_the_recorded_form(name: str, asked: Asked) -> 
 
 
 def _comparable(body: Any) -> Any:
-    """Without a buyer's data."""
+    """Return the body without a buyer's data."""
     if isinstance(body, dict):
         return {
             name: _comparable(value)

@@ -9,8 +9,8 @@ import pytest
 from zaiko_nextengine.mapping import order_from
 from zaiko_nextengine.order_cursor import OrderCursor, read_cursor
 from zaiko_nextengine.report import complaints
-from zaiko_nextengine.rows import GoodsRow, OrderRow, StockRow, japanese, read_row
-from zaiko_sdk import ContractBroken, Order, OrderState
+from zaiko_nextengine.rows import GoodsRow, OrderRow, StockRow, japanese
+from zaiko_sdk import ContractBroken, Order, OrderState, read_row
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
 ROW: dict[str, Any] = {
@@ -31,7 +31,7 @@ ROW: dict[str, Any] = {
 
 
 def order_of(*changes: dict[str, Any]) -> Order:
-    """The order of one row, or of one row per change."""
+    """Return the order of one row, or of one row per change."""
     return order_from(
         [read_row(OrderRow, ROW | change, what="a row") for change in changes or ({},)], read_at=NOW
     )

@@ -199,7 +199,7 @@ async def test_calls_take_turns(
     server.inject(Fault(FaultKind.LATENCY, match="receiveorder", seconds=0.3))
     connector = connect()
     slow = asyncio.ensure_future(connector.read_orders(["1"]))
-    await asyncio.sleep(0.05)
+    await server.faults_met()
     quick = asyncio.ensure_future(connector.read_inventory([ListingRef("A")]))
     await asyncio.wait([quick])
 

@@ -1,5 +1,5 @@
-"""Tokens that Next Engine replaces by itself: the only copy of the new pair stands in a reply, and
-is never lost."""
+"""Tokens that Next Engine replaces without a request: the only copy of the new pair is in a reply,
+and is never lost."""
 
 from __future__ import annotations
 
@@ -186,7 +186,7 @@ async def test_a_run_that_is_cancelled_while_the_pair_is_renewed_loses_no_token(
     server.inject(Fault(FaultKind.LATENCY, match="receiveorder_row", seconds=0.3))
     connector = connect()
     run = asyncio.ensure_future(connector.read_orders(["1"]))
-    await asyncio.sleep(0.1)
+    await server.faults_met()
     run.cancel()
     await asyncio.wait([run])
 

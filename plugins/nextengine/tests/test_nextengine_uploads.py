@@ -175,7 +175,7 @@ async def test_a_slow_queue_leaves_the_writes_open_and_they_are_not_sent_again(
     (result,) = await connector.set_inventory(writes(("A", 5, 6)), "key")
     assert result.outcome is WriteOutcome.UNKNOWN
 
-    # While it waits no number is told, which would soon be wrong, and nothing is sent.
+    # While it waits, no number is reported, which would soon be wrong, and nothing is sent.
     with pytest.raises(PlatformDown, match="earlier upload"):
         await connector.read_inventory([ListingRef("A")])
     with pytest.raises(PlatformDown, match="earlier upload"):

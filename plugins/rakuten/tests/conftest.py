@@ -28,7 +28,7 @@ def running() -> Iterator[SimulatorServer]:
 
 @pytest.fixture
 def server(running: SimulatorServer) -> SimulatorServer:
-    """The one server of all tests, with three listings and without quotas."""
+    """Return the one server of all tests, with three listings and without quotas."""
     running.reset()
     running.simulator.switch("quotas", False)
     running.simulator.add_listings(
@@ -59,5 +59,5 @@ def connector(connect: Open) -> RakutenConnector:
 
 @pytest.fixture
 def ref() -> Callable[[str], ListingRef]:
-    """The listing of a sku that was added without `manage_number`."""
+    """Return the listing of a sku that was added without `manage_number`."""
     return lambda sku: ListingRef(f"{sku.lower()}/{sku}")

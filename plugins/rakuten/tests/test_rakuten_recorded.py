@@ -498,7 +498,8 @@ def test_the_simulator_answers_in_the_recorded_form(name: str, asked: Asked) -> 
 
 
 def _comparable(body: Any) -> Any:
-    """Without buyers, and with the variants of an item, which are a map by their ids, as a list."""
+    """Return the body without buyers, and with the variants of an item, which are a map by their
+    ids, as a list."""
     if isinstance(body, dict):
         rows = {name: _comparable(value) for name, value in body.items() if name not in BUYERS}
         return rows | {"variants": list(rows["variants"].values())} if "variants" in rows else rows

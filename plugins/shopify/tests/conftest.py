@@ -55,7 +55,7 @@ class ShopifyBench:
         return context_of(self.clock, self.log)
 
     async def listings(self) -> dict[str, Listing]:
-        """By sku."""
+        """Return the listings by sku."""
         return {
             row.sku: row
             async for page in self.connector.list_listings(None)
@@ -68,7 +68,7 @@ class ShopifyBench:
         ]
 
     async def order(self) -> Order:
-        """The only order."""
+        """Return the only order."""
         (order,) = await self.orders()
         return order
 

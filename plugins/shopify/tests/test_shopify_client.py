@@ -284,7 +284,7 @@ async def test_the_answer_of_the_fact_sheet_is_a_success(wire: Any) -> None:
 
     answer = await line.client.mutate(SET_STOCK, {})
 
-    assert answer.data.node("inventorySetQuantities").rows("userErrors") == []
+    assert answer.data.inner("inventorySetQuantities").rows("userErrors") == []
     assert answer.doubtful is False
 
 

@@ -243,9 +243,7 @@ def spoil(
     async def spoiled(document: Document, *arguments: Any) -> Any:
         data = await query(document, *arguments)
         if document.name == operation:
-            change(
-                data.values["nodes"] if "nodes" in data.values else data.values["orders"]["nodes"]
-            )
+            change(data.raw("nodes") if "nodes" in data else data.raw("orders")["nodes"])
         return data
 
     monkeypatch.setattr(bench.connector._client, "query", spoiled)
@@ -341,7 +339,7 @@ async def test_orders_of_a_page_that_the_host_did_not_take_are_told_again(
 
         # The host has the first page only, which it proves by its cursor.
         assert [order.external_id for order in await bench.orders(first.cursor)] == placed[2:]
-        # A host that begins anew, as after a restored backup, is told everything.
+        # A host that starts without a cursor, as after a restored backup, receives everything.
         assert [order.external_id for order in await bench.orders(None)] == placed
 
 

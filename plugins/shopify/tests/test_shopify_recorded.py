@@ -362,8 +362,8 @@ async def test_the_recorded_answers_to_activating_are_understood() -> None:
     done = await stocked.connector._client.mutate(ACTIVATE, variables)
     refused = await again.connector._client.mutate(ACTIVATE, variables)
 
-    assert done.data.node("inventoryActivate").rows("userErrors") == []
-    assert "already active" in refused.data.node("inventoryActivate").nodes("userErrors")[0].text(
+    assert done.data.inner("inventoryActivate").rows("userErrors") == []
+    assert "already active" in refused.data.inner("inventoryActivate").each("userErrors")[0].text(
         "message"
     )
 
@@ -545,8 +545,8 @@ def test_the_simulator_answers_in_the_recorded_form(name: str, asked: Asked) -> 
 
 
 def _comparable(body: Any) -> Any:
-    """Without what depends on the query's text, which was abridged: where an error stands, and how
-    a search was parsed."""
+    """Return the body without what depends on the query's text, which was abridged: where an error
+    stands, and how a search was parsed."""
     if isinstance(body, dict):
         return {
             name: _comparable(value)

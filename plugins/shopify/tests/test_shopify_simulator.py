@@ -232,9 +232,8 @@ def test_an_old_field_is_an_invalid_variable_in_the_platforms_words(shop: Shoppe
     )
 
     assert error["message"] == (
-        "Variable $input of type InventorySetQuantitiesInput! was provided invalid value "
-        "for ignoreCompareQuantity "
-        "(Field is not defined on InventorySetQuantitiesInput)"
+        "Variable $input of type InventorySetQuantitiesInput! was provided invalid value for "
+        "ignoreCompareQuantity (Field is not defined on InventorySetQuantitiesInput)"
     )
     assert error["extensions"]["code"] == "INVALID_VARIABLE"
 

@@ -215,7 +215,7 @@ async def test_a_failed_attempt_that_shopify_remembers_is_settled_with_a_new_key
         known = await refs(bench)
         await bench.connector.read_inventory(list(known.values()))
         bench.sim.place_order({"B": 1})
-        # The refusal of the first attempt is lost; its repetition is told that it failed.
+        # The refusal of the first attempt is lost; its repetition learns that it failed.
         bench.server.inject(Fault(FaultKind.DROP_AFTER, match="SetStock"))
 
         assert await push(bench, A=(5, 8), B=(5, 8)) == {"A": (APPLIED, None), "B": (STALE, 4)}

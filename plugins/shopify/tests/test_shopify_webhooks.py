@@ -134,7 +134,7 @@ async def test_what_the_simulated_shop_sends_is_verified(open_bench: Open) -> No
 
 @dataclass
 class Listener:
-    """A server that is told of everything, and refuses the first `refusing` deliveries."""
+    """A server that receives every notification, and refuses the first `refusing` deliveries."""
 
     url: str = ""
     refusing: int = 0

@@ -57,12 +57,12 @@ MUTANTS: dict[str, Mutant] = {}
 
 
 def described(rule: str, kind: ConnectorType, **options: Any) -> None:
-    """A mutant that lies in its description."""
+    """Register a mutant that lies in its description."""
     MUTANTS[rule] = Mutant(kind, **options)
 
 
 def behaves(rule: str, **options: Any) -> Callable[[type[Delegating]], type[Delegating]]:
-    """A mutant that lies in what it does."""
+    """Register a mutant that lies in what it does."""
 
     def mark(broken: type[Delegating]) -> type[Delegating]:
         said = options.get("says", CAS)
@@ -137,5 +137,5 @@ class ChangesLines(ChangesOrders):
 
 
 def later(moment: datetime) -> str:
-    """A cursor behind which the template's overlap finds nothing that was there before."""
+    """Return a cursor after which the template's overlap finds nothing that was there before."""
     return (moment + timedelta(minutes=5)).isoformat()

@@ -13,7 +13,7 @@ simulator.
             return SimulatorType("my-mall", MyMallSimulator)
 
 Name `zaiko_sdk.testing.pytest_plugin` in `pytest_plugins` of the conftest.py at the root of your
-tests: it prints the report, and with each failure why the rule exists and what to do.
+tests. It prints the report, and with each failure why the rule exists and what to do.
 """
 
 from __future__ import annotations
@@ -62,17 +62,17 @@ class ConnectorContract(
 
     @pytest.fixture
     def connector_type(self) -> ConnectorType:
-        """What the plugin registers."""
+        """Return what the plugin registers."""
         raise NotImplementedError(f"{type(self).__name__} needs a fixture connector_type")
 
     @pytest.fixture
     def simulator_type(self) -> SimulatorType:
-        """The platform's simulator."""
+        """Return the platform's simulator."""
         raise NotImplementedError(f"{type(self).__name__} needs a fixture simulator_type")
 
     @pytest.fixture(autouse=True)
     def concerned(self, request: pytest.FixtureRequest, connector_type: ConnectorType) -> None:
-        """Skips a rule that does not concern the connector."""
+        """Skip a rule that does not concern the connector."""
         rule: ContractRule | None = getattr(request.function, "contract_rule", None)
         if rule is None:
             return
@@ -86,7 +86,7 @@ class ConnectorContract(
     def bench(
         self, concerned: None, connector_type: ConnectorType, simulator_type: SimulatorType
     ) -> Iterator[ContractBench]:
-        """One simulated shop and connectors to it."""
+        """Provide one simulated shop and connectors to it."""
         bench = ContractBench(connector_type, simulator_type)
         try:
             yield bench
@@ -95,6 +95,6 @@ class ConnectorContract(
 
 
 def rules() -> dict[str, ContractRule]:
-    """Every rule of the contract by its name, in the order of the modules."""
+    """Return every rule of the contract by its name, in the order of the modules."""
     found = inspect.getmembers(ConnectorContract, lambda member: hasattr(member, "contract_rule"))
     return {method.contract_rule.name: method.contract_rule for _, method in found}

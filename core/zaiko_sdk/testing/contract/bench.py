@@ -78,7 +78,7 @@ class ContractBench:
         return self._runner.run(work)
 
     def attempt(self, what: str, work: Coroutine[Any, Any, T]) -> T | ConnectorError:
-        """The result of a call, or the ConnectorError that it raised. Anything else that it raises
+        """Return the result of a call, or the ConnectorError that it raised. Any other exception
         fails the rule."""
         try:
             return self.run(work)
@@ -90,7 +90,7 @@ class ContractBench:
             ) from error
 
     def offered(self, work: Callable[..., T], *arguments: Any, **options: Any) -> T:
-        """What the simulator answers; the rule is skipped where this platform does not know such a
+        """Return what the simulator answers. Skips the rule where this platform has no such
         thing."""
         try:
             return work(*arguments, **options)
@@ -98,21 +98,21 @@ class ContractBench:
             pytest.skip(f"cannot be played: {error}")
 
     def try_switch(self, name: str, value: Any) -> bool:
-        """Set a switch of the simulator; whether it has one of that name."""
+        """Set a switch of the simulator, and return whether it has one of that name."""
         if name not in self.shop.switches():
             return False
         self.shop.switch(name, value)
         return True
 
     def can(self, capability: Capability) -> bool:
-        """Whether the connector declares it."""
+        """Return whether the connector declares the capability."""
         return capability in self.kind.capabilities
 
     # Connectors
 
     def open(self, *, clock: Clock | None = None, secrets: bool = True) -> Connector:
-        """A connector to the shop, as another process would open it; with credentials that the
-        platform does not know, if asked."""
+        """Open a connector to the shop, as another process would. With `secrets` False its
+        credentials are ones that the platform does not know."""
         given = self._given(known=secrets)
         context = self.context(self.state if secrets else MemoryState(), clock)
         connector = self.kind.open(context, self.kind.settings.model_validate(given))
@@ -120,7 +120,7 @@ class ContractBench:
         return connector
 
     def context(self, state: MemoryState, clock: Clock | None = None) -> ShopContext:
-        """The host's side."""
+        """Return the host's side of a connector."""
 
         def http() -> httpx.AsyncClient:
             return httpx.AsyncClient(timeout=self.patience, follow_redirects=False)
@@ -135,7 +135,8 @@ class ContractBench:
         )
 
     def secrets(self, *, known: bool = True) -> list[str]:
-        """The credentials of the shop, as text; or those that `open(secrets=False)` uses."""
+        """Return the credentials of the shop as text, or the wrong ones that `open(secrets=False)`
+        uses."""
         settings = self.kind.settings.model_validate(self._given(known=known))
         found = [getattr(settings, name) for name in self.kind.settings.secret_fields()]
         return [
@@ -163,7 +164,7 @@ class ContractBench:
     # Listings and orders
 
     def stock_up(self, *quantities: int) -> list[str]:
-        """New listings that show these numbers; their skus."""
+        """Add listings that show these numbers, and return their skus."""
         known = len(self.shop.stock())
         skus = [f"SKU-{known + place:04d}" for place in range(len(quantities))]
         self.shop.add_listings(
@@ -175,19 +176,19 @@ class ContractBench:
         return skus
 
     def listings(self, connector: Connector) -> dict[str, Listing]:
-        """The catalogue by sku."""
+        """Return the catalogue by SKU."""
         return self.run(self.reading_listings(connector))
 
     async def reading_listings(
         self, connector: Connector, cursor: str | None = None
     ) -> dict[str, Listing]:
-        """The catalogue by sku, after a cursor."""
+        """Return the catalogue by SKU, from a cursor on."""
         return {
             row.sku: row async for page in connector.list_listings(cursor) for row in page.listings
         }
 
     def pages(self, connector: Connector, cursor: str | None = None) -> list[OrderPage]:
-        """One fetch of orders."""
+        """Return the pages of one fetch of orders."""
 
         async def read() -> list[OrderPage]:
             return [page async for page in connector.fetch_orders(cursor)]
@@ -195,7 +196,7 @@ class ContractBench:
         return self.run(read())
 
     def orders(self, connector: Connector, cursor: str | None = None) -> dict[str, Order]:
-        """One fetch of orders: the last reading of each."""
+        """Return the last reading of each order of one fetch."""
         return {
             order.external_id: order
             for page in self.pages(connector, cursor)
@@ -205,8 +206,8 @@ class ContractBench:
     def readings(
         self, connector: Connector, cursor: str, order: str
     ) -> list[tuple[str, Order | None]]:
-        """The order as each way tells it that the connector declares: the next fetch after
-        `cursor`, and reading it by its id."""
+        """Return the order as each declared way tells it: the next fetch after `cursor`, and
+        reading it by its id."""
         found: list[tuple[str, Order | None]] = []
         if self.can(Capability.ORDER_UPDATES):
             found.append(
@@ -221,31 +222,31 @@ class ContractBench:
 
     @staticmethod
     async def reading_orders(connector: Connector, orders: Sequence[str]) -> Sequence[Order]:
-        """Connector.read_orders."""
+        """Read orders by id."""
         return await connector.read_orders(orders)
 
     # Numbers
 
     def levels(self, connector: Connector, *listings: Listing) -> dict[str, InventoryLevel]:
-        """What the shop shows, by external id."""
+        """Return what the shop shows, by external id."""
         return {level.external_id: level for level in self.run(self.reading(connector, *listings))}
 
     @staticmethod
     async def reading(connector: Connector, *listings: Listing) -> Sequence[InventoryLevel]:
-        """Connector.read_inventory."""
+        """Read the levels of these listings."""
         return await connector.read_inventory([listing.ref for listing in listings])
 
     def write(
         self, connector: Connector, *changes: tuple[Listing, int, int]
     ) -> dict[str, WriteResult]:
-        """Set listings: (listing, expected, quantity). The results by sku."""
+        """Set listings: (listing, expected, quantity). Return the results by sku."""
         return by_sku(changes, self.run(self.writing(connector, *changes)))
 
     @staticmethod
     async def writing(
         connector: Connector, *changes: tuple[Listing, int, int]
     ) -> Sequence[WriteResult]:
-        """Connector.set_inventory under a new key."""
+        """Set listings under a new key."""
         writes = [
             InventoryWrite(listing.ref, quantity, expected)
             for listing, expected, quantity in changes
@@ -253,15 +254,17 @@ class ContractBench:
         return await connector.set_inventory(writes, str(uuid.uuid4()))
 
     def settle(self, seconds: float) -> None:
-        """Let the platform finish, in real time, what it was asked."""
+        """Wait, in real time, until the platform has finished what it was asked."""
         time.sleep(seconds)
 
     # Faults
 
     def hits(self, fault: Callable[[int], Fault]) -> Iterator[int]:
         """Inject a fault into the first request of a call, then into the second, and so on, until
-        the call has no such request. The loop's body makes the call, and lifts the fault before it
-        calls for something else."""
+        the call has no such request.
+
+        The loop's body makes the call, and lifts the fault before it calls for something else.
+        """
         for place in range(_MOST_REQUESTS):
             self._missed = False
             self.server.inject(fault(place))
@@ -279,7 +282,7 @@ class ContractBench:
 def by_sku(
     changes: Sequence[tuple[Listing, int, int]], results: Sequence[WriteResult]
 ) -> dict[str, WriteResult]:
-    """The results of a call by sku. Exactly one per write, else the rule fails."""
+    """Return the results of a call by SKU. The rule fails unless there is exactly one per write."""
     answered = sorted(result.external_id for result in results)
     asked = sorted(listing.ref.external_id for listing, _, _ in changes)
     assert answered == asked, (
@@ -293,9 +296,11 @@ def by_sku(
 def check_claim(
     what: str, shown: int, before: int, applied: int, outcome: WriteResult | ConnectorError
 ) -> None:
-    """What was said of a write is true of the shop, which shows `shown` after it showed `before`
-    and shows `applied` when the write was applied once. UNKNOWN, and Timeout that may have been
-    sent, claim nothing."""
+    """Check that what was said of a write is true of the shop.
+
+    The shop showed `before` and shows `shown` now; it shows `applied` when the write was applied
+    once. UNKNOWN, and a Timeout after which the request may have been applied, claim nothing.
+    """
     if isinstance(outcome, WriteResult):
         claim: bool | None = {WriteOutcome.APPLIED: True, WriteOutcome.UNKNOWN: None}.get(
             outcome.outcome, False

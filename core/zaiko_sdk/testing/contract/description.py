@@ -29,8 +29,8 @@ class DescriptionRules:
             "orphans them."
         ),
         fix=(
-            "ConnectorType.id: lower-case letters, digits and dashes, beginning with a letter; "
-            "a display name; a version."
+            "ConnectorType.id: lower-case letters, digits and dashes, beginning with a letter; a "
+            "display name; a version."
         ),
     )
     def test_a_connector_has_a_name_and_a_version(self, bench: ContractBench) -> None:
@@ -62,12 +62,12 @@ class DescriptionRules:
 
     @rule(
         why=(
-            "A number cannot be written safely without reading it, nor fenced without knowing "
-            "how the platform changes it."
+            "A number cannot be written safely without reading it, nor fenced without knowing how "
+            "the platform changes it."
         ),
         fix=(
-            "With SET_INVENTORY declare READ_INVENTORY and an inventory_mode "
-            "(docs/connectors.md §3)."
+            "With SET_INVENTORY declare READ_INVENTORY and an inventory_mode (docs/connectors.md "
+            "§3)."
         ),
     )
     def test_capabilities_fit_together(self, bench: ContractBench) -> None:

@@ -41,7 +41,7 @@ _BODIES = (
 
 
 def _refusals() -> Iterator[Fault]:
-    """The platform does nothing, and says so in many ways."""
+    """Yield faults in which the platform does nothing and says so in many ways."""
     for status in _STATUSES:
         yield Fault(FaultKind.REFUSE, status=status)
     for body in _BODIES:
@@ -52,8 +52,8 @@ def _refusals() -> Iterator[Fault]:
 
 
 def _lost_replies() -> Iterator[Fault]:
-    """The platform does what it is asked, and its answer does not arrive. 503 is not among them: it
-    says that the request was not handled (RFC 9110 §15.6.4)."""
+    """Yield faults in which the platform does what it is asked and its answer does not arrive. 503
+    is not among them: it says that the request was not handled (RFC 9110 §15.6.4)."""
     for status in (500, 502, 504):
         yield Fault(FaultKind.REFUSE_AFTER, status=status)
     for body in _BODIES:
@@ -125,8 +125,8 @@ class HostileRules:
         Capability.READ_ORDERS,
         why="An id that is missing in the answer is taken for vanished.",
         fix=(
-            "Raise for a reply that is not as documented; leave an id out only when the "
-            "platform says that it is not there."
+            "Raise for a reply that is not as documented; leave an id out only when the platform "
+            "says that it is not there."
         ),
     )
     def test_a_broken_reply_is_never_a_vanished_order(self, bench: ContractBench) -> None:
@@ -151,8 +151,8 @@ class HostileRules:
         Capability.READ_INVENTORY,
         why="A number that nobody showed is compared with, and written from.",
         fix=(
-            "Validate each row; raise, or answer with an error for that listing. ListingGone "
-            "only on the platform's word."
+            "Validate each row; raise, or answer with an error for that listing. ListingGone only "
+            "on the platform's word."
         ),
     )
     def test_a_broken_reply_is_never_a_number(self, bench: ContractBench) -> None:
@@ -224,8 +224,8 @@ class HostileRules:
     @rule(
         Capability.LIST_LISTINGS,
         why=(
-            "The platform refuses for load before it does anything; the host waits as long as "
-            "it says."
+            "The platform refuses for load before it does anything; the host waits as long as it "
+            "says."
         ),
         fix=(
             "Turn its refusal for load into Throttled with retry_after in seconds; keep to the "
@@ -249,10 +249,10 @@ class HostileRules:
 
     @rule(
         Capability.LIST_LISTINGS,
-        why="Maintenance passes by itself: nobody needs to act, and no shop needs to be stopped.",
+        why="Maintenance passes: nobody needs to act, and no shop needs to be stopped.",
         fix=(
-            "Turn the platform's words for maintenance into PlatformDown, with retry_after "
-            "where it announces the end."
+            "Turn the platform's words for maintenance into PlatformDown, with retry_after where "
+            "it announces the end."
         ),
     )
     def test_maintenance_passes(self, bench: ContractBench) -> None:
@@ -298,8 +298,8 @@ class HostileRules:
 
     @rule(
         why=(
-            "A connection that is refused certainly changed nothing, so the host need not "
-            "settle anything."
+            "A connection that is refused certainly changed nothing, so the host need not settle "
+            "anything."
         ),
         fix="Turn the HTTP client's connect errors into PlatformDown.",
     )
@@ -312,7 +312,7 @@ class HostileRules:
 
 
 def _each(bench: ContractBench) -> Iterator[str]:
-    """Every fault in every request of a call; the loop's body makes the call once."""
+    """Inject every fault into every request of a call. The loop's body makes the call once."""
     for kind in [*_refusals(), *_lost_replies()]:
         for place in bench.hits(partial(_copy, kind)):
             yield f"{_name(kind)} in request {place + 1}"

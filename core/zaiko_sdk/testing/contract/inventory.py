@@ -51,8 +51,8 @@ class InventoryRules:
             "result by reading it again."
         ),
         fix=(
-            "Lower Limits.write_batch to what the platform takes; answer with exactly one "
-            "result per write."
+            "Lower Limits.write_batch to what the platform takes; answer with exactly one result "
+            "per write."
         ),
     )
     def test_a_full_batch_is_written(self, bench: ContractBench) -> None:
@@ -77,8 +77,8 @@ class InventoryRules:
     @rule(
         *_WRITES,
         why=(
-            "The host cuts numbers to Limits.max_quantity, and would send one that is refused "
-            "for ever."
+            "The host cuts numbers to Limits.max_quantity, and would send one that is refused for "
+            "ever."
         ),
         fix="Limits.max_quantity is the largest number that the platform takes.",
     )
@@ -95,12 +95,12 @@ class InventoryRules:
         *_WRITES,
         modes=(InventoryMode.COMPARE_AND_SET,),
         why=(
-            "The condition is all that stands between an order nobody has seen and a number "
-            "that overwrites it."
+            "The condition is all that stands between an order nobody has seen and a number that "
+            "overwrites it."
         ),
         fix=(
-            "Send `expected` as the platform's condition, and answer STALE when it did not "
-            "hold. Never read and compare yourself."
+            "Send `expected` as the platform's condition, and answer STALE when it did not hold. "
+            "Never read and compare yourself."
         ),
     )
     def test_a_condition_that_does_not_hold_changes_nothing(self, bench: ContractBench) -> None:
@@ -121,8 +121,8 @@ class InventoryRules:
         modes=(InventoryMode.COMPARE_AND_SET,),
         why="One listing that was sold meanwhile must neither hold up nor falsify the others.",
         fix=(
-            "Read the platform's per-item errors; where it refuses the batch as a whole, send "
-            "the others again."
+            "Read the platform's per-item errors; where it refuses the batch as a whole, send the "
+            "others again."
         ),
     )
     def test_one_stale_item_is_its_own(self, bench: ContractBench) -> None:
@@ -253,7 +253,7 @@ class InventoryRules:
 def _write_each(
     bench: ContractBench, connector: Connector, *changes: tuple[Listing, int, int]
 ) -> dict[str, WriteResult]:
-    """In calls of the connector's own size."""
+    """Write in calls of the connector's own size."""
     size = bench.kind.limits.write_batch
     results: dict[str, WriteResult] = {}
     for start in range(0, len(changes), size):
@@ -264,8 +264,8 @@ def _write_each(
 def _results(
     bench: ContractBench, connector: Connector, changes: list[tuple[Listing, int, int]]
 ) -> dict[str, WriteResult] | ConnectorError:
-    """As `_write_each`; where each item is a call of its own, a Skip that it raises is that item's
-    result."""
+    """Write like `_write_each`. Where each item is a call of its own, a Skip that the call raises
+    becomes that item's result."""
     if bench.kind.limits.write_batch > 1:
         results = bench.attempt("set_inventory", bench.writing(connector, *changes))
         return results if isinstance(results, ConnectorError) else by_sku(changes, results)

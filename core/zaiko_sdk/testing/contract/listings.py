@@ -57,8 +57,8 @@ class ListingRules:
     @rule(
         Capability.LIST_LISTINGS,
         why=(
-            "Links are kept by the listing's id; one that changes or is used twice sends "
-            "numbers to the wrong listing."
+            "Links are kept by the listing's id; one that changes or is used twice sends numbers "
+            "to the wrong listing."
         ),
         fix=(
             "Use the platform's own id of the variant as ListingRef.external_id, never its code "

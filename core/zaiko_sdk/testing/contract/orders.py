@@ -113,12 +113,12 @@ class OrderRules:
     @rule(
         *_ORDERS,
         why=(
-            "Buyers and staff do not wait for a fetch to end: rows that move push others past "
-            "the edge of a page."
+            "Buyers and staff do not wait for a fetch to end: rows that move push others past the "
+            "edge of a page."
         ),
         fix=(
-            "Page by the last key rather than by number, or overlap the pages; do not trust "
-            "that a list stands still."
+            "Page by the last key rather than by number, or overlap the pages; do not trust that "
+            "a list stands still."
         ),
     )
     def test_orders_that_move_while_paging_are_not_lost(self, bench: ContractBench) -> None:
@@ -164,12 +164,12 @@ class OrderRules:
     @rule(
         *_ORDERS,
         why=(
-            "A laptop's clock is off by an hour, and nobody notices but the orders that are "
-            "never fetched."
+            "A laptop's clock is off by an hour, and nobody notices but the orders that are never "
+            "fetched."
         ),
         fix=(
-            "Take the times of the platform into the cursor, never your own; ask for an open "
-            "end, not «until now»."
+            "Take the times of the platform into the cursor, never your own; ask for an open end, "
+            "not «until now»."
         ),
     )
     @pytest.mark.parametrize("ahead", [3600.0, -3600.0], ids=["fast", "slow"])
@@ -187,12 +187,12 @@ class OrderRules:
     @rule(
         *_ORDERS,
         why=(
-            "A cursor that is ahead of the platform's clock skips every order until the clock "
-            "has caught up."
+            "A cursor that is ahead of the platform's clock skips every order until the clock has "
+            "caught up."
         ),
         fix=(
-            "Never move the cursor beyond your own clock: one order dated tomorrow would hide "
-            "all that come before."
+            "Never move the cursor beyond your own clock: one order dated tomorrow would hide all "
+            "that come before."
         ),
     )
     def test_a_wrong_clock_of_the_platform_hides_no_order(self, bench: ContractBench) -> None:
@@ -242,8 +242,8 @@ class OrderRules:
     @rule(
         *_ORDERS,
         why=(
-            "A cancelled order holds stock for ever, or is released twice, when its units are "
-            "not told apart."
+            "A cancelled order holds stock for ever, or is released twice, when its units are not "
+            "told apart."
         ),
         fix="State CANCELLED, or every unit in `cancelled`; `ordered` stays as it was.",
     )
@@ -288,8 +288,8 @@ class OrderRules:
         *_ORDERS,
         why="An edit that is not seen keeps units off sale, or sells them twice.",
         fix=(
-            "Read the units of each line anew; units that were taken away are `cancelled`, or "
-            "no longer `ordered`."
+            "Read the units of each line again; units that were taken away are `cancelled`, or no "
+            "longer `ordered`."
         ),
     )
     def test_an_edited_order_has_its_new_units(self, bench: ContractBench) -> None:
@@ -325,8 +325,8 @@ class OrderRules:
         *_ORDERS,
         Capability.READ_ORDERS,
         why=(
-            "An order that vanished is suspect demand, which a person decides on; guessing "
-            "would hold its units for ever."
+            "An order that vanished is suspect demand, which a person decides on; guessing would "
+            "hold its units for ever."
         ),
         fix=(
             "Leave it out of the answer of `read_orders`, or deliver it as DELETED; answer for "
@@ -371,7 +371,7 @@ class OrderRules:
     @rule(
         *_ORDERS,
         why=(
-            "Two readings of an order are told apart by their version: one that stands still "
+            "zaiko distinguishes two readings of an order by their version: one that stands still "
             "hides the change."
         ),
         fix=(
@@ -400,7 +400,7 @@ class OrderRules:
 def _placed(
     bench: ContractBench, connector: Connector, lines: Mapping[str, int]
 ) -> tuple[str, str]:
-    """A new order that was fetched; its id and the cursor behind it."""
+    """Place an order and fetch it. Return its id and the cursor after it."""
     order = bench.shop.place_order(lines)
     pages = bench.pages(connector)
     _check_all(pages, [order])
@@ -412,7 +412,7 @@ def _fault(kind: FaultKind, place: int) -> Fault:
 
 
 async def _read_into(pages: list[OrderPage], connector: Connector) -> None:
-    """What was read before an error counts."""
+    """Read pages one by one, so that those before an error count."""
     async for page in connector.fetch_orders(None):
         pages.append(page)  # noqa: PERF401
 
@@ -440,7 +440,7 @@ def _check_units(order: Order, listings: Mapping[str, Listing], wanted: Mapping[
 
 
 def _left(order: Order) -> int:
-    """Units that the host takes for still to leave (domain.md: an ended order holds nothing)."""
+    """Return the units that the host takes for still to leave. An ended order holds nothing."""
     if order.state is not OrderState.OPEN:
         return 0
     return sum(max(0, line.ordered - line.cancelled - line.fulfilled) for line in order.lines)

@@ -16,14 +16,14 @@ _TASKS = 3
 
 
 class PaceRules:
-    """The connector keeps to the quota by itself."""
+    """The connector keeps to the quota without help from the host."""
 
     @rule(
         Capability.LIST_LISTINGS,
         Capability.READ_INVENTORY,
         why=(
-            "Refused calls count too, and a platform that is overrun closes the door for all "
-            "apps of the shop."
+            "Refused calls count too, and a platform that is overrun closes the door for all apps "
+            "of the shop."
         ),
         fix=(
             "Send every request through RateLimiter or CostBucket (docs/connectors.md §8), also "

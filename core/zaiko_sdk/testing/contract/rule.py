@@ -23,8 +23,8 @@ class Tier(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ContractRule:
-    """`statement` is the first line of the test's docstring; `needs` and `modes` say whom it
-    concerns (empty: everybody)."""
+    """A rule. `statement` is the test's docstring. `needs` and `modes` say which connectors it
+    concerns (empty: all)."""
 
     name: str
     statement: str
@@ -39,7 +39,7 @@ class ContractRule:
         return Tier.OPTIONAL if self.needs or self.modes else Tier.BASIC
 
     def not_for(self, capabilities: frozenset[Capability], mode: InventoryMode | None) -> str:
-        """Why the rule does not concern a connector, or nothing."""
+        """Return why the rule does not concern a connector, or an empty text."""
         missing = sorted(capability.value for capability in self.needs - capabilities)
         if missing:
             return f"the connector does not declare {', '.join(missing)}"
@@ -54,7 +54,7 @@ def rule(
     """Make a method of the contract a rule."""
 
     def mark(function: F) -> F:
-        statement = (function.__doc__ or "").strip().splitlines()[0]
+        statement = " ".join((function.__doc__ or "").split())
         name = function.__name__.removeprefix("test_")
         function.contract_rule = ContractRule(  # type: ignore[attr-defined]
             name, statement, why, fix, frozenset(needs), frozenset(modes)

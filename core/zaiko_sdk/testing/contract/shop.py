@@ -66,8 +66,8 @@ class ShopRules:
             "would read as an outage."
         ),
         fix=(
-            "In `check`, turn Pause, Skip and Stop into a finding of level ERROR with the "
-            "error's reason and message."
+            "In `check`, turn Pause, Skip and Stop into a finding of level ERROR with the error's "
+            "reason and message."
         ),
     )
     def test_check_tells_wrong_credentials_as_a_finding(self, bench: ContractBench) -> None:
@@ -115,8 +115,8 @@ class ShopRules:
     @rule(
         why="Logs and errors are read by more people than the credentials are for.",
         fix=(
-            "Raise `from None` out of httpx, whose errors hold the request; log no headers and "
-            "no URL with a token."
+            "Raise `from None` out of httpx, whose errors hold the request; log no headers and no "
+            "URL with a token."
         ),
     )
     def test_no_error_and_no_log_line_holds_a_credential(self, bench: ContractBench) -> None:
@@ -198,8 +198,8 @@ class ShopRules:
         Capability.LIST_LISTINGS,
         why="Runs are cancelled: at shutdown, at a lost lease, by a person.",
         fix=(
-            "Keep no half-done state: use `async with` for locks and limiters, shield the "
-            "saving of a rotated token."
+            "Keep no half-done state: use `async with` for locks and limiters, shield the saving "
+            "of a rotated token."
         ),
     )
     def test_a_cancelled_call_leaves_the_shop_usable(self, bench: ContractBench) -> None:
@@ -223,8 +223,8 @@ class ShopRules:
 
     @rule(
         why=(
-            "It is called once at the end, also after an error, and what it raises would hide "
-            "the error."
+            "It is called once at the end, also after an error, and what it raises would hide the "
+            "error."
         ),
         fix="Close what was opened; expect that the platform is gone.",
     )
@@ -246,7 +246,7 @@ async def _check(bench: ContractBench) -> Sequence[Finding]:
 
 
 def _echoes(words: str) -> list[Fault]:
-    """A platform that quotes what it was sent."""
+    """Return faults in which the platform quotes what it was sent."""
     return [
         Fault(
             FaultKind.REFUSE,

@@ -48,7 +48,7 @@ class WebhookRules:
 
     @rule(
         Capability.WEBHOOKS,
-        why="Whoever can forge a notification can make zaiko read and work as often as they like.",
+        why="Anyone who can forge a notification can make zaiko read and work at will.",
         fix=(
             "Compare with hmac.compare_digest before anything is read; a missing or wrong proof "
             "is CredentialsRejected."

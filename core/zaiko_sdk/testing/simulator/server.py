@@ -98,7 +98,7 @@ class SimulatorServer:
 
     def __enter__(self) -> SimulatorServer:
         self._thread.start()
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60  # as long as a busy machine may take
         while not self._server.started:
             if time.monotonic() > deadline or not self._thread.is_alive():
                 raise RuntimeError(f"the simulator at {self.base_url} did not start")
@@ -117,9 +117,10 @@ class SimulatorServer:
     def reset(self) -> None:
         """Empty the shop, give every switch its first value and forget all faults.
 
-        Starting a server takes longer than most tests, so that tests share one and reset it.
+        Starting a server takes longer than most tests, so that tests share one and reset it. A
+        request of the test before that a fault still delays does not reach the shop.
         """
-        self.clear_faults()
+        self._faults.reset()
         self.simulator.__init__()  # type: ignore[misc] # routes hold this object, so it stays
 
     def inject(self, fault: Fault) -> None:
@@ -133,6 +134,15 @@ class SimulatorServer:
     def pending_faults(self) -> int:
         """Return how many faults wait for a request that they match."""
         return len(self._faults.faults)
+
+    async def faults_met(self, within: float = 60) -> None:
+        """Wait until every fault has met its request. Raises TimeoutError after `within` seconds.
+
+        A test that lets time pass instead assumes that the request has arrived by then.
+        """
+        async with asyncio.timeout(within):
+            while self.pending_faults():  # noqa: ASYNC110 - the server is in another thread
+                await asyncio.sleep(0.005)
 
     def _run(self) -> None:
         asyncio.run(self._server.serve(sockets=[self._socket]))

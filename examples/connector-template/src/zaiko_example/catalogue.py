@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
-from zaiko_sdk import ContractBroken, Listing, ListingPage
+from zaiko_sdk import ContractBroken, Listing, ListingPage, PageTrail, read_row
 
 from zaiko_example.client import Client
 from zaiko_example.mapping import listing_from
-from zaiko_example.rows import ListingRow, Rows, read_row
+from zaiko_example.rows import ListingRow, Rows
 
 _PATH = "/api/listings"
 
@@ -23,16 +23,14 @@ class Catalogue:
     async def pages(self, cursor: str | None) -> AsyncIterator[ListingPage]:
         """See Connector.list_listings. The cursor is the platform's own `next`, which continues
         after the last id."""
-        after, seen = cursor or "", set[str]()
+        after = cursor or ""
+        trail = PageTrail(_PATH, start=after)
         while True:
             reply = read_row(Rows, await self._client.get(_PATH, after=after), what=_PATH)
             yield ListingPage(self._listings(reply.rows), reply.next or after)
             if not reply.next:
                 return
-            if reply.next in seen:
-                raise ContractBroken(f"{_PATH} goes round in circles: {reply.next!r} came before")
-            after = reply.next
-            seen.add(after)
+            after = trail.follow(reply.next)
 
     def _listings(self, rows: Sequence[Any]) -> list[Listing]:
         listings = []

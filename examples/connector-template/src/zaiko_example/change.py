@@ -11,6 +11,6 @@ MODE = InventoryMode.COMPARE_AND_SET
 
 
 def change_from(write: InventoryWrite) -> dict[str, Any]:
-    """The platform refuses the change as `stale` unless the listing still shows `if_quantity`
-    (null: no number yet)."""
+    """Return the change as the platform takes it: it refuses the change as `stale` unless the
+    listing still shows `if_quantity` (null: no number yet)."""
     return {"id": write.ref.external_id, "quantity": write.quantity, "if_quantity": write.expected}

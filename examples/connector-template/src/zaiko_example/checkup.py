@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from zaiko_sdk import Finding, FindingLevel, Pause, Skip, Stop
+from zaiko_sdk import Finding, FindingLevel, Pause, Skip, Stop, read_row
 
 from zaiko_example.client import Client
-from zaiko_example.rows import ShopRow, read_row
+from zaiko_example.rows import ShopRow
 
 _SCOPES = ("orders:read", "listings:read", "stock:write")
 

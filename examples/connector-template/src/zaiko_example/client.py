@@ -7,12 +7,19 @@ meanwhile, and after a write settles first what became of it.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
 import httpx
-from zaiko_sdk import ContractBroken, PlatformDown, RateLimiter, ShopContext, Throttled, Timeout
+from zaiko_sdk import (
+    ContractBroken,
+    RateLimiter,
+    ShopContext,
+    Throttled,
+    Timeout,
+    read_json,
+    transport_errors,
+)
 
 from zaiko_example.refusals import refusal
 from zaiko_example.settings import ExampleSettings
@@ -40,23 +47,23 @@ class Client:
         await self._http.aclose()
 
     async def get(self, path: str, **params: str) -> Any:
-        """The JSON of a reply to a read. Raises Throttled, PlatformDown, Timeout, Pause and
+        """Return the JSON of a reply to a read. Raises Throttled, PlatformDown, Timeout, Pause and
         Stop."""
         reply = await self._exchange("GET", path, params=params)
         try:
-            return json.loads(reply.content)
-        except (ValueError, RecursionError):
+            return read_json(reply.content)
+        except ValueError:
             raise ContractBroken(
                 f"Example Shop answered {path} with something that is not JSON"
             ) from None
 
     async def post(self, path: str, body: Any) -> Any:
-        """The JSON of a reply to a write, sent once. Whatever leaves open whether it was applied is
-        Timeout(sent=True)."""
+        """Send a write once and return the JSON of the reply. Raises Timeout(sent=True) whenever it
+        is not certain whether the write was applied."""
         reply = await self._exchange("POST", path, body=body)
         try:
-            return json.loads(reply.content)
-        except (ValueError, RecursionError):
+            return read_json(reply.content)
+        except ValueError:
             raise Timeout(
                 f"Example Shop took the change at {path}, but its reply cannot be read", sent=True
             ) from None
@@ -74,18 +81,7 @@ class Client:
         return reply
 
     async def _send(self, method: str, path: str, params: Params, body: Any) -> httpx.Response:
-        # `from None`: an httpx error holds the request, and with it the token.
-        try:
+        with transport_errors(self._origin, path):
             return await self._http.request(
                 method, self._origin + path, params=params, json=body, headers=self._headers
             )
-        except httpx.ConnectTimeout:
-            raise Timeout(
-                f"{self._origin} did not take the connection in time", sent=False
-            ) from None
-        except (httpx.ConnectError, httpx.PoolTimeout) as error:
-            raise PlatformDown(
-                f"could not connect to {self._origin} ({type(error).__name__})"
-            ) from None
-        except httpx.HTTPError as error:
-            raise Timeout(f"no whole reply to {path} ({type(error).__name__})", sent=None) from None

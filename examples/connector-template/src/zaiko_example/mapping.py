@@ -32,7 +32,8 @@ _OUTCOMES = {
 
 
 def order_from(row: OrderRow) -> Order:
-    """One order, whole. A status that we do not know holds stock and is shown to a person."""
+    """Return one order, whole. A status that we do not know holds stock and is shown to a
+    person."""
     return Order(
         external_id=row.id,
         number=row.number,
@@ -60,7 +61,7 @@ def _line(row: LineRow) -> OrderLine:
 
 
 def listing_from(row: ListingRow) -> Listing:
-    """One listing, with what a person should know before linking it."""
+    """Return one listing, with what a person should know before linking it."""
     warnings = set()
     if row.stock is None:
         warnings.add(ListingWarning.NOT_STOCKED)
@@ -78,17 +79,17 @@ def listing_from(row: ListingRow) -> Listing:
 
 
 def level_from(ref: ListingRef, row: StockRow | None) -> InventoryLevel:
-    """What a listing shows; the platform leaves out ids that it does not know."""
+    """Return what a listing shows. The platform leaves out ids that it does not know."""
     if row is None:
         return InventoryLevel(
-            ref.external_id, None, ListingGone("The shop has no such listing any more.")
+            ref.external_id, None, ListingGone("The shop no longer has this listing.")
         )
     return InventoryLevel(ref.external_id, row.quantity)
 
 
 def result_from(listing: str, row: ResultRow | None) -> WriteResult:
-    """The outcome of one change. What the reply does not tell, or tells in a new word, is settled
-    by reading."""
+    """Return the outcome of one change. What the reply leaves out, or says in a word that we do not
+    know, is settled by reading."""
     outcome = _OUTCOMES.get(row.status) if row is not None else None
     if row is None or outcome is None:
         return WriteResult(listing, WriteOutcome.UNKNOWN)
@@ -96,7 +97,7 @@ def result_from(listing: str, row: ResultRow | None) -> WriteResult:
     if outcome is WriteOutcome.REFUSED:
         gone = row.reason == "unknown_listing"
         error = (
-            ListingGone("The shop has no such listing any more.")
+            ListingGone("The shop no longer has this listing.")
             if gone
             else ItemRefused(f"The shop refused it: {row.reason}")
         )

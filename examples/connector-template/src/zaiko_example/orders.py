@@ -6,11 +6,11 @@ from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from zaiko_sdk import ContractBroken, Order, OrderPage
+from zaiko_sdk import ContractBroken, Order, OrderPage, PageTrail, read_row
 
 from zaiko_example.client import Client
 from zaiko_example.mapping import order_from
-from zaiko_example.rows import OrderRow, Rows, read_row
+from zaiko_example.rows import OrderRow, Rows
 
 _PATH = "/api/orders"
 OVERLAP = timedelta(minutes=5)
@@ -31,7 +31,7 @@ class Orders:
         row rather than by number, so an order that changes meanwhile moves to the end and pushes no
         other one out of sight."""
         reached = self._reached(cursor)
-        since, after, seen = (reached - OVERLAP).isoformat(), "", set[str]()
+        since, after, trail = (reached - OVERLAP).isoformat(), "", PageTrail(_PATH)
         while True:
             read_at = self._client.clock.now()
             reply = read_row(
@@ -48,10 +48,7 @@ class Orders:
             )
             if not reply.next:
                 return
-            if reply.next in seen:
-                raise ContractBroken(f"{_PATH} goes round in circles: {reply.next!r} came before")
-            after = reply.next
-            seen.add(after)
+            after = trail.follow(reply.next)
 
     async def read(self, external_ids: Sequence[str]) -> list[Order]:
         """See Connector.read_orders."""
@@ -70,8 +67,8 @@ class Orders:
         return orders
 
     def _readings(self, rows: Sequence[Any], read_at: datetime) -> list[Order]:
-        """One bad order never stops the page, and its lines are never guessed: both would move
-        stock wrongly."""
+        """Return the orders of a page. One bad order never stops the page, and its lines are never
+        guessed: both would move stock wrongly."""
         orders = []
         for row in rows:
             try:

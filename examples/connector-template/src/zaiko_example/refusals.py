@@ -6,8 +6,6 @@ stop.
 
 from __future__ import annotations
 
-import json
-
 import httpx
 from zaiko_sdk import (
     ConnectorError,
@@ -20,6 +18,8 @@ from zaiko_sdk import (
     SettingsInvalid,
     Throttled,
     Timeout,
+    announced_wait,
+    read_json,
 )
 
 _UNANNOUNCED_WAIT = 30.0
@@ -27,8 +27,8 @@ _UNANNOUNCED_WAIT = 30.0
 
 
 def refusal(reply: httpx.Response, *, path: str, writing: bool) -> ConnectorError | None:
-    """The error that this reply means, or None for a success. After a write, only what was
-    certainly not applied becomes anything but Timeout."""
+    """Return the error that this reply means, or None for a success. After a write, everything that
+    may have been applied becomes Timeout."""
     status = reply.status_code
     if 200 <= status < 300:
         return None
@@ -51,11 +51,13 @@ def refusal(reply: httpx.Response, *, path: str, writing: bool) -> ConnectorErro
             )
         case 429:
             return Throttled(
-                where, retry_after=_wait(reply) or _UNANNOUNCED_WAIT, platform_message=words
+                where,
+                retry_after=announced_wait(reply) or _UNANNOUNCED_WAIT,
+                platform_message=words,
             )
         case 503:
             # Maintenance; the documentation promises that nothing was done.
-            return PlatformDown(where, retry_after=_wait(reply), platform_message=words)
+            return PlatformDown(where, retry_after=announced_wait(reply), platform_message=words)
     if status >= 500:
         if writing:
             return Timeout(
@@ -74,15 +76,9 @@ def refusal(reply: httpx.Response, *, path: str, writing: bool) -> ConnectorErro
 
 
 def _words(reply: httpx.Response) -> str:
-    """The platform's own message, where there is one."""
+    """Return the platform's own message, or an empty text."""
     try:
-        message = json.loads(reply.content)["error"]["message"]
-    except (ValueError, RecursionError, LookupError, TypeError):
+        message = read_json(reply.content)["error"]["message"]
+    except (ValueError, LookupError, TypeError):
         return ""
     return message if isinstance(message, str) else ""
-
-
-def _wait(reply: httpx.Response) -> float | None:
-    """Seconds of `Retry-After`, between 0 and a day; None when it is missing or no number."""
-    text = reply.headers.get("retry-after", "").strip()
-    return min(float(text), 86_400.0) if text.isascii() and text.isdigit() else None

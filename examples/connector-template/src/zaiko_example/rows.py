@@ -7,28 +7,19 @@ and make sense.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
 from pydantic import (
     AwareDatetime,
-    BaseModel,
-    ConfigDict,
     Field,
     StrictBool,
     StrictInt,
-    ValidationError,
 )
-from zaiko_sdk import ContractBroken
+from zaiko_sdk import Row
 
 Id = Annotated[str, Field(min_length=1, max_length=200)]
 Units = Annotated[StrictInt, Field(ge=0, le=1_000_000_000)]
 Quantity = Annotated[StrictInt, Field(ge=-1_000_000_000, le=1_000_000_000)]
-
-
-class Row(BaseModel):
-    """Base of all rows. Errors never show a value: a row may hold a buyer's data."""
-
-    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
 
 
 class ShopRow(Row):
@@ -97,21 +88,3 @@ class Rows(Row):
 
     rows: Sequence[Any]
     next: str | None = None
-
-
-R = TypeVar("R", bound=Row)
-
-
-def read_row(kind: type[R], value: Any, *, what: str) -> R:
-    """`value` as a row of this kind. Raises ContractBroken, which names the fields that do not fit
-    and no value."""
-    try:
-        return kind.model_validate(value)
-    except ValidationError as error:
-        problems = "; ".join(
-            f"{'.'.join(map(str, item['loc']))}: {item['type']}"
-            for item in error.errors(include_input=False)[:5]
-        )
-        raise ContractBroken(f"{what} is not as documented ({problems})") from None
-    except RecursionError:
-        raise ContractBroken(f"{what} is nested too deeply") from None

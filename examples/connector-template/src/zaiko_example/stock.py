@@ -12,12 +12,13 @@ from zaiko_sdk import (
     ListingRef,
     WriteOutcome,
     WriteResult,
+    read_row,
 )
 
 from zaiko_example.change import change_from
 from zaiko_example.client import Client
 from zaiko_example.mapping import level_from, result_from
-from zaiko_example.rows import ResultRow, Rows, StockRow, read_row
+from zaiko_example.rows import ResultRow, Rows, StockRow
 
 _PATH = "/api/stock"
 

@@ -9,9 +9,9 @@ import json
 from collections.abc import Mapping
 
 from pydantic import SecretStr
-from zaiko_sdk import ContractBroken, CredentialsRejected, WebhookHint
+from zaiko_sdk import ContractBroken, CredentialsRejected, Row, WebhookHint, read_row
 
-from zaiko_example.rows import Id, Row, read_row
+from zaiko_example.rows import Id
 
 SIGNATURE = "x-example-signature"
 
@@ -47,5 +47,5 @@ def read_webhook(
 
 
 def sign(secret: str, body: bytes) -> str:
-    """The signature of a body."""
+    """Return the signature of a body."""
     return hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()

@@ -26,18 +26,18 @@ from zaiko_notifier.webhook import Webhook
 
 _log = logging.getLogger(__name__)
 _failing: dict[str, str] = {}
-"""Why each shop's last run failed: the same reason is told once, not at every try."""
+"""Why each shop's last run failed: the same reason is reported once, not at every run."""
 
 
 @hookimpl
 def zaiko_shop_held(event: ShopHeld) -> None:
-    """A person must act."""
+    """Post that a person must act."""
     _post("shop_held", asdict(event))
 
 
 @hookimpl
 def zaiko_shop_resumed(event: ShopResumed) -> None:
-    """All is well again."""
+    """Post that all is well again."""
     _post("shop_resumed", asdict(event))
 
 
@@ -61,7 +61,7 @@ def zaiko_oversold_cleared(event: OversoldCleared) -> None:
 
 @hookimpl
 def zaiko_run_finished(event: RunFinished) -> None:
-    """Only runs that begin to fail."""
+    """Post that a shop's runs begin to fail."""
     if event.trouble is None:
         _failing.pop(event.shop, None)
     elif _failing.get(event.shop) != event.trouble.reason:

@@ -36,9 +36,11 @@ class Webhook:
         self._url, self._secret, self._sleep, self._timeout = url, secret, sleep, timeout
 
     def post(self, document: Mapping[str, Any]) -> bool:
-        """Whether the receiver took it (2xx). Tried again after a lost connection, 429 and 5xx,
-        three times in all; the receiver may get it twice. Never raises for what the network
-        does."""
+        """Post a document and return whether the receiver took it (2xx).
+
+        Tries again after a lost connection, 429 and 5xx, three times in all, so that the receiver
+        may get a document twice. Never raises because of the network.
+        """
         body = json.dumps(document, ensure_ascii=False, sort_keys=True).encode()
         headers = {"content-type": "application/json", SIGNATURE: signature(self._secret, body)}
         for wait in (*WAITS, None):

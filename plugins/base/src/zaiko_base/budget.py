@@ -1,4 +1,4 @@
-"""BASE's quotas: calls per clock hour, which begins anew at minute 00, and per day, which ends at
+"""BASE's quotas: calls per clock hour, which starts at minute 00, and per day, which ends at
 midnight in Japan (UNCONFIRMED).
 
 They are counted for all apps of the shop's owner together, so we can only count our own calls and
@@ -28,7 +28,7 @@ class Budget:
         self._began = self._windows()
 
     def take(self, *, for_orders: bool = False) -> None:
-        """Count one call. Raises Throttled, with the time until the quota begins anew, when it is
+        """Count one call. Raises Throttled, with the time until the quota starts again, when it is
         used up."""
         self._roll()
         for window, most in self._most.items():
@@ -39,8 +39,8 @@ class Budget:
             self._used[window] += 1
 
     def used_up(self, window: str, words: str = "") -> Throttled:
-        """BASE says that the quota of this `hour` or `day` is used up: nothing goes before it
-        begins anew."""
+        """Note that BASE reports the quota of this `hour` or `day` as used up: no call is sent
+        before it starts again."""
         self._roll()
         self._used[window] = max(self._used[window], self._most[window])
         return self._throttled(window, words)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import Any
 
-from zaiko_sdk import ContractBroken, Listing, ListingPage, ListingWarning
+from zaiko_sdk import ContractBroken, Listing, ListingPage, ListingWarning, read_row
 
 from zaiko_base.client import Client
 from zaiko_base.mapping import listings_from
 from zaiko_base.paging import pages_of
-from zaiko_base.rows import ItemRow, read_row
+from zaiko_base.rows import ItemRow
 
 PATH = "/1/items"
 # The oldest first, so that new items come at the end; one picture each, as none cannot be asked
@@ -63,6 +63,6 @@ class Catalogue:
 
 
 def item_key(row: Any) -> str:
-    """The item's id, as text; empty when there is none."""
+    """Return the item's id as text, or an empty text."""
     value = row.get("item_id") if isinstance(row, dict) else None
     return str(value) if isinstance(value, int | str) and not isinstance(value, bool) else ""

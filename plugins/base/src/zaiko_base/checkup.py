@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from zaiko_sdk import Finding, FindingLevel, Pause, Skip, Stop
+from zaiko_sdk import Finding, FindingLevel, Pause, Skip, Stop, read_row
 
 from zaiko_base.client import Client
-from zaiko_base.rows import UserRow, part_of, read_row
+from zaiko_base.rows import UserRow, part_of
 from zaiko_base.settings import BaseSettings
 
 _READS = ("/1/items", "/1/orders")

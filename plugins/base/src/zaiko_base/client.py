@@ -6,12 +6,19 @@ Nothing is repeated here but the one call whose token was refused.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
 import httpx
-from zaiko_sdk import ContractBroken, PlatformDown, RateLimiter, ShopContext, Timeout
+from zaiko_sdk import (
+    ContractBroken,
+    PlatformDown,
+    RateLimiter,
+    ShopContext,
+    Timeout,
+    read_json,
+    transport_errors,
+)
 
 from zaiko_base.budget import Budget
 from zaiko_base.refusals import INVALID, grant_refusal, refusal, reported
@@ -43,20 +50,20 @@ class Client:
     async def get(
         self, path: str, params: Mapping[str, str] | None = None, *, for_orders: bool = False
     ) -> Any:
-        """The JSON of a reply to a read. Raises Retry, Skip, Pause and Stop."""
+        """Return the JSON of a reply to a read. Raises Retry, Skip, Pause and Stop."""
         reply = await self._authorised("GET", path, params or {}, for_orders=for_orders)
         try:
-            return json.loads(reply.content)
-        except (ValueError, RecursionError):
+            return read_json(reply.content)
+        except ValueError:
             raise ContractBroken(f"BASE answered {path} with something that is not JSON") from None
 
     async def post(self, path: str, form: Mapping[str, str]) -> Any:
-        """The JSON of a reply to a write; None when it cannot be read. Whatever leaves open whether
-        it was applied is Timeout."""
+        """Send a write and return the JSON of the reply, or None when it cannot be read. Raises
+        Timeout whenever it is not certain whether the write was applied."""
         reply = await self._authorised("POST", path, form)
         try:
-            return json.loads(reply.content)
-        except (ValueError, RecursionError):
+            return read_json(reply.content)
+        except ValueError:
             return None
 
     async def _authorised(
@@ -88,8 +95,8 @@ class Client:
         if problem is not None:
             raise problem
         try:
-            return json.loads(reply.content)
-        except (ValueError, RecursionError):
+            return read_json(reply.content)
+        except ValueError:
             raise PlatformDown("BASE's reply with tokens cannot be read") from None
 
     async def _send(
@@ -97,21 +104,10 @@ class Client:
     ) -> httpx.Response:
         self._budget.take(for_orders=for_orders)
         headers = {"authorization": f"Bearer {token}"} if token else {}
-        try:
+        with transport_errors(self._origin, path):
             async with self._pace:
                 if method == "GET":
                     return await self._http.get(self._origin + path, params=values, headers=headers)
                 return await self._http.post(
                     self._origin + path, data=dict(values), headers=headers
                 )
-        # `from None`: an httpx error holds the request, and with it the tokens.
-        except httpx.ConnectTimeout:
-            raise Timeout(
-                f"{self._origin} did not take the connection in time", sent=False
-            ) from None
-        except (httpx.ConnectError, httpx.PoolTimeout) as error:
-            raise PlatformDown(
-                f"could not connect to {self._origin} ({type(error).__name__})"
-            ) from None
-        except httpx.HTTPError as error:
-            raise Timeout(f"no whole reply to {path} ({type(error).__name__})", sent=None) from None

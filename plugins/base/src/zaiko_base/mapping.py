@@ -14,20 +14,20 @@ _LINE_STATES = frozenset({"ordered", DISPATCHED, CANCELLED})
 
 
 def listing_id(item: int, variation: int | None) -> str:
-    """A listing's id: BASE's own product codes are free text, may be missing and need not be
+    """Return a listing's id. BASE's own product codes are free text, may be missing and need not be
     unique."""
     return f"{item}-{variation}" if variation else str(item)
 
 
 def parts_of(listing: str) -> tuple[str, str]:
-    """The item and, where there is one, the variation of a listing."""
+    """Return the item and, where there is one, the variation of a listing."""
     item, _, variation = listing.partition("-")
     return item, variation
 
 
 def order_from(row: OrderRow) -> Order:
-    """One order, whole. Lines are dispatched and cancelled one by one, so they decide; only a
-    cancelled order is cancelled whatever its lines say."""
+    """Return one order, whole. Lines are dispatched and cancelled one by one, so that they decide.
+    Only a cancelled order is cancelled whatever its lines say."""
     states = {line.status for line in row.order_items}
     known = row.dispatch_status in OPEN_STATES | {CANCELLED, DISPATCHED} and states <= _LINE_STATES
     if row.dispatch_status == CANCELLED or (states and states == {CANCELLED}):
@@ -66,7 +66,7 @@ def _line(row: LineRow) -> OrderLine:
 
 
 def listings_from(row: ItemRow) -> Iterator[Listing]:
-    """The item, or each of its variations."""
+    """Yield the item, or each of its variations."""
     warnings = frozenset({ListingWarning.OFF_SALE}) if row.visible is False else frozenset()
     if not row.variations:
         yield Listing(
@@ -91,7 +91,7 @@ def listings_from(row: ItemRow) -> Iterator[Listing]:
 
 
 def numbers_of(row: ItemRow) -> dict[str, int]:
-    """What each listing of an item shows."""
+    """Return what each listing of an item shows."""
     return {
         listing.ref.external_id: listing.quantity
         for listing in listings_from(row)

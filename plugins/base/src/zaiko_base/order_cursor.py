@@ -25,7 +25,7 @@ class OrderCursor:
     """No sweep has been completed: orders that are already closed are left out."""
 
     def text(self) -> str:
-        """As the host keeps it."""
+        """Return the cursor as the host keeps it."""
         return json.dumps(asdict(self))
 
     def at(self, **changes: float) -> OrderCursor:
@@ -34,7 +34,8 @@ class OrderCursor:
 
 
 def read_cursor(text: str | None) -> OrderCursor | None:
-    """The cursor that `text` is, the beginning for None; None when it cannot be understood."""
+    """Return the cursor that `text` is: the beginning for None, and None when it cannot be
+    understood."""
     if text is None:
         return OrderCursor()
     try:

@@ -1,9 +1,10 @@
 """Orders that are new or changed, and chosen orders (FACTS.md §6).
 
-BASE filters its list by the time of placing only, and tells no lines in it. So the list is looked
-through for headers whose `modified` moved, and each of those orders is read by itself. New orders
-are one page; looking through the whole window for changes to older ones is many in a large shop, so
-there it is done less often: sweeps may use a tenth of the quota.
+BASE filters its list by the time of placing only, and the list contains no lines. So the connector
+looks through the list for headers whose `modified` changed, and reads each of those orders with a
+request of its own. New orders are one page. Looking for changes to older ones takes the whole
+window, which is many pages in a large shop, so it happens less often there: these sweeps may use a
+tenth of the quota.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from zaiko_sdk import ContractBroken, Order, OrderPage
+from zaiko_sdk import ContractBroken, Order, OrderPage, read_row
 
 from zaiko_base.budget import JAPAN
 from zaiko_base.client import Client
@@ -21,7 +22,7 @@ from zaiko_base.mapping import CANCELLED, DISPATCHED, order_from
 from zaiko_base.order_cursor import OrderCursor, read_cursor
 from zaiko_base.paging import pages_of
 from zaiko_base.refusals import NoOrder
-from zaiko_base.rows import OrderHeader, OrderRow, part_of, read_row
+from zaiko_base.rows import OrderHeader, OrderRow, part_of
 from zaiko_base.settings import BaseSettings
 
 _LIST, _DETAIL = "/1/orders", "/1/orders/detail/"
@@ -144,8 +145,8 @@ class Orders:
     def _ended(
         self, start: OrderCursor, found: _Found, began: datetime, *, sweeping: bool
     ) -> OrderCursor:
-        """The cursor after all that was found. Never beyond our own clock: one order dated in the
-        future would hide all that come after it."""
+        """Return the cursor after all that was found. It never passes our own clock: one order
+        dated in the future would hide all later ones."""
         now = int(began.timestamp())
         ordered = min(
             now,
@@ -162,7 +163,7 @@ class Orders:
         return OrderCursor(ordered or now, modified, began.timestamp(), found.pages, first=False)
 
     async def _read(self, key: str) -> list[Order]:
-        """The order with this key, in a list, which is empty when BASE has none."""
+        """Return a list with the order of this key, or an empty one when BASE has none."""
         read_at = self._client.clock.now()
         try:
             body = await self._client.get(_DETAIL + key, for_orders=True)
@@ -186,7 +187,7 @@ class Orders:
         }
 
     def _forget(self, ended: OrderCursor) -> None:
-        """What no later look would read again anyway."""
+        """Drop what no later pass would read again."""
         oldest = min(ended.modified, ended.ordered) - OVERLAP
         self._delivered = {key: seen for key, seen in self._delivered.items() if seen[0] >= oldest}
 

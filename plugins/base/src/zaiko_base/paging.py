@@ -9,9 +9,10 @@ and when it shows none of those rows, further back.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Mapping
+from itertools import count
 from typing import Any
 
-from zaiko_sdk import ContractBroken
+from zaiko_sdk import PageTrail
 
 from zaiko_base.client import Client
 from zaiko_base.rows import rows_of
@@ -31,10 +32,13 @@ async def pages_of(
     offset: int = 0,
     for_orders: bool = False,
 ) -> AsyncIterator[tuple[list[Any], int | None]]:
-    """The rows of each page, some of them again, and the offset at which the next one begins (None:
-    that was the last). `key` tells rows apart."""
+    """Yield the rows of each page, some of them again, and the offset of the next page (None after
+    the last). `key` tells rows apart."""
     edge: set[Any] = set()
-    for _ in range(_MOST_PAGES):
+    trail = PageTrail(path, most=_MOST_PAGES)
+    for number in count():
+        # An offset may come again when the list became shorter, so only the number of pages counts.
+        trail.follow(number)
         query = {**params, "limit": str(LIMIT), "offset": str(offset)}
         rows = rows_of(await client.get(path, query, for_orders=for_orders), name, what=path)
         if edge and offset and edge.isdisjoint(key(row) for row in rows):
@@ -47,4 +51,3 @@ async def pages_of(
         edge = {key(row) for row in rows[-_OVERLAP:]}
         offset += len(rows) - _OVERLAP
         yield rows, offset
-    raise ContractBroken(f"BASE delivers {name} without end: {_MOST_PAGES} pages")

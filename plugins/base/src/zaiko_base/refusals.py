@@ -3,7 +3,6 @@ code; other statuses come from what stands in front of it."""
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +18,8 @@ from zaiko_sdk import (
     SettingsInvalid,
     Throttled,
     Timeout,
+    announced_wait,
+    read_json,
 )
 
 from zaiko_base.budget import Budget
@@ -41,7 +42,7 @@ class Reported:
 
     @property
     def words(self) -> str:
-        """For people."""
+        """The code and the message, for people."""
         return f"{self.code} {self.message}".strip()
 
 
@@ -54,12 +55,12 @@ class NoOrder(ContractBroken):
 
 
 def reported(reply: httpx.Response) -> Reported:
-    """What a reply says of an error. A success says nothing, whatever is in it."""
+    """Return the error that a reply reports. A success reports none, whatever is in it."""
     if reply.is_success:
         return Reported()
     try:
-        body: Any = json.loads(reply.content)
-    except (ValueError, RecursionError):
+        body: Any = read_json(reply.content)
+    except ValueError:
         return Reported()
     if not isinstance(body, dict):
         return Reported()
@@ -72,7 +73,7 @@ def reported(reply: httpx.Response) -> Reported:
 def refusal(
     reply: httpx.Response, error: Reported, *, path: str, writing: bool, budget: Budget
 ) -> ConnectorError | None:
-    """The error that a reply to a call means, or None for a success."""
+    """Return the error that a reply to a call means, or None for a success."""
     if reply.is_success:
         return None
     where, words = f"BASE answered {error.code or reply.status_code} to {path}", error.words
@@ -83,10 +84,8 @@ def refusal(
             return budget.used_up("day", words)
         case "invalid_scope":
             return PermissionMissing(
-                (
-                    "The owner's consent lacks a scope. Let the owner agree again, to "
-                    "read_items, read_orders and write_items."
-                ),
+                "The owner's consent lacks a scope. Let the owner agree again, to read_items, "
+                "read_orders and write_items.",
                 platform_message=words,
             )
         case "access_denied":
@@ -113,7 +112,7 @@ def refusal(
 
 
 def grant_refusal(reply: httpx.Response, *, budget: Budget) -> ConnectorError | None:
-    """The error that a reply of the token URL means, or None for a success."""
+    """Return the error that a reply of the token URL means, or None for a success."""
     if reply.is_success:
         return None
     error = reported(reply)
@@ -137,12 +136,12 @@ def _in_front(reply: httpx.Response, where: str, words: str, *, writing: bool) -
         return CredentialsRejected(where, platform_message=words)
     if status == 429:
         return Throttled(
-            where, retry_after=_wait(reply) or _UNANNOUNCED_WAIT, platform_message=words
+            where, retry_after=announced_wait(reply) or _UNANNOUNCED_WAIT, platform_message=words
         )
     if status == 403:
         return PlatformDown(f"{where}, from in front of the API", retry_after=_UNANNOUNCED_WAIT)
     if status == 503:
-        return PlatformDown(where, retry_after=_wait(reply), platform_message=words)
+        return PlatformDown(where, retry_after=announced_wait(reply), platform_message=words)
     if status >= 500 or status == 408:
         return _trouble(reply, where, words, writing=writing)
     if 300 <= status < 400 or status == 404:
@@ -157,10 +156,4 @@ def _trouble(reply: httpx.Response, where: str, words: str, *, writing: bool) ->
         return Timeout(
             f"{where}; the change may have been applied", sent=True, platform_message=words
         )
-    return PlatformDown(where, retry_after=_wait(reply), platform_message=words)
-
-
-def _wait(reply: httpx.Response) -> float | None:
-    """Seconds of `Retry-After`, between 0 and a day; None when it is missing or no number."""
-    text = reply.headers.get("retry-after", "").strip()
-    return min(float(text), 86_400.0) if text.isascii() and text.isdigit() else None
+    return PlatformDown(where, retry_after=announced_wait(reply), platform_message=words)

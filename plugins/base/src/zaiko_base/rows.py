@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
-from zaiko_sdk import ContractBroken
+from pydantic import BeforeValidator, Field
+from zaiko_sdk import ContractBroken, Row
 
 _MOST = 1_000_000_000
 _LAST_TIME = 32_503_680_000
@@ -52,12 +52,6 @@ OptionalNumber = Annotated[
 Moment = Annotated[datetime, BeforeValidator(_time)]
 OptionalMoment = Annotated[datetime | None, BeforeValidator(_time)]
 Key = Annotated[str, Field(min_length=1, max_length=64)]
-
-
-class Row(BaseModel):
-    """Base of all rows. Errors never show a value: a row may hold a buyer's data."""
-
-    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
 
 
 class UserRow(Row):
@@ -121,33 +115,15 @@ class OrderRow(OrderHeader):
     understood."""
 
 
-R = TypeVar("R", bound=Row)
-
-
-def read_row(kind: type[R], value: Any, *, what: str) -> R:
-    """`value` as a row of this kind. Raises ContractBroken, which names the fields that do not fit
-    and no value."""
-    try:
-        return kind.model_validate(value)
-    except ValidationError as error:
-        problems = "; ".join(
-            f"{'.'.join(map(str, item['loc']))}: {item['type']}"
-            for item in error.errors(include_input=False)[:5]
-        )
-        raise ContractBroken(f"{what} is not as documented ({problems})") from None
-    except RecursionError:
-        raise ContractBroken(f"{what} is nested too deeply") from None
-
-
 def part_of(body: Any, name: str, *, what: str) -> Any:
-    """The one value that BASE wraps a reply in. Raises ContractBroken."""
+    """Return the one value that BASE wraps a reply in. Raises ContractBroken."""
     if not isinstance(body, dict) or name not in body:
         raise ContractBroken(f"{what} has no {name}")
     return body[name]
 
 
 def rows_of(body: Any, name: str, *, what: str) -> list[Any]:
-    """The list of that name. Raises ContractBroken."""
+    """Return the list of that name. Raises ContractBroken."""
     rows = part_of(body, name, what=what)
     if not isinstance(rows, list):
         raise ContractBroken(f"{name} of {what} is not a list")

@@ -25,10 +25,10 @@ class BaseSettings(ConnectorSettings):
     )
     code: SecretStr | None = Field(
         default=None,
-        description="The code that BASE appended to the callback URL when the shop's owner agreed "
-        "(see "
-        "README). Good for an hour, "
-        "and once: zaiko turns it into tokens and keeps those.",
+        description=(
+            "The code that BASE appended to the callback URL when the shop's owner agreed (see "
+            "README). Good for an hour, and once: zaiko turns it into tokens and keeps those."
+        ),
     )
     refresh_token: SecretStr | None = Field(
         default=None,
@@ -40,8 +40,8 @@ class BaseSettings(ConnectorSettings):
     shop_id: str = Field(
         default="",
         description=(
-            "The shop that is meant, as BASE calls it. When given, `check` tells of a consent "
-            "for another."
+            "The shop that is meant, as BASE calls it. When given, `check` tells of a consent for "
+            "another."
         ),
     )
     api_origin: str = Field(

@@ -16,13 +16,14 @@ from zaiko_sdk import (
     Skip,
     WriteOutcome,
     WriteResult,
+    read_row,
 )
 
 from zaiko_base.catalogue import PARAMS, PATH, item_key
 from zaiko_base.client import Client
 from zaiko_base.mapping import numbers_of, parts_of
 from zaiko_base.paging import pages_of
-from zaiko_base.rows import ItemRow, part_of, read_row
+from zaiko_base.rows import ItemRow, part_of
 
 _DETAIL, _EDIT = "/1/items/detail/", "/1/items/edit_stock"
 _FEW = 3
@@ -66,8 +67,8 @@ class Stock:
         return results
 
     async def _in_list(self, wanted: dict[str, None]) -> dict[str, dict[str, int] | Skip]:
-        """What the list shows, read until all is found, or as many calls were made as reading one
-        by one would take."""
+        """Return what the list shows of these items. Stops when all are found, or when it has taken
+        as many calls as reading them one by one would."""
         found: dict[str, dict[str, int] | Skip] = {}
         number = 0
         async for rows, following in pages_of(self._client, PATH, "items", PARAMS, item_key):
@@ -116,7 +117,7 @@ class Stock:
         return WriteResult(listing, outcome, shown)
 
     def _echoed(self, body: Any, listing: str) -> int | None:
-        """The number that the reply shows for this listing, or None when it tells none."""
+        """Return the number that the reply shows for this listing, or None."""
         try:
             row = read_row(
                 ItemRow, part_of(body, "item", what="a reply to a write"), what="a reply to a write"

@@ -12,10 +12,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from pydantic import Field, ValidationError
-from zaiko_sdk import ContractBroken, CredentialsRejected, PlatformDown, ShopContext
+from zaiko_sdk import ContractBroken, CredentialsRejected, PlatformDown, Row, ShopContext, read_row
 
 from zaiko_base.refusals import GrantRefused
-from zaiko_base.rows import Row, read_row
 from zaiko_base.settings import BaseSettings
 
 REFRESH_LIFE = timedelta(days=30)
@@ -46,7 +45,7 @@ class Tokens(Row):
     ends_at: datetime
 
     def document(self) -> dict[str, str]:
-        """For ConnectorState."""
+        """Return the tokens as ConnectorState keeps them."""
         return {
             "access": self.access,
             "refresh": self.refresh,
@@ -135,9 +134,9 @@ class TokenKeeper:
                     self._tokens = saved
                     return
             raise CredentialsRejected(
-                "BASE refuses the owner's consent: it was withdrawn, was not used for 30 "
-                "days, or its token was used elsewhere. "
-                "Let the owner agree again and enter the new code (see README of zaiko-base).",
+                "BASE refuses the owner's consent: it was withdrawn, was not used for 30 days, or "
+                "its token was used elsewhere. Let the owner agree again and enter the new code "
+                "(see README of zaiko-base).",
                 platform_message=error.platform_message,
             ) from None
         await self._save()
@@ -178,7 +177,8 @@ class TokenKeeper:
             self._unsaved = False
 
     async def _saved(self) -> Tokens | None:
-        """What is in the memory; nothing when it cannot be understood, as after a downgrade."""
+        """Return the tokens that were saved, or None when there are none or they cannot be
+        understood, as after a downgrade."""
         document = await self.context.state.load()
         if not document:
             return None

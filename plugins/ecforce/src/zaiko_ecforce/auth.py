@@ -49,7 +49,7 @@ class SharedLogin:
 
 
 shared_logins: dict[str, SharedLogin] = {}
-"""By a digest of address and login, so that a new password begins anew."""
+"""By a digest of address and login: a new password gets a login of its own."""
 
 
 class Credentials:
@@ -65,7 +65,7 @@ class Credentials:
         )
 
     async def token(self) -> str:
-        """The token to send. Raises what signing in raises."""
+        """Return the token to send. Raises what signing in raises."""
         if self._static is not None:
             return self._static
         async with self._session.turn:
@@ -74,7 +74,8 @@ class Credentials:
             return self._session.token
 
     async def renew(self, refused: str) -> str | None:
-        """A token other than the one just refused, or None when there is no way to get one."""
+        """Return a token other than the one just refused, or None when there is no way to get
+        one."""
         if self._static is not None:
             return None
         async with self._session.turn:
@@ -88,9 +89,8 @@ class Credentials:
         recent = [at for at in self._session.sign_ins if timedelta(0) <= now - at < _HOUR]
         if len(recent) >= SIGN_INS_PER_HOUR:
             raise Throttled(
-                "ecforce allows five sign-ins an hour and they are used up. If another "
-                "system signs in with the same member, "
-                "give zaiko a member of its own or a static token.",
+                "ecforce allows five sign-ins an hour and they are used up. If another system "
+                "signs in with the same member, give zaiko a member of its own or a static token.",
                 retry_after=(_HOUR - (now - recent[0])).total_seconds(),
             )
         self._session.sign_ins = [*recent, now]

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from zaiko_sdk import ContractBroken, Listing, ListingPage, ListingRef, ListingWarning
+from zaiko_sdk import ContractBroken, Listing, ListingPage, ListingRef, ListingWarning, PageTrail
 
 from zaiko_ecforce.client import PER, Client
 from zaiko_ecforce.documents import Document, Resource
@@ -49,7 +49,8 @@ class Catalogue:
         filter."""
         after, number = _parse(cursor)
         variants: dict[str, str] = {}
-        for _ in range(_MOST_PAGES):
+        trail = PageTrail("ecforce's products", most=_MOST_PAGES)
+        while True:
             filters = [] if number else [("q[id_gt]", str(after))]
             document = await self._client.list(
                 "products", filters, page=number or 1, sort="id", include="variants"
@@ -57,13 +58,13 @@ class Catalogue:
             ids = [int(row.id) for row in document.rows if row.id.isascii() and row.id.isdigit()]
             if not number and any(identifier <= after for identifier in ids):
                 self._client.log.warning("product_filter_ignored")
-                number = 1
+                after, number = trail.follow((after, 1))
                 continue
             last = document.is_last(number or 1, PER)
             if not ids and not number and not last:
                 raise ContractBroken(
-                    "no product of a full page has a number as its id, so the next page "
-                    "cannot be asked for"
+                    "no product of a full page has a number as its id, so the next page cannot be "
+                    "asked for"
                 )
             offers, here = self._offers(document, variants), _position(after, number)
             after, number = max([after, *ids]), number + 1 if number else 0
@@ -77,15 +78,15 @@ class Catalogue:
                 )
             if last or not document.rows:
                 return
-        raise ContractBroken(f"ecforce delivers products without end: {_MOST_PAGES} pages")
+            trail.follow((after, number))
 
     async def _listings(self, offers: Sequence[tuple[Offer, bool]]) -> list[Listing]:
         stock = await self._items.find([offer.sku for offer, _ in offers], location=self._location)
         return [listing_from(offer, stock[offer.sku], twice=twice) for offer, twice in offers]
 
     def _offers(self, document: Document, variants: dict[str, str]) -> list[tuple[Offer, bool]]:
-        """One offer per SKU of the page, and whether another variant has been seen with that SKU.
-        `variants` remembers."""
+        """Return one offer per SKU of the page, each with whether another variant has been seen
+        with that SKU. `variants` remembers what was seen."""
         offers: dict[str, Offer] = {}
         twice: set[str] = set()
         for row in document.rows:
@@ -105,33 +106,33 @@ class Catalogue:
 
 
 def offers_of(document: Document, row: Resource) -> list[Offer]:
-    """The live variants of a product, and its master SKU where no variant has it. Raises
+    """Return the live variants of a product, and its master SKU where no variant has it. Raises
     ContractBroken."""
     product = row.fields
-    if product.text("deleted_at"):
+    if product.text_or_empty("deleted_at"):
         return []
-    title = product.text("name")
-    on_sale = product.text("state") in ("", "active") and product.flag("for_sale", default=True)
+    title = product.text_or_empty("name")
+    on_sale = product.text_or_empty("state") in ("", "active") and product.flag_or("for_sale", True)
     found: list[Offer] = []
     for variant in document.linked(row, "variants") or []:
         fields = variant.fields
-        if fields.text("deleted_at"):
+        if fields.text_or_empty("deleted_at"):
             continue
         sells = (
             on_sale
-            and fields.text("state") in ("", "active")
-            and fields.flag("for_sale", default=True)
+            and fields.text_or_empty("state") in ("", "active")
+            and fields.flag_or("for_sale", True)
         )
-        full = " ".join([title or fields.text("name"), *_options(variant.attributes)])
-        found.append(Offer(fields.text("sku"), variant.id, row.id, full, sells))
-    master = product.text("master_sku")
+        full = " ".join([title or fields.text_or_empty("name"), *_options(variant.attributes)])
+        found.append(Offer(fields.text_or_empty("sku"), variant.id, row.id, full, sells))
+    master = product.text_or_empty("master_sku")
     if master and master not in {offer.sku for offer in found}:
         found.append(Offer(master, f"master of {row.id}", row.id, title, on_sale))
     return found
 
 
 def listing_from(offer: Offer, stock: Sequence[StockItem], *, twice: bool) -> Listing:
-    """A listing with what a person should know of it before linking."""
+    """Return a listing with what a person should know about it before linking it."""
     warnings = set()
     if twice or len({item.variant for item in stock}) > 1:
         warnings.add(ListingWarning.DUPLICATE_SKU)
@@ -152,7 +153,7 @@ def listing_from(offer: Offer, stock: Sequence[StockItem], *, twice: bool) -> Li
 
 
 def _options(attributes: Mapping[str, Any]) -> list[str]:
-    """The values that tell variants of a product apart."""
+    """Return the values that tell variants of a product apart."""
     options = attributes.get("options")
     values = (
         [option.get("option_value") for option in options if isinstance(option, dict)]
@@ -167,7 +168,8 @@ def _position(after: int, number: int) -> str:
 
 
 def _parse(cursor: str | None) -> tuple[int, int]:
-    """The id of the last product delivered, or the number of the next page (0: not by pages)."""
+    """Return the id of the last product delivered, or the number of the next page (0: not by
+    pages)."""
     try:
         position = json.loads(cursor) if cursor else {}
         return int(position.get("after", 0)), int(position.get("page", 0))

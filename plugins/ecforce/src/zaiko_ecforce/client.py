@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import httpx
-from zaiko_sdk import ContractBroken, PlatformDown, SettingsInvalid, ShopContext, Timeout
+from zaiko_sdk import ContractBroken, PlatformDown, Repeats, SettingsInvalid, ShopContext, Timeout
 
 from zaiko_ecforce.auth import Credentials
 from zaiko_ecforce.documents import Document, read_document
@@ -50,8 +50,8 @@ class Client:
         include: str = "",
         per: int = PER,
     ) -> Document:
-        """One page of a list. `lighter=0` always: without it the shop's default decides which
-        attributes come."""
+        """Return one page of a list. Sends `lighter=0` always: without it the shop's default
+        decides which attributes come."""
         path = f"/api/v2/admin/{resource}.json"
         common = [("page", str(page)), ("per", str(per)), ("sort", sort), ("lighter", "0")]
         if include:
@@ -67,7 +67,7 @@ class Client:
         return document
 
     async def one(self, resource: str, identifier: str, *, include: str = "") -> Document | None:
-        """One resource by id, or None when the platform says that there is none."""
+        """Return one resource by id, or None when the platform says that there is none."""
         path = f"/api/v2/admin/{resource}/{identifier}.json"
         response = await self._exchange(
             "GET", path, params=[("lighter", "0"), ("include", include)]
@@ -101,25 +101,23 @@ class Client:
     ) -> httpx.Response:
         reading = method == "GET"
         async with self._queue.turn:
-            for delay in _DELAYS:
+            repeats = Repeats(self.clock, _DELAYS, longest_wait=_PATIENCE)
+            while True:
                 try:
                     response = await self._authorised(method, path, params, body)
-                except PlatformDown:
-                    await self.clock.sleep(delay)
-                    continue
-                except Timeout as error:
-                    if not (reading and error.sent is None):
+                except (PlatformDown, Timeout) as error:
+                    # A read may simply be repeated when the connection broke.
+                    is_safe = isinstance(error, PlatformDown) or (reading and error.sent is None)
+                    delay = repeats.after_failure() if is_safe else None
+                    if delay is None:
                         raise
-                    # The connection broke; a read may simply be repeated.
-                    await self.clock.sleep(delay)
-                    continue
-                if response.status_code != 429 and not (reading and _is_trouble(response)):
-                    return response
-                wait = announced_wait(response, self.clock)
-                if wait is not None and wait > _PATIENCE:
-                    return response
-                await self.clock.sleep(delay if wait is None else wait)
-            return await self._authorised(method, path, params, body)
+                else:
+                    if response.status_code != 429 and not (reading and _is_trouble(response)):
+                        return response
+                    delay = repeats.after_failure(announced_wait(response, self.clock))
+                    if delay is None:
+                        return response
+                await self.clock.sleep(delay)
 
     async def _authorised(
         self, method: str, path: str, params: Params, body: Any
@@ -178,6 +176,6 @@ class Client:
 
 
 def _is_trouble(response: httpx.Response) -> bool:
-    """A reply to a read that may be better next time: the platform failed, or the body was cut or
-    is a page for people."""
+    """Return whether a reply to a read may be better next time: the platform failed, the body was
+    cut, or it is a page for people."""
     return response.status_code >= 500 or (response.is_success and body_of(response) is None)

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from zaiko_sdk import ContractBroken
+from zaiko_sdk.fields import whole
 
-from zaiko_ecforce.fields import Fields, whole
+from zaiko_ecforce.fields import EcforceFields
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,9 +23,9 @@ class Resource:
     relationships: Mapping[str, Any]
 
     @property
-    def fields(self) -> Fields:
+    def fields(self) -> EcforceFields:
         """The attributes, read with care."""
-        return Fields(f"{self.type} {self.id}", self.attributes)
+        return EcforceFields(f"{self.type} {self.id}", self.attributes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +39,8 @@ class Document:
     malformed: int = 0
 
     def is_last(self, page: int, per: int) -> bool:
-        """Whether nothing follows page number `page`, asked for with `per` rows. `total_pages` may
-        be missing or 0."""
+        """Return whether nothing follows page number `page`, asked for with `per` rows.
+        `total_pages` may be missing or 0."""
         total = whole(self.meta.get("total_pages")) or 0
         if total > 0:
             return page >= total
@@ -47,8 +48,8 @@ class Document:
         return len(self.rows) + self.malformed < min(per, capped if capped > 0 else per)
 
     def linked(self, row: Resource, name: str) -> list[Resource] | None:
-        """What `row` points to under `name`, or None when the row says nothing of it. Raises
-        ContractBroken when something pointed to was not included."""
+        """Return what `row` points to under `name`, or None when the row says nothing about it.
+        Raises ContractBroken when something pointed to was not included."""
         for key, relation in row.relationships.items():
             if _plain(key) == _plain(name):
                 return [self._resolve(row, name, link) for link in _links(row, name, relation)]
@@ -122,5 +123,6 @@ def _links(row: Resource, name: str, relation: Any) -> list[Any]:
 
 
 def _plain(name: str) -> str:
-    """One spelling for `order-item`, `order_items` and `order_item`, which the platform mixes."""
+    """Return one spelling for `order-item`, `order_items` and `order_item`, which the platform
+    mixes."""
     return name.lower().replace("-", "_").removesuffix("s")

@@ -29,36 +29,41 @@ def order_from(
     read_at: datetime,
     location_id: str = "",
 ) -> Order:
-    """One order, whole; of its lines those that ecforce takes from `location_id`, all when it is
-    empty. Raises ContractBroken when its lines cannot be told: an order with fewer lines than it
-    has would give back stock that is sold."""
+    """Return one order, whole, with the lines that ecforce takes from `location_id`, or all lines
+    when it is empty.
+
+    Raises ContractBroken when its lines cannot be told: an order with fewer lines than it has would
+    give back stock that is sold.
+    """
     fields = row.fields
     items = document.linked(row, "order_items")
     if items is None:
-        raise LinesMissing(f"{fields.what} came without order_items although they were asked for")
-    platform_state, payment = fields.text("state"), fields.text("payment_state")
+        raise LinesMissing(f"{fields.where} came without order_items although they were asked for")
+    platform_state, payment = fields.text_or_empty("state"), fields.text_or_empty("payment_state")
     has_left = (
-        fields.moment("shipped_at") is not None
+        fields.moment_or_none("shipped_at") is not None
         or platform_state in settings.shipped_states | settings.returned_states
     )
-    changed = fields.moment("updated_at")
-    confirmed = fields.moment("completed_at") or fields.moment("created_at")
+    changed = fields.moment_or_none("updated_at")
+    confirmed = fields.moment_or_none("completed_at") or fields.moment_or_none("created_at")
     return Order(
         external_id=row.id,
-        number=fields.text("number") or row.id,
+        number=fields.text_or_empty("number") or row.id,
         state=_state(
             settings,
             platform_state,
             payment,
             has_left=has_left,
-            deleted=bool(fields.text("deleted_at")),
+            deleted=bool(fields.text_or_empty("deleted_at")),
         ),
         placed_at=confirmed or changed or read_at,
         lines=[_line(item, has_left=has_left) for item in items if _is_at(item, location_id)],
         version=changed,
         paid=True if payment in _PAID else False if payment in _UNPAID else None,
         platform_state=" / ".join(
-            part for part in (fields.text("human_state") or platform_state, payment) if part
+            part
+            for part in (fields.text_or_empty("human_state") or platform_state, payment)
+            if part
         ),
         state_known=_is_known(settings, platform_state),
     )
@@ -85,19 +90,20 @@ def _is_known(settings: EcforceSettings, state: str) -> bool:
 
 
 def _is_at(item: Resource, location_id: str) -> bool:
-    """A line that does not say where it is taken from is counted: it may be ours."""
-    own = item.fields.text("stock_location_id")
+    """Return whether a line is taken from the location. A line that does not say where it is taken
+    from is counted, because it may be ours."""
+    own = item.fields.text_or_empty("stock_location_id")
     return not location_id or not own or own == location_id
 
 
 def _line(item: Resource, *, has_left: bool) -> OrderLine:
     fields = item.fields
-    units, sku = fields.units("quantity"), fields.text("variant_sku")
+    units, sku = fields.units("quantity"), fields.text_or_empty("variant_sku")
     return OrderLine(
         external_id=item.id,
         listing=sku or None,
         ordered=units,
         fulfilled=units if has_left else 0,
         sku=sku,
-        title=fields.text("product_name"),
+        title=fields.text_or_empty("product_name"),
     )

@@ -12,7 +12,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
-from zaiko_sdk import ContractBroken, Order, OrderPage, OrderState, SettingsInvalid
+from zaiko_sdk import ContractBroken, Order, OrderPage, OrderState, PageTrail, SettingsInvalid
 
 from zaiko_ecforce.client import PER, Client, Params
 from zaiko_ecforce.documents import Document
@@ -83,15 +83,15 @@ class Orders:
         if len(ids) != 1:
             raise SettingsInvalid(
                 f"ecforce names no id of the stock location {code!r}, by which orders name "
-                "theirs. Correct `location_code`, or let "
-                "`count_orders_of` be every_location."
+                "theirs. Correct `location_code`, or let `count_orders_of` be every_location."
             )
         self._location_id = ids.pop()
 
     async def _oldest_first(self, since: datetime, reached: datetime) -> AsyncIterator[OrderPage]:
         position, number = since, 1
         delivered: dict[str, Order] = {}
-        for _ in range(_MOST_PAGES):
+        trail = PageTrail("ecforce's orders", most=_MOST_PAGES)
+        while True:
             read_at = self._client.clock.now()
             filters = [("q[updated_at_gteq]", query_time(position)), _WITH_DELETED]
             document = await self._list(filters, page=number, sort="updated_at,id")
@@ -107,8 +107,8 @@ class Orders:
             newest = times[-1] if times else position
             if document.rows and not times and not document.is_last(number, PER):
                 raise ContractBroken(
-                    "no order of a full page says when it was updated, so the next page "
-                    "cannot be asked for"
+                    "no order of a full page says when it was updated, so the next page cannot be "
+                    "asked for"
                 )
             reached = max(reached, min(newest, read_at))
             last = document.is_last(number, PER)
@@ -126,14 +126,14 @@ class Orders:
                     for order in orders
                     if order.version and order.version >= second
                 }
-                position, number = second, 1
+                following = (second, 1)
             else:
                 delivered |= {order.external_id: order for order in orders}
-                number += 1
-        raise ContractBroken(f"ecforce delivers orders without end: {_MOST_PAGES} pages")
+                following = (position, number + 1)
+            position, number = trail.follow(following)
 
     async def _newest_first(self, since: datetime, reached: datetime) -> AsyncIterator[OrderPage]:
-        """The way round a shop that ignores the filter: down from the newest until they are old
+        """Read a shop that ignores the filter: down from the newest order until orders are old
         enough. The cursor moves only with the last page, because only then nothing is missing in
         between."""
         newest: datetime | None = None
@@ -164,12 +164,12 @@ class Orders:
         return await self._client.list("orders", filters, page=page, sort=sort, include=_INCLUDE)
 
     async def _orders(self, document: Document, read_at: datetime) -> list[Order]:
-        """The orders of a page, with the deleted ones found out."""
+        """Return the orders of a page, with the deleted ones marked."""
         orders = self._readings(document, read_at)
         rows = {row.id: row for row in document.rows}
         cancelled = [order.external_id for order in orders if order.state is OrderState.CANCELLED]
         gone = await self._deleted_among(
-            [name for name in cancelled if "deleted_at" not in rows[name].fields]
+            [name for name in cancelled if not rows[name].fields.names("deleted_at")]
         )
         return [
             replace(order, state=OrderState.DELETED) if order.external_id in gone else order
@@ -177,9 +177,11 @@ class Orders:
         ]
 
     async def _deleted_among(self, ids: Sequence[str]) -> set[str]:
-        """Which of these orders are only shown with `with_deleted`. Only cancelled ones are asked
-        for: ecforce deletes no others, and a wrong answer about them releases nothing that is not
-        released already."""
+        """Return which of these orders are shown only with `with_deleted`.
+
+        Only cancelled orders are asked about: ecforce deletes no others, and a wrong answer about
+        them releases nothing that was not released already.
+        """
         if not ids:
             return set()
         document = await self._client.list("orders", _id_filter(ids), page=1, sort="id")
@@ -217,8 +219,9 @@ class Orders:
         return found, shown
 
     def _readings(self, document: Document, read_at: datetime) -> list[Order]:
-        """The orders of a page. One that cannot be understood is told as that: with guessed lines
-        it would give back stock that is sold. When no row has lines, nothing is right."""
+        """Return the orders of a page. An order that cannot be understood is delivered as
+        unreadable, since guessed lines would give back stock that is sold. Raises LinesMissing when
+        no row has lines."""
         orders: list[Order] = []
         without_lines = 0
         for row in document.rows:
@@ -243,8 +246,8 @@ def _id_filter(ids: Sequence[str]) -> list[tuple[str, str]]:
 
 
 def _times(document: Document) -> list[datetime]:
-    """When the rows changed, in the order of the rows; rows that do not say are left out."""
-    times = (row.fields.moment("updated_at") for row in document.rows)
+    """Return when the rows changed, in their order, without rows that do not say it."""
+    times = (row.fields.moment_or_none("updated_at") for row in document.rows)
     return [time for time in times if time is not None]
 
 

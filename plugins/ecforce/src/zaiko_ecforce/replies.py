@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -20,6 +19,7 @@ from zaiko_sdk import (
     SettingsInvalid,
     Throttled,
     Timeout,
+    read_json,
 )
 from zaiko_sdk.context import Clock
 
@@ -37,15 +37,15 @@ class ReportedError:
 
 
 def body_of(response: httpx.Response) -> Any:
-    """The JSON of a reply, or None when it is something else (the CDN answers with HTML)."""
+    """Return the JSON of a reply, or None when it is something else (the CDN answers with HTML)."""
     try:
-        return json.loads(response.content)
-    except (ValueError, RecursionError):
+        return read_json(response.content)
+    except ValueError:
         return None
 
 
 def reported_errors(body: Any) -> list[ReportedError]:
-    """The entries of `errors`, whatever else the body holds."""
+    """Return the entries of `errors`, whatever else the body holds."""
     entries = body.get("errors") if isinstance(body, dict) else None
     found = []
     for entry in entries if isinstance(entries, list) else []:
@@ -78,8 +78,8 @@ def announced_wait(response: httpx.Response, clock: Clock) -> float | None:
 def refusal(
     response: httpx.Response, *, path: str, writing: bool, clock: Clock
 ) -> ConnectorError | None:
-    """The error that this reply means, or None for a success. After a write only what certainly was
-    not applied becomes anything but Timeout."""
+    """Return the error that this reply means, or None for a success. After a write, everything that
+    may have been applied becomes Timeout."""
     status, body = response.status_code, body_of(response)
     if 200 <= status < 300:
         return None
@@ -88,10 +88,8 @@ def refusal(
     where = f"ecforce answered {status} to {path}"
     if status == 401:
         return CredentialsRejected(
-            (
-                "ecforce refused the token or login. Make a new API 認証トークン (設定 > メンバー管理) and "  # noqa: E501
-                "enter it here."
-            ),
+            "ecforce refused the token or login. Make a new API 認証トークン (設定 > "
+            "メンバー管理) and enter it here.",
             platform_message=words,
         )
     if status == 402:
@@ -100,7 +98,8 @@ def refusal(
         )
     if status == 403 and errors:
         return PermissionMissing(
-            f"{where}: ask SUPER STUDIO whether 外部サービスAPI連携 covers this call and this sender",  # noqa: E501
+            f"{where}: ask SUPER STUDIO whether 外部サービスAPI連携 covers this call and "
+            "this sender",
             platform_message=words,
         )
     if status == 429:
@@ -124,8 +123,7 @@ def refusal(
     ):
         return SettingsInvalid(
             f"{where}: there is no API at this address. Enter the endpoint that SUPER "
-            "STUDIO gave you as the origin, and check "
-            "that 外部サービスAPI連携 is contracted.",
+            "STUDIO gave you as the origin, and check that 外部サービスAPI連携 is contracted.",
             platform_message=words,
         )
     if writing and status in (400, 404, 409, 413, 422):

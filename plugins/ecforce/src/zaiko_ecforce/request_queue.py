@@ -29,8 +29,8 @@ _queues: WeakValueDictionary[tuple[str, float, int, int], RequestQueue] = WeakVa
 
 
 def queue_of(settings: EcforceSettings, clock: Clock) -> RequestQueue:
-    """The lane of this shop, shared by its open connectors in this process. A lane keeps its clock
-    alive, so the clock's identity cannot be taken for another's."""
+    """Return the queue of this shop, which its open connectors in this process share. A queue keeps
+    its clock alive, so that the clock's identity cannot be another's."""
     key = (settings.origin, settings.requests_per_second, settings.burst, id(clock))
     queue = _queues.get(key)
     if queue is None:

@@ -15,18 +15,19 @@ class EcforceSettings(ConnectorSettings):
     """The shop's address and credentials, and how its order states are to be understood."""
 
     origin: str = Field(
-        description="Address of the shop's API without a path: the shop's domain, or the endpoint "
-        "that "
-        "SUPER STUDIO mailed "
-        "when 外部サービスAPI連携 was contracted.",
+        description=(
+            "Address of the shop's API without a path: the shop's domain, or the endpoint that "
+            "SUPER STUDIO mailed when 外部サービスAPI連携 was contracted."
+        ),
         examples=["https://example.ec-force.com"],
     )
     token: SecretStr | None = Field(
         default=None,
-        description="API 認証トークン of a member: 設定 > メンバー/権限 > メンバー管理 > the member. Leave empty when "  # noqa: E501
-        "you "
-        "give "
-        "email and password. Pressing 更新 there makes the old token useless.",
+        description=(
+            "API 認証トークン of a member: 設定 > メンバー/権限 > メンバー管理 > the member. "
+            "Leave empty when you give email and password. Pressing 更新 there makes the old "
+            "token useless."
+        ),
     )
     email: str | None = Field(
         default=None, description="Login e-mail of a member, when no token is given."
@@ -35,14 +36,16 @@ class EcforceSettings(ConnectorSettings):
     location_code: str = Field(
         default="default",
         min_length=1,
-        description="Code of the stock location that zaiko writes to: 設定 > 商品 > 在庫ロケーション管理.",  # noqa: E501
+        description=(
+            "Code of the stock location that zaiko writes to: 設定 > 商品 > 在庫ロケーション管理."
+        ),
     )
     count_orders_of: Literal["every_location", "this_location"] = Field(
         default="every_location",
-        description="Which order lines hold stock: those of every location of ecforce, or only "
-        "those "
-        "that ecforce takes from the "
-        "location above, when goods of the other ones are not zaiko's.",
+        description=(
+            "Which order lines hold stock: those of every location of ecforce, or only those that "
+            "ecforce takes from the location above, when goods of the other ones are not zaiko's."
+        ),
     )
     overlap_minutes: int = Field(
         default=10,
@@ -84,10 +87,10 @@ class EcforceSettings(ConnectorSettings):
     )
     returned_states: frozenset[str] = Field(
         default=frozenset({"returned", "backproduct", "returnedpaid", "block"}),
-        description="Codes of 対応状況 that mean: the goods left and came back. They no longer hold "  # noqa: E501
-        "stock; "
-        "what came back counts "
-        "when the warehouse receives it.",
+        description=(
+            "Codes of 対応状況 that mean: the goods left and came back. They no longer hold "
+            "stock; what came back counts when the warehouse receives it."
+        ),
     )
     cancelled_states: frozenset[str] = Field(
         default=frozenset({"canceled"}),
@@ -99,10 +102,10 @@ class EcforceSettings(ConnectorSettings):
     )
     webhook_secret: SecretStr | None = Field(
         default=None,
-        description="A text of your own, 16 characters or more, that your webhook template sends "
-        "as "
-        "`secret`. Without it "
-        "webhooks are refused.",
+        description=(
+            "A text of your own, 16 characters or more, that your webhook template sends as "
+            "`secret`. Without it webhooks are refused."
+        ),
     )
 
     @field_validator("origin")

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from urllib.parse import urlencode
 
 from zaiko_sdk import ContractBroken
+from zaiko_sdk.fields import whole
 
 from zaiko_ecforce.client import PER, Client
 from zaiko_ecforce.documents import Resource
-from zaiko_ecforce.fields import whole
 
 _QUERY_BYTES = 5_000
 """What the filters of one request may take: web servers commonly stop at 8 kB for the whole
@@ -35,19 +35,27 @@ class StockItem:
 
 
 def stock_item(row: Resource) -> StockItem | None:
-    """A record from its row, or None for a deleted one. Raises ContractBroken when it does not say
-    which one it is."""
+    """Return a record from its row, or None for a deleted one. Raises ContractBroken when the row
+    does not say which record it is."""
     fields = row.fields
-    if fields.text("deleted_at"):
+    if fields.text_or_empty("deleted_at"):
         return None
-    sku, location = fields.text("variant_sku"), fields.text("stock_location_code")
-    if "variant_sku" not in fields or "stock_location_code" not in fields:
-        raise ContractBroken(f"{fields.what} has no variant_sku or no stock_location_code")
-    variant, location_id = fields.text("variant_id"), fields.text("stock_location_id")
-    unlimited = fields.flag("stock_unlimited")
+    sku, location = fields.text_or_empty("variant_sku"), fields.text_or_empty("stock_location_code")
+    if not (fields.names("variant_sku") and fields.names("stock_location_code")):
+        raise ContractBroken(f"{fields.where} has no variant_sku or no stock_location_code")
+    variant, location_id = (
+        fields.text_or_empty("variant_id"),
+        fields.text_or_empty("stock_location_id"),
+    )
+    unlimited = fields.flag_or("stock_unlimited", False)
     try:
         return StockItem(
-            sku, location, variant, fields.whole("stock"), unlimited, location_id=location_id
+            sku,
+            location,
+            variant,
+            fields.whole_or_none("stock"),
+            unlimited,
+            location_id=location_id,
         )
     except ContractBroken as error:
         return StockItem(sku, location, variant, None, unlimited, str(error), location_id)
@@ -62,14 +70,14 @@ class StockItems:
     async def find(
         self, skus: Sequence[str], *, location: str | None
     ) -> dict[str, list[StockItem]]:
-        """The live records of these SKUs, by SKU; an SKU without any has an empty list."""
+        """Return the live records of these SKUs, by SKU. An SKU without any has an empty list."""
         found: dict[str, list[StockItem]] = {sku: [] for sku in skus}
         for part in _parts(list(found)):
             await self._find(part, location, found)
         return found
 
     async def first(self, location: str | None = None) -> tuple[list[StockItem], bool]:
-        """One page of records, and whether it is all there is."""
+        """Return one page of records, and whether there are no others."""
         document = await self._client.list("stock_items", _filters((), location), page=1, sort="id")
         return [
             item for item in map(self._item, document.rows) if item is not None

@@ -22,8 +22,8 @@ SECRET_KEY, ORDER_KEY, DELIVERY_KEY = "secret", "order_id", "delivery_id"
 def read_webhook(
     settings: EcforceSettings, headers: Mapping[str, str], body: bytes, new_id: Callable[[], str]
 ) -> WebhookHint | None:
-    """A hint to poll, for events of orders. Raises CredentialsRejected without the shared
-    secret."""
+    """Return a hint to poll for an event of an order, or None for other events. Raises
+    CredentialsRejected without the shared secret."""
     named = {name.lower(): value for name, value in headers.items()}
     content = _content(body)
     sent = content.get(SECRET_KEY) or named.get(SECRET_HEADER) or ""

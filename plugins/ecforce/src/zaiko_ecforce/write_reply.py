@@ -23,7 +23,7 @@ class WriteReply:
     tells_of_rows: bool = False
 
     def problem(self, sku: str) -> Skip | None:
-        """Why this row was refused, or None."""
+        """Return why this row was refused, or None."""
         return self.refused.get(sku)
 
 
@@ -53,8 +53,8 @@ def _skus(rows: Any) -> set[str]:
 
 
 def _causes(body: Mapping[str, Any]) -> dict[str, list[ReportedError]]:
-    """The errors of each row, by the SKU that ecforce puts into `id`. An entry without one concerns
-    the whole request."""
+    """Return the errors of each row, by the SKU that ecforce puts into `id`. An entry without one
+    concerns the whole request."""
     entries = body.get("errors")
     causes: dict[str, list[ReportedError]] = {}
     for entry in entries if isinstance(entries, list) else []:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import Any
 
-from zaiko_sdk import ContractBroken, Listing, ListingPage
+from zaiko_sdk import ContractBroken, Listing, ListingPage, read_row
 
 from zaiko_nextengine.client import Client
 from zaiko_nextengine.mapping import listing_from, set_from
 from zaiko_nextengine.paging import pages_of
-from zaiko_nextengine.rows import GoodsRow, SetRow, fields_of, read_row
+from zaiko_nextengine.rows import GoodsRow, SetRow, fields_of
 from zaiko_nextengine.settings import NextEngineSettings
 
 _GOODS, _SETS = "/api_v1_master_goods/search", "/api_v1_master_setgoods/search"

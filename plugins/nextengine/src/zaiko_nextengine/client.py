@@ -7,12 +7,19 @@ Nothing is repeated here but the one call whose tokens were refused, which has n
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Coroutine, Mapping
 from typing import Any, TypeVar
 
 import httpx
-from zaiko_sdk import ContractBroken, PlatformDown, RateLimiter, ShopContext, Timeout
+from zaiko_sdk import (
+    ContractBroken,
+    PlatformDown,
+    RateLimiter,
+    ShopContext,
+    Timeout,
+    read_json,
+    transport_errors,
+)
 
 from zaiko_nextengine.memory import Memory
 from zaiko_nextengine.refusals import refusal, reported
@@ -49,8 +56,8 @@ class Client:
         await self._http.aclose()
 
     async def search(self, path: str, form: Mapping[str, str]) -> tuple[list[Any], int | None]:
-        """The rows of a reply to a search, and its `count` where it is a number. Raises Retry,
-        Pause and Stop."""
+        """Return the rows of a reply to a search, and its `count` where it is a number. Raises
+        Retry, Pause and Stop."""
         body = await self._uninterrupted(self._call(path, form, writing=False))
         rows = (
             body.get("data") if isinstance(body, dict) and body.get("result") == "success" else None
@@ -138,25 +145,14 @@ class Client:
         return body
 
     async def _send(self, path: str, form: Mapping[str, str]) -> tuple[httpx.Response, Any]:
-        """The reply and its JSON, None when it is none. Tokens in it are kept, whatever else it
-        says."""
-        try:
+        """Return the reply and its JSON, or None when it is none. Tokens in it are kept, whatever
+        else it says."""
+        with transport_errors(self._origin, path):
             async with self._pace:
                 reply = await self._http.post(self._origin + path, data=dict(form))
-        # `from None`: an httpx error holds the request, and with it the tokens.
-        except httpx.ConnectTimeout:
-            raise Timeout(
-                f"{self._origin} did not take the connection in time", sent=False
-            ) from None
-        except (httpx.ConnectError, httpx.PoolTimeout) as error:
-            raise PlatformDown(
-                f"could not connect to {self._origin} ({type(error).__name__})"
-            ) from None
-        except httpx.HTTPError as error:
-            raise Timeout(f"no whole reply to {path} ({type(error).__name__})", sent=None) from None
         try:
-            body = json.loads(reply.content)
-        except (ValueError, RecursionError):
+            body = read_json(reply.content)
+        except ValueError:
             body = None
         if path != _LOGIN:
             await self.tokens.take(body)

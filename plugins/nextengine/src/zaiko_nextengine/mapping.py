@@ -1,5 +1,5 @@
-"""From Next Engine's words to zaiko's. Pure functions. A slip (受注伝票) is an order; the buyer's data
-is never asked for."""  # noqa: E501
+"""From Next Engine's words to zaiko's. Pure functions. A slip (受注伝票) is an order; the buyer's
+data is never asked for."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SET = {"kind": "set"}
 
 
 def order_from(rows: Sequence[OrderRow], *, read_at: datetime) -> Order:
-    """One slip, of all its rows (at least one), which repeat what the slip says."""
+    """Return one slip from all its rows (at least one), which repeat what the slip says."""
     slip = rows[0]
     status, cancel = slip.receive_order_order_status_id, slip.receive_order_cancel_type_id
     if status == SHIPPED:
@@ -77,8 +77,8 @@ def _is_cancelled(row: OrderRow) -> bool:
 
 
 def listing_from(row: GoodsRow) -> Listing:
-    """One goods row. Its code is its id: Next Engine keeps one row per code, and order rows name
-    nothing else."""
+    """Return one goods row. Its code is its id: Next Engine keeps one row per code, and order rows
+    name nothing else."""
     warnings = set()
     if row.goods_stock_management_flag == "0":
         warnings.add(ListingWarning.UNTRACKED)
@@ -100,8 +100,8 @@ def listing_from(row: GoodsRow) -> Listing:
 
 
 def set_from(row: SetRow) -> Listing:
-    """A set, which Next Engine computes from its parts. It is listed because an order may name it
-    (UNCONFIRMED)."""
+    """Return a set, whose stock Next Engine computes from its parts. It is listed because an order
+    may name it (UNCONFIRMED)."""
     ref = ListingRef(row.set_goods_id, SET)
     return Listing(
         ref,

@@ -20,7 +20,7 @@ class Memory:
         self._state, self._turn = state, asyncio.Lock()
 
     async def load(self) -> dict[str, str]:
-        """All fields. Raises StateUnavailable."""
+        """Return all fields. Raises StateUnavailable."""
         return dict(await self._state.load())
 
     async def change(self, values: dict[str, str], *, forget: tuple[str, ...] = ()) -> None:

@@ -15,12 +15,13 @@ class OrderCursor:
     changed: int | None = None
 
     def text(self) -> str:
-        """As the host keeps it."""
+        """Return the cursor as the host keeps it."""
         return json.dumps(asdict(self))
 
 
 def read_cursor(text: str | None) -> OrderCursor | None:
-    """The cursor that `text` is, the beginning for None; None when it cannot be understood."""
+    """Return the cursor that `text` is: the beginning for None, and None when it cannot be
+    understood."""
     if text is None:
         return OrderCursor()
     try:

@@ -10,13 +10,13 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
-from zaiko_sdk import ContractBroken, Order, OrderPage
+from zaiko_sdk import ContractBroken, Order, OrderPage, read_row
 
 from zaiko_nextengine.client import Client
 from zaiko_nextengine.mapping import MERGED, NOT_CANCELLED, SHIPPED, order_from
 from zaiko_nextengine.order_cursor import OrderCursor, read_cursor
 from zaiko_nextengine.paging import pages_of
-from zaiko_nextengine.rows import ChangedRow, OrderRow, fields_of, japanese, read_row
+from zaiko_nextengine.rows import ChangedRow, OrderRow, fields_of, japanese
 from zaiko_nextengine.settings import NextEngineSettings
 
 _PATH = "/api_v1_receiveorder_row/search"
@@ -119,8 +119,8 @@ class Orders:
             yield
 
     async def _whole(self, slips: Sequence[str]) -> list[Order]:
-        """These orders, and those into which some of them were merged, so that their units are seen
-        to move at once."""
+        """Return these orders, and those into which some of them were merged, so that their units
+        are seen to move at once."""
         rows: dict[str, list[OrderRow]] = {}
         orders = await self._read(slips, rows)
         heirs = {
@@ -137,8 +137,8 @@ class Orders:
     async def _read(
         self, slips: Sequence[str], kept: dict[str, list[OrderRow]] | None = None
     ) -> dict[str, Order]:
-        """The orders by slip; one that Next Engine does not know is left out. `kept` gets the rows
-        of those understood."""
+        """Return the orders by slip, without those that Next Engine does not know. `kept` receives
+        the rows of those that were understood."""
         asked = dict.fromkeys(slip for slip in slips if slip.isascii() and slip.isdigit())
         if not asked:
             return {}
@@ -185,8 +185,8 @@ class Orders:
 
 
 def _moved(start: OrderCursor, reached: datetime | None, began: datetime) -> OrderCursor:
-    """The cursor behind what was reached. Never beyond our own clock: one order dated in the future
-    would hide all that come after it."""
+    """Return the cursor after what was reached. It never passes our own clock: one order dated in
+    the future would hide all later ones."""
     if reached is None and start.changed is None:
         return OrderCursor(int((began - _FIRST).timestamp()))
     known = start.changed or 0

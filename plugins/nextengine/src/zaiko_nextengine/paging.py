@@ -1,14 +1,13 @@
-"""Searches in pages (FACTS.md §2). Their order is fixed, ascending by the key, so each page
-begins at the last key seen instead of at an offset: rows that come or go meanwhile push none past a
-page's edge. Only within one key is the offset used.
-"""
+"""Searches in pages (FACTS.md §2). Their order is fixed, ascending by the key, so each page begins
+at the last key seen instead of at an offset: rows that come or go meanwhile push none past a page's
+edge. Only within one key is the offset used."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
-from zaiko_sdk import ContractBroken
+from zaiko_sdk import ContractBroken, PageTrail
 
 from zaiko_nextengine.client import Client
 
@@ -18,11 +17,15 @@ _MOST_PAGES = 20_000
 async def pages_of(
     client: Client, path: str, form: Mapping[str, str], key: str, *, limit: int, after: str = ""
 ) -> AsyncIterator[tuple[list[Any], str]]:
-    """The rows of each page, those of the last key of a page again on the next, and that key.
-    `form` holds fields and conditions; `key` is the field that the search is sorted by. Begins with
-    the rows of the key `after`."""
+    """Yield the rows of each page and the last key of the page. The rows of that key come again on
+    the next page.
+
+    `form` holds fields and conditions, `key` is the field that the search is sorted by. Begins with
+    the rows of the key `after`.
+    """
     offset = 0
-    for _ in range(_MOST_PAGES):
+    trail = PageTrail(path, start=(after, offset), most=_MOST_PAGES)
+    while True:
         begin = {f"{key}-gte": after} if after else {}
         rows, count = await client.search(
             path, {**form, **begin, "offset": str(offset), "limit": str(limit)}
@@ -35,11 +38,8 @@ async def pages_of(
             return
         if not last:
             raise ContractBroken(f"the last row of a page of {path} has no {key}")
-        if last == after:
-            offset += len(rows)
-        else:
-            after, offset = last, 0
-    raise ContractBroken(f"Next Engine delivers {path} without end: {_MOST_PAGES} pages")
+        following = (after, offset + len(rows)) if last == after else (last, 0)
+        after, offset = trail.follow(following)
 
 
 def _key(row: Any, key: str) -> str:

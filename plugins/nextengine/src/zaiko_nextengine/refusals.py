@@ -1,5 +1,5 @@
-"""What Next Engine's refusals mean (FACTS.md §2 and §8): its own come in a body with `result` and
-a code of six digits, whatever the status (UNCONFIRMED: assumed 200); other statuses come from what
+"""What Next Engine's refusals mean (FACTS.md §2 and §8): its own come in a body with `result` and a
+code of six digits, whatever the status (UNCONFIRMED: assumed 200); other statuses come from what
 stands in front of it."""
 
 from __future__ import annotations
@@ -18,12 +18,13 @@ from zaiko_sdk import (
     SettingsInvalid,
     Throttled,
     Timeout,
+    announced_wait,
 )
 
 _TOKEN_CODES = frozenset({"002001", "002002", "002003", "002004"})
 _WAITS = {"003001": 300.0, "003002": 60.0}
-"""Seconds to wait when Next Engine is overloaded: at once refused, or even after it had waited by
-itself."""
+"""Seconds to wait when Next Engine is overloaded: 003001 refuses after Next Engine had
+waited, 003002 at once."""
 _BUSY_WAIT = 300.0
 """For maintenance, stocktaking and a running import, which last minutes."""
 _UNANNOUNCED_WAIT = 60.0
@@ -44,7 +45,7 @@ class Reported:
 
 
 def reported(body: Any) -> Reported:
-    """What this body says."""
+    """Return what this body says about its success."""
     if not isinstance(body, dict):
         return Reported()
     result, code, message = body.get("result"), body.get("code"), body.get("message")
@@ -62,14 +63,13 @@ def reported(body: Any) -> Reported:
 def refusal(
     reply: httpx.Response, error: Reported, *, path: str, words: str, writing: bool
 ) -> ConnectorError | None:
-    """The error that a reply means, or None when it says success, or says nothing of it with a
+    """Return the error that a reply means, or None when it says success, or says nothing with a
     status of success. `words` are the platform's, without secrets."""
     where = f"Next Engine answered {error.code or error.result or reply.status_code} to {path}"
     if error.refused_tokens or (error.result == "error" and error.code.startswith("001")):
         return CredentialsRejected(
             f"{where}: the login has ended, or was replaced by another login of the same "
-            "user. Log in again and enter the new "
-            "uid and state (see README of zaiko-nextengine).",
+            "user. Log in again and enter the new uid and state (see README of zaiko-nextengine).",
             platform_message=words,
         )
     if error.result == "error":
@@ -105,26 +105,20 @@ def _in_front(reply: httpx.Response, where: str, words: str, *, writing: bool) -
         return CredentialsRejected(where, platform_message=words)
     if status == 429:
         return Throttled(
-            where, retry_after=_wait(reply) or _UNANNOUNCED_WAIT, platform_message=words
+            where, retry_after=announced_wait(reply) or _UNANNOUNCED_WAIT, platform_message=words
         )
     if status == 403:
         return PlatformDown(f"{where}, from in front of the API", retry_after=_UNANNOUNCED_WAIT)
     if status == 503:
-        return PlatformDown(where, retry_after=_wait(reply), platform_message=words)
+        return PlatformDown(where, retry_after=announced_wait(reply), platform_message=words)
     if status >= 500 or status == 408:
         if writing:
             return Timeout(
                 f"{where}; the change may have been taken", sent=True, platform_message=words
             )
-        return PlatformDown(where, retry_after=_wait(reply), platform_message=words)
+        return PlatformDown(where, retry_after=announced_wait(reply), platform_message=words)
     if 300 <= status < 400 or status == 404:
         return SettingsInvalid(
             f"{where}: there is no API at this address. Check api_origin.", platform_message=words
         )
     return ContractBroken(f"{where}, which is not documented", platform_message=words)
-
-
-def _wait(reply: httpx.Response) -> float | None:
-    """Seconds of `Retry-After`, between 0 and a day; None when it is missing or no number."""
-    text = reply.headers.get("retry-after", "").strip()
-    return min(float(text), 86_400.0) if text.isascii() and text.isdigit() else None

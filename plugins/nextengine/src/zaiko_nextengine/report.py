@@ -1,5 +1,5 @@
-"""What a failed upload says of its lines (FACTS.md §6): good lines of a failed file are applied
-all the same.
+"""What a failed upload says of its lines (FACTS.md §6): good lines of a failed file are applied all
+the same.
 
 UNCONFIRMED: the form of `que_message`. Assumed: text in which each complaint stands on a line of
 its own and names the goods code. A number of a row is not believed, since nobody knows whether the
@@ -16,8 +16,8 @@ _WORD = re.compile(r"[0-9A-Za-z_-]+")
 
 
 def complaints(message: str, codes: Collection[str]) -> dict[str, str]:
-    """The complaint about each of `codes` that the message names as a whole word. A line that names
-    several is about each."""
+    """Return the complaint about each of `codes` that the message names as a whole word. A line
+    that names several codes is about each of them."""
     found: dict[str, str] = {}
     for line in _APART.split(message):
         words = set(_WORD.findall(line))

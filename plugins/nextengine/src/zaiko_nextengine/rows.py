@@ -1,5 +1,5 @@
-"""What Next Engine sends, row by row, checked before anything is believed (FACTS.md §2, §4, §5
-and §7).
+"""What Next Engine sends, row by row, checked before anything is believed (FACTS.md §2, §4, §5 and
+§7).
 
 Every value is text or null, numbers too. Unknown fields are ignored: a reply holds only the fields
 that were asked for, and tokens.
@@ -8,10 +8,10 @@ that were asked for, and tokens.
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta, timezone
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
-from zaiko_sdk import ContractBroken
+from pydantic import BeforeValidator, Field
+from zaiko_sdk import Row
 
 JAPAN = timezone(timedelta(hours=9), "JST")
 """UNCONFIRMED: Next Engine states no zone for its times; it is a service for Japan."""
@@ -61,14 +61,8 @@ Key = Annotated[str, BeforeValidator(_text), Field(min_length=1, max_length=100)
 
 
 def japanese(moment: datetime) -> str:
-    """As Next Engine takes it in a condition."""
+    """Return a time as Next Engine takes it in a condition."""
     return moment.astimezone(JAPAN).strftime(_FORMAT)
-
-
-class Row(BaseModel):
-    """Base of all rows. Errors never show a value: a row may hold a buyer's data."""
-
-    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
 
 
 class GoodsRow(Row):
@@ -136,24 +130,6 @@ class OrderRow(Row):
     receive_order_include_to_order_id: Text = ""
 
 
-R = TypeVar("R", bound=Row)
-
-
 def fields_of(kind: type[Row]) -> str:
-    """The fields to ask for, so that a row of this kind can be read."""
+    """Return the fields to ask for, so that a row of this kind can be read."""
     return ",".join(kind.model_fields)
-
-
-def read_row(kind: type[R], value: Any, *, what: str) -> R:
-    """`value` as a row of this kind. Raises ContractBroken, which names the fields that do not fit
-    and no value."""
-    try:
-        return kind.model_validate(value)
-    except ValidationError as error:
-        problems = "; ".join(
-            f"{'.'.join(map(str, item['loc']))}: {item['type']}"
-            for item in error.errors(include_input=False)[:5]
-        )
-        raise ContractBroken(f"{what} is not as documented ({problems})") from None
-    except RecursionError:
-        raise ContractBroken(f"{what} is nested too deeply") from None

@@ -18,12 +18,13 @@ from zaiko_sdk import (
     Skip,
     WriteOutcome,
     WriteResult,
+    read_row,
 )
 
 from zaiko_nextengine.client import Client
 from zaiko_nextengine.mapping import SET
 from zaiko_nextengine.report import complaints
-from zaiko_nextengine.rows import StockRow, fields_of, read_row
+from zaiko_nextengine.rows import StockRow, fields_of
 from zaiko_nextengine.settings import NextEngineSettings
 from zaiko_nextengine.uploads import Uploads
 
@@ -94,7 +95,7 @@ class Stock:
         words = self._client.tokens.hide(words)
         if shown is not None and number is None:
             gone = ListingGone(
-                "Next Engine has no goods with this code any more", platform_message=words
+                "Next Engine no longer has goods with this code", platform_message=words
             )
             return WriteResult(code, WriteOutcome.REFUSED, error=gone)
         error = (
@@ -105,8 +106,8 @@ class Stock:
         return WriteResult(code, WriteOutcome.REFUSED, error=error)
 
     async def _seen(self, codes: Sequence[str]) -> Mapping[str, int | Skip] | None:
-        """As `_shown`; None when it cannot be read now. The outcome of the upload is known all the
-        same."""
+        """Return what `_shown` returns, or None when it cannot be read now. The outcome of the
+        upload is known all the same."""
         try:
             return await self._shown(codes)
         except ConnectorError as error:
@@ -114,7 +115,7 @@ class Stock:
             return None
 
     async def _shown(self, codes: Sequence[str]) -> dict[str, int | Skip]:
-        """What is free of each; codes that Next Engine does not know are missing. Raises
+        """Return what is free of each code, without codes that Next Engine does not know. Raises
         ConnectorError."""
         shown: dict[str, int | Skip] = {}
         for first in range(0, len(codes), _MOST):
@@ -151,7 +152,7 @@ class Stock:
 def _level(ref: ListingRef, shown: Mapping[str, int | Skip]) -> InventoryLevel:
     number = _trouble(ref) or shown.get(ref.external_id)
     if number is None:
-        number = ListingGone("Next Engine has no goods with this code any more")
+        number = ListingGone("Next Engine no longer has goods with this code")
     return (
         InventoryLevel(ref.external_id, None, number)
         if isinstance(number, Skip)
@@ -160,11 +161,11 @@ def _level(ref: ListingRef, shown: Mapping[str, int | Skip]) -> InventoryLevel:
 
 
 def _trouble(ref: ListingRef) -> Skip | None:
-    """Why this listing has no number that could be read or changed."""
+    """Return why the number of this listing can be neither read nor changed, or None."""
     if dict(ref.data) == SET:
         return ItemRefused(
-            "A set has no stock of its own: Next Engine computes it from its parts. Link it "
-            "as a bundle."
+            "A set has no stock of its own: Next Engine computes it from its parts. Link it as a "
+            "bundle."
         )
     if "," in ref.external_id or not ref.external_id.isprintable():
         return ItemRefused("This code cannot be asked for: it holds a comma or a control character")

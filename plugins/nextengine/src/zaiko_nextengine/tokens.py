@@ -11,10 +11,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from pydantic import Field, ValidationError
-from zaiko_sdk import ContractBroken, PlatformDown, ShopContext, StateUnavailable
+from zaiko_sdk import ContractBroken, PlatformDown, Row, ShopContext, StateUnavailable, read_row
 
 from zaiko_nextengine.memory import Memory
-from zaiko_nextengine.rows import OptionalMoment, Row, read_row
+from zaiko_nextengine.rows import OptionalMoment
 from zaiko_nextengine.settings import NextEngineSettings
 
 _FIELDS = ("access", "refresh", "access_ends", "refresh_ends")
@@ -44,11 +44,11 @@ class Tokens:
     refresh_ends: datetime | None = None
 
     def form(self) -> dict[str, str]:
-        """As each call sends them."""
+        """Return the tokens as each call sends them."""
         return {"access_token": self.access, "refresh_token": self.refresh}
 
     def document(self) -> dict[str, str]:
-        """For the memory."""
+        """Return the tokens as the memory keeps them."""
         ends = {"access_ends": self.access_ends, "refresh_ends": self.refresh_ends}
         known = {name: moment.isoformat() for name, moment in ends.items() if moment is not None}
         return {"access": self.access, "refresh": self.refresh, **known}
@@ -67,7 +67,7 @@ class TokenKeeper:
     _unsaved: bool = False
 
     async def current(self) -> Tokens:
-        """The tokens to use now. Raises CredentialsRejected, Retry and ContractBroken."""
+        """Return the tokens to use now. Raises CredentialsRejected, Retry and ContractBroken."""
         if self._tokens is None:
             self._tokens = await self._saved()
         await self._save()
@@ -144,7 +144,8 @@ class TokenKeeper:
             self._unsaved = False
 
     async def _saved(self) -> Tokens | None:
-        """What is in the memory; nothing when it cannot be understood, as after a downgrade."""
+        """Return the tokens in the memory, or None when there are none or they cannot be
+        understood, as after a downgrade."""
         document = await self.memory.load()
         if "access" not in document:
             return None

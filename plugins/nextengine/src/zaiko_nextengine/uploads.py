@@ -1,10 +1,10 @@
-"""Uploads, which Next Engine takes into a queue and works off later (FACTS.md §6), each of them
-at most once.
+"""Uploads, which Next Engine takes into a queue and works off later (FACTS.md §6), each of them at
+most once.
 
 An upload that was sent twice is added twice, and a number that is read while one waits is soon
-wrong. So an upload is written into the shop's memory before it is sent, and struck out when its end
-was seen. While one stands there, nothing is read or sent: whoever comes next, in whatever process,
-first waits until Next Engine has finished.
+wrong. So an upload is written into the shop's memory before it is sent, and removed when its end
+was seen. While one is noted there, nothing is read or sent: the next call, in any process, first
+waits until Next Engine has finished.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from zaiko_sdk import ConnectorError, PlatformDown, ShopContext, StateUnavailable, Timeout
+from zaiko_sdk import ConnectorError, PlatformDown, ShopContext, StateUnavailable, Timeout, read_row
 
 from zaiko_nextengine.client import Client
 from zaiko_nextengine.memory import Memory
-from zaiko_nextengine.rows import QueueRow, fields_of, read_row
+from zaiko_nextengine.rows import QueueRow, fields_of
 from zaiko_nextengine.settings import NextEngineSettings
 
 _UPLOAD, _QUEUE = "/api_v1_master_goods/upload", "/api_v1_system_que/search"
@@ -49,7 +49,7 @@ class _Pending:
 
 
 class Uploads:
-    """The uploads of one shop. Runs of a shop do not overlap, so no two are sent at once."""
+    """Return the rows and fields that the form asks for."""
 
     def __init__(
         self, context: ShopContext, client: Client, memory: Memory, settings: NextEngineSettings
@@ -111,8 +111,8 @@ class Uploads:
             try:
                 row = await self._look(queue)
             except ConnectorError as error:
-                # It was taken, so an error would claim too much. Whoever reads next waits for its
-                # end.
+                # Next Engine accepted it, so an error would claim too much. The next reader waits
+                # for its end.
                 self._log.warning("upload_not_followed", queue=queue, reason=error.reason)
                 return None
             if row is None or row.que_status_id in (_WAITING, _RUNNING):

@@ -6,10 +6,10 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from zaiko_sdk import ContractBroken, Listing, ListingPage, ListingWarning, ShopContext
+from zaiko_sdk import ContractBroken, Listing, ListingPage, ListingWarning, PageTrail, ShopContext
 
 from zaiko_rakuten.client import Client
-from zaiko_rakuten.fields import Fields
+from zaiko_rakuten.fields import RmsFields
 from zaiko_rakuten.functions import GET_ITEMS, SEARCH_ITEMS
 from zaiko_rakuten.item_mapping import listings_from, variant_ids
 
@@ -34,10 +34,11 @@ class Catalogue:
         self._bulk_refused_until = float("-inf")
 
     async def pages(self, cursor: str | None) -> AsyncIterator[ListingPage]:
-        """Every listing. An item holds up to 400 SKUs, so a page of RMS may make several; all but
-        the last of them carry the mark that repeats it."""
+        """Yield every listing. An item holds up to 400 SKUs, so that a page of RMS may make several
+        pages; all but the last of them carry the cursor that repeats it."""
         mark = cursor or FIRST_MARK
         codes: dict[str, str] = {}
+        trail = PageTrail(SEARCH_ITEMS.name, start=mark)
         while True:
             rows, following = await self._search({"cursorMark": mark})
             listings = [listing for row in rows for listing in self._listings(row)]
@@ -52,11 +53,11 @@ class Catalogue:
                     yield page
             if ends or following is None:
                 return
-            mark = following
+            mark = trail.follow(following)
 
     async def which_exist(self, pairs: Iterable[Pair], *, until: float) -> dict[Pair, bool | None]:
-        """Which of these SKUs exist as items, asked of RMS; None where that could not be found out
-        before `until` (by the monotonic clock). Raises ConnectorError."""
+        """Return which of these SKUs exist as items, as RMS says it, and None where that could not
+        be found out before `until` (by the monotonic clock). Raises ConnectorError."""
         now = self._clock.monotonic()
         wanted = set(pairs)
         answer: dict[Pair, bool | None] = {
@@ -82,25 +83,25 @@ class Catalogue:
         return {pair: answer.get(pair) for pair in wanted}
 
     async def _bulk(self, names: Sequence[str]) -> dict[str, frozenset[str] | None] | None:
-        """The variants of these items; missing ones do not exist. None when the shop has not booked
-        商品一括編集."""
+        """Return the variants of these items; missing items do not exist. Returns None when the
+        shop has not booked 商品一括編集."""
         if self._clock.monotonic() < self._bulk_refused_until:
             return None
         reply = await self._client.ask(GET_ITEMS, body={"manageNumbers": list(names)})
         if reply is None:
             self._bulk_refused_until = self._clock.monotonic() + _TRY_AGAIN
             return None
-        fields = Fields(GET_ITEMS.name, reply.document(GET_ITEMS.name))
+        fields = RmsFields(GET_ITEMS.name, reply.document(GET_ITEMS.name))
         if "results" not in fields:
             raise ContractBroken(f"{GET_ITEMS.name} answered without results")
         return dict(
             variant_ids(row.get("item", row) if isinstance(row, dict) else row)
-            for row in fields.raw_list("results")
+            for row in fields.rows_or_empty("results")
         )
 
     async def _one(self, name: str) -> frozenset[str] | None:
-        """The variants of one item, by search; None when too many items have its number as a part
-        of theirs."""
+        """Return the variants of one item, by search, or None when too many items have its number
+        as a part of theirs."""
         mark: str | None = FIRST_MARK
         for _ in range(_SEARCH_PAGES):
             rows, following = await self._search(
@@ -116,19 +117,19 @@ class Catalogue:
         return None
 
     async def _search(self, query: dict[str, str]) -> tuple[list[Any], str | None]:
-        """The items of one page, and the mark of the next."""
+        """Return the items of one page, and the cursor of the next."""
         reply = await self._client.call(SEARCH_ITEMS, query=query | {"hits": str(_HITS)})
-        fields = Fields(SEARCH_ITEMS.name, reply.document(SEARCH_ITEMS.name))
+        fields = RmsFields(SEARCH_ITEMS.name, reply.document(SEARCH_ITEMS.name))
         if "results" not in fields:
             raise ContractBroken(f"{SEARCH_ITEMS.name} answered without results")
         rows = []
-        for row in fields.raw_list("results"):
+        for row in fields.rows_or_empty("results"):
             item = row.get("item") if isinstance(row, dict) else None
             if isinstance(item, dict):
                 rows.append(item)
             else:
                 self._log.error("item_unreadable", problem="a result without an item")
-        return rows, fields.text("nextCursorMark") or None
+        return rows, fields.text_or_empty("nextCursorMark") or None
 
     def _listings(self, row: Any) -> list[Listing]:
         try:

@@ -30,9 +30,8 @@ _NOBODY = ("zaiko-check", "zaiko-check")
 """A SKU that no shop has: reading its stock shows whether stock can be read."""
 _REJECTED = (
     "RMS does not accept the keys. Check in RMS (WEB APIサービス) that the licence key has not "
-    "expired and that both keys were "
-    "entered as shown there. A key issued within the last 30 minutes may not work yet: then "
-    "try again a little later."
+    "expired and that both keys were entered as shown there. A key issued within the last 30 "
+    "minutes may not work yet: then try again a little later."
 )
 
 
@@ -82,7 +81,7 @@ async def _asked(what: str, question: Callable[[], Awaitable[object]]) -> list[F
 
 
 async def _licence(client: Client, now: datetime) -> Finding:
-    """How long the licence key still works."""
+    """Return how long the licence key still works."""
     try:
         expiry = await client.licence_expiry()
     except (Pause, Skip, Stop) as error:

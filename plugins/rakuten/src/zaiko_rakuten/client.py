@@ -16,6 +16,7 @@ from zaiko_sdk import (
     CredentialsRejected,
     PermissionMissing,
     PlatformDown,
+    Repeats,
     SettingsInvalid,
     ShopContext,
     Throttled,
@@ -48,8 +49,7 @@ _PATIENCE = 10.0
 """The longest wait that is sat out here; the host has the patience for longer ones."""
 _KEY_HELP = (
     "Check in RMS (WEB APIサービス) that the licence key has not expired and that it and the "
-    "service secret were entered as "
-    "shown; enter a new key here when there is one"
+    "service secret were entered as shown; enter a new key here when there is one"
 )
 
 
@@ -79,7 +79,9 @@ class Client:
         self._http = context.http()
         self._origin, self._queues = settings.origin, queues_of(settings, context.clock)
         self._settings, self._key = settings, settings.license_key
-        pair = f"{settings.service_secret.get_secret_value()}:{settings.license_key.get_secret_value()}"  # noqa: E501
+        pair = ":".join(
+            key.get_secret_value() for key in (settings.service_secret, settings.license_key)
+        )
         self._authorization = "ESA " + base64.b64encode(pair.encode()).decode()
         self._opened_at = self.clock.monotonic()
         self._key_worked_at, self._licence_told = float("-inf"), False
@@ -97,8 +99,8 @@ class Client:
         query: Mapping[str, str] | None = None,
         accept: Collection[int] = (),
     ) -> Reply:
-        """A successful reply, or one with a status in `accept`. Raises ConnectorError for any
-        other."""
+        """Return a successful reply, or one with a status in `accept`. Raises ConnectorError for
+        any other."""
         reply = await self.ask(function, body=body, query=query, accept=accept)
         if reply is None:
             raise await self._access_error(function)
@@ -134,14 +136,14 @@ class Client:
         )
 
     def _discreet(self, error: ConnectorError) -> ConnectorError:
-        """Without the keys, should RMS quote what it was sent."""
+        """Return the error without the keys, in case RMS quotes what it was sent."""
         words = self._settings.redact(error.platform_message)
         error.platform_message = words.replace(self._authorization.removeprefix("ESA "), "[secret]")
         return error
 
     async def licence_expiry(self) -> datetime | None:
-        """When the licence key ends, or None when RMS refuses to say, which it does to a dead key.
-        Raises ConnectorError."""
+        """Return when the licence key ends, or None when RMS refuses to say, which it does to a
+        dead key. Raises ConnectorError."""
         reply = await self.ask(LICENCE_EXPIRY, query={"licenseKey": self._key.get_secret_value()})
         if reply is None:
             return None
@@ -153,8 +155,8 @@ class Client:
         return expiry
 
     async def _access_error(self, function: Function) -> ConnectorError:
-        """What a refused access means: RMS gives one answer to a dead key and to a function that is
-        not enabled, so the licence API is asked about the key."""
+        """Return what a refused access means. RMS gives one answer to a dead key and to a function
+        that is not enabled, so that the licence API is asked about the key."""
         now = self.clock.monotonic()
         # The licence API may itself not be enabled: then what another function said a moment ago
         # counts.
@@ -164,8 +166,7 @@ class Client:
         if key_is_good:
             return PermissionMissing(
                 f"the function {function.name} ({function.api}) is not enabled for the "
-                "licence key. Enable it in RMS: WEB API"
-                "サービス > 利用機能編集"
+                "licence key. Enable it in RMS: WEB APIサービス > 利用機能編集"
             )
         if self._key_worked_at < self._opened_at and now - self._opened_at < KEY_GRACE:
             return KeyNotLiveYet(
@@ -186,38 +187,42 @@ class Client:
         accept: Collection[int],
     ) -> Reply:
         queue = self._queues.to(function)
-        until = self.clock.monotonic() + _REPEATING
-        for delay in _DELAYS:
+        repeats = Repeats(self.clock, _DELAYS)
+        while True:
             try:
                 reply = await self._send(queue, function, body, query)
             except Timeout:
-                if function.writes or self.clock.monotonic() > until:
+                delay = repeats.after_failure()
+                if delay is None or function.writes or repeats.age > _REPEATING:
                     raise
                 await self.clock.sleep(delay)
                 continue
-            if is_throttled(reply):
-                wait = max(1.0, reply.retry_after if reply.retry_after is not None else delay)
-                queue.hold(wait)
-                if wait > _PATIENCE:
-                    raise self._discreet(
-                        Throttled(
-                            f"RMS limits {function.name}",
-                            retry_after=wait,
-                            platform_message=reply.words(),
-                        )
-                    )
-                self.log.info("throttled", function=function.name, wait=wait)
-            elif (
-                not function.writes
-                and (is_down(reply) or reply.is_cut)
-                and reply.status not in accept
-            ):
-                if (reply.retry_after or 0) > _PATIENCE or self.clock.monotonic() > until:
-                    return reply
-                await self.clock.sleep(delay if reply.retry_after is None else reply.retry_after)
-            else:
+            down = not function.writes and (is_down(reply) or reply.is_cut)
+            if not is_throttled(reply) and (not down or reply.status in accept):
                 return reply
-        return await self._send(queue, function, body, query)
+            wait = repeats.after_failure(reply.retry_after)
+            if wait is None:
+                return reply
+            if is_throttled(reply):
+                await self._hold(queue, function, reply, max(1.0, wait))
+            elif wait > _PATIENCE or repeats.age > _REPEATING:
+                return reply
+            else:
+                await self.clock.sleep(wait)
+
+    async def _hold(
+        self, queue: FunctionQueue, function: Function, reply: Reply, wait: float
+    ) -> None:
+        """Let no call to this function through for `wait` seconds. Raises Throttled when that is
+        too long to wait for here."""
+        queue.hold(wait)
+        if wait > _PATIENCE:
+            raise self._discreet(
+                Throttled(
+                    f"RMS limits {function.name}", retry_after=wait, platform_message=reply.words()
+                )
+            )
+        self.log.info("throttled", function=function.name, wait=wait)
 
     async def _send(
         self, queue: FunctionQueue, function: Function, body: Any, query: Mapping[str, str] | None

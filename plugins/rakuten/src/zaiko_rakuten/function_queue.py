@@ -74,7 +74,7 @@ class FunctionQueues:
         self._queues: dict[str, FunctionQueue] = {}
 
     def to(self, function: Function) -> FunctionQueue:
-        """The lane of a function (UNCONFIRMED: limits are per function and key)."""
+        """Return the queue of a function (UNCONFIRMED: limits are per function and key)."""
         queue = self._queues.get(function.name)
         if queue is None:
             queue = self._queues[function.name] = FunctionQueue(
@@ -87,7 +87,7 @@ _shared: WeakValueDictionary[tuple[str, int], FunctionQueues] = WeakValueDiction
 
 
 def queues_of(settings: RakutenSettings, clock: Clock) -> FunctionQueues:
-    """The lanes of a shop, which live as long as somebody holds them."""
+    """Return the queues of a shop, which live as long as a connector holds them."""
     words = (settings.origin, str(settings.quota_share), settings.license_key.get_secret_value())
     identity = hashlib.sha256("\0".join(words).encode()).hexdigest(), id(clock)
     queues = _shared.get(identity)

@@ -1,5 +1,5 @@
-"""The functions (機能) of RMS that the connector calls: path, limit, and what a merchant knows them
-by."""
+"""The functions (機能) of RMS that the connector calls: their paths, their limits, and their names
+in the shop's settings."""
 
 from __future__ import annotations
 
@@ -8,10 +8,9 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Function:
-    """One function. `rate` is RMS's own limit in calls a second; `api` is the name under 利用機能編集.
-
-    `writes` calls are never repeated after an outcome that is not certain.
-    """  # noqa: E501
+    """One function. `rate` is RMS's own limit in calls a second; `api` is its name under
+    利用機能編集. A function that `writes` is never repeated after an outcome that is not certain.
+    """
 
     name: str
     method: str

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from zaiko_sdk import Listing, ListingRef, ListingWarning
 
-from zaiko_rakuten.fields import Fields
+from zaiko_rakuten.fields import RmsFields
 from zaiko_rakuten.order_mapping import listing_id
 
 _FLAGS = (
@@ -17,18 +18,18 @@ _FLAGS = (
 
 
 def listings_from(row: Any) -> list[Listing]:
-    """The listings of one item; none for an item that was deleted, which search may go on showing
-    with its number only. Raises ContractBroken."""
-    item = Fields("an item", row)
-    manage_number = item.text("manageNumber").lower()
+    """Return the listings of one item; none for a deleted item, of which search may still show the
+    number. Raises ContractBroken."""
+    item = RmsFields("an item", row)
+    manage_number = item.text_or_empty("manageNumber").lower()
     if not manage_number:
         return []
-    item.what = f"item {manage_number}"
+    item = RmsFields(f"item {manage_number}", row)
     variants = list(item.members("variants"))
     warnings = set()
-    if item.flag("hideItem"):
+    if item.flag_or("hideItem", False):
         warnings.add(ListingWarning.OFF_SALE)
-    if item.flag("unlimitedInventoryFlag"):
+    if item.flag_or("unlimitedInventoryFlag", False):
         warnings.add(ListingWarning.UNTRACKED)
     return [
         Listing(
@@ -38,7 +39,7 @@ def listings_from(row: Any) -> list[Listing]:
             barcode=_barcode(variant),
             group_id=manage_number,
             warnings=frozenset(
-                warnings | {warning for name, warning in _FLAGS if variant.flag(name)}
+                warnings | {warning for name, warning in _FLAGS if variant.flag_or(name, False)}
             ),
         )
         for variant_id, variant in variants
@@ -46,28 +47,36 @@ def listings_from(row: Any) -> list[Listing]:
 
 
 def variant_ids(row: Any) -> tuple[str, frozenset[str]]:
-    """The manage number of an item, lowered, and its variants. Raises ContractBroken."""
-    item = Fields("an item", row)
-    return item.text("manageNumber").lower(), frozenset(
+    """Return the manage number of an item in lower case, and its variants. Raises
+    ContractBroken."""
+    item = RmsFields("an item", row)
+    return item.text_or_empty("manageNumber").lower(), frozenset(
         variant_id for variant_id, _ in item.members("variants")
     )
 
 
-def _code(item: Fields, variant: Fields, *, only_one: bool) -> str:
-    """What vendors take for the product code: システム連携用SKU番号, else 商品番号, else 商品管理番号. The last two
-    name an item, so they name a SKU only where the item has one."""  # noqa: E501
-    code = variant.text("merchantDefinedSkuId")
+def _code(item: RmsFields, variant: RmsFields, *, only_one: bool) -> str:
+    """Return what vendors use as the product code: システム連携用SKU番号, else 商品番号, else
+    商品管理番号. The last two name an item, so they name a SKU only where the item has one."""
+    code = variant.text_or_empty("merchantDefinedSkuId")
     return code or (
-        (item.text("itemNumber") or item.text("manageNumber").lower()) if only_one else ""
+        (item.text_or_empty("itemNumber") or item.text_or_empty("manageNumber").lower())
+        if only_one
+        else ""
     )
 
 
-def _barcode(variant: Fields) -> str:
-    article = variant.inner("articleNumber")
-    return article.text("value") if article is not None else ""
+def _barcode(variant: RmsFields) -> str:
+    article = variant.inner_or_none("articleNumber")
+    return article.text_or_empty("value") if article is not None else ""
 
 
-def _title(item: Fields, variant: Fields) -> str:
-    return " / ".join(
-        part for part in (item.text("title"), *variant.texts("selectorValues")) if part
-    )
+def _title(item: RmsFields, variant: RmsFields) -> str:
+    return " / ".join(part for part in (item.text_or_empty("title"), *_choices(variant)) if part)
+
+
+def _choices(variant: RmsFields) -> list[str]:
+    """Return the values that tell variants of an item apart; what is not text is left out."""
+    values = variant.raw("selectorValues")
+    choices = values.values() if isinstance(values, Mapping) else ()
+    return [choice for choice in choices if isinstance(choice, str) and choice]

@@ -1,5 +1,5 @@
-"""システムイベント通知: the XML that Rakuten posts to who has a contract for it (FACTS.md §5.4). Hints to
-poll, never data."""  # noqa: E501
+"""システムイベント通知: the XML that Rakuten posts to shops with a contract for it (FACTS.md
+§5.4). A notification is a hint to fetch orders, never data."""
 
 from __future__ import annotations
 
@@ -68,5 +68,5 @@ def _text(root: ElementTree.Element, name: str) -> str:
 
 
 def _name(element: ElementTree.Element) -> str:
-    """Without a namespace: whether there is one is not known."""
+    """Return the name of an element without a namespace: whether there is one is not known."""
     return element.tag.rpartition("}")[2]

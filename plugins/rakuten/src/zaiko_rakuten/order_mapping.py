@@ -9,7 +9,7 @@ from typing import Any
 
 from zaiko_sdk import ContractBroken, Order, OrderLine, OrderState
 
-from zaiko_rakuten.fields import Fields
+from zaiko_rakuten.fields import RmsFields
 
 HOLDING = {
     100: "注文確認待ち",
@@ -25,26 +25,27 @@ STATES = HOLDING | SHIPPED | CANCELLED
 
 
 def listing_id(manage_number: str, variant_id: str) -> str:
-    """How a SKU is named: RMS lowers manage numbers, and tells variants apart by case."""
+    """Return the name of a SKU. RMS writes manage numbers in lower case and tells variants apart by
+    case."""
     return f"{manage_number.lower()}/{variant_id}"
 
 
 def order_number(row: Any) -> str:
-    """The id of an order row, or "" when it has none."""
+    """Return the id of an order row, or "" when it has none."""
     number = row.get("orderNumber") if isinstance(row, dict) else None
     return number if isinstance(number, str) else ""
 
 
 def order_from(row: Any, *, read_at: datetime) -> Order:
-    """One order, whole. Raises ContractBroken when a line cannot be told: an order with fewer lines
-    than it has would give back stock that is sold."""
+    """Return one order, whole. Raises ContractBroken when a line cannot be told: an order with
+    fewer lines than it has would give back stock that is sold."""
     number = order_number(row)
     if not number:
         raise ContractBroken("an order without an orderNumber")
-    fields = Fields(f"order {number}", row)
-    progress = fields.whole("orderProgress")
+    fields = RmsFields(f"order {number}", row)
+    progress = fields.whole_or_none("orderProgress")
     if "PackageModelList" not in fields:
-        raise ContractBroken(f"{fields.what} came without PackageModelList")
+        raise ContractBroken(f"{fields.where} came without PackageModelList")
     shipped = progress in SHIPPED
     return Order(
         external_id=number,
@@ -54,10 +55,10 @@ def order_from(row: Any, *, read_at: datetime) -> Order:
         else OrderState.CANCELLED
         if progress in CANCELLED
         else OrderState.OPEN,
-        placed_at=fields.moment("orderDatetime") or read_at,
+        placed_at=fields.moment_or_none("orderDatetime") or read_at,
         lines=_unique(
             line
-            for package in fields.each("PackageModelList")
+            for package in fields.each_or_empty("PackageModelList")
             for line in _lines(package, shipped=shipped)
         ),
         paid=True if progress == 700 else None,
@@ -68,20 +69,25 @@ def order_from(row: Any, *, read_at: datetime) -> Order:
     )
 
 
-def _lines(package: Fields, *, shipped: bool) -> Iterator[OrderLine]:
-    package_deleted = package.flag("packageDeleteFlag")
-    for item in package.each("ItemModelList"):
+def _lines(package: RmsFields, *, shipped: bool) -> Iterator[OrderLine]:
+    package_deleted = package.flag_or("packageDeleteFlag", False)
+    for item in package.each_or_empty("ItemModelList"):
         # Lines that Rakuten does not count (inventoryType 0) are kept: the goods leave the
         # warehouse all the same.
         units = item.units("units")
         # UNCONFIRMED: answers have been seen with 0 only; a line that is flagged counts as zero
         # units.
-        cancelled = units if package_deleted or item.flag("deleteItemFlag") else 0
-        skus = list(item.each("SkuModelList")) or [Fields(f"{item.what}.SkuModelList[]", {})]
-        manage_number = item.text("manageNumber")
-        own = item.text("itemDetailId") or f"{package.text('basketId')}/{manage_number}"
+        cancelled = units if package_deleted or item.flag_or("deleteItemFlag", False) else 0
+        skus = list(item.each_or_empty("SkuModelList")) or [
+            RmsFields(f"{item.where}.SkuModelList[]", {})
+        ]
+        manage_number = item.text_or_empty("manageNumber")
+        own = (
+            item.text_or_empty("itemDetailId")
+            or f"{package.text_or_empty('basketId')}/{manage_number}"
+        )
         for sku in skus:
-            variant = sku.text("variantId")
+            variant = sku.text_or_empty("variantId")
             # UNCONFIRMED: more than one SKU in a line has not been seen; each would be sold `units`
             # times.
             name = own if len(skus) == 1 else f"{own}/{variant}"
@@ -93,15 +99,19 @@ def _lines(package: Fields, *, shipped: bool) -> Iterator[OrderLine]:
                 ordered=units,
                 cancelled=cancelled,
                 fulfilled=units - cancelled if shipped else 0,
-                sku=sku.text("merchantDefinedSkuId") or item.text("itemNumber") or manage_number,
+                sku=sku.text_or_empty("merchantDefinedSkuId")
+                or item.text_or_empty("itemNumber")
+                or manage_number,
                 title=" ".join(
-                    part for part in (item.text("itemName"), sku.text("skuInfo")) if part
+                    part
+                    for part in (item.text_or_empty("itemName"), sku.text_or_empty("skuInfo"))
+                    if part
                 ),
             )
 
 
 def _unique(lines: Iterator[OrderLine]) -> list[OrderLine]:
-    """The lines, with a count behind ids that RMS uses twice in one order."""
+    """Return the lines, with a count after ids that RMS uses twice in one order."""
     seen: dict[str, int] = {}
     unique = []
     for line in lines:

@@ -11,7 +11,7 @@ from typing import Any
 from zaiko_sdk import ContractBroken, ShopContext
 
 from zaiko_rakuten.client import Client
-from zaiko_rakuten.fields import Fields
+from zaiko_rakuten.fields import RmsFields
 from zaiko_rakuten.functions import (
     GET_ORDERS,
     GET_PURCHASES,
@@ -69,7 +69,7 @@ class OrderApi:
         self._purchases_refused_until = float("-inf")
 
     async def search(self, window: Window, page: int) -> NumberPage:
-        """The numbers of the orders placed in `window`, oldest first, one page. Raises
+        """Return the numbers of the orders placed in `window`, oldest first, one page. Raises
         ConnectorError."""
         body = {
             "dateType": 1,
@@ -84,20 +84,24 @@ class OrderApi:
             },
         }
         reply, api = await self._ask("search", body)
-        fields = Fields(api.search.name, reply.document(api.search.name))
+        fields = RmsFields(api.search.name, reply.document(api.search.name))
         if "orderNumberList" not in fields:
             raise ContractBroken(f"{api.search.name} answered without orderNumberList")
-        numbers = fields.raw_list("orderNumberList")
+        numbers = fields.rows_or_empty("orderNumberList")
         if not all(isinstance(number, str) and number for number in numbers):
             raise ContractBroken(f"{api.search.name} answered with order numbers that are not text")
         # Without hits the three numbers of the pagination are null.
-        pagination = fields.inner("PaginationResponseModel") or Fields(api.search.name, {})
-        total = pagination.whole("totalRecordsAmount") or len(numbers)
-        return NumberPage(numbers, total, pagination.whole("totalPages") or 1, reply.served_at)
+        pagination = fields.inner_or_none("PaginationResponseModel") or RmsFields(
+            api.search.name, {}
+        )
+        total = pagination.whole_or_none("totalRecordsAmount") or len(numbers)
+        return NumberPage(
+            numbers, total, pagination.whole_or_none("totalPages") or 1, reply.served_at
+        )
 
     async def get(self, numbers: Sequence[str]) -> list[Any]:
-        """The rows of these orders (at most 100) as RMS sent them, in any order; unknown numbers
-        are missing."""
+        """Return the rows of these orders (at most 100) as RMS sent them, in any order. Unknown
+        numbers are missing."""
         rows, refused = await self._get(numbers)
         if refused:
             # UNCONFIRMED: unknown numbers are most plausibly left out. Should RMS refuse the whole
@@ -115,14 +119,14 @@ class OrderApi:
                     f"{api.get.name} was answered with status 400", platform_message=reply.words()
                 )
             return [], refused
-        fields = Fields(api.get.name, reply.document(api.get.name))
+        fields = RmsFields(api.get.name, reply.document(api.get.name))
         if "OrderModelList" not in fields and numbers:
             # An empty list is an answer, no list is not: every order that was asked for would be
             # taken for vanished.
             raise ContractBroken(f"{api.get.name} answered without OrderModelList")
         asked = set(numbers)
         rows = []
-        for row in fields.raw_list("OrderModelList"):
+        for row in fields.rows_or_empty("OrderModelList"):
             if order_number(row) in asked:
                 rows.append(row)
             else:

@@ -46,7 +46,7 @@ class Orders:
         self._missing: dict[str, datetime] = {}
 
     async def read(self, numbers: Sequence[str]) -> list[Order]:
-        """These orders now."""
+        """Read these orders now."""
         read_at = self._clock.now()
         orders = []
         for first in range(0, len(numbers), GET_AT_MOST):
@@ -57,9 +57,11 @@ class Orders:
         return orders
 
     async def changed(self, cursor: str | None) -> AsyncIterator[OrderPage]:
-        """Every order placed since `cursor`, oldest first. The cursor is the time up to which
-        orders were searched; within a window it follows the orders, as long as RMS sorts them as
-        asked."""
+        """Yield every order placed since `cursor`, oldest first.
+
+        The cursor is the time up to which orders were searched. Within a window it follows the
+        orders, as long as RMS sorts them as asked.
+        """
         now = self._clock.now()
         since = self._since(cursor, now)
         pending: OrderPage | None = None
@@ -94,7 +96,7 @@ class Orders:
                 yield replace(late, cursor=pending.cursor, complete_until=pending.complete_until)
 
     async def _numbers(self, window: Window) -> AsyncIterator[_Numbers]:
-        """The numbers in a window, a hundred at a time; a window with more than RMS can page
+        """Yield the numbers in a window, a hundred at a time. A window with more than RMS can page
         through is halved."""
         windows = [window]
         while windows:
@@ -176,8 +178,8 @@ def _windows(start: datetime, end: datetime) -> list[Window]:
 
 
 def _chunks(numbers: Sequence[str]) -> list[tuple[Sequence[str], bool]]:
-    """A hundred numbers at a time, each with whether it is the last; one empty chunk for a search
-    without hits."""
+    """Return a hundred numbers at a time, each with whether it is the last; one empty chunk for a
+    search without hits."""
     firsts = range(0, max(1, len(numbers)), GET_AT_MOST)
     return [
         (numbers[first : first + GET_AT_MOST], first + GET_AT_MOST >= len(numbers))

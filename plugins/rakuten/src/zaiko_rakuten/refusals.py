@@ -46,8 +46,8 @@ def is_down(reply: Reply) -> bool:
 
 
 def refusal(reply: Reply, function: Function, *, busy_wait: float) -> ConnectorError:
-    """The error that this reply is, access apart (see Access). `busy_wait` is for a 503 that does
-    not say how long."""
+    """Return the error that this reply means, except for a refused access (see Client). `busy_wait`
+    is for a 503 that announces no wait."""
     status, words = reply.status, reply.words()
     where = f"{function.name} was answered with status {status}"
     if is_throttled(reply):
@@ -70,9 +70,8 @@ def refusal(reply: Reply, function: Function, *, busy_wait: float) -> ConnectorE
         return PlatformDown(where, platform_message=words)
     if NOT_MIGRATED in reply.codes:
         return PlanTooLow(
-            "the shop has not been migrated to SKUs, and RMS offers the stock API to "
-            "migrated shops only. Migrate it in RMS "
-            "(SKU移行), then resume the shop",
+            "the shop has not been migrated to SKUs, and RMS offers the stock API to migrated "
+            "shops only. Migrate it in RMS (SKU移行), then resume the shop",
             platform_message=words,
         )
     if reply.codes & _WRONG_CONTENT_TYPE or status == 415:

@@ -1,21 +1,20 @@
 """What RMS answered, and the problems in it. RMS has three shapes of an error (and any text in
 front of them):
 
-{"errors":[{"code","message","metadata":{"propertyPath"}}]}              items, stock, the gateway
-{"MessageModelList":[{"messageType","messageCode","message"}], ...}      order APIs, also with status 200
-{"Results":{"errorCode","message"}}                                      the older gateway of the order API
-"""  # noqa: E501
+{"errors":[{"code","message","metadata":{"propertyPath"}}]}          items, stock, the gateway
+{"MessageModelList":[{"messageType","messageCode","message"}], ...}  orders, also with status 200
+{"Results":{"errorCode","message"}}                                  the older gateway of orders
+"""
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from zaiko_sdk import ContractBroken
+from zaiko_sdk import ContractBroken, read_json
 
 _ENTRY = re.compile(r"inventories\[(\d{1,4})\]")
 _UNREADABLE = object()
@@ -58,15 +57,16 @@ class Reply:
         return self.status == 200 and not self.body.rstrip().endswith(b"}")
 
     def document(self, what: str) -> Any:
-        """The JSON. Raises ContractBroken without showing any of it: it may hold a buyer's data."""
+        """Return the JSON. Raises ContractBroken without showing any of it: it may hold a buyer's
+        data."""
         value = _json(self.body)
         if value is _UNREADABLE:
             raise ContractBroken(f"{what} answered with {len(self.body)} bytes that are not JSON")
         return value
 
     def words(self) -> str:
-        """The platform's own words of what is wrong, for a person: its messages, or the first 200
-        characters of the text."""
+        """Return the platform's own words for a person: its messages, or the first 200 characters
+        of the text."""
         if self.problems:
             return "; ".join(str(problem) for problem in self.problems[:5])
         if 200 <= self.status < 300:
@@ -75,7 +75,7 @@ class Reply:
 
 
 def problems_in(status: int, body: bytes) -> list[Problem]:
-    """The errors that a reply tells, in whatever shape."""
+    """Return the errors that a reply reports, in whatever shape."""
     if 200 <= status < 300 and b'"ERROR"' not in body and b'"errors"' not in body:
         return []  # a success that is not worth parsing twice
     value = _json(body)
@@ -121,6 +121,6 @@ def _word(value: Mapping[str, Any], name: str) -> str:
 
 def _json(body: bytes) -> Any:
     try:
-        return json.loads(body)
-    except (ValueError, RecursionError):
+        return read_json(body)
+    except ValueError:
         return _UNREADABLE

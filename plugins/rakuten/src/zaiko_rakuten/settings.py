@@ -12,8 +12,8 @@ RMS = "https://api.rms.rakuten.co.jp"
 
 
 class OrderSource(enum.StrEnum):
-    """Which of the two order APIs is read. Both tell what stock needs; the first leaves the buyer's
-    data out."""
+    """Which of the two order APIs is read. Both contain what stock needs; the first leaves the
+    buyer's data out."""
 
     AUTO = "auto"
     PURCHASED_ITEMS = "purchased_items"
@@ -24,40 +24,41 @@ class RakutenSettings(ConnectorSettings):
     """The shop's keys. The shop itself is implied by the licence key."""
 
     service_secret: SecretStr = Field(
-        description="serviceSecret: RMS > 店舗様向け情報・サービス > WEB APIサービス > 2-1 (begins with SP), or "  # noqa: E501
-        "that "
-        "of "
-        "your "
-        "system vendor."
+        description=(
+            "serviceSecret: RMS > 店舗様向け情報・サービス > WEB APIサービス > 2-1 (begins with "
+            "SP), or that of your system vendor."
+        )
     )
     license_key: SecretStr = Field(
-        description="licenseKey of the shop, from the same page (begins with SL). It is valid for "
-        "90 "
-        "days: issue a new one in RMS "
-        "before it ends and enter it here. A new key may need up to 30 minutes to work. "
-        "Enable these functions for it under "
-        "利用機能編集: 購入商品API or 楽天ペイ受注API, 在庫API, 商品API, ライセンス管理API."
+        description=(
+            "licenseKey of the shop, from the same page (begins with SL). It is valid for 90 "
+            "days: issue a new one in RMS before it ends and enter it here. A new key may need up "
+            "to 30 minutes to work. Enable these functions for it under 利用機能編集: 購入商品API "
+            "or 楽天ペイ受注API, 在庫API, 商品API, ライセンス管理API."
+        )
     )
     order_source: OrderSource = Field(
         default=OrderSource.AUTO,
-        description="Where orders are read: purchased_items (購入商品API, without the buyer's data), "  # noqa: E501
-        "orders "
-        "(楽天ペイ受注API), or "
-        "auto: the first one that is enabled for the key.",
+        description=(
+            "Where orders are read: purchased_items (購入商品API, without the buyer's data), "
+            "orders (楽天ペイ受注API), or auto: the first one that is enabled for the key."
+        ),
     )
     order_version: int = Field(
         default=10,
         ge=7,
         le=99,
-        description="Version of 楽天ペイ受注API getOrder to ask for. SKUs are told from version 7 up.",  # noqa: E501
+        description=(
+            "Version of 楽天ペイ受注API getOrder to ask for. It contains SKUs from version 7 on."
+        ),
     )
     overlap_minutes: int = Field(
         default=15,
         ge=1,
         le=1440,
         description=(
-            "How far each search for orders reaches back behind the last one, in minutes. RMS "
-            "may show an order late."
+            "How far each search for orders reaches back behind the last one, in minutes. RMS may "
+            "show an order late."
         ),
     )
     first_fetch_days: int = Field(
@@ -71,15 +72,16 @@ class RakutenSettings(ConnectorSettings):
         ge=0.05,
         le=0.99,
         description=(
-            "The part of RMS's request limits that zaiko uses. Lower it when other tools use "
-            "the same licence key."
+            "The part of RMS's request limits that zaiko uses. Lower it when other tools use the "
+            "same licence key."
         ),
     )
     notice_auth_key: SecretStr | None = Field(
         default=None,
-        description="authKey of システムイベント通知, where the shop has a contract for it. Without it "  # noqa: E501
-        "notifications are "
-        "refused; orders are read by the clock either way.",
+        description=(
+            "authKey of システムイベント通知, where the shop has a contract for it. Without it "
+            "notifications are refused; orders are read by the clock either way."
+        ),
     )
     origin: str = Field(
         default=RMS, description="Address of the API without a path. Change it only for tests."
@@ -117,7 +119,7 @@ class RakutenSettings(ConnectorSettings):
             )
         if ":" in text:
             raise ValueError(
-                "enter the serviceSecret and the licenseKey apart, not joined by a colon "
-                "and not encoded"
+                "enter the serviceSecret and the licenseKey apart, not joined by a colon and not "
+                "encoded"
             )
         return SecretStr(text)

@@ -16,7 +16,7 @@ from zaiko_sdk import (
 
 from zaiko_rakuten.catalogue import Pair
 from zaiko_rakuten.client import Client
-from zaiko_rakuten.fields import Fields
+from zaiko_rakuten.fields import RmsFields
 from zaiko_rakuten.functions import GET_STOCK
 from zaiko_rakuten.order_mapping import listing_id
 
@@ -24,7 +24,7 @@ READ_AT_MOST = 1000
 
 
 def pair_of(external_id: str) -> Pair | None:
-    """The SKU behind a listing's id, or None when it is not one of ours."""
+    """Return the SKU behind a listing's id, or None when the id is not one of ours."""
     manage_number, slash, variant_id = external_id.partition("/")
     return (
         (manage_number, variant_id)
@@ -34,7 +34,7 @@ def pair_of(external_id: str) -> Pair | None:
 
 
 def not_ours(external_id: str) -> ListingGone:
-    """What is wrong with a ref that `pair_of` does not know."""
+    """Return the error for a ref that `pair_of` does not know."""
     return ListingGone(
         f"{external_id!r:.80} is not a listing of a Rakuten shop (商品管理番号/SKU管理番号)"
     )
@@ -47,15 +47,16 @@ class Stock:
         self._log, self._client = context.log, client
 
     async def read(self, refs: Sequence[ListingRef]) -> list[InventoryLevel]:
-        """One level per ref; a SKU that RMS keeps no number for was never registered (None)."""
+        """Return one level per ref. A SKU for which RMS keeps no number was never registered
+        (None)."""
         pairs = {ref.external_id: pair_of(ref.external_id) for ref in refs}
         known = [pair for pair in pairs.values() if pair is not None]
         shown = await self.numbers(known)
         return [_level(external_id, pair, shown) for external_id, pair in pairs.items()]
 
     async def numbers(self, pairs: Sequence[Pair]) -> dict[Pair, int | None]:
-        """What RMS shows for these SKUs (no duplicates): those without stock data are missing, None
-        stands for a number that cannot be read. Raises ConnectorError."""
+        """Return what RMS shows for these SKUs (no duplicates), without those that have no stock
+        data. None stands for a number that cannot be read. Raises ConnectorError."""
         shown: dict[Pair, int | None] = {}
         for first in range(0, len(pairs), READ_AT_MOST):
             shown |= await self._read(pairs[first : first + READ_AT_MOST])
@@ -68,31 +69,31 @@ class Stock:
             ]
         }
         reply = await self._client.call(GET_STOCK, body=body)
-        fields = Fields(GET_STOCK.name, reply.document(GET_STOCK.name))
+        fields = RmsFields(GET_STOCK.name, reply.document(GET_STOCK.name))
         if "inventories" not in fields:
             # An empty list is an answer, no list is not: every number would be taken for never
             # registered.
             raise ContractBroken(f"{GET_STOCK.name} answered without inventories")
         asked, strange = set(pairs), 0
         shown: dict[Pair, int | None] = {}
-        for row in fields.raw_list("inventories"):
+        for row in fields.rows_or_empty("inventories"):
             pair, quantity = self._row(row)
             if pair not in asked:
                 strange += 1
             elif shown.setdefault(pair, quantity) != quantity:
                 shown[pair] = None
         if strange and len(shown) < len(asked):
-            # A SKU whose row was not understood would look as if it were never registered, and be
-            # registered anew.
+            # A SKU whose row was not understood would look as if it were never registered, and
+            # would be registered again.
             raise ContractBroken(
-                f"{GET_STOCK.name} told {strange} rows that are not of the SKUs asked for"
+                f"{GET_STOCK.name} returned {strange} rows of SKUs that were not asked for"
             )
         return shown
 
     def _row(self, row: Any) -> tuple[Pair | None, int | None]:
         try:
-            fields = Fields("a stock row", row)
-            pair = fields.text("manageNumber").lower(), fields.text("variantId")
+            fields = RmsFields("a stock row", row)
+            pair = fields.text_or_empty("manageNumber").lower(), fields.text_or_empty("variantId")
         except ContractBroken as error:
             self._log.error("stock_row_unreadable", problem=error.message)
             return None, None

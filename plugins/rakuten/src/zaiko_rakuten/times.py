@@ -10,18 +10,18 @@ JAPAN = timezone(timedelta(hours=9), "JST")
 
 
 def moment(value: Any) -> datetime | None:
-    """A time in UTC; without an offset it is Japan time. None for what is not a time."""
+    """Return a time in UTC, or None. A time without an offset is Japan time."""
     return _parsed(value, JAPAN)
 
 
 def served_at(value: Any) -> datetime | None:
-    """The time of the reply header `Timestamp`: UTC without an offset."""
+    """Return the time of the reply header `Timestamp`, which is UTC without an offset."""
     return _parsed(value, UTC)
 
 
 def order_time(value: datetime) -> str:
-    """A bound of an order search: whole seconds, Japan time, an offset without a colon; RMS refuses
-    any other form."""
+    """Return a bound of an order search: whole seconds, Japan time, an offset without a colon. RMS
+    refuses any other form."""
     return value.astimezone(JAPAN).strftime("%Y-%m-%dT%H:%M:%S%z")
 
 

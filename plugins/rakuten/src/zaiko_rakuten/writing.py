@@ -50,7 +50,7 @@ class _Entry:
     change: int
 
     def body(self) -> dict[str, object]:
-        """The row as RMS takes it."""
+        """Return the row as RMS takes it."""
         mode = "ABSOLUTE" if self.expected is None else "RELATIVE"
         return {
             "manageNumber": self.pair[0],
@@ -74,8 +74,8 @@ class Writing:
         )
 
     async def write(self, writes: Sequence[InventoryWrite]) -> list[WriteResult]:
-        """One result per write. Raises only when nothing of `writes` was applied, or
-        Timeout(sent=None) when nothing is known of any that was sent."""
+        """Return one result per write. Raises only when nothing of `writes` was applied, or
+        Timeout(sent=None) when nothing is known about any that was sent."""
         call = _Call(self._context, self._client, self._stock, self._catalogue)
         await call.run(writes)
         return [call.results[write.ref.external_id] for write in writes]
@@ -91,8 +91,8 @@ class _Call:
         self._client, self._stock, self._catalogue = client, stock, catalogue
         self._until = self._clock.monotonic() + _WRITE_TIME
         self._answered = False
-        """Whether RMS answered a call with an outcome of ours: from then on nothing may be raised
-        any more."""
+        """Whether RMS answered a call with an outcome of ours: from then on no error may be
+        raised."""
         self._conflicts = 0
         self.results: dict[str, WriteResult] = {}
 
@@ -140,7 +140,7 @@ class _Call:
         if not entries:
             return
         if self._clock.monotonic() > self._until:
-            self._stale(entries)  # not sent any more in this call
+            self._stale(entries)  # no longer sent in this call
             return
         try:
             reply = await self._client.call(
@@ -173,8 +173,8 @@ class _Call:
         await self._follow_up(entries, reply)
 
     def _failed(self, entries: Sequence[_Entry], error: ConnectorError) -> None:
-        """No outcome came. Raised on, unless other writes of this call have one that must not be
-        lost."""
+        """Handle a call without an outcome. Raises its error, unless other writes of this call have
+        an outcome that must not be lost."""
         if not self._answered:
             raise error
         self._log.warning(
@@ -187,7 +187,8 @@ class _Call:
             self._stale(entries)
 
     async def _follow_up(self, entries: Sequence[_Entry], reply: Reply) -> None:
-        """After a refused call: read back, settle what is certain, send again what is untouched."""
+        """Settle a refused call: read back, settle what is certain, send again what was not
+        changed."""
         try:
             shown = await self._stock.numbers([entry.pair for entry in entries])
         except ConnectorError as error:
@@ -254,8 +255,9 @@ class _Call:
         return untouched, vanished
 
     async def _settle_vanished(self, entries: Sequence[_Entry]) -> None:
-        """RMS keeps no number for these any more, so nothing was applied. If the SKU still exists,
-        the host will find that there is no number and register it; if not, its link is wrong."""
+        """Settle the writes of SKUs for which RMS no longer keeps a number: nothing was applied. If
+        the SKU still exists, the host will find that there is no number and register it; if not,
+        its link is wrong."""
         if not entries:
             return
         try:
@@ -289,7 +291,7 @@ class _Call:
 
 
 def _named(entries: Sequence[_Entry], reply: Reply) -> dict[int, str]:
-    """The codes of the entries that RMS named. The only entry of a call needs no naming."""
+    """Return the codes of the entries that RMS named. The only entry of a call needs no naming."""
     named = {problem.entry: problem.code for problem in reply.problems if problem.entry is not None}
     if len(entries) == 1 and reply.problems:
         return {0: reply.problems[0].code}
@@ -299,7 +301,7 @@ def _named(entries: Sequence[_Entry], reply: Reply) -> dict[int, str]:
 def _gone(entry: _Entry) -> ListingGone:
     manage_number, variant_id = entry.pair
     return ListingGone(
-        f"there is no SKU {variant_id} of the item {manage_number} in the shop (any more)"
+        f"there is no SKU {variant_id} of the item {manage_number} in the shop (or no longer)"
     )
 
 

@@ -9,9 +9,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
 import httpx
-from zaiko_sdk import Clock, CredentialsRejected, PlatformDown, Retry
+from zaiko_sdk import Clock, CredentialsRejected, Fields, PlatformDown, Retry
 
-from zaiko_shopify.fields import node_of
 from zaiko_shopify.replies import body_of, refusal_by_status, words_of
 from zaiko_shopify.settings import ShopifySettings
 
@@ -43,7 +42,7 @@ class Credentials:
         self._turn = asyncio.Lock()
 
     async def token(self) -> str:
-        """The token to send. Raises what getting one raises."""
+        """Return the token to send. Raises what getting one raises."""
         if self._settings.access_token is not None:
             return self._settings.access_token.get_secret_value()
         async with self._turn:
@@ -62,7 +61,8 @@ class Credentials:
         return self._settings.redact(text, *self._given)
 
     async def another(self, refused: str) -> str | None:
-        """A token other than the one just refused, or None when there is no way to get one."""
+        """Return a token other than the one just refused, or None when there is no way to get
+        one."""
         if self._settings.access_token is not None:
             return None
         async with self._turn:
@@ -88,7 +88,7 @@ class Credentials:
             raise PlatformDown(
                 "Shopify answered the request for a token with something that is not JSON"
             )
-        granted = node_of(body, "token")
+        granted = Fields("Shopify's token", body)
         life = granted.number("expires_in")
         self._given.append(granted.text("access_token"))
         return _Granted(granted.text("access_token"), asked + life * _SHARE_OF_LIFE, asked + life)
@@ -98,9 +98,8 @@ def _refuse(response: httpx.Response) -> None:
     text = response.text if response.status_code in (400, 401, 403) else ""
     if "shop_not_permitted" in text:
         raise CredentialsRejected(
-            "Shopify gives this app no token for this shop: app and shop must belong to the "
-            "same organisation. Make the app in the "
-            "organisation that owns the shop.",
+            "Shopify gives this app no token for this shop: app and shop must belong to the same "
+            "organisation. Make the app in the organisation that owns the shop.",
             platform_message="shop_not_permitted",
         )
     if "app_not_installed" in text:
@@ -110,10 +109,8 @@ def _refuse(response: httpx.Response) -> None:
         )
     if response.status_code in (400, 401, 403):
         raise CredentialsRejected(
-            (
-                "Shopify refused client ID and client secret. Copy both again from the app's "
-                "settings in the Dev Dashboard."
-            ),
+            "Shopify refused client ID and client secret. Copy both again from the app's "
+            "settings in the Dev Dashboard.",
             platform_message=words_of(body_of(response)),
         )
     error = refusal_by_status(response, what="the request for a token", writing=False)

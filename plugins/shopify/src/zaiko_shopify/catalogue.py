@@ -7,9 +7,10 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
-from zaiko_sdk import ContractBroken, Listing, ListingPage, PlatformDown
+from zaiko_sdk import ContractBroken, Fields, Listing, ListingPage, PageTrail, PlatformDown
 
 from zaiko_shopify.client import Client
+from zaiko_shopify.connections import connection
 from zaiko_shopify.documents import (
     BULK_RUN,
     BULK_STATUS,
@@ -18,7 +19,6 @@ from zaiko_shopify.documents import (
     LISTINGS_PAGE,
     bulk_listings,
 )
-from zaiko_shopify.fields import Node, connection, node_of
 from zaiko_shopify.listings import listing_of
 from zaiko_shopify.locations import Locations
 from zaiko_shopify.replies import GraphqlRefused, TooDear
@@ -60,6 +60,7 @@ class Catalogue:
     async def _plain(self, after: str) -> AsyncIterator[ListingPage]:
         location = await self._locations.chosen()
         position: str | None = after or None
+        trail = PageTrail("Shopify's listings", start=position)
         while True:
             variables = {"first": self._page, "after": position, "location": location}
             try:
@@ -73,22 +74,20 @@ class Catalogue:
             if page.after is None:
                 yield ListingPage(listings, json.dumps({"after": position or ""}))
                 return
-            if page.after == position:
-                raise ContractBroken("Shopify's listings page leads to itself")
-            position = page.after
+            position = trail.follow(page.after)
             yield ListingPage(listings, json.dumps({"after": position}))
 
     async def _is_large(self) -> bool:
         if not self._settings.bulk_listings_above:
             return True
-        count = (await self._client.query(LISTING_COUNT)).node_or_none("productVariantsCount")
+        count = (await self._client.query(LISTING_COUNT)).inner_or_none("productVariantsCount")
         return count is not None and count.whole("count") > self._settings.bulk_listings_above
 
     async def _run_bulk(self) -> str | None:
         """Start a bulk operation; None when Shopify does not want one now."""
         query = bulk_listings(await self._locations.chosen())
         try:
-            payload = (await self._client.mutate(BULK_RUN, {"query": query})).data.node(
+            payload = (await self._client.mutate(BULK_RUN, {"query": query})).data.inner(
                 "bulkOperationRunQuery"
             )
         except GraphqlRefused as error:
@@ -98,7 +97,7 @@ class Catalogue:
         if errors:
             self._client.log.warning("shopify_bulk_refused", problem=str(errors)[:300])
             return None
-        return payload.node("bulkOperation").text("id")
+        return payload.inner("bulkOperation").text("id")
 
     async def _bulk(self, operation: str, line: int) -> AsyncIterator[ListingPage]:
         """Pages of the operation's file; a page with the cursor of plain paging when there will be
@@ -132,8 +131,8 @@ class Catalogue:
             self._client.log.warning("shopify_bulk_failed", problem=error.message)
             yield give_up
 
-    async def _status(self, operation: str) -> Node | None:
-        return (await self._client.query(BULK_STATUS, {"id": operation})).node_or_none(
+    async def _status(self, operation: str) -> Fields | None:
+        return (await self._client.query(BULK_STATUS, {"id": operation})).inner_or_none(
             "bulkOperation"
         )
 
@@ -157,7 +156,7 @@ class Catalogue:
         listings = []
         for index, row in enumerate(rows):
             try:
-                listings.append(listing_of(node_of(row, f"productVariants[{index}]")))
+                listings.append(listing_of(Fields(f"productVariants[{index}]", row)))
             except ContractBroken as error:
                 identity = row.get("id") if isinstance(row, dict) else None
                 self._client.log.error(

@@ -27,10 +27,10 @@ async def findings_of(
     findings: list[Finding] = []
     try:
         data = await client.query(SHOP)
-        shop = data.node("shop")
+        shop = data.inner("shop")
         scopes = {
             scope.text("handle")
-            for scope in data.node("currentAppInstallation").nodes("accessScopes")
+            for scope in data.inner("currentAppInstallation").each("accessScopes")
         }
         domain = shop.text_or_empty("myshopifyDomain")
         findings.append(

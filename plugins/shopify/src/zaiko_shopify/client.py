@@ -15,16 +15,17 @@ from zaiko_sdk import (
     ConnectorError,
     ContractBroken,
     CostBucket,
+    Fields,
     PlatformDown,
-    SettingsInvalid,
+    Repeats,
     ShopContext,
     Throttled,
     Timeout,
+    transport_errors,
 )
 
 from zaiko_shopify.auth import Credentials
 from zaiko_shopify.documents import API_VERSION, Document
-from zaiko_shopify.fields import Node, node_of
 from zaiko_shopify.replies import (
     Garbled,
     body_of,
@@ -50,7 +51,7 @@ class Answer:
     """`data` of a mutation's reply. `doubtful`: an earlier attempt at the same request got no
     usable answer and may have been applied, so a refusal now does not prove that nothing was."""
 
-    data: Node
+    data: Fields
     doubtful: bool
 
 
@@ -76,7 +77,7 @@ class Client:
         """Close the connections."""
         await self._http.aclose()
 
-    async def query(self, document: Document, variables: Mapping[str, Any] | None = None) -> Node:
+    async def query(self, document: Document, variables: Mapping[str, Any] | None = None) -> Fields:
         """Read. Failures are repeated for a while. Returns `data`."""
         return (await self._run(document, variables or {}, writing=False)).data
 
@@ -88,7 +89,7 @@ class Client:
 
     @asynccontextmanager
     async def download(self, url: str) -> AsyncIterator[AsyncIterator[str]]:
-        """The lines of a bulk operation's file; the URL is signed and must not be sent the
+        """Yield the lines of a bulk operation's file. Its URL is signed and must not receive the
         token."""
         try:
             async with self._http.stream("GET", url) as response:
@@ -108,8 +109,7 @@ class Client:
         body = json.dumps(
             {"query": document.text, "variables": variables, "operationName": document.name}
         ).encode()
-        deadline = self.clock.monotonic() + _PATIENCE
-        delays = iter(_DELAYS)
+        repeats = Repeats(self.clock, _DELAYS, within=_PATIENCE)
         doubtful: ConnectorError | None = None
         while True:
             try:
@@ -118,10 +118,10 @@ class Client:
                 )
             except Throttled as error:
                 failure: ConnectorError = error
-                wait: float | None = error.retry_after
+                wait = repeats.after_throttling(error.retry_after)
             except (PlatformDown, Timeout, Garbled) as error:
                 failure = error
-                wait = next(delays, None)
+                wait = repeats.after_failure()
                 if writing and (
                     isinstance(error, Garbled)
                     or (isinstance(error, Timeout) and error.sent is not False)
@@ -129,7 +129,7 @@ class Client:
                     doubtful = error
             except ConnectorError as error:
                 failure, wait = error, None
-            if wait is None or self.clock.monotonic() + wait > deadline:
+            if wait is None:
                 if doubtful is not None and not (
                     isinstance(failure, Timeout) and failure is doubtful
                 ):
@@ -150,7 +150,7 @@ class Client:
             )
             await self.clock.sleep(wait)
 
-    async def _once(self, document: Document, body: bytes, *, writing: bool) -> Node:
+    async def _once(self, document: Document, body: bytes, *, writing: bool) -> Fields:
         response = await self._paced(document, body)
         self._note(response)
         error = refusal_by_status(response, what=document.name, writing=writing)
@@ -182,7 +182,7 @@ class Client:
             )
         if reply.get("data") is None:
             raise Garbled(f"Shopify's reply to {document.name} has no data and no errors")
-        return node_of(reply["data"], document.name)
+        return Fields(f"Shopify's {document.name}", reply["data"])
 
     async def _paced(self, document: Document, body: bytes) -> httpx.Response:
         token = await self._credentials.token()
@@ -247,29 +247,14 @@ class Client:
     async def _send(
         self, what: str, url: str, headers: Mapping[str, str], **body: Any
     ) -> httpx.Response:
-        try:
+        with transport_errors(self._url, what):
             response = await self._http.post(url, headers=dict(headers), **body)
-        except (httpx.ConnectError, httpx.PoolTimeout) as error:
-            raise PlatformDown(f"Shopify could not be reached ({type(error).__name__})") from None
-        except httpx.ConnectTimeout:
-            raise Timeout("Shopify did not accept the connection in time", sent=False) from None
-        except httpx.UnsupportedProtocol:
-            raise SettingsInvalid(
-                "the origin in the settings is not an address that can be called"
-            ) from None
-        except httpx.TimeoutException as error:
-            raise Timeout(
-                f"Shopify did not answer {what} in time ({type(error).__name__})", sent=None
-            ) from None
-        except httpx.HTTPError as error:
-            raise Timeout(
-                f"the connection broke during {what} ({type(error).__name__})", sent=None
-            ) from None
         return self._discreet(response)
 
     def _discreet(self, response: httpx.Response) -> httpx.Response:
-        """The reply without the credentials, should it quote what was sent. Cleaned before anything
-        is cut to length. A token that it grants is not known yet and stays."""
+        """Return the reply without the credentials, in case it quotes what was sent. It is cleaned
+        before anything is cut to length. A token that the reply grants is not known yet and
+        stays."""
         said = response.text
         clean = self._credentials.redact(said)
         if clean == said:

@@ -1,8 +1,8 @@
 """Every GraphQL document that this connector sends, and the version of the API that they are
 written for.
 
-`cost` is what Shopify will ask for (FACTS.md §7), needed before the first reply has told it; a
-test compares them. No field of a customer, e-mail, phone or address is ever selected.
+`cost` is what Shopify will ask for (FACTS.md §7), needed before the first reply has told it; a test
+compares them. No field of a customer, e-mail, phone or address is ever selected.
 """
 
 from __future__ import annotations
@@ -212,8 +212,8 @@ DOCUMENTS = (
 
 
 def bulk_listings(location: str) -> str:
-    """The query of a bulk operation that reads the catalogue. Bulk queries take no variables, so
-    the location stands in the text; it was checked to be a plain global id."""
+    """Return the query of a bulk operation that reads the catalogue. Bulk queries take no
+    variables, so that the location stands in the text; it was checked to be a plain global id."""
     return (
         "{ productVariants { edges { node { "
         + _VARIANT.replace("$location", f'"{location}"')

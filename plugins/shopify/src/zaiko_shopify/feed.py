@@ -17,9 +17,10 @@ from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from zaiko_sdk import ContractBroken, Order, OrderPage
+from zaiko_sdk import ContractBroken, Fields, Order, OrderPage, PageTrail
 
 from zaiko_shopify.client import Client
+from zaiko_shopify.connections import connection
 from zaiko_shopify.documents import (
     CHANGES_PAGE,
     LINES_PAGE,
@@ -28,7 +29,6 @@ from zaiko_shopify.documents import (
     ORDERS_AT_ONCE,
     ORDERS_BY_ID,
 )
-from zaiko_shopify.fields import connection, node_of
 from zaiko_shopify.order_versions import OrderVersions
 from zaiko_shopify.orders import draft_of, is_test, order_of
 from zaiko_shopify.replies import Garbled, GraphqlRefused, TooDear
@@ -60,12 +60,12 @@ class Position:
         return bool(self.began)
 
     def cursor(self) -> str:
-        """As the host stores it."""
+        """Return the position as the host stores it."""
         return json.dumps(asdict(self))
 
     @staticmethod
     def parse(cursor: str) -> Position | None:
-        """From what the host stored; None when it is not ours."""
+        """Return the position that the host stored, or None when it is not one of ours."""
         try:
             position = Position(**json.loads(cursor))
             for moment in (position.since, position.began or position.since):
@@ -96,6 +96,7 @@ class OrderFeed:
         """See Connector.fetch_orders."""
         self._delivered.begin(cursor)
         position = self._start(cursor)
+        trail = _trail(position)
         while True:
             read_at = self._client.clock.now()
             try:
@@ -104,6 +105,7 @@ class OrderFeed:
                 if position.after and "cursor" in error.platform_message.lower():
                     self._client.log.warning("shopify_order_cursor_refused", since=position.since)
                     position = replace(position, after="", seen=0)
+                    trail = _trail(position)
                     continue
                 raise
             served_at = self._client.served_at or read_at
@@ -120,6 +122,7 @@ class OrderFeed:
                 )
                 self._delivered.forget_before(self._reached_from(position))
             else:
+                trail.follow((position.since, after))
                 position = replace(
                     position, began=began, after=after, seen=seen, mark=self._marks()
                 )
@@ -136,7 +139,7 @@ class OrderFeed:
                 return
 
     async def by_id(self, external_ids: Sequence[str]) -> list[Order]:
-        """The orders with these ids; those that Shopify does not know are left out."""
+        """Return the orders with these ids, without those that Shopify does not know."""
         return [order for order, _ in await self._whole(external_ids)]
 
     def _start(self, cursor: str | None) -> Position:
@@ -152,7 +155,7 @@ class OrderFeed:
         return Position(since=_text(self._reached_from(position)))
 
     def _reached_from(self, position: Position) -> datetime:
-        """How far back the next sequence reaches."""
+        """Return how far back the next sequence reaches."""
         return datetime.fromisoformat(position.since) - timedelta(
             minutes=self._settings.order_overlap_minutes
         )
@@ -172,15 +175,13 @@ class OrderFeed:
                 self._page //= 2
                 continue
             page = connection(data, "orders")
-            if page.after is not None and page.after == position.after:
-                raise ContractBroken("Shopify's orders page leads to itself")
             changes = [self._change(row, f"orders[{index}]") for index, row in enumerate(page.rows)]
             return [change for change in changes if change is not None], page.after
 
     def _change(self, row: object, where: str) -> Change | None:
         """None for a row without an id, of which nothing can be told."""
         try:
-            node = node_of(row, where)
+            node = Fields(where, row)
             identity = node.text("id")
         except ContractBroken as error:
             self._client.log.error("shopify_order_without_id", problem=error.message)
@@ -193,8 +194,8 @@ class OrderFeed:
     async def _news(
         self, changes: Sequence[Change]
     ) -> tuple[list[Order], list[tuple[str, datetime]]]:
-        """The orders among these that the host does not have as they are, and the versions of those
-        that were understood."""
+        """Return the orders among these that the host does not have at that version, and the
+        versions of those that were understood."""
         wanted = [
             change.order
             for change in changes
@@ -212,9 +213,11 @@ class OrderFeed:
         return orders, versions
 
     async def _whole(self, ids: Sequence[str]) -> list[tuple[Order, bool]]:
-        """These orders now, each with whether it is a test; what Shopify does not know is left out,
-        what cannot be understood is unreadable: with fewer lines than it has it would release
-        stock."""
+        """Return these orders now, each with whether it is a test.
+
+        An order that Shopify does not know is left out. One that cannot be understood is
+        unreadable: with fewer lines than it has it would release stock.
+        """
         if not ids:
             return []
         read_at = self._client.clock.now()
@@ -253,22 +256,25 @@ class OrderFeed:
         return found
 
     async def _more_lines(self, order: str, after: str | None) -> list[Any] | None:
-        """The lines after the first page; None when the order has vanished meanwhile."""
+        """Return the lines after the first page, or None when the order has vanished meanwhile."""
         found: list[Any] = []
-        for _ in range(_MOST_LINE_PAGES):
-            if after is None:
-                return found
-            variables = {"order": order, "first": LINES_PAGE, "after": after}
-            node = (await self._client.query(ORDER_LINES, variables)).node_or_none("order")
+        trail = PageTrail(f"the lines of {order}", most=_MOST_LINE_PAGES)
+        while after is not None:
+            variables = {"order": order, "first": LINES_PAGE, "after": trail.follow(after)}
+            node = (await self._client.query(ORDER_LINES, variables)).inner_or_none("order")
             if node is None:
                 return None
             page = connection(node, "lineItems")
             found.extend(page.rows)
             after = page.after
-        raise ContractBroken(f"order {order} has no end of lines")
+        return found
+
+
+def _trail(position: Position) -> PageTrail:
+    return PageTrail("Shopify's orders", start=(position.since, position.after))
 
 
 def _text(moment: datetime) -> str:
-    """As Shopify's search takes it: UTC, whole seconds, rounded down so that a lower bound never
-    moves up."""
+    """Return a time as Shopify's search takes it: UTC in whole seconds, rounded down, so that a
+    lower bound never moves up."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from zaiko_sdk import ContractBroken
-
-from zaiko_shopify.fields import Node, node_of
+from zaiko_sdk import ContractBroken, Fields
 
 _AVAILABLE = "available"
 
@@ -23,12 +21,12 @@ class Level:
 
 
 def level_of(row: object, where: str) -> Level | None:
-    """Read one row of the document Levels; None when the item does not exist any more. Raises
+    """Read one row of the document Levels; None when the item no longer exists. Raises
     ContractBroken."""
     if row is None or row == {}:
         return None
-    node = node_of(row, where)
-    level = node.node_or_none("inventoryLevel")
+    node = Fields(where, row)
+    level = node.inner_or_none("inventoryLevel")
     stocked = level is not None and level.flag("isActive")
     return Level(
         node.text("id"),
@@ -37,10 +35,10 @@ def level_of(row: object, where: str) -> Level | None:
     )
 
 
-def available_of(level: Node) -> int:
-    """The number that the shop sells from; orders that were not shipped are already subtracted. May
-    be negative."""
-    for row in level.nodes("quantities"):
+def available_of(level: Fields) -> int:
+    """Return the number that the shop sells from. Orders that were not shipped are already
+    subtracted, so that it may be negative."""
+    for row in level.each("quantities"):
         if row.text("name") == _AVAILABLE:
             return row.whole("quantity")
     raise ContractBroken(f"{level.where} has no quantity named {_AVAILABLE}")

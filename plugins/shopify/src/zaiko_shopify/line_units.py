@@ -45,7 +45,7 @@ class Counters:
 
 @dataclass(frozen=True, slots=True)
 class Units:
-    """What the host is told: `open` = ordered − cancelled − fulfilled."""
+    """What the host receives: `open` = ordered − cancelled − fulfilled."""
 
     ordered: int
     cancelled: int

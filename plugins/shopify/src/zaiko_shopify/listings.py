@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from zaiko_sdk import Listing, ListingRef, ListingWarning
+from zaiko_sdk import Fields, Listing, ListingRef, ListingWarning
 
-from zaiko_shopify.fields import Node
 from zaiko_shopify.levels import available_of
 
 ITEM = "inventory_item"
@@ -12,11 +11,11 @@ ITEM = "inventory_item"
 _ON_SALE = frozenset({"ACTIVE", "UNLISTED"})
 
 
-def listing_of(node: Node) -> Listing:
-    """One variant. Raises ContractBroken when its id or its inventory item cannot be read; it
-    cannot be named without."""
-    identity, item = node.text("id"), node.node("inventoryItem")
-    product = node.node("product")
+def listing_of(node: Fields) -> Listing:
+    """Return one variant as a listing. Raises ContractBroken when its id or its inventory item
+    cannot be read, without which it cannot be named."""
+    identity, item = node.text("id"), node.inner("inventoryItem")
+    product = node.inner("product")
     warnings = set()
     if not item.flag("tracked"):
         warnings.add(ListingWarning.UNTRACKED)
@@ -24,14 +23,14 @@ def listing_of(node: Node) -> Listing:
         warnings.add(ListingWarning.SELLS_BELOW_ZERO)
     if product.text_or_empty("status") not in _ON_SALE:
         warnings.add(ListingWarning.OFF_SALE)
-    if node.values.get("requiresComponents") is True:
+    if node.raw("requiresComponents") is True:
         warnings.add(ListingWarning.READ_ONLY)
     # UNCONFIRMED: how many *other* items carry the same SKU. Empty ones are no duplicates of each
     # other.
-    twins = item.values.get("duplicateSkuCount")
+    twins = item.raw("duplicateSkuCount")
     if isinstance(twins, int) and twins > 0 and node.text_or_empty("sku"):
         warnings.add(ListingWarning.DUPLICATE_SKU)
-    level = item.node_or_none("inventoryLevel")
+    level = item.inner_or_none("inventoryLevel")
     if level is None or not level.flag("isActive"):
         level = None
         warnings.add(ListingWarning.NOT_STOCKED)

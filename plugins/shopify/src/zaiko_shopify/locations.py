@@ -5,11 +5,10 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 
-from zaiko_sdk import SettingsInvalid
+from zaiko_sdk import Fields, SettingsInvalid
 
 from zaiko_shopify.client import Client
 from zaiko_shopify.documents import LOCATIONS
-from zaiko_shopify.fields import Node
 from zaiko_shopify.settings import ShopifySettings
 
 
@@ -36,8 +35,8 @@ class Locations:
         self._turn = asyncio.Lock()
 
     async def chosen(self) -> str:
-        """The location's id. Raises SettingsInvalid, listing the locations, when it has to be
-        chosen by a person."""
+        """Return the location's id. Raises SettingsInvalid with the list of locations when a person
+        has to choose one."""
         async with self._turn:
             if self._chosen is None:
                 self._chosen = (await self.find()).id
@@ -47,7 +46,7 @@ class Locations:
         """Ask Shopify. Raises SettingsInvalid when the setting names none of the shop's locations,
         or there is none and several could be meant."""
         data = await self._client.query(LOCATIONS)
-        known = [_location(node) for node in data.node("locations").nodes("nodes")]
+        known = [_location(node) for node in data.inner("locations").each("nodes")]
         if self._settings.location is not None:
             return _named(self._settings.location, known)
         meant = [
@@ -78,7 +77,7 @@ def _named(location: str, known: list[Location]) -> Location:
     )
 
 
-def _location(node: Node) -> Location:
+def _location(node: Fields) -> Location:
     return Location(
         id=node.text("id"),
         name=node.text_or_empty("name"),

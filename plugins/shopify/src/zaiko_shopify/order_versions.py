@@ -11,8 +11,8 @@ SETTLED = timedelta(seconds=10)
 reading is remembered only when Shopify's clock was so far past its `updatedAt` that no further
 change can carry the same."""
 _MOST = 50_000
-"""Orders remembered at the most; the ones changed longest ago are forgotten first, which costs a
-reading and loses nothing."""
+"""At most this many orders are remembered; the ones changed longest ago are forgotten first, which
+costs a reading and loses nothing."""
 
 
 class OrderVersions:
@@ -29,14 +29,14 @@ class OrderVersions:
         self._cursor: str | None = None
 
     def begin(self, cursor: str | None) -> None:
-        """The host begins a fetch with this cursor."""
+        """Note that the host begins a fetch with this cursor."""
         if cursor is None or cursor != self._cursor:
             self._known.clear()
 
     def delivered(
         self, cursor: str, readings: Iterable[tuple[str, datetime]], *, served_at: datetime
     ) -> None:
-        """A page with this cursor goes to the host; `readings` are the orders in it with their
+        """Note that a page with this cursor goes to the host. `readings` are its orders with their
         `updatedAt`, `served_at` is when they were asked for by Shopify's clock."""
         for order, version in readings:
             # Put last: the order of insertion is the order of forgetting.
@@ -48,7 +48,7 @@ class OrderVersions:
         self._cursor = cursor
 
     def knows(self, order: str, version: datetime) -> bool:
-        """Whether the host has this order as it was at `version`."""
+        """Return whether the host has this order as it was at `version`."""
         return self._known.get(order) == version
 
     def forget_before(self, moment: datetime) -> None:

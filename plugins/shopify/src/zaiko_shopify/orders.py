@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from zaiko_sdk import ContractBroken, Order, OrderLine, OrderState
+from zaiko_sdk import ContractBroken, Fields, Order, OrderLine, OrderState
 
-from zaiko_shopify.fields import Node, connection, node_of
+from zaiko_shopify.connections import connection
 from zaiko_shopify.line_units import Counters, Refunded, units
 
 T = TypeVar("T")
@@ -40,7 +40,7 @@ class Draft:
     are there."""
 
     external_id: str
-    node: Node
+    node: Fields
     lines: Sequence[Any]
     more_lines: str | None
     problems: list[str] = field(default_factory=list)
@@ -48,20 +48,23 @@ class Draft:
 
 def draft_of(row: object, where: str) -> Draft:
     """Read an order's id and lines. Raises ContractBroken."""
-    node = node_of(row, where)
+    node = Fields(where, row)
     identity = node.text("id")
     lines = connection(node, "lineItems")
     return Draft(identity, node, lines.rows, lines.after)
 
 
 def is_test(draft: Draft) -> bool:
-    """Whether the order was made in test mode. An order that does not say is none."""
-    return draft.node.values.get("test") is True
+    """Return whether the order was made in test mode. An order that does not say it is none."""
+    return draft.node.raw("test") is True
 
 
 def order_of(draft: Draft, more: Sequence[Any] = ()) -> Order:
-    """The order; `more` are the lines that were read after the first page. What could not be
-    understood is added to `draft.problems`. Raises ContractBroken when a line cannot be told."""
+    """Return the order. `more` are the lines that were read after the first page.
+
+    What could not be understood is added to `draft.problems`. Raises ContractBroken when a line
+    cannot be told.
+    """
     node, problems = draft.node, draft.problems
     cancelled_at = _tried(problems, lambda: node.moment_or_none("cancelledAt"), None)
     fulfilment = _tried(problems, lambda: node.text("displayFulfillmentStatus"), "")
@@ -117,11 +120,11 @@ class _LineReader:
     cancelled: bool
 
     def read(self, row: object, index: int, problems: list[str]) -> OrderLine | None:
-        """The line, or None when it needs no stock. Raises ContractBroken when it cannot be told
-        which line it is, or nothing of its units: the order without it would release them."""
-        node = node_of(row, f"lineItems[{index}]")
+        """Return the line, or None when it needs no stock. Raises ContractBroken when it cannot be
+        told which line it is, or how many units it has: the order without it would release them."""
+        node = Fields(f"lineItems[{index}]", row)
         identity = node.text("id")
-        variant = _tried(problems, lambda: node.node_or_none("variant"), None)
+        variant = _tried(problems, lambda: node.inner_or_none("variant"), None)
         if _needs_no_stock(node, variant):
             return None
         listing = _tried(problems, lambda: variant.text("id") if variant else None, None)
@@ -151,39 +154,38 @@ class _LineReader:
         )
 
 
-def _needs_no_stock(node: Node, variant: Node | None) -> bool:
-    """A gift card, a service, a fee: nothing is shipped, and Shopify counts no stock of it. What it
-    does count is kept, because Shopify has lowered its number for it."""
-    if node.values.get("requiresShipping") is not False:
+def _needs_no_stock(node: Fields, variant: Fields | None) -> bool:
+    """Return whether a line is a gift card, a service or a fee: nothing is shipped, and Shopify
+    counts no stock of it. What Shopify does count is kept, because Shopify has lowered its number
+    for it."""
+    if node.raw("requiresShipping") is not False:
         return False
-    item = variant.values.get("inventoryItem") if variant is not None else None
+    item = variant.raw("inventoryItem") if variant is not None else None
     return not (isinstance(item, dict) and item.get("tracked") is True)
 
 
-def _held(node: Node) -> Counters:
-    """The most that a line with unreadable counters may hold."""
-    seen = [
-        node.values.get(name) for name in ("quantity", "currentQuantity", "unfulfilledQuantity")
-    ]
+def _held(node: Fields) -> Counters:
+    """Return the most that a line with unreadable counters may hold."""
+    seen = [node.raw(name) for name in ("quantity", "currentQuantity", "unfulfilledQuantity")]
     counts = [value for value in seen if isinstance(value, int) and not isinstance(value, bool)]
     if not counts:
         raise ContractBroken(f"{node.where} has no counter that can be read")
     return Counters(max(counts), max(counts), max(counts))
 
 
-def _refunds(node: Node) -> tuple[dict[str, Refunded], bool]:
+def _refunds(node: Fields) -> tuple[dict[str, Refunded], bool]:
     """Refunded units by line, and whether there are more than were read."""
     found: dict[str, Refunded] = {}
-    refunds = node.nodes("refunds")
+    refunds = node.each("refunds")
     truncated = len(refunds) >= 50
     for refund in refunds:
-        page = refund.node("refundLineItems")
-        truncated = truncated or page.node("pageInfo").flag("hasNextPage")
-        for entry in page.nodes("nodes"):
+        page = refund.inner("refundLineItems")
+        truncated = truncated or page.inner("pageInfo").flag("hasNextPage")
+        for entry in page.each("nodes"):
             kind, count, line = (
                 entry.text("restockType"),
                 entry.whole("quantity"),
-                entry.node("lineItem").text("id"),
+                entry.inner("lineItem").text("id"),
             )
             before = found.get(line, Refunded())
             if kind == _RETURNED:
@@ -194,7 +196,7 @@ def _refunds(node: Node) -> tuple[dict[str, Refunded], bool]:
 
 
 def _tried(problems: list[str], read: Callable[[], T], otherwise: T) -> T:
-    """What `read` gives, or `otherwise` with the problem noted."""
+    """Return what `read` returns, or `otherwise` with the problem noted."""
     try:
         return read()
     except ContractBroken as error:

@@ -3,7 +3,6 @@ reports."""
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +17,7 @@ from zaiko_sdk import (
     SettingsInvalid,
     Throttled,
     Timeout,
+    read_json,
 )
 
 _UNANNOUNCED_WAIT, _SECURITY_WAIT = 2.0, 60.0
@@ -52,15 +52,16 @@ class Quota:
 
 
 def body_of(response: httpx.Response) -> Any:
-    """The JSON of a reply, or None when it is something else (HTML from in front of the API)."""
+    """Return the JSON of a reply, or None when it is something else (HTML from in front of the
+    API)."""
     try:
-        return json.loads(response.content)
-    except (ValueError, RecursionError):
+        return read_json(response.content)
+    except ValueError:
         return None
 
 
 def quota_of(body: Any) -> Quota | None:
-    """What a reply says of the quota; None when it says nothing usable."""
+    """Return what a reply says about the quota, or None when it says nothing usable."""
     cost = _dig(body, "extensions", "cost")
     status = _dig(cost, "throttleStatus")
     numbers = [
@@ -88,8 +89,8 @@ def announced_wait(response: httpx.Response) -> float | None:
 def refusal_by_status(
     response: httpx.Response, *, what: str, writing: bool
 ) -> ConnectorError | None:
-    """The error that the HTTP status means, or None for 2xx. After a write everything of which
-    nobody knows whether it was applied becomes Timeout."""
+    """Return the error that the HTTP status means, or None for 2xx. After a write, everything that
+    may have been applied becomes Timeout."""
     status = response.status_code
     if 200 <= status < 300:
         return None
@@ -97,10 +98,8 @@ def refusal_by_status(
     said = f"Shopify answered {status} to {what}"
     if status == 401:
         return CredentialsRejected(
-            (
-                "Shopify does not accept the token: it is wrong, was revoked, or the app was "
-                "uninstalled. Enter a valid one."
-            ),
+            "Shopify does not accept the token: it is wrong, was revoked, or the app was "
+            "uninstalled. Enter a valid one.",
             platform_message=words,
         )
     if status == 402:
@@ -136,8 +135,8 @@ def refusal_by_status(
 
 
 def refusal_by_errors(body: dict[str, Any], *, what: str, writing: bool) -> ConnectorError | None:
-    """The error that `errors` in a GraphQL reply means, or None when there are none. Data that came
-    beside is not used."""
+    """Return the error that `errors` in a GraphQL reply means, or None when there are none. Data
+    that comes with errors is not used."""
     errors = body.get("errors")
     if not errors:
         return None
@@ -175,8 +174,8 @@ def refusal_by_errors(body: dict[str, Any], *, what: str, writing: bool) -> Conn
 
 
 def search_warnings(body: dict[str, Any]) -> str:
-    """What Shopify's search ignored, or an empty text. It answers with *everything* when it does
-    not know a filter."""
+    """Return what Shopify's search ignored, or an empty text. When Shopify does not know a filter
+    it answers with *everything*."""
     blocks = _dig(body, "extensions", "search")
     found: list[str] = []
     for block in blocks if isinstance(blocks, list) else []:
@@ -201,9 +200,9 @@ def words_of(body: Any) -> str:
 def _denied(errors: list[dict[str, Any]], words: str) -> PermissionMissing:
     if "not approved to access" in words:
         return PermissionMissing(
-            "The app is not approved for protected customer data, without which Shopify "
-            "shows no orders at all. Request access in "
-            "the Dev Dashboard under API access; zaiko reads no customer fields.",
+            "The app is not approved for protected customer data, without which Shopify shows no "
+            "orders at all. Request access in the Dev Dashboard under API access; zaiko reads no "
+            "customer fields.",
             platform_message=words,
         )
     wanted = next(

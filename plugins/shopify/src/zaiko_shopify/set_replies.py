@@ -9,13 +9,12 @@ from dataclasses import dataclass, field
 from zaiko_sdk import (
     ConnectorError,
     ContractBroken,
+    Fields,
     ItemRefused,
     ListingGone,
     SettingsInvalid,
     Skip,
 )
-
-from zaiko_shopify.fields import Node
 
 _STALE = frozenset({"CHANGE_FROM_QUANTITY_STALE", "COMPARE_QUANTITY_STALE"})
 _ITEM_TEXTS = {
@@ -32,11 +31,9 @@ _ITEM_TEXTS = {
 @dataclass(frozen=True, slots=True)
 class BatchRefusal:
     """Nothing of the batch was applied. `items` are the entries that are wrong by themselves, by
-    their index; `whole` is an error
-    of the whole call. With neither, some entry was stale and nobody knows which. `busy`: ask again
-    under the same key.
-    `doubtful`: an earlier call under the same key may have been applied. `earlier_failed`: it
-    certainly was not."""
+    their index; `whole` is an error of the whole call. With neither, some entry was stale and
+    nobody knows which. `busy`: ask again under the same key. `doubtful`: an earlier call under the
+    same key may have been applied. `earlier_failed`: it certainly was not."""
 
     items: Mapping[int, Skip] = field(default_factory=dict)
     whole: ConnectorError | None = None
@@ -45,10 +42,10 @@ class BatchRefusal:
     earlier_failed: bool = False
 
 
-def refusal_of(payload: Node, count: int) -> BatchRefusal | None:
+def refusal_of(payload: Fields, count: int) -> BatchRefusal | None:
     """None when the batch of `count` entries was applied; no change at all counts as applied.
     Raises ContractBroken when the answer is not understood, and then nobody knows."""
-    errors = payload.nodes("userErrors")
+    errors = payload.each("userErrors")
     if not errors:
         return None
     codes = {error.text_or_empty("code") for error in errors}
@@ -64,7 +61,7 @@ def refusal_of(payload: Node, count: int) -> BatchRefusal | None:
     if "INVALID_LOCATION" in codes:
         return BatchRefusal(
             whole=SettingsInvalid(
-                "The location does not exist any more; choose another one.", platform_message=words
+                "The location no longer exists; choose another one.", platform_message=words
             )
         )
     items = {index: _skip(error) for error in errors if (index := _index(error, count)) is not None}
@@ -85,9 +82,9 @@ def refusal_of(payload: Node, count: int) -> BatchRefusal | None:
     )
 
 
-def _index(error: Node, count: int) -> int | None:
-    """The entry that `field` points to: ["input", "quantities", "0", "locationId"]."""
-    path = error.values.get("field")
+def _index(error: Fields, count: int) -> int | None:
+    """Return the entry that `field` points to: ["input", "quantities", "0", "locationId"]."""
+    path = error.raw("field")
     if not isinstance(path, list) or len(path) < 3 or path[1] != "quantities":
         return None
     try:
@@ -97,11 +94,11 @@ def _index(error: Node, count: int) -> int | None:
     return index if 0 <= index < count else None
 
 
-def _skip(error: Node) -> Skip:
+def _skip(error: Fields) -> Skip:
     code, words = error.text_or_empty("code"), error.text_or_empty("message")
     if code == "INVALID_INVENTORY_ITEM":
         return ListingGone(
-            "Shopify does not know this variant's inventory item any more.", platform_message=words
+            "Shopify no longer knows this variant's inventory item.", platform_message=words
         )
     return ItemRefused(
         _ITEM_TEXTS.get(code, f"Shopify refuses it ({code or 'no code'})."), platform_message=words

@@ -23,17 +23,17 @@ class ShopifySettings(ConnectorSettings):
     )
     access_token: SecretStr | None = Field(
         default=None,
-        description="Admin API access token (begins with shpat_) of a custom app made in the "
-        "shop's "
-        "admin before 2026. Leave empty "
-        "when you give client ID and client secret.",
+        description=(
+            "Admin API access token (begins with shpat_) of a custom app made in the shop's admin "
+            "before 2026. Leave empty when you give client ID and client secret."
+        ),
     )
     client_id: str | None = Field(
         default=None,
-        description="Client ID of your app in the Dev Dashboard (Settings). The app must belong to "
-        "the "
-        "same organisation as the "
-        "shop and be installed in it.",
+        description=(
+            "Client ID of your app in the Dev Dashboard (Settings). The app must belong to the "
+            "same organisation as the shop and be installed in it."
+        ),
     )
     client_secret: SecretStr | None = Field(
         default=None,
@@ -51,11 +51,11 @@ class ShopifySettings(ConnectorSettings):
     )
     location: str | None = Field(
         default=None,
-        description="The location whose stock zaiko keeps: its number, the last part of its "
-        "address "
-        "in "
-        "Settings > Locations. May "
-        "be left empty when only one active location fulfils online orders.",
+        description=(
+            "The location whose stock zaiko keeps: its number, the last part of its address in "
+            "Settings > Locations. May be left empty when only one active location fulfils online "
+            "orders."
+        ),
         examples=["61234567890"],
     )
     order_overlap_minutes: int = Field(
@@ -63,8 +63,8 @@ class ShopifySettings(ConnectorSettings):
         ge=1,
         le=1440,
         description=(
-            "How far each fetch of orders reaches back behind the last one, in minutes: "
-            "Shopify's search runs behind."
+            "How far each fetch of orders reaches back behind the last one, in minutes: Shopify's "
+            "search runs behind."
         ),
     )
     first_fetch_days: int = Field(
@@ -88,24 +88,24 @@ class ShopifySettings(ConnectorSettings):
     )
     untracked: Literal["report", "track"] = Field(
         default="report",
-        description="What to do with a variant whose quantity Shopify does not track (it sells "
-        "without "
-        "limit): report it, or turn "
-        "tracking on with the first number.",
+        description=(
+            "What to do with a variant whose quantity Shopify does not track (it sells without "
+            "limit): report it, or turn tracking on with the first number."
+        ),
     )
     bulk_listings_above: int = Field(
         default=10_000,
         ge=0,
-        description="From how many variants on the catalogue is read by a bulk operation instead "
-        "of "
-        "page by page, which would use "
-        "up the quota that pushes need.",
+        description=(
+            "From how many variants on the catalogue is read by a bulk operation instead of page "
+            "by page, which would use up the quota that pushes need."
+        ),
     )
     origin: str | None = Field(
         default=None,
         description=(
-            "Another address to call instead of the shop's own, for a simulator or a proxy. "
-            "Leave empty."
+            "Another address to call instead of the shop's own, for a simulator or a proxy. Leave "
+            "empty."
         ),
     )
 
@@ -132,8 +132,8 @@ class ShopifySettings(ConnectorSettings):
         match = _LOCATION.fullmatch(value.strip())
         if match is None:
             raise ValueError(
-                "enter the number at the end of the location's address in Settings > "
-                "Locations, such as 61234567890"
+                "enter the number at the end of the location's address in Settings > Locations, "
+                "such as 61234567890"
             )
         return f"gid://shopify/Location/{match[1]}"
 

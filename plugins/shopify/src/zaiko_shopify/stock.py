@@ -89,12 +89,12 @@ class Stock:
             except ConnectorError as error:
                 if not results:
                     raise
-                # Something was already applied, so nothing may be raised any more.
+                # Something was already applied, so no error may be raised.
                 results.append(_unsettled(write, error))
         return results
 
     async def levels_of(self, writes: Sequence[InventoryWrite]) -> dict[str, Level]:
-        """The levels behind these writes, by inventory item; items that are gone are left out."""
+        """Return the levels behind these writes by inventory item, without items that are gone."""
         return await self._levels([write.ref.data[ITEM] for write in writes])
 
     def _told(self, external_id: str, item: str, levels: Mapping[str, Level]) -> InventoryLevel:
@@ -109,7 +109,7 @@ class Stock:
             return InventoryLevel(
                 external_id,
                 None,
-                ListingGone("Shopify does not know this variant's inventory item any more."),
+                ListingGone("Shopify no longer knows this variant's inventory item."),
             )
         if not level.tracked and self._settings.untracked == "report":
             return InventoryLevel(
@@ -154,12 +154,12 @@ class Stock:
         return {level.item: level for level in read if level is not None}
 
     async def _begin(self, write: InventoryWrite, key: str) -> WriteResult:
-        """The first number of an item that is not tracked or not stocked."""
+        """Set the first number of an item that is not tracked or not stocked."""
         item = write.ref.data[ITEM]
         level = (await self._levels([item])).get(item)
         if level is None:
             return _refused(
-                write, ListingGone("Shopify does not know this variant's inventory item any more.")
+                write, ListingGone("Shopify no longer knows this variant's inventory item.")
             )
         location = await self._locations.chosen()
         if not level.tracked:
@@ -260,7 +260,7 @@ class _Batch:
             answer = await self._client.mutate(SET_STOCK, {"input": given, "key": key})
             self._doubtful = self._doubtful or answer.doubtful
             with _applied_unless_refused():
-                refusal = refusal_of(answer.data.node("inventorySetQuantities"), len(writes))
+                refusal = refusal_of(answer.data.inner("inventorySetQuantities"), len(writes))
             if refusal is None or not refusal.busy:
                 return refusal
             if wait is not None:
@@ -277,9 +277,7 @@ class _Batch:
                 self._results.append(
                     _refused(
                         write,
-                        ListingGone(
-                            "Shopify does not know this variant's inventory item any more."
-                        ),
+                        ListingGone("Shopify no longer knows this variant's inventory item."),
                     )
                 )
             elif level.available == write.expected:
@@ -290,14 +288,14 @@ class _Batch:
 
 
 def derived_key(key: str, part: str) -> str:
-    """The idempotency key of one request within the call that has `key`: the same whenever the same
-    is asked."""
+    """Return the idempotency key of one request within the call that has `key`: the same whenever
+    the same is asked."""
     return str(uuid.uuid5(_KEYS, f"{key}/{part}"))
 
 
 @contextlib.contextmanager
 def _applied_unless_refused() -> Iterator[None]:
-    """An answer that is not understood may be that of a change that was applied."""
+    """Turn an answer that is not understood into Timeout: the change may have been applied."""
     try:
         yield
     except ContractBroken as error:
@@ -306,7 +304,7 @@ def _applied_unless_refused() -> Iterator[None]:
 
 def _user_errors(answer: Answer, mutation: str) -> str:
     with _applied_unless_refused():
-        errors = answer.data.node(mutation).nodes("userErrors")
+        errors = answer.data.inner(mutation).each("userErrors")
         return "; ".join(error.text_or_empty("message") or "refused" for error in errors)
 
 

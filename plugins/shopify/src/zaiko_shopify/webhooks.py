@@ -32,8 +32,8 @@ def hint_of(
     ]
     if not secrets:
         raise CredentialsRejected(
-            "No client secret is set, so no notification can be verified; enter the app's "
-            "client secret."
+            "No client secret is set, so no notification can be verified; enter the app's client "
+            "secret."
         )
     signature = given.get("x-shopify-hmac-sha256", "").encode("utf-8", "replace")
     if not any(

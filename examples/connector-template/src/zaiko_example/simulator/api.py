@@ -31,7 +31,7 @@ class ApiError(Exception):
 
 
 def routes_of(shop: ExampleShop) -> Sequence[BaseRoute]:
-    """The routes of one shop's API."""
+    """Return the routes of one shop's API."""
 
     def answer(name: str, work: Work, scope: str = "") -> Callable[[Request], Any]:
         async def endpoint(request: Request) -> Response:
@@ -126,7 +126,8 @@ def _change(shop: ExampleShop, item: Any) -> dict[str, Any]:
 def _page(
     shop: ExampleShop, rows: Sequence[tuple[str, dict[str, Any]]], query: Mapping[str, str]
 ) -> dict[str, Any]:
-    """The rows behind the one named `after`, by their keys, and where the next page continues."""
+    """Return the rows after the one named `after`, by their keys, and where the next page
+    continues."""
     rest = [row for row in rows if row[0] > query.get("after", "")]
     page = rest[: shop.behaviour["page_size"]]
     return {

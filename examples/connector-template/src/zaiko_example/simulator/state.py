@@ -157,8 +157,8 @@ class ExampleShop(SimulatedShop):
         raise SimulationError("Example Shop has no archive")
 
     def delete_order(self, order: str) -> None:
-        """It vanishes: no list and no call by id shows it again. Its units do not come back by
-        themselves."""
+        """Make the order vanish: no list and no call by id shows it again. Its units do not come
+        back."""
         with self.lock:
             del self.orders[self._order(order).id]
 
@@ -221,6 +221,6 @@ class ExampleShop(SimulatedShop):
 
 
 def _move(listing: SimListing, units: int) -> None:
-    """The platform changes its own number; one that nobody ever set stays unset."""
+    """Change the platform's own number. A number that nobody ever set stays unset."""
     if listing.stock is not None:
         listing.stock += units

@@ -38,7 +38,7 @@ class ApiError(Exception):
 
 
 def routes_of(shop: BaseShop) -> Sequence[BaseRoute]:
-    """The routes of one shop's API."""
+    """Return the routes of one shop's API."""
 
     def answer(name: str, work: Work, scope: str = "") -> Callable[[Request], Any]:
         async def endpoint(request: Request) -> Response:

@@ -34,17 +34,17 @@ class Grants:
     _numbers: Any = field(default_factory=itertools.count)
 
     def agree(self, now: datetime) -> str:
-        """The owner agrees in the browser: a code."""
+        """Return the code of an owner who agrees in the browser."""
         code = f"sim-code-{next(self._numbers)}-a7"
         self.codes[code] = _Given(now + _CODE_LIFE, self.scopes)
         return code
 
     def refresh_token(self, now: datetime) -> str:
-        """A refresh token as an earlier consent gave it."""
+        """Return a refresh token of an earlier consent."""
         return str(self._tokens(now, self.scopes)["refresh_token"])
 
     def scopes_of(self, access: str, now: datetime) -> tuple[str, ...] | None:
-        """What this access token may do; None when it is unknown or has ended."""
+        """Return what this access token may do, or None when it is unknown or has ended."""
         given = self.access.get(access)
         return given.scopes if given is not None and given.ends_at > now else None
 
@@ -62,11 +62,11 @@ class Grants:
         return self._tokens(now, given.scopes)
 
     def end_access(self) -> None:
-        """Every access token ends now."""
+        """End every access token now."""
         self.access.clear()
 
     def withdraw(self) -> None:
-        """The owner takes the consent back."""
+        """Withdraw the owner's consent."""
         for given in (self.codes, self.access, self.refresh):
             given.clear()
 

@@ -31,7 +31,7 @@ class SimItem:
     variations: list[SimVariation] = field(default_factory=list)
 
     def document(self) -> dict[str, Any]:
-        """As the API shows it."""
+        """Return the item as the API shows it."""
         shown = (
             [_variation(variation) for variation in self.variations] if self.has_variations else []
         )
@@ -64,7 +64,8 @@ class SimLine:
     status: str = "ordered"
 
     def document(self, *, no_variation: Any) -> dict[str, Any]:
-        """As the API shows it; `no_variation` stands where an item has none (UNCONFIRMED)."""
+        """Return the line as the API shows it. `no_variation` stands where an item has none
+        (UNCONFIRMED)."""
         has = self.item.has_variations
         return {
             "order_item_id": self.id,
@@ -98,7 +99,7 @@ class SimOrder:
     dispatched_at: datetime | None = None
 
     def header(self) -> dict[str, Any]:
-        """As the list shows it: without lines."""
+        """Return the order as the list shows it: without lines."""
         return {
             "unique_key": self.key,
             "ordered": _unix(self.ordered_at),
@@ -118,7 +119,7 @@ class SimOrder:
         }
 
     def document(self, behaviour: Mapping[str, Any]) -> dict[str, Any]:
-        """As the call for one order shows it."""
+        """Return the order as the call for one order shows it."""
         lines = [line.document(no_variation=behaviour["no_variation_id"]) for line in self.lines]
         return {**self.header(), "shipping_fee": 0, "cod_fee": 0, "order_items": lines}
 

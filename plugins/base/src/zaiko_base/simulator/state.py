@@ -72,7 +72,7 @@ class BaseShop(SimulatedShop):
             self.quotas.exhaust(self.now())
 
     def remove_item(self, sku: str) -> None:
-        """The staff deletes the item, with all its variations."""
+        """Delete the item with all its variations, as the staff does."""
         with self.lock:
             item, _ = self._find(sku)
             del self.items[item.id]
@@ -182,7 +182,7 @@ class BaseShop(SimulatedShop):
     # What BASE does.
 
     def _changed(self, order: SimOrder) -> None:
-        """The order follows its lines."""
+        """Let the order follow its lines."""
         states = {line.status for line in order.lines}
         before, now = order.status, self.now()
         if states == {"cancelled"}:

@@ -31,7 +31,7 @@ Handler = Callable[[EcforceShop, Request, Any], Response]
 
 
 def routes_of(shop: EcforceShop) -> Sequence[BaseRoute]:
-    """Every path with and without the suffix `.json`."""
+    """Return every path with and without the suffix `.json`."""
     table: list[tuple[str, str, str, Handler]] = [
         ("GET", "/admins/sign_out", "sign_out", _sign_out),
         ("GET", "/admin/stock_items", "list_stock_items", _list_stock_items),
@@ -69,7 +69,7 @@ def routes_of(shop: EcforceShop) -> Sequence[BaseRoute]:
 
 
 def failure(status: int, code: str, message: str) -> JSONResponse:
-    """The error envelope."""
+    """Return a reply with the error envelope."""
     return JSONResponse({"errors": [{"code": code, "message": message}]}, status)
 
 
@@ -221,7 +221,7 @@ def _resource(kind: str, record: Record, attributes: dict[str, Any]) -> dict[str
 
 
 def _known(shop: EcforceShop, resource: str) -> tuple[str, ...]:
-    """The attributes that filters work on. UNCONFIRMED for `updated_at` of orders."""
+    """Return the attributes that filters work on. UNCONFIRMED for `updated_at` of orders."""
     if shop.behaviour["unknown_filters"] == "all":
         return ()
     extra = (

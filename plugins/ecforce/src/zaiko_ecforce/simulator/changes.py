@@ -80,7 +80,7 @@ def put_order(shop: EcforceShop, request: Request, body: Any) -> Response:
 
 
 def bulk_update_orders(shop: EcforceShop, request: Request, body: Any) -> Response:
-    """The same for many orders."""
+    """Change many orders as `put_order` changes one."""
     success, failed, errors = [], [], []
     for row in _rows(body, "orders"):
         order = _order(shop, row.get("id"))
@@ -123,7 +123,7 @@ def bulk_update_payments(shop: EcforceShop, request: Request, body: Any) -> Resp
 
 
 def _write(shop: EcforceShop, sku: Any, location: Any, stock: Any) -> str | None:
-    """The error code of one row, or None when it is taken."""
+    """Write one row, and return its error code, or None when it is taken."""
     items = shop.items_by_sku.get(sku, []) if isinstance(sku, str) else []
     known = bool(items) or any(
         variant.sku == sku for product in shop.products for variant in product.variants

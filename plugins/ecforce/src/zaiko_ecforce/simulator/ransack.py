@@ -9,7 +9,9 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Any, TypeVar
 
-from zaiko_ecforce.fields import moment, whole
+from zaiko_sdk.fields import whole
+
+from zaiko_ecforce.fields import moment
 
 T = TypeVar("T")
 
@@ -25,7 +27,7 @@ _ORDERED: dict[str, Callable[[Any, Any], bool]] = {
 
 
 def filters_of(query: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
-    """The `q[...]` parameters by name, repeated keys together."""
+    """Return the `q[...]` parameters by name, repeated keys together."""
     filters: dict[str, list[str]] = {}
     for key, value in query:
         match = _KEY.match(key)
@@ -37,7 +39,7 @@ def filters_of(query: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
 def apply_filters(
     rows: Iterable[T], filters: dict[str, list[str]], known: Sequence[str]
 ) -> list[T]:
-    """The rows that pass every filter on a `known` attribute."""
+    """Return the rows that pass every filter on a `known` attribute."""
     kept = list(rows)
     for name, values in filters.items():
         test = _test(name, values, known)

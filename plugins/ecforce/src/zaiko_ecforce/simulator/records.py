@@ -23,7 +23,7 @@ def _shown_state(state: str) -> str:
 
 
 def shown(moment: datetime | None) -> str | None:
-    """A time as the API writes it."""
+    """Return a time as the API writes it."""
     return None if moment is None else moment.astimezone(JAPAN).strftime("%Y/%m/%d %H:%M:%S")
 
 

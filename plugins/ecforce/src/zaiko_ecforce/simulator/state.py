@@ -69,7 +69,7 @@ class EcforceShop(SimulatedShop):
         self._products_by_number: dict[str, SimProduct] = {}
 
     def new_id(self, kind: str) -> int:
-        """The next id of a kind of record."""
+        """Return the next id of a kind of record."""
         self._ids[kind] += 1
         return self._ids[kind]
 
@@ -141,8 +141,8 @@ class EcforceShop(SimulatedShop):
             found.updated_at = self.now()
 
     def cancel_order(self, order: str, *, restock: bool) -> None:
-        """With `restock` the payment is cancelled, which moves the state and, by the switch, the
-        stock; without, the staff only sets the state, which moves nothing else."""
+        """Cancel the payment with `restock`, which moves the state and, by the switch, the stock.
+        Without it the staff only sets the state, which moves nothing else."""
         with self.lock:
             found = self.order(order)
             if restock:
@@ -162,7 +162,7 @@ class EcforceShop(SimulatedShop):
         raise SimulationError("ecforce has no archive")
 
     def delete_order(self, order: str) -> None:
-        """Only cancelled orders can be deleted, so the payment is cancelled first."""
+        """Cancel the payment, then delete the order: only cancelled orders can be deleted."""
         with self.lock:
             found = self.order(order)
             self.void(found)
@@ -181,7 +181,7 @@ class EcforceShop(SimulatedShop):
             self.quotas.exhaust()
 
     def notification(self, order: str) -> tuple[dict[str, str], bytes]:
-        """By the template that the connector's README asks for."""
+        """Return a notification by the template that the connector's README asks for."""
         with self.lock:
             body = {"secret": WEBHOOK_SECRET, "order_id": self.order(order).id}
         return {"Content-Type": "application/json", "X-ECF-Event": "order_updated"}, json.dumps(
@@ -189,7 +189,7 @@ class EcforceShop(SimulatedShop):
         ).encode()
 
     def set_state(self, order: str, state: str, payment_state: str | None = None) -> None:
-        """The staff moves the order to a state, which may be one of the shop's own."""
+        """Move the order to a state, which may be one of the shop's own."""
         with self.lock:
             found = self.order(order)
             found.state, found.updated_at = state, self.now()
@@ -208,7 +208,7 @@ class EcforceShop(SimulatedShop):
                 self.move(line.item, line.quantity)
 
     def ship(self, order: SimOrder, at: datetime) -> None:
-        """The goods have left."""
+        """Ship the order."""
         order.state, order.shipped_at, order.updated_at = "shipped", at, self.now()
 
     def delete(self, order: SimOrder) -> None:
@@ -226,14 +226,14 @@ class EcforceShop(SimulatedShop):
             item.updated_at = self.now()
 
     def item(self, sku: str, location: str = LOCATION) -> SimStockItem:
-        """The stock record of an SKU at a location. Raises SimulationError."""
+        """Return the stock record of an SKU at a location. Raises SimulationError."""
         for item in self.items_by_sku.get(sku, ()):
             if item.stock_location_code == location:
                 return item
         raise SimulationError(f"no stock record of {sku!r} at {location!r}")
 
     def order(self, order: str) -> SimOrder:
-        """An order by its id. Raises SimulationError."""
+        """Return an order by its id. Raises SimulationError."""
         found = self.orders.get(int(order)) if order.isdigit() else None
         if found is None:
             raise SimulationError(f"no order {order!r}")
@@ -268,7 +268,7 @@ class EcforceShop(SimulatedShop):
         return super().counters() | {"throttled": self.quotas.throttled}
 
     def new_session(self) -> str:
-        """The token that a sign-in gives: the same one as long as it lives."""
+        """Return the token that a sign-in gives: the same one as long as it is valid."""
         if self.session_token is None:
             self.session_token = f"{SESSION}{self.new_id('session')}"
         return self.session_token

@@ -1,5 +1,5 @@
-"""The simulated API of Next Engine (FACTS.md §1 to §8): every call is a form by POST, every
-answer a 200 with tokens."""
+"""The simulated API of Next Engine (FACTS.md §1 to §8): every call is a form by POST, every answer
+a 200 with tokens."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ Rows = Callable[[], Sequence[Mapping[str, Any]]]
 
 
 def routes_of(shop: NextEngineAccount) -> Sequence[BaseRoute]:
-    """The routes of one account's API."""
+    """Return the routes of one account's API."""
 
     def answer(
         name: str, work: Callable[[Mapping[str, str]], dict[str, Any]], *, login: bool = True

@@ -33,15 +33,15 @@ class Grants:
     _numbers: Any = field(default_factory=itertools.count)
 
     def redirect(self, now: datetime) -> tuple[str, str]:
-        """The user logs in in the browser: uid and state, as they are appended to the redirect
-        address."""
+        """Return the uid and state of a user who logs in in the browser, as they are appended to
+        the redirect address."""
         state = f"sim-state-{next(self._numbers)}-b7"
         self._states[state] = ("sim-uid", now + _STATE_LIFE)
         return "sim-uid", state
 
     def exchange(self, form: Mapping[str, str], now: datetime) -> bool:
-        """A login for uid and state; whether they are worth anything. The tokens of earlier logins
-        of the user die."""
+        """Log in with uid and state, and return whether they are valid. The tokens of earlier
+        logins of the user end."""
         uid, ends = self._states.pop(form.get("state", ""), ("", now))
         if not uid or uid != form.get("uid") or ends <= now:
             return False
@@ -49,7 +49,7 @@ class Grants:
         return True
 
     def log_in(self, now: datetime) -> _Pair:
-        """A new pair; the one before it dies."""
+        """Make a new pair. The one before it ends."""
         number = next(self._numbers)
         self.live = _Pair(
             f"sim-access-{number}-c3",
@@ -60,8 +60,8 @@ class Grants:
         return self.live
 
     def refuse(self, form: Mapping[str, str], now: datetime) -> str | None:
-        """The code with which a call is refused; None lets it in. A call with a pair whose access
-        token has ended renews it."""
+        """Return the code with which a call is refused, or None to let it in. A call with a pair
+        whose access token has ended renews the pair."""
         access = form.get("access_token", "")
         if not access:
             return MISSING
@@ -78,7 +78,7 @@ class Grants:
         return None
 
     def end_access(self, now: datetime) -> None:
-        """The access token ends now: the next call renews the pair."""
+        """End the access token now, so that the next call renews the pair."""
         if self.live is not None:
             self.live.access_ends = now
 
@@ -87,7 +87,7 @@ class Grants:
         self.live = None
 
     def reply_fields(self) -> dict[str, str]:
-        """The part of each reply that holds the tokens."""
+        """Return the part of each reply that holds the tokens."""
         if self.live is None:
             return {}
         return {

@@ -21,7 +21,7 @@ class ApiError(Exception):
 def found(
     rows: Sequence[Mapping[str, Any]], form: Mapping[str, str], known: frozenset[str]
 ) -> list[Mapping[str, Any]]:
-    """The rows that meet every condition of the form, in their order. Raises ApiError for a
+    """Return the rows that meet every condition of the form, in their order. Raises ApiError for a
     condition that makes no sense."""
     for name, value in form.items():
         if name in _PAGING:
@@ -44,7 +44,7 @@ def found(
 def page(
     rows: Sequence[Mapping[str, Any]], form: Mapping[str, str], known: frozenset[str], *, cap: int
 ) -> list[dict[str, Any]]:
-    """The part of the rows that is asked for, with the fields that are asked for."""
+    """Return the rows and fields that the form asks for."""
     fields = [name for name in form.get("fields", "").split(",") if name]
     if not fields or not known.issuperset(fields):
         raise ApiError("004003")
@@ -60,7 +60,7 @@ def _as_text(test: Callable[[Any, Any], bool]) -> Callable[[Any, str], bool]:
 
 
 def _as_number(test: Callable[[Any, Any], bool]) -> Callable[[Any, str], bool]:
-    """As numbers where both are; else, as with times, as text."""
+    """Compare as numbers where both are; otherwise, as with times, as text."""
 
     def compare(value: Any, given: str) -> bool:
         if value is not None and _NUMBER.fullmatch(value) and _NUMBER.fullmatch(given):

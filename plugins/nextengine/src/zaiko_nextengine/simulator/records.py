@@ -1,5 +1,5 @@
-"""What the simulated Next Engine keeps, and the form in which its API shows it (FACTS.md §4, §5
-and §7): all values are text."""
+"""What the simulated Next Engine keeps, and the form in which its API shows it (FACTS.md §4, §5 and
+§7): all values are text."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ CANCEL = {"0": "有効な受注です", "1": "顧客都合", "3": "他伝票へ�
 
 
 def shown(moment: datetime | None) -> str | None:
-    """A time as the API shows it."""
+    """Return a time as the API shows it."""
     return None if moment is None else moment.astimezone(_JAPAN).strftime("%Y-%m-%d %H:%M:%S")
 
 
@@ -48,7 +48,7 @@ class SimGoods:
         return self.registered - self.allocated
 
     def document(self) -> dict[str, Any]:
-        """As goods and stock search show it, with all fields of both."""
+        """Return the goods as goods and stock search show them, with all fields of both."""
         return {
             "goods_id": self.code,
             "goods_name": self.name,
@@ -104,7 +104,8 @@ class SimSlip:
         return self.cancel_type == "0" and self.status != "50"
 
     def documents(self, names: dict[str, str]) -> list[dict[str, Any]]:
-        """Its rows as the row search shows them; `names` are those of the goods by code."""
+        """Return the slip's rows as the row search shows them. `names` are those of the goods by
+        code."""
         return [self._document(line, names.get(line.code, "")) for line in self.lines]
 
     def _document(self, line: SimLine, name: str) -> dict[str, Any]:
@@ -149,7 +150,7 @@ class SimJob:
     ended: bool = False
 
     def document(self) -> dict[str, Any]:
-        """As the queue's search shows it."""
+        """Return the job as the queue's search shows it."""
         return {
             "que_id": self.id,
             "que_method_name": "Tgoods::upload",

@@ -20,9 +20,9 @@ CALLS_PER_SECOND = 50
 
 
 class NextEngineAccount(SimulatedShop):
-    """One account. `extra` of a NewListing: `parent` (代表商品コード), `type_id`, `managed`, `visible`,
-    `parts` (of a set: code → units). Options of an order: `visible_after`, `status`, `days_ago`,
-    `shop_number`, `force` (sell what is not free).
+    """One account. `extra` of a NewListing: `parent` (代表商品コード), `type_id`, `managed`,
+    `visible`, `parts` (of a set: code → units). Options of an order: `visible_after`, `status`,
+    `days_ago`, `shop_number`, `force` (sell what is not free).
 
     Switches. UNCONFIRMED facts: `que_message_form` (code, row, none), `code_on_success`,
     `error_status`, `message_form` (text, list), `count_tells` (matching, returned), `deleted_slips`
@@ -30,7 +30,7 @@ class NextEngineAccount(SimulatedShop):
     of a reply), `queue_seconds`, `queue_stuck`, `queue_status` (an unknown one), `stocktaking`,
     `maintenance`, `access_life_seconds`, `clock_skew_seconds`. Acts, whatever their value:
     `end_access`, `end_login`, `log_in_elsewhere`.
-    """  # noqa: E501
+    """
 
     def __init__(self) -> None:
         super().__init__(
@@ -66,7 +66,7 @@ class NextEngineAccount(SimulatedShop):
             return codes
 
     def set_stock(self, sku: str, quantity: int) -> None:
-        """The staff counts so much that this number is free (クイック棚卸)."""
+        """Count so many units that this number is free (クイック棚卸), as the staff does."""
         with self.lock:
             goods = self._find(sku)
             goods.registered, goods.changed_at = goods.allocated + quantity, self.now()
@@ -86,7 +86,7 @@ class NextEngineAccount(SimulatedShop):
             self.quotas.exhaust()
 
     def place_order(self, lines: Mapping[str, int], **options: Any) -> str:
-        """A mall's order is imported: a slip, which takes what is free. A set is expanded into its
+        """Import an order of a mall: a slip, which takes what is free. A set is expanded into its
         parts."""
         with self.lock:
             self.queue.work(self.now())
@@ -145,8 +145,8 @@ class NextEngineAccount(SimulatedShop):
             self._allocate(*(line.code for line in slip.lines))
 
     def merge_order(self, order: str, into: str) -> None:
-        """The staff packs two orders together: the lines of one move into the other, and it is
-        cancelled with type 3."""
+        """Pack two orders together, as the staff does: the lines of one move into the other, and it
+        is cancelled with type 3."""
         with self.lock:
             slip, heir, now = self._holding(order), self._holding(into), self.now()
             for line in slip.lines:

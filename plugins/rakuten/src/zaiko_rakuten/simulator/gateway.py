@@ -19,7 +19,7 @@ Handler = Callable[[RakutenShop, Request, Any], Response]
 
 
 def errors(status: int, code: str, message: str, path: str | None = None) -> JSONResponse:
-    """The shape of items, stock and the gateway."""
+    """Return an error in the shape of items, stock and the gateway."""
     row: dict[str, Any] = {"code": code, "message": message}
     if path is not None:
         row["metadata"] = {"propertyPath": path}
@@ -27,7 +27,7 @@ def errors(status: int, code: str, message: str, path: str | None = None) -> JSO
 
 
 def endpoint(shop: RakutenShop, function: Served, handler: Handler) -> Callable[[Request], Any]:
-    """A route's endpoint: what the gateway does before and after the function itself."""
+    """Return a route's endpoint: what the gateway does before and after the function itself."""
 
     async def serve(request: Request) -> Response:
         raw = await request.body()

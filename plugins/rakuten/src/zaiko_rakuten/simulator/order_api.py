@@ -27,7 +27,7 @@ CEILING, WINDOW, HISTORY, GET_AT_MOST, PAGE = (
 
 
 def routes_of(shop: RakutenShop) -> Sequence[BaseRoute]:
-    """Each path with and without the slash at its end."""
+    """Return each path with and without the slash at its end."""
     table: list[tuple[str, str, Any]] = [
         ("order", "searchOrder", _search),
         ("order", "getOrder", _get),

@@ -32,7 +32,8 @@ class SimVariant:
     restock_on_cancel: bool = False
 
     def as_json(self) -> dict[str, Any]:
-        """As items.search tells it. Samples disagree on the type of prices; text is taken."""
+        """Return the SKU as items.search shows it. Samples disagree on the type of prices; text is
+        taken."""
         row: dict[str, Any] = {
             "restockOnCancel": self.restock_on_cancel,
             "backOrderFlag": self.back_order,
@@ -64,7 +65,7 @@ class SimItem:
     deleted: bool = False
 
     def as_json(self) -> dict[str, Any]:
-        """As items.search and items.get tell it."""
+        """Return the item as items.search and items.get show it."""
         if self.deleted:
             return {"manageNumber": self.manage_number}
         row: dict[str, Any] = {
@@ -102,7 +103,7 @@ class SimStock:
     """What was set through 2.1."""
 
     def as_json(self, pair: Pair) -> dict[str, Any]:
-        """As the stock API tells it."""
+        """Return the row as the stock API shows it."""
         return {
             "manageNumber": pair[0],
             "variantId": pair[1],
@@ -125,7 +126,8 @@ class SimLine:
     removed: bool = False
 
     def as_json(self, *, personal: bool, variant: SimVariant | None) -> dict[str, Any]:
-        """As the order APIs tell it; the flags come with the order API (`personal`) only."""
+        """Return the line as the order APIs show it. The flags come with the order API (`personal`)
+        only."""
         row: dict[str, Any] = {
             "itemDetailId": self.detail_id,
             "itemName": self.item.title,
@@ -161,7 +163,8 @@ class SimOrder:
     restored: bool = False
 
     def as_json(self, variants: dict[Pair, SimVariant], *, personal: bool) -> dict[str, Any]:
-        """As the order API tells it, or (not `personal`) the purchased-item API."""
+        """Return the order as the order API shows it, or, unless `personal`, as the purchased-item
+        API does."""
         packages = []
         for number in sorted({line.package for line in self.lines}):
             lines = [line for line in self.lines if line.package == number]
@@ -225,7 +228,7 @@ class SimOrder:
         ]
 
     def _change(self, confirmed: str) -> dict[str, Any]:
-        """The change 8, which every confirmed order has."""
+        """Return the change 8, which every confirmed order has."""
         detail = {"changeTypeDetail": None, "changeReason": None, "changeReasonDetail": None}
         times = {
             "changeApplyDatetime": confirmed,
@@ -246,10 +249,10 @@ _BUYER = {
 
 
 def order_time(value: datetime) -> str:
-    """As orders tell times."""
+    """Return a time as orders show it."""
     return value.astimezone(JAPAN).strftime("%Y-%m-%dT%H:%M:%S%z")
 
 
 def stock_time(value: datetime) -> str:
-    """As items and stock tell times."""
+    """Return a time as items and stock show it."""
     return value.astimezone(JAPAN).replace(microsecond=0).isoformat()

@@ -32,11 +32,11 @@ _SHOP = 987001
 
 class RakutenShop(SimulatedShop):
     """One shop. `extra` of a NewListing: `manage_number` (SKUs of one item share it), `variant_id`,
-    `code` (the システム連携用SKU番号; None for none, the sku by default), `item_number`, `choice`, `hidden`,
-    `hide_item`, `back_order`, `restock_on_cancel`, `unlimited`, `item_type`, `registered` (false:
-    no stock row), `searchable_after` (seconds). Options of an order: `visible_after`, `progress`
-    (100), `packages` (number of addresses that the lines are spread over), `placed_ago` (seconds),
-    `force` (sell below zero: the number stays 0)."""  # noqa: E501
+    `code` (the システム連携用SKU番号; None for none, the sku by default), `item_number`, `choice`,
+    `hidden`, `hide_item`, `back_order`, `restock_on_cancel`, `unlimited`, `item_type`, `registered`
+    (false: no stock row), `searchable_after` (seconds). Options of an order: `visible_after`,
+    `progress` (100), `packages` (number of addresses that the lines are spread over), `placed_ago`
+    (seconds), `force` (sell below zero: the number stays 0)."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -133,8 +133,8 @@ class RakutenShop(SimulatedShop):
             return number
 
     def edit_order(self, order: str, lines: Mapping[str, int]) -> None:
-        """The shop's staff changes units; what is taken off goes back only where the SKU has
-        在庫戻し."""
+        """Change units, as the shop's staff does. What is taken off returns to the stock only where
+        the SKU has 在庫戻し."""
         with self.lock:
             found = self._order(order)
             for sku, units in lines.items():
@@ -183,12 +183,12 @@ class RakutenShop(SimulatedShop):
             self._order(order).deleted = True
 
     def set_progress(self, order: str, progress: int) -> None:
-        """The order moves to another state, with nothing else happening."""
+        """Move the order to another state, and change nothing else."""
         with self.lock:
             self._order(order).progress = progress
 
     def remove_listing(self, sku: str) -> None:
-        """The item goes, and with it what RMS would keep of it for a day."""
+        """Delete the item, and what RMS would keep of it for a day."""
         self.delete_item(sku)
         self.delete_stock_row(sku)
 
@@ -204,7 +204,7 @@ class RakutenShop(SimulatedShop):
             return {"Content-Type": "text/xml; charset=UTF-8"}, order_placed(self._order(order))
 
     def delete_item(self, sku: str) -> None:
-        """The staff deletes an item. Its stock rows stay, as orphans, and search goes on showing
+        """Delete an item, as the staff does. Its stock rows stay as orphans, and search still shows
         its number."""
         with self.lock:
             item = self.items[self._pair(sku)[0]]
@@ -212,12 +212,12 @@ class RakutenShop(SimulatedShop):
             self._orphans |= {(item.manage_number, variant_id) for variant_id in item.variants}
 
     def delete_stock_row(self, sku: str) -> None:
-        """RMS keeps no number for this SKU any more."""
+        """Remove the stock row: RMS then keeps no number for this SKU."""
         with self.lock:
             self.drop_stock(self._pair(sku))
 
     def issue_key(self, *, live_after: float = 0.0) -> str:
-        """A new licence key; the old one is dead at once, by the switch `old_key_dies`."""
+        """Issue a new licence key. The old one is dead at once, by the switch `old_key_dies`."""
         with self.lock:
             now = self.now()
             if self.behaviour["old_key_dies"]:
@@ -231,14 +231,14 @@ class RakutenShop(SimulatedShop):
     # What the platform does.
 
     def is_live(self, key: str) -> bool:
-        """Whether this licence key works now."""
+        """Return whether this licence key works now."""
         now = self.now()
         return any(
             known.text == key and known.live_from <= now < known.dies_at for known in self.keys
         )
 
     def searchable(self) -> list[SimItem]:
-        """The items that a search finds."""
+        """Return the items that a search finds."""
         if not self._searchable_at:
             return list(self.items.values())
         now = self.now()
@@ -265,7 +265,7 @@ class RakutenShop(SimulatedShop):
         return True
 
     def registered(self, manage_number: str) -> int:
-        """How many stock rows an item has."""
+        """Return how many stock rows an item has."""
         return self._registered.get(manage_number, 0)
 
     def orphans(self) -> list[Pair]:
@@ -349,7 +349,8 @@ class RakutenShop(SimulatedShop):
         return unbound or (row is not None and row.quantity >= units)
 
     def _move(self, pair: Pair, units: int) -> None:
-        """The number never falls below 0, and an item without stock control has none to change."""
+        """Move a number. It never falls below 0, and an item without stock control has none to
+        move."""
         row = self.stock_rows.get(pair)
         if row is not None and not self.items[pair[0]].unlimited:
             row.quantity, row.updated = (

@@ -26,7 +26,7 @@ class Wrong(Exception):
         self.code, self.message, self.index, self.member = code, message, index, member
 
     def response(self, *, with_path: bool) -> Response:
-        """As RMS answers it."""
+        """Return the refusal as RMS answers it."""
         path = f"inventories[{self.index}]" + (f".{self.member}" if self.member else "")
         return errors(
             400, self.code, self.message, path if with_path and self.index is not None else None

@@ -1,4 +1,5 @@
-"""Bulk operations: a query that runs by itself, and its result as a JSONL file (FACTS.md §10)."""
+"""Bulk operations: a query that runs in the background, and its result as a JSONL file (FACTS.md
+§10)."""
 
 from __future__ import annotations
 
@@ -73,7 +74,7 @@ class BulkOperations:
         return operation, None
 
     def polled(self, identity: str) -> BulkOperation | None:
-        """The operation as it is now."""
+        """Return the operation as it is now."""
         operation = self.operations.get(identity)
         if operation is not None:
             operation.status = self._state(operation)
@@ -121,7 +122,7 @@ def _connection_lines(connection: Any, parent: str | None) -> Iterator[dict[str,
 
 
 def _broken_rule(document: DocumentNode | None) -> str:
-    """The platform's rules for bulk queries that this document breaks; empty when none."""
+    """Return the platform's rule for bulk queries that this document breaks, or an empty text."""
     operations = (
         [node for node in document.definitions if isinstance(node, OperationDefinitionNode)]
         if document

@@ -37,9 +37,11 @@ def page_of(
     pages: str = "right",
     **paging: int | str | None,
 ) -> Page:
-    """The page of `rows`, which need not be sorted. Bulk operations get everything. With `pages`
-    "duplicate" or "missing" a later page begins one row too early or too late, as when rows move
-    meanwhile. Raises GraphQLError in the platform's words."""
+    """Return the page of `rows`, which need not be sorted. Bulk operations get everything.
+
+    With `pages` "duplicate" or "missing" a later page begins one row too early or too late, as when
+    rows move meanwhile. Raises GraphQLError in the platform's words.
+    """
     first, last = paging.get("first"), paging.get("last")
     ordered = sorted(rows, key=key, reverse=reverse)
     if bulk:
@@ -68,7 +70,8 @@ def page_of(
 def _position(
     ordered: Sequence[Any], key: Callable[[Any], Key], cursor: str, *, reverse: bool
 ) -> int:
-    """The index after the row that the cursor names, also when that row has moved or is gone."""
+    """Return the index after the row that the cursor names, also when that row has moved or is
+    gone."""
     try:
         place = json.loads(base64.b64decode(cursor, validate=True))
         wanted = (place["last_value"], place["last_id"])

@@ -1,5 +1,4 @@
-"""What a request costs (the fitted model of FACTS.md §7), and the bucket that it is taken
-from."""
+"""What a request costs (the fitted model of FACTS.md §7), and the bucket that it is taken from."""
 
 from __future__ import annotations
 
@@ -52,7 +51,7 @@ class Bucket:
         return True
 
     def refund_points(self, cost: float) -> None:
-        """What was not used."""
+        """Return points that were not used to the bucket."""
         self.available = min(self.maximum, self.available + cost)
 
     def refill(self) -> None:
@@ -80,11 +79,11 @@ class CostModel:
         }
 
     def requested(self) -> int:
-        """What it may cost at the most; the bucket must hold it before it runs."""
+        """Return what the request may cost at most. The bucket must hold it before it runs."""
         return self._price(None, known=False)
 
     def actual(self, data: Any) -> int:
-        """What it did cost, by the rows that came."""
+        """Return what the request cost, by the rows that came."""
         return self._price(data, known=True)
 
     def _price(self, data: Any, *, known: bool) -> int:
@@ -162,7 +161,8 @@ class CostModel:
         *,
         known: bool,
     ) -> int:
-        """The sum over an object's fields; of fragments on several types the dearest."""
+        """Return the sum over an object's fields, with the dearest of fragments on several
+        types."""
         plain = 0
         branches: dict[str, int] = {}
         for node, owner in self._fields(selections, kind):

@@ -41,7 +41,7 @@ _CODES = {
 
 
 def load_schema() -> GraphQLSchema:
-    """A fresh copy of the schema; resolvers are attached to it."""
+    """Return a fresh copy of the schema, to which resolvers are attached."""
     return build_schema(
         resources.files("zaiko_shopify.simulator").joinpath("schema.graphql").read_text("utf-8")
     )
@@ -52,8 +52,8 @@ SCHEMA = load_schema()
 
 @lru_cache(maxsize=256)
 def checked(text: str) -> tuple[DocumentNode | None, tuple[dict[str, Any], ...]]:
-    """The document, or what is wrong with it. The texts of validation are graphql-core's, the codes
-    the platform's."""
+    """Return the document, or what is wrong with it. The texts of validation are graphql-core's,
+    the codes the platform's."""
     try:
         document = parse(text)
     except GraphQLSyntaxError as broken:

@@ -37,7 +37,8 @@ STATES = {
         "<html><head><title>503 Service Unavailable</title></head><body></body></html>",
     ),
 }
-"""What a shop can be, and how it refuses everything then. Only `inactive` is told by GraphQL."""
+"""The states a shop can be in, and how it then refuses everything. Only `inactive` is reported by
+GraphQL."""
 
 
 class Front:
@@ -54,7 +55,7 @@ class Front:
         self.internal_errors = 0
 
     def routes(self) -> Sequence[BaseRoute]:
-        """The platform's paths."""
+        """Return the platform's paths."""
         return [
             Route("/admin/api/{version}/graphql.json", self._graphql, methods=["POST"]),
             Route("/admin/oauth/access_token", self._grant, methods=["POST"]),
@@ -142,6 +143,7 @@ class Front:
         return ends is not None and self.shop.monotonic() < ends
 
     def _version(self, request: Request) -> str:
-        """An unknown or ended version is served by the oldest one that is alive."""
+        """Return the version that serves a request. An unknown or ended version is served by the
+        oldest one that is alive."""
         asked = str(request.path_params.get("version", API_VERSION))
         return self.served_version or (asked if asked in _VERSIONS else _VERSIONS[0])

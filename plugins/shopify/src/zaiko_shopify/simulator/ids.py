@@ -7,16 +7,16 @@ from datetime import datetime
 
 
 def gid(kind: str, number: object) -> str:
-    """A global id."""
+    """Return a global id."""
     return f"gid://shopify/{kind}/{number}"
 
 
 def text_of(moment: datetime | None) -> str | None:
-    """A DateTime."""
+    """Return a DateTime."""
     return None if moment is None else moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def number_of(identity: str, kind: str) -> int | None:
-    """The number in a global id of this kind, else None."""
+    """Return the number in a global id of this kind, or None."""
     match = re.fullmatch(rf"gid://shopify/{kind}/(\d+)", identity)
     return int(match[1]) if match else None

@@ -134,8 +134,8 @@ def _once(
     work: Callable[[], dict[str, Any]],
     refusal: Callable[[str, str], dict[str, Any]],
 ) -> dict[str, Any]:
-    """The directive @idempotent: successes are remembered for a day; refusals too, when the switch
-    says so."""
+    """Apply the directive @idempotent: successes are remembered for a day, refusals too when the
+    switch says so."""
     directive = info.schema.get_directive("idempotent")
     assert directive is not None
     given = get_directive_values(directive, info.field_nodes[0], info.variable_values)

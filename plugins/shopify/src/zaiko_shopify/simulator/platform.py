@@ -37,7 +37,7 @@ class Platform(PlatformState):
         self._schema = _resolved_schema()
 
     def answer(self, body: Any, *, debug: bool = False) -> dict[str, Any]:
-        """The reply to one request's body, which has a `query`."""
+        """Return the reply to one request's body, which has a `query`."""
         document, errors = checked(body["query"])
         if document is None:
             return {"errors": list(errors)}
@@ -143,7 +143,8 @@ class Platform(PlatformState):
 
 @cache
 def _resolved_schema() -> GraphQLSchema:
-    """One for all simulated shops: which shop is meant is in the context of an execution."""
+    """Return the one schema of all simulated shops. Which shop is meant is in the context of an
+    execution."""
     schema = load_schema()
     attach(schema, QUERIES)
     attach(schema, OBJECTS)
@@ -155,7 +156,7 @@ def _resolved_schema() -> GraphQLSchema:
 
 
 def internal_error() -> dict[str, Any]:
-    """The platform's own failure, as a reply."""
+    """Return the platform's own failure, as a reply."""
     request = f"{uuid.uuid4()}-1795392000"
     text = (
         f"Internal error. Looks like something went wrong on our end.\nRequest ID: {request} "

@@ -20,8 +20,8 @@ _RECENT, _EVER = timedelta(days=60), timedelta(days=36_500)
 def _require_approval(run: Run) -> None:
     if not run.platform.protected_data_approved:
         raise GraphQLError(
-            "This app is not approved to access the Order object. "
-            "See https://shopify.dev/docs/apps/launch/protected-customer-data for more details.",
+            "This app is not approved to access the Order object. See "
+            "https://shopify.dev/docs/apps/launch/protected-customer-data for more details.",
             extensions={
                 "code": "ACCESS_DENIED",
                 "documentation": "https://shopify.dev/api/usage/access-scopes",

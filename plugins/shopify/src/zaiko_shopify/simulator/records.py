@@ -132,6 +132,7 @@ class SimOrder:
         return "PARTIALLY_FULFILLED" if any(line.to_ship for line in self.lines) else "FULFILLED"
 
     def indexed_at(self, now: datetime) -> datetime | None:
-        """The updatedAt that the search knows now; None while it does not know the order."""
+        """Return the updatedAt that the search knows now, or None while it does not know the
+        order."""
         known = [updated for visible, updated in self.indexed if visible <= now]
         return known[-1] if known else None

@@ -50,7 +50,7 @@ class Run:
 
 
 def node_of(run: Run, identity: str) -> Any:
-    """What a global id names, or None."""
+    """Return what a global id names, or None."""
     shop = run.shop
     found: Callable[[str, Mapping[int, Any]], Any] = lambda kind, rows: rows.get(  # noqa: E731
         number_of(identity, kind) or 0
@@ -102,12 +102,12 @@ _TYPE_NAMES = {
 
 
 def type_name(value: Any, *_: Any) -> str:
-    """Which type of the schema implements Node for this object."""
+    """Return the type of the schema that implements Node for this object."""
     return _TYPE_NAMES.get(type(value), type(value).__name__)
 
 
 def run_of(info: Info) -> Run:
-    """The execution that a resolver works for."""
+    """Return the execution that a resolver works for."""
     run = info.context
     assert isinstance(run, Run)
     return run

@@ -1,5 +1,5 @@
-"""Shopify's search syntax, as far as FACTS.md §2 tells it: what it does not know it ignores with
-a warning, so it finds all."""
+"""Shopify's search syntax, as far as FACTS.md §2 tells it: what it does not know it ignores with a
+warning, so it finds all."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Search:
     warnings: list[dict[str, str]] = field(default_factory=list)
 
     def matches(self, row: Any, readers: Mapping[str, Reader], zone: str) -> bool:
-        """Whether `row` is found."""
+        """Return whether `row` is found."""
         return all(
             any(
                 _compares(readers[name](row), compare, value, zone) is not negated
@@ -39,7 +39,7 @@ class Search:
         )
 
     def extension(self, path: Sequence[str]) -> dict[str, Any]:
-        """The block of `extensions.search`."""
+        """Return the block of `extensions.search`."""
         parsed = {
             "and": [
                 {"field": name, "match_value": value}
@@ -122,7 +122,7 @@ def _compares(actual: Any, compare: str, value: str, zone: str) -> bool:
 
 
 def _moment(value: str, zone: str) -> datetime | None:
-    """A time without a zone is in the shop's own."""
+    """Return a time, or None. A time without a zone is in the shop's own."""
     text = f"{value}:00" if re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d", value) else value
     try:
         moment = datetime.fromisoformat(text)

@@ -153,7 +153,7 @@ class ShopifySimulator(Simulator):
             self.platform.webhooks.order_changed(found, "ORDERS_DELETE")
 
     def order(self, identity: str) -> SimOrder:
-        """An order by the id that the connector reports."""
+        """Return an order by the id that the connector reports."""
         found = self.shop.orders.get(number_of(identity, "Order") or 0)
         if found is None:
             raise SimulationError(f"there is no order {identity!r}")

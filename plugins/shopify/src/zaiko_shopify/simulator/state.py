@@ -45,15 +45,15 @@ class Shop:
         self.orders: dict[int, SimOrder] = {}
 
     def number(self) -> int:
-        """A number that nothing has yet."""
+        """Return a number that nothing has yet."""
         return next(self._numbers)
 
     def now(self) -> datetime:
-        """The shop's clock, in whole seconds as Shopify keeps it."""
+        """Return the shop's clock in whole seconds, as Shopify keeps it."""
         return self.precise_now().replace(microsecond=0)
 
     def precise_now(self) -> datetime:
-        """The shop's clock."""
+        """Return the shop's clock."""
         return datetime.now(UTC) + timedelta(seconds=self.time_offset)
 
     def monotonic(self) -> float:
@@ -79,7 +79,7 @@ class Shop:
         stocked: bool = True,
         status: str = "ACTIVE",
     ) -> SimVariant:
-        """A product with this one variant, stocked at the main location."""
+        """Add a product with this one variant, stocked at the main location."""
         product = SimProduct(self.number(), title, status)
         variant = SimVariant(
             self.number(),
@@ -125,8 +125,8 @@ class Shop:
         custom: Mapping[str, int],
         moves_stock: bool,
     ) -> SimOrder:
-        """A buyer orders. Available falls and committed rises at once, wherever the order can be
-        seen already."""
+        """Place an order. Available falls and committed rises at once, even before the order can be
+        seen."""
         taken = [(self.by_sku(sku), units) for sku, units in lines.items()]
         for variant, units in taken:
             level = self._source(variant)
@@ -150,8 +150,8 @@ class Shop:
         return order
 
     def edit(self, order: SimOrder, lines: Mapping[str, int]) -> None:
-        """The staff edits: a reduced line keeps its quantity, a removed one stays with current 0,
-        an added one is new."""
+        """Edit an order, as the staff does: a reduced line keeps its quantity, a removed one stays
+        with current 0, an added one is new."""
         for sku, units in lines.items():
             line = next((line for line in order.lines if line.sku == sku), None)
             if line is None:
@@ -223,7 +223,7 @@ class Shop:
         del self.orders[order.number]
 
     def order_changed(self, order: SimOrder) -> None:
-        """The order changed."""
+        """Note that the order changed."""
         order.updated_at = self.now()
         visible = self.precise_now() + timedelta(seconds=self.index_lag)
         order.indexed.append((max(visible, order.indexed[0][0]), order.updated_at))
@@ -244,7 +244,7 @@ class Shop:
         return max(0, len(self._by_sku.get(variant.sku or "", ())) - 1)
 
     def levels(self) -> Sequence[tuple[SimVariant, SimLevel]]:
-        """All levels."""
+        """Return all levels."""
         return [
             (variant, level)
             for variant in self.variants.values()
@@ -262,7 +262,8 @@ class Shop:
         return line
 
     def _source(self, variant: SimVariant) -> SimLevel | None:
-        """The level that an order takes from: the main location's, else the first active one."""
+        """Return the level that an order takes from: the main location's, else the first active
+        one."""
         active = [level for level in variant.levels.values() if level.active]
         return next(
             (level for level in active if level.location is self.main),

@@ -27,14 +27,14 @@ Problem = tuple[list[Any], str]
 
 
 def is_gid(value: object) -> bool:
-    """Whether this is written like a global id."""
+    """Return whether this is written like a global id."""
     return isinstance(value, str) and _GID.fullmatch(value) is not None
 
 
 def variable_errors(
     schema: GraphQLSchema, operation: OperationDefinitionNode, given: Mapping[str, Any]
 ) -> list[dict[str, Any]]:
-    """The errors of all variables; empty when all fit."""
+    """Return the errors of all variables; none when all fit."""
     errors = []
     for definition in operation.variable_definitions or ():
         name = definition.variable.name.value
@@ -51,8 +51,7 @@ def variable_errors(
             errors.append(
                 {
                     "message": f"Variable ${name} of type {print_ast(definition.type)} was "
-                    "provided "
-                    "invalid value"
+                    "provided invalid value"
                     f"{about} ({problems[0][1]})",
                     "locations": _location(definition),
                     "extensions": {
@@ -70,7 +69,7 @@ def variable_errors(
 def size_error(
     operation: OperationDefinitionNode, given: Mapping[str, Any]
 ) -> dict[str, Any] | None:
-    """The error of the first list that is too long."""
+    """Return the error of the first list that is too long."""
     for name, value in given.items():
         for path, length in _lists(value, []):
             if length > MAX_INPUT:

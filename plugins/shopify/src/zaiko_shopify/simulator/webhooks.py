@@ -57,14 +57,14 @@ class Webhooks:
         self._busy = False
 
     def order_changed(self, order: SimOrder, *topics: str) -> None:
-        """An order event."""
+        """Send the notifications of an order event."""
         payload = _payload(order)
         for topic in topics:
             body = {"id": order.number} if topic == "ORDERS_DELETE" else payload
             self._send(topic, {"order_id": order.number} if topic == "REFUNDS_CREATE" else body)
 
     def level_changed(self, variant: SimVariant, level: SimLevel) -> None:
-        """A number changed, by whomever."""
+        """Send the notification that a number changed, no matter who changed it."""
         identity = f"gid://shopify/InventoryLevel/{level.location.number}?inventory_item_id={variant.item_number}"
         payload = {
             "inventory_item_id": variant.item_number,
@@ -87,7 +87,7 @@ class Webhooks:
             self._post([delivery] * self.copies)
 
     def delivery_of(self, order: SimOrder) -> Delivery:
-        """The notification of an order that changed, as it would be posted."""
+        """Return the notification of an order that changed, as it would be posted."""
         return self._signed("ORDERS_UPDATED", _payload(order), self.url)
 
     def _signed(self, topic: str, payload: dict[str, Any], uri: str) -> Delivery:
@@ -118,8 +118,7 @@ class Webhooks:
         ).start()
 
     def _deliver(self) -> None:
-        """On a thread of its own, until nothing is waiting: the shop does not wait for who
-        listens."""
+        """Post what is waiting, on a thread of its own: the shop does not wait for the receiver."""
         with httpx.Client(timeout=ANSWER_WITHIN) as http:
             while True:
                 with self._turn:
