@@ -76,7 +76,7 @@ async def test_answers_are_in_the_order_of_requests_with_the_stock_of_their_revi
 
     assert [answer.sequence for answer in answers] == list(range(1, 301))
     # Facts of one transaction share its revision, and so its stock; none is left out, and none
-    # counted before it was told.
+    # counted before it was answered.
     told_by = {answer.revision: answer.sequence for answer in answers}
     assert [answer.stock.physical for answer in answers] == [
         told_by[answer.revision] for answer in answers
