@@ -97,7 +97,9 @@ async def measure(url: str, items: int) -> None:
     )
     engine = Engine(config.engine())
     async with running(engine, config) as address, grpc.aio.insecure_channel(address) as channel:
-        await engine.db.directory(lambda directory: directory.create(MerchantRecord(MERCHANT)))
+        await engine.db.directory.write(
+            lambda directory: directory.create(MerchantRecord(MERCHANT))
+        )
         await engine.db.write(MERCHANT, furnish)
         stub: stock_service_pb2_grpc.StockServiceAsyncStub = (
             stock_service_pb2_grpc.StockServiceStub(channel)

@@ -18,9 +18,10 @@ import sys
 import time
 from typing import Any
 
-from sqlalchemy import event, func, select
+from sqlalchemy import func, select
 from zaiko_core.bootstrap import Engine
 from zaiko_core.storage import schema
+from zaiko_core.storage.sql import Execution, observed
 
 from benchmarks.speed.bare_store import connected
 from benchmarks.speed.catalogue import filled, shop_name
@@ -40,28 +41,16 @@ _SCAN = re.compile(
 
 async def statements(engine: Engine, shop: str) -> list[tuple[str, Any]]:
     """Return the statements of one idle run, with their parameters."""
-    heard: list[tuple[str, Any]] = []
-
-    def hear(
-        connection: Any, cursor: Any, statement: str, parameters: Any, context: Any, many: bool
-    ) -> None:
-        if not statement.startswith(("BEGIN", "COMMIT", "ROLLBACK")):
-            heard.append((statement, parameters))
-
+    heard: list[Execution] = []
     make_due(engine, shop)
-    event.listen(engine.db.engine, "before_cursor_execute", hear)
-    try:
+    with observed(engine.db.engine, heard.append):
         if await engine.run_due() != 1:
             raise SystemExit("not one shop was due, but others as well")
-    finally:
-        event.remove(engine.db.engine, "before_cursor_execute", hear)
-    # Behind it: the look whether something else is due.
+    # After it, the scheduler reads whether something else is due.
     last = max(
-        place
-        for place, (statement, _) in enumerate(heard)
-        if statement.startswith("INSERT INTO changes")
+        place for place, execution in enumerate(heard) if "INSERT INTO changes" in execution.text
     )
-    return heard[: last + 1]
+    return [(execution.text, execution.parameters) for execution in heard[: last + 1]]
 
 
 def read_whole(url: str, heard: list[tuple[str, Any]]) -> dict[str, list[str]]:

@@ -34,8 +34,10 @@ async def calls_a_second(
     method: Callable[[grpc.aio.Channel], Any],
     request: Callable[[int], Any],
     seconds: float,
+    *,
+    in_flight: int = IN_FLIGHT,
 ) -> float:
-    """Of so many callers on one connection, each one call after the other."""
+    """Return the rate of `in_flight` callers on one connection, each one call after the other."""
     done = 0
     async with grpc.aio.insecure_channel(address) as channel:
         call = method(channel)
@@ -49,7 +51,7 @@ async def calls_a_second(
                 done += 1
 
         began = time.perf_counter()
-        await asyncio.gather(*(caller(number) for number in range(IN_FLIGHT)))
+        await asyncio.gather(*(caller(number) for number in range(in_flight)))
         return done / (time.perf_counter() - began)
 
 

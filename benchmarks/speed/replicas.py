@@ -176,7 +176,7 @@ async def runs_of_many_triggers(url: str, *, abreast: bool) -> int:
             await db.write(merchant, trigger)
 
     if abreast:
-        await asyncio.gather(*(db.write_together(merchant, trigger) for _ in range(TRIGGERS)))
+        await asyncio.gather(*(db.write(merchant, trigger) for _ in range(TRIGGERS)))
     else:
         await asyncio.gather(*(write(TRIGGERS // WRITERS) for _ in range(WRITERS)))
     await asyncio.sleep(2)
@@ -279,7 +279,7 @@ def _hold(url: str, merchant: str, shop: str) -> None:
     sys.stdin.readline()
     table = schema.shops
     with db.engine.begin() as connection:
-        now = db.now(connection)
+        now = db.transactions.now(connection)
         mine = (table.c.merchant == merchant, table.c.shop == shop)
         held = {
             "owner": "gone",
@@ -298,7 +298,9 @@ def _churn(url: str, seconds: float) -> None:
     owner, done = f"churn-{time.time_ns()}", 0
 
     def take(connection: Any) -> list[JobClaim]:
-        return Jobs(connection, db.now(connection), owner=owner, lease=5_000_000).claim(1)
+        return Jobs(
+            connection, db.transactions.now(connection), owner=owner, lease=5_000_000
+        ).claim(1)
 
     with db.engine.connect() as connection:
         connection.scalar(select(func.count()).select_from(schema.shops))
@@ -310,9 +312,9 @@ def _churn(url: str, seconds: float) -> None:
             claims = take(connection)
         for claim in claims:
             with db.engine.begin() as connection:
-                Jobs(connection, db.now(connection), owner=owner, lease=5_000_000).finish(
-                    claim, next_in=0, attempt=0
-                )
+                Jobs(
+                    connection, db.transactions.now(connection), owner=owner, lease=5_000_000
+                ).finish(claim, next_in=0, attempt=0)
         done += len(claims)
     print(done, flush=True)
     db.close()
