@@ -28,7 +28,7 @@ from zaiko_core.plugin_host.announcements import announce_oversell
 from zaiko_core.plugin_host.loader import Registry, load
 from zaiko_core.plugin_host.observers import Observers
 from zaiko_core.storage.engine import Database, Now
-from zaiko_core.storage.listener import Listener
+from zaiko_core.storage.listener import NotificationListener
 from zaiko_core.storage.secrets import SecretBox
 from zaiko_core.supervision.checks import ShopChecks
 from zaiko_core.supervision.connector_factory import ConnectorFactory, Http, default_transport
@@ -98,8 +98,8 @@ class Engine:
             config.url,
             now=now,
             wake=self.wake,
-            tell=self._publish,
-            lost=self._on_lost_commits,
+            publish=self._publish,
+            on_lost_commits=self._on_lost_commits,
             tracer=self.tracer,
         )
         self.feed = ChangeFeed(self.db, poll=config.poll)
@@ -141,7 +141,7 @@ class Engine:
         self.metrics.follow(RUNNING, lambda: self._scheduler.running)
         self._maintenance = Maintenance(self.db, clock=self.clock, log=self.log)
         self._gauges = Gauges(self.db, self.metrics, clock=self.clock, log=self.log)
-        self._listener: Listener | None = None
+        self._listener: NotificationListener | None = None
 
     async def start(self) -> None:
         """Migrate the store, then begin to follow changes and to run shops. Raises
@@ -151,7 +151,7 @@ class Engine:
         self.epoch = await self._restore_detector.begin(self.epoch, self.config.high_water_mark)
         await self.feed.start()
         if self.db.is_postgresql:
-            self._listener = Listener(self.db.engine, self.wake, is_ours=self.db.is_ours)
+            self._listener = NotificationListener(self.db.engine, self.wake, ours=self.db.backends)
             self._listener.start()
         if self.config.run_shops:
             await self._scheduler.start(self.registry.types)

@@ -76,7 +76,7 @@ async def test_answers_are_in_the_order_of_requests_with_the_stock_of_their_revi
 
     assert [answer.sequence for answer in answers] == list(range(1, 301))
     # Facts of one transaction share its revision, and so its stock; none is left out, and none
-    # counted before it was told.
+    # counted before it was answered.
     told_by = {answer.revision: answer.sequence for answer in answers}
     assert [answer.stock.physical for answer in answers] == [
         told_by[answer.revision] for answer in answers
@@ -269,7 +269,7 @@ async def test_a_store_that_fails_a_group_ends_the_stream_and_answers_none_of_it
         raise trouble("away")
 
     with monkeypatch.context() as patched:
-        patched.setattr(api.engine.db, "write_together", away)
+        patched.setattr(api.engine.db, "write", away)
         await stream.write(receipt(world, 2))
         with pytest.raises(grpc.aio.AioRpcError) as caught:
             await stream.read()

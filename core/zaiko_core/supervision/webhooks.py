@@ -44,7 +44,7 @@ class WebhookReceiver:
             hint = connector.parse_webhook(headers, body)
         if hint is not None:
             reread = Capability.ORDER_UPDATES not in kind.capabilities
-            new = await self._db.write_together(
+            new = await self._db.write(
                 merchant, lambda uow: webhooks.receive(uow, shop, hint.delivery_id, reread=reread)
             )
             self._log.info("webhook", merchant=merchant, shop=shop, topic=hint.topic, new=new)

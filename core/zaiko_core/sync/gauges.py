@@ -11,6 +11,7 @@ from zaiko_core import metrics as m
 from zaiko_core.domain.errors import ServiceError
 from zaiko_core.metrics import Metrics
 from zaiko_core.storage.engine import Database
+from zaiko_core.storage.jobs import job_door
 
 LATENESS = 5.0
 """Seconds between two readings of what is due."""
@@ -38,7 +39,7 @@ class Gauges:
 
     async def count(self) -> None:
         """Count all links, drifts and oversells now."""
-        statistics = await self._db.census()
+        statistics = await self._db.system.read(lambda rows: rows.statistics())
         for gauge in (m.LINKS, m.VERIFIED, m.DRIFTS):
             self._metrics.forget(gauge)
         for connector, (enabled, verified) in statistics.links.items():
@@ -52,7 +53,7 @@ class Gauges:
         await self._read_lateness()
 
     async def _read_lateness(self) -> None:
-        due = (await self._db.next_due()).first
+        due = (await job_door(self._db.transactions).read(lambda jobs: jobs.next_due())).first
         self._metrics.set(m.DUE_SECONDS, max(0.0, -due / 1_000_000) if due is not None else 0.0)
 
     async def _rounds(self) -> None:

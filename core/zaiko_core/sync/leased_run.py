@@ -63,19 +63,17 @@ class LeasedRun:
         """Run `work` in one snapshot of the shop's merchant."""
         return await self.db.read(self.claim.merchant, work)
 
-    async def write(self, work: Callable[[UnitOfWork], T], *, short: bool = False) -> T:
+    async def write(self, work: Callable[[UnitOfWork], T]) -> T:
         """Run `work` in one transaction of the shop's merchant; the first one begins the run.
-        `short`: it concerns few items, so that it may share its commit with others. Raises
-        LeaseLost."""
-        write = self.db.write_together if short else self.db.write
+        Raises LeaseLost."""
         if self._began:
-            return await write(self.claim.merchant, work)
+            return await self.db.write(self.claim.merchant, work)
 
         def first(uow: UnitOfWork) -> T:
             runs.begin_run(uow, self.record, unended=self.found.unended)
             return work(uow)
 
-        done = await write(self.claim.merchant, first, advancing=True)
+        done = await self.db.write(self.claim.merchant, first)
         self._began = True
         return done
 
@@ -83,14 +81,7 @@ class LeasedRun:
         """Record how it ended, and release the shop, in one transaction. Return whether the run is
         written down. Raises LeaseLost."""
         began = self._began
-        # Links are held and released with the shop's problem, however many there are.
-        write = (
-            self.db.write
-            if result.held or self.found.shop.problem is not None
-            else self.db.write_together
-        )
-        return await write(
+        return await self.db.write(
             self.claim.merchant,
             lambda uow: runs.end_run(uow, self.found, self.record, result, began=began),
-            advancing=True,
         )

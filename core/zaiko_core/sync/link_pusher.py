@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from zaiko_core.app import sync
-from zaiko_core.app.records import FEW
 from zaiko_core.app.sync import PlanRequest, PushPlan, Write
 from zaiko_core.domain.decision import Observation, Policy
 from zaiko_core.sync.readings import SupersededRule
@@ -68,7 +67,6 @@ class LinkPusher:
                     self._attempts.exhausted,
                     self.adjust,
                 ),
-                is_many=this.is_many,
             )
             after |= seen
             handled = len(planned.handled)
@@ -80,18 +78,14 @@ class LinkPusher:
                 if listing not in planned.handled
             }
             if handled < _SLICE or planned.unread == handled:
-                return Round(after, is_many=this.is_many), is_unfinished
-        return Round(after, is_many=this.is_many), True
+                return Round(after), is_unfinished
+        return Round(after), True
 
-    async def _push_slice(
-        self, request: PlanRequest, *, is_many: bool
-    ) -> tuple[PushPlan, Mapping[str, Observation]]:
+    async def _push_slice(self, request: PlanRequest) -> tuple[PushPlan, Mapping[str, Observation]]:
         context, counts = self.context, self.context.counts
         context.may_end()
         shop, token = context.run.claim.shop, context.run.claim.token
-        planned = await context.run.write(
-            lambda uow: sync.plan(uow, shop, token, request), short=not is_many
-        )
+        planned = await context.run.write(lambda uow: sync.plan(uow, shop, token, request))
         counts.computed += len(planned.handled)
         counts.confirmed += planned.confirmed
         counts.failed += planned.failed
@@ -99,7 +93,6 @@ class LinkPusher:
         async def settle(outcomes: Outcomes) -> None:
             confirmed, failed = await context.run.write(
                 lambda uow: sync.settle(uow, shop, token, request.policy, outcomes),
-                short=len(outcomes) <= FEW,
             )
             counts.confirmed += confirmed
             counts.failed += failed

@@ -15,7 +15,7 @@ _PAGE = 500
 async def each_merchant(db: Database) -> AsyncIterator[str]:
     """Yield the id of each merchant. One that is created meanwhile may be left out."""
     page = Page(size=_PAGE)
-    while records := await db.directory(partial(_page, page)):
+    while records := await db.directory.read(partial(_page, page)):
         for record in records:
             yield record.merchant
         page = Page(size=_PAGE, after=(records[-1].merchant,))

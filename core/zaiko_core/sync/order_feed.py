@@ -12,7 +12,7 @@ from zaiko_sdk import Capability, Order
 from zaiko_core.app import orders
 from zaiko_core.app.orders import Ingested
 from zaiko_core.app.ports import UnitOfWork
-from zaiko_core.app.records import FEW, Trigger
+from zaiko_core.app.records import Trigger
 from zaiko_core.domain.demand import OrderRecord
 from zaiko_core.sync import translation
 from zaiko_core.sync.run_context import RunContext
@@ -38,8 +38,6 @@ class Fetched:
     sold: Mapping[str, int] = field(default_factory=dict)
     is_news: bool = False
     """Whether it brought something that may make links due."""
-    is_many: bool = False
-    """Whether one page brought more than FEW orders."""
 
 
 class OrderFeed:
@@ -59,7 +57,7 @@ class OrderFeed:
             return Fetched()
         context.may_end()
         sold: dict[str, int] = {}
-        is_news = is_many = False
+        is_news = False
         async for page in context.connector.fetch_orders(self._cursor):
             readings = self._understood(page.orders, page.read_at)
             until = page.complete_until
@@ -73,13 +71,13 @@ class OrderFeed:
                 sold |= done.sold
                 counts.orders_changed += done.changed
                 counts.orders_outdated += done.outdated
-                is_news, is_many = True, is_many or len(readings) > FEW
+                is_news = True
                 self.unstored = None
             else:
                 self.unstored = progress
             self._cursor = page.cursor
             context.may_end()
-        return Fetched(sold, is_news, is_many)
+        return Fetched(sold, is_news)
 
     async def reread(self) -> None:
         """Read every open order again, where that is due: for edits and cancels that fetching does
@@ -134,7 +132,7 @@ class OrderFeed:
             )
             return done
 
-        return await self._context.run.write(work, short=len(readings) <= FEW)
+        return await self._context.run.write(work)
 
     async def _ingest_again(
         self, readings: Sequence[OrderRecord], missing: Collection[str]

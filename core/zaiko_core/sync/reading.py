@@ -9,7 +9,6 @@ from dataclasses import replace
 from zaiko_sdk import ListingRef
 
 from zaiko_core.app import sync
-from zaiko_core.app.records import FEW
 from zaiko_core.domain.decision import Policy
 from zaiko_core.domain.fence import WriteMode
 from zaiko_core.sync.addition_sender import AdditionSender
@@ -32,7 +31,7 @@ async def read_links(context: RunContext, policy: Policy, this: Round, *, is_fir
         policy.mode is not WriteMode.COMPARE_AND_SET or found.shop.shadow or found.reading_due
     )
     if is_first and not is_read_needed:
-        return replace(this, is_due=True, is_many=found.many_due)
+        return replace(this, is_due=True)
     due, number = await context.run.read(
         lambda uow: sync.needs_reading(uow, found.shop.shop, policy, limit=SHARE)
     )
@@ -42,7 +41,7 @@ async def read_links(context: RunContext, policy: Policy, this: Round, *, is_fir
         if item.link.listing not in this.readings
     ]
     readings = await _read(context, this.readings, refs, is_cancellable=True)
-    return Round(readings, is_due=number > 0, is_many=number > FEW)
+    return Round(readings, is_due=number > 0)
 
 
 async def read_for_additions(

@@ -13,7 +13,8 @@ from zaiko_sdk import Log
 from zaiko_core.app import restoring
 from zaiko_core.domain.errors import ServiceError
 from zaiko_core.storage.engine import Database
-from zaiko_core.storage.witness import Seen, Witness, has_gone_back
+from zaiko_core.storage.high_water_mark import HighWaterMark, HighWaterMarkFile, has_gone_back
+from zaiko_core.storage.system import SystemRows
 from zaiko_core.sync.merchants import each_merchant
 
 _CHECK_EVERY, _RETRY_AFTER = 10.0, 1.0
@@ -30,7 +31,7 @@ async def quarantine(db: Database, epoch: str) -> tuple[int, str]:
     async for merchant in each_merchant(db):
         shops += await db.write(merchant, restoring.quarantine)
     # Last: a process that dies before this does all of it again.
-    return shops, await db.new_epoch(epoch)
+    return shops, await db.system.write(lambda rows: rows.new_epoch(epoch))
 
 
 class RestoreDetector:
@@ -48,8 +49,8 @@ class RestoreDetector:
     ) -> None:
         self._db, self._reopen, self._log = db, reopen, log
         self._stop_accepting = stop_accepting
-        self._mark: Witness | None = None
-        self._seen: Seen | None = None
+        self._file: HighWaterMarkFile | None = None
+        self._seen: HighWaterMark | None = None
         self._epoch = ""
         self._loop: asyncio.AbstractEventLoop | None = None
         self._lost = asyncio.Event()
@@ -61,11 +62,11 @@ class RestoreDetector:
         """Prepare the database if it is not as far as when this host last saw it. Return the epoch
         to continue with."""
         self._loop, self._epoch = asyncio.get_running_loop(), epoch
-        self._mark = None if path is None else Witness(path)
-        before = None if self._mark is None else self._mark.read()
-        if has_gone_back(before, await self._db.seen()):
+        self._file = None if path is None else HighWaterMarkFile(path)
+        before = None if self._file is None else self._file.read()
+        if has_gone_back(before, await self._db.system.read(SystemRows.high_water_mark)):
             await self._prepare(self._db)
-        self._remember(await self._db.seen())
+        self._remember(await self._db.system.read(SystemRows.high_water_mark))
         self._task = asyncio.create_task(self._watch(), name="zaiko restore detector")
         return self._epoch
 
@@ -77,7 +78,7 @@ class RestoreDetector:
         await asyncio.gather(self._task, return_exceptions=True)
         if not self.replaced.is_set() and not self._lost.is_set():
             with contextlib.suppress(ServiceError):
-                self._remember(await self._db.seen())
+                self._remember(await self._db.system.read(SystemRows.high_water_mark))
 
     def on_lost_commits(self) -> None:
         """Note that the database lacks what it acknowledged to this process. From any thread."""
@@ -92,9 +93,9 @@ class RestoreDetector:
                     continue
             # The mark first: what another process of this host writes meanwhile may be newer than
             # what we read from the database then.
-            before = self._seen if self._mark is None else self._mark.read()
+            before = self._seen if self._file is None else self._file.read()
             try:
-                now = await self._db.seen()
+                now = await self._db.system.read(SystemRows.high_water_mark)
             except ServiceError:
                 continue
             if replaced := has_gone_back(before, now) or now.epoch != self._epoch:
@@ -104,7 +105,7 @@ class RestoreDetector:
         # Under a process that has begun with another state nothing can be trusted.
         self._log.error("database_replaced", do="the server ends; start it again")
         # Should this process die before the database is prepared, its next start does it.
-        self._remember(Seen(self._epoch, _BEYOND))
+        self._remember(HighWaterMark(self._epoch, _BEYOND))
         self._stop_accepting()
         await self._prepare_again()
         self.replaced.set()
@@ -114,7 +115,7 @@ class RestoreDetector:
             db = self._reopen()
             try:
                 # Another epoch: another process has prepared it.
-                if (await db.seen()).epoch == self._epoch:
+                if await db.system.read(SystemRows.epoch) == self._epoch:
                     await self._prepare(db)
                 return
             except ServiceError as error:
@@ -131,11 +132,11 @@ class RestoreDetector:
             do="see docs/operations/backup.md; every shop waits for a person",
         )
 
-    def _remember(self, now: Seen) -> None:
+    def _remember(self, now: HighWaterMark) -> None:
         self._seen = now
-        if self._mark is None:
+        if self._file is None:
             return
         try:
-            self._mark.write(now)
+            self._file.write(now)
         except OSError as error:
             self._log.warning("high_water_mark_not_written", problem=str(error))

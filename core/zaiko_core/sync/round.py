@@ -18,5 +18,3 @@ class Round:
     """When the shop last sold a listing (µs, by its clock), of the orders fetched in this round."""
     is_due: bool = True
     """Whether a link is due, or may have become so by what was fetched."""
-    is_many: bool = False
-    """Whether more than FEW links may be due."""

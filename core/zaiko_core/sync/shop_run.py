@@ -104,7 +104,6 @@ class ShopRun:
             this,
             sold=fetched.sold,
             is_due=this.is_due or fetched.is_news,
-            is_many=this.is_many or fetched.is_many,
         )
 
     async def _add(self, additions: AdditionSender, this: Round) -> bool:
