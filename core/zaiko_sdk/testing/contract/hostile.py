@@ -172,7 +172,7 @@ class HostileRules:
             truthful = found[0].quantity == 5 or (
                 found[0].quantity is None and found[0].error is not None
             )
-            assert truthful, f"read_inventory, {what}: told {found[0]}, while the shop shows 5"
+            assert truthful, f"read_inventory, {what}: returned {found[0]}, while the shop shows 5"
         _check_recovered(bench, connector, [sku])
 
     @rule(

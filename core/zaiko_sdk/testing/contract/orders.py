@@ -29,7 +29,7 @@ class OrderRules:
         Capability.FETCH_ORDERS,
         why=(
             "Without a cursor the next fetch begins from the start again, and the lag of the "
-            "shop's orders cannot be told."
+            "shop's orders cannot be distinguished."
         ),
         fix=(
             "Yield at least one page, empty if need be, with a cursor and the time at which the "
@@ -242,8 +242,8 @@ class OrderRules:
     @rule(
         *_ORDERS,
         why=(
-            "A cancelled order holds stock for ever, or is released twice, when its units are not "
-            "told apart."
+            "A cancelled order holds stock without end, or is released twice, when its cancelled "
+            "units are not distinguished."
         ),
         fix="State CANCELLED, or every unit in `cancelled`; `ordered` stays as it was.",
     )
@@ -326,7 +326,7 @@ class OrderRules:
         Capability.READ_ORDERS,
         why=(
             "An order that vanished is suspect demand, which a person decides on; guessing would "
-            "hold its units for ever."
+            "hold its units without end."
         ),
         fix=(
             "Leave it out of the answer of `read_orders`, or deliver it as DELETED; answer for "

@@ -93,7 +93,7 @@ class ShopRules:
 
     @rule(
         why=(
-            "Only Pause holds the shop and tells the merchant; anything else is tried again and "
+            "Only Pause holds the shop and notifies the merchant; anything else is tried again and "
             "again with a dead key."
         ),
         fix="Turn the platform's refusal of the credentials into CredentialsRejected.",
@@ -105,7 +105,7 @@ class ShopRules:
         for _ in range(3):
             found = bench.attempt("list_listings", bench.reading_listings(connector))
             assert isinstance(found, ConnectorError), "read all the same"
-            # Some platforms take a while until a new key works; until then it is not known to be
+            # On some platforms a new key works only after a while; until then it is not known to be
             # wrong.
             if not isinstance(found, Retry):
                 break

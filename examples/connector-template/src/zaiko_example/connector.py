@@ -1,5 +1,4 @@
-"""The connector of one shop. Each method is one line: what it does is in the module that it
-names."""
+"""The connector of one shop. Each method is one line that names the module with its code."""
 
 from __future__ import annotations
 
@@ -56,8 +55,7 @@ class ExampleConnector(Connector):
     async def set_inventory(
         self, writes: Sequence[InventoryWrite], key: str
     ) -> Sequence[WriteResult]:
-        # This platform knows no idempotency keys, so `key` has nowhere to go and no write is ever
-        # repeated.
+        # This platform has no idempotency keys, so `key` is not used and no write is ever repeated.
         return await self._stock.write(writes)
 
     def parse_webhook(self, headers: Mapping[str, str], body: bytes) -> WebhookHint | None:
@@ -68,5 +66,5 @@ class ExampleConnector(Connector):
 
 
 def open_shop(context: ShopContext, settings: ExampleSettings) -> Connector:
-    """Make the connector of one shop; no request is sent yet."""
+    """Make the connector of one shop. No request is sent yet."""
     return ExampleConnector(context, settings)

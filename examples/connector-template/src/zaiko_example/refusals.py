@@ -1,6 +1,6 @@
-"""What a reply that is not a success means: which error of zaiko_sdk it becomes.
+"""What a reply that is not a success means: the error of zaiko_sdk that it becomes.
 
-Ask of each reply what zaiko is to do next: try later, wait for a person, set one item aside, or
+Ask for each reply what zaiko should do next: try later, wait for a person, set one item aside, or
 stop.
 """
 
@@ -23,7 +23,7 @@ from zaiko_sdk import (
 )
 
 _UNANNOUNCED_WAIT = 30.0
-"""Seconds to wait after a 429 that does not say for how long."""
+"""Seconds to wait after a 429 that announces no wait."""
 
 
 def refusal(reply: httpx.Response, *, path: str, writing: bool) -> ConnectorError | None:
@@ -65,8 +65,8 @@ def refusal(reply: httpx.Response, *, path: str, writing: bool) -> ConnectorErro
             )
         return PlatformDown(where, platform_message=words)
     if writing and status == 422:
-        # Something in the batch is refused and the reply does not say what: zaiko splits the batch
-        # until it stands alone.
+        # One entry of the batch is refused and the reply does not name it: zaiko splits the batch
+        # until it is alone.
         return ItemRefused(where, platform_message=words)
     if 300 <= status < 400:
         return SettingsInvalid(

@@ -13,8 +13,8 @@ from zaiko_base.paging import pages_of
 from zaiko_base.rows import ItemRow
 
 PATH = "/1/items"
-# The oldest first, so that new items come at the end; one picture each, as none cannot be asked
-# for.
+# The oldest first, so that new items come at the end. One picture each, because asking for none is
+# not possible.
 PARAMS = {"order": "created", "sort": "asc", "max_image_no": "1"}
 
 
@@ -45,8 +45,8 @@ class Catalogue:
             return []
 
     def _warned(self, listing: Listing, codes: dict[str, str]) -> Listing:
-        """BASE lets two listings have the same code; the second and later ones of a pass are
-        marked."""
+        """Add a warning to listings whose code another listing of this pass has: BASE lets two have
+        the same."""
         identifier = listing.ref.external_id
         if not listing.sku or codes.setdefault(listing.sku, identifier) == identifier:
             return listing

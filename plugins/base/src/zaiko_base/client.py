@@ -1,7 +1,7 @@
-"""HTTP to BASE for one shop: with a token that works, within the quotas, and with every refusal
-turned into an error.
+"""HTTP to BASE for one shop: with a valid token, within the quotas, and with every refusal turned
+into an error.
 
-Nothing is repeated here but the one call whose token was refused.
+Only a call whose token was refused is repeated here.
 """
 
 from __future__ import annotations
@@ -73,8 +73,8 @@ class Client:
         reply = await self._send(method, path, values, tokens.access, for_orders=for_orders)
         error = reported(reply)
         if error.code == INVALID or reply.status_code == 401:
-            # It says both "this token has ended" and "these parameters are wrong"; with a fresh
-            # token it can only be the latter.
+            # The code means both "this token has ended" and "these parameters are wrong"; with a
+            # new token it can only mean the latter.
             tokens = await self.tokens.renewed(tokens.access)
             reply = await self._send(method, path, values, tokens.access, for_orders=for_orders)
             error = reported(reply)

@@ -1,5 +1,4 @@
-"""The connector of one shop. Each method is one line: what it does is in the module that it
-names."""
+"""The connector of one shop. Each method is one line that names the module with its code."""
 
 from __future__ import annotations
 
@@ -54,7 +53,7 @@ class BaseConnector(Connector):
     async def set_inventory(
         self, writes: Sequence[InventoryWrite], key: str
     ) -> Sequence[WriteResult]:
-        # BASE knows no idempotency keys, so `key` has nowhere to go and no write is ever repeated.
+        # BASE has no idempotency keys, so `key` is not used and no write is ever repeated.
         return await self._stock.write(writes)
 
     async def aclose(self) -> None:
@@ -62,5 +61,5 @@ class BaseConnector(Connector):
 
 
 def open_shop(context: ShopContext, settings: BaseSettings) -> Connector:
-    """Make the connector of one shop; no request is sent yet."""
+    """Make the connector of one shop. No request is sent yet."""
     return BaseConnector(context, settings)

@@ -1,5 +1,4 @@
-"""The connector of one shop. Each method is one line: what it does is in the module that it
-names."""
+"""The connector of one account. Each method is one line that names the module with its code."""
 
 from __future__ import annotations
 
@@ -58,8 +57,7 @@ class NextEngineConnector(Connector):
     async def set_inventory(
         self, writes: Sequence[InventoryWrite], key: str
     ) -> Sequence[WriteResult]:
-        # Next Engine knows no idempotency keys, so `key` has nowhere to go and no upload is ever
-        # repeated.
+        # Next Engine has no idempotency keys, so `key` is not used and no upload is ever repeated.
         return await self._stock.write(writes)
 
     async def aclose(self) -> None:
@@ -67,5 +65,5 @@ class NextEngineConnector(Connector):
 
 
 def open_shop(context: ShopContext, settings: NextEngineSettings) -> Connector:
-    """Make the connector of one shop; no request is sent yet."""
+    """Make the connector of one account. No request is sent yet."""
     return NextEngineConnector(context, settings)

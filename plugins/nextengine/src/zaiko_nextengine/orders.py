@@ -1,8 +1,8 @@
 """Orders that are new or changed, and chosen orders (FACTS.md §7).
 
-A search by the time of change finds lines, not whole orders, and it is sorted by number. So the
-changed slips are looked for first, with little of each, and then read whole in the order in which
-they changed.
+A search by the time of change finds lines, not whole orders, and is sorted by number. So the
+connector first finds the changed slips, with few fields of each, and then reads them whole in the
+order in which they changed.
 """
 
 from __future__ import annotations
@@ -25,16 +25,16 @@ _SLIP, _CHANGED = (
     "receive_order_row_last_modified_newest_date",
 )
 OVERLAP = 600
-"""Seconds by which each look reaches back behind the last."""
+"""How many seconds each search reaches back behind the last one."""
 _FIRST = timedelta(days=1)
-"""How far back the second look reaches when the first found no open order, and with it no time of
-Next Engine's clock."""
+"""How far back the second search reaches when the first found no open order, and so no time of Next
+Engine's clock."""
 _PART = 100
 """Orders per delivered page."""
 _SETTLED = 10
-"""Seconds after which no further change can carry the same time, which counts whole seconds."""
+"""Seconds after which no further change can have the same time, which has whole seconds."""
 _PATIENCE = 50
-"""Pages after which the host is shown that we are still at work."""
+"""After this many pages, an empty page shows the host that the search goes on."""
 
 
 class Orders:
@@ -43,13 +43,12 @@ class Orders:
     def __init__(self, client: Client, settings: NextEngineSettings) -> None:
         self._client, self._limit = client, settings.rows_per_call
         self._delivered: dict[str, datetime] = {}
-        """What the host has, by slip: saves reading it again within the overlap. Valid for
-        `_cursor` only."""
+        """The orders that the host has, by slip: they are not read again within the overlap. Valid
+        for `_cursor` only."""
         self._cursor: str | None = None
 
     async def changed(self, cursor: str | None) -> AsyncIterator[OrderPage]:
-        """See Connector.fetch_orders. The first fetch delivers all orders that are open, however
-        old."""
+        """See Connector.fetch_orders. The first fetch delivers all open orders, however old."""
         start = read_cursor(cursor)
         if start is None:
             self._client.log.error("order_cursor_not_understood", cursor=cursor)
@@ -76,7 +75,7 @@ class Orders:
             reached = max(found.values(), default=None) if last else found[part[-1]]
             self._cursor = _moved(start, reached, began).text()
             yield OrderPage(orders, self._cursor, read_at, complete_until=began if last else None)
-            # Only now: the host has taken the page when it comes back.
+            # Only now: the host has stored the page when it asks for the next one.
             settled = read_at - timedelta(seconds=_SETTLED)
             self._delivered |= {slip: found[slip] for slip in part if found[slip] <= settled}
         self._delivered = {
@@ -90,7 +89,7 @@ class Orders:
     async def _look(
         self, start: OrderCursor, found: dict[str, datetime], began: datetime
     ) -> AsyncIterator[None]:
-        """Find the slips that are due, with the time of their last change, page by page."""
+        """Find the slips to read, with the time of their last change, page by page."""
         form = {"fields": fields_of(ChangedRow)}
         if start.changed is None:
             form |= {
@@ -111,7 +110,7 @@ class Orders:
                         "order_row_not_understood", order=slip, problem=str(error)
                     )
                     if slip:
-                        # It is there; what is wrong with it, reading it whole will tell.
+                        # It exists. Reading it whole will show what is wrong with it.
                         found.setdefault(slip, began)
                     continue
                 changed = row.receive_order_row_last_modified_newest_date or began
@@ -131,7 +130,8 @@ class Orders:
             and row.receive_order_include_to_order_id.strip("0")
         }
         missing = sorted(heirs - orders.keys())
-        # The heirs first: until their units count, those of the merged one must.
+        # The orders that took over units come first: until their units count, those of the merged
+        # order must.
         return [*(await self._read(missing)).values(), *orders.values()]
 
     async def _read(
@@ -159,7 +159,7 @@ class Orders:
         if strange and len(values) < len(asked):
             # An order whose rows were not understood would look as if it had vanished.
             raise ContractBroken(
-                f"{_PATH} told {strange} rows that are not of the orders asked for"
+                f"{_PATH} returned {strange} rows of orders that were not asked for"
             )
         return {
             slip: self._order(slip, values[slip], read_at, kept) for slip in asked if slip in values
@@ -185,7 +185,7 @@ class Orders:
 
 
 def _moved(start: OrderCursor, reached: datetime | None, began: datetime) -> OrderCursor:
-    """Return the cursor after what was reached. It never passes our own clock: one order dated in
+    """Return the cursor after what was delivered. It never passes our own clock: one order dated in
     the future would hide all later ones."""
     if reached is None and start.changed is None:
         return OrderCursor(int((began - _FIRST).timestamp()))

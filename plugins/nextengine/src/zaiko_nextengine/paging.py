@@ -1,6 +1,6 @@
-"""Searches in pages (FACTS.md §2). Their order is fixed, ascending by the key, so each page begins
-at the last key seen instead of at an offset: rows that come or go meanwhile push none past a page's
-edge. Only within one key is the offset used."""
+"""Searches in pages (FACTS.md §2). Results are sorted by the key, ascending, so each page begins at
+the last key seen instead of at an offset: rows that come or go meanwhile push no other past a
+page's edge. Only within one key is the offset used."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ async def pages_of(
         )
         last = _key(rows[-1], key) if rows else ""
         yield rows, last or after
-        # Whether `count` tells the rows returned or all that match is UNCONFIRMED; in the latter
-        # case it shows a cut below `limit`.
+        # UNCONFIRMED whether `count` is of the returned rows or of all that match. In the latter
+        # case it shows that a page was cut below `limit`.
         if not rows or (len(rows) < limit and (count is None or count <= offset + len(rows))):
             return
         if not last:

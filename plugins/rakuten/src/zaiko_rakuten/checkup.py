@@ -24,8 +24,8 @@ from zaiko_rakuten.stock import Stock
 from zaiko_rakuten.times import JAPAN
 
 WARN_DAYS = 14
-"""Days before its end from which the licence key is warned about. Rakuten mails the shop 7 days
-before."""
+"""From so many days before its end, `check` warns about the licence key. Rakuten mails the shop 7
+days before."""
 _NOBODY = ("zaiko-check", "zaiko-check")
 """A SKU that no shop has: reading its stock shows whether stock can be read."""
 _REJECTED = (
@@ -92,7 +92,7 @@ async def _licence(client: Client, now: datetime) -> Finding:
         )
     if expiry is None:
         message = (
-            f"RMS does not tell when the licence key ends. Enable {LICENCE_EXPIRY.api} for it, "
+            f"RMS does not say when the licence key ends. Enable {LICENCE_EXPIRY.api} for it, "
             "to be warned in time."
         )
         return Finding(FindingLevel.WARNING, "LICENSE_KEY_EXPIRY_UNKNOWN", message)

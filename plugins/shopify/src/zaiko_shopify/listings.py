@@ -13,7 +13,7 @@ _ON_SALE = frozenset({"ACTIVE", "UNLISTED"})
 
 def listing_of(node: Fields) -> Listing:
     """Return one variant as a listing. Raises ContractBroken when its id or its inventory item
-    cannot be read, without which it cannot be named."""
+    cannot be read, without which it has no name."""
     identity, item = node.text("id"), node.inner("inventoryItem")
     product = node.inner("product")
     warnings = set()
@@ -25,7 +25,7 @@ def listing_of(node: Fields) -> Listing:
         warnings.add(ListingWarning.OFF_SALE)
     if node.raw("requiresComponents") is True:
         warnings.add(ListingWarning.READ_ONLY)
-    # UNCONFIRMED: how many *other* items carry the same SKU. Empty ones are no duplicates of each
+    # UNCONFIRMED: how many *other* items have the same SKU. Empty SKUs are not duplicates of each
     # other.
     twins = item.raw("duplicateSkuCount")
     if isinstance(twins, int) and twins > 0 and node.text_or_empty("sku"):

@@ -1,5 +1,5 @@
-"""What the simulated shop stores, and how each record is shown. Times inside are aware; shown in
-Japan time."""
+"""What the simulated shop stores, and how each record is shown. Times have zones inside, and are
+shown in Japan time."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def shown(moment: datetime | None) -> str | None:
 
 @dataclass(slots=True)
 class Record:
-    """What every record has."""
+    """The fields of every record."""
 
     id: int
     created_at: datetime
@@ -189,7 +189,7 @@ class SimOrder(Record):
     delivered_at: datetime | None = None
     payment_voided_at: datetime | None = None
 
-    def attributes(self, *, tells_deletion: bool, lighter: bool) -> dict[str, Any]:
+    def attributes(self, *, shows_deletion: bool, lighter: bool) -> dict[str, Any]:
         total = sum(1980 * line.quantity for line in self.lines)
         attributes: dict[str, Any] = self._common() | {
             "number": self.number,
@@ -227,4 +227,4 @@ class SimOrder(Record):
             "email": "hanako.yamada@example.test",
             "memo01": "山田花子様 03-0000-0000",
         }
-        return attributes | ({"deleted_at": shown(self.deleted_at)} if tells_deletion else {})
+        return attributes | ({"deleted_at": shown(self.deleted_at)} if shows_deletion else {})

@@ -109,7 +109,7 @@ class EcforceShop(SimulatedShop):
             number = self.new_id("order") * 2
             created = now
             if options.get("old_id"):
-                # The id was given out when the buyer began to check out, which others overtook.
+                # The id was issued when the buyer began to check out; later buyers finished first.
                 number, created = number - 61, now - timedelta(hours=1)
             order = SimOrder(
                 number,
@@ -220,7 +220,7 @@ class EcforceShop(SimulatedShop):
             order.updated_at = order.deleted_at
 
     def move(self, item: SimStockItem, units: int) -> None:
-        """Change a number by the platform's own doing."""
+        """Change a number as the platform itself does."""
         if not item.stock_unlimited:
             item.stock += units
             item.updated_at = self.now()
@@ -268,7 +268,7 @@ class EcforceShop(SimulatedShop):
         return super().counters() | {"throttled": self.quotas.throttled}
 
     def new_session(self) -> str:
-        """Return the token that a sign-in gives: the same one as long as it is valid."""
+        """Return the token of a sign-in: the same one as long as it is valid."""
         if self.session_token is None:
             self.session_token = f"{SESSION}{self.new_id('session')}"
         return self.session_token

@@ -1,5 +1,5 @@
-"""Executes GraphQL the way the platform does: document and variables checked, priced, taken from
-the bucket, run, billed."""
+"""Executes GraphQL the way the platform does: checks document and variables, computes the price,
+takes it from the bucket, runs, and returns what was not used."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ class Platform(PlatformState):
 
     def _shape(self, error: GraphQLError) -> dict[str, Any]:
         if error.original_error is not None and not isinstance(error.original_error, GraphQLError):
-            # A fault of the simulator itself must not look like one of the platform's answers.
+            # A bug of the simulator must not look like a reply of the platform.
             raise error.original_error
         shaped: dict[str, Any] = dict(error.formatted)
         return shaped
@@ -143,8 +143,7 @@ class Platform(PlatformState):
 
 @cache
 def _resolved_schema() -> GraphQLSchema:
-    """Return the one schema of all simulated shops. Which shop is meant is in the context of an
-    execution."""
+    """Return the one schema of all simulated shops. The context of an execution names the shop."""
     schema = load_schema()
     attach(schema, QUERIES)
     attach(schema, OBJECTS)
