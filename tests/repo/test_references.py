@@ -166,6 +166,8 @@ def _missing_section(tree: Tree, name: str, before: str, number: str) -> str | N
     else:
         return f"§{number} of which document?"
     page = tree.page(name, cited)
+    if page is None and name.endswith(".md") and cited in tree.bare:
+        return None  # «cite it in the code (`FACTS.md §6`)»: any of them
     if page is None or not tree.has_section(page, number):
         return f"{cited} §{number}"
     return None
@@ -226,6 +228,8 @@ FILES = {
         ("docs/adr/0005-next.md", "As in (0004), not 0001.\n", ["1: ADR 0001"]),
         ("docs/page.md", "[rule](domain.md#each-order-counts-once) [x](#here)\n\n# Here\n", []),
         ("docs/page.md", "[rule](domain.md#each-order)\n", ["1: domain.md#each-order"]),
+        ("docs/page.md", "Cite it in the code (`FACTS.md §6`), not domain.md §9.\n",
+         ["1: domain.md §9"]),
         ("docs/page.md", "[rule](../core/) [rule](../gone/)\n", ["1: ../gone/"]),
         ("docs/page.md", "`call[x](y)` and [web](https://example.com/a.md)\n", []),
     ],
