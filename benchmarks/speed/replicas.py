@@ -17,7 +17,7 @@ half of them at each of two replicas whose shops answer at once. The time is fro
 until a run of the shop began (goals: p50 20 ms, p99 200 ms).
 
 Triggers of one shop: 1,000 changes by concurrent callers, which are grouped as their calls would be
-(ADR 0026; goal: 3 runs), and one after the other by 8 writers. The latter takes seconds, so the
+(ADR 0032; goal: 3 runs), and one after the other by 8 writers. The latter takes seconds, so the
 number of runs shows how often the shop runs in them (no goal).
 """
 
