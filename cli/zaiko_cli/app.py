@@ -13,9 +13,9 @@ import typer
 from rich.markup import escape
 
 from zaiko_cli import commands
-from zaiko_cli.client import Client
+from zaiko_cli.client import ApiClient
 from zaiko_cli.command import Command, Output
-from zaiko_cli.connection import DEFAULT_ADDRESS, Connection
+from zaiko_cli.connection import DEFAULT_ADDRESS, ServerConnection
 from zaiko_cli.failure import USAGE, Failed, failed
 from zaiko_cli.show import Show, console
 
@@ -80,7 +80,7 @@ def _options(
         ),
     ] = None,
 ) -> None:
-    client = Client(Connection(address, tls, ca, cert, key, _token(token_file)), merchant)
+    client = ApiClient(ServerConnection(address, tls, ca, cert, key, _token(token_file)), merchant)
     context.call_on_close(client.close)
     context.obj = Command(client, Show(as_json=output is Output.JSON))
 
@@ -117,7 +117,7 @@ def _token(path: Path | None) -> str:
 def run(arguments: Sequence[str] | None = None) -> None:
     """Run one command and exit. Refusals are one sentence on standard error and an exit code that
     is not 0."""
-    given = hoisted(list(sys.argv[1:] if arguments is None else arguments))
+    given = global_options(list(sys.argv[1:] if arguments is None else arguments))
     address = _address(given)
     try:
         app(args=given, prog_name="zaiko")
@@ -133,7 +133,7 @@ def run(arguments: Sequence[str] | None = None) -> None:
         sys.exit(0)
 
 
-def hoisted(arguments: list[str]) -> list[str]:
+def global_options(arguments: list[str]) -> list[str]:
     """The common options moved to the front, where the parser wants them."""
     front: list[str] = []
     rest: list[str] = []

@@ -19,7 +19,7 @@ from zaiko.v1 import (
 
 from zaiko_cli import contributions, find
 from zaiko_cli.command import Command
-from zaiko_cli.failure import Failed
+from zaiko_cli.failure import USAGE, Failed
 from zaiko_cli.show import last, optional, word, words
 
 merchants = typer.Typer(
@@ -239,6 +239,25 @@ def list_warehouses(context: typer.Context) -> None:
     )
 
 
+@warehouses.command("get")
+def get_warehouse(
+    context: typer.Context, warehouse: Annotated[str, typer.Argument(help="Its id.")]
+) -> None:
+    """Show one warehouse."""
+    command: Command = context.obj
+    client = command.client
+    request = warehouse_service_pb2.GetWarehouseRequest(name=client.name("warehouses", warehouse))
+    found = client.call(client.warehouses.GetWarehouse, request).warehouse
+    command.show.item(
+        found,
+        [
+            ("warehouse", last(found.name)),
+            ("name", found.display_name),
+            ("created", found.create_time),
+        ],
+    )
+
+
 @products.command("create")
 def create_product(
     context: typer.Context,
@@ -294,6 +313,34 @@ def get_product(
     client = command.client
     request = product_service_pb2.GetProductRequest(name=find.product(client, product))
     _show_product(command, client.call(client.products.GetProduct, request).product)
+
+
+@products.command("update")
+def update_product(
+    context: typer.Context,
+    product: Annotated[str, typer.Argument(metavar="SKU", help="Code or id of the product.")],
+    code: Annotated[str | None, typer.Option(help="Its new code.")] = None,
+    barcode: Annotated[str | None, typer.Option(help="Its JAN, EAN or UPC. Empty: none.")] = None,
+    name: Annotated[str | None, typer.Option("--name", help="What people call it.")] = None,
+) -> None:
+    """Change a product's code, barcode or name. Its links stay."""
+    command: Command = context.obj
+    client = command.client
+    given = {"code": code, "barcode": barcode, "display_name": name}
+    changes = [field for field, value in given.items() if value is not None]
+    if not changes:
+        raise Failed("Say what to change: --code, --barcode or --name.", USAGE)
+    request = product_service_pb2.UpdateProductRequest(
+        product=product_pb2.Product(
+            name=find.product(client, product),
+            code=code or "",
+            barcode=barcode or "",
+            display_name=name or "",
+        )
+    )
+    request.update_mask.paths.extend(changes)
+    changed = client.call(client.products.UpdateProduct, request).product
+    command.show.done(changed, f"Changed product {changed.code}.")
 
 
 @products.command("archive")

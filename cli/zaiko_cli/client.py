@@ -28,14 +28,16 @@ from zaiko.v1 import (
     warehouse_service_pb2_grpc,
 )
 
-from zaiko_cli.connection import Connection
+from zaiko_cli.connection import ServerConnection
 from zaiko_cli.failure import USAGE, Failed
 
 Answer = TypeVar("Answer", bound=Message)
 _SECONDS = 30.0
 _PAGE = 1000
-_SILENCE = 30.0
-"""Seconds for which a server may be away while its operation is waited for."""
+_PATIENCE = 30.0
+"""Seconds that a server may be away while a command waits for an operation."""
+_PAUSE = 0.5
+"""Seconds between two calls of a server that is away."""
 
 FINAL = frozenset(
     {
@@ -46,11 +48,11 @@ FINAL = frozenset(
 )
 
 
-class Client:
+class ApiClient:
     """One server, and the merchant whose data is meant. Opens its connection when it is first used;
     close it."""
 
-    def __init__(self, connection: Connection, merchant: str = "") -> None:
+    def __init__(self, connection: ServerConnection, merchant: str = "") -> None:
         self.connection, self._merchant = connection, merchant
         self._channel: grpc.Channel | None = None
 
@@ -169,6 +171,33 @@ class Client:
             if not reply.next_page_token or (limit and seen >= limit):
                 return
 
+    def watch_operation(
+        self, name: str, *, patience: float = _PATIENCE
+    ) -> Iterator[operation_pb2.Operation]:
+        """Yield an operation as it is, then each time it has changed; the last one has ended. A
+        server that is away for less than `patience` seconds is called again. Raises grpc.RpcError
+        if it stays away, or refuses."""
+        away = 0.0
+        while True:
+            call = self.operations.WatchOperation(
+                operation_service_pb2.WatchOperationRequest(name=name),
+                metadata=self.connection.metadata,
+            )
+            try:
+                for response in call:
+                    away = 0.0
+                    yield response.operation
+                    if response.operation.state in FINAL:
+                        return
+            except grpc.RpcError as error:
+                code: Any = error
+                if code.code() is not grpc.StatusCode.UNAVAILABLE or away >= patience:
+                    raise
+            finally:
+                call.cancel()
+            away += _PAUSE
+            time.sleep(_PAUSE)
+
     def wait(
         self, operation: operation_pb2.Operation, *, seconds: float = 3600
     ) -> Iterator[operation_pb2.Operation]:
@@ -184,10 +213,10 @@ class Client:
                 operation = self.call(self.operations.WaitOperation, request).operation
             except grpc.RpcError as error:
                 code: Any = error
-                if code.code() is not grpc.StatusCode.UNAVAILABLE or silent >= _SILENCE:
+                if code.code() is not grpc.StatusCode.UNAVAILABLE or silent >= _PATIENCE:
                     raise
-                silent += 0.5
-                time.sleep(0.5)
+                silent += _PAUSE
+                time.sleep(_PAUSE)
                 continue
             silent = 0.0
             yield operation

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from zaiko_cli.client import Client
+from zaiko_cli.client import ApiClient
 from zaiko_cli.show import Show
 
 
@@ -21,5 +21,5 @@ class Command:
     """The server that was chosen, and the way to show what it answers. Every command finds it in
     its context."""
 
-    client: Client
+    client: ApiClient
     show: Show

@@ -61,7 +61,7 @@ def add_to(app: typer.Typer) -> None:
     app.add_typer(sync.runs, name="runs", rich_help_panel=_SEE)
     app.command(rich_help_panel=_SEE)(sync.audit)
     app.command(rich_help_panel=_SEE)(explain.explain)
-    app.command(rich_help_panel=_SEE)(explain.oversells)
+    app.add_typer(explain.oversells, name="oversells", rich_help_panel=_SEE)
     app.command(rich_help_panel=_SEE)(sync.sync)
     app.add_typer(operations.operations, name="operations", rich_help_panel=_SEE)
     app.add_typer(catalogue.merchants, name="merchants", rich_help_panel=_KEEP)

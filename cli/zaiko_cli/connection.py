@@ -29,7 +29,7 @@ def is_local(address: str) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Connection:
+class ServerConnection:
     """`ca`, `cert` or `tls` mean TLS: with this CA (else the system's), as this client. `token`
     goes with every call."""
 

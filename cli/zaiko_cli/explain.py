@@ -9,6 +9,7 @@ from zaiko.v1 import explanation_pb2, movement_pb2, oversell_pb2, stock_service_
 
 from zaiko_cli import find
 from zaiko_cli.command import Command
+from zaiko_cli.list_group import ListGroup
 from zaiko_cli.show import Show, last, optional, part, word
 
 
@@ -53,14 +54,20 @@ def explain(
     )
 
 
-def oversells(
+oversells = typer.Typer(
+    cls=ListGroup, help="What was sold and was not there. `zaiko oversells [SKU]` lists it."
+)
+
+
+@oversells.command("list")
+def list_oversells(
     context: typer.Context,
     product: Annotated[str, typer.Argument(metavar="[SKU]", help="Only of this product.")] = "",
     open_only: Annotated[bool, typer.Option("--open", help="Only what is oversold now.")] = False,
     limit: Annotated[int, typer.Option(min=0, help="At most so many; 0 = all.")] = 20,
 ) -> None:
-    """What was sold and was not there: the order, why, and what would have prevented it. Newest
-    first."""
+    """List what was sold and was not there: the order, why, and what would have prevented it.
+    Newest first."""
     command: Command = context.obj
     client, show = command.client, command.show
     request = stock_service_pb2.ListOversellsRequest(parent=client.parent)
@@ -71,9 +78,21 @@ def oversells(
     codes = {} if show.as_json else find.codes(client, (item.product for item in found))
     show.items(
         "Oversells",
-        ["when", "product", "units#", "short#", "by", "cause", "setting", "cleared", "note"],
+        [
+            "oversell",
+            "when",
+            "product",
+            "units#",
+            "short#",
+            "by",
+            "cause",
+            "setting",
+            "cleared",
+            "note",
+        ],
         found,
         lambda item: (
+            last(item.name),
             item.time,
             codes.get(item.product, last(item.product)),
             item.units,
@@ -85,6 +104,59 @@ def oversells(
             f"{item.message}. {item.action_en}",
         ),
         empty="Nothing was oversold.",
+    )
+
+
+@oversells.command("get")
+def get_oversell(
+    context: typer.Context,
+    oversell: Annotated[str, typer.Argument(help="Its id, as `list` shows it.")],
+) -> None:
+    """Show one oversell, with the sales that took the units before."""
+    command: Command = context.obj
+    client = command.client
+    request = stock_service_pb2.GetOversellRequest(name=client.name("oversells", oversell))
+    item = client.call(client.stocks.GetOversell, request).oversell
+    codes = {} if command.show.as_json else find.codes(client, [item.product])
+    command.show.item(
+        item,
+        [
+            ("oversell", last(item.name)),
+            ("product", codes.get(item.product, "")),
+            ("when", item.time),
+            ("units", item.units),
+            ("short", item.short_units),
+            ("by", _whose(item.by.demand, item.by.order_number) or last(item.by.movement)),
+            ("cause", word(item, "cause")),
+            ("setting", _setting(item)),
+            ("cleared", item.clear_time),
+            ("note", f"{item.message}. {item.action_en}"),
+        ],
+    )
+    if command.show.as_json:
+        return
+    command.show.table(
+        "What took units before",
+        ["when", "by", "units#"],
+        [
+            (used.time, _whose(used.demand, used.order_number) or last(used.movement), used.units)
+            for used in item.consumptions
+        ],
+    )
+    command.show.table(
+        "The shops just before",
+        ["shop", "state", "showed at most#", "acknowledged#", "last success", "shop read"],
+        [
+            (
+                part(link.link, "shops"),
+                word(link, "state") if link.sync_enabled else "without sync",
+                optional(link, "shown"),
+                optional(link, "acknowledged"),
+                link.last_success_time,
+                link.shop_read_time,
+            )
+            for link in item.snapshots
+        ],
     )
 
 

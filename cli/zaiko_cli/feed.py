@@ -17,7 +17,7 @@ import typer
 from zaiko.v1 import movement_pb2, stock_service_pb2
 
 from zaiko_cli import find
-from zaiko_cli.client import Client
+from zaiko_cli.client import ApiClient
 from zaiko_cli.command import Command
 from zaiko_cli.csv_file import opened
 from zaiko_cli.failure import Failed, Refused
@@ -30,7 +30,7 @@ _Request = stock_service_pb2.StreamMovementsRequest
 
 
 @dataclass
-class Line:
+class FeedRow:
     """One line of the file: what it asks for, or why it cannot be sent."""
 
     number: int
@@ -40,7 +40,7 @@ class Line:
 
 
 @dataclass
-class Outcome:
+class FeedOutcome:
     """What became of the file."""
 
     recorded: int = 0
@@ -67,9 +67,9 @@ def feed(
     _show(command, outcome)
 
 
-def _send(client: Client, table: csv.DictReader[str]) -> Outcome:
-    lines, outcome = _read(client, table), Outcome()
-    waiting: deque[Line] = deque()
+def _send(client: ApiClient, table: csv.DictReader[str]) -> FeedOutcome:
+    lines, outcome = _read(client, table), FeedOutcome()
+    waiting: deque[FeedRow] = deque()
     tries = 0
     while True:
         before = outcome.recorded + outcome.known + len(outcome.refused)
@@ -87,7 +87,9 @@ def _send(client: Client, table: csv.DictReader[str]) -> Outcome:
             return outcome
 
 
-def _stream(client: Client, lines: Iterator[Line], waiting: deque[Line], outcome: Outcome) -> None:
+def _stream(
+    client: ApiClient, lines: Iterator[FeedRow], waiting: deque[FeedRow], outcome: FeedOutcome
+) -> None:
     """One call: what is still waiting again, then what follows."""
     parent = client.parent
     again = list(waiting)
@@ -122,13 +124,13 @@ def _stream(client: Client, lines: Iterator[Line], waiting: deque[Line], outcome
         raise broken[0]
 
 
-def _read(client: Client, table: csv.DictReader[str]) -> Iterator[Line]:
+def _read(client: ApiClient, table: csv.DictReader[str]) -> Iterator[FeedRow]:
     product, warehouse = (
         cache(lambda sku: find.product(client, sku)),
         cache(lambda typed: find.warehouse(client, typed)),
     )
     for row in table:
-        line = Line(table.line_num, (row["cause"] or "").strip())
+        line = FeedRow(table.line_num, (row["cause"] or "").strip())
         try:
             line.fact = _fact(
                 client,
@@ -141,7 +143,7 @@ def _read(client: Client, table: csv.DictReader[str]) -> Iterator[Line]:
         yield line
 
 
-def _fact(client: Client, row: dict[str, str], product: Any, warehouse: Any) -> dict[str, Any]:
+def _fact(client: ApiClient, row: dict[str, str], product: Any, warehouse: Any) -> dict[str, Any]:
     try:
         units = int(row["units"])
     except ValueError:
@@ -182,7 +184,7 @@ def _fact(client: Client, row: dict[str, str], product: Any, warehouse: Any) -> 
             )
 
 
-def _demand(client: Client, row: dict[str, str]) -> movement_pb2.Demand:
+def _demand(client: ApiClient, row: dict[str, str]) -> movement_pb2.Demand:
     shop, slash, number = row["order"].partition("/")
     if bool(row["order"]) == bool(row["shipment"]) or (row["order"] and not (slash and number)):
         raise Failed("say whom the units are for: order as SHOP/ORDER, or shipment.")
@@ -194,7 +196,7 @@ def _demand(client: Client, row: dict[str, str]) -> movement_pb2.Demand:
     return movement_pb2.Demand(order=reference)
 
 
-def _show(command: Command, outcome: Outcome) -> None:
+def _show(command: Command, outcome: FeedOutcome) -> None:
     show, refused = command.show, sorted(outcome.refused)
     if show.as_json:
         rows = [

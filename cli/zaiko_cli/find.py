@@ -10,7 +10,7 @@ from collections.abc import Iterable
 import grpc
 from zaiko.v1 import listing_pb2, product_service_pb2, shop_service_pb2, warehouse_service_pb2
 
-from zaiko_cli.client import Client
+from zaiko_cli.client import ApiClient
 from zaiko_cli.failure import USAGE, Failed
 from zaiko_cli.names import CHOSEN_ID, is_listing
 from zaiko_cli.show import last
@@ -18,12 +18,12 @@ from zaiko_cli.show import last
 _BATCH = 1000
 
 
-def product(client: Client, typed: str) -> str:
+def product(client: ApiClient, typed: str) -> str:
     """The name of the product with this code, or else this id."""
     return products(client, [typed])[0]
 
 
-def products(client: Client, typed: Iterable[str]) -> list[str]:
+def products(client: ApiClient, typed: Iterable[str]) -> list[str]:
     """The names of several, in the same order."""
     wanted = list(typed)
     request = product_service_pb2.ListProductsRequest(parent=client.parent)
@@ -36,7 +36,7 @@ def products(client: Client, typed: Iterable[str]) -> list[str]:
     return [found.get(item) or _as_id(client, item) for item in wanted]
 
 
-def _as_id(client: Client, typed: str) -> str:
+def _as_id(client: ApiClient, typed: str) -> str:
     if typed.startswith("merchants/"):
         return typed
     if re.fullmatch(CHOSEN_ID, typed):
@@ -50,7 +50,7 @@ def _as_id(client: Client, typed: str) -> str:
     )
 
 
-def codes(client: Client, names: Iterable[str]) -> dict[str, str]:
+def codes(client: ApiClient, names: Iterable[str]) -> dict[str, str]:
     """The codes of products, by name."""
     wanted = sorted(set(names))
     found: dict[str, str] = {}
@@ -65,7 +65,7 @@ def codes(client: Client, names: Iterable[str]) -> dict[str, str]:
     return found
 
 
-def warehouse(client: Client, typed: str) -> str:
+def warehouse(client: ApiClient, typed: str) -> str:
     """The name of the warehouse with this id; without one, the only warehouse there is."""
     if typed:
         return client.name("warehouses", typed)
@@ -82,7 +82,7 @@ def warehouse(client: Client, typed: str) -> str:
     )
 
 
-def listing(client: Client, shop: str, typed: str) -> str:
+def listing(client: ApiClient, shop: str, typed: str) -> str:
     """The name of the listing of a shop with this sku, or else this id."""
     if typed.startswith("merchants/"):
         return typed
@@ -104,7 +104,7 @@ def listing(client: Client, shop: str, typed: str) -> str:
     )
 
 
-def _with_sku(client: Client, shop: str, sku: str) -> list[listing_pb2.Listing]:
+def _with_sku(client: ApiClient, shop: str, sku: str) -> list[listing_pb2.Listing]:
     request = shop_service_pb2.ListListingsRequest(parent=shop)
     request.filter.query = sku[:100]
     return [

@@ -9,7 +9,7 @@ import typer
 from zaiko.v1 import bulk_link_pb2, link_pb2, link_service_pb2
 
 from zaiko_cli import find
-from zaiko_cli.client import Client
+from zaiko_cli.client import ApiClient
 from zaiko_cli.command import Command
 from zaiko_cli.failure import USAGE, Failed
 from zaiko_cli.operations import follow
@@ -219,7 +219,7 @@ def _switch(command: Command, shop: str, listing: str, *, enabled: bool) -> None
     _table(command, [reply.link], message=reply)
 
 
-def _name(client: Client, shop: str, listing: str) -> str:
+def _name(client: ApiClient, shop: str, listing: str) -> str:
     return find.listing(client, client.name("shops", shop), listing).replace(
         "/listings/", "/links/"
     )

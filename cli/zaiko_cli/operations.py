@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from typing import Annotated
 
 import typer
+from google.protobuf.json_format import MessageToDict
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
 from zaiko.v1 import operation_pb2, operation_service_pb2
 
@@ -87,6 +89,23 @@ def wait_operation(context: typer.Context, operation: Operation) -> None:
     _show(command, follow(command, client.call(client.operations.GetOperation, request).operation))
 
 
+@operations.command("watch")
+def watch_operation(context: typer.Context, operation: Operation) -> None:
+    """Print each change of an operation until it has ended. Ends with 1 when it did not succeed."""
+    command: Command = context.obj
+    client, show = command.client, command.show
+    done = operation_pb2.Operation()
+    for done in client.watch_operation(client.name("operations", operation)):
+        if show.as_json:
+            # One document a line, flushed, so that a pipe gets each when it happens.
+            text = MessageToDict(done, preserving_proto_field_name=True)
+            print(json.dumps(text, ensure_ascii=False), flush=True)
+        else:
+            print(f"{word(done, 'state')} {_progress(done)}", flush=True)
+    if done.state != operation_pb2.Operation.STATE_SUCCEEDED:
+        raise Failed(trouble(done) or f"The operation is {word(done, 'state')}.")
+
+
 @operations.command("cancel")
 def cancel_operation(context: typer.Context, operation: Operation) -> None:
     """Ask an operation to stop. What was done stays done."""
@@ -99,17 +118,21 @@ def cancel_operation(context: typer.Context, operation: Operation) -> None:
 
 
 def _show(command: Command, operation: operation_pb2.Operation) -> None:
-    progress = operation.progress
-    total = f" of {progress.total}" if progress.HasField("total") else ""
     command.show.item(
         operation,
         [
             ("operation", last(operation.name)),
             ("kind", word(operation, "kind")),
             ("state", word(operation, "state")),
-            ("done", f"{progress.done}{total} {progress.unit}".strip()),
+            ("done", _progress(operation)),
             ("asked", operation.create_time),
             ("ended", operation.end_time),
             ("problem", trouble(operation) if operation.WhichOneof("result") == "problem" else ""),
         ],
     )
+
+
+def _progress(operation: operation_pb2.Operation) -> str:
+    progress = operation.progress
+    total = f" of {progress.total}" if progress.HasField("total") else ""
+    return f"{progress.done}{total} {progress.unit}".strip()

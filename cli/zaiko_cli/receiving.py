@@ -76,6 +76,31 @@ def list_additions(
     )
 
 
+@receiving.command("get")
+def get_addition(context: typer.Context, addition: Addition) -> None:
+    """Show one addition."""
+    command: Command = context.obj
+    client = command.client
+    request = receiving_service_pb2.GetAdditionRequest(name=client.name("additions", addition))
+    found = client.call(client.receiving.GetAddition, request).addition
+    codes = {} if command.show.as_json else find.codes(client, [found.product])
+    command.show.item(
+        found,
+        [
+            ("addition", last(found.name)),
+            ("sku", codes.get(found.product, "")),
+            ("shop", part(found.listing, "shops")),
+            ("listing", last(found.listing)),
+            ("units", found.units),
+            ("state", word(found, "state")),
+            ("movement", last(found.movement)),
+            ("received", found.create_time),
+            ("settled", found.settle_time),
+            ("problem", trouble(found)),
+        ],
+    )
+
+
 @receiving.command("resolve")
 def resolve(
     context: typer.Context,

@@ -12,13 +12,13 @@ from rich.table import Table
 from rich.text import Text
 
 from zaiko_cli import find
-from zaiko_cli.client import Client
+from zaiko_cli.client import ApiClient
 from zaiko_cli.show import last, optional, part, text, trouble, when, word
 
 _RECENT = 12
 
 
-class Screen(ABC):
+class WatchScreen(ABC):
     """What is known from a watch, and how it looks."""
 
     def __init__(self) -> None:
@@ -90,7 +90,7 @@ class Screen(ABC):
         )
 
 
-class SyncScreen(Screen):
+class SyncScreen(WatchScreen):
     """Shops above, links that somebody may have to look at below them, and what happened last."""
 
     def keep(self, name: str, state: Any) -> None:
@@ -225,10 +225,10 @@ def _table(title: str, shown: int, total: int) -> Table:
     )
 
 
-class StockScreen(Screen):
+class StockScreen(WatchScreen):
     """One row per product."""
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: ApiClient) -> None:
         super().__init__()
         self._client, self._codes = client, dict[str, str]()
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import urllib.request
 from pathlib import Path
 from typing import Annotated, Any
 
+import grpc
 import typer
 from zaiko.v1 import (
     connector_service_pb2,
@@ -17,9 +19,10 @@ from zaiko.v1 import (
 )
 
 from zaiko_cli import find
-from zaiko_cli.client import Client
+from zaiko_cli.client import ApiClient
 from zaiko_cli.command import Command
-from zaiko_cli.failure import USAGE, Failed
+from zaiko_cli.failure import USAGE, Failed, Refused
+from zaiko_cli.names import order_id
 from zaiko_cli.operations import follow
 from zaiko_cli.shadow import differences, shadow
 from zaiko_cli.show import expiring, last, optional, part, trouble, when, word, words
@@ -339,11 +342,17 @@ def get_order(
     """Show one order with its lines."""
     command: Command = context.obj
     client = command.client
-    request = order_service_pb2.ListOrdersRequest(parent=client.name("shops", shop))
-    request.filter.external_ids.append(order)
-    found = next(client.pages(client.orders.ListOrders, request, "orders"), None)
-    if found is None:
-        raise Failed(f"No order {order!r} of {shop} has been read. See `zaiko orders list {shop}`.")
+    name = f"{client.name('shops', shop)}/orders/{order_id(order)}"
+    try:
+        found = client.call(
+            client.orders.GetOrder, order_service_pb2.GetOrderRequest(name=name)
+        ).order
+    except grpc.RpcError as error:
+        if Refused.of(error).reason != "RESOURCE_NOT_FOUND":
+            raise
+        raise Failed(
+            f"No order {order!r} of {shop} has been read. See `zaiko orders list {shop}`."
+        ) from None
     command.show.item(
         found,
         [
@@ -378,17 +387,7 @@ def _given(path: Path | None, pairs: list[str] | None, simulator: str) -> dict[s
     win."""
     given: dict[str, Any] = {}
     if simulator:
-        import httpx
-
-        try:
-            reply = httpx.get(simulator.rstrip("/") + "/_sim/settings", timeout=5)
-            reply.raise_for_status()
-        except httpx.HTTPError as error:
-            raise Failed(
-                f"No simulated shop answers at {simulator}: {error}. Start one with `zaiko "
-                "simulate PLATFORM`."
-            ) from None
-        given |= reply.json()
+        given |= _simulator_settings(simulator)
     if path is not None:
         try:
             loaded = json.loads(path.read_text())
@@ -408,7 +407,23 @@ def _given(path: Path | None, pairs: list[str] | None, simulator: str) -> dict[s
     return given
 
 
-def _fill(client: Client, shop: shop_pb2.Shop, given: dict[str, Any]) -> None:
+def _simulator_settings(url: str) -> dict[str, Any]:
+    """Return the settings that reach the simulated shop at `url`."""
+    if not url.startswith(("http://", "https://")):
+        raise Failed(f"--simulator {url!r} must be a URL, such as http://127.0.0.1:8080.", USAGE)
+    try:
+        address = url.rstrip("/") + "/_sim/settings"
+        with urllib.request.urlopen(address, timeout=5) as reply:  # noqa: S310 - http, see above
+            settings: dict[str, Any] = json.load(reply)
+    except (OSError, ValueError) as error:
+        raise Failed(
+            f"No simulated shop answers at {url}: {error}. Start one with `zaiko "
+            "simulate PLATFORM`."
+        ) from None
+    return settings
+
+
+def _fill(client: ApiClient, shop: shop_pb2.Shop, given: dict[str, Any]) -> None:
     """Put settings and credentials where they belong: the connector's schema says which are
     secret."""
     request = connector_service_pb2.GetConnectorRequest(name=shop.connector)
@@ -423,7 +438,7 @@ def _fill(client: Client, shop: shop_pb2.Shop, given: dict[str, Any]) -> None:
             shop.settings.update({name: value})
 
 
-def _get(client: Client, shop: str) -> shop_pb2.Shop:
+def _get(client: ApiClient, shop: str) -> shop_pb2.Shop:
     return client.call(
         client.shops.GetShop, shop_service_pb2.GetShopRequest(name=client.name("shops", shop))
     ).shop

@@ -9,7 +9,7 @@ import typer
 from zaiko.v1 import movement_pb2, stock_pb2, stock_service_pb2
 
 from zaiko_cli import find
-from zaiko_cli.client import Client
+from zaiko_cli.client import ApiClient
 from zaiko_cli.command import Command
 from zaiko_cli.delivery import deliver
 from zaiko_cli.failure import USAGE, Failed
@@ -292,7 +292,7 @@ def escrow(
 
 
 def _binding(
-    client: Client,
+    client: ApiClient,
     product: str,
     units: int,
     order: str,

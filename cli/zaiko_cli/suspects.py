@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 from zaiko.v1 import order_pb2, order_service_pb2, shop_pb2, shop_service_pb2
 
-from zaiko_cli.client import Client
+from zaiko_cli.client import ApiClient
 from zaiko_cli.command import Command
 from zaiko_cli.failure import USAGE, Failed
 from zaiko_cli.names import order_id
@@ -128,7 +128,7 @@ def suspects(
     show.note(f"`zaiko shops suspects {shop} … --apply` makes it so.")
 
 
-def _name(client: Client, typed: str) -> str:
+def _name(client: ApiClient, typed: str) -> str:
     if typed.startswith("merchants/"):
         return typed
     shop, slash, order = typed.partition("/")

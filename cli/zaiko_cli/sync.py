@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import time
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from typer.core import TyperGroup
 from zaiko.v1 import shop_service_pb2, sync_run_pb2, sync_service_pb2
 
 from zaiko_cli import find
+from zaiko_cli.client import ApiClient
 from zaiko_cli.command import Command
 from zaiko_cli.failure import USAGE, Failed
+from zaiko_cli.list_group import ListGroup
 from zaiko_cli.show import expiring, last, part, trouble, word
 
 
@@ -62,15 +63,12 @@ def sync(
         raise typer.Exit(1)
 
 
-class _Runs(TyperGroup):
-    """`zaiko runs`, `zaiko runs SHOP` and their options are `zaiko runs list …`."""
-
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        named = bool(args) and (args[0] in self.commands or args[0] in ctx.help_option_names)
-        return super().parse_args(ctx, args if named else ["list", *args])
+runs = typer.Typer(cls=ListGroup, help="The runs of the shops. `zaiko runs [SHOP]` lists them.")
 
 
-runs = typer.Typer(cls=_Runs, help="The runs of the shops. `zaiko runs [SHOP]` lists them.")
+RunName = Annotated[
+    str, typer.Argument(metavar="RUN", help="Its name, merchants/…/shops/…/runs/…, or SHOP/RUN.")
+]
 
 
 @runs.command("list")
@@ -88,27 +86,49 @@ def list_runs(
     )
 
 
+@runs.command("get")
+def get_run(context: typer.Context, name: RunName) -> None:
+    """Show one run."""
+    command: Command = context.obj
+    client = command.client
+    request = sync_service_pb2.GetSyncRunRequest(name=_run_name(client, name))
+    _show_run(command, client.call(client.syncs.GetSyncRun, request).sync_run)
+
+
 @runs.command("cancel")
 def cancel_run(
     context: typer.Context,
-    name: Annotated[str, typer.Argument(help="Its name, merchants/…/shops/…/runs/…, or SHOP/RUN.")],
+    name: RunName,
 ) -> None:
     """Ask a run to end before its next step. What it has settled stays."""
     command: Command = context.obj
     client = command.client
-    shop, _, run = name.partition("/")
-    full = name if name.startswith("merchants/") else f"{client.name('shops', shop)}/runs/{run}"
-    answer = client.call(
-        client.syncs.CancelSyncRun, sync_service_pb2.CancelSyncRunRequest(name=full)
-    ).sync_run
+    request = sync_service_pb2.CancelSyncRunRequest(name=_run_name(client, name))
+    _show_run(command, client.call(client.syncs.CancelSyncRun, request).sync_run)
+
+
+def _run_name(client: ApiClient, typed: str) -> str:
+    """Return the name of the run that is given by its name or as SHOP/RUN."""
+    shop, _, run = typed.partition("/")
+    return typed if typed.startswith("merchants/") else f"{client.name('shops', shop)}/runs/{run}"
+
+
+def _show_run(command: Command, run: sync_run_pb2.SyncRun) -> None:
     command.show.item(
-        answer,
+        run,
         [
-            ("run", f"{part(answer.name, 'shops')}/{last(answer.name)}"),
-            ("state", word(answer, "state")),
-            ("because", word(answer, "trigger")),
-            ("began", answer.start_time),
-            ("ended", answer.end_time),
+            ("run", f"{part(run.name, 'shops')}/{last(run.name)}"),
+            ("state", word(run, "state")),
+            ("because", word(run, "trigger")),
+            ("began", run.start_time),
+            ("ended", run.end_time),
+            ("orders", f"{run.orders_fetched} read, {run.orders_changed} changed"),
+            (
+                "links",
+                f"{run.links_computed} computed, {run.links_pushed} sent, "
+                f"{run.links_confirmed} acknowledged, {run.links_failed} failed",
+            ),
+            ("problem", trouble(run)),
         ],
     )
 

@@ -13,7 +13,7 @@ from zaiko.v1 import merchant_service_pb2, token_pb2
 from zaiko.v1 import token_service_pb2 as pb
 
 from zaiko_cli import contributions
-from zaiko_cli.client import Client
+from zaiko_cli.client import ApiClient
 from zaiko_cli.command import Command
 from zaiko_cli.failure import USAGE, Failed, Refused
 from zaiko_cli.show import console, last, when, word
@@ -43,6 +43,9 @@ Db = Annotated[
         ),
     ),
 ]
+
+
+TokenId = Annotated[str, typer.Argument(help="Its id, as `list` shows it.")]
 
 
 @tokens.command("create")
@@ -107,7 +110,7 @@ def create(
     )
 
 
-def _warn_of_nobody(client: Client, merchants: Iterable[str]) -> None:
+def _warn_of_nobody(client: ApiClient, merchants: Iterable[str]) -> None:
     """A slip of the pen makes a token that is good for nobody, or for who comes later."""
     for merchant in merchants:
         try:
@@ -141,7 +144,7 @@ def list_tokens(context: typer.Context, db: Db = None) -> None:
             last(token.name),
             token.display_name,
             word(token, "role").lower(),
-            "all" if token.all_merchants else ", ".join(map(last, token.merchants)),
+            _merchants(token),
             _state(token),
             when(token.last_use_time),
             token.certificate,
@@ -153,10 +156,36 @@ def list_tokens(context: typer.Context, db: Db = None) -> None:
     )
 
 
+@tokens.command("get")
+def get_token(context: typer.Context, token: TokenId, db: Db = None) -> None:
+    """Show one token, never its secret."""
+    command: Command = context.obj
+    name = token.removeprefix("tokens/")
+    if db:
+        found = _local(db, "get").get(name)
+    else:
+        request = pb.GetTokenRequest(name=f"tokens/{name}")
+        found = _ask(context).call(_stub(context).GetToken, request).token
+    command.show.item(
+        found,
+        [
+            ("token", last(found.name)),
+            ("who", found.display_name),
+            ("role", word(found, "role").lower()),
+            ("merchants", _merchants(found)),
+            ("state", _state(found)),
+            ("created", found.create_time),
+            ("created by", last(found.creator)),
+            ("last used", found.last_use_time),
+            ("certificate", found.certificate),
+        ],
+    )
+
+
 @tokens.command("revoke")
 def revoke(
     context: typer.Context,
-    token: Annotated[str, typer.Argument(help="Its id, as `list` shows it.")],
+    token: TokenId,
     db: Db = None,
 ) -> None:
     """End a token for good. Watches that it opened end within 30 seconds."""
@@ -186,6 +215,10 @@ def _ask(context: typer.Context) -> Any:
 
 def _stub(context: typer.Context) -> Any:
     return _ask(context).tokens
+
+
+def _merchants(token: token_pb2.Token) -> str:
+    return "all" if token.all_merchants else ", ".join(map(last, token.merchants))
 
 
 def _state(token: token_pb2.Token) -> str:

@@ -17,10 +17,10 @@ from rich.live import Live
 from zaiko.v1 import stock_service_pb2, sync_service_pb2, watch_pb2
 
 from zaiko_cli import find
-from zaiko_cli.client import Client
+from zaiko_cli.client import ApiClient
 from zaiko_cli.command import Command
 from zaiko_cli.failure import Refused, failed
-from zaiko_cli.screens import Screen, StockScreen, SyncScreen
+from zaiko_cli.screens import StockScreen, SyncScreen, WatchScreen
 from zaiko_cli.show import console
 
 _BEGIN_AGAIN = frozenset(
@@ -66,7 +66,7 @@ def watch(
         else:
             said.print(sentence, style="dim", soft_wrap=True)
 
-    screen: Screen
+    screen: WatchScreen
     responses: Iterator[Any]
     if stocks:
         names = find.products(client, products or [])
@@ -82,7 +82,7 @@ def watch(
         _lines(screen, responses, once=once)
 
 
-def _lines(screen: Screen, responses: Iterator[Any], *, once: bool) -> None:
+def _lines(screen: WatchScreen, responses: Iterator[Any], *, once: bool) -> None:
     for response in responses:
         for line in screen.take(response):
             # Flushed line by line, so that a pipe sees each as it happens.
@@ -91,7 +91,7 @@ def _lines(screen: Screen, responses: Iterator[Any], *, once: bool) -> None:
             return
 
 
-def _live(terminal: Console, screen: Screen, responses: Iterator[Any]) -> None:
+def _live(terminal: Console, screen: WatchScreen, responses: Iterator[Any]) -> None:
     """Drawn anew eight times a second by a thread of rich's, in the size that the terminal has
     then."""
     lock = threading.Lock()
@@ -128,7 +128,7 @@ def _json_lines(command: Command, responses: Iterator[Any], *, once: bool) -> No
 
 
 def _sync_responses(
-    client: Client, shops: list[str], lost: Lost
+    client: ApiClient, shops: list[str], lost: Lost
 ) -> Iterator[sync_service_pb2.WatchSyncResponse]:
     def begin(start: watch_pb2.WatchStart) -> Any:
         request = sync_service_pb2.WatchSyncRequest(parent=client.parent, start=start)
@@ -139,7 +139,7 @@ def _sync_responses(
 
 
 def _stock_responses(
-    client: Client, products: list[str], lost: Lost
+    client: ApiClient, products: list[str], lost: Lost
 ) -> Iterator[stock_service_pb2.WatchStocksResponse]:
     def begin(start: watch_pb2.WatchStart) -> Any:
         request = stock_service_pb2.WatchStocksRequest(parent=client.parent, start=start)
@@ -150,7 +150,7 @@ def _stock_responses(
 
 
 def _resuming(
-    client: Client, begin: Callable[[watch_pb2.WatchStart], Any], lost: Lost
+    client: ApiClient, begin: Callable[[watch_pb2.WatchStart], Any], lost: Lost
 ) -> Iterator[Any]:
     """Everything that a watch delivers, over as many calls as it takes: resumed with the last token
     after an interruption, begun again when there is no such token yet or it is of no use any more.

@@ -25,12 +25,12 @@ from zaiko.v1 import (
     warehouse_pb2,
     warehouse_service_pb2,
 )
-from zaiko_cli.client import Client
-from zaiko_cli.connection import Connection
+from zaiko_cli.client import ApiClient
+from zaiko_cli.connection import ServerConnection
 from zaiko_core.plugin_host.loader import load
 from zaiko_sdk.testing.simulator import NewListing, SimulatorClient, SimulatorServer
-from zaiko_server.demo.bench import WAREHOUSE, Bench, Shop
-from zaiko_server.demo.screen import Screen
+from zaiko_server.demo.screen import DemoScreen
+from zaiko_server.demo.shops import WAREHOUSE, DemoShop, DemoShops
 
 PLATFORMS = ("shopify", "ecforce", "rakuten")
 MERCHANTS = ("aoi", "beni")
@@ -114,11 +114,11 @@ class Replica:
         self._kept.close()
 
 
-class ClusterMerchant(Bench):
+class ClusterMerchant(DemoShops):
     """One merchant with its shops."""
 
-    def __init__(self, client: Client, merchant: str, shops: Sequence[Shop]) -> None:
-        super().__init__(client, shops, Screen(plain=True))
+    def __init__(self, client: ApiClient, merchant: str, shops: Sequence[DemoShop]) -> None:
+        super().__init__(client, shops, DemoScreen(plain=True))
         self.merchant, self.parent = merchant, f"merchants/{merchant}"
 
     def create(self, products: dict[str, int]) -> None:  # type: ignore[override]
@@ -197,12 +197,14 @@ class Cluster:
             yield self
 
     @contextlib.contextmanager
-    def client(self, number: int) -> Iterator[Client]:
+    def client(self, number: int) -> Iterator[ApiClient]:
         """Return a client of one replica, for as long as the block lasts."""
-        with contextlib.closing(Client(Connection(self.replicas[number].address))) as client:
+        with contextlib.closing(
+            ApiClient(ServerConnection(self.replicas[number].address))
+        ) as client:
             yield client
 
-    def _shop(self, stack: contextlib.ExitStack, merchant: str, number: int) -> Shop:
+    def _shop(self, stack: contextlib.ExitStack, merchant: str, number: int) -> DemoShop:
         platform = PLATFORMS[number % len(PLATFORMS)]
         simulator = load().simulators()[platform].create()
         simulator.switch("quotas", False)
@@ -211,7 +213,7 @@ class Cluster:
         self.servers[name] = stack.enter_context(SimulatorServer(simulator))
         client = SimulatorClient(self.servers[name].base_url)
         stack.callback(client.close)
-        return Shop(name, platform, client)
+        return DemoShop(name, platform, client)
 
 
 def _open(merchant: ClusterMerchant) -> None:

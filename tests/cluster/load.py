@@ -21,7 +21,7 @@ from zaiko.v1 import (
     sync_service_pb2_grpc,
 )
 from zaiko_sdk.testing.faults import Fault, FaultKind
-from zaiko_server.demo.bench import WAREHOUSE, Shop
+from zaiko_server.demo.shops import WAREHOUSE, DemoShop
 
 _WRITES = {
     "shopify": "inventorySetQuantities",
@@ -74,7 +74,7 @@ class Load:
         if self._errors:
             raise self._errors[0]
 
-    def notify(self, merchant: ClusterMerchant, shop: Shop, draw: random.Random) -> None:
+    def notify(self, merchant: ClusterMerchant, shop: DemoShop, draw: random.Random) -> None:
         """Notify some replica that something happened in a shop, as a webhook would. The call may
         be lost."""
         request = sync_service_pb2.SyncNowRequest(shop=merchant.name(shop))

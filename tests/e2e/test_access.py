@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from api.certificates import Ca, written
 from e2e.local_server import Said
-from zaiko_server.demo.processes import Processes
+from zaiko_server.demo.processes import DemoProcesses
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +58,7 @@ def admin(folder: Path) -> str:
 
 @pytest.fixture(scope="module")
 def address(folder: Path, admin: str) -> Iterator[str]:
-    with Processes(folder) as processes:
+    with DemoProcesses(folder) as processes:
         tls = ["--tls-cert", "server.pem", "--tls-key", "server.key", "--auth", "tokens"]
         processes.start("serve", ["serve", "--listen", "0.0.0.0:0", "--answer-only", *tls])
         yield f"localhost:{processes.address('serve').rpartition(':')[2]}"
@@ -149,7 +149,7 @@ def test_who_speaks_another_tls_than_the_server_is_told_so(
 
 
 def test_who_speaks_tls_to_a_server_without_it_is_told_so(folder: Path) -> None:
-    with Processes(folder) as processes:
+    with DemoProcesses(folder) as processes:
         processes.start(
             "plain", ["serve", "--db", "plain.db", "--listen", "127.0.0.1:0", "--answer-only"]
         )

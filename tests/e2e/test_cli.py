@@ -16,7 +16,7 @@ import pytest
 import typer
 from e2e.local_server import Local, Zaiko, local_server
 from support.waiting import until
-from zaiko_cli.app import app, hoisted
+from zaiko_cli.app import app, global_options
 from zaiko_cli.commands import CONTRIBUTED, contributed
 
 
@@ -317,7 +317,7 @@ def test_watch_shows_what_there_is_and_ends(acme: Zaiko) -> None:
 
 
 def test_common_options_may_stand_anywhere() -> None:
-    assert hoisted(["stock", "list", "--merchant", "acme", "--output=json", "X"]) == [
+    assert global_options(["stock", "list", "--merchant", "acme", "--output=json", "X"]) == [
         "--merchant",
         "acme",
         "--output=json",
@@ -325,7 +325,7 @@ def test_common_options_may_stand_anywhere() -> None:
         "list",
         "X",
     ]
-    assert hoisted(["stock", "--", "--merchant"]) == ["stock", "--", "--merchant"]
+    assert global_options(["stock", "--", "--merchant"]) == ["stock", "--", "--merchant"]
 
 
 def _whole() -> Any:

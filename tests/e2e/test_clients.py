@@ -23,14 +23,14 @@ from typing import Any
 
 import pytest
 from zaiko.v1 import error_pb2
-from zaiko_cli.client import Client
-from zaiko_cli.connection import Connection
+from zaiko_cli.client import ApiClient
+from zaiko_cli.connection import ServerConnection
 from zaiko_cli.watch import _BEGIN_AGAIN as BEGIN_AGAIN
 from zaiko_core.plugin_host.loader import load
 from zaiko_sdk.testing.simulator import NewListing, SimulatorClient, SimulatorServer
-from zaiko_server.demo.bench import Bench, Shop
-from zaiko_server.demo.processes import Processes
-from zaiko_server.demo.screen import Screen
+from zaiko_server.demo.processes import DemoProcesses
+from zaiko_server.demo.screen import DemoScreen
+from zaiko_server.demo.shops import DemoShop, DemoShops
 
 ROOT = Path(__file__).parents[2]
 CLIENTS = ROOT / "examples" / "clients"
@@ -59,17 +59,17 @@ class Stage:
     """A shop that lives on, and a server for it that can be stopped and started again at the same
     address."""
 
-    def __init__(self, folder: Path, shop: Shop) -> None:
+    def __init__(self, folder: Path, shop: DemoShop) -> None:
         with socket.create_server(("127.0.0.1", 0)) as free:
             self.address = f"127.0.0.1:{free.getsockname()[1]}"
         self.folder, self.shop, self.starts = folder, shop, 0
 
     @contextlib.contextmanager
-    def serving(self) -> Iterator[Bench]:
+    def serving(self) -> Iterator[DemoShops]:
         """A server for as long as the block lasts; then it is asked to end by SIGTERM, and must end
         in order."""
         self.starts += 1
-        with Processes(self.folder) as processes:
+        with DemoProcesses(self.folder) as processes:
             arguments = [
                 "serve",
                 "--db",
@@ -81,9 +81,9 @@ class Stage:
             ]
             process = processes.start(f"serve-{self.starts}", arguments)
             with contextlib.closing(
-                Client(Connection(processes.address(f"serve-{self.starts}")))
+                ApiClient(ServerConnection(processes.address(f"serve-{self.starts}")))
             ) as client:
-                yield Bench(client, [self.shop], Screen(plain=True))
+                yield DemoShops(client, [self.shop], DemoScreen(plain=True))
             process.send_signal(signal.SIGTERM)
             assert process.wait(timeout=30) == 0
 
@@ -101,7 +101,7 @@ def stage(tmp_path: Path) -> Iterator[Stage]:
         SimulatorServer(simulator) as server,
         contextlib.closing(SimulatorClient(server.base_url)) as client,
     ):
-        yield Stage(tmp_path, Shop("mall", "shopify", client))
+        yield Stage(tmp_path, DemoShop("mall", "shopify", client))
 
 
 def block(section: str) -> str:

@@ -13,11 +13,11 @@ from pathlib import Path
 import pytest
 from e2e.local_server import Local, LocalShop, local_server
 from support.waiting import until
-from zaiko_cli.client import Client
-from zaiko_cli.connection import Connection
-from zaiko_server.demo import bench as demo_bench
-from zaiko_server.demo.bench import MERCHANT, Bench, Shop, Wrong
-from zaiko_server.demo.screen import Screen
+from zaiko_cli.client import ApiClient
+from zaiko_cli.connection import ServerConnection
+from zaiko_server.demo import shops as demo_shops
+from zaiko_server.demo.screen import DemoScreen
+from zaiko_server.demo.shops import MERCHANT, CheckFailed, DemoShop, DemoShops
 from zaiko_server.demo.story import BOX, CUP, TEA, tell
 
 
@@ -28,17 +28,19 @@ def local(tmp_path: Path) -> Iterator[Local]:
 
 
 @pytest.fixture
-def bench(local: Local) -> Iterator[Bench]:
-    client = Client(Connection(local.address), MERCHANT)
-    with Screen(plain=True) as screen:
-        yield Bench(
-            client, [Shop(shop.name, shop.connector, shop) for shop in local.shops.values()], screen
+def bench(local: Local) -> Iterator[DemoShops]:
+    client = ApiClient(ServerConnection(local.address), MERCHANT)
+    with DemoScreen(plain=True) as screen:
+        yield DemoShops(
+            client,
+            [DemoShop(shop.name, shop.connector, shop) for shop in local.shops.values()],
+            screen,
         )  # type: ignore[arg-type]
     client.close()
 
 
 def test_the_story_holds_in_every_inventory_mode(
-    bench: Bench, local: Local, capsys: pytest.CaptureFixture[str]
+    bench: DemoShops, local: Local, capsys: pytest.CaptureFixture[str]
 ) -> None:
     tell(bench)
 
@@ -51,9 +53,9 @@ def test_the_story_holds_in_every_inventory_mode(
 
 
 def test_a_shop_that_lies_is_named_with_its_number(
-    bench: Bench, local: Local, monkeypatch: pytest.MonkeyPatch
+    bench: DemoShops, local: Local, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(demo_bench, "_PATIENCE", 3.0)
+    monkeypatch.setattr(demo_shops, "_PATIENCE", 3.0)
     liar = local.shops["set"]
     honest = liar.stock
     monkeypatch.setattr(
@@ -62,14 +64,14 @@ def test_a_shop_that_lies_is_named_with_its_number(
         lambda shop: honest() | {TEA: 9} if shop is liar else dict(shop.shop.stock),
     )
 
-    with pytest.raises(Wrong, match="set shows 9 × TEA-100, not 10"):
+    with pytest.raises(CheckFailed, match="set shows 9 × TEA-100, not 10"):
         tell(bench)
 
 
-def test_a_wrong_number_of_zaiko_is_named(bench: Bench) -> None:
+def test_a_wrong_number_of_zaiko_is_named(bench: DemoShops) -> None:
     bench.create({TEA: 10})
 
-    with pytest.raises(Wrong, match=r"zaiko says free = 10 of TEA-100, not 11"):
+    with pytest.raises(CheckFailed, match=r"zaiko says free = 10 of TEA-100, not 11"):
         bench.expect_stock(TEA, physical=10, free=11)
 
 

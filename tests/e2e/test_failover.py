@@ -17,11 +17,11 @@ from e2e.test_kill_stream import MERCHANT, furnish
 from support.standby import Pair, pair
 from support.waiting import until
 from zaiko.v1 import stock_service_pb2, stock_service_pb2_grpc, watch_pb2
-from zaiko_cli.client import Client
-from zaiko_cli.connection import Connection
+from zaiko_cli.client import ApiClient
+from zaiko_cli.connection import ServerConnection
 from zaiko_core.app.records import MerchantRecord, ShopRecord
 from zaiko_core.storage.engine import Database
-from zaiko_server.demo.processes import Processes
+from zaiko_server.demo.processes import DemoProcesses
 
 pytestmark = pytest.mark.thorough
 _TEA = f"{MERCHANT}/products/tea"
@@ -30,7 +30,7 @@ _TEA = f"{MERCHANT}/products/tea"
 class Replicas:
     """Two servers on one address of two databases."""
 
-    def __init__(self, processes: Processes, url: str) -> None:
+    def __init__(self, processes: DemoProcesses, url: str) -> None:
         self._processes, self._url = processes, url
         self.running: dict[str, Any] = {}
         for name in ("one", "two"):
@@ -57,8 +57,10 @@ class Replicas:
         self.running[name] = self._processes.start(name, options)
 
     @contextlib.contextmanager
-    def client(self, place: int) -> Iterator[Client]:
-        with contextlib.closing(Client(Connection(self.addresses[place]), "acme")) as client:
+    def client(self, place: int) -> Iterator[ApiClient]:
+        with contextlib.closing(
+            ApiClient(ServerConnection(self.addresses[place]), "acme")
+        ) as client:
             yield client
 
 
@@ -158,7 +160,7 @@ def test_both_servers_go_on_with_the_standby_and_nothing_that_was_acknowledged_i
     databases: Pair, tmp_path: Path
 ) -> None:
     databases.wait_for_standby()
-    with Processes(tmp_path) as processes:
+    with DemoProcesses(tmp_path) as processes:
         replicas = Replicas(processes, databases.new_url())
         with replicas.client(0) as client:
             furnish(client)
@@ -214,7 +216,7 @@ def test_a_standby_that_had_less_than_was_acknowledged_is_noticed_before_anythin
         lambda uow: uow.shops.insert(ShopRecord("shop", "nowhere", "Shop", {}, 600_000_000)),
     )
     db.close()
-    with Processes(tmp_path) as processes:
+    with DemoProcesses(tmp_path) as processes:
         replicas = Replicas(processes, url)
         with replicas.client(0) as client:
             furnish(client)

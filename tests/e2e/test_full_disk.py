@@ -20,10 +20,10 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from support.stores import PostgreSQL
 from support.waiting import until
 from zaiko.v1 import stock_service_pb2
-from zaiko_cli.client import Client
-from zaiko_cli.connection import Connection
+from zaiko_cli.client import ApiClient
+from zaiko_cli.connection import ServerConnection
 from zaiko_cli.failure import Refused
-from zaiko_server.demo.processes import Processes
+from zaiko_server.demo.processes import DemoProcesses
 
 pytestmark = [
     pytest.mark.thorough,
@@ -80,12 +80,14 @@ def database(request: pytest.FixtureRequest, disk: Path) -> Iterator[str]:
 def test_a_full_disk_refuses_writes_and_is_got_over(
     disk: Path, database: str, tmp_path: Path
 ) -> None:
-    with Processes(tmp_path) as processes:
+    with DemoProcesses(tmp_path) as processes:
         processes.start(
             "serve",
             ["serve", "--db", database, "--listen", "127.0.0.1:0", "--quiet", "--answer-only"],
         )
-        with contextlib.closing(Client(Connection(processes.address("serve")), "acme")) as client:
+        with contextlib.closing(
+            ApiClient(ServerConnection(processes.address("serve")), "acme")
+        ) as client:
             furnish(client)
             told = [_told(client, 0)]
             ballast = _fill(disk)
@@ -105,7 +107,7 @@ def test_a_full_disk_refuses_writes_and_is_got_over(
             assert processes.dead() == []
 
 
-def _told(client: Client, number: int) -> str:
+def _told(client: ApiClient, number: int) -> str:
     """Tell of one unit; OK, or the reason of the refusal."""
     request = stock_service_pb2.RecordReceiptRequest(
         product=f"{MERCHANT}/products/tea",
@@ -122,12 +124,12 @@ def _told(client: Client, number: int) -> str:
     return "OK"
 
 
-def _physical(client: Client) -> int:
+def _physical(client: ApiClient) -> int:
     request = stock_service_pb2.GetStockRequest(name=f"{MERCHANT}/products/tea/stock")
     return client.call(client.stocks.GetStock, request).stock.physical
 
 
-def _serving(client: Client) -> bool:
+def _serving(client: ApiClient) -> bool:
     reply = health_pb2_grpc.HealthStub(client.channel).Check(
         health_pb2.HealthCheckRequest(), timeout=10
     )

@@ -17,14 +17,14 @@ import pytest
 from support.stores import PostgreSQL
 from support.waiting import until
 from zaiko.v1 import stock_service_pb2
-from zaiko_cli.client import Client
-from zaiko_cli.connection import Connection
+from zaiko_cli.client import ApiClient
+from zaiko_cli.connection import ServerConnection
 from zaiko_core.plugin_host.loader import load
 from zaiko_sdk.testing.faults import Fault, FaultKind
 from zaiko_sdk.testing.simulator import NewListing, SimulatorClient, SimulatorServer
-from zaiko_server.demo.bench import Bench, Shop
-from zaiko_server.demo.processes import Processes
-from zaiko_server.demo.screen import Screen
+from zaiko_server.demo.processes import DemoProcesses
+from zaiko_server.demo.screen import DemoScreen
+from zaiko_server.demo.shops import DemoShop, DemoShops
 
 PLATFORMS = ("shopify", "ecforce", "rakuten")
 WRITE = {"shopify": "inventorySetQuantities", "ecforce": '"stock_items"', "rakuten": "bulk-upsert"}
@@ -36,19 +36,19 @@ class Stage:
     """A server process that can be killed and started again, and three shops that live on."""
 
     def __init__(
-        self, folder: Path, shops: list[Shop], servers: dict[str, SimulatorServer]
+        self, folder: Path, shops: list[DemoShop], servers: dict[str, SimulatorServer]
     ) -> None:
         self.folder, self.shops, self.servers = folder, shops, servers
         self.database = "zaiko.db"
         self.generation = 0
-        self.bench: Bench
+        self.bench: DemoShops
 
     @contextlib.contextmanager
     def serving(self) -> Iterator[subprocess.Popen[bytes]]:
         """A server for as long as the block lasts; it may be killed meanwhile."""
         self.generation += 1
         name = f"serve-{self.generation}"
-        with Processes(self.folder) as processes:
+        with DemoProcesses(self.folder) as processes:
             process = processes.start(
                 name,
                 [
@@ -61,11 +61,11 @@ class Stage:
                     "127.0.0.1:0",
                 ],
             )
-            with contextlib.closing(Client(Connection(processes.address(name)))) as client:
-                self.bench = Bench(client, self.shops, Screen(plain=True))
+            with contextlib.closing(ApiClient(ServerConnection(processes.address(name)))) as client:
+                self.bench = DemoShops(client, self.shops, DemoScreen(plain=True))
                 yield process
 
-    def shop(self, name: str) -> Shop:
+    def shop(self, name: str) -> DemoShop:
         return next(shop for shop in self.shops if shop.name == name)
 
 
@@ -86,7 +86,7 @@ def stage(tmp_path: Path) -> Iterator[Stage]:
             stack.callback(client.close)
         yield Stage(
             tmp_path,
-            [Shop(platform, platform, client) for platform, client in clients.items()],
+            [DemoShop(platform, platform, client) for platform, client in clients.items()],
             servers,
         )
 

@@ -18,9 +18,9 @@ from zaiko.v1 import (
     warehouse_pb2,
     warehouse_service_pb2,
 )
-from zaiko_cli.client import Client
-from zaiko_cli.connection import Connection
-from zaiko_server.demo.processes import Processes
+from zaiko_cli.client import ApiClient
+from zaiko_cli.connection import ServerConnection
+from zaiko_server.demo.processes import DemoProcesses
 
 FACTS = 1_000
 MERCHANT = "merchants/acme"
@@ -43,8 +43,8 @@ def facts() -> list[stock_service_pb2.StreamMovementsRequest]:
 
 
 @contextlib.contextmanager
-def serving(folder: Path, name: str) -> Iterator[tuple[Client, object]]:
-    with Processes(folder) as processes:
+def serving(folder: Path, name: str) -> Iterator[tuple[ApiClient, object]]:
+    with DemoProcesses(folder) as processes:
         options = [
             "serve",
             "--db",
@@ -55,11 +55,13 @@ def serving(folder: Path, name: str) -> Iterator[tuple[Client, object]]:
             "127.0.0.1:0",
         ]
         process = processes.start(name, options)
-        with contextlib.closing(Client(Connection(processes.address(name)), "acme")) as client:
+        with contextlib.closing(
+            ApiClient(ServerConnection(processes.address(name)), "acme")
+        ) as client:
             yield client, process
 
 
-def journal(client: Client) -> set[str]:
+def journal(client: ApiClient) -> set[str]:
     request = stock_service_pb2.ListMovementsRequest(parent=MERCHANT)
     return {
         movement.cause_key
@@ -67,7 +69,7 @@ def journal(client: Client) -> set[str]:
     }
 
 
-def furnish(client: Client) -> None:
+def furnish(client: ApiClient) -> None:
     merchant = merchant_pb2.Merchant(display_name="Acme")
     client.call(
         client.merchants.CreateMerchant,

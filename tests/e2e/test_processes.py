@@ -17,7 +17,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from support.stores import PostgreSQL
 from support.waiting import until
 from zaiko.v1 import merchant_service_pb2, merchant_service_pb2_grpc
-from zaiko_server.demo.processes import Processes
+from zaiko_server.demo.processes import DemoProcesses
 
 COUNT = 3
 
@@ -42,7 +42,7 @@ def serves(address: str) -> bool:
 def test_they_share_a_port_and_one_that_is_killed_is_started_again(
     tmp_path: Path, database: str
 ) -> None:
-    with Processes(tmp_path) as processes:
+    with DemoProcesses(tmp_path) as processes:
         supervisor = processes.start(
             "serve",
             [
@@ -87,7 +87,7 @@ def test_they_end_in_good_order_when_the_process_that_started_them_is_killed(
     tmp_path: Path, database: str
 ) -> None:
     """Else the next one would serve beside what nobody stops, or upgrades, any more."""
-    with Processes(tmp_path) as processes:
+    with DemoProcesses(tmp_path) as processes:
         supervisor = processes.start(
             "serve",
             [

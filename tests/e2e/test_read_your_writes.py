@@ -15,9 +15,9 @@ import pytest
 from e2e.test_kill_stream import MERCHANT, furnish
 from support.stores import PostgreSQL
 from zaiko.v1 import product_pb2, product_service_pb2, stock_pb2, stock_service_pb2, watch_pb2
-from zaiko_cli.client import Client
-from zaiko_cli.connection import Connection
-from zaiko_server.demo.processes import Processes
+from zaiko_cli.client import ApiClient
+from zaiko_cli.connection import ServerConnection
+from zaiko_server.demo.processes import DemoProcesses
 
 CLIENTS, ROUNDS = 12, 25
 
@@ -38,7 +38,7 @@ def addresses(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[list[s
             server: PostgreSQL = request.getfixturevalue("postgresql")
             database, names = server.new_url(), ["one", "two"]
             stack.callback(server.drop, database)
-        processes = stack.enter_context(Processes(tmp_path))
+        processes = stack.enter_context(DemoProcesses(tmp_path))
         for name in names:
             processes.start(
                 name,
@@ -50,7 +50,7 @@ def addresses(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[list[s
 def test_what_was_answered_is_seen_by_the_next_read_on_every_server(addresses: list[str]) -> None:
     with contextlib.ExitStack() as stack:
         clients = [
-            stack.enter_context(contextlib.closing(Client(Connection(address), "acme")))
+            stack.enter_context(contextlib.closing(ApiClient(ServerConnection(address), "acme")))
             for address in addresses
         ]
         furnish(clients[0])
@@ -72,7 +72,7 @@ def test_what_was_answered_is_seen_by_the_next_read_on_every_server(addresses: l
     assert behind == []
 
 
-def _use(clients: list[Client], number: int) -> list[str]:
+def _use(clients: list[ApiClient], number: int) -> list[str]:
     """Write here and read there, again and again; what was not seen."""
     product, draw, behind = f"{MERCHANT}/products/p{number}", random.Random(number), []
     for told in range(1, ROUNDS + 1):
@@ -94,18 +94,18 @@ def _use(clients: list[Client], number: int) -> list[str]:
     return behind
 
 
-def _get(client: Client, product: str) -> stock_pb2.Stock:
+def _get(client: ApiClient, product: str) -> stock_pb2.Stock:
     return client.call(
         client.stocks.GetStock, stock_service_pb2.GetStockRequest(name=f"{product}/stock")
     ).stock
 
 
-def _batch(client: Client, product: str) -> stock_pb2.Stock:
+def _batch(client: ApiClient, product: str) -> stock_pb2.Stock:
     request = stock_service_pb2.BatchGetStocksRequest(parent=MERCHANT, names=[f"{product}/stock"])
     return client.call(client.stocks.BatchGetStocks, request).stocks[0]
 
 
-def _snapshot(client: Client, product: str) -> stock_pb2.Stock:
+def _snapshot(client: ApiClient, product: str) -> stock_pb2.Stock:
     request = stock_service_pb2.WatchStocksRequest(
         parent=MERCHANT, start=watch_pb2.WatchStart(snapshot=watch_pb2.WatchSnapshot())
     )

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from zaiko_core.plugin_host.loader import load
 from zaiko_sdk.testing.simulator import NewListing, SimulatorServer
-from zaiko_server.demo.processes import Processes
+from zaiko_server.demo.processes import DemoProcesses
 
 
 @pytest.mark.thorough
@@ -26,7 +26,7 @@ def test_a_command_that_waits_for_an_operation_outlives_a_restart_of_the_server(
         address = f"127.0.0.1:{free.getsockname()[1]}"
     serve = ["serve", "--db", "zaiko.db", "--listen", address]
 
-    with SimulatorServer(simulator) as platform, Processes(tmp_path) as processes:
+    with SimulatorServer(simulator) as platform, DemoProcesses(tmp_path) as processes:
         # This one takes the operation in and leaves it to others.
         first = processes.start("first", [*serve, "--answer-only"])
         processes.address("first")

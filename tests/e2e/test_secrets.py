@@ -42,8 +42,8 @@ from zaiko.v1 import (
     stock_service_pb2,
     sync_service_pb2,
 )
-from zaiko_cli.client import Client
-from zaiko_cli.connection import Connection
+from zaiko_cli.client import ApiClient
+from zaiko_cli.connection import ServerConnection
 from zaiko_core.plugin_host.loader import load
 from zaiko_sdk import ConnectorError, ConnectorSettings, ConnectorType, ShopContext, SystemClock
 from zaiko_sdk.testing.faults import Fault, FaultKind
@@ -146,7 +146,7 @@ class Stage:
     """The platforms, the server, and what was seen of them."""
 
     def __init__(
-        self, folder: Path, servers: Mapping[str, SimulatorServer], zaiko: Zaiko, client: Client
+        self, folder: Path, servers: Mapping[str, SimulatorServer], zaiko: Zaiko, client: ApiClient
     ) -> None:
         self.folder, self.servers, self.zaiko, self.client = folder, servers, zaiko, client
         self.seen = Seen()
@@ -420,7 +420,7 @@ def test_no_secret_is_anywhere_after_a_life_with_faults(
     good, wrong = PLATFORMS, WRONG
     with (
         serving(tmp_path) as address,
-        contextlib.closing(Client(Connection(address), "acme")) as client,
+        contextlib.closing(ApiClient(ServerConnection(address), "acme")) as client,
     ):
         stage = Stage(tmp_path, platforms, Zaiko(address, capsys), client)
         stage.zaiko("merchants", "create", "acme", "--name", "A", code=0)

@@ -20,8 +20,8 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.trace import SpanKind, StatusCode
 from support.waiting import until
 from zaiko.v1 import shop_service_pb2, stock_service_pb2, sync_service_pb2, watch_pb2
-from zaiko_cli.client import Client
-from zaiko_cli.connection import Connection
+from zaiko_cli.client import ApiClient
+from zaiko_cli.connection import ServerConnection
 from zaiko_core.bootstrap import Engine
 from zaiko_core.plugin_host.loader import load
 from zaiko_core.storage.secrets import SecretBox
@@ -43,7 +43,7 @@ class Stage:
     """A server that tells its spans, a shop of one platform, and the lines that were logged."""
 
     server: Server
-    client: Client
+    client: ApiClient
     exporter: InMemorySpanExporter
     platform_name: str
     platform: SimulatorServer
@@ -157,7 +157,7 @@ def stage(
                 and (run(server.engine.db.next_due()).first or 0) > 10_000_000
             )
         )
-        client = Client(Connection(address), "acme")
+        client = ApiClient(ServerConnection(address), "acme")
         yield Stage(server, client, exporter, platform, shop, lines.lines)
         client.close()
         run(server.stop(grace=1))

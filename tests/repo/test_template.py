@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from zaiko_cli.failure import Failed
-from zaiko_server.commands.new_connector import Mode, generate
+from zaiko_server.commands.new_connector import TemplateMode, generate
 
 TEMPLATE = Path(__file__).parents[2] / "examples" / "connector-template"
 OPTIONS = ["-q", "-p", "no:cacheprovider", "-W", "error"]
@@ -41,7 +41,7 @@ def _tests(project: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 @pytest.fixture
 def made(tmp_path: Path) -> Path:
     target = tmp_path / "made"
-    generate("my-mall", target, display_name="My Mall 楽", mode=Mode.COMPARE_AND_SET)
+    generate("my-mall", target, display_name="My Mall 楽", mode=TemplateMode.COMPARE_AND_SET)
     return target
 
 
@@ -54,9 +54,9 @@ def test_a_generated_connector_passes_its_tests_at_once(made: Path) -> None:
 
 
 @pytest.mark.thorough
-@pytest.mark.parametrize("mode", [Mode.ADJUST, Mode.SET])
+@pytest.mark.parametrize("mode", [TemplateMode.ADJUST, TemplateMode.SET])
 def test_a_generated_connector_changes_numbers_in_the_mode_that_was_asked_for(
-    tmp_path: Path, mode: Mode
+    tmp_path: Path, mode: TemplateMode
 ) -> None:
     target = tmp_path / "made"
     generate("mall", target, display_name="Mall", mode=mode)
@@ -128,7 +128,7 @@ def test_a_name_that_cannot_be_a_connectors_is_refused_and_writes_nothing(
     tmp_path: Path, name: str
 ) -> None:
     with pytest.raises(Failed):
-        generate(name, tmp_path / "made", display_name="Mall", mode=Mode.SET)
+        generate(name, tmp_path / "made", display_name="Mall", mode=TemplateMode.SET)
 
     assert list(tmp_path.iterdir()) == []
 
@@ -140,14 +140,14 @@ def test_a_display_name_that_would_break_the_code_is_refused(
     tmp_path: Path, display_name: str
 ) -> None:
     with pytest.raises(Failed):
-        generate("mall", tmp_path / "made", display_name=display_name, mode=Mode.SET)
+        generate("mall", tmp_path / "made", display_name=display_name, mode=TemplateMode.SET)
 
 
 def test_a_folder_with_something_in_it_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "kept").write_text("mine")
 
     with pytest.raises(Failed, match="not empty"):
-        generate("mall", tmp_path, display_name="Mall", mode=Mode.SET)
+        generate("mall", tmp_path, display_name="Mall", mode=TemplateMode.SET)
 
     assert [path.name for path in tmp_path.iterdir()] == ["kept"]
 
@@ -156,7 +156,7 @@ def test_an_empty_folder_is_filled(tmp_path: Path) -> None:
     target = tmp_path / "empty"
     target.mkdir()
 
-    generate("mall", target, display_name="Mall", mode=Mode.SET)
+    generate("mall", target, display_name="Mall", mode=TemplateMode.SET)
 
     assert (target / "src/zaiko_mall/plugin.py").is_file()
     assert [path.name for path in tmp_path.iterdir()] == ["empty"]

@@ -20,7 +20,7 @@ POLICY = Policy(WriteMode.COMPARE_AND_SET, maximum=1_000, visibility=30_000_000)
 
 
 class Pusher:
-    """Holds every shop of `world` and pushes its numbers when told to."""
+    """Holds every shop of `world` and pushes its numbers on request."""
 
     def __init__(self, world: World) -> None:
         self.world, self._keys = world, count(1)

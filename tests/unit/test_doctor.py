@@ -342,13 +342,13 @@ def test_a_full_disk_is_told() -> None:
 
 
 def test_shops_whose_notifications_stopped_are_told() -> None:
-    kept = store.Kept(deliveries={"acme/new": 9 * DAY, "acme/old": 5 * DAY}, now=9 * DAY)
+    kept = store.StoredFacts(deliveries={"acme/new": 9 * DAY, "acme/old": 5 * DAY}, now=9 * DAY)
 
     [found] = store.notifications(kept)
 
     assert (found.level, found.subject) == (Severity.WARNING, "acme/old")
     assert "4 days" in found.message
-    assert levels(store.notifications(store.Kept())) == [("OK", "webhooks")]
+    assert levels(store.notifications(store.StoredFacts())) == [("OK", "webhooks")]
 
 
 def test_what_is_read_of_a_database_is_what_is_in_it(db: Database) -> None:

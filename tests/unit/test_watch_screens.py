@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 from zaiko.v1 import error_pb2, link_pb2, shop_pb2, sync_run_pb2, sync_service_pb2, watch_pb2
-from zaiko_cli.screens import Screen, SyncScreen
+from zaiko_cli.screens import SyncScreen, WatchScreen
 
 P = "merchants/acme/shops"
 
@@ -41,7 +41,7 @@ def complete() -> Any:
     )
 
 
-def drawn(screen: Screen, *, width: int = 160, height: int = 40) -> str:
+def drawn(screen: WatchScreen, *, width: int = 160, height: int = 40) -> str:
     out = io.StringIO()
     Console(file=out, width=width, height=height).print(screen.picture(height))
     return out.getvalue()

@@ -19,7 +19,7 @@ from zaiko.v1 import (
 )
 
 from zaiko_cli import contributions
-from zaiko_cli.client import Client
+from zaiko_cli.client import ApiClient
 from zaiko_cli.command import Command
 from zaiko_cli.doctor import merchant, packages, served
 from zaiko_cli.doctor.findings import DoctorFinding, Severity, ok, problem, worst
@@ -65,7 +65,7 @@ def doctor(
     raise typer.Exit(int(worst(found)))
 
 
-def _of_server(client: Client, chosen: str) -> Iterator[DoctorFinding]:
+def _of_server(client: ApiClient, chosen: str) -> Iterator[DoctorFinding]:
     alive = list(served.health(client))
     yield from alive
     if worst(alive) is not Severity.OK:
@@ -75,7 +75,7 @@ def _of_server(client: Client, chosen: str) -> Iterator[DoctorFinding]:
     yield from _asked(client, "merchants", lambda: _merchants(client, chosen))
 
 
-def _connectors(client: Client) -> Iterator[DoctorFinding]:
+def _connectors(client: ApiClient) -> Iterator[DoctorFinding]:
     request = connector_service_pb2.ListConnectorsRequest(page_size=1000)
     # Not `pages`: the first answer's trailer is wanted, and nobody has a thousand connectors.
     reply, call = client.call(client.connectors.ListConnectors.with_call, request)  # type: ignore[type-var]
@@ -83,7 +83,7 @@ def _connectors(client: Client) -> Iterator[DoctorFinding]:
     yield from served.connectors(reply.connectors)
 
 
-def _merchants(client: Client, chosen: str) -> Iterator[DoctorFinding]:
+def _merchants(client: ApiClient, chosen: str) -> Iterator[DoctorFinding]:
     if chosen:
         names = [f"merchants/{chosen}"]
     else:
@@ -104,7 +104,7 @@ def _merchants(client: Client, chosen: str) -> Iterator[DoctorFinding]:
 
 
 def _asked(
-    client: Client, check: str, ask: Callable[[], Iterable[DoctorFinding]]
+    client: ApiClient, check: str, ask: Callable[[], Iterable[DoctorFinding]]
 ) -> list[DoctorFinding]:
     """One refused question does not end the others."""
     try:

@@ -9,7 +9,7 @@ import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from zaiko.v1 import connector_pb2
 
-from zaiko_cli.client import Client
+from zaiko_cli.client import ApiClient
 from zaiko_cli.connection import is_local
 from zaiko_cli.doctor.findings import DoctorFinding, ok, problem, warning
 from zaiko_cli.failure import failed
@@ -20,7 +20,7 @@ VERSION_KEY = "zaiko-version"
 """Trailing metadata of ListConnectors: the server's release."""
 
 
-def health(client: Client) -> Iterator[DoctorFinding]:
+def health(client: ApiClient) -> Iterator[DoctorFinding]:
     """Whether it answers, and serves."""
     try:
         stub = health_pb2_grpc.HealthStub(client.channel)

@@ -22,7 +22,7 @@ _TAKEN = frozenset({"core", "example", "sdk", "server", "testing"})
 _LEFTOVERS = shutil.ignore_patterns("__pycache__", "*.pyc", ".*", "*.egg-info", "build", "dist")
 
 
-class Mode(StrEnum):
+class TemplateMode(StrEnum):
     """How the platform lets a number be changed (zaiko_sdk.InventoryMode)."""
 
     COMPARE_AND_SET = "compare_and_set"
@@ -51,8 +51,8 @@ def new_connector(
         ),
     ] = "",
     mode: Annotated[
-        Mode, typer.Option(help="How the platform lets a number be changed.")
-    ] = Mode.COMPARE_AND_SET,
+        TemplateMode, typer.Option(help="How the platform lets a number be changed.")
+    ] = TemplateMode.COMPARE_AND_SET,
 ) -> None:
     """Begin a connector: a project that works against an invented platform, with its simulator and
     tests."""
@@ -80,7 +80,7 @@ def new_connector(
     )
 
 
-def generate(name: str, target: Path, *, display_name: str, mode: Mode) -> None:
+def generate(name: str, target: Path, *, display_name: str, mode: TemplateMode) -> None:
     """Write the project. All or nothing: a failure leaves no half of it behind. Raises Failed."""
     _check(name, target, display_name)
     source = _INSTALLED if _INSTALLED.is_dir() else _CHECKOUT
@@ -95,7 +95,7 @@ def generate(name: str, target: Path, *, display_name: str, mode: Mode) -> None:
             # mkdtemp's folder is private; the one inside is made with the user's own mask.
             draft = Path(made) / "project"
             shutil.copytree(source, draft, ignore=_LEFTOVERS)
-            if mode is not Mode.COMPARE_AND_SET:
+            if mode is not TemplateMode.COMPARE_AND_SET:
                 shutil.copyfile(
                     draft / "modes" / f"{mode}.py", draft / "src" / "zaiko_example" / "change.py"
                 )

@@ -9,14 +9,14 @@ import time
 from pathlib import Path
 from typing import Any
 
-from zaiko_cli.client import Client
-from zaiko_cli.connection import Connection
+from zaiko_cli.client import ApiClient
+from zaiko_cli.connection import ServerConnection
 from zaiko_cli.failure import Failed
 from zaiko_sdk.testing.simulator import SimulatorClient
 
-from zaiko_server.demo.bench import MERCHANT, Bench, Shop, Wrong
-from zaiko_server.demo.processes import NotStarted, Processes
-from zaiko_server.demo.screen import Screen
+from zaiko_server.demo.processes import DemoProcesses, NotStarted
+from zaiko_server.demo.screen import DemoScreen
+from zaiko_server.demo.shops import MERCHANT, CheckFailed, DemoShop, DemoShops
 from zaiko_server.demo.story import tell
 
 SHOPS = ("shopify", "ecforce", "rakuten")
@@ -29,14 +29,14 @@ def run(*, plain: bool, keep: bool) -> int:
     begun = time.monotonic()
     with (
         tempfile.TemporaryDirectory(prefix="zaiko-demo-") as folder,
-        Screen(plain=plain) as screen,
+        DemoScreen(plain=plain) as screen,
         contextlib.ExitStack() as stack,
     ):
-        processes = stack.enter_context(Processes(Path(folder)))
+        processes = stack.enter_context(DemoProcesses(Path(folder)))
         try:
             bench = _start(processes, screen, stack)
             tell(bench)
-        except (Wrong, NotStarted) as error:
+        except (CheckFailed, NotStarted) as error:
             screen.wrong(str(error))
             for name in processes.dead():
                 screen.line(
@@ -52,7 +52,7 @@ def run(*, plain: bool, keep: bool) -> int:
     return 0
 
 
-def _start(processes: Processes, screen: Screen, stack: contextlib.ExitStack) -> Bench:
+def _start(processes: DemoProcesses, screen: DemoScreen, stack: contextlib.ExitStack) -> DemoShops:
     screen.title("Starting a server on SQLite and three simulated shops, each a process of its own")
     processes.start(
         "server", ["serve", "--db", "zaiko.db", "--listen", "127.0.0.1:0", "--grace", "2"]
@@ -65,16 +65,16 @@ def _start(processes: Processes, screen: Screen, stack: contextlib.ExitStack) ->
         url = processes.address(platform)
         simulator = SimulatorClient(url)
         stack.callback(simulator.close)
-        shops.append(Shop(platform, platform, simulator))
+        shops.append(DemoShop(platform, platform, simulator))
         screen.line(f"{platform}: {url}")
     address = processes.address("server")
     screen.line(f"server:  {address}")
-    client = Client(Connection(address), MERCHANT)
+    client = ApiClient(ServerConnection(address), MERCHANT)
     stack.callback(client.close)
-    return Bench(client, shops, screen)
+    return DemoShops(client, shops, screen)
 
 
-def _wait(bench: Bench, screen: Screen) -> None:
+def _wait(bench: DemoShops, screen: DemoScreen) -> None:
     screen.line(
         f"Everything goes on until Ctrl-C. Try `zaiko watch --address {bench.client.address}`."
     )

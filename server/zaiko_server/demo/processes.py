@@ -16,7 +16,7 @@ class NotStarted(Exception):
     """A program did not come up. The message has the end of its log."""
 
 
-class Processes:
+class DemoProcesses:
     """Starts `zaiko …` in subprocesses whose files are in one folder. As a context manager it ends
     them all, whatever happens."""
 
@@ -24,7 +24,7 @@ class Processes:
         self._folder = folder
         self._running: dict[str, subprocess.Popen[bytes]] = {}
 
-    def __enter__(self) -> Processes:
+    def __enter__(self) -> DemoProcesses:
         return self
 
     def __exit__(

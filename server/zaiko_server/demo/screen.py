@@ -15,7 +15,7 @@ from rich.text import Text
 from zaiko_cli.show import console
 
 
-class Screen:
+class DemoScreen:
     """Lines as the story goes on, and on a terminal a table with what zaiko and the shops hold,
     below them."""
 
@@ -34,7 +34,7 @@ class Screen:
         """Whether there is a picture to keep up to date."""
         return self._live is not None
 
-    def __enter__(self) -> Screen:
+    def __enter__(self) -> DemoScreen:
         if self._live is not None:
             self._live.start()
         return self

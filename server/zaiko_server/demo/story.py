@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from zaiko_sdk.testing.simulator import NewListing
 
-from zaiko_server.demo.bench import Bench
+from zaiko_server.demo.shops import DemoShops
 
 TEA, CUP, BOX = "TEA-100", "CUP-200", "BOX-300"
 STOCK: Mapping[str, int] = {TEA: 10, CUP: 0, BOX: 2}
@@ -27,13 +27,13 @@ PACES = {
 simulators."""
 
 
-def tell(bench: Bench) -> None:
+def tell(bench: DemoShops) -> None:
     """Tell it. Raises Wrong at the first number that is not as it should be."""
     for chapter in (_begin, _sell, _receive, _reserve, _oversell, _end):
         chapter(bench)
 
 
-def _begin(bench: Bench) -> None:
+def _begin(bench: DemoShops) -> None:
     screen, shops = bench.screen, bench.shops
     screen.title("One stock, three shops")
     for shop, numbers in zip(shops, OLD_NUMBERS, strict=True):
@@ -68,7 +68,7 @@ def _begin(bench: Bench) -> None:
         screen.line(pace)
 
 
-def _sell(bench: Bench) -> None:
+def _sell(bench: DemoShops) -> None:
     screen, shops = bench.screen, bench.shops
     first, *others = shops
     screen.title(f"A customer buys 2 × {TEA} in {first.name}")
@@ -95,7 +95,7 @@ def _sell(bench: Bench) -> None:
     )
 
 
-def _receive(bench: Bench) -> None:
+def _receive(bench: DemoShops) -> None:
     screen = bench.screen
     screen.title(f"100 × {CUP} arrive, where there was none")
     bench.expect_stock(CUP, physical=0, free=0, sent=0)
@@ -106,7 +106,7 @@ def _receive(bench: Bench) -> None:
     screen.checked(f"every shop shows 100: {_times(took)}")
 
 
-def _reserve(bench: Bench) -> None:
+def _reserve(bench: DemoShops) -> None:
     screen = bench.screen
     screen.title(f"Keep 10 × {CUP} back from every shop (予備在庫)")
     begun = time.monotonic()
@@ -116,7 +116,7 @@ def _reserve(bench: Bench) -> None:
     screen.checked(f"every shop shows 90: {_times(took)}; 100 are still free")
 
 
-def _oversell(bench: Bench) -> None:
+def _oversell(bench: DemoShops) -> None:
     screen, shops = bench.screen, bench.shops
     first, second, *others = shops
     screen.title(
@@ -141,7 +141,7 @@ def _oversell(bench: Bench) -> None:
     screen.checked("2 arrive: free is 0, nothing is oversold, and every shop still shows 0")
 
 
-def _end(bench: Bench) -> None:
+def _end(bench: DemoShops) -> None:
     screen = bench.screen
     screen.title("Everything once more, when nothing is waiting")
     bench.until("every link is SYNCED", lambda: not bench.problems())

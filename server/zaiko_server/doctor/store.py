@@ -127,7 +127,7 @@ def disk(db: Database) -> Iterator[DoctorFinding]:
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class StoredFacts:
     """What the other checks need of a database."""
 
     merchants: list[str] = field(default_factory=list)
@@ -138,7 +138,7 @@ class Kept:
     now: int = 0
 
 
-def read(db: Database) -> Kept:
+def read(db: Database) -> StoredFacts:
     """Read it, in one transaction."""
     shops, deliveries = schema.shops, schema.webhook_deliveries
     with db.engine.connect() as connection, connection.begin():
@@ -154,7 +154,7 @@ def read(db: Database) -> Kept:
             deliveries.c.merchant, deliveries.c.shop, func.max(deliveries.c.at).label("at")
         )
         came = connection.execute(newest.group_by(deliveries.c.merchant, deliveries.c.shop))
-        return Kept(
+        return StoredFacts(
             list(merchants),
             {f"{row.merchant}/{row.shop}": row.secrets for row in sealed},
             {f"{row.merchant}/{row.shop}": int(row.at) for row in came},
@@ -162,7 +162,7 @@ def read(db: Database) -> Kept:
         )
 
 
-def notifications(kept: Kept) -> Iterator[DoctorFinding]:
+def notifications(kept: StoredFacts) -> Iterator[DoctorFinding]:
     """Shops from which notifications came, and come no more: their changes are only polled."""
     quiet = {shop: at for shop, at in kept.deliveries.items() if kept.now - at > _QUIET}
     for shop, at in sorted(quiet.items()):

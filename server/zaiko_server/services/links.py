@@ -146,29 +146,24 @@ class LinkServicer(link_service_pb2_grpc.LinkServiceServicer):
         self, request: pb.ListLinksRequest, context: Context
     ) -> pb.ListLinksResponse:
         merchant, shop = names.SHOP.ids(request.parent, wildcard=True)
-        position, wanted = self._calls.pages.begin(merchant, request), request.filter
+        wanted = request.filter
         enabled = wanted.sync_enabled if wanted.HasField("sync_enabled") else None
 
-        def work(uow: UnitOfWork) -> pb.ListLinksResponse:
-            rows = uow.links.page(
+        query = self._calls.pages.list_of(
+            merchant,
+            request,
+            pb.ListLinksResponse,
+            lambda uow, position: uow.links.page(
                 position.page,
                 shop="" if shop == names.ANY else shops.get(uow, shop).shop,
                 products=[names.PRODUCT.ids(wanted.product)[1]] if wanted.product else [],
                 states=states_of(wanted.states),
                 sync_enabled=enabled,
-            )
-            cut = self._calls.pages.cut(
-                position,
-                rows,
-                lambda row: (row.shop, row.listing),
-                self._shown(uow, rows),
-                uow.revision,
-            )
-            return pb.ListLinksResponse(
-                links=cut.items, next_page_token=cut.next_page_token, revision=uow.revision
-            )
-
-        return await self._calls.read(merchant, work)
+            ),
+            key=lambda row: (row.shop, row.listing),
+            messages=lambda uow, found: self._shown(uow, found),
+        )
+        return await self._calls.read(merchant, query)
 
     async def BulkLink(self, request: pb.BulkLinkRequest, context: Context) -> pb.BulkLinkResponse:
         merchant, shop = names.SHOP.ids(request.parent)

@@ -72,22 +72,19 @@ class StockServicer(stock_service_pb2_grpc.StockServiceServicer):
         self, request: pb.ListStocksRequest, context: Context
     ) -> pb.ListStocksResponse:
         (merchant,) = names.MERCHANT.ids(request.parent)
-        position = self._calls.pages.begin(merchant, request)
         products = [names.PRODUCT.ids(name)[1] for name in request.filter.products]
 
-        def work(uow: UnitOfWork) -> pb.ListStocksResponse:
-            rows = uow.stocks.page(
+        query = self._calls.pages.list_of(
+            merchant,
+            request,
+            pb.ListStocksResponse,
+            lambda uow, position: uow.stocks.page(
                 position.page, products=products, oversold=request.filter.oversold
-            )
-            messages = (stocks.stock(merchant, row) for row in rows)
-            cut = self._calls.pages.cut(
-                position, rows, lambda row: (row.product,), messages, uow.revision
-            )
-            return pb.ListStocksResponse(
-                stocks=cut.items, next_page_token=cut.next_page_token, revision=uow.revision
-            )
-
-        return await self._calls.read(merchant, work)
+            ),
+            key=lambda row: (row.product,),
+            messages=lambda uow, found: (stocks.stock(merchant, row) for row in found),
+        )
+        return await self._calls.read(merchant, query)
 
     async def SetReserve(
         self, request: pb.SetReserveRequest, context: Context
@@ -228,7 +225,7 @@ class StockServicer(stock_service_pb2_grpc.StockServiceServicer):
         self, request: pb.ListMovementsRequest, context: Context
     ) -> pb.ListMovementsResponse:
         (merchant,) = names.MERCHANT.ids(request.parent)
-        position, wanted = self._calls.pages.begin(merchant, request), request.filter
+        wanted = request.filter
         products = [names.PRODUCT.ids(wanted.product)[1]] if wanted.product else []
         warehouse = names.WAREHOUSE.ids(wanted.warehouse)[1] if wanted.warehouse else ""
         kinds = [
@@ -236,19 +233,17 @@ class StockServicer(stock_service_pb2_grpc.StockServiceServicer):
             for kind in wanted.kinds
         ]
 
-        def work(uow: UnitOfWork) -> pb.ListMovementsResponse:
-            rows = uow.stocks.movements(
+        query = self._calls.pages.list_of(
+            merchant,
+            request,
+            pb.ListMovementsResponse,
+            lambda uow, position: uow.stocks.movements(
                 position.page, products=products, warehouse=warehouse, kinds=kinds
-            )
-            messages = (movements.movement(merchant, row) for row in rows)
-            cut = self._calls.pages.cut(
-                position, rows, lambda row: (row.seq,), messages, uow.revision
-            )
-            return pb.ListMovementsResponse(
-                movements=cut.items, next_page_token=cut.next_page_token, revision=uow.revision
-            )
-
-        return await self._calls.read(merchant, work)
+            ),
+            key=lambda row: (row.seq,),
+            messages=lambda uow, found: (movements.movement(merchant, row) for row in found),
+        )
+        return await self._calls.read(merchant, query)
 
     async def ExplainStock(
         self, request: pb.ExplainStockRequest, context: Context
@@ -298,26 +293,24 @@ class StockServicer(stock_service_pb2_grpc.StockServiceServicer):
         self, request: pb.ListOversellsRequest, context: Context
     ) -> pb.ListOversellsResponse:
         (merchant,) = names.MERCHANT.ids(request.parent)
-        position, wanted = self._calls.pages.begin(merchant, request), request.filter
+        wanted = request.filter
         product = names.PRODUCT.ids(wanted.product)[1] if wanted.product else ""
         causes = [
             oversell_pb2.Oversell.Cause.Name(cause).removeprefix("CAUSE_")
             for cause in wanted.causes
         ]
 
-        def work(uow: UnitOfWork) -> pb.ListOversellsResponse:
-            rows = uow.oversells.page(
+        query = self._calls.pages.list_of(
+            merchant,
+            request,
+            pb.ListOversellsResponse,
+            lambda uow, position: uow.oversells.page(
                 position.page, product=product, causes=causes, open_only=wanted.open
-            )
-            messages = (oversell(merchant, row) for row in rows)
-            cut = self._calls.pages.cut(
-                position, rows, lambda row: (row.by.seq,), messages, uow.revision
-            )
-            return pb.ListOversellsResponse(
-                oversells=cut.items, next_page_token=cut.next_page_token, revision=uow.revision
-            )
-
-        return await self._calls.read(merchant, work)
+            ),
+            key=lambda row: (row.by.seq,),
+            messages=lambda uow, found: (oversell(merchant, row) for row in found),
+        )
+        return await self._calls.read(merchant, query)
 
     async def WatchStocks(
         self, request: pb.WatchStocksRequest, context: Context

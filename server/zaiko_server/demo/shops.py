@@ -22,11 +22,11 @@ from zaiko.v1 import (
     warehouse_pb2,
     warehouse_service_pb2,
 )
-from zaiko_cli.client import Client
+from zaiko_cli.client import ApiClient
 from zaiko_cli.show import last, part, trouble, word
 from zaiko_sdk.testing.simulator import SimulatorClient
 
-from zaiko_server.demo.screen import Screen
+from zaiko_server.demo.screen import DemoScreen
 
 MERCHANT, WAREHOUSE = "demo", "tokyo"
 _NUMBERS = ("physical", "ordered", "free", "oversold", "reserve", "sent")
@@ -34,12 +34,12 @@ _POLL = 0.02
 _PATIENCE = 20.0
 
 
-class Wrong(Exception):
+class CheckFailed(Exception):
     """A number is not what it should be; the message names it."""
 
 
 @dataclass(frozen=True, slots=True)
-class Shop:
+class DemoShop:
     """A simulated shop, and what it is called in zaiko."""
 
     name: str
@@ -47,10 +47,10 @@ class Shop:
     simulator: SimulatorClient
 
 
-class Bench:
+class DemoShops:
     """Changes things, and compares what zaiko and the shops say with what they should."""
 
-    def __init__(self, client: Client, shops: Sequence[Shop], screen: Screen) -> None:
+    def __init__(self, client: ApiClient, shops: Sequence[DemoShop], screen: DemoScreen) -> None:
         self.client, self.shops, self.screen = client, shops, screen
         self.parent = f"merchants/{MERCHANT}"
         self.watched: list[str] = []
@@ -82,7 +82,7 @@ class Bench:
             if units:
                 self.receive(sku, units)
 
-    def open_shop(self, shop: Shop) -> None:
+    def open_shop(self, shop: DemoShop) -> None:
         """Create a shop, with the settings that reach its simulator, and read its catalogue."""
         settings = shop.simulator.settings()
         made = shop_pb2.Shop(connector=f"connectors/{shop.connector}", display_name=shop.name)
@@ -96,7 +96,7 @@ class Bench:
         refresh = shop_service_pb2.RefreshListingsRequest(parent=self.name(shop))
         self._ended(client.call(client.shops.RefreshListings, refresh).operation)
 
-    def link_all(self, shop: Shop) -> int:
+    def link_all(self, shop: DemoShop) -> int:
         """Link a shop's listings in bulk, with sync enabled; how many."""
         client = self.client
         request = link_service_pb2.BulkLinkRequest(parent=self.name(shop), enable_sync=True)
@@ -117,7 +117,7 @@ class Bench:
         request = stock_service_pb2.SetReserveRequest(product=self.product(sku), reserve=units)
         self.client.call(self.client.stocks.SetReserve, request)
 
-    def notify(self, shop: Shop) -> None:
+    def notify(self, shop: DemoShop) -> None:
         """Tell zaiko that something happened in a shop, as the shop's webhook would."""
         self.client.call(
             self.client.syncs.SyncNow, sync_service_pb2.SyncNowRequest(shop=self.name(shop))
@@ -192,7 +192,7 @@ class Bench:
         for shop in self.shops:
             self.checks += 1
             if shop.name not in arrived:
-                raise Wrong(
+                raise CheckFailed(
                     f"{shop.name} shows {shown[shop.name].get(sku)} × {sku}, not {units}, "
                     f"after {_PATIENCE:.0f} s. "
                     f"zaiko says: {'; '.join(self.problems()) or 'nothing is wrong'}"
@@ -207,7 +207,9 @@ class Bench:
         for name, units in expected.items():
             self.checks += 1
             if getattr(stock, name) != units:
-                raise Wrong(f"zaiko says {name} = {getattr(stock, name)} of {sku}, not {units}")
+                raise CheckFailed(
+                    f"zaiko says {name} = {getattr(stock, name)} of {sku}, not {units}"
+                )
 
     def until(self, what: str, condition: Callable[[], bool]) -> None:
         """Wait until `condition` holds. Raises Wrong."""
@@ -215,14 +217,14 @@ class Bench:
         deadline = time.monotonic() + _PATIENCE
         while not condition():
             if time.monotonic() > deadline:
-                raise Wrong(
+                raise CheckFailed(
                     f"it is not so after {_PATIENCE:.0f} s that {what}. zaiko says: "
                     f"{'; '.join(self.problems())}"
                 )
             time.sleep(_POLL * 2)
         self.checks += 1
 
-    def name(self, shop: Shop) -> str:
+    def name(self, shop: DemoShop) -> str:
         """A shop's resource name."""
         return f"{self.parent}/shops/{shop.name}"
 
@@ -237,5 +239,5 @@ class Bench:
                 f"{word(done, 'kind').lower().replace('_', ' ')}: {done.progress.done}"
             )
         if done.state != operation_pb2.Operation.STATE_SUCCEEDED:
-            raise Wrong(f"{word(done, 'kind')} is {word(done, 'state')}: {trouble(done)}")
+            raise CheckFailed(f"{word(done, 'kind')} is {word(done, 'state')}: {trouble(done)}")
         return done
