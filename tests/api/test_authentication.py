@@ -70,9 +70,7 @@ async def token_of(
     """Create a token and return its text."""
     record = TokenRecord(f"t{uuid.uuid4().hex[:11]}", role, merchants, "Test", certificate, None)
     secret = uuid.uuid4().hex + "x" * 11
-    await api.engine.db.tokens(
-        lambda rows: tokens.create(rows, record, secret, by=LOCAL), writing=True
-    )
+    await api.engine.db.tokens.write(lambda rows: tokens.create(rows, record, secret, by=LOCAL))
     if expires_at is not None:
         with api.engine.db.engine.begin() as connection:
             connection.execute(

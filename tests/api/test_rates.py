@@ -97,13 +97,16 @@ class Kept:
 
     def __init__(self) -> None:
         self.record = TokenRecord("known", "READER", ("acme",), "Known")
-        self.read = 0
+        self.reads = 0
 
-    async def tokens(self, work: Any, *, writing: bool = False) -> Any:
-        return None if writing else work(self)
+    async def read(self, query: Any) -> Any:
+        return query(self)
+
+    async def write(self, command: Any) -> None:
+        """Forget when it was used."""
 
     def get(self, token: str) -> TokenRecord | None:
-        self.read += 1
+        self.reads += 1
         return self.record if token == "known" else None
 
 
@@ -138,7 +141,7 @@ async def test_a_known_caller_is_not_limited_by_guesses_of_its_host_when_its_tok
     assert (await authority.principal(From("known"))).id == "known"
     assert reasons == ["TOKEN_INVALID"] * 20 + ["RATE_LIMITED"] * 20
     assert "unknown tokens" in caught.value.message
-    assert store.read == 1 + 20 + 1
+    assert store.reads == 1 + 20 + 1
 
 
 def _known(record: TokenRecord | None) -> Principal:

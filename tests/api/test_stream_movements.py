@@ -269,7 +269,7 @@ async def test_a_store_that_fails_a_group_ends_the_stream_and_answers_none_of_it
         raise trouble("away")
 
     with monkeypatch.context() as patched:
-        patched.setattr(api.engine.db, "write_together", away)
+        patched.setattr(api.engine.db, "write", away)
         await stream.write(receipt(world, 2))
         with pytest.raises(grpc.aio.AioRpcError) as caught:
             await stream.read()

@@ -118,7 +118,7 @@ class OrderServicer(order_service_pb2_grpc.OrderServiceServicer):
 
 
 def _stored(uow: UnitOfWork, shop: str, orders: Sequence[str]) -> list[StoredOrder]:
-    """Orders by the platform's ids, in the same order; those that there are."""
+    """Return the orders that exist, by the platform's ids, in the same order."""
     found = uow.orders.stored(shop, orders)
     return [found[order] for order in orders if order in found]
 
@@ -126,7 +126,7 @@ def _stored(uow: UnitOfWork, shop: str, orders: Sequence[str]) -> list[StoredOrd
 def _matches(
     row: StoredOrder, wanted: pb.ListOrdersRequest.Filter, policy: SuspectPolicy, now: int
 ) -> bool:
-    """The filter of the store, for rows that were not read through it."""
+    """Return whether a row that was not read through the store's filter passes it."""
     state = order_pb2.Order.State.Value(f"STATE_{row.record.state.value}")
     return (
         (not wanted.states or state in wanted.states)

@@ -239,7 +239,7 @@ class ShopServicer(shop_service_pb2_grpc.ShopServiceServicer):
         reply: type[Reply],
         work: Callable[[UnitOfWork], ShopRecord],
     ) -> Reply:
-        """Run a mutation of a shop, and answer with the shop."""
+        """Run a mutation of a shop, and reply with the shop."""
 
         def run(uow: UnitOfWork) -> Reply:
             record = work(uow)
@@ -250,7 +250,8 @@ class ShopServicer(shop_service_pb2_grpc.ShopServiceServicer):
     def _changed(
         self, record: ShopRecord, given: shop_pb2.Shop, changes: frozenset[str]
     ) -> ShopRecord:
-        """The shop with what the request gives, checked by the connector when that concerns it."""
+        """Return the shop with the changes of the request, checked by the connector where that
+        concerns it."""
         if "display_name" in changes:
             record = replace(record, display_name=given.display_name)
         if "sync_interval" in changes:
@@ -287,8 +288,8 @@ class ShopServicer(shop_service_pb2_grpc.ShopServiceServicer):
         return sorted(self._opened(sealed))
 
     def _opened(self, sealed: bytes | None) -> dict[str, str]:
-        """Nothing, where this server does not have the key: the shop can be looked at, and its
-        credentials entered again, which must then be all that the connector needs."""
+        """Open the credentials. Where this server does not have the key there are none: the shop
+        can be read, and all its credentials entered again."""
         try:
             return self._calls.engine.secrets.open(sealed)
         except SecretKeyMissing:

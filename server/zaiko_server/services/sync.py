@@ -25,7 +25,7 @@ from zaiko_server.watch import WatchServer
 
 
 def sync_status(uow: UnitOfWork, can_sync: links.CanSync) -> pb.GetSyncStatusResponse:
-    """How a merchant's sync is going."""
+    """Return the state of a merchant's sync."""
     found = list(views.every(uow.shops.page, lambda row: (row.shop,)))
     statuses = views.shop_statuses(uow, found, can_sync)
     counts = link_pb2.LinkCounts()
@@ -223,6 +223,6 @@ class SyncServicer(sync_service_pb2_grpc.SyncServiceServicer):
 
 
 def _running(uow: UnitOfWork, shop: str) -> sync_run_pb2.SyncRun | None:
-    """The run of a shop that is going on."""
+    """Return the shop's present run."""
     newest = uow.runs.page(Page(1), shop=shop)
     return run_message(uow.merchant, newest[0]) if newest and newest[0].ended_at is None else None
