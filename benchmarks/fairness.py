@@ -114,7 +114,7 @@ async def main(changes: int, rounds: int) -> dict[str, object]:
             log=quiet(),
         )
         migrate(engine.db.engine)
-        engine.db.directory_sync(lambda directory: directory.create(MerchantRecord(MERCHANT)))
+        engine.db.directory.write_sync(lambda directory: directory.create(MerchantRecord(MERCHANT)))
         engine.db.write_sync(MERCHANT, lambda uow: build(uow, kind.id, small, goods))
         await engine.start()
         await until(lambda: len(shown) >= SMALL)

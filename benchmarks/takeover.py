@@ -175,7 +175,7 @@ async def queue(store: Store) -> dict[str, Any]:
 
 
 def summary(seconds: list[float], goal: float) -> dict[str, Any]:
-    """Return the median and the maximum, beside the goal for the maximum."""
+    """Return the median and the maximum, with the goal for the maximum."""
     return {
         "p50_s": round(statistics.median(seconds), 2),
         "max_s": round(max(seconds), 2),

@@ -84,7 +84,7 @@ class Zaiko:
         linked and synced."""
         await self.engine.start()
         db = self.engine.db
-        await db.directory(lambda directory: directory.create(MerchantRecord(MERCHANT)))
+        await db.directory.write(lambda directory: directory.create(MerchantRecord(MERCHANT)))
 
         def goods(uow: UnitOfWork) -> None:
             uow.warehouses.insert(WarehouseRecord(WAREHOUSE))

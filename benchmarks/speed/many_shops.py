@@ -62,7 +62,7 @@ def fill(url: str, merchants: int, *, audited: bool) -> None:
             "merchant shop connector settings interval order_cursor last_run reread_at "
             "audited_at checked_at due_at created_at"
         )
-        # KeyedLock of one merchant's shops are not next to each other.
+        # The turns of one merchant's shops are not next to each other.
         shops = [
             (
                 *key,

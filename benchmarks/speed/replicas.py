@@ -49,14 +49,14 @@ _INTERVAL = 600_000_000
 
 
 def shops() -> list[tuple[str, str]]:
-    """(merchant, shop) of all."""
+    """Return (merchant, shop) of all shops."""
     return [
         (f"m{number:03d}", f"s{place}") for number in range(MERCHANTS) for place in range(SHOPS)
     ]
 
 
 def fill(url: str) -> None:
-    """Merchants and shops without links; nothing is due."""
+    """Create merchants and shops without links. Nothing is due."""
     now = time.time_ns() // 1000
     db = Database(url)
     shop = {
@@ -81,7 +81,7 @@ def fill(url: str) -> None:
 
 
 def begun(db: Database, since: int) -> dict[tuple[str, str], list[int]]:
-    """When runs began (µs since 1970), by shop."""
+    """Return when runs began (µs since 1970), by shop."""
     table = schema.runs
     found: dict[tuple[str, str], list[int]] = defaultdict(list)
     with db.engine.connect() as connection:
@@ -94,7 +94,7 @@ def begun(db: Database, since: int) -> dict[tuple[str, str], list[int]]:
 
 
 def takeovers(url: str, number: int) -> list[float]:
-    """Seconds from each kill until another replica ran the shop."""
+    """Return the seconds from each kill until another replica ran the shop."""
     held = shops()[:number]
     command = [sys.executable, "-m", "benchmarks.speed.replicas", "--hold", url]
     killed: dict[tuple[str, str], int] = {}
@@ -128,7 +128,7 @@ def takeovers(url: str, number: int) -> list[float]:
 
 
 async def starts(url: str, addresses: list[str], rate: int) -> list[float]:
-    """Milliseconds from each of so many triggers a second until a run of its shop began."""
+    """Return the milliseconds from each trigger, `rate` a second, until a run of its shop began."""
     sent: list[tuple[tuple[str, str], int]] = []
     places = shops()
     async with (
@@ -176,7 +176,7 @@ async def runs_of_many_triggers(url: str, *, abreast: bool) -> int:
             await db.write(merchant, trigger)
 
     if abreast:
-        await asyncio.gather(*(db.write_together(merchant, trigger) for _ in range(TRIGGERS)))
+        await asyncio.gather(*(db.write(merchant, trigger) for _ in range(TRIGGERS)))
     else:
         await asyncio.gather(*(write(TRIGGERS // WRITERS) for _ in range(WRITERS)))
     await asyncio.sleep(2)
@@ -186,7 +186,7 @@ async def runs_of_many_triggers(url: str, *, abreast: bool) -> int:
 
 
 def claims_a_second(url: str, processes: int, seconds: float) -> float:
-    """Of so many processes together."""
+    """Return the claims per second of `processes` processes together."""
     command = [sys.executable, "-m", "benchmarks.speed.replicas", "--churn", url, str(seconds)]
     running = [
         subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
@@ -203,7 +203,7 @@ def claims_a_second(url: str, processes: int, seconds: float) -> float:
 
 
 async def measure(store: Store, quick: bool) -> list[Figure]:
-    """All of it."""
+    """Measure everything."""
     url = store.fresh()
     fill(url)
     with host(url) as one, host(url) as two:
@@ -279,7 +279,7 @@ def _hold(url: str, merchant: str, shop: str) -> None:
     sys.stdin.readline()
     table = schema.shops
     with db.engine.begin() as connection:
-        now = db.now(connection)
+        now = db.transactions.now(connection)
         mine = (table.c.merchant == merchant, table.c.shop == shop)
         held = {
             "owner": "gone",
@@ -298,7 +298,9 @@ def _churn(url: str, seconds: float) -> None:
     owner, done = f"churn-{time.time_ns()}", 0
 
     def take(connection: Any) -> list[JobClaim]:
-        return Jobs(connection, db.now(connection), owner=owner, lease=5_000_000).claim(1)
+        return Jobs(
+            connection, db.transactions.now(connection), owner=owner, lease=5_000_000
+        ).claim(1)
 
     with db.engine.connect() as connection:
         connection.scalar(select(func.count()).select_from(schema.shops))
@@ -310,9 +312,9 @@ def _churn(url: str, seconds: float) -> None:
             claims = take(connection)
         for claim in claims:
             with db.engine.begin() as connection:
-                Jobs(connection, db.now(connection), owner=owner, lease=5_000_000).finish(
-                    claim, next_in=0, attempt=0
-                )
+                Jobs(
+                    connection, db.transactions.now(connection), owner=owner, lease=5_000_000
+                ).finish(claim, next_in=0, attempt=0)
         done += len(claims)
     print(done, flush=True)
     db.close()

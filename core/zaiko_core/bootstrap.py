@@ -63,7 +63,7 @@ from zaiko_core.plugin_host.loader import Registry, load
 from zaiko_core.plugin_host.observers import Observers
 from zaiko_core.storage.engine import Database, Now
 from zaiko_core.storage.jobs import OperationClaim
-from zaiko_core.storage.listener import Listener
+from zaiko_core.storage.listener import NotificationListener
 from zaiko_core.storage.secrets import SecretBox
 from zaiko_core.sync import translation
 from zaiko_core.sync.connectors import Connectors
@@ -131,8 +131,8 @@ class Engine:
             config.url,
             now=now,
             wake=self.wake,
-            tell=self._tell,
-            lost=self._lose,
+            publish=self._tell,
+            on_lost_commits=self._lose,
             tracer=self.tracer,
         )
         self._lookout = RestoreDetector(
@@ -162,7 +162,7 @@ class Engine:
             self.db, open_shop=self.open_shop, can_sync=self.can_sync, log=self.log
         )
         self.connectors = Connectors(self._connect, clock=self.clock)
-        self._listener: Listener | None = None
+        self._listener: NotificationListener | None = None
 
     async def start(self) -> None:
         """Migrate the store, then begin to follow changes and to run shops. Raises
@@ -172,7 +172,7 @@ class Engine:
         self.epoch = await self._lookout.begin(self.epoch, self.config.witness)
         await self.feed.start()
         if self.db.is_postgresql:
-            self._listener = Listener(self.db.engine, self.wake, is_ours=self.db.is_ours)
+            self._listener = NotificationListener(self.db.engine, self.wake, ours=self.db.backends)
             self._listener.start()
         if self.config.run_shops:
             await self._scheduler.start(self.registry.types)
@@ -202,7 +202,7 @@ class Engine:
         second call changes nothing. Raises SecretKeyMissing when no key opens something: then
         nothing of that merchant was changed."""
         changed, page = 0, Page(size=500)
-        while merchants := await self.db.directory(
+        while merchants := await self.db.directory.read(
             lambda directory, page=page: directory.page(page)  # type: ignore[misc]
         ):
             for record in merchants:
@@ -284,7 +284,7 @@ class Engine:
             hint = connector.parse_webhook(headers, body)
         if hint is not None:
             reread = Capability.ORDER_UPDATES not in kind.capabilities
-            new = await self.db.write_together(
+            new = await self.db.write(
                 merchant, lambda uow: webhooks.receive(uow, shop, hint.delivery_id, reread=reread)
             )
             self.log.info("webhook", merchant=merchant, shop=shop, topic=hint.topic, new=new)

@@ -73,5 +73,5 @@ def of_problem(reason: str) -> Reason:
 
 
 def of_call(reason: str) -> Reason:
-    """Return what the caller is told when the reason ends a call."""
+    """Return what the caller gets when the reason ends a call."""
     return CALLS.get(reason, CALLS[_UNKNOWN])

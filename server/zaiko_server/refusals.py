@@ -1,5 +1,5 @@
-"""Refusals that only a server gives: about the form of a request, its time and its size. They join
-the tree of `zaiko_core/domain/errors.py`, and are mapped with it in `status.py`."""
+"""Errors that only a server raises, about the form, the time or the size of a request. They extend
+the tree of `zaiko_core/domain/errors.py`; `status.py` maps both to gRPC."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ Violation = tuple[str, str, str]
 
 
 def summary(violations: Sequence[Violation]) -> str:
-    """The first of them, and how many more there are."""
+    """Return the text of the first violation, and how many more there are."""
     path, _, text = violations[0]
     more = f" (and {len(violations) - 1} more)" if len(violations) > 1 else ""
     return f"{path}: {text}{more}"
 
 
 class InvalidName(Invalid):
-    """Names are not of the documented form, kind or merchant."""
+    """A name does not have the documented form, or is of another kind or merchant."""
 
     reason = "INVALID_NAME"
 
@@ -30,7 +30,7 @@ class InvalidName(Invalid):
 
 
 class BatchTooLarge(Invalid):
-    """More items than allowed; nothing else was looked at."""
+    """A batch has more items than allowed; nothing else was checked."""
 
     reason = "BATCH_TOO_LARGE"
 
@@ -43,7 +43,7 @@ class BatchTooLarge(Invalid):
 
 
 class Repeated(Invalid):
-    """The same thing comes twice in one request. `index` is the place of the second."""
+    """The same thing comes twice in a request. `index` is that of the second one."""
 
     reason = "DUPLICATE_IN_BATCH"
 
@@ -65,7 +65,7 @@ class SequenceGap(Invalid):
 
 
 class MaskInvalid(Invalid):
-    """`paths` cannot be changed, or nothing is to be changed."""
+    """The mask names fields that cannot be changed (metadata `paths`), or nothing would change."""
 
     reason = "FIELD_MASK_INVALID"
 
@@ -80,17 +80,17 @@ class MaskInvalid(Invalid):
 
 
 class Expired(ServiceError):
-    """The time ran out. `limit` is told when it was the server's own."""
+    """The time ran out. The metadata has `limit` if the server set it."""
 
     reason = "DEADLINE_EXCEEDED"
 
 
 class Exhausted(ServiceError):
-    """Too much is asked for at once."""
+    """The caller uses more than it may at once."""
 
 
 class RateLimited(Exhausted):
-    """`retry_after` seconds from now there is room again."""
+    """The caller sends too many calls. It may call again after `retry_after` seconds."""
 
     reason = "RATE_LIMITED"
 
@@ -106,12 +106,12 @@ class RateLimited(Exhausted):
 
 
 class TooManyGuesses(RateLimited):
-    """Tokens that nobody has came too often from one host."""
+    """A host sent too many unknown tokens."""
 
     def __init__(self, rate: float, retry_after: float) -> None:
         super().__init__(rate, retry_after)
         self.message = (
-            f"too many unknown tokens came from this host; wait {retry_after:.2f} s, and "
+            f"this host sent too many unknown tokens; wait {retry_after:.2f} s, and "
             "correct the token"
         )
 
@@ -126,7 +126,7 @@ class TooManyStreams(Exhausted):
 
 
 class SlowConsumer(Exhausted):
-    """A watch's client read nothing for `seconds`."""
+    """The client of a watch read nothing for `seconds`."""
 
     reason = "SLOW_CONSUMER"
 
@@ -138,7 +138,7 @@ class SlowConsumer(Exhausted):
 
 
 class MessageTooLarge(Exhausted):
-    """`what` is the request, or the answer that it would have."""
+    """A request is too large, or its response would be: `what` says which."""
 
     reason = "MESSAGE_TOO_LARGE"
 
@@ -150,8 +150,8 @@ class MessageTooLarge(Exhausted):
 
 
 class ServerDraining(Unavailable):
-    """This process is stopping. `retry_after` (seconds) should differ from stream to stream, so
-    that clients do not all come back at once."""
+    """The server is stopping. `retry_after` (seconds) should differ from stream to stream, so that
+    clients do not all return at once."""
 
     reason = "SERVER_DRAINING"
 
@@ -174,7 +174,7 @@ class Unimplemented(ServiceError):
 
 
 class Internal(ServiceError):
-    """A bug of ours; only the incident's id is told."""
+    """A bug of ours. The caller gets only the incident's id."""
 
     reason: ClassVar[str] = "INTERNAL"
 
@@ -185,7 +185,7 @@ class Internal(ServiceError):
 
 
 class ConnectorContractBroken(Internal):
-    """A connector did what its contract forbids, while a call waited for it."""
+    """A connector broke its contract while a call waited for it."""
 
     reason = "CONNECTOR_CONTRACT_BROKEN"
 

@@ -1,5 +1,5 @@
-"""A shop's settings and secrets against its connector's model: every violation by the field that
-caused it, and never a value."""
+"""Checks a shop's settings and secrets against its connector's model. A violation names its field,
+and never a value."""
 
 from __future__ import annotations
 
@@ -14,8 +14,7 @@ from zaiko_sdk import ConnectorType
 
 
 def settings_of(struct: Struct) -> dict[str, Any]:
-    """The settings in a request. A Struct has floats only; whole ones are taken for what they
-    mean."""
+    """Return the settings of a request. A Struct has only floats; whole ones become integers."""
     plain: dict[str, Any] = _whole(json_format.MessageToDict(struct))
     return plain
 
@@ -23,8 +22,8 @@ def settings_of(struct: Struct) -> dict[str, Any]:
 def divided(
     kind: ConnectorType, settings: Mapping[str, Any], secrets: Mapping[str, str]
 ) -> tuple[dict[str, Any], dict[str, str]]:
-    """Settings and secrets as they are stored: a credential that came among the settings is a
-    secret all the same."""
+    """Return settings and secrets as they are stored. A credential among the settings becomes a
+    secret."""
     fields = kind.settings.secret_fields()
     strays = {
         name: str(value) for name, value in settings.items() if name in fields and value is not None
@@ -36,8 +35,8 @@ def divided(
 
 
 def check(kind: ConnectorType, settings: Mapping[str, Any], secrets: Mapping[str, str]) -> None:
-    """Raises InvalidField with every violation of the connector's model. `settings` and `secrets`
-    are divided."""
+    """Check settings and secrets, as `divided` returns them. Raises InvalidField with every
+    violation of the connector's model."""
     fields = kind.settings.secret_fields()
     violations = [
         (
@@ -55,7 +54,7 @@ def check(kind: ConnectorType, settings: Mapping[str, Any], secrets: Mapping[str
             place = [str(part) for part in item["loc"]]
             secret = bool(place) and place[0] in fields
             path = ".".join(["shop", "secrets" if secret else "settings", *place])
-            # The message of a model's own check may quote what it was given.
+            # The message of a model's own check may quote the value.
             text = (
                 item["msg"]
                 if not secret or item["type"] == "missing"
@@ -67,7 +66,8 @@ def check(kind: ConnectorType, settings: Mapping[str, Any], secrets: Mapping[str
 
 
 def merged(stored: Mapping[str, str], given: Mapping[str, str]) -> dict[str, str]:
-    """Given names replace what is stored, an empty value removes it, the rest stays."""
+    """Return the stored secrets after an update: given names replace theirs, an empty value removes
+    one, the others stay."""
     return {name: value for name, value in {**stored, **given}.items() if value}
 
 

@@ -232,11 +232,11 @@ class Api:
         """Create a new merchant with one of each resource."""
         world = World(self, f"m{next(_numbers)}")
         record = MerchantRecord(world.id, display_name="Acme")
-        await self.engine.db.directory(lambda directory: directory.create(record))
+        await self.engine.db.directory.write(lambda directory: directory.create(record))
         await self.engine.db.write(world.id, world.seed)
         token = TokenRecord(world.id, "READER", (world.id,), "Seed")
-        await self.engine.db.tokens(
-            lambda rows: tokens.create(rows, token, "x" * 43, by=LOCAL), writing=True
+        await self.engine.db.tokens.write(
+            lambda rows: tokens.create(rows, token, "x" * 43, by=LOCAL)
         )
         return world
 

@@ -210,7 +210,7 @@ def test_a_standby_that_had_less_than_was_acknowledged_is_noticed_before_anythin
 ) -> None:
     url = databases.new_url()
     db = Database(url)
-    db.directory_sync(lambda directory: directory.create(MerchantRecord("other")))
+    db.directory.write_sync(lambda directory: directory.create(MerchantRecord("other")))
     db.write_sync(
         "other",
         lambda uow: uow.shops.insert(ShopRecord("shop", "nowhere", "Shop", {}, 600_000_000)),

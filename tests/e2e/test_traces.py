@@ -24,6 +24,7 @@ from zaiko_cli.client import ApiClient
 from zaiko_cli.connection import ServerConnection
 from zaiko_core.bootstrap import Engine
 from zaiko_core.plugin_host.loader import load
+from zaiko_core.storage.jobs import Jobs, job_door
 from zaiko_core.storage.secrets import SecretBox
 from zaiko_sdk.testing.faults import Fault
 from zaiko_sdk.testing.simulator import NewListing, SimulatorServer
@@ -154,7 +155,8 @@ def stage(
         until(
             lambda: (
                 simulator.stock()[TEA] == 10
-                and (run(server.engine.db.next_due()).first or 0) > 10_000_000
+                and (run(job_door(server.engine.db.transactions).read(Jobs.next_due)).first or 0)
+                > 10_000_000
             )
         )
         client = ApiClient(ServerConnection(address), "acme")

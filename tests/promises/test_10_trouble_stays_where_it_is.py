@@ -8,8 +8,10 @@ import time
 import pytest
 from support.served_shops import PRODUCT, ServedShops
 from support.waiting import until
+from zaiko.v1.error_pb2 import ErrorReason, Owner
 from zaiko_sdk import CredentialsRejected, PlatformDown
 from zaiko_sdk.testing.faults import Fault, FaultKind
+from zaiko_server.convert.problems import problem
 
 SLOW = 3.0
 
@@ -45,10 +47,11 @@ def test_a_shop_in_trouble_says_why_who_must_act_and_what_to_do_and_the_others_g
         merchant.world.receive(PRODUCT, 5)
         merchant.run()
 
-        problem = merchant.shop("ecforce").problem
-        assert problem is not None
-        assert (problem.reason, problem.remedy.owner) == (reason, owner)
-        assert problem.remedy.action_en
-        assert problem.remedy.action_ja
+        shown = problem(merchant.shop("ecforce").problem)
+        assert shown is not None
+        assert ErrorReason.Name(shown.reason) == f"ERROR_REASON_{reason}"
+        assert Owner.Name(shown.owner) == f"OWNER_{owner}"
+        assert shown.action_en
+        assert shown.action_ja
         assert merchant.shop("shopify").problem is None
         assert merchant.shown() == {"ecforce": 10, "shopify": 15}

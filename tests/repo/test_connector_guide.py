@@ -96,7 +96,7 @@ def test_every_name_exists() -> None:
             if member and owner in known
             else name in known.keys() | members
         )
-        if not found and not name.endswith((".py", ".toml")):
+        if not found and not name.endswith((".py", ".toml", ".md")):
             unknown.append(name)
 
     assert unknown == []

@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import invariant, rule, run_state_machine_as_test
-from sqlalchemy import event
 from store.test_journal_machine import PRODUCT, PRODUCTS, UNITS, Journal
 from support.pushing import POLICY, Pusher
 from support.simulation import Simulation
@@ -24,6 +23,7 @@ from zaiko_core.domain.ids import listing_id
 from zaiko_core.domain.push import PushOutcome, Term, total
 from zaiko_core.domain.stock import Balance
 from zaiko_core.storage.engine import Database
+from zaiko_core.storage.sql import observed
 
 DAY = 24 * 3_600_000_000
 
@@ -351,10 +351,8 @@ def test_recording_pushes_takes_the_same_number_of_statements_for_any_number_of_
 ) -> None:
     def statements(links: int, shop: str) -> int:
         seen: list[str] = []
-        count = lambda conn, cursor, statement, *rest: seen.append(statement)  # noqa: E731
-        event.listen(db.engine, "before_cursor_execute", count)
-        pusher.push(shop, policy=POLICY)
-        event.remove(db.engine, "before_cursor_execute", count)
+        with observed(db.engine, lambda execution: seen.append(execution.text)):
+            pusher.push(shop, policy=POLICY)
         return sum("pushes" in statement for statement in seen)
 
     products = [f"p{number}" for number in range(12)]

@@ -29,8 +29,10 @@ def world(store_url: str) -> World:
 
 
 def jobs(world: World, work: Callable[[Jobs], object], owner: str = "one") -> object:
-    with world.db._transaction(writing=True) as connection:
-        return work(Jobs(connection, world.db.now(connection), owner=owner, lease=LEASE))
+    with world.db.transactions.begin(writing=True) as connection:
+        return work(
+            Jobs(connection, world.db.transactions.now(connection), owner=owner, lease=LEASE)
+        )
 
 
 def claim(world: World, owner: str = "one", limit: int = 10) -> list[JobClaim]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
-from sqlalchemy import event, text, update
+from sqlalchemy import text, update
 from support.pushing import Pusher
 from support.world import MERCHANT, World, can_sync, order
 from zaiko_core.app import links, orders
@@ -19,6 +19,7 @@ from zaiko_core.domain.oversell import OversellCause, Setting
 from zaiko_core.domain.problem import Problem
 from zaiko_core.storage import schema
 from zaiko_core.storage.engine import Database
+from zaiko_core.storage.sql import observed
 
 SECOND = 1_000_000
 START = 1_900_000_000 * SECOND
@@ -75,9 +76,9 @@ def read_to_the_end(world: World, shop: str, *, problem: Problem | None = None) 
     values = (
         {"problem": problem.document()}
         if problem
-        else {"problem": None, "last_success_at": world.db._now()}
+        else {"problem": None, "last_success_at": world.db.transactions.known_now()}
     )
-    with world.db._transaction(writing=True) as connection:
+    with world.db.transactions.begin(writing=True) as connection:
         connection.execute(
             update(table).where(table.c.merchant == MERCHANT, table.c.shop == shop).values(values)
         )
@@ -444,10 +445,8 @@ def test_a_thousand_oversold_products_are_examined_in_as_many_statements_as_one(
         world.ingest(shop, reading)
         drafts = [links.LinkDraft(shop, listing_id(p), (links.Part(p),), False) for p in wanted]
         seen: list[str] = []
-        count = lambda conn, cursor, statement, *rest: seen.append(statement)  # noqa: E731
-        event.listen(db.engine, "before_cursor_execute", count)
-        db.write_sync(MERCHANT, lambda uow: links.create(uow, drafts, can_sync=can_sync))
-        event.remove(db.engine, "before_cursor_execute", count)
+        with observed(db.engine, lambda execution: seen.append(execution.text)):
+            db.write_sync(MERCHANT, lambda uow: links.create(uow, drafts, can_sync=can_sync))
         return len(seen)
 
     assert statements("a", products) == statements("b", products[:1])

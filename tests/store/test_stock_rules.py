@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
-from sqlalchemy import event
 from support.world import MERCHANT, WAREHOUSE, World, order
 from zaiko_core.app import stock
 from zaiko_core.app.records import Page
@@ -19,6 +18,7 @@ from zaiko_core.domain.errors import (
     StockLimitExceeded,
 )
 from zaiko_core.storage.engine import Database
+from zaiko_core.storage.sql import observed
 
 
 @pytest.fixture
@@ -351,11 +351,6 @@ def test_a_page_of_200_orders_costs_as_many_statements_as_a_page_of_one(world: W
 
 def statements(world: World, work: Callable[[], object]) -> int:
     seen: list[str] = []
-
-    def note(connection: object, cursor: object, statement: str, *rest: object) -> None:
-        seen.append(statement)
-
-    event.listen(world.db.engine, "before_cursor_execute", note)
-    work()
-    event.remove(world.db.engine, "before_cursor_execute", note)
+    with observed(world.db.engine, lambda execution: seen.append(execution.text)):
+        work()
     return len(seen)

@@ -12,6 +12,7 @@ from zaiko_core.app.sync import Outcome, PlanRequest, PushPlan
 from zaiko_core.domain.decision import Observation, Policy
 from zaiko_core.domain.fence import WriteMode
 from zaiko_core.domain.ids import listing_id
+from zaiko_core.storage.jobs import job_door
 
 from support.world import MERCHANT, World
 
@@ -20,12 +21,14 @@ POLICY = Policy(WriteMode.COMPARE_AND_SET, maximum=1_000, visibility=30_000_000)
 
 
 class Pusher:
-    """Holds every shop of `world` and pushes its numbers when told to."""
+    """Holds every shop of `world` and pushes its numbers on request."""
 
     def __init__(self, world: World) -> None:
         self.world, self._keys = world, count(1)
         claims = asyncio.run(
-            world.db.jobs(lambda jobs: jobs.claim(100), owner="test", lease=10**15)
+            job_door(world.db.transactions, owner="test", lease=10**15).write(
+                lambda jobs: jobs.claim(100)
+            )
         )
         self._tokens = {claim.shop: claim.token for claim in claims}
 

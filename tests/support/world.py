@@ -42,7 +42,7 @@ class World:
         self, products: Sequence[str] = ("tea",), shops: Sequence[str] = ("a", "b", "c")
     ) -> World:
         """Create the merchant, a warehouse, products and shops that list every product."""
-        self.db.directory_sync(lambda directory: directory.create(MerchantRecord(MERCHANT)))
+        self.db.directory.write_sync(lambda directory: directory.create(MerchantRecord(MERCHANT)))
         self.products = list(products)
 
         def build(uow):

@@ -198,7 +198,7 @@ def test_the_whole_catalogue_is_read_in_slices_oldest_first(calm: Simulation) ->
         calm.shops["adjust"].stock[name] = 0
         calm.world.link("adjust", name)
     calm.settle(turns=2)
-    begun = calm.engine.db.now(None)  # type: ignore[arg-type]
+    begun = calm.engine.db.transactions.known_now()  # type: ignore[arg-type]
     shares = []
     for _ in range(3):
         calm.settle(turns=1)
@@ -210,7 +210,7 @@ def test_the_whole_catalogue_is_read_in_slices_oldest_first(calm: Simulation) ->
 
 
 def test_a_shop_that_is_down_is_not_verified(calm: Simulation) -> None:
-    begun = calm.engine.db.now(None)  # type: ignore[arg-type]
+    begun = calm.engine.db.transactions.known_now()  # type: ignore[arg-type]
 
     def down(name: str, moment: str, operation: str) -> None:
         if name == "set":

@@ -7,7 +7,6 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from sqlalchemy import event
 from support.simulation import Simulation
 from support.world import MERCHANT
 from zaiko_core.app import sync
@@ -23,6 +22,8 @@ from zaiko_core.app.records import (
 from zaiko_core.app.sync import RunEnd
 from zaiko_core.domain.errors import LeaseLost
 from zaiko_core.domain.ids import listing_id
+from zaiko_core.storage.jobs import job_door
+from zaiko_core.storage.sql import observed
 from zaiko_core.sync.run import Run
 from zaiko_sdk import PlatformDown
 
@@ -69,25 +70,18 @@ def shop(simulation: Simulation) -> ShopRecord:
 def claim(simulation: Simulation) -> JobClaim:
     db = simulation.engine.db
     return simulation.loop.run_until_complete(
-        db.jobs(lambda jobs: jobs.claim(1), owner="other", lease=LEASE)
+        job_door(db.transactions, owner="other", lease=LEASE).write(lambda jobs: jobs.claim(1))
     )[0]
 
 
 def test_an_idle_run_takes_five_statements_and_two_transactions(resting: Simulation) -> None:
     heard: list[str] = []
+    with observed(resting.engine.db.engine, lambda execution: heard.append(execution.text)):
+        resting.run_due()
 
-    def hear(
-        connection: Any, cursor: Any, statement: str, parameters: Any, context: Any, many: bool
-    ) -> None:
-        heard.append(statement)
-
-    engine = resting.engine.db.engine
-    event.listen(engine, "before_cursor_execute", hear)
-    resting.run_due()
-    event.remove(engine, "before_cursor_execute", hear)
-
+    # On PostgreSQL the change feed is written by the statement that notifies other replicas.
     heard = [
-        " ".join(statement.split()[:2]) for statement in heard if not statement.startswith("BEGIN")
+        " ".join(statement.removeprefix("WITH recorded AS \n(").split()[:2]) for statement in heard
     ]
     # The rest is the look whether something else is due.
     assert heard[:5] == [

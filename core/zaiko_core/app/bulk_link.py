@@ -19,7 +19,7 @@ ROWS_KEPT = 1_000
 
 @dataclass(frozen=True, slots=True)
 class BulkLinkOrder:
-    """What was asked for."""
+    """The arguments of a bulk linking."""
 
     shop: str
     match_barcode: bool
@@ -29,7 +29,7 @@ class BulkLinkOrder:
 
 @dataclass(slots=True)
 class BulkLinkReport:
-    """What was found and done. A row is one listing: outcome MATCHED, AMBIGUOUS, UNMATCHED or
+    """The result so far. A row is one listing: its outcome is MATCHED, AMBIGUOUS, UNMATCHED or
     REFUSED (with a reason)."""
 
     dry_run: bool
@@ -43,7 +43,7 @@ class BulkLinkReport:
 
 
 def unlinked(uow: UnitOfWork, shop: str) -> list[ListingRecord]:
-    """Every listing of the shop that has no link and has not vanished."""
+    """Return every listing of the shop that has no link and has not vanished."""
     found: list[ListingRecord] = []
     page = Page(size=1000)
     while listings := uow.listings.page(page, shop=shop, linked=False, sku="", vanished=False):
@@ -53,7 +53,7 @@ def unlinked(uow: UnitOfWork, shop: str) -> list[ListingRecord]:
 
 
 def matcher_for(listings: Sequence[ListingRecord], asked: BulkLinkOrder) -> Matcher:
-    """The matcher that knows which codes occur more than once in the shop."""
+    """Return a matcher that knows which codes occur more than once in the shop."""
     return Matcher([_coded(listing) for listing in listings], by_barcode=asked.match_barcode)
 
 
@@ -66,8 +66,8 @@ def link_batch(
     *,
     can_sync: CanSync,
 ) -> BulkLinkReport:
-    """Match one batch of listings and, unless it is a dry run, link what matched. The report so
-    far, extended; the given one is left as it was, so that the transaction may be run again."""
+    """Match one batch of listings and, unless it is a dry run, link what matched. Return the
+    extended report; the given one stays as it was, so that the transaction may be run again."""
     report = BulkLinkReport(
         report.dry_run,
         report.matched,

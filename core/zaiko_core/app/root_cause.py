@@ -34,7 +34,7 @@ def examine(uow: UnitOfWork, movements: Sequence[Movement]) -> list[OversellReco
         if balance.free >= 0
     }
     for product, ended in sorted(uow.oversells.clear(cleared).items()):
-        uow.tell(ClearedRecord(product, ended, uow.now))
+        uow.publish(ClearedRecord(product, ended, uow.now))
     sinking = [
         found
         for product, balance in balances.items()
@@ -46,7 +46,7 @@ def examine(uow: UnitOfWork, movements: Sequence[Movement]) -> list[OversellReco
     records = _examined(uow, sinking)
     uow.oversells.insert(records)
     for record in records:
-        uow.tell(record)
+        uow.publish(record)
     uow.advance()
     return records
 

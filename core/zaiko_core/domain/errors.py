@@ -1,18 +1,18 @@
-"""Refusals, one class per reason. Each says what is wrong and what to do, and carries what varies
-as metadata.
+"""Errors of calls, one class per reason. Each message says what is wrong and what to do; its
+metadata has the values that vary.
 
-Mapped to gRPC in one place (`zaiko_server/status.py`), by the class's place in this tree:
+`zaiko_server/status.py` maps them to gRPC, by the class's place in this tree:
 
     ServiceError
-    ├── Unauthenticated  nobody knows who calls; come back with a token that holds
-    ├── Denied           the caller may not do it, whether it exists or not
-    ├── Invalid          the request itself is wrong; the same request will never work
-    ├── NotFound         what it names does not exist (or belongs to another merchant)
-    ├── Exists           what it would create is there already
-    ├── Conflict         somebody changed it in between; read again and decide
-    ├── Precondition     the state does not allow it now
-    ├── OutOfRange       a position that is no longer, or not yet, there
-    └── Unavailable      we cannot serve now; the same request may work in a moment
+    ├── Unauthenticated  it is not known who calls; call again with a valid token
+    ├── Denied           the caller may not do it, whether the resource exists or not
+    ├── Invalid          the request is wrong, and will never succeed
+    ├── NotFound         what the request names does not exist, or belongs to another merchant
+    ├── Exists           what the request would create exists already
+    ├── Conflict         another caller changed it meanwhile; read again, then decide
+    ├── Precondition     the present state does not allow it
+    ├── OutOfRange       a position that no longer exists, or does not exist yet
+    └── Unavailable      the server cannot answer now; the same request may succeed soon
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from typing import ClassVar
 
 
 class ServiceError(Exception):
-    """Base of every refusal. `reason` is UPPER_SNAKE and stable; metadata keys are never
-    removed."""
+    """Base of every error of a call. `reason` is UPPER_SNAKE and stable. Keys of the metadata are
+    never removed."""
 
     reason: ClassVar[str]
 
@@ -32,7 +32,7 @@ class ServiceError(Exception):
 
 
 class Unauthenticated(ServiceError):
-    """Who calls is not known."""
+    """The caller is not known."""
 
 
 class TokenMissing(Unauthenticated):
@@ -40,13 +40,14 @@ class TokenMissing(Unauthenticated):
 
     def __init__(self) -> None:
         super().__init__(
-            "this server wants a token; send `authorization: Bearer <token>`, and get one "
+            "this server requires a token; send `authorization: Bearer <token>`, and get one "
             "from the operator"
         )
 
 
 class TokenInvalid(Unauthenticated):
-    """Also for one that was revoked: nobody learns which tokens there were."""
+    """The token is unknown or revoked. The two are alike, so that nobody can find out which tokens
+    existed."""
 
     reason = "TOKEN_INVALID"
 
@@ -62,11 +63,11 @@ class TokenExpired(Unauthenticated):
 
 
 class Denied(ServiceError):
-    """The caller may not do it."""
+    """The caller lacks a permission."""
 
 
 class PermissionDenied(Denied):
-    """Says nothing of whether what was named exists."""
+    """The caller lacks a permission. The message does not reveal whether the resource exists."""
 
     reason = "PERMISSION_MISSING"
 
@@ -82,7 +83,7 @@ class Invalid(ServiceError):
 
 
 class InvalidField(Invalid):
-    """One or more fields are wrong; `violations` lists each as (path, rule, text)."""
+    """Fields break their rules. `violations` lists each as (path, rule, text)."""
 
     reason = "INVALID_FIELD"
 
@@ -110,7 +111,7 @@ class CauseKeyReused(Invalid):
 
 
 class NotFound(ServiceError):
-    """`resource` is the full name."""
+    """No resource has this full name."""
 
     reason = "RESOURCE_NOT_FOUND"
 
@@ -121,7 +122,7 @@ class NotFound(ServiceError):
 
 
 class Exists(ServiceError):
-    """It is there already."""
+    """What would be created exists already."""
 
 
 class ResourceExists(Exists):
@@ -153,7 +154,7 @@ class ListingAlreadyLinked(Exists):
 
 
 class Conflict(ServiceError):
-    """Somebody was faster."""
+    """Another writer was faster."""
 
 
 class EtagMismatch(Conflict):
@@ -170,14 +171,14 @@ class WriteConflict(Conflict):
 
 
 class LeaseLost(Conflict):
-    """A run writes although another replica has taken the shop over. Never reaches a client: the
-    run ends."""
+    """A run tries to write after another replica claimed its shop. The run ends, so no client sees
+    this."""
 
     reason = "WRITE_CONFLICT"
 
 
 class Precondition(ServiceError):
-    """Not in this state."""
+    """The present state does not allow it."""
 
 
 class SyncNotOffered(Precondition):
@@ -213,7 +214,7 @@ class ListingVanished(Precondition):
 
 
 class SecretKeyMissing(Precondition):
-    """What is sealed in the database was sealed by a key that this server does not have."""
+    """The server does not have the key that sealed the stored credentials."""
 
     reason = "SECRET_KEY_MISSING"
 
@@ -260,7 +261,7 @@ class OperationActive(Precondition):
 
 
 class OutOfRange(ServiceError):
-    """A position outside of what is kept."""
+    """A position is outside of what is kept."""
 
 
 class RevisionCompacted(OutOfRange):
@@ -276,7 +277,7 @@ class HistoryReplaced(OutOfRange):
 
 
 class Unavailable(ServiceError):
-    """Try again."""
+    """The server cannot answer now; the caller may repeat the call."""
 
 
 class StorageUnavailable(Unavailable):
@@ -284,11 +285,11 @@ class StorageUnavailable(Unavailable):
 
 
 class SchemaTooNew(StorageUnavailable):
-    """The database was migrated by a release that this one cannot work beside."""
+    """A release that this one cannot run together with has migrated the database."""
 
     def __init__(self, current: str, ours: str, oldest: str) -> None:
         super().__init__(
-            f"the database has schema {current}, which takes a release that knows {oldest}, "
+            f"the database has schema {current}, which needs a release that knows {oldest}, "
             f"and this one knows {ours}; "
             "install the newer release",
             schema=current,

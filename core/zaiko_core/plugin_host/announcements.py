@@ -1,4 +1,4 @@
-"""KeyedLock what a run left in the store into what observers are told."""
+"""Turns what a run left in the store into the events that observers receive."""
 
 from __future__ import annotations
 

@@ -250,7 +250,7 @@ class Cycle:
                 )
                 return done
 
-            done = await self.run.write(take, short=len(readings) <= FEW)
+            done = await self.run.write(take)
             self._unstored = None
             self._last_sold |= done.sold
             self.shop = replace(self.shop, order_cursor=page.cursor)
@@ -416,7 +416,6 @@ class Cycle:
                 token,
                 PlanRequest(policy, observed, key, _SLICE, tired, self.adjust),
             ),
-            short=not self._many,
         )
         self.counts.computed += len(prepared.handled)
         self.counts.confirmed += prepared.confirmed
@@ -518,7 +517,7 @@ class Cycle:
             return
         shop, token = self.shop.shop, self.claim.token
         confirmed, failed = await self.run.write(
-            lambda uow: sync.settle(uow, shop, token, policy, outcomes), short=len(outcomes) <= FEW
+            lambda uow: sync.settle(uow, shop, token, policy, outcomes)
         )
         self.counts.confirmed += confirmed
         self.counts.failed += failed

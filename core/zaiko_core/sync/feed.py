@@ -63,7 +63,9 @@ class ChangeFeed:
             merchants = list(self._waiting)
             if merchants:
                 try:
-                    heads = await self._db.heads(merchants)
+                    heads = await self._db.directory.read(
+                        lambda directory, names=merchants: directory.heads(names)  # type: ignore[misc]
+                    )
                 except ServiceError:
                     # The store does not answer; watchers wait, and are told by their next read.
                     heads = {}

@@ -12,6 +12,7 @@ from zaiko_core import metrics as m
 from zaiko_core.domain.errors import ServiceError
 from zaiko_core.metrics import Metrics
 from zaiko_core.storage.engine import Database
+from zaiko_core.storage.jobs import job_door
 
 LATENESS = 5.0
 """Seconds between two looks at what is due."""
@@ -39,21 +40,21 @@ class Gauges:
 
     async def count(self) -> None:
         """Count all links, drifts and oversells now."""
-        census = await self._db.census()
+        statistics = await self._db.system.read(lambda rows: rows.statistics())
         for gauge in (m.LINKS, m.VERIFIED, m.DRIFTS):
             self._metrics.forget(gauge)
-        for connector, (enabled, verified) in census.links.items():
+        for connector, (enabled, verified) in statistics.links.items():
             self._metrics.set(m.LINKS, enabled, connector=connector)
             self._metrics.set(
                 m.VERIFIED, verified / enabled if enabled else 1.0, connector=connector
             )
-        for (connector, cause), count in census.drifts.items():
+        for (connector, cause), count in statistics.drifts.items():
             self._metrics.set(m.DRIFTS, count, connector=connector, cause=cause)
-        self._metrics.set(m.OVERSOLD, census.oversells)
+        self._metrics.set(m.OVERSOLD, statistics.oversells)
         await self._look()
 
     async def _look(self) -> None:
-        due = (await self._db.next_due()).first
+        due = (await job_door(self._db.transactions).read(lambda jobs: jobs.next_due())).first
         self._metrics.set(m.DUE_SECONDS, max(0.0, -due / 1_000_000) if due is not None else 0.0)
 
     async def _rounds(self) -> None:

@@ -48,7 +48,7 @@ class Maintenance:
     async def round(self) -> None:
         """Forget what is old, merchant by merchant."""
         page = Page(size=500)
-        while merchants := await self._db.directory(
+        while merchants := await self._db.directory.read(
             lambda directory, page=page: directory.page(page)  # type: ignore[misc]
         ):
             for record in merchants:

@@ -14,7 +14,12 @@ from zaiko_core.app import restoring
 from zaiko_core.app.records import Page
 from zaiko_core.domain.errors import ServiceError
 from zaiko_core.storage.engine import Database
-from zaiko_core.storage.witness import Seen, Witness, has_gone_back
+from zaiko_core.storage.high_water_mark import (
+    HighWaterMark,
+    HighWaterMarkFile,
+    has_gone_back,
+)
+from zaiko_core.storage.system import SystemRows
 
 _LOOK, _AGAIN = 10.0, 1.0
 """Seconds between two looks; and before a database that could not be prepared is tried again."""
@@ -27,12 +32,12 @@ async def quarantine(db: Database, epoch: str) -> tuple[int, str]:
     watchers resume from, and read every link first; how many shops, and the new epoch. A second
     call begins it anew."""
     shops, page = 0, Page(size=500)
-    while merchants := await db.directory(lambda directory, page=page: directory.page(page)):  # type: ignore[misc]
+    while merchants := await db.directory.read(lambda directory, page=page: directory.page(page)):  # type: ignore[misc]
         for record in merchants:
             shops += await db.write(record.merchant, restoring.quarantine)
         page = Page(size=500, after=(merchants[-1].merchant,))
     # Last: who dies before it does all of it again.
-    return shops, await db.new_epoch(epoch)
+    return shops, await db.system.write(lambda rows: rows.new_epoch(epoch))
 
 
 class RestoreDetector:
@@ -44,8 +49,8 @@ class RestoreDetector:
         self, db: Database, again: Callable[[], Database], *, rest: Callable[[], None], log: Log
     ) -> None:
         self._db, self._again, self._rest, self._log = db, again, rest, log
-        self._witness: Witness | None = None
-        self._seen: Seen | None = None
+        self._witness: HighWaterMarkFile | None = None
+        self._seen: HighWaterMark | None = None
         self._epoch = ""
         self._loop: asyncio.AbstractEventLoop | None = None
         self._lost = asyncio.Event()
@@ -57,11 +62,11 @@ class RestoreDetector:
         """Is the database as far as it was when this host saw it last? If not, it is prepared. The
         epoch to go on with."""
         self._loop, self._epoch = asyncio.get_running_loop(), epoch
-        self._witness = None if witness is None else Witness(witness)
+        self._witness = None if witness is None else HighWaterMarkFile(witness)
         before = None if self._witness is None else self._witness.read()
-        if has_gone_back(before, await self._db.seen()):
+        if has_gone_back(before, await self._db.system.read(SystemRows.high_water_mark)):
             await self._prepare(self._db)
-        self._remember(await self._db.seen())
+        self._remember(await self._db.system.read(SystemRows.high_water_mark))
         self._task = asyncio.create_task(self._look(), name="zaiko lookout")
         return self._epoch
 
@@ -73,7 +78,7 @@ class RestoreDetector:
         await asyncio.gather(self._task, return_exceptions=True)
         if not self.replaced.is_set() and not self._lost.is_set():
             with contextlib.suppress(ServiceError):
-                self._remember(await self._db.seen())
+                self._remember(await self._db.system.read(SystemRows.high_water_mark))
 
     def lose(self) -> None:
         """The database does not have what this process was told that it has."""
@@ -90,7 +95,7 @@ class RestoreDetector:
             # than what we then read.
             before = self._seen if self._witness is None else self._witness.read()
             try:
-                now = await self._db.seen()
+                now = await self._db.system.read(SystemRows.high_water_mark)
             except ServiceError:
                 continue
             if replaced := has_gone_back(before, now) or now.epoch != self._epoch:
@@ -100,7 +105,7 @@ class RestoreDetector:
         # Under a process that has begun with another state nothing can be trusted.
         self._log.error("database_replaced", do="the server ends; start it anew")
         # Should this process die before the database is prepared, its next start does it.
-        self._remember(Seen(self._epoch, _BEYOND))
+        self._remember(HighWaterMark(self._epoch, _BEYOND))
         self._rest()
         await self._prepare_again()
         self.replaced.set()
@@ -110,7 +115,7 @@ class RestoreDetector:
             db = self._again()
             try:
                 # Another epoch: somebody has prepared it.
-                if (await db.seen()).epoch == self._epoch:
+                if await db.system.read(SystemRows.epoch) == self._epoch:
                     await self._prepare(db)
                 return
             except ServiceError as error:
@@ -127,7 +132,7 @@ class RestoreDetector:
             do="see docs/operations/backup.md; every shop waits for a person",
         )
 
-    def _remember(self, now: Seen) -> None:
+    def _remember(self, now: HighWaterMark) -> None:
         self._seen = now
         if self._witness is None:
             return

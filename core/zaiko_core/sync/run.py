@@ -59,18 +59,17 @@ class Run:
         """Write down that it has begun. Raises LeaseLost."""
         await self.write(lambda uow: None)
 
-    async def write(self, work: Callable[[UnitOfWork], T], *, short: bool = False) -> T:
-        """`Database.write`, for a transaction of this run; the first one begins it. `short`: it is
-        about few items, and may share its commit with others of the merchant. Raises LeaseLost."""
-        write = self.db.write_together if short else self.db.write
+    async def write(self, work: Callable[[UnitOfWork], T]) -> T:
+        """Run `Database.write` for a transaction of this run; the first one begins it. Raises
+        LeaseLost."""
         if self._began:
-            return await write(self.claim.merchant, work)
+            return await self.db.write(self.claim.merchant, work)
 
         def first(uow: UnitOfWork) -> T:
             sync.begin_run(uow, self.record, unended=self.found.unended)
             return work(uow)
 
-        done = await write(self.claim.merchant, first, advancing=True)
+        done = await self.db.write(self.claim.merchant, first)
         self._began = True
         return done
 
@@ -78,14 +77,7 @@ class Run:
         """Record how it ended, and give the shop back, in one transaction; whether it is written
         down. Raises LeaseLost."""
         began = self._began
-        # A shop's links are held and let go with its problem, however many there are.
-        write = (
-            self.db.write
-            if end.held or self.found.shop.problem is not None
-            else self.db.write_together
-        )
-        return await write(
+        return await self.db.write(
             self.claim.merchant,
             lambda uow: sync.end_run(uow, self.found, self.record, end, began=began),
-            advancing=True,
         )

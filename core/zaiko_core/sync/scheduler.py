@@ -16,7 +16,7 @@ from zaiko_sdk import Clock, Log
 from zaiko_core.app.records import JobClaim, Renewal
 from zaiko_core.domain.errors import LeaseLost, NotFound, ServiceError
 from zaiko_core.storage.engine import Database
-from zaiko_core.storage.jobs import Due, Jobs, OperationClaim
+from zaiko_core.storage.jobs import Due, Jobs, OperationClaim, job_door
 
 T = TypeVar("T")
 
@@ -143,7 +143,7 @@ class Scheduler:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         with contextlib.suppress(ServiceError):
-            await self._jobs(lambda jobs: jobs.release(), loud=True)
+            await self._jobs(lambda jobs: jobs.release())
 
     async def _claiming(self) -> None:
         while not self._stopping:
@@ -310,7 +310,7 @@ class Scheduler:
                 if self._held.get((claim.merchant, claim.shop), (None,))[0] == claim
             }
 
-    async def _jobs(self, work: Callable[[Jobs], T], *, loud: bool = False) -> T:
-        return await self._db.jobs(
-            work, owner=self._config.owner, lease=int(self._config.lease * 1_000_000), loud=loud
-        )
+    async def _jobs(self, work: Callable[[Jobs], T]) -> T:
+        lease = int(self._config.lease * 1_000_000)
+        jobs = job_door(self._db.transactions, owner=self._config.owner, lease=lease)
+        return await jobs.write(work)

@@ -1,4 +1,4 @@
-"""The simulated platform has the habits that FACTS.md tells of."""
+"""The simulated platform behaves as FACTS.md describes."""
 
 from __future__ import annotations
 

@@ -64,7 +64,7 @@ class LocalTokens:
             store = Database(database_url(self._db))
             try:
                 await asyncio.to_thread(migrate, store.engine)
-                return await store.tokens(work, writing=writing)
+                return await (store.tokens.write(work) if writing else store.tokens.read(work))
             finally:
                 await asyncio.to_thread(store.close)
 

@@ -158,7 +158,7 @@ def read(db: Database) -> StoredFacts:
             list(merchants),
             {f"{row.merchant}/{row.shop}": row.secrets for row in sealed},
             {f"{row.merchant}/{row.shop}": int(row.at) for row in came},
-            db.now(connection),
+            db.transactions.now(connection),
         )
 
 

@@ -15,9 +15,8 @@ from: it is as short as a call's."""
 
 @dataclass(frozen=True, slots=True)
 class FoundShop:
-    """What a claim found (ADR 0025), at `at` (µs): the shop, when the first of its links is due,
-    and its place (0 …) among the merchant's shops that are not paused, of which there are `shops`
-    (≥ 1)."""
+    """What a claim found, at `at` (µs): the shop, when the first of its links is due, and its place
+    (0 …) among the merchant's shops that are not paused, of which there are `shops` (≥ 1)."""
 
     shop: ShopRecord
     at: int
@@ -51,7 +50,7 @@ class GivenBack:
 
 @dataclass(frozen=True, slots=True)
 class JobClaim:
-    """A shop that this process may run now, until its lease ends."""
+    """A shop that this process may run until its lease ends."""
 
     merchant: str
     shop: str
@@ -66,7 +65,7 @@ class JobClaim:
 
 @dataclass(frozen=True, slots=True)
 class Renewal:
-    """Claims whose lease was lost, and those that could not be looked at in this moment."""
+    """Claims whose lease was lost, and those whose row another transaction had locked."""
 
     lost: tuple[JobClaim, ...] = ()
     busy: tuple[JobClaim, ...] = ()

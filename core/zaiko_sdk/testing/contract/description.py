@@ -50,7 +50,7 @@ class DescriptionRules:
         )
 
     @rule(
-        why="The host cuts its calls to these sizes; 0 would call for nothing for ever.",
+        why="The host cuts its calls to these sizes; with 0 it would call for nothing without end.",
         fix="Limits: sizes ≥ 1, order_visibility ≥ 0, as the platform documents them.",
     )
     def test_limits_are_sizes(self, bench: ContractBench) -> None:

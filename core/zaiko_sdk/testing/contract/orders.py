@@ -242,8 +242,8 @@ class OrderRules:
     @rule(
         *_ORDERS,
         why=(
-            "A cancelled order holds stock for ever, or is released twice, when its units are not "
-            "told apart."
+            "A cancelled order holds stock without end, or is released twice, when its cancelled "
+            "units are not distinguished."
         ),
         fix="State CANCELLED, or every unit in `cancelled`; `ordered` stays as it was.",
     )
@@ -326,7 +326,7 @@ class OrderRules:
         Capability.READ_ORDERS,
         why=(
             "An order that vanished is suspect demand, which a person decides on; guessing would "
-            "hold its units for ever."
+            "hold its units without end."
         ),
         fix=(
             "Leave it out of the answer of `read_orders`, or deliver it as DELETED; answer for "

@@ -1,4 +1,4 @@
-"""Whether a shop is set up so that it can be synced, told to its merchant."""
+"""Whether a shop is set up so that it can be synced, as findings for its merchant."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ _SCOPES = ("orders:read", "listings:read", "stock:write")
 
 
 async def check_shop(client: Client) -> list[Finding]:
-    """See Connector.check. A shop that says no is a finding; only one that cannot be asked (Retry)
-    is an error."""
+    """See Connector.check. A refusal of the shop is a finding; only a shop that cannot be asked
+    (Retry) is an error."""
     try:
         shop = read_row(ShopRow, await client.get("/api/shop"), what="/api/shop")
     except (Pause, Skip, Stop) as error:

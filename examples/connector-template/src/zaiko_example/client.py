@@ -1,8 +1,8 @@
-"""HTTP to one shop: at the pace that it allows, and with every way to fail turned into an error of
+"""HTTP to one shop: at the pace that it allows, with every failure turned into an error of
 zaiko_sdk.
 
 Nothing is repeated here. zaiko repeats a whole call with growing delays, shows the reason
-meanwhile, and after a write settles first what became of it.
+meanwhile, and settles a write whose outcome is unknown first.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from zaiko_example.refusals import refusal
 from zaiko_example.settings import ExampleSettings
 
 _BURST = 8
-"""Requests sent at once after a pause. The platform takes 10 (its documentation, «Rate limits»);
-two are room for requests that the network delays and then delivers together."""
+"""Requests sent at once after a pause. The platform allows 10 (its documentation, «Rate limits»);
+two are left for requests that the network delays and then delivers together."""
 
 Params = Mapping[str, str] | None
 

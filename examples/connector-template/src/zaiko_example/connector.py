@@ -1,5 +1,4 @@
-"""The connector of one shop. Each method is one line: what it does is in the module that it
-names."""
+"""The connector of one shop. Each method is one line that names the module with its code."""
 
 from __future__ import annotations
 
@@ -68,5 +67,5 @@ class ExampleConnector(Connector):
 
 
 def open_shop(context: ShopContext, settings: ExampleSettings) -> Connector:
-    """Make the connector of one shop; no request is sent yet."""
+    """Make the connector of one shop. No request is sent yet."""
     return ExampleConnector(context, settings)

@@ -32,8 +32,8 @@ _OUTCOMES = {
 
 
 def order_from(row: OrderRow) -> Order:
-    """Return one order, whole. A status that we do not know holds stock and is shown to a
-    person."""
+    """Return one order, whole. An order with a status that we do not know holds stock, and zaiko
+    shows it to a person."""
     return Order(
         external_id=row.id,
         number=row.number,
@@ -88,8 +88,8 @@ def level_from(ref: ListingRef, row: StockRow | None) -> InventoryLevel:
 
 
 def result_from(listing: str, row: ResultRow | None) -> WriteResult:
-    """Return the outcome of one change. What the reply leaves out, or says in a word that we do not
-    know, is settled by reading."""
+    """Return the outcome of one change. When the reply leaves it out, or uses a word that we do not
+    know, zaiko settles it by reading."""
     outcome = _OUTCOMES.get(row.status) if row is not None else None
     if row is None or outcome is None:
         return WriteResult(listing, WriteOutcome.UNKNOWN)

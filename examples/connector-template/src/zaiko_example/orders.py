@@ -1,4 +1,4 @@
-"""Orders that changed since a moment, and chosen orders."""
+"""Orders that changed since a time, and chosen orders."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ class Orders:
         self._client = client
 
     async def changed(self, cursor: str | None) -> AsyncIterator[OrderPage]:
-        """See Connector.fetch_orders. The cursor is the newest `updated_at` seen: the platform's
-        own clock, so that a wrong one on either side loses nothing. Pages continue after the last
-        row rather than by number, so an order that changes meanwhile moves to the end and pushes no
-        other one out of sight."""
+        """See Connector.fetch_orders. The cursor is the newest `updated_at` seen: a time of the
+        platform's own clock, so a wrong clock on either side loses nothing. Pages continue after
+        the last row rather than by number, so an order that changes meanwhile moves to the end and
+        hides no other one."""
         reached = self._reached(cursor)
         since, after, trail = (reached - OVERLAP).isoformat(), "", PageTrail(_PATH)
         while True:

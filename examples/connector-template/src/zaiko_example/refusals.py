@@ -1,6 +1,6 @@
-"""What a reply that is not a success means: which error of zaiko_sdk it becomes.
+"""What a reply that is not a success means: the error of zaiko_sdk that it becomes.
 
-Ask of each reply what zaiko is to do next: try later, wait for a person, set one item aside, or
+Ask for each reply what zaiko should do next: try later, wait for a person, set one item aside, or
 stop.
 """
 
@@ -23,7 +23,7 @@ from zaiko_sdk import (
 )
 
 _UNANNOUNCED_WAIT = 30.0
-"""Seconds to wait after a 429 that does not say for how long."""
+"""Seconds to wait after a 429 that announces no wait."""
 
 
 def refusal(reply: httpx.Response, *, path: str, writing: bool) -> ConnectorError | None:

@@ -1,6 +1,6 @@
 """What the platform sends, row by row, checked before anything is believed.
 
-Unknown fields are ignored: platforms add them without notice. A field that is used must be there
+Unknown fields are ignored: platforms add them without notice. A field that is used must be present
 and make sense.
 """
 

@@ -1,5 +1,5 @@
-"""The platform's own notifications: HMAC-SHA256 of the raw body, in hex, under the shop's webhook
-secret."""
+"""The platform's own notifications. Their signature is the HMAC-SHA256 of the raw body, in hex,
+with the shop's webhook secret as the key."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ SIGNATURE = "x-example-signature"
 
 
 class Notification(Row):
-    """The body of a notification. Only what it points to is used; the numbers are read through the
-    API."""
+    """The body of a notification. Only the thing that it points to is used; numbers are read
+    through the API."""
 
     delivery_id: Id
     topic: str

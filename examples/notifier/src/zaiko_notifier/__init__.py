@@ -1,1 +1,1 @@
-"""A plugin of zaiko that only observes: it posts a signed webhook when a shop needs somebody."""
+"""A plugin of zaiko that only observes: it posts a signed webhook when a shop needs a person."""

@@ -1,7 +1,7 @@
-"""The hooks. ZAIKO_NOTIFIER_URL and ZAIKO_NOTIFIER_SECRET say where to and signed with what;
-without both nothing is posted.
+"""The hooks. ZAIKO_NOTIFIER_URL is where they post, ZAIKO_NOTIFIER_SECRET signs; without both
+nothing is posted.
 
-Hooks run on this plugin's own thread, one after the other: waiting for the receiver delays nobody
+Hooks run on this plugin's own thread, one after the other: waiting for the receiver delays nothing
 else.
 """
 
@@ -37,25 +37,25 @@ def zaiko_shop_held(event: ShopHeld) -> None:
 
 @hookimpl
 def zaiko_shop_resumed(event: ShopResumed) -> None:
-    """Post that all is well again."""
+    """Post that the shop is synced again."""
     _post("shop_resumed", asdict(event))
 
 
 @hookimpl
 def zaiko_credentials_expiring(event: CredentialsExpiring) -> None:
-    """New ones are needed before that day."""
+    """Post that new credentials are needed before that day."""
     _post("credentials_expiring", asdict(event))
 
 
 @hookimpl
 def zaiko_oversold(event: Oversold) -> None:
-    """Somebody waits for goods that are not there."""
+    """Post that a buyer waits for goods that are not there."""
     _post("oversold", asdict(event))
 
 
 @hookimpl
 def zaiko_oversold_cleared(event: OversoldCleared) -> None:
-    """Everybody gets theirs."""
+    """Post that there are goods for every buyer again."""
     _post("oversold_cleared", asdict(event))
 
 

@@ -13,17 +13,17 @@ import httpx
 
 SIGNATURE = "X-Zaiko-Signature"
 WAITS = (1.0, 4.0)
-"""Seconds before the second and the third try."""
+"""Seconds before the second and the third attempt."""
 
 
 def signature(secret: str, body: bytes) -> str:
-    """`sha256=` and the HMAC-SHA256 of the raw body in hex. A receiver compares it in constant
-    time."""
+    """Return `sha256=` and the HMAC-SHA256 of the raw body in hex. A receiver compares it in
+    constant time."""
     return "sha256=" + hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
 
 
 class Webhook:
-    """Posts to one address. `sleep` is how a retry waits."""
+    """Posts to one address. `sleep` waits between attempts."""
 
     def __init__(
         self,
@@ -36,10 +36,10 @@ class Webhook:
         self._url, self._secret, self._sleep, self._timeout = url, secret, sleep, timeout
 
     def post(self, document: Mapping[str, Any]) -> bool:
-        """Post a document and return whether the receiver took it (2xx).
+        """Post a document and return whether the receiver accepted it (2xx).
 
-        Tries again after a lost connection, 429 and 5xx, three times in all, so that the receiver
-        may get a document twice. Never raises because of the network.
+        Tries again after a lost connection, 429 and 5xx, three times in all, so the receiver may
+        get a document twice. Never raises because of the network.
         """
         body = json.dumps(document, ensure_ascii=False, sort_keys=True).encode()
         headers = {"content-type": "application/json", SIGNATURE: signature(self._secret, body)}

@@ -1,8 +1,8 @@
 """BASE's quotas: calls per clock hour, which starts at minute 00, and per day, which ends at
 midnight in Japan (UNCONFIRMED).
 
-They are counted for all apps of the shop's owner together, so we can only count our own calls and
-believe BASE when it says that nothing is left.
+All apps of the shop's owner share them, so we can only count our own calls, and believe BASE when
+it says that nothing is left.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from zaiko_sdk import Clock, Throttled
 
 JAPAN = timezone(timedelta(hours=9), "JST")
 _KEPT_FOR_ORDERS = 0.1
-"""Share of each quota that only orders may use: an order that is read late is what oversells."""
+"""Share of each quota that only orders may use: an order that is read late oversells."""
 _MARGIN = 2.0
 """Seconds waited beyond the reset, for clocks that differ."""
 
 
 class Budget:
-    """Calls of one shop. Not for several threads."""
+    """The calls of one shop. Not safe for several threads."""
 
     def __init__(self, clock: Clock, *, per_hour: int, per_day: int) -> None:
         self._clock = clock

@@ -45,8 +45,8 @@ class Catalogue:
             return []
 
     def _warned(self, listing: Listing, codes: dict[str, str]) -> Listing:
-        """BASE lets two listings have the same code; the second and later ones of a pass are
-        marked."""
+        """Add a warning to listings whose code another listing of this pass has: BASE lets two have
+        the same."""
         identifier = listing.ref.external_id
         if not listing.sku or codes.setdefault(listing.sku, identifier) == identifier:
             return listing

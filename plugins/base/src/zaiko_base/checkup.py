@@ -1,4 +1,4 @@
-"""Whether a shop is set up so that it can be synced, told to its merchant."""
+"""Whether a shop is set up so that it can be synced, as findings for its merchant."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _READS = ("/1/items", "/1/orders")
 
 
 async def check_shop(client: Client, settings: BaseSettings) -> list[Finding]:
-    """See Connector.check. That numbers can be set cannot be tried without setting one."""
+    """See Connector.check. Whether numbers can be set is not tried, because that would set one."""
     try:
         user = read_row(
             UserRow,

@@ -1,7 +1,7 @@
-"""HTTP to BASE for one shop: with a token that works, within the quotas, and with every refusal
-turned into an error.
+"""HTTP to BASE for one shop: with a valid token, within the quotas, and with every refusal turned
+into an error.
 
-Nothing is repeated here but the one call whose token was refused.
+Only a call whose token was refused is repeated here.
 """
 
 from __future__ import annotations

@@ -1,5 +1,4 @@
-"""The connector of one shop. Each method is one line: what it does is in the module that it
-names."""
+"""The connector of one shop. Each method is one line that names the module with its code."""
 
 from __future__ import annotations
 
@@ -62,5 +61,5 @@ class BaseConnector(Connector):
 
 
 def open_shop(context: ShopContext, settings: BaseSettings) -> Connector:
-    """Make the connector of one shop; no request is sent yet."""
+    """Make the connector of one shop. No request is sent yet."""
     return BaseConnector(context, settings)

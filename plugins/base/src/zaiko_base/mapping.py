@@ -1,4 +1,4 @@
-"""From BASE's words to zaiko's. Pure functions. The buyer's data in a row is never looked at."""
+"""From BASE's words to zaiko's. Pure functions. They never look at the buyer's data in a row."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ _LINE_STATES = frozenset({"ordered", DISPATCHED, CANCELLED})
 
 
 def listing_id(item: int, variation: int | None) -> str:
-    """Return a listing's id. BASE's own product codes are free text, may be missing and need not be
-    unique."""
+    """Return a listing's id. Product codes cannot be ids: they are free text, may be missing and
+    need not be unique."""
     return f"{item}-{variation}" if variation else str(item)
 
 
@@ -26,8 +26,8 @@ def parts_of(listing: str) -> tuple[str, str]:
 
 
 def order_from(row: OrderRow) -> Order:
-    """Return one order, whole. Lines are dispatched and cancelled one by one, so that they decide.
-    Only a cancelled order is cancelled whatever its lines say."""
+    """Return one order, whole. BASE dispatches and cancels lines one by one, so the lines decide;
+    only a cancelled order is cancelled no matter what its lines say."""
     states = {line.status for line in row.order_items}
     known = row.dispatch_status in OPEN_STATES | {CANCELLED, DISPATCHED} and states <= _LINE_STATES
     if row.dispatch_status == CANCELLED or (states and states == {CANCELLED}):

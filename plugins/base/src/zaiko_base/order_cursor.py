@@ -1,4 +1,4 @@
-"""How far the orders of a shop have been read; what `OrderPage.cursor` holds."""
+"""How far the orders of a shop were read: the content of `OrderPage.cursor`."""
 
 from __future__ import annotations
 
@@ -8,33 +8,35 @@ from dataclasses import asdict, dataclass, replace
 
 @dataclass(frozen=True, slots=True)
 class OrderCursor:
-    """All in unix seconds of BASE's clock, but `swept_at`, which is by ours.
+    """All times are unix seconds of BASE's clock, except `swept_at`, which is of ours.
 
-    A sweep is a look at the whole window of orders; between sweeps only new orders are looked for.
+    A sweep looks at the whole window of orders; between sweeps the connector looks for new orders
+    only.
     """
 
     ordered: int = 0
-    """The newest order placed that has been delivered; with all before it."""
+    """The newest order that was delivered, with all placed before it."""
     modified: int = 0
-    """The newest change that sweeps have delivered; with all before it."""
+    """The newest change that sweeps delivered, with all before it."""
     swept_at: float = 0.0
     """When the last whole sweep began."""
     pages: int = 0
-    """How many pages that was."""
+    """How many pages that sweep had."""
     first: bool = True
-    """No sweep has been completed: orders that are already closed are left out."""
+    """Whether no sweep was completed yet: until then, orders that are already closed are left
+    out."""
 
     def text(self) -> str:
         """Return the cursor as the host keeps it."""
         return json.dumps(asdict(self))
 
     def at(self, **changes: float) -> OrderCursor:
-        """Moved on."""
+        """Return a cursor that moved to these values."""
         return replace(self, **changes)  # type: ignore[arg-type]
 
 
 def read_cursor(text: str | None) -> OrderCursor | None:
-    """Return the cursor that `text` is: the beginning for None, and None when it cannot be
+    """Return the cursor in `text`: the beginning for None, and None when it cannot be
     understood."""
     if text is None:
         return OrderCursor()

@@ -27,26 +27,25 @@ from zaiko_base.settings import BaseSettings
 
 _LIST, _DETAIL = "/1/orders", "/1/orders/detail/"
 OVERLAP = 600
-"""Seconds by which each look reaches back behind the last. UNCONFIRMED: an order is listed within a
-minute of being placed."""
+"""How many seconds each search reaches back behind the last one. UNCONFIRMED: an order is listed
+within a minute of being placed."""
 _SWEEPS = 0.1
 """Share of the hourly quota that sweeps may use."""
 _PART = 25
-"""Orders per delivered page: each is a call, and what was delivered is not read again after a
+"""Orders per delivered page. Each costs a call, and a delivered order is not read again after a
 failure."""
 _SETTLED = 10
-"""Seconds after which no further change can carry the same `modified`, which counts whole
-seconds."""
+"""Seconds after which no further change can have the same `modified`, which has whole seconds."""
 
 _PATIENCE = 100
-"""Pages of the list after which the host is shown that we are still at work."""
+"""After this many pages of the list, an empty page shows the host that the search goes on."""
 
 Signature = tuple[int, str]
 
 
 @dataclass(slots=True)
 class _Found:
-    """What a look at the list has brought so far."""
+    """What a search of the list has found so far."""
 
     headers: dict[str, OrderHeader] = field(default_factory=dict)
     unreadable: set[str] = field(default_factory=set)
@@ -61,8 +60,8 @@ class Orders:
         self._window = timedelta(days=settings.window_days)
         self._seconds_per_page = 3600 / (settings.calls_per_hour * _SWEEPS)
         self._delivered: dict[str, Signature] = {}
-        """What the host has, by header: saves reading it again within the overlap. Valid for
-        `_cursor` only."""
+        """The orders that the host has, by header: they are not read again within the overlap.
+        Valid for `_cursor` only."""
         self._cursor: str | None = None
 
     async def changed(self, cursor: str | None) -> AsyncIterator[OrderPage]:
@@ -145,8 +144,8 @@ class Orders:
     def _ended(
         self, start: OrderCursor, found: _Found, began: datetime, *, sweeping: bool
     ) -> OrderCursor:
-        """Return the cursor after all that was found. It never passes our own clock: one order
-        dated in the future would hide all later ones."""
+        """Return the cursor after everything that was found. It never passes our own clock: one
+        order dated in the future would hide all later ones."""
         now = int(began.timestamp())
         ordered = min(
             now,
@@ -187,7 +186,7 @@ class Orders:
         }
 
     def _forget(self, ended: OrderCursor) -> None:
-        """Drop what no later pass would read again."""
+        """Forget the orders that no later search would find again."""
         oldest = min(ended.modified, ended.ordered) - OVERLAP
         self._delivered = {key: seen for key, seen in self._delivered.items() if seen[0] >= oldest}
 

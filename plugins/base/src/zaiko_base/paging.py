@@ -33,7 +33,7 @@ async def pages_of(
     for_orders: bool = False,
 ) -> AsyncIterator[tuple[list[Any], int | None]]:
     """Yield the rows of each page, some of them again, and the offset of the next page (None after
-    the last). `key` tells rows apart."""
+    the last). `key` identifies a row."""
     edge: set[Any] = set()
     trail = PageTrail(path, most=_MOST_PAGES)
     for number in count():

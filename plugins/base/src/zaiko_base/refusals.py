@@ -29,8 +29,8 @@ _GONE = frozenset({"no_item", "no_item_id", "bad_item_id", "bad_variation_id"})
 _NO_ORDER = frozenset({"no_order", "no_unique_key"})
 _TROUBLE = frozenset({"db_error", "server_error", "search_error"})
 _UNANNOUNCED_WAIT = 60.0
-"""Seconds to wait after a refusal for load from in front of the API that does not say for how
-long."""
+"""Seconds to wait after a refusal because of load that comes from in front of the API and announces
+no wait."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ class GrantRefused(CredentialsRejected):
 
 
 class NoOrder(ContractBroken):
-    """There is no order with this key. Raised only by reads of single orders, which catch it."""
+    """There is no order with this key. Only reads of single orders raise it, and they catch it."""
 
 
 def reported(reply: httpx.Response) -> Reported:

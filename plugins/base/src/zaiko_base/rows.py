@@ -1,7 +1,7 @@
 """What BASE sends, row by row, checked before anything is believed (FACTS.md §4 and §6).
 
-Unknown fields are ignored: BASE adds them without notice. Numbers may come as text, as PHP is apt
-to send them.
+Unknown fields are ignored: BASE adds them without notice. Numbers may come as text, as PHP often
+sends them.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from zaiko_sdk import ContractBroken, Row
 
 _MOST = 1_000_000_000
 _LAST_TIME = 32_503_680_000
-"""The year 3000: a later time is a wrong one."""
+"""The year 3000. A later time is wrong."""
 
 
 def _not_a_flag(value: Any) -> Any:
@@ -25,7 +25,7 @@ def _not_a_flag(value: Any) -> Any:
 
 
 def _time(value: Any) -> Any:
-    """Unix seconds. 0 and text of 0 stand for none, as null does."""
+    """Return unix seconds. 0, "0" and null mean that there is no time."""
     if value is None or value in (0, "0", ""):
         return None
     if isinstance(value, bool) or not isinstance(value, int | str):
@@ -111,8 +111,8 @@ class OrderRow(OrderHeader):
     """`order` of GET /1/orders/detail."""
 
     order_items: Annotated[Sequence[LineRow], Field(min_length=1)]
-    """An order without lines would give back what is sold, so it counts as one that cannot be
-    understood."""
+    """At least one line. An order without lines would return sold units to stock, so it counts as
+    one that cannot be understood."""
 
 
 def part_of(body: Any, name: str, *, what: str) -> Any:

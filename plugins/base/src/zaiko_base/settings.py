@@ -40,8 +40,7 @@ class BaseSettings(ConnectorSettings):
     shop_id: str = Field(
         default="",
         description=(
-            "The shop that is meant, as BASE calls it. When given, `check` tells of a consent for "
-            "another."
+            "The shop's id at BASE. When it is given, `check` reports a consent for another shop."
         ),
     )
     api_origin: str = Field(

@@ -27,7 +27,7 @@ from zaiko_base.rows import ItemRow, part_of
 
 _DETAIL, _EDIT = "/1/items/detail/", "/1/items/edit_stock"
 _FEW = 3
-"""Up to so many items are read one by one without a look at the list."""
+"""Up to this many items are read one by one, without a search of the list."""
 
 
 class Stock:
@@ -36,11 +36,11 @@ class Stock:
     def __init__(self, client: Client) -> None:
         self._client = client
         self._pages = 0
-        """How many pages the list of items has, as far as it is known."""
+        """How many pages the list of items has, if known."""
 
     async def read(self, refs: Sequence[ListingRef]) -> list[InventoryLevel]:
-        """See Connector.read_inventory. Many items are cheaper to find in the list, 100 a call, few
-        by themselves, one a call."""
+        """See Connector.read_inventory. Many items are cheaper to find in the list, 100 a call; a
+        few are cheaper one by one."""
         wanted = dict.fromkeys(parts_of(ref.external_id)[0] for ref in refs)
         found = await self._in_list(wanted) if len(wanted) > max(_FEW, self._pages) else {}
         for item in wanted:
@@ -49,9 +49,9 @@ class Stock:
         return [_level(ref.external_id, found[parts_of(ref.external_id)[0]]) for ref in refs]
 
     async def write(self, writes: Sequence[InventoryWrite]) -> list[WriteResult]:
-        """See Connector.set_inventory. One number is one call, so `Limits.write_batch` is 1; of
-        more, those after a failure are left open, because an error that is raised says that nothing
-        was applied."""
+        """See Connector.set_inventory. One number is one call, so `Limits.write_batch` is 1. If
+        there are more, those after a failure are UNKNOWN, because a raised error would say that
+        nothing was applied."""
         results: list[WriteResult] = []
         for write in writes:
             try:

@@ -1,7 +1,6 @@
-"""The tokens of one shop (FACTS.md §1). BASE rotates them: a refresh token works once, and its
-successor comes with the access token. The successor is saved before it is used, so that a crash at
-any moment loses at most the reply of one refresh.
-"""
+"""The tokens of one shop (FACTS.md §1). BASE rotates them: a refresh token works once, and the next
+one comes with the access token. It is saved before it is used, so a crash at any moment loses at
+most the reply of one refresh."""
 
 from __future__ import annotations
 
@@ -21,11 +20,11 @@ REFRESH_LIFE = timedelta(days=30)
 _EARLY = timedelta(seconds=60)
 """How long before its end an access token is replaced."""
 _SECOND_LOOKS = (1.0, 3.0)
-"""Seconds to wait for another process that may have used the same refresh token to save its
-successor."""
+"""Seconds to wait until another process that may have used the same refresh token has saved the new
+one."""
 
 Ask = Callable[[Mapping[str, str]], Awaitable[Any]]
-"""Sends a form to the token URL; the reply's body. Raises GrantRefused and Retry."""
+"""Sends a form to the token URL and returns the reply's body. Raises GrantRefused and Retry."""
 
 
 class TokenReply(Row):
@@ -37,7 +36,7 @@ class TokenReply(Row):
 
 
 class Tokens(Row):
-    """What is remembered of a shop, in the form in which it is kept."""
+    """The remembered tokens of a shop, as they are stored."""
 
     access: str = Field(repr=False)
     refresh: str = Field(repr=False)
@@ -56,7 +55,8 @@ class Tokens(Row):
 
 @dataclass(slots=True)
 class TokenKeeper:
-    """Gives the access token for a request. One refresh at a time; the others wait for it."""
+    """Provides the access token of a request. One refresh runs at a time; other tasks wait for
+    it."""
 
     context: ShopContext
     settings: BaseSettings
@@ -67,11 +67,11 @@ class TokenKeeper:
     _tasks: set[asyncio.Task[Tokens]] = field(default_factory=set, repr=False)
 
     async def current(self) -> Tokens:
-        """Tokens that should work. Raises CredentialsRejected, Retry and ContractBroken."""
+        """Return tokens that should work. Raises CredentialsRejected, Retry and ContractBroken."""
         return await self._uninterrupted(self._current())
 
     async def renewed(self, refused: str) -> Tokens:
-        """Tokens other than those whose access token was just refused."""
+        """Return tokens other than those whose access token was just refused."""
         return await self._uninterrupted(self._renewed(refused))
 
     async def aclose(self) -> None:
@@ -120,7 +120,7 @@ class TokenKeeper:
             return self._tokens
 
     async def _refresh(self) -> None:
-        """Replace the tokens. Called with the turn held and nothing unsaved."""
+        """Replace the tokens. The caller holds the turn, and nothing is unsaved."""
         tried = self._tokens.refresh if self._tokens else None
         try:
             self._take(await self.ask(self._grant(tried)))

@@ -1,8 +1,8 @@
-"""The token of a request: entered by the merchant, or got by signing in.
+"""The token of a request: entered by the merchant, or obtained by signing in.
 
-Signing in is limited to five times an hour, so its token is kept for the process (the host opens a
-connector of its own for each check), fetched by one task while the others wait, and renewed only
-when the platform refused that very token. Signing out is never called: it would revoke a token that
+Signing in is limited to five times an hour. So the process keeps the token (the host opens another
+connector for each check), one task fetches it while the others wait, and it is renewed only when
+the platform refused this very token. The connector never signs out: that would revoke a token that
 others use.
 """
 
@@ -32,7 +32,7 @@ Post = Callable[[str, Any], Awaitable[httpx.Response]]
 
 @dataclass(slots=True)
 class SharedLogin:
-    """What is known of one login: the token that it gave last, and when it was used."""
+    """What is known of one login: its last token, and when it signed in."""
 
     token: str | None = field(default=None, repr=False)
     sign_ins: list[datetime] = field(default_factory=list)
@@ -41,7 +41,7 @@ class SharedLogin:
 
     @property
     def turn(self) -> asyncio.Lock:
-        """Held while signing in. A lock belongs to an event loop, a session to the process."""
+        """Held while signing in. A lock belongs to an event loop, a shared login to the process."""
         loop = asyncio.get_running_loop()
         if self._loop is not loop:
             self._loop, self._turn = loop, asyncio.Lock()
@@ -53,7 +53,7 @@ shared_logins: dict[str, SharedLogin] = {}
 
 
 class Credentials:
-    """Gives the token for a request, and another one after a refusal where that is possible."""
+    """Provides the token of a request, and another one after a refusal where that is possible."""
 
     def __init__(self, settings: EcforceSettings, clock: Clock, post: Post) -> None:
         self._settings, self._clock, self._post = settings, clock, post
@@ -65,7 +65,7 @@ class Credentials:
         )
 
     async def token(self) -> str:
-        """Return the token to send. Raises what signing in raises."""
+        """Return the token to send. Raises the errors of signing in."""
         if self._static is not None:
             return self._static
         async with self._session.turn:

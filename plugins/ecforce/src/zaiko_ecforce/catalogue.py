@@ -1,6 +1,6 @@
 """The catalogue: the variants of every product, one listing per SKU, with the stock record of each.
 
-The API lists no variants by themselves; they come included with their products.
+The API has no list of variants; they come included with their products.
 """
 
 from __future__ import annotations
@@ -44,9 +44,9 @@ class Catalogue:
         )
 
     async def pages(self, cursor: str | None) -> AsyncIterator[ListingPage]:
-        """See Connector.list_listings. Asks for the products after the last id, so that a product
-        deleted meanwhile moves nothing out of sight; by page number where the shop ignores that
-        filter."""
+        """See Connector.list_listings. Pages continue after the last product id, so a product that
+        is deleted meanwhile hides no other. A shop that ignores that filter is read by page
+        number."""
         after, number = _parse(cursor)
         variants: dict[str, str] = {}
         trail = PageTrail("ecforce's products", most=_MOST_PAGES)
@@ -85,8 +85,8 @@ class Catalogue:
         return [listing_from(offer, stock[offer.sku], twice=twice) for offer, twice in offers]
 
     def _offers(self, document: Document, variants: dict[str, str]) -> list[tuple[Offer, bool]]:
-        """Return one offer per SKU of the page, each with whether another variant has been seen
-        with that SKU. `variants` remembers what was seen."""
+        """Return one offer per SKU of the page, each with whether another variant has that SKU.
+        `variants` remembers what was seen."""
         offers: dict[str, Offer] = {}
         twice: set[str] = set()
         for row in document.rows:
@@ -153,7 +153,7 @@ def listing_from(offer: Offer, stock: Sequence[StockItem], *, twice: bool) -> Li
 
 
 def _options(attributes: Mapping[str, Any]) -> list[str]:
-    """Return the values that tell variants of a product apart."""
+    """Return the values that distinguish the variants of a product."""
     options = attributes.get("options")
     values = (
         [option.get("option_value") for option in options if isinstance(option, dict)]

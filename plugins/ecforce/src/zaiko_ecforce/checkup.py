@@ -14,7 +14,7 @@ _READS = (("orders", "order_items"), ("products", "variants"))
 
 
 async def check_shop(client: Client, settings: EcforceSettings) -> Sequence[Finding]:
-    """Reads one row of everything that a run needs. Raises Retry when the shop could not be
+    """Read one row of everything that a run needs. Raises Retry when the shop could not be
     asked."""
     findings: list[Finding] = []
     try:

@@ -1,5 +1,5 @@
-"""HTTP to one shop: one request at a time, at the pace of the settings, with the short repeats that
-are safe."""
+"""HTTP to one shop: one request at a time, at the pace of the settings, repeated briefly where that
+is safe."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ PER = 100
 _DELAYS = (3.0, 5.0)
 """Seconds before the repeats of a request that was certainly not applied."""
 _PATIENCE = 10.0
-"""The longest announced wait that is waited for here; the host has the patience for longer ones."""
+"""The longest announced wait that the connector waits. The host waits longer ones."""
 
 Params = Sequence[tuple[str, str]]
 
 
 class Client:
-    """Requests to one shop's admin API. Requests queue up in the shop's lane: the platform punishes
-    parallel ones."""
+    """Requests to one shop's admin API. They go through the shop's queue, because the platform
+    punishes parallel requests."""
 
     def __init__(self, context: ShopContext, settings: EcforceSettings) -> None:
         self.clock, self.log = context.clock, context.log
@@ -78,8 +78,8 @@ class Client:
         return read_document(body_of(response), what=path)
 
     async def put(self, resource: str, body: Any) -> httpx.Response:
-        """Send a change once; it is repeated only after replies that say it was not taken (401,
-        429). Any status is returned. Raises Timeout(sent=…) when no reply came."""
+        """Send a change once; it is repeated only after replies that say that it was not accepted
+        (401, 429). Returns replies of any status. Raises Timeout(sent=…) when no reply came."""
         return await self._exchange("PUT", f"/api/v2/admin/{resource}.json", body=body)
 
     async def _read(self, path: str, params: Params) -> Any:
@@ -177,5 +177,5 @@ class Client:
 
 def _is_trouble(response: httpx.Response) -> bool:
     """Return whether a reply to a read may be better next time: the platform failed, the body was
-    cut, or it is a page for people."""
+    cut, or it is an HTML page."""
     return response.status_code >= 500 or (response.is_success and body_of(response) is None)

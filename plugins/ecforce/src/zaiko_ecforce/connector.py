@@ -28,7 +28,7 @@ from zaiko_ecforce.webhook import read_webhook
 
 
 class EcforceConnector(Connector):
-    """Orders, catalogue and stock of one shop by the admin API v2."""
+    """Orders, catalogue and stock of one shop through the admin API v2."""
 
     def __init__(self, context: ShopContext, settings: EcforceSettings) -> None:
         self._context, self._settings = context, settings
@@ -66,5 +66,5 @@ class EcforceConnector(Connector):
 
 
 def open_shop(context: ShopContext, settings: EcforceSettings) -> Connector:
-    """Make the connector of one shop; no request is sent yet."""
+    """Make the connector of one shop. No request is sent yet."""
     return EcforceConnector(context, settings)

@@ -1,5 +1,5 @@
-"""ecforce's JSON:API-like documents: rows, what is included with them, and the paging that their
-`meta` tells."""
+"""ecforce's JSON:API-like documents: rows, the resources included with them, and the paging that
+`meta` reports."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Resource:
 
     @property
     def fields(self) -> EcforceFields:
-        """The attributes, read with care."""
+        """The attributes, with typed access."""
         return EcforceFields(f"{self.type} {self.id}", self.attributes)
 
 
@@ -69,8 +69,8 @@ class Document:
 
 
 def read_document(body: Any, *, what: str) -> Document:
-    """Take a reply apart. Raises ContractBroken when it is no such document; single bad rows are
-    only counted."""
+    """Parse a reply. Raises ContractBroken when it is not such a document; single bad rows are only
+    counted."""
     if not isinstance(body, dict) or "data" not in body:
         raise ContractBroken(f"the reply for {what} has no `data`")
     data = body["data"]

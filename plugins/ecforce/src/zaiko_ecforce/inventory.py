@@ -24,8 +24,8 @@ from zaiko_ecforce.verdict import Verdict, verdict
 from zaiko_ecforce.write_reply import WriteReply, read_write_reply
 
 _INEFFECTIVE = 2
-"""Acknowledged writes in a row that leave the number as it was, after which the item is refused.
-Once may have been a sale of exactly the difference."""
+"""After this many acknowledged writes in a row that leave the number as it was, the item is
+refused. A single one may have been a sale of exactly the difference."""
 
 
 class Inventory:
@@ -45,7 +45,7 @@ class Inventory:
         return [self._level(sku, here[sku], elsewhere.get(sku, ())) for sku in skus]
 
     async def write(self, writes: Sequence[InventoryWrite]) -> list[WriteResult]:
-        """See Connector.set_inventory. What was sent is read back: ecforce answers 200 also when it
+        """See Connector.set_inventory. Every write is read back: ecforce answers 200 also when it
         did nothing."""
         results: list[WriteResult] = []
         sent: list[InventoryWrite] = []
@@ -84,8 +84,8 @@ class Inventory:
             for write in writes
         ]
         response = await self._client.put("stock_items", {"stock_items": rows})
-        # A reply that tells of single rows counts, whatever its status: nobody knows the status
-        # when all rows fail.
+        # A reply about single rows counts, whatever its status: the status when all rows fail
+        # is not known.
         reply = read_write_reply(body_of(response))
         error = refusal(response, path="stock_items", writing=True, clock=self._client.clock)
         if error is not None and not reply.tells_of_rows:

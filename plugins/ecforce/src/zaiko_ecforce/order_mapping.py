@@ -1,4 +1,5 @@
-"""From an ecforce order to zaiko's. Pure; the buyer's data in a row is never looked at."""
+"""From an ecforce order to zaiko's. Pure functions. They never look at the buyer's data in a
+row."""
 
 from __future__ import annotations
 
@@ -10,8 +11,8 @@ from zaiko_ecforce.documents import Document, Resource
 from zaiko_ecforce.settings import EcforceSettings
 
 _PAID = frozenset({"authed", "captured", "completed", "paid"})
-"""Payment states in which the money is there or promised by the card company, as which shops here
-ship."""
+"""Payment states in which the money was received, or promised by the card company, after which
+shops ship."""
 _UNPAID = frozenset(
     {"auth_failed", "credit_exam_failed", "failed", "registration_failed", "sales_failed"}
 )
@@ -32,8 +33,8 @@ def order_from(
     """Return one order, whole, with the lines that ecforce takes from `location_id`, or all lines
     when it is empty.
 
-    Raises ContractBroken when its lines cannot be told: an order with fewer lines than it has would
-    give back stock that is sold.
+    Raises ContractBroken when its lines cannot be understood: an order with too few lines would
+    return sold units to stock.
     """
     fields = row.fields
     items = document.linked(row, "order_items")
@@ -90,8 +91,8 @@ def _is_known(settings: EcforceSettings, state: str) -> bool:
 
 
 def _is_at(item: Resource, location_id: str) -> bool:
-    """Return whether a line is taken from the location. A line that does not say where it is taken
-    from is counted, because it may be ours."""
+    """Return whether a line is taken from the location. A line without a location is counted,
+    because it may be ours."""
     own = item.fields.text_or_empty("stock_location_id")
     return not location_id or not own or own == location_id
 

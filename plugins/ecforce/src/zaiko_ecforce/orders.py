@@ -1,8 +1,8 @@
-"""Orders that changed since a moment, and chosen orders.
+"""Orders that changed since a time, and chosen orders.
 
-Pages are cut by `updated_at`, never by id (an id is given before checkout ends) and never by page
-number alone: an order that changes while we page leaves its place, and everything behind it moves
-up by one past the page boundary.
+Pages continue by `updated_at`, never by id (an id is given before checkout ends) and never by page
+number alone: an order that changes during paging leaves its place, and everything behind it moves
+up by one, past the page's edge.
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ class Orders:
         self._location_id: str | None = None
 
     async def changed(self, cursor: str | None) -> AsyncIterator[OrderPage]:
-        """See Connector.fetch_orders. The cursor is the newest `updated_at` seen: the shop's own
-        clock, so that a wrong one on either side loses nothing."""
+        """See Connector.fetch_orders. The cursor is the newest `updated_at` seen, a time of the
+        shop's own clock, so a wrong clock on either side loses nothing."""
         reached = _parse(cursor)
         if reached is None:
             if cursor:
@@ -58,7 +58,8 @@ class Orders:
                 yield page
 
     async def read(self, external_ids: Sequence[str]) -> list[Order]:
-        """See Connector.read_orders. Found only among the deleted means deleted."""
+        """See Connector.read_orders. An order that is found only among the deleted ones is
+        deleted."""
         ids = [
             identifier
             for identifier in external_ids
@@ -72,9 +73,9 @@ class Orders:
         return [*found, *(replace(order, state=OrderState.DELETED) for order in hidden)]
 
     async def _find_location(self) -> None:
-        """Orders name locations by id, people by code; stock records know both. Asked once. Raises
-        SettingsInvalid when no stock record is at the location: counting nothing would sell what is
-        sold."""
+        """Find the location's id: orders name locations by id, people by code, stock records by
+        both. Searched once. Raises SettingsInvalid when no stock record is at the location:
+        counting no order would sell what is sold."""
         if self._settings.count_orders_of == "every_location" or self._location_id is not None:
             return
         code = self._settings.location_code
@@ -133,8 +134,8 @@ class Orders:
             position, number = trail.follow(following)
 
     async def _newest_first(self, since: datetime, reached: datetime) -> AsyncIterator[OrderPage]:
-        """Read a shop that ignores the filter: down from the newest order until orders are old
-        enough. The cursor moves only with the last page, because only then nothing is missing in
+        """Read a shop that ignores the filter: from the newest order down until orders are old
+        enough. Only the last page moves the cursor, because only then nothing is missing in
         between."""
         newest: datetime | None = None
         for number in range(1, _MOST_PAGES + 1):
@@ -179,7 +180,7 @@ class Orders:
     async def _deleted_among(self, ids: Sequence[str]) -> set[str]:
         """Return which of these orders are shown only with `with_deleted`.
 
-        Only cancelled orders are asked about: ecforce deletes no others, and a wrong answer about
+        Only cancelled orders are asked about: ecforce deletes no others, and a wrong reply about
         them releases nothing that was not released already.
         """
         if not ids:
@@ -193,7 +194,8 @@ class Orders:
     async def _by_id(
         self, ids: Sequence[str], *, with_deleted: bool
     ) -> tuple[list[Order], set[str]]:
-        """Readings of these orders, and the ids of those that exist, understood or not."""
+        """Return the readings of these orders, and the ids of those that exist, understood or
+        not."""
         if not ids:
             return [], set()
         read_at = self._client.clock.now()
@@ -220,7 +222,7 @@ class Orders:
 
     def _readings(self, document: Document, read_at: datetime) -> list[Order]:
         """Return the orders of a page. An order that cannot be understood is delivered as
-        unreadable, since guessed lines would give back stock that is sold. Raises LinesMissing when
+        unreadable, since guessed lines would return sold units to stock. Raises LinesMissing when
         no row has lines."""
         orders: list[Order] = []
         without_lines = 0

@@ -1,4 +1,4 @@
-"""What a reply that is not a success means: which error of zaiko_sdk it becomes (FACTS.md §3 and
+"""What a reply that is not a success means: the error of zaiko_sdk that it becomes (FACTS.md §3 and
 §4)."""
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from zaiko_sdk import (
 from zaiko_sdk.context import Clock
 
 UNANNOUNCED_WAIT = 60.0
-"""Seconds to leave the platform alone after a 429 that announced none (what its users settled
-on)."""
+"""Seconds to wait after a 429 that announced no wait (the value that ecforce's users found to
+work)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,8 @@ def reported_errors(body: Any) -> list[ReportedError]:
 
 
 def announced_wait(response: httpx.Response, clock: Clock) -> float | None:
-    """Seconds of `Retry-After`, given as seconds or as a date; None when there is none."""
+    """Return the seconds of `Retry-After`, given as seconds or as a date, or None when there is
+    none."""
     text = response.headers.get("retry-after", "").strip()
     if not text:
         return None

@@ -1,8 +1,8 @@
-"""One lane per shop: its requests go one after another at the shop's pace, whichever connector
-sends them.
+"""One queue of requests per shop: they are sent one after another at the shop's pace, no matter
+which connector sends them.
 
-The host opens a second connector beside the one of the runs for a check or a listing, and the
-platform counts them together.
+For a check or a listing the host opens a second connector beside the one of the runs, and the
+platform counts both together.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ from zaiko_ecforce.settings import EcforceSettings
 
 
 class RequestQueue:
-    """`turn` is held for a whole exchange, repeats included; `pace` is passed by each request."""
+    """A connector holds `turn` for a whole exchange, repeats included; each request passes
+    `pace`."""
 
     def __init__(self, settings: EcforceSettings, clock: Clock) -> None:
         self.turn = asyncio.Lock()
@@ -29,8 +30,8 @@ _queues: WeakValueDictionary[tuple[str, float, int, int], RequestQueue] = WeakVa
 
 
 def queue_of(settings: EcforceSettings, clock: Clock) -> RequestQueue:
-    """Return the queue of this shop, which its open connectors in this process share. A queue keeps
-    its clock alive, so that the clock's identity cannot be another's."""
+    """Return the queue of this shop, which all open connectors of this process share. A queue keeps
+    its clock alive, so another clock cannot get its identity."""
     key = (settings.origin, settings.requests_per_second, settings.burst, id(clock))
     queue = _queues.get(key)
     if queue is None:

@@ -12,7 +12,7 @@ _STATE_FIELDS = ("open_states", "shipped_states", "returned_states", "cancelled_
 
 
 class EcforceSettings(ConnectorSettings):
-    """The shop's address and credentials, and how its order states are to be understood."""
+    """The shop's address and credentials, and the meaning of its order states."""
 
     origin: str = Field(
         description=(

@@ -13,11 +13,11 @@ from zaiko_ecforce.client import PER, Client
 from zaiko_ecforce.documents import Resource
 
 _QUERY_BYTES = 5_000
-"""What the filters of one request may take: web servers commonly stop at 8 kB for the whole
+"""The longest filter of one request: web servers commonly stop at 8 kB for the whole request
 line."""
 _PAGES = 100
-"""Pages read when the shop ignores the SKU filter; a larger shop cannot be served in time without
-it."""
+"""Pages read when the shop ignores the SKU filter. A larger shop cannot be read in time without the
+filter."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +126,7 @@ def _filters(skus: Sequence[str], location: str | None) -> list[tuple[str, str]]
 
 
 def _parts(skus: Sequence[str]) -> Iterator[Sequence[str]]:
-    """Cut a list of SKUs so that each part fits into one address."""
+    """Split a list of SKUs so that each part fits into one address."""
     part: list[str] = []
     size = 0
     for sku in skus:

@@ -1,8 +1,9 @@
-"""What a number read back after an acknowledged write says of that write. Pure.
+"""What a number that was read back after an acknowledged write says about the write. Pure
+functions.
 
-ecforce drops what it does not like and still answers 200, and orders go on lowering the number
-meanwhile. The number can only have come from one of two: what was shown before (`expected`), or
-what was written. Orders lower it, so it came from the smallest of the two that is not below it.
+ecforce drops what it does not accept and still answers 200, and meanwhile orders lower the number.
+The number can only have come from one of two: what was shown before (`expected`), or what was
+written. Orders lower it, so it came from the smaller of the two that is not below it.
 """
 
 from __future__ import annotations

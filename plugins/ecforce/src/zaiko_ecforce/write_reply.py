@@ -15,9 +15,9 @@ _UNKNOWN_SKU, _NO_RECORD = "ASI2001", "ASI2002"
 
 @dataclass(frozen=True, slots=True)
 class WriteReply:
-    """`refused` holds the rows that certainly failed, by SKU. A row that the reply does not
-    mention, mentions on both sides or failed for the platform's own trouble is in neither: reading
-    back tells."""
+    """`refused` holds the rows that certainly failed, by SKU. Reading back decides about all other
+    rows: those that the reply does not mention, mentions on both sides, or reports as the
+    platform's own trouble."""
 
     refused: Mapping[str, Skip] = field(default_factory=dict)
     tells_of_rows: bool = False
@@ -28,7 +28,7 @@ class WriteReply:
 
 
 def read_write_reply(body: Any) -> WriteReply:
-    """Take a reply apart; any key may be missing, and nothing in it has a sure type."""
+    """Parse a reply. Any key may be missing, and no value has a certain type."""
     if not isinstance(body, dict):
         return WriteReply()
     succeeded, failed = _skus(body.get("success")), _skus(body.get("failure"))

@@ -1,4 +1,3 @@
-"""The zaiko connector for Next Engine. What is registered is in `plugin`, the rest is read from
-`connector`."""
+"""The zaiko connector for Next Engine. `plugin` registers it; start reading at `connector`."""
 
 __version__ = "0.1.0"

@@ -1,4 +1,4 @@
-"""Whether a shop is set up so that it can be synced, told to its merchant."""
+"""Whether an account is set up so that it can be synced, as findings for its merchant."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ _READS = (
 
 
 async def check_shop(client: Client) -> list[Finding]:
-    """See Connector.check. That stock can be uploaded cannot be tried without changing some."""
+    """See Connector.check. Whether stock can be uploaded is not tried, because that would change
+    some."""
     try:
         shops, _ = await client.search(SHOPS, {"fields": "shop_id,shop_name", "limit": "100"})
         for path, field in _READS:

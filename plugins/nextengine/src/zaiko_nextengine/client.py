@@ -1,7 +1,7 @@
-"""HTTP to Next Engine for one shop: one call at a time, with tokens that work, and with every
-refusal turned into an error.
+"""HTTP to Next Engine for one shop: one call at a time, with valid tokens, and with every refusal
+turned into an error.
 
-Nothing is repeated here but the one call whose tokens were refused, which has not been done.
+Only a call whose tokens were refused is repeated here: it was not done.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ T = TypeVar("T")
 
 
 class Client:
-    """Calls to one shop's API. Safe for several tasks at once: they take turns, because the vendor
+    """Calls to one shop's API. Safe for several tasks at once: calls take turns, because the vendor
     advises against parallel calls for one user, and because two calls with tokens that have just
     ended would lose the new ones."""
 
@@ -45,12 +45,12 @@ class Client:
         self._turn = asyncio.Lock()
         self._tasks: set[asyncio.Task[Any]] = set()
         self._tried = ""
-        """The access token last taken for ended: a clock of ours that is fast costs one call a day,
-        not each call twice."""
+        """The access token that was last assumed to have ended: when our clock is fast, this costs
+        one call a day, not each call twice."""
         self.tokens = TokenKeeper(context, settings, memory, self._log_in)
 
     async def aclose(self) -> None:
-        """Wait for the call that is under way, whose reply may hold the only copy of new tokens;
+        """Wait for the call that is running, whose reply may hold the only copy of new tokens, and
         close the connections."""
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._http.aclose()
@@ -70,8 +70,8 @@ class Client:
         ) and count.isascii() and count.isdigit() else None
 
     async def upload(self, path: str, data: str) -> str:
-        """Hand over a CSV; the id of the queue in which it waits. Whatever leaves open whether it
-        was taken is Timeout."""
+        """Upload a CSV and return the id of its job in the queue. Raises Timeout whenever it may
+        have been accepted."""
         form = {"data_type": "csv", "data": data, "wait_flag": "0"}
         body = await self._uninterrupted(self._call(path, form, writing=True))
         queue = (
@@ -108,8 +108,8 @@ class Client:
             return await self._exchange(path, form, writing=writing)
 
     async def _renew(self) -> None:
-        """Let the new pair come with a reply that is small and matters to nobody, not with one that
-        may be lost: an upload's, or a thousand rows'."""
+        """Make a small call without effect, so that the new pair comes with its reply, and not with
+        one that may be lost: an upload's, or a thousand rows'."""
         try:
             await self._exchange(SHOPS, {"fields": "shop_id", "limit": "1"}, writing=False)
         except Timeout as error:
@@ -145,7 +145,7 @@ class Client:
         return body
 
     async def _send(self, path: str, form: Mapping[str, str]) -> tuple[httpx.Response, Any]:
-        """Return the reply and its JSON, or None when it is none. Tokens in it are kept, whatever
+        """Return the reply, and its JSON or None when it has none. Keeps its tokens, no matter what
         else it says."""
         with transport_errors(self._origin, path):
             async with self._pace:

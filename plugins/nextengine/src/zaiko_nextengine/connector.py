@@ -1,5 +1,4 @@
-"""The connector of one shop. Each method is one line: what it does is in the module that it
-names."""
+"""The connector of one account. Each method is one line that names the module with its code."""
 
 from __future__ import annotations
 
@@ -67,5 +66,5 @@ class NextEngineConnector(Connector):
 
 
 def open_shop(context: ShopContext, settings: NextEngineSettings) -> Connector:
-    """Make the connector of one shop; no request is sent yet."""
+    """Make the connector of one account. No request is sent yet."""
     return NextEngineConnector(context, settings)

@@ -1,5 +1,5 @@
-"""From Next Engine's words to zaiko's. Pure functions. A slip (受注伝票) is an order; the buyer's
-data is never asked for."""
+"""From Next Engine's words to zaiko's. Pure functions. A slip (受注伝票) is an order; the connector
+never asks for the buyer's data."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from zaiko_sdk import Listing, ListingRef, ListingWarning, Order, OrderLine, Ord
 from zaiko_nextengine.rows import GoodsRow, OrderRow, SetRow
 
 NOT_CANCELLED, MERGED = "0", "3"
-"""Cancel types. The units of a slip that was merged into another one live on in that one."""
+"""Cancel types. The units of a slip that was merged into another one are now in that one."""
 SHIPPED = "50"
 _OPEN = frozenset({"0", "1", "2", "20", "30", "40"})
 _PRE_ORDER, _MADE_TO_ORDER = "10", "20"

@@ -1,9 +1,9 @@
-"""The one document that is remembered of a shop over restarts (`ShopContext.state`): its tokens,
-and an upload whose end has not been seen.
+"""The one document that is remembered of a shop (`ShopContext.state`): its tokens, and an upload
+whose end was not seen.
 
 Two modules write parts of it, so each change is: load, replace these fields, save. Within a process
 changes take turns. Two processes could undo each other's change in the moment between load and
-save; runs of one shop never overlap, and a check writes only when tokens rotate, once a day.
+save; but runs of one shop never overlap, and a check writes only when tokens rotate, once a day.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""How far the orders of a shop have been read; what `OrderPage.cursor` holds."""
+"""How far the orders of an account were read: the content of `OrderPage.cursor`."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 
 @dataclass(frozen=True, slots=True)
 class OrderCursor:
-    """`changed`, in unix seconds of Next Engine's clock: every change up to then has been
-    delivered. None before the first fetch has begun to deliver."""
+    """`changed`, in unix seconds of Next Engine's clock: every change up to then was delivered.
+    None before the first fetch has delivered anything."""
 
     changed: int | None = None
 
@@ -20,7 +20,7 @@ class OrderCursor:
 
 
 def read_cursor(text: str | None) -> OrderCursor | None:
-    """Return the cursor that `text` is: the beginning for None, and None when it cannot be
+    """Return the cursor in `text`: the beginning for None, and None when it cannot be
     understood."""
     if text is None:
         return OrderCursor()

@@ -1,8 +1,8 @@
 """Orders that are new or changed, and chosen orders (FACTS.md §7).
 
-A search by the time of change finds lines, not whole orders, and it is sorted by number. So the
-changed slips are looked for first, with little of each, and then read whole in the order in which
-they changed.
+A search by the time of change finds lines, not whole orders, and is sorted by number. So the
+connector first finds the changed slips, with few fields of each, and then reads them whole in the
+order in which they changed.
 """
 
 from __future__ import annotations
@@ -25,16 +25,16 @@ _SLIP, _CHANGED = (
     "receive_order_row_last_modified_newest_date",
 )
 OVERLAP = 600
-"""Seconds by which each look reaches back behind the last."""
+"""How many seconds each search reaches back behind the last one."""
 _FIRST = timedelta(days=1)
-"""How far back the second look reaches when the first found no open order, and with it no time of
-Next Engine's clock."""
+"""How far back the second search reaches when the first found no open order, and so no time of Next
+Engine's clock."""
 _PART = 100
 """Orders per delivered page."""
 _SETTLED = 10
-"""Seconds after which no further change can carry the same time, which counts whole seconds."""
+"""Seconds after which no further change can have the same time, which has whole seconds."""
 _PATIENCE = 50
-"""Pages after which the host is shown that we are still at work."""
+"""After this many pages, an empty page shows the host that the search goes on."""
 
 
 class Orders:
@@ -43,13 +43,12 @@ class Orders:
     def __init__(self, client: Client, settings: NextEngineSettings) -> None:
         self._client, self._limit = client, settings.rows_per_call
         self._delivered: dict[str, datetime] = {}
-        """What the host has, by slip: saves reading it again within the overlap. Valid for
-        `_cursor` only."""
+        """The orders that the host has, by slip: they are not read again within the overlap. Valid
+        for `_cursor` only."""
         self._cursor: str | None = None
 
     async def changed(self, cursor: str | None) -> AsyncIterator[OrderPage]:
-        """See Connector.fetch_orders. The first fetch delivers all orders that are open, however
-        old."""
+        """See Connector.fetch_orders. The first fetch delivers all open orders, however old."""
         start = read_cursor(cursor)
         if start is None:
             self._client.log.error("order_cursor_not_understood", cursor=cursor)
@@ -90,7 +89,7 @@ class Orders:
     async def _look(
         self, start: OrderCursor, found: dict[str, datetime], began: datetime
     ) -> AsyncIterator[None]:
-        """Find the slips that are due, with the time of their last change, page by page."""
+        """Find the slips to read, with the time of their last change, page by page."""
         form = {"fields": fields_of(ChangedRow)}
         if start.changed is None:
             form |= {
@@ -185,7 +184,7 @@ class Orders:
 
 
 def _moved(start: OrderCursor, reached: datetime | None, began: datetime) -> OrderCursor:
-    """Return the cursor after what was reached. It never passes our own clock: one order dated in
+    """Return the cursor after what was delivered. It never passes our own clock: one order dated in
     the future would hide all later ones."""
     if reached is None and start.changed is None:
         return OrderCursor(int((began - _FIRST).timestamp()))

@@ -1,6 +1,6 @@
-"""Searches in pages (FACTS.md §2). Their order is fixed, ascending by the key, so each page begins
-at the last key seen instead of at an offset: rows that come or go meanwhile push none past a page's
-edge. Only within one key is the offset used."""
+"""Searches in pages (FACTS.md §2). Results are sorted by the key, ascending, so each page begins at
+the last key seen instead of at an offset: rows that come or go meanwhile push no other past a
+page's edge. Only within one key is the offset used."""
 
 from __future__ import annotations
 

@@ -23,16 +23,16 @@ from zaiko_sdk import (
 
 _TOKEN_CODES = frozenset({"002001", "002002", "002003", "002004"})
 _WAITS = {"003001": 300.0, "003002": 60.0}
-"""Seconds to wait when Next Engine is overloaded: 003001 refuses after Next Engine had
-waited, 003002 at once."""
+"""Seconds to wait when Next Engine is overloaded: 003001 refuses after Next Engine had waited,
+003002 at once."""
 _BUSY_WAIT = 300.0
-"""For maintenance, stocktaking and a running import, which last minutes."""
+"""Seconds to wait during maintenance, stocktaking and a running import, which last minutes."""
 _UNANNOUNCED_WAIT = 60.0
 
 
 @dataclass(frozen=True, slots=True)
 class Reported:
-    """What a reply's body says of its success; `result` is empty when it says nothing."""
+    """What a reply's body says about its success; `result` is empty when it says nothing."""
 
     result: str = ""
     code: str = ""
@@ -40,7 +40,7 @@ class Reported:
 
     @property
     def refused_tokens(self) -> bool:
-        """Whether it is about the tokens: they were replaced, or have ended."""
+        """Whether the error is about the tokens: they were replaced, or have ended."""
         return self.result == "redirect" or (self.result == "error" and self.code in _TOKEN_CODES)
 
 

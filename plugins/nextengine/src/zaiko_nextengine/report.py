@@ -1,9 +1,9 @@
-"""What a failed upload says of its lines (FACTS.md §6): good lines of a failed file are applied all
-the same.
+"""What a failed upload says about its lines (FACTS.md §6): good lines of a failed file are applied
+nevertheless.
 
-UNCONFIRMED: the form of `que_message`. Assumed: text in which each complaint stands on a line of
-its own and names the goods code. A number of a row is not believed, since nobody knows whether the
-header counts.
+UNCONFIRMED: the form of `que_message`. Assumed: text in which each complaint has a line of its own
+and names the goods code. A row number is not believed, since it is unknown whether the header
+counts.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ _FORMAT = "%Y-%m-%d %H:%M:%S"
 
 
 def _whole(value: Any) -> Any:
-    """`"170"` and `"170.00"` alike."""
+    """Return a whole number: `"170"` and `"170.00"` are the same."""
     if isinstance(value, bool | float):
         raise ValueError("a whole number is wanted")
     if isinstance(value, str):
@@ -56,12 +56,12 @@ Units = Annotated[int, BeforeValidator(_whole), Field(ge=0, le=_MOST)]
 Moment = Annotated[datetime, BeforeValidator(_time)]
 OptionalMoment = Annotated[datetime | None, BeforeValidator(_time)]
 Text = Annotated[str, BeforeValidator(_text)]
-"""Text; null and missing are empty."""
+"""A text. Null and missing are empty."""
 Key = Annotated[str, BeforeValidator(_text), Field(min_length=1, max_length=100)]
 
 
 def japanese(moment: datetime) -> str:
-    """Return a time as Next Engine takes it in a condition."""
+    """Return a time as Next Engine expects it in a condition."""
     return moment.astimezone(JAPAN).strftime(_FORMAT)
 
 
@@ -102,14 +102,14 @@ class QueueRow(Row):
 
 
 class ChangedRow(Row):
-    """A line of an order, as far as finding changed orders needs it."""
+    """A line of an order, with the fields that finding changed orders needs."""
 
     receive_order_row_receive_order_id: Key
     receive_order_row_last_modified_newest_date: OptionalMoment = None
 
 
 class OrderRow(Row):
-    """A line of an order, with what is needed of its slip: a row of
+    """A line of an order, with the needed fields of its slip: a row of
     /api_v1_receiveorder_row/search."""
 
     receive_order_row_receive_order_id: Key

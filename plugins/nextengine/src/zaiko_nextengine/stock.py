@@ -30,7 +30,7 @@ from zaiko_nextengine.uploads import Uploads
 
 _PATH = "/api_v1_master_stock/search"
 _MOST = 1000
-"""Values in one condition, and rows in one reply that nobody doubts."""
+"""Values in one condition, and rows in one reply, that certainly work."""
 
 
 class Stock:
@@ -40,8 +40,8 @@ class Stock:
         self._client, self._uploads, self._settings = client, uploads, settings
 
     async def read(self, refs: Sequence[ListingRef]) -> list[InventoryLevel]:
-        """See Connector.read_inventory. Waits for an upload of ours that is under way: no number is
-        true before its end."""
+        """See Connector.read_inventory. Waits for an upload of ours that is running: no number is
+        valid before its end."""
         await self._uploads.settle()
         shown = await self._shown([ref.external_id for ref in refs if _trouble(ref) is None])
         return [_level(ref, shown) for ref in refs]
@@ -106,8 +106,8 @@ class Stock:
         return WriteResult(code, WriteOutcome.REFUSED, error=error)
 
     async def _seen(self, codes: Sequence[str]) -> Mapping[str, int | Skip] | None:
-        """Return what `_shown` returns, or None when it cannot be read now. The outcome of the
-        upload is known all the same."""
+        """Return what `_shown` returns, or None when it cannot be read now: the outcome of the
+        upload is known nevertheless."""
         try:
             return await self._shown(codes)
         except ConnectorError as error:

@@ -1,7 +1,6 @@
 """The tokens of one shop (FACTS.md §1). Next Engine has no call to refresh them: the first call
-after the access token's end succeeds, and a new pair stands in its reply, also when the reply is an
-error. That reply is the only copy of it.
-"""
+after the access token's end succeeds, and its reply contains a new pair, also when the reply is an
+error. That reply is the only copy of the pair."""
 
 from __future__ import annotations
 
@@ -19,10 +18,11 @@ from zaiko_nextengine.settings import NextEngineSettings
 
 _FIELDS = ("access", "refresh", "access_ends", "refresh_ends")
 _SECOND_LOOKS = (0.0, 1.0, 3.0)
-"""Seconds to wait for another process that may have been given a new pair to save it."""
+"""Seconds to wait until another process that may have received a new pair has saved it."""
 
 Login = Callable[[Mapping[str, str]], Awaitable[Any]]
-"""Sends uid and state to /api_neauth; the reply's body. Raises CredentialsRejected and Retry."""
+"""Sends uid and state to /api_neauth and returns the reply's body. Raises CredentialsRejected and
+Retry."""
 
 
 class PairReply(Row):
@@ -36,7 +36,7 @@ class PairReply(Row):
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
-    """One pair. The ends are None while no reply has told them."""
+    """One pair of tokens. The ends are None until a reply contains them."""
 
     access: str = field(repr=False)
     refresh: str = field(repr=False)
@@ -48,7 +48,7 @@ class Tokens:
         return {"access_token": self.access, "refresh_token": self.refresh}
 
     def document(self) -> dict[str, str]:
-        """Return the tokens as the memory keeps them."""
+        """Return the tokens as the memory stores them."""
         ends = {"access_ends": self.access_ends, "refresh_ends": self.refresh_ends}
         known = {name: moment.isoformat() for name, moment in ends.items() if moment is not None}
         return {"access": self.access, "refresh": self.refresh, **known}
@@ -56,8 +56,8 @@ class Tokens:
 
 @dataclass(slots=True)
 class TokenKeeper:
-    """Gives the tokens for a call and takes over those in its reply. Used by one call at a time:
-    its client sees to that."""
+    """Provides the tokens of a call and keeps those in its reply. Its client makes sure that one
+    call at a time uses it."""
 
     context: ShopContext
     settings: NextEngineSettings
@@ -77,8 +77,8 @@ class TokenKeeper:
         return self._tokens
 
     async def take(self, body: Any) -> None:
-        """Keep the pair that stands in a reply, if it is another one. Never raises: the reply was
-        an answer all the same; what could not be saved is saved before the next call."""
+        """Keep the pair in a reply, if it is another one. Never raises: the reply remains valid,
+        and what could not be saved is saved before the next call."""
         if not isinstance(body, dict) or "access_token" not in body:
             return
         try:
@@ -100,8 +100,8 @@ class TokenKeeper:
             self.context.log.warning("tokens_not_saved")
 
     async def newer_than(self, refused: Tokens) -> Tokens | None:
-        """Another pair than the one just refused, if another process has been given it; waits a
-        little for it to be saved."""
+        """Return another pair than the one just refused, if another process has received it; waits
+        a little until it is saved."""
         for delay in _SECOND_LOOKS:
             await self.context.clock.sleep(delay)
             saved = await self._saved()
@@ -111,7 +111,7 @@ class TokenKeeper:
         return None
 
     def hide(self, text: str) -> str:
-        """`text` without any token or other credential: for the platform's own words."""
+        """Return `text` without any token or other credential, for the platform's own words."""
         for secret in (self._tokens.access, self._tokens.refresh) if self._tokens else ():
             text = text.replace(secret, "[secret]")
         return self.settings.redact(text)

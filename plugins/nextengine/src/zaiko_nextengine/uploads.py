@@ -1,4 +1,4 @@
-"""Uploads, which Next Engine takes into a queue and works off later (FACTS.md §6), each of them at
+"""Uploads, which Next Engine puts into a queue and applies later (FACTS.md §6), each of them at
 most once.
 
 An upload that was sent twice is added twice, and a number that is read while one waits is soon
@@ -22,12 +22,12 @@ from zaiko_nextengine.settings import NextEngineSettings
 _UPLOAD, _QUEUE = "/api_v1_master_goods/upload", "/api_v1_system_que/search"
 _WAITING, _RUNNING, _DONE, _FAILED = 0, 1, 2, -1
 _LOST = "?"
-"""Instead of a queue's id: the reply that would have told it did not come, or has not come yet."""
+"""Instead of a job's id: the reply that contains it did not come, or has not come yet."""
 _GRACE = 15.0
-"""Seconds after which an upload whose reply was lost must stand in the queue, if it arrived."""
+"""Seconds after which an upload whose reply was lost must be in the queue, if it arrived."""
 _GIVEN_UP = timedelta(hours=6)
-"""Next Engine may hold a job for an hour. One that is unfinished after six is taken for dropped, so
-that the shop goes on."""
+"""Next Engine may hold a job for an hour. After six hours an unfinished job is treated as dropped,
+so that the shop can go on."""
 _RETRY_AFTER = 30.0
 _QUEUE_FIELD, _TIME_FIELD = "upload", "upload_at"
 
@@ -49,7 +49,7 @@ class _Pending:
 
 
 class Uploads:
-    """Return the rows and fields that the form asks for."""
+    """The uploads of one shop. Runs of a shop do not overlap, so no two are sent at once."""
 
     def __init__(
         self, context: ShopContext, client: Client, memory: Memory, settings: NextEngineSettings
@@ -59,9 +59,9 @@ class Uploads:
         self._pause, self._patience = settings.queue_poll_seconds, settings.queue_patience_seconds
 
     async def settle(self) -> bool:
-        """Wait until an earlier upload whose end was not seen is finished; whether there was one.
-        What was read before then is worthless. Raises PlatformDown when it goes on for longer than
-        our patience, and what reading the queue raises."""
+        """Wait until an earlier upload whose end was not seen is finished, and return whether there
+        was one. What was read before then is worthless. Raises PlatformDown when it takes too long,
+        and the errors of reading the queue."""
         pending = await self._pending()
         if pending is None:
             return False
@@ -77,8 +77,8 @@ class Uploads:
         return True
 
     async def send(self, csv: str) -> Ended | None:
-        """Upload, and wait for the end; None when it was not seen. Raises Timeout when it may have
-        been taken, anything else when it certainly was not."""
+        """Upload, and return the end, or None when it was not seen. Raises Timeout when the upload
+        may have been accepted, and other errors when it certainly was not."""
         await self._memory.change({_QUEUE_FIELD: _LOST, _TIME_FIELD: self._clock.now().isoformat()})
         try:
             queue = await self._client.upload(_UPLOAD, csv)
@@ -97,8 +97,8 @@ class Uploads:
         return ended
 
     async def _strike_out(self) -> None:
-        """Left standing, it costs the next call a look at the queue, so a failure is not the
-        outcome of this call."""
+        """Remove the note of an upload. A failure does not change the outcome of this call: a note
+        that stays costs the next call a read of the queue."""
         try:
             await self._memory.change({}, forget=(_QUEUE_FIELD, _TIME_FIELD))
         except StateUnavailable:

@@ -1,3 +1,3 @@
-"""zaiko connector for Rakuten Ichiba (楽天市場), by the RMS WEB SERVICE."""
+"""The zaiko connector for Rakuten Ichiba (楽天市場), through the RMS WEB SERVICE."""
 
 __version__ = "0.1.0"

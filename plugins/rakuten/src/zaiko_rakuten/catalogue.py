@@ -16,7 +16,8 @@ from zaiko_rakuten.item_mapping import listings_from, variant_ids
 FIRST_MARK = "*"
 _HITS, _BULK, _PAGE = 100, 50, 1000
 _SEARCH_PAGES = 10
-"""Pages of a search by manage number, which matches parts: how far an exact match is looked for."""
+"""Pages of a search by manage number, which matches parts: so many are searched for an exact
+match."""
 _REMEMBERED = 600.0
 """Seconds for which a SKU that was seen counts as existing."""
 _TRY_AGAIN = 24 * 3600.0
@@ -34,8 +35,8 @@ class Catalogue:
         self._bulk_refused_until = float("-inf")
 
     async def pages(self, cursor: str | None) -> AsyncIterator[ListingPage]:
-        """Yield every listing. An item holds up to 400 SKUs, so that a page of RMS may make several
-        pages; all but the last of them carry the cursor that repeats it."""
+        """Yield every listing. An item has up to 400 SKUs, so one page of RMS may make several
+        pages; all but the last of them have the cursor that repeats it."""
         mark = cursor or FIRST_MARK
         codes: dict[str, str] = {}
         trail = PageTrail(SEARCH_ITEMS.name, start=mark)
@@ -56,8 +57,9 @@ class Catalogue:
             mark = trail.follow(following)
 
     async def which_exist(self, pairs: Iterable[Pair], *, until: float) -> dict[Pair, bool | None]:
-        """Return which of these SKUs exist as items, as RMS says it, and None where that could not
-        be found out before `until` (by the monotonic clock). Raises ConnectorError."""
+        """Return which of these SKUs exist as items, according to RMS, and None for those where
+        that could not be found out before `until` (of the monotonic clock). Raises
+        ConnectorError."""
         now = self._clock.monotonic()
         wanted = set(pairs)
         answer: dict[Pair, bool | None] = {
@@ -100,8 +102,8 @@ class Catalogue:
         )
 
     async def _one(self, name: str) -> frozenset[str] | None:
-        """Return the variants of one item, by search, or None when too many items have its number
-        as a part of theirs."""
+        """Return the variants of one item, by search, or None when the numbers of too many items
+        contain its number."""
         mark: str | None = FIRST_MARK
         for _ in range(_SEARCH_PAGES):
             rows, following = await self._search(
@@ -140,8 +142,8 @@ class Catalogue:
 
 
 def _mark_duplicates(listings: Sequence[Listing], codes: dict[str, str]) -> list[Listing]:
-    """`listings` with a warning on each whose code another listing carries. `codes` are those seen
-    so far."""
+    """Return `listings` with a warning on each whose code another listing has. `codes` are those
+    seen so far."""
     owners = dict(codes)
     twice = set()
     for listing in listings:

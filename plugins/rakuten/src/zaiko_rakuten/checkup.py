@@ -24,8 +24,8 @@ from zaiko_rakuten.stock import Stock
 from zaiko_rakuten.times import JAPAN
 
 WARN_DAYS = 14
-"""Days before its end from which the licence key is warned about. Rakuten mails the shop 7 days
-before."""
+"""From so many days before its end, `check` warns about the licence key. Rakuten mails the shop 7
+days before."""
 _NOBODY = ("zaiko-check", "zaiko-check")
 """A SKU that no shop has: reading its stock shows whether stock can be read."""
 _REJECTED = (

@@ -38,7 +38,7 @@ from zaiko_rakuten.times import moment, served_at
 
 KEY_GRACE = 40 * 60.0
 """Seconds in which a key that never worked here may still be too new: RMS needs up to 30 minutes to
-know a new one."""
+accept a new one."""
 _KEY_RETRY = 120.0
 _JUST_NOW = 60.0
 _DELAYS = (1.0, 3.0)
@@ -46,7 +46,7 @@ _DELAYS = (1.0, 3.0)
 _REPEATING = 20.0
 """Seconds after which a read that keeps failing is left to the host."""
 _PATIENCE = 10.0
-"""The longest wait that is sat out here; the host has the patience for longer ones."""
+"""The longest wait that the connector waits. The host waits longer ones."""
 _KEY_HELP = (
     "Check in RMS (WEB APIサービス) that the licence key has not expired and that it and the "
     "service secret were entered as shown; enter a new key here when there is one"
@@ -54,11 +54,11 @@ _KEY_HELP = (
 
 
 class KeyNotLiveYet(PlatformDown):
-    """RMS refuses the keys, and they may be too new to be known."""
+    """RMS refuses the keys, but they may be too new."""
 
 
 class _HiddenUrl(httpx.URL):
-    """A URL whose query never shows in a log line or a trace: the licence key travels in it."""
+    """A URL whose query never shows in a log line or a trace: it contains the licence key."""
 
     def __str__(self) -> str:
         return (
@@ -114,8 +114,8 @@ class Client:
         query: Mapping[str, str] | None = None,
         accept: Collection[int] = (),
     ) -> Reply | None:
-        """Like `call`, but None when RMS refuses access to this function, for a caller that knows
-        another way."""
+        """Return the reply of `call`, or None when RMS refuses access to this function, for a
+        caller that has another way."""
         reply = await self._repeated(function, body, query, accept)
         if is_access_refused(reply):
             return None
@@ -136,14 +136,14 @@ class Client:
         )
 
     def _discreet(self, error: ConnectorError) -> ConnectorError:
-        """Return the error without the keys, in case RMS quotes what it was sent."""
+        """Return the error without the keys, in case RMS quotes what it received."""
         words = self._settings.redact(error.platform_message)
         error.platform_message = words.replace(self._authorization.removeprefix("ESA "), "[secret]")
         return error
 
     async def licence_expiry(self) -> datetime | None:
-        """Return when the licence key ends, or None when RMS refuses to say, which it does to a
-        dead key. Raises ConnectorError."""
+        """Return when the licence key ends, or None when RMS refuses to say, as it does for an
+        invalid key. Raises ConnectorError."""
         reply = await self.ask(LICENCE_EXPIRY, query={"licenseKey": self._key.get_secret_value()})
         if reply is None:
             return None
@@ -155,8 +155,8 @@ class Client:
         return expiry
 
     async def _access_error(self, function: Function) -> ConnectorError:
-        """Return what a refused access means. RMS gives one answer to a dead key and to a function
-        that is not enabled, so that the licence API is asked about the key."""
+        """Return what a refused access means. RMS answers the same for an invalid key and for a
+        function that is not enabled, so the licence API is asked about the key."""
         now = self.clock.monotonic()
         # The licence API may itself not be enabled: then what another function said a moment ago
         # counts.
@@ -214,7 +214,7 @@ class Client:
         self, queue: FunctionQueue, function: Function, reply: Reply, wait: float
     ) -> None:
         """Let no call to this function through for `wait` seconds. Raises Throttled when that is
-        too long to wait for here."""
+        too long to wait here."""
         queue.hold(wait)
         if wait > _PATIENCE:
             raise self._discreet(

@@ -30,7 +30,7 @@ from zaiko_rakuten.writing import Writing
 
 
 class RakutenConnector(Connector):
-    """Orders, catalogue and stock of one shop by the RMS WEB SERVICE."""
+    """Orders, catalogue and stock of one shop through the RMS WEB SERVICE."""
 
     def __init__(self, context: ShopContext, settings: RakutenSettings) -> None:
         self._context, self._notice_auth_key = context, settings.notice_auth_key
@@ -70,5 +70,5 @@ class RakutenConnector(Connector):
 
 
 def open_shop(context: ShopContext, settings: RakutenSettings) -> Connector:
-    """Make the connector of one shop; no request is sent yet."""
+    """Make the connector of one shop. No request is sent yet."""
     return RakutenConnector(context, settings)

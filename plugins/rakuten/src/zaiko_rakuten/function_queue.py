@@ -1,7 +1,7 @@
 """Keeping to the limit of each function: calls a second, counted by RMS when they arrive.
 
-All connectors of a shop in this process share the lanes of its key: the host opens one of its own
-for each check and each reading of the catalogue.
+All connectors of a shop in this process share the queues of its key: the host opens another
+connector for each check and each reading of the catalogue.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from zaiko_rakuten.functions import Function
 from zaiko_rakuten.settings import RakutenSettings
 
 _SPREAD = 0.75
-"""How evenly calls are spread, 1 being evenly. Less lets a lane make up for calls that left late;
-the limit holds all the same."""
+"""How evenly calls are spread; 1 is evenly. With less, a queue makes up for calls that left late,
+and still keeps the limit."""
 
 
 class FunctionQueue:
-    """The way to one function: one call in flight (UNCONFIRMED whether RMS takes more), spread out,
-    and never more than `rate` calls in any second; `share` of that is used.
+    """The queue of one function: one call at a time (UNCONFIRMED whether RMS accepts more), spread
+    out, and never more than `rate` calls in any second; `share` of that is used.
 
-    `async with lane:` around a call waits for its turn. What counts is when a call arrives: one
-    that took longer than usual may have arrived late, so it counts from as much later.
+    `async with queue:` around a call waits for its turn. What counts is when a call arrives: one
+    that took longer than usual may have arrived late, so it is counted as that much later.
     """
 
     def __init__(self, clock: Clock, rate: float, share: float) -> None:
@@ -62,12 +62,12 @@ class FunctionQueue:
         self._turn.release()
 
     def hold(self, seconds: float) -> None:
-        """Let no call through for `seconds`: RMS said that it was too fast."""
+        """Let no call through for `seconds`: RMS reported that calls came too fast."""
         self._free_at = max(self._free_at, self._clock.monotonic() + seconds)
 
 
 class FunctionQueues:
-    """The lanes of one licence key."""
+    """The queues of one licence key."""
 
     def __init__(self, clock: Clock, share: float) -> None:
         self._clock, self._share = clock, share

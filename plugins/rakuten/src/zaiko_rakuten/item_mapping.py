@@ -18,8 +18,8 @@ _FLAGS = (
 
 
 def listings_from(row: Any) -> list[Listing]:
-    """Return the listings of one item; none for a deleted item, of which search may still show the
-    number. Raises ContractBroken."""
+    """Return the listings of one item; none for a deleted item, whose number the search may still
+    show. Raises ContractBroken."""
     item = RmsFields("an item", row)
     manage_number = item.text_or_empty("manageNumber").lower()
     if not manage_number:
@@ -76,7 +76,8 @@ def _title(item: RmsFields, variant: RmsFields) -> str:
 
 
 def _choices(variant: RmsFields) -> list[str]:
-    """Return the values that tell variants of an item apart; what is not text is left out."""
+    """Return the values that distinguish the variants of an item, without those that are not
+    text."""
     values = variant.raw("selectorValues")
     choices = values.values() if isinstance(values, Mapping) else ()
     return [choice for choice in choices if isinstance(choice, str) and choice]

@@ -1,5 +1,5 @@
-"""システムイベント通知: the XML that Rakuten posts to shops with a contract for it (FACTS.md
-§5.4). A notification is a hint to fetch orders, never data."""
+"""システムイベント通知: the XML that Rakuten posts to shops with a contract for it (FACTS.md §5.4).
+A notification is a hint to fetch orders, never data."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ _LARGEST = 1_000_000
 
 
 def hint_of(auth_key: SecretStr | None, body: bytes) -> WebhookHint | None:
-    """See Connector.parse_webhook. Rakuten signs nothing: the key that was agreed on stands in the
-    body (`authKey`)."""
+    """See Connector.parse_webhook. Rakuten signs nothing: the body contains the agreed key
+    (`authKey`)."""
     if auth_key is None:
         raise CredentialsRejected(
             "No authKey is set, so no notification of Rakuten can be verified; enter it as "
@@ -68,5 +68,5 @@ def _text(root: ElementTree.Element, name: str) -> str:
 
 
 def _name(element: ElementTree.Element) -> str:
-    """Return the name of an element without a namespace: whether there is one is not known."""
+    """Return the name of an element without its namespace: it is not known whether there is one."""
     return element.tag.rpartition("}")[2]

@@ -1,4 +1,4 @@
-"""From an order of RMS to zaiko's. Pure; of a row only what stock needs is looked at, never the
+"""From an order of RMS to zaiko's. Pure functions. They look at what stock needs only, never at the
 buyer."""
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ STATES = HOLDING | SHIPPED | CANCELLED
 
 
 def listing_id(manage_number: str, variant_id: str) -> str:
-    """Return the name of a SKU. RMS writes manage numbers in lower case and tells variants apart by
-    case."""
+    """Return the name of a SKU. RMS writes manage numbers in lower case, and variant ids are
+    case-sensitive."""
     return f"{manage_number.lower()}/{variant_id}"
 
 
@@ -37,8 +37,8 @@ def order_number(row: Any) -> str:
 
 
 def order_from(row: Any, *, read_at: datetime) -> Order:
-    """Return one order, whole. Raises ContractBroken when a line cannot be told: an order with
-    fewer lines than it has would give back stock that is sold."""
+    """Return one order, whole. Raises ContractBroken when a line cannot be understood: an order
+    with too few lines would return sold units to stock."""
     number = order_number(row)
     if not number:
         raise ContractBroken("an order without an orderNumber")

@@ -1,5 +1,5 @@
-"""The two order APIs of RMS, which answer alike: the purchased-item API without buyer data, and the
-order API with it."""
+"""The two order APIs of RMS, which have the same replies: the purchased-item API without buyer
+data, and the order API with it."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from zaiko_rakuten.times import order_time
 SEARCH_PAGE, CEILING, SPLIT_AT = 1000, 15_000, 14_000
 GET_AT_MOST = 100
 _TRY_AGAIN = 24 * 3600.0
-"""Seconds after which the purchased-item API, once refused, is tried again."""
+"""Seconds after which a refused purchased-item API is tried again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class NumberPage:
-    """A page of a search. `served_at` is the time by the clock of RMS, where it told."""
+    """A page of a search. `served_at` is its time by the clock of RMS, if the reply contains it."""
 
     numbers: Sequence[str]
     total: int
@@ -60,8 +60,8 @@ _ORDERS = _Api(SEARCH_ORDERS, GET_ORDERS, versioned=True)
 
 
 class OrderApi:
-    """Searches and gets orders by the API that the settings name; with `auto` by the first that the
-    key is enabled for."""
+    """Searches and reads orders through the API that the settings name; with `auto` through the
+    first that is enabled for the key."""
 
     def __init__(self, context: ShopContext, client: Client, settings: RakutenSettings) -> None:
         self._clock, self._log, self._client = context.clock, context.log, client

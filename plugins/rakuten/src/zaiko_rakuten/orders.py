@@ -1,5 +1,5 @@
-"""Following the orders of a shop by the time at which they were placed: RMS knows no other
-"since"."""
+"""Following the orders of a shop by the time at which they were placed: RMS has no filter by
+change."""
 
 from __future__ import annotations
 
@@ -16,19 +16,18 @@ from zaiko_rakuten.settings import RakutenSettings
 from zaiko_rakuten.times import moment
 
 ORDER_VISIBILITY = timedelta(minutes=3)
-"""UNCONFIRMED how late a search finds an order after the number fell; taken as seconds, with room
-for a busy sale."""
+"""UNCONFIRMED: how late a search finds an order after the number fell. Assumed to be seconds, with
+room for a busy sale."""
 _WINDOW, _HISTORY = timedelta(days=63) - timedelta(minutes=1), timedelta(days=729, hours=20)
 _AHEAD = timedelta(hours=12)
-"""How far a search reaches into the future, in case our clock is behind that of RMS, by hours where
-nobody looks after it."""
+"""How far a search reaches into the future, in case our clock is behind that of RMS."""
 _SMALLEST = timedelta(minutes=1)
 _GIVE_UP_MISSING = timedelta(hours=24)
 
 
 @dataclass(frozen=True, slots=True)
 class _Numbers:
-    """Up to 100 order numbers found in `window`; `last` of them."""
+    """Up to 100 order numbers found in `window`; `last` when they are the last of it."""
 
     numbers: Sequence[str]
     window: Window
@@ -46,7 +45,7 @@ class Orders:
         self._missing: dict[str, datetime] = {}
 
     async def read(self, numbers: Sequence[str]) -> list[Order]:
-        """Read these orders now."""
+        """See Connector.read_orders."""
         read_at = self._clock.now()
         orders = []
         for first in range(0, len(numbers), GET_AT_MOST):
@@ -60,7 +59,7 @@ class Orders:
         """Yield every order placed since `cursor`, oldest first.
 
         The cursor is the time up to which orders were searched. Within a window it follows the
-        orders, as long as RMS sorts them as asked.
+        orders, as long as RMS sorts them as requested.
         """
         now = self._clock.now()
         since = self._since(cursor, now)

@@ -24,7 +24,7 @@ RAKUTEN = ConnectorType(
     version=__version__,
     settings=RakutenSettings,
     open=open_shop,
-    # Not ORDER_UPDATES: RMS tells of no edit and no cancel, so the host reads open orders again.
+    # Not ORDER_UPDATES: RMS reports no edit and no cancel, so the host reads open orders again.
     capabilities=frozenset(Capability) - {Capability.ORDER_UPDATES},
     inventory_mode=InventoryMode.ADJUST,
     limits=Limits(

@@ -1,4 +1,4 @@
-"""From a reply that is not a success to what the host is to do next (FACTS.md §7)."""
+"""From a reply that is not a success to what the host does next (FACTS.md §7)."""
 
 from __future__ import annotations
 
@@ -16,28 +16,28 @@ from zaiko_rakuten.functions import Function
 from zaiko_rakuten.replies import Reply
 
 MAINTENANCE_WAIT = 300.0
-"""Seconds to stay away from RMS when it says that it is under maintenance. Nights of maintenance
-last for hours."""
+"""Seconds to wait when RMS reports maintenance. Nightly maintenance lasts hours."""
 _ACCESS = frozenset({"GA0001", "ES01-01", "ES04-01"})
 _WRONG_CONTENT_TYPE = frozenset({"ES04-03", "GE0012"})
 READ_ONLY, CONFLICT, NOT_MIGRATED = "GE0017", "CE0001", "IE1105"
 
 
 def is_throttled(reply: Reply) -> bool:
-    """Too fast: 429, or the form of the older functions, a 403 that speaks of QPS. Nothing was
-    done."""
+    """Return whether calls came too fast: a 429, or the form of the older functions, a 403 that
+    mentions QPS. Nothing was done."""
     return reply.status == 429 or (reply.status == 403 and b"QPS" in reply.body)
 
 
 def is_access_refused(reply: Reply) -> bool:
-    """Wrong or expired key, or a function that is not enabled: RMS does not say which."""
+    """Return whether access was refused: a wrong or expired key, or a function that is not enabled.
+    RMS does not say which."""
     if is_throttled(reply):
         return False
     return reply.status in (401, 403) or (reply.status >= 400 and bool(reply.codes & _ACCESS))
 
 
 def is_down(reply: Reply) -> bool:
-    """RMS cannot serve now; a read may be repeated."""
+    """Return whether RMS cannot serve now; a read may be repeated."""
     return (
         reply.status in (500, 502, 503, 504)
         or READ_ONLY in reply.codes

@@ -22,8 +22,8 @@ _UNREADABLE = object()
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One error in a reply. `entry` is the index of the row that it is about, `order` the order
-    number, where RMS says so."""
+    """One error in a reply. `entry` is the index of its row and `order` the order number, where RMS
+    names them."""
 
     code: str
     message: str = ""
@@ -36,8 +36,8 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A whole reply. `retry_after` in seconds and `served_at` by the platform's clock, where its
-    headers tell."""
+    """A whole reply. `retry_after` in seconds and `served_at` by the platform's clock, if its
+    headers contain them."""
 
     status: int
     body: bytes
@@ -53,12 +53,12 @@ class Reply:
 
     @property
     def is_cut(self) -> bool:
-        """A success whose JSON was not sent to its end."""
+        """Whether it is a success whose JSON was cut off."""
         return self.status == 200 and not self.body.rstrip().endswith(b"}")
 
     def document(self, what: str) -> Any:
-        """Return the JSON. Raises ContractBroken without showing any of it: it may hold a buyer's
-        data."""
+        """Return the JSON. Raises ContractBroken without showing any of it: it may contain a
+        buyer's data."""
         value = _json(self.body)
         if value is _UNREADABLE:
             raise ContractBroken(f"{what} answered with {len(self.body)} bytes that are not JSON")

@@ -21,7 +21,7 @@ class OrderSource(enum.StrEnum):
 
 
 class RakutenSettings(ConnectorSettings):
-    """The shop's keys. The shop itself is implied by the licence key."""
+    """The shop's keys. The licence key identifies the shop."""
 
     service_secret: SecretStr = Field(
         description=(

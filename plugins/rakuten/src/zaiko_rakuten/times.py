@@ -1,4 +1,4 @@
-"""Times as RMS writes and takes them. The order APIs know one form only,
+"""Times as RMS writes and expects them. The order APIs have one form only,
 `2026-11-23T09:05:07+0900`."""
 
 from __future__ import annotations

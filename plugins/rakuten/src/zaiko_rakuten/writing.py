@@ -1,8 +1,9 @@
-"""Changing the numbers that the shop shows: relative changes by inventories.bulk.upsert, which RMS
-takes or refuses without saying clearly how much of a refused call it did (UNCONFIRMED: nothing).
+"""Changing the numbers that the shop shows: relative changes by inventories.bulk.upsert. RMS does
+not say clearly how much of a refused call it applied (UNCONFIRMED: nothing).
 
-RMS has no idempotency keys, so no call is repeated whose outcome is not certain. After a refused
-call all its SKUs are read back, and only entries that are seen to be untouched are sent again.
+RMS has no idempotency keys, so a call whose outcome is not certain is never repeated. After a
+refused call all its SKUs are read back, and only entries that are certainly unchanged are sent
+again.
 """
 
 from __future__ import annotations
@@ -32,8 +33,7 @@ from zaiko_rakuten.stock import Stock, not_ours, pair_of
 WRITE_AT_MOST, MAX_QUANTITY = 400, 99_999
 OUT_OF_RANGE, NO_STOCK_DATA, TOO_MANY_SKUS = "IE0117", "IE0500", "IE0121"
 _OF_THE_CALL = frozenset({NOT_MIGRATED, READ_ONLY, "GE0007", "GE0011", "IE1101", "IE1102"})
-"""Codes that speak of the call as a whole, so that nothing of it was applied and no entry is to
-blame."""
+"""Codes about the call as a whole: nothing of it was applied, and no single entry is wrong."""
 _CHECK_TIME, _WRITE_TIME = 20.0, 30.0
 """Seconds for finding out which new SKUs exist, and for the whole of one call."""
 _CONFLICT_WAIT, _CONFLICTS = 1.0, 2
@@ -50,7 +50,7 @@ class _Entry:
     change: int
 
     def body(self) -> dict[str, object]:
-        """Return the row as RMS takes it."""
+        """Return the row as RMS expects it."""
         mode = "ABSOLUTE" if self.expected is None else "RELATIVE"
         return {
             "manageNumber": self.pair[0],
@@ -91,8 +91,7 @@ class _Call:
         self._client, self._stock, self._catalogue = client, stock, catalogue
         self._until = self._clock.monotonic() + _WRITE_TIME
         self._answered = False
-        """Whether RMS answered a call with an outcome of ours: from then on no error may be
-        raised."""
+        """Whether RMS has answered a call with an outcome: from then on no error may be raised."""
         self._conflicts = 0
         self.results: dict[str, WriteResult] = {}
 
@@ -119,8 +118,8 @@ class _Call:
         return None
 
     async def _without_unknown_skus(self, entries: Sequence[_Entry]) -> list[_Entry]:
-        """RMS takes a first registration for any SKU, silently, also for one that does not exist:
-        so it is checked before."""
+        """Check that the SKUs of first registrations exist: RMS silently accepts a registration for
+        any SKU."""
         new = [entry.pair for entry in entries if entry.expected is None]
         if not new:
             return list(entries)
@@ -220,8 +219,8 @@ class _Call:
     def _sort(
         self, entries: Sequence[_Entry], named: dict[int, str], shown: dict[Pair, int | None]
     ) -> tuple[list[_Entry], list[_Entry]]:
-        """Give results where they are certain; the entries that are untouched, and those whose
-        stock data is gone."""
+        """Set the results that are certain, and return the untouched entries and those whose stock
+        data is gone."""
         # If not even one number is what its change would have made of it, then nothing of the call
         # was applied, and numbers that moved were moved by buyers.
         nothing_applied = not any(

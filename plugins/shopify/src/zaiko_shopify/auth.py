@@ -1,5 +1,5 @@
-"""The access token of a request: entered by the merchant, or got by the client-credentials grant
-and renewed in time."""
+"""The access token of a request: entered by the merchant, or obtained by the client-credentials
+grant and renewed in time."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from zaiko_shopify.settings import ShopifySettings
 
 TOKEN_PATH = "/admin/oauth/access_token"  # noqa: S105 - a path, not a password
 _SHARE_OF_LIFE = 0.8
-"""A token is renewed when it has lived so much of its life, so that a run never starts with one
-about to end."""
+"""A token is renewed after this share of its life, so a run never starts with one that is about to
+end."""
 
 Post = Callable[[str, Mapping[str, str]], Awaitable[httpx.Response]]
 """Sends a form to a path, without a token."""
@@ -31,8 +31,8 @@ class _Granted:
 
 
 class Credentials:
-    """Gives the token for a request, and another one after a refusal where there is a way to get
-    one. One renewal at a time; who comes meanwhile waits for it."""
+    """Provides the token of a request, and another one after a refusal where that is possible. One
+    renewal runs at a time; other tasks wait for it."""
 
     def __init__(self, settings: ShopifySettings, clock: Clock, post: Post) -> None:
         self._settings, self._clock, self._post = settings, clock, post
@@ -42,7 +42,7 @@ class Credentials:
         self._turn = asyncio.Lock()
 
     async def token(self) -> str:
-        """Return the token to send. Raises what getting one raises."""
+        """Return the token to send. Raises the errors of getting one."""
         if self._settings.access_token is not None:
             return self._settings.access_token.get_secret_value()
         async with self._turn:
@@ -57,7 +57,7 @@ class Credentials:
             return self._granted.token
 
     def redact(self, text: str) -> str:
-        """`text` without the credentials and the tokens that they got."""
+        """Return `text` without the credentials and the tokens that they got."""
         return self._settings.redact(text, *self._given)
 
     async def another(self, refused: str) -> str | None:

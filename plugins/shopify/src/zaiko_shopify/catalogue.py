@@ -1,4 +1,4 @@
-"""The catalogue: page by page, or for large ones by a bulk operation."""
+"""The catalogue: page by page, or by a bulk operation when it is large."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ from zaiko_shopify.settings import ShopifySettings
 _BULK_PAGE = 1_000
 _POLL = 2.0
 _POLLS_A_PAGE = 8
-"""An empty page is delivered now and then while a bulk operation runs, so that no single page takes
-long."""
+"""Seconds between the empty pages that are delivered while a bulk operation runs, so that no single
+page takes long."""
 _RUNNING = frozenset({"CREATED", "RUNNING", "CANCELING"})
 
 
@@ -84,7 +84,7 @@ class Catalogue:
         return count is not None and count.whole("count") > self._settings.bulk_listings_above
 
     async def _run_bulk(self) -> str | None:
-        """Start a bulk operation; None when Shopify does not want one now."""
+        """Start a bulk operation, and return it, or None when Shopify accepts none now."""
         query = bulk_listings(await self._locations.chosen())
         try:
             payload = (await self._client.mutate(BULK_RUN, {"query": query})).data.inner(
@@ -100,8 +100,8 @@ class Catalogue:
         return payload.inner("bulkOperation").text("id")
 
     async def _bulk(self, operation: str, line: int) -> AsyncIterator[ListingPage]:
-        """Pages of the operation's file; a page with the cursor of plain paging when there will be
-        no file."""
+        """Yield the pages of the operation's file, or a page with the cursor of plain paging when
+        there will be no file."""
         give_up = ListingPage([], json.dumps({"after": ""}))
         polls = 0
         while True:

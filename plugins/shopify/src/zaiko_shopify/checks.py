@@ -1,4 +1,4 @@
-"""What `check` looks at, and what it tells the merchant."""
+"""What `check` looks at, and the findings for the merchant."""
 
 from __future__ import annotations
 

@@ -42,14 +42,14 @@ _OF_THE_BODY = frozenset(
     {"content-length", "content-encoding", "content-type", "transfer-encoding"}
 )
 _PATIENCE = 25.0
-"""Seconds that one request is repeated or waits for its quota here; the host has the patience for
-more."""
+"""For so many seconds one request is repeated or waits for its quota. The host waits longer."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """`data` of a mutation's reply. `doubtful`: an earlier attempt at the same request got no
-    usable answer and may have been applied, so a refusal now does not prove that nothing was."""
+    """`data` of a mutation's reply. `doubtful`: an earlier attempt at the same request had no
+    usable reply and may have been applied, so a refusal now does not prove that nothing was
+    applied."""
 
     data: Fields
     doubtful: bool
@@ -78,13 +78,13 @@ class Client:
         await self._http.aclose()
 
     async def query(self, document: Document, variables: Mapping[str, Any] | None = None) -> Fields:
-        """Read. Failures are repeated for a while. Returns `data`."""
+        """Send a read, and return `data`. Failures are repeated for a while."""
         return (await self._run(document, variables or {}, writing=False)).data
 
     async def mutate(self, document: Document, variables: Mapping[str, Any]) -> Answer:
-        """Change. After a failure the very same bytes are sent again, so the document must carry an
-        idempotency key or have the same effect when repeated. Raises Timeout(sent=None) when it may
-        have been applied; any other error promises that it was not."""
+        """Send a change. After a failure the very same bytes are sent again, so the document must
+        have an idempotency key or have the same effect when repeated. Raises Timeout(sent=None)
+        when it may have been applied; any other error promises that it was not."""
         return await self._run(document, variables, writing=True)
 
     @asynccontextmanager
@@ -252,8 +252,8 @@ class Client:
         return self._discreet(response)
 
     def _discreet(self, response: httpx.Response) -> httpx.Response:
-        """Return the reply without the credentials, in case it quotes what was sent. It is cleaned
-        before anything is cut to length. A token that the reply grants is not known yet and
+        """Return the reply without the credentials, in case it quotes what was sent. This happens
+        before any text is cut to length. A token that this reply grants is not known yet and
         stays."""
         said = response.text
         clean = self._credentials.redact(said)

@@ -11,7 +11,7 @@ from zaiko_sdk import Fields
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """One page of a connection. `after` continues it, None when it is the last."""
+    """One page of a connection. `after` is where the next page begins, None when it is the last."""
 
     rows: Sequence[Any]
     after: str | None

@@ -29,7 +29,7 @@ from zaiko_shopify.webhooks import hint_of
 
 
 class ShopifyConnector(Connector):
-    """The parts of the connector, put together for one shop."""
+    """The parts of the connector for one shop."""
 
     def __init__(self, context: ShopContext, settings: ShopifySettings) -> None:
         self._settings = settings

@@ -1,8 +1,8 @@
 """Every GraphQL document that this connector sends, and the version of the API that they are
 written for.
 
-`cost` is what Shopify will ask for (FACTS.md §7), needed before the first reply has told it; a test
-compares them. No field of a customer, e-mail, phone or address is ever selected.
+`cost` is what Shopify will charge (FACTS.md §7), needed before the first reply contains it; a test
+compares them. No document selects a field of a customer, an e-mail, a phone number or an address.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ API_VERSION = "2026-10"
 
 LISTINGS_PAGE, CHANGES_PAGE, LINES_PAGE, MAX_IDS = 250, 250, 250, 250
 ORDERS_AT_ONCE = 100
-"""Orders read by id in one request: its cost is the same however many, its answer is not."""
+"""Orders read by id in one request: its cost does not depend on their number, but the size of its
+reply does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,7 +214,7 @@ DOCUMENTS = (
 
 def bulk_listings(location: str) -> str:
     """Return the query of a bulk operation that reads the catalogue. Bulk queries take no
-    variables, so that the location stands in the text; it was checked to be a plain global id."""
+    variables, so the location is in the text; it was checked to be a plain global id."""
     return (
         "{ productVariants { edges { node { "
         + _VARIANT.replace("$location", f'"{location}"')

@@ -1,12 +1,12 @@
 """Orders that changed: the pages of `fetch_orders`, and orders by id.
 
-One sequence of pages reads everything that was updated since a moment. Its cursor tells where in
-the sequence the host is; the cursor after its last page tells when the sequence began by Shopify's
-clock, and the next one starts there, less an overlap, because the search runs behind the orders.
+One sequence of pages reads everything that was updated since a time. Its cursor says where in the
+sequence the host is. The cursor after its last page says when the sequence began by Shopify's
+clock; the next one starts there, less an overlap, because the search runs behind the orders.
 
-Each page is read in two steps: first which orders changed and when, which costs next to nothing (13
-points for 250 orders), then, by id, those of them that the host does not have at that version.
-Whole orders in the search would cost 331 points for 50, again and again within the overlap.
+Each page is read in two steps: first which orders changed and when, which costs very little (13
+points for 250 orders), then, by id, those that the host does not have at that version. Whole orders
+in the search would cost 331 points for 50, again and again within the overlap.
 """
 
 from __future__ import annotations
@@ -35,18 +35,18 @@ from zaiko_shopify.replies import Garbled, GraphqlRefused, TooDear
 from zaiko_shopify.settings import ShopifySettings
 
 SEARCH_LAG = timedelta(seconds=120)
-"""How late, at the latest expected, the search knows an order. Shopify names no bound
+"""The longest expected time until the search finds an order. Shopify names no bound
 (UNCONFIRMED)."""
 _LONGEST_SEQUENCE = 20_000
-"""Orders after which a new sequence is begun: Shopify stops paging at 25,000."""
+"""After so many orders a new sequence begins: Shopify stops paging at 25,000."""
 _MOST_LINE_PAGES = 200
 
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """Where reading goes on. Between sequences: `since` is when the last one began. Within one: its
-    `since`, when it `began`, the page `after`, and how many orders were `seen`. `mark` is of this
-    page only, so that the host's coming back with it proves that it has the page."""
+    """Where reading continues. Between sequences: `since` is when the last one began. Within one:
+    its `since`, when it `began`, the page `after`, and how many orders were `seen`. `mark` is of
+    this page only, so the host proves that it has the page when it comes back with it."""
 
     since: str
     began: str = ""
@@ -78,7 +78,7 @@ class Position:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """That an order changed: its id, and when, if Shopify says so."""
+    """An order that changed: its id, and when, if Shopify says so."""
 
     order: str
     at: datetime | None
@@ -179,7 +179,8 @@ class OrderFeed:
             return [change for change in changes if change is not None], page.after
 
     def _change(self, row: object, where: str) -> Change | None:
-        """None for a row without an id, of which nothing can be told."""
+        """Return the change of a row, or None for a row without an id, of which nothing can be
+        known."""
         try:
             node = Fields(where, row)
             identity = node.text("id")
@@ -213,10 +214,10 @@ class OrderFeed:
         return orders, versions
 
     async def _whole(self, ids: Sequence[str]) -> list[tuple[Order, bool]]:
-        """Return these orders now, each with whether it is a test.
+        """Return these orders as they are now, each with whether it is a test.
 
         An order that Shopify does not know is left out. One that cannot be understood is
-        unreadable: with fewer lines than it has it would release stock.
+        unreadable: with too few lines it would release stock.
         """
         if not ids:
             return []

@@ -1,4 +1,4 @@
-"""What Shopify says of one inventory item at one location. Pure."""
+"""What Shopify says about one inventory item at one location. Pure functions."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ _AVAILABLE = "available"
 @dataclass(frozen=True, slots=True)
 class Level:
     """An inventory item as read. `available` is None when it is not stocked at the location: it
-    never was, or the level is inactive, which the shop does not sell from although a number can be
-    written to it."""
+    never was, or the level is inactive. The shop does not sell from an inactive level, although a
+    number can be written to it."""
 
     item: str
     tracked: bool
@@ -37,7 +37,7 @@ def level_of(row: object, where: str) -> Level | None:
 
 def available_of(level: Fields) -> int:
     """Return the number that the shop sells from. Orders that were not shipped are already
-    subtracted, so that it may be negative."""
+    subtracted, so it may be negative."""
     for row in level.each("quantities"):
         if row.text("name") == _AVAILABLE:
             return row.whole("quantity")

@@ -1,20 +1,18 @@
-"""How many units of an order line will never ship, and how many have left (FACTS.md §6). Pure.
+"""How many units of an order line will never ship, and how many were shipped (FACTS.md §6). Pure
+functions.
 
 Shopify gives three counters: `quantity` (as ordered), `currentQuantity` (less all that was
 refunded, removed by an edit or returned) and `unfulfilledQuantity`. It gives no counter of units
-refunded before shipping, which is what releases stock, apart from units that were shipped and came
-back, which must not release any: the warehouse's shipment has done so already. So:
+refunded before shipping, which release stock, apart from units that were shipped and came back,
+which must not release any: the warehouse's shipment has done so already. So:
 
-- still open: min(unfulfilled, current), 0 when the order is cancelled. An upper bound whether or
-  not `unfulfilledQuantity` leaves
-  out refunded units (UNCONFIRMED).
-- `ordered − open` units are settled: they left, or never will.
-- `ordered − current` units are gone. Of these, those whose refund says RETURN had left. Those whose
-  refund does not say
-  (NO_RESTOCK, LEGACY_RESTOCK) had too, as far as anything of the order has left: taken for
-  cancelled, they would be sold
-  again while they may still have to be shipped. The others were cancelled, refunded or edited away
-  before shipping.
+- Still open: min(unfulfilled, current), and 0 when the order is cancelled. This is an upper bound
+  whether or not `unfulfilledQuantity` leaves out refunded units (UNCONFIRMED).
+- `ordered − open` units are settled: they were shipped, or never will be.
+- `ordered − current` units are gone. Of these, those whose refund says RETURN had been shipped.
+  Those whose refund does not say (NO_RESTOCK, LEGACY_RESTOCK) count as shipped too if anything of
+  the order was shipped: as cancelled units they would be sold again while they may still have to be
+  shipped. The others were cancelled, refunded or edited away before shipping.
 
 The split between cancelled and fulfilled never changes `open`; it matters where the warehouse
 reports shipments of its own.
@@ -28,7 +26,7 @@ from dataclasses import dataclass
 @dataclass(frozen=True, slots=True)
 class Refunded:
     """Units of one line in refunds: `returned` after shipping, `unclear` before or after. Units
-    refunded before shipping need no count of their own: they are what remains."""
+    refunded before shipping need no count: they are the rest."""
 
     returned: int = 0
     unclear: int = 0
@@ -53,7 +51,8 @@ class Units:
 
 
 def units(counters: Counters, refunded: Refunded, *, untouched: bool, cancelled: bool) -> Units:
-    """`untouched`: nothing of the order has left. `cancelled`: the order as a whole is."""
+    """Return the units of one line. `untouched`: nothing of the order was shipped. `cancelled`: the
+    whole order is."""
     ordered = max(0, counters.quantity)
     left = _within(min(counters.unfulfilled, counters.current), ordered)
     gone = _within(ordered - counters.current, ordered)

@@ -13,7 +13,7 @@ _ON_SALE = frozenset({"ACTIVE", "UNLISTED"})
 
 def listing_of(node: Fields) -> Listing:
     """Return one variant as a listing. Raises ContractBroken when its id or its inventory item
-    cannot be read, without which it cannot be named."""
+    cannot be read, without which it has no name."""
     identity, item = node.text("id"), node.inner("inventoryItem")
     product = node.inner("product")
     warnings = set()

@@ -1,4 +1,4 @@
-"""The location whose stock is kept: the one of the settings, or the only one that can be meant."""
+"""The location whose stock is kept: the one of the settings, or the only possible one."""
 
 from __future__ import annotations
 
@@ -43,8 +43,8 @@ class Locations:
             return self._chosen
 
     async def find(self) -> Location:
-        """Ask Shopify. Raises SettingsInvalid when the setting names none of the shop's locations,
-        or there is none and several could be meant."""
+        """Find the location. Raises SettingsInvalid when the setting names none of the shop's
+        locations, or is empty while several are possible."""
         data = await self._client.query(LOCATIONS)
         known = [_location(node) for node in data.inner("locations").each("nodes")]
         if self._settings.location is not None:

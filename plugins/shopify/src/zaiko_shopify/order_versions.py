@@ -1,5 +1,5 @@
-"""Which orders the host has been told of, and at which `updatedAt`: those need not be read again
-within the overlap."""
+"""Which orders the host has, and at which `updatedAt`: those need not be read again within the
+overlap."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 SETTLED = timedelta(seconds=10)
-"""`updatedAt` counts whole seconds, so a second change within that second looks like the first. A
+"""`updatedAt` has whole seconds, so a second change within that second looks like the first. A
 reading is remembered only when Shopify's clock was so far past its `updatedAt` that no further
-change can carry the same."""
+change can have the same."""
 _MOST = 50_000
 """At most this many orders are remembered; the ones changed longest ago are forgotten first, which
 costs a reading and loses nothing."""
@@ -20,8 +20,8 @@ class OrderVersions:
 
     A page counts as delivered when the host comes back with its cursor, which no other page has. A
     host that begins with any other cursor (a page that it could not store, a new first fetch, a
-    store set back) starts with an empty memory. Lives as long as the connector; not for concurrent
-    fetches.
+    restored backup) starts with an empty memory. It exists as long as the connector; it is not for
+    concurrent fetches.
     """
 
     def __init__(self) -> None:
@@ -37,7 +37,7 @@ class OrderVersions:
         self, cursor: str, readings: Iterable[tuple[str, datetime]], *, served_at: datetime
     ) -> None:
         """Note that a page with this cursor goes to the host. `readings` are its orders with their
-        `updatedAt`, `served_at` is when they were asked for by Shopify's clock."""
+        `updatedAt`, `served_at` is when they were requested by Shopify's clock."""
         for order, version in readings:
             # Put last: the order of insertion is the order of forgetting.
             self._known.pop(order, None)
@@ -52,7 +52,7 @@ class OrderVersions:
         return self._known.get(order) == version
 
     def forget_before(self, moment: datetime) -> None:
-        """Orders changed before `moment` will not be asked for again."""
+        """Forget the orders that changed before `moment`: they will not be asked for again."""
         self._known = {
             order: version for order, version in self._known.items() if version >= moment
         }

@@ -1,5 +1,6 @@
-"""From Shopify's orders to zaiko's. Pure. A line of which only a part can be understood keeps the
-rest of its units on hold; an order with a line of which nothing can be is unreadable as a whole."""
+"""From Shopify's orders to zaiko's. Pure functions. A line that can be understood in part keeps the
+rest of its units on hold; an order with a line that cannot be understood at all is unreadable as a
+whole."""
 
 from __future__ import annotations
 
@@ -63,7 +64,7 @@ def order_of(draft: Draft, more: Sequence[Any] = ()) -> Order:
     """Return the order. `more` are the lines that were read after the first page.
 
     What could not be understood is added to `draft.problems`. Raises ContractBroken when a line
-    cannot be told.
+    cannot be understood.
     """
     node, problems = draft.node, draft.problems
     cancelled_at = _tried(problems, lambda: node.moment_or_none("cancelledAt"), None)
@@ -120,8 +121,9 @@ class _LineReader:
     cancelled: bool
 
     def read(self, row: object, index: int, problems: list[str]) -> OrderLine | None:
-        """Return the line, or None when it needs no stock. Raises ContractBroken when it cannot be
-        told which line it is, or how many units it has: the order without it would release them."""
+        """Return the line, or None when it needs no stock. Raises ContractBroken when it is not
+        known which line it is, or how many units it has: the order without it would release
+        them."""
         node = Fields(f"lineItems[{index}]", row)
         identity = node.text("id")
         variant = _tried(problems, lambda: node.inner_or_none("variant"), None)

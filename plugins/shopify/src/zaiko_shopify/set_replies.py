@@ -30,10 +30,10 @@ _ITEM_TEXTS = {
 
 @dataclass(frozen=True, slots=True)
 class BatchRefusal:
-    """Nothing of the batch was applied. `items` are the entries that are wrong by themselves, by
-    their index; `whole` is an error of the whole call. With neither, some entry was stale and
-    nobody knows which. `busy`: ask again under the same key. `doubtful`: an earlier call under the
-    same key may have been applied. `earlier_failed`: it certainly was not."""
+    """Nothing of the batch was applied. `items` are the entries with errors of their own, by index;
+    `whole` is an error of the whole call. With neither, some entry was stale and it is not known
+    which. `busy`: ask again under the same key. `doubtful`: an earlier call under the same key may
+    have been applied. `earlier_failed`: it certainly was not."""
 
     items: Mapping[int, Skip] = field(default_factory=dict)
     whole: ConnectorError | None = None
@@ -43,8 +43,9 @@ class BatchRefusal:
 
 
 def refusal_of(payload: Fields, count: int) -> BatchRefusal | None:
-    """None when the batch of `count` entries was applied; no change at all counts as applied.
-    Raises ContractBroken when the answer is not understood, and then nobody knows."""
+    """Return the refusal of the batch of `count` entries, or None when it was applied; a change of
+    nothing counts as applied. Raises ContractBroken when the reply is not understood, and then its
+    outcome is unknown."""
     errors = payload.each("userErrors")
     if not errors:
         return None

@@ -2,7 +2,7 @@
 
 Shopify applies a batch as a whole or not at all, and does not say which entry was stale. So after a
 refusal the batch is read again, the entries that changed are reported, and the rest is sent under a
-new key that follows from the given one.
+new key that is derived from the given one.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from zaiko_shopify.settings import ShopifySettings
 _KEYS = uuid.UUID("5f0c6a55-4f5e-5c1f-9a63-0d2f9f3f7a10")
 """The namespace of our idempotency keys."""
 _CHECKED_FOR = 600.0
-"""Seconds for which an item that was seen tracked and stocked is taken to be so still. A number set
+"""For so many seconds an item that was tracked and stocked is assumed to be so still. A number set
 at a location where the item is not stocked would be accepted and never shown."""
 _ATTEMPTS = 5
 _BUSY_WAITS = (1.0, 2.0, 4.0)
@@ -206,7 +206,8 @@ class _Batch:
         self._doubtful = False
 
     async def send(self, writes: Sequence[InventoryWrite]) -> list[WriteResult]:
-        """Exactly one result per write. Raises only while nothing was applied, except Timeout."""
+        """Return exactly one result per write. Raises only while nothing was applied, except
+        Timeout."""
         left = sorted(writes, key=lambda write: write.ref.data[ITEM])
         for attempt in range(_ATTEMPTS):
             self._doubtful = False
@@ -288,14 +289,14 @@ class _Batch:
 
 
 def derived_key(key: str, part: str) -> str:
-    """Return the idempotency key of one request within the call that has `key`: the same whenever
-    the same is asked."""
+    """Return the idempotency key of one request within the call that has `key`: the same request
+    always gets the same."""
     return str(uuid.uuid5(_KEYS, f"{key}/{part}"))
 
 
 @contextlib.contextmanager
 def _applied_unless_refused() -> Iterator[None]:
-    """Turn an answer that is not understood into Timeout: the change may have been applied."""
+    """Turn a reply that is not understood into Timeout: the change may have been applied."""
     try:
         yield
     except ContractBroken as error:

@@ -1,5 +1,5 @@
-"""Shopify's notifications: verified over the raw body, and taken as hints only. Their numbers may
-be old when they arrive."""
+"""Shopify's notifications: verified over the raw body, and used as hints only. Their numbers may be
+old when they arrive."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from zaiko_shopify.settings import ShopifySettings
 _ORDER_TOPICS = "orders/"
 _REFUND_TOPIC, _UNINSTALLED = "refunds/create", "app/uninstalled"
 """inventory_levels/update is not followed: our own writes cause it too, and the payload does not
-say by whom it was caused."""
+say who caused it."""
 
 
 def hint_of(

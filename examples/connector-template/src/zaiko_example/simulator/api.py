@@ -17,11 +17,11 @@ from zaiko_example.simulator.state import ExampleShop, SimLine, SimListing, SimO
 _MOST_IDS, _MOST_QUANTITY = 100, 999_999
 
 Work = Callable[[Mapping[str, str], Any], Any]
-"""Takes the query and the body, gives the reply's body."""
+"""Takes the query and the body, and returns the reply's body."""
 
 
 class ApiError(Exception):
-    """The platform says no, with this status."""
+    """A refusal of the platform, with this status."""
 
     def __init__(
         self, status: int, code: str, message: str, headers: Mapping[str, str] | None = None

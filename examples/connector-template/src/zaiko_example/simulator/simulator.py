@@ -13,7 +13,7 @@ from zaiko_example.simulator.state import WEBHOOK_SECRET, ExampleShop
 
 
 class ExampleSimulator(ExampleShop, Simulator):
-    """One shop. See ExampleShop for what it can be told."""
+    """One shop. ExampleShop documents its options and switches."""
 
     def routes(self) -> Sequence[BaseRoute]:
         return routes_of(self)

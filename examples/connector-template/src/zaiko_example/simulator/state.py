@@ -1,5 +1,5 @@
 """The state of the simulated shop: its records, its own rules of stock, and what buyers and staff
-do there. The API stands above it and changes it through these names."""
+do there. It knows nothing of the API, which reads and changes it through these names."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class SimLine:
 
     @property
     def open(self) -> int:
-        """Units that are still to leave."""
+        """Units that must still be shipped."""
         return self.quantity - self.cancelled - self.shipped
 
 
@@ -157,8 +157,8 @@ class ExampleShop(SimulatedShop):
         raise SimulationError("Example Shop has no archive")
 
     def delete_order(self, order: str) -> None:
-        """Make the order vanish: no list and no call by id shows it again. Its units do not come
-        back."""
+        """Make the order vanish: no list and no call by id shows it again. Its units do not
+        return."""
         with self.lock:
             del self.orders[self._order(order).id]
 

@@ -30,11 +30,11 @@ _WORDS = {
 }
 
 Work = Callable[[Mapping[str, str]], Any]
-"""Takes the parameters, gives the reply's body."""
+"""Takes the parameters and returns the reply's body."""
 
 
 class ApiError(Exception):
-    """BASE says no, with this code."""
+    """A refusal of BASE, with this code."""
 
 
 def routes_of(shop: BaseShop) -> Sequence[BaseRoute]:

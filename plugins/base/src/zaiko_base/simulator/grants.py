@@ -1,4 +1,4 @@
-"""The simulated consent of a shop's owner: codes, and tokens that rotate (FACTS.md §1)."""
+"""The simulated consent of a shop's owner: codes, and rotating tokens (FACTS.md §1)."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ class _Given:
 
 @dataclass(slots=True)
 class Grants:
-    """All codes and tokens given out. `access_life` and `refresh_life` in seconds."""
+    """All issued codes and tokens. `access_life` and `refresh_life` are in seconds."""
 
     access_life: float = 3600.0
     refresh_life: float = 30 * 86_400.0
     old_refresh_works: bool = False
-    """Whether a refresh token works again after its use (UNCONFIRMED: assumed not)."""
+    """Whether a used refresh token works again (UNCONFIRMED: assumed not)."""
     scopes: tuple[str, ...] = SCOPES
     codes: dict[str, _Given] = field(default_factory=dict)
     access: dict[str, _Given] = field(default_factory=dict)
@@ -44,12 +44,12 @@ class Grants:
         return str(self._tokens(now, self.scopes)["refresh_token"])
 
     def scopes_of(self, access: str, now: datetime) -> tuple[str, ...] | None:
-        """Return what this access token may do, or None when it is unknown or has ended."""
+        """Return the scopes of this access token, or None when it is unknown or has ended."""
         given = self.access.get(access)
         return given.scopes if given is not None and given.ends_at > now else None
 
     def exchange(self, form: Mapping[str, str], now: datetime) -> dict[str, Any] | None:
-        """Tokens for a code or a refresh token; None when it is not worth anything."""
+        """Return tokens for a code or a refresh token, or None when it is invalid."""
         if form.get("grant_type") == "authorization_code":
             given = self.codes.get(form.get("code", ""))
         elif form.get("grant_type") == "refresh_token":

@@ -24,7 +24,7 @@ class Quotas:
     _in_day: int = 0
 
     def refuse(self, now: datetime) -> str | None:
-        """Count a call; the error when it is one too many."""
+        """Count a call, and return the error when it is one too many."""
         here = now + _TO_JAPAN
         hour = here.replace(minute=0, second=0, microsecond=0)
         day = hour.replace(hour=0)
@@ -47,6 +47,6 @@ class Quotas:
         return None
 
     def exhaust(self, now: datetime) -> None:
-        """Another app has used up the hour."""
+        """Use up the hour, as another app would."""
         self.refuse(now)
         self._in_hour = max(self._in_hour, self.per_hour)

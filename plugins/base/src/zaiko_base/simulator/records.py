@@ -10,7 +10,8 @@ from typing import Any
 
 @dataclass(slots=True)
 class SimVariation:
-    """One sellable thing; of an item without variations, the item itself, with the id 0."""
+    """One thing that can be sold. For an item without variations it is the item itself, with the id
+    0."""
 
     id: int
     label: str
@@ -64,8 +65,8 @@ class SimLine:
     status: str = "ordered"
 
     def document(self, *, no_variation: Any) -> dict[str, Any]:
-        """Return the line as the API shows it. `no_variation` stands where an item has none
-        (UNCONFIRMED)."""
+        """Return the line as the API shows it. `no_variation` is the value where an item has no
+        variation (UNCONFIRMED)."""
         has = self.item.has_variations
         return {
             "order_item_id": self.id,

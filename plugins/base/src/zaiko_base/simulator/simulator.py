@@ -13,14 +13,14 @@ from zaiko_base.simulator.state import BaseShop
 
 
 class BaseSimulator(BaseShop, Simulator):
-    """One shop of BASE. See BaseShop for what it can be told."""
+    """One shop of BASE. BaseShop documents its options and switches."""
 
     def routes(self) -> Sequence[BaseRoute]:
         return routes_of(self)
 
     def shop_settings(self, base_url: str) -> dict[str, Any]:
         """Return settings with a refresh token of their own each time, since a token works once,
-        and a faster pace than a real shop's."""
+        and with a faster pace than a real shop's."""
         with self.lock:
             return {
                 "api_origin": base_url,

@@ -105,7 +105,7 @@ class BaseShop(SimulatedShop):
             return order.key
 
     def edit_order(self, order: str, lines: Mapping[str, int]) -> None:
-        """BASE lets the staff cancel a line (0 units), and nothing else."""
+        """Cancel lines (0 units). BASE lets the staff change nothing else."""
         with self.lock:
             found = self._order(order)
             if any(lines.values()):
@@ -182,7 +182,7 @@ class BaseShop(SimulatedShop):
     # What BASE does.
 
     def _changed(self, order: SimOrder) -> None:
-        """Let the order follow its lines."""
+        """Update the order after a change of its lines."""
         states = {line.status for line in order.lines}
         before, now = order.status, self.now()
         if states == {"cancelled"}:

@@ -1,4 +1,4 @@
-"""An ecforce shop to test against, made from the same FACTS.md as the connector."""
+"""A simulated ecforce shop, made from the same FACTS.md as the connector."""
 
 from zaiko_ecforce.simulator.simulator import EcforceSimulator
 

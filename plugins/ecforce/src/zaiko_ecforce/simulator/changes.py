@@ -14,7 +14,8 @@ from zaiko_ecforce.simulator.state import EcforceShop
 
 
 def put_stock_items(shop: EcforceShop, request: Request, body: Any) -> Response:
-    """Absolute by default; a row fails alone. A body nested wrongly is ignored, with a 200."""
+    """Set numbers (absolute by default); each row fails on its own. A body that is nested wrongly
+    is ignored, with a 200."""
     rows = _rows(body, "stock_items")
     most = shop.behaviour["most_write_rows"]
     if most and len(rows) > most:
@@ -43,7 +44,7 @@ def put_stock_items(shop: EcforceShop, request: Request, body: Any) -> Response:
 
 
 def put_shipping(shop: EcforceShop, request: Request, body: Any) -> Response:
-    """Report shipments. UNCONFIRMED whether that sets the state; here it does."""
+    """Report shipments. UNCONFIRMED whether that sets the state; the simulator sets it."""
     success, failed, errors = [], [], []
     for row in _rows(body, "orders"):
         order = _order(shop, row.get("id"))
@@ -59,7 +60,7 @@ def put_shipping(shop: EcforceShop, request: Request, body: Any) -> Response:
 
 
 def put_order(shop: EcforceShop, request: Request, body: Any) -> Response:
-    """Change one order; only `state` does anything here, other keys are dropped silently."""
+    """Change one order. Only `state` has an effect; other keys are dropped silently."""
     order = _order(shop, request.path_params["id"])
     if order is None:
         return JSONResponse(
@@ -110,8 +111,8 @@ def bulk_destroy_orders(shop: EcforceShop, request: Request, body: Any) -> Respo
 
 
 def bulk_update_payments(shop: EcforceShop, request: Request, body: Any) -> Response:
-    """Cancel or capture payments. The platform does it in a job some seconds later; here it is done
-    at once."""
+    """Cancel or capture payments. The platform does it some seconds later, in a job; the simulator
+    does it at once."""
     content = body if isinstance(body, dict) else {}
     for identifier in content.get("order_ids", []):
         order = _order(shop, identifier)
@@ -123,7 +124,7 @@ def bulk_update_payments(shop: EcforceShop, request: Request, body: Any) -> Resp
 
 
 def _write(shop: EcforceShop, sku: Any, location: Any, stock: Any) -> str | None:
-    """Write one row, and return its error code, or None when it is taken."""
+    """Write one row, and return its error code, or None when it is accepted."""
     items = shop.items_by_sku.get(sku, []) if isinstance(sku, str) else []
     known = bool(items) or any(
         variant.sku == sku for product in shop.products for variant in product.variants
@@ -165,6 +166,6 @@ def _rows(body: Any, key: str) -> list[dict[str, Any]]:
 
 
 def _filled(shop: EcforceShop, **parts: list[Any]) -> dict[str, Any]:
-    """Keys with nothing in them are left out, as sibling endpoints do."""
+    """Return the non-empty keys only, as sibling endpoints do."""
     keep_empty = shop.behaviour["empty_keys"] == "present"
     return {key: rows for key, rows in parts.items() if rows or keep_empty}

@@ -32,12 +32,12 @@ class Quotas:
 
     @property
     def enforced(self) -> bool:
-        """Whether anything is refused for load."""
+        """Whether requests are refused because of load."""
         return self.requests.enforced
 
     @property
     def throttled(self) -> int:
-        """How many requests were refused for load."""
+        """How many requests were refused because of load."""
         return self.requests.throttled + self.sign_ins.throttled
 
     def enforce(self, enforced: bool) -> None:
@@ -46,7 +46,7 @@ class Quotas:
         self.sign_ins.enforce(enforced)
 
     def exhaust(self) -> None:
-        """Let other clients of the shop use up every place."""
+        """Use up the whole quota, as other clients of the shop would."""
         self.enforce(True)
         self.requests.exhaust()
 

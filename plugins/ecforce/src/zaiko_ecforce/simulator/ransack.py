@@ -49,7 +49,8 @@ def apply_filters(
 
 
 def apply_sort(rows: list[T], sort: str, known: Sequence[str]) -> list[T]:
-    """Sorted by the known keys of a comma list, stable, by id when nothing is said."""
+    """Return the rows sorted by the known keys of a comma list, or by id without any. The sort is
+    stable."""
     keys = [key for key in sort.split(",") if key.lstrip("-") in known] or ["id"]
     for key in reversed(keys):
         rows = sorted(rows, key=operator.attrgetter(key.lstrip("-")), reverse=key.startswith("-"))

@@ -1,5 +1,5 @@
-"""What the simulated shop stores, and how each record is shown. Times inside are aware; shown in
-Japan time."""
+"""What the simulated shop stores, and how each record is shown. Times have zones inside, and are
+shown in Japan time."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def shown(moment: datetime | None) -> str | None:
 
 @dataclass(slots=True)
 class Record:
-    """What every record has."""
+    """The fields of every record."""
 
     id: int
     created_at: datetime

@@ -13,7 +13,7 @@ from zaiko_ecforce.simulator.state import EMAIL, LOCATION, PASSWORD, WEBHOOK_SEC
 
 
 class EcforceSimulator(EcforceShop, Simulator):
-    """One ecforce shop. See EcforceShop for what it can be told."""
+    """One ecforce shop. EcforceShop documents its options and switches."""
 
     def routes(self) -> Sequence[BaseRoute]:
         return routes_of(self)

@@ -220,7 +220,7 @@ class EcforceShop(SimulatedShop):
             order.updated_at = order.deleted_at
 
     def move(self, item: SimStockItem, units: int) -> None:
-        """Change a number by the platform's own doing."""
+        """Change a number as the platform itself does."""
         if not item.stock_unlimited:
             item.stock += units
             item.updated_at = self.now()
@@ -268,7 +268,7 @@ class EcforceShop(SimulatedShop):
         return super().counters() | {"throttled": self.quotas.throttled}
 
     def new_session(self) -> str:
-        """Return the token that a sign-in gives: the same one as long as it is valid."""
+        """Return the token of a sign-in: the same one as long as it is valid."""
         if self.session_token is None:
             self.session_token = f"{SESSION}{self.new_id('session')}"
         return self.session_token

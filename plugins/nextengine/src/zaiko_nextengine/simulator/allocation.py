@@ -11,8 +11,8 @@ from zaiko_nextengine.simulator.records import SimGoods, SimSlip
 
 def allocate(code: str, goods: SimGoods | None, slips: Iterable[SimSlip], now: datetime) -> None:
     """Give the stock of a code to the lines that want it, oldest slip first; lines that have some
-    keep it. A cancelled line gives its units back; a shipped one has taken them along. What a line
-    wants and there is not, is short (欠品)."""
+    keep it. A cancelled line returns its units; a shipped one took them along. What a line wants
+    beyond the stock is short (欠品)."""
     lines = [(slip, line) for slip in slips for line in slip.lines if line.code == code]
     wanting = []
     for slip, line in lines:

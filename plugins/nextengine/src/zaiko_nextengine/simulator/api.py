@@ -1,5 +1,5 @@
-"""The simulated API of Next Engine (FACTS.md §1 to §8): every call is a form by POST, every answer
-a 200 with tokens."""
+"""The simulated API of Next Engine (FACTS.md §1 to §8): every call is a form by POST, every reply a
+200 with tokens."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The simulated logins, and tokens that replace themselves (FACTS.md §1)."""
+"""The simulated logins, and tokens that rotate on their own (FACTS.md §1)."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class _Pair:
 
 @dataclass(slots=True)
 class Grants:
-    """One pair lives at a time, as for one user of Next Engine. Lives are in seconds."""
+    """One pair is valid at a time, as for one user of Next Engine. Lives are in seconds."""
 
     access_life: float = 86_400.0
     refresh_life: float = 3 * 86_400.0
@@ -60,7 +60,7 @@ class Grants:
         return self.live
 
     def refuse(self, form: Mapping[str, str], now: datetime) -> str | None:
-        """Return the code with which a call is refused, or None to let it in. A call with a pair
+        """Return the code with which a call is refused, or None to accept it. A call with a pair
         whose access token has ended renews the pair."""
         access = form.get("access_token", "")
         if not access:
@@ -83,7 +83,7 @@ class Grants:
             self.live.access_ends = now
 
     def end_all(self) -> None:
-        """Both tokens end now."""
+        """End both tokens now."""
         self.live = None
 
     def reply_fields(self) -> dict[str, str]:

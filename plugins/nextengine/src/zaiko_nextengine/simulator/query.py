@@ -15,7 +15,7 @@ _NUMBER = re.compile(r"-?\d+(\.\d+)?")
 
 
 class ApiError(Exception):
-    """Next Engine says no, with this code."""
+    """A refusal of Next Engine, with this code."""
 
 
 def found(
@@ -60,7 +60,7 @@ def _as_text(test: Callable[[Any, Any], bool]) -> Callable[[Any, str], bool]:
 
 
 def _as_number(test: Callable[[Any, Any], bool]) -> Callable[[Any, str], bool]:
-    """Compare as numbers where both are; otherwise, as with times, as text."""
+    """Return two values as numbers if both are; otherwise, as with times, as text."""
 
     def compare(value: Any, given: str) -> bool:
         if value is not None and _NUMBER.fullmatch(value) and _NUMBER.fullmatch(given):

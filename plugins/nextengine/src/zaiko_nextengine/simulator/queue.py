@@ -1,4 +1,4 @@
-"""The simulated queue of uploads (FACTS.md §6): worked off in order, later than asked, good lines
+"""The simulated queue of uploads (FACTS.md §6): jobs run in order, later than requested, good lines
 of a bad file included."""
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ _COMPLAINT = {
 }
 
 Apply = Callable[[str, int], str]
-"""Adds units to a goods code; why not, or an empty text."""
+"""Adds units to a goods code, and returns why not, or an empty text."""
 
 
 @dataclass(slots=True)
 class Queue:
-    """`seconds` is how long a job takes. `stuck`: none is finished. `message_form`: `code`, `row`
+    """`seconds` is how long a job takes. `stuck`: no job is finished. `message_form`: `code`, `row`
     or `none` (UNCONFIRMED)."""
 
     apply: Apply
@@ -40,7 +40,8 @@ class Queue:
     _numbers: Any = field(default_factory=lambda: itertools.count(8801))
 
     def add(self, data: str, now: datetime) -> str:
-        """Take an upload; the id of its job. Raises ApiError when it is no file of goods at all."""
+        """Add an upload, and return the id of its job. Raises ApiError when it is not a file of
+        goods at all."""
         header = data.partition("\n")[0].strip().split(",")
         if (
             len(data.encode()) > _MOST_BYTES
@@ -53,7 +54,7 @@ class Queue:
         return job.id
 
     def work(self, now: datetime) -> None:
-        """Do what is due by now. Jobs run one after another."""
+        """Run the jobs that are due by now, one after another."""
         free_at: datetime | None = None
         for job in self.jobs:
             if job.ended:

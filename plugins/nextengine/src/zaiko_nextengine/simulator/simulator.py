@@ -16,14 +16,14 @@ _SHARE = 0.8
 
 
 class NextEngineSimulator(NextEngineAccount, Simulator):
-    """One account of Next Engine. See NextEngineAccount for what it can be told."""
+    """One account of Next Engine. NextEngineAccount documents its options and switches."""
 
     def routes(self) -> Sequence[BaseRoute]:
         return routes_of(self)
 
     def shop_settings(self, base_url: str) -> dict[str, Any]:
         """Return settings with the pair of tokens that is valid now, and a faster pace than the
-        real one's."""
+        real platform's."""
         with self.lock:
             pair = self.grants.live or self.grants.log_in(self.now())
             pace = max(1.0, self.quotas.most * _SHARE) if self.quotas.enforced else 500.0

@@ -118,7 +118,7 @@ class NextEngineAccount(SimulatedShop):
             return number
 
     def edit_order(self, order: str, lines: Mapping[str, int]) -> None:
-        """0 units cancel a line; a code that is not in the slip is a new line."""
+        """Change lines: 0 units cancel a line; a code that is not in the slip is a new line."""
         with self.lock:
             slip, now = self._holding(order), self.now()
             for code, units in lines.items():
@@ -137,7 +137,7 @@ class NextEngineAccount(SimulatedShop):
             self._allocate(*lines)
 
     def cancel_order(self, order: str, *, restock: bool) -> None:
-        """Next Engine gives the units back whatever one wishes: free is what no slip holds. A
+        """Cancel the slip. Next Engine always returns the units: free is what no slip holds. A
         shipped slip keeps its status."""
         with self.lock:
             slip = self._slip(order)
@@ -158,7 +158,7 @@ class NextEngineAccount(SimulatedShop):
             self._allocate(*(line.code for line in slip.lines))
 
     def fulfil_order(self, order: str, lines: Mapping[str, int] | None = None) -> None:
-        """出荷確定: a slip ships as a whole, when all of it is allocated."""
+        """Ship the slip (出荷確定), as a whole, when all of it is allocated."""
         with self.lock:
             slip = self._holding(order)
             kept = [line for line in slip.lines if not (line.cancelled or line.deleted)]
@@ -175,7 +175,7 @@ class NextEngineAccount(SimulatedShop):
         raise SimulationError("Next Engine has no archive")
 
     def delete_order(self, order: str) -> None:
-        """UNCONFIRMED: a deleted slip still shows, with its lines flagged, or is gone (switch
+        """Delete the slip. UNCONFIRMED: it still shows, with its lines flagged, or is gone (switch
         `deleted_slips`)."""
         with self.lock:
             slip, now = self._slip(order), self.now()

@@ -1,5 +1,5 @@
-"""A simulated shop on Rakuten Ichiba: RMS as a real HTTP server, with the choices for UNCONFIRMED
-facts as switches."""
+"""A simulated shop on Rakuten Ichiba: RMS as a real HTTP server, with switches for UNCONFIRMED
+facts."""
 
 from zaiko_rakuten.simulator.simulator import RakutenSimulator
 

@@ -1,5 +1,4 @@
-"""The simulated gateway: keys, functions that are switched on, limits, and the shapes of
-refusals."""
+"""The simulated gateway: keys, enabled functions, limits, and the forms of refusals."""
 
 from __future__ import annotations
 

@@ -49,7 +49,7 @@ _KNOWN = frozenset(
 
 
 def routes_of(shop: RakutenShop) -> Sequence[BaseRoute]:
-    """Return the routes of the reading half of the API."""
+    """Return the routes of the API's reads."""
     table: list[tuple[str, str, Served, Any]] = [
         ("GET", "/es/2.0/items/search", Served("items.search", 5), _search),
         ("POST", "/es/2.0/items/bulk-get", Served("items.bulk.get", 1), _bulk_get),

@@ -1,4 +1,4 @@
-"""The XML that the simulated Rakuten would post, for tests to hand to a connector; nothing is
+"""The XML that the simulated Rakuten would post, for tests to pass to a connector. Nothing is
 posted."""
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ _AUTH = "<authModel><contractId>c1</contractId><shopUrl>simulated</shopUrl><auth
 
 
 def order_placed(order: SimOrder, *, auth_key: str = AUTH_KEY) -> bytes:
-    """orderNotifyModel of one order."""
+    """Return the orderNotifyModel of one order."""
     baskets = "".join(
         f"<basketModel><itemId>{line.item.item_id}</itemId><inventoryType>2</inventoryType><units>{line.units}</units>"
         f"<itemNumber>{escape(line.item.item_number)}</itemNumber></basketModel>"
@@ -26,7 +26,7 @@ def order_placed(order: SimOrder, *, auth_key: str = AUTH_KEY) -> bytes:
 
 
 def order_edited(order: SimOrder, *, service: str = "4000", auth_key: str = AUTH_KEY) -> bytes:
-    """notifyModel 4000/1100: the buyer changed a number of units."""
+    """Return notifyModel 4000/1100: the buyer changed a number of units."""
     values = ["", order.number, "", "", "units", "2", "1", "", "", ""]
     rows = "".join(
         f"<value{number}>{value}</value{number}>" for number, value in enumerate(values, 1)

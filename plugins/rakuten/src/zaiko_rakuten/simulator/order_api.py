@@ -1,4 +1,4 @@
-"""The simulated order API and purchased-item API, which differ in what they tell of the buyer."""
+"""The simulated order API and purchased-item API, which differ in the buyer data that they show."""
 
 from __future__ import annotations
 
@@ -146,7 +146,7 @@ def _get(shop: RakutenShop, request: Request, body: Any) -> Response:
 
 
 def _faults(shop: RakutenShop, body: Any) -> list[tuple[str, str]]:
-    """Code and words of everything that is wrong with a search."""
+    """Return code and words of everything that is wrong with a search."""
     if not isinstance(body, dict):
         return [("009", "dateType is required")]
     wrong = [

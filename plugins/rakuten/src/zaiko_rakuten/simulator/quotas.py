@@ -15,14 +15,15 @@ class Served:
     name: str
     rate: int
     orders: bool = False
-    """Of the order APIs, which are strict about the content type and had a gateway of their own."""
+    """Whether it is one of the order APIs, which are strict about the content type and had a
+    gateway of their own."""
     writes: bool = False
 
 
 class Quotas:
     """Allows at most `rate` calls to a function in any second (UNCONFIRMED: per function and key).
 
-    `exhausted` refuses all calls: other systems with the same key use up every place.
+    `exhausted` refuses all calls, as if other systems with the same key used up the whole limit.
     """
 
     def __init__(self) -> None:
@@ -32,7 +33,7 @@ class Quotas:
 
     @property
     def throttled(self) -> dict[str, int]:
-        """How often each function that was refused for load was."""
+        """How often each function was refused because of load."""
         return {
             name: window.throttled for name, window in self._windows.items() if window.throttled
         }

@@ -1,4 +1,4 @@
-"""What a simulated shop consists of."""
+"""The records of a simulated shop."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ class SimVariant:
     restock_on_cancel: bool = False
 
     def as_json(self) -> dict[str, Any]:
-        """Return the SKU as items.search shows it. Samples disagree on the type of prices; text is
-        taken."""
+        """Return the SKU as items.search shows it. Samples disagree on the type of prices; here it
+        is text."""
         row: dict[str, Any] = {
             "restockOnCancel": self.restock_on_cancel,
             "backOrderFlag": self.back_order,
@@ -51,7 +51,7 @@ class SimVariant:
 
 @dataclass(slots=True)
 class SimItem:
-    """One item. `deleted`: it comes back from a search with its number only."""
+    """One item. When it is `deleted`, a search shows only its number."""
 
     manage_number: str
     item_number: str
@@ -94,7 +94,7 @@ class SimItem:
 
 @dataclass(slots=True)
 class SimStock:
-    """A stock row. It may be there without an item (an orphan)."""
+    """A stock row. It may exist without an item (an orphan)."""
 
     quantity: int
     created: datetime
@@ -245,7 +245,7 @@ _BUYER = {
     "emailAddress": "buyer-private@fw.rakuten.test",
     "city": "私邸市",
 }
-"""A buyer who must appear nowhere in zaiko."""
+"""A buyer whose data must not appear anywhere in zaiko."""
 
 
 def order_time(value: datetime) -> str:

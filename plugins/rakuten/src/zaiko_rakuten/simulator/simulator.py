@@ -14,7 +14,7 @@ from zaiko_rakuten.simulator.state import RakutenShop
 
 
 class RakutenSimulator(RakutenShop, Simulator):
-    """One shop on Rakuten Ichiba. See RakutenShop for what it can be told."""
+    """One shop on Rakuten Ichiba. RakutenShop documents its options and switches."""
 
     def routes(self) -> Sequence[BaseRoute]:
         return [

@@ -133,8 +133,8 @@ class RakutenShop(SimulatedShop):
             return number
 
     def edit_order(self, order: str, lines: Mapping[str, int]) -> None:
-        """Change units, as the shop's staff does. What is taken off returns to the stock only where
-        the SKU has 在庫戻し."""
+        """Change units, as the shop's staff does. Removed units return to the stock only where the
+        SKU has 在庫戻し."""
         with self.lock:
             found = self._order(order)
             for sku, units in lines.items():
@@ -178,7 +178,7 @@ class RakutenShop(SimulatedShop):
         raise SimulationError("Rakuten has no archive")
 
     def delete_order(self, order: str) -> None:
-        """Orders leave RMS by age only (730 days); this one does so now."""
+        """Remove an order now. RMS itself removes orders by age only (730 days)."""
         with self.lock:
             self._order(order).deleted = True
 
@@ -217,7 +217,7 @@ class RakutenShop(SimulatedShop):
             self.drop_stock(self._pair(sku))
 
     def issue_key(self, *, live_after: float = 0.0) -> str:
-        """Issue a new licence key. The old one is dead at once, by the switch `old_key_dies`."""
+        """Issue a new licence key. By the switch `old_key_dies`, the old one ends at once."""
         with self.lock:
             now = self.now()
             if self.behaviour["old_key_dies"]:
@@ -258,7 +258,7 @@ class RakutenShop(SimulatedShop):
         return row
 
     def drop_stock(self, pair: Pair) -> bool:
-        """Forget a SKU's stock; whether there was any."""
+        """Remove a SKU's stock, and return whether there was any."""
         if self.stock_rows.pop(pair, None) is None:
             return False
         self._registered[pair[0]] -= 1
@@ -269,11 +269,11 @@ class RakutenShop(SimulatedShop):
         return self._registered.get(manage_number, 0)
 
     def orphans(self) -> list[Pair]:
-        """Stock rows without a SKU."""
+        """Return the stock rows without a SKU."""
         return sorted(pair for pair in self._orphans if pair in self.stock_rows)
 
     def purge_orphans(self) -> None:
-        """Forget orphans some time after their last change."""
+        """Remove orphans some time after their last change."""
         oldest = self.now() - timedelta(hours=self.behaviour["orphans_live_hours"])
         for pair in self.orphans():
             if self.stock_rows[pair].updated < oldest:
@@ -287,8 +287,8 @@ class RakutenShop(SimulatedShop):
         }
 
     def switch(self, name: str, value: Any) -> None:
-        """`new_key_live_after` issues a new licence key that works after so many seconds;
-        `license_days_left` moves the end of the present key."""
+        """Set a switch. `new_key_live_after` issues a new licence key that works after so many
+        seconds; `license_days_left` moves the end of the present key."""
         if name == "quotas":
             self.quotas.enforced, self.quotas.exhausted = bool(value), False
         elif name == "license_days_left":

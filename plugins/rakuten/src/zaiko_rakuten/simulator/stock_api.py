@@ -26,7 +26,7 @@ class Wrong(Exception):
         self.code, self.message, self.index, self.member = code, message, index, member
 
     def response(self, *, with_path: bool) -> Response:
-        """Return the refusal as RMS answers it."""
+        """Return the refusal as RMS sends it."""
         path = f"inventories[{self.index}]" + (f".{self.member}" if self.member else "")
         return errors(
             400, self.code, self.message, path if with_path and self.index is not None else None
@@ -42,7 +42,7 @@ class _Change:
 
 
 def routes_of(shop: RakutenShop) -> Sequence[BaseRoute]:
-    """Both versions; their limits are taken as shared."""
+    """Return the routes of both versions, which are assumed to share their limits."""
     routes: list[BaseRoute] = []
     for version in ("2.0", "2.1"):
         base = f"/es/{version}/inventories"

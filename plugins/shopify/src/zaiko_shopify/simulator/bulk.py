@@ -44,7 +44,7 @@ class BulkOperation:
 
 
 class BulkOperations:
-    """The shop's bulk operations. `execute` runs a document without paging and gives its data."""
+    """The shop's bulk operations. `execute` runs a document without paging and returns its data."""
 
     def __init__(self, shop: Shop, execute: Callable[[DocumentNode], Any]) -> None:
         self._shop, self._execute = shop, execute
@@ -55,7 +55,7 @@ class BulkOperations:
         self.outcome = "COMPLETED"
 
     def begin(self, query: str) -> tuple[BulkOperation | None, dict[str, Any] | None]:
-        """Start one; or the user error that says why not."""
+        """Start an operation, and return it, or the user error that says why not."""
         document, errors = checked(query)
         problem = errors[0]["message"] if errors else _broken_rule(document)
         if document is None or problem:

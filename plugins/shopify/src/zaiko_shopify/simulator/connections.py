@@ -37,7 +37,7 @@ def page_of(
     pages: str = "right",
     **paging: int | str | None,
 ) -> Page:
-    """Return the page of `rows`, which need not be sorted. Bulk operations get everything.
+    """Return the page of `rows`, which need not be sorted. Bulk operations get all rows.
 
     With `pages` "duplicate" or "missing" a later page begins one row too early or too late, as when
     rows move meanwhile. Raises GraphQLError in the platform's words.

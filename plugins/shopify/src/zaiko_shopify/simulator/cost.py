@@ -43,7 +43,7 @@ class Bucket:
         self.available, self.at = self.maximum, self.clock()
 
     def take(self, cost: float) -> bool:
-        """Take `cost` points, or nothing when they are not there."""
+        """Take `cost` points, if the bucket has them, and return whether it did."""
         self.refill()
         if self.available < cost:
             return False
@@ -55,7 +55,7 @@ class Bucket:
         self.available = min(self.maximum, self.available + cost)
 
     def refill(self) -> None:
-        """Up to now."""
+        """Refill the bucket up to now."""
         now = self.clock()
         self.available = min(self.maximum, self.available + (now - self.at) * self.restore)
         self.at = now

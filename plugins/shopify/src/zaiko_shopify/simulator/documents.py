@@ -1,5 +1,5 @@
-"""Parses and validates the documents that are sent, with the platform's codes for what is wrong
-with them."""
+"""Parses and validates the documents that requests send, with the platform's codes for their
+errors."""
 
 from __future__ import annotations
 

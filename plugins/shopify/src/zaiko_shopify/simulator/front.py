@@ -144,6 +144,6 @@ class Front:
 
     def _version(self, request: Request) -> str:
         """Return the version that serves a request. An unknown or ended version is served by the
-        oldest one that is alive."""
+        oldest supported one."""
         asked = str(request.path_params.get("version", API_VERSION))
         return self.served_version or (asked if asked in _VERSIONS else _VERSIONS[0])

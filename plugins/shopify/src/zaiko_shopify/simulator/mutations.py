@@ -43,7 +43,7 @@ Error = dict[str, Any]
 
 
 def set_quantities(_: Any, info: Info, input: dict[str, Any]) -> dict[str, Any]:  # noqa: A002 - the argument's name
-    """inventorySetQuantities: all or nothing."""
+    """Do inventorySetQuantities: all or nothing."""
     run: Run = info.context
     require(run, "write_inventory", "inventorySetQuantities")
     if any("changeFromQuantity" not in entry for entry in input["quantities"]):
@@ -61,7 +61,7 @@ def activate(
     locationId: str,  # noqa: N803
     **options: Any,
 ) -> dict[str, Any]:
-    """inventoryActivate: stock an item at a location."""
+    """Do inventoryActivate: stock an item at a location."""
     run: Run = info.context
     require(run, "write_inventory", "inventoryActivate")
     arguments = {"item": inventoryItemId, "location": locationId, **options}
@@ -75,7 +75,7 @@ def activate(
 
 
 def update_item(_: Any, info: Info, id: str, input: dict[str, Any]) -> dict[str, Any]:  # noqa: A002 - the arguments' names
-    """inventoryItemUpdate: of its fields only `tracked` matters here."""
+    """Do inventoryItemUpdate, of whose fields only `tracked` matters here."""
     run: Run = info.context
     require(run, "write_inventory", "inventoryItemUpdate")
     variant = run.shop.items.get(number_of(id, "InventoryItem") or 0)
@@ -89,7 +89,7 @@ def update_item(_: Any, info: Info, id: str, input: dict[str, Any]) -> dict[str,
 
 
 def run_bulk(_: Any, info: Info, query: str, groupObjects: bool = False) -> dict[str, Any]:  # noqa: N803
-    """bulkOperationRunQuery."""
+    """Do bulkOperationRunQuery."""
     run: Run = info.context
     operation, error = run.platform.bulk.begin(query)
     return {"bulkOperation": operation, "userErrors": [] if error is None else [error]}
@@ -101,7 +101,7 @@ def subscribe(
     topic: str,
     webhookSubscription: dict[str, Any],  # noqa: N803
 ) -> dict[str, Any]:
-    """webhookSubscriptionCreate."""
+    """Do webhookSubscriptionCreate."""
     run: Run = info.context
     uri = webhookSubscription.get("uri") or ""
     if not uri.startswith("https://"):

@@ -1,5 +1,5 @@
-"""Executes GraphQL the way the platform does: document and variables checked, priced, taken from
-the bucket, run, billed."""
+"""Executes GraphQL the way the platform does: checks document and variables, computes the price,
+takes it from the bucket, runs, and returns what was not used."""
 
 from __future__ import annotations
 
@@ -143,8 +143,7 @@ class Platform(PlatformState):
 
 @cache
 def _resolved_schema() -> GraphQLSchema:
-    """Return the one schema of all simulated shops. Which shop is meant is in the context of an
-    execution."""
+    """Return the one schema of all simulated shops. The context of an execution names the shop."""
     schema = load_schema()
     attach(schema, QUERIES)
     attach(schema, OBJECTS)

@@ -28,7 +28,7 @@ SCOPES = frozenset({"read_products", "write_inventory", "read_locations", "read_
 
 @dataclass(frozen=True, slots=True)
 class KeptKey:
-    """What is remembered under an idempotency key; without payload: the attempt failed."""
+    """What is remembered under an idempotency key. Without payload: the attempt failed."""
 
     fingerprint: str
     payload: dict[str, Any] | None
@@ -60,7 +60,7 @@ class PlatformState:
         self.use_plan(self.plan)
 
     def use_plan(self, name: str) -> None:
-        """Another plan, with its bucket full."""
+        """Switch to another plan, with its bucket full."""
         maximum, restore = PLANS[name]
         self.plan, self.bucket = name, Bucket(maximum, restore, self.shop.monotonic)
 

@@ -82,7 +82,7 @@ class SimLine:
 
     @property
     def level(self) -> SimLevel | None:
-        """Where its units were taken from; None when it moved no stock."""
+        """Where its units were taken from; None when it changed no stock."""
         if self.variant is None or self.location is None:
             return None
         return self.variant.levels.get(self.location.number)

@@ -67,7 +67,7 @@ def node_of(run: Run, identity: str) -> Any:
 
 
 def require(run: Run, scope: str, what: str) -> None:
-    """Raises ACCESS_DENIED."""
+    """Check that the app has this scope. Raises ACCESS_DENIED."""
     scopes = run.platform.scopes
     if scope in scopes or scope.replace("read_", "write_") in scopes:
         return

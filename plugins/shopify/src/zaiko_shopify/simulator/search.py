@@ -1,4 +1,4 @@
-"""Shopify's search syntax, as far as FACTS.md §2 tells it: what it does not know it ignores with a
+"""Shopify's search syntax, as far as FACTS.md §2 has it. An unknown filter is ignored with a
 warning, so it finds all."""
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 Reader = Callable[[Any], Any]
-"""Gets the value that a filter compares: a text, a number, a flag, a datetime, or a set of texts
+"""Returns the value that a filter compares: a text, a number, a flag, a datetime, or a set of texts
 (any of which may match)."""
 
 _TERM = re.compile(

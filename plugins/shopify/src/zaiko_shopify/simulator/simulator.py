@@ -1,4 +1,4 @@
-"""The simulator's face: what buyers and staff do for tests, and the switches."""
+"""What buyers and staff do for tests, and the switches."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ class ShopifySimulator(Simulator):
         }
 
     def static_settings(self, base_url: str) -> dict[str, Any]:
-        """Settings with a token that never ends."""
+        """Return settings with a token that never ends."""
         self.platform.bulk.base_url = base_url
         return {"shop": self.shop.domain, "origin": base_url, "access_token": STATIC_TOKEN}
 

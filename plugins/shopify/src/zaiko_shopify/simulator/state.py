@@ -57,7 +57,7 @@ class Shop:
         return datetime.now(UTC) + timedelta(seconds=self.time_offset)
 
     def monotonic(self) -> float:
-        """Seconds for quotas and lives of tokens."""
+        """Return seconds for quotas and lives of tokens."""
         return time.monotonic() + self.time_offset
 
     # The catalogue
@@ -108,7 +108,7 @@ class Shop:
                     line.variant = None
 
     def by_sku(self, sku: str) -> SimVariant:
-        """Raises SimulationError."""
+        """Return the variant with this SKU. Raises SimulationError."""
         for variant in self._by_sku.get(sku, ()):
             return variant
         raise SimulationError(f"no variant has the sku {sku!r}")
@@ -169,8 +169,8 @@ class Shop:
         self.order_changed(order)
 
     def refund(self, order: SimOrder, lines: Mapping[str, int], restock_type: str) -> None:
-        """Money and units back: CANCEL before shipping with restock, RETURN after, NO_RESTOCK
-        whichever fits (before, if there is anything left to ship)."""
+        """Refund units: CANCEL before shipping with restock, RETURN after, NO_RESTOCK whichever
+        fits (before, if there is anything left to ship)."""
         rows = []
         for sku, units in lines.items():
             line = self._line_of(order, sku)
@@ -229,18 +229,18 @@ class Shop:
         order.indexed.append((max(visible, order.indexed[0][0]), order.updated_at))
 
     def set_available(self, level: SimLevel, quantity: int) -> int:
-        """Set `available`, and with it on_hand; the change."""
+        """Set `available`, and with it on_hand; return the change."""
         delta = quantity - level.available
         level.available = quantity
         level.changed_at = self.now()
         return delta
 
     def sellable(self, variant: SimVariant) -> int:
-        """inventoryQuantity: the sum of available over active levels."""
+        """Return inventoryQuantity: the sum of available over active levels."""
         return sum(level.available for level in variant.levels.values() if level.active)
 
     def duplicates(self, variant: SimVariant) -> int:
-        """Other items with the same sku."""
+        """Return the other items with the same sku."""
         return max(0, len(self._by_sku.get(variant.sku or "", ())) - 1)
 
     def levels(self) -> Sequence[tuple[SimVariant, SimLevel]]:

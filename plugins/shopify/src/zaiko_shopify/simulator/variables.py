@@ -27,7 +27,7 @@ Problem = tuple[list[Any], str]
 
 
 def is_gid(value: object) -> bool:
-    """Return whether this is written like a global id."""
+    """Return whether this looks like a global id."""
     return isinstance(value, str) and _GID.fullmatch(value) is not None
 
 

@@ -1,5 +1,5 @@
-"""The notifications that the shop sends: signed, kept for tests to look at, and posted where a
-switch or a subscription says."""
+"""The notifications that the shop sends: signed, kept for tests, and posted where a switch or a
+subscription says."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from zaiko_shopify.simulator.records import SimLevel, SimOrder, SimVariant
 from zaiko_shopify.simulator.state import Shop
 
 ATTEMPTS, ANSWER_WITHIN = 9, 5.0
-"""Tries of one delivery, and seconds that each may take (FACTS.md §9: one and 8 retries)."""
+"""Attempts of one delivery, and seconds that each may take (FACTS.md §9: one and 8 retries)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ DESCRIPTOR: descriptor.FileDescriptor
 
 @typing.final
 class Addition(message.Message):
-    """Units of one receipt (入荷) that are added to the number of one shop, because the product is
+    """Units of one receipt (入荷) to add to the number of one shop, because the product is
     receiving-only.
     """
 
@@ -36,37 +36,47 @@ class Addition(message.Message):
     class _StateEnumTypeWrapper(enum_type_wrapper._EnumTypeWrapper[Addition._State.ValueType], builtins.type):
         DESCRIPTOR: descriptor.EnumDescriptor
         STATE_UNSPECIFIED: Addition._State.ValueType  # 0
-        """Unknown; never sent by this version. Treat as QUEUED."""
+        """Unknown. This version never sends it. Treat as QUEUED."""
         STATE_QUEUED: Addition._State.ValueType  # 1
-        """They wait for the next run of the shop, or, while `listing` is empty, for a link."""
+        """They wait for the next run of the shop. While `listing` is empty, they wait for a link."""
         STATE_SENT: Addition._State.ValueType  # 2
-        """They were sent, or are about to be; it is found out whether they arrived. Never sent again
-        before that.
+        """They were sent, or are about to be. zaiko finds out whether they arrived before it sends them
+        again.
         """
         STATE_ADDED: Addition._State.ValueType  # 3
         """The shop's number contains them."""
         STATE_UNDECIDED: Addition._State.ValueType  # 4
-        """No answer came, and the shop's number does not tell: a person must look (ResolveAddition)."""
+        """The platform did not answer, and the shop's number does not show whether they arrived. A
+        person must decide (ResolveAddition).
+        """
         STATE_SUPERSEDED: Addition._State.ValueType  # 5
-        """Sync took over first, and sends what may still be sold, the receipt included."""
+        """The product was synced before they were added. Sync sends what may still be sold, which
+        includes the receipt.
+        """
 
     class State(_State, metaclass=_StateEnumTypeWrapper):
-        """What has become of the units. The last three are final, UNDECIDED until somebody decides it."""
+        """What became of the units. ADDED and SUPERSEDED are final; UNDECIDED lasts until a person
+        decides.
+        """
 
     STATE_UNSPECIFIED: Addition.State.ValueType  # 0
-    """Unknown; never sent by this version. Treat as QUEUED."""
+    """Unknown. This version never sends it. Treat as QUEUED."""
     STATE_QUEUED: Addition.State.ValueType  # 1
-    """They wait for the next run of the shop, or, while `listing` is empty, for a link."""
+    """They wait for the next run of the shop. While `listing` is empty, they wait for a link."""
     STATE_SENT: Addition.State.ValueType  # 2
-    """They were sent, or are about to be; it is found out whether they arrived. Never sent again
-    before that.
+    """They were sent, or are about to be. zaiko finds out whether they arrived before it sends them
+    again.
     """
     STATE_ADDED: Addition.State.ValueType  # 3
     """The shop's number contains them."""
     STATE_UNDECIDED: Addition.State.ValueType  # 4
-    """No answer came, and the shop's number does not tell: a person must look (ResolveAddition)."""
+    """The platform did not answer, and the shop's number does not show whether they arrived. A
+    person must decide (ResolveAddition).
+    """
     STATE_SUPERSEDED: Addition.State.ValueType  # 5
-    """Sync took over first, and sends what may still be sold, the receipt included."""
+    """The product was synced before they were added. Sync sends what may still be sold, which
+    includes the receipt.
+    """
 
     NAME_FIELD_NUMBER: builtins.int
     PRODUCT_FIELD_NUMBER: builtins.int
@@ -83,18 +93,18 @@ class Addition(message.Message):
     product: builtins.str
     """Output only. `merchants/{merchant}/products/{product}`."""
     listing: builtins.str
-    """Output only. The listing whose number they are added to,
-    `merchants/{merchant}/shops/{shop}/listings/{listing}`. Empty while no listing is linked to one
-    unit of the product alone.
+    """Output only. The listing whose number grows,
+    `merchants/{merchant}/shops/{shop}/listings/{listing}`. Empty until a listing is linked to a
+    single unit of the product.
     """
     units: builtins.int
-    """Output only. Units. Below 0: units that orders took and an unconditional write put back are
-    taken off again.
+    """Output only. Units to add. A negative number takes off units that an unconditional write had
+    put back although orders took them.
     """
     state: Addition.State.ValueType
-    """Output only. What has become of them."""
+    """Output only. What became of them."""
     movement: builtins.str
-    """Output only. The movement of the receipt; empty where `units` < 0."""
+    """Output only. The movement of the receipt; empty if `units` is negative."""
     revision: builtins.int
     """Output only. The merchant's revision at which it last changed."""
     @builtins.property
@@ -107,7 +117,7 @@ class Addition(message.Message):
 
     @builtins.property
     def problem(self) -> error_pb2.Problem:
-        """Output only. Why it has not been added yet, if there is trouble."""
+        """Output only. Why the units were not added yet; unset if nothing is wrong."""
 
     def __init__(
         self,
@@ -131,7 +141,7 @@ class Addition(message.Message):
 
 @typing.final
 class CutOverMetadata(message.Message):
-    """What CutOver was asked to do."""
+    """The request of a CutOver."""
 
     DESCRIPTOR: descriptor.Descriptor
 
@@ -155,7 +165,7 @@ class CutOverMetadata(message.Message):
 
 @typing.final
 class CutOverReport(message.Message):
-    """What CutOver found and did."""
+    """The result of a CutOver."""
 
     DESCRIPTOR: descriptor.Descriptor
 
@@ -172,14 +182,14 @@ class CutOverReport(message.Message):
         link: builtins.str
         """Output only. `merchants/{merchant}/shops/{shop}/links/{listing}`."""
         shown: builtins.int
-        """Output only. What the shop showed when it was read; unset when it shows no number or could
-        not be read.
+        """Output only. What the shop showed when it was read; unset if it shows no number or could not
+        be read.
         """
         target: builtins.int
-        """Output only. What sync makes of it: free − reserve."""
+        """Output only. What sync will show: free − reserve."""
         @builtins.property
         def problem(self) -> error_pb2.Problem:
-            """Output only. Why this link was not or cannot be switched."""
+            """Output only. Why this link was not switched, or cannot be."""
 
         def __init__(
             self,
@@ -206,16 +216,16 @@ class CutOverReport(message.Message):
     dry_run: builtins.bool
     """Output only. True when nothing was changed."""
     switched_count: builtins.int
-    """Output only. Links whose sync was enabled (dry run: would be)."""
+    """Output only. Links whose sync was enabled. In a dry run: would be enabled."""
     differing_count: builtins.int
-    """Output only. Of these, links whose shop showed another number than `target`."""
+    """Output only. Of these, the links whose shop showed another number than `target`."""
     refused_count: builtins.int
-    """Output only. Links that were not or cannot be switched."""
+    """Output only. Links that were not switched, or cannot be."""
     rows_truncated: builtins.bool
-    """Output only. True when there were more than that."""
+    """Output only. True if there were more rows."""
     @builtins.property
     def rows(self) -> containers.RepeatedCompositeFieldContainer[CutOverReport.Row]:
-        """Output only. At most 1,000 rows: refused first, then the largest differences."""
+        """Output only. At most 1,000 rows: refused links first, then the largest differences."""
 
     def __init__(
         self,

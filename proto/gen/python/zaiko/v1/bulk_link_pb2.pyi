@@ -22,7 +22,7 @@ DESCRIPTOR: descriptor.FileDescriptor
 
 @typing.final
 class BulkLinkMetadata(message.Message):
-    """What BulkLink was asked to do."""
+    """The request of a BulkLink."""
 
     DESCRIPTOR: descriptor.Descriptor
 
@@ -54,7 +54,7 @@ class BulkLinkMetadata(message.Message):
 
 @typing.final
 class BulkLinkReport(message.Message):
-    """What BulkLink did, or would do (dry run)."""
+    """The result of a BulkLink: what it did, or in a dry run what it would do."""
 
     DESCRIPTOR: descriptor.Descriptor
 
@@ -71,33 +71,37 @@ class BulkLinkReport(message.Message):
         class _OutcomeEnumTypeWrapper(enum_type_wrapper._EnumTypeWrapper[BulkLinkReport.Row._Outcome.ValueType], builtins.type):
             DESCRIPTOR: descriptor.EnumDescriptor
             OUTCOME_UNSPECIFIED: BulkLinkReport.Row._Outcome.ValueType  # 0
-            """Unknown; never sent by this version."""
+            """Unknown. This version never sends it."""
             OUTCOME_MATCHED: BulkLinkReport.Row._Outcome.ValueType  # 1
-            """Exactly one product matched; it was linked (dry run: would be)."""
+            """Exactly one product matched, and the listing was linked to it. In a dry run: would be
+            linked.
+            """
             OUTCOME_AMBIGUOUS: BulkLinkReport.Row._Outcome.ValueType  # 2
-            """Several products matched, or several listings have the code: never guessed. See
+            """Several products matched, or several listings have the code. zaiko never guesses. See
             `candidates`.
             """
             OUTCOME_UNMATCHED: BulkLinkReport.Row._Outcome.ValueType  # 3
             """No product matched."""
             OUTCOME_REFUSED: BulkLinkReport.Row._Outcome.ValueType  # 4
-            """One product matched but linking was refused. See `problem`."""
+            """One product matched, but the link was refused. See `problem`."""
 
         class Outcome(_Outcome, metaclass=_OutcomeEnumTypeWrapper):
-            """What became of it."""
+            """The outcome."""
 
         OUTCOME_UNSPECIFIED: BulkLinkReport.Row.Outcome.ValueType  # 0
-        """Unknown; never sent by this version."""
+        """Unknown. This version never sends it."""
         OUTCOME_MATCHED: BulkLinkReport.Row.Outcome.ValueType  # 1
-        """Exactly one product matched; it was linked (dry run: would be)."""
+        """Exactly one product matched, and the listing was linked to it. In a dry run: would be
+        linked.
+        """
         OUTCOME_AMBIGUOUS: BulkLinkReport.Row.Outcome.ValueType  # 2
-        """Several products matched, or several listings have the code: never guessed. See
+        """Several products matched, or several listings have the code. zaiko never guesses. See
         `candidates`.
         """
         OUTCOME_UNMATCHED: BulkLinkReport.Row.Outcome.ValueType  # 3
         """No product matched."""
         OUTCOME_REFUSED: BulkLinkReport.Row.Outcome.ValueType  # 4
-        """One product matched but linking was refused. See `problem`."""
+        """One product matched, but the link was refused. See `problem`."""
 
         class _MatchedBy:
             ValueType = typing.NewType("ValueType", builtins.int)
@@ -113,7 +117,7 @@ class BulkLinkReport(message.Message):
             """The listing's barcode equals the product's."""
 
         class MatchedBy(_MatchedBy, metaclass=_MatchedByEnumTypeWrapper):
-            """What it matched by."""
+            """How a product was found."""
 
         MATCHED_BY_UNSPECIFIED: BulkLinkReport.Row.MatchedBy.ValueType  # 0
         """Nothing matched."""
@@ -140,20 +144,20 @@ class BulkLinkReport(message.Message):
         title: builtins.str
         """Output only. The listing's title."""
         outcome: BulkLinkReport.Row.Outcome.ValueType
-        """Output only. What became of it."""
+        """Output only. The outcome."""
         matched_by: BulkLinkReport.Row.MatchedBy.ValueType
-        """Output only. What it matched by."""
+        """Output only. How the product was found."""
         product: builtins.str
-        """Output only. The product that matched, `merchants/{merchant}/products/{product}`; empty
+        """Output only. The product that matched, `merchants/{merchant}/products/{product}`. Empty
         unless exactly one did.
         """
         @builtins.property
         def candidates(self) -> containers.RepeatedScalarFieldContainer[builtins.str]:
-            """Output only. When AMBIGUOUS: the products that matched, at most 10."""
+            """Output only. If AMBIGUOUS: the products that matched, at most 10."""
 
         @builtins.property
         def problem(self) -> error_pb2.Problem:
-            """Output only. When REFUSED: why."""
+            """Output only. If REFUSED: why."""
 
         def __init__(
             self,
@@ -185,7 +189,7 @@ class BulkLinkReport(message.Message):
     dry_run: builtins.bool
     """Output only. True when nothing was changed."""
     matched_count: builtins.int
-    """Output only. Listings that were linked (dry run: would be)."""
+    """Output only. Listings that were linked. In a dry run: would be linked."""
     ambiguous_count: builtins.int
     """Output only. Listings with several candidates."""
     unmatched_count: builtins.int
@@ -195,11 +199,11 @@ class BulkLinkReport(message.Message):
     counted_units: builtins.int
     """Output only. Units of open orders that linking counted."""
     rows_truncated: builtins.bool
-    """Output only. True when there were more than that. ListListings tells the rest."""
+    """Output only. True if there were more rows. ListListings shows the rest."""
     @builtins.property
     def rows(self) -> containers.RepeatedCompositeFieldContainer[BulkLinkReport.Row]:
-        """Output only. At most 1,000 rows: ambiguous first, then refused, unmatched, matched; by sku
-        within each.
+        """Output only. At most 1,000 rows, ambiguous ones first, then refused, unmatched and matched
+        ones; each group is ordered by sku.
         """
 
     def __init__(

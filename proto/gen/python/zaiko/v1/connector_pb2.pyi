@@ -21,8 +21,8 @@ DESCRIPTOR: descriptor.FileDescriptor
 
 @typing.final
 class Connector(message.Message):
-    """A connector: a plugin that speaks to one platform. Global, not of a merchant. One that failed to
-    load is shown as well, with the reason; shops of it are held and never deleted.
+    """A connector: a plugin for one platform. It belongs to no merchant. A connector that failed to
+    load is shown too, with the reason. Its shops are held, and never deleted.
     """
 
     DESCRIPTOR: descriptor.Descriptor
@@ -34,17 +34,17 @@ class Connector(message.Message):
     class _StateEnumTypeWrapper(enum_type_wrapper._EnumTypeWrapper[Connector._State.ValueType], builtins.type):
         DESCRIPTOR: descriptor.EnumDescriptor
         STATE_UNSPECIFIED: Connector._State.ValueType  # 0
-        """Unknown; never sent by this version. Treat as FAILED."""
+        """Unknown. This version never sends it. Treat as FAILED."""
         STATE_LOADED: Connector._State.ValueType  # 1
         """It is loaded."""
         STATE_FAILED: Connector._State.ValueType  # 2
         """It could not be loaded. See `failure`."""
 
     class State(_State, metaclass=_StateEnumTypeWrapper):
-        """Whether it can be used."""
+        """Whether the connector can be used."""
 
     STATE_UNSPECIFIED: Connector.State.ValueType  # 0
-    """Unknown; never sent by this version. Treat as FAILED."""
+    """Unknown. This version never sends it. Treat as FAILED."""
     STATE_LOADED: Connector.State.ValueType  # 1
     """It is loaded."""
     STATE_FAILED: Connector.State.ValueType  # 2
@@ -57,45 +57,45 @@ class Connector(message.Message):
     class _CapabilityEnumTypeWrapper(enum_type_wrapper._EnumTypeWrapper[Connector._Capability.ValueType], builtins.type):
         DESCRIPTOR: descriptor.EnumDescriptor
         CAPABILITY_UNSPECIFIED: Connector._Capability.ValueType  # 0
-        """Unknown; never sent by this version."""
+        """Unknown. This version never sends it."""
         CAPABILITY_FETCH_ORDERS: Connector._Capability.ValueType  # 1
         """Reads new orders."""
         CAPABILITY_ORDER_UPDATES: Connector._Capability.ValueType  # 2
-        """Is told of orders again when they are edited, shipped or cancelled; without it every open
-        order is read in each run.
+        """Reads an order again after it was edited, shipped or cancelled. Without it, every run reads
+        every open order.
         """
         CAPABILITY_READ_ORDERS: Connector._Capability.ValueType  # 3
-        """Reads chosen orders by id, and so notices those that vanished."""
+        """Reads given orders by id, and so notices those that vanished."""
         CAPABILITY_LIST_LISTINGS: Connector._Capability.ValueType  # 4
         """Reads the whole catalogue."""
         CAPABILITY_READ_INVENTORY: Connector._Capability.ValueType  # 5
         """Reads the number that the shop shows."""
         CAPABILITY_SET_INVENTORY: Connector._Capability.ValueType  # 6
-        """Changes the number that the shop shows. Without it links cannot be synced
+        """Changes the number that the shop shows. Without it, links cannot be synced
         (CONNECTOR_CANNOT_SET_INVENTORY).
         """
         CAPABILITY_WEBHOOKS: Connector._Capability.ValueType  # 7
         """Understands the platform's own notifications."""
 
     class Capability(_Capability, metaclass=_CapabilityEnumTypeWrapper):
-        """What it can do. What is not listed it cannot do."""
+        """What a connector can do. It cannot do what is not listed."""
 
     CAPABILITY_UNSPECIFIED: Connector.Capability.ValueType  # 0
-    """Unknown; never sent by this version."""
+    """Unknown. This version never sends it."""
     CAPABILITY_FETCH_ORDERS: Connector.Capability.ValueType  # 1
     """Reads new orders."""
     CAPABILITY_ORDER_UPDATES: Connector.Capability.ValueType  # 2
-    """Is told of orders again when they are edited, shipped or cancelled; without it every open
-    order is read in each run.
+    """Reads an order again after it was edited, shipped or cancelled. Without it, every run reads
+    every open order.
     """
     CAPABILITY_READ_ORDERS: Connector.Capability.ValueType  # 3
-    """Reads chosen orders by id, and so notices those that vanished."""
+    """Reads given orders by id, and so notices those that vanished."""
     CAPABILITY_LIST_LISTINGS: Connector.Capability.ValueType  # 4
     """Reads the whole catalogue."""
     CAPABILITY_READ_INVENTORY: Connector.Capability.ValueType  # 5
     """Reads the number that the shop shows."""
     CAPABILITY_SET_INVENTORY: Connector.Capability.ValueType  # 6
-    """Changes the number that the shop shows. Without it links cannot be synced
+    """Changes the number that the shop shows. Without it, links cannot be synced
     (CONNECTOR_CANNOT_SET_INVENTORY).
     """
     CAPABILITY_WEBHOOKS: Connector.Capability.ValueType  # 7
@@ -108,25 +108,25 @@ class Connector(message.Message):
     class _InventoryModeEnumTypeWrapper(enum_type_wrapper._EnumTypeWrapper[Connector._InventoryMode.ValueType], builtins.type):
         DESCRIPTOR: descriptor.EnumDescriptor
         INVENTORY_MODE_UNSPECIFIED: Connector._InventoryMode.ValueType  # 0
-        """Not told, or numbers cannot be changed."""
+        """Unknown, or numbers cannot be changed."""
         INVENTORY_MODE_COMPARE_AND_SET: Connector._InventoryMode.ValueType  # 1
-        """A write is refused unless the shop still shows the expected number."""
+        """The platform refuses a write unless the shop still shows the expected number."""
         INVENTORY_MODE_ADJUST: Connector._InventoryMode.ValueType  # 2
-        """A write is relative, so it commutes with orders that nobody has read yet."""
+        """A write adds or subtracts, so it does not overwrite orders that nobody has read yet."""
         INVENTORY_MODE_SET: Connector._InventoryMode.ValueType  # 3
-        """A write is absolute and unconditional: the server reads before it and verifies after it."""
+        """A write is absolute and unconditional. The server reads before it and verifies after it."""
 
     class InventoryMode(_InventoryMode, metaclass=_InventoryModeEnumTypeWrapper):
-        """How the platform lets a number be changed, and so which fence is used."""
+        """How the platform changes a number. It decides which rule of the fence applies."""
 
     INVENTORY_MODE_UNSPECIFIED: Connector.InventoryMode.ValueType  # 0
-    """Not told, or numbers cannot be changed."""
+    """Unknown, or numbers cannot be changed."""
     INVENTORY_MODE_COMPARE_AND_SET: Connector.InventoryMode.ValueType  # 1
-    """A write is refused unless the shop still shows the expected number."""
+    """The platform refuses a write unless the shop still shows the expected number."""
     INVENTORY_MODE_ADJUST: Connector.InventoryMode.ValueType  # 2
-    """A write is relative, so it commutes with orders that nobody has read yet."""
+    """A write adds or subtracts, so it does not overwrite orders that nobody has read yet."""
     INVENTORY_MODE_SET: Connector.InventoryMode.ValueType  # 3
-    """A write is absolute and unconditional: the server reads before it and verifies after it."""
+    """A write is absolute and unconditional. The server reads before it and verifies after it."""
 
     @typing.final
     class Failure(message.Message):
@@ -141,27 +141,31 @@ class Connector(message.Message):
         class _StageEnumTypeWrapper(enum_type_wrapper._EnumTypeWrapper[Connector.Failure._Stage.ValueType], builtins.type):
             DESCRIPTOR: descriptor.EnumDescriptor
             STAGE_UNSPECIFIED: Connector.Failure._Stage.ValueType  # 0
-            """Unknown; never sent by this version."""
+            """Unknown. This version never sends it."""
             STAGE_IMPORT: Connector.Failure._Stage.ValueType  # 1
             """Its module could not be imported."""
             STAGE_REGISTER: Connector.Failure._Stage.ValueType  # 2
-            """It could not be registered: unknown hooks, a wrong signature, or a name that is taken."""
+            """It could not be registered: it has unknown hooks, a wrong signature, or a name that is in
+            use.
+            """
             STAGE_DESCRIBE: Connector.Failure._Stage.ValueType  # 3
-            """It did not say what it is, or said something that contradicts itself."""
+            """It does not describe itself, or its description contradicts itself."""
             STAGE_VERSION: Connector.Failure._Stage.ValueType  # 4
             """It was made for another version of the SDK."""
 
         class Stage(_Stage, metaclass=_StageEnumTypeWrapper):
-            """How far it came."""
+            """The stage at which loading failed."""
 
         STAGE_UNSPECIFIED: Connector.Failure.Stage.ValueType  # 0
-        """Unknown; never sent by this version."""
+        """Unknown. This version never sends it."""
         STAGE_IMPORT: Connector.Failure.Stage.ValueType  # 1
         """Its module could not be imported."""
         STAGE_REGISTER: Connector.Failure.Stage.ValueType  # 2
-        """It could not be registered: unknown hooks, a wrong signature, or a name that is taken."""
+        """It could not be registered: it has unknown hooks, a wrong signature, or a name that is in
+        use.
+        """
         STAGE_DESCRIBE: Connector.Failure.Stage.ValueType  # 3
-        """It did not say what it is, or said something that contradicts itself."""
+        """It does not describe itself, or its description contradicts itself."""
         STAGE_VERSION: Connector.Failure.Stage.ValueType  # 4
         """It was made for another version of the SDK."""
 
@@ -169,7 +173,7 @@ class Connector(message.Message):
         MESSAGE_FIELD_NUMBER: builtins.int
         HINT_FIELD_NUMBER: builtins.int
         stage: Connector.Failure.Stage.ValueType
-        """Output only. How far it came."""
+        """Output only. The stage at which loading failed."""
         message: builtins.str
         """Output only. What went wrong."""
         hint: builtins.str
@@ -202,7 +206,7 @@ class Connector(message.Message):
     display_name: builtins.str
     """Output only. What people call the platform."""
     version: builtins.str
-    """Output only. The connector's own version; empty when it FAILED before telling."""
+    """Output only. The connector's own version; empty if loading failed before it was known."""
     distribution: builtins.str
     """Output only. The installed distribution that it came with."""
     sdk_api: builtins.str
@@ -210,7 +214,7 @@ class Connector(message.Message):
     inventory_mode: Connector.InventoryMode.ValueType
     """Output only. How numbers are changed."""
     settings_schema: builtins.str
-    """Output only. What a shop's settings and secrets must be: a JSON Schema (2020-12) as JSON text.
+    """Output only. The schema of a shop's settings and secrets: a JSON Schema (2020-12) as JSON text.
     Secrets are marked `writeOnly`.
     """
     state: Connector.State.ValueType
@@ -221,7 +225,7 @@ class Connector(message.Message):
 
     @builtins.property
     def failure(self) -> Connector.Failure:
-        """Output only. When FAILED: why."""
+        """Output only. If FAILED: why."""
 
     def __init__(
         self,

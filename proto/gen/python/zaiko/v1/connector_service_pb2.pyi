@@ -28,9 +28,9 @@ class ListConnectorsRequest(message.Message):
     PAGE_SIZE_FIELD_NUMBER: builtins.int
     PAGE_TOKEN_FIELD_NUMBER: builtins.int
     page_size: builtins.int
-    """Optional. At most so many are returned. 0 = 100; more than 1,000 is treated as 1,000."""
+    """Optional. The largest number of results. 0 = 100; more than 1,000 counts as 1,000."""
     page_token: builtins.str
-    """Optional. `next_page_token` of the previous page; everything else must be as in the first
+    """Optional. `next_page_token` of the previous page. Every other field must be as in the first
     request.
     """
     def __init__(
@@ -47,14 +47,14 @@ class ListConnectorsRequest(message.Message):
 
 @typing.final
 class ListConnectorsResponse(message.Message):
-    """A page of connectors. There is no revision here, since connectors belong to no merchant."""
+    """A page of connectors. It has no revision, because connectors belong to no merchant."""
 
     DESCRIPTOR: descriptor.Descriptor
 
     CONNECTORS_FIELD_NUMBER: builtins.int
     NEXT_PAGE_TOKEN_FIELD_NUMBER: builtins.int
     next_page_token: builtins.str
-    """Where to go on; empty on the last page."""
+    """The token for the next page; empty on the last page."""
     @builtins.property
     def connectors(self) -> containers.RepeatedCompositeFieldContainer[connector_pb2.Connector]:
         """The connectors of this page."""

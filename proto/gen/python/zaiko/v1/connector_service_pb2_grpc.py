@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class ConnectorServiceStub(object):
-    """Shows which connectors are installed. They are loaded when the server starts and do not change
+    """Shows which connectors are installed. The server loads them when it starts; they do not change
     while it runs.
     """
 
@@ -49,12 +49,12 @@ class ConnectorServiceStub(object):
 
 
 class ConnectorServiceServicer(object):
-    """Shows which connectors are installed. They are loaded when the server starts and do not change
+    """Shows which connectors are installed. The server loads them when it starts; they do not change
     while it runs.
     """
 
     def ListConnectors(self, request, context):
-        """Lists the connectors, loaded and failed ones, ordered by name.
+        """Lists the connectors, loaded and failed, ordered by name.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -89,7 +89,7 @@ def add_ConnectorServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class ConnectorService(object):
-    """Shows which connectors are installed. They are loaded when the server starts and do not change
+    """Shows which connectors are installed. The server loads them when it starts; they do not change
     while it runs.
     """
 

@@ -27,7 +27,7 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class ConnectorServiceStub:
-    """Shows which connectors are installed. They are loaded when the server starts and do not change
+    """Shows which connectors are installed. The server loads them when it starts; they do not change
     while it runs.
     """
 
@@ -36,24 +36,24 @@ class ConnectorServiceStub:
     @typing.overload
     def __new__(cls, channel: aio.Channel) -> ConnectorServiceAsyncStub: ...
     ListConnectors: grpc.UnaryUnaryMultiCallable[connector_service_pb2.ListConnectorsRequest, connector_service_pb2.ListConnectorsResponse]
-    """Lists the connectors, loaded and failed ones, ordered by name."""
+    """Lists the connectors, loaded and failed, ordered by name."""
     GetConnector: grpc.UnaryUnaryMultiCallable[connector_service_pb2.GetConnectorRequest, connector_service_pb2.GetConnectorResponse]
     """Reads one connector."""
 
 @typing.type_check_only
 class ConnectorServiceAsyncStub(ConnectorServiceStub):
-    """Shows which connectors are installed. They are loaded when the server starts and do not change
+    """Shows which connectors are installed. The server loads them when it starts; they do not change
     while it runs.
     """
 
     def __init__(self, channel: aio.Channel) -> None: ...
     ListConnectors: aio.UnaryUnaryMultiCallable[connector_service_pb2.ListConnectorsRequest, connector_service_pb2.ListConnectorsResponse]  # type: ignore[assignment]
-    """Lists the connectors, loaded and failed ones, ordered by name."""
+    """Lists the connectors, loaded and failed, ordered by name."""
     GetConnector: aio.UnaryUnaryMultiCallable[connector_service_pb2.GetConnectorRequest, connector_service_pb2.GetConnectorResponse]  # type: ignore[assignment]
     """Reads one connector."""
 
 class ConnectorServiceServicer(metaclass=abc_1.ABCMeta):
-    """Shows which connectors are installed. They are loaded when the server starts and do not change
+    """Shows which connectors are installed. The server loads them when it starts; they do not change
     while it runs.
     """
 
@@ -63,7 +63,7 @@ class ConnectorServiceServicer(metaclass=abc_1.ABCMeta):
         request: connector_service_pb2.ListConnectorsRequest,
         context: _ServicerContext,
     ) -> typing.Union[connector_service_pb2.ListConnectorsResponse, abc.Awaitable[connector_service_pb2.ListConnectorsResponse]]:
-        """Lists the connectors, loaded and failed ones, ordered by name."""
+        """Lists the connectors, loaded and failed, ordered by name."""
 
     @abc_1.abstractmethod
     def GetConnector(

@@ -20,8 +20,8 @@ DESCRIPTOR: descriptor.FileDescriptor
 
 @typing.final
 class Drift(message.Message):
-    """A difference between the number that a shop showed and the one that was expected, found by
-    reading the shop. A number that an order of the shop explains in time is none.
+    """A difference between the number that a shop showed and the expected one, found by reading the
+    shop. A difference that an order of the shop explains in time is not a drift.
     """
 
     DESCRIPTOR: descriptor.Descriptor
@@ -35,20 +35,22 @@ class Drift(message.Message):
         CAUSE_UNSPECIFIED: Drift._Cause.ValueType  # 0
         """Unknown. Treat as EDITED_IN_SHOP."""
         CAUSE_EDITED_IN_SHOP: Drift._Cause.ValueType  # 1
-        """Nothing that is known explains it: somebody, or another tool, changed it in the shop."""
+        """Nothing that zaiko knows explains it: a person or another tool changed the number in the
+        shop.
+        """
         CAUSE_PUSH_LOST: Drift._Cause.ValueType  # 2
-        """A write whose answer was lost had not been applied; it was sent again."""
+        """The answer to a write was lost, and the write had not been applied. It was sent again."""
         CAUSE_NOT_APPLIED: Drift._Cause.ValueType  # 3
         """The platform acknowledged a write and did not apply it."""
         CAUSE_ORDER_NOT_INGESTED: Drift._Cause.ValueType  # 4
-        """Lower, while the shop's orders were known to be incomplete."""
+        """The number was lower, while the shop's orders were known to be incomplete."""
         CAUSE_BUNDLE_PART: Drift._Cause.ValueType  # 5
-        """Lower, while the shop sold listings that are not linked: probably as a part of one of them.
-        Link that listing as a bundle.
+        """The number was lower, while the shop sold listings that are not linked. The listing is
+        probably a part of one of them: link that one as a bundle.
         """
         CAUSE_WRONG_LINK: Drift._Cause.ValueType  # 6
-        """Changed again and again, and the listing's code is not that of its product: probably linked
-        to the wrong one.
+        """The number changed repeatedly, and the listing's code is not that of its product. The listing
+        is probably linked to the wrong product.
         """
 
     class Cause(_Cause, metaclass=_CauseEnumTypeWrapper):
@@ -57,20 +59,22 @@ class Drift(message.Message):
     CAUSE_UNSPECIFIED: Drift.Cause.ValueType  # 0
     """Unknown. Treat as EDITED_IN_SHOP."""
     CAUSE_EDITED_IN_SHOP: Drift.Cause.ValueType  # 1
-    """Nothing that is known explains it: somebody, or another tool, changed it in the shop."""
+    """Nothing that zaiko knows explains it: a person or another tool changed the number in the
+    shop.
+    """
     CAUSE_PUSH_LOST: Drift.Cause.ValueType  # 2
-    """A write whose answer was lost had not been applied; it was sent again."""
+    """The answer to a write was lost, and the write had not been applied. It was sent again."""
     CAUSE_NOT_APPLIED: Drift.Cause.ValueType  # 3
     """The platform acknowledged a write and did not apply it."""
     CAUSE_ORDER_NOT_INGESTED: Drift.Cause.ValueType  # 4
-    """Lower, while the shop's orders were known to be incomplete."""
+    """The number was lower, while the shop's orders were known to be incomplete."""
     CAUSE_BUNDLE_PART: Drift.Cause.ValueType  # 5
-    """Lower, while the shop sold listings that are not linked: probably as a part of one of them.
-    Link that listing as a bundle.
+    """The number was lower, while the shop sold listings that are not linked. The listing is
+    probably a part of one of them: link that one as a bundle.
     """
     CAUSE_WRONG_LINK: Drift.Cause.ValueType  # 6
-    """Changed again and again, and the listing's code is not that of its product: probably linked
-    to the wrong one.
+    """The number changed repeatedly, and the listing's code is not that of its product. The listing
+    is probably linked to the wrong product.
     """
 
     LINK_FIELD_NUMBER: builtins.int
@@ -81,24 +85,24 @@ class Drift(message.Message):
     TIME_FIELD_NUMBER: builtins.int
     REVISION_FIELD_NUMBER: builtins.int
     link: builtins.str
-    """Output only. The link, `merchants/{merchant}/shops/{shop}/links/{listing}`; it may have been
+    """Output only. The link, `merchants/{merchant}/shops/{shop}/links/{listing}`. It may have been
     deleted since.
     """
     cause: Drift.Cause.ValueType
-    """Output only. Why."""
+    """Output only. The cause."""
     expected: builtins.int
     """Output only. What the shop was expected to show."""
     shown: builtins.int
     """Output only. What it showed."""
     held: builtins.bool
-    """Output only. Whether it was left for a person (Shop.drift_policy); otherwise the shop was set
-    right.
+    """Output only. Whether it was left for a person (Shop.drift_policy). Otherwise zaiko corrected
+    the shop.
     """
     revision: builtins.int
-    """Output only. The merchant's revision at which it was decided."""
+    """Output only. The merchant's revision at which the drift was found."""
     @builtins.property
     def time(self) -> timestamp_pb2.Timestamp:
-        """Output only. When it was decided."""
+        """Output only. When the drift was found."""
 
     def __init__(
         self,

@@ -31,9 +31,9 @@ class _OwnerEnumTypeWrapper(enum_type_wrapper._EnumTypeWrapper[_Owner.ValueType]
     OWNER_MERCHANT: _Owner.ValueType  # 1
     """The merchant must change something on the platform or in its settings here."""
     OWNER_PLATFORM: _Owner.ValueType  # 2
-    """The platform is failing, or cannot do it; wait, or ask them."""
+    """The platform fails, or does not offer what is needed. Wait, or ask its support."""
     OWNER_SYSTEM: _Owner.ValueType  # 3
-    """The software that calls, the server or its operator."""
+    """The calling software, the server or its operator."""
 
 class Owner(_Owner, metaclass=_OwnerEnumTypeWrapper):
     """Who must act before something works again."""
@@ -43,9 +43,9 @@ OWNER_UNSPECIFIED: Owner.ValueType  # 0
 OWNER_MERCHANT: Owner.ValueType  # 1
 """The merchant must change something on the platform or in its settings here."""
 OWNER_PLATFORM: Owner.ValueType  # 2
-"""The platform is failing, or cannot do it; wait, or ask them."""
+"""The platform fails, or does not offer what is needed. Wait, or ask its support."""
 OWNER_SYSTEM: Owner.ValueType  # 3
-"""The software that calls, the server or its operator."""
+"""The calling software, the server or its operator."""
 
 class _ErrorReason:
     ValueType = typing.NewType("ValueType", builtins.int)
@@ -451,9 +451,9 @@ zaiko retries automatically.
 
 @typing.final
 class Problem(message.Message):
-    """Something that does not work, in words for people and in values for programs. Shown on links,
-    shops, runs, operations and rows of reports: trouble with a platform during background work is
-    never an error of a call.
+    """Something that does not work, in words for people and in values for programs. Links, shops, runs,
+    operations and rows of reports show it. Trouble with a platform during background work is never
+    an error of a call.
     """
 
     DESCRIPTOR: descriptor.Descriptor
@@ -490,25 +490,25 @@ class Problem(message.Message):
     code: builtins.int
     """Output only. The google.rpc.Code number that comes nearest."""
     reason: ErrorReason.ValueType
-    """Output only. Why."""
+    """Output only. The reason."""
     owner: Owner.ValueType
     """Output only. Who must act."""
     message: builtins.str
-    """Output only. What is so, in English."""
+    """Output only. What is wrong, in English."""
     action_en: builtins.str
     """Output only. What to do, in English."""
     action_ja: builtins.str
     """Output only. What to do, in Japanese."""
     platform_message: builtins.str
-    """Output only. The platform's own words, at most 500 characters; empty when it said nothing."""
+    """Output only. The platform's own words, at most 500 characters; empty if it sent none."""
     @builtins.property
     def retry_time(self) -> timestamp_pb2.Timestamp:
-        """Output only. When it is retried by itself; unset when it is not."""
+        """Output only. When zaiko retries automatically; unset if it does not."""
 
     @builtins.property
     def metadata(self) -> containers.ScalarMap[builtins.str, builtins.str]:
-        """Output only. Whatever varies in `message`, by name; empty where a connector wrote it. Names
-        never disappear.
+        """Output only. The values that vary in `message`, by name; empty if a connector wrote the message.
+        Names never disappear.
         """
 
     def __init__(

@@ -25,8 +25,8 @@ DESCRIPTOR: descriptor.FileDescriptor
 
 @typing.final
 class StockExplanation(message.Message):
-    """What the numbers of one product were made of at one revision. The parts add up to the numbers of
-    `stock`, always.
+    """What the numbers of one product consisted of at one revision. The parts always add up to the
+    numbers in `stock`.
     """
 
     DESCRIPTOR: descriptor.Descriptor
@@ -48,7 +48,7 @@ class StockExplanation(message.Message):
         received: builtins.int
         """Output only. Units that arrived. At least 0."""
         adjusted: builtins.int
-        """Output only. What corrections and counts changed, either way."""
+        """Output only. What corrections and counts changed; may be negative."""
         shipped: builtins.int
         """Output only. Units that left, as a negative number. At most 0."""
         physical: builtins.int
@@ -84,11 +84,11 @@ class StockExplanation(message.Message):
         UNALLOCATED_FIELD_NUMBER: builtins.int
         SINCE_TIME_FIELD_NUMBER: builtins.int
         order_number: builtins.str
-        """Output only. What the shop calls the order; empty for shipments, and for orders that were
+        """Output only. The order's number in the shop. Empty for a shipment, and for an order that was
         never read.
         """
         ordered: builtins.int
-        """Output only. Units promised and not shipped. At least 0."""
+        """Output only. Units that are promised and not shipped. At least 0."""
         allocated: builtins.int
         """Output only. Units that warehouses held for it. At least 0."""
         unallocated: builtins.int
@@ -99,7 +99,7 @@ class StockExplanation(message.Message):
 
         @builtins.property
         def since_time(self) -> timestamp_pb2.Timestamp:
-            """Output only. When the order was placed, or when the demand was first heard of."""
+            """Output only. When the order was placed, or when the demand was first recorded."""
 
         def __init__(
             self,
@@ -119,7 +119,7 @@ class StockExplanation(message.Message):
 
     @typing.final
     class Rest(message.Message):
-        """Demands that are not listed one by one."""
+        """The demands that are not listed individually."""
 
         DESCRIPTOR: descriptor.Descriptor
 
@@ -128,7 +128,7 @@ class StockExplanation(message.Message):
         ALLOCATED_FIELD_NUMBER: builtins.int
         UNALLOCATED_FIELD_NUMBER: builtins.int
         promise_count: builtins.int
-        """Output only. How many."""
+        """Output only. The number of these demands."""
         ordered: builtins.int
         """Output only. Their units promised and not shipped."""
         allocated: builtins.int
@@ -159,28 +159,26 @@ class StockExplanation(message.Message):
     """Output only. `merchants/{merchant}/products/{product}`."""
     @builtins.property
     def stock(self) -> stock_pb2.Stock:
-        """Output only. The numbers at the revision. `warehouses`, `update_time`, `revision` and `etag`
-        are left out.
+        """Output only. The numbers at the revision, without `warehouses`, `update_time`, `revision` and
+        `etag`.
         """
 
     @builtins.property
     def shelves(self) -> containers.RepeatedCompositeFieldContainer[StockExplanation.Shelf]:
-        """Output only. `stock.physical` and `stock.allocated`, warehouse by warehouse, ordered by name."""
+        """Output only. `stock.physical` and `stock.allocated` by warehouse, ordered by name."""
 
     @builtins.property
     def promises(self) -> containers.RepeatedCompositeFieldContainer[StockExplanation.Promise]:
-        """Output only. `stock.ordered`, `allocated` and `unallocated`, demand by demand, the largest
-        first.
-        """
+        """Output only. `stock.ordered`, `allocated` and `unallocated` by demand, the largest first."""
 
     @builtins.property
     def rest(self) -> StockExplanation.Rest:
-        """Output only. The demands beyond those listed; with them it adds up."""
+        """Output only. The demands that are not listed. With them, the numbers add up."""
 
     @builtins.property
     def settings_since_time(self) -> timestamp_pb2.Timestamp:
-        """Output only. When the reserve and the limit of the escrow were set to what they were; unset
-        when they were not changed within the last 30 days.
+        """Output only. Since when the reserve and the escrow limit have had these values; unset if
+        neither changed within the last 30 days.
         """
 
     def __init__(
@@ -201,7 +199,7 @@ class StockExplanation(message.Message):
 
 @typing.final
 class Push(message.Message):
-    """A number that was sent to a shop: target − the units of all terms = quantity."""
+    """A number that was sent to a shop. `target` minus the units of all terms is `quantity`."""
 
     DESCRIPTOR: descriptor.Descriptor
 
@@ -212,59 +210,59 @@ class Push(message.Message):
     class _OutcomeEnumTypeWrapper(enum_type_wrapper._EnumTypeWrapper[Push._Outcome.ValueType], builtins.type):
         DESCRIPTOR: descriptor.EnumDescriptor
         OUTCOME_UNSPECIFIED: Push._Outcome.ValueType  # 0
-        """Unknown; never sent by this version. Treat as UNKNOWN."""
+        """Unknown. This version never sends it. Treat as UNKNOWN."""
         OUTCOME_SENT: Push._Outcome.ValueType  # 1
-        """It was recorded to be sent; nothing more is known yet."""
+        """It was recorded before it was sent. The outcome is not known yet."""
         OUTCOME_ACKNOWLEDGED: Push._Outcome.ValueType  # 2
         """The shop acknowledged it."""
         OUTCOME_REFUSED: Push._Outcome.ValueType  # 3
         """The platform refused it."""
         OUTCOME_STALE: Push._Outcome.ValueType  # 4
-        """It was not applied: the shop showed another number than believed."""
+        """It was not applied, because the shop showed another number than expected."""
         OUTCOME_UNSENT: Push._Outcome.ValueType  # 5
         """It never left."""
         OUTCOME_UNKNOWN: Push._Outcome.ValueType  # 6
-        """It may have been applied; the next reading tells."""
+        """It may have been applied. The next reading shows whether it was."""
         OUTCOME_READ: Push._Outcome.ValueType  # 7
-        """It was not answered; a reading told what the shop showed (`shown`)."""
+        """The platform did not answer. A reading showed the shop's number (`shown`)."""
 
     class Outcome(_Outcome, metaclass=_OutcomeEnumTypeWrapper):
-        """What became of it."""
+        """The outcome."""
 
     OUTCOME_UNSPECIFIED: Push.Outcome.ValueType  # 0
-    """Unknown; never sent by this version. Treat as UNKNOWN."""
+    """Unknown. This version never sends it. Treat as UNKNOWN."""
     OUTCOME_SENT: Push.Outcome.ValueType  # 1
-    """It was recorded to be sent; nothing more is known yet."""
+    """It was recorded before it was sent. The outcome is not known yet."""
     OUTCOME_ACKNOWLEDGED: Push.Outcome.ValueType  # 2
     """The shop acknowledged it."""
     OUTCOME_REFUSED: Push.Outcome.ValueType  # 3
     """The platform refused it."""
     OUTCOME_STALE: Push.Outcome.ValueType  # 4
-    """It was not applied: the shop showed another number than believed."""
+    """It was not applied, because the shop showed another number than expected."""
     OUTCOME_UNSENT: Push.Outcome.ValueType  # 5
     """It never left."""
     OUTCOME_UNKNOWN: Push.Outcome.ValueType  # 6
-    """It may have been applied; the next reading tells."""
+    """It may have been applied. The next reading shows whether it was."""
     OUTCOME_READ: Push.Outcome.ValueType  # 7
-    """It was not answered; a reading told what the shop showed (`shown`)."""
+    """The platform did not answer. A reading showed the shop's number (`shown`)."""
 
     @typing.final
     class Term(message.Message):
-        """Why the number is not the target."""
+        """One reason why the number differs from the target."""
 
         DESCRIPTOR: descriptor.Descriptor
 
         LABEL_FIELD_NUMBER: builtins.int
         UNITS_FIELD_NUMBER: builtins.int
         label: builtins.str
-        """Output only. UPPER_SNAKE. Known: PLATFORM_MAXIMUM (the platform takes no larger number),
-        ESCROW (on sale in other shops), ADJUSTMENT/<plugin> (a plugin shows another number),
-        SUSPECTED (missing in the shop, probably sold by an order that cannot be read yet), DOUBT
-        (perhaps sold already, not offered again before that is clear). More may come: show unknown
-        ones as they are.
+        """Output only. UPPER_SNAKE. Known labels: PLATFORM_MAXIMUM (the platform accepts no larger
+        number), ESCROW (on sale in other shops), ADJUSTMENT/<plugin> (a plugin shows another
+        number), SUSPECTED (unexplained units: missing in the shop, probably sold by an order that
+        cannot be read yet), DOUBT (uncertain units: perhaps already sold, and not offered again
+        until that is known). The list may grow: show an unknown label as it is.
         """
         units: builtins.int
-        """Output only. Units taken off; negative = added."""
+        """Output only. Units that are subtracted; a negative number adds."""
         def __init__(
             self,
             *,
@@ -287,17 +285,19 @@ class Push(message.Message):
     SETTLE_TIME_FIELD_NUMBER: builtins.int
     REVISION_FIELD_NUMBER: builtins.int
     expected: builtins.int
-    """Output only. What the shop was taken to show before; unset when that was not known."""
+    """Output only. What the shop was expected to show before; unset if that was not known."""
     target: builtins.int
-    """Output only. What the stock allowed to show: of a bundle, the smallest over its parts."""
+    """Output only. What the stock allowed the shop to show. For a bundle: the smallest number over
+    its parts.
+    """
     quantity: builtins.int
     """Output only. The number that was sent."""
     outcome: Push.Outcome.ValueType
-    """Output only. What became of it."""
+    """Output only. The outcome."""
     shown: builtins.int
-    """Output only. What the reading showed that settled it."""
+    """Output only. What the shop showed when a reading settled the outcome."""
     revision: builtins.int
-    """Output only. The merchant's revision that it was computed from. ExplainStock at this revision
+    """Output only. The merchant's revision from which it was computed. ExplainStock at this revision
     explains `target`.
     """
     @builtins.property
@@ -340,7 +340,7 @@ class Push(message.Message):
 
 @typing.final
 class LinkExplanation(message.Message):
-    """What was made of the stock for one link."""
+    """What the stock meant for one link."""
 
     DESCRIPTOR: descriptor.Descriptor
 
@@ -355,21 +355,23 @@ class LinkExplanation(message.Message):
     link: builtins.str
     """Output only. `merchants/{merchant}/shops/{shop}/links/{listing}`."""
     expected: builtins.int
-    """Output only. What the shop is taken to show now; unset when that is not known. Only when the
-    newest revision is explained, as the fields that follow.
+    """Output only. What the shop is expected to show now; unset if that is not known. Set only when
+    the newest revision is explained, like the fields that follow.
     """
     unexplained: builtins.int
-    """Output only. Units missing in the shop now that no order explains yet."""
+    """Output only. Units that are missing in the shop now, and that no order explains yet."""
     uncertain: builtins.int
-    """Output only. Units that may be sold already and are not offered again before that is clear."""
+    """Output only. Units that may already be sold. zaiko does not offer them again until that is
+    known.
+    """
     @builtins.property
     def status(self) -> link_pb2.LinkStatus:
-        """Output only. How the sync of the link goes now, whatever revision was asked for."""
+        """Output only. The state of the link's sync now, not at the revision that was asked for."""
 
     @builtins.property
     def last_push(self) -> Push:
-        """Output only. The last push up to the revision, as it was known at the revision; unset when
-        there was none since the link was made.
+        """Output only. The last push up to the revision, as it was known at the revision; unset if there
+        was none since the link was created.
         """
 
     @builtins.property
@@ -378,7 +380,7 @@ class LinkExplanation(message.Message):
 
     @builtins.property
     def read_time(self) -> timestamp_pb2.Timestamp:
-        """Output only. When the shop's number was last read; unset when it never was."""
+        """Output only. When the shop's number was last read; unset if it was never read."""
 
     def __init__(
         self,

@@ -23,9 +23,9 @@ DESCRIPTOR: descriptor.FileDescriptor
 
 @typing.final
 class Link(message.Message):
-    """A link (商品連携): binds a listing to the product that it sells, or to a bundle of products. A
-    listing has at most one, since the link's id is the listing's. What is linked is counted: open
-    order lines of the listing hold the product's stock, with or without sync.
+    """A link (商品連携): connects a listing to the product that it sells, or to a bundle of products. A
+    listing has at most one link, because the link's id is the listing's. Linking counts the
+    listing's orders: open order lines hold the product's stock, with or without sync.
     """
 
     DESCRIPTOR: descriptor.Descriptor
@@ -37,24 +37,26 @@ class Link(message.Message):
     class _ModeEnumTypeWrapper(enum_type_wrapper._EnumTypeWrapper[Link._Mode.ValueType], builtins.type):
         DESCRIPTOR: descriptor.EnumDescriptor
         MODE_UNSPECIFIED: Link._Mode.ValueType  # 0
-        """Unknown; never sent by this version. On input, SYNC."""
+        """Unknown. This version never sends it. In a request it means SYNC."""
         MODE_SYNC: Link._Mode.ValueType  # 1
         """The shop shows what may still be sold."""
         MODE_RECEIVING_ONLY: Link._Mode.ValueType  # 2
-        """Never on input: it is the product that is receiving-only (SetReceivingOnly). Each receipt
-        adds its units to the number of the product's first link; the shop's number is its own.
+        """Not accepted in a request: receiving-only is set for a product (SetReceivingOnly). Each
+        receipt adds its units to the number of the product's first link. zaiko does not set the
+        shop's number otherwise.
         """
 
     class Mode(_Mode, metaclass=_ModeEnumTypeWrapper):
-        """How the product's stock and the shop's number are kept together."""
+        """How the shop's number follows the product's stock."""
 
     MODE_UNSPECIFIED: Link.Mode.ValueType  # 0
-    """Unknown; never sent by this version. On input, SYNC."""
+    """Unknown. This version never sends it. In a request it means SYNC."""
     MODE_SYNC: Link.Mode.ValueType  # 1
     """The shop shows what may still be sold."""
     MODE_RECEIVING_ONLY: Link.Mode.ValueType  # 2
-    """Never on input: it is the product that is receiving-only (SetReceivingOnly). Each receipt
-    adds its units to the number of the product's first link; the shop's number is its own.
+    """Not accepted in a request: receiving-only is set for a product (SetReceivingOnly). Each
+    receipt adds its units to the number of the product's first link. zaiko does not set the
+    shop's number otherwise.
     """
 
     NAME_FIELD_NUMBER: builtins.int
@@ -77,16 +79,16 @@ class Link(message.Message):
     product: builtins.str
     """One unit of this product, `merchants/{merchant}/products/{product}`."""
     sync_enabled: builtins.bool
-    """Optional. Whether the shop's number is kept equal to what may be sold; default false. Enabling
-    it schedules a push.
+    """Optional. Whether zaiko keeps the shop's number equal to what may be sold. Default false.
+    Enabling it schedules a push.
     """
     mode: Link.Mode.ValueType
     """Optional. Default SYNC."""
     revision: builtins.int
     """Output only. The merchant's revision at which it last changed."""
     etag: builtins.str
-    """Optional. Changes with every change of the resource. Set on an update, it must be the current
-    one; otherwise it is ignored.
+    """Optional. Changes with every change of the resource. If an update sets it, it must be the
+    current one. The server ignores it elsewhere.
     """
     @builtins.property
     def bundle(self) -> Bundle:
@@ -94,7 +96,7 @@ class Link(message.Message):
 
     @builtins.property
     def status(self) -> LinkStatus:
-        """Output only. How the sync of this link is going."""
+        """Output only. The state of its sync."""
 
     @builtins.property
     def create_time(self) -> timestamp_pb2.Timestamp:
@@ -134,7 +136,7 @@ class Link(message.Message):
 
 @typing.final
 class Bundle(message.Message):
-    """Several products that are sold as one (セット商品). The shop shows the smallest over the parts of
+    """Several products that are sold as one (セット商品). The shop shows the smallest number over the parts:
     ⌊max(0, synced) / count⌋.
     """
 
@@ -142,7 +144,7 @@ class Bundle(message.Message):
 
     @typing.final
     class Part(message.Message):
-        """One part of it."""
+        """One part of a bundle."""
 
         DESCRIPTOR: descriptor.Descriptor
 
@@ -182,7 +184,7 @@ class Bundle(message.Message):
 
 @typing.final
 class LinkStatus(message.Message):
-    """How the sync of one link is going."""
+    """The state of the sync of one link."""
 
     DESCRIPTOR: descriptor.Descriptor
 
@@ -193,54 +195,54 @@ class LinkStatus(message.Message):
     class _StateEnumTypeWrapper(enum_type_wrapper._EnumTypeWrapper[LinkStatus._State.ValueType], builtins.type):
         DESCRIPTOR: descriptor.EnumDescriptor
         STATE_UNSPECIFIED: LinkStatus._State.ValueType  # 0
-        """Unknown; never sent by this version. Treat as PENDING."""
+        """Unknown. This version never sends it. Treat as PENDING."""
         STATE_DISABLED: LinkStatus._State.ValueType  # 1
         """Sync is off."""
         STATE_PENDING: LinkStatus._State.ValueType  # 2
         """A number is waiting to be sent."""
         STATE_SYNCING: LinkStatus._State.ValueType  # 3
-        """A number has been sent and is not acknowledged yet, or its outcome is being settled by
-        reading.
+        """A number was sent, and the shop has not acknowledged it yet; or a reading has to settle the
+        outcome.
         """
         STATE_SYNCED: LinkStatus._State.ValueType  # 4
         """The shop has acknowledged the number that it should show."""
         STATE_FAILED: LinkStatus._State.ValueType  # 5
-        """The last try failed; the next is at `next_attempt_time`. See `problem`."""
+        """The last attempt failed. The next one is at `next_attempt_time`. See `problem`."""
         STATE_HELD: LinkStatus._State.ValueType  # 6
-        """Nothing is sent before something changes: the shop is paused or held, the listing has
-        vanished, the connector is not loaded, or sync is not offered to the merchant any more. See
+        """zaiko sends nothing until something changes: the shop is paused or held, the listing has
+        vanished, the connector is not loaded, or sync is no longer offered to the merchant. See
         `problem`.
         """
         STATE_SHADOW: LinkStatus._State.ValueType  # 7
-        """The shop is in shadow mode: nothing is sent to it. `target` is what would be sent,
-        `confirmed` what the shop showed when it was read at `last_attempt_time`.
+        """The shop is in shadow mode, so zaiko sends nothing to it. `target` is what it would send.
+        `confirmed` is what the shop showed when it was read at `last_attempt_time`.
         """
 
     class State(_State, metaclass=_StateEnumTypeWrapper):
-        """Where it stands."""
+        """The state of a link's sync."""
 
     STATE_UNSPECIFIED: LinkStatus.State.ValueType  # 0
-    """Unknown; never sent by this version. Treat as PENDING."""
+    """Unknown. This version never sends it. Treat as PENDING."""
     STATE_DISABLED: LinkStatus.State.ValueType  # 1
     """Sync is off."""
     STATE_PENDING: LinkStatus.State.ValueType  # 2
     """A number is waiting to be sent."""
     STATE_SYNCING: LinkStatus.State.ValueType  # 3
-    """A number has been sent and is not acknowledged yet, or its outcome is being settled by
-    reading.
+    """A number was sent, and the shop has not acknowledged it yet; or a reading has to settle the
+    outcome.
     """
     STATE_SYNCED: LinkStatus.State.ValueType  # 4
     """The shop has acknowledged the number that it should show."""
     STATE_FAILED: LinkStatus.State.ValueType  # 5
-    """The last try failed; the next is at `next_attempt_time`. See `problem`."""
+    """The last attempt failed. The next one is at `next_attempt_time`. See `problem`."""
     STATE_HELD: LinkStatus.State.ValueType  # 6
-    """Nothing is sent before something changes: the shop is paused or held, the listing has
-    vanished, the connector is not loaded, or sync is not offered to the merchant any more. See
+    """zaiko sends nothing until something changes: the shop is paused or held, the listing has
+    vanished, the connector is not loaded, or sync is no longer offered to the merchant. See
     `problem`.
     """
     STATE_SHADOW: LinkStatus.State.ValueType  # 7
-    """The shop is in shadow mode: nothing is sent to it. `target` is what would be sent,
-    `confirmed` what the shop showed when it was read at `last_attempt_time`.
+    """The shop is in shadow mode, so zaiko sends nothing to it. `target` is what it would send.
+    `confirmed` is what the shop showed when it was read at `last_attempt_time`.
     """
 
     LINK_FIELD_NUMBER: builtins.int
@@ -256,30 +258,32 @@ class LinkStatus(message.Message):
     link: builtins.str
     """Output only. `merchants/{merchant}/shops/{shop}/links/{listing}`."""
     state: LinkStatus.State.ValueType
-    """Output only. Where it stands."""
+    """Output only. The state of its sync."""
     target: builtins.int
-    """Output only. What the shop should show; unset before it was first computed."""
+    """Output only. What the shop should show; unset until it is first computed."""
     confirmed: builtins.int
-    """Output only. What the shop last acknowledged; unset before the first time."""
+    """Output only. What the shop last acknowledged; unset until the first time."""
     sku: builtins.str
-    """Output only. The listing's sku as last read, so that a status screen needs no second call."""
+    """Output only. The listing's sku as last read. It is here so that a status screen needs no second
+    call.
+    """
     revision: builtins.int
     """Output only. The merchant's revision at which this status last changed."""
     @builtins.property
     def last_success_time(self) -> timestamp_pb2.Timestamp:
-        """Output only. When `confirmed` was acknowledged; unset before the first time."""
+        """Output only. When `confirmed` was acknowledged; unset until the first time."""
 
     @builtins.property
     def last_attempt_time(self) -> timestamp_pb2.Timestamp:
-        """Output only. When a number was last sent; unset before the first time."""
+        """Output only. When a number was last sent; unset until the first time."""
 
     @builtins.property
     def next_attempt_time(self) -> timestamp_pb2.Timestamp:
-        """Output only. When the next try is due; unset when none is planned."""
+        """Output only. When the next attempt is due; unset if none is planned."""
 
     @builtins.property
     def problem(self) -> error_pb2.Problem:
-        """Output only. What is wrong; unset when nothing is."""
+        """Output only. What is wrong; unset if nothing is."""
 
     def __init__(
         self,
@@ -354,7 +358,9 @@ class LinkCounts(message.Message):
 
 @typing.final
 class CountedUnits(message.Message):
-    """Open units of an order line that linking counted, or unlinking stopped counting."""
+    """Open units of an order line that linking began to count, or that deleting the link stopped
+    counting.
+    """
 
     DESCRIPTOR: descriptor.Descriptor
 

@@ -33,13 +33,13 @@ class CreateLinkRequest(message.Message):
     parent: builtins.str
     """Required. `merchants/{merchant}/shops/{shop}`."""
     request_id: builtins.str
-    """Optional. A UUID that makes the call safe to repeat for 24 h: a repeat gets the first answer.
+    """Optional. A UUID that makes the call safe to repeat for 24 h: a repeat gets the first response.
     See proto/README.md.
     """
     @builtins.property
     def link(self) -> link_pb2.Link:
         """Required. The link to create: `listing` (of this shop), `product` or `bundle`, and
-        `sync_enabled` to enable sync while linking. Output-only fields are ignored.
+        `sync_enabled` to enable sync while linking. The server ignores output-only fields.
         """
 
     def __init__(
@@ -66,16 +66,16 @@ class CreateLinkResponse(message.Message):
     COUNTED_UNITS_FIELD_NUMBER: builtins.int
     REVISION_FIELD_NUMBER: builtins.int
     counted_units: builtins.int
-    """The sum of all of them, also those beyond 1,000 entries, in units of products."""
+    """The sum over all entries, also those beyond the first 1,000, in units of products."""
     revision: builtins.int
-    """The merchant's revision that this answer reflects."""
+    """The merchant's revision that this response reflects."""
     @builtins.property
     def link(self) -> link_pb2.Link:
         """The new link."""
 
     @builtins.property
     def counted(self) -> containers.RepeatedCompositeFieldContainer[link_pb2.CountedUnits]:
-        """Open units of orders that were already fetched and are counted from now on; at most 1,000
+        """Open units of orders that were already fetched and are counted from now on. At most 1,000
         entries, oldest first.
         """
 
@@ -103,17 +103,17 @@ class BatchCreateLinksRequest(message.Message):
     REQUESTS_FIELD_NUMBER: builtins.int
     REQUEST_ID_FIELD_NUMBER: builtins.int
     parent: builtins.str
-    """Required. `merchants/{merchant}/shops/{shop}`, or `-` in place of the shop's id when the
+    """Required. `merchants/{merchant}/shops/{shop}`. Use `-` in place of the shop's id if the
     listings are of several shops.
     """
     request_id: builtins.str
-    """Optional. A UUID that makes the call safe to repeat for 24 h: a repeat gets the first answer.
+    """Optional. A UUID that makes the call safe to repeat for 24 h: a repeat gets the first response.
     See proto/README.md.
     """
     @builtins.property
     def requests(self) -> containers.RepeatedCompositeFieldContainer[CreateLinkRequest]:
-        """Required. 1 to 1,000 links. In each, `parent` is empty or the one above, and `request_id` is
-        empty.
+        """Required. 1 to 1,000 links. In each, `parent` is empty or equal to the one above, and
+        `request_id` is empty.
         """
 
     def __init__(
@@ -140,16 +140,16 @@ class BatchCreateLinksResponse(message.Message):
     COUNTED_UNITS_FIELD_NUMBER: builtins.int
     REVISION_FIELD_NUMBER: builtins.int
     counted_units: builtins.int
-    """The sum of all of them, in units of products."""
+    """The sum of all entries, in units of products."""
     revision: builtins.int
-    """The merchant's revision that this answer reflects."""
+    """The merchant's revision that this response reflects."""
     @builtins.property
     def links(self) -> containers.RepeatedCompositeFieldContainer[link_pb2.Link]:
         """One link per request, in the same order."""
 
     @builtins.property
     def counted(self) -> containers.RepeatedCompositeFieldContainer[link_pb2.CountedUnits]:
-        """Open units of orders that are counted from now on; at most 1,000 entries, oldest first."""
+        """Open units of orders that are counted from now on. At most 1,000 entries, oldest first."""
 
     def __init__(
         self,
@@ -167,7 +167,7 @@ class BatchCreateLinksResponse(message.Message):
 
 @typing.final
 class UpdateLinkRequest(message.Message):
-    """Asks for a change of a link."""
+    """Asks to change a link."""
 
     DESCRIPTOR: descriptor.Descriptor
 
@@ -175,17 +175,17 @@ class UpdateLinkRequest(message.Message):
     UPDATE_MASK_FIELD_NUMBER: builtins.int
     REQUEST_ID_FIELD_NUMBER: builtins.int
     request_id: builtins.str
-    """Optional. A UUID that makes the call safe to repeat for 24 h: a repeat gets the first answer.
+    """Optional. A UUID that makes the call safe to repeat for 24 h: a repeat gets the first response.
     See proto/README.md.
     """
     @builtins.property
     def link(self) -> link_pb2.Link:
-        """Required. `name` says which one; `etag`, when it is set, must be the current one."""
+        """Required. `name` says which one. If `etag` is set, it must be the current one."""
 
     @builtins.property
     def update_mask(self) -> field_mask_pb2.FieldMask:
-        """Optional. The fields to change: `sync_enabled`. Unset = it, when it is set. `*` = all that can
-        be changed.
+        """Optional. The fields to change: `sync_enabled`. Unset = the fields that are present. `*` = all
+        that can be changed.
         """
 
     def __init__(
@@ -210,7 +210,7 @@ class UpdateLinkResponse(message.Message):
     LINK_FIELD_NUMBER: builtins.int
     REVISION_FIELD_NUMBER: builtins.int
     revision: builtins.int
-    """The merchant's revision that this answer reflects."""
+    """The merchant's revision that this response reflects."""
     @builtins.property
     def link(self) -> link_pb2.Link:
         """The link."""
@@ -240,13 +240,13 @@ class DeleteLinkRequest(message.Message):
     name: builtins.str
     """Required. `merchants/{merchant}/shops/{shop}/links/{listing}`."""
     etag: builtins.str
-    """Optional. The resource's etag as last read; refused with ETAG_MISMATCH when it has changed
-    since. Empty = do not compare.
+    """Optional. The resource's etag as last read. If it has changed since, the call is refused with
+    ETAG_MISMATCH. Empty = do not compare.
     """
     release_orders: builtins.bool
-    """Optional. True = open units of the listing's orders are not counted any more. Default false."""
+    """Optional. True = stop counting open units of the listing's orders. Default false."""
     request_id: builtins.str
-    """Optional. A UUID that makes the call safe to repeat for 24 h: a repeat gets the first answer.
+    """Optional. A UUID that makes the call safe to repeat for 24 h: a repeat gets the first response.
     See proto/README.md.
     """
     def __init__(
@@ -273,12 +273,12 @@ class DeleteLinkResponse(message.Message):
     RELEASED_UNITS_FIELD_NUMBER: builtins.int
     REVISION_FIELD_NUMBER: builtins.int
     released_units: builtins.int
-    """The sum of all of them, in units of products."""
+    """The sum of all entries, in units of products."""
     revision: builtins.int
-    """The merchant's revision that this answer reflects."""
+    """The merchant's revision that this response reflects."""
     @builtins.property
     def released(self) -> containers.RepeatedCompositeFieldContainer[link_pb2.CountedUnits]:
-        """With `release_orders`: open units that are not counted any more; at most 1,000 entries, oldest
+        """With `release_orders`: open units that are no longer counted. At most 1,000 entries, oldest
         first.
         """
 
@@ -306,18 +306,18 @@ class BatchDeleteLinksRequest(message.Message):
     RELEASE_ORDERS_FIELD_NUMBER: builtins.int
     REQUEST_ID_FIELD_NUMBER: builtins.int
     parent: builtins.str
-    """Required. `merchants/{merchant}/shops/{shop}`, or `-` in place of the shop's id when the links
+    """Required. `merchants/{merchant}/shops/{shop}`. Use `-` in place of the shop's id if the links
     are of several shops.
     """
     release_orders: builtins.bool
-    """Optional. True = open units of the listings' orders are not counted any more. Default false."""
+    """Optional. True = stop counting open units of the listings' orders. Default false."""
     request_id: builtins.str
-    """Optional. A UUID that makes the call safe to repeat for 24 h: a repeat gets the first answer.
+    """Optional. A UUID that makes the call safe to repeat for 24 h: a repeat gets the first response.
     See proto/README.md.
     """
     @builtins.property
     def names(self) -> containers.RepeatedScalarFieldContainer[builtins.str]:
-        """Required. 1 to 1,000 names of links of `parent`, no duplicates."""
+        """Required. 1 to 1,000 names of links of `parent`, without repeats."""
 
     def __init__(
         self,
@@ -343,12 +343,12 @@ class BatchDeleteLinksResponse(message.Message):
     RELEASED_UNITS_FIELD_NUMBER: builtins.int
     REVISION_FIELD_NUMBER: builtins.int
     released_units: builtins.int
-    """The sum of all of them, in units of products."""
+    """The sum of all entries, in units of products."""
     revision: builtins.int
-    """The merchant's revision that this answer reflects."""
+    """The merchant's revision that this response reflects."""
     @builtins.property
     def released(self) -> containers.RepeatedCompositeFieldContainer[link_pb2.CountedUnits]:
-        """With `release_orders`: open units that are not counted any more; at most 1,000 entries, oldest
+        """With `release_orders`: open units that are no longer counted. At most 1,000 entries, oldest
         first.
         """
 
@@ -394,7 +394,7 @@ class GetLinkResponse(message.Message):
     LINK_FIELD_NUMBER: builtins.int
     REVISION_FIELD_NUMBER: builtins.int
     revision: builtins.int
-    """The merchant's revision that this answer reflects."""
+    """The merchant's revision that this response reflects."""
     @builtins.property
     def link(self) -> link_pb2.Link:
         """The link."""
@@ -419,7 +419,9 @@ class ListLinksRequest(message.Message):
 
     @typing.final
     class Filter(message.Message):
-        """Which links; fields combine with AND, repeated values with OR, unset fields do not filter."""
+        """Which links to list. Fields combine with AND, repeated values with OR. An unset field does not
+        filter.
+        """
 
         DESCRIPTOR: descriptor.Descriptor
 
@@ -427,7 +429,7 @@ class ListLinksRequest(message.Message):
         SYNC_ENABLED_FIELD_NUMBER: builtins.int
         STATES_FIELD_NUMBER: builtins.int
         product: builtins.str
-        """Optional. Only links to this product, alone or in a bundle;
+        """Optional. Only links to this product, alone or in a bundle:
         `merchants/{merchant}/products/{product}`.
         """
         sync_enabled: builtins.bool
@@ -456,11 +458,11 @@ class ListLinksRequest(message.Message):
     PAGE_TOKEN_FIELD_NUMBER: builtins.int
     FILTER_FIELD_NUMBER: builtins.int
     parent: builtins.str
-    """Required. `merchants/{merchant}/shops/{shop}`, or `-` in place of the shop's id for all shops."""
+    """Required. `merchants/{merchant}/shops/{shop}`. Use `-` in place of the shop's id for all shops."""
     page_size: builtins.int
-    """Optional. At most so many are returned. 0 = 100; more than 1,000 is treated as 1,000."""
+    """Optional. The largest number of results. 0 = 100; more than 1,000 counts as 1,000."""
     page_token: builtins.str
-    """Optional. `next_page_token` of the previous page; everything else must be as in the first
+    """Optional. `next_page_token` of the previous page. Every other field must be as in the first
     request.
     """
     @builtins.property
@@ -491,9 +493,9 @@ class ListLinksResponse(message.Message):
     NEXT_PAGE_TOKEN_FIELD_NUMBER: builtins.int
     REVISION_FIELD_NUMBER: builtins.int
     next_page_token: builtins.str
-    """Where to go on; empty on the last page."""
+    """The token for the next page; empty on the last page."""
     revision: builtins.int
-    """The merchant's revision that this answer reflects."""
+    """The merchant's revision that this response reflects."""
     @builtins.property
     def links(self) -> containers.RepeatedCompositeFieldContainer[link_pb2.Link]:
         """The links of this page."""
@@ -525,13 +527,13 @@ class BulkLinkRequest(message.Message):
     parent: builtins.str
     """Required. `merchants/{merchant}/shops/{shop}`."""
     match_barcode: builtins.bool
-    """Optional. True = where no code matches, try barcodes. Default false."""
+    """Optional. True = try barcodes if no code matches. Default false."""
     enable_sync: builtins.bool
     """Optional. True = enable sync while linking. Default false."""
     dry_run: builtins.bool
     """Optional. True = change nothing and report what would be done. Default false."""
     request_id: builtins.str
-    """Optional. A UUID that makes the call safe to repeat for 24 h: a repeat gets the first answer.
+    """Optional. A UUID that makes the call safe to repeat for 24 h: a repeat gets the first response.
     See proto/README.md.
     """
     def __init__(
@@ -551,17 +553,17 @@ class BulkLinkRequest(message.Message):
 
 @typing.final
 class BulkLinkResponse(message.Message):
-    """The operation that was begun."""
+    """The operation that was created."""
 
     DESCRIPTOR: descriptor.Descriptor
 
     OPERATION_FIELD_NUMBER: builtins.int
     REVISION_FIELD_NUMBER: builtins.int
     revision: builtins.int
-    """The merchant's revision that this answer reflects."""
+    """The merchant's revision that this response reflects."""
     @builtins.property
     def operation(self) -> operation_pb2.Operation:
-        """The operation, of kind BULK_LINK; its result is a BulkLinkReport."""
+        """The operation, of kind BULK_LINK. Its result is a BulkLinkReport."""
 
     def __init__(
         self,

@@ -82,9 +82,9 @@ class LinkServiceServicer(object):
     """
 
     def CreateLink(self, request, context):
-        """Links a listing. In the same commit, open order lines of the listing that were already fetched
-        are counted; the response lists them. Refused with LISTING_ALREADY_LINKED, PRODUCT_ARCHIVED,
-        LISTING_GONE (it has vanished), and where sync is to be enabled with SYNC_NOT_OFFERED,
+        """Links a listing. The same transaction counts the listing's open order lines that were already
+        fetched; the response lists them. Refused with LISTING_ALREADY_LINKED, PRODUCT_ARCHIVED and
+        LISTING_GONE (the listing has vanished). If sync is to be enabled, also with SYNC_NOT_OFFERED,
         CONNECTOR_NOT_LOADED and CONNECTOR_CANNOT_SET_INVENTORY.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -93,35 +93,34 @@ class LinkServiceServicer(object):
 
     def BatchCreateLinks(self, request, context):
         """Links up to 1,000 listings, all or none. Refused with DUPLICATE_IN_BATCH when a listing comes
-        twice; the refusal of one refuses all, its index is in the metadata (`index`):
+        twice. If one link is refused, all are; the metadata `index` says which one:
         LISTING_ALREADY_LINKED, PRODUCT_ARCHIVED, LISTING_GONE, SYNC_NOT_OFFERED, CONNECTOR_NOT_LOADED
-        and CONNECTOR_CANNOT_SET_INVENTORY as of CreateLink.
+        and CONNECTOR_CANNOT_SET_INVENTORY as for CreateLink.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def UpdateLink(self, request, context):
-        """Turns sync on or off. Turning it on schedules a push; turning it off leaves the shop's number
+        """Turns sync on or off. Turning it on schedules a push. Turning it off leaves the shop's number
         as it is. Refused with ETAG_MISMATCH, FIELD_MASK_INVALID, SYNC_NOT_OFFERED,
-        CONNECTOR_NOT_LOADED, CONNECTOR_CANNOT_SET_INVENTORY.
+        CONNECTOR_NOT_LOADED and CONNECTOR_CANNOT_SET_INVENTORY.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def DeleteLink(self, request, context):
-        """Unlinks a listing. The shop's number stays as it is. What was ordered stays counted as what it
-        was sold as, since it is still to be shipped, unless `release_orders`: then open units are
-        given back, except those that a warehouse holds. Later orders of the listing count nowhere.
-        Refused with ETAG_MISMATCH.
+        """Unlinks a listing. The shop's number stays as it is. Open units stay counted, because they are
+        still to be shipped. With `release_orders` they are released, except those that a warehouse
+        holds. Later orders of the listing are not counted. Refused with ETAG_MISMATCH.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def BatchDeleteLinks(self, request, context):
-        """Unlinks up to 1,000 listings, all or none, each as by DeleteLink. Refused with
+        """Unlinks up to 1,000 listings, all or none, each as DeleteLink does. Refused with
         RESOURCE_NOT_FOUND when one is not linked, and with DUPLICATE_IN_BATCH.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -136,7 +135,7 @@ class LinkServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def ListLinks(self, request, context):
-        """Lists the links of a shop, ordered by name. `shops/-` = of all shops of the merchant.
+        """Lists the links of a shop, ordered by name. `shops/-` lists all shops of the merchant.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -144,9 +143,9 @@ class LinkServiceServicer(object):
 
     def BulkLink(self, request, context):
         """Links all unlinked listings of a shop to the products whose code equals their sku, as an
-        operation of kind BULK_LINK. A listing with several candidates is never guessed. Each found
-        link is created as by CreateLink, in batches: cancelling keeps what was linked. Refused with
-        OPERATION_ACTIVE while another one is going on for the shop, and where sync is to be enabled
+        operation of kind BULK_LINK. A listing with several candidates is never guessed. Each link is
+        created as CreateLink does, in batches; cancelling keeps the links that exist. Refused with
+        OPERATION_ACTIVE while another BulkLink of the shop is active. If sync is to be enabled, also
         with SYNC_NOT_OFFERED, CONNECTOR_NOT_LOADED and CONNECTOR_CANNOT_SET_INVENTORY.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

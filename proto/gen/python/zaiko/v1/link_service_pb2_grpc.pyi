@@ -34,41 +34,40 @@ class LinkServiceStub:
     @typing.overload
     def __new__(cls, channel: aio.Channel) -> LinkServiceAsyncStub: ...
     CreateLink: grpc.UnaryUnaryMultiCallable[link_service_pb2.CreateLinkRequest, link_service_pb2.CreateLinkResponse]
-    """Links a listing. In the same commit, open order lines of the listing that were already fetched
-    are counted; the response lists them. Refused with LISTING_ALREADY_LINKED, PRODUCT_ARCHIVED,
-    LISTING_GONE (it has vanished), and where sync is to be enabled with SYNC_NOT_OFFERED,
+    """Links a listing. The same transaction counts the listing's open order lines that were already
+    fetched; the response lists them. Refused with LISTING_ALREADY_LINKED, PRODUCT_ARCHIVED and
+    LISTING_GONE (the listing has vanished). If sync is to be enabled, also with SYNC_NOT_OFFERED,
     CONNECTOR_NOT_LOADED and CONNECTOR_CANNOT_SET_INVENTORY.
     """
     BatchCreateLinks: grpc.UnaryUnaryMultiCallable[link_service_pb2.BatchCreateLinksRequest, link_service_pb2.BatchCreateLinksResponse]
     """Links up to 1,000 listings, all or none. Refused with DUPLICATE_IN_BATCH when a listing comes
-    twice; the refusal of one refuses all, its index is in the metadata (`index`):
+    twice. If one link is refused, all are; the metadata `index` says which one:
     LISTING_ALREADY_LINKED, PRODUCT_ARCHIVED, LISTING_GONE, SYNC_NOT_OFFERED, CONNECTOR_NOT_LOADED
-    and CONNECTOR_CANNOT_SET_INVENTORY as of CreateLink.
+    and CONNECTOR_CANNOT_SET_INVENTORY as for CreateLink.
     """
     UpdateLink: grpc.UnaryUnaryMultiCallable[link_service_pb2.UpdateLinkRequest, link_service_pb2.UpdateLinkResponse]
-    """Turns sync on or off. Turning it on schedules a push; turning it off leaves the shop's number
+    """Turns sync on or off. Turning it on schedules a push. Turning it off leaves the shop's number
     as it is. Refused with ETAG_MISMATCH, FIELD_MASK_INVALID, SYNC_NOT_OFFERED,
-    CONNECTOR_NOT_LOADED, CONNECTOR_CANNOT_SET_INVENTORY.
+    CONNECTOR_NOT_LOADED and CONNECTOR_CANNOT_SET_INVENTORY.
     """
     DeleteLink: grpc.UnaryUnaryMultiCallable[link_service_pb2.DeleteLinkRequest, link_service_pb2.DeleteLinkResponse]
-    """Unlinks a listing. The shop's number stays as it is. What was ordered stays counted as what it
-    was sold as, since it is still to be shipped, unless `release_orders`: then open units are
-    given back, except those that a warehouse holds. Later orders of the listing count nowhere.
-    Refused with ETAG_MISMATCH.
+    """Unlinks a listing. The shop's number stays as it is. Open units stay counted, because they are
+    still to be shipped. With `release_orders` they are released, except those that a warehouse
+    holds. Later orders of the listing are not counted. Refused with ETAG_MISMATCH.
     """
     BatchDeleteLinks: grpc.UnaryUnaryMultiCallable[link_service_pb2.BatchDeleteLinksRequest, link_service_pb2.BatchDeleteLinksResponse]
-    """Unlinks up to 1,000 listings, all or none, each as by DeleteLink. Refused with
+    """Unlinks up to 1,000 listings, all or none, each as DeleteLink does. Refused with
     RESOURCE_NOT_FOUND when one is not linked, and with DUPLICATE_IN_BATCH.
     """
     GetLink: grpc.UnaryUnaryMultiCallable[link_service_pb2.GetLinkRequest, link_service_pb2.GetLinkResponse]
     """Reads one link."""
     ListLinks: grpc.UnaryUnaryMultiCallable[link_service_pb2.ListLinksRequest, link_service_pb2.ListLinksResponse]
-    """Lists the links of a shop, ordered by name. `shops/-` = of all shops of the merchant."""
+    """Lists the links of a shop, ordered by name. `shops/-` lists all shops of the merchant."""
     BulkLink: grpc.UnaryUnaryMultiCallable[link_service_pb2.BulkLinkRequest, link_service_pb2.BulkLinkResponse]
     """Links all unlinked listings of a shop to the products whose code equals their sku, as an
-    operation of kind BULK_LINK. A listing with several candidates is never guessed. Each found
-    link is created as by CreateLink, in batches: cancelling keeps what was linked. Refused with
-    OPERATION_ACTIVE while another one is going on for the shop, and where sync is to be enabled
+    operation of kind BULK_LINK. A listing with several candidates is never guessed. Each link is
+    created as CreateLink does, in batches; cancelling keeps the links that exist. Refused with
+    OPERATION_ACTIVE while another BulkLink of the shop is active. If sync is to be enabled, also
     with SYNC_NOT_OFFERED, CONNECTOR_NOT_LOADED and CONNECTOR_CANNOT_SET_INVENTORY.
     """
 
@@ -78,41 +77,40 @@ class LinkServiceAsyncStub(LinkServiceStub):
 
     def __init__(self, channel: aio.Channel) -> None: ...
     CreateLink: aio.UnaryUnaryMultiCallable[link_service_pb2.CreateLinkRequest, link_service_pb2.CreateLinkResponse]  # type: ignore[assignment]
-    """Links a listing. In the same commit, open order lines of the listing that were already fetched
-    are counted; the response lists them. Refused with LISTING_ALREADY_LINKED, PRODUCT_ARCHIVED,
-    LISTING_GONE (it has vanished), and where sync is to be enabled with SYNC_NOT_OFFERED,
+    """Links a listing. The same transaction counts the listing's open order lines that were already
+    fetched; the response lists them. Refused with LISTING_ALREADY_LINKED, PRODUCT_ARCHIVED and
+    LISTING_GONE (the listing has vanished). If sync is to be enabled, also with SYNC_NOT_OFFERED,
     CONNECTOR_NOT_LOADED and CONNECTOR_CANNOT_SET_INVENTORY.
     """
     BatchCreateLinks: aio.UnaryUnaryMultiCallable[link_service_pb2.BatchCreateLinksRequest, link_service_pb2.BatchCreateLinksResponse]  # type: ignore[assignment]
     """Links up to 1,000 listings, all or none. Refused with DUPLICATE_IN_BATCH when a listing comes
-    twice; the refusal of one refuses all, its index is in the metadata (`index`):
+    twice. If one link is refused, all are; the metadata `index` says which one:
     LISTING_ALREADY_LINKED, PRODUCT_ARCHIVED, LISTING_GONE, SYNC_NOT_OFFERED, CONNECTOR_NOT_LOADED
-    and CONNECTOR_CANNOT_SET_INVENTORY as of CreateLink.
+    and CONNECTOR_CANNOT_SET_INVENTORY as for CreateLink.
     """
     UpdateLink: aio.UnaryUnaryMultiCallable[link_service_pb2.UpdateLinkRequest, link_service_pb2.UpdateLinkResponse]  # type: ignore[assignment]
-    """Turns sync on or off. Turning it on schedules a push; turning it off leaves the shop's number
+    """Turns sync on or off. Turning it on schedules a push. Turning it off leaves the shop's number
     as it is. Refused with ETAG_MISMATCH, FIELD_MASK_INVALID, SYNC_NOT_OFFERED,
-    CONNECTOR_NOT_LOADED, CONNECTOR_CANNOT_SET_INVENTORY.
+    CONNECTOR_NOT_LOADED and CONNECTOR_CANNOT_SET_INVENTORY.
     """
     DeleteLink: aio.UnaryUnaryMultiCallable[link_service_pb2.DeleteLinkRequest, link_service_pb2.DeleteLinkResponse]  # type: ignore[assignment]
-    """Unlinks a listing. The shop's number stays as it is. What was ordered stays counted as what it
-    was sold as, since it is still to be shipped, unless `release_orders`: then open units are
-    given back, except those that a warehouse holds. Later orders of the listing count nowhere.
-    Refused with ETAG_MISMATCH.
+    """Unlinks a listing. The shop's number stays as it is. Open units stay counted, because they are
+    still to be shipped. With `release_orders` they are released, except those that a warehouse
+    holds. Later orders of the listing are not counted. Refused with ETAG_MISMATCH.
     """
     BatchDeleteLinks: aio.UnaryUnaryMultiCallable[link_service_pb2.BatchDeleteLinksRequest, link_service_pb2.BatchDeleteLinksResponse]  # type: ignore[assignment]
-    """Unlinks up to 1,000 listings, all or none, each as by DeleteLink. Refused with
+    """Unlinks up to 1,000 listings, all or none, each as DeleteLink does. Refused with
     RESOURCE_NOT_FOUND when one is not linked, and with DUPLICATE_IN_BATCH.
     """
     GetLink: aio.UnaryUnaryMultiCallable[link_service_pb2.GetLinkRequest, link_service_pb2.GetLinkResponse]  # type: ignore[assignment]
     """Reads one link."""
     ListLinks: aio.UnaryUnaryMultiCallable[link_service_pb2.ListLinksRequest, link_service_pb2.ListLinksResponse]  # type: ignore[assignment]
-    """Lists the links of a shop, ordered by name. `shops/-` = of all shops of the merchant."""
+    """Lists the links of a shop, ordered by name. `shops/-` lists all shops of the merchant."""
     BulkLink: aio.UnaryUnaryMultiCallable[link_service_pb2.BulkLinkRequest, link_service_pb2.BulkLinkResponse]  # type: ignore[assignment]
     """Links all unlinked listings of a shop to the products whose code equals their sku, as an
-    operation of kind BULK_LINK. A listing with several candidates is never guessed. Each found
-    link is created as by CreateLink, in batches: cancelling keeps what was linked. Refused with
-    OPERATION_ACTIVE while another one is going on for the shop, and where sync is to be enabled
+    operation of kind BULK_LINK. A listing with several candidates is never guessed. Each link is
+    created as CreateLink does, in batches; cancelling keeps the links that exist. Refused with
+    OPERATION_ACTIVE while another BulkLink of the shop is active. If sync is to be enabled, also
     with SYNC_NOT_OFFERED, CONNECTOR_NOT_LOADED and CONNECTOR_CANNOT_SET_INVENTORY.
     """
 
@@ -125,9 +123,9 @@ class LinkServiceServicer(metaclass=abc_1.ABCMeta):
         request: link_service_pb2.CreateLinkRequest,
         context: _ServicerContext,
     ) -> typing.Union[link_service_pb2.CreateLinkResponse, abc.Awaitable[link_service_pb2.CreateLinkResponse]]:
-        """Links a listing. In the same commit, open order lines of the listing that were already fetched
-        are counted; the response lists them. Refused with LISTING_ALREADY_LINKED, PRODUCT_ARCHIVED,
-        LISTING_GONE (it has vanished), and where sync is to be enabled with SYNC_NOT_OFFERED,
+        """Links a listing. The same transaction counts the listing's open order lines that were already
+        fetched; the response lists them. Refused with LISTING_ALREADY_LINKED, PRODUCT_ARCHIVED and
+        LISTING_GONE (the listing has vanished). If sync is to be enabled, also with SYNC_NOT_OFFERED,
         CONNECTOR_NOT_LOADED and CONNECTOR_CANNOT_SET_INVENTORY.
         """
 
@@ -138,9 +136,9 @@ class LinkServiceServicer(metaclass=abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> typing.Union[link_service_pb2.BatchCreateLinksResponse, abc.Awaitable[link_service_pb2.BatchCreateLinksResponse]]:
         """Links up to 1,000 listings, all or none. Refused with DUPLICATE_IN_BATCH when a listing comes
-        twice; the refusal of one refuses all, its index is in the metadata (`index`):
+        twice. If one link is refused, all are; the metadata `index` says which one:
         LISTING_ALREADY_LINKED, PRODUCT_ARCHIVED, LISTING_GONE, SYNC_NOT_OFFERED, CONNECTOR_NOT_LOADED
-        and CONNECTOR_CANNOT_SET_INVENTORY as of CreateLink.
+        and CONNECTOR_CANNOT_SET_INVENTORY as for CreateLink.
         """
 
     @abc_1.abstractmethod
@@ -149,9 +147,9 @@ class LinkServiceServicer(metaclass=abc_1.ABCMeta):
         request: link_service_pb2.UpdateLinkRequest,
         context: _ServicerContext,
     ) -> typing.Union[link_service_pb2.UpdateLinkResponse, abc.Awaitable[link_service_pb2.UpdateLinkResponse]]:
-        """Turns sync on or off. Turning it on schedules a push; turning it off leaves the shop's number
+        """Turns sync on or off. Turning it on schedules a push. Turning it off leaves the shop's number
         as it is. Refused with ETAG_MISMATCH, FIELD_MASK_INVALID, SYNC_NOT_OFFERED,
-        CONNECTOR_NOT_LOADED, CONNECTOR_CANNOT_SET_INVENTORY.
+        CONNECTOR_NOT_LOADED and CONNECTOR_CANNOT_SET_INVENTORY.
         """
 
     @abc_1.abstractmethod
@@ -160,10 +158,9 @@ class LinkServiceServicer(metaclass=abc_1.ABCMeta):
         request: link_service_pb2.DeleteLinkRequest,
         context: _ServicerContext,
     ) -> typing.Union[link_service_pb2.DeleteLinkResponse, abc.Awaitable[link_service_pb2.DeleteLinkResponse]]:
-        """Unlinks a listing. The shop's number stays as it is. What was ordered stays counted as what it
-        was sold as, since it is still to be shipped, unless `release_orders`: then open units are
-        given back, except those that a warehouse holds. Later orders of the listing count nowhere.
-        Refused with ETAG_MISMATCH.
+        """Unlinks a listing. The shop's number stays as it is. Open units stay counted, because they are
+        still to be shipped. With `release_orders` they are released, except those that a warehouse
+        holds. Later orders of the listing are not counted. Refused with ETAG_MISMATCH.
         """
 
     @abc_1.abstractmethod
@@ -172,7 +169,7 @@ class LinkServiceServicer(metaclass=abc_1.ABCMeta):
         request: link_service_pb2.BatchDeleteLinksRequest,
         context: _ServicerContext,
     ) -> typing.Union[link_service_pb2.BatchDeleteLinksResponse, abc.Awaitable[link_service_pb2.BatchDeleteLinksResponse]]:
-        """Unlinks up to 1,000 listings, all or none, each as by DeleteLink. Refused with
+        """Unlinks up to 1,000 listings, all or none, each as DeleteLink does. Refused with
         RESOURCE_NOT_FOUND when one is not linked, and with DUPLICATE_IN_BATCH.
         """
 
@@ -190,7 +187,7 @@ class LinkServiceServicer(metaclass=abc_1.ABCMeta):
         request: link_service_pb2.ListLinksRequest,
         context: _ServicerContext,
     ) -> typing.Union[link_service_pb2.ListLinksResponse, abc.Awaitable[link_service_pb2.ListLinksResponse]]:
-        """Lists the links of a shop, ordered by name. `shops/-` = of all shops of the merchant."""
+        """Lists the links of a shop, ordered by name. `shops/-` lists all shops of the merchant."""
 
     @abc_1.abstractmethod
     def BulkLink(
@@ -199,9 +196,9 @@ class LinkServiceServicer(metaclass=abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> typing.Union[link_service_pb2.BulkLinkResponse, abc.Awaitable[link_service_pb2.BulkLinkResponse]]:
         """Links all unlinked listings of a shop to the products whose code equals their sku, as an
-        operation of kind BULK_LINK. A listing with several candidates is never guessed. Each found
-        link is created as by CreateLink, in batches: cancelling keeps what was linked. Refused with
-        OPERATION_ACTIVE while another one is going on for the shop, and where sync is to be enabled
+        operation of kind BULK_LINK. A listing with several candidates is never guessed. Each link is
+        created as CreateLink does, in batches; cancelling keeps the links that exist. Refused with
+        OPERATION_ACTIVE while another BulkLink of the shop is active. If sync is to be enabled, also
         with SYNC_NOT_OFFERED, CONNECTOR_NOT_LOADED and CONNECTOR_CANNOT_SET_INVENTORY.
         """
 

@@ -24,7 +24,7 @@ DESCRIPTOR: descriptor.FileDescriptor
 @typing.final
 class Listing(message.Message):
     """A listing (出品): one sellable variant in a shop, as last read from the platform. Read-only here:
-    listings come and change by RefreshListings and by runs.
+    RefreshListings and runs add and change listings.
     """
 
     DESCRIPTOR: descriptor.Descriptor
@@ -36,11 +36,11 @@ class Listing(message.Message):
     class _WarningEnumTypeWrapper(enum_type_wrapper._EnumTypeWrapper[Listing._Warning.ValueType], builtins.type):
         DESCRIPTOR: descriptor.EnumDescriptor
         WARNING_UNSPECIFIED: Listing._Warning.ValueType  # 0
-        """Unknown; never sent by this version."""
+        """Unknown. This version never sends it."""
         WARNING_UNTRACKED: Listing._Warning.ValueType  # 1
-        """The shop does not count this listing's stock: it sells whatever the number."""
+        """The shop does not track this listing's stock: it sells at any number."""
         WARNING_SELLS_BELOW_ZERO: Listing._Warning.ValueType  # 2
-        """The shop goes on selling at zero (back order)."""
+        """The shop continues to sell at zero (back order)."""
         WARNING_OFF_SALE: Listing._Warning.ValueType  # 3
         """Hidden, draft or archived: nobody can buy it now."""
         WARNING_NOT_STOCKED: Listing._Warning.ValueType  # 4
@@ -48,19 +48,19 @@ class Listing(message.Message):
         WARNING_DUPLICATE_SKU: Listing._Warning.ValueType  # 5
         """Another listing of the shop has the same sku, so matching by code would be a guess."""
         WARNING_RESTOCKS_ON_CANCEL: Listing._Warning.ValueType  # 6
-        """The shop adds units back by itself when an order is cancelled."""
+        """The shop adds units back automatically when an order is cancelled."""
         WARNING_READ_ONLY: Listing._Warning.ValueType  # 7
-        """The platform does not let this listing's stock be set (a bundle parent)."""
+        """The platform does not allow this listing's stock to be set (a bundle parent)."""
 
     class Warning(_Warning, metaclass=_WarningEnumTypeWrapper):
-        """What a person should know before linking."""
+        """What a person should know before linking a listing."""
 
     WARNING_UNSPECIFIED: Listing.Warning.ValueType  # 0
-    """Unknown; never sent by this version."""
+    """Unknown. This version never sends it."""
     WARNING_UNTRACKED: Listing.Warning.ValueType  # 1
-    """The shop does not count this listing's stock: it sells whatever the number."""
+    """The shop does not track this listing's stock: it sells at any number."""
     WARNING_SELLS_BELOW_ZERO: Listing.Warning.ValueType  # 2
-    """The shop goes on selling at zero (back order)."""
+    """The shop continues to sell at zero (back order)."""
     WARNING_OFF_SALE: Listing.Warning.ValueType  # 3
     """Hidden, draft or archived: nobody can buy it now."""
     WARNING_NOT_STOCKED: Listing.Warning.ValueType  # 4
@@ -68,9 +68,9 @@ class Listing(message.Message):
     WARNING_DUPLICATE_SKU: Listing.Warning.ValueType  # 5
     """Another listing of the shop has the same sku, so matching by code would be a guess."""
     WARNING_RESTOCKS_ON_CANCEL: Listing.Warning.ValueType  # 6
-    """The shop adds units back by itself when an order is cancelled."""
+    """The shop adds units back automatically when an order is cancelled."""
     WARNING_READ_ONLY: Listing.Warning.ValueType  # 7
-    """The platform does not let this listing's stock be set (a bundle parent)."""
+    """The platform does not allow this listing's stock to be set (a bundle parent)."""
 
     NAME_FIELD_NUMBER: builtins.int
     EXTERNAL_ID_FIELD_NUMBER: builtins.int
@@ -89,41 +89,43 @@ class Listing(message.Message):
     REVISION_FIELD_NUMBER: builtins.int
     ETAG_FIELD_NUMBER: builtins.int
     name: builtins.str
-    """Output only. Resource name, `merchants/{merchant}/shops/{shop}/listings/{listing}`; the id is
-    the server's and stable.
+    """Output only. Resource name, `merchants/{merchant}/shops/{shop}/listings/{listing}`. The server
+    makes the id, which is stable.
     """
     external_id: builtins.str
     """Output only. The platform's own id of the variant."""
     external_product_id: builtins.str
-    """Output only. The platform's own id of what the variant belongs to; empty when there is none."""
+    """Output only. The platform's own id of the product that the variant belongs to; empty if there
+    is none.
+    """
     sku: builtins.str
-    """Output only. The code that the shop shows; may be empty and need not be unique."""
+    """Output only. The code that the shop shows. It may be empty, and need not be unique."""
     barcode: builtins.str
     """Output only. The barcode that the shop shows; may be empty."""
     title: builtins.str
     """Output only. The title that the shop shows."""
     link: builtins.str
-    """Output only. The link, `merchants/{merchant}/shops/{shop}/links/{listing}`; empty when it is
-    not linked.
+    """Output only. The link, `merchants/{merchant}/shops/{shop}/links/{listing}`; empty if the
+    listing is not linked.
     """
     vanished: builtins.bool
-    """Output only. True when the last full reading did not find it any more. Its link is held until
-    it is seen again.
+    """Output only. True if the last full reading did not find the listing. Its link is held until the
+    listing is seen again.
     """
     quantity: builtins.int
-    """Output only. The number that the shop showed when last read; unset when the shop keeps none or
-    did not tell.
+    """Output only. The number that the shop showed when it was last read; unset if the shop has no
+    number or did not return it.
     """
     sync_refusal: error_pb2.ErrorReason.ValueType
-    """Output only. Why sync cannot be enabled on this listing (SYNC_NOT_OFFERED,
-    CONNECTOR_NOT_LOADED, CONNECTOR_CANNOT_SET_INVENTORY); unspecified when it can. Linking without
-    sync is possible either way.
+    """Output only. Why sync cannot be enabled for this listing (SYNC_NOT_OFFERED,
+    CONNECTOR_NOT_LOADED, CONNECTOR_CANNOT_SET_INVENTORY). Unspecified if it can be. Linking
+    without sync is possible in any case.
     """
     revision: builtins.int
     """Output only. The merchant's revision at which it last changed."""
     etag: builtins.str
-    """Optional. Changes with every change of the resource. Set on an update, it must be the current
-    one; otherwise it is ignored.
+    """Optional. Changes with every change of the resource. If an update sets it, it must be the
+    current one. The server ignores it elsewhere.
     """
     @builtins.property
     def warnings(self) -> containers.RepeatedScalarFieldContainer[Listing.Warning.ValueType]:

@@ -19,9 +19,9 @@ DESCRIPTOR: descriptor.FileDescriptor
 
 @typing.final
 class Merchant(message.Message):
-    """A merchant (マーチャント): the tenant. Owns every warehouse, product, shop, listing, link, order and
-    movement below it; none of its data is visible to another merchant. Each merchant has one
-    revision, which grows with every change below it.
+    """A merchant (マーチャント): the tenant. It owns every warehouse, product, shop, listing, link, order and
+    movement below it. Other merchants cannot see its data. Each merchant has one revision, which
+    grows with every change below it.
     """
 
     DESCRIPTOR: descriptor.Descriptor
@@ -38,16 +38,16 @@ class Merchant(message.Message):
     display_name: builtins.str
     """Required. What people call the merchant; 1 to 200 characters."""
     inventory_sync_available: builtins.bool
-    """Optional. Whether inventory sync is offered to this merchant; default true. While it is false,
-    enabling sync on a link is refused with SYNC_NOT_OFFERED. Turning it off leaves `sync_enabled`
-    of the links as it is but holds them (state HELD, reason SYNC_NOT_OFFERED); turning it on again
-    resumes them.
+    """Optional. Whether inventory sync is offered to this merchant. Default true. While it is false,
+    enabling sync on a link is refused with SYNC_NOT_OFFERED. Turning it off keeps `sync_enabled`
+    of the links but holds them (state HELD, reason SYNC_NOT_OFFERED). Turning it on again resumes
+    them.
     """
     revision: builtins.int
     """Output only. The merchant's revision at which it last changed."""
     etag: builtins.str
-    """Optional. Changes with every change of the resource. Set on an update, it must be the current
-    one; otherwise it is ignored.
+    """Optional. Changes with every change of the resource. If an update sets it, it must be the
+    current one. The server ignores it elsewhere.
     """
     @builtins.property
     def create_time(self) -> timestamp_pb2.Timestamp:

@@ -22,7 +22,7 @@ DESCRIPTOR: descriptor.FileDescriptor
 
 @typing.final
 class CreateMerchantRequest(message.Message):
-    """Asks for a new merchant."""
+    """Asks to create a merchant."""
 
     DESCRIPTOR: descriptor.Descriptor
 
@@ -30,16 +30,16 @@ class CreateMerchantRequest(message.Message):
     MERCHANT_FIELD_NUMBER: builtins.int
     REQUEST_ID_FIELD_NUMBER: builtins.int
     merchant_id: builtins.str
-    """Required. The last part of the new name; `[a-z][a-z0-9-]{0,61}[a-z0-9]`. Never reused and never
-    changed.
+    """Required. The last part of the new name: `[a-z][a-z0-9-]{0,61}[a-z0-9]`. It never changes and
+    is never reused.
     """
     request_id: builtins.str
-    """Optional. A UUID that makes the call safe to repeat for 24 h: a repeat gets the first answer.
+    """Optional. A UUID that makes the call safe to repeat for 24 h: a repeat gets the first response.
     See proto/README.md.
     """
     @builtins.property
     def merchant(self) -> merchant_pb2.Merchant:
-        """Required. The merchant to create; output-only fields are ignored."""
+        """Required. The merchant to create. The server ignores output-only fields."""
 
     def __init__(
         self,
@@ -63,7 +63,7 @@ class CreateMerchantResponse(message.Message):
     MERCHANT_FIELD_NUMBER: builtins.int
     REVISION_FIELD_NUMBER: builtins.int
     revision: builtins.int
-    """The merchant's revision that this answer reflects."""
+    """The merchant's revision that this response reflects."""
     @builtins.property
     def merchant(self) -> merchant_pb2.Merchant:
         """The new merchant."""
@@ -109,7 +109,7 @@ class GetMerchantResponse(message.Message):
     MERCHANT_FIELD_NUMBER: builtins.int
     REVISION_FIELD_NUMBER: builtins.int
     revision: builtins.int
-    """The merchant's revision that this answer reflects."""
+    """The merchant's revision that this response reflects."""
     @builtins.property
     def merchant(self) -> merchant_pb2.Merchant:
         """The merchant."""
@@ -135,9 +135,9 @@ class ListMerchantsRequest(message.Message):
     PAGE_SIZE_FIELD_NUMBER: builtins.int
     PAGE_TOKEN_FIELD_NUMBER: builtins.int
     page_size: builtins.int
-    """Optional. At most so many are returned. 0 = 100; more than 1,000 is treated as 1,000."""
+    """Optional. The largest number of results. 0 = 100; more than 1,000 counts as 1,000."""
     page_token: builtins.str
-    """Optional. `next_page_token` of the previous page; everything else must be as in the first
+    """Optional. `next_page_token` of the previous page. Every other field must be as in the first
     request.
     """
     def __init__(
@@ -154,7 +154,7 @@ class ListMerchantsRequest(message.Message):
 
 @typing.final
 class ListMerchantsResponse(message.Message):
-    """A page of merchants. There is no revision here, since revisions are per merchant: see
+    """A page of merchants. It has no revision, because each merchant has its own: see
     `Merchant.revision`.
     """
 
@@ -163,7 +163,7 @@ class ListMerchantsResponse(message.Message):
     MERCHANTS_FIELD_NUMBER: builtins.int
     NEXT_PAGE_TOKEN_FIELD_NUMBER: builtins.int
     next_page_token: builtins.str
-    """Where to go on; empty on the last page."""
+    """The token for the next page; empty on the last page."""
     @builtins.property
     def merchants(self) -> containers.RepeatedCompositeFieldContainer[merchant_pb2.Merchant]:
         """The merchants of this page."""
@@ -182,7 +182,7 @@ class ListMerchantsResponse(message.Message):
 
 @typing.final
 class UpdateMerchantRequest(message.Message):
-    """Asks for a change of a merchant."""
+    """Asks to change a merchant."""
 
     DESCRIPTOR: descriptor.Descriptor
 
@@ -190,18 +190,18 @@ class UpdateMerchantRequest(message.Message):
     UPDATE_MASK_FIELD_NUMBER: builtins.int
     REQUEST_ID_FIELD_NUMBER: builtins.int
     request_id: builtins.str
-    """Optional. A UUID that makes the call safe to repeat for 24 h: a repeat gets the first answer.
+    """Optional. A UUID that makes the call safe to repeat for 24 h: a repeat gets the first response.
     See proto/README.md.
     """
     @builtins.property
     def merchant(self) -> merchant_pb2.Merchant:
-        """Required. `name` says which one; `etag`, when it is set, must be the current one."""
+        """Required. `name` says which one. If `etag` is set, it must be the current one."""
 
     @builtins.property
     def update_mask(self) -> field_mask_pb2.FieldMask:
-        """Optional. The fields to change: `display_name`, `inventory_sync_available`. Unset = those that
-        are present in `merchant`: a `display_name` that is not empty, an `inventory_sync_available`
-        that is set. `*` = all of them.
+        """Optional. The fields to change: `display_name`, `inventory_sync_available`. Unset = the fields
+        that are present in `merchant`: a `display_name` that is not empty, an
+        `inventory_sync_available` that is set. `*` = all of them.
         """
 
     def __init__(
@@ -226,7 +226,7 @@ class UpdateMerchantResponse(message.Message):
     MERCHANT_FIELD_NUMBER: builtins.int
     REVISION_FIELD_NUMBER: builtins.int
     revision: builtins.int
-    """The merchant's revision that this answer reflects."""
+    """The merchant's revision that this response reflects."""
     @builtins.property
     def merchant(self) -> merchant_pb2.Merchant:
         """The merchant."""

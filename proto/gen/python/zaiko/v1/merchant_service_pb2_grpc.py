@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class MerchantServiceStub(object):
-    """Creates and reads merchants. Listing shows only merchants that the caller's token is good for.
+    """Creates and reads merchants. A caller sees only the merchants that its token allows.
     """
 
     def __init__(self, channel):
@@ -58,11 +58,11 @@ class MerchantServiceStub(object):
 
 
 class MerchantServiceServicer(object):
-    """Creates and reads merchants. Listing shows only merchants that the caller's token is good for.
+    """Creates and reads merchants. A caller sees only the merchants that its token allows.
     """
 
     def CreateMerchant(self, request, context):
-        """Creates a merchant, with nothing below it. Refused with RESOURCE_EXISTS when the id is taken.
+        """Creates a merchant, with nothing below it. Refused with RESOURCE_EXISTS when the id is in use.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -84,7 +84,7 @@ class MerchantServiceServicer(object):
 
     def UpdateMerchant(self, request, context):
         """Changes `display_name` or `inventory_sync_available`. Refused with ETAG_MISMATCH when
-        `merchant.etag` is given and is not the current one, and with FIELD_MASK_INVALID when the mask
+        `merchant.etag` is set and is not the current one, and with FIELD_MASK_INVALID when the mask
         names a field that cannot be changed.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -123,7 +123,7 @@ def add_MerchantServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class MerchantService(object):
-    """Creates and reads merchants. Listing shows only merchants that the caller's token is good for.
+    """Creates and reads merchants. A caller sees only the merchants that its token allows.
     """
 
     @staticmethod

@@ -27,43 +27,43 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class MerchantServiceStub:
-    """Creates and reads merchants. Listing shows only merchants that the caller's token is good for."""
+    """Creates and reads merchants. A caller sees only the merchants that its token allows."""
 
     @typing.overload
     def __new__(cls, channel: grpc.Channel) -> _Self: ...
     @typing.overload
     def __new__(cls, channel: aio.Channel) -> MerchantServiceAsyncStub: ...
     CreateMerchant: grpc.UnaryUnaryMultiCallable[merchant_service_pb2.CreateMerchantRequest, merchant_service_pb2.CreateMerchantResponse]
-    """Creates a merchant, with nothing below it. Refused with RESOURCE_EXISTS when the id is taken."""
+    """Creates a merchant, with nothing below it. Refused with RESOURCE_EXISTS when the id is in use."""
     GetMerchant: grpc.UnaryUnaryMultiCallable[merchant_service_pb2.GetMerchantRequest, merchant_service_pb2.GetMerchantResponse]
     """Reads one merchant."""
     ListMerchants: grpc.UnaryUnaryMultiCallable[merchant_service_pb2.ListMerchantsRequest, merchant_service_pb2.ListMerchantsResponse]
     """Lists the merchants that the caller may see, ordered by name."""
     UpdateMerchant: grpc.UnaryUnaryMultiCallable[merchant_service_pb2.UpdateMerchantRequest, merchant_service_pb2.UpdateMerchantResponse]
     """Changes `display_name` or `inventory_sync_available`. Refused with ETAG_MISMATCH when
-    `merchant.etag` is given and is not the current one, and with FIELD_MASK_INVALID when the mask
+    `merchant.etag` is set and is not the current one, and with FIELD_MASK_INVALID when the mask
     names a field that cannot be changed.
     """
 
 @typing.type_check_only
 class MerchantServiceAsyncStub(MerchantServiceStub):
-    """Creates and reads merchants. Listing shows only merchants that the caller's token is good for."""
+    """Creates and reads merchants. A caller sees only the merchants that its token allows."""
 
     def __init__(self, channel: aio.Channel) -> None: ...
     CreateMerchant: aio.UnaryUnaryMultiCallable[merchant_service_pb2.CreateMerchantRequest, merchant_service_pb2.CreateMerchantResponse]  # type: ignore[assignment]
-    """Creates a merchant, with nothing below it. Refused with RESOURCE_EXISTS when the id is taken."""
+    """Creates a merchant, with nothing below it. Refused with RESOURCE_EXISTS when the id is in use."""
     GetMerchant: aio.UnaryUnaryMultiCallable[merchant_service_pb2.GetMerchantRequest, merchant_service_pb2.GetMerchantResponse]  # type: ignore[assignment]
     """Reads one merchant."""
     ListMerchants: aio.UnaryUnaryMultiCallable[merchant_service_pb2.ListMerchantsRequest, merchant_service_pb2.ListMerchantsResponse]  # type: ignore[assignment]
     """Lists the merchants that the caller may see, ordered by name."""
     UpdateMerchant: aio.UnaryUnaryMultiCallable[merchant_service_pb2.UpdateMerchantRequest, merchant_service_pb2.UpdateMerchantResponse]  # type: ignore[assignment]
     """Changes `display_name` or `inventory_sync_available`. Refused with ETAG_MISMATCH when
-    `merchant.etag` is given and is not the current one, and with FIELD_MASK_INVALID when the mask
+    `merchant.etag` is set and is not the current one, and with FIELD_MASK_INVALID when the mask
     names a field that cannot be changed.
     """
 
 class MerchantServiceServicer(metaclass=abc_1.ABCMeta):
-    """Creates and reads merchants. Listing shows only merchants that the caller's token is good for."""
+    """Creates and reads merchants. A caller sees only the merchants that its token allows."""
 
     @abc_1.abstractmethod
     def CreateMerchant(
@@ -71,7 +71,7 @@ class MerchantServiceServicer(metaclass=abc_1.ABCMeta):
         request: merchant_service_pb2.CreateMerchantRequest,
         context: _ServicerContext,
     ) -> typing.Union[merchant_service_pb2.CreateMerchantResponse, abc.Awaitable[merchant_service_pb2.CreateMerchantResponse]]:
-        """Creates a merchant, with nothing below it. Refused with RESOURCE_EXISTS when the id is taken."""
+        """Creates a merchant, with nothing below it. Refused with RESOURCE_EXISTS when the id is in use."""
 
     @abc_1.abstractmethod
     def GetMerchant(
@@ -96,7 +96,7 @@ class MerchantServiceServicer(metaclass=abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> typing.Union[merchant_service_pb2.UpdateMerchantResponse, abc.Awaitable[merchant_service_pb2.UpdateMerchantResponse]]:
         """Changes `display_name` or `inventory_sync_available`. Refused with ETAG_MISMATCH when
-        `merchant.etag` is given and is not the current one, and with FIELD_MASK_INVALID when the mask
+        `merchant.etag` is set and is not the current one, and with FIELD_MASK_INVALID when the mask
         names a field that cannot be changed.
         """
 

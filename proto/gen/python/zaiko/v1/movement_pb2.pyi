@@ -20,9 +20,9 @@ DESCRIPTOR: descriptor.FileDescriptor
 
 @typing.final
 class Demand(message.Message):
-    """What units are promised to: an order of a shop, or a shipment of the warehouse's own that no shop
-    knows of. Demands are joined by their reference, so a warehouse may name an order before zaiko
-    has read it from the shop.
+    """What units are promised to: an order of a shop, or a warehouse's own shipment that no shop knows.
+    Demands are identified by their reference, so a warehouse may name an order before zaiko has read
+    it from the shop.
     """
 
     DESCRIPTOR: descriptor.Descriptor
@@ -59,8 +59,8 @@ class Demand(message.Message):
     """
     @builtins.property
     def order(self) -> Demand.OrderReference:
-        """An order of a shop. Units held for it count once, together with what the shop says was
-        ordered.
+        """An order of a shop. Units held for it count once, together with the units that the shop says
+        were ordered.
         """
 
     def __init__(
@@ -79,8 +79,8 @@ class Demand(message.Message):
 
 @typing.final
 class Movement(message.Message):
-    """One entry of a product's journal. Entries are never changed or removed; the sum of all of them is
-    the stock.
+    """One entry of a product's journal. Entries never change and are never removed. Their sum is the
+    stock.
     """
 
     DESCRIPTOR: descriptor.Descriptor
@@ -92,81 +92,81 @@ class Movement(message.Message):
     class _KindEnumTypeWrapper(enum_type_wrapper._EnumTypeWrapper[Movement._Kind.ValueType], builtins.type):
         DESCRIPTOR: descriptor.EnumDescriptor
         KIND_UNSPECIFIED: Movement._Kind.ValueType  # 0
-        """Unknown; never sent by this version."""
+        """Unknown. This version never sends it."""
         KIND_RECEIVE: Movement._Kind.ValueType  # 1
         """RecordReceipt: units arrived. Raises physical."""
         KIND_ADJUST: Movement._Kind.ValueType  # 2
         """AdjustStock: a correction or a count. Changes physical."""
         KIND_ALLOCATE: Movement._Kind.ValueType  # 3
-        """AllocateStock: the warehouse holds units for a demand. Raises allocated."""
+        """AllocateStock: a warehouse holds units for a demand. Raises allocated."""
         KIND_DEALLOCATE: Movement._Kind.ValueType  # 4
-        """DeallocateStock: the warehouse let go of units. Lowers allocated."""
+        """DeallocateStock: a warehouse released units. Lowers allocated."""
         KIND_SHIP: Movement._Kind.ValueType  # 5
         """ShipStock: units left the warehouse. Lowers physical, allocated and ordered together."""
         KIND_ORDER_PLACED: Movement._Kind.ValueType  # 6
         """An order was read for the first time. Raises ordered."""
         KIND_ORDER_EDITED: Movement._Kind.ValueType  # 7
-        """An order was edited in the shop: lines or quantities changed. Changes ordered either way."""
+        """An order was edited in the shop: lines or quantities changed. Raises or lowers ordered."""
         KIND_ORDER_CANCELLED: Movement._Kind.ValueType  # 8
         """Units of an order were cancelled, or refunded before shipping. Lowers ordered."""
         KIND_ORDER_RELEASED: Movement._Kind.ValueType  # 9
-        """Units of an order were shipped as the shop says, without ShipStock. Lowers ordered, leaves
-        physical.
+        """The shop says that units of an order were shipped, without a ShipStock. Lowers ordered,
+        leaves physical as it is.
         """
         KIND_ORDER_DELETED: Movement._Kind.ValueType  # 10
         """An order was deleted in the shop. Lowers ordered."""
         KIND_ORDER_LINKED: Movement._Kind.ValueType  # 11
         """A listing was linked and its open order lines were counted. Raises ordered."""
         KIND_ORDER_UNLINKED: Movement._Kind.ValueType  # 12
-        """A link was deleted with `release_orders`, and its open order lines are not counted any more.
+        """A link was deleted with `release_orders`, so its open order lines are no longer counted.
         Lowers ordered.
         """
         KIND_ORDER_WRITTEN_OFF: Movement._Kind.ValueType  # 13
-        """Open units of an order are not promised any more: ReleaseOrder, or the shop's suspect policy.
+        """ReleaseOrder, or the shop's suspect policy: open units of an order are no longer promised.
         Lowers ordered.
         """
         KIND_ORDER_RESTORED: Movement._Kind.ValueType  # 14
-        """HoldOrder took that back. Raises ordered."""
+        """HoldOrder promised such units again. Raises ordered."""
 
     class Kind(_Kind, metaclass=_KindEnumTypeWrapper):
-        """Why the stock moved. The list is closed, but may grow: treat an unknown value by its deltas."""
+        """Why the stock moved. The list may grow: handle an unknown value by its deltas."""
 
     KIND_UNSPECIFIED: Movement.Kind.ValueType  # 0
-    """Unknown; never sent by this version."""
+    """Unknown. This version never sends it."""
     KIND_RECEIVE: Movement.Kind.ValueType  # 1
     """RecordReceipt: units arrived. Raises physical."""
     KIND_ADJUST: Movement.Kind.ValueType  # 2
     """AdjustStock: a correction or a count. Changes physical."""
     KIND_ALLOCATE: Movement.Kind.ValueType  # 3
-    """AllocateStock: the warehouse holds units for a demand. Raises allocated."""
+    """AllocateStock: a warehouse holds units for a demand. Raises allocated."""
     KIND_DEALLOCATE: Movement.Kind.ValueType  # 4
-    """DeallocateStock: the warehouse let go of units. Lowers allocated."""
+    """DeallocateStock: a warehouse released units. Lowers allocated."""
     KIND_SHIP: Movement.Kind.ValueType  # 5
     """ShipStock: units left the warehouse. Lowers physical, allocated and ordered together."""
     KIND_ORDER_PLACED: Movement.Kind.ValueType  # 6
     """An order was read for the first time. Raises ordered."""
     KIND_ORDER_EDITED: Movement.Kind.ValueType  # 7
-    """An order was edited in the shop: lines or quantities changed. Changes ordered either way."""
+    """An order was edited in the shop: lines or quantities changed. Raises or lowers ordered."""
     KIND_ORDER_CANCELLED: Movement.Kind.ValueType  # 8
     """Units of an order were cancelled, or refunded before shipping. Lowers ordered."""
     KIND_ORDER_RELEASED: Movement.Kind.ValueType  # 9
-    """Units of an order were shipped as the shop says, without ShipStock. Lowers ordered, leaves
-    physical.
+    """The shop says that units of an order were shipped, without a ShipStock. Lowers ordered,
+    leaves physical as it is.
     """
     KIND_ORDER_DELETED: Movement.Kind.ValueType  # 10
     """An order was deleted in the shop. Lowers ordered."""
     KIND_ORDER_LINKED: Movement.Kind.ValueType  # 11
     """A listing was linked and its open order lines were counted. Raises ordered."""
     KIND_ORDER_UNLINKED: Movement.Kind.ValueType  # 12
-    """A link was deleted with `release_orders`, and its open order lines are not counted any more.
+    """A link was deleted with `release_orders`, so its open order lines are no longer counted.
     Lowers ordered.
     """
     KIND_ORDER_WRITTEN_OFF: Movement.Kind.ValueType  # 13
-    """Open units of an order are not promised any more: ReleaseOrder, or the shop's suspect policy.
+    """ReleaseOrder, or the shop's suspect policy: open units of an order are no longer promised.
     Lowers ordered.
     """
     KIND_ORDER_RESTORED: Movement.Kind.ValueType  # 14
-    """HoldOrder took that back. Raises ordered."""
+    """HoldOrder promised such units again. Raises ordered."""
 
     NAME_FIELD_NUMBER: builtins.int
     PRODUCT_FIELD_NUMBER: builtins.int
@@ -189,11 +189,11 @@ class Movement(message.Message):
     product: builtins.str
     """Output only. `merchants/{merchant}/products/{product}`."""
     warehouse: builtins.str
-    """Output only. `merchants/{merchant}/warehouses/{warehouse}`; empty when no warehouse took part,
-    as with orders.
+    """Output only. `merchants/{merchant}/warehouses/{warehouse}`; empty if no warehouse took part, as
+    for orders.
     """
     kind: Movement.Kind.ValueType
-    """Output only. Why."""
+    """Output only. The cause."""
     physical_delta: builtins.int
     """Output only. By how much `Stock.physical` changed."""
     allocated_delta: builtins.int
@@ -203,8 +203,8 @@ class Movement(message.Message):
     unallocated_delta: builtins.int
     """Output only. By how much `Stock.unallocated` changed."""
     cause_key: builtins.str
-    """Output only. What caused it, unique in the merchant: the client's key, or one that the server
-    made.
+    """Output only. The key of the recorded fact, unique in the merchant: the client's key, or one
+    that the server made.
     """
     note: builtins.str
     """Output only. The client's remark."""

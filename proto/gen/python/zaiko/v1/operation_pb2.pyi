@@ -23,8 +23,8 @@ DESCRIPTOR: descriptor.FileDescriptor
 
 @typing.final
 class Operation(message.Message):
-    """Work that takes longer than a call. Survives the server's restart; kept for 30 days after its
-    end.
+    """Work that takes longer than a call. It survives a restart of the server, and is kept for 30 days
+    after its end.
     """
 
     DESCRIPTOR: descriptor.Descriptor
@@ -36,7 +36,7 @@ class Operation(message.Message):
     class _KindEnumTypeWrapper(enum_type_wrapper._EnumTypeWrapper[Operation._Kind.ValueType], builtins.type):
         DESCRIPTOR: descriptor.EnumDescriptor
         KIND_UNSPECIFIED: Operation._Kind.ValueType  # 0
-        """Unknown; never sent by this version."""
+        """Unknown. This version never sends it."""
         KIND_BULK_LINK: Operation._Kind.ValueType  # 1
         """LinkService.BulkLink; result BulkLinkReport."""
         KIND_REFRESH_LISTINGS: Operation._Kind.ValueType  # 2
@@ -45,10 +45,10 @@ class Operation(message.Message):
         """ReceivingService.CutOver; result CutOverReport."""
 
     class Kind(_Kind, metaclass=_KindEnumTypeWrapper):
-        """What it does, and so which metadata and which result it has."""
+        """What an operation does. It decides which metadata and which result the operation has."""
 
     KIND_UNSPECIFIED: Operation.Kind.ValueType  # 0
-    """Unknown; never sent by this version."""
+    """Unknown. This version never sends it."""
     KIND_BULK_LINK: Operation.Kind.ValueType  # 1
     """LinkService.BulkLink; result BulkLinkReport."""
     KIND_REFRESH_LISTINGS: Operation.Kind.ValueType  # 2
@@ -63,33 +63,33 @@ class Operation(message.Message):
     class _StateEnumTypeWrapper(enum_type_wrapper._EnumTypeWrapper[Operation._State.ValueType], builtins.type):
         DESCRIPTOR: descriptor.EnumDescriptor
         STATE_UNSPECIFIED: Operation._State.ValueType  # 0
-        """Unknown; never sent by this version. Treat as RUNNING."""
+        """Unknown. This version never sends it. Treat as RUNNING."""
         STATE_QUEUED: Operation._State.ValueType  # 1
-        """It has not begun."""
+        """It has not started."""
         STATE_RUNNING: Operation._State.ValueType  # 2
-        """It is going on."""
+        """It is running."""
         STATE_SUCCEEDED: Operation._State.ValueType  # 3
         """It is done; its result is a report."""
         STATE_FAILED: Operation._State.ValueType  # 4
-        """It failed; its result is `problem`. What was done until then stays."""
+        """It failed; its result is `problem`. What was done before stays."""
         STATE_CANCELLED: Operation._State.ValueType  # 5
-        """It was cancelled. What was done until then stays; its result is a report of that, or nothing."""
+        """It was cancelled. What was done before stays. Its result is a report of that, or unset."""
 
     class State(_State, metaclass=_StateEnumTypeWrapper):
-        """How far it is. The last three are final."""
+        """The state of an operation. SUCCEEDED, FAILED and CANCELLED are final."""
 
     STATE_UNSPECIFIED: Operation.State.ValueType  # 0
-    """Unknown; never sent by this version. Treat as RUNNING."""
+    """Unknown. This version never sends it. Treat as RUNNING."""
     STATE_QUEUED: Operation.State.ValueType  # 1
-    """It has not begun."""
+    """It has not started."""
     STATE_RUNNING: Operation.State.ValueType  # 2
-    """It is going on."""
+    """It is running."""
     STATE_SUCCEEDED: Operation.State.ValueType  # 3
     """It is done; its result is a report."""
     STATE_FAILED: Operation.State.ValueType  # 4
-    """It failed; its result is `problem`. What was done until then stays."""
+    """It failed; its result is `problem`. What was done before stays."""
     STATE_CANCELLED: Operation.State.ValueType  # 5
-    """It was cancelled. What was done until then stays; its result is a report of that, or nothing."""
+    """It was cancelled. What was done before stays. Its result is a report of that, or unset."""
 
     @typing.final
     class Progress(message.Message):
@@ -101,11 +101,11 @@ class Operation(message.Message):
         TOTAL_FIELD_NUMBER: builtins.int
         UNIT_FIELD_NUMBER: builtins.int
         done: builtins.int
-        """Output only. Units of work done. Never falls."""
+        """Output only. Units of work that are done. The number never falls."""
         total: builtins.int
-        """Output only. Units of work in all; unset while that is not known."""
+        """Output only. All units of work; unset while the number is not known."""
         unit: builtins.str
-        """Output only. What is counted, in the plural: `listings`."""
+        """Output only. What is counted, in the plural, such as `listings`."""
         def __init__(
             self,
             *,
@@ -142,7 +142,7 @@ class Operation(message.Message):
     kind: Operation.Kind.ValueType
     """Output only. What it does."""
     state: Operation.State.ValueType
-    """Output only. How far it is."""
+    """Output only. Its state."""
     revision: builtins.int
     """Output only. The merchant's revision at which it last changed."""
     etag: builtins.str
@@ -181,15 +181,15 @@ class Operation(message.Message):
 
     @builtins.property
     def create_time(self) -> timestamp_pb2.Timestamp:
-        """Output only. When it was asked for."""
+        """Output only. When it was requested."""
 
     @builtins.property
     def start_time(self) -> timestamp_pb2.Timestamp:
-        """Output only. When it began; unset before."""
+        """Output only. When it started; unset until then."""
 
     @builtins.property
     def end_time(self) -> timestamp_pb2.Timestamp:
-        """Output only. When it ended; unset before."""
+        """Output only. When it ended; unset until then."""
 
     def __init__(
         self,
@@ -226,7 +226,7 @@ class Operation(message.Message):
 
 @typing.final
 class RefreshListingsMetadata(message.Message):
-    """What RefreshListings was asked to do."""
+    """The request of a RefreshListings."""
 
     DESCRIPTOR: descriptor.Descriptor
 
@@ -246,7 +246,7 @@ class RefreshListingsMetadata(message.Message):
 
 @typing.final
 class RefreshListingsReport(message.Message):
-    """What RefreshListings found."""
+    """The result of a RefreshListings."""
 
     DESCRIPTOR: descriptor.Descriptor
 
@@ -257,11 +257,11 @@ class RefreshListingsReport(message.Message):
     listing_count: builtins.int
     """Output only. Listings in the shop now."""
     new_count: builtins.int
-    """Output only. Of these, seen for the first time."""
+    """Output only. Of these, the listings that are new."""
     changed_count: builtins.int
-    """Output only. Of these, changed since the last reading."""
+    """Output only. Of these, the listings that changed since the last reading."""
     vanished_count: builtins.int
-    """Output only. Listings that were there before and are not any more."""
+    """Output only. Listings that were in the shop before and no longer are."""
     def __init__(
         self,
         *,

@@ -49,7 +49,7 @@ class GetOperationResponse(message.Message):
     OPERATION_FIELD_NUMBER: builtins.int
     REVISION_FIELD_NUMBER: builtins.int
     revision: builtins.int
-    """The merchant's revision that this answer reflects."""
+    """The merchant's revision that this response reflects."""
     @builtins.property
     def operation(self) -> operation_pb2.Operation:
         """The operation."""
@@ -74,7 +74,9 @@ class ListOperationsRequest(message.Message):
 
     @typing.final
     class Filter(message.Message):
-        """Which operations; fields combine with AND, repeated values with OR, unset fields do not filter."""
+        """Which operations to list. Fields combine with AND, repeated values with OR. An unset field does
+        not filter.
+        """
 
         DESCRIPTOR: descriptor.Descriptor
 
@@ -107,9 +109,9 @@ class ListOperationsRequest(message.Message):
     parent: builtins.str
     """Required. `merchants/{merchant}`."""
     page_size: builtins.int
-    """Optional. At most so many are returned. 0 = 100; more than 1,000 is treated as 1,000."""
+    """Optional. The largest number of results. 0 = 100; more than 1,000 counts as 1,000."""
     page_token: builtins.str
-    """Optional. `next_page_token` of the previous page; everything else must be as in the first
+    """Optional. `next_page_token` of the previous page. Every other field must be as in the first
     request.
     """
     @builtins.property
@@ -140,12 +142,12 @@ class ListOperationsResponse(message.Message):
     NEXT_PAGE_TOKEN_FIELD_NUMBER: builtins.int
     REVISION_FIELD_NUMBER: builtins.int
     next_page_token: builtins.str
-    """Where to go on; empty on the last page."""
+    """The token for the next page; empty on the last page."""
     revision: builtins.int
-    """The merchant's revision that this answer reflects."""
+    """The merchant's revision that this response reflects."""
     @builtins.property
     def operations(self) -> containers.RepeatedCompositeFieldContainer[operation_pb2.Operation]:
-        """The operations of this page, newest first; without the rows of their reports."""
+        """The operations of this page, newest first, without the rows of their reports."""
 
     def __init__(
         self,
@@ -171,7 +173,7 @@ class CancelOperationRequest(message.Message):
     name: builtins.str
     """Required. `merchants/{merchant}/operations/{operation}`."""
     request_id: builtins.str
-    """Optional. A UUID that makes the call safe to repeat for 24 h: a repeat gets the first answer.
+    """Optional. A UUID that makes the call safe to repeat for 24 h: a repeat gets the first response.
     See proto/README.md.
     """
     def __init__(
@@ -195,10 +197,10 @@ class CancelOperationResponse(message.Message):
     OPERATION_FIELD_NUMBER: builtins.int
     REVISION_FIELD_NUMBER: builtins.int
     revision: builtins.int
-    """The merchant's revision that this answer reflects."""
+    """The merchant's revision that this response reflects."""
     @builtins.property
     def operation(self) -> operation_pb2.Operation:
-        """The operation; still RUNNING when it is at a batch."""
+        """The operation. It is still RUNNING while it processes a batch."""
 
     def __init__(
         self,
@@ -224,7 +226,7 @@ class WaitOperationRequest(message.Message):
     """Required. `merchants/{merchant}/operations/{operation}`."""
     @builtins.property
     def timeout(self) -> duration_pb2.Duration:
-        """Optional. How long to wait at most; 0 to 25 s, default 25 s, longer is treated as 25 s."""
+        """Optional. The longest time to wait, 0 to 25 s. Default 25 s; a longer time counts as 25 s."""
 
     def __init__(
         self,
@@ -247,7 +249,7 @@ class WaitOperationResponse(message.Message):
     OPERATION_FIELD_NUMBER: builtins.int
     REVISION_FIELD_NUMBER: builtins.int
     revision: builtins.int
-    """The merchant's revision that this answer reflects."""
+    """The merchant's revision that this response reflects."""
     @builtins.property
     def operation(self) -> operation_pb2.Operation:
         """The operation."""
@@ -293,7 +295,7 @@ class WatchOperationResponse(message.Message):
     OPERATION_FIELD_NUMBER: builtins.int
     REVISION_FIELD_NUMBER: builtins.int
     revision: builtins.int
-    """The merchant's revision that this answer reflects."""
+    """The merchant's revision that this response reflects."""
     @builtins.property
     def operation(self) -> operation_pb2.Operation:
         """The operation."""

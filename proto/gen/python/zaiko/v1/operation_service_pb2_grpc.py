@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class OperationServiceStub(object):
-    """Follows and cancels long-running work.
+    """Shows and cancels long-running work.
     """
 
     def __init__(self, channel):
@@ -63,7 +63,7 @@ class OperationServiceStub(object):
 
 
 class OperationServiceServicer(object):
-    """Follows and cancels long-running work.
+    """Shows and cancels long-running work.
     """
 
     def GetOperation(self, request, context):
@@ -81,28 +81,27 @@ class OperationServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def CancelOperation(self, request, context):
-        """Asks an operation to stop; it does so after the batch that it is at. What was done stays done.
-        Refused with OPERATION_DONE when it has ended; cancelling one that was already cancelled is not
-        refused.
+        """Asks an operation to stop. It stops after the batch that it is processing; what was done stays.
+        Refused with OPERATION_DONE when the operation has ended. Cancelling a cancelled operation is
+        not refused.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def WaitOperation(self, request, context):
-        """Answers when the operation has ended, or when `timeout` or the call's deadline is about to
-        pass, with the state it then has: look at `state`. Running out of time is not an error. Ends
-        with SERVER_DRAINING when the server stops.
+        """Returns when the operation has ended, or when `timeout` or the call's deadline is about to
+        pass. Read `state`: running out of time is not an error. Ends with SERVER_DRAINING when the
+        server stops.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def WatchOperation(self, request, context):
-        """Streams the operation: as it is, then whenever it has changed, until it has ended; the last
-        message has the state in which it ended. States are coalesced. Ends with SERVER_DRAINING,
-        SLOW_CONSUMER and TOO_MANY_STREAMS as the other watches do. There is nothing to resume: call
-        again.
+        """Streams the operation: its present state, then every change until it has ended. The last
+        message has the final state. States are coalesced. Ends with SERVER_DRAINING, SLOW_CONSUMER and
+        TOO_MANY_STREAMS as other watches do. There is no resume token: call again.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -145,7 +144,7 @@ def add_OperationServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class OperationService(object):
-    """Follows and cancels long-running work.
+    """Shows and cancels long-running work.
     """
 
     @staticmethod

@@ -27,7 +27,7 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class OperationServiceStub:
-    """Follows and cancels long-running work."""
+    """Shows and cancels long-running work."""
 
     @typing.overload
     def __new__(cls, channel: grpc.Channel) -> _Self: ...
@@ -38,25 +38,24 @@ class OperationServiceStub:
     ListOperations: grpc.UnaryUnaryMultiCallable[operation_service_pb2.ListOperationsRequest, operation_service_pb2.ListOperationsResponse]
     """Lists the operations of a merchant, newest first."""
     CancelOperation: grpc.UnaryUnaryMultiCallable[operation_service_pb2.CancelOperationRequest, operation_service_pb2.CancelOperationResponse]
-    """Asks an operation to stop; it does so after the batch that it is at. What was done stays done.
-    Refused with OPERATION_DONE when it has ended; cancelling one that was already cancelled is not
-    refused.
+    """Asks an operation to stop. It stops after the batch that it is processing; what was done stays.
+    Refused with OPERATION_DONE when the operation has ended. Cancelling a cancelled operation is
+    not refused.
     """
     WaitOperation: grpc.UnaryUnaryMultiCallable[operation_service_pb2.WaitOperationRequest, operation_service_pb2.WaitOperationResponse]
-    """Answers when the operation has ended, or when `timeout` or the call's deadline is about to
-    pass, with the state it then has: look at `state`. Running out of time is not an error. Ends
-    with SERVER_DRAINING when the server stops.
+    """Returns when the operation has ended, or when `timeout` or the call's deadline is about to
+    pass. Read `state`: running out of time is not an error. Ends with SERVER_DRAINING when the
+    server stops.
     """
     WatchOperation: grpc.UnaryStreamMultiCallable[operation_service_pb2.WatchOperationRequest, operation_service_pb2.WatchOperationResponse]
-    """Streams the operation: as it is, then whenever it has changed, until it has ended; the last
-    message has the state in which it ended. States are coalesced. Ends with SERVER_DRAINING,
-    SLOW_CONSUMER and TOO_MANY_STREAMS as the other watches do. There is nothing to resume: call
-    again.
+    """Streams the operation: its present state, then every change until it has ended. The last
+    message has the final state. States are coalesced. Ends with SERVER_DRAINING, SLOW_CONSUMER and
+    TOO_MANY_STREAMS as other watches do. There is no resume token: call again.
     """
 
 @typing.type_check_only
 class OperationServiceAsyncStub(OperationServiceStub):
-    """Follows and cancels long-running work."""
+    """Shows and cancels long-running work."""
 
     def __init__(self, channel: aio.Channel) -> None: ...
     GetOperation: aio.UnaryUnaryMultiCallable[operation_service_pb2.GetOperationRequest, operation_service_pb2.GetOperationResponse]  # type: ignore[assignment]
@@ -64,24 +63,23 @@ class OperationServiceAsyncStub(OperationServiceStub):
     ListOperations: aio.UnaryUnaryMultiCallable[operation_service_pb2.ListOperationsRequest, operation_service_pb2.ListOperationsResponse]  # type: ignore[assignment]
     """Lists the operations of a merchant, newest first."""
     CancelOperation: aio.UnaryUnaryMultiCallable[operation_service_pb2.CancelOperationRequest, operation_service_pb2.CancelOperationResponse]  # type: ignore[assignment]
-    """Asks an operation to stop; it does so after the batch that it is at. What was done stays done.
-    Refused with OPERATION_DONE when it has ended; cancelling one that was already cancelled is not
-    refused.
+    """Asks an operation to stop. It stops after the batch that it is processing; what was done stays.
+    Refused with OPERATION_DONE when the operation has ended. Cancelling a cancelled operation is
+    not refused.
     """
     WaitOperation: aio.UnaryUnaryMultiCallable[operation_service_pb2.WaitOperationRequest, operation_service_pb2.WaitOperationResponse]  # type: ignore[assignment]
-    """Answers when the operation has ended, or when `timeout` or the call's deadline is about to
-    pass, with the state it then has: look at `state`. Running out of time is not an error. Ends
-    with SERVER_DRAINING when the server stops.
+    """Returns when the operation has ended, or when `timeout` or the call's deadline is about to
+    pass. Read `state`: running out of time is not an error. Ends with SERVER_DRAINING when the
+    server stops.
     """
     WatchOperation: aio.UnaryStreamMultiCallable[operation_service_pb2.WatchOperationRequest, operation_service_pb2.WatchOperationResponse]  # type: ignore[assignment]
-    """Streams the operation: as it is, then whenever it has changed, until it has ended; the last
-    message has the state in which it ended. States are coalesced. Ends with SERVER_DRAINING,
-    SLOW_CONSUMER and TOO_MANY_STREAMS as the other watches do. There is nothing to resume: call
-    again.
+    """Streams the operation: its present state, then every change until it has ended. The last
+    message has the final state. States are coalesced. Ends with SERVER_DRAINING, SLOW_CONSUMER and
+    TOO_MANY_STREAMS as other watches do. There is no resume token: call again.
     """
 
 class OperationServiceServicer(metaclass=abc_1.ABCMeta):
-    """Follows and cancels long-running work."""
+    """Shows and cancels long-running work."""
 
     @abc_1.abstractmethod
     def GetOperation(
@@ -105,9 +103,9 @@ class OperationServiceServicer(metaclass=abc_1.ABCMeta):
         request: operation_service_pb2.CancelOperationRequest,
         context: _ServicerContext,
     ) -> typing.Union[operation_service_pb2.CancelOperationResponse, abc.Awaitable[operation_service_pb2.CancelOperationResponse]]:
-        """Asks an operation to stop; it does so after the batch that it is at. What was done stays done.
-        Refused with OPERATION_DONE when it has ended; cancelling one that was already cancelled is not
-        refused.
+        """Asks an operation to stop. It stops after the batch that it is processing; what was done stays.
+        Refused with OPERATION_DONE when the operation has ended. Cancelling a cancelled operation is
+        not refused.
         """
 
     @abc_1.abstractmethod
@@ -116,9 +114,9 @@ class OperationServiceServicer(metaclass=abc_1.ABCMeta):
         request: operation_service_pb2.WaitOperationRequest,
         context: _ServicerContext,
     ) -> typing.Union[operation_service_pb2.WaitOperationResponse, abc.Awaitable[operation_service_pb2.WaitOperationResponse]]:
-        """Answers when the operation has ended, or when `timeout` or the call's deadline is about to
-        pass, with the state it then has: look at `state`. Running out of time is not an error. Ends
-        with SERVER_DRAINING when the server stops.
+        """Returns when the operation has ended, or when `timeout` or the call's deadline is about to
+        pass. Read `state`: running out of time is not an error. Ends with SERVER_DRAINING when the
+        server stops.
         """
 
     @abc_1.abstractmethod
@@ -127,10 +125,9 @@ class OperationServiceServicer(metaclass=abc_1.ABCMeta):
         request: operation_service_pb2.WatchOperationRequest,
         context: _ServicerContext,
     ) -> typing.Union[abc.Iterator[operation_service_pb2.WatchOperationResponse], abc.AsyncIterator[operation_service_pb2.WatchOperationResponse]]:
-        """Streams the operation: as it is, then whenever it has changed, until it has ended; the last
-        message has the state in which it ended. States are coalesced. Ends with SERVER_DRAINING,
-        SLOW_CONSUMER and TOO_MANY_STREAMS as the other watches do. There is nothing to resume: call
-        again.
+        """Streams the operation: its present state, then every change until it has ended. The last
+        message has the final state. States are coalesced. Ends with SERVER_DRAINING, SLOW_CONSUMER and
+        TOO_MANY_STREAMS as other watches do. There is no resume token: call again.
         """
 
 def add_OperationServiceServicer_to_server(servicer: OperationServiceServicer, server: typing.Union[grpc.Server, aio.Server]) -> None: ...

@@ -253,7 +253,7 @@ class FieldRules(message.Message):
     use: FieldRules.Use.ValueType
     """What a client may do with the field."""
     required: builtins.bool
-    """The field must be set; a text must not be empty."""
+    """The field must be set, and a text must not be empty. For a list: no item may be empty."""
     name: builtins.str
     """A name of a resource of this kind, such as "shop". Otherwise INVALID_NAME."""
     wildcard: builtins.bool

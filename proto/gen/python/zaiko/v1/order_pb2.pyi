@@ -22,8 +22,8 @@ DESCRIPTOR: descriptor.FileDescriptor
 
 @typing.final
 class Order(message.Message):
-    """An order of a shop, as last read. Its identity is (shop, external_id); an older reading never
-    undoes a newer one. Read-only here.
+    """An order of a shop, as last read. Its identity is (shop, external_id). An older reading never
+    replaces a newer one. Read-only here.
     """
 
     DESCRIPTOR: descriptor.Descriptor
@@ -35,13 +35,13 @@ class Order(message.Message):
     class _StateEnumTypeWrapper(enum_type_wrapper._EnumTypeWrapper[Order._State.ValueType], builtins.type):
         DESCRIPTOR: descriptor.EnumDescriptor
         STATE_UNSPECIFIED: Order._State.ValueType  # 0
-        """Unknown; never sent by this version. Treat as OPEN."""
+        """Unknown. This version never sends it. Treat as OPEN."""
         STATE_OPEN: Order._State.ValueType  # 1
-        """Units may still be open. Also an order whose state the connector does not know (see
+        """Units may still be open. An order whose state the connector does not know is OPEN too (see
         `state_known`).
         """
         STATE_SHIPPED: Order._State.ValueType  # 2
-        """All that was to be shipped has been: nothing is open."""
+        """Everything was shipped: nothing is open."""
         STATE_CANCELLED: Order._State.ValueType  # 3
         """Cancelled as a whole: nothing is open."""
         STATE_DELETED: Order._State.ValueType  # 4
@@ -51,13 +51,13 @@ class Order(message.Message):
         """What the shop says of the order as a whole."""
 
     STATE_UNSPECIFIED: Order.State.ValueType  # 0
-    """Unknown; never sent by this version. Treat as OPEN."""
+    """Unknown. This version never sends it. Treat as OPEN."""
     STATE_OPEN: Order.State.ValueType  # 1
-    """Units may still be open. Also an order whose state the connector does not know (see
+    """Units may still be open. An order whose state the connector does not know is OPEN too (see
     `state_known`).
     """
     STATE_SHIPPED: Order.State.ValueType  # 2
-    """All that was to be shipped has been: nothing is open."""
+    """Everything was shipped: nothing is open."""
     STATE_CANCELLED: Order.State.ValueType  # 3
     """Cancelled as a whole: nothing is open."""
     STATE_DELETED: Order.State.ValueType  # 4
@@ -70,27 +70,27 @@ class Order(message.Message):
     class _SuspicionEnumTypeWrapper(enum_type_wrapper._EnumTypeWrapper[Order._Suspicion.ValueType], builtins.type):
         DESCRIPTOR: descriptor.EnumDescriptor
         SUSPICION_UNSPECIFIED: Order._Suspicion.ValueType  # 0
-        """Unknown; never sent by this version."""
+        """Unknown. This version never sends it."""
         SUSPICION_ARCHIVED: Order._Suspicion.ValueType  # 1
         """Archived in the shop while units are open."""
         SUSPICION_VANISHED: Order._Suspicion.ValueType  # 2
-        """The shop does not know the order any more, and never said that it was deleted."""
+        """The shop no longer knows the order, and never said that it was deleted."""
         SUSPICION_UNPAID: Order._Suspicion.ValueType  # 3
-        """Not paid for longer than `Shop.suspect_policy.unpaid_suspect_days` after it was placed."""
+        """Still not paid `Shop.suspect_policy.unpaid_suspect_days` after it was placed."""
         SUSPICION_STATE_UNKNOWN: Order._Suspicion.ValueType  # 4
         """In a state that the connector does not know."""
 
     class Suspicion(_Suspicion, metaclass=_SuspicionEnumTypeWrapper):
-        """Why a person should look whether open units are really promised."""
+        """Why a person should check whether open units are really promised."""
 
     SUSPICION_UNSPECIFIED: Order.Suspicion.ValueType  # 0
-    """Unknown; never sent by this version."""
+    """Unknown. This version never sends it."""
     SUSPICION_ARCHIVED: Order.Suspicion.ValueType  # 1
     """Archived in the shop while units are open."""
     SUSPICION_VANISHED: Order.Suspicion.ValueType  # 2
-    """The shop does not know the order any more, and never said that it was deleted."""
+    """The shop no longer knows the order, and never said that it was deleted."""
     SUSPICION_UNPAID: Order.Suspicion.ValueType  # 3
-    """Not paid for longer than `Shop.suspect_policy.unpaid_suspect_days` after it was placed."""
+    """Still not paid `Shop.suspect_policy.unpaid_suspect_days` after it was placed."""
     SUSPICION_STATE_UNKNOWN: Order.Suspicion.ValueType  # 4
     """In a state that the connector does not know."""
 
@@ -111,7 +111,7 @@ class Order(message.Message):
             product: builtins.str
             """Output only. `merchants/{merchant}/products/{product}`."""
             count: builtins.int
-            """Output only. Units of the product in one unit of the listing; 1 unless it is a bundle."""
+            """Output only. Units of the product in one unit of the listing: 1 unless it is a bundle."""
             def __init__(
                 self,
                 *,
@@ -137,11 +137,11 @@ class Order(message.Message):
         external_id: builtins.str
         """Output only. The platform's own id of the line, unique in the order."""
         listing: builtins.str
-        """Output only. `merchants/{merchant}/shops/{shop}/listings/{listing}`; empty when the listing
-        is not known (yet).
+        """Output only. `merchants/{merchant}/shops/{shop}/listings/{listing}`; empty if the listing is
+        not known yet.
         """
         external_listing_id: builtins.str
-        """Output only. The platform's own id of the listing; empty when the shop does not say."""
+        """Output only. The platform's own id of the listing; empty if the shop does not return it."""
         sku: builtins.str
         """Output only. The code at the time of the order."""
         title: builtins.str
@@ -153,17 +153,17 @@ class Order(message.Message):
         shipping. 0 to `ordered`.
         """
         fulfilled: builtins.int
-        """Output only. Units that have left, as the shop says."""
+        """Output only. Units that were shipped, according to the shop."""
         open: builtins.int
-        """Output only. Units still to ship as the shop says: max(0, ordered − cancelled − fulfilled), 0
-        when the order's state releases it. What the warehouse shipped beyond that shows in
-        `Order.demands`.
+        """Output only. Units still to ship, according to the shop: max(0, ordered − cancelled −
+        fulfilled), or 0 if the order's state releases them. `Order.demands` has what the warehouse
+        shipped beyond that.
         """
         @builtins.property
         def products(self) -> containers.RepeatedCompositeFieldContainer[Order.Line.LinkedProduct]:
-            """Output only. What the line counts as: what its listing was linked to when it was first
-            counted, whatever became of the link. Empty when it was never linked; then the line counts
-            nowhere yet.
+            """Output only. The products that the line counts as: those to which its listing was linked when
+            the line was first counted, even if the link has changed since. Empty if it was never linked;
+            then the line is not counted yet.
             """
 
         def __init__(
@@ -188,8 +188,8 @@ class Order(message.Message):
 
     @typing.final
     class ProductDemand(message.Message):
-        """What the order holds of one product, over all its lines. Counts towards `Stock.ordered` as
-        max(open, allocated).
+        """What the order holds of one product, over all its lines. It adds max(open, allocated) to
+        `Stock.ordered`.
         """
 
         DESCRIPTOR: descriptor.Descriptor
@@ -201,8 +201,8 @@ class Order(message.Message):
         product: builtins.str
         """Output only. `merchants/{merchant}/products/{product}`."""
         open: builtins.int
-        """Output only. Units that are still to ship: ordered − cancelled − max(shipped here, fulfilled
-        in the shop), never below 0.
+        """Output only. Units still to ship: ordered − cancelled − max(shipped here, fulfilled in the
+        shop), never below 0.
         """
         allocated: builtins.int
         """Output only. Units that warehouses hold for it."""
@@ -245,50 +245,48 @@ class Order(message.Message):
     RELEASED_FOR_FIELD_NUMBER: builtins.int
     HELD_BY_HAND_FIELD_NUMBER: builtins.int
     name: builtins.str
-    """Output only. Resource name, `merchants/{merchant}/shops/{shop}/orders/{order}`; the id is the
-    server's.
+    """Output only. Resource name, `merchants/{merchant}/shops/{shop}/orders/{order}`. The server
+    makes the id.
     """
     external_id: builtins.str
     """Output only. The platform's own id of the order."""
     number: builtins.str
     """Output only. The number that people know it by."""
     state: Order.State.ValueType
-    """Output only. What the shop says of it."""
+    """Output only. What the shop says of the order."""
     platform_state: builtins.str
     """Output only. The platform's own word for its state."""
     state_known: builtins.bool
-    """Output only. False when the connector does not know `platform_state`; the order is then kept
-    OPEN.
-    """
+    """Output only. False if the connector does not know `platform_state`. The order is then OPEN."""
     archived: builtins.bool
-    """Output only. Archived in the shop: a label, which releases nothing."""
+    """Output only. Whether it is archived in the shop. This alone releases nothing."""
     paid: builtins.bool
     """Output only. Whether it is paid; unset when the shop does not say."""
     has_unlinked_lines: builtins.bool
-    """Output only. True when a line has units and counts nowhere yet, since its listing is not known
-    or not linked.
+    """Output only. True if a line has units that are not counted yet, because its listing is not
+    known or not linked.
     """
     revision: builtins.int
     """Output only. The merchant's revision at which it last changed."""
     etag: builtins.str
-    """Optional. Changes with every change of the resource. Set on an update, it must be the current
-    one; otherwise it is ignored.
+    """Optional. Changes with every change of the resource. If an update sets it, it must be the
+    current one. The server ignores it elsewhere.
     """
     released_for: Order.Suspicion.ValueType
-    """Output only. What the shop's policy released it for; unspecified when a person did, or when it
-    was not released.
+    """Output only. Why the shop's policy released it. Unspecified if a person did, or if it was not
+    released.
     """
     held_by_hand: builtins.bool
-    """Output only. True when a person held it (HoldOrder), so that the shop's policy leaves it alone."""
+    """Output only. True if a person held it (HoldOrder), so that the shop's policy does not apply."""
     @builtins.property
     def suspicions(self) -> containers.RepeatedScalarFieldContainer[Order.Suspicion.ValueType]:
-        """Output only. Why its open units should be looked at; empty when nothing is open or nothing is
-        odd.
+        """Output only. Why a person should check its open units. Empty if nothing is open or nothing is
+        suspect.
         """
 
     @builtins.property
     def vanish_time(self) -> timestamp_pb2.Timestamp:
-        """Output only. When the shop was first found not to know it any more; unset while it does."""
+        """Output only. When the shop first no longer knew the order; unset while it does."""
 
     @builtins.property
     def lines(self) -> containers.RepeatedCompositeFieldContainer[Order.Line]:
@@ -296,7 +294,7 @@ class Order(message.Message):
 
     @builtins.property
     def demands(self) -> containers.RepeatedCompositeFieldContainer[Order.ProductDemand]:
-        """Output only. What it holds, per product, ordered by name."""
+        """Output only. What it holds by product, ordered by name."""
 
     @builtins.property
     def place_time(self) -> timestamp_pb2.Timestamp:
@@ -304,7 +302,7 @@ class Order(message.Message):
 
     @builtins.property
     def version_time(self) -> timestamp_pb2.Timestamp:
-        """Output only. When the shop last changed it, as of the reading shown."""
+        """Output only. When the shop had last changed the order at this reading."""
 
     @builtins.property
     def create_time(self) -> timestamp_pb2.Timestamp:
@@ -317,7 +315,7 @@ class Order(message.Message):
     @builtins.property
     def release_time(self) -> timestamp_pb2.Timestamp:
         """Output only. When its open units were released although the shop says that they are open; unset
-        while they count.
+        while they are counted.
         """
 
     def __init__(

@@ -50,7 +50,7 @@ class GetOrderResponse(message.Message):
     ORDER_FIELD_NUMBER: builtins.int
     REVISION_FIELD_NUMBER: builtins.int
     revision: builtins.int
-    """The merchant's revision that this answer reflects."""
+    """The merchant's revision that this response reflects."""
     @builtins.property
     def order(self) -> order_pb2.Order:
         """The order."""
@@ -75,7 +75,9 @@ class ListOrdersRequest(message.Message):
 
     @typing.final
     class Filter(message.Message):
-        """Which orders; fields combine with AND, repeated values with OR, unset fields do not filter."""
+        """Which orders to list. Fields combine with AND, repeated values with OR. An unset field does not
+        filter.
+        """
 
         DESCRIPTOR: descriptor.Descriptor
 
@@ -84,17 +86,17 @@ class ListOrdersRequest(message.Message):
         UNLINKED_FIELD_NUMBER: builtins.int
         EXTERNAL_IDS_FIELD_NUMBER: builtins.int
         suspect: builtins.bool
-        """Optional. True = only suspect ones (`suspicions` is not empty). False = all."""
+        """Optional. True = only suspect orders (`suspicions` is not empty). False = all."""
         unlinked: builtins.bool
-        """Optional. True = only those with `has_unlinked_lines`. False = all."""
+        """Optional. True = only orders with `has_unlinked_lines`. False = all."""
         @builtins.property
         def states(self) -> containers.RepeatedScalarFieldContainer[order_pb2.Order.State.ValueType]:
             """Optional. Only orders in one of these states. Empty = all."""
 
         @builtins.property
         def external_ids(self) -> containers.RepeatedScalarFieldContainer[builtins.str]:
-            """Optional. Only orders with one of these platform ids, exactly; at most 1,000. Needs one shop
-            in `parent`, not `-`.
+            """Optional. Only orders with one of these platform ids, compared exactly; at most 1,000.
+            `parent` must then name one shop, not `-`.
             """
 
         def __init__(
@@ -116,11 +118,11 @@ class ListOrdersRequest(message.Message):
     PAGE_TOKEN_FIELD_NUMBER: builtins.int
     FILTER_FIELD_NUMBER: builtins.int
     parent: builtins.str
-    """Required. `merchants/{merchant}/shops/{shop}`, or `-` in place of the shop's id for all shops."""
+    """Required. `merchants/{merchant}/shops/{shop}`. Use `-` in place of the shop's id for all shops."""
     page_size: builtins.int
-    """Optional. At most so many are returned. 0 = 100; more than 1,000 is treated as 1,000."""
+    """Optional. The largest number of results. 0 = 100; more than 1,000 counts as 1,000."""
     page_token: builtins.str
-    """Optional. `next_page_token` of the previous page; everything else must be as in the first
+    """Optional. `next_page_token` of the previous page. Every other field must be as in the first
     request.
     """
     @builtins.property
@@ -151,9 +153,9 @@ class ListOrdersResponse(message.Message):
     NEXT_PAGE_TOKEN_FIELD_NUMBER: builtins.int
     REVISION_FIELD_NUMBER: builtins.int
     next_page_token: builtins.str
-    """Where to go on; empty on the last page."""
+    """The token for the next page; empty on the last page."""
     revision: builtins.int
-    """The merchant's revision that this answer reflects."""
+    """The merchant's revision that this response reflects."""
     @builtins.property
     def orders(self) -> containers.RepeatedCompositeFieldContainer[order_pb2.Order]:
         """The orders of this page."""
@@ -173,7 +175,7 @@ class ListOrdersResponse(message.Message):
 
 @typing.final
 class ReleaseOrderRequest(message.Message):
-    """Asks for the release of an order."""
+    """Asks to release an order."""
 
     DESCRIPTOR: descriptor.Descriptor
 
@@ -183,9 +185,9 @@ class ReleaseOrderRequest(message.Message):
     name: builtins.str
     """Required. `merchants/{merchant}/shops/{shop}/orders/{order}`."""
     etag: builtins.str
-    """Optional. Set, it must be the order's current one."""
+    """Optional. If set, it must be the order's current etag."""
     request_id: builtins.str
-    """Optional. A UUID that makes the call safe to repeat for 24 h: a repeat gets the first answer.
+    """Optional. A UUID that makes the call safe to repeat for 24 h: a repeat gets the first response.
     See proto/README.md.
     """
     def __init__(
@@ -210,7 +212,7 @@ class ReleaseOrderResponse(message.Message):
     ORDER_FIELD_NUMBER: builtins.int
     REVISION_FIELD_NUMBER: builtins.int
     revision: builtins.int
-    """The merchant's revision that this answer reflects."""
+    """The merchant's revision that this response reflects."""
     @builtins.property
     def order(self) -> order_pb2.Order:
         """The order."""
@@ -229,7 +231,7 @@ class ReleaseOrderResponse(message.Message):
 
 @typing.final
 class HoldOrderRequest(message.Message):
-    """Asks that an order be held."""
+    """Asks to hold an order."""
 
     DESCRIPTOR: descriptor.Descriptor
 
@@ -239,9 +241,9 @@ class HoldOrderRequest(message.Message):
     name: builtins.str
     """Required. `merchants/{merchant}/shops/{shop}/orders/{order}`."""
     etag: builtins.str
-    """Optional. Set, it must be the order's current one."""
+    """Optional. If set, it must be the order's current etag."""
     request_id: builtins.str
-    """Optional. A UUID that makes the call safe to repeat for 24 h: a repeat gets the first answer.
+    """Optional. A UUID that makes the call safe to repeat for 24 h: a repeat gets the first response.
     See proto/README.md.
     """
     def __init__(
@@ -266,7 +268,7 @@ class HoldOrderResponse(message.Message):
     ORDER_FIELD_NUMBER: builtins.int
     REVISION_FIELD_NUMBER: builtins.int
     revision: builtins.int
-    """The merchant's revision that this answer reflects."""
+    """The merchant's revision that this response reflects."""
     @builtins.property
     def order(self) -> order_pb2.Order:
         """The order."""
@@ -295,7 +297,7 @@ class PreviewSuspectPolicyRequest(message.Message):
     """Required. `merchants/{merchant}/shops/{shop}`."""
     @builtins.property
     def policy(self) -> shop_pb2.SuspectPolicy:
-        """Required. The policy to look at; nothing set in it = hold everything."""
+        """Required. The policy to preview. If nothing is set in it, everything is held."""
 
     def __init__(
         self,
@@ -330,10 +332,10 @@ class PreviewSuspectPolicyResponse(message.Message):
         number: builtins.str
         """The number that people know it by."""
         suspicion: order_pb2.Order.Suspicion.ValueType
-        """What it would be released for."""
+        """Why it would be released."""
         @builtins.property
         def release_time(self) -> timestamp_pb2.Timestamp:
-            """When; in the past = in the next run."""
+            """When it would be released. A time in the past means the next run."""
 
         def __init__(
             self,
@@ -351,7 +353,7 @@ class PreviewSuspectPolicyResponse(message.Message):
 
     @typing.final
     class Effect(message.Message):
-        """What becomes of one product."""
+        """The effect on one product."""
 
         DESCRIPTOR: descriptor.Descriptor
 
@@ -366,14 +368,14 @@ class PreviewSuspectPolicyResponse(message.Message):
         units_now: builtins.int
         """Units that would be released in the next run."""
         units_in_a_week: builtins.int
-        """Units that would be released within seven days, those of now included."""
+        """Units that would be released within seven days, including those of the next run."""
         free: builtins.int
-        """Free units as they are."""
+        """Free units now."""
         more_link_count: builtins.int
         """How many more links there are."""
         @builtins.property
         def links(self) -> containers.RepeatedScalarFieldContainer[builtins.str]:
-            """Links that show the product, alone or in a bundle, in any shop: their targets may rise. At
+            """Links that show the product, alone or in a bundle, in any shop. Their targets may rise. At
             most 1,000.
             """
 
@@ -403,14 +405,14 @@ class PreviewSuspectPolicyResponse(message.Message):
     more_effect_count: builtins.int
     """How many more products there are."""
     revision: builtins.int
-    """The merchant's revision that was read."""
+    """The merchant's revision that this response reflects."""
     @builtins.property
     def releases(self) -> containers.RepeatedCompositeFieldContainer[PreviewSuspectPolicyResponse.Release]:
-        """Orders that would be released within seven days, the earliest first; at most 1,000."""
+        """Orders that would be released within seven days, the earliest first. At most 1,000."""
 
     @builtins.property
     def effects(self) -> containers.RepeatedCompositeFieldContainer[PreviewSuspectPolicyResponse.Effect]:
-        """What becomes of their products, ordered by name; at most 1,000."""
+        """The effect on their products, ordered by name. At most 1,000."""
 
     def __init__(
         self,

@@ -26,8 +26,8 @@ if _version_not_supported:
 
 
 class OrderServiceStub(object):
-    """Reads the orders of the shops. Orders come by runs only; what can be decided here is whether
-    suspect ones count.
+    """Reads the orders of the shops. Only runs add orders. What can be decided here is whether suspect
+    orders count.
     """
 
     def __init__(self, channel):
@@ -64,8 +64,8 @@ class OrderServiceStub(object):
 
 
 class OrderServiceServicer(object):
-    """Reads the orders of the shops. Orders come by runs only; what can be decided here is whether
-    suspect ones count.
+    """Reads the orders of the shops. Only runs add orders. What can be decided here is whether suspect
+    orders count.
     """
 
     def GetOrder(self, request, context):
@@ -76,7 +76,7 @@ class OrderServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def ListOrders(self, request, context):
-        """Lists the orders of a shop, ordered by the shop's name and `external_id`. `shops/-` = of all
+        """Lists the orders of a shop, ordered by the shop's name and `external_id`. `shops/-` lists all
         shops of the merchant.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -84,27 +84,27 @@ class OrderServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def ReleaseOrder(self, request, context):
-        """Promises the open units of an order no longer: they may be sold again. What warehouses hold for
-        it stays held. It counts again when the shop says something new of it. Releasing a released
-        order changes nothing. Refused with ORDER_NOT_OPEN when nothing is open, and with ETAG_MISMATCH
-        when `etag` is given and is not the current one.
+        """Releases the open units of an order: they may be sold again. What warehouses hold for it stays
+        held. The order counts again when the shop changes it. Releasing a released order changes
+        nothing. Refused with ORDER_NOT_OPEN when nothing is open, and with ETAG_MISMATCH when `etag`
+        is set and is not the current one.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def HoldOrder(self, request, context):
-        """Promises the open units of an order, also again, whatever the shop's policy says from now on.
-        Holding a held order changes nothing. Refused with ORDER_NOT_OPEN when nothing is open, and
-        with ETAG_MISMATCH when `etag` is given and is not the current one.
+        """Holds the open units of an order, also after a release. From then on the shop's suspect policy
+        does not apply to it. Holding a held order changes nothing. Refused with ORDER_NOT_OPEN when
+        nothing is open, and with ETAG_MISMATCH when `etag` is set and is not the current one.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def PreviewSuspectPolicy(self, request, context):
-        """Tells what a suspect policy would release in a shop now and within seven days, and what that
-        does to stock and links. Changes nothing.
+        """Shows what a suspect policy would release in a shop now and within seven days, and the effect
+        on stock and links. Changes nothing.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -147,8 +147,8 @@ def add_OrderServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class OrderService(object):
-    """Reads the orders of the shops. Orders come by runs only; what can be decided here is whether
-    suspect ones count.
+    """Reads the orders of the shops. Only runs add orders. What can be decided here is whether suspect
+    orders count.
     """
 
     @staticmethod

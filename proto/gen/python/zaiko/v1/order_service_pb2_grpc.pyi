@@ -27,8 +27,8 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class OrderServiceStub:
-    """Reads the orders of the shops. Orders come by runs only; what can be decided here is whether
-    suspect ones count.
+    """Reads the orders of the shops. Only runs add orders. What can be decided here is whether suspect
+    orders count.
     """
 
     @typing.overload
@@ -38,57 +38,57 @@ class OrderServiceStub:
     GetOrder: grpc.UnaryUnaryMultiCallable[order_service_pb2.GetOrderRequest, order_service_pb2.GetOrderResponse]
     """Reads one order."""
     ListOrders: grpc.UnaryUnaryMultiCallable[order_service_pb2.ListOrdersRequest, order_service_pb2.ListOrdersResponse]
-    """Lists the orders of a shop, ordered by the shop's name and `external_id`. `shops/-` = of all
+    """Lists the orders of a shop, ordered by the shop's name and `external_id`. `shops/-` lists all
     shops of the merchant.
     """
     ReleaseOrder: grpc.UnaryUnaryMultiCallable[order_service_pb2.ReleaseOrderRequest, order_service_pb2.ReleaseOrderResponse]
-    """Promises the open units of an order no longer: they may be sold again. What warehouses hold for
-    it stays held. It counts again when the shop says something new of it. Releasing a released
-    order changes nothing. Refused with ORDER_NOT_OPEN when nothing is open, and with ETAG_MISMATCH
-    when `etag` is given and is not the current one.
+    """Releases the open units of an order: they may be sold again. What warehouses hold for it stays
+    held. The order counts again when the shop changes it. Releasing a released order changes
+    nothing. Refused with ORDER_NOT_OPEN when nothing is open, and with ETAG_MISMATCH when `etag`
+    is set and is not the current one.
     """
     HoldOrder: grpc.UnaryUnaryMultiCallable[order_service_pb2.HoldOrderRequest, order_service_pb2.HoldOrderResponse]
-    """Promises the open units of an order, also again, whatever the shop's policy says from now on.
-    Holding a held order changes nothing. Refused with ORDER_NOT_OPEN when nothing is open, and
-    with ETAG_MISMATCH when `etag` is given and is not the current one.
+    """Holds the open units of an order, also after a release. From then on the shop's suspect policy
+    does not apply to it. Holding a held order changes nothing. Refused with ORDER_NOT_OPEN when
+    nothing is open, and with ETAG_MISMATCH when `etag` is set and is not the current one.
     """
     PreviewSuspectPolicy: grpc.UnaryUnaryMultiCallable[order_service_pb2.PreviewSuspectPolicyRequest, order_service_pb2.PreviewSuspectPolicyResponse]
-    """Tells what a suspect policy would release in a shop now and within seven days, and what that
-    does to stock and links. Changes nothing.
+    """Shows what a suspect policy would release in a shop now and within seven days, and the effect
+    on stock and links. Changes nothing.
     """
 
 @typing.type_check_only
 class OrderServiceAsyncStub(OrderServiceStub):
-    """Reads the orders of the shops. Orders come by runs only; what can be decided here is whether
-    suspect ones count.
+    """Reads the orders of the shops. Only runs add orders. What can be decided here is whether suspect
+    orders count.
     """
 
     def __init__(self, channel: aio.Channel) -> None: ...
     GetOrder: aio.UnaryUnaryMultiCallable[order_service_pb2.GetOrderRequest, order_service_pb2.GetOrderResponse]  # type: ignore[assignment]
     """Reads one order."""
     ListOrders: aio.UnaryUnaryMultiCallable[order_service_pb2.ListOrdersRequest, order_service_pb2.ListOrdersResponse]  # type: ignore[assignment]
-    """Lists the orders of a shop, ordered by the shop's name and `external_id`. `shops/-` = of all
+    """Lists the orders of a shop, ordered by the shop's name and `external_id`. `shops/-` lists all
     shops of the merchant.
     """
     ReleaseOrder: aio.UnaryUnaryMultiCallable[order_service_pb2.ReleaseOrderRequest, order_service_pb2.ReleaseOrderResponse]  # type: ignore[assignment]
-    """Promises the open units of an order no longer: they may be sold again. What warehouses hold for
-    it stays held. It counts again when the shop says something new of it. Releasing a released
-    order changes nothing. Refused with ORDER_NOT_OPEN when nothing is open, and with ETAG_MISMATCH
-    when `etag` is given and is not the current one.
+    """Releases the open units of an order: they may be sold again. What warehouses hold for it stays
+    held. The order counts again when the shop changes it. Releasing a released order changes
+    nothing. Refused with ORDER_NOT_OPEN when nothing is open, and with ETAG_MISMATCH when `etag`
+    is set and is not the current one.
     """
     HoldOrder: aio.UnaryUnaryMultiCallable[order_service_pb2.HoldOrderRequest, order_service_pb2.HoldOrderResponse]  # type: ignore[assignment]
-    """Promises the open units of an order, also again, whatever the shop's policy says from now on.
-    Holding a held order changes nothing. Refused with ORDER_NOT_OPEN when nothing is open, and
-    with ETAG_MISMATCH when `etag` is given and is not the current one.
+    """Holds the open units of an order, also after a release. From then on the shop's suspect policy
+    does not apply to it. Holding a held order changes nothing. Refused with ORDER_NOT_OPEN when
+    nothing is open, and with ETAG_MISMATCH when `etag` is set and is not the current one.
     """
     PreviewSuspectPolicy: aio.UnaryUnaryMultiCallable[order_service_pb2.PreviewSuspectPolicyRequest, order_service_pb2.PreviewSuspectPolicyResponse]  # type: ignore[assignment]
-    """Tells what a suspect policy would release in a shop now and within seven days, and what that
-    does to stock and links. Changes nothing.
+    """Shows what a suspect policy would release in a shop now and within seven days, and the effect
+    on stock and links. Changes nothing.
     """
 
 class OrderServiceServicer(metaclass=abc_1.ABCMeta):
-    """Reads the orders of the shops. Orders come by runs only; what can be decided here is whether
-    suspect ones count.
+    """Reads the orders of the shops. Only runs add orders. What can be decided here is whether suspect
+    orders count.
     """
 
     @abc_1.abstractmethod
@@ -105,7 +105,7 @@ class OrderServiceServicer(metaclass=abc_1.ABCMeta):
         request: order_service_pb2.ListOrdersRequest,
         context: _ServicerContext,
     ) -> typing.Union[order_service_pb2.ListOrdersResponse, abc.Awaitable[order_service_pb2.ListOrdersResponse]]:
-        """Lists the orders of a shop, ordered by the shop's name and `external_id`. `shops/-` = of all
+        """Lists the orders of a shop, ordered by the shop's name and `external_id`. `shops/-` lists all
         shops of the merchant.
         """
 
@@ -115,10 +115,10 @@ class OrderServiceServicer(metaclass=abc_1.ABCMeta):
         request: order_service_pb2.ReleaseOrderRequest,
         context: _ServicerContext,
     ) -> typing.Union[order_service_pb2.ReleaseOrderResponse, abc.Awaitable[order_service_pb2.ReleaseOrderResponse]]:
-        """Promises the open units of an order no longer: they may be sold again. What warehouses hold for
-        it stays held. It counts again when the shop says something new of it. Releasing a released
-        order changes nothing. Refused with ORDER_NOT_OPEN when nothing is open, and with ETAG_MISMATCH
-        when `etag` is given and is not the current one.
+        """Releases the open units of an order: they may be sold again. What warehouses hold for it stays
+        held. The order counts again when the shop changes it. Releasing a released order changes
+        nothing. Refused with ORDER_NOT_OPEN when nothing is open, and with ETAG_MISMATCH when `etag`
+        is set and is not the current one.
         """
 
     @abc_1.abstractmethod
@@ -127,9 +127,9 @@ class OrderServiceServicer(metaclass=abc_1.ABCMeta):
         request: order_service_pb2.HoldOrderRequest,
         context: _ServicerContext,
     ) -> typing.Union[order_service_pb2.HoldOrderResponse, abc.Awaitable[order_service_pb2.HoldOrderResponse]]:
-        """Promises the open units of an order, also again, whatever the shop's policy says from now on.
-        Holding a held order changes nothing. Refused with ORDER_NOT_OPEN when nothing is open, and
-        with ETAG_MISMATCH when `etag` is given and is not the current one.
+        """Holds the open units of an order, also after a release. From then on the shop's suspect policy
+        does not apply to it. Holding a held order changes nothing. Refused with ORDER_NOT_OPEN when
+        nothing is open, and with ETAG_MISMATCH when `etag` is set and is not the current one.
         """
 
     @abc_1.abstractmethod
@@ -138,8 +138,8 @@ class OrderServiceServicer(metaclass=abc_1.ABCMeta):
         request: order_service_pb2.PreviewSuspectPolicyRequest,
         context: _ServicerContext,
     ) -> typing.Union[order_service_pb2.PreviewSuspectPolicyResponse, abc.Awaitable[order_service_pb2.PreviewSuspectPolicyResponse]]:
-        """Tells what a suspect policy would release in a shop now and within seven days, and what that
-        does to stock and links. Changes nothing.
+        """Shows what a suspect policy would release in a shop now and within seven days, and the effect
+        on stock and links. Changes nothing.
         """
 
 def add_OrderServiceServicer_to_server(servicer: OrderServiceServicer, server: typing.Union[grpc.Server, aio.Server]) -> None: ...

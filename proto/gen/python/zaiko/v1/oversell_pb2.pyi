@@ -25,9 +25,9 @@ DESCRIPTOR: descriptor.FileDescriptor
 
 @typing.final
 class Oversell(message.Message):
-    """One movement that took units which are not there (売り越し), examined in the transaction that
-    recorded it: what was known at that moment, the cause, and what would have prevented it. A
-    product that sinks further gets another one for each movement.
+    """A movement that took units that do not exist (売り越し). It is examined in the transaction that
+    recorded it: what was known at that moment, the cause, and what would have prevented it. Each
+    further movement of an oversold product is an oversell of its own.
     """
 
     DESCRIPTOR: descriptor.Descriptor
@@ -43,9 +43,9 @@ class Oversell(message.Message):
         CAUSE_SOLD_TWICE: Oversell._Cause.ValueType  # 1
         """Shops sold the same units between an order and the push that followed it."""
         CAUSE_ORDER_READ_LATE: Oversell._Cause.ValueType  # 2
-        """As before, and the order was read only long after it was placed."""
+        """As SOLD_TWICE, and the order was read long after it was placed."""
         CAUSE_SHOP_FAILING: Oversell._Cause.ValueType  # 3
-        """The shop failed, so its orders were not read and its number was old."""
+        """The shop failed, so its orders were not read and its number was out of date."""
         CAUSE_SHOP_NOT_READ: Oversell._Cause.ValueType  # 4
         """Nobody read the shop for more than two intervals: it was paused, or the server was down."""
         CAUSE_LINK_FAILING: Oversell._Cause.ValueType  # 5
@@ -61,23 +61,23 @@ class Oversell(message.Message):
         CAUSE_ORDER_EDITED: Oversell._Cause.ValueType  # 10
         """An order was made larger in the shop."""
         CAUSE_STOCK_CORRECTED: Oversell._Cause.ValueType  # 11
-        """The warehouse found fewer units than it had told."""
+        """The warehouse found fewer units than it had reported."""
         CAUSE_HELD_WITHOUT_ORDER: Oversell._Cause.ValueType  # 12
-        """The warehouse held units for a shipment that no shop told of."""
+        """The warehouse held units for a shipment that no shop had reported."""
         CAUSE_SHOWED_TOO_MUCH: Oversell._Cause.ValueType  # 13
-        """Nobody else took the units: the shop showed more than it had been told to."""
+        """Nobody else took the units: the shop showed more than zaiko had sent."""
 
     class Cause(_Cause, metaclass=_CauseEnumTypeWrapper):
-        """Why."""
+        """The cause."""
 
     CAUSE_UNSPECIFIED: Oversell.Cause.ValueType  # 0
     """Unknown. Show `message`."""
     CAUSE_SOLD_TWICE: Oversell.Cause.ValueType  # 1
     """Shops sold the same units between an order and the push that followed it."""
     CAUSE_ORDER_READ_LATE: Oversell.Cause.ValueType  # 2
-    """As before, and the order was read only long after it was placed."""
+    """As SOLD_TWICE, and the order was read long after it was placed."""
     CAUSE_SHOP_FAILING: Oversell.Cause.ValueType  # 3
-    """The shop failed, so its orders were not read and its number was old."""
+    """The shop failed, so its orders were not read and its number was out of date."""
     CAUSE_SHOP_NOT_READ: Oversell.Cause.ValueType  # 4
     """Nobody read the shop for more than two intervals: it was paused, or the server was down."""
     CAUSE_LINK_FAILING: Oversell.Cause.ValueType  # 5
@@ -93,11 +93,11 @@ class Oversell(message.Message):
     CAUSE_ORDER_EDITED: Oversell.Cause.ValueType  # 10
     """An order was made larger in the shop."""
     CAUSE_STOCK_CORRECTED: Oversell.Cause.ValueType  # 11
-    """The warehouse found fewer units than it had told."""
+    """The warehouse found fewer units than it had reported."""
     CAUSE_HELD_WITHOUT_ORDER: Oversell.Cause.ValueType  # 12
-    """The warehouse held units for a shipment that no shop told of."""
+    """The warehouse held units for a shipment that no shop had reported."""
     CAUSE_SHOWED_TOO_MUCH: Oversell.Cause.ValueType  # 13
-    """Nobody else took the units: the shop showed more than it had been told to."""
+    """Nobody else took the units: the shop showed more than zaiko had sent."""
 
     class _Setting:
         ValueType = typing.NewType("ValueType", builtins.int)
@@ -108,17 +108,17 @@ class Oversell(message.Message):
         SETTING_UNSPECIFIED: Oversell._Setting.ValueType  # 0
         """Unknown. Show `action_en`."""
         SETTING_NONE: Oversell._Setting.ValueType  # 1
-        """No setting would have."""
+        """No setting would have prevented it."""
         SETTING_ESCROW: Oversell._Setting.ValueType  # 2
-        """SetEscrow of the product with `setting_number`."""
+        """SetEscrow for the product with `setting_number`."""
         SETTING_RESERVE: Oversell._Setting.ValueType  # 3
-        """SetReserve of the product with `setting_number`."""
+        """SetReserve for the product with `setting_number`."""
         SETTING_ENABLE_SYNC: Oversell._Setting.ValueType  # 4
         """Link.sync_enabled."""
         SETTING_SHORTER_INTERVAL: Oversell._Setting.ValueType  # 5
         """The platform's webhooks, or Shop.sync_interval of at most `setting_number` seconds."""
         SETTING_REPAIR_SHOP: Oversell._Setting.ValueType  # 6
-        """What the shop's problem says: mostly other credentials."""
+        """What the shop's problem says, mostly new credentials."""
         SETTING_RESUME_SHOP: Oversell._Setting.ValueType  # 7
         """ResumeShop."""
         SETTING_REPAIR_LISTING: Oversell._Setting.ValueType  # 8
@@ -134,17 +134,17 @@ class Oversell(message.Message):
     SETTING_UNSPECIFIED: Oversell.Setting.ValueType  # 0
     """Unknown. Show `action_en`."""
     SETTING_NONE: Oversell.Setting.ValueType  # 1
-    """No setting would have."""
+    """No setting would have prevented it."""
     SETTING_ESCROW: Oversell.Setting.ValueType  # 2
-    """SetEscrow of the product with `setting_number`."""
+    """SetEscrow for the product with `setting_number`."""
     SETTING_RESERVE: Oversell.Setting.ValueType  # 3
-    """SetReserve of the product with `setting_number`."""
+    """SetReserve for the product with `setting_number`."""
     SETTING_ENABLE_SYNC: Oversell.Setting.ValueType  # 4
     """Link.sync_enabled."""
     SETTING_SHORTER_INTERVAL: Oversell.Setting.ValueType  # 5
     """The platform's webhooks, or Shop.sync_interval of at most `setting_number` seconds."""
     SETTING_REPAIR_SHOP: Oversell.Setting.ValueType  # 6
-    """What the shop's problem says: mostly other credentials."""
+    """What the shop's problem says, mostly new credentials."""
     SETTING_RESUME_SHOP: Oversell.Setting.ValueType  # 7
     """ResumeShop."""
     SETTING_REPAIR_LISTING: Oversell.Setting.ValueType  # 8
@@ -171,12 +171,12 @@ class Oversell(message.Message):
         kind: movement_pb2.Movement.Kind.ValueType
         """Output only. Why the stock moved."""
         units: builtins.int
-        """Output only. Units of free stock that it took; at least 1."""
+        """Output only. Units of free stock that it took. At least 1."""
         order_number: builtins.str
-        """Output only. What the shop calls the order; empty when it is none."""
+        """Output only. The order's number in the shop; empty if it is no order."""
         @builtins.property
         def demand(self) -> movement_pb2.Demand:
-            """Output only. Whose units; unset when nobody's."""
+            """Output only. Whose units they are; unset if nobody's."""
 
         @builtins.property
         def time(self) -> timestamp_pb2.Timestamp:
@@ -200,7 +200,7 @@ class Oversell(message.Message):
 
     @typing.final
     class LinkSnapshot(message.Message):
-        """What was known of one link of the product just before."""
+        """What was known of one link of the product just before the movement."""
 
         DESCRIPTOR: descriptor.Descriptor
 
@@ -224,26 +224,26 @@ class Oversell(message.Message):
         sync_enabled: builtins.bool
         """Output only. Whether its sync was on."""
         state: link_pb2.LinkStatus.State.ValueType
-        """Output only. Where its sync stood."""
+        """Output only. The state of its sync."""
         link_problem: builtins.str
-        """Output only. Why the link was failing, as in `Problem.reason`; empty when it was not."""
+        """Output only. Why the link was failing, as in `Problem.reason`; empty if it was not."""
         shop_problem: builtins.str
-        """Output only. Why the shop was failing; empty when it was not."""
+        """Output only. Why the shop was failing; empty if it was not."""
         shown: builtins.int
-        """Output only. The most that the shop can have shown; unset when that was not known."""
+        """Output only. The largest number that the shop can have shown; unset if that was not known."""
         acknowledged: builtins.int
-        """Output only. The last number that the shop had acknowledged; unset when it never had."""
+        """Output only. The last number that the shop had acknowledged; unset if there was none."""
         @builtins.property
         def acknowledge_time(self) -> timestamp_pb2.Timestamp:
-            """Output only. When that was."""
+            """Output only. When it was acknowledged."""
 
         @builtins.property
         def last_success_time(self) -> timestamp_pb2.Timestamp:
-            """Output only. When the link was last in sync; unset when it never was."""
+            """Output only. When the link was last in sync; unset if it never was."""
 
         @builtins.property
         def shop_read_time(self) -> timestamp_pb2.Timestamp:
-            """Output only. When the shop was last read to the end; unset when it never was."""
+            """Output only. When the shop was last read completely; unset if it never was."""
 
         def __init__(
             self,
@@ -298,15 +298,15 @@ class Oversell(message.Message):
     product: builtins.str
     """Output only. `merchants/{merchant}/products/{product}`."""
     units: builtins.int
-    """Output only. Units that were taken and are not there; at least 1."""
+    """Output only. Units that were taken and do not exist. At least 1."""
     short_units: builtins.int
     """Output only. `Stock.oversold` after it."""
     cause: Oversell.Cause.ValueType
-    """Output only. Why."""
+    """Output only. The cause."""
     setting: Oversell.Setting.ValueType
     """Output only. What would have prevented it."""
     setting_number: builtins.int
-    """Output only. The number that goes with the setting; 0 when none does."""
+    """Output only. The number for the setting; 0 if it needs none."""
     owner: error_pb2.Owner.ValueType
     """Output only. Who must act so that it does not happen again."""
     message: builtins.str
@@ -317,7 +317,7 @@ class Oversell(message.Message):
     """Output only. What to do, in Japanese."""
     cleared_by: builtins.str
     """Output only. The movement that ended it, `merchants/{merchant}/movements/{movement}`; empty
-    while it lasts.
+    until then.
     """
     revision: builtins.int
     """Output only. The merchant's revision at which it was recorded or cleared."""
@@ -331,13 +331,13 @@ class Oversell(message.Message):
 
     @builtins.property
     def consumptions(self) -> containers.RepeatedCompositeFieldContainer[Oversell.Consumption]:
-        """Output only. What took units after the selling shop's number was computed, newest first; at
+        """Output only. What took units after the selling shop's number was computed, newest first. At
         most 20.
         """
 
     @builtins.property
     def time(self) -> timestamp_pb2.Timestamp:
-        """Output only. When it happened: for orders, when they were read."""
+        """Output only. When it happened. For an order: when it was read."""
 
     @builtins.property
     def clear_time(self) -> timestamp_pb2.Timestamp:

@@ -20,8 +20,8 @@ DESCRIPTOR: descriptor.FileDescriptor
 
 @typing.final
 class Product(message.Message):
-    """A product (商品): a warehouse SKU. Its stock is the singleton `{product}/stock` (see StockService)
-    and begins at zero.
+    """A product (商品): a warehouse SKU. Its stock is the singleton `{product}/stock` (see StockService),
+    which begins at zero.
     """
 
     DESCRIPTOR: descriptor.Descriptor
@@ -33,24 +33,24 @@ class Product(message.Message):
     class _StateEnumTypeWrapper(enum_type_wrapper._EnumTypeWrapper[Product._State.ValueType], builtins.type):
         DESCRIPTOR: descriptor.EnumDescriptor
         STATE_UNSPECIFIED: Product._State.ValueType  # 0
-        """Unknown; never sent by this version. Treat as ACTIVE."""
+        """Unknown. This version never sends it. Treat as ACTIVE."""
         STATE_ACTIVE: Product._State.ValueType  # 1
-        """May be received, linked and sold."""
+        """It can be received, linked and sold."""
         STATE_ARCHIVED: Product._State.ValueType  # 2
-        """Kept for its history: cannot be linked or received any more. Its orders and movements stay
-        readable.
+        """It is kept for its history and can no longer be linked or received. Its orders and movements
+        stay readable.
         """
 
     class State(_State, metaclass=_StateEnumTypeWrapper):
         """The life cycle of a product."""
 
     STATE_UNSPECIFIED: Product.State.ValueType  # 0
-    """Unknown; never sent by this version. Treat as ACTIVE."""
+    """Unknown. This version never sends it. Treat as ACTIVE."""
     STATE_ACTIVE: Product.State.ValueType  # 1
-    """May be received, linked and sold."""
+    """It can be received, linked and sold."""
     STATE_ARCHIVED: Product.State.ValueType  # 2
-    """Kept for its history: cannot be linked or received any more. Its orders and movements stay
-    readable.
+    """It is kept for its history and can no longer be linked or received. Its orders and movements
+    stay readable.
     """
 
     class _ReceivingOnly:
@@ -60,27 +60,27 @@ class Product(message.Message):
     class _ReceivingOnlyEnumTypeWrapper(enum_type_wrapper._EnumTypeWrapper[Product._ReceivingOnly.ValueType], builtins.type):
         DESCRIPTOR: descriptor.EnumDescriptor
         RECEIVING_ONLY_UNSPECIFIED: Product._ReceivingOnly.ValueType  # 0
-        """Unknown; never sent by this version. Treat as OFF."""
+        """Unknown. This version never sends it. Treat as OFF."""
         RECEIVING_ONLY_OFF: Product._ReceivingOnly.ValueType  # 1
         """No."""
         RECEIVING_ONLY_ON: Product._ReceivingOnly.ValueType  # 2
         """Each receipt adds its units to one shop. No link of the product is synced."""
         RECEIVING_ONLY_ENDED: Product._ReceivingOnly.ValueType  # 3
-        """It was, until a link of the product was synced. It cannot be again."""
+        """It was on until a link of the product was synced. It cannot be switched on again."""
 
     class ReceivingOnly(_ReceivingOnly, metaclass=_ReceivingOnlyEnumTypeWrapper):
-        """Whether receipts are added to one shop instead of the product being synced. See
+        """Whether each receipt is added to one shop, instead of syncing the product. See
         ReceivingService.
         """
 
     RECEIVING_ONLY_UNSPECIFIED: Product.ReceivingOnly.ValueType  # 0
-    """Unknown; never sent by this version. Treat as OFF."""
+    """Unknown. This version never sends it. Treat as OFF."""
     RECEIVING_ONLY_OFF: Product.ReceivingOnly.ValueType  # 1
     """No."""
     RECEIVING_ONLY_ON: Product.ReceivingOnly.ValueType  # 2
     """Each receipt adds its units to one shop. No link of the product is synced."""
     RECEIVING_ONLY_ENDED: Product.ReceivingOnly.ValueType  # 3
-    """It was, until a link of the product was synced. It cannot be again."""
+    """It was on until a link of the product was synced. It cannot be switched on again."""
 
     NAME_FIELD_NUMBER: builtins.int
     CODE_FIELD_NUMBER: builtins.int
@@ -95,13 +95,13 @@ class Product(message.Message):
     name: builtins.str
     """Output only. Resource name, `merchants/{merchant}/products/{product}`."""
     code: builtins.str
-    """Required. The code that people and shops know it by; 1 to 100 characters, case counts, no
-    leading or trailing space, unique in the merchant. May be changed. Bulk linking matches it with
-    a listing's `sku`.
+    """Required. The code by which people and shops know the product: 1 to 100 characters,
+    case-sensitive, without leading or trailing blanks, unique in the merchant. It may change. Bulk
+    linking matches it with a listing's `sku`.
     """
     barcode: builtins.str
-    """Optional. The barcode (JAN, EAN, UPC), at most 100 characters; not necessarily unique. Bulk
-    linking can match it as well.
+    """Optional. The barcode (JAN, EAN, UPC), at most 100 characters. It need not be unique. Bulk
+    linking can match it too.
     """
     display_name: builtins.str
     """Optional. What people call it; at most 500 characters."""
@@ -110,11 +110,11 @@ class Product(message.Message):
     revision: builtins.int
     """Output only. The merchant's revision at which it last changed."""
     etag: builtins.str
-    """Optional. Changes with every change of the resource. Set on an update, it must be the current
-    one; otherwise it is ignored.
+    """Optional. Changes with every change of the resource. If an update sets it, it must be the
+    current one. The server ignores it elsewhere.
     """
     receiving_only: Product.ReceivingOnly.ValueType
-    """Output only. Changed by SetReceivingOnly, and ended by enabling sync on a link of the product."""
+    """Output only. Changed by SetReceivingOnly. Enabling sync on a link of the product ends it."""
     @builtins.property
     def create_time(self) -> timestamp_pb2.Timestamp:
         """Output only. When it was created here."""

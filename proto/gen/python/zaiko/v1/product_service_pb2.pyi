@@ -22,7 +22,7 @@ DESCRIPTOR: descriptor.FileDescriptor
 
 @typing.final
 class CreateProductRequest(message.Message):
-    """Asks for a new product."""
+    """Asks to create a product."""
 
     DESCRIPTOR: descriptor.Descriptor
 
@@ -33,16 +33,16 @@ class CreateProductRequest(message.Message):
     parent: builtins.str
     """Required. `merchants/{merchant}`."""
     product_id: builtins.str
-    """Optional. The last part of the new name; `[a-z][a-z0-9-]{0,61}[a-z0-9]`. Empty = the server
+    """Optional. The last part of the new name: `[a-z][a-z0-9-]{0,61}[a-z0-9]`. Empty = the server
     makes one.
     """
     request_id: builtins.str
-    """Optional. A UUID that makes the call safe to repeat for 24 h: a repeat gets the first answer.
+    """Optional. A UUID that makes the call safe to repeat for 24 h: a repeat gets the first response.
     See proto/README.md.
     """
     @builtins.property
     def product(self) -> product_pb2.Product:
-        """Required. The product to create; output-only fields are ignored."""
+        """Required. The product to create. The server ignores output-only fields."""
 
     def __init__(
         self,
@@ -67,7 +67,7 @@ class CreateProductResponse(message.Message):
     PRODUCT_FIELD_NUMBER: builtins.int
     REVISION_FIELD_NUMBER: builtins.int
     revision: builtins.int
-    """The merchant's revision that this answer reflects."""
+    """The merchant's revision that this response reflects."""
     @builtins.property
     def product(self) -> product_pb2.Product:
         """The new product."""
@@ -86,7 +86,7 @@ class CreateProductResponse(message.Message):
 
 @typing.final
 class BatchCreateProductsRequest(message.Message):
-    """Asks for new products, all or none."""
+    """Asks to create several products, all or none."""
 
     DESCRIPTOR: descriptor.Descriptor
 
@@ -96,13 +96,13 @@ class BatchCreateProductsRequest(message.Message):
     parent: builtins.str
     """Required. `merchants/{merchant}`."""
     request_id: builtins.str
-    """Optional. A UUID that makes the call safe to repeat for 24 h: a repeat gets the first answer.
+    """Optional. A UUID that makes the call safe to repeat for 24 h: a repeat gets the first response.
     See proto/README.md.
     """
     @builtins.property
     def requests(self) -> containers.RepeatedCompositeFieldContainer[CreateProductRequest]:
-        """Required. 1 to 1,000 products. In each, `parent` is empty or the one above, and `request_id` is
-        empty.
+        """Required. 1 to 1,000 products. In each, `parent` is empty or equal to the one above, and
+        `request_id` is empty.
         """
 
     def __init__(
@@ -127,7 +127,7 @@ class BatchCreateProductsResponse(message.Message):
     PRODUCTS_FIELD_NUMBER: builtins.int
     REVISION_FIELD_NUMBER: builtins.int
     revision: builtins.int
-    """The merchant's revision that this answer reflects."""
+    """The merchant's revision that this response reflects."""
     @builtins.property
     def products(self) -> containers.RepeatedCompositeFieldContainer[product_pb2.Product]:
         """One product per request, in the same order."""
@@ -146,7 +146,7 @@ class BatchCreateProductsResponse(message.Message):
 
 @typing.final
 class UpdateProductRequest(message.Message):
-    """Asks for a change of a product."""
+    """Asks to change a product."""
 
     DESCRIPTOR: descriptor.Descriptor
 
@@ -154,17 +154,17 @@ class UpdateProductRequest(message.Message):
     UPDATE_MASK_FIELD_NUMBER: builtins.int
     REQUEST_ID_FIELD_NUMBER: builtins.int
     request_id: builtins.str
-    """Optional. A UUID that makes the call safe to repeat for 24 h: a repeat gets the first answer.
+    """Optional. A UUID that makes the call safe to repeat for 24 h: a repeat gets the first response.
     See proto/README.md.
     """
     @builtins.property
     def product(self) -> product_pb2.Product:
-        """Required. `name` says which one; `etag`, when it is set, must be the current one."""
+        """Required. `name` says which one. If `etag` is set, it must be the current one."""
 
     @builtins.property
     def update_mask(self) -> field_mask_pb2.FieldMask:
-        """Optional. The fields to change: `code`, `barcode`, `display_name`. Unset = those that are not
-        empty in `product`. `*` = all of them.
+        """Optional. The fields to change: `code`, `barcode`, `display_name`. Unset = the fields that are
+        not empty in `product`. `*` = all of them.
         """
 
     def __init__(
@@ -189,7 +189,7 @@ class UpdateProductResponse(message.Message):
     PRODUCT_FIELD_NUMBER: builtins.int
     REVISION_FIELD_NUMBER: builtins.int
     revision: builtins.int
-    """The merchant's revision that this answer reflects."""
+    """The merchant's revision that this response reflects."""
     @builtins.property
     def product(self) -> product_pb2.Product:
         """The product."""
@@ -218,11 +218,11 @@ class ArchiveProductRequest(message.Message):
     name: builtins.str
     """Required. `merchants/{merchant}/products/{product}`."""
     etag: builtins.str
-    """Optional. The resource's etag as last read; refused with ETAG_MISMATCH when it has changed
-    since. Empty = do not compare.
+    """Optional. The resource's etag as last read. If it has changed since, the call is refused with
+    ETAG_MISMATCH. Empty = do not compare.
     """
     request_id: builtins.str
-    """Optional. A UUID that makes the call safe to repeat for 24 h: a repeat gets the first answer.
+    """Optional. A UUID that makes the call safe to repeat for 24 h: a repeat gets the first response.
     See proto/README.md.
     """
     def __init__(
@@ -247,7 +247,7 @@ class ArchiveProductResponse(message.Message):
     PRODUCT_FIELD_NUMBER: builtins.int
     REVISION_FIELD_NUMBER: builtins.int
     revision: builtins.int
-    """The merchant's revision that this answer reflects."""
+    """The merchant's revision that this response reflects."""
     @builtins.property
     def product(self) -> product_pb2.Product:
         """The product."""
@@ -293,7 +293,7 @@ class GetProductResponse(message.Message):
     PRODUCT_FIELD_NUMBER: builtins.int
     REVISION_FIELD_NUMBER: builtins.int
     revision: builtins.int
-    """The merchant's revision that this answer reflects."""
+    """The merchant's revision that this response reflects."""
     @builtins.property
     def product(self) -> product_pb2.Product:
         """The product."""
@@ -322,7 +322,7 @@ class BatchGetProductsRequest(message.Message):
     """Required. `merchants/{merchant}`."""
     @builtins.property
     def names(self) -> containers.RepeatedScalarFieldContainer[builtins.str]:
-        """Required. 1 to 1,000 names of products of `parent`, no duplicates."""
+        """Required. 1 to 1,000 names of products of `parent`, without repeats."""
 
     def __init__(
         self,
@@ -345,7 +345,7 @@ class BatchGetProductsResponse(message.Message):
     PRODUCTS_FIELD_NUMBER: builtins.int
     REVISION_FIELD_NUMBER: builtins.int
     revision: builtins.int
-    """The merchant's revision that this answer reflects."""
+    """The merchant's revision that this response reflects."""
     @builtins.property
     def products(self) -> containers.RepeatedCompositeFieldContainer[product_pb2.Product]:
         """One product per name, in the same order."""
@@ -370,7 +370,9 @@ class ListProductsRequest(message.Message):
 
     @typing.final
     class Filter(message.Message):
-        """Which products; fields combine with AND, repeated values with OR, unset fields do not filter."""
+        """Which products to list. Fields combine with AND, repeated values with OR. An unset field does
+        not filter.
+        """
 
         DESCRIPTOR: descriptor.Descriptor
 
@@ -378,14 +380,14 @@ class ListProductsRequest(message.Message):
         STATES_FIELD_NUMBER: builtins.int
         QUERY_FIELD_NUMBER: builtins.int
         query: builtins.str
-        """Optional. Products whose code begins with this, case counts; at most 100 characters."""
+        """Optional. Only products whose code begins with this, case-sensitive; at most 100 characters."""
         @builtins.property
         def codes(self) -> containers.RepeatedScalarFieldContainer[builtins.str]:
-            """Optional. Products with one of these codes, exactly; at most 1,000."""
+            """Optional. Only products with one of these codes, compared exactly; at most 1,000."""
 
         @builtins.property
         def states(self) -> containers.RepeatedScalarFieldContainer[product_pb2.Product.State.ValueType]:
-            """Optional. Products in one of these states. Empty = all."""
+            """Optional. Only products in one of these states. Empty = all."""
 
         def __init__(
             self,
@@ -407,9 +409,9 @@ class ListProductsRequest(message.Message):
     parent: builtins.str
     """Required. `merchants/{merchant}`."""
     page_size: builtins.int
-    """Optional. At most so many are returned. 0 = 100; more than 1,000 is treated as 1,000."""
+    """Optional. The largest number of results. 0 = 100; more than 1,000 counts as 1,000."""
     page_token: builtins.str
-    """Optional. `next_page_token` of the previous page; everything else must be as in the first
+    """Optional. `next_page_token` of the previous page. Every other field must be as in the first
     request.
     """
     @builtins.property
@@ -440,9 +442,9 @@ class ListProductsResponse(message.Message):
     NEXT_PAGE_TOKEN_FIELD_NUMBER: builtins.int
     REVISION_FIELD_NUMBER: builtins.int
     next_page_token: builtins.str
-    """Where to go on; empty on the last page."""
+    """The token for the next page; empty on the last page."""
     revision: builtins.int
-    """The merchant's revision that this answer reflects."""
+    """The merchant's revision that this response reflects."""
     @builtins.property
     def products(self) -> containers.RepeatedCompositeFieldContainer[product_pb2.Product]:
         """The products of this page."""

@@ -78,47 +78,47 @@ class ProductServiceServicer(object):
 
     def CreateProduct(self, request, context):
         """Creates a product, with a stock of zero. Refused with CODE_TAKEN when another product of the
-        merchant has the code, also an archived one, and with RESOURCE_EXISTS when the id is taken.
+        merchant has the code, even an archived one, and with RESOURCE_EXISTS when the id is in use.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def BatchCreateProducts(self, request, context):
-        """Creates up to 1,000 products, all or none. The refusal of one refuses all; its index is in the
-        metadata (`index`). Refused with DUPLICATE_IN_BATCH when two items have the same code or id,
-        and with CODE_TAKEN and RESOURCE_EXISTS as CreateProduct is.
+        """Creates up to 1,000 products, all or none. If one is refused, all are; the metadata `index`
+        says which one. Refused with DUPLICATE_IN_BATCH when two items have the same code or id, and
+        with CODE_TAKEN and RESOURCE_EXISTS as CreateProduct is.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def UpdateProduct(self, request, context):
-        """Changes `code`, `barcode` or `display_name`. Existing links stay. Refused with CODE_TAKEN,
-        ETAG_MISMATCH, FIELD_MASK_INVALID.
+        """Changes `code`, `barcode` or `display_name`. Links stay. Refused with CODE_TAKEN, ETAG_MISMATCH
+        and FIELD_MASK_INVALID.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ArchiveProduct(self, request, context):
-        """Makes a product ARCHIVED. Refused with PRODUCT_HAS_LINKS while a listing is linked to it or to
-        a bundle with it; archiving an archived product changes nothing.
+        """Archives a product. Archiving an archived product changes nothing. Refused with
+        PRODUCT_HAS_LINKS while a listing is linked to it, or to a bundle that contains it.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetProduct(self, request, context):
-        """Reads one product, archived ones too.
+        """Reads one product, even an archived one.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def BatchGetProducts(self, request, context):
-        """Reads up to 1,000 products, in the order asked for. Refused with RESOURCE_NOT_FOUND as a whole
-        when one does not exist.
+        """Reads up to 1,000 products, in the order of the names. Refused with RESOURCE_NOT_FOUND as a
+        whole when one does not exist.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

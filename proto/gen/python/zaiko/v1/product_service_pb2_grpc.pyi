@@ -35,26 +35,26 @@ class ProductServiceStub:
     def __new__(cls, channel: aio.Channel) -> ProductServiceAsyncStub: ...
     CreateProduct: grpc.UnaryUnaryMultiCallable[product_service_pb2.CreateProductRequest, product_service_pb2.CreateProductResponse]
     """Creates a product, with a stock of zero. Refused with CODE_TAKEN when another product of the
-    merchant has the code, also an archived one, and with RESOURCE_EXISTS when the id is taken.
+    merchant has the code, even an archived one, and with RESOURCE_EXISTS when the id is in use.
     """
     BatchCreateProducts: grpc.UnaryUnaryMultiCallable[product_service_pb2.BatchCreateProductsRequest, product_service_pb2.BatchCreateProductsResponse]
-    """Creates up to 1,000 products, all or none. The refusal of one refuses all; its index is in the
-    metadata (`index`). Refused with DUPLICATE_IN_BATCH when two items have the same code or id,
-    and with CODE_TAKEN and RESOURCE_EXISTS as CreateProduct is.
+    """Creates up to 1,000 products, all or none. If one is refused, all are; the metadata `index`
+    says which one. Refused with DUPLICATE_IN_BATCH when two items have the same code or id, and
+    with CODE_TAKEN and RESOURCE_EXISTS as CreateProduct is.
     """
     UpdateProduct: grpc.UnaryUnaryMultiCallable[product_service_pb2.UpdateProductRequest, product_service_pb2.UpdateProductResponse]
-    """Changes `code`, `barcode` or `display_name`. Existing links stay. Refused with CODE_TAKEN,
-    ETAG_MISMATCH, FIELD_MASK_INVALID.
+    """Changes `code`, `barcode` or `display_name`. Links stay. Refused with CODE_TAKEN, ETAG_MISMATCH
+    and FIELD_MASK_INVALID.
     """
     ArchiveProduct: grpc.UnaryUnaryMultiCallable[product_service_pb2.ArchiveProductRequest, product_service_pb2.ArchiveProductResponse]
-    """Makes a product ARCHIVED. Refused with PRODUCT_HAS_LINKS while a listing is linked to it or to
-    a bundle with it; archiving an archived product changes nothing.
+    """Archives a product. Archiving an archived product changes nothing. Refused with
+    PRODUCT_HAS_LINKS while a listing is linked to it, or to a bundle that contains it.
     """
     GetProduct: grpc.UnaryUnaryMultiCallable[product_service_pb2.GetProductRequest, product_service_pb2.GetProductResponse]
-    """Reads one product, archived ones too."""
+    """Reads one product, even an archived one."""
     BatchGetProducts: grpc.UnaryUnaryMultiCallable[product_service_pb2.BatchGetProductsRequest, product_service_pb2.BatchGetProductsResponse]
-    """Reads up to 1,000 products, in the order asked for. Refused with RESOURCE_NOT_FOUND as a whole
-    when one does not exist.
+    """Reads up to 1,000 products, in the order of the names. Refused with RESOURCE_NOT_FOUND as a
+    whole when one does not exist.
     """
     ListProducts: grpc.UnaryUnaryMultiCallable[product_service_pb2.ListProductsRequest, product_service_pb2.ListProductsResponse]
     """Lists the products of a merchant, ordered by name."""
@@ -66,26 +66,26 @@ class ProductServiceAsyncStub(ProductServiceStub):
     def __init__(self, channel: aio.Channel) -> None: ...
     CreateProduct: aio.UnaryUnaryMultiCallable[product_service_pb2.CreateProductRequest, product_service_pb2.CreateProductResponse]  # type: ignore[assignment]
     """Creates a product, with a stock of zero. Refused with CODE_TAKEN when another product of the
-    merchant has the code, also an archived one, and with RESOURCE_EXISTS when the id is taken.
+    merchant has the code, even an archived one, and with RESOURCE_EXISTS when the id is in use.
     """
     BatchCreateProducts: aio.UnaryUnaryMultiCallable[product_service_pb2.BatchCreateProductsRequest, product_service_pb2.BatchCreateProductsResponse]  # type: ignore[assignment]
-    """Creates up to 1,000 products, all or none. The refusal of one refuses all; its index is in the
-    metadata (`index`). Refused with DUPLICATE_IN_BATCH when two items have the same code or id,
-    and with CODE_TAKEN and RESOURCE_EXISTS as CreateProduct is.
+    """Creates up to 1,000 products, all or none. If one is refused, all are; the metadata `index`
+    says which one. Refused with DUPLICATE_IN_BATCH when two items have the same code or id, and
+    with CODE_TAKEN and RESOURCE_EXISTS as CreateProduct is.
     """
     UpdateProduct: aio.UnaryUnaryMultiCallable[product_service_pb2.UpdateProductRequest, product_service_pb2.UpdateProductResponse]  # type: ignore[assignment]
-    """Changes `code`, `barcode` or `display_name`. Existing links stay. Refused with CODE_TAKEN,
-    ETAG_MISMATCH, FIELD_MASK_INVALID.
+    """Changes `code`, `barcode` or `display_name`. Links stay. Refused with CODE_TAKEN, ETAG_MISMATCH
+    and FIELD_MASK_INVALID.
     """
     ArchiveProduct: aio.UnaryUnaryMultiCallable[product_service_pb2.ArchiveProductRequest, product_service_pb2.ArchiveProductResponse]  # type: ignore[assignment]
-    """Makes a product ARCHIVED. Refused with PRODUCT_HAS_LINKS while a listing is linked to it or to
-    a bundle with it; archiving an archived product changes nothing.
+    """Archives a product. Archiving an archived product changes nothing. Refused with
+    PRODUCT_HAS_LINKS while a listing is linked to it, or to a bundle that contains it.
     """
     GetProduct: aio.UnaryUnaryMultiCallable[product_service_pb2.GetProductRequest, product_service_pb2.GetProductResponse]  # type: ignore[assignment]
-    """Reads one product, archived ones too."""
+    """Reads one product, even an archived one."""
     BatchGetProducts: aio.UnaryUnaryMultiCallable[product_service_pb2.BatchGetProductsRequest, product_service_pb2.BatchGetProductsResponse]  # type: ignore[assignment]
-    """Reads up to 1,000 products, in the order asked for. Refused with RESOURCE_NOT_FOUND as a whole
-    when one does not exist.
+    """Reads up to 1,000 products, in the order of the names. Refused with RESOURCE_NOT_FOUND as a
+    whole when one does not exist.
     """
     ListProducts: aio.UnaryUnaryMultiCallable[product_service_pb2.ListProductsRequest, product_service_pb2.ListProductsResponse]  # type: ignore[assignment]
     """Lists the products of a merchant, ordered by name."""
@@ -100,7 +100,7 @@ class ProductServiceServicer(metaclass=abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> typing.Union[product_service_pb2.CreateProductResponse, abc.Awaitable[product_service_pb2.CreateProductResponse]]:
         """Creates a product, with a stock of zero. Refused with CODE_TAKEN when another product of the
-        merchant has the code, also an archived one, and with RESOURCE_EXISTS when the id is taken.
+        merchant has the code, even an archived one, and with RESOURCE_EXISTS when the id is in use.
         """
 
     @abc_1.abstractmethod
@@ -109,9 +109,9 @@ class ProductServiceServicer(metaclass=abc_1.ABCMeta):
         request: product_service_pb2.BatchCreateProductsRequest,
         context: _ServicerContext,
     ) -> typing.Union[product_service_pb2.BatchCreateProductsResponse, abc.Awaitable[product_service_pb2.BatchCreateProductsResponse]]:
-        """Creates up to 1,000 products, all or none. The refusal of one refuses all; its index is in the
-        metadata (`index`). Refused with DUPLICATE_IN_BATCH when two items have the same code or id,
-        and with CODE_TAKEN and RESOURCE_EXISTS as CreateProduct is.
+        """Creates up to 1,000 products, all or none. If one is refused, all are; the metadata `index`
+        says which one. Refused with DUPLICATE_IN_BATCH when two items have the same code or id, and
+        with CODE_TAKEN and RESOURCE_EXISTS as CreateProduct is.
         """
 
     @abc_1.abstractmethod
@@ -120,8 +120,8 @@ class ProductServiceServicer(metaclass=abc_1.ABCMeta):
         request: product_service_pb2.UpdateProductRequest,
         context: _ServicerContext,
     ) -> typing.Union[product_service_pb2.UpdateProductResponse, abc.Awaitable[product_service_pb2.UpdateProductResponse]]:
-        """Changes `code`, `barcode` or `display_name`. Existing links stay. Refused with CODE_TAKEN,
-        ETAG_MISMATCH, FIELD_MASK_INVALID.
+        """Changes `code`, `barcode` or `display_name`. Links stay. Refused with CODE_TAKEN, ETAG_MISMATCH
+        and FIELD_MASK_INVALID.
         """
 
     @abc_1.abstractmethod
@@ -130,8 +130,8 @@ class ProductServiceServicer(metaclass=abc_1.ABCMeta):
         request: product_service_pb2.ArchiveProductRequest,
         context: _ServicerContext,
     ) -> typing.Union[product_service_pb2.ArchiveProductResponse, abc.Awaitable[product_service_pb2.ArchiveProductResponse]]:
-        """Makes a product ARCHIVED. Refused with PRODUCT_HAS_LINKS while a listing is linked to it or to
-        a bundle with it; archiving an archived product changes nothing.
+        """Archives a product. Archiving an archived product changes nothing. Refused with
+        PRODUCT_HAS_LINKS while a listing is linked to it, or to a bundle that contains it.
         """
 
     @abc_1.abstractmethod
@@ -140,7 +140,7 @@ class ProductServiceServicer(metaclass=abc_1.ABCMeta):
         request: product_service_pb2.GetProductRequest,
         context: _ServicerContext,
     ) -> typing.Union[product_service_pb2.GetProductResponse, abc.Awaitable[product_service_pb2.GetProductResponse]]:
-        """Reads one product, archived ones too."""
+        """Reads one product, even an archived one."""
 
     @abc_1.abstractmethod
     def BatchGetProducts(
@@ -148,8 +148,8 @@ class ProductServiceServicer(metaclass=abc_1.ABCMeta):
         request: product_service_pb2.BatchGetProductsRequest,
         context: _ServicerContext,
     ) -> typing.Union[product_service_pb2.BatchGetProductsResponse, abc.Awaitable[product_service_pb2.BatchGetProductsResponse]]:
-        """Reads up to 1,000 products, in the order asked for. Refused with RESOURCE_NOT_FOUND as a whole
-        when one does not exist.
+        """Reads up to 1,000 products, in the order of the names. Refused with RESOURCE_NOT_FOUND as a
+        whole when one does not exist.
         """
 
     @abc_1.abstractmethod

@@ -24,7 +24,7 @@ DESCRIPTOR: descriptor.FileDescriptor
 
 @typing.final
 class SetReceivingOnlyRequest(message.Message):
-    """Asks to switch receiving-only."""
+    """Asks to switch receiving-only on or off."""
 
     DESCRIPTOR: descriptor.Descriptor
 
@@ -35,13 +35,13 @@ class SetReceivingOnlyRequest(message.Message):
     product: builtins.str
     """Required. `merchants/{merchant}/products/{product}`."""
     enabled: builtins.bool
-    """Optional. True = each receipt is added to one shop. False = no more."""
+    """Optional. True = add each receipt to one shop. False = do not."""
     etag: builtins.str
-    """Optional. The product's etag as last read; refused with ETAG_MISMATCH when it has changed
-    since. Empty = do not compare.
+    """Optional. The product's etag as last read. If it has changed since, the call is refused with
+    ETAG_MISMATCH. Empty = do not compare.
     """
     request_id: builtins.str
-    """Optional. A UUID that makes the call safe to repeat for 24 h: a repeat gets the first answer.
+    """Optional. A UUID that makes the call safe to repeat for 24 h: a repeat gets the first response.
     See proto/README.md.
     """
     def __init__(
@@ -67,7 +67,7 @@ class SetReceivingOnlyResponse(message.Message):
     PRODUCT_FIELD_NUMBER: builtins.int
     REVISION_FIELD_NUMBER: builtins.int
     revision: builtins.int
-    """The merchant's revision that this answer reflects."""
+    """The merchant's revision that this response reflects."""
     @builtins.property
     def product(self) -> product_pb2.Product:
         """The product."""
@@ -113,7 +113,7 @@ class GetAdditionResponse(message.Message):
     ADDITION_FIELD_NUMBER: builtins.int
     REVISION_FIELD_NUMBER: builtins.int
     revision: builtins.int
-    """The merchant's revision that this answer reflects."""
+    """The merchant's revision that this response reflects."""
     @builtins.property
     def addition(self) -> addition_pb2.Addition:
         """The addition."""
@@ -138,7 +138,9 @@ class ListAdditionsRequest(message.Message):
 
     @typing.final
     class Filter(message.Message):
-        """Which additions; fields combine with AND, repeated values with OR, unset fields do not filter."""
+        """Which additions to list. Fields combine with AND, repeated values with OR. An unset field does
+        not filter.
+        """
 
         DESCRIPTOR: descriptor.Descriptor
 
@@ -146,12 +148,12 @@ class ListAdditionsRequest(message.Message):
         SHOP_FIELD_NUMBER: builtins.int
         STATES_FIELD_NUMBER: builtins.int
         product: builtins.str
-        """Optional. Only of this product, `merchants/{merchant}/products/{product}`."""
+        """Optional. Only additions of this product, `merchants/{merchant}/products/{product}`."""
         shop: builtins.str
-        """Optional. Only to this shop, `merchants/{merchant}/shops/{shop}`."""
+        """Optional. Only additions to this shop, `merchants/{merchant}/shops/{shop}`."""
         @builtins.property
         def states(self) -> containers.RepeatedScalarFieldContainer[addition_pb2.Addition.State.ValueType]:
-            """Optional. Only in one of these states. Empty = all."""
+            """Optional. Only additions in one of these states. Empty = all."""
 
         def __init__(
             self,
@@ -173,9 +175,9 @@ class ListAdditionsRequest(message.Message):
     parent: builtins.str
     """Required. `merchants/{merchant}`."""
     page_size: builtins.int
-    """Optional. At most so many are returned. 0 = 100; more than 1,000 is treated as 1,000."""
+    """Optional. The largest number of results. 0 = 100; more than 1,000 counts as 1,000."""
     page_token: builtins.str
-    """Optional. `next_page_token` of the previous page; everything else must be as in the first
+    """Optional. `next_page_token` of the previous page. Every other field must be as in the first
     request.
     """
     @builtins.property
@@ -206,9 +208,9 @@ class ListAdditionsResponse(message.Message):
     NEXT_PAGE_TOKEN_FIELD_NUMBER: builtins.int
     REVISION_FIELD_NUMBER: builtins.int
     next_page_token: builtins.str
-    """For the next page; empty on the last one."""
+    """The token for the next page; empty on the last page."""
     revision: builtins.int
-    """The merchant's revision that this page reflects."""
+    """The merchant's revision that this response reflects."""
     @builtins.property
     def additions(self) -> containers.RepeatedCompositeFieldContainer[addition_pb2.Addition]:
         """The additions of this page."""
@@ -239,21 +241,21 @@ class ResolveAdditionRequest(message.Message):
     class _OutcomeEnumTypeWrapper(enum_type_wrapper._EnumTypeWrapper[ResolveAdditionRequest._Outcome.ValueType], builtins.type):
         DESCRIPTOR: descriptor.EnumDescriptor
         OUTCOME_UNSPECIFIED: ResolveAdditionRequest._Outcome.ValueType  # 0
-        """Refused."""
+        """Not accepted."""
         OUTCOME_ADDED: ResolveAdditionRequest._Outcome.ValueType  # 1
         """The shop's number contains the units."""
         OUTCOME_NOT_ADDED: ResolveAdditionRequest._Outcome.ValueType  # 2
-        """It does not: they are added now."""
+        """It does not contain them. They are added now."""
 
     class Outcome(_Outcome, metaclass=_OutcomeEnumTypeWrapper):
         """What a person found."""
 
     OUTCOME_UNSPECIFIED: ResolveAdditionRequest.Outcome.ValueType  # 0
-    """Refused."""
+    """Not accepted."""
     OUTCOME_ADDED: ResolveAdditionRequest.Outcome.ValueType  # 1
     """The shop's number contains the units."""
     OUTCOME_NOT_ADDED: ResolveAdditionRequest.Outcome.ValueType  # 2
-    """It does not: they are added now."""
+    """It does not contain them. They are added now."""
 
     NAME_FIELD_NUMBER: builtins.int
     OUTCOME_FIELD_NUMBER: builtins.int
@@ -261,9 +263,9 @@ class ResolveAdditionRequest(message.Message):
     name: builtins.str
     """Required. `merchants/{merchant}/additions/{addition}`."""
     outcome: ResolveAdditionRequest.Outcome.ValueType
-    """Required. What was found."""
+    """Required. What the person found."""
     request_id: builtins.str
-    """Optional. A UUID that makes the call safe to repeat for 24 h: a repeat gets the first answer.
+    """Optional. A UUID that makes the call safe to repeat for 24 h: a repeat gets the first response.
     See proto/README.md.
     """
     def __init__(
@@ -288,7 +290,7 @@ class ResolveAdditionResponse(message.Message):
     ADDITION_FIELD_NUMBER: builtins.int
     REVISION_FIELD_NUMBER: builtins.int
     revision: builtins.int
-    """The merchant's revision that this answer reflects."""
+    """The merchant's revision that this response reflects."""
     @builtins.property
     def addition(self) -> addition_pb2.Addition:
         """The addition."""
@@ -307,7 +309,7 @@ class ResolveAdditionResponse(message.Message):
 
 @typing.final
 class CutOverRequest(message.Message):
-    """Asks to lead a shop from receiving-only to sync."""
+    """Asks to switch a shop from receiving-only to sync."""
 
     DESCRIPTOR: descriptor.Descriptor
 
@@ -317,9 +319,9 @@ class CutOverRequest(message.Message):
     parent: builtins.str
     """Required. `merchants/{merchant}/shops/{shop}`."""
     dry_run: builtins.bool
-    """Optional. True = only compare; nothing is changed. Do this first. False = switch."""
+    """Optional. True = only compare and change nothing; do this first. False = switch."""
     request_id: builtins.str
-    """Optional. A UUID that makes the call safe to repeat for 24 h: a repeat gets the first answer.
+    """Optional. A UUID that makes the call safe to repeat for 24 h: a repeat gets the first response.
     See proto/README.md.
     """
     def __init__(
@@ -337,14 +339,14 @@ class CutOverRequest(message.Message):
 
 @typing.final
 class CutOverResponse(message.Message):
-    """The operation that does it."""
+    """The operation that was created."""
 
     DESCRIPTOR: descriptor.Descriptor
 
     OPERATION_FIELD_NUMBER: builtins.int
     REVISION_FIELD_NUMBER: builtins.int
     revision: builtins.int
-    """The merchant's revision that this answer reflects."""
+    """The merchant's revision that this response reflects."""
     @builtins.property
     def operation(self) -> operation_pb2.Operation:
         """The operation, of kind CUT_OVER."""

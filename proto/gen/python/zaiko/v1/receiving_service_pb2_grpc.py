@@ -26,10 +26,10 @@ if _version_not_supported:
 
 
 class ReceivingServiceStub(object):
-    """Receiving-only (入荷実績連携): instead of sync, each receipt of a product adds its units to the number
-    of one shop, exactly once. The shop is that of the link that was made first, of one unit of the
-    product and nothing else. For merchants who come from it: sync is the better way, and CutOver
-    leads there.
+    """Receiving-only (入荷実績連携): each receipt of a product adds its units to the number of one shop,
+    exactly once, instead of syncing the product. The shop is that of the product's oldest link to a
+    single unit of it. It is meant for merchants who work this way today. Sync is better, and CutOver
+    switches to it.
     """
 
     def __init__(self, channel):
@@ -66,17 +66,18 @@ class ReceivingServiceStub(object):
 
 
 class ReceivingServiceServicer(object):
-    """Receiving-only (入荷実績連携): instead of sync, each receipt of a product adds its units to the number
-    of one shop, exactly once. The shop is that of the link that was made first, of one unit of the
-    product and nothing else. For merchants who come from it: sync is the better way, and CutOver
-    leads there.
+    """Receiving-only (入荷実績連携): each receipt of a product adds its units to the number of one shop,
+    exactly once, instead of syncing the product. The shop is that of the product's oldest link to a
+    single unit of it. It is meant for merchants who work this way today. Sync is better, and CutOver
+    switches to it.
     """
 
     def SetReceivingOnly(self, request, context):
         """Switches receiving-only on or off for a product. Refused with MODE_CONFLICT when a link of the
-        product is synced or none can take receipts, and with RECEIVING_ONLY_ENDED once any link of it
-        has been synced. Switched off, what was received before is still added. What is so already
-        changes nothing. Refused with ETAG_MISMATCH when `etag` is given and is not the current one.
+        product is synced or no link can take receipts, and with RECEIVING_ONLY_ENDED once any link of
+        it has been synced. After switching it off, earlier receipts are still added. Setting the
+        present value changes nothing. Refused with ETAG_MISMATCH when `etag` is set and is not the
+        current one.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -97,19 +98,19 @@ class ReceivingServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def ResolveAddition(self, request, context):
-        """Decides an addition that is UNDECIDED, after a person has looked at the shop. Refused with
-        ADDITION_SETTLED when there is nothing to decide; deciding again that it was added changes
-        nothing.
+        """Decides an addition that is UNDECIDED, after a person has checked the shop. Deciding ADDED
+        again changes nothing. Refused with ADDITION_SETTLED when there is nothing to decide.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def CutOver(self, request, context):
-        """Reads the numbers of all links of a shop whose products are or were receiving-only, compares
-        them with what may be sold, and unless it is a dry run enables their sync, which ends
-        receiving-only of these products for good. Refused with OPERATION_ACTIVE, SHOP_PAUSED,
-        SYNC_NOT_OFFERED, CONNECTOR_CANNOT_SET_INVENTORY, CONNECTOR_NOT_LOADED.
+        """Switches a shop from receiving-only to sync, as an operation. It reads the numbers of all links
+        whose products are or were receiving-only, and compares them with what may be sold. Unless it
+        is a dry run, it then enables their sync, which ends receiving-only of these products
+        permanently. Refused with OPERATION_ACTIVE, SHOP_PAUSED, SYNC_NOT_OFFERED,
+        CONNECTOR_CANNOT_SET_INVENTORY and CONNECTOR_NOT_LOADED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -152,10 +153,10 @@ def add_ReceivingServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class ReceivingService(object):
-    """Receiving-only (入荷実績連携): instead of sync, each receipt of a product adds its units to the number
-    of one shop, exactly once. The shop is that of the link that was made first, of one unit of the
-    product and nothing else. For merchants who come from it: sync is the better way, and CutOver
-    leads there.
+    """Receiving-only (入荷実績連携): each receipt of a product adds its units to the number of one shop,
+    exactly once, instead of syncing the product. The shop is that of the product's oldest link to a
+    single unit of it. It is meant for merchants who work this way today. Sync is better, and CutOver
+    switches to it.
     """
 
     @staticmethod

@@ -27,10 +27,10 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class ReceivingServiceStub:
-    """Receiving-only (入荷実績連携): instead of sync, each receipt of a product adds its units to the number
-    of one shop, exactly once. The shop is that of the link that was made first, of one unit of the
-    product and nothing else. For merchants who come from it: sync is the better way, and CutOver
-    leads there.
+    """Receiving-only (入荷実績連携): each receipt of a product adds its units to the number of one shop,
+    exactly once, instead of syncing the product. The shop is that of the product's oldest link to a
+    single unit of it. It is meant for merchants who work this way today. Sync is better, and CutOver
+    switches to it.
     """
 
     @typing.overload
@@ -39,62 +39,64 @@ class ReceivingServiceStub:
     def __new__(cls, channel: aio.Channel) -> ReceivingServiceAsyncStub: ...
     SetReceivingOnly: grpc.UnaryUnaryMultiCallable[receiving_service_pb2.SetReceivingOnlyRequest, receiving_service_pb2.SetReceivingOnlyResponse]
     """Switches receiving-only on or off for a product. Refused with MODE_CONFLICT when a link of the
-    product is synced or none can take receipts, and with RECEIVING_ONLY_ENDED once any link of it
-    has been synced. Switched off, what was received before is still added. What is so already
-    changes nothing. Refused with ETAG_MISMATCH when `etag` is given and is not the current one.
+    product is synced or no link can take receipts, and with RECEIVING_ONLY_ENDED once any link of
+    it has been synced. After switching it off, earlier receipts are still added. Setting the
+    present value changes nothing. Refused with ETAG_MISMATCH when `etag` is set and is not the
+    current one.
     """
     GetAddition: grpc.UnaryUnaryMultiCallable[receiving_service_pb2.GetAdditionRequest, receiving_service_pb2.GetAdditionResponse]
     """Reads one addition."""
     ListAdditions: grpc.UnaryUnaryMultiCallable[receiving_service_pb2.ListAdditionsRequest, receiving_service_pb2.ListAdditionsResponse]
     """Lists the additions of a merchant, oldest first."""
     ResolveAddition: grpc.UnaryUnaryMultiCallable[receiving_service_pb2.ResolveAdditionRequest, receiving_service_pb2.ResolveAdditionResponse]
-    """Decides an addition that is UNDECIDED, after a person has looked at the shop. Refused with
-    ADDITION_SETTLED when there is nothing to decide; deciding again that it was added changes
-    nothing.
+    """Decides an addition that is UNDECIDED, after a person has checked the shop. Deciding ADDED
+    again changes nothing. Refused with ADDITION_SETTLED when there is nothing to decide.
     """
     CutOver: grpc.UnaryUnaryMultiCallable[receiving_service_pb2.CutOverRequest, receiving_service_pb2.CutOverResponse]
-    """Reads the numbers of all links of a shop whose products are or were receiving-only, compares
-    them with what may be sold, and unless it is a dry run enables their sync, which ends
-    receiving-only of these products for good. Refused with OPERATION_ACTIVE, SHOP_PAUSED,
-    SYNC_NOT_OFFERED, CONNECTOR_CANNOT_SET_INVENTORY, CONNECTOR_NOT_LOADED.
+    """Switches a shop from receiving-only to sync, as an operation. It reads the numbers of all links
+    whose products are or were receiving-only, and compares them with what may be sold. Unless it
+    is a dry run, it then enables their sync, which ends receiving-only of these products
+    permanently. Refused with OPERATION_ACTIVE, SHOP_PAUSED, SYNC_NOT_OFFERED,
+    CONNECTOR_CANNOT_SET_INVENTORY and CONNECTOR_NOT_LOADED.
     """
 
 @typing.type_check_only
 class ReceivingServiceAsyncStub(ReceivingServiceStub):
-    """Receiving-only (入荷実績連携): instead of sync, each receipt of a product adds its units to the number
-    of one shop, exactly once. The shop is that of the link that was made first, of one unit of the
-    product and nothing else. For merchants who come from it: sync is the better way, and CutOver
-    leads there.
+    """Receiving-only (入荷実績連携): each receipt of a product adds its units to the number of one shop,
+    exactly once, instead of syncing the product. The shop is that of the product's oldest link to a
+    single unit of it. It is meant for merchants who work this way today. Sync is better, and CutOver
+    switches to it.
     """
 
     def __init__(self, channel: aio.Channel) -> None: ...
     SetReceivingOnly: aio.UnaryUnaryMultiCallable[receiving_service_pb2.SetReceivingOnlyRequest, receiving_service_pb2.SetReceivingOnlyResponse]  # type: ignore[assignment]
     """Switches receiving-only on or off for a product. Refused with MODE_CONFLICT when a link of the
-    product is synced or none can take receipts, and with RECEIVING_ONLY_ENDED once any link of it
-    has been synced. Switched off, what was received before is still added. What is so already
-    changes nothing. Refused with ETAG_MISMATCH when `etag` is given and is not the current one.
+    product is synced or no link can take receipts, and with RECEIVING_ONLY_ENDED once any link of
+    it has been synced. After switching it off, earlier receipts are still added. Setting the
+    present value changes nothing. Refused with ETAG_MISMATCH when `etag` is set and is not the
+    current one.
     """
     GetAddition: aio.UnaryUnaryMultiCallable[receiving_service_pb2.GetAdditionRequest, receiving_service_pb2.GetAdditionResponse]  # type: ignore[assignment]
     """Reads one addition."""
     ListAdditions: aio.UnaryUnaryMultiCallable[receiving_service_pb2.ListAdditionsRequest, receiving_service_pb2.ListAdditionsResponse]  # type: ignore[assignment]
     """Lists the additions of a merchant, oldest first."""
     ResolveAddition: aio.UnaryUnaryMultiCallable[receiving_service_pb2.ResolveAdditionRequest, receiving_service_pb2.ResolveAdditionResponse]  # type: ignore[assignment]
-    """Decides an addition that is UNDECIDED, after a person has looked at the shop. Refused with
-    ADDITION_SETTLED when there is nothing to decide; deciding again that it was added changes
-    nothing.
+    """Decides an addition that is UNDECIDED, after a person has checked the shop. Deciding ADDED
+    again changes nothing. Refused with ADDITION_SETTLED when there is nothing to decide.
     """
     CutOver: aio.UnaryUnaryMultiCallable[receiving_service_pb2.CutOverRequest, receiving_service_pb2.CutOverResponse]  # type: ignore[assignment]
-    """Reads the numbers of all links of a shop whose products are or were receiving-only, compares
-    them with what may be sold, and unless it is a dry run enables their sync, which ends
-    receiving-only of these products for good. Refused with OPERATION_ACTIVE, SHOP_PAUSED,
-    SYNC_NOT_OFFERED, CONNECTOR_CANNOT_SET_INVENTORY, CONNECTOR_NOT_LOADED.
+    """Switches a shop from receiving-only to sync, as an operation. It reads the numbers of all links
+    whose products are or were receiving-only, and compares them with what may be sold. Unless it
+    is a dry run, it then enables their sync, which ends receiving-only of these products
+    permanently. Refused with OPERATION_ACTIVE, SHOP_PAUSED, SYNC_NOT_OFFERED,
+    CONNECTOR_CANNOT_SET_INVENTORY and CONNECTOR_NOT_LOADED.
     """
 
 class ReceivingServiceServicer(metaclass=abc_1.ABCMeta):
-    """Receiving-only (入荷実績連携): instead of sync, each receipt of a product adds its units to the number
-    of one shop, exactly once. The shop is that of the link that was made first, of one unit of the
-    product and nothing else. For merchants who come from it: sync is the better way, and CutOver
-    leads there.
+    """Receiving-only (入荷実績連携): each receipt of a product adds its units to the number of one shop,
+    exactly once, instead of syncing the product. The shop is that of the product's oldest link to a
+    single unit of it. It is meant for merchants who work this way today. Sync is better, and CutOver
+    switches to it.
     """
 
     @abc_1.abstractmethod
@@ -104,9 +106,10 @@ class ReceivingServiceServicer(metaclass=abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> typing.Union[receiving_service_pb2.SetReceivingOnlyResponse, abc.Awaitable[receiving_service_pb2.SetReceivingOnlyResponse]]:
         """Switches receiving-only on or off for a product. Refused with MODE_CONFLICT when a link of the
-        product is synced or none can take receipts, and with RECEIVING_ONLY_ENDED once any link of it
-        has been synced. Switched off, what was received before is still added. What is so already
-        changes nothing. Refused with ETAG_MISMATCH when `etag` is given and is not the current one.
+        product is synced or no link can take receipts, and with RECEIVING_ONLY_ENDED once any link of
+        it has been synced. After switching it off, earlier receipts are still added. Setting the
+        present value changes nothing. Refused with ETAG_MISMATCH when `etag` is set and is not the
+        current one.
         """
 
     @abc_1.abstractmethod
@@ -131,9 +134,8 @@ class ReceivingServiceServicer(metaclass=abc_1.ABCMeta):
         request: receiving_service_pb2.ResolveAdditionRequest,
         context: _ServicerContext,
     ) -> typing.Union[receiving_service_pb2.ResolveAdditionResponse, abc.Awaitable[receiving_service_pb2.ResolveAdditionResponse]]:
-        """Decides an addition that is UNDECIDED, after a person has looked at the shop. Refused with
-        ADDITION_SETTLED when there is nothing to decide; deciding again that it was added changes
-        nothing.
+        """Decides an addition that is UNDECIDED, after a person has checked the shop. Deciding ADDED
+        again changes nothing. Refused with ADDITION_SETTLED when there is nothing to decide.
         """
 
     @abc_1.abstractmethod
@@ -142,10 +144,11 @@ class ReceivingServiceServicer(metaclass=abc_1.ABCMeta):
         request: receiving_service_pb2.CutOverRequest,
         context: _ServicerContext,
     ) -> typing.Union[receiving_service_pb2.CutOverResponse, abc.Awaitable[receiving_service_pb2.CutOverResponse]]:
-        """Reads the numbers of all links of a shop whose products are or were receiving-only, compares
-        them with what may be sold, and unless it is a dry run enables their sync, which ends
-        receiving-only of these products for good. Refused with OPERATION_ACTIVE, SHOP_PAUSED,
-        SYNC_NOT_OFFERED, CONNECTOR_CANNOT_SET_INVENTORY, CONNECTOR_NOT_LOADED.
+        """Switches a shop from receiving-only to sync, as an operation. It reads the numbers of all links
+        whose products are or were receiving-only, and compares them with what may be sold. Unless it
+        is a dry run, it then enables their sync, which ends receiving-only of these products
+        permanently. Refused with OPERATION_ACTIVE, SHOP_PAUSED, SYNC_NOT_OFFERED,
+        CONNECTOR_CANNOT_SET_INVENTORY and CONNECTOR_NOT_LOADED.
         """
 
 def add_ReceivingServiceServicer_to_server(servicer: ReceivingServiceServicer, server: typing.Union[grpc.Server, aio.Server]) -> None: ...

@@ -37,24 +37,24 @@ class Shop(message.Message):
     class _StateEnumTypeWrapper(enum_type_wrapper._EnumTypeWrapper[Shop._State.ValueType], builtins.type):
         DESCRIPTOR: descriptor.EnumDescriptor
         STATE_UNSPECIFIED: Shop._State.ValueType  # 0
-        """Unknown; never sent by this version. Treat as ACTIVE."""
+        """Unknown. This version never sends it. Treat as ACTIVE."""
         STATE_ACTIVE: Shop._State.ValueType  # 1
         """Runs are scheduled."""
         STATE_PAUSED: Shop._State.ValueType  # 2
-        """PauseShop: no runs until ResumeShop. Orders are not read either, so the other shops do not
-        learn of them.
+        """No runs until ResumeShop. Orders are not read either, so other shops do not see the units
+        that they take.
         """
 
     class State(_State, metaclass=_StateEnumTypeWrapper):
-        """Whether people want the shop to be synced."""
+        """Whether the shop is to be synced."""
 
     STATE_UNSPECIFIED: Shop.State.ValueType  # 0
-    """Unknown; never sent by this version. Treat as ACTIVE."""
+    """Unknown. This version never sends it. Treat as ACTIVE."""
     STATE_ACTIVE: Shop.State.ValueType  # 1
     """Runs are scheduled."""
     STATE_PAUSED: Shop.State.ValueType  # 2
-    """PauseShop: no runs until ResumeShop. Orders are not read either, so the other shops do not
-    learn of them.
+    """No runs until ResumeShop. Orders are not read either, so other shops do not see the units
+    that they take.
     """
 
     class _DriftPolicy:
@@ -66,19 +66,19 @@ class Shop(message.Message):
         DRIFT_POLICY_UNSPECIFIED: Shop._DriftPolicy.ValueType  # 0
         """As HEAL."""
         DRIFT_POLICY_HEAL: Shop._DriftPolicy.ValueType  # 1
-        """It is set right."""
+        """zaiko corrects it."""
         DRIFT_POLICY_HOLD: Shop._DriftPolicy.ValueType  # 2
-        """Its link fails with DIFFERENCE_UNEXPLAINED until SyncNow, or for a day."""
+        """The link fails with DIFFERENCE_UNEXPLAINED until SyncNow, or for a day."""
 
     class DriftPolicy(_DriftPolicy, metaclass=_DriftPolicyEnumTypeWrapper):
-        """What happens to a number that was edited in the shop."""
+        """What zaiko does about a number that was edited in the shop."""
 
     DRIFT_POLICY_UNSPECIFIED: Shop.DriftPolicy.ValueType  # 0
     """As HEAL."""
     DRIFT_POLICY_HEAL: Shop.DriftPolicy.ValueType  # 1
-    """It is set right."""
+    """zaiko corrects it."""
     DRIFT_POLICY_HOLD: Shop.DriftPolicy.ValueType  # 2
-    """Its link fails with DIFFERENCE_UNEXPLAINED until SyncNow, or for a day."""
+    """The link fails with DIFFERENCE_UNEXPLAINED until SyncNow, or for a day."""
 
     @typing.final
     class SecretsEntry(message.Message):
@@ -127,44 +127,44 @@ class Shop(message.Message):
     revision: builtins.int
     """Output only. The merchant's revision at which it last changed."""
     etag: builtins.str
-    """Optional. Changes with every change of the resource. Set on an update, it must be the current
-    one; otherwise it is ignored.
+    """Optional. Changes with every change of the resource. If an update sets it, it must be the
+    current one. The server ignores it elsewhere.
     """
     drift_policy: Shop.DriftPolicy.ValueType
-    """Optional. What happens to a number that was edited in the shop; default HEAL. A write that was
-    lost or not applied is always sent again.
+    """Optional. What zaiko does about a number that was edited in the shop. Default HEAL. A write
+    that was lost or not applied is always sent again.
     """
     shadow: builtins.bool
-    """Optional. Shadow mode: orders are read and counted, numbers are read and computed, and nothing
-    is ever written to the shop; ListShadowDifferences tells what would be. Default false.
-    Switching it reads every link of the shop again.
+    """Optional. Shadow mode: zaiko reads and counts orders, reads and computes numbers, and writes
+    nothing to the shop. ListShadowDifferences shows what it would write. Default false. Switching
+    it on or off reads every link of the shop again.
     """
     @builtins.property
     def settings(self) -> struct_pb2.Struct:
-        """Optional. What the connector needs to know that is not secret; must fit
+        """Optional. Settings of the connector that are not secret. They must match
         Connector.settings_schema.
         """
 
     @builtins.property
     def secrets(self) -> containers.ScalarMap[builtins.str, builtins.str]:
-        """Optional. Input only. Credentials by the name of the setting (`writeOnly` in the schema);
-        stored encrypted, never returned. On update, given names replace what is stored, an empty value
-        removes it, and names that are not given stay. At most 50 entries of 10,000 characters.
+        """Optional. Input only. Credentials by the name of the setting (`writeOnly` in the schema). They
+        are stored encrypted and never returned. An update replaces the names that it has; an empty
+        value removes one; other names stay. At most 50 entries of 10,000 characters.
         """
 
     @builtins.property
     def secret_names(self) -> containers.RepeatedScalarFieldContainer[builtins.str]:
-        """Output only. The names of the secrets that are stored, sorted."""
+        """Output only. The names of the stored secrets, sorted."""
 
     @builtins.property
     def sync_interval(self) -> duration_pb2.Duration:
-        """Optional. How often orders are read at least; 10 s to 24 h, default 10 min. Changes of stock
-        are pushed at once whatever it is.
+        """Optional. The longest time between two readings of the orders, 10 s to 24 h. Default 10 min.
+        Changes of stock are pushed at once in any case.
         """
 
     @builtins.property
     def status(self) -> ShopStatus:
-        """Output only. How the sync is going."""
+        """Output only. The state of its sync."""
 
     @builtins.property
     def create_time(self) -> timestamp_pb2.Timestamp:
@@ -176,9 +176,7 @@ class Shop(message.Message):
 
     @builtins.property
     def suspect_policy(self) -> SuspectPolicy:
-        """Optional. What becomes of orders whose open units may not be promised any more; default: they
-        are held.
-        """
+        """Optional. What becomes of suspect orders. Default: they are held."""
 
     def __init__(
         self,
@@ -210,9 +208,9 @@ class Shop(message.Message):
 
 @typing.final
 class SuspectPolicy(message.Message):
-    """What becomes of suspect demand (Order.suspicions) of a shop: held, or released after some days,
-    counted from when the suspicion began. A released order counts again when the shop says something
-    new of it, unless what it was released for still holds. All days 1 to 365; unset = held.
+    """What becomes of a shop's suspect orders (Order.suspicions): they are held, or released after some
+    days. Days count from when the suspicion began. A released order counts again when the shop
+    changes it, unless the reason for its release still holds. All days are 1 to 365; unset = held.
     """
 
     DESCRIPTOR: descriptor.Descriptor
@@ -222,13 +220,13 @@ class SuspectPolicy(message.Message):
     UNPAID_RELEASE_DAYS_FIELD_NUMBER: builtins.int
     UNPAID_SUSPECT_DAYS_FIELD_NUMBER: builtins.int
     archived_release_days: builtins.int
-    """Optional. Release orders that were archived with open units after so many days."""
+    """Optional. Release an order this many days after it was archived with open units."""
     vanished_release_days: builtins.int
-    """Optional. Release orders that the shop does not know any more after so many days."""
+    """Optional. Release an order this many days after the shop no longer knew it."""
     unpaid_release_days: builtins.int
-    """Optional. Release orders that are suspect for not being paid after so many days."""
+    """Optional. Release an order this many days after it became suspect because it was not paid."""
     unpaid_suspect_days: builtins.int
-    """Optional. An order that is not paid is suspect so many days after it was placed; default 14."""
+    """Optional. An unpaid order becomes suspect this many days after it was placed. Default 14."""
     def __init__(
         self,
         *,
@@ -260,7 +258,7 @@ class SuspectPolicy(message.Message):
 
 @typing.final
 class ShopStatus(message.Message):
-    """How the sync of one shop is going."""
+    """The state of the sync of one shop."""
 
     DESCRIPTOR: descriptor.Descriptor
 
@@ -271,43 +269,43 @@ class ShopStatus(message.Message):
     class _StateEnumTypeWrapper(enum_type_wrapper._EnumTypeWrapper[ShopStatus._State.ValueType], builtins.type):
         DESCRIPTOR: descriptor.EnumDescriptor
         STATE_UNSPECIFIED: ShopStatus._State.ValueType  # 0
-        """Unknown; never sent by this version. Treat as IDLE."""
+        """Unknown. This version never sends it. Treat as IDLE."""
         STATE_IDLE: ShopStatus._State.ValueType  # 1
         """Nothing to do before `next_run_time`."""
         STATE_SCHEDULED: ShopStatus._State.ValueType  # 2
-        """A run is due and waits for its turn."""
+        """A run is due and waits to start."""
         STATE_RUNNING: ShopStatus._State.ValueType  # 3
-        """A run is going on."""
+        """A run is active."""
         STATE_BACKING_OFF: ShopStatus._State.ValueType  # 4
-        """The last run failed for a reason that may pass; the next try is at `next_run_time`. See
-        `problem`.
+        """The last run failed for a reason that may be temporary. The next attempt is at
+        `next_run_time`. See `problem`.
         """
         STATE_PAUSED: ShopStatus._State.ValueType  # 5
         """Paused by PauseShop."""
         STATE_HELD: ShopStatus._State.ValueType  # 6
-        """Cannot run before a person acts: credentials, permissions, plan, settings, or a connector
+        """It cannot run until a person acts: credentials, permissions, plan, settings, or a connector
         that is not loaded. See `problem`.
         """
 
     class State(_State, metaclass=_StateEnumTypeWrapper):
-        """What the scheduler does with the shop."""
+        """What the scheduler does with a shop."""
 
     STATE_UNSPECIFIED: ShopStatus.State.ValueType  # 0
-    """Unknown; never sent by this version. Treat as IDLE."""
+    """Unknown. This version never sends it. Treat as IDLE."""
     STATE_IDLE: ShopStatus.State.ValueType  # 1
     """Nothing to do before `next_run_time`."""
     STATE_SCHEDULED: ShopStatus.State.ValueType  # 2
-    """A run is due and waits for its turn."""
+    """A run is due and waits to start."""
     STATE_RUNNING: ShopStatus.State.ValueType  # 3
-    """A run is going on."""
+    """A run is active."""
     STATE_BACKING_OFF: ShopStatus.State.ValueType  # 4
-    """The last run failed for a reason that may pass; the next try is at `next_run_time`. See
-    `problem`.
+    """The last run failed for a reason that may be temporary. The next attempt is at
+    `next_run_time`. See `problem`.
     """
     STATE_PAUSED: ShopStatus.State.ValueType  # 5
     """Paused by PauseShop."""
     STATE_HELD: ShopStatus.State.ValueType  # 6
-    """Cannot run before a person acts: credentials, permissions, plan, settings, or a connector
+    """It cannot run until a person acts: credentials, permissions, plan, settings, or a connector
     that is not loaded. See `problem`.
     """
 
@@ -318,25 +316,25 @@ class ShopStatus(message.Message):
     class _CredentialsStateEnumTypeWrapper(enum_type_wrapper._EnumTypeWrapper[ShopStatus._CredentialsState.ValueType], builtins.type):
         DESCRIPTOR: descriptor.EnumDescriptor
         CREDENTIALS_STATE_UNSPECIFIED: ShopStatus._CredentialsState.ValueType  # 0
-        """Never tried, or not told by the platform."""
+        """Never tried, or the platform does not say."""
         CREDENTIALS_STATE_VALID: ShopStatus._CredentialsState.ValueType  # 1
         """Accepted at the last call."""
         CREDENTIALS_STATE_EXPIRING: ShopStatus._CredentialsState.ValueType  # 2
-        """Accepted, but will end at `credentials_expire_time`, within 14 days."""
+        """Accepted, but they expire at `credentials_expire_time`, within 14 days."""
         CREDENTIALS_STATE_REJECTED: ShopStatus._CredentialsState.ValueType  # 3
-        """Refused at the last call: replace them by UpdateShop."""
+        """Rejected at the last call. Replace them with UpdateShop."""
 
     class CredentialsState(_CredentialsState, metaclass=_CredentialsStateEnumTypeWrapper):
-        """What is known of the credentials."""
+        """What is known about the credentials."""
 
     CREDENTIALS_STATE_UNSPECIFIED: ShopStatus.CredentialsState.ValueType  # 0
-    """Never tried, or not told by the platform."""
+    """Never tried, or the platform does not say."""
     CREDENTIALS_STATE_VALID: ShopStatus.CredentialsState.ValueType  # 1
     """Accepted at the last call."""
     CREDENTIALS_STATE_EXPIRING: ShopStatus.CredentialsState.ValueType  # 2
-    """Accepted, but will end at `credentials_expire_time`, within 14 days."""
+    """Accepted, but they expire at `credentials_expire_time`, within 14 days."""
     CREDENTIALS_STATE_REJECTED: ShopStatus.CredentialsState.ValueType  # 3
-    """Refused at the last call: replace them by UpdateShop."""
+    """Rejected at the last call. Replace them with UpdateShop."""
 
     SHOP_FIELD_NUMBER: builtins.int
     STATE_FIELD_NUMBER: builtins.int
@@ -356,40 +354,40 @@ class ShopStatus(message.Message):
     state: ShopStatus.State.ValueType
     """Output only. What the scheduler does."""
     last_run: builtins.str
-    """Output only. The run that is going on, or the last one; empty before the first. A run that
-    finds nothing to do is not kept: `last_success_time` tells that it took place.
+    """Output only. The active run, or the last one; empty until the first. A run that finds nothing
+    to do is not kept: `last_success_time` shows that it took place.
     """
     credentials_state: ShopStatus.CredentialsState.ValueType
-    """Output only. What is known of the credentials."""
+    """Output only. What is known about the credentials."""
     revision: builtins.int
     """Output only. The merchant's revision at which this status last changed."""
     shadow_difference_count: builtins.int
-    """Output only. In shadow mode: links whose shop shows another number than would be sent. See
-    ListShadowDifferences.
+    """Output only. In shadow mode: the number of links whose shop shows another number than zaiko
+    would send. See ListShadowDifferences.
     """
     @builtins.property
     def last_success_time(self) -> timestamp_pb2.Timestamp:
-        """Output only. When the last run that succeeded ended; unset before the first."""
+        """Output only. When the last successful run ended; unset until the first."""
 
     @builtins.property
     def next_run_time(self) -> timestamp_pb2.Timestamp:
-        """Output only. When the next run is due; unset while PAUSED or HELD without a retry."""
+        """Output only. When the next run is due; unset while the shop is PAUSED, or HELD without a retry."""
 
     @builtins.property
     def order_cursor_time(self) -> timestamp_pb2.Timestamp:
-        """Output only. Every order that was changed in the shop before this moment has been counted;
-        unset when not known.
+        """Output only. Every order that changed in the shop before this time has been counted; unset if
+        that is not known.
         """
 
     @builtins.property
     def order_lag(self) -> duration_pb2.Duration:
-        """Output only. How far `order_cursor_time` was behind when this status was written. For the lag
-        now, subtract from the clock.
+        """Output only. How far `order_cursor_time` was in the past when this status was written. For the
+        present lag, subtract `order_cursor_time` from the clock.
         """
 
     @builtins.property
     def problem(self) -> error_pb2.Problem:
-        """Output only. What is wrong; unset when nothing is."""
+        """Output only. What is wrong; unset if nothing is."""
 
     @builtins.property
     def link_counts(self) -> link_pb2.LinkCounts:
@@ -397,7 +395,7 @@ class ShopStatus(message.Message):
 
     @builtins.property
     def credentials_expire_time(self) -> timestamp_pb2.Timestamp:
-        """Output only. When the credentials end; unset when not known."""
+        """Output only. When the credentials expire; unset if that is not known."""
 
     def __init__(
         self,
@@ -424,7 +422,7 @@ class ShopStatus(message.Message):
 
 @typing.final
 class ShadowDifference(message.Message):
-    """What shadow mode found of one link."""
+    """What shadow mode found for one link."""
 
     DESCRIPTOR: descriptor.Descriptor
 
@@ -438,20 +436,20 @@ class ShadowDifference(message.Message):
     link: builtins.str
     """Output only. `merchants/{merchant}/shops/{shop}/links/{listing}`."""
     sku: builtins.str
-    """Output only. The platform's article number of the listing, for people."""
+    """Output only. The listing's sku, for people."""
     shown: builtins.int
-    """Output only. What the shop showed when it was read; unset when it had no number."""
+    """Output only. What the shop showed when it was read; unset if it had no number."""
     target: builtins.int
-    """Output only. What would be sent."""
+    """Output only. What zaiko would send."""
     difference: builtins.int
-    """Output only. `target` − `shown`, where no number counts as 0."""
+    """Output only. `target` − `shown`. A missing number counts as 0."""
     @builtins.property
     def read_time(self) -> timestamp_pb2.Timestamp:
         """Output only. When the shop was read."""
 
     @builtins.property
     def differ_time(self) -> timestamp_pb2.Timestamp:
-        """Output only. Since when they differ; unset when they do not."""
+        """Output only. Since when they differ; unset if they do not."""
 
     def __init__(
         self,

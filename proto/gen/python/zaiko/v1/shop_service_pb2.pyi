@@ -26,7 +26,7 @@ DESCRIPTOR: descriptor.FileDescriptor
 
 @typing.final
 class CreateShopRequest(message.Message):
-    """Asks for a new shop."""
+    """Asks to create a shop."""
 
     DESCRIPTOR: descriptor.Descriptor
 
@@ -37,16 +37,16 @@ class CreateShopRequest(message.Message):
     parent: builtins.str
     """Required. `merchants/{merchant}`."""
     shop_id: builtins.str
-    """Required. The last part of the new name; `[a-z][a-z0-9-]{0,61}[a-z0-9]`. Never reused and never
-    changed.
+    """Required. The last part of the new name: `[a-z][a-z0-9-]{0,61}[a-z0-9]`. It never changes and
+    is never reused.
     """
     request_id: builtins.str
-    """Optional. A UUID that makes the call safe to repeat for 24 h: a repeat gets the first answer.
+    """Optional. A UUID that makes the call safe to repeat for 24 h: a repeat gets the first response.
     See proto/README.md.
     """
     @builtins.property
     def shop(self) -> shop_pb2.Shop:
-        """Required. The shop to create; output-only fields are ignored."""
+        """Required. The shop to create. The server ignores output-only fields."""
 
     def __init__(
         self,
@@ -71,7 +71,7 @@ class CreateShopResponse(message.Message):
     SHOP_FIELD_NUMBER: builtins.int
     REVISION_FIELD_NUMBER: builtins.int
     revision: builtins.int
-    """The merchant's revision that this answer reflects."""
+    """The merchant's revision that this response reflects."""
     @builtins.property
     def shop(self) -> shop_pb2.Shop:
         """The new shop."""
@@ -90,7 +90,7 @@ class CreateShopResponse(message.Message):
 
 @typing.final
 class UpdateShopRequest(message.Message):
-    """Asks for a change of a shop."""
+    """Asks to change a shop."""
 
     DESCRIPTOR: descriptor.Descriptor
 
@@ -98,18 +98,18 @@ class UpdateShopRequest(message.Message):
     UPDATE_MASK_FIELD_NUMBER: builtins.int
     REQUEST_ID_FIELD_NUMBER: builtins.int
     request_id: builtins.str
-    """Optional. A UUID that makes the call safe to repeat for 24 h: a repeat gets the first answer.
+    """Optional. A UUID that makes the call safe to repeat for 24 h: a repeat gets the first response.
     See proto/README.md.
     """
     @builtins.property
     def shop(self) -> shop_pb2.Shop:
-        """Required. `name` says which one; `etag`, when it is set, must be the current one."""
+        """Required. `name` says which one. If `etag` is set, it must be the current one."""
 
     @builtins.property
     def update_mask(self) -> field_mask_pb2.FieldMask:
         """Optional. The fields to change: `display_name`, `settings` (replaced as a whole), `secrets`
         (merged by name, see there), `sync_interval`, `drift_policy`, `shadow`, `suspect_policy`
-        (replaced as a whole). Unset = those that are present in `shop`. `*` = all of them.
+        (replaced as a whole). Unset = the fields that are present in `shop`. `*` = all of them.
         """
 
     def __init__(
@@ -134,7 +134,7 @@ class UpdateShopResponse(message.Message):
     SHOP_FIELD_NUMBER: builtins.int
     REVISION_FIELD_NUMBER: builtins.int
     revision: builtins.int
-    """The merchant's revision that this answer reflects."""
+    """The merchant's revision that this response reflects."""
     @builtins.property
     def shop(self) -> shop_pb2.Shop:
         """The shop."""
@@ -163,11 +163,11 @@ class DeleteShopRequest(message.Message):
     name: builtins.str
     """Required. `merchants/{merchant}/shops/{shop}`."""
     etag: builtins.str
-    """Optional. The resource's etag as last read; refused with ETAG_MISMATCH when it has changed
-    since. Empty = do not compare.
+    """Optional. The resource's etag as last read. If it has changed since, the call is refused with
+    ETAG_MISMATCH. Empty = do not compare.
     """
     request_id: builtins.str
-    """Optional. A UUID that makes the call safe to repeat for 24 h: a repeat gets the first answer.
+    """Optional. A UUID that makes the call safe to repeat for 24 h: a repeat gets the first response.
     See proto/README.md.
     """
     def __init__(
@@ -191,7 +191,7 @@ class DeleteShopResponse(message.Message):
 
     REVISION_FIELD_NUMBER: builtins.int
     revision: builtins.int
-    """The merchant's revision that this answer reflects."""
+    """The merchant's revision that this response reflects."""
     def __init__(
         self,
         *,
@@ -232,7 +232,7 @@ class GetShopResponse(message.Message):
     SHOP_FIELD_NUMBER: builtins.int
     REVISION_FIELD_NUMBER: builtins.int
     revision: builtins.int
-    """The merchant's revision that this answer reflects."""
+    """The merchant's revision that this response reflects."""
     @builtins.property
     def shop(self) -> shop_pb2.Shop:
         """The shop."""
@@ -261,9 +261,9 @@ class ListShopsRequest(message.Message):
     parent: builtins.str
     """Required. `merchants/{merchant}`."""
     page_size: builtins.int
-    """Optional. At most so many are returned. 0 = 100; more than 1,000 is treated as 1,000."""
+    """Optional. The largest number of results. 0 = 100; more than 1,000 counts as 1,000."""
     page_token: builtins.str
-    """Optional. `next_page_token` of the previous page; everything else must be as in the first
+    """Optional. `next_page_token` of the previous page. Every other field must be as in the first
     request.
     """
     def __init__(
@@ -289,9 +289,9 @@ class ListShopsResponse(message.Message):
     NEXT_PAGE_TOKEN_FIELD_NUMBER: builtins.int
     REVISION_FIELD_NUMBER: builtins.int
     next_page_token: builtins.str
-    """Where to go on; empty on the last page."""
+    """The token for the next page; empty on the last page."""
     revision: builtins.int
-    """The merchant's revision that this answer reflects."""
+    """The merchant's revision that this response reflects."""
     @builtins.property
     def shops(self) -> containers.RepeatedCompositeFieldContainer[shop_pb2.Shop]:
         """The shops of this page."""
@@ -311,7 +311,7 @@ class ListShopsResponse(message.Message):
 
 @typing.final
 class CheckShopRequest(message.Message):
-    """Asks to try a shop."""
+    """Asks to check a shop."""
 
     DESCRIPTOR: descriptor.Descriptor
 
@@ -331,7 +331,7 @@ class CheckShopRequest(message.Message):
 
 @typing.final
 class CheckShopResponse(message.Message):
-    """What trying a shop found."""
+    """What the check of a shop found."""
 
     DESCRIPTOR: descriptor.Descriptor
 
@@ -348,41 +348,39 @@ class CheckShopResponse(message.Message):
         class _LevelEnumTypeWrapper(enum_type_wrapper._EnumTypeWrapper[CheckShopResponse.Finding._Level.ValueType], builtins.type):
             DESCRIPTOR: descriptor.EnumDescriptor
             LEVEL_UNSPECIFIED: CheckShopResponse.Finding._Level.ValueType  # 0
-            """Unknown; never sent by this version. Treat as WARNING."""
+            """Unknown. This version never sends it. Treat as WARNING."""
             LEVEL_OK: CheckShopResponse.Finding._Level.ValueType  # 1
-            """As it should be."""
+            """Nothing is wrong."""
             LEVEL_WARNING: CheckShopResponse.Finding._Level.ValueType  # 2
-            """Works, but look at it."""
+            """It works, but a person should check it."""
             LEVEL_ERROR: CheckShopResponse.Finding._Level.ValueType  # 3
-            """The shop cannot be synced before this is put right."""
+            """The shop cannot be synced until this is corrected."""
 
         class Level(_Level, metaclass=_LevelEnumTypeWrapper):
-            """How bad it is."""
+            """How serious a finding is."""
 
         LEVEL_UNSPECIFIED: CheckShopResponse.Finding.Level.ValueType  # 0
-        """Unknown; never sent by this version. Treat as WARNING."""
+        """Unknown. This version never sends it. Treat as WARNING."""
         LEVEL_OK: CheckShopResponse.Finding.Level.ValueType  # 1
-        """As it should be."""
+        """Nothing is wrong."""
         LEVEL_WARNING: CheckShopResponse.Finding.Level.ValueType  # 2
-        """Works, but look at it."""
+        """It works, but a person should check it."""
         LEVEL_ERROR: CheckShopResponse.Finding.Level.ValueType  # 3
-        """The shop cannot be synced before this is put right."""
+        """The shop cannot be synced until this is corrected."""
 
         LEVEL_FIELD_NUMBER: builtins.int
         REASON_FIELD_NUMBER: builtins.int
         MESSAGE_FIELD_NUMBER: builtins.int
         EXPIRE_TIME_FIELD_NUMBER: builtins.int
         level: CheckShopResponse.Finding.Level.ValueType
-        """How bad it is."""
+        """How serious a finding is."""
         reason: builtins.str
-        """What it is about, UPPER_SNAKE; the connector's own word or one of ErrorReason without its
-        prefix.
-        """
+        """The subject, in UPPER_SNAKE: the connector's own word, or an ErrorReason without its prefix."""
         message: builtins.str
-        """A sentence that says what is so and what to do."""
+        """A sentence that says what was found and what to do."""
         @builtins.property
         def expire_time(self) -> timestamp_pb2.Timestamp:
-            """When the credential that it is about ends; unset when that is not known or not the point."""
+            """When the credential concerned expires; unset if that is not known or not the subject."""
 
         def __init__(
             self,
@@ -401,10 +399,10 @@ class CheckShopResponse(message.Message):
     FINDINGS_FIELD_NUMBER: builtins.int
     REVISION_FIELD_NUMBER: builtins.int
     revision: builtins.int
-    """The merchant's revision that this answer reflects."""
+    """The merchant's revision that this response reflects."""
     @builtins.property
     def findings(self) -> containers.RepeatedCompositeFieldContainer[CheckShopResponse.Finding]:
-        """What was found, worst first. The shop can be synced when none is ERROR."""
+        """The findings, worst first. The shop can be synced if none is ERROR."""
 
     def __init__(
         self,
@@ -430,11 +428,11 @@ class PauseShopRequest(message.Message):
     name: builtins.str
     """Required. `merchants/{merchant}/shops/{shop}`."""
     etag: builtins.str
-    """Optional. The resource's etag as last read; refused with ETAG_MISMATCH when it has changed
-    since. Empty = do not compare.
+    """Optional. The resource's etag as last read. If it has changed since, the call is refused with
+    ETAG_MISMATCH. Empty = do not compare.
     """
     request_id: builtins.str
-    """Optional. A UUID that makes the call safe to repeat for 24 h: a repeat gets the first answer.
+    """Optional. A UUID that makes the call safe to repeat for 24 h: a repeat gets the first response.
     See proto/README.md.
     """
     def __init__(
@@ -459,7 +457,7 @@ class PauseShopResponse(message.Message):
     SHOP_FIELD_NUMBER: builtins.int
     REVISION_FIELD_NUMBER: builtins.int
     revision: builtins.int
-    """The merchant's revision that this answer reflects."""
+    """The merchant's revision that this response reflects."""
     @builtins.property
     def shop(self) -> shop_pb2.Shop:
         """The shop."""
@@ -488,11 +486,11 @@ class ResumeShopRequest(message.Message):
     name: builtins.str
     """Required. `merchants/{merchant}/shops/{shop}`."""
     etag: builtins.str
-    """Optional. The resource's etag as last read; refused with ETAG_MISMATCH when it has changed
-    since. Empty = do not compare.
+    """Optional. The resource's etag as last read. If it has changed since, the call is refused with
+    ETAG_MISMATCH. Empty = do not compare.
     """
     request_id: builtins.str
-    """Optional. A UUID that makes the call safe to repeat for 24 h: a repeat gets the first answer.
+    """Optional. A UUID that makes the call safe to repeat for 24 h: a repeat gets the first response.
     See proto/README.md.
     """
     def __init__(
@@ -517,7 +515,7 @@ class ResumeShopResponse(message.Message):
     SHOP_FIELD_NUMBER: builtins.int
     REVISION_FIELD_NUMBER: builtins.int
     revision: builtins.int
-    """The merchant's revision that this answer reflects."""
+    """The merchant's revision that this response reflects."""
     @builtins.property
     def shop(self) -> shop_pb2.Shop:
         """The shop."""
@@ -542,7 +540,7 @@ class ListListingsRequest(message.Message):
 
     @typing.final
     class Filter(message.Message):
-        """Which listings; fields combine with AND, unset fields do not filter."""
+        """Which listings to list. Fields combine with AND. An unset field does not filter."""
 
         DESCRIPTOR: descriptor.Descriptor
 
@@ -550,11 +548,11 @@ class ListListingsRequest(message.Message):
         QUERY_FIELD_NUMBER: builtins.int
         VANISHED_FIELD_NUMBER: builtins.int
         linked: builtins.bool
-        """Optional. True = only linked ones, false = only those without a link, unset = both."""
+        """Optional. True = only linked listings, false = only listings without a link, unset = both."""
         query: builtins.str
-        """Optional. Only listings whose sku begins with this, case counts; at most 100 characters."""
+        """Optional. Only listings whose sku begins with this, case-sensitive; at most 100 characters."""
         vanished: builtins.bool
-        """Optional. True = only vanished ones, false = only those still in the shop, unset = both."""
+        """Optional. True = only vanished listings, false = only those still in the shop, unset = both."""
         def __init__(
             self,
             *,
@@ -580,11 +578,11 @@ class ListListingsRequest(message.Message):
     PAGE_TOKEN_FIELD_NUMBER: builtins.int
     FILTER_FIELD_NUMBER: builtins.int
     parent: builtins.str
-    """Required. `merchants/{merchant}/shops/{shop}`, or `-` in place of the shop's id for all shops."""
+    """Required. `merchants/{merchant}/shops/{shop}`. Use `-` in place of the shop's id for all shops."""
     page_size: builtins.int
-    """Optional. At most so many are returned. 0 = 100; more than 1,000 is treated as 1,000."""
+    """Optional. The largest number of results. 0 = 100; more than 1,000 counts as 1,000."""
     page_token: builtins.str
-    """Optional. `next_page_token` of the previous page; everything else must be as in the first
+    """Optional. `next_page_token` of the previous page. Every other field must be as in the first
     request.
     """
     @builtins.property
@@ -615,9 +613,9 @@ class ListListingsResponse(message.Message):
     NEXT_PAGE_TOKEN_FIELD_NUMBER: builtins.int
     REVISION_FIELD_NUMBER: builtins.int
     next_page_token: builtins.str
-    """Where to go on; empty on the last page."""
+    """The token for the next page; empty on the last page."""
     revision: builtins.int
-    """The merchant's revision that this answer reflects."""
+    """The merchant's revision that this response reflects."""
     @builtins.property
     def listings(self) -> containers.RepeatedCompositeFieldContainer[listing_pb2.Listing]:
         """The listings of this page."""
@@ -637,7 +635,7 @@ class ListListingsResponse(message.Message):
 
 @typing.final
 class RefreshListingsRequest(message.Message):
-    """Asks to read a catalogue anew."""
+    """Asks to read a catalogue again."""
 
     DESCRIPTOR: descriptor.Descriptor
 
@@ -646,7 +644,7 @@ class RefreshListingsRequest(message.Message):
     parent: builtins.str
     """Required. `merchants/{merchant}/shops/{shop}`."""
     request_id: builtins.str
-    """Optional. A UUID that makes the call safe to repeat for 24 h: a repeat gets the first answer.
+    """Optional. A UUID that makes the call safe to repeat for 24 h: a repeat gets the first response.
     See proto/README.md.
     """
     def __init__(
@@ -663,14 +661,14 @@ class RefreshListingsRequest(message.Message):
 
 @typing.final
 class RefreshListingsResponse(message.Message):
-    """The operation that was begun."""
+    """The operation that was created."""
 
     DESCRIPTOR: descriptor.Descriptor
 
     OPERATION_FIELD_NUMBER: builtins.int
     REVISION_FIELD_NUMBER: builtins.int
     revision: builtins.int
-    """The merchant's revision that this answer reflects."""
+    """The merchant's revision that this response reflects."""
     @builtins.property
     def operation(self) -> operation_pb2.Operation:
         """The operation, of kind REFRESH_LISTINGS."""
@@ -695,13 +693,13 @@ class ListShadowDifferencesRequest(message.Message):
 
     @typing.final
     class Filter(message.Message):
-        """Which links; unset fields do not filter."""
+        """Which links to list. An unset field does not filter."""
 
         DESCRIPTOR: descriptor.Descriptor
 
         INCLUDE_EQUAL_FIELD_NUMBER: builtins.int
         include_equal: builtins.bool
-        """Optional. Also links whose shop shows what would be sent. Default false."""
+        """Optional. True = also list links whose shop shows what zaiko would send. Default false."""
         def __init__(
             self,
             *,
@@ -718,16 +716,16 @@ class ListShadowDifferencesRequest(message.Message):
     PAGE_SIZE_FIELD_NUMBER: builtins.int
     PAGE_TOKEN_FIELD_NUMBER: builtins.int
     parent: builtins.str
-    """Required. `merchants/{merchant}/shops/{shop}`, or `merchants/{merchant}/shops/-` for all shops."""
+    """Required. `merchants/{merchant}/shops/{shop}`. Use `-` in place of the shop's id for all shops."""
     page_size: builtins.int
-    """Optional. At most so many are returned. 0 = 100; more than 1,000 is treated as 1,000."""
+    """Optional. The largest number of results. 0 = 100; more than 1,000 counts as 1,000."""
     page_token: builtins.str
-    """Optional. `next_page_token` of the previous page; everything else must be as in the first
+    """Optional. `next_page_token` of the previous page. Every other field must be as in the first
     request.
     """
     @builtins.property
     def filter(self) -> ListShadowDifferencesRequest.Filter:
-        """Optional. Which of them."""
+        """Optional. Unset = all differences."""
 
     def __init__(
         self,
@@ -753,9 +751,9 @@ class ListShadowDifferencesResponse(message.Message):
     NEXT_PAGE_TOKEN_FIELD_NUMBER: builtins.int
     REVISION_FIELD_NUMBER: builtins.int
     next_page_token: builtins.str
-    """Where to go on; empty on the last page."""
+    """The token for the next page; empty on the last page."""
     revision: builtins.int
-    """The merchant's revision that was read."""
+    """The merchant's revision that this response reflects."""
     @builtins.property
     def differences(self) -> containers.RepeatedCompositeFieldContainer[shop_pb2.ShadowDifference]:
         """The differences of this page."""

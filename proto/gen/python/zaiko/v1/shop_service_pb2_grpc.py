@@ -97,17 +97,17 @@ class ShopServiceServicer(object):
     """
 
     def CreateShop(self, request, context):
-        """Creates a shop and schedules its first run. Does not call the platform: use CheckShop for that.
-        Refused with RESOURCE_EXISTS, CONNECTOR_NOT_LOADED, and INVALID_FIELD when settings and secrets
-        do not fit the connector's schema.
+        """Creates a shop and schedules its first run. It does not call the platform: use CheckShop for
+        that. Refused with RESOURCE_EXISTS, CONNECTOR_NOT_LOADED, and with INVALID_FIELD when settings
+        and secrets do not match the connector's schema.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def UpdateShop(self, request, context):
-        """Changes what `update_mask` lists. New settings or secrets end a hold and schedule a run.
-        Refused with ETAG_MISMATCH, FIELD_MASK_INVALID, INVALID_FIELD (as CreateShop),
+        """Changes the fields in `update_mask`. New settings or secrets end a hold and schedule a run.
+        Refused with ETAG_MISMATCH, FIELD_MASK_INVALID, INVALID_FIELD (as CreateShop) and
         CONNECTOR_NOT_LOADED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -115,9 +115,9 @@ class ShopServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def DeleteShop(self, request, context):
-        """Deletes a shop with its listings and credentials. Refused with SHOP_HAS_LINKS while a listing
-        is linked, and with ETAG_MISMATCH: what becomes of its open orders is decided when the links
-        are deleted (`release_orders`). The journal stays. Nothing is changed on the platform.
+        """Deletes a shop with its listings and credentials. The journal stays, and nothing changes on the
+        platform. Refused with SHOP_HAS_LINKS while a listing is linked: deleting the links decides
+        what becomes of open orders (`release_orders`). Refused with ETAG_MISMATCH.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -138,34 +138,33 @@ class ShopServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def CheckShop(self, request, context):
-        """Tries the stored credentials, permissions and settings by reading from the platform. What the
-        shop says is a list of findings, not an error. Changes nothing. Refused with
-        CONNECTOR_NOT_LOADED, with SECRET_KEY_MISSING, with CONNECTOR_CONTRACT_BROKEN when the
-        connector fails in a way that it may not, and with PLATFORM_UNAVAILABLE when the platform could
-        not be asked.
+        """Tries the stored credentials, permissions and settings by reading from the platform. The result
+        is a list of findings, not an error. Changes nothing. Refused with CONNECTOR_NOT_LOADED, with
+        SECRET_KEY_MISSING, with CONNECTOR_CONTRACT_BROKEN when the connector breaks its contract, and
+        with PLATFORM_UNAVAILABLE when the platform does not answer.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def PauseShop(self, request, context):
-        """Stops runs after the one that is going on. Pausing a paused shop changes nothing. Refused with
-        ETAG_MISMATCH.
+        """Pauses a shop: no run starts after the active one. Pausing a paused shop changes nothing.
+        Refused with ETAG_MISMATCH.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ResumeShop(self, request, context):
-        """Lets runs go on, ends a hold, and schedules one at once. Resuming an active shop schedules a
-        run. Refused with ETAG_MISMATCH.
+        """Resumes a shop: ends a pause or a hold, and schedules a run at once. Resuming an active shop
+        schedules a run. Refused with ETAG_MISMATCH.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListListings(self, request, context):
-        """Lists the listings of a shop as last read, ordered by name. `shops/-` = of all shops of the
+        """Lists the listings of a shop as last read, ordered by name. `shops/-` lists all shops of the
         merchant.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -173,8 +172,8 @@ class ShopServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def RefreshListings(self, request, context):
-        """Reads the whole catalogue of a shop anew, as an operation of kind REFRESH_LISTINGS. While one
-        is going on for the shop, the same operation is answered. Refused with CONNECTOR_NOT_LOADED,
+        """Reads the whole catalogue of a shop again, as an operation of kind REFRESH_LISTINGS. While one
+        of the shop is active, the response is that operation. Refused with CONNECTOR_NOT_LOADED and
         SHOP_PAUSED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -183,7 +182,7 @@ class ShopServiceServicer(object):
 
     def ListShadowDifferences(self, request, context):
         """Lists what shadow mode found in a shop, or with `-` in every shop of the merchant, ordered by
-        name. A link that was not compared yet is not listed.
+        name. It leaves out links that were not compared yet.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

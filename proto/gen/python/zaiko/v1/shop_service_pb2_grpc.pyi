@@ -34,51 +34,50 @@ class ShopServiceStub:
     @typing.overload
     def __new__(cls, channel: aio.Channel) -> ShopServiceAsyncStub: ...
     CreateShop: grpc.UnaryUnaryMultiCallable[shop_service_pb2.CreateShopRequest, shop_service_pb2.CreateShopResponse]
-    """Creates a shop and schedules its first run. Does not call the platform: use CheckShop for that.
-    Refused with RESOURCE_EXISTS, CONNECTOR_NOT_LOADED, and INVALID_FIELD when settings and secrets
-    do not fit the connector's schema.
+    """Creates a shop and schedules its first run. It does not call the platform: use CheckShop for
+    that. Refused with RESOURCE_EXISTS, CONNECTOR_NOT_LOADED, and with INVALID_FIELD when settings
+    and secrets do not match the connector's schema.
     """
     UpdateShop: grpc.UnaryUnaryMultiCallable[shop_service_pb2.UpdateShopRequest, shop_service_pb2.UpdateShopResponse]
-    """Changes what `update_mask` lists. New settings or secrets end a hold and schedule a run.
-    Refused with ETAG_MISMATCH, FIELD_MASK_INVALID, INVALID_FIELD (as CreateShop),
+    """Changes the fields in `update_mask`. New settings or secrets end a hold and schedule a run.
+    Refused with ETAG_MISMATCH, FIELD_MASK_INVALID, INVALID_FIELD (as CreateShop) and
     CONNECTOR_NOT_LOADED.
     """
     DeleteShop: grpc.UnaryUnaryMultiCallable[shop_service_pb2.DeleteShopRequest, shop_service_pb2.DeleteShopResponse]
-    """Deletes a shop with its listings and credentials. Refused with SHOP_HAS_LINKS while a listing
-    is linked, and with ETAG_MISMATCH: what becomes of its open orders is decided when the links
-    are deleted (`release_orders`). The journal stays. Nothing is changed on the platform.
+    """Deletes a shop with its listings and credentials. The journal stays, and nothing changes on the
+    platform. Refused with SHOP_HAS_LINKS while a listing is linked: deleting the links decides
+    what becomes of open orders (`release_orders`). Refused with ETAG_MISMATCH.
     """
     GetShop: grpc.UnaryUnaryMultiCallable[shop_service_pb2.GetShopRequest, shop_service_pb2.GetShopResponse]
     """Reads one shop, without its secrets."""
     ListShops: grpc.UnaryUnaryMultiCallable[shop_service_pb2.ListShopsRequest, shop_service_pb2.ListShopsResponse]
     """Lists the shops of a merchant, ordered by name."""
     CheckShop: grpc.UnaryUnaryMultiCallable[shop_service_pb2.CheckShopRequest, shop_service_pb2.CheckShopResponse]
-    """Tries the stored credentials, permissions and settings by reading from the platform. What the
-    shop says is a list of findings, not an error. Changes nothing. Refused with
-    CONNECTOR_NOT_LOADED, with SECRET_KEY_MISSING, with CONNECTOR_CONTRACT_BROKEN when the
-    connector fails in a way that it may not, and with PLATFORM_UNAVAILABLE when the platform could
-    not be asked.
+    """Tries the stored credentials, permissions and settings by reading from the platform. The result
+    is a list of findings, not an error. Changes nothing. Refused with CONNECTOR_NOT_LOADED, with
+    SECRET_KEY_MISSING, with CONNECTOR_CONTRACT_BROKEN when the connector breaks its contract, and
+    with PLATFORM_UNAVAILABLE when the platform does not answer.
     """
     PauseShop: grpc.UnaryUnaryMultiCallable[shop_service_pb2.PauseShopRequest, shop_service_pb2.PauseShopResponse]
-    """Stops runs after the one that is going on. Pausing a paused shop changes nothing. Refused with
-    ETAG_MISMATCH.
+    """Pauses a shop: no run starts after the active one. Pausing a paused shop changes nothing.
+    Refused with ETAG_MISMATCH.
     """
     ResumeShop: grpc.UnaryUnaryMultiCallable[shop_service_pb2.ResumeShopRequest, shop_service_pb2.ResumeShopResponse]
-    """Lets runs go on, ends a hold, and schedules one at once. Resuming an active shop schedules a
-    run. Refused with ETAG_MISMATCH.
+    """Resumes a shop: ends a pause or a hold, and schedules a run at once. Resuming an active shop
+    schedules a run. Refused with ETAG_MISMATCH.
     """
     ListListings: grpc.UnaryUnaryMultiCallable[shop_service_pb2.ListListingsRequest, shop_service_pb2.ListListingsResponse]
-    """Lists the listings of a shop as last read, ordered by name. `shops/-` = of all shops of the
+    """Lists the listings of a shop as last read, ordered by name. `shops/-` lists all shops of the
     merchant.
     """
     RefreshListings: grpc.UnaryUnaryMultiCallable[shop_service_pb2.RefreshListingsRequest, shop_service_pb2.RefreshListingsResponse]
-    """Reads the whole catalogue of a shop anew, as an operation of kind REFRESH_LISTINGS. While one
-    is going on for the shop, the same operation is answered. Refused with CONNECTOR_NOT_LOADED,
+    """Reads the whole catalogue of a shop again, as an operation of kind REFRESH_LISTINGS. While one
+    of the shop is active, the response is that operation. Refused with CONNECTOR_NOT_LOADED and
     SHOP_PAUSED.
     """
     ListShadowDifferences: grpc.UnaryUnaryMultiCallable[shop_service_pb2.ListShadowDifferencesRequest, shop_service_pb2.ListShadowDifferencesResponse]
     """Lists what shadow mode found in a shop, or with `-` in every shop of the merchant, ordered by
-    name. A link that was not compared yet is not listed.
+    name. It leaves out links that were not compared yet.
     """
 
 @typing.type_check_only
@@ -87,51 +86,50 @@ class ShopServiceAsyncStub(ShopServiceStub):
 
     def __init__(self, channel: aio.Channel) -> None: ...
     CreateShop: aio.UnaryUnaryMultiCallable[shop_service_pb2.CreateShopRequest, shop_service_pb2.CreateShopResponse]  # type: ignore[assignment]
-    """Creates a shop and schedules its first run. Does not call the platform: use CheckShop for that.
-    Refused with RESOURCE_EXISTS, CONNECTOR_NOT_LOADED, and INVALID_FIELD when settings and secrets
-    do not fit the connector's schema.
+    """Creates a shop and schedules its first run. It does not call the platform: use CheckShop for
+    that. Refused with RESOURCE_EXISTS, CONNECTOR_NOT_LOADED, and with INVALID_FIELD when settings
+    and secrets do not match the connector's schema.
     """
     UpdateShop: aio.UnaryUnaryMultiCallable[shop_service_pb2.UpdateShopRequest, shop_service_pb2.UpdateShopResponse]  # type: ignore[assignment]
-    """Changes what `update_mask` lists. New settings or secrets end a hold and schedule a run.
-    Refused with ETAG_MISMATCH, FIELD_MASK_INVALID, INVALID_FIELD (as CreateShop),
+    """Changes the fields in `update_mask`. New settings or secrets end a hold and schedule a run.
+    Refused with ETAG_MISMATCH, FIELD_MASK_INVALID, INVALID_FIELD (as CreateShop) and
     CONNECTOR_NOT_LOADED.
     """
     DeleteShop: aio.UnaryUnaryMultiCallable[shop_service_pb2.DeleteShopRequest, shop_service_pb2.DeleteShopResponse]  # type: ignore[assignment]
-    """Deletes a shop with its listings and credentials. Refused with SHOP_HAS_LINKS while a listing
-    is linked, and with ETAG_MISMATCH: what becomes of its open orders is decided when the links
-    are deleted (`release_orders`). The journal stays. Nothing is changed on the platform.
+    """Deletes a shop with its listings and credentials. The journal stays, and nothing changes on the
+    platform. Refused with SHOP_HAS_LINKS while a listing is linked: deleting the links decides
+    what becomes of open orders (`release_orders`). Refused with ETAG_MISMATCH.
     """
     GetShop: aio.UnaryUnaryMultiCallable[shop_service_pb2.GetShopRequest, shop_service_pb2.GetShopResponse]  # type: ignore[assignment]
     """Reads one shop, without its secrets."""
     ListShops: aio.UnaryUnaryMultiCallable[shop_service_pb2.ListShopsRequest, shop_service_pb2.ListShopsResponse]  # type: ignore[assignment]
     """Lists the shops of a merchant, ordered by name."""
     CheckShop: aio.UnaryUnaryMultiCallable[shop_service_pb2.CheckShopRequest, shop_service_pb2.CheckShopResponse]  # type: ignore[assignment]
-    """Tries the stored credentials, permissions and settings by reading from the platform. What the
-    shop says is a list of findings, not an error. Changes nothing. Refused with
-    CONNECTOR_NOT_LOADED, with SECRET_KEY_MISSING, with CONNECTOR_CONTRACT_BROKEN when the
-    connector fails in a way that it may not, and with PLATFORM_UNAVAILABLE when the platform could
-    not be asked.
+    """Tries the stored credentials, permissions and settings by reading from the platform. The result
+    is a list of findings, not an error. Changes nothing. Refused with CONNECTOR_NOT_LOADED, with
+    SECRET_KEY_MISSING, with CONNECTOR_CONTRACT_BROKEN when the connector breaks its contract, and
+    with PLATFORM_UNAVAILABLE when the platform does not answer.
     """
     PauseShop: aio.UnaryUnaryMultiCallable[shop_service_pb2.PauseShopRequest, shop_service_pb2.PauseShopResponse]  # type: ignore[assignment]
-    """Stops runs after the one that is going on. Pausing a paused shop changes nothing. Refused with
-    ETAG_MISMATCH.
+    """Pauses a shop: no run starts after the active one. Pausing a paused shop changes nothing.
+    Refused with ETAG_MISMATCH.
     """
     ResumeShop: aio.UnaryUnaryMultiCallable[shop_service_pb2.ResumeShopRequest, shop_service_pb2.ResumeShopResponse]  # type: ignore[assignment]
-    """Lets runs go on, ends a hold, and schedules one at once. Resuming an active shop schedules a
-    run. Refused with ETAG_MISMATCH.
+    """Resumes a shop: ends a pause or a hold, and schedules a run at once. Resuming an active shop
+    schedules a run. Refused with ETAG_MISMATCH.
     """
     ListListings: aio.UnaryUnaryMultiCallable[shop_service_pb2.ListListingsRequest, shop_service_pb2.ListListingsResponse]  # type: ignore[assignment]
-    """Lists the listings of a shop as last read, ordered by name. `shops/-` = of all shops of the
+    """Lists the listings of a shop as last read, ordered by name. `shops/-` lists all shops of the
     merchant.
     """
     RefreshListings: aio.UnaryUnaryMultiCallable[shop_service_pb2.RefreshListingsRequest, shop_service_pb2.RefreshListingsResponse]  # type: ignore[assignment]
-    """Reads the whole catalogue of a shop anew, as an operation of kind REFRESH_LISTINGS. While one
-    is going on for the shop, the same operation is answered. Refused with CONNECTOR_NOT_LOADED,
+    """Reads the whole catalogue of a shop again, as an operation of kind REFRESH_LISTINGS. While one
+    of the shop is active, the response is that operation. Refused with CONNECTOR_NOT_LOADED and
     SHOP_PAUSED.
     """
     ListShadowDifferences: aio.UnaryUnaryMultiCallable[shop_service_pb2.ListShadowDifferencesRequest, shop_service_pb2.ListShadowDifferencesResponse]  # type: ignore[assignment]
     """Lists what shadow mode found in a shop, or with `-` in every shop of the merchant, ordered by
-    name. A link that was not compared yet is not listed.
+    name. It leaves out links that were not compared yet.
     """
 
 class ShopServiceServicer(metaclass=abc_1.ABCMeta):
@@ -143,9 +141,9 @@ class ShopServiceServicer(metaclass=abc_1.ABCMeta):
         request: shop_service_pb2.CreateShopRequest,
         context: _ServicerContext,
     ) -> typing.Union[shop_service_pb2.CreateShopResponse, abc.Awaitable[shop_service_pb2.CreateShopResponse]]:
-        """Creates a shop and schedules its first run. Does not call the platform: use CheckShop for that.
-        Refused with RESOURCE_EXISTS, CONNECTOR_NOT_LOADED, and INVALID_FIELD when settings and secrets
-        do not fit the connector's schema.
+        """Creates a shop and schedules its first run. It does not call the platform: use CheckShop for
+        that. Refused with RESOURCE_EXISTS, CONNECTOR_NOT_LOADED, and with INVALID_FIELD when settings
+        and secrets do not match the connector's schema.
         """
 
     @abc_1.abstractmethod
@@ -154,8 +152,8 @@ class ShopServiceServicer(metaclass=abc_1.ABCMeta):
         request: shop_service_pb2.UpdateShopRequest,
         context: _ServicerContext,
     ) -> typing.Union[shop_service_pb2.UpdateShopResponse, abc.Awaitable[shop_service_pb2.UpdateShopResponse]]:
-        """Changes what `update_mask` lists. New settings or secrets end a hold and schedule a run.
-        Refused with ETAG_MISMATCH, FIELD_MASK_INVALID, INVALID_FIELD (as CreateShop),
+        """Changes the fields in `update_mask`. New settings or secrets end a hold and schedule a run.
+        Refused with ETAG_MISMATCH, FIELD_MASK_INVALID, INVALID_FIELD (as CreateShop) and
         CONNECTOR_NOT_LOADED.
         """
 
@@ -165,9 +163,9 @@ class ShopServiceServicer(metaclass=abc_1.ABCMeta):
         request: shop_service_pb2.DeleteShopRequest,
         context: _ServicerContext,
     ) -> typing.Union[shop_service_pb2.DeleteShopResponse, abc.Awaitable[shop_service_pb2.DeleteShopResponse]]:
-        """Deletes a shop with its listings and credentials. Refused with SHOP_HAS_LINKS while a listing
-        is linked, and with ETAG_MISMATCH: what becomes of its open orders is decided when the links
-        are deleted (`release_orders`). The journal stays. Nothing is changed on the platform.
+        """Deletes a shop with its listings and credentials. The journal stays, and nothing changes on the
+        platform. Refused with SHOP_HAS_LINKS while a listing is linked: deleting the links decides
+        what becomes of open orders (`release_orders`). Refused with ETAG_MISMATCH.
         """
 
     @abc_1.abstractmethod
@@ -192,11 +190,10 @@ class ShopServiceServicer(metaclass=abc_1.ABCMeta):
         request: shop_service_pb2.CheckShopRequest,
         context: _ServicerContext,
     ) -> typing.Union[shop_service_pb2.CheckShopResponse, abc.Awaitable[shop_service_pb2.CheckShopResponse]]:
-        """Tries the stored credentials, permissions and settings by reading from the platform. What the
-        shop says is a list of findings, not an error. Changes nothing. Refused with
-        CONNECTOR_NOT_LOADED, with SECRET_KEY_MISSING, with CONNECTOR_CONTRACT_BROKEN when the
-        connector fails in a way that it may not, and with PLATFORM_UNAVAILABLE when the platform could
-        not be asked.
+        """Tries the stored credentials, permissions and settings by reading from the platform. The result
+        is a list of findings, not an error. Changes nothing. Refused with CONNECTOR_NOT_LOADED, with
+        SECRET_KEY_MISSING, with CONNECTOR_CONTRACT_BROKEN when the connector breaks its contract, and
+        with PLATFORM_UNAVAILABLE when the platform does not answer.
         """
 
     @abc_1.abstractmethod
@@ -205,8 +202,8 @@ class ShopServiceServicer(metaclass=abc_1.ABCMeta):
         request: shop_service_pb2.PauseShopRequest,
         context: _ServicerContext,
     ) -> typing.Union[shop_service_pb2.PauseShopResponse, abc.Awaitable[shop_service_pb2.PauseShopResponse]]:
-        """Stops runs after the one that is going on. Pausing a paused shop changes nothing. Refused with
-        ETAG_MISMATCH.
+        """Pauses a shop: no run starts after the active one. Pausing a paused shop changes nothing.
+        Refused with ETAG_MISMATCH.
         """
 
     @abc_1.abstractmethod
@@ -215,8 +212,8 @@ class ShopServiceServicer(metaclass=abc_1.ABCMeta):
         request: shop_service_pb2.ResumeShopRequest,
         context: _ServicerContext,
     ) -> typing.Union[shop_service_pb2.ResumeShopResponse, abc.Awaitable[shop_service_pb2.ResumeShopResponse]]:
-        """Lets runs go on, ends a hold, and schedules one at once. Resuming an active shop schedules a
-        run. Refused with ETAG_MISMATCH.
+        """Resumes a shop: ends a pause or a hold, and schedules a run at once. Resuming an active shop
+        schedules a run. Refused with ETAG_MISMATCH.
         """
 
     @abc_1.abstractmethod
@@ -225,7 +222,7 @@ class ShopServiceServicer(metaclass=abc_1.ABCMeta):
         request: shop_service_pb2.ListListingsRequest,
         context: _ServicerContext,
     ) -> typing.Union[shop_service_pb2.ListListingsResponse, abc.Awaitable[shop_service_pb2.ListListingsResponse]]:
-        """Lists the listings of a shop as last read, ordered by name. `shops/-` = of all shops of the
+        """Lists the listings of a shop as last read, ordered by name. `shops/-` lists all shops of the
         merchant.
         """
 
@@ -235,8 +232,8 @@ class ShopServiceServicer(metaclass=abc_1.ABCMeta):
         request: shop_service_pb2.RefreshListingsRequest,
         context: _ServicerContext,
     ) -> typing.Union[shop_service_pb2.RefreshListingsResponse, abc.Awaitable[shop_service_pb2.RefreshListingsResponse]]:
-        """Reads the whole catalogue of a shop anew, as an operation of kind REFRESH_LISTINGS. While one
-        is going on for the shop, the same operation is answered. Refused with CONNECTOR_NOT_LOADED,
+        """Reads the whole catalogue of a shop again, as an operation of kind REFRESH_LISTINGS. While one
+        of the shop is active, the response is that operation. Refused with CONNECTOR_NOT_LOADED and
         SHOP_PAUSED.
         """
 
@@ -247,7 +244,7 @@ class ShopServiceServicer(metaclass=abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> typing.Union[shop_service_pb2.ListShadowDifferencesResponse, abc.Awaitable[shop_service_pb2.ListShadowDifferencesResponse]]:
         """Lists what shadow mode found in a shop, or with `-` in every shop of the merchant, ordered by
-        name. A link that was not compared yet is not listed.
+        name. It leaves out links that were not compared yet.
         """
 
 def add_ShopServiceServicer_to_server(servicer: ShopServiceServicer, server: typing.Union[grpc.Server, aio.Server]) -> None: ...

@@ -22,10 +22,10 @@ DESCRIPTOR: descriptor.FileDescriptor
 @typing.final
 class Stock(message.Message):
     """The stock of one product: how much there is, how much is promised, and what shops may show. All
-    numbers are whole sellable units and hold at one revision. Always true: `deliverable = physical −
+    numbers are whole sellable units at one revision. It always holds that `deliverable = physical −
     allocated`, `free = physical − ordered = deliverable − unallocated`, `synced = free − reserve`,
-    `sent = max(0, synced)`, `oversold = max(0, −free)`, and the sums over `warehouses`. Allocating
-    and shipping what an order holds never change `free`; a reserve never changes `free`.
+    `sent = max(0, synced)` and `oversold = max(0, −free)`, also for the sums over `warehouses`.
+    Allocating or shipping what an order holds never changes `free`, and neither does a reserve.
     """
 
     DESCRIPTOR: descriptor.Descriptor
@@ -49,27 +49,29 @@ class Stock(message.Message):
     ESCROW_BELOW_FIELD_NUMBER: builtins.int
     IN_ESCROW_FIELD_NUMBER: builtins.int
     name: builtins.str
-    """Output only. Resource name, `merchants/{merchant}/products/{product}/stock`. Exists as long as
-    its product.
+    """Output only. Resource name, `merchants/{merchant}/products/{product}/stock`. It exists as long
+    as its product.
     """
     product: builtins.str
     """Output only. The product, `merchants/{merchant}/products/{product}`."""
     physical: builtins.int
-    """Output only. 実在庫: units on the shelf, in all warehouses. At least 0."""
+    """Output only. 実在庫: units on the shelves of all warehouses. At least 0."""
     allocated: builtins.int
     """Output only. 引当済: units that the warehouses hold for demands. At least 0."""
     deliverable: builtins.int
     """Output only. 配送可在庫: physical − allocated. At least 0."""
     ordered: builtins.int
-    """Output only. 受注済: units promised and not yet shipped, each counted once, whether allocated or
+    """Output only. 受注済: units that are promised and not yet shipped, each counted once, allocated or
     not. At least 0.
     """
     unallocated: builtins.int
     """Output only. The part of `ordered` that no warehouse holds yet. At least 0."""
     free: builtins.int
-    """Output only. フリー在庫: physical − ordered. Negative means that more was sold than there is."""
+    """Output only. フリー在庫: physical − ordered. A negative number means that more was sold than there
+    is.
+    """
     oversold: builtins.int
-    """Output only. 売り越し: units sold that do not exist, max(0, −free)."""
+    """Output only. 売り越し: units that were sold and do not exist, max(0, −free)."""
     reserve: builtins.int
     """Output only. 予備在庫: units kept back from every shop, 0 to 1,000,000,000. Changed by SetReserve;
     default 0.
@@ -77,28 +79,28 @@ class Stock(message.Message):
     synced: builtins.int
     """Output only. 同期される在庫: free − reserve. May be negative."""
     sent: builtins.int
-    """Output only. What a shop with a plain link is to show: max(0, synced)."""
+    """Output only. What a link to the product alone should show: max(0, synced)."""
     revision: builtins.int
     """Output only. The merchant's revision at which a number last changed."""
     etag: builtins.str
-    """Output only. Changes with every change of the stock. Counted values need it (AdjustStock)."""
+    """Output only. Changes with every change of the stock. AdjustStock needs it for a count."""
     escrow_below: builtins.int
     """Output only. The product is in escrow while `synced` is at most this; 0 = never. Changed by
     SetEscrow; default 0.
     """
     in_escrow: builtins.bool
-    """Output only. Whether the product is in escrow now: each link shows a quota of its own instead
+    """Output only. Whether the product is in escrow now. Then each link shows its own quota instead
     of `sent`, and the quotas of all links add up to at most `sent`.
     """
     @builtins.property
     def warehouses(self) -> containers.RepeatedCompositeFieldContainer[WarehouseStock]:
-        """Output only. The same per warehouse, ordered by name; warehouses that never held the product
-        are left out.
+        """Output only. The numbers by warehouse, ordered by name, without warehouses that never held the
+        product.
         """
 
     @builtins.property
     def update_time(self) -> timestamp_pb2.Timestamp:
-        """Output only. When a number last changed; unset when the stock was never touched."""
+        """Output only. When a number last changed; unset if none ever did."""
 
     def __init__(
         self,

@@ -54,7 +54,7 @@ class GetStockResponse(message.Message):
     STOCK_FIELD_NUMBER: builtins.int
     REVISION_FIELD_NUMBER: builtins.int
     revision: builtins.int
-    """The merchant's revision that this answer reflects."""
+    """The merchant's revision that this response reflects."""
     @builtins.property
     def stock(self) -> stock_pb2.Stock:
         """The stock."""
@@ -83,7 +83,7 @@ class BatchGetStocksRequest(message.Message):
     """Required. `merchants/{merchant}`."""
     @builtins.property
     def names(self) -> containers.RepeatedScalarFieldContainer[builtins.str]:
-        """Required. 1 to 1,000 names of stocks of `parent`, no duplicates."""
+        """Required. 1 to 1,000 names of stocks of `parent`, without repeats."""
 
     def __init__(
         self,
@@ -106,7 +106,7 @@ class BatchGetStocksResponse(message.Message):
     STOCKS_FIELD_NUMBER: builtins.int
     REVISION_FIELD_NUMBER: builtins.int
     revision: builtins.int
-    """The merchant's revision that this answer reflects."""
+    """The merchant's revision that this response reflects."""
     @builtins.property
     def stocks(self) -> containers.RepeatedCompositeFieldContainer[stock_pb2.Stock]:
         """One stock per name, in the same order."""
@@ -131,7 +131,9 @@ class ListStocksRequest(message.Message):
 
     @typing.final
     class Filter(message.Message):
-        """Which stocks; fields combine with AND, repeated values with OR, unset fields do not filter."""
+        """Which stocks to list. Fields combine with AND, repeated values with OR. An unset field does not
+        filter.
+        """
 
         DESCRIPTOR: descriptor.Descriptor
 
@@ -164,9 +166,9 @@ class ListStocksRequest(message.Message):
     parent: builtins.str
     """Required. `merchants/{merchant}`."""
     page_size: builtins.int
-    """Optional. At most so many are returned. 0 = 100; more than 1,000 is treated as 1,000."""
+    """Optional. The largest number of results. 0 = 100; more than 1,000 counts as 1,000."""
     page_token: builtins.str
-    """Optional. `next_page_token` of the previous page; everything else must be as in the first
+    """Optional. `next_page_token` of the previous page. Every other field must be as in the first
     request.
     """
     @builtins.property
@@ -197,9 +199,9 @@ class ListStocksResponse(message.Message):
     NEXT_PAGE_TOKEN_FIELD_NUMBER: builtins.int
     REVISION_FIELD_NUMBER: builtins.int
     next_page_token: builtins.str
-    """Where to go on; empty on the last page."""
+    """The token for the next page; empty on the last page."""
     revision: builtins.int
-    """The merchant's revision that this answer reflects."""
+    """The merchant's revision that this response reflects."""
     @builtins.property
     def stocks(self) -> containers.RepeatedCompositeFieldContainer[stock_pb2.Stock]:
         """The stocks of this page."""
@@ -219,7 +221,7 @@ class ListStocksResponse(message.Message):
 
 @typing.final
 class SetReserveRequest(message.Message):
-    """Asks for another reserve of one product."""
+    """Asks to set the reserve of one product."""
 
     DESCRIPTOR: descriptor.Descriptor
 
@@ -232,11 +234,11 @@ class SetReserveRequest(message.Message):
     reserve: builtins.int
     """Optional. Units to keep back, 0 to 1,000,000,000; default 0 = none."""
     etag: builtins.str
-    """Optional. Stock.etag as last read; refused with ETAG_MISMATCH when the stock has changed since.
-    Empty = do not compare.
+    """Optional. Stock.etag as last read. If the stock has changed since, the call is refused with
+    ETAG_MISMATCH. Empty = do not compare.
     """
     request_id: builtins.str
-    """Optional. A UUID that makes the call safe to repeat for 24 h: a repeat gets the first answer.
+    """Optional. A UUID that makes the call safe to repeat for 24 h: a repeat gets the first response.
     See proto/README.md.
     """
     def __init__(
@@ -263,9 +265,9 @@ class SetReserveResponse(message.Message):
     SCHEDULED_LINK_COUNT_FIELD_NUMBER: builtins.int
     REVISION_FIELD_NUMBER: builtins.int
     scheduled_link_count: builtins.int
-    """How many enabled links of the product were scheduled; 0 when the number was already so."""
+    """How many enabled links of the product were scheduled; 0 if the number did not change."""
     revision: builtins.int
-    """The merchant's revision that this answer reflects."""
+    """The merchant's revision that this response reflects."""
     @builtins.property
     def stock(self) -> stock_pb2.Stock:
         """The stock."""
@@ -285,7 +287,7 @@ class SetReserveResponse(message.Message):
 
 @typing.final
 class BatchSetReservesRequest(message.Message):
-    """Asks for other reserves of several products, all or none."""
+    """Asks to set the reserves of several products, all or none."""
 
     DESCRIPTOR: descriptor.Descriptor
 
@@ -295,7 +297,7 @@ class BatchSetReservesRequest(message.Message):
     parent: builtins.str
     """Required. `merchants/{merchant}`."""
     request_id: builtins.str
-    """Optional. A UUID that makes the call safe to repeat for 24 h: a repeat gets the first answer.
+    """Optional. A UUID that makes the call safe to repeat for 24 h: a repeat gets the first response.
     See proto/README.md.
     """
     @builtins.property
@@ -327,11 +329,11 @@ class BatchSetReservesResponse(message.Message):
     SCHEDULED_LINK_COUNT_FIELD_NUMBER: builtins.int
     REVISION_FIELD_NUMBER: builtins.int
     scheduled_link_count: builtins.int
-    """How many enabled links were scheduled in all; a bundle with several of the products counts
+    """How many enabled links were scheduled in total. A bundle with several of the products counts
     once.
     """
     revision: builtins.int
-    """The merchant's revision that this answer reflects."""
+    """The merchant's revision that this response reflects."""
     @builtins.property
     def stocks(self) -> containers.RepeatedCompositeFieldContainer[stock_pb2.Stock]:
         """One stock per request, in the same order."""
@@ -351,7 +353,7 @@ class BatchSetReservesResponse(message.Message):
 
 @typing.final
 class SetEscrowRequest(message.Message):
-    """Asks for another limit of a product's escrow."""
+    """Asks to set the escrow limit of a product."""
 
     DESCRIPTOR: descriptor.Descriptor
 
@@ -362,15 +364,15 @@ class SetEscrowRequest(message.Message):
     product: builtins.str
     """Required. `merchants/{merchant}/products/{product}`."""
     escrow_below: builtins.int
-    """Optional. In escrow while `synced` is at most this, 0 to 1,000,000,000; default 0 = never,
-    1,000,000,000 = always.
+    """Optional. The product is in escrow while `synced` is at most this, 0 to 1,000,000,000. Default
+    0 = never; 1,000,000,000 = always.
     """
     etag: builtins.str
-    """Optional. Stock.etag as last read; refused with ETAG_MISMATCH when the stock has changed since.
-    Empty = do not compare.
+    """Optional. Stock.etag as last read. If the stock has changed since, the call is refused with
+    ETAG_MISMATCH. Empty = do not compare.
     """
     request_id: builtins.str
-    """Optional. A UUID that makes the call safe to repeat for 24 h: a repeat gets the first answer.
+    """Optional. A UUID that makes the call safe to repeat for 24 h: a repeat gets the first response.
     See proto/README.md.
     """
     def __init__(
@@ -397,9 +399,9 @@ class SetEscrowResponse(message.Message):
     SCHEDULED_LINK_COUNT_FIELD_NUMBER: builtins.int
     REVISION_FIELD_NUMBER: builtins.int
     scheduled_link_count: builtins.int
-    """How many enabled links of the product were scheduled; 0 when the limit was already so."""
+    """How many enabled links of the product were scheduled; 0 if the limit did not change."""
     revision: builtins.int
-    """The merchant's revision that this answer reflects."""
+    """The merchant's revision that this response reflects."""
     @builtins.property
     def stock(self) -> stock_pb2.Stock:
         """The stock."""
@@ -419,7 +421,7 @@ class SetEscrowResponse(message.Message):
 
 @typing.final
 class RecordReceiptRequest(message.Message):
-    """Says that units arrived."""
+    """Asks to record that units arrived."""
 
     DESCRIPTOR: descriptor.Descriptor
 
@@ -437,13 +439,13 @@ class RecordReceiptRequest(message.Message):
     quantity: builtins.int
     """Required. Units that arrived, 1 to 1,000,000,000."""
     cause_key: builtins.str
-    """Optional. The client's own key of this fact, unique in the merchant; 1 to 200 characters.
-    Records the fact once: see above. Empty = the server makes one.
+    """Optional. The client's own key for this fact, unique in the merchant; 1 to 200 characters. The
+    fact is recorded once: see StockService. Empty = the server makes one.
     """
     note: builtins.str
     """Optional. A remark for people, at most 1,000 characters."""
     request_id: builtins.str
-    """Optional. A UUID that makes the call safe to repeat for 24 h: a repeat gets the first answer.
+    """Optional. A UUID that makes the call safe to repeat for 24 h: a repeat gets the first response.
     See proto/README.md.
     """
     @builtins.property
@@ -478,12 +480,12 @@ class RecordReceiptResponse(message.Message):
     ALREADY_RECORDED_FIELD_NUMBER: builtins.int
     REVISION_FIELD_NUMBER: builtins.int
     already_recorded: builtins.bool
-    """True when the cause key was known, so that nothing was changed."""
+    """True if the cause key was already recorded, so that nothing changed."""
     revision: builtins.int
-    """The merchant's revision that this answer reflects."""
+    """The merchant's revision that this response reflects."""
     @builtins.property
     def movement(self) -> movement_pb2.Movement:
-        """The movement that was recorded, now or the first time."""
+        """The movement that was recorded, by this call or by an earlier one."""
 
     @builtins.property
     def stock(self) -> stock_pb2.Stock:
@@ -505,7 +507,7 @@ class RecordReceiptResponse(message.Message):
 
 @typing.final
 class BatchRecordReceiptsRequest(message.Message):
-    """Says that many units arrived, all or none."""
+    """Asks to record many receipts, all or none."""
 
     DESCRIPTOR: descriptor.Descriptor
 
@@ -515,12 +517,14 @@ class BatchRecordReceiptsRequest(message.Message):
     parent: builtins.str
     """Required. `merchants/{merchant}`."""
     request_id: builtins.str
-    """Optional. A UUID that makes the call safe to repeat for 24 h: a repeat gets the first answer.
+    """Optional. A UUID that makes the call safe to repeat for 24 h: a repeat gets the first response.
     See proto/README.md.
     """
     @builtins.property
     def requests(self) -> containers.RepeatedCompositeFieldContainer[RecordReceiptRequest]:
-        """Required. 1 to 1,000 receipts of `parent`, no cause key twice. In each, `request_id` is empty."""
+        """Required. 1 to 1,000 receipts of `parent`, each with another cause key. In each, `request_id`
+        is empty.
+        """
 
     def __init__(
         self,
@@ -550,10 +554,10 @@ class BatchRecordReceiptsResponse(message.Message):
         MOVEMENT_FIELD_NUMBER: builtins.int
         ALREADY_RECORDED_FIELD_NUMBER: builtins.int
         already_recorded: builtins.bool
-        """True when the cause key was known, so that nothing was changed."""
+        """True if the cause key was already recorded, so that nothing changed."""
         @builtins.property
         def movement(self) -> movement_pb2.Movement:
-            """The movement that was recorded, now or the first time."""
+            """The movement that was recorded, by this call or by an earlier one."""
 
         def __init__(
             self,
@@ -571,15 +575,15 @@ class BatchRecordReceiptsResponse(message.Message):
     STOCKS_FIELD_NUMBER: builtins.int
     REVISION_FIELD_NUMBER: builtins.int
     revision: builtins.int
-    """The merchant's revision that this answer reflects."""
+    """The merchant's revision that this response reflects."""
     @builtins.property
     def results(self) -> containers.RepeatedCompositeFieldContainer[BatchRecordReceiptsResponse.Result]:
         """One result per request, in the same order."""
 
     @builtins.property
     def stocks(self) -> containers.RepeatedCompositeFieldContainer[stock_pb2.Stock]:
-        """The stock of each product after the whole batch: each product once, in the order in which the
-        requests name them first.
+        """The stock of each product after the whole batch, in the order in which the requests first name
+        the products.
         """
 
     def __init__(
@@ -597,7 +601,7 @@ class BatchRecordReceiptsResponse(message.Message):
 
 @typing.final
 class AdjustStockRequest(message.Message):
-    """Corrects physical in one warehouse."""
+    """Asks to correct physical in one warehouse."""
 
     DESCRIPTOR: descriptor.Descriptor
 
@@ -617,21 +621,21 @@ class AdjustStockRequest(message.Message):
     delta: builtins.int
     """By a difference: −1,000,000,000 to 1,000,000,000, not 0."""
     counted: builtins.int
-    """To a counted value, 0 to 1,000,000,000. Needs `etag`: a count holds only for the stock that
-    was counted.
+    """To a counted value, 0 to 1,000,000,000. It needs `etag`, because a count is only valid for
+    the stock that was counted.
     """
     etag: builtins.str
-    """Optional. Stock.etag as read when the count began; required with `counted`. Refused with
-    ETAG_MISMATCH when the stock has changed since: read it and count again.
+    """Optional. Stock.etag as read when the count began. Required with `counted`. If the stock has
+    changed since, the call is refused with ETAG_MISMATCH: read it and count again.
     """
     cause_key: builtins.str
-    """Optional. The client's own key of this fact, unique in the merchant; 1 to 200 characters.
-    Records the fact once: see above. Empty = the server makes one.
+    """Optional. The client's own key for this fact, unique in the merchant; 1 to 200 characters. The
+    fact is recorded once: see StockService. Empty = the server makes one.
     """
     note: builtins.str
     """Optional. A remark for people, at most 1,000 characters."""
     request_id: builtins.str
-    """Optional. A UUID that makes the call safe to repeat for 24 h: a repeat gets the first answer.
+    """Optional. A UUID that makes the call safe to repeat for 24 h: a repeat gets the first response.
     See proto/README.md.
     """
     @builtins.property
@@ -670,12 +674,12 @@ class AdjustStockResponse(message.Message):
     ALREADY_RECORDED_FIELD_NUMBER: builtins.int
     REVISION_FIELD_NUMBER: builtins.int
     already_recorded: builtins.bool
-    """True when the cause key was known, so that nothing was changed."""
+    """True if the cause key was already recorded, so that nothing changed."""
     revision: builtins.int
-    """The merchant's revision that this answer reflects."""
+    """The merchant's revision that this response reflects."""
     @builtins.property
     def movement(self) -> movement_pb2.Movement:
-        """The movement that was recorded, now or the first time."""
+        """The movement that was recorded, by this call or by an earlier one."""
 
     @builtins.property
     def stock(self) -> stock_pb2.Stock:
@@ -714,15 +718,15 @@ class AllocateStockRequest(message.Message):
     warehouse: builtins.str
     """Required. `merchants/{merchant}/warehouses/{warehouse}`."""
     quantity: builtins.int
-    """Required. Units to hold, in addition to those already held; 1 to 1,000,000,000."""
+    """Required. Units to hold, in addition to those already held, 1 to 1,000,000,000."""
     cause_key: builtins.str
-    """Optional. The client's own key of this fact, unique in the merchant; 1 to 200 characters.
-    Records the fact once: see above. Empty = the server makes one.
+    """Optional. The client's own key for this fact, unique in the merchant; 1 to 200 characters. The
+    fact is recorded once: see StockService. Empty = the server makes one.
     """
     note: builtins.str
     """Optional. A remark for people, at most 1,000 characters."""
     request_id: builtins.str
-    """Optional. A UUID that makes the call safe to repeat for 24 h: a repeat gets the first answer.
+    """Optional. A UUID that makes the call safe to repeat for 24 h: a repeat gets the first response.
     See proto/README.md.
     """
     @builtins.property
@@ -762,12 +766,12 @@ class AllocateStockResponse(message.Message):
     ALREADY_RECORDED_FIELD_NUMBER: builtins.int
     REVISION_FIELD_NUMBER: builtins.int
     already_recorded: builtins.bool
-    """True when the cause key was known, so that nothing was changed."""
+    """True if the cause key was already recorded, so that nothing changed."""
     revision: builtins.int
-    """The merchant's revision that this answer reflects."""
+    """The merchant's revision that this response reflects."""
     @builtins.property
     def movement(self) -> movement_pb2.Movement:
-        """The movement that was recorded, now or the first time."""
+        """The movement that was recorded, by this call or by an earlier one."""
 
     @builtins.property
     def stock(self) -> stock_pb2.Stock:
@@ -789,7 +793,7 @@ class AllocateStockResponse(message.Message):
 
 @typing.final
 class DeallocateStockRequest(message.Message):
-    """Asks to let go of units held for a demand."""
+    """Asks to release units that are held for a demand."""
 
     DESCRIPTOR: descriptor.Descriptor
 
@@ -806,17 +810,17 @@ class DeallocateStockRequest(message.Message):
     warehouse: builtins.str
     """Required. `merchants/{merchant}/warehouses/{warehouse}`."""
     quantity: builtins.int
-    """Required. Units to let go of, 1 to 1,000,000,000; at most what the demand holds in this
+    """Required. Units to release, 1 to 1,000,000,000. At most what the demand holds in this
     warehouse.
     """
     cause_key: builtins.str
-    """Optional. The client's own key of this fact, unique in the merchant; 1 to 200 characters.
-    Records the fact once: see above. Empty = the server makes one.
+    """Optional. The client's own key for this fact, unique in the merchant; 1 to 200 characters. The
+    fact is recorded once: see StockService. Empty = the server makes one.
     """
     note: builtins.str
     """Optional. A remark for people, at most 1,000 characters."""
     request_id: builtins.str
-    """Optional. A UUID that makes the call safe to repeat for 24 h: a repeat gets the first answer.
+    """Optional. A UUID that makes the call safe to repeat for 24 h: a repeat gets the first response.
     See proto/README.md.
     """
     @builtins.property
@@ -856,12 +860,12 @@ class DeallocateStockResponse(message.Message):
     ALREADY_RECORDED_FIELD_NUMBER: builtins.int
     REVISION_FIELD_NUMBER: builtins.int
     already_recorded: builtins.bool
-    """True when the cause key was known, so that nothing was changed."""
+    """True if the cause key was already recorded, so that nothing changed."""
     revision: builtins.int
-    """The merchant's revision that this answer reflects."""
+    """The merchant's revision that this response reflects."""
     @builtins.property
     def movement(self) -> movement_pb2.Movement:
-        """The movement that was recorded, now or the first time."""
+        """The movement that was recorded, by this call or by an earlier one."""
 
     @builtins.property
     def stock(self) -> stock_pb2.Stock:
@@ -883,7 +887,7 @@ class DeallocateStockResponse(message.Message):
 
 @typing.final
 class ShipStockRequest(message.Message):
-    """Says that held units left the warehouse."""
+    """Asks to record that held units left the warehouse."""
 
     DESCRIPTOR: descriptor.Descriptor
 
@@ -900,15 +904,15 @@ class ShipStockRequest(message.Message):
     warehouse: builtins.str
     """Required. `merchants/{merchant}/warehouses/{warehouse}`."""
     quantity: builtins.int
-    """Required. Units that left, 1 to 1,000,000,000; at most what the demand holds in this warehouse."""
+    """Required. Units that left, 1 to 1,000,000,000. At most what the demand holds in this warehouse."""
     cause_key: builtins.str
-    """Optional. The client's own key of this fact, unique in the merchant; 1 to 200 characters.
-    Records the fact once: see above. Empty = the server makes one.
+    """Optional. The client's own key for this fact, unique in the merchant; 1 to 200 characters. The
+    fact is recorded once: see StockService. Empty = the server makes one.
     """
     note: builtins.str
     """Optional. A remark for people, at most 1,000 characters."""
     request_id: builtins.str
-    """Optional. A UUID that makes the call safe to repeat for 24 h: a repeat gets the first answer.
+    """Optional. A UUID that makes the call safe to repeat for 24 h: a repeat gets the first response.
     See proto/README.md.
     """
     @builtins.property
@@ -948,12 +952,12 @@ class ShipStockResponse(message.Message):
     ALREADY_RECORDED_FIELD_NUMBER: builtins.int
     REVISION_FIELD_NUMBER: builtins.int
     already_recorded: builtins.bool
-    """True when the cause key was known, so that nothing was changed."""
+    """True if the cause key was already recorded, so that nothing changed."""
     revision: builtins.int
-    """The merchant's revision that this answer reflects."""
+    """The merchant's revision that this response reflects."""
     @builtins.property
     def movement(self) -> movement_pb2.Movement:
-        """The movement that was recorded, now or the first time."""
+        """The movement that was recorded, by this call or by an earlier one."""
 
     @builtins.property
     def stock(self) -> stock_pb2.Stock:
@@ -975,7 +979,7 @@ class ShipStockResponse(message.Message):
 
 @typing.final
 class StreamMovementsRequest(message.Message):
-    """One fact of a feed."""
+    """One fact of a stream."""
 
     DESCRIPTOR: descriptor.Descriptor
 
@@ -987,12 +991,12 @@ class StreamMovementsRequest(message.Message):
     DEALLOCATION_FIELD_NUMBER: builtins.int
     SHIPMENT_FIELD_NUMBER: builtins.int
     sequence: builtins.int
-    """Required. 1 for the first fact of the call, then one more each time. Anything else ends the
+    """Required. 1 for the first fact of the call, then one more each time. Another number ends the
     call with SEQUENCE_GAP.
     """
     parent: builtins.str
-    """Required. `merchants/{merchant}`. May be empty after the first request, and is always the same:
-    another one ends the call with INVALID_NAME.
+    """Required. `merchants/{merchant}`. It may be empty after the first request. Another merchant
+    ends the call with INVALID_NAME.
     """
     @builtins.property
     def receipt(self) -> RecordReceiptRequest:
@@ -1047,19 +1051,19 @@ class StreamMovementsResponse(message.Message):
     sequence: builtins.int
     """The sequence of the request."""
     already_recorded: builtins.bool
-    """True when the cause key was known, so that nothing was changed."""
+    """True if the cause key was already recorded, so that nothing changed."""
     revision: builtins.int
-    """The merchant's revision that this answer reflects; 0 with a problem."""
+    """The merchant's revision that this response reflects; 0 with a problem."""
     @builtins.property
     def stock(self) -> stock_pb2.Stock:
-        """It is recorded: the stock of the product as of `revision`, which facts that were sent shortly
+        """The fact is recorded. The stock of the product as of `revision`, which facts sent shortly
         after it may share.
         """
 
     @builtins.property
     def problem(self) -> error_pb2.Problem:
-        """It is refused, and nothing of it is recorded. For INVALID_FIELD and INVALID_NAME, metadata
-        has `violation.{path}` for each field, with the rule and what is wrong.
+        """The fact is refused, and nothing of it is recorded. For INVALID_FIELD and INVALID_NAME, the
+        metadata has `violation.{path}` for each field, with the rule and what is wrong.
         """
 
     def __init__(
@@ -1087,7 +1091,9 @@ class ListMovementsRequest(message.Message):
 
     @typing.final
     class Filter(message.Message):
-        """Which movements; fields combine with AND, repeated values with OR, unset fields do not filter."""
+        """Which movements to list. Fields combine with AND, repeated values with OR. An unset field does
+        not filter.
+        """
 
         DESCRIPTOR: descriptor.Descriptor
 
@@ -1122,9 +1128,9 @@ class ListMovementsRequest(message.Message):
     parent: builtins.str
     """Required. `merchants/{merchant}`."""
     page_size: builtins.int
-    """Optional. At most so many are returned. 0 = 100; more than 1,000 is treated as 1,000."""
+    """Optional. The largest number of results. 0 = 100; more than 1,000 counts as 1,000."""
     page_token: builtins.str
-    """Optional. `next_page_token` of the previous page; everything else must be as in the first
+    """Optional. `next_page_token` of the previous page. Every other field must be as in the first
     request.
     """
     @builtins.property
@@ -1155,9 +1161,9 @@ class ListMovementsResponse(message.Message):
     NEXT_PAGE_TOKEN_FIELD_NUMBER: builtins.int
     REVISION_FIELD_NUMBER: builtins.int
     next_page_token: builtins.str
-    """Where to go on; empty on the last page."""
+    """The token for the next page; empty on the last page."""
     revision: builtins.int
-    """The merchant's revision that this answer reflects."""
+    """The merchant's revision that this response reflects."""
     @builtins.property
     def movements(self) -> containers.RepeatedCompositeFieldContainer[movement_pb2.Movement]:
         """The movements of this page, newest first."""
@@ -1186,14 +1192,14 @@ class ExplainStockRequest(message.Message):
     AT_REVISION_FIELD_NUMBER: builtins.int
     PROMISE_LIMIT_FIELD_NUMBER: builtins.int
     product: builtins.str
-    """`merchants/{merchant}/products/{product}`: the product, with every link of it."""
+    """A product with all its links, `merchants/{merchant}/products/{product}`."""
     link: builtins.str
-    """`merchants/{merchant}/shops/{shop}/links/{listing}`: the link, with every product of it."""
+    """A link with all its products, `merchants/{merchant}/shops/{shop}/links/{listing}`."""
     at_revision: builtins.int
     """Optional. The merchant's revision to explain; 0 = the newest one."""
     promise_limit: builtins.int
-    """Optional. At most so many demands of each product are listed one by one, and the others are
-    summed up. Default 100; more than 1,000 is treated as 1,000.
+    """Optional. The largest number of demands of each product to list individually; the others are
+    summed up. Default 100; more than 1,000 counts as 1,000.
     """
     def __init__(
         self,
@@ -1222,7 +1228,7 @@ class ExplainStockResponse(message.Message):
     MORE_LINK_COUNT_FIELD_NUMBER: builtins.int
     REVISION_FIELD_NUMBER: builtins.int
     more_link_count: builtins.int
-    """Links that were left out."""
+    """The number of links that were left out."""
     revision: builtins.int
     """The merchant's revision that is explained."""
     @builtins.property
@@ -1231,7 +1237,7 @@ class ExplainStockResponse(message.Message):
 
     @builtins.property
     def links(self) -> containers.RepeatedCompositeFieldContainer[explanation_pb2.LinkExplanation]:
-        """The links concerned, as they are linked now, ordered by name; at most 1,000."""
+        """The links concerned, as they are linked now, ordered by name. At most 1,000."""
 
     def __init__(
         self,
@@ -1276,7 +1282,7 @@ class GetOversellResponse(message.Message):
     OVERSELL_FIELD_NUMBER: builtins.int
     REVISION_FIELD_NUMBER: builtins.int
     revision: builtins.int
-    """The merchant's revision that this answer reflects."""
+    """The merchant's revision that this response reflects."""
     @builtins.property
     def oversell(self) -> oversell_pb2.Oversell:
         """The oversell."""
@@ -1301,7 +1307,9 @@ class ListOversellsRequest(message.Message):
 
     @typing.final
     class Filter(message.Message):
-        """Which oversells; fields combine with AND, repeated values with OR, unset fields do not filter."""
+        """Which oversells to list. Fields combine with AND, repeated values with OR. An unset field does
+        not filter.
+        """
 
         DESCRIPTOR: descriptor.Descriptor
 
@@ -1311,7 +1319,7 @@ class ListOversellsRequest(message.Message):
         product: builtins.str
         """Optional. Only oversells of this product, `merchants/{merchant}/products/{product}`."""
         open: builtins.bool
-        """Optional. True = only those that are not cleared. False = all."""
+        """Optional. True = only oversells that are not cleared. False = all."""
         @builtins.property
         def causes(self) -> containers.RepeatedScalarFieldContainer[oversell_pb2.Oversell.Cause.ValueType]:
             """Optional. Only these causes. Empty = all."""
@@ -1336,9 +1344,9 @@ class ListOversellsRequest(message.Message):
     parent: builtins.str
     """Required. `merchants/{merchant}`."""
     page_size: builtins.int
-    """Optional. At most so many are returned. 0 = 100; more than 1,000 is treated as 1,000."""
+    """Optional. The largest number of results. 0 = 100; more than 1,000 counts as 1,000."""
     page_token: builtins.str
-    """Optional. `next_page_token` of the previous page; everything else must be as in the first
+    """Optional. `next_page_token` of the previous page. Every other field must be as in the first
     request.
     """
     @builtins.property
@@ -1369,9 +1377,9 @@ class ListOversellsResponse(message.Message):
     NEXT_PAGE_TOKEN_FIELD_NUMBER: builtins.int
     REVISION_FIELD_NUMBER: builtins.int
     next_page_token: builtins.str
-    """Where to go on; empty on the last page."""
+    """The token for the next page; empty on the last page."""
     revision: builtins.int
-    """The merchant's revision that this answer reflects."""
+    """The merchant's revision that this response reflects."""
     @builtins.property
     def oversells(self) -> containers.RepeatedCompositeFieldContainer[oversell_pb2.Oversell]:
         """The oversells of this page, newest first."""
@@ -1391,13 +1399,13 @@ class ListOversellsResponse(message.Message):
 
 @typing.final
 class WatchStocksRequest(message.Message):
-    """Asks to be told of stocks."""
+    """Asks to watch stocks."""
 
     DESCRIPTOR: descriptor.Descriptor
 
     @typing.final
     class Filter(message.Message):
-        """Which stocks; a stock cannot come to match or cease to match while it exists."""
+        """Which stocks to watch. A stock matches for its whole life, or never."""
 
         DESCRIPTOR: descriptor.Descriptor
 
@@ -1447,7 +1455,7 @@ class WatchStocksRequest(message.Message):
 
 @typing.final
 class StockChanges(message.Message):
-    """Stocks, in full, as of one revision."""
+    """Complete stocks as of one revision."""
 
     DESCRIPTOR: descriptor.Descriptor
 
@@ -1456,18 +1464,18 @@ class StockChanges(message.Message):
     DELETED_NAMES_FIELD_NUMBER: builtins.int
     CONTINUED_FIELD_NUMBER: builtins.int
     revision: builtins.int
-    """The revision at which these states hold: with them the client has everything up to it. May
+    """The revision at which these states hold. With them the client has everything up to it. It may
     cover several commits.
     """
     continued: builtins.bool
-    """True when more of the same revision follows in the next delivery."""
+    """True if more of the same revision follows in the next delivery."""
     @builtins.property
     def stocks(self) -> containers.RepeatedCompositeFieldContainer[stock_pb2.Stock]:
-        """The states, newest ones; replace what the client has under the same name."""
+        """The newest states. They replace what the client has under the same name."""
 
     @builtins.property
     def deleted_names(self) -> containers.RepeatedScalarFieldContainer[builtins.str]:
-        """Names of stocks that ceased to exist."""
+        """Names of stocks that no longer exist."""
 
     def __init__(
         self,
@@ -1493,7 +1501,7 @@ class WatchStocksResponse(message.Message):
     BOOKMARK_FIELD_NUMBER: builtins.int
     RESUME_TOKEN_FIELD_NUMBER: builtins.int
     resume_token: builtins.str
-    """Put into `WatchStart.resume_token` to go on after this delivery."""
+    """The token for `WatchStart.resume_token` to continue after this delivery."""
     @builtins.property
     def changes(self) -> StockChanges:
         """States of the snapshot, or changes after it."""

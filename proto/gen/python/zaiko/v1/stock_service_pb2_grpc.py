@@ -26,13 +26,13 @@ if _version_not_supported:
 
 
 class StockServiceStub(object):
-    """Reads and moves stock. Every mutation is one atomic journal entry (or one per item of a batch),
-    returns the stock after it, and makes the shops concerned sync within about a second.
+    """Reads and moves stock. Every mutation is one atomic journal entry, or one for each item of a
+    batch. It returns the stock after it, and the shops concerned sync within about a second.
 
-    Mutations that take a `cause_key` record a fact once: a repeated key changes nothing and answers
-    the first movement with `already_recorded = true`, for ever, whichever `request_id` it comes
-    with. The same key with another kind, product, warehouse, quantity or demand is refused with
-    CAUSE_KEY_REUSED.
+    Mutations that take a `cause_key` record a fact once. A repeated key changes nothing, and the
+    response has the first movement with `already_recorded = true`, permanently and with any
+    `request_id`. The same key with another kind, product, warehouse, quantity or demand is refused
+    with CAUSE_KEY_REUSED.
     """
 
     def __init__(self, channel):
@@ -134,24 +134,24 @@ class StockServiceStub(object):
 
 
 class StockServiceServicer(object):
-    """Reads and moves stock. Every mutation is one atomic journal entry (or one per item of a batch),
-    returns the stock after it, and makes the shops concerned sync within about a second.
+    """Reads and moves stock. Every mutation is one atomic journal entry, or one for each item of a
+    batch. It returns the stock after it, and the shops concerned sync within about a second.
 
-    Mutations that take a `cause_key` record a fact once: a repeated key changes nothing and answers
-    the first movement with `already_recorded = true`, for ever, whichever `request_id` it comes
-    with. The same key with another kind, product, warehouse, quantity or demand is refused with
-    CAUSE_KEY_REUSED.
+    Mutations that take a `cause_key` record a fact once. A repeated key changes nothing, and the
+    response has the first movement with `already_recorded = true`, permanently and with any
+    `request_id`. The same key with another kind, product, warehouse, quantity or demand is refused
+    with CAUSE_KEY_REUSED.
     """
 
     def GetStock(self, request, context):
-        """Reads the stock of one product. A product that never moved has a stock of zeros.
+        """Reads the stock of one product. The stock of a product that never moved is all zeros.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def BatchGetStocks(self, request, context):
-        """Reads up to 1,000 stocks at one revision, in the order asked for. Refused with
+        """Reads up to 1,000 stocks at one revision, in the order of the names. Refused with
         RESOURCE_NOT_FOUND as a whole when one product does not exist.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -166,9 +166,9 @@ class StockServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def SetReserve(self, request, context):
-        """Sets how many units of one product are kept back from every shop of the merchant. Changes
-        `synced` and `sent`, never `free`; every enabled link of the product is scheduled. Setting the
-        same number again changes nothing. Refused with ETAG_MISMATCH.
+        """Sets how many units of one product are kept back from every shop of the merchant. It changes
+        `synced` and `sent`, never `free`, and schedules every enabled link of the product. Setting the
+        present number changes nothing. Refused with ETAG_MISMATCH.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -183,11 +183,11 @@ class StockServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def SetEscrow(self, request, context):
-        """Sets when a product is in escrow: while `synced` is at most `escrow_below`, shops are given
-        disjoint quotas that follow demand, so that two shops cannot sell the same unit. Links are
-        lowered first and raised after that was acknowledged. Never changes `free`; every enabled link
-        of the product is scheduled. Setting the same limit again changes nothing. Refused with
-        ETAG_MISMATCH.
+        """Sets when a product is in escrow. While `synced` is at most `escrow_below`, each shop gets its
+        own quota, which follows demand, so that two shops cannot sell the same unit. Links are lowered
+        first, and others are raised after that was acknowledged. It never changes `free`, and
+        schedules every enabled link of the product. Setting the present limit changes nothing. Refused
+        with ETAG_MISMATCH.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -202,30 +202,30 @@ class StockServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def BatchRecordReceipts(self, request, context):
-        """Records up to 1,000 receipts of one merchant, a delivery note for instance, all or none, in one
-        transaction under one revision. A product may come several times, also in the same warehouse. A
-        receipt whose cause key was recorded by an earlier call changes nothing, and the others are
-        recorded. Refused with DUPLICATE_IN_BATCH when a cause key comes twice in the batch, with
-        CAUSE_KEY_REUSED, PRODUCT_ARCHIVED and STOCK_LIMIT_EXCEEDED as RecordReceipt is (metadata
-        `index` = which item), and with MESSAGE_TOO_LARGE when the answer would exceed 4 MiB.
+        """Records up to 1,000 receipts of one merchant, for example a delivery note, all or none, in one
+        transaction and one revision. A product may come several times, also in the same warehouse. A
+        receipt whose cause key an earlier call recorded changes nothing; the others are recorded.
+        Refused with DUPLICATE_IN_BATCH when a cause key comes twice in the batch, with
+        CAUSE_KEY_REUSED, PRODUCT_ARCHIVED and STOCK_LIMIT_EXCEEDED as RecordReceipt is (the metadata
+        `index` says which item), and with MESSAGE_TOO_LARGE when the response would exceed 4 MiB.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def AdjustStock(self, request, context):
-        """Corrects physical in one warehouse, by a difference or to a counted value. A counted value that
-        equals the current one records a movement of zero. Refused with INSUFFICIENT_STOCK when
-        physical would fall below what the warehouse has allocated (deallocate first), with
-        ETAG_MISMATCH, and with STOCK_LIMIT_EXCEEDED.
+        """Corrects physical in one warehouse, by a difference or to a counted value. A count of the
+        present value records a movement of zero. Refused with INSUFFICIENT_STOCK when physical would
+        fall below what the warehouse has allocated (deallocate first), with ETAG_MISMATCH, and with
+        STOCK_LIMIT_EXCEEDED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def AllocateStock(self, request, context):
-        """Holds units of one warehouse for a demand. Never changes `free` while the demand is an order
-        with that many units open and not yet held; units beyond that count as ordered until they are
+        """Holds units of one warehouse for a demand. It does not change `free` if the demand is an order
+        with that many open units not yet held. Units beyond that count as ordered until they are
         deallocated. Refused with INSUFFICIENT_STOCK when the warehouse has fewer deliverable units.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -233,38 +233,39 @@ class StockServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def DeallocateStock(self, request, context):
-        """Lets go of units held for a demand in one warehouse. Refused with DEMAND_EXCEEDED when the
-        demand holds fewer there.
+        """Releases units that are held for a demand in one warehouse. Refused with DEMAND_EXCEEDED when
+        the demand holds fewer there.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ShipStock(self, request, context):
-        """Records that held units left the warehouse: physical, allocated and ordered fall together,
-        `free` stays. Refused with DEMAND_EXCEEDED when the demand holds fewer units there (allocate
-        first).
+        """Records that held units left the warehouse. Physical, allocated and ordered fall together;
+        `free` does not change. Refused with DEMAND_EXCEEDED when the demand holds fewer units there
+        (allocate first).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def StreamMovements(self, request_iterator, context):
-        """Records a feed of facts of one merchant, many in one transaction. Each is answered once, in the
-        order of the requests, and an answer means that it is durable. A fact that is refused is
-        answered by its problem; it ends nothing and undoes nothing of its neighbours. With 256 facts
-        unanswered the server does not read on until the client has read answers. When the client ends
-        its requests, the rest is recorded and answered. A call that breaks off says nothing of what
-        was not answered: send that again on a new call, under the same cause keys. Ended with
-        SEQUENCE_GAP, with SERVER_DRAINING and with STORAGE_UNAVAILABLE, each after the answers to what
-        was recorded.
+        """Records a stream of facts of one merchant, many in one transaction. Each fact gets one
+        response, in the order of the requests; the response means that the fact is durable. A fact
+        that is refused gets a problem, which does not end the stream and does not affect other facts.
+        At 256 facts without a response the server stops reading until the client has read responses.
+        When the client ends its requests, the server records and answers the rest. If a call breaks
+        off, facts without a response may or may not be recorded: send them again on a new call with
+        the same cause keys. Ends with SEQUENCE_GAP, SERVER_DRAINING and STORAGE_UNAVAILABLE, each
+        after the responses to what was recorded.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListMovements(self, request, context):
-        """Lists the journal, newest first. A page shows what was recorded before the first page was read.
+        """Lists the journal, newest first. Later pages show only what was recorded before the first page
+        was read.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -272,9 +273,9 @@ class StockServiceServicer(object):
 
     def ExplainStock(self, request, context):
         """Explains the numbers of a product, or of the products behind a link, and what was sent to shops
-        because of them: now or at an earlier revision. What is listed adds up, and each push to what
-        was sent. Refused with REVISION_IN_FUTURE, and with REVISION_COMPACTED for a revision of more
-        than 30 days ago (ListMovements still has the journal).
+        because of them, now or at an earlier revision. The parts add up to the numbers, and the terms
+        of a push to what was sent. Refused with REVISION_IN_FUTURE, and with REVISION_COMPACTED for a
+        revision of more than 30 days ago (ListMovements still has the journal).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -288,7 +289,7 @@ class StockServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def ListOversells(self, request, context):
-        """Lists what was sold and was not there, newest first. Kept for 90 days after it was cleared.
+        """Lists the oversells, newest first. They are kept for 90 days after they were cleared.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -296,8 +297,8 @@ class StockServiceServicer(object):
 
     def WatchStocks(self, request, context):
         """Streams stocks: all that match, then every change in commit order, until the client ends the
-        call. States are coalesced: a reader that lags gets the newest state of each stock, not every
-        one between. See watch.proto for the rules and WatchStart for how a call may be refused.
+        call. States are coalesced: a slow reader gets the newest state of each stock, not every state
+        in between. WatchStart has the rules, and says how a call may be refused.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -405,13 +406,13 @@ def add_StockServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class StockService(object):
-    """Reads and moves stock. Every mutation is one atomic journal entry (or one per item of a batch),
-    returns the stock after it, and makes the shops concerned sync within about a second.
+    """Reads and moves stock. Every mutation is one atomic journal entry, or one for each item of a
+    batch. It returns the stock after it, and the shops concerned sync within about a second.
 
-    Mutations that take a `cause_key` record a fact once: a repeated key changes nothing and answers
-    the first movement with `already_recorded = true`, for ever, whichever `request_id` it comes
-    with. The same key with another kind, product, warehouse, quantity or demand is refused with
-    CAUSE_KEY_REUSED.
+    Mutations that take a `cause_key` record a fact once. A repeated key changes nothing, and the
+    response has the first movement with `already_recorded = true`, permanently and with any
+    `request_id`. The same key with another kind, product, warehouse, quantity or demand is refused
+    with CAUSE_KEY_REUSED.
     """
 
     @staticmethod

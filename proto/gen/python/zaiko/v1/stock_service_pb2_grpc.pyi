@@ -27,13 +27,13 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class StockServiceStub:
-    """Reads and moves stock. Every mutation is one atomic journal entry (or one per item of a batch),
-    returns the stock after it, and makes the shops concerned sync within about a second.
+    """Reads and moves stock. Every mutation is one atomic journal entry, or one for each item of a
+    batch. It returns the stock after it, and the shops concerned sync within about a second.
 
-    Mutations that take a `cause_key` record a fact once: a repeated key changes nothing and answers
-    the first movement with `already_recorded = true`, for ever, whichever `request_id` it comes
-    with. The same key with another kind, product, warehouse, quantity or demand is refused with
-    CAUSE_KEY_REUSED.
+    Mutations that take a `cause_key` record a fact once. A repeated key changes nothing, and the
+    response has the first movement with `already_recorded = true`, permanently and with any
+    `request_id`. The same key with another kind, product, warehouse, quantity or demand is refused
+    with CAUSE_KEY_REUSED.
     """
 
     @typing.overload
@@ -41,193 +41,197 @@ class StockServiceStub:
     @typing.overload
     def __new__(cls, channel: aio.Channel) -> StockServiceAsyncStub: ...
     GetStock: grpc.UnaryUnaryMultiCallable[stock_service_pb2.GetStockRequest, stock_service_pb2.GetStockResponse]
-    """Reads the stock of one product. A product that never moved has a stock of zeros."""
+    """Reads the stock of one product. The stock of a product that never moved is all zeros."""
     BatchGetStocks: grpc.UnaryUnaryMultiCallable[stock_service_pb2.BatchGetStocksRequest, stock_service_pb2.BatchGetStocksResponse]
-    """Reads up to 1,000 stocks at one revision, in the order asked for. Refused with
+    """Reads up to 1,000 stocks at one revision, in the order of the names. Refused with
     RESOURCE_NOT_FOUND as a whole when one product does not exist.
     """
     ListStocks: grpc.UnaryUnaryMultiCallable[stock_service_pb2.ListStocksRequest, stock_service_pb2.ListStocksResponse]
     """Lists the stocks of a merchant, ordered by name."""
     SetReserve: grpc.UnaryUnaryMultiCallable[stock_service_pb2.SetReserveRequest, stock_service_pb2.SetReserveResponse]
-    """Sets how many units of one product are kept back from every shop of the merchant. Changes
-    `synced` and `sent`, never `free`; every enabled link of the product is scheduled. Setting the
-    same number again changes nothing. Refused with ETAG_MISMATCH.
+    """Sets how many units of one product are kept back from every shop of the merchant. It changes
+    `synced` and `sent`, never `free`, and schedules every enabled link of the product. Setting the
+    present number changes nothing. Refused with ETAG_MISMATCH.
     """
     BatchSetReserves: grpc.UnaryUnaryMultiCallable[stock_service_pb2.BatchSetReservesRequest, stock_service_pb2.BatchSetReservesResponse]
     """Sets up to 1,000 reserves, all or none. Refused with DUPLICATE_IN_BATCH when a product comes
     twice, and with ETAG_MISMATCH when an item has an etag and its stock has changed since.
     """
     SetEscrow: grpc.UnaryUnaryMultiCallable[stock_service_pb2.SetEscrowRequest, stock_service_pb2.SetEscrowResponse]
-    """Sets when a product is in escrow: while `synced` is at most `escrow_below`, shops are given
-    disjoint quotas that follow demand, so that two shops cannot sell the same unit. Links are
-    lowered first and raised after that was acknowledged. Never changes `free`; every enabled link
-    of the product is scheduled. Setting the same limit again changes nothing. Refused with
-    ETAG_MISMATCH.
+    """Sets when a product is in escrow. While `synced` is at most `escrow_below`, each shop gets its
+    own quota, which follows demand, so that two shops cannot sell the same unit. Links are lowered
+    first, and others are raised after that was acknowledged. It never changes `free`, and
+    schedules every enabled link of the product. Setting the present limit changes nothing. Refused
+    with ETAG_MISMATCH.
     """
     RecordReceipt: grpc.UnaryUnaryMultiCallable[stock_service_pb2.RecordReceiptRequest, stock_service_pb2.RecordReceiptResponse]
     """Records that units arrived. Raises physical and free. Refused with CAUSE_KEY_REUSED,
     PRODUCT_ARCHIVED and STOCK_LIMIT_EXCEEDED.
     """
     BatchRecordReceipts: grpc.UnaryUnaryMultiCallable[stock_service_pb2.BatchRecordReceiptsRequest, stock_service_pb2.BatchRecordReceiptsResponse]
-    """Records up to 1,000 receipts of one merchant, a delivery note for instance, all or none, in one
-    transaction under one revision. A product may come several times, also in the same warehouse. A
-    receipt whose cause key was recorded by an earlier call changes nothing, and the others are
-    recorded. Refused with DUPLICATE_IN_BATCH when a cause key comes twice in the batch, with
-    CAUSE_KEY_REUSED, PRODUCT_ARCHIVED and STOCK_LIMIT_EXCEEDED as RecordReceipt is (metadata
-    `index` = which item), and with MESSAGE_TOO_LARGE when the answer would exceed 4 MiB.
+    """Records up to 1,000 receipts of one merchant, for example a delivery note, all or none, in one
+    transaction and one revision. A product may come several times, also in the same warehouse. A
+    receipt whose cause key an earlier call recorded changes nothing; the others are recorded.
+    Refused with DUPLICATE_IN_BATCH when a cause key comes twice in the batch, with
+    CAUSE_KEY_REUSED, PRODUCT_ARCHIVED and STOCK_LIMIT_EXCEEDED as RecordReceipt is (the metadata
+    `index` says which item), and with MESSAGE_TOO_LARGE when the response would exceed 4 MiB.
     """
     AdjustStock: grpc.UnaryUnaryMultiCallable[stock_service_pb2.AdjustStockRequest, stock_service_pb2.AdjustStockResponse]
-    """Corrects physical in one warehouse, by a difference or to a counted value. A counted value that
-    equals the current one records a movement of zero. Refused with INSUFFICIENT_STOCK when
-    physical would fall below what the warehouse has allocated (deallocate first), with
-    ETAG_MISMATCH, and with STOCK_LIMIT_EXCEEDED.
+    """Corrects physical in one warehouse, by a difference or to a counted value. A count of the
+    present value records a movement of zero. Refused with INSUFFICIENT_STOCK when physical would
+    fall below what the warehouse has allocated (deallocate first), with ETAG_MISMATCH, and with
+    STOCK_LIMIT_EXCEEDED.
     """
     AllocateStock: grpc.UnaryUnaryMultiCallable[stock_service_pb2.AllocateStockRequest, stock_service_pb2.AllocateStockResponse]
-    """Holds units of one warehouse for a demand. Never changes `free` while the demand is an order
-    with that many units open and not yet held; units beyond that count as ordered until they are
+    """Holds units of one warehouse for a demand. It does not change `free` if the demand is an order
+    with that many open units not yet held. Units beyond that count as ordered until they are
     deallocated. Refused with INSUFFICIENT_STOCK when the warehouse has fewer deliverable units.
     """
     DeallocateStock: grpc.UnaryUnaryMultiCallable[stock_service_pb2.DeallocateStockRequest, stock_service_pb2.DeallocateStockResponse]
-    """Lets go of units held for a demand in one warehouse. Refused with DEMAND_EXCEEDED when the
-    demand holds fewer there.
+    """Releases units that are held for a demand in one warehouse. Refused with DEMAND_EXCEEDED when
+    the demand holds fewer there.
     """
     ShipStock: grpc.UnaryUnaryMultiCallable[stock_service_pb2.ShipStockRequest, stock_service_pb2.ShipStockResponse]
-    """Records that held units left the warehouse: physical, allocated and ordered fall together,
-    `free` stays. Refused with DEMAND_EXCEEDED when the demand holds fewer units there (allocate
-    first).
+    """Records that held units left the warehouse. Physical, allocated and ordered fall together;
+    `free` does not change. Refused with DEMAND_EXCEEDED when the demand holds fewer units there
+    (allocate first).
     """
     StreamMovements: grpc.StreamStreamMultiCallable[stock_service_pb2.StreamMovementsRequest, stock_service_pb2.StreamMovementsResponse]
-    """Records a feed of facts of one merchant, many in one transaction. Each is answered once, in the
-    order of the requests, and an answer means that it is durable. A fact that is refused is
-    answered by its problem; it ends nothing and undoes nothing of its neighbours. With 256 facts
-    unanswered the server does not read on until the client has read answers. When the client ends
-    its requests, the rest is recorded and answered. A call that breaks off says nothing of what
-    was not answered: send that again on a new call, under the same cause keys. Ended with
-    SEQUENCE_GAP, with SERVER_DRAINING and with STORAGE_UNAVAILABLE, each after the answers to what
-    was recorded.
+    """Records a stream of facts of one merchant, many in one transaction. Each fact gets one
+    response, in the order of the requests; the response means that the fact is durable. A fact
+    that is refused gets a problem, which does not end the stream and does not affect other facts.
+    At 256 facts without a response the server stops reading until the client has read responses.
+    When the client ends its requests, the server records and answers the rest. If a call breaks
+    off, facts without a response may or may not be recorded: send them again on a new call with
+    the same cause keys. Ends with SEQUENCE_GAP, SERVER_DRAINING and STORAGE_UNAVAILABLE, each
+    after the responses to what was recorded.
     """
     ListMovements: grpc.UnaryUnaryMultiCallable[stock_service_pb2.ListMovementsRequest, stock_service_pb2.ListMovementsResponse]
-    """Lists the journal, newest first. A page shows what was recorded before the first page was read."""
+    """Lists the journal, newest first. Later pages show only what was recorded before the first page
+    was read.
+    """
     ExplainStock: grpc.UnaryUnaryMultiCallable[stock_service_pb2.ExplainStockRequest, stock_service_pb2.ExplainStockResponse]
     """Explains the numbers of a product, or of the products behind a link, and what was sent to shops
-    because of them: now or at an earlier revision. What is listed adds up, and each push to what
-    was sent. Refused with REVISION_IN_FUTURE, and with REVISION_COMPACTED for a revision of more
-    than 30 days ago (ListMovements still has the journal).
+    because of them, now or at an earlier revision. The parts add up to the numbers, and the terms
+    of a push to what was sent. Refused with REVISION_IN_FUTURE, and with REVISION_COMPACTED for a
+    revision of more than 30 days ago (ListMovements still has the journal).
     """
     GetOversell: grpc.UnaryUnaryMultiCallable[stock_service_pb2.GetOversellRequest, stock_service_pb2.GetOversellResponse]
     """Reads one oversell."""
     ListOversells: grpc.UnaryUnaryMultiCallable[stock_service_pb2.ListOversellsRequest, stock_service_pb2.ListOversellsResponse]
-    """Lists what was sold and was not there, newest first. Kept for 90 days after it was cleared."""
+    """Lists the oversells, newest first. They are kept for 90 days after they were cleared."""
     WatchStocks: grpc.UnaryStreamMultiCallable[stock_service_pb2.WatchStocksRequest, stock_service_pb2.WatchStocksResponse]
     """Streams stocks: all that match, then every change in commit order, until the client ends the
-    call. States are coalesced: a reader that lags gets the newest state of each stock, not every
-    one between. See watch.proto for the rules and WatchStart for how a call may be refused.
+    call. States are coalesced: a slow reader gets the newest state of each stock, not every state
+    in between. WatchStart has the rules, and says how a call may be refused.
     """
 
 @typing.type_check_only
 class StockServiceAsyncStub(StockServiceStub):
-    """Reads and moves stock. Every mutation is one atomic journal entry (or one per item of a batch),
-    returns the stock after it, and makes the shops concerned sync within about a second.
+    """Reads and moves stock. Every mutation is one atomic journal entry, or one for each item of a
+    batch. It returns the stock after it, and the shops concerned sync within about a second.
 
-    Mutations that take a `cause_key` record a fact once: a repeated key changes nothing and answers
-    the first movement with `already_recorded = true`, for ever, whichever `request_id` it comes
-    with. The same key with another kind, product, warehouse, quantity or demand is refused with
-    CAUSE_KEY_REUSED.
+    Mutations that take a `cause_key` record a fact once. A repeated key changes nothing, and the
+    response has the first movement with `already_recorded = true`, permanently and with any
+    `request_id`. The same key with another kind, product, warehouse, quantity or demand is refused
+    with CAUSE_KEY_REUSED.
     """
 
     def __init__(self, channel: aio.Channel) -> None: ...
     GetStock: aio.UnaryUnaryMultiCallable[stock_service_pb2.GetStockRequest, stock_service_pb2.GetStockResponse]  # type: ignore[assignment]
-    """Reads the stock of one product. A product that never moved has a stock of zeros."""
+    """Reads the stock of one product. The stock of a product that never moved is all zeros."""
     BatchGetStocks: aio.UnaryUnaryMultiCallable[stock_service_pb2.BatchGetStocksRequest, stock_service_pb2.BatchGetStocksResponse]  # type: ignore[assignment]
-    """Reads up to 1,000 stocks at one revision, in the order asked for. Refused with
+    """Reads up to 1,000 stocks at one revision, in the order of the names. Refused with
     RESOURCE_NOT_FOUND as a whole when one product does not exist.
     """
     ListStocks: aio.UnaryUnaryMultiCallable[stock_service_pb2.ListStocksRequest, stock_service_pb2.ListStocksResponse]  # type: ignore[assignment]
     """Lists the stocks of a merchant, ordered by name."""
     SetReserve: aio.UnaryUnaryMultiCallable[stock_service_pb2.SetReserveRequest, stock_service_pb2.SetReserveResponse]  # type: ignore[assignment]
-    """Sets how many units of one product are kept back from every shop of the merchant. Changes
-    `synced` and `sent`, never `free`; every enabled link of the product is scheduled. Setting the
-    same number again changes nothing. Refused with ETAG_MISMATCH.
+    """Sets how many units of one product are kept back from every shop of the merchant. It changes
+    `synced` and `sent`, never `free`, and schedules every enabled link of the product. Setting the
+    present number changes nothing. Refused with ETAG_MISMATCH.
     """
     BatchSetReserves: aio.UnaryUnaryMultiCallable[stock_service_pb2.BatchSetReservesRequest, stock_service_pb2.BatchSetReservesResponse]  # type: ignore[assignment]
     """Sets up to 1,000 reserves, all or none. Refused with DUPLICATE_IN_BATCH when a product comes
     twice, and with ETAG_MISMATCH when an item has an etag and its stock has changed since.
     """
     SetEscrow: aio.UnaryUnaryMultiCallable[stock_service_pb2.SetEscrowRequest, stock_service_pb2.SetEscrowResponse]  # type: ignore[assignment]
-    """Sets when a product is in escrow: while `synced` is at most `escrow_below`, shops are given
-    disjoint quotas that follow demand, so that two shops cannot sell the same unit. Links are
-    lowered first and raised after that was acknowledged. Never changes `free`; every enabled link
-    of the product is scheduled. Setting the same limit again changes nothing. Refused with
-    ETAG_MISMATCH.
+    """Sets when a product is in escrow. While `synced` is at most `escrow_below`, each shop gets its
+    own quota, which follows demand, so that two shops cannot sell the same unit. Links are lowered
+    first, and others are raised after that was acknowledged. It never changes `free`, and
+    schedules every enabled link of the product. Setting the present limit changes nothing. Refused
+    with ETAG_MISMATCH.
     """
     RecordReceipt: aio.UnaryUnaryMultiCallable[stock_service_pb2.RecordReceiptRequest, stock_service_pb2.RecordReceiptResponse]  # type: ignore[assignment]
     """Records that units arrived. Raises physical and free. Refused with CAUSE_KEY_REUSED,
     PRODUCT_ARCHIVED and STOCK_LIMIT_EXCEEDED.
     """
     BatchRecordReceipts: aio.UnaryUnaryMultiCallable[stock_service_pb2.BatchRecordReceiptsRequest, stock_service_pb2.BatchRecordReceiptsResponse]  # type: ignore[assignment]
-    """Records up to 1,000 receipts of one merchant, a delivery note for instance, all or none, in one
-    transaction under one revision. A product may come several times, also in the same warehouse. A
-    receipt whose cause key was recorded by an earlier call changes nothing, and the others are
-    recorded. Refused with DUPLICATE_IN_BATCH when a cause key comes twice in the batch, with
-    CAUSE_KEY_REUSED, PRODUCT_ARCHIVED and STOCK_LIMIT_EXCEEDED as RecordReceipt is (metadata
-    `index` = which item), and with MESSAGE_TOO_LARGE when the answer would exceed 4 MiB.
+    """Records up to 1,000 receipts of one merchant, for example a delivery note, all or none, in one
+    transaction and one revision. A product may come several times, also in the same warehouse. A
+    receipt whose cause key an earlier call recorded changes nothing; the others are recorded.
+    Refused with DUPLICATE_IN_BATCH when a cause key comes twice in the batch, with
+    CAUSE_KEY_REUSED, PRODUCT_ARCHIVED and STOCK_LIMIT_EXCEEDED as RecordReceipt is (the metadata
+    `index` says which item), and with MESSAGE_TOO_LARGE when the response would exceed 4 MiB.
     """
     AdjustStock: aio.UnaryUnaryMultiCallable[stock_service_pb2.AdjustStockRequest, stock_service_pb2.AdjustStockResponse]  # type: ignore[assignment]
-    """Corrects physical in one warehouse, by a difference or to a counted value. A counted value that
-    equals the current one records a movement of zero. Refused with INSUFFICIENT_STOCK when
-    physical would fall below what the warehouse has allocated (deallocate first), with
-    ETAG_MISMATCH, and with STOCK_LIMIT_EXCEEDED.
+    """Corrects physical in one warehouse, by a difference or to a counted value. A count of the
+    present value records a movement of zero. Refused with INSUFFICIENT_STOCK when physical would
+    fall below what the warehouse has allocated (deallocate first), with ETAG_MISMATCH, and with
+    STOCK_LIMIT_EXCEEDED.
     """
     AllocateStock: aio.UnaryUnaryMultiCallable[stock_service_pb2.AllocateStockRequest, stock_service_pb2.AllocateStockResponse]  # type: ignore[assignment]
-    """Holds units of one warehouse for a demand. Never changes `free` while the demand is an order
-    with that many units open and not yet held; units beyond that count as ordered until they are
+    """Holds units of one warehouse for a demand. It does not change `free` if the demand is an order
+    with that many open units not yet held. Units beyond that count as ordered until they are
     deallocated. Refused with INSUFFICIENT_STOCK when the warehouse has fewer deliverable units.
     """
     DeallocateStock: aio.UnaryUnaryMultiCallable[stock_service_pb2.DeallocateStockRequest, stock_service_pb2.DeallocateStockResponse]  # type: ignore[assignment]
-    """Lets go of units held for a demand in one warehouse. Refused with DEMAND_EXCEEDED when the
-    demand holds fewer there.
+    """Releases units that are held for a demand in one warehouse. Refused with DEMAND_EXCEEDED when
+    the demand holds fewer there.
     """
     ShipStock: aio.UnaryUnaryMultiCallable[stock_service_pb2.ShipStockRequest, stock_service_pb2.ShipStockResponse]  # type: ignore[assignment]
-    """Records that held units left the warehouse: physical, allocated and ordered fall together,
-    `free` stays. Refused with DEMAND_EXCEEDED when the demand holds fewer units there (allocate
-    first).
+    """Records that held units left the warehouse. Physical, allocated and ordered fall together;
+    `free` does not change. Refused with DEMAND_EXCEEDED when the demand holds fewer units there
+    (allocate first).
     """
     StreamMovements: aio.StreamStreamMultiCallable[stock_service_pb2.StreamMovementsRequest, stock_service_pb2.StreamMovementsResponse]  # type: ignore[assignment]
-    """Records a feed of facts of one merchant, many in one transaction. Each is answered once, in the
-    order of the requests, and an answer means that it is durable. A fact that is refused is
-    answered by its problem; it ends nothing and undoes nothing of its neighbours. With 256 facts
-    unanswered the server does not read on until the client has read answers. When the client ends
-    its requests, the rest is recorded and answered. A call that breaks off says nothing of what
-    was not answered: send that again on a new call, under the same cause keys. Ended with
-    SEQUENCE_GAP, with SERVER_DRAINING and with STORAGE_UNAVAILABLE, each after the answers to what
-    was recorded.
+    """Records a stream of facts of one merchant, many in one transaction. Each fact gets one
+    response, in the order of the requests; the response means that the fact is durable. A fact
+    that is refused gets a problem, which does not end the stream and does not affect other facts.
+    At 256 facts without a response the server stops reading until the client has read responses.
+    When the client ends its requests, the server records and answers the rest. If a call breaks
+    off, facts without a response may or may not be recorded: send them again on a new call with
+    the same cause keys. Ends with SEQUENCE_GAP, SERVER_DRAINING and STORAGE_UNAVAILABLE, each
+    after the responses to what was recorded.
     """
     ListMovements: aio.UnaryUnaryMultiCallable[stock_service_pb2.ListMovementsRequest, stock_service_pb2.ListMovementsResponse]  # type: ignore[assignment]
-    """Lists the journal, newest first. A page shows what was recorded before the first page was read."""
+    """Lists the journal, newest first. Later pages show only what was recorded before the first page
+    was read.
+    """
     ExplainStock: aio.UnaryUnaryMultiCallable[stock_service_pb2.ExplainStockRequest, stock_service_pb2.ExplainStockResponse]  # type: ignore[assignment]
     """Explains the numbers of a product, or of the products behind a link, and what was sent to shops
-    because of them: now or at an earlier revision. What is listed adds up, and each push to what
-    was sent. Refused with REVISION_IN_FUTURE, and with REVISION_COMPACTED for a revision of more
-    than 30 days ago (ListMovements still has the journal).
+    because of them, now or at an earlier revision. The parts add up to the numbers, and the terms
+    of a push to what was sent. Refused with REVISION_IN_FUTURE, and with REVISION_COMPACTED for a
+    revision of more than 30 days ago (ListMovements still has the journal).
     """
     GetOversell: aio.UnaryUnaryMultiCallable[stock_service_pb2.GetOversellRequest, stock_service_pb2.GetOversellResponse]  # type: ignore[assignment]
     """Reads one oversell."""
     ListOversells: aio.UnaryUnaryMultiCallable[stock_service_pb2.ListOversellsRequest, stock_service_pb2.ListOversellsResponse]  # type: ignore[assignment]
-    """Lists what was sold and was not there, newest first. Kept for 90 days after it was cleared."""
+    """Lists the oversells, newest first. They are kept for 90 days after they were cleared."""
     WatchStocks: aio.UnaryStreamMultiCallable[stock_service_pb2.WatchStocksRequest, stock_service_pb2.WatchStocksResponse]  # type: ignore[assignment]
     """Streams stocks: all that match, then every change in commit order, until the client ends the
-    call. States are coalesced: a reader that lags gets the newest state of each stock, not every
-    one between. See watch.proto for the rules and WatchStart for how a call may be refused.
+    call. States are coalesced: a slow reader gets the newest state of each stock, not every state
+    in between. WatchStart has the rules, and says how a call may be refused.
     """
 
 class StockServiceServicer(metaclass=abc_1.ABCMeta):
-    """Reads and moves stock. Every mutation is one atomic journal entry (or one per item of a batch),
-    returns the stock after it, and makes the shops concerned sync within about a second.
+    """Reads and moves stock. Every mutation is one atomic journal entry, or one for each item of a
+    batch. It returns the stock after it, and the shops concerned sync within about a second.
 
-    Mutations that take a `cause_key` record a fact once: a repeated key changes nothing and answers
-    the first movement with `already_recorded = true`, for ever, whichever `request_id` it comes
-    with. The same key with another kind, product, warehouse, quantity or demand is refused with
-    CAUSE_KEY_REUSED.
+    Mutations that take a `cause_key` record a fact once. A repeated key changes nothing, and the
+    response has the first movement with `already_recorded = true`, permanently and with any
+    `request_id`. The same key with another kind, product, warehouse, quantity or demand is refused
+    with CAUSE_KEY_REUSED.
     """
 
     @abc_1.abstractmethod
@@ -236,7 +240,7 @@ class StockServiceServicer(metaclass=abc_1.ABCMeta):
         request: stock_service_pb2.GetStockRequest,
         context: _ServicerContext,
     ) -> typing.Union[stock_service_pb2.GetStockResponse, abc.Awaitable[stock_service_pb2.GetStockResponse]]:
-        """Reads the stock of one product. A product that never moved has a stock of zeros."""
+        """Reads the stock of one product. The stock of a product that never moved is all zeros."""
 
     @abc_1.abstractmethod
     def BatchGetStocks(
@@ -244,7 +248,7 @@ class StockServiceServicer(metaclass=abc_1.ABCMeta):
         request: stock_service_pb2.BatchGetStocksRequest,
         context: _ServicerContext,
     ) -> typing.Union[stock_service_pb2.BatchGetStocksResponse, abc.Awaitable[stock_service_pb2.BatchGetStocksResponse]]:
-        """Reads up to 1,000 stocks at one revision, in the order asked for. Refused with
+        """Reads up to 1,000 stocks at one revision, in the order of the names. Refused with
         RESOURCE_NOT_FOUND as a whole when one product does not exist.
         """
 
@@ -262,9 +266,9 @@ class StockServiceServicer(metaclass=abc_1.ABCMeta):
         request: stock_service_pb2.SetReserveRequest,
         context: _ServicerContext,
     ) -> typing.Union[stock_service_pb2.SetReserveResponse, abc.Awaitable[stock_service_pb2.SetReserveResponse]]:
-        """Sets how many units of one product are kept back from every shop of the merchant. Changes
-        `synced` and `sent`, never `free`; every enabled link of the product is scheduled. Setting the
-        same number again changes nothing. Refused with ETAG_MISMATCH.
+        """Sets how many units of one product are kept back from every shop of the merchant. It changes
+        `synced` and `sent`, never `free`, and schedules every enabled link of the product. Setting the
+        present number changes nothing. Refused with ETAG_MISMATCH.
         """
 
     @abc_1.abstractmethod
@@ -283,11 +287,11 @@ class StockServiceServicer(metaclass=abc_1.ABCMeta):
         request: stock_service_pb2.SetEscrowRequest,
         context: _ServicerContext,
     ) -> typing.Union[stock_service_pb2.SetEscrowResponse, abc.Awaitable[stock_service_pb2.SetEscrowResponse]]:
-        """Sets when a product is in escrow: while `synced` is at most `escrow_below`, shops are given
-        disjoint quotas that follow demand, so that two shops cannot sell the same unit. Links are
-        lowered first and raised after that was acknowledged. Never changes `free`; every enabled link
-        of the product is scheduled. Setting the same limit again changes nothing. Refused with
-        ETAG_MISMATCH.
+        """Sets when a product is in escrow. While `synced` is at most `escrow_below`, each shop gets its
+        own quota, which follows demand, so that two shops cannot sell the same unit. Links are lowered
+        first, and others are raised after that was acknowledged. It never changes `free`, and
+        schedules every enabled link of the product. Setting the present limit changes nothing. Refused
+        with ETAG_MISMATCH.
         """
 
     @abc_1.abstractmethod
@@ -306,12 +310,12 @@ class StockServiceServicer(metaclass=abc_1.ABCMeta):
         request: stock_service_pb2.BatchRecordReceiptsRequest,
         context: _ServicerContext,
     ) -> typing.Union[stock_service_pb2.BatchRecordReceiptsResponse, abc.Awaitable[stock_service_pb2.BatchRecordReceiptsResponse]]:
-        """Records up to 1,000 receipts of one merchant, a delivery note for instance, all or none, in one
-        transaction under one revision. A product may come several times, also in the same warehouse. A
-        receipt whose cause key was recorded by an earlier call changes nothing, and the others are
-        recorded. Refused with DUPLICATE_IN_BATCH when a cause key comes twice in the batch, with
-        CAUSE_KEY_REUSED, PRODUCT_ARCHIVED and STOCK_LIMIT_EXCEEDED as RecordReceipt is (metadata
-        `index` = which item), and with MESSAGE_TOO_LARGE when the answer would exceed 4 MiB.
+        """Records up to 1,000 receipts of one merchant, for example a delivery note, all or none, in one
+        transaction and one revision. A product may come several times, also in the same warehouse. A
+        receipt whose cause key an earlier call recorded changes nothing; the others are recorded.
+        Refused with DUPLICATE_IN_BATCH when a cause key comes twice in the batch, with
+        CAUSE_KEY_REUSED, PRODUCT_ARCHIVED and STOCK_LIMIT_EXCEEDED as RecordReceipt is (the metadata
+        `index` says which item), and with MESSAGE_TOO_LARGE when the response would exceed 4 MiB.
         """
 
     @abc_1.abstractmethod
@@ -320,10 +324,10 @@ class StockServiceServicer(metaclass=abc_1.ABCMeta):
         request: stock_service_pb2.AdjustStockRequest,
         context: _ServicerContext,
     ) -> typing.Union[stock_service_pb2.AdjustStockResponse, abc.Awaitable[stock_service_pb2.AdjustStockResponse]]:
-        """Corrects physical in one warehouse, by a difference or to a counted value. A counted value that
-        equals the current one records a movement of zero. Refused with INSUFFICIENT_STOCK when
-        physical would fall below what the warehouse has allocated (deallocate first), with
-        ETAG_MISMATCH, and with STOCK_LIMIT_EXCEEDED.
+        """Corrects physical in one warehouse, by a difference or to a counted value. A count of the
+        present value records a movement of zero. Refused with INSUFFICIENT_STOCK when physical would
+        fall below what the warehouse has allocated (deallocate first), with ETAG_MISMATCH, and with
+        STOCK_LIMIT_EXCEEDED.
         """
 
     @abc_1.abstractmethod
@@ -332,8 +336,8 @@ class StockServiceServicer(metaclass=abc_1.ABCMeta):
         request: stock_service_pb2.AllocateStockRequest,
         context: _ServicerContext,
     ) -> typing.Union[stock_service_pb2.AllocateStockResponse, abc.Awaitable[stock_service_pb2.AllocateStockResponse]]:
-        """Holds units of one warehouse for a demand. Never changes `free` while the demand is an order
-        with that many units open and not yet held; units beyond that count as ordered until they are
+        """Holds units of one warehouse for a demand. It does not change `free` if the demand is an order
+        with that many open units not yet held. Units beyond that count as ordered until they are
         deallocated. Refused with INSUFFICIENT_STOCK when the warehouse has fewer deliverable units.
         """
 
@@ -343,8 +347,8 @@ class StockServiceServicer(metaclass=abc_1.ABCMeta):
         request: stock_service_pb2.DeallocateStockRequest,
         context: _ServicerContext,
     ) -> typing.Union[stock_service_pb2.DeallocateStockResponse, abc.Awaitable[stock_service_pb2.DeallocateStockResponse]]:
-        """Lets go of units held for a demand in one warehouse. Refused with DEMAND_EXCEEDED when the
-        demand holds fewer there.
+        """Releases units that are held for a demand in one warehouse. Refused with DEMAND_EXCEEDED when
+        the demand holds fewer there.
         """
 
     @abc_1.abstractmethod
@@ -353,9 +357,9 @@ class StockServiceServicer(metaclass=abc_1.ABCMeta):
         request: stock_service_pb2.ShipStockRequest,
         context: _ServicerContext,
     ) -> typing.Union[stock_service_pb2.ShipStockResponse, abc.Awaitable[stock_service_pb2.ShipStockResponse]]:
-        """Records that held units left the warehouse: physical, allocated and ordered fall together,
-        `free` stays. Refused with DEMAND_EXCEEDED when the demand holds fewer units there (allocate
-        first).
+        """Records that held units left the warehouse. Physical, allocated and ordered fall together;
+        `free` does not change. Refused with DEMAND_EXCEEDED when the demand holds fewer units there
+        (allocate first).
         """
 
     @abc_1.abstractmethod
@@ -364,14 +368,14 @@ class StockServiceServicer(metaclass=abc_1.ABCMeta):
         request_iterator: _MaybeAsyncIterator[stock_service_pb2.StreamMovementsRequest],
         context: _ServicerContext,
     ) -> typing.Union[abc.Iterator[stock_service_pb2.StreamMovementsResponse], abc.AsyncIterator[stock_service_pb2.StreamMovementsResponse]]:
-        """Records a feed of facts of one merchant, many in one transaction. Each is answered once, in the
-        order of the requests, and an answer means that it is durable. A fact that is refused is
-        answered by its problem; it ends nothing and undoes nothing of its neighbours. With 256 facts
-        unanswered the server does not read on until the client has read answers. When the client ends
-        its requests, the rest is recorded and answered. A call that breaks off says nothing of what
-        was not answered: send that again on a new call, under the same cause keys. Ended with
-        SEQUENCE_GAP, with SERVER_DRAINING and with STORAGE_UNAVAILABLE, each after the answers to what
-        was recorded.
+        """Records a stream of facts of one merchant, many in one transaction. Each fact gets one
+        response, in the order of the requests; the response means that the fact is durable. A fact
+        that is refused gets a problem, which does not end the stream and does not affect other facts.
+        At 256 facts without a response the server stops reading until the client has read responses.
+        When the client ends its requests, the server records and answers the rest. If a call breaks
+        off, facts without a response may or may not be recorded: send them again on a new call with
+        the same cause keys. Ends with SEQUENCE_GAP, SERVER_DRAINING and STORAGE_UNAVAILABLE, each
+        after the responses to what was recorded.
         """
 
     @abc_1.abstractmethod
@@ -380,7 +384,9 @@ class StockServiceServicer(metaclass=abc_1.ABCMeta):
         request: stock_service_pb2.ListMovementsRequest,
         context: _ServicerContext,
     ) -> typing.Union[stock_service_pb2.ListMovementsResponse, abc.Awaitable[stock_service_pb2.ListMovementsResponse]]:
-        """Lists the journal, newest first. A page shows what was recorded before the first page was read."""
+        """Lists the journal, newest first. Later pages show only what was recorded before the first page
+        was read.
+        """
 
     @abc_1.abstractmethod
     def ExplainStock(
@@ -389,9 +395,9 @@ class StockServiceServicer(metaclass=abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> typing.Union[stock_service_pb2.ExplainStockResponse, abc.Awaitable[stock_service_pb2.ExplainStockResponse]]:
         """Explains the numbers of a product, or of the products behind a link, and what was sent to shops
-        because of them: now or at an earlier revision. What is listed adds up, and each push to what
-        was sent. Refused with REVISION_IN_FUTURE, and with REVISION_COMPACTED for a revision of more
-        than 30 days ago (ListMovements still has the journal).
+        because of them, now or at an earlier revision. The parts add up to the numbers, and the terms
+        of a push to what was sent. Refused with REVISION_IN_FUTURE, and with REVISION_COMPACTED for a
+        revision of more than 30 days ago (ListMovements still has the journal).
         """
 
     @abc_1.abstractmethod
@@ -408,7 +414,7 @@ class StockServiceServicer(metaclass=abc_1.ABCMeta):
         request: stock_service_pb2.ListOversellsRequest,
         context: _ServicerContext,
     ) -> typing.Union[stock_service_pb2.ListOversellsResponse, abc.Awaitable[stock_service_pb2.ListOversellsResponse]]:
-        """Lists what was sold and was not there, newest first. Kept for 90 days after it was cleared."""
+        """Lists the oversells, newest first. They are kept for 90 days after they were cleared."""
 
     @abc_1.abstractmethod
     def WatchStocks(
@@ -417,8 +423,8 @@ class StockServiceServicer(metaclass=abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> typing.Union[abc.Iterator[stock_service_pb2.WatchStocksResponse], abc.AsyncIterator[stock_service_pb2.WatchStocksResponse]]:
         """Streams stocks: all that match, then every change in commit order, until the client ends the
-        call. States are coalesced: a reader that lags gets the newest state of each stock, not every
-        one between. See watch.proto for the rules and WatchStart for how a call may be refused.
+        call. States are coalesced: a slow reader gets the newest state of each stock, not every state
+        in between. WatchStart has the rules, and says how a call may be refused.
         """
 
 def add_StockServiceServicer_to_server(servicer: StockServiceServicer, server: typing.Union[grpc.Server, aio.Server]) -> None: ...

@@ -21,9 +21,9 @@ DESCRIPTOR: descriptor.FileDescriptor
 
 @typing.final
 class SyncRun(message.Message):
-    """One run of the sync of one shop: fetch orders, count them, compute what changed, push it with the
-    fence, record the outcome. At most one run per shop goes on at a time. A run that began at or
-    after a revision (`start_revision`) takes account of everything up to it.
+    """One run of the sync of one shop: it fetches orders, counts them, computes what changed, pushes it
+    within the fence, and records the outcome. At most one run of a shop is active at a time. A run
+    takes account of every change up to `start_revision`.
     """
 
     DESCRIPTOR: descriptor.Descriptor
@@ -35,45 +35,37 @@ class SyncRun(message.Message):
     class _StateEnumTypeWrapper(enum_type_wrapper._EnumTypeWrapper[SyncRun._State.ValueType], builtins.type):
         DESCRIPTOR: descriptor.EnumDescriptor
         STATE_UNSPECIFIED: SyncRun._State.ValueType  # 0
-        """Unknown; never sent by this version."""
+        """Unknown. This version never sends it."""
         STATE_RUNNING: SyncRun._State.ValueType  # 1
-        """It is going on."""
+        """It is running."""
         STATE_SUCCEEDED: SyncRun._State.ValueType  # 2
-        """All that it had to do was done."""
+        """It did everything that it had to do."""
         STATE_PARTIALLY_SUCCEEDED: SyncRun._State.ValueType  # 3
-        """It came to its end, but some links failed; the rest went through."""
+        """It reached its end, but some links failed."""
         STATE_FAILED: SyncRun._State.ValueType  # 4
-        """It stopped before its end. See `problem`."""
+        """It stopped early. See `problem`."""
         STATE_ABANDONED: SyncRun._State.ValueType  # 5
-        """The server that ran it died or lost its lease; another run has taken over or will. Nothing is
-        lost.
-        """
+        """The server that ran it died or lost its lease. Another run takes over. Nothing is lost."""
         STATE_CANCELLED: SyncRun._State.ValueType  # 6
-        """CancelSyncRun ended it before it was done. What it had settled stays; the rest waits for the
-        next run.
-        """
+        """CancelSyncRun ended it early. What it had settled stays; the rest waits for the next run."""
 
     class State(_State, metaclass=_StateEnumTypeWrapper):
-        """How it went."""
+        """The state of a run."""
 
     STATE_UNSPECIFIED: SyncRun.State.ValueType  # 0
-    """Unknown; never sent by this version."""
+    """Unknown. This version never sends it."""
     STATE_RUNNING: SyncRun.State.ValueType  # 1
-    """It is going on."""
+    """It is running."""
     STATE_SUCCEEDED: SyncRun.State.ValueType  # 2
-    """All that it had to do was done."""
+    """It did everything that it had to do."""
     STATE_PARTIALLY_SUCCEEDED: SyncRun.State.ValueType  # 3
-    """It came to its end, but some links failed; the rest went through."""
+    """It reached its end, but some links failed."""
     STATE_FAILED: SyncRun.State.ValueType  # 4
-    """It stopped before its end. See `problem`."""
+    """It stopped early. See `problem`."""
     STATE_ABANDONED: SyncRun.State.ValueType  # 5
-    """The server that ran it died or lost its lease; another run has taken over or will. Nothing is
-    lost.
-    """
+    """The server that ran it died or lost its lease. Another run takes over. Nothing is lost."""
     STATE_CANCELLED: SyncRun.State.ValueType  # 6
-    """CancelSyncRun ended it before it was done. What it had settled stays; the rest waits for the
-    next run.
-    """
+    """CancelSyncRun ended it early. What it had settled stays; the rest waits for the next run."""
 
     class _Trigger:
         ValueType = typing.NewType("ValueType", builtins.int)
@@ -82,41 +74,41 @@ class SyncRun(message.Message):
     class _TriggerEnumTypeWrapper(enum_type_wrapper._EnumTypeWrapper[SyncRun._Trigger.ValueType], builtins.type):
         DESCRIPTOR: descriptor.EnumDescriptor
         TRIGGER_UNSPECIFIED: SyncRun._Trigger.ValueType  # 0
-        """Unknown; never sent by this version."""
+        """Unknown. This version never sends it."""
         TRIGGER_INTERVAL: SyncRun._Trigger.ValueType  # 1
-        """The shop's interval has passed."""
+        """The shop's interval passed."""
         TRIGGER_CHANGE: SyncRun._Trigger.ValueType  # 2
         """Stock, a reserve, a link or an order of another shop changed, or the shop is new."""
         TRIGGER_REQUEST: SyncRun._Trigger.ValueType  # 3
-        """Somebody asked for it: SyncNow, ResumeShop or a changed setting."""
+        """A request: SyncNow, ResumeShop or a changed setting."""
         TRIGGER_WEBHOOK: SyncRun._Trigger.ValueType  # 4
-        """The platform notified us."""
+        """The platform sent a notification."""
         TRIGGER_RETRY: SyncRun._Trigger.ValueType  # 5
-        """A try after a failure."""
+        """A retry after a failure."""
         TRIGGER_RECOVERY: SyncRun._Trigger.ValueType  # 6
-        """It takes over from a run that was abandoned."""
+        """It replaces a run that was abandoned."""
 
     class Trigger(_Trigger, metaclass=_TriggerEnumTypeWrapper):
-        """What made it begin: the strongest since the run before it began, in the order REQUEST,
-        RECOVERY, RETRY, WEBHOOK, CHANGE, INTERVAL. Changes and notifications do not hasten a shop that
-        waits after a failure or whose run was abandoned, so such a run is RETRY or RECOVERY whatever
-        came meanwhile; a request begins it at once.
+        """Why a run started: the strongest trigger since the previous run started, in the order REQUEST,
+        RECOVERY, RETRY, WEBHOOK, CHANGE, INTERVAL. A shop that waits after a failure, or whose run was
+        abandoned, does not start earlier because of a change or a notification: its next run is RETRY
+        or RECOVERY. Only a request starts it at once.
         """
 
     TRIGGER_UNSPECIFIED: SyncRun.Trigger.ValueType  # 0
-    """Unknown; never sent by this version."""
+    """Unknown. This version never sends it."""
     TRIGGER_INTERVAL: SyncRun.Trigger.ValueType  # 1
-    """The shop's interval has passed."""
+    """The shop's interval passed."""
     TRIGGER_CHANGE: SyncRun.Trigger.ValueType  # 2
     """Stock, a reserve, a link or an order of another shop changed, or the shop is new."""
     TRIGGER_REQUEST: SyncRun.Trigger.ValueType  # 3
-    """Somebody asked for it: SyncNow, ResumeShop or a changed setting."""
+    """A request: SyncNow, ResumeShop or a changed setting."""
     TRIGGER_WEBHOOK: SyncRun.Trigger.ValueType  # 4
-    """The platform notified us."""
+    """The platform sent a notification."""
     TRIGGER_RETRY: SyncRun.Trigger.ValueType  # 5
-    """A try after a failure."""
+    """A retry after a failure."""
     TRIGGER_RECOVERY: SyncRun.Trigger.ValueType  # 6
-    """It takes over from a run that was abandoned."""
+    """It replaces a run that was abandoned."""
 
     NAME_FIELD_NUMBER: builtins.int
     SHOP_FIELD_NUMBER: builtins.int
@@ -141,30 +133,32 @@ class SyncRun(message.Message):
     shop: builtins.str
     """Output only. `merchants/{merchant}/shops/{shop}`."""
     state: SyncRun.State.ValueType
-    """Output only. How it went."""
+    """Output only. Its state."""
     trigger: SyncRun.Trigger.ValueType
-    """Output only. What made it begin."""
+    """Output only. Why it started."""
     start_revision: builtins.int
-    """Output only. The merchant's revision when it began: it takes account of every change up to it."""
+    """Output only. The merchant's revision when it started. The run takes account of every change up
+    to it.
+    """
     orders_fetched: builtins.int
-    """Output only. Orders that the shop delivered, repeated ones included."""
+    """Output only. Orders that the shop returned, counting each reading."""
     orders_changed: builtins.int
     """Output only. Orders that were new or changed."""
     links_computed: builtins.int
     """Output only. Links whose number was computed."""
     links_pushed: builtins.int
-    """Output only. Numbers that were sent, repeated tries not counted."""
+    """Output only. Numbers that were sent, not counting repeated attempts."""
     links_confirmed: builtins.int
     """Output only. Numbers that the shop acknowledged."""
     links_failed: builtins.int
-    """Output only. Links that failed; each shows why in its status."""
+    """Output only. Links that failed. The status of each says why."""
     stale_retries: builtins.int
-    """Output only. How often a number was computed anew because the shop had moved on."""
+    """Output only. How often a number was computed again because the shop's number had changed."""
     revision: builtins.int
     """Output only. The merchant's revision at which it last changed."""
     @builtins.property
     def start_time(self) -> timestamp_pb2.Timestamp:
-        """Output only. When it began."""
+        """Output only. When it started."""
 
     @builtins.property
     def end_time(self) -> timestamp_pb2.Timestamp:
@@ -172,7 +166,7 @@ class SyncRun(message.Message):
 
     @builtins.property
     def problem(self) -> error_pb2.Problem:
-        """Output only. What stopped it; unset when nothing did."""
+        """Output only. What stopped it; unset if nothing did."""
 
     def __init__(
         self,

@@ -29,7 +29,7 @@ DESCRIPTOR: descriptor.FileDescriptor
 
 @typing.final
 class SyncNowRequest(message.Message):
-    """Asks for runs at once."""
+    """Asks to run the sync at once."""
 
     DESCRIPTOR: descriptor.Descriptor
 
@@ -46,7 +46,7 @@ class SyncNowRequest(message.Message):
     product: builtins.str
     """All enabled links of a product, `merchants/{merchant}/products/{product}`."""
     request_id: builtins.str
-    """Optional. A UUID that makes the call safe to repeat for 24 h: a repeat gets the first answer.
+    """Optional. A UUID that makes the call safe to repeat for 24 h: a repeat gets the first response.
     See proto/README.md.
     """
     def __init__(
@@ -84,11 +84,11 @@ class SyncNowResponse(message.Message):
         """`merchants/{merchant}/shops/{shop}`."""
         @builtins.property
         def joined_run(self) -> sync_run_pb2.SyncRun:
-            """The run that was going on and was joined; unset when none was."""
+            """The active run that was joined; unset if none was."""
 
         @builtins.property
         def status(self) -> shop_pb2.ShopStatus:
-            """The shop's status with the request in it."""
+            """The shop's status, including the request."""
 
         def __init__(
             self,
@@ -106,11 +106,11 @@ class SyncNowResponse(message.Message):
     SHOPS_FIELD_NUMBER: builtins.int
     REVISION_FIELD_NUMBER: builtins.int
     revision: builtins.int
-    """The merchant's revision that this answer reflects."""
+    """The merchant's revision that this response reflects."""
     @builtins.property
     def shops(self) -> containers.RepeatedCompositeFieldContainer[SyncNowResponse.ScheduledShop]:
-        """The shops that will run, ordered by name. One, or several for a product; none when no link of
-        the product is enabled.
+        """The shops that will run, ordered by name: one, or several for a product. None if no link of the
+        product is enabled.
         """
 
     def __init__(
@@ -154,7 +154,7 @@ class GetSyncRunResponse(message.Message):
     SYNC_RUN_FIELD_NUMBER: builtins.int
     REVISION_FIELD_NUMBER: builtins.int
     revision: builtins.int
-    """The merchant's revision that this answer reflects."""
+    """The merchant's revision that this response reflects."""
     @builtins.property
     def sync_run(self) -> sync_run_pb2.SyncRun:
         """The run."""
@@ -179,7 +179,7 @@ class ListSyncRunsRequest(message.Message):
 
     @typing.final
     class Filter(message.Message):
-        """Which runs; repeated values combine with OR, unset fields do not filter."""
+        """Which runs to list. Repeated values combine with OR. An unset field does not filter."""
 
         DESCRIPTOR: descriptor.Descriptor
 
@@ -204,11 +204,11 @@ class ListSyncRunsRequest(message.Message):
     PAGE_TOKEN_FIELD_NUMBER: builtins.int
     FILTER_FIELD_NUMBER: builtins.int
     parent: builtins.str
-    """Required. `merchants/{merchant}/shops/{shop}`, or `-` in place of the shop's id for all shops."""
+    """Required. `merchants/{merchant}/shops/{shop}`. Use `-` in place of the shop's id for all shops."""
     page_size: builtins.int
-    """Optional. At most so many are returned. 0 = 100; more than 1,000 is treated as 1,000."""
+    """Optional. The largest number of results. 0 = 100; more than 1,000 counts as 1,000."""
     page_token: builtins.str
-    """Optional. `next_page_token` of the previous page; everything else must be as in the first
+    """Optional. `next_page_token` of the previous page. Every other field must be as in the first
     request.
     """
     @builtins.property
@@ -239,9 +239,9 @@ class ListSyncRunsResponse(message.Message):
     NEXT_PAGE_TOKEN_FIELD_NUMBER: builtins.int
     REVISION_FIELD_NUMBER: builtins.int
     next_page_token: builtins.str
-    """Where to go on; empty on the last page."""
+    """The token for the next page; empty on the last page."""
     revision: builtins.int
-    """The merchant's revision that this answer reflects."""
+    """The merchant's revision that this response reflects."""
     @builtins.property
     def sync_runs(self) -> containers.RepeatedCompositeFieldContainer[sync_run_pb2.SyncRun]:
         """The runs of this page, newest first."""
@@ -270,7 +270,7 @@ class CancelSyncRunRequest(message.Message):
     name: builtins.str
     """Required. `merchants/{merchant}/shops/{shop}/runs/{run}`."""
     request_id: builtins.str
-    """Optional. A UUID that makes the call safe to repeat for 24 h: a repeat gets the first answer.
+    """Optional. A UUID that makes the call safe to repeat for 24 h: a repeat gets the first response.
     See proto/README.md.
     """
     def __init__(
@@ -294,11 +294,11 @@ class CancelSyncRunResponse(message.Message):
     SYNC_RUN_FIELD_NUMBER: builtins.int
     REVISION_FIELD_NUMBER: builtins.int
     revision: builtins.int
-    """The merchant's revision that this answer reflects."""
+    """The merchant's revision that this response reflects."""
     @builtins.property
     def sync_run(self) -> sync_run_pb2.SyncRun:
-        """The run; still RUNNING until it has come to the end of its step. Follow WatchSync (or
-        GetSyncRun) to see it end.
+        """The run. It is still RUNNING until its step is done. Follow WatchSync (or GetSyncRun) to see it
+        end.
         """
 
     def __init__(
@@ -346,13 +346,13 @@ class GetSyncStatusResponse(message.Message):
     UNLINKED_ORDER_COUNT_FIELD_NUMBER: builtins.int
     REVISION_FIELD_NUMBER: builtins.int
     oversold_product_count: builtins.int
-    """Products of which more was sold than there is."""
+    """Products that are oversold."""
     suspect_order_count: builtins.int
-    """Orders with open units that should be looked at (Order.suspicions)."""
+    """Orders with open units that a person should check (Order.suspicions)."""
     unlinked_order_count: builtins.int
-    """Orders with open units that are not linked yet and count nowhere."""
+    """Orders with open units that are not linked and not counted yet."""
     revision: builtins.int
-    """The merchant's revision that this answer reflects."""
+    """The merchant's revision that this response reflects."""
     @builtins.property
     def link_counts(self) -> link_pb2.LinkCounts:
         """How many links of the merchant are in which state."""
@@ -385,14 +385,16 @@ class ListLinkStatusesRequest(message.Message):
 
     @typing.final
     class Filter(message.Message):
-        """Which links; fields combine with AND, repeated values with OR, unset fields do not filter."""
+        """Which links to list. Fields combine with AND, repeated values with OR. An unset field does not
+        filter.
+        """
 
         DESCRIPTOR: descriptor.Descriptor
 
         PRODUCT_FIELD_NUMBER: builtins.int
         STATES_FIELD_NUMBER: builtins.int
         product: builtins.str
-        """Optional. Only links to this product, alone or in a bundle;
+        """Optional. Only links to this product, alone or in a bundle:
         `merchants/{merchant}/products/{product}`.
         """
         @builtins.property
@@ -416,11 +418,11 @@ class ListLinkStatusesRequest(message.Message):
     PAGE_TOKEN_FIELD_NUMBER: builtins.int
     FILTER_FIELD_NUMBER: builtins.int
     parent: builtins.str
-    """Required. `merchants/{merchant}/shops/{shop}`, or `-` in place of the shop's id for all shops."""
+    """Required. `merchants/{merchant}/shops/{shop}`. Use `-` in place of the shop's id for all shops."""
     page_size: builtins.int
-    """Optional. At most so many are returned. 0 = 100; more than 1,000 is treated as 1,000."""
+    """Optional. The largest number of results. 0 = 100; more than 1,000 counts as 1,000."""
     page_token: builtins.str
-    """Optional. `next_page_token` of the previous page; everything else must be as in the first
+    """Optional. `next_page_token` of the previous page. Every other field must be as in the first
     request.
     """
     @builtins.property
@@ -451,9 +453,9 @@ class ListLinkStatusesResponse(message.Message):
     NEXT_PAGE_TOKEN_FIELD_NUMBER: builtins.int
     REVISION_FIELD_NUMBER: builtins.int
     next_page_token: builtins.str
-    """Where to go on; empty on the last page."""
+    """The token for the next page; empty on the last page."""
     revision: builtins.int
-    """The merchant's revision that this answer reflects."""
+    """The merchant's revision that this response reflects."""
     @builtins.property
     def link_statuses(self) -> containers.RepeatedCompositeFieldContainer[link_pb2.LinkStatus]:
         """The statuses of this page."""
@@ -473,14 +475,14 @@ class ListLinkStatusesResponse(message.Message):
 
 @typing.final
 class GetAuditSummaryRequest(message.Message):
-    """Asks how well numbers were compared."""
+    """Asks how completely numbers were compared."""
 
     DESCRIPTOR: descriptor.Descriptor
 
     PARENT_FIELD_NUMBER: builtins.int
     WINDOW_FIELD_NUMBER: builtins.int
     parent: builtins.str
-    """Required. `merchants/{merchant}/shops/{shop}`, or `-` in place of the shop's id for all shops."""
+    """Required. `merchants/{merchant}/shops/{shop}`. Use `-` in place of the shop's id for all shops."""
     @builtins.property
     def window(self) -> duration_pb2.Duration:
         """Optional. How far back to look, 1 s to 30 days; default 24 h."""
@@ -499,22 +501,22 @@ class GetAuditSummaryRequest(message.Message):
 
 @typing.final
 class GetAuditSummaryResponse(message.Message):
-    """How well numbers were compared."""
+    """How completely numbers were compared."""
 
     DESCRIPTOR: descriptor.Descriptor
 
     @typing.final
     class CauseCount(message.Message):
-        """How many differences had one cause."""
+        """The number of drifts with one cause."""
 
         DESCRIPTOR: descriptor.Descriptor
 
         CAUSE_FIELD_NUMBER: builtins.int
         COUNT_FIELD_NUMBER: builtins.int
         cause: drift_pb2.Drift.Cause.ValueType
-        """Why."""
+        """The cause."""
         count: builtins.int
-        """How often; at least 1."""
+        """The number of drifts. At least 1."""
         def __init__(
             self,
             *,
@@ -536,20 +538,20 @@ class GetAuditSummaryResponse(message.Message):
     enabled_link_count: builtins.int
     """Links whose sync is enabled."""
     verified_link_count: builtins.int
-    """Of these, links whose number was read from the shop within the window."""
+    """Of these, the links whose number was read from the shop within the window."""
     verified_share: builtins.float
-    """verified_link_count / enabled_link_count, 0 to 1; 1 when no link is enabled."""
+    """verified_link_count / enabled_link_count, 0 to 1; 1 if no link is enabled."""
     revision: builtins.int
-    """The merchant's revision that this answer reflects."""
+    """The merchant's revision that this response reflects."""
     @builtins.property
     def oldest_verify_time(self) -> timestamp_pb2.Timestamp:
-        """When the link was read that was read longest ago; unset when one was never read, or none is
-        enabled.
+        """The oldest of the last readings of all enabled links; unset if one was never read, or if none
+        is enabled.
         """
 
     @builtins.property
     def cause_counts(self) -> containers.RepeatedCompositeFieldContainer[GetAuditSummaryResponse.CauseCount]:
-        """Differences decided within the window, by cause; ordered by cause, causes without any are left
+        """The drifts found within the window, by cause, ordered by cause. Causes without a drift are left
         out.
         """
 
@@ -571,14 +573,14 @@ class GetAuditSummaryResponse(message.Message):
 
 @typing.final
 class ListDriftsRequest(message.Message):
-    """Asks for a page of differences."""
+    """Asks for a page of drifts."""
 
     DESCRIPTOR: descriptor.Descriptor
 
     @typing.final
     class Filter(message.Message):
-        """Which differences; fields combine with AND, repeated values with OR, unset fields do not
-        filter.
+        """Which differences to list. Fields combine with AND, repeated values with OR. An unset field
+        does not filter.
         """
 
         DESCRIPTOR: descriptor.Descriptor
@@ -586,7 +588,7 @@ class ListDriftsRequest(message.Message):
         LINK_FIELD_NUMBER: builtins.int
         CAUSES_FIELD_NUMBER: builtins.int
         link: builtins.str
-        """Optional. Only differences of this link, `merchants/{merchant}/shops/{shop}/links/{listing}`."""
+        """Optional. Only drifts of this link, `merchants/{merchant}/shops/{shop}/links/{listing}`."""
         @builtins.property
         def causes(self) -> containers.RepeatedScalarFieldContainer[drift_pb2.Drift.Cause.ValueType]:
             """Optional. Only these causes. Empty = all."""
@@ -608,11 +610,11 @@ class ListDriftsRequest(message.Message):
     PAGE_TOKEN_FIELD_NUMBER: builtins.int
     FILTER_FIELD_NUMBER: builtins.int
     parent: builtins.str
-    """Required. `merchants/{merchant}/shops/{shop}`, or `-` in place of the shop's id for all shops."""
+    """Required. `merchants/{merchant}/shops/{shop}`. Use `-` in place of the shop's id for all shops."""
     page_size: builtins.int
-    """Optional. At most so many are returned. 0 = 100; more than 1,000 is treated as 1,000."""
+    """Optional. The largest number of results. 0 = 100; more than 1,000 counts as 1,000."""
     page_token: builtins.str
-    """Optional. `next_page_token` of the previous page; everything else must be as in the first
+    """Optional. `next_page_token` of the previous page. Every other field must be as in the first
     request.
     """
     @builtins.property
@@ -635,7 +637,7 @@ class ListDriftsRequest(message.Message):
 
 @typing.final
 class ListDriftsResponse(message.Message):
-    """A page of differences."""
+    """A page of drifts."""
 
     DESCRIPTOR: descriptor.Descriptor
 
@@ -643,12 +645,12 @@ class ListDriftsResponse(message.Message):
     NEXT_PAGE_TOKEN_FIELD_NUMBER: builtins.int
     REVISION_FIELD_NUMBER: builtins.int
     next_page_token: builtins.str
-    """Where to go on; empty on the last page."""
+    """The token for the next page; empty on the last page."""
     revision: builtins.int
-    """The merchant's revision that this answer reflects."""
+    """The merchant's revision that this response reflects."""
     @builtins.property
     def drifts(self) -> containers.RepeatedCompositeFieldContainer[drift_pb2.Drift]:
-        """The differences of this page, newest first."""
+        """The drifts of this page, newest first."""
 
     def __init__(
         self,
@@ -665,7 +667,7 @@ class ListDriftsResponse(message.Message):
 
 @typing.final
 class SyncItem(message.Message):
-    """Something that a sync watch tells of."""
+    """An item of a sync watch."""
 
     DESCRIPTOR: descriptor.Descriptor
 
@@ -701,7 +703,7 @@ class SyncItem(message.Message):
 
 @typing.final
 class WatchSyncRequest(message.Message):
-    """Asks to be told how the sync is going."""
+    """Asks to watch the state of the sync."""
 
     DESCRIPTOR: descriptor.Descriptor
 
@@ -712,7 +714,7 @@ class WatchSyncRequest(message.Message):
     class _SubjectEnumTypeWrapper(enum_type_wrapper._EnumTypeWrapper[WatchSyncRequest._Subject.ValueType], builtins.type):
         DESCRIPTOR: descriptor.EnumDescriptor
         SUBJECT_UNSPECIFIED: WatchSyncRequest._Subject.ValueType  # 0
-        """Unknown; refused."""
+        """Not accepted."""
         SUBJECT_LINK_STATUS: WatchSyncRequest._Subject.ValueType  # 1
         """Statuses of links."""
         SUBJECT_SHOP_STATUS: WatchSyncRequest._Subject.ValueType  # 2
@@ -721,10 +723,10 @@ class WatchSyncRequest(message.Message):
         """Runs."""
 
     class Subject(_Subject, metaclass=_SubjectEnumTypeWrapper):
-        """What to be told of."""
+        """What to watch."""
 
     SUBJECT_UNSPECIFIED: WatchSyncRequest.Subject.ValueType  # 0
-    """Unknown; refused."""
+    """Not accepted."""
     SUBJECT_LINK_STATUS: WatchSyncRequest.Subject.ValueType  # 1
     """Statuses of links."""
     SUBJECT_SHOP_STATUS: WatchSyncRequest.Subject.ValueType  # 2
@@ -734,8 +736,8 @@ class WatchSyncRequest(message.Message):
 
     @typing.final
     class Filter(message.Message):
-        """Which items; fields combine with AND, repeated values with OR. An item cannot come to match or
-        cease to match while it exists.
+        """Which items to watch. Fields combine with AND, repeated values with OR. An item matches for its
+        whole life, or never.
         """
 
         DESCRIPTOR: descriptor.Descriptor
@@ -792,7 +794,7 @@ class WatchSyncRequest(message.Message):
 
 @typing.final
 class SyncChanges(message.Message):
-    """Items, in full, as of one revision."""
+    """Complete items as of one revision."""
 
     DESCRIPTOR: descriptor.Descriptor
 
@@ -801,19 +803,19 @@ class SyncChanges(message.Message):
     DELETED_NAMES_FIELD_NUMBER: builtins.int
     CONTINUED_FIELD_NUMBER: builtins.int
     revision: builtins.int
-    """The revision at which these states hold: with them the client has everything up to it. May
+    """The revision at which these states hold. With them the client has everything up to it. It may
     cover several commits.
     """
     continued: builtins.bool
-    """True when more of the same revision follows in the next delivery."""
+    """True if more of the same revision follows in the next delivery."""
     @builtins.property
     def items(self) -> containers.RepeatedCompositeFieldContainer[SyncItem]:
-        """The states, newest ones; replace what the client has under the same key."""
+        """The newest states. They replace what the client has under the same key."""
 
     @builtins.property
     def deleted_names(self) -> containers.RepeatedScalarFieldContainer[builtins.str]:
-        """Names of links, shops and runs that ceased to exist. Runs that are only old enough to be
-        dropped are not told of.
+        """Names of links, shops and runs that no longer exist. Runs that are dropped because of their age
+        are not included.
         """
 
     def __init__(
@@ -840,7 +842,7 @@ class WatchSyncResponse(message.Message):
     BOOKMARK_FIELD_NUMBER: builtins.int
     RESUME_TOKEN_FIELD_NUMBER: builtins.int
     resume_token: builtins.str
-    """Put into `WatchStart.resume_token` to go on after this delivery."""
+    """The token for `WatchStart.resume_token` to continue after this delivery."""
     @builtins.property
     def changes(self) -> SyncChanges:
         """States of the snapshot, or changes after it."""
@@ -866,20 +868,20 @@ class WatchSyncResponse(message.Message):
 
 @typing.final
 class WatchSyncSessionRequest(message.Message):
-    """Asks something of one watch of a session."""
+    """A request to one watch of a session."""
 
     DESCRIPTOR: descriptor.Descriptor
 
     @typing.final
     class Acknowledgement(message.Message):
-        """Says how far the client has come."""
+        """Acknowledges deliveries."""
 
         DESCRIPTOR: descriptor.Descriptor
 
         DELIVERY_FIELD_NUMBER: builtins.int
         delivery: builtins.int
-        """Required. The `delivery` up to which the client is done with everything; at least 1. One that
-        was acknowledged before changes nothing; one that was not sent yet is refused with
+        """Required. The number up to which the client has processed all deliveries. At least 1. An
+        acknowledged number changes nothing; a number that was not sent yet is refused with
         INVALID_FIELD.
         """
         def __init__(
@@ -895,7 +897,7 @@ class WatchSyncSessionRequest(message.Message):
 
     @typing.final
     class Cancellation(message.Message):
-        """Ends the watch."""
+        """Asks to end the watch."""
 
         DESCRIPTOR: descriptor.Descriptor
 
@@ -910,7 +912,7 @@ class WatchSyncSessionRequest(message.Message):
 
     @typing.final
     class Question(message.Message):
-        """Asks for a mark."""
+        """Asks for a bookmark."""
 
         DESCRIPTOR: descriptor.Descriptor
 
@@ -929,25 +931,29 @@ class WatchSyncSessionRequest(message.Message):
     ACK_FIELD_NUMBER: builtins.int
     PROGRESS_FIELD_NUMBER: builtins.int
     watch_id: builtins.int
-    """Required. Which watch: chosen by the client in `create`, at least 1, and larger than every one
-    that the session has created before (INVALID_FIELD when it is not). In the others a watch that
-    goes on, or RESOURCE_NOT_FOUND.
+    """Required. The watch. The client chooses the number in `create`: at least 1, and larger than
+    every earlier one of the session, otherwise INVALID_FIELD. The other requests need an open
+    watch, otherwise RESOURCE_NOT_FOUND.
     """
     @builtins.property
     def create(self) -> WatchSyncRequest:
-        """Begin a watch. Answered by `created`; or by `cancelled`, when it cannot begin."""
+        """Begins a watch. The response is `created`, or `cancelled` if the watch cannot begin."""
 
     @builtins.property
     def cancel(self) -> WatchSyncSessionRequest.Cancellation:
-        """End it. Answered by `cancelled` without a problem, after which nothing of it comes."""
+        """Ends the watch. The response is `cancelled` without a problem; nothing of the watch follows
+        it.
+        """
 
     @builtins.property
     def ack(self) -> WatchSyncSessionRequest.Acknowledgement:
-        """Deliveries are done with, so that more may come. Not answered."""
+        """Acknowledges deliveries, so that more may follow. There is no response."""
 
     @builtins.property
     def progress(self) -> WatchSyncSessionRequest.Question:
-        """Send a mark as soon as everything up to now is delivered, instead of at the next interval."""
+        """Asks for a bookmark as soon as everything up to now is delivered, instead of at the next
+        interval.
+        """
 
     def __init__(
         self,
@@ -968,7 +974,7 @@ class WatchSyncSessionRequest(message.Message):
 
 @typing.final
 class WatchSyncSessionResponse(message.Message):
-    """Something of one watch of a session."""
+    """An event of one watch of a session."""
 
     DESCRIPTOR: descriptor.Descriptor
 
@@ -996,8 +1002,8 @@ class WatchSyncSessionResponse(message.Message):
         PROBLEM_FIELD_NUMBER: builtins.int
         @builtins.property
         def problem(self) -> error_pb2.Problem:
-            """Why; unset when the client asked for it. With RESUME_TOKEN_INVALID, REVISION_COMPACTED and
-            HISTORY_REPLACED begin a watch with a snapshot.
+            """Why it ended; unset if the client asked for it. After RESUME_TOKEN_INVALID,
+            REVISION_COMPACTED and HISTORY_REPLACED begin a watch with a snapshot.
             """
 
         def __init__(
@@ -1013,14 +1019,14 @@ class WatchSyncSessionResponse(message.Message):
 
     @typing.final
     class Rejection(message.Message):
-        """A request was refused; the watch, if there is one, is as it was."""
+        """A request was refused. The watch, if there is one, is unchanged."""
 
         DESCRIPTOR: descriptor.Descriptor
 
         PROBLEM_FIELD_NUMBER: builtins.int
         @builtins.property
         def problem(self) -> error_pb2.Problem:
-            """Why."""
+            """The cause."""
 
         def __init__(
             self,
@@ -1040,20 +1046,22 @@ class WatchSyncSessionResponse(message.Message):
     CANCELLED_FIELD_NUMBER: builtins.int
     REJECTED_FIELD_NUMBER: builtins.int
     watch_id: builtins.int
-    """Which watch; that of the request, for a request that was refused."""
+    """The watch. For a request that was refused, the number in the request."""
     delivery: builtins.int
-    """The number of an update, to acknowledge it: 1, 2, 3 … within its watch. 0 in other events."""
+    """The number of an update, for its acknowledgement: 1, 2, 3 … within its watch. 0 in other
+    events.
+    """
     @builtins.property
     def created(self) -> WatchSyncSessionResponse.Beginning:
-        """It began."""
+        """The watch began."""
 
     @builtins.property
     def update(self) -> WatchSyncResponse:
-        """States or a mark, as WatchSync sends them."""
+        """States or a bookmark, as WatchSync sends them."""
 
     @builtins.property
     def cancelled(self) -> WatchSyncSessionResponse.End:
-        """It ended."""
+        """The watch ended."""
 
     @builtins.property
     def rejected(self) -> WatchSyncSessionResponse.Rejection:

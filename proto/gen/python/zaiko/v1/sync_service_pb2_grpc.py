@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class SyncServiceStub(object):
-    """Shows how the sync is going, and starts it now.
+    """Shows the state of the sync, and starts runs at once.
     """
 
     def __init__(self, channel):
@@ -88,16 +88,16 @@ class SyncServiceStub(object):
 
 
 class SyncServiceServicer(object):
-    """Shows how the sync is going, and starts it now.
+    """Shows the state of the sync, and starts runs at once.
     """
 
     def SyncNow(self, request, context):
-        """Schedules runs at once, instead of waiting for the interval. Every link with sync enabled that
-        is concerned is computed and, where it differs, pushed, also one that is waiting after a
-        failure. Never starts a second run of a shop: it joins the one going on, and another follows
-        when that one had begun before. To wait for it, follow WatchSync (or ListSyncRuns) until a run
-        of the shop with `start_revision` at or above this response's revision has ended. Refused with
-        SHOP_PAUSED, CONNECTOR_NOT_LOADED; for a product, such shops are left out.
+        """Schedules runs at once, instead of waiting for the interval. Every enabled link concerned is
+        computed and, if it differs, pushed, even one that waits after a failure. It never starts a
+        second run of a shop: it joins the active run, and another follows if that one had started
+        before. To wait for the result, follow WatchSync (or ListSyncRuns) until a run of the shop has
+        ended whose `start_revision` is at or above the revision of this response. Refused with
+        SHOP_PAUSED and CONNECTOR_NOT_LOADED; for a product, such shops are left out.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -111,33 +111,33 @@ class SyncServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def ListSyncRuns(self, request, context):
-        """Lists the runs of a shop, newest first. `shops/-` = of all shops of the merchant. Kept are runs
-        that did something, that failed, that were asked for by SyncNow, and each shop's first.
+        """Lists the runs of a shop, newest first. `shops/-` lists all shops of the merchant. A run is
+        kept if it did something, failed, was requested by SyncNow, or is its shop's first.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def CancelSyncRun(self, request, context):
-        """Asks a run to end, on whichever replica it runs. It ends CANCELLED before its next step,
-        usually within a second; never while a call to the platform is under way, so a number that is
-        being sent gets its outcome first. The shop runs again at its interval, or earlier when
-        something asks for it after this call. A run that was at its last step may still end otherwise.
-        A second call is harmless. Refused with OPERATION_DONE when it has ended in another way.
+        """Asks a run to end, on any replica. It ends CANCELLED before its next step, usually within a
+        second. A call to the platform is never interrupted, so a number that is being sent gets its
+        outcome first. The shop runs again at its interval, or earlier if something requests it after
+        this call. A run in its last step may still end otherwise. A second call changes nothing.
+        Refused with OPERATION_DONE when the run has ended in another way.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetSyncStatus(self, request, context):
-        """Reads how the sync of a whole merchant is going, at one revision.
+        """Reads the state of the sync of a whole merchant, at one revision.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListLinkStatuses(self, request, context):
-        """Lists how the sync of each link is going, ordered by name. `shops/-` = of all shops of the
+        """Lists the state of the sync of each link, ordered by name. `shops/-` lists all shops of the
         merchant.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -145,27 +145,27 @@ class SyncServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def GetAuditSummary(self, request, context):
-        """Tells how well the numbers of a shop were compared with the shop lately, and why any differed.
-        `shops/-` = of all shops of the merchant. Every enabled link is read again at least once a day
-        where the platform's quota allows it.
+        """Shows how completely the numbers of a shop were compared with the shop, and why any differed.
+        `shops/-` covers all shops of the merchant. Every enabled link is read again at least once a
+        day if the platform's quota allows it.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListDrifts(self, request, context):
-        """Lists the differences that were found, newest first. Kept for 30 days. `shops/-` = of all shops
-        of the merchant.
+        """Lists the drifts that were found, newest first. They are kept for 30 days. `shops/-` lists all
+        shops of the merchant.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def WatchSync(self, request, context):
-        """Streams how the sync is going: all states that match, then every change in commit order, until
-        the client ends the call. States are coalesced: a reader that lags gets the newest state of
-        each, not every one between. A snapshot has the link and shop statuses and, of runs, those
-        going on and the last one of each shop. See WatchStart for the rules and for how a call may be
+        """Streams the state of the sync: all states that match, then every change in commit order, until
+        the client ends the call. States are coalesced: a slow reader gets the newest state of each
+        item, not every state in between. A snapshot has the statuses of links and shops, the active
+        runs, and the last run of each shop. WatchStart has the rules, and says how a call may be
         refused.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -173,15 +173,15 @@ class SyncServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def WatchSyncSession(self, request_iterator, context):
-        """Several sync watches on one stream, each with a flow control of its own: of each watch at most
-        64 deliveries are unacknowledged; then it waits, and when it goes on it has the newest state of
-        each thing, not every one between. At most 100 watches at once. What is wrong with one watch
-        ends that one and leaves the others; what is wrong with a request refuses that request. A
-        request that names a merchant out of the token's reach, or that cannot be read, ends the
-        stream. Each watch keeps the promises of WatchStart; its tokens are good for WatchSync too, and
-        the other way round. The stream ends when the client ends its requests, with TOO_MANY_STREAMS
-        and SLOW_CONSUMER as a WatchSync does, with RATE_LIMITED when too many watches begin (each
-        counts as a call), and with SERVER_DRAINING after a last mark of every watch.
+        """Runs several sync watches on one stream, each with its own flow control. At most 64 deliveries
+        of a watch are unacknowledged; then it waits, and continues with the newest state of each item.
+        At most 100 watches are open at once. A fault of one watch ends that watch only, and a fault of
+        a request refuses that request only. A request that cannot be read, or that names a merchant
+        which the token does not allow, ends the stream. Each watch keeps the promises of WatchStart;
+        its tokens are valid for WatchSync too, and the reverse. The stream ends when the client ends
+        its requests, with TOO_MANY_STREAMS and SLOW_CONSUMER as WatchSync does, with RATE_LIMITED when
+        too many watches begin (each counts as a call), and with SERVER_DRAINING after a last bookmark
+        of every watch.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -249,7 +249,7 @@ def add_SyncServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class SyncService(object):
-    """Shows how the sync is going, and starts it now.
+    """Shows the state of the sync, and starts runs at once.
     """
 
     @staticmethod

@@ -27,129 +27,129 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class SyncServiceStub:
-    """Shows how the sync is going, and starts it now."""
+    """Shows the state of the sync, and starts runs at once."""
 
     @typing.overload
     def __new__(cls, channel: grpc.Channel) -> _Self: ...
     @typing.overload
     def __new__(cls, channel: aio.Channel) -> SyncServiceAsyncStub: ...
     SyncNow: grpc.UnaryUnaryMultiCallable[sync_service_pb2.SyncNowRequest, sync_service_pb2.SyncNowResponse]
-    """Schedules runs at once, instead of waiting for the interval. Every link with sync enabled that
-    is concerned is computed and, where it differs, pushed, also one that is waiting after a
-    failure. Never starts a second run of a shop: it joins the one going on, and another follows
-    when that one had begun before. To wait for it, follow WatchSync (or ListSyncRuns) until a run
-    of the shop with `start_revision` at or above this response's revision has ended. Refused with
-    SHOP_PAUSED, CONNECTOR_NOT_LOADED; for a product, such shops are left out.
+    """Schedules runs at once, instead of waiting for the interval. Every enabled link concerned is
+    computed and, if it differs, pushed, even one that waits after a failure. It never starts a
+    second run of a shop: it joins the active run, and another follows if that one had started
+    before. To wait for the result, follow WatchSync (or ListSyncRuns) until a run of the shop has
+    ended whose `start_revision` is at or above the revision of this response. Refused with
+    SHOP_PAUSED and CONNECTOR_NOT_LOADED; for a product, such shops are left out.
     """
     GetSyncRun: grpc.UnaryUnaryMultiCallable[sync_service_pb2.GetSyncRunRequest, sync_service_pb2.GetSyncRunResponse]
     """Reads one run. Runs are kept for 30 days."""
     ListSyncRuns: grpc.UnaryUnaryMultiCallable[sync_service_pb2.ListSyncRunsRequest, sync_service_pb2.ListSyncRunsResponse]
-    """Lists the runs of a shop, newest first. `shops/-` = of all shops of the merchant. Kept are runs
-    that did something, that failed, that were asked for by SyncNow, and each shop's first.
+    """Lists the runs of a shop, newest first. `shops/-` lists all shops of the merchant. A run is
+    kept if it did something, failed, was requested by SyncNow, or is its shop's first.
     """
     CancelSyncRun: grpc.UnaryUnaryMultiCallable[sync_service_pb2.CancelSyncRunRequest, sync_service_pb2.CancelSyncRunResponse]
-    """Asks a run to end, on whichever replica it runs. It ends CANCELLED before its next step,
-    usually within a second; never while a call to the platform is under way, so a number that is
-    being sent gets its outcome first. The shop runs again at its interval, or earlier when
-    something asks for it after this call. A run that was at its last step may still end otherwise.
-    A second call is harmless. Refused with OPERATION_DONE when it has ended in another way.
+    """Asks a run to end, on any replica. It ends CANCELLED before its next step, usually within a
+    second. A call to the platform is never interrupted, so a number that is being sent gets its
+    outcome first. The shop runs again at its interval, or earlier if something requests it after
+    this call. A run in its last step may still end otherwise. A second call changes nothing.
+    Refused with OPERATION_DONE when the run has ended in another way.
     """
     GetSyncStatus: grpc.UnaryUnaryMultiCallable[sync_service_pb2.GetSyncStatusRequest, sync_service_pb2.GetSyncStatusResponse]
-    """Reads how the sync of a whole merchant is going, at one revision."""
+    """Reads the state of the sync of a whole merchant, at one revision."""
     ListLinkStatuses: grpc.UnaryUnaryMultiCallable[sync_service_pb2.ListLinkStatusesRequest, sync_service_pb2.ListLinkStatusesResponse]
-    """Lists how the sync of each link is going, ordered by name. `shops/-` = of all shops of the
+    """Lists the state of the sync of each link, ordered by name. `shops/-` lists all shops of the
     merchant.
     """
     GetAuditSummary: grpc.UnaryUnaryMultiCallable[sync_service_pb2.GetAuditSummaryRequest, sync_service_pb2.GetAuditSummaryResponse]
-    """Tells how well the numbers of a shop were compared with the shop lately, and why any differed.
-    `shops/-` = of all shops of the merchant. Every enabled link is read again at least once a day
-    where the platform's quota allows it.
+    """Shows how completely the numbers of a shop were compared with the shop, and why any differed.
+    `shops/-` covers all shops of the merchant. Every enabled link is read again at least once a
+    day if the platform's quota allows it.
     """
     ListDrifts: grpc.UnaryUnaryMultiCallable[sync_service_pb2.ListDriftsRequest, sync_service_pb2.ListDriftsResponse]
-    """Lists the differences that were found, newest first. Kept for 30 days. `shops/-` = of all shops
-    of the merchant.
+    """Lists the drifts that were found, newest first. They are kept for 30 days. `shops/-` lists all
+    shops of the merchant.
     """
     WatchSync: grpc.UnaryStreamMultiCallable[sync_service_pb2.WatchSyncRequest, sync_service_pb2.WatchSyncResponse]
-    """Streams how the sync is going: all states that match, then every change in commit order, until
-    the client ends the call. States are coalesced: a reader that lags gets the newest state of
-    each, not every one between. A snapshot has the link and shop statuses and, of runs, those
-    going on and the last one of each shop. See WatchStart for the rules and for how a call may be
+    """Streams the state of the sync: all states that match, then every change in commit order, until
+    the client ends the call. States are coalesced: a slow reader gets the newest state of each
+    item, not every state in between. A snapshot has the statuses of links and shops, the active
+    runs, and the last run of each shop. WatchStart has the rules, and says how a call may be
     refused.
     """
     WatchSyncSession: grpc.StreamStreamMultiCallable[sync_service_pb2.WatchSyncSessionRequest, sync_service_pb2.WatchSyncSessionResponse]
-    """Several sync watches on one stream, each with a flow control of its own: of each watch at most
-    64 deliveries are unacknowledged; then it waits, and when it goes on it has the newest state of
-    each thing, not every one between. At most 100 watches at once. What is wrong with one watch
-    ends that one and leaves the others; what is wrong with a request refuses that request. A
-    request that names a merchant out of the token's reach, or that cannot be read, ends the
-    stream. Each watch keeps the promises of WatchStart; its tokens are good for WatchSync too, and
-    the other way round. The stream ends when the client ends its requests, with TOO_MANY_STREAMS
-    and SLOW_CONSUMER as a WatchSync does, with RATE_LIMITED when too many watches begin (each
-    counts as a call), and with SERVER_DRAINING after a last mark of every watch.
+    """Runs several sync watches on one stream, each with its own flow control. At most 64 deliveries
+    of a watch are unacknowledged; then it waits, and continues with the newest state of each item.
+    At most 100 watches are open at once. A fault of one watch ends that watch only, and a fault of
+    a request refuses that request only. A request that cannot be read, or that names a merchant
+    which the token does not allow, ends the stream. Each watch keeps the promises of WatchStart;
+    its tokens are valid for WatchSync too, and the reverse. The stream ends when the client ends
+    its requests, with TOO_MANY_STREAMS and SLOW_CONSUMER as WatchSync does, with RATE_LIMITED when
+    too many watches begin (each counts as a call), and with SERVER_DRAINING after a last bookmark
+    of every watch.
     """
 
 @typing.type_check_only
 class SyncServiceAsyncStub(SyncServiceStub):
-    """Shows how the sync is going, and starts it now."""
+    """Shows the state of the sync, and starts runs at once."""
 
     def __init__(self, channel: aio.Channel) -> None: ...
     SyncNow: aio.UnaryUnaryMultiCallable[sync_service_pb2.SyncNowRequest, sync_service_pb2.SyncNowResponse]  # type: ignore[assignment]
-    """Schedules runs at once, instead of waiting for the interval. Every link with sync enabled that
-    is concerned is computed and, where it differs, pushed, also one that is waiting after a
-    failure. Never starts a second run of a shop: it joins the one going on, and another follows
-    when that one had begun before. To wait for it, follow WatchSync (or ListSyncRuns) until a run
-    of the shop with `start_revision` at or above this response's revision has ended. Refused with
-    SHOP_PAUSED, CONNECTOR_NOT_LOADED; for a product, such shops are left out.
+    """Schedules runs at once, instead of waiting for the interval. Every enabled link concerned is
+    computed and, if it differs, pushed, even one that waits after a failure. It never starts a
+    second run of a shop: it joins the active run, and another follows if that one had started
+    before. To wait for the result, follow WatchSync (or ListSyncRuns) until a run of the shop has
+    ended whose `start_revision` is at or above the revision of this response. Refused with
+    SHOP_PAUSED and CONNECTOR_NOT_LOADED; for a product, such shops are left out.
     """
     GetSyncRun: aio.UnaryUnaryMultiCallable[sync_service_pb2.GetSyncRunRequest, sync_service_pb2.GetSyncRunResponse]  # type: ignore[assignment]
     """Reads one run. Runs are kept for 30 days."""
     ListSyncRuns: aio.UnaryUnaryMultiCallable[sync_service_pb2.ListSyncRunsRequest, sync_service_pb2.ListSyncRunsResponse]  # type: ignore[assignment]
-    """Lists the runs of a shop, newest first. `shops/-` = of all shops of the merchant. Kept are runs
-    that did something, that failed, that were asked for by SyncNow, and each shop's first.
+    """Lists the runs of a shop, newest first. `shops/-` lists all shops of the merchant. A run is
+    kept if it did something, failed, was requested by SyncNow, or is its shop's first.
     """
     CancelSyncRun: aio.UnaryUnaryMultiCallable[sync_service_pb2.CancelSyncRunRequest, sync_service_pb2.CancelSyncRunResponse]  # type: ignore[assignment]
-    """Asks a run to end, on whichever replica it runs. It ends CANCELLED before its next step,
-    usually within a second; never while a call to the platform is under way, so a number that is
-    being sent gets its outcome first. The shop runs again at its interval, or earlier when
-    something asks for it after this call. A run that was at its last step may still end otherwise.
-    A second call is harmless. Refused with OPERATION_DONE when it has ended in another way.
+    """Asks a run to end, on any replica. It ends CANCELLED before its next step, usually within a
+    second. A call to the platform is never interrupted, so a number that is being sent gets its
+    outcome first. The shop runs again at its interval, or earlier if something requests it after
+    this call. A run in its last step may still end otherwise. A second call changes nothing.
+    Refused with OPERATION_DONE when the run has ended in another way.
     """
     GetSyncStatus: aio.UnaryUnaryMultiCallable[sync_service_pb2.GetSyncStatusRequest, sync_service_pb2.GetSyncStatusResponse]  # type: ignore[assignment]
-    """Reads how the sync of a whole merchant is going, at one revision."""
+    """Reads the state of the sync of a whole merchant, at one revision."""
     ListLinkStatuses: aio.UnaryUnaryMultiCallable[sync_service_pb2.ListLinkStatusesRequest, sync_service_pb2.ListLinkStatusesResponse]  # type: ignore[assignment]
-    """Lists how the sync of each link is going, ordered by name. `shops/-` = of all shops of the
+    """Lists the state of the sync of each link, ordered by name. `shops/-` lists all shops of the
     merchant.
     """
     GetAuditSummary: aio.UnaryUnaryMultiCallable[sync_service_pb2.GetAuditSummaryRequest, sync_service_pb2.GetAuditSummaryResponse]  # type: ignore[assignment]
-    """Tells how well the numbers of a shop were compared with the shop lately, and why any differed.
-    `shops/-` = of all shops of the merchant. Every enabled link is read again at least once a day
-    where the platform's quota allows it.
+    """Shows how completely the numbers of a shop were compared with the shop, and why any differed.
+    `shops/-` covers all shops of the merchant. Every enabled link is read again at least once a
+    day if the platform's quota allows it.
     """
     ListDrifts: aio.UnaryUnaryMultiCallable[sync_service_pb2.ListDriftsRequest, sync_service_pb2.ListDriftsResponse]  # type: ignore[assignment]
-    """Lists the differences that were found, newest first. Kept for 30 days. `shops/-` = of all shops
-    of the merchant.
+    """Lists the drifts that were found, newest first. They are kept for 30 days. `shops/-` lists all
+    shops of the merchant.
     """
     WatchSync: aio.UnaryStreamMultiCallable[sync_service_pb2.WatchSyncRequest, sync_service_pb2.WatchSyncResponse]  # type: ignore[assignment]
-    """Streams how the sync is going: all states that match, then every change in commit order, until
-    the client ends the call. States are coalesced: a reader that lags gets the newest state of
-    each, not every one between. A snapshot has the link and shop statuses and, of runs, those
-    going on and the last one of each shop. See WatchStart for the rules and for how a call may be
+    """Streams the state of the sync: all states that match, then every change in commit order, until
+    the client ends the call. States are coalesced: a slow reader gets the newest state of each
+    item, not every state in between. A snapshot has the statuses of links and shops, the active
+    runs, and the last run of each shop. WatchStart has the rules, and says how a call may be
     refused.
     """
     WatchSyncSession: aio.StreamStreamMultiCallable[sync_service_pb2.WatchSyncSessionRequest, sync_service_pb2.WatchSyncSessionResponse]  # type: ignore[assignment]
-    """Several sync watches on one stream, each with a flow control of its own: of each watch at most
-    64 deliveries are unacknowledged; then it waits, and when it goes on it has the newest state of
-    each thing, not every one between. At most 100 watches at once. What is wrong with one watch
-    ends that one and leaves the others; what is wrong with a request refuses that request. A
-    request that names a merchant out of the token's reach, or that cannot be read, ends the
-    stream. Each watch keeps the promises of WatchStart; its tokens are good for WatchSync too, and
-    the other way round. The stream ends when the client ends its requests, with TOO_MANY_STREAMS
-    and SLOW_CONSUMER as a WatchSync does, with RATE_LIMITED when too many watches begin (each
-    counts as a call), and with SERVER_DRAINING after a last mark of every watch.
+    """Runs several sync watches on one stream, each with its own flow control. At most 64 deliveries
+    of a watch are unacknowledged; then it waits, and continues with the newest state of each item.
+    At most 100 watches are open at once. A fault of one watch ends that watch only, and a fault of
+    a request refuses that request only. A request that cannot be read, or that names a merchant
+    which the token does not allow, ends the stream. Each watch keeps the promises of WatchStart;
+    its tokens are valid for WatchSync too, and the reverse. The stream ends when the client ends
+    its requests, with TOO_MANY_STREAMS and SLOW_CONSUMER as WatchSync does, with RATE_LIMITED when
+    too many watches begin (each counts as a call), and with SERVER_DRAINING after a last bookmark
+    of every watch.
     """
 
 class SyncServiceServicer(metaclass=abc_1.ABCMeta):
-    """Shows how the sync is going, and starts it now."""
+    """Shows the state of the sync, and starts runs at once."""
 
     @abc_1.abstractmethod
     def SyncNow(
@@ -157,12 +157,12 @@ class SyncServiceServicer(metaclass=abc_1.ABCMeta):
         request: sync_service_pb2.SyncNowRequest,
         context: _ServicerContext,
     ) -> typing.Union[sync_service_pb2.SyncNowResponse, abc.Awaitable[sync_service_pb2.SyncNowResponse]]:
-        """Schedules runs at once, instead of waiting for the interval. Every link with sync enabled that
-        is concerned is computed and, where it differs, pushed, also one that is waiting after a
-        failure. Never starts a second run of a shop: it joins the one going on, and another follows
-        when that one had begun before. To wait for it, follow WatchSync (or ListSyncRuns) until a run
-        of the shop with `start_revision` at or above this response's revision has ended. Refused with
-        SHOP_PAUSED, CONNECTOR_NOT_LOADED; for a product, such shops are left out.
+        """Schedules runs at once, instead of waiting for the interval. Every enabled link concerned is
+        computed and, if it differs, pushed, even one that waits after a failure. It never starts a
+        second run of a shop: it joins the active run, and another follows if that one had started
+        before. To wait for the result, follow WatchSync (or ListSyncRuns) until a run of the shop has
+        ended whose `start_revision` is at or above the revision of this response. Refused with
+        SHOP_PAUSED and CONNECTOR_NOT_LOADED; for a product, such shops are left out.
         """
 
     @abc_1.abstractmethod
@@ -179,8 +179,8 @@ class SyncServiceServicer(metaclass=abc_1.ABCMeta):
         request: sync_service_pb2.ListSyncRunsRequest,
         context: _ServicerContext,
     ) -> typing.Union[sync_service_pb2.ListSyncRunsResponse, abc.Awaitable[sync_service_pb2.ListSyncRunsResponse]]:
-        """Lists the runs of a shop, newest first. `shops/-` = of all shops of the merchant. Kept are runs
-        that did something, that failed, that were asked for by SyncNow, and each shop's first.
+        """Lists the runs of a shop, newest first. `shops/-` lists all shops of the merchant. A run is
+        kept if it did something, failed, was requested by SyncNow, or is its shop's first.
         """
 
     @abc_1.abstractmethod
@@ -189,11 +189,11 @@ class SyncServiceServicer(metaclass=abc_1.ABCMeta):
         request: sync_service_pb2.CancelSyncRunRequest,
         context: _ServicerContext,
     ) -> typing.Union[sync_service_pb2.CancelSyncRunResponse, abc.Awaitable[sync_service_pb2.CancelSyncRunResponse]]:
-        """Asks a run to end, on whichever replica it runs. It ends CANCELLED before its next step,
-        usually within a second; never while a call to the platform is under way, so a number that is
-        being sent gets its outcome first. The shop runs again at its interval, or earlier when
-        something asks for it after this call. A run that was at its last step may still end otherwise.
-        A second call is harmless. Refused with OPERATION_DONE when it has ended in another way.
+        """Asks a run to end, on any replica. It ends CANCELLED before its next step, usually within a
+        second. A call to the platform is never interrupted, so a number that is being sent gets its
+        outcome first. The shop runs again at its interval, or earlier if something requests it after
+        this call. A run in its last step may still end otherwise. A second call changes nothing.
+        Refused with OPERATION_DONE when the run has ended in another way.
         """
 
     @abc_1.abstractmethod
@@ -202,7 +202,7 @@ class SyncServiceServicer(metaclass=abc_1.ABCMeta):
         request: sync_service_pb2.GetSyncStatusRequest,
         context: _ServicerContext,
     ) -> typing.Union[sync_service_pb2.GetSyncStatusResponse, abc.Awaitable[sync_service_pb2.GetSyncStatusResponse]]:
-        """Reads how the sync of a whole merchant is going, at one revision."""
+        """Reads the state of the sync of a whole merchant, at one revision."""
 
     @abc_1.abstractmethod
     def ListLinkStatuses(
@@ -210,7 +210,7 @@ class SyncServiceServicer(metaclass=abc_1.ABCMeta):
         request: sync_service_pb2.ListLinkStatusesRequest,
         context: _ServicerContext,
     ) -> typing.Union[sync_service_pb2.ListLinkStatusesResponse, abc.Awaitable[sync_service_pb2.ListLinkStatusesResponse]]:
-        """Lists how the sync of each link is going, ordered by name. `shops/-` = of all shops of the
+        """Lists the state of the sync of each link, ordered by name. `shops/-` lists all shops of the
         merchant.
         """
 
@@ -220,9 +220,9 @@ class SyncServiceServicer(metaclass=abc_1.ABCMeta):
         request: sync_service_pb2.GetAuditSummaryRequest,
         context: _ServicerContext,
     ) -> typing.Union[sync_service_pb2.GetAuditSummaryResponse, abc.Awaitable[sync_service_pb2.GetAuditSummaryResponse]]:
-        """Tells how well the numbers of a shop were compared with the shop lately, and why any differed.
-        `shops/-` = of all shops of the merchant. Every enabled link is read again at least once a day
-        where the platform's quota allows it.
+        """Shows how completely the numbers of a shop were compared with the shop, and why any differed.
+        `shops/-` covers all shops of the merchant. Every enabled link is read again at least once a
+        day if the platform's quota allows it.
         """
 
     @abc_1.abstractmethod
@@ -231,8 +231,8 @@ class SyncServiceServicer(metaclass=abc_1.ABCMeta):
         request: sync_service_pb2.ListDriftsRequest,
         context: _ServicerContext,
     ) -> typing.Union[sync_service_pb2.ListDriftsResponse, abc.Awaitable[sync_service_pb2.ListDriftsResponse]]:
-        """Lists the differences that were found, newest first. Kept for 30 days. `shops/-` = of all shops
-        of the merchant.
+        """Lists the drifts that were found, newest first. They are kept for 30 days. `shops/-` lists all
+        shops of the merchant.
         """
 
     @abc_1.abstractmethod
@@ -241,10 +241,10 @@ class SyncServiceServicer(metaclass=abc_1.ABCMeta):
         request: sync_service_pb2.WatchSyncRequest,
         context: _ServicerContext,
     ) -> typing.Union[abc.Iterator[sync_service_pb2.WatchSyncResponse], abc.AsyncIterator[sync_service_pb2.WatchSyncResponse]]:
-        """Streams how the sync is going: all states that match, then every change in commit order, until
-        the client ends the call. States are coalesced: a reader that lags gets the newest state of
-        each, not every one between. A snapshot has the link and shop statuses and, of runs, those
-        going on and the last one of each shop. See WatchStart for the rules and for how a call may be
+        """Streams the state of the sync: all states that match, then every change in commit order, until
+        the client ends the call. States are coalesced: a slow reader gets the newest state of each
+        item, not every state in between. A snapshot has the statuses of links and shops, the active
+        runs, and the last run of each shop. WatchStart has the rules, and says how a call may be
         refused.
         """
 
@@ -254,15 +254,15 @@ class SyncServiceServicer(metaclass=abc_1.ABCMeta):
         request_iterator: _MaybeAsyncIterator[sync_service_pb2.WatchSyncSessionRequest],
         context: _ServicerContext,
     ) -> typing.Union[abc.Iterator[sync_service_pb2.WatchSyncSessionResponse], abc.AsyncIterator[sync_service_pb2.WatchSyncSessionResponse]]:
-        """Several sync watches on one stream, each with a flow control of its own: of each watch at most
-        64 deliveries are unacknowledged; then it waits, and when it goes on it has the newest state of
-        each thing, not every one between. At most 100 watches at once. What is wrong with one watch
-        ends that one and leaves the others; what is wrong with a request refuses that request. A
-        request that names a merchant out of the token's reach, or that cannot be read, ends the
-        stream. Each watch keeps the promises of WatchStart; its tokens are good for WatchSync too, and
-        the other way round. The stream ends when the client ends its requests, with TOO_MANY_STREAMS
-        and SLOW_CONSUMER as a WatchSync does, with RATE_LIMITED when too many watches begin (each
-        counts as a call), and with SERVER_DRAINING after a last mark of every watch.
+        """Runs several sync watches on one stream, each with its own flow control. At most 64 deliveries
+        of a watch are unacknowledged; then it waits, and continues with the newest state of each item.
+        At most 100 watches are open at once. A fault of one watch ends that watch only, and a fault of
+        a request refuses that request only. A request that cannot be read, or that names a merchant
+        which the token does not allow, ends the stream. Each watch keeps the promises of WatchStart;
+        its tokens are valid for WatchSync too, and the reverse. The stream ends when the client ends
+        its requests, with TOO_MANY_STREAMS and SLOW_CONSUMER as WatchSync does, with RATE_LIMITED when
+        too many watches begin (each counts as a call), and with SERVER_DRAINING after a last bookmark
+        of every watch.
         """
 
 def add_SyncServiceServicer_to_server(servicer: SyncServiceServicer, server: typing.Union[grpc.Server, aio.Server]) -> None: ...

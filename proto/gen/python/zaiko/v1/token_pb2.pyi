@@ -22,8 +22,8 @@ DESCRIPTOR: descriptor.FileDescriptor
 
 @typing.final
 class Token(message.Message):
-    """Lets a program or a person call this server. Its secret is told once, by CreateToken, and kept as
-    a hash only. Send it as `authorization: Bearer <secret>`.
+    """A token allows a program or a person to call this server. CreateToken returns its secret once;
+    the server keeps only a hash. Send it as `authorization: Bearer <secret>`.
     """
 
     DESCRIPTOR: descriptor.Descriptor
@@ -39,27 +39,27 @@ class Token(message.Message):
         ROLE_READER: Token._Role.ValueType  # 1
         """Reads and watches everything but tokens."""
         ROLE_OPERATOR: Token._Role.ValueType  # 2
-        """What people do during a day: links, reserves, sync now, pause and resume, refresh listings."""
+        """Daily work of people: links, reserves, sync now, pause and resume, refresh listings."""
         ROLE_INTEGRATOR: Token._Role.ValueType  # 3
-        """What systems do: products, warehouses, movements of stock, shops and their credentials."""
+        """Work of systems: products, warehouses, movements of stock, shops and their credentials."""
         ROLE_ADMIN: Token._Role.ValueType  # 4
-        """Merchants' settings and tokens; with all merchants also CreateMerchant, reflection and
+        """Settings of merchants, and tokens. With all merchants also CreateMerchant, reflection and
         channelz.
         """
 
     class Role(_Role, metaclass=_RoleEnumTypeWrapper):
-        """What may be done in the token's merchants. Each role holds all of the one before it."""
+        """What the token allows in its merchants. Each role includes the one before it."""
 
     ROLE_UNSPECIFIED: Token.Role.ValueType  # 0
     """Unknown. Treat as READER."""
     ROLE_READER: Token.Role.ValueType  # 1
     """Reads and watches everything but tokens."""
     ROLE_OPERATOR: Token.Role.ValueType  # 2
-    """What people do during a day: links, reserves, sync now, pause and resume, refresh listings."""
+    """Daily work of people: links, reserves, sync now, pause and resume, refresh listings."""
     ROLE_INTEGRATOR: Token.Role.ValueType  # 3
-    """What systems do: products, warehouses, movements of stock, shops and their credentials."""
+    """Work of systems: products, warehouses, movements of stock, shops and their credentials."""
     ROLE_ADMIN: Token.Role.ValueType  # 4
-    """Merchants' settings and tokens; with all merchants also CreateMerchant, reflection and
+    """Settings of merchants, and tokens. With all merchants also CreateMerchant, reflection and
     channelz.
     """
 
@@ -75,32 +75,30 @@ class Token(message.Message):
     REVOKE_TIME_FIELD_NUMBER: builtins.int
     LAST_USE_TIME_FIELD_NUMBER: builtins.int
     name: builtins.str
-    """Output only. Resource name, `tokens/{token}`. Belongs to no merchant. It is no secret."""
+    """Output only. Resource name, `tokens/{token}`. It belongs to no merchant, and is not secret."""
     display_name: builtins.str
-    """Required. Who has it, for people; 1 to 200 characters."""
+    """Required. Who has the token, for people; 1 to 200 characters."""
     role: Token.Role.ValueType
     """Required. What it allows."""
     all_merchants: builtins.bool
-    """Optional. Good for every merchant, also for those to come. Default false."""
+    """Optional. True = valid for every merchant, also for future ones. Default false."""
     certificate: builtins.str
     """Optional. An identity of a client certificate, 1 to 500 characters: a subject alternative name
     (DNS name, URI or IP address), or the common name of a certificate without one. Calls over
-    mutual TLS with such a certificate have this token's rights without sending a secret; there is
-    no secret then. Only a token with all merchants can set it.
+    mutual TLS with such a certificate have this token's rights without a secret; the token then
+    has none. Only a token for all merchants can set it.
     """
     creator: builtins.str
-    """Output only. The token that created it, `tokens/{token}`; empty when it was created without
-    one.
-    """
+    """Output only. The token that created it, `tokens/{token}`; empty if it was created without one."""
     @builtins.property
     def merchants(self) -> containers.RepeatedScalarFieldContainer[builtins.str]:
-        """Optional. The merchants that it is good for, `merchants/{merchant}`, at most 1,000. They need
-        not exist yet. Either these or `all_merchants` must be given.
+        """Optional. The merchants that the token is valid for, `merchants/{merchant}`; at most 1,000.
+        They need not exist yet. Either these or `all_merchants` must be set.
         """
 
     @builtins.property
     def expire_time(self) -> timestamp_pb2.Timestamp:
-        """Optional. When it ends by itself; in the future. Unset = never."""
+        """Optional. When it expires; must be in the future. Unset = never."""
 
     @builtins.property
     def create_time(self) -> timestamp_pb2.Timestamp:

@@ -21,14 +21,14 @@ DESCRIPTOR: descriptor.FileDescriptor
 
 @typing.final
 class CreateTokenRequest(message.Message):
-    """Asks for a new token."""
+    """Asks to create a token."""
 
     DESCRIPTOR: descriptor.Descriptor
 
     TOKEN_FIELD_NUMBER: builtins.int
     @builtins.property
     def token(self) -> token_pb2.Token:
-        """Required. The token to create; output-only fields are ignored."""
+        """Required. The token to create. The server ignores output-only fields."""
 
     def __init__(
         self,
@@ -50,8 +50,8 @@ class CreateTokenResponse(message.Message):
     TOKEN_FIELD_NUMBER: builtins.int
     SECRET_FIELD_NUMBER: builtins.int
     secret: builtins.str
-    """What to send as `authorization: Bearer <secret>`; `zk_…`, 47 to 110 characters. Empty when
-    `token.certificate` is set. It is not told again.
+    """The secret, to send as `authorization: Bearer <secret>`: `zk_…`, 47 to 110 characters. Empty if
+    `token.certificate` is set. It is not returned again.
     """
     @builtins.property
     def token(self) -> token_pb2.Token:
@@ -120,9 +120,9 @@ class ListTokensRequest(message.Message):
     PAGE_SIZE_FIELD_NUMBER: builtins.int
     PAGE_TOKEN_FIELD_NUMBER: builtins.int
     page_size: builtins.int
-    """Optional. At most so many are returned. 0 = 100; more than 1,000 is treated as 1,000."""
+    """Optional. The largest number of results. 0 = 100; more than 1,000 counts as 1,000."""
     page_token: builtins.str
-    """Optional. `next_page_token` of the previous page; everything else must be as in the first
+    """Optional. `next_page_token` of the previous page. Every other field must be as in the first
     request.
     """
     def __init__(
@@ -139,14 +139,14 @@ class ListTokensRequest(message.Message):
 
 @typing.final
 class ListTokensResponse(message.Message):
-    """A page of tokens. There is no revision here, since tokens belong to no merchant."""
+    """A page of tokens. It has no revision, because tokens belong to no merchant."""
 
     DESCRIPTOR: descriptor.Descriptor
 
     TOKENS_FIELD_NUMBER: builtins.int
     NEXT_PAGE_TOKEN_FIELD_NUMBER: builtins.int
     next_page_token: builtins.str
-    """Where to go on; empty on the last page."""
+    """The token for the next page; empty on the last page."""
     @builtins.property
     def tokens(self) -> containers.RepeatedCompositeFieldContainer[token_pb2.Token]:
         """The tokens of this page."""
@@ -165,7 +165,7 @@ class ListTokensResponse(message.Message):
 
 @typing.final
 class RevokeTokenRequest(message.Message):
-    """Asks for the end of a token."""
+    """Asks to revoke a token."""
 
     DESCRIPTOR: descriptor.Descriptor
 

@@ -26,8 +26,8 @@ if _version_not_supported:
 
 
 class TokenServiceStub(object):
-    """Makes, shows and ends tokens. Needs role ADMIN; shows only tokens whose merchants are all the
-    caller's own.
+    """Creates, shows and revokes tokens. The caller needs role ADMIN, and sees only tokens for
+    merchants that are all its own.
     """
 
     def __init__(self, channel):
@@ -59,14 +59,14 @@ class TokenServiceStub(object):
 
 
 class TokenServiceServicer(object):
-    """Makes, shows and ends tokens. Needs role ADMIN; shows only tokens whose merchants are all the
-    caller's own.
+    """Creates, shows and revokes tokens. The caller needs role ADMIN, and sees only tokens for
+    merchants that are all its own.
     """
 
     def CreateToken(self, request, context):
-        """Creates a token. The reply is the only time that its secret is told, so a lost reply means:
-        revoke it and create another; that is why there is no `request_id`. Refused with
-        PERMISSION_MISSING when it would allow more than the caller's own.
+        """Creates a token. Only this response contains the secret. If the response is lost, revoke the
+        token and create another one; this is why there is no `request_id`. Refused with
+        PERMISSION_MISSING when the token would allow more than the caller's own.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -80,17 +80,17 @@ class TokenServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def ListTokens(self, request, context):
-        """Lists tokens, also revoked and expired ones, ordered by name.
+        """Lists tokens, including revoked and expired ones, ordered by name.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def RevokeToken(self, request, context):
-        """Ends a token for good: calls with it are refused at once on this server and within 30 s on
-        every other, and watches that it opened end within 30 s. Repeating it changes nothing, so there
-        is no `request_id`. Refused with PERMISSION_MISSING when the token allows more than the
-        caller's own.
+        """Ends a token permanently. Calls with it are refused at once by this server and within 30 s by
+        every other one; its watches end within 30 s. Repeating the call changes nothing, so there is
+        no `request_id`. Refused with PERMISSION_MISSING when the token allows more than the caller's
+        own.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -128,8 +128,8 @@ def add_TokenServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class TokenService(object):
-    """Makes, shows and ends tokens. Needs role ADMIN; shows only tokens whose merchants are all the
-    caller's own.
+    """Creates, shows and revokes tokens. The caller needs role ADMIN, and sees only tokens for
+    merchants that are all its own.
     """
 
     @staticmethod

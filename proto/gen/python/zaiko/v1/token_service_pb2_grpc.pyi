@@ -27,8 +27,8 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class TokenServiceStub:
-    """Makes, shows and ends tokens. Needs role ADMIN; shows only tokens whose merchants are all the
-    caller's own.
+    """Creates, shows and revokes tokens. The caller needs role ADMIN, and sees only tokens for
+    merchants that are all its own.
     """
 
     @typing.overload
@@ -36,47 +36,47 @@ class TokenServiceStub:
     @typing.overload
     def __new__(cls, channel: aio.Channel) -> TokenServiceAsyncStub: ...
     CreateToken: grpc.UnaryUnaryMultiCallable[token_service_pb2.CreateTokenRequest, token_service_pb2.CreateTokenResponse]
-    """Creates a token. The reply is the only time that its secret is told, so a lost reply means:
-    revoke it and create another; that is why there is no `request_id`. Refused with
-    PERMISSION_MISSING when it would allow more than the caller's own.
+    """Creates a token. Only this response contains the secret. If the response is lost, revoke the
+    token and create another one; this is why there is no `request_id`. Refused with
+    PERMISSION_MISSING when the token would allow more than the caller's own.
     """
     GetToken: grpc.UnaryUnaryMultiCallable[token_service_pb2.GetTokenRequest, token_service_pb2.GetTokenResponse]
     """Reads one token."""
     ListTokens: grpc.UnaryUnaryMultiCallable[token_service_pb2.ListTokensRequest, token_service_pb2.ListTokensResponse]
-    """Lists tokens, also revoked and expired ones, ordered by name."""
+    """Lists tokens, including revoked and expired ones, ordered by name."""
     RevokeToken: grpc.UnaryUnaryMultiCallable[token_service_pb2.RevokeTokenRequest, token_service_pb2.RevokeTokenResponse]
-    """Ends a token for good: calls with it are refused at once on this server and within 30 s on
-    every other, and watches that it opened end within 30 s. Repeating it changes nothing, so there
-    is no `request_id`. Refused with PERMISSION_MISSING when the token allows more than the
-    caller's own.
+    """Ends a token permanently. Calls with it are refused at once by this server and within 30 s by
+    every other one; its watches end within 30 s. Repeating the call changes nothing, so there is
+    no `request_id`. Refused with PERMISSION_MISSING when the token allows more than the caller's
+    own.
     """
 
 @typing.type_check_only
 class TokenServiceAsyncStub(TokenServiceStub):
-    """Makes, shows and ends tokens. Needs role ADMIN; shows only tokens whose merchants are all the
-    caller's own.
+    """Creates, shows and revokes tokens. The caller needs role ADMIN, and sees only tokens for
+    merchants that are all its own.
     """
 
     def __init__(self, channel: aio.Channel) -> None: ...
     CreateToken: aio.UnaryUnaryMultiCallable[token_service_pb2.CreateTokenRequest, token_service_pb2.CreateTokenResponse]  # type: ignore[assignment]
-    """Creates a token. The reply is the only time that its secret is told, so a lost reply means:
-    revoke it and create another; that is why there is no `request_id`. Refused with
-    PERMISSION_MISSING when it would allow more than the caller's own.
+    """Creates a token. Only this response contains the secret. If the response is lost, revoke the
+    token and create another one; this is why there is no `request_id`. Refused with
+    PERMISSION_MISSING when the token would allow more than the caller's own.
     """
     GetToken: aio.UnaryUnaryMultiCallable[token_service_pb2.GetTokenRequest, token_service_pb2.GetTokenResponse]  # type: ignore[assignment]
     """Reads one token."""
     ListTokens: aio.UnaryUnaryMultiCallable[token_service_pb2.ListTokensRequest, token_service_pb2.ListTokensResponse]  # type: ignore[assignment]
-    """Lists tokens, also revoked and expired ones, ordered by name."""
+    """Lists tokens, including revoked and expired ones, ordered by name."""
     RevokeToken: aio.UnaryUnaryMultiCallable[token_service_pb2.RevokeTokenRequest, token_service_pb2.RevokeTokenResponse]  # type: ignore[assignment]
-    """Ends a token for good: calls with it are refused at once on this server and within 30 s on
-    every other, and watches that it opened end within 30 s. Repeating it changes nothing, so there
-    is no `request_id`. Refused with PERMISSION_MISSING when the token allows more than the
-    caller's own.
+    """Ends a token permanently. Calls with it are refused at once by this server and within 30 s by
+    every other one; its watches end within 30 s. Repeating the call changes nothing, so there is
+    no `request_id`. Refused with PERMISSION_MISSING when the token allows more than the caller's
+    own.
     """
 
 class TokenServiceServicer(metaclass=abc_1.ABCMeta):
-    """Makes, shows and ends tokens. Needs role ADMIN; shows only tokens whose merchants are all the
-    caller's own.
+    """Creates, shows and revokes tokens. The caller needs role ADMIN, and sees only tokens for
+    merchants that are all its own.
     """
 
     @abc_1.abstractmethod
@@ -85,9 +85,9 @@ class TokenServiceServicer(metaclass=abc_1.ABCMeta):
         request: token_service_pb2.CreateTokenRequest,
         context: _ServicerContext,
     ) -> typing.Union[token_service_pb2.CreateTokenResponse, abc.Awaitable[token_service_pb2.CreateTokenResponse]]:
-        """Creates a token. The reply is the only time that its secret is told, so a lost reply means:
-        revoke it and create another; that is why there is no `request_id`. Refused with
-        PERMISSION_MISSING when it would allow more than the caller's own.
+        """Creates a token. Only this response contains the secret. If the response is lost, revoke the
+        token and create another one; this is why there is no `request_id`. Refused with
+        PERMISSION_MISSING when the token would allow more than the caller's own.
         """
 
     @abc_1.abstractmethod
@@ -104,7 +104,7 @@ class TokenServiceServicer(metaclass=abc_1.ABCMeta):
         request: token_service_pb2.ListTokensRequest,
         context: _ServicerContext,
     ) -> typing.Union[token_service_pb2.ListTokensResponse, abc.Awaitable[token_service_pb2.ListTokensResponse]]:
-        """Lists tokens, also revoked and expired ones, ordered by name."""
+        """Lists tokens, including revoked and expired ones, ordered by name."""
 
     @abc_1.abstractmethod
     def RevokeToken(
@@ -112,10 +112,10 @@ class TokenServiceServicer(metaclass=abc_1.ABCMeta):
         request: token_service_pb2.RevokeTokenRequest,
         context: _ServicerContext,
     ) -> typing.Union[token_service_pb2.RevokeTokenResponse, abc.Awaitable[token_service_pb2.RevokeTokenResponse]]:
-        """Ends a token for good: calls with it are refused at once on this server and within 30 s on
-        every other, and watches that it opened end within 30 s. Repeating it changes nothing, so there
-        is no `request_id`. Refused with PERMISSION_MISSING when the token allows more than the
-        caller's own.
+        """Ends a token permanently. Calls with it are refused at once by this server and within 30 s by
+        every other one; its watches end within 30 s. Repeating the call changes nothing, so there is
+        no `request_id`. Refused with PERMISSION_MISSING when the token allows more than the caller's
+        own.
         """
 
 def add_TokenServiceServicer_to_server(servicer: TokenServiceServicer, server: typing.Union[grpc.Server, aio.Server]) -> None: ...

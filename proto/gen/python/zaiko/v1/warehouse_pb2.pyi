@@ -36,9 +36,7 @@ class Warehouse(message.Message):
     revision: builtins.int
     """Output only. The merchant's revision at which it last changed."""
     etag: builtins.str
-    """Optional. Changes with every change of the resource. Set on an update, it must be the current
-    one; otherwise it is ignored.
-    """
+    """Output only. Changes with every change of the resource."""
     @builtins.property
     def create_time(self) -> timestamp_pb2.Timestamp:
         """Output only. When it was created here."""

@@ -21,7 +21,7 @@ DESCRIPTOR: descriptor.FileDescriptor
 
 @typing.final
 class CreateWarehouseRequest(message.Message):
-    """Asks for a new warehouse."""
+    """Asks to create a warehouse."""
 
     DESCRIPTOR: descriptor.Descriptor
 
@@ -32,16 +32,16 @@ class CreateWarehouseRequest(message.Message):
     parent: builtins.str
     """Required. `merchants/{merchant}`."""
     warehouse_id: builtins.str
-    """Required. The last part of the new name; `[a-z][a-z0-9-]{0,61}[a-z0-9]`. Never reused and never
-    changed.
+    """Required. The last part of the new name: `[a-z][a-z0-9-]{0,61}[a-z0-9]`. It never changes and
+    is never reused.
     """
     request_id: builtins.str
-    """Optional. A UUID that makes the call safe to repeat for 24 h: a repeat gets the first answer.
+    """Optional. A UUID that makes the call safe to repeat for 24 h: a repeat gets the first response.
     See proto/README.md.
     """
     @builtins.property
     def warehouse(self) -> warehouse_pb2.Warehouse:
-        """Required. The warehouse to create; output-only fields are ignored."""
+        """Required. The warehouse to create. The server ignores output-only fields."""
 
     def __init__(
         self,
@@ -66,7 +66,7 @@ class CreateWarehouseResponse(message.Message):
     WAREHOUSE_FIELD_NUMBER: builtins.int
     REVISION_FIELD_NUMBER: builtins.int
     revision: builtins.int
-    """The merchant's revision that this answer reflects."""
+    """The merchant's revision that this response reflects."""
     @builtins.property
     def warehouse(self) -> warehouse_pb2.Warehouse:
         """The new warehouse."""
@@ -112,7 +112,7 @@ class GetWarehouseResponse(message.Message):
     WAREHOUSE_FIELD_NUMBER: builtins.int
     REVISION_FIELD_NUMBER: builtins.int
     revision: builtins.int
-    """The merchant's revision that this answer reflects."""
+    """The merchant's revision that this response reflects."""
     @builtins.property
     def warehouse(self) -> warehouse_pb2.Warehouse:
         """The warehouse."""
@@ -141,9 +141,9 @@ class ListWarehousesRequest(message.Message):
     parent: builtins.str
     """Required. `merchants/{merchant}`."""
     page_size: builtins.int
-    """Optional. At most so many are returned. 0 = 100; more than 1,000 is treated as 1,000."""
+    """Optional. The largest number of results. 0 = 100; more than 1,000 counts as 1,000."""
     page_token: builtins.str
-    """Optional. `next_page_token` of the previous page; everything else must be as in the first
+    """Optional. `next_page_token` of the previous page. Every other field must be as in the first
     request.
     """
     def __init__(
@@ -169,9 +169,9 @@ class ListWarehousesResponse(message.Message):
     NEXT_PAGE_TOKEN_FIELD_NUMBER: builtins.int
     REVISION_FIELD_NUMBER: builtins.int
     next_page_token: builtins.str
-    """Where to go on; empty on the last page."""
+    """The token for the next page; empty on the last page."""
     revision: builtins.int
-    """The merchant's revision that this answer reflects."""
+    """The merchant's revision that this response reflects."""
     @builtins.property
     def warehouses(self) -> containers.RepeatedCompositeFieldContainer[warehouse_pb2.Warehouse]:
         """The warehouses of this page."""

@@ -57,7 +57,7 @@ class WarehouseServiceServicer(object):
     """
 
     def CreateWarehouse(self, request, context):
-        """Creates a warehouse, with no stock. Refused with RESOURCE_EXISTS when the id is taken.
+        """Creates a warehouse without stock. Refused with RESOURCE_EXISTS when the id is in use.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

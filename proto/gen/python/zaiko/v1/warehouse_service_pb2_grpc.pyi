@@ -34,7 +34,7 @@ class WarehouseServiceStub:
     @typing.overload
     def __new__(cls, channel: aio.Channel) -> WarehouseServiceAsyncStub: ...
     CreateWarehouse: grpc.UnaryUnaryMultiCallable[warehouse_service_pb2.CreateWarehouseRequest, warehouse_service_pb2.CreateWarehouseResponse]
-    """Creates a warehouse, with no stock. Refused with RESOURCE_EXISTS when the id is taken."""
+    """Creates a warehouse without stock. Refused with RESOURCE_EXISTS when the id is in use."""
     GetWarehouse: grpc.UnaryUnaryMultiCallable[warehouse_service_pb2.GetWarehouseRequest, warehouse_service_pb2.GetWarehouseResponse]
     """Reads one warehouse."""
     ListWarehouses: grpc.UnaryUnaryMultiCallable[warehouse_service_pb2.ListWarehousesRequest, warehouse_service_pb2.ListWarehousesResponse]
@@ -46,7 +46,7 @@ class WarehouseServiceAsyncStub(WarehouseServiceStub):
 
     def __init__(self, channel: aio.Channel) -> None: ...
     CreateWarehouse: aio.UnaryUnaryMultiCallable[warehouse_service_pb2.CreateWarehouseRequest, warehouse_service_pb2.CreateWarehouseResponse]  # type: ignore[assignment]
-    """Creates a warehouse, with no stock. Refused with RESOURCE_EXISTS when the id is taken."""
+    """Creates a warehouse without stock. Refused with RESOURCE_EXISTS when the id is in use."""
     GetWarehouse: aio.UnaryUnaryMultiCallable[warehouse_service_pb2.GetWarehouseRequest, warehouse_service_pb2.GetWarehouseResponse]  # type: ignore[assignment]
     """Reads one warehouse."""
     ListWarehouses: aio.UnaryUnaryMultiCallable[warehouse_service_pb2.ListWarehousesRequest, warehouse_service_pb2.ListWarehousesResponse]  # type: ignore[assignment]
@@ -61,7 +61,7 @@ class WarehouseServiceServicer(metaclass=abc_1.ABCMeta):
         request: warehouse_service_pb2.CreateWarehouseRequest,
         context: _ServicerContext,
     ) -> typing.Union[warehouse_service_pb2.CreateWarehouseResponse, abc.Awaitable[warehouse_service_pb2.CreateWarehouseResponse]]:
-        """Creates a warehouse, with no stock. Refused with RESOURCE_EXISTS when the id is taken."""
+        """Creates a warehouse without stock. Refused with RESOURCE_EXISTS when the id is in use."""
 
     @abc_1.abstractmethod
     def GetWarehouse(

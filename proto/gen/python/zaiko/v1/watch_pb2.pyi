@@ -20,20 +20,20 @@ DESCRIPTOR: descriptor.FileDescriptor
 
 @typing.final
 class WatchStart(message.Message):
-    """Where a watch begins, and how often it says that it is alive.
+    """Where a watch begins, and how often it sends a bookmark.
 
-    Every watch keeps these promises. Snapshot: all states that match as of one revision R, then a
-    mark with `snapshot_complete`; afterwards only revisions above R, with nothing missed or doubled
-    at the seam. Ordered: revisions never go back. Atomic: what one revision changed comes together,
-    perhaps with what its neighbours changed; when that is too large for one message, all pieces but
-    the last are `continued`. Resumable: a token resumes on any replica, also after a restart; given
-    in the middle of a revision it repeats that revision from its start. Bookmarkable: a mark at R
-    promises that everything up to R that matches was delivered.
+    Every watch keeps these promises. Snapshot: it delivers all states that match as of one revision
+    R, then a bookmark with `snapshot_complete`; after that only revisions above R, with nothing
+    missed and nothing repeated. Ordered: revisions never go back. Atomic: the changes of one
+    revision come together, perhaps with those of adjacent revisions; if they are too large for one
+    message, all pieces but the last are `continued`. Resumable: a token resumes on any replica, also
+    after a restart; a token from the middle of a revision repeats that revision from its start.
+    Bookmarkable: a bookmark at R promises that everything up to R that matches was delivered.
 
-    A watch is refused with RESUME_TOKEN_INVALID (the token is broken, or belongs to another filter
+    A watch is refused with RESUME_TOKEN_INVALID (the token is damaged, or belongs to another filter
     or merchant), REVISION_COMPACTED (too long ago), HISTORY_REPLACED (the database was restored from
-    a backup), TOO_MANY_STREAMS; it is ended with SLOW_CONSUMER (nothing was read for 30 s) and
-    SERVER_DRAINING. After the first three start again with a snapshot; after the last two resume
+    a backup) and TOO_MANY_STREAMS. It ends with SLOW_CONSUMER (nothing was read for 30 s) and
+    SERVER_DRAINING. After the first three, start again with a snapshot. After the last two, resume
     with the last token.
     """
 
@@ -43,15 +43,15 @@ class WatchStart(message.Message):
     RESUME_TOKEN_FIELD_NUMBER: builtins.int
     BOOKMARK_INTERVAL_FIELD_NUMBER: builtins.int
     resume_token: builtins.str
-    """After the delivery that carried this token. The request must otherwise be the same as then."""
+    """After the delivery with this token. Otherwise the request must be the same as before."""
     @builtins.property
     def snapshot(self) -> WatchSnapshot:
-        """With all states that match, as of now."""
+        """With all states that match now."""
 
     @builtins.property
     def bookmark_interval(self) -> duration_pb2.Duration:
-        """Optional. A mark comes at least this often, give or take a tenth; 1 s to 5 min, values outside
-        are moved to the nearest; default 10 s.
+        """Optional. The longest time between bookmarks, give or take a tenth: 1 s to 5 min; other values
+        count as the nearest one. Default 10 s.
         """
 
     def __init__(
@@ -71,7 +71,7 @@ class WatchStart(message.Message):
 
 @typing.final
 class WatchSnapshot(message.Message):
-    """Begins a watch with a snapshot. Has no settings yet."""
+    """Begins a watch with a snapshot. It has no settings yet."""
 
     DESCRIPTOR: descriptor.Descriptor
 
@@ -86,8 +86,8 @@ class WatchSnapshot(message.Message):
 
 @typing.final
 class WatchBookmark(message.Message):
-    """Says how far a watch has come. Sent after a snapshot, then at least each `bookmark_interval`,
-    also when nothing matched.
+    """How far a watch has come. It is sent after a snapshot, then at least once per
+    `bookmark_interval`, also if nothing matched.
     """
 
     DESCRIPTOR: descriptor.Descriptor
@@ -98,10 +98,10 @@ class WatchBookmark(message.Message):
     revision: builtins.int
     """Everything that matches up to this revision has been delivered."""
     snapshot_complete: builtins.bool
-    """True on the mark that ends the snapshot, and only there."""
+    """True only in the bookmark that ends the snapshot."""
     @builtins.property
     def send_time(self) -> timestamp_pb2.Timestamp:
-        """The server's clock when it was sent; a client measures its lag by it."""
+        """The server's time when it was sent. A client can measure its lag with it."""
 
     def __init__(
         self,
