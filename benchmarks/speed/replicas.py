@@ -11,7 +11,7 @@ replica's run of that shop began, by the clock of the machine that all share (go
 the most, with a lease of 5 s). Trigger: SyncNow, 200 a second for ten seconds over 200 shops of 50
 merchants, half of them to each of two replicas whose shops answer at once; measured from before the
 call until a run of the shop began (goals: p50 20 ms, p99 200 ms). Triggers of one shop: 1,000
-changes that callers make abreast, which go together as their calls would (ADR 0026; goal: 3 runs);
+changes that callers make at the same time, which share transactions as calls do (ADR 0032; goal: 3 runs);
 and one after the other by 8 writers, which takes seconds, so that the number of runs says how often
 the shop runs in them (no goal)."""  # noqa: E501
 

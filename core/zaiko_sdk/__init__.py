@@ -7,8 +7,8 @@ provides), `ConnectorSettings` (what a merchant enters).
 
 Helpers for connectors: `RateLimiter` and `CostBucket` keep a quota, `Repeats` bounds the repeats of
 a request, `PageTrail` follows pages, `Row` and `read_row` or `Fields` and `LooseFields` read
-replies, `transport_errors`, `read_json` and `announced_wait` handle HTTP. The guide is
-docs/connectors.md.
+replies, `transport_errors`, `read_json` and `announced_wait` handle HTTP, `http_origin` checks an
+address that a merchant entered. The guide is docs/connectors.md.
 """
 
 from zaiko_sdk.capabilities import Capability, InventoryMode
@@ -68,7 +68,7 @@ from zaiko_sdk.paging import PageTrail
 from zaiko_sdk.repeats import Repeats
 from zaiko_sdk.replies import announced_wait, read_json, transport_errors
 from zaiko_sdk.rows import Row, read_row
-from zaiko_sdk.settings import ConnectorSettings
+from zaiko_sdk.settings import ConnectorSettings, http_origin
 
 __all__ = [
     "SDK_API",
@@ -135,6 +135,7 @@ __all__ = [
     "WriteResult",
     "announced_wait",
     "hookimpl",
+    "http_origin",
     "read_json",
     "read_row",
     "transport_errors",

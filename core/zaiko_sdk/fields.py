@@ -54,7 +54,7 @@ class Fields:
         if text is None:
             return str(self._fail(name, "a text"))
         if not text.isascii() and any("\ud800" <= sign <= "\udfff" for sign in text):
-            # Half a character: JSON can spell it, but nothing can store or send it.
+            # A lone surrogate: JSON can contain it, but it cannot be stored or sent.
             self._fail(name, "a text that can be stored")
         return text
 

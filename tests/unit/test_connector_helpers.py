@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import httpx
@@ -16,6 +17,7 @@ from zaiko_sdk import (
     SettingsInvalid,
     Timeout,
     announced_wait,
+    http_origin,
     read_json,
     transport_errors,
 )
@@ -195,3 +197,41 @@ def test_only_a_refused_connection_promises_that_nothing_was_applied(
     assert caught.value.__suppress_context__
     if sent is not ...:
         assert getattr(caught.value, "sent", ...) is sent
+
+
+@pytest.mark.parametrize(
+    ("entered", "origin"),
+    [
+        ("https://shop.test", "https://shop.test"),
+        (" https://Shop.test/ ", "https://shop.test"),
+        ("https://shop.test:8443", "https://shop.test:8443"),
+        ("http://127.0.0.1:8080", "http://127.0.0.1:8080"),
+        ("http://simulator:8080", "http://simulator:8080"),
+    ],
+)
+def test_an_address_is_an_origin(entered: str, origin: str) -> None:
+    assert http_origin(entered, example="https://my.test", sends="the token") == origin
+
+
+@pytest.mark.parametrize(
+    ("entered", "why"),
+    [
+        ("", "such as https://my.test"),
+        ("shop.test", "such as https://my.test"),
+        ("ftp://shop.test", "such as https://my.test"),
+        ("https://", "such as https://my.test"),
+        ("https://shop.test:port", "such as https://my.test"),
+        ("https://shop.test/api", "without a path"),
+        ("https://shop.test?a=1", "without a path"),
+        ("https://shop.test#a", "without a path"),
+        ("https://user@shop.test", "without a user name"),
+        ("http://shop.test", "because the token is sent to it"),
+    ],
+)
+def test_any_other_address_is_refused_in_words(entered: str, why: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(why)):
+        http_origin(entered, example="https://my.test", sends="the token")
+
+
+def test_plain_http_is_accepted_where_no_secret_is_sent() -> None:
+    assert http_origin("http://shop.test", example="https://my.test") == "http://shop.test"

@@ -37,7 +37,7 @@ class Credentials:
     def __init__(self, settings: ShopifySettings, clock: Clock, post: Post) -> None:
         self._settings, self._clock, self._post = settings, clock, post
         self._granted: _Granted | None = None
-        # A token that was refused may still be quoted by the reply to its successor's request.
+        # The reply to the next token's request may still quote a token that was refused.
         self._given: deque[str] = deque(maxlen=4)
         self._turn = asyncio.Lock()
 
@@ -51,7 +51,7 @@ class Credentials:
                 try:
                     self._granted = await self._grant()
                 except Retry:
-                    # The old one is good for a while yet.
+                    # The old token still works for a while.
                     if self._granted is None or now >= self._granted.ends_at:
                         raise
             return self._granted.token

@@ -227,7 +227,7 @@ class OrderFeed:
             raise ContractBroken(f"Shopify answered {len(rows)} rows for {len(ids)} orders")
         found: list[tuple[Order, bool]] = []
         for identity, row in zip(ids, rows, strict=True):
-            # An id of something else than an order comes back as an empty object.
+            # An id that is not an order's comes back as an empty object.
             if row is None or row == {}:
                 continue
             try:

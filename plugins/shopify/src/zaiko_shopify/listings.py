@@ -25,7 +25,7 @@ def listing_of(node: Fields) -> Listing:
         warnings.add(ListingWarning.OFF_SALE)
     if node.raw("requiresComponents") is True:
         warnings.add(ListingWarning.READ_ONLY)
-    # UNCONFIRMED: how many *other* items carry the same SKU. Empty ones are no duplicates of each
+    # UNCONFIRMED: how many *other* items have the same SKU. Empty SKUs are not duplicates of each
     # other.
     twins = item.raw("duplicateSkuCount")
     if isinstance(twins, int) and twins > 0 and node.text_or_empty("sku"):

@@ -138,7 +138,7 @@ class _LineReader:
                 node.whole("unfulfilledQuantity"),
             )
             if self.truncated:
-                # There are more refunds than were read: each unit that is gone may have left
+                # There are more refunds than were read: each removed unit may have been shipped
                 # before.
                 found = Refunded(returned=found.returned, unclear=counters.quantity)
             counted = units(counters, found, untouched=self.untouched, cancelled=self.cancelled)

@@ -74,7 +74,7 @@ def refusal_of(payload: Fields, count: int) -> BatchRefusal | None:
         _ITEM_TEXTS.keys()
         | {"INVALID_INVENTORY_ITEM", "NO_DUPLICATE_INVENTORY_ITEM_ID_GROUP_ID_PAIR"}
     ):
-        # Of some item, but not said which: the host finds it by splitting.
+        # The error is about one item without naming it: the host finds it by splitting.
         return BatchRefusal(
             whole=ItemRefused("Shopify refuses something in this batch.", platform_message=words)
         )
