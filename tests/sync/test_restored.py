@@ -112,12 +112,13 @@ def test_an_older_database_writes_to_no_shop_until_a_person_lets_it(
     assert set(installed.shown().values()) == {8}, "30 of the back-up would have been offered"
     assert all(not shop.applied for shop in installed.simulation.shops.values())
 
-    # What would change can be seen: the sale came back by itself, the loss on the shelf did not.
+    # What would change can be seen: the sale came back with the orders, the loss on the shelf did
+    # not.
     assert {installed.world.link_of(name, "tea").target for name in installed.simulation.shops} == {
         28
     }
 
-    # The warehouse's fact is told again, then a person lets each shop go on.
+    # The warehouse's fact is recorded again, then a person lets each shop go on.
     installed.world.adjust("tea", delta=-20)
     for name in installed.simulation.shops:
         installed.world.db.write_sync(
@@ -187,9 +188,9 @@ def test_a_database_that_is_restored_under_a_running_server_ends_it(
     monkeypatch.setattr("zaiko_core.sync.restore_detector._CHECK_EVERY", 0.02)
     installed.stop()
     installed.start()
-    witness = HighWaterMarkFile(installed.folder / "zaiko.seen")
+    mark = HighWaterMarkFile(installed.folder / "zaiko.seen")
     assert not installed.engine.replaced.is_set()
-    witness.write(HighWaterMark(installed.engine.epoch, 10**9))
+    mark.write(HighWaterMark(installed.engine.epoch, 10**9))
 
     installed.simulation.loop.run_until_complete(
         asyncio.wait_for(installed.engine.replaced.wait(), 60)

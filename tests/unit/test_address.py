@@ -8,7 +8,7 @@ from zaiko_core.storage.address import address
 
 
 def _connects(url: str) -> dict[str, object]:
-    """What psycopg is told."""
+    """What psycopg connects with."""
     return dict(PGDialect_psycopg().create_connect_args(address(url))[1])
 
 
@@ -33,10 +33,13 @@ def test_postgresql_is_spoken_to_by_psycopg(scheme: str) -> None:
 def test_several_hosts_are_written_as_in_libpq_or_as_parameters(
     url: str, hosts: str, ports: str | None
 ) -> None:
-    told = _connects(url)
+    arguments = _connects(url)
 
-    assert (told["host"], str(told.get("port") or "").strip(",") or None) == (hosts, ports)
-    assert (told["user"], told["password"], told["dbname"]) == ("u", "p@w", "name")
+    assert (arguments["host"], str(arguments.get("port") or "").strip(",") or None) == (
+        hosts,
+        ports,
+    )
+    assert (arguments["user"], arguments["password"], arguments["dbname"]) == ("u", "p@w", "name")
 
 
 def test_parameters_behind_several_hosts_are_kept() -> None:

@@ -17,22 +17,22 @@ def mark_products_due(uow: UnitOfWork, products: Collection[str]) -> int:
     changed. Return how many there are."""
     if not products:
         return 0
-    links = uow.links.touch(products)
+    links = uow.links.mark_due(products)
     uow.changed(ChangeKind.STOCK, products)
     _announce(uow, links)
     return len(links)
 
 
-def touch_holders(uow: UnitOfWork, products: Collection[str]) -> None:
-    """Units of these products have become free for other links than the one that showed them; their
-    stock is what it was."""
+def mark_holders_due(uow: UnitOfWork, products: Collection[str]) -> None:
+    """Mark the links of these products due, because units have become free for other links than the
+    one that showed them; their stock is what it was."""
     if products:
-        _announce(uow, uow.links.touch(products))
+        _announce(uow, uow.links.mark_due(products))
 
 
 def mark_links_due(uow: UnitOfWork, shop: str, listings: Collection[str]) -> int:
     """Mark these links due now, also when they are backing off. Return how many are enabled."""
-    links = uow.links.touch_listings(shop, listings)
+    links = uow.links.mark_listings_due(shop, listings)
     _announce(uow, links)
     return len(links)
 

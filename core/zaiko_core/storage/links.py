@@ -257,7 +257,7 @@ class LinkRows(Scope):
         )
         return dict.fromkeys(products, 0) | {row.product: row.links for row in found}
 
-    def touch(self, products: Collection[str]) -> list[tuple[str, str]]:
+    def mark_due(self, products: Collection[str]) -> list[tuple[str, str]]:
         """Mark the enabled links of these products due, and return them as (shop, listing). One
         that backs off after a failure keeps its time."""
         return self._touch(
@@ -265,7 +265,7 @@ class LinkRows(Scope):
             [{"product": product} for product in set(products)],
         )
 
-    def touch_listings(self, shop: str, listings: Collection[str]) -> list[tuple[str, str]]:
+    def mark_listings_due(self, shop: str, listings: Collection[str]) -> list[tuple[str, str]]:
         """Mark these links due if they are enabled, even when they back off. Return them as (shop,
         listing)."""
         rows = [{"listing": item} for item in set(listings)]
