@@ -310,7 +310,7 @@ def doing(
 ) -> Callable[[str, Sequence[QueuedItem]], list[Settled]]:
     def do(merchant: str, items: Sequence[QueuedItem]) -> list[Settled]:
         groups.append([item.work(None) for item in items])
-        assert gate.wait(10)
+        assert gate.wait(60)
         return [Settled(merchant)] * len(items)
 
     return do
@@ -367,7 +367,7 @@ def test_a_reading_overtakes_one_that_is_long_at_work() -> None:
 
     async def run() -> None:
         batcher = Batcher(do, pool, patience=0.01)
-        long = asyncio.ensure_future(batcher.submit("acme", lambda _: gate.wait(10)))
+        long = asyncio.ensure_future(batcher.submit("acme", lambda _: gate.wait(60)))
         behind = [batcher.submit("acme", lambda _, n=n: n) for n in range(2)]  # type: ignore[misc]
         assert await asyncio.gather(*behind) == [0, 1]
         assert not long.done()
